@@ -1,0 +1,139 @@
+"""What the loop needs from the outside world. Each Protocol's docstring is its contract; adapters live in the
+packages named there and are put together in `daemun.wiring` only.
+
+All methods may be cancelled; a cancelled call leaves the world in a state from which the next call goes on.
+"""
+
+import collections.abc
+import contextlib
+import dataclasses
+import datetime
+import typing
+
+from daemun.core import model
+
+
+class Clock(typing.Protocol):
+    """The time, so that tests can pass their own."""
+
+    def now(self) -> datetime.datetime:
+        """Aware UTC."""
+        ...
+
+
+class Source(typing.Protocol):
+    """Somewhere that sites come from (`daemun.sources`).
+
+    "The source failed" and "the source is empty" are different: a failure raises, and the loop keeps the last good
+    snapshot.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    async def read(self) -> model.Snapshot:
+        """All that the source asks for now. Raises: ConfigError with every problem of the source in its text."""
+        ...
+
+    def changes(self) -> collections.abc.AsyncIterator[None]:
+        """Yields after each change, merged within a few milliseconds; never ends by itself."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TestFailure:
+    """nginx's refusal of a staged tree. file: relative to the tree, None when nginx named none. message: its words."""
+
+    __test__ = False  # not a pytest class
+
+    message: str
+    file: str | None = None
+    line: int | None = None
+
+
+class Proxy(typing.Protocol):
+    """nginx (`daemun.nginx`): generations of configuration and the processes that run them."""
+
+    async def read_actual(self) -> model.Actual: ...
+
+    async def stage(self, files: collections.abc.Mapping[str, bytes]) -> TestFailure | None:
+        """Write the next generation and let nginx test it. None: accepted. Nothing that runs is touched.
+
+        Raises: EnvironmentProblemError when the disk is full, nginx cannot be started, a port needs a right.
+        """
+        ...
+
+    async def activate(self) -> int:
+        """Switch to the staged generation, start or reload nginx, and wait until its workers answer with it.
+
+        Returns: the generation's number. Raises: ApplyError after the previous generation was restored byte for byte;
+        EnvironmentProblemError when the cause is the machine's (a port is taken).
+        """
+        ...
+
+    async def stop(self, *, grace_s: float) -> None:
+        """Let open requests finish for at most grace_s, then end nginx. Does nothing when it does not run."""
+        ...
+
+
+class Certificates(typing.Protocol):
+    """Certificates in live/ (`daemun.certs`). No method waits for a CA."""
+
+    def thumbprint(self) -> str:
+        """The ACME account key's thumbprint (RFC 7638); makes the key on first use. Blocking, milliseconds."""
+        ...
+
+    async def prepare(self, specs: collections.abc.Sequence[model.CertificateSpec]) -> tuple[model.Problem, ...]:
+        """Make live/NAME/ hold a usable certificate for every spec before it returns: the one that is there, the
+        owner's, or one of the local CA. Orders and renewals go on in the background for exactly these specs."""
+        ...
+
+    def status(self) -> tuple[model.CertificateStatus, ...]: ...
+
+    def renew(self, host: str) -> bool:
+        """Ask the CA now for the certificate of the site `host`, forgetting earlier failures. False: none such."""
+        ...
+
+
+class Endpoints(typing.Protocol):
+    """The addresses behind names (`daemun.discovery`)."""
+
+    async def publish(self, services: collections.abc.Collection[model.Service]) -> None:
+        """Answer for these services from now on; returns when each was looked up once. A name that does not resolve
+        is not an error: it keeps its last addresses, or none, and is reported by `problems`."""
+        ...
+
+    def problems(self) -> tuple[model.Problem, ...]: ...
+
+
+class Store(typing.Protocol):
+    """Keys to bytes (`daemun.store`). Keys are relative paths of [a-z0-9._-] parts ("accounts/key.pem").
+
+    A write is seen whole or not at all, also after a power cut. Blocking: called through asyncio.to_thread where it
+    could matter.
+    """
+
+    def read(self, key: str) -> bytes:
+        """Raises: NotFoundInStoreError."""
+        ...
+
+    def write(self, key: str, value: bytes) -> None: ...
+
+    def delete(self, key: str) -> None:
+        """Deleting what is not there is not an error."""
+        ...
+
+    def list(self, prefix: str) -> list[str]:
+        """Keys that start with `prefix/` (all keys for ""), sorted."""
+        ...
+
+    def lock(self, name: str, *, lease_s: float) -> contextlib.AbstractContextManager[None]:
+        """Hold `name` while the block runs; after lease_s without a release others may take it.
+
+        Raises: LockHeldError at once when another process (or task) holds it.
+        """
+        ...
+
+    def watch(self, prefix: str) -> collections.abc.AsyncIterator[str]:
+        """Yields each key under the prefix that was written or deleted, by any process, from now on."""
+        ...

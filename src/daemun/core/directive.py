@@ -1,0 +1,43 @@
+"""The nginx configuration as a tree of typed directives. Text exists only once it leaves `render.serialise`."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Text:
+    """A literal argument: whatever it holds reaches nginx as one argument with exactly this value.
+
+    `$` is written so that nginx does not read a variable there (see render.serialise).
+    """
+
+    value: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Expr:
+    """An argument that nginx evaluates: variables in it are meant. Only built from constants of the renderer,
+    from `Text`-quoted parts, or from an owner's raw snippet."""
+
+    value: str
+
+
+Arg = Text | Expr
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Directive:
+    """One directive: `name args;`, or `name args { block }` when block is not None."""
+
+    name: str
+    args: tuple[Arg, ...] = ()
+    block: "tuple[Node, ...] | None" = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Comment:
+    """A line `# text` for the person who reads the file."""
+
+    text: str
+
+
+Node = Directive | Comment

@@ -1,0 +1,72 @@
+"""Where everything lies in the state directory (DESIGN.md, "State directory"). Strings only: core does no I/O."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Layout:
+    """state: absolute path of the state directory, without a trailing slash."""
+
+    state: str
+
+    @property
+    def store(self) -> str:
+        """Accounts, certificates, history (0700). Only daemun reads it."""
+        return f"{self.state}/store"
+
+    @property
+    def nginx(self) -> str:
+        return f"{self.state}/nginx"
+
+    @property
+    def current(self) -> str:
+        """The link to the generation nginx runs."""
+        return f"{self.nginx}/current"
+
+    def generation(self, number: int) -> str:
+        return f"{self.nginx}/gen/{number}"
+
+    @property
+    def live(self) -> str:
+        """NAME/ is a link to one generation of fullchain.pem and privkey.pem; readable by nginx's workers."""
+        return f"{self.state}/live"
+
+    @property
+    def challenges(self) -> str:
+        """Files here win over the computed HTTP-01 answer (DESIGN.md decision 8)."""
+        return f"{self.state}/challenges"
+
+    @property
+    def logs(self) -> str:
+        return f"{self.state}/logs"
+
+    @property
+    def run(self) -> str:
+        return f"{self.state}/run"
+
+    @property
+    def temp(self) -> str:
+        """nginx's temporary files: request bodies and buffered responses."""
+        return f"{self.run}/temp"
+
+    @property
+    def nginx_pid(self) -> str:
+        return f"{self.run}/nginx.pid"
+
+    @property
+    def confirm_socket(self) -> str:
+        """nginx answers here with the number of the generation its workers run."""
+        return f"{self.run}/nginx.sock"
+
+    @property
+    def control_socket(self) -> str:
+        return f"{self.run}/control.sock"
+
+    @property
+    def lock(self) -> str:
+        return f"{self.run}/daemun.lock"
+
+    @property
+    def root_certificate(self) -> str:
+        """The local CA's root, for people to trust; the key stays in the store."""
+        return f"{self.state}/ca.pem"

@@ -1,0 +1,496 @@
+"""The values everything else speaks of: what the sources ask for, what nginx is to do, what is wrong.
+
+All are frozen and hold tuples, so they can be compared, hashed and shared between tasks. Units are in the
+names; instants are aware UTC. Values here are already parsed: a `Target` has a host and a port, not a URL.
+Rules that a parser cannot know (a host claimed twice, a weight of zero) are in `core.validate`.
+"""
+
+import dataclasses
+import datetime
+import enum
+
+from daemun.core import directive
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a value comes from, to be named in every message about it.
+
+    source: "file", "docker", "api", "default" or "command line".
+    place: what a person can open: "daemun.yaml:14:3", "container chat-1", "" when there is nothing to open.
+    """
+
+    source: str
+    place: str = ""
+
+    def __str__(self) -> str:
+        return self.place or self.source
+
+
+NOWHERE = Origin(source="default")
+
+
+class Severity(enum.Enum):
+    """ERROR: what it is about is not live. WARNING: it is live, and something about it deserves a look."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something wrong, as data: what was found, what was expected, what to do, and where.
+
+    host: the site it concerns; None when it concerns a whole source.
+    """
+
+    origin: Origin
+    message: str
+    host: str | None = None
+    severity: Severity = Severity.ERROR
+
+    def __str__(self) -> str:
+        return f"{self.origin}: {self.message}"
+
+
+# --- targets ---------------------------------------------------------------------------------------------------
+
+
+class Scheme(enum.Enum):
+    """What is spoken to a server behind the gate."""
+
+    HTTP = "http"
+    HTTPS = "https"
+    H2C = "h2c"
+    GRPC = "grpc"
+    GRPCS = "grpcs"
+    FASTCGI = "fastcgi"
+    UWSGI = "uwsgi"
+    SCGI = "scgi"
+    MEMCACHED = "memcached"
+
+
+DEFAULT_PORTS: dict[Scheme, int] = {
+    Scheme.HTTP: 80,
+    Scheme.HTTPS: 443,
+    Scheme.H2C: 80,
+    Scheme.GRPC: 80,
+    Scheme.GRPCS: 443,
+    Scheme.FASTCGI: 9000,
+    Scheme.UWSGI: 3031,
+    Scheme.SCGI: 4000,
+    Scheme.MEMCACHED: 11211,
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One server of a route.
+
+    host: a name or an IP address without brackets; None with a unix socket.
+    port: 1 to 65535; None with a unix socket.
+    socket: absolute path of a unix socket, or None.
+    path: what replaces the route's matched prefix, starting with "/"; None: the path goes on unchanged.
+    weight: share of requests, at least 1. max_fails 0 never marks the server as failed.
+    """
+
+    scheme: Scheme
+    host: str | None = None
+    port: int | None = None
+    socket: str | None = None
+    path: str | None = None
+    weight: int = 1
+    backup: bool = False
+    down: bool = False
+    max_fails: int = 1
+    fail_timeout_s: float = 10.0
+    max_connections: int = 0
+
+    def __str__(self) -> str:
+        """The target as it is written in daemun.yaml."""
+        if self.socket is not None:
+            path = f":{self.path}" if self.path is not None else ""
+            return f"{self.scheme.value}://unix:{self.socket}{path}"
+        host = f"[{self.host}]" if self.host and ":" in self.host else self.host
+        port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
+        return f"{self.scheme.value}://{host}{port}{self.path or ''}"
+
+
+class Balance(enum.Enum):
+    """How requests are spread over the servers of a route."""
+
+    ROUND_ROBIN = "round_robin"
+    LEAST_CONN = "least_conn"
+    IP_HASH = "ip_hash"
+    HASH = "hash"
+    RANDOM = "random"
+    STICKY = "sticky"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """Per-route times in seconds.
+
+    idle_s: how long a WebSocket or an event stream may be silent in both directions.
+    """
+
+    connect_s: float = 5.0
+    read_s: float = 60.0
+    send_s: float = 60.0
+    idle_s: float = 86400.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamTls:
+    """How the certificate of an https/grpcs server is checked.
+
+    verify: False accepts any certificate. ca_file: absolute path of the trusted roots; None: the system's.
+    name: the name the certificate must carry and that is sent as SNI; None: the target's host.
+    """
+
+    verify: bool = True
+    ca_file: str | None = None
+    name: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Proxy:
+    """A route's requests go to servers.
+
+    targets: at least one; all of one scheme and one path (`core.validate`).
+    hash_key: for Balance.HASH, text with the variables of `core.names.VARIABLES`; else None.
+    retries: further servers tried after a failure, only where a retry is safe (see render.proxy).
+    host_header: what the server sees as Host; None: what the client sent.
+    document_root, index: for fastcgi, the folder of the scripts on the server and the one for paths without a script.
+    """
+
+    targets: tuple[Target, ...]
+    balance: Balance = Balance.ROUND_ROBIN
+    hash_key: str | None = None
+    tls: UpstreamTls = UpstreamTls()
+    timeouts: Timeouts = Timeouts()
+    retries: int = 2
+    buffering: bool = True
+    host_header: str | None = None
+    document_root: str = "/var/www/html"
+    index: str = "index.php"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Redirect:
+    """A route's requests are sent elsewhere.
+
+    to: a URL or a path, with the variables of `core.names.VARIABLES`. status: 301, 302, 303, 307 or 308.
+    """
+
+    to: str
+    status: int = 301
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """A route's requests are answered from a folder: the rest of the path after the route's prefix is looked up in it.
+
+    folder: absolute path. spa: a path that is no file is answered with the folder's index.html.
+    """
+
+    folder: str
+    spa: bool = False
+    listing: bool = False
+
+
+Header = tuple[str, str]
+Snippet = tuple[directive.Node, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Everything under one path prefix of a site.
+
+    path: starts with "/"; nginx's prefix rule: the longest one wins.
+    max_body_bytes: largest request body; 0: no limit.
+    request_headers, response_headers: set (an empty value removes the header); values may hold `core.names.VARIABLES`.
+    snippet: the owner's raw nginx for this location.
+    """
+
+    path: str
+    action: Proxy | Redirect | Files
+    max_body_bytes: int = 1 << 30
+    request_headers: tuple[Header, ...] = ()
+    response_headers: tuple[Header, ...] = ()
+    snippet: Snippet = ()
+    origin: Origin = NOWHERE
+
+
+# --- sites -----------------------------------------------------------------------------------------------------
+
+
+class TlsMode(enum.Enum):
+    """AUTO: ACME where a public CA signs the names, else the local CA. FILES: the owner's own certificate."""
+
+    AUTO = "auto"
+    ACME = "acme"
+    LOCAL = "local"
+    OFF = "off"
+    FILES = "files"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """certificate, key: absolute paths of PEM files; only with TlsMode.FILES."""
+
+    mode: TlsMode = TlsMode.AUTO
+    certificate: str | None = None
+    key: str | None = None
+
+
+class HttpMode(enum.Enum):
+    """What plain HTTP answers: a 301 to HTTPS, the site itself, or nothing but the ACME challenge (404)."""
+
+    REDIRECT = "redirect"
+    SERVE = "serve"
+    OFF = "off"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Hsts:
+    """Strict-Transport-Security (RFC 6797)."""
+
+    max_age_s: int = 31536000
+    include_subdomains: bool = False
+    preload: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One host name with its routes.
+
+    host: lower case, IDNA-encoded: a name, "*.example.com", an IPv4 address or "[IPv6]".
+    aliases: of the same forms. routes: sorted by path, at least one.
+    """
+
+    host: str
+    aliases: tuple[str, ...] = ()
+    redirect_aliases: bool = False
+    tls: Tls = Tls()
+    http: HttpMode = HttpMode.REDIRECT
+    hsts: Hsts | None = None
+    enabled: bool = True
+    routes: tuple[Route, ...] = ()
+    snippet: Snippet = ()
+    origin: Origin = NOWHERE
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All host names, the main one first."""
+        return (self.host, *self.aliases)
+
+
+# --- the whole gate --------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """A listening address. host: an IP address without brackets; None: every address, IPv4 and IPv6."""
+
+    port: int
+    host: str | None = None
+
+    def __str__(self) -> str:
+        if self.host is None:
+            return str(self.port)
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Acme:
+    """directory: the URL of a CA's ACME directory (RFC 8555 section 7.1.1). ca_file: trust for a private one."""
+
+    directory: str
+    email: str | None = None
+    ca_file: str | None = None
+
+
+class DefaultKind(enum.Enum):
+    """What happens to a host name nobody configured: refused (404, TLS alert), a site's answer, or a redirect."""
+
+    REFUSE = "refuse"
+    SITE = "site"
+    REDIRECT = "redirect"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Default:
+    """host: the site that answers, with DefaultKind.SITE. redirect: with DefaultKind.REDIRECT."""
+
+    kind: DefaultKind = DefaultKind.REFUSE
+    host: str | None = None
+    redirect: Redirect | None = None
+    origin: Origin = NOWHERE
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Logs:
+    """access: whether requests are logged. A log file larger than max_bytes is rotated; `keep` old ones stay."""
+
+    access: bool = True
+    max_bytes: int = 100 << 20
+    keep: int = 5
+
+
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Globals:
+    """What concerns no single site.
+
+    trusted_proxies: networks ("10.0.0.0/8") whose X-Forwarded-* headers are believed.
+    workers: nginx worker processes; None: one per CPU core.
+    user: the account nginx's workers run under when daemun runs as root; None: chosen (see nginx.find).
+    snippet: the owner's raw nginx at http level.
+    """
+
+    listen_http: tuple[Address, ...] = (Address(port=80),)
+    listen_https: tuple[Address, ...] = (Address(port=443),)
+    acme: Acme = Acme(directory=LETS_ENCRYPT)
+    default: Default = Default()
+    trusted_proxies: tuple[str, ...] = ()
+    logs: Logs = Logs()
+    workers: int | None = None
+    user: str | None = None
+    snippet: Snippet = ()
+    snippet_origin: Origin = NOWHERE
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """All that one source asks for at one moment. globals: only from the file."""
+
+    source: str
+    sites: tuple[Site, ...] = ()
+    globals: Globals | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Desired:
+    """What the gate is to be: merged from every source, valid, sites sorted by host.
+
+    sites: also the disabled ones (they are shown, not rendered).
+    problems: what was refused or deserves a look, each with its origin.
+    """
+
+    globals: Globals
+    sites: tuple[Site, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def enabled(self) -> tuple[Site, ...]:
+        return tuple(site for site in self.sites if site.enabled)
+
+
+# --- certificates ----------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateSpec:
+    """A certificate some site needs.
+
+    name: its folder under live/, made by `core.names.slug(site.host)`.
+    names: the identifiers it must carry, the first one the subject. mode: never TlsMode.OFF or AUTO.
+    certificate, key: the owner's PEM files, with TlsMode.FILES.
+    """
+
+    name: str
+    host: str
+    names: tuple[str, ...]
+    mode: TlsMode
+    certificate: str | None = None
+    key: str | None = None
+
+
+class CertificateState(enum.Enum):
+    """VALID: the certificate that was asked for is served. LOCAL: one of the local CA is, and is meant to be.
+    PENDING: the local one is served while a CA is asked. FAILING: the last try failed (a next one is planned)."""
+
+    VALID = "valid"
+    LOCAL = "local"
+    PENDING = "pending"
+    FAILING = "failing"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateStatus:
+    """What is known of one certificate. Instants are aware UTC; None: not known or not planned."""
+
+    name: str
+    host: str
+    names: tuple[str, ...]
+    state: CertificateState
+    issuer: str | None = None
+    not_before: datetime.datetime | None = None
+    not_after: datetime.datetime | None = None
+    renew_at: datetime.datetime | None = None
+    next_attempt: datetime.datetime | None = None
+    reason: str | None = None
+
+
+# --- endpoints -------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A name nginx asks daemun's DNS responder for, and the host whose addresses are the answer.
+
+    name: "abc123.daemun", made by `core.names.service_name`; nginx asks for SRV at "_http._tcp.abc123.daemun".
+    host: a host name as the owner wrote it, resolved by the system (DNS, /etc/hosts, Docker's names). port: 1-65535.
+    """
+
+    name: str
+    host: str
+    port: int
+
+
+# --- what is live ----------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """One nginx worker process. draining: it belongs to an old generation and only finishes its connections."""
+
+    pid: int
+    draining: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Actual:
+    """What nginx does now.
+
+    pid: the master; None: not running. generation: the one its workers answer with; None: unknown or not running.
+    files: the tree that `current` points to, relative path -> bytes; None: there is none yet.
+    """
+
+    pid: int | None = None
+    generation: int | None = None
+    current_generation: int | None = None
+    files: dict[str, bytes] | None = None
+    workers: tuple[Worker, ...] = ()
+
+
+class SiteState(enum.Enum):
+    """As in `status --json`. QUARANTINED: its last good version (or a 503 page) is served instead of what was asked."""
+
+    LIVE = "live"
+    PENDING = "pending"
+    QUARANTINED = "quarantined"
+    DISABLED = "disabled"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SiteStatus:
+    """site: as desired. state, reason: as in `status --json`."""
+
+    site: Site
+    state: SiteState
+    reason: str | None = None

@@ -1,0 +1,51 @@
+"""What rendering must know of the machine, as values."""
+
+import dataclasses
+import enum
+
+from daemun.core import layout
+
+
+class Feature(enum.Enum):
+    """What an nginx binary can do beyond the least that daemun needs, asked of the binary itself (`nginx.find`)."""
+
+    HTTP_V2 = "HTTP/2 to clients"
+    H2C_UPSTREAM = "HTTP/2 to servers (h2c targets)"
+    GRPC = "gRPC targets"
+    FASTCGI = "FastCGI targets"
+    UWSGI = "uwsgi targets"
+    SCGI = "SCGI targets"
+    MEMCACHED = "memcached targets"
+    STICKY = "sticky cookies"
+    REALIP = "trusted proxies"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Nginx:
+    """The nginx that will read the configuration. version: (1, 31, 3)."""
+
+    path: str
+    version: tuple[int, ...]
+    features: frozenset[Feature]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """layout: the state directory.
+
+    nginx: what will read the configuration.
+    thumbprint: the ACME account key's (RFC 8555 section 8.1); None: no challenge is answered from it.
+    user, group: the workers' account; None when daemun is not root (then nginx ignores `user`).
+    resolver: "127.0.0.1:5301", where the DNS responder listens; None: no named servers.
+    ca_bundle: absolute path of the system's trusted roots; None: there are none, https targets cannot be verified.
+    workers: nginx worker processes.
+    """
+
+    layout: layout.Layout
+    nginx: Nginx
+    thumbprint: str | None = None
+    user: str | None = None
+    group: str | None = None
+    resolver: str | None = None
+    ca_bundle: str | None = None
+    workers: int = 1

@@ -1,0 +1,56 @@
+"""The errors that callers handle differently. A new class exists only because some caller acts on it.
+
+Every message reads "cannot VERB OBJECT: cause" and, where a person can act, ends with what to do.
+"""
+
+
+class DaemunError(Exception):
+    """Base of all errors that are meant for a person; the CLI prints the text and exits with 1."""
+
+
+class ConfigError(DaemunError):
+    """The user's input is wrong: the text names the place, what was found and what was expected."""
+
+
+class EnvironmentProblemError(DaemunError):
+    """The machine is not as needed: a port is taken, nginx is missing or too old, no permission, a full disk."""
+
+
+class RetryableError(DaemunError):
+    """Something outside failed and may work later.
+
+    Attributes:
+        retry_after_s: the wait the other side asked for, in seconds; None when it did not say.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ApplyError(DaemunError):
+    """nginx refused a generation.
+
+    Attributes:
+        stage: "test", "start", "reload" or "confirm": how far it came.
+        restored: whether the previous generation is live again.
+        stderr: nginx's own words, unabridged.
+    """
+
+    def __init__(self, message: str, *, stage: str, restored: bool, stderr: str = "") -> None:
+        super().__init__(message)
+        self.stage = stage
+        self.restored = restored
+        self.stderr = stderr
+
+
+class RenderError(DaemunError):
+    """A value cannot be written into an nginx configuration safely; the text names the field."""
+
+
+class NotFoundInStoreError(DaemunError):
+    """A key that was read is not in the store."""
+
+
+class LockHeldError(DaemunError):
+    """Another process holds the lock; the text names its owner."""
