@@ -1,0 +1,114 @@
+"""What a person can ask of the running gate: the contract between those who ask (the web API, and the command line
+behind it) and the one who answers (`control.gate`). Values only; their JSON form is `web.json`.
+"""
+
+import dataclasses
+import datetime
+import enum
+import typing
+
+from daemun.core import model
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class GateStatus:
+    """What is live now, and what is wrong.
+
+    version: daemun's own. pid: daemun's process.
+    generation: the one nginx's workers answer with; None before the first one.
+    nginx_version: "1.31.3". nginx_pid: the master; None: not running. reloads: since this daemun started.
+    workers: of the current generation. draining_workers: of older ones, finishing their connections.
+    certificates: of the enabled sites with TLS, told apart by `CertificateStatus.host` (a site's main name).
+    config_path, state_dir: absolute. started_at: aware UTC, when this daemun started.
+    """
+
+    version: str
+    pid: int
+    generation: int | None
+    nginx_version: str
+    nginx_pid: int | None
+    reloads: int
+    workers: int
+    draining_workers: int
+    sites: tuple[model.SiteStatus, ...]
+    certificates: tuple[model.CertificateStatus, ...]
+    problems: tuple[model.Problem, ...]
+    config_path: str
+    state_dir: str
+    started_at: datetime.datetime
+
+
+class ChangeKind(enum.Enum):
+    """What happens to a site between what is live and what is asked for."""
+
+    ADDED = "added"
+    CHANGED = "changed"
+    REMOVED = "removed"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SiteChange:
+    """One site that a plan or an apply touches."""
+
+    host: str
+    kind: ChangeKind
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PlanReport:
+    """What applying now would do.
+
+    changes: sorted by host. reload: whether nginx would reload (or start). steps: one line each, in order.
+    problems: what of the sources would be refused or deserves a look.
+    """
+
+    changes: tuple[SiteChange, ...] = ()
+    reload: bool = False
+    steps: tuple[str, ...] = ()
+    problems: tuple[model.Problem, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ApplyReport:
+    """How an apply ended.
+
+    ok: everything the sources ask for is live. False: something was refused; `error` or `problems` say what.
+    generation: the one that is live afterwards; None: none. reloaded: whether nginx was reloaded (or started).
+    error: why the apply as a whole failed, and what is live instead; None when only single sites were refused.
+    """
+
+    ok: bool
+    generation: int | None
+    reloaded: bool = False
+    changes: tuple[SiteChange, ...] = ()
+    problems: tuple[model.Problem, ...] = ()
+    error: str | None = None
+
+
+class Gate(typing.Protocol):
+    """The running gate.
+
+    All methods are called on the event loop's thread. A cancelled `plan` or `apply` leaves the gate as it is or as it
+    would have become; the loop goes on by itself.
+    """
+
+    def status(self) -> GateStatus:
+        """Never blocks: what was known at the last observation."""
+        ...
+
+    async def plan(self) -> PlanReport:
+        """Read every source again and tell what applying would do. Changes nothing."""
+        ...
+
+    async def apply(self) -> ApplyReport:
+        """Read every source again and wait until all of it is live or refused. Calls at the same time share one run
+        that began after the last of them, so each sees its own change."""
+        ...
+
+    async def renew(self, host: str) -> bool:
+        """Ask the CA now for the certificate of the site `host`, forgetting earlier failures. False: none such."""
+        ...
+
+    def request_stop(self, *, keep_traffic: bool) -> None:
+        """Ask the daemon to end, as SIGTERM does; returns at once. keep_traffic: nginx goes on serving."""
+        ...
