@@ -4,10 +4,9 @@ behind it) and the one who answers (`control.gate`). Values only; their JSON for
 
 import dataclasses
 import datetime
-import enum
 import typing
 
-from daemun.core import model
+from daemun.core import model, plan
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,20 +37,8 @@ class GateStatus:
     started_at: datetime.datetime
 
 
-class ChangeKind(enum.Enum):
-    """What happens to a site between what is live and what is asked for."""
-
-    ADDED = "added"
-    CHANGED = "changed"
-    REMOVED = "removed"
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class SiteChange:
-    """One site that a plan or an apply touches."""
-
-    host: str
-    kind: ChangeKind
+ChangeKind = plan.ChangeKind
+SiteChange = plan.SiteChange
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,6 +79,10 @@ class Proxy(typing.Protocol):
 class Certificates(typing.Protocol):
     """Certificates in live/ (`daemun.certs`). No method waits for a CA."""
 
+    def configure(self, acme: model.Acme) -> None:
+        """Which CA is asked from now on, and for whom. Cheap when nothing changed."""
+        ...
+
     def thumbprint(self) -> str:
         """The ACME account key's thumbprint (RFC 7638); makes the key on first use. Blocking, milliseconds."""
         ...

@@ -1,0 +1,54 @@
+"""The owner of every background task: each has a name, is started again when it fails, and ends when the daemon does."""
+
+import asyncio
+import collections.abc
+import contextlib
+
+import structlog
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+
+
+class Supervisor:
+    """Runs long-lived coroutines. Not thread-safe: one per event loop."""
+
+    def __init__(self) -> None:
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def start(self, name: str, run: collections.abc.Callable[[], collections.abc.Coroutine[None, None, None]]) -> None:
+        """Run `run()` until `stop`. When it raises, or returns, it is run again after a pause that doubles up to 30 s.
+
+        Raises: ValueError when a task of that name exists.
+        """
+        if name in self._tasks:
+            raise ValueError(f"cannot start task {name!r}: it runs already")
+        self._tasks[name] = asyncio.create_task(self._keep_running(name, run), name=name)
+
+    async def stop(self) -> None:
+        """Cancel every task, the last one started first, and wait for each."""
+        while self._tasks:
+            _, task = self._tasks.popitem()
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def _keep_running(
+        self, name: str, run: collections.abc.Callable[[], collections.abc.Coroutine[None, None, None]]
+    ) -> None:
+        pause_s = FIRST_PAUSE_S
+        loop = asyncio.get_running_loop()
+        while True:
+            started = loop.time()
+            try:
+                await run()
+                log.warning("a background task ended and is started again", task=name)
+            except Exception as error:
+                log.exception("a background task failed and is started again", task=name, error=str(error))
+            # What ran well for a while and then failed is a new failure, not one more of the same.
+            if loop.time() - started > LONGEST_PAUSE_S:
+                pause_s = FIRST_PAUSE_S
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)

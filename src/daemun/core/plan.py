@@ -1,0 +1,143 @@
+"""From what is wanted and what is there to the steps between them: values that can be printed, compared and tested.
+
+The order is always: expand (certificates, endpoints), switch (nginx), shrink. So after any prefix of the steps the
+running configuration names only things that exist.
+"""
+
+import collections.abc
+import dataclasses
+import enum
+
+from daemun.core import model, names
+
+SITES = "sites/"
+
+
+class ChangeKind(enum.Enum):
+    ADDED = "added"
+    CHANGED = "changed"
+    REMOVED = "removed"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SiteChange:
+    """host: as configured; for a removed site the name of its file, which is the host in all but odd cases."""
+
+    host: str
+    kind: ChangeKind
+
+    def __str__(self) -> str:
+        return f"{self.kind.value} {self.host}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareCertificates:
+    """Every name has a certificate before nginx names it."""
+
+    specs: tuple[model.CertificateSpec, ...]
+
+    def __str__(self) -> str:
+        return f"prepare {len(self.specs)} certificate{'s' * (len(self.specs) != 1)}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PublishEndpoints:
+    """Every named server has an answer before nginx asks."""
+
+    services: tuple[model.Service, ...]
+
+    def __str__(self) -> str:
+        hosts = ", ".join(f"{service.host}:{service.port}" for service in self.services)
+        return f"publish the addresses of {hosts}" if hosts else "publish no endpoints"
+
+
+class Activation(enum.Enum):
+    """NOTHING: nginx already runs exactly this."""
+
+    NOTHING = "leave nginx as it is"
+    RELOAD = "reload nginx"
+    START = "start nginx"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Activate:
+    """Stage, test, switch, then start or reload, and confirm."""
+
+    how: Activation
+
+    def __str__(self) -> str:
+        return self.how.value
+
+
+Step = PrepareCertificates | PublishEndpoints | Activate
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """changes: per site, sorted by host. files_changed: other nginx files that differ. steps: in order."""
+
+    changes: tuple[SiteChange, ...]
+    files_changed: tuple[str, ...]
+    steps: tuple[Step, ...]
+
+    @property
+    def activation(self) -> Activation:
+        return next((step.how for step in self.steps if isinstance(step, Activate)), Activation.NOTHING)
+
+
+def site_file(host: str) -> str:
+    """The path of a site's file in a generation."""
+    return f"{SITES}{names.slug(host)}.conf"
+
+
+def diff_files(
+    desired: model.Desired, wanted: collections.abc.Mapping[str, bytes], actual: collections.abc.Mapping[str, bytes]
+) -> tuple[tuple[SiteChange, ...], tuple[str, ...]]:
+    """What differs between two trees: sites by host, and the paths of other files."""
+    hosts = {site_file(site.host): site.host for site in desired.sites}
+    changes: list[SiteChange] = []
+    others: list[str] = []
+    for path in sorted({*wanted, *actual}):
+        if wanted.get(path) == actual.get(path):
+            continue
+        if not path.startswith(SITES):
+            others.append(path)
+            continue
+        kind = ChangeKind.CHANGED
+        if path not in actual:
+            kind = ChangeKind.ADDED
+        elif path not in wanted:
+            kind = ChangeKind.REMOVED
+        host = hosts.get(path, path.removeprefix(SITES).removesuffix(".conf"))
+        changes.append(SiteChange(host=host, kind=kind))
+    return tuple(changes), tuple(others)
+
+
+def choose_activation(wanted: collections.abc.Mapping[str, bytes], actual: model.Actual) -> Activation:
+    """RELOAD also when nginx runs another generation than `current` (a kill between switch and reload)."""
+    if actual.pid is None:
+        return Activation.START
+    if dict(wanted) != actual.files or actual.generation != actual.current_generation:
+        return Activation.RELOAD
+    return Activation.NOTHING
+
+
+def plan(
+    desired: model.Desired,
+    wanted: collections.abc.Mapping[str, bytes],
+    actual: model.Actual,
+    *,
+    specs: tuple[model.CertificateSpec, ...],
+    services: tuple[model.Service, ...],
+) -> Plan:
+    """The steps from `actual` to `desired`, whose files are `wanted`."""
+    changes, others = diff_files(desired, wanted, actual.files or {})
+    return Plan(
+        changes=changes,
+        files_changed=others,
+        steps=(
+            PrepareCertificates(specs=specs),
+            PublishEndpoints(services=services),
+            Activate(how=choose_activation(wanted, actual)),
+        ),
+    )

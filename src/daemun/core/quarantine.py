@@ -1,0 +1,57 @@
+"""Which file of a refused tree is at fault, and what stands in for it (DESIGN.md decision 7). Pure.
+
+Only hand-written nginx can make `nginx -t` fail: a site's snippet lies in the site's own file, the snippet of the
+whole file in HTTP_SNIPPET. nginx names the file for most mistakes and none for some (an unknown variable).
+"""
+
+import collections.abc
+import dataclasses
+
+from daemun.core import model, plan
+
+HTTP_SNIPPET = "snippets/http.conf"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A file nginx refused. path: in the tree. reason: nginx's words."""
+
+    path: str
+    reason: str
+
+
+def can_be_replaced(path: str | None) -> bool:
+    """Whether another version of this file can stand in for it without touching any other site."""
+    return path is not None and (path == HTTP_SNIPPET or path.startswith(plan.SITES))
+
+
+def find_suspects(
+    desired: model.Desired,
+    files: collections.abc.Mapping[str, bytes],
+    last_good: collections.abc.Mapping[str, bytes],
+) -> tuple[str, ...]:
+    """The files with hand-written nginx that differ from their last good version, when nginx named none."""
+    paths = [HTTP_SNIPPET] if desired.globals.snippet else []
+    paths += [
+        plan.site_file(site.host)
+        for site in desired.enabled
+        if site.snippet or any(route.snippet for route in site.routes)
+    ]
+    return tuple(path for path in paths if path in files and files[path] != last_good.get(path))
+
+
+def replace_file(
+    files: collections.abc.Mapping[str, bytes],
+    path: str,
+    *,
+    last_good: collections.abc.Mapping[str, bytes],
+    unavailable: collections.abc.Mapping[str, bytes],
+) -> dict[str, bytes]:
+    """The tree with the file's last good version; without one, or when that is what was refused, its 503 page.
+
+    unavailable: path -> the 503 version, for sites; HTTP_SNIPPET becomes empty.
+    """
+    good = last_good.get(path)
+    if good is None or good == files[path]:
+        good = unavailable.get(path, b"")
+    return {**files, path: good}
