@@ -1,0 +1,217 @@
+"""Clients that reach any host name at a gate on 127.0.0.1, the way that name's real visitors would.
+
+Every client keeps the name in Host, `:authority`, SNI and certificate verification; only the address is replaced.
+Nothing here is mocked: the bytes go through the loopback interface to nginx.
+"""
+
+import asyncio
+import collections
+import collections.abc
+import contextlib
+import dataclasses
+import pathlib
+import socket
+import ssl
+import types
+
+import httpx
+import websockets.asyncio.client
+from cryptography import x509
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """Where a gate listens. ca: the PEM file of the roots that clients trust."""
+
+    http: int
+    https: int
+    ca: pathlib.Path
+
+    def port(self, scheme: str) -> int:
+        return self.https if scheme in {"https", "wss"} else self.http
+
+
+def trust(ca: pathlib.Path) -> ssl.SSLContext:
+    """A context that trusts these roots and no others. Raises: FileNotFoundError when the file is not there."""
+    return ssl.create_default_context(cafile=str(ca))
+
+
+def _redirected(request: httpx.Request, gate: Gate) -> httpx.Request:
+    """The same request, sent to the gate: httpx took Host from the URL before, SNI stays the URL's host."""
+    request.extensions = {**request.extensions, "sni_hostname": request.url.host}
+    request.url = request.url.copy_with(host=LOOPBACK, port=gate.port(request.url.scheme))
+    return request
+
+
+class _Transport(httpx.BaseTransport):
+    """One pool of connections per host name, as a browser has: httpcore would share one for all of an address."""
+
+    def __init__(self, gate: Gate, *, http2: bool) -> None:
+        self._gate = gate
+        self._http2 = http2
+        self._pools: dict[tuple[str, str], httpx.HTTPTransport] = {}
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        key = (request.url.scheme, request.url.host)
+        if key not in self._pools:
+            verify = trust(self._gate.ca) if key[0] == "https" else False
+            self._pools[key] = httpx.HTTPTransport(verify=verify, http1=not self._http2, http2=self._http2)
+        return self._pools[key].handle_request(_redirected(request, self._gate))
+
+    def close(self) -> None:
+        for pool in self._pools.values():
+            pool.close()
+
+
+def client(gate: Gate, *, http2: bool = False) -> httpx.Client:
+    """Redirects are not followed; HTTP/2 means nothing but HTTP/2 (over TLS)."""
+    return httpx.Client(transport=_Transport(gate, http2=http2), trust_env=False, timeout=20)
+
+
+def get(gate: Gate, url: str, *, http2: bool = False, **headers: str) -> httpx.Response:
+    """One request on a connection of its own. Header names: underscores become dashes."""
+    with client(gate, http2=http2) as once:
+        return once.get(url, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def try_get(gate: Gate, url: str) -> httpx.Response | None:
+    """As `get`; None when there is no answer: nothing listens, no CA file, no certificate that is trusted."""
+    with contextlib.suppress(httpx.TransportError, OSError, ssl.SSLError):
+        return get(gate, url)
+    return None
+
+
+# --- WebSockets ------------------------------------------------------------------------------------------------
+
+
+def websocket(gate: Gate, host: str, path: str) -> websockets.asyncio.client.connect:
+    """`async with websocket(...) as socket`: wss, without keep-alive pings, so that an idle socket is really idle."""
+    return websockets.asyncio.client.connect(
+        f"wss://{host}{path}",
+        host=LOOPBACK,
+        port=gate.https,
+        ssl=trust(gate.ca),
+        server_hostname=host,
+        proxy=None,
+        ping_interval=None,
+        open_timeout=30,
+    )
+
+
+async def echo(socket_: websockets.asyncio.client.ClientConnection, text: str) -> None:
+    """Send text and see it come back within 20 s."""
+    await socket_.send(text)
+    async with asyncio.timeout(20):
+        answer = await socket_.recv()
+    assert answer == text
+
+
+# --- load ------------------------------------------------------------------------------------------------------
+
+
+class Load:
+    """Visitors on keep-alive HTTP/1.1 connections, until the block ends; each failure is kept with its reason.
+
+    A visitor asks, reads the whole answer, and waits pause_s: longer than nothing, so that requests also meet
+    connections that were idle when a reload happened.
+    """
+
+    def __init__(self, gate: Gate, url: str, *, visitors: int, pause_s: float, status: int = 200) -> None:
+        self._gate = gate
+        self._url = httpx.URL(url)
+        self._visitors = visitors
+        self._pause_s = pause_s
+        self._status = status
+        self._tasks: list[asyncio.Task[None]] = []
+        self.answered = 0
+        self.failures: collections.Counter[str] = collections.Counter()
+
+    async def __aenter__(self) -> "Load":
+        for _ in range(self._visitors):
+            self._tasks.append(asyncio.create_task(self._visit()))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: types.TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def answer(self, count: int) -> None:
+        """Return after `count` further answers (at most 30 s)."""
+        enough = self.answered + count
+        async with asyncio.timeout(30):
+            while self.answered < enough:
+                await asyncio.sleep(0.02)
+
+    async def _visit(self) -> None:
+        verify: ssl.SSLContext | bool = trust(self._gate.ca) if self._url.scheme == "https" else False
+        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=60)
+        url = self._url.copy_with(host=LOOPBACK, port=self._gate.port(self._url.scheme))
+        async with httpx.AsyncClient(verify=verify, limits=limits, trust_env=False, timeout=20) as visitor:
+            while True:
+                try:
+                    answer = await visitor.get(
+                        url, headers={"Host": self._url.host}, extensions={"sni_hostname": self._url.host}
+                    )
+                except httpx.TransportError as error:
+                    self.failures[repr(error)] += 1
+                else:
+                    if answer.status_code == self._status:
+                        self.answered += 1
+                    else:
+                        self.failures[f"HTTP {answer.status_code}"] += 1
+                await asyncio.sleep(self._pause_s)
+
+
+# --- TLS -------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Handshake:
+    """What a TLS handshake came to. alert: OpenSSL's name of it ("TLSV1_UNRECOGNIZED_NAME"), or None."""
+
+    certificate: x509.Certificate | None = None
+    alert: str | None = None
+    protocol: str | None = None
+
+    @property
+    def names(self) -> set[str]:
+        """The DNS names and addresses the certificate carries."""
+        assert self.certificate is not None, f"no certificate: {self.alert}"
+        extension = self.certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        addresses = extension.get_values_for_type(x509.IPAddress)
+        return {*extension.get_values_for_type(x509.DNSName), *map(str, addresses)}
+
+    @property
+    def issuer(self) -> str:
+        assert self.certificate is not None, f"no certificate: {self.alert}"
+        return self.certificate.issuer.rfc4514_string()
+
+
+def handshake(gate: Gate, name: str | None) -> Handshake:
+    """One handshake with this SNI name (None: without), nothing verified. Raises: OSError when nothing listens."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    with socket.create_connection((LOOPBACK, gate.https), timeout=20) as plain:
+        try:
+            with context.wrap_socket(plain, server_hostname=name) as secure:
+                der = secure.getpeercert(binary_form=True)
+                assert der is not None
+                return Handshake(
+                    certificate=x509.load_der_x509_certificate(der), protocol=secure.selected_alpn_protocol()
+                )
+        except ssl.SSLError as error:
+            return Handshake(alert=error.reason)
+
+
+def try_handshake(gate: Gate, name: str) -> Handshake | None:
+    """As `handshake`; None when nothing listens or the connection breaks."""
+    with contextlib.suppress(OSError):
+        return handshake(gate, name)
+    return None

@@ -1,0 +1,287 @@
+"""The installed daemun as a process, with a state directory and ports of its own, gone without a trace afterwards.
+
+The path of the directory is short: a unix socket's path may have 107 bytes (unix(7)).
+"""
+
+import collections.abc
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+import typing
+
+import httpx
+import psutil
+
+from tests.support import binaries, clients, ports
+
+Json = dict[str, typing.Any]
+T = typing.TypeVar("T")
+
+
+def signpost(host: str, sign: str) -> str:
+    """A line of `sites:` for a site that needs no server behind it: every request is sent to https://sign.test/SIGN."""
+    return f"  {host}: {{routes: {{/: {{redirect: 'https://sign.test/{sign}', status: 302}}}}}}\n"
+
+
+def wait_for(
+    look: collections.abc.Callable[[], T | None], what: str, *, within_s: float = 30, every_s: float = 0.05
+) -> T:
+    """Look until there is something true, and return it. Raises: AssertionError naming `what` after within_s."""
+    deadline = time.monotonic() + within_s
+    while True:
+        seen = look()
+        if seen:
+            return seen
+        assert time.monotonic() < deadline, f"waited {within_s:g} s in vain for {what}; last seen: {seen!r}"
+        time.sleep(every_s)
+
+
+class Daemon:
+    """One daemun: its files, its process and the nginx it starts.
+
+    root: a new directory that holds everything. config: the path of daemun.yaml. state: the state directory, not
+    made yet. http, https: the ports of the `listen` line that `write` puts before its text.
+    """
+
+    def __init__(self, root: pathlib.Path) -> None:
+        self.root = root
+        self.config = root / "daemun.yaml"
+        self.state = root / "s"
+        self.log_file = root / "daemun.log"
+        self.http = ports.free_port()
+        self.https = ports.free_port()
+        self.arguments: tuple[str, ...] = ()
+        self.preamble = ""
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("DAEMUN_")},
+            "DAEMUN_NGINX": str(binaries.nginx_path()),
+            "COLUMNS": "200",
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    # --- the file ---
+
+    @property
+    def listen(self) -> str:
+        return f'listen: {{http: "127.0.0.1:{self.http}", https: "127.0.0.1:{self.https}"}}\n'
+
+    def write(self, text: str) -> str:
+        """Replace daemun.yaml, as an editor does, by the `listen` line, the preamble and this (dedented) text."""
+        return self.write_raw(self.listen + self.preamble + textwrap.dedent(text))
+
+    def write_raw(self, text: str) -> str:
+        new = self.config.with_suffix(".new")
+        new.write_text(text)
+        new.replace(self.config)
+        return text
+
+    # --- the process ---
+
+    def start(self) -> None:
+        """Start `daemun up`; return at once."""
+        assert not self.is_running, "the daemon runs already"
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command("up"),
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                env=self.environment,
+                cwd=self.root,
+            )
+
+    def up(self, *urls: str) -> None:
+        """Start, and wait until nginx answers each URL with something that is no server error."""
+        self.start()
+        self.wait_answers(*urls)
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def kill(self) -> None:
+        """SIGKILL the daemon, and only the daemon."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(30)
+
+    def terminate(self) -> int:
+        """SIGTERM, and the exit code."""
+        assert self._process is not None
+        self._process.terminate()
+        return self.wait_exit()
+
+    def wait_exit(self, within_s: float = 30) -> int:
+        assert self._process is not None
+        try:
+            return self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"the daemon still runs after {within_s:g} s; its log:\n{self.log_text()}") from None
+
+    def log_text(self) -> str:
+        return self.log_file.read_text() if self.log_file.exists() else ""
+
+    def log_lines(self) -> list[Json]:
+        """The daemon's own log; every line must be JSON."""
+        return [json.loads(line) for line in self.log_text().splitlines()]
+
+    # --- the command line ---
+
+    def _command(self, *arguments: str) -> list[str]:
+        common = ["-c", str(self.config), "--state", str(self.state), *self.arguments]
+        return [sys.executable, "-m", "daemun", *common, *arguments]
+
+    def cli(self, *arguments: str, within_s: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run one command of daemun to its end."""
+        return subprocess.run(
+            self._command(*arguments),
+            capture_output=True,
+            text=True,
+            env=self.environment,
+            cwd=self.root,
+            timeout=within_s,
+            check=False,
+        )
+
+    def cli_good(self, *arguments: str) -> str:
+        """Run a command that must exit with 0; its output."""
+        done = self.cli(*arguments)
+        assert done.returncode == 0, f"daemun {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def status(self) -> Json:
+        """`daemun status --json`, whatever it exits with."""
+        done = self.cli("status", "--json")
+        assert done.returncode in {0, 3}, f"status: exit {done.returncode}\n{done.stdout}{done.stderr}"
+        status: Json = json.loads(done.stdout)
+        return status
+
+    def site(self, host: str) -> Json:
+        """The entry of one site in `status --json`."""
+        found = [site for site in self.status()["sites"] if site["host"] == host]
+        assert len(found) == 1, f"{host} is {len(found)} times in the status"
+        return typing.cast(Json, found[0])
+
+    def wait_state(self, host: str, state: str) -> Json:
+        def look() -> Json | None:
+            site = self.site(host)
+            return site if site["state"] == state else None
+
+        return wait_for(look, f"{host} to be {state}", every_s=0.2)
+
+    # --- what visitors see ---
+
+    @property
+    def gate(self) -> clients.Gate:
+        return clients.Gate(http=self.http, https=self.https, ca=self.state / "ca.pem")
+
+    def get(self, url: str, *, http2: bool = False, **headers: str) -> httpx.Response:
+        return clients.get(self.gate, url, http2=http2, **headers)
+
+    def wait_answers(self, *urls: str, within_s: float = 30) -> None:
+        for url in urls:
+            self.wait_answer(url, lambda answer: answer.status_code < 500, within_s=within_s)
+
+    def wait_answer(
+        self, url: str, is_right: collections.abc.Callable[[httpx.Response], bool], *, within_s: float = 30
+    ) -> httpx.Response:
+        """Ask until an answer is right, and return it. A dead daemon's last words are in the error."""
+
+        def look() -> httpx.Response | None:
+            answer = clients.try_get(self.gate, url)
+            return answer if answer is not None and is_right(answer) else None
+
+        try:
+            return wait_for(look, f"the right answer from {url}", within_s=within_s)
+        except AssertionError as error:
+            last = clients.try_get(self.gate, url)
+            seen = "nothing" if last is None else f"{last.status_code} {dict(last.headers)} {last.text[:300]!r}"
+            raise AssertionError(f"{error}\nlast answer: {seen}\nlog:\n{self.log_text()[-4000:]}") from None
+
+    def sign(self, host: str) -> str | None:
+        """What the signpost shows at this moment; None when it answers something else, or not at all."""
+        answer = clients.try_get(self.gate, f"https://{host}/")
+        to = "" if answer is None else answer.headers.get("Location", "")
+        return to.removeprefix("https://sign.test/") if to.startswith("https://sign.test/") else None
+
+    def wait_sign(self, host: str, sign: str) -> None:
+        where = f"https://sign.test/{sign}"
+        self.wait_answer(f"https://{host}/", lambda answer: answer.headers.get("Location") == where)
+
+    # --- nginx ---
+
+    def nginx_pid(self) -> int | None:
+        """The master's pid by its pid file, None when no such process of this state directory runs."""
+        try:
+            pid = int((self.state / "run" / "nginx.pid").read_text())
+            process = psutil.Process(pid)
+            words = " ".join(process.cmdline())
+        except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+            return None
+        return pid if "nginx" in words and str(self.state) in words else None
+
+    def worker_pids(self, *, draining: bool = False) -> set[int]:
+        """The workers that take new connections; with draining=True those that only finish old ones."""
+        pid = self.nginx_pid()
+        found: set[int] = set()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for worker in psutil.Process(pid).children() if pid is not None else ():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    if draining == ("shutting down" in " ".join(worker.cmdline())):
+                        found.add(worker.pid)
+        return found
+
+    def nginx_processes(self) -> list[psutil.Process]:
+        """Every nginx process that holds a file of this state directory open: also workers whose master is gone."""
+        return [process for process in psutil.process_iter(["name"]) if self._is_ours(process)]
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        try:
+            if "nginx" not in process.name():
+                return False
+            return any(file.path.startswith(f"{self.root}/") for file in process.open_files())
+        except psutil.Error:
+            return False
+
+    # --- the end ---
+
+    def close(self) -> None:
+        """End what was started, nginx too, and remove the directory."""
+        if self.is_running:
+            assert self._process is not None
+            self._process.terminate()
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        left = self.nginx_processes()
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGKILL)
+        psutil.wait_procs(left, timeout=10)
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def new_daemon() -> collections.abc.Iterator[Daemon]:
+    """A daemon that is not started yet; ended and removed afterwards, whatever happened."""
+    root = pathlib.Path(tempfile.mkdtemp(prefix="dm-"))
+    root.chmod(0o755)  # nginx's workers run under an account of their own when the tests run as root
+    daemon = Daemon(root)
+    try:
+        yield daemon
+    finally:
+        daemon.close()
