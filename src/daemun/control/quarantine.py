@@ -38,13 +38,16 @@ async def stage_with_quarantine(
             return Staged(
                 files=tree, refused=tuple(quarantine.Refused(path=path, reason=why) for path, why in refused.items())
             )
-        path = failure.file
-        if path is None or not quarantine.can_be_replaced(path):
-            path = await _find_by_trial(proxy, desired, tree, failure, last_good=last_good, unavailable=unavailable)
-        replaced = quarantine.replace_file(tree, path, last_good=last_good, unavailable=unavailable) if path else tree
-        if path is None or replaced == tree:
+        if quarantine.can_be_replaced(failure.file):
+            at_fault = {str(failure.file): failure}
+        else:
+            at_fault = await _find_by_trial(proxy, desired, tree, last_good=last_good, unavailable=unavailable)
+        replaced = tree
+        for path, words in at_fault.items():
+            replaced = quarantine.replace_file(replaced, path, last_good=last_good, unavailable=unavailable)
+            refused.setdefault(path, _describe(words))
+        if replaced == tree:
             break
-        refused.setdefault(path, _describe(failure))
         tree = replaced
     raise ApplyError(
         f"cannot apply the configuration: nginx refuses it: {_describe(failure)}",
@@ -58,18 +61,29 @@ async def _find_by_trial(
     proxy: ports.Proxy,
     desired: model.Desired,
     tree: dict[str, bytes],
-    failure: ports.TestFailure,
     *,
     last_good: collections.abc.Mapping[str, bytes],
     unavailable: collections.abc.Mapping[str, bytes],
-) -> str | None:
-    """The file at fault when nginx names none: the one whose replacement changes nginx's answer."""
-    for path in quarantine.find_suspects(desired, tree, last_good):
-        trial = quarantine.replace_file(tree, path, last_good=last_good, unavailable=unavailable)
-        answer = await proxy.stage(trial)
-        if answer is None or (answer.file, answer.message) != (failure.file, failure.message):
-            return path
-    return None
+) -> dict[str, ports.TestFailure]:
+    """The files at fault when nginx names none: all suspects are replaced, then each is put back on trial.
+
+    Empty when the tree is refused even without any hand-written nginx.
+    """
+    suspects = quarantine.find_suspects(desired, tree, last_good)
+    accepted = tree
+    for path in suspects:
+        accepted = quarantine.replace_file(accepted, path, last_good=last_good, unavailable=unavailable)
+    if not suspects or await proxy.stage(accepted) is not None:
+        return {}
+    at_fault: dict[str, ports.TestFailure] = {}
+    for path in suspects:
+        trial = {**accepted, path: tree[path]}
+        failure = await proxy.stage(trial)
+        if failure is None:
+            accepted = trial
+        else:
+            at_fault[path] = failure
+    return at_fault
 
 
 def _describe(failure: ports.TestFailure) -> str:

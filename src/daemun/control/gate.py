@@ -1,0 +1,180 @@
+"""The running gate: rounds of the reconciler one after another, what they found, and what people ask of it."""
+
+import asyncio
+import collections.abc
+import dataclasses
+import datetime
+import os
+
+import structlog
+
+from daemun.control import gate_port, ports, reconciler
+from daemun.core import model, plan
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+QUIET_S = 0.03
+"""A change is applied once its source was quiet for this long, so that a burst makes one reload ..."""
+LONGEST_BURST_S = 0.6
+"""... but no later than this after the burst began."""
+RETRY_S = 15.0
+"""How long after a round that failed as a whole the next one is tried without any change of a source."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What does not change while the daemon runs. started_at: aware UTC."""
+
+    version: str
+    nginx_version: str
+    config_path: str
+    state_dir: str
+    started_at: datetime.datetime
+
+
+Observe = collections.abc.Callable[[], tuple[model.Actual, int]]
+"""What nginx does now, without its files, and how often it was reloaded. Quick: called for every status."""
+
+
+class Gate:
+    """Implements `control.gate_port.Gate`. `run` is the loop; every method is called on its event loop."""
+
+    def __init__(
+        self,
+        *,
+        rounds: reconciler.Reconciler,
+        sources: collections.abc.Sequence[ports.Source],
+        certificates: ports.Certificates,
+        endpoints: ports.Endpoints,
+        observe: Observe,
+        identity: Identity,
+    ) -> None:
+        self._rounds = rounds
+        self._sources = sources
+        self._certificates = certificates
+        self._endpoints = endpoints
+        self._observe = observe
+        self._identity = identity
+        self._round_lock = asyncio.Lock()
+        self._asked = 0
+        self._done = 0
+        self._wake = asyncio.Event()
+        self._last: reconciler.Outcome | None = None
+        self._told: frozenset[str] = frozenset()
+        self.stopping = asyncio.Event()
+        self.keep_traffic = False
+
+    @property
+    def last(self) -> reconciler.Outcome | None:
+        """The last round's outcome; None before the first ended."""
+        return self._last
+
+    async def run(self) -> None:
+        """Apply whenever a source changed, `wake` was called, or the last round failed a while ago. Never returns."""
+        while True:
+            failed = self._last is not None and self._last.error is not None
+            try:
+                async with asyncio.timeout(RETRY_S if failed else None):
+                    await self._wake.wait()
+            except TimeoutError:
+                log.info("trying again what failed", reason=self._last.error if self._last else None)
+            await self._settle()
+            await self.apply()
+
+    async def watch(self, source: ports.Source) -> None:
+        """Wake the loop after each change of a source. Never returns."""
+        async for _ in source.changes():
+            self.wake()
+
+    def wake(self) -> None:
+        """Something changed: look at everything again soon."""
+        self._wake.set()
+
+    def status(self) -> gate_port.GateStatus:
+        actual, reloads = self._observe()
+        last = self._last
+        return gate_port.GateStatus(
+            version=self._identity.version,
+            pid=os.getpid(),
+            generation=last.generation if last else None,
+            nginx_version=self._identity.nginx_version,
+            nginx_pid=actual.pid,
+            reloads=reloads,
+            workers=sum(not worker.draining for worker in actual.workers),
+            draining_workers=sum(worker.draining for worker in actual.workers),
+            sites=last.sites if last else (),
+            certificates=self._certificates.status(),
+            problems=(*(last.problems if last else ()), *self._endpoints.problems()),
+            config_path=self._identity.config_path,
+            state_dir=self._identity.state_dir,
+            started_at=self._identity.started_at,
+        )
+
+    async def plan(self) -> gate_port.PlanReport:
+        async with self._round_lock:
+            wanted, problems = await self._rounds.make_plan()
+        return report_plan(wanted, problems)
+
+    async def apply(self) -> gate_port.ApplyReport:
+        self._asked += 1
+        mine = self._asked
+        async with self._round_lock:
+            # A round that began after this call already saw what the caller means.
+            if self._last is None or self._done < mine:
+                self._wake.clear()
+                began = self._asked
+                self._last = await self._rounds.run_once()
+                self._done = began
+                self._tell(self._last)
+            return report_apply(self._last)
+
+    async def renew(self, host: str) -> bool:
+        return self._certificates.renew(host)
+
+    def request_stop(self, *, keep_traffic: bool) -> None:
+        self.keep_traffic = keep_traffic
+        self.stopping.set()
+
+    async def _settle(self) -> None:
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + LONGEST_BURST_S
+        while self._wake.is_set() and loop.time() < latest:
+            self._wake.clear()
+            await asyncio.sleep(QUIET_S)
+
+    def _tell(self, last: reconciler.Outcome) -> None:
+        """Log what the round did; each problem once, until it is gone or changes."""
+        lines = frozenset(str(problem) for problem in last.problems)
+        for problem in last.problems:
+            if str(problem) not in self._told:
+                write = log.error if problem.severity is model.Severity.ERROR else log.warning
+                write(problem.message, place=str(problem.origin), host=problem.host)
+        if self._told - lines and last.ok:
+            log.info("all problems are solved")
+        self._told = lines
+        if last.activated is not plan.Activation.NOTHING:
+            changes = [str(change) for change in last.plan.changes] if last.plan else []
+            shown = ", ".join(changes[:10]) + (f" and {len(changes) - 10} more" if len(changes) > 10 else "")
+            log.info("live", generation=last.generation, changes=shown or "settings", nginx=last.activated.name.lower())
+
+
+def report_plan(wanted: plan.Plan, problems: tuple[model.Problem, ...]) -> gate_port.PlanReport:
+    """A plan as people are shown it."""
+    return gate_port.PlanReport(
+        changes=wanted.changes,
+        reload=wanted.activation is not plan.Activation.NOTHING,
+        steps=tuple(str(step) for step in wanted.steps),
+        problems=problems,
+    )
+
+
+def report_apply(last: reconciler.Outcome) -> gate_port.ApplyReport:
+    """A round's outcome as the one who asked for it is told."""
+    return gate_port.ApplyReport(
+        ok=last.ok,
+        generation=last.generation,
+        reloaded=last.activated is not plan.Activation.NOTHING,
+        changes=last.plan.changes if last.plan else (),
+        problems=last.problems,
+        error=last.error,
+    )
