@@ -1,0 +1,1 @@
+"""Keys to bytes: the backends of `control.ports.Store`."""

@@ -1,0 +1,371 @@
+"""What `control.ports.Store` promises, shown for every backend; then what only the files can show."""
+
+import asyncio
+import collections.abc
+import contextlib
+import os
+import pathlib
+import random
+import stat
+import subprocess
+import sys
+import threading
+
+import pytest
+from tests.support import store_writer
+
+from daemun import errors
+from daemun.control import ports
+from daemun.store import file, memory
+
+
+class Now:
+    """The time as the test sets it."""
+
+    def __init__(self) -> None:
+        self.value = 1000.0
+
+    def __call__(self) -> float:
+        return self.value
+
+
+@pytest.fixture
+def now() -> Now:
+    return Now()
+
+
+@pytest.fixture(params=["file", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: pathlib.Path, now: Now) -> ports.Store:
+    if request.param == "file":
+        return file.FileStore(tmp_path / "store", now=now, rescan_s=0.2)
+    return memory.MemoryStore(now=now)
+
+
+# --- keys and values -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [b"", b"x", bytes(range(256)) * 4000], ids=["empty", "short", "a megabyte"])
+def test_a_written_value_is_read_back(store: ports.Store, value: bytes) -> None:
+    store.write("accounts/lets-encrypt_1.org/key.pem", value)
+    assert store.read("accounts/lets-encrypt_1.org/key.pem") == value
+
+
+def test_a_second_write_replaces_the_first(store: ports.Store) -> None:
+    store.write("a", b"a longer value")
+    store.write("a", b"short")
+    assert store.read("a") == b"short"
+
+
+def test_a_missing_key_is_named(store: ports.Store) -> None:
+    store.write("dir/there", b"")
+    store.write("value", b"")
+    for key in ("missing", "dir", "dir/missing", "value/below"):
+        with pytest.raises(errors.NotFoundInStoreError, match=f'cannot read "{key}"'):
+            store.read(key)
+
+
+def test_delete_removes_and_may_be_repeated(store: ports.Store) -> None:
+    store.write("a/b", b"1")
+    store.delete("a")
+    assert store.read("a/b") == b"1"
+    for _ in range(2):
+        store.delete("a/b")
+    store.delete("never/was")
+    assert store.list("") == []
+    with pytest.raises(errors.NotFoundInStoreError):
+        store.read("a/b")
+
+
+def test_list_is_sorted_and_knows_whole_parts_only(store: ports.Store) -> None:
+    for key in ("b", "a/2", "a/1/x", "ab/1", "a.b"):
+        store.write(key, b"")
+    assert store.list("") == ["a.b", "a/1/x", "a/2", "ab/1", "b"]
+    assert store.list("a") == ["a/1/x", "a/2"]
+    assert store.list("a/1") == ["a/1/x"]
+    assert store.list("b") == []
+    assert store.list("nothing") == []
+
+
+BAD_KEYS = ["", "/", "/a", "a/", "a//b", "..", "a/../b", "./a", "A", "a b", "ä", "a\n", "~new-1", "a\0", "x" * 201]
+
+
+@pytest.mark.parametrize("key", BAD_KEYS)
+def test_a_bad_key_is_refused_with_what_was_expected(store: ports.Store, key: str) -> None:
+    calls: list[collections.abc.Callable[[], object]] = [
+        lambda: store.read(key),
+        lambda: store.write(key, b""),
+        lambda: store.delete(key),
+    ]
+    if key:
+        calls.append(lambda: store.list(key))
+    for call in calls:
+        with pytest.raises(ValueError, match="as a key: expected parts of a-z"):
+            call()
+    with pytest.raises(ValueError, match="as a key: expected parts of a-z"), store.lock(key, lease_s=1):
+        pass
+
+
+def test_a_key_cannot_be_a_value_and_a_folder(store: ports.Store) -> None:
+    store.write("a/b", b"kept")
+    with pytest.raises(ValueError, match='cannot write "a": "a/b" holds a value'):
+        store.write("a", b"")
+    with pytest.raises(ValueError, match='cannot write "a/b/c": "a/b" holds a value'):
+        store.write("a/b/c", b"")
+    assert store.list("") == ["a/b"]
+    store.delete("a/b")
+    store.write("a", b"now it can")
+    assert store.read("a") == b"now it can"
+
+
+def test_readers_in_other_threads_see_whole_values(store: ports.Store) -> None:
+    store.write("a", b"0" * 100_000)
+    done = threading.Event()
+
+    def write() -> None:
+        for turn in range(12):
+            store.write("a", str(turn % 10).encode() * 100_000)
+        done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not done.is_set():
+        value = store.read("a")
+        assert len(value) == 100_000
+        assert len(set(value)) == 1
+    writer.join()
+
+
+def test_writers_and_deleters_of_one_folder_do_not_hinder_each_other(store: ports.Store) -> None:
+    failures: list[BaseException] = []
+
+    def work(name: str) -> None:
+        try:
+            for _ in range(10):
+                store.write(f"folder/{name}/x", b"1")
+                store.delete(f"folder/{name}/x")
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abc"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert store.list("") == []
+
+
+# --- locks -----------------------------------------------------------------------------------------------------
+
+
+def test_a_lock_is_held_by_one_and_free_afterwards(store: ports.Store) -> None:
+    with (
+        store.lock("orders/shop", lease_s=60),
+        store.lock("orders/other", lease_s=60),
+        pytest.raises(errors.LockHeldError, match=r'cannot lock "orders/shop": .+ holds it'),
+        store.lock("orders/shop", lease_s=60),
+    ):
+        pass
+    with store.lock("orders/shop", lease_s=60):
+        pass
+    assert store.list("") == []
+
+
+def test_a_lock_is_released_by_an_error(store: ports.Store) -> None:
+    with pytest.raises(KeyError), store.lock("a", lease_s=60):
+        raise KeyError
+    with store.lock("a", lease_s=60):
+        pass
+
+
+def test_an_expired_lease_is_taken_over_and_its_old_owner_releases_nothing(store: ports.Store, now: Now) -> None:
+    with contextlib.ExitStack() as second:
+        with store.lock("a", lease_s=60):
+            now.value += 59
+            with pytest.raises(errors.LockHeldError), store.lock("a", lease_s=60):
+                pass
+            now.value += 1
+            second.enter_context(store.lock("a", lease_s=60))
+        with pytest.raises(errors.LockHeldError), store.lock("a", lease_s=60):
+            pass
+    with store.lock("a", lease_s=60):
+        pass
+
+
+# --- changes ---------------------------------------------------------------------------------------------------
+
+
+async def test_watch_tells_of_everything_since_it_was_called(store: ports.Store) -> None:
+    store.write("certs/old", b"1")
+    store.write("certs/gone", b"1")
+    async with asyncio.timeout(60):
+        changes = store.watch("certs")
+        await asyncio.to_thread(store.write, "certs/new", b"1")
+        await asyncio.to_thread(store.write, "other/new", b"1")
+        assert await anext(changes) == "certs/new"
+        await asyncio.to_thread(store.write, "certs/old", b"2")
+        assert await anext(changes) == "certs/old"
+        await asyncio.to_thread(store.delete, "certs/gone")
+        await asyncio.to_thread(store.delete, "certs/gone")
+        assert await anext(changes) == "certs/gone"
+        await asyncio.to_thread(store.write, "certs/last", b"2")
+        assert await anext(changes) == "certs/last"
+
+
+async def test_two_watchers_do_not_hinder_each_other(store: ports.Store) -> None:
+    async with asyncio.timeout(60):
+        everything, certificates = store.watch(""), store.watch("certs")
+        await asyncio.to_thread(store.write, "a", b"1")
+        assert await anext(everything) == "a"
+        await asyncio.to_thread(store.write, "certs/a", b"1")
+        assert await anext(everything) == "certs/a"
+        assert await anext(certificates) == "certs/a"
+
+
+# --- files only ------------------------------------------------------------------------------------------------
+
+
+def test_files_are_private_and_found_again(tmp_path: pathlib.Path) -> None:
+    root = tmp_path / "state" / "store"
+    file.FileStore(root).write("accounts/a/key.pem", b"secret")
+    assert file.FileStore(root).read("accounts/a/key.pem") == b"secret"
+    modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (root, *root.rglob("*"))}
+    assert modes == {
+        root: 0o700,
+        root / "accounts": 0o700,
+        root / "accounts/a": 0o700,
+        root / "accounts/a/key.pem": 0o600,
+    }
+
+
+def test_a_store_with_open_doors_is_closed(tmp_path: pathlib.Path) -> None:
+    tmp_path.chmod(0o755)
+    file.FileStore(tmp_path)
+    assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
+
+
+def test_a_store_that_cannot_be_made_says_why(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "store").write_bytes(b"")
+    with pytest.raises(errors.EnvironmentProblemError, match=r'cannot open the store ".+/store": file exists'):
+        file.FileStore(tmp_path / "store")
+
+
+def test_leftovers_of_interrupted_writes_are_invisible_and_removed(tmp_path: pathlib.Path) -> None:
+    store = file.FileStore(tmp_path)
+    store.write("a/b", b"whole")
+    leftovers = [tmp_path / "~new-0123", tmp_path / "a" / "~new-4567"]
+    for leftover in leftovers:
+        leftover.write_bytes(b"ha")
+    assert store.list("") == ["a/b"]
+    assert file.FileStore(tmp_path).read("a/b") == b"whole"
+    assert not any(leftover.exists() for leftover in leftovers)
+
+
+def test_a_killed_writer_leaves_whole_values(tmp_path: pathlib.Path) -> None:
+    """Every turn ends a process somewhere in a write, by SIGKILL."""
+    rng = random.Random(7)
+    store = file.FileStore(tmp_path)
+    store.write("a/value", b"0" * store_writer.SIZE)
+    for _ in range(8):
+        with _process(str(tmp_path), "a/value") as writer:
+            for _ in range(rng.randrange(1, 60)):
+                with contextlib.suppress(errors.NotFoundInStoreError):
+                    _assert_whole(store.read("a/value"))
+            writer.kill()
+            writer.wait()
+        _assert_whole(store.read("a/value"))
+        assert store.list("") == ["a/value"]
+        file.FileStore(tmp_path)
+        assert [path.name for path in (tmp_path / "a").iterdir()] == ["value"]
+
+
+def test_opening_a_store_leaves_the_writes_of_others_alone(tmp_path: pathlib.Path) -> None:
+    with _process(str(tmp_path), "value") as writer:
+        for _ in range(200):
+            file.FileStore(tmp_path)
+        assert writer.poll() is None
+
+
+async def test_watch_sees_other_processes(tmp_path: pathlib.Path) -> None:
+    async with asyncio.timeout(60):
+        changes = file.FileStore(tmp_path).watch("")
+        with _process(str(tmp_path), "from/another"):
+            assert await anext(changes) == "from/another"
+
+
+def test_the_lock_of_a_killed_process_is_free_at_once(tmp_path: pathlib.Path) -> None:
+    store = file.FileStore(tmp_path)
+    code = (
+        "import pathlib, sys\nfrom daemun.store import file\n"
+        "with file.FileStore(pathlib.Path(sys.argv[1])).lock('a', lease_s=86400):\n"
+        "    print('ready', flush=True)\n    sys.stdin.read()\n"
+    )
+    with _running([sys.executable, "-c", code, str(tmp_path)]) as holder:
+        with (
+            pytest.raises(
+                errors.LockHeldError, match=rf"process {holder.pid} on .+ holds it, for at most 86\d+ s more"
+            ),
+            store.lock("a", lease_s=1),
+        ):
+            pass
+        holder.kill()
+        holder.wait()
+        with store.lock("a", lease_s=1):
+            pass
+
+
+FULL_DISK = """
+import pathlib, subprocess, sys
+from daemun import errors
+from daemun.store import file
+
+root = pathlib.Path(sys.argv[1])
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "daemun-test", root], check=True)
+store = file.FileStore(root)
+store.write("a", b"old")
+try:
+    store.write("a", b"x" * 1_000_000)
+except errors.EnvironmentProblemError as error:
+    print(error)
+print(store.read("a"), store.list(""), [path.name for path in root.iterdir()])
+store.write("a", b"new")
+print(store.read("a"))
+"""
+
+
+def test_a_full_disk_is_said_in_words_and_the_old_value_stays(tmp_path: pathlib.Path) -> None:
+    command = ["unshare", "--user", "--map-root-user", "--mount", sys.executable, "-c", FULL_DISK, str(tmp_path)]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "unshare failed" in run.stderr or "mount:" in run.stderr:
+        pytest.skip(f"no mount in a user namespace here: {run.stderr.strip()}")
+    assert run.stderr == ""
+    assert run.stdout.splitlines() == [
+        f'cannot write "{tmp_path}/a": the disk is full; free some space, then it goes on by itself',
+        "b'old' ['a'] ['a']",
+        "b'new'",
+    ]
+
+
+def _assert_whole(value: bytes) -> None:
+    assert len(value) == store_writer.SIZE
+    assert len(set(value)) == 1
+
+
+def _process(*arguments: str) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
+    return _running([sys.executable, store_writer.__file__, *arguments])
+
+
+@contextlib.contextmanager
+def _running(command: list[str]) -> collections.abc.Iterator[subprocess.Popen[str]]:
+    """A process that has said "ready"; killed at the end."""
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == "ready\n"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
