@@ -77,7 +77,7 @@ class Gate:
                 async with asyncio.timeout(RETRY_S if failed else None):
                     await self._wake.wait()
             except TimeoutError:
-                log.info("trying again what failed", reason=self._last.error if self._last else None)
+                log.debug("trying again what failed", reason=self._last.error if self._last else None)
             await self._settle()
             await self.apply()
 

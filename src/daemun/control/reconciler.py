@@ -8,14 +8,10 @@ import asyncio
 import collections.abc
 import dataclasses
 
-import structlog
-
 from daemun.control import ports, quarantine
 from daemun.core import assemble, merge, model, outcome, plan
 from daemun.core.render import environment
 from daemun.errors import ConfigError, DaemunError
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 DescribeEnvironment = collections.abc.Callable[[model.Globals], environment.Environment]
 
@@ -74,29 +70,30 @@ class Reconciler:
         gathered = await self._gather()
         desired, problems = gathered.desired, gathered.problems
         live: collections.abc.Mapping[str, bytes] = {}
+        files: collections.abc.Mapping[str, bytes] = {}
         if not gathered.complete:
             return Outcome(desired=desired, problems=problems, error="nothing that could be applied was ever read")
         try:
             actual = await self._proxy.read_actual()
-            live = actual.files or {}
-            assembled = await self._assemble(desired, live)
+            live = (actual.files or {}) if actual.pid is not None else {}
+            assembled = await self._assemble(desired, actual.files or {})
+            files = assembled.files
             wanted = _make_plan(desired, assembled, actual)
             problems += await self._expand(desired)
             staged, activated = await self._switch(desired, assembled, actual)
             generation = await self._activate(activated, actual)
         except DaemunError as error:
-            log.error("the change is not live", reason=str(error))
             return Outcome(
                 desired=desired,
-                sites=outcome.site_statuses(desired, live=live, error=str(error)),
+                sites=outcome.site_statuses(desired, live=live, wanted=files, error=str(error)),
                 problems=(*problems, model.Problem(origin=model.NOWHERE, message=str(error))),
                 error=str(error),
             )
         refused = (*assembled.refused, *staged.refused)
         return Outcome(
             desired=desired,
-            sites=outcome.site_statuses(desired, live=staged.files, refused=refused),
-            problems=(*problems, *outcome.refusal_problems(desired, refused, last_good=live)),
+            sites=outcome.site_statuses(desired, live=staged.files, wanted=staged.files, refused=refused),
+            problems=(*problems, *outcome.refusal_problems(desired, refused, last_good=actual.files or {})),
             plan=wanted,
             activated=activated,
             generation=generation,
@@ -126,9 +123,7 @@ class Reconciler:
         complete = any(snapshot.globals is not None for snapshot in snapshots)
         return _Gathered(desired=desired, problems=(*problems, *desired.problems), complete=complete)
 
-    async def _assemble(
-        self, desired: model.Desired, live: collections.abc.Mapping[str, bytes]
-    ) -> assemble.Assembled:
+    async def _assemble(self, desired: model.Desired, live: collections.abc.Mapping[str, bytes]) -> assemble.Assembled:
         env = self._describe_environment(desired.globals)
         return await asyncio.to_thread(assemble.assemble_files, desired, env, last_good=live)
 
@@ -142,7 +137,7 @@ class Reconciler:
     async def _switch(
         self, desired: model.Desired, assembled: assemble.Assembled, actual: model.Actual
     ) -> tuple[quarantine.Staged, plan.Activation]:
-        """Stage the tree, unless nginx runs it already. What quarantine leaves may be what runs: then nothing is done."""
+        """Stage the tree, unless nginx runs it already. Quarantine may leave what runs: then nothing is done either."""
         if plan.choose_activation(assembled.files, actual) is plan.Activation.NOTHING:
             return quarantine.Staged(files=assembled.files), plan.Activation.NOTHING
         staged = await quarantine.stage_with_quarantine(

@@ -1,4 +1,4 @@
-"""The owner of every background task: each has a name, is started again when it fails, and ends when the daemon does."""
+"""The owner of every background task: each has a name, is started again when it fails, and ends with the daemon."""
 
 import asyncio
 import collections.abc

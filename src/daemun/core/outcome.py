@@ -9,22 +9,25 @@ def site_statuses(
     desired: model.Desired,
     *,
     live: collections.abc.Mapping[str, bytes],
+    wanted: collections.abc.Mapping[str, bytes],
     refused: collections.abc.Sequence[quarantine.Refused] = (),
     error: str | None = None,
 ) -> tuple[model.SiteStatus, ...]:
     """The state of every site.
 
-    live: the tree nginx runs. refused: the files in it that are not what was asked for.
-    error: why the round as a whole failed; then a site is live only if nginx runs a file of its own.
+    live: the tree nginx runs; empty when it does not run. wanted: the tree that was asked for.
+    refused: the files that were replaced in it, and why. error: why the round as a whole failed; what already ran as
+    wanted is live all the same.
     """
     reasons = {item.path: item.reason for item in refused}
-    return tuple(_status(site, live=live, reasons=reasons, error=error) for site in desired.sites)
+    return tuple(_status(site, live=live, wanted=wanted, reasons=reasons, error=error) for site in desired.sites)
 
 
 def _status(
     site: model.Site,
     *,
     live: collections.abc.Mapping[str, bytes],
+    wanted: collections.abc.Mapping[str, bytes],
     reasons: collections.abc.Mapping[str, str],
     error: str | None,
 ) -> model.SiteStatus:
@@ -33,15 +36,16 @@ def _status(
         return model.SiteStatus(site=site, state=model.SiteState.DISABLED)
     if path in reasons:
         return model.SiteStatus(site=site, state=model.SiteState.QUARANTINED, reason=reasons[path])
-    if error is not None:
-        return model.SiteStatus(site=site, state=model.SiteState.PENDING, reason=error)
-    if path not in live:
-        return model.SiteStatus(site=site, state=model.SiteState.PENDING, reason="not yet applied")
-    return model.SiteStatus(site=site, state=model.SiteState.LIVE)
+    if path in live and live[path] == wanted.get(path):
+        return model.SiteStatus(site=site, state=model.SiteState.LIVE)
+    return model.SiteStatus(site=site, state=model.SiteState.PENDING, reason=error or "not applied yet")
 
 
 def refusal_problems(
-    desired: model.Desired, refused: collections.abc.Sequence[quarantine.Refused], *, last_good: collections.abc.Container[str]
+    desired: model.Desired,
+    refused: collections.abc.Sequence[quarantine.Refused],
+    *,
+    last_good: collections.abc.Container[str],
 ) -> tuple[model.Problem, ...]:
     """A problem for each file nginx or the renderer refused, naming the line of the source that it came from."""
     sites = {plan.site_file(site.host): site for site in desired.sites}
