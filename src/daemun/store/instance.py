@@ -29,7 +29,8 @@ def held_alone(lock: pathlib.Path) -> collections.abc.Iterator[None]:
         except BlockingIOError:
             owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
             raise LockHeldError(
-                f'cannot start: another daemun (process {owner}) already runs on the state directory "{lock.parent.parent}"; '
+                f"cannot start: another daemun (process {owner}) already runs on the state directory "
+                f'"{lock.parent.parent}"; '
                 "stop it with `daemun stop`, or give this one a directory of its own with --state"
             ) from None
         os.ftruncate(descriptor, 0)
