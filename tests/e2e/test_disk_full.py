@@ -1,0 +1,77 @@
+"""A full disk while a change is applied: told as such, nothing half-written goes live, and it recovers."""
+
+import collections.abc
+import contextlib
+import os
+import shutil
+import subprocess
+
+import pytest
+from tests.support.daemon import Daemon, signpost, wait_for
+
+pytestmark = [
+    pytest.mark.nginx,
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small file system"),
+]
+
+
+@pytest.fixture
+def small(daemon: Daemon) -> collections.abc.Iterator[Daemon]:
+    """A gate whose state directory is a file system of 6 MB."""
+    mount, umount = shutil.which("mount"), shutil.which("umount")
+    assert mount is not None
+    assert umount is not None
+    disk = daemon.root / "disk"
+    disk.mkdir()
+    done = subprocess.run([mount, "-t", "tmpfs", "-o", "size=6m,mode=755", "tmpfs", str(disk)], check=False)
+    if done.returncode != 0:
+        pytest.skip("this machine does not let tests mount a file system")
+    daemon.state = disk / "s"
+    try:
+        yield daemon
+    finally:
+        daemon.close()
+        subprocess.run([umount, "--lazy", str(disk)], check=True)
+
+
+def _fill(daemon: Daemon) -> None:
+    """Write until not one byte more fits."""
+    with (daemon.state.parent / "filler").open("wb", buffering=0) as filler, contextlib.suppress(OSError):
+        while True:
+            filler.write(bytes(4096))
+
+
+def test_a_change_on_a_full_disk(small: Daemon) -> None:
+    small.write("sites:\n" + signpost("a.test", "one"))
+    small.start()
+    small.wait_sign("a.test", "one")
+    current = (small.state / "nginx" / "current").resolve()
+    files = {path.name: path.read_bytes() for path in (current / "sites").iterdir()}
+    _fill(small)
+    before = len(small.log_text())
+    small.write("sites:\n" + signpost("a.test", "two") + "".join(signpost(f"n{n}.test", "new") for n in range(20)))
+    wait_for(lambda: "No space left on device" in small.log_text()[before:], "the cause in the log")
+    assert "Traceback" not in small.log_text()
+    assert small.sign("a.test") == "one"
+    applied = small.cli("apply")
+    assert applied.returncode == 1
+    assert "No space left on device" in applied.stdout + applied.stderr
+    assert (small.state / "nginx" / "current").resolve() == current
+    assert {path.name: path.read_bytes() for path in (current / "sites").iterdir()} == files
+
+    (small.state.parent / "filler").unlink()
+    small.wait_sign("a.test", "two")
+    small.wait_sign("n19.test", "new")
+    assert small.cli("status").returncode == 0
+
+
+def test_a_start_on_a_full_disk(small: Daemon) -> None:
+    small.write("sites:\n" + signpost("a.test", "one"))
+    _fill(small)
+    small.start()
+    assert small.wait_exit() == 1
+    assert "No space left on device" in small.log_text()
+    assert "Traceback" not in small.log_text()
+    (small.state.parent / "filler").unlink()
+    small.start()
+    small.wait_sign("a.test", "one")

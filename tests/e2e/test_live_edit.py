@@ -1,0 +1,100 @@
+"""daemun.yaml is edited while the gate runs."""
+
+import pytest
+from tests.support.daemon import Daemon, signpost, wait_for
+
+pytestmark = pytest.mark.nginx
+
+
+def _reloads(daemon: Daemon) -> int:
+    reloads: int = daemon.status()["nginx"]["reloads"]
+    return reloads
+
+
+@pytest.fixture
+def running(daemon: Daemon) -> Daemon:
+    """A gate with one site, live."""
+    daemon.write("sites:\n" + signpost("a.test", "one"))
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+    return daemon
+
+
+def test_a_saved_edit_is_live_without_a_command(running: Daemon) -> None:
+    running.write("sites:\n" + signpost("a.test", "two") + signpost("b.test", "new"))
+    running.wait_sign("a.test", "two")
+    running.wait_sign("b.test", "new")
+    running.write("sites:\n" + signpost("b.test", "new"))
+    wait_for(lambda: running.sign("a.test") is None, "a.test to be gone")
+    assert running.sign("b.test") == "new"
+
+
+def test_a_file_written_in_place_is_read_too(running: Daemon) -> None:
+    """Not every editor replaces the file."""
+    running.config.write_text(running.listen + "sites:\n" + signpost("a.test", "in-place"))
+    running.wait_sign("a.test", "in-place")
+
+
+@pytest.mark.parametrize(
+    ("broken", "line", "column", "words"),
+    [
+        ("sites:\n  a.test:\n    rouets: {/: http://127.0.0.1:1}\n", 4, 5, ["rouets", "routes"]),
+        ("sites:\n  a.test: http://127.0.0.1:99999\n", 3, 11, ["99999"]),
+        ("sites:\n  a.test: {/: http://127.0.0.1:1\n", None, None, ["daemun.yaml"]),
+    ],
+    ids=["an unknown key", "a bad port", "a syntax error"],
+)
+def test_a_broken_edit_changes_nothing_and_is_told_with_its_place(
+    running: Daemon, broken: str, line: int | None, column: int | None, words: list[str]
+) -> None:
+    workers = running.worker_pids()
+    before = len(running.log_text())
+    running.write(broken)
+    place = "daemun.yaml:" if line is None else f"daemun.yaml:{line}:{column}"
+    wait_for(lambda: place in running.log_text()[before:], f"{place} in the log")
+    logged = running.log_text()[before:]
+    for word in words:
+        assert word in logged
+    assert running.sign("a.test") == "one"
+    assert running.worker_pids() == workers
+    status = running.cli("status")
+    assert status.returncode == 3, status.stdout
+    assert place in status.stdout
+    check = running.cli("check")
+    assert check.returncode == 1
+    assert place in check.stdout + check.stderr
+
+    running.write("sites:\n" + signpost("a.test", "repaired"))
+    running.wait_sign("a.test", "repaired")
+    wait_for(lambda: running.cli("status").returncode == 0, "status to be good again", every_s=0.2)
+
+
+def test_a_save_without_a_change_does_not_touch_nginx(running: Daemon) -> None:
+    workers, reloads = running.worker_pids(), _reloads(running)
+    text = running.config.read_text()
+    running.write_raw(text)
+    running.write_raw(text + "\n# a comment changes nothing either\n")
+    # `apply` returns once everything saved before it is live.
+    assert running.cli_good("apply")
+    assert _reloads(running) == reloads
+    assert running.worker_pids() == workers
+
+
+def test_a_burst_of_edits_makes_few_reloads_and_the_last_one_wins(running: Daemon) -> None:
+    reloads = _reloads(running)
+    for number in range(20):
+        running.write("sites:\n" + signpost("a.test", f"burst-{number}"))
+    running.wait_sign("a.test", "burst-19")
+    running.cli_good("apply")
+    assert running.sign("a.test") == "burst-19"
+    assert 1 <= _reloads(running) - reloads <= 3
+
+
+def test_a_file_that_vanishes_and_comes_back(running: Daemon) -> None:
+    """What runs goes on without the file: a failed read is not an empty file."""
+    before = len(running.log_text())
+    running.config.unlink()
+    wait_for(lambda: "daemun.yaml" in running.log_text()[before:], "the missing file in the log")
+    assert running.sign("a.test") == "one"
+    running.write("sites:\n" + signpost("a.test", "back"))
+    running.wait_sign("a.test", "back")
