@@ -1,0 +1,90 @@
+"""The life of the daemon: the first round, the background tasks, the signals, the end."""
+
+import asyncio
+import collections.abc
+import signal
+
+import structlog
+
+from daemun.control import gate, ports, supervisor
+from daemun.errors import DaemunError
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+Task = collections.abc.Callable[[], collections.abc.Coroutine[None, None, None]]
+
+WATCHDOG_S = 0.5
+STOP_GRACE_S = 10.0
+"""How long open requests may take to finish once the daemon was told to stop."""
+
+
+class StartError(DaemunError):
+    """The first round failed and nothing is served; the text is the reason."""
+
+
+async def live(
+    *,
+    front: gate.Gate,
+    sources: collections.abc.Sequence[ports.Source],
+    proxy: ports.Proxy,
+    is_serving: collections.abc.Callable[[], bool],
+    tasks: collections.abc.Mapping[str, Task],
+    on_rotate: collections.abc.Callable[[], None],
+    announce: collections.abc.Callable[[gate.Gate], None],
+) -> None:
+    """Run until SIGTERM, SIGINT or `Gate.request_stop`.
+
+    is_serving: whether nginx runs; cheap. tasks: run until the end, by name. on_rotate: called on SIGUSR1.
+    announce: called once, after the first round. Raises: StartError.
+    """
+    owner = supervisor.Supervisor()
+    _listen_to_signals(front, on_rotate)
+    # Watching starts before the first reading, so that no change falls between the two.
+    for source in sources:
+        owner.start(f"watch {source.name}", _bind(front.watch, source))
+    for name, run in tasks.items():
+        owner.start(name, run)
+    try:
+        report = await front.apply()
+        if not is_serving():
+            raise StartError(_why(front, report.error))
+        announce(front)
+        owner.start("reconcile", front.run)
+        owner.start("watchdog", lambda: _watch_nginx(front, is_serving))
+        await front.stopping.wait()
+    finally:
+        await owner.stop()
+    if front.keep_traffic:
+        log.info("stopped; nginx goes on serving and the next `daemun up` adopts it")
+        return
+    await proxy.stop(grace_s=STOP_GRACE_S)
+    log.info("stopped")
+
+
+def _listen_to_signals(front: gate.Gate, on_rotate: collections.abc.Callable[[], None]) -> None:
+    """Handlers only set events; the work is done by the tasks."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: front.request_stop(keep_traffic=False))
+    loop.add_signal_handler(signal.SIGHUP, front.wake)
+    loop.add_signal_handler(signal.SIGUSR1, on_rotate)
+
+
+async def _watch_nginx(front: gate.Gate, is_serving: collections.abc.Callable[[], bool]) -> None:
+    """Wake the loop when nginx is gone: its next round starts it again."""
+    while True:
+        await asyncio.sleep(WATCHDOG_S)
+        if not is_serving():
+            log.error("nginx is not running; it is started again")
+            await front.apply()
+
+
+def _bind(
+    watch: collections.abc.Callable[[ports.Source], collections.abc.Coroutine[None, None, None]], source: ports.Source
+) -> Task:
+    return lambda: watch(source)
+
+
+def _why(front: gate.Gate, error: str | None) -> str:
+    problems = [str(problem) for problem in front.status().problems]
+    return "\n".join(problems) or error or "nginx does not run"

@@ -1,0 +1,34 @@
+"""What the machine offers that an nginx configuration depends on."""
+
+import functools
+import os
+import pathlib
+import socket
+
+CA_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine, Arch
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
+    "/etc/ssl/ca-bundle.pem",  # openSUSE
+    "/etc/ssl/cert.pem",  # Alpine without ca-certificates, macOS
+)
+
+
+def find_ca_bundle() -> str | None:
+    """The system's trusted roots as one PEM file, for https targets; None: there are none."""
+    return next((path for path in CA_BUNDLES if pathlib.Path(path).is_file()), None)
+
+
+@functools.cache
+def has_ipv6() -> bool:
+    """Whether an IPv6 socket can listen here; without it `listen [::]` would keep nginx from starting."""
+    try:
+        with socket.socket(socket.AF_INET6, socket.SOCK_STREAM) as probe:
+            probe.bind(("::", 0))
+    except OSError:
+        return False
+    return True
+
+
+def count_cores() -> int:
+    """The cores this process may run on, as nginx's `worker_processes auto` counts them; at least 1."""
+    return len(os.sched_getaffinity(0)) or 1
