@@ -1,0 +1,172 @@
+"""The demo as one program: starts the two servers and the daemon in front of them, and ends all of them together."""
+
+import collections.abc
+import contextlib
+import os
+import pathlib
+import shlex
+import signal
+import ssl
+import sys
+import threading
+import time
+
+import httpx
+
+from daemun import errors
+from daemun.core import layout
+from daemun.demo import part
+
+HOST = "chat.localhost"
+START_TIMEOUT_S = 60.0
+POLL_S = 0.1
+
+
+def run(
+    *,
+    http_port: int = 8080,
+    https_port: int = 8443,
+    state: pathlib.Path | None = None,
+    nginx: pathlib.Path | None = None,
+) -> int:
+    """Serve the chat demo on loopback until Ctrl-C, SIGTERM or SIGHUP.
+
+    state: where the demo keeps its file, certificates and local CA; by default a folder that stays, so that a CA that
+        was trusted once stays trusted. nginx: the nginx to use; None: the one `daemun up` finds.
+    Returns: 0 when it was asked to stop.
+    Raises: EnvironmentProblemError when a part does not start or ends by itself; the others are stopped then, too.
+    """
+    folder = (state or default_state()).absolute()
+    parts: list[part.Part] = []
+    with _signals() as stop:
+        try:
+            parts.append(page := part.Part("page server", ["-m", "daemun.demo.page"], announces=True))
+            parts.append(chat := part.Part("chat server", ["-m", "daemun.demo.chat"], announces=True))
+            text = config_text(
+                http_port=http_port, https_port=https_port, page_url=page.announced(), chat_url=chat.announced()
+            )
+            config = _write_config(folder, text)
+            parts.append(part.Part("daemon", _up_arguments(config=config, state=folder, nginx=nginx)))
+            if _wait_until_live(parts, stop, https_port=https_port, state=folder):
+                print(welcome(http_port=http_port, https_port=https_port, config=config, state=folder), flush=True)
+                _wait_until_asked(parts, stop)
+        finally:
+            # In the order of their start: the chat server ends its WebSockets before nginx would wait for them.
+            for each in parts:
+                each.stop()
+    return 0
+
+
+def default_state() -> pathlib.Path:
+    """A folder that outlives the demo. For root it is outside root's home, which nginx's workers cannot enter."""
+    if os.geteuid() == 0:
+        return pathlib.Path("/var/lib/daemun-demo")
+    data_home = os.environ.get("XDG_DATA_HOME") or pathlib.Path.home() / ".local/share"
+    return pathlib.Path(data_home) / "daemun-demo"
+
+
+def config_text(*, http_port: int, https_port: int, page_url: str, chat_url: str) -> str:
+    """The demo's daemun.yaml."""
+    return f"""\
+# Written anew by each start of the demo. Edit it while the demo runs, and the change is live within a second.
+listen: {{http: "127.0.0.1:{http_port}", https: "127.0.0.1:{https_port}"}}
+sites:
+  {HOST}:
+    /: {page_url}
+    /websocket/: {chat_url}/
+"""
+
+
+def welcome(*, http_port: int, https_port: int, config: pathlib.Path, state: pathlib.Path) -> str:
+    """What the demo prints once it is live."""
+    daemun = pathlib.Path(sys.executable).with_name("daemun")
+    trust = shlex.join([*([] if os.geteuid() == 0 else ["sudo"]), str(daemun), "--state", str(state), "trust"])
+    return f"""
+The chat is live:
+
+    https://{HOST}:{https_port}/
+    http://{HOST}:{http_port}/            (redirects to https)
+    wss://{HOST}:{https_port}/websocket/
+
+Its certificate comes from a CA of this machine alone, so a browser warns. To trust it, once:
+
+    {trust}
+
+The file behind it: {config}
+Ctrl-C stops everything.
+"""
+
+
+def _write_config(folder: pathlib.Path, text: str) -> pathlib.Path:
+    path = folder / "daemun.yaml"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise errors.EnvironmentProblemError(
+            f'cannot write "{path}": {error.strerror}; name another folder with --state'
+        ) from error
+    return path
+
+
+def _up_arguments(*, config: pathlib.Path, state: pathlib.Path, nginx: pathlib.Path | None) -> list[str]:
+    chosen = [] if nginx is None else ["--nginx", str(nginx)]
+    return ["-m", "daemun", "--config", str(config), "--state", str(state), *chosen, "up"]
+
+
+@contextlib.contextmanager
+def _signals() -> collections.abc.Iterator[threading.Event]:
+    """An event that Ctrl-C, SIGTERM and SIGHUP set while the block runs; the handlers do nothing else."""
+    stop = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: stop.set())
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _wait_until_live(
+    parts: collections.abc.Sequence[part.Part], stop: threading.Event, *, https_port: int, state: pathlib.Path
+) -> bool:
+    """Whether the page answers over HTTPS, with a certificate of the demo's own CA; False: asked to stop before.
+
+    Raises: EnvironmentProblemError when a part ended, or after START_TIMEOUT_S.
+    """
+    give_up_s = time.monotonic() + START_TIMEOUT_S
+    root = pathlib.Path(layout.Layout(str(state)).root_certificate)
+    while not stop.wait(POLL_S):
+        for each in parts:
+            each.check()
+        if root.exists() and _answers(https_port, root):
+            return True
+        if time.monotonic() > give_up_s:
+            raise errors.EnvironmentProblemError(
+                f"cannot start the demo: https://{HOST}:{https_port}/ did not answer within {START_TIMEOUT_S:.0f} s; "
+                "what the daemon said is above"
+            )
+    return False
+
+
+def _answers(https_port: int, root: pathlib.Path) -> bool:
+    # The address is given, and the name by hand: not every resolver knows that *.localhost is loopback (RFC 6761).
+    try:
+        with httpx.Client(verify=ssl.create_default_context(cafile=root), trust_env=False) as client:
+            response = client.get(
+                f"https://127.0.0.1:{https_port}/",
+                headers={"Host": f"{HOST}:{https_port}"},
+                extensions={"sni_hostname": HOST},
+            )
+    except (httpx.HTTPError, ssl.SSLError):
+        return False
+    return response.is_success
+
+
+def _wait_until_asked(parts: collections.abc.Sequence[part.Part], stop: threading.Event) -> None:
+    """Raises: EnvironmentProblemError when a part ended before."""
+    while not stop.wait(POLL_S):
+        for each in parts:
+            each.check()
