@@ -153,7 +153,7 @@ class Gate:
             log.info("all problems are solved")
         self._told = lines
         if last.activated is not plan.Activation.NOTHING:
-            changes = [str(change) for change in last.plan.changes] if last.plan else []
+            changes = [str(change) for change in last.wanted.changes] if last.wanted else []
             shown = ", ".join(changes[:10]) + (f" and {len(changes) - 10} more" if len(changes) > 10 else "")
             log.info("live", generation=last.generation, changes=shown or "settings", nginx=last.activated.name.lower())
 
@@ -174,7 +174,7 @@ def report_apply(last: reconciler.Outcome) -> gate_port.ApplyReport:
         ok=last.ok,
         generation=last.generation,
         reloaded=last.activated is not plan.Activation.NOTHING,
-        changes=last.plan.changes if last.plan else (),
+        changes=last.wanted.changes if last.wanted else (),
         problems=last.problems,
         error=last.error,
     )

@@ -21,14 +21,14 @@ class Outcome:
     """How a round ended.
 
     sites: every desired site with its state. problems: of the sources, the merge and nginx.
-    plan: what was to be done; None when it did not come so far. activated: what nginx was made to do.
+    wanted: what was to be done; None when it did not come so far. activated: what nginx was made to do.
     generation: the one that is live. error: why nothing new is live; None also when single sites are quarantined.
     """
 
     desired: model.Desired
     sites: tuple[model.SiteStatus, ...] = ()
     problems: tuple[model.Problem, ...] = ()
-    plan: plan.Plan | None = None
+    wanted: plan.Plan | None = None
     activated: plan.Activation = plan.Activation.NOTHING
     generation: int | None = None
     error: str | None = None
@@ -94,7 +94,7 @@ class Reconciler:
             desired=desired,
             sites=outcome.site_statuses(desired, live=staged.files, wanted=staged.files, refused=refused),
             problems=(*problems, *outcome.refusal_problems(desired, refused, last_good=actual.files or {})),
-            plan=wanted,
+            wanted=wanted,
             activated=activated,
             generation=generation,
         )
