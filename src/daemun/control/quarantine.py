@@ -31,13 +31,8 @@ async def stage_with_quarantine(
     """
     tree = dict(files)
     refused: dict[str, str] = {}
-    # Each file is replaced at most twice: by its last good version, then by its 503 page.
-    for _ in range(2 * len(files) + 1):
-        failure = await proxy.stage(tree)
-        if failure is None:
-            return Staged(
-                files=tree, refused=tuple(quarantine.Refused(path=path, reason=why) for path, why in refused.items())
-            )
+    # This ends: each file is replaced at most twice, by its last good version and then by its 503 page.
+    while (failure := await proxy.stage(tree)) is not None:
         if quarantine.can_be_replaced(failure.file):
             at_fault = {str(failure.file): failure}
         else:
@@ -47,14 +42,14 @@ async def stage_with_quarantine(
             replaced = quarantine.replace_file(replaced, path, last_good=last_good, unavailable=unavailable)
             refused.setdefault(path, _describe(words))
         if replaced == tree:
-            break
+            raise ApplyError(
+                f"cannot apply the configuration: nginx refuses it: {_describe(failure)}",
+                stage="test",
+                restored=True,
+                stderr=failure.message,
+            )
         tree = replaced
-    raise ApplyError(
-        f"cannot apply the configuration: nginx refuses it: {_describe(failure)}",
-        stage="test",
-        restored=True,
-        stderr=failure.message,
-    )
+    return Staged(files=tree, refused=tuple(quarantine.Refused(path=path, reason=why) for path, why in refused.items()))
 
 
 async def _find_by_trial(
