@@ -86,7 +86,7 @@ def test_sigint_ends_it_too(daemon: Daemon) -> None:
 def test_sigterm_during_the_start(daemon: Daemon) -> None:
     daemon.write(ONE_SITE)
     daemon.start()
-    wait_for(lambda: (daemon.state / "run").exists(), "the start to begin")
+    wait_for((daemon.state / "run").exists, "the start to begin")
     assert daemon.terminate() == 0
     wait_for(lambda: daemon.nginx_processes() == [], "nginx to be gone")
 

@@ -112,17 +112,20 @@ async def echo(socket_: websockets.asyncio.client.ClientConnection, text: str) -
 
 
 class Load:
-    """Visitors on keep-alive HTTP/1.1 connections, until the block ends; each failure is kept with its reason.
+    """Visitors over HTTP/1.1, until the block ends; each failure is kept with its reason.
 
     A visitor asks, reads the whole answer, and waits pause_s: longer than nothing, so that requests also meet
-    connections that were idle when a reload happened.
+    connections that were idle when a reload happened. keep_alive=False: a new connection for every request.
     """
 
-    def __init__(self, gate: Gate, url: str, *, visitors: int, pause_s: float, status: int = 200) -> None:
+    def __init__(
+        self, gate: Gate, url: str, *, visitors: int, pause_s: float, keep_alive: bool = True, status: int = 200
+    ) -> None:
         self._gate = gate
         self._url = httpx.URL(url)
         self._visitors = visitors
         self._pause_s = pause_s
+        self._keep = 1 if keep_alive else 0
         self._status = status
         self._tasks: list[asyncio.Task[None]] = []
         self.answered = 0
@@ -149,7 +152,7 @@ class Load:
 
     async def _visit(self) -> None:
         verify: ssl.SSLContext | bool = trust(self._gate.ca) if self._url.scheme == "https" else False
-        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=60)
+        limits = httpx.Limits(max_connections=1, max_keepalive_connections=self._keep, keepalive_expiry=60)
         url = self._url.copy_with(host=LOOPBACK, port=self._gate.port(self._url.scheme))
         async with httpx.AsyncClient(verify=verify, limits=limits, trust_env=False, timeout=20) as visitor:
             while True:

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import pathlib
+import pty
 import shutil
 import signal
 import subprocess
@@ -87,16 +88,40 @@ class Daemon:
 
     def start(self) -> None:
         """Start `daemun up`; return at once."""
-        assert not self.is_running, "the daemon runs already"
         with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command("up"),
-                stdout=log,
-                stderr=log,
-                stdin=subprocess.DEVNULL,
-                env=self.environment,
-                cwd=self.root,
-            )
+            self._start(log.fileno())
+
+    @contextlib.contextmanager
+    def on_a_terminal(self) -> collections.abc.Iterator[collections.abc.Callable[[], str]]:
+        """Start with standard output and error on a terminal; yields a function that tells all it showed so far."""
+        ours, its = pty.openpty()
+        os.set_blocking(ours, False)
+        self._start(its)
+        os.close(its)
+        shown = bytearray()
+
+        def read() -> str:
+            # BlockingIOError: nothing new. EIO: the other side is closed (pty(7)).
+            with contextlib.suppress(OSError):
+                while chunk := os.read(ours, 65536):
+                    shown.extend(chunk)
+            return shown.decode()
+
+        try:
+            yield read
+        finally:
+            os.close(ours)
+
+    def _start(self, output: int) -> None:
+        assert not self.is_running, "the daemon runs already"
+        self._process = subprocess.Popen(
+            self._command("up"),
+            stdout=output,
+            stderr=output,
+            stdin=subprocess.DEVNULL,
+            env=self.environment,
+            cwd=self.root,
+        )
 
     def up(self, *urls: str) -> None:
         """Start, and wait until nginx answers each URL with something that is no server error."""
@@ -146,8 +171,15 @@ class Daemon:
 
     def cli(self, *arguments: str, within_s: float = 60) -> subprocess.CompletedProcess[str]:
         """Run one command of daemun to its end."""
+        return self._run(self._command(*arguments), within_s)
+
+    def bare(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """As `cli`, without -c and --state."""
+        return self._run([sys.executable, "-m", "daemun", *arguments], 60)
+
+    def _run(self, command: list[str], within_s: float) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            self._command(*arguments),
+            command,
             capture_output=True,
             text=True,
             env=self.environment,

@@ -1,0 +1,338 @@
+"""Every command's exit code, its JSON, and what it does to the file: with a running daemon and without one."""
+
+import json
+import pathlib
+
+import pytest
+from tests.support import ports
+from tests.support.daemon import Daemon, signpost, wait_for
+
+pytestmark = pytest.mark.nginx
+
+COMMANDS = (
+    *("up", "stop", "check", "plan", "apply", "render", "add", "rm", "enable", "disable"),
+    *("status", "sites", "certs", "trust", "demo"),
+)
+
+COMMENTED = """\
+# the owner's own words
+sites:
+  a.test:   # the first one
+    routes: {/: {redirect: "https://sign.test/one", status: 302}}
+"""
+
+
+@pytest.fixture
+def running(daemon: Daemon) -> Daemon:
+    daemon.write(COMMENTED)
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+    return daemon
+
+
+@pytest.fixture
+def alone(daemon: Daemon) -> Daemon:
+    """A file, and no daemon."""
+    daemon.write(COMMENTED)
+    return daemon
+
+
+def _says(daemon: Daemon, code: int, *arguments: str) -> str:
+    """Run a command, check its exit code, and return all it said. No command ever shows a traceback."""
+    done = daemon.cli(*arguments)
+    said = done.stdout + done.stderr
+    assert done.returncode == code, f"daemun {' '.join(arguments)}: exit {done.returncode}, not {code}\n{said}"
+    assert "Traceback" not in said
+    return said
+
+
+# --- check ---
+
+
+def test_check_is_good(alone: Daemon) -> None:
+    _says(alone, 0, "check")
+    assert not alone.state.exists(), "check writes nothing"
+
+
+def test_check_tells_every_problem_at_once(alone: Daemon) -> None:
+    alone.write(
+        """\
+        sites:
+          a.test: {/: "http://127.0.0.1:99999", bad: http://127.0.0.1}
+          b..test: http://127.0.0.1:1
+          c.test: {rouets: {}}
+        """
+    )
+    said = _says(alone, 1, "check")
+    for line in (3, 4, 5):
+        assert f"daemun.yaml:{line}" in said
+    assert "routes" in said, "the nearest known key"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x00\x01\xff\xfe\x80",
+        b"\x89PNG\r\n\x1a\n" + bytes(range(256)),
+        b"- a\n- b\n",
+        b"sites: {a: [\n",
+        b"nonsense",
+    ],
+    ids=["empty", "binary", "a picture", "a list", "a syntax error", "a word"],
+)
+def test_check_of_what_is_no_configuration(alone: Daemon, content: bytes) -> None:
+    alone.config.write_bytes(content)
+    said = _says(alone, 1, "check")
+    assert "daemun.yaml" in said
+
+
+def test_check_of_a_file_that_is_not_there(alone: Daemon) -> None:
+    alone.config.unlink()
+    assert str(alone.config) in _says(alone, 1, "check")
+
+
+def test_check_of_a_folder(alone: Daemon) -> None:
+    alone.config.unlink()
+    alone.config.mkdir()
+    assert str(alone.config) in _says(alone, 1, "check")
+
+
+def test_check_names_a_missing_certificate_file(alone: Daemon) -> None:
+    alone.write(
+        """\
+        sites:
+          a.test:
+            tls: {certificate: nowhere.pem, key: nowhere.key}
+            routes: {/: http://127.0.0.1:1}
+        """
+    )
+    assert "nowhere.pem" in _says(alone, 1, "check")
+
+
+# --- plan and apply ---
+
+
+def test_plan_and_apply(running: Daemon) -> None:
+    assert "a.test" not in _says(running, 0, "plan"), "nothing to do"
+    reloads = running.status()["nginx"]["reloads"]
+    _says(running, 0, "apply")
+    assert running.status()["nginx"]["reloads"] == reloads
+    running.write(COMMENTED + signpost("b.test", "new"))
+    _says(running, 0, "apply")
+    assert running.sign("b.test") == "new", "apply returns when it is live"
+
+
+def test_plan_tells_what_would_change(alone: Daemon) -> None:
+    """Without a daemon, from the file and the state directory alone; nothing is started."""
+    assert "a.test" in _says(alone, 0, "plan")
+    assert alone.nginx_pid() is None
+
+
+def test_apply_without_a_daemon_says_so(alone: Daemon) -> None:
+    assert "daemun up" in _says(alone, 1, "apply")
+
+
+def test_apply_of_a_bad_file(running: Daemon) -> None:
+    running.write("sites:\n  a.test: ftp://127.0.0.1\n")
+    assert "daemun.yaml:3:11" in _says(running, 1, "apply")
+    assert "daemun.yaml:3:11" in _says(running, 1, "plan")
+    assert running.sign("a.test") == "one"
+
+
+# --- render ---
+
+
+def test_render(alone: Daemon, tmp_path: pathlib.Path) -> None:
+    text = _says(alone, 0, "render")
+    assert "server_name a.test;" in text
+    assert "daemun.yaml:4" in text, "it says which line it came from"
+    _says(alone, 0, "render", "--out", str(tmp_path / "out"))
+    assert (tmp_path / "out" / "nginx.conf").is_file()
+    assert "server_name a.test;" in (tmp_path / "out" / "sites" / "a.test.conf").read_text()
+    assert alone.nginx_pid() is None
+
+
+def test_render_of_a_bad_file(alone: Daemon) -> None:
+    alone.write("sites:\n  a.test: ftp://127.0.0.1\n")
+    assert "daemun.yaml:3:11" in _says(alone, 1, "render")
+
+
+# --- add, rm, enable, disable ---
+
+
+def test_add_and_rm_with_a_daemon(running: Daemon) -> None:
+    target = f"http://127.0.0.1:{ports.free_port()}"
+    before = running.config.read_text()
+    _says(running, 0, "add", "b.test", target)
+    assert running.get("https://b.test/").status_code == 502, "live when the command returns; nobody is behind it"
+    _says(running, 0, "add", "b.test", target, "--path", "/api/")
+    assert {route["path"] for route in running.site("b.test")["routes"]} == {"/", "/api/"}
+    text = running.config.read_text()
+    assert "# the owner's own words" in text
+    assert "# the first one" in text
+    _says(running, 0, "rm", "b.test", "--path", "/api/")
+    assert {route["path"] for route in running.site("b.test")["routes"]} == {"/"}
+    _says(running, 0, "rm", "b.test")
+    assert running.sign("a.test") == "one"
+    assert all(site["host"] != "b.test" for site in running.status()["sites"])
+    assert running.config.read_text() == before
+
+
+def test_disable_and_enable_with_a_daemon(running: Daemon) -> None:
+    _says(running, 0, "disable", "a.test")
+    assert running.get("http://a.test/").status_code == 404
+    assert running.site("a.test")["state"] == "disabled"
+    _says(running, 0, "status")
+    _says(running, 0, "enable", "a.test")
+    assert running.sign("a.test") == "one"
+    assert "# the first one" in running.config.read_text()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("add", "b.test", "ftp://127.0.0.1"),
+        ("add", "b.test", "http://127.0.0.1:99999"),
+        ("add", "b..test", "http://127.0.0.1:1"),
+        ("add", "b.test", "http://127.0.0.1:1", "--path", "no-slash"),
+        ("rm", "unknown.test"),
+        ("rm", "a.test", "--path", "/unknown/"),
+        ("disable", "unknown.test"),
+        ("enable", "unknown.test"),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("with_daemon", [True, False], ids=["daemon", "alone"])
+def test_an_edit_that_is_wrong_leaves_the_file_byte_for_byte(
+    daemon: Daemon, arguments: tuple[str, ...], *, with_daemon: bool
+) -> None:
+    daemon.write(COMMENTED)
+    if with_daemon:
+        daemon.start()
+        daemon.wait_sign("a.test", "one")
+    before = daemon.config.read_bytes()
+    said = _says(daemon, 1, *arguments)
+    assert arguments[1] in said or arguments[-1] in said
+    assert daemon.config.read_bytes() == before
+    if with_daemon:
+        assert daemon.sign("a.test") == "one"
+
+
+def test_edits_without_a_daemon_change_the_file(alone: Daemon) -> None:
+    _says(alone, 0, "add", "b.test", "http://127.0.0.1:8080")
+    _says(alone, 0, "disable", "a.test")
+    text = alone.config.read_text()
+    assert "b.test: http://127.0.0.1:8080" in text
+    assert "enabled: false" in text
+    assert "# the owner's own words" in text
+    _says(alone, 0, "check")
+    _says(alone, 0, "enable", "a.test")
+    _says(alone, 0, "rm", "b.test")
+    _says(alone, 0, "check")
+
+
+def test_add_to_a_file_that_is_already_broken(running: Daemon) -> None:
+    """An edit on top of a broken file could not go live: it is refused, and says why."""
+    running.write("sites:\n  a.test: ftp://127.0.0.1\n")
+    before = running.config.read_bytes()
+    assert "daemun.yaml:3:11" in _says(running, 1, "add", "b.test", "http://127.0.0.1:1")
+    assert running.config.read_bytes() == before
+
+
+# --- status, sites, certs ---
+
+
+def test_status_json_keeps_its_contract(running: Daemon) -> None:
+    status = json.loads(_says(running, 0, "status", "--json"))
+    assert isinstance(status["generation"], int)
+    nginx = status["nginx"]
+    assert nginx["pid"] == running.nginx_pid()
+    assert nginx["workers"] == len(running.worker_pids())
+    assert isinstance(nginx["reloads"], int)
+    assert isinstance(nginx["draining_workers"], int)
+    assert nginx["version"][0].isdigit()
+    (site,) = status["sites"]
+    assert site["host"] == "a.test"
+    assert site["state"] == "live"
+    assert site["reason"] is None
+    assert "daemun.yaml:4" in site["origin"] or "file" in site["origin"]
+    assert [route["path"] for route in site["routes"]] == ["/"]
+    assert site["routes"][0]["to"] == ["https://sign.test/one"]
+    assert set(site["certificate"]) >= {"state", "issuer", "not_after", "renew_at", "reason", "next_attempt"}
+    assert site["certificate"]["state"] == "local"
+
+
+@pytest.mark.parametrize("command", ["status", "sites", "certs"])
+def test_what_is_shown_names_the_site(running: Daemon, command: str) -> None:
+    assert "a.test" in _says(running, 0, command)
+    assert "a.test" in json.dumps(json.loads(_says(running, 0, command, "--json")))
+
+
+@pytest.mark.parametrize("command", ["status", "sites", "certs"])
+def test_without_a_daemon_what_is_live_is_not_known(alone: Daemon, command: str) -> None:
+    done = alone.cli(command)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert "daemun up" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("command", ["status", "sites"])
+def test_exit_3_when_something_is_not_live(running: Daemon, command: str) -> None:
+    running.write(COMMENTED + "  b.test: {routes: {/: http://127.0.0.1:1}, nginx: no_such_directive on;}\n")
+    wait_for(lambda: running.cli(command).returncode == 3, f"{command} to exit with 3", every_s=0.2)
+    assert "no_such_directive" in _says(running, 3, command)
+
+
+def test_certs_renew(running: Daemon) -> None:
+    assert "unknown.test" in _says(running, 1, "certs", "renew", "unknown.test")
+    _says(running, 0, "certs", "renew", "a.test")
+
+
+def test_certs_renew_without_a_daemon_says_so(alone: Daemon) -> None:
+    assert "daemun up" in _says(alone, 1, "certs", "renew", "a.test")
+
+
+# --- stop ---
+
+
+def test_stop_ends_everything(running: Daemon) -> None:
+    _says(running, 0, "stop")
+    assert running.wait_exit() == 0
+    assert running.nginx_processes() == []
+
+
+def test_stop_without_a_daemon(alone: Daemon) -> None:
+    _says(alone, 1, "stop")
+
+
+def test_stop_can_end_a_gate_whose_daemon_is_gone(running: Daemon) -> None:
+    """After `stop --keep-traffic` (or a crash) somebody must be able to end nginx."""
+    _says(running, 0, "stop", "--keep-traffic")
+    assert running.wait_exit() == 0
+    assert running.sign("a.test") == "one"
+    _says(running, 0, "stop")
+    assert running.nginx_processes() == []
+
+
+# --- the rest ---
+
+
+def test_version_and_help(alone: Daemon) -> None:
+    assert "0." in _says(alone, 0, "--version")
+    said = _says(alone, 0, "--help")
+    for command in COMMANDS:
+        assert command in said
+
+
+def test_the_environment_names_file_and_state_directory(running: Daemon) -> None:
+    """DAEMUN_CONFIG and DAEMUN_STATE stand in for -c and --state."""
+    running.environment |= {"DAEMUN_CONFIG": str(running.config), "DAEMUN_STATE": str(running.state)}
+    bare = running.bare("status", "--json")
+    assert bare.returncode == 0, bare.stderr
+    assert json.loads(bare.stdout)["sites"][0]["host"] == "a.test"
+
+
+def test_trust_tells_where_the_root_is(running: Daemon) -> None:
+    """Installing it is for the machine's owner; the tests must not: only what it would do is asked for."""
+    assert (running.state / "ca.pem").is_file()
+    assert "--help" in _says(running, 0, "trust", "--help")

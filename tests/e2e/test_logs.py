@@ -1,0 +1,100 @@
+"""Access log and daemon log."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+
+import pytest
+from tests.support import clients
+from tests.support.daemon import Daemon, signpost, wait_for
+
+pytestmark = pytest.mark.nginx
+
+LINE = re.compile(r'\S+ - \S+ \[[^]]+\] "GET /(?P<number>\d+) HTTP/\d[.\d]*" 302 \d+ "[^"]*" "[^"]*"')
+"""nginx's "combined" format; what daemun adds comes after it."""
+
+
+def _access_logs(daemon: Daemon) -> list[pathlib.Path]:
+    return sorted((daemon.state / "logs").glob("access.log*"))
+
+
+def _numbers(daemon: Daemon) -> list[int]:
+    """The number of every request in every access log."""
+    lines = [line for path in _access_logs(daemon) for line in path.read_text().splitlines()]
+    return sorted(int(match["number"]) for line in lines if (match := LINE.match(line)))
+
+
+def test_an_access_log_line(daemon: Daemon) -> None:
+    daemon.write("sites:\n" + signpost("a.test", "one"))
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+    daemon.get("https://a.test/4711")
+    wait_for(lambda: _numbers(daemon) == [4711], "the line in the access log")
+    (line,) = [line for line in _access_logs(daemon)[0].read_text().splitlines() if "/4711" in line]
+    assert "a.test" in LINE.sub("", line), "the host follows the combined format"
+
+
+def test_rotation_by_size_loses_no_line(daemon: Daemon) -> None:
+    daemon.write("logs: {max_size: 16k, keep: 100}\nsites:\n" + signpost("a.test", "one"))
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+    asked = 0
+    with clients.client(daemon.gate) as client:
+
+        def ask() -> bool:
+            nonlocal asked
+            for _ in range(50):
+                assert client.get(f"https://a.test/{asked}").status_code == 302
+                asked += 1
+            return len(_access_logs(daemon)) >= 4
+
+        wait_for(ask, "three rotations", within_s=60)
+    wait_for(lambda: _numbers(daemon) == list(range(asked)), f"all {asked} lines")
+
+
+def test_rotation_by_signal(daemon: Daemon) -> None:
+    """As logrotate does it: rename, then SIGUSR1 to daemun, which lets nginx reopen."""
+    daemon.write("sites:\n" + signpost("a.test", "one"))
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+    log = daemon.state / "logs" / "access.log"
+    daemon.get("https://a.test/0")
+    log.rename(log.with_suffix(".log.1"))
+    daemon.get("https://a.test/1")
+    os.kill(daemon.pid, signal.SIGUSR1)
+    wait_for(log.exists, "a new access.log")
+    daemon.get("https://a.test/2")
+    wait_for(lambda: _numbers(daemon) == [0, 1, 2], "all lines, old and new")
+    wait_for(lambda: "/2 " in log.read_text(), "the newest line in the new file")
+
+
+def test_no_access_log(daemon: Daemon) -> None:
+    daemon.write("logs: {access: false}\nsites:\n" + signpost("a.test", "one"))
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+    daemon.get("https://a.test/0")
+    assert daemon.terminate() == 0
+    assert _numbers(daemon) == []
+
+
+def test_the_daemon_logs_json_when_nobody_watches(daemon: Daemon) -> None:
+    daemon.write("sites:\n" + signpost("a.test", "one"))
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+    daemon.write("sites:\n  a.test: ftp://127.0.0.1\n")
+    wait_for(lambda: "ftp" in daemon.log_text(), "the problem in the log")
+    assert daemon.terminate() == 0
+    lines = daemon.log_lines()
+    assert all({"event", "level", "timestamp"} <= set(line) for line in lines)
+    assert any(line["level"] == "error" and "ftp" in json.dumps(line) for line in lines)
+
+
+def test_the_daemon_logs_for_people_on_a_terminal(daemon: Daemon) -> None:
+    daemon.write("sites:\n" + signpost("a.test", "one"))
+    with daemon.on_a_terminal() as read:
+        daemon.wait_sign("a.test", "one")
+        text = wait_for(lambda: shown if "live" in (shown := read()) else None, "the terminal to say what is live")
+        assert not any(line.startswith("{") for line in text.splitlines())
+        assert daemon.terminate() == 0
