@@ -1,0 +1,148 @@
+"""Asks the running daemon, over its control socket.
+
+On the standard library's HTTP client: importing httpx takes longer (115 ms here) than all else that `daemun status`
+does, and it hides the OSError that tells "not running" from "not allowed".
+"""
+
+import collections.abc
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import pwd
+import socket
+import typing
+import urllib.parse
+
+from daemun import errors, settings
+
+Json = dict[str, typing.Any]
+
+QUICK_S = 10.0
+"""For what the daemon knows by heart."""
+APPLY_S = 300.0
+"""For what waits for nginx, or for names to resolve."""
+
+
+class NotRunningError(errors.EnvironmentProblemError):
+    """No daemon answers on the control socket. Those commands that can work on the file alone catch it."""
+
+
+class Client:
+    """The API of `web.api`, one method per question. Each raises NotRunningError when no daemon is there,
+    EnvironmentProblemError when it cannot be reached for another reason, DaemunError with its words when it refuses."""
+
+    def __init__(self, chosen: settings.Settings) -> None:
+        self._settings = chosen
+        self._path = pathlib.Path(chosen.layout.control_socket)
+
+    def status(self) -> Json:
+        return self._ask("GET", "/status", timeout_s=QUICK_S)
+
+    def certificates(self) -> list[Json]:
+        found: list[Json] = self._ask("GET", "/certs", timeout_s=QUICK_S)["certificates"]
+        return found
+
+    def plan(self) -> Json:
+        return self._ask("GET", "/plan", timeout_s=APPLY_S)
+
+    def apply(self) -> Json:
+        """Apply now, and wait. `ok` in the answer says whether everything is live."""
+        return self._ask("POST", "/apply", timeout_s=APPLY_S, also_good=422)
+
+    def renew(self, host: str) -> None:
+        self._ask("POST", f"/certs/{urllib.parse.quote(host, safe='')}/renew", timeout_s=QUICK_S)
+
+    def stop(self, *, keep_traffic: bool) -> None:
+        """Ask the daemon to end; returns before it has."""
+        self._ask("POST", "/stop", timeout_s=QUICK_S, body={"keep_traffic": keep_traffic})
+
+    def _ask(
+        self, method: str, path: str, *, timeout_s: float, body: Json | None = None, also_good: int | None = None
+    ) -> Json:
+        status, answer = self._exchange(method, path, timeout_s=timeout_s, body=body)
+        if status < 300 or status == also_good:
+            return answer
+        raise errors.DaemunError(str(answer.get("error") or f"the daemon answered with HTTP status {status}"))
+
+    def _exchange(self, method: str, path: str, *, timeout_s: float, body: Json | None) -> tuple[int, Json]:
+        with contextlib.closing(_UnixConnection(self._path, timeout_s=timeout_s)) as connection:
+            try:
+                connection.request(method, path, body=None if body is None else json.dumps(body))
+                response = connection.getresponse()
+                return response.status, json.loads(response.read())
+            except TimeoutError as error:
+                raise errors.EnvironmentProblemError(
+                    f"cannot wait for the daemon any longer: no answer at {self._path} within {timeout_s:g} s; "
+                    "its log tells what it is doing"
+                ) from error
+            except PermissionError as error:
+                raise errors.EnvironmentProblemError(self._explain_permission()) from error
+            except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
+                raise NotRunningError(self._explain_absence()) from error
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                raise errors.EnvironmentProblemError(
+                    f"cannot talk to the daemon at {self._path}: {error or type(error).__name__}; it may just be ending"
+                ) from error
+
+    def _explain_absence(self) -> str:
+        text = (
+            f"daemun is not running (no answer at {self._path}); "
+            f"start it with: daemun up -c {self._settings.config} --state {self._settings.state}"
+        )
+        system = settings.SYSTEM_STATE
+        if self._settings.state_from == "the default" and self._settings.state != system and _is_there(system):
+            text += f"\nThere is one of root, with the state directory {system}: sudo daemun --state {system} ..."
+        return text
+
+    def _explain_permission(self) -> str:
+        """The socket is its owner's alone; who that is may be hidden, too."""
+        owner = "another user"
+        with contextlib.suppress(OSError, KeyError):
+            owner = f'the user "{pwd.getpwuid(self._path.stat().st_uid).pw_name}"'
+        return (
+            f"cannot talk to the daemon at {self._path}: permission denied, it belongs to {owner}; "
+            "use sudo, or name your own daemun's directory with --state"
+        )
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix socket."""
+
+    def __init__(self, path: pathlib.Path, *, timeout_s: float) -> None:
+        super().__init__("daemun", timeout=timeout_s)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(os.fspath(self._path))
+
+
+def _is_there(state: pathlib.Path) -> bool:
+    try:
+        return (state / "run").is_dir()
+    except OSError:
+        return False
+
+
+def try_daemon(chosen: settings.Settings) -> Client | None:
+    """A client when a daemon answers, None when none runs. Other failures are raised as by `Client`."""
+    client = Client(chosen)
+    try:
+        client.status()
+    except NotRunningError:
+        return None
+    return client
+
+
+T = typing.TypeVar("T")
+
+
+def ask_or(ask: collections.abc.Callable[[], T], otherwise: collections.abc.Callable[[], T]) -> T:
+    """What the daemon says, or, when none runs, what can be found out without one."""
+    try:
+        return ask()
+    except NotRunningError:
+        return otherwise()

@@ -1,0 +1,89 @@
+"""daemun's own log: lines for a person on a terminal, one JSON object a line otherwise. On standard error.
+
+Only `wiring` and `cli` configure it; everything else calls `structlog.get_logger()`. No secret is ever logged: log
+names and paths, never the content of a key, a token or a file.
+"""
+
+import logging
+import os
+import sys
+import typing
+
+import structlog
+
+from daemun import settings
+
+NOISY = ("uvicorn", "uvicorn.error", "httpx", "httpcore", "watchfiles", "asyncio", "acme", "urllib3", "hpack")
+"""Libraries whose own lines tell a person nothing; their warnings are kept."""
+
+
+def is_json(log_format: settings.LogFormat) -> bool:
+    """AUTO: JSON unless standard error is a terminal."""
+    if log_format is settings.LogFormat.AUTO:
+        return not sys.stderr.isatty()
+    return log_format is settings.LogFormat.JSON
+
+
+def configure(log_format: settings.LogFormat, *, verbose: bool = False) -> None:
+    """Send structlog's and the standard library's log to standard error, in one form. verbose: debug lines, too."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_render(log_format)],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.DEBUG if verbose else logging.INFO)
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,  # module-level loggers are made before this call
+    )
+
+
+def _render(log_format: settings.LogFormat) -> list[structlog.typing.Processor]:
+    if is_json(log_format):
+        return [
+            structlog.processors.format_exc_info,
+            _order_keys,
+            structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+        ]
+    return [
+        _shorten_time,
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR"),
+            pad_event_to=0,
+            # The renderer's own choice shows the values of local variables, and with them keys and tokens.
+            exception_formatter=structlog.dev.plain_traceback,
+        ),
+    ]
+
+
+def _order_keys(_: typing.Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """When, how bad, what; then the rest."""
+    return {key: event[key] for key in sorted(event, key=_key_rank)}
+
+
+def _key_rank(key: str) -> int:
+    first = ("timestamp", "level", "event")
+    return first.index(key) if key in first else len(first)
+
+
+def _shorten_time(_: typing.Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """ "2026-01-02T03:04:05.123456Z" -> "03:04:05": a person knows the day."""
+    event["timestamp"] = event["timestamp"][11:19]
+    return event

@@ -1,0 +1,155 @@
+"""What the command line and the environment say, read once and passed on as values.
+
+A flag wins over the environment, the environment over the default. An empty variable counts as not set.
+"""
+
+import collections.abc
+import dataclasses
+import enum
+import os
+import pathlib
+
+from daemun.core import layout
+from daemun.errors import ConfigError
+
+CONFIG_NAME = "daemun.yaml"
+SYSTEM_CONFIG = pathlib.Path("/etc/daemun/daemun.yaml")
+SYSTEM_STATE = pathlib.Path("/var/lib/daemun")
+LONGEST_SOCKET_PATH_BYTES = 107
+"""A unix socket's path has 108 bytes with its end. Source: unix(7), sun_path."""
+
+
+class LogFormat(enum.Enum):
+    """AUTO: TEXT on a terminal, else JSON."""
+
+    AUTO = "auto"
+    JSON = "json"
+    TEXT = "text"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What the command line says; None: nothing."""
+
+    config: pathlib.Path | None = None
+    state: pathlib.Path | None = None
+    nginx: pathlib.Path | None = None
+    log_format: LogFormat = LogFormat.AUTO
+    verbose: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Where everything is, resolved. All paths are absolute.
+
+    config: the file; it may not exist. state: the state directory; it may not exist.
+    nginx: the binary that was asked for; None: it is looked for. verbose: debug lines in the log, too.
+    config_from, state_from, nginx_from: who said so, for messages: "-c", "$DAEMUN_CONFIG", "the default".
+    """
+
+    config: pathlib.Path
+    state: pathlib.Path
+    nginx: pathlib.Path | None = None
+    log_format: LogFormat = LogFormat.AUTO
+    verbose: bool = False
+    config_from: str = "the default"
+    state_from: str = "the default"
+    nginx_from: str = "the default"
+
+    @property
+    def layout(self) -> layout.Layout:
+        return layout.Layout(str(self.state))
+
+    @property
+    def config_was_chosen(self) -> bool:
+        """Whether somebody named the file, rather than the default having found it."""
+        return self.config_from != "the default"
+
+
+def resolve(
+    given: Given,
+    *,
+    environ: collections.abc.Mapping[str, str],
+    is_root: bool,
+    working_directory: pathlib.Path,
+    system_config: pathlib.Path = SYSTEM_CONFIG,
+) -> Settings:
+    """The settings for one run.
+
+    working_directory: what relative paths are relative to; absolute.
+    Raises: ConfigError when the state directory's path is too long for the sockets in it.
+    """
+    config, config_from = _choose(given.config, "-c", environ, "DAEMUN_CONFIG")
+    state, state_from = _choose(given.state, "--state", environ, "DAEMUN_STATE")
+    nginx, nginx_from = _choose(given.nginx, "--nginx", environ, "DAEMUN_NGINX")
+    config = config or _default_config(working_directory, system_config)
+    state = state or default_state(environ, is_root=is_root)
+    settings = Settings(
+        config=working_directory / config.expanduser(),
+        state=working_directory / state.expanduser(),
+        nginx=working_directory / nginx.expanduser() if nginx else None,
+        log_format=given.log_format,
+        verbose=given.verbose,
+        config_from=config_from,
+        state_from=state_from,
+        nginx_from=nginx_from,
+    )
+    _check_socket_path(settings)
+    return settings
+
+
+def default_state(environ: collections.abc.Mapping[str, str], *, is_root: bool) -> pathlib.Path:
+    """Source: XDG Base Directory Specification 0.8: a relative path in XDG_DATA_HOME is to be ignored.
+
+    Raises: ConfigError for a user who has no home directory.
+    """
+    if is_root:
+        return SYSTEM_STATE
+    data_home = pathlib.Path(environ.get("XDG_DATA_HOME", ""))
+    if not data_home.is_absolute():
+        try:
+            data_home = pathlib.Path.home() / ".local" / "share"
+        except RuntimeError as error:
+            raise ConfigError("cannot choose a state directory: you have no home; name one with --state") from error
+    return data_home / "daemun"
+
+
+def check_config_exists(settings: Settings) -> None:
+    """Raises: ConfigError that says where the file was looked for and how to name another."""
+    if settings.config.exists():
+        return
+    if settings.config_was_chosen:
+        raise ConfigError(f'cannot read "{settings.config}" (from {settings.config_from}): there is no such file')
+    raise ConfigError(
+        f"cannot find a configuration: neither {settings.config} nor {SYSTEM_CONFIG} exists; "
+        "write one, make one with `daemun add HOST TARGET`, or name one with -c"
+    )
+
+
+def _choose(
+    flag: pathlib.Path | None, flag_name: str, environ: collections.abc.Mapping[str, str], variable: str
+) -> tuple[pathlib.Path | None, str]:
+    if flag is not None:
+        return flag, flag_name
+    if environ.get(variable):
+        return pathlib.Path(environ[variable]), f"${variable}"
+    return None, "the default"
+
+
+def _default_config(working_directory: pathlib.Path, system_config: pathlib.Path) -> pathlib.Path:
+    """The file beside the user wins; when there is none at all, it is the one that `daemun add` would make."""
+    beside = working_directory / CONFIG_NAME
+    return system_config if system_config.exists() and not beside.exists() else beside
+
+
+def _check_socket_path(settings: Settings) -> None:
+    longest = max(
+        settings.layout.control_socket, settings.layout.confirm_socket, key=lambda path: len(os.fsencode(path))
+    )
+    excess = len(os.fsencode(longest)) - LONGEST_SOCKET_PATH_BYTES
+    if excess > 0:
+        raise ConfigError(
+            f'cannot use the state directory "{settings.state}" (from {settings.state_from}): its path is {excess} '
+            f"bytes too long, because the path of a socket in it may have at most {LONGEST_SOCKET_PATH_BYTES} bytes; "
+            "name another one with --state"
+        )

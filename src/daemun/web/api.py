@@ -1,0 +1,105 @@
+"""The API on the control socket: translates requests into calls of the gate and its answers into JSON.
+
+Whoever can open the socket (mode 0600: its owner and root) may ask anything, so there is nothing else to log in to.
+Every error is {"error": "..."} with a fitting status; what a person may not see stays in the log.
+"""
+
+import json
+import typing
+
+from starlette import applications, exceptions, requests, responses, routing
+
+from daemun.control import gate_port
+from daemun.errors import DaemunError
+from daemun.web import json as web_json
+
+LARGEST_BODY_BYTES = 64 << 10
+
+
+def create_app(gate: gate_port.Gate) -> applications.Starlette:
+    """The API in front of a gate, to be run on the gate's event loop."""
+    handlers = _Handlers(gate)
+    return applications.Starlette(
+        routes=[
+            routing.Route("/status", handlers.status, methods=["GET"]),
+            routing.Route("/certs", handlers.certificates, methods=["GET"]),
+            routing.Route("/certs/{host}/renew", handlers.renew, methods=["POST"]),
+            routing.Route("/plan", handlers.plan, methods=["GET"]),
+            routing.Route("/apply", handlers.apply, methods=["POST"]),
+            routing.Route("/stop", handlers.stop, methods=["POST"]),
+        ],
+        exception_handlers={
+            exceptions.HTTPException: _answer_http_error,
+            DaemunError: _answer_daemun_error,
+            Exception: _answer_defect,
+        },
+    )
+
+
+class _Handlers:
+    """One method per route."""
+
+    def __init__(self, gate: gate_port.Gate) -> None:
+        self._gate = gate
+
+    async def status(self, _: requests.Request) -> responses.Response:
+        return responses.JSONResponse(web_json.status_json(self._gate.status()))
+
+    async def certificates(self, _: requests.Request) -> responses.Response:
+        return responses.JSONResponse(web_json.certificates_json(self._gate.status().certificates))
+
+    async def renew(self, request: requests.Request) -> responses.Response:
+        host = request.path_params["host"]
+        if not await self._gate.renew(host):
+            raise exceptions.HTTPException(404, f'cannot renew "{host}": no certificate of a CA belongs to it')
+        return responses.JSONResponse({"host": host}, status_code=202)
+
+    async def plan(self, _: requests.Request) -> responses.Response:
+        return responses.JSONResponse(web_json.plan_json(await self._gate.plan()))
+
+    async def apply(self, _: requests.Request) -> responses.Response:
+        """422 when something was refused, with the same report: a client that looks at the status alone is right."""
+        report = await self._gate.apply()
+        return responses.JSONResponse(web_json.apply_json(report), status_code=200 if report.ok else 422)
+
+    async def stop(self, request: requests.Request) -> responses.Response:
+        body = await _read_object(request)
+        keep_traffic = body.pop("keep_traffic", False)
+        if body or not isinstance(keep_traffic, bool):
+            raise exceptions.HTTPException(400, 'cannot stop: the body must be {"keep_traffic": true or false}')
+        self._gate.request_stop(keep_traffic=keep_traffic)
+        return responses.JSONResponse({"stopping": True, "keep_traffic": keep_traffic}, status_code=202)
+
+
+async def _read_object(request: requests.Request) -> dict[str, typing.Any]:
+    """The request's JSON object; {} for an empty body. Raises: HTTPException 400 or 413."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY_BYTES:
+            raise exceptions.HTTPException(413, f"cannot read the body: more than {LARGEST_BODY_BYTES} bytes")
+    try:
+        value = json.loads(body or b"{}")
+    except ValueError as error:
+        raise exceptions.HTTPException(400, f"cannot read the body as JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise exceptions.HTTPException(400, "cannot read the body: a JSON object is expected")
+    return value
+
+
+async def _answer_http_error(request: requests.Request, error: Exception) -> responses.Response:
+    assert isinstance(error, exceptions.HTTPException)
+    text = error.detail
+    if error.status_code in {404, 405} and not request.path_params:
+        text = f"there is no {request.method} {request.url.path}"
+    return responses.JSONResponse({"error": text}, status_code=error.status_code, headers=error.headers)
+
+
+async def _answer_daemun_error(_: requests.Request, error: Exception) -> responses.Response:
+    return responses.JSONResponse({"error": str(error)}, status_code=409)
+
+
+async def _answer_defect(_: requests.Request, error: Exception) -> responses.Response:
+    """Starlette raises the exception again after this answer, and uvicorn logs it with its trace."""
+    text = f"this is a defect in daemun ({type(error).__name__}); its log tells more"
+    return responses.JSONResponse({"error": text}, status_code=500)

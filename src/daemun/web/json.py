@@ -1,0 +1,132 @@
+"""What the gate says, as JSON values (DESIGN.md, "status --json"). Pure. Keys may be added, never renamed.
+
+Instants are RFC 3339 in UTC with whole seconds ("2026-01-02T03:04:05Z").
+"""
+
+import datetime
+import typing
+
+from daemun.control import gate_port
+from daemun.core import model
+
+Json = dict[str, typing.Any]
+
+
+def status_json(status: gate_port.GateStatus) -> Json:
+    """The whole of GET /status."""
+    certificates = {certificate.host: certificate for certificate in status.certificates}
+    return {
+        "version": status.version,
+        "pid": status.pid,
+        "started_at": instant_json(status.started_at),
+        "config": status.config_path,
+        "state_dir": status.state_dir,
+        "generation": status.generation,
+        "nginx": {
+            "version": status.nginx_version,
+            "pid": status.nginx_pid,
+            "reloads": status.reloads,
+            "workers": status.workers,
+            "draining_workers": status.draining_workers,
+        },
+        "sites": [site_json(item, certificates.get(item.site.host)) for item in status.sites],
+        "problems": problems_json(status.problems),
+    }
+
+
+def site_json(item: model.SiteStatus, certificate: model.CertificateStatus | None) -> Json:
+    """One site with its state. `tls` and `http` say what was asked for."""
+    site = item.site
+    return {
+        "host": site.host,
+        "aliases": list(site.aliases),
+        "origin": str(site.origin),
+        "source": site.origin.source,
+        "enabled": site.enabled,
+        "state": item.state.value,
+        "reason": item.reason,
+        "tls": site.tls.mode.value,
+        "http": site.http.value,
+        "certificate": certificate_json(certificate) if certificate else None,
+        "routes": [route_json(route) for route in site.routes],
+    }
+
+
+def route_json(route: model.Route) -> Json:
+    """One path and where its requests go. `to` is a list of texts for every kind, as it is written in the file."""
+    action = route.action
+    match action:
+        case model.Proxy():
+            kind, to = "proxy", [str(target) for target in action.targets]
+        case model.Redirect():
+            kind, to = "redirect", [action.to]
+        case model.Files():
+            kind, to = "files", [action.folder]
+    return {"path": route.path, "kind": kind, "to": to, "origin": str(route.origin)}
+
+
+def certificate_json(certificate: model.CertificateStatus) -> Json:
+    """One certificate: what is served, and what happens next."""
+    return {
+        "name": certificate.name,
+        "host": certificate.host,
+        "names": list(certificate.names),
+        "state": certificate.state.value,
+        "issuer": certificate.issuer,
+        "not_before": instant_json(certificate.not_before),
+        "not_after": instant_json(certificate.not_after),
+        "renew_at": instant_json(certificate.renew_at),
+        "reason": certificate.reason,
+        "next_attempt": instant_json(certificate.next_attempt),
+    }
+
+
+def certificates_json(certificates: tuple[model.CertificateStatus, ...]) -> Json:
+    """The whole of GET /certs."""
+    return {"certificates": [certificate_json(certificate) for certificate in certificates]}
+
+
+def plan_json(plan: gate_port.PlanReport) -> Json:
+    """The whole of GET /plan."""
+    return {
+        "changes": _changes_json(plan.changes),
+        "reload": plan.reload,
+        "steps": list(plan.steps),
+        "problems": problems_json(plan.problems),
+    }
+
+
+def apply_json(report: gate_port.ApplyReport) -> Json:
+    """The whole of POST /apply."""
+    return {
+        "ok": report.ok,
+        "generation": report.generation,
+        "reloaded": report.reloaded,
+        "changes": _changes_json(report.changes),
+        "problems": problems_json(report.problems),
+        "error": report.error,
+    }
+
+
+def problems_json(problems: tuple[model.Problem, ...]) -> list[Json]:
+    """`origin` is what a person can open; `host` is null when a whole source is concerned."""
+    return [
+        {
+            "severity": problem.severity.value,
+            "origin": str(problem.origin),
+            "message": problem.message,
+            "host": problem.host,
+        }
+        for problem in problems
+    ]
+
+
+def instant_json(moment: datetime.datetime | None) -> str | None:
+    """None stays None."""
+    if moment is None:
+        return None
+    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _changes_json(changes: tuple[gate_port.SiteChange, ...]) -> list[Json]:
+    return [{"host": change.host, "kind": change.kind.value} for change in changes]
