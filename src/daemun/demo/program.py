@@ -13,7 +13,7 @@ import time
 
 import httpx
 
-from daemun import errors
+from daemun import errors, settings
 from daemun.core import layout
 from daemun.demo import part
 
@@ -58,11 +58,8 @@ def run(
 
 
 def default_state() -> pathlib.Path:
-    """A folder that outlives the demo. For root it is outside root's home, which nginx's workers cannot enter."""
-    if os.geteuid() == 0:
-        return pathlib.Path("/var/lib/daemun-demo")
-    data_home = os.environ.get("XDG_DATA_HOME") or pathlib.Path.home() / ".local/share"
-    return pathlib.Path(data_home) / "daemun-demo"
+    """A folder that outlives the demo, beside the one `daemun up` would use."""
+    return settings.default_state(os.environ, is_root=os.geteuid() == 0).with_name("daemun-demo")
 
 
 def config_text(*, http_port: int, https_port: int, page_url: str, chat_url: str) -> str:

@@ -1,0 +1,62 @@
+# Everything runs in .venv, which is made on first use. Further arguments: make test ARGS='-k chat -x'
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+PREFIX ?= /opt/daemun
+
+# Stamps: present and newer than what they depend on when the step need not be done again.
+DEMO_READY := $(VENV)/.demo-ready
+TEST_READY := $(VENV)/.test-ready
+PINS := pyproject.toml constraints.txt
+PIP := $(BIN)/pip --quiet --disable-pip-version-check --no-input
+# The build backend is pinned, too: it comes from the constraints, not from an isolated, unpinned build environment.
+BUILD := --no-build-isolation --constraint constraints.txt
+
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint format wheel install clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
+
+demo: $(DEMO_READY) ## the chat demo on https://chat.localhost:8443/
+	@$(BIN)/daemun demo $(ARGS)
+
+test: $(TEST_READY) ## every test
+	@scripts/test-packages
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(TEST_READY) ## ruff, mypy, and the layering of the packages
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(TEST_READY) ## put the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel: $(TEST_READY) ## dist/daemun-VERSION-py3-none-any.whl
+	$(PIP) wheel $(BUILD) --no-deps --wheel-dir dist .
+
+install: ## daemun for this machine in $(PREFIX), and a link to it in /usr/local/bin (as root)
+	scripts/make-venv $(PREFIX)
+	$(PREFIX)/bin/pip --quiet --disable-pip-version-check install --constraint constraints.txt '.[nginx]'
+	ln -sf $(PREFIX)/bin/daemun /usr/local/bin/daemun
+
+clean: ## remove all that make made here
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(BIN)/pip:
+	@echo "Setting up $(VENV) (once)"
+	@scripts/make-venv $(VENV)
+
+$(DEMO_READY): $(PINS) | $(BIN)/pip
+	@echo "Installing daemun and its bundled nginx into $(VENV)"
+	@$(PIP) install --constraint constraints.txt hatchling editables
+	@$(PIP) install $(BUILD) --editable '.[nginx]'
+	@touch $@
+
+$(TEST_READY): $(PINS) $(DEMO_READY)
+	@echo "Installing the test tools into $(VENV)"
+	@$(PIP) install $(BUILD) --editable '.[nginx,test]'
+	@touch $@
