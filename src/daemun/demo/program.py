@@ -1,5 +1,6 @@
 """The demo as one program: starts the two servers and the daemon in front of them, and ends all of them together."""
 
+import asyncio
 import collections.abc
 import contextlib
 import os
@@ -16,6 +17,7 @@ import httpx
 from daemun import errors, settings
 from daemun.core import layout
 from daemun.demo import part
+from daemun.nginx import process
 
 HOST = "chat.localhost"
 START_TIMEOUT_S = 60.0
@@ -54,6 +56,8 @@ def run(
             # In the order of their start: the chat server ends its WebSockets before nginx would wait for them.
             for each in parts:
                 each.stop()
+            # A daemon that was killed leaves its nginx running, by design; a demo leaves nothing.
+            asyncio.run(process.stop(layout.Layout(str(folder)), grace_s=0))
     return 0
 
 
