@@ -18,6 +18,7 @@ from daemun import errors, settings
 from daemun.core import layout
 from daemun.demo import part
 from daemun.nginx import process
+from daemun.store import instance
 
 HOST = "chat.localhost"
 START_TIMEOUT_S = 60.0
@@ -37,8 +38,10 @@ def run(
         was trusted once stays trusted. nginx: the nginx to use; None: the one `daemun up` finds.
     Returns: 0 when it was asked to stop.
     Raises: EnvironmentProblemError when a part does not start or ends by itself; the others are stopped then, too.
+        LockHeldError when a demo runs there already.
     """
     folder = (state or default_state()).absolute()
+    places = layout.Layout(str(folder))
     parts: list[part.Part] = []
     with _signals() as stop:
         try:
@@ -47,17 +50,16 @@ def run(
             text = config_text(
                 http_port=http_port, https_port=https_port, page_url=page.announced(), chat_url=chat.announced()
             )
-            config = _write_config(folder, text)
+            config = _write_config(places, text)
             parts.append(part.Part("daemon", _up_arguments(config=config, state=folder, nginx=nginx)))
-            if _wait_until_live(parts, stop, https_port=https_port, state=folder):
+            if _wait_until_live(parts, stop, https_port=https_port, root=pathlib.Path(places.root_certificate)):
                 print(welcome(http_port=http_port, https_port=https_port, config=config, state=folder), flush=True)
                 _wait_until_asked(parts, stop)
         finally:
             # In the order of their start: the chat server ends its WebSockets before nginx would wait for them.
             for each in parts:
                 each.stop()
-            # A daemon that was killed leaves its nginx running, by design; a demo leaves nothing.
-            asyncio.run(process.stop(layout.Layout(str(folder)), grace_s=0))
+            _stop_nginx(places)
     return 0
 
 
@@ -98,16 +100,24 @@ Ctrl-C stops everything.
 """
 
 
-def _write_config(folder: pathlib.Path, text: str) -> pathlib.Path:
-    path = folder / "daemun.yaml"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise errors.EnvironmentProblemError(
-            f'cannot write "{path}": {error.strerror}; name another folder with --state'
-        ) from error
+def _write_config(places: layout.Layout, text: str) -> pathlib.Path:
+    path = pathlib.Path(places.state, "daemun.yaml")
+    # Not under the feet of a daemon that runs: it would serve the new file, whose servers are gone with this demo.
+    with instance.held_alone(pathlib.Path(places.lock)):
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise errors.EnvironmentProblemError(
+                f'cannot write "{path}": {error.strerror}; name another folder with --state'
+            ) from error
     return path
+
+
+def _stop_nginx(places: layout.Layout) -> None:
+    """A daemon that was killed leaves its nginx running, by design; a demo leaves nothing."""
+    # A lock that is held is another daemon's, and so is that nginx; a folder nobody can write to has none.
+    with contextlib.suppress(errors.DaemunError), instance.held_alone(pathlib.Path(places.lock)):
+        asyncio.run(process.stop(places, grace_s=0))
 
 
 def _up_arguments(*, config: pathlib.Path, state: pathlib.Path, nginx: pathlib.Path | None) -> list[str]:
@@ -131,14 +141,13 @@ def _signals() -> collections.abc.Iterator[threading.Event]:
 
 
 def _wait_until_live(
-    parts: collections.abc.Sequence[part.Part], stop: threading.Event, *, https_port: int, state: pathlib.Path
+    parts: collections.abc.Sequence[part.Part], stop: threading.Event, *, https_port: int, root: pathlib.Path
 ) -> bool:
-    """Whether the page answers over HTTPS, with a certificate of the demo's own CA; False: asked to stop before.
+    """Whether the page answers over HTTPS, with a certificate that `root` vouches for; False: asked to stop before.
 
     Raises: EnvironmentProblemError when a part ended, or after START_TIMEOUT_S.
     """
     give_up_s = time.monotonic() + START_TIMEOUT_S
-    root = pathlib.Path(layout.Layout(str(state)).root_certificate)
     while not stop.wait(POLL_S):
         for each in parts:
             each.check()
