@@ -1,0 +1,8 @@
+"""The addresses behind names: looked up in the background, answered over DNS whenever nginx asks.
+
+resolve.py   a host name -> its addresses, as this machine sees them
+table.py     service -> endpoints: the one thing that is answered from, however it was filled
+answers.py   table + question -> answer; pure
+responder.py the sockets on loopback that nginx asks
+endpoints.py puts them together as `control.ports.Endpoints`
+"""

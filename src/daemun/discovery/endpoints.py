@@ -1,0 +1,195 @@
+"""`control.ports.Endpoints`: services are published, their hosts looked up, and nginx is answered from the table.
+
+A service that is not published any more is answered as long as nginx asks for it: the configuration that names it runs
+until the next one is confirmed, again after a failed one, and in workers that finish their connections.
+"""
+
+import asyncio
+import collections.abc
+import contextlib
+import dataclasses
+
+from daemun import errors
+from daemun.control import ports
+from daemun.core import model
+from daemun.discovery import known as known_addresses
+from daemun.discovery import resolve as resolving
+from daemun.discovery import responder
+from daemun.discovery import table as tables
+
+_PORT_KEY = "discovery/port"
+_FIRST_LOOKUP_S = 1.0
+_TICK_S = 0.5
+_SLOW_LOOKUP_S = 5.0
+_RETIRE_AFTER_S = 120.0
+_ORIGIN = model.Origin(source="discovery")
+
+
+@dataclasses.dataclass(slots=True)
+class _Host:
+    """What is known of one host. Instants are the event loop's time.
+
+    started_at: of the last lookup. addresses: the last good ones. result: of the last lookup that ended.
+    """
+
+    started_at: float
+    addresses: tuple[tables.Address, ...]
+    result: resolving.Result | None = None
+    is_running: bool = True
+    first: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+
+
+class Discovery:
+    """resolve: host -> addresses, blocking, called in threads; OSError: there are none."""
+
+    def __init__(self, store: ports.Store, *, resolve: resolving.Resolve = resolving.system_addresses) -> None:
+        self._store = store
+        self._resolve = resolve
+        self._table = tables.Table()
+        self._responder = responder.Responder(self._table)
+        self._lookups: resolving.Lookups | None = None
+        self._port: int | None = None
+        self._services: dict[str, model.Service] = {}
+        self._published: frozenset[str] = frozenset()
+        self._hosts: dict[str, _Host] = {}
+        self._known: known_addresses.Known = {}
+        self._store_failure: str | None = None
+
+    @property
+    def address(self) -> str:
+        """Where nginx asks, "127.0.0.1:5301": the same at every start while the port is free. Only after `start`."""
+        assert self._port is not None
+        return f"{responder.HOST}:{self._port}"
+
+    async def start(self) -> None:
+        """Listen. Questions are answered after the first `publish`. Raises: EnvironmentProblemError."""
+        self._known = await asyncio.to_thread(known_addresses.read_known, self._store)
+        last_port = await asyncio.to_thread(self._read_port)
+        self._port = await self._responder.start(last_port)
+        if self._port != last_port:
+            await asyncio.to_thread(self._store.write, _PORT_KEY, str(self._port).encode())
+        self._lookups = resolving.Lookups(self._resolve, self._finish)
+
+    async def stop(self) -> None:
+        if self._lookups is not None:
+            self._lookups.stop()
+            self._lookups = None
+        await self._responder.stop()
+
+    async def publish(self, services: collections.abc.Collection[model.Service]) -> None:
+        """As `control.ports.Endpoints`; waits at most a second for new names, the rest follows by itself."""
+        self._published = frozenset(service.name for service in services)
+        for service in services:
+            self._services[service.name] = service
+        waiting = [self._host(service.host).first.wait() for service in services]
+        for service in services:
+            self._fill(service)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FIRST_LOOKUP_S):
+                await asyncio.gather(*waiting)
+        self._responder.open()
+
+    def problems(self) -> tuple[model.Problem, ...]:
+        """Every published host that does not resolve now, once, sorted."""
+        now = asyncio.get_running_loop().time()
+        hosts = sorted({self._services[name].host for name in self._published})
+        failures = ((name, _failure(self._hosts[name], now)) for name in hosts)
+        messages = [_message(name, self._hosts[name], failure) for name, failure in failures if failure is not None]
+        if self._store_failure is not None:
+            messages.append(self._store_failure)
+        return tuple(
+            model.Problem(origin=_ORIGIN, severity=model.Severity.WARNING, message=message) for message in messages
+        )
+
+    async def run(self) -> None:
+        """Look hosts up again and forget what nobody asks for. Never ends by itself; cancelled, it stops listening."""
+        loop = asyncio.get_running_loop()
+        retire_at = loop.time() + _RETIRE_AFTER_S
+        try:
+            while True:
+                await asyncio.sleep(_TICK_S)
+                self.refresh(loop.time())
+                await self.save()
+                if loop.time() >= retire_at:
+                    retire_at = loop.time() + _RETIRE_AFTER_S
+                    self.retire()
+        except asyncio.CancelledError:
+            await self.stop()
+            raise
+
+    async def save(self) -> None:
+        """Keep the addresses for the next start, when they changed. What the store refuses becomes a problem."""
+        known = {name: host.addresses for name, host in self._hosts.items() if host.addresses}
+        if known == self._known:
+            return
+        try:
+            await asyncio.to_thread(known_addresses.write_known, self._store, known)
+        except errors.EnvironmentProblemError as error:
+            self._store_failure = str(error)
+        else:
+            self._known = known
+            self._store_failure = None
+
+    def refresh(self, now: float) -> None:
+        """Start the lookups that are due."""
+        assert self._lookups is not None
+        interval_s = resolving.refresh_interval_s(len(self._hosts))
+        for name, host in self._hosts.items():
+            if not host.is_running and now - host.started_at >= interval_s:
+                host.started_at, host.is_running = now, True
+                self._lookups.start(name)
+
+    def retire(self) -> None:
+        """Forget every service that is neither published nor was asked for since the last call."""
+        used = self._published | self._responder.take_asked()
+        for name in self._services.keys() - used:
+            del self._services[name]
+            self._table.discard(name)
+        hosts = {service.host for service in self._services.values()}
+        for name in self._hosts.keys() - hosts:
+            del self._hosts[name]
+
+    def _host(self, name: str) -> _Host:
+        assert self._lookups is not None
+        if name not in self._hosts:
+            now = asyncio.get_running_loop().time()
+            self._hosts[name] = _Host(started_at=now, addresses=self._known.get(name, ()))
+            self._lookups.start(name)
+        return self._hosts[name]
+
+    def _finish(self, name: str, result: resolving.Result) -> None:
+        host = self._hosts.get(name)
+        if host is None:
+            return  # retired meanwhile
+        host.result, host.is_running = result, False
+        host.addresses = result.addresses or host.addresses
+        for service in self._services.values():
+            if service.host == name:
+                self._fill(service)
+        host.first.set()
+
+    def _fill(self, service: model.Service) -> None:
+        addresses = self._hosts[service.host].addresses
+        self._table.set(service.name, (tables.Endpoint(address=one, port=service.port) for one in addresses))
+
+    def _read_port(self) -> int | None:
+        """The port of the last start. nginx's configuration names it, and may be running."""
+        try:
+            return int(self._store.read(_PORT_KEY))
+        except (errors.NotFoundInStoreError, ValueError):
+            return None
+
+
+def _failure(host: _Host, now: float) -> str | None:
+    if host.is_running and now - host.started_at >= _SLOW_LOOKUP_S:
+        return f"no answer within {_SLOW_LOOKUP_S:.0f} s"
+    return host.result.failure if host.result is not None else None
+
+
+def _message(name: str, host: _Host, failure: str) -> str:
+    known = ", ".join(str(address) for address in host.addresses)
+    effect = f"its last known addresses are used ({known})" if known else "its requests are answered with 502"
+    return (
+        f'cannot resolve "{name}": {failure}; {effect} until it resolves. '
+        "Check the name's spelling, and that this machine knows it (getent hosts, DNS, /etc/hosts)"
+    )

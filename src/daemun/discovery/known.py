@@ -1,0 +1,27 @@
+"""The last good addresses of every host, kept over restarts: a name server that is away when daemun or the machine
+starts must not take sites down. A cache: what cannot be read counts as nothing known."""
+
+import collections.abc
+import ipaddress
+import json
+
+from daemun import errors
+from daemun.control import ports
+from daemun.discovery import table
+
+_KEY = "discovery/addresses"
+
+Known = collections.abc.Mapping[str, tuple[table.Address, ...]]
+
+
+def read_known(store: ports.Store) -> Known:
+    try:
+        rows = json.loads(store.read(_KEY))
+        return {host: tuple(ipaddress.ip_address(text) for text in texts) for host, texts in rows.items()}
+    except (errors.NotFoundInStoreError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def write_known(store: ports.Store, known: Known) -> None:
+    rows = {host: [str(address) for address in addresses] for host, addresses in sorted(known.items())}
+    store.write(_KEY, json.dumps(rows, indent=1).encode())

@@ -1,0 +1,70 @@
+"""Which endpoints a service has, and the names under which nginx asks for their addresses. No I/O."""
+
+import collections.abc
+import dataclasses
+import ipaddress
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One server of a service. weight: 1 to 65535. backup: only asked while no other endpoint answers."""
+
+    address: Address
+    port: int
+    weight: int = 1
+    backup: bool = False
+
+
+NOWHERE = Endpoint(address=ipaddress.IPv4Address("127.0.0.1"), port=0)
+"""Stands for "no endpoint": the kernel refuses a connection to port 0 at once, so the client gets a 502 within
+milliseconds. An empty answer would do the same, but then nginx asks again only after 11 s (`answers`), and a server
+error would leave the old addresses in place, which may belong to somebody else by now."""
+
+
+class Table:
+    """Service name ("abc123.daemun") -> endpoints. `version` grows with every change of an answer."""
+
+    def __init__(self) -> None:
+        self._endpoints: dict[str, tuple[Endpoint, ...]] = {}
+        self.version = 0
+
+    def set(self, service: str, endpoints: collections.abc.Iterable[Endpoint]) -> None:
+        """Answer with exactly these endpoints from now on; with none, connections are refused at once.
+
+        Of several endpoints with one address and port the first counts: nginx would ask the server twice as often.
+        """
+        unique = tuple({(one.address, one.port): one for one in reversed(tuple(endpoints))}.values())[::-1]
+        if self._endpoints.get(service) != unique:
+            self._endpoints[service] = unique
+            self.version += 1
+
+    def discard(self, service: str) -> None:
+        if self._endpoints.pop(service, None) is not None:
+            self.version += 1
+
+    def get(self, service: str) -> tuple[Endpoint, ...] | None:
+        """At least one endpoint, perhaps `NOWHERE`; None for a service nobody published."""
+        endpoints = self._endpoints.get(service)
+        return endpoints or (NOWHERE,) if endpoints is not None else None
+
+
+def name_of(address: Address) -> str:
+    """The name nginx is given for an address, and asks A and AAAA for. It holds the address itself, so the answer needs
+    no table and never changes: 10.0.0.5 -> "a-10-0-0-5", ::1 -> "a-00000000000000000000000000000001"."""
+    return "a-" + (str(address).replace(".", "-") if address.version == 4 else address.packed.hex())
+
+
+def address_of(name: str) -> Address | None:
+    """The address in a name made by `name_of`; None for any other name."""
+    text = name.removeprefix("a-")
+    try:
+        address = (
+            ipaddress.ip_address(bytes.fromhex(text))
+            if len(text) == 32
+            else ipaddress.ip_address(text.replace("-", "."))
+        )
+    except ValueError:
+        return None
+    return address if name_of(address) == name else None
