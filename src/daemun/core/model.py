@@ -42,12 +42,15 @@ class Problem:
     """Something wrong, as data: what was found, what was expected, what to do, and where.
 
     host: the site it concerns; None when it concerns a whole source.
+    field: the value it is about, as a path of daemun.yaml's keys below the site (below the top when host is None):
+        ("routes", "/api/", "to", 0). Sources that know positions turn it into one.
     """
 
     origin: Origin
     message: str
     host: str | None = None
     severity: Severity = Severity.ERROR
+    field: tuple[str | int, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.origin}: {self.message}"

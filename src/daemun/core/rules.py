@@ -1,0 +1,286 @@
+r"""Rules for single texts of the model. Each returns the cause of a refusal, or None when the text is good. Pure.
+
+Two rules hold everywhere, because each text becomes one argument of an nginx directive: no control characters, and
+short enough. nginx reads an argument into a buffer of 4096 bytes (NGX_CONF_BUFFER in ngx_conf_file.h), quotes and
+escapes included; a `$` takes nine bytes there (`${dollar}`, see render.serialise), a quote or backslash two.
+"""
+
+import ipaddress
+import re
+import unicodedata
+import urllib.parse
+
+from daemun.core import names, words
+
+MAX_CHARACTERS = 2000
+MAX_BYTES = 3600
+MAX_PATH_BYTES = 255
+"""Of a route: nginx keeps the length of a location's name in one byte in older versions (`ngx_http_core_module.h`)."""
+MAX_SOCKET_BYTES = 107
+"""unix(7): sun_path holds 108 bytes with the NUL."""
+YEAR_S = 366 * 86400.0
+REDIRECT_STATUSES = (301, 302, 303, 307, 308)
+
+# RFC 9110 sections 7.6.1 and 6.4: they speak of one connection, or of the length of a body, which nginx knows better.
+CONNECTION_HEADERS = frozenset(
+    {
+        "connection",
+        "content-length",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+
+_HEADER_NAME = re.compile(r"[!#%&'*+.^_`|~0-9A-Za-z-]{1,200}\Z")
+_VARIABLE = re.compile(r"\$(?:\{([^}]*)\}?|([A-Za-z_][A-Za-z0-9_]*))")
+_HOST_HEADER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?\Z")
+_EMAIL = re.compile(r"[A-Za-z0-9.!#%&'*+/=?^_`{|}~-]{1,64}@([^@\s]+)\Z")
+_USER = re.compile(r"[a-z_][a-z0-9_.-]{0,31}\Z")
+_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]*\Z")
+_UNSAFE_IN_URL = re.compile(r"""["<>\\^`{|}]""")
+
+
+def check_text(text: str) -> str | None:
+    """What holds for every text."""
+    for char in text:
+        if unicodedata.category(char) in {"Cc", "Cs"}:
+            return f"holds the control character U+{ord(char):04X}; remove it"
+    if len(text) > MAX_CHARACTERS:
+        return f"is too long: {len(text)} characters, at most {MAX_CHARACTERS}"
+    size = len(text.encode()) + 8 * text.count("$") + text.count('"') + text.count("\\")
+    return f"is too long for nginx: it takes {size} bytes, at most {MAX_BYTES}" if size > MAX_BYTES else None
+
+
+# --- names -----------------------------------------------------------------------------------------------------
+
+
+def check_host(host: str) -> str | None:
+    """A site's host or alias: a name, "*.name", an IPv4 address or "[IPv6]", in the form browsers send it."""
+    cause = check_text(host)
+    if cause is not None:
+        return cause
+    address = names.address_of(host)
+    if address is not None:
+        return _check_address_form(host, address)
+    return _check_shape(host) or _check_labels(host.removeprefix("*."))
+
+
+def _check_address_form(host: str, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str | None:
+    if "%" in host:
+        return 'holds a zone ("%"), which browsers never send; leave it out'
+    expected = f"[{address.compressed}]" if address.version == 6 else str(address)
+    return None if host == expected else f"is an address that browsers write otherwise; write {words.quoted(expected)}"
+
+
+def _check_shape(host: str) -> str | None:
+    """The usual mistakes, each with its cure."""
+    cause = None
+    if not host:
+        cause = "is empty; expected a host name or an IP address"
+    elif "://" in host:
+        cause = f"holds a scheme; write {words.quoted(host.split('://', 1)[1].split('/', maxsplit=1)[0])}"
+    elif "/" in host:
+        cause = "holds a path; paths belong under the host"
+    elif ":" in host:
+        cause = f"holds a port; write {words.quoted(host.split(':', maxsplit=1)[0])}, ports are set by `listen`"
+    elif host != host.lower():
+        cause = f"is not in lower case; write {words.quoted(host.lower())}"
+    elif "*" in host.removeprefix("*."):
+        cause = 'has "*" in the wrong place; it can only be the whole leftmost label: "*.example.com"'
+    return cause
+
+
+def _check_labels(name: str) -> str | None:
+    labels = name.split(".")
+    if len(name) > 253:
+        return f"is too long: {len(name)} characters, at most 253 (RFC 1035)"
+    if not names.is_host_name(name):
+        return "is not a host name: each part between dots is 1 to 63 of a-z, 0-9 and -, with no - at its ends"
+    if any(label.startswith("_") for label in labels):
+        return 'has a part that starts with "_", which no browser accepts in a host name'
+    if labels[-1].isdigit():
+        return "looks like an IP address but is none"
+    return None
+
+
+def check_server(host: str) -> str | None:
+    """The host of a target: a name (with underscores, as containers have) or an IP address without brackets."""
+    cause = check_text(host)
+    if cause is not None:
+        return cause
+    address = names.address_of(host)
+    if address is not None:
+        good = "%" not in host and not host.startswith("[")
+        return None if good else f"host {words.quoted(host)} must be an IP address without zone or brackets"
+    if not names.is_host_name(host):
+        return f"host {words.quoted(host)} is neither a lower-case name nor an IP address"
+    return f"host {words.quoted(host)} looks like an IP address but is none" if _ends_in_digits(host) else None
+
+
+def _ends_in_digits(host: str) -> bool:
+    return "." in host and host.rsplit(".", 1)[1].isdigit()
+
+
+def check_host_header(value: str) -> str | None:
+    """What a server is sent as Host: a name or an address, and maybe a port."""
+    cause = check_text(value)
+    if cause is None and not _HOST_HEADER.match(value):
+        return 'is not a host with an optional port, such as "app.internal:8080"'
+    return cause
+
+
+# --- paths and URLs --------------------------------------------------------------------------------------------
+
+
+def check_route_path(path: str) -> str | None:
+    """A route's prefix. nginx compares it with the decoded, normalised path of a request."""
+    cause = check_text(path)
+    if cause is not None:
+        return cause
+    size, decoded = len(path.encode()), urllib.parse.unquote(path)
+    if not path.startswith("/"):
+        cause = f'must start with "/"; write {words.quoted("/" + path)}'
+    elif size > MAX_PATH_BYTES:
+        cause = f"is too long: {size} bytes, at most {MAX_PATH_BYTES}"
+    elif "?" in path or "#" in path:
+        cause = 'holds "?" or "#"; a route is chosen by its path alone'
+    elif "//" in path or any(part in {".", ".."} for part in path.split("/")):
+        cause = 'holds "//", "." or "..", which nginx resolves before it chooses a route, so it would never match'
+    elif decoded != path:
+        cause = f"is percent-encoded, but nginx compares decoded paths; write {words.quoted(decoded)}"
+    return cause
+
+
+def check_target_path(path: str) -> str | None:
+    """What replaces a matched prefix. nginx sends it as it is."""
+    cause = check_text(path)
+    if cause is not None:
+        return cause
+    if not path.startswith("/"):
+        return f'path {words.quoted(path)} must start with "/"'
+    if "?" in path or "#" in path:
+        return "a target cannot hold a query or a fragment; the request's own query is passed on"
+    if ".." in path.split("/"):
+        return 'its path holds ".."'
+    if "$" in path:
+        return f"holds a $, which nginx would take for a variable; write {words.quoted(path.replace('$', '%24'))}"
+    return _check_url_characters(path)
+
+
+def check_redirect(to: str) -> str | None:
+    """Where a redirect leads: an http(s) URL or a path, variables allowed."""
+    cause = check_text(to) or check_variables(to)
+    if cause is not None:
+        return cause
+    scheme, separator, rest = to.partition("://")
+    is_url = bool(separator) and scheme.lower() in {"http", "https"} and bool(rest.strip("/"))
+    if not is_url and not to.startswith(("/", "$")):
+        return 'is neither a URL ("https://example.com/x") nor a path ("/x")'
+    return _check_url_characters(_VARIABLE.sub("$", to))
+
+
+def _check_url_characters(text: str) -> str | None:
+    bad = next((char for char in text if not _VISIBLE_ASCII.match(char) or _UNSAFE_IN_URL.match(char)), None)
+    if bad is None:
+        return None
+    encoded = urllib.parse.quote(bad)
+    return f"holds {words.quoted(bad)}, which a URL cannot; write {encoded} instead of it"
+
+
+def check_absolute(path: str) -> str | None:
+    """A path on this machine (or, for FastCGI, on the server's)."""
+    cause = check_text(path)
+    if cause is None and not path.startswith("/"):
+        return "must be an absolute path"
+    return cause
+
+
+def check_socket(path: str) -> str | None:
+    cause = check_absolute(path)
+    if cause is not None:
+        return f"unix socket {words.quoted(path)} {cause}"
+    if ":" in path:
+        return f'unix socket {words.quoted(path)} holds ":", which nginx takes for the end of its path'
+    size = len(path.encode())
+    return (
+        f"unix socket path is too long: {size} bytes, at most {MAX_SOCKET_BYTES}" if size > MAX_SOCKET_BYTES else None
+    )
+
+
+# --- headers and variables -------------------------------------------------------------------------------------
+
+
+def check_header_name(name: str, *, request: bool) -> str | None:
+    """RFC 9110 section 5.1, without "$", which nginx would take for a variable."""
+    if not _HEADER_NAME.match(name):
+        return "is not a header name: expected 1 to 200 letters, digits and - (RFC 9110 section 5.1)"
+    if name.lower() in CONNECTION_HEADERS:
+        return "concerns one connection or a body's length; daemun and nginx set it themselves"
+    if name.lower() == "host":
+        return "cannot be set here; use `host_header`" if request else "is a request header"
+    return None
+
+
+def check_variables(text: str) -> str | None:
+    """Whether each `$name` is a variable that an owner's text may use. A `$` that starts no name is a dollar sign."""
+    for match in _VARIABLE.finditer(text):
+        name = match.group(1) if match.group(1) is not None else match.group(2)
+        if not names.is_variable(name):
+            hint = words.guess(name.lower(), names.VARIABLES)
+            return f"uses {words.quoted('$' + name)}, which is not one of the variables allowed here{hint}"
+    return None
+
+
+# --- other texts -----------------------------------------------------------------------------------------------
+
+
+def check_network(text: str) -> str | None:
+    """A network in CIDR form, or one address."""
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return 'is not a network; expected a form such as "10.0.0.0/8", "fd00::/8" or "192.0.2.1"'
+    expected = str(network) if "/" in text else str(network.network_address)
+    if "%" in text:
+        return 'holds a zone ("%")'
+    return None if text == expected else f"is written otherwise in CIDR form; write {words.quoted(expected)}"
+
+
+def check_email(text: str) -> str | None:
+    cause = check_text(text)
+    match = _EMAIL.match(text)
+    if cause is None and (match is None or "." not in match.group(1) or not names.is_host_name(match.group(1).lower())):
+        return "is not an e-mail address"
+    return cause
+
+
+def check_directory(text: str) -> str | None:
+    """RFC 8555 section 6.1: ACME is spoken over HTTPS only."""
+    cause = check_text(text)
+    if cause is not None:
+        return cause
+    try:
+        parts = urllib.parse.urlsplit(text)
+        good = parts.scheme == "https" and bool(parts.hostname) and parts.username is None and parts.port != 0
+    except ValueError:
+        good = False
+    return None if good and _VISIBLE_ASCII.match(text) else "is not an https URL"
+
+
+def check_user(text: str) -> str | None:
+    return None if _USER.match(text) else "is not the name of an account"
+
+
+def check_number(value: float, *, least: float, most: float) -> str | None:
+    """NaN is never good."""
+    if least <= value <= most:
+        return None
+    return f"{_shown(value)} is not between {_shown(least)} and {_shown(most)}"
+
+
+def _shown(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.15g}"

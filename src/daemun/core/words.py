@@ -1,0 +1,29 @@
+"""How messages quote what was found and guess what was meant. Pure."""
+
+import collections.abc
+import difflib
+import json
+
+_SHOWN = 80
+
+
+def quoted(text: str) -> str:
+    """The text in quotes, control characters escaped, cut after 80 characters: safe on a terminal and in a log."""
+    shown = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+    return json.dumps("".join(char if char.isprintable() else _escape(char) for char in shown), ensure_ascii=False)
+
+
+def listed(words: collections.abc.Iterable[str], *, last: str = "or") -> str:
+    """ "a, b or c"."""
+    items = list(words)
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {last} {items[-1]}"
+
+
+def guess(word: str, known: collections.abc.Iterable[str]) -> str:
+    """'; did you mean "ports"?' when a known word is near, else ''."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {quoted(near[0])}?" if near else ""
+
+
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
