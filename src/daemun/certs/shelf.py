@@ -1,0 +1,166 @@
+"""Which certificate live/NAME holds: the one that was asked for when there is one, else one of the local CA.
+
+The answer depends only on the store, the owner's files, live/ and the time, so it can be asked again at any moment;
+choosing and putting into place are one step for all threads. Blocking, milliseconds, never asks a CA.
+"""
+
+import collections.abc
+import dataclasses
+import enum
+import pathlib
+import threading
+
+from daemun import errors
+from daemun.certs import bundle, live, local_ca, records
+from daemun.control import ports
+from daemun.core import layout, model, renewal
+
+
+class Kind(enum.Enum):
+    """Who made the certificate that is served."""
+
+    PUBLIC = "a public CA"
+    OWN = "the owner"
+    LOCAL = "the local CA"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What live/NAME holds. directory: of the CA, with Kind.PUBLIC. problems: of the owner's files."""
+
+    kind: Kind
+    bundle: bundle.Bundle
+    directory: str | None = None
+    problems: tuple[model.Problem, ...] = ()
+
+
+class Shelf:
+    """worker_gid: the group of nginx's workers; None: they run as the same account."""
+
+    def __init__(self, store: ports.Store, paths: layout.Layout, clock: ports.Clock, *, worker_gid: int | None) -> None:
+        self._store = store
+        self._live = pathlib.Path(paths.live)
+        self._root_certificate = pathlib.Path(paths.root_certificate)
+        self._clock = clock
+        self._worker_gid = worker_gid
+        self._changing = threading.Lock()
+
+    def holds(self, name: str) -> bool:
+        return (self._live / name / "privkey.pem").exists()
+
+    def settle(self, spec: model.CertificateSpec, *, fresh: bool = False) -> Served:
+        """Make live/NAME hold the best certificate there is. fresh: do not keep one of the local CA.
+
+        Raises: EnvironmentProblemError when a file cannot be written.
+        """
+        with self._changing:
+            ca = self.load_ca()
+            served = self._own(spec, ca) or self._public(spec) or self._local(spec, ca, fresh=fresh)
+            try:
+                live.publish(self._live, spec.name, served.bundle, worker_gid=self._worker_gid)
+            except OSError as error:
+                raise errors.EnvironmentProblemError(
+                    f'cannot write the certificate of "{spec.host}" under {self._live}: {error.strerror or error}; '
+                    "free some space, or correct the owner and the rights of the state directory"
+                ) from error
+            return served
+
+    def put_issued(self, name: str, issued: records.Issued) -> None:
+        """Keep what a CA issued; the order and the failures before it are history."""
+        with self._changing:
+            records.write_issued(self._store, name, issued)
+            records.delete_order(self._store, name)
+            records.delete_attempts(self._store, name)
+
+    def remove_except(self, names: collections.abc.Collection[str]) -> None:
+        with self._changing:
+            live.remove_except(self._live, names)
+
+    def load_ca(self) -> local_ca.LocalCa:
+        """The local CA, made when there is none; its root certificate lies where people find it."""
+        ca = local_ca.load_or_create(self._store, self._clock.now())
+        try:
+            local_ca.write_root(ca, self._root_certificate)
+        except OSError as error:
+            raise errors.EnvironmentProblemError(
+                f"cannot write the local CA's root certificate to {self._root_certificate}: "
+                f"{error.strerror or error}; free some space, or correct the rights of the state directory"
+            ) from error
+        return ca
+
+    def _own(self, spec: model.CertificateSpec, ca: local_ca.LocalCa) -> Served | None:
+        """The owner's certificate. When the files are not usable now (say, half replaced): what they held before, if
+        that is still there, else one of the local CA."""
+        if spec.mode is not model.TlsMode.FILES:
+            return None
+        try:
+            found = _read_own(spec)
+        except bundle.BundleError as error:
+            before = live.read(self._live, spec.name)
+            if before is None or before.missing((spec.host,)) or ca.is_issuer_of(before.leaf):
+                local = self._local(spec, ca, fresh=False)
+                problem = _problem(spec, f"{error} (until then one of the local CA is served)")
+                return dataclasses.replace(local, problems=(problem,))
+            problem = _problem(spec, f"{error} (until then the one from before is served)")
+            return Served(kind=Kind.OWN, bundle=before, problems=(problem,))
+        return Served(kind=Kind.OWN, bundle=found, problems=self._warnings(spec, found))
+
+    def _public(self, spec: model.CertificateSpec) -> Served | None:
+        """What a CA issued before, as long as it is good for the site's main name: a new alias that the CA has not
+        seen yet must not take the trusted certificate away from the names that have one."""
+        if spec.mode is not model.TlsMode.ACME:
+            return None
+        issued = records.read_issued(self._store, spec.name)
+        if issued is None or not issued.bundle.is_valid_at(self._clock.now()) or issued.bundle.missing((spec.host,)):
+            return None
+        return Served(kind=Kind.PUBLIC, bundle=issued.bundle, directory=issued.directory)
+
+    def _local(self, spec: model.CertificateSpec, ca: local_ca.LocalCa, *, fresh: bool) -> Served:
+        now = self._clock.now()
+        before = live.read(self._live, spec.name)
+        keep = (
+            before is not None
+            and not fresh
+            and ca.is_issuer_of(before.leaf)
+            and not before.missing(spec.names)
+            and before.is_valid_at(now)
+            and now < renewal.renew_at(before.not_before, before.not_after)
+        )
+        chosen = before if before is not None and keep else ca.issue(spec.names, now)
+        return Served(kind=Kind.LOCAL, bundle=chosen)
+
+    def _warnings(self, spec: model.CertificateSpec, found: bundle.Bundle) -> tuple[model.Problem, ...]:
+        now = self._clock.now()
+        warnings = []
+        if missing := found.missing(spec.names):
+            names = ", ".join(f'"{name}"' for name in missing)
+            warnings.append(f"the certificate is not good for {names}; clients of these names will refuse it")
+        if now >= found.not_after:
+            warnings.append(f"the certificate expired on {found.not_after:%Y-%m-%d}; replace the files")
+        elif now < found.not_before:
+            warnings.append(f"the certificate is not valid before {found.not_before:%Y-%m-%d %H:%M} UTC")
+        return tuple(_problem(spec, text, severity=model.Severity.WARNING) for text in warnings)
+
+
+def _read_own(spec: model.CertificateSpec) -> bundle.Bundle:
+    """Raises: BundleError naming the file that is at fault."""
+    assert spec.certificate is not None and spec.key is not None
+    pair = []
+    for path in (spec.certificate, spec.key):
+        try:
+            pair.append(pathlib.Path(path).read_bytes())
+        except OSError as error:
+            raise bundle.BundleError(
+                f'cannot read "{path}": {(error.strerror or str(error)).lower()}; correct the path or its rights'
+            ) from None
+    try:
+        return bundle.parse(*pair)
+    except bundle.BundleError as error:
+        raise bundle.BundleError(f'cannot use "{spec.certificate}" with "{spec.key}": {error}') from None
+
+
+def _problem(
+    spec: model.CertificateSpec, message: str, *, severity: model.Severity = model.Severity.ERROR
+) -> model.Problem:
+    origin = model.Origin(source="file", place=spec.certificate or "")
+    return model.Problem(origin=origin, message=message, host=spec.host, severity=severity)

@@ -1,0 +1,274 @@
+"""Pebble, Let's Encrypt's ACME test server, with its own DNS, on free loopback ports.
+
+    with pebble.running_pebble(http_port=port) as ca:
+        acme = model.Acme(directory=ca.directory, ca_file=str(ca.ca_file))
+
+Every name has the address 127.0.0.1, so challenges are looked for at 127.0.0.1:http_port. What Pebble issued before is
+forgotten when it ends. Debian packages: pebble (with pebble-challtestsrv).
+"""
+
+import collections.abc
+import contextlib
+import dataclasses
+import datetime
+import http.server
+import ipaddress
+import json
+import os
+import pathlib
+import re
+import ssl
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.support import binaries, ports
+
+_READY_WITHIN_S = 20.0
+_PORT_ATTEMPTS = 5
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Pebble:
+    """directory: URL of its ACME directory. ca_file: trust for that URL (not for what it issues: `root_pem`)."""
+
+    directory: str
+    ca_file: pathlib.Path
+    management: str
+    dns_management: str
+    log_file: pathlib.Path
+
+    def root_pem(self) -> bytes:
+        """The root of the certificates it issues; a new one each time Pebble starts."""
+        return self._fetch(f"{self.management}/roots/0")
+
+    def break_dns(self, host: str) -> None:
+        """Answer SERVFAIL for a name: its validation fails with the problem "dns" until `repair_dns`."""
+        self._tell_dns("set-servfail", {"host": host})
+
+    def repair_dns(self, host: str) -> None:
+        self._tell_dns("clear-servfail", {"host": host})
+
+    def set_address(self, host: str, address: str) -> None:
+        """Let a name have another IPv4 address than 127.0.0.1."""
+        self._tell_dns("add-a", {"host": host, "addresses": [address]})
+
+    def requests(self, path: str) -> int:
+        """How many POST requests came for a path, such as "order-plz" (newOrder) or "sign-me-up" (newAccount)."""
+        return len(re.findall(rf"POST /{re.escape(path)}\b", self.log_file.read_text()))
+
+    @property
+    def orders(self) -> int:
+        """How many orders were made."""
+        return len(re.findall(r"Added order ", self.log_file.read_text()))
+
+    def _tell_dns(self, command: str, value: dict[str, object]) -> None:
+        body = json.dumps(value).encode()
+        urllib.request.urlopen(f"{self.dns_management}/{command}", data=body, timeout=10).close()
+
+    def _fetch(self, url: str) -> bytes:
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        with urllib.request.urlopen(url, timeout=10, context=context) as answer:
+            content: bytes = answer.read()
+            return content
+
+
+@contextlib.contextmanager
+def running_pebble(
+    http_port: int,
+    *,
+    listen_port: int | None = None,
+    nonce_reject_percent: int = 0,
+    authorization_reuse_percent: int = 0,
+    validity_s: int = 90 * 86400,
+) -> collections.abc.Iterator[Pebble]:
+    """Pebble until the block ends. Skips the test when it is not installed.
+
+    http_port: where it looks for HTTP-01 answers. listen_port: of the directory, for a Pebble that comes back where
+    one was; None: a free one. nonce_reject_percent: how many good nonces it refuses. authorization_reuse_percent: how
+    often a name that was validated is not validated again. validity_s: of the certificates it issues.
+    """
+    pebble = binaries.program("pebble", "pebble")
+    dns = binaries.program("pebble-challtestsrv", "pebble")
+    environment = {
+        **os.environ,
+        "PEBBLE_VA_NOSLEEP": "1",
+        "PEBBLE_WFE_NONCEREJECT": str(nonce_reject_percent),
+        "PEBBLE_AUTHZREUSE": str(authorization_reuse_percent),
+    }
+    with tempfile.TemporaryDirectory(prefix="pebble-") as name, contextlib.ExitStack() as stack:
+        folder = pathlib.Path(name)
+        _write_certificates(folder)
+        dns_port, dns_management = stack.enter_context(_running_dns(dns, folder))
+        for attempt in range(1, _PORT_ATTEMPTS + 1):
+            port, management = listen_port or ports.free_port(), ports.free_port()
+            log = folder / f"pebble-{attempt}.log"
+            configuration = _write_configuration(folder, port, management, http_port, validity_s)
+            command = [pebble, "-config", str(configuration), "-dnsserver", f"127.0.0.1:{dns_port}", "-strict"]
+            found = Pebble(
+                directory=f"https://127.0.0.1:{port}/dir",
+                ca_file=folder / "ca.pem",
+                management=f"https://127.0.0.1:{management}",
+                dns_management=f"http://127.0.0.1:{dns_management}",
+                log_file=log,
+            )
+            process = stack.enter_context(_running(command, log, environment))
+            if _answers(found.directory, found.ca_file, process):
+                break
+        else:
+            raise RuntimeError(f"cannot start Pebble: {log.read_text()[-2000:]}")
+        yield found
+
+
+@contextlib.contextmanager
+def answering_http01(thumbprint: str, *, port: int = 0) -> collections.abc.Iterator[int]:
+    """A plain HTTP server that answers every token as nginx does (DESIGN.md decision 8). Yields its port."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            prefix = "/.well-known/acme-challenge/"
+            if not self.path.startswith(prefix):
+                self.send_error(404)
+                return
+            answer = f"{self.path.removeprefix(prefix)}.{thumbprint}".encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+# --- processes -----------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _running(
+    command: list[str], log: pathlib.Path, environment: dict[str, str] | None = None
+) -> collections.abc.Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def _running_dns(program: str, folder: pathlib.Path) -> collections.abc.Iterator[tuple[int, int]]:
+    """pebble-challtestsrv as a DNS server alone. Yields: the DNS port and the port of its management."""
+    with contextlib.ExitStack() as stack:
+        for attempt in range(1, _PORT_ATTEMPTS + 1):
+            port, management = ports.free_port(), ports.free_port()
+            log = folder / f"dns-{attempt}.log"
+            command = [program, "-dns01", f"127.0.0.1:{port}", "-management", f"127.0.0.1:{management}"]
+            command += [
+                "-http01",
+                "",
+                "-https01",
+                "",
+                "-tlsalpn01",
+                "",
+                "-defaultIPv4",
+                "127.0.0.1",
+                "-defaultIPv6",
+                "",
+            ]
+            process = stack.enter_context(_running(command, log))
+            if _answers(f"http://127.0.0.1:{management}/", None, process):
+                break
+        else:
+            raise RuntimeError(f"cannot start pebble-challtestsrv: {log.read_text()[-2000:]}")
+        yield port, management
+
+
+def _answers(url: str, ca_file: pathlib.Path | None, process: subprocess.Popen[bytes]) -> bool:
+    """Whether a process comes to answer HTTP (with any status) before it ends."""
+    context = ssl.create_default_context(cafile=str(ca_file)) if ca_file else None
+    deadline = time.monotonic() + _READY_WITHIN_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=5, context=context).close()
+        except urllib.error.HTTPError as answer:
+            answer.close()
+            return True
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return True
+    return False
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+
+def _write_configuration(
+    folder: pathlib.Path, port: int, management: int, http_port: int, validity_s: int
+) -> pathlib.Path:
+    values = {
+        "listenAddress": f"127.0.0.1:{port}",
+        "managementListenAddress": f"127.0.0.1:{management}",
+        "certificate": str(folder / "server.pem"),
+        "privateKey": str(folder / "server-key.pem"),
+        "httpPort": http_port,
+        "tlsPort": 1,
+        "ocspResponderURL": "",
+        "externalAccountBindingRequired": False,
+        "certificateValidityPeriod": validity_s,
+    }
+    path = folder / "pebble.json"
+    path.write_text(json.dumps({"pebble": values}))
+    return path
+
+
+def _write_certificates(folder: pathlib.Path) -> None:
+    """For Pebble's own HTTPS: ca.pem, server.pem, server-key.pem. Debian's package has none."""
+    now = datetime.datetime.now(datetime.UTC)
+    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    ca_name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Pebble's HTTPS in a test")])
+    span = (now - datetime.timedelta(days=1), now + datetime.timedelta(days=2))
+    other_usages = "content_commitment key_encipherment data_encipherment key_agreement encipher_only decipher_only"
+    usage = {"digital_signature": False, "key_cert_sign": True, "crl_sign": True}
+    usage |= dict.fromkeys(other_usages.split(" "), False)
+    ca = (
+        x509.CertificateBuilder(ca_name, ca_name, ca_key.public_key(), x509.random_serial_number(), *span)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.KeyUsage(**usage), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(ca_key.public_key()), critical=False)
+        .sign(ca_key, hashes.SHA256())
+    )
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))]
+    server = (
+        x509.CertificateBuilder(ca_name, x509.Name([]), key.public_key(), x509.random_serial_number(), *span)
+        .add_extension(x509.SubjectAlternativeName(names), critical=True)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
+        .sign(ca_key, hashes.SHA256())
+    )
+    (folder / "ca.pem").write_bytes(ca.public_bytes(serialization.Encoding.PEM))
+    (folder / "server.pem").write_bytes(server.public_bytes(serialization.Encoding.PEM))
+    (folder / "server-key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
