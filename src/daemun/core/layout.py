@@ -54,6 +54,11 @@ class Layout:
         return f"{self.run}/nginx.pid"
 
     @property
+    def nginx_reloads(self) -> str:
+        """How often the running master was reloaded, kept across restarts of daemun."""
+        return f"{self.run}/nginx.reloads"
+
+    @property
     def confirm_socket(self) -> str:
         """nginx answers here with the number of the generation its workers run."""
         return f"{self.run}/nginx.sock"

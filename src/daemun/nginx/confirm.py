@@ -1,0 +1,131 @@
+"""Whether nginx really runs a generation: it says so itself, on a unix socket.
+
+A reload has no answer of its own: the master reads the configuration, starts new workers and lets the old ones
+finish, or it writes why not into the error log and goes on as before.
+"""
+
+import asyncio
+import dataclasses
+import os
+import pathlib
+import time
+import typing
+
+from daemun.core import layout as layout_
+from daemun.nginx import diagnose, process
+
+ANSWER_S = 2.0
+"""Longest wait for one answer on the socket."""
+
+APPEAR_S = 5.0
+"""Longest time without a master: one that just went into the background has not written its pid file yet."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """nginx does not run the generation. words: why, as nginx wrote it.
+
+    master_went_on: the master itself refused, so it goes on exactly as before.
+    """
+
+    words: str
+    master_went_on: bool = False
+
+
+def timeout_s(sites: int) -> float:
+    """How long a reload may take: 30 s and 1 s for every 1000 sites. Pure."""
+    return 30.0 + sites / 1000
+
+
+async def ask(layout: layout_.Layout) -> int | None:
+    """The generation that answers on the confirm socket; None when nothing does."""
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            reader, writer = await asyncio.open_unix_connection(layout.confirm_socket)
+            try:
+                writer.write(b"GET / HTTP/1.0\r\n\r\n")
+                answer = await reader.read()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return None
+    body = answer.rpartition(b"\r\n\r\n")[2].strip()
+    return int(body) if body.isdigit() else None
+
+
+class ErrorLog:
+    """What nginx writes into its error log from now on, through rotations too."""
+
+    def __init__(self, layout: layout_.Layout) -> None:
+        self._path = pathlib.Path(layout.logs, "error.log")
+        self._file = self._open()
+        if self._file is not None:
+            self._file.seek(0, os.SEEK_END)
+        self._text = b""
+
+    def read(self) -> str:
+        """All that was written since this object was made. Blocking."""
+        if self._file is not None:
+            self._text += self._file.read()
+        if self._file is None or not self._is_current(self._file):
+            self.close()
+            self._file = self._open()
+            self._text += b"" if self._file is None else self._file.read()
+        return self._text.decode(errors="replace")
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def _open(self) -> typing.BinaryIO | None:
+        try:
+            return self._path.open("rb")
+        except OSError:
+            return None
+
+    def _is_current(self, file: typing.BinaryIO) -> bool:
+        try:
+            return os.path.samestat(os.fstat(file.fileno()), self._path.stat())
+        except OSError:
+            return True  # renamed, and nginx did not open a new one yet
+
+
+async def wait_until_running(
+    layout: layout_.Layout, number: int, *, before: frozenset[int], log: ErrorLog, within_s: float
+) -> Refusal | None:
+    """Wait until the workers answer with a generation and no worker of `before` takes connections any more.
+
+    Returns: None when confirmed; else why not: nginx's words in the error log, or that it did not answer in time.
+    """
+    started = time.monotonic()
+    pause_s = 0.005
+    while True:
+        master, working = await asyncio.to_thread(_look, layout)
+        if not before & working and await ask(layout) == number:
+            return None
+        refusal = find_refusal(await asyncio.to_thread(log.read), master=master, before=before)
+        if refusal is not None:
+            return refusal
+        waited_s = time.monotonic() - started
+        if master is None and waited_s > min(APPEAR_S, within_s):
+            return Refusal(words="nginx ended by itself")
+        if waited_s > within_s:
+            return Refusal(words=f"nginx did not answer with generation {number} within {within_s:g} s")
+        await asyncio.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, 0.2)
+
+
+def find_refusal(text: str, *, master: int | None, before: frozenset[int]) -> Refusal | None:
+    """The refusal in the lines that nginx wrote since a start or reload; None when there is none yet. Pure."""
+    emergencies = [line for line in diagnose.parse_lines(text) if line.level == "emerg" and line.pid not in before]
+    if all(line.is_retried for line in emergencies):
+        return None
+    return Refusal(words=text, master_went_on=all(line.pid == master for line in emergencies))
+
+
+def _look(layout: layout_.Layout) -> tuple[int | None, frozenset[int]]:
+    """The master's number, and those of its workers that take connections."""
+    master = process.find_master(layout)
+    if master is None:
+        return None, frozenset()
+    return master.pid, frozenset(worker.pid for worker in process.list_workers(master) if not worker.draining)

@@ -1,0 +1,84 @@
+"""The directories that nginx needs in the state directory, with the rights they need and no more.
+
+nginx's workers read certificates, challenges and log files by name, so their group may pass; others may not enter.
+"""
+
+import os
+import pathlib
+import stat
+
+from daemun import errors
+from daemun.core import layout as layout_
+from daemun.nginx import account as account_
+from daemun.nginx import diagnose
+
+LONGEST_SOCKET_PATH = 107
+"""Bytes of a unix socket's path: sun_path holds 108 with the closing zero (unix(7))."""
+
+
+def prepare(layout: layout_.Layout, account: account_.Account | None) -> None:
+    """Make what is missing and set owners and modes. Blocking, below a millisecond when all is there.
+
+    Raises: EnvironmentProblemError when the path is too long for a socket, the workers' account cannot reach the
+        state directory, the disk is full, or a right is missing.
+    """
+    _check_length(layout)
+    group = None if account is None else account.gid
+    try:
+        pathlib.Path(layout.state).mkdir(mode=0o755, parents=True, exist_ok=True)
+        for path, mode in (
+            (layout.nginx, 0o750),
+            (f"{layout.nginx}/gen", 0o750),
+            (layout.live, 0o750),
+            (layout.challenges, 0o750),
+            (layout.logs, 0o750),
+            (layout.run, 0o710),
+            (layout.temp, 0o710),
+        ):
+            _make(path, mode, group)
+    except OSError as error:
+        raise diagnose.os_problem(f"prepare the state directory {layout.state}", error) from error
+    if account is not None:
+        _check_reach(layout.state, account)
+
+
+def _make(path: str, mode: int, group: int | None) -> None:
+    pathlib.Path(path).mkdir(mode=mode, exist_ok=True)
+    found = os.stat(path)  # noqa: PTH116 - the plain call reads best beside chown
+    if group is not None and found.st_gid != group:
+        os.chown(path, -1, group)
+    if stat.S_IMODE(found.st_mode) != mode:
+        pathlib.Path(path).chmod(mode)
+
+
+def _check_length(layout: layout_.Layout) -> None:
+    longest = max((layout.confirm_socket, layout.control_socket), key=len)
+    excess = len(os.fsencode(longest)) - LONGEST_SOCKET_PATH
+    if excess > 0:
+        message = (
+            f"cannot use the state directory {layout.state}: its path is {excess} bytes too long, a socket's path "
+        )
+        raise errors.EnvironmentProblemError(
+            message + f"({longest}) may have {LONGEST_SOCKET_PATH} bytes; choose a shorter one with --state DIR"
+        )
+
+
+def _check_reach(state: str, account: account_.Account) -> None:
+    if account.uid == 0:
+        return
+    groups = set(os.getgrouplist(account.user, account.gid))
+    real = pathlib.Path(state).resolve()
+    for folder in (*reversed(real.parents), real):
+        found = folder.stat()
+        if found.st_uid == account.uid:
+            needed = stat.S_IXUSR
+        elif found.st_gid in groups:
+            needed = stat.S_IXGRP
+        else:
+            needed = stat.S_IXOTH
+        if not found.st_mode & needed:
+            cause = (
+                f'nginx\'s workers run as "{account.user}", who may not enter {folder} (mode {found.st_mode & 0o777:o})'
+            )
+            way = f"choose another one with --state DIR, or open it with `chmod o+x {folder}`"
+            raise errors.EnvironmentProblemError(f"cannot use the state directory {state}: {cause}; {way}")

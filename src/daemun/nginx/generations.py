@@ -1,0 +1,160 @@
+"""Numbered trees of nginx files, and the link that says which one nginx reads.
+
+Rule: a tree under its number is whole and on the disk, and never changes; `current` always names such a tree. So
+SIGKILL or a power cut at any instant leaves either the old generation or the new one, never something between.
+"""
+
+import collections.abc
+import contextlib
+import os
+import pathlib
+import shutil
+import threading
+
+from daemun.core import layout as layout_
+from daemun.nginx import diagnose
+
+CONFIRM_FILE = "generation.conf"
+"""Added to every tree and included by nginx.conf: the server that tells which generation nginx runs."""
+
+KEPT = 3
+"""Newest generations that stay, beside those that are in use."""
+
+
+class Generations:
+    """The generations of one state directory. All methods block, and may be called from any thread."""
+
+    def __init__(self, layout: layout_.Layout) -> None:
+        self._layout = layout
+        self._folder = pathlib.Path(layout.nginx, "gen")
+        self._link = pathlib.Path(layout.current)
+        # A cancelled caller leaves its thread writing; the next one must not take the same number.
+        self._writing = threading.Lock()
+
+    def write(self, files: collections.abc.Mapping[str, bytes], *, in_use: frozenset[int] = frozenset()) -> int:
+        """Write a whole tree, with CONFIRM_FILE, and remove old ones that are neither among the KEPT nor in_use.
+
+        Returns: its number, above all others. Raises: EnvironmentProblemError when the disk is full or a right is
+        missing; then nothing new is left behind.
+        """
+        with self._writing:
+            number = max(self._numbers(), default=0) + 1
+            draft = self._folder / f".{number}.new"
+            try:
+                self._prune(in_use)
+                self._write_tree(draft, {**files, CONFIRM_FILE: _confirm_server(self._layout, number)})
+                draft.rename(self._folder / str(number))
+                _sync(self._folder)
+            except OSError as error:
+                shutil.rmtree(draft, ignore_errors=True)
+                raise diagnose.os_problem(f"write the nginx configuration to {self._folder}", error) from error
+            return number
+
+    def switch(self, number: int) -> None:
+        """Point `current` to a generation, at once and for good. Raises: EnvironmentProblemError."""
+        self.restore(f"gen/{number}")
+
+    def read_link(self) -> str | None:
+        """What `current` holds, for `restore`; None when there is no link."""
+        try:
+            return str(self._link.readlink())
+        except OSError:
+            return None
+
+    def restore(self, target: str | None) -> None:
+        """Make `current` hold what `read_link` gave. Raises: EnvironmentProblemError."""
+        draft = self._link.with_name(".current.new")
+        try:
+            draft.unlink(missing_ok=True)
+            if target is None:
+                self._link.unlink(missing_ok=True)
+            else:
+                draft.symlink_to(target)
+                draft.replace(self._link)
+            _sync(self._link.parent)
+        except OSError as error:
+            raise diagnose.os_problem(f"switch {self._link}", error) from error
+
+    def current(self) -> int | None:
+        """The number of the generation that `current` names; None when it names none that is there."""
+        name = pathlib.PurePath(self.read_link() or "").name
+        return int(name) if name.isdecimal() and (self._folder / name).is_dir() else None
+
+    def read(self, number: int) -> dict[str, bytes] | None:
+        """The files of a generation as they were given to `write`; None when it is not there."""
+        folder = self._folder / str(number)
+        if not folder.is_dir():
+            return None
+        paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
+        files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+        files.pop(CONFIRM_FILE, None)
+        return files
+
+    def read_current(self) -> dict[str, bytes] | None:
+        number = self.current()
+        return None if number is None else self.read(number)
+
+    def _numbers(self) -> list[int]:
+        if not self._folder.is_dir():
+            return []
+        return sorted(int(entry.name) for entry in self._folder.iterdir() if entry.name.isdecimal())
+
+    def _prune(self, in_use: frozenset[int]) -> None:
+        current = self.current()
+        for number in self._numbers()[:-KEPT]:
+            if number != current and number not in in_use:
+                shutil.rmtree(self._folder / str(number))
+        for unfinished in self._folder.glob(".*.new"):
+            shutil.rmtree(unfinished)
+
+    def _write_tree(self, folder: pathlib.Path, files: collections.abc.Mapping[str, bytes]) -> None:
+        folders = {folder}
+        self._make(folder)
+        for name, content in files.items():
+            path = folder / name
+            for parent in reversed(path.relative_to(folder).parents[:-1]):
+                if folder / parent not in folders:
+                    self._make(folder / parent)
+                    folders.add(folder / parent)
+            self._write_file(path, name, content)
+        for written in folders:
+            _sync(written)
+
+    def _make(self, folder: pathlib.Path) -> None:
+        folder.mkdir()
+        folder.chmod(0o755)  # whatever the umask; nginx/ above keeps others out
+
+    def _write_file(self, path: pathlib.Path, name: str, content: bytes) -> None:
+        # A site that did not change is the same file on the disk already: no write, no sync. With 1000 sites this
+        # is what makes a change of one of them quick.
+        same = self._link / name
+        if same.is_file() and same.read_bytes() == content:
+            with contextlib.suppress(OSError):  # not every file system has hard links
+                path.hardlink_to(same)
+                return
+        with path.open("wb") as file:
+            path.chmod(0o644)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _confirm_server(layout: layout_.Layout, number: int) -> bytes:
+    socket = layout.confirm_socket.replace("\\", "\\\\").replace('"', '\\"')
+    return f"""\
+# Tells daemun which generation the workers run.
+server {{
+    listen "unix:{socket}";
+    access_log off;
+    default_type text/plain;
+    return 200 "{number}\\n";
+}}
+""".encode()
+
+
+def _sync(folder: pathlib.Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,191 @@
+"""The nginx processes of one state directory: find, start, signal, end.
+
+Rule: a signal only ever goes to a process that was just seen to be an nginx of this very state directory. Its title
+names the configuration it was started with, and its working directory is the state directory itself (compared by
+inode: a container's nginx may have the same path in its title).
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import time
+
+import psutil
+
+from daemun.core import layout as layout_
+from daemun.core import model
+from daemun.nginx import command
+
+_MASTER = re.compile(r"nginx: master process .+ -c (?P<state>/.+)/nginx/current/nginx\.conf -p ")
+_HELPERS = ("nginx: worker process", "nginx: cache ")
+_WORKER = "nginx: worker process"
+_DRAINING = "is shutting down"
+
+RETIRE_S = 5.0
+"""How long the start of a new nginx waits until orphaned workers have given up their ports."""
+
+TERMINATE_S = 5.0
+"""How long nginx may take to end after SIGTERM before it is killed."""
+
+
+def find_master(layout: layout_.Layout) -> psutil.Process | None:
+    """The running master: the one of the pid file, else any that runs this state directory. Blocking, 1 to 30 ms."""
+    with contextlib.suppress(OSError, ValueError, psutil.Error):
+        process = psutil.Process(int(pathlib.Path(layout.nginx_pid).read_text(encoding="ascii")))
+        if _is_master(process, layout) and _works_in(process, layout) is not False:
+            return process
+    found = (process for process in psutil.process_iter() if _is_master(process, layout) and _works_in(process, layout))
+    return next(found, None)
+
+
+def list_workers(master: psutil.Process) -> tuple[model.Worker, ...]:
+    """The master's workers, by process number. Blocking, some milliseconds."""
+    with contextlib.suppress(psutil.Error):
+        titles = sorted((child.pid, _title(child)) for child in master.children())
+        return tuple(
+            model.Worker(pid=pid, draining=_DRAINING in title) for pid, title in titles if title.startswith(_WORKER)
+        )
+    return ()
+
+
+def find_orphans(layout: layout_.Layout, master: psutil.Process | None) -> list[psutil.Process]:
+    """Workers that outlived their master (it was killed): they still hold its ports and its connections. Blocking."""
+    alive = None if master is None else master.pid
+    return [
+        process
+        for process in psutil.process_iter()
+        if _title(process).startswith(_HELPERS) and _works_in(process, layout) and _parent(process) != alive
+    ]
+
+
+async def start(binary: str, layout: layout_.Layout) -> str | None:
+    """Start nginx on `current`; it puts itself into the background, in a session of its own.
+
+    Orphaned workers first give up their ports and go on with their connections only.
+
+    Returns: nginx's words when it refused to start, None when it started.
+    Raises: EnvironmentProblemError when the binary cannot be run.
+    """
+    await asyncio.to_thread(_make_way, layout)
+    # The order of the arguments is what _MASTER looks for; the working directory is what _works_in looks for.
+    arguments = ("-c", f"{layout.current}/nginx.conf", "-p", layout.state)
+    finished = await command.run(binary, *arguments, cwd=layout.state)
+    return None if finished.status == 0 else finished.output
+
+
+def send(master: psutil.Process, number: signal.Signals) -> bool:
+    """Send a signal to the master (nginx.org/en/docs/control.html). Returns: False when it does not live any more."""
+    try:
+        master.send_signal(number)  # checks that the process number was not given to another process meanwhile
+    except psutil.NoSuchProcess:
+        return False
+    return True
+
+
+async def stop(layout: layout_.Layout, *, grace_s: float) -> None:
+    """Ask the master, its workers and orphaned ones to finish their requests, for grace_s at most, then end them."""
+    family = await asyncio.to_thread(find_family, layout)
+    for number, wait_s in ((signal.SIGQUIT, grace_s), (signal.SIGTERM, TERMINATE_S), (signal.SIGKILL, TERMINATE_S)):
+        members = {process.pid for process in family}
+        for process in family:
+            # A master passes QUIT and TERM on to its workers itself; only those without one are told by us.
+            if number == signal.SIGKILL or _parent(process) not in members:
+                send(process, number)
+        family = await _wait_for_end(family, wait_s)
+
+
+def find_family(layout: layout_.Layout) -> list[psutil.Process]:
+    """The master, its children and orphaned workers. Blocking, some 10 ms."""
+    master = find_master(layout)
+    family = find_orphans(layout, master)
+    if master is not None:
+        family.append(master)
+        with contextlib.suppress(psutil.Error):
+            family.extend(master.children())
+    return family
+
+
+def read_reloads(layout: layout_.Layout, master: psutil.Process) -> int:
+    """How often this master was reloaded. Blocking."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, psutil.Error):
+        kept = json.loads(pathlib.Path(layout.nginx_reloads).read_bytes())
+        if kept["pid"] == master.pid and kept["started"] == master.create_time():
+            return int(kept["reloads"])
+    return 0
+
+
+def write_reloads(layout: layout_.Layout, master: psutil.Process, reloads: int) -> None:
+    """Keep the number for as long as this master lives. Blocking. A number for people: a full disk may lose it."""
+    path = pathlib.Path(layout.nginx_reloads)
+    with contextlib.suppress(OSError, psutil.Error):
+        kept = {"pid": master.pid, "started": master.create_time(), "reloads": reloads}
+        draft = path.with_suffix(".new")
+        draft.write_text(json.dumps(kept), encoding="ascii")
+        draft.replace(path)
+
+
+def _make_way(layout: layout_.Layout) -> None:
+    orphans = [process for process in find_orphans(layout, None) if _DRAINING not in _title(process)]
+    for orphan in orphans:
+        send(orphan, signal.SIGQUIT)
+    deadline = time.monotonic() + RETIRE_S
+    while time.monotonic() < deadline and any(_holds_ports(orphan) for orphan in orphans):
+        time.sleep(0.01)
+    # A killed nginx leaves its socket's file behind, and a new one could not bind to it.
+    pathlib.Path(layout.confirm_socket).unlink(missing_ok=True)
+
+
+async def _wait_for_end(family: list[psutil.Process], wait_s: float) -> list[psutil.Process]:
+    """Those still alive after wait_s at most."""
+    deadline = time.monotonic() + wait_s
+    alive = [process for process in family if _is_alive(process)]
+    while alive and time.monotonic() < deadline:
+        await asyncio.sleep(0.02)
+        alive = [process for process in alive if _is_alive(process)]
+    return alive
+
+
+def _is_master(process: psutil.Process, layout: layout_.Layout) -> bool:
+    match = _MASTER.match(_title(process))
+    return match is not None and os.path.realpath(match["state"]) == os.path.realpath(layout.state)
+
+
+def _works_in(process: psutil.Process, layout: layout_.Layout) -> bool | None:
+    """Whether the state directory is the process's working directory; None when this account may not know."""
+    try:
+        found = os.stat(f"/proc/{process.pid}/cwd")  # noqa: PTH116 - not a path to read, a link into another process
+        return os.path.samestat(found, os.stat(layout.state))  # noqa: PTH116
+    except PermissionError:
+        return None
+    except OSError:
+        return False
+
+
+def _holds_ports(worker: psutil.Process) -> bool:
+    return _is_alive(worker) and _DRAINING not in _title(worker)
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    """A zombie is not: its parent may be a program that never asks for it, as the first process of a container."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _parent(process: psutil.Process) -> int | None:
+    try:
+        return process.ppid()
+    except psutil.Error:
+        return None
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""

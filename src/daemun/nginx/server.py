@@ -1,0 +1,191 @@
+"""nginx as the loop sees it: one configuration that is live, and a way to the next one.
+
+The switch of the link comes before the reload. Whatever happens between the two, `read_actual` tells both numbers,
+and the next `activate` brings them together.
+"""
+
+import asyncio
+import collections.abc
+import contextlib
+import pathlib
+import signal
+
+from daemun import errors
+from daemun.control import ports
+from daemun.core import layout as layout_
+from daemun.core import model
+from daemun.core.render import environment
+from daemun.nginx import account as account_
+from daemun.nginx import confirm, diagnose, directories, generations, logs, process
+from daemun.nginx import test as test_
+
+
+class Nginx(ports.Proxy):
+    """The nginx of one state directory. Its methods are called by one task at a time.
+
+    It outlives this object and this program: another one finds it by its pid file and goes on with it.
+    """
+
+    def __init__(
+        self, binary: environment.Nginx, layout: layout_.Layout, account: account_.Account | None = None
+    ) -> None:
+        self._binary = binary.path
+        self._layout = layout
+        self._account = account
+        self._generations = generations.Generations(layout)
+        self._staged: int | None = None
+        self._running: int | None = None
+        self._reloads = 0
+
+    @property
+    def reloads(self) -> int:
+        """How often the master that runs was reloaded since it was started, as of the last call of a method."""
+        return self._reloads
+
+    async def is_running(self) -> bool:
+        return await asyncio.to_thread(process.find_master, self._layout) is not None
+
+    async def read_actual(self) -> model.Actual:
+        master, workers, current, files = await asyncio.to_thread(self._look)
+        self._running = None if master is None else await confirm.ask(self._layout)
+        return model.Actual(
+            pid=master,
+            generation=self._running,
+            current_generation=current,
+            files=files,
+            workers=workers,
+        )
+
+    async def stage(self, files: collections.abc.Mapping[str, bytes]) -> ports.TestFailure | None:
+        """See ports.Proxy."""
+        self._staged = None
+        await asyncio.to_thread(directories.prepare, self._layout, self._account)
+        in_use = frozenset() if self._running is None else frozenset({self._running})
+        number = await asyncio.to_thread(self._generations.write, files, in_use=in_use)
+        failure = await test_.test(self._binary, self._layout, number)
+        if failure is None:
+            self._staged = number
+        return failure
+
+    async def activate(self) -> int:
+        """See ports.Proxy. With nothing staged, nginx is brought to the generation that `current` names."""
+        before = await asyncio.to_thread(self._generations.read_link)
+        number = self._staged or await asyncio.to_thread(self._generations.current)
+        if number is None:
+            message = "cannot activate a generation: none is staged, and there is no current one"
+            raise errors.ApplyError(message, stage="start", restored=False)
+        self._staged = None
+        await asyncio.to_thread(directories.prepare, self._layout, self._account)
+        await asyncio.to_thread(self._generations.switch, number)
+        failure = await self._bring_up(number)
+        if failure is None:
+            self._running = number
+            return number
+        stage, refusal = failure
+        problem = await asyncio.to_thread(self._machine_problem, refusal.words)
+        restored = await self._go_back(before, number, refusal)
+        raise _error(number, stage, refusal, restored=restored, problem=problem)
+
+    async def stop(self, *, grace_s: float) -> None:
+        await process.stop(self._layout, grace_s=grace_s)
+        self._running = None
+
+    async def reopen_logs(self) -> None:
+        """Let nginx, orphaned workers too, open its log files anew."""
+        await asyncio.to_thread(self._signal_reopen)
+
+    async def rotate_logs(self, settings: model.Logs) -> bool:
+        """Rename the logs that grew too large; nginx goes on with new ones, and no line is lost.
+
+        Returns: whether any was. Raises: EnvironmentProblemError when a file cannot be renamed.
+        """
+        due = await asyncio.to_thread(logs.rotate, self._layout, settings)
+        if due:
+            await self.reopen_logs()
+        return due
+
+    async def _bring_up(self, number: int) -> tuple[str, confirm.Refusal] | None:
+        """Make nginx run what `current` names, which is generation `number`. Returns: how far it came and why not."""
+        with contextlib.closing(confirm.ErrorLog(self._layout)) as log:
+            master, old = await asyncio.to_thread(self._reload)
+            if master is None:
+                words = await process.start(self._binary, self._layout)
+                if words is not None:
+                    return "start", confirm.Refusal(words=words)
+            within_s = await asyncio.to_thread(self._patience_s, number)
+            refusal = await confirm.wait_until_running(self._layout, number, before=old, log=log, within_s=within_s)
+        if refusal is None:
+            return None
+        if master is None:
+            return "start", refusal
+        return ("reload" if refusal.master_went_on else "confirm"), refusal
+
+    async def _go_back(self, before: str | None, number: int, refusal: confirm.Refusal) -> bool:
+        """Put the link back, and nginx to what it names. Returns: whether that is live."""
+        await asyncio.to_thread(self._generations.restore, before)
+        previous = await asyncio.to_thread(self._generations.current)
+        if previous is None:
+            await self.stop(grace_s=0)
+            return False
+        if previous == number:
+            return False  # it was the current one before, and just failed
+        if refusal.master_went_on and await confirm.ask(self._layout) == previous:
+            self._running = previous
+            return True
+        restored = await self._bring_up(previous) is None
+        self._running = previous if restored else None
+        return restored
+
+    def _look(self) -> tuple[int | None, tuple[model.Worker, ...], int | None, dict[str, bytes] | None]:
+        master = process.find_master(self._layout)
+        self._reloads = 0 if master is None else process.read_reloads(self._layout, master)
+        workers = () if master is None else process.list_workers(master)
+        return (
+            None if master is None else master.pid,
+            workers,
+            self._generations.current(),
+            self._generations.read_current(),
+        )
+
+    def _reload(self) -> tuple[int | None, frozenset[int]]:
+        """Tell the master to reload. Returns: its number, None when there is none; the workers that are to go."""
+        master = process.find_master(self._layout)
+        if master is None:
+            self._reloads = 0
+            return None, frozenset()
+        old = frozenset(worker.pid for worker in process.list_workers(master) if not worker.draining)
+        if not process.send(master, signal.SIGHUP):
+            return None, frozenset()
+        self._reloads = process.read_reloads(self._layout, master) + 1
+        process.write_reloads(self._layout, master, self._reloads)
+        return master.pid, old
+
+    def _signal_reopen(self) -> None:
+        master = process.find_master(self._layout)
+        orphans = process.find_orphans(self._layout, master)
+        for found in orphans if master is None else [master, *orphans]:
+            process.send(found, signal.SIGUSR1)
+
+    def _machine_problem(self, words: str) -> str | None:
+        own = frozenset(found.pid for found in process.find_family(self._layout))
+        return diagnose.machine_problem(words, binary=self._binary, layout=self._layout, own=own)
+
+    def _patience_s(self, number: int) -> float:
+        sites = pathlib.Path(self._layout.generation(number), "sites")
+        return confirm.timeout_s(len(list(sites.glob("*.conf"))))
+
+
+def _error(
+    number: int, stage: str, refusal: confirm.Refusal, *, restored: bool, problem: str | None
+) -> errors.DaemunError:
+    """What to raise for a generation that nginx does not run. Pure."""
+    now = "the previous one is live" if restored else "nothing is live"
+    if problem:
+        return errors.EnvironmentProblemError(f"{problem} (generation {number} was not activated, {now})")
+    words = diagnose.join_emergencies(refusal.words)
+    return errors.ApplyError(
+        f"cannot {stage} nginx with generation {number}: {words}; {now}",
+        stage=stage,
+        restored=restored,
+        stderr=refusal.words,
+    )

@@ -1,0 +1,48 @@
+"""Let nginx judge a generation that nothing runs yet."""
+
+import asyncio
+import pathlib
+import re
+
+from daemun import errors
+from daemun.control import ports
+from daemun.core import layout as layout_
+from daemun.nginx import command, diagnose
+
+_PLACE = re.compile(r"(?P<words>.*) in (?P<file>/.*):(?P<line>\d+)", re.DOTALL)
+
+
+async def test(binary: str, layout: layout_.Layout, number: int) -> ports.TestFailure | None:
+    """Run `nginx -t` on a generation. None: nginx accepts it.
+
+    nginx tries to listen on every address, and passes over those that are in use.
+
+    Raises: EnvironmentProblemError when the machine is at fault: a port needs a right, the disk is full, nginx
+        cannot be run.
+    """
+    tree = layout.generation(number)
+    finished = await command.run(binary, "-t", "-q", "-c", f"{tree}/nginx.conf", "-p", layout.state, cwd=layout.state)
+    if finished.status == 0:
+        return None
+    problem = await asyncio.to_thread(diagnose.machine_problem, finished.output, binary=binary, layout=layout)
+    if problem:
+        raise errors.EnvironmentProblemError(problem)
+    if finished.status < 0:
+        words = f"nginx was ended by signal {-finished.status}\n{finished.output}".strip()
+        return ports.TestFailure(message=words)
+    return translate_refusal(finished.output, tree)
+
+
+def translate_refusal(output: str, tree: str) -> ports.TestFailure:
+    """nginx's words about a tree as a value; its `in FILE:LINE` becomes the fields. Pure."""
+    words = diagnose.join_emergencies(output)
+    match = _PLACE.fullmatch(words)
+    if match is None:
+        return ports.TestFailure(message=words)
+    file = pathlib.PurePosixPath(match["file"])
+    inside = file.is_relative_to(tree)
+    return ports.TestFailure(
+        message=match["words"],
+        file=str(file.relative_to(tree)) if inside else str(file),
+        line=int(match["line"]),
+    )

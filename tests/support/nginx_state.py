@@ -1,0 +1,62 @@
+"""A state directory that nginx's workers can reach, and configurations small enough to read in a test."""
+
+import collections.abc
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import tempfile
+
+import psutil
+
+from daemun.core import layout as layout_
+from daemun.nginx import account, process
+
+
+@contextlib.contextmanager
+def state_directory() -> collections.abc.Iterator[layout_.Layout]:
+    """A fresh state directory, open to nginx's workers (pytest's own is not); whatever nginx runs on it is ended."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="daemun-test-"))
+    path.chmod(0o755)
+    layout = layout_.Layout(state=str(path))
+    try:
+        yield layout
+    finally:
+        for found in process.find_family(layout):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found.send_signal(signal.SIGKILL)
+        shutil.rmtree(path)
+
+
+def configuration(layout: layout_.Layout, *sites: str, http: str = "") -> dict[str, bytes]:
+    """The files of one generation: each site is the inside of a server block; http: more directives at that level."""
+    chosen = account.choose(None)
+    user = "" if chosen is None else f"user {chosen.user} {chosen.group};"
+    temporary = "\n".join(
+        f"{name}_temp_path {layout.temp}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    main = f"""\
+{user}
+worker_processes 2;
+pid {layout.nginx_pid};
+error_log {layout.logs}/error.log;
+events {{ }}
+http {{
+access_log {layout.logs}/access.log;
+keepalive_min_timeout 10s;
+keepalive_requests 100000;
+{temporary}
+{http}
+include generation.conf;
+include sites/*.conf;
+}}
+"""
+    files = {"nginx.conf": main.encode()}
+    for number, site in enumerate(sites):
+        files[f"sites/{number}.conf"] = f"server {{\n{site}\n}}\n".encode()
+    return files
+
+
+def is_root() -> bool:
+    return os.geteuid() == 0
