@@ -1,0 +1,87 @@
+"""Changes, certificates and restarts of the daemon cost no visitor anything."""
+
+import asyncio
+import contextlib
+
+import pytest
+import websockets.asyncio.client
+from tests.e2e import servers
+from tests.support import clients
+from tests.support.daemon import Daemon, signpost, wait_for
+
+pytestmark = pytest.mark.nginx
+
+SOCKETS = 200
+CHANGES = 50
+CERTIFICATES = 20
+
+
+async def _echo_all(sockets: list[websockets.asyncio.client.ClientConnection], word: str) -> None:
+    async with asyncio.TaskGroup() as group:
+        for number, socket in enumerate(sockets):
+            group.create_task(clients.echo(socket, f"{word} {number}"))
+
+
+def _replace_certificate(daemon: Daemon) -> None:
+    """Have a new certificate of the visited site in place, and wait until it is."""
+    chain = daemon.state / "live" / "chat.test" / "fullchain.pem"
+    before = chain.read_bytes()
+    daemon.cli_good("certs", "renew", "chat.test")
+    wait_for(lambda: chain.read_bytes() != before, "another certificate")
+
+
+def _restart(daemon: Daemon, number: int) -> None:
+    """A new daemon takes over the running nginx, and does its work: a change is live when this returns."""
+    if number == 1:
+        daemon.kill()
+    else:
+        daemon.cli_good("stop", "--keep-traffic")
+        assert daemon.wait_exit() == 0
+    daemon.start()
+
+
+@pytest.mark.timeout(600)
+async def test_two_hundred_sockets_and_a_load(daemon: Daemon) -> None:
+    with servers.running("html") as html, servers.running("chat") as chat:
+        visited = f"sites:\n  chat.test:\n    /: {html.url}\n    /websocket/: {chat.url}/\n"
+        daemon.write(visited + signpost("other.test", "v0"))
+        daemon.start()
+        await asyncio.to_thread(daemon.wait_sign, "other.test", "v0")
+        master = daemon.nginx_pid()
+        async with contextlib.AsyncExitStack() as stack:
+            sockets = await asyncio.gather(
+                *(
+                    stack.enter_async_context(clients.websocket(daemon.gate, "chat.test", "/websocket/"))
+                    for _ in range(SOCKETS)
+                )
+            )
+            loads = [
+                clients.Load(daemon.gate, "https://chat.test/", visitors=4, pause_s=0.02),
+                clients.Load(daemon.gate, "https://chat.test/", visitors=4, pause_s=1.5),
+                clients.Load(daemon.gate, "https://chat.test/", visitors=1, pause_s=0.2, keep_alive=False),
+            ]
+            for load in loads:
+                await stack.enter_async_context(load)
+            await _echo_all(sockets, "before")
+
+            for number in range(1, CHANGES + 1):
+                daemon.write(visited + signpost("other.test", f"v{number}"))
+                await asyncio.to_thread(daemon.wait_sign, "other.test", f"v{number}")
+                if number % 10 == 0:
+                    await _echo_all(sockets, f"change {number}")
+            for _ in range(CERTIFICATES):
+                await asyncio.to_thread(_replace_certificate, daemon)
+            await _echo_all(sockets, "certificates")
+            for number in range(3):
+                await asyncio.to_thread(_restart, daemon, number)
+                daemon.write(visited + signpost("other.test", f"restart-{number}"))
+                await asyncio.to_thread(daemon.wait_sign, "other.test", f"restart-{number}")
+                await _echo_all(sockets, f"restart {number}")
+            for load in loads:
+                await load.answer(2)
+
+            assert [dict(load.failures) for load in loads] == [{}, {}, {}]
+            assert all(socket.close_code is None for socket in sockets)
+            answered = sum(load.answered for load in loads)
+            print(f"\n{SOCKETS} sockets open, {answered} requests answered, 0 failed")
+        assert daemon.nginx_pid() == master, "nginx itself was never restarted"
