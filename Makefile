@@ -13,7 +13,7 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check --no-input
 BUILD := --no-build-isolation --constraint constraints.txt
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format wheel install clean
+.PHONY: help demo test lint format wheel install pins clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -42,6 +42,9 @@ install: ## daemun for this machine in $(PREFIX), and a link to it in /usr/local
 	scripts/make-venv $(PREFIX)
 	$(PREFIX)/bin/pip --quiet --disable-pip-version-check install --constraint constraints.txt '.[nginx]'
 	ln -sf $(PREFIX)/bin/daemun /usr/local/bin/daemun
+
+pins: ## constraints.txt anew, with the newest versions
+	scripts/pin
 
 clean: ## remove all that make made here
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
