@@ -6,7 +6,6 @@ import os
 import pathlib
 import signal
 import socket
-import subprocess
 
 import httpx
 import pytest
@@ -16,7 +15,6 @@ from daemun import errors
 from daemun.core import layout as layout_
 from daemun.core import model
 from daemun.nginx import account, find, generations, process, server
-from daemun.nginx import test as test_
 
 pytestmark = pytest.mark.nginx
 
@@ -266,65 +264,6 @@ async def test_stop_ends_nginx_when_the_grace_is_over(nginx: server.Nginx, layou
     await nginx.stop(grace_s=0.2)
     assert process.find_family(layout) == []
     writer.close()
-
-
-# --- the machine -----------------------------------------------------------------------------------------------
-
-
-async def test_full_disk_is_told_and_leaves_what_runs(nginx: server.Nginx, layout: layout_.Layout) -> None:
-    if not nginx_state.is_root():
-        pytest.skip("only root can mount a small file system")
-    pathlib.Path(layout.nginx).mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", layout.nginx], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"cannot mount: {mounted.stderr.strip()}")
-    try:
-        port = ports.free_port()
-        await go_live(nginx, nginx_state.configuration(layout, site(port, "one")))
-        big = nginx_state.configuration(layout, site(port, "two"), *["# " + "x" * 20_000] * 20)
-        with pytest.raises(errors.EnvironmentProblemError, match="No space left on device; free some space"):
-            await nginx.stage(big)
-        assert (await nginx.read_actual()).current_generation == 1
-        assert await get(port) == "one"
-        assert await go_live(nginx, nginx_state.configuration(layout, site(port, "three"))) == 2
-        await nginx.stop(grace_s=1)
-    finally:
-        subprocess.run(["umount", layout.nginx], check=True)
-
-
-async def test_low_port_without_the_right_tells_the_ways_out(layout: layout_.Layout) -> None:
-    if not nginx_state.is_root():
-        pytest.skip("needs root, to become another account")
-    if int(pathlib.Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) <= 80:
-        pytest.skip("every account may use port 80 here")
-    setpriv = binaries.program("setpriv", "util-linux")
-    nobody = account.choose("nobody")
-    assert nobody is not None
-    # The binary of an account without rights: the real nginx, after giving up root.
-    wrapper = pathlib.Path(layout.state, "nginx-as-nobody")
-    become = f"{setpriv} --reuid={nobody.uid} --regid={nobody.gid} --clear-groups --bounding-set=-all --inh-caps=-all"
-    wrapper.write_text(f'#!/bin/sh\nexec {become} "{binaries.nginx_path()}" "$@"\n')
-    wrapper.chmod(0o755)
-    await server.Nginx(find.find(str(binaries.nginx_path())), layout, nobody).stage({"nginx.conf": b""})
-    number = generations.Generations(layout).write(nginx_state.configuration(layout, "listen 127.0.0.1:80;"))
-    for folder in (layout.run, layout.temp, layout.logs):
-        os.chown(folder, nobody.uid, nobody.gid)
-    for file in (layout.nginx_pid, f"{layout.logs}/error.log"):
-        pathlib.Path(file).unlink(missing_ok=True)
-    with pytest.raises(errors.EnvironmentProblemError) as raised:
-        await test_.test(str(wrapper), layout, number)
-    text = str(raised.value)
-    assert text.startswith("cannot listen on 127.0.0.1:80: this account has no right to use port 80")
-    assert all(way in text for way in ("as root", "ip_unprivileged_port_start=80", "setcap", "`listen:`"))
-
-
-async def test_nginx_that_cannot_be_run_is_named(layout: layout_.Layout) -> None:
-    found = find.find(str(binaries.nginx_path()))
-    gone = server.Nginx(type(found)(path="/nonexistent/nginx", version=found.version, features=found.features), layout)
-    with pytest.raises(errors.EnvironmentProblemError, match="cannot run /nonexistent/nginx: No such file"):
-        await gone.stage(nginx_state.configuration(layout))
 
 
 # --- traffic ---------------------------------------------------------------------------------------------------

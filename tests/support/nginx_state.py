@@ -16,8 +16,11 @@ from daemun.nginx import account, process
 
 @contextlib.contextmanager
 def state_directory() -> collections.abc.Iterator[layout_.Layout]:
-    """A fresh state directory, open to nginx's workers (pytest's own is not); whatever nginx runs on it is ended."""
-    path = pathlib.Path(tempfile.mkdtemp(prefix="daemun-test-"))
+    """A fresh state directory, open to nginx's workers (pytest's own is not); whatever nginx runs on it is ended.
+
+    Its path has a space, which nginx, process titles and shells each read in their own way.
+    """
+    path = pathlib.Path(tempfile.mkdtemp(prefix="daemun test-"))
     path.chmod(0o755)
     layout = layout_.Layout(state=str(path))
     try:
@@ -34,16 +37,16 @@ def configuration(layout: layout_.Layout, *sites: str, http: str = "") -> dict[s
     chosen = account.choose(None)
     user = "" if chosen is None else f"user {chosen.user} {chosen.group};"
     temporary = "\n".join(
-        f"{name}_temp_path {layout.temp}/{name};" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        f'{name}_temp_path "{layout.temp}/{name}";' for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     main = f"""\
 {user}
 worker_processes 2;
-pid {layout.nginx_pid};
-error_log {layout.logs}/error.log;
+pid "{layout.nginx_pid}";
+error_log "{layout.logs}/error.log";
 events {{ }}
 http {{
-access_log {layout.logs}/access.log;
+access_log "{layout.logs}/access.log";
 keepalive_min_timeout 10s;
 keepalive_requests 100000;
 {temporary}

@@ -1,6 +1,7 @@
 """The directories that nginx needs in the state directory, with the rights they need and no more.
 
-nginx's workers read certificates, challenges and log files by name, so their group may pass; others may not enter.
+When daemun is root, nginx's workers read certificates, challenges and log files by name under an account of their own,
+so its group may pass. Else all is one account's, whose group may be everybody's: nobody else may pass.
 """
 
 import os
@@ -35,7 +36,7 @@ def prepare(layout: layout_.Layout, account: account_.Account | None) -> None:
             (layout.run, 0o710),
             (layout.temp, 0o710),
         ):
-            _make(path, mode, group)
+            _make(path, mode if group is not None else 0o700, group)
     except OSError as error:
         raise diagnose.os_problem(f"prepare the state directory {layout.state}", error) from error
     if account is not None:

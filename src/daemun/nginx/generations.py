@@ -11,7 +11,9 @@ import pathlib
 import shutil
 import threading
 
+from daemun.core import directive
 from daemun.core import layout as layout_
+from daemun.core.render import serialise
 from daemun.nginx import diagnose
 
 CONFIRM_FILE = "generation.conf"
@@ -140,16 +142,20 @@ class Generations:
 
 
 def _confirm_server(layout: layout_.Layout, number: int) -> bytes:
-    socket = layout.confirm_socket.replace("\\", "\\\\").replace('"', '\\"')
-    return f"""\
-# Tells daemun which generation the workers run.
-server {{
-    listen "unix:{socket}";
-    access_log off;
-    default_type text/plain;
-    return 200 "{number}\\n";
-}}
-""".encode()
+    def line(name: str, *words: str) -> directive.Directive:
+        return directive.Directive(name, tuple(directive.Expr(word) for word in words))
+
+    server = (
+        line("listen", f"unix:{layout.confirm_socket}"),
+        line("access_log", "off"),
+        line("default_type", "text/plain"),
+        line("return", "200", str(number)),
+    )
+    tree = (
+        directive.Comment("Tells daemun which generation the workers run."),
+        directive.Directive("server", (), server),
+    )
+    return serialise.serialise(tree)
 
 
 def _sync(folder: pathlib.Path) -> None:
