@@ -21,7 +21,8 @@ from daemun.nginx import test as test_
 
 
 class Nginx(ports.Proxy):
-    """The nginx of one state directory. Its methods are called by one task at a time.
+    """The nginx of one state directory. `stage`, `activate` and `stop` are called by one task at a time; the others by
+    any task at any time.
 
     It outlives this object and this program: another one finds it by its pid file and goes on with it.
     """
