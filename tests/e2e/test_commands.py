@@ -332,7 +332,6 @@ def test_the_environment_names_file_and_state_directory(running: Daemon) -> None
     assert json.loads(bare.stdout)["sites"][0]["host"] == "a.test"
 
 
-def test_trust_tells_where_the_root_is(running: Daemon) -> None:
-    """Installing it is for the machine's owner; the tests must not: only what it would do is asked for."""
-    assert (running.state / "ca.pem").is_file()
-    assert "--help" in _says(running, 0, "trust", "--help")
+def test_trust_tells_what_it_would_do(running: Daemon) -> None:
+    """Installing the root is for the machine's owner; a test must not change what the machine trusts."""
+    assert str(running.state / "ca.pem") in _says(running, 0, "trust", "--print")

@@ -1,5 +1,6 @@
 """Access log and daemon log."""
 
+import functools
 import json
 import os
 import pathlib
@@ -37,20 +38,27 @@ def test_an_access_log_line(daemon: Daemon) -> None:
 
 
 def test_rotation_by_size_loses_no_line(daemon: Daemon) -> None:
+    """daemun looks every half minute, and at once when told to (SIGUSR1); visitors go on meanwhile."""
     daemon.write("logs: {max_size: 16k, keep: 100}\nsites:\n" + signpost("a.test", "one"))
     daemon.start()
     daemon.wait_sign("a.test", "one")
     asked = 0
     with clients.client(daemon.gate) as client:
 
-        def ask() -> bool:
+        def ask(count: int) -> None:
             nonlocal asked
-            for _ in range(50):
+            for _ in range(count):
                 assert client.get(f"https://a.test/{asked}").status_code == 302
                 asked += 1
-            return len(_access_logs(daemon)) >= 4
 
-        wait_for(ask, "three rotations", within_s=60)
+        def ask_on(rotations: int) -> bool:
+            ask(5)
+            return len(_access_logs(daemon)) == rotations + 1
+
+        for rotations in (1, 2, 3):
+            ask(200)
+            os.kill(daemon.pid, signal.SIGUSR1)
+            wait_for(functools.partial(ask_on, rotations), f"rotation {rotations}")
     wait_for(lambda: _numbers(daemon) == list(range(asked)), f"all {asked} lines")
 
 
