@@ -93,6 +93,7 @@ class Target:
     host: a name or an IP address without brackets; None with a unix socket.
     port: 1 to 65535; None with a unix socket.
     socket: absolute path of a unix socket, or None.
+    pool: the name of a `Pool` whose endpoints are the servers; then host, port and socket are None.
     path: what replaces the route's matched prefix, starting with "/"; None: the path goes on unchanged.
     weight: share of requests, at least 1. max_fails 0 never marks the server as failed.
     """
@@ -101,6 +102,7 @@ class Target:
     host: str | None = None
     port: int | None = None
     socket: str | None = None
+    pool: str | None = None
     path: str | None = None
     weight: int = 1
     backup: bool = False
@@ -110,13 +112,39 @@ class Target:
     max_connections: int = 0
 
     def __str__(self) -> str:
-        """The target as it is written in daemun.yaml."""
+        """The target as it is written in daemun.yaml; a pool by its name."""
+        if self.pool is not None:
+            return f"{self.scheme.value}://{self.pool}{self.path or ''}"
         if self.socket is not None:
             path = f":{self.path}" if self.path is not None else ""
             return f"{self.scheme.value}://unix:{self.socket}{path}"
         host = f"[{self.host}]" if self.host and ":" in self.host else self.host
         port = "" if self.port == DEFAULT_PORTS[self.scheme] else f":{self.port}"
         return f"{self.scheme.value}://{host}{port}{self.path or ''}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One address requests can go to. address: an IP address without brackets. weight: share of requests, at least 1.
+
+    backup: only used while no other endpoint of its pool is there.
+    """
+
+    address: str
+    port: int
+    weight: int = 1
+    backup: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """A name nginx asks daemun's DNS responder for, and the endpoints that a source knows to be behind it.
+
+    name: "abc123.daemun", unique; a `Target.pool` refers to it. endpoints: may be empty (nothing runs now).
+    """
+
+    name: str
+    endpoints: tuple[Endpoint, ...] = ()
 
 
 class Balance(enum.Enum):
@@ -350,7 +378,7 @@ class Globals:
 
     trusted_proxies: networks ("10.0.0.0/8") whose X-Forwarded-* headers are believed.
     workers: nginx worker processes; None: one per CPU core.
-    user: the account nginx's workers run under when daemun runs as root; None: chosen (see nginx.find).
+    user: the account nginx's workers run under when daemun runs as root; None: chosen (see nginx.account).
     snippet: the owner's raw nginx at http level.
     """
 
@@ -368,10 +396,11 @@ class Globals:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """All that one source asks for at one moment. globals: only from the file."""
+    """All that one source asks for at one moment. globals: only from the file. pools: what its targets refer to."""
 
     source: str
     sites: tuple[Site, ...] = ()
+    pools: tuple[Pool, ...] = ()
     globals: Globals | None = None
     problems: tuple[Problem, ...] = ()
 
@@ -380,12 +409,13 @@ class Snapshot:
 class Desired:
     """What the gate is to be: merged from every source, valid, sites sorted by host.
 
-    sites: also the disabled ones (they are shown, not rendered).
+    sites: also the disabled ones (they are shown, not rendered). pools: of every source.
     problems: what was refused or deserves a look, each with its origin.
     """
 
     globals: Globals
     sites: tuple[Site, ...] = ()
+    pools: tuple[Pool, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     @property
