@@ -4,13 +4,13 @@ On the standard library's HTTP client: importing httpx takes longer (115 ms here
 does, and it hides the OSError that tells "not running" from "not allowed".
 """
 
-import collections.abc
 import contextlib
 import http.client
 import json
 import os
 import pathlib
 import pwd
+import shlex
 import socket
 import typing
 import urllib.parse
@@ -87,10 +87,10 @@ class Client:
                 ) from error
 
     def _explain_absence(self) -> str:
-        text = (
-            f"daemun is not running (no answer at {self._path}); "
-            f"start it with: daemun up -c {self._settings.config} --state {self._settings.state}"
-        )
+        words = ["daemun", "up", "-c", str(self._settings.config)]
+        if self._settings.state_from != "the default":
+            words += ["--state", str(self._settings.state)]
+        text = f"daemun is not running (no answer at {self._path}); start it with: {shlex.join(words)}"
         system = settings.SYSTEM_STATE
         if self._settings.state_from == "the default" and self._settings.state != system and _is_there(system):
             text += f"\nThere is one of root, with the state directory {system}: sudo daemun --state {system} ..."
@@ -125,24 +125,3 @@ def _is_there(state: pathlib.Path) -> bool:
         return (state / "run").is_dir()
     except OSError:
         return False
-
-
-def try_daemon(chosen: settings.Settings) -> Client | None:
-    """A client when a daemon answers, None when none runs. Other failures are raised as by `Client`."""
-    client = Client(chosen)
-    try:
-        client.status()
-    except NotRunningError:
-        return None
-    return client
-
-
-T = typing.TypeVar("T")
-
-
-def ask_or(ask: collections.abc.Callable[[], T], otherwise: collections.abc.Callable[[], T]) -> T:
-    """What the daemon says, or, when none runs, what can be found out without one."""
-    try:
-        return ask()
-    except NotRunningError:
-        return otherwise()

@@ -1,0 +1,72 @@
+"""All commands in one application."""
+
+import typing
+
+import typer
+
+import daemun
+from daemun import settings
+from daemun.cli import options
+from daemun.cli.commands import (
+    add,
+    apply,
+    certs,
+    check,
+    demo,
+    disable,
+    enable,
+    plan,
+    render,
+    rm,
+    sites,
+    status,
+    stop,
+    trust,
+    up,
+)
+
+app = typer.Typer(
+    help="The front gate of one machine: domains, paths, WebSockets and HTTPS in front of many services.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"daemun {daemun.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def before(
+    context: typer.Context,
+    config: options.Config = None,
+    state: options.State = None,
+    nginx: options.Nginx = None,
+    version: typing.Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """What stands before a command's name; each command takes the same options after it."""
+    context.obj = settings.Given(config=config, state=state, nginx=nginx)
+
+
+RUNNING, FILE, LIVE = "Run", "The file", "What is live"
+
+app.command(rich_help_panel=RUNNING)(up.up)
+app.command(rich_help_panel=RUNNING)(stop.stop)
+app.command(rich_help_panel=RUNNING)(trust.trust)
+app.command(rich_help_panel=RUNNING)(demo.demo)
+app.command(rich_help_panel=FILE)(check.check)
+app.command(rich_help_panel=FILE)(plan.plan)
+app.command(rich_help_panel=FILE)(apply.apply)
+app.command(rich_help_panel=FILE)(render.render)
+app.command(rich_help_panel=FILE)(add.add)
+app.command(rich_help_panel=FILE)(rm.rm)
+app.command(rich_help_panel=FILE)(enable.enable)
+app.command(rich_help_panel=FILE)(disable.disable)
+app.command(rich_help_panel=LIVE)(status.status)
+app.command(rich_help_panel=LIVE)(sites.sites)
+app.add_typer(certs.group, name="certs", rich_help_panel=LIVE)

@@ -1,0 +1,26 @@
+"""`daemun add`."""
+
+import typing
+
+import typer
+
+from daemun import settings
+from daemun.cli import editing, options
+
+Path = typing.Annotated[str, typer.Option("--path", metavar="PREFIX", help="The path prefix that goes to the target.")]
+
+
+@options.with_settings
+def add(
+    chosen: settings.Settings,
+    host: typing.Annotated[str, typer.Argument(help="A name (chat.example.com, *.example.com) or an IP address.")],
+    target: typing.Annotated[str, typer.Argument(help="Where it goes: http://127.0.0.1:3000, https://, grpc://, ...")],
+    path: Path = "/",
+) -> None:
+    """Add a site, or a path to a site, to the file, and wait until it is live.
+
+    When it cannot go live, the file is put back as it was.
+    """
+    from daemun.sources import yaml_edit
+
+    editing.change(chosen, host=host, edit=lambda file: yaml_edit.add(file, host=host, target=target, path=path))

@@ -1,0 +1,29 @@
+"""`daemun check`."""
+
+import typer
+
+from daemun import settings
+from daemun.cli import options, output, problems
+
+
+@options.with_settings
+def check(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
+    """Validate the file and print every problem. Needs no daemon and changes nothing.
+
+    Exits with 0 when it is good (warnings are no reason to refuse it), else with 1.
+    """
+    settings.check_config_exists(chosen)
+    from daemun import wiring
+    from daemun.web import json as web_json
+
+    found = web_json.problems_json(wiring.check(chosen))
+    is_good = not problems.errors_of(found)
+    if as_json:
+        output.print_json({"ok": is_good, "config": str(chosen.config), "problems": found})
+    else:
+        problems.print_all(found)
+        if is_good:
+            output.say(f"{chosen.config}: good")
+        else:
+            output.complain(f"{chosen.config}: {output.count(len(problems.errors_of(found)), 'error')}")
+    raise typer.Exit(0 if is_good else 1)

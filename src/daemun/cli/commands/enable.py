@@ -1,0 +1,16 @@
+"""`daemun enable`."""
+
+import typing
+
+import typer
+
+from daemun import settings
+from daemun.cli import editing, options
+
+
+@options.with_settings
+def enable(chosen: settings.Settings, host: typing.Annotated[str, typer.Argument(help="The site.")]) -> None:
+    """Serve a site again that was disabled, and wait until it is live."""
+    from daemun.sources import yaml_edit
+
+    editing.change(chosen, host=host, edit=lambda file: yaml_edit.set_enabled(file, host=host, enabled=True))

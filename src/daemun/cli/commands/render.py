@@ -1,0 +1,53 @@
+"""`daemun render`."""
+
+import collections.abc
+import pathlib
+import typing
+
+import typer
+
+from daemun import errors, settings
+from daemun.cli import options, output
+
+Out = typing.Annotated[
+    pathlib.Path | None,
+    typer.Option("--out", metavar="DIR", help="Write the files there instead; the folder must be new or empty."),
+]
+
+
+@options.with_settings
+def render(chosen: settings.Settings, out: Out = None) -> None:
+    """Print the nginx configuration that daemun makes of the file. Needs no daemon and changes nothing."""
+    settings.check_config_exists(chosen)
+    from daemun import wiring
+
+    files = wiring.render_offline(chosen)
+    if out is None:
+        for line in _text_of(files):
+            print(line)
+        return
+    _write(files, out)
+    output.say(f"{output.count(len(files), 'file')} written to {out}")
+
+
+def _text_of(files: collections.abc.Mapping[str, bytes]) -> list[str]:
+    """One text of all files, nginx.conf first. Pure."""
+    lines: list[str] = []
+    for path in sorted(files, key=lambda path: (path != "nginx.conf", path)):
+        lines += [f"# --- {path}", files[path].decode("utf-8", "replace").rstrip("\n"), ""]
+    return lines
+
+
+def _write(files: collections.abc.Mapping[str, bytes], folder: pathlib.Path) -> None:
+    """Raises: EnvironmentProblemError when the folder holds something or cannot be written."""
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            raise errors.EnvironmentProblemError(
+                f'cannot write to "{folder}": it is not empty, and old files would mix with new ones; name a new folder'
+            )
+        for path, content in files.items():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+    except OSError as error:
+        raise errors.EnvironmentProblemError(f'cannot write to "{folder}": {error.strerror}') from error

@@ -1,0 +1,65 @@
+"""`daemun status`."""
+
+import typing
+
+import typer
+
+from daemun import settings
+from daemun.cli import client, options, output, problems, running, verdict
+
+Json = dict[str, typing.Any]
+
+
+@options.with_settings
+def status(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
+    """Show what is live, with the reasons where something is not.
+
+    Exits with 3 when something is not live, or when no daemon runs that could tell.
+    """
+    answer = running.or_not_live(client.Client(chosen).status)
+    if as_json:
+        output.print_json(answer)
+    else:
+        for line in summary_of(answer):
+            output.say(line)
+        print_sites(answer)
+    raise typer.Exit(0 if verdict.all_live(answer) else verdict.NOT_LIVE)
+
+
+def print_sites(answer: Json) -> None:
+    """The table of sites, the reasons and the problems below it."""
+    if answer["sites"]:
+        output.print_table(("HOST", "STATE", "CERTIFICATE", "ROUTES"), [_row_of(site) for site in answer["sites"]])
+    for line in verdict.reasons(answer):
+        output.say(line)
+    problems.print_all(answer["problems"])
+
+
+def summary_of(answer: Json) -> list[str]:
+    """The first lines: who runs, and what. Pure."""
+    nginx = answer["nginx"]
+    if nginx["pid"] is None:
+        serving = f"nginx {nginx['version']} is not running"
+    else:
+        draining = f", {nginx['draining_workers']} draining" if nginx["draining_workers"] else ""
+        serving = (
+            f"nginx {nginx['version']} (process {nginx['pid']}): generation {answer['generation']}, "
+            f"{output.count(nginx['workers'], 'worker')}{draining}, {output.count(nginx['reloads'], 'reload')}"
+        )
+    lines = [f"daemun {answer['version']} (process {answer['pid']}): {answer['config']}", serving]
+    if not answer["sites"]:
+        lines.append("no sites yet; add one with: daemun add HOST TARGET")
+    return lines
+
+
+def _row_of(site: Json) -> tuple[str, ...]:
+    routes = [f"{route['path']} -> {' '.join(route['to'])}" for route in site["routes"]]
+    return (site["host"], site["state"], _certificate_of(site), "\n".join(routes))
+
+
+def _certificate_of(site: Json) -> str:
+    certificate = site["certificate"]
+    if certificate is None:
+        return "none"
+    until = f", until {certificate['not_after'][:10]}" if certificate["not_after"] else ""
+    return f"{certificate['state']}{until}"

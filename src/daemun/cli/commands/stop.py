@@ -1,0 +1,72 @@
+"""`daemun stop`."""
+
+import time
+import typing
+
+import typer
+
+from daemun import errors, settings
+from daemun.cli import client, options, output
+
+KeepTraffic = typing.Annotated[
+    bool, typer.Option("--keep-traffic", help="Leave nginx serving; the next `daemun up` adopts it (for upgrades).")
+]
+
+PATIENCE_S = 60.0
+"""Longer than the daemon gives open requests."""
+POLL_S = 0.05
+GRACE_S = 10.0
+
+
+@options.with_settings
+def stop(chosen: settings.Settings, keep_traffic: KeepTraffic = False) -> None:
+    """Stop the daemon and nginx gracefully, as SIGTERM does; returns when they have ended.
+
+    Without a daemon, an nginx that was left serving is stopped.
+    """
+    daemon = client.Client(chosen)
+    try:
+        pid = int(daemon.status()["pid"])
+        daemon.stop(keep_traffic=keep_traffic)
+    except client.NotRunningError:
+        if keep_traffic or not _stop_nginx(chosen):
+            raise
+        output.say("no daemon was running; stopped the nginx that went on serving")
+        return
+    _wait_until_gone(pid)
+    output.say("stopped; nginx goes on serving" if keep_traffic else "stopped")
+
+
+def _stop_nginx(chosen: settings.Settings) -> bool:
+    """End the nginx of the state directory. Returns: whether there was one.
+
+    Raises: LockHeldError when a daemon is just starting.
+    """
+    import asyncio
+    import pathlib
+
+    from daemun.nginx import process
+    from daemun.store import instance
+
+    if not chosen.state.exists() or process.find_master(chosen.layout) is None:
+        return False
+    with instance.held_alone(pathlib.Path(chosen.layout.lock)):
+        asyncio.run(process.stop(chosen.layout, grace_s=GRACE_S))
+    return True
+
+
+def _wait_until_gone(pid: int) -> None:
+    """A daemon whose parent does not collect it stays a zombie, which has ended, too."""
+    import psutil
+
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+                return
+        except psutil.NoSuchProcess:
+            return
+        time.sleep(POLL_S)
+    raise errors.EnvironmentProblemError(
+        f"cannot wait any longer: daemun (process {pid}) is still stopping; see its log"
+    )

@@ -1,0 +1,74 @@
+"""What commands print: tables for people, aligned text for pipes, JSON for programs.
+
+Texts that come from outside (reasons, labels) are printed without the control characters a terminal would obey.
+"""
+
+import collections.abc
+import json
+import sys
+import typing
+
+Row = collections.abc.Sequence[str]
+GAP = "  "
+
+STYLES = {
+    "live": "green",
+    "valid": "green",
+    "local": "cyan",
+    "pending": "yellow",
+    "failing": "red",
+    "quarantined": "red",
+    "disabled": "dim",
+}
+"""Colours of the states, on a terminal."""
+
+
+def say(text: str = "") -> None:
+    """A line for the person."""
+    print(clean(text))
+
+
+def complain(text: str) -> None:
+    """A line on standard error, so that what is piped stays clean."""
+    print(clean(text), file=sys.stderr)
+
+
+def print_json(value: typing.Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(titles: Row, rows: collections.abc.Sequence[Row]) -> None:
+    """On a terminal a table that fits it; elsewhere one line a row, nothing cut, so that grep and awk see all of it."""
+    if sys.stdout.isatty():
+        _print_rich_table(titles, rows)
+        return
+    for row in lines_of(titles, rows):
+        print(row)
+
+
+def lines_of(titles: Row, rows: collections.abc.Sequence[Row]) -> list[str]:
+    """Columns aligned by spaces; a cell's line breaks become commas."""
+    table = [titles, *(tuple(clean(cell).replace("\n", ", ") for cell in row) for row in rows)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(titles))]
+    return [GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+
+
+def clean(text: str) -> str:
+    """The text without control characters, line breaks and tabs excepted."""
+    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """ "1 site", "2 sites"."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def _print_rich_table(titles: Row, rows: collections.abc.Sequence[Row]) -> None:
+    from rich import box, console, table, text
+
+    shown = table.Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in titles:
+        shown.add_column(title, overflow="fold")
+    for row in rows:
+        shown.add_row(*(text.Text(clean(cell), style=STYLES.get(cell.split(",")[0], "")) for cell in row))
+    console.Console().print(shown)

@@ -1,0 +1,32 @@
+"""Problems, as the command line tells them. Pure, apart from printing.
+
+A problem from the API is JSON, one that was found without a daemon is a `model.Problem`: both become JSON here.
+"""
+
+import collections.abc
+import typing
+
+from daemun.cli import output
+
+Json = dict[str, typing.Any]
+
+
+def lines_of(problems: collections.abc.Iterable[Json]) -> list[str]:
+    """ "error: daemun.yaml:3:11: cannot ...", errors first."""
+    ordered = sorted(problems, key=lambda problem: problem["severity"] != "error")
+    return [f"{problem['severity']}: {_place(problem)}{problem['message']}" for problem in ordered]
+
+
+def errors_of(problems: collections.abc.Iterable[Json]) -> list[Json]:
+    """Those that keep something from being live."""
+    return [problem for problem in problems if problem["severity"] == "error"]
+
+
+def print_all(problems: collections.abc.Iterable[Json]) -> None:
+    for line in lines_of(problems):
+        output.say(line)
+
+
+def _place(problem: Json) -> str:
+    """Nothing for problems of no place: "default: cannot ..." would tell nobody anything."""
+    return "" if problem["origin"] in {"", "default"} else f"{problem['origin']}: "

@@ -1,0 +1,52 @@
+"""What commands do about a daemon that is not there, or that runs another file than they were told."""
+
+import collections.abc
+import pathlib
+import typing
+
+import typer
+
+from daemun import errors, settings
+from daemun.cli import client, output, verdict
+
+Json = dict[str, typing.Any]
+T = typing.TypeVar("T")
+
+
+def or_not_live(ask: collections.abc.Callable[[], T]) -> T:
+    """What the daemon says. When none runs, say so and exit as for something that is not live."""
+    try:
+        return ask()
+    except client.NotRunningError as error:
+        output.complain(f"error: {error}")
+        raise typer.Exit(verdict.NOT_LIVE) from error
+
+
+def config_of(chosen: settings.Settings, status: Json) -> pathlib.Path:
+    """The file that the running daemon reads.
+
+    Raises: ConfigError when another one was named: it would be edited, or said to be applied, in vain.
+    """
+    file = pathlib.Path(status["config"])
+    if chosen.config_was_chosen and not _is_same(chosen.config, file):
+        raise errors.ConfigError(
+            f'cannot use "{chosen.config}" (from {chosen.config_from}): the running daemun (process {status["pid"]}) '
+            f'reads "{file}"; name that one, or the --state of the daemun you mean'
+        )
+    return file
+
+
+def daemon_of(chosen: settings.Settings) -> client.Client | None:
+    """The daemon that reads the chosen file; None when none runs, or one that reads another file."""
+    daemon = client.Client(chosen)
+    try:
+        file = pathlib.Path(daemon.status()["config"])
+    except client.NotRunningError:
+        return None
+    if chosen.config_was_chosen and not _is_same(chosen.config, file):
+        return None
+    return daemon
+
+
+def _is_same(one: pathlib.Path, other: pathlib.Path) -> bool:
+    return one.resolve() == other.resolve()

@@ -1,0 +1,52 @@
+"""Whether everything is live, judged from the API's answers. Pure; decides the exit code 3 and how an edit ends."""
+
+import typing
+
+from daemun.cli import problems
+
+Json = dict[str, typing.Any]
+
+NOT_LIVE = 3
+"""Also what LSB's "status" action means by 3: not running. Source: LSB Core 5.0, Init Script Actions."""
+
+AT_REST = {"live", "disabled"}
+SERVED_AS_ASKED = {"valid", "local"}
+
+
+def all_live(status: Json) -> bool:
+    """Whether nginx runs and everything that the sources ask for is live. Disabled sites are as they should be."""
+    return (
+        status["nginx"]["pid"] is not None
+        and status["generation"] is not None
+        and all(site["state"] in AT_REST for site in status["sites"])
+        and not problems.errors_of(status["problems"])
+    )
+
+
+def all_served(certificates: list[Json]) -> bool:
+    """Whether every site is served with the certificate that was asked for."""
+    return all(certificate["state"] in SERVED_AS_ASKED for certificate in certificates)
+
+
+def reasons(status: Json) -> list[str]:
+    """Why sites are not live, a line each, but for the reasons that a problem of the same site already tells."""
+    told = {problem["host"] for problem in problems.errors_of(status["problems"])}
+    return [
+        f"{site['host']} is {site['state']}: {site['reason'] or 'no reason is known'}"
+        for site in status["sites"]
+        if site["state"] not in AT_REST and site["host"] not in told
+    ]
+
+
+def new_errors(*, host: str, before: list[Json], after: list[Json]) -> list[Json]:
+    """The problems that an edit of the site `host` brought.
+
+    Those of other sites were there before or are not the edit's doing; those of a whole source (no host) count unless
+    they were there before, wherever the edit moved their lines to.
+    """
+    known = {problem["message"] for problem in before}
+    return [
+        problem
+        for problem in problems.errors_of(after)
+        if problem["host"] == host or (problem["host"] is None and problem["message"] not in known)
+    ]

@@ -1,0 +1,258 @@
+"""The API on its control socket: real uvicorn, a real client, a gate that the test controls."""
+
+import asyncio
+import collections.abc
+import contextlib
+import dataclasses
+import os
+import pathlib
+import socket
+import stat
+import tempfile
+
+import httpx
+import pytest
+from tests.support import gate as support
+
+from daemun.control import gate_port
+from daemun.core import model
+from daemun.errors import ConfigError, EnvironmentProblemError
+from daemun.web import api, server
+
+
+@pytest.fixture
+def folder() -> collections.abc.Iterator[pathlib.Path]:
+    """Short enough for a socket's path."""
+    with tempfile.TemporaryDirectory(prefix="dm-") as name:
+        yield pathlib.Path(name)
+
+
+@pytest.fixture
+def gate(folder: pathlib.Path) -> support.Gate:
+    return support.Gate(config=folder / "daemun.yaml", state=folder / "s")
+
+
+@contextlib.asynccontextmanager
+async def _client(gate: support.Gate) -> collections.abc.AsyncIterator[httpx.AsyncClient]:
+    async with (
+        support.serving(gate) as path,
+        httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(path)), base_url="http://daemun") as client,
+    ):
+        yield client
+
+
+async def test_status_has_the_shape_of_the_contract(gate: support.Gate) -> None:
+    origin = model.Origin(source="file", place="daemun.yaml:9:3")
+    redirect = model.Site(
+        host="b.test",
+        aliases=("www.b.test",),
+        tls=model.Tls(mode=model.TlsMode.OFF),
+        http=model.HttpMode.SERVE,
+        routes=(
+            model.Route(path="/", action=model.Redirect(to="https://a.test/", status=302), origin=origin),
+            model.Route(path="/assets/", action=model.Files(folder="/srv/assets"), origin=origin),
+        ),
+        origin=origin,
+    )
+    refused = model.SiteStatus(site=redirect, state=model.SiteState.QUARANTINED, reason="nginx said no")
+    failing = support.certificate("a.test", model.CertificateState.FAILING, reason="the CA said no")
+    gate.tell(
+        sites=(*gate.told.sites, refused),
+        certificates=(failing,),
+        problems=(model.Problem(origin=origin, message="cannot", host="b.test"),),
+    )
+    async with _client(gate) as client:
+        answer = await client.get("/status")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "version": "1.2.3",
+        "pid": os.getpid(),
+        "started_at": "2026-03-01T12:00:00Z",
+        "config": gate.told.config_path,
+        "state_dir": gate.told.state_dir,
+        "generation": 4,
+        "nginx": {"version": "1.31.3", "pid": 4711, "reloads": 2, "workers": 2, "draining_workers": 1},
+        "sites": [
+            {
+                "host": "a.test",
+                "aliases": [],
+                "origin": "daemun.yaml:2:3",
+                "source": "file",
+                "enabled": True,
+                "state": "live",
+                "reason": None,
+                "tls": "auto",
+                "http": "redirect",
+                "certificate": {
+                    "name": "a.test",
+                    "host": "a.test",
+                    "names": ["a.test"],
+                    "state": "failing",
+                    "issuer": "daemun local CA",
+                    "not_before": "2026-03-01T12:00:00Z",
+                    "not_after": "2026-05-30T12:00:00Z",
+                    "renew_at": "2026-04-30T12:00:00Z",
+                    "reason": "the CA said no",
+                    "next_attempt": "2026-03-01T12:10:00Z",
+                },
+                "routes": [
+                    {"path": "/", "kind": "proxy", "to": ["http://127.0.0.1:9000"], "origin": "daemun.yaml:2:3"}
+                ],
+            },
+            {
+                "host": "b.test",
+                "aliases": ["www.b.test"],
+                "origin": "daemun.yaml:9:3",
+                "source": "file",
+                "enabled": True,
+                "state": "quarantined",
+                "reason": "nginx said no",
+                "tls": "off",
+                "http": "serve",
+                "certificate": None,
+                "routes": [
+                    {"path": "/", "kind": "redirect", "to": ["https://a.test/"], "origin": "daemun.yaml:9:3"},
+                    {"path": "/assets/", "kind": "files", "to": ["/srv/assets"], "origin": "daemun.yaml:9:3"},
+                ],
+            },
+        ],
+        "problems": [{"severity": "error", "origin": "daemun.yaml:9:3", "message": "cannot", "host": "b.test"}],
+    }
+
+
+async def test_plan_and_apply(gate: support.Gate) -> None:
+    change = gate_port.SiteChange(host="b.test", kind=gate_port.ChangeKind.ADDED)
+    warning = model.Problem(origin=model.NOWHERE, message="look", severity=model.Severity.WARNING)
+    gate.plan_report = gate_port.PlanReport(
+        changes=(change,), reload=True, steps=("reload nginx",), problems=(warning,)
+    )
+    gate.on_apply = lambda _: gate_port.ApplyReport(ok=True, generation=5, reloaded=True, changes=(change,))
+    told = {"severity": "warning", "origin": "default", "message": "look", "host": None}
+    changes = [{"host": "b.test", "kind": "added"}]
+    async with _client(gate) as client:
+        assert (await client.get("/plan")).json() == {
+            "changes": changes,
+            "reload": True,
+            "steps": ["reload nginx"],
+            "problems": [told],
+        }
+        assert gate.applied == []
+        applied = await client.post("/apply")
+        assert applied.status_code == 200
+        assert applied.json() == {
+            "ok": True,
+            "generation": 5,
+            "reloaded": True,
+            "changes": changes,
+            "problems": [],
+            "error": None,
+        }
+        gate.on_apply = lambda _: gate_port.ApplyReport(ok=False, generation=5, error="a port is taken")
+        refused = await client.post("/apply")
+        assert refused.status_code == 422
+        assert refused.json()["ok"] is False
+        assert refused.json()["error"] == "a port is taken"
+
+
+async def test_certificates(gate: support.Gate) -> None:
+    v6 = dataclasses.replace(support.certificate("[::1]"), name="_v6_--1")
+    gate.tell(certificates=(v6,))
+    async with _client(gate) as client:
+        (known,) = (await client.get("/certs")).json()["certificates"]
+        assert (known["host"], known["state"]) == ("[::1]", "local")
+        assert (await client.post("/certs/%5B%3A%3A1%5D/renew")).status_code == 202
+        assert gate.renewed == ["[::1]"]
+        missing = await client.post("/certs/unknown.test/renew")
+    assert missing.status_code == 404
+    assert "unknown.test" in missing.json()["error"]
+
+
+async def test_stop(gate: support.Gate) -> None:
+    async with _client(gate) as client:
+        assert (await client.post("/stop", json={"keep_traffic": True})).status_code == 202
+        assert (await client.post("/stop")).status_code == 202
+        for wrong in (b"{", b"[]", b'{"keep_traffic": "yes"}', b'{"keep_trafic": true}'):
+            answer = await client.post("/stop", content=wrong)
+            assert answer.status_code == 400
+            assert answer.json()["error"].startswith("cannot ")
+        assert (await client.post("/stop", content=b" " * 100_000)).status_code == 413
+    assert gate.stops == [True, False]
+
+
+async def test_errors_are_json_and_never_a_trace(gate: support.Gate) -> None:
+    async with _client(gate) as client:
+        for method, path, status in (("GET", "/nothing", 404), ("GET", "/apply", 405), ("DELETE", "/status", 405)):
+            answer = await client.request(method, path)
+            assert answer.status_code == status
+            assert answer.json() == {"error": f"there is no {method} {path}"}
+        gate.failure = ConfigError("cannot read daemun.yaml: it is a folder")
+        answer = await client.get("/status")
+        assert (answer.status_code, answer.json()) == (409, {"error": "cannot read daemun.yaml: it is a folder"})
+        gate.failure = RuntimeError("the secret is 1234")
+        answer = await client.get("/status")
+        assert answer.status_code == 500
+        assert "defect" in answer.json()["error"]
+        assert "1234" not in answer.text
+        gate.failure = None
+        assert (await client.get("/status")).status_code == 200, "it goes on"
+
+
+async def test_only_the_owner_can_open_the_socket_and_it_is_gone_at_the_end(gate: support.Gate) -> None:
+    async with support.serving(gate) as path:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert not path.exists()
+
+
+async def test_a_dead_daemon_s_socket_is_replaced(gate: support.Gate) -> None:
+    path = pathlib.Path(gate.told.state_dir) / "run" / "control.sock"
+    path.parent.mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+    async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(path)), base_url="http://daemun") as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get("/status")
+        task = asyncio.create_task(server.serve(api.create_app(gate), path))
+        async with asyncio.timeout(20):
+            while True:
+                with contextlib.suppress(httpx.ConnectError):
+                    assert (await client.get("/status")).status_code == 200
+                    break
+                await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not path.exists()
+
+
+async def test_a_socket_that_cannot_be_made_is_the_machine_s_problem(gate: support.Gate, folder: pathlib.Path) -> None:
+    (folder / "file").touch()
+    with pytest.raises(EnvironmentProblemError, match=r'cannot open the control socket ".*control\.sock"'):
+        await server.serve(api.create_app(gate), folder / "file" / "control.sock")
+
+
+async def test_what_is_under_way_is_answered_before_the_end(gate: support.Gate) -> None:
+    """`daemun stop` reads its answer although the server ends because of it."""
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    class Slow(support.Gate):
+        async def plan(self) -> gate_port.PlanReport:
+            begun.set()
+            await go_on.wait()
+            return gate_port.PlanReport(reload=True)
+
+    slow = Slow(config=pathlib.Path(gate.told.config_path), state=pathlib.Path(gate.told.state_dir))
+    path = pathlib.Path(slow.told.state_dir) / "run" / "control.sock"
+    task = asyncio.create_task(server.serve(api.create_app(slow), path))
+    async with asyncio.timeout(20):
+        while not path.exists():
+            await asyncio.sleep(0.01)
+        async with httpx.AsyncClient(
+            transport=httpx.AsyncHTTPTransport(uds=str(path)), base_url="http://daemun"
+        ) as client:
+            asked = asyncio.create_task(client.get("/plan"))
+            await begun.wait()
+            task.cancel()
+            go_on.set()
+            assert (await asked).json()["reload"] is True
+    with pytest.raises(asyncio.CancelledError):
+        await task

@@ -1,0 +1,384 @@
+"""The real command line against a gate that the test controls, over the real control socket, and against none."""
+
+import asyncio
+import collections.abc
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import pytest
+from tests.support import gate as support
+
+from daemun.control import gate_port
+from daemun.core import model
+from daemun.errors import ConfigError
+
+FILE = "sites:\n  a.test: http://127.0.0.1:9000\n"
+
+
+@pytest.fixture
+def folder() -> collections.abc.Iterator[pathlib.Path]:
+    """Short enough for a socket's path."""
+    with tempfile.TemporaryDirectory(prefix="dm-") as name:
+        (pathlib.Path(name) / "daemun.yaml").write_text(FILE)
+        yield pathlib.Path(name)
+
+
+@pytest.fixture
+def gate(folder: pathlib.Path) -> support.Gate:
+    return support.Gate(config=folder / "daemun.yaml", state=folder / "s")
+
+
+Run = collections.abc.Callable[..., collections.abc.Awaitable[support.Said]]
+
+
+@pytest.fixture
+def run(folder: pathlib.Path) -> Run:
+    """`run("status", "--json")`: a command beside the file, on the gate's state directory."""
+
+    async def run(*arguments: str, **environ: str) -> support.Said:
+        return await support.command("--state", str(folder / "s"), *arguments, cwd=folder, environ=environ)
+
+    return run
+
+
+def _problem(message: str, *, host: str | None = None, line: int = 7) -> model.Problem:
+    return model.Problem(origin=model.Origin(source="file", place=f"daemun.yaml:{line}"), message=message, host=host)
+
+
+# --- status, sites, certs ---
+
+
+async def test_status(gate: support.Gate, run: Run) -> None:
+    async with support.serving(gate):
+        said = await run("status")
+        as_json = await run("status", "--json")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.splitlines() == [
+        f"daemun 1.2.3 (process {os.getpid()}): {gate.told.config_path}",
+        "nginx 1.31.3 (process 4711): generation 4, 2 workers, 1 draining, 2 reloads",
+        "HOST    STATE  CERTIFICATE              ROUTES",
+        "a.test  live   local, until 2026-05-30  / -> http://127.0.0.1:9000",
+    ]
+    assert as_json.code == 0
+    assert json.loads(as_json.out)["sites"][0]["state"] == "live"
+
+
+async def test_status_of_what_is_not_live(gate: support.Gate, run: Run) -> None:
+    pending = model.SiteStatus(
+        site=support.proxy_site("b.test"), state=model.SiteState.PENDING, reason="a port is taken"
+    )
+    gate.tell(sites=(*gate.told.sites, pending), problems=(_problem("cannot listen"),))
+    async with support.serving(gate):
+        for command in ("status", "sites"):
+            said = await run(command)
+            assert said.code == 3
+            assert "b.test is pending: a port is taken" in said.out
+            assert "error: daemun.yaml:7: cannot listen" in said.out
+            assert (await run(command, "--json")).code == 3
+        gate.tell(nginx_pid=None, sites=(), problems=())
+        said = await run("status")
+    assert said.code == 3
+    assert "nginx 1.31.3 is not running" in said.out
+    assert "daemun add HOST TARGET" in said.out
+
+
+async def test_a_warning_is_told_but_everything_is_live(gate: support.Gate, run: Run) -> None:
+    warning = model.Problem(origin=model.NOWHERE, message="look \x1b[31mhere", severity=model.Severity.WARNING)
+    gate.tell(problems=(warning,))
+    async with support.serving(gate):
+        said = await run("status")
+    assert said.code == 0
+    assert said.out.splitlines()[-1] == "warning: look \ufffd[31mhere"
+
+
+async def test_sites(gate: support.Gate, run: Run) -> None:
+    async with support.serving(gate):
+        said = await run("sites")
+        as_json = await run("sites", "--json")
+    assert said.code == 0
+    assert said.out.splitlines()[1].split() == ["a.test", "live", "/", "http://127.0.0.1:9000", "daemun.yaml:2:3"]
+    assert json.loads(as_json.out)["sites"][0]["routes"][0]["to"] == ["http://127.0.0.1:9000"]
+
+
+async def test_certs(gate: support.Gate, run: Run) -> None:
+    async with support.serving(gate):
+        good = await run("certs")
+        failing = support.certificate("b.test", model.CertificateState.FAILING, reason="the CA said no")
+        gate.tell(certificates=(*gate.told.certificates, failing))
+        bad = await run("certs", "list")
+        as_json = await run("certs", "--json")
+        assert (await run("certs", "renew", "A.test")).code == 0
+        unknown = await run("certs", "renew", "x.test")
+    assert good.code == 0
+    assert "daemun local CA" in good.out
+    assert bad.code == as_json.code == 3
+    assert "the CA said no; next try 2026-03-01T12:10:00Z" in bad.out
+    assert [item["state"] for item in json.loads(as_json.out)["certificates"]] == ["local", "failing"]
+    assert gate.renewed == ["a.test", "x.test"]
+    assert unknown.code == 1
+    assert "x.test" in unknown.err
+
+
+async def test_colours_and_a_table_only_for_a_terminal(gate: support.Gate, folder: pathlib.Path) -> None:
+    async with support.serving(gate):
+        shown = await asyncio.to_thread(_on_a_terminal, folder, {})
+        plain = await asyncio.to_thread(_on_a_terminal, folder, {"NO_COLOR": "1"})
+    assert "\x1b[32m" in shown
+    assert "\x1b[3" not in plain
+    assert "─" in plain
+
+
+def _on_a_terminal(folder: pathlib.Path, environ: dict[str, str]) -> str:
+    """What `daemun status` writes to a pseudo terminal."""
+    main, terminal = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "daemun", "--state", str(folder / "s"), "status"],
+        stdin=subprocess.DEVNULL,
+        stdout=terminal,
+        stderr=terminal,
+        cwd=folder,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", **environ},
+    )
+    os.close(terminal)
+    said = b""
+    try:
+        while chunk := os.read(main, 4096):
+            said += chunk
+    except OSError:  # EIO is how Linux tells that the other side is closed
+        pass
+    finally:
+        os.close(main)
+        process.wait(30)
+    return said.decode()
+
+
+# --- plan, apply, stop ---
+
+
+async def test_plan(gate: support.Gate, run: Run) -> None:
+    async with support.serving(gate):
+        assert (await run("plan")).out == "nothing to do: everything is live as it is written\n"
+        change = gate_port.SiteChange(host="b.test", kind=gate_port.ChangeKind.ADDED)
+        gate.plan_report = gate_port.PlanReport(changes=(change,), reload=True, steps=("reload nginx",))
+        said = await run("plan")
+        assert (said.code, said.out, said.err) == (0, "+ b.test\n  1. reload nginx\n", "")
+        assert json.loads((await run("plan", "--json")).out)["reload"] is True
+        gate.plan_report = gate_port.PlanReport(problems=(_problem("bad"),))
+        said = await run("plan")
+    assert said.code == 1
+    assert "error: daemun.yaml:7: bad" in said.out
+    assert gate.applied == []
+
+
+async def test_apply(gate: support.Gate, run: Run) -> None:
+    async with support.serving(gate):
+        said = await run("apply")
+        assert (said.code, said.out) == (0, "live: generation 4, nginx was not touched\n")
+        gate.on_apply = lambda _: gate_port.ApplyReport(
+            ok=False, generation=4, problems=(_problem("a port is taken"),), error="a port is taken"
+        )
+        said = await run("apply")
+        assert said.code == 1
+        assert said.out.count("a port is taken") == 1
+        as_json = await run("apply", "--json")
+    assert as_json.code == 1
+    assert json.loads(as_json.out)["error"] == "a port is taken"
+    assert len(gate.applied) == 3
+
+
+async def test_another_file_than_the_daemon_s(gate: support.Gate, run: Run, folder: pathlib.Path) -> None:
+    """Nothing is said to be applied that the daemon does not even read."""
+    (folder / "other.yaml").write_text(FILE)
+    async with support.serving(gate):
+        for command in (("apply",), ("add", "b.test", "http://127.0.0.1:1")):
+            said = await run("-c", "other.yaml", *command)
+            assert said.code == 1
+            assert "other.yaml" in said.err
+            assert gate.told.config_path in said.err
+        assert (await run("-c", str(folder / "." / "daemun.yaml"), "apply")).code == 0
+        assert (folder / "other.yaml").read_text() == FILE
+
+
+async def test_stop_waits_until_the_daemon_is_gone(gate: support.Gate, run: Run) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as daemon:
+        gate.tell(pid=daemon.pid)
+        async with support.serving(gate):
+            stopping = asyncio.create_task(_run(run, "stop", "--keep-traffic"))
+            async with asyncio.timeout(30):
+                while not gate.stops:
+                    await asyncio.sleep(0.01)
+            assert not stopping.done()
+            assert daemon.stdin is not None
+            daemon.stdin.close()
+            said = await stopping
+    assert (said.code, said.out) == (0, "stopped; nginx goes on serving\n")
+    assert gate.stops == [True]
+
+
+async def _run(run: Run, *arguments: str) -> support.Said:
+    return await run(*arguments)
+
+
+# --- no daemon, or one that cannot be reached ---
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("status",), 3),
+        (("sites",), 3),
+        (("certs",), 3),
+        (("certs", "renew", "a.test"), 1),
+        (("apply",), 1),
+        (("stop",), 1),
+        (("stop", "--keep-traffic"), 1),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+async def test_without_a_daemon(run: Run, folder: pathlib.Path, arguments: tuple[str, ...], code: int) -> None:
+    said = await run(*arguments)
+    assert said.code == code
+    assert said.err == (
+        f"error: daemun is not running (no answer at {folder}/s/run/control.sock); "
+        f"start it with: daemun up -c {folder}/daemun.yaml --state {folder}/s\n"
+    )
+    assert not (folder / "s").exists()
+
+
+async def test_a_daemon_that_fails_to_answer(gate: support.Gate, run: Run) -> None:
+    async with support.serving(gate):
+        gate.failure = ConfigError("cannot say")
+        said = await run("status")
+        assert (said.code, said.err) == (1, "error: cannot say\n")
+        gate.failure = RuntimeError("secret")
+        said = await run("status")
+    assert said.code == 1
+    assert "defect in daemun" in said.err
+    assert "secret" not in said.err
+
+
+async def test_something_else_on_the_socket(run: Run, folder: pathlib.Path) -> None:
+    (folder / "s" / "run").mkdir(parents=True)
+
+    async def talk_nonsense(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mail.example.com\r\n")
+        writer.close()
+
+    async with await asyncio.start_unix_server(talk_nonsense, folder / "s" / "run" / "control.sock"):
+        said = await run("status")
+    assert said.code == 1
+    assert "cannot talk to the daemon at" in said.err
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+async def test_another_user_s_daemon(gate: support.Gate, folder: pathlib.Path) -> None:
+    folder.chmod(0o755)
+    async with support.serving(gate):
+        done = await asyncio.to_thread(_as_nobody, folder)
+    assert done.returncode == 1, done
+    assert 'permission denied, it belongs to the user "root"' in done.stderr
+    assert "use sudo" in done.stderr
+
+
+def _as_nobody(folder: pathlib.Path) -> subprocess.CompletedProcess[str]:
+    """The client alone, imported before the rights are dropped: nobody may not enter where daemun is installed."""
+    program = (
+        "import os, pathlib, sys\n"
+        "from daemun import errors, settings\n"
+        "from daemun.cli import client\n"
+        "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "chosen = settings.Settings(config=pathlib.Path('/c'), state=pathlib.Path(sys.argv[1]))\n"
+        "try:\n"
+        "    client.Client(chosen).status()\n"
+        "except errors.DaemunError as error:\n"
+        "    sys.exit(str(error))\n"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program, str(folder / "s")], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+# --- the command line itself ---
+
+
+async def test_a_file_that_is_nowhere(run: Run, folder: pathlib.Path) -> None:
+    (folder / "daemun.yaml").unlink()
+    for command in ("check", "plan", "render", "up"):
+        said = await run(command)
+        assert said.code == 1, command
+        assert "cannot find a configuration" in said.err
+        assert "daemun add HOST TARGET" in said.err
+        named = await run("-c", "no.yaml", command) if command != "up" else said
+        assert named.code == 1
+
+
+async def test_options_stand_before_the_command_or_after_it(gate: support.Gate, folder: pathlib.Path) -> None:
+    state = str(folder / "s")
+    async with support.serving(gate):
+        for arguments in (
+            ("--state", state, "status"),
+            ("status", "--state", state),
+            ("--state", "/nowhere", "status", "--state", state),
+            ("certs", "--state", state, "renew", "a.test"),
+        ):
+            assert (await support.command(*arguments, cwd=folder)).code == 0, arguments
+        assert (await support.command("status", cwd=folder, environ={"DAEMUN_STATE": state})).code == 0
+
+
+async def test_usage(folder: pathlib.Path) -> None:
+    wrong = await support.command("statsu", cwd=folder)
+    assert wrong.code == 2
+    assert "status" in wrong.err
+    said = await support.command("--version", cwd=folder)
+    assert said.code == 0
+    assert said.out.startswith("daemun 0.")
+    assert (await support.command("status", "--state", "/" + "x" * 200, cwd=folder)).code == 1
+
+
+async def test_a_defect_is_one_line_and_a_trace_that_is_kept(folder: pathlib.Path) -> None:
+    """Broken on purpose: a working directory that is gone is nothing any command expects."""
+    program = (
+        "import sys\n"
+        "from daemun import cli\n"
+        "from daemun.cli import client\n"
+        "client.Client.status = lambda self: 1 / 0\n"
+        "sys.argv = ['daemun', 'status']\n"
+        "cli.main()\n"
+    )
+
+    async def run(**environ: str) -> tuple[int | None, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            program,
+            env={**os.environ, "TMPDIR": str(folder), **environ},
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, err = await process.communicate()
+        return process.returncode, err.decode()
+
+    code, err = await run()
+    assert code == 70
+    assert err.startswith("this is a defect in daemun: ZeroDivisionError: division by zero; please report it with ")
+    assert "Traceback" not in err
+    (trace,) = folder.glob("daemun-defect-*.txt")
+    assert str(trace) in err
+    assert "ZeroDivisionError" in trace.read_text()
+    code, err = await run(DAEMUN_DEBUG="1")
+    assert code == 70
+    assert "Traceback" in err
+
+
+async def test_a_reader_that_goes_away(gate: support.Gate, folder: pathlib.Path) -> None:
+    async with support.serving(gate):
+        process = await asyncio.create_subprocess_shell(
+            f"{sys.executable} -m daemun --state {folder}/s status | true",
+            cwd=folder,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, err = await process.communicate()
+    assert err == b""

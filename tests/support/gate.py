@@ -1,0 +1,148 @@
+"""A gate that a test controls, served over the real control socket, and the real command line that asks it."""
+
+import asyncio
+import collections.abc
+import contextlib
+import dataclasses
+import datetime
+import os
+import pathlib
+import sys
+
+from daemun import settings
+from daemun.control import gate_port
+from daemun.core import model
+from daemun.web import api, server
+
+NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
+
+Rule = collections.abc.Callable[["Gate"], gate_port.ApplyReport]
+
+
+def proxy_site(host: str, to: str = "http://127.0.0.1:9000", *, line: int = 2) -> model.Site:
+    """A site of one route to one server, as a file would give it."""
+    url, port = to.removeprefix("http://").split(":")
+    target = model.Target(scheme=model.Scheme.HTTP, host=url, port=int(port))
+    origin = model.Origin(source="file", place=f"daemun.yaml:{line}:3")
+    route = model.Route(path="/", action=model.Proxy(targets=(target,)), origin=origin)
+    return model.Site(host=host, routes=(route,), origin=origin)
+
+
+def live(site: model.Site) -> model.SiteStatus:
+    return model.SiteStatus(site=site, state=model.SiteState.LIVE)
+
+
+def certificate(
+    host: str, state: model.CertificateState = model.CertificateState.LOCAL, *, reason: str | None = None
+) -> model.CertificateStatus:
+    return model.CertificateStatus(
+        name=host,
+        host=host,
+        names=(host,),
+        state=state,
+        issuer="daemun local CA",
+        not_before=NOON,
+        not_after=NOON + datetime.timedelta(days=90),
+        renew_at=NOON + datetime.timedelta(days=60),
+        next_attempt=NOON + datetime.timedelta(minutes=10) if reason else None,
+        reason=reason,
+    )
+
+
+class Gate:
+    """Implements `gate_port.Gate`. Its values are what it tells; `on_apply` decides how an apply ends."""
+
+    def __init__(self, *, config: pathlib.Path, state: pathlib.Path) -> None:
+        self.told = gate_port.GateStatus(
+            version="1.2.3",
+            pid=os.getpid(),
+            generation=4,
+            nginx_version="1.31.3",
+            nginx_pid=4711,
+            reloads=2,
+            workers=2,
+            draining_workers=1,
+            sites=(live(proxy_site("a.test")),),
+            certificates=(certificate("a.test"),),
+            problems=(),
+            config_path=str(config),
+            state_dir=str(state),
+            started_at=NOON,
+        )
+        self.plan_report = gate_port.PlanReport()
+        self.on_apply: Rule = lambda gate: gate_port.ApplyReport(ok=True, generation=gate.told.generation)
+        self.applied: list[bytes] = []
+        self.renewed: list[str] = []
+        self.stops: list[bool] = []
+        self.failure: Exception | None = None
+
+    def tell(self, **values: object) -> None:
+        """Replace values of the status."""
+        self.told = dataclasses.replace(self.told, **values)  # type: ignore[arg-type]
+
+    def status(self) -> gate_port.GateStatus:
+        if self.failure is not None:
+            raise self.failure
+        return self.told
+
+    async def plan(self) -> gate_port.PlanReport:
+        return self.plan_report
+
+    async def apply(self) -> gate_port.ApplyReport:
+        config = pathlib.Path(self.told.config_path)
+        self.applied.append(config.read_bytes() if config.exists() else b"")
+        return self.on_apply(self)
+
+    async def renew(self, host: str) -> bool:
+        self.renewed.append(host)
+        return any(known.host == host for known in self.told.certificates)
+
+    def request_stop(self, *, keep_traffic: bool) -> None:
+        self.stops.append(keep_traffic)
+
+
+@contextlib.asynccontextmanager
+async def serving(gate: Gate) -> collections.abc.AsyncIterator[pathlib.Path]:
+    """The gate behind its control socket, whose path this gives."""
+    path = pathlib.Path(
+        settings.Settings(config=pathlib.Path("/"), state=pathlib.Path(gate.told.state_dir)).layout.control_socket
+    )
+    task = asyncio.create_task(server.serve(api.create_app(gate), path))
+    try:
+        async with asyncio.timeout(20):
+            while not path.exists():
+                await asyncio.sleep(0.01)
+        yield path
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+async def command(*arguments: str, cwd: pathlib.Path, environ: dict[str, str] | None = None) -> Said:
+    """Run the real command line to its end; no traceback may be seen."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("DAEMUN_")}
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "daemun",
+        *arguments,
+        cwd=cwd,
+        env=clean | {"COLUMNS": "200"} | (environ or {}),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    said = Said(code=process.returncode or 0, out=out.decode(), err=err.decode())
+    assert "Traceback" not in said.out + said.err, said
+    return said

@@ -1,0 +1,74 @@
+"""Exit code 3, and whether an edit went live."""
+
+import typing
+
+import pytest
+
+from daemun.cli import problems, verdict
+
+Json = dict[str, typing.Any]
+
+
+def _status(**values: typing.Any) -> Json:
+    return {
+        "generation": 1,
+        "nginx": {"pid": 7},
+        "sites": [{"host": "a.test", "state": "live", "reason": None}],
+        "problems": [],
+        **values,
+    }
+
+
+def _problem(message: str, *, host: str | None = None, severity: str = "error", origin: str = "f:1") -> Json:
+    return {"severity": severity, "origin": origin, "message": message, "host": host}
+
+
+@pytest.mark.parametrize(
+    ("status", "is_live"),
+    [
+        (_status(), True),
+        (_status(sites=[]), True),
+        (_status(sites=[{"host": "a.test", "state": "disabled"}]), True),
+        (_status(problems=[_problem("a look", severity="warning")]), True),
+        (_status(problems=[_problem("bad")]), False),
+        (_status(sites=[{"host": "a.test", "state": "quarantined"}]), False),
+        (_status(sites=[{"host": "a.test", "state": "pending"}]), False),
+        (_status(nginx={"pid": None}), False),
+        (_status(generation=None), False),
+    ],
+)
+def test_all_live(status: Json, *, is_live: bool) -> None:
+    assert verdict.all_live(status) is is_live
+
+
+@pytest.mark.parametrize(
+    ("state", "is_served"), [("valid", True), ("local", True), ("pending", False), ("failing", False)]
+)
+def test_all_served(state: str, *, is_served: bool) -> None:
+    assert verdict.all_served([{"state": "valid"}, {"state": state}]) is is_served
+
+
+def test_reasons_are_not_told_twice() -> None:
+    sites = [
+        {"host": "a.test", "state": "quarantined", "reason": "told below"},
+        {"host": "b.test", "state": "pending", "reason": "not applied yet"},
+        {"host": "c.test", "state": "live", "reason": None},
+    ]
+    status = _status(sites=sites, problems=[_problem("cannot apply", host="a.test")])
+    assert verdict.reasons(status) == ["b.test is pending: not applied yet"]
+
+
+def test_an_edit_answers_for_its_own_site_and_for_the_whole_file_only() -> None:
+    before = [_problem("old, of the file", origin="daemun.yaml:9")]
+    moved = _problem("old, of the file", origin="daemun.yaml:10")
+    mine, whole = _problem("mine", host="b.test"), _problem("new, of the file")
+    others = [_problem("other", host="a.test"), _problem("look", host="b.test", severity="warning")]
+    assert verdict.new_errors(host="b.test", before=before, after=[moved, *others]) == []
+    assert verdict.new_errors(host="b.test", before=before, after=[moved, mine, whole, *others]) == [mine, whole]
+
+
+def test_problems_are_told_errors_first_and_with_their_place() -> None:
+    told = problems.lines_of(
+        [_problem("look", severity="warning"), _problem("bad"), _problem("no place", origin="default")]
+    )
+    assert told == ["error: f:1: bad", "error: no place", "warning: f:1: look"]
