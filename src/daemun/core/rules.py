@@ -2,7 +2,7 @@ r"""Rules for single texts of the model. Each returns the cause of a refusal, or
 
 Two rules hold everywhere, because each text becomes one argument of an nginx directive: no control characters, and
 short enough. nginx reads an argument into a buffer of 4096 bytes (NGX_CONF_BUFFER in ngx_conf_file.h), quotes and
-escapes included; a `$` takes nine bytes there (`${dollar}`, see render.serialise), a quote or backslash two.
+escapes included; a `$` takes 16 bytes there (see DOLLAR in render.serialise), a quote or backslash two.
 """
 
 import ipaddress
@@ -47,11 +47,11 @@ _UNSAFE_IN_URL = re.compile(r"""["<>\\^`{|}]""")
 def check_text(text: str) -> str | None:
     """What holds for every text."""
     for char in text:
-        if unicodedata.category(char) in {"Cc", "Cs"}:
+        if unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"}:
             return f"holds the control character U+{ord(char):04X}; remove it"
     if len(text) > MAX_CHARACTERS:
         return f"is too long: {len(text)} characters, at most {MAX_CHARACTERS}"
-    size = len(text.encode()) + 8 * text.count("$") + text.count('"') + text.count("\\")
+    size = len(text.encode()) + 15 * text.count("$") + text.count('"') + text.count("\\")
     return f"is too long for nginx: it takes {size} bytes, at most {MAX_BYTES}" if size > MAX_BYTES else None
 
 

@@ -228,8 +228,8 @@ def _check_proxy(proxy: model.Proxy, report: _Report, here: Field) -> None:
         report.add_value(proxy.host_header, rules.check_host_header(proxy.host_header), *here, "host_header")
     report.add_value(proxy.document_root, rules.check_absolute(proxy.document_root), *here, "root")
     index_cause = rules.check_text(proxy.index)
-    if index_cause is None and (not proxy.index or "/" in proxy.index):
-        index_cause = "must be the name of a file, without a folder"
+    if index_cause is None and (not proxy.index or "/" in proxy.index or "$" in proxy.index):
+        index_cause = "must be the name of a file, without a folder or a variable"
     report.add_value(proxy.index, index_cause, *here, "index")
 
 

@@ -13,6 +13,23 @@ def quoted(text: str) -> str:
     return json.dumps("".join(char if char.isprintable() else _escape(char) for char in shown), ensure_ascii=False)
 
 
+def describe(value: object) -> str:
+    """A value as a person would call it."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return str(value).lower()
+        case int() | float():
+            return f"the number {str(value)[:40]}"
+        case str():
+            return f"the text {quoted(value)}"
+        case list():
+            return "a list"
+        case _:
+            return "a map"
+
+
 def listed(words: collections.abc.Iterable[str], *, last: str = "or") -> str:
     """ "a, b or c"."""
     items = list(words)

@@ -1,0 +1,133 @@
+r"""Hand-written nginx becomes a tree of directives, before nginx sees it.
+
+crossplane reads the text; this module only builds the tree and refuses what would leave its place: a brace that closes
+more than was opened, a quote or a brace that is never closed, a directive without its end. Whether a directive exists
+and takes these arguments is for nginx to say (`nginx -t`).
+
+Arguments are values as nginx sees them: quotes are gone and `\"`, `\'`, `\\`, `\t`, `\r`, `\n` are resolved
+(ngx_conf_read_token in ngx_conf_file.c). So an argument that was quoted is still one argument when it is written again.
+"""
+
+import collections.abc
+import dataclasses
+import io
+import re
+
+from crossplane import lexer
+
+from daemun.core import directive, model, words
+
+_END = "#daemun:end-of-text"
+_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
+_ESCAPED = {'"': '"', "'": "'", "\\": "\\", "t": "\t", "r": "\r", "n": "\n"}
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_MAX_DEPTH = 20
+
+Token = tuple[str, int, bool]
+"""Text, line from 1, whether it was quoted."""
+
+
+class SnippetError(Exception):
+    """The text cannot be used. line: counts from 1 within the text."""
+
+    def __init__(self, message: str, *, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def parse_snippet(text: str) -> model.Snippet:
+    """Raises: SnippetError."""
+    bad = _CONTROL.search(text)
+    if bad is not None:
+        line = text.count("\n", 0, bad.start()) + 1
+        raise SnippetError(f"holds the control character U+{ord(bad.group()):04X}; remove it", line=line)
+    return _Builder(_read_tokens(text)).block(0)
+
+
+def _read_tokens(text: str) -> list[Token]:
+    r"""The tokens of the text, all of them: a comment is put behind it, which a quote that is still open swallows.
+
+    crossplane reads strings only through this function; its public `lex` wants a file and adds nothing needed here.
+    """
+    source = f"{text}\n{_END}\n".replace("\r\n", "\n").replace("\r", "\n")
+    tokens: list[Token] = list(lexer._lex_file_object(io.StringIO(source)))
+    last_line = source.count("\n")
+    if not tokens or tokens[-1] != (_END, last_line, False):
+        line = tokens[-1][1] if tokens else 1
+        raise SnippetError("a quote is opened here or below, and never closed", line=line)
+    return tokens[:-1]
+
+
+@dataclasses.dataclass(slots=True)
+class _Builder:
+    """Reads tokens from left to right."""
+
+    tokens: list[Token]
+    position: int = 0
+
+    def block(self, opened_on_line: int, *, depth: int = 0) -> tuple[directive.Node, ...]:
+        """The nodes up to the brace that closes the block, or to the end of the text for line 0."""
+        nodes: list[directive.Node] = []
+        for token, line, quoted in self._rest():
+            sign = "" if quoted else token[:1]
+            if sign == "#":
+                nodes.append(_comment(token))
+            elif sign == "}":
+                if not opened_on_line:
+                    raise SnippetError(
+                        'unexpected "}": it would close the block that daemun writes around it', line=line
+                    )
+                return tuple(nodes)
+            elif sign in {"{", ";"}:
+                raise SnippetError(f"unexpected {words.quoted(token)}: expected a directive", line=line)
+            else:
+                nodes += self._directive(token, line, depth)
+        if opened_on_line:
+            raise SnippetError('"{" is never closed', line=opened_on_line)
+        return tuple(nodes)
+
+    def _rest(self) -> collections.abc.Iterator[Token]:
+        while self.position < len(self.tokens):
+            self.position += 1
+            yield self.tokens[self.position - 1]
+
+    def _directive(self, name: str, line: int, depth: int) -> list[directive.Node]:
+        """A directive, behind the comments that stood among its arguments."""
+        _check_name(name, line)
+        nodes: list[directive.Node] = []
+        args: list[directive.Arg] = []
+        for token, token_line, quoted in self._rest():
+            sign = "" if quoted else token[:1]
+            if sign not in {";", "{", "}"}:
+                if sign == "#":
+                    nodes.append(_comment(token))
+                else:
+                    args.append(directive.Expr(_unescape(token)))
+                continue
+            if sign == "}":
+                raise SnippetError(f'expected ";" after {words.quoted(name)}, found "}}"', line=token_line)
+            if sign == "{" and depth >= _MAX_DEPTH:
+                raise SnippetError("is nested too deeply", line=token_line)
+            block = self.block(token_line, depth=depth + 1) if sign == "{" else None
+            _check_arguments(name, args, line)
+            return [*nodes, directive.Directive(_unescape(name), tuple(args), block)]
+        raise SnippetError(f'expected ";" after {words.quoted(name)}, found the end of the text', line=line)
+
+
+def _check_name(name: str, line: int) -> None:
+    if "_by_lua" in name:
+        raise SnippetError(f"{words.quoted(name)}: Lua is not part of the nginx that daemun runs", line=line)
+
+
+def _check_arguments(name: str, args: list[directive.Arg], line: int) -> None:
+    if name == "include" and args and not args[0].value.startswith("/"):
+        found = words.quoted(args[0].value)
+        raise SnippetError(f"include {found}: expected an absolute path (daemun's own files move)", line=line)
+
+
+def _comment(token: str) -> directive.Comment:
+    return directive.Comment(token.removeprefix("#").strip().replace("\t", " "))
+
+
+def _unescape(token: str) -> str:
+    return _ESCAPE.sub(lambda match: _ESCAPED.get(match.group(1), match.group(0)), token)

@@ -1,0 +1,130 @@
+"""Short texts of a configuration become values of the model: targets, durations, sizes, addresses, host names.
+
+Shared by everything that people write: the file, labels, the command line, the API. Each function raises ValueError
+whose text names what was found and what was expected. What parses here may still break a rule of `core.validate`.
+"""
+
+import ipaddress
+import math
+import re
+
+import idna
+
+from daemun.core import model, names, words
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d|w)\Z")
+_DURATION_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_SIZE = re.compile(r"([0-9]{1,18})\s*(k|m|g|t)?b?\Z", re.IGNORECASE)
+_SIZE_SHIFTS = {"k": 10, "m": 20, "g": 30, "t": 40}
+_PORT = re.compile(r"[0-9]{1,9}\Z")
+_SCHEMES = {scheme.value: scheme for scheme in model.Scheme}
+
+
+def parse_duration(value: object) -> float:
+    """Seconds of "30s", "5m", "1.5h", "1d", "500ms", or a number of seconds."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    match = _DURATION.match(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        expected = 'a duration such as "30s", "5m", "1h" or "1d", or a number of seconds'
+        raise ValueError(f"expected {expected}, found {words.describe(value)}")
+    return float(match.group(1)) * _DURATION_UNITS_S[match.group(2)]
+
+
+def parse_size(value: object) -> int:
+    """Bytes of "10k", "100m", "1g", or a number of bytes."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = _SIZE.match(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        expected = 'a size such as "10k", "100m" or "1g", or a number of bytes'
+        raise ValueError(f"expected {expected}, found {words.describe(value)}")
+    return int(match.group(1)) << _SIZE_SHIFTS.get((match.group(2) or "").lower(), 0)
+
+
+def parse_host(text: str) -> str:
+    """A host in the form nginx compares with: lower case, IDNA (RFC 5891, UTS 46), "[IPv6]" compressed, no final dot.
+
+    Raises: ValueError for a name that has no IDNA form. Other rules are those of `core.rules.check_host`.
+    """
+    text = text.strip()
+    address = names.address_of(text)
+    if isinstance(address, ipaddress.IPv6Address):
+        return f"[{address.compressed}]"
+    text = text.lower().removesuffix(".") if len(text) > 1 else text
+    if text.isascii():
+        return text
+    prefix = "*." if text.startswith("*.") else ""
+    try:
+        return prefix + idna.encode(text.removeprefix("*."), uts46=True).decode("ascii")
+    except UnicodeError as error:
+        raise ValueError(f"{words.quoted(text)} is not a host name: {error}") from error
+
+
+def parse_address(value: object) -> model.Address:
+    """A listening address: 80, "80", "127.0.0.1:8443", "[::]:443", "*:80"."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return model.Address(port=value)
+    if isinstance(value, str):
+        host, separator, port = value.strip().rpartition(":")
+        bracketed = host.startswith("[") and host.endswith("]")
+        if _PORT.match(port) and (not separator or (bool(host) and (bracketed or ":" not in host))):
+            bare = host[1:-1] if bracketed else host
+            return model.Address(port=int(port), host=None if bare in {"", "*"} else bare)
+    raise ValueError(f'expected a port, "127.0.0.1:8443" or "[::]:443", found {words.describe(value)}')
+
+
+def parse_target(text: str) -> model.Target:
+    """scheme://host[:port][/path], or scheme://unix:/socket[:/path]."""
+    scheme, rest = _split_scheme(text)
+    if "?" in rest or "#" in rest:
+        raise ValueError(
+            f"target {words.quoted(text)} holds a query or a fragment; the request's own query is passed on"
+        )
+    if rest.startswith("unix:"):
+        socket, separator, path = rest.removeprefix("unix:").partition(":")
+        return model.Target(scheme=scheme, socket=socket, path=path if separator else None)
+    authority, slash, path = rest.partition("/")
+    if "@" in authority:
+        cure = "set them with `request_headers: {Authorization: ...}`"
+        raise ValueError(f"target {words.quoted(text)} holds credentials, which would show in lists and logs; {cure}")
+    host, port = _split_authority(authority, text)
+    return model.Target(
+        scheme=scheme,
+        host=host,
+        port=model.DEFAULT_PORTS[scheme] if port is None else port,
+        path=f"/{path}" if slash else None,
+    )
+
+
+def _split_scheme(text: str) -> tuple[model.Scheme, str]:
+    name, separator, rest = text.partition("://")
+    found = words.quoted(text)
+    if not separator:
+        raise ValueError(f"target {found} has no scheme; write {words.quoted('http://' + text)}")
+    scheme = _SCHEMES.get(name.lower())
+    if scheme is not None:
+        return scheme, rest
+    if name.lower() in {"ws", "wss"}:
+        better = f"http{name[2:].lower()}://{rest}"
+        raise ValueError(f"target {found}: WebSockets need no scheme of their own; write {words.quoted(better)}")
+    guess = words.guess(name.lower(), _SCHEMES)
+    raise ValueError(f"target {found}: unknown scheme {words.quoted(name)}; expected {words.listed(_SCHEMES)}{guess}")
+
+
+def _split_authority(authority: str, text: str) -> tuple[str, int | None]:
+    """Host (an IPv6 address without its brackets) and port."""
+    found = words.quoted(text)
+    if authority.startswith("["):
+        bare, closed, tail = authority[1:].partition("]")
+        if not closed or (tail and not tail.startswith(":")):
+            raise ValueError(f'target {found}: expected "[IPv6]" or "[IPv6]:port"')
+        host, separator, port = bare, tail[:1], tail[1:]
+    else:
+        host, separator, port = authority.partition(":")
+    if not host:
+        raise ValueError(f"target {found} has no host")
+    if separator and not _PORT.match(port):
+        raise ValueError(f"target {found}: port {words.quoted(port)} is not a number from 1 to 65535")
+    parsed = parse_host(host)
+    return parsed.removeprefix("[").removesuffix("]"), int(port) if separator else None

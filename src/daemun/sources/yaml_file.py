@@ -1,0 +1,230 @@
+"""daemun.yaml as a source of sites: read it, say all that is wrong with it, notice when it changes."""
+
+import asyncio
+import collections.abc
+import contextlib
+import os
+import pathlib
+import typing
+
+import watchfiles
+
+from daemun.core import model, validate
+from daemun.errors import ConfigError
+from daemun.sources import yaml_positions, yaml_translate
+
+DEBOUNCE_MS = 50
+QUIET_MS = 10
+"""A change is told once nothing more happened for this long, at the latest after DEBOUNCE_MS."""
+LOOK_AGAIN_MS = 2000
+"""How often the file is looked at without being told of a change: network file systems tell of none."""
+
+
+class Parts(typing.NamedTuple):
+    """A file that was read, and how to find the places in it."""
+
+    snapshot: model.Snapshot
+    translation: yaml_translate.Translation
+
+
+class InvalidFileError(ConfigError):
+    """The file cannot be used. problems: everything that is wrong with it; the text holds one line for each."""
+
+    def __init__(self, problems: collections.abc.Sequence[model.Problem]) -> None:
+        super().__init__("\n".join(_line(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+def _line(problem: model.Problem) -> str:
+    kind = "warning: " if problem.severity is model.Severity.WARNING else ""
+    return f"{problem.origin}: {kind}{problem.message}"
+
+
+def parse(content: bytes | str, *, file_name: str, base_dir: str | os.PathLike[str]) -> model.Snapshot:
+    """What a file asks for, and in `problems` everything that is wrong with it, in the order of its lines.
+
+    file_name: how messages call the file. base_dir: where relative paths start from.
+    Never raises, whatever the content. Sites with an error are left out; nothing but `content` is looked at.
+    """
+    return _parse(content, file_name=file_name, base_dir=base_dir).snapshot
+
+
+def read_snapshot(path: str | os.PathLike[str]) -> model.Snapshot:
+    """What the file at `path` asks for. The files that it names are looked for, too. Blocking, milliseconds.
+
+    Raises: InvalidFileError with all problems when one of them is an error; ConfigError when it cannot be read.
+    """
+    return _read(pathlib.Path(path))
+
+
+class YamlFile:
+    """Implements `control.ports.Source` for one file, which need not exist yet."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._path = pathlib.Path(path).absolute()
+        self._seen = _fingerprint(self._path)
+
+    @property
+    def name(self) -> str:
+        return yaml_translate.SOURCE
+
+    async def read(self) -> model.Snapshot:
+        """Raises: as `read_snapshot`."""
+        return await asyncio.to_thread(_read, self._path)
+
+    async def changes(self) -> collections.abc.AsyncIterator[None]:
+        """Yields after each change of the content since this object was made: by writing, by renaming another file over
+        it, or by switching a symbolic link on its way (as Kubernetes does with mounted volumes)."""
+        while True:
+            folders = _folders(self._path)
+            if not folders:
+                await asyncio.sleep(LOOK_AGAIN_MS / 1000)
+            async with contextlib.aclosing(_ticks(folders)) as ticks:
+                async for _ in ticks:
+                    now = _fingerprint(self._path)
+                    if now != self._seen:
+                        self._seen = now
+                        yield
+                    if _folders(self._path) != folders:
+                        break
+
+
+async def _ticks(folders: frozenset[pathlib.Path]) -> collections.abc.AsyncGenerator[None, None]:
+    """First at once, for what happened before the watch began; then after each change in a folder, and now and then."""
+    if not folders:
+        yield
+        return
+    watch = watchfiles.awatch(
+        *folders,
+        watch_filter=None,
+        debounce=DEBOUNCE_MS,
+        step=QUIET_MS,
+        rust_timeout=LOOK_AGAIN_MS,
+        yield_on_timeout=True,
+        recursive=False,
+    )
+    async with contextlib.aclosing(typing.cast("collections.abc.AsyncGenerator[object, None]", watch)) as changes:
+        yield
+        async for _ in changes:
+            yield
+
+
+def _folders(path: pathlib.Path) -> frozenset[pathlib.Path]:
+    """Where something happens when the file changes: its folder, and that of every symbolic link's target."""
+    found = {path.parent}
+    link = path
+    for _ in range(40):  # as many as Linux follows
+        if not link.is_symlink():
+            break
+        link = link.parent / link.readlink()
+        found.add(link.parent)
+    found.add(pathlib.Path(os.path.realpath(path)).parent)
+    return frozenset(folder for folder in found if folder.is_dir())
+
+
+def _fingerprint(path: pathlib.Path) -> tuple[object, ...] | None:
+    """Differs whenever the content might; None when there is no file."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+# --- reading ---------------------------------------------------------------------------------------------------
+
+
+def _read(path: pathlib.Path) -> model.Snapshot:
+    path = path.absolute()
+    try:
+        with path.open("rb") as file:
+            content = file.read(yaml_positions.MAX_BYTES + 1)
+    except OSError as error:
+        cause = (error.strerror or str(error)).lower()
+        advice = (
+            "write one, or name another with --config" if isinstance(error, FileNotFoundError) else "expected a file"
+        )
+        raise ConfigError(f"cannot read {path}: {cause}; {advice}") from error
+    snapshot, translation = _parse(content, file_name=path.name, base_dir=path.parent)
+    missing = (translation.place(problem) for problem in _find_missing_files(snapshot))
+    problems = yaml_translate.collect([*snapshot.problems, *missing])
+    if any(problem.severity is model.Severity.ERROR for problem in problems):
+        raise InvalidFileError(problems)
+    return model.Snapshot(source=snapshot.source, sites=snapshot.sites, globals=snapshot.globals, problems=problems)
+
+
+def _parse(content: bytes | str, *, file_name: str, base_dir: str | os.PathLike[str]) -> Parts:
+    document = yaml_positions.load(content)
+    translation = yaml_translate.Translation(document, file_name=file_name, base_dir=pathlib.Path(base_dir).absolute())
+    for fault in document.faults:
+        translation.report(fault)
+    if document.faults and document.value is None:
+        return Parts(_snapshot(translation), translation)
+    settings, sites = translation.settings(), translation.sites()
+    found = [
+        problem
+        for site in sites
+        for problem in validate.find_site_problems(site)
+        if problem.field != ("routes",) or site.origin.place not in translation.incomplete
+    ]
+    found += validate.find_global_problems(settings, sites)
+    translation.problems += [translation.place(problem) for problem in found]
+    return Parts(_snapshot(translation, settings, sites), translation)
+
+
+def _snapshot(
+    translation: yaml_translate.Translation,
+    settings: model.Globals | None = None,
+    sites: collections.abc.Iterable[model.Site] = (),
+) -> model.Snapshot:
+    problems = yaml_translate.collect(translation.problems)
+    bad = {problem.host for problem in problems if problem.severity is model.Severity.ERROR}
+    good = tuple(site for site in sites if site.host not in bad)
+    return model.Snapshot(source=yaml_translate.SOURCE, sites=good, globals=settings, problems=problems)
+
+
+def _find_missing_files(snapshot: model.Snapshot) -> list[model.Problem]:
+    """Files that the configuration names and that nginx or daemun will open."""
+    problems: list[model.Problem] = []
+    ca_file = snapshot.globals.acme.ca_file if snapshot.globals else None
+    if ca_file is not None:
+        problems += _unreadable(ca_file, ("acme", "ca_file"))
+    for site in snapshot.sites:
+        if not site.enabled:
+            continue
+        for key, path in (("certificate", site.tls.certificate), ("key", site.tls.key)):
+            if path is not None:
+                problems += _unreadable(path, ("tls", key), site)
+        for route in site.routes:
+            problems += _missing_of(route, site)
+    return problems
+
+
+def _missing_of(route: model.Route, site: model.Site) -> list[model.Problem]:
+    field = ("routes", route.path)
+    match route.action:
+        case model.Proxy() if route.action.tls.ca_file is not None:
+            return _unreadable(route.action.tls.ca_file, (*field, "verify"), site)
+        case model.Files() if not pathlib.Path(route.action.folder).is_dir():
+            message = f"files: there is no folder {route.action.folder}; its visitors get 404 until it is there"
+            return [
+                model.Problem(
+                    origin=site.origin,
+                    message=message,
+                    host=site.host,
+                    severity=model.Severity.WARNING,
+                    field=(*field, "files"),
+                )
+            ]
+    return []
+
+
+def _unreadable(path: str, field: tuple[str, ...], site: model.Site | None = None) -> list[model.Problem]:
+    try:
+        with pathlib.Path(path).open("rb"):
+            return []
+    except OSError as error:
+        cause = (error.strerror or str(error)).lower()
+        origin, host = (model.NOWHERE, None) if site is None else (site.origin, site.host)
+        message = f"{field[-1]}: cannot read {path}: {cause}"
+        return [model.Problem(origin=origin, message=message, host=host, field=field)]

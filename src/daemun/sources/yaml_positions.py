@@ -1,0 +1,281 @@
+"""YAML text becomes plain values that know where they were written.
+
+Bounded in size, depth and number of values, so that no file (or alias bomb) takes the daemon down. Keys are always
+text, as they were written: `404:` is "404". A problem here is a `Fault`, never an exception.
+"""
+
+import collections.abc
+import dataclasses
+import re
+
+from ruamel import yaml
+
+from daemun.core import words
+from daemun.sources import yaml_words
+
+MAX_BYTES = 4 << 20
+MAX_VALUES = 200_000
+"""After aliases are followed."""
+MAX_DEPTH = 30
+
+Path = tuple[str | int, ...]
+"""Keys and list positions from the top of the file."""
+
+_TAG = "tag:yaml.org,2002:"
+_UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""YAML 1.2 section 5.1, c-printable: everything else cannot stand in a YAML file."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, order=True)
+class Mark:
+    """A place in the file. Both count from 1; columns are characters."""
+
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.line}:{self.column}"
+
+
+START = Mark(1, 1)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something wrong with the file, and where."""
+
+    message: str
+    mark: Mark = START
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Document:
+    """What a file holds.
+
+    value: None, bool, int, float, str, list and dict with str keys; None for a file that cannot be read.
+    keys, values: where each key and each value starts. blocks: values written as `|` or `>`.
+    """
+
+    value: object = None
+    keys: dict[Path, Mark] = dataclasses.field(default_factory=dict)
+    values: dict[Path, Mark] = dataclasses.field(default_factory=dict)
+    blocks: set[Path] = dataclasses.field(default_factory=set)
+    faults: list[Fault] = dataclasses.field(default_factory=list)
+
+    def find(self, path: Path) -> Path:
+        """The written path that comes nearest: steps that only exist in the long form of what was written are left out.
+
+        ("sites", "a.test", "routes", "/", "to", 0) is ("sites", "a.test") where the file says `a.test: http://x`.
+        """
+        found: Path = ()
+        for step in path:
+            if (*found, step) in self.values:
+                found = (*found, step)
+        return found
+
+    def locate(self, path: Path, *, key: bool = False) -> Mark:
+        """Where a person should look: the value when it is a plain one, else (or when asked for) its key."""
+        found = self.find(path)
+        mark = self.values.get(found, START)
+        spans = self.get(found)
+        return self.keys.get(found, mark) if key or spans is None or isinstance(spans, dict | list) else mark
+
+    def get(self, path: Path) -> object:
+        """The value at a written path. Raises: KeyError or IndexError when there is none."""
+        value = self.value
+        for step in path:
+            assert isinstance(value, dict | list)
+            value = value[step]  # type: ignore[index]  # a str into a dict, an int into a list, by construction
+        return value
+
+    def text_mark(self, path: Path, line: int) -> Mark:
+        """Where the line (from 1) of a multi-line text stands; for quoted texts an approximation."""
+        start = self.values.get(path, START)
+        if path in self.blocks:
+            return Mark(start.line + line, 1)
+        return start if line == 1 else Mark(start.line + line - 1, 1)
+
+
+def load(content: bytes | str) -> Document:
+    """Read a file. Never raises: what is wrong is in `faults`, all duplicate keys at once."""
+    document = Document()
+    text = decode(content, document.faults)
+    if text is None:
+        return document
+    try:
+        node = compose(text)
+    except yaml.error.MarkedYAMLError as error:
+        place, message = yaml_words.explain(error)
+        document.faults.append(Fault(message=message, mark=_mark(place)))
+        return document
+    except Exception as error:  # ruamel.yaml answers some malformed texts with errors of its own code
+        document.faults.append(Fault(message=f"cannot be read as YAML: {words.quoted(str(error))}"))
+        return document
+    if node is not None:
+        _Walk(document).run(node)
+    return document
+
+
+def decode(content: bytes | str, faults: list[Fault]) -> str | None:
+    """The text of a file without its byte order mark; None after a fault was added."""
+    fault: Fault | None = None
+    text = content if isinstance(content, str) else ""
+    if len(content) > MAX_BYTES:
+        fault = Fault(message=f"is too large: {len(content)} bytes, at most {MAX_BYTES}")
+    elif isinstance(content, bytes):
+        if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+            fault = Fault(message="is UTF-16 text; save it as UTF-8")
+        else:
+            try:
+                text = content.decode("utf-8-sig")
+            except UnicodeDecodeError as error:
+                mark = _mark_at(content[: error.start].decode("utf-8-sig", errors="replace"))
+                byte = content[error.start]
+                fault = Fault(message=f"is not text: byte 0x{byte:02x} is not UTF-8; expected YAML", mark=mark)
+    bad = _UNREADABLE.search(text)
+    if fault is None and bad is not None:
+        message = f"holds the character U+{ord(bad.group()):04X}, which cannot stand in YAML; is this a binary file?"
+        fault = Fault(message=message, mark=_mark_at(text[: bad.start()]))
+    if fault is not None:
+        faults.append(fault)
+        return None
+    return text.removeprefix("\ufeff")
+
+
+def compose(text: str) -> yaml.nodes.Node | None:
+    """The node graph of one document. Raises: yaml.error.MarkedYAMLError, and whatever ruamel.yaml stumbles over."""
+    reader = yaml.YAML(typ="safe", pure=True)
+    reader.max_depth = MAX_DEPTH
+    reader.composer.warn_double_anchors = False  # a later anchor of the same name wins, as YAML 1.2 says
+    node: yaml.nodes.Node | None = reader.compose(text)
+    return node
+
+
+def _mark(place: yaml.error.StreamMark | None) -> Mark:
+    return START if place is None else Mark(place.line + 1, place.column + 1)
+
+
+def _mark_at(before: str) -> Mark:
+    """The place after this text."""
+    lines = re.split("\r\n|\r|\n", before)
+    return Mark(len(lines), len(lines[-1]) + 1)
+
+
+_Entry = tuple[yaml.nodes.ScalarNode, yaml.nodes.Node]
+
+
+class _TooMuchError(Exception):
+    """Ends a walk through what is too deep or too large."""
+
+
+class _Walk:
+    """Turns nodes into plain values and notes where each came from."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._constructor = yaml.YAML(typ="safe", pure=True).constructor
+        self._count = 0
+
+    def run(self, node: yaml.nodes.Node) -> None:
+        try:
+            self._document.value = self._value(node, ())
+        except _TooMuchError as error:
+            self._fault(str(error), node)
+            self._document.value = None
+
+    def _value(self, node: yaml.nodes.Node, path: Path) -> object:
+        self._spend()
+        if len(path) > MAX_DEPTH:
+            raise _TooMuchError(f"is nested deeper than {MAX_DEPTH} levels (or an anchor holds its own alias)")
+        self._document.values[path] = _mark(node.start_mark)
+        if isinstance(node, yaml.nodes.MappingNode) and _tag(node) == "map":
+            return self._mapping(node, path)
+        if isinstance(node, yaml.nodes.SequenceNode) and _tag(node) == "seq":
+            return [self._value(item, (*path, index)) for index, item in enumerate(node.value)]
+        if isinstance(node, yaml.nodes.ScalarNode):
+            return self._scalar(node, path)
+        self._unknown_tag(node)
+        return None
+
+    def _spend(self) -> None:
+        self._count += 1
+        if self._count > MAX_VALUES:
+            raise _TooMuchError(f"holds more than {MAX_VALUES} values after its aliases are followed")
+
+    def _scalar(self, node: yaml.nodes.ScalarNode, path: Path) -> object:
+        if node.style in {"|", ">"}:
+            self._document.blocks.add(path)
+        match _tag(node):
+            case "str" | "timestamp" | "merge" | "value":
+                return str(node.value)
+            case "null" | "bool" | "int" | "float":
+                return self._constructed(node)
+        self._unknown_tag(node)
+        return None
+
+    def _constructed(self, node: yaml.nodes.ScalarNode) -> object:
+        try:
+            value: object = self._constructor.construct_object(node)
+        except (ValueError, KeyError, OverflowError):
+            kind = _tag(node)
+            self._fault(f"{words.quoted(str(node.value))} is not a value of type {kind}; put text in quotes", node)
+            return None
+        return value
+
+    def _unknown_tag(self, node: yaml.nodes.Node) -> None:
+        self._fault(f"tag {words.quoted(str(node.tag).replace(_TAG, '!!'))} has no meaning here; remove it", node)
+
+    def _mapping(self, node: yaml.nodes.MappingNode, path: Path) -> dict[str, object]:
+        """Own keys win over merged ones (`<<`), whatever their order."""
+        found: dict[str, object] = {}
+        for key, value in self._own_entries(node):
+            name = str(key.value)
+            here = (*path, name)
+            if name in found:
+                first = self._document.keys[here]
+                self._fault(f"duplicate key {words.quoted(name)}: it is already given on line {first.line}", key)
+                continue
+            self._document.keys[here] = _mark(key.start_mark)
+            found[name] = self._value(value, here)
+        for key, value in self._merged_entries(node, depth=0):
+            name = str(key.value)
+            if name not in found:
+                self._document.keys[(*path, name)] = _mark(key.start_mark)
+                found[name] = self._value(value, (*path, name))
+        return found
+
+    def _own_entries(self, node: yaml.nodes.MappingNode) -> collections.abc.Iterator[_Entry]:
+        for key, value in node.value:
+            if not isinstance(key, yaml.nodes.ScalarNode):
+                self._fault("a key must be text, not a list or a map", key)
+            elif _tag(key) != "merge":
+                yield key, value
+
+    def _merged_entries(self, node: yaml.nodes.MappingNode, *, depth: int) -> collections.abc.Iterator[_Entry]:
+        """The entries that `<<` brings, nearest first."""
+        if depth > MAX_DEPTH:
+            raise _TooMuchError("merges (<<) a map into itself")
+        for key, value in node.value:
+            if not isinstance(key, yaml.nodes.ScalarNode) or _tag(key) != "merge":
+                continue
+            for source in value.value if isinstance(value, yaml.nodes.SequenceNode) else [value]:
+                self._spend()
+                if not isinstance(source, yaml.nodes.MappingNode):
+                    self._fault('"<<" merges maps only; expected an alias of a map', value)
+                    continue
+                for merged_key, merged_value in source.value:
+                    self._spend()
+                    if _is_plain_key(merged_key):
+                        yield merged_key, merged_value
+                yield from self._merged_entries(source, depth=depth + 1)
+
+    def _fault(self, message: str, node: yaml.nodes.Node) -> None:
+        self._document.faults.append(Fault(message=message, mark=_mark(node.start_mark)))
+
+
+def _tag(node: yaml.nodes.Node) -> str:
+    return str(node.tag).removeprefix(_TAG)
+
+
+def _is_plain_key(key: yaml.nodes.Node) -> bool:
+    return isinstance(key, yaml.nodes.ScalarNode) and _tag(key) != "merge"

@@ -1,0 +1,410 @@
+"""What daemun.yaml may hold: every key, its short and long forms, its type and its default.
+
+`read_part` checks one part of a file (a route, a site, the rest) and returns all its problems with their places, and
+what is good of it, so that one mistake hides no other. Rules about values are in `core.validate`.
+"""
+
+import collections.abc
+import enum
+import typing
+
+import pydantic
+
+from daemun.core import model, words
+from daemun.sources import values, yaml_positions, yaml_words
+
+_T = typing.TypeVar("_T", bound="Entry")
+
+DIRECTORIES = {
+    "letsencrypt": model.LETS_ENCRYPT,
+    "letsencrypt-staging": "https://acme-staging-v02.api.letsencrypt.org/directory",
+}
+
+
+class Entry(pydantic.BaseModel):
+    """A map with known keys. Values are taken as written: "2" is not 2."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+    shape: typing.ClassVar[str] = "a map (`key: value` lines)"
+    """What can stand there, in words."""
+
+
+# --- short forms and words -------------------------------------------------------------------------------------
+
+
+def _list(value: object) -> object:
+    """One thing is a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
+def _text(parse: collections.abc.Callable[[str], object]) -> collections.abc.Callable[[object], object]:
+    """A parser of text that says so when it is given something else."""
+
+    def checked(value: object) -> object:
+        if isinstance(value, str):
+            return parse(value)
+        raise ValueError(f"expected text, found {words.describe(value)}")
+
+    return checked
+
+
+def _choice(kind: type[enum.Enum], *also: str) -> pydantic.BeforeValidator:
+    """A word of an enumeration; `false` is "off", as YAML 1.1 reads it. also: what else could stand here."""
+
+    def parse(value: object) -> object:
+        word = "off" if value is False else value
+        known = [member.value for member in kind]
+        if isinstance(word, str) and word in known:
+            return kind(word)
+        guess = words.guess(word, known) if isinstance(word, str) else ""
+        raise ValueError(f"expected {words.listed([*known, *also])}, found {words.describe(value)}{guess}")
+
+    return pydantic.BeforeValidator(parse)
+
+
+def _only(*known: str, later: str) -> pydantic.BeforeValidator:
+    """A key of which this version knows a few words."""
+
+    def parse(value: object) -> object:
+        word = "off" if value is False else value
+        if isinstance(word, str) and word in known:
+            return word
+        raise ValueError(f"{words.describe(value)} is not in this version yet ({later}); write {words.listed(known)}")
+
+    return pydantic.BeforeValidator(parse)
+
+
+def _balance(value: object) -> object:
+    """ "hash $key" is a method and its key."""
+    if isinstance(value, str) and value.split(maxsplit=1)[:1] == ["hash"]:
+        return (model.Balance.HASH, value.removeprefix("hash").strip())
+    known = [method.value for method in model.Balance if method is not model.Balance.HASH]
+    expected = words.listed([*known, '"hash $variable"'])
+    if isinstance(value, str) and value in known:
+        return (model.Balance(value), None)
+    guess = words.guess(value, known) if isinstance(value, str) else ""
+    found = words.describe(value)
+    raise ValueError(f"expected {expected}, found {found}{guess}")
+
+
+def _size(value: object) -> object:
+    return 0 if value is False or value == "off" else values.parse_size(value)
+
+
+def _header(value: object) -> object:
+    """Nothing removes a header; a number is its digits."""
+    if value is None:
+        return ""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return value
+
+
+def _directory(value: str) -> str:
+    if value in {"zerossl", "google"}:
+        raise ValueError(f"{words.quoted(value)} needs an external account (EAB), which is not in this version yet")
+    if "://" not in value and value not in DIRECTORIES:
+        guess = words.guess(value, DIRECTORIES)
+        raise ValueError(f"expected {words.listed([*DIRECTORIES, 'an https URL'])}, found {words.quoted(value)}{guess}")
+    return DIRECTORIES.get(value, value)
+
+
+def _verify(value: object) -> object:
+    if isinstance(value, bool | str):
+        return value
+    raise ValueError(f"expected true, false or the path of a CA file, found {words.describe(value)}")
+
+
+def _hsts(value: object) -> object:
+    return {} if value is True else None if value is False else value
+
+
+def _timeout(value: object) -> object:
+    return value if isinstance(value, dict) else {"read": value}
+
+
+def _workers(value: object) -> object:
+    return None if value == "auto" else value
+
+
+def _default(value: object) -> object:
+    if isinstance(value, str):
+        if value != "refuse":
+            raise ValueError(f"expected refuse, {{site: HOST}} or {{redirect: URL}}, found {words.quoted(value)}")
+        return {}
+    return value
+
+
+def _is_files(value: object) -> str:
+    return "(files)" if isinstance(value, dict) else "(word)"
+
+
+Duration = typing.Annotated[float, pydantic.BeforeValidator(values.parse_duration)]
+Size = typing.Annotated[int, pydantic.BeforeValidator(_size)]
+Host = typing.Annotated[str, pydantic.BeforeValidator(_text(values.parse_host))]
+Headers = dict[str, typing.Annotated[str, pydantic.BeforeValidator(_header)]]
+Addresses = typing.Annotated[
+    list[typing.Annotated[pydantic.InstanceOf[model.Address], pydantic.BeforeValidator(values.parse_address)]],
+    pydantic.BeforeValidator(_list),
+]
+
+
+# --- routes ----------------------------------------------------------------------------------------------------
+
+
+class TargetEntry(Entry):
+    """A target's text, or this map."""
+
+    shape = 'a target such as "http://127.0.0.1:8000", or a map with its `url`'
+    url: typing.Annotated[pydantic.InstanceOf[model.Target], pydantic.BeforeValidator(_text(values.parse_target))]
+    weight: int = 1
+    backup: bool = False
+    down: bool = False
+    max_fails: int = 1
+    fail_timeout: Duration = 10.0
+    max_connections: int = 0
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: object) -> object:
+        return {"url": value} if isinstance(value, str) else value
+
+
+class TimeoutEntry(Entry):
+    """A duration (`read`), or this map."""
+
+    shape = "a duration or a map of them"
+    connect: Duration = model.Timeouts().connect_s
+    read: Duration = model.Timeouts().read_s
+    send: Duration = model.Timeouts().send_s
+    idle: Duration = model.Timeouts().idle_s
+
+
+class RouteEntry(Entry):
+    """A target's text, or this map with one of `to`, `redirect`, `files`."""
+
+    shape = 'a target such as "http://127.0.0.1:8000", or a map with `to`, `redirect` or `files`'
+    to: typing.Annotated[list[TargetEntry], pydantic.BeforeValidator(_list)] | None = None
+    balance: typing.Annotated[tuple[model.Balance, str | None], pydantic.BeforeValidator(_balance)] = (
+        model.Balance.ROUND_ROBIN,
+        None,
+    )
+    verify: typing.Annotated[bool | str, pydantic.BeforeValidator(_verify)] = True
+    server_name: Host | None = None
+    timeout: typing.Annotated[TimeoutEntry, pydantic.BeforeValidator(_timeout)] = TimeoutEntry()
+    retries: int = 2
+    buffering: bool = True
+    host_header: str | None = None
+    root: str = "/var/www/html"
+    index: str = "index.php"
+    redirect: str | None = None
+    status: int = 301
+    files: str | None = None
+    spa: bool = False
+    listing: bool = False
+    max_body: Size = 1 << 30
+    request_headers: Headers = {}
+    response_headers: Headers = {}
+    nginx: str = ""
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: object) -> object:
+        return {"to": value} if isinstance(value, str) else value
+
+
+COMMON_OPTIONS = frozenset({"max_body", "request_headers", "response_headers", "nginx"})
+ACTION_OPTIONS: dict[str, frozenset[str]] = {
+    "to": frozenset(
+        {"balance", "verify", "server_name", "timeout", "retries", "buffering", "host_header", "root", "index"}
+    ),
+    "redirect": frozenset({"status"}),
+    "files": frozenset({"spa", "listing"}),
+}
+"""Which keys have a meaning for which action."""
+
+
+# --- sites -----------------------------------------------------------------------------------------------------
+
+
+class HstsEntry(Entry):
+    """`true`, or this map."""
+
+    shape = "true, false or a map"
+    max_age: Duration = float(model.Hsts().max_age_s)
+    include_subdomains: bool = False
+    preload: bool = False
+
+
+class TlsFilesEntry(Entry):
+    """A certificate of one's own."""
+
+    certificate: str
+    key: str
+
+
+class TlsWord(enum.Enum):
+    """`model.TlsMode` without FILES, which is said by giving the files."""
+
+    AUTO = "auto"
+    ACME = "acme"
+    LOCAL = "local"
+    OFF = "off"
+
+
+Tls = typing.Annotated[
+    typing.Annotated[TlsWord, _choice(TlsWord, "{certificate: FILE, key: FILE}"), pydantic.Tag("(word)")]
+    | typing.Annotated[TlsFilesEntry, pydantic.Tag("(files)")],
+    pydantic.Discriminator(_is_files),
+]
+
+
+class SiteEntry(Entry):
+    """A target's text, a map of paths, or this map. Routes are checked one by one, as `RouteEntry`."""
+
+    shape = 'a target such as "http://127.0.0.1:8000", a map of paths, or a map with `routes`'
+    aliases: typing.Annotated[list[Host], pydantic.BeforeValidator(_list)] = []
+    redirect_aliases: bool = False
+    tls: Tls = TlsWord("auto")
+    http: typing.Annotated[model.HttpMode, _choice(model.HttpMode)] | None = None
+    hsts: typing.Annotated[HstsEntry | None, pydantic.BeforeValidator(_hsts)] = None
+    enabled: bool = True
+    routes: dict[str, typing.Any]
+    nginx: str = ""
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: object) -> object:
+        if isinstance(value, str):
+            return {"routes": {"/": value}}
+        if isinstance(value, dict) and value and all(isinstance(key, str) and key.startswith("/") for key in value):
+            return {"routes": value}
+        return value
+
+
+# --- the whole file --------------------------------------------------------------------------------------------
+
+
+class ListenEntry(Entry):
+    http: Addresses = [model.Address(port=80)]
+    https: Addresses = [model.Address(port=443)]
+
+
+class AcmeEntry(Entry):
+    email: str | None = None
+    directory: typing.Annotated[str, pydantic.BeforeValidator(_text(_directory))] = model.LETS_ENCRYPT
+    ca_file: str | None = None
+
+
+class DefaultEntry(Entry):
+    shape = "refuse, {site: HOST} or {redirect: URL}"
+    site: Host | None = None
+    redirect: str | None = None
+    status: int = 301
+
+
+class LogsEntry(Entry):
+    access: bool = True
+    max_size: Size = model.Logs().max_bytes
+    keep: int = model.Logs().keep
+
+
+class FileEntry(Entry):
+    """The top of the file. Sites are checked one by one, as `SiteEntry`."""
+
+    shape = f"a map with `sites`; {yaml_words.MINIMAL_FILE}"
+    listen: ListenEntry = ListenEntry()
+    acme: AcmeEntry = AcmeEntry()
+    docker: typing.Annotated[str, _only("auto", "off", later="Docker as a source of sites")] = "auto"
+    compat: typing.Annotated[str, _only("none", later="the labels of other proxies")] = "none"
+    default: typing.Annotated[DefaultEntry, pydantic.BeforeValidator(_default)] = DefaultEntry()
+    trusted_proxies: list[str] = []
+    logs: LogsEntry = LogsEntry()
+    workers: typing.Annotated[int | None, pydantic.BeforeValidator(_workers)] = None
+    user: str | None = None
+    nginx: str = ""
+    sites: typing.Any = None
+
+
+# --- checking --------------------------------------------------------------------------------------------------
+
+
+def read_part(
+    kind: type[_T], document: yaml_positions.Document, at: yaml_positions.Path
+) -> tuple[_T | None, tuple[yaml_positions.Fault, ...]]:
+    """The part of a file at this path, and everything that is wrong with it.
+
+    Returns: None instead of the part when nothing can be made of it; keys with problems are left at their defaults.
+    """
+    raw = document.get(at)
+    try:
+        return kind.model_validate(raw), ()
+    except pydantic.ValidationError as error:
+        details = error.errors(include_url=False)
+    faults = tuple(_fault(kind, document, at, detail) for detail in _without_echoes(details))
+    if not isinstance(raw, dict):
+        return None, faults
+    bad = {detail["loc"][0] for detail in details if detail["loc"]}
+    try:
+        return kind.model_validate({key: value for key, value in raw.items() if key not in bad}), faults
+    except pydantic.ValidationError:
+        return None, faults
+
+
+def _without_echoes(details: collections.abc.Sequence[typing.Any]) -> list[typing.Any]:
+    """Beside an unknown key, a missing one is most likely the same mistake."""
+    unknown_in = {detail["loc"][:-1] for detail in details if detail["type"] == "extra_forbidden"}
+    return [item for item in details if item["type"] != "missing" or item["loc"][:-1] not in unknown_in]
+
+
+def _fault(
+    kind: type[Entry], document: yaml_positions.Document, at: yaml_positions.Path, detail: typing.Any
+) -> yaml_positions.Fault:
+    path = document.find((*at, *detail["loc"]))
+    if detail["type"] == "extra_forbidden":
+        owner = _owner(kind, detail["loc"][:-1])
+        key = str(detail["loc"][-1])
+        message = yaml_words.unknown_key(key, owner.model_fields, elsewhere=_home_of(key, owner))
+        return yaml_positions.Fault(message=message, mark=document.keys.get(path, document.locate(path)))
+    return yaml_positions.Fault(
+        message=yaml_words.translate(detail, label(path), shape=_owner(kind, detail["loc"]).shape),
+        mark=document.locate(path),
+    )
+
+
+def label(path: yaml_positions.Path) -> str:
+    """What a message calls a place: the nearest keys, for the line is known."""
+    names = [str(step) for step in path if isinstance(step, str)]
+    if not names:
+        return "the file"
+    return (
+        f"key {words.quoted(names[-1])}" if names[0] != "sites" or len(names) > 2 else f"site {words.quoted(names[-1])}"
+    )
+
+
+def _owner(kind: type[Entry], loc: yaml_words.Loc) -> type[Entry]:
+    """The map that holds the place, among the maps inside `kind`."""
+    for step in loc:
+        if isinstance(step, str) and step in kind.model_fields:
+            kind = next(_entries_in(kind.model_fields[step].annotation), kind)
+    return kind
+
+
+def _entries_in(annotation: object) -> collections.abc.Iterator[type[Entry]]:
+    if isinstance(annotation, type) and issubclass(annotation, Entry):
+        yield annotation
+    for argument in typing.get_args(annotation):
+        yield from _entries_in(argument)
+
+
+def _home_of(key: str, owner: type[Entry]) -> str:
+    """Where a key belongs that is known, but not here."""
+    if owner is SiteEntry and key in RouteEntry.model_fields:
+        return f"; {words.quoted(key)} is an option of a route, under `routes`"
+    if owner in {SiteEntry, RouteEntry} and key in FileEntry.model_fields:
+        return f"; {words.quoted(key)} belongs to the top of the file"
+    if owner is RouteEntry and key in SiteEntry.model_fields:
+        return f"; {words.quoted(key)} is an option of the site, beside `routes`"
+    if owner is FileEntry and "." in key:
+        return "; sites are written under `sites:`"
+    return ""
