@@ -8,6 +8,7 @@ import asyncio
 import collections.abc
 import contextlib
 import dataclasses
+import time
 
 from daemun import errors
 from daemun.control import ports
@@ -19,7 +20,7 @@ from daemun.discovery import table as tables
 
 _PORT_KEY = "discovery/port"
 _FIRST_LOOKUP_S = 1.0
-_TICK_S = 0.5
+_TICK_S = 1.0
 _SLOW_LOOKUP_S = 5.0
 _RETIRE_AFTER_S = 120.0
 _ORIGIN = model.Origin(source="discovery")
@@ -27,7 +28,7 @@ _ORIGIN = model.Origin(source="discovery")
 
 @dataclasses.dataclass(slots=True)
 class _Host:
-    """What is known of one host. Instants are the event loop's time.
+    """What is known of one host. Instants are monotonic seconds.
 
     started_at: of the last lookup. addresses: the last good ones. result: of the last lookup that ended.
     """
@@ -40,11 +41,18 @@ class _Host:
 
 
 class Discovery:
-    """resolve: host -> addresses, blocking, called in threads; OSError: there are none."""
+    """resolve: host -> addresses, blocking, called in threads; OSError: there are none. now: monotonic seconds."""
 
-    def __init__(self, store: ports.Store, *, resolve: resolving.Resolve = resolving.system_addresses) -> None:
+    def __init__(
+        self,
+        store: ports.Store,
+        *,
+        resolve: resolving.Resolve = resolving.system_addresses,
+        now: collections.abc.Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
         self._resolve = resolve
+        self._now = now
         self._table = tables.Table()
         self._responder = responder.Responder(self._table)
         self._lookups: resolving.Lookups | None = None
@@ -53,18 +61,19 @@ class Discovery:
         self._published: frozenset[str] = frozenset()
         self._hosts: dict[str, _Host] = {}
         self._known: known_addresses.Known = {}
+        self._is_saved = True
         self._store_failure: str | None = None
 
     @property
     def address(self) -> str:
         """Where nginx asks, "127.0.0.1:5301": the same at every start while the port is free. Only after `start`."""
         assert self._port is not None
-        return f"{responder.HOST}:{self._port}"
+        return _address(self._port)
 
     async def start(self) -> None:
         """Listen. Questions are answered after the first `publish`. Raises: EnvironmentProblemError."""
         self._known = await asyncio.to_thread(known_addresses.read_known, self._store)
-        last_port = await asyncio.to_thread(self._read_port)
+        last_port = await asyncio.to_thread(_read_port, self._store)
         self._port = await self._responder.start(last_port)
         if self._port != last_port:
             await asyncio.to_thread(self._store.write, _PORT_KEY, str(self._port).encode())
@@ -91,7 +100,7 @@ class Discovery:
 
     def problems(self) -> tuple[model.Problem, ...]:
         """Every published host that does not resolve now, once, sorted."""
-        now = asyncio.get_running_loop().time()
+        now = self._now()
         hosts = sorted({self._services[name].host for name in self._published})
         failures = ((name, _failure(self._hosts[name], now)) for name in hosts)
         messages = [_message(name, self._hosts[name], failure) for name, failure in failures if failure is not None]
@@ -103,15 +112,14 @@ class Discovery:
 
     async def run(self) -> None:
         """Look hosts up again and forget what nobody asks for. Never ends by itself; cancelled, it stops listening."""
-        loop = asyncio.get_running_loop()
-        retire_at = loop.time() + _RETIRE_AFTER_S
+        retire_at = self._now() + _RETIRE_AFTER_S
         try:
             while True:
                 await asyncio.sleep(_TICK_S)
-                self.refresh(loop.time())
+                self.refresh()
                 await self.save()
-                if loop.time() >= retire_at:
-                    retire_at = loop.time() + _RETIRE_AFTER_S
+                if self._now() >= retire_at:
+                    retire_at = self._now() + _RETIRE_AFTER_S
                     self.retire()
         except asyncio.CancelledError:
             await self.stop()
@@ -119,20 +127,21 @@ class Discovery:
 
     async def save(self) -> None:
         """Keep the addresses for the next start, when they changed. What the store refuses becomes a problem."""
-        known = {name: host.addresses for name, host in self._hosts.items() if host.addresses}
-        if known == self._known:
+        if self._is_saved:
             return
+        known = {name: host.addresses for name, host in self._hosts.items() if host.addresses}
+        self._is_saved = True
         try:
             await asyncio.to_thread(known_addresses.write_known, self._store, known)
-        except errors.EnvironmentProblemError as error:
-            self._store_failure = str(error)
-        else:
-            self._known = known
             self._store_failure = None
+        except errors.EnvironmentProblemError as error:
+            self._is_saved = False
+            self._store_failure = str(error)
 
-    def refresh(self, now: float) -> None:
+    def refresh(self) -> None:
         """Start the lookups that are due."""
         assert self._lookups is not None
+        now = self._now()
         interval_s = resolving.refresh_interval_s(len(self._hosts))
         for name, host in self._hosts.items():
             if not host.is_running and now - host.started_at >= interval_s:
@@ -152,8 +161,7 @@ class Discovery:
     def _host(self, name: str) -> _Host:
         assert self._lookups is not None
         if name not in self._hosts:
-            now = asyncio.get_running_loop().time()
-            self._hosts[name] = _Host(started_at=now, addresses=self._known.get(name, ()))
+            self._hosts[name] = _Host(started_at=self._now(), addresses=self._known.get(name, ()))
             self._lookups.start(name)
         return self._hosts[name]
 
@@ -162,7 +170,9 @@ class Discovery:
         if host is None:
             return  # retired meanwhile
         host.result, host.is_running = result, False
-        host.addresses = result.addresses or host.addresses
+        if result.addresses and result.addresses != host.addresses:
+            host.addresses = result.addresses
+            self._is_saved = False
         for service in self._services.values():
             if service.host == name:
                 self._fill(service)
@@ -172,12 +182,23 @@ class Discovery:
         addresses = self._hosts[service.host].addresses
         self._table.set(service.name, (tables.Endpoint(address=one, port=service.port) for one in addresses))
 
-    def _read_port(self) -> int | None:
-        """The port of the last start. nginx's configuration names it, and may be running."""
-        try:
-            return int(self._store.read(_PORT_KEY))
-        except (errors.NotFoundInStoreError, ValueError):
-            return None
+
+def read_address(store: ports.Store) -> str | None:
+    """The address of the last start, for those who look without a daemon; None: there was none."""
+    port = _read_port(store)
+    return _address(port) if port is not None else None
+
+
+def _read_port(store: ports.Store) -> int | None:
+    """The port of the last start. nginx may be running with a configuration that names it."""
+    try:
+        return int(store.read(_PORT_KEY))
+    except (errors.NotFoundInStoreError, ValueError):
+        return None
+
+
+def _address(port: int) -> str:
+    return f"{responder.HOST}:{port}"
 
 
 def _failure(host: _Host, now: float) -> str | None:

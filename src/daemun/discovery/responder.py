@@ -30,13 +30,13 @@ class Responder:
     def __init__(self, table: tables.Table) -> None:
         self._table = table
         self._is_open = False
-        self._waiting: collections.deque[tuple[bytes, tuple[str, int]]] = collections.deque(maxlen=_KEPT_ANSWERS)
+        self.waiting: collections.deque[tuple[bytes, tuple[str, int]]] = collections.deque(maxlen=_KEPT_ANSWERS)
         self._answers: dict[tuple[int, bytes], tuple[bytes, str | None]] = {}
         self._version = table.version
         self._asked: set[str] = set()
         self._udp: socket.socket | None = None
         self._tcp: asyncio.Server | None = None
-        self._connections: set[asyncio.StreamWriter] = set()
+        self._connections: set[_Connection] = set()
 
     async def start(self, preferred_port: int | None) -> int:
         """Listen on preferred_port, or on another one when it is taken. Returns: the port, at least 1024.
@@ -44,9 +44,10 @@ class Responder:
         Raises: EnvironmentProblemError when loopback has no free port.
         """
         udp, tcp, port = _bind(preferred_port)
+        loop = asyncio.get_running_loop()
         self._udp = udp
-        self._tcp = await asyncio.start_server(self._serve_tcp, sock=tcp)
-        asyncio.get_running_loop().add_reader(udp.fileno(), self._read_udp)
+        loop.add_reader(udp.fileno(), self._read_udp)
+        self._tcp = await loop.create_server(lambda: _Connection(self._answer_tcp, self._connections), sock=tcp)
         return port
 
     async def stop(self) -> None:
@@ -56,16 +57,16 @@ class Responder:
             self._udp = None
         if self._tcp is not None:
             self._tcp.close()
-            for writer in self._connections:
-                writer.transport.abort()
+            for connection in tuple(self._connections):
+                connection.close()
             await self._tcp.wait_closed()
             self._tcp = None
 
     def open(self) -> None:
         """The table is filled: answer, first those who wait."""
         self._is_open = True
-        while self._waiting:
-            query, client = self._waiting.popleft()
+        while self.waiting:
+            query, client = self.waiting.popleft()
             self._answer_udp(query, client)
 
     def take_asked(self) -> set[str]:
@@ -85,13 +86,16 @@ class Responder:
             if self._is_open:
                 self._answer_udp(query, client)
             else:
-                self._waiting.append((query, client))
+                self.waiting.append((query, client))
 
     def _answer_udp(self, query: bytes, client: tuple[str, int]) -> None:
         response = self._answer(query, answers.UDP_BYTES)
         if response is not None and self._udp is not None:
             with contextlib.suppress(OSError):  # the client is gone or the buffer full: it will ask again
                 self._udp.sendto(response, client)
+
+    def _answer_tcp(self, query: bytes) -> bytes | None:
+        return self._answer(query, answers.TCP_BYTES) if self._is_open else None
 
     def _answer(self, query: bytes, max_bytes: int) -> bytes | None:
         if self._version != self._table.version or len(self._answers) > _KEPT_ANSWERS:
@@ -112,23 +116,55 @@ class Responder:
             self._asked.add(service)
         return query[:2] + rest
 
-    async def _serve_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Messages with their length in front (RFC 1035 section 4.2.2), until the client closes or falls silent."""
-        self._connections.add(writer)
-        try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError, TimeoutError):
-                while True:
-                    async with asyncio.timeout(_TCP_IDLE_S):
-                        length = int.from_bytes(await reader.readexactly(2))
-                        query = await reader.readexactly(length)
-                    response = self._answer(query, answers.TCP_BYTES) if self._is_open else None
-                    if response is None:
-                        break
-                    writer.write(len(response).to_bytes(2) + response)
-                    await writer.drain()
-        finally:
-            self._connections.discard(writer)
-            writer.close()
+
+class _Connection(asyncio.Protocol):
+    """Questions and answers over TCP, each with its length in front (RFC 1035 section 4.2.2), until the client closes,
+    falls silent, or sends what is not answered."""
+
+    def __init__(self, answer: collections.abc.Callable[[bytes], bytes | None], open_ones: set["_Connection"]) -> None:
+        self._answer = answer
+        self._open_ones = open_ones
+        self._received = bytearray()
+        self._transport: asyncio.Transport | None = None
+        self._idle: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._open_ones.add(self)
+        self._wait()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._open_ones.discard(self)
+        if self._idle is not None:
+            self._idle.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        assert self._transport is not None
+        self._wait()
+        self._received += data
+        while len(self._received) >= 2:
+            end = 2 + int.from_bytes(self._received[:2])
+            if len(self._received) < end:
+                return
+            response = self._answer(bytes(self._received[2:end]))
+            del self._received[:end]
+            if response is None:
+                self._transport.close()
+                return
+            self._transport.write(len(response).to_bytes(2) + response)
+
+    def pause_writing(self) -> None:
+        self.close()  # it asks without reading answers
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _wait(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+        self._idle = asyncio.get_running_loop().call_later(_TCP_IDLE_S, self.close)
 
 
 def _bind(preferred_port: int | None) -> tuple[socket.socket, socket.socket, int]:

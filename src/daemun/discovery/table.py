@@ -35,9 +35,11 @@ class Table:
 
         Of several endpoints with one address and port the first counts: nginx would ask the server twice as often.
         """
-        unique = tuple({(one.address, one.port): one for one in reversed(tuple(endpoints))}.values())[::-1]
-        if self._endpoints.get(service) != unique:
-            self._endpoints[service] = unique
+        unique: dict[tuple[Address, int], Endpoint] = {}
+        for endpoint in endpoints:
+            unique.setdefault((endpoint.address, endpoint.port), endpoint)
+        if self._endpoints.get(service) != (new := tuple(unique.values())):
+            self._endpoints[service] = new
             self.version += 1
 
     def discard(self, service: str) -> None:

@@ -1,0 +1,223 @@
+"""Published services, from the lookup of their hosts to the answer that nginx would get."""
+
+import asyncio
+import collections
+import collections.abc
+import contextlib
+import socket
+import threading
+
+import dns.asyncquery
+import dns.message
+import dns.rcode
+from tests.support import upstreams
+
+from daemun import errors
+from daemun.core import model, names
+from daemun.discovery import endpoints
+from daemun.store import memory
+
+
+class Names:
+    """A name service under the test's control, and the time."""
+
+    def __init__(self, **hosts: tuple[str, ...]) -> None:
+        self.hosts = hosts
+        self.asked: collections.Counter[str] = collections.Counter()
+        self.value = 1000.0
+        self.blocked: dict[str, threading.Event] = {}
+
+    def __call__(self, host: str) -> tuple[str, ...]:
+        self.asked[host] += 1
+        if host in self.blocked:
+            self.blocked[host].wait(60)
+        if host not in self.hosts:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return self.hosts[host]
+
+    def now(self) -> float:
+        return self.value
+
+
+def service(host: str, port: int = 80) -> model.Service:
+    return model.Service(name=names.service_name(host, port), host=host, port=port)
+
+
+@contextlib.asynccontextmanager
+async def discovering(
+    known: Names, store: memory.MemoryStore | None = None
+) -> collections.abc.AsyncIterator[endpoints.Discovery]:
+    discovery = endpoints.Discovery(store or memory.MemoryStore(), resolve=known, now=known.now)
+    await discovery.start()
+    try:
+        yield discovery
+    finally:
+        await discovery.stop()
+
+
+async def ask(discovery: endpoints.Discovery, host: str, port: int = 80) -> list[str] | str:
+    """The answer's "address:port", sorted; or the name of its error."""
+    query = dns.message.make_query(f"_http._tcp.{names.service_name(host, port)}", "SRV")
+    at, _, where = discovery.address.partition(":")
+    response = await dns.asyncquery.udp(query, at, port=int(where), timeout=30)
+    if response.rcode() != dns.rcode.NOERROR:
+        return dns.rcode.to_text(response.rcode())
+    rows = [line.split() for rrset in response.answer for line in rrset.to_text().splitlines()]
+    return sorted(f"{row[-1].removeprefix('a-').split('.')[0].replace('-', '.')}:{row[-2]}" for row in rows)
+
+
+async def answered(discovery: endpoints.Discovery, host: str, expected: list[str] | str) -> None:
+    async def is_expected() -> bool:
+        return await ask(discovery, host) == expected
+
+    await upstreams.eventually(is_expected)
+
+
+async def test_a_published_service_is_answered_when_publish_returns() -> None:
+    async with discovering(Names(web=("10.0.0.1", "10.0.0.2"), chat=("10.0.0.3",))) as discovery:
+        await discovery.publish([service("web"), service("web", 8080), service("chat", 7777)])
+        assert await ask(discovery, "web") == ["10.0.0.1:80", "10.0.0.2:80"]
+        assert await ask(discovery, "web", 8080) == ["10.0.0.1:8080", "10.0.0.2:8080"]
+        assert await ask(discovery, "chat", 7777) == ["10.0.0.3:7777"]
+        assert discovery.problems() == ()
+
+
+async def test_addresses_follow_the_name() -> None:
+    known = Names(web=("10.0.0.1",))
+    async with discovering(known) as discovery:
+        await discovery.publish([service("web")])
+        known.hosts["web"] = ("10.0.0.9",)
+        known.value += 1.9
+        discovery.refresh()
+        assert known.asked["web"] == 1
+        known.value += 0.2
+        discovery.refresh()
+        discovery.refresh()
+        await answered(discovery, "web", ["10.0.0.9:80"])
+        assert known.asked["web"] == 2
+
+
+async def test_a_name_that_does_not_resolve_is_a_warning_and_refuses_connections() -> None:
+    known = Names()
+    async with discovering(known) as discovery:
+        await discovery.publish([service("html"), service("html", 8080)])
+        assert await ask(discovery, "html") == ["127.0.0.1:0"]
+        (problem,) = discovery.problems()
+        assert problem.severity is model.Severity.WARNING
+        assert problem.message == (
+            'cannot resolve "html": name or service not known; its requests are answered with 502 until it resolves. '
+            "Check the name's spelling, and that this machine knows it (getent hosts, DNS, /etc/hosts)"
+        )
+        known.hosts["html"] = ("10.0.0.1",)
+        known.value += 2
+        discovery.refresh()
+        await answered(discovery, "html", ["10.0.0.1:80"])
+        assert discovery.problems() == ()
+
+
+async def test_a_name_that_stops_resolving_keeps_its_addresses() -> None:
+    known = Names(web=("10.0.0.1",))
+    async with discovering(known) as discovery:
+        await discovery.publish([service("web")])
+        del known.hosts["web"]
+        known.value += 2
+        discovery.refresh()
+        await upstreams.eventually(discovery.problems)
+        assert await ask(discovery, "web") == ["10.0.0.1:80"]
+        assert "its last known addresses are used (10.0.0.1) until it resolves" in discovery.problems()[0].message
+
+
+async def test_a_slow_name_delays_neither_publish_for_long_nor_other_names() -> None:
+    known = Names(web=("10.0.0.1",), slow=("10.0.0.2",))
+    known.blocked["slow"] = threading.Event()
+    async with discovering(known) as discovery:
+        await discovery.publish([service("slow"), service("web")])
+        assert await ask(discovery, "web") == ["10.0.0.1:80"]
+        assert discovery.problems() == ()
+        known.value += 5
+        assert 'cannot resolve "slow": no answer within 5 s' in discovery.problems()[0].message
+        known.blocked["slow"].set()
+        await answered(discovery, "slow", ["10.0.0.2:80"])
+        assert discovery.problems() == ()
+
+
+async def test_what_is_not_published_any_more_lives_while_nginx_asks() -> None:
+    known = Names(web=("10.0.0.1",), old=("10.0.0.2",))
+    async with discovering(known) as discovery:
+        await discovery.publish([service("web"), service("old")])
+        del known.hosts["old"]
+        await discovery.publish([service("web")])
+        assert await ask(discovery, "old") == ["10.0.0.2:80"]
+        discovery.retire()
+        assert await ask(discovery, "old") == ["10.0.0.2:80"]
+        discovery.retire()
+        assert discovery.problems() == ()
+        discovery.retire()
+        assert await ask(discovery, "old") == "SERVFAIL"
+        assert await ask(discovery, "web") == ["10.0.0.1:80"]
+
+
+async def test_port_and_addresses_survive_a_restart() -> None:
+    store = memory.MemoryStore()
+    assert endpoints.read_address(store) is None
+    async with discovering(Names(web=("10.0.0.1", "fd00::1")), store) as discovery:
+        await discovery.publish([service("web")])
+        await discovery.save()
+        first = discovery.address
+    assert endpoints.read_address(store) == first
+    async with discovering(Names(), store) as discovery:
+        assert discovery.address == first
+        await discovery.publish([service("web")])
+        assert await ask(discovery, "web") == ["10.0.0.1:80", "fd000000000000000000000000000001:80"]
+        assert "its last known addresses are used (10.0.0.1, fd00::1)" in discovery.problems()[0].message
+
+
+async def test_a_damaged_memory_is_no_obstacle() -> None:
+    for damage in (b"", b"[]", b'{"web": 3}', b'{"web": ["x"]}', b"\xff"):
+        store = memory.MemoryStore()
+        store.write("discovery/port", damage)
+        store.write("discovery/addresses", damage)
+        async with discovering(Names(web=("10.0.0.1",)), store) as discovery:
+            await discovery.publish([service("web")])
+            assert await ask(discovery, "web") == ["10.0.0.1:80"]
+
+
+class FullStore(memory.MemoryStore):
+    """A store whose disk fills up and is freed again."""
+
+    is_full = False
+
+    def write(self, key: str, value: bytes) -> None:
+        if self.is_full:
+            raise errors.EnvironmentProblemError(f'cannot write "{key}": the disk is full')
+        super().write(key, value)
+
+
+async def test_a_full_disk_is_a_warning_and_no_obstacle() -> None:
+    store = FullStore()
+    async with discovering(Names(web=("10.0.0.1",)), store) as discovery:
+        store.is_full = True
+        await discovery.publish([service("web")])
+        await discovery.save()
+        assert [problem.message for problem in discovery.problems()] == [
+            'cannot write "discovery/addresses": the disk is full'
+        ]
+        store.is_full = False
+        await discovery.save()
+        assert discovery.problems() == ()
+
+
+async def test_run_looks_names_up_again_until_it_is_cancelled() -> None:
+    known = Names(web=("10.0.0.1",))
+    async with discovering(known) as discovery:
+        await discovery.publish([service("web")])
+        async with asyncio.TaskGroup() as group:
+            running = group.create_task(discovery.run())
+            known.hosts["web"] = ("10.0.0.2",)
+            known.value += 1000
+            await answered(discovery, "web", ["10.0.0.2:80"])
+            at, _, port = discovery.address.partition(":")
+            running.cancel()
+        with socket.socket() as free:
+            free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            free.bind((at, int(port)))

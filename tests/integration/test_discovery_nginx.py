@@ -1,0 +1,213 @@
+"""What the real nginx makes of the responder's answers: the facts that `discovery.answers` states."""
+
+import asyncio
+import collections
+import collections.abc
+import contextlib
+import dataclasses
+import ipaddress
+import pathlib
+
+import pytest
+from tests.support import ports, upstreams
+
+from daemun.core import model, names
+from daemun.discovery import endpoints, responder, table
+from daemun.store import memory
+
+pytestmark = pytest.mark.nginx
+
+SERVER = "web.daemun service=http resolve"
+BALANCES = ("", "least_conn;", "ip_hash;", "hash $remote_addr consistent;", "random two least_conn;")
+
+
+@dataclasses.dataclass
+class Gate:
+    """nginx, the responder it asks, and a port on which servers of several loopback addresses listen."""
+
+    services: table.Table
+    responder: responder.Responder
+    dns_port: int
+    nginx: upstreams.Nginx
+    port: int
+
+    def set(self, *hosts: str, backups: tuple[str, ...] = (), weights: tuple[int, ...] = ()) -> None:
+        """Let web.daemun be these addresses."""
+        primary = [
+            self.endpoint(host, weight=weight) for host, weight in zip(hosts, weights or [1] * len(hosts), strict=True)
+        ]
+        self.services.set("web.daemun", [*primary, *(self.endpoint(host, backup=True) for host in backups)])
+
+    def endpoint(self, host: str, *, weight: int = 1, backup: bool = False) -> table.Endpoint:
+        return table.Endpoint(address=ipaddress.ip_address(host), port=self.port, weight=weight, backup=backup)
+
+    async def until(self, *expected: str, path: str = "web") -> None:
+        """Wait until requests are answered by exactly these servers."""
+
+        async def is_answered() -> bool:
+            return set(await self.nginx.get_many(path, 2 * len(expected))) == set(expected)
+
+        await upstreams.eventually(is_answered)
+
+
+@pytest.fixture
+async def gate(tmp_path: pathlib.Path) -> collections.abc.AsyncIterator[Gate]:
+    services = table.Table()
+    under_test = responder.Responder(services)
+    dns_port = await under_test.start(None)
+    under_test.open()
+    nginx = upstreams.Nginx(tmp_path, f"{responder.HOST}:{dns_port}")
+    port = ports.free_port()
+    async with upstreams.servers(port, *(f"127.0.0.{last}" for last in range(2, 6))):
+        try:
+            yield Gate(services, under_test, dns_port, nginx, port)
+        finally:
+            nginx.stop()
+            await under_test.stop()
+
+
+async def test_changes_are_live_without_a_reload(gate: Gate) -> None:
+    gate.nginx.write({"web": SERVER})
+    gate.set("127.0.0.2")
+    await gate.nginx.start()
+    workers = gate.nginx.workers()
+    await gate.until("127.0.0.2")
+    for hosts in (("127.0.0.3",), ("127.0.0.3", "127.0.0.4"), ("127.0.0.2",)):
+        gate.set(*hosts)
+        await gate.until(*hosts)
+    assert gate.nginx.workers() == workers
+    assert "could not be resolved" not in gate.nginx.log()
+
+
+async def test_no_endpoints_refuse_at_once_and_come_back(gate: Gate) -> None:
+    gate.nginx.write({"web": SERVER})
+    gate.set("127.0.0.2")
+    await gate.nginx.start()
+    await gate.until("127.0.0.2")
+    gate.set()
+    await gate.until("502")
+    gate.set("127.0.0.3")
+    await gate.until("127.0.0.3")
+
+
+async def test_weights_are_exact(gate: Gate) -> None:
+    gate.nginx.write({"web": SERVER})
+    gate.set("127.0.0.2", "127.0.0.3", weights=(3, 1))
+    await gate.nginx.start()
+    await gate.until("127.0.0.2", "127.0.0.3")
+    for _ in range(3):
+        assert collections.Counter(await gate.nginx.get_many("web", 4)) == {"127.0.0.2": 3, "127.0.0.3": 1}
+
+
+async def test_a_weight_in_the_configuration_wins(gate: Gate) -> None:
+    gate.services.set("other.daemun", [gate.endpoint("127.0.0.4")])
+    gate.nginx.write({"web": f"zone web 256k; server {SERVER}; server other.daemun service=http resolve weight=2;"})
+    gate.set("127.0.0.2", "127.0.0.3", weights=(3, 1))
+    await gate.nginx.start()
+    await gate.until("127.0.0.2", "127.0.0.3", "127.0.0.4")
+    shares = {"127.0.0.2": 3, "127.0.0.3": 1, "127.0.0.4": 2}
+    assert collections.Counter(await gate.nginx.get_many("web", 6)) == shares
+
+
+@pytest.mark.parametrize("balance", BALANCES)
+async def test_backups_take_over_when_primaries_vanish(gate: Gate, balance: str) -> None:
+    gate.nginx.write({"web": f"zone web 256k; {balance} server {SERVER};"})
+    gate.set("127.0.0.2", backups=("127.0.0.5",))
+    await gate.nginx.start()
+    await gate.until("127.0.0.2")
+    gate.set(backups=("127.0.0.5",))
+    await gate.until("127.0.0.5")
+    gate.set("127.0.0.3", backups=("127.0.0.5",))
+    await gate.until("127.0.0.3")
+
+
+async def test_a_backup_answers_while_the_primary_refuses(gate: Gate) -> None:
+    gate.nginx.write({"web": SERVER})
+    gate.set("127.0.0.99", backups=("127.0.0.5",))
+    await gate.nginx.start()
+    await gate.until("127.0.0.5")
+
+
+async def test_a_service_can_be_the_backup_of_another(gate: Gate) -> None:
+    gate.services.set("other.daemun", [gate.endpoint("127.0.0.4")])
+    gate.nginx.write({"web": f"zone web 256k; server {SERVER}; server other.daemun service=http resolve backup;"})
+    gate.set("127.0.0.2")
+    await gate.nginx.start()
+    await gate.until("127.0.0.2")
+    gate.set()
+    await gate.until("127.0.0.4")
+
+
+async def test_servers_stay_while_nobody_answers_also_after_a_reload(gate: Gate) -> None:
+    gate.nginx.write({"web": SERVER})
+    gate.set("127.0.0.2")
+    await gate.nginx.start()
+    await gate.until("127.0.0.2")
+    await gate.responder.stop()
+    gate.nginx.write({"web": SERVER, "new": "new.daemun service=http resolve"})
+    await gate.nginx.reload()
+    assert await gate.nginx.get_many("web", 3) == ["127.0.0.2"] * 3
+    gate.set("127.0.0.3")
+    assert await gate.responder.start(gate.dns_port) == gate.dns_port
+    await gate.until("127.0.0.3")
+
+
+async def test_servers_stay_when_the_answer_is_an_error(gate: Gate) -> None:
+    gate.nginx.write({"web": SERVER})
+    gate.set("127.0.0.2")
+    await gate.nginx.start()
+    await gate.until("127.0.0.2")
+    gate.services.discard("web.daemun")
+    await upstreams.eventually(lambda: "could not be resolved (2: Server failure)" in gate.nginx.log())
+    assert await gate.nginx.get("web") == "127.0.0.2"
+
+
+async def test_ipv6_and_ipv4_of_one_service(gate: Gate) -> None:
+    gate.nginx.write({"web": SERVER})
+    gate.set("127.0.0.2", "::1")
+    async with upstreams.servers(gate.port, "::1"):
+        await gate.nginx.start()
+        await gate.until("127.0.0.2", "::1")
+
+
+async def test_many_endpoints_of_one_service_fit_into_its_zone(gate: Gate) -> None:
+    """The answer is cut over UDP and comes over TCP; 250 is what 256 KiB of zone hold with some room."""
+    hosts = [f"127.0.1.{last}" for last in range(250)]
+    gate.nginx.write({"web": SERVER})
+    gate.set(*hosts)
+    async with upstreams.servers(gate.port, *hosts):
+        await gate.nginx.start()
+
+        async def is_complete() -> bool:
+            return set(await gate.nginx.get_many("web", len(hosts))) == set(hosts)
+
+        await upstreams.eventually(is_complete)
+    assert "memory exhausted" not in gate.nginx.log()
+
+
+async def test_fifty_services_of_names(tmp_path: pathlib.Path) -> None:
+    port = ports.free_port()
+    hosts = {f"host-{number}": f"127.0.2.{number + 1}" for number in range(50)}
+    services = [model.Service(name=names.service_name(host, port), host=host, port=port) for host in hosts]
+    discovery = endpoints.Discovery(memory.MemoryStore(), resolve=lambda host: [hosts[host]])
+    await discovery.start()
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(discovery.stop)
+        await stack.enter_async_context(upstreams.servers(port, *hosts.values()))
+        nginx = upstreams.Nginx(tmp_path, discovery.address, workers=2)
+        stack.callback(nginx.stop)
+        nginx.write({service.host: f"{service.name} service=http resolve" for service in services})
+        await discovery.publish(services)
+        await nginx.start()
+
+        async def are_answered() -> bool:
+            found = await asyncio.gather(*(nginx.get(host) for host in hosts))
+            return found == list(hosts.values())
+
+        await upstreams.eventually(are_answered)
+        hosts["host-7"] = "127.0.2.77"
+        async with upstreams.servers(port, "127.0.2.77"), asyncio.TaskGroup() as group:
+            running = group.create_task(discovery.run())
+            await upstreams.eventually(are_answered)
+            running.cancel()
+        assert "could not be resolved" not in nginx.log()

@@ -1,0 +1,131 @@
+"""The responder's sockets, asked by a real DNS client."""
+
+import asyncio
+import collections.abc
+import contextlib
+import ipaddress
+import socket
+
+import dns.asyncquery
+import dns.message
+import dns.rcode
+import pytest
+
+from daemun.discovery import responder, table
+
+
+@pytest.fixture
+def services() -> table.Table:
+    return table.Table()
+
+
+@contextlib.asynccontextmanager
+async def answering(services: table.Table) -> collections.abc.AsyncIterator[tuple[responder.Responder, int]]:
+    under_test = responder.Responder(services)
+    port = await under_test.start(None)
+    try:
+        yield under_test, port
+    finally:
+        await under_test.stop()
+
+
+def endpoints(count: int) -> list[table.Endpoint]:
+    return [table.Endpoint(address=ipaddress.ip_address(f"10.0.0.{last}"), port=80) for last in range(count)]
+
+
+QUERY = dns.message.make_query("_http._tcp.web.daemun", "SRV")
+
+
+async def ask(port: int) -> int:
+    """How many endpoints the answer names, over UDP, and over TCP when it is cut there."""
+    response, _ = await dns.asyncquery.udp_with_fallback(QUERY, responder.HOST, port=port, timeout=30)
+    return sum(len(rrset) for rrset in response.answer)
+
+
+async def test_short_answers_over_udp_long_ones_over_tcp_and_changes_at_once(services: table.Table) -> None:
+    async with answering(services) as (under_test, port):
+        under_test.open()
+        for count in (1, 3, 200, 2, 201):
+            services.set("web.daemun", endpoints(count))
+            assert [await ask(port) for _ in range(2)] == [count, count]
+
+
+async def test_what_is_asked_before_the_table_is_filled_waits(services: table.Table) -> None:
+    async with answering(services) as (under_test, port):
+        with socket.create_connection((responder.HOST, port)):
+            async with asyncio.TaskGroup() as group:
+                asked = group.create_task(ask(port))
+                while not under_test.waiting:
+                    await asyncio.sleep(0.01)
+                services.set("web.daemun", endpoints(2))
+                under_test.open()
+            assert asked.result() == 2
+
+
+async def test_it_knows_what_was_asked_for(services: table.Table) -> None:
+    services.set("web.daemun", endpoints(1))
+    services.set("quiet.daemun", endpoints(1))
+    async with answering(services) as (under_test, port):
+        under_test.open()
+        for _ in range(2):
+            await ask(port)
+            assert under_test.take_asked() == {"web.daemun"}
+            assert under_test.take_asked() == set()
+
+
+async def test_noise_neither_answers_nor_harms(services: table.Table) -> None:
+    services.set("web.daemun", endpoints(1))
+    async with answering(services) as (under_test, port):
+        under_test.open()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as noise:
+            for datagram in (b"", b"\0", b"\xff" * 600, QUERY.to_wire()[:-3]):
+                noise.sendto(datagram, (responder.HOST, port))
+        reader, writer = await asyncio.open_connection(responder.HOST, port)
+        writer.write(b"\0\3abc")
+        assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+        assert await ask(port) == 1
+
+
+async def test_two_questions_over_one_connection_in_pieces(services: table.Table) -> None:
+    services.set("web.daemun", endpoints(1))
+    async with answering(services) as (under_test, port):
+        under_test.open()
+        reader, writer = await asyncio.open_connection(responder.HOST, port)
+        wire = QUERY.to_wire()
+        stream = (len(wire).to_bytes(2) + wire) * 2
+        for start in range(0, len(stream), 7):
+            writer.write(stream[start : start + 7])
+            await writer.drain()
+        for _ in range(2):
+            length = int.from_bytes(await reader.readexactly(2))
+            assert QUERY.is_response(dns.message.from_wire(await reader.readexactly(length)))
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_other_names_are_refused(services: table.Table) -> None:
+    async with answering(services) as (under_test, port):
+        under_test.open()
+        query = dns.message.make_query("example.com", "A")
+        response = await dns.asyncquery.udp(query, responder.HOST, port=port, timeout=30)
+        assert response.rcode() == dns.rcode.REFUSED
+
+
+async def test_the_same_port_again_unless_it_is_taken(services: table.Table) -> None:
+    async with answering(services) as (under_test, port):
+        under_test.open()
+        reader, writer = await asyncio.open_connection(responder.HOST, port)
+    assert await reader.read() == b""  # the responder closed it, so the kernel remembers the connection
+    writer.close()
+    again = responder.Responder(services)
+    assert await again.start(port) == port
+    other = responder.Responder(services)
+    assert await other.start(port) not in {port, 0}
+    await other.stop()
+    await again.stop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind((responder.HOST, port))
+        assert await again.start(port) != port
+        await again.stop()
