@@ -98,6 +98,11 @@ def upstream_name(host: str, path: str) -> str:
     return slug(host) if path == "/" else f"{slug(host)}_{_digest(path)}"
 
 
+def variable_suffix(host: str, path: str = "/") -> str:
+    """What tells apart the nginx variables of one site or route: ten hexadecimal digits, stable while both are."""
+    return _digest(f"{host} {path}")
+
+
 def service_name(host: str, port: int) -> str:
     """The name under which nginx asks for the addresses of a named server (`model.Service.name`)."""
     return f"{_digest(f'{host}:{port}')}.daemun"

@@ -39,6 +39,8 @@ class Environment:
     resolver: "127.0.0.1:5301", where the DNS responder listens; None: no named servers.
     ca_bundle: absolute path of the system's trusted roots; None: there are none, https targets cannot be verified.
     workers: nginx worker processes.
+    ipv6: whether the machine has IPv6, so that "every address" means both kinds.
+    open_files: how many files one worker may have open, each connection counting as one.
     """
 
     layout: layout.Layout
@@ -49,3 +51,5 @@ class Environment:
     resolver: str | None = None
     ca_bundle: str | None = None
     workers: int = 1
+    ipv6: bool = True
+    open_files: int = 65536

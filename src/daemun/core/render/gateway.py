@@ -1,0 +1,207 @@
+"""Locations of routes whose servers speak something else than HTTP/1: gRPC, FastCGI, uwsgi, SCGI, memcached."""
+
+from daemun.core import directive, model, names
+from daemun.core.directive import Expr
+from daemun.core.render import environment, headers, proxy, server_tls, upstream, values
+from daemun.core.render import scope as scope_
+from daemun.errors import RenderError
+
+FEATURES = {
+    model.Scheme.GRPC: environment.Feature.GRPC,
+    model.Scheme.GRPCS: environment.Feature.GRPC,
+    model.Scheme.FASTCGI: environment.Feature.FASTCGI,
+    model.Scheme.UWSGI: environment.Feature.UWSGI,
+    model.Scheme.SCGI: environment.Feature.SCGI,
+    model.Scheme.MEMCACHED: environment.Feature.MEMCACHED,
+}
+
+_CGI = (
+    ("QUERY_STRING", "$query_string"),
+    ("REQUEST_METHOD", "$request_method"),
+    ("CONTENT_TYPE", "$content_type"),
+    ("CONTENT_LENGTH", "$content_length"),
+    ("DOCUMENT_URI", "$document_uri"),
+    ("SERVER_PROTOCOL", "$server_protocol"),
+    ("REQUEST_SCHEME", "$daemun_forwarded_proto"),
+    ("HTTPS", "$daemun_https"),
+    ("REMOTE_ADDR", "$remote_addr"),
+    ("REMOTE_PORT", "$remote_port"),
+    ("SERVER_ADDR", "$server_addr"),
+    ("SERVER_PORT", "$daemun_forwarded_port"),
+    ("SERVER_NAME", "$host"),
+)
+
+
+def shared(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> tuple[directive.Node, ...]:
+    """The upstream block and the maps of a route. Raises: RenderError."""
+    scheme = action.targets[0].scheme
+    scope.require(FEATURES[scheme])
+    nodes: list[directive.Node] = [upstream.block(scope, _upstream_name(scope, route), action)]
+    path = action.targets[0].path
+    if scheme is model.Scheme.FASTCGI:
+        nodes.append(_script_map(scope, route, action))
+    if scheme in {model.Scheme.FASTCGI, model.Scheme.UWSGI, model.Scheme.SCGI} and path is not None:
+        nodes.append(_request_uri_map(scope, route, path))
+    if scheme is model.Scheme.MEMCACHED:
+        nodes.append(_key_map(scope, route, path))
+    return tuple(nodes)
+
+
+def location(scope: scope_.Scope, route: model.Route, action: model.Proxy, *, https: bool) -> directive.Directive:
+    """Raises: RenderError."""
+    hide: str | None
+    match action.targets[0].scheme:
+        case model.Scheme.GRPC | model.Scheme.GRPCS:
+            lines = _grpc(scope, route, action)
+            hide = "grpc_hide_header"
+        case model.Scheme.MEMCACHED:
+            lines = _memcached(scope, route, action)
+            hide = None
+        case scheme:
+            lines = _cgi(scope, route, action)
+            hide = f"{scheme.value}_hide_header"
+    ours = (
+        values.line("client_max_body_size", values.size(route.max_body_bytes, "max_body")),
+        *headers.response_lines(scope, route, https=https, hide_header=hide),
+        *lines,
+    )
+    return values.line("location", route.path, block=(*scope_.yielding(ours, route.snippet), *route.snippet))
+
+
+def _upstream_name(scope: scope_.Scope, route: model.Route) -> str:
+    return names.upstream_name(scope.site.host, route.path)
+
+
+def _variable(scope: scope_.Scope, route: model.Route, what: str) -> str:
+    return f"$daemun_{what}_{names.variable_suffix(scope.site.host, route.path)}"
+
+
+def _times(action: model.Proxy, module: str) -> tuple[directive.Directive, ...]:
+    times = action.timeouts
+    return (
+        values.line(f"{module}_connect_timeout", values.duration(times.connect_s, "timeout connect")),
+        values.line(f"{module}_read_timeout", values.duration(times.read_s, "timeout read")),
+        values.line(f"{module}_send_timeout", values.duration(times.send_s, "timeout send")),
+        *proxy.retries(action, module),
+    )
+
+
+def _rewrites(route: model.Route, action: model.Proxy) -> tuple[directive.Directive, ...]:
+    path = action.targets[0].path
+    return () if path is None else (proxy.replacement(route.path, path),)
+
+
+def _grpc(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> tuple[directive.Node, ...]:
+    scheme = action.targets[0].scheme
+    tls = server_tls.lines(scope, action, "grpc") if scheme is model.Scheme.GRPCS else ()
+    return (
+        *headers.request_lines(scope, route, "grpc_set_header"),
+        *tls,
+        *_times(action, "grpc"),
+        *_rewrites(route, action),
+        values.line("grpc_pass", f"{scheme.value}://{_upstream_name(scope, route)}"),
+    )
+
+
+def _memcached(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> tuple[directive.Node, ...]:
+    if route.request_headers or action.host_header is not None:
+        raise RenderError("request headers cannot be sent to memcached; remove request_headers and host_header")
+    return (
+        values.line("set", Expr("$memcached_key"), Expr(_variable(scope, route, "key"))),
+        *_times(action, "memcached"),
+        values.line("memcached_pass", _upstream_name(scope, route)),
+    )
+
+
+def _key_map(scope: scope_.Scope, route: model.Route, path: str | None) -> directive.Directive:
+    """The key is the URI that a server would be asked for, with its arguments."""
+    entries = [values.line("default", Expr("$uri$is_args$args"))]
+    if path is not None:
+        pattern = values.prefix_pattern(route.path, "daemun_key_rest")
+        key = f"{values.literal(values.decoded_path(path))}$daemun_key_rest$is_args$args"
+        entries.append(values.line(f"~{pattern}", Expr(key)))
+    return values.line("map", Expr("$uri"), Expr(_variable(scope, route, "key")), block=tuple(entries))
+
+
+# --- FastCGI, uwsgi, SCGI --------------------------------------------------------------------------------------
+
+
+def _cgi(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> tuple[directive.Node, ...]:
+    scheme = action.targets[0].scheme
+    module = scheme.value
+    path = action.targets[0].path
+    request_uri = "$request_uri" if path is None else _variable(scope, route, "request_uri")
+    given: dict[str, directive.Arg] = {name: Expr(value) for name, value in _CGI}
+    given["REQUEST_URI"] = Expr(request_uri)
+    given |= _script(scope, route, action)
+    written = scope_.owned(route.snippet, f"{module}_param")
+    own = {line.args[0].value for line in written if line.args}
+    parameters = [values.line(f"{module}_param", name, value) for name, value in given.items() if name not in own]
+    buffering = (
+        ()
+        if action.buffering
+        else (
+            values.line(f"{module}_buffering", "off"),
+            values.line(f"{module}_request_buffering", "off"),
+        )
+    )
+    return (
+        *_times(action, module),
+        *buffering,
+        *parameters,
+        *headers.parameters(scope, route, f"{module}_param"),
+        *_rewrites(route, action),
+        values.line(f"{module}_pass", _upstream_name(scope, route)),
+    )
+
+
+def _script(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> dict[str, directive.Arg]:
+    """Which program is asked: a file for FastCGI, the server itself for uwsgi and SCGI."""
+    root = values.literal(action.document_root.rstrip("/"))
+    values.check_printable(action.document_root)
+    match action.targets[0].scheme:
+        case model.Scheme.FASTCGI:
+            script = _variable(scope, route, "script")
+            return {
+                "DOCUMENT_ROOT": Expr(root),
+                "SCRIPT_FILENAME": Expr(f"{root}{script}"),
+                "SCRIPT_NAME": Expr(script),
+                "PATH_INFO": Expr("$daemun_path_info"),
+                "GATEWAY_INTERFACE": Expr("CGI/1.1"),
+                "REDIRECT_STATUS": Expr("200"),  # PHP built with --enable-force-cgi-redirect asks for it
+            }
+        case model.Scheme.UWSGI:
+            return {"DOCUMENT_ROOT": Expr(root), "PATH_INFO": Expr("$document_uri")}
+        case _:
+            return {
+                "SCGI": Expr("1"),
+                "DOCUMENT_ROOT": Expr(root),
+                "SCRIPT_NAME": Expr(""),
+                "PATH_INFO": Expr("$document_uri"),
+            }
+
+
+def _script_map(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> directive.Directive:
+    """The script in the path, else the front controller (what `try_files $uri /index.php` does for files at hand)."""
+    values.check_printable(action.index)
+    return values.line(
+        "map",
+        Expr("$uri"),
+        Expr(_variable(scope, route, "script")),
+        block=(
+            values.line("default", Expr(values.literal(f"/{action.index}"))),
+            values.line(r"~(?s)^(?<daemun_script>/.*?\.php)(?:/|\z)", Expr("$daemun_script")),
+        ),
+    )
+
+
+def _request_uri_map(scope: scope_.Scope, route: model.Route, path: str) -> directive.Directive:
+    """What the client sent, with the prefix replaced. A prefix that came encoded is taken from the decoded path."""
+    pattern = values.prefix_pattern(route.path, "daemun_request_rest")
+    sent = f"{values.literal(values.sent_path(path))}$daemun_request_rest"
+    return values.line(
+        "map",
+        Expr("$request_uri"),
+        Expr(_variable(scope, route, "request_uri")),
+        block=(values.line("default", Expr("$uri$is_args$args")), values.line(f"~{pattern}", Expr(sent))),
+    )

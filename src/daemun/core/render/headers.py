@@ -1,0 +1,180 @@
+"""Request and response headers, so that nothing is lost where nginx forgets the outer level.
+
+nginx inherits `proxy_set_header`, `add_header` and `error_page` from the level above only where the inner level has
+none of its own (nginx.org/en/docs/http/ngx_http_headers_module.html). So the list for every server behind the gate
+stands once, in nginx.conf, and a location that needs one line more repeats it whole.
+"""
+
+import collections.abc
+
+from daemun.core import directive, model, words
+from daemun.core.directive import Expr
+from daemun.core.render import scope as scope_
+from daemun.core.render import values
+from daemun.errors import RenderError
+
+_FORWARDED = (
+    ("X-Real-IP", "$remote_addr"),
+    ("X-Forwarded-For", "$daemun_forwarded_for"),
+    ("X-Forwarded-Proto", "$daemun_forwarded_proto"),
+    ("X-Forwarded-Host", "$daemun_forwarded_host"),
+    ("X-Forwarded-Port", "$daemun_forwarded_port"),
+    ("X-Request-ID", "$daemun_request_id"),
+)
+_REMOVED = (
+    "Forwarded",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Protocol",
+    "X-Forwarded-Scheme",
+    "X-Forwarded-Server",
+    "X-Forwarded-Ssl",
+    "X-Original-URL",
+    "X-Rewrite-URL",
+    "Proxy",
+)
+"""What servers believe of a proxy and a client could invent. `Proxy` becomes $HTTP_PROXY in CGI (httpoxy.org)."""
+
+_HOP = ("Upgrade", "$daemun_upgrade"), ("Connection", "$daemun_connection")
+
+_REFUSED = frozenset(
+    {"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-connection"}
+)
+_OWN_RESPONSE = frozenset({"server", "date"})
+
+
+def standard(set_header: str) -> tuple[directive.Directive, ...]:
+    """What every server behind the gate is told, for `proxy_set_header` or `grpc_set_header`."""
+    hop = () if set_header == "grpc_set_header" else _HOP
+    given = (("Host", "$daemun_host"), *_FORWARDED, *hop, *((name, "") for name in _REMOVED))
+    return tuple(values.line(set_header, name, Expr(value)) for name, value in given)
+
+
+def request_lines(scope: scope_.Scope, route: model.Route, set_header: str) -> tuple[directive.Directive, ...]:
+    """The location's own list, or nothing when the one in nginx.conf says all. Raises: RenderError."""
+    assert isinstance(route.action, model.Proxy)
+    written = scope_.owned(route.snippet, set_header)
+    site_wide = scope_.owned(scope.site.snippet, set_header)
+    given = [values.line(set_header, *_request_header(name, value)) for name, value in route.request_headers]
+    if route.action.host_header is not None:
+        given.append(values.line(set_header, "Host", route.action.host_header))
+    if not (written or site_wide or given):
+        return ()
+    return _last_wins(standard(set_header), site_wide, given, hidden=written)
+
+
+def parameters(scope: scope_.Scope, route: model.Route, param: str) -> tuple[directive.Directive, ...]:
+    """The same for FastCGI, uwsgi and SCGI, where a header is a parameter named as in CGI (RFC 3875 section 4.1.18).
+
+    Raises: RenderError.
+    """
+    assert isinstance(route.action, model.Proxy)
+    host = route.action.host_header
+    given: dict[str, directive.Arg] = {"Host": Expr("$daemun_host") if host is None else directive.Text(host)}
+    given |= {name: Expr(value) for name, value in _FORWARDED}
+    given |= {name: Expr("") for name in _REMOVED}
+    for name, value in route.request_headers:
+        _request_header(name, value)
+        if len(name) > 40:
+            raise RenderError(f"request header {words.quoted(name)} is too long for a CGI parameter (40 characters)")
+        given = {other: old for other, old in given.items() if other.lower() != name.lower()}
+        given[name] = values.expression(value)
+    lines = [_parameter(param, name, value) for name, value in given.items()]
+    return _last_wins(lines, scope_.owned(scope.site.snippet, param), hidden=scope_.owned(route.snippet, param))
+
+
+def _parameter(param: str, name: str, value: directive.Arg) -> directive.Directive:
+    """An empty value is not sent, and neither is the client's header of that name."""
+    empty = () if value.value else ("if_not_empty",)
+    return values.line(param, f"HTTP_{name.upper().replace('-', '_')}", value, *empty)
+
+
+def _request_header(name: str, value: str) -> tuple[directive.Arg, directive.Arg]:
+    if name.lower() in _REFUSED:
+        raise RenderError(f"request header {words.quoted(name)} belongs to one connection; nginx sets it itself")
+    try:
+        return values.header_name(name), values.expression(value)
+    except RenderError as error:
+        raise RenderError(f"request header {words.quoted(name)}: {error}") from error
+
+
+def _last_wins(
+    *lists: collections.abc.Iterable[directive.Directive], hidden: collections.abc.Iterable[directive.Directive]
+) -> tuple[directive.Directive, ...]:
+    merged: dict[str, list[directive.Directive]] = {}
+    for group in lists:
+        fresh: dict[str, list[directive.Directive]] = {}
+        for line in group:
+            fresh.setdefault(_subject(line), []).append(line)
+        merged |= fresh
+    for line in hidden:
+        merged.pop(_subject(line), None)
+    return tuple(line for group in merged.values() for line in group)
+
+
+def _subject(line: directive.Directive) -> str:
+    return line.args[0].value.lower().replace("-", "_") if line.args else ""
+
+
+# --- responses -------------------------------------------------------------------------------------------------
+
+
+def hsts_value(hsts: model.Hsts) -> str:
+    """RFC 6797 section 6.1."""
+    parts = [f"max-age={values.integer(hsts.max_age_s, 'hsts max_age', most=1 << 40)}"]
+    parts += ["includeSubDomains"] * hsts.include_subdomains + ["preload"] * hsts.preload
+    return "; ".join(parts)
+
+
+def server_lines(scope: scope_.Scope, *, https: bool) -> tuple[directive.Directive, ...]:
+    """What every answer of a server carries."""
+    if scope.site.hsts is None or not https:
+        return ()
+    return (values.line("add_header", "Strict-Transport-Security", hsts_value(scope.site.hsts), "always"),)
+
+
+def response_lines(
+    scope: scope_.Scope,
+    route: model.Route,
+    *,
+    https: bool,
+    hide_header: str | None,
+    extra: tuple[model.Header, ...] = (),
+) -> tuple[directive.Directive, ...]:
+    """A location's response headers. Raises: RenderError.
+
+    hide_header: the directive that drops a header of the server behind, None when there is no such server.
+    extra: headers for good answers only, when the owner does not set them.
+    """
+    hidden: list[str] = [name for name, _ in route.response_headers]
+    if scope.site.hsts is not None and https:
+        hidden.append("Strict-Transport-Security")
+    added: list[directive.Directive] = []
+    owners = {name.lower() for name, _ in route.response_headers}
+    for name, value in route.response_headers:
+        _check_response_header(name, is_proxied=hide_header is not None)
+        if value:
+            added.append(values.line("add_header", values.header_name(name), _response_value(name, value), "always"))
+    added += [values.line("add_header", name, value) for name, value in extra if name.lower() not in owners]
+    lines = [values.line(hide_header, values.header_name(name)) for name in hidden] if hide_header else []
+    written = scope_.owned(route.snippet, "add_header")
+    if added or written:
+        outer = (*server_lines(scope, https=https), *scope_.owned(scope.site.snippet, "add_header"))
+        added = [*_last_wins(outer, added, hidden=written)]
+    return (*lines, *added)
+
+
+def _response_value(name: str, value: str) -> Expr:
+    try:
+        return values.expression(value)
+    except RenderError as error:
+        raise RenderError(f"response header {words.quoted(name)}: {error}") from error
+
+
+def _check_response_header(name: str, *, is_proxied: bool) -> None:
+    shown = words.quoted(name)
+    if name.lower() in _REFUSED:
+        raise RenderError(f"response header {shown} belongs to one connection; nginx sets it itself")
+    if name.lower() in _OWN_RESPONSE:
+        raise RenderError(f"response header {shown} is always nginx's own; remove it from response_headers")
+    if name.lower() == "content-type" and not is_proxied:
+        raise RenderError(f"response header {shown} of files comes from the ending of their names")

@@ -1,0 +1,187 @@
+"""nginx.conf: what concerns no single site."""
+
+from daemun.core import directive, model
+from daemun.core.directive import Expr
+from daemun.core.render import default, environment, headers, mime, tls, values, variables
+from daemun.core.render import scope as scope_
+from daemun.errors import RenderError
+
+SNIPPET = "snippets/http.conf"
+MIME = "mime.types"
+
+_LOG = (
+    '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
+    ' host="$host" upstream="$upstream_addr" upstream_status="$upstream_status" request_time=$request_time'
+    ' upstream_connect_time="$upstream_connect_time" upstream_header_time="$upstream_header_time"'
+    ' upstream_response_time="$upstream_response_time" tls="$ssl_protocol" request_id=$daemun_request_id'
+)
+"""The combined format first, so that every reader of access logs understands it; then names with values."""
+
+_TEMP = {
+    "client_body": None,
+    "proxy": None,
+    "fastcgi": environment.Feature.FASTCGI,
+    "uwsgi": environment.Feature.UWSGI,
+    "scgi": environment.Feature.SCGI,
+}
+
+
+def nodes(desired: model.Desired, env: environment.Environment) -> tuple[directive.Node, ...]:
+    """Raises: RenderError."""
+    logs = env.layout.logs
+    http = (*scope_.yielding(_http(desired, env), desired.globals.snippet), *_includes(desired, env))
+    account = tuple(name for name in (env.user, env.group) if name is not None) if env.user is not None else ()
+    return (
+        directive.Comment("Written by daemun; changes here are lost. One file per site is under sites/."),
+        *((values.line("user", *account),) if account else ()),
+        values.line("worker_processes", values.integer(env.workers, "workers", least=1, most=1024)),
+        values.line("worker_rlimit_nofile", str(env.open_files)),
+        values.line("pid", env.layout.nginx_pid),
+        values.line("error_log", f"{logs}/error.log", "warn"),
+        values.line("events", block=(values.line("worker_connections", str(max(512, env.open_files // 4))),)),
+        values.line("http", block=http),
+    )
+
+
+def _http(desired: model.Desired, env: environment.Environment) -> tuple[directive.Node, ...]:
+    return (
+        *_basics(env),
+        *_log(desired.globals, env),
+        *_hashes(desired),
+        *_compression(),
+        directive.Comment("TLS"),
+        *tls.lines(desired.enabled),
+        *((values.line("http2", "on"),) if environment.Feature.HTTP_V2 in env.nginx.features else ()),
+        *_resolver(env),
+        *variables.realip(desired.globals),
+        *variables.maps(desired.globals, env),
+        *_proxying(env),
+    )
+
+
+def _basics(env: environment.Environment) -> tuple[directive.Node, ...]:
+    temp = [
+        values.line(f"{name}_temp_path", f"{env.layout.temp}/{name}")
+        for name, feature in _TEMP.items()
+        if feature is None or feature in env.nginx.features
+    ]
+    return (
+        values.line("include", MIME),
+        values.line("default_type", "application/octet-stream"),
+        values.line("charset", "utf-8"),
+        directive.Comment("Only what cannot name its own encoding."),
+        values.line("charset_types", "text/plain", "text/markdown", "text/csv"),
+        *temp,
+        values.line("server_tokens", "off"),
+        values.line("sendfile", "on"),
+        values.line("tcp_nopush", "on"),
+        values.line("reset_timedout_connection", "on"),
+        directive.Comment("Redirects stay relative, so that they are right behind another proxy or a mapped port."),
+        values.line("absolute_redirect", "off"),
+        directive.Comment("An idle connection outlives a reload by this much, so that no request meets a closed one."),
+        values.line("keepalive_timeout", "65s"),
+        values.line("keepalive_min_timeout", "10s"),
+        values.line("client_header_timeout", "30s"),
+        values.line("large_client_header_buffers", "4", "16k"),
+    )
+
+
+def _log(settings: model.Globals, env: environment.Environment) -> tuple[directive.Node, ...]:
+    if not settings.logs.access:
+        return (values.line("access_log", "off"),)
+    return (
+        values.line("log_format", "daemun", Expr(_LOG)),
+        values.line("access_log", f"{env.layout.logs}/access.log", "daemun"),
+    )
+
+
+def _hashes(desired: model.Desired) -> tuple[directive.Node, ...]:
+    """Sizes for the names there are; nginx refuses a name that is longer than a bucket."""
+    names_ = [name for site in desired.enabled for name in site.names]
+    bucket = str(_power_of_two(max([len(name) for name in names_], default=0) + 48, least=128))
+    routes = [route for site in desired.enabled for route in site.routes]
+    header = max((len(name) for route in routes for name, _ in route.request_headers), default=0)
+    return (
+        directive.Comment("Hash tables"),
+        values.line("server_names_hash_bucket_size", bucket),
+        values.line("server_names_hash_max_size", str(_power_of_two(4 * len(names_), least=1024))),
+        values.line("map_hash_bucket_size", bucket),
+        values.line("variables_hash_bucket_size", "128"),
+        values.line("variables_hash_max_size", str(_power_of_two(2 * (len(names_) + 3 * len(routes)), least=2048))),
+        values.line("types_hash_max_size", "4096"),
+        values.line("proxy_headers_hash_bucket_size", str(_power_of_two(header + 48, least=128))),
+        values.line("proxy_headers_hash_max_size", "2048"),
+    )
+
+
+def _power_of_two(value: int, *, least: int) -> int:
+    return max(least, 1 << (value - 1).bit_length())
+
+
+def _compression() -> tuple[directive.Node, ...]:
+    return (
+        values.line("gzip", "on"),
+        values.line("gzip_vary", "on"),
+        values.line("gzip_proxied", "any"),
+        values.line("gzip_comp_level", "5"),
+        values.line("gzip_min_length", "1024"),
+        values.line("gzip_types", *mime.COMPRESSED),
+    )
+
+
+def _resolver(env: environment.Environment) -> tuple[directive.Node, ...]:
+    if env.resolver is None:
+        return ()
+    return (
+        directive.Comment("daemun answers for the names of servers; nginx asks again as often as the answer says."),
+        values.line("resolver", env.resolver),
+        values.line("resolver_timeout", "5s"),
+    )
+
+
+def _proxying(env: environment.Environment) -> tuple[directive.Node, ...]:
+    """What locations inherit."""
+    lines: list[directive.Node] = [
+        directive.Comment("What every server behind the gate is sent. Room for headers with large cookies."),
+        values.line("proxy_http_version", "1.1"),
+        *_buffers("proxy"),
+        *headers.standard("proxy_set_header"),
+    ]
+    for feature, module in (
+        (environment.Feature.FASTCGI, "fastcgi"),
+        (environment.Feature.UWSGI, "uwsgi"),
+        (environment.Feature.SCGI, "scgi"),
+    ):
+        if feature in env.nginx.features:
+            lines += _buffers(module)
+    if environment.Feature.GRPC in env.nginx.features:
+        lines += [values.line("grpc_buffer_size", "16k"), *headers.standard("grpc_set_header")]
+    return tuple(lines)
+
+
+def _buffers(module: str) -> tuple[directive.Directive, ...]:
+    return (
+        values.line(f"{module}_buffer_size", "16k"),
+        values.line(f"{module}_buffers", "8", "16k"),
+        values.line(f"{module}_busy_buffers_size", "32k"),
+    )
+
+
+def _includes(desired: model.Desired, env: environment.Environment) -> tuple[directive.Node, ...]:
+    snippet = (values.line("include", SNIPPET),) if desired.globals.snippet else ()
+    return (
+        *snippet,
+        values.line("include", "generation.conf"),
+        values.line("include", "sites/*.conf"),
+        *default.servers(desired, env),
+    )
+
+
+def check_state(state: str) -> None:
+    """Raises: RenderError when nginx would read a variable in the path of the state directory."""
+    if "$" in state or not state.startswith("/"):
+        raise RenderError(f'cannot use the state directory "{state}": expected an absolute path without $')
+    try:
+        values.check_printable(state)
+    except RenderError as error:
+        raise RenderError(f"cannot use the state directory: {error}") from error

@@ -1,0 +1,170 @@
+"""Locations of routes whose servers speak HTTP: http, https, h2c.
+
+An ordinary request waits for its answer as long as the route says and may be buffered. A WebSocket or an event stream
+may be silent for a day and must not be buffered. nginx cannot choose timeouts by a variable, so a request that
+`$daemun_stream` tells to be one is handed to a named location with the same server and other times.
+"""
+
+import dataclasses
+
+from daemun.core import directive, model, names
+from daemun.core.directive import Expr
+from daemun.core.render import environment, headers, server_tls, upstream, values
+from daemun.core.render import scope as scope_
+
+STREAM_STATUS = "418"
+"""Never leaves nginx: `return` needs some status to be caught by `error_page`."""
+
+STREAM_BUFFER = "8k"
+"""Each open WebSocket holds one such buffer as long as it lives."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Stream:
+    """A named location for what stays open. condition: the variable that sends a request there."""
+
+    name: str
+    condition: str
+    upstream: str
+    version: str
+
+
+def upstreams(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> tuple[directive.Node, ...]:
+    """The blocks a route needs: one, and for h2c another one for WebSockets, which HTTP/2 servers take over HTTP/1.1
+    (nginx would hand a kept HTTP/2 connection to an HTTP/1.1 request of the same block)."""
+    names_ = dict.fromkeys([_name(scope, route), *(stream.upstream for stream in _streams(scope, route, proxy))])
+    return tuple(upstream.block(scope, name, proxy) for name in names_)
+
+
+def locations(
+    scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool
+) -> tuple[directive.Directive, ...]:
+    """Raises: RenderError."""
+    if proxy.targets[0].scheme is model.Scheme.H2C:
+        scope.require(environment.Feature.H2C_UPSTREAM)
+    streams = _streams(scope, route, proxy)
+    return (
+        _main_location(scope, route, proxy, streams, https=https),
+        *(_stream_location(scope, route, proxy, stream, https=https) for stream in streams),
+    )
+
+
+def _name(scope: scope_.Scope, route: model.Route) -> str:
+    return names.upstream_name(scope.site.host, route.path)
+
+
+def _streams(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> tuple[_Stream, ...]:
+    name = _name(scope, route)
+    if proxy.targets[0].scheme is not model.Scheme.H2C:
+        return (_Stream(name=f"@{name}_stream", condition="$daemun_stream", upstream=name, version="1.1"),)
+    return (
+        _Stream(name=f"@{name}_upgrade", condition="$daemun_upgrade", upstream=f"{name}_upgrade", version="1.1"),
+        _Stream(name=f"@{name}_events", condition="$daemun_events", upstream=name, version="2"),
+    )
+
+
+def _main_location(
+    scope: scope_.Scope, route: model.Route, proxy: model.Proxy, streams: tuple[_Stream, ...], *, https: bool
+) -> directive.Directive:
+    target = proxy.targets[0]
+    lines: list[directive.Node] = []
+    for number, stream in enumerate(streams):
+        status = str(int(STREAM_STATUS) + number)
+        lines.append(values.line("error_page", status, "=", stream.name))
+        lines.append(values.line("if", Expr(stream.condition), block=(values.line("return", status),)))
+    lines += scope_.owned(scope.site.snippet, "error_page")
+    lines += _common(scope, route, proxy, https=https)
+    if target.scheme is model.Scheme.H2C:
+        lines.append(values.line("proxy_http_version", "2"))
+    lines.append(values.line("proxy_read_timeout", values.duration(proxy.timeouts.read_s, "timeout read")))
+    lines.append(values.line("proxy_send_timeout", values.duration(proxy.timeouts.send_s, "timeout send")))
+    if not proxy.buffering:
+        lines += [values.line("proxy_buffering", "off"), values.line("proxy_request_buffering", "off")]
+    path = "" if target.path is None else values.sent_path(target.path)
+    lines.append(values.line("proxy_pass", f"{_protocol(target)}://{_name(scope, route)}{path}"))
+    return values.line("location", route.path, block=(*scope_.yielding(lines, route.snippet), *route.snippet))
+
+
+def _stream_location(
+    scope: scope_.Scope, route: model.Route, proxy: model.Proxy, stream: _Stream, *, https: bool
+) -> directive.Directive:
+    target = proxy.targets[0]
+    idle = values.duration(proxy.timeouts.idle_s, "timeout idle")
+    lines: list[directive.Node] = [*_common(scope, route, proxy, https=https)]
+    if stream.version != "1.1":
+        lines.append(values.line("proxy_http_version", stream.version))
+    lines += [
+        values.line("proxy_read_timeout", idle),
+        values.line("proxy_send_timeout", idle),
+        values.line("proxy_buffering", "off"),
+        values.line("proxy_buffer_size", STREAM_BUFFER),
+    ]
+    if not proxy.buffering:
+        lines.append(values.line("proxy_request_buffering", "off"))
+    # A named location has no prefix that proxy_pass could replace. The owner's rewrites go first, as in the main one.
+    last: list[directive.Node] = []
+    if target.path is not None:
+        last.append(replacement(route.path, target.path))
+    last.append(values.line("proxy_pass", f"{_protocol(target)}://{stream.upstream}"))
+    times = {"proxy_read_timeout", "proxy_send_timeout", "proxy_buffering", "proxy_buffer_size"}
+    owners = tuple(
+        node for node in route.snippet if isinstance(node, directive.Comment) or node.name not in {"location", *times}
+    )
+    return values.line(
+        "location",
+        Expr(stream.name),
+        block=(*scope_.yielding(lines, owners), *owners, *scope_.yielding(last, owners)),
+    )
+
+
+def _common(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool) -> tuple[directive.Node, ...]:
+    return (
+        values.line("client_max_body_size", values.size(route.max_body_bytes, "max_body")),
+        *headers.response_lines(scope, route, https=https, hide_header="proxy_hide_header"),
+        *headers.request_lines(scope, route, "proxy_set_header"),
+        *(server_tls.lines(scope, proxy, "proxy") if proxy.targets[0].scheme is model.Scheme.HTTPS else ()),
+        values.line("proxy_connect_timeout", values.duration(proxy.timeouts.connect_s, "timeout connect")),
+        *retries(proxy, "proxy"),
+        *_redirects(route, proxy),
+    )
+
+
+def retries(proxy: model.Proxy, module: str) -> tuple[directive.Directive, ...]:
+    """Which failed requests go to a further server: those whose connection failed, and idempotent ones that got no
+    answer. nginx never sends a POST again once it was sent (no `non_idempotent` here). All tries together may take as
+    long as failing to connect to each server, so a slow answer is not asked for again and again.
+    """
+    if proxy.retries == 0:
+        return (values.line(f"{module}_next_upstream", "off"),)
+    tries = values.integer(proxy.retries + 1, "retries", most=1001)
+    bound_s = min(proxy.timeouts.connect_s * (proxy.retries + 1), values.MOST_S)
+    return (
+        values.line(f"{module}_next_upstream", "error", "timeout"),
+        values.line(f"{module}_next_upstream_tries", tries),
+        values.line(f"{module}_next_upstream_timeout", values.duration(bound_s, "timeout connect times retries")),
+    )
+
+
+def replacement(prefix: str, path: str) -> directive.Directive:
+    """`rewrite` that does what a path in proxy_pass does, where nginx does not allow one."""
+    pattern = values.prefix_pattern(prefix, "daemun_rest")
+    return values.line(
+        "rewrite", Expr(pattern), Expr(f"{values.literal(values.decoded_path(path))}$daemun_rest"), "break"
+    )
+
+
+def _redirects(route: model.Route, proxy: model.Proxy) -> tuple[directive.Directive, ...]:
+    """What `proxy_redirect default` does for a literal address: a redirect to the server's own address leads here."""
+    lines = []
+    for target in proxy.targets:
+        if target.host is not None:
+            there = f"{target.scheme.value if target.scheme is not model.Scheme.H2C else 'http'}" + str(
+                dataclasses.replace(target, path=target.path or "/")
+            ).removeprefix(target.scheme.value)
+            here = route.path if target.path is not None else "/"
+            lines.append(values.line("proxy_redirect", there, here))
+    return tuple(dict.fromkeys(lines))
+
+
+def _protocol(target: model.Target) -> str:
+    return "https" if target.scheme is model.Scheme.HTTPS else "http"

@@ -1,0 +1,62 @@
+"""From what is desired to the files nginx reads. Pure: equal input gives equal bytes.
+
+The tree: nginx.conf; sites/NAME.conf, one per enabled site; and what those include. `generation.conf`, which nginx.conf
+includes too, is added by the nginx adapter: it holds the server that says which generation answers.
+"""
+
+from daemun.core import directive, model, names
+from daemun.core.render import default, environment, main, mime, serialise, server, site
+from daemun.core.render import scope as scope_
+from daemun.errors import RenderError
+
+
+def render_files(desired: model.Desired, env: environment.Environment) -> dict[str, bytes]:
+    """Render every file of a generation but generation.conf.
+
+    Returns: path relative to the generation's folder -> UTF-8 content, sorted by path.
+    Raises: RenderError when a value cannot be written safely or nginx cannot do it; names site and route.
+    """
+    main.check_state(env.layout.state)
+    settings = desired.globals
+    if settings.trusted_proxies and environment.Feature.REALIP not in env.nginx.features:
+        raise RenderError("cannot render trusted_proxies: this nginx was built without the realip module")
+    trees: dict[str, tuple[directive.Node, ...]] = {
+        "nginx.conf": main.nodes(desired, env),
+        main.MIME: mime.nodes(),
+        server.LISTEN_HTTP: server.listen_file(settings.listen_http, ipv6=env.ipv6),
+        server.LISTEN_HTTPS: server.listen_file(settings.listen_https, "ssl", ipv6=env.ipv6),
+        server.CHALLENGE: server.challenge_file(env),
+    }
+    if settings.snippet:
+        title = directive.Comment(f"Hand-written nginx for the http level{scope_.place(settings.snippet_origin)}")
+        trees[main.SNIPPET] = (title, *settings.snippet)
+    files = {path: serialise.serialise(nodes) for path, nodes in trees.items()}
+    chosen = default.default_site(desired)
+    for one in desired.enabled:
+        files[_path(one)] = render_site(one, env, is_default=chosen is not None and one.host == chosen.host)
+    return dict(sorted(files.items()))
+
+
+def render_site(one: model.Site, env: environment.Environment, *, is_default: bool = False) -> bytes:
+    """Render the file of one site. is_default: it serves unknown names too. Raises: RenderError."""
+    nodes = site.nodes(scope_.Scope(site=one, environment=env, is_default=is_default))
+    return _serialise(one, nodes)
+
+
+def render_unavailable(one: model.Site, env: environment.Environment) -> bytes:
+    """Render the same names with nothing but a 503 page, for a site that cannot be served as configured.
+
+    Raises: RenderError when the names themselves cannot be written.
+    """
+    return _serialise(one, site.unavailable_nodes(scope_.Scope(site=one, environment=env)))
+
+
+def _serialise(one: model.Site, nodes: tuple[directive.Node, ...]) -> bytes:
+    try:
+        return serialise.serialise(nodes)
+    except RenderError as error:
+        raise RenderError(f'cannot render site "{one.host}"{scope_.place(one.origin)}: {error}') from error
+
+
+def _path(one: model.Site) -> str:
+    return f"sites/{names.slug(one.host)}.conf"

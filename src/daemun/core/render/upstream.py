@@ -1,0 +1,93 @@
+"""The servers behind a route, as an upstream block.
+
+Every block has a zone, so that all workers share failures, counts and the answers for names. Names are asked of
+daemun's own DNS responder as SRV records and asked again while nginx runs (nginx.org/r/server, `resolve`).
+"""
+
+from daemun.core import directive, model, names, words
+from daemun.core.render import environment, values
+from daemun.core.render import scope as scope_
+from daemun.errors import RenderError
+
+ZONE = "256k"
+KEPT_CONNECTIONS = "64"
+KEPT_FOR = "4s"
+"""Shorter than the 5 s after which Node.js and uvicorn close an idle connection, so that nginx closes first."""
+
+_WITHOUT_BACKUP = frozenset({model.Balance.HASH, model.Balance.IP_HASH, model.Balance.RANDOM})
+_KEPT = frozenset(model.Scheme) - {model.Scheme.FASTCGI, model.Scheme.UWSGI, model.Scheme.SCGI}
+"""uwsgi and SCGI close after each answer, and an idle FastCGI connection would occupy one of PHP's processes."""
+
+
+def block(scope: scope_.Scope, name: str, proxy: model.Proxy) -> directive.Directive:
+    """Raises: RenderError when nginx cannot balance like this, or a server cannot be written."""
+    _check_targets(proxy)
+    lines: list[directive.Node] = [values.line("zone", name, ZONE)]
+    lines += _balance(scope, name, proxy)
+    lines += [_server(scope, target) for target in proxy.targets]
+    if proxy.targets[0].scheme in _KEPT:
+        lines += [values.line("keepalive", KEPT_CONNECTIONS), values.line("keepalive_timeout", KEPT_FOR)]
+    return values.line("upstream", name, block=tuple(lines))
+
+
+def _check_targets(proxy: model.Proxy) -> None:
+    if not proxy.targets:
+        raise RenderError("it has no target; expected at least one")
+    if len({(target.scheme, target.path) for target in proxy.targets}) > 1:
+        shown = words.listed((words.quoted(str(target)) for target in proxy.targets), last="and")
+        raise RenderError(f"targets {shown} differ in scheme or path; one route speaks one way")
+    if all(target.backup or target.down for target in proxy.targets):
+        raise RenderError("no server is left: at least one target must be neither `down` nor `backup`")
+    if proxy.balance in _WITHOUT_BACKUP and any(target.backup for target in proxy.targets):
+        raise RenderError(f"balance {proxy.balance.value} cannot be used with a backup target (nginx refuses it)")
+
+
+def _balance(scope: scope_.Scope, name: str, proxy: model.Proxy) -> list[directive.Directive]:
+    match proxy.balance:
+        case model.Balance.ROUND_ROBIN:
+            return []
+        case model.Balance.LEAST_CONN:
+            return [values.line("least_conn")]
+        case model.Balance.IP_HASH:
+            return [values.line("ip_hash")]
+        case model.Balance.RANDOM:
+            return [values.line("random", "two", "least_conn")]
+        case model.Balance.HASH:
+            if not proxy.hash_key:
+                raise RenderError("balance hash has no key; expected a text with variables")
+            return [values.line("hash", values.expression(proxy.hash_key), "consistent")]
+        case model.Balance.STICKY:
+            scope.require(environment.Feature.STICKY)
+            # A cookie that is `secure` never comes back over plain HTTP, so only sites without plain HTTP set it so.
+            secure = ("secure",) if scope.is_https_only else ()
+            return [values.line("sticky", "cookie", f"daemun_{name}", "path=/", "httponly", "samesite=lax", *secure)]
+
+
+def _server(scope: scope_.Scope, target: model.Target) -> directive.Directive:
+    options: list[str] = []
+    if target.weight != 1:
+        options.append(f"weight={values.integer(target.weight, 'weight', least=1)}")
+    if target.max_connections != 0:
+        options.append(f"max_conns={values.integer(target.max_connections, 'max_connections', most=1_000_000)}")
+    options.append(f"max_fails={values.integer(target.max_fails, 'max_fails')}")
+    options.append(f"fail_timeout={values.whole_seconds(target.fail_timeout_s, 'fail_timeout')}")
+    options += ["backup"] * target.backup + ["down"] * target.down
+    return values.line("server", *_place(scope, target), *options)
+
+
+def _place(scope: scope_.Scope, target: model.Target) -> tuple[directive.Arg | str, ...]:
+    if target.socket is not None:
+        size = len(target.socket.encode(errors="replace"))
+        if not target.socket.startswith("/") or size > 107:
+            shown = words.quoted(target.socket)
+            raise RenderError(f"unix socket {shown} is not an absolute path of at most 107 bytes")
+        return (f"unix:{target.socket}",)
+    if target.host is None or target.port is None:
+        raise RenderError("a target has neither a host with a port nor a unix socket")
+    address = names.address_of(target.host)
+    if address is not None:
+        return (values.endpoint(address, target.port),)
+    values.integer(target.port, "port", least=1)
+    if scope.environment.resolver is None:
+        raise RenderError(f"target {words.quoted(str(target))} has a name, but no resolver answers for names")
+    return names.service_name(target.host, target.port), "service=http", "resolve"
