@@ -11,6 +11,7 @@ from daemun.errors import DaemunError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+IsServing = collections.abc.Callable[[], collections.abc.Awaitable[bool]]
 Task = collections.abc.Callable[[], collections.abc.Coroutine[None, None, None]]
 
 WATCHDOG_S = 0.5
@@ -27,7 +28,7 @@ async def live(
     front: gate.Gate,
     sources: collections.abc.Sequence[ports.Source],
     proxy: ports.Proxy,
-    is_serving: collections.abc.Callable[[], bool],
+    is_serving: IsServing,
     tasks: collections.abc.Mapping[str, Task],
     on_rotate: collections.abc.Callable[[], None],
     announce: collections.abc.Callable[[gate.Gate], None],
@@ -46,7 +47,7 @@ async def live(
         owner.start(name, run)
     try:
         report = await front.apply()
-        if not is_serving():
+        if not await is_serving():
             raise StartError(_why(front, report.error))
         announce(front)
         owner.start("reconcile", front.run)
@@ -70,11 +71,11 @@ def _listen_to_signals(front: gate.Gate, on_rotate: collections.abc.Callable[[],
     loop.add_signal_handler(signal.SIGUSR1, on_rotate)
 
 
-async def _watch_nginx(front: gate.Gate, is_serving: collections.abc.Callable[[], bool]) -> None:
+async def _watch_nginx(front: gate.Gate, is_serving: IsServing) -> None:
     """Wake the loop when nginx is gone: its next round starts it again."""
     while True:
         await asyncio.sleep(WATCHDOG_S)
-        if not is_serving():
+        if not await is_serving():
             log.error("nginx is not running; it is started again")
             await front.apply()
 

@@ -43,14 +43,12 @@ class Gate:
         self,
         *,
         rounds: reconciler.Reconciler,
-        sources: collections.abc.Sequence[ports.Source],
         certificates: ports.Certificates,
         endpoints: ports.Endpoints,
         observe: Observe,
         identity: Identity,
     ) -> None:
         self._rounds = rounds
-        self._sources = sources
         self._certificates = certificates
         self._endpoints = endpoints
         self._observe = observe

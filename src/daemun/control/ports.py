@@ -92,6 +92,10 @@ class Certificates(typing.Protocol):
         owner's, or one of the local CA. Orders and renewals go on in the background for exactly these specs."""
         ...
 
+    async def prune(self) -> None:
+        """Remove from live/ what the last `prepare` did not name. Called once nginx runs without it."""
+        ...
+
     def status(self) -> tuple[model.CertificateStatus, ...]: ...
 
     def renew(self, host: str) -> bool:

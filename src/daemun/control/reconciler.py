@@ -57,13 +57,15 @@ class Reconciler:
         certificates: ports.Certificates,
         endpoints: ports.Endpoints,
         describe_environment: DescribeEnvironment,
+        last_good: collections.abc.Mapping[str, model.Snapshot],
     ) -> None:
+        """last_good: source name -> what an earlier daemon applied of it, used until it can be read."""
         self._sources = sources
         self._proxy = proxy
         self._certificates = certificates
         self._endpoints = endpoints
         self._describe_environment = describe_environment
-        self._last_good: dict[str, model.Snapshot] = {}
+        self._last_good: dict[str, model.Snapshot] = dict(last_good)
 
     async def run_once(self) -> Outcome:
         """Gather, merge, assemble, plan, expand, switch, record."""
@@ -71,10 +73,12 @@ class Reconciler:
         desired, problems = gathered.desired, gathered.problems
         live: collections.abc.Mapping[str, bytes] = {}
         files: collections.abc.Mapping[str, bytes] = {}
+        generation: int | None = None
         if not gathered.complete:
             return Outcome(desired=desired, problems=problems, error="nothing that could be applied was ever read")
         try:
             actual = await self._proxy.read_actual()
+            generation = actual.generation
             live = (actual.files or {}) if actual.pid is not None else {}
             assembled = await self._assemble(desired, actual.files or {})
             files = assembled.files
@@ -82,11 +86,14 @@ class Reconciler:
             problems += await self._expand(desired)
             staged, activated = await self._switch(desired, assembled, actual)
             generation = await self._activate(activated, actual)
+            # Shrink only now: nothing that runs names what is removed here.
+            await self._certificates.prune()
         except DaemunError as error:
             return Outcome(
                 desired=desired,
                 sites=outcome.site_statuses(desired, live=live, wanted=files, error=str(error)),
                 problems=(*problems, model.Problem(origin=model.NOWHERE, message=str(error))),
+                generation=generation,
                 error=str(error),
             )
         refused = (*assembled.refused, *staged.refused)

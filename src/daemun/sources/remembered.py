@@ -1,0 +1,67 @@
+"""The last configuration file that could be applied, kept in the store.
+
+A daemon that starts with a broken file goes on with the remembered one: a mistake in the file plus a reboot must not
+take every site down.
+"""
+
+import asyncio
+import collections.abc
+import pathlib
+
+from daemun.control import ports
+from daemun.core import model
+from daemun.errors import NotFoundInStoreError
+from daemun.sources import yaml_file
+
+_KEY = "history/daemun.yaml"
+
+
+class Remembering:
+    """Implements `control.ports.Source`: the file, each good version of which is kept."""
+
+    def __init__(self, source: yaml_file.YamlFile, store: ports.Store, path: pathlib.Path) -> None:
+        self._source = source
+        self._store = store
+        self._path = path
+
+    @property
+    def name(self) -> str:
+        return self._source.name
+
+    async def read(self) -> model.Snapshot:
+        before = await asyncio.to_thread(self._content)
+        snapshot = await self._source.read()
+        await asyncio.to_thread(self._keep, before)
+        return snapshot
+
+    def changes(self) -> collections.abc.AsyncIterator[None]:
+        return self._source.changes()
+
+    def _content(self) -> bytes | None:
+        try:
+            return self._path.read_bytes()
+        except OSError:
+            return None  # the source says what is wrong
+
+    def _keep(self, content: bytes | None) -> None:
+        """Keep what was read, unless the file changed meanwhile: then the next reading is near."""
+        if content is not None and content == self._content() and content != _read(self._store):
+            self._store.write(_KEY, content)
+
+
+def recall(store: ports.Store, path: pathlib.Path) -> model.Snapshot | None:
+    """What the remembered file asks for, as if it lay at `path`; None when there is none, or it is no good any more."""
+    content = _read(store)
+    if content is None:
+        return None
+    snapshot = yaml_file.parse(content, file_name=path.name, base_dir=path.parent)
+    if any(problem.severity is model.Severity.ERROR for problem in snapshot.problems):
+        return None
+    return snapshot
+
+
+def _read(store: ports.Store) -> bytes | None:
+    try:
+        return store.read(_KEY)
+    except NotFoundInStoreError:
+        return None

@@ -1,0 +1,283 @@
+"""The only place that builds concrete objects, for the daemon and for commands that work without one."""
+
+import asyncio
+import collections.abc
+import contextlib
+import dataclasses
+import datetime
+import pathlib
+import tempfile
+
+import structlog
+
+import daemun
+from daemun import settings as settings_
+from daemun.certs import account as acme_account
+from daemun.certs import manager
+from daemun.control import daemon, gate, gate_port, ports, quarantine, reconciler
+from daemun.core import assemble, merge, model, outcome, plan
+from daemun.core import layout as layout_
+from daemun.core.render import environment
+from daemun.discovery import endpoints
+from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
+from daemun.nginx import account as worker_account
+from daemun.nginx import find, machine, process, server
+from daemun.sources import remembered, yaml_file
+from daemun.store import file as file_store
+from daemun.store import instance
+from daemun.web import api
+from daemun.web import server as web_server
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+LOGS_CHECKED_EVERY_S = 30.0
+UNUSED_RESOLVER = "127.0.0.1:53530"
+"""Stands in rendered files for the address that the first `daemun up` will choose."""
+
+
+class SystemClock:
+    """Implements `control.ports.Clock`."""
+
+    def now(self) -> datetime.datetime:
+        return datetime.datetime.now(datetime.UTC)
+
+
+def find_nginx(settings: settings_.Settings) -> environment.Nginx:
+    """Raises: EnvironmentProblemError that says what was looked at."""
+    return find.find(str(settings.nginx) if settings.nginx else None)
+
+
+# --- the daemon ------------------------------------------------------------------------------------------------
+
+
+def run_daemon(settings: settings_.Settings) -> int:
+    """Run until told to stop. Returns: the exit code. Raises: DaemunError when it cannot start."""
+    layout = settings.layout
+    with instance.held_alone(pathlib.Path(layout.lock)):
+        asyncio.run(_Daemon(settings, find_nginx(settings)).live())
+    return 0
+
+
+class _Daemon:
+    """Everything that lives as long as the daemon, put together."""
+
+    def __init__(self, settings: settings_.Settings, binary: environment.Nginx) -> None:
+        self._settings = settings
+        self._layout = settings.layout
+        store = file_store.FileStore(pathlib.Path(self._layout.store))
+        self._source = yaml_file.YamlFile(settings.config)
+        known = remembered.recall(store, settings.config)
+        current = known.globals if known and known.globals else model.Globals()
+        account = worker_account.choose(_configured_user(settings.config) or current.user)
+        self._certificates = manager.Manager(
+            store, self._layout, SystemClock(), worker_gid=account.gid if account else None
+        )
+        self._endpoints = endpoints.Discovery(store)
+        self._nginx = server.Nginx(binary, self._layout, account)
+        self._logs = current.logs
+        self._rotate = asyncio.Event()
+        self._machine = _Machine(binary=binary, layout=self._layout, account=account)
+        source = remembered.Remembering(self._source, store, settings.config)
+        rounds = reconciler.Reconciler(
+            sources=[source],
+            proxy=self._nginx,
+            certificates=self._certificates,
+            endpoints=self._endpoints,
+            describe_environment=self._describe,
+            last_good={source.name: known} if known else {},
+        )
+        self._gate = gate.Gate(
+            rounds=rounds,
+            certificates=self._certificates,
+            endpoints=self._endpoints,
+            observe=self._observe,
+            identity=gate.Identity(
+                version=daemun.__version__,
+                nginx_version=".".join(map(str, binary.version)),
+                config_path=str(settings.config),
+                state_dir=self._layout.state,
+                started_at=SystemClock().now(),
+            ),
+        )
+
+    async def live(self) -> None:
+        await self._endpoints.start()
+        await daemon.live(
+            front=self._gate,
+            sources=[self._source],
+            proxy=self._nginx,
+            is_serving=self._nginx.is_running,
+            tasks={
+                "discovery": self._endpoints.run,
+                "certificates": self._certificates.run,
+                "control socket": self._serve_control,
+                "logs": self._keep_logs,
+            },
+            on_rotate=self._rotate.set,
+            announce=_announce,
+        )
+
+    def _describe(self, current: model.Globals) -> environment.Environment:
+        self._logs = current.logs
+        return self._machine.describe(
+            current, thumbprint=self._certificates.thumbprint(), resolver=self._endpoints.address
+        )
+
+    def _observe(self) -> tuple[model.Actual, int]:
+        master = process.find_master(self._layout)
+        if master is None:
+            return model.Actual(), 0
+        workers = process.list_workers(master)
+        return model.Actual(pid=master.pid, workers=workers), process.read_reloads(self._layout, master)
+
+    async def _serve_control(self) -> None:
+        await web_server.serve(api.create_app(self._gate), pathlib.Path(self._layout.control_socket))
+
+    async def _keep_logs(self) -> None:
+        """Rotate what grew too large; on SIGUSR1 also open anew what somebody else renamed."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOGS_CHECKED_EVERY_S):
+                    await self._rotate.wait()
+            asked = self._rotate.is_set()
+            self._rotate.clear()
+            try:
+                rotated = await self._nginx.rotate_logs(self._logs)
+                if asked and not rotated:
+                    await self._nginx.reopen_logs()
+            except EnvironmentProblemError as error:
+                log.warning("the logs are not rotated", reason=str(error))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Machine:
+    """What rendering needs that does not change while daemun runs."""
+
+    binary: environment.Nginx
+    layout: layout_.Layout
+    account: worker_account.Account | None
+
+    def describe(
+        self, current: model.Globals, *, thumbprint: str | None, resolver: str | None
+    ) -> environment.Environment:
+        return environment.Environment(
+            layout=self.layout,
+            nginx=self.binary,
+            thumbprint=thumbprint,
+            user=self.account.user if self.account else None,
+            group=self.account.group if self.account else None,
+            resolver=resolver,
+            ca_bundle=machine.find_ca_bundle(),
+            workers=current.workers or machine.count_cores(),
+            ipv6=machine.has_ipv6(),
+        )
+
+
+def _configured_user(config: pathlib.Path) -> str | None:
+    """The file's `user:`, needed before anything is built. What is wrong with the file is told by the first round."""
+    with contextlib.suppress(ConfigError):
+        snapshot = yaml_file.read_snapshot(config)
+        return snapshot.globals.user if snapshot.globals else None
+    return None
+
+
+def _announce(front: gate.Gate) -> None:
+    status = front.status()
+    live = sum(site.state is model.SiteState.LIVE for site in status.sites)
+    log.info(
+        "daemun is up",
+        version=status.version,
+        sites=f"{live} of {len(status.sites)} live",
+        nginx=status.nginx_version,
+        config=status.config_path,
+        state=status.state_dir,
+    )
+
+
+# --- without a daemon ------------------------------------------------------------------------------------------
+
+
+def check(settings: settings_.Settings) -> tuple[model.Problem, ...]:
+    """Every problem of the file, also those only nginx finds in hand-written nginx. Touches nothing that runs."""
+    try:
+        snapshot = yaml_file.read_snapshot(settings.config)
+    except ConfigError as error:
+        return getattr(error, "problems", ()) or (_problem(error),)
+    desired = merge.merge_snapshots([snapshot])
+    if any(problem.severity is model.Severity.ERROR for problem in desired.problems):
+        return desired.problems
+    return (*desired.problems, *_test_files(settings, desired))
+
+
+def plan_offline(settings: settings_.Settings) -> gate_port.PlanReport:
+    """What `daemun up` would do now. Raises: DaemunError when nothing can be planned."""
+    desired = _read_desired(settings)
+    binary = find_nginx(settings)
+    actual = asyncio.run(server.Nginx(binary, settings.layout).read_actual())
+    assembled = _assemble(settings, desired, binary, last_good=actual.files or {})
+    wanted = plan.plan(
+        desired, assembled.files, actual, specs=merge.certificate_specs(desired), services=merge.services(desired)
+    )
+    return gate.report_plan(wanted, desired.problems)
+
+
+def render_offline(settings: settings_.Settings) -> dict[str, bytes]:
+    """The files nginx would be given: relative path -> content. Raises: DaemunError."""
+    return _assemble(settings, _read_desired(settings), find_nginx(settings), last_good={}).files
+
+
+def _read_desired(settings: settings_.Settings) -> model.Desired:
+    return merge.merge_snapshots([yaml_file.read_snapshot(settings.config)])
+
+
+def _assemble(
+    settings: settings_.Settings,
+    desired: model.Desired,
+    binary: environment.Nginx,
+    *,
+    last_good: collections.abc.Mapping[str, bytes],
+) -> assemble.Assembled:
+    store = _existing_store(settings)
+    env = _Machine(binary=binary, layout=settings.layout, account=worker_account.choose(desired.globals.user)).describe(
+        desired.globals,
+        thumbprint=acme_account.read_thumbprint(store) if store else None,
+        resolver=(endpoints.read_address(store) if store else None) or UNUSED_RESOLVER,
+    )
+    return assemble.assemble_files(desired, env, last_good=last_good)
+
+
+def _existing_store(settings: settings_.Settings) -> ports.Store | None:
+    """The store of an earlier `up`; looking at a configuration makes none."""
+    root = pathlib.Path(settings.layout.store)
+    try:
+        return file_store.FileStore(root) if root.is_dir() else None
+    except (EnvironmentProblemError, PermissionError):
+        return None
+
+
+def _test_files(settings: settings_.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
+    """What nginx says of the whole configuration, tested in a folder of its own. A machine that lacks something
+    (nginx, a right to port 80) is not a problem of the file."""
+    try:
+        binary = find_nginx(settings)
+        with tempfile.TemporaryDirectory(prefix="daemun-") as folder:
+            apart = dataclasses.replace(settings, state=pathlib.Path(folder))
+            assembled = _assemble(apart, desired, binary, last_good={})
+            return asyncio.run(_find_refused(server.Nginx(binary, apart.layout), desired, assembled))
+    except EnvironmentProblemError:
+        return ()
+    except DaemunError as error:
+        return (_problem(error),)
+
+
+async def _find_refused(
+    nginx: server.Nginx, desired: model.Desired, assembled: assemble.Assembled
+) -> tuple[model.Problem, ...]:
+    staged = await quarantine.stage_with_quarantine(
+        nginx, desired, assembled.files, last_good={}, unavailable=assembled.unavailable
+    )
+    return outcome.refusal_problems(desired, (*assembled.refused, *staged.refused), last_good={})
+
+
+def _problem(error: DaemunError) -> model.Problem:
+    return model.Problem(origin=model.NOWHERE, message=str(error))
