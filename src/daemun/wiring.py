@@ -21,7 +21,7 @@ from daemun.core.render import environment
 from daemun.discovery import endpoints
 from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
 from daemun.nginx import account as worker_account
-from daemun.nginx import find, machine, process, server
+from daemun.nginx import find, machine, process, server, watch
 from daemun.sources import remembered, yaml_file
 from daemun.store import file as file_store
 from daemun.store import instance
@@ -107,6 +107,7 @@ class _Daemon:
             sources=[self._source],
             proxy=self._nginx,
             is_serving=self._nginx.is_running,
+            wait_until_gone=lambda: watch.wait_until_gone(self._layout),
             tasks={
                 "discovery": self._endpoints.run,
                 "certificates": self._certificates.run,

@@ -11,10 +11,9 @@ from daemun.errors import DaemunError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-IsServing = collections.abc.Callable[[], collections.abc.Awaitable[bool]]
+Ask = collections.abc.Callable[[], collections.abc.Awaitable[bool]]
 Task = collections.abc.Callable[[], collections.abc.Coroutine[None, None, None]]
 
-WATCHDOG_S = 0.5
 STOP_GRACE_S = 10.0
 """How long open requests may take to finish once the daemon was told to stop."""
 
@@ -28,14 +27,16 @@ async def live(
     front: gate.Gate,
     sources: collections.abc.Sequence[ports.Source],
     proxy: ports.Proxy,
-    is_serving: IsServing,
+    is_serving: Ask,
+    wait_until_gone: Task,
     tasks: collections.abc.Mapping[str, Task],
     on_rotate: collections.abc.Callable[[], None],
     announce: collections.abc.Callable[[gate.Gate], None],
 ) -> None:
     """Run until SIGTERM, SIGINT or `Gate.request_stop`.
 
-    is_serving: whether nginx runs; cheap. tasks: run until the end, by name. on_rotate: called on SIGUSR1.
+    is_serving: whether nginx runs. wait_until_gone: returns when it does not run (any more).
+    tasks: run until the end, by name. on_rotate: called on SIGUSR1.
     announce: called once, after the first round. Raises: StartError.
     """
     owner = supervisor.Supervisor()
@@ -51,7 +52,7 @@ async def live(
             raise StartError(_why(front, report.error))
         announce(front)
         owner.start("reconcile", front.run)
-        owner.start("watchdog", lambda: _watch_nginx(front, is_serving))
+        owner.start("watchdog", lambda: _watch_nginx(front, wait_until_gone))
         await front.stopping.wait()
     finally:
         await owner.stop()
@@ -71,13 +72,15 @@ def _listen_to_signals(front: gate.Gate, on_rotate: collections.abc.Callable[[],
     loop.add_signal_handler(signal.SIGUSR1, on_rotate)
 
 
-async def _watch_nginx(front: gate.Gate, is_serving: IsServing) -> None:
-    """Wake the loop when nginx is gone: its next round starts it again."""
+async def _watch_nginx(front: gate.Gate, wait_until_gone: Task) -> None:
+    """Start nginx again when it is gone; when that fails, the loop goes on trying."""
+    pause_s = 0.0
     while True:
-        await asyncio.sleep(WATCHDOG_S)
-        if not await is_serving():
-            log.error("nginx is not running; it is started again")
-            await front.apply()
+        await wait_until_gone()
+        log.error("nginx is not running; it is started again")
+        await asyncio.sleep(pause_s)
+        report = await front.apply()
+        pause_s = 0.0 if report.ok else gate.RETRY_S
 
 
 def _bind(
