@@ -382,3 +382,95 @@ async def test_a_reader_that_goes_away(gate: support.Gate, folder: pathlib.Path)
         )
         _, err = await process.communicate()
     assert err == b""
+
+
+# --- add, rm, enable, disable ---
+
+
+def _obey(gate: support.Gate) -> gate_port.ApplyReport:
+    """Whatever host the file names is live from now on."""
+    text = pathlib.Path(gate.told.config_path).read_text()
+    names = [line.split(":")[0].strip() for line in text.splitlines() if ".test" in line]
+    gate.tell(sites=tuple(support.live(support.proxy_site(name)) for name in names), generation=5)
+    return gate_port.ApplyReport(ok=True, generation=5, reloaded=True)
+
+
+def _refuse(gate: support.Gate) -> gate_port.ApplyReport:
+    """b.test is quarantined while the file names it; everything else is live. An older problem stays all the time."""
+    _obey(gate)
+    old = _problem("old trouble", line=99)
+    if "b.test" not in pathlib.Path(gate.told.config_path).read_text():
+        gate.tell(problems=(old,))
+        return gate_port.ApplyReport(ok=False, generation=6, problems=(old,))
+    problems = (old, _problem("nginx said no", host="b.test"))
+    gate.tell(problems=problems)
+    return gate_port.ApplyReport(ok=False, generation=5, problems=problems)
+
+
+async def test_add_and_rm(gate: support.Gate, run: Run, folder: pathlib.Path) -> None:
+    file = folder / "daemun.yaml"
+    gate.on_apply = _obey
+    async with support.serving(gate):
+        said = await run("add", "b.test", "http://127.0.0.1:9001")
+        assert (said.code, said.out) == (0, f"live, and saved in {file}\n")
+        assert "b.test: http://127.0.0.1:9001" in file.read_text()
+        assert gate.applied == [file.read_bytes()], "applied after the file was written"
+        assert (await run("rm", "b.test")).code == 0
+        assert file.read_text() == FILE
+
+
+async def test_an_edit_that_does_not_go_live_is_undone(gate: support.Gate, run: Run, folder: pathlib.Path) -> None:
+    file = folder / "daemun.yaml"
+    gate.on_apply = _refuse
+    gate.tell(problems=(_problem("old trouble"),))
+    async with support.serving(gate):
+        said = await run("add", "b.test", "http://127.0.0.1:9001")
+        assert said.code == 1
+        assert said.out == ""
+        assert said.err == f"error: daemun.yaml:7: nginx said no\n{file} is as it was before\n"
+        assert file.read_text() == FILE
+        assert b"b.test" in gate.applied[0]
+        assert gate.applied[1] == FILE.encode(), "what was live before is applied again"
+        good = await run("add", "c.test", "http://127.0.0.1:9001")
+        assert good.code == 0, "trouble that was there before is not this edit's"
+
+
+async def test_an_edit_while_the_apply_fails_as_a_whole(gate: support.Gate, run: Run, folder: pathlib.Path) -> None:
+    gate.on_apply = lambda _: gate_port.ApplyReport(ok=False, generation=4, error="the disk is full")
+    async with support.serving(gate):
+        said = await run("disable", "a.test")
+    assert said.code == 1
+    assert "the disk is full" in said.err
+    assert (folder / "daemun.yaml").read_text() == FILE
+
+
+async def test_an_edit_that_meets_another_edit_does_not_undo_that_one(
+    gate: support.Gate, run: Run, folder: pathlib.Path
+) -> None:
+    file = folder / "daemun.yaml"
+
+    def meddle(_: support.Gate) -> gate_port.ApplyReport:
+        file.write_text(FILE + "  # by somebody else\n")
+        return gate_port.ApplyReport(ok=False, generation=4, error="no")
+
+    gate.on_apply = meddle
+    async with support.serving(gate):
+        said = await run("disable", "a.test")
+    assert said.code == 1
+    assert "somebody else changed it meanwhile" in said.err
+    assert "no" in said.err
+    assert file.read_text() == FILE + "  # by somebody else\n"
+
+
+async def test_edits_change_the_daemon_s_file_unless_another_is_named(
+    gate: support.Gate, run: Run, folder: pathlib.Path
+) -> None:
+    (folder / "etc").mkdir()
+    file = folder / "etc" / "daemun.yaml"
+    file.write_text(FILE)
+    gate.tell(config_path=str(file))
+    gate.on_apply = _obey
+    async with support.serving(gate):
+        assert (await run("add", "b.test", "http://127.0.0.1:9001")).code == 0
+    assert "b.test" in file.read_text()
+    assert (folder / "daemun.yaml").read_text() == FILE

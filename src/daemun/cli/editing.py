@@ -1,11 +1,12 @@
 """Edits of the file, live or undone: nothing is ever reported as saved that is not live (DESIGN.md decision 7)."""
 
 import collections.abc
+import dataclasses
 import pathlib
 import typing
 
 from daemun import errors, settings
-from daemun.cli import client, output, problems, running, verdict
+from daemun.cli import client, hosts, output, problems, running, verdict
 
 Json = dict[str, typing.Any]
 
@@ -13,84 +14,91 @@ Edit = collections.abc.Callable[[pathlib.Path], bytes | None]
 """Changes the file and returns what it held before; None: it did not exist. Raises: ConfigError, the file untouched."""
 
 
-def change(chosen: settings.Settings, *, host: str, edit: Edit) -> None:
-    """Edit the file and wait until the site `host` is as it says.
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Edited:
+    """A file with its content before and after the edit. old None: there was none."""
 
-    Without a daemon the edited file is validated instead.
-    Raises: DaemunError with the reason after the file was put back as it was.
+    file: pathlib.Path
+    old: bytes | None
+    new: bytes
+
+
+def change(chosen: settings.Settings, *, host: str, edit: Edit) -> None:
+    """Edit the file and wait until the site `host` is as it says. Without a daemon, the edited file is validated.
+
+    host: as a person wrote it. Raises: DaemunError with the reason, after the file was put back as it was.
     """
+    host = hosts.normal(host)
     daemon = client.Client(chosen)
     try:
         before = daemon.status()
     except client.NotRunningError:
         _change_alone(chosen, host=host, edit=edit)
         return
-    file = running.config_of(chosen, before)
-    with _Undo(file, edit) as undo:
-        refusal = _refusal_of(daemon, host=host, before=before)
-        if refusal is None:
-            undo.keep()
+    edited = _edit(running.config_of(chosen, before), edit)
+    refusal = _judge(edited, lambda: _refusal_of(daemon, host=host, before=before["problems"]))
     if refusal is not None:
+        undone = _put_back(edited)
         daemon.apply()
-        raise errors.DaemunError(f"{refusal}\n{file} is as it was before")
-    output.say(f"live, and saved in {file}")
-
-
-def _refusal_of(daemon: client.Client, *, host: str, before: Json) -> str | None:
-    """Apply, and say why the edit is not live; None: it is."""
-    report = daemon.apply()
-    found = verdict.new_errors(host=host, before=before["problems"], after=report["problems"])
-    if found:
-        return "\n".join(problems.lines_of(found))
-    if report["error"]:
-        return f"error: {report['error']}"
-    sites = [site for site in daemon.status()["sites"] if site["host"] == host]
-    waiting = [site for site in sites if site["state"] not in verdict.AT_REST]
-    return f"error: {host} is {waiting[0]['state']}: {waiting[0]['reason']}" if waiting else None
+        raise errors.DaemunError(f"{refusal}\n{undone}")
+    output.say(f"live, and saved in {edited.file}")
 
 
 def _change_alone(chosen: settings.Settings, *, host: str, edit: Edit) -> None:
     """Without a daemon."""
+    before = _check(chosen) if chosen.config.exists() else []
+    edited = _edit(chosen.config, edit)
+
+    def judge() -> str | None:
+        found = verdict.new_errors(host=host, before=before, after=_check(chosen))
+        return "\n".join(map(problems.describe, found)) or None
+
+    refusal = _judge(edited, judge)
+    if refusal is not None:
+        raise errors.ConfigError(f"{refusal}\n{_put_back(edited)}")
+    output.say(f"saved in {edited.file}; no daemon is running, so it becomes live with the next `daemun up`")
+
+
+def _refusal_of(daemon: client.Client, *, host: str, before: list[Json]) -> str | None:
+    """Apply, and say why the edit is not live; None: it is."""
+    report = daemon.apply()
+    found = verdict.new_errors(host=host, before=before, after=report["problems"])
+    if found:
+        return "\n".join(map(problems.describe, found))
+    if report["error"]:
+        return str(report["error"])
+    waiting = [site for site in daemon.status()["sites"] if site["host"] == host and site["state"] in verdict.NOT_YET]
+    return f"{host} is {waiting[0]['state']}: {waiting[0]['reason']}" if waiting else None
+
+
+def _check(chosen: settings.Settings) -> list[Json]:
     from daemun import wiring
     from daemun.web import json as web_json
 
-    before = web_json.problems_json(wiring.check(chosen)) if chosen.config.exists() else []
-    with _Undo(chosen.config, edit) as undo:
-        after = web_json.problems_json(wiring.check(chosen))
-        found = verdict.new_errors(host=host, before=before, after=after)
-        if found:
-            raise errors.ConfigError("\n".join([*problems.lines_of(found), f"{chosen.config} is as it was before"]))
-        undo.keep()
-    output.say(f"saved in {chosen.config}; no daemon is running, so it becomes live with the next `daemun up`")
+    return web_json.problems_json(wiring.check(chosen))
 
 
-class _Undo:
-    """The file edited while the block runs, and put back at its end unless it is kept, whatever ended it."""
+def _edit(file: pathlib.Path, edit: Edit) -> _Edited:
+    old = edit(file)
+    return _Edited(file=file, old=old, new=file.read_bytes())
 
-    def __init__(self, file: pathlib.Path, edit: Edit) -> None:
-        self._file = file
-        self._edit = edit
-        self._is_kept = False
-        self._old: bytes | None = None
-        self._new = b""
 
-    def keep(self) -> None:
-        self._is_kept = True
+def _judge(edited: _Edited, judge: collections.abc.Callable[[], str | None]) -> str | None:
+    """The refusal. When it cannot even be found out (the daemon ended, Ctrl-C), the file is put back first."""
+    try:
+        return judge()
+    except errors.DaemunError as error:
+        raise errors.DaemunError(f"{error}\n{_put_back(edited)}") from error
+    except BaseException:
+        _put_back(edited)
+        raise
 
-    def __enter__(self) -> "_Undo":
-        self._old = self._edit(self._file)
-        self._new = self._file.read_bytes()
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        if not self._is_kept:
-            self._put_back()
+def _put_back(edited: _Edited) -> str:
+    """Make the file what it was. What somebody else wrote in between is theirs, and stays. Returns: what was done."""
+    if edited.file.read_bytes() != edited.new:
+        return f"{edited.file} is left as it is: somebody else changed it meanwhile"
+    from daemun.sources import yaml_edit
 
-    def _put_back(self) -> None:
-        """What somebody else wrote in between is theirs, and stays."""
-        if self._file.read_bytes() != self._new:
-            raise errors.DaemunError(f"cannot put {self._file} back as it was: somebody else changed it meanwhile")
-        if self._old is None:
-            self._file.unlink()
-        else:
-            self._file.write_bytes(self._old)
+    yaml_edit.restore(edited.file, edited.old)
+    return f"{edited.file} is as it was before"

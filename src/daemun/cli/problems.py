@@ -14,7 +14,7 @@ Json = dict[str, typing.Any]
 def lines_of(problems: collections.abc.Iterable[Json]) -> list[str]:
     """ "error: daemun.yaml:3:11: cannot ...", errors first."""
     ordered = sorted(problems, key=lambda problem: problem["severity"] != "error")
-    return [f"{problem['severity']}: {_place(problem)}{problem['message']}" for problem in ordered]
+    return [f"{problem['severity']}: {describe(problem)}" for problem in ordered]
 
 
 def errors_of(problems: collections.abc.Iterable[Json]) -> list[Json]:
@@ -27,6 +27,7 @@ def print_all(problems: collections.abc.Iterable[Json]) -> None:
         output.say(line)
 
 
-def _place(problem: Json) -> str:
-    """Nothing for problems of no place: "default: cannot ..." would tell nobody anything."""
-    return "" if problem["origin"] in {"", "default"} else f"{problem['origin']}: "
+def describe(problem: Json) -> str:
+    """ "daemun.yaml:3:11: cannot ...". Without a place that tells nobody anything ("default")."""
+    place = "" if problem["origin"] in {"", "default"} else f"{problem['origin']}: "
+    return f"{place}{problem['message']}"

@@ -93,7 +93,7 @@ def read_root(path: pathlib.Path) -> Root:
 def find_machine(environ: collections.abc.Mapping[str, str]) -> Machine:
     """Look for the stores of the machine, and for the browsers of the user, who may have come here by sudo."""
     is_root = os.geteuid() == 0
-    user = environ.get("SUDO_USER") if is_root else None
+    user = (environ.get("SUDO_USER") or None) if is_root else None
     try:
         home = pathlib.Path(pwd.getpwnam(user).pw_dir) if user else pathlib.Path.home()
     except KeyError:

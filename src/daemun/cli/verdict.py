@@ -10,6 +10,7 @@ NOT_LIVE = 3
 """Also what LSB's "status" action means by 3: not running. Source: LSB Core 5.0, Init Script Actions."""
 
 AT_REST = {"live", "disabled"}
+NOT_YET = {"pending", "quarantined"}
 SERVED_AS_ASKED = {"valid", "local"}
 
 

@@ -1,0 +1,1 @@
+"""One module per command; `daemun.cli.app` lists them."""

@@ -1,5 +1,6 @@
 """`daemun add`."""
 
+import pathlib
 import typing
 
 import typer
@@ -23,4 +24,7 @@ def add(
     """
     from daemun.sources import yaml_edit
 
-    editing.change(chosen, host=host, edit=lambda file: yaml_edit.add(file, host=host, target=target, path=path))
+    def edit(file: pathlib.Path) -> bytes | None:
+        return yaml_edit.add_route(file, host, target, route_path=path)
+
+    editing.change(chosen, host=host, edit=edit)

@@ -5,7 +5,7 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import client, options, output, running, verdict
+from daemun.cli import client, hosts, options, output, running, verdict
 
 Json = dict[str, typing.Any]
 
@@ -42,8 +42,8 @@ def renew(
     chosen: settings.Settings, host: typing.Annotated[str, typer.Argument(help="The site whose certificate it is.")]
 ) -> None:
     """Ask the CA for a new certificate now, forgetting earlier failures. Returns before the CA answers."""
-    client.Client(chosen).renew(host.lower())
-    output.say(f"asked for a new certificate of {host.lower()}; `daemun certs` tells when it is there")
+    client.Client(chosen).renew(hosts.normal(host))
+    output.say(f"asked for a new certificate of {host}; `daemun certs` tells when it is there")
 
 
 def show(chosen: settings.Settings, *, as_json: bool) -> None:

@@ -13,4 +13,4 @@ def disable(chosen: settings.Settings, host: typing.Annotated[str, typer.Argumen
     """Stop serving a site, but keep it in the file, and wait until it is gone."""
     from daemun.sources import yaml_edit
 
-    editing.change(chosen, host=host, edit=lambda file: yaml_edit.set_enabled(file, host=host, enabled=False))
+    editing.change(chosen, host=host, edit=lambda file: yaml_edit.set_enabled(file, host, enabled=False))

@@ -1,5 +1,6 @@
 """`daemun rm`."""
 
+import pathlib
 import typing
 
 import typer
@@ -19,4 +20,7 @@ def rm(
     """Remove a site, or one path of it, from the file, and wait until it is gone."""
     from daemun.sources import yaml_edit
 
-    editing.change(chosen, host=host, edit=lambda file: yaml_edit.remove(file, host=host, path=path))
+    def edit(file: pathlib.Path) -> bytes | None:
+        return yaml_edit.remove_site(file, host) if path is None else yaml_edit.remove_route(file, host, path)
+
+    editing.change(chosen, host=host, edit=edit)
