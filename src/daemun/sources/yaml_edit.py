@@ -1,0 +1,311 @@
+"""Edits of daemun.yaml by commands: a site or route more or less, switched on or off; all else stays byte for byte.
+
+Every edit returns what the file held before (None: it did not exist), for `restore`. Nothing is written unless the
+file was good, is good afterwards, and differs in exactly what was asked.
+Raises: ConfigError for what a person asked wrongly; EnvironmentProblemError when the file cannot be written.
+"""
+
+import collections.abc
+import contextlib
+import dataclasses
+import errno
+import os
+import pathlib
+import tempfile
+import typing
+
+from daemun.core import model, rules, words
+from daemun.errors import ConfigError, EnvironmentProblemError
+from daemun.sources import values, yaml_file, yaml_positions, yaml_splice
+
+_BOM = b"\xef\xbb\xbf"
+_T = typing.TypeVar("_T")
+
+StrPath = str | os.PathLike[str]
+
+
+def add_route(path: StrPath, host: str, target: str, *, route_path: str = "/") -> bytes | None:
+    """Let a site lead to a target. A site that is not there yet is made, and so is the file.
+
+    The same route again changes nothing.
+    """
+    edit = _Edit(path, host, f"cannot add {words.quoted(host)}")
+    if (cause := rules.check_route_path(route_path)) is not None:
+        raise edit.refused(f"path {words.quoted(route_path)} {cause}")
+    route = model.Route(path=route_path, action=model.Proxy(targets=(edit.parsed(values.parse_target, target),)))
+    site = edit.site or model.Site(host=edit.host)
+    there = next((_unplaced(other) for other in site.routes if other.path == route_path), None)
+    if there is not None and there != route:
+        raise edit.refused(f"it already has a route {words.quoted(route_path)}; remove that one first")
+    if there is not None:
+        return edit.before
+    routes = tuple(sorted((*site.routes, route), key=lambda other: other.path))
+    return edit.write(edit.places.with_route(route_path, target), dataclasses.replace(site, routes=routes))
+
+
+def remove_site(path: StrPath, host: str) -> bytes | None:
+    """Take a site with all its routes out of the file."""
+    edit = _Edit(path, host, f"cannot remove {words.quoted(host)}")
+    edit.known_site()
+    return edit.write(edit.places.without_site(), None)
+
+
+def remove_route(path: StrPath, host: str, route_path: str) -> bytes | None:
+    """Take one route out of a site that has others."""
+    edit = _Edit(path, host, f"cannot remove route {words.quoted(route_path)} of {words.quoted(host)}")
+    site = edit.known_site()
+    known = [route.path for route in site.routes]
+    if route_path not in known:
+        listed = words.listed(map(words.quoted, known), last="and")
+        raise edit.refused(f"there is no such route, only {listed}{words.guess(route_path, known)}")
+    if len(known) == 1:
+        raise edit.refused("it is the only one; remove the whole site instead")
+    kept = tuple(route for route in site.routes if route.path != route_path)
+    return edit.write(edit.places.without_route(route_path), dataclasses.replace(site, routes=kept))
+
+
+def set_enabled(path: StrPath, host: str, *, enabled: bool) -> bytes | None:
+    """Switch a site on or off."""
+    edit = _Edit(path, host, f"cannot {'enable' if enabled else 'disable'} {words.quoted(host)}")
+    site = edit.known_site()
+    if site.enabled == enabled:
+        return edit.before
+    return edit.write(edit.places.with_enabled(enabled=enabled), dataclasses.replace(site, enabled=enabled))
+
+
+def restore(path: StrPath, before: bytes | None) -> None:
+    """Put back what an edit returned."""
+    if before is not None:
+        _write(pathlib.Path(path), before)
+        return
+    with _explained(pathlib.Path(path)):
+        pathlib.Path(path).unlink(missing_ok=True)
+
+
+class _Edit:
+    """One edit of one site on its way: what the file says, and the way back into it.
+
+    what: "cannot VERB OBJECT", with which every refusal begins. before: the file's bytes; None: it does not exist.
+    """
+
+    def __init__(self, path: StrPath, host: str, what: str) -> None:
+        self._path = pathlib.Path(path)
+        self._what = what
+        self.before = _read(self._path)
+        self.host = self.parsed(values.parse_host, host)
+        self._text = _with_sites(self._decoded(self.before or b""))
+        self._asked = self._parse(self._text)
+        broken = [item for item in self._asked.problems if item.severity is model.Severity.ERROR]
+        if broken:
+            raise yaml_file.InvalidFileError(broken)
+        self._sites = {site.host: site for site in self._asked.sites}
+
+    @property
+    def site(self) -> model.Site | None:
+        return self._sites.get(self.host)
+
+    @property
+    def places(self) -> "_Places":
+        return _Places(self._text, self.host)
+
+    def known_site(self) -> model.Site:
+        if self.site is None:
+            guess = words.guess(self.host, self._sites)
+            raise self.refused(f"there is no such site in {self._path.name}{guess}")
+        return self.site
+
+    def parsed(self, parse: collections.abc.Callable[[str], _T], text: str) -> _T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise self.refused(str(error)) from error
+
+    def refused(self, cause: str) -> ConfigError:
+        return ConfigError(f"{self._what}: {cause}")
+
+    def write(self, text: str | None, site: model.Site | None) -> bytes | None:
+        """Write the text, if it is `site` (None: nothing) that it says about the host, and the same as before on all
+        others. Returns: what the file held."""
+        if text is not None:
+            after = self._parse(text)
+            causes = [item.message for item in after.problems if item.severity is model.Severity.ERROR]
+            if causes:
+                raise self.refused("; ".join(causes))
+            others = tuple(other for other in self._asked.sites if other.host != self.host)
+            wanted = dataclasses.replace(self._asked, sites=(*others, site) if site else others)
+            text = text if _meaning(after) == _meaning(wanted) else None
+        if text is None:
+            cause = "is written with aliases, tags or other YAML that only a person can change"
+            raise self.refused(f"site {words.quoted(self.host)} {cause}; edit {self._path} by hand")
+        bom = _BOM if (self.before or b"").startswith(_BOM) else b""
+        _write(self._path, bom + text.encode())
+        return self.before
+
+    def _decoded(self, content: bytes) -> str:
+        faults: list[yaml_positions.Fault] = []
+        text = yaml_positions.decode(content, faults)
+        if text is None:
+            raise ConfigError(f"cannot edit {self._path}: it {faults[0].message}")
+        return text
+
+    def _parse(self, text: str) -> model.Snapshot:
+        return yaml_file.parse(text, file_name=self._path.name, base_dir=self._path.absolute().parent)
+
+
+# --- the text --------------------------------------------------------------------------------------------------
+
+
+def _with_sites(text: str) -> str:
+    """The text with an empty `sites` when it is a map without one, or nothing at all."""
+    document = yaml_positions.load(text)
+    is_open = document.value is None or (isinstance(document.value, dict) and "sites" not in document.value)
+    if document.faults or not is_open:
+        return text
+    return yaml_splice.Text(text).append(yaml_splice.Line("sites", ()))
+
+
+class _Places:
+    """Where a site stands in a text, and the texts in which it is changed. None: it stands there in no usual way."""
+
+    def __init__(self, text: str, host: str) -> None:
+        root = yaml_positions.compose(text)
+        top = yaml_splice.entries(root) if root is not None else []
+        self._host = host
+        self._sites = next((entry for entry in top if entry.name == "sites"), None)
+        all_sites = yaml_splice.entries(self._sites.value) if self._sites is not None else []
+        self._site = next((entry for entry in all_sites if values.parse_host(entry.name) == host), None)
+        is_block = bool(all_sites) and not yaml_splice.is_flow(all_sites[0].owner)
+        step = all_sites[0].key.start_mark.column - top[0].key.start_mark.column if is_block else 0
+        self._text = yaml_splice.Text(text, step if 0 < step <= 8 else 2)
+
+    def with_route(self, route_path: str, target: str) -> str | None:
+        line = yaml_splice.Line(route_path, target)
+        if self._sites is None:
+            return None
+        if self._site is None:
+            value: str | yaml_splice.Lines = target if route_path == "/" else (line,)
+            return self._text.insert(self._sites, yaml_splice.Line(self._host, value))
+        if (old := self._only_target()) is not None:
+            return self._text.replace(self._site, (yaml_splice.Line("/", old), line))
+        holder = self._routes()
+        return None if holder is None else self._text.insert(holder, line)
+
+    def without_site(self) -> str | None:
+        if self._site is None or self._sites is None:
+            return None
+        return self._text.remove(self._site, holder=self._sites)
+
+    def without_route(self, route_path: str) -> str | None:
+        holder = self._routes()
+        found = [entry for entry in yaml_splice.entries(holder.value) if entry.name == route_path] if holder else []
+        return self._text.remove(found[0], holder=holder) if found and holder else None
+
+    def with_enabled(self, *, enabled: bool) -> str | None:
+        if self._site is None:
+            return None
+        line = yaml_splice.Line("enabled", str(enabled).lower())
+        if (old := self._only_target()) is not None:
+            return self._text.replace(self._site, (line, yaml_splice.Line("routes", (yaml_splice.Line("/", old),))))
+        options = {entry.name: entry for entry in yaml_splice.entries(self._site.value)}
+        if "enabled" in options:
+            return self._text.replace(options["enabled"], line.value)
+        if self._routes() is self._site:
+            return self._text.wrap(self._site, line, "routes")
+        return self._text.insert(self._site, line, first=True)
+
+    def _only_target(self) -> str | None:
+        """The target of a site that is written as nothing else."""
+        value = self._site.value.value if self._site is not None else None
+        return value if isinstance(value, str) else None
+
+    def _routes(self) -> yaml_splice.Entry | None:
+        """The entry whose value maps paths: the site's own in the short form, else its `routes`."""
+        if self._site is None:
+            return None
+        options = yaml_splice.entries(self._site.value)
+        if all(entry.name.startswith("/") for entry in options):
+            return self._site
+        return next((entry for entry in options if entry.name == "routes"), None)
+
+
+# --- comparing -------------------------------------------------------------------------------------------------
+
+
+def _meaning(snapshot: model.Snapshot) -> object:
+    """What a file asks for, without the places where it does."""
+    settings = snapshot.globals or model.Globals()
+    settings = dataclasses.replace(
+        settings,
+        default=dataclasses.replace(settings.default, origin=model.NOWHERE),
+        snippet_origin=model.NOWHERE,
+    )
+    sites = [
+        dataclasses.replace(site, origin=model.NOWHERE, routes=tuple(map(_unplaced, site.routes)))
+        for site in snapshot.sites
+    ]
+    return settings, sorted(sites, key=lambda site: site.host)
+
+
+def _unplaced(route: model.Route) -> model.Route:
+    return dataclasses.replace(route, origin=model.NOWHERE)
+
+
+# --- the file --------------------------------------------------------------------------------------------------
+
+
+def _read(path: pathlib.Path) -> bytes | None:
+    with _explained(path):
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+
+def _write(path: pathlib.Path, content: bytes) -> None:
+    """Replace the file at once and for good; a symbolic link stays and its target is replaced. Mode and owner stay."""
+    target = pathlib.Path(os.path.realpath(path))
+    with _explained(path):
+        try:
+            old = target.stat()
+        except FileNotFoundError:
+            old = None
+        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(file.fileno(), 0o644 if old is None else old.st_mode & 0o7777)
+                mine = os.fstat(file.fileno())
+                if old is not None and (old.st_uid, old.st_gid) != (mine.st_uid, mine.st_gid):
+                    os.fchown(file.fileno(), old.st_uid, old.st_gid)
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            pathlib.Path(name).replace(target)
+        except BaseException:
+            pathlib.Path(name).unlink(missing_ok=True)
+            raise
+        _sync_folder(target.parent)
+
+
+def _sync_folder(folder: pathlib.Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _explained(path: pathlib.Path) -> collections.abc.Iterator[None]:
+    """Raises: EnvironmentProblemError for an OSError, with what to do."""
+    try:
+        yield
+    except OSError as error:
+        advice = ""
+        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+            advice = "; run the command as the file's owner, with a folder that may be written to"
+        elif error.errno == errno.EBUSY:
+            advice = "; a file that is mounted by itself cannot be replaced: mount its folder"
+        elif error.errno == errno.ENOSPC:
+            advice = "; free some space on the disk"
+        cause = (error.strerror or str(error)).lower()
+        raise EnvironmentProblemError(f"cannot edit {path}: {cause}{advice}") from error
