@@ -28,10 +28,10 @@ HOST = "chat.localhost"
 class Demo:
     """One run of the demo, with ports and a state directory of its own."""
 
-    def __init__(self, state: pathlib.Path) -> None:
+    def __init__(self, state: pathlib.Path, *, output: str = "output") -> None:
         self.state = state
         self.gate = clients.Gate(http=ports.free_port(), https=ports.free_port(), ca=state / "ca.pem")
-        self._output = state.with_suffix(".log")
+        self._output = state.with_name(output)
         self._process: subprocess.Popen[bytes] | None = None
         self._family: list[psutil.Process] = []
 
@@ -63,7 +63,7 @@ class Demo:
 
     def running(self) -> list[psutil.Process]:
         """All processes of the demo that run, its nginx too, as seen when it was live."""
-        return [process for process in self._family if process.is_running()]
+        return [process for process in self._family if _is_alive(process)]
 
     def child(self, word: str) -> psutil.Process:
         """The process that has this word on its command line."""
@@ -90,6 +90,14 @@ class Demo:
         assert self._process is not None
         nginx = psutil.Process(int((self.state / "run" / "nginx.pid").read_text()))
         return [*psutil.Process(self._process.pid).children(recursive=True), nginx, *nginx.children()]
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    """A zombie is not: in a container, nginx's parent may be a first process that collects no children."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.fixture
@@ -175,8 +183,35 @@ def test_port_that_is_taken_is_named(demo: Demo) -> None:
     with contextlib.closing(socket.create_server(("127.0.0.1", demo.gate.https))):
         demo.start()
         assert demo.wait_exit() == 1
-    assert str(demo.gate.https) in demo.output
-    assert "Traceback" not in demo.output
+    assert f"cannot listen on 127.0.0.1:{demo.gate.https}: Address already in use" in demo.output
+    assert "--https" in demo.output
+
+
+def test_second_demo_on_one_folder_leaves_the_first_alone(demo: Demo) -> None:
+    demo.wait_live()
+    second = Demo(demo.state, output="second")
+    second.start()
+    try:
+        assert second.wait_exit() == 1
+        assert "already runs" in second.output
+        assert clients.get(demo.gate, f"https://{HOST}:{demo.gate.https}/").status_code == 200
+    finally:
+        second.close()
+
+
+def test_start_after_a_sigkill_takes_the_ports_back(demo: Demo) -> None:
+    demo.wait_live()
+    before = demo.running()
+    demo.child("up").kill()
+    demo.signal(signal.SIGKILL)
+    demo.wait_exit()
+    try:
+        demo.start()
+        demo.wait_live()
+        assert clients.get(demo.gate, f"https://{HOST}:{demo.gate.https}/").status_code == 200
+    finally:
+        for process in filter(_is_alive, before):
+            process.kill()
 
 
 @pytest.mark.browser

@@ -100,8 +100,8 @@ def test_a_second_daemun_on_the_same_state_directory_is_refused(daemon: Daemon) 
     assert str(daemon.state) in words
     assert "Traceback" not in words
     assert daemon.is_running
-    daemon.write("sites:\n" + signpost("a.test", "still in charge"))
-    daemon.wait_sign("a.test", "still in charge")
+    daemon.write("sites:\n" + signpost("a.test", "in-charge"))
+    daemon.wait_sign("a.test", "in-charge")
 
 
 def test_a_crashed_daemon_leaves_no_lock(daemon: Daemon) -> None:
@@ -142,7 +142,7 @@ def test_a_port_that_is_taken(daemon: Daemon, which: str) -> None:
     daemon.write(ONE_SITE)
     port = daemon.http if which == "http" else daemon.https
     with socket.create_server(("127.0.0.1", port)):
-        _assert_refuses_to_start(daemon, str(port), "in use")
+        _assert_refuses_to_start(daemon, str(port), f"pid {os.getpid()}")
 
 
 def test_a_port_that_is_taken_by_an_edit(daemon: Daemon) -> None:

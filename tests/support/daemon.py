@@ -208,9 +208,12 @@ class Daemon:
         return typing.cast(Json, found[0])
 
     def wait_state(self, host: str, state: str) -> Json:
+        """Wait until a daemon tells that a site is in this state, and return its entry."""
+
         def look() -> Json | None:
-            site = self.site(host)
-            return site if site["state"] == state else None
+            said = self.cli("status", "--json").stdout  # empty before the daemon listens
+            sites = json.loads(said)["sites"] if said else []
+            return next((site for site in sites if site["host"] == host and site["state"] == state), None)
 
         return wait_for(look, f"{host} to be {state}", every_s=0.2)
 
@@ -230,9 +233,10 @@ class Daemon:
     def wait_answer(
         self, url: str, is_right: collections.abc.Callable[[httpx.Response], bool], *, within_s: float = 30
     ) -> httpx.Response:
-        """Ask until an answer is right, and return it. A dead daemon's last words are in the error."""
+        """Ask until an answer is right, and return it, while the daemon runs. Its last words are in the error."""
 
         def look() -> httpx.Response | None:
+            assert self.is_running, "the daemon has ended"
             answer = clients.try_get(self.gate, url)
             return answer if answer is not None and is_right(answer) else None
 
