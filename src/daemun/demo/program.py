@@ -7,6 +7,7 @@ import os
 import pathlib
 import shlex
 import signal
+import socket
 import ssl
 import sys
 import threading
@@ -50,7 +51,7 @@ def run(
             text = config_text(
                 http_port=http_port, https_port=https_port, page_url=page.announced(), chat_url=chat.announced()
             )
-            config = _write_config(places, text)
+            config = _prepare(places, text, ports=(http_port, https_port))
             parts.append(part.Part("daemon", _up_arguments(config=config, state=folder, nginx=nginx)))
             if _wait_until_live(parts, stop, https_port=https_port, root=pathlib.Path(places.root_certificate)):
                 print(welcome(http_port=http_port, https_port=https_port, config=config, state=folder), flush=True)
@@ -100,10 +101,14 @@ Ctrl-C stops everything.
 """
 
 
-def _write_config(places: layout.Layout, text: str) -> pathlib.Path:
+def _prepare(places: layout.Layout, text: str, *, ports: tuple[int, ...]) -> pathlib.Path:
+    """Make the folder and the ports ready for the daemon. Returns: the file it is to serve."""
     path = pathlib.Path(places.state, "daemun.yaml")
     # Not under the feet of a daemon that runs: it would serve the new file, whose servers are gone with this demo.
     with instance.held_alone(pathlib.Path(places.lock)):
+        asyncio.run(process.stop(places, grace_s=0))  # left by a demo that was killed; it would hold the ports
+        for port in ports:
+            _check_port(port)
         try:
             path.write_text(text, encoding="utf-8")
         except OSError as error:
@@ -111,6 +116,18 @@ def _write_config(places: layout.Layout, text: str) -> pathlib.Path:
                 f'cannot write "{path}": {error.strerror}; name another folder with --state'
             ) from error
     return path
+
+
+def _check_port(port: int) -> None:
+    """The daemon would find out, too, but knows nothing of the demo's options."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as nginx does: closed connections do not count
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise errors.EnvironmentProblemError(
+                f"cannot listen on 127.0.0.1:{port}: {error.strerror}; choose other ports with --http and --https"
+            ) from error
 
 
 def _stop_nginx(places: layout.Layout) -> None:
