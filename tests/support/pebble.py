@@ -128,11 +128,17 @@ def running_pebble(
 
 
 @contextlib.contextmanager
-def answering_http01(thumbprint: str, *, port: int = 0) -> collections.abc.Iterator[int]:
-    """A plain HTTP server that answers every token as nginx does (DESIGN.md decision 8). Yields its port."""
+def answering_http01(
+    thumbprint: str, *, port: int = 0, on_request: collections.abc.Callable[[], None] = lambda: None
+) -> collections.abc.Iterator[int]:
+    """A plain HTTP server that answers every token as nginx does (DESIGN.md decision 8). Yields its port.
+
+    on_request: called in a thread of the server before each answer.
+    """
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            on_request()
             prefix = "/.well-known/acme-challenge/"
             if not self.path.startswith(prefix):
                 self.send_error(404)

@@ -42,6 +42,14 @@ def load_or_create_key(store: ports.Store) -> ec.EllipticCurvePrivateKey:
             return key
 
 
+def read_thumbprint(store: ports.Store) -> str | None:
+    """The account's thumbprint; None when no account key was made yet. Raises: EnvironmentProblemError."""
+    try:
+        return thumbprint(_load(store.read(_KEY)))
+    except errors.NotFoundInStoreError:
+        return None
+
+
 def thumbprint(key: ec.EllipticCurvePrivateKey) -> str:
     """The key's thumbprint (RFC 7638 section 3), the second half of every HTTP-01 answer. Pure."""
     numbers = key.public_key().public_numbers()

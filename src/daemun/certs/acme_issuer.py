@@ -7,35 +7,25 @@ nginx answers the challenges without being told (DESIGN.md decision 8).
 Importing this module takes some hundred milliseconds (requests, acme); only the thread of the first order does it.
 """
 
-import collections.abc
 import contextlib
 import dataclasses
-import datetime
-import email.utils
 import threading
-import typing
 
 import requests
 from acme import challenges, client, crypto_util, messages
 from acme import errors as acme_errors
 from cryptography.hazmat.primitives.asymmetric import ec
-from josepy import errors as jose_errors
-from josepy import jwa, jwk
 
-import daemun
 from daemun import errors
-from daemun.certs import account, bundle, local_ca, records, words
+from daemun.certs import account, acme_network, bundle, local_ca, records, words
 from daemun.control import ports
 from daemun.core import model, names
 
-NETWORK_TIMEOUT_S = 30
 POLLS = 60
 """About five minutes at the longest pause: a CA that validates from many places, and slowly, makes it in that time."""
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0
-_NONCE_ATTEMPTS = 8
-_PROBLEM_PREFIX = "urn:ietf:params:acme:error:"
 _PASSING = frozenset({"rateLimited", "serverInternal", "badNonce"})
 """Problems after which the same order can go on."""
 
@@ -58,73 +48,24 @@ def obtain(request: Request, *, store: ports.Store, clock: ports.Clock, stop: th
     Raises: RetryableError saying what a person can do; LockHeldError when another process orders this certificate.
     """
     with store.lock(f"order-{request.name}", lease_s=POLLS * LONGEST_PAUSE_S + 300):
-        network = _Network(account.load_or_create_key(store), request.acme.ca_file, clock, stop)
-        with contextlib.closing(network.session), _in_words(request, network, store):
+        network = acme_network.Network(account.load_or_create_key(store), request.acme.ca_file, clock, stop)
+        with contextlib.closing(network.session), acme_network.in_words(request.acme, request.hosts, network):
             try:
                 return _Order(request, network, store).run()
             except messages.Error as problem:
+                if problem.code not in _PASSING:
+                    records.delete_order(store, request.name)
                 if problem.code != "accountDoesNotExist":
                     raise
                 # The CA lost it (a test server that was restarted) or deleted it for disuse: register once more.
                 account.forget_registration(store, request.acme.directory)
-                records.delete_order(store, request.name)
                 return _Order(request, network, store).run()
-
-
-class _Network(client.ClientNetwork):
-    """The library's network with patience for refused nonces, an end from outside, and Retry-After kept."""
-
-    def __init__(
-        self, key: ec.EllipticCurvePrivateKey, ca_file: str | None, clock: ports.Clock, stop: threading.Event
-    ) -> None:
-        self.jwk = jwk.JWKEC(key=key)
-        super().__init__(
-            self.jwk,
-            alg=jwa.ES256,
-            # requests takes the path of a CA file in place of the flag, and the library hands it on as it is.
-            verify_ssl=typing.cast("bool", ca_file or True),
-            user_agent=f"daemun/{daemun.__version__}",
-            timeout=NETWORK_TIMEOUT_S,
-        )
-        self.retry_after_s: float | None = None
-        self._clock = clock
-        self._stop = stop
-        self.session.hooks["response"].append(self._note_retry_after)
-
-    def post(self, *args: typing.Any, **kwargs: typing.Any) -> requests.Response:
-        """As the library's, which tries a refused nonce only twice; a CA behind several servers may refuse more."""
-        for _ in range(_NONCE_ATTEMPTS):
-            self.pause(0)
-            try:
-                return super().post(*args, **kwargs)
-            except messages.Error as problem:
-                if problem.code != "badNonce":
-                    raise
-                refused = problem
-        raise refused
-
-    def pause(self, seconds: float) -> None:
-        """Raises: RetryableError when daemun is stopping."""
-        if self._stop.wait(seconds):
-            raise errors.RetryableError("cannot finish the order now: daemun is stopping; the next start goes on")
-
-    def _note_retry_after(self, response: requests.Response, **_: object) -> None:
-        value = response.headers.get("Retry-After", "")
-        self.retry_after_s = None
-        if value.isdecimal():
-            self.retry_after_s = float(value)
-        elif value:
-            with contextlib.suppress(ValueError):
-                when = email.utils.parsedate_to_datetime(value)
-                if when.tzinfo is None:  # "-0000", which means UTC (RFC 5322 section 3.3)
-                    when = when.replace(tzinfo=datetime.UTC)
-                self.retry_after_s = (when - self._clock.now()).total_seconds()
 
 
 class _Order:
     """One order at one CA, from wherever it stands to its certificate."""
 
-    def __init__(self, request: Request, network: _Network, store: ports.Store) -> None:
+    def __init__(self, request: Request, network: acme_network.Network, store: ports.Store) -> None:
         self._request = request
         self._network = network
         self._store = store
@@ -274,16 +215,14 @@ class _Order:
         reasons = []
         for url in body.authorizations:
             found = self._authorization(url)
-            for challenge in found.challenges:
-                if challenge.error is not None:
-                    problem = challenge.error
-                    reasons.append(
-                        words.explain_validation(found.identifier.value, _code(problem), problem.detail or "")
-                    )
+            name = found.identifier.value
+            problems = [challenge.error for challenge in found.challenges if challenge.error is not None]
+            for problem in problems:
+                code, detail = acme_network.code_of(problem), acme_network.detail_of(problem)
+                reasons.append(words.explain_validation(name, code, detail))
         if not reasons and body.error is not None:
-            reasons.append(
-                words.explain_request(", ".join(self._request.hosts), _code(body.error), _detail(body.error))
-            )
+            code, detail = acme_network.code_of(body.error), acme_network.detail_of(body.error)
+            reasons.append(words.explain_request(", ".join(self._request.hosts), code, detail))
         return errors.RetryableError(
             "; ".join(reasons)
             or f"cannot get a certificate for {self._hosts}: the CA gave the order up without a reason; "
@@ -294,7 +233,7 @@ class _Order:
 
     @property
     def _hosts(self) -> str:
-        return _quoted(self._request.hosts)
+        return acme_network.quoted(self._request.hosts)
 
     @property
     def _nonce_url(self) -> str:
@@ -310,84 +249,8 @@ class _Order:
         return found
 
 
-@contextlib.contextmanager
-def _in_words(request: Request, network: _Network, store: ports.Store) -> collections.abc.Iterator[None]:
-    """Turn everything that can go wrong with a CA into one RetryableError in words."""
-    ca = f"the CA at {request.acme.directory}"
-    failed = f"cannot get a certificate for {_quoted(request.hosts)}"
-    try:
-        yield
-    except messages.Error as problem:
-        if problem.code not in _PASSING:
-            records.delete_order(store, request.name)
-        text = words.explain_request(", ".join(request.hosts), _code(problem), _detail(problem))
-        raise errors.RetryableError(text, retry_after_s=network.retry_after_s) from problem
-    except requests.exceptions.SSLError as error:
-        remedy = (
-            f"check that `acme.ca_file` ({request.acme.ca_file}) holds the root of that server"
-            if request.acme.ca_file
-            else "if it is a private CA, give its root as `acme.ca_file`"
-        )
-        raise errors.RetryableError(f"{failed}: the TLS certificate of {ca} is not trusted; {remedy}") from error
-    except requests.exceptions.Timeout as error:
-        raise errors.RetryableError(
-            f"{failed}: {ca} does not answer within {NETWORK_TIMEOUT_S} s; "
-            "check this machine's way to the internet; daemun tries again by itself"
-        ) from error
-    except requests.exceptions.ConnectionError as error:
-        raise errors.RetryableError(
-            f"{failed}: {ca} cannot be reached ({_innermost(error)}); "
-            "check `acme.directory` and this machine's way to the internet; daemun tries again by itself"
-        ) from error
-    except (
-        acme_errors.Error,
-        jose_errors.Error,
-        requests.exceptions.RequestException,
-        ValueError,
-        KeyError,
-    ) as error:
-        raise errors.RetryableError(
-            f"{failed}: {ca} answers with something else than ACME ({_brief(error)}); "
-            "check that `acme.directory` is the URL of a directory (RFC 8555)",
-            retry_after_s=network.retry_after_s,
-        ) from error
-    except OSError as error:  # requests: the CA file does not exist
-        raise errors.RetryableError(
-            f"{failed}: `acme.ca_file` ({request.acme.ca_file}) cannot be read; check the path"
-        ) from error
-
-
 def _identifier(host: str) -> messages.Identifier:
     address = names.address_of(host)
     if address is None:
         return messages.Identifier(typ=messages.IDENTIFIER_FQDN, value=host)
     return messages.Identifier(typ=messages.IDENTIFIER_IP, value=str(address))  # RFC 8738
-
-
-def _code(problem: messages.Error) -> str:
-    return (problem.typ or "").removeprefix(_PROBLEM_PREFIX)
-
-
-def _detail(problem: messages.Error) -> str:
-    whole = problem.detail or problem.title or ""
-    subs = problem.subproblems or ()
-    about = (f"{sub.identifier.value if sub.identifier else ''}: {sub.detail or sub.title or ''}" for sub in subs)
-    return " ".join((whole, *about))
-
-
-def _quoted(hosts: tuple[str, ...]) -> str:
-    return ", ".join(f'"{host}"' for host in hosts)
-
-
-def _innermost(error: BaseException) -> str:
-    """The system's own words at the bottom of requests' and urllib3's wrappers."""
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
-    return getattr(error, "strerror", None) or type(error).__name__
-
-
-def _brief(error: Exception) -> str:
-    first = error.args[0] if error.args else None
-    if isinstance(first, requests.Response):
-        return f"HTTP {first.status_code}"
-    return type(error).__name__

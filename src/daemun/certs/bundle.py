@@ -40,6 +40,8 @@ class Bundle:
         """The issuer as a person knows it: "Let's Encrypt E7"."""
         attributes = (x509.NameOID.ORGANIZATION_NAME, x509.NameOID.COMMON_NAME)
         found = [str(item.value) for oid in attributes for item in self.leaf.issuer.get_attributes_for_oid(oid)]
+        if len(found) == 2 and found[1].startswith(found[0]):
+            return found[1]
         return " ".join(found) or self.leaf.issuer.rfc4514_string()
 
     def is_valid_at(self, now: datetime.datetime) -> bool:

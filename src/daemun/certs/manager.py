@@ -11,6 +11,7 @@ import dataclasses
 import datetime
 import functools
 import threading
+import traceback
 
 import structlog
 
@@ -133,7 +134,7 @@ class Manager:
             now = self._clock.now()
             for name, entry in list(self._entries.items()):
                 at = standing.settles_at(entry)
-                is_forced = name in self._forced and not standing.hosts_to_order(entry.spec)
+                is_forced = name in self._forced and not renewal.hosts_to_order(entry.spec)
                 if not is_forced and entry.spec.mode is not model.TlsMode.FILES and (at is None or now < at):
                     continue
                 self._forced -= {name} if is_forced else set()
@@ -143,7 +144,7 @@ class Manager:
                     log.warning("a certificate was not refreshed", host=entry.spec.host, error=str(error))
                     continue
                 if served != entry.served:
-                    self._entries[name] = dataclasses.replace(entry, served=served)
+                    self._entries[name] = dataclasses.replace(self._entries[name], served=served)
                     self.on_change()
 
     # --- what a CA is asked for ------------------------------------------------------------------------------------
@@ -156,7 +157,7 @@ class Manager:
         return [self._entries[name] for _, name in due]
 
     def _order_at(self, entry: standing.Entry, now: datetime.datetime) -> datetime.datetime | None:
-        if self._acme is None or entry.spec.name in self._ordering or not standing.hosts_to_order(entry.spec):
+        if self._acme is None or entry.spec.name in self._ordering or not renewal.hosts_to_order(entry.spec):
             return None
         return now if entry.spec.name in self._forced else standing.order_at(entry, self._acme.directory, now)
 
@@ -173,30 +174,45 @@ class Manager:
         try:
             obtain = functools.partial(_obtain, spec, acme, store=self._store, clock=self._clock, stop=stop)
             issued = await daemon_thread.run(obtain, name=f"order {spec.name}")
-            await self._succeed(spec.name, issued)
+            await self._succeed(spec, acme, issued)
             log.info("certificate obtained", host=spec.host, issuer=issued.bundle.issuer, until=issued.bundle.not_after)
         except errors.DaemunError as error:
             await self._fail(spec, acme, str(error), getattr(error, "retry_after_s", None))
         except Exception as error:
-            log.exception("an order failed in a way that daemun does not know", host=spec.host)
-            reason = f'cannot get a certificate for "{spec.host}": {error}; see the log, and report it'
+            # Formatted here, because loggers that show local variables would show keys.
+            stack = traceback.format_exc()
+            log.error("an order failed for an unknown reason", host=spec.host, stack=stack)  # noqa: TRY400
+            reason = f'cannot get a certificate for "{spec.host}": {type(error).__name__}; see the log, and report it'
             await self._fail(spec, acme, reason, None)
         finally:
             self._ordering.discard(spec.name)
             self._changed()
 
-    async def _succeed(self, name: str, issued: records.Issued) -> None:
+    async def _succeed(self, spec: model.CertificateSpec, acme: model.Acme, issued: records.Issued) -> None:
+        """Raises: RetryableError when the new certificate is due at once, so that orders never follow each other."""
         async with self._settling:
-            await asyncio.to_thread(self._shelf.put_issued, name, issued)
-            entry = self._entries.get(name)  # the site may have changed, or gone, meanwhile
+            await asyncio.to_thread(self._shelf.put_issued, spec.name, issued)
+            entry = self._entries.get(spec.name)  # the site may have changed, or gone, meanwhile
+            is_due_again = False
             if entry is not None:
                 served = await asyncio.to_thread(self._shelf.settle, entry.spec)
-                self._entries[name] = standing.Entry(spec=entry.spec, served=served)
+                new, now = standing.Entry(spec=entry.spec, served=served), self._clock.now()
+                at = standing.order_at(new, acme.directory, now)
+                is_due_again = entry.spec == spec and at is not None and at <= now
+                # Then the failures so far count on, and the ladder goes up.
+                self._entries[spec.name] = dataclasses.replace(entry, served=served) if is_due_again else new
+            if not is_due_again:
+                await asyncio.to_thread(records.delete_attempts, self._store, spec.name)
+        if is_due_again:
+            raise errors.RetryableError(
+                f'cannot rely on the new certificate of "{spec.host}": it is valid from {issued.bundle.not_before} to '
+                f"{issued.bundle.not_after}, and this machine's clock says {self._clock.now()}; set the clock"
+            )
 
     async def _fail(
         self, spec: model.CertificateSpec, acme: model.Acme, reason: str, retry_after_s: float | None
     ) -> None:
-        hosts = standing.hosts_to_order(spec)
+        hosts = renewal.hosts_to_order(spec)
         async with self._settling:
             entry = self._entries.get(spec.name)
             if entry is None:
@@ -240,5 +256,5 @@ def _obtain(
     # Here, in the order's thread, so that `daemun up` serves before these slow imports (acme, requests) are made.
     from daemun.certs import acme_issuer  # noqa: PLC0415
 
-    request = acme_issuer.Request(name=spec.name, hosts=standing.hosts_to_order(spec), acme=acme)
+    request = acme_issuer.Request(name=spec.name, hosts=renewal.hosts_to_order(spec), acme=acme)
     return acme_issuer.obtain(request, store=store, clock=clock, stop=stop)

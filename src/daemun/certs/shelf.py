@@ -66,11 +66,10 @@ class Shelf:
             return served
 
     def put_issued(self, name: str, issued: records.Issued) -> None:
-        """Keep what a CA issued; the order and the failures before it are history."""
+        """Keep what a CA issued; its order is finished."""
         with self._changing:
             records.write_issued(self._store, name, issued)
             records.delete_order(self._store, name)
-            records.delete_attempts(self._store, name)
 
     def remove_except(self, names: collections.abc.Collection[str]) -> None:
         with self._changing:
@@ -106,12 +105,15 @@ class Shelf:
         return Served(kind=Kind.OWN, bundle=found, problems=self._warnings(spec, found))
 
     def _public(self, spec: model.CertificateSpec) -> Served | None:
-        """What a CA issued before, as long as it is good for the site's main name: a new alias that the CA has not
-        seen yet must not take the trusted certificate away from the names that have one."""
-        if spec.mode is not model.TlsMode.ACME:
+        """What a CA issued before, as long as it is good for the first name a CA can sign: a new alias that the CA has
+        not seen yet must not take the trusted certificate away from the names that have one."""
+        hosts = renewal.hosts_to_order(spec)
+        issued = records.read_issued(self._store, spec.name) if hosts else None
+        if issued is None or issued.bundle.missing(hosts[:1]):
             return None
-        issued = records.read_issued(self._store, spec.name)
-        if issued is None or not issued.bundle.is_valid_at(self._clock.now()) or issued.bundle.missing((spec.host,)):
+        if (
+            self._clock.now() >= issued.bundle.not_after
+        ):  # one not valid yet is served: our clock is wrong, not the CA's
             return None
         return Served(kind=Kind.PUBLIC, bundle=issued.bundle, directory=issued.directory)
 

@@ -16,27 +16,16 @@ class Entry:
     attempts: records.Attempts | None = None
 
 
-def hosts_to_order(spec: model.CertificateSpec) -> tuple[str, ...]:
-    """The names that a CA is asked to sign; none when the certificate does not come from one.
-
-    A wildcard needs DNS-01 (RFC 8555 section 8.4 with Let's Encrypt's rule), which daemun does not speak: a site that
-    has other names too gets a certificate for these, one that has none stays on the local CA.
-    """
-    if spec.mode is not model.TlsMode.ACME:
-        return ()
-    return tuple(name for name in spec.names if not name.startswith("*."))
-
-
 def valid_attempts(entry: Entry, directory: str) -> records.Attempts | None:
     """The failures so far for what is asked for now."""
     attempts = entry.attempts
-    return attempts if attempts and attempts.is_for(directory, hosts_to_order(entry.spec)) else None
+    return attempts if attempts and attempts.is_for(directory, renewal.hosts_to_order(entry.spec)) else None
 
 
 def order_at(entry: Entry, directory: str, now: datetime.datetime) -> datetime.datetime | None:
     """When the CA is to be asked: at once for what is missing (a certificate of another directory counts as missing:
     who leaves a staging CA wants trusted ones), later after failures and for renewals; None: never."""
-    hosts = hosts_to_order(entry.spec)
+    hosts = renewal.hosts_to_order(entry.spec)
     if not hosts:
         return None
     attempts = valid_attempts(entry, directory)
@@ -82,7 +71,7 @@ def _state(entry: Entry, directory: str | None) -> tuple[model.CertificateState,
         is_wrong = any(problem.severity is model.Severity.ERROR for problem in entry.served.problems)
         said = "; ".join(problem.message for problem in entry.served.problems) or None
         return model.CertificateState.FAILING if is_wrong else model.CertificateState.VALID, said, None
-    if not hosts_to_order(entry.spec):
+    if not renewal.hosts_to_order(entry.spec):
         return model.CertificateState.LOCAL, _wildcard_reason(entry.spec), None
     attempts = valid_attempts(entry, directory) if directory is not None else None
     if attempts is not None and attempts.failures:
@@ -98,7 +87,7 @@ def _is_as_asked(entry: Entry, directory: str) -> bool:
     return (
         served.kind is shelf.Kind.PUBLIC
         and served.directory == directory
-        and not served.bundle.missing(hosts_to_order(entry.spec))
+        and not served.bundle.missing(renewal.hosts_to_order(entry.spec))
     )
 
 

@@ -1,6 +1,11 @@
-"""When a certificate is renewed and when a failed order is tried again. Pure: the time is an argument."""
+"""What a CA is asked for, when a certificate is renewed, and when a failed order is tried again. Pure.
+
+The time is an argument.
+"""
 
 import datetime
+
+from daemun.core import model
 
 LADDER = (datetime.timedelta(minutes=1), datetime.timedelta(minutes=10), datetime.timedelta(minutes=100))
 DAILY = datetime.timedelta(days=1)
@@ -26,3 +31,14 @@ def next_attempt(failures: int, now: datetime.datetime, retry_after_s: float | N
         asked = datetime.timedelta(seconds=min(retry_after_s, LONGEST_WAIT.total_seconds()))
         wait = max(wait, asked)
     return now + wait
+
+
+def hosts_to_order(spec: model.CertificateSpec) -> tuple[str, ...]:
+    """The names that a CA is asked to sign; none when the certificate does not come from one.
+
+    A wildcard needs DNS-01 (RFC 8555 section 8.4 with Let's Encrypt's rule), which daemun does not speak: a site that
+    has other names too gets a certificate for these, one that has none stays on the local CA.
+    """
+    if spec.mode is not model.TlsMode.ACME:
+        return ()
+    return tuple(name for name in spec.names if not name.startswith("*."))

@@ -1,0 +1,149 @@
+"""How requests to a CA are sent, and what is said when they fail. Blocking."""
+
+import collections.abc
+import contextlib
+import datetime
+import email.utils
+import threading
+import typing
+
+import requests
+from acme import client, messages
+from acme import errors as acme_errors
+from cryptography.hazmat.primitives.asymmetric import ec
+from josepy import errors as jose_errors
+from josepy import jwa, jwk
+
+import daemun
+from daemun import errors
+from daemun.certs import words
+from daemun.control import ports
+from daemun.core import model
+
+NETWORK_TIMEOUT_S = 30
+_NONCE_ATTEMPTS = 8
+_PROBLEM_PREFIX = "urn:ietf:params:acme:error:"
+
+
+class Network(client.ClientNetwork):
+    """The library's network with patience for refused nonces, an end from outside, and Retry-After kept."""
+
+    def __init__(
+        self, key: ec.EllipticCurvePrivateKey, ca_file: str | None, clock: ports.Clock, stop: threading.Event
+    ) -> None:
+        self.jwk = jwk.JWKEC(key=key)
+        super().__init__(
+            self.jwk,
+            alg=jwa.ES256,
+            # requests takes the path of a CA file in place of the flag, and the library hands it on as it is.
+            verify_ssl=typing.cast("bool", ca_file or True),
+            user_agent=f"daemun/{daemun.__version__}",
+            timeout=NETWORK_TIMEOUT_S,
+        )
+        self.retry_after_s: float | None = None
+        self._clock = clock
+        self._stop = stop
+        self.session.hooks["response"].append(self._note_retry_after)
+
+    def post(self, *args: typing.Any, **kwargs: typing.Any) -> requests.Response:
+        """As the library's, which tries a refused nonce only twice; a CA behind several servers may refuse more."""
+        for _ in range(_NONCE_ATTEMPTS):
+            self.pause(0)
+            try:
+                return super().post(*args, **kwargs)
+            except messages.Error as problem:
+                if problem.code != "badNonce":
+                    raise
+                refused = problem
+        raise refused
+
+    def pause(self, seconds: float) -> None:
+        """Raises: RetryableError when daemun is stopping."""
+        if self._stop.wait(seconds):
+            raise errors.RetryableError("cannot finish the order now: daemun is stopping; the next start goes on")
+
+    def _note_retry_after(self, response: requests.Response, **_: object) -> None:
+        value = response.headers.get("Retry-After", "")
+        self.retry_after_s = None
+        if value.isdecimal():
+            self.retry_after_s = float(value)
+        elif value:
+            with contextlib.suppress(ValueError):
+                when = email.utils.parsedate_to_datetime(value)
+                if when.tzinfo is None:  # "-0000", which means UTC (RFC 5322 section 3.3)
+                    when = when.replace(tzinfo=datetime.UTC)
+                self.retry_after_s = (when - self._clock.now()).total_seconds()
+
+
+@contextlib.contextmanager
+def in_words(acme: model.Acme, hosts: tuple[str, ...], network: Network) -> collections.abc.Iterator[None]:
+    """Turn everything that can go wrong with a CA into one RetryableError in words."""
+    ca = f"the CA at {acme.directory}"
+    failed = f"cannot get a certificate for {quoted(hosts)}"
+    try:
+        yield
+    except messages.Error as problem:
+        text = words.explain_request(", ".join(hosts), code_of(problem), detail_of(problem))
+        raise errors.RetryableError(text, retry_after_s=network.retry_after_s) from problem
+    except requests.exceptions.SSLError as error:
+        remedy = (
+            f"check that `acme.ca_file` ({acme.ca_file}) holds the root of that server"
+            if acme.ca_file
+            else "if it is a private CA, give its root as `acme.ca_file`"
+        )
+        raise errors.RetryableError(f"{failed}: the TLS certificate of {ca} is not trusted; {remedy}") from error
+    except requests.exceptions.Timeout as error:
+        raise errors.RetryableError(
+            f"{failed}: {ca} does not answer within {NETWORK_TIMEOUT_S} s; "
+            "check this machine's way to the internet; daemun tries again by itself"
+        ) from error
+    except requests.exceptions.ConnectionError as error:
+        raise errors.RetryableError(
+            f"{failed}: {ca} cannot be reached ({_innermost(error)}); "
+            "check `acme.directory` and this machine's way to the internet; daemun tries again by itself"
+        ) from error
+    except (
+        acme_errors.Error,
+        jose_errors.Error,
+        requests.exceptions.RequestException,
+        ValueError,
+        KeyError,
+    ) as error:
+        raise errors.RetryableError(
+            f"{failed}: {ca} answers with something else than ACME ({_brief(error)}); "
+            "check that `acme.directory` is the URL of a directory (RFC 8555)",
+            retry_after_s=network.retry_after_s,
+        ) from error
+    except OSError as error:  # requests: the CA file does not exist
+        raise errors.RetryableError(
+            f"{failed}: `acme.ca_file` ({acme.ca_file}) cannot be read; check the path"
+        ) from error
+
+
+def code_of(problem: messages.Error) -> str:
+    return (problem.typ or "").removeprefix(_PROBLEM_PREFIX)
+
+
+def detail_of(problem: messages.Error) -> str:
+    whole = problem.detail or problem.title or ""
+    subs = problem.subproblems or ()
+    about = (f"{sub.identifier.value if sub.identifier else ''}: {sub.detail or sub.title or ''}" for sub in subs)
+    return " ".join((whole, *about))
+
+
+def quoted(hosts: tuple[str, ...]) -> str:
+    return ", ".join(f'"{host}"' for host in hosts)
+
+
+def _innermost(error: BaseException) -> str:
+    """The system's own words at the bottom of requests' and urllib3's wrappers."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return getattr(error, "strerror", None) or type(error).__name__
+
+
+def _brief(error: Exception) -> str:
+    first = error.args[0] if error.args else None
+    if isinstance(first, requests.Response):
+        return f"HTTP {first.status_code}"
+    return type(error).__name__

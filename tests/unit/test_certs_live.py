@@ -1,0 +1,130 @@
+"""live/NAME: one whole generation at every moment, readable by the workers' group and nobody else."""
+
+import contextlib
+import datetime
+import os
+import pathlib
+import threading
+
+import pytest
+
+from daemun.certs import bundle, live, local_ca
+from daemun.store import memory
+
+NOW = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
+
+
+@pytest.fixture(name="ca")
+def made_ca() -> local_ca.LocalCa:
+    return local_ca.load_or_create(memory.MemoryStore(), NOW)
+
+
+def generations(folder: pathlib.Path, name: str) -> set[str]:
+    return {path.name for path in (folder / ".generations" / name).iterdir()}
+
+
+def test_published_files_have_certbots_names_and_content(tmp_path: pathlib.Path, ca: local_ca.LocalCa) -> None:
+    leaf = ca.issue(["a.localhost"], NOW)
+    new = bundle.parse(leaf.fullchain_pem + ca.root_pem, leaf.key_pem)
+    live.publish(tmp_path, "a.localhost", new, worker_gid=None)
+    folder = tmp_path / "a.localhost"
+    assert not folder.readlink().is_absolute()
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        "fullchain.pem": leaf.fullchain_pem + ca.root_pem,
+        "privkey.pem": leaf.key_pem,
+        "cert.pem": leaf.fullchain_pem,
+        "chain.pem": ca.root_pem,
+    }
+    assert live.read(tmp_path, "a.localhost") == new
+
+
+def test_the_same_again_writes_nothing(tmp_path: pathlib.Path, ca: local_ca.LocalCa) -> None:
+    new = ca.issue(["a.localhost"], NOW)
+    live.publish(tmp_path, "a", new, worker_gid=None)
+    live.publish(tmp_path, "a", new, worker_gid=None)
+    assert generations(tmp_path, "a") == {"1"}
+
+
+def test_the_last_two_generations_stay(tmp_path: pathlib.Path, ca: local_ca.LocalCa) -> None:
+    for _ in range(4):
+        live.publish(tmp_path, "a", ca.issue(["a.localhost"], NOW), worker_gid=None)
+    assert generations(tmp_path, "a") == {"3", "4"}
+    assert (tmp_path / "a").readlink() == pathlib.Path(".generations/a/4")
+
+
+def test_what_a_killed_write_left_is_passed_over(tmp_path: pathlib.Path, ca: local_ca.LocalCa) -> None:
+    first, second = ca.issue(["a.localhost"], NOW), ca.issue(["a.localhost"], NOW)
+    live.publish(tmp_path, "a", first, worker_gid=None)
+    half = tmp_path / ".generations" / "a" / "2"
+    half.mkdir()
+    (half / "fullchain.pem").write_bytes(b"half")
+    (tmp_path / ".~a").symlink_to(".generations/a/2")
+    assert live.read(tmp_path, "a") == first
+    live.publish(tmp_path, "a", second, worker_gid=None)
+    assert live.read(tmp_path, "a") == second
+    assert generations(tmp_path, "a") == {"1", "3"}
+
+
+def test_a_damaged_generation_is_replaced(tmp_path: pathlib.Path, ca: local_ca.LocalCa) -> None:
+    new = ca.issue(["a.localhost"], NOW)
+    live.publish(tmp_path, "a", new, worker_gid=None)
+    (tmp_path / "a" / "privkey.pem").write_bytes(b"")
+    assert live.read(tmp_path, "a") is None
+    live.publish(tmp_path, "a", new, worker_gid=None)
+    assert live.read(tmp_path, "a") == new
+
+
+def test_without_workers_of_their_own_only_the_owner_reads(tmp_path: pathlib.Path, ca: local_ca.LocalCa) -> None:
+    folder = tmp_path / "live"
+    live.publish(folder, "a", ca.issue(["a.localhost"], NOW), worker_gid=None)
+    assert (folder / "a" / "privkey.pem").stat().st_mode & 0o777 == 0o600
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_workers_group_reads_and_a_new_group_gets_a_new_generation(
+    tmp_path: pathlib.Path, ca: local_ca.LocalCa
+) -> None:
+    folder, gid = tmp_path / "live", os.getgid()
+    new = ca.issue(["a.localhost"], NOW)
+    live.publish(folder, "a", new, worker_gid=None)
+    live.publish(folder, "a", new, worker_gid=gid)
+    for path in (folder, folder / ".generations", folder / ".generations" / "a", folder / "a"):
+        assert path.stat().st_mode & 0o777 == 0o750
+        assert path.stat().st_gid == gid
+    for file in (folder / "a").iterdir():
+        assert file.stat().st_mode & 0o777 == 0o640
+        assert file.stat().st_gid == gid
+    assert generations(folder, "a") == {"1", "2"}
+
+
+def test_a_reader_never_sees_a_key_without_its_chain(tmp_path: pathlib.Path, ca: local_ca.LocalCa) -> None:
+    bundles = [ca.issue(["a.localhost"], NOW) for _ in range(2)]
+    live.publish(tmp_path, "a", bundles[0], worker_gid=None)
+    done = threading.Event()
+
+    def swap() -> None:
+        for turn in range(1, 60):
+            live.publish(tmp_path, "a", bundles[turn % 2], worker_gid=None)
+        done.set()
+
+    writer = threading.Thread(target=swap)
+    writer.start()
+    mixed = 0
+    while not done.is_set():
+        # As nginx after its first read: the generation is known, the one before the newest at most.
+        folder = (tmp_path / "a").resolve()
+        with contextlib.suppress(FileNotFoundError):  # this thread slept while two more generations were made
+            found = bundle.parse((folder / "fullchain.pem").read_bytes(), (folder / "privkey.pem").read_bytes())
+            mixed += found not in bundles
+    writer.join()
+    assert mixed == 0
+
+
+def test_names_that_are_not_kept_are_removed(tmp_path: pathlib.Path, ca: local_ca.LocalCa) -> None:
+    live.remove_except(tmp_path / "none yet", {"a"})
+    for name in ("a", "b"):
+        live.publish(tmp_path, name, ca.issue([f"{name}.localhost"], NOW), worker_gid=None)
+    live.remove_except(tmp_path, {"a"})
+    assert {path.name for path in tmp_path.iterdir()} == {"a", ".generations"}
+    assert {path.name for path in (tmp_path / ".generations").iterdir()} == {"a"}
+    assert live.read(tmp_path, "a") is not None

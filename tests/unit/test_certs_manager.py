@@ -1,0 +1,349 @@
+"""Certificates without a CA: what is served at once, the owner's files, and what the status says."""
+
+import base64
+import collections.abc
+import datetime
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+from josepy import jwk
+from tests.support import certificates, clock
+
+from daemun import errors
+from daemun.certs import account, live, local_ca, manager, records
+from daemun.core import layout, model
+from daemun.store import file, memory
+
+DAY = datetime.timedelta(days=1)
+STAGING = model.Acme(directory="https://staging.example/dir")
+
+
+class Gate:
+    """One state directory, and managers that come and go on it."""
+
+    def __init__(self, state: pathlib.Path) -> None:
+        self.paths = layout.Layout(str(state))
+        self.live = pathlib.Path(self.paths.live)
+        self.store = file.FileStore(pathlib.Path(self.paths.store))
+        self.clock = clock.FakeClock()
+
+    def manager(self) -> manager.Manager:
+        return manager.Manager(self.store, self.paths, self.clock)
+
+    def served(self, name: str) -> bytes:
+        found = live.read(self.live, name)
+        assert found is not None
+        return found.fullchain_pem
+
+    def put_issued(self, name: str, *hosts: str, directory: str = STAGING.directory) -> bytes:
+        """A certificate in the store as if a public CA had issued it."""
+        ca = local_ca.load_or_create(memory.MemoryStore(), self.clock.now())
+        issued = ca.issue(hosts, self.clock.now())
+        records.write_issued(self.store, name, records.Issued(directory=directory, bundle=issued))
+        return issued.fullchain_pem
+
+
+@pytest.fixture(name="gate")
+def made_gate(tmp_path: pathlib.Path) -> Gate:
+    return Gate(tmp_path / "state")
+
+
+def spec(
+    mode: model.TlsMode, *names: str, files: tuple[pathlib.Path, pathlib.Path] | None = None
+) -> model.CertificateSpec:
+    certificate, key = (str(files[0]), str(files[1])) if files else (None, None)
+    return model.CertificateSpec(
+        name=names[0].replace("*", "_"), host=names[0], names=names, mode=mode, certificate=certificate, key=key
+    )
+
+
+def only(watched: manager.Manager) -> model.CertificateStatus:
+    (status,) = watched.status()
+    return status
+
+
+# --- the local CA ------------------------------------------------------------------------------------------------
+
+
+async def test_local_names_are_served_when_prepare_returns_and_the_root_can_be_trusted(gate: Gate) -> None:
+    certs = gate.manager()
+    assert await certs.prepare([spec(model.TlsMode.LOCAL, "a.localhost"), spec(model.TlsMode.LOCAL, "[::1]")]) == ()
+    root = local_ca.load_or_create(gate.store, gate.clock.now())
+    assert pathlib.Path(gate.paths.root_certificate).read_bytes() == root.root_pem
+    for status in certs.status():
+        found = live.read(gate.live, status.name)
+        assert found is not None
+        assert root.is_issuer_of(found.leaf)
+        assert found.missing(status.names) == ()
+        assert status.state is model.CertificateState.LOCAL
+        assert status.issuer is not None
+        assert "daemun local CA" in status.issuer
+        assert status.renew_at is not None
+        assert status.renew_at < gate.clock.now() + 61 * DAY
+        assert (status.reason, status.next_attempt) == (None, None)
+
+
+async def test_a_restart_and_a_second_prepare_keep_the_certificate(gate: Gate) -> None:
+    wanted = [spec(model.TlsMode.LOCAL, "a.localhost")]
+    first = gate.manager()
+    await first.prepare(wanted)
+    before = gate.served("a.localhost")
+    await first.prepare(wanted)
+    await gate.manager().prepare(wanted)
+    assert gate.served("a.localhost") == before
+
+
+async def test_changed_names_get_a_new_certificate(gate: Gate) -> None:
+    certs = gate.manager()
+    await certs.prepare([spec(model.TlsMode.LOCAL, "a.localhost")])
+    await certs.prepare([spec(model.TlsMode.LOCAL, "a.localhost", "b.localhost")])
+    found = live.read(gate.live, "a.localhost")
+    assert found is not None
+    assert found.missing(["a.localhost", "b.localhost"]) == ()
+
+
+async def test_a_live_directory_that_was_deleted_comes_back(gate: Gate) -> None:
+    certs, wanted = gate.manager(), [spec(model.TlsMode.LOCAL, "a.localhost")]
+    await certs.prepare(wanted)
+    (gate.live / "a.localhost").unlink()
+    await certs.prepare(wanted)
+    assert gate.served("a.localhost")
+
+
+async def test_a_leaf_is_renewed_by_itself_when_a_third_is_left(gate: Gate) -> None:
+    certs = gate.manager()
+    await certs.prepare([spec(model.TlsMode.LOCAL, "a.localhost")])
+    before = only(certs)
+    async with certificates.running(certs) as watched:
+        gate.clock.advance(61 * DAY)
+        certs.wake()
+        await watched.until(lambda: only(certs).not_after != before.not_after)
+    assert only(certs).not_after == gate.clock.now() + 90 * DAY
+
+
+async def test_a_local_certificate_is_renewed_on_request(gate: Gate) -> None:
+    certs = gate.manager()
+    await certs.prepare([spec(model.TlsMode.LOCAL, "a.localhost")])
+    before = gate.served("a.localhost")
+    async with certificates.running(certs) as watched:
+        assert certs.renew("a.localhost")
+        assert not certs.renew("b.localhost")
+        await watched.until(lambda: gate.served("a.localhost") != before)
+
+
+async def test_what_is_not_asked_for_any_more_is_removed_only_when_told(gate: Gate) -> None:
+    certs = gate.manager()
+    await certs.prepare([spec(model.TlsMode.LOCAL, "a.localhost"), spec(model.TlsMode.LOCAL, "b.localhost")])
+    await certs.prepare([spec(model.TlsMode.LOCAL, "b.localhost")])
+    assert (gate.live / "a.localhost").is_symlink()
+    await certs.prune()
+    assert not (gate.live / "a.localhost").is_symlink()
+    assert gate.served("b.localhost")
+
+
+async def test_a_directory_that_cannot_be_written_is_said(gate: Gate) -> None:
+    gate.live.parent.mkdir(parents=True, exist_ok=True)
+    gate.live.write_text("not a directory")
+    with pytest.raises(errors.EnvironmentProblemError, match=r'cannot write the certificate of "a\.localhost" under'):
+        await gate.manager().prepare([spec(model.TlsMode.LOCAL, "a.localhost")])
+
+
+# --- certificates of a public CA, from the store -------------------------------------------------------------------
+
+
+async def test_what_a_ca_issued_before_is_served_after_a_restart(gate: Gate) -> None:
+    issued = gate.put_issued("a.example.com", "a.example.com")
+    certs = gate.manager()
+    certs.configure(STAGING)
+    await certs.prepare([spec(model.TlsMode.ACME, "a.example.com")])
+    assert gate.served("a.example.com") == issued
+    assert only(certs).state is model.CertificateState.VALID
+
+
+async def test_until_a_ca_answers_the_local_one_is_served(gate: Gate) -> None:
+    certs = gate.manager()
+    await certs.prepare([spec(model.TlsMode.ACME, "a.example.com")])
+    status = only(certs)
+    assert status.state is model.CertificateState.PENDING
+    assert status.reason == "the CA is being asked; until then one of the local CA is served"
+    assert gate.served("a.example.com")
+
+
+async def test_a_clock_that_is_behind_does_not_take_the_trusted_certificate_away(gate: Gate) -> None:
+    issued = gate.put_issued("a.example.com", "a.example.com")
+    gate.clock.advance(-10 * DAY)
+    await gate.manager().prepare([spec(model.TlsMode.ACME, "a.example.com")])
+    assert gate.served("a.example.com") == issued
+
+
+async def test_an_expired_one_is_replaced_by_a_local_one(gate: Gate) -> None:
+    issued = gate.put_issued("a.example.com", "a.example.com")
+    gate.clock.advance(91 * DAY)
+    await gate.manager().prepare([spec(model.TlsMode.ACME, "a.example.com")])
+    assert gate.served("a.example.com") != issued
+
+
+async def test_a_new_alias_does_not_take_the_trusted_certificate_away(gate: Gate) -> None:
+    issued = gate.put_issued("a.example.com", "a.example.com")
+    certs = gate.manager()
+    certs.configure(STAGING)
+    await certs.prepare([spec(model.TlsMode.ACME, "a.example.com", "www.a.example.com")])
+    assert gate.served("a.example.com") == issued
+    assert only(certs).state is model.CertificateState.PENDING
+    assert only(certs).reason == "the CA is being asked; until then the one from before is served"
+
+
+async def test_a_certificate_of_another_directory_is_replaced(gate: Gate) -> None:
+    gate.put_issued("a.example.com", "a.example.com", directory="https://other.example/dir")
+    certs = gate.manager()
+    certs.configure(STAGING)
+    await certs.prepare([spec(model.TlsMode.ACME, "a.example.com")])
+    assert only(certs).state is model.CertificateState.PENDING
+
+
+async def test_a_wildcard_stays_on_the_local_ca_and_says_why(gate: Gate) -> None:
+    certs = gate.manager()
+    certs.configure(STAGING)
+    await certs.prepare([spec(model.TlsMode.ACME, "*.example.com")])
+    status = only(certs)
+    assert status.state is model.CertificateState.LOCAL
+    assert status.reason is not None
+    assert status.reason.startswith("a public CA signs *.example.com only over DNS-01")
+    assert status.next_attempt is None
+
+
+async def test_a_wildcard_beside_other_names_does_not_keep_them_from_a_trusted_certificate(gate: Gate) -> None:
+    issued = gate.put_issued("_.example.com", "example.com")
+    certs = gate.manager()
+    certs.configure(STAGING)
+    await certs.prepare([spec(model.TlsMode.ACME, "*.example.com", "example.com")])
+    assert gate.served("_.example.com") == issued
+    assert only(certs).state is model.CertificateState.VALID
+    assert only(certs).reason is not None
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"[]", b'{"directory": "x", "fullchain": "", "key": ""}', b"\xff"])
+async def test_damaged_records_count_as_missing(gate: Gate, damage: bytes) -> None:
+    for record in ("certificate", "order", "attempts"):
+        gate.store.write(f"certs/a.example.com/{record}.json", damage)
+    certs = gate.manager()
+    await certs.prepare([spec(model.TlsMode.ACME, "a.example.com")])
+    assert only(certs).state is model.CertificateState.PENDING
+    assert records.read_order(gate.store, "a.example.com") is None
+
+
+# --- the owner's files ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(name="files")
+def made_files(tmp_path: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
+    return tmp_path / "own.pem", tmp_path / "own-key.pem"
+
+
+def write_own(files: tuple[pathlib.Path, pathlib.Path], now: datetime.datetime, *hosts: str) -> bytes:
+    own = local_ca.load_or_create(memory.MemoryStore(), now).issue(hosts, now)
+    files[0].write_bytes(own.fullchain_pem)
+    files[1].write_bytes(own.key_pem)
+    return own.fullchain_pem
+
+
+async def test_the_owners_files_are_served_and_replaced_by_themselves(
+    gate: Gate, files: tuple[pathlib.Path, pathlib.Path]
+) -> None:
+    first = write_own(files, gate.clock.now(), "a.example.com")
+    certs = gate.manager()
+    assert await certs.prepare([spec(model.TlsMode.FILES, "a.example.com", files=files)]) == ()
+    assert gate.served("a.example.com") == first
+    assert (only(certs).state, only(certs).reason) == (model.CertificateState.VALID, None)
+    assert only(certs).renew_at is None
+    async with certificates.running(certs) as watched:
+        second = write_own(files, gate.clock.now(), "a.example.com")
+        certs.wake()
+        await watched.until(lambda: gate.served("a.example.com") == second)
+        assert not certs.renew("a.example.com")
+
+
+async def test_files_that_do_not_fit_are_a_problem_and_the_ones_before_stay(
+    gate: Gate, files: tuple[pathlib.Path, pathlib.Path]
+) -> None:
+    wanted = [spec(model.TlsMode.FILES, "a.example.com", files=files)]
+    first = write_own(files, gate.clock.now(), "a.example.com")
+    certs = gate.manager()
+    await certs.prepare(wanted)
+    key = files[1].read_bytes()
+    write_own(files, gate.clock.now(), "a.example.com")
+    files[1].write_bytes(key)
+    (problem,) = await certs.prepare(wanted)
+    assert problem.severity is model.Severity.ERROR
+    assert str(problem.origin) == str(files[0])
+    assert "the key does not fit" in problem.message
+    assert "the one from before is served" in problem.message
+    assert gate.served("a.example.com") == first
+    assert only(certs).state is model.CertificateState.FAILING
+    assert only(certs).reason == problem.message
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda files: files[0].unlink(), r'cannot read ".*own\.pem": no such file'),
+        (lambda files: files[1].unlink(), r'cannot read ".*own-key\.pem": no such file'),
+        (lambda files: files[0].write_bytes(b"\0\1\2"), "the certificate is not readable PEM"),
+        (lambda files: files[1].write_bytes(b"-----BEGIN PRIVATE KEY-----"), "the key is not readable PEM"),
+    ],
+)
+async def test_files_that_cannot_be_used_leave_the_site_with_a_local_certificate(
+    gate: Gate,
+    files: tuple[pathlib.Path, pathlib.Path],
+    damage: collections.abc.Callable[[tuple[pathlib.Path, pathlib.Path]], object],
+    message: str,
+) -> None:
+    write_own(files, gate.clock.now(), "a.example.com")
+    damage(files)
+    certs = gate.manager()
+    (problem,) = await certs.prepare([spec(model.TlsMode.FILES, "a.example.com", files=files)])
+    assert problem.host == "a.example.com"
+    assert re.search(message, problem.message)
+    found = live.read(gate.live, "a.example.com")
+    assert found is not None
+    assert local_ca.load_or_create(gate.store, gate.clock.now()).is_issuer_of(found.leaf)
+
+
+async def test_names_not_covered_and_the_end_of_the_lifetime_are_warnings(
+    gate: Gate, files: tuple[pathlib.Path, pathlib.Path]
+) -> None:
+    own = write_own(files, gate.clock.now(), "a.example.com")
+    gate.clock.advance(91 * DAY)
+    certs = gate.manager()
+    problems = await certs.prepare([spec(model.TlsMode.FILES, "a.example.com", "b.example.com", files=files)])
+    assert [problem.severity for problem in problems] == [model.Severity.WARNING] * 2
+    assert '"b.example.com"' in problems[0].message
+    assert "expired" in problems[1].message
+    assert gate.served("a.example.com") == own
+    assert only(certs).state is model.CertificateState.VALID
+
+
+# --- the account and the imports -----------------------------------------------------------------------------------
+
+
+def test_the_thumbprint_is_that_of_rfc_7638_and_stays(gate: Gate) -> None:
+    first = gate.manager().thumbprint()
+    assert gate.manager().thumbprint() == first
+    key = jwk.JWKEC(key=account.load_or_create_key(gate.store))
+    assert base64.urlsafe_b64encode(key.thumbprint()).rstrip(b"=").decode() == first
+
+
+def test_a_damaged_account_key_is_an_error_and_not_a_new_account(gate: Gate) -> None:
+    gate.store.write("accounts/key.pem", b"not a key")
+    with pytest.raises(errors.EnvironmentProblemError, match=r'"accounts/key\.pem" in the store is not a P-256 key'):
+        gate.manager().thumbprint()
+
+
+def test_serving_needs_none_of_the_slow_imports() -> None:
+    script = "import sys; import daemun.certs.manager; print({'acme', 'josepy', 'requests'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ)
+    assert done.stdout.strip() == "set()"
