@@ -1,0 +1,34 @@
+"""What the documents show works: every example of a daemun.yaml passes `daemun check`."""
+
+import pathlib
+import re
+
+import pytest
+from tests.support.daemon import Daemon
+
+ROOT = pathlib.Path(__file__).parents[2]
+DOCUMENTS = ("README.md", "README.ko.md", "docs/CONFIGURATION.md")
+
+BLOCKS = [
+    pytest.param(block, id=f"{name}-{number}")
+    for name in DOCUMENTS
+    for number, block in enumerate(
+        re.findall(r"^```yaml\n(.*?)^```", (ROOT / name).read_text(), re.MULTILINE | re.DOTALL)
+    )
+]
+EXAMPLES = [pytest.param(path.read_text(), id=path.name) for path in sorted((ROOT / "examples").glob("*.yaml"))]
+
+
+@pytest.mark.nginx
+@pytest.mark.parametrize("text", [*BLOCKS, *EXAMPLES])
+def test_example_passes_check(daemon: Daemon, text: str) -> None:
+    daemon.write_raw(text)
+    said = daemon.cli_good("check")
+    assert "warning" not in said
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ko.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md"])
+def test_links_lead_to_files(name: str) -> None:
+    document = ROOT / name
+    for link in re.findall(r"\]\((?!https?://)([^)#]+)\)", document.read_text()):
+        assert (document.parent / link).exists(), link
