@@ -35,7 +35,8 @@ def ask(
 
 
 def texts(response: dns.message.Message) -> list[str]:
-    return [line for rrset in response.answer for line in rrset.to_text().splitlines()]
+    """Sorted: dnspython shuffles the records of a set when it writes them."""
+    return sorted(line for rrset in response.answer for line in rrset.to_text().splitlines())
 
 
 def test_a_service_is_answered_with_priority_weight_port_and_name(table: tables.Table) -> None:
