@@ -1,4 +1,4 @@
-"""All commands in one application."""
+"""All commands in one application: what `daemun --help` shows."""
 
 import typing
 

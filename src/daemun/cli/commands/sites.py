@@ -31,7 +31,7 @@ def sites(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
 def rows_of(site: Json) -> list[tuple[str, ...]]:
     """A row for each route, and for each alias one that names the site it belongs to. Pure."""
     routes: list[tuple[str, ...]] = [
-        (site["host"], site["state"], route["path"], " ".join(route["to"]), site["origin"]) for route in site["routes"]
+        (site["host"], site["state"], route["path"], " ".join(route["to"]), route["origin"]) for route in site["routes"]
     ]
     aliases = [(alias, site["state"], "", f"(alias of {site['host']})", site["origin"]) for alias in site["aliases"]]
     return routes + aliases
