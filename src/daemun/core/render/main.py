@@ -68,9 +68,6 @@ def _basics(env: environment.Environment) -> tuple[directive.Node, ...]:
     return (
         values.line("include", MIME),
         values.line("default_type", "application/octet-stream"),
-        values.line("charset", "utf-8"),
-        directive.Comment("Only what cannot name its own encoding."),
-        values.line("charset_types", "text/plain", "text/markdown", "text/csv"),
         *temp,
         values.line("server_tokens", "off"),
         values.line("sendfile", "on"),

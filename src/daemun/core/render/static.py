@@ -31,9 +31,7 @@ def locations(
         values.line("index", "index.html"),
     ]
     if files.spa:
-        # A path that is no file, a folder without a page among them, is the application's own business.
-        page = f"{values.literal(prefix)}index.html"
-        lines.append(values.line("try_files", Expr("$uri"), Expr("${uri}index.html"), Expr(page)))
+        lines.append(_fallback(prefix))
     if files.listing:
         lines += [values.line("autoindex", "on"), values.line("autoindex_exact_size", "off")]
     inner: list[directive.Node] = []
@@ -44,6 +42,14 @@ def locations(
     block = (*scope_.yielding(lines, route.snippet), *route.snippet, *inner)
     location = values.line("location", prefix, block=block)
     return (location, *_redirect(scope, route, prefix))
+
+
+def _fallback(prefix: str) -> directive.Directive:
+    """A path that is no file, a folder without a page among them, is the application's own business."""
+    if "$" in prefix:
+        # nginx cuts the prefix off the last argument too when that holds a variable (ngx_http_try_files_handler).
+        raise RenderError("files with `spa` cannot be under a path with a $; choose another path")
+    return values.line("try_files", Expr("$uri"), Expr("${uri}index.html"), Expr(f"{prefix}index.html"))
 
 
 def _page_location(prefix: str, folder: str) -> directive.Directive:

@@ -1,0 +1,337 @@
+"""What servers behind a rendered gate receive, and how what stays open passes."""
+
+import collections.abc
+import contextlib
+import dataclasses
+import json
+import pathlib
+import socket
+import tempfile
+
+import httpx
+import pytest
+import websockets.exceptions
+import websockets.sync.client
+from tests.support import clients, echo, ports, rendered
+from tests.support.sites import proxy, route, site, target
+
+from daemun.core import directive, model
+from daemun.core.directive import Expr
+
+pytestmark = pytest.mark.nginx
+
+
+def snippet(*lines: str) -> model.Snippet:
+    """ "name argument argument": as an owner wrote them."""
+    parts = [line.split(" ") for line in lines]
+    return tuple(directive.Directive(name, tuple(Expr(arg) for arg in args)) for name, *args in parts)
+
+
+@dataclasses.dataclass(frozen=True)
+class Gate:
+    nginx: rendered.Running
+    one: echo.EchoServer
+    two: echo.EchoServer
+    folder: pathlib.Path
+
+    def ask(self, method: str, url: str, *, body: bytes = b"", headers: dict[str, str] | None = None) -> httpx.Response:
+        with clients.client(self.nginx.clients) as once:
+            return once.request(method, url, content=body, headers=headers)
+
+    def get(self, url: str, **headers: str) -> httpx.Response:
+        return self.ask("GET", url, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+    def said(self, url: str, **headers: str) -> echo.Said:
+        answer = self.get(url, **headers)
+        assert answer.status_code == 200, answer
+        return echo.Said.parse(answer.content)
+
+    def websocket(self, path: str, **headers: str) -> websockets.sync.client.ClientConnection:
+        return websockets.sync.client.connect(
+            f"wss://live.test{path}",
+            sock=socket.create_connection(("127.0.0.1", self.nginx.https), timeout=20),
+            ssl=clients.trust(self.nginx.clients.ca),
+            server_hostname="live.test",
+            additional_headers=headers,
+        )
+
+
+def _sites(one: echo.EchoServer, two: echo.EchoServer, chat: int, folder: pathlib.Path) -> tuple[model.Site, ...]:
+    first, second = f"http://127.0.0.1:{one.port}", f"http://127.0.0.1:{two.port}"
+    closed = f"http://127.0.0.1:{ports.free_port()}"
+    lasting = [target(url, max_fails=0) for url in (first, second)]
+    headers = model.Route(
+        path="/headers-set/",
+        action=proxy(first),
+        request_headers=(("X-Mine", "a $request_method $5"), ("User-Agent", ""), ("X-Forwarded-Host", "own")),
+        response_headers=(
+            ("X-Frame-Options", "SAMEORIGIN"),
+            ("X-Powered-By", ""),
+            ("X-From", "$host$"),
+            ("Content-Type", "text/x-own"),
+        ),
+    )
+    return (
+        site(
+            "web.test",
+            first,
+            headers,
+            route("/host/", proxy(first, host_header="inner.test:81")),
+            route("/unix/", f"http://unix:{folder}/echo.sock:/sock/"),
+            hsts=model.Hsts(max_age_s=1),
+        ),
+        site(
+            "live.test",
+            first,
+            route("/chat/", f"http://127.0.0.1:{chat}/"),
+            route("/same/", f"http://127.0.0.1:{chat}"),
+            route("/quick/", proxy(f"http://127.0.0.1:{chat}", timeouts=model.Timeouts(read_s=0.05, send_s=0.05))),
+            route("/closed/", closed, snippet=snippet("deny all")),
+            route("/guarded/", f"http://127.0.0.1:{chat}", snippet=snippet("deny all")),
+        ),
+        site("small.test", route("/", first, max_body_bytes=1000), route("/any/", first, max_body_bytes=0)),
+        site(
+            "many.test",
+            route("/retry/", model.Proxy(targets=tuple(lasting))),
+            route("/once/", model.Proxy(targets=tuple(lasting), retries=0)),
+            route("/dead/", model.Proxy(targets=(target(closed), target(first)))),
+            route("/backup/", model.Proxy(targets=(target(closed), target(second, backup=True)))),
+            route("/down/", model.Proxy(targets=(target(first, down=True), target(second)))),
+            route("/weight/", model.Proxy(targets=(target(first, weight=3), target(second)))),
+            route("/sticky/", model.Proxy(targets=tuple(lasting), balance=model.Balance.STICKY)),
+            route("/hash/", model.Proxy(targets=tuple(lasting), balance=model.Balance.HASH, hash_key="$arg_user")),
+        ),
+        site(
+            "own.test",
+            route("/", first, snippet=snippet("proxy_read_timeout 5s", "proxy_set_header X-Real-IP hidden")),
+            route("/more/", first, request_headers=(("X-More", "1"),), response_headers=(("X-R", "1"),)),
+            snippet=snippet("proxy_set_header X-Site yes", "add_header X-Owner me always", "client_max_body_size 5"),
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def gate() -> collections.abc.Iterator[Gate]:
+    with contextlib.ExitStack() as stack:
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="daemun-test-")))
+        folder.chmod(0o755)
+        one = stack.enter_context(echo.echo_server("one"))
+        two = stack.enter_context(echo.echo_server("two"))
+        chat = stack.enter_context(echo.websocket_server())
+        stack.enter_context(echo.unix_echo_server(folder / "echo.sock"))
+        nginx = stack.enter_context(rendered.running(*_sites(one, two, chat, folder)))
+        yield Gate(nginx, one, two, folder)
+
+
+# --- who asks ---
+
+SPOOFED = {
+    "X-Forwarded-For": "6.6.6.6",
+    "X-Forwarded-Proto": "ftp",
+    "X-Forwarded-Host": "evil.test",
+    "X-Forwarded-Port": "1",
+    "X-Real-IP": "6.6.6.6",
+    "X-Request-ID": "mine",
+    "Forwarded": "for=6.6.6.6",
+    "X-Forwarded-Prefix": "/evil",
+    "X-Original-URL": "/admin",
+    "Proxy": "http://evil.test",
+}
+
+
+def _is_clean(said: echo.Said, gate: Gate) -> None:
+    assert said.headers["x-forwarded-for"] == "127.0.0.1"
+    assert said.headers["x-real-ip"] == "127.0.0.1"
+    assert said.headers["x-forwarded-proto"] == "https"
+    assert said.headers["x-forwarded-host"] == "web.test:99"
+    assert said.headers["x-forwarded-port"] == "99"
+    assert said.headers["host"] == "web.test:99"
+    assert len(said.headers["x-request-id"]) == 32
+    assert not {"forwarded", "x-forwarded-prefix", "x-original-url", "proxy", "connection", "upgrade"} & set(
+        said.headers
+    )
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/event-stream"])
+def test_strangers_cannot_say_who_they_are(gate: Gate, accept: str) -> None:
+    headers = {**SPOOFED, "Host": "web.test:99", "Accept": accept}
+    answer = gate.ask("GET", "https://web.test/", headers=headers)
+    _is_clean(echo.Said.parse(answer.content), gate)
+
+
+def test_the_port_a_client_does_not_name_is_the_scheme_s(gate: Gate) -> None:
+    said = gate.said("https://web.test/", Host="WEB.test.")
+    assert said.headers["host"] == "web.test"
+    assert said.headers["x-forwarded-port"] == "443"
+
+
+def test_trusted_proxies_are_believed(gate: Gate) -> None:
+    settings = model.Globals(trusted_proxies=("127.0.0.0/8", "fd00::/8"))
+    with rendered.running(site("web.test", f"http://127.0.0.1:{gate.one.port}"), settings=settings) as nginx:
+        trusting = dataclasses.replace(gate, nginx=nginx)
+        headers = {**SPOOFED, "X-Forwarded-For": "1.2.3.4, 127.0.0.9", "X-Forwarded-Proto": "http"}
+        said = echo.Said.parse(trusting.ask("GET", "https://web.test/", headers=headers).content)
+        assert said.headers["x-forwarded-for"] == "1.2.3.4, 127.0.0.9, 127.0.0.1"
+        assert said.headers["x-real-ip"] == "1.2.3.4"
+        assert said.headers["x-forwarded-proto"] == "http"
+        assert said.headers["x-forwarded-host"] == "evil.test"
+        assert said.headers["x-forwarded-port"] == "1"
+        assert said.headers["x-request-id"] == "mine"
+        assert "forwarded" not in said.headers
+        plain = trusting.said("https://web.test/")
+        assert plain.headers["x-forwarded-for"] == "127.0.0.1"
+        assert plain.headers["x-forwarded-proto"] == "https"
+
+
+def test_a_trust_in_others_does_not_help_strangers(gate: Gate) -> None:
+    settings = model.Globals(trusted_proxies=("10.0.0.0/8",))
+    with rendered.running(site("web.test", f"http://127.0.0.1:{gate.one.port}"), settings=settings) as nginx:
+        trusting = dataclasses.replace(gate, nginx=nginx)
+        answer = trusting.ask("GET", "https://web.test/", headers={**SPOOFED, "Host": "web.test:99"})
+        _is_clean(echo.Said.parse(answer.content), gate)
+
+
+# --- headers of the owner ---
+
+
+def test_request_headers(gate: Gate) -> None:
+    said = gate.said("https://web.test/headers-set/x")
+    assert said.headers["x-mine"] == "a GET $5"
+    assert "user-agent" not in said.headers
+    assert said.headers["x-forwarded-host"] == "own"
+    assert said.headers["x-forwarded-for"] == "127.0.0.1", "the others are still there"
+    assert gate.said("https://web.test/host/").headers["host"] == "inner.test:81"
+
+
+@pytest.mark.parametrize("path", ["/headers-set/headers", "/headers-set/x", "/headers-set/redirect"])
+def test_response_headers(gate: Gate, path: str) -> None:
+    answer = gate.get(f"https://web.test{path}")
+    assert answer.headers.get_list("X-Frame-Options") == ["SAMEORIGIN"]
+    assert "X-Powered-By" not in answer.headers
+    assert answer.headers["X-From"] == "web.test$"
+    assert answer.headers.get_list("Content-Type") == ["text/x-own"]
+    assert answer.headers.get_list("Strict-Transport-Security") == ["max-age=1"], "not lost beside the route's own"
+
+
+def test_an_owner_s_nginx_wins_and_loses_nothing_of_ours(gate: Gate) -> None:
+    said = gate.said("https://own.test/")
+    assert said.headers["x-site"] == "yes"
+    assert said.headers["x-real-ip"] == "hidden"
+    assert said.headers["x-forwarded-for"] == "127.0.0.1"
+    answer = gate.get("https://own.test/more/")
+    assert answer.headers["X-Owner"] == "me"
+    assert answer.headers["X-R"] == "1"
+    said = echo.Said.parse(answer.content)
+    assert (said.headers["x-site"], said.headers["x-more"]) == ("yes", "1")
+
+
+def test_a_unix_socket(gate: Gate) -> None:
+    assert gate.said("https://web.test/unix/x").path == "/sock/x"
+
+
+# --- what stays open ---
+
+
+@pytest.mark.parametrize(
+    ("path", "received"), [("/chat/", "/"), ("/chat/a%20b?c=d", "/a%20b?c=d"), ("/same/a%2Fb", "/same/a%2Fb")]
+)
+def test_websockets(gate: Gate, path: str, received: str) -> None:
+    with gate.websocket(path, **{"X-Forwarded-For": "6.6.6.6"}) as chat:
+        handshake = json.loads(chat.recv(timeout=20))
+        assert handshake["path"] == received
+        assert handshake["headers"]["x-forwarded-for"] == "127.0.0.1"
+        assert handshake["headers"]["host"] == "live.test"
+        for message in ("hello", "x" * 100_000):
+            chat.send(message)
+            assert chat.recv(timeout=20) == message
+
+
+def test_a_websocket_outlives_the_read_timeout(gate: Gate) -> None:
+    """The ordinary timeout of this route is 50 ms, and the server would answer nothing for longer than that."""
+    with gate.websocket("/quick/") as chat:
+        chat.recv(timeout=20)
+        with pytest.raises(TimeoutError):
+            chat.recv(timeout=0.2)
+        chat.send("still here")
+        assert chat.recv(timeout=20) == "still here"
+
+
+def test_an_owner_s_access_rule_holds_for_websockets(gate: Gate) -> None:
+    assert gate.get("https://live.test/guarded/").status_code == 403
+    with pytest.raises(websockets.exceptions.InvalidStatus) as refused:
+        gate.websocket("/guarded/")
+    assert refused.value.response.status_code == 403
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_events_pass_one_by_one(gate: Gate, method: str) -> None:
+    gate.one.release.clear()
+    headers = {"Accept": "text/event-stream", "Accept-Encoding": "gzip"}
+    with (
+        clients.client(gate.nginx.clients) as client,
+        client.stream(method, "https://live.test/events", headers=headers, content=b"question") as answer,
+    ):
+        events = answer.iter_text()
+        assert next(events) == "data: one\n\n", "before the server goes on"
+        gate.one.release.set()
+        assert next(events) == "data: two\n\n"
+
+
+def test_h2c_is_not_smuggled(gate: Gate) -> None:
+    headers = {"Upgrade": "h2c", "Connection": "Upgrade, HTTP2-Settings", "HTTP2-Settings": "AAMAAABkAAQAAP__"}
+    said = echo.Said.parse(gate.ask("GET", "https://web.test/", headers=headers).content)
+    assert not {"upgrade", "connection"} & set(said.headers)
+    said = echo.Said.parse(gate.ask("GET", "https://web.test/", headers={"Upgrade": "websocket, H2C"}).content)
+    assert not {"upgrade", "connection"} & set(said.headers)
+
+
+# --- bodies, retries, balance ---
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/event-stream"])
+def test_bodies(gate: Gate, accept: str) -> None:
+    headers = {"Accept": accept}
+    assert gate.ask("POST", "https://small.test/", body=b"x" * 1001, headers=headers).status_code == 413
+    answer = gate.ask("POST", "https://small.test/", body=b"x" * 900, headers=headers)
+    assert echo.Said.parse(answer.content).body == "x" * 900
+    answer = gate.ask("PUT", "https://small.test/any/", body=b"x" * 3_000_000, headers=headers)
+    assert echo.Said.parse(answer.content).body == "3000000 bytes"
+
+
+@pytest.mark.parametrize("accept", ["*/*", "text/event-stream"])
+@pytest.mark.parametrize(
+    ("method", "path", "times"), [("GET", "/retry", 2), ("POST", "/retry", 1), ("GET", "/once", 1)]
+)
+def test_only_what_is_safe_is_tried_again(gate: Gate, method: str, path: str, times: int, accept: str) -> None:
+    for server in (gate.one, gate.two):
+        server.dropped.clear()
+    answer = gate.ask(
+        method, f"https://many.test{path}/drop", body=b"pay" * (method == "POST"), headers={"Accept": accept}
+    )
+    assert answer.status_code == 502
+    assert [*gate.one.dropped, *gate.two.dropped] == [method] * times
+
+
+def test_servers_that_do_not_answer_are_passed_over(gate: Gate) -> None:
+    for method in ("GET", "POST"):
+        assert gate.ask(method, "https://many.test/dead/", body=b"").status_code == 200
+        assert echo.Said.parse(gate.ask(method, "https://many.test/backup/").content).server == "two"
+    assert {gate.said("https://many.test/down/").server for _ in range(4)} == {"two"}
+
+
+def test_balance(gate: Gate) -> None:
+    """One worker's or all workers' counts: the zone is shared."""
+    served = [gate.said("https://many.test/weight/").server for _ in range(8)]
+    assert (served.count("one"), served.count("two")) == (6, 2)
+    by_user = {user: {gate.said(f"https://many.test/hash/?user={user}").server for _ in range(3)} for user in range(20)}
+    assert all(len(servers) == 1 for servers in by_user.values())
+    assert set.union(*by_user.values()) == {"one", "two"}
+
+
+def test_sticky_cookies(gate: Gate) -> None:
+    answer = gate.get("https://many.test/sticky/")
+    cookie = answer.headers["Set-Cookie"]
+    assert {"httponly", "secure", "samesite=lax", "path=/"} <= {part.strip().lower() for part in cookie.split(";")}
+    first = echo.Said.parse(answer.content).server
+    pair = cookie.split(";")[0]
+    assert {gate.said("https://many.test/sticky/", Cookie=pair).server for _ in range(6)} == {first}

@@ -1,0 +1,182 @@
+"""nginx on rendered files: `nginx -t` for whether it accepts them, or running for what its clients see."""
+
+import collections.abc
+import contextlib
+import dataclasses
+import datetime
+import functools
+import ipaddress
+import pathlib
+import signal
+import socket
+import ssl
+import subprocess
+import time
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from daemun.core import layout as layout_
+from daemun.core import model, names
+from daemun.core.render import environment, render
+from daemun.nginx import account, directories, find
+from tests.support import binaries, clients, nginx_state, ports
+
+THUMBPRINT = "LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ"
+
+
+@functools.cache
+def nginx() -> environment.Nginx:
+    """The nginx under test and what it can do."""
+    found = find.examine(str(binaries.nginx_path()))
+    assert isinstance(found, environment.Nginx), found
+    return found
+
+
+def environment_of(layout: layout_.Layout, **changes: object) -> environment.Environment:
+    """What the tests' nginx needs. changes: other values of its fields."""
+    chosen = account.choose(None)
+    env = environment.Environment(
+        layout=layout,
+        nginx=nginx(),
+        thumbprint=THUMBPRINT,
+        user=None if chosen is None else chosen.user,
+        group=None if chosen is None else chosen.group,
+        resolver="127.0.0.1:1",
+        ca_bundle=_trusted_roots(),
+        ipv6=False,
+    )
+    return dataclasses.replace(env, **changes)  # type: ignore[arg-type]
+
+
+@functools.cache
+def _trusted_roots() -> str:
+    """A file with any certificate: nginx reads it at the start."""
+    paths = ssl.get_default_verify_paths()
+    return paths.cafile or "/etc/ssl/certs/ca-certificates.crt"
+
+
+def write(files: collections.abc.Mapping[str, bytes], folder: pathlib.Path) -> None:
+    """Write a generation, with an empty file in the place of the nginx adapter's own."""
+    for path, content in {"generation.conf": b"", **files}.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+
+
+@contextlib.contextmanager
+def prepared() -> collections.abc.Iterator[layout_.Layout]:
+    """A state directory as the daemon prepares it."""
+    with nginx_state.state_directory() as layout:
+        directories.prepare(layout, account.choose(None))
+        yield layout
+
+
+def find_refusal(files: collections.abc.Mapping[str, bytes], layout: layout_.Layout) -> str | None:
+    """nginx's words when it does not accept the files as they are, warnings included; None when it does."""
+    folder = pathlib.Path(layout.generation(1))
+    write(files, folder)
+    arguments = [nginx().path, "-t", "-q", "-c", str(folder / "nginx.conf")]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=60)
+    return done.stderr if done.returncode or done.stderr else None
+
+
+# --- a running one ---------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """clients: what `tests.support.clients` needs. layout: its state directory."""
+
+    clients: clients.Gate
+    layout: layout_.Layout
+    http: int
+    https: int
+
+
+@contextlib.contextmanager
+def running(
+    *sites: model.Site, settings: model.Globals | None = None, **changes: object
+) -> collections.abc.Iterator[Running]:
+    """nginx with these sites on free ports of 127.0.0.1, each with a self-signed certificate that clients trust.
+
+    settings: its listening addresses are replaced. changes: other values of the Environment.
+    """
+    with prepared() as layout:
+        http, https = ports.free_port(), ports.free_port()
+        settings = dataclasses.replace(
+            settings or model.Globals(),
+            listen_http=(model.Address(host="127.0.0.1", port=http),),
+            listen_https=(model.Address(host="127.0.0.1", port=https),),
+        )
+        desired = model.Desired(globals=settings, sites=sites)
+        files = render.render_files(desired, environment_of(layout, **changes))
+        trusted = b"".join(_certify(layout, site) for site in desired.enabled)
+        roots = pathlib.Path(layout.state, "trusted.pem")
+        roots.write_bytes(trusted)
+        refusal = find_refusal(files, layout)
+        assert refusal is None, refusal
+        with _process(layout, http):
+            yield Running(clients=clients.Gate(http=http, https=https, ca=roots), layout=layout, http=http, https=https)
+
+
+@contextlib.contextmanager
+def _process(layout: layout_.Layout, port: int) -> collections.abc.Iterator[None]:
+    configuration = f"{layout.generation(1)}/nginx.conf"
+    process = subprocess.Popen([nginx().path, "-c", configuration, "-g", "daemon off;"])
+    try:
+        _wait_for(port, process)
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(500):
+        assert process.poll() is None, "nginx ended by itself"
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+            return
+        time.sleep(0.02)
+    raise AssertionError("nginx does not listen after 10 s")
+
+
+def _certify(layout: layout_.Layout, site: model.Site) -> bytes:
+    """Put a certificate for all names of the site where nginx looks for it. Returns: it, as PEM."""
+    certificate, key = self_signed(*site.names)
+    folder = pathlib.Path(layout.live, names.slug(site.host))
+    folder.mkdir(parents=True)
+    (folder / "fullchain.pem").write_bytes(certificate)
+    (folder / "privkey.pem").write_bytes(key)
+    (folder / "privkey.pem").chmod(0o644)
+    pathlib.Path(layout.live).chmod(0o755)
+    return certificate
+
+
+def self_signed(*hosts: str) -> tuple[bytes, bytes]:
+    """A certificate for these names and addresses, and its key, as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, hosts[0][:64])])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=2))
+        .add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return certificate.public_bytes(serialization.Encoding.PEM), key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def _general_name(host: str) -> x509.GeneralName:
+    address = names.address_of(host)
+    return x509.DNSName(host) if address is None else x509.IPAddress(ipaddress.ip_address(str(address)))
