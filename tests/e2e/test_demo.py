@@ -16,9 +16,10 @@ import typing
 
 import psutil
 import pytest
+from websockets.asyncio.client import ClientConnection
+
 from tests.support import binaries, browser, clients, ports
 from tests.support.daemon import wait_for
-from websockets.asyncio.client import ClientConnection
 
 pytestmark = pytest.mark.nginx
 

@@ -4,6 +4,7 @@ import pathlib
 import re
 
 import pytest
+
 from tests.support.daemon import Daemon
 
 ROOT = pathlib.Path(__file__).parents[2]
