@@ -146,7 +146,7 @@ class Gate:
         for problem in last.problems:
             if str(problem) not in self._told:
                 write = log.error if problem.severity is model.Severity.ERROR else log.warning
-                write(problem.message, place=str(problem.origin), host=problem.host)
+                write(str(problem), **({"host": problem.host} if problem.host else {}))
         if self._told - lines and last.ok:
             log.info("all problems are solved")
         self._told = lines

@@ -53,7 +53,7 @@ class Problem:
     field: tuple[str | int, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.origin}: {self.message}"
+        return self.message if self.origin == NOWHERE else f"{self.origin}: {self.message}"
 
 
 # --- targets ---------------------------------------------------------------------------------------------------
