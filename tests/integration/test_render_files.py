@@ -7,10 +7,10 @@ import tempfile
 
 import httpx
 import pytest
-from tests.support import clients, rendered
-from tests.support.sites import route, site
 
 from daemun.core import model
+from tests.support import clients, rendered
+from tests.support.sites import route, site
 
 pytestmark = pytest.mark.nginx
 

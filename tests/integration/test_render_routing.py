@@ -10,10 +10,10 @@ import ssl
 
 import httpx
 import pytest
-from tests.support import clients, echo, rendered
-from tests.support.sites import proxy, route, site
 
 from daemun.core import model
+from tests.support import clients, echo, rendered
+from tests.support.sites import proxy, route, site
 
 pytestmark = pytest.mark.nginx
 

@@ -12,11 +12,11 @@ import httpx
 import pytest
 import websockets.exceptions
 import websockets.sync.client
-from tests.support import clients, echo, ports, rendered
-from tests.support.sites import proxy, route, site, target
 
 from daemun.core import directive, model
 from daemun.core.directive import Expr
+from tests.support import clients, echo, ports, rendered
+from tests.support.sites import proxy, route, site, target
 
 pytestmark = pytest.mark.nginx
 

@@ -1,0 +1,245 @@
+"""Servers that speak something else than HTTP/1.1, each with a small real server behind a rendered gate."""
+
+import collections.abc
+import contextlib
+import json
+import pathlib
+import tempfile
+import typing
+
+import httpx
+import pytest
+
+from daemun.core import model
+from daemun.core.directive import Directive, Expr
+from daemun.core.render import environment
+from tests.support import clients, rendered, responders
+from tests.support.sites import proxy, route, site
+
+pytestmark = pytest.mark.nginx
+
+SPOOFED = {
+    "X-Forwarded-For": "6.6.6.6",
+    "X-Forwarded-Proto": "ftp",
+    "X-Forwarded-Host": "evil.test",
+    "X-Real-IP": "6.6.6.6",
+    "Forwarded": "for=6.6.6.6",
+    "Proxy": "http://evil.test",
+    "X-Forwarded-Prefix": "/evil",
+}
+CGI_SCHEMES = (model.Scheme.FASTCGI, model.Scheme.SCGI, model.Scheme.UWSGI)
+HANDLERS = {
+    model.Scheme.FASTCGI: responders.FastCgi,
+    model.Scheme.SCGI: responders.Scgi,
+    model.Scheme.UWSGI: responders.Uwsgi,
+}
+
+
+class Gate:
+    def __init__(self, nginx: rendered.Running) -> None:
+        self._nginx = nginx
+
+    def get(self, url: str) -> httpx.Response:
+        return clients.get(self._nginx.clients, url)
+
+    def said(
+        self, url: str, *, body: bytes = b"", http2: bool = False, headers: dict[str, str] | None = None
+    ) -> dict[str, typing.Any]:
+        with clients.client(self._nginx.clients, http2=http2) as client:
+            answer = client.request("POST" if body else "GET", url, content=body, headers=headers)
+        assert answer.status_code == 200, answer
+        said: dict[str, typing.Any] = json.loads(answer.content)
+        return said
+
+
+def _cgi_site(scheme: model.Scheme, place: str, unix: str) -> model.Site:
+    url = f"{scheme.value}://{place}"
+    owners = (Directive(f"{scheme.value}_param", (Expr("SERVER_NAME"), Expr("owner"))),)
+    return site(
+        f"{scheme.value}.test",
+        route("/", proxy(url, document_root="/srv/$app/")),
+        route("/app/", proxy(f"{url}/inner/", index="front.php")),
+        route("/unix/", f"{scheme.value}://{unix}"),
+        route(
+            "/own/",
+            proxy(url, host_header="inner.test"),
+            request_headers=(("X-Forwarded-Proto", "own"), ("X-Mine", "$request_method"), ("User-Agent", "")),
+            response_headers=(("X-Hidden", ""), ("X-Shown", "1")),
+            snippet=owners,
+        ),
+    )
+
+
+@pytest.fixture(scope="module")
+def gate() -> collections.abc.Iterator[Gate]:
+    with contextlib.ExitStack() as stack:
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="daemun-test-")))
+        folder.chmod(0o755)
+        given = []
+        for scheme, handler in HANDLERS.items():
+            place = stack.enter_context(responders.responder(handler))
+            unix = stack.enter_context(responders.responder(handler, socket=folder / scheme.value))
+            given.append(_cgi_site(scheme, place, unix))
+        stored = {"/key?a=1": "plain", "/cache/x": "replaced"}
+        memory = stack.enter_context(responders.responder(responders.Memcached, stored=stored))
+        given.append(site("memory.test", f"memcached://{memory}", route("/short/", f"memcached://{memory}/cache/")))
+        http2 = stack.enter_context(responders.responder(responders.Http2))
+        needed = {"h2c": environment.Feature.H2C_UPSTREAM, "grpc": environment.Feature.GRPC}
+        for scheme_text, feature in needed.items():
+            if feature in rendered.nginx().features:
+                url = f"{scheme_text}://{http2}"
+                mine = route("/mine/", url, request_headers=(("X-Mine", "1"), ("X-Real-IP", "")))
+                given.append(site(f"{scheme_text}.test", url, route("/pkg.Service/", f"{url}/other.Service/"), mine))
+        yield Gate(stack.enter_context(rendered.running(*given)))
+
+
+# --- FastCGI, SCGI, uwsgi ---
+
+
+@pytest.mark.parametrize("scheme", CGI_SCHEMES)
+def test_standard_parameters(gate: Gate, scheme: model.Scheme) -> None:
+    said = gate.said(
+        f"https://{scheme.value}.test/a%20b/c?q=1", body=b"body", headers={"Content-Type": "text/x", **SPOOFED}
+    )
+    assert said["body"] == "body"
+    parameters = said["parameters"]
+    expected = {
+        "REQUEST_METHOD": "POST",
+        "REQUEST_URI": "/a%20b/c?q=1",
+        "DOCUMENT_URI": "/a b/c",
+        "QUERY_STRING": "q=1",
+        "CONTENT_TYPE": "text/x",
+        "CONTENT_LENGTH": "4",
+        "DOCUMENT_ROOT": "/srv/$app",
+        "REQUEST_SCHEME": "https",
+        "HTTPS": "on",
+        "REMOTE_ADDR": "127.0.0.1",
+        "SERVER_NAME": f"{scheme.value}.test",
+        "SERVER_PORT": "443",
+        "HTTP_HOST": f"{scheme.value}.test",
+        "HTTP_X_FORWARDED_FOR": "127.0.0.1",
+        "HTTP_X_FORWARDED_PROTO": "https",
+        "HTTP_X_FORWARDED_HOST": f"{scheme.value}.test",
+        "HTTP_X_REAL_IP": "127.0.0.1",
+    }
+    assert {name: parameters.get(name) for name in expected} == expected
+    assert not {"HTTP_PROXY", "HTTP_FORWARDED", "HTTP_X_FORWARDED_PREFIX"} & set(parameters)
+
+
+@pytest.mark.parametrize("scheme", CGI_SCHEMES)
+@pytest.mark.parametrize(
+    ("path", "request_uri", "document_uri"),
+    [
+        ("/app/x%20y?z", "/inner/x%20y?z", "/inner/x y"),
+        ("/app/", "/inner/", "/inner/"),
+        ("/%61pp/x?z=1", "/inner/x?z=1", "/inner/x"),
+    ],
+)
+def test_replaced_paths(gate: Gate, scheme: model.Scheme, path: str, request_uri: str, document_uri: str) -> None:
+    parameters = gate.said(f"https://{scheme.value}.test{path}")["parameters"]
+    assert (parameters["REQUEST_URI"], parameters["DOCUMENT_URI"]) == (request_uri, document_uri)
+
+
+@pytest.mark.parametrize("scheme", CGI_SCHEMES)
+def test_unix_sockets(gate: Gate, scheme: model.Scheme) -> None:
+    assert gate.said(f"https://{scheme.value}.test/unix/x")["parameters"]["REQUEST_URI"] == "/unix/x"
+
+
+@pytest.mark.parametrize("scheme", CGI_SCHEMES)
+def test_an_owner_s_headers_and_parameters(gate: Gate, scheme: model.Scheme) -> None:
+    answer = gate.get(f"https://{scheme.value}.test/own/")
+    parameters = json.loads(answer.content)["parameters"]
+    assert parameters["HTTP_HOST"] == "inner.test"
+    assert parameters["HTTP_X_FORWARDED_PROTO"] == "own"
+    assert parameters["HTTP_X_MINE"] == "GET"
+    assert parameters["SERVER_NAME"] == "owner"
+    assert "HTTP_USER_AGENT" not in parameters
+    assert "X-Hidden" not in answer.headers
+    assert answer.headers["X-Shown"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("path", "filename", "name", "info"),
+    [
+        ("/", "/srv/$app/index.php", "/index.php", ""),
+        ("/a/b", "/srv/$app/index.php", "/index.php", ""),
+        ("/a/b.php", "/srv/$app/a/b.php", "/a/b.php", ""),
+        ("/a/b.php/c/d", "/srv/$app/a/b.php", "/a/b.php", "/c/d"),
+        ("/up/x.jpg/y.php", "/srv/$app/up/x.jpg/y.php", "/up/x.jpg/y.php", ""),
+        ("/a.phpx", "/srv/$app/index.php", "/index.php", ""),
+        ("/../etc/x.php", "/srv/$app/etc/x.php", "/etc/x.php", ""),
+        ("/a%0ab.php", "/srv/$app/a\nb.php", "/a\nb.php", ""),
+        ("/app/x", "/var/www/html/front.php", "/front.php", ""),
+        ("/app/x.php/y", "/var/www/html/inner/x.php", "/inner/x.php", "/y"),
+    ],
+)
+def test_php_scripts(gate: Gate, path: str, filename: str, name: str, info: str) -> None:
+    parameters = gate.said(f"https://fastcgi.test{path}")["parameters"]
+    found = {key: parameters[key] for key in ("SCRIPT_FILENAME", "SCRIPT_NAME", "PATH_INFO")}
+    assert found == {"SCRIPT_FILENAME": filename, "SCRIPT_NAME": name, "PATH_INFO": info}
+
+
+@pytest.mark.parametrize("scheme", ["uwsgi", "scgi"])
+def test_wsgi_paths(gate: Gate, scheme: str) -> None:
+    assert gate.said(f"https://{scheme}.test/a%20b")["parameters"]["PATH_INFO"] == "/a b"
+    assert gate.said(f"https://{scheme}.test/app/b")["parameters"]["PATH_INFO"] == "/inner/b"
+
+
+# --- memcached ---
+
+
+def test_memcached(gate: Gate) -> None:
+    assert gate.get("https://memory.test/key?a=1").text == "plain"
+    assert gate.get("https://memory.test/short/x").text == "replaced"
+    assert gate.get("https://memory.test/none").status_code == 404
+
+
+# --- HTTP/2 ---
+
+
+@pytest.fixture
+def needs_h2c() -> None:
+    if environment.Feature.H2C_UPSTREAM not in rendered.nginx().features:
+        pytest.skip("this nginx cannot speak HTTP/2 to servers")
+
+
+@pytest.mark.usefixtures("needs_h2c")
+@pytest.mark.parametrize("accept", ["*/*", "text/event-stream"])
+def test_h2c(gate: Gate, accept: str) -> None:
+    said = gate.said("https://h2c.test/a%2Fb?q", body=b"body", headers={"Accept": accept, **SPOOFED})
+    assert (said["protocol"], said["path"], said["body"]) == ("HTTP/2", "/a%2Fb?q", "body")
+    headers = said["parameters"]
+    assert headers["host"] == "h2c.test"
+    assert headers["x-forwarded-for"] == "127.0.0.1"
+    assert not {"forwarded", "proxy", "connection", "upgrade"} & set(headers)
+    assert gate.said("https://h2c.test/pkg.Service/x y")["path"] == "/other.Service/x%20y"
+
+
+@pytest.mark.usefixtures("needs_h2c")
+def test_h2c_servers_get_websockets_over_http1(gate: Gate) -> None:
+    """RFC 8441 is not spoken by nginx, so an upgrade goes over HTTP/1.1, on connections of its own."""
+    for _ in range(2):
+        assert gate.said("https://h2c.test/x")["protocol"] == "HTTP/2"
+        said = gate.said("https://h2c.test/pkg.Service/x", headers={"Upgrade": "websocket", "Connection": "Upgrade"})
+        assert (said["protocol"], said["path"]) == ("HTTP/1.1", "/other.Service/x")
+        assert said["parameters"]["upgrade"] == "websocket"
+
+
+@pytest.mark.parametrize(("path", "received"), [("/pkg.Service/Method", "/other.Service/Method"), ("/a.B/C", "/a.B/C")])
+def test_grpc(gate: Gate, path: str, received: str) -> None:
+    headers = {"Content-Type": "application/grpc", "TE": "trailers", **SPOOFED}
+    said = gate.said(f"https://grpc.test{path}", body=b"message", http2=True, headers=headers)
+    assert (said["path"], said["body"]) == (received, "message")
+    headers = said["parameters"]
+    assert headers["te"] == "trailers"
+    assert headers["host"] == "grpc.test"
+    assert headers["x-forwarded-for"] == "127.0.0.1"
+    assert headers["x-forwarded-proto"] == "https"
+    assert not {"forwarded", "proxy"} & set(headers)
+
+
+def test_grpc_headers_of_the_owner(gate: Gate) -> None:
+    headers = gate.said("https://grpc.test/mine/x", body=b"m", http2=True)["parameters"]
+    assert headers["x-mine"] == "1"
+    assert "x-real-ip" not in headers
+    assert headers["x-forwarded-for"] == "127.0.0.1"
