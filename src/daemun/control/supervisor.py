@@ -6,6 +6,8 @@ import contextlib
 
 import structlog
 
+from daemun.errors import DaemunError
+
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 FIRST_PAUSE_S = 0.5
@@ -45,6 +47,9 @@ class Supervisor:
             try:
                 await run()
                 log.warning("a background task ended and is started again", task=name)
+            except DaemunError as error:
+                # Meant for a person: a trace would say nothing more.
+                log.error("a background task failed and is started again", task=name, error=str(error))  # noqa: TRY400
             except Exception as error:
                 log.exception("a background task failed and is started again", task=name, error=str(error))
             # What ran well for a while and then failed is a new failure, not one more of the same.

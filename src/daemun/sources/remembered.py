@@ -8,10 +8,14 @@ import asyncio
 import collections.abc
 import pathlib
 
+import structlog
+
 from daemun.control import ports
 from daemun.core import model
-from daemun.errors import NotFoundInStoreError
+from daemun.errors import EnvironmentProblemError, NotFoundInStoreError
 from daemun.sources import yaml_file
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _KEY = "history/daemun.yaml"
 
@@ -45,8 +49,13 @@ class Remembering:
 
     def _keep(self, content: bytes | None) -> None:
         """Keep what was read, unless the file changed meanwhile: then the next reading is near."""
-        if content is not None and content == self._content() and content != _read(self._store):
+        if content is None or content != self._content() or content == _read(self._store):
+            return
+        try:
             self._store.write(_KEY, content)
+        except EnvironmentProblemError as error:
+            # What was read is good all the same; a full disk is going to be told by what needs it.
+            log.warning("the file is not remembered for a start with a broken one", reason=str(error))
 
 
 def recall(store: ports.Store, path: pathlib.Path) -> model.Snapshot | None:
