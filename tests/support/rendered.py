@@ -18,8 +18,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from daemun.core import layout as layout_
-from daemun.core import model, names
-from daemun.core.render import environment, render
+from daemun.core import model, names, plan
+from daemun.core.render import environment as environment_
+from daemun.core.render import render
 from daemun.nginx import account, directories, find
 from tests.support import binaries, clients, nginx_state, ports
 
@@ -27,17 +28,17 @@ THUMBPRINT = "LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ"
 
 
 @functools.cache
-def nginx() -> environment.Nginx:
+def nginx() -> environment_.Nginx:
     """The nginx under test and what it can do."""
     found = find.examine(str(binaries.nginx_path()))
-    assert isinstance(found, environment.Nginx), found
+    assert isinstance(found, environment_.Nginx), found
     return found
 
 
-def environment_of(layout: layout_.Layout, **changes: object) -> environment.Environment:
+def environment_of(layout: layout_.Layout, **changes: object) -> environment_.Environment:
     """What the tests' nginx needs. changes: other values of its fields."""
     chosen = account.choose(None)
-    env = environment.Environment(
+    env = environment_.Environment(
         layout=layout,
         nginx=nginx(),
         thumbprint=THUMBPRINT,
@@ -97,11 +98,15 @@ class Running:
 
 @contextlib.contextmanager
 def running(
-    *sites: model.Site, settings: model.Globals | None = None, **changes: object
+    *sites: model.Site,
+    settings: model.Globals | None = None,
+    replace: collections.abc.Callable[[model.Site, environment_.Environment], bytes] | None = None,
+    **changes: object,
 ) -> collections.abc.Iterator[Running]:
     """nginx with these sites on free ports of 127.0.0.1, each with a self-signed certificate that clients trust.
 
-    settings: its listening addresses are replaced. changes: other values of the Environment.
+    settings: its listening addresses are replaced.
+    replace: renders each site's file instead. changes: other values of the Environment.
     """
     with prepared() as layout:
         http, https = ports.free_port(), ports.free_port()
@@ -111,7 +116,10 @@ def running(
             listen_https=(model.Address(host="127.0.0.1", port=https),),
         )
         desired = model.Desired(globals=settings, sites=sites)
-        files = render.render_files(desired, environment_of(layout, **changes))
+        env = environment_of(layout, **changes)
+        files = render.render_files(desired, env)
+        if replace is not None:
+            files |= {plan.site_file(site.host): replace(site, env) for site in desired.enabled}
         trusted = b"".join(_certify(layout, site) for site in desired.enabled)
         roots = pathlib.Path(layout.state, "trusted.pem")
         roots.write_bytes(trusted)

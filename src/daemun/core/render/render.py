@@ -4,7 +4,7 @@ The tree: nginx.conf; sites/NAME.conf, one per enabled site; and what those incl
 includes too, is added by the nginx adapter: it holds the server that says which generation answers.
 """
 
-from daemun.core import directive, model, names
+from daemun.core import directive, model, plan
 from daemun.core.render import default, environment, main, mime, serialise, server, site
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
@@ -33,7 +33,9 @@ def render_files(desired: model.Desired, env: environment.Environment) -> dict[s
     files = {path: serialise.serialise(nodes) for path, nodes in trees.items()}
     chosen = default.default_site(desired)
     for one in desired.enabled:
-        files[_path(one)] = render_site(one, env, is_default=chosen is not None and one.host == chosen.host)
+        files[plan.site_file(one.host)] = render_site(
+            one, env, is_default=chosen is not None and one.host == chosen.host
+        )
     return dict(sorted(files.items()))
 
 
@@ -56,7 +58,3 @@ def _serialise(one: model.Site, nodes: tuple[directive.Node, ...]) -> bytes:
         return serialise.serialise(nodes)
     except RenderError as error:
         raise RenderError(f'cannot render site "{one.host}"{scope_.place(one.origin)}: {error}') from error
-
-
-def _path(one: model.Site) -> str:
-    return f"sites/{names.slug(one.host)}.conf"

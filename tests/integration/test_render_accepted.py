@@ -1,0 +1,61 @@
+"""nginx accepts every golden configuration, without a warning."""
+
+import collections.abc
+import dataclasses
+
+import pytest
+
+from daemun.core import layout, model, plan
+from daemun.core.render import environment, render
+from daemun.nginx import machine
+from tests.support import clients, features, rendered
+from tests.support.sites import site
+
+pytestmark = pytest.mark.nginx
+
+
+@pytest.fixture(scope="module")
+def prepared() -> collections.abc.Iterator[layout.Layout]:
+    with rendered.prepared() as ready:
+        yield ready
+
+
+@pytest.mark.parametrize("name", features.FEATURES)
+def test_feature(name: str, prepared: layout.Layout) -> None:
+    env = rendered.environment_of(prepared, ipv6=machine.has_ipv6())
+    if len(env.nginx.features) < len(environment.Feature):
+        pytest.skip("this nginx lacks what some of the features need")
+    desired = features.FEATURES[name].desired
+    files = render.render_files(desired, env)
+    assert rendered.find_refusal(files, prepared) is None
+    pages = {path: render.render_unavailable(one, env) for path, one in _by_path(desired).items()}
+    assert rendered.find_refusal(files | pages, prepared) is None
+
+
+def _by_path(desired: model.Desired) -> dict[str, model.Site]:
+    return {plan.site_file(one.host): one for one in desired.enabled}
+
+
+def test_the_page_of_a_site_that_is_not_available() -> None:
+    """As the quarantine does: the file of a site is replaced, everything else stays."""
+    broken = site("broken.test", "http://127.0.0.1:1", aliases=("www.broken.test",))
+    with rendered.running(broken, replace=render.render_unavailable) as nginx:
+        for url in ("https://broken.test/", "https://www.broken.test/any/path", "http://broken.test/"):
+            answer = clients.get(nginx.clients, url)
+            assert answer.status_code == 503
+            assert answer.headers["Content-Type"].startswith("text/html")
+            assert "Temporarily not available" in answer.text
+        token = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
+        answer = clients.get(nginx.clients, f"http://broken.test/.well-known/acme-challenge/{token}")
+        assert answer.text == f"{token}.{rendered.THUMBPRINT}"
+
+
+def test_many_long_names(prepared: layout.Layout) -> None:
+    """Hash tables grow with the names."""
+    label = "a" * 61
+    sites = tuple(
+        site(f"{number:02}{label}.{label}.{label}.test", "http://10.0.0.1", aliases=(f"x{number}.test",))
+        for number in range(40)
+    )
+    desired = dataclasses.replace(features.FEATURES["http"].desired, sites=sites)
+    assert rendered.find_refusal(render.render_files(desired, rendered.environment_of(prepared)), prepared) is None

@@ -1,0 +1,215 @@
+"""One configuration per feature of rendering: for the golden files, and for `nginx -t`."""
+
+import dataclasses
+
+from daemun.core import directive, model
+from daemun.core.directive import Expr
+from tests.support.sites import proxy, route, site, target
+
+SETTINGS = model.Globals(listen_http=(model.Address(port=8080),), listen_https=(model.Address(port=8443),))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """paths: the files that show it, beside those under sites/."""
+
+    desired: model.Desired
+    paths: tuple[str, ...] = ()
+
+
+def _sites(*sites: model.Site) -> Feature:
+    return Feature(desired=model.Desired(globals=SETTINGS, sites=sites))
+
+
+def _settings(*sites: model.Site, paths: tuple[str, ...] = ("nginx.conf",), **changes: object) -> Feature:
+    settings = dataclasses.replace(SETTINGS, **changes)  # type: ignore[arg-type]
+    return Feature(desired=model.Desired(globals=settings, sites=sites), paths=paths)
+
+
+def _origin(line: int) -> model.Origin:
+    return model.Origin(source="file", place=f"daemun.yaml:{line}:3")
+
+
+def _line(name: str, *args: str, block: tuple[directive.Node, ...] | None = None) -> directive.Directive:
+    return directive.Directive(name, tuple(Expr(arg) for arg in args), block)
+
+
+def _chat() -> Feature:
+    """The file of README."""
+    chat = site(
+        "chatting.example.com",
+        route("/", "http://htmldeploy", origin=_origin(3)),
+        route("/websocket/", "http://chattingserver:7777/", origin=_origin(4)),
+        origin=_origin(2),
+    )
+    return _settings(chat, paths=("nginx.conf", "challenge.conf", "listen/http.conf", "listen/https.conf"))
+
+
+def _balance() -> Feature:
+    servers = ("http://10.0.0.1:8000", "http://app:8000", "http://[fd00::1]:8000")
+    every = {
+        "round-robin": model.Balance.ROUND_ROBIN,
+        "least-conn": model.Balance.LEAST_CONN,
+        "ip-hash": model.Balance.IP_HASH,
+        "random": model.Balance.RANDOM,
+        "sticky": model.Balance.STICKY,
+    }
+    weighted = (
+        target("http://10.0.0.1:8000", weight=3, max_fails=0, fail_timeout_s=1.5),
+        target("http://10.0.0.2:8000", max_connections=100),
+        target("http://10.0.0.3:8000", backup=True),
+        target("http://10.0.0.4:8000", down=True),
+    )
+    return _sites(
+        site(
+            "balance.example.com",
+            *(route(f"/{name}/", proxy(*servers, balance=balance)) for name, balance in every.items()),
+            route("/hash/", proxy(*servers, balance=model.Balance.HASH, hash_key="$cookie_user$arg_id")),
+            route("/options/", model.Proxy(targets=weighted)),
+        )
+    )
+
+
+def _snippets() -> Feature:
+    limited = site(
+        "own.example.com",
+        route(
+            "/",
+            "http://10.0.0.1",
+            response_headers=(("X-Route", "1"),),
+            snippet=(
+                directive.Comment("the owner's own"),
+                _line("proxy_read_timeout", "5m"),
+                _line("proxy_set_header", "Host", "inner"),
+                _line("limit_req", "zone=one", "burst=5"),
+                _line("if", "$request_method", "=", "DE LETE", block=(_line("return", "405"),)),
+                _line("location", "~", r"\.php$", block=(_line("return", "404"),)),
+            ),
+        ),
+        snippet=(
+            _line("add_header", "X-Site", 'it\'s "me"; \\ {here}', "always"),
+            _line("error_page", "502", "/sorry"),
+            _line("location", "=", "/sorry", block=(_line("return", "200", "sorry\n"),)),
+            _line("proxy_set_header", "X-Site", "$host"),
+        ),
+    )
+    whole = (
+        _line("limit_req_zone", "$binary_remote_addr", "zone=one:1m", "rate=10r/s"),
+        _line("gzip", "off"),
+        _line("map", "$http_x", "$mine", block=(_line("default", ""), _line("~^a b", "1"), _line("", "2"))),
+    )
+    return _settings(limited, paths=("nginx.conf", "snippets/http.conf"), snippet=whole, snippet_origin=_origin(9))
+
+
+def _https() -> Feature:
+    return _sites(
+        site(
+            "secure.example.com",
+            route("/named/", "https://inner.example:8443"),
+            route("/name/", proxy("https://10.0.0.1", tls=model.UpstreamTls(name="inner.example"))),
+            route("/unverified/", proxy("https://10.0.0.1", "https://10.0.0.2", tls=model.UpstreamTls(verify=False))),
+        )
+    )
+
+
+def _protocols() -> Feature:
+    php = proxy("fastcgi://php:9000", document_root="/srv/app", index="app.php")
+    return _sites(
+        site("h2c.example.com", "h2c://10.0.0.1:81", route("/deep/", "h2c://10.0.0.1:81/inner/")),
+        site("grpc.example.com", "grpc://10.0.0.1:50051", route("/a.B/", "grpcs://inner.example:50051/c.D/")),
+        site("php.example.com", route("/", php), route("/blog/", "fastcgi://unix:/run/php.sock:/wordpress/")),
+        site("python.example.com", "uwsgi://10.0.0.1", route("/api/", "uwsgi://10.0.0.1/v1/")),
+        site("scgi.example.com", "scgi://10.0.0.1", route("/api/", "scgi://10.0.0.1/v1/")),
+        site("memory.example.com", "memcached://10.0.0.1", route("/short/", "memcached://10.0.0.1/long/")),
+        site("unix.example.com", "http://unix:/run/app.sock", route("/x/", "http://unix:/run/app.sock:/y/")),
+    )
+
+
+def _names() -> Feature:
+    return _settings(
+        site("*.apps.example.com", "http://10.0.0.1"),
+        site("192.168.88.244", "http://10.0.0.1"),
+        site("::1", "http://10.0.0.1"),
+        site("also.example.com", "http://10.0.0.1", aliases=("www.also.example.com", "10.1.1.1", "default")),
+        site("lead.example.com", "http://10.0.0.1", aliases=("www.lead.example.com",), redirect_aliases=True),
+        site("disabled.example.com", "http://10.0.0.1", enabled=False),
+    )
+
+
+def _http() -> Feature:
+    tls_off = model.Tls(mode=model.TlsMode.OFF)
+    return _sites(
+        site("off.example.com", "http://10.0.0.1", http=model.HttpMode.OFF),
+        site("plain.example.com", "http://10.0.0.1", tls=tls_off),
+        site("serve.example.com", "http://10.0.0.1", http=model.HttpMode.SERVE, hsts=model.Hsts()),
+    )
+
+
+def _routes() -> Feature:
+    slow = model.Timeouts(connect_s=0.25, read_s=600, send_s=1.5, idle_s=3600)
+    headers = route(
+        "/headers/",
+        proxy("http://10.0.0.1", host_header="inner.example:81"),
+        request_headers=(("X-Price", "$5 for $remote_addr"), ("User-Agent", "")),
+        response_headers=(("X-Frame-Options", "DENY"), ("Server-Timing", "")),
+    )
+    return _sites(
+        site(
+            "routes.example.com",
+            route("/path/", "http://10.0.0.1/new%20path/"),
+            route("/a.b (c)/", "http://10.0.0.1/"),
+            route("/slow/", proxy("http://10.0.0.1", timeouts=slow, retries=0, buffering=False), max_body_bytes=0),
+            route("/small/", "http://10.0.0.1", max_body_bytes=1500),
+            headers,
+            hsts=model.Hsts(max_age_s=60, include_subdomains=True, preload=True),
+        )
+    )
+
+
+def _files() -> Feature:
+    return _sites(
+        site("files.example.com", route("/", model.Files(folder="/srv/my site", spa=True))),
+        site(
+            "mixed.example.com",
+            route("/assets", model.Files(folder="/srv/assets/", listing=True)),
+            route("/app/", model.Files(folder="/srv/$app", spa=True), response_headers=(("X-A", "1"),)),
+            route("/old", model.Redirect(to="https://new.example.com$request_uri", status=308)),
+            route("/price", model.Redirect(to="/$5$uri", status=302)),
+        ),
+    )
+
+
+def _default_site() -> Feature:
+    default = model.Default(kind=model.DefaultKind.SITE, host="main.example.com")
+    return _settings(site("main.example.com", "http://10.0.0.1"), default=default)
+
+
+def _default_redirect() -> Feature:
+    redirect = model.Redirect(to="https://main.example.com/?from=$host", status=302)
+    return _settings(default=model.Default(kind=model.DefaultKind.REDIRECT, redirect=redirect))
+
+
+def _globals() -> Feature:
+    addresses = (model.Address(port=8443, host="127.0.0.1"), model.Address(port=8444, host="::1"))
+    return _settings(
+        paths=("nginx.conf", "listen/https.conf"),
+        listen_https=addresses,
+        trusted_proxies=("10.0.0.0/8", "fd00::/8", "192.0.2.1"),
+        logs=model.Logs(access=False),
+    )
+
+
+FEATURES = {
+    "balance": _balance(),
+    "chat": _chat(),
+    "default-redirect": _default_redirect(),
+    "default-site": _default_site(),
+    "files": _files(),
+    "globals": _globals(),
+    "http": _http(),
+    "https-servers": _https(),
+    "names": _names(),
+    "protocols": _protocols(),
+    "routes": _routes(),
+    "snippets": _snippets(),
+}

@@ -1,0 +1,48 @@
+"""What is rendered for each feature, kept in golden/. After a meant change: DAEMUN_UPDATE_GOLDEN=1 pytest ..."""
+
+import os
+import pathlib
+
+import pytest
+
+from daemun.core import layout, model
+from daemun.core.render import environment, render
+from tests.support import features
+
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+ENVIRONMENT = environment.Environment(
+    layout=layout.Layout(state="/var/lib/daemun"),
+    nginx=environment.Nginx(path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset(environment.Feature)),
+    thumbprint="LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ",
+    user="www-data",
+    group="www-data",
+    resolver="127.0.0.1:5301",
+    ca_bundle="/etc/ssl/certs/ca-certificates.crt",
+    workers=2,
+)
+
+
+def _compare(name: str, text: str) -> None:
+    path = GOLDEN / f"{name}.conf"
+    if os.environ.get("DAEMUN_UPDATE_GOLDEN"):
+        path.write_text(text)
+    assert path.read_text() == text
+
+
+@pytest.mark.parametrize("name", features.FEATURES)
+def test_feature(name: str) -> None:
+    feature = features.FEATURES[name]
+    files = render.render_files(feature.desired, ENVIRONMENT)
+    shown = [path for path in files if path.startswith("sites/") or path in feature.paths]
+    _compare(name, "\n".join(f"#### {path}\n\n{files[path].decode()}" for path in shown))
+
+
+def test_unavailable() -> None:
+    broken = model.Site(host="broken.example.com", aliases=("www.broken.example.com",))
+    _compare("unavailable", render.render_unavailable(broken, ENVIRONMENT).decode())
+
+
+def test_equal_input_gives_equal_files_in_order() -> None:
+    for feature in features.FEATURES.values():
+        once, again = (list(render.render_files(feature.desired, ENVIRONMENT).items()) for _ in range(2))
+        assert once == again == sorted(once)
