@@ -41,6 +41,8 @@ _HOST_HEADER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?\Z
 _EMAIL = re.compile(r"[A-Za-z0-9.!#%&'*+/=?^_`{|}~-]{1,64}@([^@\s]+)\Z")
 _USER = re.compile(r"[a-z_][a-z0-9_.-]{0,31}\Z")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]*\Z")
+_AMBIGUOUS = re.compile("%(?:2f|3f|[01][0-9a-f]|7f|(?![0-9a-f]{2}))", re.IGNORECASE)
+"""An encoded slash, question mark or control character, or a % that encodes nothing: decoding changes the meaning."""
 _UNSAFE_IN_URL = re.compile(r"""["<>\\^`{|}]""")
 
 
@@ -168,6 +170,8 @@ def check_target_path(path: str) -> str | None:
         return 'its path holds ".."'
     if "$" in path:
         return f"holds a $, which nginx would take for a variable; write {words.quoted(path.replace('$', '%24'))}"
+    if (bad := _AMBIGUOUS.search(path)) is not None:
+        return f"holds {words.quoted(path[bad.start() :][:3])}, which nginx cannot send unchanged; remove it"
     return _check_url_characters(path)
 
 

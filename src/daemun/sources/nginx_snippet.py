@@ -20,6 +20,8 @@ from daemun.core import directive, model, words
 _END = "#daemun:end-of-text"
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = {'"': '"', "'": "'", "\\": "\\", "t": "\t", "r": "\r", "n": "\n"}
+_OPEN_VARIABLE = re.compile(r"\$\{[^}]*\s")
+"""crossplane reads on behind a `${name` without its brace, where nginx ends the word."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _MAX_DEPTH = 20
 
@@ -54,7 +56,10 @@ def _read_tokens(text: str) -> list[Token]:
     last_line = source.count("\n")
     if not tokens or tokens[-1] != (_END, last_line, False):
         line = tokens[-1][1] if tokens else 1
-        raise SnippetError("a quote is opened here or below, and never closed", line=line)
+        raise SnippetError('a quote or "${" is opened here or below, and never closed', line=line)
+    for token, line, quoted in tokens:
+        if not quoted and _OPEN_VARIABLE.search(token):
+            raise SnippetError(f'{words.quoted(token)}: "${{" is never closed', line=line)
     return tokens[:-1]
 
 

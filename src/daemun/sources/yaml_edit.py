@@ -14,7 +14,7 @@ import pathlib
 import tempfile
 import typing
 
-from daemun.core import model, rules, words
+from daemun.core import model, rules, validate, words
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.sources import values, yaml_file, yaml_positions, yaml_splice
 
@@ -126,15 +126,11 @@ class _Edit:
     def write(self, text: str | None, site: model.Site | None) -> bytes | None:
         """Write the text, if it is `site` (None: nothing) that it says about the host, and the same as before on all
         others. Returns: what the file held."""
-        if text is not None:
-            after = self._parse(text)
-            causes = [item.message for item in after.problems if item.severity is model.Severity.ERROR]
-            if causes:
-                raise self.refused("; ".join(causes))
-            others = tuple(other for other in self._asked.sites if other.host != self.host)
-            wanted = dataclasses.replace(self._asked, sites=(*others, site) if site else others)
-            text = text if _meaning(after) == _meaning(wanted) else None
-        if text is None:
+        others = tuple(other for other in self._asked.sites if other.host != self.host)
+        wanted = dataclasses.replace(self._asked, sites=(*others, site) if site else others)
+        if causes := _find_errors(wanted, site):
+            raise self.refused("; ".join(causes))
+        if text is None or _meaning(self._parse(text)) != _meaning(wanted):
             cause = "is written with aliases, tags or other YAML that only a person can change"
             raise self.refused(f"site {words.quoted(self.host)} {cause}; edit {self._path} by hand")
         bom = _BOM if (self.before or b"").startswith(_BOM) else b""
@@ -228,11 +224,20 @@ class _Places:
         return next((entry for entry in options if entry.name == "routes"), None)
 
 
+def _find_errors(snapshot: model.Snapshot, site: model.Site | None) -> list[str]:
+    """What keeps the file from being good with this site in it."""
+    found = () if site is None else validate.find_site_problems(site)
+    found += validate.find_global_problems(snapshot.globals or model.Globals(), snapshot.sites)
+    return [problem.message for problem in found if problem.severity is model.Severity.ERROR]
+
+
 # --- comparing -------------------------------------------------------------------------------------------------
 
 
 def _meaning(snapshot: model.Snapshot) -> object:
-    """What a file asks for, without the places where it does."""
+    """What a file asks for, without the places where it does; its errors, when it has any."""
+    if any(problem.severity is model.Severity.ERROR for problem in snapshot.problems):
+        return snapshot.problems
     settings = snapshot.globals or model.Globals()
     settings = dataclasses.replace(
         settings,

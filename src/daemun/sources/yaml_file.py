@@ -16,7 +16,7 @@ from daemun.sources import yaml_positions, yaml_translate
 DEBOUNCE_MS = 50
 QUIET_MS = 10
 """A change is told once nothing more happened for this long, at the latest after DEBOUNCE_MS."""
-LOOK_AGAIN_MS = 2000
+LOOK_AGAIN_MS = 1000
 """How often the file is looked at without being told of a change: network file systems tell of none."""
 
 
@@ -81,8 +81,7 @@ class YamlFile:
                 await asyncio.sleep(LOOK_AGAIN_MS / 1000)
             async with contextlib.aclosing(_ticks(folders)) as ticks:
                 async for _ in ticks:
-                    now = _fingerprint(self._path)
-                    if now != self._seen:
+                    while (now := _fingerprint(self._path)) != self._seen:
                         self._seen = now
                         yield
                     if _folders(self._path) != folders:

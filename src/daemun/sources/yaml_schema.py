@@ -342,13 +342,24 @@ def read_part(
     except pydantic.ValidationError as error:
         details = error.errors(include_url=False)
     faults = tuple(_fault(kind, document, at, detail) for detail in _without_echoes(details))
-    if not isinstance(raw, dict):
-        return None, faults
-    bad = {detail["loc"][0] for detail in details if detail["loc"]}
+    for detail in details:
+        bad = document.find((*at, *detail["loc"]))[len(at) :]
+        if not bad:
+            return None, faults
+        raw = _without(raw, bad)
     try:
-        return kind.model_validate({key: value for key, value in raw.items() if key not in bad}), faults
+        return kind.model_validate(raw), faults
     except pydantic.ValidationError:
         return None, faults
+
+
+def _without(value: object, path: yaml_positions.Path) -> object:
+    """The value but for the key at the path; a list is left out whole, so that no position in it shifts."""
+    if not isinstance(value, dict) or path[0] not in value:
+        return value
+    rest = {key: item for key, item in value.items() if key != path[0]}
+    is_inside = len(path) > 1 and isinstance(path[1], str)
+    return {**rest, path[0]: _without(value[path[0]], path[1:])} if is_inside else rest
 
 
 def _without_echoes(details: collections.abc.Sequence[typing.Any]) -> list[typing.Any]:

@@ -79,6 +79,7 @@ class Translation:
         if entry.site is not None and entry.redirect is not None:
             message = 'key "default": expected either `site` or `redirect`, found both'
             self.report(yaml_positions.Fault(message=message, mark=mark))
+            return model.Default(origin=origin)
         if entry.site is not None:
             return model.Default(kind=model.DefaultKind.SITE, host=entry.site, origin=origin)
         if entry.redirect is not None:
@@ -133,11 +134,10 @@ class Translation:
         )
 
     def _host(self, key: str) -> str:
+        """What has no IDNA form stays as it is, for `core.validate` to refuse."""
         try:
             return values.parse_host(key)
-        except ValueError as error:
-            mark = self.document.keys[("sites", key)]
-            self.report(yaml_positions.Fault(message=f"host {error}", mark=mark), host=key)
+        except ValueError:
             return key
 
     def _read_site(self, path: yaml_positions.Path, host: str) -> yaml_schema.SiteEntry | None:

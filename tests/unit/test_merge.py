@@ -1,0 +1,128 @@
+"""Snapshots become one desired state: the first source wins, and nobody's mistake hurts another."""
+
+import dataclasses
+import typing
+
+import pytest
+
+from daemun.core import merge, model, names
+
+TARGET = model.Target(scheme=model.Scheme.HTTP, host="web", port=8080)
+
+
+def site(host: str, source: str = "file", place: str = "", **options: typing.Any) -> model.Site:
+    route = model.Route(path="/", action=model.Proxy(targets=(TARGET,)))
+    return model.Site(
+        **{"host": host, "routes": (route,), "origin": model.Origin(source=source, place=place), **options}
+    )
+
+
+def snapshot(*sites: model.Site, source: str = "file", **options: typing.Any) -> model.Snapshot:
+    return model.Snapshot(source=source, sites=sites, **options)
+
+
+def test_nothing_is_a_state_too() -> None:
+    assert merge.merge_snapshots([]) == model.Desired(globals=model.Globals())
+
+
+def test_sites_of_all_sources_sorted() -> None:
+    routes = tuple(model.Route(path=path, action=model.Redirect(to="/x")) for path in ("/b", "/a"))
+    settings = model.Globals(workers=3)
+    desired = merge.merge_snapshots(
+        [snapshot(site("b.test", routes=routes), globals=settings), snapshot(site("a.test", "docker"), source="docker")]
+    )
+    assert [item.host for item in desired.sites] == ["a.test", "b.test"]
+    assert [route.path for route in desired.sites[1].routes] == ["/a", "/b"]
+    assert desired.globals == settings
+    assert not desired.problems
+
+
+def test_the_first_source_wins_and_the_other_is_told() -> None:
+    mine = site("shop.example", place="sites.yaml:14", tls=model.Tls(mode=model.TlsMode.LOCAL))
+    other = site("web.test", "docker", aliases=("shop.example",))
+    desired = merge.merge_snapshots([snapshot(mine), snapshot(other, site("ok.test", "docker"), source="docker")])
+    assert [item.host for item in desired.sites] == ["ok.test", "shop.example"]
+    (problem,) = desired.problems
+    assert problem.message == (
+        'cannot merge site "web.test@docker": host "shop.example" already belongs to "shop.example@file" (sites.yaml:14)'
+    )
+    assert problem.host == "web.test"
+
+
+def test_an_invalid_site_is_left_out_alone_and_claims_nothing() -> None:
+    bad = site("bad.test", "docker", routes=())
+    desired = merge.merge_snapshots(
+        [snapshot(bad, site("bad.test", "api"), site("ok.test", "docker"), source="docker")]
+    )
+    assert [(item.host, item.origin.source) for item in desired.sites] == [("bad.test", "api"), ("ok.test", "docker")]
+    assert ["routes: is empty" in problem.message for problem in desired.problems] == [True]
+
+
+def test_warnings_that_the_source_found_are_not_repeated() -> None:
+    warned = site("a.test", redirect_aliases=True)
+    (found,) = merge.merge_snapshots([snapshot(warned)]).problems
+    placed = dataclasses.replace(found, origin=model.Origin(source="file", place="daemun.yaml:3:5"))
+    assert merge.merge_snapshots([snapshot(warned, problems=(placed,))]).problems == (placed,)
+
+
+@pytest.mark.parametrize(
+    ("sites", "kind", "problems"),
+    [
+        ((site("a.test"),), model.DefaultKind.SITE, 0),
+        ((site("a.test", enabled=False),), model.DefaultKind.REFUSE, 0),
+        ((site("b.test"),), model.DefaultKind.REFUSE, 1),
+    ],
+)
+def test_unknown_hosts_are_refused_without_the_default_site(
+    sites: tuple[model.Site, ...], kind: model.DefaultKind, problems: int
+) -> None:
+    settings = model.Globals(default=model.Default(kind=model.DefaultKind.SITE, host="a.test"))
+    desired = merge.merge_snapshots([snapshot(*sites, globals=settings)])
+    assert desired.globals.default.kind is kind
+    assert len(desired.problems) == problems
+
+
+@pytest.mark.parametrize(
+    ("host", "aliases", "tls", "mode"),
+    [
+        ("a.com", (), model.TlsMode.AUTO, model.TlsMode.ACME),
+        ("a.com", ("b.com",), model.TlsMode.AUTO, model.TlsMode.ACME),
+        ("a.com", ("a.test",), model.TlsMode.AUTO, model.TlsMode.LOCAL),
+        ("*.a.com", (), model.TlsMode.AUTO, model.TlsMode.LOCAL),
+        ("10.0.0.1", (), model.TlsMode.AUTO, model.TlsMode.LOCAL),
+        ("a.com", (), model.TlsMode.LOCAL, model.TlsMode.LOCAL),
+        ("a.com", (), model.TlsMode.ACME, model.TlsMode.ACME),
+        ("a.com", (), model.TlsMode.OFF, None),
+    ],
+)
+def test_who_signs(host: str, aliases: tuple[str, ...], tls: model.TlsMode, mode: model.TlsMode | None) -> None:
+    desired = merge.merge_snapshots([snapshot(site(host, aliases=aliases, tls=model.Tls(mode=tls)))])
+    specs = merge.certificate_specs(desired)
+    assert [(spec.host, spec.names, spec.mode) for spec in specs] == (
+        [] if mode is None else [(host, (host, *aliases), mode)]
+    )
+
+
+def test_an_own_certificate_and_a_disabled_site() -> None:
+    own = model.Tls(mode=model.TlsMode.FILES, certificate="/c.pem", key="/k.pem")
+    desired = merge.merge_snapshots([snapshot(site("a.com", tls=own), site("b.com", enabled=False))])
+    (spec,) = merge.certificate_specs(desired)
+    assert (spec.name, spec.certificate, spec.key) == (names.slug("a.com"), "/c.pem", "/k.pem")
+
+
+def test_services_are_the_named_servers_once() -> None:
+    targets = (
+        TARGET,
+        dataclasses.replace(TARGET, weight=3),
+        dataclasses.replace(TARGET, host="localhost"),
+        dataclasses.replace(TARGET, host="10.0.0.1"),
+        dataclasses.replace(TARGET, host="::1"),
+        dataclasses.replace(TARGET, host=None, port=None, socket="/run/x"),
+    )
+    routes = (model.Route(path="/", action=model.Proxy(targets=targets)),)
+    off = site("off.test", enabled=False, routes=(model.Route(path="/", action=model.Proxy(targets=(TARGET,))),))
+    desired = merge.merge_snapshots([snapshot(site("a.test", routes=routes), site("b.test"), off)])
+    found = merge.services(desired)
+    assert {(service.host, service.port) for service in found} == {("web", 8080), ("localhost", 8080)}
+    assert all(service.name == names.service_name(service.host, service.port) for service in found)
+    assert list(found) == sorted(found, key=lambda service: service.name)

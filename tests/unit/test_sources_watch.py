@@ -1,0 +1,121 @@
+"""Every way in which a file changes is noticed, and nothing else is. Waits have an end; none is a measurement."""
+
+import asyncio
+import collections.abc
+import contextlib
+import pathlib
+
+import pytest
+
+from daemun.sources import yaml_file
+
+LIMIT_S = 20
+
+
+@pytest.fixture
+def file(tmp_path: pathlib.Path) -> pathlib.Path:
+    folder = tmp_path / "config"
+    folder.mkdir()
+    path = folder / "daemun.yaml"
+    path.write_text("sites: {}\n")
+    return path
+
+
+@contextlib.asynccontextmanager
+async def watching(
+    file: pathlib.Path,
+) -> collections.abc.AsyncIterator[collections.abc.Callable[[], asyncio.Future[None]]]:
+    """A function that gives the next change. The watch runs when the block begins: one change was already told."""
+    source = yaml_file.YamlFile(file)
+    file.write_text("sites: {a.test: http://one}\n")
+    async with contextlib.aclosing(source.changes()) as changes:  # type: ignore[type-var]
+
+        def following() -> asyncio.Future[None]:
+            return asyncio.ensure_future(anext(changes))
+
+        async with asyncio.timeout(LIMIT_S):
+            await following()
+        yield following
+
+
+async def told(change: asyncio.Future[None]) -> None:
+    async with asyncio.timeout(LIMIT_S):
+        await change
+
+
+async def test_written_in_place(file: pathlib.Path) -> None:
+    async with watching(file) as following:
+        change = following()
+        file.write_text("sites: {a.test: http://two}\n")
+        await told(change)
+
+
+async def test_replaced_as_editors_do(file: pathlib.Path) -> None:
+    async with watching(file) as following:
+        for number in range(3):
+            change = following()
+            other = file.with_suffix(".tmp")
+            other.write_text(f"sites: {{a.test: http://n{number}}}\n")
+            other.replace(file)
+            await told(change)
+
+
+async def test_gone_and_back(file: pathlib.Path) -> None:
+    async with watching(file) as following:
+        change = following()
+        file.unlink()
+        await told(change)
+        change = following()
+        file.write_text("sites: {}\n")
+        await told(change)
+
+
+async def test_links_switched_as_kubernetes_does(tmp_path: pathlib.Path) -> None:
+    """daemun.yaml -> ..data/daemun.yaml, ..data -> ..1; the switch renames a new ..data over the old one."""
+    for name in ("..1", "..2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "daemun.yaml").write_text(f"sites: {{}} # {name}\n")
+    (tmp_path / "..data").symlink_to("..1")
+    file = tmp_path / "daemun.yaml"
+    file.symlink_to("..data/daemun.yaml")
+    async with watching(file) as following:
+        change = following()
+        (tmp_path / "..tmp").symlink_to("..2")
+        (tmp_path / "..tmp").replace(tmp_path / "..data")
+        await told(change)
+        change = following()
+        (tmp_path / "..2" / "daemun.yaml").write_text("sites: {} # in the new folder\n")
+        await told(change)
+
+
+async def test_a_link_to_another_folder(tmp_path: pathlib.Path, file: pathlib.Path) -> None:
+    link = tmp_path / "daemun.yaml"
+    link.symlink_to(file)
+    async with watching(link) as following:
+        change = following()
+        _written(file.with_name("new"), "sites: {} # another\n").replace(file)
+        await told(change)
+
+
+async def test_neighbours_are_not_told(file: pathlib.Path) -> None:
+    async with watching(file) as following:
+        change = following()
+        _written(file.with_name("other.yaml"), "sites: {}\n")
+        await asyncio.sleep(0)
+        assert not change.done()
+        file.write_text("sites: {a.test: http://two}\n")
+        await told(change)
+
+
+async def test_a_folder_that_comes_later(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "later" / "daemun.yaml"
+    source = yaml_file.YamlFile(file)
+    file.parent.mkdir()
+    file.write_text("sites: {}\n")
+    async with contextlib.aclosing(source.changes()) as changes:  # type: ignore[type-var]
+        await told(asyncio.ensure_future(anext(changes)))
+
+
+def _written(path: pathlib.Path, text: str) -> pathlib.Path:
+    path.write_text(text)
+    return path

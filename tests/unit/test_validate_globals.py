@@ -1,0 +1,84 @@
+"""Rules about what concerns no single site, and about sites seen together."""
+
+import typing
+
+import pytest
+
+from daemun.core import model, validate
+
+SITE = model.Site(
+    host="a.test", routes=(model.Route(path="/", action=model.Redirect(to="/x")),), origin=model.Origin(source="file")
+)
+
+
+def listen(http: tuple[model.Address, ...], https: tuple[model.Address, ...]) -> dict[str, object]:
+    return {"listen_http": http, "listen_https": https}
+
+
+def address(port: int, host: str | None = None) -> model.Address:
+    return model.Address(port=port, host=host)
+
+
+def test_the_defaults_are_good() -> None:
+    assert not validate.find_global_problems(model.Globals(), ())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (listen((), (address(443),)), "listen.http: is empty"),
+        (listen((address(0),), (address(443),)), "port 0 is not between"),
+        (listen((address(80, "nowhere"),), (address(443),)), '"nowhere" is not an IP address'),
+        (listen((address(80, "[::1]"),), (address(443),)), "is not an IP address"),
+        (listen((address(80), address(80)), (address(443),)), "80 is already listened on by http"),
+        (listen((address(80),), (address(80),)), "80 is already listened on by http"),
+        (listen((address(80),), (address(80, "10.0.0.1"),)), "10.0.0.1:80 is already listened on by http (80)"),
+        (listen((address(80), address(80, "0.0.0.0")), (address(443),)), "already listened on"),
+        (listen((address(80), address(80, "10.0.0.1")), (address(443), address(443, "::1"))), ""),
+        ({"acme": model.Acme(directory="http://ca.test/dir")}, "is not an https URL"),
+        ({"acme": model.Acme(directory="https://[x")}, "is not an https URL"),
+        ({"acme": model.Acme(directory="https://user@ca.test/dir")}, "is not an https URL"),
+        ({"acme": model.Acme(directory=model.LETS_ENCRYPT, email="me@localhost")}, "is not an e-mail address"),
+        ({"acme": model.Acme(directory=model.LETS_ENCRYPT, email="me@a.test\n")}, "control character"),
+        ({"acme": model.Acme(directory=model.LETS_ENCRYPT, email="me+x@a.test", ca_file="ca.pem")}, "acme.ca_file"),
+        ({"trusted_proxies": ("10.0.0.0/8", "fd00::/8", "192.0.2.1")}, ""),
+        ({"trusted_proxies": ("10.0.0.1/8",)}, 'write "10.0.0.0/8"'),
+        ({"trusted_proxies": ("10.0.0.0/255.0.0.0",)}, 'write "10.0.0.0/8"'),
+        ({"trusted_proxies": ("all",)}, '"all" is not a network'),
+        ({"trusted_proxies": ("fe80::1%eth0",)}, "zone"),
+        ({"logs": model.Logs(max_bytes=0)}, "logs.max_size"),
+        ({"logs": model.Logs(keep=-1)}, "logs.keep"),
+        ({"workers": 0}, "workers"),
+        ({"user": "www; daemon off"}, "user"),
+        ({"default": model.Default(kind=model.DefaultKind.SITE, host="b.test")}, 'did you mean "a.test"?'),
+        ({"default": model.Default(kind=model.DefaultKind.SITE)}, "needs a site"),
+        ({"default": model.Default(kind=model.DefaultKind.SITE, host="a.test")}, ""),
+        (
+            {"default": model.Default(kind=model.DefaultKind.REDIRECT, redirect=model.Redirect(to="x", status=1))},
+            "default.status: 1 is not a redirect",
+        ),
+    ],
+)
+def test_settings(options: dict[str, typing.Any], words: str) -> None:
+    found = "\n".join(problem.message for problem in validate.find_global_problems(model.Globals(**options), (SITE,)))
+    assert words in found
+    assert bool(words) == bool(found)
+
+
+def test_a_disabled_default_site_is_a_warning() -> None:
+    site = model.Site(host="a.test", enabled=False, routes=SITE.routes)
+    settings = model.Globals(default=model.Default(kind=model.DefaultKind.SITE, host="a.test"))
+    (problem,) = validate.find_global_problems(settings, (site,))
+    assert problem.severity is model.Severity.WARNING
+
+
+def test_a_host_claimed_twice() -> None:
+    first = model.Site(host="a.test", aliases=("b.test",), origin=model.Origin(source="file", place="f:1:1"))
+    second = model.Site(host="b.test", aliases=("c.test",), origin=model.Origin(source="file", place="f:2:1"))
+    third = model.Site(host="d.test", aliases=("x.test", "c.test"), origin=model.Origin(source="file", place="f:3:1"))
+    found = validate.find_global_problems(model.Globals(), (first, second, third))
+    assert [str(problem) for problem in found] == [
+        'f:2:1: host "b.test" already belongs to site "a.test" (f:1:1)',
+        'f:3:1: aliases: host "c.test" already belongs to site "b.test" (f:2:1)',
+    ]
+    assert found[1].field == ("aliases", 1)

@@ -1,0 +1,254 @@
+"""Every rule about one site: what is refused, with which words, and what is not."""
+
+import dataclasses
+import typing
+
+import pytest
+
+from daemun.core import model, rules, validate
+from daemun.core.render import environment
+
+TARGET = model.Target(scheme=model.Scheme.HTTP, host="web", port=80)
+
+
+def proxy(*targets: model.Target, **options: typing.Any) -> model.Proxy:
+    return model.Proxy(targets=targets or (TARGET,), **options)
+
+
+def site(action: model.Proxy | model.Redirect | model.Files | None = None, **options: typing.Any) -> model.Site:
+    """A good site on the local CA, but for the options."""
+    own = ("path", "max_body_bytes", "request_headers", "response_headers")
+    route_options = {name: options.pop(name) for name in own if name in options}
+    route = model.Route(**{"path": "/", "action": action or proxy(), **route_options})
+    return model.Site(**{"host": "a.test", "routes": (route,), **options})
+
+
+def said(found: tuple[model.Problem, ...]) -> str:
+    return "\n".join(f"{problem.severity.value}: {problem.message}" for problem in found)
+
+
+def target(**changes: typing.Any) -> model.Target:
+    return dataclasses.replace(TARGET, **changes)
+
+
+def test_a_good_site_has_no_problems() -> None:
+    assert not validate.find_site_problems(site())
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        ("", "is empty"),
+        ("Shop.example.com", 'lower case; write "shop.example.com"'),
+        ("shop.example.com:8443", 'holds a port; write "shop.example.com"'),
+        ("https://shop.example.com/x", 'holds a scheme; write "shop.example.com"'),
+        ("shop.example.com/x", "holds a path"),
+        ("a..b", "is not a host name"),
+        ("-a.test", "is not a host name"),
+        ("a b.test", "is not a host name"),
+        ("a." * 130 + "test", "is too long"),
+        ("x" * 64 + ".test", "is not a host name"),
+        ("_.test", 'starts with "_"'),
+        ("_v6_--1", 'starts with "_"'),
+        ("a.*.test", '"*" in the wrong place'),
+        ("*a.test", '"*" in the wrong place'),
+        ("*.*.test", '"*" in the wrong place'),
+        ("256.1.1.1", "looks like an IP address"),
+        ("::1", 'write "[::1]"'),
+        ("[0:0::1]", 'write "[::1]"'),
+        ("[10.0.0.1]", 'write "10.0.0.1"'),
+        ("[fe80::1%eth0]", "zone"),
+        ("a\n.test", "control character U+000A"),
+        ("a\ud800.test", "control character U+D800"),
+    ],
+)
+def test_bad_hosts(host: str, words: str) -> None:
+    (problem,) = validate.find_site_problems(site(host=host, tls=model.Tls(mode=model.TlsMode.LOCAL)))
+    assert words in problem.message
+    assert problem.host == host
+
+
+@pytest.mark.parametrize("host", ["a", "localhost", "a.test", "*.a.test", "10.0.0.1", "[::1]", "xn--3e0b707e.test"])
+def test_good_hosts(host: str) -> None:
+    assert rules.check_host(host) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"aliases": ("b_.test", "C.test")}, 'aliases: "C.test" is not in lower case'),
+        ({"aliases": ("a.test",)}, 'aliases: "a.test" is already a name of this site'),
+        ({"redirect_aliases": True}, "warning: redirect_aliases: has no effect"),
+        ({"tls": model.Tls(mode=model.TlsMode.FILES)}, "tls.certificate: is missing"),
+        ({"tls": model.Tls(mode=model.TlsMode.FILES, certificate="/c")}, "tls.key: is missing"),
+        ({"tls": model.Tls(mode=model.TlsMode.FILES, certificate="c", key="/k")}, "must be an absolute path"),
+        ({"tls": model.Tls(certificate="/c")}, "belongs to a certificate of your own"),
+        ({"tls": model.Tls(mode=model.TlsMode.ACME)}, '"a.test": no public CA signs it; write `tls: local`'),
+        ({"host": "*.a.com", "tls": model.Tls(mode=model.TlsMode.ACME)}, "a wildcard needs a DNS challenge"),
+        ({"host": "*.a.com"}, "warning: tls: the local CA signs the whole site"),
+        (
+            {"host": "a.com", "aliases": ("a.lan",)},
+            'warning: tls: the local CA signs the whole site, because of "a.lan"',
+        ),
+        ({"tls": model.Tls(mode=model.TlsMode.OFF), "http": model.HttpMode.OFF}, "would answer nothing"),
+        ({"tls": model.Tls(mode=model.TlsMode.OFF), "hsts": model.Hsts()}, "hsts: promises HTTPS"),
+        ({"hsts": model.Hsts(max_age_s=-1)}, "hsts.max_age: -1 is not between"),
+        ({"routes": ()}, "routes: is empty"),
+    ],
+)
+def test_options_of_a_site(options: dict[str, typing.Any], words: str) -> None:
+    assert words in said(validate.find_site_problems(site(**options)))
+
+
+def test_a_path_given_twice() -> None:
+    route = site().routes[0]
+    assert 'route "/": is given twice' in said(validate.find_site_problems(site(routes=(route, route))))
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("", 'must start with "/"'),
+        ("api", 'write "/api"'),
+        ("/a/../b", '".."'),
+        ("/a//b", '"//"'),
+        ("/a?b", "chosen by its path alone"),
+        ("/a%20b", 'write "/a b"'),
+        ("/\x1b", "U+001B"),
+        ("/" + "a" * 255, "is too long: 256 bytes"),
+        ("/" + "a" * 5000, "is too long"),
+    ],
+)
+def test_bad_paths(path: str, words: str) -> None:
+    assert words in said(validate.find_site_problems(site(path=path)))
+
+
+@pytest.mark.parametrize("path", ["/", "/a b/", "/문/", "/a.b", "/$x", '/"{};'])
+def test_good_paths(path: str) -> None:
+    assert not validate.find_site_problems(site(path=path))
+
+
+@pytest.mark.parametrize(
+    ("action", "words"),
+    [
+        (proxy(target(port=0)), "to: port 0 is not between 1 and 65535"),
+        (proxy(target(port=65536)), "to: port 65536"),
+        (proxy(target(host="A")), 'host "A" is neither a lower-case name nor an IP address'),
+        (proxy(target(host="10.0.0.256")), "looks like an IP address"),
+        (proxy(target(host="[::1]")), "without zone or brackets"),
+        (proxy(target(host=None)), "needs a host and a port"),
+        (proxy(target(socket="/run/x")), "both a unix socket and a host"),
+        (proxy(target(host=None, port=None, socket="run/x")), "must be an absolute path"),
+        (proxy(target(host=None, port=None, socket="/run/" + "x" * 110)), "too long: 115 bytes, at most 107"),
+        (proxy(target(path="x")), 'path "x" must start with "/"'),
+        (proxy(target(path="/a b")), "write %20 instead of it"),
+        (proxy(target(path="/문")), "write %EB%AC%B8 instead of it"),
+        (proxy(target(path="/a?b")), "query"),
+        (proxy(target(path="/a%2Fb")), 'holds "%2F", which nginx cannot send unchanged'),
+        (proxy(target(path="/100%")), 'holds "%"'),
+        (proxy(target(path="/%EB%AC%B8/")), ""),
+        (proxy(target(path="/$a")), 'write "/%24a"'),
+        (proxy(target(weight=0)), "to.weight: 0 is not between 1 and 65535"),
+        (proxy(target(max_fails=-1)), "to.max_fails"),
+        (proxy(target(fail_timeout_s=0.0)), "to.fail_timeout"),
+        (proxy(target(fail_timeout_s=float("nan"))), "to.fail_timeout: nan is not between"),
+        (proxy(target(max_connections=-1)), "to.max_connections"),
+        (proxy(TARGET, target(scheme=model.Scheme.HTTPS)), "has another scheme than"),
+        (proxy(TARGET, target(path="/")), "has another path than"),
+        (proxy(TARGET, target(down=True)), ""),
+        (proxy(target(down=True), target(backup=True)), "no server is left"),
+        (model.Proxy(targets=()), "to: is empty"),
+        (proxy(TARGET, target(backup=True), balance=model.Balance.RANDOM), "random cannot be used with a backup"),
+        (proxy(balance=model.Balance.HASH), "balance: needs a variable"),
+        (proxy(balance=model.Balance.HASH, hash_key="$remot_addr"), 'did you mean "remote_addr"?'),
+        (proxy(balance=model.Balance.HASH, hash_key="$cookie_id$uri"), ""),
+        (proxy(hash_key="$uri"), "a hash key has no meaning"),
+        (proxy(timeouts=model.Timeouts(read_s=0)), "timeout.read: 0 is not between 0.001 and"),
+        (proxy(timeouts=model.Timeouts(idle_s=float("inf"))), "timeout.idle: inf"),
+        (proxy(retries=-1), "retries"),
+        (proxy(host_header="a b"), 'host_header: "a b" is not a host'),
+        (proxy(host_header="$host"), "is not a host"),
+        (proxy(document_root="var"), "root"),
+        (proxy(index="a/b.php"), "index"),
+        (proxy(tls=model.UpstreamTls(verify=False)), 'warning: route "/", verify: has no effect'),
+        (proxy(target(scheme=model.Scheme.HTTPS), tls=model.UpstreamTls(name="A")), "server_name"),
+        (proxy(target(scheme=model.Scheme.HTTPS), tls=model.UpstreamTls(ca_file="ca.pem")), "verify"),
+        (model.Redirect(to="/x", status=200), "status: 200 is not a redirect"),
+        (model.Redirect(to="x"), "neither a URL"),
+        (model.Redirect(to="javascript:alert(1)"), "neither a URL"),
+        (model.Redirect(to="https://"), "neither a URL"),
+        (model.Redirect(to="https://x/a b"), "write %20 instead of it"),
+        (model.Redirect(to="https://$host$request_uri"), ""),
+        (model.Redirect(to="https://$hostname/"), '"$hostname"'),
+        (model.Redirect(to="/${uri"), ""),
+        (model.Files(folder="public"), "files"),
+    ],
+)
+def test_actions(action: model.Proxy | model.Redirect | model.Files, words: str) -> None:
+    found = said(validate.find_site_problems(site(action)))
+    assert words in found
+    assert bool(words) == bool(found)
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        ((("X A", "1"),), "is not a header name"),
+        ((("X$A", "1"),), "is not a header name"),
+        ((("Host", "a"),), "use `host_header`"),
+        ((("content-length", "1"),), "concerns one connection"),
+        ((("Transfer-Encoding", "chunked"),), "concerns one connection"),
+        ((("X-A", "1"), ("x-a", "2")), "is given twice"),
+        ((("X-A", "a\r\nX-B: b"),), "control character U+000D"),
+        ((("X-A", "x" * 2001),), "is too long: 2001 characters"),
+        ((("X-A", "$" * 300),), "is too long for nginx"),
+        ((("X-A", "$secret"),), 'uses "$secret"'),
+        ((("X-A", "costs $5 or 5$"), ("X-B", ""), ("X-C", "${host}")), ""),
+    ],
+)
+def test_headers(headers: tuple[model.Header, ...], words: str) -> None:
+    found = said(validate.find_site_problems(site(request_headers=headers)))
+    assert words in found
+    assert bool(words) == bool(found)
+
+
+def test_the_body_limit() -> None:
+    assert "max_body" in said(validate.find_site_problems(site(max_body_bytes=-1)))
+
+
+def test_all_problems_at_once_each_with_its_field_and_origin() -> None:
+    place = model.Origin(source="docker", place="container web-1")
+    bad = model.Route(path="x", action=proxy(target(port=0, weight=0)), origin=place)
+    found = validate.find_site_problems(model.Site(host="A", routes=(bad,)))
+    assert [problem.field for problem in found] == [
+        (),
+        ("routes", "x"),
+        ("routes", "x", "to", 0),
+        ("routes", "x", "to", 0, "weight"),
+    ]
+    assert [str(problem.origin) for problem in found] == ["default", *["container web-1"] * 3]
+
+
+@pytest.mark.parametrize(
+    ("action", "feature"),
+    [
+        (proxy(balance=model.Balance.STICKY), environment.Feature.STICKY),
+        (proxy(target(scheme=model.Scheme.H2C)), environment.Feature.H2C_UPSTREAM),
+        (proxy(target(scheme=model.Scheme.GRPCS)), environment.Feature.GRPC),
+        (proxy(target(scheme=model.Scheme.FASTCGI)), environment.Feature.FASTCGI),
+        (proxy(target(scheme=model.Scheme.UWSGI)), environment.Feature.UWSGI),
+        (proxy(target(scheme=model.Scheme.SCGI)), environment.Feature.SCGI),
+        (proxy(target(scheme=model.Scheme.MEMCACHED)), environment.Feature.MEMCACHED),
+    ],
+)
+def test_what_this_nginx_cannot_do(action: model.Proxy, feature: environment.Feature) -> None:
+    assert not validate.find_unsupported(site(action), frozenset({feature}))
+    (problem,) = validate.find_unsupported(site(action), frozenset())
+    assert feature.value in problem.message
+    assert "pip install 'daemun[nginx]'" in problem.message
+
+
+def test_trusted_proxies_need_realip() -> None:
+    settings = model.Globals(trusted_proxies=("10.0.0.0/8",))
+    assert validate.find_unsupported_globals(settings, frozenset())
+    assert not validate.find_unsupported_globals(settings, frozenset({environment.Feature.REALIP}))

@@ -1,0 +1,457 @@
+"""daemun.yaml: what each part of it means, and that whatever is wrong is told at once, in words, with its place."""
+
+import json
+import pathlib
+
+import hypothesis
+import pytest
+from hypothesis import strategies
+
+from daemun.core import directive, model
+from daemun.errors import ConfigError
+from daemun.sources import yaml_file, yaml_schema
+
+BASE = "/etc/daemun"
+
+DESIGN = """\
+listen: {http: 80, https: 443}        # a port, "127.0.0.1:8443", "[::]:443", or a list of them
+acme:
+  email: me@example.com
+  directory: letsencrypt              # letsencrypt | letsencrypt-staging | zerossl | google | a URL
+  ca_file: root.pem                   # trust for a private directory server (optional)
+docker: auto                          # auto (the socket, if there is one) | off | URL | {endpoint, tls, ...}
+compat: none                          # none | nginx-proxy
+sites:
+  chat.example.com:                   # short form: a target, or a map of path -> target
+    /: http://html:80
+    /websocket/: http://chat:7777/
+  shop.example.com:                   # long form: `routes` and options
+    aliases: [www.shop.example.com]   # served too; `redirect_aliases: true` sends them to the main name
+    tls: auto                         # auto | acme | local | off | {certificate: f.pem, key: k.pem}
+    http: redirect                    # redirect (301, default) | serve | off
+    enabled: true
+    routes:
+      /: {to: [http://10.0.0.5:8000, {url: http://10.0.0.6:8000, weight: 2}], balance: least_conn}
+      /old: {redirect: "https://shop.example.com/new", status: 308}
+      /assets/: {files: ./public}
+  "*.apps.example.com": http://127.0.0.1:9000
+  "192.168.88.244": http://web:8080   # an address is a host like any other
+"""
+
+
+def parse(content: bytes | str) -> model.Snapshot:
+    return yaml_file.parse(content, file_name="daemun.yaml", base_dir=BASE)
+
+
+def good(content: str) -> tuple[model.Site, ...]:
+    snapshot = parse(content)
+    assert not [str(problem) for problem in snapshot.problems]
+    return snapshot.sites
+
+
+def said(content: bytes | str) -> list[str]:
+    return [str(problem) for problem in parse(content).problems]
+
+
+def route(options: str) -> model.Route:
+    (site,) = good(f"sites:\n  a.test:\n    routes:\n      /: {options}\n")
+    return site.routes[0]
+
+
+def proxy(options: str) -> model.Proxy:
+    action = route(f"{{to: http://web, {options}}}").action
+    assert isinstance(action, model.Proxy)
+    return action
+
+
+def settings(content: str) -> model.Globals:
+    snapshot = parse(content + "\nsites: {a.test: http://web}\n")
+    assert not snapshot.problems
+    assert snapshot.globals is not None
+    return snapshot.globals
+
+
+# --- what is good ----------------------------------------------------------------------------------------------
+
+
+def test_the_file_of_the_design() -> None:
+    snapshot = parse(DESIGN)
+    assert [str(problem.origin) for problem in snapshot.problems] == ["daemun.yaml:21:25"], "the wildcard's certificate"
+    assert snapshot.globals == model.Globals(
+        acme=model.Acme(directory=model.LETS_ENCRYPT, email="me@example.com", ca_file=f"{BASE}/root.pem")
+    )
+    chat, shop, apps, address = snapshot.sites
+    assert [(item.path, str(item.origin)) for item in chat.routes] == [
+        ("/", "daemun.yaml:10:5"),
+        ("/websocket/", "daemun.yaml:11:5"),
+    ]
+    assert str(chat.origin) == "daemun.yaml:9:3"
+    assert chat.routes[1].action == model.Proxy(
+        targets=(model.Target(scheme=model.Scheme.HTTP, host="chat", port=7777, path="/"),)
+    )
+    root, assets, old = shop.routes
+    assert isinstance(root.action, model.Proxy)
+    assert [(str(target), target.weight) for target in root.action.targets] == [
+        ("http://10.0.0.5:8000", 1),
+        ("http://10.0.0.6:8000", 2),
+    ]
+    assert root.action.balance is model.Balance.LEAST_CONN
+    assert assets.action == model.Files(folder=f"{BASE}/public")
+    assert old.action == model.Redirect(to="https://shop.example.com/new", status=308)
+    assert shop.aliases == ("www.shop.example.com",)
+    assert (apps.host, address.host) == ("*.apps.example.com", "192.168.88.244")
+
+
+def test_the_three_lines() -> None:
+    (site,) = good(
+        "sites:\n  chatting.example.com:\n    /: http://htmldeploy\n    /websocket/: http://chatserver:7777/\n"
+    )
+    assert site == model.Site(host="chatting.example.com", routes=site.routes, origin=site.origin)
+    assert [str(item.action.targets[0]) for item in site.routes if isinstance(item.action, model.Proxy)] == [
+        "http://htmldeploy",
+        "http://chatserver:7777/",
+    ]
+
+
+def test_every_option_of_a_target() -> None:
+    options = "weight: 3, max_fails: 0, fail_timeout: 1m, max_connections: 9"
+    others = "{url: http://b, backup: true}, {url: http://c, down: true}"
+    action = route(f"{{to: [{{url: http://a, {options}}}, {others}]}}").action
+    assert isinstance(action, model.Proxy)
+    first, second, third = action.targets
+    assert (first.weight, first.max_fails, first.fail_timeout_s, first.max_connections) == (3, 0, 60.0, 9)
+    assert (second.backup, third.down) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ("balance: round_robin", {}),
+        ("balance: ip_hash", {"balance": model.Balance.IP_HASH}),
+        ("balance: sticky", {"balance": model.Balance.STICKY}),
+        ("balance: hash $cookie_id$uri", {"balance": model.Balance.HASH, "hash_key": "$cookie_id$uri"}),
+        ("timeout: 5m", {"timeouts": model.Timeouts(read_s=300.0)}),
+        ("timeout: 90", {"timeouts": model.Timeouts(read_s=90.0)}),
+        (
+            "timeout: {connect: 500ms, read: 1h, send: 2s, idle: 1d}",
+            {"timeouts": model.Timeouts(connect_s=0.5, read_s=3600.0, send_s=2.0, idle_s=86400.0)},
+        ),
+        ("retries: 0", {"retries": 0}),
+        ("buffering: false", {"buffering": False}),
+        ("host_header: app.internal", {"host_header": "app.internal"}),
+        ("root: /srv/www, index: app.php", {"document_root": "/srv/www", "index": "app.php"}),
+    ],
+)
+def test_options_of_a_proxy(options: str, expected: dict[str, object]) -> None:
+    target = model.Target(scheme=model.Scheme.HTTP, host="web", port=80)
+    assert proxy(options) == model.Proxy(**{"targets": (target,), **expected})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("options", "tls"),
+    [
+        ("verify: false", model.UpstreamTls(verify=False)),
+        ("verify: ca.pem", model.UpstreamTls(ca_file=f"{BASE}/ca.pem")),
+        ("verify: true, server_name: App.Internal", model.UpstreamTls(name="app.internal")),
+    ],
+)
+def test_options_of_an_https_target(options: str, tls: model.UpstreamTls) -> None:
+    action = route(f"{{to: https://web, {options}}}").action
+    assert isinstance(action, model.Proxy)
+    assert action.tls == tls
+
+
+def test_options_of_every_route() -> None:
+    found = route("{to: http://a, max_body: 100m, request_headers: {X-A: 1, X-B: }, response_headers: {X-C: $host}}")
+    assert found.max_body_bytes == 100 << 20
+    assert found.request_headers == (("X-A", "1"), ("X-B", ""))
+    assert found.response_headers == (("X-C", "$host"),)
+    assert route("{to: http://a, max_body: off}").max_body_bytes == 0
+    assert route("{files: ., spa: true, listing: true}").action == model.Files(folder=BASE, spa=True, listing=True)
+
+
+def test_options_of_a_site() -> None:
+    text = (
+        "sites:\n  Shop.TEST:\n    aliases: 한국.test\n    redirect_aliases: true\n"
+        "    tls: {certificate: c.pem, key: /k.pem}\n    http: serve\n"
+        "    hsts: {max_age: 1d, include_subdomains: true, preload: true}\n    enabled: false\n"
+        "    routes: {/: http://web}\n    nginx: add_header X-A b;\n"
+    )
+    (site,) = good(text)
+    assert site == model.Site(
+        host="shop.test",
+        aliases=("xn--3e0b707e.test",),
+        redirect_aliases=True,
+        tls=model.Tls(mode=model.TlsMode.FILES, certificate=f"{BASE}/c.pem", key="/k.pem"),
+        http=model.HttpMode.SERVE,
+        hsts=model.Hsts(max_age_s=86400, include_subdomains=True, preload=True),
+        enabled=False,
+        routes=site.routes,
+        snippet=(directive.Directive("add_header", (directive.Expr("X-A"), directive.Expr("b"))),),
+        origin=site.origin,
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "tls", "http", "hsts"),
+    [
+        ("", model.TlsMode.AUTO, model.HttpMode.REDIRECT, None),
+        ("tls: off", model.TlsMode.OFF, model.HttpMode.SERVE, None),
+        ("tls: false", model.TlsMode.OFF, model.HttpMode.SERVE, None),
+        ("tls: local, http: off", model.TlsMode.LOCAL, model.HttpMode.OFF, None),
+        ("hsts: true", model.TlsMode.AUTO, model.HttpMode.REDIRECT, model.Hsts()),
+        ("hsts: false", model.TlsMode.AUTO, model.HttpMode.REDIRECT, None),
+    ],
+)
+def test_https(options: str, tls: model.TlsMode, http: model.HttpMode, hsts: model.Hsts | None) -> None:
+    (site,) = good(f"sites:\n  a.test: {{routes: {{/: http://web}}, {options}}}\n")
+    assert (site.tls.mode, site.http, site.hsts) == (tls, http, hsts)
+
+
+def test_the_top_of_the_file() -> None:
+    found = settings(
+        "listen: {http: [8080, '127.0.0.1:81'], https: '[::1]:8443'}\nacme: {directory: 'https://ca.test/dir'}\n"
+        "docker: off\ncompat: none\ndefault: {site: A.test}\ntrusted_proxies: [10.0.0.0/8]\n"
+        "logs: {access: false, max_size: 16k, keep: 2}\nworkers: 4\nuser: www-data\n"
+        "nginx: |\n  map $a $b { default c; }\n"
+    )
+    assert found.listen_http == (model.Address(port=8080), model.Address(port=81, host="127.0.0.1"))
+    assert found.listen_https == (model.Address(port=8443, host="::1"),)
+    assert found.acme == model.Acme(directory="https://ca.test/dir")
+    assert (found.default.kind, found.default.host) == (model.DefaultKind.SITE, "a.test")
+    assert found.trusted_proxies == ("10.0.0.0/8",)
+    assert found.logs == model.Logs(access=False, max_bytes=16384, keep=2)
+    assert (found.workers, found.user) == (4, "www-data")
+    assert [node.name for node in found.snippet if isinstance(node, directive.Directive)] == ["map"]
+    assert str(found.snippet_origin) == "daemun.yaml:10:8"
+
+
+def test_other_forms_of_the_top() -> None:
+    assert "staging" in settings("acme: {directory: letsencrypt-staging}").acme.directory
+    assert settings("default: refuse").default.kind is model.DefaultKind.REFUSE
+    assert settings("workers: auto").workers is None
+    redirect = settings("default: {redirect: 'https://a.test/', status: 302}").default.redirect
+    assert redirect == model.Redirect(to="https://a.test/", status=302)
+
+
+def test_no_sites_at_all_can_be_meant() -> None:
+    assert good("sites: {}") == ()
+
+
+def test_anchors_and_merges() -> None:
+    text = "sites:\n  a.test: &a {tls: local, routes: {/: http://web}}\n  b.test: {<<: *a, http: serve}\n"
+    a, b = good(text)
+    assert (a.http, b.http) == (model.HttpMode.REDIRECT, model.HttpMode.SERVE)
+    assert b.routes == a.routes
+
+
+# --- what is not -----------------------------------------------------------------------------------------------
+
+ALL_AT_ONCE = """\
+listn: {http: 80}
+listen: {http: 99999}
+acme: {directory: zerossl, email: foo}
+docker: tcp://x
+sites:
+  a.test: {/: "http://127.0.0.1:99999", bad: http://127.0.0.1}
+  b..test: http://127.0.0.1:1
+  c.test: {rouets: {}}
+  d.test: ftp://x
+  D.test: http://x
+  e.test:
+    aliases: [a.test]
+    tls: {certificate: a.pem}
+    http: redirct
+    balance: random
+    routes:
+      /x/../y: http://a
+      /two: {to: http://a, redirect: /b}
+      /none: {max_body: 1g}
+      /w: {to: [http://a, {url: https://b, weight: two, wieght: 3}], pots: 1}
+      /r: {redirect: /x, retries: 3}
+      /n:
+        to: http://a
+        nginx: |
+          add_header a b;
+          add_header c d
+      /dup: http://a
+      /dup: http://b
+"""
+
+
+def test_all_problems_at_once_in_the_order_of_the_file() -> None:
+    expected = [
+        ("1:1", 'unknown key "listn"', 'did you mean "listen"?'),
+        ("2:16", "listen.http: port 99999", ""),
+        ("3:19", "zerossl", "EAB"),
+        ("3:35", 'acme.email: "foo" is not an e-mail address', ""),
+        ("4:9", "docker", "not in this version yet"),
+        ("6:12", 'path "/" stands beside option "bad"', "routes"),
+        ("7:3", 'host "b..test" is not a host name', ""),
+        ("8:12", 'unknown key "rouets"', 'did you mean "routes"?'),
+        ("9:11", 'unknown scheme "ftp"', "expected http, https"),
+        ("10:3", 'host "d.test" already belongs to site "d.test" (daemun.yaml:9:3)', ""),
+        ("12:15", 'host "a.test" already belongs to site "a.test" (daemun.yaml:6:3)', ""),
+        ("13:5", '"key" is missing', ""),
+        ("14:11", "expected redirect, serve or off", 'found the text "redirct"; did you mean "redirect"?'),
+        ("15:5", 'unknown key "balance"', "is an option of a route, under `routes`"),
+        ("17:7", 'route "/x/../y"', "would never match"),
+        ("18:7", "expected one of `to`, `redirect` or `files`", "found `to` and `redirect`"),
+        ("19:7", "expected one of `to`, `redirect` or `files`", "found none of them"),
+        ("20:52", 'key "weight": expected a whole number, found the text "two"', ""),
+        ("20:57", 'unknown key "wieght"', 'did you mean "weight"?'),
+        ("20:70", 'unknown key "pots"', "expected one of balance"),
+        ("21:26", 'key "retries" has a meaning only beside `to`', ""),
+        ("26:1", 'cannot use the hand-written nginx: expected ";" after "add_header"', ""),
+        ("28:7", 'duplicate key "/dup": it is already given on line 27', ""),
+    ]
+    found = said(ALL_AT_ONCE)
+    assert [line.split(": ")[0] for line in found] == [f"daemun.yaml:{place}" for place, _, _ in expected]
+    for line, (_, cause, advice) in zip(found, expected, strict=True):
+        assert cause in line
+        assert advice in line
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "1:1: the file is empty; expected a map with `sites`"),
+        (b"# nothing\n", "the file is empty"),
+        (b"\x00\x01\xff\xfe\x80", "is not text"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "is not text"),
+        (b"- a\n- b\n", "found a list"),
+        (b"nonsense", 'found the text "nonsense"'),
+        (b"sites: {a: [\n", "this bracket is never closed"),
+        (b"sites:\n", "1:1: sites: expected a map of host names, found nothing; none at all is `sites: {}`"),
+        (b"sites: [a]\n", "found a list"),
+        (b"listen: {http: 81}\n", "`sites` is missing"),
+        (b"listen: 80\nsites: {}\n", '1:9: key "listen": expected a map (`key: value` lines), found the number 80'),
+        (b"listen: {http: true}\nsites: {}\n", "1:16"),
+        (b"listen: {http: []}\nsites: {}\n", "listen.http: is empty"),
+        (b"sites: {}\nworkers: many\n", 'expected a whole number, found the text "many"'),
+        (b"sites: {}\ndefault: {site: a.test, redirect: /x}\n", "expected either `site` or `redirect`"),
+        (b"sites: {}\ndefault: nothing\n", "expected refuse, {site: HOST}"),
+        (b"sites: {}\ndefault: {site: a.test}\n", '2:17: default.site: "a.test" is not a site'),
+        (b"sites: {}\ncompat: nginx-proxy\n", "not in this version yet"),
+        (b"sites: {}\na.test: http://x\n", "sites are written under `sites:`"),
+        (b"sites: {a.test: }\n", "found nothing"),
+        (b"sites: {a.test: {}}\n", '"routes" is missing'),
+        (b"sites: {a.test: {routes: {}}}\n", "routes: is empty"),
+        (b"sites: {a.test: {routes: []}}\n", "found a list"),
+        (b"sites: {a.test: 80}\n", "found the number 80"),
+        (b"sites: {a.test: 127.0.0.1:80}\n", 'has no scheme; write "http://127.0.0.1:80"'),
+        (b"sites: {a.test: {/: [http://a]}}\n", "found a list"),
+        (b"sites: {a.test: {/: {to: []}}}\n", "to: is empty"),
+        (b"sites: {a.test: {/: {to: [5]}}}\n", "expected a target"),
+        (b"sites: {a.test: {/: {to: {url: 5}}}}\n", "expected text, found the number 5"),
+        (b"sites: {a.test: {/: {to: http://a, timeout: soon}}}\n", 'expected a duration such as "30s"'),
+        (b"sites: {a.test: {/: {to: http://a, max_body: lots}}}\n", "expected a size"),
+        (b"sites: {a.test: {/: {to: http://a, balance: hash}}}\n", "needs a variable"),
+        (b"sites: {a.test: {/: {to: http://a, balance: least_con}}}\n", 'did you mean "least_conn"?'),
+        (b"sites: {a.test: {/: {to: http://a, verify: 1}}}\n", "expected true, false or the path"),
+        (b"sites: {a.test: {/: {to: http://a, buffering: yes}}}\n", 'expected true or false, found the text "yes"'),
+        (b"sites: {a.test: {/: {to: http://a, request_headers: {X: [1]}}}}\n", "expected text, found a list"),
+        (b"sites: {a.test: {/: {to: http://a, request_headers: {X: true}}}}\n", "expected text, found true"),
+        (b"sites: {a.test: {/: {to: http://a, aliases: [b.test]}}}\n", "is an option of the site"),
+        (b"sites: {a.test: {/: {to: http://a, listen: 1}}}\n", "belongs to the top of the file"),
+        (b"sites: {a.test: {tls: of, routes: {/: http://a}}}\n", "expected auto, acme, local, off or {certificate"),
+        (b"sites: {a.test: {tls: {certifcate: x, key: y}, routes: {/: http://a}}}\n", 'did you mean "certificate"?'),
+        (b"sites: {a.test: {tls: off, http: redirect, routes: {/: http://a}}}\n", "write `http: serve`"),
+        (b"sites: {a.test: {hsts: sure, routes: {/: http://a}}}\n", "expected true, false or a map"),
+        (b"sites: {a.test: {tls: acme, routes: {/: http://a}}}\n", "write `tls: local`"),
+        (b"sites: {a.test: {nginx: '} server {', routes: {/: http://a}}}\n", "it would close the block"),
+        ("sites: {한국..test: http://a}\n".encode(), "is not a host name"),
+    ],
+)
+def test_one_readable_error_each(content: bytes, words: str) -> None:
+    (line,) = said(content)
+    assert words in line
+    assert line.startswith("daemun.yaml:")
+
+
+def test_a_bad_route_does_not_hide_that_the_host_is_there() -> None:
+    (line,) = said("sites: {a.test: ftp://x}\ndefault: {site: a.test}\n")
+    assert "ftp" in line
+
+
+def test_good_sites_of_a_bad_file_are_known() -> None:
+    snapshot = parse("sites: {a.test: ftp://x, b.test: http://x}\n")
+    assert [site.host for site in snapshot.sites] == ["b.test"]
+    assert [problem.host for problem in snapshot.problems] == ["a.test"]
+
+
+# --- whatever comes --------------------------------------------------------------------------------------------
+
+KEYS = {*yaml_schema.FileEntry.model_fields, *yaml_schema.SiteEntry.model_fields, *yaml_schema.RouteEntry.model_fields}
+VALUES = ("a.test", "/x", "http://web", "80", "off", "hash", "url", "weight", "read", "<<")
+WORDS = strategies.sampled_from(sorted({*KEYS, *VALUES}))
+LEAVES = (
+    strategies.none() | strategies.booleans() | strategies.integers() | strategies.floats() | strategies.text() | WORDS
+)
+TREES = strategies.recursive(
+    LEAVES,
+    lambda inner: (
+        strategies.lists(inner, max_size=4) | strategies.dictionaries(WORDS | strategies.text(), inner, max_size=5)
+    ),
+    max_leaves=20,
+)
+
+
+@hypothesis.given(strategies.binary(max_size=200))
+def test_any_bytes_are_problems_at_worst(content: bytes) -> None:
+    parse(content)
+
+
+@hypothesis.given(strategies.text(max_size=200) | strategies.text(alphabet="ab:/{}[],&*!|>'\"%@` \n-?#<", max_size=60))
+def test_any_text_is_problems_at_worst(content: str) -> None:
+    parse(content)
+
+
+@hypothesis.given(TREES)
+def test_any_tree_is_problems_at_worst(tree: object) -> None:
+    """JSON is YAML."""
+    for content in (tree, {"sites": tree}, {"sites": {"a.test": tree}}, {"sites": {"a.test": {"routes": {"/": tree}}}}):
+        for problem in parse(json.dumps(content)).problems:
+            assert str(problem).isprintable()
+
+
+# --- reading ---------------------------------------------------------------------------------------------------
+
+
+def test_missing_files_are_named_with_their_line(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "k.pem").write_text("")
+    file = tmp_path / "daemun.yaml"
+    file.write_text(
+        "acme: {ca_file: root.pem}\nsites:\n  a.test:\n    tls: {certificate: c.pem, key: k.pem}\n    routes:\n"
+        "      /: {to: https://web, verify: ca.pem}\n      /f/: {files: public}\n"
+        "  off.test: {enabled: false, tls: {certificate: c.pem, key: k.pem}, routes: {/: http://web}}\n"
+    )
+    with pytest.raises(yaml_file.InvalidFileError) as caught:
+        yaml_file.read_snapshot(file)
+    assert str(caught.value).splitlines() == [
+        f"daemun.yaml:1:17: ca_file: cannot read {tmp_path}/root.pem: no such file or directory",
+        f"daemun.yaml:4:24: certificate: cannot read {tmp_path}/c.pem: no such file or directory",
+        f"daemun.yaml:6:36: verify: cannot read {tmp_path}/ca.pem: no such file or directory",
+        f"daemun.yaml:7:20: warning: files: there is no folder {tmp_path}/public; "
+        "its visitors get 404 until it is there",
+    ]
+    assert len(caught.value.problems) == 4
+
+
+async def test_reading_a_good_file_gives_its_warnings_too(tmp_path: pathlib.Path) -> None:
+    file = tmp_path / "daemun.yaml"
+    file.write_text("sites:\n  a.test: {/: {files: public}}\n")
+    source = yaml_file.YamlFile(file)
+    snapshot = await source.read()
+    assert source.name == snapshot.source == "file"
+    assert [problem.severity for problem in snapshot.problems] == [model.Severity.WARNING]
+    assert [site.host for site in snapshot.sites] == ["a.test"]
+
+
+@pytest.mark.parametrize("kind", ["missing", "a folder"])
+def test_what_cannot_be_read(tmp_path: pathlib.Path, kind: str) -> None:
+    file = tmp_path / "daemun.yaml"
+    if kind == "a folder":
+        file.mkdir()
+    with pytest.raises(ConfigError, match=r"cannot read .*daemun\.yaml"):
+        yaml_file.read_snapshot(file)
