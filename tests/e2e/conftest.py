@@ -1,6 +1,7 @@
 import collections.abc
 
 import pytest
+
 from tests.support import daemon as daemon_support
 
 

@@ -4,6 +4,7 @@ import json
 import pathlib
 
 import pytest
+
 from tests.support import ports
 from tests.support.daemon import Daemon, signpost, wait_for
 
@@ -177,6 +178,15 @@ def test_add_and_rm_with_a_daemon(running: Daemon) -> None:
     assert running.sign("a.test") == "one"
     assert all(site["host"] != "b.test" for site in running.status()["sites"])
     assert running.config.read_text() == before
+
+
+def test_rm_of_the_last_site_leaves_a_gate_for_the_next_one(running: Daemon) -> None:
+    _says(running, 0, "rm", "a.test")
+    assert running.get("http://a.test/").status_code == 404
+    _says(running, 0, "status")
+    _says(running, 0, "check")
+    _says(running, 0, "add", "b.test", f"http://127.0.0.1:{ports.free_port()}")
+    assert running.get("https://b.test/").status_code == 502
 
 
 def test_disable_and_enable_with_a_daemon(running: Daemon) -> None:

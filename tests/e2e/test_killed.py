@@ -9,6 +9,7 @@ import types
 import httpx
 import psutil
 import pytest
+
 from tests.support import clients
 from tests.support.daemon import Daemon, signpost
 
@@ -96,6 +97,8 @@ def test_killed_at_fifty_moments(daemon: Daemon) -> None:
     assert sorted(path.name for path in (used / "current" / "sites").iterdir()) == sorted(
         f"{host}.conf" for host in ["stays.test", "changes.test", *(f"s{other}.test" for other in range(KILLS % 4))]
     )
-    assert len(list((used / "gen").iterdir())) <= 10, "old generations are removed"
+    generations = [path.name for path in (used / "gen").iterdir()]
+    assert all(name.isdigit() for name in generations), f"nothing half-written is left: {generations}"
+    assert len(generations) <= 10, "old generations are removed"
     assert daemon.terminate() == 0
     assert daemon.nginx_processes() == []

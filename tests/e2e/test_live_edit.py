@@ -1,6 +1,7 @@
 """daemun.yaml is edited while the gate runs."""
 
 import pytest
+
 from tests.support.daemon import Daemon, signpost, wait_for
 
 pytestmark = pytest.mark.nginx

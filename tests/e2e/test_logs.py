@@ -8,6 +8,7 @@ import re
 import signal
 
 import pytest
+
 from tests.support import clients
 from tests.support.daemon import Daemon, signpost, wait_for
 

@@ -5,6 +5,7 @@ import contextlib
 
 import pytest
 import websockets.asyncio.client
+
 from tests.e2e import servers
 from tests.support import clients
 from tests.support.daemon import Daemon, signpost, wait_for
@@ -82,6 +83,9 @@ async def test_two_hundred_sockets_and_a_load(daemon: Daemon) -> None:
 
             assert [dict(load.failures) for load in loads] == [{}, {}, {}]
             assert all(socket.close_code is None for socket in sockets)
+            nginx = (await asyncio.to_thread(daemon.status))["nginx"]
+            assert nginx["draining_workers"] >= 1, "old workers live on for their sockets, and are counted"
+            assert nginx["draining_workers"] == len(daemon.worker_pids(draining=True))
             answered = sum(load.answered for load in loads)
             print(f"\n{SOCKETS} sockets open, {answered} requests answered, 0 failed")
         assert daemon.nginx_pid() == master, "nginx itself was never restarted"

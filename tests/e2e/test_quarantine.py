@@ -3,6 +3,7 @@
 import textwrap
 
 import pytest
+
 from tests.support.daemon import Daemon, signpost, wait_for
 
 pytestmark = pytest.mark.nginx
@@ -62,8 +63,10 @@ def test_a_site_keeps_its_last_good_version(running: Daemon, snippet: str, words
     assert words in status.stdout
     assert "a.test" in status.stdout
     assert "daemun.yaml:3" in status.stdout or "daemun.yaml:6" in status.stdout, "the line of the site or its snippet"
-    applied = running.cli("apply")
-    assert applied.returncode == 1, "never reported as live what is not"
+    for command in ("apply", "check"):
+        done = running.cli(command)
+        assert done.returncode == 1, f"{command} must not call good what is not live"
+        assert words in done.stdout + done.stderr
 
     running.write("sites:\n" + _snippet("a.test", "three", GOOD) + signpost("b.test", "two"))
     running.wait_sign("a.test", "three")

@@ -8,6 +8,7 @@ import textwrap
 
 import psutil
 import pytest
+
 from tests.support import clients, ports
 from tests.support.daemon import Daemon, signpost, wait_for
 
@@ -222,6 +223,14 @@ def test_a_bad_config_at_a_restart_leaves_the_running_nginx_alone(daemon: Daemon
     assert daemon.sign("a.test") == "one"
     assert daemon.nginx_pid() == master
     assert daemon.worker_pids() == workers
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's nginx runs its workers under another account")
+def test_a_state_directory_that_the_workers_cannot_enter(daemon: Daemon) -> None:
+    """They would start, and then fail every handshake."""
+    daemon.write(ONE_SITE)
+    daemon.root.chmod(0o700)
+    _assert_refuses_to_start(daemon, str(daemon.root), "chmod")
 
 
 def test_a_state_directory_with_too_long_a_path(daemon: Daemon) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 import dataclasses
+import json
 import time
 
 import pytest
+
 from tests.e2e import servers
 from tests.support import clients, pebble
-from tests.support.daemon import Daemon, wait_for
+from tests.support.daemon import Daemon, signpost, wait_for
 
 pytestmark = [pytest.mark.nginx, pytest.mark.pebble]
 
@@ -87,11 +89,51 @@ async def test_from_an_empty_state_directory_to_a_public_certificate(daemon: Dae
         assert status["nginx"]["reloads"] == reloads == 0
         assert ca.orders == 1
 
+        await asyncio.to_thread(daemon.cli_good, "certs", "renew", "chatting.example.com")
+        await asyncio.to_thread(wait_for, lambda: _newer(daemon, public), "the renewed certificate", within_s=90)
+        assert daemon.worker_pids() == workers
+
+
+def test_a_name_that_fails_blocks_no_other(daemon: Daemon) -> None:
+    with pebble.running_pebble(daemon.http) as ca:
+        ca.break_dns("broken.example.com")
+        daemon.preamble = f"acme: {{email: me@example.com, directory: '{ca.directory}', ca_file: {ca.ca_file}}}\n"
+        hosts = ["broken.example.com", "good.example.com"]
+        daemon.write("sites:\n" + "".join(signpost(host, "one") for host in hosts))
+        daemon.start()
+        wait_for(lambda: _states(daemon) == ["failing", "valid"], "one of the two to be valid", within_s=90)
+        broken = daemon.site("broken.example.com")
+        assert broken["state"] == "live", "it is served, with a certificate of the local CA"
+        assert "broken.example.com" in broken["certificate"]["reason"]
+        assert broken["certificate"]["next_attempt"] is not None
+        assert daemon.sign("broken.example.com") == "one"
+        assert daemon.cli("certs").returncode == 3
+        ca.repair_dns("broken.example.com")
+        daemon.cli_good("certs", "renew", "broken.example.com")
+        wait_for(lambda: _states(daemon) == ["valid", "valid"], "both to be valid", within_s=90)
+        assert daemon.cli("certs").returncode == 0
+
+
+def _states(daemon: Daemon) -> list[str]:
+    """The states of the certificates, by host; nothing before a daemon tells."""
+    said = daemon.cli("certs", "--json").stdout
+    found = json.loads(said)["certificates"] if said else []
+    return [each["state"] for each in sorted(found, key=lambda each: str(each["host"]))]
+
+
+def _newer(daemon: Daemon, old: clients.Handshake) -> bool:
+    """Whether visitors see another certificate of the same CA by now."""
+    seen = clients.handshake(daemon.gate, "chatting.example.com")
+    return seen.issuer == old.issuer and seen.certificate != old.certificate
+
 
 def _another(daemon: Daemon, issuer: str) -> clients.Handshake | None:
-    """The handshake, once its certificate is another issuer's."""
-    seen = clients.handshake(daemon.gate, "chatting.example.com")
-    return None if seen.issuer == issuer else seen
+    """The handshake, once every worker has a certificate of another issuer: each keeps what it loaded for a while."""
+    for _ in range(20):
+        seen = clients.handshake(daemon.gate, "chatting.example.com")
+        if seen.issuer == issuer:
+            return None
+    return seen
 
 
 def _check_plain_http(daemon: Daemon) -> None:

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -254,8 +255,16 @@ class Daemon:
         return to.removeprefix("https://sign.test/") if to.startswith("https://sign.test/") else None
 
     def wait_sign(self, host: str, sign: str) -> None:
+        """Wait until the signpost shows this, and no old worker takes new visitors: from then on all see the same."""
         where = f"https://sign.test/{sign}"
         self.wait_answer(f"https://{host}/", lambda answer: answer.headers.get("Location") == where)
+        wait_for(lambda: len(self.worker_pids()) == self._configured_workers(), "the old workers to retire")
+
+    def _configured_workers(self) -> int:
+        text = (self.state / "nginx" / "current" / "nginx.conf").read_text()
+        match = re.search(r"^worker_processes (\d+);", text, re.MULTILINE)
+        assert match is not None
+        return int(match[1])
 
     # --- nginx ---
 
