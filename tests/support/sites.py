@@ -1,9 +1,8 @@
 """Short ways to write sites in tests of rendering."""
 
-import ipaddress
 import urllib.parse
 
-from daemun.core import model
+from daemun.core import model, names
 
 
 def target(url: str, **options: object) -> model.Target:
@@ -31,8 +30,9 @@ def route(path: str, action: model.Proxy | model.Redirect | model.Files | str, *
 
 def site(host: str, *routes: model.Route | str, **options: object) -> model.Site:
     """routes: a text is the URL of the only target of "/". IPv6 hosts may be written without brackets."""
-    if ":" in host and not host.startswith("["):
-        host = f"[{ipaddress.IPv6Address(host)}]"
+    address = names.address_of(host)
+    if address is not None and address.version == 6 and "%" not in host:
+        host = f"[{address.compressed}]"
     made = tuple(route("/", one) if isinstance(one, str) else one for one in routes)
     ordered = tuple(sorted(made, key=lambda one: one.path))
     return model.Site(host=host, routes=ordered, **options)  # type: ignore[arg-type]

@@ -1,0 +1,199 @@
+"""Every place of the model where a text or a number of an owner ends in an nginx file."""
+
+import collections.abc
+import dataclasses
+
+from daemun.core import model, validate
+from daemun.core.render import environment, render
+from daemun.errors import RenderError
+from tests.support import features
+from tests.support.sites import proxy, route, site
+
+Value = str | int | float
+Build = collections.abc.Callable[..., model.Site]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """build: a value -> a site that holds it. harmless: values, one per structure that the file may have.
+
+    start: what the value needs before any text to have a chance to be accepted.
+    verbatim: the text is found again in the file as it is.
+    """
+
+    build: Build
+    harmless: tuple[Value, ...]
+    start: str = ""
+    verbatim: bool = True
+
+
+def _first(action: model.Proxy, **changes: object) -> model.Proxy:
+    changed = dataclasses.replace(action.targets[0], **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(action, targets=(changed,))
+
+
+def _one(action: model.Proxy | model.Redirect | model.Files, **options: object) -> model.Site:
+    return site("slot.test", route("/", action, **options))
+
+
+HTTP = proxy("http://10.0.0.1:80/in/")
+
+TEXTS: dict[str, Slot] = {
+    "host": Slot(build=lambda text: site(text, "http://10.0.0.1"), harmless=("name.test", "10.1.1.1")),
+    "wildcard": Slot(build=lambda text: site(text, "http://10.0.0.1"), harmless=("*.name.test",), start="*."),
+    "alias": Slot(
+        build=lambda text: site("slot.test", "http://10.0.0.1", aliases=(text,)), harmless=("name.test", "10.1.1.1")
+    ),
+    "redirected alias": Slot(
+        build=lambda text: site("slot.test", "http://10.0.0.1", aliases=(text,), redirect_aliases=True),
+        harmless=("name.test", "10.1.1.1"),
+    ),
+    "path": Slot(build=lambda text: site("slot.test", route(text, HTTP)), harmless=("/x", "/"), start="/"),
+    "path of files": Slot(
+        build=lambda text: site("slot.test", route(text, model.Files(folder="/srv", spa=True))),
+        harmless=("/x", "/"),
+        start="/",
+    ),
+    "path of a redirect": Slot(
+        build=lambda text: site("slot.test", route(text, model.Redirect(to="/y"))), harmless=("/x", "/"), start="/"
+    ),
+    "path of fastcgi": Slot(
+        build=lambda text: site("slot.test", route(text, "fastcgi://10.0.0.1/in/")), harmless=("/x", "/"), start="/"
+    ),
+    "path of memcached": Slot(
+        build=lambda text: site("slot.test", route(text, "memcached://10.0.0.1/in/")), harmless=("/x", "/"), start="/"
+    ),
+    "target host": Slot(build=lambda text: _one(_first(HTTP, host=text)), harmless=("web", "10.0.0.1"), verbatim=False),
+    "target socket": Slot(
+        build=lambda text: _one(_first(HTTP, host=None, port=None, socket=text)), harmless=("/run/x.sock",), start="/"
+    ),
+    "target path": Slot(build=lambda text: _one(_first(HTTP, path=text)), harmless=("/in",), start="/", verbatim=False),
+    "target path of uwsgi": Slot(
+        build=lambda text: _one(_first(proxy("uwsgi://10.0.0.1"), path=text)),
+        harmless=("/in",),
+        start="/",
+        verbatim=False,
+    ),
+    "target path of grpc": Slot(
+        build=lambda text: _one(_first(proxy("grpc://10.0.0.1"), path=text)),
+        harmless=("/in",),
+        start="/",
+        verbatim=False,
+    ),
+    "hash": Slot(
+        build=lambda text: _one(dataclasses.replace(HTTP, balance=model.Balance.HASH, hash_key=text)),
+        harmless=("$remote_addr",),
+        start="$remote_addr",
+        verbatim=False,
+    ),
+    "server name": Slot(
+        build=lambda text: _one(proxy("https://10.0.0.1", tls=model.UpstreamTls(name=text))), harmless=("inner",)
+    ),
+    "host header": Slot(build=lambda text: _one(proxy("http://10.0.0.1", host_header=text)), harmless=("inner",)),
+    "host header of scgi": Slot(
+        build=lambda text: _one(proxy("scgi://10.0.0.1", host_header=text)), harmless=("inner",)
+    ),
+    "document root": Slot(
+        build=lambda text: _one(proxy("fastcgi://10.0.0.1", document_root=text)),
+        harmless=("/srv",),
+        start="/",
+        verbatim=False,
+    ),
+    "index": Slot(build=lambda text: _one(proxy("fastcgi://10.0.0.1", index=text)), harmless=("x.php",)),
+    "redirect": Slot(build=lambda text: _one(model.Redirect(to=text)), harmless=("/x", "/"), start="/", verbatim=False),
+    "folder": Slot(build=lambda text: _one(model.Files(folder=text)), harmless=("/srv",), start="/", verbatim=False),
+    "folder of a part": Slot(
+        build=lambda text: site("slot.test", route("/x", model.Files(folder=text, spa=True))),
+        harmless=("/srv",),
+        start="/",
+        verbatim=False,
+    ),
+    "request header": Slot(
+        build=lambda text: _one(HTTP, request_headers=((text, "1"),)), harmless=("X-Mine", "X-Real-IP"), start="X-"
+    ),
+    "request header of fastcgi": Slot(
+        build=lambda text: _one(proxy("fastcgi://10.0.0.1"), request_headers=((text, "1"),)),
+        harmless=("X-Mine", "X-Real-IP"),
+        start="X-",
+        verbatim=False,
+    ),
+    "request header's value": Slot(
+        build=lambda text: _one(HTTP, request_headers=(("X-Mine", text),)), harmless=("1", ""), verbatim=False
+    ),
+    "request header's value of grpc": Slot(
+        build=lambda text: _one(proxy("grpc://10.0.0.1"), request_headers=(("X-Mine", text),)),
+        harmless=("1", ""),
+        start="1",
+        verbatim=False,
+    ),
+    "request header's value of uwsgi": Slot(
+        build=lambda text: _one(proxy("uwsgi://10.0.0.1"), request_headers=(("X-Mine", text),)),
+        harmless=("1", ""),
+        start="1",
+        verbatim=False,
+    ),
+    "response header": Slot(
+        build=lambda text: _one(HTTP, response_headers=((text, "1"),)), harmless=("X-Mine", "X-Real-IP"), start="X-"
+    ),
+    "response header's value": Slot(
+        build=lambda text: _one(HTTP, response_headers=(("X-Mine", text),)),
+        harmless=("1", ""),
+        start="1",
+        verbatim=False,
+    ),
+    "origin": Slot(
+        build=lambda text: dataclasses.replace(
+            site(
+                "slot.test",
+                route("/", HTTP, origin=model.Origin(source="docker", place=text)),
+            ),
+            origin=model.Origin(source="docker", place=text),
+        ),
+        harmless=("daemun.yaml:1", ""),
+        verbatim=False,
+    ),
+}
+
+NUMBERS: dict[str, Slot] = {
+    "port": Slot(build=lambda value: _one(_first(HTTP, port=value)), harmless=(80,)),
+    "weight": Slot(build=lambda value: _one(_first(HTTP, weight=value)), harmless=(2, 1)),
+    "max_fails": Slot(build=lambda value: _one(_first(HTTP, max_fails=value)), harmless=(2,)),
+    "fail_timeout": Slot(build=lambda value: _one(_first(HTTP, fail_timeout_s=value)), harmless=(2.0,)),
+    "max_connections": Slot(build=lambda value: _one(_first(HTTP, max_connections=value)), harmless=(2, 0)),
+    "retries": Slot(build=lambda value: _one(dataclasses.replace(HTTP, retries=value)), harmless=(2, 0)),
+    "max_body": Slot(build=lambda value: _one(HTTP, max_body_bytes=value), harmless=(2,)),
+    "hsts": Slot(
+        build=lambda value: site("slot.test", route("/", HTTP), hsts=model.Hsts(max_age_s=value)), harmless=(2,)
+    ),
+    "status": Slot(build=lambda value: _one(model.Redirect(to="/x", status=value)), harmless=(302,)),
+    **{
+        f"timeout {name}": Slot(
+            build=lambda value, name=name: _one(
+                dataclasses.replace(HTTP, timeouts=model.Timeouts(**{f"{name}_s": value}))
+            ),
+            harmless=(2.0,),
+        )
+        for name in ("connect", "read", "send", "idle")
+    },
+}
+
+
+def render_slot(slot: Slot, value: Value, env: environment.Environment, *, host: str | None = None) -> bytes | None:
+    """The file of the site with this value in its slot; None when the value is refused, as it should be said.
+
+    host: the site's name, where the slot is not about names.
+    """
+    made = slot.build(value)
+    if host is not None and made.host == "slot.test":
+        made = dataclasses.replace(made, host=host)
+    settings = features.SETTINGS
+    if any(
+        problem.severity is model.Severity.ERROR
+        for problem in (*validate.find_site_problems(made), *validate.find_global_problems(settings, (made,)))
+    ):
+        return None
+    try:
+        return render.render_site(made, env)
+    except RenderError as error:
+        assert str(error).startswith("cannot render"), error
+        return None

@@ -1,0 +1,66 @@
+"""No text of an owner is ever a directive: whatever is accepted leaves the structure of the file as it is."""
+
+import functools
+
+import hypothesis
+import hypothesis.strategies as st
+import pytest
+
+from daemun.core import layout
+from daemun.core.render import environment
+from tests.support import nginx_text, slots
+
+ENVIRONMENT = environment.Environment(
+    layout=layout.Layout(state="/var/lib/daemun"),
+    nginx=environment.Nginx(path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset(environment.Feature)),
+    resolver="127.0.0.1:5301",
+    ca_bundle="/etc/ssl/certs/ca-certificates.crt",
+)
+
+ALL = slots.TEXTS | slots.NUMBERS
+
+
+@functools.cache
+def _harmless(name: str) -> list[list[object]]:
+    """The structures the file may have."""
+    slot = ALL[name]
+    return [_structure(slots.render_slot(slot, value, ENVIRONMENT)) for value in slot.harmless]
+
+
+def _structure(written: bytes | None) -> list[object]:
+    assert written is not None, "the slot's own example is refused"
+    return nginx_text.skeleton(nginx_text.parse(written))
+
+
+def _check(name: str, value: slots.Value) -> None:
+    slot = ALL[name]
+    written = slots.render_slot(slot, value, ENVIRONMENT)
+    if written is None:
+        return
+    tree = nginx_text.parse(written)
+    assert nginx_text.skeleton(tree) in _harmless(name)
+    if slot.verbatim and isinstance(value, str):
+        given = [word.replace("${daemun_dollar}", "$") for word in nginx_text.words(tree)]
+        assert any(value in word for word in given), "the text is one argument, or inside one"
+
+
+@pytest.mark.parametrize("name", slots.TEXTS)
+def test_injections(name: str) -> None:
+    slot = slots.TEXTS[name]
+    for text in nginx_text.INJECTIONS:
+        for start in {"", slot.start, str(slot.harmless[0])}:
+            _check(name, f"{start}{text}")
+
+
+@hypothesis.given(st.sampled_from(sorted(slots.TEXTS)), nginx_text.HOSTILE, st.booleans())
+def test_any_text(name: str, text: str, with_start: bool) -> None:
+    _check(name, f"{slots.TEXTS[name].start}{text}" if with_start else text)
+
+
+@hypothesis.given(
+    st.sampled_from(sorted(slots.NUMBERS)),
+    st.one_of(st.integers(), st.integers(min_value=-2, max_value=70000), st.floats(), st.sampled_from([0.0004, 1e12])),
+)
+def test_any_number(name: str, value: float) -> None:
+    if isinstance(slots.NUMBERS[name].harmless[0], float) or isinstance(value, int):
+        _check(name, value)
