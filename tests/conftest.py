@@ -6,6 +6,8 @@ import os
 import hypothesis
 import pytest
 
+from tests.support.docker_engine import docker_engine, docker_engine_of_the_session  # noqa: F401 fixtures for all
+
 # No deadline: how long an example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("fast", deadline=None)
 hypothesis.settings.register_profile("deep", deadline=None, max_examples=5000)

@@ -1,0 +1,180 @@
+"""What the engine tells of containers and networks, as values. Pure.
+
+The engine's answers hold texts that strangers wrote, and differ between Docker and Podman, so whatever is missing or of
+another type than expected counts as not given. Source: docs.docker.com/reference/api/engine, "ContainerInspect",
+"NetworkList".
+"""
+
+import collections.abc
+import dataclasses
+import datetime
+import enum
+import re
+import signal
+
+from daemun.core import names
+
+NEVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
+
+
+class Health(enum.Enum):
+    """What the container's HEALTHCHECK found. NONE: it has none."""
+
+    NONE = "none"
+    STARTING = "starting"
+    HEALTHY = "healthy"
+    UNHEALTHY = "unhealthy"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A container's place in one network. network: its id. ipv4, ipv6, gateway: addresses, None when there is none."""
+
+    network: str
+    name: str
+    ipv4: str | None = None
+    ipv6: str | None = None
+    gateway: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """One container.
+
+    created_at: aware; `NEVER` when the engine did not tell. labels: name and value, sorted.
+    ports: TCP ports that it exposes, sorted. network_mode: "host", "none", "container:ID", or a network's name.
+    attachments: sorted by the network's name. state: the engine's word, such as "running".
+    stop_signal: the number of the signal that asks it to end; None when it is one that this system has no name for.
+    """
+
+    id: str
+    name: str
+    created_at: datetime.datetime = NEVER
+    labels: tuple[tuple[str, str], ...] = ()
+    ports: tuple[int, ...] = ()
+    network_mode: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    state: str = "running"
+    health: Health = Health.NONE
+    stop_signal: int | None = 15
+
+    @property
+    def is_running(self) -> bool:
+        return self.state == "running"
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it is meant to run: also between two tries of its restart policy, so that a container that crashes
+        again and again does not change who decides each time."""
+        return self.state in {"running", "restarting", "paused"}
+
+    @property
+    def age(self) -> tuple[datetime.datetime, str]:
+        """Sorts the oldest container first, always in the same order."""
+        return self.created_at, self.id
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """driver: "bridge", "overlay", "macvlan", ..."""
+
+    id: str
+    name: str
+    driver: str = "bridge"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """All that one look at the engine found."""
+
+    containers: tuple[Container, ...] = ()
+    networks: tuple[Network, ...] = ()
+
+
+def parse_container(raw: object) -> Container:
+    """An answer to "ContainerInspect"."""
+    config, settings, state = _map(raw, "Config"), _map(raw, "NetworkSettings"), _map(raw, "State")
+    identity = _text(_get(raw, "Id"))
+    name = _text(_get(raw, "Name")).removeprefix("/")
+    exposed = {*_map(config, "ExposedPorts"), *_map(settings, "Ports")}
+    return Container(
+        id=identity,
+        # Names are the engine's to check; one that is not shaped like one is not repeated in files and logs.
+        name=name if _NAME.match(name) else identity[:12],
+        created_at=_instant(_get(raw, "Created")),
+        labels=tuple(sorted((key, _text(value)) for key, value in _map(config, "Labels").items())),
+        ports=tuple(sorted({port for text in exposed if (port := _tcp_port(text)) is not None})),
+        network_mode=_text(_get(_map(raw, "HostConfig"), "NetworkMode")),
+        attachments=_attachments(_map(settings, "Networks")),
+        state=_text(_get(state, "Status")) or "unknown",
+        health=_health(_map(state, "Health") or _map(state, "Healthcheck")),
+        stop_signal=parse_signal(_get(config, "StopSignal") or "SIGTERM"),
+    )
+
+
+def parse_network(raw: object) -> Network:
+    """One item of an answer to "NetworkList"."""
+    name = _text(_get(raw, "Name"))
+    return Network(id=_text(_get(raw, "Id")) or name, name=name, driver=_text(_get(raw, "Driver")))
+
+
+def parse_signal(value: object) -> int | None:
+    """The number of "15", 15, "TERM" or "SIGTERM"."""
+    text = str(value)
+    if text.isascii() and text.isdigit() and len(text) <= 3:
+        return int(text)
+    name = text.upper() if text.upper().startswith("SIG") else f"SIG{text.upper()}"
+    return signal.Signals[name].value if name in signal.Signals.__members__ else None
+
+
+def _attachments(raw: collections.abc.Mapping[str, object]) -> tuple[Attachment, ...]:
+    return tuple(
+        Attachment(
+            network=_text(_get(item, "NetworkID")) or name,
+            name=name,
+            ipv4=_address(_get(item, "IPAddress")),
+            ipv6=_address(_get(item, "GlobalIPv6Address")),
+            gateway=_address(_get(item, "Gateway")),
+        )
+        for name, item in sorted(raw.items())
+    )
+
+
+def _health(raw: collections.abc.Mapping[str, object]) -> Health:
+    """Podman says "" where Docker leaves the map out."""
+    word = _text(_get(raw, "Status"))
+    return Health(word) if word in {item.value for item in Health} else Health.NONE
+
+
+def _tcp_port(text: str) -> int | None:
+    """The number in "80/tcp"."""
+    number, _, protocol = text.partition("/")
+    good = protocol in {"", "tcp"} and number.isascii() and number.isdigit() and len(number) <= 5
+    return int(number) if good and 1 <= int(number) <= 65535 else None
+
+
+def _address(value: object) -> str | None:
+    found = names.address_of(_text(value))
+    return None if found is None else str(found)
+
+
+def _instant(value: object) -> datetime.datetime:
+    try:
+        found = datetime.datetime.fromisoformat(_text(value))
+    except ValueError:
+        return NEVER
+    return found if found.tzinfo is not None else NEVER
+
+
+def _get(raw: object, key: str) -> object:
+    return raw.get(key) if isinstance(raw, dict) else None
+
+
+def _map(raw: object, key: str) -> dict[str, object]:
+    found = _get(raw, key)
+    return {name: value for name, value in found.items() if isinstance(name, str)} if isinstance(found, dict) else {}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,195 @@
+"""Labels of a container become wishes. Pure.
+
+Labels are written by strangers. They set what `KEYS` and `options` name and nothing else, each value is judged by the
+rules for the file's values, and any mistake refuses the whole container: half of what was asked would surprise more.
+"""
+
+import collections.abc
+import dataclasses
+import re
+
+from daemun.core import model, validate, words
+from daemun.sources import values, yaml_schema
+from daemun.sources.docker import containers, options, wishes
+
+PREFIX = "daemun."
+KEYS = frozenset({"host", "path", "port", "scheme", "to", "weight"})
+MAX_LABELS = 200
+MAX_VALUE_CHARACTERS = 4096
+MAX_WISHES = 100
+"""Per container, so that one cannot fill the gate with hosts."""
+
+_KNOWN = KEYS | options.ROUTE_OPTIONS | options.SITE_OPTIONS
+_RESERVED = _KNOWN | options.FOR_THE_FILE_ONLY
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_SCHEMES = {scheme.value: scheme for scheme in model.Scheme}
+_MEANT_FOR_SERVERS = ("port", "scheme", "to", "weight")
+
+
+class _LabelError(ValueError):
+    """The text names the label, what was found and what was expected."""
+
+
+def read_wishes(container: containers.Container) -> wishes.Wished:
+    """What the labels that start with "daemun." ask for; nothing when there are none."""
+    given = {name.removeprefix(PREFIX): value for name, value in container.labels if name.startswith(PREFIX)}
+    origin = model.Origin(source="docker", place=f"container {container.name}")
+    try:
+        found = tuple(_read_all(_group(given), origin))
+    except _LabelError as error:
+        return wishes.Wished(faults=(str(error),))
+    if len(found) > MAX_WISHES:
+        return wishes.Wished(faults=(f"it asks for {len(found)} hosts and paths; at most {MAX_WISHES} are allowed",))
+    faults = tuple(dict.fromkeys(fault for wish in found for fault in find_faults(wish)))
+    return wishes.Wished(faults=faults) if faults else wishes.Wished(wishes=found)
+
+
+def find_faults(wish: wishes.Wish) -> tuple[str, ...]:
+    """What the rules for every site say against this wish, so that it hurts no other wish for the same host."""
+    action = wish.route.action
+    if isinstance(action, model.Proxy):
+        action = dataclasses.replace(
+            action,
+            targets=tuple(dataclasses.replace(one, host="127.0.0.1", port=wish.port or 80) for one in action.targets),
+        )
+    site_options = wish.site or wishes.SiteOptions()
+    site = model.Site(
+        host=wish.host,
+        tls=site_options.tls,
+        http=site_options.http,
+        hsts=site_options.hsts,
+        routes=(dataclasses.replace(wish.route, action=action),),
+    )
+    found = validate.find_site_problems(site)
+    return tuple(problem.message for problem in found if problem.severity is model.Severity.ERROR)
+
+
+# --- names -----------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(slots=True)
+class _Group:
+    """The labels of one route. prefix: what each starts with, "daemun." or "daemun.NAME."."""
+
+    prefix: str
+    values: dict[str, options.Value] = dataclasses.field(default_factory=dict)
+
+    def text(self, key: str) -> str | None:
+        value = self.values.get(key)
+        return value.strip() if isinstance(value, str) else None
+
+    def label(self, key: str) -> str:
+        return f"label {words.quoted(self.prefix + key)}"
+
+
+def _group(given: collections.abc.Mapping[str, str]) -> list[_Group]:
+    """The labels by route, the one without a name first. Raises: _LabelError."""
+    if len(given) > MAX_LABELS:
+        raise _LabelError(f'it has {len(given)} labels that start with "daemun."; at most {MAX_LABELS} are read')
+    groups: dict[str, _Group] = {}
+    for name, value in sorted(given.items()):
+        head, dot, rest = name.partition(".")
+        is_named = head not in _RESERVED and bool(dot)
+        if is_named and not _NAME.match(head):
+            raise _LabelError(
+                f"label {words.quoted(PREFIX + name)}: a route's name is 1 to 64 of A-Z, a-z, 0-9, _ and -"
+            )
+        prefix, path = (f"{PREFIX}{head}.", rest) if is_named else (PREFIX, name)
+        _add(groups.setdefault(prefix, _Group(prefix=prefix)), path, value)
+    return [groups[prefix] for prefix in sorted(groups, key=lambda prefix: (prefix != PREFIX, prefix))]
+
+
+def _add(group: _Group, path: str, value: str) -> None:
+    key, dot, part = path.partition(".")
+    label = group.label(path)
+    if key in options.FOR_THE_FILE_ONLY:
+        raise _LabelError(f"{label} is not for labels, because it could reach beyond its container; use daemun.yaml")
+    if key not in _KNOWN:
+        raise _LabelError(f"{label} is unknown: expected {words.listed(sorted(_KNOWN))}{words.guess(key, _KNOWN)}")
+    if len(value) > MAX_VALUE_CHARACTERS:
+        raise _LabelError(f"{label} is too long: {len(value)} characters, at most {MAX_VALUE_CHARACTERS}")
+    if key in options.HEADERS and not part:
+        raise _LabelError(f"{label}: the header's name is missing; write {words.quoted(group.prefix + key + '.NAME')}")
+    if dot and key not in options.HEADERS and part not in options.PARTS.get(key, ()):
+        known = options.PARTS.get(key)
+        hint = f"expected {words.listed(f'{key}.{name}' for name in known)}" if known else f"{key} has no parts"
+        raise _LabelError(f"{label} is unknown: {hint}")
+    if not dot:
+        group.values[key] = value
+        return
+    parts = group.values.setdefault(key, {})
+    if not isinstance(parts, dict):
+        raise _LabelError(f"{label} stands beside {group.label(key)}; use one of the two forms")
+    parts[part] = value
+
+
+# --- values ----------------------------------------------------------------------------------------------------
+
+
+def _read_all(groups: collections.abc.Sequence[_Group], origin: model.Origin) -> collections.abc.Iterator[wishes.Wish]:
+    """A named route without a host of its own takes the one of the route without a name. Raises: _LabelError."""
+    default = groups[0].text("host") if groups and groups[0].prefix == PREFIX else None
+    for group in groups:
+        written = group.text("host")
+        if written is None and default is None:
+            raise _LabelError(f"{group.label('host')} is missing: no host name says where this container is reached")
+        yield from _read_group(group, written or default or "", origin)
+
+
+def _read_group(group: _Group, hosts: str, origin: model.Origin) -> collections.abc.Iterator[wishes.Wish]:
+    try:
+        entry = options.read_route(group.values)
+        site = options.read_site(group.values)
+        action = _action(group, entry)
+    except options.OptionError as error:
+        raise _LabelError(f"{group.label(error.key)}: {error}") from error
+    route = model.Route(
+        path=group.text("path") or "/",
+        action=action,
+        max_body_bytes=entry.max_body,
+        request_headers=tuple(entry.request_headers.items()),
+        response_headers=tuple(entry.response_headers.items()),
+        origin=origin,
+    )
+    port = _number(group, "port", most=65535)
+    weight = _number(group, "weight", most=65535) or 1
+    for host in _hosts(group, hosts):
+        yield wishes.Wish(host=host, route=route, port=port, weight=weight, site=site)
+
+
+def _action(group: _Group, entry: yaml_schema.RouteEntry) -> model.Proxy | model.Redirect:
+    if entry.redirect is None:
+        return options.make_proxy(entry, model.Target(scheme=_scheme(group), path=group.text("to")))
+    misplaced = [key for key in _MEANT_FOR_SERVERS if key in group.values]
+    if misplaced:
+        raise options.OptionError(misplaced[0], "has no meaning for a redirect")
+    return model.Redirect(to=entry.redirect, status=entry.status)
+
+
+def _hosts(group: _Group, text: str) -> list[str]:
+    try:
+        found = [values.parse_host(part) for part in text.split(",") if part.strip()]
+    except ValueError as error:
+        raise _LabelError(f"{group.label('host')}: {error}") from error
+    if not found:
+        raise _LabelError(f"{group.label('host')} is empty: expected host names, separated by commas")
+    return list(dict.fromkeys(found))
+
+
+def _scheme(group: _Group) -> model.Scheme:
+    word = group.text("scheme")
+    if word is None:
+        return model.Scheme.HTTP
+    if word not in _SCHEMES:
+        hint = "; WebSockets need no scheme of their own" if word in {"ws", "wss"} else words.guess(word, _SCHEMES)
+        raise options.OptionError("scheme", f"expected {words.listed(_SCHEMES)}, found {words.describe(word)}{hint}")
+    return _SCHEMES[word]
+
+
+def _number(group: _Group, key: str, *, most: int) -> int | None:
+    text = group.text(key)
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 1 <= int(text) <= most):
+        raise _LabelError(f"{group.label(key)}: expected a number from 1 to {most}, found {words.describe(text)}")
+    return int(text)

@@ -1,0 +1,158 @@
+"""Which options of daemun.yaml a label may set, and their values: the same words, types and defaults as in the file.
+
+A label is written by whoever may start a container, so the list below is the whole of what it can reach: nothing that
+names a file or a socket of this machine, and no raw nginx.
+"""
+
+import collections.abc
+import re
+import typing
+
+import pydantic
+
+from daemun.core import model, words
+from daemun.sources import yaml_schema, yaml_words
+from daemun.sources.docker import wishes
+
+ROUTE_OPTIONS = frozenset(
+    {
+        "balance",
+        "buffering",
+        "host_header",
+        "index",
+        "max_body",
+        "redirect",
+        "request_headers",
+        "response_headers",
+        "retries",
+        "root",
+        "server_name",
+        "status",
+        "timeout",
+        "verify",
+    }
+)
+SITE_OPTIONS = frozenset({"hsts", "http", "tls"})
+FOR_THE_FILE_ONLY = frozenset({*yaml_schema.RouteEntry.model_fields, *yaml_schema.SiteEntry.model_fields}) - {
+    *ROUTE_OPTIONS,
+    *SITE_OPTIONS,
+    "to",
+}
+HEADERS = frozenset({"request_headers", "response_headers"})
+PARTS: dict[str, collections.abc.Collection[str]] = {
+    "timeout": yaml_schema.TimeoutEntry.model_fields,
+    "hsts": yaml_schema.HstsEntry.model_fields,
+}
+"""Options that are maps, and their keys."""
+
+Value = str | dict[str, str]
+Values = collections.abc.Mapping[str, Value]
+
+_TEXTS = frozenset({"host_header", "index", "redirect", "root", "server_name"})
+_SHAPES = {"timeout": yaml_schema.TimeoutEntry.shape, "hsts": yaml_schema.HstsEntry.shape}
+_INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
+_DECIMAL = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,18}\Z")
+_Entry = typing.TypeVar("_Entry", bound=yaml_schema.Entry)
+
+
+class OptionError(ValueError):
+    """key: the option it is about, as a label spells it ("timeout.read"). The text says what is wrong with it."""
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+def read_route(values: Values) -> yaml_schema.RouteEntry:
+    """Raises: OptionError."""
+    given = {key: value for key, value in values.items() if key in ROUTE_OPTIONS}
+    entry = _read(yaml_schema.RouteEntry, given)
+    if isinstance(entry.verify, str):
+        raise OptionError("verify", f"expected true or false, found {words.describe(entry.verify)}")
+    owner = "to" if entry.redirect is None else "redirect"
+    others = frozenset().union(*(keys for action, keys in yaml_schema.ACTION_OPTIONS.items() if action != owner))
+    misplaced = sorted(others & given.keys())
+    if misplaced:
+        raise OptionError(misplaced[0], f"has no meaning for a {'redirect' if owner == 'redirect' else 'server'}")
+    return entry
+
+
+def read_site(values: Values) -> wishes.SiteOptions | None:
+    """None when no option of a site is given. Raises: OptionError."""
+    given = {key: value for key, value in values.items() if key in SITE_OPTIONS}
+    if not given:
+        return None
+    entry = _read(yaml_schema.SiteEntry, given | {"routes": {}})
+    if not isinstance(entry.tls, yaml_schema.TlsWord):
+        raise OptionError("tls", "a certificate of one's own can be named in daemun.yaml only")
+    tls = model.Tls(mode=model.TlsMode(entry.tls.value))
+    without_tls = tls.mode is model.TlsMode.OFF
+    if without_tls and entry.http is model.HttpMode.REDIRECT:
+        raise OptionError("http", "cannot redirect to HTTPS, because tls is off; write serve")
+    hsts = None
+    if entry.hsts is not None:
+        hsts = model.Hsts(
+            max_age_s=round(entry.hsts.max_age),
+            include_subdomains=entry.hsts.include_subdomains,
+            preload=entry.hsts.preload,
+        )
+    http = entry.http or (model.HttpMode.SERVE if without_tls else model.HttpMode.REDIRECT)
+    return wishes.SiteOptions(tls=tls, http=http, hsts=hsts)
+
+
+def make_proxy(entry: yaml_schema.RouteEntry, target: model.Target) -> model.Proxy:
+    """A route to containers, as `read_route` read it.
+
+    A container is known by its address, which no certificate carries, so one is checked only where `server_name` says
+    which name it must carry. Raises: OptionError.
+    """
+    if "verify" in entry.model_fields_set and entry.verify is True and entry.server_name is None:
+        raise OptionError("verify", "needs server_name, the name that the container's certificate carries")
+    balance, hash_key = entry.balance
+    verify = entry.verify is True if "verify" in entry.model_fields_set else entry.server_name is not None
+    is_encrypted = target.scheme in {model.Scheme.HTTPS, model.Scheme.GRPCS}
+    return model.Proxy(
+        targets=(target,),
+        balance=balance,
+        hash_key=hash_key,
+        tls=model.UpstreamTls(verify=verify, name=entry.server_name) if is_encrypted else model.UpstreamTls(),
+        timeouts=model.Timeouts(
+            connect_s=entry.timeout.connect,
+            read_s=entry.timeout.read,
+            send_s=entry.timeout.send,
+            idle_s=entry.timeout.idle,
+        ),
+        retries=entry.retries,
+        buffering=entry.buffering,
+        host_header=entry.host_header,
+        document_root=entry.root,
+        index=entry.index,
+    )
+
+
+def _read(kind: type[_Entry], values: collections.abc.Mapping[str, object]) -> _Entry:
+    """The first mistake is told; the container is refused for one as for many."""
+    try:
+        return kind.model_validate({key: _scalars(key, value) for key, value in values.items()})
+    except pydantic.ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+    steps = [str(step) for step in detail["loc"] if not str(step).startswith("(")]
+    key = ".".join(steps if isinstance(values.get(steps[0]), dict) else steps[:1])
+    shape = _SHAPES.get(steps[0], kind.shape)
+    raise OptionError(key, yaml_words.translate(detail, "value", shape=shape).removeprefix("value: "))
+
+
+def _scalars(key: str, value: object) -> object:
+    """Labels are texts; in the file, 30, 1.5 and true would be numbers and truths."""
+    if isinstance(value, dict):
+        return value if key in HEADERS else {part: _scalar(text) for part, text in value.items()}
+    return _scalar(value) if isinstance(value, str) and key not in _TEXTS else value
+
+
+def _scalar(text: str) -> object:
+    text = text.strip()
+    if text in {"true", "false"}:
+        return text == "true"
+    if _INTEGER.match(text):
+        return int(text)
+    return float(text) if _DECIMAL.match(text) else text

@@ -1,0 +1,135 @@
+"""At which address and port nginx reaches a container, and why it does not. Pure.
+
+nginx runs where daemun does. On the host it reaches every bridge network (also an `internal` one: the host itself is
+its gateway) and, on loopback, what uses the host's network. In a container it reaches the networks it is attached to.
+Source: docs.docker.com/engine/network/drivers
+"""
+
+import collections.abc
+import dataclasses
+
+from daemun.core import words
+from daemun.sources.docker import containers
+
+DEFAULT_PORT = 80
+LOOPBACK = "127.0.0.1"
+
+_NOT_FROM_THE_HOST = frozenset({"ipvlan", "macvlan", "null", "overlay"})
+"""Drivers whose networks the host itself has no part in."""
+_INGRESS = "ingress"
+"""Swarm's own network for published ports; nothing answers there. Source: docs.docker.com/engine/swarm/ingress"""
+_MOST_HOPS = 10
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Unserved:
+    """Why a container gets no requests, with the cure. is_error: somebody has to do something about it."""
+
+    reason: str
+    is_error: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where nginx runs. own: daemun's container; None on the host. listing: what else there is."""
+
+    own: containers.Container | None
+    listing: containers.Listing
+
+
+def find_unready(container: containers.Container, *, is_leaving: bool) -> Unserved | None:
+    """Why the container's state keeps requests from it; None when it may get some. is_leaving: it was told to stop."""
+    if is_leaving:
+        return Unserved(reason="is being stopped; it gets no new requests")
+    if not container.is_running:
+        cure = f"; start it with `docker {'unpause' if container.state == 'paused' else 'start'} {container.name}`"
+        can_start = container.state in {"paused", "exited", "created"}
+        return Unserved(
+            reason=f"is not running: its state is {words.quoted(container.state)}{cure if can_start else ''}"
+        )
+    if container.health is containers.Health.UNHEALTHY:
+        cure = f"; `docker inspect {container.name}` shows what the check said"
+        return Unserved(reason=f"is unhealthy by its own HEALTHCHECK, so it gets no requests{cure}")
+    return None
+
+
+def choose_port(container: containers.Container, asked: int | None) -> tuple[int, str | None]:
+    """The port, and a warning when it is a guess among several."""
+    if asked is not None:
+        return asked, None
+    if len(container.ports) == 1:
+        return container.ports[0], None
+    if not container.ports:
+        return DEFAULT_PORT, None
+    found = words.listed((str(port) for port in container.ports), last="and")
+    return DEFAULT_PORT, f'exposes several ports ({found}) and names none, so {DEFAULT_PORT} is used; set "daemun.port"'
+
+
+def find_address(container: containers.Container, place: Place) -> str | Unserved:
+    """The address at which nginx reaches the container, on the first common network by name."""
+    known = {one.id: one for one in place.listing.containers}
+    holder = _network_holder(container, known)
+    own = _network_holder(place.own, known) if place.own is not None else None
+    if place.own is not None and own is None:
+        own = place.own
+    if holder is None:
+        cause = f"shares the network of {words.quoted(container.network_mode)}, which is not there"
+        return Unserved(reason=f"{cause}; start that container", is_error=True)
+    if own is not None and own.id == holder.id:
+        return LOOPBACK
+    if holder.network_mode == "none":
+        return Unserved(reason='has no network ("none"); attach it to one that daemun reaches', is_error=True)
+    if own is None or own.network_mode == "host":
+        return _from_the_host(holder, place.listing.networks)
+    return _from_a_container(holder, own)
+
+
+def _network_holder(
+    container: containers.Container, known: collections.abc.Mapping[str, containers.Container]
+) -> containers.Container | None:
+    """The container whose network it uses: its own, or that of `network_mode: container:ID`; None when it is gone."""
+    current: containers.Container | None = container
+    for _ in range(_MOST_HOPS):
+        if current is None or not current.network_mode.startswith("container:"):
+            return current
+        current = known.get(current.network_mode.removeprefix("container:"))
+    return None
+
+
+def _from_the_host(
+    container: containers.Container, networks: collections.abc.Sequence[containers.Network]
+) -> str | Unserved:
+    if container.network_mode == "host":
+        return LOOPBACK
+    drivers = {network.id: network.driver for network in networks}
+    for attachment in container.attachments:
+        if drivers.get(attachment.network) in _NOT_FROM_THE_HOST or attachment.name == _INGRESS:
+            continue
+        if (address := attachment.ipv4 or attachment.ipv6) is not None:
+            return address
+    found = _names(container)
+    cause = f"has no address on a network that this machine reaches (it is on {found})"
+    return Unserved(reason=f"{cause}; attach it to a bridge network", is_error=True)
+
+
+def _from_a_container(container: containers.Container, own: containers.Container) -> str | Unserved:
+    mine = {attachment.network: attachment for attachment in own.attachments if attachment.name != _INGRESS}
+    if container.network_mode == "host":
+        # The host answers at the gateway of a bridge network.
+        gateway = next((one.gateway for one in mine.values() if one.gateway is not None), None)
+        if gateway is not None:
+            return gateway
+        cause = "uses the network of the host, and daemun's container has no network with a gateway to it"
+        return Unserved(reason=f"{cause}; attach daemun to a bridge network", is_error=True)
+    for attachment in container.attachments:
+        address = attachment.ipv4 or attachment.ipv6
+        if attachment.network in mine and address is not None:
+            return address
+    cause = f"shares no network with daemun: it is on {_names(container)}, daemun on {_names(own)}"
+    return Unserved(reason=f"{cause}; attach both to one network", is_error=True)
+
+
+def _names(container: containers.Container) -> str:
+    if not container.attachments:
+        return "none"
+    return words.listed((words.quoted(one.name) for one in container.attachments), last="and")

@@ -1,0 +1,177 @@
+"""Containers as a source of sites: look at the engine, follow its events, say so when it is gone."""
+
+import asyncio
+import collections.abc
+import contextlib
+import dataclasses
+import datetime
+import time
+
+from daemun.control import ports
+from daemun.core import model
+from daemun.errors import ConfigError, DaemunError, RetryableError
+from daemun.sources.docker import client, containers, memory, surroundings, translate
+
+LOOK_AGAIN_S = 15.0
+"""How often the engine is looked at without an event: it shows that it does not hang, and what no event told."""
+SOON_S = 1.0
+"""The same, right after connecting: an event between the subscription and the first look may have been lost."""
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 2.0
+LEAVING_S = 30.0
+"""How long a container that was told to stop gets no requests. One that still runs then did not mean to stop."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Failure:
+    """since: aware UTC, when the engine answered no more. message: what happened last."""
+
+    since: datetime.datetime
+    message: str
+
+
+class DockerSource:
+    """Implements `control.ports.Source`. `changes` keeps what `read` returns up to date; without it `read` looks anew.
+
+    reserved: hosts that no container may claim. traces: what tells in which container daemun runs.
+    now_s: monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        endpoint: client.Endpoint,
+        clock: ports.Clock,
+        *,
+        reserved: tuple[str, ...] = (),
+        traces: surroundings.Traces,
+        now_s: collections.abc.Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._endpoint = endpoint
+        self._clock = clock
+        self._traces = traces
+        self._now_s = now_s
+        self._reserved = reserved
+        self._listing: containers.Listing | None = None
+        self._failure: _Failure | None = None
+        self._memory: memory.Memory = {}
+        self._leaving: dict[str, float] = {}
+        self._is_followed = False
+        self._has_settled = False
+
+    @property
+    def name(self) -> str:
+        return translate.SOURCE
+
+    def reserve(self, hosts: tuple[str, ...]) -> None:
+        """Which hosts no container may claim from now on."""
+        self._reserved = hosts
+
+    async def read(self) -> model.Snapshot:
+        """What the containers ask for. While the engine does not answer: what they asked for last, and a warning.
+
+        Raises: ConfigError while the engine never answered yet.
+        """
+        if not self._is_followed:
+            try:
+                async with client.connect(self._endpoint) as engine:
+                    await self._look(engine)
+            except (RetryableError, ConfigError) as error:
+                self._fail(error)
+        return self._translate()
+
+    async def changes(self) -> collections.abc.AsyncIterator[None]:
+        told: model.Snapshot | None = None
+        pause_s = FIRST_PAUSE_S
+        try:
+            while True:
+                async with contextlib.aclosing(self._looks()) as looks:
+                    async for is_good in looks:
+                        self._is_followed = True
+                        pause_s = FIRST_PAUSE_S if is_good else pause_s
+                        if (now := self._snapshot()) != told:
+                            told = now
+                            yield
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        finally:
+            self._is_followed = False
+
+    async def _looks(self) -> collections.abc.AsyncGenerator[bool, None]:
+        """Connect, and yield True each time the engine was looked at. It ends with False when the engine is gone."""
+        self._leaving.clear()
+        self._has_settled = False
+        try:
+            async with (
+                client.connect(self._endpoint) as engine,
+                contextlib.aclosing(engine.follow(self._patience_s)) as happenings,
+            ):
+                async for events in happenings:
+                    self._note(events)
+                    await self._look(engine)
+                    yield True
+                    self._has_settled = True
+        except (RetryableError, ConfigError) as error:
+            self._fail(error)
+            yield False
+
+    async def _look(self, engine: client.Engine) -> None:
+        self._listing = await engine.fetch_listing()
+        self._failure = None
+
+    def _fail(self, error: DaemunError) -> None:
+        since = self._failure.since if self._failure is not None else self._clock.now()
+        self._failure = _Failure(since=since, message=str(error))
+
+    # --- containers that are told to stop ---
+
+    def _note(self, events: collections.abc.Iterable[client.Event]) -> None:
+        """A container that was told to stop gets no new requests from now on, while it still answers the old ones."""
+        signals = {one.id: one.stop_signal for one in self._listing.containers} if self._listing is not None else {}
+        for event in events:
+            if event.container is None:
+                continue
+            if event.action == "kill" and event.signal is not None and event.signal == signals.get(event.container):
+                self._leaving[event.container] = self._now_s() + LEAVING_S
+            elif event.action in {"start", "die", "died"}:
+                self._leaving.pop(event.container, None)
+
+    def _patience_s(self) -> float:
+        """How long to wait for an event before looking again."""
+        if not self._has_settled:
+            return SOON_S
+        left_s = [until_s - self._now_s() for until_s in self._leaving.values()]
+        return max(0.0, min([LOOK_AGAIN_S, *left_s]))
+
+    # --- what it comes to ---
+
+    def _snapshot(self) -> model.Snapshot | None:
+        """None while there is nothing to tell but a failure."""
+        try:
+            return self._translate()
+        except ConfigError:
+            return None
+
+    def _translate(self) -> model.Snapshot:
+        if self._listing is None:
+            raise ConfigError(
+                self._failure.message if self._failure is not None else f"cannot see {self._endpoint} yet"
+            )
+        now_s = self._now_s()
+        self._leaving = {one: until_s for one, until_s in self._leaving.items() if now_s < until_s}
+        terms = translate.Terms(
+            own_id=surroundings.find_own_id(self._traces, [one.id for one in self._listing.containers]),
+            reserved=self._reserved,
+            leaving=frozenset(self._leaving),
+        )
+        translated = translate.translate(self._listing, terms, self._memory, now_s=now_s)
+        self._memory = translated.memory
+        if self._failure is None:
+            return translated.snapshot
+        return dataclasses.replace(translated.snapshot, problems=(self._outage(), *translated.snapshot.problems))
+
+    def _outage(self) -> model.Problem:
+        assert self._failure is not None
+        since = self._failure.since.strftime("%Y-%m-%d %H:%M:%S UTC")
+        message = f"{self._failure.message}; since {since} the containers it told of last are taken as unchanged"
+        origin = model.Origin(source=translate.SOURCE, place=str(self._endpoint))
+        return model.Problem(origin=origin, message=message, severity=model.Severity.WARNING)

@@ -1,0 +1,284 @@
+"""What the engine listed becomes a snapshot: sites that stay the same while containers come and go. Pure.
+
+A site follows from what containers wish; who is behind it now follows from their state and is only in
+`Snapshot.pools`. So replacing, scaling, starting or stopping containers of a known site changes no site, and nginx is
+not reloaded. A site also outlives its containers for a while (`memory`), so that requests can wait for the next one.
+"""
+
+import collections
+import collections.abc
+import dataclasses
+import hashlib
+
+from daemun.core import model, words
+from daemun.sources.docker import containers, labels, memory, reach, wishes
+
+SOURCE = "docker"
+
+Reader = collections.abc.Callable[[containers.Container], wishes.Wished]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What else decides beside the listing.
+
+    own_id: of the container daemun runs in; None on the host. reserved: hosts that no container may claim, in the form
+    of `model.Site.host`; "*.name" stands for every host under a name. leaving: ids of containers told to stop.
+    """
+
+    own_id: str | None = None
+    reserved: tuple[str, ...] = ()
+    leaving: frozenset[str] = frozenset()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Translated:
+    """memory: to be given to the next translation."""
+
+    snapshot: model.Snapshot
+    memory: memory.Memory
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Claim:
+    """A container's wish that may be granted."""
+
+    container: containers.Container
+    wish: wishes.Wish
+
+    @property
+    def key(self) -> memory.Key:
+        return (self.wish.host, self.wish.route.path)
+
+    @property
+    def rank(self) -> tuple[object, ...]:
+        """The first one decides: what is in use before what is not, then the oldest."""
+        return (not self.container.is_active, *self.container.age)
+
+
+def translate(
+    listing: containers.Listing,
+    terms: Terms,
+    known: memory.Memory,
+    *,
+    now_s: float,
+    reader: Reader = labels.read_wishes,
+) -> Translated:
+    """All that the containers ask for, and every container that is not served, with the reason and the cure.
+
+    known: of the translation before, or an empty one. now_s: monotonic seconds.
+    """
+    problems: list[model.Problem] = []
+    claims = sorted(_find_claims(listing, terms, reader, problems), key=lambda claim: claim.rank)
+    granted = _grant(claims, problems)
+    options = _choose_site_options(granted, problems)
+    standing = _find_endpoints(granted, listing, terms, problems)
+    wanted = {
+        key: memory.Entry(route=_into_pool(group[0].wish), site=options.get(group[0].wish.host))
+        for key, group in granted.items()
+    }
+    kept = memory.remember(known, wanted, now_s=now_s)
+    kept = {key: entry for key, entry in kept.items() if find_reservation(key[0], terms.reserved) is None}
+    snapshot = model.Snapshot(
+        source=SOURCE,
+        sites=_make_sites(kept),
+        pools=_make_pools(kept, standing),
+        problems=tuple(dict.fromkeys(problems)),
+    )
+    return Translated(snapshot=snapshot, memory=kept)
+
+
+def find_reservation(host: str, reserved: collections.abc.Iterable[str]) -> str | None:
+    """The reserved host that forbids this one: itself, a pattern that covers it, or one that a wildcard would catch."""
+    return next((name for name in reserved if _covers(name, host) or _covers(host, name)), None)
+
+
+def _covers(pattern: str, host: str) -> bool:
+    """Whether a site called `pattern` would be asked for `host`, or for a host that the pattern `host` covers."""
+    return pattern == host or (pattern.startswith("*.") and host.removeprefix("*").endswith(pattern[1:]))
+
+
+def pool_name(host: str, path: str, scheme: model.Scheme) -> str:
+    """The same as long as all three are. Strangers choose them, so the digest is too long to be met on purpose."""
+    text = f"docker {scheme.value}://{host}{path}"
+    return f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.daemun"
+
+
+# --- who asks for what -----------------------------------------------------------------------------------------
+
+
+def _find_claims(
+    listing: containers.Listing, terms: Terms, reader: Reader, problems: list[model.Problem]
+) -> collections.abc.Iterator[_Claim]:
+    for container in listing.containers:
+        wished = reader(container)
+        name = words.quoted(container.name)
+        problems += [_problem(container, f"cannot serve container {name}: {fault}") for fault in wished.faults]
+        for wish in wished.wishes:
+            reservation = find_reservation(wish.host, terms.reserved)
+            if reservation is None:
+                yield _Claim(container=container, wish=wish)
+                continue
+            because = "" if reservation == wish.host else f" (as {words.quoted(reservation)})"
+            cause = f"the host is reserved by `docker.reserve`{because}; only daemun.yaml may serve it"
+            problems.append(_refusal(container, wish, cause))
+
+
+def _grant(
+    claims: collections.abc.Sequence[_Claim], problems: list[model.Problem]
+) -> dict[memory.Key, tuple[_Claim, ...]]:
+    """Per host and path: the claim that decides, and those that ask for the same."""
+    groups: dict[memory.Key, list[_Claim]] = {}
+    for claim in claims:
+        group = groups.setdefault(claim.key, [])
+        if not group or _same(group[0].wish.route, claim.wish.route):
+            group.append(claim)
+        elif claim.container.is_running:
+            owner = words.quoted(group[0].container.name)
+            cause = f"the older container {owner} serves it with other settings; give both the same labels"
+            problems.append(_refusal(claim.container, claim.wish, cause))
+    return {key: tuple(group) for key, group in groups.items()}
+
+
+def _same(one: model.Route, other: model.Route) -> bool:
+    return dataclasses.replace(one, origin=other.origin) == other
+
+
+def _choose_site_options(
+    granted: collections.abc.Mapping[memory.Key, tuple[_Claim, ...]], problems: list[model.Problem]
+) -> dict[str, wishes.SiteOptions]:
+    """Per host, what the first container that cares says."""
+    chosen: dict[str, _Claim] = {}
+    for claim in sorted((claim for group in granted.values() for claim in group), key=lambda claim: claim.rank):
+        if claim.wish.site is None:
+            continue
+        owner = chosen.setdefault(claim.wish.host, claim)
+        if owner.wish.site != claim.wish.site and claim.container.is_running:
+            name = words.quoted(owner.container.name)
+            message = (
+                f"cannot use the tls, http and hsts labels of container {words.quoted(claim.container.name)} for "
+                f"{words.quoted(claim.wish.host)}: the older container {name} has set others; give both the same"
+            )
+            problems.append(_problem(claim.container, message, host=claim.wish.host, is_error=False))
+    return {host: claim.wish.site for host, claim in chosen.items() if claim.wish.site is not None}
+
+
+# --- who serves it now -----------------------------------------------------------------------------------------
+
+
+def _find_endpoints(
+    granted: collections.abc.Mapping[memory.Key, tuple[_Claim, ...]],
+    listing: containers.Listing,
+    terms: Terms,
+    problems: list[model.Problem],
+) -> dict[memory.Key, tuple[model.Endpoint, ...]]:
+    """Per host and path, the oldest container first. One whose health check did not succeed yet only counts while there
+    is no other: its application may not be ready, but nobody else is."""
+    own = next((one for one in listing.containers if one.id == terms.own_id), None)
+    place = reach.Place(own=own, listing=listing)
+    found: dict[memory.Key, tuple[model.Endpoint, ...]] = {}
+    for key, group in granted.items():
+        ready: list[model.Endpoint] = []
+        starting: list[tuple[containers.Container, model.Endpoint]] = []
+        for claim in group:
+            endpoint = _endpoint(claim, place, terms, problems)
+            if endpoint is None:
+                continue
+            if claim.container.health is containers.Health.STARTING:
+                starting.append((claim.container, endpoint))
+            else:
+                ready.append(endpoint)
+        if ready:
+            problems += [_unserved(container, _STARTING) for container, _ in starting]
+        found[key] = tuple(dict.fromkeys(ready or [endpoint for _, endpoint in starting]))
+    return found
+
+
+_STARTING = reach.Unserved(reason="is starting: it gets requests once its HEALTHCHECK succeeds")
+
+
+def _endpoint(claim: _Claim, place: reach.Place, terms: Terms, problems: list[model.Problem]) -> model.Endpoint | None:
+    """None, with a problem, when requests cannot go to the container now; also for a redirect, which needs none."""
+    container, wish = claim.container, claim.wish
+    if wish.scheme is None:
+        return None
+    unready = reach.find_unready(container, is_leaving=container.id in terms.leaving)
+    if unready is not None:
+        problems.append(_unserved(container, unready))
+        return None
+    address = reach.find_address(container, place)
+    if isinstance(address, reach.Unserved):
+        problems.append(_unserved(container, address))
+        return None
+    port, warning = reach.choose_port(container, wish.port)
+    if warning is not None:
+        message = f"container {words.quoted(container.name)} {warning}"
+        problems.append(_problem(container, message, is_error=False))
+    return model.Endpoint(address=address, port=port, weight=wish.weight)
+
+
+# --- sites and pools -------------------------------------------------------------------------------------------
+
+
+def _into_pool(wish: wishes.Wish) -> model.Route:
+    """The route with its target in the pool of its host, path and scheme."""
+    action = wish.route.action
+    if not isinstance(action, model.Proxy):
+        return wish.route
+    target = action.targets[0]
+    pooled = dataclasses.replace(target, pool=pool_name(wish.host, wish.route.path, target.scheme))
+    return dataclasses.replace(wish.route, action=dataclasses.replace(action, targets=(pooled,)))
+
+
+def _make_sites(kept: memory.Memory) -> tuple[model.Site, ...]:
+    """What containers ask for now comes before what is only remembered, where both speak of one host."""
+    entries: dict[str, list[memory.Entry]] = collections.defaultdict(list)
+    for (host, _), entry in sorted(kept.items()):
+        entries[host].append(entry)
+    return tuple(_make_site(host, found) for host, found in sorted(entries.items()))
+
+
+def _make_site(host: str, entries: collections.abc.Sequence[memory.Entry]) -> model.Site:
+    said = sorted((entry for entry in entries if entry.site is not None), key=lambda entry: entry.gone_at_s is not None)
+    options = (said[0].site if said else None) or wishes.SiteOptions()
+    return model.Site(
+        host=host,
+        tls=options.tls,
+        http=options.http,
+        hsts=options.hsts,
+        routes=tuple(entry.route for entry in entries),
+        origin=entries[0].route.origin,
+    )
+
+
+def _make_pools(
+    kept: memory.Memory, standing: collections.abc.Mapping[memory.Key, tuple[model.Endpoint, ...]]
+) -> tuple[model.Pool, ...]:
+    pools = [
+        model.Pool(name=entry.pool, endpoints=standing.get(key, ()))
+        for key, entry in kept.items()
+        if entry.pool is not None
+    ]
+    return tuple(sorted(pools, key=lambda pool: pool.name))
+
+
+# --- problems --------------------------------------------------------------------------------------------------
+
+
+def _refusal(container: containers.Container, wish: wishes.Wish, cause: str) -> model.Problem:
+    where = words.quoted(wish.host + wish.route.path)
+    message = f"cannot serve container {words.quoted(container.name)} at {where}: {cause}"
+    return _problem(container, message, host=wish.host)
+
+
+def _unserved(container: containers.Container, unserved: reach.Unserved) -> model.Problem:
+    message = f"container {words.quoted(container.name)} {unserved.reason}"
+    return _problem(container, message, is_error=unserved.is_error)
+
+
+def _problem(
+    container: containers.Container, message: str, *, host: str | None = None, is_error: bool = True
+) -> model.Problem:
+    origin = model.Origin(source=SOURCE, place=f"container {container.name}")
+    severity = model.Severity.ERROR if is_error else model.Severity.WARNING
+    return model.Problem(origin=origin, message=message, host=host, severity=severity)

@@ -1,0 +1,84 @@
+"""Containers and networks as plain values, as one engine would list them."""
+
+import collections.abc
+import datetime
+import hashlib
+
+from daemun.core import model
+from daemun.sources.docker import containers, memory, translate
+
+NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
+GATE = containers.Network(id="gate-id", name="gate")
+
+
+def attachment(
+    network: str = "gate", *, ipv4: str | None = "10.0.0.2", ipv6: str | None = None, gateway: str | None = "10.0.0.1"
+) -> containers.Attachment:
+    return containers.Attachment(network=f"{network}-id", name=network, ipv4=ipv4, ipv6=ipv6, gateway=gateway)
+
+
+def identity(name: str) -> str:
+    """A container id, always the same for a name."""
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def container(
+    name: str = "web-1",
+    labels: collections.abc.Mapping[str, str] | None = None,
+    *,
+    age_s: float = 0,
+    ip: str = "10.0.0.2",
+    ports: tuple[int, ...] = (),
+    state: str = "running",
+    health: containers.Health = containers.Health.NONE,
+    network_mode: str = "gate",
+    attachments: tuple[containers.Attachment, ...] | None = None,
+) -> containers.Container:
+    """age_s: the older, the sooner it was made."""
+    return containers.Container(
+        id=identity(name),
+        name=name,
+        created_at=NOON - datetime.timedelta(seconds=age_s),
+        labels=tuple(sorted((labels or {}).items())),
+        ports=ports,
+        state=state,
+        health=health,
+        network_mode=network_mode,
+        attachments=(attachment(ipv4=ip),) if attachments is None else attachments,
+    )
+
+
+def run(
+    *found: containers.Container,
+    known: memory.Memory | None = None,
+    now_s: float = 0.0,
+    own: str | None = None,
+    reserved: tuple[str, ...] = (),
+    leaving: tuple[str, ...] = (),
+    networks: tuple[containers.Network, ...] = (GATE,),
+) -> translate.Translated:
+    """Translate a listing. own, leaving: names of containers."""
+    terms = translate.Terms(
+        own_id=identity(own) if own is not None else None,
+        reserved=reserved,
+        leaving=frozenset(identity(name) for name in leaving),
+    )
+    listing = containers.Listing(containers=found, networks=networks)
+    return translate.translate(listing, terms, {} if known is None else known, now_s=now_s)
+
+
+def snapshot(*found: containers.Container, **terms: object) -> model.Snapshot:
+    return run(*found, **terms).snapshot  # type: ignore[arg-type]
+
+
+def endpoints(found: model.Snapshot, host: str, path: str = "/") -> list[str]:
+    """Who serves a route now, as "address:port"."""
+    (site,) = (site for site in found.sites if site.host == host)
+    (route,) = (route for route in site.routes if route.path == path)
+    assert isinstance(route.action, model.Proxy)
+    (pool,) = (pool for pool in found.pools if pool.name == route.action.targets[0].pool)
+    return [f"{endpoint.address}:{endpoint.port}" for endpoint in pool.endpoints]
+
+
+def messages(found: model.Snapshot, severity: model.Severity = model.Severity.ERROR) -> list[str]:
+    return [str(problem) for problem in found.problems if problem.severity is severity]

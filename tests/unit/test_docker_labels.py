@@ -1,0 +1,290 @@
+"""Labels become routes, or refuse their container."""
+
+import dataclasses
+
+import hypothesis
+import pytest
+from hypothesis import strategies
+
+from daemun.core import merge, model, validate
+from daemun.sources.docker import labels, wishes
+from tests.support import docker_values as values
+
+
+def read(given: dict[str, str]) -> wishes.Wished:
+    return labels.read_wishes(values.container(labels=given))
+
+
+def wish(given: dict[str, str]) -> wishes.Wish:
+    wished = read(given)
+    assert wished.faults == ()
+    (found,) = wished.wishes
+    return found
+
+
+def proxy(given: dict[str, str]) -> model.Proxy:
+    action = wish({"daemun.host": "a.test", **given}).route.action
+    assert isinstance(action, model.Proxy)
+    return action
+
+
+def fault(given: dict[str, str]) -> str:
+    wished = read(given)
+    assert wished.wishes == ()
+    (found,) = wished.faults
+    return found
+
+
+def test_a_container_without_labels_asks_for_nothing() -> None:
+    assert read({"com.example.daemun.host": "a.test", "maintainer": "me"}) == wishes.Wished()
+
+
+def test_the_host_is_the_one_label_that_is_needed() -> None:
+    found = wish({"daemun.host": " Chat.Example.COM. "})
+
+    assert (found.host, found.route.path, found.port, found.site) == ("chat.example.com", "/", None, None)
+    assert found.scheme is model.Scheme.HTTP
+    assert found.route.origin == model.Origin(source="docker", place="container web-1")
+
+
+def test_several_hosts_are_separated_by_commas() -> None:
+    wished = read({"daemun.host": "a.test, *.b.test ,bücher.example,[::1],a.test,"})
+
+    assert [wish.host for wish in wished.wishes] == ["a.test", "*.b.test", "xn--bcher-kva.example", "[::1]"]
+
+
+def test_path_port_scheme_and_target_path() -> None:
+    found = wish(
+        {
+            "daemun.host": "a.test",
+            "daemun.path": "/websocket/",
+            "daemun.port": "7777",
+            "daemun.to": "/",
+            "daemun.scheme": "https",
+            "daemun.weight": "3",
+        }
+    )
+
+    assert (found.route.path, found.port, found.weight) == ("/websocket/", 7777, 3)
+    assert isinstance(found.route.action, model.Proxy)
+    assert found.route.action.targets == (model.Target(scheme=model.Scheme.HTTPS, path="/"),)
+
+
+def test_a_named_route_takes_the_host_of_the_route_without_a_name() -> None:
+    wished = read(
+        {
+            "daemun.host": "a.test",
+            "daemun.ws.path": "/ws/",
+            "daemun.ws.port": "7777",
+            "daemun.admin.host": "admin.test",
+            "daemun.admin.timeout.read": "5m",
+        }
+    )
+
+    assert [(wish.host, wish.route.path, wish.port) for wish in wished.wishes] == [
+        ("a.test", "/", None),
+        ("admin.test", "/", None),
+        ("a.test", "/ws/", 7777),
+    ]
+
+
+def test_options_are_written_as_in_the_file() -> None:
+    found = proxy(
+        {
+            "daemun.balance": "hash $remote_addr",
+            "daemun.timeout.idle": "2h",
+            "daemun.timeout.read": "90",
+            "daemun.retries": "0",
+            "daemun.buffering": "false",
+            "daemun.host_header": "app.internal:8080",
+        }
+    )
+
+    assert (found.balance, found.hash_key) == (model.Balance.HASH, "$remote_addr")
+    assert found.timeouts == model.Timeouts(read_s=90.0, idle_s=7200.0)
+    assert (found.retries, found.buffering, found.host_header) == (0, False, "app.internal:8080")
+    assert proxy({"daemun.timeout": "1.5"}).timeouts.read_s == 1.5
+
+
+def test_headers_and_body_size_belong_to_the_route() -> None:
+    route = wish(
+        {
+            "daemun.host": "a.test",
+            "daemun.max_body": "10m",
+            "daemun.request_headers.X-Tenant": "1",
+            "daemun.response_headers.Content-Security-Policy": "default-src 'self'; img-src *",
+        }
+    ).route
+
+    assert route.max_body_bytes == 10 << 20
+    assert route.request_headers == (("X-Tenant", "1"),)
+    assert route.response_headers == (("Content-Security-Policy", "default-src 'self'; img-src *"),)
+
+
+def test_options_of_the_site() -> None:
+    found = wish({"daemun.host": "a.test", "daemun.tls": "off", "daemun.hsts": "false"}).site
+    assert found == wishes.SiteOptions(tls=model.Tls(mode=model.TlsMode.OFF), http=model.HttpMode.SERVE)
+
+    found = wish({"daemun.host": "a.test", "daemun.hsts.max_age": "1d", "daemun.http": "off"}).site
+    assert found == wishes.SiteOptions(hsts=model.Hsts(max_age_s=86400), http=model.HttpMode.OFF)
+
+
+def test_a_certificate_of_a_container_is_checked_where_a_name_is_given_for_it() -> None:
+    https = {"daemun.scheme": "https"}
+
+    assert proxy(https).tls == model.UpstreamTls(verify=False)
+    assert proxy(https | {"daemun.server_name": "app.internal"}).tls == model.UpstreamTls(name="app.internal")
+    assert "needs server_name" in fault({"daemun.host": "a.test", "daemun.verify": "true"} | https)
+
+
+def test_a_redirect() -> None:
+    found = wish({"daemun.host": "www.a.test", "daemun.redirect": "https://a.test$request_uri", "daemun.status": "308"})
+
+    assert found.route.action == model.Redirect(to="https://a.test$request_uri", status=308)
+    assert found.scheme is None
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"daemun.port": "80"}, 'label "daemun.host" is missing'),
+        ({"daemun.host": " , "}, 'label "daemun.host" is empty'),
+        ({"daemun.host": "a b.test"}, '"a b.test" is not a host name'),
+        ({"daemun.host": "a.test:8080"}, "holds a port"),
+        ({"daemun.host": "a.test", "daemun.prot": "1"}, 'label "daemun.prot" is unknown'),
+        ({"daemun.host": "a.test", "daemun.bufering": "1"}, 'did you mean "buffering"?'),
+        ({"daemun.host": "a.test", "daemun.ws.prot": "1"}, 'label "daemun.ws.prot" is unknown'),
+        ({"daemun.host": "a.test", "daemun.w s.port": "1"}, "a route's name is"),
+        ({"daemun.host": "a.test", "daemun.port": "0"}, 'label "daemun.port": expected a number from 1 to 65535'),
+        ({"daemun.host": "a.test", "daemun.port": "80/tcp"}, 'found the text "80/tcp"'),
+        ({"daemun.host": "a.test", "daemun.port": "٨٠"}, "expected a number from 1 to 65535"),
+        ({"daemun.host": "a.test", "daemun.path": "api"}, 'must start with "/"'),
+        ({"daemun.host": "a.test", "daemun.to": "api"}, 'must start with "/"'),
+        ({"daemun.host": "a.test", "daemun.scheme": "htps"}, 'did you mean "https"?'),
+        ({"daemun.host": "a.test", "daemun.scheme": "wss"}, "WebSockets need no scheme"),
+        ({"daemun.host": "a.test", "daemun.timeout": "soon"}, 'label "daemun.timeout": expected a duration'),
+        ({"daemun.host": "a.test", "daemun.timeout.raed": "1s"}, "expected timeout.connect, timeout.read"),
+        ({"daemun.host": "a.test", "daemun.timeout": "1s", "daemun.timeout.read": "2s"}, "use one of the two forms"),
+        ({"daemun.host": "a.test", "daemun.buffering": "yes"}, 'label "daemun.buffering": expected true or false'),
+        ({"daemun.host": "a.test", "daemun.retries": "-1"}, "retries: -1 is not between 0 and 100"),
+        ({"daemun.host": "a.test", "daemun.balance": "hash $foo"}, '"$foo", which is not one of the variables'),
+        ({"daemun.host": "a.test", "daemun.request_headers": "X: 1"}, "the header's name is missing"),
+        ({"daemun.host": "a.test", "daemun.request_headers.X Y": "1"}, "is not a header name"),
+        ({"daemun.host": "a.test", "daemun.port.x": "1"}, "port has no parts"),
+        ({"daemun.host": "a.test", "daemun.redirect": "/x", "daemun.port": "80"}, "has no meaning for a redirect"),
+        ({"daemun.host": "a.test", "daemun.redirect": "/x", "daemun.retries": "1"}, "has no meaning for a redirect"),
+        ({"daemun.host": "a.test", "daemun.status": "301"}, "has no meaning for a server"),
+        ({"daemun.host": "a.test", "daemun.tls": "off", "daemun.http": "redirect"}, "because tls is off"),
+        ({"daemun.host": "*.a.com", "daemun.tls": "acme"}, "a wildcard needs a DNS challenge"),
+        ({"daemun.host": "a.test", "daemun.index": "a/b"}, "must be the name of a file"),
+        ({"daemun.host": "a.test", **{f"daemun.n{n}.port": "1" for n in range(200)}}, "at most 200"),
+        ({"daemun.host": ",".join(f"h{n}.test" for n in range(101))}, "at most 100"),
+    ],
+)
+def test_a_mistake_refuses_the_container_and_says_what_to_do(given: dict[str, str], said: str) -> None:
+    assert said in fault(given)
+
+
+@pytest.mark.parametrize(
+    "key", ["nginx", "files", "spa", "listing", "aliases", "redirect_aliases", "enabled", "routes"]
+)
+def test_what_reaches_beyond_a_container_is_not_for_labels(key: str) -> None:
+    assert "is not for labels" in fault({"daemun.host": "a.test", f"daemun.{key}": "/etc"})
+    assert "is not for labels" in fault({"daemun.host": "a.test", f"daemun.x.{key}": "/etc"})
+
+
+@pytest.mark.parametrize("value", ["/etc/ssl/private/ca.pem", "ca.pem", "[/etc]"])
+def test_no_label_names_a_file_of_this_machine(value: str) -> None:
+    https = {"daemun.host": "a.test", "daemun.scheme": "https"}
+
+    assert "expected true or false" in fault(https | {"daemun.verify": value})
+    assert "expected auto, acme, local, off" in fault(https | {"daemun.tls": value})
+    assert "is unknown: tls has no parts" in fault(https | {"daemun.tls.certificate": value})
+
+
+HOSTILE = [
+    "a.test; return 200",
+    "a.test{",
+    "a.test\nserver_name b.test",
+    "$host",
+    '"',
+    "'",
+    "x" * 10_000,
+    "\ufffd\ufffd",
+    "\udc80",
+    "\x00",
+    "\u2028",
+    "${jndi}",
+    "../../etc/passwd",
+    "1" * 4000,
+    "{a: &x [*x]}",
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize("key", ["host", "path", "port", "to", "scheme", "timeout", "tls", "server_name", "n.host"])
+def test_hostile_values_refuse_their_container_and_no_other(key: str, value: str) -> None:
+    bad = values.container("bad", {"daemun.host": "bad.test", f"daemun.{key}": value})
+    good = values.container("good", {"daemun.host": "good.test"}, ip="10.0.0.3")
+
+    found = values.snapshot(bad, good)
+
+    if [site.host for site in found.sites] != ["good.test"]:
+        # Some are harmless where they stand, such as a dollar sign in a path.
+        assert all(validate.find_site_problems(_with_server(site)) == () for site in found.sites)
+    else:
+        assert all("container bad: cannot serve" in message for message in values.messages(found))
+        assert values.messages(found)
+    assert values.endpoints(found, "good.test") == ["10.0.0.3:80"]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize("key", ["host", "port", "scheme", "timeout", "tls", "server_name"])
+def test_what_is_no_value_of_its_kind_is_refused(key: str, value: str) -> None:
+    assert read({"daemun.host": "a.test", "daemun.scheme": "https", f"daemun.{key}": value}).wishes == ()
+
+
+def _with_server(site: model.Site) -> model.Site:
+    """The site with a server in the place of each pool."""
+
+    def served(route: model.Route) -> model.Route:
+        if not isinstance(route.action, model.Proxy):
+            return route
+        target = dataclasses.replace(route.action.targets[0], pool=None, host="127.0.0.1", port=80)
+        return dataclasses.replace(route, action=dataclasses.replace(route.action, targets=(target,)))
+
+    return dataclasses.replace(site, routes=tuple(served(route) for route in site.routes))
+
+
+_KEYS = strategies.sampled_from(
+    sorted({f"{prefix}{key}" for prefix in ("", "n.") for key in labels._KNOWN} | {"timeout.read", "hsts.max_age"})
+)
+_TEXTS = strategies.one_of(
+    strategies.text(max_size=40),
+    strategies.sampled_from(
+        ["true", "1", "1s", "http", "off", "/", "/x/", "a.test", "http://a.test", "$uri", *HOSTILE]
+    ),
+)
+
+
+@hypothesis.given(
+    strategies.lists(
+        strategies.dictionaries(strategies.one_of(_KEYS, strategies.text(max_size=10)), _TEXTS, max_size=6), max_size=3
+    )
+)
+def test_no_labels_at_all_can_break_the_snapshot(given: list[dict[str, str]]) -> None:
+    found = values.snapshot(
+        *(
+            values.container(f"c-{number}", {f"daemun.{key}": value for key, value in one.items()}, age_s=number)
+            for number, one in enumerate(given)
+        ),
+        values.container("good", {"daemun.host": "good.example", "daemun.path": "/untouched/"}, ip="10.9.9.9"),
+    )
+
+    sites = tuple(_with_server(site) for site in found.sites)
+    desired = merge.merge_snapshots([model.Snapshot(source="docker", sites=sites)])
+    assert [site.host for site in desired.sites] == [site.host for site in found.sites]
+    assert values.endpoints(found, "good.example", "/untouched/") == ["10.9.9.9:80"]
+    for message in map(str, found.problems):
+        message.encode()
+        assert all(char.isprintable() for char in message)

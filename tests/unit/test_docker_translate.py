@@ -1,0 +1,277 @@
+"""What containers wish becomes sites that do not change while containers come and go."""
+
+import dataclasses
+
+import pytest
+
+from daemun.core import model
+from daemun.sources.docker import containers, memory, translate
+from tests.support.docker_values import container, endpoints, messages, run, snapshot
+
+A = {"daemun.host": "a.test"}
+
+
+def warnings(found: model.Snapshot) -> list[str]:
+    return messages(found, model.Severity.WARNING)
+
+
+def test_a_container_is_a_site_whose_servers_are_in_a_pool() -> None:
+    found = snapshot(container("chat-1", A | {"daemun.port": "7777"}))
+
+    (site,) = found.sites
+    (pool,) = found.pools
+    assert site == model.Site(
+        host="a.test",
+        routes=(
+            model.Route(
+                path="/",
+                action=model.Proxy(targets=(model.Target(scheme=model.Scheme.HTTP, pool=pool.name),)),
+                origin=model.Origin(source="docker", place="container chat-1"),
+            ),
+        ),
+        origin=model.Origin(source="docker", place="container chat-1"),
+    )
+    assert pool.name == translate.pool_name("a.test", "/", model.Scheme.HTTP)
+    assert pool.endpoints == (model.Endpoint(address="10.0.0.2", port=7777),)
+    assert found.problems == ()
+
+
+def test_pools_have_names_of_their_own() -> None:
+    http, https = model.Scheme.HTTP, model.Scheme.HTTPS
+    named = [
+        translate.pool_name(*one)
+        for one in [("a.test", "/", http), ("a.test", "/x", http), ("b.test", "/", http), ("a.test", "/", https)]
+    ]
+
+    assert len(set(named)) == 4
+    assert all(name.endswith(".daemun") and len(name.split(".")[0]) == 32 for name in named)
+
+
+def test_the_same_wish_of_several_containers_is_one_pool_with_the_oldest_first() -> None:
+    found = snapshot(
+        container("chat-2", A | {"daemun.weight": "3"}, age_s=1, ip="10.0.0.3"),
+        container("chat-1", A, age_s=2, ip="10.0.0.2", ports=(8080,)),
+    )
+
+    (pool,) = found.pools
+    assert pool.endpoints == (
+        model.Endpoint(address="10.0.0.2", port=8080),
+        model.Endpoint(address="10.0.0.3", port=80, weight=3),
+    )
+    assert len(found.sites) == 1
+
+
+def test_paths_of_one_host_come_from_several_containers() -> None:
+    found = snapshot(
+        container("page", A, ip="10.0.0.2"),
+        container("chat", A | {"daemun.path": "/websocket/", "daemun.to": "/"}, ip="10.0.0.3"),
+    )
+
+    (site,) = found.sites
+    assert [route.path for route in site.routes] == ["/", "/websocket/"]
+    assert endpoints(found, "a.test", "/websocket/") == ["10.0.0.3:80"]
+
+
+def test_every_host_of_a_container_is_a_site_of_its_own() -> None:
+    found = snapshot(container(labels={"daemun.host": "b.test, a.test"}))
+
+    assert [site.host for site in found.sites] == ["a.test", "b.test"]
+
+
+# --- nothing changes but pools ---------------------------------------------------------------------------------
+
+
+def test_scaling_and_replacing_changes_only_pools() -> None:
+    one = container("chat-1", A, age_s=9, ip="10.0.0.2")
+    two = container("chat-2", A, age_s=8, ip="10.0.0.3")
+    new = container("chat-3", A, age_s=1, ip="10.0.0.4")
+    created, stopped = dataclasses.replace(new, state="created"), dataclasses.replace(one, state="exited")
+
+    listings = [(one,), (one, two), (two,), (two, created), (two, new), (new,), (), (stopped,), (one, new)]
+    translated = run()
+    seen = []
+    for number, listing in enumerate(listings):
+        translated = run(*listing, known=translated.memory, now_s=number)
+        seen.append(translated.snapshot)
+
+    assert len({(found.sites, tuple(pool.name for pool in found.pools)) for found in seen}) == 1
+    assert [endpoints(found, "a.test") for found in seen] == [
+        ["10.0.0.2:80"],
+        ["10.0.0.2:80", "10.0.0.3:80"],
+        ["10.0.0.3:80"],
+        ["10.0.0.3:80"],
+        ["10.0.0.3:80", "10.0.0.4:80"],
+        ["10.0.0.4:80"],
+        [],
+        [],
+        ["10.0.0.2:80", "10.0.0.4:80"],
+    ]
+
+
+def test_a_removed_container_leaves_its_site_for_a_while() -> None:
+    first = run(container(labels=A | {"daemun.hsts": "true"}), now_s=100)
+    gone = run(known=first.memory, now_s=200)
+    later = run(known=gone.memory, now_s=200 + memory.KEPT_S - 1)
+    last = run(known=later.memory, now_s=200 + memory.KEPT_S)
+
+    assert first.snapshot.sites == gone.snapshot.sites == later.snapshot.sites
+    assert endpoints(gone.snapshot, "a.test") == []
+    assert last.snapshot == model.Snapshot(source="docker")
+
+
+def test_a_stopped_container_keeps_its_site_for_as_long_as_it_is_there() -> None:
+    stopped = container(labels=A, state="exited")
+    known = run(stopped).memory
+
+    found = run(stopped, known=known, now_s=10 * memory.KEPT_S).snapshot
+
+    assert endpoints(found, "a.test") == []
+    assert warnings(found) == [
+        'container web-1: container "web-1" is not running: its state is "exited"; start it with `docker start web-1`'
+    ]
+
+
+def test_a_container_that_comes_back_is_remembered_anew() -> None:
+    first = run(container(labels=A))
+    gone = run(known=first.memory, now_s=500)
+    back = run(container(labels=A), known=gone.memory, now_s=600)
+    again = run(known=back.memory, now_s=1150)
+
+    assert len(again.snapshot.sites) == 1
+
+
+# --- state and health ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "health", "said"),
+    [
+        ("paused", containers.Health.NONE, "docker unpause web-1"),
+        ("created", containers.Health.NONE, "docker start web-1"),
+        ("restarting", containers.Health.NONE, 'its state is "restarting"'),
+        ("dead", containers.Health.NONE, 'its state is "dead"'),
+        ("running", containers.Health.UNHEALTHY, "is unhealthy by its own HEALTHCHECK"),
+    ],
+)
+def test_what_does_not_run_well_gets_no_requests(state: str, health: containers.Health, said: str) -> None:
+    found = snapshot(container(labels=A, state=state, health=health))
+
+    assert endpoints(found, "a.test") == []
+    (warning,) = warnings(found)
+    assert said in warning
+
+
+def test_a_container_that_was_told_to_stop_gets_no_new_requests() -> None:
+    found = snapshot(container("old", A, ip="10.0.0.2"), container("new", A, ip="10.0.0.3"), leaving=("old",))
+
+    assert endpoints(found, "a.test") == ["10.0.0.3:80"]
+    assert warnings(found) == ['container old: container "old" is being stopped; it gets no new requests']
+
+
+def test_a_starting_container_waits_for_its_health_check_while_another_one_serves() -> None:
+    starting = container("new", A, ip="10.0.0.3", health=containers.Health.STARTING)
+
+    alone = snapshot(starting)
+    beside = snapshot(container("old", A, ip="10.0.0.2", health=containers.Health.HEALTHY), starting)
+    after_sick = snapshot(container("old", A, ip="10.0.0.2", health=containers.Health.UNHEALTHY), starting)
+
+    assert endpoints(alone, "a.test") == ["10.0.0.3:80"]
+    assert endpoints(beside, "a.test") == ["10.0.0.2:80"]
+    assert endpoints(after_sick, "a.test") == ["10.0.0.3:80"]
+    assert "is starting" in warnings(beside)[0]
+
+
+# --- who decides -----------------------------------------------------------------------------------------------
+
+
+def test_the_oldest_of_those_who_disagree_wins_and_the_conflict_is_shown() -> None:
+    old = container("old", A | {"daemun.to": "/x"}, age_s=9, ip="10.0.0.2")
+    new = container("new", A | {"daemun.to": "/y"}, age_s=1, ip="10.0.0.3")
+    like_old = container("like-old", A | {"daemun.to": "/x"}, age_s=0, ip="10.0.0.4")
+
+    for listing in [(old, new, like_old), (like_old, new, old), (new, old, like_old)]:
+        found = snapshot(*listing)
+        assert endpoints(found, "a.test") == ["10.0.0.2:80", "10.0.0.4:80"]
+        (refused,) = messages(found)
+        assert refused == (
+            'container new: cannot serve container "new" at "a.test/": the older container "old" serves it with other '
+            "settings; give both the same labels"
+        )
+
+
+def test_an_older_container_that_does_not_run_is_in_nobodys_way() -> None:
+    stopped = container("old", A | {"daemun.to": "/x"}, age_s=9, state="exited")
+    crashing = container("old", A | {"daemun.to": "/x"}, age_s=9, state="restarting")
+    new = container("new", A, age_s=1, ip="10.0.0.3")
+
+    assert endpoints(snapshot(stopped, new), "a.test") == ["10.0.0.3:80"]
+    assert messages(snapshot(stopped, new)) == []
+    assert endpoints(snapshot(crashing, new), "a.test") == []  # else who decides would change with every crash
+
+
+def test_options_of_a_site_are_those_of_the_oldest_that_names_some() -> None:
+    silent = container("silent", A, age_s=9)
+    first = container("first", A | {"daemun.path": "/x", "daemun.hsts": "true"}, age_s=5)
+    second = container("second", A | {"daemun.path": "/y", "daemun.tls": "off"}, age_s=1)
+
+    found = snapshot(silent, first, second)
+
+    (site,) = found.sites
+    assert (site.hsts, site.tls.mode) == (model.Hsts(), model.TlsMode.AUTO)
+    assert [route.path for route in site.routes] == ["/", "/x", "/y"]
+    (warning,) = warnings(found)
+    assert 'the older container "first" has set others' in warning
+
+
+def test_a_container_with_a_mistake_is_refused_alone() -> None:
+    found = snapshot(
+        container("bad", A | {"daemun.port": "no", "daemun.x.host": "b.test"}),
+        container("good", A | {"daemun.path": "/good"}),
+    )
+
+    assert [(site.host, [route.path for route in site.routes]) for site in found.sites] == [("a.test", ["/good"])]
+    (refused,) = messages(found)
+    assert refused.startswith('container bad: cannot serve container "bad": label "daemun.port": expected a number')
+
+
+@pytest.mark.parametrize(
+    ("reserved", "host", "is_refused"),
+    [
+        ("admin.test", "admin.test", True),
+        ("admin.test", "x.admin.test", False),
+        ("admin.test", "*.test", True),
+        ("admin.test", "*.admin.test", False),
+        ("*.corp.test", "a.corp.test", True),
+        ("*.corp.test", "a.b.corp.test", True),
+        ("*.corp.test", "corp.test", False),
+        ("*.corp.test", "*.corp.test", True),
+        ("*.corp.test", "*.b.corp.test", True),
+        ("*.corp.test", "*.test", True),
+        ("*.corp.test", "notcorp.test", False),
+    ],
+)
+def test_reserved_hosts_are_refused(reserved: str, host: str, is_refused: bool) -> None:
+    found = snapshot(container(labels={"daemun.host": f"{host}, free.example"}), reserved=(reserved,))
+
+    assert ([site.host for site in found.sites] == ["free.example"]) is is_refused
+    assert any("is reserved by `docker.reserve`" in message for message in messages(found)) is is_refused
+
+
+def test_a_host_that_is_reserved_later_is_not_remembered() -> None:
+    known = run(container(labels=A)).memory
+
+    assert run(known=known, reserved=("a.test",)).snapshot.sites == ()
+
+
+def test_a_redirect_needs_no_server() -> None:
+    found = snapshot(container(labels=A | {"daemun.redirect": "https://b.test/"}, attachments=(), network_mode="none"))
+
+    (site,) = found.sites
+    assert site.routes[0].action == model.Redirect(to="https://b.test/")
+    assert (found.pools, found.problems) == ((), ())
+
+
+def test_a_container_of_several_hosts_is_told_of_once() -> None:
+    found = snapshot(container(labels={"daemun.host": "a.test,b.test"}, state="exited"))
+
+    assert len(found.problems) == 1
