@@ -72,6 +72,22 @@ def test_a_disabled_default_site_is_a_warning() -> None:
     assert problem.severity is model.Severity.WARNING
 
 
+@pytest.mark.parametrize(
+    ("directory", "host", "is_refused"),
+    [
+        (model.LETS_ENCRYPT, "a.test", True),
+        (model.LETS_ENCRYPT, "10.0.0.1", True),
+        (model.LETS_ENCRYPT, "a.com", False),
+        ("https://acme.zerossl.com/v2/DV90", "a.lan", True),
+        ("https://ca.internal/acme/directory", "a.lan", False),
+    ],
+)
+def test_what_the_ca_in_use_does_not_sign(directory: str, host: str, *, is_refused: bool) -> None:
+    site = model.Site(host=host, tls=model.Tls(mode=model.TlsMode.ACME), routes=SITE.routes)
+    found = validate.find_global_problems(model.Globals(acme=model.Acme(directory=directory)), (site,))
+    assert ["write `tls: local`, or name your own CA" in problem.message for problem in found] == [True] * is_refused
+
+
 def test_a_host_claimed_twice() -> None:
     first = model.Site(host="a.test", aliases=("b.test",), origin=model.Origin(source="file", place="f:1:1"))
     second = model.Site(host="b.test", aliases=("c.test",), origin=model.Origin(source="file", place="f:2:1"))

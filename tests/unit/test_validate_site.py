@@ -83,7 +83,7 @@ def test_good_hosts(host: str) -> None:
         ({"tls": model.Tls(mode=model.TlsMode.FILES, certificate="/c")}, "tls.key: is missing"),
         ({"tls": model.Tls(mode=model.TlsMode.FILES, certificate="c", key="/k")}, "must be an absolute path"),
         ({"tls": model.Tls(certificate="/c")}, "belongs to a certificate of your own"),
-        ({"tls": model.Tls(mode=model.TlsMode.ACME)}, '"a.test": no public CA signs it; write `tls: local`'),
+        ({"host": "*.a.test", "aliases": ("b.test",), "redirect_aliases": True}, "cannot lead to a wildcard"),
         ({"host": "*.a.com", "tls": model.Tls(mode=model.TlsMode.ACME)}, "a wildcard needs a DNS challenge"),
         ({"host": "*.a.com"}, "warning: tls: the local CA signs the whole site"),
         (
@@ -147,6 +147,9 @@ def test_good_paths(path: str) -> None:
         (proxy(target(path="/a%2Fb")), 'holds "%2F", which nginx cannot send unchanged'),
         (proxy(target(path="/100%")), 'holds "%"'),
         (proxy(target(path="/%EB%AC%B8/")), ""),
+        (proxy(target(path="/%EB")), "is not UTF-8"),
+        (proxy(target(host=None, port=None, pool="abc.daemun")), ""),
+        (proxy(target(pool="abc.daemun")), "both a pool and a place of its own"),
         (proxy(target(path="/$a")), 'write "/%24a"'),
         (proxy(target(weight=0)), "to.weight: 0 is not between 1 and 65535"),
         (proxy(target(max_fails=-1)), "to.max_fails"),
@@ -172,6 +175,9 @@ def test_good_paths(path: str) -> None:
         (proxy(index="a/b.php"), "index"),
         (proxy(tls=model.UpstreamTls(verify=False)), 'warning: route "/", verify: has no effect'),
         (proxy(target(scheme=model.Scheme.HTTPS), tls=model.UpstreamTls(name="A")), "server_name"),
+        (proxy(target(scheme=model.Scheme.HTTPS, host="10.0.0.1")), "set `server_name` to a name it carries, or"),
+        (proxy(target(scheme=model.Scheme.HTTPS, host="10.0.0.1"), tls=model.UpstreamTls(verify=False)), ""),
+        (proxy(target(scheme=model.Scheme.GRPCS), target(scheme=model.Scheme.GRPCS, host="b")), "several hosts"),
         (proxy(target(scheme=model.Scheme.HTTPS), tls=model.UpstreamTls(ca_file="ca.pem")), "verify"),
         (model.Redirect(to="/x", status=200), "status: 200 is not a redirect"),
         (model.Redirect(to="x"), "neither a URL"),
@@ -210,6 +216,31 @@ def test_headers(headers: tuple[model.Header, ...], words: str) -> None:
     found = said(validate.find_site_problems(site(request_headers=headers)))
     assert words in found
     assert bool(words) == bool(found)
+
+
+def test_headers_that_nobody_would_get() -> None:
+    given: tuple[model.Header, ...] = (("X-A", "1"),)
+    for action in (model.Redirect(to="/x"), model.Files(folder="/srv")):
+        assert "have no server to go to" in said(validate.find_site_problems(site(action, request_headers=given)))
+        content_type = site(action, response_headers=(("Content-Type", "text/plain"),))
+        assert "the type of their ending" in said(validate.find_site_problems(content_type))
+    memcached = target(scheme=model.Scheme.MEMCACHED)
+    assert "cannot be sent to memcached" in said(
+        validate.find_site_problems(site(proxy(memcached), request_headers=given))
+    )
+    assert "host_header: cannot be" in said(validate.find_site_problems(site(proxy(memcached, host_header="a"))))
+    cgi = site(proxy(target(scheme=model.Scheme.SCGI)), request_headers=(("X" * 41, "1"),))
+    assert "41 characters, at most 40" in said(validate.find_site_problems(cgi))
+    assert "nginx's own" in said(validate.find_site_problems(site(response_headers=(("Server", "x"),))))
+
+
+def test_files_that_meet() -> None:
+    assert "spa: cannot be" in said(validate.find_site_problems(site(model.Files(folder="/srv", spa=True), path="/$x")))
+    routes = (
+        model.Route(path="/a", action=model.Files(folder="/srv")),
+        model.Route(path="/a/", action=model.Redirect(to="/x")),
+    )
+    assert 'route "/a": files under it are files under "/a/"' in said(validate.find_site_problems(site(routes=routes)))
 
 
 def test_the_body_limit() -> None:

@@ -22,7 +22,7 @@ def merge_snapshots(snapshots: collections.abc.Sequence[model.Snapshot]) -> mode
         problems += snapshot.problems
         known = {(problem.host, problem.field, problem.message) for problem in snapshot.problems}
         for site in snapshot.sites:
-            found = validate.find_site_problems(site)
+            found = (*validate.find_site_problems(site), *validate.find_order_problems(site, settings.acme))
             problems += [item for item in found if (item.host, item.field, item.message) not in known]
             clash = _find_clash(site, owners)
             if clash is not None:
@@ -32,7 +32,13 @@ def merge_snapshots(snapshots: collections.abc.Sequence[model.Snapshot]) -> mode
                 sites.append(dataclasses.replace(site, routes=tuple(sorted(site.routes, key=_path))))
     sites.sort(key=lambda site: site.host)
     settings, lost = _with_possible_default(settings, sites)
-    return model.Desired(globals=settings, sites=tuple(sites), problems=(*problems, *lost))
+    pools = {pool.name: pool for snapshot in reversed(snapshots) for pool in snapshot.pools}
+    return model.Desired(
+        globals=settings,
+        sites=tuple(sites),
+        pools=tuple(pools[name] for name in sorted(pools)),
+        problems=(*problems, *lost),
+    )
 
 
 def _path(route: model.Route) -> str:

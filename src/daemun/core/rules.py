@@ -18,6 +18,7 @@ MAX_PATH_BYTES = 255
 """Of a route: nginx keeps the length of a location's name in one byte in older versions (`ngx_http_core_module.h`)."""
 MAX_SOCKET_BYTES = 107
 """unix(7): sun_path holds 108 bytes with the NUL."""
+MAX_BYTES_OF_A_FILE = 1 << 50
 YEAR_S = 366 * 86400.0
 REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 
@@ -162,17 +163,22 @@ def check_target_path(path: str) -> str | None:
     cause = check_text(path)
     if cause is not None:
         return cause
+    bad = _AMBIGUOUS.search(path)
     if not path.startswith("/"):
-        return f'path {words.quoted(path)} must start with "/"'
-    if "?" in path or "#" in path:
-        return "a target cannot hold a query or a fragment; the request's own query is passed on"
-    if ".." in path.split("/"):
-        return 'its path holds ".."'
-    if "$" in path:
-        return f"holds a $, which nginx would take for a variable; write {words.quoted(path.replace('$', '%24'))}"
-    if (bad := _AMBIGUOUS.search(path)) is not None:
-        return f"holds {words.quoted(path[bad.start() :][:3])}, which nginx cannot send unchanged; remove it"
-    return _check_url_characters(path)
+        cause = f'path {words.quoted(path)} must start with "/"'
+    elif "?" in path or "#" in path:
+        cause = "a target cannot hold a query or a fragment; the request's own query is passed on"
+    elif ".." in path.split("/"):
+        cause = 'its path holds ".."'
+    elif "$" in path:
+        cause = f"holds a $, which nginx would take for a variable; write {words.quoted(path.replace('$', '%24'))}"
+    elif bad is not None:
+        cause = f"holds {words.quoted(path[bad.start() :][:3])}, which nginx cannot send unchanged; remove it"
+    elif "\ufffd" in urllib.parse.unquote(path):
+        cause = "is not UTF-8 when it is decoded"
+    else:
+        cause = _check_url_characters(path)
+    return cause
 
 
 def check_redirect(to: str) -> str | None:
@@ -224,6 +230,8 @@ def check_header_name(name: str, *, request: bool) -> str | None:
         return "is not a header name: expected 1 to 200 letters, digits and - (RFC 9110 section 5.1)"
     if name.lower() in CONNECTION_HEADERS:
         return "concerns one connection or a body's length; daemun and nginx set it themselves"
+    if not request and name.lower() in {"server", "date"}:
+        return "is nginx's own in every answer"
     if name.lower() == "host":
         return "cannot be set here; use `host_header`" if request else "is a request header"
     return None

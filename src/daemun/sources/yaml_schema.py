@@ -213,10 +213,20 @@ class RouteEntry(Entry):
         return {"to": value} if isinstance(value, str) else value
 
 
-COMMON_OPTIONS = frozenset({"max_body", "request_headers", "response_headers", "nginx"})
 ACTION_OPTIONS: dict[str, frozenset[str]] = {
     "to": frozenset(
-        {"balance", "verify", "server_name", "timeout", "retries", "buffering", "host_header", "root", "index"}
+        {
+            "balance",
+            "verify",
+            "server_name",
+            "timeout",
+            "retries",
+            "buffering",
+            "host_header",
+            "root",
+            "index",
+            "request_headers",
+        }
     ),
     "redirect": frozenset({"status"}),
     "files": frozenset({"spa", "listing"}),

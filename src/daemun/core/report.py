@@ -1,0 +1,41 @@
+"""Collects what is wrong, with the field it is about. Pure."""
+
+import dataclasses
+
+from daemun.core import model, words
+
+Field = tuple[str | int, ...]
+"""As in `model.Problem.field`."""
+
+
+@dataclasses.dataclass(slots=True)
+class Report:
+    """Collects problems of one host (None: of no single site)."""
+
+    host: str | None
+    origin: model.Origin
+    problems: list[model.Problem] = dataclasses.field(default_factory=list)
+
+    def at(self, origin: model.Origin) -> "Report":
+        """The same report, for what comes from a nearer place."""
+        return dataclasses.replace(self, origin=self.origin if origin == model.NOWHERE else origin)
+
+    def add(self, cause: str | None, *field: str | int, severity: model.Severity = model.Severity.ERROR) -> None:
+        if cause is None:
+            return
+        message = f"{_label(field)}: {cause}" if field else cause
+        self.problems.append(
+            model.Problem(origin=self.origin, message=message, host=self.host, severity=severity, field=field)
+        )
+
+    def add_value(self, value: str, cause: str | None, *field: str | int) -> None:
+        if cause is not None:
+            self.add(f"{words.quoted(value)} {cause}", *field)
+
+
+def _label(field: Field) -> str:
+    """ "route "/api/", to": the field as a person would call it. List positions are left to the line number."""
+    if field[0] == "routes" and len(field) > 1:
+        rest = [part for part in field[2:] if isinstance(part, str)]
+        return ", ".join([f"route {words.quoted(str(field[1]))}", *([".".join(rest)] if rest else [])])
+    return ".".join(part for part in field if isinstance(part, str))
