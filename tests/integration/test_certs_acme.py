@@ -39,6 +39,7 @@ class Gate:
         certs = manager.Manager(self.store, self.paths, self.clock)
         certs.configure(acme)
         assert await certs.prepare(specs) == ()
+        await certs.confirm()
         return certs
 
     def leaf(self, name: str) -> x509.Certificate:
@@ -115,6 +116,7 @@ async def test_an_alias_more_gets_a_new_certificate(gate: Gate, ca: pebble.Pebbl
     async with certificates.running(certs) as watched:
         await watched.until_state("a.example.com", VALID)
         await certs.prepare([spec("a.example.com", "b.example.com")])
+        await certs.confirm()
         assert watched.status("a.example.com").state is model.CertificateState.PENDING
         await watched.until_state("a.example.com", VALID)
     found = live.read(pathlib.Path(gate.paths.live), "a.example.com")
@@ -169,6 +171,7 @@ async def test_the_ca_is_told_of_a_new_email_address(gate: Gate, ca: pebble.Pebb
         told = ca.requests("my-account")
         certs.configure(asking(ca, "new@example.com"))
         await certs.prepare([spec("a.example.com"), spec("b.example.com")])
+        await certs.confirm()
         await watched.until_state("b.example.com", VALID)
     assert ca.requests("my-account") == told + 1
     registration = account.read_registration(gate.store, ca.directory)
@@ -282,6 +285,7 @@ async def test_the_ladder_starts_anew_when_the_names_change(gate: Gate, ca: pebb
     async with certificates.running(certs) as watched:
         await watched.until_state("a.example.com", FAILING)
         await certs.prepare([spec("a.example.com")])
+        await certs.confirm()
         await watched.until_state("a.example.com", VALID)
 
 

@@ -38,8 +38,9 @@ class Watched:
 
 @contextlib.asynccontextmanager
 async def running(watched: manager.Manager) -> collections.abc.AsyncIterator[Watched]:
-    """`Manager.run` while the block runs. It must not end by itself."""
+    """`Manager.run` while the block runs, for what was prepared before. It must not end by itself."""
     result = Watched(watched)
+    await watched.confirm()
     task = asyncio.create_task(watched.run())
     try:
         yield result

@@ -140,7 +140,7 @@ async def test_what_is_not_asked_for_any_more_is_removed_only_when_told(gate: Ga
     await certs.prepare([spec(model.TlsMode.LOCAL, "a.localhost"), spec(model.TlsMode.LOCAL, "b.localhost")])
     await certs.prepare([spec(model.TlsMode.LOCAL, "b.localhost")])
     assert (gate.live / "a.localhost").is_symlink()
-    await certs.prune()
+    await certs.confirm()
     assert not (gate.live / "a.localhost").is_symlink()
     assert gate.served("b.localhost")
 

@@ -47,6 +47,7 @@ class Manager:
         self._entries: dict[str, standing.Entry] = {}
         self._ordering: set[str] = set()
         self._forced: set[str] = set()
+        self._confirmed: frozenset[str] = frozenset()
         self._settling = asyncio.Lock()
         self._wake = asyncio.Event()
         self._thumbprint: str | None = None
@@ -93,10 +94,11 @@ class Manager:
         """Look now at what is due, as after a change of the clock."""
         self._wake.set()
 
-    async def prune(self) -> None:
-        """Remove from live/ what the last `prepare` did not name. Only after nginx runs without it."""
+    async def confirm(self) -> None:
         async with self._settling:
             await asyncio.to_thread(self._shelf.remove_except, frozenset(self._entries))
+            self._confirmed = frozenset(self._entries)
+        self._changed()
 
     async def run(self) -> None:
         """Order, renew and refresh until cancelled. Orders under way go on with the next call, or the next start."""
@@ -157,9 +159,12 @@ class Manager:
         return [self._entries[name] for _, name in due]
 
     def _order_at(self, entry: standing.Entry, now: datetime.datetime) -> datetime.datetime | None:
-        if self._acme is None or entry.spec.name in self._ordering or not renewal.hosts_to_order(entry.spec):
+        name = entry.spec.name
+        if self._acme is None or name not in self._confirmed or name in self._ordering:
             return None
-        return now if entry.spec.name in self._forced else standing.order_at(entry, self._acme.directory, now)
+        if not renewal.hosts_to_order(entry.spec):
+            return None
+        return now if name in self._forced else standing.order_at(entry, self._acme.directory, now)
 
     def _start(self, entry: standing.Entry, orders: asyncio.TaskGroup, stop: threading.Event) -> None:
         assert self._acme is not None

@@ -92,8 +92,9 @@ class Certificates(typing.Protocol):
         owner's, or one of the local CA. Orders and renewals go on in the background for exactly these specs."""
         ...
 
-    async def prune(self) -> None:
-        """Remove from live/ what the last `prepare` did not name. Called once nginx runs without it."""
+    async def confirm(self) -> None:
+        """nginx runs what the last `prepare` was for. It answers challenges for these names, so orders may begin; and
+        it needs no others, so what live/ holds for them is removed."""
         ...
 
     def status(self) -> tuple[model.CertificateStatus, ...]: ...

@@ -86,8 +86,7 @@ class Reconciler:
             problems += await self._expand(desired)
             staged, activated = await self._switch(desired, assembled, actual)
             generation = await self._activate(activated, actual)
-            # Shrink only now: nothing that runs names what is removed here.
-            await self._certificates.prune()
+            await self._certificates.confirm()
         except DaemunError as error:
             return Outcome(
                 desired=desired,
