@@ -30,15 +30,14 @@ async def live(
     is_serving: Ask,
     wait_until_gone: Task,
     tasks: collections.abc.Mapping[str, Task],
-    tasks_once_live: collections.abc.Mapping[str, Task],
     on_rotate: collections.abc.Callable[[], None],
     announce: collections.abc.Callable[[gate.Gate], None],
 ) -> None:
     """Run until SIGTERM, SIGINT or `Gate.request_stop`.
 
     is_serving: whether nginx runs. wait_until_gone: returns when it does not run (any more).
-    tasks: run until the end, by name. tasks_once_live: those that need nginx to answer: they begin after the first
-    round. on_rotate: called on SIGUSR1. announce: called once, after the first round. Raises: StartError.
+    tasks: run until the end, by name. on_rotate: called on SIGUSR1.
+    announce: called once, after the first round. Raises: StartError.
     """
     owner = supervisor.Supervisor()
     _listen_to_signals(front, on_rotate)
@@ -52,8 +51,6 @@ async def live(
         if not await is_serving():
             raise StartError(_why(front, report.error))
         announce(front)
-        for name, run in tasks_once_live.items():
-            owner.start(name, run)
         owner.start("reconcile", front.run)
         owner.start("watchdog", lambda: _watch_nginx(front, wait_until_gone))
         await front.stopping.wait()
