@@ -89,7 +89,7 @@ def test_killed_at_fifty_moments(daemon: Daemon) -> None:
     assert daemon.nginx_pid() == master, "nginx is adopted, never started anew"
 
     # Exactly the desired state: nothing is left to do, and a fresh state directory gets the same files.
-    assert daemon.status()["nginx"]["pid"] == master
+    assert daemon.wait_ready()["nginx"]["pid"] == master
     plan = daemon.cli_good("plan")
     assert "stays.test" not in plan
     assert "changes.test" not in plan

@@ -202,6 +202,15 @@ class Daemon:
         status: Json = json.loads(done.stdout)
         return status
 
+    def wait_ready(self) -> Json:
+        """Wait until the daemon answers on its control socket, and return its status."""
+
+        def look() -> Json | None:
+            said = self.cli("status", "--json").stdout
+            return typing.cast(Json, json.loads(said)) if said else None
+
+        return wait_for(look, "the daemon's status", every_s=0.2)
+
     def site(self, host: str) -> Json:
         """The entry of one site in `status --json`."""
         found = [site for site in self.status()["sites"] if site["host"] == host]
