@@ -7,6 +7,7 @@ import json
 import pathlib
 import socket
 import ssl
+import time
 
 import httpx
 import pytest
@@ -318,13 +319,19 @@ def test_without_an_account_no_challenge_is_answered() -> None:
 # --- logs ---
 
 
+def _wait_for_line(log: pathlib.Path, sign: str) -> str:
+    """nginx writes it after the client has the answer."""
+    for _ in range(500):
+        for line in log.read_text().splitlines():
+            if sign in line:
+                return line
+        time.sleep(0.02)
+    raise AssertionError(f"{sign} was not logged within 10 s")
+
+
 def test_the_access_log(gate: Gate) -> None:
     gate.said("https://names.test/logged?x=1", User_Agent='quo"te')
-    line = next(
-        line
-        for line in pathlib.Path(gate.nginx.layout.logs, "access.log").read_text().splitlines()
-        if "/logged" in line
-    )
+    line = _wait_for_line(pathlib.Path(gate.nginx.layout.logs, "access.log"), "/logged")
     assert '"GET /logged?x=1 HTTP/1.1" 200' in line
     assert r"quo\x22te" in line
     assert 'host="names.test"' in line
