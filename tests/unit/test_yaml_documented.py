@@ -1,0 +1,45 @@
+"""docs/CONFIGURATION.md names every key of the file, and no key that is none."""
+
+import pathlib
+import re
+
+from daemun.sources import yaml_schema
+
+TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "CONFIGURATION.md").read_text()
+TABLES = TEXT[TEXT.index("## All keys") :]
+PARTS: dict[str, type[yaml_schema.Entry]] = {
+    "listen": yaml_schema.ListenEntry,
+    "acme": yaml_schema.AcmeEntry,
+    "logs": yaml_schema.LogsEntry,
+}
+MAPS_IN_CELLS: tuple[type[yaml_schema.Entry], ...] = (
+    yaml_schema.DefaultEntry,
+    yaml_schema.TlsFilesEntry,
+    yaml_schema.HstsEntry,
+    yaml_schema.TimeoutEntry,
+)
+
+
+def documented(heading: str) -> set[str]:
+    """The keys in the first column of the table under a heading."""
+    section = TABLES.split(f"### {heading}\n")[1].split("\n### ")[0]
+    cells = re.findall(r"^\| (`[^|]*`) \|", section, re.MULTILINE)
+    return {key for cell in cells for key in re.findall(r"`([^`]+)`", cell)}
+
+
+def test_the_top() -> None:
+    expected = set(yaml_schema.FileEntry.model_fields) - set(PARTS)
+    expected |= {f"{name}.{key}" for name, part in PARTS.items() for key in part.model_fields}
+    assert documented("Top") == expected
+
+
+def test_sites_routes_and_targets() -> None:
+    assert documented("A site") == set(yaml_schema.SiteEntry.model_fields)
+    assert documented("A route") == set(yaml_schema.RouteEntry.model_fields)
+    assert documented("A target as a map") == set(yaml_schema.TargetEntry.model_fields)
+
+
+def test_keys_of_small_maps() -> None:
+    for part in MAPS_IN_CELLS:
+        for key in part.model_fields:
+            assert re.search(rf"[{{ ]{key}[,:}}]", TABLES), key
