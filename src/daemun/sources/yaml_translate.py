@@ -265,6 +265,8 @@ class Translation:
     # --- texts ---
 
     def _snippet(self, text: str, path: yaml_positions.Path, *, host: str | None) -> model.Snippet:
+        if not text:
+            return ()
         try:
             return nginx_snippet.parse_snippet(text)
         except nginx_snippet.SnippetError as error:
