@@ -171,6 +171,7 @@ class _Machine:
             ca_bundle=machine.find_ca_bundle(),
             workers=current.workers or machine.count_cores(),
             ipv6=machine.has_ipv6(),
+            open_files=machine.count_open_files(),
         )
 
 

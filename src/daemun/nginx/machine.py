@@ -3,6 +3,7 @@
 import functools
 import os
 import pathlib
+import resource
 import socket
 
 CA_BUNDLES = (
@@ -27,6 +28,13 @@ def has_ipv6() -> bool:
     except OSError:
         return False
     return True
+
+
+def count_open_files() -> int:
+    """How many files a worker may open: what root may ask for, or what this process may go up to; at most 65536."""
+    most = 65536
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return most if os.geteuid() == 0 or hard == resource.RLIM_INFINITY else min(most, hard)
 
 
 def count_cores() -> int:
