@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 from tests.support import ports
-from tests.support.daemon import Daemon, signpost, wait_for
+from tests.support.daemon import Daemon, signpost
 
 pytestmark = pytest.mark.nginx
 
@@ -289,7 +289,7 @@ def test_without_a_daemon_what_is_live_is_not_known(alone: Daemon, command: str)
 @pytest.mark.parametrize("command", ["status", "sites"])
 def test_exit_3_when_something_is_not_live(running: Daemon, command: str) -> None:
     running.write(COMMENTED + "  b.test: {routes: {/: http://127.0.0.1:1}, nginx: no_such_directive on;}\n")
-    wait_for(lambda: running.cli(command).returncode == 3, f"{command} to exit with 3", every_s=0.2)
+    running.wait(lambda: running.cli(command).returncode == 3, f"{command} to exit with 3", every_s=0.2)
     assert "no_such_directive" in _says(running, 3, command)
 
 

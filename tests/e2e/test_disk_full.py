@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from tests.support.daemon import Daemon, signpost, wait_for
+from tests.support.daemon import Daemon, signpost
 
 pytestmark = [
     pytest.mark.nginx,
@@ -51,7 +51,7 @@ def test_a_change_on_a_full_disk(small: Daemon) -> None:
     _fill(small)
     before = len(small.log_text())
     small.write("sites:\n" + signpost("a.test", "two") + "".join(signpost(f"n{n}.test", "new") for n in range(20)))
-    wait_for(lambda: "free some space" in small.log_text()[before:], "the cause in the log")
+    small.wait(lambda: "free some space" in small.log_text()[before:], "the cause in the log")
     assert "Traceback" not in small.log_text()
     assert small.sign("a.test") == "one"
     applied = small.cli("apply")

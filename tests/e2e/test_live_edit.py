@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.daemon import Daemon, signpost, wait_for
+from tests.support.daemon import Daemon, signpost
 
 pytestmark = pytest.mark.nginx
 
@@ -26,7 +26,7 @@ def test_a_saved_edit_is_live_without_a_command(running: Daemon) -> None:
     running.wait_sign("a.test", "two")
     running.wait_sign("b.test", "new")
     running.write("sites:\n" + signpost("b.test", "new"))
-    wait_for(lambda: running.sign("a.test") is None, "a.test to be gone")
+    running.wait(lambda: running.sign("a.test") is None, "a.test to be gone")
     assert running.sign("b.test") == "new"
 
 
@@ -52,7 +52,7 @@ def test_a_broken_edit_changes_nothing_and_is_told_with_its_place(
     before = len(running.log_text())
     running.write(broken)
     place = "daemun.yaml:" if line is None else f"daemun.yaml:{line}:{column}"
-    wait_for(lambda: place in running.log_text()[before:], f"{place} in the log")
+    running.wait(lambda: place in running.log_text()[before:], f"{place} in the log")
     logged = running.log_text()[before:]
     for word in words:
         assert word in logged
@@ -67,7 +67,7 @@ def test_a_broken_edit_changes_nothing_and_is_told_with_its_place(
 
     running.write("sites:\n" + signpost("a.test", "repaired"))
     running.wait_sign("a.test", "repaired")
-    wait_for(lambda: running.cli("status").returncode == 0, "status to be good again", every_s=0.2)
+    running.wait(lambda: running.cli("status").returncode == 0, "status to be good again", every_s=0.2)
 
 
 def test_a_save_without_a_change_does_not_touch_nginx(running: Daemon) -> None:
@@ -95,7 +95,7 @@ def test_a_file_that_vanishes_and_comes_back(running: Daemon) -> None:
     """What runs goes on without the file: a failed read is not an empty file."""
     before = len(running.log_text())
     running.config.unlink()
-    wait_for(lambda: "daemun.yaml" in running.log_text()[before:], "the missing file in the log")
+    running.wait(lambda: "daemun.yaml" in running.log_text()[before:], "the missing file in the log")
     assert running.sign("a.test") == "one"
     running.write("sites:\n" + signpost("a.test", "back"))
     running.wait_sign("a.test", "back")

@@ -10,7 +10,7 @@ import signal
 import pytest
 
 from tests.support import clients
-from tests.support.daemon import Daemon, signpost, wait_for
+from tests.support.daemon import Daemon, signpost
 
 pytestmark = pytest.mark.nginx
 
@@ -33,7 +33,7 @@ def test_an_access_log_line(daemon: Daemon) -> None:
     daemon.start()
     daemon.wait_sign("a.test", "one")
     daemon.get("https://a.test/4711")
-    wait_for(lambda: _numbers(daemon) == [4711], "the line in the access log")
+    daemon.wait(lambda: _numbers(daemon) == [4711], "the line in the access log")
     (line,) = [line for line in _access_logs(daemon)[0].read_text().splitlines() if "/4711" in line]
     assert "a.test" in LINE.sub("", line), "the host follows the combined format"
 
@@ -59,8 +59,8 @@ def test_rotation_by_size_loses_no_line(daemon: Daemon) -> None:
         for rotations in (1, 2, 3):
             ask(200)
             os.kill(daemon.pid, signal.SIGUSR1)
-            wait_for(functools.partial(ask_on, rotations), f"rotation {rotations}")
-    wait_for(lambda: _numbers(daemon) == list(range(asked)), f"all {asked} lines")
+            daemon.wait(functools.partial(ask_on, rotations), f"rotation {rotations}")
+    daemon.wait(lambda: _numbers(daemon) == list(range(asked)), f"all {asked} lines")
 
 
 def test_rotation_by_signal(daemon: Daemon) -> None:
@@ -73,10 +73,10 @@ def test_rotation_by_signal(daemon: Daemon) -> None:
     log.rename(log.with_suffix(".log.1"))
     daemon.get("https://a.test/1")
     os.kill(daemon.pid, signal.SIGUSR1)
-    wait_for(log.exists, "a new access.log")
+    daemon.wait(log.exists, "a new access.log")
     daemon.get("https://a.test/2")
-    wait_for(lambda: _numbers(daemon) == [0, 1, 2], "all lines, old and new")
-    wait_for(lambda: "/2 " in log.read_text(), "the newest line in the new file")
+    daemon.wait(lambda: _numbers(daemon) == [0, 1, 2], "all lines, old and new")
+    daemon.wait(lambda: "/2 " in log.read_text(), "the newest line in the new file")
 
 
 def test_no_access_log(daemon: Daemon) -> None:
@@ -93,7 +93,7 @@ def test_the_daemon_logs_json_when_nobody_watches(daemon: Daemon) -> None:
     daemon.start()
     daemon.wait_sign("a.test", "one")
     daemon.write("sites:\n  a.test: ftp://127.0.0.1\n")
-    wait_for(lambda: "ftp" in daemon.log_text(), "the problem in the log")
+    daemon.wait(lambda: "ftp" in daemon.log_text(), "the problem in the log")
     assert daemon.terminate() == 0
     lines = daemon.log_lines()
     assert all({"event", "level", "timestamp"} <= set(line) for line in lines)
@@ -104,6 +104,6 @@ def test_the_daemon_logs_for_people_on_a_terminal(daemon: Daemon) -> None:
     daemon.write("sites:\n" + signpost("a.test", "one"))
     with daemon.on_a_terminal() as read:
         daemon.wait_sign("a.test", "one")
-        text = wait_for(lambda: shown if "live" in (shown := read()) else None, "the terminal to say what is live")
+        text = daemon.wait(lambda: shown if "live" in (shown := read()) else None, "the terminal to say what is live")
         assert not any(line.startswith("{") for line in text.splitlines())
         assert daemon.terminate() == 0

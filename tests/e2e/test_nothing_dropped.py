@@ -8,7 +8,7 @@ import websockets.asyncio.client
 
 from tests.e2e import servers
 from tests.support import clients
-from tests.support.daemon import Daemon, signpost, wait_for
+from tests.support.daemon import Daemon, signpost
 
 pytestmark = pytest.mark.nginx
 
@@ -28,7 +28,7 @@ def _replace_certificate(daemon: Daemon) -> None:
     chain = daemon.state / "live" / "chat.test" / "fullchain.pem"
     before = chain.read_bytes()
     daemon.cli_good("certs", "renew", "chat.test")
-    wait_for(lambda: chain.read_bytes() != before, "another certificate")
+    daemon.wait(lambda: chain.read_bytes() != before, "another certificate")
 
 
 def _restart(daemon: Daemon, number: int) -> None:

@@ -4,7 +4,7 @@ import textwrap
 
 import pytest
 
-from tests.support.daemon import Daemon, signpost, wait_for
+from tests.support.daemon import Daemon, signpost
 
 pytestmark = pytest.mark.nginx
 
@@ -125,13 +125,13 @@ def test_a_bad_snippet_of_the_whole_file(running: Daemon) -> None:
     assert "no_such_directive" in status.stdout
     running.write("nginx: |\n  server_names_hash_bucket_size 128;\nsites:\n" + signpost("b.test", "three"))
     running.wait_sign("b.test", "three")
-    wait_for(lambda: running.cli("status").returncode == 0, "status to be good again", every_s=0.2)
+    running.wait(lambda: running.cli("status").returncode == 0, "status to be good again", every_s=0.2)
 
 
 def test_a_snippet_that_leaves_its_place_is_refused_before_nginx_sees_it(running: Daemon) -> None:
     """Unbalanced braces would end the server block and open another one."""
     running.write("sites:\n" + _snippet("a.test", "two", "} server { listen 1; }") + signpost("b.test", "two"))
-    wait_for(lambda: running.cli("status").returncode == 3, "status to tell", every_s=0.2)
+    running.wait(lambda: running.cli("status").returncode == 3, "status to tell", every_s=0.2)
     assert running.sign("a.test") == "one"
     assert running.cli("check").returncode == 1
 

@@ -33,7 +33,7 @@ def test_nginx_killed_is_started_again(daemon: Daemon) -> None:
     os.kill(master, signal.SIGKILL)
     for pid in workers:  # they live on without a master, and hold the ports
         psutil.Process(pid).kill()
-    wait_for(lambda: daemon.nginx_pid() not in {None, master}, "a new nginx")
+    daemon.wait(lambda: daemon.nginx_pid() not in {None, master}, "a new nginx")
     daemon.wait_sign("a.test", "one")
     assert daemon.is_running
 
@@ -43,7 +43,7 @@ def test_nginx_killed_while_its_workers_hold_the_ports(daemon: Daemon) -> None:
     master = daemon.nginx_pid()
     assert master is not None
     os.kill(master, signal.SIGKILL)
-    wait_for(lambda: daemon.nginx_pid() not in {None, master}, "a new nginx")
+    daemon.wait(lambda: daemon.nginx_pid() not in {None, master}, "a new nginx")
     daemon.write("sites:\n" + signpost("a.test", "two"))
     daemon.wait_sign("a.test", "two")
 
@@ -63,7 +63,7 @@ def test_a_worker_that_crashes_is_replaced(daemon: Daemon) -> None:
     _start(daemon)
     master, workers = daemon.nginx_pid(), daemon.worker_pids()
     os.kill(min(workers), signal.SIGKILL)
-    wait_for(lambda: len(daemon.worker_pids()) == len(workers) and daemon.worker_pids() != workers, "a new worker")
+    daemon.wait(lambda: len(daemon.worker_pids()) == len(workers) and daemon.worker_pids() != workers, "a new worker")
     daemon.wait_sign("a.test", "one")
     assert daemon.nginx_pid() == master
 
@@ -87,7 +87,7 @@ def test_sigint_ends_it_too(daemon: Daemon) -> None:
 def test_sigterm_during_the_start(daemon: Daemon) -> None:
     daemon.write(ONE_SITE)
     daemon.start()
-    wait_for((daemon.state / "run").exists, "the start to begin")
+    daemon.wait((daemon.state / "run").exists, "the start to begin")
     assert daemon.terminate() == 0
     wait_for(lambda: daemon.nginx_processes() == [], "nginx to be gone")
 
@@ -109,7 +109,7 @@ def test_a_crashed_daemon_leaves_no_lock(daemon: Daemon) -> None:
     _start(daemon)
     daemon.kill()
     daemon.start()
-    wait_for(lambda: daemon.cli("status").returncode == 0, "the second life", every_s=0.2)
+    daemon.wait(lambda: daemon.cli("status").returncode == 0, "the second life", every_s=0.2)
 
 
 def test_restart_adopts_the_running_nginx(daemon: Daemon) -> None:
@@ -119,7 +119,7 @@ def test_restart_adopts_the_running_nginx(daemon: Daemon) -> None:
     assert daemon.wait_exit() == 0
     assert daemon.sign("a.test") == "one"
     daemon.start()
-    wait_for(lambda: daemon.cli("status").returncode == 0, "the second life", every_s=0.2)
+    daemon.wait(lambda: daemon.cli("status").returncode == 0, "the second life", every_s=0.2)
     assert daemon.nginx_pid() == master
     assert daemon.worker_pids() == workers, "an unchanged file is no reason to reload"
 
@@ -153,7 +153,7 @@ def test_a_port_that_is_taken_by_an_edit(daemon: Daemon) -> None:
     before = len(daemon.log_text())
     with socket.create_server(("127.0.0.1", taken)):
         daemon.write_raw(daemon.listen.replace(str(daemon.http), str(taken)) + ONE_SITE)
-        wait_for(lambda: str(taken) in daemon.log_text()[before:], "the port in the log")
+        daemon.wait(lambda: str(taken) in daemon.log_text()[before:], "the port in the log")
         assert daemon.sign("a.test") == "one"
         applied = daemon.cli("apply")
         assert applied.returncode == 1
@@ -207,8 +207,8 @@ def test_a_bad_config_at_a_later_start_keeps_what_was_live(daemon: Daemon) -> No
     daemon.write("sites:\n  a.test: ftp://127.0.0.1\n")
     daemon.start()
     daemon.wait_sign("a.test", "one")
-    wait_for(lambda: daemon.cli("status").returncode == 3, "status to tell", every_s=0.2)
-    assert "daemun.yaml:3:11" in daemon.cli("status").stdout
+    daemon.wait(lambda: "daemun.yaml:3:11" in daemon.cli("status").stdout, "status to tell", every_s=0.2)
+    assert daemon.cli("status").returncode == 3
     daemon.write("sites:\n" + signpost("a.test", "repaired"))
     daemon.wait_sign("a.test", "repaired")
 
@@ -219,7 +219,7 @@ def test_a_bad_config_at_a_restart_leaves_the_running_nginx_alone(daemon: Daemon
     daemon.kill()
     daemon.write("sites: [\n")
     daemon.start()
-    wait_for(lambda: daemon.cli("status").returncode == 3, "status to tell", every_s=0.2)
+    daemon.wait(lambda: "daemun.yaml:2" in daemon.cli("status").stdout, "status to tell", every_s=0.2)
     assert daemon.sign("a.test") == "one"
     assert daemon.nginx_pid() == master
     assert daemon.worker_pids() == workers

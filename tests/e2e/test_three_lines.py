@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e import servers
 from tests.support import clients, pebble
-from tests.support.daemon import Daemon, signpost, wait_for
+from tests.support.daemon import Daemon, signpost
 
 pytestmark = [pytest.mark.nginx, pytest.mark.pebble]
 
@@ -55,7 +55,7 @@ async def test_from_an_empty_state_directory_to_a_public_certificate(daemon: Dae
         began = time.monotonic()
         daemon.start()
         first = await asyncio.to_thread(
-            wait_for, lambda: clients.try_handshake(daemon.gate, "chatting.example.com"), "a handshake", every_s=0.01
+            daemon.wait, lambda: clients.try_handshake(daemon.gate, "chatting.example.com"), "a handshake", every_s=0.01
         )
         local = daemon.gate
         both = time.monotonic() - began
@@ -69,7 +69,7 @@ async def test_from_an_empty_state_directory_to_a_public_certificate(daemon: Dae
 
         await asyncio.to_thread(_check_plain_http, daemon)
 
-        public = await asyncio.to_thread(wait_for, lambda: _another(daemon, first.issuer), "Pebble's", within_s=90)
+        public = await asyncio.to_thread(daemon.wait, lambda: _another(daemon, first.issuer), "Pebble's", within_s=90)
         print(f"from `daemun up` to Pebble's certificate: {time.monotonic() - began:.2f} s")
         assert "Pebble" in public.issuer
         assert public.names == {"chatting.example.com"}
@@ -90,7 +90,7 @@ async def test_from_an_empty_state_directory_to_a_public_certificate(daemon: Dae
         assert ca.orders == 1
 
         await asyncio.to_thread(daemon.cli_good, "certs", "renew", "chatting.example.com")
-        await asyncio.to_thread(wait_for, lambda: _newer(daemon, public), "the renewed certificate", within_s=90)
+        await asyncio.to_thread(daemon.wait, lambda: _newer(daemon, public), "the renewed certificate", within_s=90)
         assert daemon.worker_pids() == workers
 
 
@@ -101,7 +101,7 @@ def test_a_name_that_fails_blocks_no_other(daemon: Daemon) -> None:
         hosts = ["broken.example.com", "good.example.com"]
         daemon.write("sites:\n" + "".join(signpost(host, "one") for host in hosts))
         daemon.start()
-        wait_for(lambda: _states(daemon) == ["failing", "valid"], "one of the two to be valid", within_s=90)
+        daemon.wait(lambda: _states(daemon) == ["failing", "valid"], "one of the two to be valid", within_s=90)
         broken = daemon.site("broken.example.com")
         assert broken["state"] == "live", "it is served, with a certificate of the local CA"
         assert "broken.example.com" in broken["certificate"]["reason"]
@@ -110,7 +110,7 @@ def test_a_name_that_fails_blocks_no_other(daemon: Daemon) -> None:
         assert daemon.cli("certs").returncode == 3
         ca.repair_dns("broken.example.com")
         daemon.cli_good("certs", "renew", "broken.example.com")
-        wait_for(lambda: _states(daemon) == ["valid", "valid"], "both to be valid", within_s=90)
+        daemon.wait(lambda: _states(daemon) == ["valid", "valid"], "both to be valid", within_s=90)
         assert daemon.cli("certs").returncode == 0
 
 

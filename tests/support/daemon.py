@@ -157,6 +157,25 @@ class Daemon:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"the daemon still runs after {within_s:g} s; its log:\n{self.log_text()}") from None
 
+    def wait(
+        self,
+        look: collections.abc.Callable[[], T | None],
+        what: str,
+        *,
+        within_s: float = 30,
+        every_s: float = 0.05,
+    ) -> T:
+        """`wait_for`, while the daemon runs. Its last words are in the error."""
+
+        def look_while_running() -> T | None:
+            assert self.is_running, f"the daemon ended before {what}"
+            return look()
+
+        try:
+            return wait_for(look_while_running, what, within_s=within_s, every_s=every_s)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\nthe daemon's log ends with:\n{self.log_text()[-4000:]}") from None
+
     def log_text(self) -> str:
         return self.log_file.read_text() if self.log_file.exists() else ""
 
@@ -243,19 +262,18 @@ class Daemon:
     def wait_answer(
         self, url: str, is_right: collections.abc.Callable[[httpx.Response], bool], *, within_s: float = 30
     ) -> httpx.Response:
-        """Ask until an answer is right, and return it, while the daemon runs. Its last words are in the error."""
+        """Ask until an answer is right, and return it."""
 
         def look() -> httpx.Response | None:
-            assert self.is_running, "the daemon has ended"
             answer = clients.try_get(self.gate, url)
             return answer if answer is not None and is_right(answer) else None
 
         try:
-            return wait_for(look, f"the right answer from {url}", within_s=within_s)
+            return self.wait(look, f"the right answer from {url}", within_s=within_s)
         except AssertionError as error:
             last = clients.try_get(self.gate, url)
             seen = "nothing" if last is None else f"{last.status_code} {dict(last.headers)} {last.text[:300]!r}"
-            raise AssertionError(f"{error}\nlast answer: {seen}\nlog:\n{self.log_text()[-4000:]}") from None
+            raise AssertionError(f"{error}\nlast answer: {seen}") from None
 
     def sign(self, host: str) -> str | None:
         """What the signpost shows at this moment; None when it answers something else, or not at all."""
