@@ -91,6 +91,11 @@ class Engine:
             networks=tuple(containers.parse_network(raw) for raw in networks),
         )
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether the engine tells its events now."""
+        return self._events.task is not None and not self._events.task.done()
+
     async def follow(
         self, patience_s: collections.abc.Callable[[], float]
     ) -> collections.abc.AsyncGenerator[tuple[Event, ...], None]:
@@ -109,7 +114,7 @@ class Engine:
     async def _wait_until_subscribed(self) -> None:
         """Until the engine began its answer. Podman may begin it with the first event only, hence not for long."""
         for _ in range(_SUBSCRIBED_WITHIN):
-            if self._events.json_stream is not None or self._events.task.done():
+            if self._events.json_stream is not None or not self.is_followed:
                 return
             await asyncio.sleep(_SUBSCRIBED_STEP_S)
 

@@ -74,7 +74,7 @@ class DockerSource:
         if not self._is_followed:
             try:
                 async with client.connect(self._endpoint) as engine:
-                    await self._look(engine)
+                    self._listing, self._failure = await engine.fetch_listing(), None
             except (RetryableError, ConfigError) as error:
                 self._fail(error)
         return self._translate()
@@ -85,9 +85,9 @@ class DockerSource:
         try:
             while True:
                 async with contextlib.aclosing(self._looks()) as looks:
-                    async for is_good in looks:
+                    async for _ in looks:
                         self._is_followed = True
-                        pause_s = FIRST_PAUSE_S if is_good else pause_s
+                        pause_s = FIRST_PAUSE_S if self._has_settled else pause_s
                         if (now := self._snapshot()) != told:
                             told = now
                             yield
@@ -96,8 +96,8 @@ class DockerSource:
         finally:
             self._is_followed = False
 
-    async def _looks(self) -> collections.abc.AsyncGenerator[bool, None]:
-        """Connect, and yield True each time the engine was looked at. It ends with False when the engine is gone."""
+    async def _looks(self) -> collections.abc.AsyncGenerator[None, None]:
+        """Connect, and yield each time the engine was looked at; the last time when it is gone."""
         self._leaving.clear()
         self._has_settled = False
         try:
@@ -107,16 +107,14 @@ class DockerSource:
             ):
                 async for events in happenings:
                     self._note(events)
-                    await self._look(engine)
-                    yield True
+                    self._listing = await engine.fetch_listing()
+                    if engine.is_followed:  # else its refusal of events stays a failure, but it can be looked at
+                        self._failure = None
+                    yield
                     self._has_settled = True
         except (RetryableError, ConfigError) as error:
             self._fail(error)
-            yield False
-
-    async def _look(self, engine: client.Engine) -> None:
-        self._listing = await engine.fetch_listing()
-        self._failure = None
+            yield
 
     def _fail(self, error: DaemunError) -> None:
         since = self._failure.since if self._failure is not None else self._clock.now()

@@ -1,0 +1,423 @@
+"""The Docker source against a real engine: what is seen of containers, and how soon and how well it stays true."""
+
+import asyncio
+import collections.abc
+import contextlib
+import datetime
+import ipaddress
+import pathlib
+import ssl
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from daemun.core import model
+from daemun.errors import ConfigError
+from daemun.sources.docker import client, source, surroundings
+from tests.support import docker_engine as engines
+from tests.support import docker_proxy
+from tests.support.clock import FakeClock
+from tests.support.docker_values import endpoints, messages
+
+pytestmark = pytest.mark.docker
+
+A = {"daemun.host": "a.test"}
+SERVE = ("httpd", "-f", "-p", "80", "-h", "/www")
+"""busybox's web server. As a container's first process it ignores SIGTERM, as many applications do."""
+LONGEST_S = 60.0
+
+
+def on(engine: engines.DockerEngine, url: str | None = None, *, certificates: str | None = None) -> source.DockerSource:
+    endpoint = client.Endpoint(url=url or engine.url, certificates=certificates)
+    return source.DockerSource(endpoint, FakeClock(), traces=surroundings.Traces())
+
+
+class Followed:
+    """A source whose changes are followed, as the daemon does."""
+
+    def __init__(self, followed: source.DockerSource) -> None:
+        self.source = followed
+        self.changes = 0
+        self._changed = asyncio.Event()
+
+    async def follow(self) -> None:
+        async for _ in self.source.changes():
+            self.changes += 1
+            self._changed.set()
+
+    async def until(self, is_so: collections.abc.Callable[[model.Snapshot], bool]) -> model.Snapshot:
+        """The first snapshot that is so. It is only read again when the source says that it changed."""
+        async with asyncio.timeout(LONGEST_S):
+            while True:
+                self._changed.clear()
+                with contextlib.suppress(ConfigError):
+                    if is_so(found := await self.source.read()):
+                        return found
+                await self._changed.wait()
+
+    async def until_serving(self, *expected: str, host: str = "a.test") -> model.Snapshot:
+        return await self.until(
+            lambda found: any(site.host == host for site in found.sites) and endpoints(found, host) == list(expected)
+        )
+
+
+@contextlib.asynccontextmanager
+async def following(followed: source.DockerSource) -> collections.abc.AsyncIterator[Followed]:
+    watched = Followed(followed)
+    task = asyncio.create_task(watched.follow())
+    try:
+        yield watched
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def warnings(found: model.Snapshot) -> list[str]:
+    return messages(found, model.Severity.WARNING)
+
+
+async def get(found: model.Snapshot, host: str = "a.test") -> str:
+    """What the only server of a host answers to this machine."""
+    (endpoint,) = endpoints(found, host)
+    async with httpx.AsyncClient(trust_env=False) as http:
+        return (await http.get(f"http://{endpoint}/")).text
+
+
+# --- looking ---------------------------------------------------------------------------------------------------
+
+
+async def test_containers_are_sites_whose_servers_answer(docker_engine: engines.DockerEngine) -> None:
+    docker_engine.run("web-1", *SERVE, labels=A)
+    docker_engine.run("silent")
+    docker_engine.run("web-2", *SERVE, labels={"daemun.host": "b.test"}, options=["--expose=80"])
+
+    found = await on(docker_engine).read()
+
+    assert [site.host for site in found.sites] == ["a.test", "b.test"]
+    assert found.problems == ()
+    assert await get(found, "a.test") == await get(found, "b.test") == "a page\n"
+
+
+async def test_every_network_that_this_machine_reaches_is_used(docker_engine: engines.DockerEngine) -> None:
+    docker_engine.cli("network", "create", "--internal", "inner")
+    docker_engine.run("inner-1", *SERVE, labels={"daemun.host": "inner.test"}, network="inner")
+    docker_engine.run("bridge-1", *SERVE, labels={"daemun.host": "bridge.test"}, network="bridge")
+    docker_engine.run("beside-1", "sleep", "1000", labels={"daemun.host": "beside.test"}, network="container:bridge-1")
+    docker_engine.run("none-1", *SERVE, labels={"daemun.host": "none.test"}, network="none")
+    docker_engine.run("host-1", "sleep", "1000", labels={"daemun.host": "host.test"}, network="host")
+    docker_engine.run("both-1", *SERVE, labels={"daemun.host": "both.test"})
+    docker_engine.cli("network", "connect", "inner", "both-1")
+
+    found = await on(docker_engine).read()
+
+    for host in ("inner.test", "bridge.test", "beside.test", "both.test"):
+        assert await get(found, host) == "a page\n"
+    assert endpoints(found, "both.test") == [f"{docker_engine.address('both-1')}:80"]
+    assert endpoints(found, "host.test") == ["127.0.0.1:80"]
+    assert endpoints(found, "none.test") == []
+    (told,) = messages(found)
+    assert told.startswith('container none-1: container "none-1" has no network')
+
+
+async def test_an_ipv6_only_server_is_reached(docker_engine: engines.DockerEngine) -> None:
+    if not pathlib.Path("/proc/net/if_inet6").exists():
+        pytest.skip("this machine has no IPv6")
+    docker_engine.cli("network", "create", "--ipv6", "--subnet=fd00:da:e0::/64", "six")
+    docker_engine.run("six-1", *SERVE, labels=A, network="six")
+
+    found = await on(docker_engine).read()
+
+    # Docker gives an IPv4 address beside it, which is preferred.
+    assert await get(found) == "a page\n"
+
+
+@pytest.mark.parametrize("value", [b"a.test;", b"a{", b"a\nb", b"$host", b'"', b"'", b"x" * 10_000, b"\xff\xfe.test"])
+async def test_a_hostile_label_refuses_its_container_alone(docker_engine: engines.DockerEngine, value: bytes) -> None:
+    text = value.decode(errors="surrogateescape")
+    docker_engine.run("bad", labels={"daemun.host": text})
+    docker_engine.run("good", *SERVE, labels=A)
+
+    found = await on(docker_engine).read()
+
+    assert [site.host for site in found.sites] == ["a.test"]
+    assert await get(found) == "a page\n"
+    (told,) = messages(found)
+    assert told.startswith('container bad: cannot serve container "bad": ')
+
+
+async def test_daemun_knows_which_container_it_is_in(docker_engine: engines.DockerEngine) -> None:
+    own = docker_engine.run("own", options=["--hostname=somewhere"])
+    docker_engine.run("other")
+
+    def read(path: str) -> str:
+        return docker_engine.cli("exec", "own", "cat", path)
+
+    traces = surroundings.Traces(
+        mountinfo=read("/proc/self/mountinfo"), cgroup=read("/proc/self/cgroup"), hostname="somewhere"
+    )
+    async with client.connect(client.Endpoint(url=docker_engine.url)) as engine:
+        listing = await engine.fetch_listing()
+
+    assert surroundings.find_own_id(traces, [one.id for one in listing.containers]) == own
+    assert surroundings.find_own_id(surroundings.read_traces(), [one.id for one in listing.containers]) is None
+
+
+async def test_no_engine_at_all_is_an_error_that_names_it(tmp_path: pathlib.Path) -> None:
+    missing = source.DockerSource(
+        client.Endpoint(url=f"unix://{tmp_path}/none.sock"), FakeClock(), traces=surroundings.Traces()
+    )
+
+    with pytest.raises(ConfigError, match=r"cannot make the engine at unix://.*none\.sock list its containers"):
+        await missing.read()
+
+
+# --- following -------------------------------------------------------------------------------------------------
+
+
+async def test_a_service_is_scaled_and_replaced_without_a_change_of_its_site(
+    docker_engine: engines.DockerEngine,
+) -> None:
+    async with following(on(docker_engine)) as followed:
+        await followed.until(lambda found: found.sites == ())
+        await asyncio.to_thread(docker_engine.run, "web-1", *SERVE, labels=A)
+        one = docker_engine.address("web-1")
+        first = await followed.until_serving(f"{one}:80")
+        await asyncio.to_thread(docker_engine.run, "web-2", *SERVE, labels=A)
+        two = docker_engine.address("web-2")
+        both = await followed.until_serving(f"{one}:80", f"{two}:80")
+        await asyncio.to_thread(docker_engine.cli, "rm", "--force", "web-1", "web-2")
+        none = await followed.until_serving()
+        await asyncio.to_thread(docker_engine.run, "web-3", *SERVE, labels=A)
+        last = await followed.until_serving(f"{docker_engine.address('web-3')}:80")
+
+    assert first.sites == both.sites == none.sites == last.sites
+    assert await get(last) == "a page\n"
+
+
+async def test_a_container_that_is_told_to_stop_gets_no_requests_while_it_finishes(
+    docker_engine: engines.DockerEngine,
+) -> None:
+    stubborn = ("sh", "-c", "trap '' TERM; while true; do sleep 1; done")
+    docker_engine.run("web-1", *stubborn, labels=A)
+    address = docker_engine.address("web-1")
+
+    async with following(on(docker_engine)) as followed:
+        await followed.until_serving(f"{address}:80")
+        await asyncio.to_thread(docker_engine.cli, "kill", "--signal=HUP", "web-1")
+        await asyncio.to_thread(docker_engine.run, "web-2", labels={"daemun.host": "b.test"})
+        after_hangup = await followed.until(lambda found: len(found.sites) == 2)
+        assert endpoints(after_hangup, "a.test") == [f"{address}:80"]
+        await asyncio.to_thread(docker_engine.cli, "kill", "--signal=TERM", "web-1")
+        found = await followed.until_serving()
+        assert warnings(found) == ['container web-1: container "web-1" is being stopped; it gets no new requests']
+        await asyncio.to_thread(docker_engine.cli, "restart", "--time=0", "web-1")
+        again = await followed.until_serving(f"{docker_engine.address('web-1')}:80")
+
+    assert again.problems == ()
+    assert again.sites == found.sites
+
+
+async def test_one_that_did_not_mean_to_stop_is_served_again(
+    docker_engine: engines.DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "LEAVING_S", 1.0)
+    docker_engine.run("web-1", "sh", "-c", "trap '' TERM; while true; do sleep 1; done", labels=A)
+    address = docker_engine.address("web-1")
+
+    async with following(on(docker_engine)) as followed:
+        await followed.until_serving(f"{address}:80")
+        await asyncio.to_thread(docker_engine.cli, "kill", "--signal=TERM", "web-1")
+        await followed.until_serving()
+        await followed.until_serving(f"{address}:80")
+
+
+async def test_health_and_pauses_take_a_container_out_and_in(docker_engine: engines.DockerEngine) -> None:
+    check = ["--health-cmd=test -f /tmp/well", "--health-interval=500ms", "--health-retries=1"]
+    docker_engine.run("web-1", *SERVE, labels=A, options=check)
+    here = f"{docker_engine.address('web-1')}:80"
+
+    async with following(on(docker_engine)) as followed:
+        sick = await followed.until_serving()
+        assert "is unhealthy by its own HEALTHCHECK" in warnings(sick)[0]
+        await asyncio.to_thread(docker_engine.cli, "exec", "web-1", "touch", "/tmp/well")
+        await followed.until_serving(here)
+        await asyncio.to_thread(docker_engine.cli, "pause", "web-1")
+        await followed.until_serving()
+        await asyncio.to_thread(docker_engine.cli, "unpause", "web-1")
+        await followed.until_serving(here)
+
+
+async def test_health_checks_that_tell_nothing_new_are_no_changes(docker_engine: engines.DockerEngine) -> None:
+    docker_engine.run("web-1", *SERVE, labels=A, options=["--health-cmd=true", "--health-interval=100ms"])
+
+    async with following(on(docker_engine)) as followed:
+        await followed.until(lambda found: bool(found.sites) and not found.problems)
+        before = followed.changes
+        # Ten checks later nothing was told; the network that is made last is seen after them, and tells nothing either.
+        for _ in range(10):
+            await asyncio.to_thread(docker_engine.cli, "exec", "web-1", "true")
+        await asyncio.to_thread(docker_engine.run, "web-2", *SERVE, labels={"daemun.host": "b.test"})
+        await followed.until(lambda found: len(found.sites) == 2 and bool(endpoints(found, "b.test")))
+
+    assert followed.changes - before <= 3  # of web-2: created, attached, started
+
+
+# --- an engine that is gone ------------------------------------------------------------------------------------
+
+
+async def test_an_engine_that_stops_keeps_the_last_state_and_is_told_of(docker_engine: engines.DockerEngine) -> None:
+    docker_engine.run("web-1", *SERVE, labels=A, options=["--restart=always"])
+
+    async with following(on(docker_engine)) as followed:
+        before = await followed.until_serving(f"{docker_engine.address('web-1')}:80")
+        await asyncio.to_thread(docker_engine.stop)
+        gone = await followed.until(lambda found: any("cannot" in text for text in warnings(found)))
+        await asyncio.to_thread(docker_engine.start)
+        back = await followed.until(lambda found: not found.problems and endpoints(found, "a.test") != [])
+
+    (outage,) = (problem for problem in gone.problems if problem.origin.place == docker_engine.url)
+    assert "; since 20" in outage.message
+    assert "the containers it told of last are taken as unchanged" in outage.message
+    assert before.sites == gone.sites == back.sites
+    assert await get(back) == "a page\n"
+
+
+async def test_an_engine_that_hangs_is_told_of(
+    docker_engine: engines.DockerEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "ANSWER_S", 1.0)
+    monkeypatch.setattr(source, "LOOK_AGAIN_S", 0.2)
+    docker_engine.run("web-1", *SERVE, labels=A)
+    here = f"{docker_engine.address('web-1')}:80"
+
+    async with following(on(docker_engine)) as followed:
+        await followed.until_serving(here)
+        docker_engine.freeze()
+        hanging = await followed.until(lambda found: found.problems != ())
+        docker_engine.thaw()
+        well = await followed.until(lambda found: found.problems == ())
+
+    assert "it did not answer in time" in warnings(hanging)[0]
+    assert endpoints(hanging, "a.test") == endpoints(well, "a.test") == [here]
+
+
+async def test_an_engine_that_comes_later_is_found(docker_engine: engines.DockerEngine) -> None:
+    docker_engine.stop()
+    async with following(on(docker_engine)) as followed:
+        with pytest.raises(ConfigError):
+            await followed.source.read()
+        await asyncio.to_thread(docker_engine.start)
+        found = await followed.until(lambda found: found.problems == ())
+
+    assert found.sites == ()
+
+
+# --- behind a proxy, with TLS ----------------------------------------------------------------------------------
+
+
+async def test_a_socket_proxy_that_lets_only_reading_through_is_enough(docker_engine: engines.DockerEngine) -> None:
+    async with (
+        docker_proxy.filtering(docker_engine.socket) as port,
+        following(on(docker_engine, f"tcp://127.0.0.1:{port}")) as followed,
+    ):
+        await followed.until(lambda found: found.sites == ())
+        await asyncio.to_thread(docker_engine.run, "web-1", *SERVE, labels=A)
+        found = await followed.until_serving(f"{docker_engine.address('web-1')}:80")
+
+    assert found.problems == ()
+
+
+@pytest.mark.parametrize("forbidden", docker_proxy.ALLOWED)
+async def test_what_a_socket_proxy_has_to_let_through_is_told(
+    docker_engine: engines.DockerEngine, forbidden: str
+) -> None:
+    allowed = [name for name in docker_proxy.ALLOWED if name != forbidden]
+    async with docker_proxy.filtering(docker_engine.socket, allowed=allowed) as port:
+        asked = on(docker_engine, f"tcp://127.0.0.1:{port}")
+        async with following(asked) as followed:
+            if forbidden == "events":
+                found = await followed.until(lambda found: found.problems != ())
+                told = warnings(found)[0]
+            else:
+                with pytest.raises(ConfigError) as error:
+                    await asked.read()
+                told = str(error.value)
+
+    assert "a socket proxy must allow GET of containers, networks, version, events" in told
+
+
+async def test_without_events_the_engine_is_looked_at_again_and_again(docker_engine: engines.DockerEngine) -> None:
+    async with (
+        docker_proxy.filtering(docker_engine.socket, allowed=["containers", "networks", "version"]) as port,
+        following(on(docker_engine, f"tcp://127.0.0.1:{port}")) as followed,
+    ):
+        await followed.until(lambda found: found.problems != ())
+        before = followed.changes
+        await asyncio.to_thread(docker_engine.run, "web-1", *SERVE, labels=A)
+        found = await followed.until_serving(f"{docker_engine.address('web-1')}:80")
+
+    assert len(warnings(found)) == 1
+    assert followed.changes - before <= 2
+
+
+async def test_tls_proves_both_sides(docker_engine: engines.DockerEngine, tmp_path: pathlib.Path) -> None:
+    write_certificates(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(tmp_path / "ca.pem"))
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    docker_engine.run("web-1", *SERVE, labels=A)
+
+    async with docker_proxy.filtering(docker_engine.socket, tls=context) as port:
+        url = f"tcp://127.0.0.1:{port}"
+        found = await on(docker_engine, url, certificates=str(tmp_path)).read()
+        with pytest.raises(ConfigError):
+            await on(docker_engine, url).read()
+    with pytest.raises(ConfigError, match=r"expected ca\.pem, cert\.pem and key\.pem there"):
+        await on(docker_engine, "tcp://127.0.0.1:1", certificates=str(tmp_path / "none")).read()
+
+    assert [site.host for site in found.sites] == ["a.test"]
+
+
+def write_certificates(folder: pathlib.Path) -> None:
+    """One self-signed certificate that is the CA, the server's and the client's."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "engine")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    (folder / "ca.pem").write_bytes(pem)
+    (folder / "cert.pem").write_bytes(pem)
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+
+
+# --- where the engine is ---------------------------------------------------------------------------------------
+
+
+def test_the_engine_is_found_as_docker_finds_it() -> None:
+    remote = {"DOCKER_HOST": "tcp://h:2376", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/certs"}
+
+    assert client.find_endpoint(remote) == client.Endpoint(url="tcp://h:2376", certificates="/certs")
+    assert client.find_endpoint({"DOCKER_HOST": "unix:///x.sock"}) == client.Endpoint(url="unix:///x.sock")
+
+
+@pytest.mark.parametrize("url", ["ssh://host", "docker.sock", "unix://", "npipe:////./pipe/x"])
+async def test_another_kind_of_endpoint_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match=r'expected "unix:///var/run/docker\.sock" or'):
+        await source.DockerSource(client.Endpoint(url=url), FakeClock(), traces=surroundings.Traces()).read()
