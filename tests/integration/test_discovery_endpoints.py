@@ -10,12 +10,12 @@ import threading
 import dns.asyncquery
 import dns.message
 import dns.rcode
-from tests.support import upstreams
 
 from daemun import errors
 from daemun.core import model, names
 from daemun.discovery import endpoints
 from daemun.store import memory
+from tests.support import upstreams
 
 
 class Names:
@@ -75,7 +75,7 @@ async def answered(discovery: endpoints.Discovery, host: str, expected: list[str
 
 async def test_a_published_service_is_answered_when_publish_returns() -> None:
     async with discovering(Names(web=("10.0.0.1", "10.0.0.2"), chat=("10.0.0.3",))) as discovery:
-        await discovery.publish([service("web"), service("web", 8080), service("chat", 7777)])
+        await discovery.publish([service("web"), service("web", 8080), service("chat", 7777)], ())
         assert await ask(discovery, "web") == ["10.0.0.1:80", "10.0.0.2:80"]
         assert await ask(discovery, "web", 8080) == ["10.0.0.1:8080", "10.0.0.2:8080"]
         assert await ask(discovery, "chat", 7777) == ["10.0.0.3:7777"]
@@ -85,7 +85,7 @@ async def test_a_published_service_is_answered_when_publish_returns() -> None:
 async def test_addresses_follow_the_name() -> None:
     known = Names(web=("10.0.0.1",))
     async with discovering(known) as discovery:
-        await discovery.publish([service("web")])
+        await discovery.publish([service("web")], ())
         known.hosts["web"] = ("10.0.0.9",)
         known.value += 1.9
         discovery.refresh()
@@ -100,7 +100,7 @@ async def test_addresses_follow_the_name() -> None:
 async def test_a_name_that_does_not_resolve_is_a_warning_and_refuses_connections() -> None:
     known = Names()
     async with discovering(known) as discovery:
-        await discovery.publish([service("html"), service("html", 8080)])
+        await discovery.publish([service("html"), service("html", 8080)], ())
         assert await ask(discovery, "html") == ["127.0.0.1:0"]
         (problem,) = discovery.problems()
         assert problem.severity is model.Severity.WARNING
@@ -118,7 +118,7 @@ async def test_a_name_that_does_not_resolve_is_a_warning_and_refuses_connections
 async def test_a_name_that_stops_resolving_keeps_its_addresses() -> None:
     known = Names(web=("10.0.0.1",))
     async with discovering(known) as discovery:
-        await discovery.publish([service("web")])
+        await discovery.publish([service("web")], ())
         del known.hosts["web"]
         known.value += 2
         discovery.refresh()
@@ -131,7 +131,7 @@ async def test_a_slow_name_delays_neither_publish_for_long_nor_other_names() -> 
     known = Names(web=("10.0.0.1",), slow=("10.0.0.2",))
     known.blocked["slow"] = threading.Event()
     async with discovering(known) as discovery:
-        await discovery.publish([service("slow"), service("web")])
+        await discovery.publish([service("slow"), service("web")], ())
         assert await ask(discovery, "web") == ["10.0.0.1:80"]
         assert discovery.problems() == ()
         known.value += 5
@@ -144,9 +144,9 @@ async def test_a_slow_name_delays_neither_publish_for_long_nor_other_names() -> 
 async def test_what_is_not_published_any_more_lives_while_nginx_asks() -> None:
     known = Names(web=("10.0.0.1",), old=("10.0.0.2",))
     async with discovering(known) as discovery:
-        await discovery.publish([service("web"), service("old")])
+        await discovery.publish([service("web"), service("old")], ())
         del known.hosts["old"]
-        await discovery.publish([service("web")])
+        await discovery.publish([service("web")], ())
         assert await ask(discovery, "old") == ["10.0.0.2:80"]
         discovery.retire()
         assert await ask(discovery, "old") == ["10.0.0.2:80"]
@@ -161,13 +161,13 @@ async def test_port_and_addresses_survive_a_restart() -> None:
     store = memory.MemoryStore()
     assert endpoints.read_address(store) is None
     async with discovering(Names(web=("10.0.0.1", "fd00::1")), store) as discovery:
-        await discovery.publish([service("web")])
+        await discovery.publish([service("web")], ())
         await discovery.save()
         first = discovery.address
     assert endpoints.read_address(store) == first
     async with discovering(Names(), store) as discovery:
         assert discovery.address == first
-        await discovery.publish([service("web")])
+        await discovery.publish([service("web")], ())
         assert await ask(discovery, "web") == ["10.0.0.1:80", "fd000000000000000000000000000001:80"]
         assert "its last known addresses are used (10.0.0.1, fd00::1)" in discovery.problems()[0].message
 
@@ -178,7 +178,7 @@ async def test_a_damaged_memory_is_no_obstacle() -> None:
         store.write("discovery/port", damage)
         store.write("discovery/addresses", damage)
         async with discovering(Names(web=("10.0.0.1",)), store) as discovery:
-            await discovery.publish([service("web")])
+            await discovery.publish([service("web")], ())
             assert await ask(discovery, "web") == ["10.0.0.1:80"]
 
 
@@ -197,7 +197,7 @@ async def test_a_full_disk_is_a_warning_and_no_obstacle() -> None:
     store = FullStore()
     async with discovering(Names(web=("10.0.0.1",)), store) as discovery:
         store.is_full = True
-        await discovery.publish([service("web")])
+        await discovery.publish([service("web")], ())
         await discovery.save()
         assert [problem.message for problem in discovery.problems()] == [
             'cannot write "discovery/addresses": the disk is full'
@@ -210,7 +210,7 @@ async def test_a_full_disk_is_a_warning_and_no_obstacle() -> None:
 async def test_run_looks_names_up_again_until_it_is_cancelled() -> None:
     known = Names(web=("10.0.0.1",))
     async with discovering(known) as discovery:
-        await discovery.publish([service("web")])
+        await discovery.publish([service("web")], ())
         async with asyncio.TaskGroup() as group:
             running = group.create_task(discovery.run())
             known.hosts["web"] = ("10.0.0.2",)

@@ -197,7 +197,7 @@ async def test_fifty_services_of_names(tmp_path: pathlib.Path) -> None:
         nginx = upstreams.Nginx(tmp_path, discovery.address, workers=2)
         stack.callback(nginx.stop)
         nginx.write({service.host: f"{service.name} service=http resolve" for service in services})
-        await discovery.publish(services)
+        await discovery.publish(services, ())
         await nginx.start()
 
         async def are_answered() -> bool:

@@ -107,9 +107,12 @@ class Certificates(typing.Protocol):
 class Endpoints(typing.Protocol):
     """The addresses behind names (`daemun.discovery`)."""
 
-    async def publish(self, services: collections.abc.Collection[model.Service]) -> None:
+    async def publish(
+        self, services: collections.abc.Collection[model.Service], pools: collections.abc.Collection[model.Pool]
+    ) -> None:
         """Answer for these services from now on; returns when each was looked up once. A name that does not resolve
-        is not an error: it keeps its last addresses, or none, and is reported by `problems`."""
+        is not an error: it keeps its last addresses, or none, and is reported by `problems`. A pool is what was
+        given: one that is empty, or not there, has no endpoints."""
         ...
 
     def problems(self) -> tuple[model.Problem, ...]: ...

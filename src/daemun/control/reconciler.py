@@ -137,7 +137,7 @@ class Reconciler:
         """Certificates and endpoints exist before the configuration that names them."""
         self._certificates.configure(desired.globals.acme)
         problems = await self._certificates.prepare(merge.certificate_specs(desired))
-        await self._endpoints.publish(merge.services(desired))
+        await self._endpoints.publish(merge.services(desired), desired.pools)
         return problems
 
     async def _switch(

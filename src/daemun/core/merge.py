@@ -7,6 +7,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core import model, names, validate, words
+from daemun.core import services as services_
 
 
 def merge_snapshots(snapshots: collections.abc.Sequence[model.Snapshot]) -> model.Desired:
@@ -100,13 +101,5 @@ def _certificate_spec(site: model.Site) -> model.CertificateSpec | None:
 
 
 def services(desired: model.Desired) -> tuple[model.Service, ...]:
-    """What nginx asks the DNS responder for: every named server of an enabled site, once, sorted by name."""
-    found = {
-        model.Service(name=names.service_name(target.host, target.port), host=target.host, port=target.port)
-        for site in desired.enabled
-        for route in site.routes
-        if isinstance(route.action, model.Proxy)
-        for target in route.action.targets
-        if target.host is not None and target.port is not None and names.address_of(target.host) is None
-    }
-    return tuple(sorted(found, key=lambda service: service.name))
+    """What nginx asks the DNS responder for, once, sorted by name."""
+    return services_.find_services(desired)

@@ -185,6 +185,25 @@ class UpstreamTls:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How the servers of a route are asked whether they work.
+
+    path: asked for by GET; None: a server that accepts a connection is well. host: what it sees as Host.
+    interval_s: between two checks of one server. timeout_s: for each check.
+    threshold: failures in a row that take a server out. recover: successes in a row that bring it back.
+    statuses: good answers, as ranges that hold both ends.
+    """
+
+    path: str | None = None
+    host: str | None = None
+    interval_s: float = 5.0
+    timeout_s: float = 2.0
+    threshold: int = 2
+    recover: int = 1
+    statuses: tuple[tuple[int, int], ...] = ((200, 399),)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
     """A route's requests go to servers.
 
@@ -193,6 +212,8 @@ class Proxy:
     retries: further servers tried after a failure, only where a retry is safe (see render.proxy).
     host_header: what the server sees as Host; None: what the client sent.
     document_root, index: for fastcgi, the folder of the scripts on the server and the one for paths without a script.
+    health: None: servers are only known by how requests fare with them.
+    hold_s: how long a request waits for a server while none accepts a connection; 0: it fails at once.
     """
 
     targets: tuple[Target, ...]
@@ -205,6 +226,8 @@ class Proxy:
     host_header: str | None = None
     document_root: str = "/var/www/html"
     index: str = "index.php"
+    health: Health | None = None
+    hold_s: float = 30.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -473,16 +496,37 @@ class CertificateStatus:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Service:
-    """A name nginx asks daemun's DNS responder for, and the host whose addresses are the answer.
+class Check:
+    """How one endpoint is asked. tls: None: over plain TCP. host: None: its own address.
 
-    name: "abc123.daemun", made by `core.names.service_name`; nginx asks for SRV at "_http._tcp.abc123.daemun".
-    host: a host name as the owner wrote it, resolved by the system (DNS, /etc/hosts, Docker's names). port: 1-65535.
+    server_name: what its certificate must carry and what is sent as SNI; None: nothing is sent and nothing compared.
+    """
+
+    health: Health
+    tls: UpstreamTls | None = None
+    host: str | None = None
+    server_name: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """A name nginx asks daemun's DNS responder for, and what the answer is made of: a host's addresses or a pool.
+
+    name: "abc123.daemun", made by `core.services`; nginx asks for SRV at "_http._tcp.abc123.daemun".
+    host: a host name as the owner wrote it, resolved by the system (DNS, /etc/hosts, Docker's names), or an address.
+    port: 1-65535. pool: the name of a `Pool`; then host and port are None.
+    check: only endpoints that pass it are in the answer; None: all are.
     """
 
     name: str
-    host: str
-    port: int
+    host: str | None = None
+    port: int | None = None
+    pool: str | None = None
+    check: Check | None = None
+
+    def __str__(self) -> str:
+        """The host and port, or the pool."""
+        return self.pool if self.pool is not None else f"{self.host}:{self.port}"
 
 
 # --- what is live ----------------------------------------------------------------------------------------------

@@ -108,5 +108,10 @@ def service_name(host: str, port: int) -> str:
     return f"{_digest(f'{host}:{port}')}.daemun"
 
 
+def checked_name(place: str, check: str) -> str:
+    """As `service_name`, for an endpoint or pool that is only answered while it passes a check."""
+    return f"{_digest(f'{place} {check}')}.daemun"
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:10]

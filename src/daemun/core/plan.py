@@ -47,7 +47,7 @@ class PublishEndpoints:
     services: tuple[model.Service, ...]
 
     def __str__(self) -> str:
-        hosts = ", ".join(f"{service.host}:{service.port}" for service in self.services)
+        hosts = ", ".join(str(service) for service in self.services)
         return f"publish the addresses of {hosts}" if hosts else "publish no endpoints"
 
 

@@ -109,6 +109,8 @@ def _check_target(target: model.Target, report: report_.Report, field: report_.F
     if target.pool is not None:
         if (target.host, target.port, target.socket) != (None, None, None):
             report.add("has both a pool and a place of its own", *field)
+        if report.origin.source == "file":
+            report.add("is a pool, which only containers fill; expected a host or a unix socket", *field)
     elif target.socket is not None:
         report.add(rules.check_socket(target.socket), *field)
         if target.host is not None or target.port is not None:

@@ -1,5 +1,9 @@
 """`control.ports.Endpoints`: services are published, their hosts looked up, and nginx is answered from the table.
 
+A pool comes with its endpoints, and is answered with the new ones as soon as it is published again; nginx asks within
+two seconds. An endpoint that left gets no new requests and is drained: nginx ends those it has there in peace. A pool
+that is empty is answered with `table.NOWHERE`, so that nginx goes on asking as often.
+
 A service that is not published any more is answered as long as nginx asks for it: the configuration that names it runs
 until the next one is confirmed, again after a failed one, and in workers that finish their connections.
 """
@@ -12,7 +16,7 @@ import time
 
 from daemun import errors
 from daemun.control import ports
-from daemun.core import model
+from daemun.core import model, names
 from daemun.discovery import known as known_addresses
 from daemun.discovery import resolve as resolving
 from daemun.discovery import responder
@@ -58,6 +62,7 @@ class Discovery:
         self._lookups: resolving.Lookups | None = None
         self._port: int | None = None
         self._services: dict[str, model.Service] = {}
+        self._pools: dict[str, tuple[tables.Endpoint, ...]] = {}
         self._published: frozenset[str] = frozenset()
         self._hosts: dict[str, _Host] = {}
         self._known: known_addresses.Known = {}
@@ -85,23 +90,34 @@ class Discovery:
             self._lookups = None
         await self._responder.stop()
 
-    async def publish(self, services: collections.abc.Collection[model.Service]) -> None:
+    async def publish(
+        self, services: collections.abc.Collection[model.Service], pools: collections.abc.Collection[model.Pool]
+    ) -> None:
         """As `control.ports.Endpoints`; waits at most a second for new names, the rest follows by itself."""
         self._published = frozenset(service.name for service in services)
+        self._pools = {pool.name: _read_pool(pool) for pool in pools}
         for service in services:
             self._services[service.name] = service
-        waiting = [self._host(service.host).first.wait() for service in services]
-        for service in services:
+        waiting = [self._host(name).first.wait() for name in filter(None, map(_looked_up, services))]
+        # Also what only an old generation still names: its pool may have other endpoints now.
+        for service in self._services.values():
             self._fill(service)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FIRST_LOOKUP_S):
                 await asyncio.gather(*waiting)
         self._responder.open()
 
+    def endpoints(self, service: str) -> tuple[model.Endpoint, ...]:
+        """What nginx would be told now; none for a service that nobody published."""
+        return tuple(
+            model.Endpoint(address=str(one.address), port=one.port, weight=one.weight, backup=one.backup)
+            for one in self._table.known(service)
+        )
+
     def problems(self) -> tuple[model.Problem, ...]:
         """Every published host that does not resolve now, once, sorted."""
         now = self._now()
-        hosts = sorted({self._services[name].host for name in self._published})
+        hosts = sorted(set(filter(None, (_looked_up(self._services[name]) for name in self._published))))
         failures = ((name, _failure(self._hosts[name], now)) for name in hosts)
         messages = [_message(name, self._hosts[name], failure) for name, failure in failures if failure is not None]
         if self._store_failure is not None:
@@ -154,7 +170,7 @@ class Discovery:
         for name in self._services.keys() - used:
             del self._services[name]
             self._table.discard(name)
-        hosts = {service.host for service in self._services.values()}
+        hosts = {_looked_up(service) for service in self._services.values()}
         for name in self._hosts.keys() - hosts:
             del self._hosts[name]
 
@@ -179,8 +195,16 @@ class Discovery:
         host.first.set()
 
     def _fill(self, service: model.Service) -> None:
-        addresses = self._hosts[service.host].addresses
-        self._table.set(service.name, (tables.Endpoint(address=one, port=service.port) for one in addresses))
+        self._table.set(service.name, self._find(service))
+
+    def _find(self, service: model.Service) -> tuple[tables.Endpoint, ...]:
+        if service.pool is not None:
+            return self._pools.get(service.pool, ())
+        assert service.host is not None
+        assert service.port is not None
+        literal = names.address_of(service.host)
+        addresses = self._hosts[service.host].addresses if literal is None else (literal,)
+        return tuple(tables.Endpoint(address=one, port=service.port) for one in addresses)
 
 
 def read_address(store: ports.Store) -> str | None:
@@ -195,6 +219,21 @@ def _read_port(store: ports.Store) -> int | None:
         return int(store.read(_PORT_KEY))
     except (errors.NotFoundInStoreError, ValueError):
         return None
+
+
+def _looked_up(service: model.Service) -> str | None:
+    """The name behind a service; None for a pool and for an address."""
+    return service.host if service.host is not None and names.address_of(service.host) is None else None
+
+
+def _read_pool(pool: model.Pool) -> tuple[tables.Endpoint, ...]:
+    """What a pool holds, without what is no address: a source's mistake must not end the daemon."""
+    found = ((names.address_of(one.address), one) for one in pool.endpoints)
+    return tuple(
+        tables.Endpoint(address=address, port=one.port, weight=one.weight, backup=one.backup)
+        for address, one in found
+        if address is not None
+    )
 
 
 def _address(port: int) -> str:

@@ -46,6 +46,10 @@ class Table:
         if self._endpoints.pop(service, None) is not None:
             self.version += 1
 
+    def known(self, service: str) -> tuple[Endpoint, ...]:
+        """The real endpoints, perhaps none."""
+        return self._endpoints.get(service, ())
+
     def get(self, service: str) -> tuple[Endpoint, ...] | None:
         """At least one endpoint, perhaps `NOWHERE`; None for a service nobody published."""
         endpoints = self._endpoints.get(service)

@@ -4,7 +4,7 @@ Every block has a zone, so that all workers share failures, counts and the answe
 daemun's own DNS responder as SRV records and asked again while nginx runs (nginx.org/r/server, `resolve`).
 """
 
-from daemun.core import directive, model, names, words
+from daemun.core import directive, model, names, services, words
 from daemun.core.render import environment, values
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
@@ -24,7 +24,7 @@ def block(scope: scope_.Scope, name: str, proxy: model.Proxy) -> directive.Direc
     _check_targets(proxy)
     lines: list[directive.Node] = [values.line("zone", name, ZONE)]
     lines += _balance(scope, name, proxy)
-    lines += [_server(scope, target) for target in proxy.targets]
+    lines += [_server(scope, proxy, target) for target in proxy.targets]
     if proxy.targets[0].scheme in _KEPT:
         lines += [values.line("keepalive", KEPT_CONNECTIONS), values.line("keepalive_timeout", KEPT_FOR)]
     return values.line("upstream", name, block=tuple(lines))
@@ -63,7 +63,7 @@ def _balance(scope: scope_.Scope, name: str, proxy: model.Proxy) -> list[directi
             return [values.line("sticky", "cookie", f"daemun_{name}", "path=/", "httponly", "samesite=lax", *secure)]
 
 
-def _server(scope: scope_.Scope, target: model.Target) -> directive.Directive:
+def _server(scope: scope_.Scope, proxy: model.Proxy, target: model.Target) -> directive.Directive:
     options: list[str] = []
     if target.weight != 1:
         options.append(f"weight={values.integer(target.weight, 'weight', least=1)}")
@@ -72,10 +72,17 @@ def _server(scope: scope_.Scope, target: model.Target) -> directive.Directive:
     options.append(f"max_fails={values.integer(target.max_fails, 'max_fails')}")
     options.append(f"fail_timeout={values.whole_seconds(target.fail_timeout_s, 'fail_timeout')}")
     options += ["backup"] * target.backup + ["down"] * target.down
-    return values.line("server", *_place(scope, target), *options)
+    return values.line("server", *_place(scope, proxy, target), *options)
 
 
-def _place(scope: scope_.Scope, target: model.Target) -> tuple[directive.Arg | str, ...]:
+def _place(scope: scope_.Scope, proxy: model.Proxy, target: model.Target) -> tuple[directive.Arg | str, ...]:
+    service = services.find_service(proxy, target)
+    if service is not None:
+        if target.port is not None:
+            values.integer(target.port, "port", least=1)
+        if scope.environment.resolver is None:
+            raise RenderError(f"target {words.quoted(str(target))} has a name, but no resolver answers for names")
+        return service.name, "service=http", "resolve"
     if target.socket is not None:
         size = len(target.socket.encode(errors="replace"))
         if not target.socket.startswith("/") or size > 107:
@@ -85,9 +92,5 @@ def _place(scope: scope_.Scope, target: model.Target) -> tuple[directive.Arg | s
     if target.host is None or target.port is None:
         raise RenderError("a target has neither a host with a port nor a unix socket")
     address = names.address_of(target.host)
-    if address is not None:
-        return (values.endpoint(address, target.port),)
-    values.integer(target.port, "port", least=1)
-    if scope.environment.resolver is None:
-        raise RenderError(f"target {words.quoted(str(target))} has a name, but no resolver answers for names")
-    return names.service_name(target.host, target.port), "service=http", "resolve"
+    assert address is not None  # a name is a service
+    return (values.endpoint(address, target.port),)
