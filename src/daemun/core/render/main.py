@@ -132,7 +132,8 @@ def _resolver(env: environment.Environment) -> tuple[directive.Node, ...]:
     return (
         directive.Comment("daemun answers for the names of servers; nginx asks again as often as the answer says."),
         values.line("resolver", env.resolver),
-        values.line("resolver_timeout", "5s"),
+        # nginx repeats an unanswered question every 5 s: a restart of daemun costs one repetition and no error.
+        values.line("resolver_timeout", "10s"),
     )
 
 
