@@ -38,10 +38,11 @@ format: $(TEST_READY) ## put the code into its form
 wheel: $(TEST_READY) ## dist/daemun-VERSION-py3-none-any.whl
 	$(PIP) wheel $(BUILD) --no-deps --wheel-dir dist .
 
-install: ## daemun for this machine in $(PREFIX), and a link to it in /usr/local/bin (as root)
+install: ## daemun in $(PREFIX), a link to it in /usr/local/bin, and an account for nginx's workers (as root)
 	scripts/make-venv $(PREFIX)
 	$(PREFIX)/bin/pip --quiet --disable-pip-version-check install --constraint constraints.txt '.[nginx]'
 	ln -sf $(PREFIX)/bin/daemun /usr/local/bin/daemun
+	@id daemun >/dev/null 2>&1 || useradd --system --no-create-home --shell /usr/sbin/nologin daemun
 
 pins: ## constraints.txt anew, with the newest versions
 	scripts/pin

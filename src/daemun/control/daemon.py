@@ -19,7 +19,7 @@ STOP_GRACE_S = 10.0
 
 
 class StartError(DaemunError):
-    """The first round failed and nothing is served; the text is the reason."""
+    """The first round failed and nothing is served. The reason was logged as a problem of that round."""
 
 
 async def live(
@@ -47,9 +47,9 @@ async def live(
     for name, run in tasks.items():
         owner.start(name, run)
     try:
-        report = await front.apply()
+        await front.apply()
         if not await is_serving():
-            raise StartError(_why(front, report.error))
+            raise StartError("cannot start: nothing could be served; the reason is in the line before this one")
         announce(front)
         owner.start("reconcile", front.run)
         owner.start("watchdog", lambda: _watch_nginx(front, wait_until_gone))
@@ -87,8 +87,3 @@ def _bind(
     watch: collections.abc.Callable[[ports.Source], collections.abc.Coroutine[None, None, None]], source: ports.Source
 ) -> Task:
     return lambda: watch(source)
-
-
-def _why(front: gate.Gate, error: str | None) -> str:
-    problems = [str(problem) for problem in front.status().problems]
-    return "\n".join(problems) or error or "nginx does not run"

@@ -7,7 +7,8 @@ import pwd
 
 from daemun import errors
 
-PREFERRED = ("daemun", "nginx", "www-data", "nobody")
+PREFERRED = ("daemun", "nginx", "nobody")
+"""Not www-data: on Debian PHP and others run as that user, and the workers' group can read the private keys."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
