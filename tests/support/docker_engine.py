@@ -36,6 +36,7 @@ class DockerEngine:
         self._docker = binaries.program("docker", "docker.io")
         self._busybox = pathlib.Path(binaries.program("busybox", "busybox-static"))
         self._ip = binaries.program("ip", "iproute2")
+        self._umount = binaries.program("umount", "mount")
         self._bridge = f"dt{os.getpid()}"
         self._process: subprocess.Popen[bytes] | None = None
         self.socket = folder / "docker.sock"
@@ -108,6 +109,9 @@ class DockerEngine:
             self.clear()
             self.cli("network", "rm", NETWORK)
             self.stop()
+        # dockerd leaves the namespace of containers with the host's network mounted.
+        for mount in (self._folder / "exec" / "netns").glob("*"):
+            subprocess.run([self._umount, str(mount)], check=False, capture_output=True)
         subprocess.run([self._ip, "link", "delete", self._bridge], check=False, capture_output=True)
 
     def cli(self, *arguments: str, input_: bytes = b"") -> str:
@@ -180,7 +184,7 @@ def docker_engine_of_the_session() -> collections.abc.Iterator[DockerEngine]:
         yield engine
     finally:
         engine.destroy()
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder)
 
 
 @pytest.fixture
