@@ -12,11 +12,11 @@ import sys
 import threading
 
 import pytest
-from tests.support import store_writer
 
 from daemun import errors
 from daemun.control import ports
 from daemun.store import file, memory
+from tests.support import store_writer
 
 
 class Now:

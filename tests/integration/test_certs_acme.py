@@ -13,12 +13,12 @@ import pytest
 import structlog
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.support import certificates, clock, pebble, ports
 
 from daemun import errors
 from daemun.certs import account, acme_issuer, live, local_ca, manager, records
 from daemun.core import layout, model
 from daemun.store import file, memory
+from tests.support import certificates, clock, pebble, ports
 
 pytestmark = pytest.mark.pebble
 

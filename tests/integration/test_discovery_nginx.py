@@ -9,11 +9,11 @@ import ipaddress
 import pathlib
 
 import pytest
-from tests.support import ports, upstreams
 
 from daemun.core import model, names
 from daemun.discovery import endpoints, responder, table
 from daemun.store import memory
+from tests.support import ports, upstreams
 
 pytestmark = pytest.mark.nginx
 

@@ -11,12 +11,12 @@ import pathlib
 import subprocess
 
 import pytest
-from tests.support import binaries, nginx_state, ports
 
 from daemun import errors
 from daemun.core import layout as layout_
 from daemun.nginx import account, find, generations, server
 from daemun.nginx import test as test_
+from tests.support import binaries, nginx_state, ports
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ import socket
 
 import httpx
 import pytest
-from tests.support import binaries, nginx_state, ports
 
 from daemun import errors
 from daemun.core import layout as layout_
 from daemun.core import model
 from daemun.nginx import account, find, generations, process, server
+from tests.support import binaries, nginx_state, ports
 
 pytestmark = pytest.mark.nginx
 

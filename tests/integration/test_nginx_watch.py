@@ -4,9 +4,9 @@ import asyncio
 import signal
 
 import pytest
-from tests.support import binaries, nginx_state
 
 from daemun.nginx import find, process, server, watch
+from tests.support import binaries, nginx_state
 
 pytestmark = pytest.mark.nginx
 

@@ -12,12 +12,12 @@ import tempfile
 
 import httpx
 import pytest
-from tests.support import gate as support
 
 from daemun.control import gate_port
 from daemun.core import model
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.web import api, server
+from tests.support import gate as support
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import sys
 import tempfile
 
 import pytest
-from tests.support import gate as support
 
 from daemun.control import gate_port
 from daemun.core import model
 from daemun.errors import ConfigError
+from tests.support import gate as support
 
 FILE = "sites:\n  a.test: http://127.0.0.1:9000\n"
 

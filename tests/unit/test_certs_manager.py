@@ -11,12 +11,12 @@ import sys
 
 import pytest
 from josepy import jwk
-from tests.support import certificates, clock
 
 from daemun import errors
 from daemun.certs import account, live, local_ca, manager, records
 from daemun.core import layout, model
 from daemun.store import file, memory
+from tests.support import certificates, clock
 
 DAY = datetime.timedelta(days=1)
 STAGING = model.Acme(directory="https://staging.example/dir")

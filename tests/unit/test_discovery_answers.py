@@ -8,10 +8,10 @@ import dns.rcode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.test_discovery_table import endpoint
 
 from daemun.discovery import answers
 from daemun.discovery import table as tables
+from tests.unit.test_discovery_table import endpoint
 
 
 @pytest.fixture
