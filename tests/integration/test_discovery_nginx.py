@@ -196,7 +196,7 @@ async def test_fifty_services_of_names(tmp_path: pathlib.Path) -> None:
         await stack.enter_async_context(upstreams.servers(port, *hosts.values()))
         nginx = upstreams.Nginx(tmp_path, discovery.address, workers=2)
         stack.callback(nginx.stop)
-        nginx.write({service.host: f"{service.name} service=http resolve" for service in services})
+        nginx.write({host: f"{names.service_name(host, port)} service=http resolve" for host in hosts})
         await discovery.publish(services, ())
         await nginx.start()
 
