@@ -364,6 +364,28 @@ async def test_without_events_the_engine_is_looked_at_again_and_again(docker_eng
     assert followed.changes - before <= 2
 
 
+@pytest.mark.parametrize("steps", range(8))
+async def test_a_cancellation_while_a_connection_is_closed_is_not_lost(
+    docker_engine: engines.DockerEngine, steps: int
+) -> None:
+    leaves = asyncio.Event()
+
+    async def connect_and_leave() -> None:
+        async with client.connect(client.Endpoint(url=docker_engine.url)) as engine:
+            async with contextlib.aclosing(engine.follow(lambda: LONGEST_S)) as happenings:
+                await anext(happenings)
+            leaves.set()
+        await asyncio.sleep(LONGEST_S)
+
+    task = asyncio.create_task(connect_and_leave())
+    await leaves.wait()
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task}, timeout=10)
+    assert task.cancelled()
+
+
 async def test_tls_proves_both_sides(docker_engine: engines.DockerEngine, tmp_path: pathlib.Path) -> None:
     write_certificates(tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(tmp_path / "ca.pem"))

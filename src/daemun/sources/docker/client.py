@@ -131,8 +131,9 @@ class Engine:
                 while raws[-1] is not None:
                     raws.append(await subscription.get())
         if raws[-1] is None:
+            await asyncio.wait({self._events.task})
             with self._told("tell its events"):
-                await self._events.stop()  # raises what ended it
+                self._events.task.result()  # raises what ended it
             raise RetryableError(f"cannot follow the engine at {self._endpoint}: it ended the stream of events")
         return [_parse_event(raw) for raw in raws]
 
@@ -161,8 +162,20 @@ async def connect(endpoint: Endpoint) -> collections.abc.AsyncIterator[Engine]:
     try:
         yield Engine(docker, endpoint)
     finally:
+        await _close(docker)
+
+
+async def _close(docker: aiodocker.Docker) -> None:
+    """aiodocker takes a cancellation of the task that closes it for one of its own task of events, and swallows it; so
+    that one has to end first."""
+    events: typing.Any = docker.events
+    try:
+        if events.task is not None:
+            events.task.cancel()
+            await asyncio.wait({events.task})
+    finally:
         with contextlib.suppress(*_TROUBLE):
-            await typing.cast("typing.Any", docker.events).stop()  # raises what ended the stream, if anything did
+            await events.stop()  # raises what ended the stream, if anything did
         await docker.close()
 
 
