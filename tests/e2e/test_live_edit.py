@@ -1,7 +1,10 @@
 """daemun.yaml is edited while the gate runs."""
 
+import socket
+
 import pytest
 
+from tests.support import ports
 from tests.support.daemon import Daemon, signpost
 
 pytestmark = pytest.mark.nginx
@@ -99,3 +102,13 @@ def test_a_file_that_vanishes_and_comes_back(running: Daemon) -> None:
     assert running.sign("a.test") == "one"
     running.write("sites:\n" + signpost("a.test", "back"))
     running.wait_sign("a.test", "back")
+
+
+def test_another_port_is_opened_and_the_old_one_closed(running: Daemon) -> None:
+    old, running.https = running.https, ports.free_port()
+    running.write("sites:\n" + signpost("a.test", "moved"))
+    running.wait_sign("a.test", "moved")
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", old)).close()
+    moved = running.get("http://a.test/x").headers["Location"]
+    assert moved == f"https://a.test:{running.https}/x"
