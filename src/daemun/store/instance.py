@@ -22,8 +22,10 @@ def held_alone(lock: pathlib.Path) -> collections.abc.Iterator[None]:
             descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             stack.callback(os.close, descriptor)
             _take(descriptor, lock)
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+            # The lock holds without the number in it: on a full disk the next `up` must still adopt nginx.
+            with contextlib.suppress(OSError):
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         except OSError as error:
             raise EnvironmentProblemError(_explain(lock, error)) from error
         yield
