@@ -25,6 +25,8 @@ from daemun.nginx import find, machine, process, server, watch
 from daemun.sources import remembered, yaml_file
 from daemun.store import file as file_store
 from daemun.store import instance
+from daemun.waiting import app as waiting_app
+from daemun.waiting import lobby
 from daemun.web import api
 from daemun.web import server as web_server
 
@@ -78,11 +80,13 @@ class _Daemon:
         self._rotate = asyncio.Event()
         self._machine = _Machine(binary=binary, layout=self._layout, account=account)
         source = remembered.Remembering(self._source, store, settings.config)
+        self._lobby = lobby.Lobby(self._endpoints.endpoints)
         rounds = reconciler.Reconciler(
             sources=[source],
             proxy=self._nginx,
             certificates=self._certificates,
             endpoints=self._endpoints,
+            waiting_room=self._lobby,
             describe_environment=self._describe,
             last_good={source.name: known} if known else {},
         )
@@ -90,6 +94,7 @@ class _Daemon:
             rounds=rounds,
             certificates=self._certificates,
             endpoints=self._endpoints,
+            waiting_room=self._lobby,
             observe=self._observe,
             identity=gate.Identity(
                 version=daemun.__version__,
@@ -112,6 +117,8 @@ class _Daemon:
                 "discovery": self._endpoints.run,
                 "certificates": self._certificates.run,
                 "control socket": self._serve_control,
+                "hold socket": self._serve_hold,
+                "waiting room": self._lobby.run,
                 "logs": self._keep_logs,
             },
             on_rotate=self._rotate.set,
@@ -133,6 +140,11 @@ class _Daemon:
 
     async def _serve_control(self) -> None:
         await web_server.serve(api.create_app(self._gate), pathlib.Path(self._layout.control_socket))
+
+    async def _serve_hold(self) -> None:
+        account = self._machine.account
+        path = pathlib.Path(self._layout.hold_socket)
+        await web_server.serve(waiting_app.create_app(self._lobby), path, group=account.gid if account else None)
 
     async def _keep_logs(self) -> None:
         """Rotate what grew too large; on SIGUSR1 also open anew what somebody else renamed."""

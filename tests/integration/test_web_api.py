@@ -226,7 +226,7 @@ async def test_a_dead_daemon_s_socket_is_replaced(gate: support.Gate) -> None:
 
 async def test_a_socket_that_cannot_be_made_is_the_machine_s_problem(gate: support.Gate, folder: pathlib.Path) -> None:
     (folder / "file").touch()
-    with pytest.raises(EnvironmentProblemError, match=r'cannot open the control socket ".*control\.sock"'):
+    with pytest.raises(EnvironmentProblemError, match=r'cannot open the socket ".*control\.sock"'):
         await server.serve(api.create_app(gate), folder / "file" / "control.sock")
 
 

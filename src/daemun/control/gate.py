@@ -45,12 +45,14 @@ class Gate:
         rounds: reconciler.Reconciler,
         certificates: ports.Certificates,
         endpoints: ports.Endpoints,
+        waiting_room: ports.WaitingRoom,
         observe: Observe,
         identity: Identity,
     ) -> None:
         self._rounds = rounds
         self._certificates = certificates
         self._endpoints = endpoints
+        self._waiting_room = waiting_room
         self._observe = observe
         self._identity = identity
         self._round_lock = asyncio.Lock()
@@ -90,6 +92,7 @@ class Gate:
 
     def status(self) -> gate_port.GateStatus:
         actual, reloads = self._observe()
+        waiting, waited = self._waiting_room.counts()
         last = self._last
         return gate_port.GateStatus(
             version=self._identity.version,
@@ -106,6 +109,8 @@ class Gate:
             config_path=self._identity.config_path,
             state_dir=self._identity.state_dir,
             started_at=self._identity.started_at,
+            waiting=waiting,
+            waited=waited,
         )
 
     async def plan(self) -> gate_port.PlanReport:

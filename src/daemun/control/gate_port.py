@@ -19,6 +19,7 @@ class GateStatus:
     workers: of the current generation. draining_workers: of older ones, finishing their connections.
     certificates: of the enabled sites with TLS, told apart by `CertificateStatus.host` (a site's main name).
     config_path, state_dir: absolute. started_at: aware UTC, when this daemun started.
+    waiting: requests that wait for a server now. waited: that ever did, since this daemun started.
     """
 
     version: str
@@ -35,6 +36,8 @@ class GateStatus:
     config_path: str
     state_dir: str
     started_at: datetime.datetime
+    waiting: int = 0
+    waited: int = 0
 
 
 ChangeKind = plan.ChangeKind

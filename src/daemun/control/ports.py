@@ -118,6 +118,18 @@ class Endpoints(typing.Protocol):
     def problems(self) -> tuple[model.Problem, ...]: ...
 
 
+class WaitingRoom(typing.Protocol):
+    """Requests that no server took (`daemun.waiting`)."""
+
+    def publish(self, waits: collections.abc.Collection[model.Wait]) -> None:
+        """Let requests of these routes wait from now on; those of no other route do."""
+        ...
+
+    def counts(self) -> tuple[int, int]:
+        """How many requests wait now, and how many ever did since the daemon started."""
+        ...
+
+
 class Store(typing.Protocol):
     """Keys to bytes (`daemun.store`). Keys are relative paths of [a-z0-9._-] parts ("accounts/key.pem").
 

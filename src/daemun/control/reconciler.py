@@ -9,7 +9,7 @@ import collections.abc
 import dataclasses
 
 from daemun.control import ports, quarantine
-from daemun.core import assemble, merge, model, outcome, plan
+from daemun.core import assemble, merge, model, outcome, plan, waits
 from daemun.core.render import environment
 from daemun.errors import ConfigError, DaemunError
 
@@ -56,6 +56,7 @@ class Reconciler:
         proxy: ports.Proxy,
         certificates: ports.Certificates,
         endpoints: ports.Endpoints,
+        waiting_room: ports.WaitingRoom,
         describe_environment: DescribeEnvironment,
         last_good: collections.abc.Mapping[str, model.Snapshot],
     ) -> None:
@@ -64,6 +65,7 @@ class Reconciler:
         self._proxy = proxy
         self._certificates = certificates
         self._endpoints = endpoints
+        self._waiting_room = waiting_room
         self._describe_environment = describe_environment
         self._last_good: dict[str, model.Snapshot] = dict(last_good)
 
@@ -138,6 +140,7 @@ class Reconciler:
         self._certificates.configure(desired.globals.acme)
         problems = await self._certificates.prepare(merge.certificate_specs(desired))
         await self._endpoints.publish(merge.services(desired), desired.pools)
+        self._waiting_room.publish(waits.find_waits(desired))
         return problems
 
     async def _switch(

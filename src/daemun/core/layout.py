@@ -68,6 +68,11 @@ class Layout:
         return f"{self.run}/control.sock"
 
     @property
+    def hold_socket(self) -> str:
+        """daemun answers here when a request that waits can be sent to a server."""
+        return f"{self.run}/hold.sock"
+
+    @property
     def lock(self) -> str:
         return f"{self.run}/daemun.lock"
 

@@ -529,6 +529,33 @@ class Service:
         return self.pool if self.pool is not None else f"{self.host}:{self.port}"
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WaitedServer:
+    """One server that requests wait for: a service, a literal address, or a unix socket.
+
+    written: a unix socket as nginx is to be told it.
+    """
+
+    service: str | None = None
+    endpoint: Endpoint | None = None
+    socket: str | None = None
+    written: str | None = None
+    backup: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """A route whose requests wait while no server accepts a connection. name: made by `core.names.upstream_name`.
+
+    host: the site's. hold_s: how long one request waits at most.
+    """
+
+    name: str
+    host: str
+    hold_s: float
+    servers: tuple[WaitedServer, ...]
+
+
 # --- what is live ----------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ _ENCRYPTED = frozenset({model.Scheme.HTTPS, model.Scheme.GRPCS})
 _CGI = frozenset({model.Scheme.FASTCGI, model.Scheme.UWSGI, model.Scheme.SCGI})
 _WITHOUT_BACKUP = frozenset({model.Balance.HASH, model.Balance.IP_HASH, model.Balance.RANDOM})
 _CGI_NAME_CHARACTERS = 40
+_LONGEST_HOLD_S = 3600.0
 
 
 def check_route(route: model.Route, report: report_.Report) -> None:
@@ -96,6 +97,7 @@ def _check_proxy(proxy: model.Proxy, report: report_.Report, here: report_.Field
         value = getattr(proxy.timeouts, f"{name}_s")
         report.add(rules.check_number(value, least=0.001, most=rules.YEAR_S), *here, "timeout", name)
     report.add(rules.check_number(proxy.retries, least=0, most=100), *here, "retries")
+    report.add(rules.check_number(proxy.hold_s, least=0, most=_LONGEST_HOLD_S), *here, "hold")
     if proxy.host_header is not None:
         report.add_value(proxy.host_header, rules.check_host_header(proxy.host_header), *here, "host_header")
     report.add_value(proxy.document_root, rules.check_absolute(proxy.document_root), *here, "root")

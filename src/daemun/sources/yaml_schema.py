@@ -123,6 +123,10 @@ def _timeout(value: object) -> object:
     return value if isinstance(value, dict) else {"read": value}
 
 
+def _hold(value: object) -> object:
+    return 0.0 if value is False or value == "off" else values.parse_duration(value)
+
+
 def _workers(value: object) -> object:
     return None if value == "auto" else value
 
@@ -197,6 +201,7 @@ class RouteEntry(Entry):
     host_header: str | None = None
     root: str = "/var/www/html"
     index: str = "index.php"
+    hold: typing.Annotated[float, pydantic.BeforeValidator(_hold)] = 30.0
     redirect: str | None = None
     status: int = 301
     files: str | None = None
@@ -225,6 +230,7 @@ ACTION_OPTIONS: dict[str, frozenset[str]] = {
             "host_header",
             "root",
             "index",
+            "hold",
             "request_headers",
         }
     ),

@@ -260,6 +260,7 @@ class Translation:
             host_header=entry.host_header,
             document_root=entry.root,
             index=entry.index,
+            hold_s=entry.hold,
         )
 
     # --- texts ---

@@ -29,6 +29,7 @@ def status_json(status: gate_port.GateStatus) -> Json:
             "workers": status.workers,
             "draining_workers": status.draining_workers,
         },
+        "requests": {"waiting": status.waiting, "waited": status.waited},
         "sites": [site_json(item, certificates.get(item.site.host)) for item in status.sites],
         "problems": problems_json(status.problems),
     }

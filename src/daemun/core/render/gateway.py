@@ -2,7 +2,7 @@
 
 from daemun.core import directive, model, names
 from daemun.core.directive import Expr
-from daemun.core.render import environment, headers, proxy, server_tls, upstream, values
+from daemun.core.render import environment, headers, hold, proxy, server_tls, upstream, values
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
@@ -47,25 +47,60 @@ def shared(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> tupl
     return tuple(nodes)
 
 
-def location(scope: scope_.Scope, route: model.Route, action: model.Proxy, *, https: bool) -> directive.Directive:
+def locations(
+    scope: scope_.Scope, route: model.Route, action: model.Proxy, *, https: bool
+) -> tuple[directive.Directive, ...]:
     """Raises: RenderError."""
-    hide: str | None
     match action.targets[0].scheme:
         case model.Scheme.GRPC | model.Scheme.GRPCS:
             lines = _grpc(scope, route, action)
-            hide = "grpc_hide_header"
+            return (_location(scope, route, route.path, lines, hide="grpc_hide_header", https=https),)
         case model.Scheme.MEMCACHED:
             lines = _memcached(scope, route, action)
-            hide = None
+            return (_location(scope, route, route.path, lines, hide=None, https=https),)
         case scheme:
-            lines = _cgi(scope, route, action)
-            hide = f"{scheme.value}_hide_header"
+            return _cgi_locations(scope, route, action, hide=f"{scheme.value}_hide_header", https=https)
+
+
+def _cgi_locations(
+    scope: scope_.Scope, route: model.Route, action: model.Proxy, *, hide: str, https: bool
+) -> tuple[directive.Directive, ...]:
+    module = action.targets[0].scheme.value
+    name = _upstream_name(scope, route)
+    passing = values.line(f"{module}_pass", name)
+    lines = (*_cgi(scope, route, action), *_rewrites(route, action), passing)
+    if not hold.is_held(scope, route, action):
+        return (_location(scope, route, route.path, lines, hide=hide, https=https),)
+    waiting = hold.error_lines(scope, route)
+    # The path of one that waited is replaced already.
+    again = (
+        *waiting,
+        hold.retry_line(),
+        *_cgi(scope, route, action),
+        values.line(f"{module}_pass", Expr("$daemun_to")),
+    )
+    return (
+        _location(scope, route, route.path, (*waiting, *lines), hide=hide, https=https),
+        hold.location(scope, route, action, https=https),
+        _location(scope, route, f"@{name}_retry", again, hide=hide, https=https),
+    )
+
+
+def _location(
+    scope: scope_.Scope,
+    route: model.Route,
+    place: str,
+    lines: tuple[directive.Node, ...],
+    *,
+    hide: str | None,
+    https: bool,
+) -> directive.Directive:
     ours = (
         values.line("client_max_body_size", values.size(route.max_body_bytes, "max_body")),
         *headers.response_lines(scope, route, https=https, hide_header=hide),
         *lines,
     )
-    return values.line("location", route.path, block=(*scope_.yielding(ours, route.snippet), *route.snippet))
+    return values.line("location", place, block=(*scope_.yielding(ours, route.snippet), *route.snippet))
 
 
 def _upstream_name(scope: scope_.Scope, route: model.Route) -> str:
@@ -150,8 +185,6 @@ def _cgi(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> tuple[
         *buffering,
         *parameters,
         *headers.parameters(scope, route, f"{module}_param"),
-        *_rewrites(route, action),
-        values.line(f"{module}_pass", _upstream_name(scope, route)),
     )
 
 

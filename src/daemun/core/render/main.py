@@ -2,7 +2,7 @@
 
 from daemun.core import directive, model
 from daemun.core.directive import Expr
-from daemun.core.render import default, environment, headers, mime, tls, values, variables
+from daemun.core.render import default, environment, headers, hold, mime, tls, values, variables
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
@@ -55,6 +55,7 @@ def _http(desired: model.Desired, env: environment.Environment) -> tuple[directi
         *_resolver(env),
         *variables.realip(desired.globals),
         *variables.maps(desired.globals, env),
+        *hold.shared(env.layout),
         *_proxying(env),
     )
 

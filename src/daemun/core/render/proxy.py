@@ -9,7 +9,7 @@ import dataclasses
 
 from daemun.core import directive, model, names
 from daemun.core.directive import Expr
-from daemun.core.render import environment, headers, server_tls, upstream, values
+from daemun.core.render import environment, headers, hold, server_tls, upstream, values
 from daemun.core.render import scope as scope_
 
 STREAM_STATUS = "418"
@@ -43,10 +43,15 @@ def locations(
     if proxy.targets[0].scheme is model.Scheme.H2C:
         scope.require(environment.Feature.H2C_UPSTREAM)
     streams = _streams(scope, route, proxy)
-    return (
+    written = [
         _main_location(scope, route, proxy, streams, https=https),
-        *(_stream_location(scope, route, proxy, stream, https=https) for stream in streams),
-    )
+        *(_stream_location(scope, route, proxy, stream, https=https, is_retry=False) for stream in streams),
+    ]
+    if hold.is_held(scope, route, proxy):
+        written.append(hold.location(scope, route, proxy, https=https))
+        written.append(_retry_location(scope, route, proxy, https=https))
+        written += [_stream_location(scope, route, proxy, stream, https=https, is_retry=True) for stream in streams]
+    return tuple(written)
 
 
 def _name(scope: scope_.Scope, route: model.Route) -> str:
@@ -72,25 +77,61 @@ def _main_location(
         status = str(int(STREAM_STATUS) + number)
         lines.append(values.line("error_page", status, "=", stream.name))
         lines.append(values.line("if", Expr(stream.condition), block=(values.line("return", status),)))
-    lines += scope_.owned(scope.site.snippet, "error_page")
-    lines += _common(scope, route, proxy, https=https)
-    if target.scheme is model.Scheme.H2C:
-        lines.append(values.line("proxy_http_version", "2"))
-    lines.append(values.line("proxy_read_timeout", values.duration(proxy.timeouts.read_s, "timeout read")))
-    lines.append(values.line("proxy_send_timeout", values.duration(proxy.timeouts.send_s, "timeout send")))
-    if not proxy.buffering:
-        lines += [values.line("proxy_buffering", "off"), values.line("proxy_request_buffering", "off")]
+    if hold.is_held(scope, route, proxy):
+        lines += hold.error_lines(scope, route)
+    else:
+        lines += scope_.owned(scope.site.snippet, "error_page")
+    lines += _ordinary(scope, route, proxy, https=https)
     path = "" if target.path is None else values.sent_path(target.path)
     lines.append(values.line("proxy_pass", f"{_protocol(target)}://{_name(scope, route)}{path}"))
     return values.line("location", route.path, block=(*scope_.yielding(lines, route.snippet), *route.snippet))
 
 
-def _stream_location(
-    scope: scope_.Scope, route: model.Route, proxy: model.Proxy, stream: _Stream, *, https: bool
+def _ordinary(
+    scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool
+) -> tuple[directive.Node, ...]:
+    """How a request that is no stream is sent."""
+    lines: list[directive.Node] = [*_common(scope, route, proxy, https=https)]
+    if proxy.targets[0].scheme is model.Scheme.H2C:
+        lines.append(values.line("proxy_http_version", "2"))
+    lines.append(values.line("proxy_read_timeout", values.duration(proxy.timeouts.read_s, "timeout read")))
+    lines.append(values.line("proxy_send_timeout", values.duration(proxy.timeouts.send_s, "timeout send")))
+    if not proxy.buffering:
+        lines += [values.line("proxy_buffering", "off"), values.line("proxy_request_buffering", "off")]
+    return tuple(lines)
+
+
+def _retry_location(
+    scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool
 ) -> directive.Directive:
+    """The main location once more, for one request that waited and for the address it waited for."""
+    target = proxy.targets[0]
+    lines: list[directive.Node] = [
+        *hold.error_lines(scope, route),
+        hold.retry_line(),
+        *_ordinary(scope, route, proxy, https=https),
+    ]
+    if target.path is not None:
+        # The path of one that waits a second time is replaced already.
+        lines.append(values.line("if", Expr("$daemun_replaced"), block=(values.line("break"),)))
+        lines.append(replacement(route.path, target.path))
+    lines.append(values.line("proxy_pass", Expr(f"{_protocol(target)}://$daemun_to")))
+    block = (*scope_.yielding(lines, route.snippet), *route.snippet)
+    return values.line("location", f"@{_name(scope, route)}_retry", block=block)
+
+
+def _stream_location(
+    scope: scope_.Scope, route: model.Route, proxy: model.Proxy, stream: _Stream, *, https: bool, is_retry: bool
+) -> directive.Directive:
+    """is_retry: for one that waited, and for the address it waited for; its path is replaced already."""
     target = proxy.targets[0]
     idle = values.duration(proxy.timeouts.idle_s, "timeout idle")
-    lines: list[directive.Node] = [*_common(scope, route, proxy, https=https)]
+    lines: list[directive.Node] = []
+    if hold.is_held(scope, route, proxy):
+        lines += hold.error_lines(scope, route)
+    if is_retry:
+        lines.append(hold.retry_line())
+    lines += _common(scope, route, proxy, https=https)
     if stream.version != "1.1":
         lines.append(values.line("proxy_http_version", stream.version))
     lines += [
@@ -103,16 +144,17 @@ def _stream_location(
         lines.append(values.line("proxy_request_buffering", "off"))
     # A named location has no prefix that proxy_pass could replace. The owner's rewrites go first, as in the main one.
     last: list[directive.Node] = []
-    if target.path is not None:
+    if target.path is not None and not is_retry:
         last.append(replacement(route.path, target.path))
-    last.append(values.line("proxy_pass", f"{_protocol(target)}://{stream.upstream}"))
+    goal = Expr("$daemun_to") if is_retry else directive.Text(stream.upstream)
+    last.append(values.line("proxy_pass", type(goal)(f"{_protocol(target)}://{goal.value}")))
     times = {"proxy_read_timeout", "proxy_send_timeout", "proxy_buffering", "proxy_buffer_size"}
     owners = tuple(
         node for node in route.snippet if isinstance(node, directive.Comment) or node.name not in {"location", *times}
     )
     return values.line(
         "location",
-        Expr(stream.name),
+        Expr(f"{stream.name}_retry" if is_retry else stream.name),
         block=(*scope_.yielding(lines, owners), *owners, *scope_.yielding(last, owners)),
     )
 

@@ -5,7 +5,7 @@ includes too, is added by the nginx adapter: it holds the server that says which
 """
 
 from daemun.core import directive, model, plan
-from daemun.core.render import default, environment, main, mime, serialise, server, site
+from daemun.core.render import default, environment, hold, main, mime, serialise, server, site
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
@@ -26,6 +26,8 @@ def render_files(desired: model.Desired, env: environment.Environment) -> dict[s
         server.LISTEN_HTTP: server.listen_file(settings.listen_http, ipv6=env.ipv6),
         server.LISTEN_HTTPS: server.listen_file(settings.listen_https, "ssl", ipv6=env.ipv6),
         server.CHALLENGE: server.challenge_file(env),
+        hold.HOLD: hold.file(buffered=True),
+        hold.HOLD_UNBUFFERED: hold.file(buffered=False),
     }
     if settings.snippet:
         title = directive.Comment(f"Hand-written nginx for the http level{scope_.place(settings.snippet_origin)}")

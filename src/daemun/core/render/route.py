@@ -33,7 +33,7 @@ def locations(scope: scope_.Scope, route: model.Route, *, https: bool) -> tuple[
             case model.Proxy() as action if _speaks_http(action):
                 nodes = proxy.locations(scope, route, action, https=https)
             case model.Proxy() as action:
-                nodes = (gateway.location(scope, route, action, https=https),)
+                nodes = gateway.locations(scope, route, action, https=https)
             case model.Redirect() as action:
                 nodes = (_redirect(scope, route, action, https=https),)
             case model.Files() as action:

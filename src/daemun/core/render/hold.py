@@ -1,0 +1,187 @@
+r"""Requests that no server took wait in the daemon's waiting room, and are then sent to the address it names.
+
+The way of such a request, all inside nginx: a location that could not connect (502, 504) → @NAME_hold, which asks the
+daemon over a unix socket → once a server is ready, its answer `X-Accel-Redirect: @NAME_retry` → @NAME_retry, which
+sends the request, whose body nginx kept, to the address in the answer's header. A request that goes well never comes
+near any of it. Tried with nginx 1.31.3:
+
+- `$upstream_bytes_sent` is "0" or "-" for every attempt that could not connect (refused, timed out, no live upstreams,
+  a TLS handshake that failed) and more once anything was written, also when the other side never read it. Attempts of
+  one location are separated by ", ", locations by " : "; the second, fourth ... group is that of a @NAME_hold.
+- A volatile map is evaluated at each use, which matters for a request that comes here twice. What the daemon answered
+  can be read until the next `proxy_pass`, so `set` keeps it.
+- nginx follows at most ten redirects of one request (ngx_http_named_location): the room sends it back three times.
+- A body that was not buffered (`buffering: false`, gRPC) is gone with the first attempt.
+
+Only the daemon can name an address: the answer counts when the last server asked was its socket.
+"""
+
+import re
+
+from daemun.core import directive, layout, model, names
+from daemun.core.directive import Expr
+from daemun.core.render import headers, values
+from daemun.core.render import scope as scope_
+
+HOLD = "hold.conf"
+HOLD_UNBUFFERED = "hold-unbuffered.conf"
+
+_UPSTREAM = "daemun_hold"
+_MARGIN_S = 5.0
+"""How much longer nginx waits for the daemon than the daemon for a server."""
+
+MODULES = {
+    model.Scheme.HTTP: "proxy",
+    model.Scheme.HTTPS: "proxy",
+    model.Scheme.H2C: "proxy",
+    model.Scheme.FASTCGI: "fastcgi",
+    model.Scheme.UWSGI: "uwsgi",
+    model.Scheme.SCGI: "scgi",
+}
+"""What can wait, by the nginx module that speaks it. gRPC cannot: nginx does not keep the bodies of its requests."""
+
+_UNSENT = r"[0-](?:, [0-])*"
+"""Attempts of one location of which none sent anything."""
+
+_REFUSING = "127.0.0.1:0"
+"""Where a request goes that a server behind the gate sent here with an X-Accel-Redirect of its own."""
+
+
+# --- for all sites ---------------------------------------------------------------------------------------------
+
+
+def shared(paths: layout.Layout) -> tuple[directive.Node, ...]:
+    """The daemon as a server, and the variables of the locations below."""
+    room = "unix:" + re.sub(r"([^A-Za-z0-9_/\x80-\U0010ffff])", r"\\\1", paths.hold_socket)
+    return (
+        directive.Comment("Requests that no server took wait in daemun."),
+        values.line("upstream", _UPSTREAM, block=(values.line("server", f"unix:{paths.hold_socket}"),)),
+        _map(
+            "$request_method $upstream_bytes_sent",
+            "unsent",
+            (rf"~^[A-Z]+ {_UNSENT}(?: : [0-9]+ : {_UNSENT})*\z", "1"),
+            # nginx itself sent these once more and met nobody: they may be sent again (RFC 9110 section 9.2.1).
+            (r"~^(?:GET|HEAD|OPTIONS) .*, [0-]\z", "1"),
+            default="0",
+        ),
+        directive.Comment("Why a request cannot wait: the status it gets. Its body must be there to be sent again."),
+        _map("$daemun_unsent $upstream_status", "unheld", ("~^1", ""), (r"~504\z", "504"), default="502"),
+        _map(
+            "$request_method:$content_length:$http_transfer_encoding:$daemun_unheld",
+            "unheld_unbuffered",
+            (r"~^(?:GET|HEAD|OPTIONS|DELETE):0?::\z", ""),
+            (r"~504\z", "504"),
+            default="502",
+        ),
+        directive.Comment("What daemun is told: how often the request was here, and which page its client can read."),
+        _map(
+            "$upstream_addr",
+            "visits",
+            (f"~{room}.*{room}.*{room}", "3"),
+            (f"~{room}.*{room}", "2"),
+            (f"~{room}", "1"),
+            default="0",
+        ),
+        _map("$http_accept", "page", ("~*text/html", "html"), ("~*json", "json"), default="text"),
+        _map("$daemun_visits", "question", default="$request_id/$daemun_visits/$daemun_page"),
+        directive.Comment("Where it comes back to, and the server that daemun names."),
+        _map("$daemun_stream", "retry", ("", "retry"), default="stream_retry"),
+        _map("$daemun_upgrade", "retry_h2c", ("", "$daemun_retry_events"), default="upgrade_retry"),
+        _map("$daemun_events", "retry_events", ("", "retry"), default="events_retry"),
+        _map(
+            "$upstream_addr|$upstream_http_x_daemun_to",
+            "ready",
+            (rf"~{room}\|(?<daemun_ready_at>[0-9A-Fa-f.:\[\]]+|unix:[^|]+)\z", "$daemun_ready_at"),
+            default=_REFUSING,
+        ),
+        _map("$daemun_visits", "replaced", ("~^[23]", "1"), default=""),
+    )
+
+
+def _map(source: str, variable: str, *entries: tuple[str, str], default: str) -> directive.Directive:
+    lines = (
+        values.line(key, Expr(value)) if key else directive.Directive("", (Expr(value),)) for key, value in entries
+    )
+    block = (values.line("volatile"), values.line("default", Expr(default)), *lines)
+    return values.line("map", Expr(source), Expr(f"$daemun_{variable}"), block=block)
+
+
+def file(*, buffered: bool) -> tuple[directive.Node, ...]:
+    """What every location for waiting requests includes."""
+    unheld = Expr("$daemun_unheld" if buffered else "$daemun_unheld_unbuffered")
+    return (
+        directive.Comment("What was sent to a server already, if only in part, is never sent again."),
+        *(values.line("if", unheld, "=", code, block=(values.line("return", code),)) for code in ("502", "504")),
+        values.line("proxy_method", "GET"),
+        values.line("proxy_pass_request_body", "off"),
+        values.line("proxy_pass_request_headers", "off"),
+        values.line("proxy_set_header", "Host", "daemun"),
+        values.line("proxy_set_header", "Content-Length", ""),
+        # Whatever an owner wants ignored in the answers of servers: this is the daemon's.
+        values.line("proxy_ignore_headers", "Set-Cookie"),
+        values.line("proxy_http_version", "1.1"),
+        values.line("proxy_next_upstream", "off"),
+        values.line("proxy_connect_timeout", "1s"),
+    )
+
+
+# --- for a route -----------------------------------------------------------------------------------------------
+
+
+def is_held(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> bool:
+    """Whether requests of this route wait. Not where an owner's nginx rewrites them, answers them otherwise, or looks
+    at errors itself: sending them again would not do the same."""
+    module = MODULES.get(proxy.targets[0].scheme)
+    if module is None or proxy.hold_s == 0:
+        return False
+    intercepting = f"{module}_intercept_errors"
+    turning = {"if", "location", "return", "rewrite", "try_files", f"{module}_pass", intercepting}
+    return not any(
+        isinstance(node, directive.Directive) and node.name in forbidden
+        for snippet, forbidden in ((route.snippet, turning), (scope.site.snippet, {intercepting}))
+        for node in snippet
+    )
+
+
+def error_lines(scope: scope_.Scope, route: model.Route) -> tuple[directive.Node, ...]:
+    """Where requests of a location go when nobody took them; an owner's error pages stay."""
+    return (
+        # The redirect to a stream's location is an "error" too, and nginx would follow no second one.
+        values.line("recursive_error_pages", "on"),
+        values.line("error_page", "502", "504", "=", f"@{_name(scope, route)}_hold"),
+        *scope_.owned(scope.site.snippet, "error_page"),
+    )
+
+
+def retry_line() -> directive.Directive:
+    """First in a location that sends a request to `$daemun_to`."""
+    return values.line("set", Expr("$daemun_to"), Expr("$daemun_ready"))
+
+
+def location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool) -> directive.Directive:
+    """Where a request waits. Raises: RenderError."""
+    pages = scope_.owned(scope.site.snippet, "error_page")
+    own_pages = scope_.owned(route.snippet, "error_page")
+    lines: list[directive.Node] = [
+        values.line("include", HOLD if proxy.buffering else HOLD_UNBUFFERED),
+        *headers.response_lines(scope, route, https=https, hide_header="proxy_hide_header"),
+        *((*pages, *own_pages) if own_pages else ()),
+        *((values.line("proxy_intercept_errors", "on"),) if pages or own_pages else ()),
+        values.line("proxy_read_timeout", values.duration(proxy.hold_s + _MARGIN_S, "hold")),
+        values.line("proxy_pass", Expr(f"http://{_UPSTREAM}/{_name(scope, route)}/{_retry(proxy)}/$daemun_question")),
+    ]
+    return values.line("location", f"@{_name(scope, route)}_hold", block=tuple(lines))
+
+
+def _retry(proxy: model.Proxy) -> str:
+    match proxy.targets[0].scheme:
+        case model.Scheme.HTTP | model.Scheme.HTTPS:
+            return "$daemun_retry"
+        case model.Scheme.H2C:
+            return "$daemun_retry_h2c"
+        case _:
+            return "retry"
+
+
+def _name(scope: scope_.Scope, route: model.Route) -> str:
+    return names.upstream_name(scope.site.host, route.path)

@@ -1,0 +1,58 @@
+"""What nginx asks for a request that no server took: GET /ROUTE/RETRY/REQUEST/VISITS/PAGE over the unix socket.
+
+The answer is either "send it there", as headers for nginx, or what the visitor is to see. When nginx closes the
+connection, its client is gone or nginx is, and nobody waits any more.
+"""
+
+import asyncio
+import re
+
+from starlette import responses, types
+
+from daemun.waiting import lobby as lobbies
+from daemun.waiting import pages, room
+
+_PATH = re.compile(
+    r"/(?P<route>[^/]+)/(?P<retry>[a-z]+(?:_[a-z]+)?)/(?P<request>[0-9a-f]{32})/(?P<visits>[0-9])/(?P<page>[a-z]+)\Z"
+)
+
+
+def create_app(lobby: lobbies.Lobby) -> types.ASGIApp:
+    """An ASGI application, to be run on the lobby's event loop."""
+
+    async def app(scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+        asked = _PATH.match(scope["path"])
+        if asked is None:
+            await responses.PlainTextResponse("no such page\n", status_code=404)(scope, receive, send)
+            return
+        ask = room.Ask(route=asked["route"], request=asked["request"], visits=int(asked["visits"]))
+        answer = lobby.answer_at_once(ask) or await _wait(lobby, ask, receive)
+        if answer is not None:
+            await _respond(answer, f"@{asked['route']}_{asked['retry']}", asked["page"])(scope, receive, send)
+
+    return app
+
+
+async def _wait(lobby: lobbies.Lobby, ask: room.Ask, receive: types.Receive) -> lobbies.Answer | None:
+    """None: nobody is there any more to be answered."""
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(lobby.wait(ask))
+        leaving = group.create_task(_until_gone(receive))
+        await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        leaving.cancel()
+    return None if waiting.cancelled() else waiting.result()
+
+
+async def _until_gone(receive: types.Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _respond(answer: lobbies.Answer, retry: str, page: str) -> responses.Response:
+    if isinstance(answer, str):
+        headers = {"X-Accel-Redirect": retry, "X-Daemun-To": answer, "Cache-Control": "no-store"}
+        return responses.Response(headers=headers)
+    media_type, text = pages.find_page(page)
+    headers = {"Retry-After": str(pages.RETRY_AFTER_S), "Cache-Control": "no-store", "Content-Type": media_type}
+    return responses.Response(text, status_code=503, headers=headers)

@@ -1,0 +1,141 @@
+"""Requests wait here; servers are looked for only while they do.
+
+Each route with waiting requests is looked at about seven times a second by connecting to its servers. The first one
+that accepts releases all that wait for the route: nginx is told its address, because nginx's own knowledge may be two
+seconds old. Releases are spread over all servers that accept.
+"""
+
+import asyncio
+import collections.abc
+import dataclasses
+
+from daemun.core import model
+from daemun.waiting import probe
+from daemun.waiting import room as rooms
+
+LOOK_EVERY_S = 0.15
+FRESH_S = 0.1
+"""How long what was seen is told to others, who need not wait then: many come while nginx has an old address."""
+FIRST_PUBLISH_S = 30.0
+
+Answer = str | rooms.Refusal
+"""The server to send the request to, as nginx is told it; or why there is none."""
+
+
+@dataclasses.dataclass(slots=True)
+class _Queue:
+    """Those who wait for one route. ready: what accepted connections at seen_s. turn: of the servers that are ready."""
+
+    waiters: set[asyncio.Future[Answer]] = dataclasses.field(default_factory=set)
+    ready: tuple[str, ...] = ()
+    seen_s: float = 0.0
+    turn: int = 0
+    is_looked_for: bool = False
+
+    def take(self) -> str:
+        self.turn += 1
+        return self.ready[self.turn % len(self.ready)]
+
+
+class Lobby:
+    """Implements `control.ports.WaitingRoom`. All methods are called on one event loop."""
+
+    def __init__(self, find_endpoints: probe.FindEndpoints, room: rooms.Room | None = None) -> None:
+        self._find_endpoints = find_endpoints
+        self._room = room or rooms.Room()
+        self._waits: dict[str, model.Wait] = {}
+        self._last: dict[str, model.Wait] = {}
+        self._queues: dict[str, _Queue] = {}
+        self._is_published = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._is_closed = False
+
+    def publish(self, waits: collections.abc.Collection[model.Wait]) -> None:
+        """As `control.ports.WaitingRoom`. What was published the last time stays known: nginx may go on with it."""
+        self._last, self._waits = self._waits, {wait.name: wait for wait in waits}
+        known = self._waits.keys() | self._last.keys()
+        self._queues = {name: queue for name, queue in self._queues.items() if name in known or queue.waiters}
+        self._is_published.set()
+
+    def counts(self) -> tuple[int, int]:
+        return self._room.held, self._room.total
+
+    def answer_at_once(self, ask: rooms.Ask) -> str | None:
+        """A server that accepted a connection a moment ago, for a request that is here for the first time."""
+        queue = self._queues.get(ask.route)
+        now_s = asyncio.get_running_loop().time()
+        if queue is None or not queue.ready or ask.visits or now_s - queue.seen_s > FRESH_S:
+            return None
+        return queue.take()
+
+    async def wait(self, ask: rooms.Ask) -> Answer:
+        """Until a server is ready or the wait is over. Cancelled, it gives its place back."""
+        loop = asyncio.get_running_loop()
+        try:
+            # nginx goes on while daemun starts, and may be here before the first round.
+            async with asyncio.timeout(FIRST_PUBLISH_S):
+                await self._is_published.wait()
+        except TimeoutError:
+            return rooms.Refusal.OVER
+        wait = self._waits.get(ask.route) or self._last.get(ask.route)
+        if wait is None:
+            return rooms.Refusal.UNKNOWN
+        ticket = self._room.enter(ask, wait, loop.time())
+        if isinstance(ticket, rooms.Refusal):
+            return ticket
+        try:
+            async with asyncio.timeout_at(ticket.until_s):
+                await asyncio.sleep(ticket.look_s - loop.time())
+                return await self._queue_up(ask.route)
+        except TimeoutError:
+            return rooms.Refusal.OVER
+        finally:
+            self._room.leave(ticket)
+
+    async def run(self) -> None:
+        """Look for servers while somebody waits. Never ends by itself; cancelled, it releases everybody."""
+        self._is_closed = False
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    await self._wake.wait()
+                    self._wake.clear()
+                    for name, queue in self._queues.items():
+                        if queue.waiters and not queue.is_looked_for:
+                            queue.is_looked_for = True
+                            group.create_task(self._look(name, queue))
+        finally:
+            self._is_closed = True
+            for queue in self._queues.values():
+                queue.is_looked_for = False
+                _release(queue, lambda: rooms.Refusal.OVER)
+
+    async def _queue_up(self, route: str) -> Answer:
+        if self._is_closed:
+            return rooms.Refusal.OVER
+        queue = self._queues.setdefault(route, _Queue())
+        waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        queue.waiters.add(waiter)
+        self._wake.set()
+        try:
+            return await waiter
+        finally:
+            queue.waiters.discard(waiter)
+
+    async def _look(self, name: str, queue: _Queue) -> None:
+        while queue.waiters:
+            wait = self._waits.get(name) or self._last.get(name)
+            queue.ready = await probe.find_ready(probe.find_places(wait, self._find_endpoints)) if wait else ()
+            queue.seen_s = asyncio.get_running_loop().time()
+            if queue.ready:
+                _release(queue, queue.take)
+            else:
+                await asyncio.sleep(LOOK_EVERY_S)
+        queue.is_looked_for = False
+
+
+def _release(queue: _Queue, answer: collections.abc.Callable[[], Answer]) -> None:
+    for waiter in queue.waiters:
+        if not waiter.done():
+            waiter.set_result(answer())
+    queue.waiters.clear()

@@ -1,0 +1,84 @@
+"""Who waits: how many may, how long, how often. No I/O; the time is an argument, in seconds of one clock.
+
+nginx sends a request here again when the server it was given did not take it. Its time goes on from its first visit.
+"""
+
+import collections
+import dataclasses
+import enum
+
+from daemun.core import model
+
+MOST_HELD = 1000
+MOST_HELD_PER_SITE = 200
+PAUSES_S = (0.0, 0.5, 2.0)
+"""One for each visit of a request, before servers are looked at for it: what accepts connections and then serves nobody
+is not tried in a hurry. nginx would follow one further redirect at most (core/render/hold.py)."""
+_REMEMBERED = 10_000
+
+
+class Refusal(enum.Enum):
+    """Why a request does not wait (any more). FULL: too many do. OVER: its time, or its number of visits, is used up.
+    UNKNOWN: no such route."""
+
+    FULL = "full"
+    OVER = "over"
+    UNKNOWN = "unknown"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What nginx asks. route: a `model.Wait.name`. request: nginx's number of the request. visits: how often it was
+    here before."""
+
+    route: str
+    request: str
+    visits: int = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ticket:
+    """A place in the room. look_s, until_s: from when on servers are looked at, and when the wait ends."""
+
+    host: str
+    look_s: float
+    until_s: float
+
+
+class Room:
+    """Not thread-safe: one per event loop."""
+
+    def __init__(self, *, most: int = MOST_HELD, most_per_site: int = MOST_HELD_PER_SITE) -> None:
+        self._most = most
+        self._most_per_site = most_per_site
+        self._by_host: collections.Counter[str] = collections.Counter()
+        self._deadlines: collections.OrderedDict[str, float] = collections.OrderedDict()
+        self.held = 0
+        self.total = 0
+
+    def enter(self, ask: Ask, wait: model.Wait, now_s: float) -> Ticket | Refusal:
+        """A place for what is left of the request's time, to be given back by `leave`."""
+        if ask.visits >= len(PAUSES_S):
+            return Refusal.OVER
+        until_s = self._deadlines.get(ask.request, now_s + wait.hold_s)
+        look_s = now_s + PAUSES_S[ask.visits]
+        if look_s >= until_s:
+            return Refusal.OVER
+        if self.held >= self._most or self._by_host[wait.host] >= self._most_per_site:
+            return Refusal.FULL
+        self._remember(ask.request, until_s)
+        self._by_host[wait.host] += 1
+        self.held += 1
+        self.total += ask.visits == 0
+        return Ticket(host=wait.host, look_s=look_s, until_s=until_s)
+
+    def leave(self, ticket: Ticket) -> None:
+        self.held -= 1
+        self._by_host[ticket.host] -= 1
+        if not self._by_host[ticket.host]:
+            del self._by_host[ticket.host]
+
+    def _remember(self, request: str, until_s: float) -> None:
+        self._deadlines[request] = until_s
+        if len(self._deadlines) > _REMEMBERED:
+            self._deadlines.popitem(last=False)

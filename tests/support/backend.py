@@ -1,0 +1,78 @@
+"""A server behind the gate that can be away, move, and lose requests, and that counts what reached it."""
+
+import collections
+import collections.abc
+import contextlib
+import http.server
+import socketserver
+import threading
+import time
+
+
+class Backend(http.server.ThreadingHTTPServer):
+    """Answers "NAME BYTES" to any GET or POST; a path that ends in /drop is read and then dropped without an answer,
+    /fail is answered with 503, /slow after half a second. seen: method and path of every request that came whole."""
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 512
+
+    def __init__(self, name: str, host: str, port: int) -> None:
+        super().__init__((host, port), _Handler)
+        self.name = name
+        self.seen: collections.Counter[str] = collections.Counter()
+        self.lock = threading.Lock()
+
+    @property
+    def port(self) -> int:
+        return self.server_address[1]
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that go away are what some tests are about."""
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Backend
+    timeout = 60
+
+    def _answer(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        path = self.path.split("?")[0]
+        with self.server.lock:
+            self.server.seen[f"{self.command} {self.path}"] += 1
+        if path.endswith("/drop"):
+            self.close_connection = True
+            return
+        if path.endswith("/slow"):
+            time.sleep(0.5)
+        text = f"{self.server.name} {len(body)} {self.headers.get('X-Mark', '')}".strip().encode()
+        self.send_response(503 if path.endswith("/fail") else 200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    do_GET = do_POST = _answer  # noqa: N815 - names of the standard library
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the overridden name
+        """Tests read what was answered."""
+
+
+@contextlib.contextmanager
+def running(name: str = "one", *, host: str = "127.0.0.1", port: int = 0) -> collections.abc.Iterator[Backend]:
+    """A Backend until the block ends. Ended, it finishes what it read, and refuses connections."""
+    server = Backend(name, host, port)
+    with serving(server):
+        yield server
+
+
+@contextlib.contextmanager
+def serving(server: socketserver.BaseServer) -> collections.abc.Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
