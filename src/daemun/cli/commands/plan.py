@@ -34,7 +34,8 @@ def lines_of(report: Json) -> list[str]:
     if report["reload"]:
         lines += [f"  {number}. {step}" for number, step in enumerate(report["steps"], start=1)]
     elif not report["changes"]:
-        lines.append("nothing to do: everything is live as it is written")
+        is_good = not problems.errors_of(report["problems"])
+        lines.append("nothing to do: " + ("everything is live as it is written" if is_good else "what runs is kept"))
     return lines + problems.lines_of(report["problems"])
 
 
