@@ -8,9 +8,14 @@ import pytest
 
 from tests.support.docker_engine import docker_engine, docker_engine_of_the_session  # noqa: F401 fixtures for all
 
-# No deadline: how long an example takes says more about the machine than about the code.
-hypothesis.settings.register_profile("fast", deadline=None)
-hypothesis.settings.register_profile("deep", deadline=None, max_examples=5000)
+# No deadline, nothing about slowness: how long an example takes says more about the machine than about the code. And
+# hostile text is mostly refused, as it is meant to be: that is no reason to fail on an unlucky seed.
+UNHURRIED = hypothesis.settings(
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much],
+)
+hypothesis.settings.register_profile("fast", UNHURRIED)
+hypothesis.settings.register_profile("deep", UNHURRIED, max_examples=5000)
 hypothesis.settings.load_profile("fast")  # `pytest --hypothesis-profile deep` wins
 
 
