@@ -13,6 +13,7 @@ import shutil
 
 from cryptography.hazmat.primitives import serialization
 
+from daemun import durable
 from daemun.certs import bundle
 
 _GENERATIONS = ".generations"
@@ -43,9 +44,9 @@ def publish(live: pathlib.Path, name: str, new: bundle.Bundle, *, worker_gid: in
     _make_directory(generation, worker_gid)
     for file, content in _files(new).items():
         _write(generation / file, content, worker_gid)
-    _sync(generation)
-    _sync(generations)
-    _point(live / name, pathlib.Path(_GENERATIONS, name, generation.name))
+    durable.sync_directory(generation)
+    durable.sync_directory(generations)
+    durable.point_link(live / name, pathlib.Path(_GENERATIONS, name, generation.name))
     for number in _numbers(generations):
         if str(number) not in {generation.name, current}:
             shutil.rmtree(generations / str(number), ignore_errors=True)
@@ -106,19 +107,3 @@ def _is_readable_by(path: pathlib.Path, worker_gid: int | None) -> bool:
     if worker_gid is None:
         return status.st_mode & 0o777 == 0o600
     return status.st_mode & 0o777 == 0o640 and status.st_gid == worker_gid
-
-
-def _point(link: pathlib.Path, to: pathlib.Path) -> None:
-    temporary = link.with_name(f".~{link.name}")
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(to)
-    temporary.rename(link)
-    _sync(link.parent)
-
-
-def _sync(directory: pathlib.Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

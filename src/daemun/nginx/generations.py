@@ -11,6 +11,7 @@ import pathlib
 import shutil
 import threading
 
+from daemun import durable
 from daemun.core import directive
 from daemun.core import layout as layout_
 from daemun.core.render import serialise
@@ -46,7 +47,7 @@ class Generations:
                 self._prune(in_use)
                 self._write_tree(draft, {**files, CONFIRM_FILE: _confirm_server(self._layout, number)})
                 draft.rename(self._folder / str(number))
-                _sync(self._folder)
+                durable.sync_directory(self._folder)
             except OSError as error:
                 shutil.rmtree(draft, ignore_errors=True)
                 raise diagnose.os_problem(f"write the nginx configuration to {self._folder}", error) from error
@@ -65,15 +66,12 @@ class Generations:
 
     def restore(self, target: str | None) -> None:
         """Make `current` hold what `read_link` gave. Raises: EnvironmentProblemError."""
-        draft = self._link.with_name(".current.new")
         try:
-            draft.unlink(missing_ok=True)
             if target is None:
                 self._link.unlink(missing_ok=True)
+                durable.sync_directory(self._link.parent)
             else:
-                draft.symlink_to(target)
-                draft.replace(self._link)
-            _sync(self._link.parent)
+                durable.point_link(self._link, target)
         except OSError as error:
             raise diagnose.os_problem(f"switch {self._link}", error) from error
 
@@ -120,7 +118,7 @@ class Generations:
                     folders.add(folder / parent)
             self._write_file(path, name, content)
         for written in folders:
-            _sync(written)
+            durable.sync_directory(written)
 
     def _make(self, folder: pathlib.Path) -> None:
         folder.mkdir()
@@ -156,11 +154,3 @@ def _confirm_server(layout: layout_.Layout, number: int) -> bytes:
         directive.Directive("server", (), server),
     )
     return serialise.serialise(tree)
-
-
-def _sync(folder: pathlib.Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -14,6 +14,7 @@ import pathlib
 import tempfile
 import typing
 
+from daemun import durable
 from daemun.core import model, rules, validate, words
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.sources import values, yaml_file, yaml_positions, yaml_splice
@@ -288,15 +289,7 @@ def _write(path: pathlib.Path, content: bytes) -> None:
         except BaseException:
             pathlib.Path(name).unlink(missing_ok=True)
             raise
-        _sync_folder(target.parent)
-
-
-def _sync_folder(folder: pathlib.Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        durable.sync_directory(target.parent)
 
 
 @contextlib.contextmanager

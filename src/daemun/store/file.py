@@ -19,7 +19,7 @@ import time
 
 import watchfiles
 
-from daemun import errors
+from daemun import durable, errors
 from daemun.store import keys
 
 _TEMPORARY = "~new-"
@@ -139,7 +139,7 @@ class FileStore:
             return
         self._make_directory(directory.parent)
         directory.mkdir(mode=0o700, exist_ok=True)
-        _sync(directory.parent)
+        durable.sync_directory(directory.parent)
 
     def _prune(self, directory: pathlib.Path) -> None:
         """Remove directories that hold nothing any more, so that their names can become keys."""
@@ -150,7 +150,7 @@ class FileStore:
                 break
             directory = directory.parent
         with contextlib.suppress(FileNotFoundError):  # a neighbour was pruned by another process meanwhile
-            _sync(directory)
+            durable.sync_directory(directory)
 
     def _remove_leftovers(self) -> None:
         for path in self._root.rglob(f"{_TEMPORARY}*"):
@@ -237,16 +237,7 @@ def _replace(path: pathlib.Path, value: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync(path.parent)
-
-
-def _sync(directory: pathlib.Path) -> None:
-    """Make renames, creations and removals in a directory survive a power cut (fsync(2), NOTES)."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    durable.sync_directory(path.parent)
 
 
 def _is_same(path: pathlib.Path, descriptor: int) -> bool:
