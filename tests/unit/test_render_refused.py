@@ -58,7 +58,7 @@ def test_the_place_is_named() -> None:
 @pytest.mark.parametrize(
     ("made", "cause"),
     [
-        (site("~.*", "http://10.0.0.1"), 'host "~.\\*" is neither'),
+        (site("~(a", "http://10.0.0.1"), r'host "~\(a" opens a group'),
         (site("a.test", "http://10.0.0.1", aliases=("a b",)), 'host "a b" is neither'),
         (site("*.a.test", "http://10.0.0.1", aliases=("b.test",), redirect_aliases=True), "to a wildcard"),
         (site("a.test", "http://10.0.0.1", "http://10.0.0.2"), 'route "/" is given twice'),

@@ -68,7 +68,7 @@ class Manager:
 
     def status(self) -> tuple[model.CertificateStatus, ...]:
         directory = self._acme.directory if self._acme else None
-        return tuple(standing.describe(entry, directory) for entry in self._entries.values())
+        return tuple(standing.describe(entry, entry.spec.directory or directory) for entry in self._entries.values())
 
     def renew(self, host: str) -> bool:
         found = False
@@ -164,14 +164,15 @@ class Manager:
             return None
         if not renewal.hosts_to_order(entry.spec):
             return None
-        return now if name in self._forced else standing.order_at(entry, self._acme.directory, now)
+        directory = _account(entry.spec, self._acme).directory
+        return now if name in self._forced else standing.order_at(entry, directory, now)
 
     def _start(self, entry: standing.Entry, orders: asyncio.TaskGroup, stop: threading.Event) -> None:
         assert self._acme is not None
         name = entry.spec.name
         self._ordering.add(name)
         self._forced.discard(name)
-        order = self._order(entry.spec, self._acme, stop)
+        order = self._order(entry.spec, _account(entry.spec, self._acme), stop)
         orders.create_task(order, name=f"order {name}")
 
     async def _order(self, spec: model.CertificateSpec, acme: model.Acme, stop: threading.Event) -> None:
@@ -253,6 +254,13 @@ class Manager:
     def _changed(self) -> None:
         self._wake.set()
         self.on_change()
+
+
+def _account(spec: model.CertificateSpec, acme: model.Acme) -> model.Acme:
+    """Where and as whom one certificate is ordered. A CA knows one address of us: the gate's, if it has one."""
+    directory = spec.directory or acme.directory
+    own_trust = acme.ca_file if directory == acme.directory else None
+    return model.Acme(directory=directory, email=acme.email or spec.email, ca_file=own_trust)
 
 
 def _obtain(

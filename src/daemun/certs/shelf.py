@@ -15,6 +15,9 @@ from daemun.certs import bundle, live, local_ca, records
 from daemun.control import ports
 from daemun.core import layout, model, renewal
 
+_NAMELESS = ("localhost",)
+"""What the local CA signs in the place of a certificate for names that nobody can list."""
+
 
 class Kind(enum.Enum):
     """Who made the certificate that is served."""
@@ -96,7 +99,7 @@ class Shelf:
             found = _read_own(spec)
         except bundle.BundleError as error:
             before = live.read(self._live, spec.name)
-            if before is None or before.missing((spec.host,)) or ca.is_issuer_of(before.leaf):
+            if before is None or before.missing(spec.names[:1]) or ca.is_issuer_of(before.leaf):
                 local = self._local(spec, ca, fresh=False)
                 problem = _problem(spec, f"{error} (until then one of the local CA is served)")
                 return dataclasses.replace(local, problems=(problem,))
@@ -128,7 +131,7 @@ class Shelf:
             and before.is_valid_at(now)
             and now < renewal.renew_at(before.not_before, before.not_after)
         )
-        chosen = before if before is not None and keep else ca.issue(spec.names, now)
+        chosen = before if before is not None and keep else ca.issue(spec.names or _NAMELESS, now)
         return Served(kind=Kind.LOCAL, bundle=chosen)
 
     def _warnings(self, spec: model.CertificateSpec, found: bundle.Bundle) -> tuple[model.Problem, ...]:

@@ -27,7 +27,10 @@ def assemble_files(
 
     last_good: the tree nginx runs now. Raises: RenderError when what concerns all sites cannot be rendered.
     """
-    unavailable = {plan.site_file(site.host): render.render_unavailable(site, env) for site in desired.enabled}
+    unavailable = {
+        plan.site_file(site.host): render.render_unavailable(site, env, settings=desired.globals)
+        for site in desired.enabled
+    }
     refused = _find_unsupported(desired, env)
     try:
         files = render.render_files(_without(desired, refused), env)

@@ -6,7 +6,7 @@ The first source wins: the file comes before the others, and two claims on one h
 import collections.abc
 import dataclasses
 
-from daemun.core import model, names, validate, words
+from daemun.core import certificates, model, validate, words
 from daemun.core import services as services_
 
 
@@ -18,6 +18,7 @@ def merge_snapshots(snapshots: collections.abc.Sequence[model.Snapshot]) -> mode
     settings = next((snapshot.globals for snapshot in snapshots if snapshot.globals is not None), model.Globals())
     problems: list[model.Problem] = []
     owners: dict[str, model.Site] = {}
+    ports = _Ports.of(settings)
     sites: list[model.Site] = []
     for snapshot in snapshots:
         problems += snapshot.problems
@@ -25,11 +26,12 @@ def merge_snapshots(snapshots: collections.abc.Sequence[model.Snapshot]) -> mode
         for site in snapshot.sites:
             found = (*validate.find_site_problems(site), *validate.find_order_problems(site, settings.acme))
             problems += [item for item in found if (item.host, item.field, item.message) not in known]
-            clash = _find_clash(site, owners)
+            clash = _find_clash(site, owners) or ports.find_clash(site)
             if clash is not None:
                 problems.append(clash)
             elif not any(problem.severity is model.Severity.ERROR for problem in found):
                 owners.update(dict.fromkeys(site.names, site))
+                ports.take(site)
                 sites.append(dataclasses.replace(site, routes=tuple(sorted(site.routes, key=_path))))
     sites.sort(key=lambda site: site.host)
     settings, lost = _with_possible_default(settings, sites)
@@ -59,6 +61,35 @@ def _find_clash(site: model.Site, owners: collections.abc.Mapping[str, model.Sit
     return model.Problem(origin=site.origin, message=message, host=site.host)
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Ports:
+    """What is spoken on the ports of the gate and of sites with ports of their own: one port, one protocol."""
+
+    spoken: dict[int, str]
+
+    @classmethod
+    def of(cls, settings: model.Globals) -> "_Ports":
+        spoken = {address.port: "HTTP" for address in settings.listen_http}
+        return cls(spoken=spoken | {address.port: "HTTPS" for address in settings.listen_https})
+
+    def take(self, site: model.Site) -> None:
+        self.spoken.update(self._asked(site))
+
+    def find_clash(self, site: model.Site) -> model.Problem | None:
+        for port, protocol in self._asked(site).items():
+            if self.spoken.get(port, protocol) != protocol:
+                message = (
+                    f"cannot merge site {_full_name(site)}: it wants {protocol} on port {port}, where "
+                    f"{self.spoken[port]} is spoken; choose another port"
+                )
+                return model.Problem(origin=site.origin, message=message, host=site.host)
+        return None
+
+    def _asked(self, site: model.Site) -> dict[int, str]:
+        asked = {} if site.http_port is None else {site.http_port: "HTTP"}
+        return asked if site.https_port is None else {**asked, site.https_port: "HTTPS"}
+
+
 def _full_name(site: model.Site) -> str:
     return words.quoted(f"{site.host}@{site.origin.source}")
 
@@ -79,25 +110,7 @@ def _with_possible_default(
 
 def certificate_specs(desired: model.Desired) -> tuple[model.CertificateSpec, ...]:
     """The certificate of every enabled site that has one, sorted by host."""
-    specs = (_certificate_spec(site) for site in desired.enabled)
-    return tuple(spec for spec in specs if spec is not None)
-
-
-def _certificate_spec(site: model.Site) -> model.CertificateSpec | None:
-    mode = site.tls.mode
-    if mode is model.TlsMode.OFF:
-        return None
-    if mode is model.TlsMode.AUTO:
-        orderable = all(validate.is_orderable(name) for name in site.names)
-        mode = model.TlsMode.ACME if orderable else model.TlsMode.LOCAL
-    return model.CertificateSpec(
-        name=names.slug(site.host),
-        host=site.host,
-        names=site.names,
-        mode=mode,
-        certificate=site.tls.certificate,
-        key=site.tls.key,
-    )
+    return certificates.find_specs(desired)
 
 
 def services(desired: model.Desired) -> tuple[model.Service, ...]:

@@ -214,6 +214,7 @@ class Proxy:
     document_root, index: for fastcgi, the folder of the scripts on the server and the one for paths without a script.
     health: None: servers are only known by how requests fare with them.
     hold_s: how long a request waits for a server while none accepts a connection; 0: it fails at once.
+    keepalive: idle connections that each worker keeps to the servers; 0: none. None: the usual number.
     """
 
     targets: tuple[Target, ...]
@@ -228,6 +229,7 @@ class Proxy:
     index: str = "index.php"
     health: Health | None = None
     hold_s: float = 30.0
+    keepalive: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -261,14 +263,19 @@ Snippet = tuple[directive.Node, ...]
 class Route:
     """Everything under one path prefix of a site.
 
-    path: starts with "/"; nginx's prefix rule: the longest one wins.
+    path: starts with "/"; nginx's prefix rule: the longest one wins. Or a regular expression behind "~" (as it is) or
+        "~*" (of either case), only from containers and only one that `core.patterns` accepts; those are tried in the
+        order of their texts and win over prefixes.
     max_body_bytes: largest request body; 0: no limit.
     request_headers, response_headers: set (an empty value removes the header); values may hold `core.names.VARIABLES`.
-    snippet: the owner's raw nginx for this location.
+    snippet: the owner's raw nginx for this location. replaced: it stands at the level of the server instead of it.
+    allow: networks ("10.0.0.0/8") whose clients are served, others get 403; empty: all are.
     """
 
     path: str
     action: Proxy | Redirect | Files
+    allow: tuple[str, ...] = ()
+    replaced: bool = False
     max_body_bytes: int = 1 << 30
     request_headers: tuple[Header, ...] = ()
     response_headers: tuple[Header, ...] = ()
@@ -290,12 +297,47 @@ class TlsMode(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TlsPolicy:
+    """What is negotiated with clients. name: for messages. protocols, ciphers: as nginx and OpenSSL spell them.
+
+    prefers_server: whether the order of the ciphers is the gate's or the client's.
+    """
+
+    name: str
+    protocols: tuple[str, ...]
+    ciphers: str
+    prefers_server: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCertificates:
+    """Clients show a certificate of a private CA. ca_file, crl_file: absolute paths of PEM files.
+
+    is_optional: who shows none is served, too.
+    """
+
+    ca_file: str
+    crl_file: str | None = None
+    is_optional: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Tls:
-    """certificate, key: absolute paths of PEM files; only with TlsMode.FILES."""
+    """certificate, key: absolute paths of PEM files; only with TlsMode.FILES.
+
+    group: the names of the certificate when it is for several sites, this one among them; empty: the site's names.
+    directory, email: of the ACME account this certificate is ordered with; None: those of the whole gate.
+    policy: None: that of the whole gate. clients: None: clients show no certificate.
+    """
 
     mode: TlsMode = TlsMode.AUTO
     certificate: str | None = None
     key: str | None = None
+    group: tuple[str, ...] = ()
+    directory: str | None = None
+    email: str | None = None
+    policy: TlsPolicy | None = None
+    clients: ClientCertificates | None = None
 
 
 class HttpMode(enum.Enum):
@@ -316,11 +358,26 @@ class Hsts:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the gate answers itself. text: a body, or with a redirect's status where it leads; with the variables of
+    `core.names.VARIABLES`."""
+
+    status: int = 404
+    text: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """One host name with its routes.
 
-    host: lower case, IDNA-encoded: a name, "*.example.com", an IPv4 address or "[IPv6]".
+    host: lower case, IDNA-encoded: a name, "*.example.com", an IPv4 address or "[IPv6]". From containers also
+        "www.example.*", and a regular expression behind "~" that `core.patterns` accepts.
     aliases: of the same forms. routes: sorted by path, at least one.
+    http_port, https_port: where it listens instead of the gate's addresses; None: there.
+    http2: whether it is offered; None: as for the whole gate. server_tokens: what nginx tells of itself ("on", "off",
+        "build"); None: its name alone. other_redirect: status of the redirect to HTTPS for methods but GET and HEAD.
+    challenge: whether daemun answers the ACME challenge on plain HTTP, and not the site.
+    otherwise: what answers paths that no route has.
     """
 
     host: str
@@ -331,6 +388,13 @@ class Site:
     hsts: Hsts | None = None
     enabled: bool = True
     routes: tuple[Route, ...] = ()
+    http_port: int | None = None
+    https_port: int | None = None
+    http2: bool | None = None
+    server_tokens: str | None = None
+    other_redirect: int = 301
+    challenge: bool = True
+    otherwise: Answer = Answer()
     snippet: Snippet = ()
     origin: Origin = NOWHERE
 
@@ -375,8 +439,16 @@ class DefaultKind(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Default:
-    """host: the site that answers, with DefaultKind.SITE. redirect: with DefaultKind.REDIRECT."""
+    """host: the site that answers, with DefaultKind.SITE. redirect: with DefaultKind.REDIRECT.
 
+    status: with DefaultKind.REFUSE, what is answered over HTTP. page: absolute path of the page for it.
+    certificate, key: absolute paths of the certificate that unknown names get instead of an alert.
+    """
+
+    status: int = 404
+    page: str | None = None
+    certificate: str | None = None
+    key: str | None = None
     kind: DefaultKind = DefaultKind.REFUSE
     host: str | None = None
     redirect: Redirect | None = None
@@ -385,9 +457,14 @@ class Default:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Logs:
-    """access: whether requests are logged. A log file larger than max_bytes is rotated; `keep` old ones stay."""
+    """access: whether requests are logged. A log file larger than max_bytes is rotated; `keep` old ones stay.
+
+    format: of a line, with nginx's variables; None: the usual one. escape: "default", "json" or "none".
+    """
 
     access: bool = True
+    format: str | None = None
+    escape: str = "default"
     max_bytes: int = 100 << 20
     keep: int = 5
 
@@ -403,8 +480,17 @@ class Globals:
     workers: nginx worker processes; None: one per CPU core.
     user: the account nginx's workers run under when daemun runs as root; None: chosen (see nginx.account).
     snippet: the owner's raw nginx at http level.
+    like_nginx_proxy: what users of nginx-proxy see otherwise is as there: more headers, and its variables.
+    believes_clients: X-Forwarded-* headers of every client are passed on; its address is its own all the same.
+    proxy_protocol: whether connections start with a PROXY line, which tells the client's address.
+    http2: whether it is offered. tls_policy: None: Mozilla's intermediate one.
     """
 
+    like_nginx_proxy: bool = False
+    believes_clients: bool = False
+    proxy_protocol: bool = False
+    http2: bool = True
+    tls_policy: TlsPolicy | None = None
     listen_http: tuple[Address, ...] = (Address(port=80),)
     listen_https: tuple[Address, ...] = (Address(port=443),)
     acme: Acme = Acme(directory=LETS_ENCRYPT)
@@ -453,9 +539,10 @@ class Desired:
 class CertificateSpec:
     """A certificate some site needs.
 
-    name: its folder under live/, made by `core.names.slug(site.host)`.
+    name: its folder under live/, made by `core.certificates.name_of`. host: of the site, the first of several.
     names: the identifiers it must carry, the first one the subject. mode: never TlsMode.OFF or AUTO.
     certificate, key: the owner's PEM files, with TlsMode.FILES.
+    directory, email: as in `Tls`.
     """
 
     name: str
@@ -464,6 +551,8 @@ class CertificateSpec:
     mode: TlsMode
     certificate: str | None = None
     key: str | None = None
+    directory: str | None = None
+    email: str | None = None
 
 
 class CertificateState(enum.Enum):

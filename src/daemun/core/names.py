@@ -43,6 +43,49 @@ VARIABLES = frozenset(
 accepts, and none tells of the machine or of other requests. `$cookie_NAME`, `$arg_NAME` and `$http_NAME` are allowed
 too (`is_variable`). Source: nginx.org/en/docs/varindex.html"""
 
+LOG_VARIABLES = frozenset(
+    {
+        "body_bytes_sent",
+        "bytes_sent",
+        "connection",
+        "connection_requests",
+        "connection_time",
+        "content_length",
+        "document_uri",
+        "gzip_ratio",
+        "hostname",
+        "http2",
+        "https",
+        "pid",
+        "pipe",
+        "proxy_protocol_addr",
+        "proxy_protocol_port",
+        "remote_user",
+        "request",
+        "request_completion",
+        "request_length",
+        "request_time",
+        "server_name",
+        "ssl_alpn_protocol",
+        "ssl_client_s_dn",
+        "ssl_client_verify",
+        "ssl_curve",
+        "ssl_session_reused",
+        "status",
+        "tcpinfo_rtt",
+        "upstream_addr",
+        "upstream_bytes_received",
+        "upstream_bytes_sent",
+        "upstream_cache_status",
+        "upstream_connect_time",
+        "upstream_header_time",
+        "upstream_response_length",
+        "upstream_response_time",
+        "upstream_status",
+    }
+)
+"""What a line of the access log may use besides. Source: nginx.org/en/docs/varindex.html"""
+
 _PREFIXED = re.compile(r"(cookie|arg|http)_[a-z0-9_]{1,64}\Z")
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
 
@@ -65,11 +108,18 @@ def is_host_name(text: str) -> bool:
     return len(text) <= 253 and all(_LABEL.match(label) for label in text.split("."))
 
 
+def is_pattern(host: str) -> bool:
+    """Whether a site's host is one that no certificate can carry: "~expression" or "www.example.*"."""
+    return host.startswith("~") or host.endswith(".*")
+
+
 def is_signed_publicly(name: str) -> bool:
     """Whether a public CA can sign this identifier: a name under a public suffix, or a global IP address.
 
     A wildcard counts as the name it stands under.
     """
+    if is_pattern(name):
+        return False
     address = address_of(name)
     if address is not None:
         return address.is_global
@@ -82,14 +132,18 @@ def is_signed_publicly(name: str) -> bool:
 def slug(host: str) -> str:
     """A file name for a host: readable, unique per host, safe on every file system.
 
-    "shop.example.com" stays; "*.example.com" -> "_.example.com"; "[::1]" -> "_v6_--1"; what is longer than 100
-    characters is cut and told apart by a digest. No host label starts with an underscore alone ("_" before the first
-    dot is refused by `core.validate`), so no two hosts meet.
+    "shop.example.com" stays; "*.example.com" -> "_.example.com"; "www.example.*" -> "www.example._";
+    "[::1]" -> "_v6_--1"; "~expression" -> "-re_" and a digest (its file comes first: one of the others may be for any
+    name); what is longer than 100 characters is cut and told apart by a digest. No host label starts with an
+    underscore alone ("_" before the first dot is refused by `core.validate`), so no two hosts meet.
     """
     address = address_of(host)
     if address is not None and address.version == 6:
         return "_v6_" + address.compressed.replace(":", "-")
+    if host.startswith("~"):
+        return "-re_" + hashlib.sha256(host.encode()).hexdigest()[:20]
     text = "_" + host[1:] if host.startswith("*.") else host
+    text = text[:-1] + "_" if text.endswith(".*") else text
     return text if len(text) <= 100 else f"{text[:80]}_{_digest(host)}"
 
 

@@ -10,7 +10,7 @@ import re
 import unicodedata
 import urllib.parse
 
-from daemun.core import names, words
+from daemun.core import names, patterns, words
 
 MAX_CHARACTERS = 2000
 MAX_BYTES = 3600
@@ -38,6 +38,7 @@ CONNECTION_HEADERS = frozenset(
 
 _HEADER_NAME = re.compile(r"[!#%&'*+.^_`|~0-9A-Za-z-]{1,200}\Z")
 _VARIABLE = re.compile(r"\$(?:\{([^}]*)\}?|([A-Za-z_][A-Za-z0-9_]*))")
+_SENT = re.compile(r"(?:sent_http|upstream_http|sent_trailer|upstream_trailer|upstream_cookie)_[a-z0-9_]{1,64}\Z")
 _HOST_HEADER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?\Z")
 _EMAIL = re.compile(r"[A-Za-z0-9.!#%&'*+/=?^_`{|}~-]{1,64}@([^@\s]+)\Z")
 _USER = re.compile(r"[a-z_][a-z0-9_.-]{0,31}\Z")
@@ -61,14 +62,22 @@ def check_text(text: str) -> str | None:
 # --- names -----------------------------------------------------------------------------------------------------
 
 
-def check_host(host: str) -> str | None:
-    """A site's host or alias: a name, "*.name", an IPv4 address or "[IPv6]", in the form browsers send it."""
+def check_host(host: str, *, with_patterns: bool = False) -> str | None:
+    """A site's host or alias: a name, "*.name", an IPv4 address or "[IPv6]", in the form browsers send it.
+
+    with_patterns: also "name.*" and "~expression".
+    """
     cause = check_text(host)
     if cause is not None:
         return cause
     address = names.address_of(host)
     if address is not None:
         return _check_address_form(host, address)
+    if with_patterns and host.startswith("~"):
+        return patterns.check(host[1:])
+    if with_patterns and host.endswith(".*") and not host.startswith("*."):
+        host = host[:-2]
+        return _check_shape(host) or _check_labels(host, is_whole=False)
     return _check_shape(host) or _check_labels(host.removeprefix("*."))
 
 
@@ -97,7 +106,8 @@ def _check_shape(host: str) -> str | None:
     return cause
 
 
-def _check_labels(name: str) -> str | None:
+def _check_labels(name: str, *, is_whole: bool = True) -> str | None:
+    """is_whole: no label follows."""
     labels = name.split(".")
     if len(name) > 253:
         return f"is too long: {len(name)} characters, at most 253 (RFC 1035)"
@@ -105,7 +115,7 @@ def _check_labels(name: str) -> str | None:
         return "is not a host name: each part between dots is 1 to 63 of a-z, 0-9 and -, with no - at its ends"
     if any(label.startswith("_") for label in labels):
         return 'has a part that starts with "_", which no browser accepts in a host name'
-    if labels[-1].isdigit():
+    if is_whole and labels[-1].isdigit():
         return "looks like an IP address but is none"
     return None
 
@@ -139,11 +149,14 @@ def check_host_header(value: str) -> str | None:
 # --- paths and URLs --------------------------------------------------------------------------------------------
 
 
-def check_route_path(path: str) -> str | None:
-    """A route's prefix. nginx compares it with the decoded, normalised path of a request."""
+def check_route_path(path: str, *, with_patterns: bool = False) -> str | None:
+    """A route's prefix; with_patterns: or a regular expression. nginx compares them with decoded paths."""
     cause = check_text(path)
     if cause is not None:
         return cause
+    expression = patterns.split_path(path)
+    if with_patterns and expression is not None:
+        return patterns.check(expression[1])
     size, decoded = len(path.encode()), urllib.parse.unquote(path)
     if not path.startswith("/"):
         cause = f'must start with "/"; write {words.quoted("/" + path)}'
@@ -245,6 +258,15 @@ def check_variables(text: str) -> str | None:
             hint = words.guess(name.lower(), names.VARIABLES)
             return f"uses {words.quoted('$' + name)}, which is not one of the variables allowed here{hint}"
     return None
+
+
+def check_log_format(text: str) -> str | None:
+    """A line of the access log. An unknown variable would keep nginx from starting at all."""
+    for match in _VARIABLE.finditer(text):
+        name = match.group(1) if match.group(1) is not None else match.group(2)
+        if not names.is_variable(name) and name not in names.LOG_VARIABLES and not _SENT.match(name):
+            return f"uses {words.quoted('$' + name)}, which is not one of the variables of a log"
+    return check_text(text.replace("\n", "").replace("\t", ""))
 
 
 # --- other texts -----------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ All problems are returned at once. Each message starts with the field as it is c
 import collections
 import collections.abc
 
-from daemun.core import model, names, rules, validate_route, words
+from daemun.core import model, names, rules, validate_route, validate_site, words
 from daemun.core import report as report_
 from daemun.core.render import environment
 
@@ -29,6 +29,7 @@ def find_site_problems(site: model.Site) -> tuple[model.Problem, ...]:
     report = report_.Report(host=site.host, origin=site.origin)
     _check_names(site, report)
     _check_tls(site, report)
+    validate_site.check_details(site, report)
     if site.hsts is not None:
         report.add(rules.check_number(site.hsts.max_age_s, least=0, most=10 * rules.YEAR_S), "hsts", "max_age")
     if not site.routes:
@@ -56,6 +57,7 @@ def find_global_problems(
     report.add(rules.check_number(settings.logs.keep, least=0, most=10_000), "logs", "keep")
     if settings.workers is not None:
         report.add(rules.check_number(settings.workers, least=1, most=1024), "workers")
+    validate_site.check_gate(settings, report)
     if settings.user is not None:
         report.add_value(settings.user, rules.check_user(settings.user), "user")
     orders = [problem for site in sites for problem in find_order_problems(site, settings.acme)]
@@ -94,7 +96,9 @@ def _unsupported(feature: environment.Feature) -> str:
 
 
 def _check_names(site: model.Site, report: report_.Report) -> None:
-    if (cause := rules.check_host(site.host)) is not None:
+    # Only containers can ask for patterns (`compat`).
+    with_patterns = report.origin.source == "docker"
+    if (cause := rules.check_host(site.host, with_patterns=with_patterns)) is not None:
         report.add(f"host {words.quoted(site.host)} {cause}")
     for index, alias in enumerate(site.aliases):
         report.add_value(alias, rules.check_host(alias), "aliases", index)
@@ -121,6 +125,7 @@ def _check_tls(site: model.Site, report: report_.Report) -> None:
         report.add("is off and so is tls: the site would answer nothing", "http")
     if tls.mode is model.TlsMode.OFF and site.hsts is not None:
         report.add("promises HTTPS, but tls is off", "hsts")
+    validate_site.check_certificate(site, report)
     _check_signing(site, report)
 
 

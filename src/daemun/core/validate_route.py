@@ -14,7 +14,11 @@ def check_route(route: model.Route, report: report_.Report) -> None:
     """One route, seen alone."""
     report = report.at(route.origin)
     here = ("routes", route.path)
-    report.add(rules.check_route_path(route.path), *here)
+    with_patterns = report.origin.source == "docker"  # only containers can ask for them (`compat`)
+    report.add(rules.check_route_path(route.path, with_patterns=with_patterns), *here)
+    targets = route.action.targets if isinstance(route.action, model.Proxy) else ()
+    if route.path.startswith("~") and any(target.path is not None for target in targets):
+        report.add("a regular expression has no prefix that a target's path could replace", *here, "to")
     report.add(rules.check_number(route.max_body_bytes, least=0, most=rules.MAX_BYTES_OF_A_FILE), *here, "max_body")
     _check_headers(route.request_headers, report, *here, "request_headers")
     _check_headers(route.response_headers, report, *here, "response_headers")

@@ -1,6 +1,6 @@
 """What answers requests for names that no site has, and handshakes without a name."""
 
-from daemun.core import directive, model, names
+from daemun.core import certificates, directive, model, names
 from daemun.core.directive import Expr
 from daemun.core.render import environment, route, server, values
 from daemun.core.render import scope as scope_
@@ -23,22 +23,36 @@ def servers(desired: model.Desired, env: environment.Environment) -> tuple[direc
         answer = server.anything(_answer(desired.globals.default))
     except RenderError as error:
         raise RenderError(f"cannot render default{scope_.place(desired.globals.default.origin)}: {error}") from error
-    listen = server.listen_lines(desired.globals.listen_http, "default_server", ipv6=env.ipv6)
+    listen = server.default_lines(desired, https=False, ipv6=env.ipv6)
+    page = _page(desired.globals.default)
     return (
         directive.Comment("Plain HTTP for unknown names."),
-        _server(listen, "_", (server.challenge(), answer)),
-        *_https(desired, env, answer),
+        _server(listen, "_", (server.challenge(), *page, answer)),
+        *_https(desired, env, (*page, answer)),
     )
 
 
 def _answer(default: model.Default) -> directive.Directive:
     if default.kind is model.DefaultKind.REDIRECT and default.redirect is not None:
         return route.redirect_line(default.redirect)
-    return values.line("return", "404")
+    return values.line("return", values.integer(default.status, "default status", least=200, most=599))
+
+
+def _page(default: model.Default) -> tuple[directive.Node, ...]:
+    """The owner's page for what this server answers. Raises: RenderError."""
+    if default.page is None:
+        return ()
+    folder, _, name = default.page.rpartition("/")
+    values.check_printable(name)
+    inside = (values.line("internal"), values.line("root", folder or "/"))
+    return (
+        values.line("error_page", "500", "502", "503", "504", Expr(values.literal(f"/{name}"))),
+        values.line("location", "=", f"/{name}", block=inside),
+    )
 
 
 def _https(
-    desired: model.Desired, env: environment.Environment, answer: directive.Directive
+    desired: model.Desired, env: environment.Environment, answer: tuple[directive.Node, ...]
 ) -> tuple[directive.Node, ...]:
     addresses = _addresses(desired)
     site = default_site(desired)
@@ -49,16 +63,35 @@ def _https(
         nodes.append(_address_map(addresses))
         certificate = server.certificate("$daemun_address_certificate")
     elif site is not None and is_served:
-        certificate = server.certificate(names.slug(site.host))
+        certificate = server.certificate(certificates.name_of(site))
     else:
-        certificate = _REFUSED
-    listen = server.listen_lines(desired.globals.listen_https, "ssl", "default_server", ipv6=env.ipv6)
+        certificate = _unknown(desired)
+    listen = server.default_lines(desired, https=True, ipv6=env.ipv6)
     nodes.append(directive.Comment("HTTPS without a name in the handshake, or with none that is known in the request."))
-    nodes.append(_server(listen, "_", (*certificate, answer)))
+    nodes.append(_server(listen, "_", (*certificate, *answer)))
     if not is_served:
-        nodes.append(directive.Comment("Handshakes for unknown names are refused. Regular expressions are tried last."))
-        nodes.append(_server((server.listen_https(),), "~.", (*_REFUSED, answer)))
+        own = desired.globals.default.certificate is not None
+        what = "are answered with a certificate of your own" if own else "are refused"
+        nodes.append(directive.Comment(f"Handshakes for unknown names {what}. Regular expressions are tried last."))
+        nodes.append(_server(_everywhere(desired, listen), "~.", (*_unknown(desired), *answer)))
     return tuple(nodes)
+
+
+def _everywhere(desired: model.Desired, listen: tuple[directive.Directive, ...]) -> tuple[directive.Directive, ...]:
+    """The same places, for a server that is not the default."""
+    if all(site.https_port is None for site in desired.enabled):
+        return (values.line("include", server.LISTEN_HTTPS),)
+    return tuple(
+        directive.Directive(line.name, tuple(arg for arg in line.args if arg.value != "default_server"))
+        for line in listen
+    )
+
+
+def _unknown(desired: model.Desired) -> tuple[directive.Directive, ...]:
+    """What handshakes for unknown names get: an alert, or the owner's certificate for them."""
+    if desired.globals.default.certificate is None:
+        return _REFUSED
+    return server.certificate(certificates.DEFAULT)
 
 
 def _server(
@@ -74,7 +107,7 @@ def _addresses(desired: model.Desired) -> dict[str, str]:
         for name in site.names:
             address = names.address_of(name)
             if address is not None and scope_.has_tls(site):
-                found.setdefault(address.compressed, names.slug(site.host))
+                found.setdefault(address.compressed, certificates.name_of(site))
     return found
 
 

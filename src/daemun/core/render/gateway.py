@@ -2,7 +2,7 @@
 
 from daemun.core import directive, model, names
 from daemun.core.directive import Expr
-from daemun.core.render import environment, headers, hold, proxy, server_tls, upstream, values
+from daemun.core.render import access, environment, headers, hold, proxy, server_tls, upstream, values
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
@@ -96,11 +96,12 @@ def _location(
     https: bool,
 ) -> directive.Directive:
     ours = (
+        *access.lines(route),
         values.line("client_max_body_size", values.size(route.max_body_bytes, "max_body")),
         *headers.response_lines(scope, route, https=https, hide_header=hide),
         *lines,
     )
-    return values.line("location", place, block=(*scope_.yielding(ours, route.snippet), *route.snippet))
+    return values.location(place, (*scope_.yielding(ours, route.snippet), *route.snippet))
 
 
 def _upstream_name(scope: scope_.Scope, route: model.Route) -> str:

@@ -42,11 +42,29 @@ _REFUSED = frozenset(
 _OWN_RESPONSE = frozenset({"server", "date"})
 
 
-def standard(set_header: str) -> tuple[directive.Directive, ...]:
+_LIKE_NGINX_PROXY = (
+    ("X-Forwarded-Ssl", "$daemun_forwarded_ssl"),
+    ("X-Original-URI", "$request_uri"),
+)
+"""What nginx-proxy tells its servers besides."""
+
+
+def _standard(settings: model.Globals) -> dict[str, str]:
+    told = dict(_FORWARDED) | dict.fromkeys(_REMOVED, "")
+    return told | dict(_LIKE_NGINX_PROXY) if settings.like_nginx_proxy else told
+
+
+def standard(set_header: str, settings: model.Globals) -> tuple[directive.Directive, ...]:
     """What every server behind the gate is told, for `proxy_set_header` or `grpc_set_header`."""
     hop = () if set_header == "grpc_set_header" else _HOP
-    given = (("Host", "$daemun_host"), *_FORWARDED, *hop, *((name, "") for name in _REMOVED))
+    further = {name: value for name, value in _standard(settings).items() if name not in dict(_FORWARDED)}
+    given = (("Host", "$daemun_host"), *_FORWARDED, *hop, *further.items())
     return tuple(values.line(set_header, name, Expr(value)) for name, value in given)
+
+
+def shared(settings: model.Globals, set_header: str) -> tuple[directive.Directive, ...]:
+    """The same without what the owner says at the http level, for there."""
+    return _last_wins(standard(set_header, settings), hidden=scope_.owned(settings.snippet, set_header))
 
 
 def request_lines(scope: scope_.Scope, route: model.Route, set_header: str) -> tuple[directive.Directive, ...]:
@@ -59,7 +77,8 @@ def request_lines(scope: scope_.Scope, route: model.Route, set_header: str) -> t
         given.append(values.line(set_header, "Host", route.action.host_header))
     if not (written or site_wide or given):
         return ()
-    return _last_wins(standard(set_header), site_wide, given, hidden=written)
+    gate_wide = scope_.owned(scope.settings.snippet, set_header)
+    return _last_wins(standard(set_header, scope.settings), gate_wide, site_wide, given, hidden=written)
 
 
 def parameters(scope: scope_.Scope, route: model.Route, param: str) -> tuple[directive.Directive, ...]:
@@ -70,8 +89,7 @@ def parameters(scope: scope_.Scope, route: model.Route, param: str) -> tuple[dir
     assert isinstance(route.action, model.Proxy)
     host = route.action.host_header
     given: dict[str, directive.Arg] = {"Host": Expr("$daemun_host") if host is None else directive.Text(host)}
-    given |= {name: Expr(value) for name, value in _FORWARDED}
-    given |= {name: Expr("") for name in _REMOVED}
+    given |= {name: Expr(value) for name, value in _standard(scope.settings).items()}
     for name, value in route.request_headers:
         _request_header(name, value)
         if len(name) > 40:

@@ -50,14 +50,19 @@ def _http(desired: model.Desired, env: environment.Environment) -> tuple[directi
         *_hashes(desired),
         *_compression(),
         directive.Comment("TLS"),
-        *tls.lines(desired.enabled),
-        *((values.line("http2", "on"),) if environment.Feature.HTTP_V2 in env.nginx.features else ()),
+        *tls.lines(desired.enabled, desired.globals.tls_policy),
+        *_http2(desired.globals, env),
         *_resolver(env),
         *variables.realip(desired.globals),
         *variables.maps(desired.globals, env),
         *hold.shared(env.layout),
-        *_proxying(env),
+        *_proxying(desired.globals, env),
     )
+
+
+def _http2(settings: model.Globals, env: environment.Environment) -> tuple[directive.Node, ...]:
+    offered = settings.http2 and environment.Feature.HTTP_V2 in env.nginx.features
+    return (values.line("http2", "on"),) if offered else ()
 
 
 def _basics(env: environment.Environment) -> tuple[directive.Node, ...]:
@@ -87,8 +92,9 @@ def _basics(env: environment.Environment) -> tuple[directive.Node, ...]:
 def _log(settings: model.Globals, env: environment.Environment) -> tuple[directive.Node, ...]:
     if not settings.logs.access:
         return (values.line("access_log", "off"),)
+    escape = () if settings.logs.escape == "default" else (f"escape={settings.logs.escape}",)
     return (
-        values.line("log_format", "daemun", Expr(_LOG)),
+        values.line("log_format", "daemun", *escape, Expr(settings.logs.format or _LOG)),
         values.line("access_log", f"{env.layout.logs}/access.log", "daemun"),
     )
 
@@ -138,13 +144,13 @@ def _resolver(env: environment.Environment) -> tuple[directive.Node, ...]:
     )
 
 
-def _proxying(env: environment.Environment) -> tuple[directive.Node, ...]:
-    """What locations inherit."""
+def _proxying(settings: model.Globals, env: environment.Environment) -> tuple[directive.Node, ...]:
+    """What locations inherit. An owner's lines at the http level replace those of the same header."""
     lines: list[directive.Node] = [
         directive.Comment("What every server behind the gate is sent. Room for headers with large cookies."),
         values.line("proxy_http_version", "1.1"),
         *_buffers("proxy"),
-        *headers.standard("proxy_set_header"),
+        *headers.shared(settings, "proxy_set_header"),
     ]
     for feature, module in (
         (environment.Feature.FASTCGI, "fastcgi"),
@@ -154,7 +160,7 @@ def _proxying(env: environment.Environment) -> tuple[directive.Node, ...]:
         if feature in env.nginx.features:
             lines += _buffers(module)
     if environment.Feature.GRPC in env.nginx.features:
-        lines += [values.line("grpc_buffer_size", "16k"), *headers.standard("grpc_set_header")]
+        lines += [values.line("grpc_buffer_size", "16k"), *headers.shared(settings, "grpc_set_header")]
     return tuple(lines)
 
 

@@ -9,7 +9,7 @@ import dataclasses
 
 from daemun.core import directive, model, names
 from daemun.core.directive import Expr
-from daemun.core.render import environment, headers, hold, server_tls, upstream, values
+from daemun.core.render import access, environment, headers, hold, server_tls, upstream, values
 from daemun.core.render import scope as scope_
 
 STREAM_STATUS = "418"
@@ -84,7 +84,7 @@ def _main_location(
     lines += _ordinary(scope, route, proxy, https=https)
     path = "" if target.path is None else values.sent_path(target.path)
     lines.append(values.line("proxy_pass", f"{_protocol(target)}://{_name(scope, route)}{path}"))
-    return values.line("location", route.path, block=(*scope_.yielding(lines, route.snippet), *route.snippet))
+    return values.location(route.path, (*scope_.yielding(lines, route.snippet), *route.snippet))
 
 
 def _ordinary(
@@ -101,9 +101,7 @@ def _ordinary(
     return tuple(lines)
 
 
-def _retry_location(
-    scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool
-) -> directive.Directive:
+def _retry_location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool) -> directive.Directive:
     """The main location once more, for one request that waited and for the address it waited for."""
     target = proxy.targets[0]
     lines: list[directive.Node] = [
@@ -161,6 +159,7 @@ def _stream_location(
 
 def _common(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool) -> tuple[directive.Node, ...]:
     return (
+        *access.lines(route),
         values.line("client_max_body_size", values.size(route.max_body_bytes, "max_body")),
         *headers.response_lines(scope, route, https=https, hide_header="proxy_hide_header"),
         *headers.request_lines(scope, route, "proxy_set_header"),

@@ -18,13 +18,15 @@ def render_files(desired: model.Desired, env: environment.Environment) -> dict[s
     """
     main.check_state(env.layout.state)
     settings = desired.globals
-    if settings.trusted_proxies and environment.Feature.REALIP not in env.nginx.features:
-        raise RenderError("cannot render trusted_proxies: this nginx was built without the realip module")
+    if (settings.trusted_proxies or settings.proxy_protocol) and environment.Feature.REALIP not in env.nginx.features:
+        raise RenderError(
+            "cannot render trusted_proxies or the PROXY protocol: this nginx was built without the realip module"
+        )
     trees: dict[str, tuple[directive.Node, ...]] = {
         "nginx.conf": main.nodes(desired, env),
         main.MIME: mime.nodes(),
-        server.LISTEN_HTTP: server.listen_file(settings.listen_http, ipv6=env.ipv6),
-        server.LISTEN_HTTPS: server.listen_file(settings.listen_https, "ssl", ipv6=env.ipv6),
+        server.LISTEN_HTTP: server.listen_file(settings, settings.listen_http, ipv6=env.ipv6),
+        server.LISTEN_HTTPS: server.listen_file(settings, settings.listen_https, "ssl", ipv6=env.ipv6),
         server.CHALLENGE: server.challenge_file(env),
         hold.HOLD: hold.file(buffered=True),
         hold.HOLD_UNBUFFERED: hold.file(buffered=False),
@@ -36,23 +38,29 @@ def render_files(desired: model.Desired, env: environment.Environment) -> dict[s
     chosen = default.default_site(desired)
     for one in desired.enabled:
         files[plan.site_file(one.host)] = render_site(
-            one, env, is_default=chosen is not None and one.host == chosen.host
+            one, env, is_default=chosen is not None and one.host == chosen.host, settings=settings
         )
     return dict(sorted(files.items()))
 
 
-def render_site(one: model.Site, env: environment.Environment, *, is_default: bool = False) -> bytes:
+def render_site(
+    one: model.Site, env: environment.Environment, *, is_default: bool = False, settings: model.Globals | None = None
+) -> bytes:
     """Render the file of one site. is_default: it serves unknown names too. Raises: RenderError."""
-    nodes = site.nodes(scope_.Scope(site=one, environment=env, is_default=is_default))
+    settings = settings or model.Globals()
+    nodes = site.nodes(scope_.Scope(site=one, environment=env, is_default=is_default, settings=settings))
     return _serialise(one, nodes)
 
 
-def render_unavailable(one: model.Site, env: environment.Environment) -> bytes:
+def render_unavailable(
+    one: model.Site, env: environment.Environment, *, settings: model.Globals | None = None
+) -> bytes:
     """Render the same names with nothing but a 503 page, for a site that cannot be served as configured.
 
     Raises: RenderError when the names themselves cannot be written.
     """
-    return _serialise(one, site.unavailable_nodes(scope_.Scope(site=one, environment=env)))
+    scope = scope_.Scope(site=one, environment=env, settings=settings or model.Globals())
+    return _serialise(one, site.unavailable_nodes(scope))
 
 
 def _serialise(one: model.Site, nodes: tuple[directive.Node, ...]) -> bytes:

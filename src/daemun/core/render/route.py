@@ -27,6 +27,8 @@ def shared(scope: scope_.Scope, route: model.Route) -> tuple[directive.Node, ...
 
 def locations(scope: scope_.Scope, route: model.Route, *, https: bool) -> tuple[directive.Node, ...]:
     """Raises: RenderError naming the route."""
+    if route.replaced:
+        return (directive.Comment(_title(route)), *route.snippet)
     try:
         _check(route)
         match route.action:
@@ -44,7 +46,7 @@ def locations(scope: scope_.Scope, route: model.Route, *, https: bool) -> tuple[
 
 
 def _check(route: model.Route) -> None:
-    if not route.path.startswith("/"):
+    if not route.path.startswith(("/", "~")):
         raise RenderError('the path does not start with "/"')
     if isinstance(route.action, model.Proxy) and not route.action.targets:
         raise RenderError("it has no target; expected at least one")

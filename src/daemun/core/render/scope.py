@@ -3,7 +3,7 @@
 import collections.abc
 import dataclasses
 
-from daemun.core import directive, model, names
+from daemun.core import certificates, directive, model
 from daemun.core.render import environment as environment_
 from daemun.errors import RenderError
 
@@ -41,16 +41,17 @@ _REPEATABLE = frozenset(
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """site: the one that is rendered. is_default: unknown names are served by it too."""
+    """site: the one that is rendered. is_default: unknown names are served by it too. settings: of the whole gate."""
 
     site: model.Site
     environment: environment_.Environment
+    settings: model.Globals
     is_default: bool = False
 
     @property
     def certificate(self) -> str:
-        """The name of the site's folder under live/."""
-        return names.slug(self.site.host)
+        """The name of the folder under live/ with the site's certificate."""
+        return certificates.name_of(self.site)
 
     @property
     def is_https_only(self) -> bool:

@@ -1,8 +1,11 @@
 """What servers have in common: where they listen, their certificate, the ACME challenge."""
 
+import dataclasses
+
 from daemun.core import directive, model, names
 from daemun.core.directive import Expr
 from daemun.core.render import environment, values
+from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
 LISTEN_HTTP = "listen/http.conf"
@@ -13,14 +16,29 @@ CHALLENGE_PATH = "/.well-known/acme-challenge/"
 _TOKEN = r"[A-Za-z0-9_-]{16,256}"  # noqa: S105 - RFC 8555 section 8.3: base64url, 128 bits or more
 
 
-def listen_http() -> directive.Directive:
-    """Every server includes its listen lines, so that a site that is kept at its last good version listens where the
-    others do, and all servers of one port have the same parameters."""
-    return values.line("include", LISTEN_HTTP)
+def listen_http(scope: scope_.Scope) -> tuple[directive.Directive, ...]:
+    """Where a site listens for plain HTTP. A server without a port of its own includes its listen lines, so that a site
+    that is kept at its last good version listens where the others do."""
+    if scope.site.http_port is None:
+        return (values.line("include", LISTEN_HTTP),)
+    places = own_addresses(scope.settings.listen_http, scope.site.http_port)
+    return listen_lines(places, *_protocol(scope.settings), ipv6=scope.environment.ipv6)
 
 
-def listen_https() -> directive.Directive:
-    return values.line("include", LISTEN_HTTPS)
+def listen_https(scope: scope_.Scope) -> tuple[directive.Directive, ...]:
+    if scope.site.https_port is None:
+        return (values.line("include", LISTEN_HTTPS),)
+    places = own_addresses(scope.settings.listen_https, scope.site.https_port)
+    return listen_lines(places, "ssl", *_protocol(scope.settings), ipv6=scope.environment.ipv6)
+
+
+def own_addresses(addresses: tuple[model.Address, ...], port: int) -> tuple[model.Address, ...]:
+    """The same addresses with another port."""
+    return tuple(dict.fromkeys(dataclasses.replace(address, port=port) for address in addresses))
+
+
+def _protocol(settings: model.Globals) -> tuple[str, ...]:
+    return ("proxy_protocol",) if settings.proxy_protocol else ()
 
 
 def challenge() -> directive.Directive:
@@ -97,8 +115,21 @@ def _open_to_all() -> tuple[directive.Directive, ...]:
     return values.line("auth_basic", "off"), values.line("allow", "all")
 
 
-def listen_file(addresses: tuple[model.Address, ...], *options: str, ipv6: bool) -> tuple[directive.Node, ...]:
+def listen_file(
+    settings: model.Globals, addresses: tuple[model.Address, ...], *options: str, ipv6: bool
+) -> tuple[directive.Node, ...]:
     return (
         directive.Comment("Where every server listens."),
-        *listen_lines(addresses, *options, ipv6=ipv6),
+        *listen_lines(addresses, *options, *_protocol(settings), ipv6=ipv6),
     )
+
+
+def default_lines(desired: model.Desired, *, https: bool, ipv6: bool) -> tuple[directive.Directive, ...]:
+    """Where the server for unknown names listens: everywhere that any site does. Raises: RenderError."""
+    settings = desired.globals
+    addresses = settings.listen_https if https else settings.listen_http
+    sites = [site for site in desired.enabled if scope_.has_tls(site) or not https]
+    own = sorted({port for site in sites if (port := site.https_port if https else site.http_port) is not None})
+    places = (*addresses, *(place for port in own for place in own_addresses(addresses, port)))
+    options = (*(("ssl",) if https else ()), *_protocol(settings), "default_server")
+    return listen_lines(places, *options, ipv6=ipv6)

@@ -6,7 +6,7 @@ file that is kept from an earlier generation goes together with the nginx.conf o
 
 from daemun.core import directive, model, names, words
 from daemun.core.directive import Expr
-from daemun.core.render import headers, route, server, values
+from daemun.core.render import headers, route, server, tls, values
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
@@ -41,7 +41,7 @@ def unavailable_nodes(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     answer = (values.line("location", "/", block=page),)
     try:
         given = _names(site.names, is_default=scope.is_default)
-        servers = [_http(site, given, (server.challenge(), *answer))]
+        servers = [_http(scope, given, (server.challenge(), *answer))]
         if scope_.has_tls(site):
             servers.insert(0, _https(scope, given, answer))
     except RenderError as error:
@@ -81,7 +81,7 @@ def _servers(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     if scope_.has_tls(site):
         inside = (*_refuse_misdirected(scope), *site.snippet, *_locations(scope, https=True))
         servers.append(_https(scope, given, inside, snippet=site.snippet))
-    servers.append(_http(site, given, _plain(scope)))
+    servers.append(_http(scope, given, _plain(scope)))
     if site.redirect_aliases and site.aliases:
         servers += _alias_servers(scope)
     return tuple(servers)
@@ -95,29 +95,53 @@ def _https(
     snippet: model.Snippet = (),
 ) -> directive.Directive:
     lines = [
-        server.listen_https(),
+        *server.listen_https(scope),
         values.line("server_name", *given),
         *server.certificate(scope.certificate),
+        *tls.site_lines(scope),
+        *_own_words(scope.site),
         *headers.server_lines(scope, https=True),
     ]
     return values.line("server", block=(*scope_.yielding(lines, snippet), *inside))
 
 
 def _http(
-    site: model.Site, given: tuple[directive.Arg, ...], inside: tuple[directive.Node, ...]
+    scope: scope_.Scope, given: tuple[directive.Arg, ...], inside: tuple[directive.Node, ...]
 ) -> directive.Directive:
-    return values.line("server", block=(server.listen_http(), values.line("server_name", *given), *inside))
+    written = {node.name for node in inside if isinstance(node, directive.Directive)}
+    own = tuple(line for line in _own_words(scope.site) if line.name not in written)
+    lines = (*server.listen_http(scope), values.line("server_name", *given), *own)
+    return values.line("server", block=(*lines, *inside))
+
+
+def _own_words(site: model.Site) -> tuple[directive.Directive, ...]:
+    """What nginx tells of itself."""
+    return () if site.server_tokens is None else (values.line("server_tokens", site.server_tokens),)
 
 
 def _plain(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     """What plain HTTP answers; the challenge always."""
     site = scope.site
+    challenge = (server.challenge(),) if site.challenge else ()
     if not scope_.has_tls(site) or site.http is model.HttpMode.SERVE:
-        return (server.challenge(), *site.snippet, *_locations(scope, https=False))
+        return (*challenge, *site.snippet, *_locations(scope, https=False))
     if site.http is model.HttpMode.OFF:
-        return (server.challenge(), server.anything(values.line("return", "404")))
-    there = Expr("https://$host$daemun_https_port$request_uri")
-    return (server.challenge(), server.anything(values.line("return", "301", there)))
+        status = str(scope.settings.default.status)
+        return (*challenge, server.anything(values.line("return", status)))
+    return (*challenge, values.line("location", "/", block=_to_https(site)))
+
+
+def _to_https(site: model.Site) -> tuple[directive.Node, ...]:
+    """Permanently; what is no GET may be told to come as it is (RFC 9110 section 15.4.9)."""
+    port = "$daemun_https_port"
+    if site.https_port is not None:
+        port = "" if site.https_port == 443 else f":{values.integer(site.https_port, 'port', least=1)}"
+    there = Expr(f"https://$host{port}$request_uri")
+    always = values.line("return", "301", there)
+    if site.other_redirect == 301:
+        return (always,)
+    other = values.line("return", values.integer(site.other_redirect, "status", least=301, most=308), there)
+    return (values.line("if", Expr("$request_method"), "!~", "^(?:GET|HEAD)", block=(other,)), always)
 
 
 def _alias_servers(scope: scope_.Scope) -> tuple[directive.Node, ...]:
@@ -130,11 +154,11 @@ def _alias_servers(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     answer = server.anything(values.line("return", "301", there))
     plain = answer
     if scope_.has_tls(site) and site.http is model.HttpMode.OFF:
-        plain = server.anything(values.line("return", "404"))
+        plain = server.anything(values.line("return", str(scope.settings.default.status)))
     servers: list[directive.Node] = [directive.Comment(f"Aliases lead to {site.host}.")]
     if scope_.has_tls(site):
         servers.append(_https(scope, given, (answer,)))
-    servers.append(_http(site, given, (server.challenge(), plain)))
+    servers.append(_http(scope, given, (server.challenge(), plain)))
     return tuple(servers)
 
 
@@ -148,8 +172,14 @@ def _locations(scope: scope_.Scope, *, https: bool) -> tuple[directive.Node, ...
     taken = {one.path for one in site.routes}
     taken |= {node.args[-1].value for node in scope_.owned(site.snippet, "location") if _is_prefix(node)}
     if "/" not in taken:
-        written += [directive.Comment("No route has the other paths."), server.anything(values.line("return", "404"))]
+        written += [directive.Comment("No route has the other paths."), server.anything(_answer(site.otherwise))]
     return tuple(written)
+
+
+def _answer(answer: model.Answer) -> directive.Directive:
+    status = values.integer(answer.status, "status", least=200, most=599)
+    text = () if answer.text is None else (values.expression(answer.text),)
+    return values.line("return", status, *text)
 
 
 def _is_prefix(location: directive.Directive) -> bool:
@@ -171,16 +201,17 @@ def _misdirected(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     entries = [values.line("hostnames"), values.line("default", "1")]
     if any(names.address_of(name) is not None for name in site.names):
         entries.append(values.line("", ""))
-    entries += [values.line(_map_key(values.host(name).value), "") for name in site.names]
+    entries += [_map_entry(values.host(name)) for name in site.names]
     return (
         directive.Comment("Empty when the TLS handshake was for this site."),
         values.line("map", Expr("$ssl_server_name"), Expr(_misdirected_variable(site)), block=tuple(entries)),
     )
 
 
-def _map_key(host: str) -> str:
+def _map_entry(host: directive.Arg) -> directive.Directive:
     """A backslash keeps a host of this name from being read as a word of the map module."""
-    return f"\\{host}" if host in {"default", "hostnames", "include", "volatile"} else host
+    is_word = host.value in {"default", "hostnames", "include", "volatile"}
+    return values.line(f"\\{host.value}" if is_word else host.value, "")
 
 
 def _refuse_misdirected(scope: scope_.Scope) -> tuple[directive.Node, ...]:

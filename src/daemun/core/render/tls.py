@@ -1,7 +1,8 @@
 """TLS for all sites: Mozilla's intermediate profile, version 5.7 (ssl-config.mozilla.org)."""
 
 from daemun.core import directive, model
-from daemun.core.render import values
+from daemun.core.render import environment, values
+from daemun.core.render import scope as scope_
 
 _CIPHERS = ":".join(
     (
@@ -22,13 +23,14 @@ CERTIFICATE_VALID = "1s"
 stat(2), so the shortest time nginx knows costs nothing and makes a renewed certificate live at once."""
 
 
-def lines(sites: tuple[model.Site, ...]) -> tuple[directive.Node, ...]:
-    """For the http level."""
+INTERMEDIATE = model.TlsPolicy(name="Mozilla-Intermediate", protocols=("TLSv1.2", "TLSv1.3"), ciphers=_CIPHERS)
+
+
+def lines(sites: tuple[model.Site, ...], policy: model.TlsPolicy | None = None) -> tuple[directive.Node, ...]:
+    """For the http level. policy: None: Mozilla's intermediate one."""
     kept = max(1000, 4 * len(sites))  # a chain and a key per site, twice over while they are replaced
     return (
-        values.line("ssl_protocols", "TLSv1.2", "TLSv1.3"),
-        values.line("ssl_ciphers", _CIPHERS),
-        values.line("ssl_prefer_server_ciphers", "off"),
+        *_policy(policy or INTERMEDIATE),
         values.line("ssl_ecdh_curve", "X25519:prime256v1:secp384r1"),
         directive.Comment("Workers share sessions; with a shared cache nginx makes new ticket keys by itself."),
         values.line("ssl_session_cache", "shared:daemun_sessions:10m"),
@@ -36,4 +38,30 @@ def lines(sites: tuple[model.Site, ...]) -> tuple[directive.Node, ...]:
         values.line("ssl_session_tickets", "on"),
         directive.Comment("Certificates are loaded by the handshakes that need them; a renewed one needs no reload."),
         values.line("ssl_certificate_cache", f"max={kept}", f"valid={CERTIFICATE_VALID}", "inactive=1h"),
+    )
+
+
+def site_lines(scope: scope_.Scope) -> tuple[directive.Directive, ...]:
+    """Where one site differs. nginx takes them by the name in the handshake, so no other site is touched."""
+    site = scope.site
+    written: list[directive.Directive] = []
+    if site.http2 is not None and environment.Feature.HTTP_V2 in scope.environment.nginx.features:
+        written.append(values.line("http2", "on" if site.http2 else "off"))
+    if site.tls.policy is not None:
+        written += _policy(site.tls.policy)
+    if site.tls.clients is not None:
+        clients = site.tls.clients
+        written.append(values.line("ssl_client_certificate", clients.ca_file))
+        written.append(values.line("ssl_verify_client", "optional" if clients.is_optional else "on"))
+        written.append(values.line("ssl_verify_depth", "5"))
+        if clients.crl_file is not None:
+            written.append(values.line("ssl_crl", clients.crl_file))
+    return tuple(written)
+
+
+def _policy(policy: model.TlsPolicy) -> tuple[directive.Directive, ...]:
+    return (
+        values.line("ssl_protocols", *policy.protocols),
+        values.line("ssl_ciphers", policy.ciphers),
+        values.line("ssl_prefer_server_ciphers", "on" if policy.prefers_server else "off"),
     )

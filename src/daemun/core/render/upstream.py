@@ -25,8 +25,9 @@ def block(scope: scope_.Scope, name: str, proxy: model.Proxy) -> directive.Direc
     lines: list[directive.Node] = [values.line("zone", name, ZONE)]
     lines += _balance(scope, name, proxy)
     lines += [_server(scope, proxy, target) for target in proxy.targets]
-    if proxy.targets[0].scheme in _KEPT:
-        lines += [values.line("keepalive", KEPT_CONNECTIONS), values.line("keepalive_timeout", KEPT_FOR)]
+    if proxy.targets[0].scheme in _KEPT and proxy.keepalive != 0:
+        kept = KEPT_CONNECTIONS if proxy.keepalive is None else values.integer(proxy.keepalive, "keepalive")
+        lines += [values.line("keepalive", kept), values.line("keepalive_timeout", KEPT_FOR)]
     return values.line("upstream", name, block=tuple(lines))
 
 

@@ -5,7 +5,7 @@ import math
 import re
 import urllib.parse
 
-from daemun.core import directive, names, words
+from daemun.core import directive, names, patterns, words
 from daemun.core.directive import Expr, Text
 from daemun.core.render import serialise
 from daemun.errors import RenderError
@@ -99,8 +99,12 @@ def size(value_bytes: int, field: str) -> str:
 # --- names -----------------------------------------------------------------------------------------------------
 
 
-def host(value: str) -> Text:
-    """A name nginx compares with Host and SNI. Raises: RenderError when it could be read as a pattern."""
+def host(value: str) -> directive.Arg:
+    """A name nginx compares with Host and SNI, or a pattern that `core.patterns` accepts. Raises: RenderError."""
+    if value.startswith("~"):
+        return Expr(f"~{_expression(value[1:], f'host {words.quoted(value)}')}")
+    if value.endswith(".*") and names.is_host_name(value[:-2]):
+        return Text(value)
     address = names.address_of(value)
     if address is None and not names.is_host_name(value.removeprefix("*.")):
         raise RenderError(f"host {words.quoted(value)} is neither a host name nor an IP address")
@@ -125,6 +129,21 @@ def header_name(value: str) -> Text:
     if not _HEADER_NAME.match(value):
         raise RenderError(f"header name {words.quoted(value)} is not 1 to 200 letters, digits and - (RFC 9110 5.1)")
     return Text(value)
+
+
+def location(path: str, block: tuple[directive.Node, ...]) -> directive.Directive:
+    """The location of a route, by prefix or by a regular expression. Raises: RenderError."""
+    expression = patterns.split_path(path)
+    if expression is None:
+        return line("location", path, block=block)
+    return line("location", expression[0], Expr(_expression(expression[1], f"path {words.quoted(path)}")), block=block)
+
+
+def _expression(text: str, what: str) -> str:
+    cause = patterns.check(text)
+    if cause is not None:
+        raise RenderError(f"{what} {cause}")
+    return patterns.written(text)
 
 
 # --- paths -----------------------------------------------------------------------------------------------------

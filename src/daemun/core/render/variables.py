@@ -18,6 +18,7 @@ def maps(settings: model.Globals, env: environment.Environment) -> tuple[directi
         *_constants(env.layout, settings),
         *_trust(settings),
         *_forwarded(),
+        *(_like_nginx_proxy() if settings.like_nginx_proxy else ()),
         *_streams(),
         *_paths(),
     )
@@ -54,6 +55,13 @@ def _constants(layout_: layout.Layout, settings: model.Globals) -> tuple[directi
 
 def realip(settings: model.Globals) -> tuple[directive.Node, ...]:
     """$remote_addr becomes the visitor's address when a trusted proxy names it. Raises: RenderError."""
+    if settings.proxy_protocol:
+        trusted = _networks(settings) or ("0.0.0.0/0", "::/0")
+        return (
+            directive.Comment("The line before each connection says who the visitor is."),
+            *(values.line("set_real_ip_from", network) for network in trusted),
+            values.line("real_ip_header", "proxy_protocol"),
+        )
     if not settings.trusted_proxies:
         return ()
     return (
@@ -74,12 +82,14 @@ def _networks(settings: model.Globals) -> tuple[str, ...]:
 
 def _trust(settings: model.Globals) -> tuple[directive.Node, ...]:
     # Without trusted proxies the realip module, and with it $realip_remote_addr, may not be there.
-    peer = "$realip_remote_addr" if settings.trusted_proxies else "$remote_addr"
+    peer = "$realip_remote_addr" if settings.trusted_proxies or settings.proxy_protocol else "$remote_addr"
     networks = [values.line(network, "1") for network in _networks(settings)]
-    chain = f"$http_x_forwarded_for, {peer}"
+    # Behind a PROXY line the peer is the balancer that wrote it; the visitor is $remote_addr.
+    chain = f"$http_x_forwarded_for, {'$remote_addr' if settings.proxy_protocol else peer}"
+    otherwise = "1" if settings.believes_clients else "0"
     return (
         directive.Comment("1 when the connection comes from a trusted proxy."),
-        values.line("geo", Expr(peer), Expr("$daemun_trusted"), block=(values.line("default", "0"), *networks)),
+        values.line("geo", Expr(peer), Expr("$daemun_trusted"), block=(values.line("default", otherwise), *networks)),
         directive.Comment("What servers are told of the visitor: strangers' own claims are dropped."),
         _map("$daemun_trusted:$http_x_forwarded_for", "forwarded_for", ("default", "$remote_addr"), ("~^1:.", chain)),
     )
@@ -124,6 +134,26 @@ def _forwarded() -> tuple[directive.Node, ...]:
             "request_id",
             ("default", "$request_id"),
             (r"~^1:(?<daemun_their_id>[A-Za-z0-9._-]{1,128})\z", "$daemun_their_id"),
+        ),
+    )
+
+
+def _like_nginx_proxy() -> tuple[directive.Node, ...]:
+    """Names that owners use in files written for nginx-proxy."""
+    return (
+        directive.Comment("As nginx-proxy calls them, for hand-written nginx."),
+        _map("$daemun_forwarded_proto", "forwarded_ssl", ("default", "off"), ("https", "on")),
+        *(
+            values.line("map", "", Expr(f"${theirs}"), block=(values.line("default", Expr(f"$daemun_{ours}")),))
+            for theirs, ours in (
+                ("proxy_connection", "connection"),
+                ("proxy_x_forwarded_for", "forwarded_for"),
+                ("proxy_x_forwarded_host", "forwarded_host"),
+                ("proxy_x_forwarded_port", "forwarded_port"),
+                ("proxy_x_forwarded_proto", "forwarded_proto"),
+                ("proxy_x_forwarded_ssl", "forwarded_ssl"),
+                ("host_port", "named_port"),
+            )
         ),
     )
 

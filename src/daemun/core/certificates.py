@@ -1,0 +1,58 @@
+"""Which certificate a site is served with: of its own, or one for several sites together. Pure."""
+
+import hashlib
+
+from daemun.core import model, names, validate
+
+DEFAULT = "_default"
+"""The certificate of handshakes for names that no site has. No host has this slug."""
+
+
+def name_of(site: model.Site) -> str:
+    """The name of its folder under live/: the same for all sites of one group."""
+    tls = site.tls
+    if tls.mode is model.TlsMode.FILES or len(tls.group) < 2:
+        return names.slug(site.host)
+    told = " ".join((*sorted(tls.group), tls.directory or "", tls.email or ""))
+    return f"{names.slug(tls.group[0])}_{hashlib.sha256(told.encode()).hexdigest()[:10]}"
+
+
+def find_specs(desired: model.Desired) -> tuple[model.CertificateSpec, ...]:
+    """The certificate of every enabled site that has one, each once, sorted by the first host it is for."""
+    specs: dict[str, model.CertificateSpec] = {}
+    for site in desired.enabled:
+        spec = _make_spec(site)
+        if spec is not None:
+            specs.setdefault(spec.name, spec)
+    default = desired.globals.default
+    if default.certificate is not None:
+        specs[DEFAULT] = model.CertificateSpec(
+            name=DEFAULT,
+            host="(unknown names)",
+            names=(),
+            mode=model.TlsMode.FILES,
+            certificate=default.certificate,
+            key=default.key,
+        )
+    return tuple(specs.values())
+
+
+def _make_spec(site: model.Site) -> model.CertificateSpec | None:
+    tls = site.tls
+    if tls.mode is model.TlsMode.OFF:
+        return None
+    is_file = tls.mode is model.TlsMode.FILES
+    carried = site.names if is_file or not tls.group else tls.group
+    mode = tls.mode
+    if mode is model.TlsMode.AUTO:
+        mode = model.TlsMode.ACME if all(validate.is_orderable(name) for name in carried) else model.TlsMode.LOCAL
+    return model.CertificateSpec(
+        name=name_of(site),
+        host=site.host,
+        names=tuple(name for name in carried if not names.is_pattern(name)),
+        mode=mode,
+        certificate=tls.certificate,
+        key=tls.key,
+        directory=tls.directory,
+        email=tls.email,
+    )

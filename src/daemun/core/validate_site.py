@@ -1,0 +1,90 @@
+"""The rules of what the file cannot say of a site or the gate, but containers can (`compat`). Pure."""
+
+import re
+
+from daemun.core import model, names, rules, words
+from daemun.core import report as report_
+
+PROTOCOLS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+TOKENS = ("on", "off", "build")
+OTHER_REDIRECTS = (301, 307, 308)
+_CIPHERS = re.compile(r"[A-Za-z0-9:+!@=_-]{1,2000}\Z")
+_MOST_KEPT = 65535
+
+
+def check_details(site: model.Site, report: report_.Report) -> None:
+    for name, port in (("http_port", site.http_port), ("https_port", site.https_port)):
+        if port is not None:
+            report.add(rules.check_number(port, least=1, most=65535), name)
+    if site.http_port is not None and site.http_port == site.https_port:
+        report.add(f"{site.http_port} cannot be for HTTPS, too", "http_port")
+    if site.server_tokens is not None and site.server_tokens not in TOKENS:
+        report.add(f"expected {words.listed(TOKENS)}, found {words.quoted(site.server_tokens)}", "server_tokens")
+    if site.other_redirect not in OTHER_REDIRECTS:
+        expected = words.listed(str(status) for status in OTHER_REDIRECTS)
+        report.add(f"expected {expected}, found {site.other_redirect}", "other_redirect")
+    check_answer(site.otherwise, report, "otherwise")
+    for route in site.routes:
+        here = ("routes", route.path)
+        for network in route.allow:
+            report.add_value(network, rules.check_network(network), *here, "allow")
+        if route.allow and not isinstance(route.action, model.Proxy):
+            report.add("has a meaning only for servers", *here, "allow")
+        if isinstance(route.action, model.Proxy) and route.action.keepalive is not None:
+            report.add(rules.check_number(route.action.keepalive, least=0, most=_MOST_KEPT), *here, "keepalive")
+
+
+def check_answer(answer: model.Answer, report: report_.Report, field: str) -> None:
+    """What the gate answers itself."""
+    report.add(rules.check_number(answer.status, least=200, most=599), field)
+    if answer.text is None:
+        return
+    if answer.status in rules.REDIRECT_STATUSES:
+        report.add_value(answer.text, rules.check_redirect(answer.text), field)
+    else:
+        report.add(rules.check_text(answer.text) or rules.check_variables(answer.text), field)
+
+
+def check_certificate(site: model.Site, report: report_.Report) -> None:
+    tls = site.tls
+    patterns = [name for name in site.names if names.is_pattern(name)]
+    if patterns and tls.mode not in {model.TlsMode.OFF, model.TlsMode.FILES}:
+        shown = words.listed([words.quoted(name) for name in patterns], last="and")
+        report.add(f"no certificate can be made for {shown}; name one of your own, or serve it without HTTPS", "tls")
+    for name in tls.group:
+        report.add_value(name, rules.check_host(name), "tls", "group")
+    if tls.group and site.host not in tls.group:
+        report.add(f"the certificate for {words.quoted(tls.group[0])} would not be for this site", "tls", "group")
+    if tls.directory is not None:
+        report.add_value(tls.directory, rules.check_directory(tls.directory), "tls", "directory")
+    if tls.email is not None:
+        report.add_value(tls.email, rules.check_email(tls.email), "tls", "email")
+    if tls.policy is not None:
+        check_policy(tls.policy, report, "tls", "policy")
+    if tls.clients is not None:
+        for path in (tls.clients.ca_file, tls.clients.crl_file):
+            if path is not None:
+                report.add_value(path, rules.check_absolute(path), "tls", "clients")
+
+
+def check_policy(policy: model.TlsPolicy, report: report_.Report, *field: str) -> None:
+    if not policy.protocols or not set(policy.protocols) <= set(PROTOCOLS):
+        report.add(f"expected some of {words.listed(PROTOCOLS)}", *field)
+    if not _CIPHERS.match(policy.ciphers):
+        report.add("its ciphers are no list of OpenSSL", *field)
+
+
+def check_gate(settings: model.Globals, report: report_.Report) -> None:
+    default = settings.default
+    report.add(rules.check_number(default.status, least=200, most=599), "default", "status")
+    for path in (default.page, default.certificate, default.key):
+        if path is not None:
+            report.add_value(path, rules.check_absolute(path), "default")
+    if (default.certificate is None) != (default.key is None):
+        report.add("a certificate of your own needs both `certificate` and `key`", "default")
+    if settings.tls_policy is not None:
+        check_policy(settings.tls_policy, report, "tls_policy")
+    if settings.logs.format is not None:
+        report.add(rules.check_log_format(settings.logs.format), "logs", "format")
+    if settings.logs.escape not in {"default", "json", "none"}:
+        report.add(f"expected default, json or none, found {words.quoted(settings.logs.escape)}", "logs", "escape")
