@@ -1,0 +1,142 @@
+"""A world in memory for the loop: it can be interrupted at every call, as a kill would, and looked at afterwards."""
+
+import collections.abc
+import dataclasses
+
+from daemun.control import ports
+from daemun.core import model
+
+
+class Interrupted(BaseException):
+    """The daemon ended here, as by SIGKILL: nothing catches it."""
+
+
+@dataclasses.dataclass(slots=True)
+class World:
+    """What outlives a daemon. calls_left: so many calls succeed before `Interrupted`; None: all."""
+
+    snapshot: model.Snapshot
+    trees: dict[int, dict[str, bytes]] = dataclasses.field(default_factory=dict)
+    current: int | None = None
+    running: int | None = None
+    prepared: frozenset[str] = frozenset()
+    published: frozenset[str] = frozenset()
+    reloads: int = 0
+    calls_left: int | None = None
+    unnamed: list[str] = dataclasses.field(default_factory=list)
+    """What nginx was made to run although its certificate or its endpoints were not there yet."""
+
+    def step(self) -> None:
+        if self.calls_left == 0:
+            raise Interrupted
+        if self.calls_left is not None:
+            self.calls_left -= 1
+
+
+class Source:
+    name = "file"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def read(self) -> model.Snapshot:
+        self._world.step()
+        return self._world.snapshot
+
+    async def changes(self) -> collections.abc.AsyncIterator[None]:
+        for _ in ():
+            yield
+
+
+class Proxy:
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._staged: int | None = None
+
+    async def read_actual(self) -> model.Actual:
+        world = self._world
+        world.step()
+        return model.Actual(
+            pid=None if world.running is None else 1,
+            generation=world.running,
+            current_generation=world.current,
+            files=None if world.current is None else world.trees[world.current],
+        )
+
+    async def stage(self, files: collections.abc.Mapping[str, bytes]) -> ports.TestFailure | None:
+        self._world.step()
+        self._staged = max(self._world.trees, default=0) + 1
+        self._world.trees[self._staged] = dict(files)
+        return None
+
+    async def activate(self) -> int:
+        world = self._world
+        number = self._staged or world.current
+        assert number is not None
+        world.step()
+        world.current = number
+        world.step()
+        for path, content in world.trees[number].items():
+            world.unnamed += _certificates_in(path, content) - world.prepared
+        world.running = number
+        world.reloads += 1
+        return number
+
+    async def stop(self, *, grace_s: float) -> None:
+        self._world.running = None
+
+
+def _certificates_in(path: str, content: bytes) -> frozenset[str]:
+    words = content.decode().split()
+    return frozenset(
+        word.split("/")[1] for word in words if path.startswith("sites/") and word.endswith("/fullchain.pem;")
+    )
+
+
+class Certificates:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def configure(self, acme: model.Acme) -> None:
+        pass
+
+    def thumbprint(self) -> str:
+        return "thumbprint"
+
+    async def prepare(self, specs: collections.abc.Sequence[model.CertificateSpec]) -> tuple[model.Problem, ...]:
+        self._world.step()
+        self._world.prepared |= {spec.name for spec in specs}
+        self._wanted = frozenset(spec.name for spec in specs)
+        return ()
+
+    async def confirm(self) -> None:
+        self._world.step()
+        self._world.prepared = self._wanted
+
+    def status(self) -> tuple[model.CertificateStatus, ...]:
+        return ()
+
+    def renew(self, host: str) -> bool:
+        return False
+
+
+class Endpoints:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def publish(
+        self, services: collections.abc.Collection[model.Service], pools: collections.abc.Collection[model.Pool]
+    ) -> None:
+        self._world.step()
+        self._world.published = frozenset(service.name for service in services)
+
+    def problems(self) -> tuple[model.Problem, ...]:
+        return ()
+
+
+class WaitingRoom:
+    def publish(self, waits: collections.abc.Collection[model.Wait]) -> None:
+        pass
+
+    def counts(self) -> tuple[int, int]:
+        return 0, 0

@@ -1,0 +1,136 @@
+"""Wherever a round is cut off, the next daemon's first round ends with exactly what is desired."""
+
+import pytest
+
+from daemun.control import reconciler
+from daemun.core import layout, model, plan
+from daemun.core.render import environment
+from daemun.errors import ConfigError
+from tests.support import world as worlds
+
+NGINX = environment.Nginx(path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset(environment.Feature))
+
+
+def site(host: str, port: int) -> model.Site:
+    target = model.Target(scheme=model.Scheme.HTTP, host="app", port=port)
+    return model.Site(host=host, routes=(model.Route(path="/", action=model.Proxy(targets=(target,))),))
+
+
+def snapshot(*sites: model.Site) -> model.Snapshot:
+    return model.Snapshot(source="file", sites=sites, globals=model.Globals())
+
+
+BEFORE = snapshot(site("stays.test", 1), site("changes.test", 2), site("goes.test", 3))
+AFTER = snapshot(site("stays.test", 1), site("changes.test", 9), site("comes.test", 4))
+
+
+def daemon(world: worlds.World) -> reconciler.Reconciler:
+    """A daemon that was just started on this world."""
+    return reconciler.Reconciler(
+        sources=[worlds.Source(world)],
+        proxy=worlds.Proxy(world),
+        certificates=worlds.Certificates(world),
+        endpoints=worlds.Endpoints(world),
+        waiting_room=worlds.WaitingRoom(),
+        describe_environment=lambda _: environment.Environment(
+            layout=layout.Layout("/state"), nginx=NGINX, thumbprint="t", resolver="127.0.0.1:53"
+        ),
+        last_good={},
+    )
+
+
+async def settled(wanted: model.Snapshot) -> worlds.World:
+    """A world in which `wanted` was applied in one go."""
+    world = worlds.World(snapshot=wanted)
+    outcome = await daemon(world).run_once()
+    assert outcome.ok
+    return world
+
+
+def live_files(world: worlds.World) -> dict[str, bytes]:
+    assert world.running is not None
+    assert world.running == world.current
+    return world.trees[world.running]
+
+
+async def calls_of_a_round() -> int:
+    world = await settled(BEFORE)
+    world.snapshot, world.calls_left = AFTER, 1000
+    await daemon(world).run_once()
+    assert world.calls_left is not None
+    return 1000 - world.calls_left
+
+
+async def test_every_prefix_of_a_round_converges() -> None:
+    expected = await settled(AFTER)
+    for calls in range(await calls_of_a_round()):
+        world = await settled(BEFORE)
+        world.snapshot, world.calls_left = AFTER, calls
+        with pytest.raises(worlds.Interrupted):
+            await daemon(world).run_once()
+        assert world.running is not None, "nginx never stops"
+        world.calls_left = None
+        outcome = await daemon(world).run_once()
+        assert outcome.ok
+        assert live_files(world) == live_files(expected), f"after {calls} calls"
+        assert world.prepared == expected.prepared
+        assert world.published == expected.published
+        assert not world.unnamed, "nginx never names what is not there"
+
+
+async def test_a_round_without_a_change_does_nothing() -> None:
+    world = await settled(AFTER)
+    outcome = await daemon(world).run_once()
+    assert outcome.activated is plan.Activation.NOTHING
+    assert world.reloads == 1
+    assert {status.state for status in outcome.sites} == {model.SiteState.LIVE}
+
+
+async def test_a_source_that_fails_keeps_what_it_said_last() -> None:
+    world = await settled(BEFORE)
+    front = daemon(world)
+    await front.run_once()
+    read = worlds.Source.read
+
+    class Broken(worlds.Source):
+        async def read(self) -> model.Snapshot:
+            await read(self)
+            raise ConfigError("daemun.yaml:3:1: unknown key")
+
+    front = reconciler.Reconciler(
+        sources=[Broken(world)],
+        proxy=worlds.Proxy(world),
+        certificates=worlds.Certificates(world),
+        endpoints=worlds.Endpoints(world),
+        waiting_room=worlds.WaitingRoom(),
+        describe_environment=front._describe_environment,
+        last_good={"file": BEFORE},
+    )
+    outcome = await front.run_once()
+    assert [str(problem) for problem in outcome.problems] == ["file: daemun.yaml:3:1: unknown key"]
+    assert {status.site.host for status in outcome.sites} == {"stays.test", "changes.test", "goes.test"}
+    assert world.reloads == 1
+
+
+async def test_nothing_was_ever_read() -> None:
+    world = worlds.World(snapshot=model.Snapshot(source="file"))
+    outcome = await daemon(world).run_once()
+    assert outcome.error is not None
+    assert world.running is None
+
+
+async def test_a_failed_round_says_what_is_live_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = await settled(BEFORE)
+    world.snapshot = AFTER
+
+    async def refuse(_: worlds.Proxy) -> int:
+        raise ConfigError("the port is taken")
+
+    monkeypatch.setattr(worlds.Proxy, "activate", refuse)
+    outcome = await daemon(world).run_once()
+    assert outcome.error == "the port is taken"
+    assert {status.site.host: status.state for status in outcome.sites} == {
+        "stays.test": model.SiteState.LIVE,
+        "changes.test": model.SiteState.PENDING,
+        "comes.test": model.SiteState.PENDING,
+    }
