@@ -49,6 +49,25 @@ async def test_stop_ends_every_task_in_reverse_order() -> None:
     assert ended == ["second", "first"]
 
 
+@pytest.mark.parametrize("fails", [True, False])
+async def test_a_task_whose_end_goes_wrong_ends_all_the_same(fails: bool) -> None:
+    owner = supervisor.Supervisor()
+    running = asyncio.Event()
+
+    async def run() -> None:
+        running.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if fails:
+                raise OSError("the socket cannot be removed") from None
+
+    owner.start("stubborn", run)
+    await running.wait()
+    async with asyncio.timeout(10):
+        await owner.stop()
+
+
 async def test_a_name_is_taken_once() -> None:
     owner = supervisor.Supervisor()
 

@@ -44,16 +44,37 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         while True:
             started = loop.time()
-            try:
-                await run()
-                log.warning("a background task ended and is started again", task=name)
-            except DaemunError as error:
-                # Meant for a person: a trace would say nothing more.
-                log.error("a background task failed and is started again", task=name, error=str(error))  # noqa: TRY400
-            except Exception as error:
-                log.exception("a background task failed and is started again", task=name, error=str(error))
+            failure = await _run(run)
+            if _is_cancelled():
+                # Its end failed, or it swallowed that it was told to end: it ends all the same.
+                log.warning("a background task did not end well", task=name, error=str(failure or "cancelled in vain"))
+                return
+            _tell(name, failure)
             # What ran well for a while and then failed is a new failure, not one more of the same.
             if loop.time() - started > LONGEST_PAUSE_S:
                 pause_s = FIRST_PAUSE_S
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+
+
+async def _run(run: collections.abc.Callable[[], collections.abc.Coroutine[None, None, None]]) -> Exception | None:
+    try:
+        await run()
+    except Exception as error:  # whatever it is, the others go on
+        return error
+    return None
+
+
+def _tell(name: str, failure: Exception | None) -> None:
+    if failure is None:
+        log.warning("a background task ended and is started again", task=name)
+    elif isinstance(failure, DaemunError):
+        # Meant for a person: a trace would say nothing more.
+        log.error("a background task failed and is started again", task=name, error=str(failure))
+    else:
+        log.error("a background task failed and is started again", task=name, error=str(failure), exc_info=failure)
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
