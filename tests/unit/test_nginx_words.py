@@ -100,6 +100,13 @@ def test_refusal_keeps_the_words_and_finds_the_place(output: str, failure: ports
 # --- the machine -----------------------------------------------------------------------------------------------
 
 
+def test_a_command_can_be_copied_whatever_the_path() -> None:
+    text = f"nginx: [emerg] bind() to 0.0.0.0:80 failed ({errno.EACCES}: Permission denied)\n"
+    problem = diagnose.machine_problem(text, binary="/home/me/dae mun/nginx", layout=LAYOUT)
+    assert problem is not None
+    assert "setcap cap_net_bind_service=+ep '/home/me/dae mun/nginx'`" in problem
+
+
 def machine_problem(words: str) -> str | None:
     return diagnose.machine_problem(f"nginx: [emerg] {words}\n", binary="/usr/sbin/nginx", layout=LAYOUT)
 
@@ -115,7 +122,7 @@ def machine_problem(words: str) -> str | None:
         (
             f"bind() to [::]:443 failed ({errno.EACCES}: Permission denied)",
             "cannot listen on [::]:443: this account has no right to use port 443",
-            "ip_unprivileged_port_start=443",
+            "ip_unprivileged_port_start=80",
         ),
         (
             f"bind() to 192.0.2.7:80 failed ({errno.EADDRNOTAVAIL}: Address not available)",

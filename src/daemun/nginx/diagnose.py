@@ -8,6 +8,7 @@ import dataclasses
 import errno
 import os
 import re
+import shlex
 
 import psutil
 
@@ -112,11 +113,13 @@ def _listen_problem(words: str, binary: str, own: frozenset[int]) -> str | None:
 
 def _no_right(address: str, binary: str) -> str:
     port = address.rpartition(":")[2]
+    # nginx names the first port that it may not use; with 443 the next one would be 80.
+    lowest = str(min(int(port), 80)) if port.isdigit() else "80"
     return (
         f"cannot listen on {address}: this account has no right to use port {port}; "
         "run daemun as root, "
-        f"or allow low ports to everyone with `sudo sysctl net.ipv4.ip_unprivileged_port_start={port}`, "
-        f"or to this nginx with `sudo setcap cap_net_bind_service=+ep {binary}`, "
+        f"or allow low ports to everyone with `sudo sysctl net.ipv4.ip_unprivileged_port_start={lowest}`, "
+        f"or to this nginx with `sudo setcap cap_net_bind_service=+ep {shlex.quote(binary)}`, "
         "or choose other ports under `listen:`, for example `listen: {http: 8080, https: 8443}`"
     )
 
