@@ -314,6 +314,17 @@ def test_the_lock_of_a_killed_process_is_free_at_once(tmp_path: pathlib.Path) ->
             pass
 
 
+def test_a_lock_whose_lease_is_damaged_is_held_until_its_process_lets_go(tmp_path: pathlib.Path) -> None:
+    store = file.FileStore(tmp_path)
+    with store.lock("a", lease_s=60):
+        (tmp_path / "~locks" / "a").write_bytes(b"{")
+        held = pytest.raises(errors.LockHeldError, match='cannot lock "a": another process holds it')
+        with held, store.lock("a", lease_s=60):
+            pass
+    with store.lock("a", lease_s=60):
+        pass
+
+
 FULL_DISK = """
 import pathlib, subprocess, sys
 from daemun import errors
@@ -330,6 +341,24 @@ except errors.EnvironmentProblemError as error:
 print(store.read("a"), store.list(""), [path.name for path in root.iterdir()])
 store.write("a", b"new")
 print(store.read("a"))
+with store.lock("first", lease_s=60):
+    pass
+(root / "~rest").write_bytes(b"x" * 4096)
+try:
+    with (root / "~rest").open("ab", buffering=0) as rest:
+        while True:
+            rest.write(b"x" * 4096)
+except OSError:
+    pass
+for _ in range(2):
+    try:
+        with store.lock("a", lease_s=60):
+            pass
+    except errors.EnvironmentProblemError as error:
+        print(error)
+(root / "~rest").unlink()
+with store.lock("a", lease_s=60):
+    print("locked")
 """
 
 
@@ -343,6 +372,8 @@ def test_a_full_disk_is_said_in_words_and_the_old_value_stays(tmp_path: pathlib.
         f'cannot write "{tmp_path}/a": the disk is full; free some space, then it goes on by itself',
         "b'old' ['a'] ['a']",
         "b'new'",
+        *[f'cannot lock "{tmp_path}/~locks/a": the disk is full; free some space, then it goes on by itself'] * 2,
+        "locked",
     ]
 
 

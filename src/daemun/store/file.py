@@ -11,11 +11,13 @@ import contextlib
 import errno
 import fcntl
 import json
+import math
 import os
 import pathlib
 import secrets
 import socket
 import time
+import typing
 
 import watchfiles
 
@@ -175,10 +177,15 @@ class FileStore:
             self._refuse_held(name, path)
             path.unlink(missing_ok=True)
             descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            owner = f"process {os.getpid()} on {socket.gethostname()}"
-            lease = {"owner": owner, "expires_at": self._now() + lease_s}
-            os.write(descriptor, json.dumps(lease).encode())
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                owner = f"process {os.getpid()} on {socket.gethostname()}"
+                lease = {"owner": owner, "expires_at": self._now() + lease_s}
+                os.write(descriptor, json.dumps(lease).encode())
+            except OSError:  # a full disk: a lock without its lease would be held until this process ends
+                os.close(descriptor)
+                path.unlink(missing_ok=True)
+                raise
             return descriptor
 
     def _refuse_held(self, name: str, path: pathlib.Path) -> None:
@@ -186,13 +193,20 @@ class FileStore:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                lease = json.load(file)
-                left_s = lease["expires_at"] - self._now()
+                owner, left_s = self._read_lease(file)
                 if left_s > 0:
                     raise errors.LockHeldError(
-                        f'cannot lock "{name}": {lease["owner"]} holds it, for at most {left_s:.0f} s more; '
+                        f'cannot lock "{name}": {owner} holds it, for at most {left_s:.0f} s more; '
                         "wait, or end that process"
                     ) from None
+
+    def _read_lease(self, file: typing.BinaryIO) -> tuple[str, float]:
+        """Who holds a lock, and for how many seconds at most. One whose lease is damaged ends with its process."""
+        try:
+            lease = json.load(file)
+            return str(lease["owner"]), float(lease["expires_at"]) - self._now()
+        except (ValueError, KeyError, TypeError):
+            return "another process", math.inf
 
     # --- changes -------------------------------------------------------------------------------------------------
 
