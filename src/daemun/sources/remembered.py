@@ -49,10 +49,11 @@ class Remembering:
 
     def _keep(self, content: bytes | None) -> None:
         """Keep what was read, unless the file changed meanwhile: then the next reading is near."""
-        if content is None or content != self._content() or content == _read(self._store):
+        if content is None or content != self._content():
             return
         try:
-            self._store.write(_KEY, content)
+            if content != _read(self._store):
+                self._store.write(_KEY, content)
         except EnvironmentProblemError as error:
             # What was read is good all the same; a full disk is going to be told by what needs it.
             log.warning("the file is not remembered for a start with a broken one", reason=str(error))
