@@ -135,6 +135,17 @@ async def test_a_local_certificate_is_renewed_on_request(gate: Gate) -> None:
         await watched.until(lambda: gate.served("a.localhost") != before)
 
 
+async def test_a_root_that_was_deleted_is_replaced_with_all_that_it_signed(gate: Gate) -> None:
+    certs = gate.manager()
+    specs = [spec(model.TlsMode.LOCAL, "a.test")]
+    await certs.prepare(specs)
+    gate.store.delete("ca/root.pem")
+    await certs.prepare(specs)
+    found = live.read(gate.live, "a.test")
+    assert found is not None
+    assert local_ca.load_or_create(gate.store, gate.clock.now()).is_issuer_of(found.leaf)
+
+
 async def test_what_is_not_asked_for_any_more_is_removed_only_when_told(gate: Gate) -> None:
     certs = gate.manager()
     await certs.prepare([spec(model.TlsMode.LOCAL, "a.localhost"), spec(model.TlsMode.LOCAL, "b.localhost")])
@@ -226,7 +237,19 @@ async def test_a_wildcard_beside_other_names_does_not_keep_them_from_a_trusted_c
     assert only(certs).reason is not None
 
 
-@pytest.mark.parametrize("damage", [b"", b"{}", b"[]", b'{"directory": "x", "fullchain": "", "key": ""}', b"\xff"])
+DAMAGES = (
+    b"",
+    b"{}",
+    b"[]",
+    b"null",
+    b"\xff",
+    b'{"directory": "x", "fullchain": "", "key": ""}',
+    b'{"directory": "x", "hosts": ["a.example.com"], "url": "https://ca.test/order/1", "key": "no key"}',
+    b'{"directory": "x", "hosts": ["a.example.com"], "failures": 1, "next_attempt": "2026-01-01", "reason": "no zone"}',
+)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 async def test_damaged_records_count_as_missing(gate: Gate, damage: bytes) -> None:
     for record in ("certificate", "order", "attempts"):
         gate.store.write(f"certs/a.example.com/{record}.json", damage)
@@ -234,6 +257,15 @@ async def test_damaged_records_count_as_missing(gate: Gate, damage: bytes) -> No
     await certs.prepare([spec(model.TlsMode.ACME, "a.example.com")])
     assert only(certs).state is model.CertificateState.PENDING
     assert records.read_order(gate.store, "a.example.com") is None
+    assert records.read_attempts(gate.store, "a.example.com") is None
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_registration_counts_as_missing(gate: Gate, damage: bytes) -> None:
+    account.write_registration(gate.store, STAGING.directory, account.Registration(url="https://ca.test/1", email=None))
+    (key,) = (key for key in gate.store.list("accounts") if key.endswith(".json"))
+    gate.store.write(key, damage)
+    assert account.read_registration(gate.store, STAGING.directory) is None
 
 
 # --- the owner's files ---------------------------------------------------------------------------------------------

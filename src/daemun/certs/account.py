@@ -62,7 +62,7 @@ def read_registration(store: ports.Store, directory: str) -> Registration | None
     try:
         stored = json.loads(store.read(_registration_key(directory)))
         return Registration(url=stored["url"], email=stored["email"])
-    except (errors.NotFoundInStoreError, ValueError, KeyError):
+    except (errors.NotFoundInStoreError, ValueError, KeyError, TypeError):
         return None  # asking the CA once more by the key gives the same URL
 
 

@@ -119,11 +119,17 @@ class Manager:
     def _prepare(
         self, specs: collections.abc.Sequence[model.CertificateSpec], known: dict[str, standing.Entry]
     ) -> dict[str, standing.Entry]:
-        self._shelf.load_ca()
+        ca = self._shelf.load_ca()
         entries = {}
         for spec in specs:
             entry = known.get(spec.name)
-            is_settled = entry is not None and entry.spec == spec and self._shelf.holds(spec.name)
+            is_settled = (
+                entry is not None
+                and entry.spec == spec
+                and self._shelf.holds(spec.name)
+                # A new root (the old one was near its end, or deleted) signs anew what the old one did.
+                and (entry.served.kind is not shelf.Kind.LOCAL or ca.is_named_by(entry.served.bundle.leaf))
+            )
             if entry is None or not is_settled or spec.mode is model.TlsMode.FILES:
                 attempts = entry.attempts if entry else records.read_attempts(self._store, spec.name)
                 entry = standing.Entry(spec=spec, served=self._shelf.settle(spec), attempts=attempts)

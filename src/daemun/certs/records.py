@@ -13,6 +13,8 @@ import datetime
 import json
 import typing
 
+from cryptography.hazmat.primitives import serialization
+
 from daemun import errors
 from daemun.certs import bundle
 from daemun.control import ports
@@ -70,6 +72,8 @@ def read_order(store: ports.Store, name: str) -> Order | None:
     with _missing_when_unreadable():
         value = _read(store, f"certs/{name}/order.json")
         key_pem = value["key"].encode()
+        # Without its key the order could be finished by nobody, and would be tried again and again.
+        serialization.load_pem_private_key(key_pem, password=None)
         return Order(directory=value["directory"], hosts=tuple(value["hosts"]), url=value["url"], key_pem=key_pem)
     return None
 
@@ -87,7 +91,9 @@ def read_attempts(store: ports.Store, name: str) -> Attempts | None:
     with _missing_when_unreadable():
         value = _read(store, f"certs/{name}/attempts.json")
         next_attempt = value["next_attempt"] and datetime.datetime.fromisoformat(value["next_attempt"])
-        value["hosts"] = tuple(value["hosts"])
+        if next_attempt and next_attempt.tzinfo is None:
+            return None
+        value["hosts"], value["failures"] = tuple(value["hosts"]), int(value["failures"])
         return Attempts(**{**value, "next_attempt": next_attempt})
     return None
 

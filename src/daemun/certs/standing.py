@@ -30,7 +30,8 @@ def order_at(entry: Entry, directory: str, now: datetime.datetime) -> datetime.d
         return None
     attempts = valid_attempts(entry, directory)
     if attempts is not None and attempts.next_attempt is not None:
-        return attempts.next_attempt
+        # No wait is longer than LONGEST_WAIT: a later moment was noted by a clock that was ahead.
+        return attempts.next_attempt if attempts.next_attempt - now <= renewal.LONGEST_WAIT else now
     return renews_at(entry) if _is_as_asked(entry, directory) else now
 
 

@@ -1,0 +1,28 @@
+"""When a CA is asked, from what is known of a certificate."""
+
+import datetime
+
+import pytest
+
+from daemun.certs import local_ca, records, shelf, standing
+from daemun.core import model
+from daemun.store import memory
+
+NOW = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
+DAY = datetime.timedelta(days=1)
+CA = "https://ca.test/dir"
+
+
+@pytest.mark.parametrize(
+    ("noted", "asked"),
+    [(-DAY, -DAY), (DAY, DAY), (7 * DAY, 7 * DAY), (5000 * DAY, 0 * DAY)],
+    ids=["due", "tomorrow", "the longest wait there is", "noted by a clock that was years ahead"],
+)
+def test_after_a_failure(noted: datetime.timedelta, asked: datetime.timedelta) -> None:
+    spec = model.CertificateSpec(name="a.test", host="a.test", names=("a.test",), mode=model.TlsMode.ACME)
+    served = shelf.Served(
+        kind=shelf.Kind.LOCAL, bundle=local_ca.load_or_create(memory.MemoryStore(), NOW).issue(["a.test"], NOW)
+    )
+    attempts = records.Attempts(directory=CA, hosts=("a.test",), failures=1, next_attempt=NOW + noted, reason="no")
+    entry = standing.Entry(spec=spec, served=served, attempts=attempts)
+    assert standing.order_at(entry, CA, NOW) == NOW + asked
