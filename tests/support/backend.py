@@ -4,7 +4,7 @@ import collections
 import collections.abc
 import contextlib
 import http.server
-import socketserver
+import ssl
 import threading
 import time
 
@@ -22,6 +22,7 @@ class Backend(http.server.ThreadingHTTPServer):
         self.name = name
         self.seen: collections.Counter[str] = collections.Counter()
         self.lock = threading.Lock()
+        self.is_ending = False
 
     @property
     def port(self) -> int:
@@ -49,6 +50,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         text = f"{self.server.name} {len(body)} {self.headers.get('X-Mark', '')}".strip().encode()
         self.send_response(503 if path.endswith("/fail") else 200)
         self.send_header("Content-Length", str(len(text)))
+        if self.server.is_ending:
+            self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(text)
 
@@ -59,20 +62,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def running(name: str = "one", *, host: str = "127.0.0.1", port: int = 0) -> collections.abc.Iterator[Backend]:
-    """A Backend until the block ends. Ended, it finishes what it read, and refuses connections."""
+def running(
+    name: str = "one", *, host: str = "127.0.0.1", port: int = 0, context: ssl.SSLContext | None = None
+) -> collections.abc.Iterator[Backend]:
+    """A Backend until the block ends, over TLS with a context. Then it refuses connections, and closes open ones after
+    their next answer."""
     server = Backend(name, host, port)
-    with serving(server):
-        yield server
-
-
-@contextlib.contextmanager
-def serving(server: socketserver.BaseServer) -> collections.abc.Iterator[None]:
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield
+        yield server
     finally:
+        server.is_ending = True
         server.shutdown()
         thread.join()
         server.server_close()

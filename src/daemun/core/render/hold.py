@@ -43,10 +43,6 @@ MODULES = {
 _UNSENT = r"[0-](?:, [0-])*"
 """Attempts of one location of which none sent anything."""
 
-_REFUSING = "127.0.0.1:0"
-"""Where a request goes that a server behind the gate sent here with an X-Accel-Redirect of its own."""
-
-
 # --- for all sites ---------------------------------------------------------------------------------------------
 
 
@@ -92,7 +88,8 @@ def shared(paths: layout.Layout) -> tuple[directive.Node, ...]:
             "$upstream_addr|$upstream_http_x_daemun_to",
             "ready",
             (rf"~{room}\|(?<daemun_ready_at>[0-9A-Fa-f.:\[\]]+|unix:[^|]+)\z", "$daemun_ready_at"),
-            default=_REFUSING,
+            # A server behind the gate may send a request there by an X-Accel-Redirect of its own: it gets a 500.
+            default="",
         ),
         _map("$daemun_visits", "replaced", ("~^[23]", "1"), default=""),
     )

@@ -1,0 +1,107 @@
+"""A rendered gate with a waiting room behind it, and a DNS responder for its pools: all real, in one process."""
+
+import asyncio
+import collections.abc
+import contextlib
+import dataclasses
+import pathlib
+
+import httpx
+
+from daemun.core import model, services, waits
+from daemun.discovery import endpoints
+from daemun.nginx import account
+from daemun.store import memory
+from daemun.waiting import app, lobby
+from daemun.waiting import room as rooms
+from daemun.web import server
+from tests.support import clients, rendered, upstreams
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """gate: where visitors come in. desired: what it serves. error_log: nginx's."""
+
+    gate: clients.Gate
+    lobby: lobby.Lobby
+    discovery: endpoints.Discovery
+    desired: model.Desired
+    error_log: pathlib.Path
+
+    async def publish(self, *pools: model.Pool) -> None:
+        await self.discovery.publish(services.find_services(self.desired), pools)
+
+    async def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        content: bytes = b"",
+        headers: dict[str, str] | None = None,
+        within_s: float = 60,
+    ) -> httpx.Response:
+        """One request on a connection of its own."""
+        target = httpx.URL(url)
+        sent = {"Host": target.host, **(headers or {})}
+        async with httpx.AsyncClient(trust_env=False, timeout=within_s) as client:
+            there = target.copy_with(host=clients.LOOPBACK, port=self.gate.port(target.scheme))
+            return await client.request(method, there, content=content, headers=sent)
+
+    def failures(self) -> int:
+        """How often nginx could not hand a request to a server."""
+        return self.error_log.read_text().count("[error]")
+
+    async def until_waiting(self, count: int) -> None:
+        await upstreams.eventually(lambda: self.lobby.counts()[0] == count)
+
+
+@contextlib.asynccontextmanager
+async def house(
+    *sites: model.Site, room: rooms.Room | None = None, pools: tuple[model.Pool, ...] = ()
+) -> collections.abc.AsyncIterator[House]:
+    """nginx with these sites on plain HTTP and HTTPS, and everything they need of the daemon."""
+    desired = model.Desired(globals=model.Globals(), sites=sites)
+    async with contextlib.AsyncExitStack() as stack:
+        discovery = endpoints.Discovery(memory.MemoryStore())
+        await discovery.start()
+        stack.push_async_callback(discovery.stop)
+        await discovery.publish(services.find_services(desired), pools)
+        under_test = lobby.Lobby(discovery.endpoints, room)
+        under_test.publish(waits.find_waits(desired))
+        starting = contextlib.ExitStack()
+        stack.push_async_callback(asyncio.to_thread, starting.close)
+        running = await asyncio.to_thread(
+            starting.enter_context, rendered.running(*sites, resolver=discovery.address, workers=1)
+        )
+        chosen = account.choose(None)
+        path = pathlib.Path(running.layout.hold_socket)
+        serving = server.serve(app.create_app(under_test), path, group=chosen.gid if chosen else None)
+        tasks = [asyncio.create_task(serving), asyncio.create_task(under_test.run())]
+        stack.push_async_callback(_end, tasks)
+        await upstreams.eventually(path.exists)
+        yield House(
+            gate=running.clients,
+            lobby=under_test,
+            discovery=discovery,
+            desired=desired,
+            error_log=pathlib.Path(running.layout.logs, "error.log"),
+        )
+
+
+async def _end(tasks: collections.abc.Sequence[asyncio.Task[None]]) -> None:
+    """The last one first, as the daemon does."""
+    for task in reversed(tasks):
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@contextlib.asynccontextmanager
+async def closing(port: int) -> collections.abc.AsyncIterator[None]:
+    """Accepts every connection and closes it at once."""
+
+    async def close(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(close, "127.0.0.1", port):
+        yield
