@@ -78,6 +78,8 @@ def test_a_save_without_a_change_does_not_touch_nginx(running: Daemon) -> None:
     text = running.config.read_text()
     running.write_raw(text)
     running.write_raw(text + "\n# a comment changes nothing either\n")
+    running.write_raw("# nor does one that moves all lines\n" + text)
+    assert "nothing to do" in running.cli_good("plan")
     # `apply` returns once everything saved before it is live.
     assert running.cli_good("apply")
     assert _reloads(running) == reloads

@@ -52,6 +52,24 @@ def test_what_nginx_must_do(actual: model.Actual, activation: plan.Activation) -
     assert plan.choose_activation(FILES, actual) is activation
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "is_same"),
+    [
+        (b"# daemun.yaml:3:5\nlisten 80;\n", b"# daemun.yaml:4:5\nlisten 80;\n", True),
+        (b"server {\n    # daemun.yaml:3:5\n}\n", b"server {\n    # daemun.yaml:9:5\n}\n", True),
+        (b"# one\nlisten 80;\n", b"# one\nlisten 81;\n", False),
+        (b'return 200 "# 1";\n', b'return 200 "# 2";\n', False),
+        (b"listen 80;\n", b"# listen 80;\n", False),
+    ],
+)
+def test_a_comment_that_changed_is_no_change(before: bytes, after: bytes, is_same: bool) -> None:
+    path = "sites/shop.example.com.conf"
+    wanted, actual = {**FILES, path: after}, dataclasses.replace(RUNNING, files={**FILES, path: before})
+    found = plan.plan(DESIRED, wanted, actual, specs=(), services=())
+    assert (found.activation is plan.Activation.NOTHING) == is_same
+    assert (found.changes == ()) == is_same
+
+
 def test_every_step_reads_as_a_sentence() -> None:
     spec = model.CertificateSpec(name="a", host="a", names=("a",), mode=model.TlsMode.LOCAL)
     service = model.Service(name="x.daemun", host="html", port=80)

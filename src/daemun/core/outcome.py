@@ -36,7 +36,7 @@ def _status(
         return model.SiteStatus(site=site, state=model.SiteState.DISABLED)
     if path in reasons:
         return model.SiteStatus(site=site, state=model.SiteState.QUARANTINED, reason=reasons[path])
-    if path in live and live[path] == wanted.get(path):
+    if path in live and plan.is_same(wanted.get(path), live[path]):
         return model.SiteStatus(site=site, state=model.SiteState.LIVE)
     return model.SiteStatus(site=site, state=model.SiteState.PENDING, reason=error or "not applied yet")
 

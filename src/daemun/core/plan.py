@@ -7,10 +7,12 @@ running configuration names only things that exist.
 import collections.abc
 import dataclasses
 import enum
+import re
 
 from daemun.core import model, names
 
 SITES = "sites/"
+_COMMENT = re.compile(rb"^[ ]*#.*\n", re.MULTILINE)
 
 
 class ChangeKind(enum.Enum):
@@ -98,7 +100,7 @@ def diff_files(
     changes: list[SiteChange] = []
     others: list[str] = []
     for path in sorted({*wanted, *actual}):
-        if wanted.get(path) == actual.get(path):
+        if is_same(wanted.get(path), actual.get(path)):
             continue
         if not path.startswith(SITES):
             others.append(path)
@@ -113,11 +115,26 @@ def diff_files(
     return tuple(changes), tuple(others)
 
 
+def is_same(wanted: bytes | None, actual: bytes | None) -> bool:
+    """Whether nginx would do the same with both versions of a file. They may differ in comments: a line more at the top
+    of daemun.yaml moves all sites, whose comments tell their lines, and is no reason to reload nginx.
+
+    The serialiser writes every directive on lines of its own, and no line break inside a word.
+    """
+    if wanted is None or actual is None or wanted == actual:
+        return wanted == actual
+    return _COMMENT.sub(b"", wanted) == _COMMENT.sub(b"", actual)
+
+
+def _is_same_tree(wanted: collections.abc.Mapping[str, bytes], actual: collections.abc.Mapping[str, bytes]) -> bool:
+    return wanted.keys() == actual.keys() and all(is_same(wanted[path], actual[path]) for path in wanted)
+
+
 def choose_activation(wanted: collections.abc.Mapping[str, bytes], actual: model.Actual) -> Activation:
     """RELOAD also when nginx runs another generation than `current` (a kill between switch and reload)."""
     if actual.pid is None:
         return Activation.START
-    if dict(wanted) != actual.files or actual.generation != actual.current_generation:
+    if not _is_same_tree(wanted, actual.files or {}) or actual.generation != actual.current_generation:
         return Activation.RELOAD
     return Activation.NOTHING
 
