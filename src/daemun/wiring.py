@@ -127,9 +127,11 @@ class _Daemon:
 
     def _describe(self, current: model.Globals) -> environment.Environment:
         self._logs = current.logs
-        return self._machine.describe(
+        described = self._machine.describe(
             current, thumbprint=self._certificates.thumbprint(), resolver=self._endpoints.address
         )
+        account = worker_account.choose(current.user)
+        return dataclasses.replace(described, next_user=account.user if account else None)
 
     def _observe(self) -> tuple[model.Actual, int]:
         master = process.find_master(self._layout)
@@ -290,7 +292,8 @@ async def _find_refused(
     staged = await quarantine.stage_with_quarantine(
         nginx, desired, assembled.files, last_good={}, unavailable=assembled.unavailable
     )
-    return outcome.refusal_problems(desired, (*assembled.refused, *staged.refused), last_good={})
+    refusals = outcome.refusal_problems(desired, (*assembled.refused, *staged.refused), last_good={})
+    return (*assembled.problems, *refusals)
 
 
 def _problem(error: DaemunError) -> model.Problem:

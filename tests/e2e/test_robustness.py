@@ -9,6 +9,7 @@ import textwrap
 import psutil
 import pytest
 
+from daemun.nginx import find
 from tests.support import clients, ports
 from tests.support.daemon import Daemon, signpost, wait_for
 
@@ -238,6 +239,38 @@ def test_a_state_directory_with_too_long_a_path(daemon: Daemon) -> None:
     daemon.write(ONE_SITE)
     daemon.state = daemon.root / ("long" * 30)
     _assert_refuses_to_start(daemon, str(daemon.state), "107")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's nginx runs its workers under another account")
+def test_another_account_while_it_runs_waits_for_a_restart(daemon: Daemon) -> None:
+    """Keys and folders belong to the group of the first one."""
+    _start(daemon)
+    workers = daemon.worker_pids()
+    daemon.write("user: daemon\n" + ONE_SITE)
+    assert "user: nginx's workers run as" in daemon.cli_good("apply")
+    assert daemon.worker_pids() == workers
+    before = daemon.config.read_text()
+    daemon.write("user: no-such-account\n" + ONE_SITE)
+    refused = daemon.cli("apply")
+    assert refused.returncode == 1
+    assert "no-such-account" in refused.stdout
+    assert daemon.sign("a.test") == "one"
+    daemon.write_raw(before)
+    assert daemon.terminate() == 0
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+    assert "user:" not in daemon.cli_good("apply")
+    assert {psutil.Process(pid).username() for pid in daemon.worker_pids()} == {"daemon"}
+
+
+def test_an_old_nginx_on_the_path_is_passed_over(daemon: Daemon) -> None:
+    """As on a Debian 12 that has one of its own."""
+    del daemon.environment["DAEMUN_NGINX"]
+    bundled = find.find_bundled() or pytest.skip("the extra daemun[nginx] is not installed")
+    old = _fake_nginx(daemon.root, "1.22.1")
+    daemon.environment["PATH"] = f"{old.parent}:{daemon.environment['PATH']}"
+    _start(daemon)
+    assert psutil.Process(daemon.nginx_pid()).exe() == os.path.realpath(bundled)
 
 
 # --- what is behind and before the gate ---

@@ -283,3 +283,4 @@ def test_trusted_proxies_need_realip() -> None:
     settings = model.Globals(trusted_proxies=("10.0.0.0/8",))
     assert validate.find_unsupported_globals(settings, frozenset())
     assert not validate.find_unsupported_globals(settings, frozenset({environment.Feature.REALIP}))
+    assert validate.find_unsupported_globals(model.Globals(proxy_protocol=True), frozenset())

@@ -84,6 +84,7 @@ class Reconciler:
             live = (actual.files or {}) if actual.pid is not None else {}
             assembled = await self._assemble(desired, actual.files or {})
             files = assembled.files
+            problems += assembled.problems
             wanted = _make_plan(desired, assembled, actual)
             problems += await self._expand(desired)
             staged, activated = await self._switch(desired, assembled, actual)
@@ -113,7 +114,8 @@ class Reconciler:
         actual = await self._proxy.read_actual()
         assembled = await self._assemble(gathered.desired, actual.files or {})
         refusals = outcome.refusal_problems(gathered.desired, assembled.refused, last_good=actual.files or {})
-        return _make_plan(gathered.desired, assembled, actual), (*gathered.problems, *refusals)
+        problems = (*gathered.problems, *assembled.problems, *refusals)
+        return _make_plan(gathered.desired, assembled, actual), problems
 
     async def _gather(self) -> _Gathered:
         """Every source's snapshot, merged. A source that cannot be read keeps its last good snapshot."""

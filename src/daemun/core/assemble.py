@@ -13,11 +13,13 @@ class Assembled:
     """files: what nginx is to run. unavailable: path -> 503 version of each site's file.
 
     refused: the sites that could not be rendered; `files` holds their last good or 503 version.
+    problems: what else deserves a look.
     """
 
     files: dict[str, bytes]
     unavailable: dict[str, bytes]
     refused: tuple[quarantine.Refused, ...] = ()
+    problems: tuple[model.Problem, ...] = ()
 
 
 def assemble_files(
@@ -27,6 +29,9 @@ def assemble_files(
 
     last_good: the tree nginx runs now. Raises: RenderError when what concerns all sites cannot be rendered.
     """
+    unsupported = validate.find_unsupported_globals(desired.globals, env.nginx.features)
+    if unsupported:
+        raise RenderError("; ".join(problem.message for problem in unsupported))
     unavailable = {
         plan.site_file(site.host): render.render_unavailable(site, env, settings=desired.globals)
         for site in desired.enabled
@@ -43,6 +48,7 @@ def assemble_files(
         files=files,
         unavailable=unavailable,
         refused=tuple(quarantine.Refused(path=path, reason=reason) for path, reason in refused.items()),
+        problems=validate.find_waiting_for_restart(env),
     )
 
 

@@ -83,8 +83,20 @@ def find_unsupported_globals(
 ) -> tuple[model.Problem, ...]:
     """What `settings` ask for and this nginx cannot do."""
     report = report_.Report(host=None, origin=model.NOWHERE)
-    if settings.trusted_proxies and environment.Feature.REALIP not in features:
-        report.add(_unsupported(environment.Feature.REALIP), "trusted_proxies")
+    needs_realip = {"trusted_proxies": bool(settings.trusted_proxies), "proxy_protocol": settings.proxy_protocol}
+    for field in (field for field, is_needed in needs_realip.items() if is_needed):
+        if environment.Feature.REALIP not in features:
+            report.add(_unsupported(environment.Feature.REALIP), field)
+    return tuple(report.problems)
+
+
+def find_waiting_for_restart(env: environment.Environment) -> tuple[model.Problem, ...]:
+    """What was asked for and cannot be had while daemun runs."""
+    if env.next_user in {None, env.user}:
+        return ()
+    report = report_.Report(host=None, origin=model.NOWHERE)
+    cause = f"nginx's workers run as {env.user}, and as {env.next_user} after `daemun stop` and `daemun up`"
+    report.add(cause, "user", severity=model.Severity.WARNING)
     return tuple(report.problems)
 
 

@@ -36,6 +36,7 @@ class Environment:
     nginx: what will read the configuration.
     thumbprint: the ACME account key's (RFC 8555 section 8.1); None: no challenge is answered from it.
     user, group: the workers' account; None when daemun is not root (then nginx ignores `user`).
+    next_user: the account that a start would choose now; None: the same. Directories and keys belong to `group`.
     resolver: "127.0.0.1:5301", where the DNS responder listens; None: no named servers.
     ca_bundle: absolute path of the system's trusted roots; None: there are none, https targets cannot be verified.
     workers: nginx worker processes.
@@ -48,6 +49,7 @@ class Environment:
     thumbprint: str | None = None
     user: str | None = None
     group: str | None = None
+    next_user: str | None = None
     resolver: str | None = None
     ca_bundle: str | None = None
     workers: int = 1
