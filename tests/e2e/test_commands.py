@@ -1,5 +1,6 @@
 """Every command's exit code, its JSON, and what it does to the file: with a running daemon and without one."""
 
+import concurrent.futures
 import json
 import pathlib
 
@@ -240,6 +241,24 @@ def test_edits_without_a_daemon_change_the_file(alone: Daemon) -> None:
     _says(alone, 0, "enable", "a.test")
     _says(alone, 0, "rm", "b.test")
     _says(alone, 0, "check")
+
+
+@pytest.mark.parametrize("with_daemon", [True, False], ids=["daemon", "alone"])
+def test_edits_at_once_all_count(daemon: Daemon, *, with_daemon: bool) -> None:
+    daemon.write(COMMENTED)
+    if with_daemon:
+        daemon.start()
+        daemon.wait_sign("a.test", "one")
+    hosts = [f"b{number}.test" for number in range(4)]
+    with concurrent.futures.ThreadPoolExecutor(len(hosts)) as people:
+        done = list(people.map(lambda host: daemon.cli("add", host, "http://127.0.0.1:8080"), hosts))
+    assert [(one.returncode, one.stderr) for one in done] == [(0, "")] * len(hosts)
+    text = daemon.config.read_text()
+    assert all(f"{host}: http://127.0.0.1:8080" in text for host in hosts)
+    if with_daemon:
+        assert {site["host"]: site["state"] for site in daemon.status()["sites"]} == dict.fromkeys(
+            ["a.test", *hosts], "live"
+        )
 
 
 def test_add_to_a_file_that_is_already_broken(running: Daemon) -> None:

@@ -28,14 +28,24 @@ def change(chosen: settings.Settings, *, host: str, edit: Edit) -> None:
 
     host: as a person wrote it. Raises: DaemunError with the reason, after the file was put back as it was.
     """
+    from daemun.sources import yaml_edit
+
     host = hosts.normal(host)
     daemon = client.Client(chosen)
     try:
-        before = daemon.status()
+        file = running.config_of(chosen, daemon.status())
     except client.NotRunningError:
-        _change_alone(chosen, host=host, edit=edit)
+        with yaml_edit.alone(chosen.config):
+            _change_alone(chosen, host=host, edit=edit)
         return
-    edited = _edit(running.config_of(chosen, before), edit)
+    with yaml_edit.alone(file):
+        _change_live(daemon, file, host=host, edit=edit)
+
+
+def _change_live(daemon: client.Client, file: pathlib.Path, *, host: str, edit: Edit) -> None:
+    """With the daemon that reads the file."""
+    before = daemon.status()
+    edited = _edit(file, edit)
     refusal = _judge(edited, lambda: _refusal_of(daemon, host=host, before=before["problems"]))
     if refusal is not None:
         undone = _put_back(edited)

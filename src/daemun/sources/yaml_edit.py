@@ -9,9 +9,11 @@ import collections.abc
 import contextlib
 import dataclasses
 import errno
+import fcntl
 import os
 import pathlib
 import tempfile
+import time
 import typing
 
 from daemun import durable
@@ -19,6 +21,7 @@ from daemun.core import model, rules, validate, words
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.sources import values, yaml_file, yaml_positions, yaml_splice
 
+LONGEST_EDIT_S = 120.0
 _BOM = b"\xef\xbb\xbf"
 _T = typing.TypeVar("_T")
 
@@ -81,6 +84,38 @@ def restore(path: StrPath, before: bytes | None) -> None:
         return
     with _explained(pathlib.Path(path)):
         pathlib.Path(path).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def alone(path: StrPath) -> collections.abc.Iterator[None]:
+    """Let one command at a time edit the file, from reading it to knowing that it is live, so that two at once neither
+    lose each other's site nor take each other's back. Waits for the other. Blocking.
+
+    The folder is locked, not the file, which every edit replaces. Where the file system knows no such locks, none is
+    held. Raises: EnvironmentProblemError when another command does not end.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # an edit says what is wrong with the folder
+            folder = os.open(pathlib.Path(os.path.realpath(path)).parent, os.O_RDONLY | os.O_DIRECTORY)
+            stack.callback(os.close, folder)
+            _wait_for_lock(folder, path)
+        yield
+
+
+def _wait_for_lock(folder: int, path: StrPath) -> None:
+    deadline = time.monotonic() + LONGEST_EDIT_S
+    while True:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise EnvironmentProblemError(
+                    f"cannot edit {path}: another command has been editing it for {LONGEST_EDIT_S:g} s; "
+                    "end that one (`ps aux | grep daemun`), or edit the file by hand"
+                ) from None
+            time.sleep(0.05)
+        else:
+            return
 
 
 class _Edit:
