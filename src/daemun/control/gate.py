@@ -18,7 +18,7 @@ QUIET_S = 0.03
 LONGEST_BURST_S = 0.6
 """... but no later than this after the burst began."""
 RETRY_S = 15.0
-"""How long after a round that failed as a whole the next one is tried without any change of a source."""
+"""How long after a round that went wrong (`Outcome.may_pass`) the next one is tried without any change of a source."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,14 +70,14 @@ class Gate:
         return self._last
 
     async def run(self) -> None:
-        """Apply whenever a source changed, `wake` was called, or the last round failed a while ago. Never returns."""
+        """Apply whenever a source changed, `wake` was called, or a while ago a round went wrong. Never returns."""
         while True:
-            failed = self._last is not None and self._last.error is not None
+            again = self._last is not None and self._last.may_pass
             try:
-                async with asyncio.timeout(RETRY_S if failed else None):
+                async with asyncio.timeout(RETRY_S if again else None):
                     await self._wake.wait()
             except TimeoutError:
-                log.debug("trying again what failed", reason=self._last.error if self._last else None)
+                log.debug("trying again what went wrong", reason=self._last.error if self._last else None)
             await self._settle()
             await self.apply()
 

@@ -23,6 +23,7 @@ class Outcome:
     sites: every desired site with its state. problems: of the sources, the merge and nginx.
     wanted: what was to be done; None when it did not come so far. activated: what nginx was made to do.
     generation: the one that is live. error: why nothing new is live; None also when single sites are quarantined.
+    unread: a source could not be read, and what it said last was applied once more.
     """
 
     desired: model.Desired
@@ -32,6 +33,13 @@ class Outcome:
     activated: plan.Activation = plan.Activation.NOTHING
     generation: int | None = None
     error: str | None = None
+    unread: bool = False
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether another round could end better though no source tells of a change: a port became free, or a file
+        that daemun.yaml names came to be."""
+        return self.error is not None or self.unread
 
     @property
     def ok(self) -> bool:
@@ -44,6 +52,7 @@ class _Gathered:
     desired: model.Desired
     problems: tuple[model.Problem, ...]
     complete: bool
+    unread: bool
 
 
 class Reconciler:
@@ -97,6 +106,7 @@ class Reconciler:
                 problems=(*problems, model.Problem(origin=model.NOWHERE, message=str(error))),
                 generation=generation,
                 error=str(error),
+                unread=gathered.unread,
             )
         refused = (*assembled.refused, *staged.refused)
         return Outcome(
@@ -106,6 +116,7 @@ class Reconciler:
             wanted=wanted,
             activated=activated,
             generation=generation,
+            unread=gathered.unread,
         )
 
     async def make_plan(self) -> tuple[plan.Plan, tuple[model.Problem, ...]]:
@@ -120,10 +131,12 @@ class Reconciler:
     async def _gather(self) -> _Gathered:
         """Every source's snapshot, merged. A source that cannot be read keeps its last good snapshot."""
         problems: list[model.Problem] = []
+        unread = False
         for source in self._sources:
             try:
                 self._last_good[source.name] = await source.read()
             except ConfigError as error:
+                unread = True
                 found = getattr(error, "problems", ()) or (
                     model.Problem(origin=model.Origin(source=source.name), message=str(error)),
                 )
@@ -131,7 +144,8 @@ class Reconciler:
         snapshots = [self._last_good[source.name] for source in self._sources if source.name in self._last_good]
         desired = merge.merge_snapshots(snapshots)
         complete = any(snapshot.globals is not None for snapshot in snapshots)
-        return _Gathered(desired=desired, problems=(*problems, *desired.problems), complete=complete)
+        found_all = (*problems, *desired.problems)
+        return _Gathered(desired=desired, problems=found_all, complete=complete, unread=unread)
 
     async def _assemble(self, desired: model.Desired, live: collections.abc.Mapping[str, bytes]) -> assemble.Assembled:
         env = self._describe_environment(desired.globals)

@@ -1,0 +1,71 @@
+"""The loop tries again by itself what may pass without a change of any source."""
+
+import asyncio
+import contextlib
+import datetime
+
+import pytest
+
+from daemun.control import gate, reconciler
+from daemun.core import layout, model
+from daemun.core.render import environment
+from daemun.errors import ConfigError
+from tests.support import world as worlds
+
+NGINX = environment.Nginx(path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset())
+
+
+class _Source(worlds.Source):
+    """Its file names a certificate that is not there yet; `changes` tells of nothing."""
+
+    readable = False
+    readings = 0
+
+    async def read(self) -> model.Snapshot:
+        self.readings += 1
+        if not self.readable:
+            raise ConfigError("daemun.yaml:3:5: certificate: cannot read own.pem")
+        return await super().read()
+
+
+@pytest.mark.parametrize("was_good_before", [True, False])
+async def test_a_source_that_can_be_read_again(monkeypatch: pytest.MonkeyPatch, *, was_good_before: bool) -> None:
+    monkeypatch.setattr(gate, "RETRY_S", 0.01)
+    snapshot = model.Snapshot(source="file", globals=model.Globals())
+    source = _Source(world := worlds.World(snapshot=snapshot))
+    certificates, endpoints, waiting_room = worlds.Certificates(world), worlds.Endpoints(world), worlds.WaitingRoom()
+    front = gate.Gate(
+        rounds=reconciler.Reconciler(
+            sources=[source],
+            proxy=worlds.Proxy(world),
+            certificates=certificates,
+            endpoints=endpoints,
+            waiting_room=waiting_room,
+            describe_environment=lambda _: environment.Environment(layout=layout.Layout("/state"), nginx=NGINX),
+            last_good={"file": snapshot} if was_good_before else {},
+        ),
+        certificates=certificates,
+        endpoints=endpoints,
+        waiting_room=waiting_room,
+        observe=lambda: (model.Actual(), 0),
+        identity=gate.Identity(
+            version="1",
+            nginx_version="1.31.3",
+            config_path="/daemun.yaml",
+            state_dir="/state",
+            started_at=datetime.datetime(2026, 5, 1, tzinfo=datetime.UTC),
+        ),
+    )
+    assert not (await front.apply()).ok
+    loop = asyncio.create_task(front.run())
+    try:
+        async with asyncio.timeout(30):
+            source.readable = True
+            while front.last is None or not front.last.ok:
+                await asyncio.sleep(0)
+            readings = source.readings
+    finally:
+        loop.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await loop
+    assert readings == 2, "once in vain, once for good"
