@@ -61,6 +61,8 @@ class Daemon:
         self.http = ports.free_port()
         self.https = ports.free_port()
         self.arguments: tuple[str, ...] = ()
+        self.run_by: tuple[str, ...] = ()
+        """A command that daemun and its commands are started by, such as one that takes rights away."""
         self.preamble = ""
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("DAEMUN_")},
@@ -187,7 +189,7 @@ class Daemon:
 
     def _command(self, *arguments: str) -> list[str]:
         common = ["-c", str(self.config), "--state", str(self.state), *self.arguments]
-        return [sys.executable, "-m", "daemun", *common, *arguments]
+        return [*self.run_by, sys.executable, "-m", "daemun", *common, *arguments]
 
     def cli(self, *arguments: str, within_s: float = 60) -> subprocess.CompletedProcess[str]:
         """Run one command of daemun to its end."""
