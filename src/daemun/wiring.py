@@ -5,6 +5,7 @@ import collections.abc
 import contextlib
 import dataclasses
 import datetime
+import os
 import pathlib
 import tempfile
 
@@ -22,7 +23,9 @@ from daemun.discovery import endpoints
 from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
 from daemun.nginx import account as worker_account
 from daemun.nginx import find, machine, process, server, watch
+from daemun.sources import environment as environment_source
 from daemun.sources import remembered, yaml_file
+from daemun.sources.docker import chosen, client, keep, surroundings
 from daemun.store import file as file_store
 from daemun.store import instance
 from daemun.waiting import app as waiting_app
@@ -52,6 +55,16 @@ def find_nginx(settings: settings_.Settings) -> environment.Nginx:
 # --- the daemon ------------------------------------------------------------------------------------------------
 
 
+def check_can_start(settings: settings_.Settings) -> None:
+    """A file, or containers that say what they wish, now or when an earlier daemon saw them; a file that was named and
+    is gone is the daemon's to judge. Raises: ConfigError."""
+    if settings.config_was_chosen or client.find_endpoint(os.environ) is not None:
+        return
+    store = _existing_store(settings)
+    if store is None or keep.read_kept(store) is None:
+        settings_.check_config_exists(settings)
+
+
 def run_daemon(settings: settings_.Settings) -> int:
     """Run until told to stop. Returns: the exit code. Raises: DaemunError when it cannot start."""
     layout = settings.layout
@@ -79,16 +92,25 @@ class _Daemon:
         self._logs = current.logs
         self._rotate = asyncio.Event()
         self._machine = _Machine(binary=binary, layout=self._layout, account=account)
-        source = remembered.Remembering(self._source, store, settings.config)
+        file = environment_source.FileOrEnvironment(
+            remembered.Remembering(self._source, store, settings.config),
+            settings.config,
+            os.environ,
+            is_known=known is not None or settings.config_was_chosen,
+        )
+        self._containers = chosen.ChosenEngine(
+            SystemClock(), store, environ=os.environ, traces=surroundings.read_traces()
+        )
         self._lobby = lobby.Lobby(self._endpoints.endpoints)
         rounds = reconciler.Reconciler(
-            sources=[source],
+            sources=[file, self._containers],
             proxy=self._nginx,
             certificates=self._certificates,
             endpoints=self._endpoints,
             waiting_room=self._lobby,
             describe_environment=self._describe,
-            last_good={source.name: known} if known else {},
+            configure=lambda found: self._containers.configure(found.docker),
+            last_good={file.name: known} if known else {},
         )
         self._gate = gate.Gate(
             rounds=rounds,
@@ -109,11 +131,12 @@ class _Daemon:
         await self._endpoints.start()
         await daemon.live(
             front=self._gate,
-            sources=[self._source],
+            sources=[self._source, self._containers],
             proxy=self._nginx,
             is_serving=self._nginx.is_running,
             wait_until_gone=lambda: watch.wait_until_gone(self._layout),
             tasks={
+                "containers": self._containers.run,
                 "discovery": self._endpoints.run,
                 "certificates": self._certificates.run,
                 "control socket": self._serve_control,

@@ -30,8 +30,10 @@ SERVE = ("httpd", "-f", "-p", "80", "-h", "/www")
 LONGEST_S = 60.0
 
 
-def on(engine: engines.DockerEngine, url: str | None = None, *, certificates: str | None = None) -> source.DockerSource:
-    endpoint = client.Endpoint(url=url or engine.url, certificates=certificates)
+def on(
+    engine: engines.DockerEngine, url: str | None = None, *, tls: model.DockerTls | None = None
+) -> source.DockerSource:
+    endpoint = client.Endpoint(url=url or engine.url, tls=tls)
     return source.DockerSource(endpoint, FakeClock(), traces=surroundings.Traces())
 
 
@@ -213,7 +215,7 @@ async def test_a_container_that_is_told_to_stop_gets_no_requests_while_it_finish
         assert endpoints(after_hangup, "a.test") == [f"{address}:80"]
         await asyncio.to_thread(docker_engine.cli, "kill", "--signal=TERM", "web-1")
         found = await followed.until_serving()
-        assert warnings(found) == ['container web-1: container "web-1" is being stopped; it gets no new requests']
+        assert warnings(found) == ['container web-1: container "web-1" is being stopped, so it gets no new requests']
         await asyncio.to_thread(docker_engine.cli, "restart", "--time=0", "web-1")
         again = await followed.until_serving(f"{docker_engine.address('web-1')}:80")
 
@@ -395,13 +397,17 @@ async def test_tls_proves_both_sides(docker_engine: engines.DockerEngine, tmp_pa
 
     async with docker_proxy.filtering(docker_engine.socket, tls=context) as port:
         url = f"tcp://127.0.0.1:{port}"
-        found = await on(docker_engine, url, certificates=str(tmp_path)).read()
+        found = await on(docker_engine, url, tls=tls_files(tmp_path)).read()
         with pytest.raises(ConfigError):
             await on(docker_engine, url).read()
-    with pytest.raises(ConfigError, match=r"expected ca\.pem, cert\.pem and key\.pem there"):
-        await on(docker_engine, "tcp://127.0.0.1:1", certificates=str(tmp_path / "none")).read()
+    with pytest.raises(ConfigError, match=r"No such file or directory; expected .*none/ca\.pem"):
+        await on(docker_engine, "tcp://127.0.0.1:1", tls=tls_files(tmp_path / "none")).read()
 
     assert [site.host for site in found.sites] == ["a.test"]
+
+
+def tls_files(folder: pathlib.Path) -> model.DockerTls:
+    return model.DockerTls(ca=f"{folder}/ca.pem", certificate=f"{folder}/cert.pem", key=f"{folder}/key.pem")
 
 
 def write_certificates(folder: pathlib.Path) -> None:
@@ -435,7 +441,7 @@ def write_certificates(folder: pathlib.Path) -> None:
 def test_the_engine_is_found_as_docker_finds_it() -> None:
     remote = {"DOCKER_HOST": "tcp://h:2376", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/certs"}
 
-    assert client.find_endpoint(remote) == client.Endpoint(url="tcp://h:2376", certificates="/certs")
+    assert client.find_endpoint(remote) == client.Endpoint(url="tcp://h:2376", tls=tls_files(pathlib.Path("/certs")))
     assert client.find_endpoint({"DOCKER_HOST": "unix:///x.sock"}) == client.Endpoint(url="unix:///x.sock")
 
 

@@ -75,6 +75,7 @@ async def test_status_has_the_shape_of_the_contract(gate: support.Gate) -> None:
         "sites": [
             {
                 "host": "a.test",
+                "name": "a.test@file",
                 "aliases": [],
                 "origin": "daemun.yaml:2:3",
                 "source": "file",
@@ -101,6 +102,7 @@ async def test_status_has_the_shape_of_the_contract(gate: support.Gate) -> None:
             },
             {
                 "host": "b.test",
+                "name": "b.test@file",
                 "aliases": ["www.b.test"],
                 "origin": "daemun.yaml:9:3",
                 "source": "file",
@@ -116,8 +118,36 @@ async def test_status_has_the_shape_of_the_contract(gate: support.Gate) -> None:
                 ],
             },
         ],
+        "requests": {"waiting": 0, "waited": 0},
+        "containers": [],
         "problems": [{"severity": "error", "origin": "daemun.yaml:9:3", "message": "cannot", "host": "b.test"}],
     }
+
+
+async def test_containers_and_where_their_sites_go_now(gate: support.Gate) -> None:
+    origin = model.Origin(source="docker", place="container chat-1")
+    target = model.Target(scheme=model.Scheme.HTTP, pool="abc.daemun", path="/")
+    route = model.Route(path="/ws/", action=model.Proxy(targets=(target,)), origin=origin)
+    site = model.Site(host="chat.test", routes=(route,), origin=origin)
+    ends = (model.Endpoint(address="10.0.0.2", port=7777), model.Endpoint(address="fd00::2", port=80))
+    gate.tell(
+        sites=(support.live(site),),
+        pools=(model.Pool(name="abc.daemun", endpoints=ends),),
+        containers=(
+            model.Container(name="chat-1", hosts=("chat.test",)),
+            model.Container(name="bad", is_served=False, why="is not running", cure="start it"),
+        ),
+    )
+
+    async with _client(gate) as client:
+        told = (await client.get("/status")).json()
+
+    assert told["sites"][0]["name"] == "chat.test@docker"
+    assert told["sites"][0]["routes"][0]["to"] == ["http://10.0.0.2:7777/", "http://[fd00::2]/"]
+    assert told["containers"] == [
+        {"name": "chat-1", "hosts": ["chat.test"], "served": True, "why": None, "cure": None},
+        {"name": "bad", "hosts": [], "served": False, "why": "is not running", "cure": "start it"},
+    ]
 
 
 async def test_plan_and_apply(gate: support.Gate) -> None:

@@ -95,6 +95,33 @@ async def test_a_warning_is_told_but_everything_is_live(gate: support.Gate, run:
     assert said.out.splitlines()[-1] == "warning: look \ufffd[31mhere"
 
 
+async def test_containers(gate: support.Gate, run: Run) -> None:
+    origin = model.Origin(source="docker", place="container chat-1")
+    target = model.Target(scheme=model.Scheme.HTTP, pool="abc.daemun")
+    route = model.Route(path="/", action=model.Proxy(targets=(target,)), origin=origin)
+    site = model.Site(host="chat.test", aliases=("www.chat.test",), routes=(route,), origin=origin)
+    gate.tell(
+        sites=(support.live(site),),
+        certificates=(),
+        pools=(model.Pool(name="abc.daemun"),),
+        containers=(model.Container(name="chat-1", hosts=("chat.test",), is_served=False, why="is not running"),),
+    )
+    async with support.serving(gate):
+        status = await run("status")
+        sites = await run("sites")
+
+    assert status.out.splitlines()[-4:] == [
+        "HOST       STATE  CERTIFICATE  ROUTES",
+        "chat.test  live   none         / -> (nobody now)",
+        "CONTAINER  HOSTS      SERVED",
+        "chat-1     chat.test  no",
+    ]
+    assert sites.out.splitlines()[1:] == [
+        "chat.test      live   /     (nobody now)          chat.test@docker (container chat-1)",
+        "www.chat.test  live         (alias of chat.test)  chat.test@docker (container chat-1)",
+    ]
+
+
 async def test_sites(gate: support.Gate, run: Run) -> None:
     async with support.serving(gate):
         said = await run("sites")

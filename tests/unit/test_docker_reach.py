@@ -29,7 +29,7 @@ def test_the_port_is_the_one_named_else_the_only_one_exposed_else_80(
     assert endpoints(found, "a.test") == [f"10.0.0.2:{expected}"]
     told = messages(found, model.Severity.WARNING)
     assert len(told) == (asked is None and len(exposed) > 1)
-    assert all('set "daemun.port"' in message for message in told)
+    assert all('set the label "daemun.port"' in message for message in told)
 
 
 # --- daemun on the host ----------------------------------------------------------------------------------------

@@ -165,7 +165,7 @@ def test_a_container_that_was_told_to_stop_gets_no_new_requests() -> None:
     found = snapshot(container("old", A, ip="10.0.0.2"), container("new", A, ip="10.0.0.3"), leaving=("old",))
 
     assert endpoints(found, "a.test") == ["10.0.0.3:80"]
-    assert warnings(found) == ['container old: container "old" is being stopped; it gets no new requests']
+    assert warnings(found) == ['container old: container "old" is being stopped, so it gets no new requests']
 
 
 def test_a_starting_container_waits_for_its_health_check_while_another_one_serves() -> None:
@@ -179,6 +179,46 @@ def test_a_starting_container_waits_for_its_health_check_while_another_one_serve
     assert endpoints(beside, "a.test") == ["10.0.0.2:80"]
     assert endpoints(after_sick, "a.test") == ["10.0.0.3:80"]
     assert "is starting" in warnings(beside)[0]
+
+
+# --- what is told of each --------------------------------------------------------------------------------------
+
+
+def test_of_each_container_is_told_whether_it_is_served_why_not_and_what_to_do() -> None:
+    found = snapshot(
+        container("web-1", A | {"daemun.x.host": "b.test", "daemun.x.path": "/x"}, age_s=9, ip="10.0.0.2"),
+        container("guess", {"daemun.host": "c.test"}, ports=(80, 81)),
+        container("other", A | {"daemun.to": "/y"}, ip="10.0.0.3"),
+        container("off", A, state="exited"),
+        container("off-other", A | {"daemun.to": "/z"}, state="exited"),
+        container("claims", {"daemun.host": "admin.test"}),
+        container("wrong", {"daemun.hots": "a.test"}),
+        container("moved", {"daemun.host": "d.test", "daemun.redirect": "https://a.test/"}, state="exited"),
+        container("silent"),
+        reserved=("admin.test",),
+    )
+
+    assert {one.name: (one.hosts, one.is_served) for one in found.containers} == {
+        "claims": (("admin.test",), False),
+        "guess": (("c.test",), True),
+        "moved": (("d.test",), True),
+        "off": (("a.test",), False),
+        "off-other": (("a.test",), False),
+        "other": (("a.test",), False),
+        "web-1": (("a.test", "b.test"), True),
+        "wrong": ((), False),
+    }
+    told = {one.name: (one.why, one.cure) for one in found.containers}
+    assert told["web-1"] == told["moved"] == (None, None)
+    assert told["guess"] == (
+        "exposes several ports (80 and 81) and names none, so 80 is used",
+        'set the label "daemun.port"',
+    )
+    assert told["off"] == ('is not running: its state is "exited"', "start it with `docker start off`")
+    assert told["off-other"][0] == 'is not running: its state is "exited"'
+    assert told["claims"] == ("the host is reserved by `docker.reserve`", "only daemun.yaml may serve it")
+    assert told["other"][1] == "give both the same labels"
+    assert told["wrong"][1] == "correct its labels, and make it anew with them"
 
 
 # --- who decides -----------------------------------------------------------------------------------------------

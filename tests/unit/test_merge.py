@@ -50,6 +50,27 @@ def test_the_first_source_wins_and_the_other_is_told() -> None:
     assert problem.host == "web.test"
 
 
+def test_a_container_whose_host_was_not_granted_is_not_served() -> None:
+    mine = site("shop.example", place="daemun.yaml:14")
+    sites = (site("shop.example", "docker"), site("ok.test", "docker"), site("bad.test", "docker", routes=()))
+    containers = (
+        model.Container(name="bad", hosts=("bad.test",)),
+        model.Container(name="both", hosts=("ok.test", "shop.example")),
+        model.Container(name="good", hosts=("ok.test",)),
+        model.Container(name="sick", hosts=("shop.example",), is_served=False, why="is unhealthy"),
+    )
+
+    desired = merge.merge_snapshots([snapshot(mine), snapshot(*sites, source="docker", containers=containers)])
+
+    bad, both, good, sick = desired.containers
+    assert (bad.is_served, bad.why) == (False, "routes: is empty; expected at least one path with a target")
+    assert (both.is_served, both.why) == (
+        False,
+        'host "shop.example" already belongs to "shop.example@file" (daemun.yaml:14)',
+    )
+    assert (good, sick) == (containers[2], containers[3])
+
+
 def test_an_invalid_site_is_left_out_alone_and_claims_nothing() -> None:
     bad = site("bad.test", "docker", routes=())
     desired = merge.merge_snapshots(

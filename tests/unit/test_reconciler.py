@@ -35,6 +35,7 @@ def daemon(world: worlds.World) -> reconciler.Reconciler:
         describe_environment=lambda _: environment.Environment(
             layout=layout.Layout("/state"), nginx=NGINX, thumbprint="t", resolver="127.0.0.1:53"
         ),
+        configure=lambda _: None,
         last_good={},
     )
 
@@ -104,6 +105,7 @@ async def test_a_source_that_fails_keeps_what_it_said_last() -> None:
         endpoints=worlds.Endpoints(world),
         waiting_room=worlds.WaitingRoom(),
         describe_environment=front._describe_environment,
+        configure=lambda _: None,
         last_good={"file": BEFORE},
     )
     outcome = await front.run_once()
@@ -134,3 +136,28 @@ async def test_a_failed_round_says_what_is_live_all_the_same(monkeypatch: pytest
         "changes.test": model.SiteState.PENDING,
         "comes.test": model.SiteState.PENDING,
     }
+
+
+async def test_settings_are_told_before_the_next_source_is_read() -> None:
+    world = worlds.World(snapshot=BEFORE)
+    told: list[str] = []
+
+    class Next(worlds.Source):
+        name = "next"
+
+        async def read(self) -> model.Snapshot:
+            told.append("read")
+            return model.Snapshot(source="next")
+
+    front = reconciler.Reconciler(
+        sources=[worlds.Source(world), Next(world)],
+        proxy=worlds.Proxy(world),
+        certificates=worlds.Certificates(world),
+        endpoints=worlds.Endpoints(world),
+        waiting_room=worlds.WaitingRoom(),
+        describe_environment=daemon(world)._describe_environment,
+        configure=lambda found: told.append(f"workers {found.workers}"),
+        last_good={},
+    )
+    await front.run_once()
+    assert told == ["workers None", "read"]

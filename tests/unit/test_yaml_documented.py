@@ -15,6 +15,8 @@ PARTS: dict[str, type[yaml_schema.Entry]] = {
 MAPS_IN_CELLS: tuple[type[yaml_schema.Entry], ...] = (
     yaml_schema.DefaultEntry,
     yaml_schema.TlsFilesEntry,
+    yaml_schema.DockerEntry,
+    yaml_schema.DockerTlsEntry,
     yaml_schema.HstsEntry,
     yaml_schema.TimeoutEntry,
 )

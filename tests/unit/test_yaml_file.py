@@ -234,6 +234,49 @@ def test_other_forms_of_the_top() -> None:
     assert redirect == model.Redirect(to="https://a.test/", status=302)
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("auto", model.Docker()),
+        ("off", model.Docker(is_on=False)),
+        ("tcp://socket-proxy:2375", model.Docker(endpoint="tcp://socket-proxy:2375")),
+        ("{endpoint: off, reserve: A.test}", model.Docker(is_on=False, reserved=("a.test",))),
+        (
+            "{reserve: [admin.test, '*.corp.test', bücher.test]}",
+            model.Docker(reserved=("admin.test", "*.corp.test", "xn--bcher-kva.test")),
+        ),
+        (
+            "{endpoint: 'tcp://h:2376', tls: {ca: ca.pem, cert: ./c.pem, key: /k.pem}}",
+            model.Docker(
+                endpoint="tcp://h:2376",
+                tls=model.DockerTls(ca="/etc/daemun/ca.pem", certificate="/etc/daemun/c.pem", key="/k.pem"),
+            ),
+        ),
+    ],
+)
+def test_where_the_engine_is(written: str, expected: model.Docker) -> None:
+    assert settings(f"docker: {written}").docker == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("atuo", 'did you mean "auto"?'),
+        ("ssh://me@host", "a machine reached by ssh is not asked"),
+        ("unix://", 'expected "unix:///var/run/docker.sock"'),
+        ("2375", "found the number 2375"),
+        ("{endpont: off}", 'did you mean "endpoint"?'),
+        ("{reserve: [a..test]}", '"a..test" is not a host name'),
+        ("{tls: {ca: a, cert: b, key: c}}", "docker.tls: needs `endpoint`"),
+        ("{endpoint: 'unix:///d.sock', tls: {ca: a, cert: b, key: c}}", "docker.tls: needs `endpoint`"),
+        ("{endpoint: 'tcp://d', tls: {ca: a}}", '"cert" is missing'),
+    ],
+)
+def test_what_is_no_engine(written: str, told: str) -> None:
+    found = parse(f"docker: {written}\nsites: {{}}\n").problems
+    assert told in found[0].message
+
+
 def test_no_sites_at_all_can_be_meant() -> None:
     assert good("sites: {}") == ()
 
@@ -251,7 +294,7 @@ ALL_AT_ONCE = """\
 listn: {http: 80}
 listen: {http: 99999}
 acme: {directory: zerossl, email: foo}
-docker: tcp://x
+docker: atuo
 sites:
   a.test: {/: "http://127.0.0.1:99999", bad: http://127.0.0.1}
   b..test: http://127.0.0.1:1
@@ -285,7 +328,7 @@ def test_all_problems_at_once_in_the_order_of_the_file() -> None:
         ("2:16", "listen.http: port 99999", ""),
         ("3:19", "zerossl", "EAB"),
         ("3:35", 'acme.email: "foo" is not an e-mail address', ""),
-        ("4:9", "docker", "not in this version yet"),
+        ("4:9", 'key "docker"', "expected auto, off or a URL"),
         ("6:12", 'path "/" stands beside option "bad"', "routes"),
         ("7:3", 'host "b..test" is not a host name', ""),
         ("8:12", 'unknown key "rouets"', 'did you mean "routes"?'),

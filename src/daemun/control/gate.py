@@ -105,6 +105,8 @@ class Gate:
             draining_workers=sum(worker.draining for worker in actual.workers),
             sites=last.sites if last else (),
             certificates=self._certificates.status(),
+            containers=last.desired.containers if last else (),
+            pools=last.desired.pools if last else (),
             problems=(*(last.problems if last else ()), *self._endpoints.problems()),
             config_path=self._identity.config_path,
             state_dir=self._identity.state_dir,

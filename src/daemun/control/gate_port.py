@@ -18,6 +18,7 @@ class GateStatus:
     nginx_version: "1.31.3". nginx_pid: the master; None: not running. reloads: since this daemun started.
     workers: of the current generation. draining_workers: of older ones, finishing their connections.
     certificates: of the enabled sites with TLS, told apart by `CertificateStatus.host` (a site's main name).
+    containers: those that ask to be reached. pools: where the targets of their sites go now.
     config_path, state_dir: absolute. started_at: aware UTC, when this daemun started.
     waiting: requests that wait for a server now. waited: that ever did, since this daemun started.
     """
@@ -38,6 +39,8 @@ class GateStatus:
     started_at: datetime.datetime
     waiting: int = 0
     waited: int = 0
+    containers: tuple[model.Container, ...] = ()
+    pools: tuple[model.Pool, ...] = ()
 
 
 ChangeKind = plan.ChangeKind

@@ -14,6 +14,7 @@ from daemun.core.render import environment
 from daemun.errors import ConfigError, DaemunError
 
 DescribeEnvironment = collections.abc.Callable[[model.Globals], environment.Environment]
+Configure = collections.abc.Callable[[model.Globals], None]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,15 +68,18 @@ class Reconciler:
         endpoints: ports.Endpoints,
         waiting_room: ports.WaitingRoom,
         describe_environment: DescribeEnvironment,
+        configure: Configure,
         last_good: collections.abc.Mapping[str, model.Snapshot],
     ) -> None:
-        """last_good: source name -> what an earlier daemon applied of it, used until it can be read."""
+        """configure: told the settings of each reading, before the sources behind the one that has them are read.
+        last_good: source name -> what an earlier daemon applied of it, used until it can be read."""
         self._sources = sources
         self._proxy = proxy
         self._certificates = certificates
         self._endpoints = endpoints
         self._waiting_room = waiting_room
         self._describe_environment = describe_environment
+        self._configure = configure
         self._last_good: dict[str, model.Snapshot] = dict(last_good)
 
     async def run_once(self) -> Outcome:
@@ -141,6 +145,9 @@ class Reconciler:
                     model.Problem(origin=model.Origin(source=source.name), message=str(error)),
                 )
                 problems.extend(found)
+            known = self._last_good.get(source.name)
+            if known is not None and known.globals is not None:
+                self._configure(known.globals)
         snapshots = [self._last_good[source.name] for source in self._sources if source.name in self._last_good]
         desired = merge.merge_snapshots(snapshots)
         complete = any(snapshot.globals is not None for snapshot in snapshots)

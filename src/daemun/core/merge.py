@@ -40,6 +40,11 @@ def merge_snapshots(snapshots: collections.abc.Sequence[model.Snapshot]) -> mode
         globals=settings,
         sites=tuple(sites),
         pools=tuple(pools[name] for name in sorted(pools)),
+        containers=tuple(
+            _judge(container, snapshot.source, owners, problems)
+            for snapshot in snapshots
+            for container in snapshot.containers
+        ),
         problems=(*problems, *lost),
     )
 
@@ -88,6 +93,24 @@ class _Ports:
     def _asked(self, site: model.Site) -> dict[int, str]:
         asked = {} if site.http_port is None else {site.http_port: "HTTP"}
         return asked if site.https_port is None else {**asked, site.https_port: "HTTPS"}
+
+
+def _judge(
+    container: model.Container,
+    source: str,
+    owners: collections.abc.Mapping[str, model.Site],
+    problems: collections.abc.Sequence[model.Problem],
+) -> model.Container:
+    """Its source knows what keeps requests from a container itself, but not whether its hosts were granted."""
+    lost = next((host for host in container.hosts if host not in owners or owners[host].origin.source != source), None)
+    if lost is None or not container.is_served:
+        return container
+    if lost in owners:
+        why = f"host {words.quoted(lost)} already belongs to {_full_name(owners[lost])} ({owners[lost].origin})"
+        return dataclasses.replace(container, is_served=False, why=why, cure="give one of the two another host")
+    refusals = (problem for problem in problems if problem.host == lost and problem.origin.source == source)
+    why = next((problem.message for problem in refusals), "its site was refused")
+    return dataclasses.replace(container, is_served=False, why=why, cure=None)
 
 
 def _full_name(site: model.Site) -> str:

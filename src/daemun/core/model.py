@@ -469,6 +469,30 @@ class Logs:
     keep: int = 5
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DockerTls:
+    """Absolute paths of PEM files: whom the engine's certificate must come from, and what daemun shows it."""
+
+    ca: str
+    certificate: str
+    key: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Docker:
+    """The engine whose containers ask for sites.
+
+    is_on: False: no engine is asked.
+    endpoint: its URL; None: what DOCKER_HOST names, else a usual socket if there is one.
+    reserved: hosts that no container may claim, in the form of `Site.host`.
+    """
+
+    is_on: bool = True
+    endpoint: str | None = None
+    tls: DockerTls | None = None
+    reserved: tuple[str, ...] = ()
+
+
 LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
 
 
@@ -497,6 +521,7 @@ class Globals:
     default: Default = Default()
     trusted_proxies: tuple[str, ...] = ()
     logs: Logs = Logs()
+    docker: Docker = Docker()
     workers: int | None = None
     user: str | None = None
     snippet: Snippet = ()
@@ -504,12 +529,30 @@ class Globals:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A container that asks to be reached. is_served: whether requests for all of its hosts can go to it.
+
+    hosts: sorted. why: what keeps requests from it, or deserves a look; cure: what to do. None when all is well.
+    """
+
+    name: str
+    hosts: tuple[str, ...] = ()
+    is_served: bool = True
+    why: str | None = None
+    cure: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """All that one source asks for at one moment. globals: only from the file. pools: what its targets refer to."""
+    """All that one source asks for at one moment. globals: only from the file. pools: what its targets refer to.
+
+    containers: every one that asks for something, sorted by name.
+    """
 
     source: str
     sites: tuple[Site, ...] = ()
     pools: tuple[Pool, ...] = ()
+    containers: tuple[Container, ...] = ()
     globals: Globals | None = None
     problems: tuple[Problem, ...] = ()
 
@@ -518,13 +561,14 @@ class Snapshot:
 class Desired:
     """What the gate is to be: merged from every source, valid, sites sorted by host.
 
-    sites: also the disabled ones (they are shown, not rendered). pools: of every source.
+    sites: also the disabled ones (they are shown, not rendered). pools, containers: of every source.
     problems: what was refused or deserves a look, each with its origin.
     """
 
     globals: Globals
     sites: tuple[Site, ...] = ()
     pools: tuple[Pool, ...] = ()
+    containers: tuple[Container, ...] = ()
     problems: tuple[Problem, ...] = ()
 
     @property

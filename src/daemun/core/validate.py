@@ -50,6 +50,7 @@ def find_global_problems(
     report = report_.Report(host=None, origin=model.NOWHERE)
     _check_listen(settings, report)
     _check_acme(settings.acme, report)
+    _check_docker(settings.docker, report)
     _check_default(settings.default, sites, report.at(settings.default.origin))
     for index, network in enumerate(settings.trusted_proxies):
         report.add_value(network, rules.check_network(network), "trusted_proxies", index)
@@ -226,6 +227,13 @@ def _check_acme(acme: model.Acme, report: report_.Report) -> None:
         report.add_value(acme.email, rules.check_email(acme.email), "acme", "email")
     if acme.ca_file is not None:
         report.add_value(acme.ca_file, rules.check_absolute(acme.ca_file), "acme", "ca_file")
+
+
+def _check_docker(docker: model.Docker, report: report_.Report) -> None:
+    if docker.tls is not None and (docker.endpoint is None or docker.endpoint.startswith("unix:")):
+        report.add("needs `endpoint`, the tcp:// URL of the engine that it is for", "docker", "tls")
+    for index, host in enumerate(docker.reserved):
+        report.add_value(host, rules.check_host(host), "docker", "reserve", index)
 
 
 def _check_default(default: model.Default, sites: collections.abc.Sequence[model.Site], report: report_.Report) -> None:

@@ -74,6 +74,15 @@ def parse_address(value: object) -> model.Address:
     raise ValueError(f'expected a port, "127.0.0.1:8443" or "[::]:443", found {words.describe(value)}')
 
 
+def parse_engine(text: str) -> str:
+    """The URL of a Docker engine: "unix:///var/run/docker.sock" or "tcp://host:2375"."""
+    scheme, separator, rest = text.strip().partition("://")
+    if separator and scheme in {"unix", "tcp", "http", "https"} and rest.strip("/"):
+        return f"{scheme}://{rest}"
+    hint = "; a machine reached by ssh is not asked" if scheme == "ssh" else ""
+    raise ValueError(f'expected "unix:///var/run/docker.sock" or "tcp://host:2375", found {words.quoted(text)}{hint}')
+
+
 def parse_target(text: str) -> model.Target:
     """scheme://host[:port][/path], or scheme://unix:/socket[:/path]."""
     scheme, rest = _split_scheme(text)

@@ -189,6 +189,11 @@ def _find_missing_files(snapshot: model.Snapshot) -> list[model.Problem]:
     ca_file = snapshot.globals.acme.ca_file if snapshot.globals else None
     if ca_file is not None:
         problems += _unreadable(ca_file, ("acme", "ca_file"))
+    engine_tls = snapshot.globals.docker.tls if snapshot.globals else None
+    if engine_tls is not None:
+        problems += _unreadable(engine_tls.ca, ("docker", "tls", "ca"))
+        problems += _unreadable(engine_tls.certificate, ("docker", "tls", "cert"))
+        problems += _unreadable(engine_tls.key, ("docker", "tls", "key"))
     for site in snapshot.sites:
         if not site.enabled:
             continue

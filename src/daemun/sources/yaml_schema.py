@@ -100,7 +100,8 @@ def _header(value: object) -> object:
     return value
 
 
-def _directory(value: str) -> str:
+def parse_directory(value: str) -> str:
+    """The URL of an ACME directory, or of one with a name. Raises: ValueError."""
     if value in {"zerossl", "google"}:
         raise ValueError(f"{words.quoted(value)} needs an external account (EAB), which is not in this version yet")
     if "://" not in value and value not in DIRECTORIES:
@@ -137,6 +138,23 @@ def _default(value: object) -> object:
             raise ValueError(f"expected refuse, {{site: HOST}} or {{redirect: URL}}, found {words.quoted(value)}")
         return {}
     return value
+
+
+def _docker(value: object) -> object:
+    return value if isinstance(value, dict) else {"endpoint": value}
+
+
+def _engine(value: object) -> object:
+    """`auto`, `off`, or where the engine is."""
+    if value is False or value == "off":
+        return "off"
+    if isinstance(value, str) and "://" in value:
+        return values.parse_engine(value)
+    if value == "auto":
+        return value
+    known = ["auto", "off", "a URL such as unix:///var/run/docker.sock"]
+    guess = words.guess(value, known[:2]) if isinstance(value, str) else ""
+    raise ValueError(f"expected {words.listed(known)}, found {words.describe(value)}{guess}")
 
 
 def _is_files(value: object) -> str:
@@ -308,8 +326,25 @@ class ListenEntry(Entry):
 
 class AcmeEntry(Entry):
     email: str | None = None
-    directory: typing.Annotated[str, pydantic.BeforeValidator(_text(_directory))] = model.LETS_ENCRYPT
+    directory: typing.Annotated[str, pydantic.BeforeValidator(_text(parse_directory))] = model.LETS_ENCRYPT
     ca_file: str | None = None
+
+
+class DockerTlsEntry(Entry):
+    """What daemun and the engine prove to each other with."""
+
+    ca: str
+    cert: str
+    key: str
+
+
+class DockerEntry(Entry):
+    """`auto`, `off`, a URL, or this map."""
+
+    shape = "auto, off, a URL or a map"
+    endpoint: typing.Annotated[str, pydantic.BeforeValidator(_engine)] = "auto"
+    tls: DockerTlsEntry | None = None
+    reserve: typing.Annotated[list[Host], pydantic.BeforeValidator(_list)] = []
 
 
 class DefaultEntry(Entry):
@@ -331,7 +366,7 @@ class FileEntry(Entry):
     shape = f"a map with `sites`; {yaml_words.MINIMAL_FILE}"
     listen: ListenEntry = ListenEntry()
     acme: AcmeEntry = AcmeEntry()
-    docker: typing.Annotated[str, _only("auto", "off", later="Docker as a source of sites")] = "auto"
+    docker: typing.Annotated[DockerEntry, pydantic.BeforeValidator(_docker)] = DockerEntry()
     compat: typing.Annotated[str, _only("none", later="the labels of other proxies")] = "none"
     default: typing.Annotated[DefaultEntry, pydantic.BeforeValidator(_default)] = DefaultEntry()
     trusted_proxies: list[str] = []

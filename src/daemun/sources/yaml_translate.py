@@ -67,10 +67,24 @@ class Translation:
             default=self._default(entry.default),
             trusted_proxies=tuple(entry.trusted_proxies),
             logs=model.Logs(access=entry.logs.access, max_bytes=entry.logs.max_size, keep=entry.logs.keep),
+            docker=self._docker(entry.docker),
             workers=entry.workers,
             user=entry.user,
             snippet=self._snippet(entry.nginx, ("nginx",), host=None),
             snippet_origin=self.origin(self.document.locate(("nginx",))) if entry.nginx else model.NOWHERE,
+        )
+
+    def _docker(self, entry: yaml_schema.DockerEntry) -> model.Docker:
+        tls = entry.tls
+        return model.Docker(
+            is_on=entry.endpoint != "off",
+            endpoint=None if entry.endpoint in {"auto", "off"} else entry.endpoint,
+            tls=None
+            if tls is None
+            else model.DockerTls(
+                ca=self._absolute(tls.ca), certificate=self._absolute(tls.cert), key=self._absolute(tls.key)
+            ),
+            reserved=tuple(entry.reserve),
         )
 
     def _default(self, entry: yaml_schema.DefaultEntry) -> model.Default:
@@ -126,7 +140,7 @@ class Translation:
             redirect_aliases=entry.redirect_aliases,
             tls=tls,
             http=self._http(entry, tls, path, host),
-            hsts=None if entry.hsts is None else _hsts(entry.hsts),
+            hsts=make_hsts(entry.hsts),
             enabled=entry.enabled,
             routes=tuple(good),
             snippet=self._snippet(entry.nginx, (*path, "nginx"), host=host),
@@ -239,29 +253,12 @@ class Translation:
         return self.document.keys.get(path, self.document.locate(path))
 
     def _proxy(self, entry: yaml_schema.RouteEntry) -> model.Proxy:
-        balance, hash_key = entry.balance
-        return model.Proxy(
-            targets=tuple(_target(target) for target in entry.to or ()),
-            balance=balance,
-            hash_key=hash_key,
-            tls=model.UpstreamTls(
-                verify=entry.verify is not False,
-                ca_file=self._absolute(entry.verify) if isinstance(entry.verify, str) else None,
-                name=entry.server_name,
-            ),
-            timeouts=model.Timeouts(
-                connect_s=entry.timeout.connect,
-                read_s=entry.timeout.read,
-                send_s=entry.timeout.send,
-                idle_s=entry.timeout.idle,
-            ),
-            retries=entry.retries,
-            buffering=entry.buffering,
-            host_header=entry.host_header,
-            document_root=entry.root,
-            index=entry.index,
-            hold_s=entry.hold,
+        tls = model.UpstreamTls(
+            verify=entry.verify is not False,
+            ca_file=self._absolute(entry.verify) if isinstance(entry.verify, str) else None,
+            name=entry.server_name,
         )
+        return make_proxy(entry, targets=tuple(_target(target) for target in entry.to or ()), tls=tls)
 
     # --- texts ---
 
@@ -280,9 +277,37 @@ class Translation:
         return os.path.normpath(self._base_dir / path) if path else path
 
 
-def _hsts(entry: yaml_schema.HstsEntry) -> model.Hsts:
+def make_hsts(entry: yaml_schema.HstsEntry | None) -> model.Hsts | None:
+    """None when the site does not say it."""
+    if entry is None:
+        return None
     return model.Hsts(
         max_age_s=round(entry.max_age), include_subdomains=entry.include_subdomains, preload=entry.preload
+    )
+
+
+def make_proxy(
+    entry: yaml_schema.RouteEntry, *, targets: tuple[model.Target, ...], tls: model.UpstreamTls
+) -> model.Proxy:
+    """A route to these servers with the options of the entry."""
+    balance, hash_key = entry.balance
+    return model.Proxy(
+        targets=targets,
+        balance=balance,
+        hash_key=hash_key,
+        tls=tls,
+        timeouts=model.Timeouts(
+            connect_s=entry.timeout.connect,
+            read_s=entry.timeout.read,
+            send_s=entry.timeout.send,
+            idle_s=entry.timeout.idle,
+        ),
+        retries=entry.retries,
+        buffering=entry.buffering,
+        host_header=entry.host_header,
+        document_root=entry.root,
+        index=entry.index,
+        hold_s=entry.hold,
     )
 
 

@@ -3,6 +3,8 @@
 Instants are RFC 3339 in UTC with whole seconds ("2026-01-02T03:04:05Z").
 """
 
+import collections.abc
+import dataclasses
 import datetime
 import typing
 
@@ -15,6 +17,7 @@ Json = dict[str, typing.Any]
 def status_json(status: gate_port.GateStatus) -> Json:
     """The whole of GET /status."""
     certificates = {certificate.host: certificate for certificate in status.certificates}
+    pools = {pool.name: pool for pool in status.pools}
     return {
         "version": status.version,
         "pid": status.pid,
@@ -30,16 +33,21 @@ def status_json(status: gate_port.GateStatus) -> Json:
             "draining_workers": status.draining_workers,
         },
         "requests": {"waiting": status.waiting, "waited": status.waited},
-        "sites": [site_json(item, certificates.get(item.site.host)) for item in status.sites],
+        "sites": [site_json(item, certificates.get(item.site.host), pools) for item in status.sites],
+        "containers": [container_json(item) for item in status.containers],
         "problems": problems_json(status.problems),
     }
 
 
-def site_json(item: model.SiteStatus, certificate: model.CertificateStatus | None) -> Json:
-    """One site with its state. `tls` and `http` say what was asked for."""
+Pools = collections.abc.Mapping[str, model.Pool]
+
+
+def site_json(item: model.SiteStatus, certificate: model.CertificateStatus | None, pools: Pools) -> Json:
+    """One site with its state. `tls` and `http` say what was asked for. pools: by name."""
     site = item.site
     return {
         "host": site.host,
+        "name": f"{site.host}@{site.origin.source}",
         "aliases": list(site.aliases),
         "origin": str(site.origin),
         "source": site.origin.source,
@@ -49,21 +57,40 @@ def site_json(item: model.SiteStatus, certificate: model.CertificateStatus | Non
         "tls": site.tls.mode.value,
         "http": site.http.value,
         "certificate": certificate_json(certificate) if certificate else None,
-        "routes": [route_json(route) for route in site.routes],
+        "routes": [route_json(route, pools) for route in site.routes],
     }
 
 
-def route_json(route: model.Route) -> Json:
-    """One path and where its requests go. `to` is a list of texts for every kind, as it is written in the file."""
+def route_json(route: model.Route, pools: Pools) -> Json:
+    """One path and where its requests go. `to` is a list of texts for every kind, as it is written in the file; the
+    servers of a pool are those it has now."""
     action = route.action
     match action:
         case model.Proxy():
-            kind, to = "proxy", [str(target) for target in action.targets]
+            kind, to = "proxy", [text for target in action.targets for text in _target_texts(target, pools)]
         case model.Redirect():
             kind, to = "redirect", [action.to]
         case model.Files():
             kind, to = "files", [action.folder]
     return {"path": route.path, "kind": kind, "to": to, "origin": str(route.origin)}
+
+
+def _target_texts(target: model.Target, pools: Pools) -> list[str]:
+    if target.pool is None or target.pool not in pools:
+        return [str(target)]
+    ends = pools[target.pool].endpoints
+    return [str(dataclasses.replace(target, pool=None, host=end.address, port=end.port)) for end in ends]
+
+
+def container_json(container: model.Container) -> Json:
+    """One container that asks to be reached. `cure` is what to do about `why`."""
+    return {
+        "name": container.name,
+        "hosts": list(container.hosts),
+        "served": container.is_served,
+        "why": container.why,
+        "cure": container.cure,
+    }
 
 
 def certificate_json(certificate: model.CertificateStatus) -> Json:

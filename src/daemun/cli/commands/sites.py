@@ -31,7 +31,16 @@ def sites(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
 def rows_of(site: Json) -> list[tuple[str, ...]]:
     """A row for each route, and for each alias one that names the site it belongs to. Pure."""
     routes: list[tuple[str, ...]] = [
-        (site["host"], site["state"], route["path"], " ".join(route["to"]), route["origin"]) for route in site["routes"]
+        (site["host"], site["state"], route["path"], " ".join(route["to"]) or "(nobody now)", _origin_of(site, route))
+        for route in site["routes"]
     ]
-    aliases = [(alias, site["state"], "", f"(alias of {site['host']})", site["origin"]) for alias in site["aliases"]]
+    aliases = [
+        (alias, site["state"], "", f"(alias of {site['host']})", _origin_of(site, site)) for alias in site["aliases"]
+    ]
     return routes + aliases
+
+
+def _origin_of(site: Json, part: Json) -> str:
+    """The line of the file, or the site as another source names it ("chat.example.com@docker") with its place."""
+    origin: str = part["origin"]
+    return origin if site["source"] == "file" else f"{site['name']} ({origin})"

@@ -27,9 +27,11 @@ def status(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
 
 
 def print_sites(answer: Json) -> None:
-    """The table of sites, the reasons and the problems below it."""
+    """The tables of sites and containers, the reasons and the problems below it."""
     if answer["sites"]:
         output.print_table(("HOST", "STATE", "CERTIFICATE", "ROUTES"), [_row_of(site) for site in answer["sites"]])
+    if answer["containers"]:
+        output.print_table(("CONTAINER", "HOSTS", "SERVED"), [_container_row_of(one) for one in answer["containers"]])
     for line in verdict.reasons(answer):
         output.say(line)
     problems.print_all(answer["problems"])
@@ -53,8 +55,12 @@ def summary_of(answer: Json) -> list[str]:
 
 
 def _row_of(site: Json) -> tuple[str, ...]:
-    routes = [f"{route['path']} -> {' '.join(route['to'])}" for route in site["routes"]]
+    routes = [f"{route['path']} -> {' '.join(route['to']) or '(nobody now)'}" for route in site["routes"]]
     return (site["host"], site["state"], _certificate_of(site), "\n".join(routes))
+
+
+def _container_row_of(container: Json) -> tuple[str, ...]:
+    return (container["name"], " ".join(container["hosts"]), "yes" if container["served"] else "no")
 
 
 def _certificate_of(site: Json) -> str:

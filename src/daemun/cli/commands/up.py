@@ -33,11 +33,9 @@ def up(
         chosen = options.resolve(
             context, config=config, state=state, nginx=nginx, log_format=log_format, verbose=verbose
         )
-        if not chosen.config_was_chosen:
-            # A file that was named and is gone is the daemon's to judge: it may remember what was live.
-            settings.check_config_exists(chosen)
         from daemun import wiring
 
+        wiring.check_can_start(chosen)
         code = wiring.run_daemon(chosen)
     except errors.DaemunError as error:
         if not log.is_json(log_format):

@@ -16,8 +16,9 @@ import typing
 import aiodocker
 import aiohttp
 
-from daemun.core import words
+from daemun.core import model
 from daemun.errors import ConfigError, RetryableError
+from daemun.sources import values
 from daemun.sources.docker import containers
 
 ANSWER_S = 5.0
@@ -37,12 +38,13 @@ _TROUBLE = (aiodocker.DockerError, aiohttp.ClientError, OSError, TimeoutError, V
 class Endpoint:
     """Where the engine is asked.
 
-    url: "unix:///path" or "tcp://host:port". certificates: a folder with ca.pem, cert.pem and key.pem for TLS, as
-    DOCKER_CERT_PATH; None: no TLS.
+    url: "unix:///path" or "tcp://host:port". tls: None: none is spoken.
+    is_found: nobody named it, its socket was there.
     """
 
     url: str
-    certificates: str | None = None
+    tls: model.DockerTls | None = None
+    is_found: bool = False
 
     def __str__(self) -> str:
         return self.url
@@ -64,10 +66,14 @@ def find_endpoint(environ: collections.abc.Mapping[str, str]) -> Endpoint | None
     """
     url = environ.get("DOCKER_HOST")
     if url:
-        verify = environ.get("DOCKER_TLS_VERIFY")
-        return Endpoint(url=url, certificates=environ.get("DOCKER_CERT_PATH", "~/.docker") if verify else None)
+        folder = pathlib.Path(environ.get("DOCKER_CERT_PATH") or "~/.docker").expanduser()
+        return Endpoint(url=url, tls=_tls_files(folder) if environ.get("DOCKER_TLS_VERIFY") else None)
     found = next((path for path in SOCKETS if pathlib.Path(path).is_socket()), None)
-    return Endpoint(url=f"unix://{found}") if found else None
+    return Endpoint(url=f"unix://{found}", is_found=True) if found else None
+
+
+def _tls_files(folder: pathlib.Path) -> model.DockerTls:
+    return model.DockerTls(ca=str(folder / "ca.pem"), certificate=str(folder / "cert.pem"), key=str(folder / "key.pem"))
 
 
 class Engine:
@@ -230,23 +236,23 @@ def _cause(error: BaseException) -> str:
 
 def _url(endpoint: Endpoint, *, encrypted: bool) -> str:
     """As aiodocker wants it. Raises: ConfigError."""
-    scheme, separator, rest = endpoint.url.partition("://")
-    if not separator or scheme not in {"unix", "tcp", "http", "https"} or not rest:
-        expected = '"unix:///var/run/docker.sock" or "tcp://host:2375"'
-        raise ConfigError(f"cannot use the engine {words.quoted(endpoint.url)}: expected {expected}")
+    try:
+        scheme, _, rest = values.parse_engine(endpoint.url).partition("://")
+    except ValueError as error:
+        raise ConfigError(f"cannot use the engine: {error}") from error
     return endpoint.url if scheme == "unix" else f"{'https' if encrypted else 'http'}://{rest}"
 
 
 def _tls_context(endpoint: Endpoint) -> ssl.SSLContext | None:
     """Both sides prove who they are. Raises: ConfigError."""
-    if endpoint.certificates is None:
+    files = endpoint.tls
+    if files is None:
         return None
-    folder = pathlib.Path(endpoint.certificates).expanduser()
     try:
-        context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
-        context.load_cert_chain(str(folder / "cert.pem"), str(folder / "key.pem"))
-    except OSError as error:
+        context = ssl.create_default_context(cafile=files.ca)
+        context.load_cert_chain(files.certificate, files.key)
+    except OSError as error:  # it does not say of which file
         cause = error.strerror or str(error)
-        expected = "expected ca.pem, cert.pem and key.pem there"
-        raise ConfigError(f"cannot speak TLS with the engine: {folder}: {cause}; {expected}") from error
+        expected = f"expected {files.ca}, {files.certificate} and {files.key}"
+        raise ConfigError(f"cannot speak TLS with the engine: {cause}; {expected}") from error
     return context

@@ -11,13 +11,14 @@ import typing
 import pydantic
 
 from daemun.core import model, words
-from daemun.sources import yaml_schema, yaml_words
+from daemun.sources import yaml_schema, yaml_translate, yaml_words
 from daemun.sources.docker import wishes
 
 ROUTE_OPTIONS = frozenset(
     {
         "balance",
         "buffering",
+        "hold",
         "host_header",
         "index",
         "max_body",
@@ -89,15 +90,8 @@ def read_site(values: Values) -> wishes.SiteOptions | None:
     without_tls = tls.mode is model.TlsMode.OFF
     if without_tls and entry.http is model.HttpMode.REDIRECT:
         raise OptionError("http", "cannot redirect to HTTPS, because tls is off; write serve")
-    hsts = None
-    if entry.hsts is not None:
-        hsts = model.Hsts(
-            max_age_s=round(entry.hsts.max_age),
-            include_subdomains=entry.hsts.include_subdomains,
-            preload=entry.hsts.preload,
-        )
     http = entry.http or (model.HttpMode.SERVE if without_tls else model.HttpMode.REDIRECT)
-    return wishes.SiteOptions(tls=tls, http=http, hsts=hsts)
+    return wishes.SiteOptions(tls=tls, http=http, hsts=yaml_translate.make_hsts(entry.hsts))
 
 
 def make_proxy(entry: yaml_schema.RouteEntry, target: model.Target) -> model.Proxy:
@@ -108,26 +102,10 @@ def make_proxy(entry: yaml_schema.RouteEntry, target: model.Target) -> model.Pro
     """
     if "verify" in entry.model_fields_set and entry.verify is True and entry.server_name is None:
         raise OptionError("verify", "needs server_name, the name that the container's certificate carries")
-    balance, hash_key = entry.balance
     verify = entry.verify is True if "verify" in entry.model_fields_set else entry.server_name is not None
     is_encrypted = target.scheme in {model.Scheme.HTTPS, model.Scheme.GRPCS}
-    return model.Proxy(
-        targets=(target,),
-        balance=balance,
-        hash_key=hash_key,
-        tls=model.UpstreamTls(verify=verify, name=entry.server_name) if is_encrypted else model.UpstreamTls(),
-        timeouts=model.Timeouts(
-            connect_s=entry.timeout.connect,
-            read_s=entry.timeout.read,
-            send_s=entry.timeout.send,
-            idle_s=entry.timeout.idle,
-        ),
-        retries=entry.retries,
-        buffering=entry.buffering,
-        host_header=entry.host_header,
-        document_root=entry.root,
-        index=entry.index,
-    )
+    tls = model.UpstreamTls(verify=verify, name=entry.server_name) if is_encrypted else model.UpstreamTls()
+    return yaml_translate.make_proxy(entry, targets=(target,), tls=tls)
 
 
 def _read(kind: type[_Entry], values: collections.abc.Mapping[str, object]) -> _Entry:

@@ -9,7 +9,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core import words
-from daemun.sources.docker import containers
+from daemun.sources.docker import containers, remarks
 
 DEFAULT_PORT = 80
 LOOPBACK = "127.0.0.1"
@@ -22,14 +22,6 @@ _MOST_HOPS = 10
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Unserved:
-    """Why a container gets no requests, with the cure. is_error: somebody has to do something about it."""
-
-    reason: str
-    is_error: bool = False
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where nginx runs. own: daemun's container; None on the host. listing: what else there is."""
 
@@ -37,24 +29,23 @@ class Place:
     listing: containers.Listing
 
 
-def find_unready(container: containers.Container, *, is_leaving: bool) -> Unserved | None:
+def find_unready(container: containers.Container, *, is_leaving: bool) -> remarks.Remark | None:
     """Why the container's state keeps requests from it; None when it may get some. is_leaving: it was told to stop."""
     if is_leaving:
-        return Unserved(reason="is being stopped; it gets no new requests")
+        return remarks.Remark(reason="is being stopped, so it gets no new requests")
     if not container.is_running:
-        cure = f"; start it with `docker {'unpause' if container.state == 'paused' else 'start'} {container.name}`"
+        cure = f"start it with `docker {'unpause' if container.state == 'paused' else 'start'} {container.name}`"
         can_start = container.state in {"paused", "exited", "created"}
-        return Unserved(
-            reason=f"is not running: its state is {words.quoted(container.state)}{cure if can_start else ''}"
-        )
+        reason = f"is not running: its state is {words.quoted(container.state)}"
+        return remarks.Remark(reason=reason, cure=cure if can_start else None)
     if container.health is containers.Health.UNHEALTHY:
-        cure = f"; `docker inspect {container.name}` shows what the check said"
-        return Unserved(reason=f"is unhealthy by its own HEALTHCHECK, so it gets no requests{cure}")
+        cure = f"`docker inspect {container.name}` shows what the check said"
+        return remarks.Remark(reason="is unhealthy by its own HEALTHCHECK, so it gets no requests", cure=cure)
     return None
 
 
-def choose_port(container: containers.Container, asked: int | None) -> tuple[int, str | None]:
-    """The port, and a warning when it is a guess among several."""
+def choose_port(container: containers.Container, asked: int | None) -> tuple[int, remarks.Remark | None]:
+    """The port, and what is to be said when it is a guess among several."""
     if asked is not None:
         return asked, None
     if len(container.ports) == 1:
@@ -62,10 +53,11 @@ def choose_port(container: containers.Container, asked: int | None) -> tuple[int
     if not container.ports:
         return DEFAULT_PORT, None
     found = words.listed((str(port) for port in container.ports), last="and")
-    return DEFAULT_PORT, f'exposes several ports ({found}) and names none, so {DEFAULT_PORT} is used; set "daemun.port"'
+    reason = f"exposes several ports ({found}) and names none, so {DEFAULT_PORT} is used"
+    return DEFAULT_PORT, remarks.Remark(reason=reason, cure='set the label "daemun.port"')
 
 
-def find_address(container: containers.Container, place: Place) -> str | Unserved:
+def find_address(container: containers.Container, place: Place) -> str | remarks.Remark:
     """The address at which nginx reaches the container, on the first common network by name."""
     known = {one.id: one for one in place.listing.containers}
     holder = _network_holder(container, known)
@@ -74,11 +66,13 @@ def find_address(container: containers.Container, place: Place) -> str | Unserve
         own = place.own
     if holder is None:
         cause = f"shares the network of {words.quoted(container.network_mode)}, which is not there"
-        return Unserved(reason=f"{cause}; start that container", is_error=True)
+        return remarks.Remark(reason=cause, cure="start that container", is_error=True)
     if own is not None and own.id == holder.id:
         return LOOPBACK
     if holder.network_mode == "none":
-        return Unserved(reason='has no network ("none"); attach it to one that daemun reaches', is_error=True)
+        return remarks.Remark(
+            reason='has no network ("none")', cure="attach it to one that daemun reaches", is_error=True
+        )
     if own is None or own.network_mode == "host":
         return _from_the_host(holder, place.listing.networks)
     return _from_a_container(holder, own)
@@ -98,7 +92,7 @@ def _network_holder(
 
 def _from_the_host(
     container: containers.Container, networks: collections.abc.Sequence[containers.Network]
-) -> str | Unserved:
+) -> str | remarks.Remark:
     if container.network_mode == "host":
         return LOOPBACK
     drivers = {network.id: network.driver for network in networks}
@@ -109,10 +103,10 @@ def _from_the_host(
             return address
     found = _names(container)
     cause = f"has no address on a network that this machine reaches (it is on {found})"
-    return Unserved(reason=f"{cause}; attach it to a bridge network", is_error=True)
+    return remarks.Remark(reason=cause, cure="attach it to a bridge network", is_error=True)
 
 
-def _from_a_container(container: containers.Container, own: containers.Container) -> str | Unserved:
+def _from_a_container(container: containers.Container, own: containers.Container) -> str | remarks.Remark:
     mine = {attachment.network: attachment for attachment in own.attachments if attachment.name != _INGRESS}
     if container.network_mode == "host":
         # The host answers at the gateway of a bridge network.
@@ -120,13 +114,13 @@ def _from_a_container(container: containers.Container, own: containers.Container
         if gateway is not None:
             return gateway
         cause = "uses the network of the host, and daemun's container has no network with a gateway to it"
-        return Unserved(reason=f"{cause}; attach daemun to a bridge network", is_error=True)
+        return remarks.Remark(reason=cause, cure="attach daemun to a bridge network", is_error=True)
     for attachment in container.attachments:
         address = attachment.ipv4 or attachment.ipv6
         if attachment.network in mine and address is not None:
             return address
     cause = f"shares no network with daemun: it is on {_names(container)}, daemun on {_names(own)}"
-    return Unserved(reason=f"{cause}; attach both to one network", is_error=True)
+    return remarks.Remark(reason=cause, cure="attach both to one network", is_error=True)
 
 
 def _names(container: containers.Container) -> str:

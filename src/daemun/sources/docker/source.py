@@ -10,7 +10,7 @@ import time
 from daemun.control import ports
 from daemun.core import model
 from daemun.errors import ConfigError, DaemunError, RetryableError
-from daemun.sources.docker import client, containers, memory, surroundings, translate
+from daemun.sources.docker import client, containers, memory, remarks, surroundings, translate
 
 LOOK_AGAIN_S = 15.0
 """How often the engine is looked at without an event: it shows that it does not hang, and what no event told."""
@@ -34,6 +34,7 @@ class DockerSource:
     """Implements `control.ports.Source`. `changes` keeps what `read` returns up to date; without it `read` looks anew.
 
     reserved: hosts that no container may claim. traces: what tells in which container daemun runs.
+    listing: what was seen last by somebody else, such as an earlier daemon; taken as it is until the engine answers.
     now_s: monotonic seconds.
     """
 
@@ -44,6 +45,7 @@ class DockerSource:
         *,
         reserved: tuple[str, ...] = (),
         traces: surroundings.Traces,
+        listing: containers.Listing | None = None,
         now_s: collections.abc.Callable[[], float] = time.monotonic,
     ) -> None:
         self._endpoint = endpoint
@@ -51,16 +53,24 @@ class DockerSource:
         self._traces = traces
         self._now_s = now_s
         self._reserved = reserved
-        self._listing: containers.Listing | None = None
+        self._listing = listing
+        self._looked = asyncio.Event()
         self._failure: _Failure | None = None
         self._memory: memory.Memory = {}
         self._leaving: dict[str, float] = {}
         self._is_followed = False
         self._has_settled = False
+        if listing is not None:
+            self.latest()  # its sites are remembered from now on
 
     @property
     def name(self) -> str:
-        return translate.SOURCE
+        return remarks.SOURCE
+
+    @property
+    def listing(self) -> containers.Listing | None:
+        """What the engine told last; None when it never did."""
+        return self._listing
 
     def reserve(self, hosts: tuple[str, ...]) -> None:
         """Which hosts no container may claim from now on."""
@@ -75,12 +85,34 @@ class DockerSource:
             try:
                 async with client.connect(self._endpoint) as engine:
                     self._listing, self._failure = await engine.fetch_listing(), None
+                    self._looked.set()
             except (RetryableError, ConfigError) as error:
                 self._fail(error)
-        return self._translate()
+        return self.latest()
 
-    async def changes(self) -> collections.abc.AsyncIterator[None]:
-        told: model.Snapshot | None = None
+    def latest(self) -> model.Snapshot:
+        """As `read`, from what is known, without a look at the engine."""
+        if self._listing is None:
+            raise ConfigError(self._failure.message if self._failure is not None else self._silence())
+        now_s = self._now_s()
+        self._leaving = {one: until_s for one, until_s in self._leaving.items() if now_s < until_s}
+        terms = translate.Terms(
+            own_id=surroundings.find_own_id(self._traces, [one.id for one in self._listing.containers]),
+            reserved=self._reserved,
+            leaving=frozenset(self._leaving),
+        )
+        translated = translate.translate(self._listing, terms, self._memory, now_s=now_s)
+        self._memory = translated.memory
+        if self._failure is None and self._looked.is_set():
+            return translated.snapshot
+        return dataclasses.replace(translated.snapshot, problems=(self._outage(), *translated.snapshot.problems))
+
+    async def wait_until_looked(self) -> None:
+        """Until `changes` has looked at the engine, with or without success."""
+        await self._looked.wait()
+
+    async def changes(self) -> collections.abc.AsyncGenerator[None, None]:
+        told: model.Snapshot | str | None = None
         pause_s = FIRST_PAUSE_S
         try:
             while True:
@@ -88,7 +120,7 @@ class DockerSource:
                     async for _ in looks:
                         self._is_followed = True
                         pause_s = FIRST_PAUSE_S if self._has_settled else pause_s
-                        if (now := self._snapshot()) != told:
+                        if (now := self._telling()) != told:
                             told = now
                             yield
                 await asyncio.sleep(pause_s)
@@ -108,6 +140,7 @@ class DockerSource:
                 async for events in happenings:
                     self._note(events)
                     self._listing = await engine.fetch_listing()
+                    self._looked.set()
                     if engine.is_followed:  # else its refusal of events stays a failure, but it can be looked at
                         self._failure = None
                     yield
@@ -119,6 +152,7 @@ class DockerSource:
     def _fail(self, error: DaemunError) -> None:
         since = self._failure.since if self._failure is not None else self._clock.now()
         self._failure = _Failure(since=since, message=str(error))
+        self._looked.set()
 
     # --- containers that are told to stop ---
 
@@ -142,34 +176,21 @@ class DockerSource:
 
     # --- what it comes to ---
 
-    def _snapshot(self) -> model.Snapshot | None:
-        """None while there is nothing to tell but a failure."""
+    def _telling(self) -> model.Snapshot | str:
+        """The snapshot, or why there is none."""
         try:
-            return self._translate()
-        except ConfigError:
-            return None
+            return self.latest()
+        except ConfigError as error:
+            return str(error)
 
-    def _translate(self) -> model.Snapshot:
-        if self._listing is None:
-            raise ConfigError(
-                self._failure.message if self._failure is not None else f"cannot see {self._endpoint} yet"
-            )
-        now_s = self._now_s()
-        self._leaving = {one: until_s for one, until_s in self._leaving.items() if now_s < until_s}
-        terms = translate.Terms(
-            own_id=surroundings.find_own_id(self._traces, [one.id for one in self._listing.containers]),
-            reserved=self._reserved,
-            leaving=frozenset(self._leaving),
-        )
-        translated = translate.translate(self._listing, terms, self._memory, now_s=now_s)
-        self._memory = translated.memory
-        if self._failure is None:
-            return translated.snapshot
-        return dataclasses.replace(translated.snapshot, problems=(self._outage(), *translated.snapshot.problems))
+    def _silence(self) -> str:
+        return f"cannot see the containers of {self._endpoint} yet: it did not answer"
 
     def _outage(self) -> model.Problem:
-        assert self._failure is not None
-        since = self._failure.since.strftime("%Y-%m-%d %H:%M:%S UTC")
-        message = f"{self._failure.message}; since {since} the containers it told of last are taken as unchanged"
-        origin = model.Origin(source=translate.SOURCE, place=str(self._endpoint))
+        if self._failure is None:
+            message = f"{self._silence()}; those that were known last are taken as unchanged"
+        else:
+            since = self._failure.since.strftime("%Y-%m-%d %H:%M:%S UTC")
+            message = f"{self._failure.message}; since {since} the containers it told of last are taken as unchanged"
+        origin = model.Origin(source=remarks.SOURCE, place=str(self._endpoint))
         return model.Problem(origin=origin, message=message, severity=model.Severity.WARNING)

@@ -11,9 +11,7 @@ import dataclasses
 import hashlib
 
 from daemun.core import model, words
-from daemun.sources.docker import containers, labels, memory, reach, wishes
-
-SOURCE = "docker"
+from daemun.sources.docker import containers, labels, memory, reach, remarks, wishes
 
 Reader = collections.abc.Callable[[containers.Container], wishes.Wished]
 
@@ -68,11 +66,12 @@ def translate(
 
     known: of the translation before, or an empty one. now_s: monotonic seconds.
     """
-    problems: list[model.Problem] = []
-    claims = sorted(_find_claims(listing, terms, reader, problems), key=lambda claim: claim.rank)
-    granted = _grant(claims, problems)
-    options = _choose_site_options(granted, problems)
-    standing = _find_endpoints(granted, listing, terms, problems)
+    report = remarks.Report()
+    wished = {container: reader(container) for container in listing.containers}
+    claims = sorted(_find_claims(wished, terms, report), key=lambda claim: claim.rank)
+    granted = _grant(claims, report)
+    options = _choose_site_options(granted, report)
+    standing = _find_endpoints(granted, listing, terms, report)
     wanted = {
         key: memory.Entry(route=_into_pool(group[0].wish), site=options.get(group[0].wish.host))
         for key, group in granted.items()
@@ -80,10 +79,11 @@ def translate(
     kept = memory.remember(known, wanted, now_s=now_s)
     kept = {key: entry for key, entry in kept.items() if find_reservation(key[0], terms.reserved) is None}
     snapshot = model.Snapshot(
-        source=SOURCE,
+        source=remarks.SOURCE,
         sites=_make_sites(kept),
         pools=_make_pools(kept, standing),
-        problems=tuple(dict.fromkeys(problems)),
+        containers=report.list_containers(wished),
+        problems=tuple(dict.fromkeys(report.problems)),
     )
     return Translated(snapshot=snapshot, memory=kept)
 
@@ -108,25 +108,22 @@ def pool_name(host: str, path: str, scheme: model.Scheme) -> str:
 
 
 def _find_claims(
-    listing: containers.Listing, terms: Terms, reader: Reader, problems: list[model.Problem]
+    wished: collections.abc.Mapping[containers.Container, wishes.Wished], terms: Terms, report: remarks.Report
 ) -> collections.abc.Iterator[_Claim]:
-    for container in listing.containers:
-        wished = reader(container)
-        name = words.quoted(container.name)
-        problems += [_problem(container, f"cannot serve container {name}: {fault}") for fault in wished.faults]
-        for wish in wished.wishes:
+    for container, found in wished.items():
+        for fault in found.faults:
+            report.refuse(container, fault, cure="correct its labels, and make it anew with them")
+        for wish in found.wishes:
             reservation = find_reservation(wish.host, terms.reserved)
             if reservation is None:
                 yield _Claim(container=container, wish=wish)
                 continue
             because = "" if reservation == wish.host else f" (as {words.quoted(reservation)})"
-            cause = f"the host is reserved by `docker.reserve`{because}; only daemun.yaml may serve it"
-            problems.append(_refusal(container, wish, cause))
+            cause = f"the host is reserved by `docker.reserve`{because}"
+            report.refuse(container, cause, cure="only daemun.yaml may serve it", wish=wish)
 
 
-def _grant(
-    claims: collections.abc.Sequence[_Claim], problems: list[model.Problem]
-) -> dict[memory.Key, tuple[_Claim, ...]]:
+def _grant(claims: collections.abc.Sequence[_Claim], report: remarks.Report) -> dict[memory.Key, tuple[_Claim, ...]]:
     """Per host and path: the claim that decides, and those that ask for the same."""
     groups: dict[memory.Key, list[_Claim]] = {}
     for claim in claims:
@@ -135,8 +132,10 @@ def _grant(
             group.append(claim)
         elif claim.container.is_running:
             owner = words.quoted(group[0].container.name)
-            cause = f"the older container {owner} serves it with other settings; give both the same labels"
-            problems.append(_refusal(claim.container, claim.wish, cause))
+            cause = f"the older container {owner} serves it with other settings"
+            report.refuse(claim.container, cause, cure="give both the same labels", wish=claim.wish)
+        else:
+            report.leave_out(claim.container)
     return {key: tuple(group) for key, group in groups.items()}
 
 
@@ -145,7 +144,7 @@ def _same(one: model.Route, other: model.Route) -> bool:
 
 
 def _choose_site_options(
-    granted: collections.abc.Mapping[memory.Key, tuple[_Claim, ...]], problems: list[model.Problem]
+    granted: collections.abc.Mapping[memory.Key, tuple[_Claim, ...]], report: remarks.Report
 ) -> dict[str, wishes.SiteOptions]:
     """Per host, what the first container that cares says."""
     chosen: dict[str, _Claim] = {}
@@ -155,11 +154,12 @@ def _choose_site_options(
         owner = chosen.setdefault(claim.wish.host, claim)
         if owner.wish.site != claim.wish.site and claim.container.is_running:
             name = words.quoted(owner.container.name)
-            message = (
+            subject = (
                 f"cannot use the tls, http and hsts labels of container {words.quoted(claim.container.name)} for "
-                f"{words.quoted(claim.wish.host)}: the older container {name} has set others; give both the same"
+                f"{words.quoted(claim.wish.host)}: "
             )
-            problems.append(_problem(claim.container, message, host=claim.wish.host, is_error=False))
+            remark = remarks.Remark(reason=f"the older container {name} has set others", cure="give both the same")
+            report.add(claim.container, subject, remark, host=claim.wish.host)
     return {host: claim.wish.site for host, claim in chosen.items() if claim.wish.site is not None}
 
 
@@ -170,7 +170,7 @@ def _find_endpoints(
     granted: collections.abc.Mapping[memory.Key, tuple[_Claim, ...]],
     listing: containers.Listing,
     terms: Terms,
-    problems: list[model.Problem],
+    report: remarks.Report,
 ) -> dict[memory.Key, tuple[model.Endpoint, ...]]:
     """Per host and path, the oldest container first. One whose health check did not succeed yet only counts while there
     is no other: its application may not be ready, but nobody else is."""
@@ -181,39 +181,40 @@ def _find_endpoints(
         ready: list[model.Endpoint] = []
         starting: list[tuple[containers.Container, model.Endpoint]] = []
         for claim in group:
-            endpoint = _endpoint(claim, place, terms, problems)
+            if claim.wish.scheme is None:
+                continue  # a redirect needs no server
+            endpoint = _endpoint(claim, place, terms, report)
             if endpoint is None:
-                continue
-            if claim.container.health is containers.Health.STARTING:
+                report.leave_out(claim.container)
+            elif claim.container.health is containers.Health.STARTING:
                 starting.append((claim.container, endpoint))
             else:
                 ready.append(endpoint)
         if ready:
-            problems += [_unserved(container, _STARTING) for container, _ in starting]
+            for container, _ in starting:
+                report.leave_out(container)
+                report.remark(container, _STARTING)
         found[key] = tuple(dict.fromkeys(ready or [endpoint for _, endpoint in starting]))
     return found
 
 
-_STARTING = reach.Unserved(reason="is starting: it gets requests once its HEALTHCHECK succeeds")
+_STARTING = remarks.Remark(reason="is starting: it gets requests once its HEALTHCHECK succeeds")
 
 
-def _endpoint(claim: _Claim, place: reach.Place, terms: Terms, problems: list[model.Problem]) -> model.Endpoint | None:
-    """None, with a problem, when requests cannot go to the container now; also for a redirect, which needs none."""
+def _endpoint(claim: _Claim, place: reach.Place, terms: Terms, report: remarks.Report) -> model.Endpoint | None:
+    """None, and said why, when requests cannot go to the container now."""
     container, wish = claim.container, claim.wish
-    if wish.scheme is None:
-        return None
     unready = reach.find_unready(container, is_leaving=container.id in terms.leaving)
     if unready is not None:
-        problems.append(_unserved(container, unready))
+        report.remark(container, unready)
         return None
     address = reach.find_address(container, place)
-    if isinstance(address, reach.Unserved):
-        problems.append(_unserved(container, address))
+    if isinstance(address, remarks.Remark):
+        report.remark(container, address)
         return None
-    port, warning = reach.choose_port(container, wish.port)
-    if warning is not None:
-        message = f"container {words.quoted(container.name)} {warning}"
-        problems.append(_problem(container, message, is_error=False))
+    port, guessed = reach.choose_port(container, wish.port)
+    if guessed is not None:
+        report.remark(container, guessed)
     return model.Endpoint(address=address, port=port, weight=wish.weight)
 
 
@@ -260,25 +261,3 @@ def _make_pools(
         if entry.pool is not None
     ]
     return tuple(sorted(pools, key=lambda pool: pool.name))
-
-
-# --- problems --------------------------------------------------------------------------------------------------
-
-
-def _refusal(container: containers.Container, wish: wishes.Wish, cause: str) -> model.Problem:
-    where = words.quoted(wish.host + wish.route.path)
-    message = f"cannot serve container {words.quoted(container.name)} at {where}: {cause}"
-    return _problem(container, message, host=wish.host)
-
-
-def _unserved(container: containers.Container, unserved: reach.Unserved) -> model.Problem:
-    message = f"container {words.quoted(container.name)} {unserved.reason}"
-    return _problem(container, message, is_error=unserved.is_error)
-
-
-def _problem(
-    container: containers.Container, message: str, *, host: str | None = None, is_error: bool = True
-) -> model.Problem:
-    origin = model.Origin(source=SOURCE, place=f"container {container.name}")
-    severity = model.Severity.ERROR if is_error else model.Severity.WARNING
-    return model.Problem(origin=origin, message=message, host=host, severity=severity)

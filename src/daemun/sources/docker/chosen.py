@@ -1,0 +1,157 @@
+"""The containers of the engine that `docker:` chooses: it may be another one tomorrow, or none, or not there yet."""
+
+import asyncio
+import collections.abc
+import contextlib
+import dataclasses
+
+import structlog
+
+from daemun.control import ports
+from daemun.core import model
+from daemun.errors import ConfigError, EnvironmentProblemError
+from daemun.sources.docker import client, keep, remarks, source, surroundings
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+FIRST_LOOK_S = 2.0
+"""How long the first `read` waits for an engine. One that hangs is not to keep other sites from going live."""
+LOOK_FOR_S = 2.0
+"""How often the usual sockets are looked for while there is none."""
+
+
+class ChosenEngine:
+    """Implements `control.ports.Source`. `run` follows the engine; without it nothing is ever seen.
+
+    environ: of the process, for DOCKER_HOST. traces: what tells in which container daemun runs.
+    """
+
+    def __init__(
+        self,
+        clock: ports.Clock,
+        store: ports.Store,
+        *,
+        environ: collections.abc.Mapping[str, str],
+        traces: surroundings.Traces,
+    ) -> None:
+        self._clock = clock
+        self._store = store
+        self._environ = environ
+        self._traces = traces
+        self._wanted = model.Docker(is_on=False)
+        self._endpoint: client.Endpoint | None = None
+        self._source: source.DockerSource | None = None
+        self._kept = b""
+        self._patient_until: float | None = None
+        self._following: asyncio.Timeout | None = None
+        self._changed = asyncio.Event()
+
+    @property
+    def name(self) -> str:
+        return remarks.SOURCE
+
+    def configure(self, wanted: model.Docker) -> None:
+        """What to ask from now on. Cheap when nothing changed; else reads or forgets the listing that is kept."""
+        before, self._wanted = self._wanted, wanted
+        if dataclasses.replace(before, reserved=()) != dataclasses.replace(wanted, reserved=()):
+            self._choose()
+            if not wanted.is_on:
+                self._forget()
+        elif self._source is not None:
+            self._source.reserve(wanted.reserved)
+
+    async def read(self) -> model.Snapshot:
+        """Raises nothing: an engine that was never seen gives no sites, and a problem."""
+        if self._source is None:
+            return model.Snapshot(source=self.name)
+        if self._patient_until is None:
+            self._patient_until = asyncio.get_running_loop().time() + FIRST_LOOK_S
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(self._patient_until):
+                await self._source.wait_until_looked()
+        try:
+            return self._source.latest()
+        except ConfigError as error:
+            return model.Snapshot(source=self.name, problems=(self._never_seen(error),))
+
+    async def changes(self) -> collections.abc.AsyncIterator[None]:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            yield
+
+    async def run(self) -> None:
+        """Follow the engine, whichever it is. Never returns."""
+        while True:
+            following = self._source
+            with contextlib.suppress(TimeoutError):
+                # `configure` ends it.
+                async with asyncio.timeout(LOOK_FOR_S if following is None else None) as self._following:
+                    await (self._follow(following) if following is not None else asyncio.Event().wait())
+            self._following = None
+            if self._source is None:
+                self._choose()
+
+    # --- which engine ---
+
+    def _choose(self) -> None:
+        """A new choice begins with what was known before: a mistake in its URL is not to take every site down."""
+        endpoint, listing = self._find(), None
+        if self._source is not None:
+            listing = self._source.listing
+        elif self._wanted.is_on and (kept := keep.read_kept(self._store)) is not None:
+            listing = kept.listing
+            endpoint = endpoint or client.Endpoint(url=kept.url, is_found=True)
+        if endpoint == self._endpoint:
+            return
+        self._endpoint, self._source, self._patient_until = endpoint, None, None
+        if endpoint is not None:
+            self._source = source.DockerSource(
+                endpoint, self._clock, reserved=self._wanted.reserved, traces=self._traces, listing=listing
+            )
+        self._changed.set()
+        if self._following is not None:
+            self._following.reschedule(asyncio.get_running_loop().time())
+
+    def _find(self) -> client.Endpoint | None:
+        if not self._wanted.is_on:
+            return None
+        if self._wanted.endpoint is None:
+            return client.find_endpoint(self._environ)
+        return client.Endpoint(url=self._wanted.endpoint, tls=self._wanted.tls)
+
+    def _never_seen(self, error: ConfigError) -> model.Problem:
+        """Nobody asked for an engine that was only found, so nothing of what was asked for is missing."""
+        assert self._endpoint is not None
+        cure = "does it run, and may daemun's account use it? `docker: off` in daemun.yaml asks none"
+        severity = model.Severity.WARNING if self._endpoint.is_found else model.Severity.ERROR
+        origin = model.Origin(source=self.name, place=str(self._endpoint))
+        return model.Problem(origin=origin, message=f"{error}; {cure}", severity=severity)
+
+    # --- what it tells ---
+
+    async def _follow(self, following: source.DockerSource) -> None:
+        async with contextlib.aclosing(following.changes()) as changes:
+            async for _ in changes:
+                self._changed.set()
+                await self._keep(following)
+
+    async def _keep(self, following: source.DockerSource) -> None:
+        """After the change was told, which waits for no disk."""
+        if following.listing is None or self._endpoint is None:
+            return
+        encoded = keep.encode(keep.Kept(url=self._endpoint.url, listing=following.listing))
+        if encoded == self._kept:
+            return
+        try:
+            await asyncio.to_thread(keep.write_kept, self._store, encoded)
+            self._kept = encoded
+        except EnvironmentProblemError as error:
+            log.warning("the containers are not remembered for a start without the engine", reason=str(error))
+
+    def _forget(self) -> None:
+        self._kept = b""
+        try:
+            keep.forget(self._store)
+        except EnvironmentProblemError as error:
+            log.warning("the containers that were known last are not forgotten", reason=str(error))

@@ -1,0 +1,66 @@
+"""The last listing, kept in the store: a daemon that starts while the engine is away knows what was served.
+
+Only what daemun reads of a container is kept, so that no other label of it, which may hold a secret, is copied.
+"""
+
+import dataclasses
+import json
+
+import pydantic
+
+from daemun.control import ports
+from daemun.errors import NotFoundInStoreError
+from daemun.sources.docker import containers, labels
+
+_KEY = "history/docker.json"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """url: of the engine that was listed."""
+
+    url: str
+    listing: containers.Listing
+
+
+_FORM = pydantic.TypeAdapter(Kept)
+
+
+def encode(kept: Kept) -> bytes:
+    """Equal listings give equal bytes. Pure."""
+    listing = dataclasses.replace(
+        kept.listing, containers=tuple(_strip(one) for one in kept.listing.containers if _is_text(one))
+    )
+    return json.dumps(_FORM.dump_python(dataclasses.replace(kept, listing=listing), mode="json"), indent=1).encode()
+
+
+def read_kept(store: ports.Store) -> Kept | None:
+    """None when nothing is kept, or nothing that this version reads. Blocking."""
+    try:
+        return _FORM.validate_json(store.read(_KEY))
+    except (NotFoundInStoreError, pydantic.ValidationError):
+        return None
+
+
+def write_kept(store: ports.Store, encoded: bytes) -> None:
+    """Blocking. Raises: EnvironmentProblemError."""
+    store.write(_KEY, encoded)
+
+
+def forget(store: ports.Store) -> None:
+    """Blocking. Raises: EnvironmentProblemError."""
+    store.delete(_KEY)
+
+
+def _strip(container: containers.Container) -> containers.Container:
+    read = tuple((name, value) for name, value in container.labels if name.startswith(labels.PREFIX))
+    return dataclasses.replace(container, labels=read)
+
+
+def _is_text(container: containers.Container) -> bool:
+    """A container whose labels are no text (they hold surrogates) is refused whenever it is seen."""
+    try:
+        json.dumps(container.labels, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,79 @@
+"""What is said of containers: why one is not served, or what about it deserves a look, each with the cure. Pure."""
+
+import collections.abc
+import dataclasses
+
+from daemun.core import model, words
+from daemun.sources.docker import containers, wishes
+
+SOURCE = "docker"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """Why a container gets no requests, or what deserves a look. cure: what to do; None: nothing.
+
+    is_error: somebody has to do it.
+    """
+
+    reason: str
+    cure: str | None = None
+    is_error: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.reason}; {self.cure}" if self.cure else self.reason
+
+
+@dataclasses.dataclass(slots=True)
+class Report:
+    """Collects what is said."""
+
+    problems: list[model.Problem] = dataclasses.field(default_factory=list)
+    _first: dict[str, Remark] = dataclasses.field(default_factory=dict)
+    _left_out: set[str] = dataclasses.field(default_factory=set)
+
+    def refuse(
+        self, container: containers.Container, cause: str, *, cure: str, wish: wishes.Wish | None = None
+    ) -> None:
+        """The container is refused; with a wish, only that one."""
+        self.leave_out(container)
+        where = "" if wish is None else f" at {words.quoted(wish.host + wish.route.path)}"
+        subject = f"cannot serve container {words.quoted(container.name)}{where}: "
+        remark = Remark(reason=cause, cure=cure, is_error=True)
+        self.add(container, subject, remark, host=None if wish is None else wish.host)
+
+    def remark(self, container: containers.Container, remark: Remark) -> None:
+        self.add(container, f"container {words.quoted(container.name)} ", remark)
+
+    def add(self, container: containers.Container, subject: str, remark: Remark, *, host: str | None = None) -> None:
+        """subject: how the message begins. The first remark is the one that the list of containers shows."""
+        self._first.setdefault(container.id, remark)
+        origin = model.Origin(source=SOURCE, place=f"container {container.name}")
+        severity = model.Severity.ERROR if remark.is_error else model.Severity.WARNING
+        self.problems.append(model.Problem(origin=origin, message=f"{subject}{remark}", host=host, severity=severity))
+
+    def leave_out(self, container: containers.Container) -> None:
+        """The container does not get all the requests that it asks for."""
+        self._left_out.add(container.id)
+
+    def list_containers(
+        self, wished: collections.abc.Mapping[containers.Container, wishes.Wished]
+    ) -> tuple[model.Container, ...]:
+        """Every container that asks for something, also in vain, sorted by name."""
+        asking = [container for container, found in wished.items() if found.wishes or found.faults]
+        return tuple(
+            self._list(container, wished[container])
+            for container in sorted(asking, key=lambda container: container.name)
+        )
+
+    def _list(self, container: containers.Container, found: wishes.Wished) -> model.Container:
+        remark = self._first.get(container.id)
+        state = "" if container.is_running else f"is not running: its state is {words.quoted(container.state)}"
+        is_served = container.id not in self._left_out
+        return model.Container(
+            name=container.name,
+            hosts=tuple(sorted({wish.host for wish in found.wishes})),
+            is_served=is_served,
+            why=remark.reason if remark is not None else None if is_served else state or None,
+            cure=remark.cure if remark is not None else None,
+        )

@@ -1,0 +1,198 @@
+"""The engine that `docker:` chooses: found, changed, switched off, away at the start, hanging at the start."""
+
+import asyncio
+import collections.abc
+import contextlib
+import pathlib
+import time
+
+import pytest
+
+from daemun.control import ports
+from daemun.core import model
+from daemun.sources.docker import chosen, client, surroundings
+from daemun.store import memory as memory_store
+from tests.support import docker_engine as engines
+from tests.support.clock import FakeClock
+from tests.support.docker_values import endpoints, messages
+
+LONGEST_S = 60.0
+
+
+@contextlib.asynccontextmanager
+async def following(
+    docker: model.Docker, store: ports.Store | None = None, **environ: str
+) -> collections.abc.AsyncIterator[chosen.ChosenEngine]:
+    """A source whose task runs, configured as the first round does."""
+    source = chosen.ChosenEngine(
+        FakeClock(), store or memory_store.MemoryStore(), environ=environ, traces=surroundings.Traces()
+    )
+    task = asyncio.create_task(source.run())
+    await asyncio.sleep(0)
+    source.configure(docker)
+    try:
+        yield source
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def until(source: chosen.ChosenEngine, is_so: collections.abc.Callable[[model.Snapshot], bool]) -> model.Snapshot:
+    """The first snapshot that is so, read again whenever the source says that it changed."""
+    async with asyncio.timeout(LONGEST_S), contextlib.aclosing(_changes(source)) as changes:
+        while not is_so(found := await source.read()):
+            await anext(changes)
+    return found
+
+
+async def _changes(source: chosen.ChosenEngine) -> collections.abc.AsyncGenerator[None, None]:
+    async for _ in source.changes():
+        yield
+
+
+def hosts(found: model.Snapshot) -> list[str]:
+    return [site.host for site in found.sites]
+
+
+@pytest.fixture
+def no_socket(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> pathlib.Path:
+    """Where a socket is looked for, and where none is yet."""
+    path = tmp_path / "docker.sock"
+    monkeypatch.setattr(client, "SOCKETS", (str(path),))
+    monkeypatch.setattr(chosen, "LOOK_FOR_S", 0.05)
+    return path
+
+
+# --- no engine -------------------------------------------------------------------------------------------------
+
+
+async def test_without_a_socket_there_is_nothing_and_nothing_to_tell(no_socket: pathlib.Path) -> None:
+    async with following(model.Docker()) as source:
+        assert await source.read() == model.Snapshot(source="docker")
+
+
+async def test_an_engine_that_was_named_and_is_not_there_is_an_error(no_socket: pathlib.Path) -> None:
+    async with following(model.Docker(), DOCKER_HOST=f"unix://{no_socket}") as source:
+        found = await source.read()
+        assert found.sites == ()
+        (told,) = messages(found)
+        assert "`docker: off` in daemun.yaml asks none" in told
+        source.configure(model.Docker(is_on=False))
+        assert await source.read() == model.Snapshot(source="docker")
+
+
+async def test_one_that_was_only_found_is_a_warning(no_socket: pathlib.Path) -> None:
+    server = await asyncio.start_unix_server(lambda _, writer: writer.close(), no_socket)
+    try:
+        async with following(model.Docker()) as source:
+            found = await source.read()
+    finally:
+        server.close()
+    assert messages(found) == []
+    assert len(messages(found, model.Severity.WARNING)) == 1
+
+
+async def test_an_engine_that_hangs_holds_the_first_round_up_for_two_seconds_at_most(no_socket: pathlib.Path) -> None:
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_unix_server(hang, no_socket)
+    try:
+        async with following(model.Docker(endpoint=f"unix://{no_socket}")) as source:
+            begin = time.monotonic()
+            first = await source.read()
+            for _ in range(20):
+                await source.read()
+            took_s = time.monotonic() - begin
+    finally:
+        server.close()
+    (told,) = messages(first)
+    assert "did not answer" in told
+    assert took_s < 2 * chosen.FIRST_LOOK_S  # once, not each time
+
+
+# --- an engine -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.docker
+async def test_a_socket_that_comes_later_is_found(docker_engine: engines.DockerEngine, no_socket: pathlib.Path) -> None:
+    docker_engine.run("web-1", labels={"daemun.host": "a.test"})
+    async with following(model.Docker()) as source:
+        assert hosts(await source.read()) == []
+        no_socket.symlink_to(docker_engine.socket)
+        found = await until(source, lambda found: hosts(found) == ["a.test"])
+    assert found.problems == ()
+
+
+@pytest.mark.docker
+async def test_the_file_changes_which_engine_is_asked(
+    docker_engine: engines.DockerEngine, no_socket: pathlib.Path
+) -> None:
+    docker_engine.run("web-1", labels={"daemun.host": "a.test"})
+    there = model.Docker(endpoint=docker_engine.url)
+    async with following(there) as source:
+        await until(source, lambda found: hosts(found) == ["a.test"])
+        source.configure(model.Docker(endpoint=f"unix://{no_socket}"))
+        typo = await source.read()
+        source.configure(there)
+        again = await until(source, lambda found: found.problems == ())
+        source.configure(model.Docker(is_on=False))
+        off = await source.read()
+
+    assert hosts(typo) == hosts(again) == ["a.test"]
+    assert "are taken as unchanged" in messages(typo, model.Severity.WARNING)[0]
+    assert off == model.Snapshot(source="docker")
+
+
+@pytest.mark.docker
+async def test_hosts_are_reserved_at_once(docker_engine: engines.DockerEngine) -> None:
+    docker_engine.run("web-1", labels={"daemun.host": "a.test"})
+    async with following(model.Docker(endpoint=docker_engine.url)) as source:
+        assert hosts(await source.read()) == ["a.test"]
+        source.configure(model.Docker(endpoint=docker_engine.url, reserved=("a.test",)))
+        found = await source.read()
+    assert hosts(found) == []
+    assert "reserved by `docker.reserve`" in messages(found)[0]
+
+
+# --- a start without the engine --------------------------------------------------------------------------------
+
+
+@pytest.mark.docker
+async def test_a_start_while_the_engine_is_away_knows_the_containers(
+    docker_engine: engines.DockerEngine, no_socket: pathlib.Path
+) -> None:
+    store = memory_store.MemoryStore()
+    docker_engine.run("web-1", labels={"daemun.host": "a.test"})
+    docker_engine.run("web-2", labels={"daemun.host": "b.test"})
+    at = f"{docker_engine.address('web-1')}:80"
+    named = model.Docker(endpoint=docker_engine.url)
+    async with following(named, store) as source:
+        before = await until(source, lambda found: len(found.sites) == 2)
+        async with asyncio.timeout(LONGEST_S):
+            while not store.list("history"):
+                await asyncio.sleep(0.01)
+
+    docker_engine.cli("rm", "--force", "web-2")
+    docker_engine.stop()
+    try:
+        async with following(named, store) as source:
+            away = await source.read()
+        async with following(model.Docker(), store) as source:
+            unnamed = await source.read()
+    finally:
+        docker_engine.start()
+    docker_engine.cli("start", "web-1")
+    async with following(named, store) as source:
+        back = await until(source, lambda found: found.problems == ())
+        source.configure(model.Docker(is_on=False))
+
+    assert before.sites == away.sites == unnamed.sites
+    assert endpoints(away, "a.test") == endpoints(unnamed, "a.test") == [at]
+    assert "are taken as unchanged" in messages(away, model.Severity.WARNING)[0]
+    # What was removed meanwhile is remembered for a while, as if daemun had seen it.
+    assert hosts(back) == ["a.test", "b.test"]
+    assert endpoints(back, "b.test") == []
+    assert store.list("history") == []

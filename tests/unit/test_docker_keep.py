@@ -1,0 +1,59 @@
+"""What is kept of the containers for a start without the engine: all that a translation needs, and nothing else."""
+
+import dataclasses
+
+from daemun.sources.docker import containers, keep
+from daemun.store import memory as memory_store
+from tests.support.docker_values import GATE, container, run
+
+SECRET = "com.example.password"
+
+
+def kept(*found: containers.Container) -> keep.Kept:
+    return keep.Kept(url="unix:///d.sock", listing=containers.Listing(containers=found, networks=(GATE,)))
+
+
+def read_back(given: keep.Kept) -> keep.Kept:
+    store = memory_store.MemoryStore()
+    keep.write_kept(store, keep.encode(given))
+    found = keep.read_kept(store)
+    assert found is not None
+    return found
+
+
+def test_what_is_read_back_gives_the_same_sites() -> None:
+    labels = {"daemun.host": "a.test", "daemun.request_headers.X-A": "ü $host", "daemun.timeout.read": "5m"}
+    given = kept(
+        container("web-1", labels, ports=(80, 81), health=containers.Health.STARTING),
+        dataclasses.replace(container("web-2", labels), created_at=containers.NEVER, stop_signal=None),
+    )
+
+    found = read_back(given)
+
+    assert found == given
+    assert run(*found.listing.containers).snapshot == run(*given.listing.containers).snapshot
+
+
+def test_other_labels_are_not_copied() -> None:
+    found = read_back(kept(container("web-1", {"daemun.host": "a.test", SECRET: "x"})))
+
+    assert [name for name, _ in found.listing.containers[0].labels] == ["daemun.host"]
+
+
+def test_labels_that_are_no_text_leave_out_their_container_alone() -> None:
+    bad = container("bad", {"daemun.host": "\udcff.test"})
+
+    found = read_back(kept(bad, container("good", {"daemun.host": "a.test"})))
+
+    assert [one.name for one in found.listing.containers] == ["good"]
+
+
+def test_nothing_kept_and_nothing_that_can_be_read() -> None:
+    store = memory_store.MemoryStore()
+    assert keep.read_kept(store) is None
+    keep.write_kept(store, b'{"url": 7}')
+    assert keep.read_kept(store) is None
+    keep.write_kept(store, b"not JSON")
+    assert keep.read_kept(store) is None
+    keep.forget(store)
+    keep.forget(store)

@@ -1,0 +1,73 @@
+"""Settings from the environment, where there is no file."""
+
+import pathlib
+
+import pytest
+
+from daemun.core import model
+from daemun.errors import ConfigError
+from daemun.sources import environment, yaml_file
+
+
+def test_an_empty_environment_means_the_defaults() -> None:
+    assert environment.read_snapshot({"DAEMUN_EMAIL": "", "PATH": "/bin"}).globals == model.Globals()
+
+
+def test_what_the_variables_mean() -> None:
+    found = environment.read_snapshot(
+        {
+            "DAEMUN_EMAIL": "me@example.com",
+            "DAEMUN_DIRECTORY": "letsencrypt-staging",
+            "DAEMUN_CA_FILE": "/ca.pem",
+            "DAEMUN_RESERVE": "Admin.test, *.corp.test,",
+            "DAEMUN_TRUSTED_PROXIES": "10.0.0.0/8,fd00::/8",
+        }
+    ).globals
+
+    assert found is not None
+    assert found.acme.email == "me@example.com"
+    assert "staging" in found.acme.directory
+    assert found.acme.ca_file == "/ca.pem"
+    assert found.docker.reserved == ("admin.test", "*.corp.test")
+    assert found.trusted_proxies == ("10.0.0.0/8", "fd00::/8")
+
+
+def test_every_mistake_is_told_with_its_variable() -> None:
+    with pytest.raises(ConfigError) as caught:
+        environment.read_snapshot(
+            {
+                "DAEMUN_EMAIL": "me",
+                "DAEMUN_DIRECTORY": "letsencript",
+                "DAEMUN_CA_FILE": "ca.pem",
+                "DAEMUN_RESERVE": "a..test",
+                "DAEMUN_TRUSTED_PROXIES": "all",
+            }
+        )
+
+    told = str(caught.value).splitlines()
+    assert sorted(line.split(":")[0] for line in told) == sorted(environment.VARIABLES)
+    assert any('did you mean "letsencrypt"?' in line for line in told)
+
+
+async def test_the_file_counts_from_when_it_is_there(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "daemun.yaml"
+    source = environment.FileOrEnvironment(
+        yaml_file.YamlFile(path), path, {"DAEMUN_EMAIL": "me@example.com"}, is_known=False
+    )
+
+    before = await source.read()
+    path.write_text("sites: {a.test: http://127.0.0.1:1}\n")
+    there = await source.read()
+    path.unlink()
+
+    assert before.globals is not None
+    assert (before.globals.acme.email, before.sites) == ("me@example.com", ())
+    assert [site.host for site in there.sites] == ["a.test"]
+    with pytest.raises(ConfigError, match="no such file"):
+        await source.read()
+
+
+async def test_a_file_that_was_known_is_missed(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "daemun.yaml"
+    with pytest.raises(ConfigError):
+        await environment.FileOrEnvironment(yaml_file.YamlFile(path), path, {}, is_known=True).read()
