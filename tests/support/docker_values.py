@@ -5,7 +5,7 @@ import datetime
 import hashlib
 
 from daemun.core import model
-from daemun.sources.docker import containers, memory, translate
+from daemun.sources.docker import containers, memory, translate, wishes
 
 NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 GATE = containers.Network(id="gate-id", name="gate")
@@ -26,6 +26,7 @@ def container(
     name: str = "web-1",
     labels: collections.abc.Mapping[str, str] | None = None,
     *,
+    environment: collections.abc.Mapping[str, str] | None = None,
     age_s: float = 0,
     ip: str = "10.0.0.2",
     ports: tuple[int, ...] = (),
@@ -40,6 +41,7 @@ def container(
         name=name,
         created_at=NOON - datetime.timedelta(seconds=age_s),
         labels=tuple(sorted((labels or {}).items())),
+        environment=tuple(sorted((environment or {}).items())),
         ports=ports,
         state=state,
         health=health,
@@ -56,6 +58,7 @@ def run(
     reserved: tuple[str, ...] = (),
     leaving: tuple[str, ...] = (),
     networks: tuple[containers.Network, ...] = (GATE,),
+    dialect: wishes.Dialect = translate.LABELS,
 ) -> translate.Translated:
     """Translate a listing. own, leaving: names of containers."""
     terms = translate.Terms(
@@ -64,7 +67,7 @@ def run(
         leaving=frozenset(identity(name) for name in leaving),
     )
     listing = containers.Listing(containers=found, networks=networks)
-    return translate.translate(listing, terms, {} if known is None else known, now_s=now_s)
+    return translate.translate(listing, terms, {} if known is None else known, now_s=now_s, dialect=dialect)
 
 
 def snapshot(*found: containers.Container, **terms: object) -> model.Snapshot:

@@ -42,7 +42,7 @@ class Attachment:
 class Container:
     """One container.
 
-    created_at: aware; `NEVER` when the engine did not tell. labels: name and value, sorted.
+    created_at: aware; `NEVER` when the engine did not tell. labels, environment: name and value, sorted.
     ports: TCP ports that it exposes, sorted. network_mode: "host", "none", "container:ID", or a network's name.
     attachments: sorted by the network's name. state: the engine's word, such as "running".
     stop_signal: the number of the signal that asks it to end; None when it is one that this system has no name for.
@@ -52,6 +52,7 @@ class Container:
     name: str
     created_at: datetime.datetime = NEVER
     labels: tuple[tuple[str, str], ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
     ports: tuple[int, ...] = ()
     network_mode: str = ""
     attachments: tuple[Attachment, ...] = ()
@@ -104,6 +105,7 @@ def parse_container(raw: object) -> Container:
         name=name if _NAME.match(name) else identity[:12],
         created_at=_instant(_get(raw, "Created")),
         labels=tuple(sorted((key, _text(value)) for key, value in _map(config, "Labels").items())),
+        environment=_environment(_get(config, "Env")),
         ports=tuple(sorted({port for text in exposed if (port := _tcp_port(text)) is not None})),
         network_mode=_text(_get(_map(raw, "HostConfig"), "NetworkMode")),
         attachments=_attachments(_map(settings, "Networks")),
@@ -126,6 +128,12 @@ def parse_signal(value: object) -> int | None:
         return int(text)
     name = text.upper() if text.upper().startswith("SIG") else f"SIG{text.upper()}"
     return signal.Signals[name].value if name in signal.Signals.__members__ else None
+
+
+def _environment(raw: object) -> tuple[tuple[str, str], ...]:
+    """Of "NAME=value" texts; the last of a name counts, as for the container itself."""
+    pairs = [item.partition("=") for item in raw if isinstance(item, str)] if isinstance(raw, list) else []
+    return tuple(sorted({name: value for name, equals, value in pairs if equals}.items()))
 
 
 def _attachments(raw: collections.abc.Mapping[str, object]) -> tuple[Attachment, ...]:

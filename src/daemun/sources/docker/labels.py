@@ -44,22 +44,22 @@ def read_wishes(container: containers.Container) -> wishes.Wished:
     return wishes.Wished(faults=faults) if faults else wishes.Wished(wishes=found)
 
 
-def find_faults(wish: wishes.Wish) -> tuple[str, ...]:
-    """What the rules for every site say against this wish, so that it hurts no other wish for the same host."""
+def find_faults(wish: wishes.Wish, *, with_patterns: bool = False) -> tuple[str, ...]:
+    """What the rules for every site say against this wish, so that it hurts no other wish for the same host.
+
+    with_patterns: whether its host and path may be regular expressions.
+    """
     action = wish.route.action
     if isinstance(action, model.Proxy):
         action = dataclasses.replace(
             action,
             targets=tuple(dataclasses.replace(one, host="127.0.0.1", port=wish.port or 80) for one in action.targets),
         )
-    site_options = wish.site or wishes.SiteOptions()
-    site = model.Site(
-        host=wish.host,
-        tls=site_options.tls,
-        http=site_options.http,
-        hsts=site_options.hsts,
-        routes=(dataclasses.replace(wish.route, action=action),),
-    )
+    without_tls = wishes.SiteOptions(tls=model.Tls(mode=model.TlsMode.OFF), http=model.HttpMode.SERVE)
+    site_options = wish.site or (without_tls if with_patterns else wishes.SiteOptions())
+    origin = wish.route.origin if with_patterns else model.NOWHERE
+    route = dataclasses.replace(wish.route, action=action, origin=origin)
+    site = site_options.make_site(wish.host, (route,), origin)
     found = validate.find_site_problems(site)
     return tuple(problem.message for problem in found if problem.severity is model.Severity.ERROR)
 

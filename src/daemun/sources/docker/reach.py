@@ -23,10 +23,20 @@ _MOST_HOPS = 10
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where nginx runs. own: daemun's container; None on the host. listing: what else there is."""
+    """Where nginx runs. own: daemun's container; None on the host. listing: what else there is.
+
+    prefers_ipv6: which of a container's two addresses on a network is used.
+    """
 
     own: containers.Container | None
     listing: containers.Listing
+    prefers_ipv6: bool = False
+
+    def choose(self, attachment: containers.Attachment) -> str | None:
+        """The address to use on a network; None when there is none."""
+        both = (attachment.ipv4, attachment.ipv6)
+        first, second = reversed(both) if self.prefers_ipv6 else both
+        return first or second
 
 
 def find_unready(container: containers.Container, *, is_leaving: bool) -> remarks.Remark | None:
@@ -74,8 +84,8 @@ def find_address(container: containers.Container, place: Place) -> str | remarks
             reason='has no network ("none")', cure="attach it to one that daemun reaches", is_error=True
         )
     if own is None or own.network_mode == "host":
-        return _from_the_host(holder, place.listing.networks)
-    return _from_a_container(holder, own)
+        return _from_the_host(holder, place)
+    return _from_a_container(holder, own, place)
 
 
 def _network_holder(
@@ -90,23 +100,21 @@ def _network_holder(
     return None
 
 
-def _from_the_host(
-    container: containers.Container, networks: collections.abc.Sequence[containers.Network]
-) -> str | remarks.Remark:
+def _from_the_host(container: containers.Container, place: Place) -> str | remarks.Remark:
     if container.network_mode == "host":
         return LOOPBACK
-    drivers = {network.id: network.driver for network in networks}
+    drivers = {network.id: network.driver for network in place.listing.networks}
     for attachment in container.attachments:
         if drivers.get(attachment.network) in _NOT_FROM_THE_HOST or attachment.name == _INGRESS:
             continue
-        if (address := attachment.ipv4 or attachment.ipv6) is not None:
+        if (address := place.choose(attachment)) is not None:
             return address
     found = _names(container)
     cause = f"has no address on a network that this machine reaches (it is on {found})"
     return remarks.Remark(reason=cause, cure="attach it to a bridge network", is_error=True)
 
 
-def _from_a_container(container: containers.Container, own: containers.Container) -> str | remarks.Remark:
+def _from_a_container(container: containers.Container, own: containers.Container, place: Place) -> str | remarks.Remark:
     mine = {attachment.network: attachment for attachment in own.attachments if attachment.name != _INGRESS}
     if container.network_mode == "host":
         # The host answers at the gateway of a bridge network.
@@ -116,7 +124,7 @@ def _from_a_container(container: containers.Container, own: containers.Container
         cause = "uses the network of the host, and daemun's container has no network with a gateway to it"
         return remarks.Remark(reason=cause, cure="attach daemun to a bridge network", is_error=True)
     for attachment in container.attachments:
-        address = attachment.ipv4 or attachment.ipv6
+        address = place.choose(attachment)
         if attachment.network in mine and address is not None:
             return address
     cause = f"shares no network with daemun: it is on {_names(container)}, daemun on {_names(own)}"

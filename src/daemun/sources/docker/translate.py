@@ -10,10 +10,10 @@ import collections.abc
 import dataclasses
 import hashlib
 
-from daemun.core import model, words
+from daemun.core import model, names, patterns, words
 from daemun.sources.docker import containers, labels, memory, reach, remarks, wishes
 
-Reader = collections.abc.Callable[[containers.Container], wishes.Wished]
+LABELS = wishes.Dialect(read=labels.read_wishes)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +22,13 @@ class Terms:
 
     own_id: of the container daemun runs in; None on the host. reserved: hosts that no container may claim, in the form
     of `model.Site.host`; "*.name" stands for every host under a name. leaving: ids of containers told to stop.
+    prefers_ipv6: which of two addresses of a container is used.
     """
 
     own_id: str | None = None
     reserved: tuple[str, ...] = ()
     leaving: frozenset[str] = frozenset()
+    prefers_ipv6: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +62,17 @@ def translate(
     known: memory.Memory,
     *,
     now_s: float,
-    reader: Reader = labels.read_wishes,
+    dialect: wishes.Dialect = LABELS,
 ) -> Translated:
     """All that the containers ask for, and every container that is not served, with the reason and the cure.
 
     known: of the translation before, or an empty one. now_s: monotonic seconds.
     """
     report = remarks.Report()
-    wished = {container: reader(container) for container in listing.containers}
+    wished = {container: dialect.read(container) for container in listing.containers}
     claims = sorted(_find_claims(wished, terms, report), key=lambda claim: claim.rank)
-    granted = _grant(claims, report)
-    options = _choose_site_options(granted, report)
+    granted = _grant(_agree(claims, dialect, report), report)
+    options = _choose_site_options(granted, dialect, report)
     standing = _find_endpoints(granted, listing, terms, report)
     wanted = {
         key: memory.Entry(route=_into_pool(group[0].wish), site=options.get(group[0].wish.host))
@@ -89,12 +91,18 @@ def translate(
 
 
 def find_reservation(host: str, reserved: collections.abc.Iterable[str]) -> str | None:
-    """The reserved host that forbids this one: itself, a pattern that covers it, or one that a wildcard would catch."""
+    """The reserved host that forbids this one: itself, a pattern that covers it, or one that a wildcard would catch.
+
+    A regular expression, or a wildcard at the end, might catch any name under a reserved wildcard.
+    """
     return next((name for name in reserved if _covers(name, host) or _covers(host, name)), None)
 
 
 def _covers(pattern: str, host: str) -> bool:
     """Whether a site called `pattern` would be asked for `host`, or for a host that the pattern `host` covers."""
+    if names.is_pattern(pattern):
+        could = host.startswith("*.") or (patterns.matches(pattern[1:], host) if pattern[0] == "~" else False)
+        return pattern == host or could or (pattern.endswith(".*") and host.startswith(pattern[:-1]))
     return pattern == host or (pattern.startswith("*.") and host.removeprefix("*").endswith(pattern[1:]))
 
 
@@ -113,6 +121,8 @@ def _find_claims(
     for container, found in wished.items():
         for fault in found.faults:
             report.refuse(container, fault, cure="correct its labels, and make it anew with them")
+        for note in found.notes:
+            report.add(container, f"container {words.quoted(container.name)}: ", remarks.Remark(reason=note))
         for wish in found.wishes:
             reservation = find_reservation(wish.host, terms.reserved)
             if reservation is None:
@@ -121,6 +131,42 @@ def _find_claims(
             because = "" if reservation == wish.host else f" (as {words.quoted(reservation)})"
             cause = f"the host is reserved by `docker.reserve`{because}"
             report.refuse(container, cause, cure="only daemun.yaml may serve it", wish=wish)
+
+
+def _agree(
+    claims: collections.abc.Sequence[_Claim], dialect: wishes.Dialect, report: remarks.Report
+) -> list[_Claim]:
+    """The same claims, those for one host and path completed by each other where the dialect does that."""
+    if dialect.agree is None:
+        return list(claims)
+    groups: dict[memory.Key, list[_Claim]] = collections.defaultdict(list)
+    for claim in claims:
+        groups[claim.key].append(claim)
+    for group in groups.values():
+        _tell_disagreements(group, "of_path", report)
+        agreed = dialect.agree([claim.wish for claim in group])
+        group[:] = [dataclasses.replace(claim, wish=wish) for claim, wish in zip(group, agreed, strict=True)]
+    return sorted((claim for group in groups.values() for claim in group), key=lambda claim: claim.rank)
+
+
+def _tell_disagreements(
+    claims: collections.abc.Iterable[_Claim], of: str, report: remarks.Report
+) -> dict[str, object]:
+    """Each variable as the first container sets it. of: "of_path" or "of_host"."""
+    owners: dict[str, tuple[_Claim, object]] = {}
+    for claim in claims:
+        for name, value in getattr(claim.wish, of) or ():
+            owner, said = owners.setdefault(name, (claim, value))
+            if said != value and claim.container.is_running:
+                where = words.quoted(claim.wish.host if of == "of_host" else claim.wish.host + claim.wish.route.path)
+                reason = (
+                    f"sets {name} for {where} otherwise than the older container "
+                    f"{words.quoted(owner.container.name)}, which decides"
+                )
+                subject = f"container {words.quoted(claim.container.name)} "
+                remark = remarks.Remark(reason=reason, cure="give both the same")
+                report.add(claim.container, subject, remark, host=claim.wish.host)
+    return {name: said for name, (_, said) in owners.items()}
 
 
 def _grant(claims: collections.abc.Sequence[_Claim], report: remarks.Report) -> dict[memory.Key, tuple[_Claim, ...]]:
@@ -144,11 +190,39 @@ def _same(one: model.Route, other: model.Route) -> bool:
 
 
 def _choose_site_options(
-    granted: collections.abc.Mapping[memory.Key, tuple[_Claim, ...]], report: remarks.Report
+    granted: collections.abc.Mapping[memory.Key, tuple[_Claim, ...]],
+    dialect: wishes.Dialect,
+    report: remarks.Report,
 ) -> dict[str, wishes.SiteOptions]:
-    """Per host, what the first container that cares says."""
+    """Per host, what the first container that cares says; daemun's labels before the words of others."""
+    claims = sorted((claim for group in granted.values() for claim in group), key=lambda claim: claim.rank)
+    return _settle_hosts(claims, dialect, report) | _choose_labelled(claims, report)
+
+
+def _settle_hosts(
+    claims: collections.abc.Sequence[_Claim], dialect: wishes.Dialect, report: remarks.Report
+) -> dict[str, wishes.SiteOptions]:
+    """Per host, what all containers that use the dialect say together."""
+    groups: dict[str, list[_Claim]] = collections.defaultdict(list)
+    for claim in claims:
+        if claim.wish.of_host is not None:
+            groups[claim.wish.host].append(claim)
+    found: dict[str, wishes.SiteOptions] = {}
+    for host, group in groups.items():
+        said = _tell_disagreements(group, "of_host", report)
+        assert dialect.settle is not None  # who lets containers speak of hosts puts together what they say
+        settled = dialect.settle(host, said)
+        found[host] = settled.options
+        for note in settled.notes:
+            report.add(group[0].container, f"{words.quoted(host)}: ", remarks.Remark(reason=note), host=host)
+    return found
+
+
+def _choose_labelled(
+    claims: collections.abc.Sequence[_Claim], report: remarks.Report
+) -> dict[str, wishes.SiteOptions]:
     chosen: dict[str, _Claim] = {}
-    for claim in sorted((claim for group in granted.values() for claim in group), key=lambda claim: claim.rank):
+    for claim in claims:
         if claim.wish.site is None:
             continue
         owner = chosen.setdefault(claim.wish.host, claim)
@@ -175,7 +249,7 @@ def _find_endpoints(
     """Per host and path, the oldest container first. One whose health check did not succeed yet only counts while there
     is no other: its application may not be ready, but nobody else is."""
     own = next((one for one in listing.containers if one.id == terms.own_id), None)
-    place = reach.Place(own=own, listing=listing)
+    place = reach.Place(own=own, listing=listing, prefers_ipv6=terms.prefers_ipv6)
     found: dict[memory.Key, tuple[model.Endpoint, ...]] = {}
     for key, group in granted.items():
         ready: list[model.Endpoint] = []
@@ -242,14 +316,7 @@ def _make_sites(kept: memory.Memory) -> tuple[model.Site, ...]:
 def _make_site(host: str, entries: collections.abc.Sequence[memory.Entry]) -> model.Site:
     said = sorted((entry for entry in entries if entry.site is not None), key=lambda entry: entry.gone_at_s is not None)
     options = (said[0].site if said else None) or wishes.SiteOptions()
-    return model.Site(
-        host=host,
-        tls=options.tls,
-        http=options.http,
-        hsts=options.hsts,
-        routes=tuple(entry.route for entry in entries),
-        origin=entries[0].route.origin,
-    )
+    return options.make_site(host, tuple(entry.route for entry in entries), entries[0].route.origin)
 
 
 def _make_pools(

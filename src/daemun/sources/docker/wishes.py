@@ -1,17 +1,35 @@
 """What a container wishes, whatever words it was said in: the middle between labels and sites."""
 
+import collections.abc
 import dataclasses
 
 from daemun.core import model
+from daemun.sources.docker import containers
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SiteOptions:
-    """What concerns a whole host."""
+    """What concerns a whole host: fields of `model.Site`."""
 
     tls: model.Tls = dataclasses.field(default_factory=model.Tls)
     http: model.HttpMode = model.HttpMode.REDIRECT
     hsts: model.Hsts | None = None
+    http_port: int | None = None
+    https_port: int | None = None
+    http2: bool | None = None
+    server_tokens: str | None = None
+    other_redirect: int = 301
+    challenge: bool = True
+    otherwise: model.Answer = dataclasses.field(default_factory=model.Answer)
+    snippet: model.Snippet = ()
+
+    def make_site(self, host: str, routes: tuple[model.Route, ...], origin: model.Origin) -> model.Site:
+        told = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return model.Site(host=host, routes=routes, origin=origin, **told)
+
+
+Said = tuple[tuple[str, object], ...]
+"""Names of variables and what they were set to; only those that were."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +39,8 @@ class Wish:
     host: as `model.Site.host`. route: its action is a redirect, or a proxy whose only target says what is spoken and
     which path replaces the prefix, but not where the server is. port: None when the container leaves it open.
     weight: share of requests beside other containers of the route. site: None when it does not care.
+    of_path, of_host: with a `Dialect` that lets containers complete each other, what this one said of the path and of
+    the whole host; else None.
     """
 
     host: str
@@ -28,6 +48,8 @@ class Wish:
     port: int | None = None
     weight: int = 1
     site: SiteOptions | None = None
+    of_path: Said | None = None
+    of_host: Said | None = None
 
     @property
     def scheme(self) -> model.Scheme | None:
@@ -37,7 +59,33 @@ class Wish:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Wished:
-    """All wishes of one container. faults: what is wrong with its words; then there are no wishes."""
+    """All wishes of one container. faults: what is wrong with its words; then there are no wishes.
+
+    notes: what of it is not done, though the rest is.
+    """
 
     wishes: tuple[Wish, ...] = ()
     faults: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What several containers said of one host, put together. notes: what of it is not done, or done otherwise."""
+
+    options: SiteOptions
+    notes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """The words containers use. All functions are pure.
+
+    read: one container's wishes.
+    agree: the wishes for one host and path, who decides first, each completed by what the others said.
+    settle: a host, and what its containers said of it, the first that did winning.
+    """
+
+    read: collections.abc.Callable[[containers.Container], Wished]
+    agree: collections.abc.Callable[[collections.abc.Sequence[Wish]], collections.abc.Sequence[Wish]] | None = None
+    settle: collections.abc.Callable[[str, collections.abc.Mapping[str, object]], Settled] | None = None

@@ -1,0 +1,282 @@
+"""The variables and labels that nginx-proxy and acme-companion read from containers become wishes. Pure.
+
+They are a stranger's words, as `labels` are: each sets what it names and nothing else, and a mistake refuses its
+container alone. Containers of one host complete each other, as there: what one of them says holds for all. Where two
+say different things the oldest decides, and the others are told.
+"""
+
+import collections.abc
+import typing
+
+from daemun.core import model, words
+from daemun.sources.docker import containers, labels, nginx_proxy_gate, nginx_proxy_multiports, wishes
+from daemun.sources.docker import nginx_proxy_sites as sites
+from daemun.sources.docker import nginx_proxy_values as parse
+
+PREFIX = "com.github.nginx-proxy.nginx-proxy."
+MAX_VALUE_CHARACTERS = 4096
+MAX_MULTIPORTS_CHARACTERS = 32_768
+
+_WITHOUT_EFFECT = {
+    "ACME_CHALLENGE": "only HTTP-01 is spoken",
+    "ACMESH_DNS_API_CONFIG": "DNS-01 is not in this version",
+    "ACME_KEYSIZE": "keys are P-256",
+    "ACME_RENEW_AFTER": "a certificate is renewed when a third of its lifetime is left",
+    "ACME_MIN_VALIDITY": "a certificate is renewed when a third of its lifetime is left",
+    "ACME_RENEW_PRIVATE_KEYS": "every certificate has a new key",
+    "ACME_CERT_PROFILE": "profiles of certificates are not in this version",
+    "ACME_PREFERRED_CHAIN": "the chain is the one that the CA sends",
+    "ACME_EAB_KID": "external accounts are not in this version",
+    "ACME_EAB_HMAC_KEY": "external accounts are not in this version",
+    "ZEROSSL_API_KEY": "external accounts are not in this version",
+    "ACME_PRE_HOOK": "no program is run",
+    "ACME_POST_HOOK": "no program is run",
+    "ACME_RESTART_CONTAINER": "no container is restarted",
+    "ACME_OCSP": "certificate authorities ended OCSP",
+}
+"""Also as LETSENCRYPT_..., their older names."""
+
+
+def make_dialect(compat: sites.Compat) -> wishes.Dialect:
+    """daemun's labels, and nginx-proxy's words for containers that have none of them."""
+    return wishes.Dialect(
+        read=lambda container: read_wishes(container, compat),
+        agree=lambda found: sites.agree(found, compat),
+        settle=lambda host, said: sites.settle(host, said, compat),
+    )
+
+
+def read_wishes(container: containers.Container, compat: sites.Compat) -> wishes.Wished:
+    """What the container asks for; nothing when it has none of the words, or is not to be looked at."""
+    if not nginx_proxy_gate.is_wanted(compat.gate.filters, container):
+        return wishes.Wished()
+    own = labels.read_wishes(container)
+    if own != wishes.Wished():
+        return own
+    said = _Said(container, compat)
+    try:
+        found = tuple(said.wishes())
+    except ValueError as error:
+        return wishes.Wished(faults=(str(error),))
+    if len(found) > labels.MAX_WISHES:
+        cause = f"it asks for {len(found)} hosts and paths; at most {labels.MAX_WISHES} are allowed"
+        return wishes.Wished(faults=(cause,))
+    faults = tuple(dict.fromkeys(fault for wish in found for fault in labels.find_faults(wish, with_patterns=True)))
+    return wishes.Wished(faults=faults) if faults else wishes.Wished(wishes=found, notes=tuple(said.notes))
+
+
+# --- one container ---------------------------------------------------------------------------------------------
+
+
+class _Said:
+    """What one container says. notes: what of it is not done."""
+
+    def __init__(self, container: containers.Container, compat: sites.Compat) -> None:
+        self._container = container
+        self._compat = compat
+        self._environment = dict(container.environment)
+        self._labels = {name.removeprefix(PREFIX): value for name, value in container.labels if name.startswith(PREFIX)}
+        self.notes: list[str] = []
+
+    def wishes(self) -> collections.abc.Iterator[wishes.Wish]:
+        """Raises: ValueError that names the variable."""
+        if not self._is_asking():
+            return
+        origin = model.Origin(source="docker", place=f"container {self._container.name}")
+        of_all, of_paths = self._read_host(), self._read_path()
+        for place in self._read_places():
+            of_host = self._trusted({**of_all, **place.said})
+            for path in place.paths:
+                of_path = {**of_paths, **path.said}
+                yield wishes.Wish(
+                    host=place.host,
+                    route=sites.make_route(place.host, path.path, of_path, self._compat, origin),
+                    port=path.port,
+                    of_path=tuple(of_path.items()),
+                    of_host=tuple(of_host.items()),
+                )
+
+    def _is_asking(self) -> bool:
+        if self._text("VIRTUAL_HOST") or self._text("VIRTUAL_HOST_MULTIPORTS"):
+            return True
+        if self._text("ACME_HOST") or self._text("LETSENCRYPT_HOST"):
+            self.notes.append("asks for a certificate but for no VIRTUAL_HOST, so none is ordered")
+        return False
+
+    # --- values ---
+
+    def _text(self, name: str, *, most: int = MAX_VALUE_CHARACTERS) -> str | None:
+        """None when it is not set, or empty. Raises: ValueError that names the variable."""
+        value = self._environment.get(name, "").strip()
+        if len(value) > most:
+            raise ValueError(f"{name} is too long: {len(value)} characters, at most {most}")
+        return value or None
+
+    def _acme_text(self, name: str) -> str | None:
+        """ACME_NAME, or LETSENCRYPT_NAME, its older form."""
+        return self._text(f"ACME_{name}") or self._text(f"LETSENCRYPT_{name}")
+
+    def _parse(self, name: str, value: str, read: collections.abc.Callable[[str], object]) -> object:
+        try:
+            return read(value)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+
+    def _label(self, name: str) -> str | None:
+        value = self._labels.get(name, "").strip()
+        if len(value) > MAX_VALUE_CHARACTERS:
+            raise ValueError(f'label "{PREFIX}{name}" is too long')
+        return value or None
+
+    # --- of a host ---
+
+    def _read_host(self) -> dict[str, object]:
+        """What concerns whole hosts. Raises: ValueError that names the variable."""
+        said: dict[str, object] = {}
+        for name, read in _HOST_VARIABLES.items():
+            value = self._text(name)
+            if value is not None:
+                said[name] = self._parse(name, value, read)
+        for name, (variable, read) in _HOST_LABELS.items():
+            value = self._label(name)
+            if value is not None:
+                said[variable] = self._parse(f'label "{PREFIX}{name}"', value, read)
+        self._read_policy(said)
+        self._read_acme(said)
+        self._note_unsupported()
+        return said
+
+    def _read_policy(self, said: dict[str, object]) -> None:
+        """An unknown one is as if there was none, as there."""
+        name = self._text("SSL_POLICY")
+        if name is None:
+            return
+        try:
+            said["SSL_POLICY"] = nginx_proxy_gate.read_policy(name)
+        except ValueError as error:
+            self.notes.append(f"SSL_POLICY: {error}; the gate's own is used")
+
+    def _read_acme(self, said: dict[str, object]) -> None:
+        hosts = self._acme_text("HOST")
+        if hosts is not None:
+            said["ACME_HOST"] = self._parse("ACME_HOST", hosts, parse.hosts)
+        email = self._acme_text("EMAIL")
+        if email is not None:
+            said["ACME_EMAIL"] = self._parse("ACME_EMAIL", email, nginx_proxy_gate.read_email)
+        for name in ("SINGLE_DOMAIN_CERTS", "TEST"):
+            value = self._acme_text(name)
+            if value is not None:
+                said[f"ACME_{name}"] = self._parse(f"ACME_{name}", value, parse.truth)
+        directory = self._text("ACME_CA_URI")
+        if directory is not None and self._compat.is_on:
+            said["ACME_CA_URI"] = self._parse("ACME_CA_URI", directory, nginx_proxy_gate.read_directory)
+        elif directory is not None:
+            self.notes.append("ACME_CA_URI has no effect without `compat: nginx-proxy`")
+
+    def _note_unsupported(self) -> None:
+        for name, reason in _WITHOUT_EFFECT.items():
+            for written in (name, name.replace("ACME_", "LETSENCRYPT_", 1)):
+                if self._text(written) is not None:
+                    self.notes.append(f"{written} has no effect: {reason}")
+        if self._is_true("http3.enable"):
+            self.notes.append(f'label "{PREFIX}http3.enable" is not supported: this nginx does not speak HTTP/3')
+        if self._is_true("debug-endpoint"):
+            self.notes.append(
+                f'label "{PREFIX}debug-endpoint" is not supported, because it shows the configuration to strangers'
+            )
+        known = {*_HOST_LABELS, "http3.enable", "debug-endpoint", "keepalive", "loadbalance", "nginx"}
+        for name in sorted(self._labels.keys() - known):
+            self.notes.append(f"label {words.quoted(PREFIX + name)} is unknown{words.guess(name, known)}")
+
+    def _is_true(self, label: str) -> bool:
+        value = self._label(label)
+        return value is not None and bool(self._parse(f'label "{PREFIX}{label}"', value, parse.truth))
+
+    # --- of a path ---
+
+    def _read_path(self) -> dict[str, object]:
+        """What concerns every path of the container. Raises: ValueError that names the variable."""
+        said: dict[str, object] = {}
+        access = self._text("NETWORK_ACCESS")
+        if access is not None:
+            said["NETWORK_ACCESS"] = self._parse(
+                "NETWORK_ACCESS", access, lambda text: parse.one_of(text, ("external", "internal"))
+            )
+        root = self._text("VIRTUAL_ROOT")
+        if root is not None:
+            said["VIRTUAL_ROOT"] = root
+        kept = self._label("keepalive")
+        if kept is not None:
+            said["keepalive"] = self._parse(f'label "{PREFIX}keepalive"', kept, parse.keepalive)
+        balance = self._label("loadbalance")
+        if balance is not None:
+            try:
+                said["loadbalance"] = parse.balance(balance)
+            except ValueError as error:
+                self.notes.append(f'label "{PREFIX}loadbalance": {error}; requests go round')
+        return said
+
+    def _read_places(self) -> collections.abc.Iterator[nginx_proxy_multiports.Place]:
+        """Raises: ValueError that names the variable."""
+        multiports = self._text(nginx_proxy_multiports.NAME, most=MAX_MULTIPORTS_CHARACTERS)
+        if multiports is not None:
+            for place in nginx_proxy_multiports.read(multiports):
+                where = f"{nginx_proxy_multiports.NAME}, {words.quoted(place.host)}"
+                self.notes += [
+                    f'{where}: {words.quoted(key)} is not used: a path starts with "/"' for key in place.unread
+                ]
+                yield place
+            return
+        path = nginx_proxy_multiports.Path(
+            path=parse.path(self._text("VIRTUAL_PATH") or "/"), port=self._read_port(), said=self._read_speech()
+        )
+        hosts = self._parse("VIRTUAL_HOST", self._text("VIRTUAL_HOST") or "", parse.hosts)
+        for host in typing.cast(tuple[str, ...], hosts):
+            yield nginx_proxy_multiports.Place(host=host, said={}, paths=(path,))
+
+    def _read_port(self) -> int | None:
+        text = self._text("VIRTUAL_PORT")
+        return None if text is None else typing.cast(int, self._parse("VIRTUAL_PORT", text, parse.port))
+
+    def _read_speech(self) -> dict[str, object]:
+        """What the container speaks, and which path it expects."""
+        said: dict[str, object] = {}
+        protocol = self._text("VIRTUAL_PROTO")
+        if protocol is not None:
+            said["VIRTUAL_PROTO"] = self._parse("VIRTUAL_PROTO", protocol, nginx_proxy_multiports.protocol)
+        destination = self._text("VIRTUAL_DEST")
+        if destination is not None:
+            said["VIRTUAL_DEST"] = destination
+        return said
+
+    def _trusted(self, said: collections.abc.Mapping[str, object]) -> dict[str, object]:
+        """Without ports of one's own where the owner does not trust containers: one that something else uses would
+        keep every change of the gate from going live."""
+        taken = {name for name in said if name.startswith("EXTERNAL_") and not self._compat.is_on}
+        self.notes += [f"{name} has no effect without `compat: nginx-proxy`" for name in sorted(taken)]
+        return {name: value for name, value in said.items() if name not in taken}
+
+
+def _certificate_name(text: str) -> str:
+    """The name of a file, never a way to one somewhere else."""
+    if "/" in text or text.startswith(".") or not text.isprintable():
+        raise ValueError(f"expected the name of a file without its ending, found {words.quoted(text)}")
+    return text
+
+
+_HOST_VARIABLES: dict[str, collections.abc.Callable[[str], object]] = {
+    "HTTPS_METHOD": lambda text: parse.one_of(text, parse.METHODS),
+    "HSTS": parse.hsts,
+    "CERT_NAME": _certificate_name,
+    "EXTERNAL_HTTP_PORT": parse.port,
+    "EXTERNAL_HTTPS_PORT": parse.port,
+    "SERVER_TOKENS": lambda text: parse.one_of(text, ("on", "off", "build")),
+    "ENABLE_HTTP_ON_MISSING_CERT": parse.truth,
+    "ACME_HTTP_CHALLENGE_LOCATION": nginx_proxy_gate.read_challenge,
+}
+_HOST_LABELS: dict[str, tuple[str, collections.abc.Callable[[str], object]]] = {
+    "http2.enable": ("http2", parse.truth),
+    "non-get-redirect": ("NON_GET_REDIRECT", nginx_proxy_gate.read_other_redirect),
+    "ssl_verify_client": ("ssl_verify_client", lambda text: parse.one_of(text, ("on", "off", "optional"))),
+    "trust-default-cert": ("TRUST_DEFAULT_CERT", parse.truth),
+}

@@ -1,0 +1,314 @@
+"""What nginx-proxy's own environment says of the whole gate, and of every host that says nothing else. Pure."""
+
+import collections.abc
+import dataclasses
+import typing
+
+from daemun.core import model, rules, validate_site, words
+from daemun.core import report as report_
+from daemun.sources.docker import containers, nginx_proxy_folders, nginx_proxy_policies
+from daemun.sources.docker import nginx_proxy_values as parse
+
+JSON_LOG = (
+    '{"time_local":"$time_iso8601","client_ip":"$http_x_forwarded_for","remote_addr":"$remote_addr",'
+    '"request":"$request","status":"$status","body_bytes_sent":"$body_bytes_sent","request_time":"$request_time",'
+    '"upstream_response_time":"$upstream_response_time","upstream_addr":"$upstream_addr",'
+    '"http_referrer":"$http_referer","http_user_agent":"$http_user_agent","request_id":"$request_id"}'
+)
+
+WITHOUT_EFFECT = {
+    "RESOLVERS": "daemun resolves names as this machine does",
+    "SHA1_UPSTREAM_NAME": "names of upstreams are daemun's own",
+    "DHPARAM_BITS": "DHE is not offered without parameters, and no client of today needs it",
+    "DHPARAM_SKIP": "DHE is not offered without parameters, and no client of today needs it",
+    "DHPARAM_GENERATION": "DHE is not offered without parameters, and no client of today needs it",
+    "NGINX_CONTAINER_LABEL": "nginx runs beside daemun, not in a container of its own",
+    "ACME_CHALLENGE": "only HTTP-01 is spoken",
+    "ACMESH_DNS_API_CONFIG": "DNS-01 is not in this version",
+    "DEFAULT_KEY_SIZE": "keys are P-256",
+    "ACME_RENEW_AFTER": "a certificate is renewed when a third of its lifetime is left",
+    "DEFAULT_RENEW": "a certificate is renewed when a third of its lifetime is left",
+    "CERTS_UPDATE_INTERVAL": "certificates are renewed when they are due",
+    "RENEW_PRIVATE_KEYS": "every certificate has a new key",
+    "ACME_EAB_KID": "external accounts are not in this version",
+    "ACME_EAB_HMAC_KEY": "external accounts are not in this version",
+    "ZEROSSL_API_KEY": "external accounts are not in this version",
+    "ACME_CERT_PROFILE": "profiles of certificates are not in this version",
+    "ACME_PRE_HOOK": "no program is run",
+    "ACME_POST_HOOK": "no program is run",
+    "RELOAD_NGINX_ONLY_ONCE": "a certificate never reloads nginx",
+    "CREATE_DEFAULT_CERTIFICATE": "handshakes for unknown names are refused without one",
+    "CA_BUNDLE": "name the CA in `acme.ca_file` of daemun.yaml",
+}
+"""Variables of nginx-proxy and acme-companion that say nothing to daemun, and why."""
+
+_T = typing.TypeVar("_T")
+_FILTERS = ("health", "id", "label", "name", "network", "status")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What holds for hosts whose containers say nothing else. None: not said."""
+
+    method: str | None = None
+    http_on_missing: bool = True
+    hsts: model.Hsts | None = None
+    other_redirect: int = 301
+    trusts_default: bool = True
+    challenge: bool = True
+    otherwise: model.Answer = dataclasses.field(default_factory=model.Answer)
+
+
+Filters = tuple[tuple[str, str], ...]
+_NO_FILTERS: Filters = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """changes: to `model.Globals`, in the order of its fields. notes: what of it is not done.
+
+    prefers_ipv6: which address of a container is used. filters: which containers there are at all.
+    """
+
+    changes: tuple[tuple[str, object], ...] = ()
+    defaults: Defaults = Defaults()
+    filters: Filters = ()
+    prefers_ipv6: bool = False
+    notes: tuple[str, ...] = ()
+
+    def apply(self, settings: model.Globals, folders: nginx_proxy_folders.Folders) -> model.Globals:
+        """The gate's settings. What the file says is not touched: only values that are still the usual ones are."""
+        usual = model.Globals()
+        changed = {name: value for name, value in self.changes if getattr(settings, name) == getattr(usual, name)}
+        settings = dataclasses.replace(settings, **changed)  # type: ignore[arg-type]
+        default = folders.certificate("default")
+        if settings.default.certificate is None and default is not None:
+            named = dataclasses.replace(settings.default, certificate=default.path, key=default.key)
+            settings = dataclasses.replace(settings, default=named)
+        if settings.default.page is None and folders.page is not None:
+            settings = dataclasses.replace(settings, default=dataclasses.replace(settings.default, page=folders.page))
+        if folders.http:
+            origin = settings.snippet_origin
+            if origin == model.NOWHERE:
+                origin = model.Origin(source="docker", place=f"{folders.root}/conf.d")
+            snippet = (*settings.snippet, *folders.http)
+            settings = dataclasses.replace(settings, snippet=snippet, snippet_origin=origin)
+        return settings
+
+
+class _Environment:
+    """Variables of the proxy. One that is wrong is a note, and counts as not set: the gate must start."""
+
+    def __init__(self, environ: collections.abc.Mapping[str, str]) -> None:
+        self._environ = environ
+        self.notes: list[str] = []
+
+    def text(self, name: str) -> str | None:
+        value = self._environ.get(name, "").strip()
+        return value or None
+
+    def get(self, name: str, read: collections.abc.Callable[[str], _T], default: _T) -> _T:
+        value = self.text(name)
+        if value is None:
+            return default
+        try:
+            return read(value)
+        except ValueError as error:
+            self.notes.append(f"{name}: {error}; it is not used")
+            return default
+
+
+def read_gate(environ: collections.abc.Mapping[str, str]) -> Gate:
+    """What the environment of a container of nginx-proxy says, with nginx-proxy's defaults."""
+    env = _Environment(environ)
+    changes = {
+        "like_nginx_proxy": True,
+        **_read_listen(env),
+        "believes_clients": _read_trust(env),
+        "proxy_protocol": env.get("ENABLE_PROXY_PROTOCOL", parse.truth, False),
+        "http2": env.get("ENABLE_HTTP2", parse.truth, True),
+        "tls_policy": env.get("SSL_POLICY", read_policy, None),
+        "logs": _read_logs(env),
+        "default": _read_default(env),
+        "acme": _read_acme(env),
+    }
+    defaults = Defaults(
+        method=env.get("HTTPS_METHOD", lambda text: parse.one_of(text, parse.METHODS), None),
+        http_on_missing=env.get("ENABLE_HTTP_ON_MISSING_CERT", parse.truth, True),
+        hsts=_read_hsts(env),
+        other_redirect=env.get("NON_GET_REDIRECT", read_other_redirect, 301),
+        trusts_default=env.get("TRUST_DEFAULT_CERT", parse.truth, True),
+        challenge=env.get("ACME_HTTP_CHALLENGE_LOCATION", read_challenge, True),
+        otherwise=env.get("DEFAULT_ROOT", _read_root, model.Answer()),
+    )
+    filters: Filters = env.get("DOCKER_CONTAINER_FILTERS", read_filters, _NO_FILTERS)
+    prefers_ipv6 = env.get("PREFER_IPV6_NETWORK", parse.truth, False)
+    _note_unsupported(env)
+    return Gate(
+        changes=tuple(changes.items()),
+        defaults=defaults,
+        filters=filters,
+        prefers_ipv6=prefers_ipv6,
+        notes=tuple(env.notes),
+    )
+
+
+def _read_listen(env: _Environment) -> dict[str, object]:
+    host = None if env.get("ENABLE_IPV6", parse.truth, False) else "0.0.0.0"  # noqa: S104 as nginx-proxy listens
+    http, https = env.get("HTTP_PORT", parse.port, 80), env.get("HTTPS_PORT", parse.port, 443)
+    if http == https:
+        env.notes.append(f"HTTPS_PORT: {https} is the port of HTTP, too; it is not used")
+        https = 443 if http != 443 else 8443
+    return {
+        "listen_http": (model.Address(port=http, host=host),),
+        "listen_https": (model.Address(port=https, host=host),),
+    }
+
+
+def _read_trust(env: _Environment) -> bool:
+    believed = env.get("TRUST_DOWNSTREAM_PROXY", parse.truth, True)
+    if believed:
+        env.notes.append(
+            "TRUST_DOWNSTREAM_PROXY is on: the X-Forwarded-* headers of every client are passed on; "
+            "set it to false unless another proxy stands before this one"
+        )
+    return believed
+
+
+def _read_logs(env: _Environment) -> model.Logs:
+    is_json = env.get("LOG_JSON", parse.truth, False)
+    escape = env.get(
+        "LOG_FORMAT_ESCAPE",
+        lambda text: parse.one_of(text, ("default", "json", "none")),
+        "json" if is_json else "default",
+    )
+    return model.Logs(
+        access=not env.get("DISABLE_ACCESS_LOGS", parse.truth, False),
+        format=env.get("LOG_FORMAT", _read_log_format, JSON_LOG if is_json else None),
+        escape=escape,
+    )
+
+
+def _read_log_format(text: str) -> str:
+    cause = rules.check_log_format(text)
+    if cause is not None:
+        raise ValueError(cause)
+    return text
+
+
+def _read_default(env: _Environment) -> model.Default:
+    """Unknown hosts get 503, or the site of DEFAULT_HOST."""
+    origin = model.Origin(source="docker", place="DEFAULT_HOST")
+    host = env.get("DEFAULT_HOST", _read_host, None)
+    if host is None:
+        return model.Default(status=503)
+    return model.Default(status=503, kind=model.DefaultKind.SITE, host=host, origin=origin)
+
+
+def _read_host(text: str) -> str:
+    host = parse.host(text)
+    cause = rules.check_host(host, with_patterns=True)
+    if cause is not None:
+        raise ValueError(cause)
+    return host
+
+
+def _read_acme(env: _Environment) -> model.Acme:
+    return model.Acme(
+        directory=env.get("ACME_CA_URI", read_directory, model.LETS_ENCRYPT),
+        email=env.get("DEFAULT_EMAIL", read_email, None),
+    )
+
+
+def read_directory(text: str) -> str:
+    cause = rules.check_directory(text)
+    if cause is not None:
+        raise ValueError(f"{words.quoted(text)} {cause}")
+    return text
+
+
+def read_email(text: str) -> str:
+    cause = rules.check_email(text)
+    if cause is not None:
+        raise ValueError(f"{words.quoted(text)} {cause}")
+    return text
+
+
+def read_policy(text: str) -> model.TlsPolicy | None:
+    parse.one_of(text, tuple(nginx_proxy_policies.POLICIES))
+    return nginx_proxy_policies.POLICIES[text]
+
+
+def read_other_redirect(text: str) -> int:
+    return int(parse.one_of(text, tuple(str(status) for status in validate_site.OTHER_REDIRECTS)))
+
+
+def read_challenge(text: str) -> bool:
+    """ "legacy" differs in nothing here: nginx itself answers for any token."""
+    return True if text == "legacy" else parse.truth(text)
+
+
+def _read_hsts(env: _Environment) -> model.Hsts | None:
+    usual: model.Hsts | None = model.Hsts()
+    return env.get("HSTS", parse.hsts, usual)
+
+
+def _read_root(text: str) -> model.Answer:
+    answer = parse.answer(text)
+    if answer is None:  # "none": an owner's own `location /` is taken where there is one, and else nothing is there
+        return model.Answer()
+    report = report_.Report(host=None, origin=model.NOWHERE)
+    validate_site.check_answer(answer, report, "DEFAULT_ROOT")
+    if report.problems:
+        raise ValueError(report.problems[0].message.removeprefix("DEFAULT_ROOT: "))
+    return answer
+
+
+def _note_unsupported(env: _Environment) -> None:
+    for name, reason in WITHOUT_EFFECT.items():
+        if env.text(name) is not None:
+            env.notes.append(f"{name} has no effect: {reason}")
+    if env.get("ENABLE_HTTP3", parse.truth, False):
+        env.notes.append("ENABLE_HTTP3 is not supported: this nginx does not speak HTTP/3")
+    if env.text("DEBUG_ENDPOINT") is not None and env.get("DEBUG_ENDPOINT", parse.truth, False):
+        env.notes.append(
+            "DEBUG_ENDPOINT is not supported, because it shows the configuration to strangers; "
+            "`daemun status --json` shows it to you"
+        )
+
+
+# --- which containers there are --------------------------------------------------------------------------------
+
+
+def read_filters(text: str) -> Filters:
+    """ "network=x,health=healthy,health=none": one of each kind must fit."""
+    found = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        key, equals, value = part.partition("=")
+        if not equals or key not in _FILTERS:
+            raise ValueError(f"expected {words.listed(f'{name}=...' for name in _FILTERS)}, found {words.quoted(part)}")
+        found.append((key, value))
+    return tuple(found)
+
+
+def is_wanted(filters: Filters, container: containers.Container) -> bool:
+    kinds = {key for key, _ in filters}
+    return all(any(_fits(kind, value, container) for key, value in filters if key == kind) for kind in kinds)
+
+
+def _fits(kind: str, value: str, container: containers.Container) -> bool:
+    match kind:
+        case "health":
+            return container.health.value == value
+        case "id":
+            return container.id.startswith(value)
+        case "label":
+            name, equals, wanted = value.partition("=")
+            found = dict(container.labels).get(name)
+            return found is not None and (not equals or found == wanted)
+        case "name":
+            return value.removeprefix("/") in container.name
+        case "network":
+            return any(value in {one.name, one.network} for one in container.attachments)
+        case _:
+            return container.state == value

@@ -1,0 +1,104 @@
+"""VIRTUAL_HOST_MULTIPORTS: hosts, paths and ports of one container, as YAML or JSON. Pure."""
+
+import dataclasses
+
+from ruamel import yaml
+from ruamel.yaml import error as yaml_error
+
+from daemun.core import words
+from daemun.sources.docker import nginx_proxy_values as parse
+
+NAME = "VIRTUAL_HOST_MULTIPORTS"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Path:
+    """port: None: left open. said: variables that stand for the rest of the entry."""
+
+    path: str
+    port: int | None
+    said: dict[str, object]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A host. said: variables that stand for what concerns it alone. unread: keys that are no paths."""
+
+    host: str
+    said: dict[str, object]
+    paths: tuple[Path, ...]
+    unread: tuple[str, ...] = ()
+
+
+def read(text: str) -> tuple[Place, ...]:
+    """Raises: ValueError that names the entry."""
+    return tuple(_read_place(str(key).strip(), entry) for key, entry in _load(text).items())
+
+
+def protocol(text: str) -> str:
+    return parse.one_of(text, tuple(parse.PROTOCOLS))
+
+
+def _read_place(key: str, raw: object) -> Place:
+    where = f"{NAME}, {words.quoted(key)}"
+    try:
+        host = parse.host(key)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from error
+    entry = _map(where, raw)
+    said: dict[str, object] = {}
+    for name in ("external_http_port", "external_https_port"):
+        if entry.get(name) is not None:
+            said[name.upper()] = _port(f"{where}, {name}", entry[name])
+    paths = {path: value for path, value in entry.items() if path.startswith("/")}
+    unread = tuple(path for path in entry if path not in paths and path.upper() not in said)
+    read_paths = (_read_path(where, path, value) for path, value in (paths or {"/": None}).items())
+    return Place(host=host, said=said, paths=tuple(read_paths), unread=unread)
+
+
+def _read_path(where: str, path: str, raw: object) -> Path:
+    where = f"{where}, {words.quoted(path)}"
+    entry = _map(where, raw)
+    unknown = sorted(entry.keys() - {"port", "proto", "dest"})
+    if unknown:
+        raise ValueError(f"{where}: expected port, proto or dest, found {words.quoted(unknown[0])}")
+    said: dict[str, object] = {}
+    if entry.get("proto") not in (None, ""):
+        try:
+            said["VIRTUAL_PROTO"] = protocol(str(entry["proto"]))
+        except ValueError as error:
+            raise ValueError(f"{where}, proto: {error}") from error
+    destination = entry.get("dest")
+    if destination is not None and not isinstance(destination, str):
+        raise ValueError(f"{where}, dest: expected a path, found {words.describe(destination)}")
+    if destination:
+        said["VIRTUAL_DEST"] = destination.strip()
+    is_open = entry.get("port") in (None, "", "default")
+    return Path(path=path, port=None if is_open else _port(f"{where}, port", entry["port"]), said=said)
+
+
+def _load(text: str) -> dict[str, object]:
+    try:
+        found = yaml.YAML(typ="safe", pure=True).load(text)
+    except (yaml_error.YAMLError, ValueError, RecursionError) as error:
+        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"{NAME} is not YAML: {cause}") from error
+    if not isinstance(found, dict) or not found:
+        raise ValueError(f"{NAME}: expected a map of hosts, found {words.describe(found)}")
+    return {str(key): value for key, value in found.items()}
+
+
+def _map(where: str, value: object) -> dict[str, object]:
+    if value is None or value == "":
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError(f"{where}: expected a map, found {words.describe(value)}")  # noqa: TRY004 - of a text
+    return {str(key): item for key, item in value.items()}
+
+
+def _port(where: str, value: object) -> int:
+    is_number = isinstance(value, int | str) and not isinstance(value, bool)
+    try:
+        return parse.port(str(value) if is_number else "")
+    except ValueError as error:
+        raise ValueError(f"{where}: expected a number from 1 to 65535, found {words.describe(value)}") from error

@@ -1,0 +1,203 @@
+"""What containers said in nginx-proxy's words, put together: the route of a path, and what holds for a host. Pure."""
+
+import collections.abc
+import dataclasses
+import typing
+
+from daemun.core import directive, model, names, validate
+from daemun.sources.docker import nginx_proxy_folders, nginx_proxy_gate, wishes
+from daemun.sources.docker import nginx_proxy_values as parse
+
+_NOTHING: model.Snippet = ()
+_FASTCGI_ROOT = "/var/www/public"
+_STRICT = ("VIRTUAL_PROTO", "VIRTUAL_DEST", "VIRTUAL_ROOT", "NETWORK_ACCESS")
+"""What a container of a path must not contradict: its requests would go wrong."""
+_CLOSED = (directive.Directive("return", (directive.Expr("503"),)),)
+"""Instead of hand-written nginx that cannot be used: what it was to close must not be open."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Compat:
+    """is_on: `compat: nginx-proxy`, with nginx-proxy's own defaults; else daemun's hold where the two differ.
+
+    gate: what nginx-proxy's own environment says. folders: what is mounted. Both only count when it is on.
+    """
+
+    is_on: bool = False
+    gate: nginx_proxy_gate.Gate = dataclasses.field(default_factory=nginx_proxy_gate.Gate)
+    folders: nginx_proxy_folders.Folders = dataclasses.field(default_factory=nginx_proxy_folders.Folders)
+
+
+# --- paths ---------------------------------------------------------------------------------------------------
+
+
+def make_route(
+    host: str,
+    path: str,
+    said: collections.abc.Mapping[str, object],
+    compat: Compat,
+    origin: model.Origin,
+) -> model.Route:
+    """The route that containers ask for who said this of a path."""
+    scheme = parse.PROTOCOLS[str(said.get("VIRTUAL_PROTO", "http"))]
+    is_http = scheme in {model.Scheme.HTTP, model.Scheme.HTTPS}
+    destination = str(said.get("VIRTUAL_DEST", "")) if is_http else ""
+    balance, key = typing.cast(
+        tuple[model.Balance, str | None], said.get("loadbalance", (model.Balance.ROUND_ROBIN, None))
+    )
+    action = model.Proxy(
+        targets=(model.Target(scheme=scheme, path=destination or None),),
+        balance=balance,
+        hash_key=key,
+        # A container is known by its address, which no certificate carries; nginx-proxy does not check either.
+        tls=model.UpstreamTls(verify=scheme not in {model.Scheme.HTTPS, model.Scheme.GRPCS}),
+        document_root=str(said.get("VIRTUAL_ROOT", _FASTCGI_ROOT)),
+        keepalive=typing.cast(int | None, said.get("keepalive")),
+    )
+    is_good, is_replaced, snippet = True, False, _NOTHING
+    if compat.is_on:
+        is_good, is_replaced, snippet = nginx_proxy_folders.find_location(compat.folders, host, path)
+    is_internal = said.get("NETWORK_ACCESS") == "internal"
+    return model.Route(
+        path=path,
+        action=action,
+        allow=compat.folders.internal if is_internal else (),
+        replaced=is_replaced,
+        snippet=snippet if is_good else _CLOSED,
+        origin=origin,
+    )
+
+
+def agree(found: collections.abc.Sequence[wishes.Wish], compat: Compat) -> tuple[wishes.Wish, ...]:
+    """The wishes for one host and path, who decides first, each with what the others said. One that contradicts what
+    matters stays as it is, and so is not granted."""
+    together: dict[str, object] = {}
+    for wish in found:
+        together = {**dict(wish.of_path or ()), **together}
+    return tuple(_complete(wish, together, compat) for wish in found)
+
+
+def _complete(wish: wishes.Wish, together: collections.abc.Mapping[str, object], compat: Compat) -> wishes.Wish:
+    if wish.of_path is None:
+        return wish
+    own = {name: value for name, value in wish.of_path if name in _STRICT}
+    route = make_route(wish.host, wish.route.path, {**together, **own}, compat, wish.route.origin)
+    return dataclasses.replace(wish, route=route)
+
+
+# --- hosts ---------------------------------------------------------------------------------------------------
+
+
+def settle(host: str, said: collections.abc.Mapping[str, object], compat: Compat) -> wishes.Settled:
+    """What the containers of a host said of it, completed by the gate's defaults and the owner's files."""
+    notes: list[str] = []
+    defaults = compat.gate.defaults if compat.is_on else nginx_proxy_gate.Defaults()
+    tls, http = _settle_tls(host, said, compat, defaults, notes)
+    is_encrypted = tls.mode is not model.TlsMode.OFF
+    hsts = typing.cast(model.Hsts | None, said.get("HSTS", defaults.hsts))
+    challenge = bool(said.get("ACME_HTTP_CHALLENGE_LOCATION", defaults.challenge))
+    if not challenge and tls.mode is model.TlsMode.AUTO:
+        notes.append("ACME_HTTP_CHALLENGE_LOCATION: its certificate needs the challenge, so it is answered")
+        challenge = True
+    is_good, snippet = True, _NOTHING
+    if compat.is_on:
+        is_good, snippet = compat.folders.vhost(nginx_proxy_folders.file_name(host), "default")
+    if not is_good:
+        notes.append("its file in vhost.d cannot be used, so it answers 503")
+    options = wishes.SiteOptions(
+        tls=tls,
+        http=http,
+        hsts=hsts if is_encrypted and http is not model.HttpMode.SERVE else None,
+        http_port=_own_port(said.get("EXTERNAL_HTTP_PORT")),
+        https_port=_own_port(said.get("EXTERNAL_HTTPS_PORT")) if is_encrypted else None,
+        http2=typing.cast(bool | None, said.get("http2")),
+        server_tokens=typing.cast(str | None, said.get("SERVER_TOKENS")),
+        other_redirect=typing.cast(int, said.get("NON_GET_REDIRECT", defaults.other_redirect)),
+        challenge=challenge,
+        otherwise=defaults.otherwise,
+        snippet=snippet if is_good else _CLOSED,
+    )
+    return wishes.Settled(options=options, notes=tuple(notes))
+
+
+def _own_port(port: object) -> int | None:
+    return port if isinstance(port, int) else None
+
+
+def _settle_tls(
+    host: str,
+    said: collections.abc.Mapping[str, object],
+    compat: Compat,
+    defaults: nginx_proxy_gate.Defaults,
+    notes: list[str],
+) -> tuple[model.Tls, model.HttpMode]:
+    """nginx-proxy serves a host without a certificate in clear text, also where HTTPS was asked for. Here that is so
+    only where nobody asked for it."""
+    method = typing.cast(str | None, said.get("HTTPS_METHOD")) or defaults.method
+    http = {"noredirect": model.HttpMode.SERVE, "nohttp": model.HttpMode.OFF}.get(method or "", model.HttpMode.REDIRECT)
+    clear = model.Tls(mode=model.TlsMode.OFF), model.HttpMode.SERVE
+    if method == "nohttps":
+        return clear
+    extras = _extras(host, said, compat)
+    file = _choose_file(host, said, compat, defaults, notes)
+    if file is not None:
+        return dataclasses.replace(extras, mode=model.TlsMode.FILES, certificate=file.path, key=file.key), http
+    ordered = typing.cast(tuple[str, ...], said.get("ACME_HOST", ()))
+    is_asked = method in {"redirect", "nohttp"} or "CERT_NAME" in said or host in ordered
+    may_be_clear = bool(said.get("ENABLE_HTTP_ON_MISSING_CERT", defaults.http_on_missing))
+    if not is_asked and ((compat.is_on and may_be_clear) or names.is_pattern(host)):
+        return clear
+    if host in ordered:
+        return _ordered(host, ordered, said, extras), http
+    if not compat.is_on:
+        return extras, http
+    notes.append(
+        "there is no certificate for it, and none is asked for with ACME_HOST, so one of daemun's local CA is served "
+        "(nginx-proxy would serve it in clear text)"
+    )
+    return dataclasses.replace(extras, mode=model.TlsMode.LOCAL), http
+
+
+def _extras(host: str, said: collections.abc.Mapping[str, object], compat: Compat) -> model.Tls:
+    mode = str(said.get("ssl_verify_client", "on"))
+    return model.Tls(
+        policy=typing.cast(model.TlsPolicy | None, said.get("SSL_POLICY")),
+        clients=nginx_proxy_folders.choose_clients(compat.folders, host, mode) if compat.is_on else None,
+    )
+
+
+def _choose_file(
+    host: str,
+    said: collections.abc.Mapping[str, object],
+    compat: Compat,
+    defaults: nginx_proxy_gate.Defaults,
+    notes: list[str],
+) -> nginx_proxy_folders.Certificate | None:
+    named = typing.cast(str | None, said.get("CERT_NAME"))
+    if not compat.is_on:
+        if named is not None:
+            notes.append("CERT_NAME has no effect without `compat: nginx-proxy`; name the files in daemun.yaml")
+        return None
+    ordered = typing.cast(tuple[str, ...], said.get("ACME_HOST", ()))
+    trusts_default = bool(said.get("TRUST_DEFAULT_CERT", defaults.trusts_default)) and host not in ordered
+    chosen = nginx_proxy_folders.choose_certificate(compat.folders, host, named=named, trusts_default=trusts_default)
+    if chosen.note is not None:
+        notes.append(chosen.note)
+    is_companions = chosen.certificate is not None and named is None and host in ordered
+    # What acme-companion left in the folder grows old there: daemun orders the certificate itself.
+    return None if is_companions else chosen.certificate
+
+
+def _ordered(
+    host: str, ordered: tuple[str, ...], said: collections.abc.Mapping[str, object], extras: model.Tls
+) -> model.Tls:
+    """One certificate for all hosts that are listed together, the first of them its subject."""
+    group = tuple(name for name in ordered if validate.is_orderable(name))
+    is_alone = bool(said.get("ACME_SINGLE_DOMAIN_CERTS", False)) or len(group) < 2 or host not in group
+    directory = parse.STAGING if said.get("ACME_TEST") else typing.cast(str | None, said.get("ACME_CA_URI"))
+    return dataclasses.replace(
+        extras,
+        group=() if is_alone else group,
+        directory=directory,
+        email=typing.cast(str | None, said.get("ACME_EMAIL")),
+    )

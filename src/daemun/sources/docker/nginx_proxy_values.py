@@ -1,0 +1,167 @@
+"""Values of nginx-proxy's variables and labels. Pure.
+
+Each function raises ValueError whose text says what was expected and what was found.
+"""
+
+import re
+
+from daemun.core import model, names, patterns, words
+from daemun.sources import values
+
+METHODS = ("redirect", "noredirect", "nohttp", "nohttps")
+PROTOCOLS = {
+    "http": model.Scheme.HTTP,
+    "https": model.Scheme.HTTPS,
+    "uwsgi": model.Scheme.UWSGI,
+    "fastcgi": model.Scheme.FASTCGI,
+    "grpc": model.Scheme.GRPC,
+    "grpcs": model.Scheme.GRPCS,
+}
+HSTS_OFF = "off"
+STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+
+_TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
+_FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})
+"""What Go's strconv.ParseBool takes."""
+_MAX_AGE = re.compile(r"max-age\s*=\s*\"?([0-9]{1,10})\"?\Z", re.IGNORECASE)
+_ANSWER = re.compile(r"([0-9]{3})(?:\s+(\S.*))?\Z", re.DOTALL)
+
+
+def one_of(text: str, known: tuple[str, ...]) -> str:
+    if text not in known:
+        raise ValueError(f"expected {words.listed(known)}, found {words.quoted(text)}{words.guess(text, known)}")
+    return text
+
+
+def truth(text: str) -> bool:
+    if text in _TRUE or text in _FALSE:
+        return text in _TRUE
+    raise ValueError(f"expected true or false, found {words.quoted(text)}")
+
+
+def number(text: str, *, least: int, most: int) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most)) and least <= int(text) <= most):
+        raise ValueError(f"expected a number from {least} to {most}, found {words.quoted(text)}")
+    return int(text)
+
+
+def port(text: str) -> int:
+    return number(text, least=1, most=65535)
+
+
+# --- hosts and paths -------------------------------------------------------------------------------------------
+
+
+def hosts(text: str) -> tuple[str, ...]:
+    """VIRTUAL_HOST: separated by commas, but for those inside the brackets of a regular expression."""
+    found = [host(part) for part in _split(text)]
+    return tuple(dict.fromkeys(found))
+
+
+def host(text: str) -> str:
+    """One host in the form of `model.Site.host`; a regular expression stays as it is."""
+    if text.startswith("~"):
+        return text
+    if text.endswith(".*") and not text.startswith("*"):
+        return f"{values.parse_host(text[:-2])}.*"
+    return values.parse_host(text)
+
+
+def _split(text: str) -> list[str]:
+    parts = [""]
+    depth = 0
+    for char in text:
+        is_expression = parts[-1].lstrip().startswith("~")
+        if is_expression and char in "{[(":
+            depth += 1
+        elif is_expression and char in "}])":
+            depth = max(0, depth - 1)
+        if char == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += char
+    if depth:  # an expression that never closes must not take the rest of the list with it
+        parts = text.split(",")
+    return [part.strip() for part in parts if part.strip()]
+
+
+def path(text: str) -> str:
+    """VIRTUAL_PATH: a prefix, or a regular expression behind "~" or "~*"; nginx lets white space follow the sign."""
+    found = patterns.split_path(text)
+    if found is None:
+        return text
+    sign, expression = found
+    return f"{sign}{expression.strip()}"
+
+
+# --- what nginx is told in its own words -----------------------------------------------------------------------
+
+
+def balance(text: str) -> tuple[model.Balance, str | None]:
+    """The label `loadbalance`: one directive of an upstream block, and only those that daemun has a word for."""
+    statement = " ".join(text.strip().removesuffix(";").split())
+    match statement.split(" "):
+        case ["least_conn"]:
+            return model.Balance.LEAST_CONN, None
+        case ["ip_hash"]:
+            return model.Balance.IP_HASH, None
+        case ["random"] | ["random", "two"] | ["random", "two", "least_conn"]:
+            return model.Balance.RANDOM, None
+        case ["round_robin"] | [""]:
+            return model.Balance.ROUND_ROBIN, None
+        case ["hash", key] | ["hash", key, "consistent"]:
+            return model.Balance.HASH, key.strip("\"'")
+        case _:
+            raise ValueError(
+                'expected "least_conn;", "ip_hash;", "random;" or "hash $variable consistent;", '
+                f"found {words.quoted(text)}"
+            )
+
+
+def keepalive(text: str) -> int | None:
+    """None: as many as usual."""
+    if text == "auto":
+        return None
+    return 0 if text == "disabled" else number(text, least=1, most=10_000)
+
+
+def hsts(text: str) -> model.Hsts | None:
+    """The value of the header (RFC 6797 section 6.1), or "off"."""
+    if text == HSTS_OFF:
+        return None
+    max_age_s: int | None = None
+    flags = set()
+    for part in (part.strip() for part in text.split(";")):
+        found = _MAX_AGE.match(part)
+        if found is not None:
+            max_age_s = int(found.group(1))
+        elif part.lower() in {"includesubdomains", "preload"}:
+            flags.add(part.lower())
+        elif part:
+            raise ValueError(
+                f'expected "max-age=SECONDS; includeSubDomains; preload" or off, found {words.quoted(text)}'
+            )
+    if max_age_s is None:
+        raise ValueError(f'expected "max-age=SECONDS" in it, found {words.quoted(text)}')
+    return model.Hsts(max_age_s=max_age_s, include_subdomains="includesubdomains" in flags, preload="preload" in flags)
+
+
+def answer(text: str) -> model.Answer | None:
+    """DEFAULT_ROOT: what `return` takes: "404", "301 https://...", "200 text". None for "none"."""
+    text = text.strip()
+    if text == "none":
+        return None
+    if text.startswith(("http://", "https://", "$scheme")):
+        return model.Answer(status=302, text=text)
+    found = _ANSWER.match(text)
+    if found is None:
+        raise ValueError(f'expected "none", a status, or a status and a text or URL, found {words.quoted(text)}')
+    said = found.group(2)
+    if said is not None and len(said) > 1 and said[0] == said[-1] and said[0] in "\"'":
+        said = said[1:-1]
+    return model.Answer(status=int(found.group(1)), text=said)
+
+
+def is_single_label(host_: str) -> bool:
+    """Whether a host has no parent whose certificate could be for it."""
+    return names.address_of(host_) is not None or host_.count(".") < 2

@@ -1,0 +1,538 @@
+"""What containers say in nginx-proxy's words: one test of each variable and label, as plain values."""
+
+import dataclasses
+import typing
+
+import pytest
+
+from daemun.core import merge, model
+from daemun.sources.docker import nginx_proxy, nginx_proxy_gate, wishes
+from daemun.sources.docker import nginx_proxy_sites as sites
+from tests.support import docker_values as values
+
+ON = sites.Compat(is_on=True, gate=nginx_proxy_gate.read_gate({}))
+OFF = sites.Compat()
+LABEL = "com.github.nginx-proxy.nginx-proxy."
+
+
+def read(
+    environment: dict[str, str], labels: dict[str, str] | None = None, *, compat: sites.Compat = ON
+) -> wishes.Wished:
+    return nginx_proxy.read_wishes(values.container(labels=labels, environment=environment), compat)
+
+
+def good(
+    environment: dict[str, str], labels: dict[str, str] | None = None, *, compat: sites.Compat = ON
+) -> list[wishes.Wish]:
+    wished = read({"VIRTUAL_HOST": "a.test", **environment}, labels, compat=compat)
+    assert wished.faults == ()
+    return list(wished.wishes)
+
+
+def wish(environment: dict[str, str], labels: dict[str, str] | None = None) -> wishes.Wish:
+    (found,) = good(environment, labels)
+    return found
+
+
+def proxy(environment: dict[str, str], labels: dict[str, str] | None = None) -> model.Proxy:
+    action = wish(environment, labels).route.action
+    assert isinstance(action, model.Proxy)
+    return action
+
+
+def target(environment: dict[str, str]) -> model.Target:
+    (found,) = proxy(environment).targets
+    return found
+
+
+def fault(environment: dict[str, str], labels: dict[str, str] | None = None) -> str:
+    wished = read({"VIRTUAL_HOST": "a.test", **environment}, labels)
+    assert wished.wishes == ()
+    return "; ".join(wished.faults)
+
+
+def notes(environment: dict[str, str], labels: dict[str, str] | None = None, *, compat: sites.Compat = ON) -> str:
+    wished = read({"VIRTUAL_HOST": "a.test", **environment}, labels, compat=compat)
+    assert wished.wishes
+    return "\n".join(wished.notes)
+
+
+def settle(
+    environment: dict[str, str],
+    labels: dict[str, str] | None = None,
+    *,
+    host: str = "a.test",
+    compat: sites.Compat = ON,
+) -> wishes.Settled:
+    found = next(one for one in good(environment, labels, compat=compat) if one.host == host)
+    return sites.settle(host, dict(found.of_host or ()), compat)
+
+
+def options(
+    environment: dict[str, str], labels: dict[str, str] | None = None, **named: typing.Any
+) -> wishes.SiteOptions:
+    return settle(environment, labels, **named).options
+
+
+# --- hosts -----------------------------------------------------------------------------------------------------
+
+
+def test_a_container_without_their_words_asks_for_nothing() -> None:
+    assert read({"PATH": "/bin", "VIRTUAL_PORT": "80"}) == wishes.Wished()
+
+
+def test_an_empty_host_is_none() -> None:
+    assert read({"VIRTUAL_HOST": " "}) == wishes.Wished()
+
+
+def test_several_hosts() -> None:
+    found = good({"VIRTUAL_HOST": "A.test, b.test,,*.c.test,d.*,10.0.0.1,[::1],b.test"})
+
+    assert [one.host for one in found] == ["a.test", "b.test", "*.c.test", "d.*", "10.0.0.1", "[::1]"]
+
+
+def test_a_regular_expression_keeps_its_commas() -> None:
+    found = good({"VIRTUAL_HOST": r"~^(foo|bar)\.[a-z]{1,3}\.test$,b.test"})
+
+    assert [one.host for one in found] == [r"~^(foo|bar)\.[a-z]{1,3}\.test$", "b.test"]
+
+
+@pytest.mark.parametrize(
+    ("host", "cause"),
+    [
+        ("a b", "is not a host name"),
+        ("a.test:8080", "holds a port"),
+        ("http://a.test", "holds a scheme"),
+        ("a;b.test", "is not a host name"),
+        ("a.*.test", "in the wrong place"),
+        ("a{.test", "is not a host name"),
+        ("~^(a", "never closed"),
+        ("~(a+)+b", "repeats a repetition"),
+        (r"~^a\Qb", "not in the part"),
+        ("~a b", "white space"),
+    ],
+)
+def test_a_bad_host_refuses_its_container(host: str, cause: str) -> None:
+    assert cause in fault({"VIRTUAL_HOST": f"good.test,{host}"})
+
+
+def test_daemuns_own_labels_win() -> None:
+    (found,) = good({}, {"daemun.host": "b.test"})
+
+    assert (found.host, found.of_host) == ("b.test", None)
+
+
+# --- port, path, destination, protocol -------------------------------------------------------------------------
+
+
+def test_the_port() -> None:
+    assert wish({}).port is None
+    assert wish({"VIRTUAL_PORT": " 8080 "}).port == 8080
+
+
+@pytest.mark.parametrize("port", ["80,81", "http", "0", "65536", "-1", "8080; return 200"])
+def test_a_bad_port(port: str) -> None:
+    assert fault({"VIRTUAL_PORT": port}).startswith("VIRTUAL_PORT: expected a number from 1 to 65535")
+
+
+def test_the_path_and_the_destination() -> None:
+    assert (wish({}).route.path, target({}).path) == ("/", None)
+    assert wish({"VIRTUAL_PATH": "/app/"}).route.path == "/app/"
+    assert target({"VIRTUAL_PATH": "/app/", "VIRTUAL_DEST": "/"}).path == "/"
+    assert target({"VIRTUAL_PATH": "/app/", "VIRTUAL_DEST": ""}).path is None
+
+
+def test_a_path_may_be_a_regular_expression_without_a_destination() -> None:
+    assert wish({"VIRTUAL_PATH": "~^/(app1|alternative1)/"}).route.path == "~^/(app1|alternative1)/"
+    assert wish({"VIRTUAL_PATH": "~* ^/A"}).route.path == "~*^/A"
+    assert "no prefix" in fault({"VIRTUAL_PATH": "~^/a", "VIRTUAL_DEST": "/"})
+
+
+@pytest.mark.parametrize("path", ["app", "/../etc", "= /x", "/a?b", "~^/(a+)+$"])
+def test_a_bad_path(path: str) -> None:
+    assert "route" in fault({"VIRTUAL_PATH": path})
+
+
+def test_a_destination_adds_no_directive() -> None:
+    assert "which a URL cannot" in fault({"VIRTUAL_DEST": "/; add_header X yes"})
+    assert "must start with" in fault({"VIRTUAL_DEST": "new/"})
+
+
+@pytest.mark.parametrize(
+    ("word", "scheme"),
+    [
+        ("http", model.Scheme.HTTP),
+        ("https", model.Scheme.HTTPS),
+        ("uwsgi", model.Scheme.UWSGI),
+        ("fastcgi", model.Scheme.FASTCGI),
+        ("grpc", model.Scheme.GRPC),
+        ("grpcs", model.Scheme.GRPCS),
+    ],
+)
+def test_the_protocol(word: str, scheme: model.Scheme) -> None:
+    assert target({"VIRTUAL_PROTO": word}).scheme is scheme
+
+
+def test_the_certificate_of_a_container_is_not_checked() -> None:
+    assert proxy({"VIRTUAL_PROTO": "https"}).tls.verify is False
+
+
+def test_an_unknown_protocol() -> None:
+    assert fault({"VIRTUAL_PROTO": "ftp"}).startswith("VIRTUAL_PROTO: expected http, https")
+
+
+def test_the_root_of_fastcgi() -> None:
+    assert proxy({"VIRTUAL_PROTO": "fastcgi"}).document_root == "/var/www/public"
+    assert proxy({"VIRTUAL_PROTO": "fastcgi", "VIRTUAL_ROOT": "/srv"}).document_root == "/srv"
+    assert "absolute" in fault({"VIRTUAL_PROTO": "fastcgi", "VIRTUAL_ROOT": "srv"})
+
+
+def test_access_from_internal_networks_only() -> None:
+    assert wish({"NETWORK_ACCESS": "internal"}).route.allow == (
+        "127.0.0.0/8",
+        "10.0.0.0/8",
+        "192.168.0.0/16",
+        "172.16.0.0/12",
+        "fc00::/7",
+    )
+    assert wish({"NETWORK_ACCESS": "external"}).route.allow == ()
+    assert "expected external or internal" in fault({"NETWORK_ACCESS": "intern"})
+
+
+# --- VIRTUAL_HOST_MULTIPORTS -----------------------------------------------------------------------------------
+
+MULTIPORTS = """
+www.example.org:
+service.example.org:
+  external_https_port: 8448
+  "/":
+    port: 8000
+  "/secure":
+    port: 9443
+    proto: https
+    dest: "/"
+"""
+
+
+def test_several_ports_override_the_other_variables() -> None:
+    found = good(
+        {"VIRTUAL_HOST_MULTIPORTS": MULTIPORTS, "VIRTUAL_PORT": "1", "VIRTUAL_PATH": "/x", "VIRTUAL_DEST": "/y"}
+    )
+
+    shown = [
+        (one.host, one.route.path, one.port, one.scheme, one.route.action.targets[0].path)
+        for one in found
+        if isinstance(one.route.action, model.Proxy)
+    ]
+    assert shown == [
+        ("www.example.org", "/", None, model.Scheme.HTTP, None),
+        ("service.example.org", "/", 8000, model.Scheme.HTTP, None),
+        ("service.example.org", "/secure", 9443, model.Scheme.HTTPS, "/"),
+    ]
+    assert dict(found[1].of_host or ())["EXTERNAL_HTTPS_PORT"] == 8448
+    assert "EXTERNAL_HTTPS_PORT" not in dict(found[0].of_host or ())
+
+
+def test_several_ports_as_json() -> None:
+    found = good({"VIRTUAL_HOST_MULTIPORTS": '{"b.test": {"/": {"port": "8000", "dest": ""}}, "c.test": {}}'})
+
+    assert [(one.host, one.port) for one in found] == [("b.test", 8000), ("c.test", None)]
+
+
+def test_a_key_that_is_no_path_is_told() -> None:
+    assert '"app" is not used' in notes({"VIRTUAL_HOST_MULTIPORTS": "{b.test: {app: {port: 1}}}"})
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("a.test: [", "is not YAML"),
+        ("just a text", "expected a map of hosts"),
+        ("a.test: [1]", "expected a map, found a list"),
+        ("a.test: {/: {port: x}}", "expected a number"),
+        ("a.test: {/: {port: true}}", "expected a number"),
+        ("a.test: {/: {proto: ftp}}", "expected http, https"),
+        ("a.test: {/: {dest: [1]}}", "expected a path"),
+        ("a.test: {/: {prot: http}}", 'found "prot"'),
+        ("a.test: {}\na.test: {}", "is not YAML"),
+        ("? [1, 2]\n: {}", "is not a host name"),
+        ("a b: {}", "is not a host name"),
+    ],
+)
+def test_bad_several_ports(text: str, cause: str) -> None:
+    assert cause in fault({"VIRTUAL_HOST_MULTIPORTS": text})
+
+
+# --- labels of a path ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("label", "balance", "key"),
+    [
+        ("least_conn;", model.Balance.LEAST_CONN, None),
+        ("ip_hash", model.Balance.IP_HASH, None),
+        ("random two least_conn;", model.Balance.RANDOM, None),
+        ("hash $remote_addr;", model.Balance.HASH, "$remote_addr"),
+        ("hash  $request_uri consistent ;", model.Balance.HASH, "$request_uri"),
+    ],
+)
+def test_balance(label: str, balance: model.Balance, key: str | None) -> None:
+    found = proxy({}, {LABEL + "loadbalance": label})
+
+    assert (found.balance, found.hash_key) == (balance, key)
+
+
+@pytest.mark.parametrize("label", ["least_conn; server 1.2.3.4;", "sticky cookie x;", "hash $a$b; }", "zone z 1m;"])
+def test_another_balance_is_told_and_not_used(label: str) -> None:
+    found = read({"VIRTUAL_HOST": "a.test"}, {LABEL + "loadbalance": label})
+
+    assert found.faults or "requests go round" in "".join(found.notes)
+    assert all(isinstance(one.route.action, model.Proxy) and not one.route.action.hash_key for one in found.wishes)
+
+
+def test_kept_connections() -> None:
+    assert proxy({}).keepalive is None
+    assert proxy({}, {LABEL + "keepalive": "auto"}).keepalive is None
+    assert proxy({}, {LABEL + "keepalive": "disabled"}).keepalive == 0
+    assert proxy({}, {LABEL + "keepalive": "64"}).keepalive == 64
+    assert "keepalive" in fault({}, {LABEL + "keepalive": "64; x"})
+
+
+# --- HTTPS -----------------------------------------------------------------------------------------------------
+
+
+def test_without_a_certificate_and_a_wish_for_one_a_host_is_served_in_clear() -> None:
+    found = options({})
+
+    assert (found.tls.mode, found.http, found.hsts) == (model.TlsMode.OFF, model.HttpMode.SERVE, None)
+
+
+def test_clear_text_is_not_served_where_https_was_asked_for() -> None:
+    settled = settle({"HTTPS_METHOD": "redirect"})
+
+    assert (settled.options.tls.mode, settled.options.http) == (model.TlsMode.LOCAL, model.HttpMode.REDIRECT)
+    assert "no certificate" in settled.notes[0]
+    assert options({"ENABLE_HTTP_ON_MISSING_CERT": "false"}).http is model.HttpMode.REDIRECT
+
+
+def test_without_compat_mode_daemuns_own_defaults_hold() -> None:
+    found = options({}, compat=OFF)
+
+    assert found == wishes.SiteOptions()
+
+
+@pytest.mark.parametrize(
+    ("method", "mode", "http"),
+    [
+        ("redirect", model.TlsMode.AUTO, model.HttpMode.REDIRECT),
+        ("noredirect", model.TlsMode.AUTO, model.HttpMode.SERVE),
+        ("nohttp", model.TlsMode.AUTO, model.HttpMode.OFF),
+        ("nohttps", model.TlsMode.OFF, model.HttpMode.SERVE),
+    ],
+)
+@pytest.mark.parametrize("compat", [ON, OFF])
+def test_the_method(method: str, mode: model.TlsMode, http: model.HttpMode, compat: sites.Compat) -> None:
+    found = options({"HTTPS_METHOD": method, "LETSENCRYPT_HOST": "a.test"}, compat=compat)
+
+    assert (found.tls.mode, found.http) == (mode, http)
+
+
+def test_an_unknown_method_refuses_the_container() -> None:
+    assert fault({"HTTPS_METHOD": "redirct"}).startswith("HTTPS_METHOD: expected redirect")
+
+
+def test_hsts() -> None:
+    https = {"LETSENCRYPT_HOST": "a.test"}
+    assert options(https).hsts == model.Hsts(max_age_s=31536000)
+    assert options(https, compat=OFF).hsts is None
+    assert options({**https, "HSTS": "off"}).hsts is None
+    assert options({**https, "HSTS": "max-age=60; includeSubDomains; preload"}).hsts == model.Hsts(
+        max_age_s=60, include_subdomains=True, preload=True
+    )
+    assert options({**https, "HTTPS_METHOD": "noredirect", "HSTS": "max-age=60"}).hsts is None
+    assert fault({"HSTS": 'max-age=1"; add_header X 1;'}).startswith("HSTS: expected")
+
+
+def test_the_policy_of_tls_is_the_hosts_own() -> None:
+    found = options({"LETSENCRYPT_HOST": "a.test", "SSL_POLICY": "Mozilla-Old"}).tls.policy
+
+    assert found is not None
+    assert (found.name, found.protocols[0]) == ("Mozilla-Old", "TLSv1")
+    assert options({"LETSENCRYPT_HOST": "a.test"}).tls.policy is None
+
+
+def test_an_unknown_policy_is_told() -> None:
+    assert "SSL_POLICY: expected" in notes({"SSL_POLICY": "Mozilla-Ancient"})
+
+
+def test_hosts_of_one_certificate() -> None:
+    both = {"VIRTUAL_HOST": "a.example.com,b.example.com", "LETSENCRYPT_HOST": "b.example.com,a.example.com"}
+    found = [options(both, host=host).tls for host in ("a.example.com", "b.example.com")]
+
+    assert {one.group for one in found} == {("b.example.com", "a.example.com")}
+    alone = options({**both, "LETSENCRYPT_SINGLE_DOMAIN_CERTS": "true"}, host="a.example.com")
+    assert alone.tls.group == ()
+
+
+def test_account_of_a_certificate() -> None:
+    asked = {
+        "VIRTUAL_HOST": "a.example.com",
+        "LETSENCRYPT_HOST": "a.example.com",
+        "LETSENCRYPT_EMAIL": "me@example.com",
+    }
+    tls = options({**asked, "LETSENCRYPT_TEST": "true"}, host="a.example.com").tls
+
+    assert (tls.email, tls.directory) == ("me@example.com", "https://acme-staging-v02.api.letsencrypt.org/directory")
+    own = options({**asked, "ACME_CA_URI": "https://ca.example.com/dir"}, host="a.example.com").tls
+    assert own.directory == "https://ca.example.com/dir"
+    assert "is not an e-mail address" in fault({"ACME_EMAIL": "$(id)@x"})
+    assert "is not an https URL" in fault({"ACME_CA_URI": "http://169.254.169.254/"})
+
+
+def test_only_who_may_set_them_sets_ports_and_authorities() -> None:
+    told = notes({"EXTERNAL_HTTP_PORT": "8080", "ACME_CA_URI": "https://ca.example.com/", "CERT_NAME": "x"}, compat=OFF)
+
+    assert "EXTERNAL_HTTP_PORT has no effect" in told
+    assert "ACME_CA_URI has no effect" in told
+
+
+def test_ports_of_ones_own() -> None:
+    found = options({"EXTERNAL_HTTP_PORT": "8080", "EXTERNAL_HTTPS_PORT": "8448", "LETSENCRYPT_HOST": "a.test"})
+
+    assert (found.http_port, found.https_port) == (8080, 8448)
+
+
+def test_small_things() -> None:
+    assert options({"SERVER_TOKENS": "off"}).server_tokens == "off"
+    assert options({}, {LABEL + "http2.enable": "false"}).http2 is False
+    assert options({}, {LABEL + "non-get-redirect": "308"}).other_redirect == 308
+    assert options({"ACME_HTTP_CHALLENGE_LOCATION": "false"}).challenge is False
+    assert options({"ACME_HTTP_CHALLENGE_LOCATION": "legacy"}).challenge is True
+    assert "expected on, off or build" in fault({"SERVER_TOKENS": "on; x"})
+
+
+def test_a_certificate_keeps_its_challenge() -> None:
+    settled = settle({"ACME_HTTP_CHALLENGE_LOCATION": "false", "LETSENCRYPT_HOST": "a.test"})
+
+    assert settled.options.challenge is True
+    assert "needs the challenge" in settled.notes[0]
+
+
+# --- what is not supported -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ACME_CHALLENGE",
+        "ACMESH_DNS_API_CONFIG",
+        "LETSENCRYPT_KEYSIZE",
+        "ACME_PRE_HOOK",
+        "LETSENCRYPT_RESTART_CONTAINER",
+    ],
+)
+def test_a_variable_without_effect_is_told(name: str) -> None:
+    assert f"{name} has no effect" in notes({name: "$(id)"})
+
+
+@pytest.mark.parametrize("label", ["http3.enable", "debug-endpoint"])
+def test_a_label_without_effect_is_told(label: str) -> None:
+    assert label in notes({}, {LABEL + label: "true"})
+    assert notes({}, {LABEL + label: "false"}) == ""
+
+
+def test_an_unknown_label_is_told() -> None:
+    assert 'did you mean "keepalive"' in notes({}, {LABEL + "keep-alive": "1"})
+
+
+def test_a_certificate_without_a_host_is_told() -> None:
+    wished = read({"LETSENCRYPT_HOST": "a.test"})
+
+    assert wished.wishes == ()
+    assert "no VIRTUAL_HOST" in wished.notes[0]
+
+
+# --- several containers ----------------------------------------------------------------------------------------
+
+
+def snapshot(*found: typing.Any, compat: sites.Compat = ON) -> model.Snapshot:
+    return values.snapshot(*found, dialect=nginx_proxy.make_dialect(compat))
+
+
+def one(name: str, age_s: float, ip: str, **environment: str) -> typing.Any:
+    return values.container(name, environment={"VIRTUAL_HOST": "a.test", **environment}, age_s=age_s, ip=ip)
+
+
+def test_containers_of_one_host_complete_each_other() -> None:
+    found = snapshot(
+        one("web", 9, "10.0.0.2"),
+        one("api", 5, "10.0.0.3", VIRTUAL_PATH="/api/", VIRTUAL_DEST="/", LETSENCRYPT_HOST="a.test"),
+        one("api-2", 4, "10.0.0.4", VIRTUAL_PATH="/api/"),
+    )
+
+    (site,) = found.sites
+    assert (site.tls.mode, site.http) == (model.TlsMode.AUTO, model.HttpMode.REDIRECT)
+    assert values.endpoints(found, "a.test", "/api/") == ["10.0.0.3:80", "10.0.0.4:80"]
+    assert values.messages(found) == []
+
+
+def test_where_containers_disagree_the_oldest_decides_and_the_others_are_told() -> None:
+    """Defect 1 of nginx-proxy: there it is one or the other at random."""
+    old = one("old", 9, "10.0.0.2", VIRTUAL_PATH="/api/", VIRTUAL_DEST="/", HTTPS_METHOD="nohttps")
+    new = one("new", 5, "10.0.0.3", VIRTUAL_PATH="/api/", VIRTUAL_DEST="/v2/", HTTPS_METHOD="nohttp")
+
+    for found in (snapshot(old, new), snapshot(new, old)):
+        assert values.endpoints(found, "a.test", "/api/") == ["10.0.0.2:80"]
+        assert found.sites[0].tls.mode is model.TlsMode.OFF
+        assert any('the older container "old" serves it' in text for text in values.messages(found))
+        assert any("VIRTUAL_DEST" in text for text in values.messages(found, model.Severity.WARNING))
+
+
+def test_a_bad_container_hurts_no_other() -> None:
+    """Defects 2 and 3."""
+    bad = values.container("bad", environment={"VIRTUAL_HOST": "}evil{"}, age_s=9)
+    worse = values.container("worse", environment={"VIRTUAL_HOST_MULTIPORTS": "a.test: [[["}, age_s=9)
+    found = snapshot(bad, worse, one("web", 5, "10.0.0.2"))
+
+    assert [site.host for site in found.sites] == ["a.test"]
+    assert len(values.messages(found)) == 2
+
+
+def test_a_stopped_container_keeps_its_host() -> None:
+    """Defects 6 and 7: the certificate stays, and no request goes to the dead address."""
+    stopped = dataclasses.replace(one("web", 5, "10.0.0.2", LETSENCRYPT_HOST="a.test"), state="exited")
+    found = snapshot(stopped)
+
+    desired = merge.merge_snapshots([found])
+    assert [spec.host for spec in merge.certificate_specs(desired)] == ["a.test"]
+    assert values.endpoints(found, "a.test") == []
+
+
+def test_one_certificate_for_the_sites_of_a_list() -> None:
+    hosts = "a.example.com,b.example.com"
+    container = values.container("web", environment={"VIRTUAL_HOST": hosts, "LETSENCRYPT_HOST": hosts})
+    (spec,) = merge.certificate_specs(merge.merge_snapshots([snapshot(container)]))
+
+    assert spec.names == ("a.example.com", "b.example.com")
+    assert spec.mode is model.TlsMode.ACME
+
+
+def test_a_port_that_speaks_another_protocol_is_refused() -> None:
+    container = values.container("web", environment={"VIRTUAL_HOST": "a.test", "EXTERNAL_HTTP_PORT": "443"})
+    desired = merge.merge_snapshots([snapshot(container)])
+
+    assert desired.sites == ()
+    assert "it wants HTTP on port 443, where HTTPS is spoken" in desired.problems[-1].message
+
+
+def test_no_expression_takes_a_reserved_host() -> None:
+    container = values.container("web", environment={"VIRTUAL_HOST": r"~^.*\.test$,~^x,admin.*"})
+    found = values.snapshot(container, dialect=nginx_proxy.make_dialect(ON), reserved=("admin.test",))
+
+    assert [site.host for site in found.sites] == ["~^x"]
+
+
+def test_ipv6_when_it_is_preferred() -> None:
+    gate = nginx_proxy_gate.read_gate({"PREFER_IPV6_NETWORK": "true"})
+
+    assert gate.prefers_ipv6 is True
