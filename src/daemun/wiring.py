@@ -138,6 +138,7 @@ class _Daemon:
             tasks={
                 "containers": self._containers.run,
                 "discovery": self._endpoints.run,
+                "health checks": self._endpoints.check_health,
                 "certificates": self._certificates.run,
                 "control socket": self._serve_control,
                 "hold socket": self._serve_hold,

@@ -10,8 +10,11 @@ import time
 
 
 class Backend(http.server.ThreadingHTTPServer):
-    """Answers "NAME BYTES" to any GET or POST; a path that ends in /drop is read and then dropped without an answer,
-    /fail is answered with 503, /slow after half a second. seen: method and path of every request that came whole."""
+    """Answers "NAME BYTES" to any GET or POST. Special paths, by how they end: /drop is read and dropped without an
+    answer, /fail gets 503, /slow takes half a second. /healthz gets 503 while is_unwell.
+
+    seen: method and path of every request that came whole.
+    """
 
     daemon_threads = True
     block_on_close = False
@@ -23,6 +26,7 @@ class Backend(http.server.ThreadingHTTPServer):
         self.seen: collections.Counter[str] = collections.Counter()
         self.lock = threading.Lock()
         self.is_ending = False
+        self.is_unwell = False
 
     @property
     def port(self) -> int:
@@ -48,7 +52,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if path.endswith("/slow"):
             time.sleep(0.5)
         text = f"{self.server.name} {len(body)} {self.headers.get('X-Mark', '')}".strip().encode()
-        self.send_response(503 if path.endswith("/fail") else 200)
+        is_failing = path.endswith("/fail") or (path == "/healthz" and self.server.is_unwell)
+        self.send_response(503 if is_failing else 200)
         self.send_header("Content-Length", str(len(text)))
         if self.server.is_ending:
             self.send_header("Connection", "close")

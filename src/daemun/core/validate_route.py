@@ -1,6 +1,6 @@
 """The rules of one route: its path, its servers, its headers, and what nginx cannot do with them together. Pure."""
 
-from daemun.core import model, names, rules, words
+from daemun.core import model, names, rules, validate_health, words
 from daemun.core import report as report_
 
 _ENCRYPTED = frozenset({model.Scheme.HTTPS, model.Scheme.GRPCS})
@@ -101,6 +101,7 @@ def _check_proxy(proxy: model.Proxy, report: report_.Report, here: report_.Field
         value = getattr(proxy.timeouts, f"{name}_s")
         report.add(rules.check_number(value, least=0.001, most=rules.YEAR_S), *here, "timeout", name)
     report.add(rules.check_number(proxy.retries, least=0, most=100), *here, "retries")
+    validate_health.check_health(proxy, report, here)
     report.add(rules.check_number(proxy.hold_s, least=0, most=_LONGEST_HOLD_S), *here, "hold")
     if proxy.host_header is not None:
         report.add_value(proxy.host_header, rules.check_host_header(proxy.host_header), *here, "host_header")

@@ -2,6 +2,8 @@
 
 resolve.py   a host name -> its addresses, as this machine sees them
 table.py     service -> endpoints: the one thing that is answered from, however it was filled
+verdicts.py  checks in a row -> which endpoints are used; pure
+health.py    asks endpoints whether they work
 answers.py   table + question -> answer; pure
 responder.py the sockets on loopback that nginx asks
 endpoints.py puts them together as `control.ports.Endpoints`

@@ -17,9 +17,9 @@ import time
 from daemun import errors
 from daemun.control import ports
 from daemun.core import model, names
+from daemun.discovery import health, responder, verdicts
 from daemun.discovery import known as known_addresses
 from daemun.discovery import resolve as resolving
-from daemun.discovery import responder
 from daemun.discovery import table as tables
 
 _PORT_KEY = "discovery/port"
@@ -68,6 +68,7 @@ class Discovery:
         self._known: known_addresses.Known = {}
         self._is_saved = True
         self._store_failure: str | None = None
+        self._monitor = health.Monitor(self._apply_verdict)
 
     @property
     def address(self) -> str:
@@ -102,6 +103,7 @@ class Discovery:
         # Also what only an old generation still names: its pool may have other endpoints now.
         for service in self._services.values():
             self._fill(service)
+        self._follow()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FIRST_LOOKUP_S):
                 await asyncio.gather(*waiting)
@@ -115,16 +117,21 @@ class Discovery:
         )
 
     def problems(self) -> tuple[model.Problem, ...]:
-        """Every published host that does not resolve now, once, sorted."""
+        """Every published host that does not resolve now, once, sorted; every endpoint that is not well; the store."""
         now = self._now()
         hosts = sorted(set(filter(None, (_looked_up(self._services[name]) for name in self._published))))
         failures = ((name, _failure(self._hosts[name], now)) for name in hosts)
         messages = [_message(name, self._hosts[name], failure) for name, failure in failures if failure is not None]
         if self._store_failure is not None:
             messages.append(self._store_failure)
-        return tuple(
+        unresolved = tuple(
             model.Problem(origin=_ORIGIN, severity=model.Severity.WARNING, message=message) for message in messages
         )
+        return (*unresolved, *self._monitor.problems())
+
+    async def check_health(self) -> None:
+        """Ask every endpoint of a service with a check in turn. Never ends by itself."""
+        await self._monitor.run()
 
     async def run(self) -> None:
         """Look hosts up again and forget what nobody asks for. Never ends by itself; cancelled, it stops listening."""
@@ -173,6 +180,7 @@ class Discovery:
         hosts = {_looked_up(service) for service in self._services.values()}
         for name in self._hosts.keys() - hosts:
             del self._hosts[name]
+        self._follow()
 
     def _host(self, name: str) -> _Host:
         assert self._lookups is not None
@@ -192,10 +200,31 @@ class Discovery:
         for service in self._services.values():
             if service.host == name:
                 self._fill(service)
+        self._follow()
         host.first.set()
 
     def _fill(self, service: model.Service) -> None:
-        self._table.set(service.name, self._find(service))
+        found = self._find(service)
+        check = service.check
+        if check is not None:
+            found = verdicts.choose(found, lambda endpoint: self._monitor.standing(_subject(check, endpoint)))
+        self._table.set(service.name, found)
+
+    def _follow(self) -> None:
+        """Every endpoint of every service with a check is asked from now on, and no other."""
+        self._monitor.follow(
+            {
+                _subject(service.check, endpoint): "" if service.pool is not None else str(service)
+                for service in self._services.values()
+                if service.check is not None
+                for endpoint in self._find(service)
+            }
+        )
+
+    def _apply_verdict(self, subject: health.Subject) -> None:
+        for service in self._services.values():
+            if service.check == subject.check:
+                self._fill(service)
 
     def _find(self, service: model.Service) -> tuple[tables.Endpoint, ...]:
         if service.pool is not None:
@@ -224,6 +253,10 @@ def _read_port(store: ports.Store) -> int | None:
 def _looked_up(service: model.Service) -> str | None:
     """The name behind a service; None for a pool and for an address."""
     return service.host if service.host is not None and names.address_of(service.host) is None else None
+
+
+def _subject(check: model.Check, endpoint: tables.Endpoint) -> health.Subject:
+    return health.Subject(check=check, address=endpoint.address, port=endpoint.port)
 
 
 def _read_pool(pool: model.Pool) -> tuple[tables.Endpoint, ...]:

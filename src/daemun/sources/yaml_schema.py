@@ -124,6 +124,29 @@ def _timeout(value: object) -> object:
     return value if isinstance(value, dict) else {"read": value}
 
 
+def _health(value: object) -> object:
+    """ "/healthz" is a path, "tcp" a map of defaults."""
+    if value is False or value == "off":
+        return None
+    if value == "tcp":
+        return {}
+    return {"path": value} if isinstance(value, str) and value.startswith("/") else value
+
+
+def _statuses(value: object) -> object:
+    """200, "200-399", or a list of them."""
+    return tuple(_status_range(one) for one in (value if isinstance(value, list) else [value]))
+
+
+def _status_range(value: object) -> tuple[int, int]:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value, value
+    low, dash, high = value.partition("-") if isinstance(value, str) else ("", "", "")
+    if not (low.isascii() and low.isdigit() and len(low) == 3 and (not dash or (high.isdigit() and len(high) == 3))):
+        raise ValueError(f'expected a status such as 200, or a range such as "200-399", found {words.describe(value)}')
+    return int(low), int(high or low)
+
+
 def _hold(value: object) -> object:
     return 0.0 if value is False or value == "off" else values.parse_duration(value)
 
@@ -202,6 +225,33 @@ class TimeoutEntry(Entry):
     idle: Duration = model.Timeouts().idle_s
 
 
+class HealthEntry(Entry):
+    """A path, `tcp`, `off`, or this map."""
+
+    shape = 'a path such as "/healthz", tcp, off, or a map'
+    path: str | None = None
+    interval: Duration = model.Health().interval_s
+    timeout: Duration = model.Health().timeout_s
+    threshold: int = model.Health().threshold
+    recover: int = model.Health().recover
+    status: typing.Annotated[tuple[tuple[int, int], ...], pydantic.BeforeValidator(_statuses)] = (
+        model.Health().statuses
+    )
+    host: str | None = None
+
+    def translate(self) -> model.Health:
+        """The same as a value of the model."""
+        return model.Health(
+            path=self.path,
+            host=self.host,
+            interval_s=self.interval,
+            timeout_s=self.timeout,
+            threshold=self.threshold,
+            recover=self.recover,
+            statuses=self.status,
+        )
+
+
 class RouteEntry(Entry):
     """A target's text, or this map with one of `to`, `redirect`, `files`."""
 
@@ -219,6 +269,7 @@ class RouteEntry(Entry):
     host_header: str | None = None
     root: str = "/var/www/html"
     index: str = "index.php"
+    health: typing.Annotated[HealthEntry | None, pydantic.BeforeValidator(_health)] = None
     hold: typing.Annotated[float, pydantic.BeforeValidator(_hold)] = 30.0
     redirect: str | None = None
     status: int = 301
@@ -248,6 +299,7 @@ ACTION_OPTIONS: dict[str, frozenset[str]] = {
             "host_header",
             "root",
             "index",
+            "health",
             "hold",
             "request_headers",
         }

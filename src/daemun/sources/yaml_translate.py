@@ -307,6 +307,7 @@ def make_proxy(
         host_header=entry.host_header,
         document_root=entry.root,
         index=entry.index,
+        health=entry.health.translate() if entry.health is not None else None,
         hold_s=entry.hold,
     )
 

@@ -18,6 +18,7 @@ ROUTE_OPTIONS = frozenset(
     {
         "balance",
         "buffering",
+        "health",
         "hold",
         "host_header",
         "index",
@@ -41,6 +42,7 @@ FOR_THE_FILE_ONLY = frozenset({*yaml_schema.RouteEntry.model_fields, *yaml_schem
 }
 HEADERS = frozenset({"request_headers", "response_headers"})
 PARTS: dict[str, collections.abc.Collection[str]] = {
+    "health": yaml_schema.HealthEntry.model_fields,
     "timeout": yaml_schema.TimeoutEntry.model_fields,
     "hsts": yaml_schema.HstsEntry.model_fields,
 }
@@ -50,7 +52,11 @@ Value = str | dict[str, str]
 Values = collections.abc.Mapping[str, Value]
 
 _TEXTS = frozenset({"host_header", "index", "redirect", "root", "server_name"})
-_SHAPES = {"timeout": yaml_schema.TimeoutEntry.shape, "hsts": yaml_schema.HstsEntry.shape}
+_SHAPES = {
+    "health": yaml_schema.HealthEntry.shape,
+    "timeout": yaml_schema.TimeoutEntry.shape,
+    "hsts": yaml_schema.HstsEntry.shape,
+}
 _INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
 _DECIMAL = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,18}\Z")
 _Entry = typing.TypeVar("_Entry", bound=yaml_schema.Entry)

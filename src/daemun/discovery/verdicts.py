@@ -1,0 +1,53 @@
+"""What checks in a row say about an endpoint, and which endpoints are used. Pure.
+
+Nobody is judged before the first check: a start of daemun takes no site down. Once one endpoint of a service is known
+to be well, those that nobody knows yet wait for their first check. While all are unwell none is used, as with Traefik
+and HAProxy: requests wait for the first that recovers (`hold`) instead of reaching one that is known not to work.
+"""
+
+import collections.abc
+import dataclasses
+import datetime
+import typing
+
+from daemun.core import model
+
+_Endpoint = typing.TypeVar("_Endpoint")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """is_well: None before the first check. in_a_row: checks that speak against it, one after another.
+
+    reason: why the last failed check failed. since: when it became unwell; None while it is not.
+    """
+
+    is_well: bool | None = None
+    in_a_row: int = 0
+    reason: str | None = None
+    since: datetime.datetime | None = None
+
+
+UNKNOWN = Standing()
+
+
+def judge(standing: Standing, failure: str | None, health: model.Health, *, now: datetime.datetime) -> Standing:
+    """The standing after one more check. failure: why it failed; None: it succeeded."""
+    succeeded = failure is None
+    needed = health.threshold if standing.is_well else health.recover
+    if standing.is_well is None:
+        needed = 1
+    elif standing.is_well == succeeded:
+        return dataclasses.replace(standing, in_a_row=0, reason=failure)
+    if standing.in_a_row + 1 < needed:
+        return dataclasses.replace(standing, in_a_row=standing.in_a_row + 1, reason=failure or standing.reason)
+    return Standing(is_well=succeeded, reason=failure, since=None if succeeded else now)
+
+
+def choose(
+    endpoints: collections.abc.Iterable[_Endpoint], find: collections.abc.Callable[[_Endpoint], Standing]
+) -> tuple[_Endpoint, ...]:
+    """Those that are well; else those that nobody knows yet; else none."""
+    standings = [(endpoint, find(endpoint)) for endpoint in endpoints]
+    well = tuple(endpoint for endpoint, standing in standings if standing.is_well)
+    return well or tuple(endpoint for endpoint, standing in standings if standing.is_well is None)
