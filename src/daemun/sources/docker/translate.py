@@ -133,9 +133,7 @@ def _find_claims(
             report.refuse(container, cause, cure="only daemun.yaml may serve it", wish=wish)
 
 
-def _agree(
-    claims: collections.abc.Sequence[_Claim], dialect: wishes.Dialect, report: remarks.Report
-) -> list[_Claim]:
+def _agree(claims: collections.abc.Sequence[_Claim], dialect: wishes.Dialect, report: remarks.Report) -> list[_Claim]:
     """The same claims, those for one host and path completed by each other where the dialect does that."""
     if dialect.agree is None:
         return list(claims)
@@ -149,9 +147,7 @@ def _agree(
     return sorted((claim for group in groups.values() for claim in group), key=lambda claim: claim.rank)
 
 
-def _tell_disagreements(
-    claims: collections.abc.Iterable[_Claim], of: str, report: remarks.Report
-) -> dict[str, object]:
+def _tell_disagreements(claims: collections.abc.Iterable[_Claim], of: str, report: remarks.Report) -> dict[str, object]:
     """Each variable as the first container sets it. of: "of_path" or "of_host"."""
     owners: dict[str, tuple[_Claim, object]] = {}
     for claim in claims:
@@ -218,9 +214,7 @@ def _settle_hosts(
     return found
 
 
-def _choose_labelled(
-    claims: collections.abc.Sequence[_Claim], report: remarks.Report
-) -> dict[str, wishes.SiteOptions]:
+def _choose_labelled(claims: collections.abc.Sequence[_Claim], report: remarks.Report) -> dict[str, wishes.SiteOptions]:
     chosen: dict[str, _Claim] = {}
     for claim in claims:
         if claim.wish.site is None:
