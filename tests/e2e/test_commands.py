@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from tests.support import ports
+from tests.support import backend
 from tests.support.daemon import Daemon, signpost
 
 pytestmark = pytest.mark.nginx
@@ -164,10 +164,11 @@ def test_render_of_a_bad_file(alone: Daemon) -> None:
 
 
 def test_add_and_rm_with_a_daemon(running: Daemon) -> None:
-    target = f"http://127.0.0.1:{ports.free_port()}"
     before = running.config.read_text()
-    _says(running, 0, "add", "b.test", target)
-    assert running.get("https://b.test/").status_code == 502, "live when the command returns; nobody is behind it"
+    with backend.running() as server:
+        target = f"http://127.0.0.1:{server.port}"
+        _says(running, 0, "add", "b.test", target)
+        assert running.get("https://b.test/").text == "one 0", "live when the command returns"
     _says(running, 0, "add", "b.test", target, "--path", "/api/")
     assert {route["path"] for route in running.site("b.test")["routes"]} == {"/", "/api/"}
     text = running.config.read_text()
@@ -186,8 +187,9 @@ def test_rm_of_the_last_site_leaves_a_gate_for_the_next_one(running: Daemon) -> 
     assert running.get("http://a.test/").status_code == 404
     _says(running, 0, "status")
     _says(running, 0, "check")
-    _says(running, 0, "add", "b.test", f"http://127.0.0.1:{ports.free_port()}")
-    assert running.get("https://b.test/").status_code == 502
+    with backend.running() as server:
+        _says(running, 0, "add", "b.test", f"http://127.0.0.1:{server.port}")
+        assert running.get("https://b.test/").text == "one 0"
 
 
 def test_disable_and_enable_with_a_daemon(running: Daemon) -> None:

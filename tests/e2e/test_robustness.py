@@ -277,7 +277,8 @@ def test_an_old_nginx_on_the_path_is_passed_over(daemon: Daemon) -> None:
 
 
 def test_a_server_that_is_down_is_502_and_hurts_nobody_else(daemon: Daemon) -> None:
-    daemon.write(f"sites:\n  down.test: http://127.0.0.1:{ports.free_port()}\n{signpost('a.test', 'one')}")
+    target = f"http://127.0.0.1:{ports.free_port()}"
+    daemon.write(f"sites:\n  down.test: {{/: {{to: '{target}', hold: off}}}}\n{signpost('a.test', 'one')}")
     daemon.start()
     daemon.wait_sign("a.test", "one")
     assert daemon.get("https://down.test/").status_code == 502
@@ -285,7 +286,7 @@ def test_a_server_that_is_down_is_502_and_hurts_nobody_else(daemon: Daemon) -> N
 
 
 def test_a_server_whose_name_does_not_resolve_hurts_nobody_else(daemon: Daemon) -> None:
-    daemon.write("sites:\n  lost.test: http://no-such-host.invalid\n" + signpost("a.test", "one"))
+    daemon.write("sites:\n  lost.test: {/: {to: http://no-such-host.invalid, hold: off}}\n" + signpost("a.test", "one"))
     daemon.start()
     daemon.wait_sign("a.test", "one")
     assert daemon.get("https://lost.test/").status_code == 502

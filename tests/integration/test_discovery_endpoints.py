@@ -105,7 +105,7 @@ async def test_a_name_that_does_not_resolve_is_a_warning_and_refuses_connections
         (problem,) = discovery.problems()
         assert problem.severity is model.Severity.WARNING
         assert problem.message == (
-            'cannot resolve "html": name or service not known; its requests are answered with 502 until it resolves. '
+            'cannot resolve "html": name or service not known; its requests wait in vain until it resolves. '
             "Check the name's spelling, and that this machine knows it (getent hosts, DNS, /etc/hosts)"
         )
         known.hosts["html"] = ("10.0.0.1",)

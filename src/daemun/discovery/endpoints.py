@@ -281,7 +281,7 @@ def _failure(host: _Host, now: float) -> str | None:
 
 def _message(name: str, host: _Host, failure: str) -> str:
     known = ", ".join(str(address) for address in host.addresses)
-    effect = f"its last known addresses are used ({known})" if known else "its requests are answered with 502"
+    effect = f"its last known addresses are used ({known})" if known else "its requests wait in vain"
     return (
         f'cannot resolve "{name}": {failure}; {effect} until it resolves. '
         "Check the name's spelling, and that this machine knows it (getent hosts, DNS, /etc/hosts)"
