@@ -72,7 +72,6 @@ async def test_status_has_the_shape_of_the_contract(gate: support.Gate) -> None:
         "state_dir": gate.told.state_dir,
         "generation": 4,
         "nginx": {"version": "1.31.3", "pid": 4711, "reloads": 2, "workers": 2, "draining_workers": 1},
-        "requests": {"waiting": 0, "waited": 0},
         "sites": [
             {
                 "host": "a.test",
