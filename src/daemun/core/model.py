@@ -147,6 +147,10 @@ class Pool:
     endpoints: tuple[Endpoint, ...] = ()
 
 
+USUAL_RETRIES = 2
+USUAL_MAX_BODY_BYTES = 1 << 30
+
+
 class Balance(enum.Enum):
     """How requests are spread over the servers of a route."""
 
@@ -222,7 +226,7 @@ class Proxy:
     hash_key: str | None = None
     tls: UpstreamTls = UpstreamTls()
     timeouts: Timeouts = Timeouts()
-    retries: int = 2
+    retries: int = USUAL_RETRIES
     buffering: bool = True
     host_header: str | None = None
     document_root: str = "/var/www/html"
@@ -276,7 +280,7 @@ class Route:
     action: Proxy | Redirect | Files
     allow: tuple[str, ...] = ()
     replaced: bool = False
-    max_body_bytes: int = 1 << 30
+    max_body_bytes: int = USUAL_MAX_BODY_BYTES
     request_headers: tuple[Header, ...] = ()
     response_headers: tuple[Header, ...] = ()
     snippet: Snippet = ()

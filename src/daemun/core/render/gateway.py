@@ -2,7 +2,7 @@
 
 from daemun.core import directive, model, names
 from daemun.core.directive import Expr
-from daemun.core.render import access, environment, headers, hold, proxy, server_tls, upstream, values
+from daemun.core.render import access, environment, headers, hold, proxy, server_tls, upstream, usual, values
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
@@ -14,6 +14,8 @@ FEATURES = {
     model.Scheme.SCGI: environment.Feature.SCGI,
     model.Scheme.MEMCACHED: environment.Feature.MEMCACHED,
 }
+
+_MODULES = {model.Scheme.GRPC: "grpc", model.Scheme.GRPCS: "grpc"}
 
 _CGI = (
     ("QUERY_STRING", "$query_string"),
@@ -95,12 +97,15 @@ def _location(
     hide: str | None,
     https: bool,
 ) -> directive.Directive:
-    ours = (
+    assert isinstance(route.action, model.Proxy)
+    module = _MODULES.get(route.action.targets[0].scheme, route.action.targets[0].scheme.value)
+    lines = (
         *access.lines(route),
         values.line("client_max_body_size", values.size(route.max_body_bytes, "max_body")),
         *headers.response_lines(scope, route, https=https, hide_header=hide),
         *lines,
     )
+    ours = usual.leave(lines, scope, route, route.action, module=module)
     return values.location(place, (*scope_.yielding(ours, route.snippet), *route.snippet))
 
 

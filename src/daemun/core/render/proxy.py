@@ -9,7 +9,7 @@ import dataclasses
 
 from daemun.core import directive, model, names
 from daemun.core.directive import Expr
-from daemun.core.render import access, environment, headers, hold, server_tls, upstream, values
+from daemun.core.render import access, environment, headers, hold, server_tls, upstream, usual, values
 from daemun.core.render import scope as scope_
 
 STREAM_STATUS = "418"
@@ -84,6 +84,7 @@ def _main_location(
     lines += _ordinary(scope, route, proxy, https=https)
     path = "" if target.path is None else values.sent_path(target.path)
     lines.append(values.line("proxy_pass", f"{_protocol(target)}://{_name(scope, route)}{path}"))
+    lines = [*usual.leave(lines, scope, route, proxy, module="proxy")]
     return values.location(route.path, (*scope_.yielding(lines, route.snippet), *route.snippet))
 
 
@@ -114,6 +115,7 @@ def _retry_location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy,
         lines.append(values.line("if", Expr("$daemun_replaced"), block=(values.line("break"),)))
         lines.append(replacement(route.path, target.path))
     lines.append(values.line("proxy_pass", Expr(f"{_protocol(target)}://$daemun_to")))
+    lines = [*usual.leave(lines, scope, route, proxy, module="proxy")]
     block = (*scope_.yielding(lines, route.snippet), *route.snippet)
     return values.line("location", f"@{_name(scope, route)}_retry", block=block)
 
@@ -129,7 +131,7 @@ def _stream_location(
         lines += hold.error_lines(scope, route)
     if is_retry:
         lines.append(hold.retry_line())
-    lines += _common(scope, route, proxy, https=https)
+    lines += usual.leave(_common(scope, route, proxy, https=https), scope, route, proxy, module="proxy")
     if stream.version != "1.1":
         lines.append(values.line("proxy_http_version", stream.version))
     lines += [
