@@ -1,11 +1,13 @@
 """Access log and daemon log."""
 
+import collections.abc
 import functools
 import json
 import os
 import pathlib
 import re
 import signal
+import time
 
 import pytest
 
@@ -14,6 +16,7 @@ from tests.support.daemon import Daemon, signpost
 
 pytestmark = pytest.mark.nginx
 
+SITES = 2000
 LINE = re.compile(r'\S+ - \S+ \[[^]]+\] "GET /(?P<number>\d+) HTTP/\d[.\d]*" 302 \d+ "[^"]*" "[^"]*"')
 """nginx's "combined" format; what daemun adds comes after it."""
 
@@ -61,6 +64,33 @@ def test_rotation_by_size_loses_no_line(daemon: Daemon) -> None:
             os.kill(daemon.pid, signal.SIGUSR1)
             daemon.wait(functools.partial(ask_on, rotations), f"rotation {rotations}")
     daemon.wait(lambda: _numbers(daemon) == list(range(asked)), f"all {asked} lines")
+
+
+def test_rotation_by_itself_at_a_gate_of_very_many_sites(daemon: Daemon) -> None:
+    """Without a signal daemun looks twice a minute. Two things in one test, because both take their time."""
+    many = "".join(signpost(f"s{number}.test", "v0") for number in range(SITES))
+    text = "logs: {max_size: 16k, keep: 100}\nsites:\n" + signpost("a.test", "one")
+    started = time.monotonic()
+    daemon.write(text + many)
+    daemon.start()
+    daemon.wait_answers(f"https://s{SITES - 1}.test/", within_s=200)
+    live = time.monotonic()
+    asked = 0
+    with clients.client(daemon.gate) as client:
+
+        def ask_until(is_reached: collections.abc.Callable[[], bool]) -> bool:
+            nonlocal asked
+            for _ in range(20):
+                assert client.get(f"https://a.test/{asked}").status_code == 302
+                asked += 1
+            return is_reached()
+
+        daemon.write(text + many + signpost("new.test", "new"))
+        daemon.wait(lambda: ask_until(lambda: daemon.sign("new.test") == "new"), "the change", within_s=200)
+        changed = time.monotonic()
+        daemon.wait(lambda: ask_until(lambda: len(_access_logs(daemon)) > 1), "a rotation", within_s=120)
+    daemon.wait(lambda: _numbers(daemon) == list(range(asked)), f"all {asked} lines")
+    print(f"\n{SITES} sites: live after {live - started:.1f} s, one more after {changed - live:.1f} s")
 
 
 def test_rotation_by_signal(daemon: Daemon) -> None:
