@@ -49,6 +49,7 @@ class Lobby:
         self._is_published = asyncio.Event()
         self._wake = asyncio.Event()
         self._is_closed = False
+        self._early = 0
 
     def publish(self, waits: collections.abc.Collection[model.Wait]) -> None:
         """As `control.ports.WaitingRoom`. What was published the last time stays known: nginx may go on with it."""
@@ -70,16 +71,12 @@ class Lobby:
 
     async def wait(self, ask: rooms.Ask) -> Answer:
         """Until a server is ready or the wait is over. Cancelled, it gives its place back."""
-        loop = asyncio.get_running_loop()
-        try:
-            # nginx goes on while daemun starts, and may be here before the first round.
-            async with asyncio.timeout(FIRST_PUBLISH_S):
-                await self._is_published.wait()
-        except TimeoutError:
-            return rooms.Refusal.OVER
+        if not self._is_published.is_set() and (refusal := await self._wait_for_routes()) is not None:
+            return refusal
         wait = self._waits.get(ask.route) or self._last.get(ask.route)
         if wait is None:
             return rooms.Refusal.UNKNOWN
+        loop = asyncio.get_running_loop()
         ticket = self._room.enter(ask, wait, loop.time())
         if isinstance(ticket, rooms.Refusal):
             return ticket
@@ -109,6 +106,20 @@ class Lobby:
             for queue in self._queues.values():
                 queue.is_looked_for = False
                 _release(queue, lambda: rooms.Refusal.OVER)
+
+    async def _wait_for_routes(self) -> rooms.Refusal | None:
+        """nginx goes on while daemun starts, so requests may be here before the first round."""
+        if self._early >= rooms.MOST_HELD_PER_SITE:
+            return rooms.Refusal.FULL
+        self._early += 1
+        try:
+            async with asyncio.timeout(FIRST_PUBLISH_S):
+                await self._is_published.wait()
+        except TimeoutError:
+            return rooms.Refusal.OVER
+        finally:
+            self._early -= 1
+        return None
 
     async def _queue_up(self, route: str) -> Answer:
         if self._is_closed:

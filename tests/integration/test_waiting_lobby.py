@@ -1,0 +1,94 @@
+"""The lobby by itself, with real listeners: who is told to go where, and when."""
+
+import asyncio
+import collections.abc
+import contextlib
+import socket
+
+from daemun.core import model
+from daemun.waiting import lobby, room
+from tests.support import ports, upstreams
+
+
+def ask(number: int = 0, *, visits: int = 0) -> room.Ask:
+    return room.Ask(route="a.test", request=f"{number:032x}", visits=visits)
+
+
+def wait_for(*ports_: int, backups: tuple[int, ...] = (), hold_s: float = 30.0) -> model.Wait:
+    servers = tuple(
+        model.WaitedServer(endpoint=model.Endpoint(address="127.0.0.1", port=port), backup=port in backups)
+        for port in (*ports_, *backups)
+    )
+    return model.Wait(name="a.test", host="a.test", hold_s=hold_s, servers=servers)
+
+
+@contextlib.asynccontextmanager
+async def opened(*waits: model.Wait) -> collections.abc.AsyncIterator[lobby.Lobby]:
+    under_test = lobby.Lobby(lambda _: ())
+    if waits:
+        under_test.publish(waits)
+    running = asyncio.create_task(under_test.run())
+    try:
+        yield under_test
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+
+
+async def test_releases_are_spread_over_what_is_ready() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as two:
+        found = [listener.getsockname()[1] for listener in (one, two)]
+        async with opened(wait_for(*found, ports.free_port())) as under_test:
+            answers = await asyncio.gather(*(under_test.wait(ask(number)) for number in range(4)))
+            assert sorted(map(str, answers)) == sorted(f"127.0.0.1:{port}" for port in found * 2)
+            assert under_test.answer_at_once(ask()) in answers
+            assert under_test.answer_at_once(ask(visits=1)) is None
+
+
+async def test_backups_only_where_no_other_accepts() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as backup:
+        spare = backup.getsockname()[1]
+        port = ports.free_port()
+        async with opened(wait_for(port, backups=(spare,))) as under_test:
+            assert await under_test.wait(ask()) == f"127.0.0.1:{spare}"
+            with socket.create_server(("127.0.0.1", port)):
+                assert await under_test.wait(ask()) == f"127.0.0.1:{port}"
+
+
+async def test_before_the_first_round_requests_wait_for_the_routes() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        async with opened() as under_test:
+            asking = [asyncio.create_task(under_test.wait(ask(number))) for number in range(200)]
+            await asyncio.sleep(0)
+            assert await under_test.wait(ask(999)) is room.Refusal.FULL
+            under_test.publish([wait_for(port)])
+            assert {await task for task in asking} == {f"127.0.0.1:{port}"}
+
+
+async def test_unknown_routes_and_those_of_the_last_round() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        async with opened(wait_for(listener.getsockname()[1])) as under_test:
+            under_test.publish([])
+            assert isinstance(await under_test.wait(ask()), str)
+            under_test.publish([])
+            assert await under_test.wait(ask()) is room.Refusal.UNKNOWN
+
+
+async def test_the_end_releases_everybody() -> None:
+    async with opened(wait_for(ports.free_port())) as under_test:
+        asking = asyncio.create_task(under_test.wait(ask()))
+        await upstreams.eventually(lambda: under_test.counts()[0] == 1)
+    assert await asking is room.Refusal.OVER
+    assert await under_test.wait(ask(1)) is room.Refusal.OVER
+    assert under_test.counts() == (0, 2)
+
+
+async def test_who_gives_up_leaves_no_trace() -> None:
+    async with opened(wait_for(ports.free_port())) as under_test:
+        asking = asyncio.create_task(under_test.wait(ask()))
+        await upstreams.eventually(lambda: under_test.counts()[0] == 1)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        assert under_test.counts() == (0, 1)
