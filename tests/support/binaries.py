@@ -29,3 +29,9 @@ def program(name: str, package: str) -> str:
     if path is None:
         pytest.skip(f"{name} is not installed (Debian package {package})")
     return path
+
+
+def needs_root(what: str) -> None:
+    """Skip the test when it does not run as root. what: what needs it."""
+    if os.geteuid() != 0:
+        pytest.skip(f"{what} needs root")

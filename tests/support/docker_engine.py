@@ -174,8 +174,7 @@ _PAGE = b"a page\n"
 
 @pytest.fixture(scope="session")
 def docker_engine_of_the_session() -> collections.abc.Iterator[DockerEngine]:
-    if os.geteuid() != 0:
-        pytest.skip("a Docker engine of one's own needs root")
+    binaries.needs_root("a Docker engine of one's own")
     # A short path: a unix socket's may have 107 bytes at most.
     folder = pathlib.Path(tempfile.mkdtemp(prefix="dockerd-"))
     engine = DockerEngine(folder)
