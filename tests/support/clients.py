@@ -12,6 +12,7 @@ import dataclasses
 import pathlib
 import socket
 import ssl
+import time
 import types
 
 import httpx
@@ -116,10 +117,21 @@ class Load:
 
     A visitor asks, reads the whole answer, and waits pause_s: longer than nothing, so that requests also meet
     connections that were idle when a reload happened. keep_alive=False: a new connection for every request.
+    body: what is posted; None: GET. patience_s: how long one answer may take.
+    answers: each text that came, and how often. longest_s: the slowest answer.
     """
 
     def __init__(
-        self, gate: Gate, url: str, *, visitors: int, pause_s: float, keep_alive: bool = True, status: int = 200
+        self,
+        gate: Gate,
+        url: str,
+        *,
+        visitors: int,
+        pause_s: float,
+        keep_alive: bool = True,
+        status: int = 200,
+        body: bytes | None = None,
+        patience_s: float = 20,
     ) -> None:
         self._gate = gate
         self._url = httpx.URL(url)
@@ -127,8 +139,12 @@ class Load:
         self._pause_s = pause_s
         self._keep = 1 if keep_alive else 0
         self._status = status
+        self._body = body
+        self._patience_s = patience_s
         self._tasks: list[asyncio.Task[None]] = []
         self.answered = 0
+        self.answers: collections.Counter[str] = collections.Counter()
+        self.longest_s = 0.0
         self.failures: collections.Counter[str] = collections.Counter()
 
     async def __aenter__(self) -> "Load":
@@ -154,17 +170,26 @@ class Load:
         verify: ssl.SSLContext | bool = trust(self._gate.ca) if self._url.scheme == "https" else False
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=self._keep, keepalive_expiry=60)
         url = self._url.copy_with(host=LOOPBACK, port=self._gate.port(self._url.scheme))
-        async with httpx.AsyncClient(verify=verify, limits=limits, trust_env=False, timeout=20) as visitor:
+        async with httpx.AsyncClient(
+            verify=verify, limits=limits, trust_env=False, timeout=self._patience_s
+        ) as visitor:
             while True:
+                begin = time.monotonic()
                 try:
-                    answer = await visitor.get(
-                        url, headers={"Host": self._url.host}, extensions={"sni_hostname": self._url.host}
+                    answer = await visitor.request(
+                        "GET" if self._body is None else "POST",
+                        url,
+                        content=self._body,
+                        headers={"Host": self._url.host},
+                        extensions={"sni_hostname": self._url.host},
                     )
                 except httpx.TransportError as error:
                     self.failures[repr(error)] += 1
                 else:
                     if answer.status_code == self._status:
                         self.answered += 1
+                        self.answers[answer.text] += 1
+                        self.longest_s = max(self.longest_s, time.monotonic() - begin)
                     else:
                         self.failures[f"HTTP {answer.status_code}"] += 1
                 await asyncio.sleep(self._pause_s)

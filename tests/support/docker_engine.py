@@ -12,6 +12,8 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
+import sysconfig
 import tarfile
 import tempfile
 import time
@@ -23,6 +25,16 @@ from tests.support import binaries
 IMAGE = "daemun-test/busybox:latest"
 NETWORK = "gate"
 _BRIDGE_ADDRESS = "10.213.255.1/24"
+_ROOT = pathlib.Path(__file__).parents[2]
+_PACKAGES = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
+PYTHON_MOUNTS = tuple(dict.fromkeys(("/usr", sys.base_prefix, *_PACKAGES, str(_ROOT / "tests"))))
+"""Folders of this machine, mounted at the same place, with which a container runs the tests' own Python."""
+PYTHON_PATH = ":".join((*_PACKAGES, str(_ROOT)))
+PYTHON_OPTIONS = (
+    *(f"--volume={folder}:{folder}:ro" for folder in PYTHON_MOUNTS),
+    f"--env=PYTHONPATH={PYTHON_PATH}",
+    "--env=PYTHONDONTWRITEBYTECODE=1",
+)
 _START_S = 60.0
 _STOP_S = 60.0
 
@@ -134,6 +146,16 @@ class DockerEngine:
         given = [f"--label={key}={value}" for key, value in (labels or {}).items()]
         return self.cli("run", "--detach", f"--name={name}", f"--network={network}", *given, *options, IMAGE, *command)
 
+    def run_server(
+        self,
+        name: str,
+        *,
+        labels: collections.abc.Mapping[str, str],
+        options: collections.abc.Sequence[str] = (),
+    ) -> str:
+        """Start a container with `tests.support.container_server`, which answers with its container's name."""
+        return self.run(name, *server_command(name), labels=labels, options=[*PYTHON_OPTIONS, *options])
+
     def address(self, name: str, network: str = NETWORK) -> str:
         """The container's IPv4 address in a network."""
         found = json.loads(self.cli("inspect", name))[0]["NetworkSettings"]["Networks"][network]["IPAddress"]
@@ -144,15 +166,25 @@ class DockerEngine:
         return [self._docker, "--host", self.url]
 
 
+def server_command(name: str) -> tuple[str, ...]:
+    """What runs `tests.support.container_server` in a container that has PYTHON_MOUNTS."""
+    return (os.path.realpath(sys.executable), "-m", "tests.support.container_server", name)
+
+
 def _root_filesystem(busybox: pathlib.Path) -> bytes:
     """A tar of busybox, a link for each of its programs, and a page that its web server can serve."""
     content = io.BytesIO()
     applets = subprocess.run([str(busybox), "--list"], capture_output=True, check=True).stdout.decode().split()
     with tarfile.open(fileobj=content, mode="w") as tar:
-        for folder in ("bin", "etc", "tmp", "www"):
+        for folder in ("bin", "etc", "tmp", "usr", "www"):
             entry = tarfile.TarInfo(folder)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o755
             tar.addfile(entry)
+        # Where this machine's programs find their libraries once its /usr is mounted.
+        for name in ("lib", "lib64"):
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.SYMTYPE, f"usr/{name}"
+            tar.addfile(link)
         program = tarfile.TarInfo("bin/busybox")
         program.size, program.mode = busybox.stat().st_size, 0o755
         with busybox.open("rb") as file:

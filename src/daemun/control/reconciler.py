@@ -68,7 +68,7 @@ class Reconciler:
         endpoints: ports.Endpoints,
         waiting_room: ports.WaitingRoom,
         describe_environment: DescribeEnvironment,
-        configure: Configure,
+        configure: Configure = lambda _: None,
         last_good: collections.abc.Mapping[str, model.Snapshot],
     ) -> None:
         """configure: told the settings of each reading, before the sources behind the one that has them are read.

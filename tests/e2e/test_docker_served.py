@@ -1,0 +1,312 @@
+"""daemun on the host, and containers that come, go, are replaced and scaled: what their visitors notice."""
+
+import asyncio
+import contextlib
+import statistics
+import time
+import typing
+
+import pytest
+
+from tests.support import clients
+from tests.support import daemon as daemons
+from tests.support.docker_engine import DockerEngine
+
+pytestmark = [pytest.mark.nginx, pytest.mark.docker, pytest.mark.timeout(600)]
+
+HTTPD = ("httpd", "-f", "-p", "80", "-h", "/www")
+ROUNDS = 10
+
+
+@pytest.fixture
+def gate(daemon: daemons.Daemon, docker_engine: DockerEngine) -> daemons.Daemon:
+    """A daemun that serves the containers of the engine, and one site of its file."""
+    daemon.preamble = f"docker: {{endpoint: '{docker_engine.url}', reserve: [admin.test]}}\n"
+    daemon.write("sites:\n" + daemons.signpost("file.test", "file"))
+    daemon.start()
+    daemon.wait_sign("file.test", "file")
+    return daemon
+
+
+def label(host: str) -> dict[str, str]:
+    return {"daemun.host": host}
+
+
+def until_served(gate: daemons.Daemon, host: str, text: str | None = None) -> None:
+    gate.wait_answer(
+        f"https://{host}/", lambda answer: answer.status_code == 200 and (text is None or answer.text == text)
+    )
+
+
+def container(status: daemons.Json, name: str) -> daemons.Json:
+    (found,) = (one for one in status["containers"] if one["name"] == name)
+    return typing.cast(daemons.Json, found)
+
+
+# --- how soon --------------------------------------------------------------------------------------------------
+
+
+def test_how_soon_a_label_is_a_site_with_https(gate: daemons.Daemon, docker_engine: DockerEngine) -> None:
+    new_s, replaced_s = [], []
+    for number in range(ROUNDS):
+        host, name = f"web-{number}.test", f"web-{number}"
+        docker_engine.run(name, *HTTPD, labels=label(host))
+        begin = time.monotonic()
+        until_served(gate, host)
+        new_s.append(time.monotonic() - begin)
+
+        docker_engine.cli("rm", "--force", name)
+        docker_engine.run(f"{name}-new", *HTTPD, labels=label(host))
+        begin = time.monotonic()
+        until_served(gate, host)
+        replaced_s.append(time.monotonic() - begin)
+
+    status = gate.status()
+    print(f"\nlabel to HTTPS: median {statistics.median(new_s):.2f} s, longest {max(new_s):.2f} s")
+    print(f"replaced: median {statistics.median(replaced_s):.2f} s, longest {max(replaced_s):.2f} s")
+    assert status["problems"] == []
+    assert sorted(site["name"] for site in status["sites"] if site["source"] == "docker") == [
+        f"web-{number}.test@docker" for number in range(ROUNDS)
+    ]
+
+
+# --- nothing is lost -------------------------------------------------------------------------------------------
+
+
+async def test_a_single_container_is_replaced_under_load(gate: daemons.Daemon, docker_engine: DockerEngine) -> None:
+    await asyncio.to_thread(docker_engine.run_server, "chat-0", labels=label("chat.test"))
+    await asyncio.to_thread(until_served, gate, "chat.test", "chat-0 0")
+    reloads = (await asyncio.to_thread(gate.status))["nginx"]["reloads"]
+
+    async with contextlib.AsyncExitStack() as stack:
+        loads = [
+            clients.Load(gate.gate, "https://chat.test/", visitors=3, pause_s=0.02, patience_s=60),
+            clients.Load(gate.gate, "https://chat.test/", visitors=3, pause_s=0.05, patience_s=60, body=b"x" * 50_000),
+            clients.Load(gate.gate, "https://chat.test/", visitors=1, pause_s=0.1, patience_s=60, keep_alive=False),
+        ]
+        for load in loads:
+            await stack.enter_async_context(load)
+        for number in range(1, ROUNDS + 1):
+            await asyncio.to_thread(docker_engine.cli, "stop", f"chat-{number - 1}")
+            await asyncio.to_thread(docker_engine.cli, "rm", f"chat-{number - 1}")
+            await asyncio.to_thread(docker_engine.run_server, f"chat-{number}", labels=label("chat.test"))
+            await asyncio.to_thread(until_served, gate, "chat.test", f"chat-{number} 0")
+        for load in loads:
+            await load.answer(2)
+
+        answered = sum(load.answered for load in loads)
+        longest_s = max(load.longest_s for load in loads)
+        print(f"\n{ROUNDS} replacements, {answered} requests answered, longest wait {longest_s:.2f} s")
+        assert [dict(load.failures) for load in loads] == [{}, {}, {}]
+    assert (await asyncio.to_thread(gate.status))["nginx"]["reloads"] == reloads
+
+
+async def test_three_containers_are_replaced_one_after_another_under_load(
+    gate: daemons.Daemon, docker_engine: DockerEngine
+) -> None:
+    for number in range(3):
+        await asyncio.to_thread(docker_engine.run_server, f"chat-{number}", labels=label("chat.test"))
+    for number in range(3):
+        await asyncio.to_thread(until_served, gate, "chat.test", f"chat-{number} 0")
+    before = await asyncio.to_thread(gate.status)
+
+    async with contextlib.AsyncExitStack() as stack:
+        loads = [
+            clients.Load(gate.gate, "https://chat.test/", visitors=3, pause_s=0.02, patience_s=60),
+            clients.Load(gate.gate, "https://chat.test/", visitors=3, pause_s=0.05, patience_s=60, body=b"x" * 50_000),
+        ]
+        for load in loads:
+            await stack.enter_async_context(load)
+        for number in range(3):
+            await asyncio.to_thread(docker_engine.cli, "stop", f"chat-{number}")
+            await asyncio.to_thread(docker_engine.cli, "rm", f"chat-{number}")
+            await asyncio.to_thread(docker_engine.run_server, f"chat-new-{number}", labels=label("chat.test"))
+            await asyncio.to_thread(until_served, gate, "chat.test", f"chat-new-{number} 0")
+        for load in loads:
+            await load.answer(2)
+        assert [dict(load.failures) for load in loads] == [{}, {}]
+
+    after = await asyncio.to_thread(gate.status)
+    assert after["nginx"]["reloads"] == before["nginx"]["reloads"]
+    assert after["requests"]["waited"] == before["requests"]["waited"]
+    assert len(next(site for site in after["sites"] if site["host"] == "chat.test")["routes"][0]["to"]) == 3
+
+
+async def test_sockets_of_one_service_stay_open_while_another_is_replaced(
+    gate: daemons.Daemon, docker_engine: DockerEngine
+) -> None:
+    await asyncio.to_thread(docker_engine.run_server, "a-0", labels=label("a.test"))
+    await asyncio.to_thread(docker_engine.run, "b-0", *HTTPD, labels=label("b.test"))
+    await asyncio.to_thread(until_served, gate, "a.test")
+    await asyncio.to_thread(until_served, gate, "b.test")
+    await asyncio.to_thread(gate.wait_sign, "file.test", "file")  # the old workers have ended
+    workers, reloads = gate.worker_pids(), (await asyncio.to_thread(gate.status))["nginx"]["reloads"]
+
+    async with contextlib.AsyncExitStack() as stack:
+        sockets = await asyncio.gather(
+            *(stack.enter_async_context(clients.websocket(gate.gate, "a.test", "/")) for _ in range(100))
+        )
+        for number in range(1, 21):
+            await asyncio.to_thread(docker_engine.cli, "rm", "--force", f"b-{number - 1}")
+            await asyncio.to_thread(docker_engine.run, f"b-{number}", *HTTPD, labels=label("b.test"))
+            await asyncio.to_thread(until_served, gate, "b.test")
+        async with asyncio.TaskGroup() as group:
+            for number, socket in enumerate(sockets):
+                group.create_task(clients.echo(socket, f"still here {number}"))
+        assert gate.worker_pids() == workers
+
+    assert (await asyncio.to_thread(gate.status))["nginx"]["reloads"] == reloads
+
+
+async def test_the_engine_is_restarted_under_load(gate: daemons.Daemon, docker_engine: DockerEngine) -> None:
+    always = ["--restart=always"]
+    await asyncio.to_thread(docker_engine.run_server, "chat", labels=label("chat.test"), options=always)
+    await asyncio.to_thread(docker_engine.run, "other", *HTTPD, labels=label("other.test"), options=always)
+    await asyncio.to_thread(until_served, gate, "chat.test")
+    await asyncio.to_thread(until_served, gate, "other.test")
+    before = await asyncio.to_thread(gate.status)
+
+    async with contextlib.AsyncExitStack() as stack:
+        loads = [
+            clients.Load(gate.gate, "https://chat.test/", visitors=3, pause_s=0.05, patience_s=60),
+            clients.Load(gate.gate, "https://chat.test/", visitors=2, pause_s=0.05, patience_s=60, body=b"x" * 50_000),
+            clients.Load(gate.gate, "https://file.test/", visitors=1, pause_s=0.05, status=302),
+        ]
+        for load in loads:
+            await stack.enter_async_context(load)
+        await asyncio.to_thread(docker_engine.stop)
+        await asyncio.to_thread(docker_engine.start)
+        for load in loads:
+            await load.answer(5)
+        assert [dict(load.failures) for load in loads] == [{}, {}, {}]
+
+    await asyncio.to_thread(until_served, gate, "other.test")
+    after = await asyncio.to_thread(
+        gate.wait, lambda: status if not (status := gate.status())["problems"] else None, "no problem"
+    )
+    assert [site["name"] for site in after["sites"]] == [site["name"] for site in before["sites"]]
+    assert after["nginx"]["reloads"] == before["nginx"]["reloads"]
+    assert all(one["served"] for one in after["containers"])
+
+
+async def test_a_daemon_that_starts_while_the_engine_hangs_serves_on(
+    gate: daemons.Daemon, docker_engine: DockerEngine
+) -> None:
+    await asyncio.to_thread(docker_engine.run_server, "chat", labels=label("chat.test"))
+    await asyncio.to_thread(until_served, gate, "chat.test")
+    kept = gate.state / "store" / "history" / "docker.json"
+    await asyncio.to_thread(gate.wait, kept.exists, "the containers to be remembered")
+    master = gate.nginx_pid()
+    reloads = (await asyncio.to_thread(gate.status))["nginx"]["reloads"]
+
+    async with clients.Load(gate.gate, "https://chat.test/", visitors=3, pause_s=0.02) as load:
+        gate.kill()
+        docker_engine.freeze()
+        gate.start()
+        status = await asyncio.to_thread(gate.wait_ready)
+        while not status["sites"]:
+            status = await asyncio.to_thread(gate.status)
+        await load.answer(20)
+        docker_engine.thaw()
+        assert dict(load.failures) == {}
+
+    assert {site["name"] for site in status["sites"]} == {"chat.test@docker", "file.test@file"}
+    assert "taken as unchanged" in status["problems"][0]["message"]
+    after = await asyncio.to_thread(
+        gate.wait, lambda: status if not (status := gate.status())["problems"] else None, "no problem"
+    )
+    assert (gate.nginx_pid(), after["nginx"]["reloads"]) == (master, reloads)
+
+
+# --- scaled ----------------------------------------------------------------------------------------------------
+
+
+def test_scaled_from_one_to_three_and_back_without_a_reload(gate: daemons.Daemon, docker_engine: DockerEngine) -> None:
+    docker_engine.run_server("chat-1", labels=label("chat.test"))
+    until_served(gate, "chat.test", "chat-1 0")
+    reloads = gate.status()["nginx"]["reloads"]
+    for name in ("chat-2", "chat-3"):
+        docker_engine.run_server(name, labels=label("chat.test"))
+        until_served(gate, "chat.test", f"{name} 0")
+
+    def ask_thirty_times() -> set[int]:
+        with clients.client(gate.gate) as visitor:
+            texts = [visitor.get("https://chat.test/").text for _ in range(30)]
+        return {texts.count(f"chat-{number} 0") for number in (1, 2, 3)}
+
+    # Each worker takes turns on its own; a connection stays with one worker.
+    gate.wait(lambda: ask_thirty_times() == {10}, "three equal shares")
+    docker_engine.cli("rm", "--force", "chat-2", "chat-3")
+    gate.wait(lambda: gate.get("https://chat.test/").text == "chat-1 0", "the one that is left")
+    assert gate.status()["nginx"]["reloads"] == reloads
+
+
+# --- who is served ---------------------------------------------------------------------------------------------
+
+HOSTILE = [b"a.test;", b"a{b}", b"a\nb", b"$host", b'"', b"'", b"x" * 10_000, b"\xff\xfe.test", b"a b", b"`id`"]
+
+
+def test_hostile_labels_are_refused_one_by_one_and_hurt_nobody(
+    gate: daemons.Daemon, docker_engine: DockerEngine
+) -> None:
+    for number, value in enumerate(HOSTILE):
+        text = value.decode(errors="surrogateescape")
+        docker_engine.run(f"host-{number}", labels={"daemun.host": text})
+        docker_engine.run(f"port-{number}", labels=label("bad.test") | {"daemun.port": text})
+        # What may stand in a path or a header is served as it is; nothing of it reaches nginx as more than a text.
+        docker_engine.run(f"path-{number}", labels=label(f"path-{number}.test") | {"daemun.path": f"/{text}"})
+        headers = {"daemun.response_headers.X-A": text}
+        docker_engine.run(f"header-{number}", *HTTPD, labels=label(f"header-{number}.test") | headers)
+    docker_engine.run("good", *HTTPD, labels=label("good.test"))
+
+    until_served(gate, "good.test")
+    status = gate.wait(
+        lambda: status if len((status := gate.status())["containers"]) == 4 * len(HOSTILE) + 1 else None, "all of them"
+    )
+
+    assert gate.sign("file.test") == "file"
+    by_name = {one["name"]: one for one in status["containers"]}
+    refused = [by_name[f"{kind}-{number}"] for number in range(len(HOSTILE)) for kind in ("host", "port")]
+    assert not any(one["served"] for one in refused)
+    assert all(one["why"] and one["cure"] for one in by_name.values() if not one["served"])
+    assert by_name["good"]["served"]
+    assert {site["state"] for site in status["sites"]} == {"live"}
+    assert {problem["severity"] for problem in status["problems"]} == {"error"}
+    assert gate.get("https://header-0.test/").headers["X-A"] == "a.test;"
+    assert gate.get("https://header-3.test/").status_code == 200
+
+
+def test_hosts_of_the_file_and_reserved_ones_are_not_for_containers(
+    gate: daemons.Daemon, docker_engine: DockerEngine
+) -> None:
+    docker_engine.run("thief", *HTTPD, labels=label("file.test"))
+    docker_engine.run("admin", *HTTPD, labels=label("admin.test"))
+    docker_engine.run("web", *HTTPD, labels=label("web.test"))
+    until_served(gate, "web.test")
+
+    status = gate.status()
+
+    assert gate.sign("file.test") == "file"
+    thief, admin = container(status, "thief"), container(status, "admin")
+    assert (thief["served"], admin["served"]) == (False, False)
+    assert thief["why"].startswith('host "file.test" already belongs to "file.test@file" (daemun.yaml:')
+    assert admin["why"] == "the host is reserved by `docker.reserve`"
+    assert gate.cli("status").returncode == 3
+    sites = gate.cli("sites").stdout
+    assert "web.test@docker (container web)" in sites
+    assert f"http://{docker_engine.address('web')}" in sites
+
+
+def test_docker_is_switched_off_and_on_in_the_file(gate: daemons.Daemon, docker_engine: DockerEngine) -> None:
+    docker_engine.run("web", *HTTPD, labels=label("web.test"))
+    until_served(gate, "web.test")
+    preamble, gate.preamble = gate.preamble, "docker: off\n"
+    gate.write("sites:\n" + daemons.signpost("file.test", "off"))
+    gate.wait_sign("file.test", "off")
+    off = gate.status()
+    gate.preamble = preamble
+    gate.write("sites:\n" + daemons.signpost("file.test", "on"))
+    until_served(gate, "web.test")
+
+    assert [site["host"] for site in off["sites"]] == ["file.test"]
+    assert off["containers"] == []
