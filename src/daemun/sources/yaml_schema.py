@@ -234,9 +234,7 @@ class HealthEntry(Entry):
     timeout: Duration = model.Health().timeout_s
     threshold: int = model.Health().threshold
     recover: int = model.Health().recover
-    status: typing.Annotated[tuple[tuple[int, int], ...], pydantic.BeforeValidator(_statuses)] = (
-        model.Health().statuses
-    )
+    status: typing.Annotated[tuple[tuple[int, int], ...], pydantic.BeforeValidator(_statuses)] = model.Health().statuses
     host: str | None = None
 
     def translate(self) -> model.Health:

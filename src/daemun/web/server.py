@@ -70,9 +70,7 @@ def _listen(path: pathlib.Path, group: int | None) -> collections.abc.Iterator[s
                 os.chown(path, -1, group)
             listener.listen(BACKLOG)
         except OSError as error:
-            raise EnvironmentProblemError(
-                f'cannot open the socket "{path}": {error.strerror or error}'
-            ) from error
+            raise EnvironmentProblemError(f'cannot open the socket "{path}": {error.strerror or error}') from error
         listener.setblocking(False)
         try:
             yield listener
