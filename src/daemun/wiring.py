@@ -25,7 +25,7 @@ from daemun.nginx import account as worker_account
 from daemun.nginx import find, machine, process, server, watch
 from daemun.sources import environment as environment_source
 from daemun.sources import remembered, yaml_file
-from daemun.sources.docker import chosen, client, keep, surroundings
+from daemun.sources.docker import chosen, client, compatible, keep, surroundings
 from daemun.store import file as file_store
 from daemun.store import instance
 from daemun.waiting import app as waiting_app
@@ -102,15 +102,16 @@ class _Daemon:
             SystemClock(), store, environ=os.environ, traces=surroundings.read_traces()
         )
         self._lobby = lobby.Lobby(self._endpoints.endpoints)
+        self._compatible = compatible.Compatible(file, environ=os.environ, tell=self._containers.speak)
         rounds = reconciler.Reconciler(
-            sources=[file, self._containers],
+            sources=[self._compatible, self._containers],
             proxy=self._nginx,
             certificates=self._certificates,
             endpoints=self._endpoints,
             waiting_room=self._lobby,
             describe_environment=self._describe,
             configure=lambda found: self._containers.configure(found.docker),
-            last_good={file.name: known} if known else {},
+            last_good={file.name: self._compatible.complete(known)} if known else {},
         )
         self._gate = gate.Gate(
             rounds=rounds,
@@ -131,7 +132,7 @@ class _Daemon:
         await self._endpoints.start()
         await daemon.live(
             front=self._gate,
-            sources=[self._source, self._containers],
+            sources=[self._source, self._compatible, self._containers],
             proxy=self._nginx,
             is_serving=self._nginx.is_running,
             wait_until_gone=lambda: watch.wait_until_gone(self._layout),
@@ -146,8 +147,13 @@ class _Daemon:
                 "logs": self._keep_logs,
             },
             on_rotate=self._rotate.set,
-            announce=_announce,
+            announce=self._announce,
         )
+
+    def _announce(self, front: gate.Gate) -> None:
+        _announce(front)
+        if self._compatible.is_on:
+            log.info("Watching docker events")  # nginx-proxy's users have scripts that wait for this line
 
     def _describe(self, current: model.Globals) -> environment.Environment:
         self._logs = current.logs

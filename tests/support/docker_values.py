@@ -59,12 +59,14 @@ def run(
     leaving: tuple[str, ...] = (),
     networks: tuple[containers.Network, ...] = (GATE,),
     dialect: wishes.Dialect = translate.LABELS,
+    prefers_ipv6: bool = False,
 ) -> translate.Translated:
     """Translate a listing. own, leaving: names of containers."""
     terms = translate.Terms(
         own_id=identity(own) if own is not None else None,
         reserved=reserved,
         leaving=frozenset(identity(name) for name in leaving),
+        prefers_ipv6=prefers_ipv6,
     )
     listing = containers.Listing(containers=found, networks=networks)
     return translate.translate(listing, terms, {} if known is None else known, now_s=now_s, dialect=dialect)

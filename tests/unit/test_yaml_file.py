@@ -375,7 +375,7 @@ def test_all_problems_at_once_in_the_order_of_the_file() -> None:
         (b"sites: {}\ndefault: {site: a.test, redirect: /x}\n", "expected either `site` or `redirect`"),
         (b"sites: {}\ndefault: nothing\n", "expected refuse, {site: HOST}"),
         (b"sites: {}\ndefault: {site: a.test}\n", '2:17: default.site: "a.test" is not a site'),
-        (b"sites: {}\ncompat: nginx-proxy\n", "not in this version yet"),
+        (b"sites: {}\ncompat: traefik\n", "not in this version yet"),
         (b"sites: {}\na.test: http://x\n", "sites are written under `sites:`"),
         (b"sites: {a.test: }\n", "found nothing"),
         (b"sites: {a.test: {}}\n", '"routes" is missing'),

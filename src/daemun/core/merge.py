@@ -124,7 +124,8 @@ def _with_possible_default(
     default = settings.default
     if default.kind is not model.DefaultKind.SITE or any(site.host == default.host and site.enabled for site in sites):
         return settings, ()
-    refused = dataclasses.replace(settings, default=model.Default(origin=default.origin))
+    without = dataclasses.replace(default, kind=model.DefaultKind.REFUSE, host=None)
+    refused = dataclasses.replace(settings, default=without)
     if any(site.host == default.host for site in sites):
         return refused, ()
     message = f"cannot answer unknown hosts from site {words.quoted(default.host or '')}: it is not there"

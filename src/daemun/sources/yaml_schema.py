@@ -417,7 +417,7 @@ class FileEntry(Entry):
     listen: ListenEntry = ListenEntry()
     acme: AcmeEntry = AcmeEntry()
     docker: typing.Annotated[DockerEntry, pydantic.BeforeValidator(_docker)] = DockerEntry()
-    compat: typing.Annotated[str, _only("none", later="the labels of other proxies")] = "none"
+    compat: typing.Annotated[str, _only("none", "nginx-proxy", later="the words of other proxies")] = "none"
     default: typing.Annotated[DefaultEntry, pydantic.BeforeValidator(_default)] = DefaultEntry()
     trusted_proxies: list[str] = []
     logs: LogsEntry = LogsEntry()

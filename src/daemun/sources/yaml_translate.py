@@ -68,6 +68,7 @@ class Translation:
             trusted_proxies=tuple(entry.trusted_proxies),
             logs=model.Logs(access=entry.logs.access, max_bytes=entry.logs.max_size, keep=entry.logs.keep),
             docker=self._docker(entry.docker),
+            like_nginx_proxy=entry.compat == "nginx-proxy",
             workers=entry.workers,
             user=entry.user,
             snippet=self._snippet(entry.nginx, ("nginx",), host=None),

@@ -10,7 +10,7 @@ import structlog
 from daemun.control import ports
 from daemun.core import model
 from daemun.errors import ConfigError, EnvironmentProblemError
-from daemun.sources.docker import client, keep, remarks, source, surroundings
+from daemun.sources.docker import client, keep, nginx_proxy_sites, remarks, source, surroundings
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -39,6 +39,7 @@ class ChosenEngine:
         self._environ = environ
         self._traces = traces
         self._wanted = model.Docker(is_on=False)
+        self._compat = nginx_proxy_sites.Compat()
         self._endpoint: client.Endpoint | None = None
         self._source: source.DockerSource | None = None
         self._kept = b""
@@ -59,6 +60,13 @@ class ChosenEngine:
                 self._forget()
         elif self._source is not None:
             self._source.reserve(wanted.reserved)
+
+    def speak(self, compat: nginx_proxy_sites.Compat) -> None:
+        """How containers are to be understood from now on."""
+        if compat != self._compat:
+            self._compat = compat
+            if self._source is not None:
+                self._source.speak(compat)
 
     async def read(self) -> model.Snapshot:
         """Raises nothing: an engine that was never seen gives no sites, and a problem."""
@@ -107,7 +115,12 @@ class ChosenEngine:
         self._endpoint, self._source, self._patient_until = endpoint, None, None
         if endpoint is not None:
             self._source = source.DockerSource(
-                endpoint, self._clock, reserved=self._wanted.reserved, traces=self._traces, listing=listing
+                endpoint,
+                self._clock,
+                reserved=self._wanted.reserved,
+                traces=self._traces,
+                listing=listing,
+                compat=self._compat,
             )
         self._changed.set()
         if self._following is not None:

@@ -15,6 +15,13 @@ import signal
 from daemun.core import names
 
 NEVER = datetime.datetime.max.replace(tzinfo=datetime.UTC)
+_READ = re.compile(
+    r"(?:(?:ACME|EXTERNAL|LETSENCRYPT|VIRTUAL)_[A-Z_]{1,64}|ACMESH_DNS_API_CONFIG|CERT_NAME|ENABLE_HTTP_ON_MISSING_CERT"
+    r"|HSTS|HTTPS_METHOD|NETWORK_ACCESS|SERVER_TOKENS|SSL_POLICY|ZEROSSL_API_KEY)\Z"
+)
+"""Variables of containers that mean something here (`nginx_proxy`)."""
+_SECRET = re.compile(r".*(?:KEY|KID|CONFIG|HOOK)\Z")
+_HIDDEN = "(hidden)"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 
 
@@ -42,7 +49,8 @@ class Attachment:
 class Container:
     """One container.
 
-    created_at: aware; `NEVER` when the engine did not tell. labels, environment: name and value, sorted.
+    created_at: aware; `NEVER` when the engine did not tell. labels: name and value, sorted.
+    environment: the same, of the variables that are read here.
     ports: TCP ports that it exposes, sorted. network_mode: "host", "none", "container:ID", or a network's name.
     attachments: sorted by the network's name. state: the engine's word, such as "running".
     stop_signal: the number of the signal that asks it to end; None when it is one that this system has no name for.
@@ -131,9 +139,11 @@ def parse_signal(value: object) -> int | None:
 
 
 def _environment(raw: object) -> tuple[tuple[str, str], ...]:
-    """Of "NAME=value" texts; the last of a name counts, as for the container itself."""
+    """Of "NAME=value" texts; the last of a name counts, as for the container itself. Only what is read here is kept:
+    the others may be secrets, and of some of ours it only matters that they are there."""
     pairs = [item.partition("=") for item in raw if isinstance(item, str)] if isinstance(raw, list) else []
-    return tuple(sorted({name: value for name, equals, value in pairs if equals}.items()))
+    found = {name: value for name, equals, value in pairs if equals and _READ.match(name)}
+    return tuple(sorted((name, _HIDDEN if value and _SECRET.match(name) else value) for name, value in found.items()))
 
 
 def _attachments(raw: collections.abc.Mapping[str, object]) -> tuple[Attachment, ...]:

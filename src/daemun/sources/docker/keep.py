@@ -10,7 +10,7 @@ import pydantic
 
 from daemun.control import ports
 from daemun.errors import NotFoundInStoreError
-from daemun.sources.docker import containers, labels
+from daemun.sources.docker import containers, labels, nginx_proxy
 
 _KEY = "history/docker.json"
 
@@ -53,14 +53,16 @@ def forget(store: ports.Store) -> None:
 
 
 def _strip(container: containers.Container) -> containers.Container:
-    read = tuple((name, value) for name, value in container.labels if name.startswith(labels.PREFIX))
+    read = tuple(
+        (name, value) for name, value in container.labels if name.startswith((labels.PREFIX, nginx_proxy.PREFIX))
+    )
     return dataclasses.replace(container, labels=read)
 
 
 def _is_text(container: containers.Container) -> bool:
     """A container whose labels are no text (they hold surrogates) is refused whenever it is seen."""
     try:
-        json.dumps(container.labels, ensure_ascii=False).encode()
+        json.dumps((container.labels, container.environment), ensure_ascii=False).encode()
     except UnicodeEncodeError:
         return False
     return True

@@ -17,6 +17,7 @@ from daemun.sources import nginx_snippet
 
 ROOT = "/etc/nginx"
 HTML = "/usr/share/nginx/html"
+FOLDERS = ("certs", "conf.d", "htpasswd", "toplevel.conf.d", "vhost.d")
 NETWORKS = ("127.0.0.0/8", "10.0.0.0/8", "192.168.0.0/16", "172.16.0.0/12", "fc00::/7")
 """Whose clients are internal, unless network_internal.conf says otherwise."""
 
@@ -100,14 +101,14 @@ class Reader:
     def read(self) -> Folders:
         """Blocking, milliseconds. What cannot be read is a problem, never an exception."""
         self._problems = []
-        vhosts = {path.name: self._parse(path) for path in _files(self._root / "vhost.d")}
+        vhosts = {path.name: self._parse(path) for path in list_files(self._root / "vhost.d")}
         page = self._html / "errors" / "50x.html"
         return Folders(
             root=str(self._root),
             certificates=tuple(self._certificates()),
-            files=frozenset(path.name for path in _files(self._root / "certs")),
+            files=frozenset(path.name for path in list_files(self._root / "certs")),
             vhosts=tuple(vhosts.items()),
-            passwords=frozenset(path.name for path in _files(self._root / "htpasswd")),
+            passwords=frozenset(path.name for path in list_files(self._root / "htpasswd")),
             http=self._http(),
             internal=self._internal(),
             page=str(page) if page.is_file() else None,
@@ -115,14 +116,14 @@ class Reader:
         )
 
     def _certificates(self) -> collections.abc.Iterator[tuple[str, Certificate]]:
-        for path in _files(self._root / "certs"):
+        for path in list_files(self._root / "certs"):
             if path.suffix != ".crt" or path.name.endswith("ca.crt"):
                 continue
             key = path.with_suffix(".key")
             yield path.stem, Certificate(path=str(path), key=str(key), has_key=key.is_file(), names=_names_in(path))
 
     def _http(self) -> model.Snippet:
-        paths = [path for path in _files(self._root / "conf.d") if path.suffix == ".conf"]
+        paths = [path for path in list_files(self._root / "conf.d") if path.suffix == ".conf"]
         paths = [path for path in paths if path.name not in _GENERATED]
         headers = self._root / "proxy.conf"
         nodes: list[directive.Node] = []
@@ -168,8 +169,10 @@ class Reader:
         self._problems.append(model.Problem(origin=origin, message=message, severity=severity))
 
     def _unsupported(self) -> collections.abc.Iterator[model.Problem]:
-        found = [*_files(self._root / "toplevel.conf.d")]
-        found += [path for path in _files(self._root / "certs") if path.name.endswith((".dhparam.pem", ".chain.pem"))]
+        found = [*list_files(self._root / "toplevel.conf.d")]
+        found += [
+            path for path in list_files(self._root / "certs") if path.name.endswith((".dhparam.pem", ".chain.pem"))
+        ]
         for path in found:
             cause = "DHE parameters and OCSP stapling are not taken from files"
             if path.parent.name == "toplevel.conf.d":
@@ -181,7 +184,8 @@ class Reader:
             )
 
 
-def _files(folder: pathlib.Path) -> list[pathlib.Path]:
+def list_files(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Its files, sorted; none when there is no such folder."""
     try:
         return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     except OSError:

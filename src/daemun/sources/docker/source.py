@@ -10,7 +10,16 @@ import time
 from daemun.control import ports
 from daemun.core import model
 from daemun.errors import ConfigError, DaemunError, RetryableError
-from daemun.sources.docker import client, containers, memory, remarks, surroundings, translate
+from daemun.sources.docker import (
+    client,
+    containers,
+    memory,
+    nginx_proxy,
+    nginx_proxy_sites,
+    remarks,
+    surroundings,
+    translate,
+)
 
 LOOK_AGAIN_S = 15.0
 """How often the engine is looked at without an event: it shows that it does not hang, and what no event told."""
@@ -35,7 +44,7 @@ class DockerSource:
 
     reserved: hosts that no container may claim. traces: what tells in which container daemun runs.
     listing: what was seen last by somebody else, such as an earlier daemon; taken as it is until the engine answers.
-    now_s: monotonic seconds.
+    compat: how the words of nginx-proxy are understood; None: not at all. now_s: monotonic seconds.
     """
 
     def __init__(
@@ -46,6 +55,7 @@ class DockerSource:
         reserved: tuple[str, ...] = (),
         traces: surroundings.Traces,
         listing: containers.Listing | None = None,
+        compat: nginx_proxy_sites.Compat | None = None,
         now_s: collections.abc.Callable[[], float] = time.monotonic,
     ) -> None:
         self._endpoint = endpoint
@@ -60,6 +70,10 @@ class DockerSource:
         self._leaving: dict[str, float] = {}
         self._is_followed = False
         self._has_settled = False
+        self._dialect = translate.LABELS
+        self._prefers_ipv6 = False
+        if compat is not None:
+            self.speak(compat)
         if listing is not None:
             self.latest()  # its sites are remembered from now on
 
@@ -75,6 +89,11 @@ class DockerSource:
     def reserve(self, hosts: tuple[str, ...]) -> None:
         """Which hosts no container may claim from now on."""
         self._reserved = hosts
+
+    def speak(self, compat: nginx_proxy_sites.Compat) -> None:
+        """How containers are to be understood from now on."""
+        self._dialect = nginx_proxy.make_dialect(compat)
+        self._prefers_ipv6 = compat.gate.prefers_ipv6
 
     async def read(self) -> model.Snapshot:
         """What the containers ask for. While the engine does not answer: what they asked for last, and a warning.
@@ -100,8 +119,9 @@ class DockerSource:
             own_id=surroundings.find_own_id(self._traces, [one.id for one in self._listing.containers]),
             reserved=self._reserved,
             leaving=frozenset(self._leaving),
+            prefers_ipv6=self._prefers_ipv6,
         )
-        translated = translate.translate(self._listing, terms, self._memory, now_s=now_s)
+        translated = translate.translate(self._listing, terms, self._memory, now_s=now_s, dialect=self._dialect)
         self._memory = translated.memory
         if self._failure is None and self._looked.is_set():
             return translated.snapshot

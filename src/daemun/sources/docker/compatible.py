@@ -1,0 +1,109 @@
+"""`compat: nginx-proxy`: the environment and the folders of nginx-proxy decide with the file what the gate is like.
+
+DAEMUN_COMPAT=nginx-proxy says the same as the file's `compat`, so that replacing nginx-proxy's image needs no file.
+"""
+
+import asyncio
+import collections.abc
+import dataclasses
+import pathlib
+
+from daemun.control import ports
+from daemun.core import model, words
+from daemun.sources.docker import nginx_proxy_folders, nginx_proxy_gate, remarks
+from daemun.sources.docker import nginx_proxy_sites as sites
+
+VARIABLE = "DAEMUN_COMPAT"
+FOLDER_VARIABLE = "DAEMUN_COMPAT_DIR"
+"""Where nginx-proxy's folders are, if not in /etc/nginx."""
+WORD = "nginx-proxy"
+LOOK_EVERY_S = 2.0
+"""How often the folders are looked at."""
+
+Signature = tuple[tuple[str, int, int], ...]
+
+
+class Compatible:
+    """Implements `control.ports.Source`: the file's snapshot, completed. `changes` are those of the folders; the file
+    tells its own.
+
+    environ: of the process. tell: how containers are to be understood; called with each reading.
+    """
+
+    def __init__(
+        self,
+        file: ports.Source,
+        *,
+        environ: collections.abc.Mapping[str, str],
+        tell: collections.abc.Callable[[sites.Compat], None],
+    ) -> None:
+        self._file = file
+        self._environ = environ
+        self._tell = tell
+        self._gate = nginx_proxy_gate.read_gate(environ)
+        self._root = pathlib.Path(environ.get(FOLDER_VARIABLE, "").strip() or nginx_proxy_folders.ROOT)
+        self._folders = nginx_proxy_folders.Reader(str(self._root))
+        self._is_on = False
+
+    @property
+    def name(self) -> str:
+        return self._file.name
+
+    @property
+    def is_on(self) -> bool:
+        """As of the last reading."""
+        return self._is_on
+
+    async def read(self) -> model.Snapshot:
+        return await asyncio.to_thread(self.complete, await self._file.read())
+
+    def complete(self, snapshot: model.Snapshot) -> model.Snapshot:
+        """What the file says, with what nginx-proxy's environment and folders add. Blocking, milliseconds."""
+        word = self._environ.get(VARIABLE, "").strip()
+        problems = snapshot.problems
+        if word not in {"", "none", WORD}:
+            found = f"{VARIABLE}: expected none or {WORD}, found {words.quoted(word)}"
+            origin = model.Origin(source="environment", place=VARIABLE)
+            problems = (*problems, model.Problem(origin=origin, message=found))
+        settings = snapshot.globals
+        self._is_on = settings is not None and (settings.like_nginx_proxy or word == WORD)
+        if settings is None or not self._is_on:
+            self._tell(sites.Compat())
+            return dataclasses.replace(snapshot, problems=problems)
+        folders = self._folders.read()
+        self._tell(sites.Compat(is_on=True, gate=self._gate, folders=folders))
+        return dataclasses.replace(
+            snapshot,
+            globals=self._gate.apply(settings, folders),
+            problems=(*problems, *(_warning(note) for note in self._gate.notes), *folders.problems),
+        )
+
+    async def changes(self) -> collections.abc.AsyncIterator[None]:
+        before = await asyncio.to_thread(_sign, self._root)
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if not self._is_on:
+                continue
+            now = await asyncio.to_thread(_sign, self._root)
+            if now != before:
+                before = now
+                yield
+
+
+def _warning(note: str) -> model.Problem:
+    origin = model.Origin(source=remarks.SOURCE, place="environment of the gate")
+    return model.Problem(origin=origin, message=note, severity=model.Severity.WARNING)
+
+
+def _sign(root: pathlib.Path) -> Signature:
+    """Changes whenever a file of the folders does."""
+    folders = (*(root / name for name in nginx_proxy_folders.FOLDERS), root)
+    found = []
+    for folder in folders:
+        for path in nginx_proxy_folders.list_files(folder):
+            try:
+                status = path.stat()
+            except OSError:
+                continue
+            found.append((str(path), status.st_mtime_ns, status.st_size))
+    return tuple(found)
