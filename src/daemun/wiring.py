@@ -7,6 +7,8 @@ import dataclasses
 import datetime
 import os
 import pathlib
+import signal
+import sys
 import tempfile
 
 import structlog
@@ -67,6 +69,8 @@ def check_can_start(settings: settings_.Settings) -> None:
 
 def run_daemon(settings: settings_.Settings) -> int:
     """Run until told to stop. Returns: the exit code. Raises: DaemunError when it cannot start."""
+    # Until the event loop listens to signals, being told to stop means that nothing was begun.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     layout = settings.layout
     with instance.held_alone(pathlib.Path(layout.lock)):
         asyncio.run(_Daemon(settings, find_nginx(settings)).live())
