@@ -136,12 +136,13 @@ class _Daemon:
         await self._endpoints.start()
         await daemon.live(
             front=self._gate,
-            sources=[self._source, self._compatible, self._containers],
+            sources=[self._compatible, self._containers],
             proxy=self._nginx,
             is_serving=self._nginx.is_running,
             wait_until_gone=lambda: watch.wait_until_gone(self._layout),
             tasks={
                 "containers": self._containers.run,
+                "folders": lambda: self._compatible.watch_folders(self._gate.wake),
                 "discovery": self._endpoints.run,
                 "health checks": self._endpoints.check_health,
                 "certificates": self._certificates.run,

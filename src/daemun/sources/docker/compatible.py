@@ -24,8 +24,7 @@ Signature = tuple[tuple[str, int, int], ...]
 
 
 class Compatible:
-    """Implements `control.ports.Source`: the file's snapshot, completed. `changes` are those of the folders; the file
-    tells its own.
+    """Implements `control.ports.Source`: the file's snapshot, completed.
 
     environ: of the process. tell: how containers are to be understood; called with each reading.
     """
@@ -78,7 +77,11 @@ class Compatible:
             problems=(*problems, *(_warning(note) for note in self._gate.notes), *folders.problems),
         )
 
-    async def changes(self) -> collections.abc.AsyncIterator[None]:
+    def changes(self) -> collections.abc.AsyncIterator[None]:
+        return self._file.changes()
+
+    async def watch_folders(self, on_change: collections.abc.Callable[[], None]) -> None:
+        """Never returns."""
         before = await asyncio.to_thread(_sign, self._root)
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
@@ -87,7 +90,7 @@ class Compatible:
             now = await asyncio.to_thread(_sign, self._root)
             if now != before:
                 before = now
-                yield
+                on_change()
 
 
 def _warning(note: str) -> model.Problem:
