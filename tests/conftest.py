@@ -29,7 +29,7 @@ def pytest_runtest_makereport() -> collections.abc.Generator[None, pytest.TestRe
 
 
 def _lacks_a_program(report: pytest.TestReport) -> bool:
-    """Whether a test was skipped because `tests.support.binaries` found no nginx, no Pebble, no other program, or no root.
+    """Whether a test was skipped because `tests.support.binaries` found no nginx, Pebble, other program or root.
 
     Skips for other reasons stay: a container may forbid to mount, and tells no less by doing so.
     """
