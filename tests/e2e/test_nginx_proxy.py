@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.support import clients
+from tests.support import clients, rendered
 from tests.support import daemon as daemons
 from tests.support.docker_engine import DockerEngine
 
@@ -119,3 +119,17 @@ def test_no_secret_of_a_container_reaches_the_store(gate: daemons.Daemon, docker
 
     assert "plain.test" in kept.read_text()
     assert "s3cr3t" not in kept.read_text()
+
+
+def test_the_default_certificate_is_for_unknown_names(gate: daemons.Daemon, docker_engine: DockerEngine) -> None:
+    certificate, key = rendered.self_signed("fallback.test")
+    mount(gate, "certs/default.crt", certificate.decode())
+    mount(gate, "certs/default.key", key.decode())
+    run(docker_engine, "plain", VIRTUAL_HOST="plain.test", HTTPS_METHOD="nohttps")
+    gate.start()
+    until_served(gate, "http://plain.test/")
+
+    assert clients.handshake(gate.gate, "unknown.test").names == {"fallback.test"}
+    assert clients.handshake(gate.gate, None).names == {"fallback.test"}
+    unknown = [one for one in gate.status()["problems"] if one["severity"] == "error"]
+    assert unknown == []

@@ -18,7 +18,7 @@ import structlog
 from daemun import errors
 from daemun.certs import account, daemon_thread, records, shelf, standing
 from daemun.control import ports
-from daemun.core import layout, model, renewal
+from daemun.core import layout, model, names, renewal
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -73,7 +73,8 @@ class Manager:
     def renew(self, host: str) -> bool:
         found = False
         for name, entry in self._entries.items():
-            if entry.spec.host != host or entry.spec.mode is model.TlsMode.FILES:
+            is_shared = name != names.slug(entry.spec.host) and host in entry.spec.names
+            if (entry.spec.host != host and not is_shared) or entry.spec.mode is model.TlsMode.FILES:
                 continue
             found = True
             if name not in self._ordering:

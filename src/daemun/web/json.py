@@ -9,6 +9,7 @@ import datetime
 import typing
 
 from daemun.control import gate_port
+from daemun.core import certificates as certificates_
 from daemun.core import model
 
 Json = dict[str, typing.Any]
@@ -16,7 +17,9 @@ Json = dict[str, typing.Any]
 
 def status_json(status: gate_port.GateStatus) -> Json:
     """The whole of GET /status."""
+    # By name, too: one certificate may be for several sites.
     certificates = {certificate.host: certificate for certificate in status.certificates}
+    named = {certificate.name: certificate for certificate in status.certificates}
     pools = {pool.name: pool for pool in status.pools}
     return {
         "version": status.version,
@@ -33,7 +36,10 @@ def status_json(status: gate_port.GateStatus) -> Json:
             "draining_workers": status.draining_workers,
         },
         "requests": {"waiting": status.waiting, "waited": status.waited},
-        "sites": [site_json(item, certificates.get(item.site.host), pools) for item in status.sites],
+        "sites": [
+            site_json(item, certificates.get(item.site.host) or named.get(certificates_.name_of(item.site)), pools)
+            for item in status.sites
+        ],
         "containers": [container_json(item) for item in status.containers],
         "problems": problems_json(status.problems),
     }

@@ -1,0 +1,181 @@
+"""What is found in the folders that people mount into nginx-proxy, and which file is for what."""
+
+import pathlib
+
+import pytest
+
+from daemun.core import directive, model
+from daemun.sources.docker import nginx_proxy_folders as folders
+from tests.support import rendered
+
+SHA1_OF_APP1 = "8610f6c344b4096614eab6e09d58885349f42faf"
+"""Of "/app1/", as nginx-proxy's documentation shows it."""
+
+
+class Mounted:
+    def __init__(self, root: pathlib.Path) -> None:
+        self.root = root
+        self.reader = folders.Reader(str(root), str(root / "html"))
+
+    def write(self, path: str, content: str | bytes = "") -> None:
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+    def certify(self, name: str, *hosts: str) -> None:
+        certificate, key = rendered.self_signed(*hosts)
+        self.write(f"certs/{name}.crt", certificate)
+        self.write(f"certs/{name}.key", key)
+
+    def read(self) -> folders.Folders:
+        return self.reader.read()
+
+
+@pytest.fixture
+def mounted(tmp_path: pathlib.Path) -> Mounted:
+    return Mounted(tmp_path)
+
+
+def said(snippet: model.Snippet) -> list[str]:
+    return [node.name for node in snippet if isinstance(node, directive.Directive)]
+
+
+def test_nothing_is_mounted(mounted: Mounted) -> None:
+    found = mounted.read()
+
+    assert found == folders.Folders(root=str(mounted.root))
+
+
+def test_files_are_called_by_host_and_by_the_digest_of_the_path() -> None:
+    assert folders.sha1("/app1/") == SHA1_OF_APP1
+    assert folders.file_name("a.test") == "a.test"
+    assert folders.file_name("*.a.test") == "*.a.test"
+    assert folders.file_name("~^a") == folders.sha1("~^a")
+
+
+def test_the_nearest_file_for_a_location_is_taken(mounted: Mounted) -> None:
+    mounted.write("vhost.d/default_location", "add_header A 1;")
+    mounted.write("vhost.d/a.test_location", "gzip off;")
+    mounted.write(f"vhost.d/a.test_{SHA1_OF_APP1}_location", "etag off;")
+    found = mounted.read()
+
+    assert said(folders.find_location(found, "b.test", "/")[2]) == ["add_header"]
+    assert said(folders.find_location(found, "a.test", "/")[2]) == ["gzip"]
+    assert said(folders.find_location(found, "a.test", "/app1/")[2]) == ["etag"]
+
+
+def test_a_location_that_is_replaced(mounted: Mounted) -> None:
+    mounted.write("vhost.d/a.test_location_override", "location / { return 200; }")
+    mounted.write(f"vhost.d/b.test_{SHA1_OF_APP1}_location_override", "location /app1/ { return 200; }")
+    found = mounted.read()
+
+    assert folders.find_location(found, "a.test", "/")[:2] == (True, True)
+    assert folders.find_location(found, "a.test", "/app1/")[:2] == (True, False)
+    assert folders.find_location(found, "b.test", "/app1/")[:2] == (True, True)
+
+
+def test_a_file_that_breaks_keeps_what_it_said(mounted: Mounted) -> None:
+    mounted.write("vhost.d/a.test", "gzip off;")
+    mounted.read()
+    mounted.write("vhost.d/a.test", "gzip off")
+    found = mounted.read()
+
+    assert said(found.vhost("a.test")[1]) == ["gzip"]
+    assert "what it said before is still used" in found.problems[0].message
+    assert found.problems[0].origin.place.endswith("vhost.d/a.test")
+
+
+def test_a_file_that_never_was_good_is_not_nothing(mounted: Mounted) -> None:
+    mounted.write("vhost.d/a.test", b"\xff\xfe")
+
+    assert mounted.read().vhost("a.test") == (False, ())
+
+
+def test_conf_d_without_what_nginx_proxy_made(mounted: Mounted) -> None:
+    mounted.write("conf.d/default.conf", "server { listen 80; }")
+    mounted.write("conf.d/b.conf", "gzip on;")
+    mounted.write("conf.d/a.conf", "etag off;")
+    mounted.write("conf.d/notes.txt", "}")
+    mounted.write("proxy.conf", "proxy_buffering off;")
+
+    assert said(mounted.read().http) == ["etag", "gzip", "proxy_buffering"]
+
+
+def test_which_networks_are_internal(mounted: Mounted) -> None:
+    mounted.write("network_internal.conf", "allow 10.1.0.0/16; allow 192.0.2.1; deny all;")
+    assert mounted.read().internal == ("10.1.0.0/16", "192.0.2.1")
+
+    mounted.write("network_internal.conf", "allow all;")
+    found = mounted.read()
+    assert found.internal == folders.NETWORKS
+    assert "expected `allow NETWORK;` lines" in found.problems[0].message
+
+
+def test_what_is_not_used_is_told(mounted: Mounted) -> None:
+    mounted.write("toplevel.conf.d/mqtt.conf", "stream {}")
+    mounted.write("certs/a.test.dhparam.pem", "x")
+    mounted.write("certs/a.test.chain.pem", "x")
+    told = [str(problem) for problem in mounted.read().problems]
+
+    assert len(told) == 3
+    assert any("streams are not supported" in text for text in told)
+
+
+def test_the_page_of_errors(mounted: Mounted) -> None:
+    mounted.write("html/errors/50x.html", "later")
+
+    assert mounted.read().page == str(mounted.root / "html/errors/50x.html")
+
+
+# --- certificates ----------------------------------------------------------------------------------------------
+
+
+def choose(mounted: Mounted, host: str, named: str | None = None, *, trusts_default: bool = True) -> str | None:
+    chosen = folders.choose_certificate(mounted.read(), host, named=named, trusts_default=trusts_default)
+    return None if chosen.certificate is None else pathlib.Path(chosen.certificate.path).name
+
+
+def test_which_certificate_is_used(mounted: Mounted) -> None:
+    mounted.certify("a.example.com", "a.example.com")
+    mounted.certify("example.com", "example.com", "*.example.com")
+    mounted.certify("plain.org", "plain.org")
+    mounted.certify("own", "anything.test")
+    mounted.write("certs/keyless.test.crt", "x")
+
+    assert choose(mounted, "a.example.com") == "a.example.com.crt"
+    assert choose(mounted, "b.example.com") == "example.com.crt"
+    assert choose(mounted, "x.b.example.com") is None
+    assert choose(mounted, "www.plain.org") is None
+    assert choose(mounted, "a.example.com", "own") == "own.crt"
+    assert choose(mounted, "a.example.com", "missing") is None
+    assert choose(mounted, "keyless.test") is None
+
+
+def test_a_parents_certificate_that_is_not_for_the_host_is_told(mounted: Mounted) -> None:
+    mounted.certify("plain.org", "plain.org")
+    chosen = folders.choose_certificate(mounted.read(), "www.plain.org", named=None, trusts_default=True)
+
+    assert "is not for" in (chosen.note or "")
+
+
+def test_the_default_certificate(mounted: Mounted) -> None:
+    mounted.certify("default", "gate.test")
+
+    assert choose(mounted, "a.test") == "default.crt"
+    assert choose(mounted, "a.test", trusts_default=False) is None
+
+
+def test_certificates_of_clients(mounted: Mounted) -> None:
+    mounted.write("certs/ca.crt", "x")
+    mounted.write("certs/a.test.ca.crt", "x")
+    mounted.write("certs/a.test.crl.pem", "x")
+    found = mounted.read()
+    root = f"{mounted.root}/certs"
+
+    own = folders.choose_clients(found, "a.test", "optional")
+    assert own == model.ClientCertificates(
+        ca_file=f"{root}/a.test.ca.crt", crl_file=f"{root}/a.test.crl.pem", is_optional=True
+    )
+    assert folders.choose_clients(found, "b.test", "on") == model.ClientCertificates(ca_file=f"{root}/ca.crt")
+    assert folders.choose_clients(found, "b.test", "off") is None
+    assert found.certificates == ()

@@ -1,0 +1,92 @@
+"""Which regular expressions of strangers are accepted, and how they are written."""
+
+import time
+
+import pytest
+
+from daemun.core import model, names, patterns, rules, validate
+from tests.support.sites import proxy, route, site
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        r"^foo\.bar\..*\.nip\.io",
+        r"^(www\.)?example\.(com|net)$",
+        r"^[a-z0-9-]{1,63}\.example\.com$",
+        r"^(?<user>.+)\.example\.com$",
+        r"^(?P<user>\w+)\.x",
+        r"^(?!www\.).+\.example\.com",
+        r"^/(app1|alternative1)/",
+        r"a{2}b{3,}c{1,4}?",
+        r"[]a]+[^]]",
+        r"^(ab|cd)+$",
+    ],
+)
+def test_accepted(expression: str) -> None:
+    assert patterns.check(expression) is None
+
+
+@pytest.mark.parametrize(
+    ("expression", "cause"),
+    [
+        ("", "is empty"),
+        ("a" * 401, "is too long"),
+        ("a b", "white space"),
+        ("a\nb", "white space"),
+        ("ä", "beyond ASCII"),
+        (r"\Qa", "not in the part"),
+        (r"(a)\1", "not in the part"),
+        (r"(?<=a)b", "not in the part"),
+        (r"(?i)a", "not in the part"),
+        (r"(?R)", "not in the part"),
+        ("[[:alpha:]]", "not in the part"),
+        ("[a", "not in the part"),
+        ("a{", "not in the part"),
+        ("(a", "never closed"),
+        ("a)", "not open"),
+        ("*a", "repeats nothing"),
+        ("^*", "repeats nothing"),
+        ("(a+)+", "repeats a repetition"),
+        ("((a|b)*c)*", "repeats a repetition"),
+        ("(a{2,})+", "repeats a repetition"),
+        ("(.*a){99}", "repeats a repetition"),
+        ("a*b*c*d*e*f*g*h*i*", "at most 8"),
+        ("[z-a]", "is not a regular expression"),
+        ("a{3,1}", "is not a regular expression"),
+    ],
+)
+def test_refused(expression: str, cause: str) -> None:
+    assert cause in (patterns.check(expression) or "")
+
+
+def test_nothing_is_captured() -> None:
+    assert patterns.written(r"^(a|(?<host>b))(?:c)(?!d)\($") == r"^(?:a|(?:b))(?:c)(?!d)\($"
+
+
+def test_what_is_accepted_matches_quickly() -> None:
+    begin = time.process_time()
+    patterns.matches(r"^(a|b|ab)+x.*y.*z$", "ab" * 12)
+
+    assert time.process_time() - begin < 5
+
+
+def test_patterns_are_only_for_containers() -> None:
+    for host in ("~^a", "www.example.*"):
+        made = site(host, "http://10.0.0.1", tls=model.Tls(mode=model.TlsMode.OFF), http=model.HttpMode.SERVE)
+        (problem,) = validate.find_site_problems(made)
+        assert problem.message.startswith("host ")
+    made = site("a.test", route("~^/a", proxy("http://10.0.0.1")))
+    assert 'must start with "/"' in validate.find_site_problems(made)[0].message
+
+
+@pytest.mark.parametrize("host", [".*", "*.*", "a..*", "-a.*", "a b.*"])
+def test_a_bad_wildcard_at_the_end(host: str) -> None:
+    assert rules.check_host(host, with_patterns=True) is not None
+
+
+def test_files_of_patterns() -> None:
+    assert names.slug("www.example.*") == "www.example._"
+    expression = names.slug("~^a")
+    assert expression.startswith("-re_")
+    assert expression < names.slug("1.example.com") < names.slug("a.example.com")
