@@ -85,7 +85,9 @@ def warnings(found: model.Snapshot) -> list[str]:
 async def get(found: model.Snapshot, host: str = "a.test") -> str:
     """What the only server of a host answers to this machine."""
     (endpoint,) = endpoints(found, host)
-    async with httpx.AsyncClient(trust_env=False) as http:
+    # A container that runs may need a moment until its server listens.
+    transport = httpx.AsyncHTTPTransport(retries=6)
+    async with httpx.AsyncClient(transport=transport, trust_env=False) as http:
         return (await http.get(f"http://{endpoint}/")).text
 
 

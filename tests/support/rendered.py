@@ -77,7 +77,7 @@ def prepared() -> collections.abc.Iterator[layout_.Layout]:
 def find_refusal(files: collections.abc.Mapping[str, bytes], layout: layout_.Layout) -> str | None:
     """nginx's words when it does not accept the files as they are, warnings included; None when it does.
 
-    One warning is passed over: names that meet in the hash of FastCGI parameters, whose size nginx has no directive for.
+    One warning is passed over: names that meet in the hash of FastCGI parameters, for whose size there is no directive.
     """
     folder = pathlib.Path(layout.generation(1))
     write(files, folder)
