@@ -1,0 +1,53 @@
+"""The certificates sites need, and what is known of each."""
+
+import dataclasses
+import datetime
+import enum
+
+from daemun.core.model.site import TlsMode
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateSpec:
+    """A certificate some site needs.
+
+    name: its folder under live/, made by `core.certificates.name_of`. host: of the site, the first of several.
+    names: the identifiers it must carry, the first one the subject. mode: never TlsMode.OFF or AUTO.
+    certificate, key: the owner's PEM files, with TlsMode.FILES.
+    directory, email: as in `Tls`.
+    """
+
+    name: str
+    host: str
+    names: tuple[str, ...]
+    mode: TlsMode
+    certificate: str | None = None
+    key: str | None = None
+    directory: str | None = None
+    email: str | None = None
+
+
+class CertificateState(enum.Enum):
+    """VALID: the certificate that was asked for is served. LOCAL: one of the local CA is, and is meant to be.
+    PENDING: the local one is served while a CA is asked. FAILING: the last try failed (a next one is planned)."""
+
+    VALID = "valid"
+    LOCAL = "local"
+    PENDING = "pending"
+    FAILING = "failing"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateStatus:
+    """What is known of one certificate. Instants are aware UTC; None: not known or not planned."""
+
+    name: str
+    host: str
+    names: tuple[str, ...]
+    state: CertificateState
+    issuer: str | None = None
+    not_before: datetime.datetime | None = None
+    not_after: datetime.datetime | None = None
+    renew_at: datetime.datetime | None = None
+    next_attempt: datetime.datetime | None = None
+    reason: str | None = None

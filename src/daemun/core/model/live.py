@@ -1,0 +1,47 @@
+"""What nginx does now, and the state of each site."""
+
+import dataclasses
+import enum
+
+from daemun.core.model.site import Site
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """One nginx worker process. draining: it belongs to an old generation and only finishes its connections."""
+
+    pid: int
+    draining: bool
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Actual:
+    """What nginx does now.
+
+    pid: the master; None: not running. generation: the one its workers answer with; None: unknown or not running.
+    files: the tree that `current` points to, relative path -> bytes; None: there is none yet.
+    """
+
+    pid: int | None = None
+    generation: int | None = None
+    current_generation: int | None = None
+    files: dict[str, bytes] | None = None
+    workers: tuple[Worker, ...] = ()
+
+
+class SiteState(enum.Enum):
+    """As in `status --json`. QUARANTINED: its last good version (or a 503 page) is served instead of what was asked."""
+
+    LIVE = "live"
+    PENDING = "pending"
+    QUARANTINED = "quarantined"
+    DISABLED = "disabled"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SiteStatus:
+    """site: as desired. state, reason: as in `status --json`."""
+
+    site: Site
+    state: SiteState
+    reason: str | None = None

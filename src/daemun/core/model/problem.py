@@ -1,0 +1,48 @@
+"""What is wrong, and where it comes from, as data."""
+
+import dataclasses
+import enum
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a value comes from, to be named in every message about it.
+
+    source: "file", "docker", "api", "default" or "command line".
+    place: what a person can open: "daemun.yaml:14:3", "container chat-1", "" when there is nothing to open.
+    """
+
+    source: str
+    place: str = ""
+
+    def __str__(self) -> str:
+        return self.place or self.source
+
+
+NOWHERE = Origin(source="default")
+
+
+class Severity(enum.Enum):
+    """ERROR: what it is about is not live. WARNING: it is live, and something about it deserves a look."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something wrong, as data: what was found, what was expected, what to do, and where.
+
+    host: the site it concerns; None when it concerns a whole source.
+    field: the value it is about, as a path of daemun.yaml's keys below the site (below the top when host is None):
+        ("routes", "/api/", "to", 0). Sources that know positions turn it into one.
+    """
+
+    origin: Origin
+    message: str
+    host: str | None = None
+    severity: Severity = Severity.ERROR
+    field: tuple[str | int, ...] = ()
+
+    def __str__(self) -> str:
+        return self.message if self.origin == NOWHERE else f"{self.origin}: {self.message}"

@@ -1,0 +1,125 @@
+"""One host name with its routes, its TLS and its ways of answering."""
+
+import dataclasses
+import enum
+
+from daemun.core.model.problem import NOWHERE, Origin
+from daemun.core.model.route import Route, Snippet
+
+
+class TlsMode(enum.Enum):
+    """AUTO: ACME where a public CA signs the names, else the local CA. FILES: the owner's own certificate."""
+
+    AUTO = "auto"
+    ACME = "acme"
+    LOCAL = "local"
+    OFF = "off"
+    FILES = "files"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TlsPolicy:
+    """What is negotiated with clients. name: for messages. protocols, ciphers: as nginx and OpenSSL spell them.
+
+    prefers_server: whether the order of the ciphers is the gate's or the client's.
+    """
+
+    name: str
+    protocols: tuple[str, ...]
+    ciphers: str
+    prefers_server: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ClientCertificates:
+    """Clients show a certificate of a private CA. ca_file, crl_file: absolute paths of PEM files.
+
+    is_optional: who shows none is served, too.
+    """
+
+    ca_file: str
+    crl_file: str | None = None
+    is_optional: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Tls:
+    """certificate, key: absolute paths of PEM files; only with TlsMode.FILES.
+
+    group: the names of the certificate when it is for several sites, this one among them; empty: the site's names.
+    directory, email: of the ACME account this certificate is ordered with; None: those of the whole gate.
+    policy: None: that of the whole gate. clients: None: clients show no certificate.
+    """
+
+    mode: TlsMode = TlsMode.AUTO
+    certificate: str | None = None
+    key: str | None = None
+    group: tuple[str, ...] = ()
+    directory: str | None = None
+    email: str | None = None
+    policy: TlsPolicy | None = None
+    clients: ClientCertificates | None = None
+
+
+class HttpMode(enum.Enum):
+    """What plain HTTP answers: a 301 to HTTPS, the site itself, or nothing but the ACME challenge (404)."""
+
+    REDIRECT = "redirect"
+    SERVE = "serve"
+    OFF = "off"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Hsts:
+    """Strict-Transport-Security (RFC 6797)."""
+
+    max_age_s: int = 31536000
+    include_subdomains: bool = False
+    preload: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the gate answers itself. text: a body, or with a redirect's status where it leads; with the variables of
+    `core.names.VARIABLES`."""
+
+    status: int = 404
+    text: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One host name with its routes.
+
+    host: lower case, IDNA-encoded: a name, "*.example.com", an IPv4 address or "[IPv6]". From containers also
+        "www.example.*", and a regular expression behind "~" that `core.patterns` accepts.
+    aliases: of the same forms. routes: sorted by path, at least one.
+    http_port, https_port: where it listens instead of the gate's addresses; None: there.
+    http2: whether it is offered; None: as for the whole gate. server_tokens: what nginx tells of itself ("on", "off",
+        "build"); None: its name alone. other_redirect: status of the redirect to HTTPS for methods but GET and HEAD.
+    challenge: whether daemun answers the ACME challenge on plain HTTP, and not the site.
+    otherwise: what answers paths that no route has.
+    """
+
+    host: str
+    aliases: tuple[str, ...] = ()
+    redirect_aliases: bool = False
+    tls: Tls = Tls()
+    http: HttpMode = HttpMode.REDIRECT
+    hsts: Hsts | None = None
+    enabled: bool = True
+    routes: tuple[Route, ...] = ()
+    http_port: int | None = None
+    https_port: int | None = None
+    http2: bool | None = None
+    server_tokens: str | None = None
+    other_redirect: int = 301
+    challenge: bool = True
+    otherwise: Answer = Answer()
+    snippet: Snippet = ()
+    origin: Origin = NOWHERE
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All host names, the main one first."""
+        return (self.host, *self.aliases)
