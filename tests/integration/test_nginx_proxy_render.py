@@ -521,13 +521,16 @@ def test_certificates_of_clients(one: echo.EchoServer, mounted: Mounted) -> None
     certificate, _ = rendered.self_signed("clients.test")
     mounted.write("certs/a.test.ca.crt", certificate)
     mounted.write("certs/b.test.ca.crt", certificate)
+    mounted.write("certs/d.test.ca.crt", "no certificate")
     optional = {LABEL + "ssl_verify_client": "optional"}
     with gate(
         container(one, "a", VIRTUAL_HOST="a.test", LETSENCRYPT_HOST="a.test"),
         container(one, "b", optional, VIRTUAL_HOST="b.test", LETSENCRYPT_HOST="b.test"),
         container(one, "c", VIRTUAL_HOST="c.test", LETSENCRYPT_HOST="c.test"),
+        container(one, "d", VIRTUAL_HOST="d.test", LETSENCRYPT_HOST="d.test"),
         folders=mounted.read(),
     ) as found:
+        assert found.ask("https://d.test/").status_code == 503
         assert found.ask("https://a.test/").status_code == 400
         assert found.ask("https://b.test/").status_code == 200
         assert found.ask("https://c.test/").status_code == 200

@@ -28,7 +28,9 @@ def test_feature(name: str, prepared: layout.Layout) -> None:
     desired = features.FEATURES[name].desired
     files = render.render_files(desired, env)
     assert rendered.find_refusal(files, prepared) is None
-    pages = {path: render.render_unavailable(one, env) for path, one in _by_path(desired).items()}
+    pages = {
+        path: render.render_unavailable(one, env, settings=desired.globals) for path, one in _by_path(desired).items()
+    }
     assert rendered.find_refusal(files | pages, prepared) is None
 
 

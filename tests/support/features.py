@@ -199,6 +199,52 @@ def _globals() -> Feature:
     )
 
 
+def _nginx_proxy() -> Feature:
+    """What only containers made for nginx-proxy ask for, and a gate that is like it."""
+    old = model.TlsPolicy(name="Old", protocols=("TLSv1", "TLSv1.2"), ciphers="ALL:@SECLEVEL=0", prefers_server=True)
+    secure = site(
+        "secure.example.com",
+        route("/", proxy("http://10.0.0.1", keepalive=0), allow=("10.0.0.0/8", "fc00::/7")),
+        route("~^/(v1|v2)/", "http://10.0.0.2"),
+        route("/replaced/", "http://10.0.0.3", replaced=True, snippet=(_line("location", "/replaced/", block=()),)),
+        tls=model.Tls(
+            mode=model.TlsMode.AUTO,
+            group=("first.example.com", "secure.example.com"),
+            policy=old,
+        ),
+        http_port=8081,
+        https_port=8444,
+        http2=False,
+        server_tokens="build",
+        other_redirect=308,
+        challenge=False,
+        origin=model.Origin(source="docker", place="container secure"),
+    )
+    clear = {"tls": model.Tls(mode=model.TlsMode.OFF), "http": model.HttpMode.SERVE}
+    patterns = (
+        site("www.example.*", route("/a/", "http://10.0.0.1"), otherwise=model.Answer(status=418), **clear),
+        site(r"~^(a|b)\d{1,2}\.example\.com$", "http://10.0.0.1", **clear),
+    )
+    return _settings(
+        secure,
+        *patterns,
+        paths=("nginx.conf", "listen/http.conf", "listen/https.conf"),
+        like_nginx_proxy=True,
+        believes_clients=True,
+        proxy_protocol=True,
+        http2=False,
+        tls_policy=model.TlsPolicy(name="New", protocols=("TLSv1.3",), ciphers="HIGH"),
+        default=model.Default(
+            status=503,
+            page="/usr/share/nginx/html/errors/50x.html",
+            certificate="/etc/nginx/certs/default.crt",
+            key="/etc/nginx/certs/default.key",
+        ),
+        logs=model.Logs(format='{"host":"$host"}', escape="json"),
+        snippet=(_line("proxy_set_header", "X-Real-IP", "hidden"), _line("client_max_body_size", "10g")),
+    )
+
+
 FEATURES = {
     "balance": _balance(),
     "chat": _chat(),
@@ -209,6 +255,7 @@ FEATURES = {
     "http": _http(),
     "https-servers": _https(),
     "names": _names(),
+    "nginx-proxy": _nginx_proxy(),
     "protocols": _protocols(),
     "routes": _routes(),
     "snippets": _snippets(),

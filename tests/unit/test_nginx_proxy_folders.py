@@ -166,16 +166,18 @@ def test_the_default_certificate(mounted: Mounted) -> None:
 
 
 def test_certificates_of_clients(mounted: Mounted) -> None:
-    mounted.write("certs/ca.crt", "x")
-    mounted.write("certs/a.test.ca.crt", "x")
-    mounted.write("certs/a.test.crl.pem", "x")
+    certificate, _ = rendered.self_signed("clients.test")
+    mounted.write("certs/ca.crt", certificate)
+    mounted.write("certs/a.test.ca.crt", certificate)
+    mounted.write("certs/c.test.ca.crt", certificate)
+    mounted.write("certs/c.test.crl.pem", "no list")
     found = mounted.read()
     root = f"{mounted.root}/certs"
 
-    own = folders.choose_clients(found, "a.test", "optional")
-    assert own == model.ClientCertificates(
-        ca_file=f"{root}/a.test.ca.crt", crl_file=f"{root}/a.test.crl.pem", is_optional=True
-    )
-    assert folders.choose_clients(found, "b.test", "on") == model.ClientCertificates(ca_file=f"{root}/ca.crt")
-    assert folders.choose_clients(found, "b.test", "off") is None
+    own = model.ClientCertificates(ca_file=f"{root}/a.test.ca.crt", is_optional=True)
+    assert folders.choose_clients(found, "a.test", "optional") == (True, own)
+    assert folders.choose_clients(found, "b.test", "on") == (True, model.ClientCertificates(ca_file=f"{root}/ca.crt"))
+    assert folders.choose_clients(found, "b.test", "off") == (True, None)
+    assert folders.choose_clients(found, "c.test", "on") == (False, None)
+    assert "cannot use the file" in found.problems[0].message
     assert found.certificates == ()

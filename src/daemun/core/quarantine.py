@@ -30,12 +30,13 @@ def find_suspects(
     files: collections.abc.Mapping[str, bytes],
     last_good: collections.abc.Mapping[str, bytes],
 ) -> tuple[str, ...]:
-    """The files with hand-written nginx that differ from their last good version, when nginx named none."""
+    """The files with hand-written nginx, or with files of the owner's that nginx reads at once, that differ from their
+    last good version, when nginx named none."""
     paths = [HTTP_SNIPPET] if desired.globals.snippet else []
     paths += [
         plan.site_file(site.host)
         for site in desired.enabled
-        if site.snippet or any(route.snippet for route in site.routes)
+        if site.snippet or site.tls.clients or any(route.snippet for route in site.routes)
     ]
     return tuple(path for path in paths if path in files and files[path] != last_good.get(path))
 

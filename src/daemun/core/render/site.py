@@ -4,6 +4,8 @@ Nothing in it says which server is the default of a port, and where servers list
 file that is kept from an earlier generation goes together with the nginx.conf of any later one.
 """
 
+import dataclasses
+
 from daemun.core import directive, model, names, words
 from daemun.core.directive import Expr
 from daemun.core.render import headers, route, server, tls, values
@@ -39,6 +41,8 @@ def unavailable_nodes(scope: scope_.Scope) -> tuple[directive.Node, ...]:
         values.line("return", "503", UNAVAILABLE.strip()),
     )
     answer = (values.line("location", "/", block=page),)
+    # Files of the owner's may be what is wrong; who sees this page needs to show no certificate.
+    scope = dataclasses.replace(scope, site=dataclasses.replace(site, tls=dataclasses.replace(site.tls, clients=None)))
     try:
         given = _names(site.names, is_default=scope.is_default)
         servers = [_http(scope, given, (server.challenge(), *answer))]

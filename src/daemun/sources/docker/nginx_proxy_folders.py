@@ -40,14 +40,15 @@ class Certificate:
 class Folders:
     """What was found.
 
-    certificates: by the file's name without ".crt". files: names of all files of the folder of certificates.
+    certificates: by the file's name without ".crt".
+    trusted: names of the files with CAs and revocation lists for clients; whether each can be read as such.
     vhosts: vhost.d, by the file's name; None: it cannot be parsed. passwords: htpasswd, names of its files.
     http: conf.d and proxy.conf. internal: networks of internal clients. page: of errors of the fallback.
     """
 
     root: str = ROOT
     certificates: tuple[tuple[str, Certificate], ...] = ()
-    files: frozenset[str] = frozenset()
+    trusted: tuple[tuple[str, bool], ...] = ()
     vhosts: tuple[tuple[str, model.Snippet | None], ...] = ()
     passwords: frozenset[str] = frozenset()
     http: model.Snippet = ()
@@ -106,7 +107,7 @@ class Reader:
         return Folders(
             root=str(self._root),
             certificates=tuple(self._certificates()),
-            files=frozenset(path.name for path in list_files(self._root / "certs")),
+            trusted=tuple(self._trusted()),
             vhosts=tuple(vhosts.items()),
             passwords=frozenset(path.name for path in list_files(self._root / "htpasswd")),
             http=self._http(),
@@ -121,6 +122,16 @@ class Reader:
                 continue
             key = path.with_suffix(".key")
             yield path.stem, Certificate(path=str(path), key=str(key), has_key=key.is_file(), names=_names_in(path))
+
+    def _trusted(self) -> collections.abc.Iterator[tuple[str, bool]]:
+        """nginx reads them when it starts, and one that it cannot read would stop every change."""
+        for path in list_files(self._root / "certs"):
+            if not path.name.endswith(("ca.crt", "crl.pem")):
+                continue
+            is_good = _is_trust(path)
+            if not is_good:
+                self._tell(path, "expected PEM with certificates, or a revocation list", what="the file")
+            yield path.name, is_good
 
     def _http(self) -> model.Snippet:
         paths = [path for path in list_files(self._root / "conf.d") if path.suffix == ".conf"]
@@ -161,11 +172,13 @@ class Reader:
             self._tell(path, str(getattr(error, "strerror", None) or error).lower())
         return self._good.get(path)
 
-    def _tell(self, path: pathlib.Path, cause: str, *, is_error: bool = True) -> None:
+    def _tell(
+        self, path: pathlib.Path, cause: str, *, is_error: bool = True, what: str = "the hand-written nginx"
+    ) -> None:
         origin = model.Origin(source="docker", place=str(path))
         severity = model.Severity.ERROR if is_error else model.Severity.WARNING
         kept = "; what it said before is still used" if path in self._good else ""
-        message = f"cannot use the hand-written nginx: {cause}{kept}"
+        message = f"cannot use {what}: {cause}{kept}"
         self._problems.append(model.Problem(origin=origin, message=message, severity=severity))
 
     def _unsupported(self) -> collections.abc.Iterator[model.Problem]:
@@ -199,6 +212,18 @@ def _read_text(path: pathlib.Path) -> str:
     if len(content) > _MAX_BYTES:
         raise ValueError(f"it is larger than {_MAX_BYTES} bytes")
     return content.decode()
+
+
+def _is_trust(path: pathlib.Path) -> bool:
+    try:
+        content = path.read_bytes()
+        if path.name.endswith("crl.pem"):
+            x509.load_pem_x509_crl(content)
+        else:
+            x509.load_pem_x509_certificates(content)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _names_in(path: pathlib.Path) -> tuple[str, ...] | None:
@@ -254,17 +279,24 @@ def _covers(certificate: Certificate, host: str) -> bool:
     return any(name.lower() in {host, f"*.{above}"} for name in certificate.names)
 
 
-def choose_clients(folders: Folders, host: str, mode: str) -> model.ClientCertificates | None:
-    """Which certificates clients must show: the host's CA, else the one for all; mode: "on", "optional" or "off"."""
+def choose_clients(folders: Folders, host: str, mode: str) -> tuple[bool, model.ClientCertificates | None]:
+    """Which certificates clients must show: the host's CA, else the one for all; mode: "on", "optional" or "off".
+
+    Returns: whether the files can be used, and them.
+    """
     if mode == "off":
-        return None
+        return True, None
+    known = dict(folders.trusted)
     for stem, revoked in ((f"{file_name(host)}.ca.crt", f"{file_name(host)}.crl.pem"), ("ca.crt", "ca.crl.pem")):
-        if stem in folders.files:
-            crl = f"{folders.root}/certs/{revoked}" if revoked in folders.files else None
-            return model.ClientCertificates(
-                ca_file=f"{folders.root}/certs/{stem}", crl_file=crl, is_optional=mode == "optional"
-            )
-    return None
+        if stem not in known:
+            continue
+        if not (known[stem] and known.get(revoked, True)):
+            return False, None
+        crl = f"{folders.root}/certs/{revoked}" if revoked in known else None
+        return True, model.ClientCertificates(
+            ca_file=f"{folders.root}/certs/{stem}", crl_file=crl, is_optional=mode == "optional"
+        )
+    return True, None
 
 
 def find_location(folders: Folders, host: str, path: str) -> tuple[bool, bool, model.Snippet]:

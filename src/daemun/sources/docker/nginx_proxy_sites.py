@@ -102,10 +102,14 @@ def settle(host: str, said: collections.abc.Mapping[str, object], compat: Compat
     is_good, snippet = True, _NOTHING
     if compat.is_on:
         is_good, snippet = compat.folders.vhost(nginx_proxy_folders.file_name(host), "default")
-    if not is_good:
-        notes.append("its file in vhost.d cannot be used, so it answers 503")
+    mode = str(said.get("ssl_verify_client", "on"))
+    is_known, clients = True, None
+    if compat.is_on and is_encrypted:
+        is_known, clients = nginx_proxy_folders.choose_clients(compat.folders, host, mode)
+    if not (is_good and is_known):
+        notes.append("a file of its own in vhost.d or certs cannot be used, so it answers 503")
     options = wishes.SiteOptions(
-        tls=tls,
+        tls=dataclasses.replace(tls, clients=clients),
         http=http,
         hsts=hsts if is_encrypted and http is not model.HttpMode.SERVE else None,
         http_port=_own_port(said.get("EXTERNAL_HTTP_PORT")),
@@ -115,7 +119,7 @@ def settle(host: str, said: collections.abc.Mapping[str, object], compat: Compat
         other_redirect=typing.cast(int, said.get("NON_GET_REDIRECT", defaults.other_redirect)),
         challenge=challenge,
         otherwise=defaults.otherwise,
-        snippet=snippet if is_good else _CLOSED,
+        snippet=snippet if is_good and is_known else _CLOSED,
     )
     return wishes.Settled(options=options, notes=tuple(notes))
 
@@ -138,7 +142,7 @@ def _settle_tls(
     clear = model.Tls(mode=model.TlsMode.OFF), model.HttpMode.SERVE
     if method == "nohttps":
         return clear
-    extras = _extras(host, said, compat)
+    extras = model.Tls(policy=typing.cast(model.TlsPolicy | None, said.get("SSL_POLICY")))
     file = _choose_file(host, said, compat, defaults, notes)
     if file is not None:
         return dataclasses.replace(extras, mode=model.TlsMode.FILES, certificate=file.path, key=file.key), http
@@ -156,14 +160,6 @@ def _settle_tls(
         "(nginx-proxy would serve it in clear text)"
     )
     return dataclasses.replace(extras, mode=model.TlsMode.LOCAL), http
-
-
-def _extras(host: str, said: collections.abc.Mapping[str, object], compat: Compat) -> model.Tls:
-    mode = str(said.get("ssl_verify_client", "on"))
-    return model.Tls(
-        policy=typing.cast(model.TlsPolicy | None, said.get("SSL_POLICY")),
-        clients=nginx_proxy_folders.choose_clients(compat.folders, host, mode) if compat.is_on else None,
-    )
 
 
 def _choose_file(
