@@ -508,6 +508,20 @@ def test_a_stopped_container_keeps_its_host() -> None:
     assert values.endpoints(found, "a.test") == []
 
 
+def test_websockets_may_be_idle_for_a_day_and_requests_wait() -> None:
+    """Defects 7 and 8: nginx-proxy ends WebSockets after 60 s, and has requests hang on an address that is gone."""
+    found = proxy({})
+
+    assert (found.timeouts.idle_s, found.hold_s) == (86400.0, 30.0)
+
+
+def test_no_word_reaches_nginx_or_a_shell() -> None:
+    """Defect 4."""
+    evil = "/; add_header X yes"
+    for name in ("VIRTUAL_HOST", "VIRTUAL_PORT", "VIRTUAL_PROTO", "VIRTUAL_DEST", "HSTS", "CERT_NAME", "ACME_EMAIL"):
+        assert read({"VIRTUAL_HOST": "a.test", name: evil}).wishes == (), name
+
+
 def test_one_certificate_for_the_sites_of_a_list() -> None:
     hosts = "a.example.com,b.example.com"
     container = values.container("web", environment={"VIRTUAL_HOST": hosts, "LETSENCRYPT_HOST": hosts})

@@ -6,6 +6,8 @@ import pytest
 
 from daemun.core import directive, model
 from daemun.sources.docker import nginx_proxy_folders as folders
+from daemun.sources.docker import nginx_proxy_gate
+from daemun.sources.docker import nginx_proxy_sites as sites
 from tests.support import rendered
 
 SHA1_OF_APP1 = "8610f6c344b4096614eab6e09d58885349f42faf"
@@ -181,3 +183,21 @@ def test_certificates_of_clients(mounted: Mounted) -> None:
     assert folders.choose_clients(found, "c.test", "on") == (False, None)
     assert "cannot use the file" in found.problems[0].message
     assert found.certificates == ()
+
+
+def test_what_acme_companion_left(mounted: Mounted) -> None:
+    certificate, key = rendered.self_signed("a.test")
+    mounted.write("certs/a.test/fullchain.pem", certificate)
+    mounted.write("certs/a.test/key.pem", key)
+    mounted.write("certs/a.test/.companion")
+    mounted.certify("b.test", "b.test")
+    for end, file in ((".crt", "fullchain.pem"), (".key", "key.pem")):
+        (mounted.root / "certs" / f"a.test{end}").symlink_to(f"./a.test/{file}")
+    compat = sites.Compat(is_on=True, gate=nginx_proxy_gate.read_gate({}), folders=mounted.read())
+
+    def mode(host: str, **said: object) -> model.TlsMode:
+        return sites.settle(host, said, compat).options.tls.mode
+
+    assert mode("a.test") is mode("b.test") is model.TlsMode.FILES
+    assert mode("a.test", ACME_HOST=("a.test",)) is model.TlsMode.AUTO
+    assert mode("b.test", ACME_HOST=("b.test",)) is model.TlsMode.FILES

@@ -17,7 +17,7 @@ PREFIX = "com.github.nginx-proxy.nginx-proxy."
 MAX_VALUE_CHARACTERS = 4096
 MAX_MULTIPORTS_CHARACTERS = 32_768
 
-_WITHOUT_EFFECT = {
+WITHOUT_EFFECT = {
     "ACME_CHALLENGE": "only HTTP-01 is spoken",
     "ACMESH_DNS_API_CONFIG": "DNS-01 is not in this version",
     "ACME_KEYSIZE": "keys are P-256",
@@ -133,11 +133,11 @@ class _Said:
     def _read_host(self) -> dict[str, object]:
         """What concerns whole hosts. Raises: ValueError that names the variable."""
         said: dict[str, object] = {}
-        for name, read in _HOST_VARIABLES.items():
+        for name, read in HOST_VARIABLES.items():
             value = self._text(name)
             if value is not None:
                 said[name] = self._parse(name, value, read)
-        for name, (variable, read) in _HOST_LABELS.items():
+        for name, (variable, read) in HOST_LABELS.items():
             value = self._label(name)
             if value is not None:
                 said[variable] = self._parse(f'label "{PREFIX}{name}"', value, read)
@@ -174,7 +174,7 @@ class _Said:
             self.notes.append("ACME_CA_URI has no effect without `compat: nginx-proxy`")
 
     def _note_unsupported(self) -> None:
-        for name, reason in _WITHOUT_EFFECT.items():
+        for name, reason in WITHOUT_EFFECT.items():
             for written in (name, name.replace("ACME_", "LETSENCRYPT_", 1)):
                 if self._text(written) is not None:
                     self.notes.append(f"{written} has no effect: {reason}")
@@ -184,7 +184,7 @@ class _Said:
             self.notes.append(
                 f'label "{PREFIX}debug-endpoint" is not supported, because it shows the configuration to strangers'
             )
-        known = {*_HOST_LABELS, "http3.enable", "debug-endpoint", "keepalive", "loadbalance", "nginx"}
+        known = {*HOST_LABELS, "http3.enable", "debug-endpoint", "keepalive", "loadbalance", "nginx"}
         for name in sorted(self._labels.keys() - known):
             self.notes.append(f"label {words.quoted(PREFIX + name)} is unknown{words.guess(name, known)}")
 
@@ -264,7 +264,7 @@ def _certificate_name(text: str) -> str:
     return text
 
 
-_HOST_VARIABLES: dict[str, collections.abc.Callable[[str], object]] = {
+HOST_VARIABLES: dict[str, collections.abc.Callable[[str], object]] = {
     "HTTPS_METHOD": lambda text: parse.one_of(text, parse.METHODS),
     "HSTS": parse.hsts,
     "CERT_NAME": _certificate_name,
@@ -274,7 +274,7 @@ _HOST_VARIABLES: dict[str, collections.abc.Callable[[str], object]] = {
     "ENABLE_HTTP_ON_MISSING_CERT": parse.truth,
     "ACME_HTTP_CHALLENGE_LOCATION": nginx_proxy_gate.read_challenge,
 }
-_HOST_LABELS: dict[str, tuple[str, collections.abc.Callable[[str], object]]] = {
+HOST_LABELS: dict[str, tuple[str, collections.abc.Callable[[str], object]]] = {
     "http2.enable": ("http2", parse.truth),
     "non-get-redirect": ("NON_GET_REDIRECT", nginx_proxy_gate.read_other_redirect),
     "ssl_verify_client": ("ssl_verify_client", lambda text: parse.one_of(text, ("on", "off", "optional"))),

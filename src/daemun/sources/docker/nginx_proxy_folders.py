@@ -28,12 +28,16 @@ _MAX_BYTES = 1 << 20
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """names: what it was issued for; None when the file cannot be read as a certificate. has_key: its key is there."""
+    """names: what it was issued for; None when the file cannot be read as a certificate. has_key: its key is there.
+
+    is_companions: acme-companion ordered it, and renews it no more.
+    """
 
     path: str
     key: str
     has_key: bool
     names: tuple[str, ...] | None
+    is_companions: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +125,16 @@ class Reader:
             if path.suffix != ".crt" or path.name.endswith("ca.crt"):
                 continue
             key = path.with_suffix(".key")
-            yield path.stem, Certificate(path=str(path), key=str(key), has_key=key.is_file(), names=_names_in(path))
+            yield (
+                path.stem,
+                Certificate(
+                    path=str(path),
+                    key=str(key),
+                    has_key=key.is_file(),
+                    names=_names_in(path),
+                    is_companions=(path.resolve().parent / ".companion").exists(),
+                ),
+            )
 
     def _trusted(self) -> collections.abc.Iterator[tuple[str, bool]]:
         """nginx reads them when it starts, and one that it cannot read would stop every change."""

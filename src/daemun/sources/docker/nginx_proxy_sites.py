@@ -179,9 +179,9 @@ def _choose_file(
     chosen = nginx_proxy_folders.choose_certificate(compat.folders, host, named=named, trusts_default=trusts_default)
     if chosen.note is not None:
         notes.append(chosen.note)
-    is_companions = chosen.certificate is not None and named is None and host in ordered
     # What acme-companion left in the folder grows old there: daemun orders the certificate itself.
-    return None if is_companions else chosen.certificate
+    is_left = chosen.certificate is not None and chosen.certificate.is_companions and host in ordered
+    return None if is_left else chosen.certificate
 
 
 def _ordered(
