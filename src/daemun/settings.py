@@ -120,9 +120,11 @@ def check_config_exists(settings: Settings) -> None:
         return
     if settings.config_was_chosen:
         raise ConfigError(f'cannot read "{settings.config}" (from {settings.config_from}): there is no such file')
+    looked = f"there is no {settings.config}"
+    if settings.config != SYSTEM_CONFIG:
+        looked = f"neither {settings.config} nor {SYSTEM_CONFIG} exists"
     raise ConfigError(
-        f"cannot find a configuration: neither {settings.config} nor {SYSTEM_CONFIG} exists; "
-        "write one, make one with `daemun add HOST TARGET`, or name one with -c"
+        f"cannot find a configuration: {looked}; write one, make one with `daemun add HOST TARGET`, or name one with -c"
     )
 
 

@@ -24,7 +24,7 @@ from daemun.core.render import environment
 from daemun.discovery import endpoints
 from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
 from daemun.nginx import account as worker_account
-from daemun.nginx import find, machine, process, server, watch
+from daemun.nginx import find, machine, process, reap, server, watch
 from daemun.sources import environment as environment_source
 from daemun.sources import remembered, yaml_file
 from daemun.sources.docker import chosen, client, compatible, keep, surroundings
@@ -63,8 +63,13 @@ def check_can_start(settings: settings_.Settings) -> None:
     if settings.config_was_chosen or client.find_endpoint(os.environ) is not None:
         return
     store = _existing_store(settings)
-    if store is None or keep.read_kept(store) is None:
+    if store is not None and keep.read_kept(store) is not None:
+        return
+    try:
         settings_.check_config_exists(settings)
+    except ConfigError as error:
+        cure = "containers with labels need none, where $DOCKER_HOST or /var/run/docker.sock leads to their engine"
+        raise ConfigError(f"{error}; {cure}") from error
 
 
 def run_daemon(settings: settings_.Settings) -> int:
@@ -150,6 +155,7 @@ class _Daemon:
                 "hold socket": self._serve_hold,
                 "waiting room": self._lobby.run,
                 "logs": self._keep_logs,
+                "orphans": reap.reap_orphans,
             },
             on_rotate=self._rotate.set,
             announce=self._announce,

@@ -1,7 +1,7 @@
 """A Docker engine of the tests' own: Debian's dockerd with every file of it in one temporary folder, and no registry.
 
-Its only image is made of Debian's static busybox. It shares the machine politely with an engine that may be there: it
-has a bridge of its own and leaves the firewall alone.
+Its image is made of Debian's static busybox. It shares the machine politely with an engine that may be there: it has a
+bridge of its own, and of the firewall it only asks that its containers may speak with each other while it runs.
 """
 
 import collections.abc
@@ -17,6 +17,7 @@ import sysconfig
 import tarfile
 import tempfile
 import time
+import typing
 
 import pytest
 
@@ -24,6 +25,7 @@ from tests.support import binaries
 
 IMAGE = "daemun-test/busybox:latest"
 NETWORK = "gate"
+_POOL = "10.213.0.0/16"
 _BRIDGE_ADDRESS = "10.213.255.1/24"
 _ROOT = pathlib.Path(__file__).parents[2]
 _PACKAGES = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
@@ -48,6 +50,7 @@ class DockerEngine:
         self._docker = binaries.program("docker", "docker.io")
         self._busybox = pathlib.Path(binaries.program("busybox", "busybox-static"))
         self._ip = binaries.program("ip", "iproute2")
+        self._iptables = binaries.program("iptables", "iptables")
         self._umount = binaries.program("umount", "mount")
         self._bridge = f"dt{os.getpid()}"
         self._process: subprocess.Popen[bytes] | None = None
@@ -58,6 +61,8 @@ class DockerEngine:
         """Start for the first time, with an image and a network."""
         subprocess.run([self._ip, "link", "add", self._bridge, "type", "bridge"], check=True)
         subprocess.run([self._ip, "address", "add", _BRIDGE_ADDRESS, "dev", self._bridge], check=True)
+        # Another engine, also one that has ended, makes the kernel drop what bridges forward.
+        self._allow("--insert")
         self.start()
         self.cli("import", "--change", 'CMD ["sleep", "1000"]', "-", IMAGE, input_=_root_filesystem(self._busybox))
         self.cli("network", "create", NETWORK)
@@ -70,7 +75,7 @@ class DockerEngine:
                     *("--data-root", str(self._folder / "data"), "--exec-root", str(self._folder / "exec")),
                     *("--host", self.url, "--pidfile", str(self._folder / "pid")),
                     *("--bridge", self._bridge, "--iptables=false", "--ip-masq=false"),
-                    *("--default-address-pool", "base=10.213.0.0/16,size=24"),
+                    *("--default-address-pool", f"base={_POOL},size=24"),
                     *("--shutdown-timeout", "5", "--log-level", "warn"),
                 ],
                 stdin=subprocess.DEVNULL,
@@ -125,6 +130,11 @@ class DockerEngine:
         for mount in (self._folder / "exec" / "netns").glob("*"):
             subprocess.run([self._umount, str(mount)], check=False, capture_output=True)
         subprocess.run([self._ip, "link", "delete", self._bridge], check=False, capture_output=True)
+        self._allow("--delete")
+
+    def _allow(self, change: str) -> None:
+        rule = ["--source", _POOL, "--destination", _POOL, "--jump", "ACCEPT"]
+        subprocess.run([self._iptables, "--wait", change, "FORWARD", *rule], check=False, capture_output=True)
 
     def cli(self, *arguments: str, input_: bytes = b"") -> str:
         """Run `docker` against this engine and return what it printed."""
@@ -134,6 +144,24 @@ class DockerEngine:
         assert done.returncode == 0, (arguments, done.stderr.decode(errors="replace"))
         return done.stdout.decode().strip()
 
+    def load_filesystem(self, tar: typing.BinaryIO, image: str) -> None:
+        """Make an image of the files in a tar."""
+        done = subprocess.run([*self._command(), "import", "-", image], stdin=tar, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode(errors="replace")
+
+    def build(self, context: pathlib.Path, image: str, *arguments: str) -> str:
+        """Build a folder's Dockerfile, and return what was said. arguments: "NAME=VALUE" each."""
+        given = [f"--build-arg={argument}" for argument in arguments]
+        done = subprocess.run(
+            [*self._command(), "build", "--force-rm", f"--tag={image}", *given, str(context)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "DOCKER_BUILDKIT": "0"},  # what Debian's client can do by itself
+        )
+        assert done.returncode == 0, (done.stdout[-4000:], done.stderr[-4000:])
+        return done.stdout
+
     def run(
         self,
         name: str,
@@ -141,10 +169,11 @@ class DockerEngine:
         labels: collections.abc.Mapping[str, str] | None = None,
         network: str = NETWORK,
         options: collections.abc.Sequence[str] = (),
+        image: str = IMAGE,
     ) -> str:
         """Start a container and return its id."""
         given = [f"--label={key}={value}" for key, value in (labels or {}).items()]
-        return self.cli("run", "--detach", f"--name={name}", f"--network={network}", *given, *options, IMAGE, *command)
+        return self.cli("run", "--detach", f"--name={name}", f"--network={network}", *given, *options, image, *command)
 
     def run_server(
         self,
@@ -155,6 +184,13 @@ class DockerEngine:
     ) -> str:
         """Start a container with `tests.support.container_server`, which answers with its container's name."""
         return self.run(name, *server_command(name), labels=labels, options=[*PYTHON_OPTIONS, *options])
+
+    def logs(self, name: str) -> str:
+        """What a container wrote, to standard output and to standard error."""
+        done = subprocess.run(
+            [*self._command(), "logs", name], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True
+        )
+        return done.stdout.decode(errors="replace")
 
     def address(self, name: str, network: str = NETWORK) -> str:
         """The container's IPv4 address in a network."""

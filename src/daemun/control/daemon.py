@@ -14,8 +14,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 Ask = collections.abc.Callable[[], collections.abc.Awaitable[bool]]
 Task = collections.abc.Callable[[], collections.abc.Coroutine[None, None, None]]
 
-STOP_GRACE_S = 10.0
-"""How long open requests may take to finish once the daemon was told to stop."""
+STOP_GRACE_S = 8.0
+"""How long open requests may take to finish once the daemon was told to stop. `docker stop` kills after 10 s."""
 
 
 class StartError(DaemunError):

@@ -1,6 +1,6 @@
 """The chat server of the demo: a WebSocket server in a process of its own, `python -m daemun.demo.chat`.
 
-It knows nothing of the gate in front of it: it serves `/` on loopback, and the gate puts it behind `/websocket/`.
+It knows nothing of the gate in front of it: it serves `/`, and the gate puts it behind `/websocket/`.
 Everything a client can make it hold is bounded: the size of a message, the pace, the history.
 """
 
@@ -67,14 +67,14 @@ class Chat:
         server.broadcast(self._present, json.dumps(event))
 
 
-async def _main(port: int) -> None:
+async def _main(place: child.Place) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with server.serve(Chat().serve, "127.0.0.1", port, max_size=MAX_FRAME_BYTES, max_queue=4) as listening:
-        child.announce(listening.sockets[0].getsockname()[1])
+    async with server.serve(Chat().serve, place.host, place.port, max_size=MAX_FRAME_BYTES, max_queue=4) as listening:
+        child.announce(child.Place(host=place.host, port=listening.sockets[0].getsockname()[1]))
         await stop.wait()
 
 
 if __name__ == "__main__":
-    asyncio.run(_main(child.port_argument("The demo's chat server, on loopback.")))
+    asyncio.run(_main(child.read_place("The demo's chat server.")))

@@ -1,16 +1,26 @@
-"""What the demo's two servers share with the program that starts them: a port to ask for, and the one they got."""
+"""What the demo's two servers share with those who start them: where to listen, and the port they got."""
 
 import argparse
+import dataclasses
 
 
-def port_argument(description: str) -> int:
-    """`--port N` of the command line; 0, the default, lets the system choose a free one."""
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """host: an address of this machine."""
+
+    host: str
+    port: int
+
+
+def read_place(description: str) -> Place:
+    """`--host ADDRESS` and `--port N` of the command line."""
     parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--host", default="127.0.0.1", help="127.0.0.1 (default): this machine only")
     parser.add_argument("--port", type=int, default=0, help="0 (default): a free one")
-    port: int = parser.parse_args().port
-    return port
+    found = parser.parse_args()
+    return Place(host=found.host, port=found.port)
 
 
-def announce(port: int) -> None:
+def announce(place: Place) -> None:
     """Say on standard output, in one line, where the server listens; from now on it answers."""
-    print(f"http://127.0.0.1:{port}", flush=True)
+    print(f"http://{place.host}:{place.port}", flush=True)

@@ -3,6 +3,8 @@
 import functools
 import http.server
 import pathlib
+import signal
+import sys
 
 from daemun.demo import child
 
@@ -27,9 +29,12 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 
 def main() -> None:
-    port = child.port_argument("The demo's page server, on loopback.")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", port), functools.partial(Handler, directory=FOLDER)) as server:
-        child.announce(server.server_port)
+    place = child.read_place("The demo's page server.")
+    # As the first process of a container it would not end by itself.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    handler = functools.partial(Handler, directory=FOLDER)
+    with http.server.ThreadingHTTPServer((place.host, place.port), handler) as server:
+        child.announce(child.Place(host=place.host, port=server.server_port))
         server.serve_forever()
 
 

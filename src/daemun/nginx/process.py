@@ -58,7 +58,7 @@ def find_orphans(layout: layout_.Layout, master: psutil.Process | None) -> list[
     return [
         process
         for process in psutil.process_iter()
-        if _title(process).startswith(_HELPERS) and _works_in(process, layout) and _parent(process) != alive
+        if _title(process).startswith(_HELPERS) and _parent(process) != alive and _was_ours(process, layout)
     ]
 
 
@@ -163,6 +163,13 @@ def _works_in(process: psutil.Process, layout: layout_.Layout) -> bool | None:
         return None
     except OSError:
         return False
+
+
+def _was_ours(process: psutil.Process, layout: layout_.Layout) -> bool:
+    """A container's root may not know where a worker of another account works. There, daemun is the first process, and
+    a worker whose master is gone was given to it."""
+    found = _works_in(process, layout)
+    return _parent(process) == os.getpid() if found is None else found
 
 
 def _holds_ports(worker: psutil.Process) -> bool:

@@ -9,14 +9,21 @@ from daemun.cli import client, options, output, problems, running, verdict
 
 Json = dict[str, typing.Any]
 
+Alive = typing.Annotated[
+    bool, typer.Option("--alive", help="Only whether daemun and nginx run, whatever the sites are: for health checks.")
+]
+
 
 @options.with_settings
-def status(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
+def status(chosen: settings.Settings, as_json: options.AsJson = False, alive: Alive = False) -> None:
     """Show what is live, with the reasons where something is not.
 
     Exits with 3 when something is not live, or when no daemon runs that could tell.
     """
     answer = running.or_not_live(client.Client(chosen).status)
+    if alive:
+        output.say(summary_of(answer)[1])
+        raise typer.Exit(verdict.NOT_LIVE if answer["nginx"]["pid"] is None else 0)
     if as_json:
         output.print_json(answer)
     else:

@@ -1,0 +1,325 @@
+"""daemun's own image: what it serves, how it starts, ends and recovers, and the compose files of the examples."""
+
+import asyncio
+import collections.abc
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import typing
+import uuid
+
+import httpx
+import psutil
+import pytest
+
+from tests.support import binaries, clients, ports
+from tests.support.daemon import wait_for
+from tests.support.docker_engine import IMAGE as HTTPD_IMAGE
+from tests.support.docker_engine import NETWORK, DockerEngine
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
+
+EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
+HTTPD = ("httpd", "-f", "-p", "80", "-h", "/www")
+Json = dict[str, typing.Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Ran:
+    """A container with daemun. state: its state directory, a folder of this machine."""
+
+    engine: DockerEngine
+    name: str
+    state: pathlib.Path
+    http: int
+    https: int
+
+    @property
+    def gate(self) -> clients.Gate:
+        return clients.Gate(http=self.http, https=self.https, ca=self.state / "ca.pem")
+
+    def inspect(self) -> Json:
+        return typing.cast(Json, json.loads(self.engine.cli("inspect", self.name))[0])
+
+    def first_process(self) -> psutil.Process:
+        return psutil.Process(self.inspect()["State"]["Pid"])
+
+    def processes(self) -> list[psutil.Process]:
+        first = self.first_process()
+        return [first, *first.children(recursive=True)]
+
+    def zombies(self) -> list[int]:
+        return [process.pid for process in self.processes() if process.status() == psutil.STATUS_ZOMBIE]
+
+    def masters(self) -> list[psutil.Process]:
+        found = []
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):  # also of a zombie
+                if "nginx: master" in " ".join(process.cmdline()):
+                    found.append(process)
+        return found
+
+    def status(self) -> Json:
+        return typing.cast(Json, json.loads(self.engine.cli("exec", self.name, "daemun", "status", "--json")))
+
+    def log(self) -> str:
+        return self.engine.logs(self.name)
+
+    def until_served(self, url: str, status: int = 200) -> httpx.Response:
+        def look() -> httpx.Response | None:
+            answer = clients.try_get(self.gate, url)
+            return answer if answer is not None and answer.status_code == status else None
+
+        try:
+            return wait_for(look, f"{status} from {url}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log()}") from None
+
+
+@pytest.fixture
+def state() -> collections.abc.Iterator[pathlib.Path]:
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="dm-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def gate(docker_engine: DockerEngine, daemun_image: str, state: pathlib.Path) -> collections.abc.Iterator[Ran]:
+    """daemun in a container, without a file, on the network of the others."""
+    ran = Ran(engine=docker_engine, name="gate", state=state, http=ports.free_port(), https=ports.free_port())
+    docker_engine.run(
+        ran.name,
+        options=[
+            f"--volume={docker_engine.socket}:/var/run/docker.sock:ro",
+            f"--volume={state}:/var/lib/daemun",
+            f"--publish=127.0.0.1:{ran.http}:80",
+            f"--publish=127.0.0.1:{ran.https}:443",
+            "--env=DAEMUN_RESERVE=admin.test",
+            "--health-interval=1s",
+        ],
+        image=daemun_image,
+    )
+    yield ran
+    docker_engine.cli("rm", "--force", ran.name)
+
+
+def serve(engine: DockerEngine, name: str, host: str) -> None:
+    engine.run(name, *HTTPD, labels={"daemun.host": host})
+
+
+# --- what it does ----------------------------------------------------------------------------------------------
+
+
+def test_labels_alone_are_served_through_published_ports(gate: Ran, docker_engine: DockerEngine) -> None:
+    serve(docker_engine, "web", "web.test")
+    serve(docker_engine, "admin", "admin.test")
+    docker_engine.cli("network", "create", "apart")
+    docker_engine.run("apart", *HTTPD, labels={"daemun.host": "apart.test"}, network="apart")
+
+    assert gate.until_served("https://web.test/").text == "a page\n"
+    assert clients.get(gate.gate, "http://web.test/x").headers["Location"] == "https://web.test/x"
+    wait_for(lambda: gate.inspect()["State"]["Health"]["Status"] == "healthy", "the health check to succeed")
+
+    status = docker_engine.cli("exec", gate.name, "sh", "-c", "daemun status --json || true")
+    told = {one["name"]: one for one in json.loads(status)["containers"]}
+    assert told["web"]["served"]
+    assert told["admin"]["why"] == "the host is reserved by `docker.reserve`"
+    assert told["apart"]["why"].startswith("shares no network with daemun")
+    assert set(told) == {"web", "admin", "apart"}
+
+
+def test_a_file_comes_and_counts(gate: Ran, docker_engine: DockerEngine, tmp_path: pathlib.Path) -> None:
+    serve(docker_engine, "web", "web.test")
+    gate.until_served("https://web.test/")
+    docker_engine.cli("exec", gate.name, "daemun", "add", "file.test", "http://web")
+
+    assert gate.until_served("https://file.test/").text == "a page\n"
+    assert {site["name"] for site in gate.status()["sites"]} == {"file.test@file", "web.test@docker"}
+
+
+def test_one_tree_of_processes_with_workers_that_are_not_root(gate: Ran, docker_engine: DockerEngine) -> None:
+    serve(docker_engine, "web", "web.test")
+    gate.until_served("https://web.test/")
+
+    first = gate.first_process()
+    (master,) = gate.masters()
+    assert "daemun" in " ".join(first.cmdline())
+    assert master.ppid() == first.pid
+    workers = [process for process in master.children() if "worker" in " ".join(process.cmdline())]
+    assert workers
+    assert all(worker.uids().real != 0 and worker.gids().real != 0 for worker in workers)
+    assert gate.zombies() == []
+
+
+def test_orphans_are_reaped_and_nginx_is_started_again(gate: Ran, docker_engine: DockerEngine) -> None:
+    serve(docker_engine, "web", "web.test")
+    gate.until_served("https://web.test/")
+    (master,) = gate.masters()
+
+    for _ in range(5):
+        docker_engine.cli("exec", gate.name, "sh", "-c", "sleep 0.2 & exit 0")
+    master.kill()
+    wait_for(lambda: [one for one in gate.masters() if one != master], "another nginx")
+    gate.until_served("https://web.test/")
+
+    wait_for(lambda: gate.zombies() == [], "the zombies to go")
+    assert "worker" not in str([one.status() for one in gate.processes() if one.status() == psutil.STATUS_ZOMBIE])
+
+
+# --- how it ends -----------------------------------------------------------------------------------------------
+
+
+def test_docker_stop_ends_it_in_order_and_start_serves_again(gate: Ran, docker_engine: DockerEngine) -> None:
+    serve(docker_engine, "web", "web.test")
+    gate.until_served("https://web.test/")
+    ca = (gate.state / "ca.pem").read_bytes()
+
+    docker_engine.cli("stop", gate.name)
+    stopped = gate.inspect()["State"]
+    docker_engine.cli("start", gate.name)
+    gate.until_served("https://web.test/")
+
+    # 137 is what it would be had Docker lost its patience.
+    assert (stopped["ExitCode"], stopped["OOMKilled"]) == (0, False)
+    assert '"event": "stopped"' in gate.log()
+    assert (gate.state / "ca.pem").read_bytes() == ca
+
+
+async def test_docker_stop_ends_it_in_time_also_with_open_sockets(gate: Ran, docker_engine: DockerEngine) -> None:
+    await asyncio.to_thread(docker_engine.run_server, "chat", labels={"daemun.host": "chat.test"})
+    await asyncio.to_thread(gate.until_served, "https://chat.test/")
+    async with clients.websocket(gate.gate, "chat.test", "/") as socket:
+        await clients.echo(socket, "hello")
+        await asyncio.to_thread(docker_engine.cli, "stop", gate.name)
+    assert gate.inspect()["State"]["ExitCode"] == 0
+
+
+def test_killed_at_once_it_recovers(gate: Ran, docker_engine: DockerEngine) -> None:
+    serve(docker_engine, "web", "web.test")
+    gate.until_served("https://web.test/")
+    for _ in range(3):
+        docker_engine.cli("kill", "--signal=KILL", gate.name)
+        docker_engine.cli("start", gate.name)
+        gate.until_served("https://web.test/")
+    assert gate.status()["problems"] == []
+    assert len(gate.masters()) == 1
+    assert gate.zombies() == []
+
+
+def test_nothing_of_the_build_is_in_the_image(docker_engine: DockerEngine, daemun_image: str) -> None:
+    history = docker_engine.cli("history", "--no-trunc", "--format={{.CreatedBy}}", daemun_image)
+    assert "PIP_OPTIONS" not in history
+    assert "wheels" not in history
+    left = docker_engine.cli(
+        "run", "--rm", "--entrypoint=sh", daemun_image, "-c", "ls /build /opt/daemun/bin/pip 2>/dev/null || true"
+    )
+    assert left == ""
+
+
+def test_without_a_file_and_without_an_engine_it_says_what_is_missing(
+    docker_engine: DockerEngine, daemun_image: str
+) -> None:
+    docker_engine.cli("run", "--detach", "--name=alone", daemun_image)
+    docker_engine.cli("wait", "alone")
+    found = json.loads(docker_engine.cli("inspect", "alone"))[0]
+    assert found["State"]["ExitCode"] == 1
+    told = docker_engine.logs("alone")
+    assert "/etc/daemun/daemun.yaml" in told
+    assert "docker.sock" in told
+
+
+# --- examples --------------------------------------------------------------------------------------------------
+
+
+class Compose:
+    """Compose files, under a name of their own and in the tests' engine."""
+
+    def __init__(self, engine: DockerEngine, image: str) -> None:
+        self._program = binaries.program("docker-compose", "docker-compose")
+        self._project = f"dm{uuid.uuid4().hex[:8]}"
+        self.http, self.https = ports.free_port(), ports.free_port()
+        self._environment = {
+            **os.environ,
+            "DOCKER_HOST": engine.url,
+            "DOCKER_SOCKET": str(engine.socket),
+            "DAEMUN_IMAGE": image,
+            "APP_IMAGE": HTTPD_IMAGE,
+            "HTTP_PORT": f"127.0.0.1:{self.http}",
+            "HTTPS_PORT": f"127.0.0.1:{self.https}",
+        }
+
+    def __call__(self, file: pathlib.Path, *arguments: str, **environ: str) -> str:
+        done = subprocess.run(
+            [self._program, f"--project-name={self._project}", f"--file={file}", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**self._environment, **environ},
+        )
+        assert done.returncode == 0, (arguments, done.stdout[-2000:], done.stderr[-2000:])
+        return done.stdout
+
+
+@pytest.fixture
+def compose(docker_engine: DockerEngine, daemun_image: str) -> collections.abc.Iterator[Compose]:
+    yield Compose(docker_engine, daemun_image)
+    docker_engine.clear()
+    docker_engine.cli("volume", "prune", "--force")
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*/*.yaml")), ids=lambda file: f"{file.parent.name}/{file.name}")
+def test_an_example_is_a_compose_file(compose: Compose, file: pathlib.Path) -> None:
+    assert "services" in compose(file, "config")
+
+
+async def test_the_chat_example(compose: Compose, docker_engine: DockerEngine, state: pathlib.Path) -> None:
+    file = EXAMPLES / "chat" / "compose.yaml"
+    await asyncio.to_thread(compose, file, "up", "--detach", "--no-build")
+    container = await asyncio.to_thread(compose, file, "ps", "--quiet", "daemun")
+    gate = clients.Gate(http=compose.http, https=compose.https, ca=state / "ca.pem")
+
+    def fetch_ca() -> bool:
+        with contextlib.suppress(AssertionError):
+            docker_engine.cli("cp", f"{container.strip()}:/var/lib/daemun/ca.pem", str(gate.ca))
+        return gate.ca.exists()
+
+    def page() -> str | None:
+        answer = clients.try_get(gate, "https://chat.localhost/")
+        return answer.text if answer is not None and answer.status_code == 200 else None
+
+    await asyncio.to_thread(wait_for, fetch_ca, "the local CA")
+    assert "<title>" in await asyncio.to_thread(wait_for, page, "the page")
+    async with clients.websocket(gate, "chat.localhost", "/websocket/") as socket:
+        async with asyncio.timeout(20):
+            assert json.loads(await socket.recv())["type"] == "welcome"
+    await asyncio.to_thread(compose, file, "down", "--timeout=5")
+
+
+def test_the_example_of_several_applications(
+    compose: Compose, docker_engine: DockerEngine, state: pathlib.Path
+) -> None:
+    docker_engine.cli("network", "rm", NETWORK)
+    docker_engine.cli("network", "create", NETWORK)  # as the example says; it has this very name
+    copy = state / "apps"
+    shutil.copytree(EXAMPLES / "apps", copy)
+    override = copy / "override.yaml"
+    # busybox serves nothing by itself.
+    override.write_text('services: {web: {command: "httpd -f -p 80 -h /www"}}\n')
+
+    compose(copy / "compose.yaml", "up", "--detach", "--no-build", RESERVE="admin.localhost")
+    compose(copy / "app.yaml", f"--file={override}", "up", "--detach", "--scale=web=3")
+
+    gate = clients.Gate(http=compose.http, https=compose.https, ca=state / "ca.pem")
+    wait_for(
+        lambda: (clients.try_get(gate, "http://app.localhost/") or httpx.Response(502)).status_code == 301,
+        "the application",
+    )
+    container = compose(copy / "compose.yaml", "ps", "--quiet", "daemun").strip()
+    status = json.loads(docker_engine.cli("exec", container, "daemun", "status", "--json"))
+    assert len(status["sites"][0]["routes"][0]["to"]) == 3
