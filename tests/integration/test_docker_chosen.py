@@ -10,7 +10,7 @@ import pytest
 
 from daemun.control import ports
 from daemun.core import model
-from daemun.sources.docker import chosen, client, surroundings
+from daemun.sources.docker import chosen, client, containers, keep, surroundings
 from daemun.store import memory as memory_store
 from tests.support import docker_engine as engines
 from tests.support.clock import FakeClock
@@ -154,7 +154,19 @@ async def test_hosts_are_reserved_at_once(docker_engine: engines.DockerEngine) -
         source.configure(model.Docker(endpoint=docker_engine.url, reserved=("a.test",)))
         found = await source.read()
     assert hosts(found) == []
+    async with following(model.Docker(), DOCKER_HOST=docker_engine.url) as source:
+        assert hosts(await source.read()) == ["a.test"]
+        source.configure(model.Docker(endpoint=docker_engine.url, reserved=("a.test",)))  # the same engine, as it is
+        assert hosts(await source.read()) == []
     assert "reserved by `docker.reserve`" in messages(found)[0]
+
+
+def test_what_is_off_from_the_start_is_forgotten() -> None:
+    store = memory_store.MemoryStore()
+    keep.write_kept(store, keep.encode(keep.Kept(url="unix:///d.sock", listing=containers.Listing())))
+    source = chosen.ChosenEngine(FakeClock(), store, environ={}, traces=surroundings.Traces())
+    source.configure(model.Docker(is_on=False))
+    assert store.list("history") == []
 
 
 # --- a start without the engine --------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ class ChosenEngine:
         self._store = store
         self._environ = environ
         self._traces = traces
-        self._wanted = model.Docker(is_on=False)
+        self._wanted: model.Docker | None = None
         self._compat = nginx_proxy_sites.Compat()
         self._endpoint: client.Endpoint | None = None
         self._source: source.DockerSource | None = None
@@ -54,11 +54,11 @@ class ChosenEngine:
     def configure(self, wanted: model.Docker) -> None:
         """What to ask from now on. Cheap when nothing changed; else reads or forgets the listing that is kept."""
         before, self._wanted = self._wanted, wanted
-        if dataclasses.replace(before, reserved=()) != dataclasses.replace(wanted, reserved=()):
-            self._choose()
+        if before is None or dataclasses.replace(before, reserved=wanted.reserved) != wanted:
+            self._choose(wanted)
             if not wanted.is_on:
                 self._forget()
-        elif self._source is not None:
+        if self._source is not None:
             self._source.reserve(wanted.reserved)
 
     def speak(self, compat: nginx_proxy_sites.Compat) -> None:
@@ -97,17 +97,17 @@ class ChosenEngine:
                 async with asyncio.timeout(LOOK_FOR_S if following is None else None) as self._following:
                     await (self._follow(following) if following is not None else asyncio.Event().wait())
             self._following = None
-            if self._source is None:
-                self._choose()
+            if self._source is None and self._wanted is not None:
+                self._choose(self._wanted)
 
     # --- which engine ---
 
-    def _choose(self) -> None:
+    def _choose(self, wanted: model.Docker) -> None:
         """A new choice begins with what was known before: a mistake in its URL is not to take every site down."""
-        endpoint, listing = self._find(), None
+        endpoint, listing = self._find(wanted), None
         if self._source is not None:
             listing = self._source.listing
-        elif self._wanted.is_on and (kept := keep.read_kept(self._store)) is not None:
+        elif wanted.is_on and (kept := keep.read_kept(self._store)) is not None:
             listing = kept.listing
             endpoint = endpoint or client.Endpoint(url=kept.url, is_found=True)
         if endpoint == self._endpoint:
@@ -117,7 +117,7 @@ class ChosenEngine:
             self._source = source.DockerSource(
                 endpoint,
                 self._clock,
-                reserved=self._wanted.reserved,
+                reserved=wanted.reserved,
                 traces=self._traces,
                 listing=listing,
                 compat=self._compat,
@@ -126,12 +126,12 @@ class ChosenEngine:
         if self._following is not None:
             self._following.reschedule(asyncio.get_running_loop().time())
 
-    def _find(self) -> client.Endpoint | None:
-        if not self._wanted.is_on:
+    def _find(self, wanted: model.Docker) -> client.Endpoint | None:
+        if not wanted.is_on:
             return None
-        if self._wanted.endpoint is None:
+        if wanted.endpoint is None:
             return client.find_endpoint(self._environ)
-        return client.Endpoint(url=self._wanted.endpoint, tls=self._wanted.tls)
+        return client.Endpoint(url=wanted.endpoint, tls=wanted.tls)
 
     def _never_seen(self, error: ConfigError) -> model.Problem:
         """Nobody asked for an engine that was only found, so nothing of what was asked for is missing."""
