@@ -53,11 +53,11 @@ def spec(*names: str) -> model.CertificateSpec:
 
 
 def asking(ca: pebble.Pebble, mail: str | None = "me@example.com") -> model.Acme:
-    return model.Acme(directory=ca.directory, ca_file=str(ca.ca_file), email=mail)
+    return model.Acme(authorities=(model.Authority(directory=ca.directory, ca_file=str(ca.ca_file), email=mail),))
 
 
 def request(ca: pebble.Pebble, *hosts: str) -> acme_issuer.Request:
-    return acme_issuer.Request(name=hosts[0], hosts=hosts, acme=asking(ca))
+    return acme_issuer.Request(name=hosts[0], hosts=hosts, authority=asking(ca).authorities[0])
 
 
 @pytest.fixture(name="gate")
@@ -340,8 +340,8 @@ def test_a_name_the_ca_does_not_take(gate: Gate, ca: pebble.Pebble) -> None:
 def test_a_directory_that_cannot_be_used(gate: Gate, directory: str, ca_file: str | None, message: str) -> None:
     with pebble.answering_http01(gate.thumbprint) as port, pebble.running_pebble(port) as ca:
         url = directory.format(closed=ports.free_port(), http=port, directory=ca.directory)
-        acme = model.Acme(directory=url, ca_file=ca_file)
-        found = refused(gate, acme_issuer.Request(name="a", hosts=("a.example.com",), acme=acme))
+        authority = model.Authority(directory=url, ca_file=ca_file)
+        found = refused(gate, acme_issuer.Request(name="a", hosts=("a.example.com",), authority=authority))
     assert found.startswith('cannot get a certificate for "a.example.com": ')
     assert message in found
 
@@ -361,7 +361,7 @@ def test_a_rate_limit_says_when_to_come_back(gate: Gate, retry_after: str | None
     moment = gate.clock.now() + datetime.timedelta(seconds=7200)
     value = retry_after and retry_after.format(date=email.utils.format_datetime(moment, usegmt=True))
     with rate_limiting(value) as directory, pytest.raises(errors.RetryableError, match="rate limit") as caught:
-        wanted = acme_issuer.Request(name="a", hosts=("a.example.com",), acme=model.Acme(directory=directory))
+        wanted = acme_issuer.Request(name="a", hosts=("a.example.com",), authority=model.Authority(directory=directory))
         acme_issuer.obtain(wanted, store=gate.store, clock=gate.clock, stop=threading.Event())
     assert caught.value.retry_after_s == expected_s
     assert "too many certificates" in str(caught.value)

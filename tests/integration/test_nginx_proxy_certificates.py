@@ -29,7 +29,7 @@ async def test_the_hosts_of_a_list_share_one_certificate_and_an_account(tmp_path
     thumbprint = account.thumbprint(account.load_or_create_key(store))
     with pebble.answering_http01(thumbprint) as port, pebble.running_pebble(port) as ca:
         certs = manager.Manager(store, paths, clock.FakeClock())
-        certs.configure(model.Acme(directory=ca.directory, ca_file=str(ca.ca_file)))
+        certs.configure(model.Acme(authorities=(model.Authority(directory=ca.directory, ca_file=str(ca.ca_file)),)))
         assert await certs.prepare([spec]) == ()
         async with certificates.running(certs) as watched:
             await watched.until_state(spec.host, model.CertificateState.VALID)

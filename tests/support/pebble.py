@@ -1,7 +1,7 @@
 """Pebble, Let's Encrypt's ACME test server, with its own DNS, on free loopback ports.
 
     with pebble.running_pebble(http_port=port) as ca:
-        acme = model.Acme(directory=ca.directory, ca_file=str(ca.ca_file))
+        acme = model.Acme(authorities=(model.Authority(directory=ca.directory, ca_file=str(ca.ca_file)),))
 
 Every name has the address 127.0.0.1, so challenges are looked for at 127.0.0.1:http_port. What Pebble issued before is
 forgotten when it ends. Debian packages: pebble (with pebble-challtestsrv).

@@ -19,7 +19,7 @@ from daemun.store import file, memory
 from tests.support import certificates, clock
 
 DAY = datetime.timedelta(days=1)
-STAGING = model.Acme(directory="https://staging.example/dir")
+STAGING = model.Acme(authorities=(model.Authority(directory="https://staging.example/dir"),))
 
 
 class Gate:
@@ -223,7 +223,7 @@ async def test_a_wildcard_stays_on_the_local_ca_and_says_why(gate: Gate) -> None
     status = only(certs)
     assert status.state is model.CertificateState.LOCAL
     assert status.reason is not None
-    assert status.reason.startswith("a public CA signs *.example.com only over DNS-01")
+    assert status.reason.startswith("a public CA signs *.example.com only after a proof in DNS")
     assert status.next_attempt is None
 
 

@@ -6,7 +6,8 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from daemun.core import model, renewal
+from daemun.core import model
+from daemun.core.issuance import renewal
 
 NOW = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
 MINUTE = datetime.timedelta(minutes=1)

@@ -175,7 +175,6 @@ def test_a_redirect() -> None:
         ({"daemun.host": "a.test", "daemun.redirect": "/x", "daemun.retries": "1"}, "has no meaning for a redirect"),
         ({"daemun.host": "a.test", "daemun.status": "301"}, "has no meaning for a server"),
         ({"daemun.host": "a.test", "daemun.tls": "off", "daemun.http": "redirect"}, "because tls is off"),
-        ({"daemun.host": "*.a.com", "daemun.tls": "acme"}, "a wildcard needs a DNS challenge"),
         ({"daemun.host": "a.test", "daemun.index": "a/b"}, "must be the name of a file"),
         ({"daemun.host": "a.test", **{f"daemun.n{n}.port": "1" for n in range(200)}}, "at most 200"),
         ({"daemun.host": ",".join(f"h{n}.test" for n in range(101))}, "at most 100"),

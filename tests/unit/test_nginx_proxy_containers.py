@@ -382,9 +382,10 @@ def test_account_of_a_certificate() -> None:
     }
     tls = options({**asked, "LETSENCRYPT_TEST": "true"}, host="a.example.com").tls
 
-    assert (tls.email, tls.directory) == ("me@example.com", "https://acme-staging-v02.api.letsencrypt.org/directory")
+    staging = model.Authority(directory="https://acme-staging-v02.api.letsencrypt.org/directory")
+    assert tls.ordering == model.Ordering(authority=staging, email="me@example.com")
     own = options({**asked, "ACME_CA_URI": "https://ca.example.com/dir"}, host="a.example.com").tls
-    assert own.directory == "https://ca.example.com/dir"
+    assert own.ordering.authority == model.Authority(directory="https://ca.example.com/dir")
     assert "is not an e-mail address" in fault({"ACME_EMAIL": "$(id)@x"})
     assert "is not an https URL" in fault({"ACME_CA_URI": "http://169.254.169.254/"})
 

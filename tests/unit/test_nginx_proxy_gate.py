@@ -45,12 +45,13 @@ def test_nginx_proxys_defaults() -> None:
 
 def test_what_the_file_says_stays() -> None:
     own = model.Globals(
-        listen_http=(model.Address(port=8080),), acme=model.Acme(directory=model.LETS_ENCRYPT, email="file@example.com")
+        listen_http=(model.Address(port=8080),),
+        acme=model.Acme(authorities=(model.Authority(directory="https://ca.test/dir", email="file@example.com"),)),
     )
     found = gate(HTTP_PORT="1080", DEFAULT_EMAIL="env@example.com").apply(own, NO_FOLDERS)
 
     assert found.listen_http == (model.Address(port=8080),)
-    assert found.acme.email == "file@example.com"
+    assert found.acme.authorities[0].email == "file@example.com"
 
 
 def test_ports_and_families() -> None:
@@ -147,8 +148,8 @@ def test_a_log_format_that_nginx_would_refuse_is_told_and_not_used() -> None:
 def test_certificates() -> None:
     found = settings(DEFAULT_EMAIL="me@example.com", ACME_CA_URI="https://ca.example.com/dir").acme
 
-    assert (found.email, found.directory) == ("me@example.com", "https://ca.example.com/dir")
-    assert settings(DEFAULT_EMAIL="$(id)@x").acme.email is None
+    assert (found.authorities[0].email, found.directory) == ("me@example.com", "https://ca.example.com/dir")
+    assert settings(DEFAULT_EMAIL="$(id)@x").acme.authorities[0].email is None
 
 
 @pytest.mark.parametrize(

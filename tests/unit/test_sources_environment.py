@@ -25,9 +25,9 @@ def test_what_the_variables_mean() -> None:
     ).globals
 
     assert found is not None
-    assert found.acme.email == "me@example.com"
+    assert found.acme.authorities[0].email == "me@example.com"
     assert "staging" in found.acme.directory
-    assert found.acme.ca_file == "/ca.pem"
+    assert found.acme.authorities[0].ca_file == "/ca.pem"
     assert found.docker.reserved == ("admin.test", "*.corp.test")
     assert found.trusted_proxies == ("10.0.0.0/8", "fd00::/8")
 
@@ -61,7 +61,7 @@ async def test_the_file_counts_from_when_it_is_there(tmp_path: pathlib.Path) -> 
     path.unlink()
 
     assert before.globals is not None
-    assert (before.globals.acme.email, before.sites) == ("me@example.com", ())
+    assert (before.globals.acme.authorities[0].email, before.sites) == ("me@example.com", ())
     assert [site.host for site in there.sites] == ["a.test"]
     with pytest.raises(ConfigError, match="no such file"):
         await source.read()

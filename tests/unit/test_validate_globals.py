@@ -23,6 +23,11 @@ def test_the_defaults_are_good() -> None:
     assert not validate.find_global_problems(model.Globals(), ())
 
 
+def ordering(**values: typing.Any) -> model.Acme:
+    """One CA, and as whom it is asked."""
+    return model.Acme(authorities=(model.Authority(**values),))
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -35,12 +40,12 @@ def test_the_defaults_are_good() -> None:
         (listen((address(80),), (address(80, "10.0.0.1"),)), "10.0.0.1:80 is already listened on by http (80)"),
         (listen((address(80), address(80, "0.0.0.0")), (address(443),)), "already listened on"),
         (listen((address(80), address(80, "10.0.0.1")), (address(443), address(443, "::1"))), ""),
-        ({"acme": model.Acme(directory="http://ca.test/dir")}, "is not an https URL"),
-        ({"acme": model.Acme(directory="https://[x")}, "is not an https URL"),
-        ({"acme": model.Acme(directory="https://user@ca.test/dir")}, "is not an https URL"),
-        ({"acme": model.Acme(directory=model.LETS_ENCRYPT, email="me@localhost")}, "is not an e-mail address"),
-        ({"acme": model.Acme(directory=model.LETS_ENCRYPT, email="me@a.test\n")}, "control character"),
-        ({"acme": model.Acme(directory=model.LETS_ENCRYPT, email="me+x@a.test", ca_file="ca.pem")}, "acme.ca_file"),
+        ({"acme": ordering(directory="http://ca.test/dir")}, "is not an https URL"),
+        ({"acme": ordering(directory="https://[x")}, "is not an https URL"),
+        ({"acme": ordering(directory="https://user@ca.test/dir")}, "is not an https URL"),
+        ({"acme": ordering(directory=model.LETS_ENCRYPT, email="me@localhost")}, "is not an e-mail address"),
+        ({"acme": ordering(directory=model.LETS_ENCRYPT, email="me@a.test\n")}, "control character"),
+        ({"acme": ordering(directory=model.LETS_ENCRYPT, email="me+x@a.test", ca_file="ca.pem")}, "acme.ca_file"),
         ({"trusted_proxies": ("10.0.0.0/8", "fd00::/8", "192.0.2.1")}, ""),
         ({"trusted_proxies": ("10.0.0.1/8",)}, 'write "10.0.0.0/8"'),
         ({"trusted_proxies": ("10.0.0.0/255.0.0.0",)}, 'write "10.0.0.0/8"'),
@@ -78,13 +83,13 @@ def test_a_disabled_default_site_is_a_warning() -> None:
         (model.LETS_ENCRYPT, "a.test", True),
         (model.LETS_ENCRYPT, "10.0.0.1", True),
         (model.LETS_ENCRYPT, "a.com", False),
-        ("https://acme.zerossl.com/v2/DV90", "a.lan", True),
+        ("https://api.buypass.com/acme/directory", "a.lan", True),
         ("https://ca.internal/acme/directory", "a.lan", False),
     ],
 )
 def test_what_the_ca_in_use_does_not_sign(directory: str, host: str, *, is_refused: bool) -> None:
     site = model.Site(host=host, tls=model.Tls(mode=model.TlsMode.ACME), routes=SITE.routes)
-    found = validate.find_global_problems(model.Globals(acme=model.Acme(directory=directory)), (site,))
+    found = validate.find_global_problems(model.Globals(acme=ordering(directory=directory)), (site,))
     assert ["write `tls: local`, or name your own CA" in problem.message for problem in found] == [True] * is_refused
 
 

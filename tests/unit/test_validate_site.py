@@ -84,12 +84,6 @@ def test_good_hosts(host: str) -> None:
         ({"tls": model.Tls(mode=model.TlsMode.FILES, certificate="c", key="/k")}, "must be an absolute path"),
         ({"tls": model.Tls(certificate="/c")}, "belongs to a certificate of your own"),
         ({"host": "*.a.test", "aliases": ("b.test",), "redirect_aliases": True}, "cannot lead to a wildcard"),
-        ({"host": "*.a.com", "tls": model.Tls(mode=model.TlsMode.ACME)}, "a wildcard needs a DNS challenge"),
-        ({"host": "*.a.com"}, "warning: tls: the local CA signs the whole site"),
-        (
-            {"host": "a.com", "aliases": ("a.lan",)},
-            'warning: tls: the local CA signs the whole site, because of "a.lan"',
-        ),
         ({"tls": model.Tls(mode=model.TlsMode.OFF), "http": model.HttpMode.OFF}, "would answer nothing"),
         ({"tls": model.Tls(mode=model.TlsMode.OFF), "hsts": model.Hsts()}, "hsts: promises HTTPS"),
         ({"hsts": model.Hsts(max_age_s=-1)}, "hsts.max_age: -1 is not between"),

@@ -3,18 +3,24 @@
 import pathlib
 import re
 
-from daemun.sources import yaml_schema
+from daemun.sources import yaml_acme, yaml_alerts, yaml_entry, yaml_schema
 
 TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "CONFIGURATION.md").read_text()
 TABLES = TEXT[TEXT.index("## All keys") :]
-PARTS: dict[str, type[yaml_schema.Entry]] = {
+PARTS: dict[str, type[yaml_entry.Entry]] = {
     "listen": yaml_schema.ListenEntry,
-    "acme": yaml_schema.AcmeEntry,
+    "acme": yaml_acme.AcmeEntry,
+    "alerts": yaml_alerts.AlertsEntry,
     "logs": yaml_schema.LogsEntry,
 }
-MAPS_IN_CELLS: tuple[type[yaml_schema.Entry], ...] = (
+MAPS_IN_CELLS: tuple[type[yaml_entry.Entry], ...] = (
     yaml_schema.DefaultEntry,
-    yaml_schema.TlsFilesEntry,
+    yaml_acme.TlsFilesEntry,
+    yaml_acme.TlsOrderEntry,
+    yaml_acme.OnDemandEntry,
+    yaml_acme.AuthorityEntry,
+    yaml_acme.EabEntry,
+    yaml_alerts.NtfyEntry,
     yaml_schema.DockerEntry,
     yaml_schema.DockerTlsEntry,
     yaml_schema.HstsEntry,

@@ -9,7 +9,7 @@ from hypothesis import strategies
 
 from daemun.core import directive, model
 from daemun.errors import ConfigError
-from daemun.sources import yaml_file, yaml_schema
+from daemun.sources import yaml_acme, yaml_file, yaml_schema
 
 BASE = "/etc/daemun"
 
@@ -78,7 +78,16 @@ def test_the_file_of_the_design() -> None:
     snapshot = parse(DESIGN)
     assert [str(problem.origin) for problem in snapshot.problems] == ["daemun.yaml:21:25"], "the wildcard's certificate"
     assert snapshot.globals == model.Globals(
-        acme=model.Acme(directory=model.LETS_ENCRYPT, email="me@example.com", ca_file=f"{BASE}/root.pem")
+        acme=model.Acme(
+            authorities=(
+                model.Authority(
+                    directory=model.LETS_ENCRYPT,
+                    email="me@example.com",
+                    ca_file=f"{BASE}/root.pem",
+                    staging=yaml_acme.STAGINGS[model.LETS_ENCRYPT],
+                ),
+            )
+        )
     )
     chat, shop, apps, address = snapshot.sites
     assert [(item.path, str(item.origin)) for item in chat.routes] == [
@@ -217,7 +226,7 @@ def test_the_top_of_the_file() -> None:
     )
     assert found.listen_http == (model.Address(port=8080), model.Address(port=81, host="127.0.0.1"))
     assert found.listen_https == (model.Address(port=8443, host="::1"),)
-    assert found.acme == model.Acme(directory="https://ca.test/dir")
+    assert found.acme == model.Acme(authorities=(model.Authority(directory="https://ca.test/dir"),))
     assert (found.default.kind, found.default.host) == (model.DefaultKind.SITE, "a.test")
     assert found.trusted_proxies == ("10.0.0.0/8",)
     assert found.logs == model.Logs(access=False, max_bytes=16384, keep=2)
@@ -326,7 +335,7 @@ def test_all_problems_at_once_in_the_order_of_the_file() -> None:
     expected = [
         ("1:1", 'unknown key "listn"', 'did you mean "listen"?'),
         ("2:16", "listen.http: port 99999", ""),
-        ("3:19", "zerossl", "EAB"),
+        ("3:19", "zerossl", "add `eab: {kid: ..., hmac_key: ...}`"),
         ("3:35", 'acme.email: "foo" is not an e-mail address', ""),
         ("4:9", 'key "docker"', "expected auto, off or a URL"),
         ("6:12", 'path "/" stands beside option "bad"', "routes"),
@@ -498,3 +507,40 @@ def test_what_cannot_be_read(tmp_path: pathlib.Path, kind: str) -> None:
         file.mkdir()
     with pytest.raises(ConfigError, match=r"cannot read .*daemun\.yaml"):
         yaml_file.read_snapshot(file)
+
+
+def test_how_certificates_are_ordered() -> None:
+    snapshot = parse(
+        b"acme:\n"
+        b"  email: me@example.com\n"
+        b"  directory: [letsencrypt, {directory: zerossl, eab: {kid: k, hmac_key: {file: hmac}}}]\n"
+        b"  dns: {provider: cloudflare, auth_token: {env: TOKEN}, wait: 5m}\n"
+        b"  hook: /bin/hook\n"
+        b"  resolvers: 192.0.2.1\n"
+        b"sites:\n"
+        b'  "*.a.com": {tls: {mode: acme, profile: shortlived}, routes: {/: http://web}}\n'
+        b"  b.com: {on_demand: {ask: 'http://127.0.0.1:9/x', per_minute: 5}, routes: {/: http://web}}\n"
+    )
+    assert snapshot.problems == ()
+    assert snapshot.globals is not None
+    acme = snapshot.globals.acme
+    first, second = acme.authorities
+    assert (first.email, first.staging) == ("me@example.com", model.LETS_ENCRYPT_STAGING)
+    assert second.eab == model.Eab(key_id="k", hmac_key=model.Secret(file=f"{BASE}/hmac"))
+    assert acme.dns == model.Dns(
+        provider="cloudflare", options=(("auth_token", model.Secret(variable="TOKEN")),), wait_s=300.0
+    )
+    assert (acme.hook, acme.resolvers) == (("/bin/hook",), ("192.0.2.1",))
+    wildcard, on_demand = snapshot.sites
+    assert wildcard.tls.ordering.profile == "shortlived"
+    assert on_demand.on_demand == model.OnDemand(ask="http://127.0.0.1:9/x", per_minute=5)
+
+
+def test_a_secret_is_in_no_message() -> None:
+    text = b"acme: {eab: {kid: k, hmac_key: [s3cr3t]}, dns: {provider: x, token: [s3cr3t]}}\nsites: {}\n"
+    snapshot = parse(text)
+    assert len(snapshot.problems) == 2
+    assert "s3cr3t" not in str(snapshot)
+    good = parse(b"acme: {dns: {provider: x, token: s3cr3t}}\nsites: {}\n")
+    assert not good.problems
+    assert "s3cr3t" not in repr(good)

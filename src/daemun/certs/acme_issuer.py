@@ -1,8 +1,8 @@
-"""One certificate from a public CA: the ACME HTTP-01 flow (RFC 8555), blocking, for a thread.
+"""One certificate from a public CA: the ACME flow (RFC 8555), blocking, for a thread.
 
 The order is one state machine over what the CA says of it, so starting it and going on with it after a SIGKILL are the
 same code: the order's URL and the key of the certificate are in the store before anything else is done with the order.
-nginx answers the challenges without being told (DESIGN.md decision 8).
+nginx answers HTTP-01 without being told (DESIGN.md decision 8); other proofs are made visible by `proofs.Prover`s.
 
 Importing this module takes some hundred milliseconds (requests, acme); only the thread of the first order does it.
 """
@@ -10,6 +10,7 @@ Importing this module takes some hundred milliseconds (requests, acme); only the
 import contextlib
 import dataclasses
 import threading
+import types
 
 import requests
 from acme import challenges, client, crypto_util, messages
@@ -17,9 +18,10 @@ from acme import errors as acme_errors
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from daemun import errors
-from daemun.certs import account, acme_network, bundle, local_ca, records, words
+from daemun.certs import account, acme_network, bundle, local_ca, proofs, records, words
 from daemun.control import ports
 from daemun.core import model, names
+from daemun.core.issuance import proof as proof_
 
 POLLS = 60
 """About five minutes at the longest pause: a CA that validates from many places, and slowly, makes it in that time."""
@@ -29,75 +31,102 @@ LONGEST_PAUSE_S = 5.0
 _PASSING = frozenset({"rateLimited", "serverInternal", "badNonce"})
 """Problems after which the same order can go on."""
 
+_KINDS: dict[model.Challenge, type[challenges.HTTP01 | challenges.DNS01]] = {
+    model.Challenge.HTTP_01: challenges.HTTP01,
+    model.Challenge.DNS_01: challenges.DNS01,
+}
+
 _registering = threading.Lock()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """name: of the certificate (`model.CertificateSpec.name`). hosts: as in `model.Site.names`, without wildcards."""
+    """name: of the certificate (`model.CertificateSpec.name`). hosts: as in `model.Site.names`, each with a challenge
+    by `proof.choose_challenge`. ordering: its profile and challenges."""
 
     name: str
     hosts: tuple[str, ...]
-    acme: model.Acme
+    authority: model.Authority
+    ordering: model.Ordering = model.Ordering()
 
 
-def obtain(request: Request, *, store: ports.Store, clock: ports.Clock, stop: threading.Event) -> records.Issued:
+def obtain(
+    request: Request,
+    *,
+    store: ports.Store,
+    clock: ports.Clock,
+    stop: threading.Event,
+    provers: proofs.Provers = types.MappingProxyType({}),
+) -> records.Issued:
     """Get the certificate, going on with the order that the store has for it. Takes seconds to minutes.
 
     stop: set from outside to give up before the next step; the order is then continued by the next call.
+    provers: who makes proofs visible that nginx does not.
     Raises: RetryableError saying what a person can do; LockHeldError when another process orders this certificate.
     """
     with store.lock(f"order-{request.name}", lease_s=POLLS * LONGEST_PAUSE_S + 300):
-        network = acme_network.Network(account.load_or_create_key(store), request.acme.ca_file, clock, stop)
-        with contextlib.closing(network.session), acme_network.in_words(request.acme, request.hosts, network):
+        network = acme_network.Network(account.load_or_create_key(store), request.authority.ca_file, clock, stop)
+        with contextlib.closing(network.session), acme_network.in_words(request.authority, request.hosts, network):
             try:
-                return _Order(request, network, store).run()
+                return _Order(request, network, store, provers).run()
             except messages.Error as problem:
                 if problem.code not in _PASSING:
                     records.delete_order(store, request.name)
                 if problem.code != "accountDoesNotExist":
                     raise
                 # The CA lost it (a test server that was restarted) or deleted it for disuse: register once more.
-                account.forget_registration(store, request.acme.directory)
-                return _Order(request, network, store).run()
+                account.forget_registration(store, request.authority.directory)
+                return _Order(request, network, store, provers).run()
 
 
 class _Order:
     """One order at one CA, from wherever it stands to its certificate."""
 
-    def __init__(self, request: Request, network: acme_network.Network, store: ports.Store) -> None:
+    def __init__(
+        self, request: Request, network: acme_network.Network, store: ports.Store, provers: proofs.Provers
+    ) -> None:
+        self._provers = provers
+        self._presented: list[proofs.Proof] = []
         self._request = request
         self._network = network
         self._store = store
         self._answered: set[str] = set()
-        directory = client.ClientV2.get_directory(request.acme.directory, network)
+        directory = client.ClientV2.get_directory(request.authority.directory, network)
         self._client = client.ClientV2(directory, network)
 
     def run(self) -> records.Issued:
         with _registering:
             self._use_account()
         order = self._resume() or self._start()
-        return self._finish(order)
+        try:
+            return self._finish(order)
+        finally:
+            for kind, prover in self._provers.items():
+                prover.remove([one for one in self._presented if one.challenge is kind])
 
     # --- the account -----------------------------------------------------------------------------------------------
 
     def _use_account(self) -> None:
         """Sign as the account of this CA, registered on first use; tell the CA when the e-mail address changed."""
-        acme = self._request.acme
-        known = account.read_registration(self._store, acme.directory)
+        authority = self._request.authority
+        known = account.read_registration(self._store, authority.directory)
         if known is None:
             known = self._register()
         body = messages.Registration()
         resource = messages.RegistrationResource(body=body, uri=known.url)
         self._network.account = resource
-        if known.email != acme.email:
+        if known.email != authority.email:
             # An empty contact removes what the CA knows.
-            self._client.update_registration(resource, messages.Registration.from_data(email=acme.email, contact=()))
-        account.write_registration(self._store, acme.directory, account.Registration(url=known.url, email=acme.email))
+            self._client.update_registration(
+                resource, messages.Registration.from_data(email=authority.email, contact=())
+            )
+        account.write_registration(
+            self._store, authority.directory, account.Registration(url=known.url, email=authority.email)
+        )
 
     def _register(self) -> account.Registration:
         self._network.account = None
-        mail = self._request.acme.email
+        mail = self._request.authority.email
         new = messages.NewRegistration.from_data(email=mail, terms_of_service_agreed=True)
         try:
             return account.Registration(url=self._client.new_account(new).uri, email=mail)
@@ -111,7 +140,7 @@ class _Order:
         order = records.read_order(self._store, self._request.name)
         if order is None:
             return None
-        is_same = order.directory == self._request.acme.directory and set(order.hosts) == set(self._request.hosts)
+        is_same = order.directory == self._request.authority.directory and set(order.hosts) == set(self._request.hosts)
         try:
             if is_same and self._ask(order).status != messages.STATUS_INVALID:
                 return order
@@ -127,7 +156,7 @@ class _Order:
         new = messages.NewOrder(identifiers=identifiers, profile=self._profile())
         response = self._network.post(self._client.directory["newOrder"], new, new_nonce_url=self._nonce_url)
         order = records.Order(
-            directory=self._request.acme.directory,
+            directory=self._request.authority.directory,
             hosts=self._request.hosts,
             url=response.headers["Location"],
             key_pem=local_ca.private_pem(ec.generate_private_key(ec.SECP256R1())),
@@ -136,7 +165,10 @@ class _Order:
         return order
 
     def _profile(self) -> str | None:
-        """Let's Encrypt signs addresses only in its profile "shortlived" (letsencrypt.org/docs/profiles)."""
+        """The one that is asked for. Let's Encrypt signs addresses only in its profile "shortlived"
+        (letsencrypt.org/docs/profiles)."""
+        if self._request.ordering.profile is not None:
+            return self._request.ordering.profile
         wanted = any(names.address_of(host) for host in self._request.hosts)
         offered = self._client.directory["meta"].profiles or {}
         return "shortlived" if wanted and "shortlived" in offered else None
@@ -165,24 +197,41 @@ class _Order:
         return body
 
     def _answer(self, body: messages.Order) -> None:
-        """Tell the CA to look at port 80, once for each name."""
+        """Make the proof of each name visible, then tell the CA to look, once for each."""
+        asked: list[tuple[messages.ChallengeBody, proofs.Proof]] = []
         for url in body.authorizations:
             found = self._authorization(url)
-            if found.status != messages.STATUS_PENDING or url in self._answered:
-                continue
-            for challenge in found.challenges:
-                if isinstance(challenge.chall, challenges.HTTP01):
-                    # Empty: "I am ready" (RFC 8555 section 7.5.1). One that the CA already looks at is left alone.
-                    if challenge.status == messages.STATUS_PENDING:
-                        self._client.answer_challenge(challenge, challenge.chall.response(self._network.jwk))
-                    self._answered.add(url)
-                    break
-            else:
-                records.delete_order(self._store, self._request.name)
-                raise errors.RetryableError(
-                    f'cannot validate "{found.identifier.value}": the CA does not offer HTTP-01 for it; '
-                    "use another `acme.directory`"
-                )
+            if found.status == messages.STATUS_PENDING and url not in self._answered:
+                asked.append(self._choose(found))
+                self._answered.add(url)
+        for kind, prover in self._provers.items():
+            new = [proof for _, proof in asked if proof.challenge is kind]
+            self._presented += new
+            if new:
+                prover.present(new)
+        for challenge, _ in asked:
+            # Empty: "I am ready" (RFC 8555 section 7.5.1). One that the CA already looks at is left alone.
+            if challenge.status == messages.STATUS_PENDING:
+                self._client.answer_challenge(challenge, challenge.chall.response(self._network.jwk))
+
+    def _choose(self, found: messages.Authorization) -> tuple[messages.ChallengeBody, proofs.Proof]:
+        """The challenge of an authorization that the configuration wants. Raises: RetryableError: it is not offered."""
+        host = found.identifier.value
+        name = f"*.{host}" if found.wildcard else host
+        wanted = proof_.choose_challenge(name, self._request.ordering)
+        for challenge in found.challenges:
+            if wanted in _KINDS and isinstance(challenge.chall, _KINDS[wanted]):
+                # Of DNS-01 the hash, of HTTP-01 the key authorization itself (RFC 8555 sections 8.3 and 8.4).
+                content = challenge.chall.validation(self._network.jwk)
+                token = challenge.chall.encode("token")
+                return challenge, proofs.Proof(host=host, challenge=wanted, token=token, content=content)
+        records.delete_order(self._store, self._request.name)
+        shown = wanted.value.upper() if wanted is not None else "a challenge daemun knows"
+        offered = ", ".join(sorted(challenge.chall.typ for challenge in found.challenges)) or "none"
+        raise errors.RetryableError(
+            f'cannot validate "{name}": the CA does not offer {shown} for it (it offers {offered}); '
+            "use another `acme.challenge` or `acme.directory`"
+        )
 
     def _finalize(self, order: records.Order, body: messages.Order) -> None:
         addresses = [address for host in order.hosts if (address := names.address_of(host)) is not None]

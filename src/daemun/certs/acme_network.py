@@ -76,9 +76,9 @@ class Network(client.ClientNetwork):
 
 
 @contextlib.contextmanager
-def in_words(acme: model.Acme, hosts: tuple[str, ...], network: Network) -> collections.abc.Iterator[None]:
+def in_words(authority: model.Authority, hosts: tuple[str, ...], network: Network) -> collections.abc.Iterator[None]:
     """Turn everything that can go wrong with a CA into one RetryableError in words."""
-    ca = f"the CA at {acme.directory}"
+    ca = f"the CA at {authority.directory}"
     failed = f"cannot get a certificate for {quoted(hosts)}"
     try:
         yield
@@ -87,8 +87,8 @@ def in_words(acme: model.Acme, hosts: tuple[str, ...], network: Network) -> coll
         raise errors.RetryableError(text, retry_after_s=network.retry_after_s) from problem
     except requests.exceptions.SSLError as error:
         remedy = (
-            f"check that `acme.ca_file` ({acme.ca_file}) holds the root of that server"
-            if acme.ca_file
+            f"check that `acme.ca_file` ({authority.ca_file}) holds the root of that server"
+            if authority.ca_file
             else "if it is a private CA, give its root as `acme.ca_file`"
         )
         raise errors.RetryableError(f"{failed}: the TLS certificate of {ca} is not trusted; {remedy}") from error
@@ -116,7 +116,7 @@ def in_words(acme: model.Acme, hosts: tuple[str, ...], network: Network) -> coll
         ) from error
     except OSError as error:  # requests: the CA file does not exist
         raise errors.RetryableError(
-            f"{failed}: `acme.ca_file` ({acme.ca_file}) cannot be read; check the path"
+            f"{failed}: `acme.ca_file` ({authority.ca_file}) cannot be read; check the path"
         ) from error
 
 

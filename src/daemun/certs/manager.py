@@ -18,7 +18,8 @@ import structlog
 from daemun import errors
 from daemun.certs import account, daemon_thread, records, shelf, standing
 from daemun.control import ports
-from daemun.core import layout, model, names, renewal
+from daemun.core import layout, model, names
+from daemun.core.issuance import renewal
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -67,8 +68,7 @@ class Manager:
         return tuple(problem for entry in self._entries.values() for problem in entry.served.problems)
 
     def status(self) -> tuple[model.CertificateStatus, ...]:
-        directory = self._acme.directory if self._acme else None
-        return tuple(standing.describe(entry, entry.spec.directory or directory) for entry in self._entries.values())
+        return tuple(standing.describe(entry, self._directory(entry.spec)) for entry in self._entries.values())
 
     def renew(self, host: str) -> bool:
         found = False
@@ -114,6 +114,10 @@ class Manager:
                     await self._sleep()
         finally:
             stop.set()
+
+    def _directory(self, spec: model.CertificateSpec) -> str | None:
+        """Of the CA that is asked; None: not known yet."""
+        return None if self._acme is None else _authority(spec, self._acme).directory
 
     # --- what needs no CA ------------------------------------------------------------------------------------------
 
@@ -171,7 +175,7 @@ class Manager:
             return None
         if not renewal.hosts_to_order(entry.spec):
             return None
-        directory = _account(entry.spec, self._acme).directory
+        directory = _authority(entry.spec, self._acme).directory
         return now if name in self._forced else standing.order_at(entry, directory, now)
 
     def _start(self, entry: standing.Entry, orders: asyncio.TaskGroup, stop: threading.Event) -> None:
@@ -179,29 +183,29 @@ class Manager:
         name = entry.spec.name
         self._ordering.add(name)
         self._forced.discard(name)
-        order = self._order(entry.spec, _account(entry.spec, self._acme), stop)
+        order = self._order(entry.spec, _authority(entry.spec, self._acme), stop)
         orders.create_task(order, name=f"order {name}")
 
-    async def _order(self, spec: model.CertificateSpec, acme: model.Acme, stop: threading.Event) -> None:
+    async def _order(self, spec: model.CertificateSpec, authority: model.Authority, stop: threading.Event) -> None:
         """One try. Never raises but when cancelled: the others go on."""
         try:
-            obtain = functools.partial(_obtain, spec, acme, store=self._store, clock=self._clock, stop=stop)
+            obtain = functools.partial(_obtain, spec, authority, store=self._store, clock=self._clock, stop=stop)
             issued = await daemon_thread.run(obtain, name=f"order {spec.name}")
-            await self._succeed(spec, acme, issued)
+            await self._succeed(spec, authority, issued)
             log.info("certificate obtained", host=spec.host, issuer=issued.bundle.issuer, until=issued.bundle.not_after)
         except errors.DaemunError as error:
-            await self._fail(spec, acme, str(error), getattr(error, "retry_after_s", None))
+            await self._fail(spec, authority, str(error), getattr(error, "retry_after_s", None))
         except Exception as error:
             # Formatted here, because loggers that show local variables would show keys.
             stack = traceback.format_exc()
             log.error("an order failed for an unknown reason", host=spec.host, stack=stack)  # noqa: TRY400
             reason = f'cannot get a certificate for "{spec.host}": {type(error).__name__}; see the log, and report it'
-            await self._fail(spec, acme, reason, None)
+            await self._fail(spec, authority, reason, None)
         finally:
             self._ordering.discard(spec.name)
             self._changed()
 
-    async def _succeed(self, spec: model.CertificateSpec, acme: model.Acme, issued: records.Issued) -> None:
+    async def _succeed(self, spec: model.CertificateSpec, authority: model.Authority, issued: records.Issued) -> None:
         """Raises: RetryableError when the new certificate is due at once, so that orders never follow each other."""
         async with self._settling:
             await asyncio.to_thread(self._shelf.put_issued, spec.name, issued)
@@ -210,7 +214,7 @@ class Manager:
             if entry is not None:
                 served = await asyncio.to_thread(self._shelf.settle, entry.spec)
                 new, now = standing.Entry(spec=entry.spec, served=served), self._clock.now()
-                at = standing.order_at(new, acme.directory, now)
+                at = standing.order_at(new, authority.directory, now)
                 is_due_again = entry.spec == spec and at is not None and at <= now
                 # Then the failures so far count on, and the ladder goes up.
                 self._entries[spec.name] = dataclasses.replace(entry, served=served) if is_due_again else new
@@ -223,18 +227,18 @@ class Manager:
             )
 
     async def _fail(
-        self, spec: model.CertificateSpec, acme: model.Acme, reason: str, retry_after_s: float | None
+        self, spec: model.CertificateSpec, authority: model.Authority, reason: str, retry_after_s: float | None
     ) -> None:
         hosts = renewal.hosts_to_order(spec)
         async with self._settling:
             entry = self._entries.get(spec.name)
             if entry is None:
                 return
-            before = entry.attempts if entry.attempts and entry.attempts.is_for(acme.directory, hosts) else None
+            before = entry.attempts if entry.attempts and entry.attempts.is_for(authority.directory, hosts) else None
             failures = (before.failures if before else 0) + 1
             at = renewal.next_attempt(failures, self._clock.now(), retry_after_s)
             attempts = records.Attempts(
-                directory=acme.directory, hosts=hosts, failures=failures, next_attempt=at, reason=reason
+                directory=authority.directory, hosts=hosts, failures=failures, next_attempt=at, reason=reason
             )
             self._entries[spec.name] = dataclasses.replace(entry, attempts=attempts)
             log.warning("certificate not obtained", host=spec.host, reason=reason, failures=failures, next_attempt=at)
@@ -263,18 +267,27 @@ class Manager:
         self.on_change()
 
 
-def _account(spec: model.CertificateSpec, acme: model.Acme) -> model.Acme:
+def _authority(spec: model.CertificateSpec, acme: model.Acme) -> model.Authority:
     """Where and as whom one certificate is ordered. A CA knows one address of us: the gate's, if it has one."""
-    directory = spec.directory or acme.directory
-    own_trust = acme.ca_file if directory == acme.directory else None
-    return model.Acme(directory=directory, email=acme.email or spec.email, ca_file=own_trust)
+    usual = acme.authorities[0]
+    own = spec.ordering.authority
+    if own is None or own.directory == usual.directory:
+        own = usual
+    return dataclasses.replace(own, email=own.email or usual.email or spec.ordering.email)
 
 
 def _obtain(
-    spec: model.CertificateSpec, acme: model.Acme, *, store: ports.Store, clock: ports.Clock, stop: threading.Event
+    spec: model.CertificateSpec,
+    authority: model.Authority,
+    *,
+    store: ports.Store,
+    clock: ports.Clock,
+    stop: threading.Event,
 ) -> records.Issued:
     # Here, in the order's thread, so that `daemun up` serves before these slow imports (acme, requests) are made.
     from daemun.certs import acme_issuer  # noqa: PLC0415
 
-    request = acme_issuer.Request(name=spec.name, hosts=renewal.hosts_to_order(spec), acme=acme)
+    request = acme_issuer.Request(
+        name=spec.name, hosts=renewal.hosts_to_order(spec), authority=authority, ordering=spec.ordering
+    )
     return acme_issuer.obtain(request, store=store, clock=clock, stop=stop)

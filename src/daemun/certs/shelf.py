@@ -13,7 +13,8 @@ import threading
 from daemun import errors
 from daemun.certs import bundle, live, local_ca, records
 from daemun.control import ports
-from daemun.core import layout, model, renewal
+from daemun.core import layout, model
+from daemun.core.issuance import renewal
 
 _NAMELESS = ("localhost",)
 """What the local CA signs in the place of a certificate for names that nobody can list."""

@@ -4,7 +4,8 @@ import dataclasses
 import datetime
 
 from daemun.certs import records, shelf
-from daemun.core import model, renewal
+from daemun.core import model
+from daemun.core.issuance import proof, renewal
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +94,11 @@ def _is_as_asked(entry: Entry, directory: str) -> bool:
 
 
 def _wildcard_reason(spec: model.CertificateSpec) -> str | None:
-    left_out = [name for name in spec.names if name.startswith("*.")]
+    left_out = [name for name in spec.names if proof.choose_challenge(name, spec.ordering) is None]
     if spec.mode is not model.TlsMode.ACME or not left_out:
         return None
     return (
-        f"a public CA signs {', '.join(left_out)} only over DNS-01, which daemun cannot do yet; "
-        "list the names one by one as aliases, or give a certificate of your own with `tls: {certificate, key}`"
+        f"a public CA signs {', '.join(left_out)} only after a proof in DNS; say under `acme.dns` who makes "
+        "records there, list the names one by one as aliases, or give a certificate of your own with "
+        "`tls: {certificate, key}`"
     )

@@ -2,7 +2,8 @@
 
 import hashlib
 
-from daemun.core import model, names, validate
+from daemun.core import model, names, validate_acme
+from daemun.core.issuance import proof
 
 DEFAULT = "_default"
 """The certificate of handshakes for names that no site has. No host has this slug."""
@@ -13,7 +14,8 @@ def name_of(site: model.Site) -> str:
     tls = site.tls
     if tls.mode is model.TlsMode.FILES or len(tls.group) < 2:
         return names.slug(site.host)
-    told = " ".join((*sorted(tls.group), tls.directory or "", tls.email or ""))
+    authority = tls.ordering.authority
+    told = " ".join((*sorted(tls.group), authority.directory if authority else "", tls.ordering.email or ""))
     return f"{names.slug(tls.group[0])}_{hashlib.sha256(told.encode()).hexdigest()[:10]}"
 
 
@@ -21,7 +23,7 @@ def find_specs(desired: model.Desired) -> tuple[model.CertificateSpec, ...]:
     """The certificate of every enabled site that has one, each once, sorted by the first host it is for."""
     specs: dict[str, model.CertificateSpec] = {}
     for site in desired.enabled:
-        spec = _make_spec(site)
+        spec = _make_spec(site, desired.globals.acme)
         if spec is not None:
             specs.setdefault(spec.name, spec)
     default = desired.globals.default
@@ -37,15 +39,18 @@ def find_specs(desired: model.Desired) -> tuple[model.CertificateSpec, ...]:
     return tuple(specs.values())
 
 
-def _make_spec(site: model.Site) -> model.CertificateSpec | None:
+def _make_spec(site: model.Site, acme: model.Acme) -> model.CertificateSpec | None:
     tls = site.tls
     if tls.mode is model.TlsMode.OFF:
         return None
+    ordering = validate_acme.fill(tls.ordering, acme)
     is_file = tls.mode is model.TlsMode.FILES
     carried = site.names if is_file or not tls.group else tls.group
     mode = tls.mode
     if mode is model.TlsMode.AUTO:
-        mode = model.TlsMode.ACME if all(validate.is_orderable(name) for name in carried) else model.TlsMode.LOCAL
+        mode = (
+            model.TlsMode.ACME if all(proof.is_orderable(name, ordering) for name in carried) else model.TlsMode.LOCAL
+        )
     return model.CertificateSpec(
         name=name_of(site),
         host=site.host,
@@ -53,6 +58,5 @@ def _make_spec(site: model.Site) -> model.CertificateSpec | None:
         mode=mode,
         certificate=tls.certificate,
         key=tls.key,
-        directory=tls.directory,
-        email=tls.email,
+        ordering=ordering,
     )

@@ -6,7 +6,7 @@ The first source wins: the file comes before the others, and two claims on one h
 import collections.abc
 import dataclasses
 
-from daemun.core import certificates, model, validate, words
+from daemun.core import certificates, model, validate, validate_acme, words
 from daemun.core import services as services_
 
 
@@ -24,7 +24,7 @@ def merge_snapshots(snapshots: collections.abc.Sequence[model.Snapshot]) -> mode
         problems += snapshot.problems
         known = {(problem.host, problem.field, problem.message) for problem in snapshot.problems}
         for site in snapshot.sites:
-            found = (*validate.find_site_problems(site), *validate.find_order_problems(site, settings.acme))
+            found = (*validate.find_site_problems(site), *validate_acme.find_order_problems(site, settings.acme))
             problems += [item for item in found if (item.host, item.field, item.message) not in known]
             clash = _find_clash(site, owners) or ports.find_clash(site)
             if clash is not None:

@@ -305,6 +305,19 @@ def check_directory(text: str) -> str | None:
     return None if good and _VISIBLE_ASCII.match(text) else "is not an https URL"
 
 
+def check_web_url(text: str) -> str | None:
+    """What daemun itself asks or tells something: http or https, without a user."""
+    cause = check_text(text)
+    if cause is not None:
+        return cause
+    try:
+        parts = urllib.parse.urlsplit(text)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.username is None and parts.port != 0
+    except ValueError:
+        good = False
+    return None if good and _VISIBLE_ASCII.match(text) else "is not an http or https URL"
+
+
 def check_user(text: str) -> str | None:
     return None if _USER.match(text) else "is not the name of an account"
 

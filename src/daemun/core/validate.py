@@ -7,7 +7,7 @@ All problems are returned at once. Each message starts with the field as it is c
 import collections
 import collections.abc
 
-from daemun.core import model, names, rules, validate_route, validate_site, words
+from daemun.core import model, names, rules, validate_acme, validate_route, validate_site, words
 from daemun.core import report as report_
 from daemun.core.render import environment
 
@@ -20,8 +20,6 @@ _FEATURES = {
     model.Scheme.SCGI: environment.Feature.SCGI,
     model.Scheme.MEMCACHED: environment.Feature.MEMCACHED,
 }
-
-_PUBLIC_CAS = ("letsencrypt.org", "zerossl.com", "pki.goog", "buypass.com", "ssl.com", "digicert.com", "sectigo.com")
 
 
 def find_site_problems(site: model.Site) -> tuple[model.Problem, ...]:
@@ -49,7 +47,8 @@ def find_global_problems(
     """What is wrong with what concerns no single site, and with sites seen together."""
     report = report_.Report(host=None, origin=model.NOWHERE)
     _check_listen(settings, report)
-    _check_acme(settings.acme, report)
+    validate_acme.check_acme(settings.acme, report)
+    validate_acme.check_alerts(settings.alerts, report)
     _check_docker(settings.docker, report)
     _check_default(settings.default, sites, report.at(settings.default.origin))
     for index, network in enumerate(settings.trusted_proxies):
@@ -61,7 +60,7 @@ def find_global_problems(
     validate_site.check_gate(settings, report)
     if settings.user is not None:
         report.add_value(settings.user, rules.check_user(settings.user), "user")
-    orders = [problem for site in sites for problem in find_order_problems(site, settings.acme)]
+    orders = [problem for site in sites for problem in validate_acme.find_order_problems(site, settings.acme)]
     return (*report.problems, *_find_claimed_twice(sites), *orders)
 
 
@@ -139,47 +138,7 @@ def _check_tls(site: model.Site, report: report_.Report) -> None:
     if tls.mode is model.TlsMode.OFF and site.hsts is not None:
         report.add("promises HTTPS, but tls is off", "hsts")
     validate_site.check_certificate(site, report)
-    _check_signing(site, report)
-
-
-def find_order_problems(site: model.Site, acme: model.Acme) -> tuple[model.Problem, ...]:
-    """Names of a site with `tls: acme` that the directory in use cannot sign; an own CA may sign private ones."""
-    private = [name for name in site.names if not names.is_signed_publicly(name)]
-    if site.tls.mode is not model.TlsMode.ACME or not private or not is_public_directory(acme.directory):
-        return ()
-    report = report_.Report(host=site.host, origin=site.origin)
-    cause = f"cannot order a certificate for {_listed(private)}: no public CA signs such a name"
-    report.add(f"{cause}; write `tls: local`, or name your own CA in `acme.directory`", "tls")
-    return tuple(report.problems)
-
-
-def is_public_directory(url: str) -> bool:
-    """Whether an ACME directory is one of a CA that browsers trust (or of its test system)."""
-    host = url.partition("://")[2].partition("/")[0].lower()
-    return any(host == domain or host.endswith("." + domain) for domain in _PUBLIC_CAS)
-
-
-def _check_signing(site: model.Site, report: report_.Report) -> None:
-    """Names that the HTTP-01 challenge cannot prove, and names that drag a whole site to the local CA."""
-    wildcards = [name for name in site.names if name.startswith("*.") and names.is_signed_publicly(name)]
-    why = "a wildcard needs a DNS challenge, which is not in this version"
-    if site.tls.mode is model.TlsMode.ACME and (found := [name for name in site.names if name.startswith("*.")]):
-        report.add(f"cannot order a certificate for {_listed(found)}: {why}; write `tls: local`", "tls")
-    unsigned = [name for name in site.names if not is_orderable(name)]
-    if site.tls.mode is model.TlsMode.AUTO and (wildcards or 0 < len(unsigned) < len(site.names)):
-        reason = why if wildcards else "no public CA signs such a name"
-        cause = f"the local CA signs the whole site, because of {_listed(unsigned)}: {reason}"
-        advice = "give other names a site of their own, or silence this with `tls: local`"
-        report.add(f"{cause}; {advice}", "tls", severity=model.Severity.WARNING)
-
-
-def _listed(hosts: list[str]) -> str:
-    return words.listed([words.quoted(host) for host in hosts], last="and")
-
-
-def is_orderable(name: str) -> bool:
-    """Whether a public CA signs this name after an HTTP-01 challenge (RFC 8555 section 8.3: never a wildcard)."""
-    return names.is_signed_publicly(name) and not name.startswith("*.")
+    validate_acme.check_on_demand(site, report)
 
 
 # --- what concerns no single site ------------------------------------------------------------------------------
@@ -219,14 +178,6 @@ def _collide(one: model.Address, other: model.Address, *, same_kind: bool) -> bo
     if len(hosts) == 1:
         return True
     return None in hosts and (not same_kind or bool(hosts & {"0.0.0.0", "::"}))  # noqa: S104 compared, not bound
-
-
-def _check_acme(acme: model.Acme, report: report_.Report) -> None:
-    report.add_value(acme.directory, rules.check_directory(acme.directory), "acme", "directory")
-    if acme.email is not None:
-        report.add_value(acme.email, rules.check_email(acme.email), "acme", "email")
-    if acme.ca_file is not None:
-        report.add_value(acme.ca_file, rules.check_absolute(acme.ca_file), "acme", "ca_file")
 
 
 def _check_docker(docker: model.Docker, report: report_.Report) -> None:

@@ -2,7 +2,7 @@
 
 import re
 
-from daemun.core import model, names, rules, words
+from daemun.core import model, names, rules, validate_acme, words
 from daemun.core import report as report_
 
 PROTOCOLS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
@@ -55,10 +55,10 @@ def check_certificate(site: model.Site, report: report_.Report) -> None:
         report.add_value(name, rules.check_host(name), "tls", "group")
     if tls.group and site.host not in tls.group:
         report.add(f"the certificate for {words.quoted(tls.group[0])} would not be for this site", "tls", "group")
-    if tls.directory is not None:
-        report.add_value(tls.directory, rules.check_directory(tls.directory), "tls", "directory")
-    if tls.email is not None:
-        report.add_value(tls.email, rules.check_email(tls.email), "tls", "email")
+    if tls.ordering.authority is not None:
+        validate_acme.check_authority(tls.ordering.authority, report, "tls")
+    if tls.ordering.email is not None:
+        report.add_value(tls.ordering.email, rules.check_email(tls.ordering.email), "tls", "email")
     if tls.policy is not None:
         check_policy(tls.policy, report, "tls", "policy")
     if tls.clients is not None:

@@ -7,7 +7,7 @@ import typing
 from daemun.control import ports
 from daemun.core import model, validate
 from daemun.errors import ConfigError
-from daemun.sources import values, yaml_schema, yaml_translate
+from daemun.sources import values, yaml_acme, yaml_translate
 
 _T = typing.TypeVar("_T")
 
@@ -26,11 +26,7 @@ def read_snapshot(environ: collections.abc.Mapping[str, str]) -> model.Snapshot:
     faults: list[str] = []
     given = {name: environ.get(name, "").strip() for name in VARIABLES}
     settings = model.Globals(
-        acme=model.Acme(
-            directory=_parse(given, "DAEMUN_DIRECTORY", yaml_schema.parse_directory, faults) or model.LETS_ENCRYPT,
-            email=given["DAEMUN_EMAIL"] or None,
-            ca_file=given["DAEMUN_CA_FILE"] or None,
-        ),
+        acme=model.Acme(authorities=(_authority(given, faults),)),
         docker=model.Docker(reserved=_parse(given, "DAEMUN_RESERVE", _hosts, faults) or ()),
         trusted_proxies=tuple(_split(given["DAEMUN_TRUSTED_PROXIES"])),
     )
@@ -55,6 +51,16 @@ def _parse(
     except ValueError as error:
         faults.append(f"{name}: {error}")
         return None
+
+
+def _authority(given: collections.abc.Mapping[str, str], faults: list[str]) -> model.Authority:
+    directory = _parse(given, "DAEMUN_DIRECTORY", yaml_acme.parse_directory, faults) or model.LETS_ENCRYPT
+    return model.Authority(
+        directory=directory,
+        email=given["DAEMUN_EMAIL"] or None,
+        ca_file=given["DAEMUN_CA_FILE"] or None,
+        staging=yaml_acme.STAGINGS.get(directory),
+    )
 
 
 def _split(text: str) -> list[str]:

@@ -186,9 +186,10 @@ def _snapshot(
 def _find_missing_files(snapshot: model.Snapshot) -> list[model.Problem]:
     """Files that the configuration names and that nginx or daemun will open."""
     problems: list[model.Problem] = []
-    ca_file = snapshot.globals.acme.ca_file if snapshot.globals else None
-    if ca_file is not None:
-        problems += _unreadable(ca_file, ("acme", "ca_file"))
+    authorities = snapshot.globals.acme.authorities if snapshot.globals else ()
+    for ca_file in dict.fromkeys(authority.ca_file for authority in authorities):
+        if ca_file is not None:
+            problems += _unreadable(ca_file, ("acme", "ca_file"))
     engine_tls = snapshot.globals.docker.tls if snapshot.globals else None
     if engine_tls is not None:
         problems += _unreadable(engine_tls.ca, ("docker", "tls", "ca"))

@@ -5,61 +5,16 @@ what is good of it, so that one mistake hides no other. Rules about values are i
 """
 
 import collections.abc
-import enum
 import typing
 
 import pydantic
 
 from daemun.core import model, words
-from daemun.sources import values, yaml_positions, yaml_words
+from daemun.sources import values, yaml_acme, yaml_alerts, yaml_entry, yaml_positions, yaml_words
 
-_T = typing.TypeVar("_T", bound="Entry")
-
-DIRECTORIES = {
-    "letsencrypt": model.LETS_ENCRYPT,
-    "letsencrypt-staging": "https://acme-staging-v02.api.letsencrypt.org/directory",
-}
-
-
-class Entry(pydantic.BaseModel):
-    """A map with known keys. Values are taken as written: "2" is not 2."""
-
-    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
-    shape: typing.ClassVar[str] = "a map (`key: value` lines)"
-    """What can stand there, in words."""
-
+_T = typing.TypeVar("_T", bound=yaml_entry.Entry)
 
 # --- short forms and words -------------------------------------------------------------------------------------
-
-
-def _list(value: object) -> object:
-    """One thing is a list of one."""
-    return value if isinstance(value, list) else [value]
-
-
-def _text(parse: collections.abc.Callable[[str], object]) -> collections.abc.Callable[[object], object]:
-    """A parser of text that says so when it is given something else."""
-
-    def checked(value: object) -> object:
-        if isinstance(value, str):
-            return parse(value)
-        raise ValueError(f"expected text, found {words.describe(value)}")
-
-    return checked
-
-
-def _choice(kind: type[enum.Enum], *also: str) -> pydantic.BeforeValidator:
-    """A word of an enumeration; `false` is "off", as YAML 1.1 reads it. also: what else could stand here."""
-
-    def parse(value: object) -> object:
-        word = "off" if value is False else value
-        known = [member.value for member in kind]
-        if isinstance(word, str) and word in known:
-            return kind(word)
-        guess = words.guess(word, known) if isinstance(word, str) else ""
-        raise ValueError(f"expected {words.listed([*known, *also])}, found {words.describe(value)}{guess}")
-
-    return pydantic.BeforeValidator(parse)
 
 
 def _only(*known: str, later: str) -> pydantic.BeforeValidator:
@@ -98,16 +53,6 @@ def _header(value: object) -> object:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return value
-
-
-def parse_directory(value: str) -> str:
-    """The URL of an ACME directory, or of one with a name. Raises: ValueError."""
-    if value in {"zerossl", "google"}:
-        raise ValueError(f"{words.quoted(value)} needs an external account (EAB), which is not in this version yet")
-    if "://" not in value and value not in DIRECTORIES:
-        guess = words.guess(value, DIRECTORIES)
-        raise ValueError(f"expected {words.listed([*DIRECTORIES, 'an https URL'])}, found {words.quoted(value)}{guess}")
-    return DIRECTORIES.get(value, value)
 
 
 def _verify(value: object) -> object:
@@ -180,28 +125,26 @@ def _engine(value: object) -> object:
     raise ValueError(f"expected {words.listed(known)}, found {words.describe(value)}{guess}")
 
 
-def _is_files(value: object) -> str:
-    return "(files)" if isinstance(value, dict) else "(word)"
-
-
 Duration = typing.Annotated[float, pydantic.BeforeValidator(values.parse_duration)]
 Size = typing.Annotated[int, pydantic.BeforeValidator(_size)]
-Host = typing.Annotated[str, pydantic.BeforeValidator(_text(values.parse_host))]
+Host = typing.Annotated[str, pydantic.BeforeValidator(yaml_entry.text(values.parse_host))]
 Headers = dict[str, typing.Annotated[str, pydantic.BeforeValidator(_header)]]
 Addresses = typing.Annotated[
     list[typing.Annotated[pydantic.InstanceOf[model.Address], pydantic.BeforeValidator(values.parse_address)]],
-    pydantic.BeforeValidator(_list),
+    yaml_entry.ONE_OR_MORE,
 ]
 
 
 # --- routes ----------------------------------------------------------------------------------------------------
 
 
-class TargetEntry(Entry):
+class TargetEntry(yaml_entry.Entry):
     """A target's text, or this map."""
 
     shape = 'a target such as "http://127.0.0.1:8000", or a map with its `url`'
-    url: typing.Annotated[pydantic.InstanceOf[model.Target], pydantic.BeforeValidator(_text(values.parse_target))]
+    url: typing.Annotated[
+        pydantic.InstanceOf[model.Target], pydantic.BeforeValidator(yaml_entry.text(values.parse_target))
+    ]
     weight: int = 1
     backup: bool = False
     down: bool = False
@@ -215,7 +158,7 @@ class TargetEntry(Entry):
         return {"url": value} if isinstance(value, str) else value
 
 
-class TimeoutEntry(Entry):
+class TimeoutEntry(yaml_entry.Entry):
     """A duration (`read`), or this map."""
 
     shape = "a duration or a map of them"
@@ -225,7 +168,7 @@ class TimeoutEntry(Entry):
     idle: Duration = model.Timeouts().idle_s
 
 
-class HealthEntry(Entry):
+class HealthEntry(yaml_entry.Entry):
     """A path, `tcp`, `off`, or this map."""
 
     shape = 'a path such as "/healthz", tcp, off, or a map'
@@ -250,11 +193,11 @@ class HealthEntry(Entry):
         )
 
 
-class RouteEntry(Entry):
+class RouteEntry(yaml_entry.Entry):
     """A target's text, or this map with one of `to`, `redirect`, `files`."""
 
     shape = 'a target such as "http://127.0.0.1:8000", or a map with `to`, `redirect` or `files`'
-    to: typing.Annotated[list[TargetEntry], pydantic.BeforeValidator(_list)] | None = None
+    to: typing.Annotated[list[TargetEntry], yaml_entry.ONE_OR_MORE] | None = None
     balance: typing.Annotated[tuple[model.Balance, str | None], pydantic.BeforeValidator(_balance)] = (
         model.Balance.ROUND_ROBIN,
         None,
@@ -311,7 +254,7 @@ ACTION_OPTIONS: dict[str, frozenset[str]] = {
 # --- sites -----------------------------------------------------------------------------------------------------
 
 
-class HstsEntry(Entry):
+class HstsEntry(yaml_entry.Entry):
     """`true`, or this map."""
 
     shape = "true, false or a map"
@@ -320,38 +263,16 @@ class HstsEntry(Entry):
     preload: bool = False
 
 
-class TlsFilesEntry(Entry):
-    """A certificate of one's own."""
-
-    certificate: str
-    key: str
-
-
-class TlsWord(enum.Enum):
-    """`model.TlsMode` without FILES, which is said by giving the files."""
-
-    AUTO = "auto"
-    ACME = "acme"
-    LOCAL = "local"
-    OFF = "off"
-
-
-Tls = typing.Annotated[
-    typing.Annotated[TlsWord, _choice(TlsWord, "{certificate: FILE, key: FILE}"), pydantic.Tag("(word)")]
-    | typing.Annotated[TlsFilesEntry, pydantic.Tag("(files)")],
-    pydantic.Discriminator(_is_files),
-]
-
-
-class SiteEntry(Entry):
+class SiteEntry(yaml_entry.Entry):
     """A target's text, a map of paths, or this map. Routes are checked one by one, as `RouteEntry`."""
 
     shape = 'a target such as "http://127.0.0.1:8000", a map of paths, or a map with `routes`'
-    aliases: typing.Annotated[list[Host], pydantic.BeforeValidator(_list)] = []
+    aliases: typing.Annotated[list[Host], yaml_entry.ONE_OR_MORE] = []
     redirect_aliases: bool = False
-    tls: Tls = TlsWord("auto")
-    http: typing.Annotated[model.HttpMode, _choice(model.HttpMode)] | None = None
+    tls: yaml_acme.Tls = yaml_acme.TlsWord.AUTO
+    http: typing.Annotated[model.HttpMode, yaml_entry.choice(model.HttpMode)] | None = None
     hsts: typing.Annotated[HstsEntry | None, pydantic.BeforeValidator(_hsts)] = None
+    on_demand: yaml_acme.OnDemand = None
     enabled: bool = True
     routes: dict[str, typing.Any]
     nginx: str = ""
@@ -369,18 +290,12 @@ class SiteEntry(Entry):
 # --- the whole file --------------------------------------------------------------------------------------------
 
 
-class ListenEntry(Entry):
+class ListenEntry(yaml_entry.Entry):
     http: Addresses = [model.Address(port=80)]
     https: Addresses = [model.Address(port=443)]
 
 
-class AcmeEntry(Entry):
-    email: str | None = None
-    directory: typing.Annotated[str, pydantic.BeforeValidator(_text(parse_directory))] = model.LETS_ENCRYPT
-    ca_file: str | None = None
-
-
-class DockerTlsEntry(Entry):
+class DockerTlsEntry(yaml_entry.Entry):
     """What daemun and the engine prove to each other with."""
 
     ca: str
@@ -388,34 +303,35 @@ class DockerTlsEntry(Entry):
     key: str
 
 
-class DockerEntry(Entry):
+class DockerEntry(yaml_entry.Entry):
     """`auto`, `off`, a URL, or this map."""
 
     shape = "auto, off, a URL or a map"
     endpoint: typing.Annotated[str, pydantic.BeforeValidator(_engine)] = "auto"
     tls: DockerTlsEntry | None = None
-    reserve: typing.Annotated[list[Host], pydantic.BeforeValidator(_list)] = []
+    reserve: typing.Annotated[list[Host], yaml_entry.ONE_OR_MORE] = []
 
 
-class DefaultEntry(Entry):
+class DefaultEntry(yaml_entry.Entry):
     shape = "refuse, {site: HOST} or {redirect: URL}"
     site: Host | None = None
     redirect: str | None = None
     status: int = 301
 
 
-class LogsEntry(Entry):
+class LogsEntry(yaml_entry.Entry):
     access: bool = True
     max_size: Size = model.Logs().max_bytes
     keep: int = model.Logs().keep
 
 
-class FileEntry(Entry):
+class FileEntry(yaml_entry.Entry):
     """The top of the file. Sites are checked one by one, as `SiteEntry`."""
 
     shape = f"a map with `sites`; {yaml_words.MINIMAL_FILE}"
     listen: ListenEntry = ListenEntry()
-    acme: AcmeEntry = AcmeEntry()
+    acme: yaml_acme.AcmeEntry = yaml_acme.AcmeEntry()
+    alerts: yaml_alerts.AlertsEntry = yaml_alerts.AlertsEntry()
     docker: typing.Annotated[DockerEntry, pydantic.BeforeValidator(_docker)] = DockerEntry()
     compat: typing.Annotated[str, _only("none", "nginx-proxy", later="the words of other proxies")] = "none"
     default: typing.Annotated[DefaultEntry, pydantic.BeforeValidator(_default)] = DefaultEntry()
@@ -470,7 +386,7 @@ def _without_echoes(details: collections.abc.Sequence[typing.Any]) -> list[typin
 
 
 def _fault(
-    kind: type[Entry], document: yaml_positions.Document, at: yaml_positions.Path, detail: typing.Any
+    kind: type[yaml_entry.Entry], document: yaml_positions.Document, at: yaml_positions.Path, detail: typing.Any
 ) -> yaml_positions.Fault:
     path = document.find((*at, *detail["loc"]))
     if detail["type"] == "extra_forbidden":
@@ -494,7 +410,7 @@ def label(path: yaml_positions.Path) -> str:
     )
 
 
-def _owner(kind: type[Entry], loc: yaml_words.Loc) -> type[Entry]:
+def _owner(kind: type[yaml_entry.Entry], loc: yaml_words.Loc) -> type[yaml_entry.Entry]:
     """The map that holds the place, among the maps inside `kind`."""
     for step in loc:
         if isinstance(step, str) and step in kind.model_fields:
@@ -502,14 +418,14 @@ def _owner(kind: type[Entry], loc: yaml_words.Loc) -> type[Entry]:
     return kind
 
 
-def _entries_in(annotation: object) -> collections.abc.Iterator[type[Entry]]:
-    if isinstance(annotation, type) and issubclass(annotation, Entry):
+def _entries_in(annotation: object) -> collections.abc.Iterator[type[yaml_entry.Entry]]:
+    if isinstance(annotation, type) and issubclass(annotation, yaml_entry.Entry):
         yield annotation
     for argument in typing.get_args(annotation):
         yield from _entries_in(argument)
 
 
-def _home_of(key: str, owner: type[Entry]) -> str:
+def _home_of(key: str, owner: type[yaml_entry.Entry]) -> str:
     """Where a key belongs that is known, but not here."""
     if owner is SiteEntry and key in RouteEntry.model_fields:
         return f"; {words.quoted(key)} is an option of a route, under `routes`"

@@ -5,7 +5,7 @@ import os.path
 import pathlib
 
 from daemun.core import model, words
-from daemun.sources import nginx_snippet, values, yaml_positions, yaml_schema, yaml_words
+from daemun.sources import nginx_snippet, values, yaml_acme, yaml_alerts, yaml_positions, yaml_schema, yaml_words
 
 SOURCE = "file"
 
@@ -59,11 +59,8 @@ class Translation:
         return model.Globals(
             listen_http=tuple(entry.listen.http),
             listen_https=tuple(entry.listen.https),
-            acme=model.Acme(
-                directory=entry.acme.directory,
-                email=entry.acme.email,
-                ca_file=None if entry.acme.ca_file is None else self._absolute(entry.acme.ca_file),
-            ),
+            acme=self._acme(entry.acme),
+            alerts=self._alerts(entry.alerts),
             default=self._default(entry.default),
             trusted_proxies=tuple(entry.trusted_proxies),
             logs=model.Logs(access=entry.logs.access, max_bytes=entry.logs.max_size, keep=entry.logs.keep),
@@ -73,6 +70,67 @@ class Translation:
             user=entry.user,
             snippet=self._snippet(entry.nginx, ("nginx",), host=None),
             snippet_origin=self.origin(self.document.locate(("nginx",))) if entry.nginx else model.NOWHERE,
+        )
+
+    def _acme(self, entry: yaml_acme.AcmeEntry) -> model.Acme:
+        if entry.eab is not None and len(entry.directory) > 1:
+            message = (
+                'key "eab": belongs to one of several directories; write `{directory: NAME, eab: ...}` in the list'
+            )
+            self.report(yaml_positions.Fault(message=message, mark=self.document.locate(("acme", "eab"))))
+        return model.Acme(
+            authorities=tuple(self._authority(one, entry) for one in entry.directory),
+            profile=entry.profile,
+            challenge=entry.challenge,
+            dns=self._dns(entry.dns),
+            hook=tuple(entry.hook),
+            resolvers=tuple(entry.resolvers),
+        )
+
+    def _authority(self, entry: yaml_acme.AuthorityEntry, usual: yaml_acme.AcmeEntry) -> model.Authority:
+        """usual: what holds where the entry says nothing."""
+        ca_file, eab = entry.ca_file or usual.ca_file, entry.eab or usual.eab
+        return model.Authority(
+            directory=entry.directory,
+            email=entry.email or usual.email,
+            ca_file=None if ca_file is None else self._absolute(ca_file),
+            eab=None if eab is None else model.Eab(key_id=eab.kid, hmac_key=self._secret(eab.hmac_key)),
+            staging=entry.staging or usual.staging or yaml_acme.STAGINGS.get(entry.directory),
+        )
+
+    def _dns(self, entry: yaml_acme.DnsEntry | None) -> model.Dns | None:
+        if entry is None:
+            return None
+        options = ((name, self._secret(value)) for name, value in (entry.__pydantic_extra__ or {}).items())
+        return model.Dns(
+            provider=entry.provider,
+            options=tuple(sorted(options, key=lambda option: option[0])),
+            command=tuple(entry.command),
+            wait_s=entry.wait,
+        )
+
+    def _secret(self, secret: model.Secret) -> model.Secret:
+        return secret if secret.file is None else model.Secret(file=self._absolute(secret.file))
+
+    def _alerts(self, entry: yaml_alerts.AlertsEntry) -> model.Alerts:
+        return model.Alerts(
+            webhooks=tuple(model.Webhook(url=self._secret(url)) for url in entry.webhook),
+            ntfy=tuple(
+                model.Ntfy(url=self._secret(one.url), token=None if one.token is None else self._secret(one.token))
+                for one in entry.ntfy
+            ),
+            mails=tuple(
+                model.Mail(
+                    server=one.server,
+                    sender=one.sender,
+                    recipients=tuple(one.to),
+                    port=one.port,
+                    security=one.security,
+                    user=one.user,
+                    password=None if one.password is None else self._secret(one.password),
+                )
+                for one in entry.smtp
+            ),
         )
 
     def _docker(self, entry: yaml_schema.DockerEntry) -> model.Docker:
@@ -142,6 +200,7 @@ class Translation:
             tls=tls,
             http=self._http(entry, tls, path, host),
             hsts=make_hsts(entry.hsts),
+            on_demand=make_on_demand(entry.on_demand),
             enabled=entry.enabled,
             routes=tuple(good),
             snippet=self._snippet(entry.nginx, (*path, "nginx"), host=host),
@@ -176,9 +235,21 @@ class Translation:
         self.report(yaml_positions.Fault(message=message, mark=self.document.keys[(*path, paths[0])]), host=host)
         return True
 
-    def _tls(self, entry: yaml_schema.TlsWord | yaml_schema.TlsFilesEntry) -> model.Tls:
-        if isinstance(entry, yaml_schema.TlsWord):
+    def _tls(self, entry: yaml_acme.TlsWord | yaml_acme.TlsFilesEntry | yaml_acme.TlsOrderEntry) -> model.Tls:
+        if isinstance(entry, yaml_acme.TlsWord):
             return model.Tls(mode=model.TlsMode(entry.value))
+        if isinstance(entry, yaml_acme.TlsOrderEntry):
+            return model.Tls(
+                mode=model.TlsMode(entry.mode.value),
+                ordering=model.Ordering(
+                    authority=None
+                    if entry.directory is None
+                    else self._authority(entry.directory, yaml_acme.AcmeEntry()),
+                    profile=entry.profile,
+                    challenge=entry.challenge,
+                    dns=self._dns(entry.dns),
+                ),
+            )
         return model.Tls(
             mode=model.TlsMode.FILES,
             certificate=self._absolute(entry.certificate),
@@ -285,6 +356,10 @@ def make_hsts(entry: yaml_schema.HstsEntry | None) -> model.Hsts | None:
     return model.Hsts(
         max_age_s=round(entry.max_age), include_subdomains=entry.include_subdomains, preload=entry.preload
     )
+
+
+def make_on_demand(entry: yaml_acme.OnDemandEntry | None) -> model.OnDemand | None:
+    return None if entry is None else model.OnDemand(ask=entry.ask, per_minute=entry.per_minute, most=entry.most)
 
 
 def make_proxy(

@@ -5,10 +5,9 @@ names; instants are aware UTC. Values here are already parsed: a `Target` has a 
 Rules that a parser cannot know (a host claimed twice, a weight of zero) are in `core.validate`.
 """
 
+from daemun.core.model.alerts import Alerts, Mail, MailSecurity, Ntfy, Webhook
 from daemun.core.model.certificate import CertificateSpec, CertificateState, CertificateStatus
 from daemun.core.model.gate import (
-    LETS_ENCRYPT,
-    Acme,
     Address,
     Container,
     Default,
@@ -21,10 +20,23 @@ from daemun.core.model.gate import (
     Snapshot,
 )
 from daemun.core.model.live import Actual, SiteState, SiteStatus, Worker
+from daemun.core.model.ordering import (
+    HOOK,
+    LETS_ENCRYPT,
+    LETS_ENCRYPT_STAGING,
+    RFC2136,
+    Acme,
+    Authority,
+    Challenge,
+    Dns,
+    Eab,
+    Ordering,
+    Secret,
+)
 from daemun.core.model.problem import NOWHERE, Origin, Problem, Severity
 from daemun.core.model.route import Files, Header, Redirect, Route, Snippet
 from daemun.core.model.service import Check, Service, Wait, WaitedServer
-from daemun.core.model.site import Answer, ClientCertificates, Hsts, HttpMode, Site, Tls, TlsMode, TlsPolicy
+from daemun.core.model.site import Answer, ClientCertificates, Hsts, HttpMode, OnDemand, Site, Tls, TlsMode, TlsPolicy
 from daemun.core.model.target import (
     DEFAULT_PORTS,
     USUAL_MAX_BODY_BYTES,
@@ -42,26 +54,34 @@ from daemun.core.model.target import (
 
 __all__ = [
     "DEFAULT_PORTS",
+    "HOOK",
     "LETS_ENCRYPT",
+    "LETS_ENCRYPT_STAGING",
     "NOWHERE",
+    "RFC2136",
     "USUAL_MAX_BODY_BYTES",
     "USUAL_RETRIES",
     "Acme",
     "Actual",
     "Address",
+    "Alerts",
     "Answer",
+    "Authority",
     "Balance",
     "CertificateSpec",
     "CertificateState",
     "CertificateStatus",
+    "Challenge",
     "Check",
     "ClientCertificates",
     "Container",
     "Default",
     "DefaultKind",
     "Desired",
+    "Dns",
     "Docker",
     "DockerTls",
+    "Eab",
     "Endpoint",
     "Files",
     "Globals",
@@ -70,6 +90,11 @@ __all__ = [
     "Hsts",
     "HttpMode",
     "Logs",
+    "Mail",
+    "MailSecurity",
+    "Ntfy",
+    "OnDemand",
+    "Ordering",
     "Origin",
     "Pool",
     "Problem",
@@ -77,6 +102,7 @@ __all__ = [
     "Redirect",
     "Route",
     "Scheme",
+    "Secret",
     "Service",
     "Severity",
     "Site",
@@ -92,5 +118,6 @@ __all__ = [
     "UpstreamTls",
     "Wait",
     "WaitedServer",
+    "Webhook",
     "Worker",
 ]

@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import enum
 
+from daemun.core.model.ordering import Ordering
 from daemun.core.model.site import TlsMode
 
 
@@ -14,7 +15,7 @@ class CertificateSpec:
     name: its folder under live/, made by `core.certificates.name_of`. host: of the site, the first of several.
     names: the identifiers it must carry, the first one the subject. mode: never TlsMode.OFF or AUTO.
     certificate, key: the owner's PEM files, with TlsMode.FILES.
-    directory, email: as in `Tls`.
+    ordering: with what the gate says for all, but for the CA.
     """
 
     name: str
@@ -23,8 +24,7 @@ class CertificateSpec:
     mode: TlsMode
     certificate: str | None = None
     key: str | None = None
-    directory: str | None = None
-    email: str | None = None
+    ordering: Ordering = Ordering()
 
 
 class CertificateState(enum.Enum):

@@ -3,6 +3,8 @@
 import dataclasses
 import enum
 
+from daemun.core.model.alerts import Alerts
+from daemun.core.model.ordering import Acme
 from daemun.core.model.problem import NOWHERE, Origin, Problem
 from daemun.core.model.route import Redirect, Snippet
 from daemun.core.model.site import Site, TlsPolicy
@@ -20,15 +22,6 @@ class Address:
         if self.host is None:
             return str(self.port)
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Acme:
-    """directory: the URL of a CA's ACME directory (RFC 8555 section 7.1.1). ca_file: trust for a private one."""
-
-    directory: str
-    email: str | None = None
-    ca_file: str | None = None
 
 
 class DefaultKind(enum.Enum):
@@ -95,9 +88,6 @@ class Docker:
     reserved: tuple[str, ...] = ()
 
 
-LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
-
-
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Globals:
     """What concerns no single site.
@@ -119,7 +109,8 @@ class Globals:
     tls_policy: TlsPolicy | None = None
     listen_http: tuple[Address, ...] = (Address(port=80),)
     listen_https: tuple[Address, ...] = (Address(port=443),)
-    acme: Acme = Acme(directory=LETS_ENCRYPT)
+    acme: Acme = Acme()
+    alerts: Alerts = Alerts()
     default: Default = Default()
     trusted_proxies: tuple[str, ...] = ()
     logs: Logs = Logs()

@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 
+from daemun.core.model.ordering import Ordering
 from daemun.core.model.problem import NOWHERE, Origin
 from daemun.core.model.route import Route, Snippet
 
@@ -47,7 +48,7 @@ class Tls:
     """certificate, key: absolute paths of PEM files; only with TlsMode.FILES.
 
     group: the names of the certificate when it is for several sites, this one among them; empty: the site's names.
-    directory, email: of the ACME account this certificate is ordered with; None: those of the whole gate.
+    ordering: how this certificate is ordered.
     policy: None: that of the whole gate. clients: None: clients show no certificate.
     """
 
@@ -55,8 +56,7 @@ class Tls:
     certificate: str | None = None
     key: str | None = None
     group: tuple[str, ...] = ()
-    directory: str | None = None
-    email: str | None = None
+    ordering: Ordering = Ordering()
     policy: TlsPolicy | None = None
     clients: ClientCertificates | None = None
 
@@ -79,6 +79,19 @@ class Hsts:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OnDemand:
+    """Names that are added while the gate runs, each with a certificate of its own, and without a reload.
+
+    ask: a URL that must answer 200 for a name that a visitor brings; None: names are only added by the API.
+    per_minute: how many new names a minute may bring. most: how many there may be.
+    """
+
+    ask: str | None = None
+    per_minute: int = 10
+    most: int = 10_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What the gate answers itself. text: a body, or with a redirect's status where it leads; with the variables of
     `core.names.VARIABLES`."""
@@ -98,7 +111,7 @@ class Site:
     http2: whether it is offered; None: as for the whole gate. server_tokens: what nginx tells of itself ("on", "off",
         "build"); None: its name alone. other_redirect: status of the redirect to HTTPS for methods but GET and HEAD.
     challenge: whether daemun answers the ACME challenge on plain HTTP, and not the site.
-    otherwise: what answers paths that no route has.
+    otherwise: what answers paths that no route has. on_demand: None: it has the names that are written here.
     """
 
     host: str
@@ -116,6 +129,7 @@ class Site:
     other_redirect: int = 301
     challenge: bool = True
     otherwise: Answer = Answer()
+    on_demand: OnDemand | None = None
     snippet: Snippet = ()
     origin: Origin = NOWHERE
 

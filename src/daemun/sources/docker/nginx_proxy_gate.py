@@ -6,6 +6,7 @@ import typing
 
 from daemun.core import model, rules, validate_site, words
 from daemun.core import report as report_
+from daemun.sources import yaml_acme
 from daemun.sources.docker import containers, nginx_proxy_folders, nginx_proxy_policies
 from daemun.sources.docker import nginx_proxy_values as parse
 
@@ -214,10 +215,10 @@ def _read_host(text: str) -> str:
 
 
 def _read_acme(env: _Environment) -> model.Acme:
-    return model.Acme(
-        directory=env.get("ACME_CA_URI", read_directory, model.LETS_ENCRYPT),
-        email=env.get("DEFAULT_EMAIL", read_email, None),
-    )
+    directory = env.get("ACME_CA_URI", read_directory, model.LETS_ENCRYPT)
+    staging = yaml_acme.STAGINGS.get(directory)
+    email = env.get("DEFAULT_EMAIL", read_email, None)
+    return model.Acme(authorities=(model.Authority(directory=directory, email=email, staging=staging),))
 
 
 def read_directory(text: str) -> str:

@@ -4,7 +4,8 @@ import collections.abc
 import dataclasses
 import typing
 
-from daemun.core import directive, model, names, validate
+from daemun.core import directive, model, names
+from daemun.core.issuance import proof
 from daemun.sources.docker import nginx_proxy_folders, nginx_proxy_gate, wishes
 from daemun.sources.docker import nginx_proxy_values as parse
 
@@ -188,12 +189,14 @@ def _ordered(
     host: str, ordered: tuple[str, ...], said: collections.abc.Mapping[str, object], extras: model.Tls
 ) -> model.Tls:
     """One certificate for all hosts that are listed together, the first of them its subject."""
-    group = tuple(name for name in ordered if validate.is_orderable(name))
+    group = tuple(name for name in ordered if proof.is_orderable(name, model.Ordering()))
     is_alone = bool(said.get("ACME_SINGLE_DOMAIN_CERTS", False)) or len(group) < 2 or host not in group
     directory = parse.STAGING if said.get("ACME_TEST") else typing.cast(str | None, said.get("ACME_CA_URI"))
     return dataclasses.replace(
         extras,
         group=() if is_alone else group,
-        directory=directory,
-        email=typing.cast(str | None, said.get("ACME_EMAIL")),
+        ordering=model.Ordering(
+            authority=None if directory is None else model.Authority(directory=directory),
+            email=typing.cast(str | None, said.get("ACME_EMAIL")),
+        ),
     )

@@ -18,7 +18,7 @@ PROTOCOLS = {
     "grpcs": model.Scheme.GRPCS,
 }
 HSTS_OFF = "off"
-STAGING = "https://acme-staging-v02.api.letsencrypt.org/directory"
+STAGING = model.LETS_ENCRYPT_STAGING
 
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})
 _FALSE = frozenset({"0", "f", "F", "FALSE", "false", "False"})

@@ -11,7 +11,7 @@ import typing
 import pydantic
 
 from daemun.core import model, words
-from daemun.sources import yaml_schema, yaml_translate, yaml_words
+from daemun.sources import yaml_acme, yaml_entry, yaml_schema, yaml_translate, yaml_words
 from daemun.sources.docker import wishes
 
 ROUTE_OPTIONS = frozenset(
@@ -59,7 +59,7 @@ _SHAPES = {
 }
 _INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
 _DECIMAL = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,18}\Z")
-_Entry = typing.TypeVar("_Entry", bound=yaml_schema.Entry)
+_Entry = typing.TypeVar("_Entry", bound=yaml_entry.Entry)
 
 
 class OptionError(ValueError):
@@ -90,7 +90,7 @@ def read_site(values: Values) -> wishes.SiteOptions | None:
     if not given:
         return None
     entry = _read(yaml_schema.SiteEntry, given | {"routes": {}})
-    if not isinstance(entry.tls, yaml_schema.TlsWord):
+    if not isinstance(entry.tls, yaml_acme.TlsWord):
         raise OptionError("tls", "a certificate of one's own can be named in daemun.yaml only")
     tls = model.Tls(mode=model.TlsMode(entry.tls.value))
     without_tls = tls.mode is model.TlsMode.OFF

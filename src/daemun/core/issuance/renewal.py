@@ -6,6 +6,7 @@ The time is an argument.
 import datetime
 
 from daemun.core import model
+from daemun.core.issuance import proof
 
 LADDER = (datetime.timedelta(minutes=1), datetime.timedelta(minutes=10), datetime.timedelta(minutes=100))
 DAILY = datetime.timedelta(days=1)
@@ -36,9 +37,9 @@ def next_attempt(failures: int, now: datetime.datetime, retry_after_s: float | N
 def hosts_to_order(spec: model.CertificateSpec) -> tuple[str, ...]:
     """The names that a CA is asked to sign; none when the certificate does not come from one.
 
-    A wildcard needs DNS-01 (RFC 8555 section 8.4 with Let's Encrypt's rule), which daemun does not speak: a site that
-    has other names too gets a certificate for these, one that has none stays on the local CA.
+    What nothing can prove is left out: a site that has other names too gets a certificate for these, one that has none
+    stays on the local CA.
     """
     if spec.mode is not model.TlsMode.ACME:
         return ()
-    return tuple(name for name in spec.names if not name.startswith("*."))
+    return tuple(name for name in spec.names if proof.choose_challenge(name, spec.ordering) is not None)

@@ -1,0 +1,40 @@
+"""What shows a CA that a name is ours, and who makes it visible."""
+
+import collections.abc
+import dataclasses
+import typing
+
+from daemun.core import model
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """One challenge of a CA (RFC 8555 section 8).
+
+    host: the name, without "*." of a wildcard. token: with DNS-PERSIST-01 empty.
+    content: what the CA expects to find: the file's text (HTTP-01) or the TXT record's (DNS-01).
+    """
+
+    host: str
+    challenge: model.Challenge
+    token: str
+    content: str
+
+
+class Prover(typing.Protocol):
+    """Makes the proofs of one kind visible. Blocking, in the thread of an order; several orders may call it at once."""
+
+    def present(self, proofs: collections.abc.Sequence[Proof]) -> None:
+        """Until the CA can see all of them. Doing it again for proofs that are there is not an error.
+
+        Raises: RetryableError saying what a person can do; ConfigError when a secret is missing.
+        """
+        ...
+
+    def remove(self, proofs: collections.abc.Sequence[Proof]) -> None:
+        """What was presented is not needed any more. Never raises: what could not be removed is tried again later."""
+        ...
+
+
+Provers = collections.abc.Mapping[model.Challenge, Prover]
+"""A kind that is missing needs nobody: nginx answers HTTP-01 by itself (DESIGN.md decision 8)."""

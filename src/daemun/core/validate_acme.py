@@ -1,0 +1,189 @@
+"""The rules of how certificates are ordered, and of alerts. Pure."""
+
+import ipaddress
+
+from daemun.core import model, names, rules, words
+from daemun.core import report as report_
+from daemun.core.issuance import proof
+
+_PUBLIC_CAS = ("letsencrypt.org", "zerossl.com", "pki.goog", "buypass.com", "ssl.com", "digicert.com", "sectigo.com")
+_NEED_EAB = ("acme.zerossl.com", "dv.acme-v02.api.pki.goog")
+_LONGEST_WAIT_S = 86400.0
+_MOST_NAMES = 100_000
+
+
+def is_public_directory(url: str) -> bool:
+    """Whether an ACME directory is one of a CA that browsers trust (or of its test system)."""
+    host = _host_of(url)
+    return any(host == domain or host.endswith("." + domain) for domain in _PUBLIC_CAS)
+
+
+def check_acme(acme: model.Acme, report: report_.Report) -> None:
+    if not acme.authorities:
+        report.add("is empty; expected at least one CA", "acme", "directory")
+    for authority in acme.authorities:
+        check_authority(authority, report, "acme")
+    seen = [authority.directory for authority in acme.authorities]
+    for url in {url for url in seen if seen.count(url) > 1}:
+        report.add(f"{words.quoted(url)} is given twice", "acme", "directory")
+    ordering = model.Ordering(profile=acme.profile, challenge=acme.challenge, dns=acme.dns)
+    check_ordering(ordering, report, "acme")
+    _check_command(acme.hook, report, "acme", "hook")
+    for index, server in enumerate(acme.resolvers):
+        report.add_value(server, _check_resolver(server), "acme", "resolvers", index)
+
+
+def check_authority(authority: model.Authority, report: report_.Report, *field: str) -> None:
+    report.add_value(authority.directory, rules.check_directory(authority.directory), *field, "directory")
+    if authority.email is not None:
+        report.add_value(authority.email, rules.check_email(authority.email), *field, "email")
+    if authority.ca_file is not None:
+        report.add_value(authority.ca_file, rules.check_absolute(authority.ca_file), *field, "ca_file")
+    if authority.staging is not None:
+        report.add_value(authority.staging, rules.check_directory(authority.staging), *field, "staging")
+    if authority.eab is None and _host_of(authority.directory) in _NEED_EAB:
+        cause = f"{words.quoted(authority.directory)} serves only accounts that were made on its web page"
+        report.add(f"{cause}; add `eab: {{kid: ..., hmac_key: ...}}` beside it", *field, "directory")
+    if authority.eab is not None:
+        report.add("is empty" if not authority.eab.key_id else rules.check_text(authority.eab.key_id), *field, "eab")
+
+
+def check_ordering(ordering: model.Ordering, report: report_.Report, *field: str) -> None:
+    if ordering.profile is not None and not ordering.profile.strip():
+        report.add("is empty; leave it out for the CA's usual one", *field, "profile")
+    if ordering.challenge is model.Challenge.DNS_01 and ordering.dns is None:
+        report.add("dns-01 needs `dns`, which says who makes the records", *field, "challenge")
+    if ordering.dns is not None:
+        _check_dns(ordering.dns, report, *field, "dns")
+
+
+def _check_dns(dns: model.Dns, report: report_.Report, *field: str) -> None:
+    if not dns.provider.strip():
+        report.add("is empty; expected a provider", *field, "provider")
+    if dns.provider == model.HOOK and not dns.command:
+        report.add("is missing; `provider: hook` needs the program that makes the records", *field, "command")
+    if dns.provider != model.HOOK and dns.command:
+        report.add("belongs to `provider: hook`", *field, "command")
+    _check_command(dns.command, report, *field, "command")
+    report.add(rules.check_number(dns.wait_s, least=1, most=_LONGEST_WAIT_S), *field, "wait")
+
+
+def _check_command(command: tuple[str, ...], report: report_.Report, *field: str) -> None:
+    """No shell looks for the program, and what the account of daemun has on its PATH is not what a person sees."""
+    if command and not command[0].startswith("/"):
+        report.add(f"{words.quoted(command[0])} is not an absolute path of a program", *field)
+    if any("\0" in word for word in command):
+        report.add("holds a NUL character", *field)
+
+
+def _check_resolver(text: str) -> str | None:
+    host, port = split_resolver(text)
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return "is not an address of a DNS server; expected 192.0.2.1 or [2001:db8::1]:53"
+    return None if 1 <= port <= 65535 else "has no port from 1 to 65535"
+
+
+def split_resolver(text: str) -> tuple[str, int]:
+    """Address and port of "192.0.2.1", "192.0.2.1:53", "2001:db8::1" or "[2001:db8::1]:53"; port 0: no number."""
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        port = rest.removeprefix(":")
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    else:
+        host, port = text, ""
+    return host, (int(port) if port.isascii() and port.isdecimal() else 0) if port else 53
+
+
+# --- sites -----------------------------------------------------------------------------------------------------
+
+
+def find_order_problems(site: model.Site, acme: model.Acme) -> tuple[model.Problem, ...]:
+    """Names of a site that the CA in use cannot sign or that nothing can prove; an own CA may sign private ones."""
+    report = report_.Report(host=site.host, origin=site.origin)
+    ordering = fill(site.tls.ordering, acme)
+    check_ordering(ordering, report, "tls")
+    directory = ordering.authority.directory if ordering.authority is not None else acme.directory
+    private = [name for name in site.names if not names.is_signed_publicly(name)]
+    if site.tls.mode is model.TlsMode.ACME and private and is_public_directory(directory):
+        cause = f"cannot order a certificate for {_listed(private)}: no public CA signs such a name"
+        report.add(f"{cause}; write `tls: local`, or name your own CA in `acme.directory`", "tls")
+    _check_signing(site, ordering, report)
+    return tuple(report.problems)
+
+
+def _check_signing(site: model.Site, ordering: model.Ordering, report: report_.Report) -> None:
+    """Names that nothing can prove, and names that drag a whole site to the local CA."""
+    cure = "say under `acme.dns` who makes records in DNS, or write `tls: local`"
+    unproved = [name for name in site.names if proof.choose_challenge(name, ordering) is None]
+    if site.tls.mode is model.TlsMode.ACME and unproved:
+        report.add(f"cannot order a certificate for {_listed(unproved)}: a wildcard is proved in DNS; {cure}", "tls")
+    unsigned = [name for name in site.names if not proof.is_orderable(name, ordering)]
+    wildcards = [name for name in unproved if names.is_signed_publicly(name)]
+    if site.tls.mode is model.TlsMode.AUTO and (wildcards or 0 < len(unsigned) < len(site.names)):
+        reason = "a wildcard is proved in DNS" if wildcards else "no public CA signs such a name"
+        cause = f"the local CA signs the whole site, because of {_listed(unsigned)}: {reason}"
+        advice = cure if wildcards else "give other names a site of their own, or silence this with `tls: local`"
+        report.add(f"{cause}; {advice}", "tls", severity=model.Severity.WARNING)
+
+
+def fill(ordering: model.Ordering, acme: model.Acme) -> model.Ordering:
+    """With what the gate says for all certificates, but for the CA and the address."""
+    return model.Ordering(
+        authority=ordering.authority,
+        email=ordering.email,
+        profile=ordering.profile or acme.profile,
+        challenge=ordering.challenge or acme.challenge,
+        dns=ordering.dns or acme.dns,
+    )
+
+
+def check_on_demand(site: model.Site, report: report_.Report) -> None:
+    wanted = site.on_demand
+    if wanted is None:
+        return
+    if site.tls.mode not in {model.TlsMode.AUTO, model.TlsMode.ACME}:
+        report.add(f"gets certificates by itself, but tls is {site.tls.mode.value}", "on_demand")
+    report.add(rules.check_number(wanted.per_minute, least=1, most=6000), "on_demand", "per_minute")
+    report.add(rules.check_number(wanted.most, least=1, most=_MOST_NAMES), "on_demand", "most")
+    if wanted.ask is not None:
+        report.add_value(wanted.ask, rules.check_web_url(wanted.ask), "on_demand", "ask")
+
+
+# --- alerts ----------------------------------------------------------------------------------------------------
+
+
+def check_alerts(alerts: model.Alerts, report: report_.Report) -> None:
+    for hook in alerts.webhooks:
+        _check_secret_url(hook.url, report, "alerts", "webhook")
+    for topic in alerts.ntfy:
+        _check_secret_url(topic.url, report, "alerts", "ntfy", "url")
+    for mail in alerts.mails:
+        report.add(rules.check_server(mail.server), "alerts", "smtp", "server")
+        report.add_value(mail.sender, rules.check_email(mail.sender), "alerts", "smtp", "from")
+        for address in mail.recipients:
+            report.add_value(address, rules.check_email(address), "alerts", "smtp", "to")
+        if not mail.recipients:
+            report.add("is empty; expected at least one address", "alerts", "smtp", "to")
+        if mail.port is not None:
+            report.add(rules.check_number(mail.port, least=1, most=65535), "alerts", "smtp", "port")
+        if (mail.user is None) != (mail.password is None):
+            report.add("`user` and `password` belong together", "alerts", "smtp")
+        if mail.user is not None and mail.security is model.MailSecurity.NONE:
+            report.add("a password is not sent in clear; use `security: starttls` or `tls`", "alerts", "smtp")
+
+
+def _check_secret_url(url: model.Secret, report: report_.Report, *field: str) -> None:
+    """Its text is not told: a part of it may be a secret."""
+    if url.text is not None and rules.check_web_url(url.text) is not None:
+        report.add("is not an http or https URL", *field)
+
+
+def _host_of(url: str) -> str:
+    return url.partition("://")[2].partition("/")[0].lower()
+
+
+def _listed(hosts: list[str]) -> str:
+    return words.listed([words.quoted(host) for host in hosts], last="and")

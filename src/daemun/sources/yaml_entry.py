@@ -1,0 +1,67 @@
+"""What every map of daemun.yaml is made of: known keys, and the words and short forms of their values."""
+
+import collections.abc
+import enum
+import typing
+
+import pydantic
+
+from daemun.core import model, words
+
+
+class Entry(pydantic.BaseModel):
+    """A map with known keys. Values are taken as written: "2" is not 2."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True)
+    shape: typing.ClassVar[str] = "a map (`key: value` lines)"
+    """What can stand there, in words."""
+
+
+def _listed(value: object) -> object:
+    """One thing is a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
+ONE_OR_MORE = pydantic.BeforeValidator(_listed)
+
+
+def text(parse: collections.abc.Callable[[str], object]) -> collections.abc.Callable[[object], object]:
+    """A parser of text that says so when it is given something else."""
+
+    def checked(value: object) -> object:
+        if isinstance(value, str):
+            return parse(value)
+        raise ValueError(f"expected text, found {words.describe(value)}")
+
+    return checked
+
+
+def choice(kind: type[enum.Enum], *also: str) -> pydantic.BeforeValidator:
+    """A word of an enumeration; `false` is "off", as YAML 1.1 reads it. also: what else could stand here."""
+
+    def parse(value: object) -> object:
+        word = "off" if value is False else value
+        known = [member.value for member in kind]
+        if isinstance(word, str) and word in known:
+            return kind(word)
+        guess = words.guess(word, known) if isinstance(word, str) else ""
+        raise ValueError(f"expected {words.listed([*known, *also])}, found {words.describe(value)}{guess}")
+
+    return pydantic.BeforeValidator(parse)
+
+
+def _secret(value: object) -> object:
+    """A text, or where it is: {env: NAME} or {file: PATH}. What was found is not told: it may be half a secret."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, str) and value:
+        return model.Secret(text=value)
+    if isinstance(value, dict) and len(value) == 1:
+        (where, what), *_ = value.items()
+        if where in {"env", "file"} and isinstance(what, str) and what:
+            return model.Secret(variable=what) if where == "env" else model.Secret(file=what)
+    raise ValueError("expected text, or where it is: {env: NAME} or {file: PATH}")
+
+
+Secret = typing.Annotated[pydantic.InstanceOf[model.Secret], pydantic.BeforeValidator(_secret)]
+"""A file's path is as written: `yaml_translate` makes it absolute."""

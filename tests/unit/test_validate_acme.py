@@ -1,0 +1,83 @@
+"""Rules of how certificates are ordered: what is refused, with which words, and what is not."""
+
+import typing
+
+import pytest
+
+from daemun.core import model, report, validate_acme
+
+AUTHORITY = model.Authority(directory="https://ca.test/dir")
+HOOK = model.Dns(provider=model.HOOK, command=("/bin/hook",))
+
+
+def said(problems: typing.Iterable[model.Problem]) -> str:
+    return "\n".join(f"{problem.severity.value}: {problem.message}" for problem in problems)
+
+
+def site(host: str, *aliases: str, mode: model.TlsMode = model.TlsMode.AUTO, **tls: typing.Any) -> model.Site:
+    return model.Site(host=host, aliases=aliases, tls=model.Tls(mode=mode, **tls))
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (site("*.a.com", mode=model.TlsMode.ACME), "a wildcard is proved in DNS; say under `acme.dns`"),
+        (site("*.a.com"), "warning: tls: the local CA signs the whole site"),
+        (site("a.com", "a.lan"), 'warning: tls: the local CA signs the whole site, because of "a.lan"'),
+        (site("a.lan", mode=model.TlsMode.ACME), ""),
+        (site("a.com", ordering=model.Ordering(challenge=model.Challenge.DNS_01)), "dns-01 needs `dns`"),
+        (site("*.a.com", "a.com", mode=model.TlsMode.ACME, ordering=model.Ordering(dns=HOOK)), ""),
+    ],
+)
+def test_names_and_how_they_are_proved(asked: model.Site, words: str) -> None:
+    found = said(validate_acme.find_order_problems(asked, model.Acme(authorities=(AUTHORITY,))))
+    assert (words in found) if words else not found
+
+
+def test_the_gates_dns_counts_for_its_sites() -> None:
+    acme = model.Acme(authorities=(AUTHORITY,), dns=HOOK)
+    assert not validate_acme.find_order_problems(site("*.a.com", mode=model.TlsMode.ACME), acme)
+
+
+@pytest.mark.parametrize(
+    ("acme", "words"),
+    [
+        (model.Acme(authorities=()), "acme.directory: is empty"),
+        (model.Acme(authorities=(AUTHORITY, AUTHORITY)), '"https://ca.test/dir" is given twice'),
+        (
+            model.Acme(authorities=(model.Authority(directory="https://acme.zerossl.com/v2/DV90"),)),
+            "add `eab: {kid: ..., hmac_key: ...}`",
+        ),
+        (model.Acme(hook=("hook",)), 'acme.hook: "hook" is not an absolute path of a program'),
+        (model.Acme(dns=model.Dns(provider=model.HOOK)), "acme.dns.command: is missing"),
+        (model.Acme(dns=model.Dns(provider="cloudflare", command=("/x",))), "belongs to `provider: hook`"),
+        (model.Acme(dns=model.Dns(provider="x", wait_s=0)), "acme.dns.wait: 0 is not between"),
+        (model.Acme(resolvers=("dns.test",)), "is not an address of a DNS server"),
+        (model.Acme(resolvers=("192.0.2.1:x",)), "has no port from 1 to 65535"),
+        (model.Acme(resolvers=("192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:53")), ""),
+        (model.Acme(profile=" "), "acme.profile: is empty"),
+    ],
+)
+def test_the_gate(acme: model.Acme, words: str) -> None:
+    found = report.Report(host=None, origin=model.NOWHERE)
+    validate_acme.check_acme(acme, found)
+    assert (words in said(found.problems)) if words else not found.problems
+
+
+@pytest.mark.parametrize(
+    ("alerts", "words"),
+    [
+        (model.Alerts(webhooks=(model.Webhook(url=model.Secret(text="ftp://s3cr3t")),)), "is not an http or https URL"),
+        (model.Alerts(webhooks=(model.Webhook(url=model.Secret(variable="HOOK")),)), ""),
+        (model.Alerts(mails=(model.Mail(server="a b", sender="a@b.test", recipients=("me",)),)), "alerts.smtp.to"),
+        (
+            model.Alerts(mails=(model.Mail(server="m.test", sender="a@b.test", recipients=("a@b.test",), user="me"),)),
+            "`user` and `password` belong together",
+        ),
+    ],
+)
+def test_alerts(alerts: model.Alerts, words: str) -> None:
+    found = report.Report(host=None, origin=model.NOWHERE)
+    validate_acme.check_alerts(alerts, found)
+    assert (words in said(found.problems)) if words else not found.problems
+    assert "s3cr3t" not in said(found.problems)
