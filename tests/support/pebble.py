@@ -4,7 +4,7 @@
         acme = model.Acme(authorities=(model.Authority(directory=ca.directory, ca_file=str(ca.ca_file)),))
 
 Every name has the address 127.0.0.1, so challenges are looked for at 127.0.0.1:http_port. What Pebble issued before is
-forgotten when it ends. Debian packages: pebble (with pebble-challtestsrv).
+forgotten when it ends. Debian package: pebble (with pebble-challtestsrv), 2.10 or newer.
 """
 
 import collections.abc
@@ -22,6 +22,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import typing
 import urllib.error
 import urllib.request
 
@@ -37,12 +38,14 @@ _PORT_ATTEMPTS = 5
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Pebble:
-    """directory: URL of its ACME directory. ca_file: trust for that URL (not for what it issues: `root_pem`)."""
+    """directory: URL of its ACME directory. ca_file: trust for that URL (not for what it issues: `root_pem`).
+    resolver: its DNS server, as `acme.resolvers` names one."""
 
     directory: str
     ca_file: pathlib.Path
     management: str
     dns_management: str
+    resolver: str
     log_file: pathlib.Path
 
     def root_pem(self) -> bytes:
@@ -88,12 +91,17 @@ def running_pebble(
     nonce_reject_percent: int = 0,
     authorization_reuse_percent: int = 0,
     validity_s: int = 90 * 86400,
+    profiles: collections.abc.Mapping[str, int] | None = None,
+    eab_keys: collections.abc.Mapping[str, str] | None = None,
+    dns_server: str | None = None,
 ) -> collections.abc.Iterator[Pebble]:
     """Pebble until the block ends. Skips the test when it is not installed.
 
     http_port: where it looks for HTTP-01 answers. listen_port: of the directory, for a Pebble that comes back where
     one was; None: a free one. nonce_reject_percent: how many good nonces it refuses. authorization_reuse_percent: how
-    often a name that was validated is not validated again. validity_s: of the certificates it issues.
+    often a name that was validated is not validated again. validity_s: of the certificates it issues, when it offers no
+    profiles. profiles: name -> validity in seconds, the first one is its usual one. eab_keys: key id -> HMAC key
+    (base64url); accounts need one of them. dns_server: address and port of a DNS server to be used instead of its own.
     """
     pebble = binaries.program("pebble", "pebble")
     dns = binaries.program("pebble-challtestsrv", "pebble")
@@ -110,13 +118,24 @@ def running_pebble(
         for attempt in range(1, _PORT_ATTEMPTS + 1):
             port, management = listen_port or ports.free_port(), ports.free_port()
             log = folder / f"pebble-{attempt}.log"
-            configuration = _write_configuration(folder, port, management, http_port, validity_s)
-            command = [pebble, "-config", str(configuration), "-dnsserver", f"127.0.0.1:{dns_port}", "-strict"]
+            values = {
+                "httpPort": http_port,
+                "profiles": {
+                    name: {"description": f"{seconds} s", "validityPeriod": seconds}
+                    for name, seconds in (profiles or {"default": validity_s}).items()
+                },
+                "externalAccountBindingRequired": eab_keys is not None,
+                "externalAccountMACKeys": dict(eab_keys or {}),
+            }
+            configuration = _write_configuration(folder, port, management, values)
+            resolver = dns_server or f"127.0.0.1:{dns_port}"
+            command = [pebble, "-config", str(configuration), "-dnsserver", resolver, "-strict"]
             found = Pebble(
                 directory=f"https://127.0.0.1:{port}/dir",
                 ca_file=folder / "ca.pem",
                 management=f"https://127.0.0.1:{management}",
                 dns_management=f"http://127.0.0.1:{dns_management}",
+                resolver=resolver,
                 log_file=log,
             )
             process = stack.enter_context(_running(command, log, environment))
@@ -189,19 +208,9 @@ def _running_dns(program: str, folder: pathlib.Path) -> collections.abc.Iterator
         for attempt in range(1, _PORT_ATTEMPTS + 1):
             port, management = ports.free_port(), ports.free_port()
             log = folder / f"dns-{attempt}.log"
-            command = [program, "-dns01", f"127.0.0.1:{port}", "-management", f"127.0.0.1:{management}"]
-            command += [
-                "-http01",
-                "",
-                "-https01",
-                "",
-                "-tlsalpn01",
-                "",
-                "-defaultIPv4",
-                "127.0.0.1",
-                "-defaultIPv6",
-                "",
-            ]
+            command = [program, "-dnsserver", f"127.0.0.1:{port}", "-management", f"127.0.0.1:{management}"]
+            command += ["-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", ""]
+            command += ["-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""]
             process = stack.enter_context(_running(command, log))
             if _answers(f"http://127.0.0.1:{management}/", None, process):
                 break
@@ -231,21 +240,20 @@ def _answers(url: str, ca_file: pathlib.Path | None, process: subprocess.Popen[b
 
 
 def _write_configuration(
-    folder: pathlib.Path, port: int, management: int, http_port: int, validity_s: int
+    folder: pathlib.Path, port: int, management: int, values: dict[str, typing.Any]
 ) -> pathlib.Path:
-    values = {
+    whole = {
         "listenAddress": f"127.0.0.1:{port}",
         "managementListenAddress": f"127.0.0.1:{management}",
         "certificate": str(folder / "server.pem"),
         "privateKey": str(folder / "server-key.pem"),
-        "httpPort": http_port,
         "tlsPort": 1,
         "ocspResponderURL": "",
-        "externalAccountBindingRequired": False,
-        "certificateValidityPeriod": validity_s,
+        "keyAlgorithm": "ecdsa",
+        **values,
     }
     path = folder / "pebble.json"
-    path.write_text(json.dumps({"pebble": values}))
+    path.write_text(json.dumps({"pebble": whole}))
     return path
 
 
