@@ -22,6 +22,8 @@ from daemun.core import assemble, merge, model, outcome, plan
 from daemun.core import layout as layout_
 from daemun.core.render import environment
 from daemun.discovery import endpoints
+from daemun.domains import app as domains_app
+from daemun.domains import asking, missed, registry
 from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
 from daemun.nginx import account as worker_account
 from daemun.nginx import find, machine, process, reap, server, watch
@@ -110,12 +112,15 @@ class _Daemon:
         self._containers = chosen.ChosenEngine(
             SystemClock(), store, environ=os.environ, traces=surroundings.read_traces()
         )
+        self._domains = registry.Registry(store, self._certificates, SystemClock())
+        self._asker = asking.Asker(self._domains)
         self._lobby = lobby.Lobby(self._endpoints.endpoints)
         self._compatible = compatible.Compatible(file, environ=os.environ, tell=self._containers.speak)
         rounds = reconciler.Reconciler(
             sources=[self._compatible, self._containers],
             proxy=self._nginx,
             certificates=self._certificates,
+            domains=self._domains,
             endpoints=self._endpoints,
             waiting_room=self._lobby,
             describe_environment=self._describe,
@@ -125,6 +130,7 @@ class _Daemon:
         self._gate = gate.Gate(
             rounds=rounds,
             certificates=self._certificates,
+            domains=self._domains,
             endpoints=self._endpoints,
             waiting_room=self._lobby,
             observe=self._observe,
@@ -153,6 +159,8 @@ class _Daemon:
                 "certificates": self._certificates.run,
                 "control socket": self._serve_control,
                 "hold socket": self._serve_hold,
+                "domains socket": self._serve_domains,
+                "missed handshakes": self._listen_to_missed,
                 "waiting room": self._lobby.run,
                 "logs": self._keep_logs,
                 "orphans": reap.reap_orphans,
@@ -185,9 +193,20 @@ class _Daemon:
         await web_server.serve(api.create_app(self._gate), pathlib.Path(self._layout.control_socket))
 
     async def _serve_hold(self) -> None:
-        account = self._machine.account
         path = pathlib.Path(self._layout.hold_socket)
-        await web_server.serve(waiting_app.create_app(self._lobby), path, group=account.gid if account else None)
+        await web_server.serve(waiting_app.create_app(self._lobby), path, group=self._worker_gid)
+
+    async def _serve_domains(self) -> None:
+        path = pathlib.Path(self._layout.domains_socket)
+        await web_server.serve(domains_app.create_app(self._asker), path, group=self._worker_gid)
+
+    async def _listen_to_missed(self) -> None:
+        await missed.listen(self._layout, self._asker, group=self._worker_gid)
+
+    @property
+    def _worker_gid(self) -> int | None:
+        account = self._machine.account
+        return account.gid if account else None
 
     async def _keep_logs(self) -> None:
         """Rotate what grew too large; on SIGUSR1 also open anew what somebody else renamed."""

@@ -11,6 +11,7 @@ import sys
 
 from daemun import settings
 from daemun.control import gate_port
+from daemun.core import domains as domains_
 from daemun.core import model
 from daemun.web import api, server
 
@@ -74,6 +75,8 @@ class Gate:
         self.applied: list[bytes] = []
         self.renewed: list[str] = []
         self.stops: list[bool] = []
+        self.added: set[str] = set()
+        self.refused: domains_.Refused | None = None
         self.failure: Exception | None = None
 
     def tell(self, **values: object) -> None:
@@ -96,6 +99,19 @@ class Gate:
     async def renew(self, host: str) -> bool:
         self.renewed.append(host)
         return any(known.host == host for known in self.told.certificates)
+
+    def domains(self) -> tuple[str, ...]:
+        return tuple(sorted(self.added))
+
+    async def add_domain(self, host: str) -> domains_.Refused | None:
+        if self.refused is None:
+            self.added.add(host)
+        return self.refused
+
+    async def remove_domain(self, host: str) -> bool:
+        was_there = host in self.added
+        self.added.discard(host)
+        return was_there
 
     def request_stop(self, *, keep_traffic: bool) -> None:
         self.stops.append(keep_traffic)

@@ -4,7 +4,7 @@ import collections.abc
 import dataclasses
 
 from daemun.control import ports
-from daemun.core import model
+from daemun.core import domains, model
 
 
 class Interrupted(BaseException):
@@ -46,6 +46,22 @@ class Source:
     async def changes(self) -> collections.abc.AsyncIterator[None]:
         for _ in ():
             yield
+
+
+class Domains:
+    """No name was ever added."""
+
+    async def publish(self, _: model.Desired) -> tuple[model.CertificateSpec, ...]:
+        return ()
+
+    async def add(self, host: str) -> domains.Refused | None:
+        return domains.Refused(denial=domains.Denial.NO_SITE, message=host)
+
+    async def remove(self, _: str) -> bool:
+        return False
+
+    def hosts(self) -> tuple[str, ...]:
+        return ()
 
 
 class Proxy:

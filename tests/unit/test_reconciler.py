@@ -31,6 +31,7 @@ def daemon(world: worlds.World) -> reconciler.Reconciler:
         proxy=worlds.Proxy(world),
         certificates=worlds.Certificates(world),
         endpoints=worlds.Endpoints(world),
+        domains=worlds.Domains(),
         waiting_room=worlds.WaitingRoom(),
         describe_environment=lambda _: environment.Environment(
             layout=layout.Layout("/state"), nginx=NGINX, thumbprint="t", resolver="127.0.0.1:53"
@@ -103,6 +104,7 @@ async def test_a_source_that_fails_keeps_what_it_said_last() -> None:
         proxy=worlds.Proxy(world),
         certificates=worlds.Certificates(world),
         endpoints=worlds.Endpoints(world),
+        domains=worlds.Domains(),
         waiting_room=worlds.WaitingRoom(),
         describe_environment=front._describe_environment,
         configure=lambda _: None,
@@ -154,6 +156,7 @@ async def test_settings_are_told_before_the_next_source_is_read() -> None:
         proxy=worlds.Proxy(world),
         certificates=worlds.Certificates(world),
         endpoints=worlds.Endpoints(world),
+        domains=worlds.Domains(),
         waiting_room=worlds.WaitingRoom(),
         describe_environment=daemon(world)._describe_environment,
         configure=lambda found: told.append(f"workers {found.workers}"),

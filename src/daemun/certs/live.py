@@ -63,6 +63,12 @@ def remove_except(live: pathlib.Path, keep: collections.abc.Collection[str]) -> 
                 shutil.rmtree(generations)
 
 
+def remove(live: pathlib.Path, name: str) -> None:
+    """Remove one name; handshakes for it fail from now on."""
+    (live / name).unlink(missing_ok=True)
+    shutil.rmtree(live / _GENERATIONS / name, ignore_errors=True)
+
+
 def _files(new: bundle.Bundle) -> dict[str, bytes]:
     leaf, *issuers = (certificate.public_bytes(serialization.Encoding.PEM) for certificate in new.chain)
     return {_CHAIN: new.fullchain_pem, _KEY: new.key_pem, "cert.pem": leaf, "chain.pem": b"".join(issuers)}

@@ -83,6 +83,21 @@ class Manager:
         self._changed()
         return found
 
+    async def add(self, spec: model.CertificateSpec) -> None:
+        async with self._settling:
+            entry = await asyncio.to_thread(self._prepare, (spec,), dict(self._entries))
+            self._entries |= entry
+            self._confirmed |= entry.keys()
+        self._changed()
+
+    async def remove(self, name: str) -> None:
+        async with self._settling:
+            self._entries.pop(name, None)
+            self._confirmed -= {name}
+            self._forced.discard(name)
+            await asyncio.to_thread(self._shelf.remove, name)
+        self._changed()
+
     # --- for the wiring --------------------------------------------------------------------------------------------
 
     def configure(self, acme: model.Acme) -> None:

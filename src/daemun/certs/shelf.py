@@ -79,6 +79,10 @@ class Shelf:
         with self._changing:
             live.remove_except(self._live, names)
 
+    def remove(self, name: str) -> None:
+        with self._changing:
+            live.remove(self._live, name)
+
     def load_ca(self) -> local_ca.LocalCa:
         """The local CA, made when there is none; its root certificate lies where people find it."""
         ca = local_ca.load_or_create(self._store, self._clock.now())

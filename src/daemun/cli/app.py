@@ -14,6 +14,7 @@ from daemun.cli.commands import (
     check,
     demo,
     disable,
+    domains,
     enable,
     plan,
     render,
@@ -70,3 +71,4 @@ app.command(rich_help_panel=FILE)(disable.disable)
 app.command(rich_help_panel=LIVE)(status.status)
 app.command(rich_help_panel=LIVE)(sites.sites)
 app.add_typer(certs.group, name="certs", rich_help_panel=LIVE)
+app.add_typer(domains.group, name="domains", rich_help_panel=LIVE)

@@ -54,6 +54,16 @@ class Client:
     def renew(self, host: str) -> None:
         self._ask("POST", f"/certs/{urllib.parse.quote(host, safe='')}/renew", timeout_s=QUICK_S)
 
+    def domains(self) -> list[str]:
+        found: list[str] = self._ask("GET", "/domains", timeout_s=QUICK_S)["domains"]
+        return found
+
+    def add_domain(self, host: str) -> None:
+        self._ask("POST", "/domains", timeout_s=APPLY_S, body={"host": host})
+
+    def remove_domain(self, host: str) -> None:
+        self._ask("DELETE", f"/domains/{urllib.parse.quote(host, safe='')}", timeout_s=APPLY_S)
+
     def stop(self, *, keep_traffic: bool) -> None:
         """Ask the daemon to end; returns before it has."""
         self._ask("POST", "/stop", timeout_s=QUICK_S, body={"keep_traffic": keep_traffic})

@@ -9,6 +9,7 @@ import os
 import structlog
 
 from daemun.control import gate_port, ports, reconciler
+from daemun.core import domains as domains_
 from daemun.core import model, plan
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -44,6 +45,7 @@ class Gate:
         *,
         rounds: reconciler.Reconciler,
         certificates: ports.Certificates,
+        domains: ports.Domains,
         endpoints: ports.Endpoints,
         waiting_room: ports.WaitingRoom,
         observe: Observe,
@@ -51,6 +53,7 @@ class Gate:
     ) -> None:
         self._rounds = rounds
         self._certificates = certificates
+        self._domains = domains
         self._endpoints = endpoints
         self._waiting_room = waiting_room
         self._observe = observe
@@ -135,6 +138,15 @@ class Gate:
 
     async def renew(self, host: str) -> bool:
         return self._certificates.renew(host)
+
+    def domains(self) -> tuple[str, ...]:
+        return self._domains.hosts()
+
+    async def add_domain(self, host: str) -> domains_.Refused | None:
+        return await self._domains.add(host)
+
+    async def remove_domain(self, host: str) -> bool:
+        return await self._domains.remove(host)
 
     def request_stop(self, *, keep_traffic: bool) -> None:
         self.keep_traffic = keep_traffic

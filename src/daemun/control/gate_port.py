@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import typing
 
+from daemun.core import domains as domains_
 from daemun.core import model, plan
 
 
@@ -100,6 +101,18 @@ class Gate(typing.Protocol):
 
     async def renew(self, host: str) -> bool:
         """Ask the CA now for the certificate of the site `host`, forgetting earlier failures. False: none such."""
+        ...
+
+    def domains(self) -> tuple[str, ...]:
+        """The names that were added while the gate runs, sorted."""
+        ...
+
+    async def add_domain(self, host: str) -> domains_.Refused | None:
+        """Add a name to the site that takes them, and wait until it is served. None: it is."""
+        ...
+
+    async def remove_domain(self, host: str) -> bool:
+        """Serve a name that was added no more. False: it was not."""
         ...
 
     def request_stop(self, *, keep_traffic: bool) -> None:

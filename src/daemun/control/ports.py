@@ -10,7 +10,7 @@ import dataclasses
 import datetime
 import typing
 
-from daemun.core import model
+from daemun.core import domains, model
 
 
 class Clock(typing.Protocol):
@@ -101,6 +101,40 @@ class Certificates(typing.Protocol):
 
     def renew(self, host: str) -> bool:
         """Ask the CA now for the certificate of the site `host`, forgetting earlier failures. False: none such."""
+        ...
+
+
+class SingleCertificates(typing.Protocol):
+    """Certificates beside those of the last `Certificates.prepare` (`daemun.certs`)."""
+
+    async def add(self, spec: model.CertificateSpec) -> None:
+        """As `prepare` and `confirm`, for one more certificate. Its spec is among those of the next `prepare`."""
+        ...
+
+    async def remove(self, name: str) -> None:
+        """The certificate of this name (`CertificateSpec.name`) is not needed any more, now."""
+        ...
+
+
+class Domains(typing.Protocol):
+    """Names that are added to a site while the gate runs (`daemun.domains`)."""
+
+    async def publish(self, desired: model.Desired) -> tuple[model.CertificateSpec, ...]:
+        """Add names to the site of `desired` that takes them from now on. Returns: the certificates of all that were
+        added so far and that no site has."""
+        ...
+
+    async def add(self, host: str) -> domains.Refused | None:
+        """None: the name has a certificate under live/ and is served, also when it was there before. Its store may
+        raise EnvironmentProblemError; it is then not added."""
+        ...
+
+    async def remove(self, host: str) -> bool:
+        """Whether it was there."""
+        ...
+
+    def hosts(self) -> tuple[str, ...]:
+        """Sorted."""
         ...
 
 

@@ -65,6 +65,7 @@ class Reconciler:
         sources: collections.abc.Sequence[ports.Source],
         proxy: ports.Proxy,
         certificates: ports.Certificates,
+        domains: ports.Domains,
         endpoints: ports.Endpoints,
         waiting_room: ports.WaitingRoom,
         describe_environment: DescribeEnvironment,
@@ -76,6 +77,7 @@ class Reconciler:
         self._sources = sources
         self._proxy = proxy
         self._certificates = certificates
+        self._domains = domains
         self._endpoints = endpoints
         self._waiting_room = waiting_room
         self._describe_environment = describe_environment
@@ -161,7 +163,8 @@ class Reconciler:
     async def _expand(self, desired: model.Desired) -> tuple[model.Problem, ...]:
         """Certificates and endpoints exist before the configuration that names them."""
         self._certificates.configure(desired.globals.acme)
-        problems = await self._certificates.prepare(merge.certificate_specs(desired))
+        specs = (*merge.certificate_specs(desired), *await self._domains.publish(desired))
+        problems = await self._certificates.prepare(specs)
         await self._endpoints.publish(merge.services(desired), desired.pools)
         self._waiting_room.publish(waits.find_waits(desired))
         return problems

@@ -73,6 +73,16 @@ class Layout:
         return f"{self.run}/hold.sock"
 
     @property
+    def domains_socket(self) -> str:
+        """daemun answers here whether a name that a visitor brings is added to a site."""
+        return f"{self.run}/domains.sock"
+
+    @property
+    def missed_socket(self) -> str:
+        """nginx tells here (syslog, datagrams) of handshakes for names without a certificate."""
+        return f"{self.run}/missed.sock"
+
+    @property
     def lock(self) -> str:
         return f"{self.run}/daemun.lock"
 

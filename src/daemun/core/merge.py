@@ -26,7 +26,7 @@ def merge_snapshots(snapshots: collections.abc.Sequence[model.Snapshot]) -> mode
         for site in snapshot.sites:
             found = (*validate.find_site_problems(site), *validate_acme.find_order_problems(site, settings.acme))
             problems += [item for item in found if (item.host, item.field, item.message) not in known]
-            clash = _find_clash(site, owners) or ports.find_clash(site)
+            clash = _find_clash(site, owners) or ports.find_clash(site) or _find_rival(site, sites, settings)
             if clash is not None:
                 problems.append(clash)
             elif not any(problem.severity is model.Severity.ERROR for problem in found):
@@ -64,6 +64,22 @@ def _find_clash(site: model.Site, owners: collections.abc.Mapping[str, model.Sit
         f"{_full_name(owner)}{place}"
     )
     return model.Problem(origin=site.origin, message=message, host=site.host)
+
+
+def _find_rival(
+    site: model.Site, sites: collections.abc.Sequence[model.Site], settings: model.Globals
+) -> model.Problem | None:
+    """Names that no site has can go to one place only."""
+    if site.on_demand is None or not site.enabled:
+        return None
+    default = settings.default
+    rival = next((words.quoted(one.host) for one in sites if one.enabled and one.on_demand is not None), None)
+    if rival is None and default.kind is not model.DefaultKind.REFUSE and default.host != site.host:
+        rival = f"`default` ({default.origin})"
+    if rival is None:
+        return None
+    message = f"on_demand: names that no site has already go to {rival}, and can go to one place only"
+    return model.Problem(origin=site.origin, message=message, host=site.host, field=("on_demand",))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

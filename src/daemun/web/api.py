@@ -10,10 +10,12 @@ import typing
 from starlette import applications, exceptions, requests, responses, routing
 
 from daemun.control import gate_port
+from daemun.core import domains
 from daemun.errors import DaemunError
 from daemun.web import json as web_json
 
 LARGEST_BODY_BYTES = 64 << 10
+_DENIED = {domains.Denial.INVALID: 400, domains.Denial.FULL: 429, domains.Denial.BUSY: 429}
 
 
 def create_app(gate: gate_port.Gate) -> applications.Starlette:
@@ -24,6 +26,9 @@ def create_app(gate: gate_port.Gate) -> applications.Starlette:
             routing.Route("/status", handlers.status, methods=["GET"]),
             routing.Route("/certs", handlers.certificates, methods=["GET"]),
             routing.Route("/certs/{host}/renew", handlers.renew, methods=["POST"]),
+            routing.Route("/domains", handlers.domains, methods=["GET"]),
+            routing.Route("/domains", handlers.add_domain, methods=["POST"]),
+            routing.Route("/domains/{host}", handlers.remove_domain, methods=["DELETE"]),
             routing.Route("/plan", handlers.plan, methods=["GET"]),
             routing.Route("/apply", handlers.apply, methods=["POST"]),
             routing.Route("/stop", handlers.stop, methods=["POST"]),
@@ -53,6 +58,27 @@ class _Handlers:
         if not await self._gate.renew(host):
             raise exceptions.HTTPException(404, f'cannot renew "{host}": no certificate of a CA belongs to it')
         return responses.JSONResponse({"host": host}, status_code=202)
+
+    async def domains(self, _: requests.Request) -> responses.Response:
+        return responses.JSONResponse({"domains": list(self._gate.domains())})
+
+    async def add_domain(self, request: requests.Request) -> responses.Response:
+        """201 also when it was there before: who asks twice wants the same."""
+        body = await _read_object(request)
+        host = body.pop("host", None)
+        if body or not isinstance(host, str):
+            raise exceptions.HTTPException(400, 'cannot add a name: the body must be {"host": "shop.example.com"}')
+        refused = await self._gate.add_domain(host)
+        if refused is not None:
+            answer = {"error": refused.message, "code": refused.denial.value}
+            return responses.JSONResponse(answer, status_code=_DENIED.get(refused.denial, 409))
+        return responses.JSONResponse({"host": host}, status_code=201)
+
+    async def remove_domain(self, request: requests.Request) -> responses.Response:
+        host = request.path_params["host"]
+        if not await self._gate.remove_domain(host):
+            raise exceptions.HTTPException(404, f'cannot remove "{host}": it was not added')
+        return responses.JSONResponse({"host": host})
 
     async def plan(self, _: requests.Request) -> responses.Response:
         return responses.JSONResponse(web_json.plan_json(await self._gate.plan()))

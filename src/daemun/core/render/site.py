@@ -8,7 +8,7 @@ import dataclasses
 
 from daemun.core import directive, model, names, words
 from daemun.core.directive import Expr
-from daemun.core.render import headers, route, server, tls, values
+from daemun.core.render import headers, on_demand, route, server, tls, values
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
@@ -26,7 +26,8 @@ def nodes(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     try:
         _check(site)
         shared = tuple(node for one in site.routes for node in route.shared(scope, one))
-        return (*_title(site), *shared, *_misdirected(scope), *_servers(scope))
+        added = on_demand.shared(scope) if on_demand.is_on(site) else ()
+        return (*_title(site), *shared, *added, *_misdirected(scope), *_servers(scope))
     except RenderError as error:
         raise _named(site, error) from error
 
@@ -83,7 +84,8 @@ def _servers(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     given = _names((site.host,) if site.redirect_aliases else site.names, is_default=scope.is_default)
     servers: list[directive.Node] = []
     if scope_.has_tls(site):
-        inside = (*_refuse_misdirected(scope), *site.snippet, *_locations(scope, https=True))
+        added = on_demand.https_lines(scope) if on_demand.is_on(site) else ()
+        inside = (*added, *_refuse_misdirected(scope), *site.snippet, *_locations(scope, https=True))
         servers.append(_https(scope, given, inside, snippet=site.snippet))
     servers.append(_http(scope, given, _plain(scope)))
     if site.redirect_aliases and site.aliases:
@@ -101,7 +103,7 @@ def _https(
     lines = [
         *server.listen_https(scope),
         values.line("server_name", *given),
-        *server.certificate(scope.certificate),
+        *server.certificate(on_demand.certificate(scope) if on_demand.is_on(scope.site) else scope.certificate),
         *tls.site_lines(scope),
         *_own_words(scope.site),
         *headers.server_lines(scope, https=True),
@@ -127,6 +129,8 @@ def _plain(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     """What plain HTTP answers; the challenge always."""
     site = scope.site
     challenge = (server.challenge(),) if site.challenge else ()
+    if on_demand.is_on(site):
+        challenge = (*on_demand.http_lines(scope, _to_https(site)), *challenge)
     if not scope_.has_tls(site) or site.http is model.HttpMode.SERVE:
         return (*challenge, *site.snippet, *_locations(scope, https=False))
     if site.http is model.HttpMode.OFF:

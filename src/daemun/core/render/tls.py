@@ -28,7 +28,8 @@ INTERMEDIATE = model.TlsPolicy(name="Mozilla-Intermediate", protocols=("TLSv1.2"
 
 def lines(sites: tuple[model.Site, ...], policy: model.TlsPolicy | None = None) -> tuple[directive.Node, ...]:
     """For the http level. policy: None: Mozilla's intermediate one."""
-    kept = max(1000, 4 * len(sites))  # a chain and a key per site, twice over while they are replaced
+    # A chain and a key per site and per name that may be added, twice over while they are replaced.
+    kept = max(1000, 4 * (len(sites) + sum(site.on_demand.most for site in sites if site.on_demand is not None)))
     return (
         *_policy(policy or INTERMEDIATE),
         values.line("ssl_ecdh_curve", "X25519:prime256v1:secp384r1"),

@@ -1,0 +1,63 @@
+"""`daemun domains`, `daemun domains add`, `daemun domains rm`."""
+
+import typing
+
+import typer
+
+from daemun import settings
+from daemun.cli import client, hosts, options, output
+
+Host = typing.Annotated[str, typer.Argument(help="The name, such as shop.example.com.")]
+
+group = typer.Typer(
+    help="Names that are added to a site while daemun runs (`on_demand`).",
+    invoke_without_command=True,
+    no_args_is_help=False,
+)
+
+
+@group.callback()
+def domains(
+    context: typer.Context,
+    config: options.Config = None,
+    state: options.State = None,
+    nginx: options.Nginx = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show the names that were added to a site with `on_demand`, a line each."""
+    context.find_root().obj = options.combine(context, config=config, state=state, nginx=nginx)
+    if context.invoked_subcommand is None:
+        show(options.resolve(context, config=config, state=state, nginx=nginx), as_json=as_json)
+
+
+@group.command("list")
+@options.with_settings
+def list_(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
+    """The same as `daemun domains`."""
+    show(chosen, as_json=as_json)
+
+
+@group.command()
+@options.with_settings
+def add(chosen: settings.Settings, host: Host) -> None:
+    """Add a name. It is served when the command returns; its certificate of a CA follows."""
+    name = hosts.normal(host)
+    client.Client(chosen).add_domain(name)
+    output.say(f"{name} is served; `daemun certs` tells when its certificate is there")
+
+
+@group.command()
+@options.with_settings
+def rm(chosen: settings.Settings, host: Host) -> None:
+    """Remove a name. Its certificate stays in the store, and is used again when the name comes back."""
+    name = hosts.normal(host)
+    client.Client(chosen).remove_domain(name)
+    output.say(f"{name} is served no more")
+
+
+def show(chosen: settings.Settings, *, as_json: bool) -> None:
+    found = client.Client(chosen).domains()
+    if as_json:
+        output.print_json({"domains": found})
+    else:
+        output.say("\n".join(found) if found else "no name was added")

@@ -1,0 +1,85 @@
+"""Names that are added to a site while the gate runs (`model.OnDemand`): which may be, and their certificates. Pure."""
+
+import collections.abc
+import dataclasses
+import enum
+
+from daemun.core import model, names, rules, validate_acme, words
+from daemun.core.issuance import proof
+
+LONGEST = 100
+"""What is longer has a folder of another name (`names.slug`), which nginx could not find by the name."""
+
+
+class Denial(enum.Enum):
+    """Why a name cannot be added. INVALID: it is no host name. NO_SITE: no site takes names. TAKEN: a site has it.
+    FULL: the site has as many as it may. NOT_ALLOWED: the URL that is asked says so. BUSY: too many came at once.
+    UNREACHABLE: the URL that is asked does not answer."""
+
+    INVALID = "invalid"
+    NO_SITE = "no_site"
+    TAKEN = "taken"
+    FULL = "full"
+    NOT_ALLOWED = "not_allowed"
+    BUSY = "busy"
+    UNREACHABLE = "unreachable"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """denial: for programs. message: for people, with what to do."""
+
+    denial: Denial
+    message: str
+
+
+def find_site(desired: model.Desired) -> model.Site | None:
+    """The site that takes names. `core.merge` lets there be one at most."""
+    return next((site for site in desired.enabled if site.on_demand is not None), None)
+
+
+def find_denial(host: str, desired: model.Desired, *, count: int) -> Refused | None:
+    """Why `host` cannot be added; None: it can. count: how many names the site has."""
+    site = find_site(desired)
+    if site is None or site.on_demand is None:
+        return _refuse(
+            Denial.NO_SITE, host, "no site takes names on demand; write `on_demand: true` beside its `routes`"
+        )
+    cause = rules.check_host(host)
+    if cause is None and (names.address_of(host) is not None or host.startswith("*.") or "." not in host):
+        cause = "is not a whole host name"
+    if cause is None and len(host) > LONGEST:
+        cause = f"is too long: {len(host)} characters, at most {LONGEST}"
+    if cause is not None:
+        return _refuse(Denial.INVALID, host, cause)
+    owner = find_owner(host, desired.enabled)
+    if owner is not None:
+        return _refuse(Denial.TAKEN, host, f"it already belongs to site {words.quoted(owner.host)} ({owner.origin})")
+    if count >= site.on_demand.most:
+        cause = f"site {words.quoted(site.host)} has {count} names and may have {site.on_demand.most}"
+        return _refuse(Denial.FULL, host, f"{cause}; remove some, or raise `on_demand.most`")
+    return None
+
+
+def find_owner(host: str, sites: collections.abc.Iterable[model.Site]) -> model.Site | None:
+    """The site that has the name without its being added: nginx chooses it before it looks for a name that was."""
+    parents = host.split(".")
+    covering = {host, *("*." + ".".join(parents[depth:]) for depth in range(1, len(parents)))}
+    return next((site for site in sites if covering & set(site.names)), None)
+
+
+def _refuse(denial: Denial, host: str, cause: str) -> Refused:
+    return Refused(denial=denial, message=f"cannot add {words.quoted(host)}: {cause}")
+
+
+def make_spec(host: str, site: model.Site, acme: model.Acme) -> model.CertificateSpec:
+    """The certificate of a name that was added: for this name alone."""
+    ordering = validate_acme.fill(site.tls.ordering, acme)
+    is_ordered = site.tls.mode is model.TlsMode.ACME or proof.is_orderable(host, ordering)
+    return model.CertificateSpec(
+        name=names.slug(host),
+        host=host,
+        names=(host,),
+        mode=model.TlsMode.ACME if is_ordered else model.TlsMode.LOCAL,
+        ordering=ordering,
+    )

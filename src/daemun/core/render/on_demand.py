@@ -1,0 +1,118 @@
+r"""A site that takes names while the gate runs: whatever has a certificate under live/ is one of its names.
+
+A name that is added needs no reload, because nginx finds its certificate by the name in the handshake and looks for
+the same folder at each request. Tried with nginx 1.31.3: a handshake for a name without a certificate ends with an
+alert, and is told to the `error_log` of the server that the name led to, also over syslog to a unix socket, as
+`cannot load certificate "/state/live/NAME/fullchain.pem": ...`. The daemon listens there, and asks whether to add it.
+"""
+
+from daemun.core import directive, model, names
+from daemun.core.directive import Expr
+from daemun.core.render import scope as scope_
+from daemun.core.render import values
+
+ASK_STATUS = "419"
+"""Never leaves nginx: `return` needs some status to be caught by `error_page`."""
+
+_UPSTREAM = "daemun_domains"
+_ASK, _ADDED = "@daemun_domain_ask", "@daemun_domain_added"
+_ASK_TIMEOUT = "15s"
+_NAME = r"~^(?<daemun_name_{suffix}>(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)\z"
+"""Nothing in it can leave the folder."""
+
+
+def is_on(site: model.Site) -> bool:
+    return site.on_demand is not None and scope_.has_tls(site)
+
+
+def certificate(scope: scope_.Scope) -> str:
+    """The variable with the folder of the handshake's certificate."""
+    return f"$daemun_shown_{_suffix(scope)}"
+
+
+def shared(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+    """The variables, and the daemon as a server."""
+    nodes: list[directive.Node] = [
+        directive.Comment(
+            "The certificates of the name in the handshake and of the one in the request, if they were added."
+        ),
+        _map(scope, "$ssl_server_name", certificate(scope)),
+        _map(scope, "$host", _asked(scope)),
+    ]
+    if _asks(scope):
+        place = f"unix:{scope.environment.layout.domains_socket}"
+        nodes.append(values.line("upstream", _UPSTREAM, block=(values.line("server", place),)))
+    return tuple(nodes)
+
+
+def _map(scope: scope_.Scope, source: str, variable: str) -> directive.Directive:
+    own = scope.certificate
+    suffix = variable.removeprefix("$daemun_")
+    entries = [values.line("hostnames"), values.line("default", "")]
+    entries += [values.line(f"\\{name}" if name in _WORDS else name, own) for name in map(_written, scope.site.names)]
+    if source == "$ssl_server_name":
+        entries.append(directive.Directive("", (directive.Text(own),)))
+    entries.append(values.line(_NAME.format(suffix=suffix), Expr(f"$daemun_name_{suffix}")))
+    return values.line("map", Expr(source), Expr(variable), block=tuple(entries))
+
+
+_WORDS = frozenset({"default", "hostnames", "include", "volatile"})
+
+
+def _written(name: str) -> str:
+    return values.host(name).value
+
+
+def https_lines(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+    """For the HTTPS server: who brings a known name in the handshake may still ask for another one."""
+    layout = scope.environment.layout
+    lines: list[directive.Node] = [_unless_added(scope, values.line("return", "421"))]
+    if _asks(scope):
+        missed = f"syslog:server=unix:{layout.missed_socket},tag=daemun,nohostname"
+        lines = [
+            values.line("error_log", f"{layout.logs}/error.log", "warn"),
+            values.line("error_log", missed, "error"),
+            *lines,
+        ]
+    return tuple(lines)
+
+
+def http_lines(scope: scope_.Scope, to_https: tuple[directive.Node, ...]) -> tuple[directive.Node, ...]:
+    """For the plain HTTP server. to_https: how a visitor is sent there once the name was added."""
+    status = str(scope.settings.default.status)
+    if not _asks(scope):
+        return (_unless_added(scope, values.line("return", status)),)
+    ask = (
+        values.line("internal"),
+        values.line("proxy_method", "GET"),
+        values.line("proxy_pass_request_body", "off"),
+        values.line("proxy_pass_request_headers", "off"),
+        values.line("proxy_set_header", "Host", "daemun"),
+        values.line("proxy_set_header", "Content-Length", ""),
+        values.line("proxy_http_version", "1.1"),
+        values.line("proxy_connect_timeout", "1s"),
+        values.line("proxy_read_timeout", _ASK_TIMEOUT),
+        values.line("proxy_pass", Expr(f"http://{_UPSTREAM}/ask/{_asked(scope)}/{_ADDED.removeprefix('@')}")),
+    )
+    return (
+        values.line("error_page", ASK_STATUS, "=", _ASK),
+        _unless_added(scope, values.line("return", ASK_STATUS)),
+        values.line("location", _ASK, block=ask),
+        values.line("location", _ADDED, block=to_https),
+    )
+
+
+def _unless_added(scope: scope_.Scope, action: directive.Directive) -> directive.Directive:
+    return values.line("if", Expr("!-f"), Expr(f"$daemun_live/{_asked(scope)}/fullchain.pem"), block=(action,))
+
+
+def _asks(scope: scope_.Scope) -> bool:
+    return scope.site.on_demand is not None and scope.site.on_demand.ask is not None
+
+
+def _asked(scope: scope_.Scope) -> str:
+    return f"$daemun_added_{_suffix(scope)}"
+
+
+def _suffix(scope: scope_.Scope) -> str:
+    return names.variable_suffix(scope.site.host)

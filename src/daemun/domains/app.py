@@ -1,0 +1,32 @@
+"""What nginx asks for a plain HTTP request of an unknown name: GET /ask/NAME/LOCATION over the unix socket.
+
+The answer sends the request to the named location that leads to HTTPS, or is what the visitor sees.
+"""
+
+import re
+
+from starlette import responses, types
+
+from daemun.core import domains
+from daemun.domains import asking
+
+_PATH = re.compile(r"/ask/(?P<host>[a-z0-9._-]{1,253})/(?P<location>[a-z_]+)\Z")
+_STATUS = {domains.Denial.BUSY: 503, domains.Denial.UNREACHABLE: 503, domains.Denial.FULL: 503}
+"""What may pass; everything else is 404, as for a name that nobody knows."""
+
+
+def create_app(asker: asking.Asker) -> types.ASGIApp:
+    """An ASGI application, to be run on the asker's event loop."""
+
+    async def app(scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
+        asked = _PATH.match(scope["path"])
+        refused = await asker.ask(asked["host"]) if asked is not None else None
+        if asked is None or refused is not None:
+            status = 404 if refused is None else _STATUS.get(refused.denial, 404)
+            headers = {"Cache-Control": "no-store", **({"Retry-After": "60"} if status == 503 else {})}
+            answer = responses.PlainTextResponse("There is no such site here.\n", status_code=status, headers=headers)
+        else:
+            answer = responses.Response(headers={"X-Accel-Redirect": f"@{asked['location']}"})  # type: ignore[assignment]
+        await answer(scope, receive, send)
+
+    return app

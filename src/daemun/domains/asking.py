@@ -1,0 +1,100 @@
+"""Whether a name that a visitor brings may be added: the owner's own program is asked over HTTP, and says 200."""
+
+import asyncio
+import collections
+
+import httpx
+import structlog
+
+from daemun.core import domains, words
+from daemun.domains import registry as registries
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+TIMEOUT_S = 5.0
+REMEMBERED_S = 60.0
+"""How long a no is remembered, so that scanners do not become a load for the program that is asked."""
+_MOST_REMEMBERED = 10_000
+_MOST_AT_ONCE = 16
+
+
+class Asker:
+    """Not thread-safe: one per event loop. What several visitors bring at once is asked once."""
+
+    def __init__(self, registry: registries.Registry) -> None:
+        self._registry = registry
+        self._denied: collections.OrderedDict[str, tuple[float, domains.Refused]] = collections.OrderedDict()
+        self._asked: dict[str, asyncio.Future[domains.Refused | None]] = {}
+        self._moments: collections.deque[float] = collections.deque()
+        self._slots = asyncio.Semaphore(_MOST_AT_ONCE)
+
+    async def ask(self, host: str) -> domains.Refused | None:
+        """Add the name if it may be. None: it is one of the site's names now."""
+        if self._registry.has(host):
+            return None
+        now_s = asyncio.get_running_loop().time()
+        known = self._denied.get(host)
+        if known is not None and now_s - known[0] < REMEMBERED_S:
+            return known[1]
+        if host in self._asked:
+            return await asyncio.shield(self._asked[host])
+        future: asyncio.Future[domains.Refused | None] = asyncio.get_running_loop().create_future()
+        self._asked[host] = future
+        try:
+            outcome = await self._decide(host, now_s)
+        except BaseException as error:
+            future.cancel()
+            raise error from None
+        else:
+            future.set_result(outcome)
+            return outcome
+        finally:
+            del self._asked[host]
+
+    async def _decide(self, host: str, now_s: float) -> domains.Refused | None:
+        site = self._registry.site
+        url = site.on_demand.ask if site is not None and site.on_demand is not None else None
+        refused = self._registry.find_refusal(host)
+        if refused is None and url is None:
+            refused = _refuse(domains.Denial.NOT_ALLOWED, host, "the site has no `on_demand.ask`; add it by the API")
+        if refused is None and site is not None and site.on_demand is not None:
+            refused = self._take_turn(host, site.on_demand.per_minute, now_s)
+            if refused is not None:
+                return refused  # soon there may be room again
+        if refused is None and url is not None:
+            refused = await self._fetch(url, host) or await self._registry.add(host)
+        if refused is not None:
+            self._remember(host, now_s, refused)
+        return refused
+
+    def _take_turn(self, host: str, per_minute: int, now_s: float) -> domains.Refused | None:
+        while self._moments and now_s - self._moments[0] >= 60:
+            self._moments.popleft()
+        if len(self._moments) >= per_minute:
+            cause = f"visitors brought {per_minute} new names within a minute; raise `on_demand.per_minute` if need be"
+            return _refuse(domains.Denial.BUSY, host, cause)
+        self._moments.append(now_s)
+        return None
+
+    async def _fetch(self, url: str, host: str) -> domains.Refused | None:
+        try:
+            async with self._slots, httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as client:
+                answer = await client.get(url, params={"domain": host})
+        except httpx.HTTPError as error:
+            cause = f"{url} cannot be asked ({type(error).__name__}); check `on_demand.ask` and the program behind it"
+            refused = _refuse(domains.Denial.UNREACHABLE, host, cause)
+            log.warning(refused.message)
+            return refused
+        if answer.status_code == 200:
+            return None
+        return _refuse(domains.Denial.NOT_ALLOWED, host, f"{url} answers {answer.status_code}, and 200 means yes")
+
+    def _remember(self, host: str, now_s: float, refused: domains.Refused) -> None:
+        self._denied[host] = (now_s, refused)
+        self._denied.move_to_end(host)
+        if len(self._denied) > _MOST_REMEMBERED:
+            self._denied.popitem(last=False)
+
+
+def _refuse(denial: domains.Denial, host: str, cause: str) -> domains.Refused:
+    return domains.Refused(denial=denial, message=f"cannot add {words.quoted(host)}: {cause}")

@@ -1,0 +1,71 @@
+"""Handshakes for names without a certificate, as nginx tells them: syslog datagrams (RFC 3164) on a unix socket.
+
+The visitor's handshake has failed by then; the name is asked for, so that the next one succeeds.
+"""
+
+import asyncio
+import os
+import pathlib
+import re
+import socket
+
+import structlog
+
+from daemun.core import layout
+from daemun.domains import asking
+from daemun.errors import EnvironmentProblemError
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+_MOST_WAITING = 256
+_LARGEST_BYTES = 8192
+
+
+async def listen(paths: layout.Layout, asker: asking.Asker, *, group: int | None) -> None:
+    """Ask for each name until cancelled. group: of nginx's workers, which may write here; None: the same account.
+
+    Raises: EnvironmentProblemError when the socket cannot be made.
+    """
+    pattern = re.compile(rb'cannot load certificate "' + re.escape(os.fsencode(paths.live)) + rb"/([a-z0-9._-]+)/")
+    path = pathlib.Path(paths.missed_socket)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        _bind(listener, path, group)
+        try:
+            await _receive(listener, pattern, asker)
+        finally:
+            _unlink(path)
+
+
+def _unlink(path: pathlib.Path) -> None:
+    path.unlink(missing_ok=True)
+
+
+def _bind(listener: socket.socket, path: pathlib.Path, group: int | None) -> None:
+    try:
+        _unlink(path)
+        listener.bind(os.fspath(path))
+        path.chmod(0o600 if group is None else 0o660)
+        if group is not None:
+            os.chown(path, -1, group)
+    except OSError as error:
+        raise EnvironmentProblemError(f'cannot open the socket "{path}": {error.strerror or error}') from error
+    listener.setblocking(False)
+
+
+async def _receive(listener: socket.socket, pattern: re.Pattern[bytes], asker: asking.Asker) -> None:
+    loop = asyncio.get_running_loop()
+    asked: set[str] = set()
+
+    async def ask(host: str) -> None:
+        refused = await asker.ask(host)
+        asked.discard(host)
+        if refused is not None:
+            log.debug("a name is not served", host=host, reason=refused.message)
+
+    async with asyncio.TaskGroup() as group:
+        while True:
+            found = pattern.search(await loop.sock_recv(listener, _LARGEST_BYTES))
+            host = found[1].decode("ascii") if found else ""
+            if host and host not in asked and len(asked) < _MOST_WAITING:
+                asked.add(host)
+                group.create_task(ask(host))

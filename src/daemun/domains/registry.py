@@ -1,0 +1,115 @@
+"""The names that were added, kept in the store one by one.
+
+domains/SLUG.json   {"host": "shop.example.com", "added_at": "2026-01-02T03:04:05+00:00"}
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import datetime
+import json
+
+import structlog
+
+from daemun.control import ports
+from daemun.core import domains, model, names
+from daemun.errors import NotFoundInStoreError
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+_PREFIX = "domains"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Domain:
+    """added_at: aware UTC."""
+
+    host: str
+    added_at: datetime.datetime
+
+
+class Registry:
+    """Implements `control.ports.Domains`. All methods are called on one event loop."""
+
+    def __init__(self, store: ports.Store, certificates: ports.SingleCertificates, clock: ports.Clock) -> None:
+        self._store = store
+        self._certificates = certificates
+        self._clock = clock
+        self._domains: dict[str, Domain] | None = None
+        self._desired = model.Desired(globals=model.Globals())
+        self._changing = asyncio.Lock()
+
+    @property
+    def site(self) -> model.Site | None:
+        """The one that takes names now."""
+        return domains.find_site(self._desired)
+
+    def hosts(self) -> tuple[str, ...]:
+        return tuple(sorted(self._domains or ()))
+
+    def has(self, host: str) -> bool:
+        return host in (self._domains or ())
+
+    async def publish(self, desired: model.Desired) -> tuple[model.CertificateSpec, ...]:
+        self._desired = desired
+        if self._domains is None:
+            self._domains = await asyncio.to_thread(self._load)
+        site = self.site
+        if site is None:
+            return ()
+        # One that a site claims by now belongs to that site; it comes back when it is free again.
+        wanted = [host for host in self.hosts() if domains.find_owner(host, desired.enabled) is None]
+        return tuple(domains.make_spec(host, site, desired.globals.acme) for host in wanted)
+
+    async def add(self, host: str) -> domains.Refused | None:
+        async with self._changing:
+            if self.has(host):
+                return None
+            refused = self.find_refusal(host)
+            site = self.site
+            if refused is not None or site is None:
+                return refused
+            domain = Domain(host=host, added_at=self._clock.now())
+            await asyncio.to_thread(self._store.write, _key(host), _encode(domain))
+            self._known()[host] = domain
+            await self._certificates.add(domains.make_spec(host, site, self._desired.globals.acme))
+        log.info("a name was added", host=host, site=site.host)
+        return None
+
+    async def remove(self, host: str) -> bool:
+        async with self._changing:
+            if not self.has(host):
+                return False
+            await asyncio.to_thread(self._store.delete, _key(host))
+            del self._known()[host]
+            if domains.find_owner(host, self._desired.enabled) is None:
+                await self._certificates.remove(names.slug(host))
+        log.info("a name was removed", host=host)
+        return True
+
+    def find_refusal(self, host: str) -> domains.Refused | None:
+        """Why a name cannot be added, before anybody is asked whether it may be."""
+        return domains.find_denial(host, self._desired, count=len(self._domains or ()))
+
+    def _known(self) -> dict[str, Domain]:
+        if self._domains is None:
+            self._domains = self._load()
+        return self._domains
+
+    def _load(self) -> dict[str, Domain]:
+        """One that cannot be read counts as missing: it can be added again."""
+        found: dict[str, Domain] = {}
+        for key in self._store.list(_PREFIX):
+            with contextlib.suppress(NotFoundInStoreError, ValueError, KeyError, TypeError):
+                value = json.loads(self._store.read(key))
+                added_at = datetime.datetime.fromisoformat(value["added_at"])
+                found[str(value["host"])] = Domain(host=str(value["host"]), added_at=added_at)
+        return found
+
+
+def _key(host: str) -> str:
+    return f"{_PREFIX}/{names.slug(host)}.json"
+
+
+def _encode(domain: Domain) -> bytes:
+    return json.dumps({"host": domain.host, "added_at": domain.added_at.isoformat()}).encode()

@@ -1,0 +1,71 @@
+"""Names that are added to a site while nginx runs, by putting a certificate into live/: what visitors receive."""
+
+import pathlib
+import shutil
+import socket
+
+import pytest
+
+from daemun.core import model
+from tests.support import clients, rendered
+from tests.support.sites import route
+
+pytestmark = pytest.mark.nginx
+
+
+def site(*, ask: str | None = None, **options: object) -> model.Site:
+    answer = route("/", model.Redirect(to="/seen?host=$host", status=302))
+    return model.Site(host="app.test", routes=(answer,), on_demand=model.OnDemand(ask=ask), **options)  # type: ignore[arg-type]
+
+
+def add(gate: rendered.Running, name: str) -> None:
+    """As the daemon does it: a folder with chain and key, put into its place whole."""
+    live = pathlib.Path(gate.layout.live)
+    certificate, key = rendered.self_signed(name)
+    draft = live / f".{name}"
+    shutil.copytree(live / "app.test", draft)
+    (draft / "fullchain.pem").write_bytes(certificate)
+    (draft / "privkey.pem").write_bytes(key)
+    (draft / "privkey.pem").chmod(0o644)
+    draft.rename(live / name)
+
+
+def test_a_name_that_is_added_is_served_without_a_reload() -> None:
+    other = model.Site(host="other.test", routes=(route("/", model.Redirect(to="/other")),))
+    with rendered.running(site(), other) as gate:
+        assert clients.handshake(gate.clients, "shop.example.com").alert is not None
+        assert clients.get(gate.clients, "http://shop.example.com/").status_code == 404
+        add(gate, "shop.example.com")
+        assert clients.handshake(gate.clients, "shop.example.com").names == {"shop.example.com"}
+        there = clients.get(gate.clients, "http://shop.example.com/x?y=1")
+        assert (there.status_code, there.headers["Location"]) == (301, f"https://shop.example.com:{gate.https}/x?y=1")
+        assert clients.handshake(gate.clients, "app.test").names == {"app.test"}
+        assert clients.handshake(gate.clients, "other.test").names == {"other.test"}
+        assert clients.handshake(gate.clients, None).names == {"app.test"}
+
+
+@pytest.mark.parametrize("name", ["../app.test", "app.test/..", "", ".", "..", "a", "x" * 300, "%2e%2e", "a.test\x00b"])
+def test_a_name_that_is_none_finds_no_folder(name: str) -> None:
+    with rendered.running(site()) as gate, socket.create_connection(("127.0.0.1", gate.http), timeout=10) as connection:
+        connection.sendall(f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
+        status = connection.recv(4096).split(b" ", 2)[1]
+    assert status in {b"400", b"404"}
+
+
+def test_who_came_in_by_a_known_name_reaches_no_unknown_one() -> None:
+    with rendered.running(site()) as gate:
+        add(gate, "shop.example.com")
+        assert clients.get(gate.clients, "https://app.test/", Host="unknown.example.com").status_code == 421
+        answer = clients.get(gate.clients, "https://app.test/", Host="shop.example.com")
+        assert answer.headers["Location"] == "/seen?host=shop.example.com"
+
+
+def test_handshakes_for_unknown_names_are_told_to_the_daemon() -> None:
+    with rendered.running(site(ask="http://127.0.0.1:9/allowed")) as gate:
+        told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with told:
+            told.bind(gate.layout.missed_socket)
+            pathlib.Path(gate.layout.missed_socket).chmod(0o666)
+            told.settimeout(20)
+            assert clients.handshake(gate.clients, "shop.example.com").alert is not None
+            assert b"/live/shop.example.com/fullchain.pem" in told.recv(8192)
