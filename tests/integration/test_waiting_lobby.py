@@ -3,6 +3,7 @@
 import asyncio
 import collections.abc
 import contextlib
+import dataclasses
 import socket
 
 from daemun.core import model
@@ -44,6 +45,7 @@ async def test_releases_are_spread_over_what_is_ready() -> None:
             assert sorted(map(str, answers)) == sorted(f"127.0.0.1:{port}" for port in found * 2)
             assert under_test.answer_at_once(ask()) in answers
             assert under_test.answer_at_once(ask(visits=1)) is None
+            assert under_test.answer_at_once(dataclasses.replace(ask(), is_lost=True)) is None
 
 
 async def test_backups_only_where_no_other_accepts() -> None:

@@ -1,10 +1,15 @@
 """A rendered gate with a waiting room behind it, and a DNS responder for its pools: all real, in one process."""
 
 import asyncio
+import collections
 import collections.abc
 import contextlib
 import dataclasses
 import pathlib
+import select
+import socket
+import ssl
+import struct
 
 import httpx
 
@@ -105,3 +110,93 @@ async def closing(port: int) -> collections.abc.AsyncIterator[None]:
 
     async with await asyncio.start_server(close, "127.0.0.1", port):
         yield
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Ending:
+    """A server that ends while it serves, as a process does that ends at once: it takes no connection any more, and the
+    one that asked is reset, or closed, after a few bytes or none. Connections without a request do not end it.
+
+    answers: to the requests before the last one. said: to the last one. seen: method and path of every request.
+    is_over: set when it has ended.
+    """
+
+    answers: collections.abc.Iterator[bytes]
+    said: bytes
+    is_reset: bool
+    seen: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    is_over: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+    close: collections.abc.Callable[[], None] = lambda: None
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+            while True:
+                method, path, _ = (await reader.readuntil(b"\r\n\r\n")).decode().split(" ", 2)
+                self.seen[f"{method} {path}"] += 1
+                answer = next(self.answers, None)
+                if answer is None:
+                    await self._end(writer)
+                    break
+                writer.write(answer)
+        writer.close()
+
+    async def _end(self, writer: asyncio.StreamWriter) -> None:
+        self.close()
+        writer.write(self.said)
+        await writer.drain()
+        if self.is_reset:
+            # What lingers for 0 s is reset (socket(7)).
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+        self.is_over.set()
+
+
+@contextlib.asynccontextmanager
+async def ending(
+    port: int,
+    *,
+    answers: collections.abc.Sequence[bytes] = (),
+    said: bytes = b"",
+    is_reset: bool = True,
+    context: ssl.SSLContext | None = None,
+) -> collections.abc.AsyncIterator[Ending]:
+    under_way = Ending(answers=iter(answers), said=said, is_reset=is_reset)
+    server = await asyncio.start_server(under_way.serve, "127.0.0.1", port, ssl=context)
+    under_way.close = server.close
+    try:
+        yield under_way
+    finally:
+        server.close()
+
+
+@contextlib.asynccontextmanager
+async def unread(place: int | pathlib.Path) -> collections.abc.AsyncIterator[collections.abc.Callable[[], int]]:
+    """Takes connections to a port or a unix socket and never reads them; at the end the kernel resets them all. Yields
+    a function that counts the requests that came."""
+    if isinstance(place, int):
+        listener = socket.create_server(("127.0.0.1", place))
+    else:
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(place))
+        listener.listen()
+        place.chmod(0o777)
+    listener.setblocking(False)
+    taken: list[socket.socket] = []
+
+    async def take() -> None:
+        while True:
+            connection, _ = await asyncio.get_running_loop().sock_accept(listener)
+            taken.append(connection)
+
+    def count() -> int:
+        return len(select.select(taken, [], [], 0)[0])
+
+    taking = asyncio.create_task(take())
+    try:
+        yield count
+    finally:
+        await _end([taking])
+        for one in (listener, *taken):
+            one.close()
+        if isinstance(place, pathlib.Path):
+            place.unlink()

@@ -43,6 +43,17 @@ def test_time_goes_on_from_the_first_visit() -> None:
     assert under_test.enter(again(1), WAIT, 129.9) is room.Refusal.OVER
 
 
+def test_what_was_lost_is_not_sent_in_a_hurry() -> None:
+    under_test = room.Room()
+    first = under_test.enter(dataclasses.replace(ASK, is_lost=True), WAIT, 100.0)
+    assert isinstance(first, room.Ticket)
+    assert (first.look_s, first.until_s) == (100.5, 130.0)
+    under_test.leave(first)
+    second = under_test.enter(dataclasses.replace(ASK, visits=1, is_lost=True), WAIT, 101.0)
+    assert isinstance(second, room.Ticket)
+    assert second.look_s == 101.5
+
+
 def test_nobody_is_sent_to_servers_for_ever() -> None:
     under_test = room.Room()
     assert isinstance(under_test.enter(again(2), WAIT, 0.0), room.Ticket)

@@ -153,7 +153,7 @@ class Endpoints(typing.Protocol):
 
 
 class WaitingRoom(typing.Protocol):
-    """Requests that no server took (`daemun.waiting`)."""
+    """Requests that no server answered (`daemun.waiting`)."""
 
     def publish(self, waits: collections.abc.Collection[model.Wait]) -> None:
         """Let requests of these routes wait from now on; those of no other route do."""

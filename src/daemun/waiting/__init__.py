@@ -1,4 +1,4 @@
-"""The waiting room: requests that no server took, until one accepts connections.
+"""The waiting room: requests that no server answered, until one accepts connections.
 
 How nginx brings them here is told in core/render/hold.py.
 

@@ -1,4 +1,4 @@
-"""What nginx asks for a request that no server took: GET /ROUTE/RETRY/REQUEST/VISITS/PAGE over the unix socket.
+"""What nginx asks for a request that got no answer: GET /ROUTE/RETRY/REQUEST/VISITS/LOST/PAGE over the unix socket.
 
 The answer is either "send it there", as headers for nginx, or what the visitor is to see. When nginx closes the
 connection, its client is gone or nginx is, and nobody waits any more.
@@ -13,7 +13,8 @@ from daemun.waiting import lobby as lobbies
 from daemun.waiting import pages, room
 
 _PATH = re.compile(
-    r"/(?P<route>[^/]+)/(?P<retry>[a-z]+(?:_[a-z]+)?)/(?P<request>[0-9a-f]{32})/(?P<visits>[0-9])/(?P<page>[a-z]+)\Z"
+    r"/(?P<route>[^/]+)/(?P<retry>[a-z]+(?:_[a-z]+)?)/(?P<request>[0-9a-f]{32})"
+    r"/(?P<visits>[0-9])/(?P<lost>[01])/(?P<page>[a-z]+)\Z"
 )
 
 
@@ -25,7 +26,12 @@ def create_app(lobby: lobbies.Lobby) -> types.ASGIApp:
         if asked is None:
             await responses.PlainTextResponse("no such page\n", status_code=404)(scope, receive, send)
             return
-        ask = room.Ask(route=asked["route"], request=asked["request"], visits=int(asked["visits"]))
+        ask = room.Ask(
+            route=asked["route"],
+            request=asked["request"],
+            visits=int(asked["visits"]),
+            is_lost=asked["lost"] == "1",
+        )
         answer = lobby.answer_at_once(ask) or await _wait(lobby, ask, receive)
         if answer is not None:
             await _respond(answer, f"@{asked['route']}_{asked['retry']}", asked["page"])(scope, receive, send)

@@ -62,10 +62,10 @@ class Lobby:
         return self._room.held, self._room.total
 
     def answer_at_once(self, ask: rooms.Ask) -> str | None:
-        """A server that accepted a connection a moment ago, for a request that is here for the first time."""
+        """A server that accepted a connection a moment ago, for a request that no server has tried yet."""
         queue = self._queues.get(ask.route)
         now_s = asyncio.get_running_loop().time()
-        if queue is None or not queue.ready or ask.visits or now_s - queue.seen_s > FRESH_S:
+        if queue is None or not queue.ready or ask.tries or now_s - queue.seen_s > FRESH_S:
             return None
         return queue.take()
 

@@ -1,6 +1,7 @@
 """Who waits: how many may, how long, how often. No I/O; the time is an argument, in seconds of one clock.
 
-nginx sends a request here again when the server it was given did not take it. Its time goes on from its first visit.
+nginx sends a request here again when the server it was given did not take it, or lost it. Its time goes on from its
+first visit.
 """
 
 import collections
@@ -13,7 +14,11 @@ MOST_HELD = 1000
 MOST_HELD_PER_SITE = 200
 PAUSES_S = (0.0, 0.5, 2.0)
 """One for each visit of a request, before servers are looked at for it: what accepts connections and then serves nobody
-is not tried in a hurry. nginx would follow one further redirect at most (core/render/hold.py)."""
+is not tried in a hurry. nginx would follow one further redirect at most (core/render/hold.py).
+
+Nor are servers for what one has just lost: it may be about to end and accept connections still, and such a request is
+sent once more only.
+"""
 _REMEMBERED = 10_000
 
 
@@ -29,11 +34,17 @@ class Refusal(enum.Enum):
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """What nginx asks. route: a `model.Wait.name`. request: nginx's number of the request. visits: how often it was
-    here before."""
+    here before. is_lost: whether a server has just taken it and then closed the connection."""
 
     route: str
     request: str
     visits: int = 0
+    is_lost: bool = False
+
+    @property
+    def tries(self) -> int:
+        """How many servers, as far as is known, accepted a connection for it and then did not serve it."""
+        return max(self.visits, int(self.is_lost))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,7 +72,7 @@ class Room:
         if ask.visits >= len(PAUSES_S):
             return Refusal.OVER
         until_s = self._deadlines.get(ask.request, now_s + wait.hold_s)
-        look_s = now_s + PAUSES_S[ask.visits]
+        look_s = now_s + PAUSES_S[ask.tries]
         if look_s >= until_s:
             return Refusal.OVER
         if self.held >= self._most or self._by_host[wait.host] >= self._most_per_site:

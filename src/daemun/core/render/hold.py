@@ -1,17 +1,39 @@
-r"""Requests that no server took wait in the daemon's waiting room, and are then sent to the address it names.
+r"""Requests that no server answers wait in the daemon's waiting room, and are then sent to the address it names.
 
-The way of such a request, all inside nginx: a location that could not connect (502, 504) → @NAME_hold, which asks the
+Two kinds of requests may wait:
+
+- Those that no server took: nobody accepted a connection, so nothing was sent. They may have any method.
+- Those that a server took and lost: its connection ended before the first byte of an answer, as those of a server that
+  ends at once when it is told to. Nobody can tell whether it acted upon them, so only those may wait that may be
+  repeated without a person's consent (RFC 9110 section 9.2.2): GET, HEAD and OPTIONS without a body, where `retries`
+  and the owner's nginx allow a second try. Each is repeated once: a request that ends every server that reads it is
+  not to end the next ones, too.
+
+The way of such a request, all inside nginx: a location that got no answer (502, 504) → @NAME_hold, which asks the
 daemon over a unix socket → once a server is ready, its answer `X-Accel-Redirect: @NAME_retry` → @NAME_retry, which
 sends the request, whose body nginx kept, to the address in the answer's header. A request that goes well never comes
 near any of it. Tried with nginx 1.31.3:
 
-- `$upstream_bytes_sent` is "0" or "-" for every attempt that could not connect (refused, timed out, no live upstreams,
-  a TLS handshake that failed) and more once anything was written, also when the other side never read it. Attempts of
-  one location are separated by ", ", locations by " : "; the second, fourth ... group is that of a @NAME_hold.
+- Attempts of one location are separated by ", " in `$upstream_...`, locations by " : "; the second, fourth ... group is
+  that of a @NAME_hold. What the variables say of one attempt:
+
+      what happened                                            _status  _bytes_sent  _bytes_received
+      could not connect: refused, no live upstreams, TLS       502      0 or -       0 or -
+      could not connect in time                                504      0 or -       0 or -
+      reset or closed without a byte, read or not, kept or new 502      more         0
+      closed or reset within the header, or after a 103        502      more         more
+      a header that nginx does not accept                      502      more         more
+      no answer in time                                        504      more         0
+      an answer, also one of 502                               its own  more         more
+
+- nginx itself sends a GET, HEAD, OPTIONS, PUT or DELETE again when a connection was closed, one that was kept without
+  counting it as a try. All that is one location, however often it was.
+- An HTTP/2 server speaks before it is asked (SETTINGS), so that "without a byte" is true of a kept connection only.
 - A volatile map is evaluated at each use, which matters for a request that comes here twice. What the daemon answered
   can be read until the next `proxy_pass`, so `set` keeps it.
 - nginx follows at most ten redirects of one request (ngx_http_named_location): the room sends it back three times.
 - A body that was not buffered (`buffering: false`, gRPC) is gone with the first attempt.
+- `$content_length` is known of every body that was read, also of one in chunks or without a length over HTTP/2.
 
 Only the daemon can name an address: the answer counts when the last server asked was its socket.
 """
@@ -43,6 +65,12 @@ MODULES = {
 _UNSENT = r"[0-](?:, [0-])*"
 """Attempts of one location of which none sent anything."""
 
+_SENT_ONCE = rf"(?:{_UNSENT} : [0-9]+ : )*[0-9-]+(?:, [0-9-]+)*(?: : [0-9]+ : {_UNSENT})*"
+"""At most one location sent anything."""
+
+_LIST = r"(?:[0-9, :-]* )?"
+"""What comes before the last attempt."""
+
 # --- for all sites ---------------------------------------------------------------------------------------------
 
 
@@ -50,18 +78,31 @@ def shared(paths: layout.Layout) -> tuple[directive.Node, ...]:
     """The daemon as a server, and the variables of the locations below."""
     room = "unix:" + re.sub(r"([^A-Za-z0-9_/\x80-\U0010ffff])", r"\\\1", paths.hold_socket)
     return (
-        directive.Comment("Requests that no server took wait in daemun."),
+        directive.Comment("Requests that no server took wait in daemun, and some that one lost."),
         values.line("upstream", _UPSTREAM, block=(values.line("server", f"unix:{paths.hold_socket}"),)),
         _map(
             "$request_method $upstream_bytes_sent",
             "unsent",
             (rf"~^[A-Z]+ {_UNSENT}(?: : [0-9]+ : {_UNSENT})*\z", "1"),
-            # nginx itself sent these once more and met nobody: they may be sent again (RFC 9110 section 9.2.1).
-            (r"~^(?:GET|HEAD|OPTIONS) .*, [0-]\z", "1"),
+            # What a server lost was sent again, by nginx itself or from here, and nobody took it this time.
+            (rf"~^(?:GET|HEAD|OPTIONS) (?=.*[, ][0-]\z){_SENT_ONCE}\z", "1"),
+            default="0",
+        ),
+        _map(
+            "$daemun_unsent|$request_method|$content_length|$http_transfer_encoding"
+            "|$upstream_status|$upstream_bytes_received|$upstream_bytes_sent",
+            "lost",
+            (rf"~^0\|(?:GET|HEAD|OPTIONS)\|0?\|\|{_LIST}502\|{_LIST}[0-]\|{_SENT_ONCE}\z", "1"),
             default="0",
         ),
         directive.Comment("Why a request cannot wait: the status it gets. Its body must be there to be sent again."),
-        _map("$daemun_unsent $upstream_status", "unheld", ("~^1", ""), (r"~504\z", "504"), default="502"),
+        _map(
+            "$daemun_unsent$daemun_lost $upstream_status",
+            "unheld",
+            ("~^(?:10|01) ", ""),
+            (r"~504\z", "504"),
+            default="502",
+        ),
         _map(
             "$request_method:$content_length:$http_transfer_encoding:$daemun_unheld",
             "unheld_unbuffered",
@@ -69,7 +110,8 @@ def shared(paths: layout.Layout) -> tuple[directive.Node, ...]:
             (r"~504\z", "504"),
             default="502",
         ),
-        directive.Comment("What daemun is told: how often the request was here, and which page its client can read."),
+        directive.Comment("What daemun is told: how often the request was here, whether a server has just lost it,"),
+        directive.Comment("and which page its client can read."),
         _map(
             "$upstream_addr",
             "visits",
@@ -79,7 +121,7 @@ def shared(paths: layout.Layout) -> tuple[directive.Node, ...]:
             default="0",
         ),
         _map("$http_accept", "page", ("~*text/html", "html"), ("~*json", "json"), default="text"),
-        _map("$daemun_visits", "question", default="$request_id/$daemun_visits/$daemun_page"),
+        _map("$daemun_visits", "question", default="$request_id/$daemun_visits/$daemun_lost/$daemun_page"),
         directive.Comment("Where it comes back to, and the server that daemun names."),
         _map("$daemun_stream", "retry", ("", "retry"), default="stream_retry"),
         _map("$daemun_upgrade", "retry_h2c", ("", "$daemun_retry_events"), default="upgrade_retry"),
@@ -107,7 +149,7 @@ def file(*, buffered: bool) -> tuple[directive.Node, ...]:
     """What every location for waiting requests includes."""
     unheld = Expr("$daemun_unheld" if buffered else "$daemun_unheld_unbuffered")
     return (
-        directive.Comment("What was sent to a server already, if only in part, is never sent again."),
+        directive.Comment("What cannot wait is never sent again."),
         *(values.line("if", unheld, "=", code, block=(values.line("return", code),)) for code in ("502", "504")),
         values.line("proxy_method", "GET"),
         values.line("proxy_pass_request_body", "off"),
@@ -141,7 +183,7 @@ def is_held(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> bool
 
 
 def error_lines(scope: scope_.Scope, route: model.Route) -> tuple[directive.Node, ...]:
-    """Where requests of a location go when nobody took them; an owner's error pages stay."""
+    """Where requests of a location go that got no answer; an owner's error pages stay."""
     return (
         # The redirect to a stream's location is an "error" too, and nginx would follow no second one.
         values.line("recursive_error_pages", "on"),
@@ -159,7 +201,9 @@ def location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, htt
     """Where a request waits. Raises: RenderError."""
     pages = scope_.owned(scope.site.snippet, "error_page")
     own_pages = scope_.owned(route.snippet, "error_page")
+    lost = values.line("if", Expr("$daemun_lost"), block=(values.line("return", "502"),))
     lines: list[directive.Node] = [
+        *(() if _is_repeated(scope, route, proxy) else (lost,)),
         values.line("include", HOLD if proxy.buffering else HOLD_UNBUFFERED),
         *headers.response_lines(scope, route, https=https, hide_header="proxy_hide_header"),
         *((*pages, *own_pages) if own_pages else ()),
@@ -168,6 +212,14 @@ def location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, htt
         values.line("proxy_pass", Expr(f"http://{_UPSTREAM}/{_name(scope, route)}/{_retry(proxy)}/$daemun_question")),
     ]
     return values.line("location", f"@{_name(scope, route)}_hold", block=tuple(lines))
+
+
+def _is_repeated(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> bool:
+    """Whether what a server lost may be sent once more: not where nobody wants a second try after an error."""
+    name = f"{MODULES[proxy.targets[0].scheme]}_next_upstream"
+    snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
+    owners = (node for snippet in snippets for node in scope_.owned(snippet, name))
+    return proxy.retries > 0 and all("error" in {argument.value for argument in node.args} for node in owners)
 
 
 def _retry(proxy: model.Proxy) -> str:
