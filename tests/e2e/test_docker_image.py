@@ -1,30 +1,25 @@
-"""daemun's own image: what it serves, how it starts, ends and recovers, and the compose files of the examples."""
+"""daemun's own image: what it serves, how it starts, ends and recovers."""
 
 import asyncio
 import collections.abc
 import contextlib
 import dataclasses
 import json
-import os
 import pathlib
 import shutil
-import subprocess
 import tempfile
 import typing
-import uuid
 
 import httpx
 import psutil
 import pytest
 
-from tests.support import binaries, clients, ports
+from tests.support import clients, ports
 from tests.support.daemon import wait_for
-from tests.support.docker_engine import IMAGE as HTTPD_IMAGE
-from tests.support.docker_engine import NETWORK, DockerEngine
+from tests.support.docker_engine import DockerEngine
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
-EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 HTTPD = ("httpd", "-f", "-p", "80", "-h", "/www")
 Json = dict[str, typing.Any]
 
@@ -232,94 +227,3 @@ def test_without_a_file_and_without_an_engine_it_says_what_is_missing(
     told = docker_engine.logs("alone")
     assert "/etc/daemun/daemun.yaml" in told
     assert "docker.sock" in told
-
-
-# --- examples --------------------------------------------------------------------------------------------------
-
-
-class Compose:
-    """Compose files, under a name of their own and in the tests' engine."""
-
-    def __init__(self, engine: DockerEngine, image: str) -> None:
-        self._program = binaries.program("docker-compose", "docker-compose")
-        self._project = f"dm{uuid.uuid4().hex[:8]}"
-        self.http, self.https = ports.free_port(), ports.free_port()
-        self._environment = {
-            **os.environ,
-            "DOCKER_HOST": engine.url,
-            "DOCKER_SOCKET": str(engine.socket),
-            "DAEMUN_IMAGE": image,
-            "APP_IMAGE": HTTPD_IMAGE,
-            "HTTP_PORT": f"127.0.0.1:{self.http}",
-            "HTTPS_PORT": f"127.0.0.1:{self.https}",
-        }
-
-    def __call__(self, file: pathlib.Path, *arguments: str, **environ: str) -> str:
-        done = subprocess.run(
-            [self._program, f"--project-name={self._project}", f"--file={file}", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**self._environment, **environ},
-        )
-        assert done.returncode == 0, (arguments, done.stdout[-2000:], done.stderr[-2000:])
-        return done.stdout
-
-
-@pytest.fixture
-def compose(docker_engine: DockerEngine, daemun_image: str) -> collections.abc.Iterator[Compose]:
-    yield Compose(docker_engine, daemun_image)
-    docker_engine.clear()
-    docker_engine.cli("volume", "prune", "--force")
-
-
-@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*/*.yaml")), ids=lambda file: f"{file.parent.name}/{file.name}")
-def test_an_example_is_a_compose_file(compose: Compose, file: pathlib.Path) -> None:
-    assert "services" in compose(file, "config")
-
-
-async def test_the_chat_example(compose: Compose, docker_engine: DockerEngine, state: pathlib.Path) -> None:
-    file = EXAMPLES / "chat" / "compose.yaml"
-    await asyncio.to_thread(compose, file, "up", "--detach", "--no-build")
-    container = await asyncio.to_thread(compose, file, "ps", "--quiet", "daemun")
-    gate = clients.Gate(http=compose.http, https=compose.https, ca=state / "ca.pem")
-
-    def fetch_ca() -> bool:
-        with contextlib.suppress(AssertionError):
-            docker_engine.cli("cp", f"{container.strip()}:/var/lib/daemun/ca.pem", str(gate.ca))
-        return gate.ca.exists()
-
-    def page() -> str | None:
-        answer = clients.try_get(gate, "https://chat.localhost/")
-        return answer.text if answer is not None and answer.status_code == 200 else None
-
-    await asyncio.to_thread(wait_for, fetch_ca, "the local CA")
-    assert "<title>" in await asyncio.to_thread(wait_for, page, "the page")
-    async with clients.websocket(gate, "chat.localhost", "/websocket/") as socket:
-        async with asyncio.timeout(20):
-            assert json.loads(await socket.recv())["type"] == "welcome"
-    await asyncio.to_thread(compose, file, "down", "--timeout=5")
-
-
-def test_the_example_of_several_applications(
-    compose: Compose, docker_engine: DockerEngine, state: pathlib.Path
-) -> None:
-    docker_engine.cli("network", "rm", NETWORK)
-    docker_engine.cli("network", "create", NETWORK)  # as the example says; it has this very name
-    copy = state / "apps"
-    shutil.copytree(EXAMPLES / "apps", copy)
-    override = copy / "override.yaml"
-    # busybox serves nothing by itself.
-    override.write_text('services: {web: {command: "httpd -f -p 80 -h /www"}}\n')
-
-    compose(copy / "compose.yaml", "up", "--detach", "--no-build", RESERVE="admin.localhost")
-    compose(copy / "app.yaml", f"--file={override}", "up", "--detach", "--scale=web=3")
-
-    gate = clients.Gate(http=compose.http, https=compose.https, ca=state / "ca.pem")
-    wait_for(
-        lambda: (clients.try_get(gate, "http://app.localhost/") or httpx.Response(502)).status_code == 301,
-        "the application",
-    )
-    container = compose(copy / "compose.yaml", "ps", "--quiet", "daemun").strip()
-    status = json.loads(docker_engine.cli("exec", container, "daemun", "status", "--json"))
-    assert len(status["sites"][0]["routes"][0]["to"]) == 3

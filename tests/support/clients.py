@@ -9,6 +9,7 @@ import collections
 import collections.abc
 import contextlib
 import dataclasses
+import itertools
 import pathlib
 import socket
 import ssl
@@ -117,7 +118,8 @@ class Load:
 
     A visitor asks, reads the whole answer, and waits pause_s: longer than nothing, so that requests also meet
     connections that were idle when a reload happened. keep_alive=False: a new connection for every request.
-    body: what is posted; None: GET. patience_s: how long one answer may take.
+    body: what is posted; None: GET. patience_s: how long one answer may take. is_numbered: each request has a path of
+    its own below the URL's.
     answers: each text that came, and how often. longest_s: the slowest answer.
     """
 
@@ -132,6 +134,7 @@ class Load:
         status: int = 200,
         body: bytes | None = None,
         patience_s: float = 20,
+        is_numbered: bool = False,
     ) -> None:
         self._gate = gate
         self._url = httpx.URL(url)
@@ -141,6 +144,7 @@ class Load:
         self._status = status
         self._body = body
         self._patience_s = patience_s
+        self._numbers = itertools.count() if is_numbered else None
         self._tasks: list[asyncio.Task[None]] = []
         self.answered = 0
         self.answers: collections.Counter[str] = collections.Counter()
@@ -178,7 +182,7 @@ class Load:
                 try:
                     answer = await visitor.request(
                         "GET" if self._body is None else "POST",
-                        url,
+                        url if self._numbers is None else url.join(str(next(self._numbers))),
                         content=self._body,
                         headers={"Host": self._url.host},
                         extensions={"sni_hostname": self._url.host},

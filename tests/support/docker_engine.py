@@ -183,7 +183,8 @@ class DockerEngine:
         options: collections.abc.Sequence[str] = (),
     ) -> str:
         """Start a container with `tests.support.container_server`, which answers with its container's name."""
-        return self.run(name, *server_command(name), labels=labels, options=[*PYTHON_OPTIONS, *options])
+        command = python_command("tests.support.container_server", name)
+        return self.run(name, *command, labels=labels, options=[*PYTHON_OPTIONS, *options])
 
     def logs(self, name: str) -> str:
         """What a container wrote, to standard output and to standard error."""
@@ -202,9 +203,9 @@ class DockerEngine:
         return [self._docker, "--host", self.url]
 
 
-def server_command(name: str) -> tuple[str, ...]:
-    """What runs `tests.support.container_server` in a container that has PYTHON_MOUNTS."""
-    return (os.path.realpath(sys.executable), "-m", "tests.support.container_server", name)
+def python_command(module: str, *arguments: str) -> tuple[str, ...]:
+    """What runs a module such as `tests.support.container_server` in a container that has PYTHON_MOUNTS."""
+    return (os.path.realpath(sys.executable), "-m", module, *arguments)
 
 
 def _root_filesystem(busybox: pathlib.Path) -> bytes:

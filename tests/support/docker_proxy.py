@@ -1,8 +1,13 @@
-"""A filtering socket proxy in front of an engine, as people put one there: GET of some paths, nothing else."""
+"""A filtering socket proxy in front of an engine, as people put one there: GET of some paths, nothing else.
+
+As a program, `python -m tests.support.docker_proxy`, it stands in for tecnativa/docker-socket-proxy, which no test can
+get without a registry: socket and port are where it has them, and the same variables let paths through.
+"""
 
 import asyncio
 import collections.abc
 import contextlib
+import os
 import pathlib
 import re
 import ssl
@@ -10,11 +15,20 @@ import ssl
 ALLOWED = ("containers", "events", "networks", "version")
 
 
+_BY_DEFAULT = ("events", "ping", "version")
+_ON_DEMAND = ("containers", "images", "info", "networks", "services", "tasks", "volumes")
+
+
 @contextlib.asynccontextmanager
 async def filtering(
-    socket: pathlib.Path, *, allowed: collections.abc.Sequence[str] = ALLOWED, tls: ssl.SSLContext | None = None
+    socket: pathlib.Path,
+    *,
+    allowed: collections.abc.Sequence[str] = ALLOWED,
+    tls: ssl.SSLContext | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
 ) -> collections.abc.AsyncIterator[int]:
-    """The port of 127.0.0.1 where the proxy listens. allowed: first parts of paths, after the API's version."""
+    """The port where the proxy listens. allowed: first parts of paths, after the API's version."""
     pattern = re.compile(rf"GET (/v[0-9.]+)?/({'|'.join(allowed)})[/? ]")
     running: set[asyncio.Task[None]] = set()
 
@@ -30,7 +44,7 @@ async def filtering(
             running.discard(task)
             writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(serve, host, port, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
@@ -57,3 +71,14 @@ async def _serve(
             await writer.drain()
     finally:
         there_writer.close()
+
+
+async def main() -> None:
+    defaults = dict.fromkeys(_BY_DEFAULT, "1") | dict.fromkeys(_ON_DEMAND, "0")
+    allowed = [name for name, default in defaults.items() if os.environ.get(name.upper(), default) == "1"]
+    async with filtering(pathlib.Path("/var/run/docker.sock"), allowed=allowed, host="0.0.0.0", port=2375):
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
