@@ -8,6 +8,7 @@ import datetime
 import os
 import pathlib
 import signal
+import socket
 import sys
 import tempfile
 
@@ -15,6 +16,7 @@ import structlog
 
 import daemun
 from daemun import settings as settings_
+from daemun.alerts import teller
 from daemun.certs import account as acme_account
 from daemun.certs import manager
 from daemun.control import daemon, gate, gate_port, ports, quarantine, reconciler
@@ -127,12 +129,17 @@ class _Daemon:
             configure=lambda found: self._containers.configure(found.docker),
             last_good={file.name: self._compatible.complete(known)} if known else {},
         )
+        self._alerts = teller.Teller(
+            store, SystemClock(), self._see, machine=socket.gethostname(), version=daemun.__version__
+        )
+        self._certificates.on_change = self._alerts.wake
         self._gate = gate.Gate(
             rounds=rounds,
             certificates=self._certificates,
             domains=self._domains,
             endpoints=self._endpoints,
             waiting_room=self._lobby,
+            alerts=self._alerts,
             observe=self._observe,
             identity=gate.Identity(
                 version=daemun.__version__,
@@ -157,6 +164,7 @@ class _Daemon:
                 "discovery": self._endpoints.run,
                 "health checks": self._endpoints.check_health,
                 "certificates": self._certificates.run,
+                "alerts": self._alerts.run,
                 "control socket": self._serve_control,
                 "hold socket": self._serve_hold,
                 "domains socket": self._serve_domains,
@@ -181,6 +189,12 @@ class _Daemon:
         )
         account = worker_account.choose(current.user)
         return dataclasses.replace(described, next_user=account.user if account else None)
+
+    def _see(self) -> teller.Seen | None:
+        last = self._gate.last
+        if last is None:
+            return None
+        return teller.Seen(alerts=last.desired.globals.alerts, certificates=self._certificates.status())
 
     def _observe(self) -> tuple[model.Actual, int]:
         master = process.find_master(self._layout)

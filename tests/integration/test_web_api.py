@@ -89,6 +89,7 @@ async def test_status_has_the_shape_of_the_contract(gate: support.Gate) -> None:
                     "host": "a.test",
                     "names": ["a.test"],
                     "state": "failing",
+                    "kind": "local",
                     "issuer": "daemun local CA",
                     "not_before": "2026-03-01T12:00:00Z",
                     "not_after": "2026-05-30T12:00:00Z",

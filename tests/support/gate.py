@@ -41,6 +41,7 @@ def certificate(
         host=host,
         names=(host,),
         state=state,
+        kind=model.CertificateKind.LOCAL,
         issuer="daemun local CA",
         not_before=NOON,
         not_after=NOON + datetime.timedelta(days=90),
@@ -77,6 +78,7 @@ class Gate:
         self.stops: list[bool] = []
         self.added: set[str] = set()
         self.refused: domains_.Refused | None = None
+        self.told_alerts: tuple[model.Told, ...] = ()
         self.failure: Exception | None = None
 
     def tell(self, **values: object) -> None:
@@ -112,6 +114,9 @@ class Gate:
         was_there = host in self.added
         self.added.discard(host)
         return was_there
+
+    async def test_alerts(self) -> tuple[model.Told, ...]:
+        return self.told_alerts
 
     def request_stop(self, *, keep_traffic: bool) -> None:
         self.stops.append(keep_traffic)

@@ -150,6 +150,11 @@ class Endpoints:
         return ()
 
 
+class Alerts:
+    async def test(self) -> tuple[model.Told, ...]:
+        return ()
+
+
 class WaitingRoom:
     def publish(self, waits: collections.abc.Collection[model.Wait]) -> None:
         pass

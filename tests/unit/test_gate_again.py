@@ -50,6 +50,7 @@ async def test_a_source_that_can_be_read_again(monkeypatch: pytest.MonkeyPatch, 
         domains=worlds.Domains(),
         endpoints=endpoints,
         waiting_room=waiting_room,
+        alerts=worlds.Alerts(),
         observe=lambda: (model.Actual(), 0),
         identity=gate.Identity(
             version="1",

@@ -7,6 +7,12 @@ from daemun.certs import records, shelf
 from daemun.core import model
 from daemun.core.issuance import proof, renewal
 
+_KINDS = {
+    shelf.Kind.PUBLIC: model.CertificateKind.PUBLIC,
+    shelf.Kind.OWN: model.CertificateKind.OWN,
+    shelf.Kind.LOCAL: model.CertificateKind.LOCAL,
+}
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -59,6 +65,7 @@ def describe(entry: Entry, directory: str | None) -> model.CertificateStatus:
         host=spec.host,
         names=spec.names,
         state=state,
+        kind=_KINDS[entry.served.kind],
         issuer=found.issuer,
         not_before=found.not_before,
         not_after=found.not_after,

@@ -48,6 +48,7 @@ class Gate:
         domains: ports.Domains,
         endpoints: ports.Endpoints,
         waiting_room: ports.WaitingRoom,
+        alerts: ports.Alerts,
         observe: Observe,
         identity: Identity,
     ) -> None:
@@ -56,6 +57,7 @@ class Gate:
         self._domains = domains
         self._endpoints = endpoints
         self._waiting_room = waiting_room
+        self._alerts = alerts
         self._observe = observe
         self._identity = identity
         self._round_lock = asyncio.Lock()
@@ -147,6 +149,9 @@ class Gate:
 
     async def remove_domain(self, host: str) -> bool:
         return await self._domains.remove(host)
+
+    async def test_alerts(self) -> tuple[model.Told, ...]:
+        return await self._alerts.test()
 
     def request_stop(self, *, keep_traffic: bool) -> None:
         self.keep_traffic = keep_traffic

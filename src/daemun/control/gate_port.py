@@ -115,6 +115,12 @@ class Gate(typing.Protocol):
         """Serve a name that was added no more. False: it was not."""
         ...
 
+    async def test_alerts(self) -> tuple[model.Told, ...]:
+        """Send everybody who is told of dangers a test, and wait: half a minute at most. Empty: nobody is.
+
+        Raises: ConfigError while it is not known whom."""
+        ...
+
     def request_stop(self, *, keep_traffic: bool) -> None:
         """Ask the daemon to end, as SIGTERM does; returns at once. keep_traffic: nginx goes on serving."""
         ...

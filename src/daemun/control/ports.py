@@ -164,6 +164,16 @@ class WaitingRoom(typing.Protocol):
         ...
 
 
+class Alerts(typing.Protocol):
+    """Whom daemun tells of certificates in danger (`daemun.alerts`)."""
+
+    async def test(self) -> tuple[model.Told, ...]:
+        """Send everybody a message that says it is a test, and wait: half a minute at most. Empty: nobody is told.
+
+        Raises: ConfigError while it is not known whom."""
+        ...
+
+
 class Store(typing.Protocol):
     """Keys to bytes (`daemun.store`). Keys are relative paths of [a-z0-9._-] parts ("accounts/key.pem").
 

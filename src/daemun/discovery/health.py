@@ -9,12 +9,12 @@ import collections.abc
 import contextlib
 import dataclasses
 import datetime
-import os
 import ssl
 import zlib
 
 import httpx
 
+from daemun import causes
 from daemun.core import model
 from daemun.discovery import table as tables
 from daemun.discovery import verdicts
@@ -162,7 +162,7 @@ async def ask(subject: Subject, clients: _Clients) -> str | None:
     except TimeoutError:
         return f"no answer within {health.timeout_s:g} s"
     except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
-        return _explain(error)
+        return causes.find_words(error) or str(error) or type(error).__name__
     is_good = any(low <= status <= high for low, high in health.statuses)
     return None if is_good else f"status {status}"
 
@@ -183,17 +183,3 @@ async def _get(subject: Subject, path: str, clients: _Clients) -> int:
     # The body is not read: closing the connection ends it, however long it is.
     async with client.stream("GET", url, headers=headers, extensions=extensions) as answer:
         return answer.status_code
-
-
-def _explain(error: BaseException) -> str:
-    """The system's own words, which httpx keeps as a cause of its errors."""
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, ssl.SSLCertVerificationError):
-            return f"its certificate is refused: {found.verify_message}"
-        if isinstance(found, ssl.SSLError):
-            return f"TLS: {found.reason or found}"
-        if isinstance(found, OSError) and found.errno:
-            return os.strerror(found.errno).lower()
-        found = found.__cause__ or found.__context__
-    return str(error) or type(error).__name__

@@ -106,6 +106,7 @@ def certificate_json(certificate: model.CertificateStatus) -> Json:
         "host": certificate.host,
         "names": list(certificate.names),
         "state": certificate.state.value,
+        "kind": certificate.kind.value if certificate.kind else None,
         "issuer": certificate.issuer,
         "not_before": instant_json(certificate.not_before),
         "not_after": instant_json(certificate.not_after),

@@ -5,8 +5,8 @@ names; instants are aware UTC. Values here are already parsed: a `Target` has a 
 Rules that a parser cannot know (a host claimed twice, a weight of zero) are in `core.validate`.
 """
 
-from daemun.core.model.alerts import Alerts, Mail, MailSecurity, Ntfy, Webhook
-from daemun.core.model.certificate import CertificateSpec, CertificateState, CertificateStatus
+from daemun.core.model.alerts import Alerts, Mail, MailSecurity, Ntfy, Told, Webhook
+from daemun.core.model.certificate import CertificateKind, CertificateSpec, CertificateState, CertificateStatus
 from daemun.core.model.gate import (
     Address,
     Container,
@@ -68,6 +68,7 @@ __all__ = [
     "Answer",
     "Authority",
     "Balance",
+    "CertificateKind",
     "CertificateSpec",
     "CertificateState",
     "CertificateStatus",
@@ -115,6 +116,7 @@ __all__ = [
     "Tls",
     "TlsMode",
     "TlsPolicy",
+    "Told",
     "UpstreamTls",
     "Wait",
     "WaitedServer",

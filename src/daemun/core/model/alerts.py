@@ -43,6 +43,16 @@ class Mail:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """How telling one of them went. target: in words, without a secret. error: why it was not taken; None: it was.
+    remark: what a person should know although it was taken."""
+
+    target: str
+    error: str | None = None
+    remark: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Alerts:
     """Every one of them is told."""
 

@@ -37,14 +37,26 @@ class CertificateState(enum.Enum):
     FAILING = "failing"
 
 
+class CertificateKind(enum.Enum):
+    """Whose certificate is served: PUBLIC: of a CA that was asked. OWN: the owner's files. LOCAL: of the local CA."""
+
+    PUBLIC = "public"
+    OWN = "own"
+    LOCAL = "local"
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateStatus:
-    """What is known of one certificate. Instants are aware UTC; None: not known or not planned."""
+    """What is known of one certificate. Instants are aware UTC; None: not known or not planned.
+
+    kind, issuer, not_before, not_after: of the one that is served.
+    """
 
     name: str
     host: str
     names: tuple[str, ...]
     state: CertificateState
+    kind: CertificateKind | None = None
     issuer: str | None = None
     not_before: datetime.datetime | None = None
     not_after: datetime.datetime | None = None

@@ -1,0 +1,77 @@
+"""What is sent: a notice with who says it and when, and its JSON form. Pure."""
+
+import dataclasses
+import datetime
+import typing
+
+from daemun.core import spans
+from daemun.core.alarms import judge, ledger, words
+
+Json = dict[str, typing.Any]
+
+BODY_VERSION = 1
+"""Of the JSON body (docs/certificates.md). Keys may be added without a new one."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """machine: the name of daemun's host. version: daemun's. at: now, aware UTC."""
+
+    notice: ledger.Notice
+    machine: str
+    version: str
+    at: datetime.datetime
+
+    @property
+    def headline(self) -> str:
+        return words.headline(self.notice)
+
+    @property
+    def text(self) -> str:
+        return words.text(self.notice, self.machine, self.at)
+
+    @property
+    def hosts(self) -> list[str]:
+        return words.hosts_of(self.notice)
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether visitors of a site are warned now."""
+        return self.notice.event in {ledger.Event.FAILING, ledger.Event.EXPIRING} and any(
+            item.status is not None and not judge.is_trusted(item.status, self.at) for item in self.notice.items
+        )
+
+
+def body_json(message: Message) -> Json:
+    """The body of a webhook. Instants are RFC 3339 in UTC with whole seconds."""
+    return {
+        "version": BODY_VERSION,
+        "event": message.notice.event.value,
+        "summary": message.headline,
+        "text": message.text,
+        "sent_at": _instant(message.at),
+        "daemun": {"version": message.version, "machine": message.machine},
+        "certificates": [_item_json(item, message) for item in message.notice.items],
+    }
+
+
+def _item_json(item: ledger.Item, message: Message) -> Json:
+    alarm, status = item.alarm, item.status
+    not_after = status.not_after if status is not None else None
+    return {
+        "danger": alarm.danger.value,
+        "host": alarm.host,
+        "names": list(alarm.names),
+        "since": _instant(alarm.raised_at),
+        "solved_at": _instant(alarm.solved_at),
+        "reason": words.reason_of(item, message.notice.event, message.at),
+        "next_attempt": _instant(status.next_attempt if status is not None else None),
+        "issuer": status.issuer if status is not None else None,
+        "not_after": _instant(not_after),
+        "days_left": None if not_after is None else spans.count_days(not_after - message.at),
+        "trusted": status is not None and judge.is_trusted(status, message.at),
+    }
+
+
+def _instant(moment: datetime.datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

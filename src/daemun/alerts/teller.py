@@ -1,0 +1,180 @@
+"""Looks at the certificates after every change and each minute, and tells every target what it does not know yet.
+
+Targets are independent: one that is slow or down keeps nobody waiting, and is tried again until it took the message or
+the danger is over. A message that was taken just before a crash may be sent once more; none is lost.
+"""
+
+import asyncio
+import collections.abc
+import contextlib
+import dataclasses
+import datetime
+
+import structlog
+
+from daemun.alerts import memory, message
+from daemun.alerts import targets as targets_
+from daemun.control import ports
+from daemun.core import model
+from daemun.core.alarms import judge, outbox
+from daemun.core.alarms import ledger as ledger_
+from daemun.errors import ConfigError, DaemunError, RetryableError
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+LONGEST_SLEEP_S = 60.0
+_SHORTEST_SLEEP_S = 0.1
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """Whom to tell, and all certificates there are."""
+
+    alerts: model.Alerts
+    certificates: tuple[model.CertificateStatus, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """A target that did not take a message. failures: in a row. until: it is not tried before."""
+
+    failures: int
+    until: datetime.datetime
+    error: str
+
+
+class Teller:
+    """Implements `control.ports.Alerts`. Not thread-safe: one per event loop, and `run` must be running.
+
+    look: what is there now; None: nothing is known yet, as before the first round of the daemon.
+    machine: the name of this host. version: daemun's.
+    """
+
+    def __init__(
+        self,
+        store: ports.Store,
+        clock: ports.Clock,
+        look: collections.abc.Callable[[], Seen | None],
+        *,
+        machine: str,
+        version: str,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._look = look
+        self._machine = machine
+        self._version = version
+        self._ledger = ledger_.Ledger()
+        self._kept = b""
+        self._keeping = asyncio.Lock()
+        self._outages: dict[str, Outage] = {}
+        self._delivering: set[str] = set()
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look now: something may have changed."""
+        self._wake.set()
+
+    async def test(self) -> tuple[model.Told, ...]:
+        seen = self._look()
+        if seen is None:
+            raise ConfigError("cannot test the alerts: daemun has not read its configuration yet; try again")
+        notice = ledger_.Notice(event=ledger_.Event.TEST)
+        told = (self._try(target, notice) for target in targets_.make_targets(seen.alerts))
+        return tuple(await asyncio.gather(*told))
+
+    async def run(self) -> None:
+        """Look and tell until cancelled."""
+        self._ledger = await asyncio.to_thread(memory.read, self._store)
+        self._kept = memory.encode(self._ledger)
+        self._delivering.clear()
+        async with asyncio.TaskGroup() as deliveries:
+            while True:
+                self._wake.clear()
+                await self._sleep(await self._go_round(deliveries))
+
+    async def _go_round(self, deliveries: asyncio.TaskGroup) -> datetime.datetime | None:
+        """Returns: when there is something to do again; None: when something changes."""
+        seen, now = self._look(), self._clock.now()
+        if seen is None:
+            return None
+        targets = targets_.make_targets(seen.alerts)
+        keys = {target.key for target in targets}
+        self._outages = {key: outage for key, outage in self._outages.items() if key in keys}
+        self._ledger = outbox.forget_targets(judge.look(self._ledger, seen.certificates, now), keys)
+        await self._keep()
+        moments = []
+        for target in targets:
+            if target.key in self._delivering:
+                continue  # its end wakes us
+            notices = outbox.find_notices(self._ledger, seen.certificates, target.key)
+            if not notices:
+                self._outages.pop(target.key, None)
+                continue
+            outage = self._outages.get(target.key)
+            at = max(notices[0].at or now, outage.until if outage is not None else now)
+            if at > now:
+                moments.append(at)
+                continue
+            self._delivering.add(target.key)
+            deliveries.create_task(self._deliver(target, notices[0]), name=f"alert {target.name}")
+        return min(moments, default=None)
+
+    async def _deliver(self, target: targets_.Target, notice: ledger_.Notice) -> None:
+        """Never raises but when cancelled: the others go on."""
+        try:
+            told = await self._try(target, notice)
+            if told.error is None:
+                self._ledger = outbox.note_delivered(self._ledger, target.key, notice, self._clock.now())
+                await self._keep()
+        finally:
+            self._delivering.discard(target.key)
+            self._wake.set()
+
+    async def _try(self, target: targets_.Target, notice: ledger_.Notice) -> model.Told:
+        """One delivery. Its failure is logged when it is a new one, and noted, so that the next waits."""
+        now = self._clock.now()
+        what = message.Message(notice=notice, machine=self._machine, version=self._version, at=now)
+        wait_s = None
+        try:
+            remark = await target.deliver(what, await asyncio.to_thread(targets_.make_context))
+        except DaemunError as error:
+            words, wait_s = str(error), error.retry_after_s if isinstance(error, RetryableError) else None
+        except Exception as error:
+            # Without its text or its trace: both may hold a URL.
+            words = f"this is a defect in daemun ({type(error).__name__}); report it"
+        else:
+            self._outages.pop(target.key, None)
+            write = log.info if remark is None else log.warning
+            write("alert delivered", target=target.name, alert=notice.event.value, remark=remark)
+            return model.Told(target=target.name, remark=remark)
+        if notice.event is not ledger_.Event.TEST:
+            self._note_outage(target, words, wait_s)
+        return model.Told(target=target.name, error=words)
+
+    def _note_outage(self, target: targets_.Target, words: str, wait_s: float | None) -> None:
+        before = self._outages.get(target.key)
+        failures = (before.failures if before is not None else 0) + 1
+        until = outbox.retry_at(failures, self._clock.now(), wait_s)
+        self._outages[target.key] = Outage(failures=failures, until=until, error=words)
+        if before is None or before.error != words:
+            log.warning("an alert was not delivered", target=target.name, error=words, next_attempt=until)
+
+    async def _keep(self) -> None:
+        """Store the ledger when it changed. Where that fails, the next change tries again."""
+        async with self._keeping:
+            encoded = memory.encode(self._ledger)
+            if encoded == self._kept:
+                return
+            try:
+                await asyncio.to_thread(memory.write, self._store, encoded)
+            except DaemunError as error:
+                log.warning("what was told could not be stored", error=str(error))
+                return
+            self._kept = encoded
+
+    async def _sleep(self, until: datetime.datetime | None) -> None:
+        seconds = LONGEST_SLEEP_S if until is None else (until - self._clock.now()).total_seconds()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(max(seconds, _SHORTEST_SLEEP_S), LONGEST_SLEEP_S)):
+                await self._wake.wait()

@@ -1,0 +1,161 @@
+"""What is in danger, from what is known of the certificates. Pure: the time is an argument.
+
+A first failure passes mostly (a record in DNS that is minutes old, a CA that is down for an hour), so it is no danger.
+An end that is not proved by another certificate is believed only after a while: `daemun certs renew` forgets the
+failures before it tries anew, and right after a start no certificate is known at all.
+"""
+
+import collections.abc
+import dataclasses
+import datetime
+
+from daemun.core import model
+from daemun.core.alarms import ledger as ledger_
+
+FAILURES = 3
+"""The quick tries: the second comes a minute after the first, the third ten minutes after that."""
+LEFT_PART = 10
+"""A renewal may fail for a tenth of the time that is left, ..."""
+LONGEST_PATIENCE = datetime.timedelta(days=1)
+"""... but no longer than this, before it is told: five tries."""
+LIFE_PART = 5
+"""Less than a fifth of its life left is a danger: a CA's certificate is renewed well before."""
+OWN_LEFT = datetime.timedelta(days=14)
+"""An owner's file that lives for years is no danger for months: then this is the limit."""
+STEADY = datetime.timedelta(minutes=15)
+"""How long what cannot be proved must last. An order takes about five minutes at most."""
+LONGEST_MEMORY = datetime.timedelta(days=7)
+"""How long a target that cannot be reached is owed the word that a danger is over."""
+
+
+def look(
+    before: ledger_.Ledger, statuses: collections.abc.Iterable[model.CertificateStatus], now: datetime.datetime
+) -> ledger_.Ledger:
+    """The ledger after a look at every certificate."""
+    known = {status.name: status for status in statuses}
+    remembered = {watched.name: watched for watched in before.watched}
+    concerned = {alarm.name for alarm in before.alarms}
+    watched = {name: _watch(remembered.get(name), status, now) for name, status in known.items()}
+    for name in (remembered.keys() | concerned) - known.keys():
+        gone = remembered.get(name) or ledger_.Watched(name=name)
+        gone = dataclasses.replace(gone, calm_since=gone.calm_since or now)
+        if not _is_steady(gone, now):
+            watched[name] = gone
+    alarms = {(alarm.name, alarm.danger): alarm for alarm in before.alarms}
+    for name, danger in [*alarms]:
+        if name not in watched:
+            _solve(alarms, name, danger, now)
+    for name, status in known.items():
+        for danger, is_danger in _judge(watched[name], status, now).items():
+            if is_danger:
+                _raise(alarms, status, danger, now)
+            elif is_danger is False:
+                _solve(alarms, name, danger, now)
+    kept = (alarm for alarm in alarms.values() if alarm.solved_at is None or now - alarm.solved_at < LONGEST_MEMORY)
+    return dataclasses.replace(
+        before,
+        watched=tuple(watched[name] for name in sorted(watched) if watched[name] != ledger_.Watched(name=name)),
+        alarms=tuple(sorted(kept, key=lambda alarm: (alarm.raised_at, alarm.host, alarm.name, alarm.danger.value))),
+    )
+
+
+def is_trusted(status: model.CertificateStatus, now: datetime.datetime) -> bool:
+    """Whether visitors see a certificate that is not of the local CA, and is not expired."""
+    is_valid = status.not_after is None or now < status.not_after
+    return status.kind is not model.CertificateKind.LOCAL and is_valid
+
+
+# --- one certificate -------------------------------------------------------------------------------------------
+
+
+def _watch(before: ledger_.Watched | None, status: model.CertificateStatus, now: datetime.datetime) -> ledger_.Watched:
+    if status.state is model.CertificateState.FAILING:
+        if before is None or before.failing_since is None:
+            before = ledger_.Watched(name=status.name, failing_since=now, failures=1, attempt=status.next_attempt)
+        another = before.attempt != status.next_attempt
+        return dataclasses.replace(
+            before,
+            failures=before.failures + another,
+            attempt=status.next_attempt,
+            not_after=status.not_after,
+            calm_since=None,
+        )
+    if before is None or before.failing_since is None:
+        return ledger_.Watched(name=status.name)
+    if status.state is model.CertificateState.PENDING:
+        return dataclasses.replace(before, calm_since=None)
+    is_another = status.not_after != before.not_after
+    if status.state is model.CertificateState.LOCAL or is_another:
+        return ledger_.Watched(name=status.name)
+    calm = dataclasses.replace(before, calm_since=before.calm_since or now)
+    return ledger_.Watched(name=status.name) if _is_steady(calm, now) else calm
+
+
+def _is_steady(watched: ledger_.Watched, now: datetime.datetime) -> bool:
+    return watched.calm_since is not None and now - watched.calm_since >= STEADY
+
+
+def _judge(
+    watched: ledger_.Watched, status: model.CertificateStatus, now: datetime.datetime
+) -> dict[ledger_.Danger, bool | None]:
+    """Whether there is danger; None: that cannot be told now, so it is as before."""
+    return {
+        ledger_.Danger.FAILING: _is_failing(watched, status, now),
+        ledger_.Danger.EXPIRING: _is_expiring(status, now),
+    }
+
+
+def _is_failing(watched: ledger_.Watched, status: model.CertificateStatus, now: datetime.datetime) -> bool | None:
+    since = watched.failing_since
+    if since is None:
+        return None if status.state is model.CertificateState.PENDING else False
+    if status.state is not model.CertificateState.FAILING:
+        return None
+    if status.next_attempt is None:  # the owner's files: nobody tries, they may be half replaced
+        return True if now - since >= STEADY else None
+    if watched.failures < FAILURES:
+        return None
+    is_in_time = status.renew_at is not None and now >= status.renew_at
+    if not is_trusted(status, now) or not is_in_time or status.not_after is None:
+        # Visitors of some name are warned, or a person waits for what they asked for.
+        return True
+    patience = min((status.not_after - since) / LEFT_PART, LONGEST_PATIENCE)
+    return True if now - since >= patience else None
+
+
+def _is_expiring(status: model.CertificateStatus, now: datetime.datetime) -> bool | None:
+    if status.state is model.CertificateState.LOCAL:
+        return False
+    if status.kind not in {model.CertificateKind.PUBLIC, model.CertificateKind.OWN}:
+        return None  # one of the local CA stands in for it
+    if status.not_before is None or status.not_after is None:
+        return None
+    least = (status.not_after - status.not_before) / LIFE_PART
+    if status.kind is model.CertificateKind.OWN:
+        least = min(least, OWN_LEFT)
+    return status.not_after - now < least
+
+
+# --- alarms ----------------------------------------------------------------------------------------------------
+
+_Alarms = dict[tuple[str, ledger_.Danger], ledger_.Alarm]
+
+
+def _raise(alarms: _Alarms, status: model.CertificateStatus, danger: ledger_.Danger, now: datetime.datetime) -> None:
+    """A target that was told of it before, and not yet of its end, is told neither."""
+    known = alarms.get((status.name, danger))
+    if known is None:
+        known = ledger_.Alarm(danger=danger, name=status.name, host=status.host, names=status.names, raised_at=now)
+    elif known.solved_at is not None:
+        known = dataclasses.replace(known, raised_at=now, solved_at=None)
+    alarms[status.name, danger] = dataclasses.replace(known, host=status.host, names=status.names)
+
+
+def _solve(alarms: _Alarms, name: str, danger: ledger_.Danger, now: datetime.datetime) -> None:
+    known = alarms.get((name, danger))
+    if known is None or known.solved_at is not None:
+        return
+    if known.told:
+        alarms[name, danger] = dataclasses.replace(known, solved_at=now)
+    else:  # nobody knew
+        del alarms[name, danger]

@@ -1,0 +1,96 @@
+"""What is remembered of dangers and of what was told, so that each is told once, and once more when it is over.
+
+The ledger is one value: kept in the store, and replaced as a whole after each look and each delivery.
+"""
+
+import dataclasses
+import datetime
+import enum
+
+from daemun.core import model
+
+
+class Danger(enum.Enum):
+    """FAILING: no certificate was got, again and again. EXPIRING: the one that is served runs out soon, or has."""
+
+    FAILING = "failing"
+    EXPIRING = "expiring"
+
+
+class Event(enum.Enum):
+    """What a message is about. SOLVED: dangers that were told before are over. TEST: nothing happened."""
+
+    FAILING = "failing"
+    EXPIRING = "expiring"
+    SOLVED = "solved"
+    TEST = "test"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """How it went with one certificate, by its name. Other than the counts of an order's tries, this survives
+    `daemun certs renew`.
+
+    failing_since: when the first failure in a row was seen; None: none. failures: how many were since.
+    attempt: the next try that was planned then; another one tells another failure.
+    not_after: of the certificate that was served meanwhile.
+    calm_since: since when it looks as if all were well, without proof; of this process only.
+    """
+
+    name: str
+    failing_since: datetime.datetime | None = None
+    failures: int = 0
+    attempt: datetime.datetime | None = None
+    not_after: datetime.datetime | None = None
+    calm_since: datetime.datetime | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Alarm:
+    """A certificate in danger. host, names: as `model.CertificateStatus`. told: the targets that know of it.
+
+    solved_at: None: not yet. It is kept until every target that was told of the danger knows that, too.
+    """
+
+    danger: Danger
+    name: str
+    host: str
+    names: tuple[str, ...]
+    raised_at: datetime.datetime
+    solved_at: datetime.datetime | None = None
+    told: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """When a target was last sent a message of this kind."""
+
+    target: str
+    event: Event
+    at: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """watched: sorted by name. alarms: at most one of a danger and a certificate, the oldest first."""
+
+    watched: tuple[Watched, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    sent: tuple[Sent, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One certificate in a message. status: None: it is needed no longer."""
+
+    alarm: Alarm
+    status: model.CertificateStatus | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A message to be sent. at: not before then."""
+
+    event: Event
+    items: tuple[Item, ...] = ()
+    at: datetime.datetime | None = None

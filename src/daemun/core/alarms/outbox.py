@@ -1,0 +1,92 @@
+"""Which messages a target is to be sent, and when. Pure: the time is an argument.
+
+What comes within GATHER of the first goes together with it; what comes later waits until INTERVAL after that message:
+a CA that is down for two hundred certificates makes few messages, not two hundred.
+"""
+
+import collections.abc
+import dataclasses
+import datetime
+
+from daemun.core import model
+from daemun.core.alarms import ledger as ledger_
+
+GATHER = datetime.timedelta(seconds=10)
+INTERVAL = datetime.timedelta(minutes=5)
+MOST_ITEMS = 1000
+"""In one message; more of them go with the next."""
+
+FIRST_PAUSE = datetime.timedelta(seconds=30)
+LONGEST_PAUSE = datetime.timedelta(hours=1)
+
+_EVENTS = {
+    ledger_.Danger.FAILING: ledger_.Event.FAILING,
+    ledger_.Danger.EXPIRING: ledger_.Event.EXPIRING,
+}
+
+
+def find_notices(
+    ledger: ledger_.Ledger, statuses: collections.abc.Iterable[model.CertificateStatus], target: str
+) -> tuple[ledger_.Notice, ...]:
+    """All that this target does not know yet, one message of each kind, the earliest first."""
+    known = {status.name: status for status in statuses}
+    sent = {each.event: each.at for each in ledger.sent if each.target == target}
+    found: dict[ledger_.Event, list[ledger_.Alarm]] = {}
+    for alarm in ledger.alarms:
+        if alarm.solved_at is None and target not in alarm.told:
+            found.setdefault(_EVENTS[alarm.danger], []).append(alarm)
+        elif alarm.solved_at is not None and target in alarm.told:
+            found.setdefault(ledger_.Event.SOLVED, []).append(alarm)
+    notices = []
+    for event, alarms in found.items():
+        at = min(alarm.solved_at or alarm.raised_at for alarm in alarms) + GATHER
+        if event in sent:
+            at = max(at, sent[event] + INTERVAL)
+        items = tuple(ledger_.Item(alarm=alarm, status=known.get(alarm.name)) for alarm in alarms[:MOST_ITEMS])
+        notices.append(ledger_.Notice(event=event, items=items, at=at))
+    return tuple(sorted(notices, key=lambda notice: (notice.at, notice.event.value)))
+
+
+def note_delivered(
+    ledger: ledger_.Ledger, target: str, notice: ledger_.Notice, now: datetime.datetime
+) -> ledger_.Ledger:
+    """The ledger once the target knows. What ended or began meanwhile is still told."""
+    delivered = {(item.alarm.name, item.alarm.danger): item.alarm for item in notice.items}
+    alarms = []
+    for alarm in ledger.alarms:
+        told = alarm.told
+        if delivered.pop((alarm.name, alarm.danger), None) is not None:
+            rest = tuple(other for other in told if other != target)
+            told = rest if notice.event is ledger_.Event.SOLVED else (*rest, target)
+        if told or alarm.solved_at is None:
+            alarms.append(dataclasses.replace(alarm, told=told))
+    if notice.event is not ledger_.Event.SOLVED:  # what is left was over before anybody knew of it
+        alarms += (dataclasses.replace(alarm, solved_at=now, told=(target,)) for alarm in delivered.values())
+    sent = (each for each in ledger.sent if (each.target, each.event) != (target, notice.event))
+    return dataclasses.replace(
+        ledger, alarms=tuple(alarms), sent=(*sent, ledger_.Sent(target=target, event=notice.event, at=now))
+    )
+
+
+def forget_targets(ledger: ledger_.Ledger, targets: collections.abc.Collection[str]) -> ledger_.Ledger:
+    """The ledger without what was told to targets other than these."""
+    alarms = (
+        dataclasses.replace(alarm, told=tuple(target for target in alarm.told if target in targets))
+        for alarm in ledger.alarms
+    )
+    return dataclasses.replace(
+        ledger,
+        alarms=tuple(alarm for alarm in alarms if alarm.told or alarm.solved_at is None),
+        sent=tuple(each for each in ledger.sent if each.target in targets),
+    )
+
+
+def retry_at(failures: int, now: datetime.datetime, retry_after_s: float | None = None) -> datetime.datetime:
+    """When to try a target again after `failures` (at least 1) in a row: in 30 s, then twice as long, up to an hour.
+
+    retry_after_s: the wait that it asked for, in seconds; it makes the wait longer, never shorter, an hour at most.
+    """
+    wait = min(FIRST_PAUSE * (1 << min(failures - 1, 10)), LONGEST_PAUSE)
+    if retry_after_s is not None:
+        wait = max(wait, min(datetime.timedelta(seconds=min(retry_after_s, 86400.0)), LONGEST_PAUSE))
+    return now + wait

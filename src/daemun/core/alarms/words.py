@@ -1,0 +1,121 @@
+"""A notice in words: for a mail's subject and text, and for a phone. Pure."""
+
+import collections.abc
+import datetime
+import re
+
+from daemun.core import model, spans
+from daemun.core.alarms import judge, ledger
+
+MOST_HOSTS = 50
+"""Named in one text; the rest is counted."""
+_MOST_CAUSES = 20
+
+
+def headline(notice: ledger.Notice) -> str:
+    """One line: what happened to whom. ASCII, because host names are."""
+    if notice.event is ledger.Event.TEST:
+        return "a test of daemun's alerts"
+    hosts = hosts_of(notice)
+    whose = hosts[0] if len(hosts) == 1 else f"{hosts[0]} and {len(hosts) - 1} more"
+    match notice.event:
+        case ledger.Event.FAILING:
+            return f"cannot get a certificate for {whose}"
+        case ledger.Event.EXPIRING:
+            return f"the certificate of {whose} runs out"
+        case _:
+            return f"solved: the certificate of {whose}"
+
+
+def text(notice: ledger.Notice, machine: str, now: datetime.datetime) -> str:
+    """Some lines: each cause once, with those it concerns, and what happens next. machine: daemun's host."""
+    if notice.event is ledger.Event.TEST:
+        return (
+            f"This is a test: daemun on {machine} can reach you.\n"
+            "It tells you when a certificate is in danger, and when that is over.\n"
+        )
+    groups = _group(notice, now)
+    parts = [_paragraph(group, notice.event, now) for group in groups[:_MOST_CAUSES]]
+    if len(groups) > _MOST_CAUSES:
+        parts.append(f"And {len(groups) - _MOST_CAUSES} more causes.")
+    parts.append(f"daemun on {machine}; `daemun certs` there shows more.")
+    return "\n\n".join(parts) + "\n"
+
+
+def hosts_of(notice: ledger.Notice) -> list[str]:
+    """The site of each certificate, each once, in the order of the notice."""
+    return list(dict.fromkeys(item.alarm.host for item in notice.items))
+
+
+def reason_of(item: ledger.Item, event: ledger.Event, now: datetime.datetime) -> str:
+    """Why, in words: of a danger its cause, of its end what is served now."""
+    status = item.status
+    if event is ledger.Event.SOLVED:
+        return _describe_end(item, now)
+    if status is None:
+        return "no reason is known"
+    if item.alarm.danger is ledger.Danger.FAILING:
+        return status.reason or "no reason is known"
+    if status.kind is model.CertificateKind.OWN:
+        return "it is a file of the owner, which daemun does not renew; replace it"
+    return status.reason or "it was not renewed yet"
+
+
+# --- a danger or its end ---------------------------------------------------------------------------------------
+
+
+def _describe_end(item: ledger.Item, now: datetime.datetime) -> str:
+    status = item.status
+    if status is None:
+        return "it is needed no longer"
+    if status.state is model.CertificateState.LOCAL:
+        return "it comes from the local CA now, as was asked for"
+    if status.not_after is None:
+        return "it is there"
+    return f"{status.issuer or 'an unknown CA'} signed it, {spans.left(status.not_after, now)}"
+
+
+def _group(notice: ledger.Notice, now: datetime.datetime) -> list[list[ledger.Item]]:
+    """Those with one cause together. What a reason says of a host itself does not tell causes apart."""
+    groups: dict[str, list[ledger.Item]] = {}
+    for item in notice.items:
+        reason = reason_of(item, notice.event, now)
+        if (
+            item.alarm.danger is ledger.Danger.EXPIRING
+            and item.status is not None
+            and item.status.not_after is not None
+        ):
+            reason += f" {spans.left(item.status.not_after, now)}"
+        groups.setdefault(_without_names(reason, item.alarm), []).append(item)
+    return list(groups.values())
+
+
+def _without_names(reason: str, alarm: ledger.Alarm) -> str:
+    own = sorted({alarm.host, *alarm.names}, key=len, reverse=True)
+    return re.sub("|".join(re.escape(name) for name in own), "\0", reason) if own else reason
+
+
+def _paragraph(group: collections.abc.Sequence[ledger.Item], event: ledger.Event, now: datetime.datetime) -> str:
+    first = group[0]
+    hosts = list(dict.fromkeys(item.alarm.host for item in group))
+    shown = ", ".join(hosts[:MOST_HOSTS])
+    if len(hosts) > MOST_HOSTS:
+        shown += f" and {len(hosts) - MOST_HOSTS} more"
+    lines = [f"{shown}:", f"  {reason_of(first, event, now)}"]
+    if event is not ledger.Event.SOLVED and first.status is not None:
+        lines += (f"  {line}" for line in _outlook(first.status, len(group), now))
+    return "\n".join(lines)
+
+
+def _outlook(status: model.CertificateStatus, count: int, now: datetime.datetime) -> list[str]:
+    lines = []
+    if not judge.is_trusted(status, now):
+        lines.append("Visitors are warned: no certificate that they trust is served.")
+    elif status.not_after is not None:
+        what = "The one that is served" if count == 1 else "The one that is served for the first of them"
+        lines.append(f"{what} is valid until {spans.moment(status.not_after)} ({spans.left(status.not_after, now)}).")
+    if status.next_attempt is not None:
+        at = status.next_attempt
+        sooner = f"daemun certs renew {status.host if count == 1 else 'HOST'}"
+        lines.append(f"daemun tries again {spans.ahead(at, now)} ({spans.moment(at)}); sooner: {sooner}")
+    return lines

@@ -1,0 +1,192 @@
+"""What is a danger, when, and when it is over."""
+
+import collections.abc
+import dataclasses
+import datetime
+
+import pytest
+
+from daemun.core import model
+from daemun.core.alarms import judge, ledger
+from daemun.core.alarms.ledger import Danger
+from daemun.core.model import CertificateKind as Kind
+from daemun.core.model import CertificateState as State
+from tests.support.standings import DAY, HOUR, MINUTE, NOW, failing, served
+
+LADDER = (MINUTE, 10 * MINUTE, 100 * MINUTE, DAY, DAY, DAY, DAY)
+
+Looks = collections.abc.Iterable[tuple[datetime.datetime, model.CertificateStatus]]
+
+
+def look(looks: Looks, start: ledger.Ledger | None = None) -> ledger.Ledger:
+    found = start or ledger.Ledger()
+    for now, status in looks:
+        found = judge.look(found, [status], now)
+    return found
+
+
+def fail(
+    times: int,
+    *,
+    left: datetime.timedelta = 90 * DAY,
+    life: datetime.timedelta = 90 * DAY,
+    kind: Kind = Kind.LOCAL,
+    start: datetime.datetime = NOW,
+) -> Looks:
+    """As many failures in a row, each at its moment of the ladder. left: at the first."""
+    now = start
+    for wait in LADDER[:times]:
+        yield now, failing(attempt=now + wait, kind=kind, life=life, left=left - (now - start), now=now)
+        now += wait
+
+
+def dangers(found: ledger.Ledger) -> set[Danger]:
+    return {alarm.danger for alarm in found.alarms if alarm.solved_at is None}
+
+
+def told(found: ledger.Ledger) -> ledger.Ledger:
+    """As if one target knew all there is."""
+    alarms = tuple(dataclasses.replace(alarm, told=("t",)) for alarm in found.alarms)
+    return dataclasses.replace(found, alarms=alarms)
+
+
+# --- a certificate that is not got -----------------------------------------------------------------------------
+
+
+def test_a_first_certificate_is_told_of_after_the_quick_tries() -> None:
+    assert dangers(look(fail(2))) == set()
+    assert dangers(look(fail(3))) == {Danger.FAILING}
+
+
+def test_looking_often_is_no_failure() -> None:
+    once = list(fail(1))
+    assert dangers(look(once * 10)) == set()
+
+
+def test_failures_count_on_after_a_person_asked_anew() -> None:
+    """`daemun certs renew` forgets the failures: the state is "pending" or "valid" until the next one."""
+    pending = served(kind=Kind.LOCAL, state=State.PENDING)
+    (one, two, three) = fail(3)
+    assert dangers(look([one, (NOW, pending), two, (NOW, pending), three])) == {Danger.FAILING}
+
+
+@pytest.mark.parametrize(
+    ("life", "left", "silent", "told_after"),
+    [
+        (90 * DAY, 30 * DAY, 4, 6),  # a day: the sixth try comes a day after the fifth
+        (6 * DAY, 2 * DAY, 4, 5),  # a tenth of two days is under five hours
+    ],
+)
+def test_a_renewal_may_fail_for_a_while(
+    life: datetime.timedelta, left: datetime.timedelta, silent: int, told_after: int
+) -> None:
+    assert dangers(look(fail(silent, life=life, left=left, kind=Kind.PUBLIC))) == set()
+    assert Danger.FAILING in dangers(look(fail(told_after, life=life, left=left, kind=Kind.PUBLIC)))
+
+
+def test_time_alone_makes_a_lasting_failure() -> None:
+    """Between two daily tries, too."""
+    looks = list(fail(4, left=30 * DAY, kind=Kind.PUBLIC))
+    last = looks[-1][1]
+    assert dangers(look([*looks, (NOW + 23 * HOUR, last)])) == set()
+    assert dangers(look([*looks, (NOW + DAY, last)])) == {Danger.FAILING}
+
+
+def test_a_new_name_that_is_not_got_is_told_soon() -> None:
+    """The certificate that is served is young, but its visitors are warned."""
+    assert dangers(look(fail(3, left=80 * DAY, kind=Kind.PUBLIC))) == {Danger.FAILING}
+
+
+def test_another_certificate_solves_it_at_once() -> None:
+    found = told(look(fail(3)))
+    found = judge.look(found, [served()], NOW + HOUR)
+    (alarm,) = found.alarms
+    assert alarm.solved_at == NOW + HOUR
+    assert found.watched == ()
+
+
+def test_the_same_certificate_solves_it_only_after_a_while() -> None:
+    """While the order runs that a person asked for, the failures so far are forgotten."""
+    status = failing(kind=Kind.PUBLIC, left=80 * DAY)
+    found = told(look(fail(3, kind=Kind.PUBLIC, left=80 * DAY)))
+    at = NOW + HOUR
+    well = served(left=80 * DAY - 11 * MINUTE, now=NOW + 11 * MINUTE)
+    assert well.not_after == found.watched[0].not_after == status.not_after
+    found = judge.look(found, [well], at)
+    assert dangers(found) == {Danger.FAILING}
+    again = judge.look(found, [failing(kind=Kind.PUBLIC, left=80 * DAY, attempt=at + MINUTE)], at + MINUTE)
+    assert dangers(again) == {Danger.FAILING}
+    assert dangers(judge.look(again, [well], at + judge.STEADY)) == {Danger.FAILING}, "it was not calm all the time"
+    assert dangers(judge.look(found, [well], at + judge.STEADY)) == set()
+
+
+def test_a_danger_nobody_knew_of_leaves_nothing() -> None:
+    assert judge.look(look(fail(3)), [served()], NOW + HOUR) == ledger.Ledger()
+
+
+def test_a_site_that_wants_the_local_ca_is_in_no_danger() -> None:
+    local = served(kind=Kind.LOCAL, state=State.LOCAL, left=DAY)
+    assert judge.look(ledger.Ledger(), [local], NOW) == ledger.Ledger()
+    assert judge.look(look(fail(3)), [local], NOW) == ledger.Ledger()
+
+
+def test_it_comes_again_before_its_end_was_told() -> None:
+    found = judge.look(told(look(fail(3))), [served()], NOW + HOUR)
+    found = look(fail(3, start=NOW + 2 * HOUR), found)
+    (alarm,) = found.alarms
+    assert (alarm.solved_at, alarm.told) == (None, ("t",))
+
+
+def test_an_owners_files_may_be_half_replaced() -> None:
+    broken = failing(attempt=None, kind=Kind.OWN)
+    assert dangers(look([(NOW, broken), (NOW + 14 * MINUTE, broken)])) == set()
+    assert dangers(look([(NOW, broken), (NOW + 15 * MINUTE, broken)])) == {Danger.FAILING}
+
+
+# --- one that runs out -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "is_danger"),
+    [
+        (served(life=90 * DAY, left=18 * DAY), False),
+        (served(life=90 * DAY, left=17 * DAY), True),
+        (served(life=6 * DAY, left=29 * HOUR), False),
+        (served(life=6 * DAY, left=28 * HOUR), True),
+        (served(life=90 * DAY, left=-DAY), True),
+        (served(kind=Kind.OWN, life=365 * DAY, left=15 * DAY), False),
+        (served(kind=Kind.OWN, life=365 * DAY, left=13 * DAY), True),
+        (served(kind=Kind.OWN, life=30 * DAY, left=7 * DAY), False),
+        (served(kind=Kind.OWN, life=30 * DAY, left=5 * DAY), True),
+        (served(kind=Kind.LOCAL, state=State.PENDING, left=MINUTE), False),
+    ],
+)
+def test_what_runs_out(status: model.CertificateStatus, is_danger: bool) -> None:
+    assert (dangers(judge.look(ledger.Ledger(), [status], NOW)) == {Danger.EXPIRING}) is is_danger
+
+
+def test_one_of_the_local_ca_in_its_place_is_no_solution() -> None:
+    """What ran out is replaced by one of the local CA until a CA gives another."""
+    found = told(look([(NOW, served(left=DAY))]))
+    instead = failing(attempt=NOW + 3 * DAY)
+    found = judge.look(found, [instead], NOW + 2 * DAY)
+    assert dangers(found) == {Danger.EXPIRING}
+    assert dangers(judge.look(found, [served()], NOW + 3 * DAY)) == set()
+
+
+# --- one that is gone ------------------------------------------------------------------------------------------
+
+
+def test_what_is_gone_is_over_after_a_while() -> None:
+    found = told(look(fail(3)))
+    gone = judge.look(found, [], NOW + HOUR)
+    assert dangers(gone) == {Danger.FAILING}, "after a start nothing is known for a moment"
+    gone = judge.look(gone, [], NOW + HOUR + judge.STEADY)
+    assert dangers(gone) == set()
+    assert gone.watched == ()
+    assert [alarm.solved_at for alarm in gone.alarms] == [NOW + HOUR + judge.STEADY]
+
+
+def test_the_word_that_it_is_over_is_not_owed_for_ever() -> None:
+    found = judge.look(told(look(fail(3))), [served()], NOW + HOUR)
+    assert judge.look(found, [served()], NOW + HOUR + judge.LONGEST_MEMORY).alarms == ()
