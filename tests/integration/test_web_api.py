@@ -4,6 +4,7 @@ import asyncio
 import collections.abc
 import contextlib
 import dataclasses
+import datetime
 import os
 import pathlib
 import socket
@@ -196,6 +197,41 @@ async def test_certificates(gate: support.Gate) -> None:
         missing = await client.post("/certs/unknown.test/renew")
     assert missing.status_code == 404
     assert "unknown.test" in missing.json()["error"]
+
+
+async def test_forecast(gate: support.Gate) -> None:
+    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    day = datetime.timedelta(days=1)
+    soon = dataclasses.replace(
+        support.certificate("soon.test"), not_after=now + 40 * day, not_before=now - 50 * day, renew_at=now + 10 * day
+    )
+    own = dataclasses.replace(
+        soon, name="own.test", host="own.test", kind=model.CertificateKind.OWN, renew_at=None, names=("own.test",)
+    )
+    gate.tell(certificates=(soon, own))
+    async with _client(gate) as client:
+        found = (await client.get("/certs/forecast?days=20")).json()
+        assert (await client.get("/certs/forecast?days=9")).json()["entries"] == []
+        for wrong in ("0", "-1", "x", "99999", "٣"):
+            answer = await client.get("/certs/forecast", params={"days": wrong})
+            assert answer.status_code == 400
+            assert "a number from 1 to 3650" in answer.json()["error"]
+    (entry,) = found["entries"]
+    assert (entry["host"], entry["what"], entry["estimated"]) == ("soon.test", "renew", False)
+    assert [each["count"] for each in found["days"]] == [1]
+    assert [(each["host"], each["what"]) for each in found["unrenewed"]] == [("own.test", "end")]
+
+
+async def test_alerts(gate: support.Gate) -> None:
+    gate.told_alerts = (model.Told(target="webhook at x.test"), model.Told(target="ntfy at y.test", error="no"))
+    async with _client(gate) as client:
+        answer = await client.post("/alerts/test")
+    assert answer.json() == {
+        "told": [
+            {"target": "webhook at x.test", "error": None, "remark": None},
+            {"target": "ntfy at y.test", "error": "no", "remark": None},
+        ]
+    }
 
 
 async def test_stop(gate: support.Gate) -> None:

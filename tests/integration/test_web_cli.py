@@ -2,6 +2,7 @@
 
 import asyncio
 import collections.abc
+import dataclasses
 import json
 import os
 import pathlib
@@ -145,9 +146,79 @@ async def test_certs(gate: support.Gate, run: Run) -> None:
     assert bad.code == as_json.code == 3
     assert "the CA said no; next try 2026-03-01T12:10:00Z" in bad.out
     assert [item["state"] for item in json.loads(as_json.out)["certificates"]] == ["local", "failing"]
+    assert [item["kind"] for item in json.loads(as_json.out)["certificates"]] == ["local", "local"]
     assert gate.renewed == ["a.test", "x.test"]
     assert unknown.code == 1
     assert "x.test" in unknown.err
+
+
+async def test_one_certificate(gate: support.Gate, run: Run) -> None:
+    failing = support.certificate("b.test", model.CertificateState.FAILING, reason="the CA said no")
+    both = dataclasses.replace(failing, names=("b.test", "www.b.test"))
+    gate.tell(certificates=(*gate.told.certificates, both))
+    async with support.serving(gate):
+        by_alias = await run("certs", "show", "WWW.b.test")
+        as_json = await run("certs", "show", "a.test", "--json")
+        unknown = await run("certs", "show", "x.test")
+    assert by_alias.code == 3
+    assert [line.split("  ", 1)[0] for line in by_alias.out.splitlines()][:3] == ["host", "names", "state"]
+    assert "b.test, www.b.test" in by_alias.out
+    assert "2026-05-30 12:00 UTC" in by_alias.out
+    assert "the CA said no" in by_alias.out
+    assert [item["host"] for item in json.loads(as_json.out)["certificates"]] == ["a.test"]
+    assert (unknown.code, as_json.code) == (1, 0)
+    assert 'cannot show the certificate of "x.test"' in unknown.err
+
+
+async def test_forecast(gate: support.Gate, run: Run) -> None:
+    own = dataclasses.replace(support.certificate("own.test"), kind=model.CertificateKind.OWN, renew_at=None)
+    gate.tell(certificates=(*gate.told.certificates, own))
+    async with support.serving(gate):
+        said = await run("certs", "forecast", "--days", "3650")
+        as_json = json.loads((await run("certs", "forecast", "--days", "3650", "--json")).out)
+        wrong = await run("certs", "forecast", "--days", "0")
+    assert said.code == 0
+    assert "a.test" in said.out
+    *_, last = said.out.splitlines()
+    assert last.split()[:2] == ["2026-05-30", "12:00"]
+    assert last.split()[-1] == "own.test"
+    assert {entry["host"] for entry in as_json["entries"]} == {"a.test"}
+    assert [entry["host"] for entry in as_json["unrenewed"]] == ["own.test"]
+    assert wrong.code == 2
+
+
+async def test_alerts_test(gate: support.Gate, run: Run) -> None:
+    async with support.serving(gate):
+        nobody = await run("alerts", "test")
+        gate.told_alerts = (
+            model.Told(target="webhook at hooks.test"),
+            model.Told(target="mail to me@x.test", remark="you@x.test is refused: 550 no"),
+        )
+        good = await run("alerts", "test")
+        gate.told_alerts += (model.Told(target="ntfy at ntfy.test", error="connection refused; start it"),)
+        bad = await run("alerts", "test")
+        as_json = await run("alerts", "test", "--json")
+    assert (nobody.code, good.code, bad.code, as_json.code) == (1, 0, 1, 1)
+    assert "nobody is told" in nobody.err
+    assert good.out.splitlines() == [
+        "webhook at hooks.test: taken",
+        "mail to me@x.test: you@x.test is refused: 550 no",
+    ]
+    assert bad.out.splitlines()[-1] == "ntfy at ntfy.test: not taken: connection refused; start it"
+    assert json.loads(as_json.out)["told"][2]["error"] == "connection refused; start it"
+
+
+async def test_certificates_on_a_terminal(gate: support.Gate, folder: pathlib.Path) -> None:
+    """Long reasons are wrapped beneath the line, not squeezed into a cell."""
+    reason = "the CA said no, " * 10
+    gate.tell(certificates=(support.certificate("b.test", model.CertificateState.FAILING, reason=reason),))
+    async with support.serving(gate):
+        shown = await asyncio.to_thread(_on_a_terminal, folder, {"COLUMNS": "80", "NO_COLOR": "1"}, "certs")
+    lines = shown.replace("\r", "").splitlines()
+    assert max(len(line) for line in lines) <= 80
+    assert lines[0].split() == ["HOST", "STATE", "LEFT", "NEXT", "ISSUER"]
+    assert lines[2].startswith("  the CA said no, the CA said no")
+    assert len(lines) == 5
 
 
 async def test_colours_and_a_table_only_for_a_terminal(gate: support.Gate, folder: pathlib.Path) -> None:
@@ -159,11 +230,11 @@ async def test_colours_and_a_table_only_for_a_terminal(gate: support.Gate, folde
     assert "─" in plain
 
 
-def _on_a_terminal(folder: pathlib.Path, environ: dict[str, str]) -> str:
-    """What `daemun status` writes to a pseudo terminal."""
+def _on_a_terminal(folder: pathlib.Path, environ: dict[str, str], command: str = "status") -> str:
+    """What a command writes to a pseudo terminal."""
     main, terminal = os.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "daemun", "--state", str(folder / "s"), "status"],
+        [sys.executable, "-m", "daemun", "--state", str(folder / "s"), command],
         stdin=subprocess.DEVNULL,
         stdout=terminal,
         stderr=terminal,

@@ -9,6 +9,7 @@ from daemun import settings
 from daemun.cli import options
 from daemun.cli.commands import (
     add,
+    alerts,
     apply,
     certs,
     check,
@@ -72,3 +73,4 @@ app.command(rich_help_panel=LIVE)(status.status)
 app.command(rich_help_panel=LIVE)(sites.sites)
 app.add_typer(certs.group, name="certs", rich_help_panel=LIVE)
 app.add_typer(domains.group, name="domains", rich_help_panel=LIVE)
+app.add_typer(alerts.group, name="alerts", rich_help_panel=LIVE)

@@ -21,6 +21,8 @@ Json = dict[str, typing.Any]
 
 QUICK_S = 10.0
 """For what the daemon knows by heart."""
+ALERTS_S = 60.0
+"""For those who are told: mail servers take their time."""
 APPLY_S = 300.0
 """For what waits for nginx, or for names to resolve."""
 
@@ -43,6 +45,14 @@ class Client:
     def certificates(self) -> list[Json]:
         found: list[Json] = self._ask("GET", "/certs", timeout_s=QUICK_S)["certificates"]
         return found
+
+    def forecast(self, days: int) -> Json:
+        return self._ask("GET", f"/certs/forecast?days={days}", timeout_s=QUICK_S)
+
+    def test_alerts(self) -> list[Json]:
+        """Send a test to everybody who is told of dangers, and wait until each took it or not."""
+        told: list[Json] = self._ask("POST", "/alerts/test", timeout_s=ALERTS_S)["told"]
+        return told
 
     def plan(self) -> Json:
         return self._ask("GET", "/plan", timeout_s=APPLY_S)

@@ -4,6 +4,7 @@ Texts that come from outside (reasons, labels) are printed without the control c
 """
 
 import collections.abc
+import dataclasses
 import json
 import sys
 import typing
@@ -21,6 +22,15 @@ STYLES = {
     "disabled": "dim",
 }
 """Colours of the states, on a terminal."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line for a terminal. state: the word at column `at` that is coloured; None: none is."""
+
+    text: str
+    state: str | None = None
+    at: int = 0
 
 
 def say(text: str = "") -> None:
@@ -44,6 +54,18 @@ def print_table(titles: Row, rows: collections.abc.Sequence[Row]) -> None:
         return
     for row in lines_of(titles, rows):
         print(row)
+
+
+def print_lines(lines: collections.abc.Iterable[Line]) -> None:
+    """On a terminal, as they are."""
+    from rich import console, text
+
+    shown = console.Console()
+    for line in lines:
+        styled = text.Text(clean(line.text))
+        if line.state is not None:
+            styled.stylize(STYLES.get(line.state, ""), line.at, line.at + len(line.state))
+        shown.print(styled, soft_wrap=True)
 
 
 def lines_of(titles: Row, rows: collections.abc.Sequence[Row]) -> list[str]:

@@ -4,17 +4,20 @@ Whoever can open the socket (mode 0600: its owner and root) may ask anything, so
 Every error is {"error": "..."} with a fitting status; what a person may not see stays in the log.
 """
 
+import datetime
 import json
 import typing
 
 from starlette import applications, exceptions, requests, responses, routing
 
 from daemun.control import gate_port
-from daemun.core import domains
+from daemun.core import domains, forecast
 from daemun.errors import DaemunError
 from daemun.web import json as web_json
 
 LARGEST_BODY_BYTES = 64 << 10
+FORECAST_DAYS = 30
+MOST_FORECAST_DAYS = 3650
 _DENIED = {domains.Denial.INVALID: 400, domains.Denial.FULL: 429, domains.Denial.BUSY: 429}
 
 
@@ -25,10 +28,12 @@ def create_app(gate: gate_port.Gate) -> applications.Starlette:
         routes=[
             routing.Route("/status", handlers.status, methods=["GET"]),
             routing.Route("/certs", handlers.certificates, methods=["GET"]),
+            routing.Route("/certs/forecast", handlers.forecast, methods=["GET"]),
             routing.Route("/certs/{host}/renew", handlers.renew, methods=["POST"]),
             routing.Route("/domains", handlers.domains, methods=["GET"]),
             routing.Route("/domains", handlers.add_domain, methods=["POST"]),
             routing.Route("/domains/{host}", handlers.remove_domain, methods=["DELETE"]),
+            routing.Route("/alerts/test", handlers.test_alerts, methods=["POST"]),
             routing.Route("/plan", handlers.plan, methods=["GET"]),
             routing.Route("/apply", handlers.apply, methods=["POST"]),
             routing.Route("/stop", handlers.stop, methods=["POST"]),
@@ -52,6 +57,20 @@ class _Handlers:
 
     async def certificates(self, _: requests.Request) -> responses.Response:
         return responses.JSONResponse(web_json.certificates_json(self._gate.status().certificates))
+
+    async def forecast(self, request: requests.Request) -> responses.Response:
+        text = request.query_params.get("days", str(FORECAST_DAYS))
+        days = int(text) if text.isascii() and text.isdecimal() and len(text) <= 4 else 0
+        if not 1 <= days <= MOST_FORECAST_DAYS:
+            raise exceptions.HTTPException(
+                400, f"cannot make a forecast: days must be a number from 1 to {MOST_FORECAST_DAYS}"
+            )
+        now, span = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=days)
+        found = forecast.make_forecast(self._gate.status().certificates, now, span)
+        return responses.JSONResponse(web_json.forecast_json(found, now, span))
+
+    async def test_alerts(self, _: requests.Request) -> responses.Response:
+        return responses.JSONResponse(web_json.told_json(await self._gate.test_alerts()))
 
     async def renew(self, request: requests.Request) -> responses.Response:
         host = request.path_params["host"]

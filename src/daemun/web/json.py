@@ -10,7 +10,7 @@ import typing
 
 from daemun.control import gate_port
 from daemun.core import certificates as certificates_
-from daemun.core import model
+from daemun.core import forecast, model, spans
 
 Json = dict[str, typing.Any]
 
@@ -119,6 +119,41 @@ def certificate_json(certificate: model.CertificateStatus) -> Json:
 def certificates_json(certificates: tuple[model.CertificateStatus, ...]) -> Json:
     """The whole of GET /certs."""
     return {"certificates": [certificate_json(certificate) for certificate in certificates]}
+
+
+def forecast_json(found: forecast.Forecast, now: datetime.datetime, span: datetime.timedelta) -> Json:
+    """The whole of GET /certs/forecast. `days` counts the entries of each day (in UTC) that has some."""
+    return {
+        "from": instant_json(now),
+        "until": instant_json(now + span),
+        "entries": [_coming_json(entry, now) for entry in found.entries],
+        "days": [
+            {"day": day.isoformat(), "count": len(entries)}
+            for day, entries in forecast.group_by_day(found.entries).items()
+        ],
+        "unrenewed": [_coming_json(entry, now) for entry in found.unrenewed],
+    }
+
+
+def _coming_json(entry: forecast.Entry, now: datetime.datetime) -> Json:
+    """`estimated`: of a certificate that will follow one that does not exist yet."""
+    return {
+        "at": instant_json(entry.at),
+        "days": spans.count_days(entry.at - now),
+        "what": entry.coming.value,
+        "host": entry.status.host,
+        "name": entry.status.name,
+        "names": list(entry.status.names),
+        "kind": entry.status.kind.value if entry.status.kind else None,
+        "issuer": entry.status.issuer,
+        "not_after": instant_json(entry.status.not_after),
+        "estimated": entry.is_estimated,
+    }
+
+
+def told_json(told: collections.abc.Iterable[model.Told]) -> Json:
+    """The whole of POST /alerts/test. `error` is null where the message was taken."""
+    return {"told": [{"target": one.target, "error": one.error, "remark": one.remark} for one in told]}
 
 
 def plan_json(plan: gate_port.PlanReport) -> Json:

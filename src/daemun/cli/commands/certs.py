@@ -1,15 +1,18 @@
-"""`daemun certs`, `daemun certs renew`."""
+"""`daemun certs`, and what is asked of certificates."""
 
+import datetime
+import shutil
+import sys
 import typing
 
 import typer
 
-from daemun import settings
-from daemun.cli import client, hosts, options, output, running, verdict
+from daemun import errors, settings
+from daemun.cli import certificates, client, forecasts, hosts, options, output, running, verdict
 
-Json = dict[str, typing.Any]
-
-group = typer.Typer(help="Show the certificates, or renew one.", invoke_without_command=True, no_args_is_help=False)
+group = typer.Typer(
+    help="Show the certificates and what comes, or renew one.", invoke_without_command=True, no_args_is_help=False
+)
 
 
 @group.callback()
@@ -46,29 +49,60 @@ def renew(
     output.say(f"asked for a new certificate of {host}; `daemun certs` tells when it is there")
 
 
+@group.command("show")
+@options.with_settings
+def detail(
+    chosen: settings.Settings,
+    host: typing.Annotated[str, typer.Argument(help="The site, or any name of the certificate.")],
+    as_json: options.AsJson = False,
+) -> None:
+    """Show all that is known of one certificate. Exits as `daemun certs` does."""
+    wanted = hosts.normal(host)
+    every = running.or_not_live(client.Client(chosen).certificates)
+    found = [each for each in every if wanted == each["host"] or wanted in each["names"]]
+    if not found:
+        raise errors.ConfigError(f'cannot show the certificate of "{host}": no site has one; `daemun certs` lists all')
+    if as_json:
+        output.print_json({"certificates": found})
+    for number, each in enumerate(() if as_json else found):
+        if number:
+            output.say()
+        width = max(len(name) for name, _ in certificates.detail_of(each, _now()))
+        for name, value in certificates.detail_of(each, _now()):
+            output.say(f"{name.ljust(width)}  {value}")
+    raise typer.Exit(0 if verdict.all_served(found) else verdict.NOT_LIVE)
+
+
+@group.command()
+@options.with_settings
+def forecast(
+    chosen: settings.Settings,
+    days: typing.Annotated[int, typer.Option("--days", min=1, max=3650, help="How far to look ahead.")] = 30,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show the coming renewals in order of time, and which certificates daemun does not renew, with their end."""
+    answer = running.or_not_live(lambda: client.Client(chosen).forecast(days))
+    if as_json:
+        output.print_json(answer)
+        return
+    for line in forecasts.lines_of(answer):
+        output.say(line)
+
+
 def show(chosen: settings.Settings, *, as_json: bool) -> None:
     """Print, and exit as the help says."""
     found = running.or_not_live(client.Client(chosen).certificates)
     if as_json:
         output.print_json({"certificates": found})
-    elif found:
-        output.print_table(("HOST", "STATE", "ISSUER", "EXPIRES", "RENEWS", "NOTE"), [row_of(each) for each in found])
-    else:
+    elif not found:
         output.say("no site needs a certificate")
+    elif sys.stdout.isatty():
+        output.print_lines(certificates.lines_of(found, _now(), shutil.get_terminal_size().columns))
+    else:
+        titles = ("HOST", "STATE", "ISSUER", "EXPIRES", "LEFT", "RENEWS", "NOTE")
+        output.print_table(titles, [certificates.row_of(each, _now()) for each in found])
     raise typer.Exit(0 if verdict.all_served(found) else verdict.NOT_LIVE)
 
 
-def row_of(certificate: Json) -> tuple[str, ...]:
-    """Pure."""
-    note = certificate["reason"] or ""
-    if certificate["next_attempt"]:
-        note = f"{note}; " if note else ""
-        note += f"next try {certificate['next_attempt']}"
-    return (
-        ", ".join(certificate["names"]),
-        certificate["state"],
-        certificate["issuer"] or "",
-        (certificate["not_after"] or "")[:10],
-        (certificate["renew_at"] or "")[:10],
-        note,
-    )
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)

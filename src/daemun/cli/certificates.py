@@ -1,0 +1,133 @@
+"""Certificates as people see them, from the API's answers. Pure: the time is an argument.
+
+On a terminal one line a certificate, and beneath it, wrapped, what does not fit a column: other names, and why it is
+not as it should be.
+"""
+
+import collections.abc
+import datetime
+import textwrap
+import typing
+
+from daemun.cli import output
+from daemun.core import spans
+
+Json = dict[str, typing.Any]
+
+INDENT = "  "
+_SHORTEST_HOST, _LONGEST_HOST = 24, 48
+_SHORTEST_ISSUER, _LONGEST_ISSUER = 8, 30
+_TITLES = ("HOST", "STATE", "LEFT", "NEXT", "ISSUER")
+
+
+def lines_of(certificates: collections.abc.Sequence[Json], now: datetime.datetime, width: int) -> list[output.Line]:
+    """The whole table, `width` columns wide where that is possible."""
+    rows = [_cells(each, now) for each in certificates]
+    middle = [max(len(row[column]) for row in [_TITLES, *rows]) for column in (1, 2, 3)]
+    taken = sum(middle) + 4 * len(output.GAP)
+    longest = max(len(row[0]) for row in [_TITLES, *rows])
+    issuer = min(max(len(row[4]) for row in [_TITLES, *rows]), _LONGEST_ISSUER)
+    host_width = min(longest, _LONGEST_HOST, max(_SHORTEST_HOST, width - taken - issuer))
+    widths = (host_width, *middle, max(_SHORTEST_ISSUER, width - taken - host_width))
+    lines = [output.Line(text=_join(_TITLES, widths))]
+    for certificate, row in zip(certificates, rows, strict=True):
+        host = row[0]
+        if len(host) > host_width:  # on a line of its own, so that the columns stay
+            lines.append(output.Line(text=host))
+            host = ""
+        lines.append(output.Line(text=_join((host, *row[1:]), widths), state=row[1], at=host_width + len(output.GAP)))
+        for note in _notes(certificate):
+            wrapped = textwrap.wrap(note, max(width - len(INDENT), 20), break_on_hyphens=False)
+            lines += (output.Line(text=INDENT + part) for part in wrapped)
+    return lines
+
+
+def row_of(certificate: Json, now: datetime.datetime) -> tuple[str, ...]:
+    """For pipes: nothing cut, all in one line."""
+    note = certificate["reason"] or ""
+    if certificate["next_attempt"]:
+        note = f"{note}; " if note else ""
+        note += f"next try {certificate['next_attempt']}"
+    return (
+        ", ".join(certificate["names"]),
+        certificate["state"],
+        certificate["issuer"] or "",
+        (certificate["not_after"] or "")[:10],
+        left(certificate, now),
+        (certificate["renew_at"] or "")[:10],
+        note,
+    )
+
+
+def detail_of(certificate: Json, now: datetime.datetime) -> list[tuple[str, str]]:
+    """All that is known of one, as names and values."""
+    known = [
+        ("host", certificate["host"]),
+        ("names", ", ".join(certificate["names"])),
+        ("state", certificate["state"]),
+        ("issuer", certificate["issuer"]),
+        ("valid from", _moment(certificate["not_before"])),
+        ("valid until", _moment(certificate["not_after"])),
+        ("left", left(certificate, now)),
+        ("renewed", _moment(certificate["renew_at"])),
+        ("next try", _moment(certificate["next_attempt"])),
+        ("next", _next(certificate, now)),
+        ("reason", certificate["reason"]),
+    ]
+    return [(name, value) for name, value in known if value]
+
+
+def left(certificate: Json, now: datetime.datetime) -> str:
+    """ "61 days", "expired"."""
+    until = instant(certificate["not_after"])
+    if until is None:
+        return ""
+    return spans.describe(until - now) if until > now else "expired"
+
+
+def instant(text: str | None) -> datetime.datetime | None:
+    """As the API writes them; None stays None."""
+    return None if text is None else datetime.datetime.fromisoformat(text)
+
+
+def _cells(certificate: Json, now: datetime.datetime) -> tuple[str, ...]:
+    cells = (
+        certificate["host"],
+        certificate["state"],
+        left(certificate, now),
+        _next(certificate, now),
+        certificate["issuer"] or "",
+    )
+    return tuple(output.clean(cell) for cell in cells)
+
+
+def _next(certificate: Json, now: datetime.datetime) -> str:
+    """What happens next, and when."""
+    attempt, renewal = instant(certificate["next_attempt"]), instant(certificate["renew_at"])
+    if attempt is not None:
+        return f"tries {spans.ahead(attempt, now)}"
+    if certificate["state"] == "pending":
+        return "is asked for now"
+    if certificate["kind"] == "own":
+        return "you renew it"
+    return f"renews {spans.ahead(renewal, now)}" if renewal is not None else ""
+
+
+def _notes(certificate: Json) -> list[str]:
+    others = [name for name in certificate["names"] if name != certificate["host"]]
+    notes = [f"also {', '.join(others)}"] if others else []
+    if certificate["reason"]:
+        notes.append(output.clean(certificate["reason"]))
+    return notes
+
+
+def _join(cells: collections.abc.Sequence[str], widths: collections.abc.Sequence[int]) -> str:
+    shown = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
+    if len(shown[-1]) > widths[-1]:
+        shown[-1] = shown[-1][: widths[-1] - 1] + "…"
+    return output.GAP.join(shown).rstrip()
+
+
+def _moment(text: str | None) -> str | None:
+    found = instant(text)
+    return None if found is None else spans.moment(found)
