@@ -51,7 +51,8 @@ class Smtp:
             # True, not None: a server that does not offer it, or somebody between, must not get what is sent in clear.
             start_tls=mail.security is model.MailSecurity.STARTTLS,
             tls_context=context,
-            local_hostname=what.machine if what.machine.isascii() else "localhost",
+            # RFC 5321 section 4.1.3: an address where there is no full name; some servers refuse short names.
+            local_hostname=what.machine if "." in what.machine else "[127.0.0.1]",
             timeout=WITHIN_S,
         )
         where = f"{mail.server} port {client.port}"

@@ -24,6 +24,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 LONGEST_SLEEP_S = 60.0
 _SHORTEST_SLEEP_S = 0.1
+_REST = 20
+"""Times as long as a look took, nothing is looked at."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,11 @@ class Teller:
         async with asyncio.TaskGroup() as deliveries:
             while True:
                 self._wake.clear()
-                await self._sleep(await self._go_round(deliveries))
+                began = asyncio.get_running_loop().time()
+                until = await self._go_round(deliveries)
+                # Thousands of certificates that change all the time must not keep the event loop from its other work.
+                await asyncio.sleep(_REST * (asyncio.get_running_loop().time() - began))
+                await self._sleep(until)
 
     async def _go_round(self, deliveries: asyncio.TaskGroup) -> datetime.datetime | None:
         """Returns: when there is something to do again; None: when something changes."""
@@ -127,6 +133,8 @@ class Teller:
             if told.error is None:
                 self._ledger = outbox.note_delivered(self._ledger, target.key, notice, self._clock.now())
                 await self._keep()
+                write = log.info if told.remark is None else log.warning
+                write("alert delivered", target=target.name, alert=notice.event.value, remark=told.remark)
         finally:
             self._delivering.discard(target.key)
             self._wake.set()
@@ -145,8 +153,6 @@ class Teller:
             words = f"this is a defect in daemun ({type(error).__name__}); report it"
         else:
             self._outages.pop(target.key, None)
-            write = log.info if remark is None else log.warning
-            write("alert delivered", target=target.name, alert=notice.event.value, remark=remark)
             return model.Told(target=target.name, remark=remark)
         if notice.event is not ledger_.Event.TEST:
             self._note_outage(target, words, wait_s)
