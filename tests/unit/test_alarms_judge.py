@@ -58,6 +58,21 @@ def test_a_first_certificate_is_told_of_after_the_quick_tries() -> None:
     assert dangers(look(fail(3))) == {Danger.FAILING}
 
 
+def test_what_is_long_in_coming_is_told_after_a_day() -> None:
+    """As when a limit of the CA is waited for."""
+    pending = served(kind=Kind.LOCAL, state=State.PENDING)
+    assert dangers(look([(NOW, pending), (NOW + 23 * HOUR, pending)])) == set()
+    assert dangers(look([(NOW, pending), (NOW + DAY, pending)])) == {Danger.FAILING}
+    young = served(state=State.PENDING)
+    assert dangers(look([(NOW, young), (NOW + 2 * DAY, young)])) == set(), "another one that is trusted is served"
+
+
+def test_being_asked_for_is_no_failure() -> None:
+    pending = served(kind=Kind.LOCAL, state=State.PENDING)
+    assert dangers(look([(NOW, pending), *fail(2)])) == set()
+    assert dangers(look([(NOW, pending), *fail(3)])) == {Danger.FAILING}
+
+
 def test_looking_often_is_no_failure() -> None:
     once = list(fail(1))
     assert dangers(look(once * 10)) == set()

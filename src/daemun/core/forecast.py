@@ -82,7 +82,7 @@ def _find_entries(
             return
     if status.renew_at is None:
         return
-    at = max(status.renew_at, now)
+    at = max(status.renew_at, status.next_attempt or now, now)
     period = status.renew_at - status.not_before if status.not_before is not None else None
     for number in range(_MOST_REPEATS):
         if at > end:

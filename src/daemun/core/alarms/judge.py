@@ -80,10 +80,16 @@ def _watch(before: ledger_.Watched | None, status: model.CertificateStatus, now:
             not_after=status.not_after,
             calm_since=None,
         )
+    if status.state is model.CertificateState.PENDING:
+        since = now if before is None or before.failing_since is None else before.failing_since
+        return dataclasses.replace(
+            before or ledger_.Watched(name=status.name),
+            failing_since=since,
+            not_after=status.not_after,
+            calm_since=None,
+        )
     if before is None or before.failing_since is None:
         return ledger_.Watched(name=status.name)
-    if status.state is model.CertificateState.PENDING:
-        return dataclasses.replace(before, calm_since=None)
     is_another = status.not_after != before.not_after
     if status.state is model.CertificateState.LOCAL or is_another:
         return ledger_.Watched(name=status.name)
@@ -106,21 +112,28 @@ def _judge(
 
 
 def _is_failing(watched: ledger_.Watched, status: model.CertificateStatus, now: datetime.datetime) -> bool | None:
+    """Nothing here ends a danger: `_watch` forgets since when, once all is well."""
     since = watched.failing_since
     if since is None:
-        return None if status.state is model.CertificateState.PENDING else False
-    if status.state is not model.CertificateState.FAILING:
-        return None
-    if status.next_attempt is None:  # the owner's files: nobody tries, they may be half replaced
-        return True if now - since >= STEADY else None
-    if watched.failures < FAILURES:
-        return None
-    is_in_time = status.renew_at is not None and now >= status.renew_at
-    if not is_trusted(status, now) or not is_in_time or status.not_after is None:
-        # Visitors of some name are warned, or a person waits for what they asked for.
-        return True
-    patience = min((status.not_after - since) / LEFT_PART, LONGEST_PATIENCE)
-    return True if now - since >= patience else None
+        return False
+    if status.state is model.CertificateState.PENDING:  # a limit of the CA is waited for, or it is very slow
+        is_lasting = not is_trusted(status, now) and now - since >= LONGEST_PATIENCE
+    elif status.state is not model.CertificateState.FAILING:
+        is_lasting = False
+    elif status.next_attempt is None:  # the owner's files: nobody tries, and they may be half replaced
+        is_lasting = now - since >= STEADY
+    else:
+        is_lasting = watched.failures >= FAILURES and now - since >= _patience(status, since, now)
+    return True if is_lasting else None
+
+
+def _patience(status: model.CertificateStatus, since: datetime.datetime, now: datetime.datetime) -> datetime.timedelta:
+    """How long failures may last; none where visitors of some name are warned, or a person waits for what they asked
+    for before its time."""
+    is_due = status.renew_at is not None and now >= status.renew_at
+    if status.not_after is None or not is_due or not is_trusted(status, now):
+        return datetime.timedelta(0)
+    return min((status.not_after - since) / LEFT_PART, LONGEST_PATIENCE)
 
 
 def _is_expiring(status: model.CertificateStatus, now: datetime.datetime) -> bool | None:

@@ -31,7 +31,8 @@ class Watched:
     """How it went with one certificate, by its name. Other than the counts of an order's tries, this survives
     `daemun certs renew`.
 
-    failing_since: when the first failure in a row was seen; None: none. failures: how many were since.
+    failing_since: since when it is asked for, or the first failure in a row was seen; None: all is well.
+    failures: how many were since.
     attempt: the next try that was planned then; another one tells another failure.
     not_after: of the certificate that was served meanwhile.
     calm_since: since when it looks as if all were well, without proof; of this process only.
