@@ -138,6 +138,17 @@ class Domains(typing.Protocol):
         ...
 
 
+class Examiner(typing.Protocol):
+    """Looks at names before an order (`daemun.certs.preflight`)."""
+
+    async def examine(
+        self, hosts: collections.abc.Sequence[str], authority: model.Authority, ordering: model.Ordering
+    ) -> tuple[model.Finding, ...]:
+        """Every finding about an order for these hosts at this CA; takes seconds at most. Never raises: what could not
+        be found out is no finding that blocks."""
+        ...
+
+
 class Endpoints(typing.Protocol):
     """The addresses behind names (`daemun.discovery`)."""
 

@@ -7,6 +7,7 @@ Rules that a parser cannot know (a host claimed twice, a weight of zero) are in 
 
 from daemun.core.model.alerts import Alerts, Mail, MailSecurity, Ntfy, Told, Webhook
 from daemun.core.model.certificate import CertificateKind, CertificateSpec, CertificateState, CertificateStatus
+from daemun.core.model.finding import Finding, Weight
 from daemun.core.model.gate import (
     Address,
     Container,
@@ -85,6 +86,7 @@ __all__ = [
     "Eab",
     "Endpoint",
     "Files",
+    "Finding",
     "Globals",
     "Header",
     "Health",
@@ -121,5 +123,6 @@ __all__ = [
     "Wait",
     "WaitedServer",
     "Webhook",
+    "Weight",
     "Worker",
 ]

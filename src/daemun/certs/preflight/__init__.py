@@ -1,0 +1,1 @@
+"""Looks at names, their zones, this gate and the CA before an order (`daemun.core.issuance.preflight` judges)."""

@@ -1,0 +1,178 @@
+"""Everything that is looked at before an order, at once and in seconds (`control.ports.Examiner`)."""
+
+import asyncio
+import collections.abc
+import dataclasses
+import socket
+import traceback
+
+import dns.exception
+import psutil
+import structlog
+
+from daemun.certs.preflight import directory, places, questions, visits
+from daemun.control import ports
+from daemun.core import model, names, validate_acme
+from daemun.core.issuance import proof
+from daemun.core.issuance.preflight import address, authority, caa, facts, finds, reach, record
+from daemun.errors import DaemunError
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+LONGEST_S = 20.0
+"""For one name; what was not found out by then is no finding that blocks."""
+NAMES_AT_ONCE = 20
+
+Budget = collections.abc.Callable[[collections.abc.Sequence[str], model.Authority], model.Finding | None]
+"""Whether the CA's limits let an order for these hosts be made now; None: nothing is known of any."""
+AccountUrl = collections.abc.Callable[[model.Authority], str | None]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """What one examination has for all of its names."""
+
+    resolver: questions.Resolver | None
+    unresolved: str
+    authority: model.Authority
+    ordering: model.Ordering
+    here: facts.Here
+    thumbprint: str
+    account: str | None
+    is_public: bool
+
+
+class Preflight:
+    """Implements `control.ports.Examiner`. One per event loop.
+
+    thumbprint: of the account's key. account: its URL at a CA; None: not made yet. Both may block for milliseconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: ports.Clock,
+        thumbprint: collections.abc.Callable[[], str],
+        account: AccountUrl = lambda _: None,
+        budget: Budget = lambda *_: None,
+    ) -> None:
+        self._clock = clock
+        self._thumbprint = thumbprint
+        self._account = account
+        self._budget = budget
+        self._directories = directory.Directories(clock)
+        self._settings = model.Globals()
+
+    def configure(self, settings: model.Globals) -> None:
+        """What the gate listens at, and whose DNS servers are asked, from now on."""
+        self._settings = settings
+
+    async def examine(
+        self, hosts: collections.abc.Sequence[str], authority: model.Authority, ordering: model.Ordering
+    ) -> tuple[model.Finding, ...]:
+        try:
+            return await self._examine(hosts, authority, ordering)
+        except Exception as error:
+            return (_tell_unknown("ca", error, None),)
+
+    async def _examine(
+        self, hosts: collections.abc.Sequence[str], ca: model.Authority, ordering: model.Ordering
+    ) -> tuple[model.Finding, ...]:
+        look = await self._prepare(ca, ordering)
+        at_once = asyncio.Semaphore(NAMES_AT_ONCE)
+        asked = asyncio.gather(*(_examine_name(host, look, self._directories, at_once) for host in hosts))
+        answered, *by_name = await asyncio.gather(self._directories.ask(ca), asked)
+        found = [*authority.judge_ca(answered, ca, self._clock.now())]
+        spent = self._budget(hosts, ca)
+        found += [spent] if spent is not None else []
+        return (*found, *(finding for findings in by_name for one in findings for finding in one))
+
+    async def _prepare(self, ca: model.Authority, ordering: model.Ordering) -> _Look:
+        resolver, unresolved = None, ""
+        try:
+            resolver = questions.make_resolver(self._settings.acme.resolvers)
+        except dns.exception.DNSException as error:
+            unresolved = questions.explain(error)
+        return _Look(
+            resolver=resolver,
+            unresolved=unresolved,
+            authority=ca,
+            ordering=ordering,
+            here=facts.Here(
+                addresses=await asyncio.to_thread(own_addresses),
+                listens=any(place.port == 80 for place in self._settings.listen_http),
+            ),
+            thumbprint=await asyncio.to_thread(self._thumbprint),
+            account=await asyncio.to_thread(self._account, ca),
+            is_public=validate_acme.is_public_directory(ca.directory),
+        )
+
+
+def own_addresses() -> frozenset[facts.Address]:
+    """Of this machine's interfaces that can be used from outside them: no link-local ones."""
+    found = (
+        names.address_of(item.address.partition("%")[0])
+        for items in psutil.net_if_addrs().values()
+        for item in items
+        if item.family in {socket.AF_INET, socket.AF_INET6}
+    )
+    return frozenset(one for one in found if one is not None and not one.is_link_local)
+
+
+# --- one name ------------------------------------------------------------------------------------------------------
+
+
+async def _examine_name(
+    host: str, look: _Look, directories: directory.Directories, at_once: asyncio.Semaphore
+) -> tuple[model.Finding, ...]:
+    """Raises nothing."""
+    challenge = proof.choose_challenge(host, look.ordering)
+    if challenge is None:
+        return ()
+    asked = facts.Asked(host=host, is_public=look.is_public, challenge=challenge, account=look.account)
+    try:
+        async with at_once, asyncio.timeout(LONGEST_S):
+            return await _find(asked, look, directories)
+    except TimeoutError:
+        cure = "try again; if it stays, `acme.resolvers` names other DNS servers to ask"
+        return (finds.warns("dns", f"it could not be looked at within {LONGEST_S:.0f} s", cure, host),)
+    except Exception as error:
+        return (_tell_unknown("dns", error, host),)
+
+
+async def _find(asked: facts.Asked, look: _Look, directories: directory.Directories) -> tuple[model.Finding, ...]:
+    literal = names.address_of(asked.host)
+    if literal is not None:
+        visit = await visits.visit(asked.host, literal, look.thumbprint)
+        return (*address.judge_literal(asked, literal, look.here), *reach.judge_visits([visit], asked, look.here))
+    if look.resolver is None:
+        return address.judge_names(facts.Names(failures=(look.unresolved,)), asked, look.here)
+    allowed, found = await asyncio.gather(
+        _judge_caa(asked, look, look.resolver, directories), _judge_proof(asked, look, look.resolver)
+    )
+    return (*found, *allowed)
+
+
+async def _judge_proof(asked: facts.Asked, look: _Look, resolver: questions.Resolver) -> tuple[model.Finding, ...]:
+    if asked.challenge is not model.Challenge.HTTP_01:
+        place = await places.find_place(resolver, asked.host, asked.challenge)
+        return record.judge_place(place, asked)
+    found = await questions.look_up(resolver, asked.host)
+    visited = await asyncio.gather(*(visits.visit(asked.host, one, look.thumbprint) for one in found.addresses))
+    return (*address.judge_names(found, asked, look.here), *reach.judge_visits(visited, asked, look.here))
+
+
+async def _judge_caa(
+    asked: facts.Asked, look: _Look, resolver: questions.Resolver, directories: directory.Directories
+) -> tuple[model.Finding, ...]:
+    found, ca = await asyncio.gather(questions.find_caa(resolver, asked.host), directories.ask(look.authority))
+    return caa.judge_caa(found, asked, ca.identities or caa.known_identities(look.authority.directory))
+
+
+def _tell_unknown(topic: str, error: Exception, host: str | None) -> model.Finding:
+    """A defect here keeps nobody from a certificate."""
+    if not isinstance(error, DaemunError):
+        log.error("an examination failed for an unknown reason", host=host, stack=traceback.format_exc())
+        message = f"it could not be looked at ({type(error).__name__})"
+        return finds.warns(topic, message, "daemun's log tells more; please report it", host)
+    return finds.warns(topic, f"it could not be looked at ({error})", "the next look may tell more", host)
