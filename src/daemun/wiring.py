@@ -19,6 +19,7 @@ from daemun import settings as settings_
 from daemun.alerts import teller
 from daemun.certs import account as acme_account
 from daemun.certs import manager
+from daemun.certs.preflight import examiner
 from daemun.control import daemon, gate, gate_port, ports, quarantine, reconciler
 from daemun.core import assemble, merge, model, outcome, plan
 from daemun.core import layout as layout_
@@ -100,6 +101,11 @@ class _Daemon:
         self._certificates = manager.Manager(
             store, self._layout, SystemClock(), worker_gid=account.gid if account else None
         )
+        self._preflight = examiner.Preflight(
+            clock=SystemClock(),
+            thumbprint=self._certificates.thumbprint,
+            account=lambda authority: _account_url(store, authority),
+        )
         self._endpoints = endpoints.Discovery(store)
         self._nginx = server.Nginx(binary, self._layout, account)
         self._logs = current.logs
@@ -126,7 +132,7 @@ class _Daemon:
             endpoints=self._endpoints,
             waiting_room=self._lobby,
             describe_environment=self._describe,
-            configure=lambda found: self._containers.configure(found.docker),
+            configure=self._configure,
             last_good={file.name: self._compatible.complete(known)} if known else {},
         )
         self._alerts = teller.Teller(
@@ -140,6 +146,7 @@ class _Daemon:
             endpoints=self._endpoints,
             waiting_room=self._lobby,
             alerts=self._alerts,
+            examiner=self._preflight,
             observe=self._observe,
             identity=gate.Identity(
                 version=daemun.__version__,
@@ -181,6 +188,10 @@ class _Daemon:
         _announce(front)
         if self._compatible.is_on:
             log.info("Watching docker events")  # nginx-proxy's users have scripts that wait for this line
+
+    def _configure(self, found: model.Globals) -> None:
+        self._containers.configure(found.docker)
+        self._preflight.configure(found)
 
     def _describe(self, current: model.Globals) -> environment.Environment:
         self._logs = current.logs
@@ -271,6 +282,11 @@ def _configured_user(config: pathlib.Path) -> str | None:
     return None
 
 
+def _account_url(store: ports.Store, authority: model.Authority) -> str | None:
+    registration = acme_account.read_registration(store, authority.directory)
+    return registration.url if registration is not None else None
+
+
 def _announce(front: gate.Gate) -> None:
     status = front.status()
     live = sum(site.state is model.SiteState.LIVE for site in status.sites)
@@ -297,6 +313,20 @@ def check(settings: settings_.Settings) -> tuple[model.Problem, ...]:
     if any(problem.severity is model.Severity.ERROR for problem in desired.problems):
         return desired.problems
     return (*desired.problems, *_test_files(settings, desired))
+
+
+def read_desired_offline(settings: settings_.Settings) -> model.Desired | None:
+    """What the file asks for; None when it cannot be read."""
+    try:
+        return _read_desired(settings)
+    except ConfigError:
+        return None
+
+
+def find_running_nginx(settings: settings_.Settings) -> int | None:
+    """The process of the nginx that serves from the state directory, perhaps without a daemon; None: there is none."""
+    master = process.find_master(settings.layout)
+    return master.pid if master is not None else None
 
 
 def plan_offline(settings: settings_.Settings) -> gate_port.PlanReport:

@@ -79,6 +79,8 @@ class Gate:
         self.added: set[str] = set()
         self.refused: domains_.Refused | None = None
         self.told_alerts: tuple[model.Told, ...] = ()
+        self.findings: tuple[model.Finding, ...] = ()
+        self.diagnosed: list[str | None] = []
         self.failure: Exception | None = None
 
     def tell(self, **values: object) -> None:
@@ -117,6 +119,10 @@ class Gate:
 
     async def test_alerts(self) -> tuple[model.Told, ...]:
         return self.told_alerts
+
+    async def diagnose(self, host: str | None) -> tuple[model.Finding, ...]:
+        self.diagnosed.append(host)
+        return self.findings
 
     def request_stop(self, *, keep_traffic: bool) -> None:
         self.stops.append(keep_traffic)

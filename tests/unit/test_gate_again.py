@@ -51,6 +51,7 @@ async def test_a_source_that_can_be_read_again(monkeypatch: pytest.MonkeyPatch, 
         endpoints=endpoints,
         waiting_room=waiting_room,
         alerts=worlds.Alerts(),
+        examiner=worlds.Examiner(),
         observe=lambda: (model.Actual(), 0),
         identity=gate.Identity(
             version="1",

@@ -16,6 +16,7 @@ from daemun.cli.commands import (
     demo,
     disable,
     domains,
+    doctor,
     enable,
     plan,
     render,
@@ -71,6 +72,7 @@ app.command(rich_help_panel=FILE)(enable.enable)
 app.command(rich_help_panel=FILE)(disable.disable)
 app.command(rich_help_panel=LIVE)(status.status)
 app.command(rich_help_panel=LIVE)(sites.sites)
+app.command(rich_help_panel=LIVE)(doctor.doctor)
 app.add_typer(certs.group, name="certs", rich_help_panel=LIVE)
 app.add_typer(domains.group, name="domains", rich_help_panel=LIVE)
 app.add_typer(alerts.group, name="alerts", rich_help_panel=LIVE)

@@ -24,7 +24,7 @@ QUICK_S = 10.0
 ALERTS_S = 60.0
 """For those who are told: mail servers take their time."""
 APPLY_S = 300.0
-"""For what waits for nginx, or for names to resolve."""
+"""For what waits for nginx, or for names to resolve or answer."""
 
 
 class NotRunningError(errors.EnvironmentProblemError):
@@ -60,6 +60,12 @@ class Client:
     def apply(self) -> Json:
         """Apply now, and wait. `ok` in the answer says whether everything is live."""
         return self._ask("POST", "/apply", timeout_s=APPLY_S, also_good=422)
+
+    def diagnose(self, host: str | None) -> list[Json]:
+        """What the daemon finds about everything, or about one name."""
+        query = f"?host={urllib.parse.quote(host, safe='')}" if host is not None else ""
+        found: list[Json] = self._ask("GET", f"/doctor{query}", timeout_s=APPLY_S)["findings"]
+        return found
 
     def renew(self, host: str) -> None:
         self._ask("POST", f"/certs/{urllib.parse.quote(host, safe='')}/renew", timeout_s=QUICK_S)

@@ -8,7 +8,7 @@ import os
 
 import structlog
 
-from daemun.control import gate_port, ports, reconciler
+from daemun.control import doctor, gate_port, ports, reconciler
 from daemun.core import domains as domains_
 from daemun.core import model, plan
 
@@ -49,6 +49,7 @@ class Gate:
         endpoints: ports.Endpoints,
         waiting_room: ports.WaitingRoom,
         alerts: ports.Alerts,
+        examiner: ports.Examiner,
         observe: Observe,
         identity: Identity,
     ) -> None:
@@ -58,6 +59,7 @@ class Gate:
         self._endpoints = endpoints
         self._waiting_room = waiting_room
         self._alerts = alerts
+        self._examiner = examiner
         self._observe = observe
         self._identity = identity
         self._round_lock = asyncio.Lock()
@@ -152,6 +154,10 @@ class Gate:
 
     async def test_alerts(self) -> tuple[model.Told, ...]:
         return await self._alerts.test()
+
+    async def diagnose(self, host: str | None) -> tuple[model.Finding, ...]:
+        desired = self._last.desired if self._last else model.Desired(globals=model.Globals())
+        return await doctor.diagnose(host, self.status(), desired, self._examiner)
 
     def request_stop(self, *, keep_traffic: bool) -> None:
         self.keep_traffic = keep_traffic

@@ -121,6 +121,11 @@ class Gate(typing.Protocol):
         Raises: ConfigError while it is not known whom."""
         ...
 
+    async def diagnose(self, host: str | None) -> tuple[model.Finding, ...]:
+        """Look at the gate and at every name that certificates are ordered for, or at one name, which need not be the
+        gate's yet; takes seconds, or minutes where many names do not answer. Raises: ConfigError for no name."""
+        ...
+
     def request_stop(self, *, keep_traffic: bool) -> None:
         """Ask the daemon to end, as SIGTERM does; returns at once. keep_traffic: nginx goes on serving."""
         ...

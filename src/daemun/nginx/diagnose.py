@@ -93,7 +93,14 @@ def _listen_problem(words: str, binary: str, own: frozenset[int]) -> str | None:
     match = _LISTEN.match(words)
     if match is None:
         return None
-    address, number = match["address"], int(match["errno"])
+    return listen_problem(match["address"], int(match["errno"]), words, binary=binary, own=own)
+
+
+def listen_problem(address: str, number: int, words: str, *, binary: str, own: frozenset[int] = frozenset()) -> str:
+    """Why nginx, or whoever tried it, cannot listen on an address ("0.0.0.0:80"), and the way out. Blocking, 10 ms.
+
+    number: the error's. words: what was said, for an error that is not known here. own: as in `machine_problem`.
+    """
     if number == errno.EADDRINUSE:
         return f"cannot listen on {address}: {_taken_by(address, own)}"
     if number in (errno.EACCES, errno.EPERM):

@@ -36,6 +36,7 @@ def create_app(gate: gate_port.Gate) -> applications.Starlette:
             routing.Route("/alerts/test", handlers.test_alerts, methods=["POST"]),
             routing.Route("/plan", handlers.plan, methods=["GET"]),
             routing.Route("/apply", handlers.apply, methods=["POST"]),
+            routing.Route("/doctor", handlers.doctor, methods=["GET"]),
             routing.Route("/stop", handlers.stop, methods=["POST"]),
         ],
         exception_handlers={
@@ -106,6 +107,11 @@ class _Handlers:
         """422 when something was refused, with the same report: a client that looks at the status alone is right."""
         report = await self._gate.apply()
         return responses.JSONResponse(web_json.apply_json(report), status_code=200 if report.ok else 422)
+
+    async def doctor(self, request: requests.Request) -> responses.Response:
+        """?host=NAME looks at one name."""
+        found = await self._gate.diagnose(request.query_params.get("host"))
+        return responses.JSONResponse({"findings": web_json.findings_json(found)})
 
     async def stop(self, request: requests.Request) -> responses.Response:
         body = await _read_object(request)

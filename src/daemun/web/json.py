@@ -191,6 +191,21 @@ def problems_json(problems: tuple[model.Problem, ...]) -> list[Json]:
     ]
 
 
+def findings_json(findings: tuple[model.Finding, ...]) -> list[Json]:
+    """`weight` is "blocks", "warns" or "good"; `host` is null when no single name is concerned, `cure` when it is
+    good."""
+    return [
+        {
+            "topic": finding.topic,
+            "weight": finding.weight.value,
+            "host": finding.host,
+            "message": finding.message,
+            "cure": finding.cure,
+        }
+        for finding in findings
+    ]
+
+
 def instant_json(moment: datetime.datetime | None) -> str | None:
     """None stays None."""
     if moment is None:

@@ -1,0 +1,111 @@
+"""What `daemun doctor` finds out by itself: about the file, this machine and the state directory. Needs no daemon."""
+
+import collections.abc
+import os
+import pathlib
+import shutil
+import ssl
+
+from daemun import errors, settings, wiring
+from daemun.cli import truststores
+from daemun.core import checkup, merge, model
+from daemun.nginx import listening
+from daemun.nginx import machine as nginx_machine
+
+LITTLE_BYTES = 500 << 20
+NOTHING_BYTES = 20 << 20
+"""Then a new certificate or generation may not fit any more."""
+
+Findings = collections.abc.Iterator[model.Finding]
+
+
+def look_at_file(chosen: settings.Settings) -> Findings:
+    try:
+        settings.check_config_exists(chosen)
+    except errors.ConfigError as error:
+        yield split(str(error), "config", model.Weight.WARNS)
+        return
+    found = wiring.check(chosen)
+    yield from checkup.judge_problems(found)
+    if not found:
+        yield _good("config", f"{chosen.config} is good")
+
+
+def look_at_nginx(chosen: settings.Settings) -> Findings:
+    """The nginx that would run, and the ports that it would need."""
+    try:
+        binary = wiring.find_nginx(chosen)
+    except errors.DaemunError as error:
+        yield split(str(error), "nginx", model.Weight.BLOCKS)
+        return
+    yield _good("nginx", f"nginx {'.'.join(map(str, binary.version))} is at {binary.path}")
+    running = wiring.find_running_nginx(chosen)
+    if running is not None:
+        yield _good("nginx", f"nginx (process {running}) goes on serving; the next `daemun up` adopts it")
+        return
+    wanted = (wiring.read_desired_offline(chosen) or model.Desired(globals=model.Globals())).globals
+    places = (*wanted.listen_http, *wanted.listen_https)
+    for place in places:
+        problem = listening.find_problem(place, binary=binary.path)
+        if problem is not None:
+            yield split(problem, "ports", model.Weight.BLOCKS)
+        else:
+            yield _good("ports", f"port {place} is free")
+
+
+def look_at_disk(chosen: settings.Settings) -> Findings:
+    """Whether the state directory, or the place where it will be made, can be written, and how much fits there."""
+    place = next(folder for folder in (chosen.state, *chosen.state.parents) if folder.is_dir())
+    if not os.access(place, os.W_OK | os.X_OK):
+        cure = f"run daemun as the owner of {place}, or choose another directory with --state DIR"
+        message = f"the state directory {chosen.state} cannot be written by this account"
+        yield model.Finding(topic="state", weight=model.Weight.BLOCKS, message=message, cure=cure)
+    else:
+        yield _good("state", f"the state directory {chosen.state} can be written")
+    free = shutil.disk_usage(place).free
+    told = f"{free >> 20} MiB are free on the disk of {place}"
+    if free >= LITTLE_BYTES:
+        yield _good("disk", told)
+        return
+    weight = model.Weight.WARNS if free >= NOTHING_BYTES else model.Weight.BLOCKS
+    yield model.Finding(topic="disk", weight=weight, message=told, cure="free some space there (`df -h` shows it)")
+
+
+def look_at_trust(chosen: settings.Settings) -> Findings:
+    """Whether this machine's programs trust the local authority; nothing when it was not made yet."""
+    try:
+        root = truststores.read_root(pathlib.Path(chosen.layout.root_certificate))
+    except errors.EnvironmentProblemError:
+        return
+    bundle = nginx_machine.find_ca_bundle()
+    if bundle is not None and ssl.PEM_cert_to_DER_cert(root.pem.decode("ascii")) in _read_bundle(bundle):
+        yield _good("trust", "this machine trusts its local authority")
+        return
+    message = "sites have certificates of the local authority, which this machine does not trust"
+    cure = "`sudo daemun trust` changes that here; `daemun trust --print` shows how to do it on other machines"
+    yield model.Finding(topic="trust", weight=model.Weight.WARNS, message=message, cure=cure)
+
+
+def has_local_sites(chosen: settings.Settings) -> bool:
+    desired = wiring.read_desired_offline(chosen)
+    specs = merge.certificate_specs(desired) if desired is not None else ()
+    return any(spec.mode is model.TlsMode.LOCAL for spec in specs)
+
+
+def split(text: str, topic: str, weight: model.Weight) -> model.Finding:
+    """A message of daemun's, "cannot VERB OBJECT: cause; what to do", as a finding."""
+    message, _, cure = text.partition("; ")
+    return model.Finding(topic=topic, weight=weight, message=message, cure=cure or "see docs/ or `daemun --help`")
+
+
+def _read_bundle(path: str) -> list[bytes]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(path)
+    except (OSError, ssl.SSLError):
+        return []
+    return context.get_ca_certs(binary_form=True)
+
+
+def _good(topic: str, message: str) -> model.Finding:
+    return model.Finding(topic=topic, weight=model.Weight.GOOD, message=message)

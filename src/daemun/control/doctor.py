@@ -1,0 +1,85 @@
+"""Looks at the running gate and at the names that it orders certificates for, as `daemun doctor` asks."""
+
+import asyncio
+import collections.abc
+
+from daemun.control import gate_port, ports
+from daemun.core import checkup, model, names, words
+from daemun.errors import ConfigError
+
+MOST_NAMES = 500
+"""No more names are looked at unasked: each costs questions to DNS and to its own port 80."""
+_ORDERS_AT_ONCE = 8
+
+
+async def diagnose(
+    host: str | None, status: gate_port.GateStatus, desired: model.Desired, examiner: ports.Examiner
+) -> tuple[model.Finding, ...]:
+    """Findings about everything, or about one name, which need not be one of the gate yet.
+
+    Raises: ConfigError when `host` is no name.
+    """
+    if host is not None:
+        _check(host)
+    known = _look_at_gate(host, status)
+    if host is not None and not names.is_signed_publicly(host) and not _is_of_a_ca(host, desired):
+        return known
+    orders, left_out = _limited(checkup.find_orders(desired, host))
+    examined = await _examine(orders, examiner)
+    if left_out:
+        message = f"{left_out} more names were not looked at; `daemun doctor HOST` looks at one"
+        examined = (*examined, model.Finding(topic="dns", weight=model.Weight.GOOD, message=message))
+    return (*known, *examined)
+
+
+def _look_at_gate(host: str | None, status: gate_port.GateStatus) -> tuple[model.Finding, ...]:
+    draining = (True,) * status.draining_workers + (False,) * status.workers
+    workers = tuple(model.Worker(pid=0, draining=one) for one in draining)
+    certificates = [
+        one
+        for one in status.certificates
+        if host is None or any(checkup.covers(name, host) for name in (one.host, *one.names))
+    ]
+    return (
+        *checkup.judge_nginx(status.nginx_version, model.Actual(pid=status.nginx_pid, workers=workers)),
+        *checkup.judge_sites(status.sites, host),
+        *checkup.judge_problems(status.problems, host),
+        *checkup.judge_containers(status.containers, host),
+        *(checkup.judge_certificate(one) for one in certificates),
+    )
+
+
+async def _examine(
+    orders: collections.abc.Sequence[checkup.Order], examiner: ports.Examiner
+) -> tuple[model.Finding, ...]:
+    at_once = asyncio.Semaphore(_ORDERS_AT_ONCE)
+
+    async def examine(order: checkup.Order) -> tuple[model.Finding, ...]:
+        async with at_once:
+            return await examiner.examine(order.hosts, order.authority, order.ordering)
+
+    found = await asyncio.gather(*map(examine, orders))
+    # What concerns no single name, such as the CA and the clock, is found by each order.
+    return tuple(dict.fromkeys(finding for findings in found for finding in findings))
+
+
+def _limited(orders: tuple[checkup.Order, ...]) -> tuple[list[checkup.Order], int]:
+    """As many orders as have MOST_NAMES names together (the first one whole), and how many names are left out."""
+    chosen: list[checkup.Order] = []
+    total = 0
+    for order in orders:
+        if chosen and total + len(order.hosts) > MOST_NAMES:
+            break
+        chosen.append(order)
+        total += len(order.hosts)
+    return chosen, sum(len(order.hosts) for order in orders) - total
+
+
+def _is_of_a_ca(host: str, desired: model.Desired) -> bool:
+    """A private CA may sign names that no public one does."""
+    return any(checkup.serves(site, host) and site.tls.mode is model.TlsMode.ACME for site in desired.sites)
+
+
+def _check(host: str) -> None:
+    if names.address_of(host) is None and not names.is_host_name(host.removeprefix("*.")):
+        raise ConfigError(f"cannot look at {words.quoted(host)}: it is no host name; name one such as chat.example.com")
