@@ -572,3 +572,31 @@ async def test_edits_change_the_daemon_s_file_unless_another_is_named(
         assert (await run("add", "b.test", "http://127.0.0.1:9001")).code == 0
     assert "b.test" in file.read_text()
     assert (folder / "daemun.yaml").read_text() == FILE
+
+
+# --- doctor ---
+
+
+async def test_doctor(gate: support.Gate, run: Run) -> None:
+    good = model.Finding(topic="dns", weight=model.Weight.GOOD, message="resolves to 192.0.2.1", host="a.test")
+    bad = model.Finding(topic="caa", weight=model.Weight.BLOCKS, message="no CA may", cure="add \x1b it", host="a.test")
+    async with support.serving(gate):
+        gate.findings = (good,)
+        well = await run("doctor", "A.test")
+        gate.findings = (good, bad)
+        ill = await run("doctor", "a.test")
+        as_json = await run("doctor", "a.test", "--json")
+        in_ascii = await run("doctor", "a.test", PYTHONIOENCODING="ascii")
+    assert (well.code, well.out) == (0, "a.test\n  ✓ resolves to 192.0.2.1\nall is well\n")
+    assert ill.code == as_json.code == 1
+    assert ill.out.splitlines()[2:] == ["  ✗ no CA may", "      add \ufffd it", "1 problem"]
+    assert in_ascii.out.splitlines()[1] == "  ok resolves to 192.0.2.1"
+    assert json.loads(as_json.out) == {
+        "ok": False,
+        "running": True,
+        "findings": [
+            {"topic": "dns", "weight": "good", "host": "a.test", "message": "resolves to 192.0.2.1", "cure": None},
+            {"topic": "caa", "weight": "blocks", "host": "a.test", "message": "no CA may", "cure": "add \x1b it"},
+        ],
+    }
+    assert gate.diagnosed == ["a.test"] * 4

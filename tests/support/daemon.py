@@ -210,6 +210,22 @@ class Daemon:
             check=False,
         )
 
+    def cli_on_a_terminal(self, *arguments: str) -> str:
+        """What a command shows on a terminal, whatever it exits with."""
+        ours, its = pty.openpty()
+        process = subprocess.Popen(
+            self._command(*arguments), stdin=its, stdout=its, stderr=its, env=self.environment, cwd=self.root
+        )
+        os.close(its)
+        shown = b""
+        # EIO: the other side is closed (pty(7)).
+        with contextlib.suppress(OSError):
+            while chunk := os.read(ours, 65536):
+                shown += chunk
+        os.close(ours)
+        process.wait(60)
+        return shown.decode()
+
     def cli_good(self, *arguments: str) -> str:
         """Run a command that must exit with 0; its output."""
         done = self.cli(*arguments)

@@ -143,7 +143,7 @@ async def _examine_name(
 async def _find(asked: facts.Asked, look: _Look, directories: directory.Directories) -> tuple[model.Finding, ...]:
     literal = names.address_of(asked.host)
     if literal is not None:
-        visit = await visits.visit(asked.host, literal, look.thumbprint)
+        visit = await visits.visit(str(literal), literal, look.thumbprint)
         return (*address.judge_literal(asked, literal, look.here), *reach.judge_visits([visit], asked, look.here))
     if look.resolver is None:
         return address.judge_names(facts.Names(failures=(look.unresolved,)), asked, look.here)
