@@ -4,7 +4,7 @@ import asyncio
 import collections.abc
 
 from daemun.control import gate_port, ports
-from daemun.core import checkup, model, names, words
+from daemun.core import checkup, domains, model, names, words
 from daemun.errors import ConfigError
 
 MOST_NAMES = 500
@@ -13,18 +13,24 @@ _ORDERS_AT_ONCE = 8
 
 
 async def diagnose(
-    host: str | None, status: gate_port.GateStatus, desired: model.Desired, examiner: ports.Examiner
+    host: str | None,
+    status: gate_port.GateStatus,
+    desired: model.Desired,
+    examiner: ports.Examiner,
+    *,
+    added: collections.abc.Sequence[str] = (),
 ) -> tuple[model.Finding, ...]:
     """Findings about everything, or about one name, which need not be one of the gate yet.
 
-    Raises: ConfigError when `host` is no name.
+    added: the names that were added while the gate runs. Raises: ConfigError when `host` is no name.
     """
     if host is not None:
         _check(host)
-    known = _look_at_gate(host, status)
+    taking = domains.find_site(desired) if host in added else None
+    known = _look_at_gate(host, status, taking)
     if host is not None and not names.is_signed_publicly(host) and not _is_of_a_ca(host, desired):
         return known
-    orders, left_out = _limited(checkup.find_orders(desired, host))
+    orders, left_out = _limited(checkup.find_orders(desired, host, added=added))
     examined = await _examine(orders, examiner)
     if left_out:
         message = f"{left_out} more names were not looked at; `daemun doctor HOST` looks at one"
@@ -32,7 +38,11 @@ async def diagnose(
     return (*known, *examined)
 
 
-def _look_at_gate(host: str | None, status: gate_port.GateStatus) -> tuple[model.Finding, ...]:
+def _look_at_gate(
+    host: str | None, status: gate_port.GateStatus, taking: model.Site | None
+) -> tuple[model.Finding, ...]:
+    """taking: the site that the name was added to; None: it was to none."""
+    site = taking.host if taking is not None else host
     draining = (True,) * status.draining_workers + (False,) * status.workers
     workers = tuple(model.Worker(pid=0, draining=one) for one in draining)
     certificates = [
@@ -42,9 +52,9 @@ def _look_at_gate(host: str | None, status: gate_port.GateStatus) -> tuple[model
     ]
     return (
         *checkup.judge_nginx(status.nginx_version, model.Actual(pid=status.nginx_pid, workers=workers)),
-        *checkup.judge_sites(status.sites, host),
-        *checkup.judge_problems(status.problems, host),
-        *checkup.judge_containers(status.containers, host),
+        *checkup.judge_sites(status.sites, site),
+        *checkup.judge_problems(status.problems, site),
+        *checkup.judge_containers(status.containers, site),
         *(checkup.judge_certificate(one) for one in certificates),
     )
 

@@ -157,7 +157,7 @@ class Gate:
 
     async def diagnose(self, host: str | None) -> tuple[model.Finding, ...]:
         desired = self._last.desired if self._last else model.Desired(globals=model.Globals())
-        return await doctor.diagnose(host, self.status(), desired, self._examiner)
+        return await doctor.diagnose(host, self.status(), desired, self._examiner, added=self._domains.hosts())
 
     def request_stop(self, *, keep_traffic: bool) -> None:
         self.keep_traffic = keep_traffic

@@ -4,10 +4,11 @@ Its findings have the weights of those before an order: BLOCKS: something is not
 look; GOOD: looked at and as it should be.
 """
 
+import collections.abc
 import dataclasses
 import re
 
-from daemun.core import merge, model, validate_acme
+from daemun.core import domains, merge, model, validate_acme
 from daemun.core.issuance import renewal
 
 _MANY_GENERATIONS = 4
@@ -87,12 +88,19 @@ def judge_certificate(status: model.CertificateStatus) -> model.Finding:
             return _good("certificate", f"has a certificate{by}{until}", status.host)
 
 
-def find_orders(desired: model.Desired, host: str | None = None) -> tuple[Order, ...]:
-    """What CAs are asked for; host: only what has to do with it, and for a name that no site has what would be."""
+def find_orders(
+    desired: model.Desired, host: str | None = None, *, added: collections.abc.Sequence[str] = ()
+) -> tuple[Order, ...]:
+    """What CAs are asked for; host: only what has to do with it, and for a name that no site has what would be.
+
+    added: the names that were added while the gate runs (`core.domains`).
+    """
     acme = desired.globals.acme
-    specs = [spec for spec in merge.certificate_specs(desired) if renewal.hosts_to_order(spec)]
+    taking = domains.find_site(desired)
+    own = tuple(domains.make_spec(name, taking, acme) for name in added) if taking is not None else ()
+    specs = [spec for spec in (*merge.certificate_specs(desired), *own) if renewal.hosts_to_order(spec)]
     if host is not None:
-        if not any(serves(site, host) for site in desired.sites):
+        if host not in added and not any(serves(site, host) for site in desired.sites):
             ordering = validate_acme.fill(model.Ordering(), acme)
             return (Order(hosts=(host,), authority=acme.authorities[0], ordering=ordering),)
         specs = [spec for spec in specs if any(covers(name, host) for name in spec.names)]
