@@ -98,13 +98,13 @@ class _Daemon:
         known = remembered.recall(store, settings.config)
         current = known.globals if known and known.globals else model.Globals()
         account = worker_account.choose(_configured_user(settings.config) or current.user)
-        self._certificates = manager.Manager(
-            store, self._layout, SystemClock(), worker_gid=account.gid if account else None
-        )
         self._preflight = examiner.Preflight(
             clock=SystemClock(),
-            thumbprint=self._certificates.thumbprint,
+            thumbprint=lambda: acme_account.thumbprint(acme_account.load_or_create_key(store)),
             account=lambda authority: _account_url(store, authority),
+        )
+        self._certificates = manager.Manager(
+            store, self._layout, SystemClock(), worker_gid=account.gid if account else None
         )
         self._endpoints = endpoints.Discovery(store)
         self._nginx = server.Nginx(binary, self._layout, account)

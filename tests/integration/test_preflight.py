@@ -392,14 +392,26 @@ async def test_a_wrong_clock(world: World, ahead: datetime.timedelta, weight: mo
     assert text in found
 
 
-async def test_a_certificate_of_the_ca_that_is_not_valid_now(world: World, tmp_path: pathlib.Path) -> None:
-    """Also what a clock that is years behind looks like."""
+async def test_a_clock_with_which_no_certificate_of_the_ca_is_valid(world: World, tmp_path: pathlib.Path) -> None:
     then = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=900)
     with serving_tls(tmp_path, then) as authority:
-        weight, text = one_about("clock", await examine(world, authority=authority))
+        looking = examiner.Preflight(clock=clock.FakeClock(then), thumbprint=lambda: world.thumbprint)
+        found = await looking.examine((), authority, model.Ordering())
+    weight, text = one_about("clock", found)
     assert weight is BLOCKS
-    assert f"the CA at {authority.directory} is not valid now by this machine's clock, 20" in text
-    assert "if that time is wrong, set the clock" in text
+    assert text.startswith(f"this machine's clock, {then:%Y-%m-%d %H:%M}:")
+    assert "is 900 days behind the CA's; set the clock (`timedatectl" in text
+    assert not about("ca", found)
+
+
+async def test_a_ca_that_let_its_certificate_expire(world: World, tmp_path: pathlib.Path) -> None:
+    then = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=900)
+    with serving_tls(tmp_path, then) as authority:
+        found = await examine(world, authority=authority)
+    weight, text = one_about("ca", found)
+    assert weight is WARNS
+    assert f"the CA at {authority.directory} is not valid now (certificate has expired); the CA has to renew it" in text
+    assert not about("clock", found)
 
 
 async def test_cas_that_cannot_be_used(world: World, tmp_path: pathlib.Path) -> None:

@@ -44,6 +44,10 @@ class Web(http.server.BaseHTTPRequestHandler):
             case _:
                 self._answer(404, "nothing here")
 
+    def do_HEAD(self) -> None:
+        self.send_response(405)
+        self.end_headers()
+
     def _redirect(self, to: str) -> None:
         self.send_response(302)
         self.send_header("Location", to)

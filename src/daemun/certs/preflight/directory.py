@@ -1,6 +1,7 @@
 """Asks a CA for its directory (RFC 8555 section 7.1.1): whether it answers, what it calls itself, and the time."""
 
 import asyncio
+import dataclasses
 import datetime
 import email.utils
 import json
@@ -10,6 +11,7 @@ import aiohttp
 import certifi
 
 import daemun
+from daemun.certs.preflight import visits
 from daemun.control import ports
 from daemun.core import model, words
 from daemun.core.issuance.preflight import facts
@@ -61,13 +63,29 @@ async def fetch_directory(authority: model.Authority, clock: ports.Clock) -> fac
             ahead = _compare(response, clock.now())
             return _read(response, await response.content.read(_MOST_BYTES), ahead)
     except aiohttp.ClientConnectorCertificateError as error:
-        return _judge_certificate(error.certificate_error)
+        found = _judge_certificate(error.certificate_error)
+        if found.answer is facts.CaAnswer.NOT_NOW:
+            found = dataclasses.replace(found, ahead=await _ask_time(authority, clock))
+        return found
     except TimeoutError:
         return facts.Ca(answer=facts.CaAnswer.UNREACHABLE, detail=f"no answer within {WAIT_S:g} s")
     except aiohttp.ClientConnectorError as error:
         return facts.Ca(answer=facts.CaAnswer.UNREACHABLE, detail=_brief(error.os_error))
     except (aiohttp.ClientError, OSError, ValueError) as error:
         return facts.Ca(answer=facts.CaAnswer.NO_DIRECTORY, detail=type(error).__name__)
+
+
+async def _ask_time(authority: model.Authority, clock: ports.Clock) -> datetime.timedelta | None:
+    """As a directory's `ahead`, of a CA whose certificate would be good at another time: which of the two is wrong?"""
+    wait = aiohttp.ClientTimeout(total=WAIT_S)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=wait, trust_env=True) as session,
+            session.head(authority.directory, ssl=visits.unverified()) as response,
+        ):
+            return _compare(response, clock.now())
+    except (TimeoutError, aiohttp.ClientError, OSError, ValueError):
+        return None
 
 
 def _read(response: aiohttp.ClientResponse, body: bytes, ahead: datetime.timedelta | None) -> facts.Ca:

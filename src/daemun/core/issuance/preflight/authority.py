@@ -21,9 +21,10 @@ def judge_ca(found: facts.Ca, authority: model.Authority, now: datetime.datetime
             answers = finds.good(TOPIC_CA, f"the CA at {where} answers")
             return (answers, *_judge_clock(found.ahead, now))
         case facts.CaAnswer.NOT_NOW:
-            message = f"the TLS certificate of the CA at {where} is not valid now by this machine's clock, {_at(now)}"
-            cure = f"if that time is wrong, {_SET}; if it is right, use another CA in `acme.directory`"
-            return (finds.blocks(TOPIC_CLOCK, message, cure),)
+            if found.ahead is not None and abs(found.ahead) > USELESS:
+                return _judge_clock(found.ahead, now)
+            message = f"the TLS certificate of the CA at {where} is not valid now ({found.detail})"
+            cure = "the CA has to renew it; a second one under `acme.directory` is asked meanwhile"
         case facts.CaAnswer.UNTRUSTED:
             message = f"the TLS certificate of the CA at {where} is not trusted ({found.detail})"
             cure = "if it is a private CA, give its root as `acme.ca_file`; if not, something reads along between you"

@@ -127,7 +127,8 @@ class Place:
 
 class CaAnswer(enum.Enum):
     """DIRECTORY: as it should be. UNTRUSTED: TLS with a certificate that is not trusted. NOT_NOW: one that is not valid
-    at the time that this machine's clock tells. UNREACHABLE, NO_DIRECTORY: see `detail`."""
+    at the time that this machine's clock tells; then `ahead` is not to be trusted, either, but nobody gains by a lie.
+    UNREACHABLE, NO_DIRECTORY: see `detail`."""
 
     DIRECTORY = "directory"
     UNTRUSTED = "untrusted"

@@ -5,6 +5,8 @@ import collections.abc
 from daemun.core import model, words
 from daemun.core.issuance.preflight import facts
 
+_MOST_SHOWN = 3
+
 
 def good(topic: str, message: str, host: str | None = None) -> model.Finding:
     return model.Finding(topic=topic, weight=model.Weight.GOOD, message=message, host=host)
@@ -29,5 +31,6 @@ def joined(items: collections.abc.Iterable[object]) -> str:
 
 
 def this_machine(here: facts.Here) -> str:
-    """ "this machine", with its addresses that the internet could know. A router's it does not know."""
-    return f"this machine ({joined(here.public)})" if here.public else "this machine's public address"
+    """ "this machine", with addresses of it that the internet could know. A router's it does not know."""
+    shown = here.public[:_MOST_SHOWN]
+    return f"this machine ({joined(shown)})" if shown else "this machine's public address"
