@@ -121,7 +121,7 @@ def made_world() -> collections.abc.Iterator[World]:
             f"sites:\n{daemon_support.signpost('good.test', 'good')}"
         )
         gate.start()
-        gate.wait_ready()
+        gate.wait_state("good.test", "live")
         thumbprint = account_.read_thumbprint(file.FileStore(gate.state / "store"))
         assert thumbprint is not None
         stack.enter_context(pretenders.web(OTHER, thumbprint))

@@ -61,7 +61,7 @@ async def fetch_directory(authority: model.Authority, clock: ports.Clock) -> fac
             session.get(authority.directory, ssl=trust) as response,
         ):
             ahead = _compare(response, clock.now())
-            return _read(response, await response.content.read(_MOST_BYTES), ahead)
+            return _read(response, await visits.read_some(response, _MOST_BYTES), ahead)
     except aiohttp.ClientConnectorCertificateError as error:
         found = _judge_certificate(error.certificate_error)
         if found.answer is facts.CaAnswer.NOT_NOW:

@@ -65,7 +65,7 @@ async def _ask(
         ) as response:
             location = response.headers.get("Location")
             if response.status not in {301, 302, 303, 307, 308} or location is None:
-                return _judge_answer(response, await _read(response), token, expected)
+                return _judge_answer(response, await read_some(response, _MOST_BYTES), token, expected)
         url = _follow(url, location, host)
         if url in seen:
             break
@@ -97,11 +97,11 @@ def _judge_answer(response: aiohttp.ClientResponse, body: bytes, token: str, exp
     return facts.Reach.OTHER, f"HTTP {response.status}{by}{over}{what}"
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    """The beginning of the answer: who answers rightly says little."""
+async def read_some(response: aiohttp.ClientResponse, most: int) -> bytes:
+    """The first `most` bytes of the answer: who answers rightly says little."""
     body = b""
     with contextlib.suppress(aiohttp.ClientPayloadError):
-        while len(body) < _MOST_BYTES and (chunk := await response.content.read(_MOST_BYTES - len(body))):
+        while len(body) < most and (chunk := await response.content.read(most - len(body))):
             body += chunk
     return body
 
