@@ -18,6 +18,9 @@ _WITHOUT_BACKUP = frozenset({model.Balance.HASH, model.Balance.IP_HASH, model.Ba
 _KEPT = frozenset(model.Scheme) - {model.Scheme.FASTCGI, model.Scheme.UWSGI, model.Scheme.SCGI}
 """uwsgi and SCGI close after each answer, and an idle FastCGI connection would occupy one of PHP's processes."""
 
+_KEEPS_BY_ITSELF = (1, 29, 7)
+"""Since this version nginx keeps connections unless it is told not to; older ones do not know `keepalive 0`."""
+
 
 def block(scope: scope_.Scope, name: str, proxy: model.Proxy) -> directive.Directive:
     """Raises: RenderError when nginx cannot balance like this, or a server cannot be written."""
@@ -25,10 +28,16 @@ def block(scope: scope_.Scope, name: str, proxy: model.Proxy) -> directive.Direc
     lines: list[directive.Node] = [values.line("zone", name, ZONE)]
     lines += _balance(scope, name, proxy)
     lines += [_server(scope, proxy, target) for target in proxy.targets]
-    if proxy.targets[0].scheme in _KEPT and proxy.keepalive != 0:
-        kept = KEPT_CONNECTIONS if proxy.keepalive is None else values.integer(proxy.keepalive, "keepalive")
-        lines += [values.line("keepalive", kept), values.line("keepalive_timeout", KEPT_FOR)]
+    if proxy.targets[0].scheme in _KEPT:
+        lines += _kept(scope, proxy)
     return values.line("upstream", name, block=tuple(lines))
+
+
+def _kept(scope: scope_.Scope, proxy: model.Proxy) -> list[directive.Directive]:
+    if proxy.keepalive == 0:
+        return [values.line("keepalive", "0")] if scope.environment.nginx.version >= _KEEPS_BY_ITSELF else []
+    kept = KEPT_CONNECTIONS if proxy.keepalive is None else values.integer(proxy.keepalive, "keepalive")
+    return [values.line("keepalive", kept), values.line("keepalive_timeout", KEPT_FOR)]
 
 
 def _check_targets(proxy: model.Proxy) -> None:
