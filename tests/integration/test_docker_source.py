@@ -3,22 +3,18 @@
 import asyncio
 import collections.abc
 import contextlib
-import datetime
-import ipaddress
+import os
 import pathlib
-import ssl
+import socket
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from daemun.core import model
 from daemun.errors import ConfigError
 from daemun.sources.docker import client, source, surroundings
 from tests.support import docker_engine as engines
-from tests.support import docker_proxy
+from tests.support import docker_proxy, docker_tls
 from tests.support.clock import FakeClock
 from tests.support.docker_values import endpoints, messages
 
@@ -391,50 +387,18 @@ async def test_a_cancellation_while_a_connection_is_closed_is_not_lost(
 
 
 async def test_tls_proves_both_sides(docker_engine: engines.DockerEngine, tmp_path: pathlib.Path) -> None:
-    write_certificates(tmp_path)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(tmp_path / "ca.pem"))
-    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
-    context.verify_mode = ssl.CERT_REQUIRED
+    docker_tls.write_certificates(tmp_path)
     docker_engine.run("web-1", *SERVE, labels=A)
 
-    async with docker_proxy.filtering(docker_engine.socket, tls=context) as port:
+    async with docker_proxy.filtering(docker_engine.socket, tls=docker_tls.mutual_tls(tmp_path)) as port:
         url = f"tcp://127.0.0.1:{port}"
-        found = await on(docker_engine, url, tls=tls_files(tmp_path)).read()
+        found = await on(docker_engine, url, tls=docker_tls.files(tmp_path)).read()
         with pytest.raises(ConfigError):
             await on(docker_engine, url).read()
     with pytest.raises(ConfigError, match=r"No such file or directory; expected .*none/ca\.pem"):
-        await on(docker_engine, "tcp://127.0.0.1:1", tls=tls_files(tmp_path / "none")).read()
+        await on(docker_engine, "tcp://127.0.0.1:1", tls=docker_tls.files(tmp_path / "none")).read()
 
     assert [site.host for site in found.sites] == ["a.test"]
-
-
-def tls_files(folder: pathlib.Path) -> model.DockerTls:
-    return model.DockerTls(ca=f"{folder}/ca.pem", certificate=f"{folder}/cert.pem", key=f"{folder}/key.pem")
-
-
-def write_certificates(folder: pathlib.Path) -> None:
-    """One self-signed certificate that is the CA, the server's and the client's."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "engine")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem = certificate.public_bytes(serialization.Encoding.PEM)
-    (folder / "ca.pem").write_bytes(pem)
-    (folder / "cert.pem").write_bytes(pem)
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
 
 
 # --- where the engine is ---------------------------------------------------------------------------------------
@@ -442,9 +406,28 @@ def write_certificates(folder: pathlib.Path) -> None:
 
 def test_the_engine_is_found_as_docker_finds_it() -> None:
     remote = {"DOCKER_HOST": "tcp://h:2376", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/certs"}
+    files = docker_tls.files(pathlib.Path("/certs"))
 
-    assert client.find_endpoint(remote) == client.Endpoint(url="tcp://h:2376", tls=tls_files(pathlib.Path("/certs")))
+    assert client.find_endpoint(remote) == client.Endpoint(url="tcp://h:2376", tls=files)
     assert client.find_endpoint({"DOCKER_HOST": "unix:///x.sock"}) == client.Endpoint(url="unix:///x.sock")
+
+
+def test_where_nginx_proxy_has_the_socket_it_counts_in_its_place_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / "docker.sock"
+    monkeypatch.setattr(client, "SOCKETS", ())
+    monkeypatch.setattr(client, "NGINX_PROXYS_SOCKET", str(path))
+    assert client.find_endpoint({}, like_nginx_proxy=True) is None
+
+    with contextlib.closing(socket.socket(socket.AF_UNIX)) as listener:
+        listener.bind(str(path))
+        found = client.Endpoint(url=f"unix://{path}", is_found=True)
+        assert client.find_endpoint({}, like_nginx_proxy=True) == found
+        assert client.find_endpoint({}) is None
+        if os.geteuid() == 0:
+            os.chown(path, 65534, 65534)  # anybody can make a socket in /tmp
+            assert client.find_endpoint({}, like_nginx_proxy=True) is None
 
 
 @pytest.mark.parametrize("url", ["ssh://host", "docker.sock", "unix://", "npipe:////./pipe/x"])

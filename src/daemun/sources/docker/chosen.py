@@ -20,6 +20,17 @@ LOOK_FOR_S = 2.0
 """How often the usual sockets are looked for while there is none."""
 
 
+def find_engine(
+    wanted: model.Docker, environ: collections.abc.Mapping[str, str], *, like_nginx_proxy: bool
+) -> client.Endpoint | None:
+    """The engine that is to be asked; None when there is none, or none is to be asked. Asks nobody."""
+    if not wanted.is_on:
+        return None
+    if wanted.endpoint is None:
+        return client.find_endpoint(environ, like_nginx_proxy=like_nginx_proxy)
+    return client.Endpoint(url=wanted.endpoint, tls=wanted.tls)
+
+
 class ChosenEngine:
     """Implements `control.ports.Source`. `run` follows the engine; without it nothing is ever seen.
 
@@ -104,7 +115,8 @@ class ChosenEngine:
 
     def _choose(self, wanted: model.Docker) -> None:
         """A new choice begins with what was known before: a mistake in its URL is not to take every site down."""
-        endpoint, listing = self._find(wanted), None
+        endpoint = find_engine(wanted, self._environ, like_nginx_proxy=self._compat.is_on)
+        listing = None
         if self._source is not None:
             listing = self._source.listing
         elif wanted.is_on and (kept := keep.read_kept(self._store)) is not None:
@@ -125,13 +137,6 @@ class ChosenEngine:
         self._changed.set()
         if self._following is not None:
             self._following.reschedule(asyncio.get_running_loop().time())
-
-    def _find(self, wanted: model.Docker) -> client.Endpoint | None:
-        if not wanted.is_on:
-            return None
-        if wanted.endpoint is None:
-            return client.find_endpoint(self._environ)
-        return client.Endpoint(url=wanted.endpoint, tls=wanted.tls)
 
     def _never_seen(self, error: ConfigError) -> model.Problem:
         """Nobody asked for an engine that was only found, so nothing of what was asked for is missing."""

@@ -9,6 +9,7 @@ import asyncio
 import collections.abc
 import contextlib
 import dataclasses
+import os
 import pathlib
 import ssl
 import typing
@@ -27,6 +28,8 @@ SETTLE_S = 0.02
 """Events come in groups: a container that starts is attached, started, and maybe healthy, at once."""
 INSPECTED_AT_ONCE = 8
 SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/run/podman/podman.sock")
+NGINX_PROXYS_SOCKET = "/tmp/docker.sock"  # noqa: S108 - never trusted without a look at its owner
+"""Where people mount the engine's socket for nginx-proxy."""
 
 _UNREACHABLE = 900
 """aiodocker's own status for an engine that cannot be connected to."""
@@ -59,9 +62,10 @@ class Event:
     signal: int | None = None
 
 
-def find_endpoint(environ: collections.abc.Mapping[str, str]) -> Endpoint | None:
+def find_endpoint(environ: collections.abc.Mapping[str, str], *, like_nginx_proxy: bool = False) -> Endpoint | None:
     """The engine that DOCKER_HOST names, else the first socket there is; None when there is none.
 
+    like_nginx_proxy: it may also be where nginx-proxy has it.
     Source: docs.docker.com/reference/cli/docker/#environment-variables (any text in DOCKER_TLS_VERIFY switches it on).
     """
     url = environ.get("DOCKER_HOST")
@@ -69,7 +73,17 @@ def find_endpoint(environ: collections.abc.Mapping[str, str]) -> Endpoint | None
         folder = pathlib.Path(environ.get("DOCKER_CERT_PATH") or "~/.docker").expanduser()
         return Endpoint(url=url, tls=_tls_files(folder) if environ.get("DOCKER_TLS_VERIFY") else None)
     found = next((path for path in SOCKETS if pathlib.Path(path).is_socket()), None)
+    if found is None and like_nginx_proxy and _is_trusted_socket(pathlib.Path(NGINX_PROXYS_SOCKET)):
+        found = NGINX_PROXYS_SOCKET
     return Endpoint(url=f"unix://{found}", is_found=True) if found else None
+
+
+def _is_trusted_socket(path: pathlib.Path) -> bool:
+    """In a folder where everybody can write, only a socket of root, or of daemun's own account, is the engine's."""
+    try:
+        return path.is_socket() and path.lstat().st_uid in {0, os.geteuid()}
+    except OSError:
+        return False
 
 
 def _tls_files(folder: pathlib.Path) -> model.DockerTls:
