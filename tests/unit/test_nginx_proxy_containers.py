@@ -408,7 +408,8 @@ def test_small_things() -> None:
     assert options({}, {LABEL + "http2.enable": "false"}).http2 is False
     assert options({}, {LABEL + "non-get-redirect": "308"}).other_redirect == 308
     assert options({"ACME_HTTP_CHALLENGE_LOCATION": "false"}).challenge is False
-    assert options({"ACME_HTTP_CHALLENGE_LOCATION": "legacy"}).challenge is True
+    assert options({"ACME_HTTP_CHALLENGE_LOCATION": "legacy"}).challenge is False
+    assert options({"ACME_HTTP_CHALLENGE_LOCATION": "legacy", "HTTPS_METHOD": "redirect"}).challenge is True
     assert "expected on, off or build" in fault({"SERVER_TOKENS": "on; x"})
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from daemun.core import directive, model
 from daemun.sources.docker import nginx_proxy_folders as folders
-from daemun.sources.docker import nginx_proxy_gate
+from daemun.sources.docker import nginx_proxy_gate, nginx_proxy_reader
 from daemun.sources.docker import nginx_proxy_sites as sites
 from tests.support import rendered
 
@@ -17,7 +17,7 @@ SHA1_OF_APP1 = "8610f6c344b4096614eab6e09d58885349f42faf"
 class Mounted:
     def __init__(self, root: pathlib.Path) -> None:
         self.root = root
-        self.reader = folders.Reader(str(root), str(root / "html"))
+        self.reader = nginx_proxy_reader.Reader(str(root), machine=str(root))
 
     def write(self, path: str, content: str | bytes = "") -> None:
         target = self.root / path
@@ -123,10 +123,56 @@ def test_what_is_not_used_is_told(mounted: Mounted) -> None:
     assert any("streams are not supported" in text for text in told)
 
 
-def test_the_page_of_errors(mounted: Mounted) -> None:
-    mounted.write("html/errors/50x.html", "later")
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("certs/b.test.crt", 'its key "b.test.key" is not there'),
+        ("certs/dhparam.pem", "DHE parameters"),
+        ("dhparam/dhparam.pem", "DHE parameters"),
+        ("conf.d/standalone-cert-mail.test.conf", "acme-companion made it"),
+        ("app/letsencrypt_user_data", "a site of daemun.yaml"),
+        ("letsencrypt_user_data", "a site of daemun.yaml"),
+        ("app/nginx.tmpl", "daemun has no template"),
+        ("etc/acme.sh/me@example.com/ca.conf", "daemun has an account of its own"),
+    ],
+)
+def test_what_people_mount_and_daemun_does_not_use_is_told(mounted: Mounted, path: str, why: str) -> None:
+    mounted.write(path, "x")
+    (problem,) = mounted.read().problems
 
-    assert mounted.read().page == str(mounted.root / "html/errors/50x.html")
+    assert problem.severity is model.Severity.WARNING
+    assert why in problem.message
+    assert problem.origin.place.startswith(str(mounted.root))
+
+
+def test_what_acme_companion_made_of_standalone_certificates_is_not_taken(mounted: Mounted) -> None:
+    mounted.write("conf.d/standalone-cert-mail.test.conf", "server { access_log /var/log/nginx/access.log vhost; }")
+
+    assert mounted.read().http == ()
+
+
+def test_the_challenge_is_left_out_where_daemun_answers_it(mounted: Mounted) -> None:
+    mounted.write("vhost.d/default", "location ^~ /.well-known/acme-challenge/ { root /x; } gzip off;")
+    found = mounted.read()
+
+    assert said(folders.find_server(found, "a.test", answers_challenge=True)[1]) == ["gzip"]
+    assert said(folders.find_server(found, "a.test", answers_challenge=False)[1]) == ["location", "gzip"]
+    assert "its location for the ACME challenge is not used" in found.problems[0].message
+
+
+def test_every_file_is_watched(mounted: Mounted) -> None:
+    before = mounted.reader.sign()
+    for path in ("certs/a.crt", "vhost.d/a", "proxy.conf", "usr/share/nginx/html/errors/50x.html"):
+        mounted.write(path, "x")
+        after = mounted.reader.sign()
+        assert after != before, path
+        before = after
+
+
+def test_the_page_of_errors(mounted: Mounted) -> None:
+    mounted.write("usr/share/nginx/html/errors/50x.html", "later")
+
+    assert mounted.read().page == str(mounted.root / "usr/share/nginx/html/errors/50x.html")
 
 
 # --- certificates ----------------------------------------------------------------------------------------------
@@ -199,5 +245,7 @@ def test_what_acme_companion_left(mounted: Mounted) -> None:
         return sites.settle(host, said, compat).options.tls.mode
 
     assert mode("a.test") is mode("b.test") is model.TlsMode.FILES
+    assert "nobody renews" in sites.settle("a.test", {}, compat).notes[0]
+    assert sites.settle("b.test", {}, compat).notes == ()
     assert mode("a.test", ACME_HOST=("a.test",)) is model.TlsMode.AUTO
     assert mode("b.test", ACME_HOST=("b.test",)) is model.TlsMode.FILES

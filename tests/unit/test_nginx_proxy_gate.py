@@ -54,6 +54,14 @@ def test_what_the_file_says_stays() -> None:
     assert found.acme.authorities[0].email == "file@example.com"
 
 
+def test_the_file_may_say_one_part_and_the_environment_another() -> None:
+    own = model.Globals(acme=model.Acme(directory=model.LETS_ENCRYPT, ca_file="/root.pem"), logs=model.Logs(keep=3))
+    found = gate(ACME_CA_URI="https://ca.example.com/", LOG_FORMAT="$host").apply(own, NO_FOLDERS)
+
+    assert found.acme == model.Acme(directory="https://ca.example.com/", ca_file="/root.pem")
+    assert found.logs == model.Logs(keep=3, format="$host")
+
+
 def test_ports_and_families() -> None:
     found = settings(HTTP_PORT="1080", HTTPS_PORT="10443", ENABLE_IPV6="true")
 
@@ -109,7 +117,7 @@ def test_what_hosts_take_over() -> None:
     assert site(HSTS="max-age=60").hsts == model.Hsts(max_age_s=60)
     assert site(HSTS="off").hsts is None
     assert site(NON_GET_REDIRECT="307").other_redirect == 307
-    assert gate(ACME_HTTP_CHALLENGE_LOCATION="false").defaults.challenge is False
+    assert gate(ACME_HTTP_CHALLENGE_LOCATION="false").defaults.challenge is nginx_proxy_gate.Challenge.NEVER
     assert gate(TRUST_DEFAULT_CERT="false").defaults.trusts_default is False
 
 
@@ -165,6 +173,13 @@ def test_what_is_not_supported_is_told() -> None:
 
     assert "ENABLE_HTTP3 is not supported" in notes
     assert "DEBUG_ENDPOINT is not supported" in notes
+
+
+def test_a_challenge_for_unknown_hosts_that_is_switched_off_is_told() -> None:
+    name = "ACME_HTTP_CHALLENGE_ACCEPT_UNKNOWN_HOST"
+
+    assert any(note.startswith(f"{name} is always on") for note in gate(**{name: "false"}).notes)
+    assert gate(**{name: "true"}).notes == gate().notes
 
 
 @pytest.mark.parametrize(

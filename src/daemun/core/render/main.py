@@ -16,6 +16,11 @@ _LOG = (
     ' upstream_response_time="$upstream_response_time" tls="$ssl_protocol" request_id=$daemun_request_id'
 )
 """The combined format first, so that every reader of access logs understands it; then names with values."""
+_LOG_OF_NGINX_PROXY = (
+    '$host $remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" '
+    '"$http_user_agent" "$upstream_addr"'
+)
+"""Its users have `access_log FILE vhost;` in hand-written nginx."""
 
 _TEMP = {
     "client_body": None,
@@ -90,10 +95,13 @@ def _basics(env: environment.Environment) -> tuple[directive.Node, ...]:
 
 
 def _log(settings: model.Globals, env: environment.Environment) -> tuple[directive.Node, ...]:
-    if not settings.logs.access:
-        return (values.line("access_log", "off"),)
     escape = () if settings.logs.escape == "default" else (f"escape={settings.logs.escape}",)
+    theirs = values.line("log_format", "vhost", *escape, Expr(settings.logs.format or _LOG_OF_NGINX_PROXY))
+    named = (theirs,) if settings.like_nginx_proxy else ()
+    if not settings.logs.access:
+        return (*named, values.line("access_log", "off"))
     return (
+        *named,
         values.line("log_format", "daemun", *escape, Expr(settings.logs.format or _LOG)),
         values.line("access_log", f"{env.layout.logs}/access.log", "daemun"),
     )

@@ -6,11 +6,10 @@ DAEMUN_COMPAT=nginx-proxy says the same as the file's `compat`, so that replacin
 import asyncio
 import collections.abc
 import dataclasses
-import pathlib
 
 from daemun.control import ports
 from daemun.core import model, words
-from daemun.sources.docker import nginx_proxy_folders, nginx_proxy_gate, remarks
+from daemun.sources.docker import nginx_proxy_folders, nginx_proxy_gate, nginx_proxy_reader, remarks
 from daemun.sources.docker import nginx_proxy_sites as sites
 
 VARIABLE = "DAEMUN_COMPAT"
@@ -20,7 +19,10 @@ WORD = "nginx-proxy"
 LOOK_EVERY_S = 2.0
 """How often the folders are looked at."""
 
-Signature = tuple[tuple[str, int, int], ...]
+
+def is_asked(environ: collections.abc.Mapping[str, str]) -> bool:
+    """Whether the environment alone says that daemun stands in nginx-proxy's place."""
+    return environ.get(VARIABLE, "").strip() == WORD
 
 
 class Compatible:
@@ -34,14 +36,13 @@ class Compatible:
         file: ports.Source,
         *,
         environ: collections.abc.Mapping[str, str],
-        tell: collections.abc.Callable[[sites.Compat], None],
+        tell: collections.abc.Callable[[sites.Compat], None] = lambda _: None,
     ) -> None:
         self._file = file
         self._environ = environ
         self._tell = tell
         self._gate = nginx_proxy_gate.read_gate(environ)
-        self._root = pathlib.Path(environ.get(FOLDER_VARIABLE, "").strip() or nginx_proxy_folders.ROOT)
-        self._folders = nginx_proxy_folders.Reader(str(self._root))
+        self._folders = nginx_proxy_reader.Reader(environ.get(FOLDER_VARIABLE, "").strip() or nginx_proxy_folders.ROOT)
         self._is_on = False
 
     @property
@@ -65,7 +66,7 @@ class Compatible:
             origin = model.Origin(source="environment", place=VARIABLE)
             problems = (*problems, model.Problem(origin=origin, message=found))
         settings = snapshot.globals
-        self._is_on = settings is not None and (settings.like_nginx_proxy or word == WORD)
+        self._is_on = settings is not None and (settings.like_nginx_proxy or is_asked(self._environ))
         if settings is None or not self._is_on:
             self._tell(sites.Compat())
             return dataclasses.replace(snapshot, problems=problems)
@@ -82,12 +83,12 @@ class Compatible:
 
     async def watch_folders(self, on_change: collections.abc.Callable[[], None]) -> None:
         """Never returns."""
-        before = await asyncio.to_thread(_sign, self._root)
+        before = await asyncio.to_thread(self._folders.sign)
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             if not self._is_on:
                 continue
-            now = await asyncio.to_thread(_sign, self._root)
+            now = await asyncio.to_thread(self._folders.sign)
             if now != before:
                 before = now
                 on_change()
@@ -96,17 +97,3 @@ class Compatible:
 def _warning(note: str) -> model.Problem:
     origin = model.Origin(source=remarks.SOURCE, place="environment of the gate")
     return model.Problem(origin=origin, message=note, severity=model.Severity.WARNING)
-
-
-def _sign(root: pathlib.Path) -> Signature:
-    """Changes whenever a file of the folders does."""
-    folders = (*(root / name for name in nginx_proxy_folders.FOLDERS), root)
-    found = []
-    for folder in folders:
-        for path in nginx_proxy_folders.list_files(folder):
-            try:
-                status = path.stat()
-            except OSError:
-                continue
-            found.append((str(path), status.st_mtime_ns, status.st_size))
-    return tuple(found)

@@ -2,6 +2,7 @@
 
 import collections.abc
 import dataclasses
+import enum
 import typing
 
 from daemun.core import model, rules, validate_site, words
@@ -16,6 +17,8 @@ JSON_LOG = (
     '"upstream_response_time":"$upstream_response_time","upstream_addr":"$upstream_addr",'
     '"http_referrer":"$http_referer","http_user_agent":"$http_user_agent","request_id":"$request_id"}'
 )
+
+_RIGHTS = "root and nginx's workers may read keys, nobody else; copy them from live/ in the state directory"
 
 WITHOUT_EFFECT = {
     "RESOLVERS": "daemun resolves names as this machine does",
@@ -40,11 +43,29 @@ WITHOUT_EFFECT = {
     "RELOAD_NGINX_ONLY_ONCE": "a certificate never reloads nginx",
     "CREATE_DEFAULT_CERTIFICATE": "handshakes for unknown names are refused without one",
     "CA_BUNDLE": "name the CA in `acme.ca_file` of daemun.yaml",
+    "ACME_STANDALONE_CERTS": "a certificate belongs to a site; make each of its hosts a site of daemun.yaml",
+    "LETSENCRYPT_STANDALONE_CERTS": "a certificate belongs to a site; make each of its hosts a site of daemun.yaml",
+    "FILES_UID": _RIGHTS,
+    "FILES_GID": _RIGHTS,
+    "FILES_PERMS": _RIGHTS,
+    "FOLDERS_PERMS": _RIGHTS,
+    "DEBUG": "`daemun up --verbose` logs more",
+    "NGINX_PROXY_CONTAINER": "nginx runs beside daemun, and no companion has to find it",
+    "NGINX_DOCKER_GEN_CONTAINER": "daemun watches the containers itself",
+    "DOCKER_GEN_WAIT": "daemun waits a fraction of a second for what happens together",
 }
 """Variables of nginx-proxy and acme-companion that say nothing to daemun, and why."""
 
 _T = typing.TypeVar("_T")
 _FILTERS = ("health", "id", "label", "name", "network", "status")
+
+
+class Challenge(enum.Enum):
+    """Which hosts have the ACME challenge answered. LEGACY: those that HTTP leads to HTTPS."""
+
+    ALWAYS = "true"
+    NEVER = "false"
+    LEGACY = "legacy"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +77,7 @@ class Defaults:
     hsts: model.Hsts | None = None
     other_redirect: int = 301
     trusts_default: bool = True
-    challenge: bool = True
+    challenge: Challenge = Challenge.ALWAYS
     otherwise: model.Answer = dataclasses.field(default_factory=model.Answer)
 
 
@@ -80,8 +101,11 @@ class Gate:
     def apply(self, settings: model.Globals, folders: nginx_proxy_folders.Folders) -> model.Globals:
         """The gate's settings. What the file says is not touched: only values that are still the usual ones are."""
         usual = model.Globals()
-        changed = {name: value for name, value in self.changes if getattr(settings, name) == getattr(usual, name)}
-        settings = dataclasses.replace(settings, **changed)  # type: ignore[arg-type]
+        changed = {
+            name: _fill(getattr(settings, name), getattr(usual, name), value, in_parts=name in _IN_PARTS)
+            for name, value in self.changes
+        }
+        settings = dataclasses.replace(settings, **changed)
         default = folders.certificate("default")
         if settings.default.certificate is None and default is not None:
             named = dataclasses.replace(settings.default, certificate=default.path, key=default.key)
@@ -95,6 +119,19 @@ class Gate:
             snippet = (*settings.snippet, *folders.http)
             settings = dataclasses.replace(settings, snippet=snippet, snippet_origin=origin)
         return settings
+
+
+_IN_PARTS = frozenset({"acme", "logs"})
+"""Settings of which the file may say one part, and the environment another."""
+
+
+def _fill(own: typing.Any, usual: typing.Any, given: typing.Any, *, in_parts: bool = False) -> typing.Any:
+    """What is given, where the owner's value is only the usual one."""
+    if not in_parts:
+        return given if own == usual else own
+    names = [field.name for field in dataclasses.fields(own)]
+    parts = {name: _fill(getattr(own, name), getattr(usual, name), getattr(given, name)) for name in names}
+    return dataclasses.replace(own, **parts)
 
 
 class _Environment:
@@ -139,7 +176,7 @@ def read_gate(environ: collections.abc.Mapping[str, str]) -> Gate:
         hsts=_read_hsts(env),
         other_redirect=env.get("NON_GET_REDIRECT", read_other_redirect, 301),
         trusts_default=env.get("TRUST_DEFAULT_CERT", parse.truth, True),
-        challenge=env.get("ACME_HTTP_CHALLENGE_LOCATION", read_challenge, True),
+        challenge=env.get("ACME_HTTP_CHALLENGE_LOCATION", read_challenge, Challenge.ALWAYS),
         otherwise=env.get("DEFAULT_ROOT", _read_root, model.Answer()),
     )
     filters: Filters = env.get("DOCKER_CONTAINER_FILTERS", read_filters, _NO_FILTERS)
@@ -244,9 +281,8 @@ def read_other_redirect(text: str) -> int:
     return int(parse.one_of(text, tuple(str(status) for status in validate_site.OTHER_REDIRECTS)))
 
 
-def read_challenge(text: str) -> bool:
-    """ "legacy" differs in nothing here: nginx itself answers for any token."""
-    return True if text == "legacy" else parse.truth(text)
+def read_challenge(text: str) -> Challenge:
+    return Challenge.LEGACY if text == "legacy" else Challenge.ALWAYS if parse.truth(text) else Challenge.NEVER
 
 
 def _read_hsts(env: _Environment) -> model.Hsts | None:
@@ -269,6 +305,10 @@ def _note_unsupported(env: _Environment) -> None:
     for name, reason in WITHOUT_EFFECT.items():
         if env.text(name) is not None:
             env.notes.append(f"{name} has no effect: {reason}")
+    if not env.get("ACME_HTTP_CHALLENGE_ACCEPT_UNKNOWN_HOST", parse.truth, True):
+        env.notes.append(
+            "ACME_HTTP_CHALLENGE_ACCEPT_UNKNOWN_HOST is always on: nginx answers the challenge for any host"
+        )
     if env.get("ENABLE_HTTP3", parse.truth, False):
         env.notes.append("ENABLE_HTTP3 is not supported: this nginx does not speak HTTP/3")
     if env.text("DEBUG_ENDPOINT") is not None and env.get("DEBUG_ENDPOINT", parse.truth, False):

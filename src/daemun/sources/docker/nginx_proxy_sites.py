@@ -96,13 +96,10 @@ def settle(host: str, said: collections.abc.Mapping[str, object], compat: Compat
     tls, http = _settle_tls(host, said, compat, defaults, notes)
     is_encrypted = tls.mode is not model.TlsMode.OFF
     hsts = typing.cast(model.Hsts | None, said.get("HSTS", defaults.hsts))
-    challenge = bool(said.get("ACME_HTTP_CHALLENGE_LOCATION", defaults.challenge))
-    if not challenge and tls.mode is model.TlsMode.AUTO:
-        notes.append("ACME_HTTP_CHALLENGE_LOCATION: its certificate needs the challenge, so it is answered")
-        challenge = True
+    challenge = _settle_challenge(said, defaults, tls, http, notes)
     is_good, snippet = True, _NOTHING
     if compat.is_on:
-        is_good, snippet = compat.folders.vhost(nginx_proxy_folders.file_name(host), "default")
+        is_good, snippet = nginx_proxy_folders.find_server(compat.folders, host, answers_challenge=challenge)
     mode = str(said.get("ssl_verify_client", "on"))
     is_known, clients = True, None
     if compat.is_on and is_encrypted:
@@ -123,6 +120,25 @@ def settle(host: str, said: collections.abc.Mapping[str, object], compat: Compat
         snippet=snippet if is_good and is_known else _CLOSED,
     )
     return wishes.Settled(options=options, notes=tuple(notes))
+
+
+def _settle_challenge(
+    said: collections.abc.Mapping[str, object],
+    defaults: nginx_proxy_gate.Defaults,
+    tls: model.Tls,
+    http: model.HttpMode,
+    notes: list[str],
+) -> bool:
+    """Whether the ACME challenge is answered on plain HTTP, and not left to the container."""
+    asked = said.get("ACME_HTTP_CHALLENGE_LOCATION", defaults.challenge)
+    if asked is nginx_proxy_gate.Challenge.NEVER and tls.mode is model.TlsMode.AUTO:
+        notes.append("ACME_HTTP_CHALLENGE_LOCATION: its certificate needs the challenge, so it is answered")
+    leads_to_https = tls.mode is not model.TlsMode.OFF and http is model.HttpMode.REDIRECT
+    return (
+        asked is nginx_proxy_gate.Challenge.ALWAYS
+        or tls.mode is model.TlsMode.AUTO
+        or (asked is nginx_proxy_gate.Challenge.LEGACY and leads_to_https)
+    )
 
 
 def _own_port(port: object) -> int | None:
@@ -181,8 +197,10 @@ def _choose_file(
     if chosen.note is not None:
         notes.append(chosen.note)
     # What acme-companion left in the folder grows old there: daemun orders the certificate itself.
-    is_left = chosen.certificate is not None and chosen.certificate.is_companions and host in ordered
-    return None if is_left else chosen.certificate
+    is_left = chosen.certificate is not None and chosen.certificate.is_companions
+    if is_left and host not in ordered:
+        notes.append("its certificate is one of acme-companion's, which nobody renews; ask for one with ACME_HOST")
+    return None if is_left and host in ordered else chosen.certificate
 
 
 def _ordered(

@@ -1,0 +1,231 @@
+"""Reads what people mount into nginx-proxy and acme-companion. Blocking, milliseconds; what is found is a plain value.
+
+Whoever can write there owns the gate, so hand-written nginx is taken from there, parsed and placed where it belongs;
+one that nginx refuses quarantines its site alone. What is there and not used is told, each file with its reason.
+"""
+
+import collections.abc
+import pathlib
+
+from cryptography import x509
+
+from daemun.core import directive, model, rules, words
+from daemun.sources import nginx_snippet
+from daemun.sources.docker import nginx_proxy_folders as folders
+
+PAGE = "usr/share/nginx/html/errors/50x.html"
+NOT_USED = {
+    "app/letsencrypt_user_data": "a certificate belongs to a site; make each host in it a site of daemun.yaml",
+    "app/nginx.tmpl": "daemun has no template; put what you changed into conf.d, vhost.d or daemun.yaml",
+    "etc/acme.sh": "daemun has an account of its own, and orders each certificate once more",
+}
+"""Path below the root of the file system -> why, and what to do. Its last part also counts beside the folders."""
+
+_GENERATED = "default.conf"
+"""In conf.d: there nginx's packages put their example, and nginx-proxy what it made itself."""
+_STANDALONE = "standalone-cert-"
+"""In conf.d: so begin the servers that acme-companion makes for `letsencrypt_user_data`."""
+_MAX_BYTES = 1 << 20
+
+Signature = tuple[tuple[str, int, int], ...]
+
+
+class Reader:
+    """Reads again and again. A file of hand-written nginx that breaks keeps what it said before.
+
+    root: where nginx-proxy has its folders. machine: the root of the file system, for what is elsewhere.
+    """
+
+    def __init__(self, root: str = folders.ROOT, machine: str = "/") -> None:
+        self._root = pathlib.Path(root)
+        self._machine = pathlib.Path(machine)
+        self._good: dict[pathlib.Path, model.Snippet] = {}
+        self._problems: list[model.Problem] = []
+
+    def read(self) -> folders.Folders:
+        """What cannot be read is a problem, never an exception."""
+        self._problems = []
+        vhosts = dict(self._vhosts())
+        page = self._machine / PAGE
+        return folders.Folders(
+            root=str(self._root),
+            certificates=tuple(self._certificates()),
+            trusted=tuple(self._trusted()),
+            vhosts=tuple(vhosts.items()),
+            passwords=frozenset(path.name for path in _list_files(self._root / "htpasswd")),
+            http=self._http(),
+            internal=self._internal(),
+            page=str(page) if page.is_file() else None,
+            problems=(*self._problems, *self._unsupported()),
+        )
+
+    def sign(self) -> Signature:
+        """Changes whenever a file of the folders does."""
+        watched = (*(self._root / name for name in folders.FOLDERS), self._root, (self._machine / PAGE).parent)
+        found = []
+        for path in (path for folder in watched for path in _list_files(folder)):
+            try:
+                status = path.stat()
+            except OSError:
+                continue
+            found.append((str(path), status.st_mtime_ns, status.st_size))
+        return tuple(found)
+
+    # --- certificates ---
+
+    def _certificates(self) -> collections.abc.Iterator[tuple[str, folders.Certificate]]:
+        for path in _list_files(self._root / "certs"):
+            if path.suffix != ".crt" or path.name.endswith("ca.crt"):
+                continue
+            key = path.with_suffix(".key")
+            found = folders.Certificate(
+                path=str(path),
+                key=str(key),
+                has_key=key.is_file(),
+                names=_names_in(path),
+                is_companions=(path.resolve().parent / ".companion").exists(),
+            )
+            if not found.has_key:
+                self._problems.append(_unused(path, f"its key {words.quoted(key.name)} is not there"))
+            yield path.stem, found
+
+    def _trusted(self) -> collections.abc.Iterator[tuple[str, bool]]:
+        """nginx reads them when it starts, and one that it cannot read would stop every change."""
+        for path in _list_files(self._root / "certs"):
+            if not path.name.endswith(("ca.crt", "crl.pem")):
+                continue
+            is_good = _is_trust(path)
+            if not is_good:
+                self._tell(path, "expected PEM with certificates, or a revocation list", what="the file")
+            yield path.name, is_good
+
+    # --- nginx written by hand ---
+
+    def _vhosts(self) -> collections.abc.Iterator[tuple[str, model.Snippet | None]]:
+        for path in _list_files(self._root / "vhost.d"):
+            snippet = self._parse(path)
+            if any(folders.is_challenge(node) for node in snippet or ()):
+                cause = "its location for the ACME challenge is not used where daemun answers the challenge"
+                self._problems.append(_warning(path, cause))
+            yield path.name, snippet
+
+    def _http(self) -> model.Snippet:
+        paths = [path for path in _list_files(self._root / "conf.d") if path.suffix == ".conf"]
+        paths = [path for path in paths if path.name != _GENERATED and not path.name.startswith(_STANDALONE)]
+        headers = self._root / "proxy.conf"
+        nodes: list[directive.Node] = []
+        for path in [*paths, *([headers] if headers.is_file() else [])]:
+            snippet = self._parse(path)
+            if snippet:
+                nodes += [directive.Comment(str(path)), *snippet]
+        return tuple(nodes)
+
+    def _internal(self) -> tuple[str, ...]:
+        """`allow` lines; whatever else such a file says, others are refused."""
+        path = self._root / "network_internal.conf"
+        snippet = self._parse(path) if path.is_file() else None
+        if snippet is None:
+            return folders.NETWORKS
+        lines = [node for node in snippet if isinstance(node, directive.Directive)]
+        allowed = [node.args[0].value for node in lines if node.name == "allow" and len(node.args) == 1]
+        bad = [node.name for node in lines if node.name not in {"allow", "deny"}]
+        bad += [network for network in allowed if rules.check_network(network) is not None]
+        if bad or not allowed:
+            self._tell(
+                path, f"expected `allow NETWORK;` lines, found {words.quoted(bad[0] if bad else '')}", is_error=False
+            )
+            return folders.NETWORKS
+        return tuple(allowed)
+
+    def _parse(self, path: pathlib.Path) -> model.Snippet | None:
+        """None: it never could be parsed."""
+        try:
+            text = _read_text(path)
+            self._good[path] = nginx_snippet.parse_snippet(text)
+        except nginx_snippet.SnippetError as error:
+            self._tell(path, f"line {error.line}: {error}")
+        except (OSError, ValueError) as error:
+            self._tell(path, str(getattr(error, "strerror", None) or error).lower())
+        return self._good.get(path)
+
+    # --- what is told ---
+
+    def _unsupported(self) -> collections.abc.Iterator[model.Problem]:
+        for path in _list_files(self._root / "toplevel.conf.d"):
+            yield _unused(path, "TCP and UDP streams are not supported")
+        for path in (*_list_files(self._root / "certs"), *_list_files(self._root / "dhparam")):
+            if path.name.endswith(("dhparam.pem", ".chain.pem")):
+                yield _unused(path, "DHE parameters and OCSP stapling are not taken from files")
+        for path in _list_files(self._root / "conf.d"):
+            if path.name.startswith(_STANDALONE):
+                yield _unused(path, f"acme-companion made it; {NOT_USED['app/letsencrypt_user_data']}")
+        for place, reason in NOT_USED.items():
+            beside = self._root / pathlib.PurePath(place).name
+            for path in dict.fromkeys((self._machine / place, beside)):
+                if path.is_file() or _list_all(path):
+                    yield _unused(path, reason)
+
+    def _tell(
+        self, path: pathlib.Path, cause: str, *, is_error: bool = True, what: str = "the hand-written nginx"
+    ) -> None:
+        severity = model.Severity.ERROR if is_error else model.Severity.WARNING
+        kept = "; what it said before is still used" if path in self._good else ""
+        message = f"cannot use {what}: {cause}{kept}"
+        self._problems.append(model.Problem(origin=_origin(path), message=message, severity=severity))
+
+
+def _origin(path: pathlib.Path) -> model.Origin:
+    return model.Origin(source="docker", place=str(path))
+
+
+def _unused(path: pathlib.Path, cause: str) -> model.Problem:
+    return _warning(path, f"the {'folder' if path.is_dir() else 'file'} is not used: {cause}")
+
+
+def _warning(path: pathlib.Path, message: str) -> model.Problem:
+    return model.Problem(origin=_origin(path), message=message, severity=model.Severity.WARNING)
+
+
+def _list_files(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Its files, sorted; none when there is no such folder."""
+    return [path for path in _list_all(folder) if path.is_file() and not path.name.startswith(".")]
+
+
+def _list_all(folder: pathlib.Path) -> list[pathlib.Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _read_text(path: pathlib.Path) -> str:
+    """Raises: OSError, ValueError."""
+    with path.open("rb") as file:
+        content = file.read(_MAX_BYTES + 1)
+    if len(content) > _MAX_BYTES:
+        raise ValueError(f"it is larger than {_MAX_BYTES} bytes")
+    return content.decode()
+
+
+def _is_trust(path: pathlib.Path) -> bool:
+    try:
+        content = path.read_bytes()
+        if path.name.endswith("crl.pem"):
+            x509.load_pem_x509_crl(content)
+        else:
+            x509.load_pem_x509_certificates(content)
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _names_in(path: pathlib.Path) -> tuple[str, ...] | None:
+    try:
+        certificate = x509.load_pem_x509_certificates(path.read_bytes())[0]
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    except (OSError, ValueError, IndexError):
+        return None
+    addresses = extension.get_values_for_type(x509.IPAddress)
+    return (*extension.get_values_for_type(x509.DNSName), *(str(address) for address in addresses))
