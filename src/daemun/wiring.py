@@ -65,7 +65,8 @@ def find_nginx(settings: settings_.Settings) -> environment.Nginx:
 def check_can_start(settings: settings_.Settings) -> None:
     """A file, or containers that say what they wish, now or when an earlier daemon saw them; a file that was named and
     is gone is the daemon's to judge. Raises: ConfigError."""
-    if settings.config_was_chosen or client.find_endpoint(os.environ) is not None:
+    found = client.find_endpoint(os.environ, like_nginx_proxy=compatible.is_asked(os.environ))
+    if settings.config_was_chosen or found is not None:
         return
     store = _existing_store(settings)
     if store is not None and keep.read_kept(store) is not None:
@@ -303,16 +304,25 @@ def _announce(front: gate.Gate) -> None:
 # --- without a daemon ------------------------------------------------------------------------------------------
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """files: what nginx would be given, relative path -> content. problems: what is not in them, or deserves a look."""
+
+    files: dict[str, bytes]
+    problems: tuple[model.Problem, ...]
+
+
 def check(settings: settings_.Settings) -> tuple[model.Problem, ...]:
     """Every problem of the file, also those only nginx finds in hand-written nginx. Touches nothing that runs."""
     try:
-        snapshot = yaml_file.read_snapshot(settings.config)
+        desired = _read_desired(settings)
     except ConfigError as error:
         return getattr(error, "problems", ()) or (_problem(error),)
-    desired = merge.merge_snapshots([snapshot])
     if any(problem.severity is model.Severity.ERROR for problem in desired.problems):
         return desired.problems
-    return (*desired.problems, *_test_files(settings, desired))
+    # In nginx-proxy's place almost everything comes from containers, so "good" alone would say too much.
+    unseen = _unseen(settings, desired) if desired.globals.like_nginx_proxy else ()
+    return (*desired.problems, *unseen, *_test_files(settings, desired))
 
 
 def read_desired_offline(settings: settings_.Settings) -> model.Desired | None:
@@ -338,16 +348,73 @@ def plan_offline(settings: settings_.Settings) -> gate_port.PlanReport:
     wanted = plan.plan(
         desired, assembled.files, actual, specs=merge.certificate_specs(desired), services=merge.services(desired)
     )
-    return gate.report_plan(wanted, desired.problems)
+    return gate.report_plan(wanted, _problems_of(settings, desired, assembled, last_good=actual.files or {}))
 
 
-def render_offline(settings: settings_.Settings) -> dict[str, bytes]:
-    """The files nginx would be given: relative path -> content. Raises: DaemunError."""
-    return _assemble(settings, _read_desired(settings), find_nginx(settings), last_good={}).files
+def render_offline(settings: settings_.Settings) -> Rendered:
+    """The files nginx would be given. Raises: DaemunError."""
+    desired = _read_desired(settings)
+    assembled = _assemble(settings, desired, find_nginx(settings), last_good={})
+    return Rendered(files=assembled.files, problems=_problems_of(settings, desired, assembled, last_good={}))
+
+
+def name_source(settings: settings_.Settings) -> str:
+    """What these commands read, as people are told it."""
+    return str(settings.config) if _has_file(settings) else "the environment"
+
+
+def _problems_of(
+    settings: settings_.Settings,
+    desired: model.Desired,
+    assembled: assemble.Assembled,
+    *,
+    last_good: collections.abc.Mapping[str, bytes],
+) -> tuple[model.Problem, ...]:
+    refusals = outcome.refusal_problems(desired, assembled.refused, last_good=last_good)
+    return (*desired.problems, *_unseen(settings, desired), *assembled.problems, *refusals)
 
 
 def _read_desired(settings: settings_.Settings) -> model.Desired:
-    return merge.merge_snapshots([yaml_file.read_snapshot(settings.config)])
+    """What `daemun up` would take from the file, or the environment, and nginx-proxy's folders. Raises: ConfigError."""
+    file = environment_source.FileOrEnvironment(
+        yaml_file.YamlFile(settings.config), settings.config, os.environ, is_known=_has_file(settings)
+    )
+    snapshot = asyncio.run(compatible.Compatible(file, environ=os.environ).read())
+    desired = merge.merge_snapshots([snapshot])
+    if not _unseen(settings, desired):
+        return desired
+    return dataclasses.replace(desired, problems=tuple(_soften(problem) for problem in desired.problems))
+
+
+def _has_file(settings: settings_.Settings) -> bool:
+    """Whether the file counts: it is there, was there, or was named; else what the environment says does."""
+    if settings.config_was_chosen or settings.config.exists():
+        return True
+    store = _existing_store(settings)
+    return store is not None and remembered.recall(store, settings.config) is not None
+
+
+def _soften(problem: model.Problem) -> model.Problem:
+    """A default site that the file does not have is not missing for sure where there are containers."""
+    if problem.field != merge.DEFAULT_SITE:
+        return problem
+    message = f"{problem.message}, unless a container has it"
+    return dataclasses.replace(problem, message=message, severity=model.Severity.WARNING)
+
+
+def _unseen(settings: settings_.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
+    """Without a daemon no engine is asked: nothing of what containers wish is known then, which is said."""
+    wanted = desired.globals.docker
+    engine = chosen.find_engine(wanted, os.environ, like_nginx_proxy=desired.globals.like_nginx_proxy)
+    place = str(engine) if engine is not None else None
+    if place is None and wanted.is_on and (store := _existing_store(settings)) is not None:
+        kept = keep.read_kept(store)
+        place = kept.url if kept is not None else None
+    if place is None:
+        return ()
+    message = "its containers are not asked without a running daemon, so what they wish for is missing here"
+    origin = model.Origin(source="docker", place=place)
+    return (model.Problem(origin=origin, message=message, severity=model.Severity.WARNING),)
 
 
 def _assemble(

@@ -9,6 +9,9 @@ import dataclasses
 from daemun.core import certificates, model, validate, validate_acme, words
 from daemun.core import services as services_
 
+DEFAULT_SITE = ("default", "site")
+"""`Problem.field` of a site for unknown hosts that is not there."""
+
 
 def merge_snapshots(snapshots: collections.abc.Sequence[model.Snapshot]) -> model.Desired:
     """All sites that can go live together, and every problem of those that cannot.
@@ -145,7 +148,7 @@ def _with_possible_default(
     if any(site.host == default.host for site in sites):
         return refused, ()
     message = f"cannot answer unknown hosts from site {words.quoted(default.host or '')}: it is not there"
-    return refused, (model.Problem(origin=default.origin, message=message, field=("default", "site")),)
+    return refused, (model.Problem(origin=default.origin, message=message, field=DEFAULT_SITE),)
 
 
 def certificate_specs(desired: model.Desired) -> tuple[model.CertificateSpec, ...]:

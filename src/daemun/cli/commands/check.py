@@ -12,18 +12,19 @@ def check(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
 
     Exits with 0 when it is good (warnings are no reason to refuse it), else with 1.
     """
-    settings.check_config_exists(chosen)
     from daemun import wiring
     from daemun.web import json as web_json
 
+    wiring.check_can_start(chosen)
     found = web_json.problems_json(wiring.check(chosen))
     is_good = not problems.errors_of(found)
+    subject = wiring.name_source(chosen)
     if as_json:
         output.print_json({"ok": is_good, "config": str(chosen.config), "problems": found})
     else:
         problems.print_all(found)
         if is_good:
-            output.say(f"{chosen.config}: good")
+            output.say(f"{subject}: good")
         else:
-            output.complain(f"{chosen.config}: {output.count(len(problems.errors_of(found)), 'error')}")
+            output.complain(f"{subject}: {output.count(len(problems.errors_of(found)), 'error')}")
     raise typer.Exit(0 if is_good else 1)

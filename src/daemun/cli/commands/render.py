@@ -7,7 +7,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import options, output
+from daemun.cli import options, output, problems
 
 Out = typing.Annotated[
     pathlib.Path | None,
@@ -18,16 +18,21 @@ Out = typing.Annotated[
 @options.with_settings
 def render(chosen: settings.Settings, out: Out = None) -> None:
     """Print the nginx configuration that daemun makes of the file. Needs no daemon and changes nothing."""
-    settings.check_config_exists(chosen)
     from daemun import wiring
+    from daemun.web import json as web_json
 
-    files = wiring.render_offline(chosen)
+    wiring.check_can_start(chosen)
+    rendered = wiring.render_offline(chosen)
+    found = web_json.problems_json(rendered.problems)
+    for line in problems.lines_of(found):
+        output.complain(line)
     if out is None:
-        for line in _text_of(files):
+        for line in _text_of(rendered.files):
             print(line)
-        return
-    _write(files, out)
-    output.say(f"{output.count(len(files), 'file')} written to {out}")
+    else:
+        _write(rendered.files, out)
+        output.say(f"{output.count(len(rendered.files), 'file')} written to {out}")
+    raise typer.Exit(1 if problems.errors_of(found) else 0)
 
 
 def _text_of(files: collections.abc.Mapping[str, bytes]) -> list[str]:
