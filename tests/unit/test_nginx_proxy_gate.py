@@ -55,11 +55,24 @@ def test_what_the_file_says_stays() -> None:
 
 
 def test_the_file_may_say_one_part_and_the_environment_another() -> None:
-    own = model.Globals(acme=model.Acme(directory=model.LETS_ENCRYPT, ca_file="/root.pem"), logs=model.Logs(keep=3))
-    found = gate(ACME_CA_URI="https://ca.example.com/", LOG_FORMAT="$host").apply(own, NO_FOLDERS)
+    (usual,) = model.Acme().authorities
+    private = dataclasses.replace(usual, ca_file="/root.pem")
+    own = model.Globals(acme=model.Acme(authorities=(private,)), logs=model.Logs(keep=3))
+    asked = gate(ACME_CA_URI="https://ca.example.com/", DEFAULT_EMAIL="me@example.com", LOG_FORMAT="$host")
+    found = asked.apply(own, NO_FOLDERS)
 
-    assert found.acme == model.Acme(directory="https://ca.example.com/", ca_file="/root.pem")
+    there = model.Authority(directory="https://ca.example.com/", email="me@example.com", ca_file="/root.pem")
+    assert found.acme.authorities == (there,)
     assert found.logs == model.Logs(keep=3, format="$host")
+
+
+def test_who_names_several_authorities_names_them_all() -> None:
+    both = tuple(model.Authority(directory=f"https://{name}.example.com/") for name in ("one", "two"))
+    asked = gate(ACME_CA_URI="https://ca.example.com/", DEFAULT_EMAIL="me@example.com")
+    found = asked.apply(model.Globals(acme=model.Acme(authorities=both)), NO_FOLDERS).acme
+
+    assert [one.directory for one in found.authorities] == [one.directory for one in both]
+    assert {one.email for one in found.authorities} == {"me@example.com"}
 
 
 def test_ports_and_families() -> None:

@@ -100,7 +100,8 @@ class _Said:
         if self._text("VIRTUAL_HOST") or self._text("VIRTUAL_HOST_MULTIPORTS"):
             return True
         if self._text("ACME_HOST") or self._text("LETSENCRYPT_HOST"):
-            self.notes.append("asks for a certificate but for no VIRTUAL_HOST, so none is ordered")
+            cause = "asks for a certificate but for no VIRTUAL_HOST, so none is ordered"
+            self.notes.append(f"{cause}; make its hosts sites of daemun.yaml")
         return False
 
     # --- values ---

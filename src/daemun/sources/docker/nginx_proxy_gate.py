@@ -100,11 +100,12 @@ class Gate:
 
     def apply(self, settings: model.Globals, folders: nginx_proxy_folders.Folders) -> model.Globals:
         """The gate's settings. What the file says is not touched: only values that are still the usual ones are."""
-        usual = model.Globals()
-        changed = {
-            name: _fill(getattr(settings, name), getattr(usual, name), value, in_parts=name in _IN_PARTS)
-            for name, value in self.changes
-        }
+        given: dict[str, typing.Any] = dict(self.changes)
+        changed = _fill(settings, model.Globals(), given)
+        changed["acme"] = _fill_acme(settings.acme, given["acme"])
+        changed["logs"] = dataclasses.replace(
+            settings.logs, **_fill(settings.logs, model.Logs(), _parts(given["logs"]))
+        )
         settings = dataclasses.replace(settings, **changed)
         default = folders.certificate("default")
         if settings.default.certificate is None and default is not None:
@@ -121,17 +122,21 @@ class Gate:
         return settings
 
 
-_IN_PARTS = frozenset({"acme", "logs"})
-"""Settings of which the file may say one part, and the environment another."""
+def _fill(own: object, usual: object, given: collections.abc.Mapping[str, typing.Any]) -> dict[str, typing.Any]:
+    """The fields in which an owner's value is only the usual one, as they are given."""
+    return {name: value for name, value in given.items() if getattr(own, name) == getattr(usual, name)}
 
 
-def _fill(own: typing.Any, usual: typing.Any, given: typing.Any, *, in_parts: bool = False) -> typing.Any:
-    """What is given, where the owner's value is only the usual one."""
-    if not in_parts:
-        return given if own == usual else own
-    names = [field.name for field in dataclasses.fields(own)]
-    parts = {name: _fill(getattr(own, name), getattr(usual, name), getattr(given, name)) for name in names}
-    return dataclasses.replace(own, **parts)
+def _fill_acme(own: model.Acme, given: model.Acme) -> model.Acme:
+    """The file may name the roots of a CA and the environment its directory; who names several CAs names them all."""
+    (usual,), (other,) = model.Acme().authorities, given.authorities
+    parts = _parts(other) if len(own.authorities) == 1 else {"email": other.email}
+    filled = (dataclasses.replace(one, **_fill(one, usual, parts)) for one in own.authorities)
+    return dataclasses.replace(own, authorities=tuple(filled))
+
+
+def _parts(value: typing.Any) -> dict[str, typing.Any]:
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
 
 
 class _Environment:
