@@ -129,6 +129,52 @@ def test_labels_alone_are_served_through_published_ports(gate: Ran, docker_engin
     assert set(told) == {"web", "admin", "apart"}
 
 
+@pytest.mark.shows(file="/tmp/docker.sock letsencrypt_user_data nginx.tmpl /etc/acme.sh")
+def test_with_the_mounts_of_nginx_proxy_and_its_companion(
+    docker_engine: DockerEngine, daemun_image: str, state: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    """Only the image is another one, and DAEMUN_COMPAT is added."""
+    for path, text in {
+        "vhost.d/default": "add_header X-Mine yes;",
+        "html/errors/50x.html": "later",
+        "acme/ca/account.json": "{}",
+        "letsencrypt_user_data": "ACME_STANDALONE_CERTS=(mail)",
+        "nginx.tmpl": "{{ }}",
+    }.items():
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text)
+    mounts = {
+        str(docker_engine.socket): "/tmp/docker.sock:ro",
+        str(state): "/var/lib/daemun",
+        f"{tmp_path}/vhost.d": "/etc/nginx/vhost.d:ro",
+        f"{tmp_path}/html": "/usr/share/nginx/html:ro",
+        f"{tmp_path}/acme": "/etc/acme.sh",
+        f"{tmp_path}/letsencrypt_user_data": "/app/letsencrypt_user_data:ro",
+        f"{tmp_path}/nginx.tmpl": "/app/nginx.tmpl:ro",
+    }
+    ran = Ran(engine=docker_engine, name="gate", state=state, http=ports.free_port(), https=ports.free_port())
+    options = [
+        *(f"--volume={here}:{there}" for here, there in mounts.items()),
+        *(f"--publish=127.0.0.1:{here}:{there}" for here, there in ((ran.http, 80), (ran.https, 443))),
+        "--env=DAEMUN_COMPAT=nginx-proxy",
+    ]
+    docker_engine.run(ran.name, options=options, image=daemun_image)
+    docker_engine.run("web", *HTTPD, options=["--env=VIRTUAL_HOST=web.test"])
+
+    assert ran.until_served("http://web.test/").headers["X-Mine"] == "yes"
+    assert ran.until_served("http://unknown.test/", 503).text == "later"
+    assert "Watching docker events" in ran.log()
+    unused = [problem for problem in ran.status()["problems"] if "is not used: " in problem["message"]]
+    assert [problem["origin"] for problem in unused] == [
+        "/app/letsencrypt_user_data",
+        "/app/nginx.tmpl",
+        "/etc/acme.sh",
+    ]
+    check = docker_engine.cli("exec", ran.name, "daemun", "check")
+    assert "unix:///tmp/docker.sock: its containers are not asked" in check
+    assert check.endswith("the environment: good")
+
+
 def test_a_file_comes_and_counts(gate: Ran, docker_engine: DockerEngine, tmp_path: pathlib.Path) -> None:
     serve(docker_engine, "web", "web.test")
     gate.until_served("https://web.test/")

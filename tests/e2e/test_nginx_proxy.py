@@ -1,12 +1,22 @@
 """Containers made for nginx-proxy, a real engine, and the running daemun in nginx-proxy's place."""
 
+import asyncio
+import collections.abc
+import concurrent.futures
+import contextlib
 import pathlib
+import queue
+import socket
+import socketserver
 import statistics
+import threading
 import time
 
 import pytest
 
-from tests.support import clients, rendered
+from daemun.certs import account
+from daemun.store import file as file_store
+from tests.support import clients, docker_proxy, docker_tls, nginx_proxy, pebble, ports, rendered
 from tests.support import daemon as daemons
 from tests.support.docker_engine import DockerEngine
 
@@ -20,16 +30,16 @@ PAGE = "a page\n"
 @pytest.fixture
 def gate(daemon: daemons.Daemon, docker_engine: DockerEngine) -> daemons.Daemon:
     """A daemun in nginx-proxy's place; its folders are below `mounted` of the root."""
-    daemon.preamble = f"docker: {{endpoint: '{docker_engine.url}'}}\n"
+    daemon.environment["DOCKER_HOST"] = docker_engine.url
     daemon.environment["DAEMUN_COMPAT"] = "nginx-proxy"
     daemon.environment["DAEMUN_COMPAT_DIR"] = str(daemon.root / "mounted")
     daemon.write("sites: {}\n")
     return daemon
 
 
-def run(engine: DockerEngine, name: str, **environment: str) -> None:
+def run(engine: DockerEngine, name: str, labels: dict[str, str] | None = None, /, **environment: str) -> None:
     given = {"VIRTUAL_PORT": "8000", **environment}
-    engine.run(name, *HTTPD, options=[f"--env={key}={value}" for key, value in given.items()])
+    engine.run(name, *HTTPD, labels=labels, options=[f"--env={key}={value}" for key, value in given.items()])
 
 
 def mount(gate: daemons.Daemon, path: str, text: str) -> None:
@@ -42,6 +52,7 @@ def until_served(gate: daemons.Daemon, url: str) -> None:
     gate.wait_answer(url, lambda answer: (answer.status_code, answer.text) == (200, PAGE))
 
 
+@pytest.mark.shows(gate="DOCKER_HOST")
 def test_the_first_steps_of_nginx_proxys_users(gate: daemons.Daemon, docker_engine: DockerEngine) -> None:
     run(docker_engine, "plain", VIRTUAL_HOST="plain.test")
     run(docker_engine, "secure", VIRTUAL_HOST="secure.test", LETSENCRYPT_HOST="secure.test")
@@ -133,3 +144,181 @@ def test_the_default_certificate_is_for_unknown_names(gate: daemons.Daemon, dock
     assert clients.handshake(gate.gate, None).names == {"fallback.test"}
     unknown = [one for one in gate.status()["problems"] if one["severity"] == "error"]
     assert unknown == []
+
+
+# --- what is not followed ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.shows(container=nginx_proxy.TOLD["container"], label=nginx_proxy.TOLD["label"])
+def test_what_of_a_container_is_not_followed_is_told(gate: daemons.Daemon, docker_engine: DockerEngine) -> None:
+    labels = {f"{nginx_proxy.LABEL}{name}": "true" for name in nginx_proxy.told("label")}
+    run(docker_engine, "asking", labels, VIRTUAL_HOST="a.test", **dict.fromkeys(nginx_proxy.told("container"), "true"))
+    gate.start()
+    gate.wait_ready()
+    until_served(gate, "http://a.test/")
+    status = gate.cli("status").stdout
+
+    begin = 'warning: container asking: container "asking": '
+    warned = {line.removeprefix(begin).partition(" ")[0] for line in status.splitlines() if line.startswith(begin)}
+    assert warned == {*nginx_proxy.told("container"), "label"}
+    for label in labels:
+        assert f'label "{label}" is not supported' in status
+
+
+# --- where the engine is -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.shows(gate="DOCKER_HOST DOCKER_TLS_VERIFY DOCKER_CERT_PATH")
+async def test_an_engine_that_speaks_tls(gate: daemons.Daemon, docker_engine: DockerEngine) -> None:
+    folder = gate.root / "tls"
+    folder.mkdir()
+    docker_tls.write_certificates(folder)
+    run(docker_engine, "plain", VIRTUAL_HOST="plain.test")
+    async with docker_proxy.filtering(docker_engine.socket, tls=docker_tls.mutual_tls(folder)) as port:
+        gate.environment["DOCKER_HOST"] = f"tcp://127.0.0.1:{port}"
+        gate.environment |= {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(folder)}
+        gate.start()
+        await asyncio.to_thread(until_served, gate, "http://plain.test/")
+        gate.terminate()
+
+
+# --- containers that are stopped ---------------------------------------------------------------------------------
+
+
+@pytest.mark.shows(defect="6")
+def test_defect_6_the_certificate_of_a_stopped_container_stays(
+    gate: daemons.Daemon, docker_engine: DockerEngine
+) -> None:
+    """There it vanishes, and the host with it."""
+    run(docker_engine, "secure", VIRTUAL_HOST="secure.test", LETSENCRYPT_HOST="secure.test")
+    gate.start()
+    gate.wait_ready()
+    until_served(gate, "https://secure.test/")
+    before = clients.handshake(gate.gate, "secure.test").certificate
+    docker_engine.cli("stop", "--time", "1", "secure")
+    gate.wait(lambda: not gate.status()["containers"][0]["served"], "the container to be out")
+
+    assert clients.handshake(gate.gate, "secure.test").certificate == before
+    with socket.create_connection((clients.LOOPBACK, gate.https), timeout=20) as plain:
+        clients.trust(gate.gate.ca).wrap_socket(plain, server_hostname="secure.test").close()
+    assert gate.get("http://secure.test/").status_code == 301
+
+
+@pytest.mark.shows(defect="7")
+def test_defect_7_no_request_is_lost_to_the_address_of_a_stopped_container(
+    gate: daemons.Daemon, docker_engine: DockerEngine
+) -> None:
+    """There the first one hangs on it."""
+    for name in ("first", "second"):
+        run(docker_engine, name, VIRTUAL_HOST="a.test")
+    gate.start()
+    gate.wait_ready()
+    until_served(gate, "http://a.test/")
+    docker_engine.cli("stop", "--time", "1", "first")
+    assert [gate.get("http://a.test/").status_code for _ in range(10)] == [200] * 10
+
+    docker_engine.cli("stop", "--time", "1", "second")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(gate.get, "http://a.test/")
+        gate.wait(lambda: gate.status()["requests"]["waiting"] == 1, "the request to wait")
+        docker_engine.cli("start", "second")
+        assert asking.result().text == PAGE
+
+
+# --- certificates of a CA ----------------------------------------------------------------------------------------
+
+
+def until_issued(gate: daemons.Daemon, host: str, names: set[str]) -> None:
+    """Until clients get a certificate of Pebble's for these names."""
+
+    def look() -> bool:
+        found = clients.try_handshake(gate.gate, host)
+        return found is not None and found.alert is None and "Pebble" in found.issuer and found.names == names
+
+    gate.wait(look, f"a certificate for {host}", within_s=60)
+
+
+@pytest.mark.pebble
+@pytest.mark.shows(
+    gate="ACME_CA_URI DEFAULT_EMAIL",
+    container="ACME_HOST ACME_SINGLE_DOMAIN_CERTS LETSENCRYPT_HOST LETSENCRYPT_SINGLE_DOMAIN_CERTS",
+)
+def test_certificates_that_containers_ask_for(gate: daemons.Daemon, docker_engine: DockerEngine) -> None:
+    def asking(name: str, prefix: str, *, is_single: bool) -> set[str]:
+        hosts = {f"{name}.example.com", f"www.{name}.example.com"}
+        said = {"VIRTUAL_HOST": ",".join(sorted(hosts)), f"{prefix}_HOST": ",".join(sorted(hosts))}
+        run(docker_engine, name, **said, **({f"{prefix}_SINGLE_DOMAIN_CERTS": "true"} if is_single else {}))
+        return hosts
+
+    shared = [asking("acme", "ACME", is_single=False), asking("le", "LETSENCRYPT", is_single=False)]
+    single = [asking("acme-one", "ACME", is_single=True), asking("le-one", "LETSENCRYPT", is_single=True)]
+    with pebble.running_pebble(gate.http) as ca:
+        gate.environment |= {"ACME_CA_URI": ca.directory, "DEFAULT_EMAIL": "me@example.com"}
+        gate.write(f"acme: {{ca_file: '{ca.ca_file}'}}\nsites: {{}}\n")
+        gate.start()
+        gate.wait_ready()
+        for hosts in shared:
+            for host in hosts:
+                until_issued(gate, host, hosts)
+        for host in set().union(*single):
+            until_issued(gate, host, {host})
+        registration = account.read_registration(file_store.FileStore(gate.state / "store"), ca.directory)
+
+    assert registration is not None
+    assert registration.email == "me@example.com"
+
+
+@pytest.mark.pebble
+@pytest.mark.shows(container="ACME_CA_URI ACME_EMAIL LETSENCRYPT_EMAIL")
+@pytest.mark.parametrize("prefix", ["ACME", "LETSENCRYPT"])
+def test_a_container_may_name_another_ca_and_an_address(
+    gate: daemons.Daemon, docker_engine: DockerEngine, prefix: str
+) -> None:
+    with pebble.running_pebble(gate.http) as ca:
+        said = {"ACME_CA_URI": ca.directory, f"{prefix}_EMAIL": "own@example.com"}
+        run(docker_engine, "own", VIRTUAL_HOST="own.example.com", ACME_HOST="own.example.com", **said)
+        gate.environment["ACME_CA_URI"] = f"https://127.0.0.1:{ports.free_port()}/nobody"
+        gate.environment["REQUESTS_CA_BUNDLE"] = str(ca.ca_file)
+        gate.start()
+        gate.wait_ready()
+        until_issued(gate, "own.example.com", {"own.example.com"})
+        registration = account.read_registration(file_store.FileStore(gate.state / "store"), ca.directory)
+
+    assert registration is not None
+    assert registration.email == "own@example.com"
+
+
+@pytest.mark.shows(container="ACME_TEST LETSENCRYPT_TEST")
+@pytest.mark.parametrize("name", ["ACME_TEST", "LETSENCRYPT_TEST"])
+def test_a_certificate_for_tests_is_asked_of_the_staging_server(
+    gate: daemons.Daemon, docker_engine: DockerEngine, name: str
+) -> None:
+    """Seen at a proxy that lets nothing through: no test asks a CA of the world."""
+    run(docker_engine, "test", VIRTUAL_HOST="t.example.com", ACME_HOST="t.example.com", **{name: "true"})
+    with refusing_proxy() as (url, asked):
+        gate.environment |= {"HTTPS_PROXY": url, "NO_PROXY": "127.0.0.1"}
+        gate.start()
+        gate.wait_ready()
+        first = asked.get(timeout=60)
+
+    assert first.startswith("CONNECT acme-staging-v02.api.letsencrypt.org:443 ")
+
+
+@contextlib.contextmanager
+def refusing_proxy() -> collections.abc.Iterator[tuple[str, "queue.Queue[str]"]]:
+    """Its URL, and the first line of every request to it."""
+    asked: queue.Queue[str] = queue.Queue()
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            asked.put(self.rfile.readline().decode())
+            self.wfile.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}", asked
+        finally:
+            server.shutdown()
+            thread.join()

@@ -35,15 +35,19 @@ class EchoServer(http.server.ThreadingHTTPServer):
 
     /events: sends the event "one", then "two" once `release` is set. /drop: closes the connection without an answer.
     /redirect: 302 to the server's own address. /headers: response headers an application may send.
-    dropped: the methods of the requests that were dropped.
+    dropped: the methods of the requests that were dropped. connections: how many were opened.
     """
 
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, name: str, *, context: ssl.SSLContext | None = None) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(
+        self, name: str, *, context: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0
+    ) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, port), _Handler)
         self.name = name
+        self.connections = 0
         self.release = threading.Event()
         self.dropped: list[str] = []
         self._context = context
@@ -54,6 +58,7 @@ class EchoServer(http.server.ThreadingHTTPServer):
 
     def get_request(self) -> tuple[socket.socket, typing.Any]:
         connection, address = super().get_request()
+        self.connections += 1
         if self._context is not None:
             connection = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         return connection, address
@@ -133,9 +138,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def echo_server(name: str = "echo", *, context: ssl.SSLContext | None = None) -> collections.abc.Iterator[EchoServer]:
+def echo_server(
+    name: str = "echo", *, context: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0
+) -> collections.abc.Iterator[EchoServer]:
     """An EchoServer on a free port of 127.0.0.1; over TLS with a context."""
-    server = EchoServer(name, context=context)
+    server = EchoServer(name, context=context, host=host, port=port)
     with _running(server):
         yield server
 

@@ -105,12 +105,14 @@ def running(
     *sites: model.Site,
     settings: model.Globals | None = None,
     replace: collections.abc.Callable[[model.Site, environment_.Environment], bytes] | None = None,
+    certify: collections.abc.Callable[[layout_.Layout, model.Desired], bytes] | None = None,
     **changes: object,
 ) -> collections.abc.Iterator[Running]:
     """nginx with these sites on free ports of 127.0.0.1, each with a self-signed certificate that clients trust.
 
     settings: its listening addresses are replaced.
-    replace: renders each site's file instead. changes: other values of the Environment.
+    replace: renders each site's file instead. certify: puts other certificates in the state directory, and returns what
+    clients trust. changes: other values of the Environment.
     """
     with prepared() as layout:
         http, https = ports.free_port(), ports.free_port()
@@ -124,7 +126,7 @@ def running(
         files = render.render_files(desired, env)
         if replace is not None:
             files |= {plan.site_file(site.host): replace(site, env) for site in desired.enabled}
-        trusted = b"".join(_certify(layout, site) for site in desired.enabled)
+        trusted = (certify or _certify_all)(layout, desired)
         roots = pathlib.Path(layout.state, "trusted.pem")
         roots.write_bytes(trusted)
         refusal = find_refusal(files, layout)
@@ -152,6 +154,10 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
             return
         time.sleep(0.02)
     raise AssertionError("nginx does not listen after 10 s")
+
+
+def _certify_all(layout: layout_.Layout, desired: model.Desired) -> bytes:
+    return b"".join(_certify(layout, site) for site in desired.enabled)
 
 
 def _certify(layout: layout_.Layout, site: model.Site) -> bytes:

@@ -10,6 +10,7 @@ import contextlib
 import json
 import pathlib
 import socketserver
+import ssl
 import struct
 import threading
 import typing
@@ -175,14 +176,21 @@ class _UnixServer(_Threaded, socketserver.UnixStreamServer):
 
 @contextlib.contextmanager
 def responder(
-    handler: type[_Handler], *, stored: dict[str, str] | None = None, socket: pathlib.Path | None = None
+    handler: type[_Handler],
+    *,
+    stored: dict[str, str] | None = None,
+    socket: pathlib.Path | None = None,
+    context: ssl.SSLContext | None = None,
 ) -> collections.abc.Iterator[str]:
     """Run one of the handlers above on a free port of 127.0.0.1, or on a unix socket.
 
-    stored: what memcached knows. Yields: its place as in a target, "127.0.0.1:port" or "unix:/path".
+    stored: what memcached knows. context: TLS is spoken.
+    Yields: its place as in a target, "127.0.0.1:port" or "unix:/path".
     """
     server: typing.Any = _TcpServer(("127.0.0.1", 0), handler) if socket is None else _UnixServer(str(socket), handler)
     server.stored = stored or {}
+    if context is not None:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:

@@ -5,9 +5,10 @@ import pathlib
 from ruamel import yaml
 
 from daemun.core import model
-from daemun.sources.docker import nginx_proxy, nginx_proxy_folders, nginx_proxy_gate
+from daemun.sources.docker import nginx_proxy, nginx_proxy_folders, nginx_proxy_gate, nginx_proxy_reader
 from daemun.sources.docker import nginx_proxy_sites as sites
 from tests.support import docker_values as values
+from tests.support import nginx_proxy as theirs
 
 ROOT = pathlib.Path(__file__).parents[2]
 GUIDE = (ROOT / "docs" / "nginx-proxy.md").read_text()
@@ -15,7 +16,12 @@ GUIDE = (ROOT / "docs" / "nginx-proxy.md").read_text()
 
 def test_every_word_is_in_the_guide() -> None:
     known = {*nginx_proxy.HOST_VARIABLES, *nginx_proxy.WITHOUT_EFFECT, *nginx_proxy.HOST_LABELS}
-    known |= {*nginx_proxy_gate.WITHOUT_EFFECT, *nginx_proxy_folders.FOLDERS}
+    known |= {*nginx_proxy_gate.WITHOUT_EFFECT, *nginx_proxy_folders.FOLDERS, *nginx_proxy_reader.NOT_USED}
+    known |= {name for kind in ("gate", "container", "label") for name in theirs.names_of(kind)}
+    # One of the older names stands for all.
+    known -= {
+        name for name in known if name.startswith("LETSENCRYPT_") and name.replace("LETSENCRYPT", "ACME") in known
+    }
 
     assert sorted(name for name in known if name not in GUIDE) == []
 

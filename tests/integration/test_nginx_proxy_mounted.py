@@ -1,0 +1,163 @@
+"""What clients of a gate in nginx-proxy's place see of the folders that its owner mounts."""
+
+import pytest
+
+from daemun.sources.docker import nginx_proxy_folders
+from tests.support import echo, rendered
+from tests.support.compat_gate import WEBSOCKET, Mounted, container, gate
+
+pytestmark = pytest.mark.nginx
+
+EXPRESSION = r"~^reg\d\.test$"
+
+
+def sha1(text: str) -> str:
+    return nginx_proxy_folders.sha1(text)
+
+
+# --- nginx written by hand --------------------------------------------------------------------------------------
+
+
+@pytest.mark.shows(file="vhost.d/HOST vhost.d/default")
+def test_nginx_for_a_host(one: echo.EchoServer, mounted: Mounted) -> None:
+    mounted.write("vhost.d/default", "add_header X-Vhost default;")
+    mounted.write("vhost.d/b.test", "add_header X-Vhost b; location /static { return 200 here; }")
+    mounted.write(f"vhost.d/{sha1(EXPRESSION)}", "add_header X-Vhost expression;")
+    with gate(container(one, VIRTUAL_HOST=f"a.test,b.test,{EXPRESSION}"), folders=mounted.read()) as found:
+        sent = {host: found.ask(f"http://{host}.test/").headers["X-Vhost"] for host in ("a", "b", "reg1")}
+        assert found.ask("http://b.test/static").text == "here"
+
+    assert sent == {"a": "default", "b": "b", "reg1": "expression"}
+
+
+@pytest.mark.shows(file="vhost.d/HOST_SHA1_location vhost.d/HOST_location vhost.d/default_location")
+def test_nginx_for_a_location(one: echo.EchoServer, mounted: Mounted) -> None:
+    mounted.write("vhost.d/default_location", "add_header X-Location default;")
+    mounted.write("vhost.d/b.test_location", "add_header X-Location host;")
+    mounted.write(f"vhost.d/b.test_{sha1('/app/')}_location", "add_header X-Location path;")
+    with gate(
+        container(one, "root", VIRTUAL_HOST="a.test,b.test"),
+        container(one, "app", VIRTUAL_HOST="b.test", VIRTUAL_PATH="/app/"),
+        folders=mounted.read(),
+    ) as found:
+        urls = ("a.test/", "b.test/", "b.test/app/")
+        sent = [found.ask(f"http://{url}").headers["X-Location"] for url in urls]
+
+    assert sent == ["default", "host", "path"]
+
+
+@pytest.mark.shows(file="vhost.d/HOST_SHA1_location_override vhost.d/HOST_location_override")
+def test_nginx_instead_of_a_location(one: echo.EchoServer, mounted: Mounted) -> None:
+    mounted.write("vhost.d/a.test_location_override", "location / { proxy_pass http://a.test/inner/; }")
+    mounted.write(f"vhost.d/b.test_{sha1('/app/')}_location_override", "location /app/ { return 200 replaced; }")
+    with gate(
+        container(one, "a", VIRTUAL_HOST="a.test"),
+        container(one, "b", VIRTUAL_HOST="b.test", VIRTUAL_PATH="/app/"),
+        container(one, "c", VIRTUAL_HOST="b.test"),
+        folders=mounted.read(),
+    ) as found:
+        assert found.said("http://a.test/x").path == "/inner/x"
+        assert found.ask("http://b.test/app/x").text == "replaced"
+        assert found.said("http://b.test/x").path == "/x"
+
+
+@pytest.mark.shows(file="conf.d/*.conf")
+def test_nginx_for_the_whole_gate(one: echo.EchoServer, mounted: Mounted) -> None:
+    mounted.write("conf.d/mine.conf", 'map $host $greeting { default "hello $host"; }\nclient_max_body_size 10k;')
+    mounted.write("conf.d/default.conf", "server { listen 80; } # nginx-proxy's own")
+    mounted.write("conf.d/standalone-cert-mail.test.conf", "server { listen 80; } # acme-companion's")
+    mounted.write("vhost.d/a.test", "location /static { return 200 $greeting; access_log /dev/null vhost; }")
+    folders = mounted.read()
+    with gate(container(one, VIRTUAL_HOST="a.test"), folders=folders) as found:
+        assert found.ask("http://a.test/static").text == "hello a.test"
+        assert found.ask("http://a.test/", method="POST", content=b"x" * 20_000).status_code == 413
+    (problem,) = folders.problems
+    assert problem.origin.place.endswith("standalone-cert-mail.test.conf")
+
+
+@pytest.mark.shows(file="proxy.conf")
+def test_headers_for_servers(one: echo.EchoServer, mounted: Mounted) -> None:
+    mounted.write(
+        "proxy.conf", 'proxy_set_header X-Real-IP "hidden";\nproxy_set_header X-Mine $proxy_x_forwarded_proto;'
+    )
+    with gate(container(one, VIRTUAL_HOST="a.test"), folders=mounted.read()) as found:
+        headers = found.said("http://a.test/").headers
+
+    assert (headers["x-real-ip"], headers["x-mine"]) == ("hidden", "http")
+    assert headers["x-forwarded-for"] == "127.0.0.1"
+
+
+def test_nginx_that_cannot_be_parsed_opens_nothing(one: echo.EchoServer, mounted: Mounted) -> None:
+    mounted.write("vhost.d/a.test", "allow 10.0.0.0/8; deny all; }")
+    folders = mounted.read()
+    with gate(
+        container(one, VIRTUAL_HOST="a.test"), container(one, "b", VIRTUAL_HOST="b.test"), folders=folders
+    ) as found:
+        assert found.ask("http://a.test/").status_code == 503
+        assert found.ask("http://b.test/").status_code == 200
+    assert 'unexpected "}"' in folders.problems[0].message
+
+
+COMPANIONS = """\
+## Start of configuration add by letsencrypt container
+location ^~ /.well-known/acme-challenge/ {
+    auth_basic off;
+    auth_request off;
+    allow all;
+    root /usr/share/nginx/html;
+    try_files $uri =404;
+    break;
+}
+## End of configuration add by letsencrypt container
+add_header X-Mine yes;
+"""
+
+
+def test_what_acme_companion_left_in_vhost_d_does_no_harm(one: echo.EchoServer, mounted: Mounted) -> None:
+    mounted.write("vhost.d/default", COMPANIONS)
+    token = "/.well-known/acme-challenge/evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
+    hosts = (
+        container(one, "clear", VIRTUAL_HOST="clear.test"),
+        container(one, "secure", VIRTUAL_HOST="secure.test", LETSENCRYPT_HOST="secure.test"),
+    )
+    with gate(*hosts, folders=mounted.read()) as found:
+        for url in ("http://clear.test", "https://secure.test"):
+            assert found.ask(f"{url}/").headers["X-Mine"] == "yes"
+        for host in ("clear", "secure"):
+            assert found.ask(f"http://{host}.test{token}").text.endswith(f".{rendered.THUMBPRINT}")
+    with gate(*hosts[:1], folders=mounted.read(), environ={"ACME_HTTP_CHALLENGE_LOCATION": "false"}) as found:
+        assert found.ask(f"http://clear.test{token}").status_code == 404
+
+
+# --- passwords and pages ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.shows(file="htpasswd/HOST htpasswd/HOST_SHA1")
+def test_passwords(one: echo.EchoServer, mounted: Mounted) -> None:
+    mounted.write("htpasswd/a.test", "me:{PLAIN}secret\n")
+    mounted.write(f"htpasswd/{sha1(EXPRESSION)}", "me:{PLAIN}secret\n")
+    mounted.write(f"htpasswd/b.test_{sha1('/shut/')}", "me:{PLAIN}secret\n")
+    with gate(
+        container(one, "a", VIRTUAL_HOST="a.test", LETSENCRYPT_HOST="a.test"),
+        container(one, "b", VIRTUAL_HOST=f"b.test,{EXPRESSION}"),
+        container(one, "c", VIRTUAL_HOST="b.test", VIRTUAL_PATH="/shut/"),
+        folders=mounted.read(),
+    ) as found:
+        refused = found.ask("https://a.test/")
+        assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, 'Basic realm="Restricted a.test"')
+        assert found.ask("https://a.test/", headers=WEBSOCKET).status_code == 401
+        allowed = {"Authorization": "Basic bWU6c2VjcmV0"}  # me:secret
+        assert found.ask("https://a.test/", headers=allowed).status_code == 200
+        assert found.ask("http://b.test/").status_code == 200
+        assert found.ask("http://b.test/shut/").status_code == 401
+        assert found.ask("http://b.test/shut/", headers=allowed).status_code == 200
+        assert found.ask("http://reg1.test/").status_code == 401
+
+
+@pytest.mark.shows(file="/usr/share/nginx/html/errors/50x.html")
+def test_the_page_of_the_fallback(one: echo.EchoServer, mounted: Mounted) -> None:
+    mounted.write("usr/share/nginx/html/errors/50x.html", "<h1>come back later</h1>")
+    with gate(container(one, VIRTUAL_HOST="a.test"), folders=mounted.read()) as found:
+        answer = found.ask("http://unknown.test/")
+
+    assert (answer.status_code, answer.text) == (503, "<h1>come back later</h1>")
