@@ -1,6 +1,7 @@
 """When certificates are renewed and failed orders tried again."""
 
 import datetime
+import math
 
 import hypothesis
 import pytest
@@ -14,8 +15,20 @@ MINUTE = datetime.timedelta(minutes=1)
 DAY = datetime.timedelta(days=1)
 
 
-@pytest.mark.parametrize(("lifetime", "expected"), [(90 * DAY, 60 * DAY), (6 * DAY, 4 * DAY), (3 * MINUTE, 2 * MINUTE)])
-def test_renewed_when_a_third_is_left(lifetime: datetime.timedelta, expected: datetime.timedelta) -> None:
+@pytest.mark.parametrize(
+    ("lifetime", "expected"),
+    [
+        (90 * DAY, 60 * DAY),
+        (64.5 * DAY, 43 * DAY),
+        (45 * DAY, 30 * DAY),
+        (10 * DAY, 20 * DAY / 3),
+        (6 * DAY, 3 * DAY),
+        (4 * MINUTE, 2 * MINUTE),
+    ],
+)
+def test_renewed_when_a_third_is_left_or_half_of_a_short_lifetime(
+    lifetime: datetime.timedelta, expected: datetime.timedelta
+) -> None:
     assert renewal.renew_at(NOW, NOW + lifetime) == NOW + expected
 
 
@@ -26,22 +39,31 @@ def test_ladder(failures: int, wait: datetime.timedelta) -> None:
     assert renewal.next_attempt(failures, NOW) == NOW + wait
 
 
+def test_many_that_failed_together_part() -> None:
+    first, last = (renewal.next_attempt(4, NOW, jitter=at) for at in (0.0, 1.0))
+    assert (first, last) == (NOW + 0.9 * DAY, NOW + 1.1 * DAY)
+
+
+def test_a_short_lifetime_is_not_slept_through() -> None:
+    assert renewal.next_attempt(9, NOW, lifetime=DAY) == NOW + DAY / 6
+    assert renewal.next_attempt(9, NOW, lifetime=6 * DAY) == NOW + DAY
+    assert renewal.next_attempt(9, NOW, lifetime=90 * DAY) == NOW + DAY
+
+
 @pytest.mark.parametrize(
     ("retry_after_s", "wait"),
-    [(None, MINUTE), (-5, MINUTE), (0, MINUTE), (30, MINUTE), (3600, 60 * MINUTE), (1e12, 7 * DAY)],
+    [(None, None), (-5, None), (0, None), (math.nan, None), (30, 0.5 * MINUTE), (3600, 60 * MINUTE), (1e12, 7 * DAY)],
 )
-def test_what_the_ca_asks_for_makes_the_wait_longer_and_never_shorter(
-    retry_after_s: float | None, wait: datetime.timedelta
+def test_what_a_ca_asks_for_is_obeyed_for_a_week_at_most(
+    retry_after_s: float | None, wait: datetime.timedelta | None
 ) -> None:
-    assert renewal.next_attempt(1, NOW, retry_after_s) == NOW + wait
+    assert renewal.hold_until(NOW, retry_after_s) == (None if wait is None else NOW + wait)
 
 
-@hypothesis.given(
-    failures=strategies.integers(1, 10_000), retry_after_s=strategies.none() | strategies.floats(allow_nan=False)
-)
-def test_a_next_attempt_always_comes_and_never_at_once(failures: int, retry_after_s: float | None) -> None:
-    wait = renewal.next_attempt(failures, NOW, retry_after_s) - NOW
-    assert MINUTE <= wait <= 7 * DAY
+@hypothesis.given(failures=strategies.integers(1, 10_000), jitter=strategies.floats(0, 1))
+def test_a_next_attempt_always_comes_and_never_at_once(failures: int, jitter: float) -> None:
+    wait = renewal.next_attempt(failures, NOW, jitter=jitter) - NOW
+    assert MINUTE <= wait <= 1.1 * DAY
 
 
 def spec(mode: model.TlsMode, *names: str) -> model.CertificateSpec:

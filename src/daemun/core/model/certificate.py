@@ -50,6 +50,9 @@ class CertificateStatus:
     """What is known of one certificate. Instants are aware UTC; None: not known or not planned.
 
     kind, issuer, not_before, not_after: of the one that is served.
+    authority: the directory URL of the CA whose certificate is served; None: no public one is.
+    reason: what a person should know: why it is not as asked, or why it is renewed early.
+    failures: tries in a row that failed; last_error: why the last of them did; failing_since: when the first one did.
     """
 
     name: str
@@ -63,3 +66,7 @@ class CertificateStatus:
     renew_at: datetime.datetime | None = None
     next_attempt: datetime.datetime | None = None
     reason: str | None = None
+    authority: str | None = None
+    failures: int = 0
+    last_error: str | None = None
+    failing_since: datetime.datetime | None = None

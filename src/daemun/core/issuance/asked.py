@@ -1,0 +1,35 @@
+"""Whom a certificate is asked of, and what exactly is asked. Pure."""
+
+import dataclasses
+import hashlib
+
+from daemun.core import model
+from daemun.core.issuance import renewal
+
+
+def authorities_of(spec: model.CertificateSpec, acme: model.Acme) -> tuple[model.Authority, ...]:
+    """The CAs that are asked for one certificate, in this order, and as whom. A CA knows one address of us: the gate's,
+    if it has one."""
+    own = spec.ordering.authority
+    known = {authority.directory: authority for authority in acme.authorities}
+    chosen = acme.authorities if own is None else (known.get(own.directory, own),)
+    usual = acme.authorities[0].email
+    return tuple(dataclasses.replace(one, email=one.email or usual or spec.ordering.email) for one in chosen)
+
+
+def fingerprint(spec: model.CertificateSpec, authorities: tuple[model.Authority, ...]) -> str:
+    """Of what is asked: while it stays, failures so far count; with another one a person changed something.
+
+    A secret is part of it by where it is kept, never by what it is.
+    """
+    ordering = spec.ordering
+    dns = ordering.dns
+    told = [
+        *sorted(renewal.hosts_to_order(spec)),
+        *(f"{one.directory} {one.staging} {one.ca_file} {one.eab.key_id if one.eab else ''}" for one in authorities),
+        f"{ordering.profile} {ordering.challenge}",
+    ]
+    if dns is not None:
+        options = (f"{name} {secret}" for name, secret in dns.options)
+        told += [dns.provider, *options, *dns.command, str(dns.wait_s)]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:20]
