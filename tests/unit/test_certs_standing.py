@@ -6,11 +6,12 @@ import pytest
 
 from daemun.certs import local_ca, records, shelf, standing
 from daemun.core import model
+from daemun.core.issuance import asked as asked_
 from daemun.store import memory
 
 NOW = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
 DAY = datetime.timedelta(days=1)
-CA = "https://ca.test/dir"
+CAS = (model.Authority(directory="https://ca.test/dir"),)
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,6 @@ def test_after_a_failure(noted: datetime.timedelta, asked: datetime.timedelta) -
     served = shelf.Served(
         kind=shelf.Kind.LOCAL, bundle=local_ca.load_or_create(memory.MemoryStore(), NOW).issue(["a.test"], NOW)
     )
-    attempts = records.Attempts(directory=CA, hosts=("a.test",), failures=1, next_attempt=NOW + noted, reason="no")
+    attempts = records.Attempts(asked=asked_.fingerprint(spec, CAS), failures=1, next_attempt=NOW + noted, reason="no")
     entry = standing.Entry(spec=spec, served=served, attempts=attempts)
-    assert standing.order_at(entry, CA, NOW) == NOW + asked
+    assert standing.order_at(entry, CAS, NOW) == NOW + asked

@@ -7,6 +7,7 @@ nginx answers HTTP-01 without being told (DESIGN.md decision 8); other proofs ar
 Importing this module takes some hundred milliseconds (requests, acme); only the thread of the first order does it.
 """
 
+import collections.abc
 import contextlib
 import dataclasses
 import threading
@@ -16,11 +17,25 @@ import requests
 from acme import challenges, client, crypto_util, messages
 from acme import errors as acme_errors
 from cryptography.hazmat.primitives.asymmetric import ec
+from josepy import json_util
 
-from daemun import errors
-from daemun.certs import account, acme_network, bundle, local_ca, proofs, records, words
+from daemun.certs import (
+    account,
+    acme_network,
+    bundle,
+    ledger,
+    local_ca,
+    proofs,
+    records,
+    refusal,
+    registered,
+    registration,
+    words,
+)
 from daemun.control import ports
 from daemun.core import model, names
+from daemun.core import words as core_words
+from daemun.core.issuance import budget
 from daemun.core.issuance import proof as proof_
 
 POLLS = 60
@@ -36,18 +51,32 @@ _KINDS: dict[model.Challenge, type[challenges.HTTP01 | challenges.DNS01]] = {
     model.Challenge.DNS_01: challenges.DNS01,
 }
 
-_registering = threading.Lock()
+_NOT_REPLACING = frozenset({"alreadyReplaced", "malformed", "notFound", "unauthorized"})
+"""Problems of an order that may be due to what it replaces (RFC 9773 section 5): the same order without it is tried."""
+
+
+class _NewOrder(messages.NewOrder):
+    """With the certificate that is replaced (RFC 9773 section 5)."""
+
+    replaces: str | None = json_util.field("replaces", omitempty=True)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """name: of the certificate (`model.CertificateSpec.name`). hosts: as in `model.Site.names`, each with a challenge
-    by `proof.choose_challenge`. ordering: its profile and challenges."""
+    by `proof.choose_challenge`. ordering: its profile and challenges. replaces: the certificate of this CA that it is
+    for (`renewal_info.identify`). is_same_set: that one is for exactly the same names."""
 
     name: str
     hosts: tuple[str, ...]
     authority: model.Authority
     ordering: model.Ordering = model.Ordering()
+    replaces: str | None = None
+    is_same_set: bool = False
+
+
+LimitsOf = collections.abc.Callable[[str], budget.Limits]
+"""The limits at a CA, by the URL of its directory."""
 
 
 def obtain(
@@ -57,81 +86,66 @@ def obtain(
     clock: ports.Clock,
     stop: threading.Event,
     provers: proofs.Provers = types.MappingProxyType({}),
+    limits_of: LimitsOf = budget.limits_of,
+    pause: acme_network.Pause = acme_network.pause_really,
 ) -> records.Issued:
     """Get the certificate, going on with the order that the store has for it. Takes seconds to minutes.
 
     stop: set from outside to give up before the next step; the order is then continued by the next call.
-    provers: who makes proofs visible that nginx does not.
-    Raises: RetryableError saying what a person can do; LockHeldError when another process orders this certificate.
+    provers: who makes proofs visible that nginx does not. limits_of: what daemun itself does not exceed.
+    Raises: OrderError when the CA gave none, saying what a person can do; OverBudgetError when it was not asked;
+    RetryableError, ConfigError when it is this machine's; LockHeldError when another process orders this certificate.
     """
+    authority = request.authority
+
+    def spent_at(directory: str) -> ledger.Ledger:
+        return ledger.Ledger(store, clock, directory, limits_of(directory))
+
     with store.lock(f"order-{request.name}", lease_s=POLLS * LONGEST_PAUSE_S + 300):
-        network = acme_network.Network(account.load_or_create_key(store), request.authority.ca_file, clock, stop)
-        with contextlib.closing(network.session), acme_network.in_words(request.authority, request.hosts, network):
+        network = acme_network.Network(account.load_or_create_key(store), authority.ca_file, clock, stop, pause)
+        with contextlib.closing(network.session), acme_network.in_words(authority, request.hosts, network):
             try:
-                return _Order(request, network, store, provers).run()
+                return _Order(request, network, store, provers, spent_at).run()
             except messages.Error as problem:
                 if problem.code not in _PASSING:
                     records.delete_order(store, request.name)
                 if problem.code != "accountDoesNotExist":
                     raise
                 # The CA lost it (a test server that was restarted) or deleted it for disuse: register once more.
-                account.forget_registration(store, request.authority.directory)
-                return _Order(request, network, store, provers).run()
+                account.forget_registration(store, authority.directory)
+                return _Order(request, network, store, provers, spent_at).run()
 
 
 class _Order:
     """One order at one CA, from wherever it stands to its certificate."""
 
     def __init__(
-        self, request: Request, network: acme_network.Network, store: ports.Store, provers: proofs.Provers
+        self,
+        request: Request,
+        network: acme_network.Network,
+        store: ports.Store,
+        provers: proofs.Provers,
+        spent_at: collections.abc.Callable[[str], ledger.Ledger],
     ) -> None:
         self._provers = provers
         self._presented: list[proofs.Proof] = []
         self._request = request
         self._network = network
         self._store = store
+        self._spent_at = spent_at
+        self._spent = spent_at(request.authority.directory)
         self._answered: set[str] = set()
         directory = client.ClientV2.get_directory(request.authority.directory, network)
         self._client = client.ClientV2(directory, network)
 
     def run(self) -> records.Issued:
-        with _registering:
-            self._use_account()
+        registration.use_account(self._request.authority, self._client, self._network, self._store)
         order = self._resume() or self._start()
         try:
             return self._finish(order)
         finally:
             for kind, prover in self._provers.items():
                 prover.remove([one for one in self._presented if one.challenge is kind])
-
-    # --- the account -----------------------------------------------------------------------------------------------
-
-    def _use_account(self) -> None:
-        """Sign as the account of this CA, registered on first use; tell the CA when the e-mail address changed."""
-        authority = self._request.authority
-        known = account.read_registration(self._store, authority.directory)
-        if known is None:
-            known = self._register()
-        body = messages.Registration()
-        resource = messages.RegistrationResource(body=body, uri=known.url)
-        self._network.account = resource
-        if known.email != authority.email:
-            # An empty contact removes what the CA knows.
-            self._client.update_registration(
-                resource, messages.Registration.from_data(email=authority.email, contact=())
-            )
-        account.write_registration(
-            self._store, authority.directory, account.Registration(url=known.url, email=authority.email)
-        )
-
-    def _register(self) -> account.Registration:
-        self._network.account = None
-        mail = self._request.authority.email
-        new = messages.NewRegistration.from_data(email=mail, terms_of_service_agreed=True)
-        try:
-            return account.Registration(url=self._client.new_account(new).uri, email=mail)
-        except acme_errors.ConflictError as known:  # the CA knows the key already: that account is ours
-            return account.Registration(url=known.location, email=None)
 
     # --- the order -------------------------------------------------------------------------------------------------
 
@@ -141,20 +155,32 @@ class _Order:
         if order is None:
             return None
         is_same = order.directory == self._request.authority.directory and set(order.hosts) == set(self._request.hosts)
+        has_failed = False
         try:
-            if is_same and self._ask(order).status != messages.STATUS_INVALID:
-                return order
+            if is_same:
+                has_failed = self._ask(order).status == messages.STATUS_INVALID
+                if not has_failed:
+                    return order
         except messages.Error as problem:
             if problem.code in _PASSING or problem.code == "accountDoesNotExist":
                 raise
             # The CA forgot the order: it is too old.
         records.delete_order(self._store, self._request.name)
+        # Whether another one became a certificate, and which name failed, nobody knows: the worse is counted.
+        worst = frozenset(map(budget.failing_name, order.hosts))
+        self._spent_at(order.directory).settle(self._request.name, is_issued=not has_failed, failed=worst)
         return None
 
     def _start(self) -> records.Order:
-        identifiers = [_identifier(host) for host in self._request.hosts]
-        new = messages.NewOrder(identifiers=identifiers, profile=self._profile())
-        response = self._network.post(self._client.directory["newOrder"], new, new_nonce_url=self._nonce_url)
+        profile = self._profile()
+        replaces = self._request.replaces if "renewalInfo" in self._client.directory.to_partial_json() else None
+        try:
+            response = self._send(profile, replaces)
+        except (messages.Error, acme_errors.ConflictError) as problem:
+            # 409 is what `alreadyReplaced` comes with; the library does not look further then.
+            if replaces is None or (isinstance(problem, messages.Error) and problem.code not in _NOT_REPLACING):
+                raise
+            response = self._send(profile, None)
         order = records.Order(
             directory=self._request.authority.directory,
             hosts=self._request.hosts,
@@ -164,14 +190,41 @@ class _Order:
         records.write_order(self._store, self._request.name, order)
         return order
 
+    def _send(self, profile: str | None, replaces: str | None) -> requests.Response:
+        """A new order, counted before the CA counts it. Raises: OverBudgetError, and what the library does."""
+        hosts = self._request.hosts
+        asked = budget.Order(
+            by=self._request.name,
+            hosts=hosts,
+            domains=registered.domains_of(hosts),
+            replaces=replaces is not None and self._request.is_same_set,
+        )
+        self._spent.reserve(asked)
+        identifiers = [_identifier(host) for host in hosts]
+        new = _NewOrder(identifiers=identifiers, profile=profile, replaces=replaces)
+        try:
+            return self._network.post(self._client.directory["newOrder"], new, new_nonce_url=self._nonce_url)
+        except (messages.Error, acme_errors.ConflictError):  # the CA made no order: there will be no certificate
+            self._spent.settle(self._request.name, is_issued=False)
+            raise
+
     def _profile(self) -> str | None:
         """The one that is asked for. Let's Encrypt signs addresses only in its profile "shortlived"
-        (letsencrypt.org/docs/profiles)."""
-        if self._request.ordering.profile is not None:
-            return self._request.ordering.profile
-        wanted = any(names.address_of(host) for host in self._request.hosts)
-        offered = self._client.directory["meta"].profiles or {}
-        return "shortlived" if wanted and "shortlived" in offered else None
+        (letsencrypt.org/docs/profiles). Raises: OrderError: the CA does not offer it."""
+        offered: dict[str, str] = self._client.directory["meta"].profiles or {}
+        asked = self._request.ordering.profile
+        if asked is None:
+            has_address = any(names.address_of(host) for host in self._request.hosts)
+            return "shortlived" if has_address and "shortlived" in offered else None
+        if asked not in offered:
+            known = core_words.listed([core_words.quoted(name) for name in sorted(offered)], last="and")
+            raise refusal.OrderError(
+                f"cannot get a certificate for {self._hosts}: the CA at {self._request.authority.directory} has no "
+                f'profile "{asked}"; '
+                + (f"it offers {known}; correct `profile`" if offered else "it offers none; leave `profile` out"),
+                cause=refusal.Cause.REFUSED,
+            )
+        return asked
 
     def _finish(self, order: records.Order) -> records.Issued:
         pause_s = FIRST_PAUSE_S
@@ -187,9 +240,10 @@ class _Order:
                 raise self._failure(body)
             self._network.pause(min(max(pause_s, self._network.retry_after_s or 0), LONGEST_PAUSE_S))
             pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
-        raise errors.RetryableError(
+        raise refusal.OrderError(
             f"cannot get a certificate for {self._hosts}: the CA has not finished the order after {POLLS} looks; "
-            "nothing to do, daemun goes on with it later"
+            "nothing to do, daemun goes on with it later",
+            cause=refusal.Cause.DOWN,
         )
 
     def _ask(self, order: records.Order) -> messages.Order:
@@ -209,6 +263,8 @@ class _Order:
             self._presented += new
             if new:
                 prover.present(new)
+        pending = (proof.host for challenge, proof in asked if challenge.status == messages.STATUS_PENDING)
+        self._spent.reserve_failures(self._request.name, tuple(map(budget.failing_name, pending)))
         for challenge, _ in asked:
             # Empty: "I am ready" (RFC 8555 section 7.5.1). One that the CA already looks at is left alone.
             if challenge.status == messages.STATUS_PENDING:
@@ -225,12 +281,13 @@ class _Order:
                 content = challenge.chall.validation(self._network.jwk)
                 token = challenge.chall.encode("token")
                 return challenge, proofs.Proof(host=host, challenge=wanted, token=token, content=content)
-        records.delete_order(self._store, self._request.name)
+        self._forget()
         shown = wanted.value.upper() if wanted is not None else "a challenge daemun knows"
         offered = ", ".join(sorted(challenge.chall.typ for challenge in found.challenges)) or "none"
-        raise errors.RetryableError(
+        raise refusal.OrderError(
             f'cannot validate "{name}": the CA does not offer {shown} for it (it offers {offered}); '
-            "use another `acme.challenge` or `acme.directory`"
+            "use another `acme.challenge` or `acme.directory`",
+            cause=refusal.Cause.REFUSED,
         )
 
     def _finalize(self, order: records.Order, body: messages.Order) -> None:
@@ -250,18 +307,20 @@ class _Order:
             cause = str(error)
         else:
             if not missing:
+                self._spent.settle(self._request.name, is_issued=True)
                 return records.Issued(directory=order.directory, bundle=issued)
             cause = f"it is not for {', '.join(missing)}"
         records.delete_order(self._store, self._request.name)
-        raise errors.RetryableError(
+        self._spent.settle(self._request.name, is_issued=True)
+        raise refusal.OrderError(
             f"cannot use the certificate that the CA issued for {self._hosts}: {cause}; "
-            "nothing to do here, daemun orders another one"
+            "nothing to do here, daemun orders another one",
+            cause=refusal.Cause.DOWN,
         )
 
-    def _failure(self, body: messages.Order) -> errors.RetryableError:
+    def _failure(self, body: messages.Order) -> refusal.OrderError:
         """Why the order failed: of each name that could not be validated, else of the order as a whole."""
-        records.delete_order(self._store, self._request.name)
-        reasons = []
+        reasons, codes, failed = [], set(), set()
         for url in body.authorizations:
             found = self._authorization(url)
             name = found.identifier.value
@@ -269,14 +328,24 @@ class _Order:
             for problem in problems:
                 code, detail = acme_network.code_of(problem), acme_network.detail_of(problem)
                 reasons.append(words.explain_validation(name, code, detail))
+                codes.add(code)
+                failed.add(budget.failing_name(name))
         if not reasons and body.error is not None:
             code, detail = acme_network.code_of(body.error), acme_network.detail_of(body.error)
             reasons.append(words.explain_request(", ".join(self._request.hosts), code, detail))
-        return errors.RetryableError(
+            codes.add(code)
+        self._forget(frozenset(failed))
+        return refusal.OrderError(
             "; ".join(reasons)
             or f"cannot get a certificate for {self._hosts}: the CA gave the order up without a reason; "
-            "nothing to do, daemun tries again"
+            "nothing to do, daemun tries again",
+            cause=refusal.cause_of_validation(frozenset(codes)),
         )
+
+    def _forget(self, failed: frozenset[str] = frozenset()) -> None:
+        """The order will not become a certificate. failed: names that the CA could not validate."""
+        records.delete_order(self._store, self._request.name)
+        self._spent.settle(self._request.name, is_issued=False, failed=failed)
 
     # --- requests --------------------------------------------------------------------------------------------------
 

@@ -16,11 +16,20 @@ from josepy import jwa, jwk
 
 import daemun
 from daemun import errors
-from daemun.certs import words
+from daemun.certs import refusal, words
 from daemun.control import ports
 from daemun.core import model
 
 NETWORK_TIMEOUT_S = 30
+
+Pause = collections.abc.Callable[[float, threading.Event], bool]
+"""Waits for some seconds, or until the event is set; returns whether it is. Tests let a clock of their own go on."""
+
+
+def pause_really(seconds: float, stop: threading.Event) -> bool:
+    return stop.wait(seconds)
+
+
 _NONCE_ATTEMPTS = 8
 _PROBLEM_PREFIX = "urn:ietf:params:acme:error:"
 
@@ -29,7 +38,12 @@ class Network(client.ClientNetwork):
     """The library's network with patience for refused nonces, an end from outside, and Retry-After kept."""
 
     def __init__(
-        self, key: ec.EllipticCurvePrivateKey, ca_file: str | None, clock: ports.Clock, stop: threading.Event
+        self,
+        key: ec.EllipticCurvePrivateKey,
+        ca_file: str | None,
+        clock: ports.Clock,
+        stop: threading.Event,
+        pause: Pause = pause_really,
     ) -> None:
         self.jwk = jwk.JWKEC(key=key)
         super().__init__(
@@ -43,6 +57,7 @@ class Network(client.ClientNetwork):
         self.retry_after_s: float | None = None
         self._clock = clock
         self._stop = stop
+        self._pause = pause
         self.session.hooks["response"].append(self._note_retry_after)
 
     def post(self, *args: typing.Any, **kwargs: typing.Any) -> requests.Response:
@@ -59,7 +74,7 @@ class Network(client.ClientNetwork):
 
     def pause(self, seconds: float) -> None:
         """Raises: RetryableError when daemun is stopping."""
-        if self._stop.wait(seconds):
+        if self._pause(seconds, self._stop):
             raise errors.RetryableError("cannot finish the order now: daemun is stopping; the next start goes on")
 
     def _note_retry_after(self, response: requests.Response, **_: object) -> None:
@@ -77,30 +92,35 @@ class Network(client.ClientNetwork):
 
 @contextlib.contextmanager
 def in_words(authority: model.Authority, hosts: tuple[str, ...], network: Network) -> collections.abc.Iterator[None]:
-    """Turn everything that can go wrong with a CA into one RetryableError in words."""
+    """Turn everything that can go wrong with a CA into one OrderError in words."""
     ca = f"the CA at {authority.directory}"
     failed = f"cannot get a certificate for {quoted(hosts)}"
     try:
         yield
     except messages.Error as problem:
         text = words.explain_request(", ".join(hosts), code_of(problem), detail_of(problem))
-        raise errors.RetryableError(text, retry_after_s=network.retry_after_s) from problem
+        cause = refusal.cause_of_request(code_of(problem))
+        raise refusal.OrderError(text, cause=cause, retry_after_s=network.retry_after_s) from problem
     except requests.exceptions.SSLError as error:
         remedy = (
             f"check that `acme.ca_file` ({authority.ca_file}) holds the root of that server"
             if authority.ca_file
             else "if it is a private CA, give its root as `acme.ca_file`"
         )
-        raise errors.RetryableError(f"{failed}: the TLS certificate of {ca} is not trusted; {remedy}") from error
+        raise refusal.OrderError(
+            f"{failed}: the TLS certificate of {ca} is not trusted; {remedy}", cause=refusal.Cause.DOWN
+        ) from error
     except requests.exceptions.Timeout as error:
-        raise errors.RetryableError(
+        raise refusal.OrderError(
             f"{failed}: {ca} does not answer within {NETWORK_TIMEOUT_S} s; "
-            "check this machine's way to the internet; daemun tries again by itself"
+            "check this machine's way to the internet; daemun tries again by itself",
+            cause=refusal.Cause.DOWN,
         ) from error
     except requests.exceptions.ConnectionError as error:
-        raise errors.RetryableError(
+        raise refusal.OrderError(
             f"{failed}: {ca} cannot be reached ({_innermost(error)}); "
-            "check `acme.directory` and this machine's way to the internet; daemun tries again by itself"
+            "check `acme.directory` and this machine's way to the internet; daemun tries again by itself",
+            cause=refusal.Cause.DOWN,
         ) from error
     except (
         acme_errors.Error,
@@ -109,14 +129,16 @@ def in_words(authority: model.Authority, hosts: tuple[str, ...], network: Networ
         ValueError,
         KeyError,
     ) as error:
-        raise errors.RetryableError(
+        raise refusal.OrderError(
             f"{failed}: {ca} answers with something else than ACME ({_brief(error)}); "
             "check that `acme.directory` is the URL of a directory (RFC 8555)",
+            cause=refusal.Cause.DOWN,
             retry_after_s=network.retry_after_s,
         ) from error
     except OSError as error:  # requests: the CA file does not exist
-        raise errors.RetryableError(
-            f"{failed}: `acme.ca_file` ({authority.ca_file}) cannot be read; check the path"
+        raise refusal.OrderError(
+            f"{failed}: `acme.ca_file` ({authority.ca_file}) cannot be read; check the path",
+            cause=refusal.Cause.DOWN,
         ) from error
 
 

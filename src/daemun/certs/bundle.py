@@ -52,6 +52,12 @@ class Bundle:
         dns, addresses = _alternative_names(self.leaf)
         return tuple(host for host in hosts if not _is_covered(host, dns, addresses))
 
+    def is_for_exactly(self, hosts: collections.abc.Collection[str]) -> bool:
+        """Whether the certificate is for these hosts and no others."""
+        dns, addresses = _alternative_names(self.leaf)
+        wanted = {names.address_of(host) or host for host in hosts}
+        return wanted == {*dns, *addresses}
+
 
 def parse(fullchain_pem: bytes, key_pem: bytes) -> Bundle:
     """Read a chain and its key.

@@ -9,48 +9,74 @@ import collections.abc
 import contextlib
 import dataclasses
 import datetime
-import functools
+import random
 import threading
 import traceback
+import types
 
 import structlog
 
 from daemun import errors
-from daemun.certs import account, daemon_thread, records, shelf, standing
+from daemun.certs import account, attempt, book, findings, proofs, records, shelf, standing, watching
 from daemun.control import ports
 from daemun.core import layout, model, names
-from daemun.core.issuance import renewal
+from daemun.core.issuance import asked, budget, renewal
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-CONCURRENT_ORDERS = 4
+CONCURRENT_ORDERS = 16
+"""An order waits for the CA nearly all of its time. More would only queue for the interpreter."""
+
 LONGEST_SLEEP_S = 60.0
 """The owner's files are read again this often, and a clock that jumps (a suspended laptop) is noticed as soon."""
 
 _SHORTEST_SLEEP_S = 0.1
+
+Wait = collections.abc.Callable[[asyncio.Event, datetime.datetime | None], collections.abc.Awaitable[None]]
+"""Returns when the event is set or the moment has come (None: there is none), or earlier."""
 
 
 class Manager:
     """Not thread-safe: one per event loop. `configure` before CAs are asked, and `run` must be running.
 
     worker_gid: the group of nginx's workers, the only one that may read the keys; None: the owner alone.
+    provers: who makes proofs visible that nginx does not. examiner: looks at names before an order; None: nobody.
+    limits_of: what is asked of a CA at most, by the URL of its directory. chance: moments that are chosen at random.
+    wait, pause: how time passes between orders and within them; None: by itself.
     """
 
     def __init__(
-        self, store: ports.Store, paths: layout.Layout, clock: ports.Clock, *, worker_gid: int | None = None
+        self,
+        store: ports.Store,
+        paths: layout.Layout,
+        clock: ports.Clock,
+        *,
+        worker_gid: int | None = None,
+        provers: proofs.Provers = types.MappingProxyType({}),
+        examiner: findings.Examiner | None = None,
+        limits_of: collections.abc.Callable[[str], budget.Limits] = budget.limits_of,
+        chance: random.Random | None = None,
+        wait: Wait | None = None,
+        pause: collections.abc.Callable[[float, threading.Event], bool] | None = None,
     ) -> None:
         self.on_change: collections.abc.Callable[[], None] = lambda: None
         """Called after `status` may have changed, in the event loop."""
         self._store = store
         self._clock = clock
+        self._means = attempt.Means(
+            store=store, clock=clock, provers=provers, examiner=examiner, limits_of=limits_of, pause=pause
+        )
+        self._chance = chance or random.Random()  # noqa: S311 - spreads load, guards nothing
+        self._wait = wait or self._wait_really
         self._shelf = shelf.Shelf(store, paths, clock, worker_gid=worker_gid)
-        self._acme: model.Acme | None = None
-        self._entries: dict[str, standing.Entry] = {}
+        self._book = book.Book()
+        self._watch = watching.Watch(self._book, store, clock, self._chance, examiner)
         self._ordering: set[str] = set()
         self._forced: set[str] = set()
         self._confirmed: frozenset[str] = frozenset()
         self._settling = asyncio.Lock()
         self._wake = asyncio.Event()
+        self._reads_files = True
         self._thumbprint: str | None = None
 
     # --- control.ports.Certificates --------------------------------------------------------------------------------
@@ -62,23 +88,24 @@ class Manager:
 
     async def prepare(self, specs: collections.abc.Sequence[model.CertificateSpec]) -> tuple[model.Problem, ...]:
         async with self._settling:
-            self._entries = await asyncio.to_thread(self._prepare, specs, dict(self._entries))
-        self._forced &= self._entries.keys()
+            self._book.replace(await asyncio.to_thread(self._prepare, specs, dict(self._book.entries)))
+        self._forced &= self._book.entries.keys()
         self._changed()
-        return tuple(problem for entry in self._entries.values() for problem in entry.served.problems)
+        return tuple(problem for entry in self._book.entries.values() for problem in entry.served.problems)
 
     def status(self) -> tuple[model.CertificateStatus, ...]:
-        return tuple(standing.describe(entry, self._directory(entry.spec)) for entry in self._entries.values())
+        plans = self._book.plans(self._clock.now())
+        return tuple(plans[name].status for name in self._book.entries)
 
     def renew(self, host: str) -> bool:
         found = False
-        for name, entry in self._entries.items():
+        for name, entry in self._book.entries.items():
             is_shared = name != names.slug(entry.spec.host) and host in entry.spec.names
             if (entry.spec.host != host and not is_shared) or entry.spec.mode is model.TlsMode.FILES:
                 continue
             found = True
             if name not in self._ordering:
-                self._entries[name] = dataclasses.replace(entry, attempts=None)
+                self._book.put(name, dataclasses.replace(entry, attempts=None))
                 self._forced.add(name)
         self._changed()
         return found
@@ -101,38 +128,40 @@ class Manager:
     # --- for the wiring --------------------------------------------------------------------------------------------
 
     def configure(self, acme: model.Acme) -> None:
-        """Ask this CA from now on. Certificates of another directory are replaced; failures there are forgotten."""
-        if acme != self._acme:
-            self._acme = acme
+        """Ask these CAs from now on. Certificates of others are replaced; failures so far are forgotten."""
+        if self._book.configure(acme):
             self._changed()
 
     def wake(self) -> None:
         """Look now at what is due, as after a change of the clock."""
+        self._reads_files = True
         self._wake.set()
 
     async def confirm(self) -> None:
         async with self._settling:
-            await asyncio.to_thread(self._shelf.remove_except, frozenset(self._entries))
-            self._confirmed = frozenset(self._entries)
+            await asyncio.to_thread(self._shelf.remove_except, frozenset(self._book.entries))
+            self._confirmed = frozenset(self._book.entries)
         self._changed()
+
+    @property
+    def busy(self) -> int:
+        """How much is under way now: orders, and questions to CAs and DNS."""
+        return len(self._ordering) + self._watch.busy
 
     async def run(self) -> None:
         """Order, renew and refresh until cancelled. Orders under way go on with the next call, or the next start."""
         stop = threading.Event()
         try:
-            async with asyncio.TaskGroup() as orders:
+            async with asyncio.TaskGroup() as tasks:
                 while True:
                     self._wake.clear()
                     await self._refresh()
-                    for entry in self._due()[: CONCURRENT_ORDERS - len(self._ordering)]:
-                        self._start(entry, orders, stop)
-                    await self._sleep()
+                    for name in self._due()[: CONCURRENT_ORDERS - len(self._ordering)]:
+                        self._start(name, tasks, stop)
+                    self._watch.start(tasks, stop, self._confirmed, self._settling, self._changed)
+                    await self._wait(self._wake, self._next_moment())
         finally:
             stop.set()
-
-    def _directory(self, spec: model.CertificateSpec) -> str | None:
-        """Of the CA that is asked; None: not known yet."""
-        return None if self._acme is None else _authority(spec, self._acme).directory
 
     # --- what needs no CA ------------------------------------------------------------------------------------------
 
@@ -151,19 +180,31 @@ class Manager:
                 and (entry.served.kind is not shelf.Kind.LOCAL or ca.is_named_by(entry.served.bundle.leaf))
             )
             if entry is None or not is_settled or spec.mode is model.TlsMode.FILES:
-                attempts = entry.attempts if entry else records.read_attempts(self._store, spec.name)
-                entry = standing.Entry(spec=spec, served=self._shelf.settle(spec), attempts=attempts)
+                entry = self._look_up(spec, entry)
             entries[spec.name] = entry
         return entries
+
+    def _look_up(self, spec: model.CertificateSpec, before: standing.Entry | None) -> standing.Entry:
+        served = self._shelf.settle(spec)
+        if before is None:
+            attempts, advice = records.read_attempts(self._store, spec.name), None
+            if served.kind is shelf.Kind.PUBLIC:
+                advice = records.read_advice(self._store, spec.name)
+            return standing.Entry(spec=spec, served=served, attempts=attempts, advice=advice)
+        # Who changes how it is ordered (a password, say) wants it tried now.
+        attempts = before.attempts if before.spec.ordering == spec.ordering else None
+        return standing.Entry(spec=spec, served=served, attempts=attempts, advice=before.advice)
 
     async def _refresh(self) -> None:
         """Renew what the local CA signed and read the owner's files again. A failure waits for the next look."""
         async with self._settling:
             now = self._clock.now()
-            for name, entry in list(self._entries.items()):
-                at = standing.settles_at(entry)
-                is_forced = name in self._forced and not renewal.hosts_to_order(entry.spec)
-                if not is_forced and entry.spec.mode is not model.TlsMode.FILES and (at is None or now < at):
+            reads_files, self._reads_files = self._reads_files, False
+            for name, plan in list(self._book.plans(now).items()):
+                entry = self._book.entries[name]
+                is_forced = name in self._forced and not plan.is_ordered
+                is_due = plan.settles_at is not None and now >= plan.settles_at
+                if not is_forced and not is_due and not (reads_files and entry.spec.mode is model.TlsMode.FILES):
                     continue
                 self._forced -= {name} if is_forced else set()
                 try:
@@ -172,67 +213,79 @@ class Manager:
                     log.warning("a certificate was not refreshed", host=entry.spec.host, error=str(error))
                     continue
                 if served != entry.served:
-                    self._entries[name] = dataclasses.replace(self._entries[name], served=served)
+                    self._book.put(name, dataclasses.replace(self._book.entries[name], served=served))
                     self.on_change()
 
     # --- what a CA is asked for ------------------------------------------------------------------------------------
 
-    def _due(self) -> list[standing.Entry]:
+    def _due(self) -> list[str]:
         """The certificates to order now, the longest due first."""
         now = self._clock.now()
-        at = {name: self._order_at(entry, now) for name, entry in self._entries.items()}
-        due = sorted((when, name) for name, when in at.items() if when is not None and when <= now)
-        return [self._entries[name] for _, name in due]
+        at = ((self._order_at(name, plan, now), name) for name, plan in self._book.plans(now).items())
+        return [name for _, name in sorted((when, name) for when, name in at if when is not None and when <= now)]
 
-    def _order_at(self, entry: standing.Entry, now: datetime.datetime) -> datetime.datetime | None:
-        name = entry.spec.name
-        if self._acme is None or name not in self._confirmed or name in self._ordering:
+    def _order_at(self, name: str, plan: standing.Plan, now: datetime.datetime) -> datetime.datetime | None:
+        if plan.order_at is None or name in self._ordering or name not in self._confirmed:
             return None
-        if not renewal.hosts_to_order(entry.spec):
-            return None
-        directory = _authority(entry.spec, self._acme).directory
-        return now if name in self._forced else standing.order_at(entry, directory, now)
+        return now if name in self._forced else plan.order_at
 
-    def _start(self, entry: standing.Entry, orders: asyncio.TaskGroup, stop: threading.Event) -> None:
-        assert self._acme is not None
-        name = entry.spec.name
+    def _start(self, name: str, tasks: asyncio.TaskGroup, stop: threading.Event) -> None:
+        entry = self._book.entries[name]
+        authorities = self._book.authorities(entry.spec)
+        assert authorities is not None
         self._ordering.add(name)
         self._forced.discard(name)
-        order = self._order(entry.spec, _authority(entry.spec, self._acme), stop)
-        orders.create_task(order, name=f"order {name}")
+        is_public = entry.served.kind is shelf.Kind.PUBLIC and entry.served.directory is not None
+        wanted = attempt.Wanted(
+            spec=entry.spec,
+            authorities=authorities,
+            before=standing.valid_attempts(entry, authorities),
+            replaced=records.Issued(directory=entry.served.directory or "", bundle=entry.served.bundle)
+            if is_public
+            else None,
+        )
+        tasks.create_task(self._order(wanted, stop), name=f"order {name}")
 
-    async def _order(self, spec: model.CertificateSpec, authority: model.Authority, stop: threading.Event) -> None:
+    async def _order(self, wanted: attempt.Wanted, stop: threading.Event) -> None:
         """One try. Never raises but when cancelled: the others go on."""
+        spec = wanted.spec
         try:
-            obtain = functools.partial(_obtain, spec, authority, store=self._store, clock=self._clock, stop=stop)
-            issued = await daemon_thread.run(obtain, name=f"order {spec.name}")
-            await self._succeed(spec, authority, issued)
+            issued = await attempt.obtain(wanted, self._means, stop)
+            await self._succeed(wanted, issued)
             log.info("certificate obtained", host=spec.host, issuer=issued.bundle.issuer, until=issued.bundle.not_after)
+        except attempt.FailedError as error:
+            await self._fail(wanted, error)
         except errors.DaemunError as error:
-            await self._fail(spec, authority, str(error), getattr(error, "retry_after_s", None))
+            await self._fail(wanted, self._failure(wanted, str(error)))
         except Exception as error:
             # Formatted here, because loggers that show local variables would show keys.
             stack = traceback.format_exc()
             log.error("an order failed for an unknown reason", host=spec.host, stack=stack)  # noqa: TRY400
             reason = f'cannot get a certificate for "{spec.host}": {type(error).__name__}; see the log, and report it'
-            await self._fail(spec, authority, reason, None)
+            await self._fail(wanted, self._failure(wanted, reason))
         finally:
             self._ordering.discard(spec.name)
             self._changed()
 
-    async def _succeed(self, spec: model.CertificateSpec, authority: model.Authority, issued: records.Issued) -> None:
+    def _failure(self, wanted: attempt.Wanted, reason: str) -> attempt.FailedError:
+        is_rehearsing = wanted.before is not None and wanted.before.rehearse
+        return attempt.FailedError(reason, is_failure=True, holds={}, rehearse=is_rehearsing, seen=None)
+
+    async def _succeed(self, wanted: attempt.Wanted, issued: records.Issued) -> None:
         """Raises: RetryableError when the new certificate is due at once, so that orders never follow each other."""
+        spec = wanted.spec
         async with self._settling:
             await asyncio.to_thread(self._shelf.put_issued, spec.name, issued)
-            entry = self._entries.get(spec.name)  # the site may have changed, or gone, meanwhile
+            entry = self._book.entries.get(spec.name)  # the site may have changed, or gone, meanwhile
             is_due_again = False
             if entry is not None:
                 served = await asyncio.to_thread(self._shelf.settle, entry.spec)
-                new, now = standing.Entry(spec=entry.spec, served=served), self._clock.now()
-                at = standing.order_at(new, authority.directory, now)
+                new = standing.Entry(spec=entry.spec, served=served, advice=entry.advice)
+                now = self._clock.now()
+                at = standing.order_at(new, wanted.authorities, now)
                 is_due_again = entry.spec == spec and at is not None and at <= now
                 # Then the failures so far count on, and the ladder goes up.
-                self._entries[spec.name] = dataclasses.replace(entry, served=served) if is_due_again else new
+                self._book.put(spec.name, dataclasses.replace(entry, served=served) if is_due_again else new)
             if not is_due_again:
                 await asyncio.to_thread(records.delete_attempts, self._store, spec.name)
         if is_due_again:
@@ -241,22 +294,41 @@ class Manager:
                 f"{issued.bundle.not_after}, and this machine's clock says {self._clock.now()}; set the clock"
             )
 
-    async def _fail(
-        self, spec: model.CertificateSpec, authority: model.Authority, reason: str, retry_after_s: float | None
-    ) -> None:
-        hosts = renewal.hosts_to_order(spec)
+    async def _fail(self, wanted: attempt.Wanted, failed: attempt.FailedError) -> None:
+        spec, before, now = wanted.spec, wanted.before, self._clock.now()
+        failures = (before.failures if before else 0) + failed.is_failure
+        at = now
+        if failed.is_failure:
+            old = wanted.replaced.bundle if wanted.replaced is not None else None
+            at = renewal.next_attempt(
+                failures,
+                now,
+                jitter=self._chance.random(),
+                lifetime=old.not_after - old.not_before if old is not None else None,
+            )
+        waits = [failed.holds.get(authority.directory, now) for authority in wanted.authorities]
+        at = max(at, min(waits))
+        seen = before.seen if before is not None else ()
+        if failed.seen is not None and failed.seen not in seen:
+            seen = (*seen, failed.seen)[-watching.MOST_SEEN :]
+        attempts = records.Attempts(
+            asked=asked.fingerprint(spec, wanted.authorities),
+            failures=failures,
+            next_attempt=at,
+            reason=failed.reason,
+            since=(before.since if before is not None else None) or (now if failed.is_failure else None),
+            holds=tuple(sorted(failed.holds.items())),
+            rehearse=failed.rehearse,
+            seen=seen,
+        )
         async with self._settling:
-            entry = self._entries.get(spec.name)
+            entry = self._book.entries.get(spec.name)
             if entry is None:
                 return
-            before = entry.attempts if entry.attempts and entry.attempts.is_for(authority.directory, hosts) else None
-            failures = (before.failures if before else 0) + 1
-            at = renewal.next_attempt(failures, self._clock.now(), retry_after_s)
-            attempts = records.Attempts(
-                directory=authority.directory, hosts=hosts, failures=failures, next_attempt=at, reason=reason
+            self._book.put(spec.name, dataclasses.replace(entry, attempts=attempts))
+            log.warning(
+                "certificate not obtained", host=spec.host, reason=failed.reason, failures=failures, next_attempt=at
             )
-            self._entries[spec.name] = dataclasses.replace(entry, attempts=attempts)
-            log.warning("certificate not obtained", host=spec.host, reason=reason, failures=failures, next_attempt=at)
             try:
                 await asyncio.to_thread(records.write_attempts, self._store, spec.name, attempts)
             except errors.DaemunError as error:  # a restart would then try earlier: no harm
@@ -264,45 +336,27 @@ class Manager:
 
     # --- waiting ---------------------------------------------------------------------------------------------------
 
-    async def _sleep(self) -> None:
-        """Until something is due, something changes, or a minute passed."""
+    def _next_moment(self) -> datetime.datetime | None:
+        """When something is due next, as far as is known now."""
         now = self._clock.now()
-        refreshes = (standing.settles_at(entry) for entry in self._entries.values())
-        moments = [at for at in refreshes if at is not None and at > now]  # what failed just now waits a minute
+        plans = self._book.plans(now)
+        # What could not be refreshed just now waits for the next look.
+        moments = [plan.settles_at for plan in plans.values() if plan.settles_at is not None and plan.settles_at > now]
         if len(self._ordering) < CONCURRENT_ORDERS:  # else the end of an order wakes us
-            orders = (self._order_at(entry, now) for entry in self._entries.values())
+            orders = (self._order_at(name, plan, now) for name, plan in plans.items())
             moments += [at for at in orders if at is not None]
-        seconds = min(((at - now).total_seconds() for at in moments), default=LONGEST_SLEEP_S)
+        watched = self._watch.next_moment(self._confirmed, now)
+        return min([*moments, *([watched] if watched is not None else [])], default=None)
+
+    async def _wait_really(self, woken: asyncio.Event, until: datetime.datetime | None) -> None:
+        """For a minute at most: the clock may jump, and the owner's files change."""
+        seconds = LONGEST_SLEEP_S if until is None else (until - self._clock.now()).total_seconds()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(max(seconds, _SHORTEST_SLEEP_S), LONGEST_SLEEP_S)):
-                await self._wake.wait()
+                await woken.wait()
+                return
+        self._reads_files = True
 
     def _changed(self) -> None:
         self._wake.set()
         self.on_change()
-
-
-def _authority(spec: model.CertificateSpec, acme: model.Acme) -> model.Authority:
-    """Where and as whom one certificate is ordered. A CA knows one address of us: the gate's, if it has one."""
-    usual = acme.authorities[0]
-    own = spec.ordering.authority
-    if own is None or own.directory == usual.directory:
-        own = usual
-    return dataclasses.replace(own, email=own.email or usual.email or spec.ordering.email)
-
-
-def _obtain(
-    spec: model.CertificateSpec,
-    authority: model.Authority,
-    *,
-    store: ports.Store,
-    clock: ports.Clock,
-    stop: threading.Event,
-) -> records.Issued:
-    # Here, in the order's thread, so that `daemun up` serves before these slow imports (acme, requests) are made.
-    from daemun.certs import acme_issuer  # noqa: PLC0415
-
-    request = acme_issuer.Request(
-        name=spec.name, hosts=renewal.hosts_to_order(spec), authority=authority, ordering=spec.ordering
-    )
-    return acme_issuer.obtain(request, store=store, clock=clock, stop=stop)

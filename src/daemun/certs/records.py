@@ -3,6 +3,7 @@
     certs/NAME/certificate.json   what a CA issued last: chain and key, in one value so that they are never mixed
     certs/NAME/order.json         the order a CA works on now, with the key its certificate will have
     certs/NAME/attempts.json      failures in a row and when to try again
+    certs/NAME/renewal.json       when the CA wants the certificate to be renewed
 
 A value that cannot be read counts as missing: the worst that follows is one more order.
 """
@@ -18,6 +19,7 @@ from cryptography.hazmat.primitives import serialization
 from daemun import errors
 from daemun.certs import bundle
 from daemun.control import ports
+from daemun.core.issuance import advice as advice_
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,19 +42,22 @@ class Order:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Attempts:
-    """How it went so far, for these hosts at this CA; for others it starts anew (`is_for`).
+    """How it went so far, for what was asked (`core.issuance.asked.fingerprint`); for anything else it starts anew.
 
-    failures: in a row. next_attempt: not before then. reason: why the last one failed.
+    failures: in a row. next_attempt: not before then. reason: why the last one failed. since: when the first one did.
+    holds: CAs (by directory) that are not asked before a moment: a Retry-After, or a limit that daemun counts.
+    rehearse: the CA looked and saw no proof: its test system is asked first. seen: what the names looked like (a
+    fingerprint of DNS) at each failure: something new is a reason to try again early.
     """
 
-    directory: str
-    hosts: tuple[str, ...]
+    asked: str
     failures: int = 0
     next_attempt: datetime.datetime | None = None
     reason: str | None = None
-
-    def is_for(self, directory: str, hosts: tuple[str, ...]) -> bool:
-        return self.directory == directory and set(self.hosts) == set(hosts)
+    since: datetime.datetime | None = None
+    holds: tuple[tuple[str, datetime.datetime], ...] = ()
+    rehearse: bool = False
+    seen: tuple[str, ...] = ()
 
 
 def read_issued(store: ports.Store, name: str) -> Issued | None:
@@ -90,21 +95,63 @@ def delete_order(store: ports.Store, name: str) -> None:
 def read_attempts(store: ports.Store, name: str) -> Attempts | None:
     with _missing_when_unreadable():
         value = _read(store, f"certs/{name}/attempts.json")
-        next_attempt = value["next_attempt"] and datetime.datetime.fromisoformat(value["next_attempt"])
-        if next_attempt and next_attempt.tzinfo is None:
-            return None
-        value["hosts"], value["failures"] = tuple(value["hosts"]), int(value["failures"])
-        return Attempts(**{**value, "next_attempt": next_attempt})
+        return Attempts(
+            asked=str(value["asked"]),
+            failures=int(value["failures"]),
+            next_attempt=_moment(value["next_attempt"]),
+            reason=value["reason"],
+            since=_moment(value["since"]),
+            holds=tuple((str(directory), _known(_moment(until))) for directory, until in value["holds"]),
+            rehearse=bool(value["rehearse"]),
+            seen=tuple(map(str, value["seen"])),
+        )
     return None
 
 
 def write_attempts(store: ports.Store, name: str, attempts: Attempts) -> None:
-    next_attempt = attempts.next_attempt and attempts.next_attempt.isoformat()
-    _write(store, f"certs/{name}/attempts.json", {**dataclasses.asdict(attempts), "next_attempt": next_attempt})
+    _write(store, f"certs/{name}/attempts.json", dataclasses.asdict(attempts))
 
 
 def delete_attempts(store: ports.Store, name: str) -> None:
     store.delete(f"certs/{name}/attempts.json")
+
+
+def read_advice(store: ports.Store, name: str) -> advice_.Advice | None:
+    with _missing_when_unreadable():
+        value = _read(store, f"certs/{name}/renewal.json")
+        window = value["window"]
+        return advice_.Advice(
+            serial=str(value["serial"]),
+            poll_at=_known(_moment(value["poll_at"])),
+            window=window
+            and advice_.Window(
+                start=_known(_moment(window["start"])),
+                end=_known(_moment(window["end"])),
+                explanation_url=window["explanation_url"],
+            ),
+            chosen=_moment(value["chosen"]),
+        )
+    return None
+
+
+def write_advice(store: ports.Store, name: str, advice: advice_.Advice) -> None:
+    _write(store, f"certs/{name}/renewal.json", dataclasses.asdict(advice))
+
+
+def _moment(value: str | None) -> datetime.datetime | None:
+    """Raises: ValueError: it has no time zone."""
+    if value is None:
+        return None
+    moment = datetime.datetime.fromisoformat(value)
+    if moment.tzinfo is None:
+        raise ValueError("a moment without a time zone")
+    return moment
+
+
+def _known(moment: datetime.datetime | None) -> datetime.datetime:
+    if moment is None:
+        raise ValueError("a moment is missing")
+    return moment
 
 
 def _missing_when_unreadable() -> contextlib.AbstractContextManager[None]:
@@ -123,4 +170,4 @@ def _read(store: ports.Store, key: str) -> dict[str, typing.Any]:
 
 
 def _write(store: ports.Store, key: str, value: dict[str, typing.Any]) -> None:
-    store.write(key, json.dumps(value, indent=1).encode())
+    store.write(key, json.dumps(value, indent=1, default=datetime.datetime.isoformat).encode())

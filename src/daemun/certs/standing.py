@@ -5,7 +5,14 @@ import datetime
 
 from daemun.certs import records, shelf
 from daemun.core import model
-from daemun.core.issuance import proof, renewal
+from daemun.core.issuance import advice as advice_
+from daemun.core.issuance import asked, proof, renewal
+
+_FURTHEST = renewal.LONGEST_WAIT + datetime.timedelta(hours=1)
+"""No wait is longer: a later moment was noted by a clock that was ahead."""
+
+Authorities = tuple[model.Authority, ...]
+"""The CAs that are asked for one certificate, in this order."""
 
 _KINDS = {
     shelf.Kind.PUBLIC: model.CertificateKind.PUBLIC,
@@ -16,37 +23,63 @@ _KINDS = {
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """All that is known of one certificate. attempts: as stored, perhaps for other names or another CA."""
+    """All that is known of one certificate. attempts: as stored, perhaps for something else than is asked now.
+    advice: as stored, perhaps for a certificate before."""
 
     spec: model.CertificateSpec
     served: shelf.Served
     attempts: records.Attempts | None = None
+    advice: advice_.Advice | None = None
 
 
-def valid_attempts(entry: Entry, directory: str) -> records.Attempts | None:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What follows from an entry, worked out once. None: never.
+
+    order_at: when a CA is asked for it. settles_at: when live/NAME needs another one without a CA. poll_at: when the CA
+    is asked when it wants it renewed. is_ordered: whether it comes from a CA.
+    """
+
+    order_at: datetime.datetime | None
+    settles_at: datetime.datetime | None
+    poll_at: datetime.datetime | None
+    is_ordered: bool
+    status: model.CertificateStatus
+
+
+def make_plan(entry: Entry, authorities: Authorities | None, now: datetime.datetime) -> Plan:
+    """authorities: None: not known yet, and none is asked."""
+    return Plan(
+        order_at=None if authorities is None else order_at(entry, authorities, now),
+        settles_at=settles_at(entry),
+        poll_at=None if authorities is None else poll_at(entry, authorities, now),
+        is_ordered=bool(renewal.hosts_to_order(entry.spec)),
+        status=describe(entry, authorities),
+    )
+
+
+def valid_attempts(entry: Entry, authorities: Authorities) -> records.Attempts | None:
     """The failures so far for what is asked for now."""
     attempts = entry.attempts
-    return attempts if attempts and attempts.is_for(directory, renewal.hosts_to_order(entry.spec)) else None
+    return attempts if attempts and attempts.asked == asked.fingerprint(entry.spec, authorities) else None
 
 
-def order_at(entry: Entry, directory: str, now: datetime.datetime) -> datetime.datetime | None:
-    """When the CA is to be asked: at once for what is missing (a certificate of another directory counts as missing:
-    who leaves a staging CA wants trusted ones), later after failures and for renewals; None: never."""
-    hosts = renewal.hosts_to_order(entry.spec)
-    if not hosts:
+def order_at(entry: Entry, authorities: Authorities, now: datetime.datetime) -> datetime.datetime | None:
+    """When a CA is to be asked: at once for what is missing (a certificate of another directory counts as missing: who
+    leaves a staging CA wants trusted ones), later after failures and for renewals; None: never."""
+    if not renewal.hosts_to_order(entry.spec):
         return None
-    attempts = valid_attempts(entry, directory)
+    attempts = valid_attempts(entry, authorities)
     if attempts is not None and attempts.next_attempt is not None:
-        # No wait is longer than LONGEST_WAIT: a later moment was noted by a clock that was ahead.
-        return attempts.next_attempt if attempts.next_attempt - now <= renewal.LONGEST_WAIT else now
-    return renews_at(entry) if _is_as_asked(entry, directory) else now
+        return attempts.next_attempt if attempts.next_attempt - now <= _FURTHEST else now
+    return renews_at(entry) if _is_as_asked(entry, authorities) else now
 
 
 def renews_at(entry: Entry) -> datetime.datetime | None:
     """When daemun renews the certificate that is served; None: it is the owner's."""
     if entry.served.kind is shelf.Kind.OWN:
         return None
-    return renewal.renew_at(entry.served.bundle.not_before, entry.served.bundle.not_after)
+    return advice_.renew_at(valid_advice(entry), entry.served.bundle.not_before, entry.served.bundle.not_after)
 
 
 def settles_at(entry: Entry) -> datetime.datetime | None:
@@ -56,10 +89,36 @@ def settles_at(entry: Entry) -> datetime.datetime | None:
     return renews_at(entry)
 
 
-def describe(entry: Entry, directory: str | None) -> model.CertificateStatus:
-    """directory: of the CA that is asked; None: not known yet."""
+def poll_at(entry: Entry, authorities: Authorities, now: datetime.datetime) -> datetime.datetime | None:
+    """When the CA is asked when it wants the certificate renewed; None: it is none of these CAs', or has expired
+    (RFC 9773 section 4.3)."""
+    served = entry.served
+    if served.kind is not shelf.Kind.PUBLIC or now >= served.bundle.not_after:
+        return None
+    if all(served.directory != authority.directory for authority in authorities):
+        return None
+    known = valid_advice(entry)
+    if known is None:
+        return now
+    return known.poll_at if known.poll_at - now <= advice_.POLL_LATEST else now
+
+
+def valid_advice(entry: Entry) -> advice_.Advice | None:
+    """What the CA said of the certificate that is served."""
+    found = entry.advice
+    return found if found is not None and found.serial == serial_of(entry) else None
+
+
+def serial_of(entry: Entry) -> str:
+    return f"{entry.served.bundle.leaf.serial_number:x}"
+
+
+def describe(entry: Entry, authorities: Authorities | None) -> model.CertificateStatus:
+    """authorities: None: not known yet."""
     spec, found = entry.spec, entry.served.bundle
-    state, reason, next_attempt = _state(entry, directory)
+    attempts = valid_attempts(entry, authorities) if authorities is not None else None
+    state, reason = _state(entry, authorities, attempts)
+    is_failing = attempts is not None and attempts.failures > 0
     return model.CertificateStatus(
         name=spec.name,
         host=spec.host,
@@ -70,34 +129,51 @@ def describe(entry: Entry, directory: str | None) -> model.CertificateStatus:
         not_before=found.not_before,
         not_after=found.not_after,
         renew_at=renews_at(entry) if state is not model.CertificateState.PENDING else None,
-        next_attempt=next_attempt,
+        next_attempt=attempts.next_attempt if attempts is not None else None,
         reason=reason,
+        authority=entry.served.directory,
+        failures=attempts.failures if attempts is not None else 0,
+        last_error=attempts.reason if attempts is not None and is_failing else None,
+        failing_since=attempts.since if attempts is not None and is_failing else None,
     )
 
 
-def _state(entry: Entry, directory: str | None) -> tuple[model.CertificateState, str | None, datetime.datetime | None]:
+def _state(
+    entry: Entry, authorities: Authorities | None, attempts: records.Attempts | None
+) -> tuple[model.CertificateState, str | None]:
     if entry.spec.mode is model.TlsMode.FILES:
         is_wrong = any(problem.severity is model.Severity.ERROR for problem in entry.served.problems)
         said = "; ".join(problem.message for problem in entry.served.problems) or None
-        return model.CertificateState.FAILING if is_wrong else model.CertificateState.VALID, said, None
+        return model.CertificateState.FAILING if is_wrong else model.CertificateState.VALID, said
     if not renewal.hosts_to_order(entry.spec):
-        return model.CertificateState.LOCAL, _wildcard_reason(entry.spec), None
-    attempts = valid_attempts(entry, directory) if directory is not None else None
+        return model.CertificateState.LOCAL, _wildcard_reason(entry.spec)
     if attempts is not None and attempts.failures:
-        return model.CertificateState.FAILING, attempts.reason, attempts.next_attempt
-    if directory is not None and _is_as_asked(entry, directory):
-        return model.CertificateState.VALID, _wildcard_reason(entry.spec), None
+        return model.CertificateState.FAILING, attempts.reason
+    waits = attempts.reason if attempts is not None else None
+    if authorities is not None and _is_as_asked(entry, authorities):
+        return model.CertificateState.VALID, waits or _early_reason(entry) or _wildcard_reason(entry.spec)
     meanwhile = "one of the local CA" if entry.served.kind is shelf.Kind.LOCAL else "the one from before"
-    return model.CertificateState.PENDING, f"the CA is being asked; until then {meanwhile} is served", None
+    said = waits or "the CA is being asked"
+    return model.CertificateState.PENDING, f"{said}; until then {meanwhile} is served"
 
 
-def _is_as_asked(entry: Entry, directory: str) -> bool:
+def _is_as_asked(entry: Entry, authorities: Authorities) -> bool:
+    """Also when a later CA than the first one issued it: the first one is asked when it is to be renewed."""
     served = entry.served
     return (
         served.kind is shelf.Kind.PUBLIC
-        and served.directory == directory
+        and any(served.directory == authority.directory for authority in authorities)
         and not served.bundle.missing(renewal.hosts_to_order(entry.spec))
     )
+
+
+def _early_reason(entry: Entry) -> str | None:
+    """A CA moves renewal up when it is going to revoke the certificate."""
+    found, served = valid_advice(entry), entry.served.bundle
+    if found is None or found.window is None or not advice_.is_moved_up(found, served.not_before, served.not_after):
+        return None
+    said = f"; it says why at {found.window.explanation_url}" if found.window.explanation_url else ""
+    return f"the CA wants this certificate to be renewed early{said}; nothing to do, daemun renews it by itself"
 
 
 def _wildcard_reason(spec: model.CertificateSpec) -> str | None:

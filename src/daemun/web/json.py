@@ -113,6 +113,10 @@ def certificate_json(certificate: model.CertificateStatus) -> Json:
         "renew_at": instant_json(certificate.renew_at),
         "reason": certificate.reason,
         "next_attempt": instant_json(certificate.next_attempt),
+        "authority": certificate.authority,
+        "failures": certificate.failures,
+        "last_error": certificate.last_error,
+        "failing_since": instant_json(certificate.failing_since),
     }
 
 

@@ -1,0 +1,236 @@
+"""One try to get one certificate: the CAs are asked in their order, until one serves.
+
+Before a CA is asked: is it to be left alone (Retry-After, a limit that daemun counts)? does what is found out about the
+names forbid it? After a proof failed, its test system is asked first, where failures cost nothing.
+"""
+
+import collections.abc
+import dataclasses
+import datetime
+import functools
+import hashlib
+import threading
+import typing
+
+from daemun import errors
+from daemun.certs import daemon_thread, findings, ledger, proofs, records, refusal
+from daemun.control import ports
+from daemun.core import model, words
+from daemun.core.issuance import budget, renewal
+
+if typing.TYPE_CHECKING:
+    from daemun.certs import acme_issuer
+
+_OF_ONE_CA = frozenset({"caa", "budget"})
+"""Topics of findings that another CA may not mind."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What a try needs besides what is asked. pause: None: really (`acme_network.Pause`)."""
+
+    store: ports.Store
+    clock: ports.Clock
+    provers: proofs.Provers
+    examiner: findings.Examiner | None
+    limits_of: collections.abc.Callable[[str], budget.Limits]
+    pause: collections.abc.Callable[[float, threading.Event], bool] | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """before: how it went so far. replaced: what was issued last, which a new one is for."""
+
+    spec: model.CertificateSpec
+    authorities: tuple[model.Authority, ...]
+    before: records.Attempts | None
+    replaced: records.Issued | None
+
+
+class FailedError(Exception):
+    """No CA gave a certificate. is_failure: False: none was asked, there is only a wait.
+
+    reason: of each CA, in words. holds: as `records.Attempts.holds`. rehearse: whether test systems are asked next.
+    seen: a fingerprint of what was found in DNS; None: nobody looked.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        is_failure: bool,
+        holds: dict[str, datetime.datetime],
+        rehearse: bool,
+        seen: str | None,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.is_failure = is_failure
+        self.holds = holds
+        self.rehearse = rehearse
+        self.seen = seen
+
+
+async def obtain(wanted: Wanted, means: Means, stop: threading.Event) -> records.Issued:
+    """Raises: FailedError."""
+    return await _Try(wanted, means, stop).run()
+
+
+class _Try:
+    def __init__(self, wanted: Wanted, means: Means, stop: threading.Event) -> None:
+        self._spec = wanted.spec
+        self._wanted = wanted
+        self._means = means
+        self._stop = stop
+        self._hosts = renewal.hosts_to_order(wanted.spec)
+        before = wanted.before
+        self._failures = before.failures if before is not None else 0
+        self._rehearse = before is not None and before.rehearse
+        now = means.clock.now()
+        self._holds = {name: until for name, until in (before.holds if before else ()) if until > now}
+        self._begun = records.read_order(means.store, wanted.spec.name)
+        self._seen: str | None = None
+        self._warnings: tuple[str, ...] = ()
+
+    async def run(self) -> records.Issued:
+        reasons: list[str] = []
+        is_failure = False
+        # What was begun (before a SIGKILL, say) is ended first: a second order would be one too many.
+        for authority in sorted(self._wanted.authorities, key=lambda one: not self._is_begun(one)):
+            held = self._holds.get(authority.directory)
+            if held is not None:
+                reasons.append(self._explain_hold(authority, held))
+                continue
+            try:
+                return await self._ask(authority)
+            except ledger.OverBudgetError as error:
+                self._holds[authority.directory] = error.refusal.until
+                reasons.append(str(error))
+            except refusal.OrderError as error:
+                is_failure = True
+                self._note_hold(authority.directory, error.retry_after_s)
+                reasons.append(str(error))
+                if error.cause is refusal.Cause.PROOF:
+                    self._rehearse = True
+                    reasons += self._warnings
+                    if authority.staging is not None:
+                        reasons.append(
+                            f"until the CA's test system ({authority.staging}), where failures do not count, sees the "
+                            "proof, tries go there"
+                        )
+                    break
+            except errors.DaemunError as error:  # of this machine: no CA is to blame
+                is_failure = True
+                reasons.append(str(error))
+                break
+        raise FailedError(
+            "; ".join(reasons), is_failure=is_failure, holds=self._holds, rehearse=self._rehearse, seen=self._seen
+        )
+
+    async def _ask(self, authority: model.Authority) -> records.Issued:
+        await self._examine(authority)
+        is_begun = self._begun is not None and self._begun.directory == authority.directory
+        if self._rehearse and authority.staging is not None and not is_begun:
+            await self._rehearse_at(dataclasses.replace(authority, directory=authority.staging, staging=None))
+        return await self._order(authority)
+
+    def _is_begun(self, authority: model.Authority) -> bool:
+        """Whether there is an order at this CA, or at its test system, that is not ended."""
+        return self._begun is not None and self._begun.directory in {authority.directory, authority.staging}
+
+    async def _examine(self, authority: model.Authority) -> None:
+        """Raises: OrderError: the CA would refuse; RetryableError: every CA would."""
+        examiner = self._means.examiner
+        if examiner is None or self._is_begun(authority):
+            return
+        found = await examiner.examine(self._hosts, authority, self._spec.ordering)
+        self._seen = fingerprint(found)
+        self._warnings = tuple(
+            f"before that, daemun found: {one}" for one in found if one.weight is findings.Weight.WARNS
+        )
+        blocking = [one for one in found if one.weight is findings.Weight.BLOCKS]
+        if not blocking:
+            return
+        asked = words.listed([words.quoted(host) for host in self._hosts], last="and")
+        text = f"no certificate is asked for {asked}: {'; '.join(map(str, blocking))}"
+        if all(one.topic in _OF_ONE_CA for one in blocking):
+            raise refusal.OrderError(text, cause=refusal.Cause.REFUSED)
+        raise errors.RetryableError(text)
+
+    async def _rehearse_at(self, staging: model.Authority) -> None:
+        """Let the test system of the CA look first. Returns when it saw the proofs, or cannot be waited for.
+
+        Raises: OrderError.
+        """
+        try:
+            await self._order(staging)
+        except ledger.OverBudgetError as error:
+            problem: errors.RetryableError = error
+        except refusal.OrderError as error:
+            if error.cause is refusal.Cause.PROOF:
+                raise
+            problem = error
+        else:
+            self._rehearse = False
+            return
+        finally:
+            # It is worth nothing to a browser.
+            records.delete_order(self._means.store, self._spec.name)
+        if self._failures < len(renewal.LADDER):
+            raise refusal.OrderError(
+                f"after a failure a try goes to the CA's test system first, and it cannot be used: {problem}; from "
+                "the daily tries on daemun asks the CA itself again",
+                cause=refusal.Cause.DOWN,
+            ) from problem
+
+    async def _order(self, authority: model.Authority) -> records.Issued:
+        return await daemon_thread.run(functools.partial(self._obtain, authority), name=f"order {self._spec.name}")
+
+    def _obtain(self, authority: model.Authority) -> records.Issued:
+        # Here, in the order's thread, so that `daemun up` serves before these slow imports (acme, requests) are made.
+        from daemun.certs import acme_issuer, acme_network  # noqa: PLC0415
+
+        means = self._means
+        return acme_issuer.obtain(
+            self._request(authority),
+            store=means.store,
+            clock=means.clock,
+            stop=self._stop,
+            provers=means.provers,
+            limits_of=means.limits_of,
+            pause=means.pause or acme_network.pause_really,
+        )
+
+    def _request(self, authority: model.Authority) -> "acme_issuer.Request":
+        from daemun.certs import acme_issuer, renewal_info  # noqa: PLC0415
+
+        replaced = self._wanted.replaced
+        if replaced is not None and replaced.directory != authority.directory:
+            replaced = None
+        return acme_issuer.Request(
+            name=self._spec.name,
+            hosts=self._hosts,
+            authority=authority,
+            ordering=self._spec.ordering,
+            replaces=renewal_info.identify(replaced.bundle.leaf) if replaced is not None else None,
+            is_same_set=replaced is not None and replaced.bundle.is_for_exactly(self._hosts),
+        )
+
+    # --- words -----------------------------------------------------------------------------------------------------
+
+    def _note_hold(self, directory: str, retry_after_s: float | None) -> None:
+        until = renewal.hold_until(self._means.clock.now(), retry_after_s)
+        if until is not None:
+            self._holds[directory] = until
+
+    def _explain_hold(self, authority: model.Authority, until: datetime.datetime) -> str:
+        before = self._wanted.before
+        if len(self._wanted.authorities) == 1 and before is not None and before.reason is not None:
+            return before.reason
+        return f"the CA at {authority.directory} is not asked before {until:%Y-%m-%d %H:%M} UTC"
+
+
+def fingerprint(found: collections.abc.Iterable[findings.Finding]) -> str:
+    """Of what the names look like in DNS: another one means that somebody changed something there."""
+    told = sorted(str(one) for one in found if one.topic == "dns")
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]

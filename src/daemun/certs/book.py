@@ -1,0 +1,65 @@
+"""All certificates that are wanted, with what follows from what is known of each.
+
+What follows is worked out once per change of an entry, so that looking at all of them is a matter of comparing moments:
+ten thousand take milliseconds, where reading their certificates again would take seconds.
+"""
+
+import collections.abc
+import dataclasses
+import datetime
+
+from daemun.certs import standing
+from daemun.core import model
+from daemun.core.issuance import asked
+
+_STEP_BACK = datetime.timedelta(minutes=1)
+
+
+class Book:
+    """Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._acme: model.Acme | None = None
+        self._entries: dict[str, standing.Entry] = {}
+        self._plans: dict[str, standing.Plan] = {}
+        self._latest: datetime.datetime | None = None
+
+    @property
+    def entries(self) -> collections.abc.Mapping[str, standing.Entry]:
+        return self._entries
+
+    def configure(self, acme: model.Acme) -> bool:
+        """Whether this is another way of ordering than before. Other CAs, or one asked as somebody else, are tried at
+        once."""
+        before, self._acme = self._acme, acme
+        if acme == before:
+            return False
+        if before is not None and before.authorities != acme.authorities:
+            for name, entry in self._entries.items():
+                self._entries[name] = dataclasses.replace(entry, attempts=None)
+        self._plans.clear()
+        return True
+
+    def replace(self, entries: dict[str, standing.Entry]) -> None:
+        """Want exactly these from now on."""
+        self._plans = {name: plan for name, plan in self._plans.items() if self._entries[name] is entries.get(name)}
+        self._entries = entries
+
+    def put(self, name: str, entry: standing.Entry) -> None:
+        self._entries[name] = entry
+        self._plans.pop(name, None)
+
+    def authorities(self, spec: model.CertificateSpec) -> standing.Authorities | None:
+        """The CAs that are asked; None: not known yet."""
+        return None if self._acme is None else asked.authorities_of(spec, self._acme)
+
+    def plans(self, now: datetime.datetime) -> collections.abc.Mapping[str, standing.Plan]:
+        """Of all entries. A clock that was set back makes all moments doubtful: they are worked out anew."""
+        if self._latest is not None and now < self._latest - _STEP_BACK:
+            self._plans.clear()
+        self._latest = now
+        if len(self._plans) < len(self._entries):
+            for name, entry in self._entries.items():
+                if name not in self._plans:
+                    self._plans[name] = standing.make_plan(entry, self.authorities(entry.spec), now)
+        return self._plans

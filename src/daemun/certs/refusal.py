@@ -1,0 +1,48 @@
+"""Why a CA gave no certificate, as far as it decides what is done next."""
+
+import enum
+
+from daemun import errors
+
+
+class Cause(enum.Enum):
+    """DOWN: the CA cannot be reached or has a failure of its own. REFUSED: it does not serve us, or not now.
+    PROOF: it looked, and the names were not shown to be ours: no other CA would see more."""
+
+    DOWN = "down"
+    REFUSED = "refused"
+    PROOF = "proof"
+
+
+class OrderError(errors.RetryableError):
+    """A CA was asked and gave no certificate. Another error of an order is this machine's, and the same at every CA."""
+
+    def __init__(self, message: str, *, cause: Cause, retry_after_s: float | None = None) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.cause = cause
+
+
+_BROKEN = frozenset({"serverInternal", "badNonce", "orderNotReady"})
+_POLICY = frozenset(
+    {
+        "caa",
+        "rejectedIdentifier",
+        "unsupportedIdentifier",
+        "rateLimited",
+        "externalAccountRequired",
+        "userActionRequired",
+    }
+)
+
+
+def cause_of_request(code: str) -> Cause:
+    """Of a request that a CA refused. code: the problem type without "urn:ietf:params:acme:error:"."""
+    return Cause.DOWN if code in _BROKEN else Cause.REFUSED
+
+
+def cause_of_validation(codes: frozenset[str]) -> Cause:
+    """Of an order that failed, by the problems of its names. A CA that may not sign (CAA) or does not want to leaves
+    the others a chance."""
+    if codes and codes <= _BROKEN:
+        return Cause.DOWN
+    return Cause.REFUSED if codes and codes <= _POLICY | _BROKEN else Cause.PROOF

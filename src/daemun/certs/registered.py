@@ -1,0 +1,35 @@
+"""What CAs count certificates by: the domain that somebody registered, or the addresses that somebody was given.
+
+Source: letsencrypt.org/docs/rate-limits ("per registered domain, or IPv4 address, or IPv6 /64 range"), by the Public
+Suffix List (publicsuffix.org), whose private part counts, too.
+"""
+
+import collections.abc
+import functools
+import ipaddress
+
+import publicsuffixlist
+
+from daemun.core import names
+
+
+def domains_of(hosts: collections.abc.Iterable[str]) -> frozenset[str]:
+    """The registered domain or address range of each name (as in `model.Site.names`). The list is read on first use:
+    a tenth of a second, once."""
+    return frozenset(_domain_of(host) for host in hosts)
+
+
+def _domain_of(host: str) -> str:
+    address = names.address_of(host)
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    if address is not None:
+        return str(address)
+    bare = host.removeprefix("*.")
+    # A public suffix itself (of the private part: somebody's own) counts as what it is.
+    return _suffixes().privatesuffix(bare) or bare
+
+
+@functools.cache
+def _suffixes() -> publicsuffixlist.PublicSuffixList:
+    return publicsuffixlist.PublicSuffixList()

@@ -1,0 +1,74 @@
+"""Who daemun is at a CA: the account, registered on first use. Blocking."""
+
+import binascii
+import threading
+
+from acme import client, messages
+from acme import errors as acme_errors
+
+from daemun import errors, secret
+from daemun.certs import account, acme_network, refusal
+from daemun.control import ports
+from daemun.core import model
+
+_registering = threading.Lock()
+
+
+def use_account(
+    authority: model.Authority, acme: client.ClientV2, network: acme_network.Network, store: ports.Store
+) -> None:
+    """Sign as the account of this CA from now on; tell the CA when the e-mail address changed.
+
+    Raises: what the library does; OrderError: the CA wants an account of its web page; ConfigError: its key is not
+    where the configuration says.
+    """
+    with _registering:  # many orders begin together, and one account serves them all
+        known = account.read_registration(store, authority.directory) or _register(authority, acme, network)
+        resource = messages.RegistrationResource(body=messages.Registration(), uri=known.url)
+        network.account = resource
+        wanted = account.Registration(url=known.url, email=authority.email)
+        if known.email != authority.email:
+            # An empty contact removes what the CA knows.
+            acme.update_registration(resource, messages.Registration.from_data(email=authority.email, contact=()))
+        if account.read_registration(store, authority.directory) != wanted:
+            account.write_registration(store, authority.directory, wanted)
+
+
+def _register(authority: model.Authority, acme: client.ClientV2, network: acme_network.Network) -> account.Registration:
+    network.account = None
+    binding = _bind(authority, acme, network)
+    new = messages.NewRegistration.from_data(
+        email=authority.email, terms_of_service_agreed=True, external_account_binding=binding
+    )
+    try:
+        return account.Registration(url=acme.new_account(new).uri, email=authority.email)
+    except acme_errors.ConflictError as known:  # the CA knows the key already: that account is ours
+        return account.Registration(url=known.location, email=None)
+
+
+def _bind(authority: model.Authority, acme: client.ClientV2, network: acme_network.Network) -> dict[str, object] | None:
+    """The proof that the owner of the account at the CA's web page wants this one (RFC 8555 section 7.3.4)."""
+    if authority.eab is None:
+        if acme.directory["meta"].external_account_required:
+            raise refusal.OrderError(
+                f"cannot register at the CA at {authority.directory}: it serves only accounts that were made on its "
+                "web page (external account binding); make one there, and write its key as "
+                "`eab: {kid: ..., hmac_key: ...}` beside `directory`",
+                cause=refusal.Cause.REFUSED,
+            )
+        return None
+    key = secret.read(authority.eab.hmac_key)
+    try:
+        bound: dict[str, object] = messages.ExternalAccountBinding.from_data(
+            account_public_key=network.jwk.public_key(),
+            kid=authority.eab.key_id,
+            # Some CAs' pages show it in the other alphabet of base64, or padded.
+            hmac_key=key.replace("+", "-").replace("/", "_").rstrip("="),
+            directory=acme.directory,
+        )
+    except (binascii.Error, ValueError):
+        raise errors.ConfigError(
+            f"cannot register at the CA at {authority.directory}: the `hmac_key` of its `eab` is not base64; copy it "
+            "once more from the CA's web page"
+        ) from None
+    return bound
