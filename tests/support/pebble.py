@@ -63,6 +63,11 @@ class Pebble:
         """Let a name have another IPv4 address than 127.0.0.1."""
         self._tell_dns("add-a", {"host": host, "addresses": [address]})
 
+    def set_renewal_info(self, certificate_pem: bytes, answer: object) -> None:
+        """Let it say this (as JSON) of when the certificate is to be renewed (RFC 9773)."""
+        value = {"Certificate": certificate_pem.decode(), "ARIResponse": json.dumps(answer)}
+        self._fetch(f"{self.management}/set-renewal-info/", json.dumps(value).encode())
+
     def requests(self, path: str) -> int:
         """How many POST requests came for a path, such as "order-plz" (newOrder) or "sign-me-up" (newAccount)."""
         return len(re.findall(rf"POST /{re.escape(path)}\b", self.log_file.read_text()))
@@ -76,9 +81,9 @@ class Pebble:
         body = json.dumps(value).encode()
         urllib.request.urlopen(f"{self.dns_management}/{command}", data=body, timeout=10).close()
 
-    def _fetch(self, url: str) -> bytes:
+    def _fetch(self, url: str, body: bytes | None = None) -> bytes:
         context = ssl.create_default_context(cafile=str(self.ca_file))
-        with urllib.request.urlopen(url, timeout=10, context=context) as answer:
+        with urllib.request.urlopen(url, body, timeout=10, context=context) as answer:
             content: bytes = answer.read()
             return content
 
@@ -93,6 +98,7 @@ def running_pebble(
     validity_s: int = 90 * 86400,
     profiles: collections.abc.Mapping[str, int] | None = None,
     eab_keys: collections.abc.Mapping[str, str] | None = None,
+    refused_domains: collections.abc.Sequence[str] = (),
     dns_server: str | None = None,
 ) -> collections.abc.Iterator[Pebble]:
     """Pebble until the block ends. Skips the test when it is not installed.
@@ -101,7 +107,8 @@ def running_pebble(
     one was; None: a free one. nonce_reject_percent: how many good nonces it refuses. authorization_reuse_percent: how
     often a name that was validated is not validated again. validity_s: of the certificates it issues, when it offers no
     profiles. profiles: name -> validity in seconds, the first one is its usual one. eab_keys: key id -> HMAC key
-    (base64url); accounts need one of them. dns_server: address and port of a DNS server to be used instead of its own.
+    (base64url); accounts need one of them. refused_domains: that it does not
+    sign. dns_server: address and port of a DNS server to be used instead of its own.
     """
     pebble = binaries.program("pebble", "pebble")
     dns = binaries.program("pebble-challtestsrv", "pebble")
@@ -126,6 +133,7 @@ def running_pebble(
                 },
                 "externalAccountBindingRequired": eab_keys is not None,
                 "externalAccountMACKeys": dict(eab_keys or {}),
+                "domainBlocklist": list(refused_domains),
             }
             configuration = _write_configuration(folder, port, management, values)
             resolver = dns_server or f"127.0.0.1:{dns_port}"

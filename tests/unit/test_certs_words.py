@@ -40,7 +40,7 @@ def test_validation(code: str, detail: str, expected: str) -> None:
     ("code", "expected"),
     [
         ("rateLimited", "the CA's rate limit is reached; wait"),
-        ("externalAccountRequired", "use another `acme.directory`"),
+        ("externalAccountRequired", "`eab: {kid: ..., hmac_key: ...}`"),
         ("invalidContact", "correct `acme.email`"),
         ("unauthorized", "the CA refuses the ACME account"),
         ("caa", "add the CA to the CAA records"),

@@ -1,17 +1,18 @@
 """Who daemun is at a CA: the account, registered on first use. Blocking."""
 
-import binascii
+import re
 import threading
 
 from acme import client, messages
 from acme import errors as acme_errors
 
 from daemun import errors, secret
-from daemun.certs import account, acme_network, refusal
+from daemun.certs import account, acme_network, refusal, words
 from daemun.control import ports
 from daemun.core import model
 
 _registering = threading.Lock()
+_BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def use_account(
@@ -44,6 +45,16 @@ def _register(authority: model.Authority, acme: client.ClientV2, network: acme_n
         return account.Registration(url=acme.new_account(new).uri, email=authority.email)
     except acme_errors.ConflictError as known:  # the CA knows the key already: that account is ours
         return account.Registration(url=known.location, email=None)
+    except messages.Error as problem:
+        if authority.eab is None or acme_network.code_of(problem) not in {"unauthorized", "malformed"}:
+            raise
+        detail = words.quote(acme_network.detail_of(problem))
+        raise refusal.OrderError(
+            f"cannot register at the CA at {authority.directory}: it does not accept the account "
+            f'"{authority.eab.key_id}" of its web page; '
+            f"copy `kid` and `hmac_key` from there once more, or make new ones. {detail}",
+            cause=refusal.Cause.REFUSED,
+        ) from problem
 
 
 def _bind(authority: model.Authority, acme: client.ClientV2, network: acme_network.Network) -> dict[str, object] | None:
@@ -57,18 +68,17 @@ def _bind(authority: model.Authority, acme: client.ClientV2, network: acme_netwo
                 cause=refusal.Cause.REFUSED,
             )
         return None
-    key = secret.read(authority.eab.hmac_key)
-    try:
-        bound: dict[str, object] = messages.ExternalAccountBinding.from_data(
-            account_public_key=network.jwk.public_key(),
-            kid=authority.eab.key_id,
-            # Some CAs' pages show it in the other alphabet of base64, or padded.
-            hmac_key=key.replace("+", "-").replace("/", "_").rstrip("="),
-            directory=acme.directory,
-        )
-    except (binascii.Error, ValueError):
+    # Some CAs' pages show it in the other alphabet of base64, or padded.
+    key = secret.read(authority.eab.hmac_key).replace("+", "-").replace("/", "_").rstrip("=")
+    if not _BASE64URL.fullmatch(key) or len(key) % 4 == 1:
         raise errors.ConfigError(
             f"cannot register at the CA at {authority.directory}: the `hmac_key` of its `eab` is not base64; copy it "
             "once more from the CA's web page"
-        ) from None
+        )
+    bound: dict[str, object] = messages.ExternalAccountBinding.from_data(
+        account_public_key=network.jwk.public_key(),
+        kid=authority.eab.key_id,
+        hmac_key=key,
+        directory=acme.directory,
+    )
     return bound

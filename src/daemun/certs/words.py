@@ -21,7 +21,7 @@ _VALIDATION = {
     ),
     "caa": (
         "its CAA records in DNS forbid this CA to sign",
-        "add the CA to the CAA records, or remove them",
+        "add the CA to the CAA records, or remove them; a further CA in `acme.directory` is asked if they allow it",
     ),
     "dnssec": (
         "its DNSSEC signatures are wrong",
@@ -33,17 +33,20 @@ _VALIDATION = {
     ),
     "unsupportedIdentifier": (
         "the CA does not sign identifiers of this kind",
-        "use a domain name, another `acme.directory`, or `tls: local`",
+        "use a domain name, add a CA that signs it to `acme.directory`, or write `tls: local`",
     ),
 }
 _VALIDATION["incorrectResponse"] = _VALIDATION["unauthorized"]
 _VALIDATION["unknownHost"] = _VALIDATION["dns"]
 
 _REQUEST = {
-    "rateLimited": ("the CA's rate limit is reached", "wait; daemun tries again by itself when the CA allows it"),
+    "rateLimited": (
+        "the CA's rate limit is reached",
+        "wait; daemun tries again by itself when the CA allows it",
+    ),
     "externalAccountRequired": (
         "this CA only serves accounts that were made on its web page (external account binding)",
-        "use another `acme.directory`, such as letsencrypt",
+        "make one there, and write its key as `eab: {kid: ..., hmac_key: ...}` beside the directory, or use another CA",
     ),
     "invalidContact": ("the CA refuses the e-mail address", "correct `acme.email`"),
     "unsupportedContact": ("the CA refuses the e-mail address", "correct `acme.email`"),
@@ -68,13 +71,13 @@ def explain_validation(host: str, code: str, detail: str) -> str:
         cause, remedy = _connection_cause(detail), _VALIDATION[code][1]
     else:
         cause, remedy = _VALIDATION.get(code) or _REQUEST.get(code) or _unknown(code)
-    return f'cannot validate "{host}": {cause}; {remedy}. {_quote(detail)}'
+    return f'cannot validate "{host}": {cause}; {remedy}. {quote(detail)}'
 
 
 def explain_request(host: str, code: str, detail: str) -> str:
     """Why the CA refused a request about a name (or the names) `host`; otherwise as `explain_validation`."""
     cause, remedy = _REQUEST.get(code) or _VALIDATION.get(code) or _unknown(code)
-    return f'cannot get a certificate for "{host}": {cause}; {remedy}. {_quote(detail)}'
+    return f'cannot get a certificate for "{host}": {cause}; {remedy}. {quote(detail)}'
 
 
 def _connection_cause(detail: str) -> str:
@@ -90,7 +93,7 @@ def _unknown(code: str) -> tuple[str, str]:
     return f"the CA refused ({code or 'no reason given'})", "see what it says"
 
 
-def _quote(detail: str) -> str:
+def quote(detail: str) -> str:
     """The CA's words on one line, without control characters (they may hold part of any web page), not too long."""
     line = " ".join("".join(char if char.isprintable() else " " for char in detail).split())
     if not line:

@@ -1,0 +1,174 @@
+"""What daemun does not ask of a CA, with Pebble, which counts nothing by itself."""
+
+import collections.abc
+import dataclasses
+import datetime
+import pathlib
+
+import pytest
+
+from daemun.certs import findings
+from daemun.core import model
+from daemun.core.issuance import budget
+from tests.support import certificates, issuing, pebble
+
+pytestmark = pytest.mark.pebble
+
+VALID, PENDING, FAILING = (
+    model.CertificateState.VALID,
+    model.CertificateState.PENDING,
+    model.CertificateState.FAILING,
+)
+MINUTE, DAY = datetime.timedelta(minutes=1), datetime.timedelta(days=1)
+TWO_A_WEEK = (budget.Limit(counted=budget.Counted.DOMAIN, most=2, window=7 * DAY, spares_replacing=True),)
+
+
+@pytest.fixture(name="gate")
+def made_gate(tmp_path: pathlib.Path) -> issuing.Gate:
+    return issuing.Gate(tmp_path / "state", limits_of=lambda _: TWO_A_WEEK)
+
+
+@pytest.fixture(name="ca")
+def running_ca(gate: issuing.Gate) -> collections.abc.Iterator[pebble.Pebble]:
+    with pebble.answering_http01(gate.thumbprint) as port, pebble.running_pebble(port) as ca:
+        yield ca
+
+
+async def test_what_a_limit_does_not_allow_waits_until_it_does(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+    hosts = [f"{name}.example.com" for name in "abc"]
+    specs = [issuing.spec(host) for host in (*hosts, "other.example.org")]
+    async with certificates.running(await gate.manager(issuing.asking(ca), *specs)) as watched:
+        await watched.until(lambda: len([one for one in watched.manager.status() if one.state is VALID]) == 3)
+        (waiting,) = (one for one in watched.manager.status() if one.state is not VALID)
+        assert waiting.host in hosts
+        await watched.until(lambda: watched.status(waiting.host).next_attempt is not None)
+        await watched.until(lambda: not watched.manager.busy)
+        waiting = watched.status(waiting.host)
+        assert (waiting.state, waiting.failures) == (PENDING, 0)
+        assert waiting.next_attempt is not None
+        assert 7 * DAY <= waiting.next_attempt - gate.clock.now() <= 7 * DAY + 10 * MINUTE
+        assert waiting.reason is not None
+        assert waiting.reason.startswith(f'no certificate is asked for "{waiting.host}" at the CA at {ca.directory}')
+        assert '2 certificates per registered domain "example.com" in any 7 days' in waiting.reason
+    async with certificates.running(await gate.manager(issuing.asking(ca), *specs)) as watched:
+        assert watched.status(waiting.host).reason == waiting.reason
+        # A person cannot exceed it either.
+        assert watched.manager.renew(waiting.host)
+        await watched.until(lambda: watched.status(waiting.host).next_attempt is not None)
+        assert ca.requests("order-plz") == 3
+        # The CA's word is not counted.
+        renewed = next(host for host in hosts if host != waiting.host)
+        before = gate.leaf(renewed)
+        assert watched.manager.renew(renewed)
+        await watched.until(lambda: gate.leaf(renewed) != before)
+        gate.clock.advance(waiting.next_attempt - gate.clock.now())
+        watched.manager.wake()
+        await watched.until_state(waiting.host, VALID)
+    assert ca.orders == 5
+
+
+async def test_the_next_ca_is_asked_for_what_is_over_the_limit_of_the_first(
+    gate: issuing.Gate, ca: pebble.Pebble
+) -> None:
+    specs = [issuing.spec(f"{name}.example.com") for name in "abc"]
+    with pebble.answering_http01(gate.thumbprint) as port, pebble.running_pebble(port) as second:
+        async with certificates.running(await gate.manager(issuing.asking(ca, second), *specs)) as watched:
+            await watched.until(lambda: all(one.state is VALID for one in watched.manager.status()))
+        assert (ca.orders, second.orders) == (2, 1)
+
+
+async def test_failed_validations_are_counted_per_name(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+    limits = (budget.Limit(counted=budget.Counted.FAILURES, most=2, window=60 * MINUTE),)
+    certs = await gate.manager(
+        issuing.asking(ca), issuing.spec("a.example.com", "b.example.com"), limits_of=lambda _: limits
+    )
+    ca.break_dns("a.example.com")
+    async with certificates.running(certs) as watched:
+        for failures in (1, 2):
+            await watched.until(lambda: watched.status("a.example.com").failures == failures)  # noqa: B023 - awaited here
+            certs.renew("a.example.com") if failures == 2 else gate.clock.advance(MINUTE)
+            certs.wake()
+        await watched.until(lambda: "2 failed validations" in (watched.status("a.example.com").reason or ""))
+        status = watched.status("a.example.com")
+        assert status.next_attempt is not None
+        assert status.next_attempt > gate.clock.now() + 58 * MINUTE
+        assert '2 failed validations per name "a.example.com" in any hour' in (status.reason or "")
+    assert ca.orders == 2
+
+
+async def test_what_is_not_wanted_any_more_is_not_renewed(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+    certs = await gate.manager(issuing.asking(ca), issuing.spec("a.example.com"), issuing.spec("b.example.org"))
+    async with certificates.running(certs) as watched:
+        await watched.until_state("a.example.com", VALID)
+        await watched.until_state("b.example.org", VALID)
+        before = gate.leaf("b.example.org")
+        await certs.prepare([issuing.spec("b.example.org")])
+        await certs.confirm()
+        gate.clock.advance(89 * DAY)
+        certs.wake()
+        await watched.until(lambda: gate.leaf("b.example.org") != before)
+        await watched.until(lambda: not certs.busy)
+    assert ca.orders == 3
+
+
+class Examiner:
+    """`findings.Examiner` that finds what a test says."""
+
+    def __init__(self, *found: findings.Finding) -> None:
+        self.found = found
+
+    async def examine(
+        self, hosts: collections.abc.Sequence[str], authority: model.Authority, ordering: model.Ordering
+    ) -> tuple[findings.Finding, ...]:
+        return self.found
+
+
+NO_RECORD = findings.Finding(
+    topic="dns",
+    weight=findings.Weight.BLOCKS,
+    host="a.example.com",
+    message="has no address in DNS",
+    cure="make an A record",
+)
+
+
+async def test_what_would_fail_for_sure_is_not_asked_and_a_repair_in_dns_is_seen(
+    gate: issuing.Gate, ca: pebble.Pebble
+) -> None:
+    examiner = Examiner(NO_RECORD)
+    certs = await gate.manager(issuing.asking(ca), issuing.spec("a.example.com"), examiner=examiner)
+    async with certificates.running(certs) as watched:
+        status = await watched.until_state("a.example.com", FAILING)
+        assert status.reason == (
+            'no certificate is asked for "a.example.com": a.example.com: has no address in DNS; make an A record'
+        )
+        for failures in (2, 3):
+            next_attempt = watched.status("a.example.com").next_attempt
+            assert next_attempt is not None
+            gate.clock.advance(next_attempt - gate.clock.now())
+            certs.wake()
+            await watched.until(lambda: watched.status("a.example.com").failures == failures)  # noqa: B023 - awaited here
+        assert ca.requests("order-plz") == 0
+        # Another answer is a repair, although the next try is more than an hour away.
+        good = dataclasses.replace(NO_RECORD, weight=findings.Weight.GOOD, message="is 192.0.2.1", cure=None)
+        examiner.found = (good,)
+        gate.clock.advance(6 * MINUTE)
+        certs.wake()
+        await watched.until_state("a.example.com", VALID)
+    assert ca.orders == 1
+
+
+async def test_a_finding_about_one_ca_leaves_the_next_one(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+    class OfOne(Examiner):
+        async def examine(
+            self, hosts: collections.abc.Sequence[str], authority: model.Authority, ordering: model.Ordering
+        ) -> tuple[findings.Finding, ...]:
+            return self.found if authority.directory == ca.directory else ()
+
+    caa = findings.Finding(topic="caa", weight=findings.Weight.BLOCKS, message="CAA forbids it", cure="change it")
+    with pebble.answering_http01(gate.thumbprint) as port, pebble.running_pebble(port) as second:
+        acme = issuing.asking(ca, second)
+        certs = await gate.manager(acme, issuing.spec("a.example.com"), examiner=OfOne(caa))
+        async with certificates.running(certs) as watched:
+            await watched.until_state("a.example.com", VALID)
+        assert (ca.orders, second.orders) == (0, 1)

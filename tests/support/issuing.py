@@ -1,0 +1,62 @@
+"""A state directory with managers that come and go on it, and what they ask of CAs."""
+
+import pathlib
+import typing
+
+from cryptography import x509
+
+from daemun.certs import account, live, manager
+from daemun.core import layout, model
+from daemun.store import file
+from tests.support import clock, pebble
+
+
+class Gate:
+    """One state directory, and managers that come and go on it. options: of each manager, unless it gets others."""
+
+    def __init__(self, state: pathlib.Path, **options: typing.Any) -> None:
+        self.paths = layout.Layout(str(state))
+        self.store = file.FileStore(pathlib.Path(self.paths.store))
+        self.clock = clock.FakeClock()
+        self.thumbprint = account.thumbprint(account.load_or_create_key(self.store))
+        self._options = options
+
+    async def manager(self, acme: model.Acme, *specs: model.CertificateSpec, **options: typing.Any) -> manager.Manager:
+        """That has prepared these certificates."""
+        certs = manager.Manager(self.store, self.paths, self.clock, **{**self._options, **options})
+        certs.configure(acme)
+        assert await certs.prepare(specs) == ()
+        await certs.confirm()
+        return certs
+
+    def write(self, name: str, content: bytes) -> str:
+        """A file beside the store. Returns its path."""
+        path = pathlib.Path(self.paths.state) / name
+        path.write_bytes(content)
+        return str(path)
+
+    def leaf(self, name: str) -> x509.Certificate:
+        """Of the certificate that nginx serves."""
+        found = live.read(pathlib.Path(self.paths.live), name)
+        assert found is not None
+        return found.leaf
+
+
+def spec(*names: str, **ordering: typing.Any) -> model.CertificateSpec:
+    return model.CertificateSpec(
+        name=names[0],
+        host=names[0],
+        names=names,
+        mode=model.TlsMode.ACME,
+        ordering=model.Ordering(**ordering),
+    )
+
+
+def authority(ca: pebble.Pebble, **options: typing.Any) -> model.Authority:
+    return model.Authority(**{"directory": ca.directory, "ca_file": str(ca.ca_file), **options})
+
+
+def asking(*authorities: model.Authority | pebble.Pebble) -> model.Acme:
+    """These CAs, in this order."""
+    chosen = (one if isinstance(one, model.Authority) else authority(one) for one in authorities)
+    return model.Acme(authorities=tuple(chosen))
