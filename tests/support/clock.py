@@ -1,6 +1,7 @@
 """A clock that stands still until a test moves it."""
 
 import datetime
+import threading
 
 
 class FakeClock:
@@ -14,3 +15,24 @@ class FakeClock:
 
     def advance(self, delta: datetime.timedelta) -> None:
         self._now += delta
+
+
+class SharedClock(FakeClock):
+    """Moved by several threads: time never goes back."""
+
+    def __init__(self, start: datetime.datetime | None = None) -> None:
+        super().__init__(start)
+        self._moving = threading.Lock()
+
+    def advance(self, delta: datetime.timedelta) -> None:
+        with self._moving:
+            super().advance(delta)
+
+    def advance_to(self, moment: datetime.datetime) -> None:
+        with self._moving:
+            self._now = max(self._now, moment)
+
+    def pause(self, seconds: float, stop: threading.Event) -> bool:
+        """`acme_network.Pause`: what would wait lets the time go on."""
+        self.advance(datetime.timedelta(seconds=seconds))
+        return stop.is_set()

@@ -120,7 +120,7 @@ def running_pebble(
     }
     with tempfile.TemporaryDirectory(prefix="pebble-") as name, contextlib.ExitStack() as stack:
         folder = pathlib.Path(name)
-        _write_certificates(folder)
+        write_certificates(folder)
         dns_port, dns_management = stack.enter_context(_running_dns(dns, folder))
         for attempt in range(1, _PORT_ATTEMPTS + 1):
             port, management = listen_port or ports.free_port(), ports.free_port()
@@ -265,8 +265,8 @@ def _write_configuration(
     return path
 
 
-def _write_certificates(folder: pathlib.Path) -> None:
-    """For Pebble's own HTTPS: ca.pem, server.pem, server-key.pem. Debian's package has none."""
+def write_certificates(folder: pathlib.Path) -> None:
+    """For an ACME server's own HTTPS: ca.pem, server.pem, server-key.pem. Debian's package has none."""
     now = datetime.datetime.now(datetime.UTC)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Pebble's HTTPS in a test")])

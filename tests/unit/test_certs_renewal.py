@@ -44,10 +44,21 @@ def test_many_that_failed_together_part() -> None:
     assert (first, last) == (NOW + 0.9 * DAY, NOW + 1.1 * DAY)
 
 
-def test_a_short_lifetime_is_not_slept_through() -> None:
-    assert renewal.next_attempt(9, NOW, lifetime=DAY) == NOW + DAY / 6
-    assert renewal.next_attempt(9, NOW, lifetime=6 * DAY) == NOW + DAY
-    assert renewal.next_attempt(9, NOW, lifetime=90 * DAY) == NOW + DAY
+@pytest.mark.parametrize(
+    ("failures", "left", "wait"),
+    [
+        (9, 30 * DAY, DAY),
+        (9, 2 * DAY, DAY / 2),
+        (3, 4 * MINUTE, MINUTE),
+        (9, 2 * MINUTE, MINUTE),
+        (9, -DAY, DAY),
+        (1, DAY, MINUTE),
+    ],
+)
+def test_no_step_is_longer_than_a_quarter_of_the_time_left(
+    failures: int, left: datetime.timedelta, wait: datetime.timedelta
+) -> None:
+    assert renewal.next_attempt(failures, NOW, expires_at=NOW + left) == NOW + wait
 
 
 @pytest.mark.parametrize(

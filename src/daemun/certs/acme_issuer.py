@@ -43,6 +43,9 @@ POLLS = 60
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0
+LONGEST_ASKED_PAUSE_S = 30.0
+"""A Retry-After of a CA that works on the order is obeyed up to this."""
+
 _PASSING = frozenset({"rateLimited", "serverInternal", "badNonce"})
 """Problems after which the same order can go on."""
 
@@ -101,7 +104,7 @@ def obtain(
     def spent_at(directory: str) -> ledger.Ledger:
         return ledger.Ledger(store, clock, directory, limits_of(directory))
 
-    with store.lock(f"order-{request.name}", lease_s=POLLS * LONGEST_PAUSE_S + 300):
+    with store.lock(f"order-{request.name}", lease_s=POLLS * LONGEST_ASKED_PAUSE_S + 300):
         network = acme_network.Network(account.load_or_create_key(store), authority.ca_file, clock, stop, pause)
         with contextlib.closing(network.session), acme_network.in_words(authority, request.hosts, network):
             try:
@@ -238,7 +241,8 @@ class _Order:
                 return self._fetch(order, body.certificate)
             elif body.status == messages.STATUS_INVALID:
                 raise self._failure(body)
-            self._network.pause(min(max(pause_s, self._network.retry_after_s or 0), LONGEST_PAUSE_S))
+            asked_s = min(self._network.retry_after_s or 0, LONGEST_ASKED_PAUSE_S)
+            self._network.pause(max(pause_s, asked_s))
             pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
         raise refusal.OrderError(
             f"cannot get a certificate for {self._hosts}: the CA has not finished the order after {POLLS} looks; "

@@ -299,13 +299,8 @@ class Manager:
         failures = (before.failures if before else 0) + failed.is_failure
         at = now
         if failed.is_failure:
-            old = wanted.replaced.bundle if wanted.replaced is not None else None
-            at = renewal.next_attempt(
-                failures,
-                now,
-                jitter=self._chance.random(),
-                lifetime=old.not_after - old.not_before if old is not None else None,
-            )
+            expires_at = wanted.replaced.bundle.not_after if wanted.replaced is not None else None
+            at = renewal.next_attempt(failures, now, jitter=self._chance.random(), expires_at=expires_at)
         waits = [failed.holds.get(authority.directory, now) for authority in wanted.authorities]
         at = max(at, min(waits))
         seen = before.seen if before is not None else ()

@@ -44,17 +44,18 @@ def next_attempt(
     now: datetime.datetime,
     *,
     jitter: float = 0.5,
-    lifetime: datetime.timedelta | None = None,
+    expires_at: datetime.datetime | None = None,
 ) -> datetime.datetime:
     """When to try again after `failures` (at least 1) in a row: in 1, 10, 100 minutes, then daily.
 
-    jitter: from 0 to 1, chosen at random; it shifts the daily step by up to JITTER. lifetime: of the certificate that
-    is to be renewed; a short one is tried for more often than daily, six times in its lifetime.
+    jitter: from 0 to 1, chosen at random; it shifts the daily step by up to JITTER. expires_at: of the certificate that
+    is to be renewed: no step is longer than a quarter of the time that is left until then, so that one bad day of a CA
+    after another ends no short lifetime.
     """
-    if failures <= len(LADDER):
-        return now + LADDER[failures - 1]
-    wait = DAILY if lifetime is None else max(min(DAILY, lifetime / 6), LADDER[0])
-    return now + wait * (1 - JITTER + 2 * JITTER * jitter)
+    wait = LADDER[failures - 1] if failures <= len(LADDER) else DAILY * (1 - JITTER + 2 * JITTER * jitter)
+    if expires_at is not None and expires_at > now:
+        wait = min(wait, max((expires_at - now) / 4, LADDER[0]))
+    return now + wait
 
 
 def hold_until(now: datetime.datetime, retry_after_s: float | None) -> datetime.datetime | None:
