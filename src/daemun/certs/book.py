@@ -28,6 +28,10 @@ class Book:
     def entries(self) -> collections.abc.Mapping[str, standing.Entry]:
         return self._entries
 
+    @property
+    def acme(self) -> model.Acme | None:
+        return self._acme
+
     def configure(self, acme: model.Acme) -> bool:
         """Whether this is another way of ordering than before. Other CAs, or one asked as somebody else, are tried at
         once."""
@@ -40,10 +44,21 @@ class Book:
         self._plans.clear()
         return True
 
-    def replace(self, entries: dict[str, standing.Entry]) -> None:
-        """Want exactly these from now on."""
-        self._plans = {name: plan for name, plan in self._plans.items() if self._entries[name] is entries.get(name)}
-        self._entries = entries
+    def make_plans(
+        self, entries: collections.abc.Mapping[str, standing.Entry], now: datetime.datetime
+    ) -> dict[str, standing.Plan]:
+        """For `replace`. Changes nothing, so that a thread may do it: thousands of certificates take a second."""
+        known, plans = dict(self._plans), {}
+        for name, entry in entries.items():
+            plan = known.get(name) if self._entries.get(name) is entry else None
+            plans[name] = plan or standing.make_plan(entry, self.authorities(entry.spec), now)
+        return plans
+
+    def replace(
+        self, entries: dict[str, standing.Entry], plans: dict[str, standing.Plan], made_for: model.Acme | None
+    ) -> None:
+        """Want exactly these from now on. plans: of `make_plans`. made_for: `acme` when they were begun to be made."""
+        self._entries, self._plans = entries, plans if made_for == self._acme else {}
 
     def put(self, name: str, entry: standing.Entry) -> None:
         self._entries[name] = entry

@@ -88,7 +88,10 @@ class Manager:
 
     async def prepare(self, specs: collections.abc.Sequence[model.CertificateSpec]) -> tuple[model.Problem, ...]:
         async with self._settling:
-            self._book.replace(await asyncio.to_thread(self._prepare, specs, dict(self._book.entries)))
+            made_for = self._book.acme
+            entries = await asyncio.to_thread(self._prepare, specs, dict(self._book.entries))
+            plans = await asyncio.to_thread(self._book.make_plans, entries, self._clock.now())
+            self._book.replace(entries, plans, made_for)
         self._forced &= self._book.entries.keys()
         self._changed()
         return tuple(problem for entry in self._book.entries.values() for problem in entry.served.problems)
