@@ -46,6 +46,8 @@ async def running(watched: manager.Manager) -> collections.abc.AsyncIterator[Wat
         yield result
     finally:
         assert not task.done(), f"run() ended: {task}"
+        # A thread that still talks to a CA would go on beside the next test.
+        await result.until(lambda: not watched.busy)
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task

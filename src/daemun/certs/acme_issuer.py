@@ -9,15 +9,12 @@ Importing this module takes some hundred milliseconds (requests, acme); only the
 
 import collections.abc
 import contextlib
-import dataclasses
 import threading
 import types
 
 import requests
 from acme import challenges, client, crypto_util, messages
-from acme import errors as acme_errors
 from cryptography.hazmat.primitives.asymmetric import ec
-from josepy import json_util
 
 from daemun.certs import (
     account,
@@ -25,16 +22,15 @@ from daemun.certs import (
     bundle,
     ledger,
     local_ca,
+    new_order,
     proofs,
     records,
     refusal,
-    registered,
     registration,
-    words,
+    verdicts,
 )
 from daemun.control import ports
 from daemun.core import model, names
-from daemun.core import words as core_words
 from daemun.core.issuance import budget
 from daemun.core.issuance import proof as proof_
 
@@ -54,29 +50,7 @@ _KINDS: dict[model.Challenge, type[challenges.HTTP01 | challenges.DNS01]] = {
     model.Challenge.DNS_01: challenges.DNS01,
 }
 
-_NOT_REPLACING = frozenset({"alreadyReplaced", "malformed", "notFound", "unauthorized"})
-"""Problems of an order that may be due to what it replaces (RFC 9773 section 5): the same order without it is tried."""
-
-
-class _NewOrder(messages.NewOrder):
-    """With the certificate that is replaced (RFC 9773 section 5)."""
-
-    replaces: str | None = json_util.field("replaces", omitempty=True)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """name: of the certificate (`model.CertificateSpec.name`). hosts: as in `model.Site.names`, each with a challenge
-    by `proof.choose_challenge`. ordering: its profile and challenges. replaces: the certificate of this CA that it is
-    for (`renewal_info.identify`). is_same_set: that one is for exactly the same names."""
-
-    name: str
-    hosts: tuple[str, ...]
-    authority: model.Authority
-    ordering: model.Ordering = model.Ordering()
-    replaces: str | None = None
-    is_same_set: bool = False
-
+Request = new_order.Request
 
 LimitsOf = collections.abc.Callable[[str], budget.Limits]
 """The limits at a CA, by the URL of its directory."""
@@ -175,59 +149,13 @@ class _Order:
         return None
 
     def _start(self) -> records.Order:
-        profile = self._profile()
-        replaces = self._request.replaces if "renewalInfo" in self._client.directory.to_partial_json() else None
-        try:
-            response = self._send(profile, replaces)
-        except (messages.Error, acme_errors.ConflictError) as problem:
-            # 409 is what `alreadyReplaced` comes with; the library does not look further then.
-            if replaces is None or (isinstance(problem, messages.Error) and problem.code not in _NOT_REPLACING):
-                raise
-            response = self._send(profile, None)
+        key_pem = local_ca.private_pem(ec.generate_private_key(ec.SECP256R1()))
+        url = new_order.send(self._request, self._client, self._network, self._spent)
         order = records.Order(
-            directory=self._request.authority.directory,
-            hosts=self._request.hosts,
-            url=response.headers["Location"],
-            key_pem=local_ca.private_pem(ec.generate_private_key(ec.SECP256R1())),
+            directory=self._request.authority.directory, hosts=self._request.hosts, url=url, key_pem=key_pem
         )
         records.write_order(self._store, self._request.name, order)
         return order
-
-    def _send(self, profile: str | None, replaces: str | None) -> requests.Response:
-        """A new order, counted before the CA counts it. Raises: OverBudgetError, and what the library does."""
-        hosts = self._request.hosts
-        asked = budget.Order(
-            by=self._request.name,
-            hosts=hosts,
-            domains=registered.domains_of(hosts),
-            replaces=replaces is not None and self._request.is_same_set,
-        )
-        self._spent.reserve(asked)
-        identifiers = [_identifier(host) for host in hosts]
-        new = _NewOrder(identifiers=identifiers, profile=profile, replaces=replaces)
-        try:
-            return self._network.post(self._client.directory["newOrder"], new, new_nonce_url=self._nonce_url)
-        except (messages.Error, acme_errors.ConflictError):  # the CA made no order: there will be no certificate
-            self._spent.settle(self._request.name, is_issued=False)
-            raise
-
-    def _profile(self) -> str | None:
-        """The one that is asked for. Let's Encrypt signs addresses only in its profile "shortlived"
-        (letsencrypt.org/docs/profiles). Raises: OrderError: the CA does not offer it."""
-        offered: dict[str, str] = self._client.directory["meta"].profiles or {}
-        asked = self._request.ordering.profile
-        if asked is None:
-            has_address = any(names.address_of(host) for host in self._request.hosts)
-            return "shortlived" if has_address and "shortlived" in offered else None
-        if asked not in offered:
-            known = core_words.listed([core_words.quoted(name) for name in sorted(offered)], last="and")
-            raise refusal.OrderError(
-                f"cannot get a certificate for {self._hosts}: the CA at {self._request.authority.directory} has no "
-                f'profile "{asked}"; '
-                + (f"it offers {known}; correct `profile`" if offered else "it offers none; leave `profile` out"),
-                cause=refusal.Cause.REFUSED,
-            )
-        return asked
 
     def _finish(self, order: records.Order) -> records.Issued:
         pause_s = FIRST_PAUSE_S
@@ -324,27 +252,10 @@ class _Order:
 
     def _failure(self, body: messages.Order) -> refusal.OrderError:
         """Why the order failed: of each name that could not be validated, else of the order as a whole."""
-        reasons, codes, failed = [], set(), set()
-        for url in body.authorizations:
-            found = self._authorization(url)
-            name = found.identifier.value
-            problems = [challenge.error for challenge in found.challenges if challenge.error is not None]
-            for problem in problems:
-                code, detail = acme_network.code_of(problem), acme_network.detail_of(problem)
-                reasons.append(words.explain_validation(name, code, detail))
-                codes.add(code)
-                failed.add(budget.failing_name(name))
-        if not reasons and body.error is not None:
-            code, detail = acme_network.code_of(body.error), acme_network.detail_of(body.error)
-            reasons.append(words.explain_request(", ".join(self._request.hosts), code, detail))
-            codes.add(code)
-        self._forget(frozenset(failed))
-        return refusal.OrderError(
-            "; ".join(reasons)
-            or f"cannot get a certificate for {self._hosts}: the CA gave the order up without a reason; "
-            "nothing to do, daemun tries again",
-            cause=refusal.cause_of_validation(frozenset(codes)),
-        )
+        found = [self._authorization(url) for url in body.authorizations]
+        verdict = verdicts.explain(self._request.hosts, body, found)
+        self._forget(verdict.failed)
+        return verdict.error
 
     def _forget(self, failed: frozenset[str] = frozenset()) -> None:
         """The order will not become a certificate. failed: names that the CA could not validate."""
@@ -369,10 +280,3 @@ class _Order:
     def _authorization(self, url: str) -> messages.Authorization:
         found: messages.Authorization = messages.Authorization.from_json(self._get(url).json())
         return found
-
-
-def _identifier(host: str) -> messages.Identifier:
-    address = names.address_of(host)
-    if address is None:
-        return messages.Identifier(typ=messages.IDENTIFIER_FQDN, value=host)
-    return messages.Identifier(typ=messages.IDENTIFIER_IP, value=str(address))  # RFC 8738

@@ -1,0 +1,42 @@
+"""Why an order failed, from what the CA says of it and of its names. Pure."""
+
+import collections.abc
+import dataclasses
+
+from acme import messages
+
+from daemun.certs import acme_network, refusal, words
+from daemun.core.issuance import budget
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """failed: the names that the CA could not validate, as `budget.failing_name`."""
+
+    error: refusal.OrderError
+    failed: frozenset[str]
+
+
+def explain(
+    hosts: tuple[str, ...], order: messages.Order, authorizations: collections.abc.Iterable[messages.Authorization]
+) -> Verdict:
+    """Of each name that could not be validated, else of the order as a whole."""
+    reasons, codes, failed = [], set(), set()
+    for found in authorizations:
+        name = found.identifier.value
+        for problem in (challenge.error for challenge in found.challenges if challenge.error is not None):
+            code, detail = acme_network.code_of(problem), acme_network.detail_of(problem)
+            reasons.append(words.explain_validation(name, code, detail))
+            codes.add(code)
+            failed.add(budget.failing_name(name))
+    if not reasons and order.error is not None:
+        code, detail = acme_network.code_of(order.error), acme_network.detail_of(order.error)
+        reasons.append(words.explain_request(", ".join(hosts), code, detail))
+        codes.add(code)
+    error = refusal.OrderError(
+        "; ".join(reasons)
+        or f"cannot get a certificate for {acme_network.quoted(hosts)}: the CA gave the order up without a reason; "
+        "nothing to do, daemun tries again",
+        cause=refusal.cause_of_validation(frozenset(codes)),
+    )
+    return Verdict(error=error, failed=frozenset(failed))
