@@ -276,7 +276,7 @@ async def test_failures_are_told_in_words_and_tried_again_on_the_ladder(gate: Ga
     assert ca.orders == 3
     assert "PRIVATE KEY" not in repr(logs)
     assert gate.thumbprint not in repr(logs)
-    assert gate.store.list("certs") == ["certs/a.example.com/certificate.json"]
+    assert gate.store.list("certs") == [f"certs/a.example.com/{name}.json" for name in ("certificate", "renewal")]
 
 
 async def test_the_ladder_starts_anew_when_the_names_change(gate: Gate, ca: pebble.Pebble) -> None:
