@@ -64,6 +64,10 @@ class Book:
         self._entries[name] = entry
         self._plans.pop(name, None)
 
+    def remove(self, name: str) -> None:
+        self._entries.pop(name, None)
+        self._plans.pop(name, None)
+
     def authorities(self, spec: model.CertificateSpec) -> standing.Authorities | None:
         """The CAs that are asked; None: not known yet."""
         return None if self._acme is None else asked.authorities_of(spec, self._acme)

@@ -115,14 +115,15 @@ class Manager:
 
     async def add(self, spec: model.CertificateSpec) -> None:
         async with self._settling:
-            entry = await asyncio.to_thread(self._prepare, (spec,), dict(self._entries))
-            self._entries |= entry
-            self._confirmed |= entry.keys()
+            for name, entry in (await asyncio.to_thread(self._prepare, (spec,), dict(self._book.entries))).items():
+                if self._book.entries.get(name) is not entry:
+                    self._book.put(name, entry)
+            self._confirmed |= {spec.name}
         self._changed()
 
     async def remove(self, name: str) -> None:
         async with self._settling:
-            self._entries.pop(name, None)
+            self._book.remove(name)
             self._confirmed -= {name}
             self._forced.discard(name)
             await asyncio.to_thread(self._shelf.remove, name)

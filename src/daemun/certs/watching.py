@@ -170,10 +170,10 @@ class Watch:
     async def _look(self, name: str, settling: asyncio.Lock, changed: collections.abc.Callable[[], None]) -> None:
         """Try at once when DNS says something else than at the failures. Never raises but when cancelled."""
         try:
-            entry = self._book.entries[name]
-            authorities = self._book.authorities(entry.spec)
-            attempts = standing.valid_attempts(entry, authorities) if authorities else None
-            if not authorities or attempts is None or self._examiner is None:
+            entry = self._book.entries.get(name)
+            authorities = self._book.authorities(entry.spec) if entry is not None else None
+            attempts = standing.valid_attempts(entry, authorities) if entry is not None and authorities else None
+            if entry is None or not authorities or attempts is None or self._examiner is None:
                 return
             hosts = renewal.hosts_to_order(entry.spec)
             found = await self._examiner.examine(hosts, authorities[0], entry.spec.ordering)
@@ -190,6 +190,8 @@ class Watch:
                     await asyncio.to_thread(records.write_attempts, self._store, name, new)
         except errors.DaemunError as error:
             log.warning("what DNS says could not be kept", error=str(error))
+        except Exception:
+            log.error("DNS could not be looked at", stack=traceback.format_exc())  # noqa: TRY400
         finally:
             self._looking.discard(name)
             self._looked[name] = self._clock.now()
