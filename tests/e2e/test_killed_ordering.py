@@ -66,6 +66,6 @@ def test_killed_at_every_request_of_an_order(daemon: Daemon) -> None:
             # Of an order whose answer never arrived nothing is known here. Let's Encrypt gives the same one again.
             is_lost = deadly.is_answered and "order-plz" in killed[-1]
             assert ca.orders - orders == 1 + is_lost, killed[-1]
-            assert daemon.status()["problems"] == []
+            assert daemon.wait_ready()["problems"] == []
             forget(daemon)
         print(f"\nkilled at {len(killed)} moments, such as {killed[0]}, {killed[len(killed) // 2]}, {killed[-1]}")
