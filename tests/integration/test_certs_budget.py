@@ -4,12 +4,14 @@ import collections.abc
 import dataclasses
 import datetime
 import pathlib
+import threading
 
 import pytest
 
-from daemun.certs import findings
+from daemun.certs import acme_issuer, findings, ledger, records
 from daemun.core import model
 from daemun.core.issuance import budget
+from daemun.store import file
 from tests.support import certificates, issuing, pebble
 
 pytestmark = pytest.mark.pebble
@@ -172,3 +174,49 @@ async def test_a_finding_about_one_ca_leaves_the_next_one(gate: issuing.Gate, ca
         async with certificates.running(certs) as watched:
             await watched.until_state("a.example.com", VALID)
         assert (ca.orders, second.orders) == (0, 1)
+
+
+class StoreThatFails(file.FileStore):
+    """As if daemun were killed right after an order was counted."""
+
+    def write(self, key: str, value: bytes) -> None:
+        super().write(key, value)
+        if key.startswith("budget/"):
+            raise KilledError
+
+
+class KilledError(Exception):
+    pass
+
+
+def test_an_order_is_counted_before_it_is_sent(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+    """However often daemun is killed just then, the CA is never asked for more than it allows."""
+    limits = (budget.Limit(counted=budget.Counted.ORDERS, most=2, window=3 * 60 * MINUTE),)
+    asked = acme_issuer.Request(name="a", hosts=("a.example.com",), authority=issuing.authority(ca))
+    dying = StoreThatFails(pathlib.Path(gate.paths.store))
+
+    def obtain(store: file.FileStore) -> records.Issued:
+        return acme_issuer.obtain(
+            asked, store=store, clock=gate.clock, stop=threading.Event(), limits_of=lambda _: limits
+        )
+
+    for _ in range(2):
+        with pytest.raises(KilledError):
+            obtain(dying)
+    for _ in range(2):
+        with pytest.raises(ledger.OverBudgetError, match="2 orders per account in any 3 hours"):
+            obtain(gate.store)
+    assert ca.requests("order-plz") == 0
+    gate.clock.advance(3 * 60 * MINUTE + budget.MARGIN)
+    assert obtain(gate.store).bundle.missing(["a.example.com"]) == ()
+
+
+def test_a_ledger_that_cannot_be_read_begins_anew(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+    spent = ledger.Ledger(gate.store, gate.clock, ca.directory, TWO_A_WEEK)
+    order = budget.Order(by="a", hosts=("a.example.com",), domains=frozenset({"example.com"}))
+    spent.reserve(order)
+    (key,) = gate.store.list("budget")
+    for damage in (b"", b"[]", b'{"spent": [["DOMAIN", "example.com", 1e300, ""]]}', b'{"spent": [["X", "", 1, ""]]}'):
+        gate.store.write(key, damage)
+        assert spent.find_refusal(order) is None
+        spent.reserve(order)

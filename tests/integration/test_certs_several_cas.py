@@ -4,12 +4,16 @@ import collections.abc
 import contextlib
 import datetime
 import pathlib
+import threading
 
 import pytest
 from cryptography import x509
 
-from daemun.certs import live, records
+from daemun import errors
+from daemun.certs import acme_issuer, live, records
 from daemun.core import model
+from daemun.core.issuance import asked
+from daemun.store import file
 from tests.support import certificates, issuing, pebble, ports
 
 pytestmark = pytest.mark.pebble
@@ -229,3 +233,35 @@ async def test_a_test_system_that_is_down_is_not_waited_for_forever(
         assert ca.orders == 1
         await watched.until_state(HOST, VALID)
     assert ca.orders == 2
+
+
+async def test_an_order_that_was_begun_after_the_test_system_passed_is_ended_and_not_rehearsed_again(
+    gate: issuing.Gate, cas: tuple[pebble.Pebble, pebble.Pebble]
+) -> None:
+    """As after a SIGKILL while the CA works on it."""
+    ca, staging = cas
+    asked_of = issuing.authority(ca, staging=staging.directory)
+    acme, wanted = issuing.asking(asked_of), issuing.spec(HOST)
+    stop = threading.Event()
+    store = StoreThatStops(pathlib.Path(gate.paths.store), stop)
+    request = acme_issuer.Request(name=HOST, hosts=wanted.names, authority=asked_of)
+    with pytest.raises(errors.RetryableError, match="the next start goes on"):
+        acme_issuer.obtain(request, store=store, clock=gate.clock, stop=stop)
+    failed = records.Attempts(asked=asked.fingerprint(wanted, acme.authorities), failures=2, rehearse=True)
+    records.write_attempts(gate.store, HOST, failed)
+    async with certificates.running(await gate.manager(acme, wanted)) as watched:
+        await watched.until_state(HOST, VALID)
+    assert (ca.orders, staging.orders) == (1, 0)
+
+
+class StoreThatStops(file.FileStore):
+    """As if daemun were killed right after the order came into the store."""
+
+    def __init__(self, root: pathlib.Path, stop: threading.Event) -> None:
+        super().__init__(root)
+        self._stop = stop
+
+    def write(self, key: str, value: bytes) -> None:
+        super().write(key, value)
+        if key.endswith("order.json"):
+            self._stop.set()

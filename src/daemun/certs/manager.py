@@ -77,6 +77,7 @@ class Manager:
         self._settling = asyncio.Lock()
         self._wake = asyncio.Event()
         self._reads_files = True
+        self._files_read_at = clock.now()
         self._thumbprint: str | None = None
 
     # --- control.ports.Certificates --------------------------------------------------------------------------------
@@ -203,7 +204,9 @@ class Manager:
         """Renew what the local CA signed and read the owner's files again. A failure waits for the next look."""
         async with self._settling:
             now = self._clock.now()
-            reads_files, self._reads_files = self._reads_files, False
+            is_long_ago = abs((now - self._files_read_at).total_seconds()) >= LONGEST_SLEEP_S
+            reads_files, self._reads_files = self._reads_files or is_long_ago, False
+            self._files_read_at = now if reads_files else self._files_read_at
             for name, plan in list(self._book.plans(now).items()):
                 entry = self._book.entries[name]
                 is_forced = name in self._forced and not plan.is_ordered
@@ -353,8 +356,6 @@ class Manager:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(max(seconds, _SHORTEST_SLEEP_S), LONGEST_SLEEP_S)):
                 await woken.wait()
-                return
-        self._reads_files = True
 
     def _changed(self) -> None:
         self._wake.set()
