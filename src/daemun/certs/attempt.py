@@ -88,7 +88,8 @@ class _Try:
         self._rehearse = before is not None and before.rehearse
         now = means.clock.now()
         self._holds = {name: until for name, until in (before.holds if before else ()) if until > now}
-        self._begun = records.read_order(means.store, wanted.spec.name)
+        begun = records.read_order(means.store, wanted.spec.name)
+        self._begun = begun if begun is not None and set(begun.hosts) == set(self._hosts) else None
         self._seen: str | None = None
         self._warnings: tuple[str, ...] = ()
 
