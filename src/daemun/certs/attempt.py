@@ -164,7 +164,7 @@ class _Try:
         Raises: OrderError.
         """
         try:
-            await self._order(staging)
+            await self._order(staging, is_rehearsal=True)
         except ledger.OverBudgetError as error:
             problem: errors.RetryableError = error
         except refusal.OrderError as error:
@@ -174,9 +174,6 @@ class _Try:
         else:
             self._rehearse = False
             return
-        finally:
-            # It is worth nothing to a browser.
-            records.delete_order(self._means.store, self._spec.name)
         if self._failures < len(renewal.LADDER):
             raise refusal.OrderError(
                 f"after a failure a try goes to the CA's test system first, and it cannot be used: {problem}; from "
@@ -184,23 +181,28 @@ class _Try:
                 cause=refusal.Cause.DOWN,
             ) from problem
 
-    async def _order(self, authority: model.Authority) -> records.Issued:
-        return await daemon_thread.run(functools.partial(self._obtain, authority), name=f"order {self._spec.name}")
+    async def _order(self, authority: model.Authority, *, is_rehearsal: bool = False) -> records.Issued:
+        work = functools.partial(self._obtain, authority, is_rehearsal=is_rehearsal)
+        return await daemon_thread.run(work, name=f"order {self._spec.name}")
 
-    def _obtain(self, authority: model.Authority) -> records.Issued:
+    def _obtain(self, authority: model.Authority, *, is_rehearsal: bool) -> records.Issued:
         # Here, in the order's thread, so that `daemun up` serves before these slow imports (acme, requests) are made.
         from daemun.certs import acme_issuer, acme_network  # noqa: PLC0415
 
         means = self._means
-        return acme_issuer.obtain(
-            self._request(authority),
-            store=means.store,
-            clock=means.clock,
-            stop=self._stop,
-            provers=means.provers,
-            limits_of=means.limits_of,
-            pause=means.pause or acme_network.pause_really,
-        )
+        try:
+            return acme_issuer.obtain(
+                self._request(authority),
+                store=means.store,
+                clock=means.clock,
+                stop=self._stop,
+                provers=means.provers,
+                limits_of=means.limits_of,
+                pause=means.pause or acme_network.pause_really,
+            )
+        finally:
+            if is_rehearsal:  # what came of it is worth nothing to a browser
+                records.delete_order(means.store, self._spec.name)
 
     def _request(self, authority: model.Authority) -> "acme_issuer.Request":
         from daemun.certs import acme_issuer, renewal_info  # noqa: PLC0415
