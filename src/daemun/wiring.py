@@ -18,7 +18,7 @@ import daemun
 from daemun import settings as settings_
 from daemun.alerts import teller
 from daemun.certs import account as acme_account
-from daemun.certs import manager
+from daemun.certs import ledger, manager
 from daemun.certs.preflight import examiner
 from daemun.control import daemon, gate, gate_port, ports, quarantine, reconciler
 from daemun.core import assemble, merge, model, outcome, plan
@@ -103,9 +103,14 @@ class _Daemon:
             clock=SystemClock(),
             thumbprint=lambda: acme_account.thumbprint(acme_account.load_or_create_key(store)),
             account=lambda authority: _account_url(store, authority),
+            budget=lambda hosts, authority: ledger.find(hosts, authority.directory, store, SystemClock()),
         )
         self._certificates = manager.Manager(
-            store, self._layout, SystemClock(), worker_gid=account.gid if account else None
+            store,
+            self._layout,
+            SystemClock(),
+            worker_gid=account.gid if account else None,
+            examiner=self._preflight,
         )
         self._endpoints = endpoints.Discovery(store)
         self._nginx = server.Nginx(binary, self._layout, account)

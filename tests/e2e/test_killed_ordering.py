@@ -18,6 +18,11 @@ def has_public_certificate(daemon: Daemon) -> bool:
     return shown is not None and shown.certificate is not None and "Pebble" in shown.issuer
 
 
+def is_at_rest(proxy: acme_proxy.Proxy) -> bool:
+    """The last thing that is asked: when the CA wants the new certificate to be renewed."""
+    return not proxy.open and bool(proxy.seen) and "renewal" in proxy.seen[-1]
+
+
 def forget(daemon: Daemon) -> None:
     """An empty state once more; nginx ends with the daemon."""
     daemon.terminate()
@@ -29,9 +34,10 @@ def forget(daemon: Daemon) -> None:
 
 
 def count_requests(daemon: Daemon, proxy: acme_proxy.Proxy) -> int:
-    """How many requests an order takes that nobody disturbs, the account's registration included."""
+    """How many requests it takes that nobody disturbs, from the account's registration to the renewal's window."""
     daemon.start()
     daemon.wait(lambda: has_public_certificate(daemon), "Pebble's certificate", within_s=90)
+    daemon.wait(lambda: is_at_rest(proxy), "the last request")
     count = len(proxy.seen)
     forget(daemon)
     return count
@@ -61,8 +67,10 @@ def test_killed_at_every_request_of_an_order(daemon: Daemon) -> None:
             killed.append(f"{proxy.seen[-1]}{' (answered)' if deadly.is_answered else ''}")
             assert clients.try_handshake(daemon.gate, HOST) is not None, "nginx serves on"
 
+            proxy.seen.clear()
             daemon.start()
             daemon.wait(lambda: has_public_certificate(daemon), f"a certificate after {killed[-1]}", within_s=90)
+            daemon.wait(lambda: is_at_rest(proxy), "the last request")
             # Of an order whose answer never arrived nothing is known here. Let's Encrypt gives the same one again.
             is_lost = deadly.is_answered and "order-plz" in killed[-1]
             assert ca.orders - orders == 1 + is_lost, killed[-1]

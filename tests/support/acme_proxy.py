@@ -24,11 +24,12 @@ class Moment(typing.NamedTuple):
 
 @dataclasses.dataclass(slots=True)
 class Proxy:
-    """seen: a line for each request, such as "POST /order-plz". at: what is done at each moment; False ends the
-    connection there."""
+    """seen: a line for each request, such as "POST /order-plz". open: how many are not answered yet. at: what is done at
+    each moment; False ends the connection there."""
 
     directory: str
     seen: list[str] = dataclasses.field(default_factory=list)
+    open: int = 0
     at: collections.abc.Callable[[Moment], bool] = lambda _: True
 
 
@@ -41,6 +42,14 @@ def in_front_of(ca: pebble.Pebble) -> collections.abc.Iterator[Proxy]:
     trusted = ssl.create_default_context(cafile=str(ca.ca_file))
     turn = threading.Lock()
 
+    @contextlib.contextmanager
+    def opened() -> collections.abc.Iterator[None]:
+        found.open += 1
+        try:
+            yield
+        finally:
+            found.open -= 1
+
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -51,7 +60,7 @@ def in_front_of(ca: pebble.Pebble) -> collections.abc.Iterator[Proxy]:
 
         def _forward(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-            with turn:
+            with turn, opened():
                 found.seen.append(f"{self.command} {self.path}")
                 number = len(found.seen)
                 if not found.at(Moment(number, is_answered=False)):

@@ -21,7 +21,7 @@ from daemun.core.issuance import budget, renewal
 if typing.TYPE_CHECKING:
     from daemun.certs import acme_issuer
 
-_OF_ONE_CA = frozenset({"caa", "budget"})
+_OF_ONE_CA = frozenset({"caa", "ca"})
 """Topics of findings that another CA may not mind."""
 
 
@@ -144,7 +144,9 @@ class _Try:
         examiner = self._means.examiner
         if examiner is None or self._is_begun(authority):
             return
-        found = await examiner.examine(self._hosts, authority, self._spec.ordering)
+        looked = await examiner.examine(self._hosts, authority, self._spec.ordering)
+        # What the limits allow is asked when an order is counted: there it is known what it replaces.
+        found = [one for one in looked if one.topic != ledger.TOPIC]
         self._seen = fingerprint(found)
         self._warnings = tuple(
             f"before that, daemun found: {one}" for one in found if one.weight is findings.Weight.WARNS

@@ -15,8 +15,12 @@ import threading
 import time
 
 from daemun import errors
+from daemun.certs import findings, registered
 from daemun.control import ports
 from daemun.core.issuance import budget
+
+TOPIC = "budget"
+"""Of findings."""
 
 _changing = threading.Lock()
 _LOCK_TRIES, _LOCK_PAUSE_S = 50, 0.1
@@ -115,10 +119,31 @@ class Ledger:
         return f"budget/{self._digest}.json"
 
 
+def find(
+    hosts: collections.abc.Sequence[str], directory: str, store: ports.Store, clock: ports.Clock
+) -> findings.Finding | None:
+    """Whether the limits that are known of the CA let a new order for these hosts be made now; None: none are known."""
+    limits = budget.limits_of(directory)
+    if not limits:
+        return None
+    asked = budget.Order(by="", hosts=tuple(hosts), domains=registered.domains_of(hosts))
+    refusal = Ledger(store, clock, directory, limits).find_refusal(asked)
+    if refusal is None:
+        return findings.Finding(
+            topic=TOPIC, weight=findings.Weight.GOOD, message="the CA's limits let an order be made now"
+        )
+    return findings.Finding(
+        topic=TOPIC,
+        weight=findings.Weight.BLOCKS,
+        message=explain(asked.hosts, directory, refusal),
+        cure="a further CA in `acme.directory` is asked meanwhile",
+    )
+
+
 def explain(hosts: tuple[str, ...], directory: str, refusal: budget.Refusal) -> str:
     """Which limit an order would exceed, and until when it waits."""
     asked = ", ".join(f'"{host}"' for host in hosts)
     return (
         f"no certificate is asked for {asked} at the CA at {directory} before {refusal.until:%Y-%m-%d %H:%M} UTC: its "
-        f"limit is {refusal}, and as many were asked for; nothing to do, daemun goes on by itself"
+        f"limit is {refusal}, and as many were asked for; daemun goes on by itself then"
     )
