@@ -24,8 +24,8 @@ class Moment(typing.NamedTuple):
 
 @dataclasses.dataclass(slots=True)
 class Proxy:
-    """seen: a line for each request, such as "POST /order-plz". open: how many are not answered yet. at: what is done at
-    each moment; False ends the connection there."""
+    """seen: a line for each request, such as "POST /order-plz". open: how many are not answered yet. at: what is done
+    at each moment; False ends the connection there."""
 
     directory: str
     seen: list[str] = dataclasses.field(default_factory=list)
