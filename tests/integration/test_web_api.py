@@ -97,6 +97,10 @@ async def test_status_has_the_shape_of_the_contract(gate: support.Gate) -> None:
                     "renew_at": "2026-04-30T12:00:00Z",
                     "reason": "the CA said no",
                     "next_attempt": "2026-03-01T12:10:00Z",
+                    "authority": None,
+                    "failures": 0,
+                    "last_error": None,
+                    "failing_since": None,
                 },
                 "routes": [
                     {"path": "/", "kind": "proxy", "to": ["http://127.0.0.1:9000"], "origin": "daemun.yaml:2:3"}
