@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from daemun.certs import (
     account,
+    acme_account,
     acme_network,
     bundle,
     ledger,
@@ -79,8 +80,9 @@ def obtain(
         return ledger.Ledger(store, clock, directory, limits_of(directory))
 
     with store.lock(f"order-{request.name}", lease_s=POLLS * LONGEST_ASKED_PAUSE_S + 300):
-        network = acme_network.Network(account.load_or_create_key(store), authority.ca_file, clock, stop, pause)
-        with contextlib.closing(network.session), acme_network.in_words(authority, request.hosts, network):
+        ca = acme_account.Ca(authority=authority, clock=clock, stop=stop, pause=pause)
+        acme_account.settle_key(store, ca)
+        with _connected(ca, store, request.hosts) as network:
             try:
                 return _Order(request, network, store, provers, spent_at).run()
             except messages.Error as problem:
@@ -88,9 +90,22 @@ def obtain(
                     records.delete_order(store, request.name)
                 if problem.code != "accountDoesNotExist":
                     raise
-                # The CA lost it (a test server that was restarted) or deleted it for disuse: register once more.
-                account.forget_registration(store, authority.directory)
-                return _Order(request, network, store, provers, spent_at).run()
+        # The CA lost it (a test server that was restarted) or deleted it for disuse: register once more, by the
+        # shared key.
+        account.forget_registration(store, authority.directory)
+        with _connected(ca, store, request.hosts) as network:
+            return _Order(request, network, store, provers, spent_at).run()
+
+
+@contextlib.contextmanager
+def _connected(
+    ca: acme_account.Ca, store: ports.Store, hosts: tuple[str, ...]
+) -> collections.abc.Iterator[acme_network.Network]:
+    """As the account that the CA knows. What goes wrong is told in words."""
+    key = account.load_key(store, ca.authority.directory)
+    network = acme_network.Network(key, ca.authority.ca_file, ca.clock, ca.stop, ca.pause)
+    with contextlib.closing(network.session), acme_network.in_words(ca.authority, hosts, network):
+        yield network
 
 
 class _Order:

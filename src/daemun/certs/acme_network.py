@@ -10,13 +10,13 @@ import typing
 import requests
 from acme import client, messages
 from acme import errors as acme_errors
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import rsa
 from josepy import errors as jose_errors
 from josepy import jwa, jwk
 
 import daemun
 from daemun import errors
-from daemun.certs import refusal, words
+from daemun.certs import account, refusal, words
 from daemun.control import ports
 from daemun.core import model
 
@@ -39,16 +39,16 @@ class Network(client.ClientNetwork):
 
     def __init__(
         self,
-        key: ec.EllipticCurvePrivateKey,
+        key: account.Key,
         ca_file: str | None,
         clock: ports.Clock,
         stop: threading.Event,
         pause: Pause = pause_really,
     ) -> None:
-        self.jwk = jwk.JWKEC(key=key)
+        self.jwk, algorithm = signer(key)
         super().__init__(
             self.jwk,
-            alg=jwa.ES256,
+            alg=algorithm,
             # requests takes the path of a CA file in place of the flag, and the library hands it on as it is.
             verify_ssl=typing.cast("bool", ca_file or True),
             user_agent=f"daemun/{daemun.__version__}",
@@ -90,15 +90,24 @@ class Network(client.ClientNetwork):
                 self.retry_after_s = (when - self._clock.now()).total_seconds()
 
 
+def signer(key: account.Key) -> tuple[jwk.JWK, jwa.JWASignature]:
+    """How requests are signed by a key (RFC 7518 section 3.1)."""
+    if isinstance(key, rsa.RSAPrivateKey):
+        return jwk.JWKRSA(key=key), jwa.RS256
+    return jwk.JWKEC(key=key), {"secp256r1": jwa.ES256, "secp384r1": jwa.ES384}.get(key.curve.name, jwa.ES512)
+
+
 @contextlib.contextmanager
-def in_words(authority: model.Authority, hosts: tuple[str, ...], network: Network) -> collections.abc.Iterator[None]:
-    """Turn everything that can go wrong with a CA into one OrderError in words."""
+def in_words(
+    authority: model.Authority, hosts: tuple[str, ...], network: Network, *, verb: str = "get a certificate for"
+) -> collections.abc.Iterator[None]:
+    """Turn everything that can go wrong with a CA into one OrderError in words: cannot VERB HOSTS."""
     ca = f"the CA at {authority.directory}"
-    failed = f"cannot get a certificate for {quoted(hosts)}"
+    failed = f"cannot {verb} {quoted(hosts)}"
     try:
         yield
     except messages.Error as problem:
-        text = words.explain_request(", ".join(hosts), code_of(problem), detail_of(problem))
+        text = words.explain_request(", ".join(hosts), code_of(problem), detail_of(problem), verb=verb)
         cause = refusal.cause_of_request(code_of(problem))
         raise refusal.OrderError(text, cause=cause, retry_after_s=network.retry_after_s) from problem
     except requests.exceptions.SSLError as error:

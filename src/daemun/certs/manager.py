@@ -9,6 +9,7 @@ import collections.abc
 import contextlib
 import dataclasses
 import datetime
+import pathlib
 import random
 import threading
 import traceback
@@ -17,7 +18,18 @@ import types
 import structlog
 
 from daemun import errors
-from daemun.certs import account, attempt, book, findings, proofs, records, shelf, standing, watching
+from daemun.certs import (
+    account,
+    attempt,
+    book,
+    challenge_files,
+    findings,
+    proofs,
+    records,
+    shelf,
+    standing,
+    watching,
+)
 from daemun.control import ports
 from daemun.core import layout, model, names
 from daemun.core.issuance import asked, budget, renewal
@@ -63,8 +75,16 @@ class Manager:
         """Called after `status` may have changed, in the event loop."""
         self._store = store
         self._clock = clock
+        self._files = challenge_files.ChallengeFiles(
+            pathlib.Path(paths.challenges), lambda: self._answered, worker_gid=worker_gid
+        )
         self._means = attempt.Means(
-            store=store, clock=clock, provers=provers, examiner=examiner, limits_of=limits_of, pause=pause
+            store=store,
+            clock=clock,
+            provers={**provers, model.Challenge.HTTP_01: self._files},
+            examiner=examiner,
+            limits_of=limits_of,
+            pause=pause,
         )
         self._chance = chance or random.Random()  # noqa: S311 - spreads load, guards nothing
         self._wait = wait or self._wait_really
@@ -79,6 +99,7 @@ class Manager:
         self._reads_files = True
         self._files_read_at = clock.now()
         self._thumbprint: str | None = None
+        self._answered: str | None = None
 
     # --- control.ports.Certificates --------------------------------------------------------------------------------
 
@@ -146,6 +167,7 @@ class Manager:
         async with self._settling:
             await asyncio.to_thread(self._shelf.remove_except, frozenset(self._book.entries))
             self._confirmed = frozenset(self._book.entries)
+        self._answered = self._thumbprint
         self._changed()
 
     @property
@@ -156,6 +178,7 @@ class Manager:
     async def run(self) -> None:
         """Order, renew and refresh until cancelled. Orders under way go on with the next call, or the next start."""
         stop = threading.Event()
+        await asyncio.to_thread(self._sweep)
         try:
             async with asyncio.TaskGroup() as tasks:
                 while True:
@@ -167,6 +190,16 @@ class Manager:
                     await self._wait(self._wake, self._next_moment())
         finally:
             stop.set()
+
+    # --- beside orders ---------------------------------------------------------------------------------------------
+
+    def _sweep(self) -> None:
+        """No order is under way yet, so proofs that are there are left from before."""
+        with contextlib.suppress(errors.DaemunError):  # the account key is damaged: told by whoever needs it
+            known = [one.key_pem for one in account.list_registrations(self._store)]
+            own = [account.thumbprint(account.parse_key(pem)) for pem in known if pem is not None]
+            shared = account.read_thumbprint(self._store)
+            self._files.sweep({*own, *([shared] if shared else [])})
 
     # --- what needs no CA ------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """Who daemun is at a CA: the account, registered on first use. Blocking."""
 
+import dataclasses
 import re
 import threading
 
@@ -24,10 +25,14 @@ def use_account(
     where the configuration says.
     """
     with _registering:  # many orders begin together, and one account serves them all
-        known = account.read_registration(store, authority.directory) or _register(authority, acme, network)
+        known = account.read_registration(store, authority.directory)
+        if known is None or known.url is None:
+            registered = _register(authority, acme, network)
+            # One that is to be registered may have a key of its own already: it stays.
+            known = dataclasses.replace(registered, key_pem=known.key_pem if known is not None else None)
         resource = messages.RegistrationResource(body=messages.Registration(), uri=known.url)
         network.account = resource
-        wanted = account.Registration(url=known.url, email=authority.email)
+        wanted = dataclasses.replace(known, directory=authority.directory, email=authority.email)
         if known.email != authority.email:
             # An empty contact removes what the CA knows.
             acme.update_registration(resource, messages.Registration.from_data(email=authority.email, contact=()))

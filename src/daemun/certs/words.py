@@ -57,6 +57,9 @@ _REQUEST = {
         "if it was deactivated there, delete accounts/key.pem in the store to register a new one",
     ),
     "serverInternal": ("the CA has a failure of its own", "nothing to do here; daemun tries again by itself"),
+    "alreadyRevoked": ("it is revoked already", "nothing to do"),
+    "badRevocationReason": ("the CA does not take this reason", "give another `--reason`"),
+    "badPublicKey": ("the CA does not take keys of this kind", "use another one"),
 }
 
 
@@ -74,10 +77,10 @@ def explain_validation(host: str, code: str, detail: str) -> str:
     return f'cannot validate "{host}": {cause}; {remedy}. {quote(detail)}'
 
 
-def explain_request(host: str, code: str, detail: str) -> str:
+def explain_request(host: str, code: str, detail: str, *, verb: str = "get a certificate for") -> str:
     """Why the CA refused a request about a name (or the names) `host`; otherwise as `explain_validation`."""
     cause, remedy = _REQUEST.get(code) or _VALIDATION.get(code) or _unknown(code)
-    return f'cannot get a certificate for "{host}": {cause}; {remedy}. {quote(detail)}'
+    return f'cannot {verb} "{host}": {cause}; {remedy}. {quote(detail)}'
 
 
 def _connection_cause(detail: str) -> str:
