@@ -178,6 +178,7 @@ class _Daemon:
                 "health checks": self._endpoints.check_health,
                 "certificates": self._certificates.run,
                 "alerts": self._alerts.run,
+                "hook": self._certificates.after.run,
                 "control socket": self._serve_control,
                 "hold socket": self._serve_hold,
                 "domains socket": self._serve_domains,

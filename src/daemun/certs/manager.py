@@ -20,6 +20,7 @@ import structlog
 from daemun import errors
 from daemun.certs import (
     account,
+    after,
     attempt,
     book,
     challenge_files,
@@ -86,6 +87,7 @@ class Manager:
             limits_of=limits_of,
             pause=pause,
         )
+        self.after = after.After(store, paths)
         self._chance = chance or random.Random()  # noqa: S311 - spreads load, guards nothing
         self._wait = wait or self._wait_really
         self._shelf = shelf.Shelf(store, paths, clock, worker_gid=worker_gid)
@@ -120,7 +122,7 @@ class Manager:
 
     def status(self) -> tuple[model.CertificateStatus, ...]:
         plans = self._book.plans(self._clock.now())
-        return tuple(plans[name].status for name in self._book.entries)
+        return tuple(self._with_failed_hook(plans[name].status) for name in self._book.entries)
 
     def renew(self, host: str) -> bool:
         found = False
@@ -155,6 +157,7 @@ class Manager:
 
     def configure(self, acme: model.Acme) -> None:
         """Ask these CAs from now on. Certificates of others are replaced; failures so far are forgotten."""
+        self.after.configure(acme.hook)
         if self._book.configure(acme):
             self._changed()
 
@@ -192,6 +195,13 @@ class Manager:
             stop.set()
 
     # --- beside orders ---------------------------------------------------------------------------------------------
+
+    def _with_failed_hook(self, told: model.CertificateStatus) -> model.CertificateStatus:
+        """A certificate that nothing else is said of is not all that its owner asked for."""
+        failure = self.after.failure(told.name)
+        if failure is None:
+            return told
+        return dataclasses.replace(told, reason=f"{told.reason}; {failure}" if told.reason else failure)
 
     def _sweep(self) -> None:
         """No order is under way yet, so proofs that are there are left from before."""
@@ -315,6 +325,8 @@ class Manager:
         """Raises: RetryableError when the new certificate is due at once, so that orders never follow each other."""
         spec = wanted.spec
         async with self._settling:
+            hosts = renewal.hosts_to_order(spec)
+            await asyncio.to_thread(self.after.note, spec.name, hosts, issued.bundle)
             await asyncio.to_thread(self._shelf.put_issued, spec.name, issued)
             entry = self._book.entries.get(spec.name)  # the site may have changed, or gone, meanwhile
             is_due_again = False
@@ -328,6 +340,8 @@ class Manager:
                 self._book.put(spec.name, dataclasses.replace(entry, served=served) if is_due_again else new)
             if not is_due_again:
                 await asyncio.to_thread(records.delete_attempts, self._store, spec.name)
+        if entry is not None:
+            self.after.tell(spec.name)
         if is_due_again:
             raise errors.RetryableError(
                 f'cannot rely on the new certificate of "{spec.host}": it is valid from {issued.bundle.not_before} to '
