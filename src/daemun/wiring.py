@@ -18,7 +18,8 @@ import daemun
 from daemun import settings as settings_
 from daemun.alerts import teller
 from daemun.certs import account as acme_account
-from daemun.certs import ledger, manager
+from daemun.certs import clerk, ledger, manager
+from daemun.certs.importing import adopt
 from daemun.certs.preflight import examiner
 from daemun.control import daemon, gate, gate_port, ports, quarantine, reconciler
 from daemun.core import assemble, merge, model, outcome, plan
@@ -35,9 +36,10 @@ from daemun.sources import remembered, yaml_file
 from daemun.sources.docker import chosen, client, compatible, keep, surroundings
 from daemun.store import file as file_store
 from daemun.store import instance
+from daemun.store import memory as memory_store
 from daemun.waiting import app as waiting_app
 from daemun.waiting import lobby
-from daemun.web import api
+from daemun.web import accounts_api, api
 from daemun.web import server as web_server
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -162,6 +164,7 @@ class _Daemon:
                 started_at=SystemClock().now(),
             ),
         )
+        self._clerk = clerk.Clerk(store, SystemClock(), self._certificates)
 
     async def live(self) -> None:
         await self._endpoints.start()
@@ -222,7 +225,8 @@ class _Daemon:
         return model.Actual(pid=master.pid, workers=workers), process.read_reloads(self._layout, master)
 
     async def _serve_control(self) -> None:
-        await web_server.serve(api.create_app(self._gate), pathlib.Path(self._layout.control_socket))
+        app = api.create_app(self._gate, accounts_api.routes(self._clerk))
+        await web_server.serve(app, pathlib.Path(self._layout.control_socket))
 
     async def _serve_hold(self) -> None:
         path = pathlib.Path(self._layout.hold_socket)
@@ -343,6 +347,22 @@ def find_running_nginx(settings: settings_.Settings) -> int | None:
     """The process of the nginx that serves from the state directory, perhaps without a daemon; None: there is none."""
     master = process.find_master(settings.layout)
     return master.pid if master is not None else None
+
+
+@contextlib.contextmanager
+def adopting_offline(settings: settings_.Settings, *, dry: bool) -> collections.abc.Iterator[adopt.Alone]:
+    """Takes over what others had, into the store of the next `up`. No daemon can start meanwhile. dry: only tells.
+
+    Raises: LockHeldError when one is starting; EnvironmentProblemError.
+    """
+    specs: tuple[model.CertificateSpec, ...] = ()
+    with contextlib.suppress(DaemunError):  # without a file, or with a bad one: for sites to come
+        specs = merge.certificate_specs(_read_desired(settings))
+    if dry:
+        yield adopt.Alone(_existing_store(settings) or memory_store.MemoryStore(), specs, SystemClock())
+        return
+    with instance.held_alone(pathlib.Path(settings.layout.lock)):
+        yield adopt.Alone(file_store.FileStore(pathlib.Path(settings.layout.store)), specs, SystemClock())
 
 
 def plan_offline(settings: settings_.Settings) -> gate_port.PlanReport:

@@ -44,6 +44,12 @@ class Bundle:
             return found[1]
         return " ".join(found) or self.leaf.issuer.rfc4514_string()
 
+    def names(self) -> tuple[str, ...]:
+        """What it is for, as in `model.Site.names`; domain names first, each kind sorted."""
+        dns, addresses = _alternative_names(self.leaf)
+        shown = (f"[{found}]" if found.version == 6 else str(found) for found in addresses)
+        return (*sorted(dns), *sorted(shown))
+
     def is_valid_at(self, now: datetime.datetime) -> bool:
         return self.not_before <= now < self.not_after
 

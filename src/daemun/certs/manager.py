@@ -194,7 +194,26 @@ class Manager:
         finally:
             stop.set()
 
-    # --- beside orders ---------------------------------------------------------------------------------------------
+    # --- for `certs.clerk` -----------------------------------------------------------------------------------------
+
+    def find_specs(self) -> tuple[model.CertificateSpec, ...]:
+        """What the sites need now."""
+        return tuple(entry.spec for entry in self._book.entries.values())
+
+    @property
+    def shelf(self) -> shelf.Shelf:
+        return self._shelf
+
+    async def settle_again(self, names_: collections.abc.Collection[str]) -> None:
+        """Serve what the store holds now for these certificates, and forget earlier failures of theirs."""
+        async with self._settling:
+            for name in names_:
+                entry = self._book.entries.get(name)
+                if entry is not None:
+                    served = await asyncio.to_thread(self._shelf.settle, entry.spec)
+                    await asyncio.to_thread(records.delete_attempts, self._store, name)
+                    self._book.put(name, dataclasses.replace(entry, served=served, attempts=None))
+        self._changed()
 
     def _with_failed_hook(self, told: model.CertificateStatus) -> model.CertificateStatus:
         """A certificate that nothing else is said of is not all that its owner asked for."""

@@ -24,10 +24,11 @@ from daemun.core.issuance import advice as advice_
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Issued:
-    """A public certificate and the directory URL of the CA that issued it."""
+    """A public certificate and the directory URL of the CA that issued it. is_revoked: by us, there."""
 
     directory: str
     bundle: bundle.Bundle
+    is_revoked: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +65,14 @@ def read_issued(store: ports.Store, name: str) -> Issued | None:
     with _missing_when_unreadable():
         value = _read(store, f"certs/{name}/certificate.json")
         found = bundle.parse(value["fullchain"].encode(), value["key"].encode())
-        return Issued(directory=value["directory"], bundle=found)
+        return Issued(directory=value["directory"], bundle=found, is_revoked=bool(value.get("revoked")))
     return None
 
 
 def write_issued(store: ports.Store, name: str, issued: Issued) -> None:
     pair = {"fullchain": issued.bundle.fullchain_pem.decode(), "key": issued.bundle.key_pem.decode()}
-    _write(store, f"certs/{name}/certificate.json", {"directory": issued.directory, **pair})
+    value = {"directory": issued.directory, "revoked": issued.is_revoked, **pair}
+    _write(store, f"certs/{name}/certificate.json", value)
 
 
 def read_order(store: ports.Store, name: str) -> Order | None:

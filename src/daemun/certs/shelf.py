@@ -11,7 +11,7 @@ import pathlib
 import threading
 
 from daemun import errors
-from daemun.certs import bundle, live, local_ca, records
+from daemun.certs import adopted, bundle, live, local_ca, records
 from daemun.control import ports
 from daemun.core import layout, model
 from daemun.core.issuance import renewal
@@ -30,7 +30,8 @@ class Kind(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """What live/NAME holds. directory: of the CA, with Kind.PUBLIC. problems: of the owner's files."""
+    """What live/NAME holds. directory: of the CA, with Kind.PUBLIC; None: revoked there, another one is needed.
+    problems: of the owner's files."""
 
     kind: Kind
     bundle: bundle.Bundle
@@ -48,6 +49,7 @@ class Shelf:
         self._clock = clock
         self._worker_gid = worker_gid
         self._changing = threading.Lock()
+        self.adopted = adopted.Adopted(store)
 
     def holds(self, name: str) -> bool:
         return (self._live / name / "privkey.pem").exists()
@@ -116,14 +118,26 @@ class Shelf:
         """What a CA issued before, as long as it is good for the first name a CA can sign: a new alias that the CA has
         not seen yet must not take the trusted certificate away from the names that have one."""
         hosts = renewal.hosts_to_order(spec)
-        issued = records.read_issued(self._store, spec.name) if hosts else None
+        issued = self._issued(spec.name, hosts) if hosts else None
         if issued is None or issued.bundle.missing(hosts[:1]):
             return None
         if (
             self._clock.now() >= issued.bundle.not_after
         ):  # one not valid yet is served: our clock is wrong, not the CA's
             return None
-        return Served(kind=Kind.PUBLIC, bundle=issued.bundle, directory=issued.directory)
+        directory = None if issued.is_revoked else issued.directory
+        return Served(kind=Kind.PUBLIC, bundle=issued.bundle, directory=directory)
+
+    def _issued(self, name: str, hosts: tuple[str, ...]) -> records.Issued | None:
+        """The certificate's own; where that is not good for all hosts, one that was adopted becomes it."""
+        now, own = self._clock.now(), records.read_issued(self._store, name)
+        if own is not None and now < own.bundle.not_after and not own.is_revoked and not own.bundle.missing(hosts):
+            return own
+        found = self.adopted.find(hosts, now)
+        if found is None:
+            return own
+        records.write_issued(self._store, name, found)
+        return found
 
     def _local(self, spec: model.CertificateSpec, ca: local_ca.LocalCa, *, fresh: bool) -> Served:
         now = self._clock.now()

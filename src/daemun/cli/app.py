@@ -12,6 +12,7 @@ from daemun.cli.commands import (
     alerts,
     apply,
     certs,
+    certs_import,
     check,
     demo,
     disable,
@@ -73,6 +74,7 @@ app.command(rich_help_panel=FILE)(disable.disable)
 app.command(rich_help_panel=LIVE)(status.status)
 app.command(rich_help_panel=LIVE)(sites.sites)
 app.command(rich_help_panel=LIVE)(doctor.doctor)
+certs.group.command("import")(certs_import.import_)
 app.add_typer(certs.group, name="certs", rich_help_panel=LIVE)
 app.add_typer(domains.group, name="domains", rich_help_panel=LIVE)
 app.add_typer(alerts.group, name="alerts", rich_help_panel=LIVE)

@@ -80,6 +80,12 @@ class Client:
     def remove_domain(self, host: str) -> None:
         self._ask("DELETE", f"/domains/{urllib.parse.quote(host, safe='')}", timeout_s=APPLY_S)
 
+    def adopt_account(self, account: Json, *, dry: bool) -> Json:
+        return self._ask("POST", "/accounts/adopt", timeout_s=APPLY_S, body={**account, "dry": dry})
+
+    def adopt_certificate(self, certificate: Json, *, dry: bool) -> Json:
+        return self._ask("POST", "/certs/adopt", timeout_s=APPLY_S, body={**certificate, "dry": dry})
+
     def stop(self, *, keep_traffic: bool) -> None:
         """Ask the daemon to end; returns before it has."""
         self._ask("POST", "/stop", timeout_s=QUICK_S, body={"keep_traffic": keep_traffic})

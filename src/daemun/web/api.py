@@ -4,25 +4,24 @@ Whoever can open the socket (mode 0600: its owner and root) may ask anything, so
 Every error is {"error": "..."} with a fitting status; what a person may not see stays in the log.
 """
 
+import collections.abc
 import datetime
-import json
-import typing
 
 from starlette import applications, exceptions, requests, responses, routing
 
 from daemun.control import gate_port
 from daemun.core import domains, forecast
 from daemun.errors import DaemunError
+from daemun.web import body as body_
 from daemun.web import json as web_json
 
-LARGEST_BODY_BYTES = 64 << 10
 FORECAST_DAYS = 30
 MOST_FORECAST_DAYS = 3650
 _DENIED = {domains.Denial.INVALID: 400, domains.Denial.FULL: 429, domains.Denial.BUSY: 429}
 
 
-def create_app(gate: gate_port.Gate) -> applications.Starlette:
-    """The API in front of a gate, to be run on the gate's event loop."""
+def create_app(gate: gate_port.Gate, more: collections.abc.Sequence[routing.BaseRoute] = ()) -> applications.Starlette:
+    """The API in front of a gate, to be run on the gate's event loop. more: routes that others answer."""
     handlers = _Handlers(gate)
     return applications.Starlette(
         routes=[
@@ -38,6 +37,7 @@ def create_app(gate: gate_port.Gate) -> applications.Starlette:
             routing.Route("/apply", handlers.apply, methods=["POST"]),
             routing.Route("/doctor", handlers.doctor, methods=["GET"]),
             routing.Route("/stop", handlers.stop, methods=["POST"]),
+            *more,
         ],
         exception_handlers={
             exceptions.HTTPException: _answer_http_error,
@@ -84,7 +84,7 @@ class _Handlers:
 
     async def add_domain(self, request: requests.Request) -> responses.Response:
         """201 also when it was there before: who asks twice wants the same."""
-        body = await _read_object(request)
+        body = await body_.read_object(request)
         host = body.pop("host", None)
         if body or not isinstance(host, str):
             raise exceptions.HTTPException(400, 'cannot add a name: the body must be {"host": "shop.example.com"}')
@@ -114,28 +114,12 @@ class _Handlers:
         return responses.JSONResponse({"findings": web_json.findings_json(found)})
 
     async def stop(self, request: requests.Request) -> responses.Response:
-        body = await _read_object(request)
+        body = await body_.read_object(request)
         keep_traffic = body.pop("keep_traffic", False)
         if body or not isinstance(keep_traffic, bool):
             raise exceptions.HTTPException(400, 'cannot stop: the body must be {"keep_traffic": true or false}')
         self._gate.request_stop(keep_traffic=keep_traffic)
         return responses.JSONResponse({"stopping": True, "keep_traffic": keep_traffic}, status_code=202)
-
-
-async def _read_object(request: requests.Request) -> dict[str, typing.Any]:
-    """The request's JSON object; {} for an empty body. Raises: HTTPException 400 or 413."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_BODY_BYTES:
-            raise exceptions.HTTPException(413, f"cannot read the body: more than {LARGEST_BODY_BYTES} bytes")
-    try:
-        value = json.loads(body or b"{}")
-    except ValueError as error:
-        raise exceptions.HTTPException(400, f"cannot read the body as JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise exceptions.HTTPException(400, "cannot read the body: a JSON object is expected")
-    return value
 
 
 async def _answer_http_error(request: requests.Request, error: Exception) -> responses.Response:

@@ -1,0 +1,119 @@
+"""Foreign accounts and certificates into the store. Blocking, milliseconds; no CA is asked."""
+
+import collections.abc
+import datetime
+import urllib.parse
+
+from daemun.certs import account, adopted, bundle, records
+from daemun.control import accounts_port, ports
+from daemun.core import model, rules
+from daemun.core.issuance import renewal
+
+_TAKEN, _KNOWN, _REFUSED = accounts_port.Verdict.TAKEN, accounts_port.Verdict.KNOWN, accounts_port.Verdict.REFUSED
+
+
+class Alone:
+    """As `accounts_port.Adopter`, for a store that no daemon uses. specs: what the sites of the next one need."""
+
+    def __init__(
+        self, store: ports.Store, specs: collections.abc.Sequence[model.CertificateSpec], clock: ports.Clock
+    ) -> None:
+        self._store = store
+        self._specs = specs
+        self._clock = clock
+        self._pool = adopted.Adopted(store)
+
+    def adopt_account(self, found: accounts_port.ForeignAccount, *, dry: bool) -> accounts_port.Adoption:
+        return adopt_account(self._store, found, dry=dry)
+
+    def adopt_certificate(self, found: accounts_port.ForeignCertificate, *, dry: bool) -> accounts_port.Adoption:
+        now = self._clock.now()
+        return adopt_certificate(self._store, self._pool, found, specs=self._specs, now=now, dry=dry)
+
+
+def adopt_account(store: ports.Store, found: accounts_port.ForeignAccount, *, dry: bool) -> accounts_port.Adoption:
+    """A CA knows one account of us: one that is in use stays. Raises: EnvironmentProblemError."""
+    if rules.check_directory(found.directory) is not None:
+        return _refuse(f'"{found.directory}" is not the URL of an ACME directory; expected an https URL')
+    try:
+        key = account.parse_key(found.key_pem)
+    except ValueError as error:
+        return _refuse(str(error))
+    known = account.read_registration(store, found.directory)
+    if known is not None and known.state is not account.State.DEACTIVATED:
+        if account.thumbprint(account.load_key(store, found.directory)) == account.thumbprint(key):
+            return accounts_port.Adoption(verdict=_KNOWN, text="is used already")
+        cure = "to use the one that was found, deactivate that one first (`daemun accounts deactivate`)"
+        return _refuse(
+            f"daemun has another account at this CA ({known.url or 'not yet registered'}), which stays; {cure}"
+        )
+    shared = account.read_thumbprint(store)
+    own = None if shared == account.thumbprint(key) else found.key_pem
+    if not dry:
+        url = found.url if found.url is not None and _is_of(found.directory, found.url) else None
+        new = account.Registration(url=url, email=found.email, key_pem=own)
+        account.write_registration(store, found.directory, new)
+    return accounts_port.Adoption(verdict=_TAKEN, text="is used for this CA, with its own key" if own else "is used")
+
+
+def adopt_certificate(
+    store: ports.Store,
+    pool: adopted.Adopted,
+    found: accounts_port.ForeignCertificate,
+    *,
+    specs: collections.abc.Sequence[model.CertificateSpec],
+    now: datetime.datetime,
+    dry: bool,
+) -> accounts_port.Adoption:
+    """specs: what the sites need, as far as it is known. Raises: EnvironmentProblemError."""
+    if rules.check_directory(found.directory) is not None:
+        return _refuse(f'"{found.directory}" is not the URL of an ACME directory; expected an https URL')
+    try:
+        chain = bundle.parse(found.fullchain_pem, found.key_pem)
+    except bundle.BundleError as error:
+        return _refuse(str(error))
+    if now >= chain.not_after:
+        return _refuse(f"it expired on {chain.not_after:%Y-%m-%d}")
+    if chain.leaf.issuer == chain.leaf.subject:
+        return _refuse("it is signed by itself, not by a CA")
+    served = [spec.host for spec in specs if _is_served_to(store, spec, chain)]
+    takers = {spec.name: spec.host for spec in specs if _takes(store, spec, chain, now)}
+    is_known = pool.holds(chain, now)
+    if not dry and not is_known:
+        pool.put(records.Issued(directory=found.directory, bundle=chain), now)
+    if (is_known or served) and not takers:
+        text = f"is served for {', '.join(served)} already" if served else f"is kept already, {_for_later(chain)}"
+        return accounts_port.Adoption(verdict=_KNOWN, text=text)
+    text = f"is served for {', '.join(takers.values())}" if takers else f"is kept {_for_later(chain)}"
+    return accounts_port.Adoption(verdict=_TAKEN, text=text, certificates=tuple(takers))
+
+
+def _takes(store: ports.Store, spec: model.CertificateSpec, chain: bundle.Bundle, now: datetime.datetime) -> bool:
+    """As `shelf.Shelf` decides: a site that has a good certificate keeps it."""
+    hosts = renewal.hosts_to_order(spec)
+    if not hosts or chain.missing(hosts):
+        return False
+    own = records.read_issued(store, spec.name)
+    return own is None or own.is_revoked or now >= own.bundle.not_after or bool(own.bundle.missing(hosts))
+
+
+def _is_served_to(store: ports.Store, spec: model.CertificateSpec, chain: bundle.Bundle) -> bool:
+    own = records.read_issued(store, spec.name)
+    return own is not None and own.bundle.leaf == chain.leaf
+
+
+def _for_later(chain: bundle.Bundle) -> str:
+    return f"until {chain.not_after:%Y-%m-%d} for sites with names that it covers"
+
+
+def _is_of(directory: str, url: str) -> bool:
+    """Whether an account's URL leads to the CA itself; requests that we sign go nowhere else."""
+    try:
+        mine, other = urllib.parse.urlsplit(directory), urllib.parse.urlsplit(url)
+    except ValueError:
+        return False
+    return rules.check_directory(url) is None and mine.netloc == other.netloc
+
+
+def _refuse(text: str) -> accounts_port.Adoption:
+    return accounts_port.Adoption(verdict=_REFUSED, text=text)

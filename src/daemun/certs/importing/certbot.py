@@ -1,0 +1,211 @@
+"""certbot's /etc/letsencrypt (eff-certbot.readthedocs.io/en/stable/using.html#where-are-my-certificates).
+
+accounts/SERVER/PATH/ID/{private_key,regr,meta}.json    a JWK, the account's URL, when it was made
+live/NAME/{fullchain,privkey}.pem                       links into archive/NAME
+renewal/NAME.conf                                       settings, as configobj writes them
+renewal-hooks/{pre,deploy,post}/*                       programs run around each renewal
+"""
+
+import collections.abc
+import configparser
+import datetime
+import json
+import typing
+
+from cryptography.hazmat.primitives import serialization
+
+from daemun.certs import account, bundle
+from daemun.certs.importing import items, providers
+from daemun.certs.importing import tree as tree_
+from daemun.control import accounts_port
+
+CLIENT = "certbot"
+_DEEPEST = 4
+_HOOKS = {"pre_hook": "before", "renew_hook": "after each renewal", "post_hook": "after"}
+
+
+def is_here(tree: tree_.Tree) -> bool:
+    return tree.is_folder("renewal") or (tree.is_folder("live") and tree.is_folder("archive"))
+
+
+def read(tree: tree_.Tree, now: datetime.datetime) -> items.Found:
+    settings, refusals = _read_settings(tree)
+    certificates, practices = [], []
+    live = [name for name in tree.names("live") if tree.is_folder(f"live/{name}")]
+    for name in live:
+        place, values = f"live/{name}", settings.get(name, {})
+        try:
+            found = items.read_certificate(
+                tree,
+                f"{place}/fullchain.pem",
+                f"{place}/privkey.pem",
+                place=place,
+                directory=values.get("server"),
+                now=now,
+            )
+        except (tree_.TreeError, bundle.BundleError) as error:
+            refusals.append(items.Refusal(place=place, reason=str(error)))
+            names: tuple[str, ...] = (name,)
+        else:
+            certificates.append(found)
+            names = found.bundle.names()
+        if values:
+            practices.append(read_practice(f"renewal/{name}.conf", names, values))
+    missing = [name for name in settings if name not in live]
+    refusals += [items.Refusal(place=f"renewal/{name}.conf", reason=f"live/{name} is missing") for name in missing]
+    accounts = _read_accounts(tree, settings.values(), refusals)
+    return items.Found(
+        client=CLIENT,
+        accounts=tuple(accounts),
+        certificates=tuple(certificates),
+        practices=tuple(practices),
+        refusals=tuple(refusals),
+        remarks=tuple(_remark_programs(tree)),
+    )
+
+
+# --- settings ------------------------------------------------------------------------------------------------------
+
+_Values = dict[str, str]
+
+
+def _read_settings(tree: tree_.Tree) -> tuple[dict[str, _Values], list[items.Refusal]]:
+    """The renewal settings by lineage."""
+    settings, refusals = {}, []
+    for file in tree.names("renewal"):
+        if not file.endswith(".conf"):
+            continue
+        place = f"renewal/{file}"
+        try:
+            settings[file.removesuffix(".conf")] = parse_settings(tree.text(place))
+        except tree_.TreeError as error:
+            refusals.append(items.Refusal(place=place, reason=str(error)))
+        except configparser.Error as error:
+            cause = str(error).splitlines()[0]
+            refusals.append(items.Refusal(place=place, reason=f"cannot read its settings: {cause}"))
+    return settings, refusals
+
+
+def parse_settings(text: str) -> _Values:
+    """The section [renewalparams], flat. Pure. Raises: configparser.Error."""
+    parser = configparser.RawConfigParser(
+        strict=False, delimiters=("=",), comment_prefixes=("#",), empty_lines_in_values=False
+    )
+    parser.read_string(f"[(top)]\n{text}")
+    if not parser.has_section("renewalparams"):
+        return {}
+    return {key: _plain(value) for key, value in parser.items("renewalparams")}
+
+
+def _plain(value: str) -> str:
+    """Without the quotes that configobj puts around what holds commas."""
+    if len(value) >= 2 and value[0] == value[-1] and value[0] in "\"'":
+        return value[1:-1]
+    return value
+
+
+def read_practice(place: str, names: tuple[str, ...], values: _Values) -> items.Practice:
+    """From the settings of one lineage. Pure."""
+    method = values.get("authenticator", "")
+    is_dns = method.startswith("dns-") or values.get("pref_challs", "").startswith("dns")
+    secrets = (value for key, value in values.items() if key.startswith("dns_") and key.endswith("_credentials"))
+    hooks = (values[key] for key in _HOOKS if values.get(key, "None") not in {"None", ""})
+    return items.Practice(
+        place=place,
+        names=names,
+        directory=values.get("server"),
+        method=method or None,
+        is_dns=is_dns,
+        dns=providers.of_certbot(method) if is_dns else None,
+        credentials=next(secrets, None),
+        key_type=values.get("key_type"),
+        profile=values.get("required_profile") or values.get("preferred_profile"),
+        hooks=tuple(hooks),
+    )
+
+
+def _remark_programs(tree: tree_.Tree) -> collections.abc.Iterator[str]:
+    for folder, when in (("pre", "before"), ("deploy", "after"), ("post", "after")):
+        programs = [name for name in tree.names(f"renewal-hooks/{folder}") if not name.startswith(".")]
+        if programs:
+            shown = ", ".join(programs[:5])
+            yield (
+                f"certbot runs the programs in renewal-hooks/{folder} ({shown}) {when} each renewal; daemun runs one "
+                "program, `acme.hook`, after each new certificate, with certbot's RENEWED_LINEAGE and RENEWED_DOMAINS"
+            )
+
+
+# --- accounts ------------------------------------------------------------------------------------------------------
+
+
+def _read_accounts(
+    tree: tree_.Tree, settings: collections.abc.Collection[_Values], refusals: list[items.Refusal]
+) -> collections.abc.Iterator[items.Account]:
+    for folder in _find_accounts(tree, "accounts", _DEEPEST):
+        _, *path, identifier = folder.split("/")
+        # On Linux the folders are the URL without "https://" (certbot/configuration.py, server_path).
+        directory = "https://" + "/".join(path)
+        uses = sum(values.get("account") == identifier for values in settings)
+        try:
+            yield _read_account(tree, folder, directory, uses)
+        except (tree_.TreeError, ValueError) as error:
+            refusals.append(items.Refusal(place=folder, reason=str(error)))
+
+
+def _find_accounts(tree: tree_.Tree, folder: str, deepest: int) -> collections.abc.Iterator[str]:
+    """The folders that hold a key. Links to other accounts, as certbot makes for old servers, lead to the same ones."""
+    if tree.is_file(f"{folder}/private_key.json"):
+        yield folder
+    elif deepest:
+        for name in tree.names(folder):
+            if tree.is_folder(f"{folder}/{name}"):
+                yield from _find_accounts(tree, f"{folder}/{name}", deepest - 1)
+
+
+def _read_account(tree: tree_.Tree, folder: str, directory: str, uses: int) -> items.Account:
+    """Raises: TreeError, ValueError."""
+    url = _object(tree, f"{folder}/regr.json").get("uri")
+    created = ""
+    if tree.is_file(f"{folder}/meta.json"):
+        created = str(_object(tree, f"{folder}/meta.json").get("creation_dt", ""))
+    found = accounts_port.ForeignAccount(
+        directory=directory,
+        url=url if isinstance(url, str) else None,
+        email=_email(_object(tree, f"{folder}/regr.json").get("body")),
+        key_pem=parse_jwk(tree.text(f"{folder}/private_key.json")),
+    )
+    return items.Account(place=folder, found=found, uses=uses, created=created)
+
+
+def parse_jwk(text: str) -> bytes:
+    """An account key (RFC 7517) as PEM. Raises: ValueError, without any of the key."""
+    from josepy import errors as jose_errors  # noqa: PLC0415 - slow, and needed for this alone
+    from josepy import jwk  # noqa: PLC0415
+
+    try:
+        found = jwk.JWK.json_loads(text).key
+        pem: bytes = found.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    except (jose_errors.Error, ValueError, TypeError, AttributeError, KeyError):
+        raise ValueError("the account's key is not a readable private JWK") from None
+    account.parse_key(pem)
+    return pem
+
+
+def _object(tree: tree_.Tree, path: str) -> dict[str, typing.Any]:
+    try:
+        value = json.loads(tree.text(path))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, tree_.TreeError):
+            raise
+        raise tree_.TreeError(f'cannot use "{path}": it is not JSON') from None
+    if not isinstance(value, dict):
+        raise tree_.TreeError(f'cannot use "{path}": it is not a JSON object')
+    return value
+
+
+def _email(body: object) -> str | None:
+    contacts = body.get("contact") if isinstance(body, dict) else None
+    found = (text for text in contacts or () if isinstance(text, str)) if isinstance(contacts, list) else iter(())
+    return next((text.removeprefix("mailto:") for text in found if text.startswith("mailto:")), None)

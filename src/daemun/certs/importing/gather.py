@@ -1,0 +1,105 @@
+"""One or several trees, whatever clients left them, as one: what of it is to be taken over. Blocking."""
+
+import collections
+import collections.abc
+import dataclasses
+import datetime
+import pathlib
+
+from cryptography import x509
+
+from daemun.certs.importing import acme_sh, certbot, companion, items
+from daemun.certs.importing import tree as tree_
+from daemun.errors import ConfigError
+
+
+def read_folders(folders: collections.abc.Sequence[pathlib.Path], now: datetime.datetime) -> items.Found:
+    """What is in all the folders together; places begin with the folder where there are several.
+
+    Raises: ConfigError for a folder that cannot be read, or that no client left.
+    """
+    found = [one for folder in folders for one in _read_folder(folder, now, is_alone=len(folders) == 1)]
+    return _merge(found)
+
+
+def _read_folder(folder: pathlib.Path, now: datetime.datetime, *, is_alone: bool) -> list[items.Found]:
+    try:
+        tree = tree_.Tree(folder)
+        homes = acme_sh.find_homes(tree)
+        found = [acme_sh.read(tree, home, now) for home in homes]
+        if certbot.is_here(tree):
+            found.append(certbot.read(tree, now))
+        elif not homes and companion.is_here(tree):
+            found.append(companion.read(tree, now))
+    except tree_.TreeError as error:
+        raise ConfigError(f'cannot import "{folder}": {error}') from error
+    if not found:
+        seen = ", ".join(tree.names()[:8]) or "nothing"
+        raise ConfigError(
+            f'cannot import "{folder}": it is no folder of certbot (with renewal/ and live/, as /etc/letsencrypt), of '
+            "acme.sh (with ca/, usually ~/.acme.sh) or of acme-companion (/etc/acme.sh and /etc/nginx/certs); "
+            f"it holds {seen}"
+        )
+    return found if is_alone else [_place(one, str(folder)) for one in found]
+
+
+def _place(found: items.Found, folder: str) -> items.Found:
+    def placed(one: items.Account | items.Certificate | items.Refusal | items.Practice) -> str:
+        return f"{folder}/{one.place}"
+
+    return dataclasses.replace(
+        found,
+        accounts=tuple(dataclasses.replace(one, place=placed(one)) for one in found.accounts),
+        certificates=tuple(dataclasses.replace(one, place=placed(one)) for one in found.certificates),
+        practices=tuple(dataclasses.replace(one, place=placed(one)) for one in found.practices),
+        refusals=tuple(dataclasses.replace(one, place=placed(one)) for one in found.refusals),
+    )
+
+
+def _merge(found: list[items.Found]) -> items.Found:
+    accounts, others = choose_accounts([one for part in found for one in part.accounts])
+    certificates, unknown = _without_copies([one for part in found for one in part.certificates])
+    taken = {one.bundle.names() for one in certificates}
+    refusals = [one for part in found for one in part.refusals]
+    return items.Found(
+        client=" and ".join(dict.fromkeys(part.client for part in found)),
+        accounts=accounts,
+        certificates=tuple(certificates),
+        practices=tuple(one for part in found for one in part.practices if one.names in taken),
+        refusals=(*refusals, *others, *unknown),
+        remarks=tuple(dict.fromkeys(remark for part in found for remark in part.remarks)),
+    )
+
+
+def choose_accounts(found: list[items.Account]) -> tuple[tuple[items.Account, ...], list[items.Refusal]]:
+    """A CA knows one account of us: of several there, the one that most certificates were ordered by, else the
+    newest."""
+    by_directory: dict[str, list[items.Account]] = collections.defaultdict(list)
+    for one in found:
+        by_directory[one.found.directory].append(one)
+    chosen, refusals = [], []
+    for same in by_directory.values():
+        best, *others = sorted(same, key=lambda one: (one.uses, one.created), reverse=True)
+        chosen.append(best)
+        reason = f"another account of the same CA is used ({best.place}); daemun has one for each CA"
+        refusals += [items.Refusal(place=one.place, reason=reason) for one in others if one.found != best.found]
+    return tuple(chosen), refusals
+
+
+def _without_copies(found: list[items.Certificate]) -> tuple[list[items.Certificate], list[items.Refusal]]:
+    """Each once: acme-companion keeps a copy for nginx, without the settings that tell its CA."""
+    first: dict[x509.Certificate, items.Certificate] = {}
+    for one in sorted(found, key=lambda one: one.directory is None):
+        first.setdefault(one.bundle.leaf, one)
+    certificates, refusals = [], []
+    for one in first.values():
+        directory = one.directory or items.guess_directory(one.bundle)
+        if directory is not None:
+            certificates.append(dataclasses.replace(one, directory=directory))
+            continue
+        reason = (
+            f'nothing tells the ACME directory of its issuer, "{one.bundle.issuer}"; give the folder with the settings '
+            "of the client, too (daemun orders another one)"
+        )
+        refusals.append(items.Refusal(place=one.place, reason=reason))
+    return certificates, refusals

@@ -1,0 +1,50 @@
+"""What a request to the API brings, read and checked."""
+
+import json
+import typing
+
+from starlette import exceptions, requests
+
+LARGEST_BODY_BYTES = 64 << 10
+
+Json = dict[str, typing.Any]
+
+
+async def read_object(request: requests.Request) -> Json:
+    """The request's JSON object; {} for an empty body. Raises: HTTPException 400 or 413."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > LARGEST_BODY_BYTES:
+            raise exceptions.HTTPException(413, f"cannot read the body: more than {LARGEST_BODY_BYTES} bytes")
+    try:
+        value = json.loads(body or b"{}")
+    except ValueError as error:
+        raise exceptions.HTTPException(400, f"cannot read the body as JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise exceptions.HTTPException(400, "cannot read the body: a JSON object is expected")
+    return value
+
+
+def take_text(body: Json, key: str) -> str:
+    """Raises: HTTPException 400."""
+    value = take_optional_text(body, key)
+    if value is None:
+        raise exceptions.HTTPException(400, f'cannot use the body: "{key}" is missing')
+    return value
+
+
+def take_optional_text(body: Json, key: str) -> str | None:
+    """Raises: HTTPException 400, without the value: it may be a secret."""
+    value = body.get(key)
+    if value is not None and not isinstance(value, str):
+        raise exceptions.HTTPException(400, f'cannot use the body: "{key}" must be a text')
+    return value
+
+
+def take_flag(body: Json, key: str) -> bool:
+    """Raises: HTTPException 400."""
+    value = body.get(key, False)
+    if not isinstance(value, bool):
+        raise exceptions.HTTPException(400, f'cannot use the body: "{key}" must be true or false')
+    return value

@@ -1,0 +1,108 @@
+"""`daemun certs import` with the installed command, nginx, Pebble and certbot."""
+
+import collections.abc
+import json
+import pathlib
+import typing
+
+import pytest
+from cryptography import x509
+
+from tests.support import certbot, clients, pebble
+from tests.support.daemon import Daemon, signpost
+
+pytestmark = [pytest.mark.nginx, pytest.mark.pebble]
+
+HOST, OTHER = "a.example.com", "b.example.com"
+Json = dict[str, typing.Any]
+
+
+@pytest.fixture(name="ca")
+def running_ca(daemon: Daemon) -> collections.abc.Iterator[pebble.Pebble]:
+    with pebble.running_pebble(daemon.http) as ca:
+        daemon.preamble = f"acme: {{directory: '{ca.directory}', ca_file: {ca.ca_file}}}\n"
+        yield ca
+
+
+@pytest.fixture(name="client")
+def made_client(daemon: Daemon, ca: pebble.Pebble) -> certbot.Certbot:
+    """certbot's server uses the port that nginx has later."""
+    return certbot.Certbot(folder=daemon.root / "letsencrypt", ca=ca, http_port=daemon.http)
+
+
+def states(daemon: Daemon) -> dict[str, str]:
+    said = daemon.cli("certs", "--json").stdout  # empty before the daemon listens
+    certificates = json.loads(said)["certificates"] if said else []
+    return {certificate["host"]: certificate["state"] for certificate in certificates}
+
+
+def served(daemon: Daemon, host: str) -> x509.Certificate | None:
+    seen = clients.try_handshake(daemon.gate, host)
+    return seen.certificate if seen else None
+
+
+def leaf(lineage: pathlib.Path) -> x509.Certificate:
+    return x509.load_pem_x509_certificate((lineage / "cert.pem").read_bytes())
+
+
+def test_before_the_first_start_nothing_is_ordered_anew(
+    daemon: Daemon, ca: pebble.Pebble, client: certbot.Certbot
+) -> None:
+    lineage, other = client.obtain(HOST, OTHER), client.obtain("spare.example.com")
+    orders, registrations = ca.orders, ca.requests("sign-me-up")
+    daemon.write(f"sites:\n{signpost(HOST, 'a')}{signpost(OTHER, 'b')}")
+    dry = daemon.cli_good("certs", "import", "--dry-run", str(client.folder))
+    assert "nothing was changed: this was a dry run" in dry
+    assert not daemon.state.exists()
+    said = daemon.cli_good("certs", "import", str(client.folder))
+    assert f"certificate  {HOST}, {OTHER} (until " in said
+    assert f"is served for {HOST}, {OTHER}" in said
+    assert f'directory: "{ca.directory}"' in said
+    assert "used with the next `daemun up`" in said
+    assert "PRIVATE" not in said
+    assert "is used already" in daemon.cli_good("certs", "import", str(client.folder))
+
+    daemon.start()
+    daemon.wait(lambda: states(daemon) == {HOST: "valid", OTHER: "valid"}, "both to be valid")
+    assert served(daemon, HOST) == served(daemon, OTHER) == leaf(lineage)
+    assert ca.orders == orders
+
+    # A site for the one that was kept.
+    daemon.write(f"sites:\n{signpost(HOST, 'a')}{signpost('spare.example.com', 's')}")
+    daemon.wait(lambda: served(daemon, "spare.example.com") == leaf(other), "the certificate that was kept")
+    assert ca.orders == orders
+
+    # Renewal is certbot's account's, proved over nginx's port by files.
+    daemon.cli_good("certs", "renew", HOST)
+    daemon.wait(lambda: served(daemon, HOST) != leaf(lineage), "the renewed certificate", within_s=60)
+    assert states(daemon)[HOST] == "valid"
+    assert ca.requests("sign-me-up") == registrations
+    assert list((daemon.state / "challenges").iterdir()) == []
+
+
+def test_beside_a_running_daemon_it_is_served_at_once(daemon: Daemon, ca: pebble.Pebble) -> None:
+    """The CA cannot validate the name, so that daemun has no certificate of its own when the old one is found."""
+    apart = daemon.root / "apart"
+    with pebble.running_pebble(daemon.http) as old:
+        lineage = certbot.Certbot(folder=apart, ca=old, http_port=daemon.http).obtain(HOST)
+        daemon.preamble = f"acme: {{directory: '{old.directory}', ca_file: {old.ca_file}}}\n"
+        old.break_dns(HOST)
+        daemon.write(f"sites:\n{signpost(HOST, 'a')}")
+        daemon.start()
+        daemon.wait(lambda: states(daemon) == {HOST: "failing"}, "the order to fail", within_s=60)
+        reloads = daemon.status()["nginx"]["reloads"]
+        said = daemon.cli_good("certs", "import", str(apart))
+        assert f"is served for {HOST}" in said
+        assert "what was taken over is in use" in said
+        daemon.wait(lambda: served(daemon, HOST) == leaf(lineage), "certbot's certificate")
+        assert daemon.status()["nginx"]["reloads"] == reloads
+
+
+def test_a_folder_of_something_else_is_refused(daemon: Daemon) -> None:
+    folder = daemon.root / "photos"
+    folder.mkdir()
+    (folder / "holiday.jpg").touch()
+    done = daemon.cli("certs", "import", str(folder))
+    assert done.returncode == 1
+    assert "it is no folder of certbot" in done.stderr
+    assert "holiday.jpg" in done.stderr

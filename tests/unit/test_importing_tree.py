@@ -1,0 +1,81 @@
+"""What a hostile or damaged folder of another ACME client can do: nothing but be refused."""
+
+import os
+import pathlib
+
+import pytest
+
+from daemun.certs.importing import tree
+
+
+@pytest.fixture(name="root")
+def made_root(tmp_path: pathlib.Path) -> pathlib.Path:
+    root = tmp_path / "tree"
+    (root / "archive").mkdir(parents=True)
+    (root / "archive" / "key.pem").write_text("inside")
+    (tmp_path / "secret").write_text("outside")
+    return root
+
+
+def refused(root: pathlib.Path, path: str) -> str:
+    with pytest.raises(tree.TreeError) as caught:
+        tree.Tree(root).read(path)
+    assert "outside" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_links_inside_are_followed_relative_and_absolute_ones(root: pathlib.Path) -> None:
+    (root / "relative").symlink_to("archive/key.pem")
+    (root / "absolute").symlink_to(root / "archive" / "key.pem")
+    (root / "folder").symlink_to("archive")
+    found = tree.Tree(root)
+    assert {found.text(path) for path in ("relative", "absolute", "folder/key.pem")} == {"inside"}
+    assert found.names("folder") == ["key.pem"]
+
+
+def test_the_folder_itself_may_be_a_link(root: pathlib.Path) -> None:
+    link = root.parent / "link"
+    link.symlink_to(root)
+    assert tree.Tree(link).text("archive/key.pem") == "inside"
+
+
+@pytest.mark.parametrize("to", ["../secret", "{outside}/secret", "archive/../../secret", "/etc/shadow", "/dev/zero"])
+def test_links_out_of_it_are_refused(root: pathlib.Path, to: str) -> None:
+    (root / "link").symlink_to(to.format(outside=root.parent))
+    assert "it is a link out of the folder" in refused(root, "link")
+    assert not tree.Tree(root).is_file("link")
+
+
+def test_a_path_that_climbs_out_is_refused(root: pathlib.Path) -> None:
+    assert "out of the folder" in refused(root, "../secret")
+    (root / "up").symlink_to("..")
+    assert "out of the folder" in refused(root, "up/secret")
+    with pytest.raises(tree.TreeError, match="out of the folder"):
+        tree.Tree(root).names("up")
+
+
+def test_a_pipe_does_not_make_it_wait(root: pathlib.Path) -> None:
+    os.mkfifo(root / "pipe")
+    assert "it is no regular file" in refused(root, "pipe")
+
+
+def test_links_in_a_circle_are_refused(root: pathlib.Path) -> None:
+    (root / "a").symlink_to("b")
+    (root / "b").symlink_to("a")
+    assert "cannot read" in refused(root, "a")
+    assert not tree.Tree(root).is_folder("a")
+
+
+def test_what_is_too_large_or_no_text_is_refused(root: pathlib.Path) -> None:
+    (root / "large").write_bytes(b"x" * (tree.MOST_BYTES + 1))
+    (root / "binary").write_bytes(b"\xff\xfe")
+    assert f"more than {tree.MOST_BYTES} bytes" in refused(root, "large")
+    with pytest.raises(tree.TreeError, match="it is no text"):
+        tree.Tree(root).text("binary")
+
+
+def test_what_is_missing_holds_nothing(root: pathlib.Path) -> None:
+    assert tree.Tree(root).names("live") == []
+    assert "no such file" in refused(root, "live/cert.pem")
+    with pytest.raises(tree.TreeError, match="cannot read the folder"):
+        tree.Tree(root / "none")
