@@ -21,7 +21,7 @@ from daemun.certs import account as acme_account
 from daemun.certs import clerk, ledger, manager
 from daemun.certs.importing import adopt
 from daemun.certs.preflight import examiner
-from daemun.control import daemon, gate, gate_port, ports, quarantine, reconciler
+from daemun.control import accounts_port, daemon, gate, gate_port, ports, quarantine, reconciler
 from daemun.core import assemble, merge, model, outcome, plan
 from daemun.core import layout as layout_
 from daemun.core.render import environment
@@ -164,7 +164,7 @@ class _Daemon:
                 started_at=SystemClock().now(),
             ),
         )
-        self._clerk = clerk.Clerk(store, SystemClock(), self._certificates)
+        self._clerk = clerk.Clerk(store, SystemClock(), self._certificates, reload=self._gate.apply)
 
     async def live(self) -> None:
         await self._endpoints.start()
@@ -225,7 +225,7 @@ class _Daemon:
         return model.Actual(pid=master.pid, workers=workers), process.read_reloads(self._layout, master)
 
     async def _serve_control(self) -> None:
-        app = api.create_app(self._gate, accounts_api.routes(self._clerk))
+        app = api.create_app(self._gate, accounts_api.routes(self._clerk, self._clerk))
         await web_server.serve(app, pathlib.Path(self._layout.control_socket))
 
     async def _serve_hold(self) -> None:
@@ -347,6 +347,12 @@ def find_running_nginx(settings: settings_.Settings) -> int | None:
     """The process of the nginx that serves from the state directory, perhaps without a daemon; None: there is none."""
     master = process.find_master(settings.layout)
     return master.pid if master is not None else None
+
+
+def list_accounts_offline(settings: settings_.Settings) -> accounts_port.AccountList:
+    """As the store of an earlier `up` has them."""
+    store = _existing_store(settings)
+    return clerk.list_accounts(store) if store else accounts_port.AccountList(accounts=())
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""`daemun certs import` with the installed command, nginx, Pebble and certbot."""
+"""`daemun certs import`, `accounts` and `certs revoke` with the installed command, nginx, Pebble and certbot."""
 
 import collections.abc
 import json
@@ -77,6 +77,9 @@ def test_before_the_first_start_nothing_is_ordered_anew(
     daemon.wait(lambda: served(daemon, HOST) != leaf(lineage), "the renewed certificate", within_s=60)
     assert states(daemon)[HOST] == "valid"
     assert ca.requests("sign-me-up") == registrations
+    (known,) = json.loads(daemon.cli_good("accounts", "--json"))["accounts"]
+    (regr,) = (client.folder / "accounts").glob("*/dir/*/regr.json")
+    assert (known["url"], known["key"], known["state"]) == (json.loads(regr.read_text())["uri"], "own", "active")
     assert list((daemon.state / "challenges").iterdir()) == []
 
 
@@ -106,3 +109,61 @@ def test_a_folder_of_something_else_is_refused(daemon: Daemon) -> None:
     assert done.returncode == 1
     assert "it is no folder of certbot" in done.stderr
     assert "holiday.jpg" in done.stderr
+
+
+def test_a_new_key_reaches_ca_and_nginx_and_accounts_can_be_closed(daemon: Daemon, ca: pebble.Pebble) -> None:
+    daemon.write(f"sites:\n{signpost(HOST, 'a')}")
+    assert "there is no account at any CA yet" in daemon.cli_good("accounts")
+    daemon.start()
+    daemon.wait(lambda: states(daemon) == {HOST: "valid"}, "the certificate", within_s=60)
+    token = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
+    challenge = f"http://{HOST}/.well-known/acme-challenge/{token}"
+    before = daemon.get(challenge).text
+
+    assert f"{ca.directory}: knows the new key" in daemon.cli_good("accounts", "rollover")
+    daemon.wait(lambda: daemon.get(challenge).text != before, "nginx to answer by the new key")
+    old = served(daemon, HOST)
+    daemon.cli_good("certs", "renew", HOST)
+    daemon.wait(lambda: served(daemon, HOST) != old, "a certificate by the new key", within_s=60)
+
+    refused = daemon.cli("accounts", "deactivate", ca.directory)
+    assert refused.returncode == 1
+    assert "say --yes to do it without asking" in refused.stderr
+    daemon.cli_good("accounts", "deactivate", ca.directory, "--yes")
+    assert "deactivated" in daemon.cli_good("accounts")
+    none = daemon.cli("accounts", "deactivate", "letsencrypt", "--yes")
+    assert none.returncode == 1
+    assert "daemun has none there" in none.stderr
+    wrong = daemon.cli("accounts", "deactivate", "letsencript", "--yes")
+    assert 'did you mean "letsencrypt"' in wrong.stderr or "letsencrypt" in wrong.stderr
+
+
+def test_a_revoked_certificate_is_replaced_and_the_hook_told(daemon: Daemon, ca: pebble.Pebble) -> None:
+    told = daemon.root / "told"
+    hook = ["/bin/sh", "-c", f'echo "$RENEWED_DOMAINS $RENEWED_LINEAGE" >> {told}']
+    daemon.preamble = f"acme: {{directory: '{ca.directory}', ca_file: {ca.ca_file}, hook: {json.dumps(hook)}}}\n"
+    daemon.write(f"sites:\n{signpost(HOST, 'a')}")
+    daemon.start()
+    line = f"{HOST} {daemon.state}/live/{HOST}"
+    daemon.wait(lambda: told.exists() and told.read_text().splitlines() == [line], "the hook", within_s=60)
+    old = served(daemon, HOST)
+    assert old is not None
+    assert ca.certificate_status(old.serial_number) == "Valid"
+
+    wrong = daemon.cli("certs", "revoke", HOST, "--reason", "boredom", "--yes")
+    assert "expected one of unspecified, keycompromise" in wrong.stderr
+    assert daemon.cli("certs", "revoke", HOST).returncode == 1
+    assert ca.certificate_status(old.serial_number) == "Valid"
+    daemon.cli_good("certs", "revoke", HOST, "--reason", "keycompromise", "--yes")
+    assert ca.certificate_status(old.serial_number) == "Revoked"
+    daemon.wait(lambda: served(daemon, HOST) != old, "another certificate", within_s=60)
+    daemon.wait(lambda: states(daemon) == {HOST: "valid"}, "it to be valid")
+    daemon.wait(lambda: told.read_text().splitlines() == [line, line], "the hook once more")
+
+
+def test_without_a_daemon_it_is_said(daemon: Daemon) -> None:
+    daemon.write(f"sites:\n{signpost(HOST, 'a')}")
+    for words in (("certs", "revoke", HOST), ("accounts", "rollover"), ("accounts", "deactivate", "letsencrypt")):
+        done = daemon.cli(*words)
+        assert done.returncode == 1
+        assert "daemun is not running" in done.stderr

@@ -77,6 +77,11 @@ class Pebble:
         """How many orders were made."""
         return len(re.findall(r"Added order ", self.log_file.read_text()))
 
+    def certificate_status(self, serial_number: int) -> str:
+        """What it says of a certificate that it issued: "Valid" or "Revoked"."""
+        answer = json.loads(self._fetch(f"{self.management}/cert-status-by-serial/{serial_number:x}"))
+        return str(answer["Status"])
+
     def _tell_dns(self, command: str, value: dict[str, object]) -> None:
         body = json.dumps(value).encode()
         urllib.request.urlopen(f"{self.dns_management}/{command}", data=body, timeout=10).close()

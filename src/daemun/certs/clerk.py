@@ -1,21 +1,95 @@
-"""`control.accounts_port`: the office hours of the certificate manager."""
+"""`control.accounts_port`: the office hours of the certificate manager. What asks a CA runs in a thread of its own."""
 
 import asyncio
+import collections.abc
+import dataclasses
 import functools
+import threading
+import typing
 
-from daemun.certs import manager
+import structlog
+
+from daemun import errors
+from daemun.certs import account, daemon_thread, manager, records
 from daemun.certs.importing import adopt
 from daemun.control import accounts_port, ports
+from daemun.core import model, names
+
+if typing.TYPE_CHECKING:
+    from daemun.certs import acme_account
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+PATIENCE_S = 240.0
+"""How long orders that are under way may take to end before a key is changed."""
 
 
 class Clerk:
-    """Implements `accounts_port.Adopter`."""
+    """Implements `accounts_port.Accounts` and `accounts_port.Adopter`.
 
-    def __init__(self, store: ports.Store, clock: ports.Clock, certificates: manager.Manager) -> None:
+    reload: lets nginx know the thumbprint of a new shared key; called after it is in use.
+    """
+
+    def __init__(
+        self,
+        store: ports.Store,
+        clock: ports.Clock,
+        certificates: manager.Manager,
+        *,
+        reload: collections.abc.Callable[[], collections.abc.Awaitable[object]],
+    ) -> None:
         self._store = store
         self._clock = clock
         self._certificates = certificates
+        self._reload = reload
         self._alone = asyncio.Lock()
+        self._desk = _Desk(store=store, clock=clock, stop=threading.Event(), find_authority=certificates.find_authority)
+
+    # --- accounts --------------------------------------------------------------------------------------------------
+
+    def list_accounts(self) -> accounts_port.AccountList:
+        return list_accounts(self._store)
+
+    async def roll_over(self, *, everything: bool) -> tuple[accounts_port.Turn, ...]:
+        async with self._alone, self._certificates.without_orders(within_s=PATIENCE_S):
+            try:
+                turns = await daemon_thread.run(lambda: self._desk.roll(everything), name="change the account key")
+            finally:
+                self._certificates.forget_thumbprint()
+        failed = [turn.directory for turn in turns if turn.error is not None]
+        log.info("the account key was changed", at=[turn.directory for turn in turns], failed=failed)
+        await self._reload()
+        return turns
+
+    async def deactivate(self, directory: str) -> None:
+        async with self._alone, self._certificates.without_orders(within_s=PATIENCE_S):
+            known = account.read_registration(self._store, directory)
+            if known is None or known.url is None or known.state is account.State.DEACTIVATED:
+                raise errors.ConfigError(_explain_absence(self._store, directory))
+            await daemon_thread.run(lambda: self._desk.deactivate(known), name="deactivate an account")
+        log.info("the account was deactivated", directory=directory, url=known.url)
+
+    async def revoke(self, host: str, reason: str) -> None:
+        async with self._alone:
+            name = self._find(host)
+            issued = await asyncio.to_thread(records.read_issued, self._store, name)
+            if issued is None or issued.is_revoked:
+                what = "it is revoked already" if issued else "no CA issued one that is in the store"
+                raise errors.ConfigError(f'cannot revoke the certificate of "{host}": {what}')
+            code = accounts_port.REASONS[reason]
+            await daemon_thread.run(lambda: self._desk.revoke(issued, code), name=f"revoke {name}")
+            revoked = await asyncio.to_thread(self._certificates.shelf.note_revoked, issued.bundle)
+            log.info("certificate revoked", host=host, reason=reason, issuer=issued.bundle.issuer)
+            await self._certificates.settle_again(revoked)
+
+    def _find(self, host: str) -> str:
+        """The certificate of a site, of a name of one, or of a site that is gone."""
+        specs = self._certificates.find_specs()
+        own = (spec.name for spec in specs if spec.host == host)
+        other = (spec.name for spec in specs if host in spec.names)
+        return next(own, None) or next(other, None) or names.slug(host)
+
+    # --- adoption --------------------------------------------------------------------------------------------------
 
     async def adopt_account(self, found: accounts_port.ForeignAccount, *, dry: bool) -> accounts_port.Adoption:
         async with self._alone:
@@ -36,3 +110,71 @@ class Clerk:
             if not dry:
                 await self._certificates.settle_again(told.certificates)
             return told
+
+
+def list_accounts(store: ports.Store) -> accounts_port.AccountList:
+    """Also without a daemon. Raises: EnvironmentProblemError."""
+    known = account.list_registrations(store)
+    accounts = tuple(
+        accounts_port.Account(
+            directory=one.directory,
+            url=one.url,
+            email=one.email,
+            is_own=account.is_own(store, one),
+            state=one.state.value,
+        )
+        for one in known
+    )
+    return accounts_port.AccountList(accounts=accounts, is_rolling=account.NEXT in store.list("accounts"))
+
+
+def _explain_absence(store: ports.Store, directory: str) -> str:
+    others = [one.directory for one in account.list_registrations(store) if one.state is account.State.ACTIVE]
+    found = f"there are accounts at {', '.join(others)}" if others else "there is none at any CA"
+    return f'cannot deactivate the account at "{directory}": daemun has none there ({found})'
+
+
+# --- in threads, because importing acme and requests takes some hundred milliseconds --------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Desk:
+    """What asking a CA takes."""
+
+    store: ports.Store
+    clock: ports.Clock
+    stop: threading.Event
+    find_authority: collections.abc.Callable[[str], model.Authority]
+
+    def reach(self, directory: str) -> "acme_account.Ca":
+        from daemun.certs import acme_account  # noqa: PLC0415
+
+        return acme_account.Ca(authority=self.find_authority(directory), clock=self.clock, stop=self.stop)
+
+    def roll(self, everything: bool) -> tuple[accounts_port.Turn, ...]:
+        from daemun.certs import rollover  # noqa: PLC0415
+
+        return rollover.roll(self.store, self.reach, everything=everything)
+
+    def deactivate(self, known: account.Registration) -> None:
+        from daemun.certs import acme_account  # noqa: PLC0415
+
+        ca = self.reach(known.directory)
+        acme_account.settle_key(self.store, ca)
+        key = account.load_key(self.store, known.directory)
+        assert known.url is not None
+        acme_account.deactivate(key, known.url, ca)
+        retired = account.thumbprint(key)
+        gone = account.Registration(url=known.url, email=known.email, state=account.State.DEACTIVATED, retired=retired)
+        account.write_registration(self.store, known.directory, gone)
+
+    def revoke(self, issued: records.Issued, reason: int) -> None:
+        from daemun.certs import acme_account  # noqa: PLC0415
+
+        ca = self.reach(issued.directory)
+        acme_account.settle_key(self.store, ca)
+        known = account.read_registration(self.store, issued.directory)
+        signer = None
+        if known is not None and known.url is not None and known.state is account.State.ACTIVE:
+            signer = account.load_key(self.store, issued.directory), known.url
+        acme_account.revoke(issued.bundle, reason, signer, ca)

@@ -102,6 +102,8 @@ class Manager:
         self._files_read_at = clock.now()
         self._thumbprint: str | None = None
         self._answered: str | None = None
+        self._held = 0
+        self._order_ended = asyncio.Event()
 
     # --- control.ports.Certificates --------------------------------------------------------------------------------
 
@@ -196,9 +198,36 @@ class Manager:
 
     # --- for `certs.clerk` -----------------------------------------------------------------------------------------
 
+    @contextlib.asynccontextmanager
+    async def without_orders(self, *, within_s: float) -> collections.abc.AsyncIterator[None]:
+        """No order is under way, and none begins, while the block runs.
+
+        Raises: LockHeldError when those that are under way do not end in time.
+        """
+        self._held += 1
+        try:
+            await self._wait_for_orders(within_s)
+            yield
+        finally:
+            self._held -= 1
+            self._changed()
+
+    def forget_thumbprint(self) -> None:
+        """The shared key is another now; nginx learns of it with the next round."""
+        self._thumbprint = None
+
     def find_specs(self) -> tuple[model.CertificateSpec, ...]:
         """What the sites need now."""
         return tuple(entry.spec for entry in self._book.entries.values())
+
+    def find_authority(self, directory: str) -> model.Authority:
+        """How the CA with this directory is reached: as daemun.yaml says, when it does."""
+        named = self._book.acme.authorities if self._book.acme is not None else ()
+        own = tuple(one for spec in self.find_specs() if (one := spec.ordering.authority) is not None)
+        for one in (*named, *own):
+            if directory in {one.directory, one.staging}:
+                return dataclasses.replace(one, directory=directory)
+        return model.Authority(directory=directory)
 
     @property
     def shelf(self) -> shelf.Shelf:
@@ -214,6 +243,18 @@ class Manager:
                     await asyncio.to_thread(records.delete_attempts, self._store, name)
                     self._book.put(name, dataclasses.replace(entry, served=served, attempts=None))
         self._changed()
+
+    async def _wait_for_orders(self, within_s: float) -> None:
+        try:
+            async with asyncio.timeout(within_s):
+                while self._ordering:
+                    self._order_ended.clear()
+                    await self._order_ended.wait()
+        except TimeoutError:
+            under_way = ", ".join(sorted(self._ordering))
+            raise errors.LockHeldError(
+                f"cannot change accounts now: certificates are being ordered ({under_way}); try again in a few minutes"
+            ) from None
 
     def _with_failed_hook(self, told: model.CertificateStatus) -> model.CertificateStatus:
         """A certificate that nothing else is said of is not all that its owner asked for."""
@@ -294,7 +335,7 @@ class Manager:
         return [name for _, name in sorted((when, name) for when, name in at if when is not None and when <= now)]
 
     def _order_at(self, name: str, plan: standing.Plan, now: datetime.datetime) -> datetime.datetime | None:
-        if plan.order_at is None or name in self._ordering or name not in self._confirmed:
+        if plan.order_at is None or self._held or name in self._ordering or name not in self._confirmed:
             return None
         return now if name in self._forced else plan.order_at
 
@@ -334,6 +375,7 @@ class Manager:
             await self._fail(wanted, self._failure(wanted, reason))
         finally:
             self._ordering.discard(spec.name)
+            self._order_ended.set()
             self._changed()
 
     def _failure(self, wanted: attempt.Wanted, reason: str) -> attempt.FailedError:

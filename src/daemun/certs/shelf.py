@@ -77,6 +77,19 @@ class Shelf:
             records.write_issued(self._store, name, issued)
             records.delete_order(self._store, name)
 
+    def note_revoked(self, found: bundle.Bundle) -> list[str]:
+        """Another certificate is needed wherever this one is: it may be for several sites. Returns: their names."""
+        with self._changing:
+            self.adopted.remove(found, self._clock.now())
+            names = []
+            for key in self._store.list("certs"):
+                name = key.split("/")[1]
+                issued = records.read_issued(self._store, name) if key.endswith("/certificate.json") else None
+                if issued is not None and issued.bundle.leaf == found.leaf:
+                    records.write_issued(self._store, name, dataclasses.replace(issued, is_revoked=True))
+                    names.append(name)
+            return names
+
     def remove_except(self, names: collections.abc.Collection[str]) -> None:
         with self._changing:
             live.remove_except(self._live, names)

@@ -8,11 +8,13 @@ import daemun
 from daemun import settings
 from daemun.cli import options
 from daemun.cli.commands import (
+    accounts,
     add,
     alerts,
     apply,
     certs,
     certs_import,
+    certs_revoke,
     check,
     demo,
     disable,
@@ -75,6 +77,8 @@ app.command(rich_help_panel=LIVE)(status.status)
 app.command(rich_help_panel=LIVE)(sites.sites)
 app.command(rich_help_panel=LIVE)(doctor.doctor)
 certs.group.command("import")(certs_import.import_)
+certs.group.command("revoke")(certs_revoke.revoke)
 app.add_typer(certs.group, name="certs", rich_help_panel=LIVE)
 app.add_typer(domains.group, name="domains", rich_help_panel=LIVE)
 app.add_typer(alerts.group, name="alerts", rich_help_panel=LIVE)
+app.add_typer(accounts.group, name="accounts", rich_help_panel=LIVE)

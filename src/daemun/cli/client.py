@@ -25,6 +25,8 @@ ALERTS_S = 60.0
 """For those who are told: mail servers take their time."""
 APPLY_S = 300.0
 """For what waits for nginx, or for names to resolve or answer."""
+CA_S = 600.0
+"""For what waits for CAs, and before that for the orders that are under way."""
 
 
 class NotRunningError(errors.EnvironmentProblemError):
@@ -79,6 +81,20 @@ class Client:
 
     def remove_domain(self, host: str) -> None:
         self._ask("DELETE", f"/domains/{urllib.parse.quote(host, safe='')}", timeout_s=APPLY_S)
+
+    def revoke(self, host: str, *, reason: str) -> None:
+        self._ask("POST", f"/certs/{urllib.parse.quote(host, safe='')}/revoke", timeout_s=CA_S, body={"reason": reason})
+
+    def accounts(self) -> Json:
+        return self._ask("GET", "/accounts", timeout_s=QUICK_S)
+
+    def roll_over(self, *, everything: bool) -> list[Json]:
+        body = {"everything": everything}
+        turns: list[Json] = self._ask("POST", "/accounts/rollover", timeout_s=CA_S, body=body)["accounts"]
+        return turns
+
+    def deactivate(self, directory: str) -> None:
+        self._ask("POST", "/accounts/deactivate", timeout_s=CA_S, body={"directory": directory})
 
     def adopt_account(self, account: Json, *, dry: bool) -> Json:
         return self._ask("POST", "/accounts/adopt", timeout_s=APPLY_S, body={**account, "dry": dry})

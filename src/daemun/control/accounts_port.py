@@ -6,6 +6,46 @@ import dataclasses
 import enum
 import typing
 
+REASONS = {
+    "unspecified": 0,
+    "keycompromise": 1,
+    "affiliationchanged": 3,
+    "superseded": 4,
+    "cessationofoperation": 5,
+}
+"""Why a certificate is revoked, and the code for it (RFC 5280 section 5.3.1); named as certbot does."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """directory: of the CA. url: of the account there; None: to be asked for. email: what the CA was told.
+
+    is_own: it has a key of its own, not the shared one. state: "active", "changing" or "deactivated" (RFC 8555
+    section 7.1.2; "changing": a change of its key was interrupted).
+    """
+
+    directory: str
+    url: str | None
+    email: str | None
+    is_own: bool
+    state: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AccountList:
+    """is_rolling: a new shared key is known to some CAs only; `roll_over` goes on with it."""
+
+    accounts: tuple[Account, ...]
+    is_rolling: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What became of the account at one CA. error: why it still has its old key; None: it has the new one."""
+
+    directory: str
+    error: str | None = None
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignAccount:
@@ -44,11 +84,27 @@ class Adoption:
     certificates: tuple[str, ...] = ()
 
 
-class Adopter(typing.Protocol):
-    """All methods are called on the event loop's thread. Each raises DaemunError with its words.
+class Accounts(typing.Protocol):
+    """All methods are called on the event loop's thread. Each raises DaemunError with its words."""
 
-    dry: change nothing, only tell what would be done.
-    """
+    def list_accounts(self) -> AccountList: ...
+
+    async def roll_over(self, *, everything: bool) -> tuple[Turn, ...]:
+        """A new shared key at every CA that knows the old one; everything: at those that know a key of their own, too.
+        Holds orders back meanwhile. Calling it again goes on with what failed."""
+        ...
+
+    async def deactivate(self, directory: str) -> None:
+        """The CA serves the account no more, for good. What is ordered there later gets a new account."""
+        ...
+
+    async def revoke(self, host: str, reason: str) -> None:
+        """Revoke what is served for the site `host`, and order another one at once. reason: one of REASONS."""
+        ...
+
+
+class Adopter(typing.Protocol):
+    """As `Accounts`. dry: change nothing, only tell what would be done."""
 
     async def adopt_account(self, found: ForeignAccount, *, dry: bool) -> Adoption: ...
 

@@ -1,8 +1,8 @@
-"""What other ACME clients had, on the control socket: beside the routes of `web.api`."""
+"""Accounts at CAs, and what other ACME clients had, on the control socket: beside the routes of `web.api`."""
 
 import typing
 
-from starlette import requests, responses, routing
+from starlette import exceptions, requests, responses, routing
 
 from daemun.control import accounts_port
 from daemun.web import body as body_
@@ -10,12 +10,31 @@ from daemun.web import body as body_
 Json = dict[str, typing.Any]
 
 
-def routes(adopter: accounts_port.Adopter) -> list[routing.BaseRoute]:
-    handlers = _Handlers(adopter)
+def routes(accounts: accounts_port.Accounts, adopter: accounts_port.Adopter) -> list[routing.BaseRoute]:
+    handlers = _Handlers(accounts, adopter)
     return [
+        routing.Route("/accounts", handlers.list, methods=["GET"]),
+        routing.Route("/accounts/rollover", handlers.roll_over, methods=["POST"]),
+        routing.Route("/accounts/deactivate", handlers.deactivate, methods=["POST"]),
         routing.Route("/accounts/adopt", handlers.adopt_account, methods=["POST"]),
         routing.Route("/certs/adopt", handlers.adopt_certificate, methods=["POST"]),
+        routing.Route("/certs/{host}/revoke", handlers.revoke, methods=["POST"]),
     ]
+
+
+def accounts_json(found: accounts_port.AccountList) -> Json:
+    """The whole of GET /accounts. Keys may be added, never renamed."""
+    accounts = [
+        {
+            "directory": one.directory,
+            "url": one.url,
+            "email": one.email,
+            "key": "own" if one.is_own else "shared",
+            "state": one.state,
+        }
+        for one in found.accounts
+    ]
+    return {"accounts": accounts, "rolling": found.is_rolling}
 
 
 def adoption_json(adoption: accounts_port.Adoption) -> Json:
@@ -44,8 +63,33 @@ def certificate_from(body: Json) -> accounts_port.ForeignCertificate:
 class _Handlers:
     """One method per route."""
 
-    def __init__(self, adopter: accounts_port.Adopter) -> None:
+    def __init__(self, accounts: accounts_port.Accounts, adopter: accounts_port.Adopter) -> None:
+        self._accounts = accounts
         self._adopter = adopter
+
+    async def list(self, _: requests.Request) -> responses.Response:
+        return responses.JSONResponse(accounts_json(self._accounts.list_accounts()))
+
+    async def roll_over(self, request: requests.Request) -> responses.Response:
+        body = await body_.read_object(request)
+        turns = await self._accounts.roll_over(everything=body_.take_flag(body, "everything"))
+        told = [{"directory": turn.directory, "error": turn.error} for turn in turns]
+        return responses.JSONResponse({"accounts": told})
+
+    async def deactivate(self, request: requests.Request) -> responses.Response:
+        body = await body_.read_object(request)
+        directory = body_.take_text(body, "directory")
+        await self._accounts.deactivate(directory)
+        return responses.JSONResponse({"directory": directory})
+
+    async def revoke(self, request: requests.Request) -> responses.Response:
+        host = request.path_params["host"]
+        reason = body_.take_text(await body_.read_object(request), "reason")
+        if reason not in accounts_port.REASONS:
+            expected = ", ".join(accounts_port.REASONS)
+            raise exceptions.HTTPException(400, f'cannot revoke for the reason "{reason}"; expected one of {expected}')
+        await self._accounts.revoke(host, reason)
+        return responses.JSONResponse({"host": host})
 
     async def adopt_account(self, request: requests.Request) -> responses.Response:
         body = await body_.read_object(request)

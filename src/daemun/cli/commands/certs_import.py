@@ -109,7 +109,7 @@ def _end(*, dry: bool, is_live: bool) -> str:
 def _adopting(chosen: settings.Settings, *, dry: bool) -> collections.abc.Iterator[_Adopter]:
     daemon = client.Client(chosen)
     try:
-        daemon.status()
+        daemon.accounts()
     except client.NotRunningError:
         with _adopting_alone(chosen, dry=dry) as adopter:
             yield adopter

@@ -1,0 +1,108 @@
+"""`daemun accounts`, `daemun accounts rollover`, `daemun accounts deactivate`."""
+
+import typing
+
+import typer
+
+from daemun import errors, settings
+from daemun.cli import client, confirm, options, output
+
+Json = dict[str, typing.Any]
+
+group = typer.Typer(
+    help="Show the accounts at CAs, or change them.", invoke_without_command=True, no_args_is_help=False
+)
+
+
+@group.callback()
+def accounts(
+    context: typer.Context,
+    config: options.Config = None,
+    state: options.State = None,
+    nginx: options.Nginx = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show the account at every CA that was asked so far, also without a running daemon."""
+    context.find_root().obj = options.combine(context, config=config, state=state, nginx=nginx)
+    if context.invoked_subcommand is None:
+        show(options.resolve(context, config=config, state=state, nginx=nginx), as_json=as_json)
+
+
+@group.command("list")
+@options.with_settings
+def list_(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
+    """The same as `daemun accounts`."""
+    show(chosen, as_json=as_json)
+
+
+@group.command()
+@options.with_settings
+def rollover(
+    chosen: settings.Settings,
+    everything: typing.Annotated[
+        bool, typer.Option("--all", help="Accounts with keys of their own (imported ones) get the shared key, too.")
+    ] = False,
+) -> None:
+    """Replace the shared account key at every CA that knows it. The accounts stay the same.
+
+    When a CA cannot be reached, the others use the new key already; the same command goes on later.
+    """
+    turns = client.Client(chosen).roll_over(everything=everything)
+    for turn in turns:
+        output.say(f"{turn['directory']}: {turn['error'] or 'knows the new key'}")
+    if not turns:
+        output.say("no CA knows the key yet; a new one is in use")
+    if any(turn["error"] for turn in turns):
+        raise errors.EnvironmentProblemError(
+            "the new key is not known everywhere; accounts that do not know it go on with the old one. "
+            "Run the same command again to go on"
+        )
+
+
+@group.command()
+@options.with_settings
+def deactivate(
+    chosen: settings.Settings,
+    ca: typing.Annotated[str, typer.Argument(metavar="CA", help="Its name, or the URL of its directory.")],
+    yes: confirm.Yes = False,
+) -> None:
+    """Close the account at a CA, for good. Certificates stay valid; the next order there gets a new account."""
+    from daemun.sources import yaml_acme
+
+    try:
+        directory = yaml_acme.parse_directory(ca)
+    except ValueError as error:
+        raise errors.ConfigError(f"cannot deactivate an account: {error}") from error
+    daemon = client.Client(chosen)
+    daemon.accounts()  # before asking anything: is there a daemon?
+    confirm.ask(f"Deactivate the account at {directory} for good?", yes=yes)
+    daemon.deactivate(directory)
+    output.say(f"deactivated the account at {directory}; what is ordered there from now on gets a new one")
+
+
+def show(chosen: settings.Settings, *, as_json: bool) -> None:
+    found = _fetch(chosen)
+    if as_json:
+        output.print_json(found)
+        return
+    if found["accounts"]:
+        output.print_table(("CA", "ACCOUNT", "EMAIL", "KEY", "STATE"), [row_of(each) for each in found["accounts"]])
+    else:
+        output.say("there is no account at any CA yet; the first order makes one")
+    if found["rolling"]:
+        output.say("a change of the shared key is not finished: `daemun accounts rollover` goes on with it")
+
+
+def row_of(account: Json) -> tuple[str, ...]:
+    """Pure."""
+    return (account["directory"], account["url"] or "", account["email"] or "", account["key"], account["state"])
+
+
+def _fetch(chosen: settings.Settings) -> Json:
+    try:
+        return client.Client(chosen).accounts()
+    except client.NotRunningError:
+        from daemun import wiring
+        from daemun.web import accounts_api
+
+        return accounts_api.accounts_json(wiring.list_accounts_offline(chosen))

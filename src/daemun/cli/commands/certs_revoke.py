@@ -1,0 +1,38 @@
+"""`daemun certs revoke`."""
+
+import typing
+
+import typer
+
+from daemun import errors, settings
+from daemun.cli import client, confirm, hosts, options, output
+from daemun.control import accounts_port
+
+Reason = typing.Annotated[
+    str, typer.Option("--reason", metavar="REASON", help=f"One of {', '.join(accounts_port.REASONS)}.")
+]
+
+
+@options.with_settings
+def revoke(
+    chosen: settings.Settings,
+    host: typing.Annotated[str, typer.Argument(help="The site whose certificate it is.")],
+    reason: Reason = "unspecified",
+    yes: confirm.Yes = False,
+) -> None:
+    """Declare a certificate invalid at its CA, for good, and order another one, with a new key, at once.
+
+    For a key that others may have seen: --reason keycompromise. The old one is served until the new one is there.
+    """
+    if reason not in accounts_port.REASONS:
+        raise errors.ConfigError(
+            f'cannot revoke for the reason "{reason}"; expected one of {", ".join(accounts_port.REASONS)}'
+        )
+    host = hosts.normal(host)
+    daemon = client.Client(chosen)
+    daemon.certificates()  # before asking anything: is there a daemon?
+    confirm.ask(f"Revoke the certificate of {host} for good?", yes=yes)
+    daemon.revoke(host, reason=reason)
+    output.say(
+        f"revoked the certificate of {host}; another one is being ordered, `daemun certs` tells when it is there"
+    )

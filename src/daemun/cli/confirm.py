@@ -1,0 +1,19 @@
+"""Asks before what cannot be undone."""
+
+import sys
+import typing
+
+import typer
+
+from daemun import errors
+
+Yes = typing.Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Returns when the person agrees. Raises: ConfigError when there is nobody to ask; typer.Abort when they refuse."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise errors.ConfigError(f"cannot ask ({question}): this is no terminal; say --yes to do it without asking")
+    typer.confirm(question, abort=True)

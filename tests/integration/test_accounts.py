@@ -1,0 +1,376 @@
+"""Accounts at Pebble: a new key, deactivation, revocation, and what is ordered afterwards."""
+
+import collections.abc
+import contextlib
+import dataclasses
+import pathlib
+import threading
+
+import pytest
+from acme import client, messages
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from daemun import errors
+from daemun.certs import account, acme_account, acme_network, clerk, live, local_ca, manager, records, rollover
+from daemun.core import layout, model
+from daemun.store import file
+from tests.support import certificates, clock, pebble, ports
+from tests.support.http01 import answering_as_nginx
+
+pytestmark = pytest.mark.pebble
+
+VALID = model.CertificateState.VALID
+HOST = "a.example.com"
+
+
+class Gate:
+    """One state directory. nginx answers with the thumbprint of the last reload, and with files."""
+
+    def __init__(self, state: pathlib.Path, http_port: int) -> None:
+        self.paths = layout.Layout(str(state))
+        self.store = file.FileStore(pathlib.Path(self.paths.store))
+        self.clock = clock.FakeClock()
+        self.manager = manager.Manager(self.store, self.paths, self.clock)
+        self.clerk = clerk.Clerk(self.store, self.clock, self.manager, reload=self.reload)
+        self.reloads = 0
+        self._http_port = http_port
+        self._nginx = contextlib.ExitStack()
+
+    async def reload(self) -> None:
+        """A round of the loop: the new thumbprint is rendered, nginx reloads, the round is confirmed."""
+        self.reloads += 1
+        self.restart_nginx(self.manager.thumbprint())
+        await self.manager.confirm()
+
+    def restart_nginx(self, thumbprint: str | None) -> None:
+        self._nginx.close()
+        challenges = pathlib.Path(self.paths.challenges)
+        self._nginx.enter_context(answering_as_nginx(challenges, thumbprint, port=self._http_port))
+
+    def stop_nginx(self) -> None:
+        self._nginx.close()
+
+    async def begin(self, *authorities: model.Authority, specs: tuple[model.CertificateSpec, ...]) -> None:
+        self.manager.configure(model.Acme(authorities=authorities))
+        await self.manager.prepare(specs)
+        await self.reload()
+
+    def serial(self, name: str = HOST) -> int:
+        found = live.read(pathlib.Path(self.paths.live), name)
+        assert found is not None
+        return found.leaf.serial_number
+
+    def key(self, ca: pebble.Pebble) -> account.Key:
+        return account.load_key(self.store, ca.directory)
+
+    def knows(self, ca: pebble.Pebble, key: account.Key) -> bool:
+        """Whether the CA knows an account by this key."""
+        return acme_account.find_account(key, self.reach(ca)) is not None
+
+    def reach(self, ca: pebble.Pebble) -> acme_account.Ca:
+        return acme_account.Ca(authority=authority(ca), clock=self.clock, stop=threading.Event())
+
+
+def authority(ca: pebble.Pebble) -> model.Authority:
+    return model.Authority(directory=ca.directory, ca_file=str(ca.ca_file))
+
+
+def spec(host: str = HOST, at: pebble.Pebble | None = None) -> model.CertificateSpec:
+    ordering = model.Ordering(authority=authority(at) if at is not None else None)
+    return model.CertificateSpec(name=host, host=host, names=(host,), mode=model.TlsMode.ACME, ordering=ordering)
+
+
+@pytest.fixture(name="http_port")
+def chosen_port() -> int:
+    return ports.free_port()
+
+
+@pytest.fixture(name="gate")
+def made_gate(tmp_path: pathlib.Path, http_port: int) -> collections.abc.Iterator[Gate]:
+    gate = Gate(tmp_path / "state", http_port)
+    yield gate
+    gate.stop_nginx()
+
+
+@pytest.fixture(name="ca")
+def running_ca(http_port: int) -> collections.abc.Iterator[pebble.Pebble]:
+    with pebble.running_pebble(http_port) as ca:
+        yield ca
+
+
+@pytest.fixture(name="other_ca")
+def other_running_ca(http_port: int) -> collections.abc.Iterator[pebble.Pebble]:
+    with pebble.running_pebble(http_port) as ca:
+        yield ca
+
+
+# --- a new key -----------------------------------------------------------------------------------------------------
+
+
+async def test_every_ca_knows_the_new_key_and_orders_go_on_as_the_same_account(
+    gate: Gate, ca: pebble.Pebble, other_ca: pebble.Pebble
+) -> None:
+    other = "b.example.com"
+    await gate.begin(authority(ca), specs=(spec(), spec(other, at=other_ca)))
+    async with certificates.running(gate.manager) as watched:
+        await watched.until_state(HOST, VALID)
+        await watched.until_state(other, VALID)
+        old, urls = gate.key(ca), [one.url for one in gate.clerk.list_accounts().accounts]
+        turns = await gate.clerk.roll_over(everything=False)
+        assert [turn.error for turn in turns] == [None, None]
+
+        new = gate.key(ca)
+        assert account.thumbprint(new) != account.thumbprint(old)
+        for one in (ca, other_ca):
+            assert gate.knows(one, new)
+            assert not gate.knows(one, old)
+        told = gate.clerk.list_accounts()
+        assert [one.url for one in told.accounts] == urls
+        assert (told.is_rolling, [one.is_own for one in told.accounts]) == (False, [False, False])
+        assert gate.store.list("accounts").count(account.NEXT) == 0
+
+        registrations = ca.requests("sign-me-up")
+        before = {host: gate.serial(host) for host in (HOST, other)}
+        for host, serial in before.items():
+            assert gate.manager.renew(host)
+            await watched.until(lambda host=host, serial=serial: gate.serial(host) != serial)  # type: ignore[misc]
+        assert ca.requests("sign-me-up") == registrations
+    assert not list(pathlib.Path(gate.paths.challenges).glob("*")), "nginx answers by itself again"
+
+
+async def test_until_nginx_knows_the_new_key_files_answer(gate: Gate, ca: pebble.Pebble) -> None:
+    """The reload after the change fails, say: what is ordered meanwhile is proved all the same."""
+    await gate.begin(authority(ca), specs=(spec(),))
+    async with certificates.running(gate.manager) as watched:
+        await watched.until_state(HOST, VALID)
+        old = account.thumbprint(gate.key(ca))
+
+        async def refused() -> None:
+            raise errors.ApplyError("nginx said no", stage="reload", restored=True)
+
+        careless = clerk.Clerk(gate.store, gate.clock, gate.manager, reload=refused)
+        with pytest.raises(errors.ApplyError):
+            await careless.roll_over(everything=False)
+        gate.restart_nginx(old)
+        serial = gate.serial()
+        assert gate.manager.renew(HOST)
+        await watched.until(lambda: gate.serial() != serial)
+
+
+async def test_a_ca_that_is_down_is_told_later_and_both_keys_work_meanwhile(
+    gate: Gate, ca: pebble.Pebble, http_port: int
+) -> None:
+    other, listen = "b.example.com", ports.free_port()
+    with pebble.running_pebble(http_port, listen_port=listen) as sick:
+        await gate.begin(authority(ca), specs=(spec(), spec(other, at=sick)))
+        async with certificates.running(gate.manager) as watched:
+            await watched.until_state(HOST, VALID)
+            await watched.until_state(other, VALID)
+    # The process is gone, and with it, Pebble being Pebble, what it knew.
+    old = account.load_or_create_key(gate.store)
+    turns = await gate.clerk.roll_over(everything=False)
+    assert {turn.directory: turn.error is None for turn in turns} == {ca.directory: True, sick.directory: False}
+    assert any((turn.error or "").startswith("cannot change the key of the account at") for turn in turns)
+    told = {one.directory: one for one in gate.clerk.list_accounts().accounts}
+    assert gate.clerk.list_accounts().is_rolling
+    assert told[ca.directory].is_own
+    assert account.thumbprint(account.load_or_create_key(gate.store)) == account.thumbprint(old)
+    serial = gate.serial()
+    async with certificates.running(gate.manager) as watched:
+        assert gate.manager.renew(HOST)
+        await watched.until(lambda: gate.serial() != serial)
+
+    known = account.read_registration(gate.store, sick.directory)
+    assert known is not None
+    with pebble.running_pebble(http_port, listen_port=listen) as well:
+        url = register(gate, well, old)
+        account.write_registration(gate.store, well.directory, dataclasses.replace(known, url=url))
+        await gate.manager.prepare([spec(), spec(other, at=well)])  # each Pebble has a new root for its HTTPS
+        turns = await gate.clerk.roll_over(everything=False)
+        assert [turn.error for turn in turns] == [None, None]
+        new = account.load_or_create_key(gate.store)
+        assert gate.knows(ca, new)
+        assert gate.knows(well, new)
+    assert not gate.clerk.list_accounts().is_rolling
+
+
+def register(gate: Gate, ca: pebble.Pebble, key: account.Key) -> str:
+    network = acme_network.Network(key, str(ca.ca_file), gate.clock, threading.Event())
+    with contextlib.closing(network.session):
+        directory = client.ClientV2.get_directory(ca.directory, network)
+        new = messages.NewRegistration.from_data(email=None, terms_of_service_agreed=True)
+        url: str = client.ClientV2(directory, network).new_account(new).uri
+        return url
+
+
+class KilledError(BaseException):
+    """As by SIGKILL: nothing catches it."""
+
+
+class StoreThatDies(file.FileStore):
+    """After so many writes the process is gone. None: it lives."""
+
+    writes_left: int | None = None
+
+    def write(self, key: str, value: bytes) -> None:
+        if self.writes_left == 0:
+            raise KilledError
+        super().write(key, value)
+        if self.writes_left is not None:
+            self.writes_left -= 1
+
+
+@pytest.mark.parametrize("writes", range(6))
+async def test_a_kill_after_any_step_loses_no_account(gate: Gate, ca: pebble.Pebble, writes: int) -> None:
+    await gate.begin(authority(ca), specs=(spec(),))
+    async with certificates.running(gate.manager) as watched:
+        await watched.until_state(HOST, VALID)
+    registrations, (before,) = ca.requests("sign-me-up"), gate.clerk.list_accounts().accounts
+    store = StoreThatDies(pathlib.Path(gate.paths.store))
+    store.writes_left = writes
+    with contextlib.suppress(KilledError):
+        rollover.roll(store, lambda _: gate.reach(ca))
+
+    # The next daemun orders as the same account, and the change goes on.
+    later = Gate(pathlib.Path(gate.paths.state), gate._http_port)
+    gate.stop_nginx()
+    await later.begin(authority(ca), specs=(spec(),))
+    serial = later.serial()
+    try:
+        async with certificates.running(later.manager) as watched:
+            assert later.manager.renew(HOST)
+            await watched.until(lambda: later.serial() != serial)
+        asked = ca.requests("sign-me-up") - registrations
+        assert asked <= 1, "at most the question which key the CA knows"
+        (turn,) = await later.clerk.roll_over(everything=False)
+        assert turn.error is None
+        (after,) = later.clerk.list_accounts().accounts
+        assert (after.url, after.is_own, after.state) == (before.url, False, "active")
+        assert later.knows(ca, account.load_or_create_key(later.store))
+    finally:
+        later.stop_nginx()
+
+
+async def test_an_account_with_its_own_key_keeps_it_unless_all_are_meant(gate: Gate, ca: pebble.Pebble) -> None:
+    await gate.begin(authority(ca), specs=())
+    own = rsa.generate_private_key(65537, 2048)
+    pem = own.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    url = register(gate, ca, own)
+    account.write_registration(gate.store, ca.directory, account.Registration(url=url, email=None, key_pem=pem))
+    assert await gate.clerk.roll_over(everything=False) == ()
+    assert gate.knows(ca, own)
+    (turn,) = await gate.clerk.roll_over(everything=True)
+    assert turn.error is None
+    assert not gate.knows(ca, own)
+    assert gate.knows(ca, account.load_or_create_key(gate.store))
+    (told,) = gate.clerk.list_accounts().accounts
+    assert (told.url, told.is_own) == (url, False)
+
+
+# --- deactivation --------------------------------------------------------------------------------------------------
+
+
+async def test_after_deactivation_what_is_ordered_gets_another_account(gate: Gate, ca: pebble.Pebble) -> None:
+    await gate.begin(authority(ca), specs=(spec(),))
+    async with certificates.running(gate.manager) as watched:
+        await watched.until_state(HOST, VALID)
+        (before,) = gate.clerk.list_accounts().accounts
+        await gate.clerk.deactivate(ca.directory)
+        (gone,) = gate.clerk.list_accounts().accounts
+        assert (gone.url, gone.state) == (before.url, "deactivated")
+        with pytest.raises(errors.ConfigError, match=r"daemun has none there \(there is none at any CA\)"):
+            await gate.clerk.deactivate(ca.directory)
+        assert watched.status(HOST).state is VALID, "certificates stay"
+
+        serial = gate.serial()
+        assert gate.manager.renew(HOST)
+        await watched.until(lambda: gate.serial() != serial)
+    (after,) = gate.clerk.list_accounts().accounts
+    assert after.url != before.url
+    assert (after.is_own, after.state) == (True, "active")
+
+
+async def test_an_account_that_is_not_there_is_said(gate: Gate) -> None:
+    with pytest.raises(errors.ConfigError, match=r'cannot deactivate the account at "https://ca\.test/dir"'):
+        await gate.clerk.deactivate("https://ca.test/dir")
+
+
+# --- revocation ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reason", ["superseded", "keycompromise"])
+async def test_a_revoked_certificate_is_replaced_at_once_with_another_key(
+    gate: Gate, ca: pebble.Pebble, reason: str
+) -> None:
+    await gate.begin(authority(ca), specs=(spec(),))
+    async with certificates.running(gate.manager) as watched:
+        await watched.until_state(HOST, VALID)
+        found = live.read(pathlib.Path(gate.paths.live), HOST)
+        assert found is not None
+        assert ca.certificate_status(gate.serial()) == "Valid"
+        await gate.clerk.revoke(HOST, reason)
+        assert ca.certificate_status(found.leaf.serial_number) == "Revoked"
+        await watched.until(lambda: gate.serial() != found.leaf.serial_number)
+        await watched.until_state(HOST, VALID)
+    new = live.read(pathlib.Path(gate.paths.live), HOST)
+    assert new is not None
+    assert new.key_pem != found.key_pem
+    assert ca.certificate_status(gate.serial()) == "Valid"
+
+
+async def test_a_revoked_one_is_known_as_such_after_a_restart(gate: Gate, ca: pebble.Pebble) -> None:
+    await gate.begin(authority(ca), specs=(spec(),))
+    async with certificates.running(gate.manager) as watched:
+        await watched.until_state(HOST, VALID)
+    await gate.clerk.revoke(HOST, "unspecified")
+    with pytest.raises(errors.ConfigError, match="it is revoked already"):
+        await gate.clerk.revoke(HOST, "unspecified")
+    serial = gate.serial()
+    later = manager.Manager(gate.store, gate.paths, gate.clock)
+    later.configure(model.Acme(authorities=(authority(ca),)))
+    await later.prepare([spec()])
+    (status,) = later.status()
+    assert status.state is model.CertificateState.PENDING
+    assert gate.serial() == serial, "until there is another one it is served"
+    later.thumbprint()
+    async with certificates.running(later) as watched:
+        await watched.until_state(HOST, VALID)
+    assert gate.serial() != serial
+
+
+async def test_one_that_another_account_ordered_is_revoked_by_its_own_key(gate: Gate, ca: pebble.Pebble) -> None:
+    await gate.begin(authority(ca), specs=(spec(),))
+    async with certificates.running(gate.manager) as watched:
+        await watched.until_state(HOST, VALID)
+    stranger = local_ca.private_pem(ec.generate_private_key(ec.SECP256R1()))
+    url = register(gate, ca, account.parse_key(stranger))
+    other = account.Registration(url=url, email=None, key_pem=stranger)
+    account.write_registration(gate.store, ca.directory, other)
+    serial = gate.serial()
+    await gate.clerk.revoke(HOST, "superseded")
+    assert ca.certificate_status(serial) == "Revoked"
+
+
+async def test_one_certificate_of_several_sites_is_replaced_for_each(gate: Gate, ca: pebble.Pebble) -> None:
+    both = ("a.example.com", "b.example.com")
+    wanted = dataclasses.replace(spec(), names=both)
+    await gate.begin(authority(ca), specs=(wanted,))
+    async with certificates.running(gate.manager) as watched:
+        await watched.until_state(HOST, VALID)
+    issued = records.read_issued(gate.store, HOST)
+    assert issued is not None
+    gate.manager.shelf.adopted.put(issued, gate.clock.now())
+    await gate.manager.prepare([spec("a.example.com"), spec("b.example.com")])
+    assert gate.serial("a.example.com") == gate.serial("b.example.com") == issued.bundle.leaf.serial_number
+    await gate.clerk.revoke("b.example.com", "superseded")
+    assert {status.state for status in gate.manager.status()} == {model.CertificateState.PENDING}
+    async with certificates.running(gate.manager) as watched:
+        for host in both:
+            await watched.until_state(host, VALID)
+    assert issued.bundle.leaf.serial_number not in {gate.serial(host) for host in both}
+
+
+async def test_a_certificate_that_is_not_there_is_said(gate: Gate) -> None:
+    with pytest.raises(errors.ConfigError, match=r'cannot revoke the certificate of "none\.test": no CA issued one'):
+        await gate.clerk.revoke("none.test", "unspecified")
