@@ -125,6 +125,15 @@ def test_who_signs(host: str, aliases: tuple[str, ...], tls: model.TlsMode, mode
     )
 
 
+def test_who_makes_records_in_dns_makes_a_ca_sign_wildcards() -> None:
+    acme = model.Acme(dns=model.Dns(provider="cloudflare"))
+    sites = (site("*.a.com", aliases=("a.com",)), site("*.a.test"))
+    desired = merge.merge_snapshots([snapshot(*sites, globals=model.Globals(acme=acme))])
+    specs = merge.certificate_specs(desired)
+    assert {spec.host: spec.mode for spec in specs} == {"*.a.com": model.TlsMode.ACME, "*.a.test": model.TlsMode.LOCAL}
+    assert {spec.ordering.dns for spec in specs} == {acme.dns}
+
+
 def test_an_own_certificate_and_a_disabled_site() -> None:
     own = model.Tls(mode=model.TlsMode.FILES, certificate="/c.pem", key="/k.pem")
     desired = merge.merge_snapshots([snapshot(site("a.com", tls=own), site("b.com", enabled=False))])

@@ -331,3 +331,11 @@ def check_number(value: float, *, least: float, most: float) -> str | None:
 
 def _shown(value: float) -> str:
     return str(value) if isinstance(value, int) else f"{value:.15g}"
+
+
+def check_command(command: tuple[str, ...]) -> str | None:
+    """A program and its arguments; none is good. No shell looks for it, and what the account of daemun has on its PATH
+    is not what a person sees."""
+    if command and not command[0].startswith("/"):
+        return f"{words.quoted(command[0])} is not an absolute path of a program"
+    return "holds a NUL character" if any("\0" in word for word in command) else None

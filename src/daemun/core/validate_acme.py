@@ -2,13 +2,12 @@
 
 import ipaddress
 
-from daemun.core import model, names, rules, words
+from daemun.core import model, names, rules, validate_dns, words
 from daemun.core import report as report_
 from daemun.core.issuance import proof
 
 _PUBLIC_CAS = ("letsencrypt.org", "zerossl.com", "pki.goog", "buypass.com", "ssl.com", "digicert.com", "sectigo.com")
 _NEED_EAB = ("acme.zerossl.com", "dv.acme-v02.api.pki.goog")
-_LONGEST_WAIT_S = 86400.0
 _MOST_NAMES = 100_000
 
 
@@ -28,7 +27,8 @@ def check_acme(acme: model.Acme, report: report_.Report) -> None:
         report.add(f"{words.quoted(url)} is given twice", "acme", "directory")
     ordering = model.Ordering(profile=acme.profile, challenge=acme.challenge, dns=acme.dns)
     check_ordering(ordering, report, "acme")
-    _check_command(acme.hook, report, "acme", "hook")
+    _check_challenge(ordering, report, "acme")
+    report.add(rules.check_command(acme.hook), "acme", "hook")
     for index, server in enumerate(acme.resolvers):
         report.add_value(server, _check_resolver(server), "acme", "resolvers", index)
 
@@ -51,29 +51,14 @@ def check_authority(authority: model.Authority, report: report_.Report, *field: 
 def check_ordering(ordering: model.Ordering, report: report_.Report, *field: str) -> None:
     if ordering.profile is not None and not ordering.profile.strip():
         report.add("is empty; leave it out for the CA's usual one", *field, "profile")
+    if ordering.dns is not None:
+        validate_dns.check_dns(ordering.dns, report, *field, "dns")
+
+
+def _check_challenge(ordering: model.Ordering, report: report_.Report, *field: str) -> None:
+    """ordering: as it is used, with what the gate says."""
     if ordering.challenge is model.Challenge.DNS_01 and ordering.dns is None:
         report.add("dns-01 needs `dns`, which says who makes the records", *field, "challenge")
-    if ordering.dns is not None:
-        _check_dns(ordering.dns, report, *field, "dns")
-
-
-def _check_dns(dns: model.Dns, report: report_.Report, *field: str) -> None:
-    if not dns.provider.strip():
-        report.add("is empty; expected a provider", *field, "provider")
-    if dns.provider == model.HOOK and not dns.command:
-        report.add("is missing; `provider: hook` needs the program that makes the records", *field, "command")
-    if dns.provider != model.HOOK and dns.command:
-        report.add("belongs to `provider: hook`", *field, "command")
-    _check_command(dns.command, report, *field, "command")
-    report.add(rules.check_number(dns.wait_s, least=1, most=_LONGEST_WAIT_S), *field, "wait")
-
-
-def _check_command(command: tuple[str, ...], report: report_.Report, *field: str) -> None:
-    """No shell looks for the program, and what the account of daemun has on its PATH is not what a person sees."""
-    if command and not command[0].startswith("/"):
-        report.add(f"{words.quoted(command[0])} is not an absolute path of a program", *field)
-    if any("\0" in word for word in command):
-        report.add("holds a NUL character", *field)
 
 
 def _check_resolver(text: str) -> str | None:
@@ -104,7 +89,9 @@ def find_order_problems(site: model.Site, acme: model.Acme) -> tuple[model.Probl
     """Names of a site that the CA in use cannot sign or that nothing can prove; an own CA may sign private ones."""
     report = report_.Report(host=site.host, origin=site.origin)
     ordering = fill(site.tls.ordering, acme)
-    check_ordering(ordering, report, "tls")
+    check_ordering(site.tls.ordering, report, "tls")
+    if site.tls.ordering.challenge is not None:
+        _check_challenge(ordering, report, "tls")
     directory = ordering.authority.directory if ordering.authority is not None else acme.directory
     private = [name for name in site.names if not names.is_signed_publicly(name)]
     if site.tls.mode is model.TlsMode.ACME and private and is_public_directory(directory):

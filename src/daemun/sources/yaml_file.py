@@ -11,7 +11,7 @@ import watchfiles
 
 from daemun.core import model, validate
 from daemun.errors import ConfigError
-from daemun.sources import yaml_positions, yaml_translate
+from daemun.sources import dns_providers, yaml_positions, yaml_translate
 
 DEBOUNCE_MS = 100
 QUIET_MS = 50
@@ -146,7 +146,9 @@ def _read(path: pathlib.Path) -> model.Snapshot:
         )
         raise ConfigError(f"cannot read {path}: {cause}; {advice}") from error
     snapshot, translation = _parse(content, file_name=path.name, base_dir=path.parent)
-    missing = (translation.place(problem) for problem in _find_missing_files(snapshot))
+    acme = snapshot.globals.acme if snapshot.globals is not None else None
+    found = (*_find_missing_files(snapshot), *dns_providers.find_problems(acme, snapshot.sites))
+    missing = (translation.place(problem) for problem in found)
     problems = yaml_translate.collect([*snapshot.problems, *missing])
     if any(problem.severity is model.Severity.ERROR for problem in problems):
         raise InvalidFileError(problems)

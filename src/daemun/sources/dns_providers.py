@@ -1,0 +1,38 @@
+"""Whether the DNS providers that a configuration names exist, with options that they have. Blocking, milliseconds."""
+
+import collections.abc
+
+from daemun import dns_providers
+from daemun.core import model, validate_dns, words
+from daemun.core import report as report_
+
+OWN = (model.RFC2136, model.HOOK)
+
+
+def find_problems(acme: model.Acme | None, sites: collections.abc.Iterable[model.Site]) -> tuple[model.Problem, ...]:
+    """What `validate_dns` cannot know, because it looks at nothing."""
+    problems: list[model.Problem] = []
+    if acme is not None and acme.dns is not None:
+        problems += _check(acme.dns, report_.Report(host=None, origin=model.NOWHERE), "acme", "dns")
+    for site in sites:
+        if site.enabled and site.tls.ordering.dns is not None:
+            problems += _check(site.tls.ordering.dns, report_.Report(host=site.host, origin=site.origin), "tls", "dns")
+    return tuple(problems)
+
+
+def _check(dns: model.Dns, report: report_.Report, *field: str) -> list[model.Problem]:
+    known = (*OWN, *dns_providers.find_providers())
+    if dns.provider in OWN or not dns.provider.strip():
+        return []
+    if dns.provider not in known:
+        guess = words.guess(dns.provider, known) or f"; known are {words.listed(known, last='and')}"
+        report.add_value(dns.provider, f"is no provider that daemun or dns-lexicon knows{guess}", *field, "provider")
+        return report.problems
+    missing = dns_providers.find_missing_package(dns.provider)
+    if missing is not None:
+        cause = f'needs the package {missing}: pip install "dns-lexicon[{dns.provider}]" beside daemun'
+        report.add_value(dns.provider, cause, *field, "provider")
+    options = dns_providers.find_options(dns.provider)
+    if options:
+        validate_dns.check_options(dns, options, report, *field)
+    return report.problems
