@@ -13,8 +13,20 @@ import structlog
 
 from daemun import settings
 
-NOISY = ("uvicorn", "uvicorn.error", "httpx", "httpcore", "watchfiles", "asyncio", "acme", "urllib3", "hpack")
-"""Libraries whose own lines tell a person nothing; their warnings are kept."""
+NOISY = (
+    "uvicorn",
+    "uvicorn.error",
+    "httpx",
+    "httpcore",
+    "watchfiles",
+    "asyncio",
+    "acme",
+    "urllib3",
+    "hpack",
+    "lexicon",
+    "filelock",
+)
+"""Libraries whose own lines tell a person nothing, or (lexicon's) secrets; their warnings are kept."""
 
 
 def is_json(log_format: settings.LogFormat) -> bool:

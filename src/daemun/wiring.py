@@ -19,10 +19,12 @@ from daemun import settings as settings_
 from daemun.alerts import teller
 from daemun.certs import account as acme_account
 from daemun.certs import clerk, ledger, manager
+from daemun.certs.dns01 import advice as dns_advice
+from daemun.certs.dns01 import service as dns_service
 from daemun.certs.importing import adopt
 from daemun.certs.preflight import examiner
 from daemun.control import accounts_port, daemon, gate, gate_port, ports, quarantine, reconciler
-from daemun.core import assemble, merge, model, outcome, plan
+from daemun.core import assemble, merge, model, names, outcome, plan, validate_acme
 from daemun.core import layout as layout_
 from daemun.core.render import environment
 from daemun.discovery import endpoints
@@ -107,11 +109,13 @@ class _Daemon:
             account=lambda authority: _account_url(store, authority),
             budget=lambda hosts, authority: ledger.find(hosts, authority.directory, store, SystemClock()),
         )
+        self._dns = dns_service.Dns(store, SystemClock(), lambda: self._certificates.specs)
         self._certificates = manager.Manager(
             store,
             self._layout,
             SystemClock(),
             worker_gid=account.gid if account else None,
+            provers=self._dns.provers,
             examiner=self._preflight,
         )
         self._endpoints = endpoints.Discovery(store)
@@ -182,6 +186,7 @@ class _Daemon:
                 "certificates": self._certificates.run,
                 "alerts": self._alerts.run,
                 "hook": self._certificates.after.run,
+                "records in DNS": self._dns.run,
                 "control socket": self._serve_control,
                 "hold socket": self._serve_hold,
                 "domains socket": self._serve_domains,
@@ -196,12 +201,14 @@ class _Daemon:
 
     def _announce(self, front: gate.Gate) -> None:
         _announce(front)
+        self._dns.start()
         if self._compatible.is_on:
             log.info("Watching docker events")  # nginx-proxy's users have scripts that wait for this line
 
     def _configure(self, found: model.Globals) -> None:
         self._containers.configure(found.docker)
         self._preflight.configure(found)
+        self._dns.configure(found.acme)
 
     def _describe(self, current: model.Globals) -> environment.Environment:
         self._logs = current.logs
@@ -369,6 +376,17 @@ def adopting_offline(settings: settings_.Settings, *, dry: bool) -> collections.
         return
     with instance.held_alone(pathlib.Path(settings.layout.lock)):
         yield adopt.Alone(file_store.FileStore(pathlib.Path(settings.layout.store)), specs, SystemClock())
+
+
+def advise_dns(settings: settings_.Settings, host: str) -> tuple[dns_advice.Advice, ...]:
+    """What is to be done in DNS for the certificate of a site, or of a host that is none yet. Raises: DaemunError."""
+    snapshot = yaml_file.read_snapshot(settings.config)
+    acme = snapshot.globals.acme if snapshot.globals is not None else model.Acme()
+    site = next((site for site in snapshot.sites if host in site.names), None)
+    ordering = validate_acme.fill(site.tls.ordering if site is not None else model.Ordering(), acme)
+    hosts = site.names if site is not None else (host,)
+    adviser = dns_advice.Adviser(acme, _existing_store(settings), SystemClock())
+    return adviser.advise([name for name in hosts if not names.is_pattern(name)], ordering)
 
 
 def plan_offline(settings: settings_.Settings) -> gate_port.PlanReport:

@@ -39,6 +39,18 @@ def test_validation(code: str, detail: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
+        ("unauthorized", "the CA does not find the TXT record in DNS"),
+        ("dns", "the CA gets no answer from the name servers of its zone"),
+        ("caa", "add the CA to the CAA records, or remove them"),
+    ],
+)
+def test_validation_in_dns(code: str, expected: str) -> None:
+    assert expected in words.explain_validation("a.example.com", code, "its words", challenge="dns-01")
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
         ("rateLimited", "the CA's rate limit is reached; wait"),
         ("externalAccountRequired", "`eab: {kid: ..., hmac_key: ...}`"),
         ("invalidContact", "correct `acme.email`"),

@@ -13,7 +13,7 @@ import threading
 import types
 
 import requests
-from acme import challenges, client, crypto_util, messages
+from acme import client, crypto_util, messages
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from daemun.certs import (
@@ -21,6 +21,7 @@ from daemun.certs import (
     acme_account,
     acme_network,
     bundle,
+    challenge_proof,
     ledger,
     local_ca,
     new_order,
@@ -31,7 +32,7 @@ from daemun.certs import (
     verdicts,
 )
 from daemun.control import ports
-from daemun.core import model, names
+from daemun.core import names
 from daemun.core.issuance import budget
 from daemun.core.issuance import proof as proof_
 
@@ -45,11 +46,6 @@ LONGEST_ASKED_PAUSE_S = 30.0
 
 _PASSING = frozenset({"rateLimited", "serverInternal", "badNonce"})
 """Problems after which the same order can go on."""
-
-_KINDS: dict[model.Challenge, type[challenges.HTTP01 | challenges.DNS01]] = {
-    model.Challenge.HTTP_01: challenges.HTTP01,
-    model.Challenge.DNS_01: challenges.DNS01,
-}
 
 Request = new_order.Request
 
@@ -79,7 +75,8 @@ def obtain(
     def spent_at(directory: str) -> ledger.Ledger:
         return ledger.Ledger(store, clock, directory, limits_of(directory))
 
-    with store.lock(f"order-{request.name}", lease_s=POLLS * LONGEST_ASKED_PAUSE_S + 300):
+    dns_s = 2 * request.ordering.dns.wait_s if request.ordering.dns is not None else 0.0
+    with store.lock(f"order-{request.name}", lease_s=POLLS * LONGEST_ASKED_PAUSE_S + 300 + dns_s):
         ca = acme_account.Ca(authority=authority, clock=clock, stop=stop, pause=pause)
         acme_account.settle_key(store, ca)
         with _connected(ca, store, request.hosts) as network:
@@ -223,11 +220,12 @@ class _Order:
         name = f"*.{host}" if found.wildcard else host
         wanted = proof_.choose_challenge(name, self._request.ordering)
         for challenge in found.challenges:
-            if wanted in _KINDS and isinstance(challenge.chall, _KINDS[wanted]):
-                # Of DNS-01 the hash, of HTTP-01 the key authorization itself (RFC 8555 sections 8.3 and 8.4).
-                content = challenge.chall.validation(self._network.jwk)
-                token = challenge.chall.encode("token")
-                return challenge, proofs.Proof(host=host, challenge=wanted, token=token, content=content)
+            if wanted is not None and isinstance(challenge.chall, challenge_proof.KINDS[wanted]):
+                jwk, account_ = self._network.jwk, self._network.account
+                assert account_ is not None
+                dns = self._request.ordering.dns
+                proof = challenge_proof.make(name, wanted, challenge.chall, jwk=jwk, account=account_.uri, dns=dns)
+                return challenge, proof
         self._forget()
         shown = wanted.value.upper() if wanted is not None else "a challenge daemun knows"
         offered = ", ".join(sorted(challenge.chall.typ for challenge in found.challenges)) or "none"

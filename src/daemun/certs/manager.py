@@ -163,6 +163,11 @@ class Manager:
         if self._book.configure(acme):
             self._changed()
 
+    @property
+    def specs(self) -> tuple[model.CertificateSpec, ...]:
+        """What certificates are kept for now."""
+        return tuple(entry.spec for entry in self._book.entries.values())
+
     def wake(self) -> None:
         """Look now at what is due, as after a change of the clock."""
         self._reads_files = True

@@ -12,13 +12,16 @@ class Proof:
     """One challenge of a CA (RFC 8555 section 8).
 
     host: the name, without "*." of a wildcard. token: with DNS-PERSIST-01 empty.
-    content: what the CA expects to find: the file's text (HTTP-01) or the TXT record's (DNS-01).
+    content: what the CA expects to find: the file's text (HTTP-01) or the TXT record's (DNS-01); with DNS-PERSIST-01
+    the records of which one is enough, one a line.
+    dns: with DNS-01, who makes the record.
     """
 
     host: str
     challenge: model.Challenge
     token: str
     content: str
+    dns: model.Dns | None = None
 
 
 class Prover(typing.Protocol):

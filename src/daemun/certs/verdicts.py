@@ -24,9 +24,9 @@ def explain(
     reasons, codes, failed = [], set(), set()
     for found in authorizations:
         name = found.identifier.value
-        for problem in (challenge.error for challenge in found.challenges if challenge.error is not None):
+        for kind, problem in ((one.chall.typ, one.error) for one in found.challenges if one.error is not None):
             code, detail = acme_network.code_of(problem), acme_network.detail_of(problem)
-            reasons.append(words.explain_validation(name, code, detail))
+            reasons.append(words.explain_validation(name, code, detail, challenge=kind))
             codes.add(code)
             failed.add(budget.failing_name(name))
     if not reasons and order.error is not None:

@@ -39,6 +39,21 @@ _VALIDATION = {
 _VALIDATION["incorrectResponse"] = _VALIDATION["unauthorized"]
 _VALIDATION["unknownHost"] = _VALIDATION["dns"]
 
+_IN_DNS = {
+    "dns": (
+        "the CA gets no answer from the name servers of its zone",
+        "check the zone's NS records, its servers, and DNSSEC, at the DNS provider",
+    ),
+    "unauthorized": (
+        "the CA does not find the TXT record in DNS",
+        "check that all name servers of the zone, also those that only some parts of the world see, get changes within "
+        "a minute, and that nothing else writes the record's name",
+    ),
+}
+_IN_DNS["incorrectResponse"] = _IN_DNS["unauthorized"]
+_IN_DNS["unknownHost"] = _IN_DNS["dns"]
+"""What it means when a name is proved in DNS."""
+
 _REQUEST = {
     "rateLimited": (
         "the CA's rate limit is reached",
@@ -63,12 +78,14 @@ _REQUEST = {
 }
 
 
-def explain_validation(host: str, code: str, detail: str) -> str:
+def explain_validation(host: str, code: str, detail: str, *, challenge: str = "http-01") -> str:
     """Why the CA could not validate a name, what to do, and the CA's own words.
 
-    code: the problem type without "urn:ietf:params:acme:error:".
+    code: the problem type without "urn:ietf:params:acme:error:". challenge: as the CA calls it.
     """
-    if code == "connection" and "resolve" in detail:  # Pebble's type for what Let's Encrypt calls "dns"
+    if challenge.startswith("dns-") and code in _IN_DNS:
+        cause, remedy = _IN_DNS[code]
+    elif code == "connection" and "resolve" in detail:  # Pebble's type for what Let's Encrypt calls "dns"
         cause, remedy = _VALIDATION["dns"]
     elif code == "connection":
         cause, remedy = _connection_cause(detail), _VALIDATION[code][1]

@@ -1,0 +1,165 @@
+"""What a person has to do in DNS for a certificate, and whether it is done. Blocking; changes nothing."""
+
+import collections.abc
+import dataclasses
+import ssl
+
+import httpx
+
+from daemun import causes, errors
+from daemun.certs import account
+from daemun.certs.dns01 import lookup, persist, prover, sight
+from daemun.control import ports
+from daemun.core import model, names
+from daemun.core.issuance import persist as persist_rules
+from daemun.core.issuance import proof
+
+TIMEOUT_S = 20.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What one name server says. is_there: whether it shows the record; None: it does not answer."""
+
+    server: str
+    address: str
+    is_there: bool | None
+    cause: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """About one name. record: where the CA looks. made_at: where that leads by CNAMEs, in the zone.
+
+    values: TXT records of which a person makes one, once; empty: daemun makes them itself, for each order.
+    is_done: whether nothing is left to do. text: what there is to do, or to know.
+    """
+
+    host: str
+    challenge: model.Challenge
+    record: str
+    made_at: str
+    zone: str
+    text: str
+    is_done: bool
+    values: tuple[str, ...] = ()
+    seen: tuple[Seen, ...] = ()
+
+
+class Adviser:
+    """store: None: no daemon ever ran, so there is no account yet."""
+
+    def __init__(self, acme: model.Acme, store: ports.Store | None, clock: ports.Clock) -> None:
+        self._acme = acme
+        self._store = store
+        self._clock = clock
+        self._dns = lookup.Lookup(acme.resolvers)
+
+    def advise(self, hosts: collections.abc.Sequence[str], ordering: model.Ordering) -> tuple[Advice, ...]:
+        """About every name of one certificate; a name and its wildcard are proved in one place.
+
+        Raises: RetryableError when DNS or the CA cannot be asked; ConfigError when there is no account at the CA.
+        """
+        wildcards = {host.removeprefix("*.") for host in hosts if host.startswith("*.")}
+        bases = dict.fromkeys(host.removeprefix("*.") for host in hosts if names.address_of(host) is None)
+        is_persistent = ordering.challenge is model.Challenge.DNS_PERSIST_01
+        statements = self._statements(ordering) if is_persistent else ()
+        if is_persistent:
+            return tuple(self._persistent(base, statements, is_wildcard=base in wildcards) for base in bases)
+        return tuple(self._for_each_order(base, ordering, is_wildcard=base in wildcards) for base in bases)
+
+    def _persistent(
+        self, host: str, statements: collections.abc.Sequence[persist_rules.Statement], *, is_wildcard: bool
+    ) -> Advice:
+        values = tuple(str(dataclasses.replace(one, is_wildcard=is_wildcard)) for one in statements)
+        wish = persist.make_wish(host, values, self._dns, self._clock)
+        seen = _see(wish)
+        is_done = any(one.is_there for one in seen) and not any(one.is_there is False for one in seen)
+        record = f"{persist_rules.LABEL}.{host}"
+        text = "the record is there" if is_done else "make this TXT record, once, at the DNS provider; it stays"
+        return Advice(
+            host=host,
+            challenge=model.Challenge.DNS_PERSIST_01,
+            record=record,
+            made_at=wish.place.name,
+            zone=wish.place.zone,
+            text=text,
+            is_done=is_done,
+            values=values,
+            seen=seen,
+        )
+
+    def _for_each_order(self, host: str, ordering: model.Ordering, *, is_wildcard: bool) -> Advice:
+        record = f"{prover.LABEL}.{host}"
+        place = self._dns.locate(record)
+        seen = _see(sight.Wish(host=host, place=place, is_good=lambda _: True))
+        name = f"*.{host}" if is_wildcard else host
+        wanted = proof.choose_challenge(name, ordering)
+        text = (
+            _explain(name, record, place, ordering)
+            if wanted is not model.Challenge.HTTP_01
+            else ("nothing to do in DNS but its address: this name is proved over HTTP")
+        )
+        return Advice(
+            host=host,
+            challenge=wanted or model.Challenge.DNS_01,
+            record=record,
+            made_at=place.name,
+            zone=place.zone,
+            text=text,
+            is_done=wanted is not None,
+            seen=seen,
+        )
+
+    def _statements(self, ordering: model.Ordering) -> tuple[persist_rules.Statement, ...]:
+        """One for each name that the CA has."""
+        authority = ordering.authority or self._acme.authorities[0]
+        known = account.read_registration(self._store, authority.directory) if self._store is not None else None
+        if known is None or known.url is None:
+            raise errors.ConfigError(
+                f"cannot tell the record for dns-persist-01: it names daemun's account at {authority.directory}, and "
+                "there is none yet; run `daemun up` with this configuration, which makes one with its first order"
+            )
+        issuers = _fetch_issuers(authority)
+        return tuple(persist_rules.Statement(issuer=issuer, account=known.url) for issuer in issuers)
+
+
+def _explain(name: str, record: str, place: lookup.Place, ordering: model.Ordering) -> str:
+    where = f"in the zone {place.zone}" if not place.aliases else f"at {place.name} in the zone {place.zone}"
+    if ordering.dns is not None:
+        return f"nothing to do: {ordering.dns.provider} makes the record {where} for each order, and removes it"
+    return (
+        f"nobody makes records for {name}: say in `acme.dns` who can change the zone {place.zone}; or delegate once, "
+        f"by a CNAME from {record} to a name in a zone that a program may change"
+    )
+
+
+def _see(wish: sight.Wish) -> tuple[Seen, ...]:
+    return tuple(
+        Seen(
+            server=one.server,
+            address=one.address,
+            is_there=one.is_good if one.silence is None else None,
+            cause=one.silence,
+        )
+        for one in sight.look(wish)
+    )
+
+
+def _fetch_issuers(authority: model.Authority) -> tuple[str, ...]:
+    """The names by which the CA goes in DNS (RFC 8555 section 7.1.1, "caaIdentities"). Raises: RetryableError."""
+    failed = f"cannot tell the record for dns-persist-01: the CA at {authority.directory}"
+    try:
+        trust = ssl.create_default_context(cafile=authority.ca_file)
+        answer = httpx.get(authority.directory, verify=trust, timeout=TIMEOUT_S, follow_redirects=True)
+        found = answer.raise_for_status().json()["meta"]["caaIdentities"]
+    except (KeyError, TypeError, ValueError):
+        found = None
+    except (httpx.HTTPError, OSError) as error:
+        cause = causes.find_words(error) or type(error).__name__
+        raise errors.RetryableError(f"{failed} cannot be asked ({cause}); check `acme.directory`") from error
+    if not isinstance(found, list) or not found:
+        raise errors.RetryableError(
+            f"{failed} does not say its own name in DNS (caaIdentities); the error of the first order tells the record"
+        )
+    return tuple(str(issuer).lower().rstrip(".") for issuer in found)

@@ -1,0 +1,58 @@
+"""What was made in DNS and is not removed yet, so that nothing is left there when a process ends anyhow.
+
+    dns/pending/ID   one record, written before it is made and deleted after it was removed
+
+Secrets are not in it: who can remove a record is found in the configuration (`leftovers`).
+"""
+
+import contextlib
+import dataclasses
+import datetime
+import hashlib
+import json
+
+from daemun import errors
+from daemun.certs.dns01 import records
+from daemun.control import ports
+
+_PENDING = "dns/pending"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """host: the name that is proved, without "*.". provider: who made the record. made_at: at the latest."""
+
+    record: records.Record
+    host: str
+    provider: str
+    made_at: datetime.datetime
+
+
+def write(store: ports.Store, note: Note) -> None:
+    value = {
+        **dataclasses.asdict(note.record),
+        "host": note.host,
+        "provider": note.provider,
+        "made_at": note.made_at.isoformat(),
+    }
+    store.write(_key(note.record), json.dumps(value, indent=1).encode())
+
+
+def delete(store: ports.Store, record: records.Record) -> None:
+    store.delete(_key(record))
+
+
+def read_all(store: ports.Store) -> tuple[Note, ...]:
+    """Damaged ones are left out: the store writes values whole, so they were made by a hand."""
+    notes: list[Note] = []
+    for key in store.list(_PENDING):
+        with contextlib.suppress(errors.NotFoundInStoreError, ValueError, KeyError, TypeError):
+            value = json.loads(store.read(key))
+            record = records.Record(name=value["name"], zone=value["zone"], value=value["value"])
+            made_at = datetime.datetime.fromisoformat(value["made_at"])
+            notes.append(Note(record=record, host=value["host"], provider=value["provider"], made_at=made_at))
+    return tuple(notes)
+
+
+def _key(record: records.Record) -> str:
+    return f"{_PENDING}/{hashlib.sha256(str(record).encode()).hexdigest()[:40]}"

@@ -1,0 +1,53 @@
+"""dns-persist-01: a person made the record, once; before the CA looks, daemun does. Nothing is changed in DNS."""
+
+import collections.abc
+
+from daemun import errors
+from daemun.certs import proofs
+from daemun.certs.dns01 import lookup, sight
+from daemun.control import ports
+from daemun.core import model
+from daemun.core.issuance import persist
+
+
+class Checker:
+    """Implements `proofs.Prover` for `model.Challenge.DNS_PERSIST_01`. Thread-safe."""
+
+    def __init__(self, clock: ports.Clock) -> None:
+        self._clock = clock
+        self._resolvers: tuple[str, ...] = ()
+
+    def configure(self, acme: model.Acme) -> None:
+        """Ask these DNS servers from now on."""
+        self._resolvers = acme.resolvers
+
+    def present(self, proofs: collections.abc.Sequence[proofs.Proof]) -> None:
+        """Raises: RetryableError naming every record that is missing, as it must be made."""
+        dns = lookup.Lookup(self._resolvers)
+        missing: list[str] = []
+        for proof in proofs:
+            wanted = proof.content.splitlines()
+            looks = sight.look(make_wish(proof.host, wanted, dns, self._clock))
+            late = [str(one) for one in looks if one.silence is None and not one.is_good]
+            if late or not looks:
+                record = f'{persist.LABEL}.{proof.host} TXT "{wanted[0]}"'
+                missing.append(f"{record} (not seen at {', '.join(late) or 'any server'})")
+        if missing:
+            raise errors.RetryableError(
+                f"cannot validate by dns-persist-01: DNS lacks {' and '.join(missing)}; make it once at the DNS "
+                "provider, it stays there for all renewals"
+            )
+
+    def remove(self, proofs: collections.abc.Sequence[proofs.Proof]) -> None:
+        """Records of this kind stay."""
+
+
+def make_wish(host: str, wanted: collections.abc.Sequence[str], dns: lookup.Lookup, clock: ports.Clock) -> sight.Wish:
+    """wanted: records of which one is enough. Raises: RetryableError."""
+    statements = [said for said in map(persist.parse, wanted) if said is not None]
+
+    def is_good(texts: tuple[str, ...]) -> bool:
+        now = clock.now()
+        return any(persist.satisfies(text, one, now) for text in texts for one in statements)
+
+    return sight.Wish(host=host, place=dns.locate(f"{persist.LABEL}.{host}"), is_good=is_good)
