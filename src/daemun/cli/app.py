@@ -13,6 +13,7 @@ from daemun.cli.commands import (
     alerts,
     apply,
     certs,
+    certs_dns,
     certs_import,
     certs_revoke,
     check,
@@ -78,6 +79,7 @@ app.command(rich_help_panel=LIVE)(sites.sites)
 app.command(rich_help_panel=LIVE)(doctor.doctor)
 certs.group.command("import")(certs_import.import_)
 certs.group.command("revoke")(certs_revoke.revoke)
+certs.group.command("dns")(certs_dns.dns)
 app.add_typer(certs.group, name="certs", rich_help_panel=LIVE)
 app.add_typer(domains.group, name="domains", rich_help_panel=LIVE)
 app.add_typer(alerts.group, name="alerts", rich_help_panel=LIVE)

@@ -1,0 +1,48 @@
+"""`daemun certs dns`."""
+
+import dataclasses
+import typing
+
+import typer
+
+from daemun import settings
+from daemun.cli import hosts, options, output, verdict
+
+if typing.TYPE_CHECKING:
+    from daemun.certs.dns01 import advice
+
+
+@options.with_settings
+def dns(
+    chosen: settings.Settings,
+    host: typing.Annotated[str, typer.Argument(help="A site, or a host that is none yet.")],
+    as_json: options.AsJson = False,
+) -> None:
+    """Show what the proof of a name needs in DNS, and whether its name servers show it. Needs no daemon.
+
+    Exits with 3 when something is left to do.
+    """
+    settings.check_config_exists(chosen)
+    from daemun import wiring
+
+    found = wiring.advise_dns(chosen, hosts.normal(host))
+    if as_json:
+        output.print_json({"names": [{**dataclasses.asdict(one), "challenge": one.challenge.value} for one in found]})
+    else:
+        for one in found:
+            output.say("\n".join(lines_of(one)))
+    raise typer.Exit(0 if all(one.is_done for one in found) else verdict.NOT_LIVE)
+
+
+def lines_of(found: "advice.Advice") -> list[str]:
+    """Pure."""
+    lines = [f"{found.host} ({found.challenge.value}): {found.text}"]
+    lines += [f'    {found.record}. TXT "{value}"' for value in found.values[:1]]
+    lines += [f'    or with another name of the CA: "{value}"' for value in found.values[1:]]
+    if found.made_at != found.record:
+        lines.append(f"    {found.record} leads to {found.made_at} in the zone {found.zone}")
+    for one in found.seen:
+        if found.values or one.is_there is None:
+            state = {True: "has it", False: "does not have it", None: one.cause}[one.is_there]
+            lines.append(f"    {one.server} ({one.address}) {state}")
+    return lines
