@@ -1,0 +1,27 @@
+"""A process that proves a name in DNS by a hook, and removes the proof: for tests that kill it in between.
+
+python -m tests.support.dns01_order STORE RESOLVER HOOK SECRET
+"""
+
+import pathlib
+import sys
+
+from daemun.certs import proofs
+from daemun.certs.dns01 import holds, prover
+from daemun.core import model
+from daemun.store import file
+from tests.support import clock
+
+
+def main(store: str, resolver: str, hook: str, secret: str) -> None:
+    made = prover.Prover(file.FileStore(pathlib.Path(store)), clock.FakeClock(), holds.Holds())
+    made.configure(model.Acme(resolvers=(resolver,)))
+    dns = model.Dns(provider=model.HOOK, command=(hook, resolver, secret), wait_s=30)
+    challenge = model.Challenge.DNS_01
+    proof = proofs.Proof(host="example.test", challenge=challenge, token="token", content="killed", dns=dns)
+    made.present([proof])
+    made.remove([proof])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
