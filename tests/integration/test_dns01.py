@@ -19,8 +19,9 @@ from daemun.certs.dns01 import by_update, holds, journal, leftovers, persist, pr
 from daemun.control import ports
 from daemun.core import model
 from daemun.core.issuance import persist as persist_rules
+from daemun.sources.docker import nginx_proxy_folders, nginx_proxy_gate
 from daemun.store import file, memory
-from tests.support import clock, knot, pebble, until
+from tests.support import clock, knot, pebble, powerdns, until
 
 pytestmark = pytest.mark.pebble
 
@@ -52,13 +53,14 @@ def by_rfc2136(
 class Order:
     """An order of one process, with all that proves names in DNS."""
 
-    def __init__(self, dns: knot.Dns, store: ports.Store | None = None) -> None:
+    def __init__(self, dns: knot.Dns | str, store: ports.Store | None = None) -> None:
+        """dns: the servers, or the address of one."""
         self.store = store or memory.MemoryStore()
         self.clock = clock.FakeClock()
         self.held = holds.Holds()
         self.prover = prover.Prover(self.store, self.clock, self.held)
         self.checker = persist.Checker(self.clock)
-        self.acme = model.Acme(resolvers=(dns.primary,))
+        self.acme = model.Acme(resolvers=(dns if isinstance(dns, str) else dns.primary,))
         self.prover.configure(self.acme)
         self.checker.configure(self.acme)
 
@@ -139,6 +141,21 @@ def test_a_silent_server_is_passed_over() -> None:
         order.prover.present([wanted := proof(ZONE, "value", by_rfc2136(dns, wait_s=120))])
         assert dns.texts(APEX, dns.secondary) == {"value"}
         order.prover.remove([wanted])
+
+
+@pytest.mark.shows(gate="ACME_CHALLENGE ACMESH_DNS_API_CONFIG")
+def test_the_dns_api_of_acme_companion() -> None:
+    with (
+        powerdns.running_powerdns(ZONE) as provider,
+        pebble.running_pebble(1, dns_server=f"{provider.address}:53") as ca,
+    ):
+        lines = ("DNS_API: dns_pdns", f"PDNS_Url: {provider.api}", "PDNS_ServerId: localhost")
+        told = "\n".join((*lines, f"PDNS_Token: {provider.token!r}"))
+        gate = nginx_proxy_gate.read_gate({"ACME_CHALLENGE": "DNS-01", "ACMESH_DNS_API_CONFIG": told})
+        acme = gate.apply(model.Globals(), nginx_proxy_folders.Folders()).acme
+        order = Order(provider.address)
+        order.obtain(ca, model.Ordering(challenge=acme.challenge, dns=acme.dns), ZONE, f"*.{ZONE}")
+        assert provider.texts(APEX) == set()
 
 
 # --- what is left behind -------------------------------------------------------------------------------------------

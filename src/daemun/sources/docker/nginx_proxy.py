@@ -18,8 +18,8 @@ MAX_VALUE_CHARACTERS = 4096
 MAX_MULTIPORTS_CHARACTERS = 32_768
 
 WITHOUT_EFFECT = {
-    "ACME_CHALLENGE": "only HTTP-01 is spoken",
-    "ACMESH_DNS_API_CONFIG": "DNS-01 is not in this version",
+    "ACME_CHALLENGE": "the gate says it for all: its own ACME_CHALLENGE, or daemun.yaml",
+    "ACMESH_DNS_API_CONFIG": "the gate says it for all: its own ACMESH_DNS_API_CONFIG, or `acme.dns` of daemun.yaml",
     "ACME_KEYSIZE": "keys are P-256",
     "ACME_RENEW_AFTER": "a certificate is renewed when a third of its lifetime is left",
     "ACME_MIN_VALIDITY": "a certificate is renewed when a third of its lifetime is left",

@@ -8,7 +8,7 @@ import typing
 from daemun.core import model, rules, validate_site, words
 from daemun.core import report as report_
 from daemun.sources import yaml_acme
-from daemun.sources.docker import containers, nginx_proxy_folders, nginx_proxy_policies
+from daemun.sources.docker import containers, nginx_proxy_dns, nginx_proxy_folders, nginx_proxy_policies
 from daemun.sources.docker import nginx_proxy_values as parse
 
 JSON_LOG = (
@@ -27,8 +27,6 @@ WITHOUT_EFFECT = {
     "DHPARAM_SKIP": "DHE is not offered without parameters, and no client of today needs it",
     "DHPARAM_GENERATION": "DHE is not offered without parameters, and no client of today needs it",
     "NGINX_CONTAINER_LABEL": "nginx runs beside daemun, not in a container of its own",
-    "ACME_CHALLENGE": "only HTTP-01 is spoken",
-    "ACMESH_DNS_API_CONFIG": "DNS-01 is not in this version",
     "DEFAULT_KEY_SIZE": "keys are P-256",
     "ACME_RENEW_AFTER": "a certificate is renewed when a third of its lifetime is left",
     "DEFAULT_RENEW": "a certificate is renewed when a third of its lifetime is left",
@@ -132,7 +130,8 @@ def _fill_acme(own: model.Acme, given: model.Acme) -> model.Acme:
     (usual,), (other,) = model.Acme().authorities, given.authorities
     parts = _parts(other) if len(own.authorities) == 1 else {"email": other.email}
     filled = (dataclasses.replace(one, **_fill(one, usual, parts)) for one in own.authorities)
-    return dataclasses.replace(own, authorities=tuple(filled))
+    challenge, dns = own.challenge or given.challenge, own.dns or given.dns
+    return dataclasses.replace(own, authorities=tuple(filled), challenge=challenge, dns=dns)
 
 
 def _parts(value: typing.Any) -> dict[str, typing.Any]:
@@ -260,7 +259,13 @@ def _read_acme(env: _Environment) -> model.Acme:
     directory = env.get("ACME_CA_URI", read_directory, model.LETS_ENCRYPT)
     staging = yaml_acme.STAGINGS.get(directory)
     email = env.get("DEFAULT_EMAIL", read_email, None)
-    return model.Acme(authorities=(model.Authority(directory=directory, email=email, staging=staging),))
+    challenge: model.Challenge | None = env.get("ACME_CHALLENGE", nginx_proxy_dns.read_challenge, None)
+    dns: model.Dns | None = env.get(nginx_proxy_dns.NAME, nginx_proxy_dns.read, None)
+    if challenge is model.Challenge.DNS_01 and dns is None:
+        env.notes.append(f"ACME_CHALLENGE: DNS-01 needs {nginx_proxy_dns.NAME}; it is not used")
+        challenge = None
+    authority = model.Authority(directory=directory, email=email, staging=staging)
+    return model.Acme(authorities=(authority,), challenge=challenge, dns=dns)
 
 
 def read_directory(text: str) -> str:
