@@ -32,7 +32,7 @@ from daemun.domains import app as domains_app
 from daemun.domains import asking, missed, registry
 from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
 from daemun.nginx import account as worker_account
-from daemun.nginx import find, machine, process, reap, server, watch
+from daemun.nginx import find, listening, machine, process, reap, server, watch
 from daemun.sources import environment as environment_source
 from daemun.sources import remembered, yaml_file
 from daemun.sources.docker import chosen, client, compatible, keep, surroundings
@@ -139,6 +139,7 @@ class _Daemon:
         rounds = reconciler.Reconciler(
             sources=[self._compatible, self._containers],
             proxy=self._nginx,
+            listening=listening.Listening(binary.path, self._layout),
             certificates=self._certificates,
             domains=self._domains,
             endpoints=self._endpoints,
@@ -398,14 +399,14 @@ def plan_offline(settings: settings_.Settings) -> gate_port.PlanReport:
     wanted = plan.plan(
         desired, assembled.files, actual, specs=merge.certificate_specs(desired), services=merge.services(desired)
     )
-    return gate.report_plan(wanted, _problems_of(settings, desired, assembled, last_good=actual.files or {}))
+    return gate.report_plan(wanted, _problems_of(settings, desired, assembled))
 
 
 def render_offline(settings: settings_.Settings) -> Rendered:
     """The files nginx would be given. Raises: DaemunError."""
     desired = _read_desired(settings)
     assembled = _assemble(settings, desired, find_nginx(settings), last_good={})
-    return Rendered(files=assembled.files, problems=_problems_of(settings, desired, assembled, last_good={}))
+    return Rendered(files=assembled.files, problems=_problems_of(settings, desired, assembled))
 
 
 def name_source(settings: settings_.Settings) -> str:
@@ -414,13 +415,9 @@ def name_source(settings: settings_.Settings) -> str:
 
 
 def _problems_of(
-    settings: settings_.Settings,
-    desired: model.Desired,
-    assembled: assemble.Assembled,
-    *,
-    last_good: collections.abc.Mapping[str, bytes],
+    settings: settings_.Settings, desired: model.Desired, assembled: assemble.Assembled
 ) -> tuple[model.Problem, ...]:
-    refusals = outcome.refusal_problems(desired, assembled.refused, last_good=last_good)
+    refusals = outcome.refusal_problems(desired, assembled.refused)
     return (*desired.problems, *_unseen(settings, desired), *assembled.problems, *refusals)
 
 
@@ -513,7 +510,7 @@ async def _find_refused(
     staged = await quarantine.stage_with_quarantine(
         nginx, desired, assembled.files, last_good={}, unavailable=assembled.unavailable
     )
-    refusals = outcome.refusal_problems(desired, (*assembled.refused, *staged.refused), last_good={})
+    refusals = outcome.refusal_problems(desired, (*assembled.refused, *staged.refused))
     return (*assembled.problems, *refusals)
 
 

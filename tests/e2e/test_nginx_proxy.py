@@ -4,6 +4,8 @@ import asyncio
 import collections.abc
 import concurrent.futures
 import contextlib
+import dataclasses
+import os
 import pathlib
 import queue
 import socket
@@ -15,6 +17,7 @@ import time
 import pytest
 
 from daemun.certs import account
+from daemun.control import gate as gate_
 from daemun.store import file as file_store
 from tests.support import clients, docker_proxy, docker_tls, nginx_proxy, pebble, ports, rendered
 from tests.support import daemon as daemons
@@ -75,6 +78,32 @@ def test_the_first_steps_of_nginx_proxys_users(gate: daemons.Daemon, docker_engi
         "secure": True,
     }
     assert "VIRTUAL_HOST" in str(status["problems"]) or "is not a host name" in str(status["problems"])
+
+
+def test_a_port_that_another_program_holds_is_one_containers_trouble(
+    gate: daemons.Daemon, docker_engine: DockerEngine
+) -> None:
+    gate.start()
+    gate.wait_ready()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        run(docker_engine, "own", VIRTUAL_HOST="own.test", EXTERNAL_HTTP_PORT=str(port))
+        run(docker_engine, "other", VIRTUAL_HOST="other.test")
+        until_served(gate, "http://other.test/")
+        gate.wait_state("own.test", "quarantined")
+        found = {one["name"]: one for one in gate.status()["containers"]}
+        assert (found["own"]["served"], found["other"]["served"]) == (False, True)
+        assert f"cannot listen on 127.0.0.1:{port}: the port is taken by " in found["own"]["why"]
+        assert f"(pid {os.getpid()})" in found["own"]["why"]
+        assert found["own"]["cure"] == "stop that program, or give the site another port"
+
+    def answer() -> str | None:
+        seen = clients.try_get(dataclasses.replace(gate.gate, http=port), "http://own.test/")
+        return None if seen is None else seen.text
+
+    gate.wait(lambda: answer() == PAGE, "the container on its own port", within_s=gate_.RETRY_S + 30)
+    gate.wait_state("own.test", "live")
+    assert all(one["served"] for one in gate.status()["containers"])
 
 
 def test_how_soon_a_variable_is_a_site(gate: daemons.Daemon, docker_engine: DockerEngine) -> None:

@@ -3,29 +3,21 @@
 import os
 import pathlib
 import stat
-import subprocess
 
 import pytest
 
-from tests.support.daemon import Daemon, signpost
+from tests.support.daemon import Daemon, signpost, without_rights
 
 pytestmark = pytest.mark.nginx
 
 ONE_SITE = "sites:\n" + signpost("a.test", "one")
 
 
-# Inside, the process is user 1000 without any right of root's; it may still read what the tests' account may read.
-WITHOUT_RIGHTS = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
-
-
 @pytest.fixture
 def plain(daemon: Daemon) -> Daemon:
     """A daemon that is not root's, whoever runs the tests."""
     if os.geteuid() == 0:
-        tried = subprocess.run([*WITHOUT_RIGHTS, "true"], capture_output=True, text=True, check=False)
-        if tried.returncode != 0:
-            pytest.skip(f"no user namespace here: {tried.stderr.strip()}")
-        daemon.run_by = WITHOUT_RIGHTS
+        daemon.run_by = without_rights()
     return daemon
 
 

@@ -21,6 +21,7 @@ import typing
 
 import httpx
 import psutil
+import pytest
 
 from tests.support import binaries, clients, ports
 
@@ -44,6 +45,18 @@ def wait_for(
             return seen
         assert time.monotonic() < deadline, f"waited {within_s:g} s in vain for {what}; last seen: {seen!r}"
         time.sleep(every_s)
+
+
+# Inside, the process is user 1000 without any right of root's; it may still read what the tests' account may read.
+_WITHOUT_RIGHTS = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
+
+
+def without_rights() -> tuple[str, ...]:
+    """For `Daemon.run_by`, when root runs the tests. Skips the test where that cannot be had."""
+    tried = subprocess.run([*_WITHOUT_RIGHTS, "true"], capture_output=True, text=True, check=False)
+    if tried.returncode != 0:
+        pytest.skip(f"no user namespace here: {tried.stderr.strip()}")
+    return _WITHOUT_RIGHTS
 
 
 class Daemon:

@@ -4,7 +4,7 @@ import collections.abc
 import dataclasses
 
 from daemun.control import ports
-from daemun.core import domains, model
+from daemun.core import domains, listeners, model
 
 
 class Interrupted(BaseException):
@@ -13,7 +13,10 @@ class Interrupted(BaseException):
 
 @dataclasses.dataclass(slots=True)
 class World:
-    """What outlives a daemon. calls_left: so many calls succeed before `Interrupted`; None: all."""
+    """What outlives a daemon. calls_left: so many calls succeed before `Interrupted`; None: all.
+
+    taken: addresses that another program holds; nginx's start or reload fails for them, too.
+    """
 
     snapshot: model.Snapshot
     trees: dict[int, dict[str, bytes]] = dataclasses.field(default_factory=dict)
@@ -23,6 +26,8 @@ class World:
     published: frozenset[str] = frozenset()
     reloads: int = 0
     calls_left: int | None = None
+    taken: frozenset[str] = frozenset()
+    tried: list[str] = dataclasses.field(default_factory=list)
     unnamed: list[str] = dataclasses.field(default_factory=list)
     """What nginx was made to run although its certificate or its endpoints were not there yet."""
 
@@ -90,6 +95,8 @@ class Proxy:
         number = self._staged or world.current
         assert number is not None
         world.step()
+        for address in sorted(world.taken & _addresses(world.trees[number])):
+            raise ports.ListenError(_taken(address))
         world.current = number
         world.step()
         for path, content in world.trees[number].items():
@@ -107,6 +114,24 @@ def _certificates_in(path: str, content: bytes) -> frozenset[str]:
     return frozenset(
         word.split("/")[1] for word in words if path.startswith("sites/") and word.endswith("/fullchain.pem;")
     )
+
+
+class Listening:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def find_denied(self, addresses: collections.abc.Collection[str]) -> tuple[listeners.Denied, ...]:
+        self._world.step()
+        self._world.tried += sorted(addresses)
+        return tuple(_taken(address) for address in sorted(addresses) if address in self._world.taken)
+
+
+def _taken(address: str) -> listeners.Denied:
+    return listeners.Denied(address=address, cause="the port is taken by x (pid 7)", ways=("stop that program",))
+
+
+def _addresses(tree: collections.abc.Mapping[str, bytes]) -> frozenset[str]:
+    return frozenset(address for content in tree.values() for address in listeners.addresses(content))
 
 
 class Certificates:

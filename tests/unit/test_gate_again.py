@@ -38,6 +38,7 @@ async def test_a_source_that_can_be_read_again(monkeypatch: pytest.MonkeyPatch, 
         rounds=reconciler.Reconciler(
             sources=[source],
             proxy=worlds.Proxy(world),
+            listening=worlds.Listening(world),
             certificates=certificates,
             domains=worlds.Domains(),
             endpoints=endpoints,

@@ -4,6 +4,7 @@ import errno
 
 import pytest
 
+from daemun import errors
 from daemun.control import ports
 from daemun.core import layout as layout_
 from daemun.core.render import environment
@@ -104,10 +105,10 @@ def test_a_command_can_be_copied_whatever_the_path() -> None:
     text = f"nginx: [emerg] bind() to 0.0.0.0:80 failed ({errno.EACCES}: Permission denied)\n"
     problem = diagnose.machine_problem(text, binary="/home/me/dae mun/nginx", layout=LAYOUT)
     assert problem is not None
-    assert "setcap cap_net_bind_service=+ep '/home/me/dae mun/nginx'`" in problem
+    assert "setcap cap_net_bind_service=+ep '/home/me/dae mun/nginx'`" in str(problem)
 
 
-def machine_problem(words: str) -> str | None:
+def machine_problem(words: str) -> errors.EnvironmentProblemError | None:
     return diagnose.machine_problem(f"nginx: [emerg] {words}\n", binary="/usr/sbin/nginx", layout=LAYOUT)
 
 
@@ -165,8 +166,8 @@ def machine_problem(words: str) -> str | None:
 def test_machine_problems_have_a_cause_and_a_way_out(words: str, cause: str, way: str) -> None:
     problem = machine_problem(words)
     assert problem is not None
-    assert cause in problem
-    assert way in problem
+    assert cause in str(problem)
+    assert way in str(problem)
 
 
 @pytest.mark.parametrize(

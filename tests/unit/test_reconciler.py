@@ -1,9 +1,12 @@
 """Wherever a round is cut off, the next daemon's first round ends with exactly what is desired."""
 
+import collections.abc
+import dataclasses
+
 import pytest
 
 from daemun.control import reconciler
-from daemun.core import layout, model, plan
+from daemun.core import layout, listeners, model, plan
 from daemun.core.render import environment
 from daemun.errors import ConfigError
 from tests.support import world as worlds
@@ -24,18 +27,21 @@ BEFORE = snapshot(site("stays.test", 1), site("changes.test", 2), site("goes.tes
 AFTER = snapshot(site("stays.test", 1), site("changes.test", 9), site("comes.test", 4))
 
 
-def daemon(world: worlds.World) -> reconciler.Reconciler:
+def describe_environment(_: model.Globals) -> environment.Environment:
+    return environment.Environment(layout=layout.Layout("/state"), nginx=NGINX, thumbprint="t", resolver="127.0.0.1:53")
+
+
+def daemon(world: worlds.World, *, listening: worlds.Listening | None = None) -> reconciler.Reconciler:
     """A daemon that was just started on this world."""
     return reconciler.Reconciler(
         sources=[worlds.Source(world)],
         proxy=worlds.Proxy(world),
+        listening=listening or worlds.Listening(world),
         certificates=worlds.Certificates(world),
         endpoints=worlds.Endpoints(world),
         domains=worlds.Domains(),
         waiting_room=worlds.WaitingRoom(),
-        describe_environment=lambda _: environment.Environment(
-            layout=layout.Layout("/state"), nginx=NGINX, thumbprint="t", resolver="127.0.0.1:53"
-        ),
+        describe_environment=describe_environment,
         configure=lambda _: None,
         last_good={},
     )
@@ -102,11 +108,12 @@ async def test_a_source_that_fails_keeps_what_it_said_last() -> None:
     front = reconciler.Reconciler(
         sources=[Broken(world)],
         proxy=worlds.Proxy(world),
+        listening=worlds.Listening(world),
         certificates=worlds.Certificates(world),
         endpoints=worlds.Endpoints(world),
         domains=worlds.Domains(),
         waiting_room=worlds.WaitingRoom(),
-        describe_environment=front._describe_environment,
+        describe_environment=describe_environment,
         configure=lambda _: None,
         last_good={"file": BEFORE},
     )
@@ -154,13 +161,100 @@ async def test_settings_are_told_before_the_next_source_is_read() -> None:
     front = reconciler.Reconciler(
         sources=[worlds.Source(world), Next(world)],
         proxy=worlds.Proxy(world),
+        listening=worlds.Listening(world),
         certificates=worlds.Certificates(world),
         endpoints=worlds.Endpoints(world),
         domains=worlds.Domains(),
         waiting_room=worlds.WaitingRoom(),
-        describe_environment=daemon(world)._describe_environment,
+        describe_environment=describe_environment,
         configure=lambda found: told.append(f"workers {found.workers}"),
         last_good={},
     )
     await front.run_once()
     assert told == ["workers None", "read"]
+
+
+# --- addresses of single sites ---------------------------------------------------------------------------------
+
+TAKEN = frozenset({"0.0.0.0:8080"})
+
+
+def own_port(wanted: model.Site, port: int) -> model.Site:
+    return dataclasses.replace(wanted, http_port=port)
+
+
+def states(outcome: reconciler.Outcome) -> dict[str, model.SiteState]:
+    return {status.site.host: status.state for status in outcome.sites}
+
+
+async def test_a_port_that_is_taken_holds_up_its_own_site_alone_until_it_is_free() -> None:
+    world = await settled(BEFORE)
+    world.taken = TAKEN
+    world.snapshot = snapshot(own_port(site("stays.test", 1), 8080), site("comes.test", 4))
+    front = daemon(world)
+    outcome = await front.run_once()
+
+    assert states(outcome) == {"stays.test": model.SiteState.QUARANTINED, "comes.test": model.SiteState.LIVE}
+    assert outcome.error is None
+    assert not outcome.ok
+    assert outcome.may_pass
+    assert live_files(world)[plan.site_file("stays.test")] == (await live_of(BEFORE))[plan.site_file("stays.test")]
+
+    trees, reloads = len(world.trees), world.reloads
+    again = await front.run_once()
+    assert again.activated is plan.Activation.NOTHING
+    assert states(again) == states(outcome)
+    assert (len(world.trees), world.reloads) == (trees, reloads), "nothing is written while nothing changes"
+    planned, problems = await front.make_plan()
+    assert planned.activation is plan.Activation.NOTHING
+    assert any("the port is taken by x" in problem.message for problem in problems)
+
+    world.taken = frozenset()
+    last = await front.run_once()
+    assert last.ok
+    assert not last.may_pass
+    assert live_files(world) == await live_of(world.snapshot)
+
+
+async def live_of(wanted: model.Snapshot) -> dict[str, bytes]:
+    return live_files(await settled(wanted))
+
+
+async def test_a_port_that_is_taken_between_the_trial_and_the_reload() -> None:
+    class Hasty(worlds.Listening):
+        async def find_denied(self, addresses: collections.abc.Collection[str]) -> tuple[listeners.Denied, ...]:
+            await super().find_denied(addresses)
+            world.taken = TAKEN
+            return ()
+
+    world = await settled(BEFORE)
+    world.snapshot = snapshot(own_port(site("stays.test", 1), 8080), site("comes.test", 4))
+    front = daemon(world, listening=Hasty(world))
+    outcome = await front.run_once()
+
+    assert states(outcome) == {"stays.test": model.SiteState.QUARANTINED, "comes.test": model.SiteState.LIVE}
+    assert outcome.may_pass
+    assert world.tried == ["0.0.0.0:8080", "[::]:8080"], "once, before nginx did"
+
+
+async def test_a_port_of_the_gate_that_is_taken_is_an_error_of_the_whole_round() -> None:
+    world = await settled(BEFORE)
+    world.taken = TAKEN
+    world.snapshot = dataclasses.replace(
+        AFTER, globals=model.Globals(listen_http=(model.Address(port=8080),), listen_https=(model.Address(port=8443),))
+    )
+    outcome = await daemon(world).run_once()
+
+    assert outcome.error is not None
+    assert "cannot listen on 0.0.0.0:8080" in outcome.error
+    assert live_files(world) == await live_of(BEFORE)
+    assert world.tried == []
+
+
+async def test_every_site_of_a_port_that_is_taken_is_told() -> None:
+    world = worlds.World(snapshot=snapshot(*(own_port(site(f"{name}.test", 1), 8080) for name in "ab")))
+    world.taken = TAKEN
+    outcome = await daemon(world).run_once()
+
+    assert {problem.host for problem in outcome.problems} == {"a.test", "b.test"}
+    assert set(states(outcome).values()) == {model.SiteState.QUARANTINED}

@@ -10,7 +10,8 @@ import dataclasses
 import datetime
 import typing
 
-from daemun.core import domains, model
+from daemun.core import domains, listeners, model
+from daemun.errors import EnvironmentProblemError
 
 
 class Clock(typing.Protocol):
@@ -51,6 +52,14 @@ class TestFailure:
     line: int | None = None
 
 
+class ListenError(EnvironmentProblemError):
+    """nginx cannot have one of the addresses that a tree listens on. denied: which, and why."""
+
+    def __init__(self, denied: listeners.Denied, message: str | None = None) -> None:
+        super().__init__(message or str(denied))
+        self.denied = denied
+
+
 class Proxy(typing.Protocol):
     """nginx (`daemun.nginx`): generations of configuration and the processes that run them."""
 
@@ -59,7 +68,8 @@ class Proxy(typing.Protocol):
     async def stage(self, files: collections.abc.Mapping[str, bytes]) -> TestFailure | None:
         """Write the next generation and let nginx test it. None: accepted. Nothing that runs is touched.
 
-        Raises: EnvironmentProblemError when the disk is full, nginx cannot be started, a port needs a right.
+        Raises: EnvironmentProblemError when the disk is full or nginx cannot be started; ListenError when the machine
+        has no such address, or a port needs a right.
         """
         ...
 
@@ -67,12 +77,21 @@ class Proxy(typing.Protocol):
         """Switch to the staged generation, start or reload nginx, and wait until its workers answer with it.
 
         Returns: the generation's number. Raises: ApplyError after the previous generation was restored byte for byte;
-        EnvironmentProblemError when the cause is the machine's (a port is taken).
+        EnvironmentProblemError when the cause is the machine's, ListenError when an address is taken.
         """
         ...
 
     async def stop(self, *, grace_s: float) -> None:
         """Let open requests finish for at most grace_s, then end nginx. Does nothing when it does not run."""
+        ...
+
+
+class Listening(typing.Protocol):
+    """The machine's addresses, before nginx asks for them (`daemun.nginx`)."""
+
+    async def find_denied(self, addresses: collections.abc.Collection[str]) -> tuple[listeners.Denied, ...]:
+        """Those of these addresses ("0.0.0.0:80", "[::]:80") that nginx surely could not listen on now: another program
+        does, or the machine has no such address. They are tried for an instant, and nothing is sent to anybody."""
         ...
 
 

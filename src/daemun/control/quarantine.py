@@ -49,7 +49,17 @@ async def stage_with_quarantine(
                 stderr=failure.message,
             )
         tree = replaced
-    return Staged(files=tree, refused=tuple(quarantine.Refused(path=path, reason=why) for path, why in refused.items()))
+    return Staged(
+        files=tree,
+        refused=tuple(
+            quarantine.Refused(path=path, cause=why, stand_in=_stand_in(tree[path], last_good.get(path)))
+            for path, why in refused.items()
+        ),
+    )
+
+
+def _stand_in(content: bytes, good: bytes | None) -> quarantine.StandIn:
+    return quarantine.StandIn.LAST_GOOD if content == good else quarantine.StandIn.UNAVAILABLE
 
 
 async def _find_by_trial(

@@ -4,16 +4,13 @@
 runs goes on.
 """
 
-import asyncio
 import collections.abc
 import dataclasses
 
-from daemun.control import ports, quarantine
+from daemun.control import ports, switcher
 from daemun.core import assemble, merge, model, outcome, plan, waits
-from daemun.core.render import environment
 from daemun.errors import ConfigError, DaemunError
 
-DescribeEnvironment = collections.abc.Callable[[model.Globals], environment.Environment]
 Configure = collections.abc.Callable[[model.Globals], None]
 
 
@@ -25,6 +22,7 @@ class Outcome:
     wanted: what was to be done; None when it did not come so far. activated: what nginx was made to do.
     generation: the one that is live. error: why nothing new is live; None also when single sites are quarantined.
     unread: a source could not be read, and what it said last was applied once more.
+    waits: a site is set aside because nginx cannot listen where it asks for.
     """
 
     desired: model.Desired
@@ -35,12 +33,13 @@ class Outcome:
     generation: int | None = None
     error: str | None = None
     unread: bool = False
+    waits: bool = False
 
     @property
     def may_pass(self) -> bool:
         """Whether another round could end better though no source tells of a change: a port became free, or a file
         that daemun.yaml names came to be."""
-        return self.error is not None or self.unread
+        return self.error is not None or self.unread or self.waits
 
     @property
     def ok(self) -> bool:
@@ -64,11 +63,12 @@ class Reconciler:
         *,
         sources: collections.abc.Sequence[ports.Source],
         proxy: ports.Proxy,
+        listening: ports.Listening,
         certificates: ports.Certificates,
         domains: ports.Domains,
         endpoints: ports.Endpoints,
         waiting_room: ports.WaitingRoom,
-        describe_environment: DescribeEnvironment,
+        describe_environment: switcher.DescribeEnvironment,
         configure: Configure = lambda _: None,
         last_good: collections.abc.Mapping[str, model.Snapshot],
     ) -> None:
@@ -76,11 +76,11 @@ class Reconciler:
         last_good: source name -> what an earlier daemon applied of it, used until it can be read."""
         self._sources = sources
         self._proxy = proxy
+        self._switcher = switcher.Switcher(proxy, listening, describe_environment)
         self._certificates = certificates
         self._domains = domains
         self._endpoints = endpoints
         self._waiting_room = waiting_room
-        self._describe_environment = describe_environment
         self._configure = configure
         self._last_good: dict[str, model.Snapshot] = dict(last_good)
 
@@ -97,13 +97,13 @@ class Reconciler:
             actual = await self._proxy.read_actual()
             generation = actual.generation
             live = (actual.files or {}) if actual.pid is not None else {}
-            assembled = await self._assemble(desired, actual.files or {})
+            assembled = await self._switcher.assemble(desired, actual)
             files = assembled.files
-            problems += assembled.problems
             wanted = _make_plan(desired, assembled, actual)
+            problems += assembled.problems
             problems += await self._expand(desired)
-            staged, activated = await self._switch(desired, assembled, actual)
-            generation = await self._activate(activated, actual)
+            switched = await self._switcher.switch(desired, assembled, actual)
+            generation = switched.generation
             await self._certificates.confirm()
         except DaemunError as error:
             return Outcome(
@@ -114,23 +114,23 @@ class Reconciler:
                 error=str(error),
                 unread=gathered.unread,
             )
-        refused = (*assembled.refused, *staged.refused)
         return Outcome(
-            desired=desired,
-            sites=outcome.site_statuses(desired, live=staged.files, wanted=staged.files, refused=refused),
-            problems=(*problems, *outcome.refusal_problems(desired, refused, last_good=actual.files or {})),
+            desired=dataclasses.replace(desired, containers=outcome.judge_containers(desired, switched.refused)),
+            sites=outcome.site_statuses(desired, live=switched.files, wanted=switched.files, refused=switched.refused),
+            problems=(*problems, *outcome.refusal_problems(desired, switched.refused)),
             wanted=wanted,
-            activated=activated,
+            activated=switched.activation,
             generation=generation,
             unread=gathered.unread,
+            waits=bool(switched.denied),
         )
 
     async def make_plan(self) -> tuple[plan.Plan, tuple[model.Problem, ...]]:
         """What `run_once` would do now. Changes nothing. Raises: DaemunError when nothing can be planned."""
         gathered = await self._gather()
         actual = await self._proxy.read_actual()
-        assembled = await self._assemble(gathered.desired, actual.files or {})
-        refusals = outcome.refusal_problems(gathered.desired, assembled.refused, last_good=actual.files or {})
+        assembled = await self._switcher.assemble(gathered.desired, actual)
+        refusals = outcome.refusal_problems(gathered.desired, assembled.refused)
         problems = (*gathered.problems, *assembled.problems, *refusals)
         return _make_plan(gathered.desired, assembled, actual), problems
 
@@ -156,10 +156,6 @@ class Reconciler:
         found_all = (*problems, *desired.problems)
         return _Gathered(desired=desired, problems=found_all, complete=complete, unread=unread)
 
-    async def _assemble(self, desired: model.Desired, live: collections.abc.Mapping[str, bytes]) -> assemble.Assembled:
-        env = self._describe_environment(desired.globals)
-        return await asyncio.to_thread(assemble.assemble_files, desired, env, last_good=live)
-
     async def _expand(self, desired: model.Desired) -> tuple[model.Problem, ...]:
         """Certificates and endpoints exist before the configuration that names them."""
         self._certificates.configure(desired.globals.acme)
@@ -168,26 +164,6 @@ class Reconciler:
         await self._endpoints.publish(merge.services(desired), desired.pools)
         self._waiting_room.publish(waits.find_waits(desired))
         return problems
-
-    async def _switch(
-        self, desired: model.Desired, assembled: assemble.Assembled, actual: model.Actual
-    ) -> tuple[quarantine.Staged, plan.Activation]:
-        """Stage the tree, unless nginx runs it already. Quarantine may leave what runs: then nothing is done either."""
-        if plan.choose_activation(assembled.files, actual) is plan.Activation.NOTHING:
-            return quarantine.Staged(files=assembled.files), plan.Activation.NOTHING
-        staged = await quarantine.stage_with_quarantine(
-            self._proxy,
-            desired,
-            assembled.files,
-            last_good=actual.files or {},
-            unavailable=assembled.unavailable,
-        )
-        return staged, plan.choose_activation(staged.files, actual)
-
-    async def _activate(self, activation: plan.Activation, actual: model.Actual) -> int | None:
-        if activation is plan.Activation.NOTHING:
-            return actual.generation
-        return await self._proxy.activate()
 
 
 def _make_plan(desired: model.Desired, assembled: assemble.Assembled, actual: model.Actual) -> plan.Plan:

@@ -2,54 +2,82 @@
 
 import collections.abc
 import dataclasses
+import types
 
-from daemun.core import model, plan, quarantine, validate
+from daemun.core import aside, listeners, model, plan, quarantine, validate
 from daemun.core.render import environment, render
 from daemun.errors import RenderError
+
+Denied = collections.abc.Mapping[str, listeners.Denied]
+"""By address: what nginx cannot listen on, and why."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Assembled:
-    """files: what nginx is to run. unavailable: path -> 503 version of each site's file.
+    """files: what nginx is to run.
 
-    refused: the sites that could not be rendered; `files` holds their last good or 503 version.
-    problems: what else deserves a look.
+    unavailable: path -> 503 version of each site's file. last_good: path -> what runs now and may go on.
+    refused: the files that cannot be had as they were asked for; `files` holds what stands in for them.
+    problems: what else deserves a look. denied: as it was given.
     """
 
     files: dict[str, bytes]
     unavailable: dict[str, bytes]
+    last_good: collections.abc.Mapping[str, bytes]
     refused: tuple[quarantine.Refused, ...] = ()
     problems: tuple[model.Problem, ...] = ()
+    denied: Denied
 
 
 def assemble_files(
-    desired: model.Desired, env: environment.Environment, *, last_good: collections.abc.Mapping[str, bytes]
+    desired: model.Desired,
+    env: environment.Environment,
+    *,
+    last_good: collections.abc.Mapping[str, bytes],
+    denied: Denied = types.MappingProxyType({}),
 ) -> Assembled:
     """Render every enabled site, and what stands in for those that cannot be.
 
-    last_good: the tree nginx runs now. Raises: RenderError when what concerns all sites cannot be rendered.
+    last_good: the tree nginx runs now. denied: addresses that only single sites ask for.
+    Raises: RenderError when what concerns all sites cannot be rendered.
     """
     unsupported = validate.find_unsupported_globals(desired.globals, env.nginx.features)
     if unsupported:
         raise RenderError("; ".join(problem.message for problem in unsupported))
+    gone = frozenset(denied)
+    good = aside.find_good(last_good, denied=gone)
     unavailable = {
-        plan.site_file(site.host): render.render_unavailable(site, env, settings=desired.globals)
+        plan.site_file(site.host): render.render_unavailable(site, env, settings=desired.globals, denied=gone)
         for site in desired.enabled
     }
-    refused = _find_unsupported(desired, env)
+    broken = _find_unsupported(desired, env)
     try:
-        files = render.render_files(_without(desired, refused), env)
+        files = render.render_files(_without(desired, broken), env)
     except RenderError:
-        refused |= _find_unrenderable(_without(desired, refused), env)
-        files = render.render_files(_without(desired, refused), env)
-    for path in refused:
-        files[path] = last_good.get(path, unavailable[path])
+        broken |= _find_unrenderable(_without(desired, broken), env)
+        files = render.render_files(_without(desired, broken), env)
+    for path in broken:
+        files[path] = good.get(path, unavailable[path])
+    refused = [_refuse(path, cause, good) for path, cause in broken.items()]
+    if denied:
+        rendered = _without(desired, broken)
+        standing = aside.set_aside(rendered, env, files, denied=denied, last_good=good)
+        files |= {item.refused.path: item.content for item in standing}
+        refused += [item.refused for item in standing]
+        files["nginx.conf"] = aside.render_main(rendered, env, standing, denied=gone, running=last_good)
     return Assembled(
         files=files,
         unavailable=unavailable,
-        refused=tuple(quarantine.Refused(path=path, reason=reason) for path, reason in refused.items()),
+        last_good=good,
+        refused=tuple(refused),
         problems=validate.find_waiting_for_restart(env),
+        denied=denied,
     )
+
+
+def _refuse(path: str, cause: str, good: collections.abc.Container[str]) -> quarantine.Refused:
+    stand_in = quarantine.StandIn.LAST_GOOD if path in good else quarantine.StandIn.UNAVAILABLE
+    return quarantine.Refused(path=path, cause=cause, stand_in=stand_in)
 
 
 def _find_unsupported(desired: model.Desired, env: environment.Environment) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What a round of the loop says about each site. Pure."""
 
 import collections.abc
+import dataclasses
 
 from daemun.core import model, plan, quarantine
 
@@ -42,21 +43,40 @@ def _status(
 
 
 def refusal_problems(
-    desired: model.Desired,
-    refused: collections.abc.Sequence[quarantine.Refused],
-    *,
-    last_good: collections.abc.Container[str],
+    desired: model.Desired, refused: collections.abc.Sequence[quarantine.Refused]
 ) -> tuple[model.Problem, ...]:
-    """A problem for each file nginx or the renderer refused, naming the line of the source that it came from."""
+    """A problem for each file that cannot be had, naming the line of the source that it came from."""
     sites = {plan.site_file(site.host): site for site in desired.sites}
     problems: list[model.Problem] = []
     for item in refused:
         site = sites.get(item.path)
-        instead = "its last good version is served" if item.path in last_good else "a 503 page is served instead"
         if site is None:
             message = f"cannot use the hand-written nginx of the whole file: {item.reason}; the rest is live"
             problems.append(model.Problem(origin=desired.globals.snippet_origin, message=message))
         else:
+            instead = item.stand_in.value
             message = f'cannot apply site "{site.host}": {item.reason}; {instead}, and all other sites are live'
             problems.append(model.Problem(origin=site.origin, message=message, host=site.host))
     return tuple(problems)
+
+
+def judge_containers(
+    desired: model.Desired, refused: collections.abc.Sequence[quarantine.Refused]
+) -> tuple[model.Container, ...]:
+    """The containers, with what is said of their sites where nothing else keeps requests from them."""
+    by_path = {item.path: item for item in refused}
+    return tuple(_judge(container, by_path) for container in desired.containers)
+
+
+def _judge(container: model.Container, refused: collections.abc.Mapping[str, quarantine.Refused]) -> model.Container:
+    """One that is served owns all of its hosts (`merge`), so what is refused of them is its own."""
+    found = [refused[path] for host in container.hosts if (path := plan.site_file(host)) in refused]
+    if not container.is_served or not found:
+        return container
+    # What keeps requests away comes before what only deserves a look.
+    worst = min(found, key=lambda item: item.stand_in.is_serving)
+    if worst.stand_in.is_serving and container.why is not None:
+        return container
+    return dataclasses.replace(
+        container, is_served=worst.stand_in.is_serving, why=f"{worst.cause}; {worst.stand_in.value}", cure=worst.cure
+    )

@@ -6,18 +6,42 @@ whole file in HTTP_SNIPPET. nginx names the file for most mistakes and none for 
 
 import collections.abc
 import dataclasses
+import enum
 
 from daemun.core import model, plan
 
 HTTP_SNIPPET = "snippets/http.conf"
 
 
+class StandIn(enum.Enum):
+    """What nginx was given instead of a file, as it is told.
+
+    REST: what it says, without what cannot be had of it.
+    """
+
+    LAST_GOOD = "its last good version is served"
+    UNAVAILABLE = "a 503 page is served instead"
+    REST = "it is served without that"
+    NOTHING = "it is not served"
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether requests for it still go where they should."""
+        return self in {StandIn.LAST_GOOD, StandIn.REST}
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A file nginx refused. path: in the tree. reason: nginx's words."""
+    """A file that cannot be had. path: in the tree. cause: why, in nginx's words or ours. cure: what to do, or None."""
 
     path: str
-    reason: str
+    cause: str
+    stand_in: StandIn
+    cure: str | None = None
+
+    @property
+    def reason(self) -> str:
+        return f"{self.cause}; {self.cure}" if self.cure else self.cause
 
 
 def can_be_replaced(path: str | None) -> bool:

@@ -10,10 +10,11 @@ import os
 import re
 import shlex
 
-import psutil
-
 from daemun import errors
+from daemun.control import ports
 from daemun.core import layout as layout_
+from daemun.core import listeners
+from daemun.nginx import holders
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -58,17 +59,49 @@ def join_emergencies(text: str) -> str:
     return "\n".join(words) or text.strip()
 
 
-def machine_problem(text: str, *, binary: str, layout: layout_.Layout, own: frozenset[int] = frozenset()) -> str | None:
+def machine_problem(
+    text: str, *, binary: str, layout: layout_.Layout, own: frozenset[int] = frozenset()
+) -> errors.EnvironmentProblemError | None:
     """Why the machine, not the configuration, made nginx fail, and the way out; None when the text tells of none.
 
     Looks up who holds a port that is taken; own: the processes of the nginx that runs. Blocking, some 10 ms then.
     """
     for line in parse_lines(text):
-        if line.level in ("emerg", "alert", "crit"):
-            problem = _listen_problem(line.words, binary, own) or _file_problem(line.words, layout)
-            if problem:
-                return problem
+        if line.level not in ("emerg", "alert", "crit"):
+            continue
+        if (match := _LISTEN.match(line.words)) is not None:
+            address, number = match["address"], int(match["errno"])
+            return ports.ListenError(deny(address, number, line.words, binary=binary, own=own))
+        if (problem := _file_problem(line.words, layout)) is not None:
+            return errors.EnvironmentProblemError(problem)
     return None
+
+
+def deny(address: str, number: int, words: str, *, binary: str, own: frozenset[int]) -> listeners.Denied:
+    """Why nginx cannot listen on an address. number: the system's error. words: how it is told if it is an odd one.
+
+    own: the processes of the nginx that runs. Blocking when the address is taken: looks up by whom.
+    """
+    match number:
+        case errno.EADDRINUSE:
+            return _taken(address, own)
+        case errno.EACCES | errno.EPERM:
+            return _no_right(address, binary)
+        case errno.EADDRNOTAVAIL:
+            return listeners.Denied(
+                address=address,
+                cause="this machine has no such address now",
+                elsewhere="give one that it has (`ip address` shows them), or a port alone, under `listen:`",
+            )
+        case errno.EAFNOSUPPORT:
+            return listeners.Denied(
+                address=address,
+                cause="this machine's IPv6 is switched off",
+                elsewhere="give IPv4 addresses under `listen:`, for example "
+                '`listen: {http: "0.0.0.0:80", https: "0.0.0.0:443"}`',
+            )
+        case _:
+            return listeners.Denied(address=address, cause=words)
 
 
 def os_problem(doing: str, error: OSError) -> errors.EnvironmentProblemError:
@@ -89,78 +122,39 @@ def _way_out(number: int | None, place: str | None) -> str:
     return ""
 
 
-def _listen_problem(words: str, binary: str, own: frozenset[int]) -> str | None:
-    match = _LISTEN.match(words)
-    if match is None:
-        return None
-    return listen_problem(match["address"], int(match["errno"]), words, binary=binary, own=own)
-
-
-def listen_problem(address: str, number: int, words: str, *, binary: str, own: frozenset[int] = frozenset()) -> str:
-    """Why nginx, or whoever tried it, cannot listen on an address ("0.0.0.0:80"), and the way out. Blocking, 10 ms.
-
-    number: the error's. words: what was said, for an error that is not known here. own: as in `machine_problem`.
-    """
-    if number == errno.EADDRINUSE:
-        return f"cannot listen on {address}: {_taken_by(address, own)}"
-    if number in (errno.EACCES, errno.EPERM):
-        return _no_right(address, binary)
-    if number == errno.EADDRNOTAVAIL:
-        return (
-            f"cannot listen on {address}: this machine has no such address now; "
-            "give one that it has (`ip address` shows them), or a port alone, under `listen:`"
-        )
-    if number == errno.EAFNOSUPPORT:
-        return (
-            f"cannot listen on {address}: this machine's IPv6 is switched off; "
-            'give IPv4 addresses under `listen:`, for example `listen: {http: "0.0.0.0:80", https: "0.0.0.0:443"}`'
-        )
-    return f"cannot listen on {address}: {words}"
-
-
-def _no_right(address: str, binary: str) -> str:
+def _no_right(address: str, binary: str) -> listeners.Denied:
     port = address.rpartition(":")[2]
     # nginx names the first port that it may not use; with 443 the next one would be 80.
     lowest = str(min(int(port), 80)) if port.isdigit() else "80"
-    return (
-        f"cannot listen on {address}: this account has no right to use port {port}; "
-        "run daemun as root, "
-        f"or allow low ports to everyone with `sudo sysctl net.ipv4.ip_unprivileged_port_start={lowest}`, "
-        f"or to this nginx with `sudo setcap cap_net_bind_service=+ep {shlex.quote(binary)}`, "
-        "or choose other ports under `listen:`, for example `listen: {http: 8080, https: 8443}`"
+    return listeners.Denied(
+        address=address,
+        cause=f"this account has no right to use port {port}",
+        ways=(
+            "run daemun as root",
+            f"allow low ports to everyone with `sudo sysctl net.ipv4.ip_unprivileged_port_start={lowest}`",
+            f"to this nginx with `sudo setcap cap_net_bind_service=+ep {shlex.quote(binary)}`",
+        ),
+        elsewhere="choose other ports under `listen:`, for example `listen: {http: 8080, https: 8443}`",
     )
 
 
-def _taken_by(address: str, own: frozenset[int]) -> str:
-    port = address.rpartition(":")[2]
-    way = "; stop that program, or give another port under `listen:`"
-    if address.startswith("unix:") or not port.isdigit():
-        return "it is in use by another program" + way
-    pids = _holders(int(port))
+def _taken(address: str, own: frozenset[int]) -> listeners.Denied:
+    elsewhere = "give another port under `listen:`"
+    if address.startswith("unix:") or not address.rpartition(":")[2].isdigit():
+        cause, ways = "it is in use by another program", ("stop that program",)
+        return listeners.Denied(address=address, cause=cause, ways=ways, elsewhere=elsewhere)
+    pids = frozenset(holder.pid for holder in holders.find(address) if holder.pid is not None)
     if pids and pids <= own:
-        return (
-            "daemun's own nginx holds the port under another address, and cannot exchange a single address for all of "
-            "them, or back, while it runs; run `daemun stop` and `daemun up`, or give another port under `listen:`"
+        return listeners.Denied(
+            address=address,
+            cause="daemun's own nginx holds the port under another address, and cannot exchange a single address for "
+            "all of them, or back, while it runs",
+            ways=("run `daemun stop` and `daemun up`",),
+            elsewhere=elsewhere,
         )
-    names = ", ".join(f"{_program(pid)} (pid {pid})" for pid in sorted(pids - own))
-    return f"the port is taken by {names or 'a program of another account'}{way}"
-
-
-def _holders(port: int) -> frozenset[int]:
-    """The processes that listen on a TCP port, as far as this account may know."""
-    try:
-        listening = psutil.net_connections(kind="tcp")
-    except psutil.Error:
-        return frozenset()
-    held = (found.pid for found in listening if found.status == psutil.CONN_LISTEN and found.laddr[1:] == (port,))
-    return frozenset(pid for pid in held if pid is not None)
-
-
-def _program(pid: int) -> str:
-    try:
-        return psutil.Process(pid).name()
-    except psutil.Error:
-        return "a program that just ended"
+    names = ", ".join(f"{holders.name(pid)} (pid {pid})" for pid in sorted(pids - own))
+    cause = f"the port is taken by {names or 'a program of another account'}"
+    return listeners.Denied(address=address, cause=cause, ways=("stop that program",), elsewhere=elsewhere)
 
 
 def _file_problem(words: str, layout: layout_.Layout) -> str | None:

@@ -1,35 +1,87 @@
-"""Whether the ports of the gate are free, found out by listening there for a moment."""
+"""Try addresses before nginx does: a reload that cannot have one of them changes nothing at all."""
 
+import asyncio
+import collections.abc
 import errno
+import os
 import socket
 
-from daemun.core import model
-from daemun.nginx import diagnose, machine
+from daemun.control import ports
+from daemun.core import layout as layout_
+from daemun.core import listeners, model, names
+from daemun.nginx import diagnose, holders, machine, process
+
+_CERTAIN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+"""What nginx would meet, too. It may have a right to low ports that daemun lacks (`setcap`), so `nginx -t` is believed
+there."""
+
+
+class Listening(ports.Listening):
+    """The addresses of this machine, for the nginx of one state directory."""
+
+    def __init__(self, binary: str, layout: layout_.Layout) -> None:
+        self._binary = binary
+        self._layout = layout
+
+    async def find_denied(self, addresses: collections.abc.Collection[str]) -> tuple[listeners.Denied, ...]:
+        """See ports.Listening."""
+        return await asyncio.to_thread(self._find_denied, sorted(addresses)) if addresses else ()
+
+    def _find_denied(self, addresses: collections.abc.Sequence[str]) -> tuple[listeners.Denied, ...]:
+        failed = {address: number for address in addresses if (number := try_address(address)) in _CERTAIN}
+        if not failed:
+            return ()
+        master = process.find_master(self._layout)
+        own = frozenset(found.pid for found in process.find_family(self._layout))
+        return tuple(
+            diagnose.deny(address, number, os.strerror(number), binary=self._binary, own=own)
+            for address, number in failed.items()
+            if not (number == errno.EADDRINUSE and _will_be_ours(address, own, is_running=master is not None))
+        )
 
 
 def find_problem(place: model.Address, *, binary: str) -> str | None:
-    """Why nginx could not listen there now, and the way out; None: it could. Blocking, milliseconds.
+    """Why nginx, which does not run, could not listen there, and the way out; None: it could. Blocking, milliseconds.
 
     binary: the nginx that would listen.
     """
-    for family, host in _families(place):
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            # As nginx does: a connection that just ended does not hold the port.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family is socket.AF_INET6:
-                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            try:
-                probe.bind((host, place.port))
-                probe.listen(1)
-            except OSError as error:
-                address = f"[{host}]:{place.port}" if ":" in host else f"{host}:{place.port}"
-                number = error.errno or errno.EIO
-                return diagnose.listen_problem(address, number, error.strerror or str(error), binary=binary)
+    for address in _addresses(place):
+        number = try_address(address)
+        if number is not None:
+            return str(diagnose.deny(address, number, os.strerror(number), binary=binary, own=frozenset()))
     return None
 
 
-def _families(place: model.Address) -> tuple[tuple[socket.AddressFamily, str], ...]:
+def _addresses(place: model.Address) -> tuple[str, ...]:
     if place.host is not None:
-        return (((socket.AF_INET6 if ":" in place.host else socket.AF_INET), place.host),)
-    both = ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::"))  # noqa: S104 - nginx listens there, too
+        return (str(place),)
+    both = (f"0.0.0.0:{place.port}", f"[::]:{place.port}")  # as nginx does
     return both if machine.has_ipv6() else both[:1]
+
+
+def _will_be_ours(address: str, own: frozenset[int], *, is_running: bool) -> bool:
+    """Whether nobody but our nginx holds the address. One that runs hands on what it has under exactly this address;
+    what is left of one that was killed makes way before another one starts (`process.start`)."""
+    found = holders.find(address)
+    return bool(found) and all(one.pid in own and (one.address == address or not is_running) for one in found)
+
+
+def try_address(address: str) -> int | None:
+    """The system's error when nginx would bind to an address; None: it could, or the address is not one to be tried.
+
+    As nginx does it (ngx_open_listening_sockets): with SO_REUSEADDR, which passes over connections that wait for their
+    end, and IPv6 for itself. Nothing is listened on, so no client is ever taken from anybody.
+    """
+    host, _, port = address.rpartition(":")
+    found = names.address_of(host)
+    if found is None or not port.isdigit() or getattr(found, "scope_id", None):
+        return None
+    try:
+        with socket.socket(socket.AF_INET6 if found.version == 6 else socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if found.version == 6:
+                probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            probe.bind((str(found), int(port)))
+    except OSError as error:
+        return error.errno
+    return None

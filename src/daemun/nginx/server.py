@@ -167,7 +167,7 @@ class Nginx(ports.Proxy):
         for found in orphans if master is None else [master, *orphans]:
             process.send(found, signal.SIGUSR1)
 
-    def _machine_problem(self, words: str) -> str | None:
+    def _machine_problem(self, words: str) -> errors.EnvironmentProblemError | None:
         own = frozenset(found.pid for found in process.find_family(self._layout))
         return diagnose.machine_problem(words, binary=self._binary, layout=self._layout, own=own)
 
@@ -177,12 +177,20 @@ class Nginx(ports.Proxy):
 
 
 def _error(
-    number: int, stage: str, refusal: confirm.Refusal, *, restored: bool, problem: str | None
+    number: int,
+    stage: str,
+    refusal: confirm.Refusal,
+    *,
+    restored: bool,
+    problem: errors.EnvironmentProblemError | None,
 ) -> errors.DaemunError:
     """What to raise for a generation that nginx does not run. Pure."""
     now = "the previous one is live" if restored else "nothing is live"
-    if problem:
-        return errors.EnvironmentProblemError(f"{problem} (generation {number} was not activated, {now})")
+    if problem is not None:
+        text = f"{problem} (generation {number} was not activated, {now})"
+        if isinstance(problem, ports.ListenError):
+            return ports.ListenError(problem.denied, text)
+        return errors.EnvironmentProblemError(text)
     words = diagnose.join_emergencies(refusal.words)
     return errors.ApplyError(
         f"cannot {stage} nginx with generation {number}: {words}; {now}",

@@ -4,7 +4,6 @@ import asyncio
 import pathlib
 import re
 
-from daemun import errors
 from daemun.control import ports
 from daemun.core import layout as layout_
 from daemun.nginx import command, diagnose
@@ -17,16 +16,16 @@ async def test(binary: str, layout: layout_.Layout, number: int) -> ports.TestFa
 
     nginx tries to listen on every address, and passes over those that are in use.
 
-    Raises: EnvironmentProblemError when the machine is at fault: a port needs a right, the disk is full, nginx
-        cannot be run.
+    Raises: EnvironmentProblemError when the machine is at fault: the disk is full, nginx cannot be run; ListenError
+        when a port needs a right, or an address is none of this machine's.
     """
     tree = layout.generation(number)
     finished = await command.run(binary, "-t", "-q", "-c", f"{tree}/nginx.conf", "-p", layout.state, cwd=layout.state)
     if finished.status == 0:
         return None
     problem = await asyncio.to_thread(diagnose.machine_problem, finished.output, binary=binary, layout=layout)
-    if problem:
-        raise errors.EnvironmentProblemError(problem)
+    if problem is not None:
+        raise problem
     if finished.status < 0:
         words = f"nginx was ended by signal {-finished.status}\n{finished.output}".strip()
         return ports.TestFailure(message=words)

@@ -21,18 +21,21 @@ def default_site(desired: model.Desired) -> model.Site | None:
     return next((site for site in desired.enabled if site.host == chosen.host), None)
 
 
-def servers(desired: model.Desired, env: environment.Environment) -> tuple[directive.Node, ...]:
-    """The default server of each kind of port, and for HTTPS one that refuses unknown names. Raises: RenderError."""
+def servers(desired: model.Desired, env: environment.Environment, kept: server.Kept = ()) -> tuple[directive.Node, ...]:
+    """The default server of each kind of port, and for HTTPS one that refuses unknown names.
+
+    kept: where sites of an earlier generation still listen. Raises: RenderError.
+    """
     try:
         answer = server.anything(_answer(desired.globals.default))
     except RenderError as error:
         raise RenderError(f"cannot render default{scope_.place(desired.globals.default.origin)}: {error}") from error
-    listen = server.default_lines(desired, https=False, ipv6=env.ipv6)
+    listen = server.default_lines(desired, kept, https=False, ipv6=env.ipv6)
     page = _page(desired.globals.default)
     return (
         directive.Comment("Plain HTTP for unknown names."),
         _server(listen, "_", (server.challenge(), *page, answer)),
-        *_https(desired, env, (*page, answer)),
+        *_https(desired, env, (*page, answer), kept),
     )
 
 
@@ -56,7 +59,7 @@ def _page(default: model.Default) -> tuple[directive.Node, ...]:
 
 
 def _https(
-    desired: model.Desired, env: environment.Environment, answer: tuple[directive.Node, ...]
+    desired: model.Desired, env: environment.Environment, answer: tuple[directive.Node, ...], kept: server.Kept
 ) -> tuple[directive.Node, ...]:
     addresses = _addresses(desired)
     site = default_site(desired)
@@ -70,20 +73,22 @@ def _https(
         certificate = server.certificate(certificates.name_of(site))
     else:
         certificate = _unknown(desired)
-    listen = server.default_lines(desired, https=True, ipv6=env.ipv6)
+    listen = server.default_lines(desired, kept, https=True, ipv6=env.ipv6)
     nodes.append(directive.Comment("HTTPS without a name in the handshake, or with none that is known in the request."))
     nodes.append(_server(listen, "_", (*certificate, *answer)))
     if not is_served:
         own = desired.globals.default.certificate is not None
         what = "are answered with a certificate of your own" if own else "are refused"
         nodes.append(directive.Comment(f"Handshakes for unknown names {what}. Regular expressions are tried last."))
-        nodes.append(_server(_everywhere(desired, listen), "~.", (*_unknown(desired), *answer)))
+        nodes.append(_server(_everywhere(desired, listen, kept), "~.", (*_unknown(desired), *answer)))
     return tuple(nodes)
 
 
-def _everywhere(desired: model.Desired, listen: tuple[directive.Directive, ...]) -> tuple[directive.Directive, ...]:
+def _everywhere(
+    desired: model.Desired, listen: tuple[directive.Directive, ...], kept: server.Kept
+) -> tuple[directive.Directive, ...]:
     """The same places, for a server that is not the default."""
-    if all(site.https_port is None for site in desired.enabled):
+    if not kept and all(site.https_port is None for site in desired.enabled):
         return (values.line("include", server.LISTEN_HTTPS),)
     return tuple(
         directive.Directive(line.name, tuple(arg for arg in line.args if arg.value != "default_server"))

@@ -2,7 +2,7 @@
 
 from daemun.core import directive, model
 from daemun.core.directive import Expr
-from daemun.core.render import default, environment, headers, hold, mime, tls, values, variables
+from daemun.core.render import default, environment, headers, hold, mime, server, tls, values, variables
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
@@ -31,10 +31,10 @@ _TEMP = {
 }
 
 
-def nodes(desired: model.Desired, env: environment.Environment) -> tuple[directive.Node, ...]:
-    """Raises: RenderError."""
+def nodes(desired: model.Desired, env: environment.Environment, kept: server.Kept = ()) -> tuple[directive.Node, ...]:
+    """kept: where sites of an earlier generation still listen. Raises: RenderError."""
     logs = env.layout.logs
-    http = (*scope_.yielding(_http(desired, env), desired.globals.snippet), *_includes(desired, env))
+    http = (*scope_.yielding(_http(desired, env), desired.globals.snippet), *_includes(desired, env, kept))
     account = tuple(name for name in (env.user, env.group) if name is not None) if env.user is not None else ()
     return (
         directive.Comment("Written by daemun; changes here are lost. One file per site is under sites/."),
@@ -180,13 +180,13 @@ def _buffers(module: str) -> tuple[directive.Directive, ...]:
     )
 
 
-def _includes(desired: model.Desired, env: environment.Environment) -> tuple[directive.Node, ...]:
+def _includes(desired: model.Desired, env: environment.Environment, kept: server.Kept) -> tuple[directive.Node, ...]:
     snippet = (values.line("include", SNIPPET),) if desired.globals.snippet else ()
     return (
         *snippet,
         values.line("include", "generation.conf"),
         values.line("include", "sites/*.conf"),
-        *default.servers(desired, env),
+        *default.servers(desired, env, kept),
     )
 
 

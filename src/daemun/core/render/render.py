@@ -4,8 +4,10 @@ The tree: nginx.conf; sites/NAME.conf, one per enabled site; and what those incl
 includes too, is added by the nginx adapter: it holds the server that says which generation answers.
 """
 
+import dataclasses
+
 from daemun.core import directive, model, plan
-from daemun.core.render import default, environment, hold, main, mime, serialise, server, site
+from daemun.core.render import default, environment, hold, listening, main, mime, serialise, server, site
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
@@ -32,8 +34,7 @@ def render_files(desired: model.Desired, env: environment.Environment) -> dict[s
         hold.HOLD_UNBUFFERED: hold.file(buffered=False),
     }
     if settings.snippet:
-        title = directive.Comment(f"Hand-written nginx for the http level{scope_.place(settings.snippet_origin)}")
-        trees[main.SNIPPET] = (title, *settings.snippet)
+        trees[main.SNIPPET] = _snippet(settings)
     files = {path: serialise.serialise(nodes) for path, nodes in trees.items()}
     chosen = default.default_site(desired)
     for one in desired.enabled:
@@ -41,6 +42,27 @@ def render_files(desired: model.Desired, env: environment.Environment) -> dict[s
             one, env, is_default=chosen is not None and one.host == chosen.host, settings=settings
         )
     return dict(sorted(files.items()))
+
+
+def render_main(
+    desired: model.Desired, env: environment.Environment, *, denied: frozenset[str], kept: server.Kept
+) -> bytes:
+    """Render nginx.conf for a tree in which files of an earlier generation stand in for sites.
+
+    denied: addresses that nginx cannot listen on. kept: where else the default servers listen, for those sites.
+    Raises: RenderError.
+    """
+    return serialise.serialise(listening.without(main.nodes(desired, env, kept), denied))
+
+
+def render_snippet(settings: model.Globals, *, denied: frozenset[str]) -> bytes:
+    """Render the hand-written nginx of the whole file, without these addresses. Raises: RenderError."""
+    return serialise.serialise(listening.without(_snippet(settings), denied))
+
+
+def _snippet(settings: model.Globals) -> tuple[directive.Node, ...]:
+    title = directive.Comment(f"Hand-written nginx for the http level{scope_.place(settings.snippet_origin)}")
+    return (title, *settings.snippet)
 
 
 def render_site(
@@ -53,14 +75,52 @@ def render_site(
 
 
 def render_unavailable(
-    one: model.Site, env: environment.Environment, *, settings: model.Globals | None = None
+    one: model.Site,
+    env: environment.Environment,
+    *,
+    settings: model.Globals | None = None,
+    denied: frozenset[str] = frozenset(),
 ) -> bytes:
     """Render the same names with nothing but a 503 page, for a site that cannot be served as configured.
 
-    Raises: RenderError when the names themselves cannot be written.
+    denied: addresses that nginx cannot listen on. Raises: RenderError when the names themselves cannot be written.
     """
     scope = scope_.Scope(site=one, environment=env, settings=settings or model.Globals())
-    return _serialise(one, site.unavailable_nodes(scope))
+    return _serialise(one, _listening_somewhere(site.unavailable_nodes(scope), denied))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """A site's file without some of its addresses. is_page: a 503 page is all that it shows."""
+
+    content: bytes
+    is_page: bool
+
+
+def render_rest(
+    one: model.Site,
+    env: environment.Environment,
+    *,
+    denied: frozenset[str],
+    is_default: bool = False,
+    settings: model.Globals | None = None,
+) -> Rest:
+    """Render what is left of a site without these addresses; comments alone when that is nothing. Raises: RenderError.
+
+    Where nothing but the HTTPS that is not here would have served it, plain HTTP shows a 503 page: its redirect would
+    lead to whatever program listens there.
+    """
+    scope = scope_.Scope(site=one, environment=env, is_default=is_default, settings=settings or model.Globals())
+    nodes = _listening_somewhere(site.nodes(scope), denied)
+    if scope.is_https_only and listening.has_servers(nodes) and not listening.speaks_tls(nodes):
+        return Rest(content=render_unavailable(one, env, settings=settings, denied=denied), is_page=True)
+    return Rest(content=_serialise(one, nodes), is_page=False)
+
+
+def _listening_somewhere(nodes: tuple[directive.Node, ...], denied: frozenset[str]) -> tuple[directive.Node, ...]:
+    """What servers of a file that has none would share is left out, too."""
+    left = listening.without(nodes, denied)
+    return left if listening.has_servers(left) else tuple(node for node in left if isinstance(node, directive.Comment))
 
 
 def _serialise(one: model.Site, nodes: tuple[directive.Node, ...]) -> bytes:

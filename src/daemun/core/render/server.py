@@ -15,6 +15,9 @@ CHALLENGE = "challenge.conf"
 CHALLENGE_PATH = "/.well-known/acme-challenge/"
 _TOKEN = r"[A-Za-z0-9_-]{16,256}"  # noqa: S105 - RFC 8555 section 8.3: base64url, 128 bits or more
 
+Kept = tuple[tuple[str, ...], ...]
+"""The words of `listen` lines that the default servers of an earlier generation have."""
+
 
 def listen_http(scope: scope_.Scope) -> tuple[directive.Directive, ...]:
     """Where a site listens for plain HTTP. A server without a port of its own includes its listen lines, so that a site
@@ -124,12 +127,20 @@ def listen_file(
     )
 
 
-def default_lines(desired: model.Desired, *, https: bool, ipv6: bool) -> tuple[directive.Directive, ...]:
-    """Where the server for unknown names listens: everywhere that any site does. Raises: RenderError."""
+def default_lines(
+    desired: model.Desired, kept: Kept = (), *, https: bool, ipv6: bool
+) -> tuple[directive.Directive, ...]:
+    """Where the server for unknown names listens: everywhere that any site does, also one of an earlier generation.
+
+    Raises: RenderError.
+    """
     settings = desired.globals
     addresses = settings.listen_https if https else settings.listen_http
     sites = [site for site in desired.enabled if scope_.has_tls(site) or not https]
     own = sorted({port for site in sites if (port := site.https_port if https else site.http_port) is not None})
     places = (*addresses, *(place for port in own for place in own_addresses(addresses, port)))
     options = (*(("ssl",) if https else ()), *_protocol(settings), "default_server")
-    return listen_lines(places, *options, ipv6=ipv6)
+    lines = listen_lines(places, *options, ipv6=ipv6)
+    taken = {line.args[0].value for line in lines}
+    more = [words for words in kept if ("ssl" in words) == https and words[0] not in taken]
+    return (*lines, *(values.line("listen", *words) for words in more))

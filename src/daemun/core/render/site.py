@@ -16,6 +16,7 @@ UNAVAILABLE = """\
 <!doctype html><html lang="en"><head><meta charset="utf-8"><title>Temporarily not available</title></head>\
 <body><h1>Temporarily not available</h1><p>Please try again in a while.</p></body></html>
 """
+_REASON = "It cannot be served as configured; `daemun status` says why."
 _HIGHEST = "~."
 """As a server name: any. nginx tries regular expressions after all other names."""
 
@@ -51,8 +52,12 @@ def unavailable_nodes(scope: scope_.Scope) -> tuple[directive.Node, ...]:
             servers.insert(0, _https(scope, given, answer))
     except RenderError as error:
         raise _named(site, error) from error
-    reason = directive.Comment("It cannot be served as configured; `daemun status` says why.")
-    return (*_title(site), reason, *servers)
+    return (*_title(site), directive.Comment(_REASON), *servers)
+
+
+def is_unavailable(content: bytes) -> bool:
+    """Whether a file was rendered of `unavailable_nodes`."""
+    return f"# {_REASON}\n".encode() in content
 
 
 def _named(site: model.Site, error: RenderError) -> RenderError:

@@ -1,0 +1,97 @@
+"""From what is desired to what nginx runs: the tree, the addresses it listens on, the switch.
+
+What cannot be had of single sites is found on the way, and the tree is made anew without it.
+"""
+
+import asyncio
+import collections.abc
+import dataclasses
+import types
+
+from daemun.control import ports, quarantine
+from daemun.core import assemble as assemble_
+from daemun.core import listeners, model, plan
+from daemun.core import quarantine as quarantine_
+from daemun.core.render import environment
+
+DescribeEnvironment = collections.abc.Callable[[model.Globals], environment.Environment]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Switched:
+    """What nginx runs now. refused, denied: what of the desired it does not. activation: what it was made to do."""
+
+    files: collections.abc.Mapping[str, bytes]
+    refused: tuple[quarantine_.Refused, ...]
+    denied: assemble_.Denied
+    activation: plan.Activation
+    generation: int | None
+
+
+class Switcher:
+    """Makes nginx run trees. One call at a time."""
+
+    def __init__(
+        self, proxy: ports.Proxy, listening: ports.Listening, describe_environment: DescribeEnvironment
+    ) -> None:
+        self._proxy = proxy
+        self._listening = listening
+        self._describe_environment = describe_environment
+
+    async def assemble(
+        self, desired: model.Desired, actual: model.Actual, denied: assemble_.Denied = types.MappingProxyType({})
+    ) -> assemble_.Assembled:
+        """The tree, in which sites that ask for an address that nginx cannot have are set aside.
+
+        denied: what is known of that; what else is asked for is tried before nginx would.
+        """
+        env = self._describe_environment(desired.globals)
+        # This ends: what is found is not asked for again.
+        while True:
+            assembled = await asyncio.to_thread(
+                assemble_.assemble_files, desired, env, last_good=actual.files or {}, denied=denied
+            )
+            if plan.choose_activation(assembled.files, actual) is plan.Activation.NOTHING:
+                return assembled
+            untried = listeners.find_untried(assembled.files, actual) - denied.keys()
+            found = await self._listening.find_denied(untried)
+            if not found:
+                return assembled
+            denied = {**denied, **{one.address: one for one in found}}
+
+    async def switch(self, desired: model.Desired, assembled: assemble_.Assembled, actual: model.Actual) -> Switched:
+        """Make nginx run the tree. When it cannot listen where only single sites ask for, without these."""
+        while True:
+            try:
+                return await self._try_switch(desired, assembled, actual)
+            except ports.ListenError as error:
+                address = error.denied.address
+                is_known = address in assembled.denied
+                if is_known or not listeners.is_for_single_files(address, assembled.files, assembled.last_good):
+                    raise
+                actual = await self._proxy.read_actual()
+                denied = {**assembled.denied, address: error.denied}
+                assembled = await self.assemble(desired, actual, denied)
+
+    async def _try_switch(
+        self, desired: model.Desired, assembled: assemble_.Assembled, actual: model.Actual
+    ) -> Switched:
+        """Stage the tree, unless nginx runs it already. Quarantine may leave what runs: then nothing is done either."""
+        staged = quarantine.Staged(files=assembled.files)
+        activation = plan.choose_activation(assembled.files, actual)
+        if activation is not plan.Activation.NOTHING:
+            staged = await quarantine.stage_with_quarantine(
+                self._proxy,
+                desired,
+                assembled.files,
+                last_good=assembled.last_good,
+                unavailable=assembled.unavailable,
+            )
+            activation = plan.choose_activation(staged.files, actual)
+        return Switched(
+            files=staged.files,
+            refused=(*assembled.refused, *staged.refused),
+            denied=assembled.denied,
+            activation=activation,
+            generation=actual.generation if activation is plan.Activation.NOTHING else await self._proxy.activate(),
+        )

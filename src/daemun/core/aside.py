@@ -1,0 +1,122 @@
+"""What stands in for the files whose own listeners cannot be had, so that they hold up no other (DESIGN.md decision 7).
+
+Nobody who can reach a site now is to lose it. So its last good version goes on, unless what is left of the new one is
+reached everywhere where that is. Pure.
+"""
+
+import collections.abc
+import dataclasses
+
+from daemun.core import listeners, model, plan, quarantine, words
+from daemun.core.quarantine import StandIn
+from daemun.core.render import default, environment, render
+from daemun.core.render import site as site_
+
+Files = collections.abc.Mapping[str, bytes]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """content: of the file at `refused.path`, instead of what was asked for."""
+
+    refused: quarantine.Refused
+    content: bytes
+
+
+def find_good(running: Files, *, denied: frozenset[str]) -> dict[str, bytes]:
+    """The files of the tree nginx runs now that may go on: not a page that says sorry, nor a site that is nowhere."""
+    return {path: content for path, content in running.items() if _is_good(path, content, denied)}
+
+
+def _is_good(path: str, content: bytes, denied: frozenset[str]) -> bool:
+    if not path.startswith(plan.SITES):
+        return denied.isdisjoint(listeners.addresses(content))
+    reached = listeners.reach(content)
+    return bool(reached) and denied.isdisjoint(reached) and not site_.is_unavailable(content)
+
+
+def set_aside(
+    desired: model.Desired,
+    env: environment.Environment,
+    files: Files,
+    *,
+    denied: collections.abc.Mapping[str, listeners.Denied],
+    last_good: Files,
+) -> tuple[Standing, ...]:
+    """Every file of `files` that names a denied address, and what stands in for it.
+
+    last_good: path -> what runs now and may go on. Raises: RenderError.
+    """
+    gone = frozenset(denied)
+    sites = {plan.site_file(site.host): site for site in desired.enabled}
+    found: list[Standing] = []
+    for path, content in files.items():
+        missing = sorted(listeners.addresses(content) & gone)
+        if not missing or not quarantine.can_be_replaced(path):
+            continue
+        site = sites.get(path)
+        rest = _render_rest(desired, env, site, gone)
+        stand_in = _choose(rest, last_good.get(path))
+        cause, cure = _describe([denied[address] for address in missing], "the site" if site else "its server")
+        refused = quarantine.Refused(path=path, cause=cause, cure=cure, stand_in=stand_in)
+        good = stand_in is StandIn.LAST_GOOD
+        found.append(Standing(refused=refused, content=last_good[path] if good else rest.content))
+    return tuple(found)
+
+
+def render_main(
+    desired: model.Desired,
+    env: environment.Environment,
+    standing: collections.abc.Sequence[Standing],
+    *,
+    denied: frozenset[str],
+    running: Files,
+) -> bytes:
+    """nginx.conf for what stands in: its default servers listen where any file does. running: the tree nginx runs now.
+
+    Raises: RenderError.
+    """
+    old = {item.refused.path: item.content for item in standing if item.refused.stand_in is StandIn.LAST_GOOD}
+    theirs = {address for content in old.values() for address in listeners.addresses(content)}
+    kept = tuple(
+        (line.written, *line.options)
+        for line in dict.fromkeys(listeners.read(running.get("nginx.conf", b"")))
+        if "default_server" in line.options and not theirs.isdisjoint(line.addresses)
+    )
+    sites = tuple(
+        dataclasses.replace(site, http_port=None, https_port=None) if plan.site_file(site.host) in old else site
+        for site in desired.sites
+    )
+    return render.render_main(dataclasses.replace(desired, sites=sites), env, denied=denied, kept=kept)
+
+
+def _render_rest(
+    desired: model.Desired, env: environment.Environment, site: model.Site | None, gone: frozenset[str]
+) -> render.Rest:
+    if site is None:
+        return render.Rest(content=render.render_snippet(desired.globals, denied=gone), is_page=False)
+    chosen = default.default_site(desired)
+    is_default = chosen is not None and chosen.host == site.host
+    return render.render_rest(site, env, denied=gone, is_default=is_default, settings=desired.globals)
+
+
+def _choose(rest: render.Rest, good: bytes | None) -> StandIn:
+    """Whichever is reached where the last good version is; a page that says sorry is never better than that."""
+    left = listeners.reach(rest.content)
+    if good is not None and (rest.is_page or not listeners.reach(good) <= left):
+        return StandIn.LAST_GOOD
+    if rest.is_page:
+        return StandIn.UNAVAILABLE
+    return StandIn.REST if left else StandIn.NOTHING
+
+
+def _describe(denied: collections.abc.Sequence[listeners.Denied], who: str) -> tuple[str, str]:
+    """Cause and cure; what goes wrong for the same reason is told once."""
+    groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for one in denied:
+        groups.setdefault((one.cause, one.ways), []).append(one.address)
+    causes = [
+        f"cannot listen on {words.listed(addresses, last='and')}: {cause}" for (cause, _), addresses in groups.items()
+    ]
+    ways = dict.fromkeys(way for one in denied for way in one.ways)
+    return "; ".join(causes), ", or ".join((*ways, f"give {who} another port"))
