@@ -1,13 +1,11 @@
 """The Docker source against a real engine: what is seen of containers, and how soon and how well it stays true."""
 
 import asyncio
-import collections.abc
 import contextlib
 import os
 import pathlib
 import socket
 
-import httpx
 import pytest
 
 from daemun.core import model
@@ -17,13 +15,11 @@ from tests.support import docker_engine as engines
 from tests.support import docker_proxy, docker_tls
 from tests.support.clock import FakeClock
 from tests.support.docker_values import endpoints, messages
+from tests.support.followed import LONGEST_S, SERVE, following, get, warnings
 
 pytestmark = pytest.mark.docker
 
 A = {"daemun.host": "a.test"}
-SERVE = ("httpd", "-f", "-p", "80", "-h", "/www")
-"""busybox's web server. As a container's first process it ignores SIGTERM, as many applications do."""
-LONGEST_S = 60.0
 
 
 def on(
@@ -31,60 +27,6 @@ def on(
 ) -> source.DockerSource:
     endpoint = client.Endpoint(url=url or engine.url, tls=tls)
     return source.DockerSource(endpoint, FakeClock(), traces=surroundings.Traces())
-
-
-class Followed:
-    """A source whose changes are followed, as the daemon does."""
-
-    def __init__(self, followed: source.DockerSource) -> None:
-        self.source = followed
-        self.changes = 0
-        self._changed = asyncio.Event()
-
-    async def follow(self) -> None:
-        async for _ in self.source.changes():
-            self.changes += 1
-            self._changed.set()
-
-    async def until(self, is_so: collections.abc.Callable[[model.Snapshot], bool]) -> model.Snapshot:
-        """The first snapshot that is so. It is only read again when the source says that it changed."""
-        async with asyncio.timeout(LONGEST_S):
-            while True:
-                self._changed.clear()
-                with contextlib.suppress(ConfigError):
-                    if is_so(found := await self.source.read()):
-                        return found
-                await self._changed.wait()
-
-    async def until_serving(self, *expected: str, host: str = "a.test") -> model.Snapshot:
-        return await self.until(
-            lambda found: any(site.host == host for site in found.sites) and endpoints(found, host) == list(expected)
-        )
-
-
-@contextlib.asynccontextmanager
-async def following(followed: source.DockerSource) -> collections.abc.AsyncIterator[Followed]:
-    watched = Followed(followed)
-    task = asyncio.create_task(watched.follow())
-    try:
-        yield watched
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-def warnings(found: model.Snapshot) -> list[str]:
-    return messages(found, model.Severity.WARNING)
-
-
-async def get(found: model.Snapshot, host: str = "a.test") -> str:
-    """What the only server of a host answers to this machine."""
-    (endpoint,) = endpoints(found, host)
-    # A container that runs may need a moment until its server listens.
-    transport = httpx.AsyncHTTPTransport(retries=6)
-    async with httpx.AsyncClient(transport=transport, trust_env=False) as http:
-        return (await http.get(f"http://{endpoint}/")).text
 
 
 # --- looking ---------------------------------------------------------------------------------------------------
@@ -123,7 +65,7 @@ async def test_every_network_that_this_machine_reaches_is_used(docker_engine: en
     assert told.startswith('container none-1: container "none-1" has no network')
 
 
-async def test_an_ipv6_only_server_is_reached(docker_engine: engines.DockerEngine) -> None:
+async def test_of_two_addresses_the_ipv4_one_is_used(docker_engine: engines.DockerEngine) -> None:
     if not pathlib.Path("/proc/net/if_inet6").exists():
         pytest.skip("this machine has no IPv6")
     docker_engine.cli("network", "create", "--ipv6", "--subnet=fd00:da:e0::/64", "six")
@@ -131,7 +73,7 @@ async def test_an_ipv6_only_server_is_reached(docker_engine: engines.DockerEngin
 
     found = await on(docker_engine).read()
 
-    # Docker gives an IPv4 address beside it, which is preferred.
+    assert endpoints(found, "a.test") == [f"{docker_engine.address('six-1', 'six')}:80"]
     assert await get(found) == "a page\n"
 
 

@@ -64,7 +64,7 @@ class DockerEngine:
         # Another engine, also one that has ended, makes the kernel drop what bridges forward.
         self._allow("--insert")
         self.start()
-        self.cli("import", "--change", 'CMD ["sleep", "1000"]', "-", IMAGE, input_=_root_filesystem(self._busybox))
+        self.cli("import", "--change", 'CMD ["sleep", "1000"]', "-", IMAGE, input_=root_filesystem(self._busybox))
         self.cli("network", "create", NETWORK)
 
     def start(self) -> None:
@@ -208,7 +208,7 @@ def python_command(module: str, *arguments: str) -> tuple[str, ...]:
     return (os.path.realpath(sys.executable), "-m", module, *arguments)
 
 
-def _root_filesystem(busybox: pathlib.Path) -> bytes:
+def root_filesystem(busybox: pathlib.Path) -> bytes:
     """A tar of busybox, a link for each of its programs, and a page that its web server can serve."""
     content = io.BytesIO()
     applets = subprocess.run([str(busybox), "--list"], capture_output=True, check=True).stdout.decode().split()

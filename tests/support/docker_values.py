@@ -77,12 +77,15 @@ def snapshot(*found: containers.Container, **terms: object) -> model.Snapshot:
 
 
 def endpoints(found: model.Snapshot, host: str, path: str = "/") -> list[str]:
-    """Who serves a route now, as "address:port"."""
+    """Who serves a route now, as "address:port", an IPv6 address in brackets."""
     (site,) = (site for site in found.sites if site.host == host)
     (route,) = (route for route in site.routes if route.path == path)
     assert isinstance(route.action, model.Proxy)
     (pool,) = (pool for pool in found.pools if pool.name == route.action.targets[0].pool)
-    return [f"{endpoint.address}:{endpoint.port}" for endpoint in pool.endpoints]
+    return [
+        f"[{endpoint.address}]:{endpoint.port}" if ":" in endpoint.address else f"{endpoint.address}:{endpoint.port}"
+        for endpoint in pool.endpoints
+    ]
 
 
 def messages(found: model.Snapshot, severity: model.Severity = model.Severity.ERROR) -> list[str]:

@@ -49,16 +49,30 @@ def test_a_container_as_docker_tells_of_it() -> None:
     assert found.created_at.isoformat() == "2026-03-01T12:00:00.123456+00:00"
 
 
-def test_podman_leaves_out_what_docker_tells() -> None:
-    settings = {"Ports": {}, "Networks": {"podman": {"IPAddress": "10.88.0.2"}}}
-    state = {"Status": "running", "Health": {"Status": "", "Log": None}}
-
+def test_podman_leaves_out_what_docker_tells_and_names_networks() -> None:
+    """As Podman 4.3 answers: no id of a network, no exposed ports but in one place, a signal's number."""
+    networks = {
+        "podman": {"NetworkID": "podman", "IPAddress": "10.88.0.2", "Gateway": "10.88.0.1", "IPv6Gateway": ""},
+        "six": {"NetworkID": "six", "IPAddress": "", "GlobalIPv6Address": "fd00::2", "IPv6Gateway": "fd00::1"},
+    }
     found = containers.parse_container(
-        INSPECTED | {"Created": "2026-03-01T13:00:00+01:00", "State": state, "NetworkSettings": settings}
+        {
+            "Id": INSPECTED["Id"],
+            "Name": "/chat-1",
+            "Created": "2026-03-01T13:00:00+01:00",
+            "State": {"Status": "running", "Health": {"Status": "", "FailingStreak": 0, "Log": None}},
+            "Config": {"Labels": {"a": "b"}, "Env": ["HOSTNAME=x"], "StopSignal": "15"},
+            "HostConfig": {"NetworkMode": "bridge"},
+            "NetworkSettings": {"Ports": {"8080/tcp": None}, "Networks": networks},
+        }
     )
 
     assert found.health is containers.Health.NONE
-    assert found.attachments == (containers.Attachment(network="podman", name="podman", ipv4="10.88.0.2"),)
+    assert found.attachments == (
+        containers.Attachment(network="podman", name="podman", ipv4="10.88.0.2", gateway="10.88.0.1"),
+        containers.Attachment(network="six", name="six", ipv6="fd00::2", gateway="fd00::1"),
+    )
+    assert (found.ports, found.stop_signal) == ((8080,), 15)
     assert found.created_at.isoformat() == "2026-03-01T13:00:00+01:00"
 
 

@@ -44,11 +44,30 @@ def test_the_host_reaches_every_bridge_network_the_first_by_name() -> None:
     assert endpoints(found, "a.test") == ["10.2.0.2:80"]
 
 
+def test_a_network_is_known_by_its_name_where_the_engine_tells_no_id() -> None:
+    """Podman does so, though it lists its networks with ids."""
+    named = tuple(
+        containers.Attachment(network=name, name=name, ipv4=ipv4)
+        for name, ipv4 in (("mac", "10.1.0.2"), ("zoo", "10.2.0.2"))
+    )
+    found = snapshot(container(labels=A, attachments=named), networks=networks(mac="macvlan", zoo="bridge"))
+
+    assert endpoints(found, "a.test") == ["10.2.0.2:80"]
+
+
+@pytest.mark.parametrize("state", ["exited", "created", "stopped", "paused"])
+def test_what_can_be_started_is_told_with_the_command(state: str) -> None:
+    found = snapshot(container(labels=A, state=state))
+
+    (told,) = messages(found, model.Severity.WARNING)
+    assert f'is not running: its state is "{state}"; start it with `docker ' in told
+
+
 def test_an_ipv6_network_is_used_where_there_is_no_other_address() -> None:
     only6 = (attachment(ipv4=None, ipv6="fd00::2"),)
     both = (attachment(ipv4="10.0.0.2", ipv6="fd00::2"),)
 
-    assert endpoints(snapshot(container(labels=A, attachments=only6)), "a.test") == ["fd00::2:80"]
+    assert endpoints(snapshot(container(labels=A, attachments=only6)), "a.test") == ["[fd00::2]:80"]
     assert endpoints(snapshot(container(labels=A, attachments=both)), "a.test") == ["10.0.0.2:80"]
 
 

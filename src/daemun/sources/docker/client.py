@@ -223,9 +223,10 @@ def _parse_event(raw: object) -> Event:
     )
 
 
-_IRRELEVANT = ("exec_", "attach", "commit", "copy", "detach", "export", "extract", "archive", "resize", "top")
-"""Actions that change nothing daemun looks at. Health checks are `exec_...` events, every few seconds; their outcome is
-one of its own. Source: docs.docker.com/reference/cli/docker/system/events"""
+_IRRELEVANT = ("exec", "attach", "commit", "copy", "detach", "export", "extract", "archive", "resize", "top")
+"""Actions that change nothing daemun looks at. Health checks are `exec_...` events (Podman's `exec`, too), every few
+seconds; their outcome is one of its own.
+Source: docs.docker.com/reference/cli/docker/system/events, docs.podman.io/en/latest/markdown/podman-events.1.html"""
 
 
 def _is_relevant(event: Event) -> bool:

@@ -36,7 +36,10 @@ class Health(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A container's place in one network. network: its id. ipv4, ipv6, gateway: addresses, None when there is none."""
+    """A container's place in one network.
+
+    network: its id, or its name, which is what Podman tells. ipv4, ipv6, gateway: addresses, None when there is none.
+    """
 
     network: str
     name: str
@@ -153,7 +156,7 @@ def _attachments(raw: collections.abc.Mapping[str, object]) -> tuple[Attachment,
             name=name,
             ipv4=_address(_get(item, "IPAddress")),
             ipv6=_address(_get(item, "GlobalIPv6Address")),
-            gateway=_address(_get(item, "Gateway")),
+            gateway=_address(_get(item, "Gateway")) or _address(_get(item, "IPv6Gateway")),
         )
         for name, item in sorted(raw.items())
     )

@@ -19,6 +19,8 @@ _NOT_FROM_THE_HOST = frozenset({"ipvlan", "macvlan", "null", "overlay"})
 _INGRESS = "ingress"
 """Swarm's own network for published ports; nothing answers there. Source: docs.docker.com/engine/swarm/ingress"""
 _MOST_HOPS = 10
+_CAN_START = frozenset({"paused", "exited", "created", "stopped", "configured", "initialized"})
+"""The last three are Podman's. Source: docs.podman.io/en/latest/markdown/podman-ps.1.html, "status" """
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,7 @@ def find_unready(container: containers.Container, *, is_leaving: bool) -> remark
         return remarks.Remark(reason="is being stopped, so it gets no new requests")
     if not container.is_running:
         cure = f"start it with `docker {'unpause' if container.state == 'paused' else 'start'} {container.name}`"
-        can_start = container.state in {"paused", "exited", "created"}
+        can_start = container.state in _CAN_START
         reason = f"is not running: its state is {words.quoted(container.state)}"
         return remarks.Remark(reason=reason, cure=cure if can_start else None)
     if container.health is containers.Health.UNHEALTHY:
@@ -103,7 +105,8 @@ def _network_holder(
 def _from_the_host(container: containers.Container, place: Place) -> str | remarks.Remark:
     if container.network_mode == "host":
         return LOOPBACK
-    drivers = {network.id: network.driver for network in place.listing.networks}
+    # Podman's attachments name their network where Docker's give its id.
+    drivers = {key: network.driver for network in place.listing.networks for key in (network.name, network.id)}
     for attachment in container.attachments:
         if drivers.get(attachment.network) in _NOT_FROM_THE_HOST or attachment.name == _INGRESS:
             continue

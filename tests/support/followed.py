@@ -1,0 +1,70 @@
+"""A source of containers that is followed as the daemon does, and what it tells."""
+
+import asyncio
+import collections.abc
+import contextlib
+
+import httpx
+
+from daemun.core import model
+from daemun.errors import ConfigError
+from daemun.sources.docker import source
+from tests.support.docker_values import endpoints, messages
+
+LONGEST_S = 60.0
+SERVE = ("httpd", "-f", "-p", "80", "-h", "/www")
+"""busybox's web server. As a container's first process it ignores SIGTERM, as many applications do."""
+
+
+class Followed:
+    """A source whose changes are followed, as the daemon does."""
+
+    def __init__(self, followed: source.DockerSource) -> None:
+        self.source = followed
+        self.changes = 0
+        self._changed = asyncio.Event()
+
+    async def follow(self) -> None:
+        async for _ in self.source.changes():
+            self.changes += 1
+            self._changed.set()
+
+    async def until(self, is_so: collections.abc.Callable[[model.Snapshot], bool]) -> model.Snapshot:
+        """The first snapshot that is so. It is only read again when the source says that it changed."""
+        async with asyncio.timeout(LONGEST_S):
+            while True:
+                self._changed.clear()
+                with contextlib.suppress(ConfigError):
+                    if is_so(found := await self.source.read()):
+                        return found
+                await self._changed.wait()
+
+    async def until_serving(self, *expected: str, host: str = "a.test") -> model.Snapshot:
+        return await self.until(
+            lambda found: any(site.host == host for site in found.sites) and endpoints(found, host) == list(expected)
+        )
+
+
+@contextlib.asynccontextmanager
+async def following(followed: source.DockerSource) -> collections.abc.AsyncIterator[Followed]:
+    watched = Followed(followed)
+    task = asyncio.create_task(watched.follow())
+    try:
+        yield watched
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def warnings(found: model.Snapshot) -> list[str]:
+    return messages(found, model.Severity.WARNING)
+
+
+async def get(found: model.Snapshot, host: str = "a.test") -> str:
+    """What the only server of a host answers to this machine."""
+    (endpoint,) = endpoints(found, host)
+    # A container that runs may need a moment until its server listens.
+    transport = httpx.AsyncHTTPTransport(retries=6)
+    async with httpx.AsyncClient(transport=transport, trust_env=False) as http:
+        return (await http.get(f"http://{endpoint}/")).text
