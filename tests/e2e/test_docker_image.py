@@ -125,7 +125,8 @@ def test_labels_alone_are_served_through_published_ports(gate: Ran, docker_engin
     told = {one["name"]: one for one in json.loads(status)["containers"]}
     assert told["web"]["served"]
     assert told["admin"]["why"] == "the host is reserved by `docker.reserve`"
-    assert told["apart"]["why"].startswith("shares no network with daemun")
+    assert told["apart"]["why"].startswith('shares no network with daemun: it is on "apart", daemun on ')
+    assert told["apart"]["cure"] == "attach both to one network"
     assert set(told) == {"web", "admin", "apart"}
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import clients
 from tests.support import daemon as daemons
-from tests.support.docker_engine import DockerEngine
+from tests.support.docker_engine import IMAGE, IMAGE_WITHOUT_PORT, DockerEngine
 
 pytestmark = [pytest.mark.nginx, pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -295,6 +295,77 @@ def test_hosts_of_the_file_and_reserved_ones_are_not_for_containers(
     sites = gate.cli("sites").stdout
     assert "web.test@docker (container web)" in sites
     assert f"http://{docker_engine.address('web')}" in sites
+
+
+def test_of_each_container_is_told_why_it_is_not_served_and_what_to_do(
+    gate: daemons.Daemon, docker_engine: DockerEngine
+) -> None:
+    sick = ["--health-cmd=false", "--health-interval=200ms", "--health-retries=1"]
+    crashing = ["--restart=always"]
+    docker_engine.run("good", *HTTPD, labels=label("good.test"))
+    docker_engine.run("no-port", *HTTPD, labels=label("no-port.test"), image=IMAGE_WITHOUT_PORT)
+    docker_engine.run("two-ports", *HTTPD, labels=label("two-ports.test"), options=["--expose=81"])
+    docker_engine.run("stopped", labels=label("stopped.test"))
+    docker_engine.cli("kill", "stopped")
+    docker_engine.cli("create", "--name=created", "--label=daemun.host=created.test", IMAGE)
+    docker_engine.run("paused", *HTTPD, labels=label("paused.test"))
+    docker_engine.cli("pause", "paused")
+    docker_engine.run("crashes", "false", labels=label("crashes.test"), options=crashing)
+    docker_engine.run("sick", *HTTPD, labels=label("sick.test"), options=sick)
+    docker_engine.run("apart", *HTTPD, labels=label("apart.test"), network="none")
+    docker_engine.run("thief", *HTTPD, labels=label("file.test"))
+    docker_engine.run("admin", *HTTPD, labels=label("admin.test"))
+    docker_engine.run("younger", *HTTPD, labels=label("good.test") | {"daemun.to": "/elsewhere"})
+    docker_engine.run("wrong", *HTTPD, labels={"daemun.hosts": "wrong.test"})
+    expected = {
+        "good": (True, None, None),
+        "no-port": (True, "exposes no port and names none, so 80 is used", 'set the label "daemun.port"'),
+        "two-ports": (
+            True,
+            "exposes several ports (80 and 81) and names none, so 80 is used",
+            'set the label "daemun.port"',
+        ),
+        "stopped": (False, 'is not running: its state is "exited"', "start it with `docker start stopped`"),
+        "created": (False, 'is not running: its state is "created"', "start it with `docker start created`"),
+        "paused": (False, 'is not running: its state is "paused"', "let it go on with `docker unpause paused`"),
+        "crashes": (False, 'is not running: its state is "restarting"', "`docker logs crashes` shows why it ends"),
+        "sick": (
+            False,
+            "is unhealthy by its own HEALTHCHECK, so it gets no requests",
+            "`docker inspect sick` shows what the check said",
+        ),
+        "apart": (False, 'has no network ("none")', "attach it to one that daemun reaches"),
+        "admin": (False, "the host is reserved by `docker.reserve`", "only daemun.yaml may serve it"),
+        "younger": (False, 'the older container "good" serves it with other settings', "give both the same labels"),
+    }
+
+    def told() -> dict[str, tuple[bool, str | None, str | None]]:
+        return {one["name"]: (one["served"], one["why"], one["cure"]) for one in gate.status()["containers"]}
+
+    def look() -> dict[str, tuple[bool, str | None, str | None]] | None:
+        seen = told()
+        return seen if {name: seen.get(name) for name in expected} == expected else None
+
+    try:
+        seen = gate.wait(look, "the right words for each container", every_s=0.5)
+    except AssertionError:
+        assert {name: told().get(name) for name in expected} == expected
+        raise
+    served, why, cure = seen["thief"]
+    assert (served, cure) == (False, "give one of the two another host")
+    assert why is not None
+    assert why.startswith('host "file.test" already belongs to "file.test@file" (daemun.yaml:')
+    served, why, cure = seen["wrong"]
+    assert (served, cure) == (False, "correct its labels, and make it anew with them")
+    assert why is not None
+    assert '"daemun.hosts" is unknown' in why
+    assert 'did you mean "host"?' in why
+    # People see the same words below the tables.
+    text = gate.cli("status").stdout
+    for name, (_, why, cure) in seen.items():
+        assert name in text
+        assert (why or "") in text
+        assert (cure or "") in text
 
 
 def test_docker_is_switched_off_and_on_in_the_file(gate: daemons.Daemon, docker_engine: DockerEngine) -> None:

@@ -35,7 +35,7 @@ def on(
 async def test_containers_are_sites_whose_servers_answer(docker_engine: engines.DockerEngine) -> None:
     docker_engine.run("web-1", *SERVE, labels=A)
     docker_engine.run("silent")
-    docker_engine.run("web-2", *SERVE, labels={"daemun.host": "b.test"}, options=["--expose=80"])
+    docker_engine.run("web-2", *SERVE, labels={"daemun.host": "b.test"}, options=["--expose=53/udp"])
 
     found = await on(docker_engine).read()
 

@@ -28,12 +28,8 @@ def on(engine: engines.PodmanEngine) -> source.DockerSource:
 async def test_containers_are_sites_whose_servers_answer(podman_engine: engines.PodmanEngine) -> None:
     podman_engine.run("web-1", *SERVE, labels=A)
     podman_engine.run("silent")
-    podman_engine.run(
-        "web-2",
-        *("httpd", "-f", "-p", "8000", "-h", "/www"),
-        labels={"daemun.host": "b.test"},
-        options=["--expose=8000"],
-    )
+    on_8000 = ("httpd", "-f", "-p", "8000", "-h", "/www")
+    podman_engine.run("web-2", *on_8000, labels={"daemun.host": "b.test", "daemun.port": "8000"})
 
     found = await on(podman_engine).read()
 

@@ -24,6 +24,8 @@ import pytest
 from tests.support import binaries
 
 IMAGE = "daemun-test/busybox:latest"
+"""It exposes port 80."""
+IMAGE_WITHOUT_PORT = "daemun-test/busybox:bare"
 NETWORK = "gate"
 _POOL = "10.213.0.0/16"
 _BRIDGE_ADDRESS = "10.213.255.1/24"
@@ -64,7 +66,9 @@ class DockerEngine:
         # Another engine, also one that has ended, makes the kernel drop what bridges forward.
         self._allow("--insert")
         self.start()
-        self.cli("import", "--change", 'CMD ["sleep", "1000"]', "-", IMAGE, input_=root_filesystem(self._busybox))
+        files, command = root_filesystem(self._busybox), ("--change", 'CMD ["sleep", "1000"]')
+        self.cli("import", *command, "--change", "EXPOSE 80", "-", IMAGE, input_=files)
+        self.cli("import", *command, "-", IMAGE_WITHOUT_PORT, input_=files)
         self.cli("network", "create", NETWORK)
 
     def start(self) -> None:

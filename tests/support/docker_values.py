@@ -29,7 +29,7 @@ def container(
     environment: collections.abc.Mapping[str, str] | None = None,
     age_s: float = 0,
     ip: str = "10.0.0.2",
-    ports: tuple[int, ...] = (),
+    ports: tuple[int, ...] = (80,),
     state: str = "running",
     health: containers.Health = containers.Health.NONE,
     network_mode: str = "gate",

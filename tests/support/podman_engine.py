@@ -82,7 +82,7 @@ class PodmanEngine:
         self.start()
         image = self._folder / "image.tar"
         image.write_bytes(root_filesystem(self._busybox))
-        self.cli("import", "--change", 'CMD ["sleep", "1000"]', str(image), IMAGE)
+        self.cli("import", "--change", 'CMD ["sleep", "1000"]', "--change", "EXPOSE 80", str(image), IMAGE)
         self.cli("network", "create", NETWORK)
 
     def start(self) -> None:

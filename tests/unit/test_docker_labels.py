@@ -152,6 +152,7 @@ def test_a_redirect() -> None:
         ({"daemun.host": "a b.test"}, '"a b.test" is not a host name'),
         ({"daemun.host": "a.test:8080"}, "holds a port"),
         ({"daemun.host": "a.test", "daemun.prot": "1"}, 'label "daemun.prot" is unknown'),
+        ({"daemun.hosts": "a.test"}, 'did you mean "host"?'),
         ({"daemun.host": "a.test", "daemun.bufering": "1"}, 'did you mean "buffering"?'),
         ({"daemun.host": "a.test", "daemun.ws.prot": "1"}, 'label "daemun.ws.prot" is unknown'),
         ({"daemun.host": "a.test", "daemun.w s.port": "1"}, "a route's name is"),

@@ -28,8 +28,8 @@ def test_the_port_is_the_one_named_else_the_only_one_exposed_else_80(
 
     assert endpoints(found, "a.test") == [f"10.0.0.2:{expected}"]
     told = messages(found, model.Severity.WARNING)
-    assert len(told) == (asked is None and len(exposed) > 1)
-    assert all('set the label "daemun.port"' in message for message in told)
+    assert len(told) == (asked is None and len(exposed) != 1)
+    assert all('names none, so 80 is used; set the label "daemun.port"' in message for message in told)
 
 
 # --- daemun on the host ----------------------------------------------------------------------------------------
@@ -55,12 +55,22 @@ def test_a_network_is_known_by_its_name_where_the_engine_tells_no_id() -> None:
     assert endpoints(found, "a.test") == ["10.2.0.2:80"]
 
 
-@pytest.mark.parametrize("state", ["exited", "created", "stopped", "paused"])
-def test_what_can_be_started_is_told_with_the_command(state: str) -> None:
+@pytest.mark.parametrize(
+    ("state", "cure"),
+    [
+        ("exited", "start it with `docker start web-1`"),
+        ("created", "start it with `docker start web-1`"),
+        ("stopped", "start it with `docker start web-1`"),
+        ("paused", "let it go on with `docker unpause web-1`"),
+        ("restarting", "`docker logs web-1` shows why it ends"),
+        ("removing", None),
+    ],
+)
+def test_what_brings_a_container_back_is_told(state: str, cure: str | None) -> None:
     found = snapshot(container(labels=A, state=state))
 
-    (told,) = messages(found, model.Severity.WARNING)
-    assert f'is not running: its state is "{state}"; start it with `docker ' in told
+    (one,) = found.containers
+    assert (one.is_served, one.why, one.cure) == (False, f'is not running: its state is "{state}"', cure)
 
 
 def test_an_ipv6_network_is_used_where_there_is_no_other_address() -> None:

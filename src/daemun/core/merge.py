@@ -11,6 +11,7 @@ from daemun.core import services as services_
 
 DEFAULT_SITE = ("default", "site")
 """`Problem.field` of a site for unknown hosts that is not there."""
+_ANOTHER_HOST = "give one of the two another host"
 
 
 def merge_snapshots(snapshots: collections.abc.Sequence[model.Snapshot]) -> model.Desired:
@@ -64,7 +65,7 @@ def _find_clash(site: model.Site, owners: collections.abc.Mapping[str, model.Sit
     place = f" ({owner.origin.place})" if owner.origin.place else ""
     message = (
         f"cannot merge site {_full_name(site)}: host {words.quoted(taken)} already belongs to "
-        f"{_full_name(owner)}{place}"
+        f"{_full_name(owner)}{place}; {_ANOTHER_HOST}"
     )
     return model.Problem(origin=site.origin, message=message, host=site.host)
 
@@ -126,7 +127,7 @@ def _judge(
         return container
     if lost in owners:
         why = f"host {words.quoted(lost)} already belongs to {_full_name(owners[lost])} ({owners[lost].origin})"
-        return dataclasses.replace(container, is_served=False, why=why, cure="give one of the two another host")
+        return dataclasses.replace(container, is_served=False, why=why, cure=_ANOTHER_HOST)
     refusals = (problem for problem in problems if problem.host == lost and problem.origin.source == source)
     why = next((problem.message for problem in refusals), "its site was refused")
     return dataclasses.replace(container, is_served=False, why=why, cure=None)

@@ -2,6 +2,7 @@
 
 import collections.abc
 import difflib
+import itertools
 import json
 
 _SHOWN = 80
@@ -38,8 +39,14 @@ def listed(words: collections.abc.Iterable[str], *, last: str = "or") -> str:
 
 def guess(word: str, known: collections.abc.Iterable[str]) -> str:
     """'; did you mean "ports"?' when a known word is near, else ''."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {quoted(near[0])}?" if near else ""
+    near = difflib.get_close_matches(word, list(known))
+    return f"; did you mean {quoted(max(near, key=lambda one: _likeness(one, word)))}?" if near else ""
+
+
+def _likeness(one: str, other: str) -> tuple[float, int]:
+    """Of words that are equally near, the one that begins alike: "hosts" is meant to be "host", not "hsts"."""
+    alike = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return difflib.SequenceMatcher(None, one, other).ratio(), sum(1 for _ in alike)
 
 
 def _escape(char: str) -> str:

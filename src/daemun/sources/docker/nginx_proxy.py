@@ -92,6 +92,7 @@ class _Said:
                     host=place.host,
                     route=sites.make_route(place.host, path.path, of_path, self._compat, origin),
                     port=path.port,
+                    port_word="VIRTUAL_PORT",
                     of_path=tuple(of_path.items()),
                     of_host=tuple(of_host.items()),
                 )

@@ -19,7 +19,7 @@ _NOT_FROM_THE_HOST = frozenset({"ipvlan", "macvlan", "null", "overlay"})
 _INGRESS = "ingress"
 """Swarm's own network for published ports; nothing answers there. Source: docs.docker.com/engine/swarm/ingress"""
 _MOST_HOPS = 10
-_CAN_START = frozenset({"paused", "exited", "created", "stopped", "configured", "initialized"})
+_CAN_START = frozenset({"exited", "created", "stopped", "configured", "initialized"})
 """The last three are Podman's. Source: docs.podman.io/en/latest/markdown/podman-ps.1.html, "status" """
 
 
@@ -46,27 +46,33 @@ def find_unready(container: containers.Container, *, is_leaving: bool) -> remark
     if is_leaving:
         return remarks.Remark(reason="is being stopped, so it gets no new requests")
     if not container.is_running:
-        cure = f"start it with `docker {'unpause' if container.state == 'paused' else 'start'} {container.name}`"
-        can_start = container.state in _CAN_START
         reason = f"is not running: its state is {words.quoted(container.state)}"
-        return remarks.Remark(reason=reason, cure=cure if can_start else None)
+        return remarks.Remark(reason=reason, cure=_way_to_run(container))
     if container.health is containers.Health.UNHEALTHY:
         cure = f"`docker inspect {container.name}` shows what the check said"
         return remarks.Remark(reason="is unhealthy by its own HEALTHCHECK, so it gets no requests", cure=cure)
     return None
 
 
-def choose_port(container: containers.Container, asked: int | None) -> tuple[int, remarks.Remark | None]:
-    """The port, and what is to be said when it is a guess among several."""
+def _way_to_run(container: containers.Container) -> str | None:
+    if container.state == "paused":
+        return f"let it go on with `docker unpause {container.name}`"
+    if container.state == "restarting":
+        return f"`docker logs {container.name}` shows why it ends"
+    return f"start it with `docker start {container.name}`" if container.state in _CAN_START else None
+
+
+def choose_port(container: containers.Container, asked: int | None, *, word: str) -> tuple[int, remarks.Remark | None]:
+    """The port, and what is to be said when it is a guess. word: what a port would be named with."""
     if asked is not None:
         return asked, None
     if len(container.ports) == 1:
         return container.ports[0], None
-    if not container.ports:
-        return DEFAULT_PORT, None
-    found = words.listed((str(port) for port in container.ports), last="and")
-    reason = f"exposes several ports ({found}) and names none, so {DEFAULT_PORT} is used"
-    return DEFAULT_PORT, remarks.Remark(reason=reason, cure='set the label "daemun.port"')
+    exposed = "no port"
+    if container.ports:
+        exposed = f"several ports ({words.listed((str(port) for port in container.ports), last='and')})"
+    reason = f"exposes {exposed} and names none, so {DEFAULT_PORT} is used"
+    return DEFAULT_PORT, remarks.Remark(reason=reason, cure=f"set {word}")
 
 
 def find_address(container: containers.Container, place: Place) -> str | remarks.Remark:

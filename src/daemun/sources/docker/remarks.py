@@ -52,9 +52,11 @@ class Report:
         severity = model.Severity.ERROR if remark.is_error else model.Severity.WARNING
         self.problems.append(model.Problem(origin=origin, message=f"{subject}{remark}", host=host, severity=severity))
 
-    def leave_out(self, container: containers.Container) -> None:
-        """The container does not get all the requests that it asks for."""
+    def leave_out(self, container: containers.Container, remark: Remark | None = None) -> None:
+        """The container does not get all the requests that it asks for. remark: why, which only the list tells."""
         self._left_out.add(container.id)
+        if remark is not None:
+            self._first.setdefault(container.id, remark)
 
     def list_containers(
         self, wished: collections.abc.Mapping[containers.Container, wishes.Wished]
@@ -68,12 +70,10 @@ class Report:
 
     def _list(self, container: containers.Container, found: wishes.Wished) -> model.Container:
         remark = self._first.get(container.id)
-        state = "" if container.is_running else f"is not running: its state is {words.quoted(container.state)}"
-        is_served = container.id not in self._left_out
         return model.Container(
             name=container.name,
             hosts=tuple(sorted({wish.host for wish in found.wishes})),
-            is_served=is_served,
-            why=remark.reason if remark is not None else None if is_served else state or None,
+            is_served=container.id not in self._left_out,
+            why=remark.reason if remark is not None else None,
             cure=remark.cure if remark is not None else None,
         )

@@ -177,7 +177,7 @@ def _grant(claims: collections.abc.Sequence[_Claim], report: remarks.Report) -> 
             cause = f"the older container {owner} serves it with other settings"
             report.refuse(claim.container, cause, cure="give both the same labels", wish=claim.wish)
         else:
-            report.leave_out(claim.container)
+            report.leave_out(claim.container, reach.find_unready(claim.container, is_leaving=False))
     return {key: tuple(group) for key, group in groups.items()}
 
 
@@ -280,7 +280,7 @@ def _endpoint(claim: _Claim, place: reach.Place, terms: Terms, report: remarks.R
     if isinstance(address, remarks.Remark):
         report.remark(container, address)
         return None
-    port, guessed = reach.choose_port(container, wish.port)
+    port, guessed = reach.choose_port(container, wish.port, word=wish.port_word)
     if guessed is not None:
         report.remark(container, guessed)
     return model.Endpoint(address=address, port=port, weight=wish.weight)

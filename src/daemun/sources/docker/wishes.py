@@ -38,6 +38,7 @@ class Wish:
 
     host: as `model.Site.host`. route: its action is a redirect, or a proxy whose only target says what is spoken and
     which path replaces the prefix, but not where the server is. port: None when the container leaves it open.
+    port_word: what it would name a port with.
     weight: share of requests beside other containers of the route. site: None when it does not care.
     of_path, of_host: with a `Dialect` that lets containers complete each other, what this one said of the path and of
     the whole host; else None.
@@ -46,6 +47,7 @@ class Wish:
     host: str
     route: model.Route
     port: int | None = None
+    port_word: str = 'the label "daemun.port"'
     weight: int = 1
     site: SiteOptions | None = None
     of_path: Said | None = None
