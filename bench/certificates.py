@@ -3,8 +3,8 @@
     .venv/bin/python -m bench.certificates [--names 200] [--rounds 3]
 
 Each starts with an empty state and ends when it has all certificates. Wall time is from its start, CPU time is that of
-its own processes and those they started, Pebble's not counted. daemun and Caddy order beside each other, as many at once
-as each of them wants; certbot orders one after another, because it locks its folder, and starts anew for each name.
+its own processes and those they started, Pebble's not counted. daemun and Caddy have as many orders under way as they
+want; certbot orders one after another, because it locks its folder, and starts anew for each name.
 """
 
 import argparse
@@ -22,9 +22,9 @@ import sys
 import tempfile
 import time
 
-import daemun
 import psutil
 
+import daemun
 from bench import contestants
 from tests.support import pebble, ports
 
