@@ -1,6 +1,7 @@
 """Containers made for nginx-proxy, a real engine, and the running daemun in nginx-proxy's place."""
 
 import asyncio
+import base64
 import collections.abc
 import concurrent.futures
 import contextlib
@@ -283,7 +284,7 @@ def test_certificates_that_containers_ask_for(gate: daemons.Daemon, docker_engin
     single = [asking("acme-one", "ACME", is_single=True), asking("le-one", "LETSENCRYPT", is_single=True)]
     with pebble.running_pebble(gate.http) as ca:
         gate.environment |= {"ACME_CA_URI": ca.directory, "DEFAULT_EMAIL": "me@example.com"}
-        gate.write(f"acme: {{ca_file: '{ca.ca_file}'}}\nsites: {{}}\n")
+        gate.write(f"acme: {{ca_file: '{ca.ca_file}', resolvers: '{ca.resolver}'}}\nsites: {{}}\n")
         gate.start()
         gate.wait_ready()
         for hosts in shared:
@@ -295,6 +296,32 @@ def test_certificates_that_containers_ask_for(gate: daemons.Daemon, docker_engin
 
     assert registration is not None
     assert registration.email == "me@example.com"
+
+
+@pytest.mark.pebble
+@pytest.mark.shows(gate="ACME_EAB_KID ACME_EAB_HMAC_KEY ACME_CERT_PROFILE", container="ACME_CERT_PROFILE")
+def test_an_account_at_the_cas_page_and_profiles(gate: daemons.Daemon, docker_engine: DockerEngine) -> None:
+    day_s = 86400
+    key = base64.urlsafe_b64encode(b"k" * 32).decode()
+    profiles = {"classic": 90 * day_s, "tlsserver": 45 * day_s, "shortlived": 6 * day_s}
+    with pebble.running_pebble(gate.http, profiles=profiles, eab_keys={"mine": key}) as ca:
+        for name, said in (("usual", {}), ("short", {"ACME_CERT_PROFILE": "shortlived"})):
+            host = f"{name}.example.com"
+            run(docker_engine, name, VIRTUAL_HOST=host, ACME_HOST=host, **said)
+        gate.environment |= {"ACME_CA_URI": ca.directory, "ACME_CERT_PROFILE": "tlsserver"}
+        gate.environment |= {"ACME_EAB_KID": "mine", "ACME_EAB_HMAC_KEY": key}
+        gate.write(f"acme: {{ca_file: '{ca.ca_file}', resolvers: '{ca.resolver}'}}\nsites: {{}}\n")
+        gate.start()
+        gate.wait_ready()
+        days = {}
+        for name in ("usual", "short"):
+            until_issued(gate, f"{name}.example.com", {f"{name}.example.com"})
+            shown = clients.handshake(gate.gate, f"{name}.example.com").certificate
+            assert shown is not None
+            days[name] = round((shown.not_valid_after_utc - shown.not_valid_before_utc).total_seconds() / day_s)
+
+    assert days == {"usual": 45, "short": 6}
+    assert key not in gate.log_text()
 
 
 @pytest.mark.pebble

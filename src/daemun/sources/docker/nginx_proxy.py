@@ -17,20 +17,23 @@ PREFIX = "com.github.nginx-proxy.nginx-proxy."
 MAX_VALUE_CHARACTERS = 4096
 MAX_MULTIPORTS_CHARACTERS = 32_768
 
+_EAB = "the gate has the account: its own ACME_EAB_KID and ACME_EAB_HMAC_KEY, or `eab` of daemun.yaml"
+
+_HOOK = "a container cannot have programs run; `acme.hook` of daemun.yaml runs one after each new certificate"
+
 WITHOUT_EFFECT = {
     "ACME_CHALLENGE": "the gate says it for all: its own ACME_CHALLENGE, or daemun.yaml",
     "ACMESH_DNS_API_CONFIG": "the gate says it for all: its own ACMESH_DNS_API_CONFIG, or `acme.dns` of daemun.yaml",
     "ACME_KEYSIZE": "keys are P-256",
-    "ACME_RENEW_AFTER": "a certificate is renewed when a third of its lifetime is left",
-    "ACME_MIN_VALIDITY": "a certificate is renewed when a third of its lifetime is left",
+    "ACME_RENEW_AFTER": "a certificate is renewed when its CA wants it, or when a third of its lifetime is left",
+    "ACME_MIN_VALIDITY": "a certificate is renewed when its CA wants it, or when a third of its lifetime is left",
     "ACME_RENEW_PRIVATE_KEYS": "every certificate has a new key",
-    "ACME_CERT_PROFILE": "profiles of certificates are not in this version",
     "ACME_PREFERRED_CHAIN": "the chain is the one that the CA sends",
-    "ACME_EAB_KID": "external accounts are not in this version",
-    "ACME_EAB_HMAC_KEY": "external accounts are not in this version",
-    "ZEROSSL_API_KEY": "external accounts are not in this version",
-    "ACME_PRE_HOOK": "no program is run",
-    "ACME_POST_HOOK": "no program is run",
+    "ACME_EAB_KID": _EAB,
+    "ACME_EAB_HMAC_KEY": _EAB,
+    "ZEROSSL_API_KEY": _EAB,
+    "ACME_PRE_HOOK": _HOOK,
+    "ACME_POST_HOOK": _HOOK,
     "ACME_RESTART_CONTAINER": "no container is restarted",
     "ACME_OCSP": "certificate authorities ended OCSP",
 }
@@ -169,6 +172,9 @@ class _Said:
             value = self._acme_text(name)
             if value is not None:
                 said[f"ACME_{name}"] = self._parse(f"ACME_{name}", value, parse.truth)
+        profile = self._acme_text("CERT_PROFILE")
+        if profile is not None:
+            said["ACME_CERT_PROFILE"] = self._parse("ACME_CERT_PROFILE", profile, nginx_proxy_gate.read_profile)
         directory = self._text("ACME_CA_URI")
         if directory is not None and self._compat.is_on:
             said["ACME_CA_URI"] = self._parse("ACME_CA_URI", directory, nginx_proxy_gate.read_directory)

@@ -3,6 +3,7 @@
 import collections.abc
 import dataclasses
 import enum
+import re
 import typing
 
 from daemun.core import model, rules, validate_site, words
@@ -28,16 +29,13 @@ WITHOUT_EFFECT = {
     "DHPARAM_GENERATION": "DHE is not offered without parameters, and no client of today needs it",
     "NGINX_CONTAINER_LABEL": "nginx runs beside daemun, not in a container of its own",
     "DEFAULT_KEY_SIZE": "keys are P-256",
-    "ACME_RENEW_AFTER": "a certificate is renewed when a third of its lifetime is left",
-    "DEFAULT_RENEW": "a certificate is renewed when a third of its lifetime is left",
+    "ACME_RENEW_AFTER": "a certificate is renewed when its CA wants it, or when a third of its lifetime is left",
+    "DEFAULT_RENEW": "a certificate is renewed when its CA wants it, or when a third of its lifetime is left",
     "CERTS_UPDATE_INTERVAL": "certificates are renewed when they are due",
     "RENEW_PRIVATE_KEYS": "every certificate has a new key",
-    "ACME_EAB_KID": "external accounts are not in this version",
-    "ACME_EAB_HMAC_KEY": "external accounts are not in this version",
-    "ZEROSSL_API_KEY": "external accounts are not in this version",
-    "ACME_CERT_PROFILE": "profiles of certificates are not in this version",
-    "ACME_PRE_HOOK": "no program is run",
-    "ACME_POST_HOOK": "no program is run",
+    "ZEROSSL_API_KEY": "its account comes with ACME_EAB_KID and ACME_EAB_HMAC_KEY, which ZeroSSL's web page shows",
+    "ACME_PRE_HOOK": "`acme.hook` of daemun.yaml runs a program after each new certificate",
+    "ACME_POST_HOOK": "`acme.hook` of daemun.yaml runs a program after each new certificate",
     "RELOAD_NGINX_ONLY_ONCE": "a certificate never reloads nginx",
     "CREATE_DEFAULT_CERTIFICATE": "handshakes for unknown names are refused without one",
     "CA_BUNDLE": "name the CA in `acme.ca_file` of daemun.yaml",
@@ -55,6 +53,7 @@ WITHOUT_EFFECT = {
 """Variables of nginx-proxy and acme-companion that say nothing to daemun, and why."""
 
 _T = typing.TypeVar("_T")
+_PROFILE = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
 _FILTERS = ("health", "id", "label", "name", "network", "status")
 
 
@@ -130,8 +129,13 @@ def _fill_acme(own: model.Acme, given: model.Acme) -> model.Acme:
     (usual,), (other,) = model.Acme().authorities, given.authorities
     parts = _parts(other) if len(own.authorities) == 1 else {"email": other.email}
     filled = (dataclasses.replace(one, **_fill(one, usual, parts)) for one in own.authorities)
-    challenge, dns = own.challenge or given.challenge, own.dns or given.dns
-    return dataclasses.replace(own, authorities=tuple(filled), challenge=challenge, dns=dns)
+    return dataclasses.replace(
+        own,
+        authorities=tuple(filled),
+        challenge=own.challenge or given.challenge,
+        dns=own.dns or given.dns,
+        profile=own.profile or given.profile,
+    )
 
 
 def _parts(value: typing.Any) -> dict[str, typing.Any]:
@@ -264,8 +268,23 @@ def _read_acme(env: _Environment) -> model.Acme:
     if challenge is model.Challenge.DNS_01 and dns is None:
         env.notes.append(f"ACME_CHALLENGE: DNS-01 needs {nginx_proxy_dns.NAME}; it is not used")
         challenge = None
-    authority = model.Authority(directory=directory, email=email, staging=staging)
-    return model.Acme(authorities=(authority,), challenge=challenge, dns=dns)
+    authority = model.Authority(directory=directory, email=email, staging=staging, eab=_read_eab(env))
+    profile: str | None = env.get("ACME_CERT_PROFILE", read_profile, None)
+    return model.Acme(authorities=(authority,), challenge=challenge, dns=dns, profile=profile)
+
+
+def _read_eab(env: _Environment) -> model.Eab | None:
+    """The key stays in the environment until it is used."""
+    key_id, has_key = env.text("ACME_EAB_KID"), env.text("ACME_EAB_HMAC_KEY") is not None
+    if (key_id is not None) != has_key:
+        env.notes.append("ACME_EAB_KID and ACME_EAB_HMAC_KEY belong together; neither is used")
+    return model.Eab(key_id=key_id, hmac_key=model.Secret(variable="ACME_EAB_HMAC_KEY")) if key_id and has_key else None
+
+
+def read_profile(text: str) -> str:
+    if not _PROFILE.match(text):
+        raise ValueError(f"{words.quoted(text)} is not the name of a profile, such as shortlived")
+    return text
 
 
 def read_directory(text: str) -> str:

@@ -216,5 +216,6 @@ def _ordered(
         ordering=model.Ordering(
             authority=None if directory is None else model.Authority(directory=directory),
             email=typing.cast(str | None, said.get("ACME_EMAIL")),
+            profile=typing.cast(str | None, said.get("ACME_CERT_PROFILE")),
         ),
     )
