@@ -140,7 +140,7 @@ def test_migrated_from_nginx_proxy(example: Example, docker_engine: DockerEngine
     (folder / "vhost.d").mkdir()
     (folder / "vhost.d" / "whoami.test").write_text("add_header X-Own written-by-hand always;\n")
     # A name that no public authority is asked about.
-    environment = {"VIRTUAL_HOST": "whoami.test", "LETSENCRYPT_HOST": "whoami.test"}
+    environment = {"VIRTUAL_HOST": "whoami.test", "VIRTUAL_PORT": "8000", "LETSENCRYPT_HOST": "whoami.test"}
     override = compose.write(
         folder / "override.yaml",
         whoami={
