@@ -407,6 +407,7 @@ def test_all_problems_at_once_in_the_order_of_the_file() -> None:
         (b"sites: {a.test: {/: {to: http://a, aliases: [b.test]}}}\n", "is an option of the site"),
         (b"sites: {a.test: {/: {to: http://a, listen: 1}}}\n", "belongs to the top of the file"),
         (b"sites: {a.test: {tls: of, routes: {/: http://a}}}\n", "expected auto, acme, local, off or {certificate"),
+        (b"sites: {a.test: {tls: {challange: dns-01}, routes: {/: http://a}}}\n", 'did you mean "challenge"?'),
         (b"sites: {a.test: {tls: {certifcate: x, key: y}, routes: {/: http://a}}}\n", 'did you mean "certificate"?'),
         (b"sites: {a.test: {tls: off, http: redirect, routes: {/: http://a}}}\n", "write `http: serve`"),
         (b"sites: {a.test: {hsts: sure, routes: {/: http://a}}}\n", "expected true, false or a map"),

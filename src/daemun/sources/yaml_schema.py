@@ -412,17 +412,21 @@ def label(path: yaml_positions.Path) -> str:
 
 def _owner(kind: type[yaml_entry.Entry], loc: yaml_words.Loc) -> type[yaml_entry.Entry]:
     """The map that holds the place, among the maps inside `kind`."""
-    for step in loc:
+    for step, following in zip(loc, (*loc[1:], None), strict=False):
         if isinstance(step, str) and step in kind.model_fields:
-            kind = next(_entries_in(kind.model_fields[step].annotation), kind)
+            kind = next(_entries_in(kind.model_fields[step].annotation, following), kind)
     return kind
 
 
-def _entries_in(annotation: object) -> collections.abc.Iterator[type[yaml_entry.Entry]]:
+def _entries_in(annotation: object, tag: str | int | None) -> collections.abc.Iterator[type[yaml_entry.Entry]]:
+    """tag: which of several forms was chosen, if the annotation tells them apart."""
     if isinstance(annotation, type) and issubclass(annotation, yaml_entry.Entry):
         yield annotation
-    for argument in typing.get_args(annotation):
-        yield from _entries_in(argument)
+    arguments = typing.get_args(annotation)
+    tags = [argument.tag for argument in arguments if isinstance(argument, pydantic.Tag)]
+    if not tags or tag in tags:
+        for argument in arguments:
+            yield from _entries_in(argument, tag)
 
 
 def _home_of(key: str, owner: type[yaml_entry.Entry]) -> str:
