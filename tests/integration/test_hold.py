@@ -83,6 +83,16 @@ async def test_a_wait_in_vain(accept: str, media_type: str) -> None:
     assert not {name.lower() for name in answer.headers} & {"x-accel-redirect", "x-daemun-to"}
 
 
+async def test_no_connection_to_the_daemon_is_kept() -> None:
+    """The daemon may close a kept one just as nginx asks on it, and the visitor would get a 502."""
+    async with holding.house(app(f"http://127.0.0.1:{ports.free_port()}", hold_s=1)) as house:
+        asking = asyncio.gather(*(house.ask("GET", f"http://app.test/{number}") for number in range(3)))
+        await house.until_waiting(3)
+        assert house.questions() == 3
+        assert [answer.status_code for answer in await asking] == [503] * 3
+        assert house.questions() == 0
+
+
 async def test_no_wait_where_it_is_off() -> None:
     async with holding.house(app(f"http://127.0.0.1:{ports.free_port()}", hold_s=0)) as house:
         answer = await house.ask("GET", "http://app.test/")

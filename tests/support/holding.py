@@ -22,16 +22,20 @@ from daemun.waiting import room as rooms
 from daemun.web import server
 from tests.support import clients, rendered, upstreams
 
+_CONNECTED = "03"
+"""In /proc/net/unix: SS_CONNECTED."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """gate: where visitors come in. desired: what it serves. error_log: nginx's."""
+    """gate: where visitors come in. desired: what it serves. error_log: nginx's. room: the waiting room's socket."""
 
     gate: clients.Gate
     lobby: lobby.Lobby
     discovery: endpoints.Discovery
     desired: model.Desired
     error_log: pathlib.Path
+    room: pathlib.Path
 
     async def publish(self, *pools: model.Pool) -> None:
         await self.discovery.publish(services.find_services(self.desired), pools)
@@ -55,6 +59,12 @@ class House:
     def failures(self) -> int:
         """How often nginx could not hand a request to a server."""
         return self.error_log.read_text().count("[error]")
+
+    def questions(self) -> int:
+        """How many connections nginx has to the waiting room."""
+        lines = pathlib.Path("/proc/net/unix").read_text().splitlines()
+        fields = (line.split() for line in lines if line.endswith(f" {self.room}"))
+        return sum(state == _CONNECTED for _, _, _, _, _, state, *_ in fields)
 
     async def until_waiting(self, count: int) -> None:
         await upstreams.eventually(lambda: self.lobby.counts()[0] == count)
@@ -90,6 +100,7 @@ async def house(
             discovery=discovery,
             desired=desired,
             error_log=pathlib.Path(running.layout.logs, "error.log"),
+            room=path,
         )
 
 

@@ -156,6 +156,9 @@ def file(*, buffered: bool) -> tuple[directive.Node, ...]:
         values.line("proxy_pass_request_headers", "off"),
         values.line("proxy_set_header", "Host", "daemun"),
         values.line("proxy_set_header", "Content-Length", ""),
+        # nginx keeps connections by itself since 1.29.7, and a question would be lost on one that the daemon closes at
+        # that moment.
+        values.line("proxy_set_header", "Connection", "close"),
         # Whatever an owner wants ignored in the answers of servers: this is the daemon's.
         values.line("proxy_ignore_headers", "Set-Cookie"),
         values.line("proxy_http_version", "1.1"),
