@@ -146,14 +146,15 @@ class Load:
         self._patience_s = patience_s
         self._numbers = itertools.count() if is_numbered else None
         self._tasks: list[asyncio.Task[None]] = []
+        self._ended = [0] * visitors
         self.answered = 0
         self.answers: collections.Counter[str] = collections.Counter()
         self.longest_s = 0.0
         self.failures: collections.Counter[str] = collections.Counter()
 
     async def __aenter__(self) -> "Load":
-        for _ in range(self._visitors):
-            self._tasks.append(asyncio.create_task(self._visit()))
+        for number in range(self._visitors):
+            self._tasks.append(asyncio.create_task(self._visit(number)))
         return self
 
     async def __aexit__(
@@ -170,7 +171,15 @@ class Load:
             while self.answered < enough:
                 await asyncio.sleep(0.02)
 
-    async def _visit(self) -> None:
+    async def each_asks_anew(self) -> None:
+        """Return when no request that is under way now is so any more, and each visitor has sent a further one and has
+        been answered (at most 60 s)."""
+        enough = [count + 2 for count in self._ended]
+        async with asyncio.timeout(60):
+            while any(count < least for count, least in zip(self._ended, enough, strict=True)):
+                await asyncio.sleep(0.02)
+
+    async def _visit(self, number: int) -> None:
         verify: ssl.SSLContext | bool = trust(self._gate.ca) if self._url.scheme == "https" else False
         limits = httpx.Limits(max_connections=1, max_keepalive_connections=self._keep, keepalive_expiry=60)
         url = self._url.copy_with(host=LOOPBACK, port=self._gate.port(self._url.scheme))
@@ -196,6 +205,7 @@ class Load:
                         self.longest_s = max(self.longest_s, time.monotonic() - begin)
                     else:
                         self.failures[f"HTTP {answer.status_code}"] += 1
+                self._ended[number] += 1
                 await asyncio.sleep(self._pause_s)
 
 
