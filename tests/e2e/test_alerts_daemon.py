@@ -17,6 +17,8 @@ pytestmark = pytest.mark.nginx
 
 HOST = "broken.example.com"
 SECRET = "T0Ps3cret"
+TRIES = 20
+"""More than the three failures that are told: those between two looks at the certificates are counted once."""
 
 Json = dict[str, typing.Any]
 
@@ -58,7 +60,9 @@ def test_a_name_that_the_ca_cannot_reach(daemon: Daemon, tmp_path: pathlib.Path)
         daemon.write("sites:\n" + signpost(HOST, "one"))
         daemon.start()
         attempt = wait_failure(daemon, None)
-        for _ in range(2):  # a person's tries count, too: nobody has to wait for the ladder
+        for _ in range(TRIES):  # a person's tries count, too: nobody has to wait for the ladder
+            if hook.taken:
+                break
             daemon.cli_good("certs", "renew", HOST)
             attempt = wait_failure(daemon, attempt)
         daemon.wait(lambda: _delivered(daemon) == 2, "the alert, taken by both", within_s=60)
