@@ -7,6 +7,7 @@ Suffix List (publicsuffix.org), whose private part counts, too.
 import collections.abc
 import functools
 import ipaddress
+import threading
 
 import publicsuffixlist
 
@@ -30,6 +31,14 @@ def _domain_of(host: str) -> str:
     return _suffixes().privatesuffix(bare) or bare
 
 
-@functools.cache
 def _suffixes() -> publicsuffixlist.PublicSuffixList:
+    with _reading:  # many orders begin at once, and would all read it
+        return _read_suffixes()
+
+
+_reading = threading.Lock()
+
+
+@functools.cache
+def _read_suffixes() -> publicsuffixlist.PublicSuffixList:
     return publicsuffixlist.PublicSuffixList()
