@@ -15,8 +15,7 @@ from daemun import errors
 from daemun.certs import account, acme_account, acme_network, clerk, live, local_ca, manager, records, rollover
 from daemun.core import layout, model
 from daemun.store import file
-from tests.support import certificates, clock, pebble, ports
-from tests.support.http01 import answering_as_nginx
+from tests.support import certificates, clock, http01, pebble, ports
 
 pytestmark = pytest.mark.pebble
 
@@ -46,7 +45,7 @@ class Gate:
     def restart_nginx(self, thumbprint: str | None) -> None:
         self._nginx.close()
         challenges = pathlib.Path(self.paths.challenges)
-        self._nginx.enter_context(answering_as_nginx(challenges, thumbprint, port=self._http_port))
+        self._nginx.enter_context(http01.answering(thumbprint, challenges=challenges, port=self._http_port))
 
     def stop_nginx(self) -> None:
         self._nginx.close()

@@ -19,7 +19,7 @@ from cryptography import x509
 from daemun.certs import manager, registered, renewal_info
 from daemun.core import model
 from daemun.core.issuance import budget
-from tests.support import acme_server, clock, issuing, pebble
+from tests.support import acme_server, clock, http01, issuing
 
 DAY, HOUR = datetime.timedelta(days=1), datetime.timedelta(hours=1)
 START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
@@ -114,7 +114,7 @@ async def test_400_days(tmp_path: pathlib.Path) -> None:
     gate = issuing.Gate(tmp_path / "state", limits_of=lambda _: LIMITS)
     gate.clock = passing
     with contextlib.ExitStack() as stack:
-        http_port = stack.enter_context(pebble.answering_http01(gate.thumbprint))
+        http_port = stack.enter_context(http01.answering(gate.thumbprint))
         bad = acme_server.Behaviour(
             profiles=PROFILES,
             is_down=lambda now: (now - START).days % 3 == 1,

@@ -18,7 +18,7 @@ from daemun import errors
 from daemun.certs import account, acme_issuer, live, local_ca, manager, records
 from daemun.core import layout, model
 from daemun.store import file, memory
-from tests.support import certificates, clock, pebble, ports
+from tests.support import certificates, clock, http01, pebble, ports
 
 pytestmark = pytest.mark.pebble
 
@@ -67,7 +67,7 @@ def made_gate(tmp_path: pathlib.Path) -> Gate:
 
 @pytest.fixture(name="ca")
 def running_ca(gate: Gate) -> collections.abc.Iterator[pebble.Pebble]:
-    with pebble.answering_http01(gate.thumbprint) as port, pebble.running_pebble(port) as ca:
+    with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as ca:
         yield ca
 
 
@@ -156,7 +156,7 @@ async def test_an_ip_address_is_a_name_like_others(gate: Gate, ca: pebble.Pebble
 
 async def test_half_of_all_nonces_refused(gate: Gate) -> None:
     with (
-        pebble.answering_http01(gate.thumbprint) as port,
+        http01.answering(gate.thumbprint) as port,
         pebble.running_pebble(port, nonce_reject_percent=50) as ca,
     ):
         async with certificates.running(await gate.manager(asking(ca), spec("a.example.com"))) as watched:
@@ -180,7 +180,7 @@ async def test_the_ca_is_told_of_a_new_email_address(gate: Gate, ca: pebble.Pebb
 
 
 async def test_a_ca_that_forgot_the_account_gets_a_new_one(gate: Gate) -> None:
-    with pebble.answering_http01(gate.thumbprint) as port:
+    with http01.answering(gate.thumbprint) as port:
         listen = ports.free_port()
         for host in ("a.example.com", "b.example.com"):
             with pebble.running_pebble(port, listen_port=listen) as ca:
@@ -214,7 +214,7 @@ async def test_a_daemun_killed_right_after_ordering_goes_on_with_that_order(gate
 async def test_a_daemun_killed_while_the_ca_validates_goes_on_with_that_order(gate: Gate) -> None:
     stop = threading.Event()
     with (
-        pebble.answering_http01(gate.thumbprint, on_request=stop.set) as port,
+        http01.answering(gate.thumbprint, on_request=stop.set) as port,
         pebble.running_pebble(port) as ca,
     ):
         with pytest.raises(errors.RetryableError, match="the next start goes on"):
@@ -315,7 +315,7 @@ def test_nothing_listens_on_port_80(gate: Gate) -> None:
 
 
 def test_another_server_answers_on_port_80(gate: Gate) -> None:
-    with pebble.answering_http01("someone-else") as port, pebble.running_pebble(port) as ca:
+    with http01.answering("someone-else") as port, pebble.running_pebble(port) as ca:
         message = refused(gate, request(ca, "a.example.com"))
     assert "another server than this daemun answers the CA on port 80; check" in message
 
@@ -338,7 +338,7 @@ def test_a_name_the_ca_does_not_take(gate: Gate, ca: pebble.Pebble) -> None:
     ],
 )
 def test_a_directory_that_cannot_be_used(gate: Gate, directory: str, ca_file: str | None, message: str) -> None:
-    with pebble.answering_http01(gate.thumbprint) as port, pebble.running_pebble(port) as ca:
+    with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as ca:
         url = directory.format(closed=ports.free_port(), http=port, directory=ca.directory)
         authority = model.Authority(directory=url, ca_file=ca_file)
         found = refused(gate, acme_issuer.Request(name="a", hosts=("a.example.com",), authority=authority))

@@ -12,7 +12,7 @@ from daemun.certs import acme_issuer, findings, ledger, records
 from daemun.core import model
 from daemun.core.issuance import budget
 from daemun.store import file
-from tests.support import certificates, issuing, pebble
+from tests.support import certificates, http01, issuing, pebble
 
 pytestmark = pytest.mark.pebble
 
@@ -32,7 +32,7 @@ def made_gate(tmp_path: pathlib.Path) -> issuing.Gate:
 
 @pytest.fixture(name="ca")
 def running_ca(gate: issuing.Gate) -> collections.abc.Iterator[pebble.Pebble]:
-    with pebble.answering_http01(gate.thumbprint) as port, pebble.running_pebble(port) as ca:
+    with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as ca:
         yield ca
 
 
@@ -73,7 +73,7 @@ async def test_the_next_ca_is_asked_for_what_is_over_the_limit_of_the_first(
     gate: issuing.Gate, ca: pebble.Pebble
 ) -> None:
     specs = [issuing.spec(f"{name}.example.com") for name in "abc"]
-    with pebble.answering_http01(gate.thumbprint) as port, pebble.running_pebble(port) as second:
+    with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as second:
         async with certificates.running(await gate.manager(issuing.asking(ca, second), *specs)) as watched:
             await watched.until(lambda: all(one.state is VALID for one in watched.manager.status()))
         assert (ca.orders, second.orders) == (2, 1)
@@ -168,7 +168,7 @@ async def test_a_finding_about_one_ca_leaves_the_next_one(gate: issuing.Gate, ca
             return self.found if authority.directory == ca.directory else ()
 
     caa = findings.Finding(topic="caa", weight=findings.Weight.BLOCKS, message="CAA forbids it", cure="change it")
-    with pebble.answering_http01(gate.thumbprint) as port, pebble.running_pebble(port) as second:
+    with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as second:
         acme = issuing.asking(ca, second)
         certs = await gate.manager(acme, issuing.spec("a.example.com"), examiner=OfOne(caa))
         async with certificates.running(certs) as watched:

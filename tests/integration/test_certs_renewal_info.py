@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 
 from daemun.certs import acme_issuer, records, renewal_info
 from daemun.core import model
-from tests.support import certificates, issuing, pebble
+from tests.support import certificates, http01, issuing, pebble
 
 pytestmark = pytest.mark.pebble
 
@@ -27,7 +27,7 @@ def made_gate(tmp_path: pathlib.Path) -> issuing.Gate:
 
 @pytest.fixture(name="ca")
 def running_ca(gate: issuing.Gate) -> collections.abc.Iterator[pebble.Pebble]:
-    with pebble.answering_http01(gate.thumbprint) as port, pebble.running_pebble(port) as ca:
+    with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as ca:
         yield ca
 
 

@@ -14,7 +14,7 @@ from daemun.certs import acme_issuer, live, records
 from daemun.core import model
 from daemun.core.issuance import asked
 from daemun.store import file
-from tests.support import certificates, issuing, pebble, ports
+from tests.support import certificates, http01, issuing, pebble, ports
 
 pytestmark = pytest.mark.pebble
 
@@ -32,7 +32,7 @@ def made_gate(tmp_path: pathlib.Path) -> issuing.Gate:
 @pytest.fixture(name="cas")
 def running_cas(gate: issuing.Gate) -> collections.abc.Iterator[tuple[pebble.Pebble, pebble.Pebble]]:
     with contextlib.ExitStack() as stack:
-        port = stack.enter_context(pebble.answering_http01(gate.thumbprint))
+        port = stack.enter_context(http01.answering(gate.thumbprint))
         first = stack.enter_context(pebble.running_pebble(port))
         yield first, stack.enter_context(pebble.running_pebble(port))
 
@@ -84,7 +84,7 @@ async def test_renewal_asks_the_first_again(gate: issuing.Gate, cas: tuple[pebbl
 
 async def test_the_second_is_asked_when_the_first_refuses_a_name(gate: issuing.Gate) -> None:
     with (
-        pebble.answering_http01(gate.thumbprint) as port,
+        http01.answering(gate.thumbprint) as port,
         pebble.running_pebble(port, refused_domains=[HOST]) as first,
         pebble.running_pebble(port) as second,
     ):
@@ -121,7 +121,7 @@ async def test_what_each_of_them_said_is_told(gate: issuing.Gate) -> None:
 
 async def test_a_ca_that_wants_an_account_of_its_page_gets_it(gate: issuing.Gate) -> None:
     with (
-        pebble.answering_http01(gate.thumbprint) as port,
+        http01.answering(gate.thumbprint) as port,
         pebble.running_pebble(port, eab_keys=EAB_KEYS) as ca,
     ):
         async with certificates.running(await gate.manager(issuing.asking(ca), issuing.spec(HOST))) as watched:
@@ -147,7 +147,7 @@ async def test_a_ca_that_wants_an_account_of_its_page_gets_it(gate: issuing.Gate
 
 async def test_profiles(gate: issuing.Gate) -> None:
     with (
-        pebble.answering_http01(gate.thumbprint) as port,
+        http01.answering(gate.thumbprint) as port,
         pebble.running_pebble(port, profiles={"classic": 90 * 86400, "shortlived": 6 * 86400}) as ca,
     ):
         specs = (
@@ -169,7 +169,7 @@ async def test_profiles(gate: issuing.Gate) -> None:
 
 async def test_addresses_and_names_in_one_certificate(gate: issuing.Gate) -> None:
     with (
-        pebble.answering_http01(gate.thumbprint) as port,
+        http01.answering(gate.thumbprint) as port,
         pebble.running_pebble(port, profiles={"classic": 90 * 86400, "shortlived": 6 * 86400}) as ca,
     ):
         wanted = issuing.spec(HOST, "www.a.example.com", "127.0.0.1")

@@ -16,7 +16,7 @@ import structlog
 from daemun.certs import account, after, live, local_ca, manager, records
 from daemun.core import layout, model
 from daemun.store import file, memory
-from tests.support import certificates, clock, pebble
+from tests.support import certificates, clock, http01, pebble
 
 VALID = model.CertificateState.VALID
 HOST, ALIAS = "a.example.com", "www.a.example.com"
@@ -85,7 +85,7 @@ async def test_it_runs_once_after_each_new_certificate(tmp_path: pathlib.Path) -
     paths = layout.Layout(str(tmp_path / "state"))
     store, hook = file.FileStore(pathlib.Path(paths.store)), Hook(tmp_path)
     thumbprint = account.thumbprint(account.load_or_create_key(store))
-    with pebble.answering_http01(thumbprint) as port, pebble.running_pebble(port) as ca:
+    with http01.answering(thumbprint) as port, pebble.running_pebble(port) as ca:
         certs = manager.Manager(store, paths, clock.FakeClock())
         certs.thumbprint()
         certs.configure(asking(ca, hook.command))
@@ -117,7 +117,7 @@ async def test_its_failure_is_told_and_the_certificate_stays(tmp_path: pathlib.P
     store = file.FileStore(pathlib.Path(paths.store))
     thumbprint = account.thumbprint(account.load_or_create_key(store))
     hook = (sys.executable, "-c", "import sys; print('no such mail server'); sys.exit(3)")
-    with pebble.answering_http01(thumbprint) as port, pebble.running_pebble(port) as ca:
+    with http01.answering(thumbprint) as port, pebble.running_pebble(port) as ca:
         certs = manager.Manager(store, paths, clock.FakeClock())
         certs.thumbprint()
         certs.configure(asking(ca, hook))

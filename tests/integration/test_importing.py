@@ -21,8 +21,7 @@ from daemun.certs.importing import adopt, gather, items
 from daemun.control import accounts_port
 from daemun.core import layout, model
 from daemun.store import file, memory
-from tests.support import certbot, certificates, clock, pebble, ports
-from tests.support.http01 import answering_as_nginx
+from tests.support import certbot, certificates, clock, http01, pebble, ports
 
 pytestmark = pytest.mark.pebble
 
@@ -116,7 +115,7 @@ async def test_certbots_certificates_are_served_and_its_account_renews_them(
     assert told["live/b.example.com"].text == "is served for b.example.com"
 
     await certs.confirm()
-    with answering_as_nginx(pathlib.Path(gate.paths.challenges), gate.thumbprint, port=http_port):
+    with http01.answering(gate.thumbprint, challenges=pathlib.Path(gate.paths.challenges), port=http_port):
         async with certificates.running(certs) as watched:
             status = await watched.until_state("www.a.example.com", VALID)
             await watched.until_state("b.example.com", VALID)
@@ -325,7 +324,7 @@ async def test_acme_shs_certificates_are_served_and_its_account_renews_them(
     gate: Gate, ca: pebble.Pebble, http_port: int, tmp_path: pathlib.Path
 ) -> None:
     old = AcmeSh(tmp_path / ".acme.sh", ca)
-    with pebble.answering_http01(old.thumbprint, port=http_port):
+    with http01.answering(old.thumbprint, port=http_port):
         old.obtain("a.example.com", "www.a.example.com", hook="/usr/bin/tell mail")
     orders, registrations = ca.orders, ca.requests("sign-me-up")
     found = read(old.home)
@@ -336,7 +335,7 @@ async def test_acme_shs_certificates_are_served_and_its_account_renews_them(
     certs = await gate.begin(asking(ca, "me@example.com"), spec("a.example.com", "www.a.example.com"))
     assert {adoption.verdict for adoption in (await gate.take_over(found)).values()} == {TAKEN}
     await certs.confirm()
-    with answering_as_nginx(pathlib.Path(gate.paths.challenges), gate.thumbprint, port=http_port):
+    with http01.answering(gate.thumbprint, challenges=pathlib.Path(gate.paths.challenges), port=http_port):
         async with certificates.running(certs) as watched:
             await watched.until_state("a.example.com", VALID)
             assert ca.orders == orders
@@ -352,7 +351,7 @@ async def test_acme_companions_folders_together(
     """nginx's folder holds the certificate, acme.sh's tells its CA: each is found once, whatever the order."""
     certs_folder, homes = tmp_path / "certs", tmp_path / "acme.sh"
     old = AcmeSh(homes / "me@example.com", ca)
-    with pebble.answering_http01(old.thumbprint, port=http_port):
+    with http01.answering(old.thumbprint, port=http_port):
         source = old.obtain("a.example.com", "www.a.example.com")
     own = certs_folder / "a.example.com"
     own.mkdir(parents=True)

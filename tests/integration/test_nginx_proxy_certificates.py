@@ -9,7 +9,7 @@ from daemun.core import layout, merge, model
 from daemun.sources.docker import nginx_proxy, nginx_proxy_gate
 from daemun.sources.docker import nginx_proxy_sites as sites
 from daemun.store import file
-from tests.support import certificates, clock, pebble
+from tests.support import certificates, clock, http01, pebble
 from tests.support import docker_values as values
 
 pytestmark = pytest.mark.pebble
@@ -27,7 +27,7 @@ async def test_the_hosts_of_a_list_share_one_certificate_and_an_account(tmp_path
     desired = merge.merge_snapshots([values.snapshot(container, dialect=nginx_proxy.make_dialect(compat))])
     (spec,) = merge.certificate_specs(desired)
     thumbprint = account.thumbprint(account.load_or_create_key(store))
-    with pebble.answering_http01(thumbprint) as port, pebble.running_pebble(port) as ca:
+    with http01.answering(thumbprint) as port, pebble.running_pebble(port) as ca:
         certs = manager.Manager(store, paths, clock.FakeClock())
         certs.configure(model.Acme(authorities=(model.Authority(directory=ca.directory, ca_file=str(ca.ca_file)),)))
         assert await certs.prepare([spec]) == ()

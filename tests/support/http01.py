@@ -10,18 +10,33 @@ _PREFIX = "/.well-known/acme-challenge/"
 
 
 @contextlib.contextmanager
-def answering_as_nginx(
-    challenges: pathlib.Path, thumbprint: str | None, *, port: int
-) -> collections.abc.Iterator[None]:
-    """thumbprint: None: only files answer."""
+def answering(
+    thumbprint: str | None,
+    *,
+    challenges: pathlib.Path | None = None,
+    port: int = 0,
+    on_request: collections.abc.Callable[[], None] = lambda: None,
+) -> collections.abc.Iterator[int]:
+    """A plain HTTP server. Yields its port.
+
+    thumbprint: None: only files answer. challenges: their folder; None: there are none. port: 0: a free one.
+    on_request: called in a thread of the server before each answer.
+    """
+
+    def find(path: str) -> bytes | None:
+        token = path.removeprefix(_PREFIX)
+        if token == path or "/" in token:
+            return None
+        if challenges is not None:
+            with contextlib.suppress(OSError):
+                return (challenges / token).read_bytes()
+        return f"{token}.{thumbprint}".encode() if thumbprint is not None else None
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            token = self.path.removeprefix(_PREFIX)
-            answer = f"{token}.{thumbprint}".encode() if thumbprint is not None else None
-            with contextlib.suppress(OSError):
-                answer = (challenges / token).read_bytes()
-            if not self.path.startswith(_PREFIX) or "/" in token or answer is None:
+            on_request()
+            answer = find(self.path)
+            if answer is None:
                 self.send_error(404)
                 return
             self.send_response(200)
@@ -36,7 +51,7 @@ def answering_as_nginx(
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:
-            yield
+            yield server.server_port
         finally:
             server.shutdown()
             thread.join()

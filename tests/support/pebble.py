@@ -11,7 +11,6 @@ import collections.abc
 import contextlib
 import dataclasses
 import datetime
-import http.server
 import ipaddress
 import json
 import os
@@ -20,7 +19,6 @@ import re
 import ssl
 import subprocess
 import tempfile
-import threading
 import time
 import typing
 import urllib.error
@@ -157,41 +155,6 @@ def running_pebble(
         else:
             raise RuntimeError(f"cannot start Pebble: {log.read_text()[-2000:]}")
         yield found
-
-
-@contextlib.contextmanager
-def answering_http01(
-    thumbprint: str, *, port: int = 0, on_request: collections.abc.Callable[[], None] = lambda: None
-) -> collections.abc.Iterator[int]:
-    """A plain HTTP server that answers every token as nginx does (DESIGN.md decision 8). Yields its port.
-
-    on_request: called in a thread of the server before each answer.
-    """
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            on_request()
-            prefix = "/.well-known/acme-challenge/"
-            if not self.path.startswith(prefix):
-                self.send_error(404)
-                return
-            answer = f"{self.path.removeprefix(prefix)}.{thumbprint}".encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 # --- processes -----------------------------------------------------------------------------------------------------
