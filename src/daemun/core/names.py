@@ -4,6 +4,7 @@ Rules for host names: RFC 1123 section 2.1 and RFC 5890; special names: RFC 6761
 ICANN's reservation of `.internal` (2024).
 """
 
+import functools
 import hashlib
 import ipaddress
 import re
@@ -97,6 +98,13 @@ def is_variable(name: str) -> bool:
 
 def address_of(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     """The IP address a host is ("10.0.0.1", "::1" or "[::1]"), None for a name."""
+    # Every address has a colon or ends in a digit. Most hosts are names, and all are asked about again and again.
+    may_be_one = ":" in host or host.removesuffix("]")[-1:].isdigit()
+    return _parse_address(host) if may_be_one else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _parse_address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
     except ValueError:
