@@ -13,11 +13,22 @@ def sync_directory(directory: pathlib.Path) -> None:
         os.close(descriptor)
 
 
-def point_link(link: pathlib.Path, target: pathlib.PurePath | str) -> None:
-    """Make `link` a symbolic link to `target`, in one step and for good: whoever follows it meanwhile sees the old
-    target or the new one. Raises: OSError; then the link is as it was."""
-    draft = link.with_name(f".~{link.name}")
-    draft.unlink(missing_ok=True)
-    draft.symlink_to(target)
-    draft.replace(link)
-    sync_directory(link.parent)
+def point_link(
+    link: pathlib.Path,
+    target: pathlib.PurePath | str,
+    *,
+    lasting: bool = True,
+    drafts: pathlib.Path | str | None = None,
+) -> None:
+    """Make `link` a symbolic link to `target`, in one step: whoever follows it meanwhile sees the old target or the new
+    one. lasting: for good, also after a power cut. drafts: a folder of the same file system in which the new link is
+    made first; None: the link's own. Raises: OSError; then the link is as it was."""
+    draft = f"{drafts or link.parent}/.~{link.name}"
+    try:
+        os.symlink(target, draft)  # noqa: PTH211
+    except FileExistsError:
+        os.unlink(draft)  # noqa: PTH108
+        os.symlink(target, draft)  # noqa: PTH211
+    os.replace(draft, link)  # noqa: PTH105
+    if lasting:
+        sync_directory(link.parent)

@@ -45,6 +45,26 @@ def test_the_same_again_writes_nothing(tmp_path: pathlib.Path, ca: local_ca.Loca
     assert generations(tmp_path, "a") == {"1"}
 
 
+def test_what_a_power_cut_may_lose_is_made_again(tmp_path: pathlib.Path, ca: local_ca.LocalCa) -> None:
+    first, second = (ca.issue(["a.localhost"], NOW) for _ in range(2))
+    live.replace(tmp_path, "a", first, before=None, worker_gid=None, lasting=False)
+    assert live.read(tmp_path, "a") == first
+    for file in (tmp_path / "a").iterdir():  # names are on the disk, and what they should hold is not
+        file.write_bytes(b"")
+    before = live.read(tmp_path, "a")
+    assert before is None
+    live.replace(tmp_path, "a", second, before=before, worker_gid=None, lasting=False)
+    assert live.read(tmp_path, "a") == second
+    assert generations(tmp_path, "a") == {"1", "2"}
+
+
+def test_the_leaf_alone_is_the_chain_and_takes_no_further_file(tmp_path: pathlib.Path, ca: local_ca.LocalCa) -> None:
+    new = ca.issue(["a.localhost"], NOW)
+    live.publish(tmp_path, "a", new, worker_gid=None)
+    assert (tmp_path / "a" / "cert.pem").samefile(tmp_path / "a" / "fullchain.pem")
+    assert (tmp_path / "a" / "chain.pem").read_bytes() == b""
+
+
 def test_the_last_two_generations_stay(tmp_path: pathlib.Path, ca: local_ca.LocalCa) -> None:
     for _ in range(4):
         live.publish(tmp_path, "a", ca.issue(["a.localhost"], NOW), worker_gid=None)

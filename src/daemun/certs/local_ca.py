@@ -7,6 +7,7 @@ that people install.
 import collections.abc
 import contextlib
 import datetime
+import functools
 import hashlib
 import pathlib
 import socket
@@ -51,25 +52,31 @@ class LocalCa:
             [x509.NameAttribute(x509.NameOID.COMMON_NAME, hosts[0])] if len(hosts[0]) <= _LONGEST_COMMON_NAME else []
         )
         alternative_names = x509.SubjectAlternativeName([bundle.general_name(host) for host in hosts])
-        issuer_key = self._key.public_key()
         certificate = (
-            x509.CertificateBuilder()
-            .subject_name(x509.Name(label))
-            .issuer_name(self.certificate.subject)
+            self._common.subject_name(x509.Name(label))
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - BACKDATED)
             .not_valid_after(min(now + LEAF_LIFETIME, self.certificate.not_valid_after_utc))
             # Critical when the subject is empty (RFC 5280 section 4.2.1.6).
             .add_extension(alternative_names, critical=not label)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+        pem = certificate.public_bytes(serialization.Encoding.PEM)
+        return bundle.Bundle(fullchain_pem=pem, key_pem=private_pem(key), chain=(certificate,))
+
+    @functools.cached_property
+    def _common(self) -> x509.CertificateBuilder:
+        """What all leaves have in common."""
+        return (
+            x509.CertificateBuilder()
+            .issuer_name(self.certificate.subject)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(digital_signature=True), critical=True)
             .add_extension(x509.ExtendedKeyUsage([oid.ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), critical=False)
-            .sign(self._key, hashes.SHA256())
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
-        return bundle.parse(certificate.public_bytes(serialization.Encoding.PEM), private_pem(key))
 
     def is_named_by(self, certificate: x509.Certificate) -> bool:
         """Whether a certificate says that this root signed it: quick, and enough where nobody forges. No two roots

@@ -25,6 +25,7 @@ from daemun.certs import (
     book,
     challenge_files,
     findings,
+    local_ca,
     proofs,
     records,
     shelf,
@@ -282,25 +283,30 @@ class Manager:
         self, specs: collections.abc.Sequence[model.CertificateSpec], known: dict[str, standing.Entry]
     ) -> dict[str, standing.Entry]:
         ca = self._shelf.load_ca()
+        recorded: frozenset[str] | None = None
         entries = {}
         for spec in specs:
             entry = known.get(spec.name)
             is_settled = (
                 entry is not None
-                and entry.spec == spec
+                and (entry.spec is spec or entry.spec == spec)
                 and self._shelf.holds(spec.name)
                 # A new root (the old one was near its end, or deleted) signs anew what the old one did.
                 and (entry.served.kind is not shelf.Kind.LOCAL or ca.is_named_by(entry.served.bundle.leaf))
             )
             if entry is None or not is_settled or spec.mode is model.TlsMode.FILES:
-                entry = self._look_up(spec, entry)
+                if recorded is None:  # one look instead of several for each of perhaps thousands
+                    recorded = records.names(self._store)
+                entry = self._look_up(spec, entry, ca, has_records=spec.name in recorded)
             entries[spec.name] = entry
         return entries
 
-    def _look_up(self, spec: model.CertificateSpec, before: standing.Entry | None) -> standing.Entry:
-        served = self._shelf.settle(spec)
+    def _look_up(
+        self, spec: model.CertificateSpec, before: standing.Entry | None, ca: local_ca.LocalCa, *, has_records: bool
+    ) -> standing.Entry:
+        served = self._shelf.settle(spec, ca=ca, has_records=has_records)
         if before is None:
-            attempts, advice = records.read_attempts(self._store, spec.name), None
+            attempts, advice = records.read_attempts(self._store, spec.name) if has_records else None, None
             if served.kind is shelf.Kind.PUBLIC:
                 advice = records.read_advice(self._store, spec.name)
             return standing.Entry(spec=spec, served=served, attempts=attempts, advice=advice)

@@ -61,6 +61,11 @@ class Attempts:
     seen: tuple[str, ...] = ()
 
 
+def names(store: ports.Store) -> frozenset[str]:
+    """The certificates of which something is kept."""
+    return frozenset(key.split("/")[1] for key in store.list("certs"))
+
+
 def read_issued(store: ports.Store, name: str) -> Issued | None:
     with _missing_when_unreadable():
         value = _read(store, f"certs/{name}/certificate.json")

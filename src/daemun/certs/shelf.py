@@ -7,6 +7,7 @@ choosing and putting into place are one step for all threads. Blocking, millisec
 import collections.abc
 import dataclasses
 import enum
+import os
 import pathlib
 import threading
 
@@ -52,18 +53,39 @@ class Shelf:
         self.adopted = adopted.Adopted(store)
 
     def holds(self, name: str) -> bool:
-        return (self._live / name / "privkey.pem").exists()
+        return os.path.exists(f"{self._live}/{name}/privkey.pem")  # noqa: PTH110 - asked of all names in every round
 
-    def settle(self, spec: model.CertificateSpec, *, fresh: bool = False) -> Served:
+    def settle(
+        self,
+        spec: model.CertificateSpec,
+        *,
+        fresh: bool = False,
+        ca: local_ca.LocalCa | None = None,
+        has_records: bool = True,
+    ) -> Served:
         """Make live/NAME hold the best certificate there is. fresh: do not keep one of the local CA.
 
+        ca: of `load_ca`, for who settles many. has_records: whether the store may hold something of this certificate.
         Raises: EnvironmentProblemError when a file cannot be written.
         """
         with self._changing:
-            ca = self.load_ca()
-            served = self._own(spec, ca) or self._public(spec) or self._local(spec, ca, fresh=fresh)
+            ca = ca or self.load_ca()
+            before = live.read(self._live, spec.name)
+            served = (
+                self._own(spec, ca, before)
+                or self._public(spec, has_records=has_records)
+                or self._local(spec, ca, before, fresh=fresh)
+            )
             try:
-                live.publish(self._live, spec.name, served.bundle, worker_gid=self._worker_gid)
+                live.replace(
+                    self._live,
+                    spec.name,
+                    served.bundle,
+                    before=before,
+                    worker_gid=self._worker_gid,
+                    # The local CA makes another one at any time, and waiting for the disk is nearly all the work.
+                    lasting=served.kind is not Kind.LOCAL,
+                )
             except OSError as error:
                 raise errors.EnvironmentProblemError(
                     f'cannot write the certificate of "{spec.host}" under {self._live}: {error.strerror or error}; '
@@ -110,7 +132,7 @@ class Shelf:
             ) from error
         return ca
 
-    def _own(self, spec: model.CertificateSpec, ca: local_ca.LocalCa) -> Served | None:
+    def _own(self, spec: model.CertificateSpec, ca: local_ca.LocalCa, before: bundle.Bundle | None) -> Served | None:
         """The owner's certificate. When the files are not usable now (say, half replaced): what they held before, if
         that is still there, else one of the local CA."""
         if spec.mode is not model.TlsMode.FILES:
@@ -118,20 +140,19 @@ class Shelf:
         try:
             found = _read_own(spec)
         except bundle.BundleError as error:
-            before = live.read(self._live, spec.name)
             if before is None or before.missing(spec.names[:1]) or ca.is_issuer_of(before.leaf):
-                local = self._local(spec, ca, fresh=False)
+                local = self._local(spec, ca, before, fresh=False)
                 problem = _problem(spec, f"{error} (until then one of the local CA is served)")
                 return dataclasses.replace(local, problems=(problem,))
             problem = _problem(spec, f"{error} (until then the one from before is served)")
             return Served(kind=Kind.OWN, bundle=before, problems=(problem,))
         return Served(kind=Kind.OWN, bundle=found, problems=self._warnings(spec, found))
 
-    def _public(self, spec: model.CertificateSpec) -> Served | None:
+    def _public(self, spec: model.CertificateSpec, *, has_records: bool) -> Served | None:
         """What a CA issued before, as long as it is good for the first name a CA can sign: a new alias that the CA has
         not seen yet must not take the trusted certificate away from the names that have one."""
         hosts = renewal.hosts_to_order(spec)
-        issued = self._issued(spec.name, hosts) if hosts else None
+        issued = self._issued(spec.name, hosts, has_records=has_records) if hosts else None
         if issued is None or issued.bundle.missing(hosts[:1]):
             return None
         if (
@@ -141,9 +162,9 @@ class Shelf:
         directory = None if issued.is_revoked else issued.directory
         return Served(kind=Kind.PUBLIC, bundle=issued.bundle, directory=directory)
 
-    def _issued(self, name: str, hosts: tuple[str, ...]) -> records.Issued | None:
+    def _issued(self, name: str, hosts: tuple[str, ...], *, has_records: bool) -> records.Issued | None:
         """The certificate's own; where that is not good for all hosts, one that was adopted becomes it."""
-        now, own = self._clock.now(), records.read_issued(self._store, name)
+        now, own = self._clock.now(), records.read_issued(self._store, name) if has_records else None
         if own is not None and now < own.bundle.not_after and not own.is_revoked and not own.bundle.missing(hosts):
             return own
         found = self.adopted.find(hosts, now)
@@ -152,9 +173,10 @@ class Shelf:
         records.write_issued(self._store, name, found)
         return found
 
-    def _local(self, spec: model.CertificateSpec, ca: local_ca.LocalCa, *, fresh: bool) -> Served:
+    def _local(
+        self, spec: model.CertificateSpec, ca: local_ca.LocalCa, before: bundle.Bundle | None, *, fresh: bool
+    ) -> Served:
         now = self._clock.now()
-        before = live.read(self._live, spec.name)
         keep = (
             before is not None
             and not fresh
