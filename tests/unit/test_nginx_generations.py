@@ -59,6 +59,41 @@ def test_unchanged_file_is_shared_and_a_changed_one_is_not(layout: layout_.Layou
     assert kept.read(second) == {**FILES, "sites/a.conf": b"# changed"}
 
 
+def test_what_a_person_does_to_the_current_tree_is_seen_and_not_carried_on(layout: layout_.Layout) -> None:
+    kept = generations.Generations(layout)
+    kept.switch(kept.write(FILES))
+    assert kept.read_current() == FILES
+    tree = pathlib.Path(layout.current)
+    (tree / "sites/a.conf").write_bytes(b"# b")
+    assert kept.read_current() == {**FILES, "sites/a.conf": b"# b"}
+    (tree / "nginx.conf").unlink()
+    (tree / "sites/c.conf").write_bytes(b"# c")
+    assert kept.read_current() == {
+        "sites/a.conf": b"# b",
+        "sites/c.conf": b"# c",
+        "snippets/deep/b.conf": b"# b",
+    }
+    kept.switch(kept.write(FILES))
+    assert kept.read_current() == FILES
+    assert generations.Generations(layout).read_current() == FILES
+
+
+def test_hundreds_of_sites_are_written_once_and_shared_from_then_on(layout: layout_.Layout) -> None:
+    many = {**FILES, **{f"sites/{number}.conf": f"# {number}".encode() for number in range(300)}}
+    kept = generations.Generations(layout)
+    kept.switch(kept.write(many))
+    assert generations.Generations(layout).read_current() == many
+    changed = {**many, "sites/7.conf": b"# changed", "sites/new.conf": b"# new"}
+    del changed["sites/8.conf"]
+    second = generations.Generations(layout).write(changed)  # also by a daemon that did not write the first one
+    kept.switch(second)
+    assert kept.read_current() == changed
+    old, new = (pathlib.Path(layout.generation(number)) for number in (1, second))
+    same = [name for name in many if (new / name).exists() and (old / name).samefile(new / name)]
+    assert len(same) == len(many) - 2
+    assert {path.stat().st_mode & 0o777 for path in new.rglob("*.conf")} == {0o644}
+
+
 def test_old_trees_go_and_those_in_use_stay(layout: layout_.Layout) -> None:
     kept = generations.Generations(layout)
     kept.switch(kept.write(FILES))

@@ -5,8 +5,7 @@ SIGKILL or a power cut at any instant leaves either the old generation or the ne
 """
 
 import collections.abc
-import contextlib
-import os
+import dataclasses
 import pathlib
 import shutil
 import threading
@@ -15,7 +14,7 @@ from daemun import durable
 from daemun.core import directive
 from daemun.core import layout as layout_
 from daemun.core.render import serialise
-from daemun.nginx import diagnose
+from daemun.nginx import diagnose, trees
 
 CONFIRM_FILE = "generation.conf"
 """Added to every tree and included by nginx.conf: the server that tells which generation nginx runs."""
@@ -33,6 +32,7 @@ class Generations:
         self._link = pathlib.Path(layout.current)
         # A cancelled caller leaves its thread writing; the next one must not take the same number.
         self._writing = threading.Lock()
+        self._known: collections.abc.Mapping[int, trees.Tree] = {}
 
     def write(self, files: collections.abc.Mapping[str, bytes], *, in_use: frozenset[int] = frozenset()) -> int:
         """Write a whole tree, with CONFIRM_FILE, and remove old ones that are neither among the KEPT nor in_use.
@@ -45,12 +45,18 @@ class Generations:
             draft = self._folder / f".{number}.new"
             try:
                 self._prune(in_use)
-                self._write_tree(draft, {**files, CONFIRM_FILE: _confirm_server(self._layout, number)})
+                current = self.current()
+                # A site that did not change is the same file on the disk already: no write, no sync.
+                base = None if current is None else self._read_tree(current, is_fresh=False)
+                whole = {**files, CONFIRM_FILE: _confirm_server(self._layout, number)}
+                written = trees.write(str(draft), whole, base=base)
                 draft.rename(self._folder / str(number))
                 durable.sync_directory(self._folder)
             except OSError as error:
                 shutil.rmtree(draft, ignore_errors=True)
                 raise diagnose.os_problem(f"write the nginx configuration to {self._folder}", error) from error
+            kept = {} if current is None or base is None else {current: base}
+            self._known = {**kept, number: dataclasses.replace(written, folder=f"{self._folder}/{number}")}
             return number
 
     def switch(self, number: int) -> None:
@@ -82,17 +88,24 @@ class Generations:
 
     def read(self, number: int) -> dict[str, bytes] | None:
         """The files of a generation as they were given to `write`; None when it is not there."""
-        folder = self._folder / str(number)
-        if not folder.is_dir():
-            return None
-        paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
-        files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-        files.pop(CONFIRM_FILE, None)
-        return files
+        tree = self._read_tree(number, is_fresh=True)
+        return None if tree is None else {name: tree.files[name] for name in tree.files if name != CONFIRM_FILE}
 
     def read_current(self) -> dict[str, bytes] | None:
         number = self.current()
         return None if number is None else self.read(number)
+
+    def _read_tree(self, number: int, *, is_fresh: bool) -> trees.Tree | None:
+        """is_fresh: looked at now. Else what it held at the last look will do: nobody changes it."""
+        known = self._known.get(number)
+        if known is not None and not is_fresh:
+            return known
+        try:
+            found = trees.read(str(self._folder / str(number)), known)
+        except FileNotFoundError:
+            return None
+        self._known = {**self._known, number: found}
+        return found
 
     def _numbers(self) -> list[int]:
         if not self._folder.is_dir():
@@ -106,37 +119,6 @@ class Generations:
                 shutil.rmtree(self._folder / str(number))
         for unfinished in self._folder.glob(".*.new"):
             shutil.rmtree(unfinished)
-
-    def _write_tree(self, folder: pathlib.Path, files: collections.abc.Mapping[str, bytes]) -> None:
-        folders = {folder}
-        self._make(folder)
-        for name, content in files.items():
-            path = folder / name
-            for parent in reversed(path.relative_to(folder).parents[:-1]):
-                if folder / parent not in folders:
-                    self._make(folder / parent)
-                    folders.add(folder / parent)
-            self._write_file(path, name, content)
-        for written in folders:
-            durable.sync_directory(written)
-
-    def _make(self, folder: pathlib.Path) -> None:
-        folder.mkdir()
-        folder.chmod(0o755)  # whatever the umask; nginx/ above keeps others out
-
-    def _write_file(self, path: pathlib.Path, name: str, content: bytes) -> None:
-        # A site that did not change is the same file on the disk already: no write, no sync. With 1000 sites this
-        # is what makes a change of one of them quick.
-        same = self._link / name
-        if same.is_file() and same.read_bytes() == content:
-            with contextlib.suppress(OSError):  # not every file system has hard links
-                path.hardlink_to(same)
-                return
-        with path.open("wb") as file:
-            path.chmod(0o644)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
 
 
 def _confirm_server(layout: layout_.Layout, number: int) -> bytes:

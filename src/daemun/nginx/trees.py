@@ -1,0 +1,127 @@
+"""A tree of small files, written and read whole: ten thousand of them in the time of a few.
+
+A file that another tree holds already is linked, not written; one that did not change since it was read is not read
+again. What is done for every file speaks to the system without pathlib between.
+"""
+
+import collections.abc
+import contextlib
+import dataclasses
+import os
+import types
+
+from daemun import durable
+
+Stamp = tuple[int, int, int]
+"""What tells a file from a changed one: inode, bytes, time of the last change in ns. The same for all its links."""
+
+SYNCED_ONE_BY_ONE = 32
+"""More new files than these are brought to the disk by one call for the whole file system, which waits for what others
+wrote there, too."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """folder: absolute. files: path below it -> content, sorted. stamps: of each file."""
+
+    folder: str
+    files: collections.abc.Mapping[str, bytes]
+    stamps: collections.abc.Mapping[str, Stamp]
+
+
+def read(folder: str, known: Tree | None = None) -> Tree:
+    """What a folder holds now. known: what it, or another tree that shares files with it, held before.
+
+    Raises: OSError.
+    """
+    stamps = _find_stamps(folder)
+    if known is None:
+        known = Tree(folder=folder, files={}, stamps={})
+    elif known.folder == folder and known.stamps == stamps:
+        return known
+    files = {
+        name: known.files[name] if known.stamps.get(name) == stamps[name] else _read_file(f"{folder}/{name}")
+        for name in sorted(stamps)
+    }
+    return Tree(folder=folder, files=types.MappingProxyType(files), stamps=stamps)
+
+
+def write(folder: str, files: collections.abc.Mapping[str, bytes], *, base: Tree | None) -> Tree:
+    """Make a new folder that holds these files, all on the disk. base: a tree whose files may be shared.
+
+    Raises: OSError; then a part of it may be there.
+    """
+    _make_folders(folder, files)
+    stamps: dict[str, Stamp] = {}
+    new: list[str] = []
+    for name, content in files.items():
+        if base is not None and base.files.get(name) == content and _link(f"{base.folder}/{name}", f"{folder}/{name}"):
+            stamps[name] = base.stamps[name]
+        else:
+            stamps[name] = _write_file(f"{folder}/{name}", content, is_synced=len(new) < SYNCED_ONE_BY_ONE)
+            new.append(name)
+    if len(new) > SYNCED_ONE_BY_ONE:
+        durable.sync_file_system(folder)
+    else:
+        for path in _folders(folder, files):
+            durable.sync_directory(path)
+    return Tree(folder=folder, files=types.MappingProxyType(dict(files)), stamps=stamps)
+
+
+def _find_stamps(folder: str) -> dict[str, Stamp]:
+    stamps: dict[str, Stamp] = {}
+    pending = [""]
+    while pending:
+        prefix = pending.pop()
+        with os.scandir(f"{folder}/{prefix}") as rows:
+            for row in rows:
+                if row.is_dir():
+                    pending.append(f"{prefix}{row.name}/")
+                elif row.is_file():
+                    found = row.stat()
+                    stamps[f"{prefix}{row.name}"] = (found.st_ino, found.st_size, found.st_mtime_ns)
+    return stamps
+
+
+def _read_file(path: str) -> bytes:
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        return file.readall()
+
+
+def _folders(folder: str, files: collections.abc.Iterable[str]) -> list[str]:
+    """Those that the files are in, each after the one that holds it."""
+    found = {folder}
+    for name in files:
+        above, slash, _ = name.rpartition("/")
+        while slash and f"{folder}/{above}" not in found:
+            found.add(f"{folder}/{above}")
+            above, slash, _ = above.rpartition("/")
+    return sorted(found)
+
+
+def _make_folders(folder: str, files: collections.abc.Iterable[str]) -> None:
+    for path in _folders(folder, files):
+        os.mkdir(path)  # noqa: PTH102
+        os.chmod(path, 0o755)  # noqa: PTH101, S103 - whatever the umask; nginx/ above keeps others out
+
+
+def _link(source: str, target: str) -> bool:
+    with contextlib.suppress(OSError):  # not every file system has hard links
+        os.link(source, target)
+        return True
+    return False
+
+
+def _write_file(path: str, content: bytes, *, is_synced: bool) -> Stamp:
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
+    try:
+        os.fchmod(descriptor, 0o644)
+        left = memoryview(content)
+        while left:
+            left = left[os.write(descriptor, left) :]
+        if is_synced:
+            os.fsync(descriptor)
+        found = os.fstat(descriptor)
+    finally:
+        os.close(descriptor)
+    return found.st_ino, found.st_size, found.st_mtime_ns
