@@ -55,6 +55,8 @@ class Listener:
 
 def read(content: bytes) -> tuple[Listener, ...]:
     """The `listen` lines of one file, without those that it includes."""
+    if b"listen " not in content:  # nearly every site's: far quicker to tell than line by line
+        return ()
     found = ((match[1].decode(), match[2].decode().split()) for match in _LISTEN.finditer(content))
     return tuple(Listener(written=written, options=tuple(options)) for written, options in found)
 

@@ -9,6 +9,7 @@ Quoting says nothing about variables: some directives look for `$name` in the wo
 """
 
 import collections.abc
+import functools
 import re
 
 from daemun.core import directive, words
@@ -55,25 +56,28 @@ def serialise(nodes: collections.abc.Iterable[directive.Node]) -> bytes:
 
     Raises: RenderError when a value cannot be one word of an nginx configuration.
     """
-    return "".join(f"{line}\n" for line in _lines(nodes, "")).encode(errors="replace")
+    lines: list[str] = []
+    _add_lines(lines, nodes, "")
+    lines.append("")
+    return "\n".join(lines).encode(errors="replace")
 
 
-def _lines(nodes: collections.abc.Iterable[directive.Node], indent: str) -> collections.abc.Iterator[str]:
+def _add_lines(lines: list[str], nodes: collections.abc.Iterable[directive.Node], indent: str) -> None:
     before: directive.Node | None = None
     for node in nodes:
         if before is not None and _is_apart(before, node):
-            yield ""
+            lines.append("")
         before = node
         if isinstance(node, directive.Comment):
-            yield f"{indent}# {_shown(node.text)}".rstrip()
+            lines.append(f"{indent}# {_shown(node.text)}".rstrip())
             continue
         head = indent + " ".join(_words(node))
         if node.block is None:
-            yield f"{head};"
+            lines.append(f"{head};")
             continue
-        yield f"{head} {{"
-        yield from _lines(node.block, indent + _INDENT)
-        yield f"{indent}}}"
+        lines.append(f"{head} {{")
+        _add_lines(lines, node.block, indent + _INDENT)
+        lines.append(f"{indent}}}")
 
 
 def _is_apart(before: directive.Node, node: directive.Node) -> bool:
@@ -97,9 +101,13 @@ def _in_parentheses(written: list[str]) -> list[str]:
 
 
 def _write(argument: directive.Arg, name: str) -> str:
-    if isinstance(argument, directive.Expr):
-        return _quote(argument.value, name)
     value = argument.value
+    return _quote(value, name) if isinstance(argument, directive.Expr) else _write_text(value, name)
+
+
+# Sites are alike: of a hundred words that thousands of them need, a few are their own.
+@functools.lru_cache(maxsize=8192)
+def _write_text(value: str, name: str) -> str:
     found = CONTROL.search(value)
     if found is not None:
         raise RenderError(
@@ -113,6 +121,7 @@ def _write(argument: directive.Arg, name: str) -> str:
     return _quote(value, name)
 
 
+@functools.lru_cache(maxsize=8192)
 def _quote(value: str, name: str) -> str:
     try:
         raw = value.encode()
