@@ -12,7 +12,7 @@ from daemun.control import ports, quarantine
 from daemun.core import assemble as assemble_
 from daemun.core import listeners, model, plan
 from daemun.core import quarantine as quarantine_
-from daemun.core.render import environment
+from daemun.core.render import environment, memory
 
 DescribeEnvironment = collections.abc.Callable[[model.Globals], environment.Environment]
 
@@ -37,6 +37,7 @@ class Switcher:
         self._proxy = proxy
         self._listening = listening
         self._describe_environment = describe_environment
+        self._memory = memory.Memory()
 
     async def assemble(
         self, desired: model.Desired, actual: model.Actual, denied: assemble_.Denied = types.MappingProxyType({})
@@ -49,7 +50,12 @@ class Switcher:
         # This ends: what is found is not asked for again.
         while True:
             assembled = await asyncio.to_thread(
-                assemble_.assemble_files, desired, env, last_good=actual.files or {}, denied=denied
+                assemble_.assemble_files,
+                desired,
+                env,
+                last_good=actual.files or {},
+                denied=denied,
+                memory=self._memory,
             )
             if plan.choose_activation(assembled.files, actual) is plan.Activation.NOTHING:
                 return assembled

@@ -23,9 +23,32 @@ class Standing:
     content: bytes
 
 
-def find_good(running: Files, *, denied: frozenset[str]) -> dict[str, bytes]:
-    """The files of the tree nginx runs now that may go on: not a page that says sorry, nor a site that is nowhere."""
-    return {path: content for path, content in running.items() if _is_good(path, content, denied)}
+class Good(collections.abc.Mapping[str, bytes]):
+    """The files of the tree nginx runs now that may go on: not a page that says sorry, nor a site that is nowhere.
+
+    Looked at when somebody asks for one, which is nearly never.
+    """
+
+    def __init__(self, running: Files, *, denied: frozenset[str]) -> None:
+        self._running = running
+        self._denied = denied
+
+    def __getitem__(self, path: str) -> bytes:
+        content = self._running[path]
+        if not _is_good(path, content, self._denied):
+            raise KeyError(path)
+        return content
+
+    def __iter__(self) -> collections.abc.Iterator[str]:
+        return (path for path, content in self._running.items() if _is_good(path, content, self._denied))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def find_good(running: Files, *, denied: frozenset[str]) -> Files:
+    """What of a tree that runs may go on."""
+    return Good(running, denied=denied)
 
 
 def _is_good(path: str, content: bytes, denied: frozenset[str]) -> bool:

@@ -1,11 +1,13 @@
 """The whole tree of files for a desired state, in which a site that cannot be rendered hurts no other. Pure."""
 
 import collections.abc
+import contextlib
 import dataclasses
 import types
 
 from daemun.core import aside, listeners, model, plan, quarantine, validate
 from daemun.core.render import environment, render
+from daemun.core.render import memory as memory_
 from daemun.errors import RenderError
 
 Denied = collections.abc.Mapping[str, listeners.Denied]
@@ -22,7 +24,7 @@ class Assembled:
     """
 
     files: dict[str, bytes]
-    unavailable: dict[str, bytes]
+    unavailable: collections.abc.Mapping[str, bytes]
     last_good: collections.abc.Mapping[str, bytes]
     refused: tuple[quarantine.Refused, ...] = ()
     problems: tuple[model.Problem, ...] = ()
@@ -35,10 +37,11 @@ def assemble_files(
     *,
     last_good: collections.abc.Mapping[str, bytes],
     denied: Denied = types.MappingProxyType({}),
+    memory: memory_.Memory | None = None,
 ) -> Assembled:
     """Render every enabled site, and what stands in for those that cannot be.
 
-    last_good: the tree nginx runs now. denied: addresses that only single sites ask for.
+    last_good: the tree nginx runs now. denied: addresses that only single sites ask for. memory: of earlier calls.
     Raises: RenderError when what concerns all sites cannot be rendered.
     """
     unsupported = validate.find_unsupported_globals(desired.globals, env.nginx.features)
@@ -46,18 +49,16 @@ def assemble_files(
         raise RenderError("; ".join(problem.message for problem in unsupported))
     gone = frozenset(denied)
     good = aside.find_good(last_good, denied=gone)
-    unavailable = {
-        plan.site_file(site.host): render.render_unavailable(site, env, settings=desired.globals, denied=gone)
-        for site in desired.enabled
-    }
+    unavailable = _Unavailable(desired, env, gone)
     broken = _find_unsupported(desired, env)
+    memory = memory or memory_.Memory()
     try:
-        files = render.render_files(_without(desired, broken), env)
+        files = render.render_files(_without(desired, broken), env, memory)
     except RenderError:
-        broken |= _find_unrenderable(_without(desired, broken), env)
-        files = render.render_files(_without(desired, broken), env)
+        broken |= _find_unrenderable(_without(desired, broken), env, memory)
+        files = render.render_files(_without(desired, broken), env, memory)
     for path in broken:
-        files[path] = good.get(path, unavailable[path])
+        files[path] = good[path] if path in good else unavailable[path]
     refused = [_refuse(path, cause, good) for path, cause in broken.items()]
     if denied:
         rendered = _without(desired, broken)
@@ -75,6 +76,27 @@ def assemble_files(
     )
 
 
+class _Unavailable(collections.abc.Mapping[str, bytes]):
+    """Path -> the 503 version of each enabled site's file, rendered when somebody asks for it: nearly never."""
+
+    def __init__(self, desired: model.Desired, env: environment.Environment, denied: frozenset[str]) -> None:
+        self._sites = {plan.site_file(site.host): site for site in desired.enabled}
+        self._settings = desired.globals
+        self._env = env
+        self._denied = denied
+
+    def __getitem__(self, path: str) -> bytes:
+        """Raises: KeyError; RenderError when the names themselves cannot be written."""
+        site = self._sites[path]
+        return render.render_unavailable(site, self._env, settings=self._settings, denied=self._denied)
+
+    def __iter__(self) -> collections.abc.Iterator[str]:
+        return iter(self._sites)
+
+    def __len__(self) -> int:
+        return len(self._sites)
+
+
 def _refuse(path: str, cause: str, good: collections.abc.Container[str]) -> quarantine.Refused:
     stand_in = quarantine.StandIn.LAST_GOOD if path in good else quarantine.StandIn.UNAVAILABLE
     return quarantine.Refused(path=path, cause=cause, stand_in=stand_in)
@@ -90,8 +112,15 @@ def _find_unsupported(desired: model.Desired, env: environment.Environment) -> d
     return found
 
 
-def _find_unrenderable(desired: model.Desired, env: environment.Environment) -> dict[str, str]:
+def _find_unrenderable(desired: model.Desired, env: environment.Environment, memory: memory_.Memory) -> dict[str, str]:
+    """The sites whose own files cannot be rendered, and when there are none, those for which the others cannot."""
     found: dict[str, str] = {}
+    for path, error in render.find_refused(desired, env, memory):
+        found[path] = str(error)
+    if found:
+        with contextlib.suppress(RenderError):
+            render.render_files(_without(desired, found), env, memory)
+            return found
     for site in desired.enabled:
         try:
             render.render_files(dataclasses.replace(desired, sites=(site,)), env)
@@ -101,5 +130,7 @@ def _find_unrenderable(desired: model.Desired, env: environment.Environment) -> 
 
 
 def _without(desired: model.Desired, refused: collections.abc.Mapping[str, str]) -> model.Desired:
+    if not refused:
+        return desired
     kept = tuple(site for site in desired.sites if plan.site_file(site.host) not in refused)
     return dataclasses.replace(desired, sites=kept)

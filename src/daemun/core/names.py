@@ -137,6 +137,7 @@ def is_signed_publicly(name: str) -> bool:
     return not any(bare == suffix or bare.endswith("." + suffix) for suffix in LOCAL_SUFFIXES)
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def slug(host: str) -> str:
     """A file name for a host: readable, unique per host, safe on every file system.
 

@@ -4,17 +4,23 @@ The tree: nginx.conf; sites/NAME.conf, one per enabled site; and what those incl
 includes too, is added by the nginx adapter: it holds the server that says which generation answers.
 """
 
+import collections.abc
 import dataclasses
+import functools
 
 from daemun.core import directive, model, plan
 from daemun.core.render import default, environment, hold, listening, main, mime, serialise, server, site
+from daemun.core.render import memory as memory_
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
 
-def render_files(desired: model.Desired, env: environment.Environment) -> dict[str, bytes]:
+def render_files(
+    desired: model.Desired, env: environment.Environment, memory: memory_.Memory | None = None
+) -> dict[str, bytes]:
     """Render every file of a generation but generation.conf.
 
+    memory: of earlier calls, for who calls again.
     Returns: path relative to the generation's folder -> UTF-8 content, sorted by path.
     Raises: RenderError when a value cannot be written safely or nginx cannot do it; names site and route.
     """
@@ -36,12 +42,43 @@ def render_files(desired: model.Desired, env: environment.Environment) -> dict[s
     if settings.snippet:
         trees[main.SNIPPET] = _snippet(settings)
     files = {path: serialise.serialise(nodes) for path, nodes in trees.items()}
-    chosen = default.default_site(desired)
-    for one in desired.enabled:
-        files[plan.site_file(one.host)] = render_site(
-            one, env, is_default=chosen is not None and one.host == chosen.host, settings=settings
-        )
+    files |= _site_files(desired, env, memory or memory_.Memory())
     return dict(sorted(files.items()))
+
+
+def find_refused(
+    desired: model.Desired, env: environment.Environment, memory: memory_.Memory
+) -> collections.abc.Iterator[tuple[str, RenderError]]:
+    """The sites whose own file cannot be rendered: its path, and why."""
+    chosen, settings = default.default_site(desired), desired.globals
+    memory.enter(env, settings)
+    for one in desired.enabled:
+        try:
+            _site_file(one, env, memory, is_default=one is chosen, settings=settings)
+        except RenderError as error:
+            yield plan.site_file(one.host), error
+
+
+def _site_files(desired: model.Desired, env: environment.Environment, memory: memory_.Memory) -> dict[str, bytes]:
+    chosen, settings = default.default_site(desired), desired.globals
+    memory.enter(env, settings)
+    memory.keep_only(desired.enabled)
+    return {
+        plan.site_file(one.host): _site_file(one, env, memory, is_default=one is chosen, settings=settings)
+        for one in desired.enabled
+    }
+
+
+def _site_file(
+    one: model.Site,
+    env: environment.Environment,
+    memory: memory_.Memory,
+    *,
+    is_default: bool,
+    settings: model.Globals,
+) -> bytes:
+    anew = functools.partial(render_site, one, env, is_default=is_default, settings=settings)
+    return memory.file(one, is_default=is_default, render=anew)
 
 
 def render_main(

@@ -1,5 +1,6 @@
 """Values of the model as arguments of directives. Each function names the field it refuses. Pure."""
 
+import functools
 import ipaddress
 import math
 import re
@@ -26,7 +27,11 @@ Part = str | directive.Arg
 
 def line(name: str, *args: Part, block: tuple[directive.Node, ...] | None = None) -> directive.Directive:
     """A directive. A str is a constant of the renderer and means literally itself; variables need an `Expr`."""
-    return directive.Directive(name, tuple(Text(arg) if isinstance(arg, str) else arg for arg in args), block)
+    return directive.Directive(name, tuple([_text(arg) if isinstance(arg, str) else arg for arg in args]), block)
+
+
+_text = functools.lru_cache(maxsize=8192)(Text)
+"""Sites are alike, and so are nearly all their words."""
 
 
 def literal(value: str) -> str:

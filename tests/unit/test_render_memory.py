@@ -1,0 +1,115 @@
+"""What is remembered of rendering is never told from rendering anew."""
+
+import collections.abc
+import dataclasses
+
+import pytest
+
+from daemun.core import assemble, layout, model
+from daemun.core.render import environment, memory, render
+
+ENVIRONMENT = environment.Environment(
+    layout=layout.Layout("/var/lib/daemun"),
+    nginx=environment.Nginx(path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset(environment.Feature)),
+    thumbprint="x" * 43,
+    resolver="127.0.0.1:5301",
+)
+
+
+def site(host: str, port: int = 8000, *, line: int = 1) -> model.Site:
+    origin = model.Origin(source="file", place=f"daemun.yaml:{line}:3")
+    proxy = model.Proxy(targets=(model.Target(scheme=model.Scheme.HTTP, host="127.0.0.1", port=port),))
+    return model.Site(host=host, routes=(model.Route(path="/", action=proxy, origin=origin),), origin=origin)
+
+
+MANY = tuple(site(f"{number:03}.test", 9000 + number % 7, line=number) for number in range(300))
+DESIRED = model.Desired(globals=model.Globals(), sites=MANY)
+
+Change = collections.abc.Callable[
+    [model.Desired, environment.Environment], tuple[model.Desired, environment.Environment]
+]
+
+
+def with_site(number: int, **changes: object) -> Change:
+    def change(desired: model.Desired, env: environment.Environment) -> tuple[model.Desired, environment.Environment]:
+        sites = list(desired.sites)
+        sites[number] = dataclasses.replace(sites[number], **changes)  # type: ignore[arg-type]
+        return dataclasses.replace(desired, sites=tuple(sites)), env
+
+    return change
+
+
+def with_settings(**changes: object) -> Change:
+    return lambda desired, env: (
+        dataclasses.replace(desired, globals=dataclasses.replace(desired.globals, **changes)),  # type: ignore[arg-type]
+        env,
+    )
+
+
+def with_environment(**changes: object) -> Change:
+    return lambda desired, env: (desired, dataclasses.replace(env, **changes))  # type: ignore[arg-type]
+
+
+CHANGES: dict[str, Change] = {
+    "nothing": lambda desired, env: (desired, env),
+    "equal sites": lambda desired, env: (
+        dataclasses.replace(desired, sites=tuple(dataclasses.replace(one) for one in desired.sites)),
+        env,
+    ),
+    "a target": with_site(7, routes=site("007.test", 1234).routes),
+    "an alias": with_site(8, aliases=("www.008.test",)),
+    "a place": with_site(9, origin=model.Origin(source="file", place="daemun.yaml:999:3")),
+    "switched off": with_site(10, enabled=False),
+    "tls": with_site(11, tls=model.Tls(mode=model.TlsMode.OFF), http=model.HttpMode.SERVE),
+    "removed": lambda desired, env: (dataclasses.replace(desired, sites=desired.sites[1:]), env),
+    "added": lambda desired, env: (dataclasses.replace(desired, sites=(*desired.sites, site("zzz.test"))), env),
+    "default site": with_settings(default=model.Default(kind=model.DefaultKind.SITE, host="005.test")),
+    "ports": with_settings(listen_https=(model.Address(port=8443),)),
+    "trust": with_settings(trusted_proxies=("10.0.0.0/8",)),
+    "state directory": with_environment(layout=layout.Layout("/srv/other")),
+    "resolver": with_environment(resolver="127.0.0.1:5302"),
+    "account key": with_environment(thumbprint="y" * 43),
+    "nginx": with_environment(nginx=dataclasses.replace(ENVIRONMENT.nginx, version=(1, 29, 0))),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_change_of_anything_is_seen_and_so_is_its_end(change: Change) -> None:
+    known = memory.Memory()
+    for desired, env in ((DESIRED, ENVIRONMENT), change(DESIRED, ENVIRONMENT), (DESIRED, ENVIRONMENT)):
+        remembered = render.render_files(desired, env, known)
+        assert remembered == render.render_files(desired, env)
+        assert list(remembered) == sorted(remembered)
+
+
+def test_what_did_not_change_is_the_same_object() -> None:
+    known = memory.Memory()
+    before = render.render_files(DESIRED, ENVIRONMENT, known)
+    desired, env = CHANGES["a target"](DESIRED, ENVIRONMENT)
+    after = render.render_files(desired, env, known)
+    assert [path for path in after if after[path] is not before[path] and path.startswith("sites/")] == [
+        "sites/007.test.conf"
+    ]
+
+
+def test_a_site_that_cannot_be_rendered_is_found_among_many_and_found_again() -> None:
+    bad = with_site(7, routes=(dataclasses.replace(MANY[7].routes[0], path="/a\x01b"),))
+    desired, env = bad(DESIRED, ENVIRONMENT)
+    known = memory.Memory()
+    good = assemble.assemble_files(DESIRED, ENVIRONMENT, last_good={}, memory=known).files
+    for last_good in ({}, good):
+        assembled = assemble.assemble_files(desired, env, last_good=last_good, memory=known)
+        assert [refused.path for refused in assembled.refused] == ["sites/007.test.conf"]
+        stand_in = good["sites/007.test.conf"] if last_good else assembled.unavailable["sites/007.test.conf"]
+        wanted = {**good, "sites/007.test.conf": stand_in}  # nginx.conf has a zone for each site that is rendered
+        assert {**assembled.files, "nginx.conf": b""} == {**wanted, "nginx.conf": b""}
+    assert assemble.assemble_files(DESIRED, ENVIRONMENT, last_good=good, memory=known).files == good
+
+
+def test_a_page_for_each_site_can_be_had_and_for_no_other() -> None:
+    desired = model.Desired(globals=model.Globals(), sites=(*MANY[:3], dataclasses.replace(MANY[3], enabled=False)))
+    pages = assemble.assemble_files(desired, ENVIRONMENT, last_good={}).unavailable
+    assert sorted(pages) == [f"sites/{number:03}.test.conf" for number in range(3)]
+    assert len(pages) == 3
+    assert pages["sites/001.test.conf"] == render.render_unavailable(MANY[1], ENVIRONMENT)
+    assert pages.get("sites/003.test.conf") is None
