@@ -100,9 +100,9 @@ class _Daemon:
         self._layout = settings.layout
         store = file_store.FileStore(pathlib.Path(self._layout.store))
         self._source = yaml_file.YamlFile(settings.config)
-        known = remembered.recall(store, settings.config)
+        known = remembered.recall(store, settings.config, self._source)
         current = known.globals if known and known.globals else model.Globals()
-        account = worker_account.choose(_configured_user(settings.config) or current.user)
+        account = worker_account.choose(_configured_user(self._source) or current.user)
         self._preflight = examiner.Preflight(
             clock=SystemClock(),
             thumbprint=lambda: acme_account.thumbprint(acme_account.load_or_create_key(store)),
@@ -293,10 +293,10 @@ class _Machine:
         )
 
 
-def _configured_user(config: pathlib.Path) -> str | None:
+def _configured_user(source: yaml_file.YamlFile) -> str | None:
     """The file's `user:`, needed before anything is built. What is wrong with the file is told by the first round."""
     with contextlib.suppress(ConfigError):
-        snapshot = yaml_file.read_snapshot(config)
+        snapshot = source.read_now()
         return snapshot.globals.user if snapshot.globals else None
     return None
 

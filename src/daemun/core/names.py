@@ -121,6 +121,7 @@ def is_pattern(host: str) -> bool:
     return host.startswith("~") or host.endswith(".*")
 
 
+@functools.lru_cache(maxsize=1 << 14)
 def is_signed_publicly(name: str) -> bool:
     """Whether a public CA can sign this identifier: a name under a public suffix, or a global IP address.
 

@@ -59,12 +59,15 @@ class Remembering:
             log.warning("the file is not remembered for a start with a broken one", reason=str(error))
 
 
-def recall(store: ports.Store, path: pathlib.Path) -> model.Snapshot | None:
-    """What the remembered file asks for, as if it lay at `path`; None when there is none, or it is no good any more."""
+def recall(store: ports.Store, path: pathlib.Path, source: yaml_file.YamlFile | None = None) -> model.Snapshot | None:
+    """What the remembered file asks for, as if it lay at `path`; None when there is none, or it is no good any more.
+
+    source: of that path, which is going to be read, too: both are nearly always the same.
+    """
     content = _read(store)
     if content is None:
         return None
-    snapshot = yaml_file.parse(content, file_name=path.name, base_dir=path.parent)
+    snapshot = (source or yaml_file.YamlFile(path)).parse(content)
     if any(problem.severity is model.Severity.ERROR for problem in snapshot.problems):
         return None
     return snapshot

@@ -9,9 +9,9 @@ import typing
 
 import watchfiles
 
-from daemun.core import model, validate
+from daemun.core import model
 from daemun.errors import ConfigError
-from daemun.sources import dns_providers, yaml_positions, yaml_translate
+from daemun.sources import dns_providers, yaml_positions, yaml_reader, yaml_translate
 
 DEBOUNCE_MS = 100
 QUIET_MS = 50
@@ -19,13 +19,6 @@ QUIET_MS = 50
 often, changes or not: at 10 ms that alone was half a percent of a core."""
 LOOK_AGAIN_MS = 5000
 """How often the file is looked at without being told of a change: network file systems tell of none."""
-
-
-class Parts(typing.NamedTuple):
-    """A file that was read, and how to find the places in it."""
-
-    snapshot: model.Snapshot
-    translation: yaml_translate.Translation
 
 
 class InvalidFileError(ConfigError):
@@ -47,7 +40,7 @@ def parse(content: bytes | str, *, file_name: str, base_dir: str | os.PathLike[s
     file_name: how messages call the file. base_dir: where relative paths start from.
     Never raises, whatever the content. Sites with an error are left out; nothing but `content` is looked at.
     """
-    return _parse(content, file_name=file_name, base_dir=base_dir).snapshot
+    return yaml_reader.Reader(file_name, base_dir).parse(content)
 
 
 def read_snapshot(path: str | os.PathLike[str]) -> model.Snapshot:
@@ -55,15 +48,16 @@ def read_snapshot(path: str | os.PathLike[str]) -> model.Snapshot:
 
     Raises: InvalidFileError with all problems when one of them is an error; ConfigError when it cannot be read.
     """
-    return _read(pathlib.Path(path))
+    return YamlFile(path).read_now()
 
 
 class YamlFile:
-    """Implements `control.ports.Source` for one file, which need not exist yet."""
+    """Implements `control.ports.Source` for one file, which need not exist yet. What is read again is read in part."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = pathlib.Path(path).absolute()
         self._seen = _fingerprint(self._path)
+        self._reader = yaml_reader.Reader(self._path.name, self._path.parent)
 
     @property
     def name(self) -> str:
@@ -71,7 +65,15 @@ class YamlFile:
 
     async def read(self) -> model.Snapshot:
         """Raises: as `read_snapshot`."""
-        return await asyncio.to_thread(_read, self._path)
+        return await asyncio.to_thread(self.read_now)
+
+    def read_now(self) -> model.Snapshot:
+        """As `read_snapshot`."""
+        return _read(self._path, self._reader)
+
+    def parse(self, content: bytes) -> model.Snapshot:
+        """As `parse`, for a content that the file has had."""
+        return self._reader.parse(content)
 
     async def changes(self) -> collections.abc.AsyncIterator[None]:
         """Yields after each change of the content since this object was made: by writing, by renaming another file over
@@ -134,8 +136,7 @@ def _fingerprint(path: pathlib.Path) -> tuple[object, ...] | None:
 # --- reading ---------------------------------------------------------------------------------------------------
 
 
-def _read(path: pathlib.Path) -> model.Snapshot:
-    path = path.absolute()
+def _read(path: pathlib.Path, reader: yaml_reader.Reader) -> model.Snapshot:
     try:
         with path.open("rb") as file:
             content = file.read(yaml_positions.MAX_BYTES + 1)
@@ -145,44 +146,13 @@ def _read(path: pathlib.Path) -> model.Snapshot:
             "write one, or name another with --config" if isinstance(error, FileNotFoundError) else "expected a file"
         )
         raise ConfigError(f"cannot read {path}: {cause}; {advice}") from error
-    snapshot, translation = _parse(content, file_name=path.name, base_dir=path.parent)
+    snapshot = reader.parse(content)
     acme = snapshot.globals.acme if snapshot.globals is not None else None
-    found = (*_find_missing_files(snapshot), *dns_providers.find_problems(acme, snapshot.sites))
-    missing = (translation.place(problem) for problem in found)
+    missing = reader.place((*_find_missing_files(snapshot), *dns_providers.find_problems(acme, snapshot.sites)))
     problems = yaml_translate.collect([*snapshot.problems, *missing])
     if any(problem.severity is model.Severity.ERROR for problem in problems):
         raise InvalidFileError(problems)
     return model.Snapshot(source=snapshot.source, sites=snapshot.sites, globals=snapshot.globals, problems=problems)
-
-
-def _parse(content: bytes | str, *, file_name: str, base_dir: str | os.PathLike[str]) -> Parts:
-    document = yaml_positions.load(content)
-    translation = yaml_translate.Translation(document, file_name=file_name, base_dir=pathlib.Path(base_dir).absolute())
-    for fault in document.faults:
-        translation.report(fault)
-    if document.faults and document.value is None:
-        return Parts(_snapshot(translation), translation)
-    settings, sites = translation.settings(), translation.sites()
-    found = [
-        problem
-        for site in sites
-        for problem in validate.find_site_problems(site)
-        if problem.field != ("routes",) or site.origin.place not in translation.incomplete
-    ]
-    found += validate.find_global_problems(settings, sites)
-    translation.problems += [translation.place(problem) for problem in found]
-    return Parts(_snapshot(translation, settings, sites), translation)
-
-
-def _snapshot(
-    translation: yaml_translate.Translation,
-    settings: model.Globals | None = None,
-    sites: collections.abc.Iterable[model.Site] = (),
-) -> model.Snapshot:
-    problems = yaml_translate.collect(translation.problems)
-    bad = {problem.host for problem in problems if problem.severity is model.Severity.ERROR}
-    good = tuple(site for site in sites if site.host not in bad)
-    return model.Snapshot(source=yaml_translate.SOURCE, sites=good, globals=settings, problems=problems)
 
 
 def _find_missing_files(snapshot: model.Snapshot) -> list[model.Problem]:

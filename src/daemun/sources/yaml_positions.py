@@ -53,13 +53,15 @@ class Document:
     """What a file holds.
 
     value: None, bool, int, float, str, list and dict with str keys; None for a file that cannot be read.
-    keys, values: where each key and each value starts. blocks: values written as `|` or `>`.
+    keys, values: where each key and each value starts. blocks: values written as `|` or `>`. braces: maps written as
+    `{}`.
     """
 
     value: object = None
     keys: dict[Path, Mark] = dataclasses.field(default_factory=dict)
     values: dict[Path, Mark] = dataclasses.field(default_factory=dict)
     blocks: set[Path] = dataclasses.field(default_factory=set)
+    braces: set[Path] = dataclasses.field(default_factory=set)
     faults: list[Fault] = dataclasses.field(default_factory=list)
 
     def find(self, path: Path) -> Path:
@@ -228,6 +230,8 @@ class _Walk:
     def _mapping(self, node: yaml.nodes.MappingNode, path: Path) -> dict[str, object]:
         """Own keys win over merged ones (`<<`), whatever their order."""
         found: dict[str, object] = {}
+        if node.flow_style:
+            self._document.braces.add(path)
         for key, value in self._own_entries(node):
             name = str(key.value)
             here = (*path, name)
