@@ -7,6 +7,7 @@ import pytest
 
 from daemun.core import merge, model, names
 
+REDIRECT = model.Redirect(to="/x")
 TARGET = model.Target(scheme=model.Scheme.HTTP, host="web", port=8080)
 
 
@@ -157,3 +158,37 @@ def test_services_are_the_named_servers_once() -> None:
     assert {(service.host, service.port) for service in found} == {("web", 8080), ("localhost", 8080)}
     assert {service.name for service in found} == {names.service_name(host, 8080) for host in ("web", "localhost")}
     assert list(found) == sorted(found, key=lambda service: service.name)
+
+
+def test_what_is_remembered_of_earlier_merges_is_not_told_from_merging_anew() -> None:
+    origin = {"place": "daemun.yaml:3:3"}
+    good = tuple(site(f"{number:03}.test", aliases=(f"www.{number:03}.test",), **origin) for number in range(300))
+    bad = dataclasses.replace(good[7], aliases=("NOT A HOST",))
+    unsorted = dataclasses.replace(
+        good[8], routes=tuple(model.Route(path=path, action=REDIRECT) for path in ("/b", "/a"))
+    )
+    other = site("009.test", "docker")
+    acme = model.Globals(acme=model.Acme(authorities=(model.Authority(directory="https://ca.internal/directory"),)))
+    ordered = dataclasses.replace(good[9], tls=model.Tls(mode=model.TlsMode.ACME))
+    memory = merge.Memory()
+    for sites, settings, containers in (
+        (good, model.Globals(), ()),
+        (good, model.Globals(), (other,)),
+        ((*good[:7], bad, unsorted, *good[9:]), model.Globals(), (other,)),
+        (tuple(dataclasses.replace(one) for one in good), model.Globals(), ()),
+        ((*good[:9], ordered, *good[10:]), model.Globals(), ()),
+        ((*good[:9], ordered, *good[10:]), acme, ()),
+        (good[:9], acme, (other,)),
+        (good, model.Globals(), (other, other)),
+    ):
+        snapshots = [snapshot(*sites, globals=settings), snapshot(*containers, source="docker")]
+        assert merge.merge_snapshots(snapshots, memory) == merge.merge_snapshots(snapshots)
+
+
+def test_a_site_that_did_not_change_goes_on_as_the_same_object() -> None:
+    routes = tuple(model.Route(path=path, action=REDIRECT) for path in ("/b", "/a"))
+    memory = merge.Memory()
+    first, again = (
+        merge.merge_snapshots([snapshot(site("a.test"), site("b.test", routes=routes))], memory) for _ in range(2)
+    )
+    assert all(one is other for one, other in zip(first.sites, again.sites, strict=True))

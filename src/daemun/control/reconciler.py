@@ -83,6 +83,7 @@ class Reconciler:
         self._waiting_room = waiting_room
         self._configure = configure
         self._last_good: dict[str, model.Snapshot] = dict(last_good)
+        self._merged = merge.Memory()
 
     async def run_once(self) -> Outcome:
         """Gather, merge, assemble, plan, expand, switch, record."""
@@ -151,7 +152,7 @@ class Reconciler:
             if known is not None and known.globals is not None:
                 self._configure(known.globals)
         snapshots = [self._last_good[source.name] for source in self._sources if source.name in self._last_good]
-        desired = merge.merge_snapshots(snapshots)
+        desired = merge.merge_snapshots(snapshots, self._merged)
         complete = any(snapshot.globals is not None for snapshot in snapshots)
         found_all = (*problems, *desired.problems)
         return _Gathered(desired=desired, problems=found_all, complete=complete, unread=unread)

@@ -14,12 +14,60 @@ DEFAULT_SITE = ("default", "site")
 _ANOTHER_HOST = "give one of the two another host"
 
 
-def merge_snapshots(snapshots: collections.abc.Sequence[model.Snapshot]) -> model.Desired:
+class Memory:
+    """What was found of single sites before. Nobody can tell: the same site under the same `acme` has the same problems
+    and the same routes. One merge at a time."""
+
+    def __init__(self) -> None:
+        self._acme: model.Acme | None = None
+        self._known: dict[tuple[str, str], _Judged] = {}
+        self._kept: dict[tuple[str, str], _Judged] = {}
+
+    def enter(self, acme: model.Acme) -> None:
+        """All that is asked for from now on is under this. What was found under another is forgotten, and so is what
+        nobody asked for since the last call."""
+        self._known, self._kept = (self._kept if acme == self._acme else {}), {}
+        self._acme = acme
+
+    def judge(self, site: model.Site, acme: model.Acme) -> "_Judged":
+        key = (site.origin.source, site.host)
+        found = self._known.get(key)
+        if found is None or (found.site is not site and found.site != site):
+            found = _judge_site(site, acme)
+        self._kept[key] = found
+        return found
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """problems: of the site, seen alone. merged: as it goes on, if it does."""
+
+    site: model.Site
+    problems: tuple[model.Problem, ...]
+    is_refused: bool
+    merged: model.Site
+
+
+def _judge_site(site: model.Site, acme: model.Acme) -> _Judged:
+    problems = (*validate.find_site_problems(site), *validate_acme.find_order_problems(site, acme))
+    routes = tuple(sorted(site.routes, key=_path))
+    return _Judged(
+        site=site,
+        problems=problems,
+        is_refused=any(problem.severity is model.Severity.ERROR for problem in problems),
+        merged=site if routes == site.routes else dataclasses.replace(site, routes=routes),
+    )
+
+
+def merge_snapshots(snapshots: collections.abc.Sequence[model.Snapshot], memory: Memory | None = None) -> model.Desired:
     """All sites that can go live together, and every problem of those that cannot.
 
     A site with an error is left out, the others go on. Warnings are kept. Sites are sorted by host, routes by path.
+    memory: of earlier merges, for who merges again.
     """
     settings = next((snapshot.globals for snapshot in snapshots if snapshot.globals is not None), model.Globals())
+    memory = memory or Memory()
+    memory.enter(settings.acme)
     problems: list[model.Problem] = []
     owners: dict[str, model.Site] = {}
     ports = _Ports.of(settings)
@@ -28,15 +76,15 @@ def merge_snapshots(snapshots: collections.abc.Sequence[model.Snapshot]) -> mode
         problems += snapshot.problems
         known = {(problem.host, problem.field, problem.message) for problem in snapshot.problems}
         for site in snapshot.sites:
-            found = (*validate.find_site_problems(site), *validate_acme.find_order_problems(site, settings.acme))
-            problems += [item for item in found if (item.host, item.field, item.message) not in known]
+            judged = memory.judge(site, settings.acme)
+            problems += [item for item in judged.problems if (item.host, item.field, item.message) not in known]
             clash = _find_clash(site, owners) or ports.find_clash(site) or _find_rival(site, sites, settings)
             if clash is not None:
                 problems.append(clash)
-            elif not any(problem.severity is model.Severity.ERROR for problem in found):
+            elif not judged.is_refused:
                 owners.update(dict.fromkeys(site.names, site))
                 ports.take(site)
-                sites.append(dataclasses.replace(site, routes=tuple(sorted(site.routes, key=_path))))
+                sites.append(judged.merged)
     sites.sort(key=lambda site: site.host)
     settings, lost = _with_possible_default(settings, sites)
     pools = {pool.name: pool for snapshot in reversed(snapshots) for pool in snapshot.pools}
