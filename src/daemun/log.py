@@ -18,7 +18,6 @@ NOISY = (
     "uvicorn.error",
     "httpx",
     "httpcore",
-    "watchfiles",
     "asyncio",
     "acme",
     "urllib3",

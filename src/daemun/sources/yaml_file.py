@@ -7,18 +7,10 @@ import os
 import pathlib
 import typing
 
-import watchfiles
-
+from daemun import folders
 from daemun.core import model
 from daemun.errors import ConfigError
 from daemun.sources import dns_providers, yaml_positions, yaml_reader, yaml_translate
-
-DEBOUNCE_MS = 100
-QUIET_MS = 50
-"""A change is told once nothing more happened for this long, at the latest after DEBOUNCE_MS. The watcher wakes up this
-often, changes or not: at 10 ms that alone was half a percent of a core."""
-LOOK_AGAIN_MS = 5000
-"""How often the file is looked at without being told of a change: network file systems tell of none."""
 
 
 class InvalidFileError(ConfigError):
@@ -78,37 +70,11 @@ class YamlFile:
     async def changes(self) -> collections.abc.AsyncIterator[None]:
         """Yields after each change of the content since this object was made: by writing, by renaming another file over
         it, or by switching a symbolic link on its way (as Kubernetes does with mounted volumes)."""
-        while True:
-            folders = _folders(self._path)
-            if not folders:
-                await asyncio.sleep(LOOK_AGAIN_MS / 1000)
-            async with contextlib.aclosing(_ticks(folders)) as ticks:
-                async for _ in ticks:
-                    while (now := _fingerprint(self._path)) != self._seen:
-                        self._seen = now
-                        yield
-                    if _folders(self._path) != folders:
-                        break
-
-
-async def _ticks(folders: frozenset[pathlib.Path]) -> collections.abc.AsyncGenerator[None, None]:
-    """First at once, for what happened before the watch began; then after each change in a folder, and now and then."""
-    if not folders:
-        yield
-        return
-    watch = watchfiles.awatch(
-        *folders,
-        watch_filter=None,
-        debounce=DEBOUNCE_MS,
-        step=QUIET_MS,
-        rust_timeout=LOOK_AGAIN_MS,
-        yield_on_timeout=True,
-        recursive=False,
-    )
-    async with contextlib.aclosing(typing.cast("collections.abc.AsyncGenerator[object, None]", watch)) as changes:
-        yield
-        async for _ in changes:
-            yield
+        async with contextlib.aclosing(folders.watch(lambda: _folders(self._path))) as ticks:
+            async for _ in ticks:
+                while (now := _fingerprint(self._path)) != self._seen:
+                    self._seen = now
+                    yield
 
 
 def _folders(path: pathlib.Path) -> frozenset[pathlib.Path]:

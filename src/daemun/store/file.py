@@ -19,9 +19,7 @@ import socket
 import time
 import typing
 
-import watchfiles
-
-from daemun import durable, errors
+from daemun import durable, errors, folders
 from daemun.store import keys
 
 _TEMPORARY = "~new-"
@@ -216,25 +214,21 @@ class FileStore:
         """Events only say when to look; what changed is told by comparing with the last look. That also finds what no
         event told: changes before the first one, or while the kernel's queue was full. A key that was written and
         deleted between two looks counts as unchanged."""
+        watch = folders.watch(lambda: self._folders(prefix), look_again_s=self._rescan_s)
+        async with contextlib.aclosing(watch) as ticks:
+            async for _ in ticks:
+                now = self._scan(prefix)
+                changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+                before = now
+                for key in changed:
+                    yield key
 
-        def is_watched(_change: watchfiles.Change, path: str) -> bool:
-            key = os.path.relpath(path, self._root)
-            return keys.is_key(key) and keys.is_under(key, prefix)
-
-        events = watchfiles.awatch(
-            self._root,
-            watch_filter=is_watched,
-            debounce=50,
-            step=10,
-            rust_timeout=int(self._rescan_s * 1000),
-            yield_on_timeout=True,
-        )
-        async for _ in events:
-            now = self._scan(prefix)
-            changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
-            before = now
-            for key in changed:
-                yield key
+    def _folders(self, prefix: str) -> collections.abc.Iterator[pathlib.Path]:
+        """Where something happens when a key under the prefix changes, or comes to be."""
+        yield from (self._root / parent for parent in ("", *keys.parents(prefix)))
+        for folder, inner, _ in os.walk(self._root / prefix):
+            inner[:] = filter(keys.is_key, inner)
+            yield pathlib.Path(folder)
 
 
 def _replace(path: pathlib.Path, value: bytes) -> None:

@@ -1,0 +1,74 @@
+"""Notice that something happens in folders. The kernel tells (inotify(7)), so waiting costs nothing."""
+
+import asyncio
+import collections.abc
+import contextlib
+import pathlib
+
+import asyncinotify
+import structlog
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+QUIET_S = 0.03
+"""Something is told once nothing more happened for this long ..."""
+LONGEST_S = 0.1
+"""... but no later than this after it began."""
+LOOK_AGAIN_S = 5.0
+"""How often something is told for no reason: network file systems, and mounts of single files, tell of no change."""
+
+# A file that is being written is told of when its writer closes it: what it holds before is not meant to be read.
+_EVENTS = (
+    asyncinotify.Mask.CLOSE_WRITE
+    | asyncinotify.Mask.MOVE
+    | asyncinotify.Mask.CREATE
+    | asyncinotify.Mask.DELETE
+    | asyncinotify.Mask.ATTRIB
+    | asyncinotify.Mask.DELETE_SELF
+    | asyncinotify.Mask.MOVE_SELF
+    | asyncinotify.Mask.ONLYDIR
+)
+
+Find = collections.abc.Callable[[], collections.abc.Iterable[pathlib.Path]]
+
+
+async def watch(find: Find, *, look_again_s: float = LOOK_AGAIN_S) -> collections.abc.AsyncGenerator[None, None]:
+    """Yields at once, then each time something may have happened. Never ends; close it (`contextlib.aclosing`).
+
+    find: the folders to watch, asked before each yield; what is in a folder that it tells then is not missed. One that
+    is not there, or cannot be watched, is looked at every look_again_s.
+    """
+    with contextlib.ExitStack() as stack:
+        notices = _open(stack, look_again_s)
+        while notices is not None:
+            for folder in find():
+                with contextlib.suppress(OSError):  # gone meanwhile, or one too many for this account
+                    notices.add_watch(folder, _EVENTS)  # twice is once, for the kernel
+            yield
+            await _wait(notices, look_again_s)
+    while True:
+        yield
+        await asyncio.sleep(look_again_s)
+
+
+def _open(stack: contextlib.ExitStack, look_again_s: float) -> asyncinotify.Inotify | None:
+    """None: the kernel has none to give (fs.inotify.max_user_instances), or a sandbox has no inotify."""
+    try:
+        return stack.enter_context(asyncinotify.Inotify())
+    except OSError as error:
+        log.warning(
+            f"changes of files are noticed within {look_again_s:g} s only: the kernel does not tell of them",
+            reason=error.strerror or str(error),
+        )
+        return None
+
+
+async def _wait(notices: asyncinotify.Inotify, look_again_s: float) -> None:
+    """Until something happened, and nothing more right after it."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(look_again_s):
+            await notices.get()
+        async with asyncio.timeout(LONGEST_S):
+            while True:
+                async with asyncio.timeout(QUIET_S):
+                    await notices.get()
