@@ -2,10 +2,9 @@
 
 import typing
 
-import structlog
 import typer
 
-from daemun import errors, log, settings
+from daemun import errors, settings
 from daemun.cli import options
 
 LogFormat = typing.Annotated[
@@ -28,6 +27,11 @@ def up(
 
     SIGTERM and Ctrl-C end it together with nginx, after open requests had time to finish.
     """
+    # Here, so that other commands need not import structlog, which takes as long as all else that they do.
+    import structlog
+
+    from daemun import log
+
     log.configure(log_format, verbose=verbose)
     try:
         chosen = options.resolve(
