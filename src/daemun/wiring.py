@@ -11,38 +11,40 @@ import signal
 import socket
 import sys
 import tempfile
+import typing
 
 import structlog
+from starlette import types
 
 import daemun
 from daemun import settings as settings_
 from daemun.alerts import teller
 from daemun.certs import account as acme_account
 from daemun.certs import clerk, ledger, manager
-from daemun.certs.dns01 import advice as dns_advice
 from daemun.certs.dns01 import service as dns_service
 from daemun.certs.importing import adopt
-from daemun.certs.preflight import examiner
+from daemun.certs.preflight import late
 from daemun.control import accounts_port, daemon, gate, gate_port, ports, quarantine, reconciler
 from daemun.core import assemble, merge, model, names, outcome, plan, validate_acme
 from daemun.core import layout as layout_
 from daemun.core.render import environment
 from daemun.discovery import endpoints
-from daemun.domains import app as domains_app
 from daemun.domains import asking, missed, registry
 from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
 from daemun.nginx import account as worker_account
 from daemun.nginx import find, listening, machine, process, reap, server, watch
 from daemun.sources import environment as environment_source
 from daemun.sources import remembered, yaml_file
-from daemun.sources.docker import chosen, client, compatible, keep, surroundings
+from daemun.sources.docker import chosen, compatible, keep, place, surroundings
 from daemun.store import file as file_store
 from daemun.store import instance
 from daemun.store import memory as memory_store
-from daemun.waiting import app as waiting_app
 from daemun.waiting import lobby
-from daemun.web import accounts_api, api
 from daemun.web import server as web_server
+
+if typing.TYPE_CHECKING:
+    from daemun.certs.dns01 import advice
+    from daemun.certs.preflight import examiner
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -69,7 +71,7 @@ def find_nginx(settings: settings_.Settings) -> environment.Nginx:
 def check_can_start(settings: settings_.Settings) -> None:
     """A file, or containers that say what they wish, now or when an earlier daemon saw them; a file that was named and
     is gone is the daemon's to judge. Raises: ConfigError."""
-    found = client.find_endpoint(os.environ, like_nginx_proxy=compatible.is_asked(os.environ))
+    found = place.find_endpoint(os.environ, like_nginx_proxy=compatible.is_asked(os.environ))
     if settings.config_was_chosen or found is not None:
         return
     store = _existing_store(settings)
@@ -103,12 +105,7 @@ class _Daemon:
         known = remembered.recall(store, settings.config, self._source)
         current = known.globals if known and known.globals else model.Globals()
         account = worker_account.choose(_configured_user(self._source) or current.user)
-        self._preflight = examiner.Preflight(
-            clock=SystemClock(),
-            thumbprint=lambda: acme_account.thumbprint(acme_account.load_or_create_key(store)),
-            account=lambda authority: _account_url(store, authority),
-            budget=lambda hosts, authority: ledger.find(hosts, authority.directory, store, SystemClock()),
-        )
+        self._preflight = late.Late(lambda: _make_preflight(store))
         self._dns = dns_service.Dns(store, SystemClock(), lambda: self._certificates.specs)
         self._certificates = manager.Manager(
             store,
@@ -233,16 +230,32 @@ class _Daemon:
         return model.Actual(pid=master.pid, workers=workers), process.read_reloads(self._layout, master)
 
     async def _serve_control(self) -> None:
-        app = api.create_app(self._gate, accounts_api.routes(self._clerk, self._clerk))
-        await web_server.serve(app, pathlib.Path(self._layout.control_socket))
+        await web_server.serve(self._make_api, pathlib.Path(self._layout.control_socket))
 
     async def _serve_hold(self) -> None:
         path = pathlib.Path(self._layout.hold_socket)
-        await web_server.serve(waiting_app.create_app(self._lobby), path, group=self._worker_gid)
+        await web_server.serve(self._make_waiting_room, path, group=self._worker_gid)
 
     async def _serve_domains(self) -> None:
         path = pathlib.Path(self._layout.domains_socket)
-        await web_server.serve(domains_app.create_app(self._asker), path, group=self._worker_gid)
+        await web_server.serve(self._make_doorbell, path, group=self._worker_gid)
+
+    # Their modules are imported here, where `web_server.serve` has time for it: starlette is slow to import.
+
+    def _make_api(self) -> types.ASGIApp:
+        from daemun.web import accounts_api, api  # noqa: PLC0415
+
+        return api.create_app(self._gate, accounts_api.routes(self._clerk, self._clerk))
+
+    def _make_waiting_room(self) -> types.ASGIApp:
+        from daemun.waiting import app  # noqa: PLC0415
+
+        return app.create_app(self._lobby)
+
+    def _make_doorbell(self) -> types.ASGIApp:
+        from daemun.domains import app  # noqa: PLC0415
+
+        return app.create_app(self._asker)
 
     async def _listen_to_missed(self) -> None:
         await missed.listen(self._layout, self._asker, group=self._worker_gid)
@@ -299,6 +312,17 @@ def _configured_user(source: yaml_file.YamlFile) -> str | None:
         snapshot = source.read_now()
         return snapshot.globals.user if snapshot.globals else None
     return None
+
+
+def _make_preflight(store: ports.Store) -> "examiner.Preflight":
+    from daemun.certs.preflight import examiner  # noqa: PLC0415 - as `late.Late` wants it
+
+    return examiner.Preflight(
+        clock=SystemClock(),
+        thumbprint=lambda: acme_account.thumbprint(acme_account.load_or_create_key(store)),
+        account=lambda authority: _account_url(store, authority),
+        budget=lambda hosts, authority: ledger.find(hosts, authority.directory, store, SystemClock()),
+    )
 
 
 def _account_url(store: ports.Store, authority: model.Authority) -> str | None:
@@ -379,14 +403,16 @@ def adopting_offline(settings: settings_.Settings, *, dry: bool) -> collections.
         yield adopt.Alone(file_store.FileStore(pathlib.Path(settings.layout.store)), specs, SystemClock())
 
 
-def advise_dns(settings: settings_.Settings, host: str) -> tuple[dns_advice.Advice, ...]:
+def advise_dns(settings: settings_.Settings, host: str) -> "tuple[advice.Advice, ...]":
     """What is to be done in DNS for the certificate of a site, or of a host that is none yet. Raises: DaemunError."""
+    from daemun.certs.dns01 import advice  # noqa: PLC0415 - for this command alone: httpx is slow to import
+
     snapshot = yaml_file.read_snapshot(settings.config)
     acme = snapshot.globals.acme if snapshot.globals is not None else model.Acme()
     site = next((site for site in snapshot.sites if host in site.names), None)
     ordering = validate_acme.fill(site.tls.ordering if site is not None else model.Ordering(), acme)
     hosts = site.names if site is not None else (host,)
-    adviser = dns_advice.Adviser(acme, _existing_store(settings), SystemClock())
+    adviser = advice.Adviser(acme, _existing_store(settings), SystemClock())
     return adviser.advise([name for name in hosts if not names.is_pattern(name)], ordering)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from daemun.control import ports
 from daemun.core import model
-from daemun.sources.docker import chosen, client, containers, keep, surroundings
+from daemun.sources.docker import chosen, containers, keep, place, surroundings
 from daemun.store import memory as memory_store
 from tests.support import docker_engine as engines
 from tests.support.clock import FakeClock
@@ -58,7 +58,7 @@ def hosts(found: model.Snapshot) -> list[str]:
 def no_socket(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> pathlib.Path:
     """Where a socket is looked for, and where none is yet."""
     path = tmp_path / "docker.sock"
-    monkeypatch.setattr(client, "SOCKETS", (str(path),))
+    monkeypatch.setattr(place, "SOCKETS", (str(path),))
     monkeypatch.setattr(chosen, "LOOK_FOR_S", 0.05)
     return path
 

@@ -10,7 +10,7 @@ import pytest
 
 from daemun.core import model
 from daemun.errors import ConfigError
-from daemun.sources.docker import client, source, surroundings
+from daemun.sources.docker import client, place, source, surroundings
 from tests.support import docker_engine as engines
 from tests.support import docker_proxy, docker_tls
 from tests.support.clock import FakeClock
@@ -25,7 +25,7 @@ A = {"daemun.host": "a.test"}
 def on(
     engine: engines.DockerEngine, url: str | None = None, *, tls: model.DockerTls | None = None
 ) -> source.DockerSource:
-    endpoint = client.Endpoint(url=url or engine.url, tls=tls)
+    endpoint = place.Endpoint(url=url or engine.url, tls=tls)
     return source.DockerSource(endpoint, FakeClock(), traces=surroundings.Traces())
 
 
@@ -101,7 +101,7 @@ async def test_daemun_knows_which_container_it_is_in(docker_engine: engines.Dock
     traces = surroundings.Traces(
         mountinfo=read("/proc/self/mountinfo"), cgroup=read("/proc/self/cgroup"), hostname="somewhere"
     )
-    async with client.connect(client.Endpoint(url=docker_engine.url)) as engine:
+    async with client.connect(place.Endpoint(url=docker_engine.url)) as engine:
         listing = await engine.fetch_listing()
 
     assert surroundings.find_own_id(traces, [one.id for one in listing.containers]) == own
@@ -110,7 +110,7 @@ async def test_daemun_knows_which_container_it_is_in(docker_engine: engines.Dock
 
 async def test_no_engine_at_all_is_an_error_that_names_it(tmp_path: pathlib.Path) -> None:
     missing = source.DockerSource(
-        client.Endpoint(url=f"unix://{tmp_path}/none.sock"), FakeClock(), traces=surroundings.Traces()
+        place.Endpoint(url=f"unix://{tmp_path}/none.sock"), FakeClock(), traces=surroundings.Traces()
     )
 
     with pytest.raises(ConfigError, match=r"cannot make the engine at unix://.*none\.sock list its containers"):
@@ -313,7 +313,7 @@ async def test_a_cancellation_while_a_connection_is_closed_is_not_lost(
     leaves = asyncio.Event()
 
     async def connect_and_leave() -> None:
-        async with client.connect(client.Endpoint(url=docker_engine.url)) as engine:
+        async with client.connect(place.Endpoint(url=docker_engine.url)) as engine:
             async with contextlib.aclosing(engine.follow(lambda: LONGEST_S)) as happenings:
                 await anext(happenings)
             leaves.set()
@@ -350,29 +350,29 @@ def test_the_engine_is_found_as_docker_finds_it() -> None:
     remote = {"DOCKER_HOST": "tcp://h:2376", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/certs"}
     files = docker_tls.files(pathlib.Path("/certs"))
 
-    assert client.find_endpoint(remote) == client.Endpoint(url="tcp://h:2376", tls=files)
-    assert client.find_endpoint({"DOCKER_HOST": "unix:///x.sock"}) == client.Endpoint(url="unix:///x.sock")
+    assert place.find_endpoint(remote) == place.Endpoint(url="tcp://h:2376", tls=files)
+    assert place.find_endpoint({"DOCKER_HOST": "unix:///x.sock"}) == place.Endpoint(url="unix:///x.sock")
 
 
 def test_where_nginx_proxy_has_the_socket_it_counts_in_its_place_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
 ) -> None:
     path = tmp_path / "docker.sock"
-    monkeypatch.setattr(client, "SOCKETS", ())
-    monkeypatch.setattr(client, "NGINX_PROXYS_SOCKET", str(path))
-    assert client.find_endpoint({}, like_nginx_proxy=True) is None
+    monkeypatch.setattr(place, "SOCKETS", ())
+    monkeypatch.setattr(place, "NGINX_PROXYS_SOCKET", str(path))
+    assert place.find_endpoint({}, like_nginx_proxy=True) is None
 
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as listener:
         listener.bind(str(path))
-        found = client.Endpoint(url=f"unix://{path}", is_found=True)
-        assert client.find_endpoint({}, like_nginx_proxy=True) == found
-        assert client.find_endpoint({}) is None
+        found = place.Endpoint(url=f"unix://{path}", is_found=True)
+        assert place.find_endpoint({}, like_nginx_proxy=True) == found
+        assert place.find_endpoint({}) is None
         if os.geteuid() == 0:
             os.chown(path, 65534, 65534)  # anybody can make a socket in /tmp
-            assert client.find_endpoint({}, like_nginx_proxy=True) is None
+            assert place.find_endpoint({}, like_nginx_proxy=True) is None
 
 
 @pytest.mark.parametrize("url", ["ssh://host", "docker.sock", "unix://", "npipe:////./pipe/x"])
 async def test_another_kind_of_endpoint_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match=r'expected "unix:///var/run/docker\.sock" or'):
-        await source.DockerSource(client.Endpoint(url=url), FakeClock(), traces=surroundings.Traces()).read()
+        await source.DockerSource(place.Endpoint(url=url), FakeClock(), traces=surroundings.Traces()).read()

@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 
-from daemun.sources.docker import client, source, surroundings
+from daemun.sources.docker import client, place, source, surroundings
 from tests.support import podman_engine as engines
 from tests.support.clock import FakeClock
 from tests.support.docker_values import endpoints, messages
@@ -19,7 +19,7 @@ A = {"daemun.host": "a.test"}
 
 
 def on(engine: engines.PodmanEngine) -> source.DockerSource:
-    return source.DockerSource(client.Endpoint(url=engine.url), FakeClock(), traces=surroundings.Traces())
+    return source.DockerSource(place.Endpoint(url=engine.url), FakeClock(), traces=surroundings.Traces())
 
 
 # --- looking ---------------------------------------------------------------------------------------------------
@@ -94,7 +94,7 @@ async def test_daemun_knows_which_container_it_is_in(podman_engine: engines.Podm
     traces = surroundings.Traces(
         mountinfo=read("/proc/self/mountinfo"), cgroup=read("/proc/self/cgroup"), hostname="somewhere"
     )
-    async with client.connect(client.Endpoint(url=podman_engine.url)) as engine:
+    async with client.connect(place.Endpoint(url=podman_engine.url)) as engine:
         listing = await engine.fetch_listing()
 
     assert surroundings.find_own_id(traces, [one.id for one in listing.containers]) == own
@@ -161,7 +161,7 @@ async def test_health_and_pauses_take_a_container_out_and_in(podman_engine: engi
 
 async def test_programs_that_run_in_a_container_are_no_reason_to_look(podman_engine: engines.PodmanEngine) -> None:
     podman_engine.run("web-1", *SERVE, labels=A)
-    async with client.connect(client.Endpoint(url=podman_engine.url)) as engine:
+    async with client.connect(place.Endpoint(url=podman_engine.url)) as engine:
         seen: list[client.Event] = []
         async with contextlib.aclosing(engine.follow(lambda: 60.0)) as happenings:
             await anext(happenings)

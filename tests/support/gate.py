@@ -134,7 +134,7 @@ async def serving(gate: Gate) -> collections.abc.AsyncIterator[pathlib.Path]:
     path = pathlib.Path(
         settings.Settings(config=pathlib.Path("/"), state=pathlib.Path(gate.told.state_dir)).layout.control_socket
     )
-    task = asyncio.create_task(server.serve(api.create_app(gate), path))
+    task = asyncio.create_task(server.serve(lambda: api.create_app(gate), path))
     try:
         async with asyncio.timeout(20):
             while not path.exists():

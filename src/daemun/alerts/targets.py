@@ -7,7 +7,7 @@ import urllib.parse
 
 import certifi
 
-from daemun.alerts import mail, message, web
+from daemun.alerts import message
 from daemun.core import model
 
 
@@ -34,6 +34,11 @@ class Target(typing.Protocol):
 
 def make_targets(alerts: model.Alerts) -> tuple[Target, ...]:
     """All of them, in the order of the file; what is listed twice is told once."""
+    if not (alerts.webhooks or alerts.ntfy or alerts.mails):
+        return ()
+    # Here, so that gates that tell nobody neither wait for httpx and aiosmtplib nor have them in memory.
+    from daemun.alerts import mail, web  # noqa: PLC0415
+
     made: list[Target] = [
         *(
             web.Webhook(key=_key("webhook", one.url), name=_name("webhook", one.url), url=one.url)

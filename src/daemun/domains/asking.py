@@ -3,7 +3,6 @@
 import asyncio
 import collections
 
-import httpx
 import structlog
 
 from daemun.core import domains, words
@@ -77,6 +76,8 @@ class Asker:
         return None
 
     async def _fetch(self, url: str, host: str) -> domains.Refused | None:
+        import httpx  # noqa: PLC0415 - slow, and few gates have names that visitors bring
+
         try:
             async with self._slots, httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as client:
                 answer = await client.get(url, params={"domain": host})

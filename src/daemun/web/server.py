@@ -6,39 +6,31 @@ import contextlib
 import os
 import pathlib
 import socket
+import typing
 
-import uvicorn
 from starlette import types
 
 from daemun.errors import EnvironmentProblemError
 
+if typing.TYPE_CHECKING:
+    import uvicorn
+
 BACKLOG = 4096
 """A burst of requests that wait must not be refused; the kernel may lower it (net.core.somaxconn)."""
-GRACE_S = 2
-"""How long requests may go on after the end was asked for."""
 
 
-async def serve(app: types.ASGIApp, socket_path: pathlib.Path, *, group: int | None = None) -> None:
-    """Serve until cancelled; then answer what is under way for at most GRACE_S, and remove the socket.
+async def serve(
+    make_app: collections.abc.Callable[[], types.ASGIApp], socket_path: pathlib.Path, *, group: int | None = None
+) -> None:
+    """Serve until cancelled; then answer what is under way for at most `asgi.GRACE_S`, and remove the socket.
 
+    make_app: called in a thread, so that it may import what is slow; whoever connects meanwhile waits.
     group: the number of a group that may connect, too; None: only the owner (and root) may.
     The caller holds the state directory's lock: a socket that is already there is a dead daemon's and is replaced.
     Raises: EnvironmentProblemError when the socket cannot be made.
     """
     with _listen(socket_path, group) as listener:
-        server = _Server(
-            uvicorn.Config(
-                app,
-                http="h11",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_graceful_shutdown=GRACE_S,
-            )
-        )
+        server = await asyncio.to_thread(_make_server, make_app)
         try:
             await server.serve(sockets=[listener])
         except asyncio.CancelledError:
@@ -48,12 +40,11 @@ async def serve(app: types.ASGIApp, socket_path: pathlib.Path, *, group: int | N
             raise
 
 
-class _Server(uvicorn.Server):
-    """uvicorn without signal handlers: signals are the whole daemon's business."""
+def _make_server(make_app: collections.abc.Callable[[], types.ASGIApp]) -> "uvicorn.Server":
+    # Here, in a thread, so that sites are live before these slow imports are made.
+    from daemun.web import asgi  # noqa: PLC0415
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> collections.abc.Generator[None, None, None]:
-        yield
+    return asgi.make_server(make_app())
 
 
 @contextlib.contextmanager

@@ -4,13 +4,17 @@ import asyncio
 import collections.abc
 import contextlib
 import dataclasses
+import typing
 
 import structlog
 
 from daemun.control import ports
 from daemun.core import model
 from daemun.errors import ConfigError, EnvironmentProblemError
-from daemun.sources.docker import client, keep, nginx_proxy_sites, remarks, source, surroundings
+from daemun.sources.docker import keep, nginx_proxy_sites, place, remarks, surroundings
+
+if typing.TYPE_CHECKING:
+    from daemun.sources.docker import source
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -22,13 +26,13 @@ LOOK_FOR_S = 2.0
 
 def find_engine(
     wanted: model.Docker, environ: collections.abc.Mapping[str, str], *, like_nginx_proxy: bool
-) -> client.Endpoint | None:
+) -> place.Endpoint | None:
     """The engine that is to be asked; None when there is none, or none is to be asked. Asks nobody."""
     if not wanted.is_on:
         return None
     if wanted.endpoint is None:
-        return client.find_endpoint(environ, like_nginx_proxy=like_nginx_proxy)
-    return client.Endpoint(url=wanted.endpoint, tls=wanted.tls)
+        return place.find_endpoint(environ, like_nginx_proxy=like_nginx_proxy)
+    return place.Endpoint(url=wanted.endpoint, tls=wanted.tls)
 
 
 class ChosenEngine:
@@ -51,7 +55,7 @@ class ChosenEngine:
         self._traces = traces
         self._wanted: model.Docker | None = None
         self._compat = nginx_proxy_sites.Compat()
-        self._endpoint: client.Endpoint | None = None
+        self._endpoint: place.Endpoint | None = None
         self._source: source.DockerSource | None = None
         self._kept = b""
         self._patient_until: float | None = None
@@ -121,11 +125,14 @@ class ChosenEngine:
             listing = self._source.listing
         elif wanted.is_on and (kept := keep.read_kept(self._store)) is not None:
             listing = kept.listing
-            endpoint = endpoint or client.Endpoint(url=kept.url, is_found=True)
+            endpoint = endpoint or place.Endpoint(url=kept.url, is_found=True)
         if endpoint == self._endpoint:
             return
         self._endpoint, self._source, self._patient_until = endpoint, None, None
         if endpoint is not None:
+            # Here, so that those without an engine do not wait for its client (aiohttp), nor have it in memory.
+            from daemun.sources.docker import source  # noqa: PLC0415
+
             self._source = source.DockerSource(
                 endpoint,
                 self._clock,
@@ -148,13 +155,13 @@ class ChosenEngine:
 
     # --- what it tells ---
 
-    async def _follow(self, following: source.DockerSource) -> None:
+    async def _follow(self, following: "source.DockerSource") -> None:
         async with contextlib.aclosing(following.changes()) as changes:
             async for _ in changes:
                 self._changed.set()
                 await self._keep(following)
 
-    async def _keep(self, following: source.DockerSource) -> None:
+    async def _keep(self, following: "source.DockerSource") -> None:
         """After the change was told, which waits for no disk."""
         if following.listing is None or self._endpoint is None:
             return

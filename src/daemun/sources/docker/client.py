@@ -9,48 +9,26 @@ import asyncio
 import collections.abc
 import contextlib
 import dataclasses
-import os
-import pathlib
 import ssl
 import typing
 
 import aiodocker
 import aiohttp
 
-from daemun.core import model
 from daemun.errors import ConfigError, RetryableError
 from daemun.sources import values
-from daemun.sources.docker import containers
+from daemun.sources.docker import containers, place
 
 ANSWER_S = 5.0
 """An engine that takes longer for an answer hangs."""
 SETTLE_S = 0.02
 """Events come in groups: a container that starts is attached, started, and maybe healthy, at once."""
 INSPECTED_AT_ONCE = 8
-SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/run/podman/podman.sock")
-NGINX_PROXYS_SOCKET = "/tmp/docker.sock"  # noqa: S108 - never trusted without a look at its owner
-"""Where people mount the engine's socket for nginx-proxy."""
 
 _UNREACHABLE = 900
 """aiodocker's own status for an engine that cannot be connected to."""
 _TROUBLE = (aiodocker.DockerError, aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError, TypeError)
 """What aiodocker lets through when the engine is gone, hangs, or answers with something else than expected."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """Where the engine is asked.
-
-    url: "unix:///path" or "tcp://host:port". tls: None: none is spoken.
-    is_found: nobody named it, its socket was there.
-    """
-
-    url: str
-    tls: model.DockerTls | None = None
-    is_found: bool = False
-
-    def __str__(self) -> str:
-        return self.url
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,38 +40,10 @@ class Event:
     signal: int | None = None
 
 
-def find_endpoint(environ: collections.abc.Mapping[str, str], *, like_nginx_proxy: bool = False) -> Endpoint | None:
-    """The engine that DOCKER_HOST names, else the first socket there is; None when there is none.
-
-    like_nginx_proxy: it may also be where nginx-proxy has it.
-    Source: docs.docker.com/reference/cli/docker/#environment-variables (any text in DOCKER_TLS_VERIFY switches it on).
-    """
-    url = environ.get("DOCKER_HOST")
-    if url:
-        folder = pathlib.Path(environ.get("DOCKER_CERT_PATH") or "~/.docker").expanduser()
-        return Endpoint(url=url, tls=_tls_files(folder) if environ.get("DOCKER_TLS_VERIFY") else None)
-    found = next((path for path in SOCKETS if pathlib.Path(path).is_socket()), None)
-    if found is None and like_nginx_proxy and _is_trusted_socket(pathlib.Path(NGINX_PROXYS_SOCKET)):
-        found = NGINX_PROXYS_SOCKET
-    return Endpoint(url=f"unix://{found}", is_found=True) if found else None
-
-
-def _is_trusted_socket(path: pathlib.Path) -> bool:
-    """In a folder where everybody can write, only a socket of root, or of daemun's own account, is the engine's."""
-    try:
-        return path.is_socket() and path.lstat().st_uid in {0, os.geteuid()}
-    except OSError:
-        return False
-
-
-def _tls_files(folder: pathlib.Path) -> model.DockerTls:
-    return model.DockerTls(ca=str(folder / "ca.pem"), certificate=str(folder / "cert.pem"), key=str(folder / "key.pem"))
-
-
 class Engine:
     """An engine that is connected to. Every method raises RetryableError when it does not answer as it should."""
 
-    def __init__(self, docker: aiodocker.Docker, endpoint: Endpoint) -> None:
+    def __init__(self, docker: aiodocker.Docker, endpoint: place.Endpoint) -> None:
         self._docker = docker
         self._events: typing.Any = docker.events  # aiodocker gives it no types
         self._endpoint = endpoint
@@ -171,7 +121,7 @@ _SUBSCRIBED_WITHIN = 200
 
 
 @contextlib.asynccontextmanager
-async def connect(endpoint: Endpoint) -> collections.abc.AsyncIterator[Engine]:
+async def connect(endpoint: place.Endpoint) -> collections.abc.AsyncIterator[Engine]:
     """The engine; its API version is asked with the first request. Raises: ConfigError when the endpoint is no good."""
     context = _tls_context(endpoint)
     docker = aiodocker.Docker(
@@ -249,7 +199,7 @@ def _cause(error: BaseException) -> str:
             return str(error) or type(error).__name__
 
 
-def _url(endpoint: Endpoint, *, encrypted: bool) -> str:
+def _url(endpoint: place.Endpoint, *, encrypted: bool) -> str:
     """As aiodocker wants it. Raises: ConfigError."""
     try:
         scheme, _, rest = values.parse_engine(endpoint.url).partition("://")
@@ -258,7 +208,7 @@ def _url(endpoint: Endpoint, *, encrypted: bool) -> str:
     return endpoint.url if scheme == "unix" else f"{'https' if encrypted else 'http'}://{rest}"
 
 
-def _tls_context(endpoint: Endpoint) -> ssl.SSLContext | None:
+def _tls_context(endpoint: place.Endpoint) -> ssl.SSLContext | None:
     """Both sides prove who they are. Raises: ConfigError."""
     files = endpoint.tls
     if files is None:

@@ -16,6 +16,7 @@ from daemun.sources.docker import (
     memory,
     nginx_proxy,
     nginx_proxy_sites,
+    place,
     remarks,
     surroundings,
     translate,
@@ -49,7 +50,7 @@ class DockerSource:
 
     def __init__(
         self,
-        endpoint: client.Endpoint,
+        endpoint: place.Endpoint,
         clock: ports.Clock,
         *,
         reserved: tuple[str, ...] = (),

@@ -1,0 +1,80 @@
+"""One check of an endpoint. Slow to import (httpx), so only `health` does, where something is checked."""
+
+import asyncio
+import contextlib
+import ssl
+
+import httpx
+
+from daemun import causes
+from daemun.core import model
+from daemun.discovery import health
+
+
+class Clients:
+    """One client for each way to verify certificates: making its context takes some 20 ms."""
+
+    def __init__(self) -> None:
+        self._clients: dict[model.UpstreamTls | None, httpx.AsyncClient] = {}
+        self._stack = contextlib.AsyncExitStack()
+        self._making = asyncio.Lock()
+
+    async def __aenter__(self) -> "Clients":
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def find(self, tls: model.UpstreamTls | None) -> httpx.AsyncClient:
+        """Raises: OSError when the CA file cannot be read."""
+        async with self._making:
+            if tls not in self._clients:
+                verify = await asyncio.to_thread(_make_context, tls)
+                # A kept connection would tell nothing about whether new ones are accepted.
+                limits = httpx.Limits(max_keepalive_connections=0)
+                client = httpx.AsyncClient(verify=verify, limits=limits, trust_env=False, timeout=None)  # noqa: S113
+                self._clients[tls] = await self._stack.enter_async_context(client)
+            return self._clients[tls]
+
+
+def _make_context(tls: model.UpstreamTls | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=tls.ca_file if tls is not None else None)
+    if tls is None or not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def ask(subject: health.Subject, clients: Clients) -> str | None:
+    """One check. Returns: why it failed, in words; None when the endpoint is well."""
+    check = subject.check.health
+    try:
+        async with asyncio.timeout(check.timeout_s):
+            if check.path is None:
+                await _connect(subject)
+                return None
+            status = await _get(subject, check.path, clients)
+    except TimeoutError:
+        return f"no answer within {check.timeout_s:g} s"
+    except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
+        return causes.find_words(error) or str(error) or type(error).__name__
+    is_good = any(low <= status <= high for low, high in check.statuses)
+    return None if is_good else f"status {status}"
+
+
+async def _connect(subject: health.Subject) -> None:
+    _, writer = await asyncio.open_connection(str(subject.address), subject.port)
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
+async def _get(subject: health.Subject, path: str, clients: Clients) -> int:
+    check = subject.check
+    client = await clients.find(check.tls)
+    headers = {"User-Agent": "daemun-health", "Host": check.host or str(subject)}
+    extensions = {"sni_hostname": check.server_name} if check.server_name is not None else {}
+    url = f"{'https' if check.tls is not None else 'http'}://{subject}{path}"
+    # The body is not read: closing the connection ends it, however long it is.
+    async with client.stream("GET", url, headers=headers, extensions=extensions) as answer:
+        return answer.status_code

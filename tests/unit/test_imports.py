@@ -1,0 +1,25 @@
+"""What takes long to import is not imported before it is needed: sites are live, and commands answer, the sooner."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+def imported_by(statement: str) -> set[str]:
+    """The packages in memory after a statement, by their first name."""
+    command = f"{statement}\nimport sys\nprint(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in told.stdout.splitlines()[-1].split()}
+
+
+def test_a_gate_is_live_before_the_libraries_of_what_most_gates_do_not_do() -> None:
+    late = {"acme", "aiodocker", "aiohttp", "aiosmtplib", "httpx", "josepy", "lexicon", "requests", "uvicorn"}
+    assert not late & imported_by("import daemun.wiring")
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["status", "--help"]])
+def test_commands_that_need_no_daemon_do_not_load_one(arguments: list[str]) -> None:
+    run = f"import sys; sys.argv = ['daemun', *{arguments!r}]"
+    run += "\nfrom daemun import cli\ntry: cli.main()\nexcept SystemExit: pass"
+    assert not {"asyncio", "cryptography", "dns", "ruamel", "structlog"} & imported_by(run)
