@@ -17,6 +17,7 @@ import structlog
 from starlette import types
 
 import daemun
+from daemun import garbage
 from daemun import settings as settings_
 from daemun.alerts import teller
 from daemun.certs import account as acme_account
@@ -86,6 +87,7 @@ def check_can_start(settings: settings_.Settings) -> None:
 
 def run_daemon(settings: settings_.Settings) -> int:
     """Run until told to stop. Returns: the exit code. Raises: DaemunError when it cannot start."""
+    garbage.seek()
     # Until the event loop listens to signals, being told to stop means that nothing was begun.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     layout = settings.layout

@@ -1,21 +1,17 @@
 """The command line: one module per command in `commands`. `main` is what the `daemun` script calls."""
 
-import gc
 import os
 import sys
 
-from daemun import errors
+from daemun import errors, garbage
 
 DEFECT = 70
 """EX_SOFTWARE of sysexits.h: a defect in this program, not in what it was given."""
-GARBAGE_AFTER = 50_000
-"""Objects that are made before cycles of dead ones among them are looked for. All that is imported lives until the end,
-so that with Python's 700 a tenth of a start went into looking in vain."""
 
 
 def main() -> None:
     """Run the command line and exit. A person never meets a traceback before a message."""
-    gc.set_threshold(GARBAGE_AFTER)
+    garbage.seek_seldom()
     try:
         from daemun.cli import app
 
