@@ -5,7 +5,6 @@ import collections.abc
 import contextlib
 import os
 import pathlib
-import typing
 
 from daemun import folders
 from daemun.core import model
