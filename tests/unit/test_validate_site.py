@@ -163,6 +163,7 @@ def test_good_paths(path: str) -> None:
         (proxy(timeouts=model.Timeouts(read_s=0)), "timeout.read: 0 is not between 0.001 and"),
         (proxy(timeouts=model.Timeouts(idle_s=float("inf"))), "timeout.idle: inf"),
         (proxy(retries=-1), "retries"),
+        (proxy(keepalive=65536), "keepalive: 65536 is not between 0 and 65535"),
         (proxy(host_header="a b"), 'host_header: "a b" is not a host'),
         (proxy(host_header="$host"), "is not a host"),
         (proxy(document_root="var"), "root"),

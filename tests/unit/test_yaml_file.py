@@ -147,6 +147,8 @@ def test_every_option_of_a_target() -> None:
         ),
         ("retries: 0", {"retries": 0}),
         ("buffering: false", {"buffering": False}),
+        ("keepalive: 64", {"keepalive": 64}),
+        ("keepalive: 0", {"keepalive": 0}),
         ("host_header: app.internal", {"host_header": "app.internal"}),
         ("root: /srv/www, index: app.php", {"document_root": "/srv/www", "index": "app.php"}),
     ],

@@ -8,6 +8,7 @@ _CGI = frozenset({model.Scheme.FASTCGI, model.Scheme.UWSGI, model.Scheme.SCGI})
 _WITHOUT_BACKUP = frozenset({model.Balance.HASH, model.Balance.IP_HASH, model.Balance.RANDOM})
 _CGI_NAME_CHARACTERS = 40
 _LONGEST_HOLD_S = 3600.0
+_MOST_KEPT = 65535
 
 
 def check_route(route: model.Route, report: report_.Report) -> None:
@@ -101,6 +102,8 @@ def _check_proxy(proxy: model.Proxy, report: report_.Report, here: report_.Field
         value = getattr(proxy.timeouts, f"{name}_s")
         report.add(rules.check_number(value, least=0.001, most=rules.YEAR_S), *here, "timeout", name)
     report.add(rules.check_number(proxy.retries, least=0, most=100), *here, "retries")
+    if proxy.keepalive is not None:
+        report.add(rules.check_number(proxy.keepalive, least=0, most=_MOST_KEPT), *here, "keepalive")
     validate_health.check_health(proxy, report, here)
     report.add(rules.check_number(proxy.hold_s, least=0, most=_LONGEST_HOLD_S), *here, "hold")
     if proxy.host_header is not None:

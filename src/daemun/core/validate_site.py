@@ -9,7 +9,6 @@ PROTOCOLS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 TOKENS = ("on", "off", "build")
 OTHER_REDIRECTS = (301, 307, 308)
 _CIPHERS = re.compile(r"[A-Za-z0-9:+!@=_-]{1,2000}\Z")
-_MOST_KEPT = 65535
 
 
 def check_details(site: model.Site, report: report_.Report) -> None:
@@ -30,8 +29,6 @@ def check_details(site: model.Site, report: report_.Report) -> None:
             report.add_value(network, rules.check_network(network), *here, "allow")
         if route.allow and not isinstance(route.action, model.Proxy):
             report.add("has a meaning only for servers", *here, "allow")
-        if isinstance(route.action, model.Proxy) and route.action.keepalive is not None:
-            report.add(rules.check_number(route.action.keepalive, least=0, most=_MOST_KEPT), *here, "keepalive")
 
 
 def check_answer(answer: model.Answer, report: report_.Report, field: str) -> None:

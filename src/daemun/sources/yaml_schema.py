@@ -207,6 +207,7 @@ class RouteEntry(yaml_entry.Entry):
     timeout: typing.Annotated[TimeoutEntry, pydantic.BeforeValidator(_timeout)] = TimeoutEntry()
     retries: int = 2
     buffering: bool = True
+    keepalive: int | None = None
     host_header: str | None = None
     root: str = "/var/www/html"
     index: str = "index.php"
@@ -237,6 +238,7 @@ ACTION_OPTIONS: dict[str, frozenset[str]] = {
             "timeout",
             "retries",
             "buffering",
+            "keepalive",
             "host_header",
             "root",
             "index",

@@ -385,6 +385,7 @@ def make_proxy(
         index=entry.index,
         health=entry.health.translate() if entry.health is not None else None,
         hold_s=entry.hold,
+        keepalive=entry.keepalive,
     )
 
 
