@@ -60,6 +60,10 @@ def test_what_nginx_must_do(actual: model.Actual, activation: plan.Activation) -
         (b"# one\nlisten 80;\n", b"# one\nlisten 81;\n", False),
         (b'return 200 "# 1";\n', b'return 200 "# 2";\n', False),
         (b"listen 80;\n", b"# listen 80;\n", False),
+        (b"a.test b;  # daemun.yaml:3:5\n", b"a.test b;  # daemun.yaml:4:5\n", True),
+        (b"a.test b;  # daemun.yaml:3:5\n", b"a.test b;\n", True),
+        (b"a.test b;  # daemun.yaml:3:5\n", b"a.test c;  # daemun.yaml:3:5\n", False),
+        (b'add_header X "1;  # 2" always;\n', b'add_header X "1;  # 3";\n', False),
     ],
 )
 def test_a_comment_that_changed_is_no_change(before: bytes, after: bytes, is_same: bool) -> None:

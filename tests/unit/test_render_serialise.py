@@ -81,9 +81,15 @@ def test_blocks_stand_apart() -> None:
     assert serialise.serialise(tree).decode() == "# one?two\na;\n\nb {\n    # in\n    c;\n}\n\nd;\n"
 
 
+def test_a_comment_may_stand_beside_a_directive() -> None:
+    tree = (Directive("a", (Text("b; # c"),), beside="one\ntwo; #"), Directive("d"))
+    assert serialise.serialise(tree).decode() == 'a "b; # c";  # one?two; #\nd;\n'
+
+
 def test_long_comments_are_cut() -> None:
     """nginx refuses a comment that does not fit into its buffer."""
     assert len(serialise.serialise((Comment("x" * 10_000),))) < 500
+    assert len(serialise.serialise((Directive("a", beside="x" * 10_000),))) < 500
 
 
 @pytest.mark.parametrize(

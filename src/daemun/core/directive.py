@@ -26,11 +26,15 @@ Arg = Text | Expr
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Directive:
-    """One directive: `name args;`, or `name args { block }` when block is not None."""
+    """One directive: `name args;`, or `name args { block }` when block is not None.
+
+    beside: a comment on the same line, for the person who reads the file; only without a block.
+    """
 
     name: str
     args: tuple[Arg, ...] = ()
     block: "tuple[Node, ...] | None" = None
+    beside: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

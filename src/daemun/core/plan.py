@@ -13,6 +13,8 @@ from daemun.core import model, names
 
 SITES = "sites/"
 _COMMENT = re.compile(rb"^[ ]*#.*\n", re.MULTILINE)
+_BESIDE = re.compile(rb'^([^"\n]*;)  # .*$', re.MULTILINE)
+"""A comment behind a directive: the serialiser quotes every word with a space, a semicolon or a #."""
 
 
 class ChangeKind(enum.Enum):
@@ -123,7 +125,11 @@ def is_same(wanted: bytes | None, actual: bytes | None) -> bool:
     """
     if wanted is None or actual is None or wanted == actual:
         return wanted == actual
-    return _COMMENT.sub(b"", wanted) == _COMMENT.sub(b"", actual)
+    return _without_comments(wanted) == _without_comments(actual)
+
+
+def _without_comments(content: bytes) -> bytes:
+    return _BESIDE.sub(rb"\1", _COMMENT.sub(b"", content))
 
 
 def _is_same_tree(wanted: collections.abc.Mapping[str, bytes], actual: collections.abc.Mapping[str, bytes]) -> bool:

@@ -73,7 +73,7 @@ def _add_lines(lines: list[str], nodes: collections.abc.Iterable[directive.Node]
             continue
         head = indent + " ".join(_words(node))
         if node.block is None:
-            lines.append(f"{head};")
+            lines.append(f"{head};  # {_shown(node.beside)}" if node.beside else f"{head};")
             continue
         lines.append(f"{head} {{")
         _add_lines(lines, node.block, indent + _INDENT)
