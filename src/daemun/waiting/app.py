@@ -1,7 +1,8 @@
 """What nginx asks for a request that got no answer: GET /ROUTE/RETRY/REQUEST/VISITS/LOST/PAGE over the unix socket.
 
-The answer is either "send it there", as headers for nginx, or what the visitor is to see. When nginx closes the
-connection, its client is gone or nginx is, and nobody waits any more.
+The answer is either "send it there", as headers for nginx, or what the visitor is to see. The request comes back to the
+location @ROUTE_RETRY; to @PLACE_RETRY where many sites share their locations and nginx asks for /@PLACE/ROUTE/... When
+nginx closes the connection, its client is gone or nginx is, and nobody waits any more.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from daemun.waiting import lobby as lobbies
 from daemun.waiting import pages, room
 
 _PATH = re.compile(
-    r"/(?P<route>[^/]+)/(?P<retry>[a-z]+(?:_[a-z]+)?)/(?P<request>[0-9a-f]{32})"
+    r"(?:/@(?P<place>[^/]+))?/(?P<route>[^/]+)/(?P<retry>[a-z]+(?:_[a-z]+)?)/(?P<request>[0-9a-f]{32})"
     r"/(?P<visits>[0-9])/(?P<lost>[01])/(?P<page>[a-z]+)\Z"
 )
 
@@ -34,7 +35,8 @@ def create_app(lobby: lobbies.Lobby) -> types.ASGIApp:
         )
         answer = lobby.answer_at_once(ask) or await _wait(lobby, ask, receive)
         if answer is not None:
-            await _respond(answer, f"@{asked['route']}_{asked['retry']}", asked["page"])(scope, receive, send)
+            retry = f"@{asked['place'] or asked['route']}_{asked['retry']}"
+            await _respond(answer, retry, asked["page"])(scope, receive, send)
 
     return app
 
