@@ -22,14 +22,17 @@ def prepared() -> collections.abc.Iterator[layout.Layout]:
 
 @pytest.mark.parametrize("name", features.FEATURES)
 def test_feature(name: str, prepared: layout.Layout) -> None:
-    env = rendered.environment_of(prepared, ipv6=machine.has_ipv6())
+    feature = features.FEATURES[name]
+    env = rendered.environment_of(prepared, ipv6=machine.has_ipv6(), own_blocks=feature.own_blocks)
     if len(env.nginx.features) < len(environment.Feature):
         pytest.skip("this nginx lacks what some of the features need")
-    desired = features.FEATURES[name].desired
+    desired = feature.desired
     files = render.render_files(desired, env)
     assert rendered.find_refusal(files, prepared) is None
     pages = {
-        path: render.render_unavailable(one, env, settings=desired.globals) for path, one in _by_path(desired).items()
+        path: render.render_unavailable(one, env, settings=desired.globals)
+        for path, one in _by_path(desired).items()
+        if path in files
     }
     assert rendered.find_refusal(files | pages, prepared) is None
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from daemun.core import directive, model
+from daemun.core import directive, model, sharing
 from daemun.core.directive import Expr
 from tests.support.sites import proxy, route, site, target
 
@@ -11,10 +11,11 @@ SETTINGS = model.Globals(listen_http=(model.Address(port=8080),), listen_https=(
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
-    """paths: the files that show it, beside those under sites/."""
+    """paths: the files that show it, beside those under sites/. own_blocks: as in the Environment."""
 
     desired: model.Desired
     paths: tuple[str, ...] = ()
+    own_blocks: int = 200
 
 
 def _sites(*sites: model.Site) -> Feature:
@@ -245,6 +246,19 @@ def _nginx_proxy() -> Feature:
     )
 
 
+def _shared() -> Feature:
+    """Sites that share their blocks, beside two that do not: the first one, and one with an option."""
+    sites = (
+        site("a.example.com", "http://10.0.0.1"),
+        site("b.example.com", route("/", "http://10.0.0.2", origin=_origin(4)), aliases=("www.b.example.com",)),
+        site("c.example.com", route("/", "http://[fd00::3]:8000"), origin=_origin(5)),
+        site("d.example.com", route("/", proxy("http://10.0.0.4", keepalive=64), origin=_origin(6))),
+        site("e.example.com", "http://10.0.0.5:81", tls=model.Tls(mode=model.TlsMode.LOCAL)),
+    )
+    paths = ("nginx.conf", sharing.MAIN, *sorted(sharing.LISTS))
+    return dataclasses.replace(_settings(*sites, paths=paths), own_blocks=1)
+
+
 FEATURES = {
     "balance": _balance(),
     "chat": _chat(),
@@ -258,5 +272,6 @@ FEATURES = {
     "nginx-proxy": _nginx_proxy(),
     "protocols": _protocols(),
     "routes": _routes(),
+    "shared": _shared(),
     "snippets": _snippets(),
 }

@@ -52,9 +52,11 @@ class House:
         """One request on a connection of its own."""
         target = httpx.URL(url)
         sent = {"Host": target.host, **(headers or {})}
-        async with httpx.AsyncClient(trust_env=False, timeout=within_s) as client:
+        verify = clients.trust(self.gate.ca) if target.scheme == "https" else False
+        async with httpx.AsyncClient(trust_env=False, timeout=within_s, verify=verify) as client:
             there = target.copy_with(host=clients.LOOPBACK, port=self.gate.port(target.scheme))
-            return await client.request(method, there, content=content, headers=sent)
+            extensions = {"sni_hostname": target.host}
+            return await client.request(method, there, content=content, headers=sent, extensions=extensions)
 
     def failures(self) -> int:
         """How often nginx could not hand a request to a server."""
@@ -72,9 +74,12 @@ class House:
 
 @contextlib.asynccontextmanager
 async def house(
-    *sites: model.Site, room: rooms.Room | None = None, pools: tuple[model.Pool, ...] = ()
+    *sites: model.Site, room: rooms.Room | None = None, pools: tuple[model.Pool, ...] = (), own_blocks: int = 200
 ) -> collections.abc.AsyncIterator[House]:
-    """nginx with these sites on plain HTTP and HTTPS, and everything they need of the daemon."""
+    """nginx with these sites on plain HTTP and HTTPS, and everything they need of the daemon.
+
+    own_blocks: as in the Environment.
+    """
     desired = model.Desired(globals=model.Globals(), sites=sites)
     async with contextlib.AsyncExitStack() as stack:
         discovery = endpoints.Discovery(memory.MemoryStore())
@@ -86,7 +91,8 @@ async def house(
         starting = contextlib.ExitStack()
         stack.push_async_callback(asyncio.to_thread, starting.close)
         running = await asyncio.to_thread(
-            starting.enter_context, rendered.running(*sites, resolver=discovery.address, workers=1)
+            starting.enter_context,
+            rendered.running(*sites, resolver=discovery.address, workers=1, own_blocks=own_blocks),
         )
         chosen = account.choose(None)
         path = pathlib.Path(running.layout.hold_socket)

@@ -3,8 +3,8 @@
 import collections.abc
 import dataclasses
 
-from daemun.core import model, validate
-from daemun.core.render import environment, render
+from daemun.core import model, sharing, validate
+from daemun.core.render import environment, render, shared
 from daemun.errors import RenderError
 from tests.support import features
 from tests.support.sites import proxy, route, site
@@ -37,6 +37,8 @@ def _one(action: model.Proxy | model.Redirect | model.Files, **options: object) 
 
 
 HTTP = proxy("http://10.0.0.1:80/in/")
+PLAIN = proxy("http://10.0.0.1:80")
+"""What a site has that may share its nginx blocks with others."""
 
 TEXTS: dict[str, Slot] = {
     "host": Slot(build=lambda text: site(text, "http://10.0.0.1"), harmless=("name.test", "10.1.1.1")),
@@ -64,6 +66,9 @@ TEXTS: dict[str, Slot] = {
         build=lambda text: site("slot.test", route(text, "memcached://10.0.0.1/in/")), harmless=("/x", "/"), start="/"
     ),
     "target host": Slot(build=lambda text: _one(_first(HTTP, host=text)), harmless=("web", "10.0.0.1"), verbatim=False),
+    "only target host": Slot(
+        build=lambda text: _one(_first(PLAIN, host=text)), harmless=("web", "10.0.0.1"), verbatim=False
+    ),
     "target socket": Slot(
         build=lambda text: _one(_first(HTTP, host=None, port=None, socket=text)), harmless=("/run/x.sock",), start="/"
     ),
@@ -141,6 +146,13 @@ TEXTS: dict[str, Slot] = {
         start="1",
         verbatim=False,
     ),
+    "origin of the plainest": Slot(
+        build=lambda text: dataclasses.replace(
+            site("slot.test", route("/", PLAIN)), origin=model.Origin(source="docker", place=text)
+        ),
+        harmless=("daemun.yaml:1", ""),
+        verbatim=False,
+    ),
     "origin": Slot(
         build=lambda text: dataclasses.replace(
             site(
@@ -155,6 +167,7 @@ TEXTS: dict[str, Slot] = {
 }
 
 NUMBERS: dict[str, Slot] = {
+    "only port": Slot(build=lambda value: _one(_first(PLAIN, port=value)), harmless=(80,)),
     "port": Slot(build=lambda value: _one(_first(HTTP, port=value)), harmless=(80,)),
     "weight": Slot(build=lambda value: _one(_first(HTTP, weight=value)), harmless=(2, 1)),
     "max_fails": Slot(build=lambda value: _one(_first(HTTP, max_fails=value)), harmless=(2,)),
@@ -183,6 +196,23 @@ def render_slot(slot: Slot, value: Value, env: environment.Environment, *, host:
 
     host: the site's name, where the slot is not about names.
     """
+    made = _build(slot, value, host)
+    if made is None:
+        return None
+    try:
+        return render.render_site(made, env)
+    except RenderError as error:
+        assert str(error).startswith("cannot render"), error
+        return None
+
+
+def find_entry(slot: Slot, value: Value) -> sharing.Entry | None:
+    """The site with this value in its slot as one that shares its nginx blocks; None when it is refused or does not."""
+    made = _build(slot, value, None)
+    return None if made is None else shared.make_entry(made)
+
+
+def _build(slot: Slot, value: Value, host: str | None) -> model.Site | None:
     made = slot.build(value)
     if host is not None and made.host == "slot.test":
         made = dataclasses.replace(made, host=host)
@@ -192,8 +222,4 @@ def render_slot(slot: Slot, value: Value, env: environment.Environment, *, host:
         for problem in (*validate.find_site_problems(made), *validate.find_global_problems(settings, (made,)))
     ):
         return None
-    try:
-        return render.render_site(made, env)
-    except RenderError as error:
-        assert str(error).startswith("cannot render"), error
-        return None
+    return made

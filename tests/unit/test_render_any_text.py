@@ -1,13 +1,14 @@
 """No text of an owner is ever a directive: whatever is accepted leaves the structure of the file as it is."""
 
 import functools
+import re
 
 import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from daemun.core import layout
-from daemun.core.render import environment
+from daemun.core import layout, model, sharing
+from daemun.core.render import environment, shared
 from tests.support import nginx_text, slots
 
 ENVIRONMENT = environment.Environment(
@@ -18,6 +19,7 @@ ENVIRONMENT = environment.Environment(
 )
 
 ALL = slots.TEXTS | slots.NUMBERS
+LIKE_A_NAME = st.from_regex(r"(\*\.)?[a-z0-9_]{1,5}([-.:%][a-z0-9]{1,70}){0,4}", fullmatch=True)
 
 
 @functools.cache
@@ -42,6 +44,43 @@ def _check(name: str, value: slots.Value) -> None:
     if slot.verbatim and isinstance(value, str):
         given = [word.replace("${daemun_dollar}", "$") for word in nginx_text.words(tree)]
         assert any(value in word for word in given), "the text is one argument, or inside one"
+
+
+def _check_shared(name: str, value: slots.Value) -> bool:
+    """What is accepted is a few plain words among those of sites that share their blocks. Returns: whether it is."""
+    entry = slots.find_entry(ALL[name], value)
+    if entry is None:
+        return False
+    files = shared.files((entry,), ENVIRONMENT, model.Globals())
+    names, hosts, servers = (nginx_text.parse(files[path]) for path in (sharing.NAMES, sharing.HOSTS, sharing.SERVERS))
+    assert names == [("server_name", list(entry.names), None)]
+    assert hosts == [(one, [entry.host], None) for one in entry.names]
+    assert servers == [(entry.host, [entry.server], None)]
+    assert all(re.fullmatch(r"[a-z0-9_.-]+", one) for one in entry.names)
+    assert re.fullmatch(r"([0-9.]+|\[[0-9a-f:.]+\]):[0-9]+", entry.server)
+    return True
+
+
+SHARED = ("host", "alias", "only target host", "origin of the plainest")
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_injections_among_those_that_share(name: str) -> None:
+    slot = slots.TEXTS[name]
+    assert any(_check_shared(name, value) for value in slot.harmless)
+    for text in nginx_text.INJECTIONS:
+        for start in {"", slot.start, str(slot.harmless[0])}:
+            _check_shared(name, f"{start}{text}")
+
+
+@hypothesis.given(st.sampled_from(SHARED), st.one_of(nginx_text.HOSTILE, LIKE_A_NAME), st.booleans())
+def test_any_text_among_those_that_share(name: str, text: str, with_start: bool) -> None:
+    _check_shared(name, f"{slots.TEXTS[name].harmless[0]}{text}" if with_start else text)
+
+
+@hypothesis.given(st.integers(min_value=-2, max_value=70000))
+def test_any_port_among_those_that_share(port: int) -> None:
+    assert _check_shared("only port", port) == (1 <= port <= 65535)
 
 
 @pytest.mark.parametrize("name", slots.TEXTS)

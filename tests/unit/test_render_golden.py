@@ -1,5 +1,6 @@
 """What is rendered for each feature, kept in golden/. After a meant change: DAEMUN_UPDATE_GOLDEN=1 pytest ..."""
 
+import dataclasses
 import os
 import pathlib
 
@@ -32,7 +33,7 @@ def _compare(name: str, text: str) -> None:
 @pytest.mark.parametrize("name", features.FEATURES)
 def test_feature(name: str) -> None:
     feature = features.FEATURES[name]
-    files = render.render_files(feature.desired, ENVIRONMENT)
+    files = render.render_files(feature.desired, dataclasses.replace(ENVIRONMENT, own_blocks=feature.own_blocks))
     shown = [path for path in files if path.startswith("sites/") or path in feature.paths]
     _compare(name, "\n".join(f"#### {path}\n\n{files[path].decode()}" for path in shown))
 

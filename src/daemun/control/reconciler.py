@@ -91,6 +91,7 @@ class Reconciler:
         desired, problems = gathered.desired, gathered.problems
         live: collections.abc.Mapping[str, bytes] = {}
         files: collections.abc.Mapping[str, bytes] = {}
+        moved: collections.abc.Set[str] = frozenset()
         generation: int | None = None
         if not gathered.complete:
             return Outcome(desired=desired, problems=problems, error="nothing that could be applied was ever read")
@@ -99,7 +100,7 @@ class Reconciler:
             generation = actual.generation
             live = (actual.files or {}) if actual.pid is not None else {}
             assembled = await self._switcher.assemble(desired, actual)
-            files = assembled.files
+            files, moved = assembled.files, assembled.moved
             wanted = _make_plan(desired, assembled, actual)
             problems += assembled.problems
             problems += await self._expand(desired)
@@ -109,7 +110,7 @@ class Reconciler:
         except DaemunError as error:
             return Outcome(
                 desired=desired,
-                sites=outcome.site_statuses(desired, live=live, wanted=files, error=str(error)),
+                sites=outcome.site_statuses(desired, live=live, wanted=files, moved=moved, error=str(error)),
                 problems=(*problems, model.Problem(origin=model.NOWHERE, message=str(error))),
                 generation=generation,
                 error=str(error),
@@ -174,4 +175,5 @@ def _make_plan(desired: model.Desired, assembled: assemble.Assembled, actual: mo
         actual,
         specs=merge.certificate_specs(desired),
         services=merge.services(desired),
+        moved=assembled.moved,
     )

@@ -94,8 +94,10 @@ def render_main(
     *,
     denied: frozenset[str],
     running: Files,
+    has_shared: bool,
 ) -> bytes:
     """nginx.conf for what stands in: its default servers listen where any file does. running: the tree nginx runs now.
+    has_shared: whether sites of the new tree share their blocks.
 
     Raises: RenderError.
     """
@@ -110,7 +112,9 @@ def render_main(
         dataclasses.replace(site, http_port=None, https_port=None) if plan.site_file(site.host) in old else site
         for site in desired.sites
     )
-    return render.render_main(dataclasses.replace(desired, sites=sites), env, denied=denied, kept=kept)
+    return render.render_main(
+        dataclasses.replace(desired, sites=sites), env, denied=denied, kept=kept, has_shared=has_shared
+    )
 
 
 def _render_rest(

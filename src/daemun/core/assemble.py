@@ -5,8 +5,8 @@ import contextlib
 import dataclasses
 import types
 
-from daemun.core import aside, listeners, model, plan, quarantine, validate
-from daemun.core.render import environment, render
+from daemun.core import aside, listeners, model, plan, quarantine, sharing, validate
+from daemun.core.render import environment, render, shared
 from daemun.core.render import memory as memory_
 from daemun.errors import RenderError
 
@@ -21,6 +21,8 @@ class Assembled:
     unavailable: path -> 503 version of each site's file. last_good: path -> what runs now and may go on.
     refused: the files that cannot be had as they were asked for; `files` holds what stands in for them.
     problems: what else deserves a look. denied: as it was given.
+    moved: the files of sites that share their nginx blocks now and had their own, or the other way round, and are
+        otherwise the same.
     """
 
     files: dict[str, bytes]
@@ -29,6 +31,7 @@ class Assembled:
     refused: tuple[quarantine.Refused, ...] = ()
     problems: tuple[model.Problem, ...] = ()
     denied: Denied
+    moved: frozenset[str] = frozenset()
 
 
 def assemble_files(
@@ -48,15 +51,18 @@ def assemble_files(
     if unsupported:
         raise RenderError("; ".join(problem.message for problem in unsupported))
     gone = frozenset(denied)
-    good = aside.find_good(last_good, denied=gone)
     unavailable = _Unavailable(desired, env, gone)
     broken = _find_unsupported(desired, env)
     memory = memory or memory_.Memory()
+    # One that cannot be rendered moves no other between shared blocks and its own.
+    entries = shared.find_entries(desired, env)
     try:
-        files = render.render_files(_without(desired, broken), env, memory)
+        files = render.render_files(_without(desired, broken), env, memory, entries=entries)
     except RenderError:
-        broken |= _find_unrenderable(_without(desired, broken), env, memory)
-        files = render.render_files(_without(desired, broken), env, memory)
+        broken |= _find_unrenderable(_without(desired, broken), env, memory, entries)
+        files = render.render_files(_without(desired, broken), env, memory, entries=_left(entries, broken))
+    former = _find_former(desired, env, files, last_good)
+    good = aside.find_good({**last_good, **former.good}, denied=gone)
     for path in broken:
         files[path] = good[path] if path in good else unavailable[path]
     refused = [_refuse(path, cause, good) for path, cause in broken.items()]
@@ -65,7 +71,9 @@ def assemble_files(
         standing = aside.set_aside(rendered, env, files, denied=denied, last_good=good)
         files |= {item.refused.path: item.content for item in standing}
         refused += [item.refused for item in standing]
-        files["nginx.conf"] = aside.render_main(rendered, env, standing, denied=gone, running=last_good)
+        files["nginx.conf"] = aside.render_main(
+            rendered, env, standing, denied=gone, running=last_good, has_shared=sharing.MAIN in files
+        )
     return Assembled(
         files=files,
         unavailable=unavailable,
@@ -73,6 +81,7 @@ def assemble_files(
         refused=tuple(refused),
         problems=validate.find_waiting_for_restart(env),
         denied=denied,
+        moved=former.moved,
     )
 
 
@@ -97,6 +106,41 @@ class _Unavailable(collections.abc.Mapping[str, bytes]):
         return len(self._sites)
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Former:
+    """What was before of sites that changed between blocks of their own and shared ones.
+
+    good: path -> the file that a site would have had that shared its blocks. moved: as in `Assembled`.
+    """
+
+    good: dict[str, bytes]
+    moved: frozenset[str]
+
+
+def _find_former(
+    desired: model.Desired,
+    env: environment.Environment,
+    files: collections.abc.Mapping[str, bytes],
+    running: collections.abc.Mapping[str, bytes],
+) -> _Former:
+    """Raises: RenderError."""
+    before, now = sharing.read(running), sharing.read(files)
+    good: dict[str, bytes] = {}
+    moved: set[str] = set()
+    for site in desired.enabled:
+        was, path = before.get(site.host), plan.site_file(site.host)
+        if was is not None and site.host not in now:
+            good[path] = render.render_site(shared.make_site(was), env, settings=desired.globals)
+            is_same = plan.is_same(good[path], files.get(path))
+        elif was is None and site.host in now and path in running:
+            is_same = plan.is_same(render.render_site(site, env, settings=desired.globals), running[path])
+        else:
+            continue
+        if is_same:
+            moved.add(path)
+    return _Former(good=good, moved=frozenset(moved))
+
+
 def _refuse(path: str, cause: str, good: collections.abc.Container[str]) -> quarantine.Refused:
     stand_in = quarantine.StandIn.LAST_GOOD if path in good else quarantine.StandIn.UNAVAILABLE
     return quarantine.Refused(path=path, cause=cause, stand_in=stand_in)
@@ -112,14 +156,22 @@ def _find_unsupported(desired: model.Desired, env: environment.Environment) -> d
     return found
 
 
-def _find_unrenderable(desired: model.Desired, env: environment.Environment, memory: memory_.Memory) -> dict[str, str]:
-    """The sites whose own files cannot be rendered, and when there are none, those for which the others cannot."""
+def _find_unrenderable(
+    desired: model.Desired,
+    env: environment.Environment,
+    memory: memory_.Memory,
+    entries: tuple[sharing.Entry, ...],
+) -> dict[str, str]:
+    """The sites whose own files cannot be rendered, and when there are none, those for which the others cannot.
+
+    entries: the sites that share their blocks.
+    """
     found: dict[str, str] = {}
-    for path, error in render.find_refused(desired, env, memory):
+    for path, error in render.find_refused(desired, env, memory, entries):
         found[path] = str(error)
     if found:
         with contextlib.suppress(RenderError):
-            render.render_files(_without(desired, found), env, memory)
+            render.render_files(_without(desired, found), env, memory, entries=entries)
             return found
     for site in desired.enabled:
         try:
@@ -127,6 +179,10 @@ def _find_unrenderable(desired: model.Desired, env: environment.Environment, mem
         except RenderError as error:
             found[plan.site_file(site.host)] = str(error)
     return found
+
+
+def _left(entries: tuple[sharing.Entry, ...], refused: collections.abc.Container[str]) -> tuple[sharing.Entry, ...]:
+    return tuple(entry for entry in entries if plan.site_file(entry.host) not in refused)
 
 
 def _without(desired: model.Desired, refused: collections.abc.Mapping[str, str]) -> model.Desired:

@@ -12,16 +12,22 @@ def site_statuses(
     live: collections.abc.Mapping[str, bytes],
     wanted: collections.abc.Mapping[str, bytes],
     refused: collections.abc.Sequence[quarantine.Refused] = (),
+    moved: collections.abc.Set[str] = frozenset(),
     error: str | None = None,
 ) -> tuple[model.SiteStatus, ...]:
     """The state of every site.
 
     live: the tree nginx runs; empty when it does not run. wanted: the tree that was asked for.
-    refused: the files that were replaced in it, and why. error: why the round as a whole failed; what already ran as
-    wanted is live all the same.
+    refused: the files that were replaced in it, and why. moved: as in `plan.diff_files`.
+    error: why the round as a whole failed; what already ran as wanted is live all the same.
     """
     reasons = {item.path: item.reason for item in refused}
-    return tuple(_status(site, live=live, wanted=wanted, reasons=reasons, error=error) for site in desired.sites)
+    is_all_live = live is wanted
+    live = plan.expand(live)
+    wanted = live if is_all_live else plan.expand(wanted)
+    return tuple(
+        _status(site, live=live, wanted=wanted, reasons=reasons, moved=moved, error=error) for site in desired.sites
+    )
 
 
 def _status(
@@ -30,6 +36,7 @@ def _status(
     live: collections.abc.Mapping[str, bytes],
     wanted: collections.abc.Mapping[str, bytes],
     reasons: collections.abc.Mapping[str, str],
+    moved: collections.abc.Set[str],
     error: str | None,
 ) -> model.SiteStatus:
     path = plan.site_file(site.host)
@@ -37,7 +44,7 @@ def _status(
         return model.SiteStatus(site=site, state=model.SiteState.DISABLED)
     if path in reasons:
         return model.SiteStatus(site=site, state=model.SiteState.QUARANTINED, reason=reasons[path])
-    if path in live and plan.is_same(wanted.get(path), live[path]):
+    if path in live and (path in moved or plan.is_same(wanted.get(path), live[path])):
         return model.SiteStatus(site=site, state=model.SiteState.LIVE)
     return model.SiteStatus(site=site, state=model.SiteState.PENDING, reason=error or "not applied yet")
 

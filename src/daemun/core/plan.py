@@ -9,7 +9,7 @@ import dataclasses
 import enum
 import re
 
-from daemun.core import model, names
+from daemun.core import model, names, sharing
 
 SITES = "sites/"
 _COMMENT = re.compile(rb"^[ ]*#.*\n", re.MULTILINE)
@@ -94,15 +94,35 @@ def site_file(host: str) -> str:
     return f"{SITES}{names.slug(host)}.conf"
 
 
+def expand(files: collections.abc.Mapping[str, bytes]) -> collections.abc.Mapping[str, bytes]:
+    """The tree as if each site that shares its blocks had a file of its own with its lines, instead of the lists."""
+    entries = sharing.read(files)
+    if not entries:
+        return files
+    expanded = {path: content for path, content in files.items() if path not in sharing.LISTS}
+    for host, entry in entries.items():
+        # As `site_file` would call it: only hosts that can be names of files as they are share blocks.
+        expanded[f"{SITES}{host}.conf"] = f"{' '.join(entry.names)} {entry.server}\n".encode()
+    return expanded
+
+
 def diff_files(
-    desired: model.Desired, wanted: collections.abc.Mapping[str, bytes], actual: collections.abc.Mapping[str, bytes]
+    desired: model.Desired,
+    wanted: collections.abc.Mapping[str, bytes],
+    actual: collections.abc.Mapping[str, bytes],
+    *,
+    moved: collections.abc.Set[str] = frozenset(),
 ) -> tuple[tuple[SiteChange, ...], tuple[str, ...]]:
-    """What differs between two trees: sites by host, and the paths of other files."""
+    """What differs between two trees: sites by host, and the paths of other files.
+
+    moved: files of sites that came to share their blocks, or to have their own, and are the same to everybody.
+    """
     hosts = {site_file(site.host): site.host for site in desired.sites}
+    wanted, actual = expand(wanted), expand(actual)
     changes: list[SiteChange] = []
     others: list[str] = []
     for path in sorted({*wanted, *actual}):
-        if is_same(wanted.get(path), actual.get(path)):
+        if path in moved or is_same(wanted.get(path), actual.get(path)):
             continue
         if not path.startswith(SITES):
             others.append(path)
@@ -152,9 +172,10 @@ def plan(
     *,
     specs: tuple[model.CertificateSpec, ...],
     services: tuple[model.Service, ...],
+    moved: collections.abc.Set[str] = frozenset(),
 ) -> Plan:
-    """The steps from `actual` to `desired`, whose files are `wanted`."""
-    changes, others = diff_files(desired, wanted, actual.files or {})
+    """The steps from `actual` to `desired`, whose files are `wanted`. moved: as in `diff_files`."""
+    changes, others = diff_files(desired, wanted, actual.files or {}, moved=moved)
     return Plan(
         changes=changes,
         files_changed=others,

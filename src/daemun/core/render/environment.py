@@ -42,6 +42,7 @@ class Environment:
     workers: nginx worker processes.
     ipv6: whether the machine has IPv6, so that "every address" means both kinds.
     open_files: how many files one worker may have open, each connection counting as one.
+    own_blocks: so many sites have nginx blocks of their own whatever they ask for (see `render.shared`).
     """
 
     layout: layout.Layout
@@ -55,3 +56,4 @@ class Environment:
     workers: int = 1
     ipv6: bool = True
     open_files: int = 65536
+    own_blocks: int = 200

@@ -75,10 +75,13 @@ def request_lines(scope: scope_.Scope, route: model.Route, set_header: str) -> t
     given = [values.line(set_header, *_request_header(name, value)) for name, value in route.request_headers]
     if route.action.host_header is not None:
         given.append(values.line(set_header, "Host", route.action.host_header))
-    if not (written or site_wide or given):
+    connection: tuple[directive.Directive, ...] = ()
+    if scope.variables is not None:
+        connection = (values.line(set_header, "Connection", Expr(scope.variables.connection)),)
+    if not (written or site_wide or given or connection):
         return ()
     gate_wide = scope_.owned(scope.settings.snippet, set_header)
-    return _last_wins(standard(set_header, scope.settings), gate_wide, site_wide, given, hidden=written)
+    return _last_wins(standard(set_header, scope.settings), connection, gate_wide, site_wide, given, hidden=written)
 
 
 def parameters(scope: scope_.Scope, route: model.Route, param: str) -> tuple[directive.Directive, ...]:

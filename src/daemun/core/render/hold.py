@@ -212,7 +212,7 @@ def location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, htt
         *((*pages, *own_pages) if own_pages else ()),
         *((values.line("proxy_intercept_errors", "on"),) if pages or own_pages else ()),
         values.line("proxy_read_timeout", values.duration(proxy.hold_s + _MARGIN_S, "hold")),
-        values.line("proxy_pass", Expr(f"http://{_UPSTREAM}/{_name(scope, route)}/{_retry(proxy)}/$daemun_question")),
+        values.line("proxy_pass", Expr(f"http://{_UPSTREAM}/{_asked(scope, route)}/{_retry(proxy)}/$daemun_question")),
     ]
     return values.line("location", f"@{_name(scope, route)}_hold", block=tuple(lines))
 
@@ -233,6 +233,12 @@ def _retry(proxy: model.Proxy) -> str:
             return "$daemun_retry_h2c"
         case _:
             return "retry"
+
+
+def _asked(scope: scope_.Scope, route: model.Route) -> str:
+    """Which servers are waited for, and where the request comes back to when that is not named after them."""
+    name = _name(scope, route)
+    return name if scope.variables is None else f"@{name}/{scope.variables.waits_as}"
 
 
 def _name(scope: scope_.Scope, route: model.Route) -> str:

@@ -1,6 +1,6 @@
 """nginx.conf: what concerns no single site."""
 
-from daemun.core import directive, model
+from daemun.core import directive, model, sharing
 from daemun.core.directive import Expr
 from daemun.core.render import default, environment, headers, hold, mime, server, tls, values, variables
 from daemun.core.render import scope as scope_
@@ -22,6 +22,8 @@ _LOG_OF_NGINX_PROXY = (
 )
 """Its users have `access_log FILE vhost;` in hand-written nginx."""
 
+_FEW_NAMES = 1000
+
 _TEMP = {
     "client_body": None,
     "proxy": None,
@@ -31,13 +33,23 @@ _TEMP = {
 }
 
 
-def nodes(desired: model.Desired, env: environment.Environment, kept: server.Kept = ()) -> tuple[directive.Node, ...]:
-    """kept: where sites of an earlier generation still listen. Raises: RenderError."""
+def nodes(
+    desired: model.Desired, env: environment.Environment, kept: server.Kept = (), *, has_shared: bool = False
+) -> tuple[directive.Node, ...]:
+    """kept: where sites of an earlier generation still listen. has_shared: whether any sites share their blocks.
+
+    Raises: RenderError.
+    """
     logs = env.layout.logs
-    http = (*scope_.yielding(_http(desired, env), desired.globals.snippet), *_includes(desired, env, kept))
+    ours = _http(desired, env, has_shared=has_shared)
+    http = (
+        *scope_.yielding(ours, desired.globals.snippet),
+        *_includes(desired, env, kept, has_shared=has_shared),
+    )
     account = tuple(name for name in (env.user, env.group) if name is not None) if env.user is not None else ()
     return (
         directive.Comment("Written by daemun; changes here are lost. One file per site is under sites/."),
+        *((directive.Comment("Sites that need no file of their own are in shared.conf."),) if has_shared else ()),
         *((values.line("user", *account),) if account else ()),
         values.line("worker_processes", values.integer(env.workers, "workers", least=1, most=1024)),
         values.line("worker_rlimit_nofile", str(env.open_files)),
@@ -48,11 +60,11 @@ def nodes(desired: model.Desired, env: environment.Environment, kept: server.Kep
     )
 
 
-def _http(desired: model.Desired, env: environment.Environment) -> tuple[directive.Node, ...]:
+def _http(desired: model.Desired, env: environment.Environment, *, has_shared: bool) -> tuple[directive.Node, ...]:
     return (
         *_basics(env),
         *_log(desired.globals, env),
-        *_hashes(desired),
+        *_hashes(desired, has_shared=has_shared),
         *_compression(),
         directive.Comment("TLS"),
         *tls.lines(desired.enabled, desired.globals.tls_policy),
@@ -107,10 +119,14 @@ def _log(settings: model.Globals, env: environment.Environment) -> tuple[directi
     )
 
 
-def _hashes(desired: model.Desired) -> tuple[directive.Node, ...]:
-    """Sizes for the names there are; nginx refuses a name that is longer than a bucket."""
+def _hashes(desired: model.Desired, *, has_shared: bool) -> tuple[directive.Node, ...]:
+    """Sizes for the names there are; nginx refuses a name that is longer than a bucket.
+
+    It tries sizes of a table until no bucket overflows, which with many names and small buckets takes long.
+    """
     names_ = [name for site in desired.enabled for name in site.names]
-    bucket = str(_power_of_two(max([len(name) for name in names_], default=0) + 48, least=128))
+    least = 128 if len(names_) <= _FEW_NAMES else 512
+    bucket = str(_power_of_two(max([len(name) for name in names_], default=0) + 48, least=least))
     routes = [route for site in desired.enabled for route in site.routes]
     header = max((len(name) for route in routes for name, _ in route.request_headers), default=0)
     return (
@@ -118,6 +134,7 @@ def _hashes(desired: model.Desired) -> tuple[directive.Node, ...]:
         values.line("server_names_hash_bucket_size", bucket),
         values.line("server_names_hash_max_size", str(_power_of_two(4 * len(names_), least=1024))),
         values.line("map_hash_bucket_size", bucket),
+        *((values.line("map_hash_max_size", str(_power_of_two(4 * len(names_), least=2048))),) if has_shared else ()),
         values.line("variables_hash_bucket_size", "128"),
         values.line("variables_hash_max_size", str(_power_of_two(2 * (len(names_) + 3 * len(routes)), least=2048))),
         values.line("types_hash_max_size", "4096"),
@@ -180,12 +197,15 @@ def _buffers(module: str) -> tuple[directive.Directive, ...]:
     )
 
 
-def _includes(desired: model.Desired, env: environment.Environment, kept: server.Kept) -> tuple[directive.Node, ...]:
+def _includes(
+    desired: model.Desired, env: environment.Environment, kept: server.Kept, *, has_shared: bool
+) -> tuple[directive.Node, ...]:
     snippet = (values.line("include", SNIPPET),) if desired.globals.snippet else ()
     return (
         *snippet,
         values.line("include", "generation.conf"),
         values.line("include", "sites/*.conf"),
+        *((values.line("include", sharing.MAIN),) if has_shared else ()),
         *default.servers(desired, env, kept),
     )
 

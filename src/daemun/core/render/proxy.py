@@ -83,7 +83,7 @@ def _main_location(
         lines += scope_.owned(scope.site.snippet, "error_page")
     lines += _ordinary(scope, route, proxy, https=https)
     path = "" if target.path is None else values.sent_path(target.path)
-    lines.append(values.line("proxy_pass", f"{_protocol(target)}://{_name(scope, route)}{path}"))
+    lines.append(values.line("proxy_pass", _goal(scope, target, _name(scope, route), path)))
     lines = [*usual.leave(lines, scope, route, proxy, module="proxy")]
     return values.location(route.path, (*scope_.yielding(lines, route.snippet), *route.snippet))
 
@@ -146,8 +146,8 @@ def _stream_location(
     last: list[directive.Node] = []
     if target.path is not None and not is_retry:
         last.append(replacement(route.path, target.path))
-    goal = Expr("$daemun_to") if is_retry else directive.Text(stream.upstream)
-    last.append(values.line("proxy_pass", type(goal)(f"{_protocol(target)}://{goal.value}")))
+    goal = Expr(f"{_protocol(target)}://$daemun_to") if is_retry else _goal(scope, target, stream.upstream)
+    last.append(values.line("proxy_pass", goal))
     times = {"proxy_read_timeout", "proxy_send_timeout", "proxy_buffering", "proxy_buffer_size"}
     owners = tuple(
         node for node in route.snippet if isinstance(node, directive.Comment) or node.name not in {"location", *times}
@@ -168,7 +168,7 @@ def _common(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, http
         *(server_tls.lines(scope, proxy, "proxy") if proxy.targets[0].scheme is model.Scheme.HTTPS else ()),
         values.line("proxy_connect_timeout", values.duration(proxy.timeouts.connect_s, "timeout connect")),
         *retries(proxy, "proxy"),
-        *_redirects(route, proxy),
+        *_redirects(scope, route, proxy),
     )
 
 
@@ -196,8 +196,17 @@ def replacement(prefix: str, path: str) -> directive.Directive:
     )
 
 
-def _redirects(route: model.Route, proxy: model.Proxy) -> tuple[directive.Directive, ...]:
+def _goal(scope: scope_.Scope, target: model.Target, upstream_: str, path: str = "") -> directive.Arg:
+    """Where `proxy_pass` leads. upstream_: the name of the route's block. path: what replaces the route's prefix."""
+    if scope.variables is not None:
+        return Expr(f"{_protocol(target)}://{scope.variables.server}")
+    return directive.Text(f"{_protocol(target)}://{upstream_}{path}")
+
+
+def _redirects(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> tuple[directive.Directive, ...]:
     """What `proxy_redirect default` does for a literal address: a redirect to the server's own address leads here."""
+    if scope.variables is not None:
+        return (values.line("proxy_redirect", Expr(f"{scope.variables.url}/"), "/"),)
     lines = []
     for target in proxy.targets:
         if target.host is not None:

@@ -1,26 +1,32 @@
 """From what is desired to the files nginx reads. Pure: equal input gives equal bytes.
 
-The tree: nginx.conf; sites/NAME.conf, one per enabled site; and what those include. `generation.conf`, which nginx.conf
-includes too, is added by the nginx adapter: it holds the server that says which generation answers.
+The tree: nginx.conf; sites/NAME.conf, one per enabled site; shared.conf with its lists, for the many sites that need no
+file of their own (`render.shared`); and what those include. `generation.conf`, which nginx.conf includes too, is added
+by the nginx adapter: it holds the server that says which generation answers.
 """
 
 import collections.abc
 import dataclasses
 import functools
 
-from daemun.core import directive, model, plan
-from daemun.core.render import default, environment, hold, listening, main, mime, serialise, server, site
+from daemun.core import directive, model, plan, sharing
+from daemun.core.render import default, environment, hold, listening, main, mime, serialise, server, shared, site
 from daemun.core.render import memory as memory_
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
 
 def render_files(
-    desired: model.Desired, env: environment.Environment, memory: memory_.Memory | None = None
+    desired: model.Desired,
+    env: environment.Environment,
+    memory: memory_.Memory | None = None,
+    *,
+    entries: tuple[sharing.Entry, ...] | None = None,
 ) -> dict[str, bytes]:
     """Render every file of a generation but generation.conf.
 
-    memory: of earlier calls, for who calls again.
+    memory: of earlier calls, for who calls again. entries: the sites that share their blocks; None: those of
+    `shared.find_entries`.
     Returns: path relative to the generation's folder -> UTF-8 content, sorted by path.
     Raises: RenderError when a value cannot be written safely or nginx cannot do it; names site and route.
     """
@@ -30,8 +36,9 @@ def render_files(
         raise RenderError(
             "cannot render trusted_proxies or the PROXY protocol: this nginx was built without the realip module"
         )
+    entries = shared.find_entries(desired, env) if entries is None else entries
     trees: dict[str, tuple[directive.Node, ...]] = {
-        "nginx.conf": main.nodes(desired, env),
+        "nginx.conf": main.nodes(desired, env, has_shared=bool(entries)),
         main.MIME: mime.nodes(),
         server.LISTEN_HTTP: server.listen_file(settings, settings.listen_http, ipv6=env.ipv6),
         server.LISTEN_HTTPS: server.listen_file(settings, settings.listen_https, "ssl", ipv6=env.ipv6),
@@ -42,31 +49,47 @@ def render_files(
     if settings.snippet:
         trees[main.SNIPPET] = _snippet(settings)
     files = {path: serialise.serialise(nodes) for path, nodes in trees.items()}
-    files |= _site_files(desired, env, memory or memory_.Memory())
+    files |= shared.files(entries, env, settings)
+    files |= _site_files(desired, env, memory or memory_.Memory(), entries)
     return dict(sorted(files.items()))
 
 
 def find_refused(
-    desired: model.Desired, env: environment.Environment, memory: memory_.Memory
+    desired: model.Desired,
+    env: environment.Environment,
+    memory: memory_.Memory,
+    entries: tuple[sharing.Entry, ...],
 ) -> collections.abc.Iterator[tuple[str, RenderError]]:
-    """The sites whose own file cannot be rendered: its path, and why."""
+    """The sites whose own file cannot be rendered: its path, and why. entries: the sites that have none."""
     chosen, settings = default.default_site(desired), desired.globals
     memory.enter(env, settings)
-    for one in desired.enabled:
+    for one in _with_own(desired, entries):
         try:
             _site_file(one, env, memory, is_default=one is chosen, settings=settings)
         except RenderError as error:
             yield plan.site_file(one.host), error
 
 
-def _site_files(desired: model.Desired, env: environment.Environment, memory: memory_.Memory) -> dict[str, bytes]:
+def _site_files(
+    desired: model.Desired,
+    env: environment.Environment,
+    memory: memory_.Memory,
+    entries: tuple[sharing.Entry, ...],
+) -> dict[str, bytes]:
     chosen, settings = default.default_site(desired), desired.globals
+    own = _with_own(desired, entries)
     memory.enter(env, settings)
-    memory.keep_only(desired.enabled)
+    memory.keep_only(own)
     return {
         plan.site_file(one.host): _site_file(one, env, memory, is_default=one is chosen, settings=settings)
-        for one in desired.enabled
+        for one in own
     }
+
+
+def _with_own(desired: model.Desired, entries: tuple[sharing.Entry, ...]) -> tuple[model.Site, ...]:
+    """The sites that have files of their own."""
+    shared_ = {entry.host for entry in entries}
+    return tuple(one for one in desired.enabled if one.host not in shared_)
 
 
 def _site_file(
@@ -82,14 +105,19 @@ def _site_file(
 
 
 def render_main(
-    desired: model.Desired, env: environment.Environment, *, denied: frozenset[str], kept: server.Kept
+    desired: model.Desired,
+    env: environment.Environment,
+    *,
+    denied: frozenset[str],
+    kept: server.Kept,
+    has_shared: bool = False,
 ) -> bytes:
     """Render nginx.conf for a tree in which files of an earlier generation stand in for sites.
 
     denied: addresses that nginx cannot listen on. kept: where else the default servers listen, for those sites.
-    Raises: RenderError.
+    has_shared: whether sites of the tree share their blocks. Raises: RenderError.
     """
-    return serialise.serialise(listening.without(main.nodes(desired, env, kept), denied))
+    return serialise.serialise(listening.without(main.nodes(desired, env, kept, has_shared=has_shared), denied))
 
 
 def render_snippet(settings: model.Globals, *, denied: frozenset[str]) -> bytes:

@@ -40,13 +40,31 @@ _REPEATABLE = frozenset(
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Variables:
+    """What stands for each site's own in locations that many sites share.
+
+    server: where requests go, "10.0.0.5:80". url: the same as redirects of that server name it, without a path.
+    waits_as: the name of its `model.Wait`. connection: what the server is told as `Connection`.
+    """
+
+    server: str
+    url: str
+    waits_as: str
+    connection: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """site: the one that is rendered. is_default: unknown names are served by it too. settings: of the whole gate."""
+    """site: the one that is rendered. is_default: unknown names are served by it too. settings: of the whole gate.
+
+    variables: what is asked for each request, where the site stands for many; None: it is the only one.
+    """
 
     site: model.Site
     environment: environment_.Environment
     settings: model.Globals
     is_default: bool = False
+    variables: Variables | None = None
 
     @property
     def certificate(self) -> str:

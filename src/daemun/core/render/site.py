@@ -135,16 +135,16 @@ def _plain(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     site = scope.site
     challenge = (server.challenge(),) if site.challenge else ()
     if on_demand.is_on(site):
-        challenge = (*on_demand.http_lines(scope, _to_https(site)), *challenge)
+        challenge = (*on_demand.http_lines(scope, to_https(site)), *challenge)
     if not scope_.has_tls(site) or site.http is model.HttpMode.SERVE:
         return (*challenge, *site.snippet, *_locations(scope, https=False))
     if site.http is model.HttpMode.OFF:
         status = str(scope.settings.default.status)
         return (*challenge, server.anything(values.line("return", status)))
-    return (*challenge, values.line("location", "/", block=_to_https(site)))
+    return (*challenge, values.line("location", "/", block=to_https(site)))
 
 
-def _to_https(site: model.Site) -> tuple[directive.Node, ...]:
+def to_https(site: model.Site) -> tuple[directive.Node, ...]:
     """Permanently; what is no GET may be told to come as it is (RFC 9110 section 15.4.9)."""
     port = "$daemun_https_port"
     if site.https_port is not None:

@@ -1,0 +1,56 @@
+"""The sites that share their nginx blocks, as the files name them (`render.shared` writes these). Pure.
+
+A site with a file of its own is known by that file. One that shares its blocks is a line in each of three lists, and
+for whoever compares trees these lines are as good as a file.
+"""
+
+import collections.abc
+import dataclasses
+import functools
+import re
+import types
+
+MAIN = "shared.conf"
+NAMES = "shared/names.conf"
+HOSTS = "shared/hosts.conf"
+SERVERS = "shared/servers.conf"
+LISTS = frozenset({NAMES, HOSTS, SERVERS})
+
+_NAMES = re.compile(rb"^server_name ([^;\n]+);", re.MULTILINE)
+_SERVER = re.compile(rb"^([^#\s]\S*) ([^\s;]+);", re.MULTILINE)
+
+Files = collections.abc.Mapping[str, bytes]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """All that such a site has of its own. names: the main one first. server: "10.0.0.5:80".
+
+    place: where it comes from, for people; two entries that differ in it alone are equal.
+    """
+
+    names: tuple[str, ...]
+    server: str
+    place: str = dataclasses.field(default="", compare=False)
+
+    @property
+    def host(self) -> str:
+        return self.names[0]
+
+
+def read(files: Files) -> collections.abc.Mapping[str, Entry]:
+    """Every site that shares its blocks in this tree, by its host."""
+    return _read(files.get(NAMES, b""), files.get(SERVERS, b""))
+
+
+# A round reads the lists that nginx has and those that it is to have, each several times.
+@functools.lru_cache(maxsize=2)
+def _read(names: bytes, servers: bytes) -> collections.abc.Mapping[str, Entry]:
+    by_host = dict(_SERVER.findall(servers))
+    found: dict[str, Entry] = {}
+    for written in _NAMES.findall(names):
+        given = written.split(b" ")
+        if given[0] in by_host:
+            entry = Entry(names=tuple([name.decode() for name in given]), server=by_host[given[0]].decode())
+            found[entry.host] = entry
+    return types.MappingProxyType(found)
