@@ -7,7 +7,7 @@ import hypothesis.strategies as st
 import pytest
 
 from daemun.core import assemble, directive, layout, model, outcome, plan, sharing
-from daemun.core.render import environment, render, shared
+from daemun.core.render import environment, render, shared, tls
 from tests.support.sites import proxy, route, site
 
 ENVIRONMENT = environment.Environment(
@@ -222,6 +222,14 @@ def test_a_site_that_comes_moves_one_other_at_most(hosts: set[int], new: int, ow
 
     name = f"{new:02}.test"
     assert len((sharing_of(hosts - {new}) ^ sharing_of(hosts | {new})) - {name}) <= 1
+
+
+def test_certificates_that_are_kept_in_memory_are_bounded() -> None:
+    def kept(sites: int, workers: int) -> int:
+        line = str(tls.lines((PLAIN,) * sites, workers=workers))
+        return int(line.partition("max=")[2].partition("'")[0])
+
+    assert [kept(1, 2), kept(1000, 2), kept(10_000, 2), kept(10_000, 64)] == [1000, 4000, 6000, 1000]
 
 
 # --- files -----------------------------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ def _http(desired: model.Desired, env: environment.Environment, *, has_shared: b
         *_hashes(desired, has_shared=has_shared),
         *_compression(),
         directive.Comment("TLS"),
-        *tls.lines(desired.enabled, desired.globals.tls_policy),
+        *tls.lines(desired.enabled, desired.globals.tls_policy, workers=env.workers),
         *_http2(desired.globals, env),
         *_resolver(env),
         *variables.realip(desired.globals),
