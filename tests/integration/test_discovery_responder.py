@@ -50,6 +50,25 @@ async def test_short_answers_over_udp_long_ones_over_tcp_and_changes_at_once(ser
             assert [await ask(port) for _ in range(2)] == [count, count]
 
 
+async def test_of_many_services_each_answer_is_its_own(services: table.Table) -> None:
+    async def count(name: str) -> int | None:
+        query = dns.message.make_query(f"_http._tcp.{name}.daemun", "SRV")
+        response = await dns.asyncquery.udp(query, responder.HOST, port=port, timeout=30)
+        return sum(len(rrset) for rrset in response.answer) if response.rcode() == dns.rcode.NOERROR else None
+
+    names = [f"s{number}" for number in range(300)]
+    async with answering(services) as (under_test, port):
+        under_test.open()
+        for name in names[1:]:
+            services.set(f"{name}.daemun", endpoints(1))
+        assert [await count(name) for name in names] == [None, *[1] * 299]
+        services.set("s7.daemun", endpoints(3))
+        services.set("s0.daemun", endpoints(2))  # asked for before it was there
+        services.discard("s9.daemun")
+        wanted = {"s0": 2, "s7": 3, "s9": None}
+        assert [await count(name) for name in names] == [wanted.get(name, 1) for name in names]
+
+
 async def test_what_is_asked_before_the_table_is_filled_waits(services: table.Table) -> None:
     async with answering(services) as (under_test, port):
         with socket.create_connection((responder.HOST, port)):

@@ -48,11 +48,25 @@ def test_the_first_of_equal_servers_counts_and_the_order_stays() -> None:
     assert table.get("a.daemun") == (first, second)
 
 
-def test_the_version_grows_with_changes_only() -> None:
+def test_a_mark_changes_with_what_is_answered_and_no_other_does() -> None:
     table = tables.Table()
-    versions = [table.version]
+    table.set("other.daemun", [endpoint("10.0.0.9")])
+    other, marks = table.mark("other.daemun"), [table.mark("a.daemun")]
     for endpoints in ([endpoint("10.0.0.1")], [endpoint("10.0.0.1")], [endpoint("10.0.0.1", weight=2)], []):
         table.set("a.daemun", endpoints)
-        versions.append(table.version)
+        marks.append(table.mark("a.daemun"))
+    assert marks[1] == marks[2]
+    assert len(set(marks)) == 4
+    assert table.mark("other.daemun") == other
+
+
+def test_the_mark_of_nothing_changes_when_a_service_comes_or_goes() -> None:
+    table = tables.Table()
+    marks = [table.mark(None)]
+    table.set("a.daemun", [])
+    marks.append(table.mark(None))
+    table.set("a.daemun", [endpoint("10.0.0.1")])
     table.discard("other.daemun")
-    assert [*versions, table.version] == [0, 1, 1, 2, 3, 3]
+    assert table.mark(None) == marks[-1]
+    table.discard("a.daemun")
+    assert len({*marks, table.mark(None)}) == 3

@@ -13,6 +13,7 @@ import collections.abc
 import contextlib
 import dataclasses
 import time
+import typing
 
 from daemun import errors
 from daemun.control import ports
@@ -28,6 +29,10 @@ _TICK_S = 1.0
 _SLOW_LOOKUP_S = 5.0
 _RETIRE_AFTER_S = 120.0
 _ORIGIN = model.Origin(source="discovery")
+
+_Key = typing.TypeVar("_Key")
+_Groups = dict[_Key, dict[str, model.Service]]
+"""Services that have something in common, by it and by name."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -62,6 +67,8 @@ class Discovery:
         self._lookups: resolving.Lookups | None = None
         self._port: int | None = None
         self._services: dict[str, model.Service] = {}
+        self._on_host: _Groups[str] = {}
+        self._with_check: _Groups[model.Check] = {}
         self._pools: dict[str, tuple[tables.Endpoint, ...]] = {}
         self._published: frozenset[str] = frozenset()
         self._hosts: dict[str, _Host] = {}
@@ -98,7 +105,7 @@ class Discovery:
         self._published = frozenset(service.name for service in services)
         self._pools = {pool.name: _read_pool(pool) for pool in pools}
         for service in services:
-            self._services[service.name] = service
+            self._remember(service)
         waiting = [self._host(name).first.wait() for name in filter(None, map(_looked_up, services))]
         # Also what only an old generation still names: its pool may have other endpoints now.
         for service in self._services.values():
@@ -175,7 +182,7 @@ class Discovery:
         """Forget every service that is neither published nor was asked for since the last call."""
         used = self._published | self._responder.take_asked()
         for name in self._services.keys() - used:
-            del self._services[name]
+            self._forget(name)
             self._table.discard(name)
         hosts = {_looked_up(service) for service in self._services.values()}
         for name in self._hosts.keys() - hosts:
@@ -197,11 +204,28 @@ class Discovery:
         if result.addresses and result.addresses != host.addresses:
             host.addresses = result.addresses
             self._is_saved = False
-        for service in self._services.values():
-            if service.host == name:
+            concerned = self._on_host.get(name, {}).values()
+            for service in concerned:
                 self._fill(service)
-        self._follow()
+            if any(service.check is not None for service in concerned):
+                self._follow()
         host.first.set()
+
+    def _remember(self, service: model.Service) -> None:
+        """Of thousands of services, a change of one host or endpoint concerns a few: they are kept by both."""
+        before = self._services.get(service.name)
+        if before is service or before == service:
+            return
+        self._forget(service.name)
+        self._services[service.name] = service
+        _add(self._on_host, service.host, service)
+        _add(self._with_check, service.check, service)
+
+    def _forget(self, name: str) -> None:
+        service = self._services.pop(name, None)
+        if service is not None:
+            _drop(self._on_host, service.host, name)
+            _drop(self._with_check, service.check, name)
 
     def _fill(self, service: model.Service) -> None:
         found = self._find(service)
@@ -214,17 +238,16 @@ class Discovery:
         """Every endpoint of every service with a check is asked from now on, and no other."""
         self._monitor.follow(
             {
-                _subject(service.check, endpoint): "" if service.pool is not None else str(service)
-                for service in self._services.values()
-                if service.check is not None
+                _subject(check, endpoint): "" if service.pool is not None else str(service)
+                for check, services in self._with_check.items()
+                for service in services.values()
                 for endpoint in self._find(service)
             }
         )
 
     def _apply_verdict(self, subject: health.Subject) -> None:
-        for service in self._services.values():
-            if service.check == subject.check:
-                self._fill(service)
+        for service in self._with_check.get(subject.check, {}).values():
+            self._fill(service)
 
     def _find(self, service: model.Service) -> tuple[tables.Endpoint, ...]:
         if service.pool is not None:
@@ -234,6 +257,18 @@ class Discovery:
         literal = names.address_of(service.host)
         addresses = self._hosts[service.host].addresses if literal is None else (literal,)
         return tuple(tables.Endpoint(address=one, port=service.port) for one in addresses)
+
+
+def _add(groups: _Groups[_Key], key: _Key | None, service: model.Service) -> None:
+    if key is not None:
+        groups.setdefault(key, {})[service.name] = service
+
+
+def _drop(groups: _Groups[_Key], key: _Key | None, name: str) -> None:
+    if key is not None and name in groups.get(key, {}):
+        del groups[key][name]
+        if not groups[key]:
+            del groups[key]
 
 
 def read_address(store: ports.Store) -> str | None:

@@ -1,8 +1,8 @@
 """The sockets on loopback that nginx asks: UDP, and TCP on the same port for answers that do not fit.
 
 A gate at rest is asked for every service every two seconds, by every worker generation that is alive. So an answer is
-made once and kept under the exact bytes of its question, until the table changes; and all questions that wait are
-answered in one turn of the event loop.
+made once and kept under the exact bytes of its question, until what it says of its service changes: a change of one
+among thousands makes one answer anew. And all questions that wait are answered in one turn of the event loop.
 """
 
 import asyncio
@@ -10,13 +10,16 @@ import collections.abc
 import contextlib
 import errno
 import socket
+import typing
 
 from daemun import errors
 from daemun.discovery import answers
 from daemun.discovery import table as tables
 
 HOST = "127.0.0.1"
-_KEPT_ANSWERS = 10_000
+_KEPT_ANSWERS = 1 << 16
+"""For ten thousand services, each with several addresses."""
+_WAITING_QUESTIONS = 10_000
 _KEPT_QUESTION_BYTES = 300
 _RECEIVE_BUFFER_BYTES = 1 << 20
 _TCP_IDLE_S = 30.0
@@ -30,9 +33,8 @@ class Responder:
     def __init__(self, table: tables.Table) -> None:
         self._table = table
         self._is_open = False
-        self.waiting: collections.deque[tuple[bytes, tuple[str, int]]] = collections.deque(maxlen=_KEPT_ANSWERS)
-        self._answers: dict[tuple[int, bytes], tuple[bytes, str | None]] = {}
-        self._version = table.version
+        self.waiting: collections.deque[tuple[bytes, tuple[str, int]]] = collections.deque(maxlen=_WAITING_QUESTIONS)
+        self._answers: dict[tuple[int, bytes], _Answer] = {}
         self._asked: set[str] = set()
         self._udp: socket.socket | None = None
         self._tcp: asyncio.Server | None = None
@@ -98,23 +100,29 @@ class Responder:
         return self._answer(query, answers.TCP_BYTES) if self._is_open else None
 
     def _answer(self, query: bytes, max_bytes: int) -> bytes | None:
-        if self._version != self._table.version or len(self._answers) > _KEPT_ANSWERS:
-            self._answers.clear()
-            self._version = self._table.version
         # The first two bytes are the question's identifier; all others decide the answer.
         key = (max_bytes, query[2:])
         kept = self._answers.get(key)
-        if kept is None:
+        if kept is None or kept.mark != self._table.mark(kept.service):
             made = answers.answer(self._table, query, max_bytes=max_bytes)
             if made is None:
                 return None
-            kept = (made[0][2:], made[1])
+            kept = _Answer(rest=made[0][2:], service=made[1], mark=self._table.mark(made[1]))
             if len(query) <= _KEPT_QUESTION_BYTES:
+                if len(self._answers) >= _KEPT_ANSWERS:
+                    self._answers.clear()
                 self._answers[key] = kept
-        rest, service = kept
-        if service is not None:
-            self._asked.add(service)
-        return query[:2] + rest
+        if kept.service is not None:
+            self._asked.add(kept.service)
+        return query[:2] + kept.rest
+
+
+class _Answer(typing.NamedTuple):
+    """rest: all but the identifier. mark: of the table for the service, when it was made."""
+
+    rest: bytes
+    service: str | None
+    mark: object
 
 
 class _Connection(asyncio.Protocol):

@@ -24,11 +24,11 @@ error would leave the old addresses in place, which may belong to somebody else 
 
 
 class Table:
-    """Service name ("abc123.daemun") -> endpoints. `version` grows with every change of an answer."""
+    """Service name ("abc123.daemun") -> endpoints."""
 
     def __init__(self) -> None:
         self._endpoints: dict[str, tuple[Endpoint, ...]] = {}
-        self.version = 0
+        self._names_version = 0
 
     def set(self, service: str, endpoints: collections.abc.Iterable[Endpoint]) -> None:
         """Answer with exactly these endpoints from now on; with none, connections are refused at once.
@@ -38,17 +38,22 @@ class Table:
         unique: dict[tuple[Address, int], Endpoint] = {}
         for endpoint in endpoints:
             unique.setdefault((endpoint.address, endpoint.port), endpoint)
-        if self._endpoints.get(service) != (new := tuple(unique.values())):
+        before = self._endpoints.get(service)
+        if before != (new := tuple(unique.values())):
             self._endpoints[service] = new
-            self.version += 1
+            self._names_version += before is None
 
     def discard(self, service: str) -> None:
         if self._endpoints.pop(service, None) is not None:
-            self.version += 1
+            self._names_version += 1
 
     def known(self, service: str) -> tuple[Endpoint, ...]:
         """The real endpoints, perhaps none."""
         return self._endpoints.get(service, ())
+
+    def mark(self, service: str | None) -> object:
+        """Equal as long as the answer about a service is; for None: as long as there are the same services."""
+        return self._names_version if service is None else self._endpoints.get(service)
 
     def get(self, service: str) -> tuple[Endpoint, ...] | None:
         """At least one endpoint, perhaps `NOWHERE`; None for a service nobody published."""
