@@ -5,8 +5,8 @@ import dataclasses
 
 import pytest
 
-from daemun.core import assemble, layout, model
-from daemun.core.render import environment, memory, render
+from daemun.core import assemble, layout, model, per_site
+from daemun.core.render import environment, render
 
 ENVIRONMENT = environment.Environment(
     layout=layout.Layout("/var/lib/daemun"),
@@ -75,7 +75,7 @@ CHANGES: dict[str, Change] = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_change_of_anything_is_seen_and_so_is_its_end(change: Change) -> None:
-    known = memory.Memory()
+    known = per_site.PerSite[bytes]()
     for desired, env in ((DESIRED, ENVIRONMENT), change(DESIRED, ENVIRONMENT), (DESIRED, ENVIRONMENT)):
         remembered = render.render_files(desired, env, known)
         assert remembered == render.render_files(desired, env)
@@ -83,7 +83,7 @@ def test_a_change_of_anything_is_seen_and_so_is_its_end(change: Change) -> None:
 
 
 def test_what_did_not_change_is_the_same_object() -> None:
-    known = memory.Memory()
+    known = per_site.PerSite[bytes]()
     before = render.render_files(DESIRED, ENVIRONMENT, known)
     desired, env = CHANGES["a target"](DESIRED, ENVIRONMENT)
     after = render.render_files(desired, env, known)
@@ -95,7 +95,7 @@ def test_what_did_not_change_is_the_same_object() -> None:
 def test_a_site_that_cannot_be_rendered_is_found_among_many_and_found_again() -> None:
     bad = with_site(7, routes=(dataclasses.replace(MANY[7].routes[0], path="/a\x01b"),))
     desired, env = bad(DESIRED, ENVIRONMENT)
-    known = memory.Memory()
+    known = per_site.PerSite[bytes]()
     good = assemble.assemble_files(DESIRED, ENVIRONMENT, last_good={}, memory=known).files
     for last_good in ({}, good):
         assembled = assemble.assemble_files(desired, env, last_good=last_good, memory=known)

@@ -4,11 +4,12 @@
 runs goes on.
 """
 
+import asyncio
 import collections.abc
 import dataclasses
 
 from daemun.control import ports, switcher
-from daemun.core import assemble, merge, model, outcome, plan, waits
+from daemun.core import assemble, merge, model, outcome, per_site, plan, waits
 from daemun.errors import ConfigError, DaemunError
 
 Configure = collections.abc.Callable[[model.Globals], None]
@@ -49,7 +50,11 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Gathered:
+    """specs, services: what `desired` needs besides nginx."""
+
     desired: model.Desired
+    specs: tuple[model.CertificateSpec, ...]
+    services: tuple[model.Service, ...]
     problems: tuple[model.Problem, ...]
     complete: bool
     unread: bool
@@ -83,7 +88,8 @@ class Reconciler:
         self._waiting_room = waiting_room
         self._configure = configure
         self._last_good: dict[str, model.Snapshot] = dict(last_good)
-        self._merged = merge.Memory()
+        self._merged: per_site.PerSite[merge.Judged] = per_site.PerSite()
+        self._specs: per_site.PerSite[model.CertificateSpec | None] = per_site.PerSite()
 
     async def run_once(self) -> Outcome:
         """Gather, merge, assemble, plan, expand, switch, record."""
@@ -96,14 +102,16 @@ class Reconciler:
         if not gathered.complete:
             return Outcome(desired=desired, problems=problems, error="nothing that could be applied was ever read")
         try:
+            # First, for it waits for nothing else: what asks for an endpoint that moved shall know at once.
+            await self._endpoints.publish(gathered.services, desired.pools)
             actual = await self._proxy.read_actual()
             generation = actual.generation
             live = (actual.files or {}) if actual.pid is not None else {}
             assembled = await self._switcher.assemble(desired, actual)
             files, moved = assembled.files, assembled.moved
-            wanted = _make_plan(desired, assembled, actual)
+            wanted = await asyncio.to_thread(_make_plan, gathered, assembled, actual)
             problems += assembled.problems
-            problems += await self._expand(desired)
+            problems += await self._expand(gathered)
             switched = await self._switcher.switch(desired, assembled, actual)
             generation = switched.generation
             await self._certificates.confirm()
@@ -134,7 +142,7 @@ class Reconciler:
         assembled = await self._switcher.assemble(gathered.desired, actual)
         refusals = outcome.refusal_problems(gathered.desired, assembled.refused)
         problems = (*gathered.problems, *assembled.problems, *refusals)
-        return _make_plan(gathered.desired, assembled, actual), problems
+        return await asyncio.to_thread(_make_plan, gathered, assembled, actual), problems
 
     async def _gather(self) -> _Gathered:
         """Every source's snapshot, merged. A source that cannot be read keeps its last good snapshot."""
@@ -153,27 +161,36 @@ class Reconciler:
             if known is not None and known.globals is not None:
                 self._configure(known.globals)
         snapshots = [self._last_good[source.name] for source in self._sources if source.name in self._last_good]
-        desired = merge.merge_snapshots(snapshots, self._merged)
-        complete = any(snapshot.globals is not None for snapshot in snapshots)
-        found_all = (*problems, *desired.problems)
-        return _Gathered(desired=desired, problems=found_all, complete=complete, unread=unread)
+        return await asyncio.to_thread(self._merge, snapshots, tuple(problems), unread=unread)
 
-    async def _expand(self, desired: model.Desired) -> tuple[model.Problem, ...]:
+    def _merge(
+        self, snapshots: list[model.Snapshot], problems: tuple[model.Problem, ...], *, unread: bool
+    ) -> _Gathered:
+        desired = merge.merge_snapshots(snapshots, self._merged)
+        return _Gathered(
+            desired=desired,
+            specs=merge.certificate_specs(desired, self._specs),
+            services=merge.services(desired),
+            problems=(*problems, *desired.problems),
+            complete=any(snapshot.globals is not None for snapshot in snapshots),
+            unread=unread,
+        )
+
+    async def _expand(self, gathered: _Gathered) -> tuple[model.Problem, ...]:
         """Certificates and endpoints exist before the configuration that names them."""
-        self._certificates.configure(desired.globals.acme)
-        specs = (*merge.certificate_specs(desired), *await self._domains.publish(desired))
+        self._certificates.configure(gathered.desired.globals.acme)
+        specs = (*gathered.specs, *await self._domains.publish(gathered.desired))
         problems = await self._certificates.prepare(specs)
-        await self._endpoints.publish(merge.services(desired), desired.pools)
-        self._waiting_room.publish(waits.find_waits(desired))
+        self._waiting_room.publish(await asyncio.to_thread(waits.find_waits, gathered.desired))
         return problems
 
 
-def _make_plan(desired: model.Desired, assembled: assemble.Assembled, actual: model.Actual) -> plan.Plan:
+def _make_plan(gathered: _Gathered, assembled: assemble.Assembled, actual: model.Actual) -> plan.Plan:
     return plan.plan(
-        desired,
+        gathered.desired,
         assembled.files,
         actual,
-        specs=merge.certificate_specs(desired),
-        services=merge.services(desired),
+        specs=gathered.specs,
+        services=gathered.services,
         moved=assembled.moved,
     )

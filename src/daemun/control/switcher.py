@@ -10,9 +10,9 @@ import types
 
 from daemun.control import ports, quarantine
 from daemun.core import assemble as assemble_
-from daemun.core import listeners, model, plan
+from daemun.core import listeners, model, per_site, plan
 from daemun.core import quarantine as quarantine_
-from daemun.core.render import environment, memory
+from daemun.core.render import environment
 
 DescribeEnvironment = collections.abc.Callable[[model.Globals], environment.Environment]
 
@@ -37,7 +37,7 @@ class Switcher:
         self._proxy = proxy
         self._listening = listening
         self._describe_environment = describe_environment
-        self._memory = memory.Memory()
+        self._rendered: per_site.PerSite[bytes] = per_site.PerSite()
 
     async def assemble(
         self, desired: model.Desired, actual: model.Actual, denied: assemble_.Denied = types.MappingProxyType({})
@@ -55,7 +55,7 @@ class Switcher:
                 env,
                 last_good=actual.files or {},
                 denied=denied,
-                memory=self._memory,
+                memory=self._rendered,
             )
             if plan.choose_activation(assembled.files, actual) is plan.Activation.NOTHING:
                 return assembled

@@ -5,9 +5,8 @@ import contextlib
 import dataclasses
 import types
 
-from daemun.core import aside, listeners, model, plan, quarantine, sharing, validate
+from daemun.core import aside, listeners, model, per_site, plan, quarantine, sharing, validate
 from daemun.core.render import environment, render, shared
-from daemun.core.render import memory as memory_
 from daemun.errors import RenderError
 
 Denied = collections.abc.Mapping[str, listeners.Denied]
@@ -40,7 +39,7 @@ def assemble_files(
     *,
     last_good: collections.abc.Mapping[str, bytes],
     denied: Denied = types.MappingProxyType({}),
-    memory: memory_.Memory | None = None,
+    memory: per_site.PerSite[bytes] | None = None,
 ) -> Assembled:
     """Render every enabled site, and what stands in for those that cannot be.
 
@@ -53,7 +52,7 @@ def assemble_files(
     gone = frozenset(denied)
     unavailable = _Unavailable(desired, env, gone)
     broken = _find_unsupported(desired, env)
-    memory = memory or memory_.Memory()
+    memory = memory or per_site.PerSite()
     # One that cannot be rendered moves no other between shared blocks and its own.
     entries = shared.find_entries(desired, env)
     try:
@@ -159,7 +158,7 @@ def _find_unsupported(desired: model.Desired, env: environment.Environment) -> d
 def _find_unrenderable(
     desired: model.Desired,
     env: environment.Environment,
-    memory: memory_.Memory,
+    memory: per_site.PerSite[bytes],
     entries: tuple[sharing.Entry, ...],
 ) -> dict[str, str]:
     """The sites whose own files cannot be rendered, and when there are none, those for which the others cannot.

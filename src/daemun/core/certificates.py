@@ -1,8 +1,9 @@
 """Which certificate a site is served with: of its own, or one for several sites together. Pure."""
 
+import functools
 import hashlib
 
-from daemun.core import model, names, validate_acme
+from daemun.core import model, names, per_site, validate_acme
 from daemun.core.issuance import proof
 
 DEFAULT = "_default"
@@ -19,11 +20,19 @@ def name_of(site: model.Site) -> str:
     return f"{names.slug(tls.group[0])}_{hashlib.sha256(told.encode()).hexdigest()[:10]}"
 
 
-def find_specs(desired: model.Desired) -> tuple[model.CertificateSpec, ...]:
-    """The certificate of every enabled site that has one, each once, sorted by the first host it is for."""
+def find_specs(
+    desired: model.Desired, memory: per_site.PerSite[model.CertificateSpec | None] | None = None
+) -> tuple[model.CertificateSpec, ...]:
+    """The certificate of every enabled site that has one, each once, sorted by the first host it is for.
+
+    memory: of earlier calls.
+    """
     specs: dict[str, model.CertificateSpec] = {}
+    memory = memory or per_site.PerSite()
+    memory.enter(desired.globals.acme)
+    make = functools.partial(_make_spec, desired.globals.acme)
     for site in desired.enabled:
-        spec = _make_spec(site, desired.globals.acme)
+        spec = memory.get(site, make)
         if spec is not None:
             specs.setdefault(spec.name, spec)
     default = desired.globals.default
@@ -39,7 +48,7 @@ def find_specs(desired: model.Desired) -> tuple[model.CertificateSpec, ...]:
     return tuple(specs.values())
 
 
-def _make_spec(site: model.Site, acme: model.Acme) -> model.CertificateSpec | None:
+def _make_spec(acme: model.Acme, site: model.Site) -> model.CertificateSpec | None:
     tls = site.tls
     if tls.mode is model.TlsMode.OFF:
         return None

@@ -5,8 +5,9 @@ The first source wins: the file comes before the others, and two claims on one h
 
 import collections.abc
 import dataclasses
+import functools
 
-from daemun.core import certificates, model, validate, validate_acme, words
+from daemun.core import certificates, model, per_site, validate, validate_acme, words
 from daemun.core import services as services_
 
 DEFAULT_SITE = ("default", "site")
@@ -14,60 +15,37 @@ DEFAULT_SITE = ("default", "site")
 _ANOTHER_HOST = "give one of the two another host"
 
 
-class Memory:
-    """What was found of single sites before. Nobody can tell: the same site under the same `acme` has the same problems
-    and the same routes. One merge at a time."""
-
-    def __init__(self) -> None:
-        self._acme: model.Acme | None = None
-        self._known: dict[tuple[str, str], _Judged] = {}
-        self._kept: dict[tuple[str, str], _Judged] = {}
-
-    def enter(self, acme: model.Acme) -> None:
-        """All that is asked for from now on is under this. What was found under another is forgotten, and so is what
-        nobody asked for since the last call."""
-        self._known, self._kept = (self._kept if acme == self._acme else {}), {}
-        self._acme = acme
-
-    def judge(self, site: model.Site, acme: model.Acme) -> "_Judged":
-        key = (site.origin.source, site.host)
-        found = self._known.get(key)
-        if found is None or (found.site is not site and found.site != site):
-            found = _judge_site(site, acme)
-        self._kept[key] = found
-        return found
-
-
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Judged:
+class Judged:
     """problems: of the site, seen alone. merged: as it goes on, if it does."""
 
-    site: model.Site
     problems: tuple[model.Problem, ...]
     is_refused: bool
     merged: model.Site
 
 
-def _judge_site(site: model.Site, acme: model.Acme) -> _Judged:
+def _judge_site(acme: model.Acme, site: model.Site) -> Judged:
     problems = (*validate.find_site_problems(site), *validate_acme.find_order_problems(site, acme))
     routes = tuple(sorted(site.routes, key=_path))
-    return _Judged(
-        site=site,
+    return Judged(
         problems=problems,
         is_refused=any(problem.severity is model.Severity.ERROR for problem in problems),
         merged=site if routes == site.routes else dataclasses.replace(site, routes=routes),
     )
 
 
-def merge_snapshots(snapshots: collections.abc.Sequence[model.Snapshot], memory: Memory | None = None) -> model.Desired:
+def merge_snapshots(
+    snapshots: collections.abc.Sequence[model.Snapshot], memory: per_site.PerSite[Judged] | None = None
+) -> model.Desired:
     """All sites that can go live together, and every problem of those that cannot.
 
     A site with an error is left out, the others go on. Warnings are kept. Sites are sorted by host, routes by path.
     memory: of earlier merges, for who merges again.
     """
     settings = next((snapshot.globals for snapshot in snapshots if snapshot.globals is not None), model.Globals())
-    memory = memory or Memory()
+    memory = memory or per_site.PerSite()
     memory.enter(settings.acme)
+    judge = functools.partial(_judge_site, settings.acme)
     problems: list[model.Problem] = []
     owners: dict[str, model.Site] = {}
     ports = _Ports.of(settings)
@@ -76,7 +54,7 @@ def merge_snapshots(snapshots: collections.abc.Sequence[model.Snapshot], memory:
         problems += snapshot.problems
         known = {(problem.host, problem.field, problem.message) for problem in snapshot.problems}
         for site in snapshot.sites:
-            judged = memory.judge(site, settings.acme)
+            judged = memory.get(site, judge)
             problems += [item for item in judged.problems if (item.host, item.field, item.message) not in known]
             clash = _find_clash(site, owners) or ports.find_clash(site) or _find_rival(site, sites, settings)
             if clash is not None:
@@ -200,9 +178,11 @@ def _with_possible_default(
     return refused, (model.Problem(origin=default.origin, message=message, field=DEFAULT_SITE),)
 
 
-def certificate_specs(desired: model.Desired) -> tuple[model.CertificateSpec, ...]:
-    """The certificate of every enabled site that has one, sorted by host."""
-    return certificates.find_specs(desired)
+def certificate_specs(
+    desired: model.Desired, memory: per_site.PerSite[model.CertificateSpec | None] | None = None
+) -> tuple[model.CertificateSpec, ...]:
+    """The certificate of every enabled site that has one, sorted by host. memory: of earlier calls."""
+    return certificates.find_specs(desired, memory)
 
 
 def services(desired: model.Desired) -> tuple[model.Service, ...]:

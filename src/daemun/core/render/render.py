@@ -9,9 +9,8 @@ import collections.abc
 import dataclasses
 import functools
 
-from daemun.core import directive, model, plan, sharing
+from daemun.core import directive, model, per_site, plan, sharing
 from daemun.core.render import default, environment, hold, listening, main, mime, serialise, server, shared, site
-from daemun.core.render import memory as memory_
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
@@ -19,7 +18,7 @@ from daemun.errors import RenderError
 def render_files(
     desired: model.Desired,
     env: environment.Environment,
-    memory: memory_.Memory | None = None,
+    memory: per_site.PerSite[bytes] | None = None,
     *,
     entries: tuple[sharing.Entry, ...] | None = None,
 ) -> dict[str, bytes]:
@@ -50,19 +49,19 @@ def render_files(
         trees[main.SNIPPET] = _snippet(settings)
     files = {path: serialise.serialise(nodes) for path, nodes in trees.items()}
     files |= shared.files(entries, env, settings)
-    files |= _site_files(desired, env, memory or memory_.Memory(), entries)
+    files |= _site_files(desired, env, memory or per_site.PerSite(), entries)
     return dict(sorted(files.items()))
 
 
 def find_refused(
     desired: model.Desired,
     env: environment.Environment,
-    memory: memory_.Memory,
+    memory: per_site.PerSite[bytes],
     entries: tuple[sharing.Entry, ...],
 ) -> collections.abc.Iterator[tuple[str, RenderError]]:
     """The sites whose own file cannot be rendered: its path, and why. entries: the sites that have none."""
     chosen, settings = default.default_site(desired), desired.globals
-    memory.enter(env, settings)
+    memory.enter((env, settings))
     for one in _with_own(desired, entries):
         try:
             _site_file(one, env, memory, is_default=one is chosen, settings=settings)
@@ -73,13 +72,12 @@ def find_refused(
 def _site_files(
     desired: model.Desired,
     env: environment.Environment,
-    memory: memory_.Memory,
+    memory: per_site.PerSite[bytes],
     entries: tuple[sharing.Entry, ...],
 ) -> dict[str, bytes]:
     chosen, settings = default.default_site(desired), desired.globals
     own = _with_own(desired, entries)
-    memory.enter(env, settings)
-    memory.keep_only(own)
+    memory.enter((env, settings))
     return {
         plan.site_file(one.host): _site_file(one, env, memory, is_default=one is chosen, settings=settings)
         for one in own
@@ -95,13 +93,13 @@ def _with_own(desired: model.Desired, entries: tuple[sharing.Entry, ...]) -> tup
 def _site_file(
     one: model.Site,
     env: environment.Environment,
-    memory: memory_.Memory,
+    memory: per_site.PerSite[bytes],
     *,
     is_default: bool,
     settings: model.Globals,
 ) -> bytes:
-    anew = functools.partial(render_site, one, env, is_default=is_default, settings=settings)
-    return memory.file(one, is_default=is_default, render=anew)
+    anew = functools.partial(render_site, env=env, is_default=is_default, settings=settings)
+    return memory.get(one, anew, variant=is_default)
 
 
 def render_main(

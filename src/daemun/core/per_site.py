@@ -1,0 +1,46 @@
+"""What was worked out for single sites before: of ten thousand, those that did not change cost nothing.
+
+Not pure, but nobody can tell: what follows from a site and its surroundings is the same whenever it is worked out.
+"""
+
+import collections.abc
+import typing
+
+from daemun.core import model
+
+_T = typing.TypeVar("_T")
+_Key = tuple[str, str, collections.abc.Hashable]
+
+
+class PerSite(typing.Generic[_T]):
+    """Values by site. Sites are compared by value, first by identity. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._surroundings: object = None
+        self._known: dict[_Key, tuple[model.Site, _T]] = {}
+        self._asked: dict[_Key, tuple[model.Site, _T]] = {}
+
+    def enter(self, surroundings: object) -> None:
+        """What is asked for from now on depends on these and the site alone.
+
+        What was made for others is forgotten, and so is what nobody asked for since the last call.
+        """
+        self._known = self._asked if surroundings == self._surroundings else {}
+        self._asked = {}
+        self._surroundings = surroundings
+
+    def get(
+        self,
+        site: model.Site,
+        make: collections.abc.Callable[[model.Site], _T],
+        *,
+        variant: collections.abc.Hashable = None,
+    ) -> _T:
+        """make: works the value out; what it raises is raised, and it is asked again the next time. variant: what else
+        the value depends on."""
+        key = (site.origin.source, site.host, variant)
+        found = self._asked.get(key) or self._known.get(key)
+        if found is None or (found[0] is not site and found[0] != site):
+            found = (site, make(site))
+        self._asked[key] = found
+        return found[1]
