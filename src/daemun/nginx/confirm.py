@@ -17,6 +17,9 @@ from daemun.nginx import diagnose, process
 ANSWER_S = 2.0
 """Longest wait for one answer on the socket."""
 
+MOST_PAUSE_S = 0.05
+"""Longest time between two looks: somebody waits for the change to be live."""
+
 APPEAR_S = 5.0
 """Longest time without a master: one that just went into the background has not written its pid file yet."""
 
@@ -100,8 +103,10 @@ async def wait_until_running(
     started = time.monotonic()
     pause_s = 0.005
     while True:
+        # Asked first, because it costs a tenth of a look at the processes; both must be right.
+        is_answered = await ask(layout) == number
         master, working = await asyncio.to_thread(_look, layout)
-        if not before & working and await ask(layout) == number:
+        if is_answered and not before & working:
             return None
         refusal = find_refusal(await asyncio.to_thread(log.read), master=master, before=before)
         if refusal is not None:
@@ -112,7 +117,7 @@ async def wait_until_running(
         if waited_s > within_s:
             return Refusal(words=f"nginx did not answer with generation {number} within {within_s:g} s")
         await asyncio.sleep(pause_s)
-        pause_s = min(pause_s * 1.5, 0.2)
+        pause_s = min(pause_s * 1.2, MOST_PAUSE_S)
 
 
 def find_refusal(text: str, *, master: int | None, before: frozenset[int]) -> Refusal | None:

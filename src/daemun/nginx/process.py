@@ -43,13 +43,35 @@ def find_master(layout: layout_.Layout) -> psutil.Process | None:
 
 
 def list_workers(master: psutil.Process) -> tuple[model.Worker, ...]:
-    """The master's workers, by process number. Blocking, some milliseconds."""
+    """The master's workers, by process number. Blocking, some milliseconds at most."""
     with contextlib.suppress(psutil.Error):
-        titles = sorted((child.pid, _title(child)) for child in master.children())
+        titles = sorted((child.pid, _title(child)) for child in _children(master))
         return tuple(
             model.Worker(pid=pid, draining=_DRAINING in title) for pid, title in titles if title.startswith(_WORKER)
         )
     return ()
+
+
+def _children(master: psutil.Process) -> list[psutil.Process]:
+    """As the kernel tells; where it does not (no CONFIG_PROC_CHILDREN), all processes are gone through.
+
+    Raises: psutil.Error.
+    """
+    if not master.is_running():  # the number may be another process's now
+        raise psutil.NoSuchProcess(master.pid)
+    path = pathlib.Path(f"/proc/{master.pid}/task/{master.pid}/children")  # the master has one thread
+    try:
+        # One may be missing in the list while another ends (proc_pid_children(5)), but not twice in a row.
+        told, again = path.read_text(encoding="ascii"), path.read_text(encoding="ascii")
+        while told != again:
+            told, again = again, path.read_text(encoding="ascii")
+    except OSError:
+        return master.children()
+    found = []
+    for word in told.split():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append(psutil.Process(int(word)))
+    return found
 
 
 def find_orphans(layout: layout_.Layout, master: psutil.Process | None) -> list[psutil.Process]:
