@@ -10,12 +10,13 @@ import structlog
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-QUIET_S = 0.03
-"""Something is told once nothing more happened for this long ..."""
-LONGEST_S = 0.1
-"""... but no later than this after it began."""
+AT_MOST_EVERY_S = 0.03
+"""What happens is told at once, but a busy folder no more often. Who must not act on each of many says so itself
+(`control.gate.QUIET_S`)."""
 LOOK_AGAIN_S = 5.0
 """How often something is told for no reason: network file systems, and mounts of single files, tell of no change."""
+
+_DRAIN_S = 0.001
 
 # A file that is being written is told of when its writer closes it: what it holds before is not meant to be read.
 _EVENTS = (
@@ -45,7 +46,7 @@ async def watch(find: Find, *, look_again_s: float = LOOK_AGAIN_S) -> collection
                 with contextlib.suppress(OSError):  # gone meanwhile, or one too many for this account
                     notices.add_watch(folder, _EVENTS)  # twice is once, for the kernel
             yield
-            await _wait(notices, look_again_s)
+            await _wait(notices, look_again_s, told_at_s=asyncio.get_running_loop().time())
     while True:
         yield
         await asyncio.sleep(look_again_s)
@@ -63,12 +64,13 @@ def _open(stack: contextlib.ExitStack, look_again_s: float) -> asyncinotify.Inot
         return None
 
 
-async def _wait(notices: asyncinotify.Inotify, look_again_s: float) -> None:
-    """Until something happened, and nothing more right after it."""
+async def _wait(notices: asyncinotify.Inotify, look_again_s: float, *, told_at_s: float) -> None:
+    """Until something happened since told_at_s. What is known by then is one."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(look_again_s):
             await notices.get()
-        async with asyncio.timeout(LONGEST_S):
+        await asyncio.sleep(told_at_s + AT_MOST_EVERY_S - asyncio.get_running_loop().time())
+        async with asyncio.timeout(_DRAIN_S):
             while True:
-                async with asyncio.timeout(QUIET_S):
-                    await notices.get()
+                await notices.get()
+                await asyncio.sleep(0)
