@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 
-from daemun.sources.docker import client, place, source, surroundings
+from daemun.sources.docker import client, events, place, source, surroundings
 from tests.support import podman_engine as engines
 from tests.support.clock import FakeClock
 from tests.support.docker_values import endpoints, messages
@@ -162,7 +162,7 @@ async def test_health_and_pauses_take_a_container_out_and_in(podman_engine: engi
 async def test_programs_that_run_in_a_container_are_no_reason_to_look(podman_engine: engines.PodmanEngine) -> None:
     podman_engine.run("web-1", *SERVE, labels=A)
     async with client.connect(place.Endpoint(url=podman_engine.url)) as engine:
-        seen: list[client.Event] = []
+        seen: list[events.Event] = []
         async with contextlib.aclosing(engine.follow(lambda: 60.0)) as happenings:
             await anext(happenings)
             for _ in range(3):

@@ -6,9 +6,10 @@ Source: docs.docker.com/reference/api/engine
 """
 
 import asyncio
+import collections
 import collections.abc
 import contextlib
-import dataclasses
+import math
 import ssl
 import typing
 
@@ -17,27 +18,22 @@ import aiohttp
 
 from daemun.errors import ConfigError, RetryableError
 from daemun.sources import values
-from daemun.sources.docker import containers, place
+from daemun.sources.docker import containers, events, place
+from daemun.sources.docker import seen as seen_
 
 ANSWER_S = 5.0
 """An engine that takes longer for an answer hangs."""
-SETTLE_S = 0.02
-"""Events come in groups: a container that starts is attached, started, and maybe healthy, at once."""
+QUIET_S = 0.02
+"""Events come in groups: a container that starts is attached, started, and maybe healthy, at once. A group ends once
+nothing that matters happened for so long ..."""
+LONGEST_GROUP_S = 0.25
+"""... but no later than this after it began: a container that starts and ends all the time holds nobody else back."""
 INSPECTED_AT_ONCE = 8
 
 _UNREACHABLE = 900
 """aiodocker's own status for an engine that cannot be connected to."""
 _TROUBLE = (aiodocker.DockerError, aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError, TypeError)
 """What aiodocker lets through when the engine is gone, hangs, or answers with something else than expected."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """Something happened. container: its id; None when it was not about one. signal: the number, of a `kill`."""
-
-    action: str
-    container: str | None = None
-    signal: int | None = None
 
 
 class Engine:
@@ -50,16 +46,38 @@ class Engine:
 
     async def fetch_listing(self) -> containers.Listing:
         """All containers, also those that do not run, and all networks."""
+        seen = seen_.Seen()
+        await self.catch_up(seen)
+        return seen.listing
+
+    async def catch_up(self, seen: seen_.Seen) -> None:
+        """Ask for what is in doubt. What the engine did not answer stays in doubt."""
         with self._told("list its containers"):
-            async with asyncio.timeout(4 * ANSWER_S):
+            if seen.doubts_all:
                 found = await self._docker.containers.list(all=True)
-                gate = asyncio.Semaphore(INSPECTED_AT_ONCE)
-                inspected = await asyncio.gather(*(_inspect(container, gate) for container in found))
-                networks = await self._docker.networks.list()
-        return containers.Listing(
-            containers=tuple(containers.parse_container(raw) for raw in inspected if raw is not None),
-            networks=tuple(containers.parse_network(raw) for raw in networks),
-        )
+                seen.take_rows([containers.parse_row(one._container) for one in found])
+            doubted = collections.deque(seen.doubted)
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(min(INSPECTED_AT_ONCE, len(doubted))):
+                        group.create_task(self._inspect(doubted, seen))
+            except ExceptionGroup as errors:
+                raise errors.exceptions[0] from None
+            if seen.doubts_networks:
+                seen.take_networks([containers.parse_network(raw) for raw in await self._docker.networks.list()])
+
+    async def _inspect(self, doubted: collections.deque[str], seen: seen_.Seen) -> None:
+        """One container after another, until none is left."""
+        while doubted:
+            id_ = doubted.popleft()
+            try:
+                raw = await self._docker.containers.container(id_).show()
+            except aiodocker.DockerError as error:
+                if error.status != 404:
+                    raise
+                seen.take(id_, None)  # it went away meanwhile
+            else:
+                seen.take(id_, containers.parse_container(raw))
 
     @property
     def is_followed(self) -> bool:
@@ -68,18 +86,14 @@ class Engine:
 
     async def follow(
         self, patience_s: collections.abc.Callable[[], float]
-    ) -> collections.abc.AsyncGenerator[tuple[Event, ...], None]:
-        """Yields at once, and then each time something happened or nothing did for `patience_s()` seconds. Never ends
-        but by raising."""
+    ) -> collections.abc.AsyncGenerator[tuple[events.Event, ...], None]:
+        """Yields at once, and then each time something that matters happened, or for `patience_s()` seconds nothing
+        did. Never ends but by raising."""
         subscription = self._events.subscribe(filters='{"type":["container","network"]}')
         await self._wait_until_subscribed()
         yield ()
         while True:
-            happened = await self._next_events(subscription, patience_s())
-            if happened is None:
-                yield ()
-            elif relevant := tuple(event for event in happened if _is_relevant(event)):
-                yield relevant
+            yield await self._next_events(subscription, patience_s())
 
     async def _wait_until_subscribed(self) -> None:
         """Until the engine began its answer. Podman may begin it with the first event only, hence not for long."""
@@ -88,24 +102,31 @@ class Engine:
                 return
             await asyncio.sleep(_SUBSCRIBED_STEP_S)
 
-    async def _next_events(self, subscription: typing.Any, patience_s: float) -> list[Event] | None:
-        """What happens next and right after it; None when nothing happens for so long."""
-        raws: list[object] = []
-        try:
-            async with asyncio.timeout(patience_s):
-                raws.append(await subscription.get())
-        except TimeoutError:
-            return None
+    async def _next_events(self, subscription: typing.Any, patience_s: float) -> tuple[events.Event, ...]:
+        """What happens next and right after it; nothing when nothing happens for so long."""
+        now_s = asyncio.get_running_loop().time
+        group: list[events.Event] = []
+        until_s, latest_s = now_s() + patience_s, math.inf
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SETTLE_S):
-                while raws[-1] is not None:
-                    raws.append(await subscription.get())
-        if raws[-1] is None:
-            await asyncio.wait({self._events.task})
-            with self._told("tell its events"):
-                self._events.task.result()  # raises what ended it
-            raise RetryableError(f"cannot follow the engine at {self._endpoint}: it ended the stream of events")
-        return [_parse_event(raw) for raw in raws]
+            while now_s() < min(until_s, latest_s):
+                async with asyncio.timeout_at(min(until_s, latest_s)):
+                    event = await self._next_event(subscription)
+                if not event.is_relevant:
+                    continue
+                if not group:
+                    latest_s = now_s() + LONGEST_GROUP_S
+                until_s = now_s() + QUIET_S
+                group.append(event)
+        return tuple(group)
+
+    async def _next_event(self, subscription: typing.Any) -> events.Event:
+        raw = await subscription.get()
+        if raw is not None:
+            return events.parse_event(raw)
+        await asyncio.wait({self._events.task})
+        with self._told("tell its events"):
+            self._events.task.result()  # raises what ended it
+        raise RetryableError(f"cannot follow the engine at {self._endpoint}: it ended the stream of events")
 
     @contextlib.contextmanager
     def _told(self, what: str) -> collections.abc.Iterator[None]:
@@ -138,49 +159,15 @@ async def connect(endpoint: place.Endpoint) -> collections.abc.AsyncIterator[Eng
 async def _close(docker: aiodocker.Docker) -> None:
     """aiodocker takes a cancellation of the task that closes it for one of its own task of events, and swallows it; so
     that one has to end first."""
-    events: typing.Any = docker.events
+    followed: typing.Any = docker.events
     try:
-        if events.task is not None:
-            events.task.cancel()
-            await asyncio.wait({events.task})
+        if followed.task is not None:
+            followed.task.cancel()
+            await asyncio.wait({followed.task})
     finally:
         with contextlib.suppress(*_TROUBLE):
-            await events.stop()  # raises what ended the stream, if anything did
+            await followed.stop()  # raises what ended the stream, if anything did
         await docker.close()
-
-
-async def _inspect(container: typing.Any, gate: asyncio.Semaphore) -> object:
-    """None for a container that went away meanwhile."""
-    async with gate:
-        try:
-            return await container.show()
-        except aiodocker.DockerError as error:
-            if error.status == 404:
-                return None
-            raise
-
-
-def _parse_event(raw: object) -> Event:
-    found = raw if isinstance(raw, dict) else {}
-    actor = found.get("Actor")
-    actor = actor if isinstance(actor, dict) else {}
-    attributes = actor.get("Attributes")
-    signal = attributes.get("signal") if isinstance(attributes, dict) else None
-    return Event(
-        action=str(found.get("Action") or found.get("status") or ""),
-        container=str(actor.get("ID")) if found.get("Type") == "container" else None,
-        signal=containers.parse_signal(signal) if signal is not None else None,
-    )
-
-
-_IRRELEVANT = ("exec", "attach", "commit", "copy", "detach", "export", "extract", "archive", "resize", "top")
-"""Actions that change nothing daemun looks at. Health checks are `exec_...` events (Podman's `exec`, too), every few
-seconds; their outcome is one of its own.
-Source: docs.docker.com/reference/cli/docker/system/events, docs.podman.io/en/latest/markdown/podman-events.1.html"""
-
-
-def _is_relevant(event: Event) -> bool:
-    return not event.action.startswith(_IRRELEVANT)
 
 
 def _cause(error: BaseException) -> str:

@@ -88,6 +88,18 @@ class Container:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What the list of all containers tells of one: of what can change while it is there, all but the health that
+    Podman keeps to itself. name, attachments, state: as `Container` has them. health: None when it is not told."""
+
+    id: str
+    name: str
+    attachments: tuple[Attachment, ...] = ()
+    state: str = "running"
+    health: Health | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Network:
     """driver: "bridge", "overlay", "macvlan", ..."""
 
@@ -108,12 +120,10 @@ def parse_container(raw: object) -> Container:
     """An answer to "ContainerInspect"."""
     config, settings, state = _map(raw, "Config"), _map(raw, "NetworkSettings"), _map(raw, "State")
     identity = _text(_get(raw, "Id"))
-    name = _text(_get(raw, "Name")).removeprefix("/")
     exposed = {*_map(config, "ExposedPorts"), *_map(settings, "Ports")}
     return Container(
         id=identity,
-        # Names are the engine's to check; one that is not shaped like one is not repeated in files and logs.
-        name=name if _NAME.match(name) else identity[:12],
+        name=_name(_get(raw, "Name"), identity),
         created_at=_instant(_get(raw, "Created")),
         labels=tuple(sorted((key, _text(value)) for key, value in _map(config, "Labels").items())),
         environment=_environment(_get(config, "Env")),
@@ -123,6 +133,20 @@ def parse_container(raw: object) -> Container:
         state=_text(_get(state, "Status")) or "unknown",
         health=_health(_map(state, "Health") or _map(state, "Healthcheck")),
         stop_signal=parse_signal(_get(config, "StopSignal") or "SIGTERM"),
+    )
+
+
+def parse_row(raw: object) -> Row:
+    """One item of an answer to "ContainerList"."""
+    identity, told = _text(_get(raw, "Id")), _get(raw, "Names")
+    # A container that others link to has a name for each link, too: "/other/alias".
+    own = [one for one in told if _text(one).count("/") <= 1] if isinstance(told, list) else []
+    return Row(
+        id=identity,
+        name=_name(own[0] if own else None, identity),
+        attachments=_attachments(_map(_map(raw, "NetworkSettings"), "Networks")),
+        state=_text(_get(raw, "State")) or "unknown",
+        health=_told_health(_text(_get(raw, "Status"))),
     )
 
 
@@ -139,6 +163,12 @@ def parse_signal(value: object) -> int | None:
         return int(text)
     name = text.upper() if text.upper().startswith("SIG") else f"SIG{text.upper()}"
     return signal.Signals[name].value if name in signal.Signals.__members__ else None
+
+
+def _name(told: object, identity: str) -> str:
+    """Names are the engine's to check; one that is not shaped like one is not repeated in files and logs."""
+    name = _text(told).removeprefix("/")
+    return name if _NAME.match(name) else identity[:12]
 
 
 def _environment(raw: object) -> tuple[tuple[str, str], ...]:
@@ -166,6 +196,11 @@ def _health(raw: collections.abc.Mapping[str, object]) -> Health:
     """Podman says "" where Docker leaves the map out."""
     word = _text(_get(raw, "Status"))
     return Health(word) if word in {item.value for item in Health} else Health.NONE
+
+
+def _told_health(status: str) -> Health | None:
+    """Of words for people: "Up 2 seconds (health: starting)"."""
+    return next((one for one in Health if status.endswith((f"({one.value})", f"(health: {one.value})"))), None)
 
 
 def _tcp_port(text: str) -> int | None:

@@ -6,6 +6,7 @@ certificate is there when the next one comes.
 
 import collections.abc
 import dataclasses
+import math
 
 from daemun.core import model
 from daemun.sources.docker import wishes
@@ -48,6 +49,11 @@ def remember(known: Memory, wanted: collections.abc.Mapping[Key, Entry], *, now_
         if key not in kept and now_s - gone_at_s < KEPT_S:
             kept[key] = dataclasses.replace(entry, gone_at_s=gone_at_s)
     return kept
+
+
+def find_next_end(kept: Memory) -> float:
+    """Monotonic seconds of the moment when the next entry is forgotten; infinite when none is going to be."""
+    return min((entry.gone_at_s + KEPT_S for entry in kept.values() if entry.gone_at_s is not None), default=math.inf)
 
 
 def _with_first_origin(entry: Entry, before: Entry | None) -> Entry:

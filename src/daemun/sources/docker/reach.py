@@ -7,6 +7,7 @@ Source: docs.docker.com/engine/network/drivers
 
 import collections.abc
 import dataclasses
+import functools
 
 from daemun.core import words
 from daemun.sources.docker import containers, remarks
@@ -23,7 +24,7 @@ _CAN_START = frozenset({"exited", "created", "stopped", "configured", "initializ
 """The last three are Podman's. Source: docs.podman.io/en/latest/markdown/podman-ps.1.html, "status" """
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True)  # without slots, which cached properties cannot do with
 class Place:
     """Where nginx runs. own: daemun's container; None on the host. listing: what else there is.
 
@@ -33,6 +34,16 @@ class Place:
     own: containers.Container | None
     listing: containers.Listing
     prefers_ipv6: bool = False
+
+    @functools.cached_property
+    def by_id(self) -> collections.abc.Mapping[str, containers.Container]:
+        """Every container."""
+        return {one.id: one for one in self.listing.containers}
+
+    @functools.cached_property
+    def drivers(self) -> collections.abc.Mapping[str, str]:
+        """Of networks, by their ids and, as Podman's attachments name them, by their names."""
+        return {key: network.driver for network in self.listing.networks for key in (network.name, network.id)}
 
     def choose(self, attachment: containers.Attachment) -> str | None:
         """The address to use on a network; None when there is none."""
@@ -77,9 +88,8 @@ def choose_port(container: containers.Container, asked: int | None, *, word: str
 
 def find_address(container: containers.Container, place: Place) -> str | remarks.Remark:
     """The address at which nginx reaches the container, on the first common network by name."""
-    known = {one.id: one for one in place.listing.containers}
-    holder = _network_holder(container, known)
-    own = _network_holder(place.own, known) if place.own is not None else None
+    holder = _network_holder(container, place.by_id)
+    own = _network_holder(place.own, place.by_id) if place.own is not None else None
     if place.own is not None and own is None:
         own = place.own
     if holder is None:
@@ -111,10 +121,8 @@ def _network_holder(
 def _from_the_host(container: containers.Container, place: Place) -> str | remarks.Remark:
     if container.network_mode == "host":
         return LOOPBACK
-    # Podman's attachments name their network where Docker's give its id.
-    drivers = {key: network.driver for network in place.listing.networks for key in (network.name, network.id)}
     for attachment in container.attachments:
-        if drivers.get(attachment.network) in _NOT_FROM_THE_HOST or attachment.name == _INGRESS:
+        if place.drivers.get(attachment.network) in _NOT_FROM_THE_HOST or attachment.name == _INGRESS:
             continue
         if (address := place.choose(attachment)) is not None:
             return address

@@ -5,6 +5,7 @@ import collections.abc
 import contextlib
 import dataclasses
 import datetime
+import math
 import time
 
 from daemun.control import ports
@@ -13,13 +14,16 @@ from daemun.errors import ConfigError, DaemunError, RetryableError
 from daemun.sources.docker import (
     client,
     containers,
+    events,
     memory,
     nginx_proxy,
     nginx_proxy_sites,
     place,
     remarks,
+    seen,
     surroundings,
     translate,
+    wishes,
 )
 
 LOOK_AGAIN_S = 15.0
@@ -38,6 +42,25 @@ class _Failure:
 
     since: datetime.datetime
     message: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """A translation, and what it follows from."""
+
+    listing: containers.Listing
+    terms: translate.Terms
+    dialect: wishes.Dialect
+    translated: translate.Translated
+
+    def follows_from(
+        self, listing: containers.Listing, terms: translate.Terms, dialect: wishes.Dialect, *, now_s: float
+    ) -> bool:
+        is_same = listing is self.listing and terms == self.terms and dialect is self.dialect
+        return is_same and now_s < memory.find_next_end(self.translated.memory)
+
+    def readings(self, dialect: wishes.Dialect) -> translate.Readings:
+        return self.translated.readings if dialect is self.dialect else translate.NO_READINGS
 
 
 class DockerSource:
@@ -67,10 +90,12 @@ class DockerSource:
         self._listing = listing
         self._looked = asyncio.Event()
         self._failure: _Failure | None = None
-        self._memory: memory.Memory = {}
+        self._told: _Told | None = None
         self._leaving: dict[str, float] = {}
         self._is_followed = False
         self._has_settled = False
+        self._seen = seen.Seen()
+        self._doubted_at_s = -math.inf
         self._dialect = translate.LABELS
         self._prefers_ipv6 = False
         if compat is not None:
@@ -114,19 +139,34 @@ class DockerSource:
         """As `read`, from what is known, without a look at the engine."""
         if self._listing is None:
             raise ConfigError(self._failure.message if self._failure is not None else self._silence())
+        snapshot = self._translate(self._listing)
+        if self._failure is None and self._looked.is_set():
+            return snapshot
+        return dataclasses.replace(snapshot, problems=(self._outage(), *snapshot.problems))
+
+    def _translate(self, listing: containers.Listing) -> model.Snapshot:
+        """What was told last is told again as long as nothing that it follows from has changed."""
         now_s = self._now_s()
         self._leaving = {one: until_s for one, until_s in self._leaving.items() if now_s < until_s}
         terms = translate.Terms(
-            own_id=surroundings.find_own_id(self._traces, [one.id for one in self._listing.containers]),
+            own_id=surroundings.find_own_id(self._traces, [one.id for one in listing.containers]),
             reserved=self._reserved,
             leaving=frozenset(self._leaving),
             prefers_ipv6=self._prefers_ipv6,
         )
-        translated = translate.translate(self._listing, terms, self._memory, now_s=now_s, dialect=self._dialect)
-        self._memory = translated.memory
-        if self._failure is None and self._looked.is_set():
-            return translated.snapshot
-        return dataclasses.replace(translated.snapshot, problems=(self._outage(), *translated.snapshot.problems))
+        before = self._told
+        if before is not None and before.follows_from(listing, terms, self._dialect, now_s=now_s):
+            return before.translated.snapshot
+        translated = translate.translate(
+            listing,
+            terms,
+            before.translated.memory if before is not None else {},
+            now_s=now_s,
+            dialect=self._dialect,
+            readings=before.readings(self._dialect) if before is not None else translate.NO_READINGS,
+        )
+        self._told = _Told(listing=listing, terms=terms, dialect=self._dialect, translated=translated)
+        return translated.snapshot
 
     async def wait_until_looked(self) -> None:
         """Until `changes` has looked at the engine, with or without success."""
@@ -158,9 +198,10 @@ class DockerSource:
                 client.connect(self._endpoint) as engine,
                 contextlib.aclosing(engine.follow(self._patience_s)) as happenings,
             ):
-                async for events in happenings:
-                    self._note(events)
-                    self._listing = await engine.fetch_listing()
+                async for happened in happenings:
+                    self._note(happened)
+                    await engine.catch_up(self._seen)
+                    self._listing = self._seen.listing
                     self._looked.set()
                     if engine.is_followed:  # else its refusal of events stays a failure, but it can be looked at
                         self._failure = None
@@ -177,14 +218,19 @@ class DockerSource:
 
     # --- containers that are told to stop ---
 
-    def _note(self, events: collections.abc.Iterable[client.Event]) -> None:
+    def _note(self, happened: collections.abc.Sequence[events.Event]) -> None:
         """A container that was told to stop gets no new requests from now on, while it still answers the old ones."""
+        now_s = self._now_s()
+        self._seen.note(happened)
+        if not happened or now_s - self._doubted_at_s >= LOOK_AGAIN_S:
+            self._seen.doubt_all()
+            self._doubted_at_s = now_s
         signals = {one.id: one.stop_signal for one in self._listing.containers} if self._listing is not None else {}
-        for event in events:
+        for event in happened:
             if event.container is None:
                 continue
             if event.action == "kill" and event.signal is not None and event.signal == signals.get(event.container):
-                self._leaving[event.container] = self._now_s() + LEAVING_S
+                self._leaving[event.container] = now_s + LEAVING_S
             elif event.action in {"start", "die", "died"}:
                 self._leaving.pop(event.container, None)
 

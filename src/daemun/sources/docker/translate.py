@@ -9,6 +9,7 @@ import collections
 import collections.abc
 import dataclasses
 import hashlib
+import types
 
 from daemun.core import model, names, patterns, words
 from daemun.sources.docker import containers, labels, memory, reach, remarks, wishes
@@ -31,12 +32,18 @@ class Terms:
     prefers_ipv6: bool = False
 
 
+Readings = collections.abc.Mapping[containers.Container, wishes.Wished]
+"""What containers wish, in one dialect. Reading the words of one is most of the work of a translation."""
+NO_READINGS: Readings = types.MappingProxyType({})
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Translated:
-    """memory: to be given to the next translation."""
+    """memory, readings: to be given to the next translation."""
 
     snapshot: model.Snapshot
     memory: memory.Memory
+    readings: Readings
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +70,15 @@ def translate(
     *,
     now_s: float,
     dialect: wishes.Dialect = LABELS,
+    readings: Readings = NO_READINGS,
 ) -> Translated:
     """All that the containers ask for, and every container that is not served, with the reason and the cure.
 
-    known: of the translation before, or an empty one. now_s: monotonic seconds.
+    known: of the translation before, or an empty one. now_s: monotonic seconds. readings: of the same dialect, as far
+    as there are some.
     """
     report = remarks.Report()
-    wished = {container: dialect.read(container) for container in listing.containers}
+    wished = {container: readings.get(container) or dialect.read(container) for container in listing.containers}
     claims = sorted(_find_claims(wished, terms, report), key=lambda claim: claim.rank)
     granted = _grant(_agree(claims, dialect, report), report)
     options = _choose_site_options(granted, dialect, report)
@@ -87,7 +96,7 @@ def translate(
         containers=report.list_containers(wished),
         problems=tuple(dict.fromkeys(report.problems)),
     )
-    return Translated(snapshot=snapshot, memory=kept)
+    return Translated(snapshot=snapshot, memory=kept, readings=wished)
 
 
 def find_reservation(host: str, reserved: collections.abc.Iterable[str]) -> str | None:

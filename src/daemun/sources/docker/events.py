@@ -1,0 +1,50 @@
+"""What the engine tells of happenings, as values. Pure.
+
+Source: docs.docker.com/reference/cli/docker/system/events, docs.podman.io/en/latest/markdown/podman-events.1.html
+"""
+
+import dataclasses
+
+from daemun.sources.docker import containers
+
+_IRRELEVANT = ("exec", "attach", "commit", "copy", "detach", "export", "extract", "archive", "resize", "top")
+"""Actions that change nothing daemun looks at. Health checks are `exec_...` events (Podman's `exec`, too), every few
+seconds; their outcome is one of its own."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something happened.
+
+    container: the id of the one that it was about, or that joined or left a network; None when none is named.
+    of_network: it was about a network. signal: the number, of a `kill`.
+    """
+
+    action: str
+    container: str | None = None
+    of_network: bool = False
+    signal: int | None = None
+
+    @property
+    def is_relevant(self) -> bool:
+        return not self.action.startswith(_IRRELEVANT)
+
+
+def parse_event(raw: object) -> Event:
+    found = raw if isinstance(raw, dict) else {}
+    actor = _map(found, "Actor")
+    attributes = _map(actor, "Attributes")
+    of_network = found.get("Type") == "network"
+    named = attributes.get("container") if of_network else actor.get("ID") if found.get("Type") == "container" else None
+    signal = attributes.get("signal")
+    return Event(
+        action=str(found.get("Action") or found.get("status") or ""),
+        container=named if isinstance(named, str) and named else None,
+        of_network=of_network,
+        signal=containers.parse_signal(signal) if signal is not None else None,
+    )
+
+
+def _map(raw: dict[object, object], key: str) -> dict[object, object]:
+    found = raw.get(key)
+    return found if isinstance(found, dict) else {}

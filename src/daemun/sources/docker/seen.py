@@ -1,0 +1,80 @@
+"""What was seen of the engine, container by container, and what of it has to be asked again. Pure.
+
+An answer about one container costs the engine a millisecond, and a machine may have thousands. So an event puts in
+doubt only the container that it is about, and a look at all of them reads the list, and then asks only for those of
+which it tells something new.
+"""
+
+import collections.abc
+
+from daemun.sources.docker import containers, events
+
+
+class Seen:
+    """At first everything is in doubt. What is taken is in doubt no more."""
+
+    def __init__(self) -> None:
+        self._containers: dict[str, containers.Container] = {}
+        self._networks: tuple[containers.Network, ...] = ()
+        self._doubted: dict[str, None] = {}  # a set that keeps its order: who was doubted first is asked first
+        self.doubts_all = True
+        self.doubts_networks = True
+
+    @property
+    def listing(self) -> containers.Listing:
+        """The oldest container first."""
+        found = sorted(self._containers.values(), key=lambda one: one.age)
+        return containers.Listing(containers=tuple(found), networks=self._networks)
+
+    @property
+    def doubted(self) -> tuple[str, ...]:
+        """Ids of the containers that have to be asked for, once the rows were taken where all are in doubt."""
+        return tuple(self._doubted)
+
+    def doubt_all(self) -> None:
+        """Something may have happened that nobody told."""
+        self.doubts_all = self.doubts_networks = True
+
+    def note(self, happened: collections.abc.Iterable[events.Event]) -> None:
+        for event in happened:
+            if event.container is not None:
+                self._doubted[event.container] = None
+            elif event.of_network:
+                self.doubt_all()
+            if event.of_network and event.action not in {"connect", "disconnect"}:
+                self.doubts_networks = True
+
+    def take_rows(self, rows: collections.abc.Iterable[containers.Row]) -> None:
+        """All containers that there are, as they are listed."""
+        told = {row.id: row for row in rows}
+        self._containers = {id_: one for id_, one in self._containers.items() if id_ in told}
+        self._doubted = {id_: None for id_ in self._doubted if id_ in told}
+        for row in told.values():
+            if not _agrees(row, self._containers.get(row.id)):
+                self._doubted[row.id] = None
+        self.doubts_all = False
+
+    def take(self, id_: str, container: containers.Container | None) -> None:
+        """What was answered for an id; None: it is not there any more."""
+        self._doubted.pop(id_, None)
+        if container is None:
+            self._containers.pop(id_, None)
+            return
+        self._containers[id_] = container
+        known = {network.id for network in self._networks} | {network.name for network in self._networks}
+        if any(attachment.network not in known for attachment in container.attachments):
+            self.doubts_networks = True
+
+    def take_networks(self, networks: collections.abc.Iterable[containers.Network]) -> None:
+        self._networks = tuple(networks)
+        self.doubts_networks = False
+
+
+def _agrees(row: containers.Row, known: containers.Container | None) -> bool:
+    """Whether the row tells nothing new of the container."""
+    if known is None:
+        return False
+    # Docker lists how healthy a container is while it runs. Podman does not, so it has to be asked.
+    need_not_tell = not known.is_running or known.health is containers.Health.NONE
+    same_health = row.health is known.health or (row.health is None and need_not_tell)
+    return same_health and (row.name, row.state, row.attachments) == (known.name, known.state, known.attachments)
