@@ -13,7 +13,7 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check --no-input
 BUILD := --no-build-isolation --constraint constraints.txt
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint format wheel install pins clean
+.PHONY: help demo test bench lint format wheel install pins clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
@@ -24,6 +24,10 @@ demo: $(DEMO_READY) ## the chat demo on https://chat.localhost:8443/
 test: $(TEST_READY) ## every test
 	@scripts/test-packages
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(TEST_READY) ## speed beside other programs, into bench/RESULTS.md; QUICK=1: only whether it works
+	@scripts/bench-packages
+	$(BIN)/python -m bench $(if $(QUICK),--quick) $(ARGS)
 
 lint: $(TEST_READY) ## ruff, mypy, and the layering of the packages
 	$(BIN)/ruff check .

@@ -1,0 +1,70 @@
+"""Measure daemun beside what people would take instead, and write bench/RESULTS.md.
+
+    make bench              all of it, within 15 minutes
+    make bench QUICK=1      whether all works, within 2 minutes; writes into .cache/bench-quick/
+    make bench ARGS='--only traffic'
+
+Every measurement is a function that takes a `plan.Plan` and returns a `figures.Section`. A section is saved as JSON and
+as a plot in bench/results/, and the report is written from all that are there; Markdown there is taken as it is.
+"""
+
+import argparse
+import collections.abc
+import pathlib
+import resource
+import shutil
+import tempfile
+import time
+
+from bench import figures, machine, plan, plot, report, saved, traffic
+
+HERE = pathlib.Path(__file__).parent
+QUICK = machine.ROOT / ".cache" / "bench-quick"
+
+MEASUREMENTS: dict[str, collections.abc.Callable[[plan.Plan], figures.Section]] = {
+    "traffic": traffic.measure,
+}
+"""In the order of the report."""
+
+
+def main() -> None:
+    given = _arguments()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # what is started inherits it
+    into = QUICK if given.quick else HERE
+    results = into / "results"
+    if given.quick and into.exists():
+        shutil.rmtree(into)
+    results.mkdir(parents=True, exist_ok=True)
+    for name in given.only or MEASUREMENTS:
+        began_s = time.monotonic()
+        on = machine.look()
+        with tempfile.TemporaryDirectory(prefix="dmb-") as folder:
+            pathlib.Path(folder).chmod(0o755)  # workers run under an account of their own
+            section = MEASUREMENTS[name](plan.Plan(folder=pathlib.Path(folder), quick=given.quick))
+        command = f"make bench{' QUICK=1' if given.quick else ''}{f' ARGS={chr(39)}--only {name}{chr(39)}'}"
+        one = saved.Saved(section=section, machine=on, command=command)
+        (results / f"{name}.json").write_text(saved.write(one))
+        (results / f"{name}.svg").write_text(plot.write(section.title, section.rows))
+        plan.tell(f"{name}: measured in {time.monotonic() - began_s:.0f} s")
+    write_report(into)
+    plan.tell(f"written: {into / 'RESULTS.md'}")
+
+
+def write_report(into: pathlib.Path) -> None:
+    """From all that is in results/, also of earlier runs."""
+    results = into / "results"
+    parts = [saved.read(path.read_text()) for name in MEASUREMENTS if (path := results / f"{name}.json").exists()]
+    further = [path.read_text() for path in sorted(results.glob("*.md"))]
+    (into / "RESULTS.md").write_text(report.write(parts, further))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one short round; bench/RESULTS.md stays as it is")
+    parser.add_argument("--only", nargs="+", choices=tuple(MEASUREMENTS), help="some measurements, not all")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,247 @@
+"""Load on one contestant for a while: what was asked, how fast, and what the proxy's processes took for it."""
+
+import collections.abc
+import dataclasses
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+from bench import contestants, processes, servers
+from bench.proxies import place
+
+_THREADS = 2
+_CONNECTIONS = 64
+_H2_CONNECTIONS = 16
+_H2_STREAMS = 8
+_H2_REQUESTS = 900
+_WEBSOCKETS = 64
+_LONGEST_S = 120.0
+
+
+class LoadError(Exception):
+    """Requests failed, so that the figures mean nothing."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a program that makes load says. rate: a second. p99_ms: of the time one took."""
+
+    count: int
+    rate: float
+    p99_ms: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """cpu_us: what the proxy took for one."""
+
+    cpu_us: float
+    rate: float
+    p99_ms: float
+
+
+Load = collections.abc.Callable[[place.Proxy, "Amount"], Loaded]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """seconds: how long, at least. folder: for logs of the load."""
+
+    seconds: int
+    folder: pathlib.Path
+
+
+def _measured(proxy: place.Proxy, load: collections.abc.Callable[[], Told], *, parts: float = 1.0) -> Loaded:
+    """parts: how many of what is counted one thing has, such as MB of a file."""
+    family = processes.family(*proxy.roots)
+    before_s = processes.cpu_s(family)
+    told = load()
+    used_s = processes.cpu_s(family) - before_s
+    if told.count == 0:
+        raise LoadError(f"{proxy.name} answered nothing")
+    return Loaded(cpu_us=used_s * 1e6 / (told.count * parts), rate=told.rate * parts, p99_ms=told.p99_ms)
+
+
+def _run(command: collections.abc.Sequence[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_LONGEST_S, check=False)
+    if done.returncode != 0:
+        raise LoadError(f"{' '.join(command)} failed: {(done.stdout + done.stderr)[-1000:]}")
+    return done.stdout
+
+
+# --- requests --------------------------------------------------------------------------------------------------
+
+
+def requests_http(proxy: place.Proxy, amount: Amount) -> Loaded:
+    return _measured(proxy, lambda: _wrk(f"http://{place.HOST}:{proxy.http}/", amount))
+
+
+def requests_https(proxy: place.Proxy, amount: Amount) -> Loaded:
+    return _measured(proxy, lambda: _wrk(f"https://{place.HOST}:{proxy.https}/", amount))
+
+
+def _wrk(url: str, amount: Amount) -> Told:
+    program = contestants.debian("wrk", "wrk")
+    limits = [f"-t{_THREADS}", f"-c{_CONNECTIONS}", f"-d{amount.seconds}s"]
+    return read_wrk(_run([program, *limits, "--latency", url]))
+
+
+def read_wrk(said: str) -> Told:
+    """Raises: LoadError when requests failed, or it said something else."""
+    if "Non-2xx" in said or "Socket errors" in said:
+        raise LoadError(f"wrk met errors: {said}")
+    count = re.search(r"(\d+) requests in", said)
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
+    p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)\b", said)
+    if count is None or rate is None or p99 is None:
+        raise LoadError(f"cannot read what wrk says: {said}")
+    in_ms = {"us": 0.001, "ms": 1.0, "s": 1000.0}[p99.group(2)]
+    return Told(count=int(count.group(1)), rate=float(rate.group(1)), p99_ms=float(p99.group(1)) * in_ms)
+
+
+def requests_http2(proxy: place.Proxy, amount: Amount) -> Loaded:
+    return _measured(proxy, lambda: _h2load(f"https://{place.HOST}:{proxy.https}/", amount))
+
+
+def _h2load(url: str, amount: Amount) -> Told:
+    """Again and again: nginx closes a connection after 1,000 requests where nothing else is said, and h2load opens no
+    other one."""
+    program = contestants.debian("h2load", "nghttp2-client")
+    log = amount.folder / "h2load.log"
+    limits = [f"-t{_THREADS}", f"-c{_H2_CONNECTIONS}", f"-m{_H2_STREAMS}", f"-n{_H2_CONNECTIONS * _H2_REQUESTS}"]
+    times_us: list[int] = []
+    took_s = 0.0
+    while took_s < amount.seconds:
+        log.unlink(missing_ok=True)
+        one_s, these_us = read_h2load(_run([program, *limits, f"--log-file={log}", url]), log.read_text())
+        took_s += one_s
+        times_us += these_us
+    times_us.sort()
+    p99_ms = times_us[int(len(times_us) * 0.99)] / 1000
+    return Told(count=len(times_us), rate=len(times_us) / took_s, p99_ms=p99_ms)
+
+
+def read_h2load(said: str, log: str) -> tuple[float, list[int]]:
+    """How long it took, s, and the time of each request, µs.
+
+    log: a line for each answer: when, status, µs. Raises: LoadError when requests failed.
+    """
+    took = re.search(r"finished in ([\d.]+)(us|ms|s),", said)
+    times_us = [int(line.split("\t")[2]) for line in log.splitlines()]
+    if "Application protocol: h2" not in said or took is None or not times_us:
+        raise LoadError(f"cannot read what h2load says: {said}")
+    if not re.search(r" 0 failed, 0 errored, 0 timeout", said) or any(
+        "\t200\t" not in line for line in log.splitlines()
+    ):
+        raise LoadError(f"h2load met errors: {said}")
+    return float(took.group(1)) * {"us": 1e-6, "ms": 1e-3, "s": 1.0}[took.group(2)], times_us
+
+
+# --- own clients -----------------------------------------------------------------------------------------------
+
+
+def handshakes(proxy: place.Proxy, amount: Amount) -> Loaded:
+    return _measured(proxy, lambda: _together(2, "handshakes", str(proxy.https), str(amount.seconds)))
+
+
+def download(proxy: place.Proxy, amount: Amount) -> Loaded:
+    """CPU and rate are those of a MB."""
+    return _measured(proxy, lambda: _together(1, "download", str(proxy.https), "1"), parts=servers.FILE_MB)
+
+
+def upload(proxy: place.Proxy, amount: Amount) -> Loaded:
+    return _measured(proxy, lambda: _together(1, "upload", str(proxy.https), "1"), parts=servers.FILE_MB)
+
+
+def messages(size: int) -> Load:
+    """size: bytes of a message."""
+
+    def load(proxy: place.Proxy, amount: Amount) -> Loaded:
+        arguments = ("messages", str(proxy.https), str(amount.seconds), str(_WEBSOCKETS), str(size))
+        with _Client(*arguments) as client:
+            client.ready()
+            return _measured(proxy, client.go)
+
+    return load
+
+
+def idle_kb(proxy: place.Proxy, sockets: int) -> float:
+    """What one open WebSocket holds of the proxy's memory, kB."""
+    parts = 2
+    family = processes.family(*proxy.roots)
+    before_kb = processes.memory_kb(family)
+    clients = [_Client("idle", str(proxy.https), str(sockets // parts)) for _ in range(parts)]
+    try:
+        for client in clients:
+            client.ready()
+        taken_kb = processes.memory_kb(processes.family(*proxy.roots)) - before_kb
+        count = sum(client.go().count for client in clients)
+    finally:
+        for client in clients:
+            client.end()
+    return taken_kb / count
+
+
+def _together(clients: int, *arguments: str) -> Told:
+    """Several clients at once, as one."""
+    started = [_Client(*arguments) for _ in range(clients)]
+    try:
+        told = [client.told() for client in started]
+    finally:
+        for client in started:
+            client.end()
+    return Told(
+        count=sum(one.count for one in told),
+        rate=sum(one.rate for one in told),
+        p99_ms=max(one.p99_ms for one in told),
+    )
+
+
+class _Client:
+    """`bench.clients` as a process; it may wait at "ready" until it is told to go."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._arguments = arguments
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "bench.clients", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> "_Client":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def ready(self) -> None:
+        assert self._process.stdout is not None
+        if self._process.stdout.readline() != "ready\n":
+            self._fail()
+
+    def go(self) -> Told:
+        assert self._process.stdin is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return self.told()
+
+    def told(self) -> Told:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self._fail()
+        given = json.loads(line)
+        return Told(count=given["count"], rate=given["rate"], p99_ms=given["p99"])
+
+    def _fail(self) -> None:
+        self._process.kill()
+        _, said = self._process.communicate()
+        raise LoadError(f"the client {' '.join(self._arguments)} failed: {said[-1000:]}")
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.communicate()
