@@ -129,13 +129,12 @@ def read_h2load(said: str, log: str) -> tuple[float, list[int]]:
     log: a line for each answer: when, status, µs. Raises: LoadError when requests failed.
     """
     took = re.search(r"finished in ([\d.]+)(us|ms|s),", said)
-    times_us = [int(line.split("\t")[2]) for line in log.splitlines()]
-    if "Application protocol: h2" not in said or took is None or not times_us:
+    lines = [line.split("\t") for line in log.splitlines()]
+    if "Application protocol: h2" not in said or took is None or not lines:
         raise LoadError(f"cannot read what h2load says: {said}")
-    if not re.search(r" 0 failed, 0 errored, 0 timeout", said) or any(
-        "\t200\t" not in line for line in log.splitlines()
-    ):
+    if " 0 failed, 0 errored, 0 timeout" not in said or any(status != "200" for _, status, _ in lines):
         raise LoadError(f"h2load met errors: {said}")
+    times_us = [int(took_us) for _, _, took_us in lines]
     return float(took.group(1)) * {"us": 1e-6, "ms": 1e-3, "s": 1.0}[took.group(2)], times_us
 
 

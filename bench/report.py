@@ -32,8 +32,9 @@ def write(parts: collections.abc.Sequence[saved.Saved], further: collections.abc
     lines = [
         "# Results",
         "",
-        "Written by `make bench`; see [CONTRIBUTING.md](../CONTRIBUTING.md#benchmarks). Figures are medians of the rounds, with "
-        "the lowest and the highest in brackets; a ratio is the median of those within each round. Less is better.",
+        "Written by `make bench`; see [CONTRIBUTING.md](../CONTRIBUTING.md#benchmarks). Figures are medians of the",
+        "rounds, with the lowest and the highest in brackets; a ratio is the median of those within each round. Less",
+        "is better.",
     ]
     if verdicts:
         lines += ["", f"Targets: {counts}."]
@@ -48,8 +49,8 @@ def _section(part: saved.Saved) -> list[str]:
     section, on = part.section, part.machine
     lines = [f"## {section.title}", "", section.about.strip(), "", f"    {part.command}", ""]
     lines += [
-        f"{on.date}, daemun at {on.commit}. {on.processor}, {on.cores} cores, {number(on.memory_gib)} GiB, {on.kernel}, "
-        f"Python {on.python}; load {on.load:g} before it began.",
+        f"{on.date}, daemun at {on.commit}. {on.processor}, {on.cores} cores, {number(on.memory_gib)} GiB,",
+        f"{on.kernel}, Python {on.python}; load {on.load:g} before it began.",
         "",
     ]
     if section.versions:

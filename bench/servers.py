@@ -2,8 +2,8 @@
 
     python -m bench.servers ECHO SINK
 
-echoes WebSocket messages at one port of 127.0.0.1 and swallows request bodies at the other, in one process each. Requests
-and files are answered by an nginx of its own (`running`).
+echoes WebSocket messages at one port of 127.0.0.1 and swallows request bodies at the other, in one process each.
+Requests and files are answered by an nginx of its own (`running`).
 """
 
 import collections.abc

@@ -115,19 +115,19 @@ KINDS = (
 IDLE = "idle WebSocket"
 _SOCKETS = 5000
 _ABOUT = """\
-Everything is on one machine and on loopback: the programs that make load (wrk, h2load, and clients of the benchmark's own
-for handshakes, WebSockets and large bodies), the contestants, and the servers behind them (an nginx that answers with 117
-bytes, a WebSocket echo, a sink for uploads), the same for all. What counts is the CPU time, user and system, that the
-processes of a contestant took for one request, daemun's Python among them. Contestants take turns in each round. WebSockets,
-handshakes and bodies are over TLS 1.3.
+Everything is on one machine and on loopback: the programs that make load (wrk, h2load, and clients of the benchmark's
+own for handshakes, WebSockets and large bodies), the contestants, and the servers behind them (an nginx that answers
+with 117 bytes, a WebSocket echo, a sink for uploads), the same for all. What counts is the CPU time, user and system,
+that the processes of a contestant took for one request, daemun's Python among them. Contestants take turns in each
+round. WebSockets, handshakes and bodies are over TLS 1.3.
 
-- daemun has its defaults, which means an access log, requests that wait for a server, and its own headers; the certificate is
-  the one that the others have (ECDSA P-256).
-- "nginx, hand-tuned" is the same nginx binary with as many workers, kept connections to the servers, a session cache, HTTP/2
-  and four headers for the servers. It writes no access log, waits for no server, checks no forwarded headers, and knows nothing
-  of `Host` and the name in the handshake differing.
-- "nginx as in blogs" is the same binary with one worker, an RSA key of 4,096 bits, three headers, an access log as nginx has
-  it, and no kept connections, which is what nginx before 1.29.7 does.
+- daemun has its defaults, which means an access log, requests that wait for a server, and its own headers; the
+  certificate is the one that the others have (ECDSA P-256).
+- "nginx, hand-tuned" is the same nginx binary with as many workers, kept connections to the servers, a session cache,
+  HTTP/2 and four headers for the servers. It writes no access log, waits for no server, checks no forwarded headers,
+  and knows nothing of `Host` and the name in the handshake differing.
+- "nginx as in blogs" is the same binary with one worker, an RSA key of 4,096 bits, three headers, an access log as
+  nginx has it, and no kept connections, which is what nginx before 1.29.7 does.
 - Caddy, Envoy and HAProxy have as many threads as there are cores, HTTP/2, the same certificate, and no access log."""
 
 
