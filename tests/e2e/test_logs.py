@@ -46,6 +46,7 @@ def test_rotation_by_size_loses_no_line(daemon: Daemon) -> None:
     daemon.write("logs: {max_size: 16k, keep: 100}\nsites:\n" + signpost("a.test", "one"))
     daemon.start()
     daemon.wait_sign("a.test", "one")
+    log = daemon.state / "logs" / "access.log"
     asked = 0
     with clients.client(daemon.gate) as client:
 
@@ -61,6 +62,7 @@ def test_rotation_by_size_loses_no_line(daemon: Daemon) -> None:
 
         for rotations in (1, 2, 3):
             ask(200)
+            daemon.wait(lambda: log.stat().st_size > 16 << 10, "lines that nginx has not written yet")
             os.kill(daemon.pid, signal.SIGUSR1)
             daemon.wait(functools.partial(ask_on, rotations), f"rotation {rotations}")
     daemon.wait(lambda: _numbers(daemon) == list(range(asked)), f"all {asked} lines")
