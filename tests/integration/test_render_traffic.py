@@ -263,10 +263,17 @@ def test_an_owner_s_access_rule_holds_for_websockets(gate: Gate) -> None:
     assert refused.value.response.status_code == 403
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_events_pass_one_by_one(gate: Gate, method: str) -> None:
+@pytest.mark.parametrize(
+    ("method", "accept"),
+    [
+        ("GET", "text/event-stream"),
+        ("POST", "text/event-stream"),
+        ("GET", "application/octet-stream, Text/Event-Stream;q=0.9"),
+    ],
+)
+def test_events_pass_one_by_one(gate: Gate, method: str, accept: str) -> None:
     gate.one.release.clear()
-    headers = {"Accept": "text/event-stream", "Accept-Encoding": "gzip"}
+    headers = {"Accept": accept, "Accept-Encoding": "gzip"}
     with (
         clients.client(gate.nginx.clients) as client,
         client.stream(method, "https://live.test/events", headers=headers, content=b"question") as answer,
