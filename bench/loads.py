@@ -85,7 +85,7 @@ def requests_https(proxy: place.Proxy, amount: Amount) -> Loaded:
 def _wrk(url: str, amount: Amount) -> Told:
     program = contestants.debian("wrk", "wrk")
     limits = [f"-t{_THREADS}", f"-c{_CONNECTIONS}", f"-d{amount.seconds}s"]
-    return read_wrk(_run([program, *limits, "--latency", url]))
+    return read_wrk(_run([program, *limits, "--latency", f"-HHost: {place.HOST}", url]))
 
 
 def read_wrk(said: str) -> Told:
