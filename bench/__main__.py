@@ -16,13 +16,14 @@ import shutil
 import tempfile
 import time
 
-from bench import bursts, figures, machine, plan, plot, report, saved, traffic
+from bench import bursts, figures, machine, plan, plot, report, saved, sites, traffic
 
 HERE = pathlib.Path(__file__).parent
 QUICK = machine.ROOT / ".cache" / "bench-quick"
 
 MEASUREMENTS: dict[str, collections.abc.Callable[[plan.Plan], figures.Section]] = {
     "traffic": traffic.measure,
+    "sites": sites.measure,
     "containers": bursts.measure,
 }
 """In the order of the report."""
