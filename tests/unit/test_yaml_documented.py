@@ -12,6 +12,7 @@ PARTS: dict[str, type[yaml_entry.Entry]] = {
     "acme": yaml_acme.AcmeEntry,
     "alerts": yaml_alerts.AlertsEntry,
     "logs": yaml_schema.LogsEntry,
+    "old_workers": yaml_schema.OldWorkersEntry,
 }
 MAPS_IN_CELLS: tuple[type[yaml_entry.Entry], ...] = (
     yaml_schema.DefaultEntry,

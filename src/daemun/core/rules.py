@@ -19,6 +19,8 @@ MAX_PATH_BYTES = 255
 MAX_SOCKET_BYTES = 107
 """unix(7): sun_path holds 108 bytes with the NUL."""
 MAX_BYTES_OF_A_FILE = 1 << 50
+LEAST_MEMORY_BYTES = 1 << 20
+"""Of a budget: less than any worker has, so with it each change waits."""
 YEAR_S = 366 * 86400.0
 REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 

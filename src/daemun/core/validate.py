@@ -57,6 +57,7 @@ def find_global_problems(
     report.add(rules.check_number(settings.logs.keep, least=0, most=10_000), "logs", "keep")
     if settings.workers is not None:
         report.add(rules.check_number(settings.workers, least=1, most=1024), "workers")
+    _check_old_workers(settings.old_workers, report)
     validate_site.check_gate(settings, report)
     if settings.user is not None:
         report.add_value(settings.user, rules.check_user(settings.user), "user")
@@ -185,6 +186,14 @@ def _check_docker(docker: model.Docker, report: report_.Report) -> None:
         report.add("needs `endpoint`, the tcp:// URL of the engine that it is for", "docker", "tls")
     for index, host in enumerate(docker.reserved):
         report.add_value(host, rules.check_host(host), "docker", "reserve", index)
+
+
+def _check_old_workers(old: model.OldWorkers, report: report_.Report) -> None:
+    least, most = rules.LEAST_MEMORY_BYTES, rules.MAX_BYTES_OF_A_FILE
+    report.add(rules.check_number(old.generations, least=1, most=1000), "old_workers", "generations")
+    report.add(rules.check_number(old.memory_bytes, least=least, most=most), "old_workers", "memory")
+    report.add(rules.check_number(old.wait_s, least=0, most=3600), "old_workers", "wait")
+    report.add(rules.check_number(old.sockets_per_s, least=1, most=10_000), "old_workers", "per_second")
 
 
 def _check_default(default: model.Default, sites: collections.abc.Sequence[model.Site], report: report_.Report) -> None:

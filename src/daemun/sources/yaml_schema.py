@@ -327,6 +327,13 @@ class LogsEntry(yaml_entry.Entry):
     keep: int = model.Logs().keep
 
 
+class OldWorkersEntry(yaml_entry.Entry):
+    generations: int = model.OldWorkers().generations
+    memory: Size = model.OldWorkers().memory_bytes
+    wait: Duration = model.OldWorkers().wait_s
+    per_second: int = model.OldWorkers().sockets_per_s
+
+
 class FileEntry(yaml_entry.Entry):
     """The top of the file. Sites are checked one by one, as `SiteEntry`."""
 
@@ -340,6 +347,7 @@ class FileEntry(yaml_entry.Entry):
     trusted_proxies: list[str] = []
     logs: LogsEntry = LogsEntry()
     workers: typing.Annotated[int | None, pydantic.BeforeValidator(_workers)] = None
+    old_workers: OldWorkersEntry = OldWorkersEntry()
     user: str | None = None
     nginx: str = ""
     sites: typing.Any = None

@@ -67,6 +67,12 @@ class Translation:
             docker=self._docker(entry.docker),
             like_nginx_proxy=entry.compat == "nginx-proxy",
             workers=entry.workers,
+            old_workers=model.OldWorkers(
+                generations=entry.old_workers.generations,
+                memory_bytes=entry.old_workers.memory,
+                wait_s=entry.old_workers.wait,
+                sockets_per_s=entry.old_workers.per_second,
+            ),
             user=entry.user,
             snippet=self._snippet(entry.nginx, ("nginx",), host=None),
             snippet_origin=self.origin(self.document.locate(("nginx",))) if entry.nginx else model.NOWHERE,

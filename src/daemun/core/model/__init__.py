@@ -18,9 +18,10 @@ from daemun.core.model.gate import (
     DockerTls,
     Globals,
     Logs,
+    OldWorkers,
     Snapshot,
 )
-from daemun.core.model.live import Actual, SiteState, SiteStatus, Worker
+from daemun.core.model.live import Actual, OldGeneration, OldWorker, SiteState, SiteStatus, Worker
 from daemun.core.model.ordering import (
     HOOK,
     LETS_ENCRYPT,
@@ -96,6 +97,9 @@ __all__ = [
     "Mail",
     "MailSecurity",
     "Ntfy",
+    "OldGeneration",
+    "OldWorker",
+    "OldWorkers",
     "OnDemand",
     "Ordering",
     "Origin",

@@ -65,6 +65,21 @@ class Logs:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OldWorkers:
+    """What generations of workers that were replaced may cost while their connections stay open.
+
+    generations, memory_bytes: the budget. wait_s: how long a change that needs a reload waits for others, and for
+    connections to end by themselves, while the budget is used up; then the oldest generation is drained.
+    sockets_per_s: how many of its connections are closed a second, unless there are very many.
+    """
+
+    generations: int = 8
+    memory_bytes: int = 512 << 20
+    wait_s: float = 60.0
+    sockets_per_s: int = 5
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DockerTls:
     """Absolute paths of PEM files: whom the engine's certificate must come from, and what daemun shows it."""
 
@@ -116,6 +131,7 @@ class Globals:
     logs: Logs = Logs()
     docker: Docker = Docker()
     workers: int | None = None
+    old_workers: OldWorkers = OldWorkers()
     user: str | None = None
     snippet: Snippet = ()
     snippet_origin: Origin = NOWHERE

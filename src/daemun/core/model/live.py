@@ -29,6 +29,33 @@ class Actual:
     workers: tuple[Worker, ...] = ()
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OldWorker:
+    """A worker that finishes its connections. started: clock ticks since the machine started (proc_pid_stat(5)), which
+    with the number tells it from a later process of the same number."""
+
+    pid: int
+    started: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OldGeneration:
+    """What is left of a generation that another one replaced. It takes no new connections.
+
+    number: None: not known, for no daemun saw it start. age_s: since its workers started. workers: oldest first.
+    sockets: open connections of clients; None: not counted, or this account may not know.
+    memory_bytes: what its workers have, each page shared with others in part (PSS); is_estimate: this account may not
+    know that, so it is their anonymous memory, in which shared pages count in full.
+    """
+
+    number: int | None
+    age_s: float
+    workers: tuple[OldWorker, ...]
+    memory_bytes: int
+    is_estimate: bool = False
+    sockets: int | None = None
+
+
 class SiteState(enum.Enum):
     """As in `status --json`. QUARANTINED: its last good version (or a 503 page) is served instead of what was asked."""
 
