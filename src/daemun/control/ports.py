@@ -86,6 +86,28 @@ class Proxy(typing.Protocol):
         ...
 
 
+class OldWorkers(typing.Protocol):
+    """Generations of nginx's workers that others replaced, and that finish their connections (`daemun.nginx`)."""
+
+    async def list_old(self) -> tuple[model.OldGeneration, ...]:
+        """Oldest first, with their memory; sockets are not counted. Takes milliseconds."""
+        ...
+
+    async def count_sockets(self, old: tuple[model.OldGeneration, ...]) -> tuple[model.OldGeneration, ...]:
+        """The same with their sockets, where this account may know. Costs more the more connections are open."""
+        ...
+
+    async def close_sockets(self, one: model.OldGeneration, most: int) -> int:
+        """Tell so many connections that they end, each once: what is being sent is sent. A worker without connections
+        ends by itself. Returns: how many were there to be told. Raises: EnvironmentProblemError when this account may
+        not; nothing was closed then."""
+        ...
+
+    async def end_worker(self, worker: model.OldWorker) -> None:
+        """End it with all its connections at once. Nothing happens when it is gone. Raises: EnvironmentProblemError."""
+        ...
+
+
 class Listening(typing.Protocol):
     """The machine's addresses, before nginx asks for them (`daemun.nginx`)."""
 

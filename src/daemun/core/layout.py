@@ -59,6 +59,11 @@ class Layout:
         return f"{self.run}/nginx.reloads"
 
     @property
+    def nginx_workers(self) -> str:
+        """Which worker runs which generation, kept across restarts of daemun."""
+        return f"{self.run}/nginx.workers"
+
+    @property
     def confirm_socket(self) -> str:
         """nginx answers here with the number of the generation its workers run."""
         return f"{self.run}/nginx.sock"

@@ -84,6 +84,24 @@ def find_orphans(layout: layout_.Layout, master: psutil.Process | None) -> list[
     ]
 
 
+def title_of(pid: int) -> str:
+    """What a process calls itself; empty when it is gone. Blocking."""
+    try:
+        return _title(psutil.Process(pid))
+    except psutil.Error:
+        return ""
+
+
+def is_worker(title: str) -> bool:
+    """Pure."""
+    return title.startswith(_WORKER)
+
+
+def is_draining(title: str) -> bool:
+    """Whether a worker of this title takes no new connections any more. Pure."""
+    return _DRAINING in title
+
+
 async def start(binary: str, layout: layout_.Layout) -> str | None:
     """Start nginx on `current`; it puts itself into the background, in a session of its own.
 

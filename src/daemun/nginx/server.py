@@ -16,7 +16,7 @@ from daemun.core import layout as layout_
 from daemun.core import model
 from daemun.core.render import environment
 from daemun.nginx import account as account_
-from daemun.nginx import confirm, diagnose, directories, generations, logs, process
+from daemun.nginx import confirm, diagnose, directories, generations, logs, old_workers, process, worker_register
 from daemun.nginx import test as test_
 
 
@@ -34,7 +34,10 @@ class Nginx(ports.Proxy):
         self._layout = layout
         self._account = account
         self._generations = generations.Generations(layout)
+        self.workers = worker_register.Register(layout)
+        """Which of nginx's workers run which generation."""
         self._staged: int | None = None
+        self._ports: frozenset[int] = frozenset()
         self._running: int | None = None
         self._reloads = 0
 
@@ -45,6 +48,12 @@ class Nginx(ports.Proxy):
 
     async def is_running(self) -> bool:
         return await asyncio.to_thread(process.find_master, self._layout) is not None
+
+    async def adopt(self) -> None:
+        """Learn which workers run what nginx runs now, where no earlier daemon wrote it down. Once, at the start."""
+        number = await confirm.ask(self._layout)
+        files = await asyncio.to_thread(self._generations.read_current)
+        await self._remember(number, worker_register.find_ports(files or {}), with_orphans=True)
 
     async def read_actual(self) -> model.Actual:
         master, workers, current, files = await asyncio.to_thread(self._look)
@@ -66,6 +75,7 @@ class Nginx(ports.Proxy):
         failure = await test_.test(self._binary, self._layout, number)
         if failure is None:
             self._staged = number
+            self._ports = worker_register.find_ports(files)
         return failure
 
     async def activate(self) -> int:
@@ -116,6 +126,7 @@ class Nginx(ports.Proxy):
             within_s = await asyncio.to_thread(self._patience_s, number)
             refusal = await confirm.wait_until_running(self._layout, number, before=old, log=log, within_s=within_s)
         if refusal is None:
+            await self._remember(number, self._ports)
             return None
         if master is None:
             return "start", refusal
@@ -136,6 +147,11 @@ class Nginx(ports.Proxy):
         restored = await self._bring_up(previous) is None
         self._running = previous if restored else None
         return restored
+
+    async def _remember(self, number: int | None, ports_: frozenset[int], *, with_orphans: bool = False) -> None:
+        await asyncio.to_thread(
+            old_workers.remember, self.workers, self._layout, number, ports_, with_orphans=with_orphans
+        )
 
     def _look(self) -> tuple[int | None, tuple[model.Worker, ...], int | None, dict[str, bytes] | None]:
         master = process.find_master(self._layout)
