@@ -25,15 +25,15 @@ from daemun.certs import clerk, ledger, manager
 from daemun.certs.dns01 import service as dns_service
 from daemun.certs.importing import adopt
 from daemun.certs.preflight import late
-from daemun.control import accounts_port, daemon, gate, gate_port, ports, quarantine, reconciler
-from daemun.core import assemble, merge, model, names, outcome, plan, validate_acme
+from daemun.control import accounts_port, daemon, gate, gate_port, keeper, ports, quarantine, reconciler
+from daemun.core import assemble, generations, merge, model, names, outcome, plan, validate_acme
 from daemun.core import layout as layout_
 from daemun.core.render import environment
 from daemun.discovery import endpoints
 from daemun.domains import asking, missed, registry
 from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
 from daemun.nginx import account as worker_account
-from daemun.nginx import find, listening, machine, process, reap, server, watch
+from daemun.nginx import find, listening, machine, old_workers, process, reap, server, watch
 from daemun.sources import environment as environment_source
 from daemun.sources import remembered, yaml_file
 from daemun.sources.docker import chosen, compatible, keep, place, surroundings
@@ -135,6 +135,7 @@ class _Daemon:
         self._asker = asking.Asker(self._domains)
         self._lobby = lobby.Lobby(self._endpoints.endpoints)
         self._compatible = compatible.Compatible(file, environ=os.environ, tell=self._containers.speak)
+        self._keeper = keeper.Keeper(old_workers.OldWorkers(self._layout, self._nginx.workers), SystemClock())
         rounds = reconciler.Reconciler(
             sources=[self._compatible, self._containers],
             proxy=self._nginx,
@@ -144,6 +145,7 @@ class _Daemon:
             endpoints=self._endpoints,
             waiting_room=self._lobby,
             describe_environment=self._describe,
+            admission=self._keeper,
             configure=self._configure,
             last_good={file.name: self._compatible.complete(known)} if known else {},
         )
@@ -159,6 +161,7 @@ class _Daemon:
             waiting_room=self._lobby,
             alerts=self._alerts,
             examiner=self._preflight,
+            old_workers=self._keeper,
             observe=self._observe,
             identity=gate.Identity(
                 version=daemun.__version__,
@@ -168,10 +171,11 @@ class _Daemon:
                 started_at=SystemClock().now(),
             ),
         )
-        self._clerk = clerk.Clerk(store, SystemClock(), self._certificates, reload=self._gate.apply)
+        self._clerk = clerk.Clerk(store, SystemClock(), self._certificates, reload=self._reload)
 
     async def live(self) -> None:
         await self._endpoints.start()
+        await self._nginx.adopt()
         await daemon.live(
             front=self._gate,
             sources=[self._compatible, self._containers],
@@ -193,6 +197,7 @@ class _Daemon:
                 "missed handshakes": self._listen_to_missed,
                 "waiting room": self._lobby.run,
                 "logs": self._keep_logs,
+                "old workers": self._keeper.run,
                 "orphans": reap.reap_orphans,
             },
             on_rotate=self._rotate.set,
@@ -224,11 +229,15 @@ class _Daemon:
             return None
         return teller.Seen(alerts=last.desired.globals.alerts, certificates=self._certificates.status())
 
+    async def _reload(self) -> None:
+        """For a new shared key of the accounts: nginx answers CAs with it."""
+        await self._gate.apply(generations.Urgency.NEEDED)
+
     def _observe(self) -> tuple[model.Actual, int]:
         master = process.find_master(self._layout)
+        workers = old_workers.find_workers(self._layout, self._nginx.workers.read())
         if master is None:
-            return model.Actual(), 0
-        workers = process.list_workers(master)
+            return model.Actual(workers=workers), 0
         return model.Actual(pid=master.pid, workers=workers), process.read_reloads(self._layout, master)
 
     async def _serve_control(self) -> None:

@@ -15,6 +15,7 @@ from daemun.core import listeners, model, plan
 from daemun.core.quarantine import StandIn
 from daemun.nginx import account, listening, server
 from tests.support import nginx_state, ports, rendered, sites
+from tests.support import world as worlds
 
 pytestmark = pytest.mark.nginx
 
@@ -63,7 +64,7 @@ async def test_only_the_site_that_asked_for_the_port_is_set_aside(layout: layout
 
     async def make_live(trial: ports_.Listening, *wanted: model.Site) -> switcher.Switched:
         desired = model.Desired(globals=settings, sites=wanted)
-        switch = switcher.Switcher(nginx, trial, lambda _: rendered.environment_of(layout))
+        switch = switcher.Switcher(nginx, trial, lambda _: rendered.environment_of(layout), worlds.Admission())
         actual = await nginx.read_actual()
         return await switch.switch(desired, await switch.assemble(desired, actual), actual)
 
@@ -96,7 +97,7 @@ async def test_a_port_of_the_gate_is_not_set_aside(layout: layout_.Layout) -> No
         )
         nginx = server.Nginx(rendered.nginx(), layout, account.choose(None))
         real = listening.Listening(rendered.nginx().path, layout)
-        switch = switcher.Switcher(nginx, real, lambda _: rendered.environment_of(layout))
+        switch = switcher.Switcher(nginx, real, lambda _: rendered.environment_of(layout), worlds.Admission())
         desired = model.Desired(globals=settings, sites=(site("a.test", "x"),))
         actual = await nginx.read_actual()
         with pytest.raises(ports_.ListenError, match="or give another port under `listen:`"):

@@ -72,7 +72,23 @@ async def test_status_has_the_shape_of_the_contract(gate: support.Gate) -> None:
         "config": gate.told.config_path,
         "state_dir": gate.told.state_dir,
         "generation": 4,
-        "nginx": {"version": "1.31.3", "pid": 4711, "reloads": 2, "workers": 2, "draining_workers": 1},
+        "nginx": {
+            "version": "1.31.3",
+            "pid": 4711,
+            "reloads": 2,
+            "workers": 2,
+            "draining_workers": 1,
+            "old_generations": [],
+            "old_workers": {
+                "generations": 0,
+                "workers": 0,
+                "sockets": 0,
+                "memory_bytes": 0,
+                "most_generations": 8,
+                "most_memory_bytes": 512 << 20,
+            },
+        },
+        "waiting_change": None,
         "sites": [
             {
                 "host": "a.test",
@@ -156,6 +172,54 @@ async def test_containers_and_where_their_sites_go_now(gate: support.Gate) -> No
     ]
 
 
+async def test_old_workers(gate: support.Gate) -> None:
+    gate.old_workers = support.old_workers()
+    async with _client(gate) as client:
+        told = (await client.get("/status")).json()
+        gate.on_apply = lambda _: gate_port.ApplyReport(ok=False, generation=4, waits=gate.old_workers.held)
+        applied = await client.post("/apply")
+    assert told["nginx"]["old_generations"] == [
+        {
+            "number": 2,
+            "age_s": 7200,
+            "workers": 2,
+            "pids": [21, 22],
+            "sockets": 40,
+            "memory_bytes": 30 << 20,
+            "memory": "shared",
+            "drained": True,
+            "sockets_closed": 5,
+        },
+        {
+            "number": None,
+            "age_s": 61,
+            "workers": 1,
+            "pids": [31],
+            "sockets": None,
+            "memory_bytes": 20 << 20,
+            "memory": "anonymous",
+            "drained": False,
+            "sockets_closed": 0,
+        },
+    ]
+    assert told["nginx"]["old_workers"] == {
+        "generations": 2,
+        "workers": 3,
+        "sockets": None,
+        "memory_bytes": 50 << 20,
+        "most_generations": 2,
+        "most_memory_bytes": 512 << 20,
+    }
+    assert told["waiting_change"] == {
+        "since": "2026-03-01T12:00:00Z",
+        "drains_at": "2026-03-01T12:01:00Z",
+        "until": "2026-03-01T12:05:00Z",
+        "reason": str(gate.old_workers.held),
+    }
+    assert applied.status_code == 202
+    assert applied.json()["waits"] == told["waiting_change"]
+
+
 async def test_plan_and_apply(gate: support.Gate) -> None:
     change = gate_port.SiteChange(host="b.test", kind=gate_port.ChangeKind.ADDED)
     warning = model.Problem(origin=model.NOWHERE, message="look", severity=model.Severity.WARNING)
@@ -182,6 +246,7 @@ async def test_plan_and_apply(gate: support.Gate) -> None:
             "changes": changes,
             "problems": [],
             "error": None,
+            "waits": None,
         }
         gate.on_apply = lambda _: gate_port.ApplyReport(ok=False, generation=5, error="a port is taken")
         refused = await client.post("/apply")

@@ -68,6 +68,38 @@ async def test_status(gate: support.Gate, run: Run) -> None:
     assert json.loads(as_json.out)["sites"][0]["state"] == "live"
 
 
+async def test_status_of_old_workers(gate: support.Gate, run: Run) -> None:
+    gate.old_workers = support.old_workers()
+    async with support.serving(gate):
+        said = await run("status")
+    assert said.code == 3
+    assert said.out.splitlines()[2:7] == [
+        "old workers: 2 generations of 2, 50 MB of 512 MB, sockets: unknown",
+        f"a change waits since 2026-03-01T12:00:00Z: {gate.old_workers.held}",
+        "GENERATION  AGE   WORKERS  SOCKETS                 MEMORY",
+        "2           2 h   2        40, drained (5 closed)  30 MB",
+        "unknown     61 s  1        unknown                 at most 20 MB",
+    ]
+
+
+async def test_apply_waits_for_what_waits(gate: support.Gate, run: Run) -> None:
+    held = support.old_workers()
+
+    def rule(gate: support.Gate) -> gate_port.ApplyReport:
+        if len(gate.applied) > 1:
+            return gate_port.ApplyReport(ok=True, generation=5)
+        # Once it was asked, the next look at the status finds nothing that waits any more.
+        return gate_port.ApplyReport(ok=False, generation=4, waits=held.held)
+
+    gate.on_apply = rule
+    async with support.serving(gate):
+        said = await run("apply")
+    assert said.code == 0
+    assert said.err == f"waiting: {held.held}\n"
+    assert said.out == "live: generation 5, after a reload\n"
+    assert len(gate.applied) == 2
+
+
 async def test_status_of_what_is_not_live(gate: support.Gate, run: Run) -> None:
     pending = model.SiteStatus(
         site=support.proxy_site("b.test"), state=model.SiteState.PENDING, reason="a port is taken"

@@ -12,7 +12,7 @@ import sys
 from daemun import settings
 from daemun.control import gate_port
 from daemun.core import domains as domains_
-from daemun.core import model
+from daemun.core import generations, model
 from daemun.web import api, server
 
 NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
@@ -51,6 +51,18 @@ def certificate(
     )
 
 
+def old_workers() -> gate_port.OldWorkersReport:
+    """Two old generations, of which one is drained for a change that waits since noon, and of one little is known."""
+    limits = model.OldWorkers(generations=2)
+    first, second, third = (model.OldWorker(pid=pid, started=pid) for pid in (21, 22, 31))
+    known = model.OldGeneration(number=2, age_s=7200.4, workers=(first, second), memory_bytes=30 << 20, sockets=40)
+    unknown = model.OldGeneration(number=None, age_s=61.0, workers=(third,), memory_bytes=20 << 20, is_estimate=True)
+    excess = generations.find_excess((known, unknown), limits)
+    assert excess is not None
+    held = generations.hold(excess, limits, now=NOON, waited_s=0)
+    return gate_port.OldWorkersReport(limits=limits, old=(known, unknown), held=held, drains=0, closed=5)
+
+
 class Gate:
     """Implements `gate_port.Gate`. Its values are what it tells; `on_apply` decides how an apply ends."""
 
@@ -71,6 +83,7 @@ class Gate:
             state_dir=str(state),
             started_at=NOON,
         )
+        self.old_workers = gate_port.OldWorkersReport(limits=model.OldWorkers())
         self.plan_report = gate_port.PlanReport()
         self.on_apply: Rule = lambda gate: gate_port.ApplyReport(ok=True, generation=gate.told.generation)
         self.applied: list[bytes] = []
@@ -91,6 +104,9 @@ class Gate:
         if self.failure is not None:
             raise self.failure
         return self.told
+
+    async def look_at_old_workers(self) -> gate_port.OldWorkersReport:
+        return self.old_workers
 
     async def plan(self) -> gate_port.PlanReport:
         return self.plan_report

@@ -4,7 +4,8 @@ import collections.abc
 import dataclasses
 
 from daemun.control import ports
-from daemun.core import domains, listeners, model
+from daemun.core import domains, generations, listeners, model
+from daemun.errors import EnvironmentProblemError
 
 
 class Interrupted(BaseException):
@@ -186,6 +187,62 @@ class WaitingRoom:
 
     def counts(self) -> tuple[int, int]:
         return 0, 0
+
+
+class OldWorkers:
+    """Generations of workers that others replaced; `generations` is what there is. Each socket is closed when told.
+
+    refuses: no socket can be closed. is_immortal: none is, though told. ended: who was told to end with all it had.
+    """
+
+    def __init__(self, *generations: model.OldGeneration) -> None:
+        self.generations = generations
+        self.refuses = False
+        self.is_immortal = False
+        self.looks = 0
+        self.ended: list[int] = []
+
+    async def list_old(self) -> tuple[model.OldGeneration, ...]:
+        self.looks += 1
+        return tuple(dataclasses.replace(one, sockets=None) for one in self.generations)
+
+    async def count_sockets(self, old: tuple[model.OldGeneration, ...]) -> tuple[model.OldGeneration, ...]:
+        return tuple(one for one in self.generations if one.workers in {other.workers for other in old})
+
+    async def close_sockets(self, one: model.OldGeneration, most: int) -> int:
+        if self.refuses:
+            raise EnvironmentProblemError("cannot close single connections")
+        if self.is_immortal:
+            return 0
+        left = next(other.sockets or 0 for other in self.generations if other.workers == one.workers)
+        closed = min(most, left)
+        self.generations = tuple(
+            dataclasses.replace(other, sockets=left - closed) if other.workers == one.workers else other
+            for other in self.generations
+            if other.workers != one.workers or left > closed
+        )
+        return closed
+
+    async def end_worker(self, worker: model.OldWorker) -> None:
+        self.ended.append(worker.pid)
+        if self.is_immortal:
+            return
+        left = ((one, tuple(other for other in one.workers if other != worker)) for one in self.generations)
+        self.generations = tuple(dataclasses.replace(one, workers=workers) for one, workers in left if workers)
+
+
+class Admission:
+    """Old workers cost nothing here, or `held` is why a reload has to wait."""
+
+    def __init__(self, held: generations.Held | None = None) -> None:
+        self.held = held
+        self.withdrawn = 0
+
+    async def admit(self, _: model.OldWorkers, urgency: generations.Urgency) -> generations.Held | None:
+        return None if urgency is generations.Urgency.NEEDED else self.held
+
+    def withdraw(self) -> None:
+        self.withdrawn += 1
 
 
 class Examiner:

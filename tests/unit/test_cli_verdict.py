@@ -15,6 +15,7 @@ def _status(**values: typing.Any) -> Json:
         "nginx": {"pid": 7},
         "sites": [{"host": "a.test", "state": "live", "reason": None}],
         "problems": [],
+        "waiting_change": None,
         **values,
     }
 
@@ -35,6 +36,7 @@ def _problem(message: str, *, host: str | None = None, severity: str = "error", 
         (_status(sites=[{"host": "a.test", "state": "pending"}]), False),
         (_status(nginx={"pid": None}), False),
         (_status(generation=None), False),
+        (_status(waiting_change={"since": "2026-03-01T12:00:00Z"}), False),
     ],
 )
 def test_all_live(status: Json, *, is_live: bool) -> None:

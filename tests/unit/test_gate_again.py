@@ -6,10 +6,11 @@ import datetime
 
 import pytest
 
-from daemun.control import gate, reconciler
+from daemun.control import gate, keeper, reconciler
 from daemun.core import layout, model
 from daemun.core.render import environment
 from daemun.errors import ConfigError
+from tests.support import clock
 from tests.support import world as worlds
 
 NGINX = environment.Nginx(path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset())
@@ -43,6 +44,7 @@ async def test_a_source_that_can_be_read_again(monkeypatch: pytest.MonkeyPatch, 
             domains=worlds.Domains(),
             endpoints=endpoints,
             waiting_room=waiting_room,
+            admission=(old_workers := keeper.Keeper(worlds.OldWorkers(), clock.FakeClock())),
             configure=lambda _: None,
             describe_environment=lambda _: environment.Environment(layout=layout.Layout("/state"), nginx=NGINX),
             last_good={"file": snapshot} if was_good_before else {},
@@ -53,6 +55,7 @@ async def test_a_source_that_can_be_read_again(monkeypatch: pytest.MonkeyPatch, 
         waiting_room=waiting_room,
         alerts=worlds.Alerts(),
         examiner=worlds.Examiner(),
+        old_workers=old_workers,
         observe=lambda: (model.Actual(), 0),
         identity=gate.Identity(
             version="1",

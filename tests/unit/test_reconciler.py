@@ -2,11 +2,13 @@
 
 import collections.abc
 import dataclasses
+import datetime
 
 import pytest
 
 from daemun.control import reconciler
-from daemun.core import layout, listeners, model, plan
+from daemun.core import generations, layout, listeners, merge, model, plan
+from daemun.core import outcome as outcomes
 from daemun.core.render import environment
 from daemun.errors import ConfigError
 from tests.support import world as worlds
@@ -31,7 +33,9 @@ def describe_environment(_: model.Globals) -> environment.Environment:
     return environment.Environment(layout=layout.Layout("/state"), nginx=NGINX, thumbprint="t", resolver="127.0.0.1:53")
 
 
-def daemon(world: worlds.World, *, listening: worlds.Listening | None = None) -> reconciler.Reconciler:
+def daemon(
+    world: worlds.World, *, listening: worlds.Listening | None = None, admission: worlds.Admission | None = None
+) -> reconciler.Reconciler:
     """A daemon that was just started on this world."""
     return reconciler.Reconciler(
         sources=[worlds.Source(world)],
@@ -42,6 +46,7 @@ def daemon(world: worlds.World, *, listening: worlds.Listening | None = None) ->
         domains=worlds.Domains(),
         waiting_room=worlds.WaitingRoom(),
         describe_environment=describe_environment,
+        admission=admission or worlds.Admission(),
         configure=lambda _: None,
         last_good={},
     )
@@ -114,6 +119,7 @@ async def test_a_source_that_fails_keeps_what_it_said_last() -> None:
         domains=worlds.Domains(),
         waiting_room=worlds.WaitingRoom(),
         describe_environment=describe_environment,
+        admission=worlds.Admission(),
         configure=lambda _: None,
         last_good={"file": BEFORE},
     )
@@ -167,6 +173,7 @@ async def test_settings_are_told_before_the_next_source_is_read() -> None:
         domains=worlds.Domains(),
         waiting_room=worlds.WaitingRoom(),
         describe_environment=describe_environment,
+        admission=worlds.Admission(),
         configure=lambda found: told.append(f"workers {found.workers}"),
         last_good={},
     )
@@ -258,3 +265,67 @@ async def test_every_site_of_a_port_that_is_taken_is_told() -> None:
 
     assert {problem.host for problem in outcome.problems} == {"a.test", "b.test"}
     assert set(states(outcome).values()) == {model.SiteState.QUARANTINED}
+
+
+def held_back() -> generations.Held:
+    now = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
+    return generations.hold("8 old generations", model.OldWorkers(), now=now, waited_s=0)
+
+
+async def test_what_needs_a_reload_waits_and_the_rest_is_done() -> None:
+    world = await settled(BEFORE)
+    world.snapshot = AFTER
+    admission = worlds.Admission(held_back())
+    front = daemon(world, admission=admission)
+    outcome = await front.run_once(generations.Urgency.CHANGED)
+
+    assert outcome.held == admission.held
+    assert not outcome.ok
+    assert outcome.activated is plan.Activation.NOTHING
+    assert live_files(world) == await live_of(BEFORE)
+    assert states(outcome) == {
+        "stays.test": model.SiteState.LIVE,
+        "changes.test": model.SiteState.PENDING,
+        "comes.test": model.SiteState.PENDING,
+    }
+    assert outcome.sites[0].reason == held_back().brief
+    assert not outcome.problems
+    assert admission.withdrawn == 0
+    assert {spec.name for spec in merge.certificate_specs(merge.merge_snapshots([BEFORE]))} <= world.prepared, (
+        "what nginx still runs keeps its certificates"
+    )
+
+    outcome = await front.run_once(generations.Urgency.NEEDED)
+    assert outcome.ok
+    assert admission.withdrawn == 1
+    assert live_files(world) == await live_of(AFTER)
+
+
+async def test_a_change_that_nginx_refuses_does_not_wait() -> None:
+    world = await settled(BEFORE)
+    world.snapshot = dataclasses.replace(
+        AFTER, globals=model.Globals(listen_http=(model.Address(port=8080),), listen_https=(model.Address(port=8443),))
+    )
+    world.taken = TAKEN
+    admission = worlds.Admission()
+    outcome = await daemon(world, admission=admission).run_once(generations.Urgency.CHANGED)
+    assert outcome.error is not None
+    assert outcome.held is None
+    assert admission.withdrawn >= 1
+
+
+def test_a_container_whose_site_waits_is_not_served_yet() -> None:
+    containers = tuple(
+        model.Container(name=name, hosts=(host,), is_served=is_served)
+        for name, host, is_served in [
+            ("old", "stays.test", True),
+            ("new", "comes.test", True),
+            ("bad", "comes.test", False),
+        ]
+    )
+    sites = (
+        model.SiteStatus(site=site("stays.test", 1), state=model.SiteState.LIVE),
+        model.SiteStatus(site=site("comes.test", 4), state=model.SiteState.PENDING, reason="waits"),
+    )
+    found = outcomes.judge_pending(containers, sites)
+    assert [(one.is_served, one.why) for one in found] == [(True, None), (False, "waits"), (False, None)]

@@ -71,7 +71,7 @@ def _change_alone(chosen: settings.Settings, *, host: str, edit: Edit) -> None:
 
 def _refusal_of(daemon: client.Client, *, host: str, before: list[Json]) -> str | None:
     """Apply, and say why the edit is not live; None: it is."""
-    report = daemon.apply()
+    report = running.apply_and_wait(daemon)
     found = verdict.new_errors(host=host, before=before, after=report["problems"])
     if found:
         return "\n".join(map(problems.describe, found))

@@ -2,6 +2,7 @@
 
 import collections.abc
 import pathlib
+import time
 import typing
 
 import typer
@@ -11,6 +12,9 @@ from daemun.cli import client, output, verdict
 
 Json = dict[str, typing.Any]
 T = typing.TypeVar("T")
+
+POLL_S = 0.5
+"""How often it is looked whether a change still waits for nginx's old workers."""
 
 
 def or_not_live(ask: collections.abc.Callable[[], T]) -> T:
@@ -46,6 +50,19 @@ def daemon_of(chosen: settings.Settings) -> client.Client | None:
     if chosen.config_was_chosen and not _is_same(chosen.config, file):
         return None
     return daemon
+
+
+def apply_and_wait(daemon: client.Client) -> Json:
+    """Apply, and wait until nothing of it waits any more, which a line on standard error says. Raises: as `Client`."""
+    report = daemon.apply()
+    before = report["generation"]
+    if report["waits"] is not None:
+        output.complain(f"waiting: {report['waits']['reason']}")
+    while report["waits"] is not None:
+        time.sleep(POLL_S)
+        if daemon.status()["waiting_change"] is None:
+            report = daemon.apply()
+    return {**report, "reloaded": report["reloaded"] or report["generation"] != before}
 
 
 def _is_same(one: pathlib.Path, other: pathlib.Path) -> bool:

@@ -18,6 +18,7 @@ def all_live(status: Json) -> bool:
     """Whether nginx runs and everything that the sources ask for is live. Disabled sites are as they should be."""
     return (
         status["nginx"]["pid"] is not None
+        and status["waiting_change"] is None
         and status["generation"] is not None
         and all(site["state"] in AT_REST for site in status["sites"])
         and not problems.errors_of(status["problems"])

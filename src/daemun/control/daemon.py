@@ -7,6 +7,7 @@ import signal
 import structlog
 
 from daemun.control import gate, ports, supervisor
+from daemun.core.generations import Urgency
 from daemun.errors import DaemunError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -47,7 +48,7 @@ async def live(
     for name, run in tasks.items():
         owner.start(name, run)
     try:
-        await front.apply()
+        await front.apply(Urgency.NEEDED)
         if not await is_serving():
             raise StartError("cannot start: nothing could be served; the reason is in the line before this one")
         announce(front)
@@ -79,7 +80,7 @@ async def _watch_nginx(front: gate.Gate, wait_until_gone: Task) -> None:
         await wait_until_gone()
         log.error("nginx is not running; it is started again")
         await asyncio.sleep(pause_s)
-        report = await front.apply()
+        report = await front.apply(Urgency.NEEDED)
         pause_s = 0.0 if report.ok else gate.RETRY_S
 
 

@@ -8,9 +8,10 @@ import os
 
 import structlog
 
-from daemun.control import doctor, gate_port, ports, reconciler
+from daemun.control import doctor, gate_port, keeper, ports, reconciler
 from daemun.core import domains as domains_
 from daemun.core import model, plan
+from daemun.core.generations import Urgency
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -50,6 +51,7 @@ class Gate:
         waiting_room: ports.WaitingRoom,
         alerts: ports.Alerts,
         examiner: ports.Examiner,
+        old_workers: keeper.Keeper,
         observe: Observe,
         identity: Identity,
     ) -> None:
@@ -60,11 +62,14 @@ class Gate:
         self._waiting_room = waiting_room
         self._alerts = alerts
         self._examiner = examiner
+        self._old_workers = old_workers
+        self._old_workers.wake = self.wake
         self._observe = observe
         self._identity = identity
         self._round_lock = asyncio.Lock()
         self._asked = 0
         self._done = 0
+        self._urgency = Urgency.CHANGED
         self._wake = asyncio.Event()
         self._last: reconciler.Outcome | None = None
         self._told: frozenset[str] = frozenset()
@@ -86,7 +91,7 @@ class Gate:
             except TimeoutError:
                 log.debug("trying again what went wrong", reason=self._last.error if self._last else None)
             await self._settle()
-            await self.apply()
+            await self.apply(Urgency.CHANGED)
 
     async def watch(self, source: ports.Source) -> None:
         """Wake the loop after each change of a source. Never returns."""
@@ -122,20 +127,26 @@ class Gate:
             waited=waited,
         )
 
+    async def look_at_old_workers(self) -> gate_port.OldWorkersReport:
+        return await self._old_workers.look()
+
     async def plan(self) -> gate_port.PlanReport:
         async with self._round_lock:
             wanted, problems = await self._rounds.make_plan()
         return report_plan(wanted, problems)
 
-    async def apply(self) -> gate_port.ApplyReport:
+    async def apply(self, urgency: Urgency = Urgency.ASKED) -> gate_port.ApplyReport:
+        """See gate_port.Gate. urgency: the highest of those that share a run counts."""
         self._asked += 1
         mine = self._asked
+        self._urgency = max(self._urgency, urgency)
         async with self._round_lock:
             # A round that began after this call already saw what the caller means.
             if self._last is None or self._done < mine:
                 self._wake.clear()
                 began = self._asked
-                self._last = await self._rounds.run_once()
+                highest, self._urgency = self._urgency, Urgency.CHANGED
+                self._last = await self._rounds.run_once(highest)
                 self._done = began
                 self._tell(self._last)
             return report_apply(self._last)
@@ -205,4 +216,5 @@ def report_apply(last: reconciler.Outcome) -> gate_port.ApplyReport:
         changes=last.wanted.changes if last.wanted else (),
         problems=last.problems,
         error=last.error,
+        waits=last.held,
     )

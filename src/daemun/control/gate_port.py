@@ -7,7 +7,7 @@ import datetime
 import typing
 
 from daemun.core import domains as domains_
-from daemun.core import model, plan
+from daemun.core import generations, model, plan
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,21 @@ class GateStatus:
     pools: tuple[model.Pool, ...] = ()
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OldWorkersReport:
+    """The generations of workers that others replaced, oldest first, with their sockets.
+
+    limits: the budget. held: the change that waits for it. drains: the place in `old` of the one that is being drained.
+    closed: how many connections of it were closed so far.
+    """
+
+    limits: model.OldWorkers
+    old: tuple[model.OldGeneration, ...] = ()
+    held: generations.Held | None = None
+    drains: int | None = None
+    closed: int = 0
+
+
 ChangeKind = plan.ChangeKind
 SiteChange = plan.SiteChange
 
@@ -69,6 +84,7 @@ class ApplyReport:
     ok: everything the sources ask for is live. False: something was refused; `error` or `problems` say what.
     generation: the one that is live afterwards; None: none. reloaded: whether nginx was reloaded (or started).
     error: why the apply as a whole failed, and what is live instead; None when only single sites were refused.
+    waits: what needs a reload is not live yet, and goes live by itself; nothing of that is refused.
     """
 
     ok: bool
@@ -77,6 +93,7 @@ class ApplyReport:
     changes: tuple[SiteChange, ...] = ()
     problems: tuple[model.Problem, ...] = ()
     error: str | None = None
+    waits: generations.Held | None = None
 
 
 class Gate(typing.Protocol):
@@ -90,13 +107,17 @@ class Gate(typing.Protocol):
         """Never blocks: what was known at the last observation."""
         ...
 
+    async def look_at_old_workers(self) -> OldWorkersReport:
+        """Looks now, which takes milliseconds, and more where very many connections are open."""
+        ...
+
     async def plan(self) -> PlanReport:
         """Read every source again and tell what applying would do. Changes nothing."""
         ...
 
     async def apply(self) -> ApplyReport:
-        """Read every source again and wait until all of it is live or refused. Calls at the same time share one run
-        that began after the last of them, so each sees its own change."""
+        """Read every source again and wait until all of it is live or refused, or has to wait (`waits`). Calls at the
+        same time share one run that began after the last of them, so each sees its own change."""
         ...
 
     async def renew(self, host: str) -> bool:

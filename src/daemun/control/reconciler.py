@@ -9,7 +9,7 @@ import collections.abc
 import dataclasses
 
 from daemun.control import ports, switcher
-from daemun.core import assemble, merge, model, outcome, per_site, plan, waits
+from daemun.core import assemble, generations, merge, model, outcome, per_site, plan, waits
 from daemun.errors import ConfigError, DaemunError
 
 Configure = collections.abc.Callable[[model.Globals], None]
@@ -24,6 +24,7 @@ class Outcome:
     generation: the one that is live. error: why nothing new is live; None also when single sites are quarantined.
     unread: a source could not be read, and what it said last was applied once more.
     waits: a site is set aside because nginx cannot listen where it asks for.
+    held: what nginx has to be reloaded for waits; what needs no reload is live.
     """
 
     desired: model.Desired
@@ -35,6 +36,7 @@ class Outcome:
     error: str | None = None
     unread: bool = False
     waits: bool = False
+    held: generations.Held | None = None
 
     @property
     def may_pass(self) -> bool:
@@ -45,7 +47,11 @@ class Outcome:
     @property
     def ok(self) -> bool:
         """Whether everything that was asked for is live."""
-        return self.error is None and not any(item.severity is model.Severity.ERROR for item in self.problems)
+        return (
+            self.error is None
+            and self.held is None
+            and not any(item.severity is model.Severity.ERROR for item in self.problems)
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +80,7 @@ class Reconciler:
         endpoints: ports.Endpoints,
         waiting_room: ports.WaitingRoom,
         describe_environment: switcher.DescribeEnvironment,
+        admission: switcher.Admission,
         configure: Configure = lambda _: None,
         last_good: collections.abc.Mapping[str, model.Snapshot],
     ) -> None:
@@ -81,7 +88,8 @@ class Reconciler:
         last_good: source name -> what an earlier daemon applied of it, used until it can be read."""
         self._sources = sources
         self._proxy = proxy
-        self._switcher = switcher.Switcher(proxy, listening, describe_environment)
+        self._admission = admission
+        self._switcher = switcher.Switcher(proxy, listening, describe_environment, admission)
         self._certificates = certificates
         self._domains = domains
         self._endpoints = endpoints
@@ -90,9 +98,10 @@ class Reconciler:
         self._last_good: dict[str, model.Snapshot] = dict(last_good)
         self._merged: per_site.PerSite[merge.Judged] = per_site.PerSite()
         self._specs: per_site.PerSite[model.CertificateSpec | None] = per_site.PerSite()
+        self._live_waits: tuple[model.Wait, ...] = ()
 
-    async def run_once(self) -> Outcome:
-        """Gather, merge, assemble, plan, expand, switch, record."""
+    async def run_once(self, urgency: generations.Urgency = generations.Urgency.NEEDED) -> Outcome:
+        """Gather, merge, assemble, plan, expand, switch, record. urgency: of a reload, should it take one."""
         gathered = await self._gather()
         desired, problems = gathered.desired, gathered.problems
         live: collections.abc.Mapping[str, bytes] = {}
@@ -112,10 +121,13 @@ class Reconciler:
             wanted = await asyncio.to_thread(_make_plan, gathered, assembled, actual)
             problems += assembled.problems
             problems += await self._expand(gathered)
-            switched = await self._switcher.switch(desired, assembled, actual)
+            switched = await self._switcher.switch(desired, assembled, actual, urgency=urgency)
             generation = switched.generation
-            await self._certificates.confirm()
+            if switched.held is None:
+                self._live_waits = waits.find_waits(desired)
+                await self._certificates.confirm()
         except DaemunError as error:
+            self._admission.withdraw()
             return Outcome(
                 desired=desired,
                 sites=outcome.site_statuses(desired, live=live, wanted=files, moved=moved, error=str(error)),
@@ -124,15 +136,24 @@ class Reconciler:
                 error=str(error),
                 unread=gathered.unread,
             )
+        sites = outcome.site_statuses(
+            desired,
+            live=switched.files if switched.held is None else live,
+            wanted=switched.files,
+            refused=switched.refused,
+            error=switched.held.brief if switched.held is not None else None,
+        )
+        containers = outcome.judge_containers(desired, switched.refused)
         return Outcome(
-            desired=dataclasses.replace(desired, containers=outcome.judge_containers(desired, switched.refused)),
-            sites=outcome.site_statuses(desired, live=switched.files, wanted=switched.files, refused=switched.refused),
+            desired=dataclasses.replace(desired, containers=outcome.judge_pending(containers, sites)),
+            sites=sites,
             problems=(*problems, *outcome.refusal_problems(desired, switched.refused)),
             wanted=wanted,
             activated=switched.activation,
             generation=generation,
             unread=gathered.unread,
             waits=bool(switched.denied),
+            held=switched.held,
         )
 
     async def make_plan(self) -> tuple[plan.Plan, tuple[model.Problem, ...]]:
@@ -181,7 +202,10 @@ class Reconciler:
         self._certificates.configure(gathered.desired.globals.acme)
         specs = (*gathered.specs, *await self._domains.publish(gathered.desired))
         problems = await self._certificates.prepare(specs)
-        self._waiting_room.publish(await asyncio.to_thread(waits.find_waits, gathered.desired))
+        # What nginx runs until the switch names its own routes, and the switch may have to wait.
+        wanted = await asyncio.to_thread(waits.find_waits, gathered.desired)
+        known = {wait.name: wait for wait in (*self._live_waits, *wanted)}
+        self._waiting_room.publish(tuple(known.values()))
         return problems
 
 

@@ -7,35 +7,57 @@ import asyncio
 import collections.abc
 import dataclasses
 import types
+import typing
 
 from daemun.control import ports, quarantine
 from daemun.core import assemble as assemble_
-from daemun.core import listeners, model, per_site, plan
+from daemun.core import generations, listeners, model, per_site, plan
 from daemun.core import quarantine as quarantine_
 from daemun.core.render import environment
 
 DescribeEnvironment = collections.abc.Callable[[model.Globals], environment.Environment]
 
 
+class Admission(typing.Protocol):
+    """Who says whether nginx may be reloaded now (`control.keeper`)."""
+
+    async def admit(self, limits: model.OldWorkers, urgency: generations.Urgency) -> generations.Held | None:
+        """None: it may. Else the change waits, from its first call until `withdraw`; the loop is woken to ask again."""
+        ...
+
+    def withdraw(self) -> None:
+        """No change waits any more: it is live, or it was taken back."""
+        ...
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Switched:
-    """What nginx runs now. refused, denied: what of the desired it does not. activation: what it was made to do."""
+    """What nginx runs now. refused, denied: what of the desired it does not. activation: what it was made to do.
+
+    held: why it does not run `files` yet, although it accepts them; None: it does.
+    """
 
     files: collections.abc.Mapping[str, bytes]
     refused: tuple[quarantine_.Refused, ...]
     denied: assemble_.Denied
     activation: plan.Activation
     generation: int | None
+    held: generations.Held | None = None
 
 
 class Switcher:
     """Makes nginx run trees. One call at a time."""
 
     def __init__(
-        self, proxy: ports.Proxy, listening: ports.Listening, describe_environment: DescribeEnvironment
+        self,
+        proxy: ports.Proxy,
+        listening: ports.Listening,
+        describe_environment: DescribeEnvironment,
+        admission: Admission,
     ) -> None:
         self._proxy = proxy
         self._listening = listening
+        self._admission = admission
         self._describe_environment = describe_environment
         self._rendered: per_site.PerSite[bytes] = per_site.PerSite()
 
@@ -65,11 +87,18 @@ class Switcher:
                 return assembled
             denied = {**denied, **{one.address: one for one in found}}
 
-    async def switch(self, desired: model.Desired, assembled: assemble_.Assembled, actual: model.Actual) -> Switched:
+    async def switch(
+        self,
+        desired: model.Desired,
+        assembled: assemble_.Assembled,
+        actual: model.Actual,
+        *,
+        urgency: generations.Urgency = generations.Urgency.NEEDED,
+    ) -> Switched:
         """Make nginx run the tree. When it cannot listen where only single sites ask for, without these."""
         while True:
             try:
-                return await self._try_switch(desired, assembled, actual)
+                return await self._try_switch(desired, assembled, actual, urgency)
             except ports.ListenError as error:
                 address = error.denied.address
                 is_known = address in assembled.denied
@@ -80,9 +109,16 @@ class Switcher:
                 assembled = await self.assemble(desired, actual, denied)
 
     async def _try_switch(
-        self, desired: model.Desired, assembled: assemble_.Assembled, actual: model.Actual
+        self,
+        desired: model.Desired,
+        assembled: assemble_.Assembled,
+        actual: model.Actual,
+        urgency: generations.Urgency,
     ) -> Switched:
-        """Stage the tree, unless nginx runs it already. Quarantine may leave what runs: then nothing is done either."""
+        """Stage the tree, unless nginx runs it already. Quarantine may leave what runs: then nothing is done either.
+
+        A tree that has to wait was tested all the same: what is wrong with it is told at once.
+        """
         staged = quarantine.Staged(files=assembled.files)
         activation = plan.choose_activation(assembled.files, actual)
         if activation is not plan.Activation.NOTHING:
@@ -94,10 +130,18 @@ class Switcher:
                 unavailable=assembled.unavailable,
             )
             activation = plan.choose_activation(staged.files, actual)
+        held = None
+        if activation is plan.Activation.RELOAD:
+            held = await self._admission.admit(desired.globals.old_workers, urgency)
+        if held is None:
+            self._admission.withdraw()
+        else:
+            activation = plan.Activation.NOTHING
         return Switched(
             files=staged.files,
             refused=(*assembled.refused, *staged.refused),
             denied=assembled.denied,
             activation=activation,
             generation=actual.generation if activation is plan.Activation.NOTHING else await self._proxy.activate(),
+            held=held,
         )

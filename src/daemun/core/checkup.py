@@ -33,7 +33,7 @@ def judge_nginx(version: str, actual: model.Actual) -> tuple[model.Finding, ...]
     draining = sum(worker.draining for worker in actual.workers)
     if draining > _MANY_GENERATIONS * (len(actual.workers) - draining):
         message = f"{draining} old workers of nginx finish open connections, and each holds memory"
-        found.append(_warns("nginx", message, "reload less often, or close connections that stay open for days"))
+        found.append(_warns("nginx", message, "reload less often, or lower `old_workers` in daemun.yaml"))
     elif draining:
         found.append(_good("nginx", f"{_count(draining, 'old worker')} of nginx finish open connections"))
     return tuple(found)

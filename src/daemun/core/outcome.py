@@ -87,3 +87,16 @@ def _judge(container: model.Container, refused: collections.abc.Mapping[str, qua
     return dataclasses.replace(
         container, is_served=worst.stand_in.is_serving, why=f"{worst.cause}; {worst.stand_in.value}", cure=worst.cure
     )
+
+
+def judge_pending(
+    containers: collections.abc.Sequence[model.Container], sites: collections.abc.Sequence[model.SiteStatus]
+) -> tuple[model.Container, ...]:
+    """The same, where a site of one that is served is not live yet."""
+    pending = {item.site.host: item.reason for item in sites if item.state is model.SiteState.PENDING}
+    return tuple(_judge_pending(container, pending) for container in containers)
+
+
+def _judge_pending(container: model.Container, pending: collections.abc.Mapping[str, str | None]) -> model.Container:
+    why = next((pending[host] for host in container.hosts if host in pending), None)
+    return dataclasses.replace(container, is_served=False, why=why) if container.is_served and why else container

@@ -54,7 +54,8 @@ class _Handlers:
         self._gate = gate
 
     async def status(self, _: requests.Request) -> responses.Response:
-        return responses.JSONResponse(web_json.status_json(self._gate.status()))
+        old = await self._gate.look_at_old_workers()
+        return responses.JSONResponse(web_json.status_json(self._gate.status(), old))
 
     async def certificates(self, _: requests.Request) -> responses.Response:
         return responses.JSONResponse(web_json.certificates_json(self._gate.status().certificates))
@@ -104,9 +105,11 @@ class _Handlers:
         return responses.JSONResponse(web_json.plan_json(await self._gate.plan()))
 
     async def apply(self, _: requests.Request) -> responses.Response:
-        """422 when something was refused, with the same report: a client that looks at the status alone is right."""
+        """422 when something was refused, 202 when something waits, with the same report: a client that looks at the
+        status alone is right."""
         report = await self._gate.apply()
-        return responses.JSONResponse(web_json.apply_json(report), status_code=200 if report.ok else 422)
+        status = 200 if report.ok else 202 if report.waits is not None else 422
+        return responses.JSONResponse(web_json.apply_json(report), status_code=status)
 
     async def doctor(self, request: requests.Request) -> responses.Response:
         """?host=NAME looks at one name."""

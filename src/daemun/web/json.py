@@ -10,12 +10,12 @@ import typing
 
 from daemun.control import gate_port
 from daemun.core import certificates as certificates_
-from daemun.core import forecast, model, spans
+from daemun.core import forecast, generations, model, spans
 
 Json = dict[str, typing.Any]
 
 
-def status_json(status: gate_port.GateStatus) -> Json:
+def status_json(status: gate_port.GateStatus, old: gate_port.OldWorkersReport) -> Json:
     """The whole of GET /status."""
     # By name, too: one certificate may be for several sites.
     certificates = {certificate.host: certificate for certificate in status.certificates}
@@ -34,7 +34,10 @@ def status_json(status: gate_port.GateStatus) -> Json:
             "reloads": status.reloads,
             "workers": status.workers,
             "draining_workers": status.draining_workers,
+            "old_generations": [_old_json(old, place) for place in range(len(old.old))],
+            "old_workers": _old_workers_json(old),
         },
+        "waiting_change": _held_json(old.held),
         "requests": {"waiting": status.waiting, "waited": status.waited},
         "sites": [
             site_json(item, certificates.get(item.site.host) or named.get(certificates_.name_of(item.site)), pools)
@@ -42,6 +45,48 @@ def status_json(status: gate_port.GateStatus) -> Json:
         ],
         "containers": [container_json(item) for item in status.containers],
         "problems": problems_json(status.problems),
+    }
+
+
+def _old_json(report: gate_port.OldWorkersReport, place: int) -> Json:
+    """One generation of workers that was replaced. `number` and `sockets` are null where they are not known. `memory`
+    is "shared" where each page shared with others counts in part, "anonymous" where it counts in full."""
+    one = report.old[place]
+    drains = place == report.drains
+    return {
+        "number": one.number,
+        "age_s": round(one.age_s),
+        "workers": len(one.workers),
+        "pids": [worker.pid for worker in one.workers],
+        "sockets": one.sockets,
+        "memory_bytes": one.memory_bytes,
+        "memory": "anonymous" if one.is_estimate else "shared",
+        "drained": drains,
+        "sockets_closed": report.closed if drains else 0,
+    }
+
+
+def _old_workers_json(report: gate_port.OldWorkersReport) -> Json:
+    """All of them together, and the budget. `sockets` is null when those of one are not known."""
+    sockets = [one.sockets for one in report.old if one.sockets is not None]
+    return {
+        "generations": len(report.old),
+        "workers": sum(len(one.workers) for one in report.old),
+        "sockets": sum(sockets) if len(sockets) == len(report.old) else None,
+        "memory_bytes": sum(one.memory_bytes for one in report.old),
+        "most_generations": report.limits.generations,
+        "most_memory_bytes": report.limits.memory_bytes,
+    }
+
+
+def _held_json(held: generations.Held | None) -> Json | None:
+    if held is None:
+        return None
+    return {
+        "since": instant_json(held.since),
+        "drains_at": instant_json(held.drains_at),
+        "until": instant_json(held.until),
+        "reason": str(held),
     }
 
 
@@ -179,6 +224,7 @@ def apply_json(report: gate_port.ApplyReport) -> Json:
         "changes": _changes_json(report.changes),
         "problems": problems_json(report.problems),
         "error": report.error,
+        "waits": _held_json(report.waits),
     }
 
 

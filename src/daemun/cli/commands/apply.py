@@ -18,7 +18,7 @@ def apply(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
     """
     daemon = client.Client(chosen)
     running.config_of(chosen, daemon.status())
-    report = daemon.apply()
+    report = running.apply_and_wait(daemon)
     if as_json:
         output.print_json(report)
     else:

@@ -29,6 +29,11 @@ def status(chosen: settings.Settings, as_json: options.AsJson = False, alive: Al
     else:
         for line in summary_of(answer):
             output.say(line)
+        if answer["nginx"]["old_generations"]:
+            output.print_table(
+                ("GENERATION", "AGE", "WORKERS", "SOCKETS", "MEMORY"),
+                [_old_row_of(one) for one in answer["nginx"]["old_generations"]],
+            )
         print_sites(answer)
     raise typer.Exit(0 if verdict.all_live(answer) else verdict.NOT_LIVE)
 
@@ -56,9 +61,46 @@ def summary_of(answer: Json) -> list[str]:
             f"{output.count(nginx['workers'], 'worker')}{draining}, {output.count(nginx['reloads'], 'reload')}"
         )
     lines = [f"daemun {answer['version']} (process {answer['pid']}): {answer['config']}", serving]
+    lines += _old_workers_of(answer)
     if not answer["sites"]:
         lines.append("no sites yet; add one with: daemun add HOST TARGET")
     return lines
+
+
+def _old_workers_of(answer: Json) -> list[str]:
+    """What nginx's old workers cost, and what waits for them."""
+    old, waiting = answer["nginx"]["old_workers"], answer["waiting_change"]
+    if not old["generations"]:
+        return []
+    sockets = "unknown" if old["sockets"] is None else old["sockets"]
+    lines = [
+        f"old workers: {output.count(old['generations'], 'generation')} of {old['most_generations']}, "
+        f"{_megabytes(old)} of {_megabytes(old, 'most_memory_bytes')}, sockets: {sockets}"
+    ]
+    if waiting is not None:
+        lines.append(f"a change waits since {waiting['since']}: {waiting['reason']}")
+    return lines
+
+
+def _old_row_of(one: Json) -> tuple[str, ...]:
+    number = "unknown" if one["number"] is None else str(one["number"])
+    sockets = "unknown" if one["sockets"] is None else str(one["sockets"])
+    if one["drained"]:
+        sockets += f", drained ({one['sockets_closed']} closed)"
+    memory = ("at most " if one["memory"] == "anonymous" else "") + _megabytes(one)
+    return (number, _age(one["age_s"]), str(one["workers"]), sockets, memory)
+
+
+def _megabytes(one: Json, key: str = "memory_bytes") -> str:
+    return f"{round(one[key] / (1 << 20))} MB"
+
+
+def _age(seconds: int) -> str:
+    """ "5 s", "12 min", "3 h", "9 days": as exact as it matters. Pure."""
+    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
 
 
 def _row_of(site: Json) -> tuple[str, ...]:
