@@ -45,6 +45,8 @@ def _restart(daemon: Daemon, number: int) -> None:
 async def test_two_hundred_sockets_and_a_load(daemon: Daemon) -> None:
     with servers.running("html") as html, servers.running("chat") as chat:
         visited = f"sites:\n  chat.test:\n    /: {html.url}\n    /websocket/: {chat.url}/\n"
+        # Each change is to be a reload of its own, with all of them alive: visitors keep old workers for ten seconds.
+        daemon.preamble = "old_workers: {generations: 1000, memory: 16g}\n"
         daemon.write(visited + signpost("other.test", "v0"))
         daemon.start()
         await asyncio.to_thread(daemon.wait_sign, "other.test", "v0")
