@@ -64,13 +64,32 @@ class Estate:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DAEMUN_")}
         environment["DAEMUN_NGINX"] = str(binaries.nginx_path())
         began_s = time.monotonic()
-        with processes.running(
-            [*command, "--state", str(self._state)], self.folder / "said.log", lambda: True, environment=environment
-        ) as self.pid:
+        with (
+            self._without_orphans(),
+            processes.running(
+                [*command, "--state", str(self._state)], self.folder / "said.log", lambda: True, environment=environment
+            ) as self.pid,
+        ):
             for host in dict.fromkeys((next(iter(self.plots.targets)), next(reversed(self.plots.targets)))):
                 left_s = within_s - (time.monotonic() - began_s)
                 self.until(host, str(self.plots.targets[host]), within_s=left_s)
             yield time.monotonic() - began_s
+
+    @contextlib.contextmanager
+    def _without_orphans(self) -> collections.abc.Iterator[None]:
+        """nginx outlives a daemun that had to be killed, as one that was given up in the middle of its start."""
+        try:
+            yield
+        finally:
+            self._end_nginx()
+
+    def _end_nginx(self) -> None:
+        with contextlib.suppress(FileNotFoundError, ValueError, psutil.NoSuchProcess):
+            family = [psutil.Process(pid) for pid in self.nginx_pids]
+            if str(self._state) not in " ".join(family[0].cmdline()):
+                return  # the number is another's by now
+            family[0].terminate()
+            psutil.wait_procs(family, timeout=10)
 
     def until(self, host: str, answer: str, *, within_s: float) -> float:
         """Seconds until the site answers so. Raises: visits.NeverError."""
