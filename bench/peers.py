@@ -24,6 +24,8 @@ CADDY = "Caddy"
 HAPROXY = "HAProxy"
 NAMES = (DAEMUN, NGINX, CADDY, HAPROXY)
 _WITHIN_S = 30.0
+_ROUNDS_S = 50.0
+"""No further round begins after this."""
 _WHAT = "a new site is live, beside"
 _REST_S = 0.3
 """Between two contestants, so that old workers end."""
@@ -53,7 +55,10 @@ def compare(given: plan.Plan, sizes: collections.abc.Sequence[int], add: Add, no
             behind = stack.enter_context(answering.running(folder))
             ground = _lay_out(folder, estate.hosts(size), new, behind.first)
             running = _start(ground, stack, versions, notes)
+            end_s = time.monotonic() + _ROUNDS_S
             for host in new:
+                if time.monotonic() > end_s:
+                    break
                 for name, peer in running.items():
                     began_s = time.monotonic()
                     try:
