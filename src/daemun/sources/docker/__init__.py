@@ -3,5 +3,6 @@
     engine ─► client ─► containers ─► labels ─► translate ─► Snapshot
               (fetch)   (values)      (wishes)  (who serves what; reach: at which address)
 
+What is fetched again after `events` follows from what was `seen`.
 Only `client`, `surroundings` and `source` touch the world.
 """
