@@ -56,10 +56,11 @@ class Outcome:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Gathered:
-    """specs, services: what `desired` needs besides nginx."""
+    """specs, services, waits: what `desired` needs besides nginx."""
 
     desired: model.Desired
     specs: tuple[model.CertificateSpec, ...]
+    waits: tuple[model.Wait, ...]
     services: tuple[model.Service, ...]
     problems: tuple[model.Problem, ...]
     complete: bool
@@ -124,7 +125,7 @@ class Reconciler:
             switched = await self._switcher.switch(desired, assembled, actual, urgency=urgency)
             generation = switched.generation
             if switched.held is None:
-                self._live_waits = waits.find_waits(desired)
+                self._live_waits = gathered.waits
                 await self._certificates.confirm()
         except DaemunError as error:
             self._admission.withdraw()
@@ -191,6 +192,7 @@ class Reconciler:
         return _Gathered(
             desired=desired,
             specs=merge.certificate_specs(desired, self._specs),
+            waits=waits.find_waits(desired),
             services=merge.services(desired),
             problems=(*problems, *desired.problems),
             complete=any(snapshot.globals is not None for snapshot in snapshots),
@@ -203,8 +205,7 @@ class Reconciler:
         specs = (*gathered.specs, *await self._domains.publish(gathered.desired))
         problems = await self._certificates.prepare(specs)
         # What nginx runs until the switch names its own routes, and the switch may have to wait.
-        wanted = await asyncio.to_thread(waits.find_waits, gathered.desired)
-        known = {wait.name: wait for wait in (*self._live_waits, *wanted)}
+        known = {wait.name: wait for wait in (*self._live_waits, *gathered.waits)}
         self._waiting_room.publish(tuple(known.values()))
         return problems
 
