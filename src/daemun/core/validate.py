@@ -6,8 +6,9 @@ All problems are returned at once. Each message starts with the field as it is c
 
 import collections
 import collections.abc
+import functools
 
-from daemun.core import model, names, rules, validate_acme, validate_route, validate_site, words
+from daemun.core import model, names, per_site, rules, validate_acme, validate_route, validate_site, words
 from daemun.core import report as report_
 from daemun.core.render import environment
 
@@ -42,9 +43,11 @@ def find_site_problems(site: model.Site) -> tuple[model.Problem, ...]:
 
 
 def find_global_problems(
-    settings: model.Globals, sites: collections.abc.Sequence[model.Site]
+    settings: model.Globals,
+    sites: collections.abc.Sequence[model.Site],
+    memory: per_site.PerSite[tuple[model.Problem, ...]] | None = None,
 ) -> tuple[model.Problem, ...]:
-    """What is wrong with what concerns no single site, and with sites seen together."""
+    """What is wrong with what concerns no single site, and with sites seen together. memory: of earlier calls."""
     report = report_.Report(host=None, origin=model.NOWHERE)
     _check_listen(settings, report)
     validate_acme.check_acme(settings.acme, report)
@@ -61,7 +64,10 @@ def find_global_problems(
     validate_site.check_gate(settings, report)
     if settings.user is not None:
         report.add_value(settings.user, rules.check_user(settings.user), "user")
-    orders = [problem for site in sites for problem in validate_acme.find_order_problems(site, settings.acme)]
+    memory = memory or per_site.PerSite()
+    memory.enter(settings.acme)
+    judge = functools.partial(validate_acme.find_order_problems, acme=settings.acme)
+    orders = [problem for site in sites for problem in memory.get(site, judge)]
     return (*report.problems, *_find_claimed_twice(sites), *orders)
 
 

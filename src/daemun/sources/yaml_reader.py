@@ -19,7 +19,7 @@ import pathlib
 import re
 import threading
 
-from daemun.core import model, validate
+from daemun.core import model, per_site, validate
 from daemun.sources import yaml_positions, yaml_translate
 
 _REACHES_FAR = re.compile(r"(?:^|[\s,:\[\]{}-])(?:[&*!][^\s]|<<)", re.MULTILINE)
@@ -83,6 +83,7 @@ class Reader:
         self._file_name = file_name
         self._base_dir = pathlib.Path(base_dir).absolute()
         self._last: _Text | None = None
+        self._orders: per_site.PerSite[tuple[model.Problem, ...]] = per_site.PerSite()
         self._guard = threading.Lock()
 
     def parse(self, content: bytes | str) -> model.Snapshot:
@@ -118,7 +119,7 @@ class Reader:
         if document.faults and document.value is None:
             return _Text(content=content, snapshot=_snapshot(translation))
         settings, sites = translation.settings(), translation.sites()
-        found = (*_find_problems(sites, translation), *validate.find_global_problems(settings, sites))
+        found = (*_find_problems(sites, translation), *validate.find_global_problems(settings, sites, self._orders))
         translation.problems += [translation.place(problem) for problem in found]
         snapshot = _snapshot(translation, settings, sites)
         text = yaml_positions.decode(content, [])
@@ -160,7 +161,7 @@ class Reader:
             if sizes[None] + sum(block.size for block in blocks) > yaml_positions.MAX_VALUES:
                 return None
             sites = tuple(block.site for block in blocks)
-            found = (*_find_problems(read, translation), *validate.find_global_problems(settings, sites))
+            found = (*_find_problems(read, translation), *validate.find_global_problems(settings, sites, self._orders))
             # What is said of a site that was not read has its place in lines that were not read either.
             missed = _blocks_of(found, blocks) & cut.known.keys()
             if not missed:
