@@ -17,6 +17,15 @@ def sync_directory(directory: pathlib.Path | str) -> None:
         os.close(descriptor)
 
 
+def sync_file(path: pathlib.Path | str) -> None:
+    """Make what a file holds last. Raises: OSError."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def sync_file_system(path: pathlib.Path | str) -> None:
     """Bring all to the disk that was written to the file system of a folder, by whomever: for many new files far less
     waiting than one by one (syncfs(2)). Raises: OSError."""

@@ -94,6 +94,22 @@ def test_hundreds_of_sites_are_written_once_and_shared_from_then_on(layout: layo
     assert {path.stat().st_mode & 0o777 for path in new.rglob("*.conf")} == {0o644}
 
 
+@pytest.mark.parametrize("count", [1, 300])
+def test_a_tree_that_cannot_be_brought_to_the_disk_is_gone(layout: layout_.Layout, count: int) -> None:
+    kept = generations.Generations(layout)
+    kept.switch(kept.write(FILES))
+    number = kept.write({**FILES, **{f"sites/{site}.conf": b"# new" for site in range(count)}})
+    for path in sorted(pathlib.Path(layout.generation(number)).rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    pathlib.Path(layout.generation(number)).rmdir()
+    with pytest.raises(errors.EnvironmentProblemError, match="cannot write the nginx configuration"):
+        kept.switch(number)
+    assert kept.current() == 1
+    assert kept.read_current() == FILES
+    kept.switch(kept.write(FILES))
+    assert kept.read_current() == FILES
+
+
 def test_old_trees_go_and_those_in_use_stay(layout: layout_.Layout) -> None:
     kept = generations.Generations(layout)
     kept.switch(kept.write(FILES))

@@ -1,7 +1,7 @@
 """Numbered trees of nginx files, and the link that says which one nginx reads.
 
-Rule: a tree under its number is whole and on the disk, and never changes; `current` always names such a tree. So
-SIGKILL or a power cut at any instant leaves either the old generation or the new one, never something between.
+Rule: a tree under its number is whole and never changes, and the one that `current` names is on the disk. So SIGKILL or
+a power cut at any instant leaves either the old generation or the new one, never something between.
 """
 
 import collections.abc
@@ -33,9 +33,12 @@ class Generations:
         # A cancelled caller leaves its thread writing; the next one must not take the same number.
         self._writing = threading.Lock()
         self._known: collections.abc.Mapping[int, trees.Tree] = {}
+        self._unsynced: dict[int, tuple[trees.Tree, tuple[str, ...]]] = {}
 
     def write(self, files: collections.abc.Mapping[str, bytes], *, in_use: frozenset[int] = frozenset()) -> int:
         """Write a whole tree, with CONFIRM_FILE, and remove old ones that are neither among the KEPT nor in_use.
+
+        What waits for the disk is left to `sync`, so that nginx can look at the tree meanwhile.
 
         Returns: its number, above all others. Raises: EnvironmentProblemError when the disk is full or a right is
         missing; then nothing new is left behind.
@@ -49,18 +52,33 @@ class Generations:
                 # A site that did not change is the same file on the disk already: no write, no sync.
                 base = None if current is None else self._read_tree(current, is_fresh=False)
                 whole = {**files, CONFIRM_FILE: _confirm_server(self._layout, number)}
-                written = trees.write(str(draft), whole, base=base)
+                written, new = trees.write(str(draft), whole, base=base)
                 draft.rename(self._folder / str(number))
-                durable.sync_directory(self._folder)
             except OSError as error:
                 shutil.rmtree(draft, ignore_errors=True)
                 raise diagnose.os_problem(f"write the nginx configuration to {self._folder}", error) from error
+            written = dataclasses.replace(written, folder=f"{self._folder}/{number}")
             kept = {} if current is None or base is None else {current: base}
-            self._known = {**kept, number: dataclasses.replace(written, folder=f"{self._folder}/{number}")}
+            self._known = {**kept, number: written}
+            self._unsynced[number] = written, new
             return number
+
+    def sync(self, number: int) -> None:
+        """Bring a generation to the disk, if it is not there yet. Raises: EnvironmentProblemError; then it is gone."""
+        with self._writing:
+            tree, new = self._unsynced.pop(number, (None, ()))
+            if tree is None:
+                return
+            try:
+                trees.sync(tree, new)
+                durable.sync_directory(self._folder)
+            except OSError as error:
+                shutil.rmtree(tree.folder, ignore_errors=True)
+                raise diagnose.os_problem(f"write the nginx configuration to {self._folder}", error) from error
 
     def switch(self, number: int) -> None:
         """Point `current` to a generation, at once and for good. Raises: EnvironmentProblemError."""
+        self.sync(number)
         self.restore(f"gen/{number}")
 
     def read_link(self) -> str | None:
@@ -116,6 +134,7 @@ class Generations:
         current = self.current()
         for number in self._numbers()[:-KEPT]:
             if number != current and number not in in_use:
+                self._unsynced.pop(number, None)
                 shutil.rmtree(self._folder / str(number))
         for unfinished in self._folder.glob(".*.new"):
             shutil.rmtree(unfinished)

@@ -72,7 +72,16 @@ class Nginx(ports.Proxy):
         await asyncio.to_thread(directories.prepare, self._layout, self._account)
         in_use = frozenset() if self._running is None else frozenset({self._running})
         number = await asyncio.to_thread(self._generations.write, files, in_use=in_use)
-        failure = await test_.test(self._binary, self._layout, number)
+        # The disk and nginx take their time side by side.
+        failure, problem = await asyncio.gather(
+            test_.test(self._binary, self._layout, number),
+            asyncio.to_thread(self._generations.sync, number),
+            return_exceptions=True,
+        )
+        if isinstance(problem, BaseException):
+            raise problem
+        if isinstance(failure, BaseException):
+            raise failure
         if failure is None:
             self._staged = number
             self._ports = worker_register.find_ports(files)

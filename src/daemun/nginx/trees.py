@@ -46,10 +46,13 @@ def read(folder: str, known: Tree | None = None) -> Tree:
     return Tree(folder=folder, files=types.MappingProxyType(files), stamps=stamps)
 
 
-def write(folder: str, files: collections.abc.Mapping[str, bytes], *, base: Tree | None) -> Tree:
-    """Make a new folder that holds these files, all on the disk. base: a tree whose files may be shared.
+def write(
+    folder: str, files: collections.abc.Mapping[str, bytes], *, base: Tree | None
+) -> tuple[Tree, tuple[str, ...]]:
+    """Make a new folder that holds these files. base: a tree whose files may be shared.
 
-    Raises: OSError; then a part of it may be there.
+    Returns: it, and which of its files are new; neither is on the disk before `sync`. Raises: OSError; then a part of
+        it may be there.
     """
     _make_folders(folder, files)
     stamps: dict[str, Stamp] = {}
@@ -58,14 +61,20 @@ def write(folder: str, files: collections.abc.Mapping[str, bytes], *, base: Tree
         if base is not None and base.files.get(name) == content and _link(f"{base.folder}/{name}", f"{folder}/{name}"):
             stamps[name] = base.stamps[name]
         else:
-            stamps[name] = _write_file(f"{folder}/{name}", content, is_synced=len(new) < SYNCED_ONE_BY_ONE)
+            stamps[name] = _write_file(f"{folder}/{name}", content)
             new.append(name)
+    return Tree(folder=folder, files=types.MappingProxyType(dict(files)), stamps=stamps), tuple(new)
+
+
+def sync(tree: Tree, new: collections.abc.Collection[str]) -> None:
+    """Bring a tree to the disk. new: of `write`. Raises: OSError."""
     if len(new) > SYNCED_ONE_BY_ONE:
-        durable.sync_file_system(folder)
-    else:
-        for path in _folders(folder, files):
-            durable.sync_directory(path)
-    return Tree(folder=folder, files=types.MappingProxyType(dict(files)), stamps=stamps)
+        durable.sync_file_system(tree.folder)
+        return
+    for name in new:
+        durable.sync_file(f"{tree.folder}/{name}")
+    for path in _folders(tree.folder, tree.files):
+        durable.sync_directory(path)
 
 
 def _find_stamps(folder: str) -> dict[str, Stamp]:
@@ -112,15 +121,13 @@ def _link(source: str, target: str) -> bool:
     return False
 
 
-def _write_file(path: str, content: bytes, *, is_synced: bool) -> Stamp:
+def _write_file(path: str, content: bytes) -> Stamp:
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     try:
         os.fchmod(descriptor, 0o644)
         left = memoryview(content)
         while left:
             left = left[os.write(descriptor, left) :]
-        if is_synced:
-            os.fsync(descriptor)
         found = os.fstat(descriptor)
     finally:
         os.close(descriptor)
