@@ -84,7 +84,7 @@ def _find_stamps(folder: str) -> dict[str, Stamp]:
         prefix = pending.pop()
         with os.scandir(f"{folder}/{prefix}") as rows:
             for row in rows:
-                if row.is_dir():
+                if row.is_dir(follow_symlinks=False):
                     pending.append(f"{prefix}{row.name}/")
                 elif row.is_file():
                     found = row.stat()
