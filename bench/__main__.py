@@ -13,6 +13,8 @@ import collections.abc
 import pathlib
 import resource
 import shutil
+import signal
+import sys
 import tempfile
 import time
 
@@ -31,6 +33,7 @@ MEASUREMENTS: dict[str, collections.abc.Callable[[plan.Plan], figures.Section]] 
 
 def main() -> None:
     given = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that what was started is ended
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # what is started inherits it
     into = QUICK if given.quick else HERE

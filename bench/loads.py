@@ -5,6 +5,7 @@ import dataclasses
 import json
 import pathlib
 import re
+import statistics
 import subprocess
 import sys
 
@@ -12,7 +13,7 @@ from bench import contestants, processes, servers
 from bench.proxies import place
 
 _THREADS = 2
-_CONNECTIONS = 64
+_CONNECTIONS = 32
 _H2_CONNECTIONS = 16
 _H2_STREAMS = 8
 _H2_REQUESTS = 900
@@ -35,11 +36,27 @@ class Told:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """cpu_us: what the proxy took for one."""
+    """cpu_s: what the proxy took for all of `count`."""
 
-    cpu_us: float
+    cpu_s: float
+    count: float
     rate: float
     p99_ms: float
+
+    @property
+    def cpu_us(self) -> float:
+        """For one."""
+        return self.cpu_s * 1e6 / self.count
+
+
+def together(parts: collections.abc.Sequence[Loaded]) -> Loaded:
+    """Several loads of one contestant as one."""
+    return Loaded(
+        cpu_s=sum(part.cpu_s for part in parts),
+        count=sum(part.count for part in parts),
+        rate=statistics.mean(part.rate for part in parts),
+        p99_ms=statistics.mean(part.p99_ms for part in parts),
+    )
 
 
 Load = collections.abc.Callable[[place.Proxy, "Amount"], Loaded]
@@ -61,7 +78,7 @@ def _measured(proxy: place.Proxy, load: collections.abc.Callable[[], Told], *, p
     used_s = processes.cpu_s(family) - before_s
     if told.count == 0:
         raise LoadError(f"{proxy.name} answered nothing")
-    return Loaded(cpu_us=used_s * 1e6 / (told.count * parts), rate=told.rate * parts, p99_ms=told.p99_ms)
+    return Loaded(cpu_s=used_s, count=told.count * parts, rate=told.rate * parts, p99_ms=told.p99_ms)
 
 
 def _run(command: collections.abc.Sequence[str]) -> str:
@@ -142,16 +159,16 @@ def read_h2load(said: str, log: str) -> tuple[float, list[int]]:
 
 
 def handshakes(proxy: place.Proxy, amount: Amount) -> Loaded:
-    return _measured(proxy, lambda: _together(2, "handshakes", str(proxy.https), str(amount.seconds)))
+    return _measured(proxy, lambda: _at_once(2, "handshakes", str(proxy.https), str(amount.seconds)))
 
 
 def download(proxy: place.Proxy, amount: Amount) -> Loaded:
     """CPU and rate are those of a MB."""
-    return _measured(proxy, lambda: _together(1, "download", str(proxy.https), "1"), parts=servers.FILE_MB)
+    return _measured(proxy, lambda: _at_once(1, "download", str(proxy.https), "1"), parts=servers.FILE_MB)
 
 
 def upload(proxy: place.Proxy, amount: Amount) -> Loaded:
-    return _measured(proxy, lambda: _together(1, "upload", str(proxy.https), "1"), parts=servers.FILE_MB)
+    return _measured(proxy, lambda: _at_once(1, "upload", str(proxy.https), "1"), parts=servers.FILE_MB)
 
 
 def messages(size: int) -> Load:
@@ -183,7 +200,7 @@ def idle_kb(proxy: place.Proxy, sockets: int) -> float:
     return taken_kb / count
 
 
-def _together(clients: int, *arguments: str) -> Told:
+def _at_once(clients: int, *arguments: str) -> Told:
     """Several clients at once, as one."""
     started = [_Client(*arguments) for _ in range(clients)]
     try:

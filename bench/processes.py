@@ -30,7 +30,10 @@ def running(
 ) -> collections.abc.Iterator[int]:
     """Yields the process id once `ready` says so. Raises: StartError with the end of what the program said."""
     with log.open("wb") as said:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environment)
+        # In a session of its own, as daemun's nginx is: Linux shares the processor among sessions (sched(7)).
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=environment, start_new_session=True
+        )
     try:
         deadline_s = time.monotonic() + _READY_WITHIN_S
         while not ready():

@@ -31,14 +31,13 @@ CONTESTANTS = (
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of load. limits: contestant -> how many times its figure daemun may take. seconds: of one load."""
+    """A kind of load. limits: contestant -> how many times its figure daemun may take."""
 
     what: str
     unit: str
     rate: str
     load: loads.Load
     limits: collections.abc.Mapping[str, float]
-    seconds: int
 
 
 _THIRD = 1 / 3
@@ -53,7 +52,6 @@ KINDS = (
         rate="requests/s",
         load=loads.requests_http,
         limits=_REQUESTS,
-        seconds=2,
     ),
     Kind(
         what="request over HTTPS/1.1",
@@ -61,7 +59,6 @@ KINDS = (
         rate="requests/s",
         load=loads.requests_https,
         limits=_REQUESTS,
-        seconds=2,
     ),
     Kind(
         what="request over HTTP/2",
@@ -69,7 +66,6 @@ KINDS = (
         rate="requests/s",
         load=loads.requests_http2,
         limits=_HTTP2,
-        seconds=2,
     ),
     Kind(
         what="full TLS handshake",
@@ -77,7 +73,6 @@ KINDS = (
         rate="handshakes/s",
         load=loads.handshakes,
         limits={nginx.TUNED: 1.05, nginx.BLOG: 1 / 8},
-        seconds=1,
     ),
     Kind(
         what="WebSocket message of 64 B",
@@ -85,7 +80,6 @@ KINDS = (
         rate="messages/s",
         load=loads.messages(64),
         limits=_MESSAGES,
-        seconds=1,
     ),
     Kind(
         what="WebSocket message of 16 kB",
@@ -93,7 +87,6 @@ KINDS = (
         rate="messages/s",
         load=loads.messages(16384),
         limits=_MESSAGES,
-        seconds=1,
     ),
     Kind(
         what="download of 100 MB",
@@ -101,7 +94,6 @@ KINDS = (
         rate="MB/s",
         load=loads.download,
         limits={nginx.TUNED: 1.1},
-        seconds=1,
     ),
     Kind(
         what="upload of 100 MB",
@@ -109,7 +101,6 @@ KINDS = (
         rate="MB/s",
         load=loads.upload,
         limits={nginx.TUNED: 1.1},
-        seconds=1,
     ),
 )
 IDLE = "idle WebSocket"
@@ -205,19 +196,28 @@ _Measured = dict[str, dict[str, list[loads.Loaded]]]
 
 
 def _rounds(planned: plan.Plan, house: _House) -> _Measured:
-    """All contestants run all the time, and are loaded in turn."""
+    """All contestants run all the time, and are loaded in turn: there and back, so that a machine that gets slower or
+    faster meanwhile does so for all of them."""
     measured: _Measured = {kind.what: {} for kind in KINDS}
     with contextlib.ExitStack() as stack:
         proxies = [proxy for one in CONTESTANTS if (proxy := house.start(one, stack)) is not None]
+        amount = loads.Amount(seconds=1, folder=planned.folder)
         for number in range(planned.rounds):
             for kind in KINDS:
-                amount = loads.Amount(seconds=1 if planned.quick else kind.seconds, folder=planned.folder)
-                for proxy in proxies:
-                    loaded = kind.load(proxy, amount)
-                    measured[kind.what].setdefault(proxy.name, []).append(loaded)
+                for name, loaded in _turns(kind, proxies, amount, back=not planned.quick).items():
+                    measured[kind.what].setdefault(name, []).append(loaded)
                 told = ", ".join(f"{name} {found[-1].cpu_us:.1f}" for name, found in measured[kind.what].items())
                 plan.tell(f"round {number + 1}: {kind.what}, {kind.unit}: {told}")
     return measured
+
+
+def _turns(
+    kind: Kind, proxies: collections.abc.Sequence[place_.Proxy], amount: loads.Amount, *, back: bool
+) -> dict[str, loads.Loaded]:
+    parts: dict[str, list[loads.Loaded]] = {}
+    for proxy in (*proxies, *(reversed(proxies) if back else ())):
+        parts.setdefault(proxy.name, []).append(kind.load(proxy, amount))
+    return {name: loads.together(found) for name, found in parts.items()}
 
 
 def _row(kind: Kind, measured: _Measured) -> figures.Row:

@@ -68,7 +68,6 @@ worker_processes $cores;
 worker_rlimit_nofile 65536;
 pid $folder/nginx.pid;
 error_log $folder/error.log warn;
-pcre_jit on;
 events { worker_connections 20000; multi_accept on; }
 http {
     access_log $log;
