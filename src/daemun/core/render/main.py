@@ -103,6 +103,8 @@ def _basics(env: environment.Environment) -> tuple[directive.Node, ...]:
         values.line("keepalive_min_timeout", "10s"),
         values.line("client_header_timeout", "30s"),
         values.line("large_client_header_buffers", "4", "16k"),
+        # What musl takes for nginx's own 4096 anyway; with it most requests need one piece less.
+        values.line("request_pool_size", "4640"),
     )
 
 
@@ -191,8 +193,12 @@ def _proxying(settings: model.Globals, env: environment.Environment) -> tuple[di
 
 
 def _buffers(module: str) -> tuple[directive.Directive, ...]:
+    """Not 16k for the first one, which every request takes: nginx's configuration lies in pieces of 16k, and beside
+    them the allocator of a static nginx (musl) maps and unmaps memory for each further one. That is up to a third of
+    what a request costs.
+    """
     return (
-        values.line(f"{module}_buffer_size", "16k"),
+        values.line(f"{module}_buffer_size", "20k"),
         values.line(f"{module}_buffers", "8", "16k"),
         values.line(f"{module}_busy_buffers_size", "32k"),
     )
