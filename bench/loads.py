@@ -64,9 +64,9 @@ Load = collections.abc.Callable[[place.Proxy, "Amount"], Loaded]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Amount:
-    """seconds: how long, at least. folder: for logs of the load."""
+    """seconds: how long, about. folder: for logs of the load."""
 
-    seconds: int
+    seconds: float
     folder: pathlib.Path
 
 
@@ -101,7 +101,7 @@ def requests_https(proxy: place.Proxy, amount: Amount) -> Loaded:
 
 def _wrk(url: str, amount: Amount) -> Told:
     program = contestants.debian("wrk", "wrk")
-    limits = [f"-t{_THREADS}", f"-c{_CONNECTIONS}", f"-d{amount.seconds}s"]
+    limits = [f"-t{_THREADS}", f"-c{_CONNECTIONS}", f"-d{max(1, round(amount.seconds))}s"]
     return read_wrk(_run([program, *limits, "--latency", f"-HHost: {place.HOST}", url]))
 
 

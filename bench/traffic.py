@@ -201,7 +201,7 @@ def _rounds(planned: plan.Plan, house: _House) -> _Measured:
     measured: _Measured = {kind.what: {} for kind in KINDS}
     with contextlib.ExitStack() as stack:
         proxies = [proxy for one in CONTESTANTS if (proxy := house.start(one, stack)) is not None]
-        amount = loads.Amount(seconds=1, folder=planned.folder)
+        amount = loads.Amount(seconds=0.3 if planned.quick else 1, folder=planned.folder)
         for number in range(planned.rounds):
             for kind in KINDS:
                 for name, loaded in _turns(kind, proxies, amount, back=not planned.quick).items():
