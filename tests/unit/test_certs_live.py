@@ -148,3 +148,27 @@ def test_names_that_are_not_kept_are_removed(tmp_path: pathlib.Path, ca: local_c
     assert {path.name for path in tmp_path.iterdir()} == {"a", ".generations"}
     assert {path.name for path in (tmp_path / ".generations").iterdir()} == {"a"}
     assert live.read(tmp_path, "a") is not None
+
+
+def test_names_share_a_generation_until_each_has_its_own(tmp_path: pathlib.Path, ca: local_ca.LocalCa) -> None:
+    names = ["a.test", "b.test", "c.test"]
+    shared = ca.issue(names, NOW)
+    live.share(tmp_path, names, shared, worker_gid=None)
+    assert all(live.read(tmp_path, name) == shared and live.is_shared(tmp_path, name) for name in names)
+    assert (tmp_path / "a.test" / "privkey.pem").stat().st_mode & 0o777 == 0o600
+
+    for number, name in enumerate(names):
+        live.publish(tmp_path, name, ca.issue([name], NOW), worker_gid=None)
+        assert not live.is_shared(tmp_path, name)
+        live.remove_except(tmp_path, names)
+        left = [path for path in (tmp_path / ".generations").iterdir() if path.name.startswith(".shared-")]
+        assert len(left) == (number < len(names) - 1), "it stays as long as a name needs it"
+    assert [live.read(tmp_path, name) for name in names] != [shared] * 3
+
+
+def test_names_that_share_are_removed_with_what_they_shared(tmp_path: pathlib.Path, ca: local_ca.LocalCa) -> None:
+    live.share(tmp_path, ["a.test", "b.test"], ca.issue(["a.test", "b.test"], NOW), worker_gid=None)
+    live.remove(tmp_path, "a.test")
+    assert (live.read(tmp_path, "a.test"), live.read(tmp_path, "b.test") is not None) == (None, True)
+    live.remove_except(tmp_path, ())
+    assert not list((tmp_path / ".generations").iterdir())

@@ -1,7 +1,9 @@
 """Certificates without a CA: what is served at once, the owner's files, and what the status says."""
 
+import asyncio
 import base64
 import collections.abc
+import contextlib
 import datetime
 import os
 import pathlib
@@ -379,3 +381,70 @@ def test_serving_needs_none_of_the_slow_imports() -> None:
     script = "import sys; import daemun.certs.manager; print({'acme', 'josepy', 'requests'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout.strip() == "set()"
+
+
+# --- very many at once ---
+
+
+def crowd(count: int) -> list[model.CertificateSpec]:
+    return [spec(model.TlsMode.LOCAL, f"n{number}.test", f"www.n{number}.test") for number in range(count)]
+
+
+async def own_at_last(gate: Gate, running: manager.Manager, specs: list[model.CertificateSpec]) -> None:
+    """Let the manager run until each name has a certificate of its own."""
+    task = asyncio.create_task(running.run())
+    try:
+        async with asyncio.timeout(60):
+            while any(live.is_shared(gate.live, one.name) for one in specs):
+                await asyncio.sleep(0.05)
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_very_many_new_sites_begin_with_shared_certificates(gate: Gate) -> None:
+    specs = crowd(manager.MOST_BEGUN_ALONE + 1)
+    certs = gate.manager()
+    assert await certs.prepare(specs) == ()
+    found = [live.read(gate.live, one.name) for one in specs]
+    assert all(one is not None and not one.missing(each.names) for one, each in zip(found, specs, strict=True))
+    assert len({one.fullchain_pem for one in found if one is not None}) < 10
+    assert {status.state for status in certs.status()} == {model.CertificateState.LOCAL}
+
+    await own_at_last(gate, certs, specs)
+    assert await certs.prepare(specs) == ()
+    await certs.confirm()
+    for one in specs:
+        own = live.read(gate.live, one.name)
+        assert own is not None
+        assert own.is_for_exactly(one.names)
+    assert not [path for path in (gate.live / ".generations").iterdir() if path.name.startswith(".shared-")]
+
+
+async def test_a_later_start_goes_on_where_one_ended(gate: Gate) -> None:
+    specs = crowd(manager.MOST_BEGUN_ALONE + 1)
+    assert await gate.manager().prepare(specs) == ()
+    later = gate.manager()
+    assert await later.prepare(specs) == ()
+    assert all(live.is_shared(gate.live, one.name) for one in specs), "the start itself makes nothing again"
+    await own_at_last(gate, later, specs)
+
+
+async def test_few_new_sites_beside_many_have_their_own_at_once(gate: Gate) -> None:
+    specs = crowd(manager.MOST_BEGUN_ALONE + 1)
+    certs = gate.manager()
+    assert await certs.prepare(specs) == ()
+    more = spec(model.TlsMode.LOCAL, "more.test")
+    assert await certs.prepare([*specs, more]) == ()
+    assert not live.is_shared(gate.live, "more.test")
+
+
+async def test_what_has_a_certificate_shares_none(gate: Gate) -> None:
+    kept = gate.put_issued("kept.example.com", "kept.example.com")
+    certs = gate.manager()
+    certs.configure(STAGING)
+    specs = [*crowd(manager.MOST_BEGUN_ALONE + 1), spec(model.TlsMode.ACME, "kept.example.com")]
+    assert await certs.prepare(specs) == ()
+    assert gate.served("kept.example.com") == kept
+    assert [status.name for status in certs.status()] == [one.name for one in specs]

@@ -3,6 +3,8 @@
 live/NAME is a relative link to live/.generations/NAME/N/, swapped by renaming a new link over it. A generation is whole
 and on the disk before the link names it, and is never changed afterwards. The one before stays, because nginx may be
 between reading its chain and its key. File names are certbot's, so that people and programs know them.
+
+Many names that have nothing yet may share one generation, live/.generations/.shared-SERIAL/1/, until each has its own.
 """
 
 import collections.abc
@@ -17,6 +19,8 @@ from daemun import durable
 from daemun.certs import bundle
 
 _GENERATIONS = ".generations"
+_SHARED = ".shared-"
+"""No name begins so: they are made of host names."""
 _CHAIN, _KEY, _LEAF = "fullchain.pem", "privkey.pem", "cert.pem"
 
 
@@ -79,13 +83,45 @@ def replace(
                 shutil.rmtree(generations / str(old), ignore_errors=True)
 
 
+def share(
+    live: pathlib.Path, names: collections.abc.Iterable[str], new: bundle.Bundle, *, worker_gid: int | None
+) -> None:
+    """Make live/NAME of all these names, which hold nothing, hold the bundle. It may be gone after a power cut.
+
+    Raises: OSError; some of them may hold it then.
+    """
+    shared = f"{_SHARED}{new.leaf.serial_number:x}"
+    generations = live / _GENERATIONS / shared
+    _make_generations(generations, worker_gid)
+    _make_directory(f"{generations}/1", worker_gid)
+    _write_files(f"{generations}/1", _files(new), worker_gid, lasting=False)
+    for name in names:
+        durable.point_link(live / name, f"{_GENERATIONS}/{shared}/1", lasting=False, drafts=generations)
+
+
+def is_shared(live: pathlib.Path, name: str) -> bool:
+    """Whether live/NAME holds what other names hold, too."""
+    return _target(f"{live}/{name}").startswith(f"{_GENERATIONS}/{_SHARED}")
+
+
+def _target(link: str) -> str:
+    """Where a link leads; empty when it is none."""
+    try:
+        return os.readlink(link)  # noqa: PTH115 - asked of thousands
+    except OSError:
+        return ""
+
+
 def remove_except(live: pathlib.Path, keep: collections.abc.Collection[str]) -> None:
     """Remove every name but those to keep. Only for names that no running nginx configuration uses any more."""
     with contextlib.suppress(FileNotFoundError):
         for name in set(os.listdir(live)) - {*keep, _GENERATIONS}:  # noqa: PTH208 - asked in every round, of all names
             if (live / name).is_symlink():
                 (live / name).unlink()
-        for name in set(os.listdir(live / _GENERATIONS)).difference(keep):  # noqa: PTH208
+        unused = set(os.listdir(live / _GENERATIONS)).difference(keep)  # noqa: PTH208
+        if any(name.startswith(_SHARED) for name in unused):
+            unused -= {_target(f"{live}/{name}").removeprefix(f"{_GENERATIONS}/").partition("/")[0] for name in keep}
+        for name in unused:
             shutil.rmtree(live / _GENERATIONS / name)
 
 

@@ -38,6 +38,10 @@ from daemun.core.issuance import asked, budget, renewal
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+MOST_BEGUN_ALONE = 200
+"""With more new certificates than this at once, sites share some of the local CA until each has its own."""
+OWN_AT_ONCE = 100
+"""So many sites in a row get one of their own instead, a fraction of a second in which no change is applied."""
 CONCURRENT_ORDERS = 16
 """An order waits for the CA nearly all of its time. More would only queue for the interpreter."""
 
@@ -284,8 +288,10 @@ class Manager:
     ) -> dict[str, standing.Entry]:
         ca = self._shelf.load_ca()
         recorded: frozenset[str] | None = None
-        entries = {}
+        entries = self._share(specs, known, ca)
         for spec in specs:
+            if spec.name in entries:
+                continue
             entry = known.get(spec.name)
             is_settled = (
                 entry is not None
@@ -299,7 +305,24 @@ class Manager:
                     recorded = records.names(self._store)
                 entry = self._look_up(spec, entry, ca, has_records=spec.name in recorded)
             entries[spec.name] = entry
-        return entries
+        return {spec.name: entries[spec.name] for spec in specs}
+
+    def _share(
+        self,
+        specs: collections.abc.Sequence[model.CertificateSpec],
+        known: dict[str, standing.Entry],
+        ca: local_ca.LocalCa,
+    ) -> dict[str, standing.Entry]:
+        """Of very many new certificates, those that begin as shared ones of the local CA."""
+        new = [spec for spec in specs if spec.name not in known]
+        if len(new) <= MOST_BEGUN_ALONE:
+            return {}
+        recorded = records.names(self._store)
+        new = [spec for spec in new if spec.name not in recorded and not self._shelf.holds(spec.name)]
+        if len(new) <= MOST_BEGUN_ALONE:
+            return {}
+        served = self._shelf.share(new, ca)
+        return {spec.name: standing.Entry(spec=spec, served=served[spec.name]) for spec in new if spec.name in served}
 
     def _look_up(
         self, spec: model.CertificateSpec, before: standing.Entry | None, ca: local_ca.LocalCa, *, has_records: bool
@@ -321,15 +344,22 @@ class Manager:
             is_long_ago = abs((now - self._files_read_at).total_seconds()) >= LONGEST_SLEEP_S
             reads_files, self._reads_files = self._reads_files or is_long_ago, False
             self._files_read_at = now if reads_files else self._files_read_at
+            own_left = OWN_AT_ONCE
             for name, plan in list(self._book.plans(now).items()):
                 entry = self._book.entries[name]
                 is_forced = name in self._forced and not plan.is_ordered
                 is_due = plan.settles_at is not None and now >= plan.settles_at
                 if not is_forced and not is_due and not (reads_files and entry.spec.mode is model.TlsMode.FILES):
                     continue
+                if entry.served.is_shared:
+                    if not own_left:
+                        self._wake.set()  # the next look goes on, once others had their turn
+                        continue
+                    own_left -= 1
                 self._forced -= {name} if is_forced else set()
+                is_fresh = is_forced or entry.served.is_shared
                 try:
-                    served = await asyncio.to_thread(self._shelf.settle, entry.spec, fresh=is_forced)
+                    served = await asyncio.to_thread(self._shelf.settle, entry.spec, fresh=is_fresh)
                 except errors.DaemunError as error:
                     log.warning("a certificate was not refreshed", host=entry.spec.host, error=str(error))
                     continue

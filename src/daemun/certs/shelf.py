@@ -6,6 +6,7 @@ choosing and putting into place are one step for all threads. Blocking, millisec
 
 import collections.abc
 import dataclasses
+import datetime
 import enum
 import os
 import pathlib
@@ -17,6 +18,8 @@ from daemun.control import ports
 from daemun.core import layout, model
 from daemun.core.issuance import renewal
 
+NAMES_SHARED = 100
+"""A certificate of so many names has about 3 kB."""
 _NAMELESS = ("localhost",)
 """What the local CA signs in the place of a certificate for names that nobody can list."""
 
@@ -32,12 +35,13 @@ class Kind(enum.Enum):
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
     """What live/NAME holds. directory: of the CA, with Kind.PUBLIC; None: revoked there, another one is needed.
-    problems: of the owner's files."""
+    problems: of the owner's files. is_shared: the certificate names other sites, too, until each has its own."""
 
     kind: Kind
     bundle: bundle.Bundle
     directory: str | None = None
     problems: tuple[model.Problem, ...] = ()
+    is_shared: bool = False
 
 
 class Shelf:
@@ -87,11 +91,33 @@ class Shelf:
                     lasting=served.kind is not Kind.LOCAL,
                 )
             except OSError as error:
-                raise errors.EnvironmentProblemError(
-                    f'cannot write the certificate of "{spec.host}" under {self._live}: {error.strerror or error}; '
-                    "free some space, or correct the owner and the rights of the state directory"
-                ) from error
+                raise self._not_written(spec, error) from error
             return served
+
+    def share(self, specs: collections.abc.Sequence[model.CertificateSpec], ca: local_ca.LocalCa) -> dict[str, Served]:
+        """Make live/NAME hold certificates of the local CA that are for many sites each: ten thousand of their own take
+        longer than all else that a first start does.
+
+        specs: of names for which live/ and the store hold nothing. Returns: what those of them hold now for which this
+        was done. Raises: EnvironmentProblemError when a file cannot be written.
+        """
+        served: dict[str, Served] = {}
+        now = self._clock.now()
+        with self._changing:
+            alike = [spec for spec in specs if spec.mode is not model.TlsMode.FILES and self._may_share(spec, now)]
+            for group in _groups(alike):
+                found = ca.issue([name for spec in group for name in spec.names], now)
+                try:
+                    live.share(self._live, [spec.name for spec in group], found, worker_gid=self._worker_gid)
+                except OSError as error:
+                    raise self._not_written(group[0], error) from error
+                served |= {spec.name: Served(kind=Kind.LOCAL, bundle=found, is_shared=True) for spec in group}
+        return served
+
+    def _may_share(self, spec: model.CertificateSpec, now: datetime.datetime) -> bool:
+        """Not what has no names that anybody could list, or a certificate that was taken over."""
+        hosts = renewal.hosts_to_order(spec)
+        return bool(spec.names) and (not hosts or self.adopted.find(hosts, now) is None)
 
     def put_issued(self, name: str, issued: records.Issued) -> None:
         """Keep what a CA issued; its order is finished."""
@@ -131,6 +157,12 @@ class Shelf:
                 f"{error.strerror or error}; free some space, or correct the rights of the state directory"
             ) from error
         return ca
+
+    def _not_written(self, spec: model.CertificateSpec, error: OSError) -> errors.EnvironmentProblemError:
+        return errors.EnvironmentProblemError(
+            f'cannot write the certificate of "{spec.host}" under {self._live}: {error.strerror or error}; '
+            "free some space, or correct the owner and the rights of the state directory"
+        )
 
     def _own(self, spec: model.CertificateSpec, ca: local_ca.LocalCa, before: bundle.Bundle | None) -> Served | None:
         """The owner's certificate. When the files are not usable now (say, half replaced): what they held before, if
@@ -185,8 +217,9 @@ class Shelf:
             and before.is_valid_at(now)
             and now < renewal.renew_at(before.not_before, before.not_after)
         )
-        chosen = before if before is not None and keep else ca.issue(spec.names or _NAMELESS, now)
-        return Served(kind=Kind.LOCAL, bundle=chosen)
+        if before is not None and keep:
+            return Served(kind=Kind.LOCAL, bundle=before, is_shared=live.is_shared(self._live, spec.name))
+        return Served(kind=Kind.LOCAL, bundle=ca.issue(spec.names or _NAMELESS, now))
 
     def _warnings(self, spec: model.CertificateSpec, found: bundle.Bundle) -> tuple[model.Problem, ...]:
         now = self._clock.now()
@@ -199,6 +232,20 @@ class Shelf:
         elif now < found.not_before:
             warnings.append(f"the certificate is not valid before {found.not_before:%Y-%m-%d %H:%M} UTC")
         return tuple(_problem(spec, text, severity=model.Severity.WARNING) for text in warnings)
+
+
+def _groups(
+    specs: collections.abc.Iterable[model.CertificateSpec],
+) -> collections.abc.Iterator[list[model.CertificateSpec]]:
+    """Those that share a certificate: it is for about NAMES_SHARED names."""
+    group: list[model.CertificateSpec] = []
+    for spec in specs:
+        group.append(spec)
+        if sum(len(one.names) for one in group) >= NAMES_SHARED:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def _read_own(spec: model.CertificateSpec) -> bundle.Bundle:

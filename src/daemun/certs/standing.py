@@ -84,6 +84,8 @@ def renews_at(entry: Entry) -> datetime.datetime | None:
 
 def settles_at(entry: Entry) -> datetime.datetime | None:
     """When live/NAME needs another certificate that no CA is asked for; None: not by itself."""
+    if entry.served.is_shared:
+        return entry.served.bundle.not_before
     if entry.served.kind is shelf.Kind.PUBLIC:
         return entry.served.bundle.not_after
     return renews_at(entry)
