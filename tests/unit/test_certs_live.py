@@ -166,6 +166,13 @@ def test_names_share_a_generation_until_each_has_its_own(tmp_path: pathlib.Path,
     assert [live.read(tmp_path, name) for name in names] != [shared] * 3
 
 
+def test_a_link_without_a_target_is_no_hindrance(tmp_path: pathlib.Path, ca: local_ca.LocalCa) -> None:
+    (tmp_path / "a.test").symlink_to(".generations/a.test/7")
+    shared = ca.issue(["a.test", "b.test"], NOW)
+    live.share(tmp_path, ["a.test", "b.test"], shared, worker_gid=None)
+    assert (live.read(tmp_path, "a.test"), live.read(tmp_path, "b.test")) == (shared, shared)
+
+
 def test_names_that_share_are_removed_with_what_they_shared(tmp_path: pathlib.Path, ca: local_ca.LocalCa) -> None:
     live.share(tmp_path, ["a.test", "b.test"], ca.issue(["a.test", "b.test"], NOW), worker_gid=None)
     live.remove(tmp_path, "a.test")
