@@ -288,9 +288,11 @@ class Manager:
     ) -> dict[str, standing.Entry]:
         ca = self._shelf.load_ca()
         recorded: frozenset[str] | None = None
-        entries = self._share(specs, known, ca)
+        shared = self._share(specs, known, ca)
+        entries = {}
         for spec in specs:
-            if spec.name in entries:
+            if spec.name in shared:
+                entries[spec.name] = shared[spec.name]
                 continue
             entry = known.get(spec.name)
             is_settled = (
@@ -305,7 +307,7 @@ class Manager:
                     recorded = records.names(self._store)
                 entry = self._look_up(spec, entry, ca, has_records=spec.name in recorded)
             entries[spec.name] = entry
-        return {spec.name: entries[spec.name] for spec in specs}
+        return entries
 
     def _share(
         self,
