@@ -40,8 +40,9 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 MOST_BEGUN_ALONE = 200
 """With more new certificates than this at once, sites share some of the local CA until each has its own."""
-OWN_AT_ONCE = 100
-"""So many sites in a row get one of their own instead, a fraction of a second in which no change is applied."""
+OWN_AT_ONCE = 40
+"""So many sites in a row get one of their own instead, a tenth of a second in which no change is applied. Then others
+have _SHORTEST_SLEEP_S."""
 CONCURRENT_ORDERS = 16
 """An order waits for the CA nearly all of its time. More would only queue for the interpreter."""
 
@@ -103,6 +104,7 @@ class Manager:
         self._confirmed: frozenset[str] = frozenset()
         self._settling = asyncio.Lock()
         self._wake = asyncio.Event()
+        self._goes_on = False
         self._reads_files = True
         self._files_read_at = clock.now()
         self._thumbprint: str | None = None
@@ -346,7 +348,7 @@ class Manager:
             is_long_ago = abs((now - self._files_read_at).total_seconds()) >= LONGEST_SLEEP_S
             reads_files, self._reads_files = self._reads_files or is_long_ago, False
             self._files_read_at = now if reads_files else self._files_read_at
-            own_left = OWN_AT_ONCE
+            own_left, self._goes_on = OWN_AT_ONCE, False
             for name, plan in list(self._book.plans(now).items()):
                 entry = self._book.entries[name]
                 is_forced = name in self._forced and not plan.is_ordered
@@ -355,7 +357,7 @@ class Manager:
                     continue
                 if entry.served.is_shared:
                     if not own_left:
-                        self._wake.set()  # the next look goes on, once others had their turn
+                        self._goes_on = True
                         continue
                     own_left -= 1
                 self._forced -= {name} if is_forced else set()
@@ -492,6 +494,8 @@ class Manager:
     def _next_moment(self) -> datetime.datetime | None:
         """When something is due next, as far as is known now."""
         now = self._clock.now()
+        if self._goes_on:
+            return now
         plans = self._book.plans(now)
         # What could not be refreshed just now waits for the next look.
         moments = [plan.settles_at for plan in plans.values() if plan.settles_at is not None and plan.settles_at > now]
