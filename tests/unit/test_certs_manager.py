@@ -448,3 +448,13 @@ async def test_what_has_a_certificate_shares_none(gate: Gate) -> None:
     assert await certs.prepare(specs) == ()
     assert gate.served("kept.example.com") == kept
     assert [status.name for status in certs.status()] == [one.name for one in specs]
+
+
+async def test_a_certificate_that_cannot_be_written_keeps_no_other_from_its_own(gate: Gate) -> None:
+    specs = crowd(manager.MOST_BEGUN_ALONE + 1)
+    certs = gate.manager()
+    assert await certs.prepare(specs) == ()
+    (gate.live / ".generations" / specs[0].name).write_text("in the way")
+    await own_at_last(gate, certs, specs[1:])
+    assert live.is_shared(gate.live, specs[0].name), "it goes on with what it has"
+    assert live.read(gate.live, specs[0].name) is not None

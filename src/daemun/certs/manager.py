@@ -348,7 +348,7 @@ class Manager:
             is_long_ago = abs((now - self._files_read_at).total_seconds()) >= LONGEST_SLEEP_S
             reads_files, self._reads_files = self._reads_files or is_long_ago, False
             self._files_read_at = now if reads_files else self._files_read_at
-            own_left, self._goes_on = OWN_AT_ONCE, False
+            own_left, is_more_left, was_any_replaced = OWN_AT_ONCE, False, False
             for name, plan in list(self._book.plans(now).items()):
                 entry = self._book.entries[name]
                 is_forced = name in self._forced and not plan.is_ordered
@@ -357,7 +357,7 @@ class Manager:
                     continue
                 if entry.served.is_shared:
                     if not own_left:
-                        self._goes_on = True
+                        is_more_left = True
                         continue
                     own_left -= 1
                 self._forced -= {name} if is_forced else set()
@@ -367,9 +367,12 @@ class Manager:
                 except errors.DaemunError as error:
                     log.warning("a certificate was not refreshed", host=entry.spec.host, error=str(error))
                     continue
+                was_any_replaced |= entry.served.is_shared
                 if served != entry.served:
                     self._book.put(name, dataclasses.replace(self._book.entries[name], served=served))
                     self.on_change()
+            # Where none could be written, as on a full disk, the next look is as far away as after any failure.
+            self._goes_on = is_more_left and was_any_replaced
 
     # --- what a CA is asked for ------------------------------------------------------------------------------------
 
