@@ -168,7 +168,8 @@ async def test_400_days(tmp_path: pathlib.Path) -> None:
     assert max(days.has_public[spec.name] for spec in SPECS) <= START + 12 * DAY, (
         "a budget of a week, and the bad days of the CA"
     )
-    assert days.has_public[BROKEN.name] <= REPAIRED_AT + 3 * DAY
+    # Tried within a day, then refused by the CA's whim, then a day that it is down, then within a day.
+    assert days.has_public[BROKEN.name] <= REPAIRED_AT + 4 * DAY
     assert len(before_repair) == 1
     for one in (ca, staging):
         assert_within_budget(one)
