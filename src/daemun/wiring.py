@@ -261,7 +261,7 @@ class _Daemon:
     def _make_waiting_room(self) -> types.ASGIApp:
         from daemun.waiting import app  # noqa: PLC0415
 
-        return app.create_app(self._lobby)
+        return app.create_app(self._lobby, self._layout.hold_socket)
 
     def _make_doorbell(self) -> types.ASGIApp:
         from daemun.domains import app  # noqa: PLC0415
@@ -545,7 +545,12 @@ async def _find_refused(
     nginx: server.Nginx, desired: model.Desired, assembled: assemble.Assembled
 ) -> tuple[model.Problem, ...]:
     staged = await quarantine.stage_with_quarantine(
-        nginx, desired, assembled.files, last_good={}, unavailable=assembled.unavailable
+        nginx,
+        desired,
+        assembled.files,
+        last_good={},
+        unavailable=assembled.unavailable,
+        known=assembled.definitions,
     )
     refusals = outcome.refusal_problems(desired, (*assembled.refused, *staged.refused))
     return (*assembled.problems, *refusals)

@@ -6,8 +6,8 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from daemun.core import layout, model
-from daemun.core.render import render
+from daemun.core import definitions, layout, model
+from daemun.core.render import render, variables
 from tests.support import features, nginx_text, rendered, slots
 
 pytestmark = pytest.mark.nginx
@@ -35,6 +35,7 @@ def _check(values: dict[str, slots.Value], prepared: layout.Layout) -> None:
         written = slots.render_slot((slots.TEXTS | slots.NUMBERS)[name], value, env, host=f"slot{number}.test")
         if written is not None:
             files[f"sites/{number}.conf"] = written
+    files = definitions.complete(files, variables.define(features.SETTINGS, env))
     refusal = rendered.find_refusal(files, prepared)
     assert refusal is None, refusal
 

@@ -96,7 +96,9 @@ async def house(
         )
         chosen = account.choose(None)
         path = pathlib.Path(running.layout.hold_socket)
-        serving = server.serve(lambda: app.create_app(under_test), path, group=chosen.gid if chosen else None)
+        serving = server.serve(
+            lambda: app.create_app(under_test, str(path)), path, group=chosen.gid if chosen else None
+        )
         tasks = [asyncio.create_task(serving), asyncio.create_task(under_test.run())]
         stack.push_async_callback(_end, tasks)
         await upstreams.eventually(path.exists)

@@ -7,6 +7,7 @@ import datetime
 import functools
 import ipaddress
 import pathlib
+import shutil
 import signal
 import socket
 import ssl
@@ -80,6 +81,7 @@ def find_refusal(files: collections.abc.Mapping[str, bytes], layout: layout_.Lay
     One warning is passed over: names that meet in the hash of FastCGI parameters, for whose size there is no directive.
     """
     folder = pathlib.Path(layout.generation(1))
+    shutil.rmtree(folder, ignore_errors=True)  # nginx would read what another tree left under sites/
     write(files, folder)
     arguments = [nginx().path, "-t", "-q", "-c", str(folder / "nginx.conf")]
     done = subprocess.run(arguments, capture_output=True, text=True, check=False, timeout=60)

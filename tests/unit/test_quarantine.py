@@ -53,13 +53,14 @@ async def test_the_bad_ones_alone_are_replaced(names_file: bool) -> None:
     files = {"nginx.conf": b"x", "sites/a.test.conf": b"BAD", "sites/b.test.conf": b"BAD", "sites/c.test.conf": b"new"}
     last_good = {"nginx.conf": b"x", "sites/a.test.conf": b"old a", "sites/c.test.conf": b"old c"}
     staged = await staging.stage_with_quarantine(
-        PickyProxy(names_file=names_file), DESIRED, files, last_good=last_good, unavailable=UNAVAILABLE
+        PickyProxy(names_file=names_file), DESIRED, files, last_good=last_good, unavailable=UNAVAILABLE, known={}
     )
     assert staged.files == {
         "nginx.conf": b"x",
         "sites/a.test.conf": b"old a",
         "sites/b.test.conf": b"503",
         "sites/c.test.conf": b"new",
+        "variables.conf": b"",
     }
     assert {item.path for item in staged.refused} == {"sites/a.test.conf", "sites/b.test.conf"}
 
@@ -72,22 +73,36 @@ async def test_a_last_good_version_that_fails_too_gives_way_to_the_503_page() ->
         files,
         last_good={"sites/a.test.conf": b"BAD old"},
         unavailable=UNAVAILABLE,
+        known={},
     )
-    assert staged.files == {"sites/a.test.conf": b"503"}
+    assert staged.files == {"sites/a.test.conf": b"503", "variables.conf": b""}
 
 
 async def test_the_snippet_of_the_whole_file_can_be_left_out() -> None:
     files = {quarantine.HTTP_SNIPPET: b"BAD", "sites/a.test.conf": b"good"}
     staged = await staging.stage_with_quarantine(
-        PickyProxy(names_file=True), DESIRED, files, last_good={}, unavailable=UNAVAILABLE
+        PickyProxy(names_file=True), DESIRED, files, last_good={}, unavailable=UNAVAILABLE, known={}
     )
-    assert staged.files == {quarantine.HTTP_SNIPPET: b"", "sites/a.test.conf": b"good"}
+    assert staged.files == {quarantine.HTTP_SNIPPET: b"", "sites/a.test.conf": b"good", "variables.conf": b""}
+
+
+async def test_what_stands_in_has_the_variables_that_it_uses() -> None:
+    known = {"one": b"map $two $one {}\n", "two": b"map $uri $two {}\n", "three": b"map $uri $three {}\n"}
+    staged = await staging.stage_with_quarantine(
+        PickyProxy(names_file=True),
+        DESIRED,
+        {"sites/a.test.conf": b"BAD $three"},
+        last_good={"sites/a.test.conf": b"old ${one}"},
+        unavailable=UNAVAILABLE,
+        known=known,
+    )
+    assert staged.files["variables.conf"] == known["one"] + b"\n" + known["two"]
 
 
 async def test_what_cannot_be_replaced_is_refused_as_a_whole() -> None:
     with pytest.raises(ApplyError, match="nginx refuses it") as caught:
         await staging.stage_with_quarantine(
-            PickyProxy(names_file=False), DESIRED, {"nginx.conf": b"BAD"}, last_good={}, unavailable={}
+            PickyProxy(names_file=False), DESIRED, {"nginx.conf": b"BAD"}, last_good={}, unavailable={}, known={}
         )
     assert caught.value.restored
 

@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from daemun.core import layout, model
+from daemun.core import definitions, layout, model
 from daemun.core.render import environment, render
 from tests.support import features
 
@@ -34,7 +34,8 @@ def _compare(name: str, text: str) -> None:
 def test_feature(name: str) -> None:
     feature = features.FEATURES[name]
     files = render.render_files(feature.desired, dataclasses.replace(ENVIRONMENT, own_blocks=feature.own_blocks))
-    shown = [path for path in files if path.startswith("sites/") or path in feature.paths]
+    paths = {*feature.paths, *((definitions.FILE,) if "nginx.conf" in feature.paths else ())}
+    shown = [path for path in files if path.startswith("sites/") or path in paths]
     _compare(name, "\n".join(f"#### {path}\n\n{files[path].decode()}" for path in shown))
 
 

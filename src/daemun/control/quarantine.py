@@ -4,7 +4,7 @@ import collections.abc
 import dataclasses
 
 from daemun.control import ports
-from daemun.core import model, quarantine
+from daemun.core import definitions, model, quarantine
 from daemun.errors import ApplyError
 
 
@@ -23,10 +23,12 @@ async def stage_with_quarantine(
     *,
     last_good: collections.abc.Mapping[str, bytes],
     unavailable: collections.abc.Mapping[str, bytes],
+    known: definitions.Definitions,
 ) -> Staged:
     """Stage `files`, with the fewest files replaced that make nginx accept it.
 
-    last_good: the tree nginx runs now. unavailable: path -> 503 version of a site's file.
+    last_good: the tree nginx runs now. unavailable: path -> 503 version of a site's file. known: the variables that
+    these may use.
     Raises: ApplyError(stage="test") when what nginx refuses cannot be replaced; nothing that runs was touched.
     """
     tree = dict(files)
@@ -36,10 +38,14 @@ async def stage_with_quarantine(
         if quarantine.can_be_replaced(failure.file):
             at_fault = {str(failure.file): failure}
         else:
-            at_fault = await _find_by_trial(proxy, desired, tree, last_good=last_good, unavailable=unavailable)
+            at_fault = await _find_by_trial(
+                proxy, desired, tree, last_good=last_good, unavailable=unavailable, known=known
+            )
         replaced = tree
         for path, words in at_fault.items():
-            replaced = quarantine.replace_file(replaced, path, last_good=last_good, unavailable=unavailable)
+            replaced = quarantine.replace_file(
+                replaced, path, last_good=last_good, unavailable=unavailable, known=known
+            )
             refused.setdefault(path, _describe(words))
         if replaced == tree:
             raise ApplyError(
@@ -69,6 +75,7 @@ async def _find_by_trial(
     *,
     last_good: collections.abc.Mapping[str, bytes],
     unavailable: collections.abc.Mapping[str, bytes],
+    known: definitions.Definitions,
 ) -> dict[str, ports.TestFailure]:
     """The files at fault when nginx names none: all suspects are replaced, then each is put back on trial.
 
@@ -77,12 +84,12 @@ async def _find_by_trial(
     suspects = quarantine.find_suspects(desired, tree, last_good)
     accepted = tree
     for path in suspects:
-        accepted = quarantine.replace_file(accepted, path, last_good=last_good, unavailable=unavailable)
+        accepted = quarantine.replace_file(accepted, path, last_good=last_good, unavailable=unavailable, known=known)
     if not suspects or await proxy.stage(accepted) is not None:
         return {}
     at_fault: dict[str, ports.TestFailure] = {}
     for path in suspects:
-        trial = {**accepted, path: tree[path]}
+        trial = definitions.complete({**accepted, path: tree[path]}, known)
         failure = await proxy.stage(trial)
         if failure is None:
             accepted = trial

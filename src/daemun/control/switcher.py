@@ -128,6 +128,7 @@ class Switcher:
                 assembled.files,
                 last_good=assembled.last_good,
                 unavailable=assembled.unavailable,
+                known=assembled.definitions,
             )
             activation = plan.choose_activation(staged.files, actual)
         held = None

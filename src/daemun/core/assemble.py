@@ -5,8 +5,8 @@ import contextlib
 import dataclasses
 import types
 
-from daemun.core import aside, listeners, model, per_site, plan, quarantine, sharing, validate
-from daemun.core.render import environment, render, shared
+from daemun.core import aside, definitions, listeners, model, per_site, plan, quarantine, sharing, validate
+from daemun.core.render import environment, render, shared, variables
 from daemun.errors import RenderError
 
 Denied = collections.abc.Mapping[str, listeners.Denied]
@@ -15,7 +15,7 @@ Denied = collections.abc.Mapping[str, listeners.Denied]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Assembled:
-    """files: what nginx is to run.
+    """files: what nginx is to run. definitions: of the variables that other files in their place may use.
 
     unavailable: path -> 503 version of each site's file. last_good: path -> what runs now and may go on.
     refused: the files that cannot be had as they were asked for; `files` holds what stands in for them.
@@ -25,6 +25,7 @@ class Assembled:
     """
 
     files: dict[str, bytes]
+    definitions: definitions.Definitions
     unavailable: collections.abc.Mapping[str, bytes]
     last_good: collections.abc.Mapping[str, bytes]
     refused: tuple[quarantine.Refused, ...] = ()
@@ -73,8 +74,10 @@ def assemble_files(
         files["nginx.conf"] = aside.render_main(
             rendered, env, standing, denied=gone, running=last_good, has_shared=sharing.MAIN in files
         )
+    known = variables.define(desired.globals, env)
     return Assembled(
-        files=files,
+        files=definitions.complete(files, known) if refused else files,
+        definitions=known,
         unavailable=unavailable,
         last_good=good,
         refused=tuple(refused),

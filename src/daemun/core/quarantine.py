@@ -8,7 +8,7 @@ import collections.abc
 import dataclasses
 import enum
 
-from daemun.core import model, plan
+from daemun.core import definitions, model, plan
 
 HTTP_SNIPPET = "snippets/http.conf"
 
@@ -71,12 +71,13 @@ def replace_file(
     *,
     last_good: collections.abc.Mapping[str, bytes],
     unavailable: collections.abc.Mapping[str, bytes],
+    known: definitions.Definitions,
 ) -> dict[str, bytes]:
     """The tree with the file's last good version; without one, or when that is what was refused, its 503 page.
 
-    unavailable: path -> the 503 version, for sites; HTTP_SNIPPET becomes empty.
+    unavailable: path -> the 503 version, for sites; HTTP_SNIPPET becomes empty. known: the variables it may use.
     """
     good = last_good.get(path)
     if good is None or good == files[path]:
         good = unavailable.get(path, b"")
-    return {**files, path: good}
+    return definitions.complete({**files, path: good}, known)

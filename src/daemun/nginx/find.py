@@ -40,6 +40,7 @@ _NEEDED = ("http_rewrite", "http_proxy", "http_map", "http_geo", "http_upstream_
 _TRIALS = {
     environment.Feature.H2C_UPSTREAM: "proxy_http_version 2;",
     environment.Feature.STICKY: "upstream trial { zone trial 64k; server 127.0.0.1:9; sticky cookie trial; }",
+    environment.Feature.REQUEST_PORT: "map $is_request_port$request_port $daemun_trial { default 1; }",
 }
 
 _known: dict[tuple[str, int, int], environment.Nginx] = {}
@@ -136,8 +137,7 @@ def _ask(path: str) -> environment.Nginx | str:
     if missing:
         return f"nginx {_text(version)}, built without {', '.join(missing)}"
     features = list_features(arguments)
-    tried = frozenset(feature for feature, directive in _TRIALS.items() if _accepts(path, directive, features))
-    return environment.Nginx(path=path, version=version, features=features | tried)
+    return environment.Nginx(path=path, version=version, features=features | _try(path, features))
 
 
 def parse_version(told: str) -> tuple[int, ...] | None:
@@ -167,8 +167,15 @@ def list_features(arguments: frozenset[str]) -> frozenset[environment.Feature]:
     return frozenset(built)
 
 
+def _try(path: str, features: frozenset[environment.Feature]) -> frozenset[environment.Feature]:
+    """What of _TRIALS it can do. One process where that is all of it."""
+    if _accepts(path, " ".join(_TRIALS.values()), features):
+        return frozenset(_TRIALS)
+    return frozenset(feature for feature, directive in _TRIALS.items() if _accepts(path, directive, features))
+
+
 def _accepts(path: str, directive: str, features: frozenset[environment.Feature]) -> bool:
-    """Whether nginx accepts a directive inside `http`."""
+    """Whether nginx accepts directives inside `http`."""
     modules = [
         feature.name.lower()
         for feature in (environment.Feature.FASTCGI, environment.Feature.UWSGI, environment.Feature.SCGI)

@@ -1,4 +1,8 @@
-"""What nginx asks for a request that got no answer: GET /ROUTE/RETRY/REQUEST/VISITS/LOST/PAGE over the unix socket.
+"""What nginx asks for a request that got no answer: GET /ROUTE/RETRY/REQUEST/FATE over the unix socket.
+
+FATE is "lost" when a server has just taken the request and then closed the connection, else "unsent". `X-Tried` names
+the addresses where the request was, as $upstream_addr does; this socket among them when it comes again. `Accept` is its
+client's.
 
 The answer is either "send it there", as headers for nginx, or what the visitor is to see. The request comes back to the
 location @ROUTE_RETRY; to @PLACE_RETRY where many sites share their locations and nginx asks for /@PLACE/ROUTE/... When
@@ -8,35 +12,38 @@ nginx closes the connection, its client is gone or nginx is, and nobody waits an
 import asyncio
 import re
 
-from starlette import responses, types
+from starlette import datastructures, responses, types
 
 from daemun.waiting import lobby as lobbies
 from daemun.waiting import pages, room
 
 _PATH = re.compile(
     r"(?:/@(?P<place>[^/]+))?/(?P<route>[^/]+)/(?P<retry>[a-z]+(?:_[a-z]+)?)/(?P<request>[0-9a-f]{32})"
-    r"/(?P<visits>[0-9])/(?P<lost>[01])/(?P<page>[a-z]+)\Z"
+    r"/(?P<fate>lost|unsent)\Z"
 )
+_MOST_VISITS = 3
+"""That anybody tells apart."""
 
 
-def create_app(lobby: lobbies.Lobby) -> types.ASGIApp:
-    """An ASGI application, to be run on the lobby's event loop."""
+def create_app(lobby: lobbies.Lobby, socket: str) -> types.ASGIApp:
+    """An ASGI application, to be run on the lobby's event loop. socket: the path that nginx asks it at."""
 
     async def app(scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
         asked = _PATH.match(scope["path"])
         if asked is None:
             await responses.PlainTextResponse("no such page\n", status_code=404)(scope, receive, send)
             return
+        headers = datastructures.Headers(scope=scope)
         ask = room.Ask(
             route=asked["route"],
             request=asked["request"],
-            visits=int(asked["visits"]),
-            is_lost=asked["lost"] == "1",
+            visits=min(headers.get("x-tried", "").count(f"unix:{socket}"), _MOST_VISITS),
+            is_lost=asked["fate"] == "lost",
         )
         answer = lobby.answer_at_once(ask) or await _wait(lobby, ask, receive)
         if answer is not None:
             retry = f"@{asked['place'] or asked['route']}_{asked['retry']}"
-            await _respond(answer, retry, asked["page"])(scope, receive, send)
+            await _respond(answer, retry, headers.get("accept", ""))(scope, receive, send)
 
     return app
 
@@ -57,10 +64,10 @@ async def _until_gone(receive: types.Receive) -> None:
         pass
 
 
-def _respond(answer: lobbies.Answer, retry: str, page: str) -> responses.Response:
+def _respond(answer: lobbies.Answer, retry: str, accept: str) -> responses.Response:
     if isinstance(answer, str):
         headers = {"X-Accel-Redirect": retry, "X-Daemun-To": answer, "Cache-Control": "no-store"}
         return responses.Response(headers=headers)
-    media_type, text = pages.find_page(page)
+    media_type, text = pages.find_page(accept)
     headers = {"Retry-After": str(pages.RETRY_AFTER_S), "Cache-Control": "no-store", "Content-Type": media_type}
     return responses.Response(text, status_code=503, headers=headers)

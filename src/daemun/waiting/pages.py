@@ -35,6 +35,8 @@ _PAGES = {
 }
 
 
-def find_page(kind: str) -> tuple[str, str]:
-    """The media type and the text. kind: "html", "json", or anything else for plain text."""
-    return _PAGES.get(kind, _PAGES["text"])
+def find_page(accept: str) -> tuple[str, str]:
+    """The media type and the text that a client with this `Accept` can read: plain text where it names no other."""
+    accept = accept.lower()
+    kind = "html" if "text/html" in accept else "json" if "json" in accept else "text"
+    return _PAGES[kind]

@@ -18,6 +18,7 @@ class Feature(enum.Enum):
     MEMCACHED = "memcached targets"
     STICKY = "sticky cookies"
     REALIP = "trusted proxies"
+    REQUEST_PORT = "a variable for the port that a client names"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

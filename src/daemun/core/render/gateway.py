@@ -24,12 +24,10 @@ _CGI = (
     ("CONTENT_LENGTH", "$content_length"),
     ("DOCUMENT_URI", "$document_uri"),
     ("SERVER_PROTOCOL", "$server_protocol"),
-    ("REQUEST_SCHEME", "$daemun_forwarded_proto"),
     ("HTTPS", "$daemun_https"),
     ("REMOTE_ADDR", "$remote_addr"),
     ("REMOTE_PORT", "$remote_port"),
     ("SERVER_ADDR", "$server_addr"),
-    ("SERVER_PORT", "$daemun_forwarded_port"),
     ("SERVER_NAME", "$host"),
 )
 
@@ -173,6 +171,10 @@ def _cgi(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> tuple[
     path = action.targets[0].path
     request_uri = "$request_uri" if path is None else _variable(scope, route, "request_uri")
     given: dict[str, directive.Arg] = {name: Expr(value) for name, value in _CGI}
+    given |= {
+        "REQUEST_SCHEME": Expr(scope.told.forwarded_proto),
+        "SERVER_PORT": Expr(scope.told.forwarded_port),
+    }
     given["REQUEST_URI"] = Expr(request_uri)
     given |= _script(scope, route, action)
     written = scope_.owned(route.snippet, f"{module}_param")

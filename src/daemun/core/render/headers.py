@@ -9,18 +9,11 @@ import collections.abc
 
 from daemun.core import directive, model, words
 from daemun.core.directive import Expr
+from daemun.core.render import environment, values
 from daemun.core.render import scope as scope_
-from daemun.core.render import values
+from daemun.core.render import told as told_
 from daemun.errors import RenderError
 
-_FORWARDED = (
-    ("X-Real-IP", "$remote_addr"),
-    ("X-Forwarded-For", "$daemun_forwarded_for"),
-    ("X-Forwarded-Proto", "$daemun_forwarded_proto"),
-    ("X-Forwarded-Host", "$daemun_forwarded_host"),
-    ("X-Forwarded-Port", "$daemun_forwarded_port"),
-    ("X-Request-ID", "$daemun_request_id"),
-)
 _REMOVED = (
     "Forwarded",
     "X-Forwarded-Prefix",
@@ -49,22 +42,33 @@ _LIKE_NGINX_PROXY = (
 """What nginx-proxy tells its servers besides."""
 
 
-def _standard(settings: model.Globals) -> dict[str, str]:
-    told = dict(_FORWARDED) | dict.fromkeys(_REMOVED, "")
-    return told | dict(_LIKE_NGINX_PROXY) if settings.like_nginx_proxy else told
+def _forwarded(told: told_.Told) -> dict[str, str]:
+    return {
+        "X-Real-IP": "$remote_addr",
+        "X-Forwarded-For": told.forwarded_for,
+        "X-Forwarded-Proto": told.forwarded_proto,
+        "X-Forwarded-Host": told.forwarded_host,
+        "X-Forwarded-Port": told.forwarded_port,
+        "X-Request-ID": told.request_id,
+    }
 
 
-def standard(set_header: str, settings: model.Globals) -> tuple[directive.Directive, ...]:
+def _further(settings: model.Globals) -> dict[str, str]:
+    removed = dict.fromkeys(_REMOVED, "")
+    return removed | dict(_LIKE_NGINX_PROXY) if settings.like_nginx_proxy else removed
+
+
+def standard(set_header: str, settings: model.Globals, nginx: environment.Nginx) -> tuple[directive.Directive, ...]:
     """What every server behind the gate is told, for `proxy_set_header` or `grpc_set_header`."""
+    told = told_.expressions(settings, nginx)
     hop = () if set_header == "grpc_set_header" else _HOP
-    further = {name: value for name, value in _standard(settings).items() if name not in dict(_FORWARDED)}
-    given = (("Host", "$daemun_host"), *_FORWARDED, *hop, *further.items())
+    given = (("Host", told.host), *_forwarded(told).items(), *hop, *_further(settings).items())
     return tuple(values.line(set_header, name, Expr(value)) for name, value in given)
 
 
-def shared(settings: model.Globals, set_header: str) -> tuple[directive.Directive, ...]:
+def shared(settings: model.Globals, nginx: environment.Nginx, set_header: str) -> tuple[directive.Directive, ...]:
     """The same without what the owner says at the http level, for there."""
-    return _last_wins(standard(set_header, settings), hidden=scope_.owned(settings.snippet, set_header))
+    return _last_wins(standard(set_header, settings, nginx), hidden=scope_.owned(settings.snippet, set_header))
 
 
 def request_lines(scope: scope_.Scope, route: model.Route, set_header: str) -> tuple[directive.Directive, ...]:
@@ -81,7 +85,8 @@ def request_lines(scope: scope_.Scope, route: model.Route, set_header: str) -> t
     if not (written or site_wide or given or connection):
         return ()
     gate_wide = scope_.owned(scope.settings.snippet, set_header)
-    return _last_wins(standard(set_header, scope.settings), connection, gate_wide, site_wide, given, hidden=written)
+    usual = standard(set_header, scope.settings, scope.environment.nginx)
+    return _last_wins(usual, connection, gate_wide, site_wide, given, hidden=written)
 
 
 def parameters(scope: scope_.Scope, route: model.Route, param: str) -> tuple[directive.Directive, ...]:
@@ -91,8 +96,9 @@ def parameters(scope: scope_.Scope, route: model.Route, param: str) -> tuple[dir
     """
     assert isinstance(route.action, model.Proxy)
     host = route.action.host_header
-    given: dict[str, directive.Arg] = {"Host": Expr("$daemun_host") if host is None else directive.Text(host)}
-    given |= {name: Expr(value) for name, value in _standard(scope.settings).items()}
+    given: dict[str, directive.Arg] = {"Host": Expr(scope.told.host) if host is None else directive.Text(host)}
+    usual = {**_forwarded(scope.told), **_further(scope.settings)}
+    given |= {name: Expr(value) for name, value in usual.items()}
     for name, value in route.request_headers:
         _request_header(name, value)
         if len(name) > 40:

@@ -75,34 +75,31 @@ _LIST = r"(?:[0-9, :-]* )?"
 
 
 def shared(paths: layout.Layout) -> tuple[directive.Node, ...]:
-    """The daemon as a server, and the variables of the locations below."""
-    room = "unix:" + re.sub(r"([^A-Za-z0-9_/\x80-\U0010ffff])", r"\\\1", paths.hold_socket)
+    """The daemon as a server."""
     return (
         directive.Comment("Requests that no server took wait in daemun, and some that one lost."),
         values.line("upstream", _UPSTREAM, block=(values.line("server", f"unix:{paths.hold_socket}"),)),
+    )
+
+
+def variables(paths: layout.Layout) -> tuple[directive.Node, ...]:
+    """What the locations below use."""
+    room = "unix:" + re.sub(r"([^A-Za-z0-9_/\x80-\U0010ffff])", r"\\\1", paths.hold_socket)
+    return (
+        directive.Comment("Why a request may wait: no server took it, or one has just lost it."),
         _map(
-            "$request_method $upstream_bytes_sent",
-            "unsent",
-            (rf"~^[A-Z]+ {_UNSENT}(?: : [0-9]+ : {_UNSENT})*\z", "1"),
-            # What a server lost was sent again, by nginx itself or from here, and nobody took it this time.
-            (rf"~^(?:GET|HEAD|OPTIONS) (?=.*[, ][0-]\z){_SENT_ONCE}\z", "1"),
-            default="0",
-        ),
-        _map(
-            "$daemun_unsent|$request_method|$content_length|$http_transfer_encoding"
+            "$request_method|$content_length|$http_transfer_encoding"
             "|$upstream_status|$upstream_bytes_received|$upstream_bytes_sent",
-            "lost",
-            (rf"~^0\|(?:GET|HEAD|OPTIONS)\|0?\|\|{_LIST}502\|{_LIST}[0-]\|{_SENT_ONCE}\z", "1"),
-            default="0",
+            "fate",
+            (rf"~^[^|]+\|[^|]*\|[^|]*\|[^|]*\|[^|]*\|{_UNSENT}(?: : [0-9]+ : {_UNSENT})*\z", "unsent"),
+            # What a server lost was sent again, by nginx itself or from here, and nobody took it this time.
+            (rf"~^(?:GET|HEAD|OPTIONS)\|[^|]*\|[^|]*\|[^|]*\|[^|]*\|(?=.*[, ][0-]\z){_SENT_ONCE}\z", "unsent"),
+            (rf"~^(?:GET|HEAD|OPTIONS)\|0?\|\|{_LIST}502\|{_LIST}[0-]\|{_SENT_ONCE}\z", "lost"),
+            default="",
         ),
+        _map("$daemun_fate", "lost", ("lost", "1"), default="0"),
         directive.Comment("Why a request cannot wait: the status it gets. Its body must be there to be sent again."),
-        _map(
-            "$daemun_unsent$daemun_lost $upstream_status",
-            "unheld",
-            ("~^(?:10|01) ", ""),
-            (r"~504\z", "504"),
-            default="502",
-        ),
+        _map("$daemun_fate $upstream_status", "unheld", ("~^[a-z]", ""), (r"~504\z", "504"), default="502"),
         _map(
             "$request_method:$content_length:$http_transfer_encoding:$daemun_unheld",
             "unheld_unbuffered",
@@ -110,18 +107,8 @@ def shared(paths: layout.Layout) -> tuple[directive.Node, ...]:
             (r"~504\z", "504"),
             default="502",
         ),
-        directive.Comment("What daemun is told: how often the request was here, whether a server has just lost it,"),
-        directive.Comment("and which page its client can read."),
-        _map(
-            "$upstream_addr",
-            "visits",
-            (f"~{room}.*{room}.*{room}", "3"),
-            (f"~{room}.*{room}", "2"),
-            (f"~{room}", "1"),
-            default="0",
-        ),
-        _map("$http_accept", "page", ("~*text/html", "html"), ("~*json", "json"), default="text"),
-        _map("$daemun_visits", "question", default="$request_id/$daemun_visits/$daemun_lost/$daemun_page"),
+        directive.Comment("What daemun is told of it."),
+        _map("$daemun_fate", "question", default="$request_id/$daemun_fate"),
         directive.Comment("Where it comes back to, and the server that daemun names."),
         _map("$daemun_stream", "retry", ("", "retry"), default="stream_retry"),
         _map("$daemun_upgrade", "retry_h2c", ("", "$daemun_retry_events"), default="upgrade_retry"),
@@ -133,7 +120,8 @@ def shared(paths: layout.Layout) -> tuple[directive.Node, ...]:
             # A server behind the gate may send a request there by an X-Accel-Redirect of its own: it gets a 500.
             default="",
         ),
-        _map("$daemun_visits", "replaced", ("~^[23]", "1"), default=""),
+        directive.Comment("1 when the request waited before, and its path is replaced already."),
+        _map("$upstream_addr", "replaced", (f"~{room}.*{room}", "1"), default=""),
     )
 
 
@@ -155,6 +143,9 @@ def file(*, buffered: bool) -> tuple[directive.Node, ...]:
         values.line("proxy_pass_request_body", "off"),
         values.line("proxy_pass_request_headers", "off"),
         values.line("proxy_set_header", "Host", "daemun"),
+        # Where the request was, here among others, and which page its client can read.
+        values.line("proxy_set_header", "X-Tried", Expr("$upstream_addr")),
+        values.line("proxy_set_header", "Accept", Expr("$http_accept")),
         values.line("proxy_set_header", "Content-Length", ""),
         # nginx keeps connections by itself since 1.29.7, and a question would be lost on one that the daemon closes at
         # that moment.
@@ -204,7 +195,7 @@ def location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, htt
     """Where a request waits. Raises: RenderError."""
     pages = scope_.owned(scope.site.snippet, "error_page")
     own_pages = scope_.owned(route.snippet, "error_page")
-    lost = values.line("if", Expr("$daemun_lost"), block=(values.line("return", "502"),))
+    lost = values.line("if", Expr("$daemun_fate"), "=", "lost", block=(values.line("return", "502"),))
     lines: list[directive.Node] = [
         *(() if _is_repeated(scope, route, proxy) else (lost,)),
         values.line("include", HOLD if proxy.buffering else HOLD_UNBUFFERED),
@@ -212,7 +203,9 @@ def location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, htt
         *((*pages, *own_pages) if own_pages else ()),
         *((values.line("proxy_intercept_errors", "on"),) if pages or own_pages else ()),
         values.line("proxy_read_timeout", values.duration(proxy.hold_s + _MARGIN_S, "hold")),
-        values.line("proxy_pass", Expr(f"http://{_UPSTREAM}/{_asked(scope, route)}/{_retry(proxy)}/$daemun_question")),
+        values.line(
+            "proxy_pass", Expr(f"http://{_UPSTREAM}/{_asked(scope, route)}/{_retry(proxy)}/$request_id/$daemun_fate")
+        ),
     ]
     return values.line("location", f"@{_name(scope, route)}_hold", block=tuple(lines))
 
@@ -228,7 +221,7 @@ def _is_repeated(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) ->
 def _retry(proxy: model.Proxy) -> str:
     match proxy.targets[0].scheme:
         case model.Scheme.HTTP | model.Scheme.HTTPS:
-            return "$daemun_retry"
+            return "${daemun_stream}retry"
         case model.Scheme.H2C:
             return "$daemun_retry_h2c"
         case _:

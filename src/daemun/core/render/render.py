@@ -1,7 +1,8 @@
 """From what is desired to the files nginx reads. Pure: equal input gives equal bytes.
 
-The tree: nginx.conf; sites/NAME.conf, one per enabled site; shared.conf with its lists, for the many sites that need no
-file of their own (`render.shared`); and what those include. `generation.conf`, which nginx.conf includes too, is added
+The tree: nginx.conf; variables.conf, which defines what the files use (`core.definitions`); sites/NAME.conf, one per
+enabled site; shared.conf with its lists, for the many sites that need no file of their own (`render.shared`); and what
+those include. `generation.conf`, which nginx.conf includes too, is added
 by the nginx adapter: it holds the server that says which generation answers.
 """
 
@@ -9,8 +10,20 @@ import collections.abc
 import dataclasses
 import functools
 
-from daemun.core import directive, model, per_site, plan, sharing
-from daemun.core.render import default, environment, hold, listening, main, mime, serialise, server, shared, site
+from daemun.core import definitions, directive, model, per_site, plan, sharing
+from daemun.core.render import (
+    default,
+    environment,
+    hold,
+    listening,
+    main,
+    mime,
+    serialise,
+    server,
+    shared,
+    site,
+    variables,
+)
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
@@ -50,7 +63,7 @@ def render_files(
     files = {path: serialise.serialise(nodes) for path, nodes in trees.items()}
     files |= shared.files(entries, env, settings)
     files |= _site_files(desired, env, memory or per_site.PerSite(), entries)
-    return dict(sorted(files.items()))
+    return definitions.complete(files, variables.define(settings, env))
 
 
 def find_refused(

@@ -5,6 +5,7 @@ import dataclasses
 
 from daemun.core import certificates, directive, model
 from daemun.core.render import environment as environment_
+from daemun.core.render import told as told_
 from daemun.errors import RenderError
 
 _REPEATABLE = frozenset(
@@ -74,6 +75,11 @@ class Scope:
     @property
     def is_https_only(self) -> bool:
         return has_tls(self.site) and self.site.http is not model.HttpMode.SERVE
+
+    @property
+    def told(self) -> told_.Told:
+        """What servers are told of a visitor."""
+        return told_.expressions(self.settings, self.environment.nginx)
 
     def require(self, feature: environment_.Feature) -> None:
         """Raises: RenderError when this nginx cannot do it."""

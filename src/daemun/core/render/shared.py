@@ -176,7 +176,7 @@ def _write(given: tuple[str, ...], server_: str, place: str) -> _Lines:
 def _title() -> tuple[directive.Node, ...]:
     return (
         directive.Comment("Sites that have nothing but names, certificate and server; these are under shared/."),
-        directive.Comment("Written by daemun; changes here are lost. The variables $daemun_* are in nginx.conf."),
+        directive.Comment("Written by daemun; changes here are lost. The variables $daemun_* are in variables.conf."),
     )
 
 

@@ -76,7 +76,7 @@ def _check(site: model.Site) -> None:
 def _title(site: model.Site) -> tuple[directive.Node, ...]:
     return (
         directive.Comment(f"{site.host}{scope_.place(site.origin)}"),
-        directive.Comment("Written by daemun; changes here are lost. The variables $daemun_* are in nginx.conf."),
+        directive.Comment("Written by daemun; changes here are lost. The variables $daemun_* are in variables.conf."),
     )
 
 
@@ -163,7 +163,7 @@ def _alias_servers(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     if site.host.startswith("*."):
         raise RenderError("aliases cannot be redirected to a wildcard; name the host they lead to")
     given = _names(site.aliases)
-    there = Expr(f"$daemun_forwarded_proto://{values.host(site.host).value}$daemun_named_port$request_uri")
+    there = Expr(f"{scope.told.forwarded_proto}://{values.host(site.host).value}{scope.told.named_port}$request_uri")
     answer = server.anything(values.line("return", "301", there))
     plain = answer
     if scope_.has_tls(site) and site.http is model.HttpMode.OFF:

@@ -1,31 +1,44 @@
-"""The variables that all sites use, as maps at the http level. Their names are a contract with the files of sites
-that are kept from an earlier generation: rename none.
+"""The variables that sites use, as maps at the http level. Their names are a contract with the files of sites that are
+kept from an earlier generation: rename none. A tree has those that its files use (`core.definitions`).
 
 What a client says about other proxies is believed only when the connection comes from a trusted one.
 """
 
-import ipaddress
+import collections.abc
 
-from daemun.core import directive, layout, model, words
+from daemun.core import directive, layout, model
+from daemun.core.definitions import Definitions
 from daemun.core.directive import Expr
-from daemun.core.render import environment, values
-from daemun.errors import RenderError
+from daemun.core.render import environment, hold, realip, serialise, told, values
 
 _EVENTS = "~*-stream(?<=text/event-stream)"
 """text/event-stream anywhere in Accept. Written from its end: a browser's Accept is full of the letter t, and PCRE
 would try each of them, which costs an ordinary request 2 % of nginx's instructions."""
 
 
-def maps(settings: model.Globals, env: environment.Environment) -> tuple[directive.Node, ...]:
-    """Raises: RenderError when a trusted proxy is no network."""
-    return (
+def define(settings: model.Globals, env: environment.Environment) -> Definitions:
+    """Every variable there is. Raises: RenderError when a trusted proxy is no network."""
+    nodes = (
         *_constants(env.layout, settings),
         *_trust(settings),
-        *_forwarded(settings),
+        *_forwarded(settings, env.nginx),
         *(_like_nginx_proxy() if settings.like_nginx_proxy else ()),
         *_streams(),
         *_paths(),
+        *hold.variables(env.layout),
     )
+    return dict(_each(nodes))
+
+
+def _each(nodes: collections.abc.Iterable[directive.Node]) -> collections.abc.Iterator[tuple[str, bytes]]:
+    """Each `map` and `geo`, with the comments before it, under the name of its variable."""
+    comments: tuple[directive.Node, ...] = ()
+    for node in nodes:
+        if isinstance(node, directive.Comment):
+            comments = (*comments, node)
+        else:
+            yield node.args[-1].value.removeprefix("$"), serialise.serialise((*comments, node))
+            comments = ()
 
 
 def _map(source: str, variable: str, *entries: tuple[str, str]) -> directive.Directive:
@@ -57,37 +70,10 @@ def _constants(layout_: layout.Layout, settings: model.Globals) -> tuple[directi
 # --- who asks, and how they came here --------------------------------------------------------------------------
 
 
-def realip(settings: model.Globals) -> tuple[directive.Node, ...]:
-    """$remote_addr becomes the visitor's address when a trusted proxy names it. Raises: RenderError."""
-    if settings.proxy_protocol:
-        trusted = _networks(settings) or ("0.0.0.0/0", "::/0")
-        return (
-            directive.Comment("The line before each connection says who the visitor is."),
-            *(values.line("set_real_ip_from", network) for network in trusted),
-            values.line("real_ip_header", "proxy_protocol"),
-        )
-    if not settings.trusted_proxies:
-        return ()
-    return (
-        directive.Comment("Trusted proxies say who the visitor is."),
-        *(values.line("set_real_ip_from", network) for network in _networks(settings)),
-        values.line("real_ip_header", "X-Forwarded-For"),
-        values.line("real_ip_recursive", "on"),
-    )
-
-
-def _networks(settings: model.Globals) -> tuple[str, ...]:
-    try:
-        return tuple(str(ipaddress.ip_network(network, strict=False)) for network in settings.trusted_proxies)
-    except ValueError as error:
-        shown = words.listed((words.quoted(network) for network in settings.trusted_proxies), last="and")
-        raise RenderError(f"cannot render trusted_proxies {shown}: {error}") from error
-
-
 def _trust(settings: model.Globals) -> tuple[directive.Node, ...]:
     # Without trusted proxies the realip module, and with it $realip_remote_addr, may not be there.
     peer = "$realip_remote_addr" if settings.trusted_proxies or settings.proxy_protocol else "$remote_addr"
-    networks = [values.line(network, "1") for network in _networks(settings)]
+    networks = [values.line(network, "1") for network in realip.networks(settings)]
     # Behind a PROXY line the peer is the balancer that wrote it; the visitor is $remote_addr.
     chain = f"$http_x_forwarded_for, {'$remote_addr' if settings.proxy_protocol else peer}"
     otherwise = "1" if settings.believes_clients else "0"
@@ -102,36 +88,33 @@ def _trust(settings: model.Globals) -> tuple[directive.Node, ...]:
 def _believed(
     settings: model.Globals, header: str, variable: str, otherwise: str, *entries: tuple[str, str]
 ) -> directive.Directive:
-    """What a header says when a trusted proxy sent it. entries: of "1:" and its value.
-
-    Where nobody is trusted no header is looked at: each of these regular expressions costs every request as much as
-    the rest of the variable does.
-    """
-    if settings.trusted_proxies or settings.believes_clients:
+    """What a header says when a trusted proxy sent it. entries: of "1:" and its value."""
+    if told.is_anybody_believed(settings):
         return _map(f"$daemun_trusted:$http_{header}", variable, ("default", otherwise), *entries)
     return _map("", variable, ("default", otherwise))
 
 
-def _forwarded(settings: model.Globals) -> tuple[directive.Node, ...]:
+def _forwarded(settings: model.Globals, nginx: environment.Nginx) -> tuple[directive.Node, ...]:
+    ours = told.expressions(settings, nginx)
     return (
         _believed(
             settings, "x_forwarded_proto", "forwarded_proto", "$scheme", ("1:http", "http"), ("1:https", "https")
         ),
-        _map("$daemun_forwarded_proto", "https", ("default", ""), ("https", "on")),
+        _map(ours.forwarded_proto, "https", ("default", ""), ("https", "on")),
+        directive.Comment("The port that the client named."),
+        _named_port(nginx),
         directive.Comment("The host that was routed by, with the port the client named."),
-        _map(
-            "$http_host", "named_port", ("default", ""), (r"~(?<daemun_colon_port>:[0-9]{1,5})\z", "$daemun_colon_port")
-        ),
         _map("$daemun_named_port", "host", ("default", "$host$daemun_named_port")),
         _believed(
             settings,
             "x_forwarded_host",
             "forwarded_host",
-            "$daemun_host",
+            ours.host,
             (r"~^1:(?<daemun_their_host>[A-Za-z0-9._:\[\]-]{1,260})\z", "$daemun_their_host"),
         ),
+        directive.Comment("The port that the client named, or the usual one."),
         _map(
-            "$daemun_forwarded_proto$daemun_named_port",
+            f"{ours.forwarded_proto}{ours.named_port}",
             "port",
             ("default", "80"),
             ("http", "80"),
@@ -153,6 +136,13 @@ def _forwarded(settings: model.Globals) -> tuple[directive.Node, ...]:
             (r"~^1:(?<daemun_their_id>[A-Za-z0-9._-]{1,128})\z", "$daemun_their_id"),
         ),
     )
+
+
+def _named_port(nginx: environment.Nginx) -> directive.Directive:
+    if environment.Feature.REQUEST_PORT in nginx.features:
+        return _map("", "named_port", ("default", "$is_request_port$request_port"))
+    port = (r"~(?<daemun_colon_port>:[0-9]{1,5})\z", "$daemun_colon_port")
+    return _map("$http_host", "named_port", ("default", ""), port)
 
 
 def _like_nginx_proxy() -> tuple[directive.Node, ...]:
@@ -177,12 +167,22 @@ def _like_nginx_proxy() -> tuple[directive.Node, ...]:
 
 def _streams() -> tuple[directive.Node, ...]:
     return (
-        directive.Comment("What stays open: WebSockets and event streams. Upgrades to h2c are refused: the tunnel"),
-        directive.Comment("that follows one would carry requests past every rule of this gate."),
-        _map("$http_upgrade", "upgrade", ("default", "$http_upgrade"), ("~*h2c", "")),
+        directive.Comment("Upgrades to h2c are refused: the tunnel that follows one would carry requests past every"),
+        directive.Comment("rule of this gate."),
+        _map("$http_upgrade", "upgrade", ("default", "$http_upgrade"), ("", ""), ("~*h2c", "")),
         _map("$daemun_upgrade", "connection", ("default", "upgrade"), ("", "")),
-        _map("$http_accept", "events", ("default", ""), (_EVENTS, "1")),
-        _map("$daemun_upgrade$daemun_events", "stream", ("default", "1"), ("", "")),
+        _map("$http_accept", "events", ("default", ""), ("", ""), (_EVENTS, "1")),
+        directive.Comment(
+            "What stays open, WebSockets and event streams: the beginning of the names of their locations."
+        ),
+        _map(
+            "$daemun_upgrade|$http_accept",
+            "stream",
+            ("default", "stream_"),
+            ("|", ""),
+            (_EVENTS, "stream_"),
+            (r"~^\|", ""),
+        ),
     )
 
 

@@ -1,0 +1,35 @@
+"""Whose word on the visitor's address counts: trusted proxies, and the line before each connection."""
+
+import ipaddress
+
+from daemun.core import directive, model, words
+from daemun.core.render import values
+from daemun.errors import RenderError
+
+
+def lines(settings: model.Globals) -> tuple[directive.Node, ...]:
+    """$remote_addr becomes the visitor's address when a trusted proxy names it. Raises: RenderError."""
+    if settings.proxy_protocol:
+        trusted = networks(settings) or ("0.0.0.0/0", "::/0")
+        return (
+            directive.Comment("The line before each connection says who the visitor is."),
+            *(values.line("set_real_ip_from", network) for network in trusted),
+            values.line("real_ip_header", "proxy_protocol"),
+        )
+    if not settings.trusted_proxies:
+        return ()
+    return (
+        directive.Comment("Trusted proxies say who the visitor is."),
+        *(values.line("set_real_ip_from", network) for network in networks(settings)),
+        values.line("real_ip_header", "X-Forwarded-For"),
+        values.line("real_ip_recursive", "on"),
+    )
+
+
+def networks(settings: model.Globals) -> tuple[str, ...]:
+    """The trusted proxies, as nginx writes networks. Raises: RenderError when one is no network."""
+    try:
+        return tuple(str(ipaddress.ip_network(network, strict=False)) for network in settings.trusted_proxies)
+    except ValueError as error:
+        shown = words.listed((words.quoted(network) for network in settings.trusted_proxies), last="and")
+        raise RenderError(f"cannot render trusted_proxies {shown}: {error}") from error
