@@ -86,7 +86,10 @@ def variables(paths: layout.Layout) -> tuple[directive.Node, ...]:
     """What the locations below use."""
     room = "unix:" + re.sub(r"([^A-Za-z0-9_/\x80-\U0010ffff])", r"\\\1", paths.hold_socket)
     return (
-        directive.Comment("Why a request may wait: no server took it, or one has just lost it."),
+        directive.Comment(
+            "Why a request may wait, because no server took it or one has just lost it, or with which status"
+        ),
+        directive.Comment("it ends."),
         _map(
             "$request_method|$content_length|$http_transfer_encoding"
             "|$upstream_status|$upstream_bytes_received|$upstream_bytes_sent",
@@ -95,18 +98,10 @@ def variables(paths: layout.Layout) -> tuple[directive.Node, ...]:
             # What a server lost was sent again, by nginx itself or from here, and nobody took it this time.
             (rf"~^(?:GET|HEAD|OPTIONS)\|[^|]*\|[^|]*\|[^|]*\|[^|]*\|(?=.*[, ][0-]\z){_SENT_ONCE}\z", "unsent"),
             (rf"~^(?:GET|HEAD|OPTIONS)\|0?\|\|{_LIST}502\|{_LIST}[0-]\|{_SENT_ONCE}\z", "lost"),
-            default="",
-        ),
-        _map("$daemun_fate", "lost", ("lost", "1"), default="0"),
-        directive.Comment("Why a request cannot wait: the status it gets. Its body must be there to be sent again."),
-        _map("$daemun_fate $upstream_status", "unheld", ("~^[a-z]", ""), (r"~504\z", "504"), default="502"),
-        _map(
-            "$request_method:$content_length:$http_transfer_encoding:$daemun_unheld",
-            "unheld_unbuffered",
-            (r"~^(?:GET|HEAD|OPTIONS|DELETE):0?::\z", ""),
-            (r"~504\z", "504"),
+            (r"~504\|[^|]*\|[^|]*\z", "504"),
             default="502",
         ),
+        _map("$daemun_fate", "lost", ("lost", "1"), default="0"),
         directive.Comment("What daemun is told of it."),
         _map("$daemun_fate", "question", default="$request_id/$daemun_fate"),
         directive.Comment("Where it comes back to, and the server that daemun names."),
@@ -135,10 +130,16 @@ def _map(source: str, variable: str, *entries: tuple[str, str], default: str) ->
 
 def file(*, buffered: bool) -> tuple[directive.Node, ...]:
     """What every location for waiting requests includes."""
-    unheld = Expr("$daemun_unheld" if buffered else "$daemun_unheld_unbuffered")
+    lines = [values.line("if", Expr("$daemun_fate"), "=", status, block=_end(status)) for status in ("502", "504")]
+    if not buffered:
+        lines += [
+            values.line("if", Expr("$request_method"), "!~", r"^(?:GET|HEAD|OPTIONS|DELETE)\z", block=_end("502")),
+            values.line("if", Expr("$content_length"), "!~", r"^0?\z", block=_end("502")),
+            values.line("if", Expr("$http_transfer_encoding"), block=_end("502")),
+        ]
     return (
-        directive.Comment("What cannot wait is never sent again."),
-        *(values.line("if", unheld, "=", code, block=(values.line("return", code),)) for code in ("502", "504")),
+        directive.Comment("What cannot wait is never sent again. Its body must be there for that."),
+        *lines,
         values.line("proxy_method", "GET"),
         values.line("proxy_pass_request_body", "off"),
         values.line("proxy_pass_request_headers", "off"),
@@ -156,6 +157,10 @@ def file(*, buffered: bool) -> tuple[directive.Node, ...]:
         values.line("proxy_next_upstream", "off"),
         values.line("proxy_connect_timeout", "1s"),
     )
+
+
+def _end(status: str) -> tuple[directive.Directive, ...]:
+    return (values.line("return", status),)
 
 
 # --- for a route -----------------------------------------------------------------------------------------------
