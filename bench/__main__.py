@@ -3,6 +3,7 @@
     make bench              all of it, within 15 minutes
     make bench QUICK=1      whether all works, within 2 minutes; writes into .cache/bench-quick/
     make bench ARGS='--only traffic'
+    make bench ARGS='--only traffic --nginx /usr/sbin/nginx'
 
 Every measurement is a function that takes a `plan.Plan` and returns a `figures.Section`. A section is saved as JSON and
 as a plot in bench/results/, and the report is written from all that are there; Markdown there is taken as it is.
@@ -46,11 +47,13 @@ def main() -> None:
         on = machine.look()
         with tempfile.TemporaryDirectory(prefix="dmb-") as folder:
             pathlib.Path(folder).chmod(0o755)  # workers run under an account of their own
-            section = MEASUREMENTS[name](plan.Plan(folder=pathlib.Path(folder), quick=given.quick))
-        command = f"make bench{' QUICK=1' if given.quick else ''}{f' ARGS={chr(39)}--only {name}{chr(39)}'}"
+            planned = plan.Plan(folder=pathlib.Path(folder), quick=given.quick, nginx=given.nginx)
+            section = MEASUREMENTS[name](planned)
+        with_nginx = " --nginx PATH" if given.nginx else ""
+        command = f"make bench{' QUICK=1' if given.quick else ''} ARGS='--only {name}{with_nginx}'"
         one = saved.Saved(section=section, machine=on, command=command)
-        (results / f"{name}.json").write_text(saved.write(one))
-        (results / f"{name}.svg").write_text(plot.write(section.title, section.rows))
+        (results / f"{section.name}.json").write_text(saved.write(one))
+        (results / f"{section.name}.svg").write_text(plot.write(section.title, section.rows))
         plan.tell(f"{name}: measured in {time.monotonic() - began_s:.0f} s")
     write_report(into)
     plan.tell(f"written: {into / 'RESULTS.md'}")
@@ -59,7 +62,8 @@ def main() -> None:
 def write_report(into: pathlib.Path) -> None:
     """From all that is in results/, also of earlier runs."""
     results = into / "results"
-    parts = [saved.read(path.read_text()) for name in MEASUREMENTS if (path := results / f"{name}.json").exists()]
+    names = [section for name in MEASUREMENTS for section in (name, f"{name}-{traffic.OTHER}")]
+    parts = [saved.read(path.read_text()) for name in names if (path := results / f"{name}.json").exists()]
     further = [path.read_text() for path in sorted(results.glob("*.md"))]
     (into / "RESULTS.md").write_text(report.write(parts, further))
 
@@ -68,7 +72,11 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="one short round; bench/RESULTS.md stays as it is")
     parser.add_argument("--only", nargs="+", choices=tuple(MEASUREMENTS), help="some measurements, not all")
-    return parser.parse_args()
+    parser.add_argument("--nginx", metavar="PATH", help="another nginx, for a section of its own: traffic only")
+    given = parser.parse_args()
+    if given.nginx is not None and given.only != ["traffic"]:
+        parser.error("--nginx goes with --only traffic: other sections are measured with the nginx that daemun chooses")
+    return given
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import collections.abc
 import contextlib
 import dataclasses
 import pathlib
+import subprocess
+import textwrap
 
 from bench import contestants, figures, loads, pairs, plan, servers
 from bench.proxies import caddy, daemun, envoy, haproxy, nginx
@@ -104,6 +106,8 @@ KINDS = (
     ),
 )
 IDLE = "idle WebSocket"
+OTHER = "other-nginx"
+"""How a section is named that was measured with a given nginx."""
 _SOCKETS = 5000
 _ABOUT = """\
 Everything is on one machine and on loopback: the programs that make load (wrk, h2load, and clients of the benchmark's
@@ -124,7 +128,7 @@ round. WebSockets, handshakes and bodies are over TLS 1.3.
 
 def measure(planned: plan.Plan) -> figures.Section:
     """Raises: LoadError, StartError when a contestant does not do its work."""
-    binary = find.find().path
+    binary = find.find(planned.nginx).path
     with contextlib.ExitStack() as stack:
         behind = stack.enter_context(servers.running(_folder(planned.folder, "servers"), binary))
         house = _House(planned, binary, behind)
@@ -132,7 +136,7 @@ def measure(planned: plan.Plan) -> figures.Section:
         memory = _idle(planned, house)
         rows = [_row(kind, measured) for kind in KINDS]
         rows.insert(6, memory)
-        return figures.Section(
+        section = figures.Section(
             name="traffic",
             title="Traffic",
             about=_ABOUT,
@@ -140,6 +144,19 @@ def measure(planned: plan.Plan) -> figures.Section:
             versions=house.versions,
             notes=tuple(house.notes),
         )
+        return section if planned.nginx is None else _of_another(section, binary)
+
+
+def _of_another(section: figures.Section, binary: str) -> figures.Section:
+    """The section stands beside that of the nginx that daemun would choose."""
+    told = subprocess.run([binary, "-V"], capture_output=True, text=True, check=True).stderr
+    built = "".join(f"    {line}\n" for text in told.strip().splitlines() for line in textwrap.wrap(text, 110))
+    return dataclasses.replace(
+        section,
+        name=f"{section.name}-{OTHER}",
+        title=f"{section.title}, with another nginx",
+        about=f"The same as above, with another nginx for daemun and for both by hand. It says of itself:\n\n{built}",
+    )
 
 
 class _House:
