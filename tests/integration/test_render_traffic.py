@@ -15,6 +15,7 @@ import websockets.sync.client
 
 from daemun.core import directive, model
 from daemun.core.directive import Expr
+from daemun.core.render import environment
 from tests.support import clients, echo, ports, rendered
 from tests.support.sites import proxy, route, site, target
 
@@ -163,6 +164,18 @@ def test_the_port_a_client_does_not_name_is_the_scheme_s(gate: Gate) -> None:
     said = gate.said("https://web.test/", Host="WEB.test.")
     assert said.headers["host"] == "web.test"
     assert said.headers["x-forwarded-port"] == "443"
+
+
+def test_an_nginx_without_a_variable_for_the_named_port_tells_servers_the_same(gate: Gate) -> None:
+    older = dataclasses.replace(
+        rendered.nginx(), features=rendered.nginx().features - {environment.Feature.REQUEST_PORT}
+    )
+    with rendered.running(site("web.test", f"http://127.0.0.1:{gate.one.port}"), nginx=older) as nginx:
+        asked = dataclasses.replace(gate, nginx=nginx)
+        _is_clean(asked.said("https://web.test/", **{**SPOOFED, "Host": "web.test:99"}), asked)
+        unnamed = asked.said("https://web.test/", Host="WEB.test.")
+        assert unnamed.headers["host"] == "web.test"
+        assert unnamed.headers["x-forwarded-port"] == "443"
 
 
 def test_trusted_proxies_are_believed(gate: Gate) -> None:
