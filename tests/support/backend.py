@@ -32,6 +32,14 @@ class Backend(http.server.ThreadingHTTPServer):
     def port(self) -> int:
         return self.server_address[1]
 
+    def take_waiting(self) -> None:
+        """Accept what is in the listener's queue: a connection that is still there when the listener is closed is reset,
+        with the request that is on it."""
+        self.socket.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.process_request(*self.get_request())
+
     def handle_error(self, request: object, client_address: object) -> None:
         """Clients that go away are what some tests are about."""
 
@@ -83,4 +91,5 @@ def running(
         server.is_ending = True
         server.shutdown()
         thread.join()
+        server.take_waiting()
         server.server_close()
