@@ -14,7 +14,7 @@ from bench import answering, estate, figures, peers, plan, processes, visits
 from bench.engine import replayed, shapes
 from daemun.certs import bundle, local_ca
 from daemun.store import memory
-from daemun.wiring import SystemClock
+from daemun.wiring import clock
 
 RESTING = 100
 """Sites of the daemun whose rest is looked at."""
@@ -146,7 +146,7 @@ class Served:
 @contextlib.contextmanager
 def _served(folder: pathlib.Path, extent: Extent) -> collections.abc.Iterator[Served]:
     """Raises: visits.NeverError."""
-    owner = local_ca.load_or_create(memory.MemoryStore(), SystemClock().now())
+    owner = local_ca.load_or_create(memory.MemoryStore(), clock.SystemClock().now())
     with answering.running(folder) as behind, replayed.running(folder, behind.addressed) as engine:
         engine.do("appear 0 1")
         targets = dict.fromkeys(estate.hosts(extent.sites), behind.first)
@@ -160,7 +160,7 @@ def _served(folder: pathlib.Path, extent: Extent) -> collections.abc.Iterator[Se
 
 
 def _put(one: estate.Estate, owner: local_ca.LocalCa) -> bundle.Bundle:
-    new = owner.issue([_OWN], SystemClock().now())
+    new = owner.issue([_OWN], clock.SystemClock().now())
     (one.folder / "own.pem").write_bytes(new.fullchain_pem)
     (one.folder / "own.key").write_bytes(new.key_pem)
     return new

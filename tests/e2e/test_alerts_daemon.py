@@ -9,7 +9,7 @@ import pytest
 
 from daemun.certs import local_ca
 from daemun.store import memory
-from daemun.wiring import SystemClock
+from daemun.wiring import clock
 from tests.support import pebble, receivers
 from tests.support.daemon import Daemon, signpost
 
@@ -111,7 +111,7 @@ def _tested(daemon: Daemon) -> str | None:
 
 
 def test_an_owners_file_that_runs_out(daemon: Daemon) -> None:
-    now = SystemClock().now()
+    now = clock.SystemClock().now()
     ca = local_ca.load_or_create(memory.MemoryStore(), now - datetime.timedelta(days=100))
 
     def put(signed_at: datetime.datetime) -> None:

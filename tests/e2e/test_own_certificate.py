@@ -13,7 +13,7 @@ import pytest
 
 from daemun.certs import bundle, local_ca
 from daemun.store import memory
-from daemun.wiring import SystemClock
+from daemun.wiring import clock
 from tests.support import clients
 from tests.support.daemon import Daemon
 
@@ -33,7 +33,7 @@ class Owner:
     """Whoever puts the files there, with a CA of their own."""
 
     def __init__(self, daemon: Daemon) -> None:
-        self._ca = local_ca.load_or_create(memory.MemoryStore(), SystemClock().now())
+        self._ca = local_ca.load_or_create(memory.MemoryStore(), clock.SystemClock().now())
         self._chain = daemon.root / "own.pem"
         self._key = daemon.root / "own.key"
         self.root = daemon.root / "owners-ca.pem"
@@ -50,7 +50,7 @@ class Owner:
         self._chain.write_bytes((new or self._new()).fullchain_pem)
 
     def _new(self) -> bundle.Bundle:
-        return self._ca.issue(["own.test"], SystemClock().now())
+        return self._ca.issue(["own.test"], clock.SystemClock().now())
 
 
 class Visitors:

@@ -13,7 +13,6 @@ import ssl
 
 import httpx
 
-from daemun import wiring
 from daemun.certs import manager
 from daemun.core import layout as layout_
 from daemun.core import merge, model
@@ -27,6 +26,7 @@ from daemun.sources.docker import (
 )
 from daemun.sources.docker import nginx_proxy_sites as sites
 from daemun.store import memory
+from daemun.wiring import clock
 from tests.support import clients, echo, rendered
 from tests.support import docker_values as values
 
@@ -106,7 +106,7 @@ def _certify(layout: layout_.Layout, desired: model.Desired) -> bytes:
     """As daemun itself does before nginx starts. Clients trust its CA, and the owner's certificates."""
     workers = account.choose(None)
     certificates = manager.Manager(
-        memory.MemoryStore(), layout, wiring.SystemClock(), worker_gid=workers.gid if workers else None
+        memory.MemoryStore(), layout, clock.SystemClock(), worker_gid=workers.gid if workers else None
     )
     specs = merge.certificate_specs(desired)
     problems = asyncio.run(certificates.prepare(specs))

@@ -20,7 +20,7 @@ from starlette import applications, concurrency, requests, responses, routing
 
 from daemun.certs import local_ca
 from daemun.store import memory
-from daemun.wiring import SystemClock
+from daemun.wiring import clock
 from tests.support import ports
 
 Json = dict[str, typing.Any]
@@ -173,7 +173,7 @@ def mail_server(
 
 
 def _make_context(folder: pathlib.Path) -> ssl.SSLContext:
-    now = SystemClock().now()
+    now = clock.SystemClock().now()
     ca = local_ca.load_or_create(memory.MemoryStore(), now)
     made = ca.issue(["localhost"], now)
     (folder / "mail-ca.pem").write_bytes(ca.root_pem)

@@ -82,10 +82,10 @@ def _refusal_of(daemon: client.Client, *, host: str, before: list[Json]) -> str 
 
 
 def _check(chosen: settings.Settings) -> list[Json]:
-    from daemun import wiring
     from daemun.web import json as web_json
+    from daemun.wiring.offline import checking
 
-    return web_json.problems_json(wiring.check(chosen))
+    return web_json.problems_json(checking.check(chosen))
 
 
 def _edit(file: pathlib.Path, edit: Edit) -> _Edited:

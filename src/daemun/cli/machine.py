@@ -6,11 +6,13 @@ import pathlib
 import shutil
 import ssl
 
-from daemun import errors, settings, wiring
+from daemun import errors, settings
 from daemun.cli import truststores
 from daemun.core import checkup, merge, model
 from daemun.nginx import listening
 from daemun.nginx import machine as nginx_machine
+from daemun.wiring import machine
+from daemun.wiring.offline import checking, earlier, wishes
 
 LITTLE_BYTES = 500 << 20
 NOTHING_BYTES = 20 << 20
@@ -25,7 +27,7 @@ def look_at_file(chosen: settings.Settings) -> Findings:
     except errors.ConfigError as error:
         yield split(str(error), "config", model.Weight.WARNS)
         return
-    found = wiring.check(chosen)
+    found = checking.check(chosen)
     yield from checkup.judge_problems(found)
     if not found:
         yield _good("config", f"{chosen.config} is good")
@@ -34,16 +36,16 @@ def look_at_file(chosen: settings.Settings) -> Findings:
 def look_at_nginx(chosen: settings.Settings) -> Findings:
     """The nginx that would run, and the ports that it would need."""
     try:
-        binary = wiring.find_nginx(chosen)
+        binary = machine.find_nginx(chosen)
     except errors.DaemunError as error:
         yield split(str(error), "nginx", model.Weight.BLOCKS)
         return
     yield _good("nginx", f"nginx {'.'.join(map(str, binary.version))} is at {binary.path}")
-    running = wiring.find_running_nginx(chosen)
+    running = earlier.find_running_nginx(chosen)
     if running is not None:
         yield _good("nginx", f"nginx (process {running}) goes on serving; the next `daemun up` adopts it")
         return
-    wanted = (wiring.read_desired_offline(chosen) or model.Desired(globals=model.Globals())).globals
+    wanted = (wishes.read_if_good(chosen) or model.Desired(globals=model.Globals())).globals
     places = (*wanted.listen_http, *wanted.listen_https)
     for place in places:
         problem = listening.find_problem(place, binary=binary.path)
@@ -87,7 +89,7 @@ def look_at_trust(chosen: settings.Settings) -> Findings:
 
 
 def has_local_sites(chosen: settings.Settings) -> bool:
-    desired = wiring.read_desired_offline(chosen)
+    desired = wishes.read_if_good(chosen)
     specs = merge.certificate_specs(desired) if desired is not None else ()
     return any(spec.mode is model.TlsMode.LOCAL for spec in specs)
 

@@ -102,7 +102,7 @@ def _fetch(chosen: settings.Settings) -> Json:
     try:
         return client.Client(chosen).accounts()
     except client.NotRunningError:
-        from daemun import wiring
         from daemun.web import accounts_api
+        from daemun.wiring.offline import accounts
 
-        return accounts_api.accounts_json(wiring.list_accounts_offline(chosen))
+        return accounts_api.accounts_json(accounts.list_accounts(chosen))

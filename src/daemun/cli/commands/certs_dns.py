@@ -23,9 +23,9 @@ def dns(
     Exits with 3 when something is left to do.
     """
     settings.check_config_exists(chosen)
-    from daemun import wiring
+    from daemun.wiring.offline import dns
 
-    found = wiring.advise_dns(chosen, hosts.normal(host))
+    found = dns.advise(chosen, hosts.normal(host))
     if as_json:
         output.print_json({"names": [{**dataclasses.asdict(one), "challenge": one.challenge.value} for one in found]})
     else:

@@ -123,10 +123,10 @@ def _adopting(chosen: settings.Settings, *, dry: bool) -> collections.abc.Iterat
 
 @contextlib.contextmanager
 def _adopting_alone(chosen: settings.Settings, *, dry: bool) -> collections.abc.Iterator[_Adopter]:
-    from daemun import wiring
     from daemun.web import accounts_api
+    from daemun.wiring.offline import accounts
 
-    with wiring.adopting_offline(chosen, dry=dry) as alone:
+    with accounts.adopting(chosen, dry=dry) as alone:
         yield _Adopter(
             account=lambda found: accounts_api.adoption_json(
                 alone.adopt_account(accounts_api.account_from(found), dry=dry)

@@ -12,13 +12,13 @@ def check(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
 
     Exits with 0 when it is good (warnings are no reason to refuse it), else with 1.
     """
-    from daemun import wiring
     from daemun.web import json as web_json
+    from daemun.wiring.offline import checking, wishes
 
-    wiring.check_can_start(chosen)
-    found = web_json.problems_json(wiring.check(chosen))
+    wishes.check_can_start(chosen)
+    found = web_json.problems_json(checking.check(chosen))
     is_good = not problems.errors_of(found)
-    subject = wiring.name_source(chosen)
+    subject = wishes.name_source(chosen)
     if as_json:
         output.print_json({"ok": is_good, "config": str(chosen.config), "problems": found})
     else:

@@ -40,8 +40,8 @@ def lines_of(report: Json) -> list[str]:
 
 
 def _plan_alone(chosen: settings.Settings) -> Json:
-    from daemun import wiring
     from daemun.web import json as web_json
+    from daemun.wiring.offline import planning, wishes
 
-    wiring.check_can_start(chosen)
-    return web_json.plan_json(wiring.plan_offline(chosen))
+    wishes.check_can_start(chosen)
+    return web_json.plan_json(planning.plan(chosen))

@@ -18,11 +18,11 @@ Out = typing.Annotated[
 @options.with_settings
 def render(chosen: settings.Settings, out: Out = None) -> None:
     """Print the nginx configuration that daemun makes of the file. Needs no daemon and changes nothing."""
-    from daemun import wiring
     from daemun.web import json as web_json
+    from daemun.wiring.offline import rendering, wishes
 
-    wiring.check_can_start(chosen)
-    rendered = wiring.render_offline(chosen)
+    wishes.check_can_start(chosen)
+    rendered = rendering.render(chosen)
     found = web_json.problems_json(rendered.problems)
     for line in problems.lines_of(found):
         output.complain(line)

@@ -37,10 +37,11 @@ def up(
         chosen = options.resolve(
             context, config=config, state=state, nginx=nginx, log_format=log_format, verbose=verbose
         )
-        from daemun import wiring
+        from daemun.wiring import start
+        from daemun.wiring.offline import wishes
 
-        wiring.check_can_start(chosen)
-        code = wiring.run_daemon(chosen)
+        wishes.check_can_start(chosen)
+        code = start.run(chosen)
     except errors.DaemunError as error:
         if not log.is_json(log_format):
             raise

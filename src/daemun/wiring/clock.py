@@ -1,0 +1,10 @@
+"""The time."""
+
+import datetime
+
+
+class SystemClock:
+    """Implements `control.ports.Clock`."""
+
+    def now(self) -> datetime.datetime:
+        return datetime.datetime.now(datetime.UTC)

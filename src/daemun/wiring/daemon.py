@@ -1,0 +1,202 @@
+"""All that lives as long as the daemon, put together."""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import socket
+
+import structlog
+
+import daemun
+from daemun import settings as settings_
+from daemun.alerts import teller
+from daemun.certs import clerk, manager
+from daemun.certs.dns01 import service as dns_service
+from daemun.certs.preflight import late
+from daemun.control import daemon, gate, keeper, reconciler
+from daemun.core import generations, model
+from daemun.core.render import environment
+from daemun.discovery import endpoints
+from daemun.domains import asking, registry
+from daemun.errors import ConfigError
+from daemun.nginx import account as worker_account
+from daemun.nginx import listening, old_workers, process, reap, server, watch
+from daemun.sources import environment as environment_source
+from daemun.sources import remembered, yaml_file
+from daemun.sources.docker import chosen, compatible, surroundings
+from daemun.store import file as file_store
+from daemun.waiting import lobby
+from daemun.wiring import clock, logs, machine, preflight, sockets
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+class Daemon:
+    """Every part once; `live` lets them run."""
+
+    def __init__(self, settings: settings_.Settings, binary: environment.Nginx) -> None:
+        self._layout = settings.layout
+        store = file_store.FileStore(pathlib.Path(self._layout.store))
+        source = yaml_file.YamlFile(settings.config)
+        known = remembered.recall(store, settings.config, source)
+        current = known.globals if known and known.globals else model.Globals()
+        account = worker_account.choose(_configured_user(source) or current.user)
+        self._preflight = late.Late(lambda: preflight.make(store))
+        self._dns = dns_service.Dns(store, clock.SystemClock(), lambda: self._certificates.specs)
+        self._certificates = manager.Manager(
+            store,
+            self._layout,
+            clock.SystemClock(),
+            worker_gid=account.gid if account else None,
+            provers=self._dns.provers,
+            examiner=self._preflight,
+        )
+        self._endpoints = endpoints.Discovery(store)
+        self._nginx = server.Nginx(binary, self._layout, account)
+        self._logs = logs.Rotation(self._nginx, current.logs)
+        self._machine = machine.Machine(binary=binary, layout=self._layout, account=account)
+        file = environment_source.FileOrEnvironment(
+            remembered.Remembering(source, store, settings.config),
+            settings.config,
+            os.environ,
+            is_known=known is not None or settings.config_was_chosen,
+        )
+        self._containers = chosen.ChosenEngine(
+            clock.SystemClock(), store, environ=os.environ, traces=surroundings.read_traces()
+        )
+        self._domains = registry.Registry(store, self._certificates, clock.SystemClock())
+        self._lobby = lobby.Lobby(self._endpoints.endpoints)
+        self._compatible = compatible.Compatible(file, environ=os.environ, tell=self._containers.speak)
+        self._keeper = keeper.Keeper(old_workers.OldWorkers(self._layout, self._nginx.workers), clock.SystemClock())
+        rounds = reconciler.Reconciler(
+            sources=[self._compatible, self._containers],
+            proxy=self._nginx,
+            listening=listening.Listening(binary.path, self._layout),
+            certificates=self._certificates,
+            domains=self._domains,
+            endpoints=self._endpoints,
+            waiting_room=self._lobby,
+            describe_environment=self._describe,
+            admission=self._keeper,
+            configure=self._configure,
+            last_good={file.name: self._compatible.complete(known)} if known else {},
+        )
+        self._alerts = teller.Teller(
+            store, clock.SystemClock(), self._see, machine=socket.gethostname(), version=daemun.__version__
+        )
+        self._certificates.on_change = self._alerts.wake
+        self._gate = gate.Gate(
+            rounds=rounds,
+            certificates=self._certificates,
+            domains=self._domains,
+            endpoints=self._endpoints,
+            waiting_room=self._lobby,
+            alerts=self._alerts,
+            examiner=self._preflight,
+            old_workers=self._keeper,
+            observe=self._observe,
+            identity=gate.Identity(
+                version=daemun.__version__,
+                nginx_version=".".join(map(str, binary.version)),
+                config_path=str(settings.config),
+                state_dir=self._layout.state,
+                started_at=clock.SystemClock().now(),
+            ),
+        )
+        self._sockets = sockets.Sockets(
+            layout=self._layout,
+            group=account.gid if account else None,
+            gate=self._gate,
+            clerk=clerk.Clerk(store, clock.SystemClock(), self._certificates, reload=self._reload),
+            lobby=self._lobby,
+            asker=asking.Asker(self._domains),
+        )
+
+    async def live(self) -> None:
+        await self._endpoints.start()
+        await self._nginx.adopt()
+        await daemon.live(
+            front=self._gate,
+            sources=[self._compatible, self._containers],
+            proxy=self._nginx,
+            is_serving=self._nginx.is_running,
+            wait_until_gone=lambda: watch.wait_until_gone(self._layout),
+            tasks={
+                "containers": self._containers.run,
+                "folders": lambda: self._compatible.watch_folders(self._gate.wake),
+                "discovery": self._endpoints.run,
+                "health checks": self._endpoints.check_health,
+                "certificates": self._certificates.run,
+                "alerts": self._alerts.run,
+                "hook": self._certificates.after.run,
+                "records in DNS": self._dns.run,
+                "control socket": self._sockets.serve_control,
+                "hold socket": self._sockets.serve_hold,
+                "domains socket": self._sockets.serve_domains,
+                "missed handshakes": self._sockets.listen_to_missed,
+                "waiting room": self._lobby.run,
+                "logs": self._logs.run,
+                "old workers": self._keeper.run,
+                "orphans": reap.reap_orphans,
+            },
+            on_rotate=self._logs.ask,
+            announce=self._announce,
+        )
+
+    def _announce(self, front: gate.Gate) -> None:
+        _announce(front)
+        self._dns.start()
+        if self._compatible.is_on:
+            log.info("Watching docker events")  # nginx-proxy's users have scripts that wait for this line
+
+    def _configure(self, found: model.Globals) -> None:
+        self._containers.configure(found.docker)
+        self._preflight.configure(found)
+        self._dns.configure(found.acme)
+
+    def _describe(self, current: model.Globals) -> environment.Environment:
+        self._logs.policy = current.logs
+        described = self._machine.describe(
+            current, thumbprint=self._certificates.thumbprint(), resolver=self._endpoints.address
+        )
+        account = worker_account.choose(current.user)
+        return dataclasses.replace(described, next_user=account.user if account else None)
+
+    def _see(self) -> teller.Seen | None:
+        last = self._gate.last
+        if last is None:
+            return None
+        return teller.Seen(alerts=last.desired.globals.alerts, certificates=self._certificates.status())
+
+    async def _reload(self) -> None:
+        """For a new shared key of the accounts: nginx answers CAs with it."""
+        await self._gate.apply(generations.Urgency.NEEDED)
+
+    def _observe(self) -> tuple[model.Actual, int]:
+        master = process.find_master(self._layout)
+        workers = old_workers.find_workers(self._layout, self._nginx.workers.read())
+        if master is None:
+            return model.Actual(workers=workers), 0
+        return model.Actual(pid=master.pid, workers=workers), process.read_reloads(self._layout, master)
+
+
+def _configured_user(source: yaml_file.YamlFile) -> str | None:
+    """The file's `user:`, needed before anything is built. What is wrong with the file is told by the first round."""
+    with contextlib.suppress(ConfigError):
+        snapshot = source.read_now()
+        return snapshot.globals.user if snapshot.globals else None
+    return None
+
+
+def _announce(front: gate.Gate) -> None:
+    status = front.status()
+    live = sum(site.state is model.SiteState.LIVE for site in status.sites)
+    log.info(
+        "daemun is up",
+        version=status.version,
+        sites=f"{live} of {len(status.sites)} live",
+        nginx=status.nginx_version,
+        config=status.config_path,
+        state=status.state_dir,
+    )

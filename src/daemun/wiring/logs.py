@@ -1,0 +1,42 @@
+"""When the logs are rotated."""
+
+import asyncio
+import contextlib
+
+import structlog
+
+from daemun.core import model
+from daemun.errors import EnvironmentProblemError
+from daemun.nginx import server
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+CHECKED_EVERY_S = 30.0
+
+
+class Rotation:
+    """policy: as it is configured now."""
+
+    def __init__(self, nginx: server.Nginx, policy: model.Logs) -> None:
+        self.policy = policy
+        self._nginx = nginx
+        self._asked = asyncio.Event()
+
+    def ask(self) -> None:
+        """Rotate now, as on SIGUSR1."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Rotate what grew too large; when asked also open anew what somebody else renamed."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CHECKED_EVERY_S):
+                    await self._asked.wait()
+            asked = self._asked.is_set()
+            self._asked.clear()
+            try:
+                rotated = await self._nginx.rotate_logs(self.policy)
+                if asked and not rotated:
+                    await self._nginx.reopen_logs()
+            except EnvironmentProblemError as error:
+                log.warning("the logs are not rotated", reason=str(error))

@@ -1,0 +1,39 @@
+"""The accounts, and taking over what other ACME clients have."""
+
+import collections.abc
+import contextlib
+import pathlib
+
+from daemun import settings as settings_
+from daemun.certs import clerk
+from daemun.certs.importing import adopt
+from daemun.control import accounts_port
+from daemun.core import merge, model
+from daemun.errors import DaemunError
+from daemun.store import file as file_store
+from daemun.store import instance
+from daemun.store import memory as memory_store
+from daemun.wiring import clock
+from daemun.wiring.offline import earlier, wishes
+
+
+def list_accounts(settings: settings_.Settings) -> accounts_port.AccountList:
+    """As the store of an earlier `up` has them."""
+    store = earlier.find_store(settings)
+    return clerk.list_accounts(store) if store else accounts_port.AccountList(accounts=())
+
+
+@contextlib.contextmanager
+def adopting(settings: settings_.Settings, *, dry: bool) -> collections.abc.Iterator[adopt.Alone]:
+    """Takes over what others had, into the store of the next `up`. No daemon can start meanwhile. dry: only tells.
+
+    Raises: LockHeldError when one is starting; EnvironmentProblemError.
+    """
+    specs: tuple[model.CertificateSpec, ...] = ()
+    with contextlib.suppress(DaemunError):  # without a file, or with a bad one: for sites to come
+        specs = merge.certificate_specs(wishes.read(settings))
+    if dry:
+        yield adopt.Alone(earlier.find_store(settings) or memory_store.MemoryStore(), specs, clock.SystemClock())
+        return
+    with instance.held_alone(pathlib.Path(settings.layout.lock)):
+        yield adopt.Alone(file_store.FileStore(pathlib.Path(settings.layout.store)), specs, clock.SystemClock())

@@ -1,0 +1,61 @@
+"""What is wrong with the file."""
+
+import asyncio
+import dataclasses
+import pathlib
+import tempfile
+
+from daemun import settings as settings_
+from daemun.control import quarantine
+from daemun.core import assemble, model, outcome
+from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
+from daemun.nginx import server
+from daemun.wiring import machine
+from daemun.wiring.offline import rendering, wishes
+
+
+def check(settings: settings_.Settings) -> tuple[model.Problem, ...]:
+    """Every problem of the file, also those only nginx finds in hand-written nginx. Touches nothing that runs."""
+    try:
+        desired = wishes.read(settings)
+    except ConfigError as error:
+        return getattr(error, "problems", ()) or (_problem(error),)
+    if any(problem.severity is model.Severity.ERROR for problem in desired.problems):
+        return desired.problems
+    # In nginx-proxy's place almost everything comes from containers, so "good" alone would say too much.
+    unseen = wishes.unseen(settings, desired) if desired.globals.like_nginx_proxy else ()
+    return (*desired.problems, *unseen, *_test_files(settings, desired))
+
+
+def _test_files(settings: settings_.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
+    """What nginx says of the whole configuration, tested in a folder of its own. A machine that lacks something
+    (nginx, a right to port 80) is not a problem of the file."""
+    try:
+        binary = machine.find_nginx(settings)
+        with tempfile.TemporaryDirectory(prefix="daemun-") as folder:
+            apart = dataclasses.replace(settings, state=pathlib.Path(folder))
+            assembled = rendering.assemble(apart, desired, binary, last_good={})
+            return asyncio.run(_find_refused(server.Nginx(binary, apart.layout), desired, assembled))
+    except EnvironmentProblemError:
+        return ()
+    except DaemunError as error:
+        return (_problem(error),)
+
+
+async def _find_refused(
+    nginx: server.Nginx, desired: model.Desired, assembled: assemble.Assembled
+) -> tuple[model.Problem, ...]:
+    staged = await quarantine.stage_with_quarantine(
+        nginx,
+        desired,
+        assembled.files,
+        last_good={},
+        unavailable=assembled.unavailable,
+        known=assembled.definitions,
+    )
+    refusals = outcome.refusal_problems(desired, (*assembled.refused, *staged.refused))
+    return (*assembled.problems, *refusals)
+
+
+def _problem(error: DaemunError) -> model.Problem:
+    return model.Problem(origin=model.NOWHERE, message=str(error))

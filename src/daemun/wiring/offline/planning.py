@@ -1,0 +1,23 @@
+"""What the next `daemun up` would do."""
+
+import asyncio
+
+from daemun import settings as settings_
+from daemun.control import gate, gate_port
+from daemun.core import merge
+from daemun.core import plan as plan_
+from daemun.nginx import server
+from daemun.wiring import machine
+from daemun.wiring.offline import rendering, wishes
+
+
+def plan(settings: settings_.Settings) -> gate_port.PlanReport:
+    """What `daemun up` would do now. Raises: DaemunError when nothing can be planned."""
+    desired = wishes.read(settings)
+    binary = machine.find_nginx(settings)
+    actual = asyncio.run(server.Nginx(binary, settings.layout).read_actual())
+    assembled = rendering.assemble(settings, desired, binary, last_good=actual.files or {})
+    wanted = plan_.plan(
+        desired, assembled.files, actual, specs=merge.certificate_specs(desired), services=merge.services(desired)
+    )
+    return gate.report_plan(wanted, rendering.problems_of(settings, desired, assembled))

@@ -1,0 +1,58 @@
+"""The files that nginx would be given."""
+
+import collections.abc
+import dataclasses
+
+from daemun import settings as settings_
+from daemun.certs import account as acme_account
+from daemun.core import assemble as assemble_
+from daemun.core import model, outcome
+from daemun.core.render import environment
+from daemun.discovery import endpoints
+from daemun.nginx import account as worker_account
+from daemun.wiring import machine
+from daemun.wiring.offline import earlier, wishes
+
+UNUSED_RESOLVER = "127.0.0.1:53530"
+"""Stands in rendered files for the address that the first `daemun up` will choose."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """files: what nginx would be given, relative path -> content. problems: what is not in them, or deserves a look."""
+
+    files: dict[str, bytes]
+    problems: tuple[model.Problem, ...]
+
+
+def render(settings: settings_.Settings) -> Rendered:
+    """The files nginx would be given. Raises: DaemunError."""
+    desired = wishes.read(settings)
+    assembled = assemble(settings, desired, machine.find_nginx(settings), last_good={})
+    return Rendered(files=assembled.files, problems=problems_of(settings, desired, assembled))
+
+
+def assemble(
+    settings: settings_.Settings,
+    desired: model.Desired,
+    binary: environment.Nginx,
+    *,
+    last_good: collections.abc.Mapping[str, bytes],
+) -> assemble_.Assembled:
+    """As the daemon would, with what an earlier one left. last_good: what sites at fault keep, path -> content."""
+    store = earlier.find_store(settings)
+    account = worker_account.choose(desired.globals.user)
+    env = machine.Machine(binary=binary, layout=settings.layout, account=account).describe(
+        desired.globals,
+        thumbprint=acme_account.read_thumbprint(store) if store else None,
+        resolver=(endpoints.read_address(store) if store else None) or UNUSED_RESOLVER,
+    )
+    return assemble_.assemble_files(desired, env, last_good=last_good)
+
+
+def problems_of(
+    settings: settings_.Settings, desired: model.Desired, assembled: assemble_.Assembled
+) -> tuple[model.Problem, ...]:
+    """All that is told of what would be served."""
+    refusals = outcome.refusal_problems(desired, assembled.refused)
+    return (*desired.problems, *wishes.unseen(settings, desired), *assembled.problems, *refusals)

@@ -1,0 +1,85 @@
+"""What the file, or the environment, asks for; what only containers say is missing, which is told."""
+
+import asyncio
+import dataclasses
+import os
+
+from daemun import settings as settings_
+from daemun.core import merge, model
+from daemun.errors import ConfigError
+from daemun.sources import environment as environment_source
+from daemun.sources import remembered, yaml_file
+from daemun.sources.docker import chosen, compatible, keep, place
+from daemun.wiring.offline import earlier
+
+
+def check_can_start(settings: settings_.Settings) -> None:
+    """A file, or containers that say what they wish, now or when an earlier daemon saw them; a file that was named and
+    is gone is the daemon's to judge. Raises: ConfigError."""
+    found = place.find_endpoint(os.environ, like_nginx_proxy=compatible.is_asked(os.environ))
+    if settings.config_was_chosen or found is not None:
+        return
+    store = earlier.find_store(settings)
+    if store is not None and keep.read_kept(store) is not None:
+        return
+    try:
+        settings_.check_config_exists(settings)
+    except ConfigError as error:
+        cure = "containers with labels need none, where $DOCKER_HOST or /var/run/docker.sock leads to their engine"
+        raise ConfigError(f"{error}; {cure}") from error
+
+
+def name_source(settings: settings_.Settings) -> str:
+    """What these commands read, as people are told it."""
+    return str(settings.config) if _has_file(settings) else "the environment"
+
+
+def read(settings: settings_.Settings) -> model.Desired:
+    """What `daemun up` would take from the file, or the environment, and nginx-proxy's folders. Raises: ConfigError."""
+    file = environment_source.FileOrEnvironment(
+        yaml_file.YamlFile(settings.config), settings.config, os.environ, is_known=_has_file(settings)
+    )
+    snapshot = asyncio.run(compatible.Compatible(file, environ=os.environ).read())
+    desired = merge.merge_snapshots([snapshot])
+    if not unseen(settings, desired):
+        return desired
+    return dataclasses.replace(desired, problems=tuple(_soften(problem) for problem in desired.problems))
+
+
+def read_if_good(settings: settings_.Settings) -> model.Desired | None:
+    """What the file asks for; None when it cannot be read."""
+    try:
+        return read(settings)
+    except ConfigError:
+        return None
+
+
+def unseen(settings: settings_.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
+    """Without a daemon no engine is asked: nothing of what containers wish is known then, which is said."""
+    wanted = desired.globals.docker
+    engine = chosen.find_engine(wanted, os.environ, like_nginx_proxy=desired.globals.like_nginx_proxy)
+    place = str(engine) if engine is not None else None
+    if place is None and wanted.is_on and (store := earlier.find_store(settings)) is not None:
+        kept = keep.read_kept(store)
+        place = kept.url if kept is not None else None
+    if place is None:
+        return ()
+    message = "its containers are not asked without a running daemon, so what they wish for is missing here"
+    origin = model.Origin(source="docker", place=place)
+    return (model.Problem(origin=origin, message=message, severity=model.Severity.WARNING),)
+
+
+def _soften(problem: model.Problem) -> model.Problem:
+    """A default site that the file does not have is not missing for sure where there are containers."""
+    if problem.field != merge.DEFAULT_SITE:
+        return problem
+    message = f"{problem.message}, unless a container has it"
+    return dataclasses.replace(problem, message=message, severity=model.Severity.WARNING)
+
+
+def _has_file(settings: settings_.Settings) -> bool:
+    """Whether the file counts: it is there, was there, or was named; else what the environment says does."""
+    if settings.config_was_chosen or settings.config.exists():
+        return True
+    store = earlier.find_store(settings)
+    return store is not None and remembered.recall(store, settings.config) is not None

@@ -1,0 +1,28 @@
+"""What is looked at before an order."""
+
+import typing
+
+from daemun.certs import account as acme_account
+from daemun.certs import ledger
+from daemun.control import ports
+from daemun.core import model
+from daemun.wiring import clock
+
+if typing.TYPE_CHECKING:
+    from daemun.certs.preflight import examiner
+
+
+def make(store: ports.Store) -> "examiner.Preflight":
+    from daemun.certs.preflight import examiner  # noqa: PLC0415 - as `late.Late` wants it
+
+    return examiner.Preflight(
+        clock=clock.SystemClock(),
+        thumbprint=lambda: acme_account.thumbprint(acme_account.load_or_create_key(store)),
+        account=lambda authority: _account_url(store, authority),
+        budget=lambda hosts, authority: ledger.find(hosts, authority.directory, store, clock.SystemClock()),
+    )
+
+
+def _account_url(store: ports.Store, authority: model.Authority) -> str | None:
+    registration = acme_account.read_registration(store, authority.directory)
+    return registration.url if registration is not None else None

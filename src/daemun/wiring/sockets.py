@@ -1,0 +1,54 @@
+"""What the daemon listens on, besides nginx's ports."""
+
+import dataclasses
+import pathlib
+
+from starlette import types
+
+from daemun.certs import clerk
+from daemun.control import gate
+from daemun.core import layout
+from daemun.domains import asking, missed
+from daemun.waiting import lobby
+from daemun.web import server
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Sockets:
+    """Each is served until cancelled. group: the number of the workers' group, None: nginx runs as daemun does."""
+
+    layout: layout.Layout
+    group: int | None
+    gate: gate.Gate
+    clerk: clerk.Clerk
+    lobby: lobby.Lobby
+    asker: asking.Asker
+
+    async def serve_control(self) -> None:
+        await server.serve(self._make_api, pathlib.Path(self.layout.control_socket))
+
+    async def serve_hold(self) -> None:
+        await server.serve(self._make_waiting_room, pathlib.Path(self.layout.hold_socket), group=self.group)
+
+    async def serve_domains(self) -> None:
+        await server.serve(self._make_doorbell, pathlib.Path(self.layout.domains_socket), group=self.group)
+
+    async def listen_to_missed(self) -> None:
+        await missed.listen(self.layout, self.asker, group=self.group)
+
+    # Their modules are imported here, where `server.serve` has time for it: starlette is slow to import.
+
+    def _make_api(self) -> types.ASGIApp:
+        from daemun.web import accounts_api, api  # noqa: PLC0415
+
+        return api.create_app(self.gate, accounts_api.routes(self.clerk, self.clerk))
+
+    def _make_waiting_room(self) -> types.ASGIApp:
+        from daemun.waiting import app  # noqa: PLC0415
+
+        return app.create_app(self.lobby, self.layout.hold_socket)
+
+    def _make_doorbell(self) -> types.ASGIApp:
+        from daemun.domains import app  # noqa: PLC0415
+
+        return app.create_app(self.asker)
