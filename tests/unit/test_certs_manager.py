@@ -15,7 +15,7 @@ import pytest
 from josepy import jwk
 
 from daemun import errors
-from daemun.certs import account, live, local_ca, manager, records
+from daemun.certs import account, live, local_ca, manager, preparing, records
 from daemun.core import layout, model
 from daemun.store import file, memory
 from tests.support import certificates, clock
@@ -404,7 +404,7 @@ async def own_at_last(gate: Gate, running: manager.Manager, specs: list[model.Ce
 
 
 async def test_very_many_new_sites_begin_with_shared_certificates(gate: Gate) -> None:
-    specs = crowd(manager.MOST_BEGUN_ALONE + 1)
+    specs = crowd(preparing.MOST_BEGUN_ALONE + 1)
     certs = gate.manager()
     assert await certs.prepare(specs) == ()
     found = [live.read(gate.live, one.name) for one in specs]
@@ -423,7 +423,7 @@ async def test_very_many_new_sites_begin_with_shared_certificates(gate: Gate) ->
 
 
 async def test_a_later_start_goes_on_where_one_ended(gate: Gate) -> None:
-    specs = crowd(manager.MOST_BEGUN_ALONE + 1)
+    specs = crowd(preparing.MOST_BEGUN_ALONE + 1)
     assert await gate.manager().prepare(specs) == ()
     later = gate.manager()
     assert await later.prepare(specs) == ()
@@ -432,7 +432,7 @@ async def test_a_later_start_goes_on_where_one_ended(gate: Gate) -> None:
 
 
 async def test_few_new_sites_beside_many_have_their_own_at_once(gate: Gate) -> None:
-    specs = crowd(manager.MOST_BEGUN_ALONE + 1)
+    specs = crowd(preparing.MOST_BEGUN_ALONE + 1)
     certs = gate.manager()
     assert await certs.prepare(specs) == ()
     more = spec(model.TlsMode.LOCAL, "more.test")
@@ -444,14 +444,14 @@ async def test_what_has_a_certificate_shares_none(gate: Gate) -> None:
     kept = gate.put_issued("kept.example.com", "kept.example.com")
     certs = gate.manager()
     certs.configure(STAGING)
-    specs = [*crowd(manager.MOST_BEGUN_ALONE + 1), spec(model.TlsMode.ACME, "kept.example.com")]
+    specs = [*crowd(preparing.MOST_BEGUN_ALONE + 1), spec(model.TlsMode.ACME, "kept.example.com")]
     assert await certs.prepare(specs) == ()
     assert gate.served("kept.example.com") == kept
     assert [status.name for status in certs.status()] == [one.name for one in specs]
 
 
 async def test_a_certificate_that_cannot_be_written_keeps_no_other_from_its_own(gate: Gate) -> None:
-    specs = crowd(manager.MOST_BEGUN_ALONE + 1)
+    specs = crowd(preparing.MOST_BEGUN_ALONE + 1)
     certs = gate.manager()
     assert await certs.prepare(specs) == ()
     (gate.live / ".generations" / specs[0].name).write_text("in the way")

@@ -4,6 +4,7 @@ What follows is worked out once per change of an entry, so that looking at all o
 ten thousand take milliseconds, where reading their certificates again would take seconds.
 """
 
+import asyncio
 import collections.abc
 import dataclasses
 import datetime
@@ -16,9 +17,16 @@ _STEP_BACK = datetime.timedelta(minutes=1)
 
 
 class Book:
-    """Not thread-safe."""
+    """Not thread-safe.
+
+    settling: keeps memory and disk together: while it is held, nobody else looks or changes. confirmed: the names of
+    the certificates whose sites are served, so that CAs may be asked for them. forced: of those to be renewed now.
+    """
 
     def __init__(self) -> None:
+        self.settling = asyncio.Lock()
+        self.confirmed: frozenset[str] = frozenset()
+        self.forced: set[str] = set()
         self._acme: model.Acme | None = None
         self._entries: dict[str, standing.Entry] = {}
         self._plans: dict[str, standing.Plan] = {}
@@ -59,6 +67,7 @@ class Book:
     ) -> None:
         """Want exactly these from now on. plans: of `make_plans`. made_for: `acme` when they were begun to be made."""
         self._entries, self._plans = entries, plans if made_for == self._acme else {}
+        self.forced &= entries.keys()
 
     def put(self, name: str, entry: standing.Entry) -> None:
         self._entries[name] = entry
@@ -67,6 +76,20 @@ class Book:
     def remove(self, name: str) -> None:
         self._entries.pop(name, None)
         self._plans.pop(name, None)
+        self.confirmed -= {name}
+        self.forced.discard(name)
+
+    def specs(self) -> tuple[model.CertificateSpec, ...]:
+        return tuple(entry.spec for entry in self._entries.values())
+
+    def find_authority(self, directory: str) -> model.Authority:
+        """How the CA with this directory is reached: as daemun.yaml says, when it does."""
+        named = self._acme.authorities if self._acme is not None else ()
+        own = tuple(one for spec in self.specs() if (one := spec.ordering.authority) is not None)
+        for one in (*named, *own):
+            if directory in {one.directory, one.staging}:
+                return dataclasses.replace(one, directory=directory)
+        return model.Authority(directory=directory)
 
     def authorities(self, spec: model.CertificateSpec) -> standing.Authorities | None:
         """The CAs that are asked; None: not known yet."""

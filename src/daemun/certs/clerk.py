@@ -84,7 +84,7 @@ class Clerk:
 
     def _find(self, host: str) -> str:
         """The certificate of a site, of a name of one, or of a site that is gone."""
-        specs = self._certificates.find_specs()
+        specs = self._certificates.specs
         own = (spec.name for spec in specs if spec.host == host)
         other = (spec.name for spec in specs if host in spec.names)
         return next(own, None) or next(other, None) or names.slug(host)
@@ -102,7 +102,7 @@ class Clerk:
                 self._store,
                 self._certificates.shelf.adopted,
                 found,
-                specs=self._certificates.find_specs(),
+                specs=self._certificates.specs,
                 now=self._clock.now(),
                 dry=dry,
             )

@@ -34,21 +34,24 @@ _LOOKS_AT_ONCE = 4
 
 
 class Watch:
-    """Of one manager. Not thread-safe."""
+    """Of one manager. Not thread-safe. changed: called when something new is known."""
 
     def __init__(
         self,
         known: book.Book,
         store: ports.Store,
         clock: ports.Clock,
+        *,
         chance: random.Random,
         examiner: findings.Examiner | None,
+        changed: collections.abc.Callable[[], None],
     ) -> None:
         self._book = known
         self._store = store
         self._clock = clock
         self._chance = chance
         self._examiner = examiner
+        self._changed = changed
         self._looked: dict[str, datetime.datetime] = {}
         self._is_polling = False
         self._looking: set[str] = set()
@@ -57,54 +60,40 @@ class Watch:
     def busy(self) -> int:
         return self._is_polling + len(self._looking)
 
-    def start(
-        self,
-        tasks: asyncio.TaskGroup,
-        stop: threading.Event,
-        names: collections.abc.Set[str],
-        settling: asyncio.Lock,
-        changed: collections.abc.Callable[[], None],
-    ) -> None:
-        """Begin what is due. names: the certificates whose sites are served. settling: held while an entry changes.
-        changed: called when something new is known."""
+    def start(self, tasks: asyncio.TaskGroup, stop: threading.Event) -> None:
+        """Begin what is due, for certificates whose sites are served. stop: set when it is to end."""
         now = self._clock.now()
         self._looked = {name: at for name, at in self._looked.items() if name in self._book.entries}
-        due = [name for name, at in self._polls(names) if at <= now]
+        due = [name for name, at in self._polls() if at <= now]
         if due and not self._is_polling:
             self._is_polling = True
-            tasks.create_task(self._poll(due[:_AT_ONCE], stop, settling, changed), name="renewal info")
-        for name, at in self._looks(names, now):
+            tasks.create_task(self._poll(due[:_AT_ONCE], stop), name="renewal info")
+        for name, at in self._looks(now):
             if at <= now and len(self._looking) < _LOOKS_AT_ONCE:
                 self._looking.add(name)
-                tasks.create_task(self._look(name, settling, changed), name=f"look at {name}")
+                tasks.create_task(self._look(name), name=f"look at {name}")
 
-    def next_moment(self, names: collections.abc.Set[str], now: datetime.datetime) -> datetime.datetime | None:
+    def next_moment(self, now: datetime.datetime) -> datetime.datetime | None:
         """When `start` has something to begin; the end of what is under way wakes by itself."""
-        moments = [] if self._is_polling else [at for _, at in self._polls(names)]
+        moments = [] if self._is_polling else [at for _, at in self._polls()]
         if len(self._looking) < _LOOKS_AT_ONCE:
-            moments += [at for _, at in self._looks(names, now)]
+            moments += [at for _, at in self._looks(now)]
         return min(moments, default=None)
 
     # --- renewal info ----------------------------------------------------------------------------------------------
 
-    def _polls(self, names: collections.abc.Set[str]) -> collections.abc.Iterator[tuple[str, datetime.datetime]]:
+    def _polls(self) -> collections.abc.Iterator[tuple[str, datetime.datetime]]:
         for name, plan in self._book.plans(self._clock.now()).items():
-            if plan.poll_at is not None and name in names:
+            if plan.poll_at is not None and name in self._book.confirmed:
                 yield name, plan.poll_at
 
-    async def _poll(
-        self,
-        names: list[str],
-        stop: threading.Event,
-        settling: asyncio.Lock,
-        changed: collections.abc.Callable[[], None],
-    ) -> None:
+    async def _poll(self, names: list[str], stop: threading.Event) -> None:
         """Ask about certificates, CA by CA. Never raises but when cancelled."""
         try:
             for authority, entries in self._by_authority(names):
                 work = functools.partial(self._fetch, authority, entries, stop)
                 new = await daemon_thread.run(work, name="renewal info")
-                async with settling:
+                async with self._book.settling:
                     for name, (asked_of, found) in new.items():
                         entry = self._book.entries.get(name)
                         if entry is not None and entry.served is asked_of.served:
@@ -115,7 +104,7 @@ class Watch:
             log.error("a CA could not be asked when to renew", stack=traceback.format_exc())  # noqa: TRY400
         finally:
             self._is_polling = False
-            changed()
+            self._changed()
 
     def _by_authority(
         self, names: list[str]
@@ -154,20 +143,20 @@ class Watch:
 
     # --- DNS -------------------------------------------------------------------------------------------------------
 
-    def _looks(
-        self, names: collections.abc.Set[str], now: datetime.datetime
-    ) -> collections.abc.Iterator[tuple[str, datetime.datetime]]:
+    def _looks(self, now: datetime.datetime) -> collections.abc.Iterator[tuple[str, datetime.datetime]]:
         """Certificates that fail and whose next try is far enough away for a look to be worth it."""
         if self._examiner is None:
             return
         for name, plan in self._book.plans(now).items():
-            if not plan.status.failures or plan.order_at is None or name not in names or name in self._looking:
+            if not plan.status.failures or plan.order_at is None:
+                continue
+            if name not in self._book.confirmed or name in self._looking:
                 continue
             at = self._looked.get(name, plan.status.failing_since or now) + LOOK_EVERY
             if at < plan.order_at:
                 yield name, at
 
-    async def _look(self, name: str, settling: asyncio.Lock, changed: collections.abc.Callable[[], None]) -> None:
+    async def _look(self, name: str) -> None:
         """Try at once when DNS says something else than at the failures. Never raises but when cancelled."""
         try:
             entry = self._book.entries.get(name)
@@ -184,7 +173,7 @@ class Watch:
             if attempts.seen:  # else this is the first look, and nothing is known to compare with
                 new = dataclasses.replace(new, failures=0, next_attempt=self._clock.now())
                 log.info("DNS changed, the certificate is tried for again", host=entry.spec.host)
-            async with settling:
+            async with self._book.settling:
                 if self._book.entries.get(name) is entry:
                     self._book.put(name, dataclasses.replace(entry, attempts=new))
                     await asyncio.to_thread(records.write_attempts, self._store, name, new)
@@ -195,4 +184,4 @@ class Watch:
         finally:
             self._looking.discard(name)
             self._looked[name] = self._clock.now()
-            changed()
+            self._changed()

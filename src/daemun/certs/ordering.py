@@ -1,0 +1,206 @@
+"""What CAs are asked for: which certificates are due, one try after the other for each, and what follows from it."""
+
+import asyncio
+import collections.abc
+import contextlib
+import dataclasses
+import datetime
+import random
+import threading
+import traceback
+
+import structlog
+
+from daemun import errors
+from daemun.certs import after, attempt, book, records, shelf, standing, watching
+from daemun.core.issuance import asked, renewal
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+CONCURRENT_ORDERS = 16
+"""An order waits for the CA nearly all of its time. More would only queue for the interpreter."""
+
+
+class Orders:
+    """Of one manager. Not thread-safe. changed: called at the end of each order, and when orders may begin again."""
+
+    def __init__(
+        self,
+        known: book.Book,
+        shelf_: shelf.Shelf,
+        means: attempt.Means,
+        after_: after.After,
+        *,
+        chance: random.Random,
+        changed: collections.abc.Callable[[], None],
+    ) -> None:
+        self._book = known
+        self._shelf = shelf_
+        self._means = means
+        self._after = after_
+        self._chance = chance
+        self._changed = changed
+        self._under_way: set[str] = set()
+        self._held = 0
+        self._ended = asyncio.Event()
+
+    @property
+    def under_way(self) -> collections.abc.Set[str]:
+        """The names of the certificates that are being ordered."""
+        return self._under_way
+
+    def start(self, tasks: asyncio.TaskGroup, stop: threading.Event) -> None:
+        """Begin what is due. stop: set when the orders are to end."""
+        for name in self._due()[: CONCURRENT_ORDERS - len(self._under_way)]:
+            self._start(name, tasks, stop)
+
+    def moments(self, now: datetime.datetime) -> list[datetime.datetime]:
+        """When `start` has something to begin; the end of what is under way wakes by itself."""
+        if len(self._under_way) >= CONCURRENT_ORDERS:
+            return []
+        orders = (self._order_at(name, plan, now) for name, plan in self._book.plans(now).items())
+        return [at for at in orders if at is not None]
+
+    @contextlib.asynccontextmanager
+    async def held(self, *, within_s: float) -> collections.abc.AsyncIterator[None]:
+        """No order is under way, and none begins, while the block runs.
+
+        Raises: LockHeldError when those that are under way do not end in time.
+        """
+        self._held += 1
+        try:
+            await self._wait_for_orders(within_s)
+            yield
+        finally:
+            self._held -= 1
+            self._changed()
+
+    async def _wait_for_orders(self, within_s: float) -> None:
+        try:
+            async with asyncio.timeout(within_s):
+                while self._under_way:
+                    self._ended.clear()
+                    await self._ended.wait()
+        except TimeoutError:
+            under_way = ", ".join(sorted(self._under_way))
+            raise errors.LockHeldError(
+                f"cannot change accounts now: certificates are being ordered ({under_way}); try again in a few minutes"
+            ) from None
+
+    def _due(self) -> list[str]:
+        """The certificates to order now, the longest due first."""
+        now = self._means.clock.now()
+        at = ((self._order_at(name, plan, now), name) for name, plan in self._book.plans(now).items())
+        return [name for _, name in sorted((when, name) for when, name in at if when is not None and when <= now)]
+
+    def _order_at(self, name: str, plan: standing.Plan, now: datetime.datetime) -> datetime.datetime | None:
+        if plan.order_at is None or self._held or name in self._under_way or name not in self._book.confirmed:
+            return None
+        return now if name in self._book.forced else plan.order_at
+
+    # --- one certificate -------------------------------------------------------------------------------------------
+
+    def _start(self, name: str, tasks: asyncio.TaskGroup, stop: threading.Event) -> None:
+        entry = self._book.entries[name]
+        authorities = self._book.authorities(entry.spec)
+        assert authorities is not None
+        self._under_way.add(name)
+        self._book.forced.discard(name)
+        is_public = entry.served.kind is shelf.Kind.PUBLIC and entry.served.directory is not None
+        wanted = attempt.Wanted(
+            spec=entry.spec,
+            authorities=authorities,
+            before=standing.valid_attempts(entry, authorities),
+            replaced=records.Issued(directory=entry.served.directory or "", bundle=entry.served.bundle)
+            if is_public
+            else None,
+        )
+        tasks.create_task(self._order(wanted, stop), name=f"order {name}")
+
+    async def _order(self, wanted: attempt.Wanted, stop: threading.Event) -> None:
+        """One try. Never raises but when cancelled: the others go on."""
+        spec = wanted.spec
+        try:
+            issued = await attempt.obtain(wanted, self._means, stop)
+            await self._succeed(wanted, issued)
+            log.info("certificate obtained", host=spec.host, issuer=issued.bundle.issuer, until=issued.bundle.not_after)
+        except attempt.FailedError as error:
+            await self._fail(wanted, error)
+        except errors.DaemunError as error:
+            await self._fail(wanted, self._failure(wanted, str(error)))
+        except Exception as error:
+            # Formatted here, because loggers that show local variables would show keys.
+            stack = traceback.format_exc()
+            log.error("an order failed for an unknown reason", host=spec.host, stack=stack)  # noqa: TRY400
+            reason = f'cannot get a certificate for "{spec.host}": {type(error).__name__}; see the log, and report it'
+            await self._fail(wanted, self._failure(wanted, reason))
+        finally:
+            self._under_way.discard(spec.name)
+            self._ended.set()
+            self._changed()
+
+    def _failure(self, wanted: attempt.Wanted, reason: str) -> attempt.FailedError:
+        is_rehearsing = wanted.before is not None and wanted.before.rehearse
+        return attempt.FailedError(reason, is_failure=True, holds={}, rehearse=is_rehearsing, seen=None)
+
+    async def _succeed(self, wanted: attempt.Wanted, issued: records.Issued) -> None:
+        """Raises: RetryableError when the new certificate is due at once, so that orders never follow each other."""
+        spec = wanted.spec
+        async with self._book.settling:
+            hosts = renewal.hosts_to_order(spec)
+            await asyncio.to_thread(self._after.note, spec.name, hosts, issued.bundle)
+            await asyncio.to_thread(self._shelf.put_issued, spec.name, issued)
+            entry = self._book.entries.get(spec.name)  # the site may have changed, or gone, meanwhile
+            is_due_again = False
+            if entry is not None:
+                served = await asyncio.to_thread(self._shelf.settle, entry.spec)
+                new = standing.Entry(spec=entry.spec, served=served, advice=entry.advice)
+                now = self._means.clock.now()
+                at = standing.order_at(new, wanted.authorities, now)
+                is_due_again = entry.spec == spec and at is not None and at <= now
+                # Then the failures so far count on, and the ladder goes up.
+                self._book.put(spec.name, dataclasses.replace(entry, served=served) if is_due_again else new)
+            if not is_due_again:
+                await asyncio.to_thread(records.delete_attempts, self._means.store, spec.name)
+        if entry is not None:
+            self._after.tell(spec.name)
+        if is_due_again:
+            raise errors.RetryableError(
+                f'cannot rely on the new certificate of "{spec.host}": it is valid from {issued.bundle.not_before} to '
+                f"{issued.bundle.not_after}, and this machine's clock says {self._means.clock.now()}; set the clock"
+            )
+
+    async def _fail(self, wanted: attempt.Wanted, failed: attempt.FailedError) -> None:
+        spec, before, now = wanted.spec, wanted.before, self._means.clock.now()
+        failures = (before.failures if before else 0) + failed.is_failure
+        at = now
+        if failed.is_failure:
+            expires_at = wanted.replaced.bundle.not_after if wanted.replaced is not None else None
+            at = renewal.next_attempt(failures, now, jitter=self._chance.random(), expires_at=expires_at)
+        waits = [failed.holds.get(authority.directory, now) for authority in wanted.authorities]
+        at = max(at, min(waits))
+        seen = before.seen if before is not None else ()
+        if failed.seen is not None and failed.seen not in seen:
+            seen = (*seen, failed.seen)[-watching.MOST_SEEN :]
+        attempts = records.Attempts(
+            asked=asked.fingerprint(spec, wanted.authorities),
+            failures=failures,
+            next_attempt=at,
+            reason=failed.reason,
+            since=(before.since if before is not None else None) or (now if failed.is_failure else None),
+            holds=tuple(sorted(failed.holds.items())),
+            rehearse=failed.rehearse,
+            seen=seen,
+        )
+        async with self._book.settling:
+            entry = self._book.entries.get(spec.name)
+            if entry is None:
+                return
+            self._book.put(spec.name, dataclasses.replace(entry, attempts=attempts))
+            log.warning(
+                "certificate not obtained", host=spec.host, reason=failed.reason, failures=failures, next_attempt=at
+            )
+            try:
+                await asyncio.to_thread(records.write_attempts, self._means.store, spec.name, attempts)
+            except errors.DaemunError as error:  # a restart would then try earlier: no harm
+                log.warning("the failure could not be stored", host=spec.host, error=str(error))

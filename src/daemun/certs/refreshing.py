@@ -1,0 +1,78 @@
+"""What is renewed without asking a CA: certificates of the local one, and those in the owner's files."""
+
+import asyncio
+import collections.abc
+import dataclasses
+import datetime
+
+import structlog
+
+from daemun import errors
+from daemun.certs import book, shelf
+from daemun.control import ports
+from daemun.core import model
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+OWN_AT_ONCE = 40
+"""So many sites in a row get one of their own instead of a shared one, a tenth of a second in which no change is
+applied. Then others have their turn (`manager`)."""
+FILES_READ_EVERY_S = 60.0
+
+
+class Refresher:
+    """Of one manager. Not thread-safe. changed: called for each certificate that another one is served for now."""
+
+    def __init__(
+        self, known: book.Book, shelf_: shelf.Shelf, clock: ports.Clock, changed: collections.abc.Callable[[], None]
+    ) -> None:
+        self._book = known
+        self._shelf = shelf_
+        self._clock = clock
+        self._changed = changed
+        self.goes_on = False
+        """Whether the last `refresh` left something for the next one, which is due now."""
+        self._reads_files = True
+        self._files_read_at = clock.now()
+
+    def read_files(self) -> None:
+        """The owner's, with the next `refresh`."""
+        self._reads_files = True
+
+    async def refresh(self) -> None:
+        """Renew what the local CA signed and read the owner's files again. A failure waits for the next look."""
+        async with self._book.settling:
+            now = self._clock.now()
+            is_long_ago = abs((now - self._files_read_at).total_seconds()) >= FILES_READ_EVERY_S
+            reads_files, self._reads_files = self._reads_files or is_long_ago, False
+            self._files_read_at = now if reads_files else self._files_read_at
+            own_left, is_more_left, was_any_replaced = OWN_AT_ONCE, False, False
+            for name, plan in list(self._book.plans(now).items()):
+                entry = self._book.entries[name]
+                is_forced = name in self._book.forced and not plan.is_ordered
+                is_due = plan.settles_at is not None and now >= plan.settles_at
+                if not is_forced and not is_due and not (reads_files and entry.spec.mode is model.TlsMode.FILES):
+                    continue
+                if entry.served.is_shared:
+                    if not own_left:
+                        is_more_left = True
+                        continue
+                    own_left -= 1
+                self._book.forced -= {name} if is_forced else set()
+                is_fresh = is_forced or entry.served.is_shared
+                try:
+                    served = await asyncio.to_thread(self._shelf.settle, entry.spec, fresh=is_fresh)
+                except errors.DaemunError as error:
+                    log.warning("a certificate was not refreshed", host=entry.spec.host, error=str(error))
+                    continue
+                was_any_replaced |= entry.served.is_shared
+                if served != entry.served:
+                    self._book.put(name, dataclasses.replace(self._book.entries[name], served=served))
+                    self._changed()
+            # Where none could be written, as on a full disk, the next look is as far away as after any failure.
+            self.goes_on = is_more_left and was_any_replaced
+
+    def moments(self, now: datetime.datetime) -> list[datetime.datetime]:
+        """When something is due. What could not be refreshed just now waits for the next look."""
+        plans = self._book.plans(now).values()
+        return [plan.settles_at for plan in plans if plan.settles_at is not None and plan.settles_at > now]
