@@ -5,34 +5,26 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import client, confirm, options, output
+from daemun.cli import client, confirm, groups, options, output
 
 Json = dict[str, typing.Any]
 
-group = typer.Typer(
-    help="Show the accounts at CAs, or change them.", invoke_without_command=True, no_args_is_help=False
-)
+
+def show(chosen: settings.Settings, *, as_json: bool) -> None:
+    """The account at every CA that was asked so far, also without a running daemon."""
+    found = _fetch(chosen)
+    if as_json:
+        output.print_json(found)
+        return
+    if found["accounts"]:
+        output.print_table(("CA", "ACCOUNT", "EMAIL", "KEY", "STATE"), [row_of(each) for each in found["accounts"]])
+    else:
+        output.say("there is no account at any CA yet; the first order makes one")
+    if found["rolling"]:
+        output.say("a change of the shared key is not finished: `daemun accounts rollover` goes on with it")
 
 
-@group.callback()
-def accounts(
-    context: typer.Context,
-    config: options.Config = None,
-    state: options.State = None,
-    nginx: options.Nginx = None,
-    as_json: options.AsJson = False,
-) -> None:
-    """Show the account at every CA that was asked so far, also without a running daemon."""
-    context.find_root().obj = options.combine(context, config=config, state=state, nginx=nginx)
-    if context.invoked_subcommand is None:
-        show(options.resolve(context, config=config, state=state, nginx=nginx), as_json=as_json)
-
-
-@group.command("list")
-@options.with_settings
-def list_(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
-    """The same as `daemun accounts`."""
-    show(chosen, as_json=as_json)
+group = groups.make_group("accounts", show, about="Show the accounts at CAs, or change them.")
 
 
 @group.command()
@@ -78,19 +70,6 @@ def deactivate(
     confirm.ask(f"Deactivate the account at {directory} for good?", yes=yes)
     daemon.deactivate(directory)
     output.say(f"deactivated the account at {directory}; what is ordered there from now on gets a new one")
-
-
-def show(chosen: settings.Settings, *, as_json: bool) -> None:
-    found = _fetch(chosen)
-    if as_json:
-        output.print_json(found)
-        return
-    if found["accounts"]:
-        output.print_table(("CA", "ACCOUNT", "EMAIL", "KEY", "STATE"), [row_of(each) for each in found["accounts"]])
-    else:
-        output.say("there is no account at any CA yet; the first order makes one")
-    if found["rolling"]:
-        output.say("a change of the shared key is not finished: `daemun accounts rollover` goes on with it")
 
 
 def row_of(account: Json) -> tuple[str, ...]:

@@ -8,35 +8,28 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import certificates, client, forecasts, hosts, options, output, running, verdict
-
-group = typer.Typer(
-    help="Show the certificates and what comes, or renew one.", invoke_without_command=True, no_args_is_help=False
-)
+from daemun.cli import certificates, client, forecasts, groups, hosts, options, output, running, verdict
 
 
-@group.callback()
-def certs(
-    context: typer.Context,
-    config: options.Config = None,
-    state: options.State = None,
-    nginx: options.Nginx = None,
-    as_json: options.AsJson = False,
-) -> None:
-    """Show every certificate: what is served, until when, and what happens next.
+def show(chosen: settings.Settings, *, as_json: bool) -> None:
+    """Every certificate: what is served, until when, and what happens next.
 
     Exits with 3 when a site is not served with the certificate that was asked for, or when no daemon runs.
     """
-    context.find_root().obj = options.combine(context, config=config, state=state, nginx=nginx)
-    if context.invoked_subcommand is None:
-        show(options.resolve(context, config=config, state=state, nginx=nginx), as_json=as_json)
+    found = running.or_not_live(client.Client(chosen).certificates)
+    if as_json:
+        output.print_json({"certificates": found})
+    elif not found:
+        output.say("no site needs a certificate")
+    elif sys.stdout.isatty():
+        output.print_lines(certificates.lines_of(found, _now(), shutil.get_terminal_size().columns))
+    else:
+        titles = ("HOST", "STATE", "ISSUER", "EXPIRES", "LEFT", "RENEWS", "NOTE")
+        output.print_table(titles, [certificates.row_of(each, _now()) for each in found])
+    raise typer.Exit(0 if verdict.all_served(found) else verdict.NOT_LIVE)
 
 
-@group.command("list")
-@options.with_settings
-def list_(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
-    """The same as `daemun certs`."""
-    show(chosen, as_json=as_json)
+group = groups.make_group("certs", show, about="Show the certificates and what comes, or renew one.")
 
 
 @group.command()
@@ -87,21 +80,6 @@ def forecast(
         return
     for line in forecasts.lines_of(answer):
         output.say(line)
-
-
-def show(chosen: settings.Settings, *, as_json: bool) -> None:
-    """Print, and exit as the help says."""
-    found = running.or_not_live(client.Client(chosen).certificates)
-    if as_json:
-        output.print_json({"certificates": found})
-    elif not found:
-        output.say("no site needs a certificate")
-    elif sys.stdout.isatty():
-        output.print_lines(certificates.lines_of(found, _now(), shutil.get_terminal_size().columns))
-    else:
-        titles = ("HOST", "STATE", "ISSUER", "EXPIRES", "LEFT", "RENEWS", "NOTE")
-        output.print_table(titles, [certificates.row_of(each, _now()) for each in found])
-    raise typer.Exit(0 if verdict.all_served(found) else verdict.NOT_LIVE)
 
 
 def _now() -> datetime.datetime:

@@ -5,36 +5,21 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import client, hosts, options, output
+from daemun.cli import client, groups, hosts, options, output
 
 Host = typing.Annotated[str, typer.Argument(help="The name, such as shop.example.com.")]
 
-group = typer.Typer(
-    help="Names that are added to a site while daemun runs (`on_demand`).",
-    invoke_without_command=True,
-    no_args_is_help=False,
-)
+
+def show(chosen: settings.Settings, *, as_json: bool) -> None:
+    """The names that were added to a site with `on_demand`, a line each."""
+    found = client.Client(chosen).domains()
+    if as_json:
+        output.print_json({"domains": found})
+    else:
+        output.say("\n".join(found) if found else "no name was added")
 
 
-@group.callback()
-def domains(
-    context: typer.Context,
-    config: options.Config = None,
-    state: options.State = None,
-    nginx: options.Nginx = None,
-    as_json: options.AsJson = False,
-) -> None:
-    """Show the names that were added to a site with `on_demand`, a line each."""
-    context.find_root().obj = options.combine(context, config=config, state=state, nginx=nginx)
-    if context.invoked_subcommand is None:
-        show(options.resolve(context, config=config, state=state, nginx=nginx), as_json=as_json)
-
-
-@group.command("list")
-@options.with_settings
-def list_(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
-    """The same as `daemun domains`."""
-    show(chosen, as_json=as_json)
+group = groups.make_group("domains", show, about="Names that are added to a site while daemun runs (`on_demand`).")
 
 
 @group.command()
@@ -53,11 +38,3 @@ def rm(chosen: settings.Settings, host: Host) -> None:
     name = hosts.normal(host)
     client.Client(chosen).remove_domain(name)
     output.say(f"{name} is served no more")
-
-
-def show(chosen: settings.Settings, *, as_json: bool) -> None:
-    found = client.Client(chosen).domains()
-    if as_json:
-        output.print_json({"domains": found})
-    else:
-        output.say("\n".join(found) if found else "no name was added")
