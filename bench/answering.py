@@ -5,13 +5,13 @@ import contextlib
 import pathlib
 import string
 
-from bench import processes
+from bench.proxies import nginx
 from tests.support import binaries, ports
 
 _CONFIG = string.Template("""\
 worker_processes 1;
-pid $folder/answering.pid;
-error_log $folder/answering.log;
+pid $folder/nginx.pid;
+error_log $folder/error.log;
 events { worker_connections 1024; }
 http {
     access_log off;
@@ -31,18 +31,18 @@ class Answering:
 
 @contextlib.contextmanager
 def running(folder: pathlib.Path) -> collections.abc.Iterator[Answering]:
-    found = Answering()
-    modules = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    path = folder / "answering.conf"
-    path.write_text(
+    """folder: it makes one of its own there."""
+    found, own = Answering(), folder / "answering"
+    own.mkdir()
+    config = own / "nginx.conf"
+    config.write_text(
         _CONFIG.substitute(
-            folder=folder,
-            temporary=" ".join(f"{module}_temp_path {folder}/answering-{module};" for module in modules),
+            folder=own,
+            temporary=nginx.temporary_paths(own),
             first=found.first,
             second=found.second,
             addressed=found.addressed,
         )
     )
-    command = [str(binaries.nginx_path()), "-p", str(folder), "-c", str(path), "-g", "daemon off;"]
-    with processes.running(command, folder / "answering-said.log", lambda: processes.accepts(found.first)):
+    with nginx.started(str(binaries.nginx_path()), config, found.first):
         yield found

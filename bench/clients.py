@@ -10,6 +10,7 @@ Each prints one line of JSON. All is over TLS 1.3. Certificates are not verified
 proxy.
 """
 
+import collections.abc
 import json
 import select
 import socket
@@ -22,6 +23,7 @@ from bench.proxies import place
 
 _PATIENCE_S = 60.0
 _CHUNK = 1 << 18
+_SIZE = servers.FILE_MB * 1_000_000
 
 
 def _context() -> ssl.SSLContext:
@@ -142,34 +144,41 @@ def idle(port: int, connections: int) -> None:
 
 
 def download(port: int, times: int) -> None:
-    context, buffer, latencies_s = _context(), memoryview(bytearray(_CHUNK)), []
-    size = servers.FILE_MB * 1_000_000
-    with _connect(context, port) as connection:
-        for _ in range(times):
-            began_s = time.perf_counter()
-            connection.sendall(f"GET /file HTTP/1.1\r\nHost: {place.HOST}\r\n\r\n".encode())
-            left = size - len(_body_after_head(connection))
-            while left > 0:
-                left -= _some(connection, buffer)
-            latencies_s.append(time.perf_counter() - began_s)
-    _say(latencies_s, sum(latencies_s))
+    buffer = memoryview(bytearray(_CHUNK))
+
+    def fetch(connection: ssl.SSLSocket) -> None:
+        connection.sendall(f"GET /file HTTP/1.1\r\nHost: {place.HOST}\r\n\r\n".encode())
+        left = _SIZE - len(_body_after_head(connection))
+        while left > 0:
+            left -= _some(connection, buffer)
+
+    _repeat(port, times, fetch)
 
 
 def upload(port: int, times: int) -> None:
-    context, chunk, latencies_s = _context(), memoryview(bytes(_CHUNK)), []
-    size = servers.FILE_MB * 1_000_000
-    with _connect(context, port) as connection:
+    chunk = memoryview(bytes(_CHUNK))
+
+    def send(connection: ssl.SSLSocket) -> None:
+        connection.sendall(f"POST /sink HTTP/1.1\r\nHost: {place.HOST}\r\nContent-Length: {_SIZE}\r\n\r\n".encode())
+        left = _SIZE
+        while left > 0:
+            left -= connection.send(chunk[:left])
+        answer = _body_after_head(connection)
+        while len(answer) < len(str(_SIZE)):
+            answer += connection.recv(_CHUNK)
+        if answer != str(_SIZE).encode():
+            raise ConnectionError(f"the server got {answer!r} bytes of {_SIZE}")
+
+    _repeat(port, times, send)
+
+
+def _repeat(port: int, times: int, once: collections.abc.Callable[[ssl.SSLSocket], None]) -> None:
+    """On one connection, which takes no part in what is told."""
+    latencies_s = []
+    with _connect(_context(), port) as connection:
         for _ in range(times):
             began_s = time.perf_counter()
-            connection.sendall(f"POST /sink HTTP/1.1\r\nHost: {place.HOST}\r\nContent-Length: {size}\r\n\r\n".encode())
-            left = size
-            while left > 0:
-                left -= connection.send(chunk[:left])
-            answer = _body_after_head(connection)
-            while len(answer) < len(str(size)):
-                answer += connection.recv(_CHUNK)
-            if answer != str(size).encode():
-                raise ConnectionError(f"the server got {answer!r} bytes of {size}")
+            once(connection)
             latencies_s.append(time.perf_counter() - began_s)
     _say(latencies_s, sum(latencies_s))
 

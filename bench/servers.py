@@ -60,8 +60,7 @@ def running(folder: pathlib.Path, binary: str) -> collections.abc.Iterator[Serve
     folder.chmod(0o755)
     with (folder / "file").open("wb") as file:
         file.truncate(FILE_MB * 1_000_000)
-    modules = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    temporary = " ".join(f"{module}_temp_path {folder}/{module};" for module in modules)
+    temporary = nginx.temporary_paths(folder)
     config = folder / "nginx.conf"
     config.write_text(_CONFIG.substitute(folder=folder, port=found.app, body=BODY.decode(), temporary=temporary))
     command = [sys.executable, "-m", "bench.servers", str(found.echo), str(found.sink)]

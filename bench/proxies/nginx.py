@@ -131,10 +131,9 @@ def run_tuned(place: place_.Place) -> contextlib.AbstractContextManager[place_.P
 def _run(
     name: str, text: string.Template, place: place_.Place, pair: place_.Pair
 ) -> collections.abc.Iterator[place_.Proxy]:
-    modules = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     written = text.substitute(
         folder=place.folder,
-        temporary=" ".join(f"{module}_temp_path {place.folder}/{module};" for module in modules),
+        temporary=temporary_paths(place.folder),
         unkept="keepalive 0;" if _keeps_by_itself(place) else "",
         log="off",
         host=place_.HOST,
@@ -155,6 +154,12 @@ def _run(
 
 def _keeps_by_itself(place: place_.Place) -> bool:
     return tuple(int(part) for part in version(place).split(".")) >= (1, 29, 7)
+
+
+def temporary_paths(folder: pathlib.Path) -> str:
+    """Directives by which what nginx holds for a while lies in its own folder, not in that of the machine's nginx."""
+    modules = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    return " ".join(f"{module}_temp_path {folder}/{module};" for module in modules)
 
 
 @contextlib.contextmanager
