@@ -6,7 +6,7 @@ import pydantic
 import pytest
 
 from daemun.core import model, validate
-from daemun.sources import yaml_schema
+from daemun.sources import yaml_route
 from daemun.sources.docker import options
 from tests.support import sites
 
@@ -14,7 +14,7 @@ HEALTH = model.Health()
 
 
 def read(value: object) -> model.Health | None:
-    entry = yaml_schema.RouteEntry.model_validate({"to": "http://web", "health": value})
+    entry = yaml_route.RouteEntry.model_validate({"to": "http://web", "health": value})
     return entry.health.translate() if entry.health is not None else None
 
 

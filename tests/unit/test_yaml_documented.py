@@ -3,29 +3,29 @@
 import pathlib
 import re
 
-from daemun.sources import yaml_acme, yaml_alerts, yaml_entry, yaml_schema
+from daemun.sources import yaml_acme, yaml_alerts, yaml_entry, yaml_route, yaml_site, yaml_top
 
 TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "CONFIGURATION.md").read_text()
 TABLES = TEXT[TEXT.index("## All keys") :]
 PARTS: dict[str, type[yaml_entry.Entry]] = {
-    "listen": yaml_schema.ListenEntry,
+    "listen": yaml_top.ListenEntry,
     "acme": yaml_acme.AcmeEntry,
     "alerts": yaml_alerts.AlertsEntry,
-    "logs": yaml_schema.LogsEntry,
-    "old_workers": yaml_schema.OldWorkersEntry,
+    "logs": yaml_top.LogsEntry,
+    "old_workers": yaml_top.OldWorkersEntry,
 }
 MAPS_IN_CELLS: tuple[type[yaml_entry.Entry], ...] = (
-    yaml_schema.DefaultEntry,
+    yaml_top.DefaultEntry,
     yaml_acme.TlsFilesEntry,
     yaml_acme.TlsOrderEntry,
     yaml_acme.OnDemandEntry,
     yaml_acme.AuthorityEntry,
     yaml_acme.EabEntry,
     yaml_alerts.NtfyEntry,
-    yaml_schema.DockerEntry,
-    yaml_schema.DockerTlsEntry,
-    yaml_schema.HstsEntry,
-    yaml_schema.TimeoutEntry,
+    yaml_top.DockerEntry,
+    yaml_top.DockerTlsEntry,
+    yaml_site.HstsEntry,
+    yaml_route.TimeoutEntry,
 )
 
 
@@ -37,15 +37,15 @@ def documented(heading: str) -> set[str]:
 
 
 def test_the_top() -> None:
-    expected = set(yaml_schema.FileEntry.model_fields) - set(PARTS)
+    expected = set(yaml_top.FileEntry.model_fields) - set(PARTS)
     expected |= {f"{name}.{key}" for name, part in PARTS.items() for key in part.model_fields}
     assert documented("Top") == expected
 
 
 def test_sites_routes_and_targets() -> None:
-    assert documented("A site") == set(yaml_schema.SiteEntry.model_fields)
-    assert documented("A route") == set(yaml_schema.RouteEntry.model_fields)
-    assert documented("A target as a map") == set(yaml_schema.TargetEntry.model_fields)
+    assert documented("A site") == set(yaml_site.SiteEntry.model_fields)
+    assert documented("A route") == set(yaml_route.RouteEntry.model_fields)
+    assert documented("A target as a map") == set(yaml_route.TargetEntry.model_fields)
 
 
 def test_keys_of_small_maps() -> None:

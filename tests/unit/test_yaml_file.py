@@ -9,7 +9,7 @@ from hypothesis import strategies
 
 from daemun.core import directive, model
 from daemun.errors import ConfigError
-from daemun.sources import yaml_acme, yaml_file, yaml_schema
+from daemun.sources import yaml_acme, yaml_file, yaml_route, yaml_site, yaml_top
 
 BASE = "/etc/daemun"
 
@@ -437,7 +437,7 @@ def test_good_sites_of_a_bad_file_are_known() -> None:
 
 # --- whatever comes --------------------------------------------------------------------------------------------
 
-KEYS = {*yaml_schema.FileEntry.model_fields, *yaml_schema.SiteEntry.model_fields, *yaml_schema.RouteEntry.model_fields}
+KEYS = {*yaml_top.FileEntry.model_fields, *yaml_site.SiteEntry.model_fields, *yaml_route.RouteEntry.model_fields}
 VALUES = ("a.test", "/x", "http://web", "80", "off", "hash", "url", "weight", "read", "<<")
 WORDS = strategies.sampled_from(sorted({*KEYS, *VALUES}))
 LEAVES = (

@@ -7,7 +7,7 @@ import typing
 from daemun.control import ports
 from daemun.core import model, validate
 from daemun.errors import ConfigError
-from daemun.sources import values, yaml_acme, yaml_translate
+from daemun.sources import values, yaml_acme, yaml_context
 
 _T = typing.TypeVar("_T")
 
@@ -35,7 +35,7 @@ def read_snapshot(environ: collections.abc.Mapping[str, str]) -> model.Snapshot:
         faults.append(f"{name}: {problem.message}")
     if faults:
         raise ConfigError("\n".join(faults))
-    return model.Snapshot(source=yaml_translate.SOURCE, globals=settings)
+    return model.Snapshot(source=yaml_context.SOURCE, globals=settings)
 
 
 def _parse(

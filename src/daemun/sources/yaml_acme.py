@@ -6,7 +6,7 @@ import typing
 import pydantic
 
 from daemun.core import model, words
-from daemun.sources import values, yaml_entry
+from daemun.sources import yaml_entry
 
 DIRECTORIES = {
     "letsencrypt": model.LETS_ENCRYPT,
@@ -67,7 +67,7 @@ class DnsEntry(yaml_entry.Entry):
     shape = "a map with its `provider`"
     provider: str
     command: Command = []
-    wait: typing.Annotated[float, pydantic.BeforeValidator(values.parse_duration)] = 600.0
+    wait: yaml_entry.Duration = 600.0
 
 
 class AcmeEntry(yaml_entry.Entry):
@@ -135,6 +135,9 @@ class OnDemandEntry(yaml_entry.Entry):
     ask: str | None = None
     per_minute: int = model.OnDemand().per_minute
     most: int = model.OnDemand().most
+
+    def translate(self) -> model.OnDemand:
+        return model.OnDemand(ask=self.ask, per_minute=self.per_minute, most=self.most)
 
 
 def _on_demand(value: object) -> object:

@@ -7,6 +7,7 @@ import typing
 import pydantic
 
 from daemun.core import model, words
+from daemun.sources import values
 
 
 class Entry(pydantic.BaseModel):
@@ -64,4 +65,13 @@ def _secret(value: object) -> object:
 
 
 Secret = typing.Annotated[pydantic.InstanceOf[model.Secret], pydantic.BeforeValidator(_secret)]
-"""A file's path is as written: `yaml_translate` makes it absolute."""
+"""A file's path is as written: `yaml_context` makes it absolute."""
+
+
+def _size(value: object) -> object:
+    return 0 if value is False or value == "off" else values.parse_size(value)
+
+
+Duration = typing.Annotated[float, pydantic.BeforeValidator(values.parse_duration)]
+Size = typing.Annotated[int, pydantic.BeforeValidator(_size)]
+Host = typing.Annotated[str, pydantic.BeforeValidator(text(values.parse_host))]

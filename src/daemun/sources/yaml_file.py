@@ -9,7 +9,7 @@ import pathlib
 from daemun import folders
 from daemun.core import model
 from daemun.errors import ConfigError
-from daemun.sources import dns_providers, yaml_positions, yaml_reader, yaml_translate
+from daemun.sources import dns_providers, yaml_context, yaml_positions, yaml_reader, yaml_translate
 
 
 class InvalidFileError(ConfigError):
@@ -52,7 +52,7 @@ class YamlFile:
 
     @property
     def name(self) -> str:
-        return yaml_translate.SOURCE
+        return yaml_context.SOURCE
 
     async def read(self) -> model.Snapshot:
         """Raises: as `read_snapshot`."""

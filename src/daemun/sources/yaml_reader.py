@@ -20,7 +20,7 @@ import re
 import threading
 
 from daemun.core import model, per_site, validate
-from daemun.sources import yaml_positions, yaml_translate
+from daemun.sources import yaml_context, yaml_positions, yaml_translate
 
 _REACHES_FAR = re.compile(r"(?:^|[\s,:\[\]{}-])(?:[&*!][^\s]|<<)", re.MULTILINE)
 _OTHER_BREAKS = re.compile("[\r\x85\u2028\u2029]")
@@ -205,7 +205,7 @@ def _snapshot(
     problems = yaml_translate.collect(translation.problems)
     bad = {problem.host for problem in problems if problem.severity is model.Severity.ERROR}
     good = tuple(site for site in sites if site.host not in bad)
-    return model.Snapshot(source=yaml_translate.SOURCE, sites=good, globals=settings, problems=problems)
+    return model.Snapshot(source=yaml_context.SOURCE, sites=good, globals=settings, problems=problems)
 
 
 # --- texts -----------------------------------------------------------------------------------------------------

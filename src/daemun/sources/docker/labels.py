@@ -9,7 +9,7 @@ import dataclasses
 import re
 
 from daemun.core import model, validate, words
-from daemun.sources import values, yaml_schema
+from daemun.sources import values, yaml_route
 from daemun.sources.docker import containers, options, wishes
 
 PREFIX = "daemun."
@@ -157,7 +157,7 @@ def _read_group(group: _Group, hosts: str, origin: model.Origin) -> collections.
         yield wishes.Wish(host=host, route=route, port=port, weight=weight, site=site)
 
 
-def _action(group: _Group, entry: yaml_schema.RouteEntry) -> model.Proxy | model.Redirect:
+def _action(group: _Group, entry: yaml_route.RouteEntry) -> model.Proxy | model.Redirect:
     if entry.redirect is None:
         return options.make_proxy(entry, model.Target(scheme=_scheme(group), path=group.text("to")))
     misplaced = [key for key in _MEANT_FOR_SERVERS if key in group.values]

@@ -11,7 +11,7 @@ import typing
 import pydantic
 
 from daemun.core import model, words
-from daemun.sources import yaml_acme, yaml_entry, yaml_schema, yaml_translate, yaml_words
+from daemun.sources import yaml_acme, yaml_entry, yaml_health, yaml_route, yaml_site, yaml_words
 from daemun.sources.docker import wishes
 
 ROUTE_OPTIONS = frozenset(
@@ -35,16 +35,16 @@ ROUTE_OPTIONS = frozenset(
     }
 )
 SITE_OPTIONS = frozenset({"hsts", "http", "tls"})
-FOR_THE_FILE_ONLY = frozenset({*yaml_schema.RouteEntry.model_fields, *yaml_schema.SiteEntry.model_fields}) - {
+FOR_THE_FILE_ONLY = frozenset({*yaml_route.RouteEntry.model_fields, *yaml_site.SiteEntry.model_fields}) - {
     *ROUTE_OPTIONS,
     *SITE_OPTIONS,
     "to",
 }
 HEADERS = frozenset({"request_headers", "response_headers"})
 PARTS: dict[str, collections.abc.Collection[str]] = {
-    "health": yaml_schema.HealthEntry.model_fields,
-    "timeout": yaml_schema.TimeoutEntry.model_fields,
-    "hsts": yaml_schema.HstsEntry.model_fields,
+    "health": yaml_health.HealthEntry.model_fields,
+    "timeout": yaml_route.TimeoutEntry.model_fields,
+    "hsts": yaml_site.HstsEntry.model_fields,
 }
 """Options that are maps, and their keys."""
 
@@ -53,9 +53,9 @@ Values = collections.abc.Mapping[str, Value]
 
 _TEXTS = frozenset({"host_header", "index", "redirect", "root", "server_name"})
 _SHAPES = {
-    "health": yaml_schema.HealthEntry.shape,
-    "timeout": yaml_schema.TimeoutEntry.shape,
-    "hsts": yaml_schema.HstsEntry.shape,
+    "health": yaml_health.HealthEntry.shape,
+    "timeout": yaml_route.TimeoutEntry.shape,
+    "hsts": yaml_site.HstsEntry.shape,
 }
 _INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
 _DECIMAL = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,18}\Z")
@@ -70,14 +70,14 @@ class OptionError(ValueError):
         self.key = key
 
 
-def read_route(values: Values) -> yaml_schema.RouteEntry:
+def read_route(values: Values) -> yaml_route.RouteEntry:
     """Raises: OptionError."""
     given = {key: value for key, value in values.items() if key in ROUTE_OPTIONS}
-    entry = _read(yaml_schema.RouteEntry, given)
+    entry = _read(yaml_route.RouteEntry, given)
     if isinstance(entry.verify, str):
         raise OptionError("verify", f"expected true or false, found {words.describe(entry.verify)}")
     owner = "to" if entry.redirect is None else "redirect"
-    others = frozenset().union(*(keys for action, keys in yaml_schema.ACTION_OPTIONS.items() if action != owner))
+    others = frozenset().union(*(keys for action, keys in yaml_route.ACTION_OPTIONS.items() if action != owner))
     misplaced = sorted(others & given.keys())
     if misplaced:
         raise OptionError(misplaced[0], f"has no meaning for a {'redirect' if owner == 'redirect' else 'server'}")
@@ -89,7 +89,7 @@ def read_site(values: Values) -> wishes.SiteOptions | None:
     given = {key: value for key, value in values.items() if key in SITE_OPTIONS}
     if not given:
         return None
-    entry = _read(yaml_schema.SiteEntry, given | {"routes": {}})
+    entry = _read(yaml_site.SiteEntry, given | {"routes": {}})
     if not isinstance(entry.tls, yaml_acme.TlsWord):
         raise OptionError("tls", "a certificate of one's own can be named in daemun.yaml only")
     tls = model.Tls(mode=model.TlsMode(entry.tls.value))
@@ -97,10 +97,10 @@ def read_site(values: Values) -> wishes.SiteOptions | None:
     if without_tls and entry.http is model.HttpMode.REDIRECT:
         raise OptionError("http", "cannot redirect to HTTPS, because tls is off; write serve")
     http = entry.http or (model.HttpMode.SERVE if without_tls else model.HttpMode.REDIRECT)
-    return wishes.SiteOptions(tls=tls, http=http, hsts=yaml_translate.make_hsts(entry.hsts))
+    return wishes.SiteOptions(tls=tls, http=http, hsts=entry.hsts.translate() if entry.hsts is not None else None)
 
 
-def make_proxy(entry: yaml_schema.RouteEntry, target: model.Target) -> model.Proxy:
+def make_proxy(entry: yaml_route.RouteEntry, target: model.Target) -> model.Proxy:
     """A route to containers, as `read_route` read it.
 
     A container is known by its address, which no certificate carries, so one is checked only where `server_name` says
@@ -111,7 +111,7 @@ def make_proxy(entry: yaml_schema.RouteEntry, target: model.Target) -> model.Pro
     verify = entry.verify is True if "verify" in entry.model_fields_set else entry.server_name is not None
     is_encrypted = target.scheme in {model.Scheme.HTTPS, model.Scheme.GRPCS}
     tls = model.UpstreamTls(verify=verify, name=entry.server_name) if is_encrypted else model.UpstreamTls()
-    return yaml_translate.make_proxy(entry, targets=(target,), tls=tls)
+    return entry.to_proxy(targets=(target,), tls=tls)
 
 
 def _read(kind: type[_Entry], values: collections.abc.Mapping[str, object]) -> _Entry:

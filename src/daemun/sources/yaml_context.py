@@ -1,0 +1,43 @@
+"""What translating any part of daemun.yaml into the model takes: where things are, and what is wrong so far."""
+
+import os.path
+import pathlib
+
+from daemun.core import model
+from daemun.sources import nginx_snippet, yaml_positions
+
+SOURCE = "file"
+
+
+class Context:
+    """file_name: how messages call the file. base_dir: the absolute folder that relative paths start from."""
+
+    def __init__(self, document: yaml_positions.Document, *, file_name: str, base_dir: pathlib.Path) -> None:
+        self.document = document
+        self.problems: list[model.Problem] = []
+        self._file_name = file_name
+        self._base_dir = base_dir
+
+    def origin(self, mark: yaml_positions.Mark) -> model.Origin:
+        return model.Origin(source=SOURCE, place=f"{self._file_name}:{mark}")
+
+    def report(self, fault: yaml_positions.Fault, *, host: str | None = None) -> None:
+        self.problems.append(model.Problem(origin=self.origin(fault.mark), message=fault.message, host=host))
+
+    def snippet(self, text: str, path: yaml_positions.Path, *, host: str | None) -> model.Snippet:
+        """Hand-written nginx; nothing when it is wrong, which is reported."""
+        if not text:
+            return ()
+        try:
+            return nginx_snippet.parse_snippet(text)
+        except nginx_snippet.SnippetError as error:
+            mark = self.document.text_mark(self.document.find(path), error.line)
+            message = f"cannot use the hand-written nginx: {error}"
+            self.report(yaml_positions.Fault(message=message, mark=mark), host=host)
+            return ()
+
+    def secret(self, secret: model.Secret) -> model.Secret:
+        return secret if secret.file is None else model.Secret(file=self.absolute(secret.file))
+
+    def absolute(self, path: str) -> str:
+        return os.path.normpath(self._base_dir / path) if path else path

@@ -1,0 +1,68 @@
+"""How certificates are ordered: `acme:` and `tls:` become values of the model."""
+
+from daemun.core import model
+from daemun.sources import yaml_acme, yaml_context, yaml_positions
+
+
+def translate_acme(context: yaml_context.Context, entry: yaml_acme.AcmeEntry) -> model.Acme:
+    if entry.eab is not None and len(entry.directory) > 1:
+        message = 'key "eab": belongs to one of several directories; write `{directory: NAME, eab: ...}` in the list'
+        context.report(yaml_positions.Fault(message=message, mark=context.document.locate(("acme", "eab"))))
+    return model.Acme(
+        authorities=tuple(_authority(context, one, entry) for one in entry.directory),
+        profile=entry.profile,
+        challenge=entry.challenge,
+        dns=_dns(context, entry.dns),
+        hook=tuple(entry.hook),
+        resolvers=tuple(entry.resolvers),
+    )
+
+
+def translate_tls(
+    context: yaml_context.Context, entry: yaml_acme.TlsWord | yaml_acme.TlsFilesEntry | yaml_acme.TlsOrderEntry
+) -> model.Tls:
+    if isinstance(entry, yaml_acme.TlsWord):
+        return model.Tls(mode=model.TlsMode(entry.value))
+    if isinstance(entry, yaml_acme.TlsOrderEntry):
+        return model.Tls(
+            mode=model.TlsMode(entry.mode.value),
+            ordering=model.Ordering(
+                authority=None
+                if entry.directory is None
+                else _authority(context, entry.directory, yaml_acme.AcmeEntry()),
+                profile=entry.profile,
+                challenge=entry.challenge,
+                dns=_dns(context, entry.dns),
+            ),
+        )
+    return model.Tls(
+        mode=model.TlsMode.FILES,
+        certificate=context.absolute(entry.certificate),
+        key=context.absolute(entry.key),
+    )
+
+
+def _authority(
+    context: yaml_context.Context, entry: yaml_acme.AuthorityEntry, usual: yaml_acme.AcmeEntry
+) -> model.Authority:
+    """usual: what holds where the entry says nothing."""
+    ca_file, eab = entry.ca_file or usual.ca_file, entry.eab or usual.eab
+    return model.Authority(
+        directory=entry.directory,
+        email=entry.email or usual.email,
+        ca_file=None if ca_file is None else context.absolute(ca_file),
+        eab=None if eab is None else model.Eab(key_id=eab.kid, hmac_key=context.secret(eab.hmac_key)),
+        staging=entry.staging or usual.staging or yaml_acme.STAGINGS.get(entry.directory),
+    )
+
+
+def _dns(context: yaml_context.Context, entry: yaml_acme.DnsEntry | None) -> model.Dns | None:
+    if entry is None:
+        return None
+    options = ((name, context.secret(value)) for name, value in (entry.__pydantic_extra__ or {}).items())
+    return model.Dns(
+        provider=entry.provider,
+        options=tuple(sorted(options, key=lambda option: option[0])),
+        command=tuple(entry.command),
+        wait_s=entry.wait,
+    )

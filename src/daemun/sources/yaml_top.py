@@ -1,0 +1,132 @@
+"""What daemun.yaml may say beside its sites."""
+
+import typing
+
+import pydantic
+
+from daemun.core import model, words
+from daemun.sources import values, yaml_acme, yaml_alerts, yaml_entry, yaml_words
+
+# --- short forms and words -------------------------------------------------------------------------------------
+
+
+def _only(*known: str, later: str) -> pydantic.BeforeValidator:
+    """A key of which this version knows a few words."""
+
+    def parse(value: object) -> object:
+        word = "off" if value is False else value
+        if isinstance(word, str) and word in known:
+            return word
+        raise ValueError(f"{words.describe(value)} is not in this version yet ({later}); write {words.listed(known)}")
+
+    return pydantic.BeforeValidator(parse)
+
+
+def _workers(value: object) -> object:
+    return None if value == "auto" else value
+
+
+def _default(value: object) -> object:
+    if isinstance(value, str):
+        if value != "refuse":
+            raise ValueError(f"expected refuse, {{site: HOST}} or {{redirect: URL}}, found {words.quoted(value)}")
+        return {}
+    return value
+
+
+def _docker(value: object) -> object:
+    return value if isinstance(value, dict) else {"endpoint": value}
+
+
+def _engine(value: object) -> object:
+    """`auto`, `off`, or where the engine is."""
+    if value is False or value == "off":
+        return "off"
+    if isinstance(value, str) and "://" in value:
+        return values.parse_engine(value)
+    if value == "auto":
+        return value
+    known = ["auto", "off", "a URL such as unix:///var/run/docker.sock"]
+    guess = words.guess(value, known[:2]) if isinstance(value, str) else ""
+    raise ValueError(f"expected {words.listed(known)}, found {words.describe(value)}{guess}")
+
+
+Addresses = typing.Annotated[
+    list[typing.Annotated[pydantic.InstanceOf[model.Address], pydantic.BeforeValidator(values.parse_address)]],
+    yaml_entry.ONE_OR_MORE,
+]
+
+
+# --- maps ------------------------------------------------------------------------------------------------------
+
+
+class ListenEntry(yaml_entry.Entry):
+    http: Addresses = [model.Address(port=80)]
+    https: Addresses = [model.Address(port=443)]
+
+
+class DockerTlsEntry(yaml_entry.Entry):
+    """What daemun and the engine prove to each other with."""
+
+    ca: str
+    cert: str
+    key: str
+
+
+class DockerEntry(yaml_entry.Entry):
+    """`auto`, `off`, a URL, or this map."""
+
+    shape = "auto, off, a URL or a map"
+    endpoint: typing.Annotated[str, pydantic.BeforeValidator(_engine)] = "auto"
+    tls: DockerTlsEntry | None = None
+    reserve: typing.Annotated[list[yaml_entry.Host], yaml_entry.ONE_OR_MORE] = []
+
+
+class DefaultEntry(yaml_entry.Entry):
+    shape = "refuse, {site: HOST} or {redirect: URL}"
+    site: yaml_entry.Host | None = None
+    redirect: str | None = None
+    status: int = 301
+
+
+class LogsEntry(yaml_entry.Entry):
+    access: bool = True
+    max_size: yaml_entry.Size = model.Logs().max_bytes
+    keep: int = model.Logs().keep
+
+    def translate(self) -> model.Logs:
+        return model.Logs(access=self.access, max_bytes=self.max_size, keep=self.keep)
+
+
+class OldWorkersEntry(yaml_entry.Entry):
+    generations: int = model.OldWorkers().generations
+    memory: yaml_entry.Size = model.OldWorkers().memory_bytes
+    wait: yaml_entry.Duration = model.OldWorkers().wait_s
+    per_second: int = model.OldWorkers().sockets_per_s
+
+    def translate(self) -> model.OldWorkers:
+        return model.OldWorkers(
+            generations=self.generations,
+            memory_bytes=self.memory,
+            wait_s=self.wait,
+            sockets_per_s=self.per_second,
+        )
+
+
+class FileEntry(yaml_entry.Entry):
+    """The top of the file. Sites are checked one by one, as `yaml_site.SiteEntry`."""
+
+    shape = f"a map with `sites`; {yaml_words.MINIMAL_FILE}"
+    listen: ListenEntry = ListenEntry()
+    acme: yaml_acme.AcmeEntry = yaml_acme.AcmeEntry()
+    alerts: yaml_alerts.AlertsEntry = yaml_alerts.AlertsEntry()
+    docker: typing.Annotated[DockerEntry, pydantic.BeforeValidator(_docker)] = DockerEntry()
+    compat: typing.Annotated[str, _only("none", "nginx-proxy", later="the words of other proxies")] = "none"
+    default: typing.Annotated[DefaultEntry, pydantic.BeforeValidator(_default)] = DefaultEntry()
+    trusted_proxies: list[str] = []
+    logs: LogsEntry = LogsEntry()
+    workers: typing.Annotated[int | None, pydantic.BeforeValidator(_workers)] = None
+    old_workers: OldWorkersEntry = OldWorkersEntry()
+    user: str | None = None
+    nginx: str = ""
+    sites: typing.Any = None
