@@ -10,7 +10,8 @@ import pytest
 
 from tests.support import clients, compose
 from tests.support import daemon as daemons
-from tests.support.docker_engine import DockerEngine, python_command
+from tests.support.container_engine import python_command
+from tests.support.docker_engine import DockerEngine
 
 pytestmark = [pytest.mark.nginx, pytest.mark.docker, pytest.mark.timeout(900)]
 

@@ -13,8 +13,9 @@ import httpx
 import pytest
 
 from tests.support import clients, compose, ports
+from tests.support.container_engine import python_command
 from tests.support.daemon import wait_for
-from tests.support.docker_engine import IMAGE, NETWORK, DockerEngine, python_command
+from tests.support.docker_engine import IMAGE, NETWORK, DockerEngine
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 

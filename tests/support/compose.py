@@ -9,7 +9,8 @@ import typing
 import uuid
 
 from tests.support import binaries
-from tests.support.docker_engine import IMAGE, PYTHON_MOUNTS, PYTHON_PATH, DockerEngine
+from tests.support.container_engine import PYTHON_MOUNTS, PYTHON_PATH
+from tests.support.docker_engine import IMAGE, DockerEngine
 
 Service = dict[str, typing.Any]
 

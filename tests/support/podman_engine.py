@@ -6,28 +6,22 @@ service, which is all that daemun sees of it, is away. Nothing is asked of syste
 
 import collections.abc
 import contextlib
-import json
 import os
 import pathlib
 import shlex
 import shutil
-import signal
 import subprocess
 import tempfile
-import time
 
 import pytest
 
-from tests.support import binaries
-from tests.support.docker_engine import PYTHON_OPTIONS, python_command, root_filesystem
+from tests.support import binaries, container_engine
 
 IMAGE = "localhost/daemun-test/busybox:latest"
 NETWORK = "daemun-test"
 NETAVARK = "/usr/lib/podman/netavark"
 _POOL = "10.214.0.0/16"
 _METRIC = "4242"
-_START_S = 60.0
-_STOP_S = 60.0
 _MOST_ROUNDS = 10
 
 _STORAGE = """\
@@ -52,11 +46,11 @@ default_subnet_pools = [{{base = "{pool}", size = 24}}]
 """
 
 
-class PodmanEngine:
+class PodmanEngine(container_engine.ContainerEngine):
     """`podman system service` in a folder."""
 
     def __init__(self, folder: pathlib.Path) -> None:
-        self._folder = folder
+        super().__init__(folder, folder / "podman.sock", image=IMAGE, network=NETWORK)
         self._podman = binaries.program("podman", "podman")
         binaries.program("runc", "runc")
         binaries.program(NETAVARK, "netavark")
@@ -64,14 +58,11 @@ class PodmanEngine:
         self._firewall = _Firewall()
         self._umount = binaries.program("umount", "mount")
         self._ip = binaries.program("ip", "iproute2")
-        self._process: subprocess.Popen[bytes] | None = None
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("CONTAINER", "DOCKER"))},
             "CONTAINERS_CONF": str(folder / "containers.conf"),
             "CONTAINERS_STORAGE_CONF": str(folder / "storage.conf"),
         }
-        self.socket = folder / "podman.sock"
-        self.url = f"unix://{self.socket}"
 
     def prepare(self) -> None:
         """Start for the first time, with an image and a network."""
@@ -81,52 +72,9 @@ class PodmanEngine:
         (self._folder / "storage.conf").write_text(_STORAGE.format(folder=self._folder))
         self.start()
         image = self._folder / "image.tar"
-        image.write_bytes(root_filesystem(self._busybox))
+        image.write_bytes(container_engine.root_filesystem(self._busybox))
         self.cli("import", "--change", 'CMD ["sleep", "1000"]', "--change", "EXPOSE 80", str(image), IMAGE)
         self.cli("network", "create", NETWORK)
-
-    def start(self) -> None:
-        with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [self._podman, "system", "service", "--time=0", self.url],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env=self._environment,
-                start_new_session=True,
-            )
-        end = time.monotonic() + _START_S
-        ask = [self._podman, "--url", self.url, "version"]
-        while subprocess.run(ask, capture_output=True, check=False, env=self._environment).returncode != 0:
-            assert self._process.poll() is None and time.monotonic() < end, (self._folder / "log").read_text()
-            time.sleep(0.1)
-
-    def stop(self) -> None:
-        """End the service; containers live on."""
-        if self._process is None:
-            return
-        self._process.send_signal(signal.SIGCONT)
-        self._process.terminate()
-        try:
-            self._process.wait(_STOP_S)
-        finally:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-            self.socket.unlink(missing_ok=True)
-
-    @property
-    def is_running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
-
-    def freeze(self) -> None:
-        """Let the service hang: connections are taken and nothing is answered."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        assert self._process is not None
-        self._process.send_signal(signal.SIGCONT)
 
     def clear(self, *, keeping: frozenset[str] = frozenset({NETWORK})) -> None:
         """Remove every container, and every network but those to keep and Podman's own."""
@@ -152,41 +100,24 @@ class PodmanEngine:
         route = ("route", "delete", "unreachable", _POOL, "metric", _METRIC)
         subprocess.run([self._ip, *route], check=False, capture_output=True)
 
-    def cli(self, *arguments: str) -> str:
-        """Run `podman` on this machine, as its users do, beside the service; return what it printed."""
-        done = subprocess.run(
-            [self._podman, *arguments], capture_output=True, check=False, timeout=120, env=self._environment
-        )
-        assert done.returncode == 0, (arguments, done.stderr.decode(errors="replace"))
-        return done.stdout.decode().strip()
+    def _service(self) -> list[str]:
+        return [self._podman, "system", "service", "--time=0", self.url]
+
+    def _client(self) -> list[str]:
+        """On this machine, beside the service: Podman's users need none."""
+        return [self._podman]
+
+    def _client_of_service(self) -> list[str]:
+        return [self._podman, "--url", self.url]
+
+    def stop(self) -> None:
+        super().stop()
+        self.socket.unlink(missing_ok=True)
 
     def check_health(self, name: str) -> None:
         """Run a container's health check, as a timer of systemd's would."""
         command = [self._podman, "healthcheck", "run", name]
         subprocess.run(command, capture_output=True, check=False, env=self._environment)  # 1 means unhealthy
-
-    def run(
-        self,
-        name: str,
-        *command: str,
-        labels: collections.abc.Mapping[str, str] | None = None,
-        network: str = NETWORK,
-        options: collections.abc.Sequence[str] = (),
-    ) -> str:
-        """Start a container and return its id."""
-        given = [f"--label={key}={value}" for key, value in (labels or {}).items()]
-        return self.cli("run", "--detach", f"--name={name}", f"--network={network}", *given, *options, IMAGE, *command)
-
-    def run_server(self, name: str, *, labels: collections.abc.Mapping[str, str]) -> str:
-        """Start a container with `tests.support.container_server`, which answers with its container's name."""
-        command = python_command("tests.support.container_server", name)
-        return self.run(name, *command, labels=labels, options=PYTHON_OPTIONS)
-
-    def address(self, name: str, network: str = NETWORK) -> str:
-        """The container's IPv4 address in a network."""
-        found = json.loads(self.cli("inspect", name))[0]["NetworkSettings"]["Networks"][network]["IPAddress"]
-        assert isinstance(found, str) and found
-        return found
 
 
 class _Firewall:
