@@ -18,7 +18,7 @@ from daemun import errors
 from daemun.certs import account, acme_issuer, live, local_ca, manager, records
 from daemun.core import layout, model
 from daemun.store import file, memory
-from tests.support import certificates, clock, http01, pebble, ports
+from tests.support import certificates, clock, http01, pebble, ports, serving
 
 pytestmark = pytest.mark.pebble
 
@@ -399,11 +399,5 @@ def rate_limiting(retry_after: str | None) -> collections.abc.Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/dir"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving.in_thread(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
+        yield f"http://127.0.0.1:{server.server_port}/dir"

@@ -13,7 +13,6 @@ import http.server
 import ipaddress
 import pathlib
 import ssl
-import threading
 
 import pytest
 
@@ -24,7 +23,7 @@ from daemun.core import model
 from daemun.core.issuance.preflight import facts, finds
 from daemun.errors import EnvironmentProblemError
 from daemun.store import file, memory
-from tests.support import clock, own_network, pebble, pretenders, zones
+from tests.support import clock, own_network, pebble, pretenders, serving, zones
 from tests.support import daemon as daemon_support
 
 pytestmark = [pytest.mark.nginx, pytest.mark.pebble]
@@ -527,14 +526,9 @@ def serving_tls(folder: pathlib.Path, at: datetime.datetime) -> collections.abc.
     (folder / "chain.pem").write_bytes(issued.fullchain_pem + issued.key_pem)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "chain.pem")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), pretenders.Web) as server:
-        server.handle_error = lambda *_: None  # type: ignore[method-assign] # the handshake is meant to fail
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            url = f"https://127.0.0.1:{server.server_port}/dir"
-            yield model.Authority(directory=url, ca_file=str(folder / "root.pem"))
-        finally:
-            server.shutdown()
-            thread.join()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), pretenders.Web)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign] # the handshake is meant to fail
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    with serving.in_thread(server):
+        url = f"https://127.0.0.1:{server.server_port}/dir"
+        yield model.Authority(directory=url, ca_file=str(folder / "root.pem"))

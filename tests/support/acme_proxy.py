@@ -12,7 +12,7 @@ import ssl
 import threading
 import typing
 
-from tests.support import pebble
+from tests.support import pebble, serving
 
 
 class Moment(typing.NamedTuple):
@@ -87,14 +87,9 @@ def in_front_of(ca: pebble.Pebble) -> collections.abc.Iterator[Proxy]:
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "server.pem", folder / "server-key.pem")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.handle_error = lambda *_: None  # type: ignore[method-assign] # a client that was killed breaks connections
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        thread.start()
-        found.directory = f"https://127.0.0.1:{server.server_port}/dir"
-        try:
-            yield found
-        finally:
-            server.shutdown()
-            thread.join()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign] # a client that was killed breaks connections
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    found.directory = f"https://127.0.0.1:{server.server_port}/dir"
+    with serving.in_thread(server):
+        yield found

@@ -29,7 +29,7 @@ from josepy import jwk
 
 from daemun.certs import renewal_info
 from tests.support import clock as clock_
-from tests.support import pebble
+from tests.support import pebble, serving
 
 Json = dict[str, typing.Any]
 DAY = datetime.timedelta(days=1)
@@ -325,14 +325,8 @@ def running(
         def handle_error(self, request: object, client_address: object) -> None:
             pass  # a client that went away
 
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            yield f"https://127.0.0.1:{server.server_port}", folder / "ca.pem"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving.in_thread(Server(("127.0.0.1", 0), Handler)) as server:
+        yield f"https://127.0.0.1:{server.server_port}", folder / "ca.pem"
 
 
 def _token(name: str, number: str) -> str:

@@ -8,6 +8,8 @@ import ssl
 import threading
 import time
 
+from tests.support import serving
+
 
 class Backend(http.server.ThreadingHTTPServer):
     """Answers "NAME BYTES" to any GET or POST. Special paths, by how they end: /drop is read and dropped without an
@@ -32,13 +34,14 @@ class Backend(http.server.ThreadingHTTPServer):
     def port(self) -> int:
         return self.server_address[1]
 
-    def take_waiting(self) -> None:
-        """Accept what is in the listener's queue: a connection that is still there when the listener is closed is reset,
-        with the request that is on it."""
+    def server_close(self) -> None:
+        """What is in the listener's queue is accepted first: a connection that is still there when the listener is
+        closed is reset, with the request that is on it."""
         self.socket.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
+        with contextlib.suppress(OSError):
             while True:
                 self.process_request(*self.get_request())
+        super().server_close()
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Clients that go away are what some tests are about."""
@@ -83,13 +86,8 @@ def running(
     server = Backend(name, host, port)
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.is_ending = True
-        server.shutdown()
-        thread.join()
-        server.take_waiting()
-        server.server_close()
+    with serving.in_thread(server):
+        try:
+            yield server
+        finally:
+            server.is_ending = True

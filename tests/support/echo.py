@@ -14,6 +14,8 @@ import typing
 
 import websockets.sync.server
 
+from tests.support import serving
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
@@ -143,7 +145,7 @@ def echo_server(
 ) -> collections.abc.Iterator[EchoServer]:
     """An EchoServer on a free port of 127.0.0.1; over TLS with a context."""
     server = EchoServer(name, context=context, host=host, port=port)
-    with _running(server):
+    with serving.in_thread(server):
         yield server
 
 
@@ -163,21 +165,9 @@ class _UnixHandler(_Handler):
 @contextlib.contextmanager
 def unix_echo_server(path: pathlib.Path) -> collections.abc.Iterator[None]:
     """An echo server on a unix socket that every account may use."""
-    with _running(_UnixServer(str(path), _UnixHandler)):
+    with serving.in_thread(_UnixServer(str(path), _UnixHandler)):
         path.chmod(0o777)
         yield
-
-
-@contextlib.contextmanager
-def _running(server: socketserver.BaseServer) -> collections.abc.Iterator[None]:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @contextlib.contextmanager

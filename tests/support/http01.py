@@ -4,7 +4,8 @@ import collections.abc
 import contextlib
 import http.server
 import pathlib
-import threading
+
+from tests.support import serving
 
 _PREFIX = "/.well-known/acme-challenge/"
 
@@ -47,11 +48,5 @@ def answering(
         def log_message(self, *_: object) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving.in_thread(http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)) as server:
+        yield server.server_port

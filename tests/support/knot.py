@@ -27,7 +27,7 @@ import dns.rdatatype
 import dns.tsigkeyring
 import dns.update
 
-from tests.support import binaries
+from tests.support import binaries, programs
 
 KEY = "update."
 """May change every zone."""
@@ -84,11 +84,10 @@ def running_dns(*zones: str, is_slow: bool = False) -> collections.abc.Iterator[
         for zone in zones:
             (folder / "primary" / f"{zone}.zone").write_text(_zone_file(zone, primary, secondary))
         for role, address in (("primary", primary), ("secondary", secondary)):
-            log = stack.enter_context((folder / role / "log").open("wb"))
-            process = subprocess.Popen([knotd, "-c", str(folder / role / "knot.conf")], stdout=log, stderr=log)
-            stack.callback(end, process)
+            command, log = [knotd, "-c", str(folder / role / "knot.conf")], folder / role / "log"
+            process = stack.enter_context(programs.running(command, log))
             for zone in zones:
-                _wait_for(zone, address, process, folder / role / "log")
+                wait_for(zone, address, process, log)
         yield Dns(
             primary=primary, secondary=secondary, secret=secret, secondary_socket=folder / "secondary" / "knot.sock"
         )
@@ -171,20 +170,12 @@ def _zone_file(zone: str, primary: str, secondary: str) -> str:
     )
 
 
-def _wait_for(zone: str, address: str, process: subprocess.Popen[bytes], log: pathlib.Path) -> None:
+def wait_for(zone: str, address: str, process: subprocess.Popen[bytes], log: pathlib.Path, *, port: int = 53) -> None:
+    """Until knotd answers for the zone. Raises: RuntimeError with what it said."""
     deadline = time.monotonic() + _READY_WITHIN_S
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(dns.exception.DNSException, OSError):
-            if dns.query.udp(dns.message.make_query(zone, "SOA"), address, timeout=1).answer:
+            if dns.query.udp(dns.message.make_query(zone, "SOA"), address, timeout=1, port=port).answer:
                 return
         time.sleep(0.05)
     raise RuntimeError(f"knotd does not serve {zone}: {log.read_text()[-2000:]}")
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

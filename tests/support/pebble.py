@@ -28,7 +28,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.support import binaries, ports
+from tests.support import binaries, ports, programs
 
 _READY_WITHIN_S = 20.0
 _PORT_ATTEMPTS = 5
@@ -149,7 +149,7 @@ def running_pebble(
                 resolver=resolver,
                 log_file=log,
             )
-            process = stack.enter_context(_running(command, log, environment))
+            process = stack.enter_context(programs.running(command, log, environment=environment))
             if _answers(found.directory, found.ca_file, process):
                 break
         else:
@@ -158,23 +158,6 @@ def running_pebble(
 
 
 # --- processes -----------------------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _running(
-    command: list[str], log: pathlib.Path, environment: dict[str, str] | None = None
-) -> collections.abc.Iterator[subprocess.Popen[bytes]]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=environment)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 @contextlib.contextmanager
@@ -187,7 +170,7 @@ def _running_dns(program: str, folder: pathlib.Path) -> collections.abc.Iterator
             command = [program, "-dnsserver", f"127.0.0.1:{port}", "-management", f"127.0.0.1:{management}"]
             command += ["-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", ""]
             command += ["-defaultIPv4", "127.0.0.1", "-defaultIPv6", ""]
-            process = stack.enter_context(_running(command, log))
+            process = stack.enter_context(programs.running(command, log))
             if _answers(f"http://127.0.0.1:{management}/", None, process):
                 break
         else:

@@ -14,7 +14,6 @@ import json
 import pathlib
 import secrets
 import sqlite3
-import subprocess
 import tempfile
 import urllib.request
 
@@ -23,7 +22,7 @@ import dns.query
 import dns.rdatatype
 import pytest
 
-from tests.support import binaries, knot, ports, until
+from tests.support import binaries, knot, ports, programs, until
 
 _SCHEMA = pathlib.Path("/usr/share/doc/pdns-backend-sqlite3/schema.sqlite3.sql")
 
@@ -92,9 +91,7 @@ def running_powerdns(zone: str) -> collections.abc.Iterator[PowerDns]:
             "zone-cache-refresh-interval=0",
         ]
         (folder / "pdns.conf").write_text("\n".join(lines) + "\n")
-        log = stack.enter_context((folder / "log").open("wb"))
-        process = subprocess.Popen([program, f"--config-dir={folder}"], stdout=log, stderr=log)
-        stack.callback(knot.end, process)
+        process = stack.enter_context(programs.running([program, f"--config-dir={folder}"], folder / "log"))
         found = PowerDns(address=address, api=f"http://127.0.0.1:{port}", token=token)
         until.true(lambda: process.poll() is not None or found.is_up())
         assert process.poll() is None, (folder / "log").read_text()[-2000:]

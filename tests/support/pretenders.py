@@ -5,7 +5,6 @@ import contextlib
 import http.server
 import socket
 import socketserver
-import threading
 import typing
 
 import dns.flags
@@ -13,6 +12,8 @@ import dns.message
 import dns.query
 import dns.rcode
 import dns.rdatatype
+
+from tests.support import serving
 
 
 class Web(http.server.BaseHTTPRequestHandler):
@@ -90,31 +91,19 @@ class HalfResolver(socketserver.BaseRequestHandler):
 def web(address: str, thumbprint: str) -> collections.abc.Iterator[None]:
     """At port 80."""
     handler = type("Handler", (Web,), {"thumbprint": thumbprint})
-    with _served(http.server.ThreadingHTTPServer((address, 80), handler)):
+    with serving.in_thread(http.server.ThreadingHTTPServer((address, 80), handler)):
         yield
 
 
 @contextlib.contextmanager
 def garbage(address: str) -> collections.abc.Iterator[None]:
     """At port 80."""
-    with _served(socketserver.ThreadingTCPServer((address, 80), Garbage)):
+    with serving.in_thread(socketserver.ThreadingTCPServer((address, 80), Garbage)):
         yield
 
 
 @contextlib.contextmanager
 def half_resolver(address: str) -> collections.abc.Iterator[str]:
     """At port 53. Yields it, as `acme.resolvers` names one."""
-    with _served(socketserver.ThreadingUDPServer((address, 53), HalfResolver)):
+    with serving.in_thread(socketserver.ThreadingUDPServer((address, 53), HalfResolver)):
         yield address
-
-
-@contextlib.contextmanager
-def _served(server: socketserver.BaseServer) -> collections.abc.Iterator[None]:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -12,12 +12,13 @@ import pathlib
 import socketserver
 import ssl
 import struct
-import threading
 import typing
 
 import h2.config
 import h2.connection
 import h2.events
+
+from tests.support import serving
 
 PREFACE = b"PRI * HTTP/2.0"
 
@@ -191,15 +192,9 @@ def responder(
     server.stored = stored or {}
     if context is not None:
         server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-    thread.start()
-    try:
+    with serving.in_thread(server):
         if socket is None:
             yield f"127.0.0.1:{server.server_address[1]}"
         else:
             socket.chmod(0o777)
             yield f"unix:{socket}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

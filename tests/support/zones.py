@@ -8,18 +8,10 @@ Debian package: knot.
 import collections.abc
 import contextlib
 import pathlib
-import subprocess
 import tempfile
 import textwrap
-import time
 
-import dns.message
-import dns.query
-import dns.rdatatype
-
-from tests.support import binaries
-
-_READY_WITHIN_S = 20.0
+from tests.support import binaries, knot, programs
 
 
 @contextlib.contextmanager
@@ -28,21 +20,16 @@ def serving(
 ) -> collections.abc.Iterator[str]:
     """zones: name -> records as in a zone file, without SOA; without NS records the zone has one, of this server.
     Yields: the server, as `acme.resolvers` names one."""
-    knot = binaries.program("knotd", "knot")
+    knotd = binaries.program("knotd", "knot")
     with tempfile.TemporaryDirectory(prefix="knot-") as name:
         folder = pathlib.Path(name)
         for zone, records in zones.items():
             (folder / f"{zone}.zone").write_text(_zone_text(zone, records, address))
         configuration = folder / "knot.conf"
         configuration.write_text(_configuration(folder, zones, address, port))
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen([knot, "-c", str(configuration)], stdout=log, stderr=log)
-        try:
-            _wait(process, next(iter(zones)), address, port, folder / "log")
+        with programs.running([knotd, "-c", str(configuration)], folder / "log") as process:
+            knot.wait_for(next(iter(zones)), address, process, folder / "log", port=port)
             yield f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
-        finally:
-            process.terminate()
-            process.wait(20)
 
 
 def _zone_text(zone: str, records: str, address: str) -> str:
@@ -73,14 +60,3 @@ def _configuration(folder: pathlib.Path, zones: collections.abc.Iterable[str], a
         *(f'  - domain: "{zone}"' for zone in zones),
     ]
     return "\n".join(lines) + "\n"
-
-
-def _wait(process: subprocess.Popen[bytes], zone: str, address: str, port: int, log: pathlib.Path) -> None:
-    query = dns.message.make_query(zone, dns.rdatatype.SOA)
-    deadline = time.monotonic() + _READY_WITHIN_S
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(OSError, dns.exception.DNSException):
-            if dns.query.udp(query, address, timeout=1, port=port).answer:
-                return
-        time.sleep(0.05)
-    raise RuntimeError(f"cannot start knotd: {log.read_text()[-2000:]}")
