@@ -13,8 +13,6 @@ import dataclasses
 import io
 import re
 
-from crossplane import lexer
-
 from daemun.core import directive, model, words
 
 _END = "#daemun:end-of-text"
@@ -51,6 +49,8 @@ def _read_tokens(text: str) -> list[Token]:
 
     crossplane reads strings only through this function; its public `lex` wants a file and adds nothing needed here.
     """
+    from crossplane import lexer  # noqa: PLC0415 - most files hold no hand-written nginx
+
     source = f"{text}\n{_END}\n".replace("\r\n", "\n").replace("\r", "\n")
     tokens: list[Token] = list(lexer._lex_file_object(io.StringIO(source)))
     last_line = source.count("\n")

@@ -14,7 +14,7 @@ import structlog
 
 from daemun import errors
 from daemun.certs import daemon_thread, records
-from daemun.certs.dns01 import holds, journal, lookup, prover, sight
+from daemun.certs.dns01 import holds, journal, prover
 from daemun.control import ports
 from daemun.core import model
 
@@ -116,6 +116,8 @@ class Leftovers:
 
 def _is_gone(note: journal.Note, acme: model.Acme) -> bool:
     """Whether all servers of the zone say that there is no such record: it was never made, or a hand removed it."""
+    from daemun.certs.dns01 import lookup, sight  # noqa: PLC0415 - a megabyte that most gates do not need
+
     try:
         place = lookup.Lookup(acme.resolvers).place_in(note.record.name, note.record.zone)
         looks = sight.look(sight.Wish(host=note.host, place=place, is_good=lambda texts: note.record.value in texts))

@@ -1,13 +1,16 @@
 """dns-persist-01: a person made the record, once; before the CA looks, daemun does. Nothing is changed in DNS."""
 
 import collections.abc
+import typing
 
 from daemun import errors
 from daemun.certs import proofs
-from daemun.certs.dns01 import lookup, sight
 from daemun.control import ports
 from daemun.core import model
 from daemun.core.issuance import persist
+
+if typing.TYPE_CHECKING:
+    from daemun.certs.dns01 import lookup, sight
 
 
 class Checker:
@@ -23,6 +26,8 @@ class Checker:
 
     def present(self, proofs: collections.abc.Sequence[proofs.Proof]) -> None:
         """Raises: RetryableError naming every record that is missing, as it must be made."""
+        from daemun.certs.dns01 import lookup, sight  # noqa: PLC0415 - a megabyte that most gates do not need
+
         dns = lookup.Lookup(self._resolvers)
         missing: list[str] = []
         for proof in proofs:
@@ -42,8 +47,12 @@ class Checker:
         """Records of this kind stay."""
 
 
-def make_wish(host: str, wanted: collections.abc.Sequence[str], dns: lookup.Lookup, clock: ports.Clock) -> sight.Wish:
+def make_wish(
+    host: str, wanted: collections.abc.Sequence[str], dns: "lookup.Lookup", clock: ports.Clock
+) -> "sight.Wish":
     """wanted: records of which one is enough. Raises: RetryableError."""
+    from daemun.certs.dns01 import sight  # noqa: PLC0415 - as above
+
     statements = [said for said in map(persist.parse, wanted) if said is not None]
 
     def is_good(texts: tuple[str, ...]) -> bool:

@@ -2,14 +2,18 @@
 
 import collections.abc
 import threading
+import typing
 
 import structlog
 
 from daemun import errors
 from daemun.certs import proofs
-from daemun.certs.dns01 import holds, journal, lookup, records, sight
+from daemun.certs.dns01 import holds, journal, records
 from daemun.control import ports
 from daemun.core import model, names
+
+if typing.TYPE_CHECKING:
+    from daemun.certs.dns01 import lookup, sight
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -33,6 +37,8 @@ class Prover:
         self._resolvers = acme.resolvers
 
     def present(self, proofs: collections.abc.Sequence[proofs.Proof]) -> None:
+        from daemun.certs.dns01 import lookup, sight  # noqa: PLC0415 - a megabyte that most gates do not need
+
         dns = lookup.Lookup(self._resolvers)
         wishes = [self._make(proof, dns) for proof in proofs]
         waits = [proof.dns.wait_s for proof in proofs if proof.dns is not None]
@@ -51,7 +57,9 @@ class Prover:
             except Exception as error:  # its text may hold anything, its type does not
                 log.warning("a DNS record is not removed yet; it is tried again", record=str(record), error=type(error))
 
-    def _make(self, proof: proofs.Proof, dns: lookup.Lookup) -> sight.Wish:
+    def _make(self, proof: proofs.Proof, dns: "lookup.Lookup") -> "sight.Wish":
+        from daemun.certs.dns01 import sight  # noqa: PLC0415 - as above
+
         if proof.dns is None:
             raise errors.ConfigError(f'cannot prove "{proof.host}" in DNS: nobody makes records; set `acme.dns`')
         place = _locate(proof.host, dns)
@@ -94,7 +102,7 @@ def remove(
         return True
 
 
-def _locate(host: str, dns: lookup.Lookup) -> lookup.Place:
+def _locate(host: str, dns: "lookup.Lookup") -> "lookup.Place":
     place = dns.locate(f"{LABEL}.{host}")
     if "." not in place.zone and names.is_signed_publicly(host):
         raise errors.RetryableError(
