@@ -8,28 +8,28 @@ import pathlib
 import socket
 import typing
 
-from starlette import types
-
 from daemun.errors import EnvironmentProblemError
 
 if typing.TYPE_CHECKING:
     import uvicorn
+    from starlette import types
 
 BACKLOG = 4096
 """A burst of requests that wait must not be refused; the kernel may lower it (net.core.somaxconn)."""
 
 
 async def serve(
-    make_app: collections.abc.Callable[[], types.ASGIApp], socket_path: pathlib.Path, *, group: int | None = None
+    make_app: collections.abc.Callable[[], "types.ASGIApp"], socket_path: pathlib.Path, *, group: int | None = None
 ) -> None:
     """Serve until cancelled; then answer what is under way for at most `asgi.GRACE_S`, and remove the socket.
 
-    make_app: called in a thread, so that it may import what is slow; whoever connects meanwhile waits.
+    make_app: called in a thread once somebody connects, who waits meanwhile; so it may import what is slow.
     group: the number of a group that may connect, too; None: only the owner (and root) may.
     The caller holds the state directory's lock: a socket that is already there is a dead daemon's and is replaced.
     Raises: EnvironmentProblemError when the socket cannot be made.
     """
     with _listen(socket_path, group) as listener:
+        await _wait_for_somebody(listener)
         server = await asyncio.to_thread(_make_server, make_app)
         try:
             await server.serve(sockets=[listener])
@@ -40,11 +40,21 @@ async def serve(
             raise
 
 
-def _make_server(make_app: collections.abc.Callable[[], types.ASGIApp]) -> "uvicorn.Server":
-    # Here, in a thread, so that sites are live before these slow imports are made.
+def _make_server(make_app: collections.abc.Callable[[], "types.ASGIApp"]) -> "uvicorn.Server":
+    # Here: slow, and 4 MB that a gate which is asked nothing does not need.
     from daemun.web import asgi  # noqa: PLC0415
 
     return asgi.make_server(make_app())
+
+
+async def _wait_for_somebody(listener: socket.socket) -> None:
+    """Until there is a connection, which is left to whoever listens next."""
+    loop, somebody = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(listener, somebody.set)
+    try:
+        await somebody.wait()
+    finally:
+        loop.remove_reader(listener)
 
 
 @contextlib.contextmanager

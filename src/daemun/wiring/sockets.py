@@ -2,8 +2,7 @@
 
 import dataclasses
 import pathlib
-
-from starlette import types
+import typing
 
 from daemun.certs import clerk
 from daemun.control import gate
@@ -11,6 +10,9 @@ from daemun.core import layout
 from daemun.domains import asking, missed
 from daemun.waiting import lobby
 from daemun.web import server
+
+if typing.TYPE_CHECKING:
+    from starlette import types
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,19 +38,19 @@ class Sockets:
     async def listen_to_missed(self) -> None:
         await missed.listen(self.layout, self.asker, group=self.group)
 
-    # Their modules are imported here, where `server.serve` has time for it: starlette is slow to import.
+    # Their modules are imported here, once somebody asks: starlette is slow to import.
 
-    def _make_api(self) -> types.ASGIApp:
+    def _make_api(self) -> "types.ASGIApp":
         from daemun.web import accounts_api, api  # noqa: PLC0415
 
         return api.create_app(self.gate, accounts_api.routes(self.clerk, self.clerk))
 
-    def _make_waiting_room(self) -> types.ASGIApp:
+    def _make_waiting_room(self) -> "types.ASGIApp":
         from daemun.waiting import app  # noqa: PLC0415
 
         return app.create_app(self.lobby, self.layout.hold_socket)
 
-    def _make_doorbell(self) -> types.ASGIApp:
+    def _make_doorbell(self) -> "types.ASGIApp":
         from daemun.domains import app  # noqa: PLC0415
 
         return app.create_app(self.asker)
