@@ -4,14 +4,33 @@ Only `wiring` and `cli` configure it; everything else calls `structlog.get_logge
 names and paths, never the content of a key, a token or a file.
 """
 
+import collections.abc
+import contextlib
 import logging
 import os
 import sys
 import typing
 
-import structlog
-
 from daemun import settings
+
+
+@contextlib.contextmanager
+def _without(package: str) -> collections.abc.Iterator[None]:
+    """Meanwhile a package that is not imported yet seems not to be installed ("The module cache" in Python's reference:
+    None in sys.modules)."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[package]
+
+
+# Where it can, structlog.dev imports Rich, and that Pygments, for tracebacks which this log never shows: 3 MB.
+with _without("rich"):
+    import structlog
 
 NOISY = (
     "uvicorn",

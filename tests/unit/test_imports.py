@@ -21,6 +21,11 @@ def test_a_gate_is_live_before_the_libraries_of_what_most_gates_do_not_do() -> N
     assert not late & imported_by(everything)
 
 
+def test_a_daemon_holds_nothing_of_the_command_line() -> None:
+    statement = "from daemun.cli import daemon; from daemun import log, wiring"
+    assert not {"click", "pygments", "rich", "typer"} & imported_by(statement)
+
+
 @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["status", "--help"]])
 def test_commands_that_need_no_daemon_do_not_load_one(arguments: list[str]) -> None:
     run = f"import sys; sys.argv = ['daemun', *{arguments!r}]"

@@ -1,5 +1,6 @@
 """The command line: one module per command in `commands`. `main` is what the `daemun` script calls."""
 
+import collections.abc
 import os
 import sys
 
@@ -10,12 +11,21 @@ DEFECT = 70
 
 
 def main() -> None:
-    """Run the command line and exit. A person never meets a traceback before a message."""
+    """Run the command line and exit."""
     garbage.seek_seldom()
-    try:
-        from daemun.cli import app
+    end_well(_run)
 
-        app.app(prog_name="daemun")
+
+def _run() -> None:
+    from daemun.cli import app
+
+    app.app(prog_name="daemun")
+
+
+def end_well(program: collections.abc.Callable[[], None]) -> None:
+    """Run a program and exit. A person never meets a traceback before a message."""
+    try:
+        program()
     except errors.DaemunError as error:
         _complain(f"error: {error}")
         sys.exit(1)

@@ -5,7 +5,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import options
+from daemun.cli import daemon, options
 
 LogFormat = typing.Annotated[
     settings.LogFormat,
@@ -27,25 +27,10 @@ def up(
 
     SIGTERM and Ctrl-C end it together with nginx, after open requests had time to finish.
     """
-    # Here, so that other commands need not import structlog, which takes as long as all else that they do.
-    import structlog
-
-    from daemun import log
-
-    log.configure(log_format, verbose=verbose)
     try:
         chosen = options.resolve(
             context, config=config, state=state, nginx=nginx, log_format=log_format, verbose=verbose
         )
-        from daemun.wiring import start
-        from daemun.wiring.offline import wishes
-
-        wishes.check_can_start(chosen)
-        code = start.run(chosen)
     except errors.DaemunError as error:
-        if not log.is_json(log_format):
-            raise
-        # Whoever collects the lines of a daemon expects each of them in the same form.
-        structlog.get_logger().error(str(error))
-        code = 1
-    raise typer.Exit(code)
+        daemon.fail(error, log_format)
+    daemon.become(chosen)

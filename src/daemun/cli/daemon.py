@@ -1,0 +1,75 @@
+"""What `daemun up` becomes once its command line was read: a program that holds nothing of the others.
+
+Typer, and what all commands together are made of, would stay in memory for as long as the daemon runs: 4 MB.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import sys
+import typing
+
+from daemun import cli, errors, garbage, settings
+
+
+def become(chosen: settings.Settings) -> typing.NoReturn:
+    """Go on as the daemon: the same process, with its number, environment and standard streams."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Modules are looked for where they were: in the folder one is in only for who said `python -m daemun`.
+    was_module = sys.modules["__main__"].__spec__ is not None and not sys.flags.safe_path
+    flags = [] if was_module else ["-P"]
+    # "up" is there for people who look at lists of processes.
+    os.execv(sys.executable, [sys.executable, *flags, "-m", __name__, "up", write_settings(chosen)])  # noqa: S606
+
+
+def fail(error: errors.DaemunError, log_format: settings.LogFormat) -> typing.NoReturn:
+    """Exit because there will be no daemon, with the reason in the form that its log would have had."""
+    from daemun import log  # first: it sees to it that structlog stays small
+
+    if not log.is_json(log_format):
+        raise error
+    # Whoever collects the lines of a daemon expects each of them in the same form.
+    import structlog
+
+    log.configure(log_format)
+    structlog.get_logger().error(str(error))
+    sys.exit(1)
+
+
+def main() -> None:
+    """The program, with the arguments that `become` gives it."""
+    cli.end_well(lambda: _live(read_settings(sys.argv[2])))
+
+
+def _live(chosen: settings.Settings) -> None:
+    from daemun import log
+
+    log.configure(chosen.log_format, verbose=chosen.verbose)
+    try:
+        from daemun.wiring import start
+        from daemun.wiring.offline import wishes
+
+        wishes.check_can_start(chosen)
+        code = start.run(chosen)
+    except errors.DaemunError as error:
+        fail(error, chosen.log_format)
+    sys.exit(code)
+
+
+def write_settings(chosen: settings.Settings) -> str:
+    """As one argument of a command."""
+    return json.dumps({**dataclasses.asdict(chosen), "log_format": chosen.log_format.value}, default=str)
+
+
+def read_settings(text: str) -> settings.Settings:
+    """What `write_settings` made of them."""
+    fields = json.loads(text)
+    paths = {name: pathlib.Path(fields[name]) for name in ("config", "state", "nginx") if fields[name] is not None}
+    return settings.Settings(**{**fields, **paths, "log_format": settings.LogFormat(fields["log_format"])})
+
+
+if __name__ == "__main__":
+    garbage.seek_seldom()
+    main()
