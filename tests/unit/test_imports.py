@@ -22,7 +22,7 @@ def test_a_gate_is_live_before_the_libraries_of_what_most_gates_do_not_do() -> N
 
 
 def test_a_daemon_holds_nothing_of_the_command_line() -> None:
-    statement = "from daemun.cli import daemon; from daemun import log, wiring"
+    statement = "from daemun.cli import daemon; from daemun import log; from daemun.wiring import start"
     assert not {"click", "pygments", "rich", "typer"} & imported_by(statement)
 
 

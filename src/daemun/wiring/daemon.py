@@ -9,6 +9,7 @@ import socket
 import structlog
 
 import daemun
+from daemun import garbage
 from daemun import settings as settings_
 from daemun.alerts import teller
 from daemun.certs import clerk, manager
@@ -145,6 +146,7 @@ class Daemon:
         )
 
     def _announce(self, front: gate.Gate) -> None:
+        garbage.give_back()
         _announce(front)
         self._dns.start()
         if self._compatible.is_on:
