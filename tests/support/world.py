@@ -138,6 +138,7 @@ def _addresses(tree: collections.abc.Mapping[str, bytes]) -> frozenset[str]:
 class Certificates:
     def __init__(self, world: World) -> None:
         self._world = world
+        self.was_woken = False
 
     def configure(self, acme: model.Acme) -> None:
         pass
@@ -154,6 +155,9 @@ class Certificates:
     async def confirm(self) -> None:
         self._world.step()
         self._world.prepared = self._wanted
+
+    def wake(self) -> None:
+        self.was_woken = True
 
     def status(self) -> tuple[model.CertificateStatus, ...]:
         return ()

@@ -29,13 +29,11 @@ class _Source(worlds.Source):
         return await super().read()
 
 
-@pytest.mark.parametrize("was_good_before", [True, False])
-async def test_a_source_that_can_be_read_again(monkeypatch: pytest.MonkeyPatch, *, was_good_before: bool) -> None:
-    monkeypatch.setattr(gate, "RETRY_S", 0.01)
-    snapshot = model.Snapshot(source="file", globals=model.Globals())
-    source = _Source(world := worlds.World(snapshot=snapshot))
-    certificates, endpoints, waiting_room = worlds.Certificates(world), worlds.Endpoints(world), worlds.WaitingRoom()
-    front = gate.Gate(
+def make_gate(
+    source: worlds.Source, world: worlds.World, certificates: worlds.Certificates, *, last_good: bool
+) -> gate.Gate:
+    endpoints, waiting_room = worlds.Endpoints(world), worlds.WaitingRoom()
+    return gate.Gate(
         rounds=reconciler.Reconciler(
             sources=[source],
             proxy=worlds.Proxy(world),
@@ -47,7 +45,7 @@ async def test_a_source_that_can_be_read_again(monkeypatch: pytest.MonkeyPatch, 
             admission=(old_workers := keeper.Keeper(worlds.OldWorkers(), clock.FakeClock())),
             configure=lambda _: None,
             describe_environment=lambda _: environment.Environment(layout=layout.Layout("/state"), nginx=NGINX),
-            last_good={"file": snapshot} if was_good_before else {},
+            last_good={"file": world.snapshot} if last_good else {},
         ),
         certificates=certificates,
         domains=worlds.Domains(),
@@ -65,6 +63,13 @@ async def test_a_source_that_can_be_read_again(monkeypatch: pytest.MonkeyPatch, 
             started_at=datetime.datetime(2026, 5, 1, tzinfo=datetime.UTC),
         ),
     )
+
+
+@pytest.mark.parametrize("was_good_before", [True, False])
+async def test_a_source_that_can_be_read_again(monkeypatch: pytest.MonkeyPatch, *, was_good_before: bool) -> None:
+    monkeypatch.setattr(gate, "RETRY_S", 0.01)
+    source = _Source(world := worlds.World(snapshot=model.Snapshot(source="file", globals=model.Globals())))
+    front = make_gate(source, world, worlds.Certificates(world), last_good=was_good_before)
     assert not (await front.apply()).ok
     loop = asyncio.create_task(front.run())
     try:
@@ -78,3 +83,20 @@ async def test_a_source_that_can_be_read_again(monkeypatch: pytest.MonkeyPatch, 
         with contextlib.suppress(asyncio.CancelledError):
             await loop
     assert readings == 2, "once in vain, once for good"
+
+
+async def test_certificates_are_looked_at_before_the_round_that_was_asked_for() -> None:
+    source = _Source(world := worlds.World(snapshot=model.Snapshot(source="file", globals=model.Globals())))
+    front = make_gate(source, world, certificates := worlds.Certificates(world), last_good=True)
+    front.look_again()
+    assert certificates.was_woken
+    assert not source.readings
+    loop = asyncio.create_task(front.run())
+    try:
+        async with asyncio.timeout(30):
+            while not source.readings:
+                await asyncio.sleep(0)
+    finally:
+        loop.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await loop

@@ -109,6 +109,10 @@ class Manager:
         self._changed()
         return tuple(problem for entry in self._book.entries.values() for problem in entry.served.problems)
 
+    def wake(self) -> None:
+        self._refresher.ask_for_files()
+        self._wake.set()
+
     def status(self) -> tuple[model.CertificateStatus, ...]:
         plans = self._book.plans(self._clock.now())
         return tuple(self._with_failed_hook(plans[name].status) for name in self._book.entries)
@@ -153,11 +157,6 @@ class Manager:
     def specs(self) -> tuple[model.CertificateSpec, ...]:
         """What certificates are kept for now."""
         return self._book.specs()
-
-    def wake(self) -> None:
-        """Look now at what is due, as after a change of the clock."""
-        self._refresher.read_files()
-        self._wake.set()
 
     async def confirm(self) -> None:
         async with self._book.settling:

@@ -35,23 +35,21 @@ class Refresher:
         self._reads_files = True
         self._files_read_at = clock.now()
 
-    def read_files(self) -> None:
-        """The owner's, with the next `refresh`."""
+    def ask_for_files(self) -> None:
+        """The owner's are read with the next `refresh`."""
         self._reads_files = True
 
     async def refresh(self) -> None:
         """Renew what the local CA signed and read the owner's files again. A failure waits for the next look."""
+        await self._read_files()
         async with self._book.settling:
             now = self._clock.now()
-            is_long_ago = abs((now - self._files_read_at).total_seconds()) >= FILES_READ_EVERY_S
-            reads_files, self._reads_files = self._reads_files or is_long_ago, False
-            self._files_read_at = now if reads_files else self._files_read_at
             own_left, is_more_left, was_any_replaced = OWN_AT_ONCE, False, False
             for name, plan in list(self._book.plans(now).items()):
                 entry = self._book.entries[name]
                 is_forced = name in self._book.forced and not plan.is_ordered
                 is_due = plan.settles_at is not None and now >= plan.settles_at
-                if not is_forced and not is_due and not (reads_files and entry.spec.mode is model.TlsMode.FILES):
+                if not is_forced and not is_due:
                     continue
                 if entry.served.is_shared:
                     if not own_left:
@@ -71,6 +69,23 @@ class Refresher:
                     self._changed()
             # Where none could be written, as on a full disk, the next look is as far away as after any failure.
             self.goes_on = is_more_left and was_any_replaced
+
+    async def _read_files(self) -> None:
+        """The owner's, if it is time. They wait for nothing that is done for others: each round reads them again, so it
+        does no harm when one that is under way forgets what was found here."""
+        now = self._clock.now()
+        if not self._reads_files and abs((now - self._files_read_at).total_seconds()) < FILES_READ_EVERY_S:
+            return
+        self._reads_files, self._files_read_at = False, now
+        for name, entry in [one for one in self._book.entries.items() if one[1].spec.mode is model.TlsMode.FILES]:
+            try:
+                served = await asyncio.to_thread(self._shelf.settle, entry.spec)
+            except errors.DaemunError as error:
+                log.warning("a certificate was not refreshed", host=entry.spec.host, error=str(error))
+                continue
+            if served != entry.served and self._book.entries.get(name) is entry:
+                self._book.put(name, dataclasses.replace(entry, served=served))
+                self._changed()
 
     def moments(self, now: datetime.datetime) -> list[datetime.datetime]:
         """When something is due. What could not be refreshed just now waits for the next look."""

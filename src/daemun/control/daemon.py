@@ -69,7 +69,7 @@ def _listen_to_signals(front: gate.Gate, on_rotate: collections.abc.Callable[[],
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: front.request_stop(keep_traffic=False))
-    loop.add_signal_handler(signal.SIGHUP, front.wake)
+    loop.add_signal_handler(signal.SIGHUP, front.look_again)
     loop.add_signal_handler(signal.SIGUSR1, on_rotate)
 
 

@@ -133,6 +133,10 @@ class Certificates(typing.Protocol):
         owner's, or one of the local CA. Orders and renewals go on in the background for exactly these specs."""
         ...
 
+    def wake(self) -> None:
+        """Look now at what is due, and at the owner's files: what is there becomes live soon, without a `prepare`."""
+        ...
+
     async def confirm(self) -> None:
         """nginx runs what the last `prepare` was for. It answers challenges for these names, so orders may begin; and
         it needs no others, so what live/ holds for them is removed."""
