@@ -45,14 +45,14 @@ def test_a_service_is_answered_with_priority_weight_port_and_name(table: tables.
     assert response.rcode() == dns.rcode.NOERROR
     assert response.flags & dns.flags.AA
     assert texts(response) == [
-        "_http._tcp.web.daemun. 1 IN SRV 1 3 8080 a-10-0-0-5.ep.daemun.",
-        "_http._tcp.web.daemun. 1 IN SRV 2 1 81 a-fd000000000000000000000000000005.ep.daemun.",
+        "_http._tcp.web.daemun. 0 IN SRV 1 3 8080 a-10-0-0-5.ep.daemun.",
+        "_http._tcp.web.daemun. 0 IN SRV 2 1 81 a-fd000000000000000000000000000005.ep.daemun.",
     ]
 
 
 def test_a_service_without_endpoints_is_answered_with_one_that_refuses(table: tables.Table) -> None:
     response, _ = ask(table, "_http._tcp.gone.daemun", "SRV")
-    assert texts(response) == ["_http._tcp.gone.daemun. 1 IN SRV 1 1 0 a-127-0-0-1.ep.daemun."]
+    assert texts(response) == ["_http._tcp.gone.daemun. 0 IN SRV 1 1 0 a-127-0-0-1.ep.daemun."]
 
 
 @pytest.mark.parametrize(

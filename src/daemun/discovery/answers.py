@@ -4,8 +4,9 @@ What nginx makes of an answer (ngx_resolver.c and ngx_http_upstream_zone_module.
 it), for `server NAME.daemun service=http resolve;` and a `resolver` without `valid=`:
 
 - It asks SRV for `_http._tcp.NAME.daemun`, then A and AAAA for every target; then the servers are ready.
-- It asks again TTL + 1 s later, counted in whole seconds; TTL is the smallest one of SRV and addresses. TTL 1 makes one
-  question every 2 s, TTL 0 a busy loop. `valid=1s` would ask for the addresses as often, which never change.
+- It asks again TTL + 1 s later; TTL is the smallest one of SRV and addresses. So TTL 0 makes one question a second, which
+  is as often as it can be (`timer` in ngx_http_upstream_zone_resolve_handler; the same since 1.27.3). `valid=` would make
+  it ask for the addresses as often, which never change.
 - The lowest priority number is primary, all others are backups: when primaries vanish, the next priority is primary.
   A weight in the configuration (`weight=` other than 1) wins over those of the SRV records.
 - No records, or NXDOMAIN: every server is removed at once, and it asks again only after 11 s.
@@ -31,7 +32,7 @@ _ADDRESSES = dns.name.from_text("ep.daemun.")
 _SERVICE = (b"_http", b"_tcp")
 _PRIMARY, _BACKUP = 1, 2
 
-SERVICE_TTL_S = 1
+SERVICE_TTL_S = 0
 ADDRESS_TTL_S = 86400
 """An address is part of its name."""
 

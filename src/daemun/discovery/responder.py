@@ -1,6 +1,6 @@
 """The sockets on loopback that nginx asks: UDP, and TCP on the same port for answers that do not fit.
 
-A gate at rest is asked for every service every two seconds, by every worker generation that is alive. So an answer is
+A gate at rest is asked for every service every second, by every worker generation that is alive. So an answer is
 made once and kept under the exact bytes of its question, until what it says of its service changes: a change of one
 among thousands makes one answer anew. And all questions that wait are answered in one turn of the event loop.
 """
