@@ -79,6 +79,23 @@ async def test_changes_are_live_without_a_reload(gate: Gate) -> None:
     assert "could not be resolved" not in gate.nginx.log()
 
 
+async def test_nginx_waits_for_changes_and_complains_of_nothing(gate: Gate) -> None:
+    """Through an answer that brings nothing new, a change, and a reload while a question waits."""
+    gate.nginx.write({"web": SERVER})
+    gate.set("127.0.0.2")
+    await gate.nginx.start()
+    for host in ("127.0.0.2", "127.0.0.3", "127.0.0.4"):
+        gate.set(host)
+        await gate.until(host)
+        await upstreams.eventually(lambda: gate.responder.holding)
+        if host == "127.0.0.2":
+            await upstreams.eventually(lambda: not gate.responder.holding)
+        if host == "127.0.0.3":
+            await gate.nginx.reload()
+    assert "resolve" not in gate.nginx.log()
+    assert "DNS" not in gate.nginx.log()
+
+
 async def test_no_endpoints_refuse_at_once_and_come_back(gate: Gate) -> None:
     gate.nginx.write({"web": SERVER})
     gate.set("127.0.0.2")

@@ -148,3 +148,81 @@ async def test_the_same_port_again_unless_it_is_taken(services: table.Table) -> 
         taken.bind((responder.HOST, port))
         assert await again.start(port) != port
         await again.stop()
+
+
+class Client:
+    """One that keeps its socket, as nginx does."""
+
+    def __init__(self, port: int, connected: socket.socket) -> None:
+        self._socket = connected
+        self._socket.setblocking(False)
+        self._socket.connect((responder.HOST, port))
+
+    async def send(self) -> dns.message.Message:
+        """The question, with an identifier of its own."""
+        asked = dns.message.make_query("_http._tcp.web.daemun", "SRV")
+        await asyncio.get_running_loop().sock_sendall(self._socket, asked.to_wire())
+        return asked
+
+    async def receive(self, asked: dns.message.Message) -> int:
+        """How many endpoints the answer to that question names."""
+        async with asyncio.timeout(30):
+            response = dns.message.from_wire(await asyncio.get_running_loop().sock_recv(self._socket, 65535))
+        assert asked.is_response(response)
+        return sum(len(rrset) for rrset in response.answer)
+
+    async def ask(self) -> int:
+        return await self.receive(await self.send())
+
+
+@contextlib.asynccontextmanager
+async def client_of(services: table.Table) -> collections.abc.AsyncIterator[tuple[responder.Responder, int, Client]]:
+    async with answering(services) as (under_test, port):
+        under_test.open()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+            yield under_test, port, Client(port, made)
+
+
+async def until_held(under_test: responder.Responder) -> None:
+    async with asyncio.timeout(30):
+        while not under_test.holding:
+            await asyncio.sleep(0.01)
+
+
+async def test_who_knows_the_answer_is_told_the_next_one(services: table.Table) -> None:
+    services.set("web.daemun", endpoints(1))
+    async with client_of(services) as (under_test, port, client):
+        assert await client.ask() == 1
+        second = await client.send()
+        await until_held(under_test)
+        assert await ask(port) == 1, "others do not know it"
+        services.set("web.daemun", endpoints(3))
+        assert await client.receive(second) == 3
+        assert not under_test.holding
+
+
+async def test_the_end_of_the_last_endpoint_is_told_with_its_successor(services: table.Table) -> None:
+    services.set("web.daemun", endpoints(1))
+    async with client_of(services) as (under_test, _, client):
+        assert await client.ask() == 1
+        second = await client.send()
+        await until_held(under_test)
+        services.set("web.daemun", ())
+        services.set("web.daemun", endpoints(2))
+        assert await client.receive(second) == 2
+
+
+async def test_without_a_change_an_answer_comes_in_the_end(services: table.Table) -> None:
+    services.set("web.daemun", endpoints(1))
+    async with client_of(services) as (_, _, client):
+        assert [await client.ask() for _ in range(2)] == [1, 1]
+
+
+async def test_a_service_that_stays_without_endpoints_is_told_so(services: table.Table) -> None:
+    services.set("web.daemun", endpoints(2))
+    async with client_of(services) as (under_test, _, client):
+        assert await client.ask() == 2
+        second = await client.send()
+        await until_held(under_test)
+        services.set("web.daemun", ())
+        assert await client.receive(second) == 1, "the one that refuses"

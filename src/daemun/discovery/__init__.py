@@ -5,6 +5,7 @@ table.py     service -> endpoints: the one thing that is answered from, however 
 verdicts.py  checks in a row -> which endpoints are used; pure
 health.py    asks endpoints whether they work
 answers.py   table + question -> answer; pure
+held.py      questions that are answered once their answer changes; pure
 responder.py the sockets on loopback that nginx asks
 endpoints.py puts them together as `control.ports.Endpoints`
 """

@@ -4,8 +4,8 @@ What nginx makes of an answer (ngx_resolver.c and ngx_http_upstream_zone_module.
 it), for `server NAME.daemun service=http resolve;` and a `resolver` without `valid=`:
 
 - It asks SRV for `_http._tcp.NAME.daemun`, then A and AAAA for every target; then the servers are ready.
-- It asks again TTL + 1 s later; TTL is the smallest one of SRV and addresses. So TTL 0 makes one question a second, which
-  is as often as it can be (`timer` in ngx_http_upstream_zone_resolve_handler; the same since 1.27.3). `valid=` would make
+- It asks again TTL + 1 s later; TTL is the smallest one of SRV and addresses. So it does with TTL 0 a second after each
+  answer, and no sooner (`timer` in ngx_http_upstream_zone_resolve_handler; the same since 1.27.3). `valid=` would make
   it ask for the addresses as often, which never change.
 - The lowest priority number is primary, all others are backups: when primaries vanish, the next priority is primary.
   A weight in the configuration (`weight=` other than 1) wins over those of the SRV records.

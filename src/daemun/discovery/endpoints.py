@@ -1,8 +1,9 @@
 """`control.ports.Endpoints`: services are published, their hosts looked up, and nginx is answered from the table.
 
-A pool comes with its endpoints, and is answered with the new ones as soon as it is published again; nginx asks within
-two seconds. An endpoint that left gets no new requests and is drained: nginx ends those it has there in peace. A pool
-that is empty is answered with `table.NOWHERE`, so that nginx goes on asking as often.
+A pool comes with its endpoints, and is answered with the new ones as soon as it is published again: most often nginx
+waits for that answer (`held`), else it asks within a second. An endpoint that left gets no new requests and is drained:
+nginx ends those it has there in peace. A pool that is empty is answered with `table.NOWHERE`, so that nginx goes on
+asking as often.
 
 A service that is not published any more is answered as long as nginx asks for it: the configuration that names it runs
 until the next one is confirmed, again after a failed one, and in workers that finish their connections.

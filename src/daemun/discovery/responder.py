@@ -1,6 +1,10 @@
 """The sockets on loopback that nginx asks: UDP, and TCP on the same port for answers that do not fit.
 
-A gate at rest is asked for every service every second, by every worker generation that is alive. So an answer is
+Who knows the answer already is answered when it changes (`held`): then a change is live within milliseconds. A service
+that has lost its last endpoint is told of a moment later, for most often it is being restarted, and nginx would ask for
+the new endpoint only after a second.
+
+A gate at rest is asked for every service every few seconds, by every worker generation that is alive. So an answer is
 made once and kept under the exact bytes of its question, until what it says of its service changes: a change of one
 among thousands makes one answer anew. And all questions that wait are answered in one turn of the event loop.
 """
@@ -13,7 +17,7 @@ import socket
 import typing
 
 from daemun import errors
-from daemun.discovery import answers
+from daemun.discovery import answers, held
 from daemun.discovery import table as tables
 
 HOST = "127.0.0.1"
@@ -24,6 +28,8 @@ _KEPT_QUESTION_BYTES = 300
 _RECEIVE_BUFFER_BYTES = 1 << 20
 _TCP_IDLE_S = 30.0
 _PORT_ATTEMPTS = 50
+_EMPTY_AFTER_S = 1.0
+"""Until then requests wait in the waiting room for the endpoint that left, or for its successor."""
 
 
 class Responder:
@@ -33,12 +39,15 @@ class Responder:
     def __init__(self, table: tables.Table) -> None:
         self._table = table
         self._is_open = False
-        self.waiting: collections.deque[tuple[bytes, tuple[str, int]]] = collections.deque(maxlen=_WAITING_QUESTIONS)
+        self.waiting: collections.deque[held.Question] = collections.deque(maxlen=_WAITING_QUESTIONS)
         self._answers: dict[tuple[int, bytes], _Answer] = {}
         self._asked: set[str] = set()
         self._udp: socket.socket | None = None
         self._tcp: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
+        self._held = held.Held()
+        self._due: asyncio.TimerHandle | None = None
+        table.on_change = self._release
 
     async def start(self, preferred_port: int | None) -> int:
         """Listen on preferred_port, or on another one when it is taken. Returns: the port, at least 1024.
@@ -57,6 +66,9 @@ class Responder:
             asyncio.get_running_loop().remove_reader(self._udp.fileno())
             self._udp.close()
             self._udp = None
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
         if self._tcp is not None:
             self._tcp.close()
             for connection in tuple(self._connections):
@@ -68,8 +80,12 @@ class Responder:
         """The table is filled: answer, first those who wait."""
         self._is_open = True
         while self.waiting:
-            query, client = self.waiting.popleft()
-            self._answer_udp(query, client)
+            self._hear(self.waiting.popleft())
+
+    @property
+    def holding(self) -> int:
+        """How many questions wait for a change."""
+        return len(self._held)
 
     def take_asked(self) -> set[str]:
         """The services that were asked for since the last call."""
@@ -81,25 +97,67 @@ class Responder:
         while True:
             try:
                 query, client = self._udp.recvfrom(4096)
+                question = held.Question(client=client, query=query)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
                 continue  # an earlier answer met a closed port (ICMP): nothing to read, and nobody to tell
             if self._is_open:
-                self._answer_udp(query, client)
+                self._hear(question)
             else:
-                self.waiting.append((query, client))
+                self.waiting.append(question)
 
-    def _answer_udp(self, query: bytes, client: tuple[str, int]) -> None:
-        response = self._answer(query, answers.UDP_BYTES)
-        if response is not None and self._udp is not None:
+    def _hear(self, question: held.Question) -> None:
+        """Answer now, or once the answer changes."""
+        found = self._find(question.query, answers.UDP_BYTES)
+        if found is None:
+            return
+        now = asyncio.get_running_loop().time()
+        if found.service is not None and self._held.holds(question, found.service, found.mark, now):
+            self._wait_for_due()
+        else:
+            self._send(question, found)
+
+    def _release(self, service: str) -> None:
+        """The service has other endpoints."""
+        if not self._held.concerns(service):
+            return
+        if self._table.known(service):
+            self._answer_all(self._held.take_of(service))
+        else:
+            loop = asyncio.get_running_loop()
+            loop.call_later(_EMPTY_AFTER_S, lambda: self._answer_all(self._held.take_of(service)))
+
+    def _wait_for_due(self) -> None:
+        """Wake up for the questions that waited for long, if somebody waits at all."""
+        next_due = self._held.next_due()
+        if self._due is None and next_due is not None:
+            self._due = asyncio.get_running_loop().call_at(next_due, self._answer_due)
+
+    def _answer_due(self) -> None:
+        self._due = None
+        self._answer_all(self._held.take_due(asyncio.get_running_loop().time()))
+        self._wait_for_due()
+
+    def _answer_all(self, questions: collections.abc.Iterable[held.Question]) -> None:
+        now = asyncio.get_running_loop().time()
+        for question in questions:
+            found = self._find(question.query, answers.UDP_BYTES)
+            if found is not None:
+                self._held.tell(question, found.mark, now)
+                self._send(question, found)
+
+    def _send(self, question: held.Question, found: "_Answer") -> None:
+        if self._udp is not None:
             with contextlib.suppress(OSError):  # the client is gone or the buffer full: it will ask again
-                self._udp.sendto(response, client)
+                self._udp.sendto(question.identifier + found.rest, question.client)
 
     def _answer_tcp(self, query: bytes) -> bytes | None:
-        return self._answer(query, answers.TCP_BYTES) if self._is_open else None
+        found = self._find(query, answers.TCP_BYTES) if self._is_open else None
+        return query[:2] + found.rest if found is not None else None
 
-    def _answer(self, query: bytes, max_bytes: int) -> bytes | None:
+    def _find(self, query: bytes, max_bytes: int) -> "_Answer | None":
+        """None: it is no question, and is dropped."""
         # The first two bytes are the question's identifier; all others decide the answer.
         key = (max_bytes, query[2:])
         kept = self._answers.get(key)
@@ -114,7 +172,7 @@ class Responder:
                 self._answers[key] = kept
         if kept.service is not None:
             self._asked.add(kept.service)
-        return query[:2] + kept.rest
+        return kept
 
 
 class _Answer(typing.NamedTuple):

@@ -29,6 +29,8 @@ class Table:
     def __init__(self) -> None:
         self._endpoints: dict[str, tuple[Endpoint, ...]] = {}
         self._names_version = 0
+        self.on_change: collections.abc.Callable[[str], None] = lambda _: None
+        """Called with a service after it got other endpoints."""
 
     def set(self, service: str, endpoints: collections.abc.Iterable[Endpoint]) -> None:
         """Answer with exactly these endpoints from now on; with none, connections are refused at once.
@@ -42,6 +44,7 @@ class Table:
         if before != (new := tuple(unique.values())):
             self._endpoints[service] = new
             self._names_version += before is None
+            self.on_change(service)
 
     def discard(self, service: str) -> None:
         if self._endpoints.pop(service, None) is not None:
