@@ -95,6 +95,10 @@ class Estate:
         """Seconds until the site answers so. Raises: visits.NeverError."""
         return visits.wait(lambda: self.visitor.ask(host), answer, within_s=within_s)
 
+    def live_certificate(self, host: str) -> str:
+        """Which generation of a site's certificate is where nginx looks."""
+        return str((self._state / "live" / host).readlink())
+
     # --- what it costs ---
 
     @property

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from bench import answering, estate, figures, peers, plan, processes, visits
 from bench.engine import replayed, shapes
 from daemun.certs import bundle, local_ca
+from daemun.discovery import held
 from daemun.store import memory
 from daemun.wiring import clock
 
@@ -28,7 +29,13 @@ _ENDPOINT = "a container's new address is live"
 _CERTIFICATE = "new certificate files are live"
 _CHANGES = (_NEW, _TARGET, _ENDPOINT, _CERTIFICATE)
 _WITH_A_RELOAD = frozenset({_NEW, _TARGET})
+_PLACED = "new certificate files are in their place"
 _OWN = "own.test"
+_CONTAINERS_ASKED_EVERY_S = held.HOLD_S + 1
+_ROUND_S = 1.0
+"""SIGHUP makes daemun look at everything, at the certificates first. The time before is over then."""
+_ASKED_BEFORE_S = 0.15
+"""Both workers of nginx have looked at the certificate then."""
 
 ABOUT = """\
 `daemun up` from an empty state directory, with sites that are one line of daemun.yaml each (`site-00000.test:
@@ -42,8 +49,10 @@ a client gets, who asks every few milliseconds:
 - the owner's certificate files are replaced, and daemun is sent SIGHUP; it ends with the first handshake that shows
   the new certificate.
 
-The last two come at moments that are spread over the second or two after which nginx looks again, at who is behind a
-name and at certificates. Each kind is changed a few times only, so the highest figure in brackets stands for p99.
+What nginx looks at by itself is changed at moments that are spread evenly over the time after which it looks again,
+with any number of sites: a second for certificates, while a client asks for the site all along; 4.5 s for containers,
+of which nginx waits 3.5 s for daemun to tell it of changes. Of certificates it is also told when daemun has put them
+where nginx looks. Each kind is changed a few times only, so the highest figure in brackets stands for p99.
 Memory is the daemon's resident set after the start, and the proportional set sizes of nginx's processes, summed, once
 the workers of earlier generations have ended. What takes too long is given up, and told below the tables.
 
@@ -185,7 +194,8 @@ def _look_closer(served: Served, extent: Extent, found: Found, given: plan.Plan)
             for number in range(extent.changes):
                 if time.monotonic() > end_s:
                     break
-                found.add(what, extent.name, 1000 * change(served, number, extent.within_s))
+                for name, seconds in change(served, number, extent).items():
+                    found.add(name, extent.name, 1000 * seconds)
                 if what in _WITH_A_RELOAD:
                     one.settle()
     found.add("daemon at most", extent.name, one.daemon_peak_mb)
@@ -205,43 +215,58 @@ def _rest(one: estate.Estate, found: Found, seconds: float) -> None:
     found.add("rest, MB", "nginx", one.nginx_mb)
 
 
-# --- what changes: each returns seconds, and raises visits.NeverError ------------------------------------------
+# --- what changes: each returns seconds by what took them, and raises visits.NeverError -------------------------
 
 
-def _add_site(served: Served, number: int, within_s: float) -> float:
+def _add_site(served: Served, number: int, extent: Extent) -> dict[str, float]:
     one, host = served.estate, f"new-{number}.test"
     one.plots.targets[host] = served.behind.first
     one.write()
-    return one.until(host, str(served.behind.first), within_s=within_s)
+    return {_NEW: one.until(host, str(served.behind.first), within_s=extent.within_s)}
 
 
-def _change_target(served: Served, number: int, within_s: float) -> float:
+def _change_target(served: Served, number: int, extent: Extent) -> dict[str, float]:
     one, host = served.estate, estate.hosts(1)[0]
     port = served.behind.first if number % 2 else served.behind.second
     one.plots.targets[host] = port
     one.write()
-    return one.until(host, str(port), within_s=within_s)
+    return {_TARGET: one.until(host, str(port), within_s=extent.within_s)}
 
 
-def _move_container(served: Served, number: int, within_s: float) -> float:
-    _spread(number)
+def _move_container(served: Served, number: int, extent: Extent) -> dict[str, float]:
+    # Since the change before, when nginx was answered.
+    time.sleep(_CONTAINERS_ASKED_EVERY_S * _share(number, extent))
     after = shapes.Shape(number=0, port=0, moves=number + 1)
     served.engine.do("move 0 1")
-    return served.estate.until(after.host, after.address, within_s=within_s)
+    return {_ENDPOINT: served.estate.until(after.host, after.address, within_s=extent.within_s)}
 
 
-def _replace_certificate(served: Served, number: int, within_s: float) -> float:
-    _spread(number)
-    one = served.estate
+def _replace_certificate(served: Served, number: int, extent: Extent) -> dict[str, float]:
+    one, before = served.estate, served.estate.live_certificate(_OWN)
+    time.sleep(_ROUND_S)
+    # nginx counts whole seconds of the clock on the wall.
+    time.sleep((_share(number, extent) - _ASKED_BEFORE_S - time.time()) % 1)
+    asked_since_s = time.monotonic()
+    while time.monotonic() < asked_since_s + _ASKED_BEFORE_S:
+        one.visitor.certificate(_OWN)
+        time.sleep(visits.PAUSE_S)
     new = _put(one, served.owner).leaf.public_bytes(serialization.Encoding.DER)
     os.kill(one.pid, signal.SIGHUP)
-    return visits.wait(lambda: one.visitor.certificate(_OWN), new, within_s=within_s)
+    began_s = time.monotonic()
+    placed_s: list[float] = []
+
+    def look() -> bytes | None:
+        if not placed_s and one.live_certificate(_OWN) != before:
+            placed_s.append(time.monotonic() - began_s)
+        return one.visitor.certificate(_OWN)
+
+    seconds = visits.wait(look, new, within_s=extent.within_s)
+    return {_CERTIFICATE: seconds, _PLACED: placed_s[0] if placed_s else seconds}
 
 
-def _spread(number: int) -> None:
-    """nginx asks after names and looks at certificates every second or two, and the change before was seen when it did.
-    So the next one comes at another moment in between each time."""
-    time.sleep(0.73 * number % 2)
+def _share(number: int, extent: Extent) -> float:
+    """The middle of one of as many equal parts as there are changes."""
+    return (number + 0.5) / extent.changes
 
 
 # --- what it comes to ------------------------------------------------------------------------------------------
@@ -261,7 +286,14 @@ def find_rows(found: Found, extents: collections.abc.Sequence[Extent]) -> collec
     slow, flat = figures.Target(most=1000, subject=many), figures.Target(most=1.5, subject=many, of=few)
     for what in _CHANGES:
         further = slow if what in _WITH_A_RELOAD else flat
-        yield figures.Row(what=what, unit="ms", series=found.series(what, names), targets=(within, further))
+        beside = {"ms until daemun has put them in their place": found.series(_PLACED, names)}
+        yield figures.Row(
+            what=what,
+            unit="ms",
+            series=found.series(what, names),
+            beside=beside if what == _CERTIFICATE else {},
+            targets=(within, further),
+        )
     yield figures.Row(
         what="memory of the daemon",
         unit="MB",
