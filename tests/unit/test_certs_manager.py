@@ -10,12 +10,14 @@ import pathlib
 import re
 import subprocess
 import sys
+import threading
 
 import pytest
 from josepy import jwk
 
 from daemun import errors
 from daemun.certs import account, live, local_ca, manager, preparing, records
+from daemun.control import ports
 from daemun.core import layout, model
 from daemun.store import file, memory
 from tests.support import certificates, clock
@@ -299,6 +301,28 @@ async def test_the_owners_files_are_served_and_replaced_by_themselves(
         certs.wake()
         await watched.until(lambda: gate.served("a.example.com") == second)
         assert not certs.renew("a.example.com")
+
+
+async def test_the_owners_files_wait_for_no_round(
+    gate: Gate, files: tuple[pathlib.Path, pathlib.Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certs, wanted = gate.manager(), [spec(model.TlsMode.FILES, "a.example.com", files=files)]
+    write_own(files, gate.clock.now(), "a.example.com")
+    await certs.prepare(wanted)
+    may_go_on, names = threading.Event(), records.names
+
+    def names_at_last(store: ports.Store) -> frozenset[str]:
+        may_go_on.wait(60)
+        return names(store)
+
+    async with certificates.running(certs) as watched, asyncio.TaskGroup() as tasks:
+        monkeypatch.setattr(records, "names", names_at_last)
+        tasks.create_task(certs.prepare(wanted))
+        await asyncio.sleep(0)
+        second = write_own(files, gate.clock.now(), "a.example.com")
+        certs.wake()
+        await watched.until(lambda: gate.served("a.example.com") == second)
+        may_go_on.set()
 
 
 async def test_files_that_do_not_fit_are_a_problem_and_the_ones_before_stay(
