@@ -39,9 +39,13 @@ async def gate() -> collections.abc.AsyncIterator[tuple[rendered.Running, endpoi
 
 
 async def publish(discovery: endpoints.Discovery, *servers: echo.EchoServer, backup: bool = False) -> None:
-    found = tuple(model.Endpoint(address="127.0.0.1", port=server.port, backup=backup) for server in servers)
     given = [service for service in SERVICES if service is not None]
-    await discovery.publish(given, [model.Pool(name=POOL, endpoints=found)])
+    await discovery.publish(given, [make_pool(*servers, backup=backup)])
+
+
+def make_pool(*servers: echo.EchoServer, backup: bool = False) -> model.Pool:
+    found = tuple(model.Endpoint(address="127.0.0.1", port=server.port, backup=backup) for server in servers)
+    return model.Pool(name=POOL, endpoints=found)
 
 
 async def until(running: rendered.Running, *expected: str) -> None:
@@ -73,6 +77,19 @@ async def test_endpoints_come_and_go() -> None:
             await until(running, "502")
             assert discovery.endpoints(POOL) == ()
             assert discovery.problems() == ()
+
+
+async def test_endpoints_move_before_a_round_is_through() -> None:
+    """What else the round brings, and pools that nothing names yet, come with `publish`."""
+    with echo.echo_server("one") as one, echo.echo_server("two") as two:
+        async with gate() as (running, discovery):
+            await publish(discovery, one)
+            await until(running, "one")
+            discovery.move([make_pool(two), model.Pool(name="unknown.daemun", endpoints=make_pool(one).endpoints)])
+            await until(running, "two")
+            assert discovery.endpoints("unknown.daemun") == ()
+            await publish(discovery, one)
+            await until(running, "one")
 
 
 async def test_an_endpoint_that_left_ends_its_open_requests() -> None:

@@ -25,6 +25,7 @@ class World:
     running: int | None = None
     prepared: frozenset[str] = frozenset()
     published: frozenset[str] = frozenset()
+    moved: tuple[model.Pool, ...] = ()
     reloads: int = 0
     calls_left: int | None = None
     taken: frozenset[str] = frozenset()
@@ -175,6 +176,9 @@ class Endpoints:
     ) -> None:
         self._world.step()
         self._world.published = frozenset(service.name for service in services)
+
+    def move(self, pools: collections.abc.Iterable[model.Pool]) -> None:
+        self._world.moved = tuple(pools)
 
     def problems(self) -> tuple[model.Problem, ...]:
         return ()

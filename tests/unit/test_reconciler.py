@@ -129,6 +129,16 @@ async def test_a_source_that_fails_keeps_what_it_said_last() -> None:
     assert world.reloads == 1
 
 
+async def test_endpoints_that_moved_are_told_of_by_rounds_and_not_by_plans() -> None:
+    pool = model.Pool(name="a.daemun", endpoints=(model.Endpoint(address="10.0.0.1", port=80),))
+    world = worlds.World(snapshot=dataclasses.replace(BEFORE, pools=(pool,)))
+    front = daemon(world)
+    await front.make_plan()
+    assert not world.moved
+    await front.run_once()
+    assert world.moved == (pool,)
+
+
 async def test_nothing_was_ever_read() -> None:
     world = worlds.World(snapshot=model.Snapshot(source="file"))
     outcome = await daemon(world).run_once()

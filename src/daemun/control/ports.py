@@ -205,6 +205,11 @@ class Endpoints(typing.Protocol):
         given: one that is empty, or not there, has no endpoints."""
         ...
 
+    def move(self, pools: collections.abc.Iterable[model.Pool]) -> None:
+        """Those of these pools that the last `publish` had got other endpoints: answer with them at once. Costs what
+        changed."""
+        ...
+
     def problems(self) -> tuple[model.Problem, ...]: ...
 
 

@@ -103,7 +103,7 @@ class Reconciler:
 
     async def run_once(self, urgency: generations.Urgency = generations.Urgency.NEEDED) -> Outcome:
         """Gather, merge, assemble, plan, expand, switch, record. urgency: of a reload, should it take one."""
-        gathered = await self._gather()
+        gathered = await self._gather(moves=True)
         desired, problems = gathered.desired, gathered.problems
         live: collections.abc.Mapping[str, bytes] = {}
         files: collections.abc.Mapping[str, bytes] = {}
@@ -159,20 +159,25 @@ class Reconciler:
 
     async def make_plan(self) -> tuple[plan.Plan, tuple[model.Problem, ...]]:
         """What `run_once` would do now. Changes nothing. Raises: DaemunError when nothing can be planned."""
-        gathered = await self._gather()
+        gathered = await self._gather(moves=False)
         actual = await self._proxy.read_actual()
         assembled = await self._switcher.assemble(gathered.desired, actual)
         refusals = outcome.refusal_problems(gathered.desired, assembled.refused)
         problems = (*gathered.problems, *assembled.problems, *refusals)
         return await asyncio.to_thread(_make_plan, gathered, assembled, actual), problems
 
-    async def _gather(self) -> _Gathered:
-        """Every source's snapshot, merged. A source that cannot be read keeps its last good snapshot."""
+    async def _gather(self, *, moves: bool) -> _Gathered:
+        """Every source's snapshot, merged. A source that cannot be read keeps its last good snapshot.
+
+        moves: whether nginx is told at once of endpoints that moved, which waits for nothing that many sites take.
+        """
         problems: list[model.Problem] = []
         unread = False
         for source in self._sources:
             try:
-                self._last_good[source.name] = await source.read()
+                self._last_good[source.name] = snapshot = await source.read()
+                if moves:
+                    self._endpoints.move(snapshot.pools)
             except ConfigError as error:
                 unread = True
                 found = getattr(error, "problems", ()) or (

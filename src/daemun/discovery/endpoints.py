@@ -70,7 +70,8 @@ class Discovery:
         self._services: dict[str, model.Service] = {}
         self._on_host: _Groups[str] = {}
         self._with_check: _Groups[model.Check] = {}
-        self._pools: dict[str, tuple[tables.Endpoint, ...]] = {}
+        self._of_pool: _Groups[str] = {}
+        self._pools: dict[str, model.Pool] = {}
         self._published: frozenset[str] = frozenset()
         self._hosts: dict[str, _Host] = {}
         self._known: known_addresses.Known = {}
@@ -104,7 +105,7 @@ class Discovery:
     ) -> None:
         """As `control.ports.Endpoints`; waits at most a second for new names, the rest follows by itself."""
         self._published = frozenset(service.name for service in services)
-        self._pools = {pool.name: _read_pool(pool) for pool in pools}
+        self._pools = {pool.name: pool for pool in pools}
         for service in services:
             self._remember(service)
         waiting = [self._host(name).first.wait() for name in filter(None, map(_looked_up, services))]
@@ -116,6 +117,20 @@ class Discovery:
             async with asyncio.timeout(_FIRST_LOOKUP_S):
                 await asyncio.gather(*waiting)
         self._responder.open()
+
+    def move(self, pools: collections.abc.Iterable[model.Pool]) -> None:
+        """As `control.ports.Endpoints`."""
+        is_checked = False
+        for pool in pools:
+            before = self._pools.get(pool.name)
+            if before is None or before is pool or before == pool:
+                continue
+            self._pools[pool.name] = pool
+            for service in self._of_pool.get(pool.name, {}).values():
+                self._fill(service)
+                is_checked |= service.check is not None
+        if is_checked:
+            self._follow()
 
     def endpoints(self, service: str) -> tuple[model.Endpoint, ...]:
         """What nginx would be told now; none for a service that nobody published."""
@@ -220,12 +235,14 @@ class Discovery:
         self._forget(service.name)
         self._services[service.name] = service
         _add(self._on_host, service.host, service)
+        _add(self._of_pool, service.pool, service)
         _add(self._with_check, service.check, service)
 
     def _forget(self, name: str) -> None:
         service = self._services.pop(name, None)
         if service is not None:
             _drop(self._on_host, service.host, name)
+            _drop(self._of_pool, service.pool, name)
             _drop(self._with_check, service.check, name)
 
     def _fill(self, service: model.Service) -> None:
@@ -252,7 +269,7 @@ class Discovery:
 
     def _find(self, service: model.Service) -> tuple[tables.Endpoint, ...]:
         if service.pool is not None:
-            return self._pools.get(service.pool, ())
+            return _read_pool(self._pools.get(service.pool))
         assert service.host is not None
         assert service.port is not None
         literal = names.address_of(service.host)
@@ -295,8 +312,10 @@ def _subject(check: model.Check, endpoint: tables.Endpoint) -> health.Subject:
     return health.Subject(check=check, address=endpoint.address, port=endpoint.port)
 
 
-def _read_pool(pool: model.Pool) -> tuple[tables.Endpoint, ...]:
+def _read_pool(pool: model.Pool | None) -> tuple[tables.Endpoint, ...]:
     """What a pool holds, without what is no address: a source's mistake must not end the daemon."""
+    if pool is None:
+        return ()
     found = ((names.address_of(one.address), one) for one in pool.endpoints)
     return tuple(
         tables.Endpoint(address=address, port=one.port, weight=one.weight, backup=one.backup)
