@@ -22,6 +22,8 @@ def _start(daemon: Daemon) -> None:
     daemon.write(ONE_SITE)
     daemon.start()
     daemon.wait_sign("a.test", "one")
+    # Sites answer a moment before the first round is over, in which a start fails whose nginx is killed.
+    daemon.wait(lambda: "daemun is up" in daemon.log_text(), "the end of the first round")
 
 
 # --- the processes ---
