@@ -80,6 +80,27 @@ async def test_second_generation_is_a_reload_of_the_same_master(nginx: server.Ng
     assert nginx.reloads == 1
 
 
+async def workers_of(nginx: server.Nginx) -> list[int]:
+    """Once there are two: the second of a generation comes a little after the first answers."""
+    async with asyncio.timeout(10):
+        while len(found := [worker.pid for worker in (await nginx.read_actual()).workers]) < 2:
+            await asyncio.sleep(0.005)
+    return found
+
+
+async def test_only_workers_that_are_named_are_told_to_go(nginx: server.Nginx, layout: layout_.Layout) -> None:
+    port = ports.free_port()
+    await go_live(nginx, nginx_state.configuration(layout, site(port, "one")))
+    first, second = await workers_of(nginx)
+    master = process.find_master(layout)
+    assert master is not None
+    async with asyncio.timeout(10):  # the master is in no reload, so it starts another one in its place
+        while first in (now := await workers_of(nginx)):
+            process.retire(master, {first, os.getpid()})
+            assert await get(port) == "one"
+    assert second in now
+
+
 async def test_refused_stage_names_file_and_line_and_touches_nothing(
     nginx: server.Nginx, layout: layout_.Layout
 ) -> None:

@@ -11,14 +11,20 @@ import pathlib
 import time
 import typing
 
+import psutil
+
 from daemun.core import layout as layout_
 from daemun.nginx import diagnose, process
 
 ANSWER_S = 2.0
 """Longest wait for one answer on the socket."""
 
+LEAST_PAUSE_S = 0.005
 MOST_PAUSE_S = 0.05
 """Longest time between two looks: somebody waits for the change to be live."""
+
+GLANCE_S = 0.003
+"""Between two glances at which children the master has, at a hundredth of the price of a look."""
 
 APPEAR_S = 5.0
 """Longest time without a master: one that just went into the background has not written its pid file yet."""
@@ -101,13 +107,22 @@ async def wait_until_running(
     Returns: None when confirmed; else why not: nginx's words in the error log, or that it did not answer in time.
     """
     started = time.monotonic()
-    pause_s = 0.005
+    pause_s, children = LEAST_PAUSE_S, None
+    is_told = False
     while True:
         # Asked first, because it costs a tenth of a look at the processes; both must be right.
         is_answered = await ask(layout) == number
-        master, working = await asyncio.to_thread(_look, layout)
-        if is_answered and not before & working:
+        seen = await asyncio.to_thread(_look, layout)
+        left = before & seen.working
+        if is_answered and not left:
             return None
+        # Once as many new workers are ready, the old ones are told to go, as nginx tells them, too, but 100 ms later
+        # ("allow new processes to start", ngx_master_process_cycle): meanwhile they would answer nearly everybody.
+        # Once is enough: whom a signal does not wake, nginx does.
+        if left and seen.master is not None and not is_told and len(seen.working - before) >= len(before):
+            await asyncio.to_thread(process.retire, seen.master, left)
+            is_told = True
+        master = None if seen.master is None else seen.master.pid
         refusal = find_refusal(await asyncio.to_thread(log.read), master=master, before=before)
         if refusal is not None:
             return refusal
@@ -116,8 +131,9 @@ async def wait_until_running(
             return Refusal(words="nginx ended by itself")
         if waited_s > within_s:
             return Refusal(words=f"nginx did not answer with generation {number} within {within_s:g} s")
-        await asyncio.sleep(pause_s)
-        pause_s = min(pause_s * 1.2, MOST_PAUSE_S)
+        pause_s = LEAST_PAUSE_S if seen.children != children else min(pause_s * 1.2, MOST_PAUSE_S)
+        children = seen.children
+        await _pause(pause_s, seen)
 
 
 def find_refusal(text: str, *, master: int | None, before: frozenset[int]) -> Refusal | None:
@@ -128,9 +144,28 @@ def find_refusal(text: str, *, master: int | None, before: frozenset[int]) -> Re
     return Refusal(words=text, master_went_on=all(line.pid == master for line in emergencies))
 
 
-def _look(layout: layout_.Layout) -> tuple[int | None, frozenset[int]]:
-    """The master's number, and those of its workers that take connections."""
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """working: the workers that take connections. children: of the master, as `process.read_children` tells them."""
+
+    master: psutil.Process | None = None
+    working: frozenset[int] = frozenset()
+    children: str | None = None
+
+
+def _look(layout: layout_.Layout) -> _Seen:
     master = process.find_master(layout)
     if master is None:
-        return None, frozenset()
-    return master.pid, frozenset(worker.pid for worker in process.list_workers(master) if not worker.draining)
+        return _Seen()
+    children = process.read_children(master.pid)
+    working = frozenset(worker.pid for worker in process.list_workers(master) if not worker.draining)
+    return _Seen(master=master, working=working, children=children)
+
+
+async def _pause(longest_s: float, seen: _Seen) -> None:
+    """Until the master has other children, which is how a reload begins to show; longest_s at most."""
+    end = time.monotonic() + longest_s
+    while (left_s := end - time.monotonic()) > 0:
+        await asyncio.sleep(min(left_s, GLANCE_S))
+        if seen.master is not None and process.read_children(seen.master.pid) != seen.children:
+            return

@@ -6,6 +6,7 @@ inode: a container's nginx may have the same path in its title).
 """
 
 import asyncio
+import collections.abc
 import contextlib
 import json
 import os
@@ -59,19 +60,25 @@ def _children(master: psutil.Process) -> list[psutil.Process]:
     """
     if not master.is_running():  # the number may be another process's now
         raise psutil.NoSuchProcess(master.pid)
-    path = pathlib.Path(f"/proc/{master.pid}/task/{master.pid}/children")  # the master has one thread
-    try:
-        # One may be missing in the list while another ends (proc_pid_children(5)), but not twice in a row.
-        told, again = path.read_text(encoding="ascii"), path.read_text(encoding="ascii")
-        while told != again:
-            told, again = again, path.read_text(encoding="ascii")
-    except OSError:
+    # One may be missing in the list while another ends (proc_pid_children(5)), but not twice in a row.
+    told, again = read_children(master.pid), read_children(master.pid)
+    while told != again:
+        told, again = again, read_children(master.pid)
+    if told is None:
         return master.children()
     found = []
     for word in told.split():
         with contextlib.suppress(psutil.NoSuchProcess):
             found.append(psutil.Process(int(word)))
     return found
+
+
+def read_children(master: int) -> str | None:
+    """The numbers of a master's children, as the kernel writes them; None where it does not tell, or the master is
+    gone. Blocking, microseconds."""
+    with contextlib.suppress(OSError):  # a master has one thread
+        return pathlib.Path(f"/proc/{master}/task/{master}/children").read_text(encoding="ascii")
+    return None
 
 
 def find_orphans(layout: layout_.Layout, master: psutil.Process | None) -> list[psutil.Process]:
@@ -117,13 +124,22 @@ async def start(binary: str, layout: layout_.Layout) -> str | None:
     return None if finished.status == 0 else finished.output
 
 
-def send(master: psutil.Process, number: signal.Signals) -> bool:
-    """Send a signal to the master (nginx.org/en/docs/control.html). Returns: False when it does not live any more."""
+def send(process: psutil.Process, number: signal.Signals) -> bool:
+    """Send a signal to a master or a worker (nginx.org/en/docs/control.html). Returns: False when it does not live any
+    more."""
     try:
-        master.send_signal(number)  # checks that the process number was not given to another process meanwhile
+        process.send_signal(number)  # checks that the process number was not given to another process meanwhile
     except psutil.NoSuchProcess:
         return False
     return True
+
+
+def retire(master: psutil.Process, workers: collections.abc.Container[int]) -> None:
+    """Let these workers of a master take no more connections, and finish those they have. Blocking, milliseconds."""
+    with contextlib.suppress(psutil.Error):
+        for child in _children(master):
+            if child.pid in workers and is_worker(_title(child)):
+                send(child, signal.SIGQUIT)
 
 
 async def stop(layout: layout_.Layout, *, grace_s: float) -> None:
