@@ -66,7 +66,8 @@ async def test_only_the_site_that_asked_for_the_port_is_set_aside(layout: layout
         desired = model.Desired(globals=settings, sites=wanted)
         switch = switcher.Switcher(nginx, trial, lambda _: rendered.environment_of(layout), worlds.Admission())
         actual = await nginx.read_actual()
-        return await switch.switch(desired, await switch.assemble(desired, actual), actual)
+        candidate = await switch.stage(desired, await switch.assemble(desired, actual), actual)
+        return await switch.switch(desired, candidate)
 
     real = listening.Listening(rendered.nginx().path, layout)
     if runs_before:
@@ -100,5 +101,6 @@ async def test_a_port_of_the_gate_is_not_set_aside(layout: layout_.Layout) -> No
         switch = switcher.Switcher(nginx, real, lambda _: rendered.environment_of(layout), worlds.Admission())
         desired = model.Desired(globals=settings, sites=(site("a.test", "x"),))
         actual = await nginx.read_actual()
+        candidate = await switch.stage(desired, await switch.assemble(desired, actual), actual)
         with pytest.raises(ports_.ListenError, match="or give another port under `listen:`"):
-            await switch.switch(desired, await switch.assemble(desired, actual), actual)
+            await switch.switch(desired, candidate)

@@ -7,10 +7,15 @@ runs goes on.
 import asyncio
 import collections.abc
 import dataclasses
+import typing
 
 from daemun.control import ports, switcher
 from daemun.core import assemble, generations, merge, model, outcome, per_site, plan, waits
 from daemun.errors import ConfigError, DaemunError
+
+_A = typing.TypeVar("_A")
+_B = typing.TypeVar("_B")
+_C = typing.TypeVar("_C")
 
 Configure = collections.abc.Callable[[model.Globals], None]
 
@@ -102,7 +107,7 @@ class Reconciler:
         self._live_waits: tuple[model.Wait, ...] = ()
 
     async def run_once(self, urgency: generations.Urgency = generations.Urgency.NEEDED) -> Outcome:
-        """Gather, merge, assemble, plan, expand, switch, record. urgency: of a reload, should it take one."""
+        """Gather, merge, assemble; plan, expand and stage; switch, record. urgency: of a reload, should it take one."""
         gathered = await self._gather(moves=True)
         desired, problems = gathered.desired, gathered.problems
         live: collections.abc.Mapping[str, bytes] = {}
@@ -119,10 +124,15 @@ class Reconciler:
             live = (actual.files or {}) if actual.pid is not None else {}
             assembled = await self._switcher.assemble(desired, actual)
             files, moved = assembled.files, assembled.moved
-            wanted = await asyncio.to_thread(_make_plan, gathered, assembled, actual)
             problems += assembled.problems
-            problems += await self._expand(gathered)
-            switched = await self._switcher.switch(desired, assembled, actual, urgency=urgency)
+            # What the tree names comes to be while nginx judges it. Only the switch needs both.
+            expanded, wanted, candidate = await _side_by_side(
+                self._expand(gathered),
+                asyncio.to_thread(_make_plan, gathered, assembled, actual),
+                self._switcher.stage(desired, assembled, actual),
+            )
+            problems += expanded
+            switched = await self._switcher.switch(desired, candidate, urgency=urgency)
             generation = switched.generation
             if switched.held is None:
                 self._live_waits = gathered.waits
@@ -213,6 +223,17 @@ class Reconciler:
         known = {wait.name: wait for wait in (*self._live_waits, *gathered.waits)}
         self._waiting_room.publish(tuple(known.values()))
         return problems
+
+
+async def _side_by_side(
+    one: collections.abc.Awaitable[_A], two: collections.abc.Awaitable[_B], three: collections.abc.Awaitable[_C]
+) -> tuple[_A, _B, _C]:
+    """None is left under way when another one fails. Raises: what the first of them raised that failed."""
+    found = await asyncio.gather(one, two, three, return_exceptions=True)
+    for failure in found:
+        if isinstance(failure, BaseException):
+            raise failure
+    return typing.cast("tuple[_A, _B, _C]", tuple(found))
 
 
 def _make_plan(gathered: _Gathered, assembled: assemble.Assembled, actual: model.Actual) -> plan.Plan:

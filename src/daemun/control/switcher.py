@@ -31,6 +31,18 @@ class Admission(typing.Protocol):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A tree that nginx accepts. assembled, actual: what it came from. files: the tree. refused: what stands in for
+    others in it, by nginx's judgement. activation: what it takes that nginx runs it."""
+
+    assembled: assemble_.Assembled
+    actual: model.Actual
+    files: collections.abc.Mapping[str, bytes]
+    refused: tuple[quarantine_.Refused, ...]
+    activation: plan.Activation
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Switched:
     """What nginx runs now. refused, denied: what of the desired it does not. activation: what it was made to do.
 
@@ -87,38 +99,45 @@ class Switcher:
                 return assembled
             denied = {**denied, **{one.address: one for one in found}}
 
+    async def stage(self, desired: model.Desired, assembled: assemble_.Assembled, actual: model.Actual) -> Candidate:
+        """Stage the tree and let nginx judge it, unless nginx runs it already. Nothing that runs is touched.
+
+        Quarantine may leave what runs: then nothing is to be done either.
+        """
+        while True:
+            try:
+                return await self._stage(desired, assembled, actual)
+            except ports.ListenError as error:
+                assembled, actual = await self._set_aside(desired, assembled, error)
+
     async def switch(
         self,
         desired: model.Desired,
-        assembled: assemble_.Assembled,
-        actual: model.Actual,
+        candidate: Candidate,
         *,
         urgency: generations.Urgency = generations.Urgency.NEEDED,
     ) -> Switched:
-        """Make nginx run the tree. When it cannot listen where only single sites ask for, without these."""
+        """Make nginx run what was staged last. When it cannot listen where only single sites ask for, without these."""
         while True:
             try:
-                return await self._try_switch(desired, assembled, actual, urgency)
+                return await self._activate(desired, candidate, urgency)
             except ports.ListenError as error:
-                address = error.denied.address
-                is_known = address in assembled.denied
-                if is_known or not listeners.is_for_single_files(address, assembled.files, assembled.last_good):
-                    raise
-                actual = await self._proxy.read_actual()
-                denied = {**assembled.denied, address: error.denied}
-                assembled = await self.assemble(desired, actual, denied)
+                assembled, actual = await self._set_aside(desired, candidate.assembled, error)
+                candidate = await self.stage(desired, assembled, actual)
 
-    async def _try_switch(
-        self,
-        desired: model.Desired,
-        assembled: assemble_.Assembled,
-        actual: model.Actual,
-        urgency: generations.Urgency,
-    ) -> Switched:
-        """Stage the tree, unless nginx runs it already. Quarantine may leave what runs: then nothing is done either.
+    async def _set_aside(
+        self, desired: model.Desired, assembled: assemble_.Assembled, error: ports.ListenError
+    ) -> tuple[assemble_.Assembled, model.Actual]:
+        """The tree without the sites that ask for the address. Raises: the error when others need it, too."""
+        address = error.denied.address
+        is_known = address in assembled.denied
+        if is_known or not listeners.is_for_single_files(address, assembled.files, assembled.last_good):
+            raise error
+        actual = await self._proxy.read_actual()
+        denied = {**assembled.denied, address: error.denied}
+        return await self.assemble(desired, actual, denied), actual
 
-        A tree that has to wait was tested all the same: what is wrong with it is told at once.
-        """
+    async def _stage(self, desired: model.Desired, assembled: assemble_.Assembled, actual: model.Actual) -> Candidate:
         staged = quarantine.Staged(files=assembled.files)
         activation = plan.choose_activation(assembled.files, actual)
         if activation is not plan.Activation.NOTHING:
@@ -131,18 +150,25 @@ class Switcher:
                 known=assembled.definitions,
             )
             activation = plan.choose_activation(staged.files, actual)
-        held = None
+        return Candidate(
+            assembled=assembled, actual=actual, files=staged.files, refused=staged.refused, activation=activation
+        )
+
+    async def _activate(self, desired: model.Desired, candidate: Candidate, urgency: generations.Urgency) -> Switched:
+        """A tree that has to wait was judged all the same: what is wrong with it is told at once."""
+        activation, held = candidate.activation, None
         if activation is plan.Activation.RELOAD:
             held = await self._admission.admit(desired.globals.old_workers, urgency)
         if held is None:
             self._admission.withdraw()
         else:
             activation = plan.Activation.NOTHING
+        is_left = activation is plan.Activation.NOTHING
         return Switched(
-            files=staged.files,
-            refused=(*assembled.refused, *staged.refused),
-            denied=assembled.denied,
+            files=candidate.files,
+            refused=(*candidate.assembled.refused, *candidate.refused),
+            denied=candidate.assembled.denied,
             activation=activation,
-            generation=actual.generation if activation is plan.Activation.NOTHING else await self._proxy.activate(),
+            generation=candidate.actual.generation if is_left else await self._proxy.activate(),
             held=held,
         )
