@@ -1,11 +1,16 @@
 """When Python looks for dead objects that refer to each other, and what becomes of the room that they leave.
 
 All that is imported lives until the end: a tenth of a start went into looking for garbage in it. Later on garbage has
-to be found soon, because little of it can hold much: a TLS context has half a megabyte outside of Python's memory.
+to be found soon, because little of it can hold much: a TLS context has half a megabyte outside of Python's memory. But
+not while somebody waits: to look at all that is known of ten thousand sites takes a quarter of a second.
 """
 
+import collections.abc
 import contextlib
 import gc
+
+LONGEST_S = 5.0
+"""For so long none is sought at most: what takes longer waits for something, and others work meanwhile."""
 
 _USUAL = gc.get_threshold()
 _SELDOM = 50_000
@@ -18,7 +23,7 @@ def seek_seldom() -> None:
 
 def seek() -> None:
     """In a program that stays; not among what there is already."""
-    gc.freeze()
+    spare()
     gc.set_threshold(*_USUAL)
 
 
@@ -29,3 +34,23 @@ def give_back() -> None:
 
     with contextlib.suppress(AttributeError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def spare() -> None:
+    """Seek no more among what there is now: much was made that stays."""
+    gc.freeze()
+
+
+@contextlib.contextmanager
+def unsought() -> collections.abc.Iterator[None]:
+    """None is sought while the block runs, in no thread, nor LONGEST_S after it began. In a running event loop; one
+    block at a time."""
+    import asyncio  # noqa: PLC0415 - only who has an event loop loads it
+
+    late = asyncio.get_running_loop().call_later(LONGEST_S, gc.enable)
+    gc.disable()
+    try:
+        yield
+    finally:
+        late.cancel()
+        gc.enable()

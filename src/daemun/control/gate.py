@@ -8,6 +8,7 @@ import os
 
 import structlog
 
+from daemun import garbage
 from daemun.control import doctor, gate_port, keeper, ports, reconciler
 from daemun.core import domains as domains_
 from daemun.core import model, plan
@@ -152,7 +153,8 @@ class Gate:
                 self._wake.clear()
                 began = self._asked
                 highest, self._urgency = self._urgency, Urgency.CHANGED
-                self._last = await self._rounds.run_once(highest)
+                with garbage.unsought():
+                    self._last = await self._rounds.run_once(highest)
                 self._done = began
                 self._tell(self._last)
             return report_apply(self._last)

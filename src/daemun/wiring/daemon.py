@@ -148,6 +148,7 @@ class Daemon:
     def _announce(self, front: gate.Gate) -> None:
         garbage.give_back()
         _announce(front)
+        garbage.spare()
         self._dns.start()
         if self._compatible.is_on:
             log.info("Watching docker events")  # nginx-proxy's users have scripts that wait for this line
