@@ -22,6 +22,12 @@ def site(host: str, port: int = 8000, *, line: int = 1) -> model.Site:
     return model.Site(host=host, routes=(model.Route(path="/", action=proxy, origin=origin),), origin=origin)
 
 
+GRPC = (
+    model.Route(
+        path="/",
+        action=model.Proxy(targets=(model.Target(scheme=model.Scheme.GRPC, host="127.0.0.1", port=1),)),
+    ),
+)
 MANY = tuple(site(f"{number:03}.test", 9000 + number % 7, line=number) for number in range(300))
 DESIRED = model.Desired(globals=model.Globals(), sites=MANY)
 
@@ -59,6 +65,9 @@ CHANGES: dict[str, Change] = {
     "a target": with_site(7, routes=site("007.test", 1234).routes),
     "an alias": with_site(8, aliases=("www.008.test",)),
     "a place": with_site(9, origin=model.Origin(source="file", place="daemun.yaml:999:3")),
+    "a target of a site that shares its blocks": with_site(250, routes=site("250.test", 1234).routes),
+    "a place of such a site": with_site(251, routes=site("251.test", 9006, line=999).routes),
+    "an option of such a site": with_site(252, hsts=model.Hsts()),
     "switched off": with_site(10, enabled=False),
     "tls": with_site(11, tls=model.Tls(mode=model.TlsMode.OFF), http=model.HttpMode.SERVE),
     "removed": lambda desired, env: (dataclasses.replace(desired, sites=desired.sites[1:]), env),
@@ -70,6 +79,7 @@ CHANGES: dict[str, Change] = {
     "resolver": with_environment(resolver="127.0.0.1:5302"),
     "account key": with_environment(thumbprint="y" * 43),
     "nginx": with_environment(nginx=dataclasses.replace(ENVIRONMENT.nginx, version=(1, 29, 0))),
+    "a site of another kind": with_site(253, routes=GRPC),
 }
 
 
@@ -80,6 +90,19 @@ def test_a_change_of_anything_is_seen_and_so_is_its_end(change: Change) -> None:
         remembered = render.render_files(desired, env, known)
         assert remembered == render.render_files(desired, env)
         assert list(remembered) == sorted(remembered)
+
+
+LACKING = with_environment(nginx=dataclasses.replace(ENVIRONMENT.nginx, features=frozenset()))
+
+
+@pytest.mark.parametrize("change", [*CHANGES.values(), LACKING], ids=[*CHANGES, "what nginx can do"])
+def test_a_change_of_anything_is_seen_in_the_whole_tree(change: Change) -> None:
+    known = assemble.Memory()
+    mixed = dataclasses.replace(DESIRED, sites=(*MANY, dataclasses.replace(site("grpc.test"), routes=GRPC)))
+    for desired, env in ((mixed, ENVIRONMENT), change(mixed, ENVIRONMENT), (mixed, ENVIRONMENT)):
+        remembered = assemble.assemble_files(desired, env, last_good={}, memory=known)
+        anew = assemble.assemble_files(desired, env, last_good={})
+        assert (remembered.files, remembered.refused) == (anew.files, anew.refused)
 
 
 def test_what_did_not_change_is_the_same_object() -> None:
@@ -95,7 +118,7 @@ def test_what_did_not_change_is_the_same_object() -> None:
 def test_a_site_that_cannot_be_rendered_is_found_among_many_and_found_again() -> None:
     bad = with_site(7, routes=(dataclasses.replace(MANY[7].routes[0], path="/a\x01b"),))
     desired, env = bad(DESIRED, ENVIRONMENT)
-    known = per_site.PerSite[bytes]()
+    known = assemble.Memory()
     good = assemble.assemble_files(DESIRED, ENVIRONMENT, last_good={}, memory=known).files
     for last_good in ({}, good):
         assembled = assemble.assemble_files(desired, env, last_good=last_good, memory=known)

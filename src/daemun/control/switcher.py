@@ -11,7 +11,7 @@ import typing
 
 from daemun.control import ports, quarantine
 from daemun.core import assemble as assemble_
-from daemun.core import generations, listeners, model, per_site, plan
+from daemun.core import generations, listeners, model, plan
 from daemun.core import quarantine as quarantine_
 from daemun.core.render import environment
 
@@ -71,7 +71,7 @@ class Switcher:
         self._listening = listening
         self._admission = admission
         self._describe_environment = describe_environment
-        self._rendered: per_site.PerSite[bytes] = per_site.PerSite()
+        self._known = assemble_.Memory()
 
     async def assemble(
         self, desired: model.Desired, actual: model.Actual, denied: assemble_.Denied = types.MappingProxyType({})
@@ -89,7 +89,7 @@ class Switcher:
                 env,
                 last_good=actual.files or {},
                 denied=denied,
-                memory=self._rendered,
+                memory=self._known,
             )
             if plan.choose_activation(assembled.files, actual) is plan.Activation.NOTHING:
                 return assembled

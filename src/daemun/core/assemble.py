@@ -3,6 +3,7 @@
 import collections.abc
 import contextlib
 import dataclasses
+import functools
 import types
 
 from daemun.core import aside, definitions, listeners, model, per_site, plan, quarantine, sharing, validate
@@ -34,13 +35,23 @@ class Assembled:
     moved: frozenset[str] = frozenset()
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """What earlier calls found of single sites. files: rendered. entries: None: it shares no blocks. unsupported: why
+    this nginx cannot serve it; None: it can."""
+
+    files: per_site.PerSite[bytes] = dataclasses.field(default_factory=per_site.PerSite)
+    entries: per_site.PerSite[sharing.Entry | None] = dataclasses.field(default_factory=per_site.PerSite)
+    unsupported: per_site.PerSite[str | None] = dataclasses.field(default_factory=per_site.PerSite)
+
+
 def assemble_files(
     desired: model.Desired,
     env: environment.Environment,
     *,
     last_good: collections.abc.Mapping[str, bytes],
     denied: Denied = types.MappingProxyType({}),
-    memory: per_site.PerSite[bytes] | None = None,
+    memory: Memory | None = None,
 ) -> Assembled:
     """Render every enabled site, and what stands in for those that cannot be.
 
@@ -52,15 +63,15 @@ def assemble_files(
         raise RenderError("; ".join(problem.message for problem in unsupported))
     gone = frozenset(denied)
     unavailable = _Unavailable(desired, env, gone)
-    broken = _find_unsupported(desired, env)
-    memory = memory or per_site.PerSite()
+    memory = memory or Memory()
+    broken = _find_unsupported(desired, env, memory.unsupported)
     # One that cannot be rendered moves no other between shared blocks and its own.
-    entries = shared.find_entries(desired, env)
+    entries = shared.find_entries(desired, env, memory.entries)
     try:
-        files = render.render_files(_without(desired, broken), env, memory, entries=entries)
+        files = render.render_files(_without(desired, broken), env, memory.files, entries=entries)
     except RenderError:
-        broken |= _find_unrenderable(_without(desired, broken), env, memory, entries)
-        files = render.render_files(_without(desired, broken), env, memory, entries=_left(entries, broken))
+        broken |= _find_unrenderable(_without(desired, broken), env, memory.files, entries)
+        files = render.render_files(_without(desired, broken), env, memory.files, entries=_left(entries, broken))
     former = _find_former(desired, env, files, last_good)
     good = aside.find_good({**last_good, **former.good}, denied=gone)
     for path in broken:
@@ -148,14 +159,22 @@ def _refuse(path: str, cause: str, good: collections.abc.Container[str]) -> quar
     return quarantine.Refused(path=path, cause=cause, stand_in=stand_in)
 
 
-def _find_unsupported(desired: model.Desired, env: environment.Environment) -> dict[str, str]:
+def _find_unsupported(
+    desired: model.Desired, env: environment.Environment, memory: per_site.PerSite[str | None]
+) -> dict[str, str]:
     """Sites that ask for what this nginx cannot do: path -> reason."""
+    memory.enter(env.nginx.features)
+    judge = functools.partial(_judge, features=env.nginx.features)
     found: dict[str, str] = {}
     for site in desired.enabled:
-        problems = validate.find_unsupported(site, env.nginx.features)
-        if problems:
-            found[plan.site_file(site.host)] = "; ".join(problem.message for problem in problems)
+        reason = memory.get(site, judge)
+        if reason is not None:
+            found[plan.site_file(site.host)] = reason
     return found
+
+
+def _judge(site: model.Site, features: collections.abc.Set[environment.Feature]) -> str | None:
+    return "; ".join(problem.message for problem in validate.find_unsupported(site, features)) or None
 
 
 def _find_unrenderable(

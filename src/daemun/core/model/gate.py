@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import operator
 
 from daemun.core.model.alerts import Alerts
 from daemun.core.model.ordering import Acme
@@ -166,6 +167,9 @@ class Snapshot:
     problems: tuple[Problem, ...] = ()
 
 
+_IS_ENABLED = operator.attrgetter("enabled")
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
     """What the gate is to be: merged from every source, valid, sites sorted by host.
@@ -182,4 +186,4 @@ class Desired:
 
     @property
     def enabled(self) -> tuple[Site, ...]:
-        return tuple(site for site in self.sites if site.enabled)
+        return tuple(filter(_IS_ENABLED, self.sites))

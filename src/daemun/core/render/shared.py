@@ -15,7 +15,7 @@ import dataclasses
 import functools
 import operator
 
-from daemun.core import directive, model, names, sharing
+from daemun.core import directive, model, names, per_site, sharing
 from daemun.core.directive import Expr
 from daemun.core.render import default, environment, route, serialise, server, tls, values
 from daemun.core.render import scope as scope_
@@ -44,14 +44,20 @@ _REMEMBERED = 1 << 15
 # --- which sites -----------------------------------------------------------------------------------------------
 
 
-def find_entries(desired: model.Desired, env: environment.Environment) -> tuple[sharing.Entry, ...]:
-    """The sites that share their blocks, in the order of their names.
+def find_entries(
+    desired: model.Desired,
+    env: environment.Environment,
+    memory: per_site.PerSite[sharing.Entry | None] | None = None,
+) -> tuple[sharing.Entry, ...]:
+    """The sites that share their blocks, in the order of their names. memory: of earlier calls.
 
     A site that comes or goes moves one other at most between the two ways.
     """
+    memory = memory or per_site.PerSite()
+    memory.enter(None)
     further = desired.enabled[env.own_blocks :]
     chosen = default.default_site(desired) if further else None
-    found = (make_entry(site) for site in further if chosen is None or site.host != chosen.host)
+    found = (memory.get(site, make_entry) for site in further if chosen is None or site.host != chosen.host)
     return tuple(entry for entry in found if entry is not None)
 
 
