@@ -60,12 +60,19 @@ class Outcome:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Expanded:
+    """problems: of certificates. waits: what may wait once nginx runs what is desired."""
+
+    problems: tuple[model.Problem, ...]
+    waits: tuple[model.Wait, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Gathered:
-    """specs, services, waits: what `desired` needs besides nginx."""
+    """specs, services: what `desired` needs besides nginx."""
 
     desired: model.Desired
     specs: tuple[model.CertificateSpec, ...]
-    waits: tuple[model.Wait, ...]
     services: tuple[model.Service, ...]
     problems: tuple[model.Problem, ...]
     complete: bool
@@ -131,11 +138,11 @@ class Reconciler:
                 asyncio.to_thread(_make_plan, gathered, assembled, actual),
                 self._switcher.stage(desired, assembled, actual),
             )
-            problems += expanded
+            problems += expanded.problems
             switched = await self._switcher.switch(desired, candidate, urgency=urgency)
             generation = switched.generation
             if switched.held is None:
-                self._live_waits = gathered.waits
+                self._live_waits = expanded.waits
                 await self._certificates.confirm()
         except DaemunError as error:
             self._admission.withdraw()
@@ -207,22 +214,22 @@ class Reconciler:
         return _Gathered(
             desired=desired,
             specs=merge.certificate_specs(desired, self._specs),
-            waits=waits.find_waits(desired),
             services=merge.services(desired),
             problems=(*problems, *desired.problems),
             complete=any(snapshot.globals is not None for snapshot in snapshots),
             unread=unread,
         )
 
-    async def _expand(self, gathered: _Gathered) -> tuple[model.Problem, ...]:
-        """Certificates and endpoints exist before the configuration that names them."""
+    async def _expand(self, gathered: _Gathered) -> _Expanded:
+        """Certificates and places to wait exist before the configuration that names them."""
         self._certificates.configure(gathered.desired.globals.acme)
         specs = (*gathered.specs, *await self._domains.publish(gathered.desired))
         problems = await self._certificates.prepare(specs)
+        found = await asyncio.to_thread(waits.find_waits, gathered.desired)
         # What nginx runs until the switch names its own routes, and the switch may have to wait.
-        known = {wait.name: wait for wait in (*self._live_waits, *gathered.waits)}
+        known = {wait.name: wait for wait in (*self._live_waits, *found)}
         self._waiting_room.publish(tuple(known.values()))
-        return problems
+        return _Expanded(problems=problems, waits=found)
 
 
 async def _side_by_side(
