@@ -90,7 +90,16 @@ def edit(lines: list[str], pick: random.Random) -> list[str]:
         new += [line.format(host=f"n{number}.test", n=number % 90 + 10) for line in pick.choice(SITES[:8])]
     if pick.random() < 0.3:
         new = new[: len(new) // 2] + lines[start : start + 2]
+    if pick.random() < 0.1:
+        lines = moved(lines, pick)
     return [*lines[:start], *new, *lines[start + pick.randrange(4) :]]
+
+
+def moved(lines: list[str], pick: random.Random) -> list[str]:
+    first, second = sorted(pick.choices(range(len(lines) + 1), k=2))
+    part, rest = lines[first:second], lines[:first] + lines[second:]
+    place = pick.randrange(len(rest) + 1)
+    return [*rest[:place], *part, *rest[place:]]
 
 
 @hypothesis.given(strategies.integers(0, 2**32))
@@ -98,11 +107,11 @@ def test_a_text_is_read_the_same_whatever_was_read_before(seed: int) -> None:
     pick = random.Random(seed)
     reader = yaml_reader.Reader("daemun.yaml", BASE)
     tail = pick.choice([[], [""], ["logs: {access: false}", ""], ["# end"]])
-    lines = [*HEAD, *blocks(pick.randrange(1, 12), pick), *tail]
+    lines = [*HEAD, *blocks(40 if pick.random() < 0.1 else pick.randrange(1, 12), pick), *tail]
     for _ in range(5):
         assert reader.parse("\n".join(lines).encode()) == read("\n".join(lines))
         before, lines = lines, edit(lines, pick)
-        if pick.random() < 0.3:
+        for _ in range(pick.choice([0, 0, 0, 1, 3])):
             lines = edit(lines, pick)
         if pick.random() < 0.3:
             assert reader.parse("\n".join(lines).encode()) == read("\n".join(lines))
@@ -154,6 +163,23 @@ def test_of_hundreds_of_sites_those_that_changed_are_read(monkeypatch: pytest.Mo
     lines[10:10] = ["  # two lines", "  new.test: http://127.0.0.1:1"]
     assert reader.parse("\n".join(lines).encode()) == read("\n".join(lines))
     assert counted.since() < 310 + 10
+
+
+def test_changes_in_several_places_cost_what_is_near_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Counted(monkeypatch)
+    reader = yaml_reader.Reader("daemun.yaml", BASE)
+    lines = many()
+    reader.parse("\n".join(lines).encode())
+    counted.since()
+
+    lines[3] = "  s000.test: http://127.0.0.1:1"
+    lines[-2] = "  s299.test: http://127.0.0.1:1"
+    del lines[200:202]
+    lines[100:100] = ["  new.test:", "    /: http://127.0.0.1:1"]
+    found = reader.parse("\n".join(lines).encode())
+    assert counted.since() < 20
+    assert found == read("\n".join(lines))
+    assert len(found.sites) == 299
 
 
 def test_a_site_with_a_mistake_is_told_of_each_time_and_costs_the_others_nothing(

@@ -224,6 +224,9 @@ def _check_default_site(host: str, sites: collections.abc.Sequence[model.Site], 
 
 
 def _find_claimed_twice(sites: collections.abc.Sequence[model.Site]) -> tuple[model.Problem, ...]:
+    names = [name for site in sites for name in site.names]
+    if len(frozenset(names)) == len(names):
+        return ()
     owners: dict[str, model.Site] = {}
     problems: list[model.Problem] = []
     for site in sites:

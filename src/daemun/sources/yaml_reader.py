@@ -1,13 +1,13 @@
 """daemun.yaml becomes a snapshot; when it was read before, only the sites that changed since are read again.
 
 A site of ten thousand is a few lines, and reading YAML and checking it costs 0.2 ms for each. So of a text that differs
-from the last one in one stretch of lines, what is read is a shorter text: the same, without runs of sites that did not
-change. What a line of a block mapping means depends only on what was open before it. A run is left out only between
-places where nothing was open: it follows the line `sites:` or a site that did not change, and it ends before a site
-that is found to be a key of `sites` again, at its own place, or with the map itself. What reaches further than that
-(anchors, aliases, tags) is looked for in the whole text first, and so is what cannot be told from a shorter one
-(faults, a host that is there twice). In all such cases the whole text is read: a short reading never tells a person
-anything that a whole one would tell otherwise.
+from the last one in some places, what is read is a shorter text: the same, without runs of sites that did not change.
+What a line of a block mapping means depends only on what was open before it. A run is left out only between places
+where nothing was open: it follows the line `sites:` or a site that did not change, and it ends before a site that is
+found to be a key of `sites` again, at its own place, or with the map itself. What reaches further than that (anchors,
+aliases, tags) is looked for in the whole text first, and so is what cannot be told from a shorter one (faults, a host
+that is there twice). In all such cases the whole text is read: a short reading never tells a person anything that a
+whole one would tell otherwise.
 """
 
 import bisect
@@ -64,13 +64,14 @@ class _Text:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Cut:
-    """How a new text is read in part. known: its sites that need not be read, by where they start. ranges: the lines
-    that are read. new: the lines among them that are not known."""
+    """How a new text is read in part. known: its sites that need not be read, by where they start. kept: those that
+    did not change and are read. ranges: the lines that are read. new: the lines among them where a new site may start.
+    """
 
     known: dict[int, _Block]
     kept: tuple[_Block, ...]
     ranges: tuple[range, ...]
-    new: range
+    new: frozenset[int]
 
 
 class Reader:
@@ -146,13 +147,14 @@ class Reader:
     def _read_again(self, last: _Text, content: bytes | str) -> _Text | None:
         """None: the whole text must be read."""
         text = yaml_positions.decode(content, []) if last.blocks else None
-        if text is None or not _can_be_cut(text):
+        if text is None:
             return None
         lines = text.split("\n")
         wanted: frozenset[int] = frozenset()
         while True:  # this ends: more is wanted each time
             cut = _cut(last, lines, wanted)
-            document = _load(lines, cut.ranges)
+            # What is not read now was looked at when it was.
+            document = _load(lines, cut.ranges) if _can_be_cut(_join(lines, cut.ranges)) else None
             if document is None or not _fits(document, cut, lines, last.column):
                 return None
             translation = self._translate(document)
@@ -212,32 +214,81 @@ def _snapshot(
 
 
 def _can_be_cut(text: str) -> bool:
-    """Whether each part means the same without the others, and lines are what they are for YAML."""
+    """Whether each part means the same without the others, and lines are what they are for YAML. Each line tells by
+    itself."""
     is_simple = _OTHER_BREAKS.search(text) is None and not text.startswith("%") and "\n%" not in text
     return is_simple and _REACHES_FAR.search(text) is None
 
 
 def _cut(last: _Text, lines: Lines, wanted: frozenset[int]) -> _Cut:
-    """wanted: where sites start that are read though they did not change."""
+    """last: with blocks. wanted: where sites start that are read though they did not change."""
     before, by = len(last.lines), len(lines) - len(last.lines)
     same_above = _count_same(zip(last.lines, lines, strict=False))
     same_below = _count_same(zip(reversed(last.lines), reversed(lines), strict=False))
     same_below = min(same_below, before - same_above, len(lines) - same_above)
     above = [block for block in last.blocks if block.end <= same_above]
     below = [block.moved(by) for block in last.blocks[len(above) :] if block.start >= before - same_below]
-    beside = {block.start for block in (*above[-1:], *below[:1])}
-    kept = tuple(
-        block for block in (*above, *below) if block.start in beside or block.start in wanted or not block.is_good
-    )
+    between = last.blocks[len(above) : len(last.blocks) - len(below)]
+    within = range(above[-1].end if above else 0, below[0].start if below else len(lines))
+    same = [*above, *_find_again(between, last.lines, lines, within), *below]
+    gaps = _find_gaps(last, lines, same, same_above=same_above, same_below=same_below)
+    beside = {block.start for gap in gaps for block in (gap.above, gap.below) if block is not None}
+    kept = tuple(block for block in same if block.start in beside or block.start in wanted or not block.is_good)
     starts = {block.start for block in kept}
-    known = {block.start: block for block in (*above, *below) if block.start not in starts}
+    known = {block.start: block for block in same if block.start not in starts}
     ranges, end = [], 0
     for block in known.values():
         ranges.append(range(end, block.start))
         end = block.end
     ranges.append(range(end, len(lines)))
-    new = range(above[-1].end if above else 0, below[0].start if below else len(lines))
+    new = frozenset(line for gap in gaps for line in gap.lines)
     return _Cut(known=known, kept=kept, ranges=tuple(one for one in ranges if one), new=new)
+
+
+def _find_again(
+    blocks: collections.abc.Sequence[_Block], before: Lines, lines: Lines, within: range
+) -> collections.abc.Iterator[_Block]:
+    """Those of the blocks that are there as they were, in the same order. before: the lines that they were in."""
+    numbers = {before[block.start]: number for number, block in enumerate(blocks)}
+    line, least = within.start, 0
+    while line < within.stop:
+        number = numbers.get(lines[line], -1)
+        if number >= least:
+            was = blocks[number]
+            end = line + was.end - was.start
+            if end <= within.stop and lines[line:end] == before[was.start : was.end]:
+                yield was.moved(line - was.start)
+                line, least = end, number + 1
+                continue
+        line += 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Gap:
+    """A place where lines changed, came or went. above, below: the blocks beside it, None where there is none.
+    lines: what is there now."""
+
+    above: _Block | None
+    below: _Block | None
+    lines: range
+
+
+def _find_gaps(
+    last: _Text, lines: Lines, same: collections.abc.Sequence[_Block], *, same_above: int, same_below: int
+) -> list[_Gap]:
+    """At least one. same: the blocks of the last text that did not change, where they are now."""
+    numbers = {block.key: number for number, block in enumerate(last.blocks)}
+    head, tail = last.blocks[0].start, len(last.lines) - last.blocks[-1].end
+    line, number = (head, 0) if head <= same_above else (0, -1)
+    end, count = (len(lines) - tail, len(numbers)) if tail <= same_below else (len(lines), -1)
+    gaps, above = [], None
+    for block in same:
+        if (block.start, numbers[block.key]) != (line, number):
+            gaps.append(_Gap(above=above, below=block, lines=range(line, block.start)))
+        above, line, number = block, block.end, numbers[block.key] + 1
+    if (line, number) != (end, count) or not gaps:
+        gaps.append(_Gap(above=above, below=None, lines=range(line, end)))
+    return gaps
 
 
 def _count_same(pairs: collections.abc.Iterable[tuple[str, str]]) -> int:
@@ -249,12 +300,17 @@ def _count_same(pairs: collections.abc.Iterable[tuple[str, str]]) -> int:
     return count
 
 
-def _load(lines: Lines, ranges: collections.abc.Sequence[range]) -> yaml_positions.Document | None:
-    """The lines of these ranges as one text, with every mark where it is in the whole text. None: with faults."""
+def _join(lines: Lines, ranges: collections.abc.Sequence[range]) -> str:
+    """The lines of these ranges as one text."""
     kept = [line for one in ranges for line in lines[one.start : one.stop]]
     if ranges[-1].stop < len(lines):
         kept.append("")  # the end of a line, as what follows it begins a new one
-    document = yaml_positions.load("\n".join(kept))
+    return "\n".join(kept)
+
+
+def _load(lines: Lines, ranges: collections.abc.Sequence[range]) -> yaml_positions.Document | None:
+    """These ranges read, with every mark where it is in the whole text. None: with faults."""
+    document = yaml_positions.load(_join(lines, ranges))
     if document.faults:
         return None
     firsts, first = [], 0
