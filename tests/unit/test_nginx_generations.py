@@ -114,7 +114,8 @@ def test_old_trees_go_and_those_in_use_stay(layout: layout_.Layout) -> None:
     kept = generations.Generations(layout)
     kept.switch(kept.write(FILES))
     for _ in range(6):
-        kept.write(FILES, in_use=frozenset({2}))
+        kept.write(FILES)
+        kept.remove_old(in_use=frozenset({2}))
     there = sorted(int(path.name) for path in pathlib.Path(layout.nginx, "gen").iterdir())
     assert there == [1, 2, 4, 5, 6, 7]
 

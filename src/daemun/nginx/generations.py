@@ -19,7 +19,7 @@ from daemun.nginx import diagnose, trees
 CONFIRM_FILE = "generation.conf"
 """Added to every tree and included by nginx.conf: the server that tells which generation nginx runs."""
 
-KEPT = 3
+KEPT = 4
 """Newest generations that stay, beside those that are in use."""
 
 
@@ -35,8 +35,8 @@ class Generations:
         self._known: collections.abc.Mapping[int, trees.Tree] = {}
         self._unsynced: dict[int, tuple[trees.Tree, tuple[str, ...]]] = {}
 
-    def write(self, files: collections.abc.Mapping[str, bytes], *, in_use: frozenset[int] = frozenset()) -> int:
-        """Write a whole tree, with CONFIRM_FILE, and remove old ones that are neither among the KEPT nor in_use.
+    def write(self, files: collections.abc.Mapping[str, bytes]) -> int:
+        """Write a whole tree, with CONFIRM_FILE.
 
         What waits for the disk is left to `sync`, so that nginx can look at the tree meanwhile.
 
@@ -47,7 +47,8 @@ class Generations:
             number = max(self._numbers(), default=0) + 1
             draft = self._folder / f".{number}.new"
             try:
-                self._prune(in_use)
+                for unfinished in self._folder.glob(".*.new"):
+                    shutil.rmtree(unfinished)
                 current = self.current()
                 # A site that did not change is the same file on the disk already: no write, no sync.
                 base = None if current is None else self._read_tree(current, is_fresh=False)
@@ -75,6 +76,14 @@ class Generations:
             except OSError as error:
                 shutil.rmtree(tree.folder, ignore_errors=True)
                 raise diagnose.os_problem(f"write the nginx configuration to {self._folder}", error) from error
+
+    def remove_old(self, *, in_use: frozenset[int]) -> None:
+        """Remove generations that are neither among the KEPT, nor current, nor in_use. What cannot be removed stays."""
+        with self._writing:
+            for number in self._numbers()[:-KEPT]:
+                if number != self.current() and number not in in_use:
+                    self._unsynced.pop(number, None)
+                    shutil.rmtree(self._folder / str(number), ignore_errors=True)
 
     def switch(self, number: int) -> None:
         """Point `current` to a generation, at once and for good. Raises: EnvironmentProblemError."""
@@ -129,15 +138,6 @@ class Generations:
         if not self._folder.is_dir():
             return []
         return sorted(int(entry.name) for entry in self._folder.iterdir() if entry.name.isdecimal())
-
-    def _prune(self, in_use: frozenset[int]) -> None:
-        current = self.current()
-        for number in self._numbers()[:-KEPT]:
-            if number != current and number not in in_use:
-                self._unsynced.pop(number, None)
-                shutil.rmtree(self._folder / str(number))
-        for unfinished in self._folder.glob(".*.new"):
-            shutil.rmtree(unfinished)
 
 
 def _confirm_server(layout: layout_.Layout, number: int) -> bytes:

@@ -70,12 +70,11 @@ class Nginx(ports.Proxy):
         """See ports.Proxy."""
         self._staged = None
         await asyncio.to_thread(directories.prepare, self._layout, self._account)
-        in_use = frozenset() if self._running is None else frozenset({self._running})
-        number = await asyncio.to_thread(self._generations.write, files, in_use=in_use)
+        number = await asyncio.to_thread(self._generations.write, files)
         # The disk and nginx take their time side by side.
         failure, problem = await asyncio.gather(
             test_.test(self._binary, self._layout, number),
-            asyncio.to_thread(self._generations.sync, number),
+            asyncio.to_thread(self._settle, number),
             return_exceptions=True,
         )
         if isinstance(problem, BaseException):
@@ -172,6 +171,11 @@ class Nginx(ports.Proxy):
             self._generations.current(),
             self._generations.read_current(),
         )
+
+    def _settle(self, number: int) -> None:
+        """What the disk has to do with a new generation."""
+        self._generations.sync(number)
+        self._generations.remove_old(in_use=frozenset() if self._running is None else frozenset({self._running}))
 
     def _reload(self) -> tuple[int | None, frozenset[int]]:
         """Tell the master to reload. Returns: its number, None when there is none; the workers that are to go."""
