@@ -10,9 +10,9 @@ import structlog
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-AT_MOST_EVERY_S = 0.03
-"""What happens is told at once, but a busy folder no more often. Who must not act on each of many says so itself
-(`control.gate.QUIET_S`)."""
+AT_MOST_EVERY_S = 0.01
+"""What happens is told at once, but a busy folder no more often: an editor that writes another file beside and renames
+it is told of as soon as that. Who must not act on each of many says so itself (`control.gate.QUIET_S`)."""
 LOOK_AGAIN_S = 5.0
 """How often something is told for no reason: network file systems, and mounts of single files, tell of no change."""
 

@@ -16,10 +16,11 @@ from daemun.core.generations import Urgency
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-QUIET_S = 0.03
+QUIET_S = 0.01
 """A change is applied once its source was quiet for this long, so that a burst makes one reload ..."""
 LONGEST_BURST_S = 0.6
-"""... but no later than this after the burst began."""
+"""... but no later than this after the burst began. The engine of containers has a longer quiet of its own
+(`sources.docker.client.QUIET_S`), and what comes during a round makes one more."""
 RETRY_S = 15.0
 """How long after a round that went wrong (`Outcome.may_pass`) the next one is tried without any change of a source."""
 
