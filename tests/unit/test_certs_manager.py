@@ -446,6 +446,33 @@ async def test_very_many_new_sites_begin_with_shared_certificates(gate: Gate) ->
     assert not [path for path in (gate.live / ".generations").iterdir() if path.name.startswith(".shared-")]
 
 
+async def test_while_a_change_is_on_its_way_none_is_replaced(gate: Gate) -> None:
+    specs = crowd(manager.MOST_BEGUN_ALONE + 1)
+    certs = gate.manager()
+    assert await certs.prepare(specs) == ()
+    asked = 0
+
+    def is_asked_in_vain() -> bool:
+        nonlocal asked
+        asked += 1
+        return False
+
+    certs.has_time = is_asked_in_vain
+    task = asyncio.create_task(certs.run())
+    async with asyncio.timeout(60):
+        while asked < 3:
+            await asyncio.sleep(0.01)
+    assert all(live.is_shared(gate.live, one.name) for one in specs)
+
+    certs.has_time = lambda: True  # nobody wakes it for that
+    async with asyncio.timeout(60):
+        while any(live.is_shared(gate.live, one.name) for one in specs):
+            await asyncio.sleep(0.05)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
 async def test_a_later_start_goes_on_where_one_ended(gate: Gate) -> None:
     specs = crowd(preparing.MOST_BEGUN_ALONE + 1)
     assert await gate.manager().prepare(specs) == ()

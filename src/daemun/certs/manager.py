@@ -67,6 +67,8 @@ class Manager:
     ) -> None:
         self.on_change: collections.abc.Callable[[], None] = lambda: None
         """Called after `status` may have changed, in the event loop."""
+        self.has_time: collections.abc.Callable[[], bool] = lambda: True
+        """Whether no change is on its way. Else shared certificates are replaced later."""
         self.after = after.After(store, paths)
         self._store = store
         self._clock = clock
@@ -86,7 +88,9 @@ class Manager:
         self._shelf = shelf.Shelf(store, paths, clock, worker_gid=worker_gid)
         self._book = book.Book()
         self._preparer = preparing.Preparer(store=store, shelf=self._shelf)
-        self._refresher = refreshing.Refresher(self._book, self._shelf, clock, self._tell)
+        self._refresher = refreshing.Refresher(
+            self._book, self._shelf, clock, changed=self._tell, has_time=lambda: self.has_time()
+        )
         self._orders = ordering.Orders(self._book, self._shelf, means, self.after, chance=chance, changed=self._changed)
         self._watch = watching.Watch(self._book, store, clock, chance=chance, examiner=examiner, changed=self._changed)
         self._wake = asyncio.Event()

@@ -15,21 +15,29 @@ from daemun.core import model
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 OWN_AT_ONCE = 40
-"""So many sites in a row get one of their own instead of a shared one, a tenth of a second in which no change is
-applied. Then others have their turn (`manager`)."""
+"""So many sites in a row get one of their own instead of a shared one, a tenth of a second, unless a change is on its
+way. Then others have their turn (`manager`)."""
 FILES_READ_EVERY_S = 60.0
 
 
 class Refresher:
-    """Of one manager. Not thread-safe. changed: called for each certificate that another one is served for now."""
+    """Of one manager. Not thread-safe. changed: called for each certificate that another one is served for now.
+    has_time: whether shared certificates may be replaced now."""
 
     def __init__(
-        self, known: book.Book, shelf_: shelf.Shelf, clock: ports.Clock, changed: collections.abc.Callable[[], None]
+        self,
+        known: book.Book,
+        shelf_: shelf.Shelf,
+        clock: ports.Clock,
+        *,
+        changed: collections.abc.Callable[[], None],
+        has_time: collections.abc.Callable[[], bool],
     ) -> None:
         self._book = known
         self._shelf = shelf_
         self._clock = clock
         self._changed = changed
+        self._has_time = has_time
         self.goes_on = False
         """Whether the last `refresh` left something for the next one, which is due now."""
         self._reads_files = True
@@ -42,9 +50,11 @@ class Refresher:
     async def refresh(self) -> None:
         """Renew what the local CA signed and read the owner's files again. A failure waits for the next look."""
         await self._read_files()
+        if self.goes_on and not self._has_time():
+            return
         async with self._book.settling:
             now = self._clock.now()
-            own_left, is_more_left, was_any_replaced = OWN_AT_ONCE, False, False
+            own_left, is_more_left, was_any_replaced, gives_way = OWN_AT_ONCE, False, False, False
             for name, plan in list(self._book.plans(now).items()):
                 entry = self._book.entries[name]
                 is_forced = name in self._book.forced and not plan.is_ordered
@@ -52,7 +62,8 @@ class Refresher:
                 if not is_forced and not is_due:
                     continue
                 if entry.served.is_shared:
-                    if not own_left:
+                    gives_way = gives_way or not self._has_time()
+                    if gives_way or not own_left:
                         is_more_left = True
                         continue
                     own_left -= 1
@@ -68,7 +79,7 @@ class Refresher:
                     self._book.put(name, dataclasses.replace(self._book.entries[name], served=served))
                     self._changed()
             # Where none could be written, as on a full disk, the next look is as far away as after any failure.
-            self.goes_on = is_more_left and was_any_replaced
+            self.goes_on = is_more_left and (was_any_replaced or gives_way)
 
     async def _read_files(self) -> None:
         """The owner's, if it is time. They wait for nothing that is done for others: each round reads them again, so it

@@ -83,6 +83,11 @@ class Gate:
         """The last round's outcome; None before the first ended."""
         return self._last
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a change is on its way."""
+        return self._wake.is_set() or self._round_lock.locked()
+
     async def run(self) -> None:
         """Apply whenever a source changed, `wake` was called, or a while ago a round went wrong. Never returns."""
         while True:

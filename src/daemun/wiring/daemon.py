@@ -105,6 +105,7 @@ class Daemon:
                 started_at=clock.SystemClock().now(),
             ),
         )
+        self._certificates.has_time = lambda: not self._gate.is_busy
         self._sockets = sockets.Sockets(
             layout=self._layout,
             group=account.gid if account else None,
