@@ -17,11 +17,16 @@ from tests.support import binaries, ports
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Plots:
     """What daemun.yaml says. targets: site -> port of the server on loopback behind it. docker: the engine's URL.
-    own: the site with files of its own for a certificate, of which own.pem and own.key lie beside daemun.yaml."""
+    own: the site with files of its own for a certificate, of which own.pem and own.key lie beside daemun.yaml. The
+    server behind it is the one that the first site began with: a site that changes changes no other."""
 
     targets: dict[str, int]
     docker: str | None = None
     own: str | None = None
+    own_port: int = dataclasses.field(init=False)
+
+    def __post_init__(self) -> None:
+        self.own_port = next(iter(self.targets.values()))
 
     def write(self, http: int, https: int) -> str:
         lines = [f'listen: {{http: "127.0.0.1:{http}", https: "127.0.0.1:{https}"}}']
@@ -29,9 +34,8 @@ class Plots:
         lines.append("sites:")
         lines += [f"  {host}: http://127.0.0.1:{port}" for host, port in self.targets.items()]
         if self.own:
-            port = next(iter(self.targets.values()))
             pair = "{certificate: own.pem, key: own.key}"
-            lines.append(f"  {self.own}: {{tls: {pair}, routes: {{/: 'http://127.0.0.1:{port}'}}}}")
+            lines.append(f"  {self.own}: {{tls: {pair}, routes: {{/: 'http://127.0.0.1:{self.own_port}'}}}}")
         return "\n".join(lines) + "\n"
 
 

@@ -46,11 +46,12 @@ def test_addresses_are_the_containers_own_and_change_when_they_move() -> None:
 def test_a_daemun_yaml_has_a_line_for_each_site() -> None:
     plots = estate.Plots(targets={"a.test": 1, "b.test": 2}, docker="unix:///x.sock", own="own.test")
 
+    plots.targets["a.test"] = 3
     assert plots.write(80, 443).splitlines() == [
         'listen: {http: "127.0.0.1:80", https: "127.0.0.1:443"}',
         "docker: 'unix:///x.sock'",
         "sites:",
-        "  a.test: http://127.0.0.1:1",
+        "  a.test: http://127.0.0.1:3",
         "  b.test: http://127.0.0.1:2",
         "  own.test: {tls: {certificate: own.pem, key: own.key}, routes: {/: 'http://127.0.0.1:1'}}",
     ]
