@@ -86,9 +86,19 @@ class Generations:
                     shutil.rmtree(self._folder / str(number), ignore_errors=True)
 
     def switch(self, number: int) -> None:
-        """Point `current` to a generation, at once and for good. Raises: EnvironmentProblemError."""
+        """Point `current` to a generation, at once, and for good after `sync_link`. Raises: EnvironmentProblemError."""
         self.sync(number)
-        self.restore(f"gen/{number}")
+        try:
+            durable.point_link(self._link, f"gen/{number}", lasting=False)
+        except OSError as error:
+            raise diagnose.os_problem(f"switch {self._link}", error) from error
+
+    def sync_link(self) -> None:
+        """Make a switch last: a power cut before may undo it. Raises: EnvironmentProblemError."""
+        try:
+            durable.sync_directory(self._link.parent)
+        except OSError as error:
+            raise diagnose.os_problem(f"switch {self._link}", error) from error
 
     def read_link(self) -> str | None:
         """What `current` holds, for `restore`; None when there is no link."""
@@ -98,7 +108,7 @@ class Generations:
             return None
 
     def restore(self, target: str | None) -> None:
-        """Make `current` hold what `read_link` gave. Raises: EnvironmentProblemError."""
+        """Make `current` hold what `read_link` gave, at once and for good. Raises: EnvironmentProblemError."""
         try:
             if target is None:
                 self._link.unlink(missing_ok=True)

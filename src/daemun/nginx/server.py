@@ -96,9 +96,16 @@ class Nginx(ports.Proxy):
         self._staged = None
         await asyncio.to_thread(directories.prepare, self._layout, self._account)
         await asyncio.to_thread(self._generations.switch, number)
-        failure = await self._bring_up(number)
+        # The disk and nginx take their time side by side.
+        failure, unkept = await asyncio.gather(
+            self._bring_up(number), asyncio.to_thread(self._generations.sync_link), return_exceptions=True
+        )
+        if isinstance(failure, BaseException):
+            raise failure
         if failure is None:
             self._running = number
+            if isinstance(unkept, BaseException):
+                raise unkept
             return number
         stage, refusal = failure
         problem = await asyncio.to_thread(self._machine_problem, refusal.words)
