@@ -21,12 +21,15 @@ _KEY = "history/daemun.yaml"
 
 
 class Remembering:
-    """Implements `control.ports.Source`: the file, each good version of which is kept."""
+    """Implements `control.ports.Source`: the file, each good version of which `run` keeps, so that no change waits for
+    the disk."""
 
     def __init__(self, source: yaml_file.YamlFile, store: ports.Store, path: pathlib.Path) -> None:
         self._source = source
         self._store = store
         self._path = path
+        self._good: bytes | None = None
+        self._is_read = asyncio.Event()
 
     @property
     def name(self) -> str:
@@ -35,8 +38,18 @@ class Remembering:
     async def read(self) -> model.Snapshot:
         before = await asyncio.to_thread(self._content)
         snapshot = await self._source.read()
-        await asyncio.to_thread(self._keep, before)
+        # When it changed meanwhile, it is not known which version was read, and the next reading is near.
+        if before is not None and before == await asyncio.to_thread(self._content):
+            self._good = before
+            self._is_read.set()
         return snapshot
+
+    async def run(self) -> None:
+        """Keep what was read last. Never returns."""
+        while True:
+            await self._is_read.wait()
+            self._is_read.clear()
+            await asyncio.to_thread(self._keep, self._good)
 
     def changes(self) -> collections.abc.AsyncIterator[None]:
         return self._source.changes()
@@ -48,11 +61,8 @@ class Remembering:
             return None  # the source says what is wrong
 
     def _keep(self, content: bytes | None) -> None:
-        """Keep what was read, unless the file changed meanwhile: then the next reading is near."""
-        if content is None or content != self._content():
-            return
         try:
-            if content != _read(self._store):
+            if content is not None and content != _read(self._store):
                 self._store.write(_KEY, content)
         except EnvironmentProblemError as error:
             # What was read is good all the same; a full disk is going to be told by what needs it.

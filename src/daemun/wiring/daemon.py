@@ -57,8 +57,9 @@ class Daemon:
         self._nginx = server.Nginx(binary, self._layout, account)
         self._logs = logs.Rotation(self._nginx, current.logs)
         self._machine = machine.Machine(binary=binary, layout=self._layout, account=account)
+        self._remembering = remembered.Remembering(source, store, settings.config)
         file = environment_source.FileOrEnvironment(
-            remembered.Remembering(source, store, settings.config),
+            self._remembering,
             settings.config,
             os.environ,
             is_known=known is not None or settings.config_was_chosen,
@@ -125,6 +126,7 @@ class Daemon:
             is_serving=self._nginx.is_running,
             wait_until_gone=lambda: watch.wait_until_gone(self._layout),
             tasks={
+                "history": self._remembering.run,
                 "containers": self._containers.run,
                 "folders": lambda: self._compatible.watch_folders(self._gate.wake),
                 "discovery": self._endpoints.run,
