@@ -16,7 +16,7 @@ import pytest
 from josepy import jwk
 
 from daemun import errors
-from daemun.certs import account, live, local_ca, manager, preparing, records
+from daemun.certs import account, live, local_ca, manager, preparing, records, refreshing
 from daemun.control import ports
 from daemun.core import layout, model
 from daemun.store import file, memory
@@ -447,7 +447,7 @@ async def test_very_many_new_sites_begin_with_shared_certificates(gate: Gate) ->
 
 
 async def test_while_a_change_is_on_its_way_none_is_replaced(gate: Gate) -> None:
-    specs = crowd(manager.MOST_BEGUN_ALONE + 1)
+    specs = crowd(preparing.MOST_BEGUN_ALONE + 1)
     certs = gate.manager()
     assert await certs.prepare(specs) == ()
     asked = 0
@@ -459,18 +459,30 @@ async def test_while_a_change_is_on_its_way_none_is_replaced(gate: Gate) -> None
 
     certs.has_time = is_asked_in_vain
     task = asyncio.create_task(certs.run())
-    async with asyncio.timeout(60):
-        while asked < 3:
-            await asyncio.sleep(0.01)
-    assert all(live.is_shared(gate.live, one.name) for one in specs)
+    try:
+        async with asyncio.timeout(60):
+            while asked < 3:
+                await asyncio.sleep(0.01)
+        assert all(live.is_shared(gate.live, one.name) for one in specs)
+        certs.has_time = lambda: True  # nobody wakes it for that
+        async with asyncio.timeout(60):
+            while any(live.is_shared(gate.live, one.name) for one in specs):
+                await asyncio.sleep(0.05)
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
-    certs.has_time = lambda: True  # nobody wakes it for that
-    async with asyncio.timeout(60):
-        while any(live.is_shared(gate.live, one.name) for one in specs):
-            await asyncio.sleep(0.05)
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+
+async def test_changes_without_end_do_not_keep_anybody_from_a_certificate_of_their_own(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refreshing, "MOST_LOOKS_IN_VAIN", 2)
+    specs = crowd(preparing.MOST_BEGUN_ALONE + 1)
+    certs = gate.manager()
+    assert await certs.prepare(specs) == ()
+    certs.has_time = lambda: False
+    await own_at_last(gate, certs, specs)
 
 
 async def test_a_later_start_goes_on_where_one_ended(gate: Gate) -> None:

@@ -89,7 +89,7 @@ class Manager:
         self._book = book.Book()
         self._preparer = preparing.Preparer(store=store, shelf=self._shelf)
         self._refresher = refreshing.Refresher(
-            self._book, self._shelf, clock, changed=self._tell, has_time=lambda: self.has_time()
+            self._book, self._shelf, clock, changed=self._tell, has_time=self._has_time
         )
         self._orders = ordering.Orders(self._book, self._shelf, means, self.after, chance=chance, changed=self._changed)
         self._watch = watching.Watch(self._book, store, clock, chance=chance, examiner=examiner, changed=self._changed)
@@ -257,6 +257,9 @@ class Manager:
     def _changed(self) -> None:
         self._wake.set()
         self._tell()
+
+    def _has_time(self) -> bool:
+        return self.has_time()
 
     def _tell(self) -> None:
         self.on_change()

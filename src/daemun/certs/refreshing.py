@@ -17,6 +17,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 OWN_AT_ONCE = 40
 """So many sites in a row get one of their own instead of a shared one, a tenth of a second, unless a change is on its
 way. Then others have their turn (`manager`)."""
+MOST_LOOKS_IN_VAIN = 50
+"""In a row, five seconds: where one change follows the other without end, so many get their own all the same."""
 FILES_READ_EVERY_S = 60.0
 
 
@@ -38,6 +40,7 @@ class Refresher:
         self._clock = clock
         self._changed = changed
         self._has_time = has_time
+        self._looked_in_vain = 0
         self.goes_on = False
         """Whether the last `refresh` left something for the next one, which is due now."""
         self._reads_files = True
@@ -50,7 +53,8 @@ class Refresher:
     async def refresh(self) -> None:
         """Renew what the local CA signed and read the owner's files again. A failure waits for the next look."""
         await self._read_files()
-        if self.goes_on and not self._has_time():
+        if self.goes_on and self._gives_way():
+            self._looked_in_vain += 1
             return
         async with self._book.settling:
             now = self._clock.now()
@@ -62,7 +66,7 @@ class Refresher:
                 if not is_forced and not is_due:
                     continue
                 if entry.served.is_shared:
-                    gives_way = gives_way or not self._has_time()
+                    gives_way = gives_way or self._gives_way()
                     if gives_way or not own_left:
                         is_more_left = True
                         continue
@@ -80,6 +84,10 @@ class Refresher:
                     self._changed()
             # Where none could be written, as on a full disk, the next look is as far away as after any failure.
             self.goes_on = is_more_left and (was_any_replaced or gives_way)
+            self._looked_in_vain = 0
+
+    def _gives_way(self) -> bool:
+        return self._looked_in_vain < MOST_LOOKS_IN_VAIN and not self._has_time()
 
     async def _read_files(self) -> None:
         """The owner's, if it is time. They wait for nothing that is done for others: each round reads them again, so it
