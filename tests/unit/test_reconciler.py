@@ -6,7 +6,7 @@ import datetime
 
 import pytest
 
-from daemun.control import reconciler
+from daemun.control import ports, reconciler
 from daemun.core import generations, layout, listeners, merge, model, plan
 from daemun.core import outcome as outcomes
 from daemun.core.render import environment
@@ -161,6 +161,27 @@ async def test_a_failed_round_says_what_is_live_all_the_same(monkeypatch: pytest
         "changes.test": model.SiteState.PENDING,
         "comes.test": model.SiteState.PENDING,
     }
+
+
+async def test_what_is_wrong_with_certificates_is_told_though_nginx_refuses_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = await settled(BEFORE)
+    world.snapshot = AFTER
+    missing = model.Problem(origin=model.NOWHERE, message="a certificate is missing")
+
+    async def refuse(_: worlds.Proxy, files: collections.abc.Mapping[str, bytes]) -> ports.TestFailure | None:
+        return ports.TestFailure(message="no")
+
+    async def prepare(_: worlds.Certificates, specs: object) -> tuple[model.Problem, ...]:
+        return (missing,)
+
+    monkeypatch.setattr(worlds.Proxy, "stage", refuse)
+    monkeypatch.setattr(worlds.Certificates, "prepare", prepare)
+    outcome = await daemon(world).run_once()
+    assert outcome.error is not None
+    assert missing in outcome.problems
+    assert world.reloads == 1
 
 
 async def test_settings_are_told_before_the_next_source_is_read() -> None:

@@ -13,9 +13,7 @@ from daemun.control import ports, switcher
 from daemun.core import assemble, generations, merge, model, outcome, per_site, plan, waits
 from daemun.errors import ConfigError, DaemunError
 
-_A = typing.TypeVar("_A")
-_B = typing.TypeVar("_B")
-_C = typing.TypeVar("_C")
+_T = typing.TypeVar("_T")
 
 Configure = collections.abc.Callable[[model.Globals], None]
 
@@ -133,13 +131,15 @@ class Reconciler:
             files, moved = assembled.files, assembled.moved
             problems += assembled.problems
             # What the tree names comes to be while nginx judges it. Only the switch needs both.
-            expanded, wanted, candidate = await _side_by_side(
+            parts = await asyncio.gather(
                 self._expand(gathered),
                 asyncio.to_thread(_make_plan, gathered, assembled, actual),
                 self._switcher.stage(desired, assembled, actual),
+                return_exceptions=True,
             )
+            expanded, wanted = _found(parts[0]), _found(parts[1])
             problems += expanded.problems
-            switched = await self._switcher.switch(desired, candidate, urgency=urgency)
+            switched = await self._switcher.switch(desired, _found(parts[2]), urgency=urgency)
             generation = switched.generation
             if switched.held is None:
                 self._live_waits = expanded.waits
@@ -232,15 +232,11 @@ class Reconciler:
         return _Expanded(problems=problems, waits=found)
 
 
-async def _side_by_side(
-    one: collections.abc.Awaitable[_A], two: collections.abc.Awaitable[_B], three: collections.abc.Awaitable[_C]
-) -> tuple[_A, _B, _C]:
-    """None is left under way when another one fails. Raises: what the first of them raised that failed."""
-    found = await asyncio.gather(one, two, three, return_exceptions=True)
-    for failure in found:
-        if isinstance(failure, BaseException):
-            raise failure
-    return typing.cast("tuple[_A, _B, _C]", tuple(found))
+def _found(part: _T | BaseException) -> _T:
+    """What a part of a round came to, or raises what it raised."""
+    if isinstance(part, BaseException):
+        raise part
+    return part
 
 
 def _make_plan(gathered: _Gathered, assembled: assemble.Assembled, actual: model.Actual) -> plan.Plan:
