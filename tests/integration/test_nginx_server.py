@@ -36,7 +36,18 @@ def new_nginx(layout: layout_.Layout) -> server.Nginx:
 
 async def go_live(nginx: server.Nginx, files: dict[str, bytes]) -> int:
     assert await nginx.stage(files) is None
-    return await nginx.activate()
+    number = await nginx.activate()
+    await workers_of(nginx)
+    return number
+
+
+async def workers_of(nginx: server.Nginx) -> list[int]:
+    """Once there are two: at a start, the second one is ready a little after the first answers."""
+    async with asyncio.timeout(10):
+        while True:
+            found = [worker.pid for worker in (await nginx.read_actual()).workers if not worker.draining]
+            if len(found) == 2:
+                return found
 
 
 async def get(port: int, path: str = "/") -> str:
@@ -78,14 +89,6 @@ async def test_second_generation_is_a_reload_of_the_same_master(nginx: server.Ng
     after = await nginx.read_actual()
     assert (after.pid, after.generation) == (before.pid, 2)
     assert nginx.reloads == 1
-
-
-async def workers_of(nginx: server.Nginx) -> list[int]:
-    """Once there are two: the second of a generation comes a little after the first answers."""
-    async with asyncio.timeout(10):
-        while len(found := [worker.pid for worker in (await nginx.read_actual()).workers]) < 2:
-            await asyncio.sleep(0.005)
-    return found
 
 
 async def test_only_workers_that_are_named_are_told_to_go(nginx: server.Nginx, layout: layout_.Layout) -> None:
