@@ -414,17 +414,28 @@ def crowd(count: int) -> list[model.CertificateSpec]:
     return [spec(model.TlsMode.LOCAL, f"n{number}.test", f"www.n{number}.test") for number in range(count)]
 
 
-async def own_at_last(gate: Gate, running: manager.Manager, specs: list[model.CertificateSpec]) -> None:
-    """Let the manager run until each name has a certificate of its own."""
-    task = asyncio.create_task(running.run())
+@contextlib.asynccontextmanager
+async def running(certs: manager.Manager) -> collections.abc.AsyncIterator[None]:
+    """The manager runs, for a minute at most."""
+    task = asyncio.create_task(certs.run())
     try:
         async with asyncio.timeout(60):
-            while any(live.is_shared(gate.live, one.name) for one in specs):
-                await asyncio.sleep(0.05)
+            yield
     finally:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+
+async def until_each_has_its_own(gate: Gate, specs: list[model.CertificateSpec]) -> None:
+    while any(live.is_shared(gate.live, one.name) for one in specs):
+        await asyncio.sleep(0.05)
+
+
+async def own_at_last(gate: Gate, certs: manager.Manager, specs: list[model.CertificateSpec]) -> None:
+    """Let the manager run until each name has a certificate of its own."""
+    async with running(certs):
+        await until_each_has_its_own(gate, specs)
 
 
 async def test_very_many_new_sites_begin_with_shared_certificates(gate: Gate) -> None:
@@ -458,20 +469,12 @@ async def test_while_a_change_is_on_its_way_none_is_replaced(gate: Gate) -> None
         return False
 
     certs.has_time = is_asked_in_vain
-    task = asyncio.create_task(certs.run())
-    try:
-        async with asyncio.timeout(60):
-            while asked < 3:
-                await asyncio.sleep(0.01)
+    async with running(certs):
+        while asked < 3:
+            await asyncio.sleep(0.01)
         assert all(live.is_shared(gate.live, one.name) for one in specs)
         certs.has_time = lambda: True  # nobody wakes it for that
-        async with asyncio.timeout(60):
-            while any(live.is_shared(gate.live, one.name) for one in specs):
-                await asyncio.sleep(0.05)
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await until_each_has_its_own(gate, specs)
 
 
 async def test_changes_without_end_do_not_keep_anybody_from_a_certificate_of_their_own(
