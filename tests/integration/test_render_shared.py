@@ -4,6 +4,7 @@ import asyncio
 import collections.abc
 import contextlib
 import dataclasses
+import json
 import pathlib
 import socket
 import ssl
@@ -13,7 +14,6 @@ import httpx
 import pytest
 import websockets.asyncio.client
 import websockets.asyncio.server
-import websockets.sync.client
 
 from daemun.core import directive, model, plan, sharing
 from daemun.core.render import render
@@ -275,18 +275,13 @@ def test_challenges_on_plain_http_only(pair: Pair) -> None:
 
 
 def test_websockets(pair: Pair) -> None:
-    def ask(gate: rendered.Running) -> object:
-        with websockets.sync.client.connect(
-            "wss://chat.test/a?b=c",
-            sock=socket.create_connection((clients.LOOPBACK, gate.https), timeout=20),
-            ssl=clients.trust(gate.clients.ca),
-            server_hostname="chat.test",
-        ) as chat:
-            handshake = str(chat.recv(timeout=20))
-            chat.send("x" * 100_000)
-            return '"path": "/a?b=c"' in handshake, chat.recv(timeout=20)
+    async def converse(gate: rendered.Running) -> str:
+        async with clients.websocket(gate.clients, "chat.test", "/a?b=c") as chat, asyncio.timeout(20):
+            handshake = str(await chat.recv())
+            await clients.echo(chat, "x" * 100_000)
+            return str(json.loads(handshake)["path"])
 
-    assert pair.both(ask) == (True, "x" * 100_000)
+    assert pair.both(lambda gate: asyncio.run(converse(gate))) == "/a?b=c"
 
 
 def test_events(pair: Pair) -> None:

@@ -1,17 +1,17 @@
 """What servers behind a rendered gate receive, and how what stays open passes."""
 
+import asyncio
 import collections.abc
 import contextlib
 import dataclasses
 import json
 import pathlib
-import socket
 import tempfile
 
 import httpx
 import pytest
+import websockets.asyncio.client
 import websockets.exceptions
-import websockets.sync.client
 
 from daemun.core import directive, model
 from daemun.core.directive import Expr
@@ -47,14 +47,8 @@ class Gate:
         assert answer.status_code == 200, answer
         return echo.Said.parse(answer.content)
 
-    def websocket(self, path: str, **headers: str) -> websockets.sync.client.ClientConnection:
-        return websockets.sync.client.connect(
-            f"wss://live.test{path}",
-            sock=socket.create_connection(("127.0.0.1", self.nginx.https), timeout=20),
-            ssl=clients.trust(self.nginx.clients.ca),
-            server_hostname="live.test",
-            additional_headers=headers,
-        )
+    def websocket(self, path: str, **headers: str) -> websockets.asyncio.client.connect:
+        return clients.websocket(self.nginx.clients, "live.test", path, **headers)
 
 
 def _sites(one: echo.EchoServer, two: echo.EchoServer, chat: int, folder: pathlib.Path) -> tuple[model.Site, ...]:
@@ -248,31 +242,30 @@ def test_a_unix_socket(gate: Gate) -> None:
 @pytest.mark.parametrize(
     ("path", "received"), [("/chat/", "/"), ("/chat/a%20b?c=d", "/a%20b?c=d"), ("/same/a%2Fb", "/same/a%2Fb")]
 )
-def test_websockets(gate: Gate, path: str, received: str) -> None:
-    with gate.websocket(path, **{"X-Forwarded-For": "6.6.6.6"}) as chat:
-        handshake = json.loads(chat.recv(timeout=20))
+async def test_websockets(gate: Gate, path: str, received: str) -> None:
+    async with gate.websocket(path, X_Forwarded_For="6.6.6.6") as chat, asyncio.timeout(20):
+        handshake = json.loads(await chat.recv())
         assert handshake["path"] == received
         assert handshake["headers"]["x-forwarded-for"] == "127.0.0.1"
         assert handshake["headers"]["host"] == "live.test"
         for message in ("hello", "x" * 100_000):
-            chat.send(message)
-            assert chat.recv(timeout=20) == message
+            await clients.echo(chat, message)
 
 
-def test_a_websocket_outlives_the_read_timeout(gate: Gate) -> None:
+async def test_a_websocket_outlives_the_read_timeout(gate: Gate) -> None:
     """The ordinary timeout of this route is 50 ms, and the server would answer nothing for longer than that."""
-    with gate.websocket("/quick/") as chat:
-        chat.recv(timeout=20)
+    async with gate.websocket("/quick/") as chat, asyncio.timeout(20):
+        await chat.recv()
         with pytest.raises(TimeoutError):
-            chat.recv(timeout=0.2)
-        chat.send("still here")
-        assert chat.recv(timeout=20) == "still here"
+            async with asyncio.timeout(0.2):
+                await chat.recv()
+        await clients.echo(chat, "still here")
 
 
-def test_an_owner_s_access_rule_holds_for_websockets(gate: Gate) -> None:
+async def test_an_owner_s_access_rule_holds_for_websockets(gate: Gate) -> None:
     assert gate.get("https://live.test/guarded/").status_code == 403
     with pytest.raises(websockets.exceptions.InvalidStatus) as refused:
-        gate.websocket("/guarded/")
+        await gate.websocket("/guarded/")
     assert refused.value.response.status_code == 403
 
 

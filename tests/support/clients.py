@@ -88,14 +88,19 @@ def try_get(gate: Gate, url: str) -> httpx.Response | None:
 # --- WebSockets ------------------------------------------------------------------------------------------------
 
 
-def websocket(gate: Gate, host: str, path: str) -> websockets.asyncio.client.connect:
-    """`async with websocket(...) as socket`: wss, without keep-alive pings, so that an idle socket is really idle."""
+def websocket(gate: Gate, host: str, path: str, **headers: str) -> websockets.asyncio.client.connect:
+    """`async with websocket(...) as socket`: wss, without keep-alive pings, so that an idle socket is really idle.
+
+    Not with threads: these read and write one TLS connection at once, and with Python 3.11 one in some hundred hangs.
+    headers: underscores stand for dashes.
+    """
     return websockets.asyncio.client.connect(
         f"wss://{host}{path}",
         host=LOOPBACK,
         port=gate.https,
         ssl=trust(gate.ca),
         server_hostname=host,
+        additional_headers={name.replace("_", "-"): value for name, value in headers.items()},
         proxy=None,
         ping_interval=None,
         open_timeout=30,
