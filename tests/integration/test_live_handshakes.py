@@ -1,18 +1,24 @@
-"""Certificates are replaced under constant handshakes: key and chain of one generation are always together."""
+"""Certificates are replaced under constant handshakes: the next one shows the new one, key and chain of one generation
+are always together, and nothing but handshakes ever sees either."""
 
 import collections
+import collections.abc
 import concurrent.futures
 import itertools
 import pathlib
 import shutil
+import socket
+import tempfile
 import threading
 
 import pytest
 
 from daemun.certs import bundle, live
+from daemun.core import model
 from daemun.nginx import account
+from daemun.sources import nginx_snippet
 from tests.support import clients, rendered
-from tests.support.sites import site
+from tests.support.sites import route, site
 
 pytestmark = pytest.mark.nginx
 
@@ -51,25 +57,101 @@ class Visitors:
                 self.alerts[str(seen.alert)] += 1
 
 
-def test_a_hundred_replacements_under_constant_handshakes() -> None:
-    chosen = account.choose(None)
-    gid = chosen.gid if chosen else None
-    with rendered.running(*(site(host, "http://127.0.0.1:1") for host in HOSTS), workers=2) as gate:
-        folder = pathlib.Path(gate.layout.live)
+class Owner:
+    """Who replaces the certificates of all hosts."""
+
+    def __init__(self, gate: rendered.Running) -> None:
+        self._folder = pathlib.Path(gate.layout.live)
+        chosen = account.choose(None)
+        self._gid = chosen.gid if chosen else None
         for host in HOSTS:
-            shutil.rmtree(folder / host)  # no generation, but a plain folder
+            shutil.rmtree(self._folder / host)  # no generation, but a plain folder
 
-        def replace() -> dict[str, bundle.Bundle]:
-            new = {host: bundle.parse(*rendered.self_signed(host)) for host in HOSTS}
-            for host, one in new.items():
-                live.publish(folder, host, one, worker_gid=gid)
-            return new
+    def replace(self) -> dict[str, bundle.Bundle]:
+        new = {host: bundle.parse(*rendered.self_signed(host)) for host in HOSTS}
+        for host, one in new.items():
+            live.publish(self._folder, host, one, worker_gid=self._gid)
+        return new
 
-        replace()
+
+def test_a_hundred_replacements_under_constant_handshakes() -> None:
+    with rendered.running(*(site(host, "http://127.0.0.1:1") for host in HOSTS), workers=2) as gate:
+        owner = Owner(gate)
+        owner.replace()
         with Visitors(gate.clients) as visitors:
             for _ in range(ROUNDS):
-                for host, one in replace().items():
-                    while clients.handshake(gate.clients, host).certificate != one.leaf:
-                        pass  # nginx looks once a second; until then it goes on with the one before
+                for host, one in owner.replace().items():
+                    assert clients.handshake(gate.clients, host).certificate == one.leaf
         print(f"\n{ROUNDS * len(HOSTS)} replacements, {visitors.count} handshakes")
         assert not visitors.alerts
+
+
+@pytest.fixture
+def pages() -> collections.abc.Iterator[pathlib.Path]:
+    """A folder that nginx's workers can read, with page.txt."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = pathlib.Path(folder)
+        found.chmod(0o755)
+        (found / "page.txt").write_text("the owner's page")
+        yield found
+
+
+@pytest.mark.parametrize("where", ["gate", "site", "route"])
+def test_hand_written_nginx_may_have_its_own_root(where: str, pages: pathlib.Path) -> None:
+    root, location = f"root {pages};", "location = /page.txt"
+    written = {
+        "gate": {"gate": root, "site": f"{location} {{ }}"},
+        "site": {"site": f"{root} {location} {{ }}"},
+        "route": {"route": f"{location} {{ {root} }}"},
+    }[where]
+    snippets = {level: nginx_snippet.parse_snippet(written.get(level, "")) for level in ("gate", "site", "route")}
+    every = route("/", "http://127.0.0.1:1", snippet=snippets["route"])
+    sites = [site(host, every, snippet=snippets["site"]) for host in HOSTS]
+    with rendered.running(*sites, settings=model.Globals(snippet=snippets["gate"])) as gate:
+        assert clients.get(gate.clients, f"https://{HOSTS[0]}/page.txt").text == "the owner's page"
+        owner = Owner(gate)
+        owner.replace()
+        with Visitors(gate.clients) as visitors:
+            for host, one in owner.replace().items():
+                while clients.handshake(gate.clients, host).certificate != one.leaf:
+                    pass  # nginx looks once a second; until then it goes on with the one before
+        assert not visitors.alerts
+
+
+PATHS = (
+    "/",
+    "//",
+    "/.",
+    "/fullchain.pem",
+    "/privkey.pem",
+    "/../privkey.pem",
+    "/%2e%2e/privkey.pem",
+    "/a/..",
+    "/index.html",
+)
+
+
+def test_no_request_sees_what_handshakes_are_shown(pages: pathlib.Path) -> None:
+    files = model.Files(folder=str(pages), listing=True)
+    sites = (
+        site("down.test", "http://127.0.0.1:1"),
+        site("part.test", route("/part/", files), route("/other/", "http://127.0.0.1:1")),
+        site("files.test", route("/", files)),
+        site("aliases.test", "http://127.0.0.1:1", aliases=("alias.test",), redirect_aliases=True),
+    )
+    with rendered.running(*sites, own_blocks=1) as gate:
+        for host in ("down.test", "part.test", "files.test", "aliases.test", "alias.test"):
+            for path in PATHS:
+                answer = ask_raw(gate.clients, host, path)
+                assert answer.startswith(b"HTTP/1.1 ")
+                assert b"-----BEGIN" not in answer, f"{host}{path}"
+
+
+def ask_raw(gate: clients.Gate, host: str, path: str) -> bytes:
+    """The whole answer over HTTPS to a path that is sent as it is."""
+    with (
+        socket.create_connection(("127.0.0.1", gate.https), timeout=60) as plain,
+        clients.trust(gate.ca).wrap_socket(plain, server_hostname=host) as secure,
+    ):
+        secure.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        return b"".join(iter(lambda: secure.recv(65536), b""))

@@ -2,6 +2,7 @@
 
 import collections.abc
 import dataclasses
+import re
 
 from daemun.control import ports
 from daemun.core import domains, generations, listeners, model
@@ -113,9 +114,8 @@ class Proxy:
 
 def _certificates_in(path: str, content: bytes) -> frozenset[str]:
     words = content.decode().split()
-    return frozenset(
-        word.split("/")[1] for word in words if path.startswith("sites/") and word.endswith("/fullchain.pem;")
-    )
+    found = (word.split("/")[1] for word in words if re.fullmatch(r"\$daemun_live/.+/fullchain\.pem;", word))
+    return frozenset(found) if path.startswith("sites/") else frozenset()
 
 
 class Listening:

@@ -2,7 +2,7 @@
 
 live/NAME is a relative link to live/.generations/NAME/N/, swapped by renaming a new link over it. A generation is whole
 and on the disk before the link names it, and is never changed afterwards. The one before stays, because nginx may be
-between reading its chain and its key. File names are certbot's, so that people and programs know them.
+about to read its chain or its key.
 
 Many names that have nothing yet may share one generation, live/.generations/.shared-NUMBER/1/, until each has its own.
 """
@@ -18,18 +18,19 @@ from cryptography.hazmat.primitives import serialization
 
 from daemun import durable
 from daemun.certs import bundle
+from daemun.core.layout import CHAIN, KEY
 
 _GENERATIONS = ".generations"
 _SHARED = ".shared-"
 """No name begins so: they are made of host names."""
-_CHAIN, _KEY, _LEAF = "fullchain.pem", "privkey.pem", "cert.pem"
+_LEAF = "cert.pem"
 
 
 def read(live: pathlib.Path, name: str) -> bundle.Bundle | None:
     """What live/NAME holds; None: nothing that could be served (missing, or damaged by a person or a power cut)."""
     folder = f"{live}/{name}"
     try:
-        return bundle.parse(_read_file(f"{folder}/{_CHAIN}"), _read_file(f"{folder}/{_KEY}"))
+        return bundle.parse(_read_file(f"{folder}/{CHAIN}"), _read_file(f"{folder}/{KEY}"))
     except (OSError, bundle.BundleError):
         return None
 
@@ -62,7 +63,7 @@ def replace(
     lasting: whether it survives a power cut. Without, `read` finds nothing then, and thousands are written in the time
     of a few. A killed process loses nothing either way.
     """
-    if before == new and _is_readable_by(live / name / _KEY, worker_gid):
+    if before == new and _is_readable_by(live / name / KEY, worker_gid):
         return
     generations = live / _GENERATIONS / name
     number, is_first = 1, _make_generations(generations, worker_gid)
@@ -141,7 +142,7 @@ def remove(live: pathlib.Path, name: str) -> None:
 
 def _files(new: bundle.Bundle) -> dict[str, bytes]:
     leaf, *issuers = (certificate.public_bytes(serialization.Encoding.PEM) for certificate in new.chain)
-    return {_CHAIN: new.fullchain_pem, _KEY: new.key_pem, _LEAF: leaf, "chain.pem": b"".join(issuers)}
+    return {CHAIN: new.fullchain_pem, KEY: new.key_pem, _LEAF: leaf, "chain.pem": b"".join(issuers)}
 
 
 def _current(live: pathlib.Path, name: str) -> str | None:
@@ -186,8 +187,8 @@ def _write_files(
     generation: str, files: collections.abc.Mapping[str, bytes], worker_gid: int | None, *, lasting: bool
 ) -> None:
     for name, content in files.items():
-        if name == _LEAF and content == files[_CHAIN]:
-            os.link(f"{generation}/{_CHAIN}", f"{generation}/{_LEAF}")
+        if name == _LEAF and content == files[CHAIN]:
+            os.link(f"{generation}/{CHAIN}", f"{generation}/{_LEAF}")
             continue
         # Created for the owner alone: no moment passes in which others could read a key.
         descriptor = os.open(f"{generation}/{name}", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

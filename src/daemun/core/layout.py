@@ -2,6 +2,9 @@
 
 import dataclasses
 
+CHAIN, KEY = "fullchain.pem", "privkey.pem"
+"""What a folder under live/ holds. certbot's names, so that people and programs know them."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Layout:

@@ -68,9 +68,9 @@ def _https(
     if addresses:
         nodes.append(directive.Comment("Clients that name an address send no name in the handshake."))
         nodes.append(_address_map(addresses))
-        certificate = server.certificate("$daemun_address_certificate")
+        certificate = _certificate(desired, "$daemun_address_certificate")
     elif site is not None and is_served:
-        certificate = server.certificate(certificates.name_of(site))
+        certificate = _certificate(desired, certificates.name_of(site))
     else:
         certificate = _unknown(desired)
     listen = server.default_lines(desired, kept, https=True, ipv6=env.ipv6)
@@ -96,11 +96,15 @@ def _everywhere(
     )
 
 
-def _unknown(desired: model.Desired) -> tuple[directive.Directive, ...]:
+def _unknown(desired: model.Desired) -> tuple[directive.Node, ...]:
     """What handshakes for unknown names get: an alert, or the owner's certificate for them."""
     if desired.globals.default.certificate is None:
         return _REFUSED
-    return server.certificate(certificates.DEFAULT)
+    return _certificate(desired, certificates.DEFAULT)
+
+
+def _certificate(desired: model.Desired, name: str) -> tuple[directive.Node, ...]:
+    return server.certificate(name, is_followed=not server.has_root(desired.globals))
 
 
 def _server(

@@ -7,6 +7,12 @@ from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
 SNIPPET = "snippets/http.conf"
+
+_POOL = "4640"
+"""Bytes. What musl's allocator, which the nginx of `daemun[nginx]` and that of Alpine have, takes for nginx's own 4096
+anyway. It gives memory back to the kernel once all pieces of a stretch are free, and asks for it again at the next
+request, which every second request of 32 busy clients paid for. A piece that lives as long as a connection keeps the
+stretch: a request over HTTP/1.1 takes 25 µs instead of 30, an idle WebSocket 58 kB instead of 56 (1.31.3)."""
 MIME = "mime.types"
 
 _LOG = (
@@ -106,8 +112,9 @@ def _basics(env: environment.Environment) -> tuple[directive.Node, ...]:
         values.line("keepalive_requests", "10000"),
         values.line("client_header_timeout", "30s"),
         values.line("large_client_header_buffers", "4", "16k"),
-        # What musl takes for nginx's own 4096 anyway; with it most requests need one piece less.
-        values.line("request_pool_size", "4640"),
+        directive.Comment("Connections and requests take memory in pieces of one size; the allocator keeps it then."),
+        values.line("connection_pool_size", _POOL),
+        values.line("request_pool_size", _POOL),
     )
 
 

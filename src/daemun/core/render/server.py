@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from daemun.core import directive, model, names
+from daemun.core import directive, layout, model, names
 from daemun.core.directive import Expr
 from daemun.core.render import environment, values
 from daemun.core.render import scope as scope_
@@ -48,16 +48,36 @@ def challenge() -> directive.Directive:
     return values.line("include", CHALLENGE)
 
 
-def certificate(name: str) -> tuple[directive.Directive, ...]:
-    """Through a variable, so that nginx loads it when a handshake asks for it, and again when it changed.
+def certificate(name: str, *, is_followed: bool) -> tuple[directive.Node, ...]:
+    """Through variables, so that nginx loads it when a handshake asks for it, and again when it changed.
 
     name: a folder under live/, or a variable that holds one.
+    is_followed: each handshake looks where live/NAME leads, so that a new pair is shown at once, and never the chain of
+    one with the key of another. It needs the server's `root` for that: see `has_root`. Without, a worker looks once a
+    second whether the files are others.
     """
     folder = f"$daemun_live/{name}"
+    if not is_followed:
+        return _pair(folder)
     return (
-        values.line("ssl_certificate", Expr(f"{folder}/fullchain.pem")),
-        values.line("ssl_certificate_key", Expr(f"{folder}/privkey.pem")),
+        directive.Comment("Nothing is served from this root. With it, $daemun_pair is where the certificate is now."),
+        values.line("root", Expr(f"{folder}/{layout.CHAIN}")),
+        *_pair("$daemun_pair"),
     )
+
+
+def _pair(folder: str) -> tuple[directive.Directive, ...]:
+    return (
+        values.line("ssl_certificate", Expr(f"{folder}/{layout.CHAIN}")),
+        values.line("ssl_certificate_key", Expr(f"{folder}/{layout.KEY}")),
+    )
+
+
+def has_root(settings: model.Globals, site: model.Site | None = None) -> bool:
+    """Whether hand-written nginx around this site may set a `root`, or rely on there being none."""
+    if site is not None and (site.snippet or any(one.snippet for one in site.routes)):
+        return True
+    return bool(scope_.owned(settings.snippet, "root"))
 
 
 def anything(action: directive.Directive) -> directive.Directive:

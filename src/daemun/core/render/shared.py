@@ -220,7 +220,7 @@ def _https(scope: scope_.Scope) -> directive.Directive:
         *server.listen_https(scope),
         values.line("server_name", _TITLE),
         values.line("include", sharing.NAMES),
-        *server.certificate(_HANDSHAKE),
+        *server.certificate(_HANDSHAKE, is_followed=not server.has_root(scope.settings)),
         *tls.site_lines(scope),
         values.line("if", *misdirected, block=(values.line("return", "421"),)),
         # Their titles name the server of one site.

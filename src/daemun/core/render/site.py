@@ -108,12 +108,19 @@ def _https(
     lines = [
         *server.listen_https(scope),
         values.line("server_name", *given),
-        *server.certificate(on_demand.certificate(scope) if on_demand.is_on(scope.site) else scope.certificate),
+        *_certificate(scope),
         *tls.site_lines(scope),
         *_own_words(scope.site),
         *headers.server_lines(scope, https=True),
     ]
     return values.line("server", block=(*scope_.yielding(lines, snippet), *inside))
+
+
+def _certificate(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+    if on_demand.is_on(scope.site):
+        # What is missing is asked for, so nginx must look for it and tell that it is not there.
+        return server.certificate(on_demand.certificate(scope), is_followed=False)
+    return server.certificate(scope.certificate, is_followed=not server.has_root(scope.settings, scope.site))
 
 
 def _http(

@@ -19,9 +19,10 @@ _CIPHERS = ":".join(
 )
 
 CERTIFICATE_VALID = "0s"
-"""How long a worker uses a certificate before it looks whether the file changed (DESIGN.md decision 3). It counts whole
-seconds, so with 0s it looks once in each, with 1s in every other one (ngx_ssl_cache_connection_fetch in
-ngx_event_openssl_cache.c). A look is one stat(2), which is nothing beside a handshake."""
+"""How long a worker uses a certificate before it looks whether the file changed (DESIGN.md decision 3), which matters
+where handshakes do not look for themselves (`server.certificate`). It counts whole seconds, so with 0s it looks once in
+each, with 1s in every other one (ngx_ssl_cache_connection_fetch in ngx_event_openssl_cache.c). A look is one stat(2),
+which is nothing beside a handshake."""
 
 
 _KEPT_BY_ALL = 12_000

@@ -5,6 +5,7 @@ What a client says about other proxies is believed only when the connection come
 """
 
 import collections.abc
+import re
 
 from daemun.core import directive, layout, model
 from daemun.core.definitions import Definitions
@@ -62,6 +63,14 @@ def _constants(layout_: layout.Layout, settings: model.Globals) -> tuple[directi
         directive.Comment("Constants. nginx has no other way to write a dollar sign."),
         _constant("dollar", "$"),
         _constant("live", layout_.live),
+        directive.Comment("Of a server whose root is a certificate: the folder that it is in now. Asked once in a"),
+        directive.Comment("handshake, so that chain and key are of one folder."),
+        _map(
+            "$realpath_root",
+            "pair",
+            ("default", ""),
+            (rf"~^(?<daemun_pair_folder>.+)/{re.escape(layout.CHAIN)}\z", "$daemun_pair_folder"),
+        ),
         directive.Comment("The port of HTTPS in redirects to it."),
         _constant("https_port", "" if port == 443 else f":{port}"),
     )
