@@ -35,7 +35,7 @@ _CONTAINERS_ASKED_EVERY_S = held.HOLD_S + 1
 _ROUND_S = 1.0
 """SIGHUP makes daemun look at everything, at the certificates first. The time before is over then."""
 _ASKED_BEFORE_S = 0.15
-"""Both workers of nginx have looked at the certificate then."""
+"""Both workers of nginx keep the certificate before then."""
 
 ABOUT = """\
 `daemun up` from an empty state directory, with sites that are one line of daemun.yaml each (`site-00000.test:
@@ -49,10 +49,10 @@ a client gets, who asks every few milliseconds:
 - the owner's certificate files are replaced, and daemun is sent SIGHUP; it ends with the first handshake that shows
   the new certificate.
 
-What nginx looks at by itself is changed at moments that are spread evenly over the time after which it looks again,
-with any number of sites: a second for certificates, while a client asks for the site all along; 4.5 s for containers,
-of which nginx waits 3.5 s for daemun to tell it of changes. Of certificates it is also told when daemun has put them
-where nginx looks. Each kind is changed a few times only, so the highest figure in brackets stands for p99.
+Containers are changed at moments that are spread evenly over the 4.5 s after which nginx asks for them again, of which
+it waits 3.5 s for daemun to tell it of changes; certificates while a client shakes hands all along. Of these it is also
+told when daemun has put them where nginx looks. Each kind is changed a few times only, so the highest figure in
+brackets stands for p99.
 Memory is the daemon's resident set after the start, and the proportional set sizes of nginx's processes, summed, once
 the workers of earlier generations have ended. What takes too long is given up, and told below the tables.
 
@@ -241,11 +241,9 @@ def _move_container(served: Served, number: int, extent: Extent) -> dict[str, fl
     return {_ENDPOINT: served.estate.until(after.host, after.address, within_s=extent.within_s)}
 
 
-def _replace_certificate(served: Served, number: int, extent: Extent) -> dict[str, float]:
+def _replace_certificate(served: Served, _number: int, extent: Extent) -> dict[str, float]:
     one, before = served.estate, served.estate.live_certificate(_OWN)
     time.sleep(_ROUND_S)
-    # nginx counts whole seconds of the clock on the wall.
-    time.sleep((_share(number, extent) - _ASKED_BEFORE_S - time.time()) % 1)
     asked_since_s = time.monotonic()
     while time.monotonic() < asked_since_s + _ASKED_BEFORE_S:
         one.visitor.certificate(_OWN)

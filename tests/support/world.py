@@ -1,5 +1,6 @@
 """A world in memory for the loop: it can be interrupted at every call, as a kill would, and looked at afterwards."""
 
+import asyncio
 import collections.abc
 import dataclasses
 import re
@@ -140,6 +141,8 @@ class Certificates:
     def __init__(self, world: World) -> None:
         self._world = world
         self.was_woken = False
+        self.looked_at_files = asyncio.Event()
+        self.looked_at_files.set()
 
     def configure(self, acme: model.Acme) -> None:
         pass
@@ -159,6 +162,9 @@ class Certificates:
 
     def wake(self) -> None:
         self.was_woken = True
+
+    async def wait_for_files(self) -> None:
+        await self.looked_at_files.wait()
 
     def status(self) -> tuple[model.CertificateStatus, ...]:
         return ()

@@ -16,7 +16,7 @@ import pytest
 from josepy import jwk
 
 from daemun import errors
-from daemun.certs import account, live, local_ca, manager, preparing, records, refreshing
+from daemun.certs import account, live, local_ca, manager, preparing, records, refreshing, shelf
 from daemun.control import ports
 from daemun.core import layout, model
 from daemun.store import file, memory
@@ -323,6 +323,38 @@ async def test_the_owners_files_wait_for_no_round(
         certs.wake()
         await watched.until(lambda: gate.served("a.example.com") == second)
         may_go_on.set()
+
+
+async def test_the_owners_files_wait_for_no_certificates_of_others(
+    gate: Gate, files: tuple[pathlib.Path, pathlib.Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While many of the local CA's are made, one after the other, the files are read before the next one."""
+    others = [spec(model.TlsMode.LOCAL, f"a{number}.example.com") for number in range(3)]
+    certs, loop = gate.manager(), asyncio.get_running_loop()
+    write_own(files, gate.clock.now(), "own.example.com")
+    await certs.prepare([*others, spec(model.TlsMode.FILES, "own.example.com", files=files)])
+    settle, written, seen = shelf.Shelf.settle, list[bytes](), list[bool]()
+    made: list[str] = []
+
+    async def replace_files() -> None:
+        written.append(write_own(files, gate.clock.now(), "own.example.com"))
+        certs.wake()
+
+    def settle_and_look(one: shelf.Shelf, wanted: model.CertificateSpec, *, fresh: bool = False) -> shelf.Served:
+        if wanted.mode is model.TlsMode.LOCAL:
+            if not made:
+                asyncio.run_coroutine_threadsafe(replace_files(), loop).result(30)
+            else:
+                seen.append(gate.served("own.example.com") == written[0])
+            made.append(wanted.name)
+        return settle(one, wanted, fresh=fresh)
+
+    monkeypatch.setattr(shelf.Shelf, "settle", settle_and_look)
+    for other in others:
+        certs.renew(other.host)
+    async with certificates.running(certs) as watched:
+        await watched.until(lambda: len(made) == len(others))
+    assert seen == [True, True]
 
 
 async def test_files_that_do_not_fit_are_a_problem_and_the_ones_before_stay(

@@ -85,14 +85,22 @@ async def test_a_source_that_can_be_read_again(monkeypatch: pytest.MonkeyPatch, 
     assert readings == 2, "once in vain, once for good"
 
 
-async def test_certificates_are_looked_at_before_the_round_that_was_asked_for() -> None:
+@pytest.mark.parametrize("is_slow", [False, True])
+async def test_certificates_are_looked_at_before_the_round_that_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, *, is_slow: bool
+) -> None:
     source = _Source(world := worlds.World(snapshot=model.Snapshot(source="file", globals=model.Globals())))
     front = make_gate(source, world, certificates := worlds.Certificates(world), last_good=True)
+    monkeypatch.setattr(gate, "FILES_FIRST_S", 1 if is_slow else 600)
+    certificates.looked_at_files.clear()
     front.look_again()
     assert certificates.was_woken
-    assert not source.readings
     loop = asyncio.create_task(front.run())
     try:
+        await asyncio.sleep(10 * gate.QUIET_S)
+        assert not source.readings
+        if not is_slow:
+            certificates.looked_at_files.set()
         async with asyncio.timeout(30):
             while not source.readings:
                 await asyncio.sleep(0)

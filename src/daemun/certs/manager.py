@@ -117,6 +117,9 @@ class Manager:
         self._refresher.ask_for_files()
         self._wake.set()
 
+    async def wait_for_files(self) -> None:
+        await self._refresher.looked_at_files.wait()
+
     def status(self) -> tuple[model.CertificateStatus, ...]:
         plans = self._book.plans(self._clock.now())
         return tuple(self._with_failed_hook(plans[name].status) for name in self._book.entries)

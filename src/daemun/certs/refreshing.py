@@ -43,12 +43,16 @@ class Refresher:
         self._looked_in_vain = 0
         self.goes_on = False
         """Whether the last `refresh` left something for the next one, which is due now."""
+        self.looked_at_files = asyncio.Event()
+        """Unless `ask_for_files` was called since they were read."""
+        self.looked_at_files.set()
         self._reads_files = True
         self._files_read_at = clock.now()
 
     def ask_for_files(self) -> None:
-        """The owner's are read with the next `refresh`."""
+        """The owner's are read with the next `refresh`, or before the next certificate of one that is under way."""
         self._reads_files = True
+        self.looked_at_files.clear()
 
     async def refresh(self) -> None:
         """Renew what the local CA signed and read the owner's files again. A failure waits for the next look."""
@@ -65,6 +69,8 @@ class Refresher:
                 is_due = plan.settles_at is not None and now >= plan.settles_at
                 if not is_forced and not is_due:
                     continue
+                if self._reads_files:
+                    await self._read_files()
                 if entry.served.is_shared:
                     gives_way = gives_way or self._gives_way()
                     if gives_way or not own_left:
@@ -105,6 +111,8 @@ class Refresher:
             if served != entry.served and self._book.entries.get(name) is entry:
                 self._book.put(name, dataclasses.replace(entry, served=served))
                 self._changed()
+        if not self._reads_files:
+            self.looked_at_files.set()
 
     def moments(self, now: datetime.datetime) -> list[datetime.datetime]:
         """When something is due. What could not be refreshed just now waits for the next look."""

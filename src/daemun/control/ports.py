@@ -137,6 +137,10 @@ class Certificates(typing.Protocol):
         """Look now at what is due, and at the owner's files: what is there becomes live soon, without a `prepare`."""
         ...
 
+    async def wait_for_files(self) -> None:
+        """Returns when the owner's files were looked at since the last `wake`."""
+        ...
+
     async def confirm(self) -> None:
         """nginx runs what the last `prepare` was for. It answers challenges for these names, so orders may begin; and
         it needs no others, so what live/ holds for them is removed."""
