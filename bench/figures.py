@@ -42,7 +42,8 @@ class Section:
     """The rows of one measurement. about: how it was measured, as Markdown.
 
     name: a word; also of its files. versions: program -> version. notes: what a reader must know of the figures, such
-    as contestants that were missing.
+    as contestants that were missing. limit: the contestant that shows how far it goes at best; what each target comes
+    to for it is shown, too.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Section:
     rows: tuple[Row, ...]
     versions: collections.abc.Mapping[str, str] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    limit: str | None = None
 
 
 class Outcome(enum.Enum):
@@ -61,11 +63,15 @@ class Outcome(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """measured: the ratio, or the figure where the target is one; None when one of the two was not measured."""
+    """measured: the ratio, or the figure where the target is one; None when one of the two was not measured.
+
+    for_limit: the same for the contestant that is the limit; None also where that is the one it is compared to.
+    """
 
     row: Row
     target: Target
     measured: float | None
+    for_limit: float | None = None
 
     @property
     def outcome(self) -> Outcome:
@@ -94,8 +100,16 @@ def ratios(series: Series, subject: str, of: str) -> tuple[float, ...]:
     return tuple(ours / theirs for ours, theirs in pairs if theirs > 0)
 
 
-def judge(row: Row) -> tuple[Verdict, ...]:
-    return tuple(Verdict(row=row, target=target, measured=_measured(row.series, target)) for target in row.targets)
+def judge(row: Row, limit: str | None = None) -> tuple[Verdict, ...]:
+    """limit: see Section."""
+    return tuple(_judge(row, target, limit) for target in row.targets)
+
+
+def _judge(row: Row, target: Target, limit: str | None) -> Verdict:
+    for_limit = None
+    if limit not in {None, target.of}:
+        for_limit = _measured(row.series, dataclasses.replace(target, subject=limit))
+    return Verdict(row=row, target=target, measured=_measured(row.series, target), for_limit=for_limit)
 
 
 def _measured(series: Series, target: Target) -> float | None:

@@ -58,7 +58,7 @@ def _section(part: saved.Saved) -> list[str]:
     lines += [f"![{section.title}](results/{section.name}.svg)", ""]
     for contestants, rows in itertools.groupby(section.rows, key=lambda row: tuple(row.series)):
         lines += [*_table(contestants, list(rows)), ""]
-    lines += _targets(section.rows)
+    lines += _targets(section)
     lines += [f"- {note}" for note in section.notes]
     while lines[-1] == "":
         lines.pop()
@@ -84,24 +84,29 @@ def _shown(series: figures.Series, name: str, *, brief: bool = False) -> str:
     return f"**{number(spread.median)}** ({number(spread.least)}–{number(spread.most)})"
 
 
-def _targets(rows: tuple[figures.Row, ...]) -> list[str]:
-    verdicts = [verdict for row in rows for verdict in figures.judge(row)]
+def _targets(section: figures.Section) -> list[str]:
+    verdicts = [verdict for row in section.rows for verdict in figures.judge(row, section.limit)]
     if not verdicts:
         return []
-    lines = [_line("target", "", "to reach", "measured", ""), _line("---", "---", "---", "---", "---")]
-    lines += [_verdict(verdict) for verdict in verdicts]
-    return [*lines, ""]
+    lines = [["target", "", "to reach", "measured", ""], ["---"] * 5, *map(_verdict, verdicts)]
+    if section.limit is not None:
+        besides = [section.limit, "---", *(_measured(one.for_limit, one.target) for one in verdicts)]
+        lines = [[*line, beside] for line, beside in zip(lines, besides, strict=True)]
+    return [*(_line(*line) for line in lines), ""]
 
 
-def _verdict(verdict: figures.Verdict) -> str:
+def _verdict(verdict: figures.Verdict) -> list[str]:
     target = verdict.target
     times = "" if target.of is None else " ×"
     reach = f"≤ {limit(target.most)}{times} {target.of or verdict.row.unit}"
-    measured = "–" if verdict.measured is None else f"{number(verdict.measured)}{times}"
     outcome = verdict.outcome.value
     if verdict.outcome is figures.Outcome.MISSED:
         outcome = f"**{outcome}**"
-    return _line(verdict.row.what, target.subject, reach, measured, outcome)
+    return [verdict.row.what, target.subject, reach, _measured(verdict.measured, target), outcome]
+
+
+def _measured(value: float | None, target: figures.Target) -> str:
+    return "–" if value is None else number(value) + ("" if target.of is None else " ×")
 
 
 def _line(*cells: str) -> str:

@@ -1,5 +1,6 @@
 """The benchmark's report, plot and saved figures."""
 
+import dataclasses
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -72,6 +73,15 @@ def test_the_report() -> None:
     assert "| request <HTTP> | daemun | ≤ 1 × other | – | not measured |" in lines
     assert "- other was not measured: it is not installed." in lines
     assert lines[-3:] == ["## By hand", "", "Text."]
+
+
+def test_what_the_targets_come_to_for_the_limit() -> None:
+    limited = dataclasses.replace(SAVED, section=dataclasses.replace(SECTION, limit="by hand"))
+    assert saved.read(saved.write(limited)) == limited
+    lines = report.write([limited], []).splitlines()
+    assert "| target |  | to reach | measured |  | by hand |" in lines
+    assert "| request <HTTP> | daemun | ≤ 1.05 × by hand | 0.960 × | reached | – |" in lines
+    assert "| request <HTTP> | daemun | ≤ 150 µs CPU a request | 13.0 | reached | 13.0 |" in lines
 
 
 def test_the_plot() -> None:
