@@ -212,7 +212,7 @@ class Shelf:
         keep = (
             before is not None
             and not fresh
-            and ca.is_issuer_of(before.leaf)
+            and ca.is_named_by(before.leaf)
             and not before.missing(spec.names)
             and before.is_valid_at(now)
             and now < renewal.renew_at(before.not_before, before.not_after)
