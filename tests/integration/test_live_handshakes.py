@@ -6,6 +6,7 @@ import collections.abc
 import concurrent.futures
 import itertools
 import pathlib
+import re
 import shutil
 import socket
 import tempfile
@@ -15,6 +16,7 @@ import pytest
 
 from daemun.certs import bundle, live
 from daemun.core import model
+from daemun.core.render import environment, render
 from daemun.nginx import account
 from daemun.sources import nginx_snippet
 from tests.support import clients, rendered
@@ -131,20 +133,23 @@ PATHS = (
 )
 
 
-def test_no_request_sees_what_handshakes_are_shown(pages: pathlib.Path) -> None:
-    files = model.Files(folder=str(pages), listing=True)
-    sites = (
-        site("down.test", "http://127.0.0.1:1"),
-        site("part.test", route("/part/", files), route("/other/", "http://127.0.0.1:1")),
-        site("files.test", route("/", files)),
-        site("aliases.test", "http://127.0.0.1:1", aliases=("alias.test",), redirect_aliases=True),
-    )
-    with rendered.running(*sites, own_blocks=1) as gate:
-        for host in ("down.test", "part.test", "files.test", "aliases.test", "alias.test"):
-            for path in PATHS:
-                answer = ask_raw(gate.clients, host, path)
-                assert answer.startswith(b"HTTP/1.1 ")
-                assert b"-----BEGIN" not in answer, f"{host}{path}"
+def test_no_request_sees_what_handshakes_are_shown() -> None:
+    """Nothing that is rendered serves from the root of a server; here every location does, as if by a mistake."""
+
+    def serve_from_the_root(one: model.Site, env: environment.Environment) -> bytes:
+        written = render.render_site(one, env)
+        assert b"    root $daemun_live/" in written
+        return re.sub(
+            rb"    location / \{.*?\n    \}\n", b"    location / { autoindex on; }\n", written, flags=re.DOTALL
+        )
+
+    with rendered.running(site("bare.test", "http://127.0.0.1:1"), replace=serve_from_the_root) as gate:
+        for path in PATHS:
+            answer = ask_raw(gate.clients, "bare.test", path)
+            assert answer.startswith(b"HTTP/1.1 4"), path
+            assert b"-----BEGIN" not in answer, path
+        shown = clients.handshake(gate.clients, "bare.test")
+        assert shown.names == {"bare.test"}
 
 
 def ask_raw(gate: clients.Gate, host: str, path: str) -> bytes:
