@@ -493,6 +493,39 @@ def test_missing_files_are_named_with_their_line(tmp_path: pathlib.Path) -> None
     assert len(caught.value.problems) == 4
 
 
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        ("state", "is the state directory"),
+        (".", "holds the state directory"),
+        ("/", "holds the state directory"),
+        ("state/live", "lies in the state directory"),
+        ("state/live/a.test/", "lies in the state directory"),
+        ("link", "lies in the state directory"),
+        ("own", "holds the private key"),
+        ("own/deep/..", "holds the private key"),
+        ("STATE/../state", "is the state directory"),
+    ],
+)
+def test_n2_a_folder_with_private_keys_is_not_published(tmp_path: pathlib.Path, folder: str, words: str) -> None:
+    (tmp_path / "state/live/a.test").mkdir(parents=True)
+    (tmp_path / "own/deep").mkdir(parents=True)
+    (tmp_path / "STATE").mkdir()
+    for name in ("c.pem", "k.pem"):
+        (tmp_path / "own" / name).write_text("")
+    (tmp_path / "link").symlink_to("state/live")
+    file = tmp_path / "daemun.yaml"
+    file.write_text(
+        f"sites:\n  a.test: {{/: {{files: {folder}}}}}\n"
+        "  b.test: {tls: {certificate: own/c.pem, key: own/k.pem}, routes: {/: http://web}}\n"
+    )
+    with pytest.raises(yaml_file.InvalidFileError, match=words) as caught:
+        yaml_file.YamlFile(file, state=str(tmp_path / "state")).read_now()
+    assert str(caught.value).startswith("daemun.yaml:2:23: files: ")
+    file.write_text("sites:\n  a.test: {/: {files: STATE}}\n")
+    assert not yaml_file.YamlFile(file, state=str(tmp_path / "state")).read_now().problems
+
+
 async def test_reading_a_good_file_gives_its_warnings_too(tmp_path: pathlib.Path) -> None:
     file = tmp_path / "daemun.yaml"
     file.write_text("sites:\n  a.test: {/: {files: public}}\n")

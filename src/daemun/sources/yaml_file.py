@@ -45,8 +45,10 @@ def read_snapshot(path: str | os.PathLike[str]) -> model.Snapshot:
 class YamlFile:
     """Implements `control.ports.Source` for one file, which need not exist yet. What is read again is read in part."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, state: str | None = None) -> None:
+        """state: the state directory, of which nothing may be published; None: there is none."""
         self._path = pathlib.Path(path).absolute()
+        self._state = state
         self._seen = _fingerprint(self._path)
         self._reader = yaml_reader.Reader(self._path.name, self._path.parent)
 
@@ -60,7 +62,7 @@ class YamlFile:
 
     def read_now(self) -> model.Snapshot:
         """As `read_snapshot`."""
-        return _read(self._path, self._reader)
+        return _read(self._path, self._reader, self._state)
 
     def parse(self, content: bytes) -> model.Snapshot:
         """As `parse`, for a content that the file has had."""
@@ -101,7 +103,7 @@ def _fingerprint(path: pathlib.Path) -> tuple[object, ...] | None:
 # --- reading ---------------------------------------------------------------------------------------------------
 
 
-def _read(path: pathlib.Path, reader: yaml_reader.Reader) -> model.Snapshot:
+def _read(path: pathlib.Path, reader: yaml_reader.Reader, state: str | None) -> model.Snapshot:
     try:
         with path.open("rb") as file:
             content = file.read(yaml_positions.MAX_BYTES + 1)
@@ -113,8 +115,12 @@ def _read(path: pathlib.Path, reader: yaml_reader.Reader) -> model.Snapshot:
         raise ConfigError(f"cannot read {path}: {cause}; {advice}") from error
     snapshot = reader.parse(content)
     acme = snapshot.globals.acme if snapshot.globals is not None else None
-    missing = reader.place((*_find_missing_files(snapshot), *dns_providers.find_problems(acme, snapshot.sites)))
-    problems = yaml_translate.collect([*snapshot.problems, *missing])
+    found = (
+        *_find_missing_files(snapshot),
+        *_find_published_secrets(snapshot, state),
+        *dns_providers.find_problems(acme, snapshot.sites),
+    )
+    problems = yaml_translate.collect([*snapshot.problems, *reader.place(found)])
     if any(problem.severity is model.Severity.ERROR for problem in problems):
         raise InvalidFileError(problems)
     return model.Snapshot(source=snapshot.source, sites=snapshot.sites, globals=snapshot.globals, problems=problems)
@@ -160,6 +166,34 @@ def _missing_of(route: model.Route, site: model.Site) -> list[model.Problem]:
                 )
             ]
     return []
+
+
+def _find_published_secrets(snapshot: model.Snapshot, state: str | None) -> list[model.Problem]:
+    """Folders of files that would show visitors a private key: the state directory's, or one named by a site. Links on
+    the way to a folder are followed; those inside it are nginx's business (`disable_symlinks`)."""
+    served = [
+        (site, route, os.path.realpath(route.action.folder))
+        for site in snapshot.sites
+        if site.enabled
+        for route in site.routes
+        if isinstance(route.action, model.Files)
+    ]
+    if not served:
+        return []
+    keys = [site.tls.key for site in snapshot.sites if site.tls.key]
+    secrets = {os.path.realpath(key): f"the private key {key}" for key in keys}
+    if state is not None:
+        secrets[os.path.realpath(state)] = f"the state directory {state}, which has the private keys"
+    problems: list[model.Problem] = []
+    for site, route, folder in served:
+        for secret, what in secrets.items():
+            common = os.path.commonpath((folder, secret))
+            if common in {folder, secret}:
+                where = "is" if folder == secret else "holds" if common == folder else "lies in"
+                message = f"files: {folder} {where} {what}; name a folder apart from it"
+                field = ("routes", route.path, "files")
+                problems.append(model.Problem(origin=site.origin, message=message, host=site.host, field=field))
+    return problems
 
 
 def _unreadable(path: str, field: tuple[str, ...], site: model.Site | None = None) -> list[model.Problem]:

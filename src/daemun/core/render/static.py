@@ -36,7 +36,7 @@ def locations(
         lines += [values.line("autoindex", "on"), values.line("autoindex_exact_size", "off")]
     inner: list[directive.Node] = []
     if files.spa:
-        inner.append(_page_location(prefix, folder))
+        inner.append(_page_location(scope, route, prefix, folder))
     inner.append(directive.Comment("Hidden files stay hidden."))
     inner.append(values.line("location", "~", Expr(_hidden(prefix)), block=(values.line("return", "404"),)))
     block = (*scope_.yielding(lines, route.snippet), *route.snippet, *inner)
@@ -52,15 +52,17 @@ def _fallback(prefix: str) -> directive.Directive:
     return values.line("try_files", Expr("$uri"), Expr("${uri}index.html"), Expr(f"{prefix}index.html"))
 
 
-def _page_location(prefix: str, folder: str) -> directive.Directive:
+def _page_location(scope: scope_.Scope, route: model.Route, prefix: str, folder: str) -> directive.Directive:
     """Ends the internal redirect of try_files, also when the page is missing: nginx would go round in circles."""
     page = f"{prefix}index.html"
-    lines = (
-        (values.line("alias", f"{folder}index.html"),)
-        if prefix != "/"
-        else (values.line("try_files", Expr("$uri"), "=404"),)
-    )
-    return values.line("location", "=", page, block=lines)
+    if prefix == "/":
+        return values.line("location", "=", page, block=(values.line("try_files", Expr("$uri"), "=404"),))
+    lines = [values.line("alias", f"{folder}index.html")]
+    snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
+    if not any(scope_.owned(snippet, "disable_symlinks") for snippet in snippets):
+        # $document_root is the page itself here, so the usual line would follow a link in its place.
+        lines.append(values.line("disable_symlinks", "if_not_owner", Expr(f"from={values.literal(folder)}")))
+    return values.line("location", "=", page, block=tuple(lines))
 
 
 def _hidden(prefix: str) -> str:

@@ -36,9 +36,8 @@ def name_source(settings: settings_.Settings) -> str:
 
 def read(settings: settings_.Settings) -> model.Desired:
     """What `daemun up` would take from the file, or the environment, and nginx-proxy's folders. Raises: ConfigError."""
-    file = environment_source.FileOrEnvironment(
-        yaml_file.YamlFile(settings.config), settings.config, os.environ, is_known=_has_file(settings)
-    )
+    source = yaml_file.YamlFile(settings.config, state=settings.layout.state)
+    file = environment_source.FileOrEnvironment(source, settings.config, os.environ, is_known=_has_file(settings))
     snapshot = asyncio.run(compatible.Compatible(file, environ=os.environ).read())
     desired = merge.merge_snapshots([snapshot])
     if not unseen(settings, desired):
