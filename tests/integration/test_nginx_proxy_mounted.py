@@ -4,7 +4,7 @@ import pytest
 
 from daemun.sources.docker import nginx_proxy_folders
 from tests.support import echo, rendered
-from tests.support.compat_gate import WEBSOCKET, Mounted, container, gate
+from tests.support.compat_gate import WEBSOCKET, Mounted, aged, container, gate
 
 pytestmark = pytest.mark.nginx
 
@@ -146,12 +146,99 @@ def test_passwords(one: echo.EchoServer, mounted: Mounted) -> None:
         refused = found.ask("https://a.test/")
         assert (refused.status_code, refused.headers["WWW-Authenticate"]) == (401, 'Basic realm="Restricted a.test"')
         assert found.ask("https://a.test/", headers=WEBSOCKET).status_code == 401
-        allowed = {"Authorization": "Basic bWU6c2VjcmV0"}  # me:secret
-        assert found.ask("https://a.test/", headers=allowed).status_code == 200
+        assert found.ask("https://a.test/", headers=ALLOWED).status_code == 200
         assert found.ask("http://b.test/").status_code == 200
         assert found.ask("http://b.test/shut/").status_code == 401
-        assert found.ask("http://b.test/shut/", headers=allowed).status_code == 200
+        assert found.ask("http://b.test/shut/", headers=ALLOWED).status_code == 200
         assert found.ask("http://reg1.test/").status_code == 401
+
+
+ALLOWED = {"Authorization": "Basic bWU6c2VjcmV0"}  # me:secret
+
+
+@pytest.mark.parametrize(
+    ("value", "called_after", "path"),
+    [
+        ("~ ^/admin/", "~ ^/admin/", "/admin/x"),
+        ("~ ^/admin/", "~^/admin/", "/admin/x"),
+        ("~  ^/admin/", "~  ^/admin/", "/admin/x"),
+        ("~*  ^/admin/", "~*  ^/admin/", "/ADMIN/x"),
+        ("~\t^/admin/", "~\t^/admin/", "/admin/x"),
+        ("~^/admin/ ", "~^/admin/ ", "/admin/x"),
+        ("/admin/ ", "/admin/ ", "/admin/x"),
+        (" /admin/", "/admin/", "/admin/x"),
+        ("/", "/", "/admin/x"),
+        ("/ü/", "/ü/", "/%C3%BC/x"),
+    ],
+)
+def test_files_called_after_the_raw_path_guard_it(
+    one: echo.EchoServer, mounted: Mounted, value: str, called_after: str, path: str
+) -> None:
+    """M1: the digest is that of `echo -n "$VIRTUAL_PATH" | sha1sum`."""
+    mounted.write(f"htpasswd/a.test_{sha1(called_after)}", "me:{PLAIN}secret\n")
+    mounted.write(f"vhost.d/a.test_{sha1(called_after)}_location", "add_header X-Location path;")
+    with gate(container(one, VIRTUAL_HOST="a.test", VIRTUAL_PATH=value), folders=mounted.read()) as found:
+        assert found.ask(f"http://a.test{path}").status_code == 401
+        assert found.ask(f"http://a.test{path}", headers=WEBSOCKET).status_code == 401
+        answer = found.ask(f"http://a.test{path}", headers=ALLOWED)
+        assert (answer.status_code, answer.headers["X-Location"]) == (200, "path")
+        assert found.warnings() == ""
+
+
+def test_the_raw_path_of_any_container_of_a_route_counts(one: echo.EchoServer, mounted: Mounted) -> None:
+    """M1: two containers spell one path differently, and the file is called after the younger one's spelling."""
+    mounted.write(f"htpasswd/a.test_{sha1('~ ^/admin/')}", "me:{PLAIN}secret\n")
+    with gate(
+        aged(container(one, "old", VIRTUAL_HOST="a.test", VIRTUAL_PATH="~^/admin/"), 60),
+        container(one, "new", VIRTUAL_HOST="a.test", VIRTUAL_PATH="~ ^/admin/"),
+        folders=mounted.read(),
+    ) as found:
+        assert found.ask("http://a.test/admin/").status_code == 401
+        assert found.ask("http://a.test/admin/", headers=ALLOWED).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "file", "url"),
+    [
+        ("A.Test", "A.Test", "a.test"),
+        ("A.Test", "a.test", "a.test"),
+        ("a.test", "A.TEST", "a.test"),
+        ("bücher.test", "bücher.test", "xn--bcher-kva.test"),
+        ("*.A.test", "*.A.test", "x.a.test"),
+        ("WWW.a.*", "WWW.a.*", "www.a.test"),
+        ("~^R\\d\\.test$", sha1("~^R\\d\\.test$"), "r1.test"),
+    ],
+)
+def test_files_called_after_a_host_guard_it_however_it_is_spelled(
+    one: echo.EchoServer, mounted: Mounted, host: str, file: str, url: str
+) -> None:
+    """M1."""
+    mounted.write(f"htpasswd/{file}", "me:{PLAIN}secret\n")
+    mounted.write(f"vhost.d/{file}", "add_header X-Vhost host;")
+    with gate(container(one, VIRTUAL_HOST=host), folders=mounted.read()) as found:
+        assert found.ask(f"http://{url}/").status_code == 401
+        answer = found.ask(f"http://{url}/", headers=ALLOWED)
+        assert (answer.status_code, answer.headers["X-Vhost"]) == (200, "host")
+        assert found.warnings() == ""
+
+
+def test_a_folder_where_passwords_were_to_be_mounted_lets_nobody_in(one: echo.EchoServer, mounted: Mounted) -> None:
+    """M1: Docker makes a folder of a file that is missing on the host."""
+    mounted.write("htpasswd/a.test/x", "")
+    mounted.write("vhost.d/b.test/x", "")
+    mounted.write("htpasswd/x", "")
+    (mounted.root / "htpasswd/c.test").symlink_to("gone")
+    folders = mounted.read()
+    hosts = [container(one, name, VIRTUAL_HOST=f"{name}.test") for name in "abc"]
+    with gate(*hosts, folders=folders) as found:
+        for headers, statuses in (({}, [401, 503, 401]), (ALLOWED, [500, 503, 403])):
+            assert [found.ask(f"http://{name}.test/", headers=headers).status_code for name in "abc"] == statuses
+    told = [problem.origin.place for problem in folders.problems]
+    assert [place.removeprefix(f"{mounted.root}/") for place in told if place] == [
+        "vhost.d/b.test",
+        "htpasswd/a.test",
+        "htpasswd/c.test",
+    ]
 
 
 @pytest.mark.shows(file="/usr/share/nginx/html/errors/50x.html")

@@ -5,9 +5,10 @@ import pathlib
 import pytest
 
 from daemun.core import directive, model
+from daemun.sources.docker import containers, memory, nginx_proxy, nginx_proxy_gate, nginx_proxy_reader
 from daemun.sources.docker import nginx_proxy_folders as folders
-from daemun.sources.docker import nginx_proxy_gate, nginx_proxy_reader
 from daemun.sources.docker import nginx_proxy_sites as sites
+from tests.support import docker_values as values
 from tests.support import rendered
 
 SHA1_OF_APP1 = "8610f6c344b4096614eab6e09d58885349f42faf"
@@ -173,6 +174,121 @@ def test_the_page_of_errors(mounted: Mounted) -> None:
     mounted.write("usr/share/nginx/html/errors/50x.html", "later")
 
     assert mounted.read().page == str(mounted.root / "usr/share/nginx/html/errors/50x.html")
+
+
+# --- files that fit nothing ------------------------------------------------------------------------------------
+
+
+def told_of(mounted: Mounted, *found: containers.Container, known: memory.Memory | None = None) -> dict[str, str]:
+    """What is told of files while these containers are there: below the folders -> the message."""
+    compat = sites.Compat(is_on=True, gate=nginx_proxy_gate.read_gate({}), folders=mounted.read())
+    snapshot = values.run(*found, dialect=nginx_proxy.make_dialect(compat), known=known).snapshot
+    return {
+        problem.origin.place.removeprefix(f"{mounted.root}/"): problem.message
+        for problem in snapshot.problems
+        if problem.origin.place.startswith(str(mounted.root))
+    }
+
+
+def asking(name: str = "web", /, **environment: str) -> containers.Container:
+    return values.container(name, environment={"VIRTUAL_HOST": "a.test", **environment})
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "htpasswd/b.test",
+        "htpasswd/default",
+        "htpasswd/a.test_location",
+        "htpasswd/a.test.htpasswd",
+        "htpasswd/a.test_" + folders.sha1("/"),
+        "htpasswd/a.test_" + folders.sha1("/admin"),
+        "htpasswd/a.test_" + folders.sha1("/admin/\n"),
+        "htpasswd/" + folders.sha1("a.test"),
+        "vhost.d/b.test",
+        "vhost.d/a.test.conf",
+        "vhost.d/default_location_override",
+        "vhost.d/a.test_" + folders.sha1("/admin/"),
+        "vhost.d/a.test_" + folders.sha1("/admin") + "_location",
+        "vhost.d/a.test_location_override",
+        "certs/b.test.ca.crt",
+        "certs/a.test_location.ca.crt",
+    ],
+)
+def test_a_file_that_fits_no_host_or_path_is_told_by_name(mounted: Mounted, file: str) -> None:
+    """M1."""
+    certificate, _ = rendered.self_signed("a.test")
+    mounted.write(file, certificate if file.startswith("certs/") else "gzip off;")
+    told = told_of(mounted, asking(VIRTUAL_PATH="/admin/"))
+
+    assert list(told) == [file]
+    assert "the file is not used, so it guards nothing" in told[file]
+
+
+def test_the_cure_for_a_digest_names_the_paths_that_there_are(mounted: Mounted) -> None:
+    """M1."""
+    mounted.write(f"htpasswd/a.test_{folders.sha1('/nowhere/')}")
+    (message,) = told_of(mounted, asking(VIRTUAL_PATH="/admin/")).values()
+
+    assert '"a.test" has no path that it fits: its paths are "/admin/"' in message
+    assert 'echo -n "$VIRTUAL_PATH" | sha1sum' in message
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "htpasswd/a.test",
+        "htpasswd/A.TEST",
+        "htpasswd/a.test_" + folders.sha1("~ ^/admin/"),
+        "htpasswd/a.test_" + folders.sha1("~^/admin/"),
+        "vhost.d/a.test_location",
+        "vhost.d/default",
+        "vhost.d/default_location",
+        "vhost.d/a.test_" + folders.sha1("~ ^/admin/") + "_location_override",
+        "vhost.d/.gitkeep",
+        "certs/a.test.ca.crt",
+        "certs/ca.crt",
+    ],
+)
+def test_a_file_that_fits_is_not_told(mounted: Mounted, file: str) -> None:
+    """M1."""
+    certificate, _ = rendered.self_signed("a.test")
+    mounted.write(file, certificate if file.startswith("certs/") else "")
+
+    assert told_of(mounted, asking(VIRTUAL_PATH="~ ^/admin/")) == {}
+    assert told_of(mounted, asking("stopped", VIRTUAL_PATH="~ ^/admin/"), values.container("other")) == {}
+
+
+def test_a_file_of_a_container_that_is_being_replaced_is_not_told(mounted: Mounted) -> None:
+    """M1: a site is remembered for a while, but not how its paths were spelled."""
+    mounted.write(f"htpasswd/a.test_{folders.sha1('~ ^/admin/')}")
+    dialect = nginx_proxy.make_dialect(sites.Compat(is_on=True, gate=nginx_proxy_gate.read_gate({})))
+    before = values.run(asking(VIRTUAL_PATH="~ ^/admin/"), dialect=dialect)
+
+    assert told_of(mounted, known=before.memory) == {}
+
+
+def test_of_two_files_for_one_host_the_other_is_told(mounted: Mounted) -> None:
+    """M1."""
+    mounted.write("vhost.d/A.test", "gzip on;")
+    mounted.write("vhost.d/a.test", "etag off;")
+    found = mounted.read()
+
+    assert said(found.vhost("a.test")[1]) == ["etag"]
+    (problem,) = found.problems
+    assert problem.origin.place.endswith("vhost.d/A.test")
+
+
+@pytest.mark.parametrize("folder", ["htpasswd", "vhost.d"])
+def test_a_folder_that_cannot_be_looked_into_closes_what_it_may_guard(mounted: Mounted, folder: str) -> None:
+    """M1."""
+    mounted.write(folder, "")  # a file
+    mounted.write("vhost.d/a.test_location" if folder == "htpasswd" else "htpasswd/a.test", "")
+    found = mounted.read()
+
+    assert folders.find_location(found, "a.test", "/")[0] is False
+    assert folders.find_location(found, "b.test", "/")[0] is False
+    assert "every host answers 503" in found.problems[0].message
 
 
 # --- certificates ----------------------------------------------------------------------------------------------

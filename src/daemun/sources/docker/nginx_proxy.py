@@ -9,7 +9,14 @@ import collections.abc
 import typing
 
 from daemun.core import model, words
-from daemun.sources.docker import containers, labels, nginx_proxy_gate, nginx_proxy_multiports, wishes
+from daemun.sources.docker import (
+    containers,
+    labels,
+    nginx_proxy_gate,
+    nginx_proxy_multiports,
+    nginx_proxy_unused,
+    wishes,
+)
 from daemun.sources.docker import nginx_proxy_sites as sites
 from daemun.sources.docker import nginx_proxy_values as parse
 
@@ -46,6 +53,7 @@ def make_dialect(compat: sites.Compat) -> wishes.Dialect:
         read=lambda container: read_wishes(container, compat),
         agree=lambda found: sites.agree(found, compat),
         settle=lambda host, said: sites.settle(host, said, compat),
+        find_unused=lambda places: nginx_proxy_unused.find_unused(compat.folders, places),
     )
 
 
@@ -93,7 +101,10 @@ class _Said:
                 of_path = {**of_paths, **path.said}
                 yield wishes.Wish(
                     host=place.host,
-                    route=sites.make_route(place.host, path.path, of_path, self._compat, origin),
+                    route=sites.make_route(
+                        place.host, path.path, of_path, self._compat, origin, written=(path.written,)
+                    ),
+                    written=(path.written,),
                     port=path.port,
                     port_word="VIRTUAL_PORT",
                     of_path=tuple(of_path.items()),
@@ -236,7 +247,10 @@ class _Said:
                 yield place
             return
         path = nginx_proxy_multiports.Path(
-            path=parse.path(self._text("VIRTUAL_PATH") or "/"), port=self._read_port(), said=self._read_speech()
+            path=parse.path(self._text("VIRTUAL_PATH") or "/"),
+            written=self._environment.get("VIRTUAL_PATH") or "/",
+            port=self._read_port(),
+            said=self._read_speech(),
         )
         hosts = self._parse("VIRTUAL_HOST", self._text("VIRTUAL_HOST") or "", parse.hosts)
         for host in typing.cast(tuple[str, ...], hosts):

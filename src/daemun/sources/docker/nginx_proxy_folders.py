@@ -5,14 +5,19 @@
 
 import dataclasses
 import hashlib
+import re
 
 from daemun.core import directive, model, names, words
+from daemun.sources.docker import nginx_proxy_values as parse
 
 ROOT = "/etc/nginx"
 FOLDERS = ("certs", "conf.d", "htpasswd", "toplevel.conf.d", "vhost.d")
 NETWORKS = ("127.0.0.0/8", "10.0.0.0/8", "192.168.0.0/16", "172.16.0.0/12", "fc00::/7")
 """Whose clients are internal, unless network_internal.conf says otherwise."""
 
+_FILE = re.compile(
+    r"(?P<host>.+?)(?P<rest>(?:_[0-9a-f]{40})?(?:_location(?:_override)?)?(?:\.ca\.crt|\.crl\.pem)?)", re.DOTALL
+)
 _CHALLENGE = "/.well-known/acme-challenge/"
 
 
@@ -35,8 +40,10 @@ class Folders:
     """What was found.
 
     certificates: by the file's name without ".crt".
-    trusted: names of the files with CAs and revocation lists for clients; whether each can be read as such.
-    vhosts: vhost.d, by the file's name; None: it cannot be parsed. passwords: htpasswd, names of its files.
+    trusted: files with CAs and revocation lists for clients, and whether each can be read as such.
+    vhosts: vhost.d; None: it cannot be parsed. passwords: htpasswd.
+    These three are by the name that `normal_name` makes of the file's; spelled: where the two differ, the file's own.
+    can_be_read: whether all that may be there for them was found.
     http: conf.d and proxy.conf. internal: networks of internal clients. page: of errors of the fallback.
     """
 
@@ -45,6 +52,8 @@ class Folders:
     trusted: tuple[tuple[str, bool], ...] = ()
     vhosts: tuple[tuple[str, model.Snippet | None], ...] = ()
     passwords: frozenset[str] = frozenset()
+    spelled: tuple[tuple[str, str], ...] = ()
+    can_be_read: bool = True
     http: model.Snippet = ()
     internal: tuple[str, ...] = NETWORKS
     page: str | None = None
@@ -61,16 +70,39 @@ class Folders:
         for name in file_names:
             if name in known:
                 snippet = known[name]
-                return snippet is not None, snippet or ()
-        return True, ()
+                return self.can_be_read and snippet is not None, snippet or ()
+        return self.can_be_read, ()
 
     def has_vhost(self, file_name: str) -> bool:
         return any(name == file_name for name, _ in self.vhosts)
+
+    def path(self, folder: str, name: str) -> str:
+        """Where a file is that is called so, but for its spelling."""
+        key = f"{folder}/{name}"
+        return f"{self.root}/{dict(self.spelled).get(key, key)}"
 
 
 def file_name(host: str) -> str:
     """How files are called that are for a host."""
     return sha1(host) if host.startswith("~") else host
+
+
+def normal_name(name: str) -> str:
+    """A file's name with its host in the form of `model.Site.host`, however its owner spells that."""
+    found = _FILE.fullmatch(name)
+    if found is None:
+        return name
+    try:
+        return f"{parse.host(found['host'])}{found['rest']}"
+    except ValueError:
+        return name
+
+
+def digests(path: str, written: tuple[str, ...]) -> tuple[str, ...]:
+    """What files for a path may be called after. nginx-proxy takes the digest of the variable's raw value, to which
+    nginx is indifferent where it has white space: written: the raw values. path: as `model.Route.path`."""
+    spellings = dict.fromkeys((*written, *(one.strip() for one in written), path))
+    return tuple(dict.fromkeys(sha1(one) for one in spellings))
 
 
 def sha1(text: str) -> str:
@@ -132,9 +164,9 @@ def choose_clients(folders: Folders, host: str, mode: str) -> tuple[bool, model.
             continue
         if not (known[stem] and known.get(revoked, True)):
             return False, None
-        crl = f"{folders.root}/certs/{revoked}" if revoked in known else None
+        crl = folders.path("certs", revoked) if revoked in known else None
         return True, model.ClientCertificates(
-            ca_file=f"{folders.root}/certs/{stem}", crl_file=crl, is_optional=mode == "optional"
+            ca_file=folders.path("certs", stem), crl_file=crl, is_optional=mode == "optional"
         )
     return True, None
 
@@ -157,27 +189,31 @@ def is_challenge(node: directive.Node) -> bool:
     )
 
 
-def find_location(folders: Folders, host: str, path: str) -> tuple[bool, bool, model.Snippet]:
-    """What an owner wrote for a location.
+def find_location(
+    folders: Folders, host: str, path: str, *, written: tuple[str, ...] = ()
+) -> tuple[bool, bool, model.Snippet]:
+    """What an owner wrote for a location. written: how containers spell its path.
 
     Returns: whether the file could be parsed; whether it stands instead of the location; the nginx, passwords first.
     """
-    name, digest = file_name(host), sha1(path)
-    overrides = [f"{name}_{digest}_location_override", *([f"{name}_location_override"] if path == "/" else [])]
+    name = file_name(host)
+    of_path = [f"{name}_{digest}" for digest in digests(path, written)]
+    overrides = [f"{one}_location_override" for one in (*of_path, *([name] if path == "/" else []))]
     if any(folders.has_vhost(one) for one in overrides):
         is_good, snippet = folders.vhost(*overrides)
         return is_good, True, snippet
-    is_good, snippet = folders.vhost(f"{name}_{digest}_location", f"{name}_location", "default_location")
-    return is_good, False, (*_passwords(folders, host, path), *snippet)
+    is_good, snippet = folders.vhost(*(f"{one}_location" for one in (*of_path, name, "default")))
+    return is_good, False, (*_passwords(folders, host, path, of_path), *snippet)
 
 
-def _passwords(folders: Folders, host: str, path: str) -> model.Snippet:
+def _passwords(folders: Folders, host: str, path: str, of_path: list[str]) -> model.Snippet:
     name = file_name(host)
-    for file, realm in ((f"{name}_{sha1(path)}", f"{name}{path}"), (name, "access" if name != host else name)):
+    of_host = "access" if name != host else name
+    for file, realm in (*((one, f"{name}{path}") for one in of_path), (name, of_host)):
         if file in folders.passwords:
             return (
                 directive.Directive("auth_basic", (directive.Expr(f"Restricted {_plain(realm)}"),)),
-                directive.Directive("auth_basic_user_file", (directive.Expr(f"{folders.root}/htpasswd/{file}"),)),
+                directive.Directive("auth_basic_user_file", (directive.Expr(folders.path("htpasswd", file)),)),
             )
     return ()
 

@@ -13,9 +13,11 @@ NAME = "VIRTUAL_HOST_MULTIPORTS"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Path:
-    """port: None: left open. said: variables that stand for the rest of the entry."""
+    """written: the path as the container spells it. port: None: left open. said: variables that stand for the rest of
+    the entry."""
 
     path: str
+    written: str
     port: int | None
     said: dict[str, object]
 
@@ -74,7 +76,7 @@ def _read_path(where: str, path: str, raw: object) -> Path:
     if destination:
         said["VIRTUAL_DEST"] = destination.strip()
     is_open = entry.get("port") in (None, "", "default")
-    return Path(path=path, port=None if is_open else _port(f"{where}, port", entry["port"]), said=said)
+    return Path(path=path, written=path, port=None if is_open else _port(f"{where}, port", entry["port"]), said=said)
 
 
 def _load(text: str) -> dict[str, object]:

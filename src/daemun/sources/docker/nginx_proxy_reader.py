@@ -41,18 +41,21 @@ class Reader:
         self._machine = pathlib.Path(machine)
         self._good: dict[pathlib.Path, model.Snippet] = {}
         self._problems: list[model.Problem] = []
+        self._spelled: dict[str, str] = {}
+        self._is_open = True
 
     def read(self) -> folders.Folders:
         """What cannot be read is a problem, never an exception."""
-        self._problems = []
-        vhosts = dict(self._vhosts())
+        self._problems, self._spelled, self._is_open = [], {}, True
         page = self._machine / PAGE
         return folders.Folders(
             root=str(self._root),
             certificates=tuple(self._certificates()),
             trusted=tuple(self._trusted()),
-            vhosts=tuple(vhosts.items()),
-            passwords=frozenset(path.name for path in _list_files(self._root / "htpasswd")),
+            vhosts=tuple(self._vhosts()),
+            passwords=frozenset(self._passwords()),
+            spelled=tuple(self._spelled.items()),
+            can_be_read=self._is_open,
             http=self._http(),
             internal=self._internal(),
             page=str(page) if page.is_file() else None,
@@ -70,6 +73,41 @@ class Reader:
                 continue
             found.append((str(path), status.st_mtime_ns, status.st_size))
         return tuple(found)
+
+    def _named(self, folder: str) -> dict[str, pathlib.Path]:
+        """What is in it by normal names. Of two that have the same one, that which is spelled so counts.
+
+        Also what is no file, as Docker makes a folder of a file that is to be mounted and is missing: it was to guard
+        something.
+        """
+        found: dict[str, pathlib.Path] = {}
+        files = [path for path in self._list(self._root / folder) if not path.name.startswith(".")]
+        for path in sorted(files, key=lambda path: path.name != folders.normal_name(path.name)):
+            name = folders.normal_name(path.name)
+            if name in found:
+                self._problems.append(_unused(path, f"{words.quoted(found[name].name)} is for the same host"))
+                continue
+            found[name] = path
+            if name != path.name:
+                self._spelled[f"{folder}/{name}"] = f"{folder}/{path.name}"
+        return found
+
+    def _list(self, folder: pathlib.Path) -> list[pathlib.Path]:
+        """Empty when there is none. One that cannot be looked into is told, and closes what its files may guard."""
+        try:
+            return sorted(folder.iterdir())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            self._is_open = False
+            self._tell(folder, f"{(error.strerror or str(error)).lower()}; every host answers 503", what="the folder")
+            return []
+
+    def _passwords(self) -> collections.abc.Iterator[str]:
+        for name, path in self._named("htpasswd").items():
+            if not path.is_file():
+                self._tell(path, "expected a file with passwords, found none, so nobody comes in", what="the file")
+            yield name
 
     # --- certificates ---
 
@@ -91,23 +129,23 @@ class Reader:
 
     def _trusted(self) -> collections.abc.Iterator[tuple[str, bool]]:
         """nginx reads them when it starts, and one that it cannot read would stop every change."""
-        for path in _list_files(self._root / "certs"):
+        for name, path in self._named("certs").items():
             if not path.name.endswith(("ca.crt", "crl.pem")):
                 continue
             is_good = _is_trust(path)
             if not is_good:
                 self._tell(path, "expected PEM with certificates, or a revocation list", what="the file")
-            yield path.name, is_good
+            yield name, is_good
 
     # --- nginx written by hand ---
 
     def _vhosts(self) -> collections.abc.Iterator[tuple[str, model.Snippet | None]]:
-        for path in _list_files(self._root / "vhost.d"):
+        for name, path in self._named("vhost.d").items():
             snippet = self._parse(path)
             if any(folders.is_challenge(node) for node in snippet or ()):
                 cause = "its location for the ACME challenge is not used where daemun answers the challenge"
                 self._problems.append(_warning(path, cause))
-            yield path.name, snippet
+            yield name, snippet
 
     def _http(self) -> model.Snippet:
         paths = [path for path in _list_files(self._root / "conf.d") if path.suffix == ".conf"]

@@ -38,8 +38,10 @@ def make_route(
     said: collections.abc.Mapping[str, object],
     compat: Compat,
     origin: model.Origin,
+    *,
+    written: tuple[str, ...] = (),
 ) -> model.Route:
-    """The route that containers ask for who said this of a path."""
+    """The route that containers ask for who said this of a path. written: how they spell it."""
     scheme = parse.PROTOCOLS[str(said.get("VIRTUAL_PROTO", "http"))]
     is_http = scheme in {model.Scheme.HTTP, model.Scheme.HTTPS}
     destination = str(said.get("VIRTUAL_DEST", "")) if is_http else ""
@@ -57,7 +59,7 @@ def make_route(
     )
     is_good, is_replaced, snippet = True, False, _NOTHING
     if compat.is_on:
-        is_good, is_replaced, snippet = nginx_proxy_folders.find_location(compat.folders, host, path)
+        is_good, is_replaced, snippet = nginx_proxy_folders.find_location(compat.folders, host, path, written=written)
     is_internal = said.get("NETWORK_ACCESS") == "internal"
     return model.Route(
         path=path,
@@ -75,15 +77,18 @@ def agree(found: collections.abc.Sequence[wishes.Wish], compat: Compat) -> tuple
     together: dict[str, object] = {}
     for wish in found:
         together = {**dict(wish.of_path or ()), **together}
-    return tuple(_complete(wish, together, compat) for wish in found)
+    written = tuple(dict.fromkeys(one for wish in found for one in wish.written))
+    return tuple(_complete(wish, together, compat, written) for wish in found)
 
 
-def _complete(wish: wishes.Wish, together: collections.abc.Mapping[str, object], compat: Compat) -> wishes.Wish:
+def _complete(
+    wish: wishes.Wish, together: collections.abc.Mapping[str, object], compat: Compat, written: tuple[str, ...]
+) -> wishes.Wish:
     if wish.of_path is None:
         return wish
     own = {name: value for name, value in wish.of_path if name in _STRICT}
-    route = make_route(wish.host, wish.route.path, {**together, **own}, compat, wish.route.origin)
-    return dataclasses.replace(wish, route=route)
+    route = make_route(wish.host, wish.route.path, {**together, **own}, compat, wish.route.origin, written=written)
+    return dataclasses.replace(wish, route=route, written=written)
 
 
 # --- hosts ---------------------------------------------------------------------------------------------------

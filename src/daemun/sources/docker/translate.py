@@ -89,6 +89,8 @@ def translate(
     }
     kept = memory.remember(known, wanted, now_s=now_s)
     kept = {key: entry for key, entry in kept.items() if find_reservation(key[0], terms.reserved) is None}
+    if dialect.find_unused is not None:
+        report.problems += dialect.find_unused(_find_places(granted, kept))
     snapshot = model.Snapshot(
         source=remarks.SOURCE,
         sites=_make_sites(kept),
@@ -293,6 +295,18 @@ def _endpoint(claim: _Claim, place: reach.Place, terms: Terms, report: remarks.R
     if guessed is not None:
         report.remark(container, guessed)
     return model.Endpoint(address=address, port=port, weight=wish.weight)
+
+
+def _find_places(
+    granted: collections.abc.Mapping[memory.Key, tuple[_Claim, ...]], kept: memory.Memory
+) -> wishes.Places:
+    """Every host of the dialect with its paths; how those of a container that was removed were spelled is forgotten."""
+    found: dict[str, set[str]] = collections.defaultdict(set)
+    for (host, path), group in granted.items():
+        if group[0].wish.of_path is not None:
+            found[host] |= {path, *group[0].wish.written}
+    gone = {host for (host, _), entry in kept.items() if entry.gone_at_s is not None}
+    return {host: frozenset(paths) for host, paths in found.items()} | dict.fromkeys(gone)
 
 
 # --- sites and pools -------------------------------------------------------------------------------------------

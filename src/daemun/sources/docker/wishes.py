@@ -40,6 +40,8 @@ class Wish:
     which path replaces the prefix, but not where the server is. port: None when the container leaves it open.
     port_word: what it would name a port with.
     weight: share of requests beside other containers of the route. site: None when it does not care.
+    written: the path as the container spells it, and after `Dialect.agree` as any container of the route does, because
+    files are called after that.
     of_path, of_host: with a `Dialect` that lets containers complete each other, what this one said of the path and of
     the whole host; else None.
     """
@@ -50,6 +52,7 @@ class Wish:
     port_word: str = 'the label "daemun.port"'
     weight: int = 1
     site: SiteOptions | None = None
+    written: tuple[str, ...] = ()
     of_path: Said | None = None
     of_host: Said | None = None
 
@@ -79,6 +82,10 @@ class Settled:
     notes: tuple[str, ...] = ()
 
 
+Places = collections.abc.Mapping[str, frozenset[str] | None]
+"""Hosts, and the paths of each."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     """The words containers use. All functions are pure.
@@ -86,8 +93,11 @@ class Dialect:
     read: one container's wishes.
     agree: the wishes for one host and path, who decides first, each completed by what the others said.
     settle: a host, and what its containers said of it, the first that did winning.
+    find_unused: what an owner wrote for hosts and paths that no container has. Given: each host, and the paths that it
+    has as they are spelled; None where that is not known.
     """
 
     read: collections.abc.Callable[[containers.Container], Wished]
     agree: collections.abc.Callable[[collections.abc.Sequence[Wish]], collections.abc.Sequence[Wish]] | None = None
     settle: collections.abc.Callable[[str, collections.abc.Mapping[str, object]], Settled] | None = None
+    find_unused: collections.abc.Callable[[Places], tuple[model.Problem, ...]] | None = None
