@@ -135,6 +135,70 @@ def test_internal_networks(one: echo.EchoServer, mounted: Mounted) -> None:
         assert found.said("http://b.test/").server == "one"
 
 
+@pytest.mark.parametrize(
+    ("written", "status"),
+    [
+        ("allow 10.0.0.0/8; add_header X-Mine yes; deny all;", 403),
+        ("allow 10.0.0.0/8; allow unix:; deny all;", 403),
+        ("deny 127.0.0.1; allow 127.0.0.0/8; deny all;", 403),
+        ("deny 192.0.2.7; allow 127.0.0.0/8; deny all;", 200),
+        ("allow 127.0.0.1;", 200),
+        ("allow 10.0.0.0/8;", 403),
+        ("allow all;", 200),
+        ("proxy_read_timeout 7s; allow 10.0.0.0/8; deny all;", 403),
+        ("client_max_body_size 1k; allow 127.0.0.1; deny all;", 200),
+        ("return 403;", 403),
+        ("if ($http_user_agent ~ curl) { return 403; } allow 10.0.0.1; deny all;", 403),
+        ("satisfy any; auth_basic x; auth_basic_user_file /nowhere; deny all;", 401),
+    ],
+)
+def test_internal_networks_as_they_are_written(
+    one: echo.EchoServer, mounted: Mounted, written: str, status: int
+) -> None:
+    """M2."""
+    mounted.write("network_internal.conf", written)
+    inner = container(one, VIRTUAL_HOST="a.test", NETWORK_ACCESS="internal")
+    with gate(inner, container(one, "b", VIRTUAL_HOST="b.test"), folders=mounted.read()) as found:
+        assert found.ask("http://a.test/").status_code == status
+        assert found.ask("http://a.test/", headers={"Accept": "text/event-stream"}).status_code == status
+        assert found.said("http://b.test/").server == "one"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "allow 127.0.0.0/8; no_such_directive on;",
+        "allow lots;",
+        "allow 127.0.0.1; listen 80;",
+        "allow 127.0.0.0/8; proxy_read_timeout 1s; proxy_read_timeout 2s;",
+        "if ($no_such_variable) { return 403; }",
+        "allow 127.0.0.1; }",
+        "allow 127.0.0.1; deny all",
+        "",
+    ],
+)
+def test_internal_networks_that_cannot_be_used_let_nobody_in(
+    one: echo.EchoServer, mounted: Mounted, written: str
+) -> None:
+    """M2: also where the file was good before, and let the client in."""
+    hosts = (
+        container(one, VIRTUAL_HOST="a.test", NETWORK_ACCESS="internal"),
+        container(one, "b", VIRTUAL_HOST="b.test"),
+    )
+    mounted.write("network_internal.conf", "allow 127.0.0.0/8; deny all;")
+    with gate(*hosts, folders=mounted.read()) as before:
+        assert before.said("http://a.test/").server == "one"
+    mounted.write("network_internal.conf", written)
+    folders = mounted.read()
+    with gate(*hosts, folders=folders, last_good=before.nginx.files) as found:
+        assert found.ask("http://a.test/").status_code == 403
+        assert found.ask("http://a.test/", headers=WEBSOCKET).status_code == 403
+        assert found.said("http://b.test/").server == "one"
+        told = "\n".join((*(str(problem) for problem in folders.problems), found.refusals()))
+    assert "network_internal.conf" in told
+    assert "no visitor is let in where" in told
+
+
 # --- ports and several ports -----------------------------------------------------------------------------------
 
 

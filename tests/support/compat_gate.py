@@ -15,7 +15,7 @@ import httpx
 
 from daemun.certs import manager
 from daemun.core import layout as layout_
-from daemun.core import merge, model
+from daemun.core import merge, model, outcome
 from daemun.nginx import account
 from daemun.sources.docker import (
     containers,
@@ -75,6 +75,10 @@ class Gate:
             request.url = request.url.copy_with(host=clients.LOOPBACK)
             return client.send(request)
 
+    def refusals(self) -> str:
+        """What `daemun status` would tell of what nginx refused."""
+        return "\n".join(str(one) for one in outcome.refusal_problems(self.desired, self.nginx.refused))
+
     def warnings(self) -> str:
         """What `daemun status` would tell."""
         return "\n".join(str(one) for one in self.desired.problems if one.severity is model.Severity.WARNING)
@@ -87,8 +91,12 @@ def gate(
     folders: nginx_proxy_folders.Folders | None = None,
     is_on: bool = True,
     may_fail: bool = False,
+    last_good: collections.abc.Mapping[str, bytes] | None = None,
 ) -> collections.abc.Iterator[Gate]:
-    """Containers on loopback, in compat mode with nginx-proxy's own environment. may_fail: some may be refused."""
+    """Containers on loopback, in compat mode with nginx-proxy's own environment. may_fail: some may be refused.
+
+    last_good: what nginx ran before; then it may refuse hand-written nginx.
+    """
     own = nginx_proxy_gate.read_gate(environ or {})
     folders = folders or nginx_proxy_folders.Folders()
     compat = sites.Compat(is_on=is_on, gate=own, folders=folders)
@@ -98,7 +106,7 @@ def gate(
     errors = [str(one) for one in desired.problems if one.severity is model.Severity.ERROR]
     assert may_fail or errors == []
     literal = tuple(_with_addresses(site, desired.pools) for site in desired.sites)
-    with rendered.running(*literal, settings=desired.globals, certify=_certify) as nginx:
+    with rendered.running(*literal, settings=desired.globals, certify=_certify, last_good=last_good) as nginx:
         yield Gate(nginx=nginx, desired=desired)
 
 

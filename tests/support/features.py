@@ -205,7 +205,7 @@ def _nginx_proxy() -> Feature:
     old = model.TlsPolicy(name="Old", protocols=("TLSv1", "TLSv1.2"), ciphers="ALL:@SECLEVEL=0", prefers_server=True)
     secure = site(
         "secure.example.com",
-        route("/", proxy("http://10.0.0.1", keepalive=0), allow=("10.0.0.0/8", "fc00::/7")),
+        route("/", proxy("http://10.0.0.1", keepalive=0), is_internal=True),
         route("~^/(v1|v2)/", "http://10.0.0.2"),
         route("/replaced/", "http://10.0.0.3", replaced=True, snippet=(_line("location", "/replaced/", block=()),)),
         tls=model.Tls(

@@ -1,5 +1,6 @@
 """nginx on rendered files: `nginx -t` for whether it accepts them, or running for what its clients see."""
 
+import asyncio
 import collections.abc
 import contextlib
 import dataclasses
@@ -18,11 +19,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from daemun.control import ports as control_ports
+from daemun.control import quarantine
+from daemun.core import assemble, model, names, plan
 from daemun.core import layout as layout_
-from daemun.core import model, names, plan
+from daemun.core import quarantine as quarantine_
 from daemun.core.render import environment as environment_
 from daemun.core.render import render
-from daemun.nginx import account, directories, find
+from daemun.nginx import account, directories, find, test
 from tests.support import binaries, clients, nginx_state, ports
 
 THUMBPRINT = "LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ"
@@ -94,12 +98,17 @@ def find_refusal(files: collections.abc.Mapping[str, bytes], layout: layout_.Lay
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """clients: what `tests.support.clients` needs. layout: its state directory."""
+    """clients: what `tests.support.clients` needs. layout: its state directory. files: its configuration.
+
+    refused: files that others stand in for.
+    """
 
     clients: clients.Gate
     layout: layout_.Layout
     http: int
     https: int
+    files: dict[str, bytes]
+    refused: tuple[quarantine_.Refused, ...] = ()
 
 
 @contextlib.contextmanager
@@ -108,13 +117,15 @@ def running(
     settings: model.Globals | None = None,
     replace: collections.abc.Callable[[model.Site, environment_.Environment], bytes] | None = None,
     certify: collections.abc.Callable[[layout_.Layout, model.Desired], bytes] | None = None,
+    last_good: collections.abc.Mapping[str, bytes] | None = None,
     **changes: object,
 ) -> collections.abc.Iterator[Running]:
     """nginx with these sites on free ports of 127.0.0.1, each with a self-signed certificate that clients trust.
 
     settings: its listening addresses are replaced.
     replace: renders each site's file instead. certify: puts other certificates in the state directory, and returns what
-    clients trust. changes: other values of the Environment.
+    clients trust. last_good: what nginx ran before; with it nginx may refuse files, for which others stand in then.
+    changes: other values of the Environment.
     """
     with prepared() as layout:
         http, https = ports.free_port(), ports.free_port()
@@ -131,10 +142,43 @@ def running(
         trusted = (certify or _certify_all)(layout, desired)
         roots = pathlib.Path(layout.state, "trusted.pem")
         roots.write_bytes(trusted)
+        refused: tuple[quarantine_.Refused, ...] = ()
+        if last_good is not None:
+            staged = _quarantine(desired, env, files, last_good)
+            files, refused = staged.files, staged.refused
         refusal = find_refusal(files, layout)
         assert refusal is None, refusal
         with _process(layout, http):
-            yield Running(clients=clients.Gate(http=http, https=https, ca=roots), layout=layout, http=http, https=https)
+            gate = clients.Gate(http=http, https=https, ca=roots)
+            yield Running(clients=gate, layout=layout, http=http, https=https, files=files, refused=refused)
+
+
+def _quarantine(
+    desired: model.Desired,
+    env: environment_.Environment,
+    files: dict[str, bytes],
+    last_good: collections.abc.Mapping[str, bytes],
+) -> quarantine.Staged:
+    assembled = assemble.assemble_files(desired, env, last_good=last_good)
+    return asyncio.run(
+        quarantine.stage_with_quarantine(
+            _Judge(env.layout),  # type: ignore[arg-type]  # it stages, and no more
+            desired,
+            files,
+            last_good=assembled.last_good,
+            unavailable=assembled.unavailable,
+            known=assembled.definitions,
+        )
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Judge:
+    layout: layout_.Layout
+
+    async def stage(self, files: collections.abc.Mapping[str, bytes]) -> control_ports.TestFailure | None:
+        refusal = find_refusal(files, self.layout)
+        return None if refusal is None else test.translate_refusal(refusal, self.layout.generation(1))
 
 
 @contextlib.contextmanager

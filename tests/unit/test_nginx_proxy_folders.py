@@ -5,6 +5,7 @@ import pathlib
 import pytest
 
 from daemun.core import directive, model
+from daemun.core.render import serialise
 from daemun.sources.docker import containers, memory, nginx_proxy, nginx_proxy_gate, nginx_proxy_reader
 from daemun.sources.docker import nginx_proxy_folders as folders
 from daemun.sources.docker import nginx_proxy_sites as sites
@@ -105,13 +106,44 @@ def test_conf_d_without_what_nginx_proxy_made(mounted: Mounted) -> None:
 
 
 def test_which_networks_are_internal(mounted: Mounted) -> None:
-    mounted.write("network_internal.conf", "allow 10.1.0.0/16; allow 192.0.2.1; deny all;")
-    assert mounted.read().internal == ("10.1.0.0/16", "192.0.2.1")
+    """M2: as it is written, and nobody where it cannot be used, whatever it said before."""
 
-    mounted.write("network_internal.conf", "allow all;")
+    def internal() -> list[str]:
+        written = serialise.serialise(mounted.read().internal or ())
+        return [line for line in written.decode().splitlines() if line and not line.startswith("#")]
+
+    mounted.write("network_internal.conf", "allow 10.1.0.0/16; deny 192.0.2.1; allow unix:; # us\ndeny all;")
+    assert internal() == ["allow 10.1.0.0/16;", "deny 192.0.2.1;", "allow unix:;", "deny all;"]
+    mounted.write("network_internal.conf", "satisfy any; auth_basic x; deny all;")
+    assert internal() == ["satisfy any;", "auth_basic x;", "deny all;"]
+
+    mounted.write("network_internal.conf", "allow 10.1.0.0/16;")
+    assert internal() == ["allow 10.1.0.0/16;", "deny all;"]
+    assert mounted.read().problems == ()
+
+    for broken, cause in (
+        ("allow 10.0.0.0/8; }", 'line 1: unexpected "}"'),
+        ("allow all;\ndeny all", 'line 2: expected ";"'),
+        (b"\xff\xfe", "decode"),
+        ("include other.conf;", "absolute path"),
+        ("# allow 10.0.0.0/8;", "it says nothing"),
+        ("", "it says nothing"),
+    ):
+        mounted.write("network_internal.conf", broken)
+        assert internal() == ["deny all;"]
+        (problem,) = mounted.read().problems
+        assert cause in problem.message
+        assert "no visitor is let in where NETWORK_ACCESS is internal" in problem.message
+        assert "before" not in problem.message
+
+
+def test_a_folder_in_the_place_of_the_internal_networks_lets_nobody_in(mounted: Mounted) -> None:
+    """M2: Docker makes one of a file that is missing on the host."""
+    mounted.write("network_internal.conf/x")
     found = mounted.read()
-    assert found.internal == folders.NETWORKS
-    assert "expected `allow NETWORK;` lines" in found.problems[0].message
+
+    assert found.internal == model.NOBODY
+    assert "is a directory" in found.problems[0].message
 
 
 def test_what_is_not_used_is_told(mounted: Mounted) -> None:

@@ -78,7 +78,7 @@ OPTIONS: dict[type, dict[str, object]] = {
     model.Route: {
         "path": "/x",
         "action": model.Redirect(to="/x"),
-        "allow": ("10.0.0.0/8",),
+        "is_internal": True,
         "replaced": True,
         "max_body_bytes": 1,
         "request_headers": (("X-A", "1"),),

@@ -5,6 +5,7 @@ import dataclasses
 
 from daemun.control import ports
 from daemun.core import definitions, model, quarantine
+from daemun.core.render import access
 from daemun.errors import ApplyError
 
 
@@ -58,13 +59,15 @@ async def stage_with_quarantine(
     return Staged(
         files=tree,
         refused=tuple(
-            quarantine.Refused(path=path, cause=why, stand_in=_stand_in(tree[path], last_good.get(path)))
+            quarantine.Refused(path=path, cause=why, stand_in=_stand_in(path, tree[path], last_good.get(path)))
             for path, why in refused.items()
         ),
     )
 
 
-def _stand_in(content: bytes, good: bytes | None) -> quarantine.StandIn:
+def _stand_in(path: str, content: bytes, good: bytes | None) -> quarantine.StandIn:
+    if path == access.INTERNAL:
+        return quarantine.StandIn.CLOSED
     return quarantine.StandIn.LAST_GOOD if content == good else quarantine.StandIn.UNAVAILABLE
 
 

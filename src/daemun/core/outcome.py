@@ -4,6 +4,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core import model, plan, quarantine
+from daemun.core.render import access
 
 
 def site_statuses(
@@ -57,7 +58,10 @@ def refusal_problems(
     problems: list[model.Problem] = []
     for item in refused:
         site = sites.get(item.path)
-        if site is None:
+        if item.path == access.INTERNAL:
+            message = f"cannot use the hand-written nginx: {item.reason}; {item.stand_in.value}"
+            problems.append(model.Problem(origin=desired.globals.internal_origin, message=message))
+        elif site is None:
             message = f"cannot use the hand-written nginx of the whole file: {item.reason}; the rest is live"
             problems.append(model.Problem(origin=desired.globals.snippet_origin, message=message))
         else:

@@ -9,6 +9,7 @@ import dataclasses
 import enum
 
 from daemun.core import definitions, model, plan
+from daemun.core.render import access, serialise
 
 HTTP_SNIPPET = "snippets/http.conf"
 
@@ -16,13 +17,14 @@ HTTP_SNIPPET = "snippets/http.conf"
 class StandIn(enum.Enum):
     """What nginx was given instead of a file, as it is told.
 
-    REST: what it says, without what cannot be had of it.
+    REST: what it says, without what cannot be had of it. CLOSED: of a file that says who may come in.
     """
 
     LAST_GOOD = "its last good version is served"
     UNAVAILABLE = "a 503 page is served instead"
     REST = "it is served without that"
     NOTHING = "it is not served"
+    CLOSED = "no visitor is let in where NETWORK_ACCESS is internal"
 
     @property
     def is_serving(self) -> bool:
@@ -46,7 +48,7 @@ class Refused:
 
 def can_be_replaced(path: str | None) -> bool:
     """Whether another version of this file can stand in for it without touching any other site."""
-    return path is not None and (path == HTTP_SNIPPET or path.startswith(plan.SITES))
+    return path is not None and (path in {HTTP_SNIPPET, access.INTERNAL} or path.startswith(plan.SITES))
 
 
 def find_suspects(
@@ -57,6 +59,7 @@ def find_suspects(
     """The files with hand-written nginx, or with files of the owner's that nginx reads at once, that differ from their
     last good version, when nginx named none."""
     paths = [HTTP_SNIPPET] if desired.globals.snippet else []
+    paths += [access.INTERNAL] if desired.globals.internal_origin != model.NOWHERE else []
     paths += [
         plan.site_file(site.host)
         for site in desired.enabled
@@ -76,7 +79,10 @@ def replace_file(
     """The tree with the file's last good version; without one, or when that is what was refused, its 503 page.
 
     unavailable: path -> the 503 version, for sites; HTTP_SNIPPET becomes empty. known: the variables it may use.
+    What says who may come in has no last good version: it may have let in more.
     """
+    if path == access.INTERNAL:
+        return definitions.complete({**files, path: serialise.serialise(model.NOBODY)}, known)
     good = last_good.get(path)
     if good is None or good == files[path]:
         good = unavailable.get(path, b"")

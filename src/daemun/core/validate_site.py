@@ -23,12 +23,6 @@ def check_details(site: model.Site, report: report_.Report) -> None:
         expected = words.listed(str(status) for status in OTHER_REDIRECTS)
         report.add(f"expected {expected}, found {site.other_redirect}", "other_redirect")
     check_answer(site.otherwise, report, "otherwise")
-    for route in site.routes:
-        here = ("routes", route.path)
-        for network in route.allow:
-            report.add_value(network, rules.check_network(network), *here, "allow")
-        if route.allow and not isinstance(route.action, model.Proxy):
-            report.add("has a meaning only for servers", *here, "allow")
 
 
 def check_answer(answer: model.Answer, report: report_.Report, field: str) -> None:

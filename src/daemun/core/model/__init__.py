@@ -9,6 +9,8 @@ from daemun.core.model.alerts import Alerts, Mail, MailSecurity, Ntfy, Told, Web
 from daemun.core.model.certificate import CertificateKind, CertificateSpec, CertificateState, CertificateStatus
 from daemun.core.model.finding import Finding, Weight
 from daemun.core.model.gate import (
+    NOBODY,
+    PRIVATE,
     Address,
     Container,
     Default,
@@ -59,7 +61,9 @@ __all__ = [
     "HOOK",
     "LETS_ENCRYPT",
     "LETS_ENCRYPT_STAGING",
+    "NOBODY",
     "NOWHERE",
+    "PRIVATE",
     "RFC2136",
     "USUAL_MAX_BODY_BYTES",
     "USUAL_RETRIES",

@@ -4,6 +4,7 @@ import dataclasses
 import enum
 import operator
 
+from daemun.core import directive
 from daemun.core.model.alerts import Alerts
 from daemun.core.model.ordering import Acme
 from daemun.core.model.problem import NOWHERE, Origin, Problem
@@ -23,6 +24,17 @@ class Address:
         if self.host is None:
             return str(self.port)
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+NOBODY: Snippet = (directive.Directive("deny", (directive.Expr("all"),)),)
+PRIVATE: Snippet = (
+    *(
+        directive.Directive("allow", (directive.Expr(network),))
+        for network in ("127.0.0.0/8", "10.0.0.0/8", "192.168.0.0/16", "172.16.0.0/12", "fc00::/7")
+    ),
+    *NOBODY,
+)
+"""Clients of this machine and of private networks, as the `network_internal.conf` that nginx-proxy has."""
 
 
 class DefaultKind(enum.Enum):
@@ -115,6 +127,8 @@ class Globals:
     like_nginx_proxy: what users of nginx-proxy see otherwise is as there: more headers, and its variables.
     believes_clients: X-Forwarded-* headers of every client are passed on; its address is its own all the same.
     proxy_protocol: whether connections start with a PROXY line, which tells the client's address.
+    internal: which clients the routes that are internal serve, as nginx for a location. internal_origin: where an owner
+    wrote that.
     http2: whether it is offered. tls_policy: None: Mozilla's intermediate one.
     """
 
@@ -134,6 +148,8 @@ class Globals:
     workers: int | None = None
     old_workers: OldWorkers = OldWorkers()
     user: str | None = None
+    internal: Snippet = PRIVATE
+    internal_origin: Origin = NOWHERE
     snippet: Snippet = ()
     snippet_origin: Origin = NOWHERE
 

@@ -46,12 +46,12 @@ class Route:
     max_body_bytes: largest request body; 0: no limit.
     request_headers, response_headers: set (an empty value removes the header); values may hold `core.names.VARIABLES`.
     snippet: the owner's raw nginx for this location. replaced: it stands at the level of the server instead of it.
-    allow: networks ("10.0.0.0/8") whose clients are served, others get 403; empty: all are.
+    is_internal: only clients that `Globals.internal` lets in are served.
     """
 
     path: str
     action: Proxy | Redirect | Files
-    allow: tuple[str, ...] = ()
+    is_internal: bool = False
     replaced: bool = False
     max_body_bytes: int = USUAL_MAX_BODY_BYTES
     request_headers: tuple[Header, ...] = ()

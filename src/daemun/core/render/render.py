@@ -12,6 +12,7 @@ import functools
 
 from daemun.core import definitions, directive, model, per_site, plan, sharing
 from daemun.core.render import (
+    access,
     default,
     environment,
     hold,
@@ -55,6 +56,7 @@ def render_files(
         server.LISTEN_HTTP: server.listen_file(settings, settings.listen_http, ipv6=env.ipv6),
         server.LISTEN_HTTPS: server.listen_file(settings, settings.listen_https, "ssl", ipv6=env.ipv6),
         server.CHALLENGE: server.challenge_file(env),
+        access.INTERNAL: access.internal_file(settings),
         hold.HOLD: hold.file(buffered=True),
         hold.HOLD_UNBUFFERED: hold.file(buffered=False),
     }

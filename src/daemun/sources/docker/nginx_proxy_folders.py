@@ -11,9 +11,8 @@ from daemun.core import directive, model, names, words
 from daemun.sources.docker import nginx_proxy_values as parse
 
 ROOT = "/etc/nginx"
+INTERNAL = "network_internal.conf"
 FOLDERS = ("certs", "conf.d", "htpasswd", "toplevel.conf.d", "vhost.d")
-NETWORKS = ("127.0.0.0/8", "10.0.0.0/8", "192.168.0.0/16", "172.16.0.0/12", "fc00::/7")
-"""Whose clients are internal, unless network_internal.conf says otherwise."""
 
 _FILE = re.compile(
     r"(?P<host>.+?)(?P<rest>(?:_[0-9a-f]{40})?(?:_location(?:_override)?)?(?:\.ca\.crt|\.crl\.pem)?)", re.DOTALL
@@ -44,7 +43,7 @@ class Folders:
     vhosts: vhost.d; None: it cannot be parsed. passwords: htpasswd.
     These three are by the name that `normal_name` makes of the file's; spelled: where the two differ, the file's own.
     can_be_read: whether all that may be there for them was found.
-    http: conf.d and proxy.conf. internal: networks of internal clients. page: of errors of the fallback.
+    http: conf.d and proxy.conf. internal: network_internal.conf; None: there is none. page: of errors of the fallback.
     """
 
     root: str = ROOT
@@ -55,7 +54,7 @@ class Folders:
     spelled: tuple[tuple[str, str], ...] = ()
     can_be_read: bool = True
     http: model.Snippet = ()
-    internal: tuple[str, ...] = NETWORKS
+    internal: model.Snippet | None = None
     page: str | None = None
     problems: tuple[model.Problem, ...] = ()
 

@@ -110,6 +110,9 @@ class Gate:
             settings = dataclasses.replace(settings, default=named)
         if settings.default.page is None and folders.page is not None:
             settings = dataclasses.replace(settings, default=dataclasses.replace(settings.default, page=folders.page))
+        if folders.internal is not None:
+            origin = model.Origin(source="docker", place=f"{folders.root}/{nginx_proxy_folders.INTERNAL}")
+            settings = dataclasses.replace(settings, internal=folders.internal, internal_origin=origin)
         if folders.http:
             origin = settings.snippet_origin
             if origin == model.NOWHERE:

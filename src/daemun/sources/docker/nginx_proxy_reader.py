@@ -9,7 +9,7 @@ import pathlib
 
 from cryptography import x509
 
-from daemun.core import directive, model, rules, words
+from daemun.core import directive, model, words
 from daemun.sources import nginx_snippet
 from daemun.sources.docker import nginx_proxy_folders as folders
 
@@ -106,7 +106,7 @@ class Reader:
     def _passwords(self) -> collections.abc.Iterator[str]:
         for name, path in self._named("htpasswd").items():
             if not path.is_file():
-                self._tell(path, "expected a file with passwords, found none, so nobody comes in", what="the file")
+                self._tell(path, "expected a file with passwords, found none, so no visitor is let in", what="the file")
             yield name
 
     # --- certificates ---
@@ -158,32 +158,29 @@ class Reader:
                 nodes += [directive.Comment(str(path)), *snippet]
         return tuple(nodes)
 
-    def _internal(self) -> tuple[str, ...]:
-        """`allow` lines; whatever else such a file says, others are refused."""
-        path = self._root / "network_internal.conf"
-        snippet = self._parse(path) if path.is_file() else None
-        if snippet is None:
-            return folders.NETWORKS
-        lines = [node for node in snippet if isinstance(node, directive.Directive)]
-        allowed = [node.args[0].value for node in lines if node.name == "allow" and len(node.args) == 1]
-        bad = [node.name for node in lines if node.name not in {"allow", "deny"}]
-        bad += [network for network in allowed if rules.check_network(network) is not None]
-        if bad or not allowed:
-            self._tell(
-                path, f"expected `allow NETWORK;` lines, found {words.quoted(bad[0] if bad else '')}", is_error=False
-            )
-            return folders.NETWORKS
-        return tuple(allowed)
+    def _internal(self) -> model.Snippet | None:
+        """Which clients are internal. A file that cannot be used lets no visitor in, whatever it held before."""
+        path = self._root / folders.INTERNAL
+        if path not in _list_all(self._root):
+            return None
+        try:
+            snippet = nginx_snippet.parse_snippet(_read_text(path))
+        except (nginx_snippet.SnippetError, OSError, ValueError) as error:
+            self._tell(path, f"{_cause(error)}; no visitor is let in where NETWORK_ACCESS is internal")
+            return model.NOBODY
+        said = {node.name for node in snippet if isinstance(node, directive.Directive)}
+        if not said:
+            cause = "it says nothing, so no visitor is let in where NETWORK_ACCESS is internal"
+            self._problems.append(_warning(path, f"{cause}; write `allow all;` to let all in"))
+        return snippet if said and ("deny" in said or "allow" not in said) else (*snippet, *model.NOBODY)
 
     def _parse(self, path: pathlib.Path) -> model.Snippet | None:
         """None: it never could be parsed."""
         try:
             text = _read_text(path)
             self._good[path] = nginx_snippet.parse_snippet(text)
-        except nginx_snippet.SnippetError as error:
-            self._tell(path, f"line {error.line}: {error}")
-        except (OSError, ValueError) as error:
-            self._tell(path, str(getattr(error, "strerror", None) or error).lower())
+        except (nginx_snippet.SnippetError, OSError, ValueError) as error:
+            self._tell(path, _cause(error))
         return self._good.get(path)
 
     # --- what is told ---
@@ -210,6 +207,12 @@ class Reader:
         kept = "; what it said before is still used" if path in self._good else ""
         message = f"cannot use {what}: {cause}{kept}"
         self._problems.append(model.Problem(origin=_origin(path), message=message, severity=severity))
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, nginx_snippet.SnippetError):
+        return f"line {error.line}: {error}"
+    return str(getattr(error, "strerror", None) or error).lower()
 
 
 def _origin(path: pathlib.Path) -> model.Origin:

@@ -60,11 +60,10 @@ def make_route(
     is_good, is_replaced, snippet = True, False, _NOTHING
     if compat.is_on:
         is_good, is_replaced, snippet = nginx_proxy_folders.find_location(compat.folders, host, path, written=written)
-    is_internal = said.get("NETWORK_ACCESS") == "internal"
     return model.Route(
         path=path,
         action=action,
-        allow=compat.folders.internal if is_internal else (),
+        is_internal=said.get("NETWORK_ACCESS") == "internal",
         replaced=is_replaced,
         snippet=snippet if is_good else _CLOSED,
         origin=origin,
