@@ -13,7 +13,7 @@ import dns.rcode
 
 from daemun import errors
 from daemun.core import model, names
-from daemun.discovery import endpoints
+from daemun.discovery import endpoints, resolver_places
 from daemun.store import memory
 from tests.support import upstreams
 
@@ -159,12 +159,12 @@ async def test_what_is_not_published_any_more_lives_while_nginx_asks() -> None:
 
 async def test_port_and_addresses_survive_a_restart() -> None:
     store = memory.MemoryStore()
-    assert endpoints.read_address(store) is None
+    assert resolver_places.read_address(store) is None
     async with discovering(Names(web=("10.0.0.1", "fd00::1")), store) as discovery:
         await discovery.publish([service("web")], ())
         await discovery.save()
         first = discovery.address
-    assert endpoints.read_address(store) == first
+    assert resolver_places.read_address(store) == first
     async with discovering(Names(), store) as discovery:
         assert discovery.address == first
         await discovery.publish([service("web")], ())

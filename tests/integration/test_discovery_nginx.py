@@ -11,7 +11,7 @@ import pathlib
 import pytest
 
 from daemun.core import model, names
-from daemun.discovery import endpoints, responder, table
+from daemun.discovery import endpoints, responder, responder_sockets, table
 from daemun.store import memory
 from tests.support import ports, upstreams
 
@@ -54,9 +54,11 @@ class Gate:
 async def gate(tmp_path: pathlib.Path) -> collections.abc.AsyncIterator[Gate]:
     services = table.Table()
     under_test = responder.Responder(services)
-    dns_port = await under_test.start(None)
+    bound = responder_sockets.bind_any(None)
+    dns_port = bound.place.port
+    await under_test.listen(bound)
     under_test.open()
-    nginx = upstreams.Nginx(tmp_path, f"{responder.HOST}:{dns_port}")
+    nginx = upstreams.Nginx(tmp_path, f"{bound.place}")
     port = ports.free_port()
     async with upstreams.servers(port, *(f"127.0.0.{last}" for last in range(2, 6))):
         try:
@@ -165,7 +167,7 @@ async def test_servers_stay_while_nobody_answers_also_after_a_reload(gate: Gate)
     await gate.nginx.reload()
     assert await gate.nginx.get_many("web", 3) == ["127.0.0.2"] * 3
     gate.set("127.0.0.3")
-    assert await gate.responder.start(gate.dns_port) == gate.dns_port
+    await gate.responder.listen(responder_sockets.bind_any(gate.dns_port))
     await gate.until("127.0.0.3")
 
 

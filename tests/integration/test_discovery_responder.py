@@ -11,7 +11,7 @@ import dns.message
 import dns.rcode
 import pytest
 
-from daemun.discovery import responder, table
+from daemun.discovery import responder, responder_sockets, table
 
 
 @pytest.fixture
@@ -22,9 +22,10 @@ def services() -> table.Table:
 @contextlib.asynccontextmanager
 async def answering(services: table.Table) -> collections.abc.AsyncIterator[tuple[responder.Responder, int]]:
     under_test = responder.Responder(services)
-    port = await under_test.start(None)
+    bound = responder_sockets.bind_any(None)
+    await under_test.listen(bound)
     try:
-        yield under_test, port
+        yield under_test, bound.place.port
     finally:
         await under_test.stop()
 
@@ -38,7 +39,7 @@ QUERY = dns.message.make_query("_http._tcp.web.daemun", "SRV")
 
 async def ask(port: int) -> int:
     """How many endpoints the answer names, over UDP, and over TCP when it is cut there."""
-    response, _ = await dns.asyncquery.udp_with_fallback(QUERY, responder.HOST, port=port, timeout=30)
+    response, _ = await dns.asyncquery.udp_with_fallback(QUERY, responder_sockets.HOST, port=port, timeout=30)
     return sum(len(rrset) for rrset in response.answer)
 
 
@@ -53,7 +54,7 @@ async def test_short_answers_over_udp_long_ones_over_tcp_and_changes_at_once(ser
 async def test_of_many_services_each_answer_is_its_own(services: table.Table) -> None:
     async def count(name: str) -> int | None:
         query = dns.message.make_query(f"_http._tcp.{name}.daemun", "SRV")
-        response = await dns.asyncquery.udp(query, responder.HOST, port=port, timeout=30)
+        response = await dns.asyncquery.udp(query, responder_sockets.HOST, port=port, timeout=30)
         return sum(len(rrset) for rrset in response.answer) if response.rcode() == dns.rcode.NOERROR else None
 
     names = [f"s{number}" for number in range(300)]
@@ -71,7 +72,7 @@ async def test_of_many_services_each_answer_is_its_own(services: table.Table) ->
 
 async def test_what_is_asked_before_the_table_is_filled_waits(services: table.Table) -> None:
     async with answering(services) as (under_test, port):
-        with socket.create_connection((responder.HOST, port)):
+        with socket.create_connection((responder_sockets.HOST, port)):
             async with asyncio.TaskGroup() as group:
                 asked = group.create_task(ask(port))
                 while not under_test.waiting:
@@ -98,8 +99,8 @@ async def test_noise_neither_answers_nor_harms(services: table.Table) -> None:
         under_test.open()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as noise:
             for datagram in (b"", b"\0", b"\xff" * 600, QUERY.to_wire()[:-3]):
-                noise.sendto(datagram, (responder.HOST, port))
-        reader, writer = await asyncio.open_connection(responder.HOST, port)
+                noise.sendto(datagram, (responder_sockets.HOST, port))
+        reader, writer = await asyncio.open_connection(responder_sockets.HOST, port)
         writer.write(b"\0\3abc")
         assert await reader.read() == b""
         writer.close()
@@ -111,7 +112,7 @@ async def test_two_questions_over_one_connection_in_pieces(services: table.Table
     services.set("web.daemun", endpoints(1))
     async with answering(services) as (under_test, port):
         under_test.open()
-        reader, writer = await asyncio.open_connection(responder.HOST, port)
+        reader, writer = await asyncio.open_connection(responder_sockets.HOST, port)
         wire = QUERY.to_wire()
         stream = (len(wire).to_bytes(2) + wire) * 2
         for start in range(0, len(stream), 7):
@@ -128,26 +129,62 @@ async def test_other_names_are_refused(services: table.Table) -> None:
     async with answering(services) as (under_test, port):
         under_test.open()
         query = dns.message.make_query("example.com", "A")
-        response = await dns.asyncquery.udp(query, responder.HOST, port=port, timeout=30)
+        response = await dns.asyncquery.udp(query, responder_sockets.HOST, port=port, timeout=30)
         assert response.rcode() == dns.rcode.REFUSED
 
 
 async def test_the_same_port_again_unless_it_is_taken(services: table.Table) -> None:
     async with answering(services) as (under_test, port):
         under_test.open()
-        reader, writer = await asyncio.open_connection(responder.HOST, port)
+        reader, writer = await asyncio.open_connection(responder_sockets.HOST, port)
     assert await reader.read() == b""  # the responder closed it, so the kernel remembers the connection
     writer.close()
-    again = responder.Responder(services)
-    assert await again.start(port) == port
-    other = responder.Responder(services)
-    assert await other.start(port) not in {port, 0}
-    await other.stop()
-    await again.stop()
+    again = responder_sockets.bind_any(port)
+    assert again.place.port == port
+    other = responder_sockets.bind_any(port)
+    assert other.place.port not in {port, 0}
+    other.close()
+    again.close()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
-        taken.bind((responder.HOST, port))
-        assert await again.start(port) != port
-        await again.stop()
+        taken.bind((responder_sockets.HOST, port))
+        another = responder_sockets.bind_any(port)
+        assert another.place.port != port
+        another.close()
+
+
+def places(*seeds: str) -> list[responder_sockets.Place]:
+    """The first place of each seed."""
+    return [next(responder_sockets.privileged_places(seed)) for seed in seeds]
+
+
+def test_n1_each_state_directory_has_privileged_places_of_its_own() -> None:
+    seeds = [f"/var/lib/daemun-{number}" for number in range(300)]
+    found = places(*seeds)
+    assert len(set(found)) == len(seeds)
+    assert found == places(*seeds), "the same at every start"
+    for seed in seeds:
+        for place in responder_sockets.privileged_places(seed):
+            assert place.port < 53
+            assert ipaddress.ip_address(place.host) in ipaddress.ip_network("127.0.0.0/8")
+            assert responder_sockets.parse(str(place)) == place
+
+
+def test_n1_who_may_listens_on_a_privileged_place_and_goes_on_to_the_next_when_it_is_taken() -> None:
+    first = responder_sockets.bind_privileged("seed")
+    if first is None:
+        pytest.skip("not root: no privileged port can be had")
+    again = responder_sockets.bind_privileged("seed", first.place)
+    assert again is not None
+    assert again.place != first.place
+    assert again.place.port < 1024
+    first.close()
+    # The place of the last start wins, also over one that comes before it.
+    last, place = again, again.place
+    last.close()
+    back = responder_sockets.bind_privileged("seed", place)
+    assert back is not None
+    assert back.place == place
+    back.close()
 
 
 class Client:
@@ -156,7 +193,7 @@ class Client:
     def __init__(self, port: int, connected: socket.socket) -> None:
         self._socket = connected
         self._socket.setblocking(False)
-        self._socket.connect((responder.HOST, port))
+        self._socket.connect((responder_sockets.HOST, port))
 
     async def send(self) -> dns.message.Message:
         """The question, with an identifier of its own."""

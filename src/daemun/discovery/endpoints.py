@@ -19,12 +19,11 @@ import typing
 from daemun import errors
 from daemun.control import ports
 from daemun.core import model, names
-from daemun.discovery import health, responder, verdicts
+from daemun.discovery import health, resolver_places, responder, verdicts
 from daemun.discovery import known as known_addresses
 from daemun.discovery import resolve as resolving
 from daemun.discovery import table as tables
 
-_PORT_KEY = "discovery/port"
 _FIRST_LOOKUP_S = 1.0
 _TICK_S = 1.0
 _SLOW_LOOKUP_S = 5.0
@@ -51,12 +50,17 @@ class _Host:
 
 
 class Discovery:
-    """resolve: host -> addresses, blocking, called in threads; OSError: there are none. now: monotonic seconds."""
+    """resolve: host -> addresses, blocking, called in threads; OSError: there are none. now: monotonic seconds.
+
+    seed: what the responder's address follows from, the state directory's path. askers: see `resolver_places`.
+    """
 
     def __init__(
         self,
         store: ports.Store,
         *,
+        seed: str = "",
+        askers: resolver_places.Askers | None = None,
         resolve: resolving.Resolve = resolving.system_addresses,
         now: collections.abc.Callable[[], float] = time.monotonic,
     ) -> None:
@@ -65,8 +69,8 @@ class Discovery:
         self._now = now
         self._table = tables.Table()
         self._responder = responder.Responder(self._table)
+        self._places = resolver_places.ResolverPlaces(store, self._responder, seed=seed, askers=askers)
         self._lookups: resolving.Lookups | None = None
-        self._port: int | None = None
         self._services: dict[str, model.Service] = {}
         self._on_host: _Groups[str] = {}
         self._with_check: _Groups[model.Check] = {}
@@ -81,17 +85,13 @@ class Discovery:
 
     @property
     def address(self) -> str:
-        """Where nginx asks, "127.0.0.1:5301": the same at every start while the port is free. Only after `start`."""
-        assert self._port is not None
-        return _address(self._port)
+        """Where nginx asks, "127.77.3.9:36": the same at every start while it is free. Only after `start`."""
+        return self._places.address
 
     async def start(self) -> None:
         """Listen. Questions are answered after the first `publish`. Raises: EnvironmentProblemError."""
         self._known = await asyncio.to_thread(known_addresses.read_known, self._store)
-        last_port = await asyncio.to_thread(_read_port, self._store)
-        self._port = await self._responder.start(last_port)
-        if self._port != last_port:
-            await asyncio.to_thread(self._store.write, _PORT_KEY, str(self._port).encode())
+        await self._places.start()
         self._lookups = resolving.Lookups(self._resolve, self._finish)
 
     async def stop(self) -> None:
@@ -147,6 +147,7 @@ class Discovery:
         messages = [_message(name, self._hosts[name], failure) for name, failure in failures if failure is not None]
         if self._store_failure is not None:
             messages.append(self._store_failure)
+        messages += self._places.problems()
         unresolved = tuple(
             model.Problem(origin=_ORIGIN, severity=model.Severity.WARNING, message=message) for message in messages
         )
@@ -164,6 +165,7 @@ class Discovery:
                 await asyncio.sleep(_TICK_S)
                 self.refresh()
                 await self.save()
+                await self._places.leave_unused(self._now())
                 if self._now() >= retire_at:
                     retire_at = self._now() + _RETIRE_AFTER_S
                     self.retire()
@@ -289,20 +291,6 @@ def _drop(groups: _Groups[_Key], key: _Key | None, name: str) -> None:
             del groups[key]
 
 
-def read_address(store: ports.Store) -> str | None:
-    """The address of the last start, for those who look without a daemon; None: there was none."""
-    port = _read_port(store)
-    return _address(port) if port is not None else None
-
-
-def _read_port(store: ports.Store) -> int | None:
-    """The port of the last start. nginx may be running with a configuration that names it."""
-    try:
-        return int(store.read(_PORT_KEY))
-    except (errors.NotFoundInStoreError, ValueError):
-        return None
-
-
 def _looked_up(service: model.Service) -> str | None:
     """The name behind a service; None for a pool and for an address."""
     return service.host if service.host is not None and names.address_of(service.host) is None else None
@@ -322,10 +310,6 @@ def _read_pool(pool: model.Pool | None) -> tuple[tables.Endpoint, ...]:
         for address, one in found
         if address is not None
     )
-
-
-def _address(port: int) -> str:
-    return f"{responder.HOST}:{port}"
 
 
 def _failure(host: _Host, now: float) -> str | None:

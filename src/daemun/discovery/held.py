@@ -9,6 +9,7 @@ that comes once more means that its answer was lost.
 """
 
 import collections
+import collections.abc
 import typing
 
 HOLD_S = 3.5
@@ -24,8 +25,11 @@ Client = tuple[str, int]
 
 
 class Question(typing.NamedTuple):
+    """to: which of daemun's own sockets it came to."""
+
     client: Client
     query: bytes
+    to: collections.abc.Hashable = None
 
     @property
     def key(self) -> tuple[int, bytes]:

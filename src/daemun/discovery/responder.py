@@ -12,22 +12,17 @@ among thousands makes one answer anew. And all questions that wait are answered 
 import asyncio
 import collections.abc
 import contextlib
-import errno
-import socket
+import dataclasses
 import typing
 
-from daemun import errors
-from daemun.discovery import answers, held
+from daemun.discovery import answers, held, responder_sockets
 from daemun.discovery import table as tables
 
-HOST = "127.0.0.1"
 _KEPT_ANSWERS = 1 << 16
 """For ten thousand services, each with several addresses."""
 _WAITING_QUESTIONS = 10_000
 _KEPT_QUESTION_BYTES = 300
-_RECEIVE_BUFFER_BYTES = 1 << 20
 _TCP_IDLE_S = 30.0
-_PORT_ATTEMPTS = 50
 _EMPTY_AFTER_S = 1.0
 """Until then requests wait in the waiting room for the endpoint that left, or for its successor."""
 
@@ -42,39 +37,37 @@ class Responder:
         self.waiting: collections.deque[held.Question] = collections.deque(maxlen=_WAITING_QUESTIONS)
         self._answers: dict[tuple[int, bytes], _Answer] = {}
         self._asked: set[str] = set()
-        self._udp: socket.socket | None = None
-        self._tcp: asyncio.Server | None = None
+        self._open_places: dict[responder_sockets.Place, _OpenPlace] = {}
         self._connections: set[_Connection] = set()
         self._held = held.Held()
         self._due: asyncio.TimerHandle | None = None
         table.on_change = self._release
 
-    async def start(self, preferred_port: int | None) -> int:
-        """Listen on preferred_port, or on another one when it is taken. Returns: the port, at least 1024.
-
-        Raises: EnvironmentProblemError when loopback has no free port.
-        """
-        udp, tcp, port = _bind(preferred_port)
+    async def listen(self, bound: responder_sockets.Bound) -> None:
+        """Answer what comes to these sockets, too; they are closed by `leave` or `stop`."""
         loop = asyncio.get_running_loop()
-        self._udp = udp
-        loop.add_reader(udp.fileno(), self._read_udp)
-        self._tcp = await loop.create_server(lambda: _Connection(self._answer_tcp, self._connections), sock=tcp)
-        return port
+        loop.add_reader(bound.udp.fileno(), lambda: self._read_udp(bound))
+        server = await loop.create_server(lambda: _Connection(self._answer_tcp, self._connections), sock=bound.tcp)
+        self._open_places[bound.place] = _OpenPlace(bound=bound, server=server)
+
+    def leave(self, place: responder_sockets.Place) -> None:
+        """Listen there no more; connections that are open go on."""
+        left = self._open_places.pop(place)
+        asyncio.get_running_loop().remove_reader(left.bound.udp.fileno())
+        left.server.close()
+        left.bound.close()
 
     async def stop(self) -> None:
-        if self._udp is not None:
-            asyncio.get_running_loop().remove_reader(self._udp.fileno())
-            self._udp.close()
-            self._udp = None
         if self._due is not None:
             self._due.cancel()
             self._due = None
-        if self._tcp is not None:
-            self._tcp.close()
-            for connection in tuple(self._connections):
-                connection.close()
-            await self._tcp.wait_closed()
-            self._tcp = None
+        servers = [one.server for one in self._open_places.values()]
+        for place in tuple(self._open_places):
+            self.leave(place)
+        for connection in tuple(self._connections):
+            connection.close()
+        for server in servers:
+            await server.wait_closed()
 
     def open(self) -> None:
         """The table is filled: answer, first those who wait."""
@@ -92,12 +85,11 @@ class Responder:
         asked, self._asked = self._asked, set()
         return asked
 
-    def _read_udp(self) -> None:
-        assert self._udp is not None
+    def _read_udp(self, bound: responder_sockets.Bound) -> None:
         while True:
             try:
-                query, client = self._udp.recvfrom(4096)
-                question = held.Question(client=client, query=query)
+                query, client = bound.udp.recvfrom(4096)
+                question = held.Question(client=client, query=query, to=bound.place)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
@@ -148,9 +140,10 @@ class Responder:
                 self._send(question, found)
 
     def _send(self, question: held.Question, found: "_Answer") -> None:
-        if self._udp is not None:
+        if question.to in self._open_places:
             with contextlib.suppress(OSError):  # the client is gone or the buffer full: it will ask again
-                self._udp.sendto(question.identifier + found.rest, question.client)
+                udp = self._open_places[question.to].bound.udp
+                udp.sendto(question.identifier + found.rest, question.client)
 
     def _answer_tcp(self, query: bytes) -> bytes | None:
         found = self._find(query, answers.TCP_BYTES) if self._is_open else None
@@ -173,6 +166,12 @@ class Responder:
         if kept.service is not None:
             self._asked.add(kept.service)
         return kept
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _OpenPlace:
+    bound: responder_sockets.Bound
+    server: asyncio.Server
 
 
 class _Answer(typing.NamedTuple):
@@ -231,33 +230,3 @@ class _Connection(asyncio.Protocol):
         if self._idle is not None:
             self._idle.cancel()
         self._idle = asyncio.get_running_loop().call_later(_TCP_IDLE_S, self.close)
-
-
-def _bind(preferred_port: int | None) -> tuple[socket.socket, socket.socket, int]:
-    """One port for both kinds: the preferred one, else one the kernel gives."""
-    ports = [0] * _PORT_ATTEMPTS if preferred_port is None else [preferred_port, *[0] * _PORT_ATTEMPTS]
-    for port in ports:
-        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            tcp.setblocking(False)
-            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else connections in TIME_WAIT hold the port
-            tcp.bind((HOST, port))
-            udp.setblocking(False)
-            udp.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
-            udp.bind(tcp.getsockname())
-            tcp.listen()
-        except OSError as error:
-            tcp.close()
-            udp.close()
-            if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
-                raise errors.EnvironmentProblemError(
-                    f'cannot listen on "{HOST}" for the questions of nginx: {error.strerror}; '
-                    "look at the loopback interface"
-                ) from error
-        else:
-            return udp, tcp, udp.getsockname()[1]
-    raise errors.EnvironmentProblemError(
-        f'cannot listen on "{HOST}" for the questions of nginx: no port is free for UDP and TCP; '
-        "end programs that hold many ports"
-    )

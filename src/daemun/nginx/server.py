@@ -16,7 +16,7 @@ from daemun.core import layout as layout_
 from daemun.core import model
 from daemun.core.render import environment
 from daemun.nginx import account as account_
-from daemun.nginx import confirm, diagnose, directories, generations, logs, old_workers, process, worker_register
+from daemun.nginx import confirm, diagnose, directories, generations, logs, old_workers, proc, process, worker_register
 from daemun.nginx import test as test_
 
 
@@ -48,6 +48,21 @@ class Nginx(ports.Proxy):
 
     async def is_running(self) -> bool:
         return await asyncio.to_thread(process.find_master, self._layout) is not None
+
+    def list_workers(self) -> frozenset[tuple[int, int]]:
+        """Process number and start of every worker that lives, old and orphaned ones, too. Blocking."""
+        master = process.find_master(self._layout)
+        orphans = process.find_orphans(self._layout, master)
+        workers = () if master is None else process.list_workers(master)
+        pids = [*(worker.pid for worker in workers), *(orphan.pid for orphan in orphans)]
+        starts = ((pid, proc.read_start(pid)) for pid in pids)
+        return frozenset((pid, started) for pid, started in starts if started is not None)
+
+    def is_named(self, resolver: str) -> bool:
+        """Whether nginx runs, or would be started, with this address as its resolver. Blocking."""
+        with contextlib.suppress(FileNotFoundError):
+            return f" {resolver};" in pathlib.Path(self._layout.current, "nginx.conf").read_text(encoding="utf-8")
+        return False
 
     async def adopt(self) -> None:
         """Learn which workers run what nginx runs now, where no earlier daemon wrote it down. Once, at the start."""

@@ -53,8 +53,8 @@ class Daemon:
             provers=self._dns.provers,
             examiner=self._preflight,
         )
-        self._endpoints = endpoints.Discovery(store)
         self._nginx = server.Nginx(binary, self._layout, account)
+        self._endpoints = endpoints.Discovery(store, seed=self._layout.state, askers=self._nginx)
         self._logs = logs.Rotation(self._nginx, current.logs)
         self._machine = machine.Machine(binary=binary, layout=self._layout, account=account)
         self._remembering = remembered.Remembering(source, store, settings.config)

@@ -8,7 +8,7 @@ from daemun.certs import account as acme_account
 from daemun.core import assemble as assemble_
 from daemun.core import model, outcome
 from daemun.core.render import environment
-from daemun.discovery import endpoints
+from daemun.discovery import resolver_places
 from daemun.nginx import account as worker_account
 from daemun.wiring import machine
 from daemun.wiring.offline import earlier, wishes
@@ -45,7 +45,7 @@ def assemble(
     env = machine.Machine(binary=binary, layout=settings.layout, account=account).describe(
         desired.globals,
         thumbprint=acme_account.read_thumbprint(store) if store else None,
-        resolver=(endpoints.read_address(store) if store else None) or UNUSED_RESOLVER,
+        resolver=(resolver_places.read_address(store) if store else None) or UNUSED_RESOLVER,
     )
     return assemble_.assemble_files(desired, env, last_good=last_good)
 
