@@ -64,7 +64,10 @@ def test_a_container_whose_host_was_not_granted_is_not_served() -> None:
     desired = merge.merge_snapshots([snapshot(mine), snapshot(*sites, source="docker", containers=containers)])
 
     bad, both, good, sick = desired.containers
-    assert (bad.is_served, bad.why) == (False, "routes: is empty; expected at least one path with a target")
+    assert (bad.is_served, bad.why) == (
+        False,
+        'site "bad.test", routes: is empty; expected at least one path with a target',
+    )
     assert (both.is_served, both.why) == (
         False,
         'host "shop.example" already belongs to "shop.example@file" (daemun.yaml:14)',

@@ -81,7 +81,7 @@ def test_the_file_is_checked(tmp_path: pathlib.Path, dns: str, words: str) -> No
 def test_of_a_site(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "daemun.yaml"
     path.write_text("sites:\n  a.com:\n    tls: {dns: {provider: cloudfare}}\n    routes: {/: http://x}\n")
-    assert_told(path, 'daemun.yaml:3:27: tls.dns.provider: "cloudfare" is no provider')
+    assert_told(path, 'daemun.yaml:3:27: site "a.com", tls.dns.provider: "cloudfare" is no provider')
 
 
 def assert_told(path: pathlib.Path, words: str) -> None:

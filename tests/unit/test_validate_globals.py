@@ -105,6 +105,6 @@ def test_a_host_claimed_twice() -> None:
     found = validate.find_global_problems(model.Globals(), (first, second, third))
     assert [str(problem) for problem in found] == [
         'f:2:1: host "b.test" already belongs to site "a.test" (f:1:1)',
-        'f:3:1: aliases: host "c.test" already belongs to site "b.test" (f:2:1)',
+        'f:3:1: site "d.test", aliases: host "c.test" already belongs to site "b.test" (f:2:1)',
     ]
     assert found[1].field == ("aliases", 1)

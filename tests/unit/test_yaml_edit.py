@@ -253,8 +253,8 @@ def test_the_file_is_made_when_it_is_missing(file: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
-        (add("n.test", "ftp://n"), 'cannot add "n.test": target "ftp://n": unknown scheme "ftp"'),
-        (add("n.test", "http://n:99999"), "port 99999"),
+        (add("n.test", "ftp://n"), 'cannot add "n.test": target "ftp://n" has the unknown scheme "ftp"'),
+        (add("n.test", "http://n:99999"), 'the port "99999"'),
         (add("n..test", "http://n"), 'host "n..test" is not a host name'),
         (add("한국..test", "http://n"), "is not a host name"),
         (add("n.test", "http://n", "p"), 'path "p" must start with "/"; write "/p"'),

@@ -339,7 +339,7 @@ def test_all_problems_at_once_in_the_order_of_the_file() -> None:
         ("2:16", "listen.http: port 99999", ""),
         ("3:19", "zerossl", "add `eab: {kid: ..., hmac_key: ...}`"),
         ("3:35", 'acme.email: "foo" is not an e-mail address', ""),
-        ("4:9", 'key "docker"', "expected auto, off or a URL"),
+        ("4:9", "docker: expected auto, off or a URL", "expected auto, off or a URL"),
         ("6:12", 'path "/" stands beside option "bad"', "routes"),
         ("7:3", 'host "b..test" is not a host name', ""),
         ("8:12", 'unknown key "rouets"', 'did you mean "routes"?'),
@@ -352,10 +352,10 @@ def test_all_problems_at_once_in_the_order_of_the_file() -> None:
         ("17:7", 'route "/x/../y"', "would never match"),
         ("18:7", "expected one of `to`, `redirect` or `files`", "found `to` and `redirect`"),
         ("19:7", "expected one of `to`, `redirect` or `files`", "found none of them"),
-        ("20:52", 'key "weight": expected a whole number, found the text "two"', ""),
+        ("20:52", 'site "e.test", route "/w", to.weight: expected a whole number, found the text "two"', ""),
         ("20:57", 'unknown key "wieght"', 'did you mean "weight"?'),
         ("20:70", 'unknown key "pots"', "expected one of balance"),
-        ("21:26", 'key "retries" has a meaning only beside `to`', ""),
+        ("21:26", 'site "e.test", route "/r", retries: has a meaning only beside `to`', ""),
         ("26:1", 'cannot use the hand-written nginx: expected ";" after "add_header"', ""),
         ("28:7", 'duplicate key "/dup": it is already given on line 27', ""),
     ]
@@ -379,7 +379,7 @@ def test_all_problems_at_once_in_the_order_of_the_file() -> None:
         (b"sites:\n", "1:1: sites: expected a map of host names, found nothing; none at all is `sites: {}`"),
         (b"sites: [a]\n", "found a list"),
         (b"listen: {http: 81}\n", "`sites` is missing"),
-        (b"listen: 80\nsites: {}\n", '1:9: key "listen": expected a map (`key: value` lines), found the number 80'),
+        (b"listen: 80\nsites: {}\n", "1:9: listen: expected a map (`key: value` lines), found the number 80"),
         (b"listen: {http: true}\nsites: {}\n", "1:16"),
         (b"listen: {http: []}\nsites: {}\n", "listen.http: is empty"),
         (b"sites: {}\nworkers: many\n", 'expected a whole number, found the text "many"'),
@@ -484,10 +484,10 @@ def test_missing_files_are_named_with_their_line(tmp_path: pathlib.Path) -> None
     with pytest.raises(yaml_file.InvalidFileError) as caught:
         yaml_file.read_snapshot(file)
     assert str(caught.value).splitlines() == [
-        f"daemun.yaml:1:17: ca_file: cannot read {tmp_path}/root.pem: no such file or directory",
-        f"daemun.yaml:4:24: certificate: cannot read {tmp_path}/c.pem: no such file or directory",
-        f"daemun.yaml:6:36: verify: cannot read {tmp_path}/ca.pem: no such file or directory",
-        f"daemun.yaml:7:20: warning: files: there is no folder {tmp_path}/public; "
+        f"daemun.yaml:1:17: acme.ca_file: cannot read {tmp_path}/root.pem: no such file or directory",
+        f'daemun.yaml:4:24: site "a.test", tls.certificate: cannot read {tmp_path}/c.pem: no such file or directory',
+        f'daemun.yaml:6:36: site "a.test", route "/", verify: cannot read {tmp_path}/ca.pem: no such file or directory',
+        f'daemun.yaml:7:20: warning: site "a.test", route "/f/", files: there is no folder {tmp_path}/public; '
         "its visitors get 404 until it is there",
     ]
     assert len(caught.value.problems) == 4

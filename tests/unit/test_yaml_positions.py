@@ -38,7 +38,7 @@ def test_aliases_and_merges() -> None:
 
 def test_every_duplicate_key_is_found() -> None:
     assert faults("a: 1\nb: {x: 1, x: 2}\n'a': 3\n") == [
-        '2:11: duplicate key "x": it is already given on line 2',
+        '2:11: b: duplicate key "x": it is already given on line 2',
         '3:1: duplicate key "a": it is already given on line 1',
     ]
 

@@ -23,7 +23,7 @@ class Report:
     def add(self, cause: str | None, *field: str | int, severity: model.Severity = model.Severity.ERROR) -> None:
         if cause is None:
             return
-        message = f"{_label(field)}: {cause}" if field else cause
+        message = f"{label(field, host=self.host)}: {cause}" if field else cause
         self.problems.append(
             model.Problem(origin=self.origin, message=message, host=self.host, severity=severity, field=field)
         )
@@ -33,9 +33,12 @@ class Report:
             self.add(f"{words.quoted(value)} {cause}", *field)
 
 
-def _label(field: Field) -> str:
-    """ "route "/api/", to": the field as a person would call it. List positions are left to the line number."""
-    if field[0] == "routes" and len(field) > 1:
-        rest = [part for part in field[2:] if isinstance(part, str)]
-        return ", ".join([f"route {words.quoted(str(field[1]))}", *([".".join(rest)] if rest else [])])
-    return ".".join(part for part in field if isinstance(part, str))
+def label(field: Field, *, host: str | None) -> str:
+    """'site "shop.test", route "/api/", timeout.read': the field as a person would call it, in every message about it.
+    List positions are left to the line number."""
+    parts = [f"site {words.quoted(host)}"] if host is not None else []
+    if field and field[0] == "routes" and len(field) > 1:
+        parts.append(f"route {words.quoted(str(field[1]))}")
+        field = field[2:]
+    rest = ".".join(part for part in field if isinstance(part, str))
+    return ", ".join([*parts, *([rest] if rest else [])])

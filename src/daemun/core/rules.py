@@ -10,7 +10,7 @@ import re
 import unicodedata
 import urllib.parse
 
-from daemun.core import names, patterns, words
+from daemun.core import cures, names, other_tools, patterns, spellings, words
 
 MAX_CHARACTERS = 2000
 MAX_BYTES = 3600
@@ -40,6 +40,7 @@ CONNECTION_HEADERS = frozenset(
 
 _HEADER_NAME = re.compile(r"[!#%&'*+.^_`|~0-9A-Za-z-]{1,200}\Z")
 _VARIABLE = re.compile(r"\$(?:\{([^}]*)\}?|([A-Za-z_][A-Za-z0-9_]*))")
+_CAPTURE = re.compile(r"\$(?:[1-9]|\{[1-9]\})")
 _SENT = re.compile(r"(?:sent_http|upstream_http|sent_trailer|upstream_trailer|upstream_cookie)_[a-z0-9_]{1,64}\Z")
 _HOST_HEADER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?\Z")
 _EMAIL = re.compile(r"[A-Za-z0-9.!#%&'*+/=?^_`{|}~-]{1,64}@([^@\s]+)\Z")
@@ -69,6 +70,11 @@ def check_host(host: str, *, with_patterns: bool = False) -> str | None:
 
     with_patterns: also "name.*" and "~expression".
     """
+    cause = _find_host_cause(host, with_patterns=with_patterns)
+    return None if cause is None else f"{cause}{cures.write(_find_host_cause, *spellings.hosts(host))}"
+
+
+def _find_host_cause(host: str, *, with_patterns: bool = False) -> str | None:
     cause = check_text(host)
     if cause is not None:
         return cause
@@ -87,22 +93,28 @@ def _check_address_form(host: str, address: ipaddress.IPv4Address | ipaddress.IP
     if "%" in host:
         return 'holds a zone ("%"), which browsers never send; leave it out'
     expected = f"[{address.compressed}]" if address.version == 6 else str(address)
-    return None if host == expected else f"is an address that browsers write otherwise; write {words.quoted(expected)}"
+    return None if host == expected else "is an address that browsers write otherwise"
 
 
 def _check_shape(host: str) -> str | None:
-    """The usual mistakes, each with its cure."""
+    """The usual mistakes."""
     cause = None
     if not host:
         cause = "is empty; expected a host name or an IP address"
+    elif host in spellings.EVERY_HOST:
+        cause = "is every other host in other tools; here `default: {site: HOST}` at the top names a site for them"
+    elif spellings.several(host):
+        cause = "holds several names; each further one goes into the site's `aliases`"
+    elif host.startswith("~"):
+        cause = 'is a regular expression; "*.example.com" stands for every name under one'
     elif "://" in host:
-        cause = f"holds a scheme; write {words.quoted(host.split('://', 1)[1].split('/', maxsplit=1)[0])}"
-    elif "/" in host:
-        cause = "holds a path; paths belong under the host"
+        cause = "holds a scheme"
+    elif "/" in host or "`" in host:
+        cause = "holds more than a host; paths belong under the host"
     elif ":" in host:
-        cause = f"holds a port; write {words.quoted(host.split(':', maxsplit=1)[0])}, ports are set by `listen`"
+        cause = "holds a port, and ports are set by `listen`"
     elif host != host.lower():
-        cause = f"is not in lower case; write {words.quoted(host.lower())}"
+        cause = "is not in lower case"
     elif "*" in host.removeprefix("*."):
         cause = 'has "*" in the wrong place; it can only be the whole leftmost label: "*.example.com"'
     return cause
@@ -153,6 +165,11 @@ def check_host_header(value: str) -> str | None:
 
 def check_route_path(path: str, *, with_patterns: bool = False) -> str | None:
     """A route's prefix; with_patterns: or a regular expression. nginx compares them with decoded paths."""
+    cause = _find_path_cause(path, with_patterns=with_patterns)
+    return None if cause is None else f"{cause}{cures.write(_find_path_cause, *spellings.paths(path))}"
+
+
+def _find_path_cause(path: str, *, with_patterns: bool = False) -> str | None:
     cause = check_text(path)
     if cause is not None:
         return cause
@@ -161,7 +178,7 @@ def check_route_path(path: str, *, with_patterns: bool = False) -> str | None:
         return patterns.check(expression[1])
     size, decoded = len(path.encode()), urllib.parse.unquote(path)
     if not path.startswith("/"):
-        cause = f'must start with "/"; write {words.quoted("/" + path)}'
+        cause = 'must start with "/"'
     elif size > MAX_PATH_BYTES:
         cause = f"is too long: {size} bytes, at most {MAX_PATH_BYTES}"
     elif "?" in path or "#" in path:
@@ -169,12 +186,17 @@ def check_route_path(path: str, *, with_patterns: bool = False) -> str | None:
     elif "//" in path or any(part in {".", ".."} for part in path.split("/")):
         cause = 'holds "//", "." or "..", which nginx resolves before it chooses a route, so it would never match'
     elif decoded != path:
-        cause = f"is percent-encoded, but nginx compares decoded paths; write {words.quoted(decoded)}"
+        cause = "is percent-encoded, but nginx compares decoded paths"
     return cause
 
 
 def check_target_path(path: str) -> str | None:
     """What replaces a matched prefix. nginx sends it as it is."""
+    cause = _find_target_path_cause(path)
+    return None if cause is None else f"{cause}{cures.write(_find_target_path_cause, *spellings.target_paths(path))}"
+
+
+def _find_target_path_cause(path: str) -> str | None:
     cause = check_text(path)
     if cause is not None:
         return cause
@@ -186,7 +208,7 @@ def check_target_path(path: str) -> str | None:
     elif ".." in path.split("/"):
         cause = 'its path holds ".."'
     elif "$" in path:
-        cause = f"holds a $, which nginx would take for a variable; write {words.quoted(path.replace('$', '%24'))}"
+        cause = "holds a $, and a target's path takes no variables: what follows the route's path is appended by itself"
     elif bad is not None:
         cause = f"holds {words.quoted(path[bad.start() :][:3])}, which nginx cannot send unchanged; remove it"
     elif "\ufffd" in urllib.parse.unquote(path):
@@ -198,9 +220,19 @@ def check_target_path(path: str) -> str | None:
 
 def check_redirect(to: str) -> str | None:
     """Where a redirect leads: an http(s) URL or a path, variables allowed."""
-    cause = check_text(to) or check_variables(to)
+    cause = _find_redirect_cause(to)
+    return None if cause is None else f"{cause}{cures.write(_find_redirect_cause, *spellings.redirects(to))}"
+
+
+def _find_redirect_cause(to: str) -> str | None:
+    cause = check_text(to) or _find_variable_cause(to)
     if cause is not None:
         return cause
+    if (capture := _CAPTURE.search(to)) is not None:
+        return (
+            f"holds {words.quoted(capture.group())}, a part of a regular expression, and there is none: "
+            "`$request_uri` is the whole path and query of the request, `$uri` the path"
+        )
     scheme, separator, rest = to.partition("://")
     is_url = bool(separator) and scheme.lower() in {"http", "https"} and bool(rest.strip("/"))
     if not is_url and not to.startswith(("/", "$")):
@@ -212,8 +244,7 @@ def _check_url_characters(text: str) -> str | None:
     bad = next((char for char in text if not _VISIBLE_ASCII.match(char) or _UNSAFE_IN_URL.match(char)), None)
     if bad is None:
         return None
-    encoded = urllib.parse.quote(bad)
-    return f"holds {words.quoted(bad)}, which a URL cannot; write {encoded} instead of it"
+    return f"holds {words.quoted(bad)}, which a URL cannot"
 
 
 def check_absolute(path: str) -> str | None:
@@ -254,10 +285,17 @@ def check_header_name(name: str, *, request: bool) -> str | None:
 
 def check_variables(text: str) -> str | None:
     """Whether each `$name` is a variable that an owner's text may use. A `$` that starts no name is a dollar sign."""
+    cause = _find_variable_cause(text)
+    return None if cause is None else f"{cause}{cures.write(_find_variable_cause, other_tools.with_variables(text))}"
+
+
+def _find_variable_cause(text: str) -> str | None:
     for match in _VARIABLE.finditer(text):
         name = match.group(1) if match.group(1) is not None else match.group(2)
         if not names.is_variable(name):
-            hint = words.guess(name.lower(), names.VARIABLES)
+            is_known = f"${name}" in other_tools.PLACEHOLDERS
+            near = None if is_known else words.nearest(name.lower(), names.VARIABLES)
+            hint = f"; did you mean {words.quoted('$' + near)}?" if near is not None else ""
             return f"uses {words.quoted('$' + name)}, which is not one of the variables allowed here{hint}"
     return None
 
@@ -283,7 +321,7 @@ def check_network(text: str) -> str | None:
     expected = str(network) if "/" in text else str(network.network_address)
     if "%" in text:
         return 'holds a zone ("%")'
-    return None if text == expected else f"is written otherwise in CIDR form; write {words.quoted(expected)}"
+    return None if text == expected else f"is written otherwise in CIDR form{cures.write(check_network, expected)}"
 
 
 def check_email(text: str) -> str | None:

@@ -6,6 +6,11 @@ import itertools
 import json
 
 _SHOWN = 80
+_NEAR = 0.75
+"""Of difflib's ratio. "atuo" and "auto" have just that; "auth" and "health", which have nothing to do with each other,
+0.6, which is difflib's own limit."""
+_TELLING = 4
+"""So many letters of a word tell which one it is."""
 
 
 def quoted(text: str) -> str:
@@ -38,15 +43,30 @@ def listed(words: collections.abc.Iterable[str], *, last: str = "or") -> str:
 
 
 def guess(word: str, known: collections.abc.Iterable[str]) -> str:
-    """'; did you mean "ports"?' when a known word is near, else ''."""
-    near = difflib.get_close_matches(word, list(known))
-    return f"; did you mean {quoted(max(near, key=lambda one: _likeness(one, word)))}?" if near else ""
+    """'; did you mean "ports"?' when a known word is so near that it can only be a slip, else ''."""
+    near = nearest(word, known)
+    return f"; did you mean {quoted(near)}?" if near is not None else ""
+
+
+def nearest(word: str, known: collections.abc.Iterable[str]) -> str | None:
+    """The known word that a slip of the hand, or another way to write it ("max-body"), has made this one of."""
+    every = list(known)
+    same = [one for one in every if letters(one) == letters(word)]
+    near = same or difflib.get_close_matches(word, every, cutoff=_NEAR)
+    if not near and len(letters(word)) >= _TELLING:  # "sha256" for "hmac-sha256"
+        near = [one for one in every if letters(one).startswith(letters(word)) or letters(one).endswith(letters(word))]
+    return max(near, key=lambda one: _likeness(one, word)) if near else None
 
 
 def _likeness(one: str, other: str) -> tuple[float, int]:
     """Of words that are equally near, the one that begins alike: "hosts" is meant to be "host", not "hsts"."""
     alike = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
     return difflib.SequenceMatcher(None, one, other).ratio(), sum(1 for _ in alike)
+
+
+def letters(word: str) -> str:
+    """The word without case and signs: what stays the same where people write it in another style."""
+    return "".join(char for char in word.lower() if char.isalnum())
 
 
 def _escape(char: str) -> str:

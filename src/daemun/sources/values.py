@@ -10,12 +10,13 @@ import re
 
 import idna
 
-from daemun.core import model, names, words
+from daemun.core import cures, model, names, rules, spellings, words
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d|w)\Z")
 _DURATION_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _SIZE = re.compile(r"([0-9]{1,18})\s*(k|m|g|t)?b?\Z", re.IGNORECASE)
 _SIZE_SHIFTS = {"k": 10, "m": 20, "g": 30, "t": 40}
+_BARE_IPV6 = re.compile(r"(?=.*::|(?:.*:){7})[0-9a-fA-F:.]+\Z")
 _PORT = re.compile(r"[0-9]{1,9}\Z")
 _SCHEMES = {scheme.value: scheme for scheme in model.Scheme}
 
@@ -84,20 +85,62 @@ def parse_engine(text: str) -> str:
 
 
 def parse_target(text: str) -> model.Target:
-    """scheme://host[:port][/path], or scheme://unix:/socket[:/path]."""
+    """scheme://host[:port][/path], or scheme://unix:/socket[:/path]. Raises: ValueError with what to write instead."""
+    try:
+        return _parse_target(text)
+    except ValueError as error:
+        cause = str(error)
+    servers = [_find_meant(part) for part in spellings.several(text)]
+    folder = spellings.folder(text)
+    if servers and all(servers):
+        cure = f"; they are several servers: write `to: [{', '.join(map(str, servers))}]`"
+    elif folder is not None:
+        cure = f"; a folder of files is no server: write `files: {folder}`"
+    else:
+        cure = cures.write(_find_target_cause, *spellings.targets(text)) or _name_schemes(text, cause)
+    raise ValueError(f"target {words.quoted(text)} {cause}{cure}")
+
+
+def _name_schemes(text: str, cause: str) -> str:
+    if "unknown scheme" not in cause:
+        return ""
+    return f"; expected {words.listed(_SCHEMES)}{words.guess(text.partition('://')[0].lower(), _SCHEMES)}"
+
+
+def _find_meant(text: str) -> str | None:
+    """A good target: the text itself, or what it could mean."""
+    return next((one for one in (text, *spellings.targets(text)) if _find_target_cause(one) is None), None)
+
+
+def _find_target_cause(text: str) -> str | None:
+    try:
+        _parse_target(text)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _parse_target(text: str) -> model.Target:
+    """Raises: ValueError with the cause alone."""
     scheme, rest = _split_scheme(text)
     if "?" in rest or "#" in rest:
-        raise ValueError(
-            f"target {words.quoted(text)} holds a query or a fragment; the request's own query is passed on"
-        )
+        raise ValueError("holds a query or a fragment; the request's own query is passed on")
     if rest.startswith("unix:"):
         socket, separator, path = rest.removeprefix("unix:").partition(":")
+        _check(rules.check_socket(socket))
+        _check(rules.check_target_path(path) if separator else None)
         return model.Target(scheme=scheme, socket=socket, path=path if separator else None)
     authority, slash, path = rest.partition("/")
     if "@" in authority:
-        cure = "set them with `request_headers: {Authorization: ...}`"
-        raise ValueError(f"target {words.quoted(text)} holds credentials, which would show in lists and logs; {cure}")
-    host, port = _split_authority(authority, text)
+        raise ValueError(
+            "holds credentials, which would show in lists and logs; set them with "
+            "`request_headers: {Authorization: ...}`"
+        )
+    if authority == "unix" and path.startswith(("/", "run/", "var/", "tmp/")):
+        raise ValueError("names a unix socket, which is written with a colon")
+    host, port = _split_authority(authority)
+    if slash:
+        _check(rules.check_target_path(f"/{path}"))
     return model.Target(
         scheme=scheme,
         host=host,
@@ -106,34 +149,40 @@ def parse_target(text: str) -> model.Target:
     )
 
 
+def _check(cause: str | None) -> None:
+    if cause is not None:
+        raise ValueError(cause.partition("; write ")[0])
+
+
 def _split_scheme(text: str) -> tuple[model.Scheme, str]:
     name, separator, rest = text.partition("://")
-    found = words.quoted(text)
     if not separator:
-        raise ValueError(f"target {found} has no scheme; write {words.quoted('http://' + text)}")
+        raise ValueError("has no scheme")
     scheme = _SCHEMES.get(name.lower())
     if scheme is not None:
         return scheme, rest
     if name.lower() in {"ws", "wss"}:
-        better = f"http{name[2:].lower()}://{rest}"
-        raise ValueError(f"target {found}: WebSockets need no scheme of their own; write {words.quoted(better)}")
-    guess = words.guess(name.lower(), _SCHEMES)
-    raise ValueError(f"target {found}: unknown scheme {words.quoted(name)}; expected {words.listed(_SCHEMES)}{guess}")
+        raise ValueError("has a scheme of its own, which WebSockets do not need")
+    raise ValueError(f"has the unknown scheme {words.quoted(name)}")
 
 
-def _split_authority(authority: str, text: str) -> tuple[str, int | None]:
+def _split_authority(authority: str) -> tuple[str, int | None]:
     """Host (an IPv6 address without its brackets) and port."""
-    found = words.quoted(text)
     if authority.startswith("["):
         bare, closed, tail = authority[1:].partition("]")
         if not closed or (tail and not tail.startswith(":")):
-            raise ValueError(f'target {found}: expected "[IPv6]" or "[IPv6]:port"')
+            raise ValueError('holds a bracket; expected "[IPv6]" or "[IPv6]:port"')
         host, separator, port = bare, tail[:1], tail[1:]
+    elif _BARE_IPV6.match(authority):
+        raise ValueError("holds an IPv6 address, which stands in brackets")
     else:
         host, separator, port = authority.partition(":")
     if not host:
-        raise ValueError(f"target {found} has no host")
-    if separator and not _PORT.match(port):
-        raise ValueError(f"target {found}: port {words.quoted(port)} is not a number from 1 to 65535")
-    parsed = parse_host(host)
-    return parsed.removeprefix("[").removesuffix("]"), int(port) if separator else None
+        raise ValueError("has no host")
+    if "$" in host or "{" in host:
+        raise ValueError("holds a variable in its host, which nothing replaces; name the server itself")
+    if separator and not (_PORT.match(port) and 1 <= int(port) <= 65535):
+        raise ValueError(f"has the port {words.quoted(port)}, which is not a number from 1 to 65535")
+    parsed = parse_host(host).removeprefix("[").removesuffix("]")
+    _check(rules.check_server(parsed))
+    return parsed, int(port) if separator else None

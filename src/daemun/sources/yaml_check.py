@@ -13,6 +13,8 @@ from daemun.core import words
 from daemun.sources import yaml_entry, yaml_positions, yaml_route, yaml_site, yaml_top, yaml_words
 
 _T = typing.TypeVar("_T", bound=yaml_entry.Entry)
+_OF_OTHER_TOOLS = {yaml_top.FileEntry, yaml_site.SiteEntry, yaml_route.RouteEntry, yaml_route.TargetEntry}
+"""Maps in which people write what they know from elsewhere."""
 
 
 def read_part(
@@ -61,21 +63,16 @@ def _fault(
     if detail["type"] == "extra_forbidden":
         owner = _owner(kind, detail["loc"][:-1])
         key = str(detail["loc"][-1])
-        message = yaml_words.unknown_key(key, owner.model_fields, elsewhere=_home_of(key, owner))
-        return yaml_positions.Fault(message=message, mark=document.keys.get(path, document.locate(path)))
+        message = yaml_words.unknown_key(
+            key, owner.model_fields, elsewhere=_home_of(key, owner), of_other_tools=owner in _OF_OTHER_TOOLS
+        )
+        where = f"{yaml_words.label(path[:-1])}: " if path[:-1] else ""
+        return yaml_positions.Fault(message=f"{where}{message}", mark=document.keys.get(path, document.locate(path)))
     return yaml_positions.Fault(
-        message=yaml_words.translate(detail, label(path), shape=_owner(kind, detail["loc"]).shape),
+        message=yaml_words.translate(
+            detail, yaml_words.label(path), shape=_owner(kind, detail["loc"]).shape, key=path[-1] if path else None
+        ),
         mark=document.locate(path),
-    )
-
-
-def label(path: yaml_positions.Path) -> str:
-    """What a message calls a place: the nearest keys, for the line is known."""
-    names = [str(step) for step in path if isinstance(step, str)]
-    if not names:
-        return "the file"
-    return (
-        f"key {words.quoted(names[-1])}" if names[0] != "sites" or len(names) > 2 else f"site {words.quoted(names[-1])}"
     )
 
 

@@ -4,7 +4,7 @@ import os.path
 import pathlib
 
 from daemun.core import model
-from daemun.sources import nginx_snippet, yaml_positions
+from daemun.sources import nginx_snippet, yaml_positions, yaml_words
 
 SOURCE = "file"
 
@@ -32,7 +32,8 @@ class Context:
             return nginx_snippet.parse_snippet(text)
         except nginx_snippet.SnippetError as error:
             mark = self.document.text_mark(self.document.find(path), error.line)
-            message = f"cannot use the hand-written nginx: {error}"
+            where = yaml_words.label(path)
+            message = f"{where}: cannot use the hand-written nginx: {error}"
             self.report(yaml_positions.Fault(message=message, mark=mark), host=host)
             return ()
 

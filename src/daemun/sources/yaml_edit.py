@@ -17,7 +17,7 @@ import time
 import typing
 
 from daemun import durable
-from daemun.core import model, rules, validate, words
+from daemun.core import model, rules, spellings, validate, words
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.sources import values, yaml_file, yaml_positions, yaml_splice
 
@@ -29,14 +29,24 @@ StrPath = str | os.PathLike[str]
 
 
 def add_route(path: StrPath, host: str, target: str, *, route_path: str = "/") -> bytes | None:
-    """Let a site lead to a target. A site that is not there yet is made, and so is the file.
+    """Let a site lead to a target, or to a folder of files. A site that is not there yet is made, and so is the file.
 
     The same route again changes nothing.
     """
     edit = _Edit(path, host, f"cannot add {words.quoted(host)}")
     if (cause := rules.check_route_path(route_path)) is not None:
         raise edit.refused(f"path {words.quoted(route_path)} {cause}")
-    route = model.Route(path=route_path, action=model.Proxy(targets=(edit.parsed(values.parse_target, target),)))
+    folder = spellings.folder(target)
+    if folder is not None:
+        folder = os.path.normpath(pathlib.Path(folder).absolute())
+        if not pathlib.Path(folder).is_dir():
+            raise edit.refused(f"target {words.quoted(target)} is a folder, and there is none; make it first")
+    route = model.Route(
+        path=route_path,
+        action=model.Files(folder=folder)
+        if folder is not None
+        else model.Proxy(targets=(edit.parsed(values.parse_target, target),)),
+    )
     site = edit.site or model.Site(host=edit.host)
     there = next((_unplaced(other) for other in site.routes if other.path == route_path), None)
     if there is not None and there != route:
@@ -44,7 +54,8 @@ def add_route(path: StrPath, host: str, target: str, *, route_path: str = "/") -
     if there is not None:
         return edit.before
     routes = tuple(sorted((*site.routes, route), key=lambda other: other.path))
-    return edit.write(edit.places.with_route(route_path, target), dataclasses.replace(site, routes=routes))
+    value = target if folder is None else (yaml_splice.Line("files", folder),)
+    return edit.write(edit.places.with_route(route_path, value), dataclasses.replace(site, routes=routes))
 
 
 def remove_site(path: StrPath, host: str) -> bytes | None:
@@ -210,12 +221,12 @@ class _Places:
         step = all_sites[0].key.start_mark.column - top[0].key.start_mark.column if is_block else 0
         self._text = yaml_splice.Text(text, step if 0 < step <= 8 else 2)
 
-    def with_route(self, route_path: str, target: str) -> str | None:
+    def with_route(self, route_path: str, target: str | yaml_splice.Lines) -> str | None:
         line = yaml_splice.Line(route_path, target)
         if self._sites is None:
             return None
         if self._site is None:
-            value: str | yaml_splice.Lines = target if route_path == "/" else (line,)
+            value: str | yaml_splice.Lines = target if route_path == "/" and isinstance(target, str) else (line,)
             return self._text.insert(self._sites, yaml_splice.Line(self._host, value))
         if (old := self._only_target()) is not None:
             return self._text.replace(self._site, (yaml_splice.Line("/", old), line))

@@ -6,7 +6,7 @@ import typing
 
 import pydantic
 
-from daemun.core import model, words
+from daemun.core import model, other_tools, words
 from daemun.sources import values
 
 
@@ -37,6 +37,16 @@ def text(parse: collections.abc.Callable[[str], object]) -> collections.abc.Call
     return checked
 
 
+def hint(value: object, known: collections.abc.Iterable[str]) -> str:
+    """What was meant by a value that is none of the known words: in another tool's words, or by a slip."""
+    word = str(value).lower() if isinstance(value, bool | str) else ""
+    here = other_tools.find_word(word)
+    every = list(known)
+    if here in every and words.nearest(word, every) is None:
+        return f"; write {words.quoted(here)}"
+    return words.guess(word, every) if word else ""
+
+
 def choice(kind: type[enum.Enum], *also: str) -> pydantic.BeforeValidator:
     """A word of an enumeration; `false` is "off", as YAML 1.1 reads it. also: what else could stand here."""
 
@@ -45,8 +55,7 @@ def choice(kind: type[enum.Enum], *also: str) -> pydantic.BeforeValidator:
         known = [member.value for member in kind]
         if isinstance(word, str) and word in known:
             return kind(word)
-        guess = words.guess(word, known) if isinstance(word, str) else ""
-        raise ValueError(f"expected {words.listed([*known, *also])}, found {words.describe(value)}{guess}")
+        raise ValueError(f"expected {words.listed([*known, *also])}, found {words.describe(value)}{hint(value, known)}")
 
     return pydantic.BeforeValidator(parse)
 

@@ -7,7 +7,7 @@ import os
 import pathlib
 
 from daemun import folders
-from daemun.core import model
+from daemun.core import model, report
 from daemun.errors import ConfigError
 from daemun.sources import dns_providers, yaml_context, yaml_positions, yaml_reader, yaml_translate
 
@@ -155,7 +155,8 @@ def _missing_of(route: model.Route, site: model.Site) -> list[model.Problem]:
         case model.Proxy() if route.action.tls.ca_file is not None:
             return _unreadable(route.action.tls.ca_file, (*field, "verify"), site)
         case model.Files() if not pathlib.Path(route.action.folder).is_dir():
-            message = f"files: there is no folder {route.action.folder}; its visitors get 404 until it is there"
+            where = report.label((*field, "files"), host=site.host)
+            message = f"{where}: there is no folder {route.action.folder}; its visitors get 404 until it is there"
             return [
                 model.Problem(
                     origin=site.origin,
@@ -203,5 +204,5 @@ def _unreadable(path: str, field: tuple[str, ...], site: model.Site | None = Non
     except OSError as error:
         cause = (error.strerror or str(error)).lower()
         origin, host = (model.NOWHERE, None) if site is None else (site.origin, site.host)
-        message = f"{field[-1]}: cannot read {path}: {cause}"
+        message = f"{report.label(field, host=host)}: cannot read {path}: {cause}"
         return [model.Problem(origin=origin, message=message, host=host, field=field)]

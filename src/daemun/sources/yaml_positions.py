@@ -107,8 +107,8 @@ def load(content: bytes | str) -> Document:
     try:
         node = compose(text)
     except yaml.error.MarkedYAMLError as error:
-        place, message = yaml_words.explain(error)
-        document.faults.append(Fault(message=message, mark=_mark(place)))
+        (line, column), message = yaml_words.explain(error, text)
+        document.faults.append(Fault(message=message, mark=Mark(line, column)))
         return document
     except Exception as error:  # ruamel.yaml answers some malformed texts with errors of its own code
         document.faults.append(Fault(message=f"cannot be read as YAML: {words.quoted(str(error))}"))
@@ -237,7 +237,9 @@ class _Walk:
             here = (*path, name)
             if name in found:
                 first = self._document.keys[here]
-                self._fault(f"duplicate key {words.quoted(name)}: it is already given on line {first.line}", key)
+                where = f"{yaml_words.label(path)}: " if path else ""
+                cause = f"duplicate key {words.quoted(name)}: it is already given on line {first.line}"
+                self._fault(f"{where}{cause}", key)
                 continue
             self._document.keys[here] = _mark(key.start_mark)
             found[name] = self._value(value, here)

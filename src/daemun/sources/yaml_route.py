@@ -18,7 +18,7 @@ def _balance(value: object) -> object:
     expected = words.listed([*known, '"hash $variable"'])
     if isinstance(value, str) and value in known:
         return (model.Balance(value), None)
-    guess = words.guess(value, known) if isinstance(value, str) else ""
+    guess = yaml_entry.hint(value, known)
     found = words.describe(value)
     raise ValueError(f"expected {expected}, found {found}{guess}")
 

@@ -59,7 +59,8 @@ class Translation(yaml_context.Context):
         message = f"`sites` is missing; {yaml_words.MINIMAL_FILE}"
         if "sites" in raw:
             message = (
-                f"sites: expected a map of host names, found {words.describe(found)}; none at all is `sites: {{}}`"
+                f"sites: expected a map of host names, found {words.describe(found)}"
+                f"{yaml_words.hint_at_colon(found) or '; none at all is `sites: {}`'}"
             )
         self.report(yaml_positions.Fault(message=message, mark=self.document.locate(("sites",))))
         return ()
@@ -115,8 +116,8 @@ class Translation(yaml_context.Context):
             return False
         option = next(key for key in value if not key.startswith("/"))
         message = (
-            f"path {words.quoted(paths[0])} stands beside option {words.quoted(option)}; a site with options has its "
-            "paths under `routes:`"
+            f"{yaml_words.label(path)}: path {words.quoted(paths[0])} stands beside option {words.quoted(option)}; a "
+            "site with options has its paths under `routes:`"
         )
         self.report(yaml_positions.Fault(message=message, mark=self.document.keys[(*path, paths[0])]), host=host)
         return True
@@ -126,7 +127,8 @@ class Translation(yaml_context.Context):
         if tls.mode is not model.TlsMode.OFF:
             return entry.http or model.HttpMode.REDIRECT
         if entry.http is model.HttpMode.REDIRECT:
-            message = 'key "http": cannot redirect to HTTPS, because tls is off; write `http: serve`'
+            where = yaml_words.label((*path, "http"))
+            message = f"{where}: cannot redirect to HTTPS, because tls is off; write `http: serve`"
             self.report(yaml_positions.Fault(message=message, mark=self.document.locate((*path, "http"))), host=host)
         return entry.http or model.HttpMode.SERVE
 
@@ -165,7 +167,7 @@ class Translation(yaml_context.Context):
         given = [key for key in yaml_route.ACTION_OPTIONS if getattr(entry, key) is not None]
         if len(given) != 1:
             found = words.listed([f"`{key}`" for key in given], last="and") if given else "none of them"
-            message = f"{yaml_check.label(path)}: expected one of `to`, `redirect` or `files`, found {found}"
+            message = f"{yaml_words.label(path)}: expected one of `to`, `redirect` or `files`, found {found}"
             if not silent:
                 self.report(yaml_positions.Fault(message=message, mark=self.document.locate(path)), host=host)
             return None
@@ -181,7 +183,7 @@ class Translation(yaml_context.Context):
             if getattr(entry, action) is not None:
                 continue
             for key in sorted(options & entry.model_fields_set):
-                message = f"key {words.quoted(key)} has a meaning only beside `{action}`"
+                message = f"{yaml_words.label((*path, key))}: has a meaning only beside `{action}`"
                 self.report(yaml_positions.Fault(message=message, mark=self._key_mark((*path, key))), host=host)
 
     def _key_mark(self, path: yaml_positions.Path) -> yaml_positions.Mark:

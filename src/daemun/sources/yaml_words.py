@@ -1,11 +1,12 @@
 """What is wrong with a file, in words for people: ruamel.yaml's syntax errors and pydantic's validation errors."""
 
 import collections.abc
+import re
 import typing
 
 from ruamel import yaml
 
-from daemun.core import words
+from daemun.core import other_tools, report, words
 
 MINIMAL_FILE = 'a whole file can be as short as "sites: {chat.example.com: http://127.0.0.1:8000}"'
 
@@ -24,8 +25,66 @@ _EXPECTED = {
 # --- YAML syntax -----------------------------------------------------------------------------------------------
 
 
-def explain(error: yaml.error.MarkedYAMLError) -> tuple[yaml.error.StreamMark | None, str]:
-    """The place of a syntax error, and its cause with what to do."""
+def explain(error: yaml.error.MarkedYAMLError, text: str) -> tuple[tuple[int, int], str]:
+    """The line and column (from 1) of a syntax error in a text, and its cause with what to do."""
+    mark, message = _explain(error)
+    place = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+    if error.problem and any(sign in error.problem for sign in _AFTER_A_MISSING_COLON):
+        found = _find_missing_colon(text.splitlines(), error)
+        if found is not None:
+            line, column, what = found
+            return (line + 1, column + 1), what
+    return place, message
+
+
+_AFTER_A_MISSING_COLON = ("mapping values are not allowed", "could not find expected ':'")
+
+
+def _find_missing_colon(lines: list[str], error: yaml.error.MarkedYAMLError) -> tuple[int, int, str] | None:
+    """The line and column (from 0) where a colon is missing, and what is.
+
+    The parser takes such a line and the next one for one text, and stumbles over the colon of the next one.
+    """
+    mark = error.problem_mark
+    if mark is None or (mark.line < len(lines) and _COLON.search(lines[mark.line][: mark.column].strip())):
+        return None
+    start = min(mark.line, len(lines)) - 1
+    if "mapping" not in error.problem and error.context_mark is not None:
+        start = error.context_mark.line
+    while start >= 0 and (not lines[start].strip() or lines[start].lstrip().startswith("#")):
+        start -= 1
+    line = lines[start] if start >= 0 else ""
+    bare = line.split(" #")[0].rstrip()
+    if not bare.strip() or _COLON.search(bare) or bare.lstrip().startswith(("- ", "{", "[", "'", '"', "|", ">")):
+        return None
+    indent = len(line) - len(line.lstrip())
+    word, _, rest = bare.strip().partition(" ")
+    head, colon, tail = word.partition(":")
+    if tail.startswith("//"):
+        return start, indent, f'expected a key before {words.quoted(word)}, such as "/: "'
+    if colon and tail and not rest:
+        return start, indent + len(head), f'expected a space after the ":" of {words.quoted(head)}'
+    return start, indent + len(word), f'expected ":" after {words.quoted(word)}'
+
+
+_COLON = re.compile(r":(?:\s|\Z)")
+
+
+def hint_at_colon(found: object) -> str:
+    """What a text was meant to be that stands where a map should: "email me@example.com"."""
+    if not isinstance(found, str):
+        return ""
+    word, space, rest = found.strip().partition(" ")
+    head, colon, tail = word.partition(":")
+    if colon and tail and _KEY.match(head):
+        return f'; a space is missing after the ":" of {words.quoted(head)}'
+    return f'; a ":" is missing after {words.quoted(word)}' if space and rest and _KEY.match(word) else ""
+
+
+_KEY = re.compile(r"[\w./*-]+\Z")
+
+
+def _explain(error: yaml.error.MarkedYAMLError) -> tuple[yaml.error.StreamMark | None, str]:
     problem, context = error.problem or "", error.context or ""
     place = error.problem_mark or error.context_mark
     if "unexpected end of stream" in problem and "quoted scalar" in context:
@@ -64,14 +123,33 @@ def _between_quotes(problem: str) -> str:
 # --- values ----------------------------------------------------------------------------------------------------
 
 
-def unknown_key(key: str, known: collections.abc.Collection[str], *, elsewhere: str = "") -> str:
-    """elsewhere: where the key would be known."""
+def unknown_key(
+    key: str, known: collections.abc.Collection[str], *, elsewhere: str = "", of_other_tools: bool = False
+) -> str:
+    """elsewhere: where the key would be known. of_other_tools: whether words of other tools are looked up."""
+    is_slip = words.letters(key) in {words.letters(one) for one in known}
+    if of_other_tools and not elsewhere and not is_slip and (here := other_tools.find_key(key)) is not None:
+        return f"unknown key {words.quoted(key)}: {here}"
     hint = elsewhere or words.guess(key, known)
     return f"unknown key {words.quoted(key)}: expected one of {', '.join(sorted(known))}{hint}"
 
 
-def translate(detail: collections.abc.Mapping[str, typing.Any], label: str, *, shape: str) -> str:
-    """A pydantic error as words. label: the key it is about, as it was written. shape: what a map there looks like."""
+def label(path: Loc) -> str:
+    """What a message calls a place: as rules about values do, with the site and the route."""
+    if not path:
+        return "the file"
+    if path[0] != "sites" or len(path) < 2:
+        return report.label(path, host=None)
+    below = path[2:]
+    is_short = bool(below) and isinstance(below[0], str) and below[0].startswith("/")
+    return report.label(("routes", *below) if is_short else below, host=str(path[1]))
+
+
+def translate(
+    detail: collections.abc.Mapping[str, typing.Any], label: str, *, shape: str, key: str | int | None = None
+) -> str:
+    """A pydantic error as words. label: what it is about. shape: what a map there looks like. key: the last one
+    there, as it was written."""
     kind, found = detail["type"], detail["input"]
     if kind == "missing":
         return f"{label}: {words.quoted(str(detail['loc'][-1]))} is missing"
@@ -80,4 +158,6 @@ def translate(detail: collections.abc.Mapping[str, typing.Any], label: str, *, s
     if kind == "model_type" and found is None and label == "the file":
         return f"the file is empty; expected {shape}"
     expected = shape if kind in {"model_type", "model_attributes_type"} else _EXPECTED.get(kind, detail["msg"])
-    return f"{label}: expected {expected}, found {words.describe(found)}"
+    # In braces, a key without a colon has nothing as its value.
+    colon = hint_at_colon(key if found is None else found) if "map" in expected else ""
+    return f"{label}: expected {expected}, found {words.describe(found)}{colon}"

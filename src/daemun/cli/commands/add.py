@@ -15,7 +15,10 @@ Path = typing.Annotated[str, typer.Option("--path", metavar="PREFIX", help="The 
 def add(
     chosen: settings.Settings,
     host: typing.Annotated[str, typer.Argument(help="A name (chat.example.com, *.example.com) or an IP address.")],
-    target: typing.Annotated[str, typer.Argument(help="Where it goes: http://127.0.0.1:3000, https://, grpc://, ...")],
+    target: typing.Annotated[
+        str,
+        typer.Argument(help="Where it goes: http://127.0.0.1:3000, https://, grpc://, or a folder."),
+    ],
     path: Path = "/",
 ) -> None:
     """Add a site, or a path to a site, to the file, and wait until it is live.

@@ -1,0 +1,232 @@
+"""K1: every cure that a message prints is itself accepted, where the refused text stood. K11 is one of them."""
+
+import json
+import pathlib
+import re
+
+import hypothesis
+import pytest
+from hypothesis import strategies
+
+from daemun.core import model
+from daemun.errors import ConfigError
+from daemun.sources import yaml_edit, yaml_file
+
+PLACES = {
+    "target": "sites: {{a.test: {{routes: {{/: {{to: {text}}}}}}}}}",
+    "short target": "sites: {{a.test: {text}}}",
+    "host": "sites: {{{text}: http://web}}",
+    "alias": "sites: {{a.test: {{aliases: [{text}], routes: {{/: http://web}}}}}}",
+    "path": "sites: {{a.test: {{routes: {{{text}: http://web}}}}}}",
+    "redirect": "sites: {{a.test: {{routes: {{/: {{redirect: {text}}}}}}}}}",
+    "header": "sites: {{a.test: {{/: {{to: http://web, response_headers: {{X-A: {text}}}}}}}}}",
+    "network": "trusted_proxies: [{text}]\nsites: {{}}",
+    "balance": "sites: {{a.test: {{/: {{to: http://web, balance: {text}}}}}}}",
+    "tls": "sites: {{a.com: {{tls: {text}, routes: {{/: http://web}}}}}}",
+    "http": "sites: {{a.test: {{http: {text}, routes: {{/: http://web}}}}}}",
+    "tls: off beside http": "sites: {{a.test: {{tls: off, http: {text}, routes: {{/: http://web}}}}}}",
+    "health of gRPC": "sites: {{a.test: {{/: {{to: grpc://web, health: {text}}}}}}}",
+}
+CURED = re.compile(r'write ("(?:[^"\\]|\\.)*")|did you mean ("(?:[^"\\]|\\.)*")\?')
+OPTION = re.compile(r"write `(to|files|http|health|tls): (.*?)`")
+
+
+def errors_in(place: str, text: str) -> list[str]:
+    """What is wrong with a file that has the text in that place."""
+    content = PLACES[place].format(text=json.dumps(text, ensure_ascii=False))
+    found = yaml_file.parse(content, file_name="daemun.yaml", base_dir="/etc/daemun").problems
+    return [problem.message for problem in found if problem.severity is model.Severity.ERROR]
+
+
+def cures_in(message: str) -> list[str]:
+    return [json.loads(one or other) for one, other in CURED.findall(message)]
+
+
+def assert_cured(place: str, text: str) -> list[str]:
+    """Feed each cure back. Returns: the cures."""
+    found = []
+    for message in errors_in(place, text):
+        for cure in cures_in(message):
+            if place != "target" or "unknown scheme" not in message or "did you mean" not in message:
+                assert not errors_in(place, cure), (text, cure)
+            found.append(cure)
+        for key, value in OPTION.findall(message):
+            route = f"{{{key}: {value}}}" if key in {"to", "files"} else f"{{to: grpc://web, {key}: {value}}}"
+            content = f"sites: {{a.test: {{routes: {{/: {route}}}}}}}"
+            if key in {"http", "tls"}:
+                content = f"sites: {{a.test: {{{'tls: off, ' if key == 'http' else ''}{key}: {value}, routes: {{/: h2c://x}}}}}}"
+            problems = yaml_file.parse(content, file_name="f", base_dir="/").problems
+            assert not [str(one) for one in problems if one.severity is model.Severity.ERROR], content
+            found.append(f"{key}: {value}")
+    return found
+
+
+@pytest.mark.parametrize("place", ["target", "short target"])
+@pytest.mark.parametrize(
+    ("text", "cure"),
+    [
+        ("3000", "http://127.0.0.1:3000"),
+        ("3000/api", "http://127.0.0.1:3000/api"),
+        (":8000", "http://127.0.0.1:8000"),
+        ("http://:8000", "http://127.0.0.1:8000"),
+        ("*:8000", "http://127.0.0.1:8000"),
+        ("8080:80", "http://127.0.0.1:8080"),
+        ("127.0.0.1:8080:80/tcp", "http://127.0.0.1:8080"),
+        ("localhost:3000", "http://localhost:3000"),
+        ("web", "http://web"),
+        ("192.168.1.5", "http://192.168.1.5"),
+        ("/srv/www", "files: /srv/www"),
+        ("./public", "files: ./public"),
+        ("file:///srv/www", "files: /srv/www"),
+        ("unix//run/a.sock", "http://unix:/run/a.sock"),
+        ("unix:/run/a.sock", "http://unix:/run/a.sock"),
+        ("unix:///run/a.sock", "http://unix:/run/a.sock"),
+        ("/run/a.sock", "http://unix:/run/a.sock"),
+        ("http:///run/a.sock", "http://unix:/run/a.sock"),
+        ("fastcgi://unix//run/php.sock", "fastcgi://unix:/run/php.sock"),
+        ("http+unix:///run/a.sock", "http://unix:/run/a.sock"),
+        ("http://2001:db8::1:8000", "http://[2001:db8::1]:8000"),
+        ("2001:db8::1", "http://[2001:db8::1]"),
+        ("http://::1", "http://[::1]"),
+        ("::1:8000", "http://[::1]:8000"),
+        ("http://fe80::1:2:3:4/x", "http://[fe80::1:2:3:4]/x"),
+        ("ws://chat:7777", "http://chat:7777"),
+        ("wss://chat/ws?x=1", "https://chat/ws"),
+        ("http:/web", "http://web"),
+        ("http//web:80", "http://web:80"),
+        ("https:\\\\web", "https://web"),
+        ("http://http://web", "http://web"),
+        ("http://user:secret@web/", "http://web/"),
+        ("http://web/a?b=c", "http://web/a"),
+        ("http://web/$1", "http://web/"),
+        ("http://web$request_uri", "http://web"),
+        ("http://web/{uri}", "http://web/"),
+        ("http://web/a b", "http://web/a%20b"),
+        ("proxy_pass http://web:3000;", "http://web:3000"),
+        ("http://a, http://b", "to: [http://a, http://b]"),
+        ("a:80 b:80", "to: [http://a:80, http://b:80]"),
+    ],
+)
+def test_targets(place: str, text: str, cure: str) -> None:
+    """K1, K11."""
+    assert assert_cured(place, text) == [cure]
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "cure"),
+    [
+        ("host", "https://App.example.com/x", "app.example.com"),
+        ("host", "app.example.com:8443", "app.example.com"),
+        ("host", "a.com, www.a.com", "a.com"),
+        ("host", "a.com www.a.com", "a.com"),
+        ("host", "Host(`a.com`) && PathPrefix(`/x`)", "a.com"),
+        ("host", "*a.com", "*.a.com"),
+        ("host", "[::1]:443", "[::1]"),
+        ("host", "a.com/x", "a.com"),
+        ("alias", "http://www.a.com", "www.a.com"),
+        ("path", "~ ^/api", "/api"),
+        ("path", "~* ^/api/(.*)$", "/api/"),
+        ("path", "= /exact", "/exact"),
+        ("path", "^~ /images/", "/images/"),
+        ("path", "PathPrefix(`/api`)", "/api"),
+        ("path", "api", "/api"),
+        ("path", "/a//b", "/a/b"),
+        ("path", "/%EA%B0%80", "/가"),
+        ("path", "/x?y=1", "/x"),
+        ("redirect", "https://{host}{uri}", "https://$host$request_uri"),
+        ("redirect", "{uri}", "$request_uri"),
+        ("redirect", "https://new.example.com/$1", "https://new.example.com$request_uri"),
+        ("redirect", "https://%{HTTP_HOST}%{REQUEST_URI}", "https://$host$request_uri"),
+        ("redirect", "https://$server_name$request_uri", "https://$host$request_uri"),
+        ("redirect", "new.example.com/x", "https://new.example.com/x"),
+        ("redirect", "https://a.com/a b", "https://a.com/a%20b"),
+        ("redirect", "https://a.com/<x>", "https://a.com/%3Cx%3E"),
+        ("header", "$proxy_add_x_forwarded_for", "$remote_addr"),
+        ("network", "10.1.2.3/8", "10.0.0.0/8"),
+        ("balance", "leastconn", "least_conn"),
+        ("balance", "round-robin", "round_robin"),
+        ("balance", "source", "ip_hash"),
+        ("balance", "cookie", "sticky"),
+        ("tls", "letsencrypt", "acme"),
+        ("tls", "internal", "local"),
+        ("tls", "on", "auto"),
+        ("http", "both", "serve"),
+        ("tls: off beside http", "redirect", "http: serve"),
+        ("health of gRPC", "/healthz", "health: tcp"),
+    ],
+)
+def test_other_places(place: str, text: str, cure: str) -> None:
+    assert assert_cured(place, text) == [cure]
+
+
+@pytest.mark.parametrize(
+    ("place", "text"),
+    [
+        ("target", "${BACKEND}"),
+        ("target", "http://${BACKEND}"),
+        ("target", "{$BACKEND}:80"),
+        ("target", "http://a:b"),
+        ("target", "http://a:99999"),
+        ("target", "http://"),
+        ("target", ""),
+        ("target", "tcp://db:5432"),
+        ("host", ":443"),
+        ("host", "_"),
+        ("host", "*"),
+        ("host", "{host}"),
+        ("host", "~^a$"),
+        ("path", "~* \\.php$"),
+        ("path", "~ ^/api/(v1|v2)"),
+        ("path", "/a/../b"),
+        ("redirect", "https://a/{labels.1}"),
+        ("redirect", "ftp://x"),
+    ],
+)
+def test_where_nothing_good_can_be_written_no_cure_is_made_up(place: str, text: str) -> None:
+    """K1: `write ""` is none."""
+    assert errors_in(place, text)
+    assert assert_cured(place, text) == []
+
+
+PIECES = (
+    "http:// https: // : / $1 ${A} {uri} * ^ ::1 [ ] .sock unix @ web a.com 80 , ? # %2F %41 (.*) Host(` `) "
+    "$host A _ \\ .. 가"
+)
+TEXTS = strategies.lists(strategies.sampled_from([*PIECES.split(" "), " ", "~ "]), max_size=7).map("".join)
+
+
+@hypothesis.given(place=strategies.sampled_from(sorted(PLACES)), text=TEXTS | strategies.text(max_size=30))
+def test_any_cure_is_accepted(place: str, text: str) -> None:
+    assert_cured(place, text)
+
+
+@pytest.mark.parametrize(
+    "target", ["3000", ":8000", "unix//run/a.sock", "http://2001:db8::1:8000", "ws://chat", "a:80"]
+)
+def test_what_daemun_add_refuses(tmp_path: pathlib.Path, target: str) -> None:
+    """K1: a cure of the command line is accepted by the command line."""
+    file = tmp_path / "daemun.yaml"
+    with pytest.raises(ConfigError, match="cannot add") as caught:
+        yaml_edit.add_route(file, "a.test", target)
+    (cure,) = cures_in(str(caught.value))
+    yaml_edit.add_route(file, "a.test", cure)
+    assert cure in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("host", "path"), [("https://a.test", "/"), ("A.test:80", "/"), ("a.test", "api"), ("a.test", "= /x")]
+)
+def test_hosts_and_paths_that_daemun_add_refuses(tmp_path: pathlib.Path, host: str, path: str) -> None:
+    file = tmp_path / "daemun.yaml"
+    with pytest.raises(ConfigError, match="cannot add") as caught:
+        yaml_edit.add_route(file, host, "http://web", route_path=path)
+    (cure,) = cures_in(str(caught.value))
+    yaml_edit.add_route(file, cure if path == "/" else host, "http://web", route_path="/" if path == "/" else cure)
+
+
+def test_a_folder_is_a_target_of_daemun_add(tmp_path: pathlib.Path) -> None:
+    """K1: `daemun add x /srv/www` means files."""
+    file = tmp_path / "daemun.yaml"
+    yaml_edit.add_route(file, "a.test", str(tmp_path))
+    (site,) = yaml_file.read_snapshot(file).sites
+    assert site.routes[0].action == model.Files(folder=str(tmp_path))

@@ -1,0 +1,153 @@
+"""K2: what people write in other tools leads to the right key, or to "on by itself", and no near key misleads."""
+
+import re
+
+import pytest
+
+from daemun.core import other_tools, words
+from daemun.sources import (
+    yaml_acme,
+    yaml_entry,
+    yaml_file,
+    yaml_health,
+    yaml_route,
+    yaml_site,
+    yaml_top,
+)
+
+ENTRIES: tuple[type[yaml_entry.Entry], ...] = (
+    yaml_top.FileEntry,
+    yaml_top.ListenEntry,
+    yaml_top.LogsEntry,
+    yaml_top.DefaultEntry,
+    yaml_site.SiteEntry,
+    yaml_site.HstsEntry,
+    yaml_route.RouteEntry,
+    yaml_route.TargetEntry,
+    yaml_route.TimeoutEntry,
+    yaml_health.HealthEntry,
+    yaml_acme.AcmeEntry,
+    yaml_acme.TlsFilesEntry,
+    yaml_acme.DnsEntry,
+)
+KNOWN = {key for entry in ENTRIES for key in entry.model_fields}
+
+
+def said_of(key: str, where: str) -> str:
+    content = {
+        "top": f"{key}: x\nsites: {{}}\n",
+        "site": f"sites: {{a.test: {{{key}: x, routes: {{/: http://web}}}}}}\n",
+        "route": f"sites: {{a.test: {{/: {{to: http://web, {key}: x}}}}}}\n",
+    }[where]
+    (problem, *_) = yaml_file.parse(content, file_name="f", base_dir="/").problems
+    return problem.message
+
+
+@pytest.mark.parametrize("where", ["site", "route"])
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("reverse_proxy", "`to:`"),
+        ("proxy_pass", "`to:`"),
+        ("forwardAuth", "Sign-in by another program"),
+        ("auth", "A password"),
+        ("basicauth", "A password"),
+        ("basic-auth", "A password"),
+        ("handle", "paths are keys"),
+        ("rule", "`sites:`"),
+        ("entrypoints", "`listen:"),
+        ("entryPoints", "`listen:"),
+        ("websocket", "by themselves"),
+        ("websockets", "by themselves"),
+        ("client_max_body_size", "`max_body:"),
+        ("location", "paths are keys"),
+        ("rewrite", "a target with a path replaces the prefix"),
+        ("method", "its path alone"),
+        ("http3", "no HTTP/3"),
+        ("ports", "`listen:"),
+        ("middlewares", "stand in the site or the route"),
+        ("stripPrefix", "a target with a path replaces the prefix"),
+        ("proxy_set_header", "sent by themselves"),
+        ("add_header", "`response_headers:"),
+        ("headers", "`response_headers:"),
+        ("ssl_certificate", "certificate: fullchain.pem"),
+        ("certResolver", "come by themselves"),
+        ("healthcheck", "`health:"),
+        ("lb_policy", "`balance:"),
+        ("rate_limit", "Limit requests"),
+        ("allow", "Who may come in"),
+        ("cors", "CORS"),
+        ("cache", "A cache"),
+        ("proxy_read_timeout", "`timeout:"),
+        ("VIRTUAL_HOST", "`sites:`"),
+        ("try_files", "`files:"),
+        ("file_server", "`files:"),
+        ("redir", "`redirect:"),
+        ("geoip", "Countries"),
+    ],
+)
+def test_words_of_other_tools(where: str, key: str, told: str) -> None:
+    message = said_of(key, where)
+    assert f'unknown key "{key}": ' in message
+    assert told in message
+    assert "did you mean" not in message
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("services", "`sites:"),
+        ("domains", "`sites:`"),
+        ("hosts", "`sites:`"),
+        ("routers", "`sites:`"),
+        ("email", "`acme: {email"),
+        ("letsencrypt", "`acme: {email"),
+        ("entrypoints", "`listen:"),
+        ("ports", "`listen:"),
+        ("gzip", "compressed by themselves"),
+        ("version", "leave it out"),
+        ("providers", "docs/docker.md"),
+        ("streams", "only HTTP is forwarded"),
+        ("dns", "`acme: {dns"),
+    ],
+)
+def test_words_of_other_tools_at_the_top(key: str, told: str) -> None:
+    message = said_of(key, "top")
+    assert told in message
+    assert "did you mean" not in message
+
+
+@pytest.mark.parametrize("key", ["auth", "rewrite", "method", "http3", "services", "cors", "quic", "zone", "thing"])
+def test_no_key_is_guessed_that_only_looks_alike(key: str) -> None:
+    for where in ("top", "site", "route"):
+        assert "did you mean" not in said_of(key, where), where
+
+
+@pytest.mark.parametrize(
+    ("key", "meant", "where"),
+    [
+        ("rouets", "routes", "site"),
+        ("maxBody", "max_body", "route"),
+        ("max-body", "max_body", "route"),
+        ("redirectAliases", "redirect_aliases", "site"),
+        ("aliasses", "aliases", "site"),
+        ("listn", "listen", "top"),
+        ("trusted_proxy", "trusted_proxies", "top"),
+        ("reqest_headers", "request_headers", "route"),
+        ("time_out", "timeout", "route"),
+    ],
+)
+def test_slips_still_lead_to_their_key(key: str, meant: str, where: str) -> None:
+    assert f'did you mean "{meant}"?' in said_of(key, where)
+
+
+def test_every_key_that_the_table_names_is_one() -> None:
+    for text in set(other_tools.KEYS.values()):
+        for code in re.findall(r"`([^`]*)`", text):
+            for key in re.findall(r"(?:^|[{,] ?)([a-z_]+):(?!/)", code):
+                assert key in KNOWN, (key, text)
+
+
+def test_no_word_stands_in_the_table_twice() -> None:
+    spelled = [words.letters(key) for key in other_tools.KEYS]
+    assert sorted({one for one in spelled if spelled.count(one) > 1}) == []
