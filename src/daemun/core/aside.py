@@ -121,7 +121,7 @@ def _render_rest(
     desired: model.Desired, env: environment.Environment, site: model.Site | None, gone: frozenset[str]
 ) -> render.Rest:
     if site is None:
-        return render.Rest(content=render.render_snippet(desired.globals, denied=gone), is_page=False)
+        return render.Rest(content=render.render_snippet(desired.globals, env, denied=gone), is_page=False)
     chosen = default.default_site(desired)
     is_default = chosen is not None and chosen.host == site.host
     return render.render_rest(site, env, denied=gone, is_default=is_default, settings=desired.globals)

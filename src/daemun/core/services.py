@@ -3,7 +3,7 @@
 Rendering and publishing must agree on it, so it is decided here only.
 """
 
-from daemun.core import model, names
+from daemun.core import model, named_servers, names
 
 _ENCRYPTED = frozenset({model.Scheme.HTTPS, model.Scheme.GRPCS})
 
@@ -37,7 +37,12 @@ def find_services(desired: model.Desired) -> tuple[model.Service, ...]:
         if isinstance(route.action, model.Proxy)
         for target in route.action.targets
     }
-    return tuple(sorted((service for service in found if service is not None), key=lambda service: service.name))
+    written = {
+        service for site in desired.enabled for service in named_servers.find_in_site(site, desired.globals).services
+    }
+    written |= set(named_servers.find_in_gate(desired.globals).services)
+    named = (service for service in found | written if service is not None)
+    return tuple(sorted(named, key=lambda service: service.name))
 
 
 def _make_check(proxy: model.Proxy, target: model.Target) -> model.Check | None:

@@ -103,7 +103,7 @@ def _location(
         *headers.response_lines(scope, route, https=https, hide_header=hide),
         *lines,
     )
-    ours = usual.leave(lines, scope, route, route.action, module=module)
+    ours = usual.leave(lines, route, route.action, module=module)
     return values.location(place, (*scope_.yielding(ours, route.snippet), *route.snippet))
 
 
@@ -121,7 +121,7 @@ def _times(action: model.Proxy, module: str) -> tuple[directive.Directive, ...]:
         values.line(f"{module}_connect_timeout", values.duration(times.connect_s, "timeout connect")),
         values.line(f"{module}_read_timeout", values.duration(times.read_s, "timeout read")),
         values.line(f"{module}_send_timeout", values.duration(times.send_s, "timeout send")),
-        *proxy.retries(action, module),
+        *usual.retries(action.retries, times, module),
     )
 
 
@@ -177,7 +177,8 @@ def _cgi(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> tuple[
     }
     given["REQUEST_URI"] = Expr(request_uri)
     given |= _script(scope, route, action)
-    written = scope_.owned(route.snippet, f"{module}_param")
+    # nginx takes the parameters of the innermost level only, and those of an outer one are repeated (`headers`).
+    written = (*scope_.owned(route.snippet, f"{module}_param"), *scope_.owned(scope.site.snippet, f"{module}_param"))
     own = {line.args[0].value for line in written if line.args}
     parameters = [values.line(f"{module}_param", name, value) for name, value in given.items() if name not in own]
     buffering = (

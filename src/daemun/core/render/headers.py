@@ -6,6 +6,7 @@ stands once, in nginx.conf, and a location that needs one line more repeats it w
 """
 
 import collections.abc
+import dataclasses
 
 from daemun.core import directive, model, words
 from daemun.core.directive import Expr
@@ -159,6 +160,49 @@ def server_lines(scope: scope_.Scope, *, https: bool) -> tuple[directive.Directi
     return (values.line("add_header", "Strict-Transport-Security", hsts_value(scope.site.hsts), "always"),)
 
 
+def keep_inherited(
+    nodes: tuple[directive.Node, ...], ours: collections.abc.Sequence[directive.Directive]
+) -> tuple[directive.Node, ...]:
+    """Hand-written nginx whose blocks with an `add_header` of their own do not lose these lines, as nginx has it.
+
+    What a block says of the same header stays, and so does `add_header_inherit` (nginx 1.29.3).
+    """
+    return tuple(_keep_inherited(node, ours) for node in nodes) if ours else nodes
+
+
+def keep_in_site(scope: scope_.Scope, *, https: bool) -> scope_.Scope:
+    """The same site, whose hand-written blocks do not lose what every answer of the site or route carries.
+
+    Raises: RenderError.
+    """
+    ours = server_lines(scope, https=https)
+    routes = tuple(
+        dataclasses.replace(route, snippet=keep_inherited(route.snippet, _added(scope, route, https=https) or ours))
+        for route in scope.site.routes
+    )
+    snippet = keep_inherited(scope.site.snippet, ours)
+    return dataclasses.replace(scope, site=dataclasses.replace(scope.site, snippet=snippet, routes=routes))
+
+
+def _added(scope: scope_.Scope, route: model.Route, *, https: bool) -> tuple[directive.Directive, ...]:
+    """What a location adds to its answers."""
+    if not route.snippet or route.replaced:
+        return ()
+    hide = "proxy_hide_header" if isinstance(route.action, model.Proxy) else None
+    lines = response_lines(scope, route, https=https, hide_header=hide)
+    return tuple(line for line in lines if line.name == "add_header")
+
+
+def _keep_inherited(node: directive.Node, ours: collections.abc.Sequence[directive.Directive]) -> directive.Node:
+    if isinstance(node, directive.Comment) or node.block is None:
+        return node
+    block = keep_inherited(node.block, ours)
+    own = scope_.owned(block, "add_header")
+    if own and not scope_.owned(block, "add_header_inherit"):
+        block = (*_last_wins(ours, hidden=own), *block)
+    return dataclasses.replace(node, block=block)
+
+
 def response_lines(
     scope: scope_.Scope,
     route: model.Route,
@@ -183,6 +227,8 @@ def response_lines(
             added.append(values.line("add_header", values.header_name(name), _response_value(name, value), "always"))
     added += [values.line("add_header", name, value) for name, value in extra if name.lower() not in owners]
     lines = [values.line(hide_header, values.header_name(name)) for name in hidden] if hide_header else []
+    if lines and hide_header:
+        lines += (*scope_.owned(scope.settings.snippet, hide_header), *scope_.owned(scope.site.snippet, hide_header))
     written = scope_.owned(route.snippet, "add_header")
     if added or written:
         outer = (*server_lines(scope, https=https), *scope_.owned(scope.site.snippet, "add_header"))

@@ -2,7 +2,20 @@
 
 from daemun.core import definitions, directive, model, sharing
 from daemun.core.directive import Expr
-from daemun.core.render import default, environment, headers, hold, mime, realip, server, tls, told, values
+from daemun.core.render import (
+    default,
+    environment,
+    headers,
+    hold,
+    mime,
+    realip,
+    server,
+    tls,
+    told,
+    upstream,
+    usual,
+    values,
+)
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
@@ -78,8 +91,11 @@ def _http(desired: model.Desired, env: environment.Environment, *, has_shared: b
         *_http2(desired.globals, env),
         *_resolver(env),
         *realip.lines(desired.globals),
+        # Before the first `map`, or nginx would refuse what an owner says of the size of its tables.
+        *((values.line("include", SNIPPET),) if desired.globals.snippet else ()),
         values.line("include", definitions.FILE),
         *hold.shared(env.layout),
+        *usual.lines(env.nginx),
         *_proxying(desired.globals, env),
     )
 
@@ -181,8 +197,7 @@ def _resolver(env: environment.Environment) -> tuple[directive.Node, ...]:
     return (
         directive.Comment("daemun answers for the names of servers; nginx asks again as often as the answer says."),
         values.line("resolver", env.resolver),
-        # nginx repeats an unanswered question every 5 s: a restart of daemun costs one repetition and no error.
-        values.line("resolver_timeout", "10s"),
+        values.line("resolver_timeout", upstream.RESOLVER_TIMEOUT),
     )
 
 
@@ -221,9 +236,7 @@ def _buffers(module: str) -> tuple[directive.Directive, ...]:
 def _includes(
     desired: model.Desired, env: environment.Environment, kept: server.Kept, *, has_shared: bool
 ) -> tuple[directive.Node, ...]:
-    snippet = (values.line("include", SNIPPET),) if desired.globals.snippet else ()
     return (
-        *snippet,
         values.line("include", "generation.conf"),
         values.line("include", "sites/*.conf"),
         *((values.line("include", sharing.MAIN),) if has_shared else ()),

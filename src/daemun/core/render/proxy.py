@@ -84,7 +84,7 @@ def _main_location(
     lines += _ordinary(scope, route, proxy, https=https)
     path = "" if target.path is None else values.sent_path(target.path)
     lines.append(values.line("proxy_pass", _goal(scope, target, _name(scope, route), path)))
-    lines = [*usual.leave(lines, scope, route, proxy, module="proxy")]
+    lines = [*usual.leave(lines, route, proxy, module="proxy")]
     return values.location(route.path, (*scope_.yielding(lines, route.snippet), *route.snippet))
 
 
@@ -115,7 +115,7 @@ def _retry_location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy,
         lines.append(values.line("if", Expr("$daemun_replaced"), block=(values.line("break"),)))
         lines.append(replacement(route.path, target.path))
     lines.append(values.line("proxy_pass", Expr(f"{_protocol(target)}://$daemun_to")))
-    lines = [*usual.leave(lines, scope, route, proxy, module="proxy")]
+    lines = [*usual.leave(lines, route, proxy, module="proxy")]
     block = (*scope_.yielding(lines, route.snippet), *route.snippet)
     return values.line("location", f"@{_name(scope, route)}_retry", block=block)
 
@@ -131,7 +131,7 @@ def _stream_location(
         lines += hold.error_lines(scope, route)
     if is_retry:
         lines.append(hold.retry_line())
-    lines += usual.leave(_common(scope, route, proxy, https=https), scope, route, proxy, module="proxy")
+    lines += usual.leave(_common(scope, route, proxy, https=https), route, proxy, module="proxy")
     if stream.version != "1.1":
         lines.append(values.line("proxy_http_version", stream.version))
     lines += [
@@ -167,24 +167,8 @@ def _common(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, http
         *headers.request_lines(scope, route, "proxy_set_header"),
         *(server_tls.lines(scope, proxy, "proxy") if proxy.targets[0].scheme is model.Scheme.HTTPS else ()),
         values.line("proxy_connect_timeout", values.duration(proxy.timeouts.connect_s, "timeout connect")),
-        *retries(proxy, "proxy"),
+        *usual.retries(proxy.retries, proxy.timeouts, "proxy"),
         *_redirects(scope, route, proxy),
-    )
-
-
-def retries(proxy: model.Proxy, module: str) -> tuple[directive.Directive, ...]:
-    """Which failed requests go to a further server: those whose connection failed, and idempotent ones that got no
-    answer. nginx never sends a POST again once it was sent (no `non_idempotent` here). All tries together may take as
-    long as failing to connect to each server, so a slow answer is not asked for again and again.
-    """
-    if proxy.retries == 0:
-        return (values.line(f"{module}_next_upstream", "off"),)
-    tries = values.integer(proxy.retries + 1, "retries", most=1001)
-    bound_s = min(proxy.timeouts.connect_s * (proxy.retries + 1), values.MOST_S)
-    return (
-        values.line(f"{module}_next_upstream", "error", "timeout"),
-        values.line(f"{module}_next_upstream_tries", tries),
-        values.line(f"{module}_next_upstream_timeout", values.duration(bound_s, "timeout connect times retries")),
     )
 
 
@@ -204,7 +188,12 @@ def _goal(scope: scope_.Scope, target: model.Target, upstream_: str, path: str =
 
 
 def _redirects(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> tuple[directive.Directive, ...]:
-    """What `proxy_redirect default` does for a literal address: a redirect to the server's own address leads here."""
+    """What `proxy_redirect default` does for a literal address: a redirect to the server's own address leads here.
+
+    Not where an owner says for the whole site or gate what is done with redirects.
+    """
+    if any(scope_.owned(snippet, "proxy_redirect") for snippet in (scope.site.snippet, scope.settings.snippet)):
+        return ()
     if scope.variables is not None:
         return (values.line("proxy_redirect", Expr(f"{scope.variables.url}/"), "/"),)
     lines = []

@@ -61,11 +61,10 @@ def _speaks_http(action: model.Proxy) -> bool:
 
 
 def _redirect(scope: scope_.Scope, route: model.Route, redirect: model.Redirect, *, https: bool) -> directive.Directive:
-    lines = (
-        *headers_.response_lines(scope, route, https=https, hide_header=None),
-        redirect_line(redirect),
-    )
-    return values.line("location", route.path, block=(*scope_.yielding(lines, route.snippet), *route.snippet))
+    lines = headers_.response_lines(scope, route, https=https, hide_header=None)
+    # nginx answers by the first `return` that it meets, and that is the owner's.
+    block = (*scope_.yielding(lines, route.snippet), *route.snippet, redirect_line(redirect))
+    return values.line("location", route.path, block=block)
 
 
 def redirect_line(redirect: model.Redirect) -> directive.Directive:

@@ -25,7 +25,6 @@ _REPEATABLE = frozenset(
         "log_format",
         "map",
         "proxy_hide_header",
-        "proxy_redirect",
         "proxy_set_header",
         "return",
         "rewrite",
@@ -104,6 +103,12 @@ def has_tls(site: model.Site) -> bool:
 def owned(snippet: model.Snippet, name: str) -> tuple[directive.Directive, ...]:
     """The directives of this name that an owner wrote at this level."""
     return tuple(node for node in snippet if isinstance(node, directive.Directive) and node.name == name)
+
+
+def location_name(node: directive.Directive) -> str:
+    """What nginx compares locations by, to find duplicates: "/x" and "^~ /x" are one, "= /x" is another."""
+    words = [arg.value for arg in node.args]
+    return words[-1] if words[:1] in (["^~"], words[-1:]) else " ".join(words)
 
 
 def yielding(ours: collections.abc.Iterable[directive.Node], snippet: model.Snippet) -> tuple[directive.Node, ...]:

@@ -6,9 +6,9 @@ file that is kept from an earlier generation goes together with the nginx.conf o
 
 import dataclasses
 
-from daemun.core import directive, model, names, words
+from daemun.core import directive, model, named_servers, names, words
 from daemun.core.directive import Expr
-from daemun.core.render import headers, on_demand, route, server, tls, values
+from daemun.core.render import headers, on_demand, route, server, static, tls, upstream, values
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
@@ -26,9 +26,12 @@ def nodes(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     site = scope.site
     try:
         _check(site)
+        found = named_servers.find_in_site(site, scope.settings)
+        scope = dataclasses.replace(scope, site=found.site)
+        named = upstream.named(scope.settings, scope.environment, found.upstreams)
         shared = tuple(node for one in site.routes for node in route.shared(scope, one))
         added = on_demand.shared(scope) if on_demand.is_on(site) else ()
-        return (*_title(site), *shared, *added, *_servers(scope))
+        return (*_title(site), *shared, *named, *added, *_servers(scope))
     except RenderError as error:
         raise _named(site, error) from error
 
@@ -90,7 +93,7 @@ def _servers(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     servers: list[directive.Node] = []
     if scope_.has_tls(site):
         added = on_demand.https_lines(scope) if on_demand.is_on(site) else ()
-        inside = (*added, *_refuse_misdirected(scope), *site.snippet, *_locations(scope, https=True))
+        inside = (*added, *_refuse_misdirected(scope), *_content(scope, https=True))
         servers.append(_https(scope, given, inside, snippet=site.snippet))
     servers.append(_http(scope, given, _plain(scope)))
     if site.redirect_aliases and site.aliases:
@@ -140,11 +143,11 @@ def _own_words(site: model.Site) -> tuple[directive.Directive, ...]:
 def _plain(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     """What plain HTTP answers; the challenge always."""
     site = scope.site
-    challenge = (server.challenge(),) if site.challenge else ()
+    challenge = (server.challenge(),) if site.challenge and not _writes_challenge(site) else ()
     if on_demand.is_on(site):
         challenge = (*on_demand.http_lines(scope, to_https(site)), *challenge)
     if not scope_.has_tls(site) or site.http is model.HttpMode.SERVE:
-        return (*challenge, *site.snippet, *_locations(scope, https=False))
+        return (*challenge, *_content(scope, https=False))
     if site.http is model.HttpMode.OFF:
         status = str(scope.settings.default.status)
         return (*challenge, server.anything(values.line("return", status)))
@@ -186,11 +189,32 @@ def _names(hosts: tuple[str, ...], *, is_default: bool = False) -> tuple[directi
     return (*(values.host(host) for host in hosts), *((Expr(_HIGHEST),) if is_default else ()))
 
 
+def _content(scope: scope_.Scope, *, https: bool) -> tuple[directive.Node, ...]:
+    """What an owner wrote for the server, and the locations of the routes."""
+    scope = headers.keep_in_site(scope, https=https) if _has_snippets(scope.site) else scope
+    return (*static.around(scope), *scope.site.snippet, *_locations(scope, https=https))
+
+
+def _has_snippets(site: model.Site) -> bool:
+    return bool(site.snippet) or any(one.snippet for one in site.routes)
+
+
+def _writes_challenge(site: model.Site) -> bool:
+    """Whether an owner answers the challenge, which nginx lets one location do."""
+    return server.CHALLENGE_PATH in {scope_.location_name(node) for node in scope_.owned(site.snippet, "location")}
+
+
 def _locations(scope: scope_.Scope, *, https: bool) -> tuple[directive.Node, ...]:
+    """Where an owner wrote a location of the same name, it stands instead of ours."""
     site = scope.site
-    written = [node for one in site.routes for node in route.locations(scope, one, https=https)]
-    taken = {one.path for one in site.routes}
-    taken |= {node.args[-1].value for node in scope_.owned(site.snippet, "location") if _is_prefix(node)}
+    own = {scope_.location_name(node) for node in scope_.owned(site.snippet, "location")}
+    written = [
+        node
+        for one in site.routes
+        for node in route.locations(scope, one, https=https)
+        if isinstance(node, directive.Comment) or scope_.location_name(node) not in own
+    ]
+    taken = {one.path for one in site.routes} | own
     if "/" not in taken:
         written += [directive.Comment("No route has the other paths."), server.anything(_answer(site.otherwise))]
     return tuple(written)
@@ -200,10 +224,6 @@ def _answer(answer: model.Answer) -> directive.Directive:
     status = values.integer(answer.status, "status", least=200, most=599)
     text = () if answer.text is None else (values.expression(answer.text),)
     return values.line("return", status, *text)
-
-
-def _is_prefix(location: directive.Directive) -> bool:
-    return len(location.args) == 1 or location.args[0].value == "^~"
 
 
 # --- a name in Host that is not the one in the handshake -------------------------------------------------------

@@ -14,6 +14,9 @@ from daemun.errors import RenderError
 _CACHED = (("Cache-Control", "no-cache"),)
 
 
+_INDEX = values.line("index", "index.html")
+
+
 def locations(
     scope: scope_.Scope, route: model.Route, files: model.Files, *, https: bool
 ) -> tuple[directive.Directive, ...]:
@@ -28,10 +31,14 @@ def locations(
         *headers.response_lines(scope, route, https=https, hide_header=None, extra=_CACHED),
         # With `root` for the whole site, with `alias` for a part of it: alias cuts the location's prefix off the path.
         values.line("root", folder) if prefix == "/" else values.line("alias", folder),
-        values.line("index", "index.html"),
     ]
-    if files.spa:
-        lines.append(_fallback(prefix))
+    # What an owner wrote for the whole site or gate holds here, too, as nginx has it of `index`.
+    if not _written(scope, "index"):
+        lines.append(_INDEX)
+    # nginx has no use for it outside a location, where people write it.
+    fallback = scope_.owned(scope.site.snippet, "try_files") if prefix == "/" else ()
+    if fallback or files.spa:
+        lines += fallback or [_fallback(prefix)]
     if files.listing:
         lines += [values.line("autoindex", "on"), values.line("autoindex_exact_size", "off")]
     inner: list[directive.Node] = []
@@ -39,9 +46,26 @@ def locations(
         inner.append(_page_location(scope, route, prefix, folder))
     inner.append(directive.Comment("Hidden files stay hidden."))
     inner.append(values.line("location", "~", Expr(_hidden(prefix)), block=(values.line("return", "404"),)))
+    own = {scope_.location_name(node) for node in scope_.owned(route.snippet, "location")}
+    inner = [node for node in inner if isinstance(node, directive.Comment) or scope_.location_name(node) not in own]
     block = (*scope_.yielding(lines, route.snippet), *route.snippet, *inner)
     location = values.line("location", prefix, block=block)
     return (location, *_redirect(scope, route, prefix))
+
+
+def around(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+    """What hand-written locations beside the one for files inherit: they are most often for some of these files."""
+    whole = (route.action for route in scope.site.routes if route.path == "/")
+    files = next((action for action in whole if isinstance(action, model.Files)), None)
+    if files is None or not scope_.owned(scope.site.snippet, "location"):
+        return ()
+    lines = (values.line("root", files.folder.rstrip("/") + "/"), _INDEX)
+    return tuple(line for line in lines if not _written(scope, line.name))
+
+
+def _written(scope: scope_.Scope, name: str) -> bool:
+    """Whether an owner wrote such a directive for the site or the gate."""
+    return bool(scope_.owned(scope.site.snippet, name) or scope_.owned(scope.settings.snippet, name))
 
 
 def _fallback(prefix: str) -> directive.Directive:

@@ -4,6 +4,8 @@ Every block has a zone, so that all workers share failures, counts and the answe
 daemun's own DNS responder as SRV records and asked again while nginx runs (nginx.org/r/server, `resolve`).
 """
 
+import dataclasses
+
 from daemun.core import directive, model, names, services, words
 from daemun.core.render import environment, values
 from daemun.core.render import scope as scope_
@@ -13,6 +15,9 @@ ZONE = "256k"
 KEPT_CONNECTIONS = "64"
 KEPT_FOR = "4s"
 """Shorter than the 5 s after which Node.js and uvicorn close an idle connection, so that nginx closes first."""
+
+RESOLVER_TIMEOUT = "10s"
+"""nginx repeats an unanswered question every 5 s: a restart of daemun costs one repetition and no error."""
 
 _WITHOUT_BACKUP = frozenset({model.Balance.HASH, model.Balance.IP_HASH, model.Balance.RANDOM})
 _KEPT = frozenset(model.Scheme) - {model.Scheme.FASTCGI, model.Scheme.UWSGI, model.Scheme.SCGI}
@@ -25,12 +30,47 @@ _KEEPS_BY_ITSELF = (1, 29, 7)
 def block(scope: scope_.Scope, name: str, proxy: model.Proxy) -> directive.Directive:
     """Raises: RenderError when nginx cannot balance like this, or a server cannot be written."""
     _check_targets(proxy)
-    lines: list[directive.Node] = [values.line("zone", name, ZONE)]
+    lines: list[directive.Node] = [values.line("zone", name, ZONE), *_resolver(scope.settings, scope.environment)]
     lines += _balance(scope, name, proxy)
     lines += [_server(scope, proxy, target) for target in proxy.targets]
     if proxy.targets[0].scheme in _KEPT:
         lines += _kept(scope, proxy)
     return values.line("upstream", name, block=tuple(lines))
+
+
+def named(
+    settings: model.Globals, env: environment.Environment, blocks: tuple[directive.Directive, ...]
+) -> tuple[directive.Node, ...]:
+    """The blocks of servers that hand-written nginx names. Raises: RenderError."""
+    if not blocks:
+        return ()
+    if env.resolver is None:
+        raise RenderError("hand-written nginx names servers, but no resolver answers for names")
+    added = _resolver(settings, env)
+    return (
+        directive.Comment("Servers that hand-written nginx names"),
+        *(directive.Directive(one.name, one.args, (*added, *(one.block or ()))) for one in blocks),
+    )
+
+
+def groups(settings: model.Globals, env: environment.Environment, nodes: model.Snippet) -> tuple[directive.Node, ...]:
+    """Hand-written nginx whose groups of servers ask our responder for the names that are ours."""
+    added = _resolver(settings, env)
+    return tuple(_asking(node, added) for node in nodes) if added else nodes
+
+
+def _asking(node: directive.Node, added: tuple[directive.Directive, ...]) -> directive.Node:
+    if isinstance(node, directive.Comment) or node.name != "upstream" or node.block is None:
+        return node
+    is_ours = any("service=http" in {arg.value for arg in line.args} for line in scope_.owned(node.block, "server"))
+    return dataclasses.replace(node, block=(*added, *node.block)) if is_ours else node
+
+
+def _resolver(settings: model.Globals, env: environment.Environment) -> tuple[directive.Directive, ...]:
+    """An owner's `resolver` for the gate knows nothing of our services."""
+    if env.resolver is None or not scope_.owned(settings.snippet, "resolver"):
+        return ()
+    return (values.line("resolver", env.resolver), values.line("resolver_timeout", RESOLVER_TIMEOUT))
 
 
 def _kept(scope: scope_.Scope, proxy: model.Proxy) -> list[directive.Directive]:
