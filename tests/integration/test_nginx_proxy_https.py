@@ -4,6 +4,7 @@ import collections.abc
 import dataclasses
 import datetime
 import ssl
+import urllib.parse
 
 import httpx
 import pytest
@@ -219,6 +220,54 @@ def test_the_challenge_of_all_hosts(one: echo.EchoServer, mounted: Mounted, said
         asked = {name: found.ask(f"http://{name}.test{TOKEN}") for name in ("clear", "secure")}
 
     assert {name for name, answer in asked.items() if answer.text.endswith(f".{rendered.THUMBPRINT}")} == answers
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "test-filename",
+        "x",
+        "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA",
+        "a.b",
+        "with space",
+        "ünï",
+        "100%25",
+        "$host",
+    ],
+)
+@pytest.mark.parametrize("is_known", [True, False])
+def test_challenge_files_of_other_clients_win(
+    one: echo.EchoServer, mounted: Mounted, name: str, *, is_known: bool
+) -> None:
+    """M3: of any name that has no path in it, on every host, and on unknown ones where that is asked for."""
+    mounted.certify("secure.test", "secure.test")
+    folder = "usr/share/nginx/html/.well-known/acme-challenge"
+    mounted.write(f"{folder}/{urllib.parse.unquote(name)}", "theirs")
+    for parent in (mounted.root / folder).relative_to(mounted.root).parents:
+        (mounted.root / parent).chmod(0o755)
+    hosts = [container(one, name, VIRTUAL_HOST=f"{name}.test") for name in ("clear", "secure")]
+    environ = {"ACME_HTTP_CHALLENGE_ACCEPT_UNKNOWN_HOST": "true"} if is_known else {}
+    with gate(*hosts, environ=environ, folders=mounted.read()) as found:
+        url = f"/.well-known/acme-challenge/{name}"
+        assert [found.ask(f"http://{host}.test{url}").text for host in ("clear", "secure")] == ["theirs", "theirs"]
+        unknown = found.ask(f"http://unknown.test{url}")
+        if is_known:
+            assert unknown.text == "theirs"
+        else:
+            assert unknown.status_code == (200 if TOKEN.endswith(f"/{name}") else 503)
+            assert "theirs" not in unknown.text
+
+
+def test_without_a_file_the_challenge_is_answered_as_ever(one: echo.EchoServer, mounted: Mounted) -> None:
+    """M3."""
+    mounted.write("usr/share/nginx/html/secret", "secret")
+    folder = "/.well-known/acme-challenge"
+    with gate(container(one, VIRTUAL_HOST="a.test"), folders=mounted.read()) as found:
+        assert found.ask(f"http://a.test{TOKEN}").text.endswith(f".{rendered.THUMBPRINT}")
+        for path in ("/short", "/", "/%2e%2e/%2e%2e/secret", "/..%2f..%2fsecret", "/a/b", "/x%00y"):
+            answer = found.ask(f"http://a.test{folder}{path}")
+            assert answer.text != "secret"
+        assert found.ask(f"http://a.test{folder}/short").status_code == 404
 
 
 # --- which certificate ------------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ def said(snippet: model.Snippet) -> list[str]:
 def test_nothing_is_mounted(mounted: Mounted) -> None:
     found = mounted.read()
 
-    assert found == folders.Folders(root=str(mounted.root))
+    assert found == folders.Folders(root=str(mounted.root), web_root=f"{mounted.root}/usr/share/nginx/html")
 
 
 def test_files_are_called_by_host_and_by_the_digest_of_the_path() -> None:

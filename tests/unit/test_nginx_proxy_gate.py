@@ -188,13 +188,6 @@ def test_what_is_not_supported_is_told() -> None:
     assert "DEBUG_ENDPOINT is not supported" in notes
 
 
-def test_a_challenge_for_unknown_hosts_that_is_switched_off_is_told() -> None:
-    name = "ACME_HTTP_CHALLENGE_ACCEPT_UNKNOWN_HOST"
-
-    assert any(note.startswith(f"{name} is always on") for note in gate(**{name: "false"}).notes)
-    assert gate(**{name: "true"}).notes == gate().notes
-
-
 @pytest.mark.parametrize(
     "name", ["HTTP_PORT", "HTTPS_METHOD", "HSTS", "ENABLE_IPV6", "NON_GET_REDIRECT", "DOCKER_CONTAINER_FILTERS"]
 )

@@ -129,6 +129,8 @@ class Globals:
     proxy_protocol: whether connections start with a PROXY line, which tells the client's address.
     internal: which clients the routes that are internal serve, as nginx for a location. internal_origin: where an owner
     wrote that.
+    challenge_files: an owner's web root whose files answer the ACME challenge before daemun does, of other clients that
+    order certificates; None: there is none. challenges_unknown: whether they do so for names that no site has.
     http2: whether it is offered. tls_policy: None: Mozilla's intermediate one.
     """
 
@@ -148,6 +150,8 @@ class Globals:
     workers: int | None = None
     old_workers: OldWorkers = OldWorkers()
     user: str | None = None
+    challenge_files: str | None = None
+    challenges_unknown: bool = True
     internal: Snippet = PRIVATE
     internal_origin: Origin = NOWHERE
     snippet: Snippet = ()

@@ -34,7 +34,7 @@ def servers(desired: model.Desired, env: environment.Environment, kept: server.K
     page = _page(desired.globals.default)
     return (
         directive.Comment("Plain HTTP for unknown names."),
-        _server(listen, "_", (server.challenge(), *page, answer)),
+        _server(listen, "_", (*server.challenge_of_unknown(env, desired.globals), *page, answer)),
         *_https(desired, env, (*page, answer), kept),
     )
 

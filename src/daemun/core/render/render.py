@@ -56,7 +56,7 @@ def render_files(
         main.MIME: mime.nodes(),
         server.LISTEN_HTTP: server.listen_file(settings, settings.listen_http, ipv6=env.ipv6),
         server.LISTEN_HTTPS: server.listen_file(settings, settings.listen_https, "ssl", ipv6=env.ipv6),
-        server.CHALLENGE: server.challenge_file(env),
+        server.CHALLENGE: server.challenge_file(env, settings),
         access.INTERNAL: access.internal_file(settings),
         hold.HOLD: hold.file(buffered=True),
         hold.HOLD_UNBUFFERED: hold.file(buffered=False),

@@ -15,6 +15,8 @@ CHALLENGE = "challenge.conf"
 CHALLENGE_PATH = "/.well-known/acme-challenge/"
 _TOKEN = r"[A-Za-z0-9_-]{16,256}"  # noqa: S105 - RFC 8555 section 8.3: base64url, 128 bits or more
 
+_ANSWER, _OURS = "@daemun_challenge", "@daemun_challenge_ours"
+
 Kept = tuple[tuple[str, ...], ...]
 """The words of `listen` lines that the default servers of an earlier generation have."""
 
@@ -104,33 +106,49 @@ def _places(address: model.Address, *, ipv6: bool) -> tuple[str, ...]:
     return (values.endpoint(found, address.port),)
 
 
-def challenge_file(env: environment.Environment) -> tuple[directive.Node, ...]:
+def challenge_file(env: environment.Environment, settings: model.Globals) -> tuple[directive.Node, ...]:
     """HTTP-01 (RFC 8555 section 8.3), answered without state: any token, and the account's thumbprint."""
+    first, *others = _challenge(env, settings.challenge_files)
+    return (
+        directive.Comment("Proof for certificate authorities that this gate answers for a name. A file wins, for"),
+        directive.Comment("other ACME clients; what is not shaped like a token is 404."),
+        values.line("location", "^~", CHALLENGE_PATH, block=(*_open_to_all(), first, values.line("return", "404"))),
+        *others,
+    )
+
+
+def challenge_of_unknown(env: environment.Environment, settings: model.Globals) -> tuple[directive.Node, ...]:
+    """For names that no site has, some of which are in certificates of sites. Where the owner's files are not for them,
+    what is not shaped like a token is answered as any other path."""
+    return (challenge(),) if settings.challenges_unknown else _challenge(env, None)
+
+
+def _challenge(env: environment.Environment, files: str | None) -> tuple[directive.Directive, ...]:
+    """The location of a token, and those that it hands over to. files: a web root whose files go first, of any name:
+    other clients choose their own."""
     answer = (
         values.line("return", "404")
         if env.thumbprint is None
         else values.line("return", "200", Expr(f"$daemun_token.{values.literal(env.thumbprint)}"))
     )
-    token = values.line(
-        "location",
-        "~",
-        Expr(rf"^{CHALLENGE_PATH.replace('.', chr(92) + '.')}(?<daemun_token>{_TOKEN})\z"),
-        block=(
-            values.line("root", env.layout.challenges),
-            values.line("default_type", "text/plain"),
-            values.line("try_files", Expr("/$daemun_token"), "@daemun_challenge"),
-        ),
+    text = values.line("default_type", "text/plain")
+    ours = (values.line("root", env.layout.challenges), text, values.line("try_files", Expr("/$daemun_token"), _ANSWER))
+    last = values.line("location", Expr(_ANSWER), block=(*_open_to_all(), text, answer))
+    if files is None:
+        return (_of_token(_TOKEN, ours), last)
+    odd = values.line("if", Expr("$daemun_token"), "!~", Expr(rf"^{_TOKEN}\z"), block=(values.line("return", "404"),))
+    theirs = (
+        values.line("root", files),
+        text,
+        values.line("try_files", Expr(f"{CHALLENGE_PATH}$daemun_token"), _OURS),
     )
-    return (
-        directive.Comment("Proof for certificate authorities that this gate answers for a name. A file wins, for"),
-        directive.Comment("other ACME clients; what is not shaped like a token is 404."),
-        values.line("location", "^~", CHALLENGE_PATH, block=(*_open_to_all(), token, values.line("return", "404"))),
-        values.line(
-            "location",
-            Expr("@daemun_challenge"),
-            block=(*_open_to_all(), values.line("default_type", "text/plain"), answer),
-        ),
-    )
+    then = values.line("location", Expr(_OURS), block=(*_open_to_all(), odd, *ours))
+    return (_of_token("[^/]+", theirs), then, last)
+
+
+def _of_token(name: str, block: tuple[directive.Directive, ...]) -> directive.Directive:
+    place = rf"^{CHALLENGE_PATH.replace('.', chr(92) + '.')}(?<daemun_token>{name})\z"
+    return values.line("location", "~", Expr(place), block=block)
 
 
 def _open_to_all() -> tuple[directive.Directive, ...]:

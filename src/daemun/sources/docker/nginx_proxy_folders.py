@@ -44,6 +44,7 @@ class Folders:
     These three are by the name that `normal_name` makes of the file's; spelled: where the two differ, the file's own.
     can_be_read: whether all that may be there for them was found.
     http: conf.d and proxy.conf. internal: network_internal.conf; None: there is none. page: of errors of the fallback.
+    web_root: where other ACME clients put files.
     """
 
     root: str = ROOT
@@ -56,6 +57,7 @@ class Folders:
     http: model.Snippet = ()
     internal: model.Snippet | None = None
     page: str | None = None
+    web_root: str | None = None
     problems: tuple[model.Problem, ...] = ()
 
     def certificate(self, name: str) -> Certificate | None:

@@ -110,6 +110,8 @@ class Gate:
             settings = dataclasses.replace(settings, default=named)
         if settings.default.page is None and folders.page is not None:
             settings = dataclasses.replace(settings, default=dataclasses.replace(settings.default, page=folders.page))
+        if folders.web_root is not None:
+            settings = dataclasses.replace(settings, challenge_files=folders.web_root)
         if folders.internal is not None:
             origin = model.Origin(source="docker", place=f"{folders.root}/{nginx_proxy_folders.INTERNAL}")
             settings = dataclasses.replace(settings, internal=folders.internal, internal_origin=origin)
@@ -175,6 +177,7 @@ def read_gate(environ: collections.abc.Mapping[str, str]) -> Gate:
         **_read_listen(env),
         "believes_clients": _read_trust(env),
         "proxy_protocol": env.get("ENABLE_PROXY_PROTOCOL", parse.truth, False),
+        "challenges_unknown": env.get("ACME_HTTP_CHALLENGE_ACCEPT_UNKNOWN_HOST", parse.truth, False),
         "http2": env.get("ENABLE_HTTP2", parse.truth, True),
         "tls_policy": env.get("SSL_POLICY", read_policy, None),
         "logs": _read_logs(env),
@@ -337,10 +340,6 @@ def _note_unsupported(env: _Environment) -> None:
     for name, reason in WITHOUT_EFFECT.items():
         if env.text(name) is not None:
             env.notes.append(f"{name} has no effect: {reason}")
-    if not env.get("ACME_HTTP_CHALLENGE_ACCEPT_UNKNOWN_HOST", parse.truth, True):
-        env.notes.append(
-            "ACME_HTTP_CHALLENGE_ACCEPT_UNKNOWN_HOST is always on: nginx answers the challenge for any host"
-        )
     if env.get("ENABLE_HTTP3", parse.truth, False):
         env.notes.append("ENABLE_HTTP3 is not supported: this nginx does not speak HTTP/3")
     if env.text("DEBUG_ENDPOINT") is not None and env.get("DEBUG_ENDPOINT", parse.truth, False):

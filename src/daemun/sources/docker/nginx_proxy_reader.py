@@ -13,7 +13,8 @@ from daemun.core import directive, model, words
 from daemun.sources import nginx_snippet
 from daemun.sources.docker import nginx_proxy_folders as folders
 
-PAGE = "usr/share/nginx/html/errors/50x.html"
+WEB_ROOT = "usr/share/nginx/html"
+PAGE = f"{WEB_ROOT}/errors/50x.html"
 NOT_USED = {
     "app/letsencrypt_user_data": "a certificate belongs to a site; make each host in it a site of daemun.yaml",
     "app/nginx.tmpl": "daemun has no template; put what you changed into conf.d, vhost.d or daemun.yaml",
@@ -58,6 +59,7 @@ class Reader:
             can_be_read=self._is_open,
             http=self._http(),
             internal=self._internal(),
+            web_root=str(self._machine / WEB_ROOT),
             page=str(page) if page.is_file() else None,
             problems=(*self._problems, *self._unsupported()),
         )
