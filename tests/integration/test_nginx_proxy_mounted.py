@@ -1,9 +1,11 @@
 """What clients of a gate in nginx-proxy's place see of the folders that its owner mounts."""
 
+import ssl
+
 import pytest
 
 from daemun.sources.docker import nginx_proxy_folders
-from tests.support import echo, rendered
+from tests.support import echo, ports, rendered
 from tests.support.compat_gate import WEBSOCKET, Mounted, aged, container, gate
 
 pytestmark = pytest.mark.nginx
@@ -73,6 +75,84 @@ def test_nginx_for_the_whole_gate(one: echo.EchoServer, mounted: Mounted) -> Non
         assert found.ask("http://a.test/", method="POST", content=b"x" * 20_000).status_code == 413
     (problem,) = folders.problems
     assert problem.origin.place.endswith("standalone-cert-mail.test.conf")
+
+
+@pytest.mark.parametrize(
+    "listen",
+    [
+        "listen {http} default_server;",
+        "listen *:{http} default_server;",
+        "listen 0.0.0.0:{http} default_server backlog=64;",
+        "listen 127.0.0.1:{http} default_server;",
+        "listen {https} ssl default_server;",
+        "listen 127.0.0.1:{http} default_server; listen 127.0.0.1:{https} ssl default_server;",
+    ],
+)
+def test_a_default_server_of_the_owner_wins(one: echo.EchoServer, mounted: Mounted, listen: str) -> None:
+    """M4: for the addresses that it names."""
+    certificate, key = rendered.self_signed("unknown.test")
+    mounted.write("certs/own.crt", certificate)
+    mounted.write("certs/own.key", key)
+    mounted.certify("secure.test", "secure.test")
+    tls = f"ssl_certificate {mounted.root}/certs/own.crt; ssl_certificate_key {mounted.root}/certs/own.key;"
+    http, https = ports.free_port(), ports.free_port()
+    server = f"server {{ {listen.format(http=http, https=https)} server_name _; {tls} return 200 mine; }}"
+    mounted.write("conf.d/zz.conf", server)
+    hosts = [container(one, name, VIRTUAL_HOST=f"{name}.test") for name in ("clear", "secure")]
+    at = rendered.At(http=http, https=https, host="127.0.0.1" if "127" in listen else "0.0.0.0")
+    with gate(*hosts, folders=mounted.read(), at=at) as found:
+        assert found.said("http://clear.test/").server == "one"
+        assert found.said("https://secure.test/").server == "one"
+        unknown = found.ask("http://unknown.test/")
+        assert (unknown.text == "mine") is ("{http}" in listen)
+        if "{http}" not in listen:
+            assert unknown.status_code == 503
+        if "{https}" in listen:
+            trusting = ssl.create_default_context(cafile=f"{mounted.root}/certs/own.crt")
+            assert found.ask_over("unknown.test", trusting).text == "mine"
+        else:
+            assert found.handshake("unknown.test").alert == "TLSV1_UNRECOGNIZED_NAME"
+
+
+@pytest.mark.parametrize(
+    ("broken", "line"),
+    [
+        ("gzip off;\n\nno_such_directive on;", 3),
+        ("proxy_set_header X-Real-IP hidden; # mine\nclient_max_body_size lots;", 2),
+        ("server {\n  listen 80 default_server;\n  root x y;\n}", 3),
+        ("server { listen 127.0.0.1:{http} default_server;\nlocation / {\nno_such_directive on; } }", 3),
+        ("map $host $one { default 1; }\nmap $host {", 2),
+        ('log_format mine "$no_such_variable";', None),
+    ],
+)
+@pytest.mark.parametrize("was_good", [False, True])
+def test_a_bad_file_of_conf_d_is_set_aside_alone(
+    one: echo.EchoServer, mounted: Mounted, broken: str, line: int | None, *, was_good: bool
+) -> None:
+    """M4: with its own line; what of ours gave way to it is there again."""
+    mounted.write("conf.d/aa.conf", 'add_header X-First yes always; map $host $first { default "first"; }')
+    mounted.write("conf.d/mm.conf", "add_header X-Bad no always;")
+    mounted.write("conf.d/zz.conf", "client_max_body_size 10k;")
+    hosts = (container(one, VIRTUAL_HOST="a.test"),)
+    with gate(*hosts, folders=mounted.read()) as before:
+        pass
+    mounted.write("conf.d/mm.conf", broken.replace("{http}", str(http := ports.free_port())))
+    mounted.write("vhost.d/a.test", "location = /first { return 200 $first; }")
+    folders = mounted.read()
+    at = rendered.At(http=http)
+    with gate(*hosts, folders=folders, last_good=before.nginx.files if was_good else {}, at=at) as found:
+        answer = found.ask("http://a.test/first")
+        assert (answer.text, answer.headers.get("X-First")) == ("first", "yes")
+        assert found.ask("http://a.test/", method="POST", content=b"x" * 20_000).status_code == 413
+        headers = found.said("http://a.test/", headers={"X-Real-IP": "9.9.9.9"}).headers
+        assert headers["x-real-ip"] == "127.0.0.1"
+        assert found.ask("http://unknown.test/").status_code == 503
+        told = "\n".join((*(str(problem) for problem in folders.problems), found.refusals()))
+    assert "conf.d/mm.conf" in told
+    assert "aa.conf" not in told
+    assert "zz.conf" not in told
+    if line is not None:
+        assert f"mm.conf:{line}" in told or f"line {line}:" in told
 
 
 @pytest.mark.shows(file="proxy.conf")

@@ -92,6 +92,7 @@ def gate(
     is_on: bool = True,
     may_fail: bool = False,
     last_good: collections.abc.Mapping[str, bytes] | None = None,
+    at: rendered.At | None = None,
 ) -> collections.abc.Iterator[Gate]:
     """Containers on loopback, in compat mode with nginx-proxy's own environment. may_fail: some may be refused.
 
@@ -106,7 +107,7 @@ def gate(
     errors = [str(one) for one in desired.problems if one.severity is model.Severity.ERROR]
     assert may_fail or errors == []
     literal = tuple(_with_addresses(site, desired.pools) for site in desired.sites)
-    with rendered.running(*literal, settings=desired.globals, certify=_certify, last_good=last_good) as nginx:
+    with rendered.running(*literal, settings=desired.globals, certify=_certify, last_good=last_good, at=at) as nginx:
         yield Gate(nginx=nginx, desired=desired)
 
 

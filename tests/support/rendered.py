@@ -97,6 +97,15 @@ def find_refusal(files: collections.abc.Mapping[str, bytes], layout: layout_.Lay
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class At:
+    """Where nginx listens."""
+
+    host: str = "127.0.0.1"
+    http: int = dataclasses.field(default_factory=ports.free_port)
+    https: int = dataclasses.field(default_factory=ports.free_port)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
     """clients: what `tests.support.clients` needs. layout: its state directory. files: its configuration.
 
@@ -118,9 +127,10 @@ def running(
     replace: collections.abc.Callable[[model.Site, environment_.Environment], bytes] | None = None,
     certify: collections.abc.Callable[[layout_.Layout, model.Desired], bytes] | None = None,
     last_good: collections.abc.Mapping[str, bytes] | None = None,
+    at: At | None = None,
     **changes: object,
 ) -> collections.abc.Iterator[Running]:
-    """nginx with these sites on free ports of 127.0.0.1, each with a self-signed certificate that clients trust.
+    """nginx with these sites, each with a self-signed certificate that clients trust. at: None: free ports of loopback.
 
     settings: its listening addresses are replaced.
     replace: renders each site's file instead. certify: puts other certificates in the state directory, and returns what
@@ -128,12 +138,13 @@ def running(
     changes: other values of the Environment.
     """
     with prepared() as layout:
-        http, https = ports.free_port(), ports.free_port()
+        at = at or At()
         settings = dataclasses.replace(
             settings or model.Globals(),
-            listen_http=(model.Address(host="127.0.0.1", port=http),),
-            listen_https=(model.Address(host="127.0.0.1", port=https),),
+            listen_http=(model.Address(host=at.host, port=at.http),),
+            listen_https=(model.Address(host=at.host, port=at.https),),
         )
+        http, https = at.http, at.https
         desired = model.Desired(globals=settings, sites=sites)
         env = environment_of(layout, **changes)
         files = render.render_files(desired, env)

@@ -8,6 +8,7 @@ import pytest
 from daemun.control import ports
 from daemun.control import quarantine as staging
 from daemun.core import directive, model, plan, quarantine
+from daemun.core.render import snippets
 from daemun.errors import ApplyError
 
 SNIPPET = (directive.Directive("return", (directive.Expr("204"),)),)
@@ -79,11 +80,11 @@ async def test_a_last_good_version_that_fails_too_gives_way_to_the_503_page() ->
 
 
 async def test_the_snippet_of_the_whole_file_can_be_left_out() -> None:
-    files = {quarantine.HTTP_SNIPPET: b"BAD", "sites/a.test.conf": b"good"}
+    files = {snippets.OF_THE_FILE: b"BAD", "sites/a.test.conf": b"good"}
     staged = await staging.stage_with_quarantine(
         PickyProxy(names_file=True), DESIRED, files, last_good={}, unavailable=UNAVAILABLE, known={}
     )
-    assert staged.files == {quarantine.HTTP_SNIPPET: b"", "sites/a.test.conf": b"good", "variables.conf": b""}
+    assert staged.files == {snippets.OF_THE_FILE: b"", "sites/a.test.conf": b"good", "variables.conf": b""}
 
 
 async def test_what_stands_in_has_the_variables_that_it_uses() -> None:

@@ -1,12 +1,16 @@
 """Stage a tree, and when nginx refuses a file of it that can stand alone, stage it with that file replaced."""
 
+import collections
 import collections.abc
 import dataclasses
 
 from daemun.control import ports
 from daemun.core import definitions, model, quarantine
-from daemun.core.render import access
+from daemun.core.render import access, snippets
 from daemun.errors import ApplyError
+
+_MOST_TRIES = 2
+"""How often a file is replaced: by its last good version, and by what stands in for that."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,7 @@ async def stage_with_quarantine(
     """
     tree = dict(files)
     refused: dict[str, str] = {}
+    tries: collections.Counter[str] = collections.Counter()
     # This ends: each file is replaced at most twice, by its last good version and then by its 503 page.
     while (failure := await proxy.stage(tree)) is not None:
         if quarantine.can_be_replaced(failure.file):
@@ -43,14 +48,15 @@ async def stage_with_quarantine(
                 proxy, desired, tree, last_good=last_good, unavailable=unavailable, known=known
             )
         replaced = tree
-        for path, words in at_fault.items():
+        tries.update(list(at_fault))
+        for path, words in ((path, words) for path, words in at_fault.items() if tries[path] <= _MOST_TRIES):
             replaced = quarantine.replace_file(
                 replaced, path, last_good=last_good, unavailable=unavailable, known=known
             )
-            refused.setdefault(path, _describe(words))
+            refused.setdefault(path, _describe(words, desired, tree))
         if replaced == tree:
             raise ApplyError(
-                f"cannot apply the configuration: nginx refuses it: {_describe(failure)}",
+                f"cannot apply the configuration: nginx refuses it: {_describe(failure, desired, tree)}",
                 stage="test",
                 restored=True,
                 stderr=failure.message,
@@ -101,6 +107,9 @@ async def _find_by_trial(
     return at_fault
 
 
-def _describe(failure: ports.TestFailure) -> str:
-    place = f" ({failure.file}:{failure.line})" if failure.file and failure.line else ""
+def _describe(failure: ports.TestFailure, desired: model.Desired, tree: collections.abc.Mapping[str, bytes]) -> str:
+    place = ""
+    if failure.file and failure.line:
+        written = snippets.find_line(desired.globals, failure.file, tree.get(failure.file, b""), failure.line)
+        place = f" ({written or f'{failure.file}:{failure.line}'})"
     return f"{failure.message}{place}"

@@ -78,7 +78,7 @@ def set_aside(
         if not missing or not quarantine.can_be_replaced(path):
             continue
         site = sites.get(path)
-        rest = _render_rest(desired, env, site, gone)
+        rest = _render_rest(desired, env, site, path, gone)
         stand_in = _choose(rest, last_good.get(path))
         cause, cure = _describe([denied[address] for address in missing], "the site" if site else "its server")
         refused = quarantine.Refused(path=path, cause=cause, cure=cure, stand_in=stand_in)
@@ -118,10 +118,10 @@ def render_main(
 
 
 def _render_rest(
-    desired: model.Desired, env: environment.Environment, site: model.Site | None, gone: frozenset[str]
+    desired: model.Desired, env: environment.Environment, site: model.Site | None, path: str, gone: frozenset[str]
 ) -> render.Rest:
     if site is None:
-        return render.Rest(content=render.render_snippet(desired.globals, env, denied=gone), is_page=False)
+        return render.Rest(content=render.render_snippet(desired.globals, env, path, denied=gone), is_page=False)
     chosen = default.default_site(desired)
     is_default = chosen is not None and chosen.host == site.host
     return render.render_rest(site, env, denied=gone, is_default=is_default, settings=desired.globals)

@@ -7,7 +7,7 @@ import functools
 import types
 
 from daemun.core import aside, definitions, listeners, model, per_site, plan, quarantine, sharing, validate
-from daemun.core.render import environment, render, shared, variables
+from daemun.core.render import environment, render, shared, snippets, variables
 from daemun.errors import RenderError
 
 Denied = collections.abc.Mapping[str, listeners.Denied]
@@ -103,12 +103,15 @@ class _Unavailable(collections.abc.Mapping[str, bytes]):
 
     def __init__(self, desired: model.Desired, env: environment.Environment, denied: frozenset[str]) -> None:
         self._sites = {plan.site_file(site.host): site for site in desired.enabled}
+        self._desired = desired
         self._settings = desired.globals
         self._env = env
         self._denied = denied
 
     def __getitem__(self, path: str) -> bytes:
         """Raises: KeyError; RenderError when the names themselves cannot be written."""
+        if path in snippets.paths(self._settings):
+            return render.render_stand_in(self._desired, self._env, path)
         site = self._sites[path]
         return render.render_unavailable(site, self._env, settings=self._settings, denied=self._denied)
 

@@ -251,12 +251,15 @@ class FoundSite:
     upstreams: tuple[directive.Directive, ...] = ()
 
 
-def find_in_gate(settings: model.Globals) -> Found:
-    """In what stands at the http level."""
-    if not settings.snippet:
+def find_in_gate(settings: model.Globals, part: model.Part | None = None) -> Found:
+    """In what stands at the http level: in one file of it, or in what is none."""
+    written = settings.own_snippet if part is None else part.snippet
+    if not written:
         return Found(nodes=())
-    reader = _Reader("", groups(settings.snippet), has_unknown=_has_includes(settings.snippet))
-    nodes = reader.level(settings.snippet, _Inherited())
+    place = "" if part is None else part.place
+    reader = _Reader(place, groups(settings.snippet), has_unknown=_has_includes(settings.snippet))
+    others = tuple(node for node in settings.snippet if node not in written)
+    nodes = reader.level(written, _inherit(_directives(others), _Inherited()))
     return Found(nodes=nodes, services=tuple(reader.services.values()), upstreams=reader.blocks())
 
 

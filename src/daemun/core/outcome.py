@@ -4,7 +4,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core import model, plan, quarantine
-from daemun.core.render import access
+from daemun.core.render import access, snippets
 
 
 def site_statuses(
@@ -62,8 +62,11 @@ def refusal_problems(
             message = f"cannot use the hand-written nginx: {item.reason}; {item.stand_in.value}"
             problems.append(model.Problem(origin=desired.globals.internal_origin, message=message))
         elif site is None:
-            message = f"cannot use the hand-written nginx of the whole file: {item.reason}; the rest is live"
-            problems.append(model.Problem(origin=desired.globals.snippet_origin, message=message))
+            part = snippets.find_part(desired.globals, item.path)
+            origin = desired.globals.snippet_origin if part is None else model.Origin(source="docker", place=part.place)
+            what = "of the whole file" if part is None else "in it"
+            message = f"cannot use the hand-written nginx {what}: {item.reason}; the rest is live"
+            problems.append(model.Problem(origin=origin, message=message))
         else:
             instead = item.stand_in.value
             message = f'cannot apply site "{site.host}": {item.reason}; {instead}, and all other sites are live'

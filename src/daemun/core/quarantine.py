@@ -1,7 +1,7 @@
 """Which file of a refused tree is at fault, and what stands in for it (DESIGN.md decision 7). Pure.
 
-Only hand-written nginx can make `nginx -t` fail: a site's snippet lies in the site's own file, the snippet of the
-whole file in HTTP_SNIPPET. nginx names the file for most mistakes and none for some (an unknown variable).
+Only hand-written nginx can make `nginx -t` fail: a site's snippet lies in the site's own file, what is for all sites in
+files of `render.snippets`. nginx names the file for most mistakes and none for some (an unknown variable).
 """
 
 import collections.abc
@@ -9,9 +9,7 @@ import dataclasses
 import enum
 
 from daemun.core import definitions, model, plan
-from daemun.core.render import access, serialise
-
-HTTP_SNIPPET = "snippets/http.conf"
+from daemun.core.render import access, serialise, snippets
 
 
 class StandIn(enum.Enum):
@@ -48,7 +46,7 @@ class Refused:
 
 def can_be_replaced(path: str | None) -> bool:
     """Whether another version of this file can stand in for it without touching any other site."""
-    return path is not None and (path in {HTTP_SNIPPET, access.INTERNAL} or path.startswith(plan.SITES))
+    return path is not None and path.startswith((snippets.FOLDER, plan.SITES))
 
 
 def find_suspects(
@@ -58,7 +56,7 @@ def find_suspects(
 ) -> tuple[str, ...]:
     """The files with hand-written nginx, or with files of the owner's that nginx reads at once, that differ from their
     last good version, when nginx named none."""
-    paths = [HTTP_SNIPPET] if desired.globals.snippet else []
+    paths = [*snippets.paths(desired.globals)]
     paths += [access.INTERNAL] if desired.globals.internal_origin != model.NOWHERE else []
     paths += [
         plan.site_file(site.host)
@@ -78,12 +76,14 @@ def replace_file(
 ) -> dict[str, bytes]:
     """The tree with the file's last good version; without one, or when that is what was refused, its 503 page.
 
-    unavailable: path -> the 503 version, for sites; HTTP_SNIPPET becomes empty. known: the variables it may use.
+    unavailable: path -> the 503 version, or what else stands in. known: the variables it may use.
     What says who may come in has no last good version: it may have let in more.
     """
     if path == access.INTERNAL:
         return definitions.complete({**files, path: serialise.serialise(model.NOBODY)}, known)
     good = last_good.get(path)
+    if good is not None and path.startswith(snippets.FOLDER):
+        good = snippets.complete(good, unavailable.get(path, b""))
     if good is None or good == files[path]:
         good = unavailable.get(path, b"")
     return definitions.complete({**files, path: good}, known)

@@ -40,7 +40,8 @@ def find_services(desired: model.Desired) -> tuple[model.Service, ...]:
     written = {
         service for site in desired.enabled for service in named_servers.find_in_site(site, desired.globals).services
     }
-    written |= set(named_servers.find_in_gate(desired.globals).services)
+    for part in (None, *desired.globals.parts):
+        written |= set(named_servers.find_in_gate(desired.globals, part).services)
     named = (service for service in found | written if service is not None)
     return tuple(sorted(named, key=lambda service: service.name))
 

@@ -115,7 +115,7 @@ class _Builder:
                 raise SnippetError("is nested too deeply", line=token_line)
             block = self.block(token_line, depth=depth + 1) if sign == "{" else None
             _check_arguments(name, args, line)
-            return [*nodes, directive.Directive(_unescape(name), tuple(args), block)]
+            return [*nodes, directive.Directive(_unescape(name), tuple(args), block, line=line)]
         raise SnippetError(f'expected ";" after {words.quoted(name)}, found the end of the text', line=line)
 
 

@@ -21,6 +21,7 @@ from daemun.core.model.gate import (
     Globals,
     Logs,
     OldWorkers,
+    Part,
     Snapshot,
 )
 from daemun.core.model.live import Actual, OldGeneration, OldWorker, SiteState, SiteStatus, Worker
@@ -107,6 +108,7 @@ __all__ = [
     "OnDemand",
     "Ordering",
     "Origin",
+    "Part",
     "Pool",
     "Problem",
     "Proxy",

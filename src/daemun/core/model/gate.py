@@ -78,6 +78,17 @@ class Logs:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A file of hand-written nginx that stands apart from all other, so that a mistake in it sets nothing else aside.
+
+    place: the owner's file.
+    """
+
+    place: str
+    snippet: Snippet
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OldWorkers:
     """What generations of workers that were replaced may cost while their connections stay open.
 
@@ -123,7 +134,7 @@ class Globals:
     trusted_proxies: networks ("10.0.0.0/8") whose X-Forwarded-* headers are believed.
     workers: nginx worker processes; None: one per CPU core.
     user: the account nginx's workers run under when daemun runs as root; None: chosen (see nginx.account).
-    snippet: the owner's raw nginx at http level.
+    snippet: the owner's raw nginx at http level. parts: of what its end is made up.
     like_nginx_proxy: what users of nginx-proxy see otherwise is as there: more headers, and its variables.
     believes_clients: X-Forwarded-* headers of every client are passed on; its address is its own all the same.
     proxy_protocol: whether connections start with a PROXY line, which tells the client's address.
@@ -156,6 +167,12 @@ class Globals:
     internal_origin: Origin = NOWHERE
     snippet: Snippet = ()
     snippet_origin: Origin = NOWHERE
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def own_snippet(self) -> Snippet:
+        """Without the parts."""
+        return self.snippet[: len(self.snippet) - sum(len(part.snippet) for part in self.parts)]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

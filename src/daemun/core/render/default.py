@@ -1,6 +1,6 @@
 """What answers requests for names that no site has, and handshakes without a name."""
 
-from daemun.core import certificates, directive, domains, model, names
+from daemun.core import certificates, directive, domains, listeners, model, names
 from daemun.core.directive import Expr
 from daemun.core.render import environment, route, server, values
 from daemun.core.render import scope as scope_
@@ -21,22 +21,46 @@ def default_site(desired: model.Desired) -> model.Site | None:
     return next((site for site in desired.enabled if site.host == chosen.host), None)
 
 
-def servers(desired: model.Desired, env: environment.Environment, kept: server.Kept = ()) -> tuple[directive.Node, ...]:
-    """The default server of each kind of port, and for HTTPS one that refuses unknown names.
+def find_owned(settings: model.Globals) -> frozenset[str]:
+    """The addresses for which hand-written nginx has a default server of its own. nginx accepts only one."""
+    return frozenset(
+        address
+        for server_ in scope_.owned(settings.snippet, "server")
+        for line in scope_.owned(server_.block or (), "listen")
+        if {"default", "default_server"} & {arg.value for arg in line.args[1:]}
+        for address in listeners.addresses_of(line.args[0].value)
+    )
 
-    kept: where sites of an earlier generation still listen. Raises: RenderError.
+
+def servers(
+    desired: model.Desired,
+    env: environment.Environment,
+    kept: server.Kept = (),
+    *,
+    only: frozenset[str] | None = None,
+) -> tuple[directive.Node, ...]:
+    """The default server of each kind of port, and for HTTPS one that refuses unknown names; none where an owner's is.
+
+    kept: where sites of an earlier generation still listen. only: at these addresses alone. Raises: RenderError.
     """
     try:
         answer = server.anything(_answer(desired.globals.default))
     except RenderError as error:
         raise RenderError(f"cannot render default{scope_.place(desired.globals.default.origin)}: {error}") from error
-    listen = server.default_lines(desired, kept, https=False, ipv6=env.ipv6)
+    listen = _ours(server.default_lines(desired, kept, https=False, ipv6=env.ipv6), desired.globals, only)
     page = _page(desired.globals.default)
-    return (
-        directive.Comment("Plain HTTP for unknown names."),
-        _server(listen, "_", (*server.challenge_of_unknown(env, desired.globals), *page, answer)),
-        *_https(desired, env, (*page, answer), kept),
-    )
+    inside = (*server.challenge_of_unknown(env, desired.globals), *page, answer)
+    plain = (directive.Comment("Plain HTTP for unknown names."), _server(listen, "_", inside)) if listen else ()
+    return (*plain, *_https(desired, env, (*page, answer), kept, only))
+
+
+def _ours(
+    lines: tuple[directive.Directive, ...], settings: model.Globals, only: frozenset[str] | None
+) -> tuple[directive.Directive, ...]:
+    """Those for addresses that no owner's default server has."""
+    owned = find_owned(settings)
+    found = ((line, listeners.addresses_of(line.args[0].value)) for line in lines)
+    return tuple(line for line, at in found if at.isdisjoint(owned) and (only is None or not at.isdisjoint(only)))
 
 
 def _answer(default: model.Default) -> directive.Directive:
@@ -59,8 +83,16 @@ def _page(default: model.Default) -> tuple[directive.Node, ...]:
 
 
 def _https(
-    desired: model.Desired, env: environment.Environment, answer: tuple[directive.Node, ...], kept: server.Kept
+    desired: model.Desired,
+    env: environment.Environment,
+    answer: tuple[directive.Node, ...],
+    kept: server.Kept,
+    only: frozenset[str] | None,
 ) -> tuple[directive.Node, ...]:
+    everywhere = server.default_lines(desired, kept, https=True, ipv6=env.ipv6)
+    listen = _ours(everywhere, desired.globals, only)
+    if not listen:
+        return ()
     addresses = _addresses(desired)
     site = default_site(desired)
     is_served = site is not None and scope_.has_tls(site)
@@ -73,22 +105,27 @@ def _https(
         certificate = _certificate(desired, certificates.name_of(site))
     else:
         certificate = _unknown(desired)
-    listen = server.default_lines(desired, kept, https=True, ipv6=env.ipv6)
     nodes.append(directive.Comment("HTTPS without a name in the handshake, or with none that is known in the request."))
     nodes.append(_server(listen, "_", (*certificate, *answer)))
     if not is_served:
         own = desired.globals.default.certificate is not None
         what = "are answered with a certificate of your own" if own else "are refused"
         nodes.append(directive.Comment(f"Handshakes for unknown names {what}. Regular expressions are tried last."))
-        nodes.append(_server(_everywhere(desired, listen, kept), "~.", (*_unknown(desired), *answer)))
+        nodes.append(
+            _server(
+                _again(desired, listen, is_common=listen == everywhere and not kept),
+                "~.",
+                (*_unknown(desired), *answer),
+            )
+        )
     return tuple(nodes)
 
 
-def _everywhere(
-    desired: model.Desired, listen: tuple[directive.Directive, ...], kept: server.Kept
+def _again(
+    desired: model.Desired, listen: tuple[directive.Directive, ...], *, is_common: bool
 ) -> tuple[directive.Directive, ...]:
-    """The same places, for a server that is not the default."""
-    if not kept and all(site.https_port is None for site in desired.enabled):
+    """The same places, for a server that is not the default. is_common: they are where every site listens."""
+    if is_common and all(site.https_port is None for site in desired.enabled):
         return (values.line("include", server.LISTEN_HTTPS),)
     return tuple(
         directive.Directive(line.name, tuple(arg for arg in line.args if arg.value != "default_server"))

@@ -10,6 +10,7 @@ from daemun.core.render import (
     mime,
     realip,
     server,
+    snippets,
     tls,
     told,
     upstream,
@@ -18,8 +19,6 @@ from daemun.core.render import (
 )
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
-
-SNIPPET = "snippets/http.conf"
 
 _POOL = "4640"
 """Bytes. What musl's allocator, which the nginx of `daemun[nginx]` and that of Alpine have, takes for nginx's own 4096
@@ -80,6 +79,18 @@ def nodes(
     )
 
 
+def stand_in(desired: model.Desired, env: environment.Environment, path: str) -> tuple[directive.Node, ...]:
+    """Our lines that give way to what a file of hand-written nginx says: they stand instead of it when it cannot be
+    used. Raises: RenderError."""
+    rest = snippets.without(desired, path)
+    given = scope_.yielding(_http(desired, env, has_shared=False), desired.globals.snippet)
+    full = scope_.yielding(_http(rest, env, has_shared=False), rest.globals.snippet)
+    ours = tuple(node for node in full if isinstance(node, directive.Directive) and node not in given)
+    taken = default.find_owned(desired.globals) - default.find_owned(rest.globals)
+    servers = (node for node in default.servers(rest, env, only=taken) if getattr(node, "name", "") == "server")
+    return (*ours, *(servers if taken else ()))
+
+
 def _http(desired: model.Desired, env: environment.Environment, *, has_shared: bool) -> tuple[directive.Node, ...]:
     return (
         *_basics(env),
@@ -92,7 +103,7 @@ def _http(desired: model.Desired, env: environment.Environment, *, has_shared: b
         *_resolver(env),
         *realip.lines(desired.globals),
         # Before the first `map`, or nginx would refuse what an owner says of the size of its tables.
-        *((values.line("include", SNIPPET),) if desired.globals.snippet else ()),
+        *(values.line("include", path) for path in snippets.paths(desired.globals)),
         values.line("include", definitions.FILE),
         *hold.shared(env.layout),
         *usual.lines(env.nginx),

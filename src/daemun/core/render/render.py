@@ -10,7 +10,7 @@ import collections.abc
 import dataclasses
 import functools
 
-from daemun.core import definitions, directive, model, named_servers, per_site, plan, sharing
+from daemun.core import definitions, directive, model, per_site, plan, sharing
 from daemun.core.render import (
     access,
     default,
@@ -23,7 +23,7 @@ from daemun.core.render import (
     server,
     shared,
     site,
-    upstream,
+    snippets,
     variables,
 )
 from daemun.core.render import scope as scope_
@@ -61,8 +61,7 @@ def render_files(
         hold.HOLD: hold.file(buffered=True),
         hold.HOLD_UNBUFFERED: hold.file(buffered=False),
     }
-    if settings.snippet:
-        trees[main.SNIPPET] = _snippet(settings, env)
+    trees |= {path: snippets.nodes(settings, env, path) for path in snippets.paths(settings)}
     files = {path: serialise.serialise(nodes) for path, nodes in trees.items()}
     files |= shared.files(entries, env, settings)
     files |= _site_files(desired, env, memory or per_site.PerSite(), entries)
@@ -134,15 +133,16 @@ def render_main(
     return serialise.serialise(listening.without(main.nodes(desired, env, kept, has_shared=has_shared), denied))
 
 
-def render_snippet(settings: model.Globals, env: environment.Environment, *, denied: frozenset[str]) -> bytes:
-    """Render the hand-written nginx of the whole file, without these addresses. Raises: RenderError."""
-    return serialise.serialise(listening.without(_snippet(settings, env), denied))
+def render_snippet(
+    settings: model.Globals, env: environment.Environment, path: str, *, denied: frozenset[str]
+) -> bytes:
+    """Render a file of hand-written nginx for all sites, without these addresses. Raises: RenderError."""
+    return serialise.serialise(listening.without(snippets.nodes(settings, env, path), denied))
 
 
-def _snippet(settings: model.Globals, env: environment.Environment) -> tuple[directive.Node, ...]:
-    title = directive.Comment(f"Hand-written nginx for the http level{scope_.place(settings.snippet_origin)}")
-    found = named_servers.find_in_gate(settings)
-    return (title, *upstream.named(settings, env, found.upstreams), *upstream.groups(settings, env, found.nodes))
+def render_stand_in(desired: model.Desired, env: environment.Environment, path: str) -> bytes:
+    """Render what stands instead of such a file when it cannot be used. Raises: RenderError."""
+    return serialise.serialise(main.stand_in(desired, env, path))
 
 
 def render_site(

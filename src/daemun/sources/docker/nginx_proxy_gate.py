@@ -119,8 +119,8 @@ class Gate:
             origin = settings.snippet_origin
             if origin == model.NOWHERE:
                 origin = model.Origin(source="docker", place=f"{folders.root}/conf.d")
-            snippet = (*settings.snippet, *folders.http)
-            settings = dataclasses.replace(settings, snippet=snippet, snippet_origin=origin)
+            snippet = (*settings.snippet, *(node for part in folders.http for node in part.snippet))
+            settings = dataclasses.replace(settings, snippet=snippet, snippet_origin=origin, parts=folders.http)
         return settings
 
 

@@ -57,7 +57,7 @@ class Reader:
             passwords=frozenset(self._passwords()),
             spelled=tuple(self._spelled.items()),
             can_be_read=self._is_open,
-            http=self._http(),
+            http=tuple(self._http()),
             internal=self._internal(),
             web_root=str(self._machine / WEB_ROOT),
             page=str(page) if page.is_file() else None,
@@ -149,16 +149,14 @@ class Reader:
                 self._problems.append(_warning(path, cause))
             yield name, snippet
 
-    def _http(self) -> model.Snippet:
+    def _http(self) -> collections.abc.Iterator[model.Part]:
         paths = [path for path in _list_files(self._root / "conf.d") if path.suffix == ".conf"]
         paths = [path for path in paths if path.name != _GENERATED and not path.name.startswith(_STANDALONE)]
         headers = self._root / "proxy.conf"
-        nodes: list[directive.Node] = []
         for path in [*paths, *([headers] if headers.is_file() else [])]:
             snippet = self._parse(path)
             if snippet:
-                nodes += [directive.Comment(str(path)), *snippet]
-        return tuple(nodes)
+                yield model.Part(place=str(path), snippet=snippet)
 
     def _internal(self) -> model.Snippet | None:
         """Which clients are internal. A file that cannot be used lets no visitor in, whatever it held before."""

@@ -1,0 +1,81 @@
+"""Hand-written nginx for the http level: a file for what daemun.yaml says, and one for each file that stands apart."""
+
+import dataclasses
+import re
+import zlib
+
+from daemun.core import directive, model, named_servers
+from daemun.core.render import access, environment, serialise, upstream
+from daemun.core.render import scope as scope_
+
+FOLDER = "snippets/"
+OF_THE_FILE = f"{FOLDER}http.conf"
+
+
+def paths(settings: model.Globals) -> tuple[str, ...]:
+    """Of the files that nginx.conf includes, in their order."""
+    own = (OF_THE_FILE,) if settings.own_snippet else ()
+    return (*own, *(_path(part) for part in settings.parts))
+
+
+def nodes(settings: model.Globals, env: environment.Environment, path: str) -> tuple[directive.Node, ...]:
+    """Raises: RenderError."""
+    if path == access.INTERNAL:
+        return access.internal_file(settings)
+    part = find_part(settings, path)
+    origin = settings.snippet_origin if part is None else model.Origin(source="file", place=part.place)
+    title = directive.Comment(f"Hand-written nginx for the http level{scope_.place(origin)}")
+    found = named_servers.find_in_gate(settings, part)
+    return (title, *upstream.named(settings, env, found.upstreams), *upstream.groups(settings, env, found.nodes))
+
+
+def find_part(settings: model.Globals, path: str) -> model.Part | None:
+    return next((part for part in settings.parts if _path(part) == path), None)
+
+
+def find_line(settings: model.Globals, path: str, content: bytes, line: int) -> str | None:
+    """Where an owner wrote what stands on a line of a file: "FILE:LINE"."""
+    part = find_part(settings, path)
+    if path == access.INTERNAL:
+        place, written = str(settings.internal_origin), settings.internal
+    elif part is not None:
+        place, written = part.place, part.snippet
+    else:
+        return None
+    before = [one.strip() for one in content.splitlines()[:line]]
+    lines = zip(serialise.serialise(written).splitlines(), serialise.find_lines(written), strict=False)
+    found = [number for text, number in lines if before and text.strip() == before[-1]]
+    nth = before.count(before[-1]) - 1 if before else 0
+    return f"{place}:{found[nth]}" if nth < len(found) and found[nth] else None
+
+
+def without(desired: model.Desired, path: str) -> model.Desired:
+    """What is desired as if a file said nothing."""
+    settings = desired.globals
+    own = () if path == OF_THE_FILE else settings.own_snippet
+    part = find_part(settings, path)
+    parts = tuple(dataclasses.replace(one, snippet=()) if one is part else one for one in settings.parts)
+    snippet = (*own, *(node for one in parts for node in one.snippet))
+    return dataclasses.replace(desired, globals=dataclasses.replace(settings, snippet=snippet, parts=parts))
+
+
+def complete(good: bytes, ours: bytes) -> bytes:
+    """A file's last good version with those lines of `main.stand_in` that it does not replace itself; these alone where
+    they are servers."""
+    if b"{" in ours:
+        return ours
+    said = {_subject(line) for line in good.splitlines()}
+    return good + b"".join(line for line in ours.splitlines(keepends=True) if _subject(line) not in said)
+
+
+def _subject(line: bytes) -> tuple[bytes, ...]:
+    """nginx takes most directives once, and the lists of headers once for each header."""
+    words = line.lower().split()
+    return tuple(words[: 2 if words and words[0].endswith(b"_set_header") else 1])
+
+
+def _path(part: model.Part) -> str:
+    """The owner's folder and name, for people; `include` takes some signs for patterns."""
+    shown = "/".join(part.place.rsplit("/", 2)[-2:])
+    plain = re.sub(r"[^A-Za-z0-9./_-]", "_", shown)
+    return f"{FOLDER}{plain}" if plain == shown else f"{FOLDER}{plain}_{zlib.crc32(shown.encode()):08x}"
