@@ -202,6 +202,27 @@ async def test_an_expired_one_is_replaced_by_a_local_one(gate: Gate) -> None:
     assert gate.served("a.example.com") != issued
 
 
+async def test_n13_a_jump_of_the_clock_is_noticed_within_seconds(gate: Gate) -> None:
+    """Not after a minute, in which visitors would meet an expired certificate."""
+    certs = gate.manager()
+    await certs.prepare([spec(model.TlsMode.LOCAL, "a.test")])
+    before = gate.served("a.test")
+    running = asyncio.create_task(certs.run())
+    try:
+        await asyncio.sleep(0.5)
+        gate.clock.advance(400 * DAY)
+        async with asyncio.timeout(20):  # a third of LONGEST_SLEEP_S
+            while gate.served("a.test") == before:
+                await asyncio.sleep(0.1)
+    finally:
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+    not_after = only(certs).not_after
+    assert not_after is not None
+    assert not_after > gate.clock.now()
+
+
 async def test_a_new_alias_does_not_take_the_trusted_certificate_away(gate: Gate) -> None:
     issued = gate.put_issued("a.example.com", "a.example.com")
     certs = gate.manager()

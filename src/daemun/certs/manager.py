@@ -35,8 +35,10 @@ from daemun.core import layout, model, names
 from daemun.core.issuance import budget
 
 LONGEST_SLEEP_S = refreshing.FILES_READ_EVERY_S
-"""A clock that jumps (a suspended laptop) is noticed as soon."""
 _SHORTEST_SLEEP_S = 0.1
+_CLOCK_READ_EVERY_S = 1.0
+_JUMP_S = 5.0
+"""More than a clock is corrected by in a minute while it runs (a slew is at most 0.1 %)."""
 
 Wait = collections.abc.Callable[[asyncio.Event, datetime.datetime | None], collections.abc.Awaitable[None]]
 """Returns when the event is set or the moment has come (None: there is none), or earlier."""
@@ -251,11 +253,19 @@ class Manager:
         return min([*moments, *([watched] if watched is not None else [])], default=None)
 
     async def _wait_really(self, woken: asyncio.Event, until: datetime.datetime | None) -> None:
-        """For a minute at most: the clock may jump, and the owner's files change."""
-        seconds = LONGEST_SLEEP_S if until is None else (until - self._clock.now()).total_seconds()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(max(seconds, _SHORTEST_SLEEP_S), LONGEST_SLEEP_S)):
-                await woken.wait()
+        """For a minute at most, because the owner's files change, and not on when the clock jumps: what is served may
+        have expired by that."""
+        loop, began = asyncio.get_running_loop(), self._clock.now()
+        seconds = LONGEST_SLEEP_S if until is None else (until - began).total_seconds()
+        began_s = loop.time()
+        until_s = began_s + min(max(seconds, _SHORTEST_SLEEP_S), LONGEST_SLEEP_S)
+        while not woken.is_set() and loop.time() < until_s:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(min(until_s, loop.time() + _CLOCK_READ_EVERY_S)):
+                    await woken.wait()
+            passed_s = (self._clock.now() - began).total_seconds()
+            if abs(passed_s - (loop.time() - began_s)) > _JUMP_S:
+                return
 
     def _changed(self) -> None:
         self._wake.set()

@@ -16,6 +16,7 @@ import typing
 import urllib.parse
 
 from daemun import errors, settings
+from daemun.store import instance
 
 Json = dict[str, typing.Any]
 
@@ -31,6 +32,10 @@ CA_S = 600.0
 
 class NotRunningError(errors.EnvironmentProblemError):
     """No daemon answers on the control socket. Those commands that can work on the file alone catch it."""
+
+
+class NotAnsweringError(errors.EnvironmentProblemError):
+    """A daemon listens on the control socket, and does not answer in time."""
 
 
 class Client:
@@ -121,10 +126,7 @@ class Client:
                 response = connection.getresponse()
                 return response.status, json.loads(response.read())
             except TimeoutError as error:
-                raise errors.EnvironmentProblemError(
-                    f"cannot wait for the daemon any longer: no answer at {self._path} within {timeout_s:g} s; "
-                    "its log tells what it is doing"
-                ) from error
+                raise NotAnsweringError(self._explain_silence(timeout_s)) from error
             except PermissionError as error:
                 raise errors.EnvironmentProblemError(self._explain_permission()) from error
             except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
@@ -133,6 +135,16 @@ class Client:
                 raise errors.EnvironmentProblemError(
                     f"cannot talk to the daemon at {self._path}: {error or type(error).__name__}; it may just be ending"
                 ) from error
+
+    def _explain_silence(self, timeout_s: float) -> str:
+        begin = f"cannot wait for the daemon any longer: no answer at {self._path} within {timeout_s:g} s; "
+        pid = instance.read_owner(pathlib.Path(self._settings.layout.lock))
+        if pid is not None and instance.is_suspended(pid):
+            return (
+                f"{begin}its process {pid} is suspended (SIGSTOP), and nginx serves on without it: `kill -CONT {pid}` "
+                "lets it go on, `daemun stop --force` ends it"
+            )
+        return f"{begin}its log tells what it is doing, and `daemun stop --force` ends it"
 
     def _explain_absence(self) -> str:
         words = ["daemun", "up", "-c", str(self._settings.config)]

@@ -18,10 +18,10 @@ POLL_S = 0.5
 
 
 def or_not_live(ask: collections.abc.Callable[[], T]) -> T:
-    """What the daemon says. When none runs, say so and exit as for something that is not live."""
+    """What the daemon says. When none runs, or none that answers, say so and exit as for something that is not live."""
     try:
         return ask()
-    except client.NotRunningError as error:
+    except (client.NotRunningError, client.NotAnsweringError) as error:
         output.complain(f"error: {error}")
         raise typer.Exit(verdict.NOT_LIVE) from error
 

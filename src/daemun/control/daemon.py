@@ -14,6 +14,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 Ask = collections.abc.Callable[[], collections.abc.Awaitable[bool]]
 Task = collections.abc.Callable[[], collections.abc.Coroutine[None, None, None]]
+Restart = collections.abc.Callable[[str], collections.abc.Awaitable[None]]
 
 STOP_GRACE_S = 8.0
 """How long open requests may take to finish once the daemon was told to stop. `docker stop` kills after 10 s."""
@@ -31,13 +32,15 @@ async def live(
     is_serving: Ask,
     wait_until_gone: Task,
     tasks: collections.abc.Mapping[str, Task],
+    guard_state: collections.abc.Callable[[Restart], collections.abc.Coroutine[None, None, None]],
     on_rotate: collections.abc.Callable[[], None],
     announce: collections.abc.Callable[[gate.Gate], None],
 ) -> None:
     """Run until SIGTERM, SIGINT or `Gate.request_stop`.
 
     is_serving: whether nginx runs. wait_until_gone: returns when it does not run (any more).
-    tasks: run until the end, by name. on_rotate: called on SIGUSR1.
+    tasks: run until the end, by name. guard_state: never returns; is given what starts one of them again.
+    on_rotate: called on SIGUSR1.
     announce: called once, after the first round. Raises: StartError.
     """
     owner = supervisor.Supervisor()
@@ -53,6 +56,7 @@ async def live(
             raise StartError("cannot start: nothing could be served; the reason is in the line before this one")
         announce(front)
         owner.start("reconcile", front.run)
+        owner.start("state directory", lambda: guard_state(owner.restart))
         owner.start("watchdog", lambda: _watch_nginx(front, wait_until_gone))
         await front.stopping.wait()
     finally:

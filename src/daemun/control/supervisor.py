@@ -19,6 +19,7 @@ class Supervisor:
 
     def __init__(self) -> None:
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._runs: dict[str, collections.abc.Callable[[], collections.abc.Coroutine[None, None, None]]] = {}
 
     def start(self, name: str, run: collections.abc.Callable[[], collections.abc.Coroutine[None, None, None]]) -> None:
         """Run `run()` until `stop`. When it raises, or returns, it is run again after a pause that doubles up to 30 s.
@@ -27,6 +28,15 @@ class Supervisor:
         """
         if name in self._tasks:
             raise ValueError(f"cannot start task {name!r}: it runs already")
+        self._runs[name] = run
+        self._tasks[name] = asyncio.create_task(self._keep_running(name, run), name=name)
+
+    async def restart(self, name: str) -> None:
+        """End a task as `stop` does, and start it again. Raises: KeyError when there is none of that name."""
+        task, run = self._tasks[name], self._runs[name]
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
         self._tasks[name] = asyncio.create_task(self._keep_running(name, run), name=name)
 
     async def stop(self) -> None:

@@ -72,6 +72,11 @@ class Layout:
         return f"{self.run}/nginx.sock"
 
     @property
+    def confirm_sockets(self) -> tuple[str, str]:
+        """The usual one, and the one that nginx is given when it was deleted: nginx makes a socket only once."""
+        return (self.confirm_socket, f"{self.run}/confirm.sock")
+
+    @property
     def control_socket(self) -> str:
         return f"{self.run}/control.sock"
 

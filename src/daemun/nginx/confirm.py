@@ -47,10 +47,18 @@ def timeout_s(sites: int) -> float:
 
 
 async def ask(layout: layout_.Layout) -> int | None:
-    """The generation that answers on the confirm socket; None when nothing does."""
+    """The generation that answers on a confirm socket; None when nothing does."""
+    for path in layout.confirm_sockets:
+        number = await _ask(path)
+        if number is not None:
+            return number
+    return None
+
+
+async def _ask(path: str) -> int | None:
     try:
         async with asyncio.timeout(ANSWER_S):
-            reader, writer = await asyncio.open_unix_connection(layout.confirm_socket)
+            reader, writer = await asyncio.open_unix_connection(path)
             try:
                 writer.write(b"GET / HTTP/1.0\r\n\r\n")
                 answer = await reader.read()
@@ -139,7 +147,7 @@ async def wait_until_running(
 def find_refusal(text: str, *, master: int | None, before: frozenset[int]) -> Refusal | None:
     """The refusal in the lines that nginx wrote since a start or reload; None when there is none yet. Pure."""
     emergencies = [line for line in diagnose.parse_lines(text) if line.level == "emerg" and line.pid not in before]
-    if all(line.is_retried for line in emergencies):
+    if all(line.is_retried or line.is_passed_over for line in emergencies):
         return None
     return Refusal(words=text, master_went_on=all(line.pid == master for line in emergencies))
 

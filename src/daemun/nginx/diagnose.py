@@ -24,6 +24,7 @@ _LINE = re.compile(
 _LISTEN = re.compile(
     r"(?:socket\(\)|bind\(\) to|listen\(\) to) (?P<address>.+?)(?:, backlog \d+)? failed \((?P<errno>\d+): [^)]*\)"
 )
+_UNLINK = re.compile(r"unlink\(\) (?P<path>.+) failed \((?P<errno>\d+): [^)]*\)")
 _FAILED = re.compile(r'\w+\(\) "(?P<path>[^"]*)" failed \((?P<errno>\d+): [^)]*\)')
 _NUMBER = re.compile(r" failed \((\d+): ")
 
@@ -41,6 +42,13 @@ class Line:
         """nginx tries five times to get a port that is taken, 0.5 s apart, and then says "still could not bind()"."""
         match = _LISTEN.match(self.words)
         return match is not None and int(match["errno"]) == errno.EADDRINUSE
+
+    @property
+    def is_passed_over(self) -> bool:
+        """nginx goes on without having deleted the file of a socket that it listens on no more, as when it was deleted
+        by somebody else (ngx_init_cycle, "close the unnecessary listening sockets")."""
+        match = _UNLINK.match(self.words)
+        return match is not None and int(match["errno"]) == errno.ENOENT
 
 
 def parse_lines(text: str) -> tuple[Line, ...]:

@@ -27,6 +27,7 @@ def prepare(layout: layout_.Layout, account: account_.Account | None) -> None:
     group = None if account is None else account.gid
     try:
         pathlib.Path(layout.state).mkdir(mode=0o755, parents=True, exist_ok=True)
+        _close_to_others(layout.state)
         for path, mode in (
             (layout.nginx, 0o750),
             (f"{layout.nginx}/gen", 0o750),
@@ -50,6 +51,14 @@ def _make(path: str, mode: int, group: int | None) -> None:
         os.chown(path, -1, group)
     if stat.S_IMODE(found.st_mode) != mode:
         pathlib.Path(path).chmod(mode)
+
+
+def _close_to_others(state: str) -> None:
+    """Who may write to the state directory may put files of their own in the place of daemun's. A daemun that was
+    started with umask 0 left it open to everybody."""
+    found = os.stat(state)  # noqa: PTH116
+    if found.st_mode & stat.S_IWOTH and found.st_uid == os.geteuid():
+        pathlib.Path(state).chmod(stat.S_IMODE(found.st_mode) & ~(stat.S_IWGRP | stat.S_IWOTH))
 
 
 def _check_length(layout: layout_.Layout) -> None:

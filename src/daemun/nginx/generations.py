@@ -35,8 +35,8 @@ class Generations:
         self._known: collections.abc.Mapping[int, trees.Tree] = {}
         self._unsynced: dict[int, tuple[trees.Tree, tuple[str, ...]]] = {}
 
-    def write(self, files: collections.abc.Mapping[str, bytes]) -> int:
-        """Write a whole tree, with CONFIRM_FILE.
+    def write(self, files: collections.abc.Mapping[str, bytes], *, confirm_socket: str | None = None) -> int:
+        """Write a whole tree, with CONFIRM_FILE. confirm_socket: its path; None: the usual one.
 
         What waits for the disk is left to `sync`, so that nginx can look at the tree meanwhile.
 
@@ -52,7 +52,7 @@ class Generations:
                 current = self.current()
                 # A site that did not change is the same file on the disk already: no write, no sync.
                 base = None if current is None else self._read_tree(current, is_fresh=False)
-                whole = {**files, CONFIRM_FILE: _confirm_server(self._layout, number)}
+                whole = {**files, CONFIRM_FILE: _confirm_server(confirm_socket or self._layout.confirm_socket, number)}
                 written, new = trees.write(str(draft), whole, base=base)
                 draft.rename(self._folder / str(number))
             except OSError as error:
@@ -150,12 +150,12 @@ class Generations:
         return sorted(int(entry.name) for entry in self._folder.iterdir() if entry.name.isdecimal())
 
 
-def _confirm_server(layout: layout_.Layout, number: int) -> bytes:
+def _confirm_server(path: str, number: int) -> bytes:
     def line(name: str, *words: str) -> directive.Directive:
         return directive.Directive(name, tuple(directive.Expr(word) for word in words))
 
     server = (
-        line("listen", f"unix:{layout.confirm_socket}"),
+        line("listen", f"unix:{path}"),
         line("access_log", "off"),
         line("default_type", "text/plain"),
         line("return", "200", str(number)),

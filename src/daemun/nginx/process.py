@@ -1,8 +1,10 @@
 """The nginx processes of one state directory: find, start, signal, end.
 
-Rule: a signal only ever goes to a process that was just seen to be an nginx of this very state directory. Its title
-names the configuration it was started with, and its working directory is the state directory itself (compared by
-inode: a container's nginx may have the same path in its title).
+Rule: a signal only ever goes to a process that was just seen to be an nginx of this very state directory. Any account
+may give a process nginx's title and work in the state directory, so a master also runs under daemun's own account and
+from a file that is called nginx. Its title names the configuration it was started with, and its working directory is
+the state directory itself (compared by inode: a container's nginx may have the same path in its title). Who was that
+once stays it for as long as it lives, known by process number and start: its folder may be deleted or moved meanwhile.
 """
 
 import asyncio
@@ -19,12 +21,14 @@ import psutil
 
 from daemun.core import layout as layout_
 from daemun.core import model
-from daemun.nginx import command
+from daemun.nginx import command, proc
 
 _MASTER = re.compile(r"nginx: master process .+ -c (?P<state>/.+)/nginx/current/nginx\.conf -p ")
 _HELPERS = ("nginx: worker process", "nginx: cache ")
 _WORKER = "nginx: worker process"
 _DRAINING = "is shutting down"
+_DELETED = " (deleted)"
+"""What the kernel adds to the path of a folder that is gone. Source: proc(5), /proc/pid/cwd."""
 
 RETIRE_S = 5.0
 """How long the start of a new nginx waits until orphaned workers have given up their ports."""
@@ -34,13 +38,40 @@ TERMINATE_S = 5.0
 
 
 def find_master(layout: layout_.Layout) -> psutil.Process | None:
-    """The running master: the one of the pid file, else any that runs this state directory. Blocking, 1 to 30 ms."""
+    """The running master: the one of the pid file, else the one that was found last, else any that runs this state
+    directory. Blocking, 1 to 30 ms."""
     with contextlib.suppress(OSError, ValueError, psutil.Error):
         process = psutil.Process(int(pathlib.Path(layout.nginx_pid).read_text(encoding="ascii")))
         if _is_master(process, layout) and _works_in(process, layout) is not False:
+            return _note(process, layout)
+    with contextlib.suppress(KeyError, psutil.Error):
+        pid, started = _found[layout.state]
+        process = psutil.Process(pid)
+        if proc.read_start(pid) == started and _is_master(process, layout):
             return process
-    found = (process for process in psutil.process_iter() if _is_master(process, layout) and _works_in(process, layout))
-    return next(found, None)
+    for process in psutil.process_iter():
+        if _is_master(process, layout) and _works_in(process, layout):
+            return _note(process, layout)
+    return None
+
+
+_found: dict[str, tuple[int, int]] = {}
+"""State directory -> process number and start of its master."""
+
+
+def _note(master: psutil.Process, layout: layout_.Layout) -> psutil.Process:
+    started = proc.read_start(master.pid)
+    if started is not None:
+        _found[layout.state] = (master.pid, started)
+    return master
+
+
+def restore_pid_file(layout: layout_.Layout) -> None:
+    """Write nginx's pid file again, which nginx itself does only when it starts. Blocking. Raises: OSError."""
+    path = pathlib.Path(layout.nginx_pid)
+    master = find_master(layout)
+    if master is not None and not path.exists():
+        path.write_text(f"{master.pid}\n", encoding="ascii")
 
 
 def list_workers(master: psutil.Process) -> tuple[model.Worker, ...]:
@@ -192,7 +223,8 @@ def _make_way(layout: layout_.Layout) -> None:
     while time.monotonic() < deadline and any(_holds_ports(orphan) for orphan in orphans):
         time.sleep(0.01)
     # A killed nginx leaves its socket's file behind, and a new one could not bind to it.
-    pathlib.Path(layout.confirm_socket).unlink(missing_ok=True)
+    for path in layout.confirm_sockets:
+        pathlib.Path(path).unlink(missing_ok=True)
 
 
 async def _wait_for_end(family: list[psutil.Process], wait_s: float) -> list[psutil.Process]:
@@ -207,18 +239,50 @@ async def _wait_for_end(family: list[psutil.Process], wait_s: float) -> list[psu
 
 def _is_master(process: psutil.Process, layout: layout_.Layout) -> bool:
     match = _MASTER.match(_title(process))
-    return match is not None and os.path.realpath(match["state"]) == os.path.realpath(layout.state)
+    if match is None or os.path.realpath(match["state"]) != os.path.realpath(layout.state):
+        return False
+    return _is_own_account(process) and _runs_nginx(process)
+
+
+def _is_own_account(process: psutil.Process) -> bool:
+    """Whether every user number of a process is daemun's: what is under another account cannot have been started by
+    daemun, and a master gives nothing up."""
+    try:
+        return set(process.uids()) == {os.geteuid()}
+    except psutil.Error:
+        return False
+
+
+def _runs_nginx(process: psutil.Process) -> bool:
+    """Whether the file that a process runs is called nginx, also when it was replaced meanwhile. Where this account may
+    not know, as in a container without CAP_SYS_PTRACE, its own account's title is believed."""
+    try:
+        name = pathlib.PurePath(os.readlink(f"/proc/{process.pid}/exe")).name  # noqa: PTH115 - no path to follow
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return "nginx" in name.removesuffix(_DELETED)
 
 
 def _works_in(process: psutil.Process, layout: layout_.Layout) -> bool | None:
     """Whether the state directory is the process's working directory; None when this account may not know."""
+    link = f"/proc/{process.pid}/cwd"
     try:
-        found = os.stat(f"/proc/{process.pid}/cwd")  # noqa: PTH116 - not a path to read, a link into another process
-        return os.path.samestat(found, os.stat(layout.state))  # noqa: PTH116
+        # Of a folder that was deleted the path is left. It means something only where the paths are daemun's own.
+        if os.readlink(link) == f"{os.path.realpath(layout.state)}{_DELETED}":  # noqa: PTH115 - no path to follow
+            return _shares_mounts(process)
+        return os.path.samestat(os.stat(link), os.stat(layout.state))  # noqa: PTH116
     except PermissionError:
         return None
     except OSError:
         return False
+
+
+def _shares_mounts(process: psutil.Process) -> bool:
+    """Raises: OSError."""
+    namespaces = (os.stat(f"/proc/{pid}/ns/mnt") for pid in (process.pid, "self"))  # noqa: PTH116
+    return os.path.samestat(*namespaces)
 
 
 def _was_ours(process: psutil.Process, layout: layout_.Layout) -> bool:

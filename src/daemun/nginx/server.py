@@ -39,6 +39,7 @@ class Nginx(ports.Proxy):
         self._staged: int | None = None
         self._ports: frozenset[int] = frozenset()
         self._running: int | None = None
+        self._confirm_socket = layout.confirm_socket
         self._reloads = 0
 
     @property
@@ -48,6 +49,17 @@ class Nginx(ports.Proxy):
 
     async def is_running(self) -> bool:
         return await asyncio.to_thread(process.find_master, self._layout) is not None
+
+    def prepare(self) -> None:
+        """Make what is missing of the state directory's folders, and of nginx's pid file. Blocking.
+
+        Raises: EnvironmentProblemError.
+        """
+        directories.prepare(self._layout, self._account)
+        try:
+            process.restore_pid_file(self._layout)
+        except OSError as error:
+            raise diagnose.os_problem(f"write {self._layout.nginx_pid}", error) from error
 
     def list_workers(self) -> frozenset[tuple[int, int]]:
         """Process number and start of every worker that lives, old and orphaned ones, too. Blocking."""
@@ -85,7 +97,8 @@ class Nginx(ports.Proxy):
         """See ports.Proxy."""
         self._staged = None
         await asyncio.to_thread(directories.prepare, self._layout, self._account)
-        number = await asyncio.to_thread(self._generations.write, files)
+        await asyncio.to_thread(self._choose_confirm_socket)
+        number = await asyncio.to_thread(self._generations.write, files, confirm_socket=self._confirm_socket)
         # The disk and nginx take their time side by side.
         failure, problem = await asyncio.gather(
             test_.test(self._binary, self._layout, number),
@@ -167,7 +180,8 @@ class Nginx(ports.Proxy):
         await asyncio.to_thread(self._generations.restore, before)
         previous = await asyncio.to_thread(self._generations.current)
         if previous is None:
-            await self.stop(grace_s=0)
+            if not refusal.master_went_on:
+                await self.stop(grace_s=0)
             return False
         if previous == number:
             return False  # it was the current one before, and just failed
@@ -193,6 +207,18 @@ class Nginx(ports.Proxy):
             self._generations.current(),
             self._generations.read_current(),
         )
+
+    def _choose_confirm_socket(self) -> None:
+        """The one that is there. When somebody deleted it under an nginx that runs, the other one: nginx keeps what it
+        listens on across reloads, and makes no new file for it."""
+        usual, other = self._layout.confirm_sockets
+        existing = [path for path in (usual, other) if pathlib.Path(path).exists()]
+        if existing:
+            self._confirm_socket = existing[0]
+        elif process.find_master(self._layout) is None:
+            self._confirm_socket = usual
+        else:
+            self._confirm_socket = other if self._confirm_socket == usual else usual
 
     def _settle(self, number: int) -> None:
         """What the disk has to do with a new generation."""

@@ -10,25 +10,69 @@ import pathlib
 from daemun.errors import EnvironmentProblemError, LockHeldError
 
 
-@contextlib.contextmanager
-def held_alone(lock: pathlib.Path) -> collections.abc.Iterator[None]:
-    """Hold `lock` (made when missing) while the block runs.
+class Held:
+    """The lock of one state directory, while `held_alone` runs."""
 
-    Raises: LockHeldError naming the process that holds it; EnvironmentProblemError when the file cannot be made.
-    """
-    with contextlib.ExitStack() as stack:
+    def __init__(self, lock: pathlib.Path, stack: contextlib.ExitStack) -> None:
+        self._lock = lock
+        self._stack = stack
+        self._descriptor = -1
+
+    def take(self) -> None:
+        """Take the lock; again when its file was deleted, which would let a second daemun in.
+
+        Raises: LockHeldError naming the process that holds it; EnvironmentProblemError when the file cannot be made.
+        """
         try:
-            lock.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-            stack.callback(os.close, descriptor)
-            _take(descriptor, lock)
+            self._lock.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            self._stack.callback(os.close, descriptor)
+            _take(descriptor, self._lock)
+            self._descriptor = descriptor
             # The lock holds without the number in it: on a full disk the next `up` must still adopt nginx.
             with contextlib.suppress(OSError):
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         except OSError as error:
-            raise EnvironmentProblemError(_explain(lock, error)) from error
-        yield
+            raise EnvironmentProblemError(_explain(self._lock, error)) from error
+
+    def is_there(self) -> bool:
+        """Whether the file that is locked still lies where the next daemun looks for it."""
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), self._lock.stat())
+        except OSError:
+            return False
+
+
+@contextlib.contextmanager
+def held_alone(lock: pathlib.Path) -> collections.abc.Iterator[Held]:
+    """Hold `lock` (made when missing) while the block runs. Raises: as `Held.take`."""
+    with contextlib.ExitStack() as stack:
+        held = Held(lock, stack)
+        held.take()
+        yield held
+
+
+def read_owner(lock: pathlib.Path) -> int | None:
+    """The number of the daemun that holds the lock; None: none does, or it is not known which.
+
+    The lock itself is not tried: a daemun that starts at that instant would find it taken.
+    """
+    try:
+        pid = int(lock.read_bytes())
+        command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return None
+    return pid if b"daemun" in command else None
+
+
+def is_suspended(pid: int) -> bool:
+    """Whether a process was stopped by a signal or a debugger. Source: proc(5), /proc/pid/stat, state."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[0] in "Tt"
 
 
 def _take(descriptor: int, lock: pathlib.Path) -> None:

@@ -19,7 +19,7 @@ async def read_object(request: requests.Request) -> Json:
             raise exceptions.HTTPException(413, f"cannot read the body: more than {LARGEST_BODY_BYTES} bytes")
     try:
         value = json.loads(body or b"{}")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # the second one: thousands of lists within each other
         raise exceptions.HTTPException(400, f"cannot read the body as JSON: {error}") from error
     if not isinstance(value, dict):
         raise exceptions.HTTPException(400, "cannot read the body: a JSON object is expected")

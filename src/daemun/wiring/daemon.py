@@ -27,8 +27,9 @@ from daemun.sources import environment as environment_source
 from daemun.sources import remembered, yaml_file
 from daemun.sources.docker import chosen, compatible, surroundings
 from daemun.store import file as file_store
+from daemun.store import instance
 from daemun.waiting import lobby
-from daemun.wiring import clock, logs, machine, preflight, sockets
+from daemun.wiring import clock, logs, machine, preflight, sockets, state_guard
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -36,7 +37,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 class Daemon:
     """Every part once; `live` lets them run."""
 
-    def __init__(self, settings: settings_.Settings, binary: environment.Nginx) -> None:
+    def __init__(self, settings: settings_.Settings, binary: environment.Nginx, lock: instance.Held) -> None:
         self._layout = settings.layout
         store = file_store.FileStore(pathlib.Path(self._layout.store))
         source = yaml_file.YamlFile(settings.config, state=settings.layout.state)
@@ -116,6 +117,14 @@ class Daemon:
             asker=asking.Asker(self._domains),
         )
 
+        self._guard = state_guard.StateGuard(
+            layout=self._layout,
+            lock=lock,
+            prepare=self._nginx.prepare,
+            gate=self._gate,
+            sockets=sockets.paths_of_tasks(self._layout),
+        )
+
     async def live(self) -> None:
         await self._endpoints.start()
         await self._nginx.adopt()
@@ -144,6 +153,7 @@ class Daemon:
                 "old workers": self._keeper.run,
                 "orphans": reap.reap_orphans,
             },
+            guard_state=self._guard.run,
             on_rotate=self._logs.ask,
             announce=self._announce,
         )

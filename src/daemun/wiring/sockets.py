@@ -15,6 +15,16 @@ if typing.TYPE_CHECKING:
     from starlette import types
 
 
+def paths_of_tasks(paths: layout.Layout) -> dict[str, str]:
+    """The path that each of the daemon's tasks listens on."""
+    return {
+        "control socket": paths.control_socket,
+        "hold socket": paths.hold_socket,
+        "domains socket": paths.domains_socket,
+        "missed handshakes": paths.missed_socket,
+    }
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Sockets:
     """Each is served until cancelled. group: the number of the workers' group, None: nginx runs as daemun does."""

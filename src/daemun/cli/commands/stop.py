@@ -12,22 +12,37 @@ KeepTraffic = typing.Annotated[
     bool, typer.Option("--keep-traffic", help="Leave nginx serving; the next `daemun up` adopts it (for upgrades).")
 ]
 
+Force = typing.Annotated[
+    bool, typer.Option("--force", help="End a daemon that does not answer, too: first with SIGTERM, then with SIGKILL.")
+]
+
 PATIENCE_S = 60.0
 """Longer than the daemon gives open requests."""
 POLL_S = 0.05
 GRACE_S = 10.0
+FORCE_GRACE_S = 15.0
+"""Longer than the daemon gives open requests (`control.daemon.STOP_GRACE_S`)."""
 
 
 @options.with_settings
-def stop(chosen: settings.Settings, keep_traffic: KeepTraffic = False) -> None:
+def stop(chosen: settings.Settings, keep_traffic: KeepTraffic = False, force: Force = False) -> None:
     """Stop the daemon and nginx gracefully, as SIGTERM does; returns when they have ended.
 
-    Without a daemon, an nginx that was left serving is stopped.
+    Without a daemon, an nginx that was left serving is stopped. With --force a daemon that does not answer is ended,
+    and then nginx, unless it is to keep serving.
     """
     daemon = client.Client(chosen)
     try:
         pid = int(daemon.status()["pid"])
         daemon.stop(keep_traffic=keep_traffic)
+    except client.NotAnsweringError:
+        if not force:
+            raise
+        _end_by_force(chosen, keep_traffic=keep_traffic)
+        if not keep_traffic:
+            _stop_nginx(chosen)
+        output.say("ended the daemon by force; " + ("nginx goes on serving" if keep_traffic else "nginx is stopped"))
+        return
     except client.NotRunningError:
         if keep_traffic or not _stop_nginx(chosen):
             raise
@@ -35,6 +50,35 @@ def stop(chosen: settings.Settings, keep_traffic: KeepTraffic = False) -> None:
         return
     _wait_until_gone(pid)
     output.say("stopped; nginx goes on serving" if keep_traffic else "stopped")
+
+
+def _end_by_force(chosen: settings.Settings, *, keep_traffic: bool) -> None:
+    """End the process that holds the state directory. Raises: EnvironmentProblemError when it cannot be found."""
+    import contextlib
+    import pathlib
+
+    import psutil
+
+    from daemun.store import instance
+
+    pid = instance.read_owner(pathlib.Path(chosen.layout.lock))
+    if pid is None:
+        raise errors.EnvironmentProblemError(
+            f"cannot end the daemon: {chosen.layout.lock} does not say which process it is; find it with `ps`"
+        )
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        try:
+            if not keep_traffic:  # SIGTERM ends nginx, too
+                process.terminate()
+                process.resume()
+                process.wait(FORCE_GRACE_S)
+        except psutil.TimeoutExpired:
+            pass
+        except psutil.AccessDenied as error:
+            raise errors.EnvironmentProblemError(f"cannot end process {pid}: it is another user's; use sudo") from error
+        process.kill()
+    _wait_until_gone(pid)
 
 
 def _stop_nginx(chosen: settings.Settings) -> bool:

@@ -1,0 +1,127 @@
+"""N8: the state directory, or a part of it, deleted under a running daemun. N7: whatever the umask is."""
+
+import collections.abc
+import os
+import pathlib
+import shutil
+import stat
+
+import pytest
+
+from tests.support import clients, other_account
+from tests.support.daemon import Daemon, signpost, wait_for
+
+pytestmark = pytest.mark.nginx
+
+ONE_SITE = "sites:\n" + signpost("a.test", "one")
+
+
+@pytest.fixture
+def running(daemon: Daemon) -> Daemon:
+    daemon.write(ONE_SITE)
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+    daemon.wait(lambda: "daemun is up" in daemon.log_text(), "the end of the first round")
+    return daemon
+
+
+def _delete(path: pathlib.Path) -> None:
+    """As a person would: what comes to be meanwhile is deleted, too, or stays."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink()
+
+
+def _deletions() -> collections.abc.Iterator[str]:
+    yield from ("", "live", "run", "nginx", "logs", "challenges", "store", "nginx/current")
+    yield from ("run/control.sock", "run/nginx.sock", "run/hold.sock", "run/nginx.pid", "run/daemun.lock")
+
+
+@pytest.mark.parametrize("what", [*_deletions()], ids=lambda what: what or "all")
+def test_n8_what_is_deleted_is_made_again(running: Daemon, what: str) -> None:
+    master = running.nginx_pid()
+    _delete(running.state / what)
+    if what != "run/nginx.pid":  # nginx is known without it
+        running.wait(lambda: "deleted under the running daemun" in running.log_text(), "it to be told")
+    running.wait(lambda: clients.try_get(running.gate, "https://a.test/"), "a handshake that succeeds")
+    # Changes are live, so nginx is reached, and tells that it runs them.
+    running.write("sites:\n" + signpost("a.test", "two") + signpost("b.test", "other"))
+    running.wait(lambda: running.sign("a.test") == "two", "the change to be live", within_s=60)
+    running.wait(lambda: running.sign("b.test") == "other", "the new site to be live", within_s=60)
+    second = running.cli("up")
+    assert second.returncode == 1
+    assert "another daemun" in second.stdout + second.stderr
+    status = running.wait_ready()
+    assert status["nginx"]["pid"] == master, f"nginx itself did not go on: {running.log_text()}"
+    assert {site["state"] for site in status["sites"]} == {"live"}
+    assert running.terminate() == 0
+    assert running.nginx_processes() == []
+    assert clients.try_get(running.gate, "https://a.test/") is None
+
+
+def test_n8_after_all_was_deleted_under_a_daemun_that_was_killed_the_next_one_finds_nginx(running: Daemon) -> None:
+    master = running.nginx_pid()
+    running.kill()
+    shutil.rmtree(running.state)
+    running.start()
+    running.wait(lambda: running.sign("a.test") == "one", "the site")
+    running.wait((running.state / "run/control.sock").exists, "the daemon")
+    assert running.wait_ready()["nginx"]["pid"] == master
+    assert running.terminate() == 0
+    assert running.nginx_processes() == []
+
+
+def test_n8_a_state_directory_that_is_moved_away_leaves_nginx_in_hand(running: Daemon) -> None:
+    running.state.rename(running.root / "moved")
+    running.wait((running.state / "run/control.sock").exists, "a state directory again")
+    running.wait(lambda: clients.try_get(running.gate, "https://a.test/"), "a handshake that succeeds")
+    assert running.terminate() == 0
+    assert running.nginx_processes() == []
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o002, 0o022, 0o027, 0o077, 0o177, 0o777], ids=oct)
+def test_n7_modes_are_our_own_whatever_the_umask(daemon: Daemon, umask: int) -> None:
+    daemon.write(ONE_SITE)
+    before = os.umask(umask)
+    try:
+        # The log is the test's own.
+        daemon.log_file.touch(0o644)
+        daemon.log_file.chmod(0o644)
+        daemon.start()
+        daemon.wait_sign("a.test", "one")
+    finally:
+        os.umask(before)
+    modes = {
+        path: stat.S_IMODE((daemon.state / path).stat().st_mode)
+        for path in ("", "store", "live", "run", "nginx", "logs", "run/control.sock", "ca.pem")
+    }
+    group = os.geteuid() == 0
+    assert modes == {
+        "": 0o755,
+        "store": 0o700,
+        "live": 0o750 if group else 0o700,
+        "run": 0o710 if group else 0o700,
+        "nginx": 0o750 if group else 0o700,
+        "logs": 0o750 if group else 0o700,
+        "run/control.sock": 0o600,
+        "ca.pem": 0o644,
+    }
+    for path in daemon.state.rglob("*"):
+        if not path.is_symlink():
+            assert not path.stat().st_mode & stat.S_IWOTH or path.is_socket(), path
+    keys = [*daemon.state.rglob("privkey.pem"), *(daemon.state / "store").rglob("*.pem")]
+    assert keys
+    assert not any(path.stat().st_mode & (stat.S_IRWXO | stat.S_IWGRP) for path in keys)
+
+
+def test_n7_a_state_directory_that_was_left_open_is_closed(daemon: Daemon) -> None:
+    daemon.state.mkdir()
+    daemon.state.chmod(0o777)
+    daemon.write(ONE_SITE)
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+    assert stat.S_IMODE(daemon.state.stat().st_mode) == 0o755
+    done = other_account.run("open(sys.argv[1], 'w')", str(daemon.state / "ca.pem.new"))
+    assert "PermissionError" in done.stderr
+    wait_for(lambda: daemon.is_running, "the daemon")
