@@ -63,6 +63,24 @@ def test_the_proxy_protocol(one: echo.EchoServer) -> None:
         assert b" 200 " not in _raw(found, request)
 
 
+@pytest.mark.parametrize("believed", ["true", "false"])
+@pytest.mark.parametrize(
+    ("line", "port"),
+    [
+        (b"PROXY TCP4 1.2.3.4 4.3.2.1 8080 9090\r\n", "9090"),
+        (b"PROXY TCP6 2001:db8::1 2001:db8::2 8080 443\r\n", "443"),
+        (b"PROXY UNKNOWN\r\n", "80"),
+    ],
+)
+def test_the_port_of_the_proxy_protocol(one: echo.EchoServer, line: bytes, port: str, believed: str) -> None:
+    """M5: it is the balancer's that counts, not one that a client invents."""
+    environ = {"ENABLE_PROXY_PROTOCOL": "true", "TRUST_DOWNSTREAM_PROXY": believed}
+    with gate(container(one, VIRTUAL_HOST="a.test"), environ=environ) as found:
+        request = b"GET / HTTP/1.1\r\nHost: a.test\r\nX-Forwarded-Port: 7\r\nConnection: close\r\n\r\n"
+        said = echo.Said.parse(_raw(found, line + request).split(b"\r\n\r\n", 1)[1])
+        assert said.headers["x-forwarded-port"] == port
+
+
 def _raw(found: Gate, request: bytes) -> bytes:
     answer = b""
     with socket.create_connection(("127.0.0.1", found.nginx.http), timeout=20) as connection:

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from daemun.sources.docker import containers, nginx_proxy_policies
-from tests.support import clients, echo, rendered
+from tests.support import clients, echo, ports, rendered
 from tests.support.compat_gate import Gate, Mounted, container, gate
 from tests.support.nginx_proxy import LABEL
 
@@ -318,8 +318,37 @@ def test_the_default_certificate(one: echo.EchoServer, mounted: Mounted) -> None
         # Names that nobody has get it, too, and 503 behind it.
         assert found.handshake("unknown.test").names == found.handshake(None).names == {"gate.test"}
         assert found.ask_over("unknown.test", _unverified()).status_code == 503
+        # M6: where it is not trusted the handshake is refused, not answered with it.
+        assert found.handshake("b.test").alert == "TLSV1_UNRECOGNIZED_NAME"
     with gate(*hosts, folders=mounted.read(), environ={"TRUST_DEFAULT_CERT": "false"}) as found:
         assert found.said("http://a.test/").server == "one"
+        assert found.handshake("a.test").alert == found.handshake("b.test").alert == "TLSV1_UNRECOGNIZED_NAME"
+        assert found.handshake("unknown.test").names == {"gate.test"}
+
+
+@pytest.mark.parametrize(
+    ("host", "said", "asked"),
+    [
+        ("a.test", {}, "a.test"),
+        ("*.a.test", {}, "x.a.test"),
+        ("a.*", {}, "a.test"),
+        (r"~^a\d\.test$", {}, "a1.test"),
+        ("a.test", {"HTTPS_METHOD": "noredirect"}, "a.test"),
+        ("a.test", {"EXTERNAL_HTTP_PORT": "port"}, "a.test"),
+    ],
+)
+def test_a_default_certificate_that_is_not_trusted(
+    one: echo.EchoServer, mounted: Mounted, host: str, said: dict[str, str], asked: str
+) -> None:
+    """M6: on whatever kind of host."""
+    mounted.certify("default", "gate.test")
+    mounted.certify("own.test", "own.test")
+    said = {name: str(ports.free_port()) if value == "port" else value for name, value in said.items()}
+    hosts = (container(one, VIRTUAL_HOST=host, **said), container(one, "own", VIRTUAL_HOST="own.test"))
+    with gate(*hosts, folders=mounted.read(), environ={"TRUST_DEFAULT_CERT": "false"}) as found:
+        assert found.handshake(asked).alert == "TLSV1_UNRECOGNIZED_NAME"
+        assert found.handshake("own.test").names == {"own.test"}
+        assert found.said("https://own.test/").server == "one"
 
 
 def _unverified() -> ssl.SSLContext:

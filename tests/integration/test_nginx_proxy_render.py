@@ -370,8 +370,12 @@ def test_connections_that_are_kept(label: str | None, connections: int) -> None:
         clients.client(found.nginx.clients) as client,
     ):
         for _ in range(4):
-            assert client.get("http://a.test/").status_code == 200
+            said = echo.Said.parse(client.get("http://a.test/").content)
+            assert said.headers.get("connection") == ("close" if label == "disabled" else None)
         assert server.connections == connections
+        # M7: what is upgraded stays so
+        upgraded = echo.Said.parse(client.get("http://a.test/", headers=WEBSOCKET).content)
+        assert upgraded.headers["connection"] == "upgrade"
 
 
 @pytest.mark.shows(gate="PREFER_IPV6_NETWORK")

@@ -65,6 +65,7 @@ OPTIONS: dict[type, dict[str, object]] = {
         "server_tokens": "on",
         "other_redirect": 308,
         "challenge": False,
+        "refuses_tls": True,
         "otherwise": model.Answer(status=418),
         "on_demand": model.OnDemand(),
         "snippet": LINE,

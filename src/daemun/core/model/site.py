@@ -110,6 +110,7 @@ class Site:
     http_port, https_port: where it listens instead of the gate's addresses; None: there.
     http2: whether it is offered; None: as for the whole gate. server_tokens: what nginx tells of itself ("on", "off",
         "build"); None: its name alone. other_redirect: status of the redirect to HTTPS for methods but GET and HEAD.
+    refuses_tls: without TLS: handshakes for its names are refused, whatever certificate unknown names get.
     challenge: whether daemun answers the ACME challenge on plain HTTP, and not the site.
     otherwise: what answers paths that no route has. on_demand: None: it has the names that are written here.
     """
@@ -127,6 +128,7 @@ class Site:
     http2: bool | None = None
     server_tokens: str | None = None
     other_redirect: int = 301
+    refuses_tls: bool = False
     challenge: bool = True
     otherwise: Answer = Answer()
     on_demand: OnDemand | None = None

@@ -83,6 +83,9 @@ def request_lines(scope: scope_.Scope, route: model.Route, set_header: str) -> t
     connection: tuple[directive.Directive, ...] = ()
     if scope.variables is not None:
         connection = (values.line(set_header, "Connection", Expr(scope.variables.connection)),)
+    elif route.action.keepalive == 0 and route.action.targets[0].scheme in {model.Scheme.HTTP, model.Scheme.HTTPS}:
+        # Connections are used once, so the server may close them at once (RFC 9112 section 9.6).
+        connection = (values.line(set_header, "Connection", Expr("$daemun_connection_once")),)
     if not (written or site_wide or given or connection):
         return ()
     gate_wide = scope_.owned(scope.settings.snippet, set_header)

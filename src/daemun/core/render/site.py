@@ -95,6 +95,8 @@ def _servers(scope: scope_.Scope) -> tuple[directive.Node, ...]:
         added = on_demand.https_lines(scope) if on_demand.is_on(site) else ()
         inside = (*added, *_refuse_misdirected(scope), *_content(scope, https=True))
         servers.append(_https(scope, given, inside, snippet=site.snippet))
+    elif site.refuses_tls:
+        servers.append(_refusing(scope))
     servers.append(_http(scope, given, _plain(scope)))
     if site.redirect_aliases and site.aliases:
         servers += _alias_servers(scope)
@@ -117,6 +119,11 @@ def _https(
         *headers.server_lines(scope, https=True),
     ]
     return values.line("server", block=(*scope_.yielding(lines, snippet), *inside))
+
+
+def _refusing(scope: scope_.Scope) -> directive.Directive:
+    names_ = values.line("server_name", *_names(scope.site.names))
+    return values.line("server", block=(*server.listen_https(scope), names_, values.line("ssl_reject_handshake", "on")))
 
 
 def _certificate(scope: scope_.Scope) -> tuple[directive.Node, ...]:

@@ -49,7 +49,7 @@ def expressions(settings: model.Globals, nginx: environment.Nginx) -> Told:
         forwarded_for="$remote_addr",
         forwarded_proto="$scheme",
         forwarded_host=host,
-        forwarded_port="$daemun_port",
+        forwarded_port="$daemun_forwarded_port" if settings.proxy_protocol else "$daemun_port",
         request_id="$request_id",
     )
 

@@ -130,13 +130,7 @@ def _forwarded(settings: model.Globals, nginx: environment.Nginx) -> tuple[direc
             ("https", "443"),
             (r"~:(?<daemun_only_port>[0-9]+)\z", "$daemun_only_port"),
         ),
-        _believed(
-            settings,
-            "x_forwarded_port",
-            "forwarded_port",
-            "$daemun_port",
-            (r"~^1:(?<daemun_their_port>[0-9]{1,5})\z", "$daemun_their_port"),
-        ),
+        _forwarded_port(settings),
         _believed(
             settings,
             "x_request_id",
@@ -145,6 +139,15 @@ def _forwarded(settings: model.Globals, nginx: environment.Nginx) -> tuple[direc
             (r"~^1:(?<daemun_their_id>[A-Za-z0-9._-]{1,128})\z", "$daemun_their_id"),
         ),
     )
+
+
+def _forwarded_port(settings: model.Globals) -> directive.Directive:
+    """Behind a PROXY line: the port that the balancer was reached at, which no client can choose."""
+    if settings.proxy_protocol:
+        said = "$proxy_protocol_server_port"
+        return _map(said, "forwarded_port", ("default", said), ("", "$daemun_port"), ("0", "$daemun_port"))
+    entry = (r"~^1:(?<daemun_their_port>[0-9]{1,5})\z", "$daemun_their_port")
+    return _believed(settings, "x_forwarded_port", "forwarded_port", "$daemun_port", entry)
 
 
 def _named_port(nginx: environment.Nginx) -> directive.Directive:
@@ -180,6 +183,7 @@ def _streams() -> tuple[directive.Node, ...]:
         directive.Comment("rule of this gate."),
         _map("$http_upgrade", "upgrade", ("default", "$http_upgrade"), ("", ""), ("~*h2c", "")),
         _map("$daemun_upgrade", "connection", ("default", "upgrade"), ("", "")),
+        _map("$daemun_upgrade", "connection_once", ("default", "upgrade"), ("", "close")),
         _map("$http_accept", "events", ("default", ""), ("", ""), (_EVENTS, "1")),
         directive.Comment(
             "What stays open, WebSockets and event streams: the beginning of the names of their locations."

@@ -110,6 +110,7 @@ def settle(host: str, said: collections.abc.Mapping[str, object], compat: Compat
         is_known, clients = nginx_proxy_folders.choose_clients(compat.folders, host, mode)
     if not (is_good and is_known):
         notes.append("a file of its own in vhost.d or certs cannot be used, so it answers 503")
+    method = said.get("HTTPS_METHOD") or defaults.method
     options = wishes.SiteOptions(
         tls=dataclasses.replace(tls, clients=clients),
         http=http,
@@ -119,6 +120,8 @@ def settle(host: str, said: collections.abc.Mapping[str, object], compat: Compat
         http2=typing.cast(bool | None, said.get("http2")),
         server_tokens=typing.cast(str | None, said.get("SERVER_TOKENS")),
         other_redirect=typing.cast(int, said.get("NON_GET_REDIRECT", defaults.other_redirect)),
+        # The default certificate would have been used if it was trusted.
+        refuses_tls=not is_encrypted and method != "nohttps" and compat.folders.certificate("default") is not None,
         challenge=challenge,
         otherwise=defaults.otherwise,
         snippet=snippet if is_good and is_known else _CLOSED,

@@ -19,6 +19,7 @@ class SiteOptions:
     http2: bool | None = None
     server_tokens: str | None = None
     other_redirect: int = 301
+    refuses_tls: bool = False
     challenge: bool = True
     otherwise: model.Answer = dataclasses.field(default_factory=model.Answer)
     snippet: model.Snippet = ()
