@@ -27,6 +27,8 @@ RUN /tmp/apt-install python3 ca-certificates \
     && mkdir /etc/daemun
 COPY --from=build /opt/daemun /opt/daemun
 COPY --from=build /usr/local/bin/daemun /usr/local/bin/daemun
+# `docker logs` shows requests; `logs: {access: true}` in daemun.yaml keeps them in the file alone.
+ENV DAEMUN_ACCESS_LOG=stdout
 # Accounts, certificates, history: keep it.
 VOLUME /var/lib/daemun
 # Where daemun.yaml is looked for.

@@ -11,6 +11,7 @@ import time
 
 import pytest
 
+from daemun.nginx import access_lines
 from tests.support import clients
 from tests.support.daemon import Daemon, signpost
 
@@ -118,6 +119,85 @@ def test_no_access_log(daemon: Daemon) -> None:
     daemon.get("https://a.test/0")
     assert daemon.terminate() == 0
     assert _numbers(daemon) == []
+
+
+@pytest.mark.parametrize(
+    ("logs", "variable", "is_there"),
+    [
+        ("logs: {access: stdout}", "", True),
+        ("", "stdout", True),
+        ("logs: {keep: 3}", "stdout", True),
+        ("logs: {access: true}", "stdout", False),
+        ("", "", False),
+        ("logs: {access: false}", "stdout", False),
+    ],
+)
+def test_access_lines_on_standard_output(daemon: Daemon, logs: str, variable: str, is_there: bool) -> None:
+    """M8: in the image by itself; nginx goes on writing its file."""
+    daemon.environment["DAEMUN_ACCESS_LOG"] = variable
+    daemon.write(f"{logs}\nsites:\n" + signpost("a.test", "one"))
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+    for number in range(300):
+        daemon.get(f"https://a.test/{number}")
+    if is_there:
+        daemon.wait(lambda: _on_standard_output(daemon) == list(range(300)), "the lines")
+    if "false" not in logs:
+        daemon.wait(lambda: _numbers(daemon) == list(range(300)), "the lines in the file")
+    assert bool(_on_standard_output(daemon)) is is_there
+
+
+def test_access_lines_as_json(daemon: Daemon) -> None:
+    """M8."""
+    daemon.write("logs: {access: stdout, format: json}\nsites:\n" + signpost("a.test", "one"))
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+    with clients.client(daemon.gate) as client:
+        client.get("https://a.test/4711", headers={"User-Agent": 'a "quoted" one \\ here'})
+    lines = daemon.wait(
+        lambda: [line for line in daemon.log_text().splitlines() if "/4711" in line] or None, "the line"
+    )
+    found = json.loads(lines[0])
+    assert (found["host"], found["uri"], found["status"], found["method"]) == ("a.test", "/4711", 302, "GET")
+    assert found["user_agent"] == 'a "quoted" one \\ here'
+
+
+def _on_standard_output(daemon: Daemon) -> list[int]:
+    return sorted(int(match["number"]) for line in daemon.log_text().splitlines() if (match := LINE.match(line)))
+
+
+def test_lines_are_followed_through_a_rotation(tmp_path: pathlib.Path) -> None:
+    """M8: whole lines, each once, also those that are written into the renamed file meanwhile."""
+    path = tmp_path / "access.log"
+    path.write_bytes(b"before\n")
+    follower = access_lines.Follower(path)
+    with path.open("ab", buffering=0) as old:
+        old.write(b"1\n2")
+        assert follower.read() == [b"1\n"]
+        path.rename(tmp_path / "access.log.1")
+        assert follower.read() == []
+        old.write(b"\n3\n")
+        path.write_bytes(b"")
+        assert follower.read() == [b"2\n3\n"]
+        old.write(b"4\n")
+        path.write_bytes(b"5\n")
+        assert b"".join(follower.read()) == b"4\n5\n"
+    path.write_bytes(b"")
+    assert follower.read() == []
+    with path.open("ab", buffering=0) as again:
+        again.write(b"6\n")
+    assert follower.read() == [b"6\n"]
+    follower.close()
+
+
+def test_a_log_that_is_not_there_yet_is_followed_from_its_first_line(tmp_path: pathlib.Path) -> None:
+    """M8."""
+    path = tmp_path / "access.log"
+    follower = access_lines.Follower(path)
+    assert follower.read() == []
+    path.write_bytes(b"1\n")
+    assert follower.read() == [b"1\n"]
+    follower.close()
 
 
 def test_the_daemon_logs_json_when_nobody_watches(daemon: Daemon) -> None:

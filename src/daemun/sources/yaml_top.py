@@ -1,5 +1,6 @@
 """What daemun.yaml may say beside its sites."""
 
+import dataclasses
 import typing
 
 import pydantic
@@ -89,13 +90,26 @@ class DefaultEntry(yaml_entry.Entry):
     status: int = 301
 
 
+_JSON_LOG = (
+    '{"time":"$time_iso8601","client":"$remote_addr","user":"$remote_user","host":"$host","method":"$request_method",'
+    '"uri":"$request_uri","protocol":"$server_protocol","status":$status,"bytes":$body_bytes_sent,'
+    '"request_time":$request_time,"upstream":"$upstream_addr","upstream_status":"$upstream_status",'
+    '"upstream_response_time":"$upstream_response_time","referer":"$http_referer","user_agent":"$http_user_agent",'
+    '"tls":"$ssl_protocol","request_id":"$request_id"}'
+)
+"""A line of the access log for programs."""
+
+
 class LogsEntry(yaml_entry.Entry):
-    access: bool = True
+    access: bool | typing.Literal["stdout"] = True
+    format: typing.Literal["text", "json"] = "text"
     max_size: yaml_entry.Size = model.Logs().max_bytes
     keep: int = model.Logs().keep
 
     def translate(self) -> model.Logs:
-        return model.Logs(access=self.access, max_bytes=self.max_size, keep=self.keep)
+        stdout = None if "access" not in self.model_fields_set else self.access == "stdout"
+        logs = model.Logs(access=self.access is not False, stdout=stdout, max_bytes=self.max_size, keep=self.keep)
+        return dataclasses.replace(logs, format=_JSON_LOG, escape="json") if self.format == "json" else logs
 
 
 class OldWorkersEntry(yaml_entry.Entry):

@@ -21,8 +21,8 @@ from daemun.core.render import environment
 from daemun.discovery import endpoints
 from daemun.domains import asking, registry
 from daemun.errors import ConfigError
+from daemun.nginx import access_lines, listening, old_workers, process, reap, server, watch
 from daemun.nginx import account as worker_account
-from daemun.nginx import listening, old_workers, process, reap, server, watch
 from daemun.sources import environment as environment_source
 from daemun.sources import remembered, yaml_file
 from daemun.sources.docker import chosen, compatible, surroundings
@@ -57,6 +57,7 @@ class Daemon:
         self._nginx = server.Nginx(binary, self._layout, account)
         self._endpoints = endpoints.Discovery(store, seed=self._layout.state, askers=self._nginx)
         self._logs = logs.Rotation(self._nginx, current.logs)
+        self._access_lines = access_lines.AccessLines(self._layout)
         self._machine = machine.Machine(binary=binary, layout=self._layout, account=account)
         self._remembering = remembered.Remembering(source, store, settings.config)
         file = environment_source.FileOrEnvironment(
@@ -150,6 +151,7 @@ class Daemon:
                 "missed handshakes": self._sockets.listen_to_missed,
                 "waiting room": self._lobby.run,
                 "logs": self._logs.run,
+                "access lines": self._access_lines.run,
                 "old workers": self._keeper.run,
                 "orphans": reap.reap_orphans,
             },
@@ -173,6 +175,7 @@ class Daemon:
 
     def _describe(self, current: model.Globals) -> environment.Environment:
         self._logs.policy = current.logs
+        self._access_lines.is_on = logs.is_on_stdout(current.logs, os.environ)
         described = self._machine.describe(
             current, thumbprint=self._certificates.thumbprint(), resolver=self._endpoints.address
         )

@@ -1,6 +1,7 @@
 """When the logs are rotated."""
 
 import asyncio
+import collections.abc
 import contextlib
 
 import structlog
@@ -12,6 +13,15 @@ from daemun.nginx import server
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 CHECKED_EVERY_S = 30.0
+
+
+STDOUT_VARIABLE = "DAEMUN_ACCESS_LOG"
+"""The image sets it to "stdout", because people look for the lines in `docker logs`."""
+
+
+def is_on_stdout(policy: model.Logs, environ: collections.abc.Mapping[str, str]) -> bool:
+    """Whether the lines of the access log are copied to standard output. Pure."""
+    return environ.get(STDOUT_VARIABLE, "").strip() == "stdout" if policy.stdout is None else policy.stdout
 
 
 class Rotation:

@@ -65,12 +65,14 @@ class Default:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Logs:
-    """access: whether requests are logged. A log file larger than max_bytes is rotated; `keep` old ones stay.
+    """access: whether requests are logged. stdout: whether their lines are also on daemun's standard output; None: as
+    the environment has it. A log file larger than max_bytes is rotated; `keep` old ones stay.
 
     format: of a line, with nginx's variables; None: the usual one. escape: "default", "json" or "none".
     """
 
     access: bool = True
+    stdout: bool | None = None
     format: str | None = None
     escape: str = "default"
     max_bytes: int = 100 << 20

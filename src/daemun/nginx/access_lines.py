@@ -1,0 +1,111 @@
+"""Copies the lines of the access log to standard output, for `docker logs` and whoever reads it.
+
+nginx writes its file as ever and waits for no reader: a pipe that is full, or a socket, which standard output is under
+systemd and which nginx cannot open, is this module's trouble alone. What was written before daemun started is not
+copied.
+"""
+
+import asyncio
+import contextlib
+import os
+import pathlib
+import threading
+
+from daemun.core import layout as layout_
+
+EVERY_S = 0.2
+_CHUNK_BYTES = 1 << 16
+
+
+class AccessLines:
+    """is_on: whether lines are copied now."""
+
+    def __init__(self, layout: layout_.Layout, *, output: int = 1) -> None:
+        """output: a file descriptor."""
+        self.is_on = False
+        self._path = pathlib.Path(layout.logs, "access.log")
+        self._output = output
+        self._ended = threading.Event()
+
+    async def run(self) -> None:
+        """Never returns. A thread of its own, which ends with the process: writing may block for as long as the reader
+        likes."""
+        threading.Thread(target=self._follow, name="access lines", daemon=True).start()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self._ended.set()
+
+    def _follow(self) -> None:
+        follower = Follower(self._path)
+        try:
+            while not self._ended.wait(EVERY_S):
+                for lines in follower.read():
+                    if self.is_on:
+                        _write_all(self._output, lines)
+        except OSError:  # its reader is gone
+            return
+        finally:
+            follower.close()
+
+
+class Follower:
+    """Whole lines of a file that grows, and that is renamed when it is too large. Blocking."""
+
+    def __init__(self, path: pathlib.Path) -> None:
+        self._path = path
+        self._file: int | None = None
+        self._rest = b""
+        self._open(at_end=True)
+
+    def read(self) -> list[bytes]:
+        """What was written since the last call: of the file that was renamed first, and then of the new one."""
+        found = self._read_file()
+        if self._is_renamed():
+            # nginx writes into the renamed file until it opens the new one, and not any more after that.
+            found += self._read_file()
+            self.close()
+            self._open(at_end=False)
+            found += self._read_file()
+        return found
+
+    def close(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def _open(self, *, at_end: bool) -> None:
+        with contextlib.suppress(OSError):
+            self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            os.lseek(self._file, 0, os.SEEK_END if at_end else os.SEEK_SET)
+            self._rest = b""
+
+    def _is_renamed(self) -> bool:
+        """Whether another file is there now, and nginx has begun to write into it."""
+        try:
+            there = self._path.stat()
+        except OSError:
+            return False
+        if self._file is None:
+            return True
+        mine = os.fstat(self._file)
+        if (mine.st_dev, mine.st_ino) != (there.st_dev, there.st_ino):
+            return there.st_size > 0
+        if mine.st_size < os.lseek(self._file, 0, os.SEEK_CUR):  # somebody emptied it
+            os.lseek(self._file, 0, os.SEEK_SET)
+        return False
+
+    def _read_file(self) -> list[bytes]:
+        found = []
+        while self._file is not None and (chunk := os.read(self._file, _CHUNK_BYTES)):
+            whole, newline, rest = (self._rest + chunk).rpartition(b"\n")
+            self._rest = rest
+            if newline:
+                found.append(whole + newline)
+        return found
+
+
+def _write_all(output: int, content: bytes) -> None:
+    """Raises: OSError."""
+    while content:
+        content = content[os.write(output, content) :]
