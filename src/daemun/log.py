@@ -6,12 +6,15 @@ names and paths, never the content of a key, a token or a file.
 
 import collections.abc
 import contextlib
+import datetime
 import logging
 import os
+import re
 import sys
 import typing
 
 from daemun import settings
+from daemun.core import words
 
 
 @contextlib.contextmanager
@@ -94,6 +97,7 @@ def _render(log_format: settings.LogFormat) -> list[structlog.typing.Processor]:
         ]
     return [
         _shorten_time,
+        _show_values,
         structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty() and not os.environ.get("NO_COLOR"),
             pad_event_to=0,
@@ -111,6 +115,35 @@ def _order_keys(_: typing.Any, __: str, event: structlog.typing.EventDict) -> st
 def _key_rank(key: str) -> int:
     first = ("timestamp", "level", "event")
     return first.index(key) if key in first else len(first)
+
+
+_PLAIN = re.compile(r"[\w.:/@+,*\[\]()'~-]+\Z")
+
+
+class _Shown:
+    """A value as a person reads it. The renderer writes reprs: of a text with an apostrophe, or a moment, a riddle."""
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        match self._value:
+            case datetime.datetime():
+                return f"{self._value:%Y-%m-%d %H:%M:%S}"
+            case str() if not _PLAIN.match(self._value):
+                return words.quoted(self._value, at_most=None)
+            case list() | tuple():
+                return ", ".join(map(str, self._value)) or "none"
+            case None:
+                return "none"
+        return str(self._value)
+
+
+def _show_values(_: typing.Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return {key: value if key in _OF_THE_RENDERER else _Shown(value) for key, value in event.items()}
+
+
+_OF_THE_RENDERER = frozenset({"timestamp", "level", "event", "logger", "logger_name", "exc_info", "exception", "stack"})
 
 
 def _shorten_time(_: typing.Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

@@ -102,3 +102,17 @@ def test_killed_at_fifty_moments(daemon: Daemon) -> None:
     assert len(generations) <= 10, "old generations are removed"
     assert daemon.terminate() == 0
     assert daemon.nginx_processes() == []
+
+
+def test_status_after_a_kill_names_the_nginx_that_goes_on(daemon: Daemon) -> None:
+    """L7."""
+    daemon.write(_config(0))
+    daemon.start()
+    daemon.wait_sign("changes.test", "v0")
+    master = daemon.nginx_pid()
+    daemon.kill()
+    said = daemon.cli("status")
+    assert said.returncode == 3
+    assert "is not running" in said.stderr
+    assert f"nginx (process {master}) goes on serving what was live" in said.stderr
+    assert daemon.sign("changes.test") == "v0"

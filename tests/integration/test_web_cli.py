@@ -545,8 +545,33 @@ async def test_add_and_rm(gate: support.Gate, run: Run, folder: pathlib.Path) ->
         assert (said.code, said.out) == (0, f"live, and saved in {file}\n")
         assert "b.test: http://127.0.0.1:9001" in file.read_text()
         assert gate.applied == [file.read_bytes()], "applied after the file was written"
-        assert (await run("rm", "b.test")).code == 0
+        said = await run("rm", "b.test")
+        assert (said.code, said.out) == (0, f"gone, and saved in {file}\n"), "K9"
         assert file.read_text() == FILE
+
+
+async def test_what_holds_after_an_edit_is_said(gate: support.Gate, run: Run, folder: pathlib.Path) -> None:
+    """K9: what was switched off is not live."""
+    file = folder / "daemun.yaml"
+    gate.on_apply = _obey
+    async with support.serving(gate):
+        assert (await run("disable", "a.test")).out == f"switched off, and saved in {file}\n"
+        assert (await run("enable", "a.test")).out == f"live, and saved in {file}\n"
+
+
+async def test_all_commands_speak_of_the_daemon_s_file(gate: support.Gate, run: Run, folder: pathlib.Path) -> None:
+    """K7: without -c, `check` and `render` read what the running daemon does."""
+    (folder / "etc").mkdir()
+    file = folder / "etc" / "daemun.yaml"
+    file.write_text("sites:\n  other.test: http://127.0.0.1:9001\n")
+    gate.tell(config_path=str(file))
+    async with support.serving(gate):
+        checked = await run("check")
+        rendered = await run("render")
+        named = await run("-c", str(folder / "daemun.yaml"), "check")
+    assert checked.out == f"{file}: good\n"
+    assert "other.test" in rendered.out
+    assert named.out == f"{folder / 'daemun.yaml'}: good\n"
 
 
 async def test_an_edit_that_does_not_go_live_is_undone(gate: support.Gate, run: Run, folder: pathlib.Path) -> None:

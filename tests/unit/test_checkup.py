@@ -94,7 +94,7 @@ def test_sites() -> None:
         (GOOD, "1 of 2 sites live"),
         (
             BLOCKS,
-            "b.test: its site is quarantined: unknown directive; `daemun status` tells what is served instead; correct "
+            "b.test: its site is held back: unknown directive; `daemun status` tells what is served instead; correct "
             "its source",
         ),
     ]

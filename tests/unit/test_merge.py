@@ -45,7 +45,7 @@ def test_the_first_source_wins_and_the_other_is_told() -> None:
     assert [item.host for item in desired.sites] == ["ok.test", "shop.example"]
     (problem,) = desired.problems
     assert problem.message == (
-        'cannot merge site "web.test@docker": host "shop.example" already belongs to '
+        'cannot serve site "web.test@docker": host "shop.example" already belongs to '
         '"shop.example@file" (sites.yaml:14); give one of the two another host'
     )
     assert problem.host == "web.test"

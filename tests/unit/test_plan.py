@@ -80,6 +80,6 @@ def test_every_step_reads_as_a_sentence() -> None:
     wanted = plan.plan(DESIRED, FILES, model.Actual(), specs=(spec,), services=(service,))
     assert [str(step) for step in wanted.steps] == [
         "prepare 1 certificate",
-        "publish the addresses of html:80",
+        "look up the addresses of html:80",
         "start nginx",
     ]

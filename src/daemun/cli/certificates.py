@@ -6,6 +6,7 @@ not as it should be.
 
 import collections.abc
 import datetime
+import re
 import textwrap
 import typing
 
@@ -17,6 +18,8 @@ Json = dict[str, typing.Any]
 INDENT = "  "
 _SHORTEST_HOST, _LONGEST_HOST = 24, 48
 _SHORTEST_ISSUER, _LONGEST_ISSUER = 8, 30
+_PARTS = re.compile(r"; |\. (?=[A-Z])")
+_SHORT_REASON = 100
 _TITLES = ("HOST", "STATE", "LEFT", "NEXT", "ISSUER")
 
 
@@ -74,7 +77,12 @@ def detail_of(certificate: Json, now: datetime.datetime) -> list[tuple[str, str]
         ("next", _next(certificate, now)),
         ("reason", certificate["reason"]),
     ]
-    return [(name, value) for name, value in known if value]
+    return [
+        (name if number == 0 else "", part)
+        for name, value in known
+        if value
+        for number, part in enumerate(sentences_of(value) if name == "reason" else [value])
+    ]
 
 
 def left(certificate: Json, now: datetime.datetime) -> str:
@@ -116,9 +124,13 @@ def _next(certificate: Json, now: datetime.datetime) -> str:
 def _notes(certificate: Json) -> list[str]:
     others = [name for name in certificate["names"] if name != certificate["host"]]
     notes = [f"also {', '.join(others)}"] if others else []
-    if certificate["reason"]:
-        notes.append(output.clean(certificate["reason"]))
-    return notes
+    return [*notes, *sentences_of(certificate["reason"] or "")]
+
+
+def sentences_of(reason: str) -> list[str]:
+    """A reason in its parts, one a line: what several CAs, checks and the CA's own words have to say is one text."""
+    text = output.clean(reason)
+    return [text] if len(text) <= _SHORT_REASON else [part.strip() for part in _PARTS.split(text) if part.strip()]
 
 
 def _join(cells: collections.abc.Sequence[str], widths: collections.abc.Sequence[int]) -> str:

@@ -16,6 +16,7 @@ import typing
 import urllib.parse
 
 from daemun import errors, settings
+from daemun.core import layout
 from daemun.store import instance
 
 Json = dict[str, typing.Any]
@@ -152,7 +153,7 @@ class Client:
             words += ["--state", str(self._settings.state)]
         text = f"daemun is not running (no answer at {self._path}); start it with: {shlex.join(words)}"
         system = settings.SYSTEM_STATE
-        if self._settings.state_from == "the default" and self._settings.state != system and _is_there(system):
+        if self._settings.state_from == "the default" and self._settings.state != system and _runs(system):
             text += f"\nThere is one of root, with the state directory {system}: sudo daemun --state {system} ..."
         return text
 
@@ -180,8 +181,6 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(os.fspath(self._path))
 
 
-def _is_there(state: pathlib.Path) -> bool:
-    try:
-        return (state / "run").is_dir()
-    except OSError:
-        return False
+def _runs(state: pathlib.Path) -> bool:
+    """Whether a daemon runs on another state directory now; one that ran there leaves all its files."""
+    return instance.read_owner(pathlib.Path(layout.Layout(str(state)).lock)) is not None

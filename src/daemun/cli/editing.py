@@ -23,10 +23,11 @@ class _Edited:
     new: bytes
 
 
-def change(chosen: settings.Settings, *, host: str, edit: Edit) -> None:
+def change(chosen: settings.Settings, *, host: str, edit: Edit, done: str) -> None:
     """Edit the file and wait until the site `host` is as it says. Without a daemon, the edited file is validated.
 
-    host: as a person wrote it. Raises: DaemunError with the reason, after the file was put back as it was.
+    host: as a person wrote it. done: what holds then, "live".
+    Raises: DaemunError with the reason, after the file was put back as it was.
     """
     from daemun.sources import yaml_edit
 
@@ -39,10 +40,10 @@ def change(chosen: settings.Settings, *, host: str, edit: Edit) -> None:
             _change_alone(chosen, host=host, edit=edit)
         return
     with yaml_edit.alone(file):
-        _change_live(daemon, file, host=host, edit=edit)
+        _change_live(daemon, file, host=host, edit=edit, done=done)
 
 
-def _change_live(daemon: client.Client, file: pathlib.Path, *, host: str, edit: Edit) -> None:
+def _change_live(daemon: client.Client, file: pathlib.Path, *, host: str, edit: Edit, done: str) -> None:
     """With the daemon that reads the file."""
     before = daemon.status()
     edited = _edit(file, edit)
@@ -51,7 +52,7 @@ def _change_live(daemon: client.Client, file: pathlib.Path, *, host: str, edit: 
         undone = _put_back(edited)
         daemon.apply()
         raise errors.DaemunError(f"{refusal}\n{undone}")
-    output.say(f"live, and saved in {edited.file}")
+    output.say(f"{done}, and saved in {edited.file}")
 
 
 def _change_alone(chosen: settings.Settings, *, host: str, edit: Edit) -> None:
@@ -78,7 +79,7 @@ def _refusal_of(daemon: client.Client, *, host: str, before: list[Json]) -> str 
     if report["error"]:
         return str(report["error"])
     waiting = [site for site in daemon.status()["sites"] if site["host"] == host and site["state"] in verdict.NOT_YET]
-    return f"{host} is {waiting[0]['state']}: {waiting[0]['reason']}" if waiting else None
+    return f"{host} is {output.state_of(waiting[0]['state'])}: {waiting[0]['reason']}" if waiting else None
 
 
 def _check(chosen: settings.Settings) -> list[Json]:

@@ -29,6 +29,15 @@ State = typing.Annotated[
         help="The state directory; default: /var/lib/daemun as root, else in your data directory.",
     ),
 ]
+DemoState = typing.Annotated[
+    pathlib.Path | None,
+    typer.Option(
+        "--state",
+        metavar="DIR",
+        help="The demo's own state directory; default: /var/lib/daemun-demo as root, else daemun-demo in your data "
+        "directory.",
+    ),
+]
 Nginx = typing.Annotated[
     pathlib.Path | None,
     typer.Option(

@@ -18,7 +18,7 @@ STYLES = {
     "local": "cyan",
     "pending": "yellow",
     "failing": "red",
-    "quarantined": "red",
+    "held back": "red",
     "disabled": "dim",
 }
 """Colours of the states, on a terminal."""
@@ -78,6 +78,11 @@ def lines_of(titles: Row, rows: collections.abc.Sequence[Row]) -> list[str]:
 def clean(text: str) -> str:
     """The text without control characters, line breaks and tabs excepted."""
     return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def state_of(word: str) -> str:
+    """A site's state, as people read it: JSON has words of its own."""
+    return "held back" if word == "quarantined" else word
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

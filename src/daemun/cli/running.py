@@ -1,6 +1,7 @@
 """What commands do about a daemon that is not there, or that runs another file than they were told."""
 
 import collections.abc
+import dataclasses
 import pathlib
 import time
 import typing
@@ -17,13 +18,25 @@ POLL_S = 0.5
 """How often it is looked whether a change still waits for nginx's old workers."""
 
 
-def or_not_live(ask: collections.abc.Callable[[], T]) -> T:
+def or_not_live(chosen: settings.Settings, ask: collections.abc.Callable[[], T]) -> T:
     """What the daemon says. When none runs, or none that answers, say so and exit as for something that is not live."""
     try:
         return ask()
     except (client.NotRunningError, client.NotAnsweringError) as error:
         output.complain(f"error: {error}")
+        if (served := nginx_that_serves(chosen)) is not None:
+            output.complain(served)
         raise typer.Exit(verdict.NOT_LIVE) from error
+
+
+def nginx_that_serves(chosen: settings.Settings) -> str | None:
+    """What a person must know when daemun is gone and nginx is not; None: it is not there either."""
+    from daemun.wiring.offline import earlier
+
+    pid = earlier.find_running_nginx(chosen)
+    if pid is None:
+        return None
+    return f"nginx (process {pid}) goes on serving what was live; the next `daemun up` takes it over"
 
 
 def config_of(chosen: settings.Settings, status: Json) -> pathlib.Path:
@@ -38,6 +51,17 @@ def config_of(chosen: settings.Settings, status: Json) -> pathlib.Path:
             f'reads "{file}"; name that one, or the --state of the daemun you mean'
         )
     return file
+
+
+def with_daemons_file(chosen: settings.Settings) -> settings.Settings:
+    """The same, with the file that the running daemon reads when none was named: all commands speak of one file."""
+    if chosen.config_was_chosen:
+        return chosen
+    try:
+        file = pathlib.Path(client.Client(chosen).status()["config"])
+    except errors.DaemunError:
+        return chosen
+    return dataclasses.replace(chosen, config=file)
 
 
 def daemon_of(chosen: settings.Settings) -> client.Client | None:

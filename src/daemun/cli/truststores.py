@@ -29,6 +29,7 @@ BROWSERS = (
     ".var/app/org.mozilla.firefox/.mozilla/firefox/*",
 )
 TIMEOUT_S = 120.0
+_ROOTS_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 ABSENT = "could not find certificate named"
 """certutil -D about what is not there, which is what was asked for."""
 
@@ -90,6 +91,11 @@ def read_root(path: pathlib.Path) -> Root:
     return Root(path=str(path), pem=pem, fingerprint=hashlib.sha256(der).hexdigest())
 
 
+def _find(program: str) -> str | None:
+    """Also in the folders of root's programs, which are not on the PATH of Debian's users."""
+    return shutil.which(program, path=os.pathsep.join([os.environ.get("PATH", os.defpath), *_ROOTS_FOLDERS]))
+
+
 def find_machine(environ: collections.abc.Mapping[str, str]) -> Machine:
     """Look for the stores of the machine, and for the browsers of the user, who may have come here by sudo."""
     is_root = os.geteuid() == 0
@@ -100,9 +106,9 @@ def find_machine(environ: collections.abc.Mapping[str, str]) -> Machine:
         user, home = None, pathlib.Path.home()
     return Machine(
         is_root=is_root,
-        has_update_ca=shutil.which("update-ca-certificates") is not None,
-        has_trust=shutil.which("trust") is not None,
-        certutil=shutil.which("certutil"),
+        has_update_ca=_find("update-ca-certificates") is not None,
+        has_trust=_find("trust") is not None,
+        certutil=_find("certutil"),
         databases=tuple(str(folder) for folder in find_databases(home)),
         user=user,
     )

@@ -2,7 +2,7 @@
 
 import typing
 
-from daemun.cli import problems
+from daemun.cli import output, problems
 
 Json = dict[str, typing.Any]
 
@@ -34,7 +34,7 @@ def reasons(status: Json) -> list[str]:
     """Why sites are not live, a line each, but for the reasons that a problem of the same site already tells."""
     told = {problem["host"] for problem in problems.errors_of(status["problems"])}
     return [
-        f"{site['host']} is {site['state']}: {site['reason'] or 'no reason is known'}"
+        f"{site['host']} is {output.state_of(site['state'])}: {site['reason'] or 'no reason is known'}"
         for site in status["sites"]
         if site["state"] not in AT_REST and site["host"] not in told
     ]

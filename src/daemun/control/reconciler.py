@@ -181,7 +181,7 @@ class Reconciler:
         assembled = await self._switcher.assemble(gathered.desired, actual)
         refusals = outcome.refusal_problems(gathered.desired, assembled.refused)
         problems = (*gathered.problems, *assembled.problems, *refusals)
-        return await asyncio.to_thread(_make_plan, gathered, assembled, actual), problems
+        return await asyncio.to_thread(_make_plan_to_show, gathered, assembled, actual), problems
 
     async def _gather(self, *, moves: bool) -> _Gathered:
         """Every source's snapshot, merged. A source that cannot be read keeps its last good snapshot.
@@ -237,6 +237,11 @@ def _found(part: _T | BaseException) -> _T:
     if isinstance(part, BaseException):
         raise part
     return part
+
+
+def _make_plan_to_show(gathered: _Gathered, assembled: assemble.Assembled, actual: model.Actual) -> plan.Plan:
+    made = _make_plan(gathered, assembled, actual)
+    return dataclasses.replace(made, changes=plan.with_lines(made.changes, assembled.files, actual.files or {}))
 
 
 def _make_plan(gathered: _Gathered, assembled: assemble.Assembled, actual: model.Actual) -> plan.Plan:

@@ -134,7 +134,7 @@ def _judge_site(item: model.SiteStatus) -> model.Finding:
     host = item.site.host
     if item.state is model.SiteState.DISABLED:
         return _warns("site", "its site is switched off", f"`daemun enable {host}` switches it on", host)
-    message = f"its site is {item.state.value}: {item.reason or 'no reason is known'}"
+    message = f"its site is {item.state.words}: {item.reason or 'no reason is known'}"
     return _blocks("site", message, "`daemun status` tells what is served instead; correct its source", host)
 
 

@@ -90,7 +90,7 @@ def _find_clash(site: model.Site, owners: collections.abc.Mapping[str, model.Sit
     owner = owners[taken]
     place = f" ({owner.origin.place})" if owner.origin.place else ""
     message = (
-        f"cannot merge site {_full_name(site)}: host {words.quoted(taken)} already belongs to "
+        f"cannot serve site {_full_name(site)}: host {words.quoted(taken)} already belongs to "
         f"{_full_name(owner)}{place}; {_ANOTHER_HOST}"
     )
     return model.Problem(origin=site.origin, message=message, host=site.host)
@@ -130,7 +130,7 @@ class _Ports:
         for port, protocol in self._asked(site).items():
             if self.spoken.get(port, protocol) != protocol:
                 message = (
-                    f"cannot merge site {_full_name(site)}: it wants {protocol} on port {port}, where "
+                    f"cannot serve site {_full_name(site)}: it wants {protocol} on port {port}, where "
                     f"{self.spoken[port]} is spoken; choose another port"
                 )
                 return model.Problem(origin=site.origin, message=message, host=site.host)

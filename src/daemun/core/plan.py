@@ -6,6 +6,7 @@ running configuration names only things that exist.
 
 import collections.abc
 import dataclasses
+import difflib
 import enum
 import re
 
@@ -17,6 +18,11 @@ _BESIDE = re.compile(rb'^([^"\n]*;)  # .*$', re.MULTILINE)
 """A comment behind a directive: the serialiser quotes every word with a space, a semicolon or a #."""
 
 
+MOST_DETAILED = 50
+"""Changed sites of which a plan shows the lines, each with as many as MOST_LINES."""
+MOST_LINES = 20
+
+
 class ChangeKind(enum.Enum):
     ADDED = "added"
     CHANGED = "changed"
@@ -25,10 +31,14 @@ class ChangeKind(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SiteChange:
-    """host: as configured; for a removed site the name of its file, which is the host in all but odd cases."""
+    """host: as configured; for a removed site the name of its file, which is the host in all but odd cases.
+
+    lines: what goes of nginx's file ("- ") and what comes ("+ "), where somebody looks at the plan.
+    """
 
     host: str
     kind: ChangeKind
+    lines: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.kind.value} {self.host}"
@@ -52,7 +62,7 @@ class PublishEndpoints:
 
     def __str__(self) -> str:
         hosts = ", ".join(str(service) for service in self.services)
-        return f"publish the addresses of {hosts}" if hosts else "publish no endpoints"
+        return f"look up the addresses of {hosts}" if hosts else "look up no addresses"
 
 
 class Activation(enum.Enum):
@@ -135,6 +145,34 @@ def diff_files(
         host = hosts.get(path, path.removeprefix(SITES).removesuffix(".conf"))
         changes.append(SiteChange(host=host, kind=kind))
     return tuple(changes), tuple(others)
+
+
+def with_lines(
+    changes: collections.abc.Sequence[SiteChange],
+    wanted: collections.abc.Mapping[str, bytes],
+    actual: collections.abc.Mapping[str, bytes],
+) -> tuple[SiteChange, ...]:
+    """The same changes, the first of them with the lines of nginx's files that differ."""
+    wanted, actual = expand(wanted), expand(actual)
+    detailed = [
+        dataclasses.replace(change, lines=_diff_lines(wanted, actual, change.host))
+        if change.kind is ChangeKind.CHANGED
+        else change
+        for change in changes[:MOST_DETAILED]
+    ]
+    return (*detailed, *changes[MOST_DETAILED:])
+
+
+def _diff_lines(
+    wanted: collections.abc.Mapping[str, bytes], actual: collections.abc.Mapping[str, bytes], host: str
+) -> tuple[str, ...]:
+    path = site_file(host)
+    texts = [_without_comments(files.get(path, b"")).decode("utf-8", "replace") for files in (actual, wanted)]
+    old, new = ([line.strip() for line in text.splitlines() if line.strip()] for text in texts)
+    found = [line for line in difflib.ndiff(old, new) if line.startswith(("- ", "+ "))]
+    if len(found) > MOST_LINES:
+        return (*found[:MOST_LINES], f"... {len(found) - MOST_LINES} more lines")
+    return tuple(found)
 
 
 def is_same(wanted: bytes | None, actual: bytes | None) -> bool:

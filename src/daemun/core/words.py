@@ -13,9 +13,9 @@ _TELLING = 4
 """So many letters of a word tell which one it is."""
 
 
-def quoted(text: str) -> str:
-    """The text in quotes, control characters escaped, cut after 80 characters: safe on a terminal and in a log."""
-    shown = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
+def quoted(text: str, *, at_most: int | None = _SHOWN) -> str:
+    """The text in quotes, control characters escaped, cut after so many characters: safe on a terminal and in a log."""
+    shown = text if at_most is None or len(text) <= at_most else text[: at_most - 1] + "…"
     return json.dumps("".join(char if char.isprintable() else _escape(char) for char in shown), ensure_ascii=False)
 
 

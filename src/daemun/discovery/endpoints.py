@@ -28,7 +28,7 @@ _FIRST_LOOKUP_S = 1.0
 _TICK_S = 1.0
 _SLOW_LOOKUP_S = 5.0
 _RETIRE_AFTER_S = 120.0
-_ORIGIN = model.Origin(source="discovery")
+_ORIGIN = model.Origin(source="servers")
 
 _Key = typing.TypeVar("_Key")
 _Groups = dict[_Key, dict[str, model.Service]]

@@ -17,7 +17,7 @@ from daemun.discovery import verdicts
 
 MOST_AT_ONCE = 32
 _JITTER = 0.1
-_ORIGIN = model.Origin(source="discovery")
+_ORIGIN = model.Origin(source="servers")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -264,4 +264,9 @@ def instant_json(moment: datetime.datetime | None) -> str | None:
 
 
 def _changes_json(changes: tuple[gate_port.SiteChange, ...]) -> list[Json]:
-    return [{"host": change.host, "kind": change.kind.value} for change in changes]
+    return [
+        {"host": change.host, "kind": change.kind.value, "lines": list(change.lines)}
+        if change.lines
+        else {"host": change.host, "kind": change.kind.value}
+        for change in changes
+    ]

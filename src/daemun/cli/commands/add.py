@@ -30,4 +30,4 @@ def add(
     def edit(file: pathlib.Path) -> bytes | None:
         return yaml_edit.add_route(file, host, target, route_path=path)
 
-    editing.change(chosen, host=host, edit=edit)
+    editing.change(chosen, host=host, edit=edit, done="live")

@@ -26,7 +26,7 @@ def test(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
 
     Exits with 1 when somebody did not take it, or when nobody is told.
     """
-    told = running.or_not_live(client.Client(chosen).test_alerts)
+    told = running.or_not_live(chosen, client.Client(chosen).test_alerts)
     if as_json:
         output.print_json({"told": told})
     for one in () if as_json else told:

@@ -16,7 +16,7 @@ def show(chosen: settings.Settings, *, as_json: bool) -> None:
 
     Exits with 3 when a site is not served with the certificate that was asked for, or when no daemon runs.
     """
-    found = running.or_not_live(client.Client(chosen).certificates)
+    found = running.or_not_live(chosen, client.Client(chosen).certificates)
     if as_json:
         output.print_json({"certificates": found})
     elif not found:
@@ -51,7 +51,7 @@ def detail(
 ) -> None:
     """Show all that is known of one certificate. Exits as `daemun certs` does."""
     wanted = hosts.normal(host)
-    every = running.or_not_live(client.Client(chosen).certificates)
+    every = running.or_not_live(chosen, client.Client(chosen).certificates)
     found = [each for each in every if wanted == each["host"] or wanted in each["names"]]
     if not found:
         raise errors.ConfigError(f'cannot show the certificate of "{host}": no site has one; `daemun certs` lists all')
@@ -74,7 +74,7 @@ def forecast(
     as_json: options.AsJson = False,
 ) -> None:
     """Show the coming renewals in order of time, and which certificates daemun does not renew, with their end."""
-    answer = running.or_not_live(lambda: client.Client(chosen).forecast(days))
+    answer = running.or_not_live(chosen, lambda: client.Client(chosen).forecast(days))
     if as_json:
         output.print_json(answer)
         return

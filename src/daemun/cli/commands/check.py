@@ -3,7 +3,7 @@
 import typer
 
 from daemun import settings
-from daemun.cli import options, output, problems
+from daemun.cli import options, output, problems, running
 
 
 @options.with_settings
@@ -15,6 +15,7 @@ def check(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
     from daemun.web import json as web_json
     from daemun.wiring.offline import checking, wishes
 
+    chosen = running.with_daemons_file(chosen)
     wishes.check_can_start(chosen)
     found = web_json.problems_json(checking.check(chosen))
     is_good = not problems.errors_of(found)

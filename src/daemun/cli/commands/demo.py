@@ -11,7 +11,7 @@ def demo(
     context: typer.Context,
     http: typing.Annotated[int, typer.Option("--http", min=1, max=65535, help="The port of plain HTTP.")] = 8080,
     https: typing.Annotated[int, typer.Option("--https", min=1, max=65535, help="The port of HTTPS.")] = 8443,
-    state: options.State = None,
+    state: options.DemoState = None,
     nginx: options.Nginx = None,
 ) -> None:
     """Serve the chat demo on this machine until Ctrl-C: a page and a WebSocket server behind real HTTPS.

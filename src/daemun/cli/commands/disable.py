@@ -1,5 +1,6 @@
 """`daemun disable`."""
 
+import pathlib
 import typing
 
 import typer
@@ -13,4 +14,7 @@ def disable(chosen: settings.Settings, host: typing.Annotated[str, typer.Argumen
     """Stop serving a site, but keep it in the file, and wait until it is gone."""
     from daemun.sources import yaml_edit
 
-    editing.change(chosen, host=host, edit=lambda file: yaml_edit.set_enabled(file, host, enabled=False))
+    def edit(file: pathlib.Path) -> bytes | None:
+        return yaml_edit.set_enabled(file, host, enabled=False)
+
+    editing.change(chosen, host=host, edit=edit, done="switched off")

@@ -13,4 +13,4 @@ def enable(chosen: settings.Settings, host: typing.Annotated[str, typer.Argument
     """Serve a site again that was disabled, and wait until it is live."""
     from daemun.sources import yaml_edit
 
-    editing.change(chosen, host=host, edit=lambda file: yaml_edit.set_enabled(file, host, enabled=True))
+    editing.change(chosen, host=host, edit=lambda file: yaml_edit.set_enabled(file, host, enabled=True), done="live")

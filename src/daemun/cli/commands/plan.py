@@ -30,7 +30,11 @@ def plan(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
 
 def lines_of(report: Json) -> list[str]:
     """A plan for people. Pure."""
-    lines = [f"{SIGNS[change['kind']]} {change['host']}" for change in report["changes"]]
+    lines = [
+        line
+        for change in report["changes"]
+        for line in (f"{SIGNS[change['kind']]} {change['host']}", *(f"    {one}" for one in change.get("lines", ())))
+    ]
     if report["reload"]:
         lines += [f"  {number}. {step}" for number, step in enumerate(report["steps"], start=1)]
     elif not report["changes"]:

@@ -7,7 +7,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import options, output, problems
+from daemun.cli import options, output, problems, running
 
 Out = typing.Annotated[
     pathlib.Path | None,
@@ -21,6 +21,7 @@ def render(chosen: settings.Settings, out: Out = None) -> None:
     from daemun.web import json as web_json
     from daemun.wiring.offline import rendering, wishes
 
+    chosen = running.with_daemons_file(chosen)
     wishes.check_can_start(chosen)
     rendered = rendering.render(chosen)
     found = web_json.problems_json(rendered.problems)

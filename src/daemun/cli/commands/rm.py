@@ -23,4 +23,4 @@ def rm(
     def edit(file: pathlib.Path) -> bytes | None:
         return yaml_edit.remove_site(file, host) if path is None else yaml_edit.remove_route(file, host, path)
 
-    editing.change(chosen, host=host, edit=edit)
+    editing.change(chosen, host=host, edit=edit, done="gone")

@@ -16,7 +16,7 @@ def sites(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
 
     Exits with 3 when something is not live, or when no daemon runs that could tell.
     """
-    answer = running.or_not_live(client.Client(chosen).status)
+    answer = running.or_not_live(chosen, client.Client(chosen).status)
     if as_json:
         output.print_json({"sites": answer["sites"], "problems": answer["problems"]})
     else:
@@ -30,13 +30,18 @@ def sites(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
 
 def rows_of(site: Json) -> list[tuple[str, ...]]:
     """A row for each route, and for each alias one that names the site it belongs to. Pure."""
+    state = output.state_of(site["state"])
     routes: list[tuple[str, ...]] = [
-        (site["host"], site["state"], route["path"], " ".join(route["to"]) or "(nobody now)", _origin_of(site, route))
+        (
+            site["host"],
+            state,
+            route["path"],
+            " ".join(route["to"]) or "(nobody now)",
+            _origin_of(site, route),
+        )
         for route in site["routes"]
     ]
-    aliases = [
-        (alias, site["state"], "", f"(alias of {site['host']})", _origin_of(site, site)) for alias in site["aliases"]
-    ]
+    aliases = [(alias, state, "", f"(alias of {site['host']})", _origin_of(site, site)) for alias in site["aliases"]]
     return routes + aliases
 
 

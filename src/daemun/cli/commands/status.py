@@ -20,7 +20,7 @@ def status(chosen: settings.Settings, as_json: options.AsJson = False, alive: Al
 
     Exits with 3 when something is not live, or when no daemon runs that could tell.
     """
-    answer = running.or_not_live(client.Client(chosen).status)
+    answer = running.or_not_live(chosen, client.Client(chosen).status)
     if alive:
         output.say(summary_of(answer)[1])
         raise typer.Exit(verdict.NOT_LIVE if answer["nginx"]["pid"] is None else 0)
@@ -105,7 +105,7 @@ def _age(seconds: int) -> str:
 
 def _row_of(site: Json) -> tuple[str, ...]:
     routes = [f"{route['path']} -> {' '.join(route['to']) or '(nobody now)'}" for route in site["routes"]]
-    return (site["host"], site["state"], _certificate_of(site), "\n".join(routes))
+    return (site["host"], output.state_of(site["state"]), _certificate_of(site), "\n".join(routes))
 
 
 def _container_row_of(container: Json) -> tuple[str, ...]:

@@ -64,6 +64,11 @@ class SiteState(enum.Enum):
     QUARANTINED = "quarantined"
     DISABLED = "disabled"
 
+    @property
+    def words(self) -> str:
+        """For people. The value is for programs, and never changes."""
+        return "held back" if self is SiteState.QUARANTINED else self.value
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SiteStatus:

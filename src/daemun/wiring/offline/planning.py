@@ -1,6 +1,7 @@
 """What the next `daemun up` would do."""
 
 import asyncio
+import dataclasses
 
 from daemun import settings as settings_
 from daemun.control import gate, gate_port
@@ -20,4 +21,5 @@ def plan(settings: settings_.Settings) -> gate_port.PlanReport:
     wanted = plan_.plan(
         desired, assembled.files, actual, specs=merge.certificate_specs(desired), services=merge.services(desired)
     )
+    wanted = dataclasses.replace(wanted, changes=plan_.with_lines(wanted.changes, assembled.files, actual.files or {}))
     return gate.report_plan(wanted, rendering.problems_of(settings, desired, assembled))
