@@ -1,5 +1,7 @@
 """Hand-written nginx: the tree that nginx would read, and nothing that leaves its place."""
 
+import pathlib
+
 import hypothesis
 import pytest
 from hypothesis import strategies
@@ -116,3 +118,34 @@ def _plain(nodes: tuple[directive.Node, ...]) -> list[object]:
             block = None if node.block is None else _plain(node.block)
             found.append((node.name, [arg.value for arg in node.args], block))
     return found
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("auth_basic_user_file htpasswd;", "/etc/daemun/htpasswd"),
+        ("auth_basic_user_file ./a/../htpasswd;", "/etc/daemun/htpasswd"),
+        ("auth_basic_user_file $host/htpasswd;", "$host/htpasswd"),
+        ("auth_basic_user_file users/$host;", "/etc/daemun/users/$host"),
+        ("auth_basic_user_file /etc/htpasswd;", "/etc/htpasswd"),
+        ("root www;", "/etc/daemun/www"),
+        ("location / { alias www/; }", "/etc/daemun/www/"),
+        ("include more/*.conf;", "/etc/daemun/more/*.conf"),
+        ("map $a $b { include list; }", "/etc/daemun/list"),
+        ("access_log off;", "off"),
+        ("access_log syslog:server=127.0.0.1;", "syslog:server=127.0.0.1"),
+        ("access_log logs/a.log;", "/etc/daemun/logs/a.log"),
+        ("error_log stderr;", "stderr"),
+        ("ssl_client_certificate ca.pem;", "/etc/daemun/ca.pem"),
+        ("proxy_ssl_trusted_certificate ca.pem;", "/etc/daemun/ca.pem"),
+        ("ssl_certificate data:$x;", "data:$x"),
+        ("proxy_cache_path cache keys_zone=a:1m;", "/etc/daemun/cache"),
+        ("proxy_store on;", "on"),
+    ],
+)
+def test_h6_relative_paths_start_at_the_folder(written: str, read: str) -> None:
+    (node,) = nginx_snippet.parse_snippet(written, base=pathlib.Path("/etc/daemun"))
+    while isinstance(node, directive.Directive) and node.block:
+        node = node.block[0]
+    assert isinstance(node, directive.Directive)
+    assert node.args[0].value == read

@@ -198,7 +198,9 @@ def test_options_of_a_site() -> None:
         hsts=model.Hsts(max_age_s=86400, include_subdomains=True, preload=True),
         enabled=False,
         routes=site.routes,
-        snippet=(directive.Directive("add_header", (directive.Expr("X-A"), directive.Expr("b"))),),
+        snippet=(
+            directive.Directive("add_header", (directive.Expr("X-A"), directive.Expr("b")), beside="daemun.yaml:10:12"),
+        ),
         origin=site.origin,
     )
 
@@ -356,7 +358,7 @@ def test_all_problems_at_once_in_the_order_of_the_file() -> None:
         ("20:57", 'unknown key "wieght"', 'did you mean "weight"?'),
         ("20:70", 'unknown key "pots"', "expected one of balance"),
         ("21:26", 'site "e.test", route "/r", retries: has a meaning only beside `to`', ""),
-        ("26:1", 'cannot use the hand-written nginx: expected ";" after "add_header"', ""),
+        ("26:11", 'cannot use the hand-written nginx: expected ";" after "add_header"', ""),
         ("28:7", 'duplicate key "/dup": it is already given on line 27', ""),
     ]
     found = said(ALL_AT_ONCE)

@@ -22,7 +22,7 @@ def test_values_and_places() -> None:
     }
     assert document.keys[("b", 1, "404")] == Mark(4, 15)
     assert document.values[("b", 1, "404", 1)] == Mark(4, 27)
-    assert document.text_mark(("d",), 2) == Mark(7, 1)
+    assert document.text_mark(("d",), 2) == Mark(7, 3)
     assert document.locate(("a",)) == Mark(1, 4)
     assert document.locate(("b",)) == Mark(2, 1), "a value that spans lines is named by its key"
     assert document.locate(("b", "long", 1, "form", "c")) == Mark(4, 6), "steps that are not written are left out"

@@ -6,7 +6,7 @@ import dataclasses
 
 from daemun.control import ports
 from daemun.core import definitions, model, quarantine
-from daemun.core.render import access, snippets
+from daemun.core.render import access
 from daemun.errors import ApplyError
 
 _MOST_TRIES = 2
@@ -37,7 +37,7 @@ async def stage_with_quarantine(
     Raises: ApplyError(stage="test") when what nginx refuses cannot be replaced; nothing that runs was touched.
     """
     tree = dict(files)
-    refused: dict[str, str] = {}
+    refused: dict[str, _Cause] = {}
     tries: collections.Counter[str] = collections.Counter()
     # This ends: each file is replaced at most twice, by its last good version and then by its 503 page.
     while (failure := await proxy.stage(tree)) is not None:
@@ -53,10 +53,11 @@ async def stage_with_quarantine(
             replaced = quarantine.replace_file(
                 replaced, path, last_good=last_good, unavailable=unavailable, known=known
             )
-            refused.setdefault(path, _describe(words, desired, tree))
+            refused.setdefault(path, _find_cause(words, tree.get(path, b"")))
         if replaced == tree:
+            cause = _find_cause(failure, tree.get(failure.file or "", b""))
             raise ApplyError(
-                f"cannot apply the configuration: nginx refuses it: {_describe(failure, desired, tree)}",
+                f"cannot apply the configuration: nginx refuses it: {cause.placed}",
                 stage="test",
                 restored=True,
                 stderr=failure.message,
@@ -65,8 +66,13 @@ async def stage_with_quarantine(
     return Staged(
         files=tree,
         refused=tuple(
-            quarantine.Refused(path=path, cause=why, stand_in=_stand_in(path, tree[path], last_good.get(path)))
-            for path, why in refused.items()
+            quarantine.Refused(
+                path=path,
+                cause=found.words,
+                stand_in=_stand_in(path, tree[path], last_good.get(path)),
+                place=found.place,
+            )
+            for path, found in refused.items()
         ),
     )
 
@@ -107,9 +113,22 @@ async def _find_by_trial(
     return at_fault
 
 
-def _describe(failure: ports.TestFailure, desired: model.Desired, tree: collections.abc.Mapping[str, bytes]) -> str:
-    place = ""
-    if failure.file and failure.line:
-        written = snippets.find_line(desired.globals, failure.file, tree.get(failure.file, b""), failure.line)
-        place = f" ({written or f'{failure.file}:{failure.line}'})"
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Cause:
+    words: str
+    place: str | None
+
+    @property
+    def placed(self) -> str:
+        return self.words if self.place is None else f"{self.place}: {self.words}"
+
+
+def _find_cause(failure: ports.TestFailure, content: bytes) -> _Cause:
+    """content: of the file that was asked for. A place in generated files is told only where no better one is."""
+    place = quarantine.find_place(content, failure.line, failure.message)
+    return _Cause(words=_describe(failure) if place is None else failure.message, place=place)
+
+
+def _describe(failure: ports.TestFailure) -> str:
+    place = f" ({failure.file}:{failure.line})" if failure.file and failure.line else ""
     return f"{failure.message}{place}"

@@ -28,15 +28,13 @@ Arg = Text | Expr
 class Directive:
     """One directive: `name args;`, or `name args { block }` when block is not None.
 
-    beside: a comment on the same line, for the person who reads the file; only without a block. line: where an owner
-    wrote it, from 1 in the owner's text; 0: it is ours.
+    beside: a comment on the same line, for the person who reads the file: where it comes from.
     """
 
     name: str
     args: tuple[Arg, ...] = ()
     block: "tuple[Node, ...] | None" = None
     beside: str = ""
-    line: int = dataclasses.field(default=0, compare=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ def site_statuses(
     refused: the files that were replaced in it, and why. moved: as in `plan.diff_files`.
     error: why the round as a whole failed; what already ran as wanted is live all the same.
     """
-    reasons = {item.path: item.reason for item in refused}
+    reasons = {item.path: item.placed_reason for item in refused}
     is_all_live = live is wanted
     live = plan.expand(live)
     wanted = live if is_all_live else plan.expand(wanted)
@@ -66,12 +66,16 @@ def refusal_problems(
             origin = desired.globals.snippet_origin if part is None else model.Origin(source="docker", place=part.place)
             what = "of the whole file" if part is None else "in it"
             message = f"cannot use the hand-written nginx {what}: {item.reason}; the rest is live"
-            problems.append(model.Problem(origin=origin, message=message))
+            problems.append(model.Problem(origin=_origin(item, origin), message=message))
         else:
             instead = item.stand_in.value
             message = f'cannot apply site "{site.host}": {item.reason}; {instead}, and all other sites are live'
-            problems.append(model.Problem(origin=site.origin, message=message, host=site.host))
+            problems.append(model.Problem(origin=_origin(item, site.origin), message=message, host=site.host))
     return tuple(problems)
+
+
+def _origin(item: quarantine.Refused, otherwise: model.Origin) -> model.Origin:
+    return otherwise if item.place is None else dataclasses.replace(otherwise, place=item.place)
 
 
 def judge_containers(

@@ -14,7 +14,7 @@ from daemun.core import model, names, sharing
 
 SITES = "sites/"
 _COMMENT = re.compile(rb"^[ ]*#.*\n", re.MULTILINE)
-_BESIDE = re.compile(rb'^([^"\n]*;)  # .*$', re.MULTILINE)
+_BESIDE = re.compile(rb'^([^\n]*[;{])  # [^"\n]+$', re.MULTILINE)
 """A comment behind a directive: the serialiser quotes every word with a space, a semicolon or a #."""
 
 

@@ -7,6 +7,7 @@ files of `render.snippets`. nginx names the file for most mistakes and none for 
 import collections.abc
 import dataclasses
 import enum
+import re
 
 from daemun.core import definitions, model, plan
 from daemun.core.render import access, serialise, snippets
@@ -32,16 +33,25 @@ class StandIn(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """A file that cannot be had. path: in the tree. cause: why, in nginx's words or ours. cure: what to do, or None."""
+    """A file that cannot be had. path: in the tree. cause: why, in nginx's words or ours. cure: what to do, or None.
+
+    place: of the hand-written line at fault, where it is known: "daemun.yaml:14:9".
+    """
 
     path: str
     cause: str
     stand_in: StandIn
     cure: str | None = None
+    place: str | None = None
 
     @property
     def reason(self) -> str:
         return f"{self.cause}; {self.cure}" if self.cure else self.cause
+
+    @property
+    def placed_reason(self) -> str:
+        """The same, with its place in front."""
+        return f"{self.place}: {self.reason}" if self.place else self.reason
 
 
 def can_be_replaced(path: str | None) -> bool:
@@ -64,6 +74,37 @@ def find_suspects(
         if site.snippet or site.tls.clients or any(route.snippet for route in site.routes)
     ]
     return tuple(path for path in paths if path in files and files[path] != last_good.get(path))
+
+
+_PLACE = re.compile(rb"[;{]  # (?P<place>[^\"\n]+:[0-9]+:[0-9]+)$")
+_UNKNOWN_VARIABLE = re.compile(r'unknown "(?P<name>[A-Za-z0-9_]+)" variable')
+
+
+def find_place(content: bytes, line: int | None, message: str) -> str | None:
+    """Where the owner wrote what nginx refuses in a line (from 1) of a file of the tree; None: it is not told.
+
+    The line that closes a block is that block's. Where nginx tells no line, it is looked for what the message names.
+    """
+    lines = content.split(b"\n")
+    if line is None:
+        named = _UNKNOWN_VARIABLE.search(message)
+        if named is None:
+            return None
+        use = re.compile(rb"\$(?:\{%(name)b\}|%(name)b\b)" % {b"name": named["name"].encode()})
+        numbers = [number for number, written in enumerate(lines) if use.search(written)]
+    else:
+        numbers = [_opening(lines, line - 1)]
+    places = (_PLACE.search(lines[number]) for number in numbers if number < len(lines))
+    return next((match["place"].decode() for match in places if match is not None), None)
+
+
+def _opening(lines: list[bytes], number: int) -> int:
+    """Of the block that a line closes; any other line itself."""
+    if number >= len(lines) or lines[number].strip() != b"}":
+        return number
+    indentation = lines[number][:-1] if lines[number].endswith(b"}") else b""
+    above = (one for one in range(number - 1, -1, -1) if lines[one].startswith(indentation) and b"{" in lines[one])
+    return next((one for one in above if not lines[one][len(indentation) :].startswith(b" ")), number)
 
 
 def replace_file(

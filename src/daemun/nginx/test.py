@@ -1,12 +1,13 @@
 """Let nginx judge a generation that nothing runs yet."""
 
 import asyncio
+import dataclasses
 import pathlib
 import re
 
 from daemun.control import ports
 from daemun.core import layout as layout_
-from daemun.nginx import command, diagnose
+from daemun.nginx import command, diagnose, unknown_directive
 
 _PLACE = re.compile(r"(?P<words>.*) in (?P<file>/.*):(?P<line>\d+)", re.DOTALL)
 
@@ -29,7 +30,8 @@ async def test(binary: str, layout: layout_.Layout, number: int) -> ports.TestFa
     if finished.status < 0:
         words = f"nginx was ended by signal {-finished.status}\n{finished.output}".strip()
         return ports.TestFailure(message=words)
-    return translate_refusal(finished.output, tree)
+    refusal = translate_refusal(finished.output, tree)
+    return dataclasses.replace(refusal, message=unknown_directive.explain(refusal.message, binary=binary))
 
 
 def translate_refusal(output: str, tree: str) -> ports.TestFailure:

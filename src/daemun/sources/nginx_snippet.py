@@ -11,9 +11,11 @@ Arguments are values as nginx sees them: quotes are gone and `\"`, `\'`, `\\`, `
 import collections.abc
 import dataclasses
 import io
+import pathlib
 import re
 
 from daemun.core import directive, model, words
+from daemun.sources import snippet_files
 
 _END = "#daemun:end-of-text"
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
@@ -35,13 +37,54 @@ class SnippetError(Exception):
         self.line = line
 
 
-def parse_snippet(text: str) -> model.Snippet:
-    """Raises: SnippetError."""
+Place = collections.abc.Callable[[int, int], str]
+"""A line and a column of the text, both from 1 -> where that is for a person: "daemun.yaml:14:9"."""
+
+
+def parse_snippet(text: str, place: Place | None = None, base: pathlib.Path | None = None) -> model.Snippet:
+    """place: what each directive notes beside it. base: the folder that paths of files start from; None: they must be
+    absolute where nginx's own folder would count. Raises: SnippetError."""
     bad = _CONTROL.search(text)
     if bad is not None:
         line = text.count("\n", 0, bad.start()) + 1
         raise SnippetError(f"holds the control character U+{ord(bad.group()):04X}; remove it", line=line)
-    return _Builder(_read_tokens(text)).block(0)
+    builder = _Builder(_read_tokens(text), has_lines=place is not None, has_base=base is not None)
+    nodes = builder.block(0)
+    nodes = nodes if base is None else snippet_files.absolute(nodes, base)
+    return nodes if place is None else _placed(nodes, _Columns(text), place)
+
+
+class _Columns:
+    """Finds the words of a text one after another; crossplane tells their lines only."""
+
+    def __init__(self, text: str) -> None:
+        self._lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+        self._line, self._end = 0, 0
+
+    def find(self, line: int, word: str) -> int:
+        if line != self._line:
+            self._line, self._end = line, 0
+        written = self._lines[line - 1] if line <= len(self._lines) else ""
+        found = re.search(rf"(?<![^\s;{{}}\"']){re.escape(word)}(?![^\s;{{}}\"'])", written[self._end :])
+        if found is None:
+            return 1
+        column = self._end + found.start() + 1
+        self._end += found.end()
+        return column
+
+
+def _placed(nodes: model.Snippet, columns: _Columns, place: Place) -> model.Snippet:
+    """The builder left the line beside each directive."""
+    written: list[directive.Node] = []
+    for node in nodes:
+        if isinstance(node, directive.Directive):
+            line = int(node.beside)
+            where = place(line, columns.find(line, node.name))
+            block = None if node.block is None else _placed(node.block, columns, place)
+            written.append(dataclasses.replace(node, block=block, beside=where))
+        else:
+            written.append(node)
+    return tuple(written)
 
 
 def _read_tokens(text: str) -> list[Token]:
@@ -65,9 +108,12 @@ def _read_tokens(text: str) -> list[Token]:
 
 @dataclasses.dataclass(slots=True)
 class _Builder:
-    """Reads tokens from left to right."""
+    """Reads tokens from left to right. has_lines: whether each directive notes its line. has_base: whether relative
+    paths have a meaning."""
 
     tokens: list[Token]
+    has_lines: bool = False
+    has_base: bool = False
     position: int = 0
 
     def block(self, opened_on_line: int, *, depth: int = 0) -> tuple[directive.Node, ...]:
@@ -114,8 +160,10 @@ class _Builder:
             if sign == "{" and depth >= _MAX_DEPTH:
                 raise SnippetError("is nested too deeply", line=token_line)
             block = self.block(token_line, depth=depth + 1) if sign == "{" else None
-            _check_arguments(name, args, line)
-            return [*nodes, directive.Directive(_unescape(name), tuple(args), block, line=line)]
+            if not self.has_base:
+                _check_arguments(name, args, line)
+            beside = str(line) if self.has_lines else ""
+            return [*nodes, directive.Directive(_unescape(name), tuple(args), block, beside)]
         raise SnippetError(f'expected ";" after {words.quoted(name)}, found the end of the text', line=line)
 
 

@@ -5,7 +5,7 @@ import collections
 import collections.abc
 import dataclasses
 
-from daemun.core import model
+from daemun.core import directive, model
 from daemun.sources import yaml_positions, yaml_translate
 
 SITES = "sites"
@@ -128,10 +128,33 @@ def _moved(site: model.Site, by: int) -> model.Site:
     return dataclasses.replace(
         site,
         origin=_moved_origin(site.origin, by),
-        routes=tuple(dataclasses.replace(route, origin=_moved_origin(route.origin, by)) for route in site.routes),
+        routes=tuple(
+            dataclasses.replace(
+                route, origin=_moved_origin(route.origin, by), snippet=_moved_snippet(route.snippet, by)
+            )
+            for route in site.routes
+        ),
+        snippet=_moved_snippet(site.snippet, by),
+    )
+
+
+def _moved_snippet(nodes: model.Snippet, by: int) -> model.Snippet:
+    return tuple(
+        node
+        if isinstance(node, directive.Comment)
+        else dataclasses.replace(
+            node,
+            block=None if node.block is None else _moved_snippet(node.block, by),
+            beside=_moved_place(node.beside, by) if node.beside else "",
+        )
+        for node in nodes
     )
 
 
 def _moved_origin(origin: model.Origin, by: int) -> model.Origin:
-    name, line, column = origin.place.rsplit(":", 2)
-    return model.Origin(source=origin.source, place=f"{name}:{int(line) + by}:{column}")
+    return model.Origin(source=origin.source, place=_moved_place(origin.place, by))
+
+
+def _moved_place(place: str, by: int) -> str:
+    name, line, column = place.rsplit(":", 2)
+    return f"{name}:{int(line) + by}:{column}"

@@ -28,8 +28,13 @@ class Context:
         """Hand-written nginx; nothing when it is wrong, which is reported."""
         if not text:
             return ()
+        found = self.document.find(path)
+
+        def place(line: int, column: int) -> str:
+            return self.origin(self.document.text_mark(found, line, column)).place
+
         try:
-            return nginx_snippet.parse_snippet(text)
+            return nginx_snippet.parse_snippet(text, place, self._base_dir)
         except nginx_snippet.SnippetError as error:
             mark = self.document.text_mark(self.document.find(path), error.line)
             where = yaml_words.label(path)

@@ -9,7 +9,7 @@ import pathlib
 from daemun import folders
 from daemun.core import model, report
 from daemun.errors import ConfigError
-from daemun.sources import dns_providers, yaml_context, yaml_positions, yaml_reader, yaml_translate
+from daemun.sources import dns_providers, snippet_files, yaml_context, yaml_positions, yaml_reader, yaml_translate
 
 
 class InvalidFileError(ConfigError):
@@ -45,8 +45,16 @@ def read_snapshot(path: str | os.PathLike[str]) -> model.Snapshot:
 class YamlFile:
     """Implements `control.ports.Source` for one file, which need not exist yet. What is read again is read in part."""
 
-    def __init__(self, path: str | os.PathLike[str], *, state: str | None = None) -> None:
-        """state: the state directory, of which nothing may be published; None: there is none."""
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        state: str | None = None,
+        find_worker: snippet_files.FindWorker = lambda _: None,
+    ) -> None:
+        """state: the state directory, of which nothing may be published; None: there is none. find_worker: the account
+        of nginx's workers."""
+        self._find_worker = find_worker
         self._path = pathlib.Path(path).absolute()
         self._state = state
         self._seen = _fingerprint(self._path)
@@ -62,7 +70,7 @@ class YamlFile:
 
     def read_now(self) -> model.Snapshot:
         """As `read_snapshot`."""
-        return _read(self._path, self._reader, self._state)
+        return _read(self._path, self._reader, self._state, self._find_worker)
 
     def parse(self, content: bytes) -> model.Snapshot:
         """As `parse`, for a content that the file has had."""
@@ -103,7 +111,9 @@ def _fingerprint(path: pathlib.Path) -> tuple[object, ...] | None:
 # --- reading ---------------------------------------------------------------------------------------------------
 
 
-def _read(path: pathlib.Path, reader: yaml_reader.Reader, state: str | None) -> model.Snapshot:
+def _read(
+    path: pathlib.Path, reader: yaml_reader.Reader, state: str | None, find_worker: snippet_files.FindWorker
+) -> model.Snapshot:
     try:
         with path.open("rb") as file:
             content = file.read(yaml_positions.MAX_BYTES + 1)
@@ -118,6 +128,7 @@ def _read(path: pathlib.Path, reader: yaml_reader.Reader, state: str | None) -> 
     found = (
         *_find_missing_files(snapshot),
         *_find_published_secrets(snapshot, state),
+        *snippet_files.find_problems(snapshot, find_worker),
         *dns_providers.find_problems(acme, snapshot.sites),
     )
     problems = yaml_translate.collect([*snapshot.problems, *reader.place(found)])

@@ -53,14 +53,15 @@ class Document:
     """What a file holds.
 
     value: None, bool, int, float, str, list and dict with str keys; None for a file that cannot be read.
-    keys, values: where each key and each value starts. blocks: values written as `|` or `>`. braces: maps written as
-    `{}`.
+    keys, values: where each key and each value starts. blocks: values written as `|` or `>`, and by how many columns
+    their lines are indented. quoted: values in quotes. braces: maps written as `{}`.
     """
 
     value: object = None
     keys: dict[Path, Mark] = dataclasses.field(default_factory=dict)
     values: dict[Path, Mark] = dataclasses.field(default_factory=dict)
-    blocks: set[Path] = dataclasses.field(default_factory=set)
+    blocks: dict[Path, int] = dataclasses.field(default_factory=dict)
+    quoted: set[Path] = dataclasses.field(default_factory=set)
     braces: set[Path] = dataclasses.field(default_factory=set)
     faults: list[Fault] = dataclasses.field(default_factory=list)
 
@@ -90,12 +91,14 @@ class Document:
             value = value[step]  # type: ignore[index]  # a str into a dict, an int into a list, by construction
         return value
 
-    def text_mark(self, path: Path, line: int) -> Mark:
-        """Where the line (from 1) of a multi-line text stands; for quoted texts an approximation."""
+    def text_mark(self, path: Path, line: int, column: int = 1) -> Mark:
+        """Where a line and a column (from 1) of a text stand; of one in quotes over several lines about there."""
         start = self.values.get(path, START)
         if path in self.blocks:
-            return Mark(start.line + line, 1)
-        return start if line == 1 else Mark(start.line + line - 1, 1)
+            return Mark(start.line + line, self.blocks[path] + column)
+        if line == 1:
+            return Mark(start.line, start.column + (path in self.quoted) + column - 1)
+        return Mark(start.line + line - 1, 1)
 
 
 def load(content: bytes | str) -> Document:
@@ -114,7 +117,7 @@ def load(content: bytes | str) -> Document:
         document.faults.append(Fault(message=f"cannot be read as YAML: {words.quoted(str(error))}"))
         return document
     if node is not None:
-        _Walk(document).run(node)
+        _Walk(document, text).run(node)
     return document
 
 
@@ -173,8 +176,9 @@ class _TooMuchError(Exception):
 class _Walk:
     """Turns nodes into plain values and notes where each came from."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, text: str) -> None:
         self._document = document
+        self._text = text
         self._constructor = yaml.YAML(typ="safe", pure=True).constructor
         self._count = 0
 
@@ -206,7 +210,9 @@ class _Walk:
 
     def _scalar(self, node: yaml.nodes.ScalarNode, path: Path) -> object:
         if node.style in {"|", ">"}:
-            self._document.blocks.add(path)
+            self._document.blocks[path] = self._indentation(node)
+        elif node.style:
+            self._document.quoted.add(path)
         match _tag(node):
             case "str" | "timestamp" | "merge" | "value":
                 return str(node.value)
@@ -214,6 +220,13 @@ class _Walk:
                 return self._constructed(node)
         self._unknown_tag(node)
         return None
+
+    def _indentation(self, node: yaml.nodes.ScalarNode) -> int:
+        """Of the lines of a block: that of its first line with anything in it, but for blanks that are its own."""
+        first = next((line for line in str(node.value).split("\n") if line.strip()), "")
+        begin = self._text.find("\n", node.start_mark.index) + 1
+        written = next((line for line in self._text[begin : node.end_mark.index].split("\n") if line.strip()), "")
+        return max(0, len(written) - len(written.lstrip(" ")) - (len(first) - len(first.lstrip(" "))))
 
     def _constructed(self, node: yaml.nodes.ScalarNode) -> object:
         try:

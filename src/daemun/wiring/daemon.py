@@ -40,7 +40,7 @@ class Daemon:
     def __init__(self, settings: settings_.Settings, binary: environment.Nginx, lock: instance.Held) -> None:
         self._layout = settings.layout
         store = file_store.FileStore(pathlib.Path(self._layout.store))
-        source = yaml_file.YamlFile(settings.config, state=settings.layout.state)
+        source = yaml_file.YamlFile(settings.config, state=settings.layout.state, find_worker=worker_account.choose)
         known = remembered.recall(store, settings.config, source)
         current = known.globals if known and known.globals else model.Globals()
         account = worker_account.choose(_configured_user(source) or current.user)

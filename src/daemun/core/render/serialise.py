@@ -62,17 +62,7 @@ def serialise(nodes: collections.abc.Iterable[directive.Node]) -> bytes:
     return "\n".join(lines).encode(errors="replace")
 
 
-def find_lines(nodes: collections.abc.Iterable[directive.Node]) -> tuple[int, ...]:
-    """For each line that `serialise` writes, `Directive.line` of what stands there. Raises: RenderError."""
-    found: list[int] = []
-    _add_lines([], nodes, "", found)
-    return tuple(found)
-
-
-def _add_lines(
-    lines: list[str], nodes: collections.abc.Iterable[directive.Node], indent: str, found: list[int] | None = None
-) -> None:
-    """found: takes the owner's line for each of `lines`."""
+def _add_lines(lines: list[str], nodes: collections.abc.Iterable[directive.Node], indent: str) -> None:
     before: directive.Node | None = None
     for node in nodes:
         if before is not None and _is_apart(before, node):
@@ -81,14 +71,12 @@ def _add_lines(
         if isinstance(node, directive.Comment):
             lines.append(f"{indent}# {_shown(node.text)}".rstrip())
             continue
-        if found is not None:
-            found += [0] * (len(lines) - len(found)) + [node.line]
         head = indent + " ".join(_words(node))
         if node.block is None:
             lines.append(f"{head};  # {_shown(node.beside)}" if node.beside else f"{head};")
             continue
-        lines.append(f"{head} {{")
-        _add_lines(lines, node.block, indent + _INDENT, found)
+        lines.append(f"{head} {{  # {_shown(node.beside)}" if node.beside else f"{head} {{")
+        _add_lines(lines, node.block, indent + _INDENT)
         lines.append(f"{indent}}}")
 
 

@@ -5,7 +5,7 @@ import re
 import zlib
 
 from daemun.core import directive, model, named_servers
-from daemun.core.render import access, environment, serialise, upstream
+from daemun.core.render import access, environment, upstream
 from daemun.core.render import scope as scope_
 
 FOLDER = "snippets/"
@@ -31,22 +31,6 @@ def nodes(settings: model.Globals, env: environment.Environment, path: str) -> t
 
 def find_part(settings: model.Globals, path: str) -> model.Part | None:
     return next((part for part in settings.parts if _path(part) == path), None)
-
-
-def find_line(settings: model.Globals, path: str, content: bytes, line: int) -> str | None:
-    """Where an owner wrote what stands on a line of a file: "FILE:LINE"."""
-    part = find_part(settings, path)
-    if path == access.INTERNAL:
-        place, written = str(settings.internal_origin), settings.internal
-    elif part is not None:
-        place, written = part.place, part.snippet
-    else:
-        return None
-    before = [one.strip() for one in content.splitlines()[:line]]
-    lines = zip(serialise.serialise(written).splitlines(), serialise.find_lines(written), strict=False)
-    found = [number for text, number in lines if before and text.strip() == before[-1]]
-    nth = before.count(before[-1]) - 1 if before else 0
-    return f"{place}:{found[nth]}" if nth < len(found) and found[nth] else None
 
 
 def without(desired: model.Desired, path: str) -> model.Desired:

@@ -164,7 +164,7 @@ class Reader:
         if path not in _list_all(self._root):
             return None
         try:
-            snippet = nginx_snippet.parse_snippet(_read_text(path))
+            snippet = nginx_snippet.parse_snippet(_read_text(path), _places(path))
         except (nginx_snippet.SnippetError, OSError, ValueError) as error:
             self._tell(path, f"{_cause(error)}; no visitor is let in where NETWORK_ACCESS is internal")
             return model.NOBODY
@@ -178,7 +178,7 @@ class Reader:
         """None: it never could be parsed."""
         try:
             text = _read_text(path)
-            self._good[path] = nginx_snippet.parse_snippet(text)
+            self._good[path] = nginx_snippet.parse_snippet(text, _places(path))
         except (nginx_snippet.SnippetError, OSError, ValueError) as error:
             self._tell(path, _cause(error))
         return self._good.get(path)
@@ -207,6 +207,11 @@ class Reader:
         kept = "; what it said before is still used" if path in self._good else ""
         message = f"cannot use {what}: {cause}{kept}"
         self._problems.append(model.Problem(origin=_origin(path), message=message, severity=severity))
+
+
+def _places(path: pathlib.Path) -> nginx_snippet.Place:
+    """What each directive of a file notes beside it."""
+    return lambda line, column: f"{path}:{line}:{column}"
 
 
 def _cause(error: Exception) -> str:

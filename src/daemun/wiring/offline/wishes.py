@@ -7,6 +7,7 @@ import os
 from daemun import settings as settings_
 from daemun.core import merge, model
 from daemun.errors import ConfigError
+from daemun.nginx import account as worker_account
 from daemun.sources import environment as environment_source
 from daemun.sources import remembered, yaml_file
 from daemun.sources.docker import chosen, compatible, keep, place
@@ -36,7 +37,7 @@ def name_source(settings: settings_.Settings) -> str:
 
 def read(settings: settings_.Settings) -> model.Desired:
     """What `daemun up` would take from the file, or the environment, and nginx-proxy's folders. Raises: ConfigError."""
-    source = yaml_file.YamlFile(settings.config, state=settings.layout.state)
+    source = yaml_file.YamlFile(settings.config, state=settings.layout.state, find_worker=worker_account.choose)
     file = environment_source.FileOrEnvironment(source, settings.config, os.environ, is_known=_has_file(settings))
     snapshot = asyncio.run(compatible.Compatible(file, environ=os.environ).read())
     desired = merge.merge_snapshots([snapshot])
