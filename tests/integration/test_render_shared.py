@@ -56,7 +56,7 @@ def pair() -> collections.abc.Iterator[Pair]:
             site("six.test", f"http://{'[::1]' if machine.has_ipv6() else '127.0.0.1'}:{six.port}"),
             site("chat.test", f"http://127.0.0.1:{chat}"),
             # It has an option, and so always blocks of its own.
-            site("other.test", route("/", f"http://127.0.0.1:{two.port}", max_body_bytes=0)),
+            site("other.test", route("/", f"http://127.0.0.1:{two.port}", max_body_bytes=1 << 20)),
         )
         own, shared = (stack.enter_context(rendered.running(*sites, own_blocks=most)) for most in (200, 0))
         assert not pathlib.Path(own.layout.generation(1), sharing.MAIN).exists()

@@ -52,7 +52,9 @@ class FastCgi(_Handler):
                 if not content:
                     break
         answer = _cgi_answer(self._parse(parameters), body)
-        self.wfile.write(self._record(6, request, answer) + self._record(6, request, b""))
+        for start in range(0, len(answer), 65_535):
+            self.wfile.write(self._record(6, request, answer[start : start + 65_535]))
+        self.wfile.write(self._record(6, request, b""))
         self.wfile.write(self._record(3, request, bytes(8)))
 
     @staticmethod

@@ -98,7 +98,7 @@ def _check_proxy(proxy: model.Proxy, report: report_.Report, here: report_.Field
     _check_targets_together(proxy, report, here)
     _check_balance(proxy, report, here)
     _check_upstream_tls(proxy, report, here)
-    for name in ("connect", "read", "send", "idle"):
+    for name in ("connect", "read", "send", "body", "idle", "keepalive"):
         value = getattr(proxy.timeouts, f"{name}_s")
         report.add(rules.check_number(value, least=0.001, most=rules.YEAR_S), *here, "timeout", name)
     report.add(rules.check_number(proxy.retries, least=0, most=100), *here, "retries")

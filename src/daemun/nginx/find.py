@@ -33,6 +33,7 @@ _BUILT_UNLESS_WITHOUT = {
     environment.Feature.UWSGI: "http_uwsgi",
     environment.Feature.SCGI: "http_scgi",
     environment.Feature.MEMCACHED: "http_memcached",
+    environment.Feature.LIMIT_CONN: "http_limit_conn",
 }
 _NEEDED = ("http_rewrite", "http_proxy", "http_map", "http_geo", "http_upstream_zone", "http_upstream_keepalive")
 
@@ -41,6 +42,7 @@ _TRIALS = {
     environment.Feature.H2C_UPSTREAM: "proxy_http_version 2;",
     environment.Feature.STICKY: "upstream trial { zone trial 64k; server 127.0.0.1:9; sticky cookie trial; }",
     environment.Feature.REQUEST_PORT: "map $is_request_port$request_port $daemun_trial { default 1; }",
+    environment.Feature.EARLY_HINTS: "early_hints $http_early;",
 }
 
 _known: dict[tuple[str, int, int], environment.Nginx] = {}
@@ -137,7 +139,18 @@ def _ask(path: str) -> environment.Nginx | str:
     if missing:
         return f"nginx {_text(version)}, built without {', '.join(missing)}"
     features = list_features(arguments)
-    return environment.Nginx(path=path, version=version, features=features | _try(path, features))
+    features |= _try(path, features)
+    return environment.Nginx(path=path, version=version, features=features, keeps_large_pieces=_is_for_glibc(path))
+
+
+def _is_for_glibc(path: str) -> bool:
+    """Such a program names glibc's loader at its beginning; one that is static, or for musl, does not."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            start = file.read(4096)
+    except OSError:
+        return False
+    return b"/ld-linux" in start or b"/ld64.so" in start
 
 
 def parse_version(told: str) -> tuple[int, ...] | None:

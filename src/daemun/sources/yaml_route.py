@@ -94,10 +94,19 @@ class TimeoutEntry(yaml_entry.Entry):
     connect: yaml_entry.Duration = model.Timeouts().connect_s
     read: yaml_entry.Duration = model.Timeouts().read_s
     send: yaml_entry.Duration = model.Timeouts().send_s
+    body: yaml_entry.Duration = model.Timeouts().body_s
     idle: yaml_entry.Duration = model.Timeouts().idle_s
+    keepalive: yaml_entry.Duration = model.Timeouts().keepalive_s
 
     def translate(self) -> model.Timeouts:
-        return model.Timeouts(connect_s=self.connect, read_s=self.read, send_s=self.send, idle_s=self.idle)
+        return model.Timeouts(
+            connect_s=self.connect,
+            read_s=self.read,
+            send_s=self.send,
+            body_s=self.body,
+            idle_s=self.idle,
+            keepalive_s=self.keepalive,
+        )
 
 
 class RouteEntry(yaml_entry.Entry):
@@ -113,7 +122,7 @@ class RouteEntry(yaml_entry.Entry):
     server_name: yaml_entry.Host | None = None
     timeout: typing.Annotated[TimeoutEntry, pydantic.BeforeValidator(_timeout)] = TimeoutEntry()
     retries: int = 2
-    buffering: bool = True
+    buffering: bool | None = None
     keepalive: int | None = None
     host_header: str | None = None
     root: str = "/var/www/html"
@@ -125,7 +134,7 @@ class RouteEntry(yaml_entry.Entry):
     files: str | None = None
     spa: bool = False
     listing: bool = False
-    max_body: yaml_entry.Size = 1 << 30
+    max_body: yaml_entry.Size = model.USUAL_MAX_BODY_BYTES
     request_headers: Headers = {}
     response_headers: Headers = {}
     nginx: str = ""

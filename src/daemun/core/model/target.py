@@ -95,7 +95,8 @@ class Pool:
 USUAL_RETRIES = 2
 
 
-USUAL_MAX_BODY_BYTES = 1 << 30
+USUAL_MAX_BODY_BYTES = 0
+"""No limit: what is large is never held here, so it costs nothing but the time of its server."""
 
 
 class Balance(enum.Enum):
@@ -113,13 +114,21 @@ class Balance(enum.Enum):
 class Timeouts:
     """Per-route times in seconds.
 
-    idle_s: how long a WebSocket or an event stream may be silent in both directions.
+    read_s: how long a server may be silent, before its answer and within it: slow reports, long polls and streams of
+        events take their time, and a visitor who does not want to wait closes the connection. send_s: how long it may
+        take nothing of a request. body_s: how long a visitor may send nothing of a body.
+    idle_s: how long a WebSocket, or a stream of gRPC, may be silent in both directions.
+    keepalive_s: how long an idle connection to a server is kept, less than servers do themselves: gunicorn 2 s,
+        Node.js, uvicorn and Apache 5 s. A request that cannot be repeated is lost with a connection that its server
+        closes.
     """
 
     connect_s: float = 5.0
-    read_s: float = 60.0
+    read_s: float = 3600.0
     send_s: float = 60.0
+    body_s: float = 60.0
     idle_s: float = 86400.0
+    keepalive_s: float = 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +170,9 @@ class Proxy:
     targets: at least one; all of one scheme and one path (`core.validate`).
     hash_key: for Balance.HASH, text with the variables of `core.names.VARIABLES`; else None.
     retries: further servers tried after a failure, only where a retry is safe (see render.proxy).
+    buffering: answers are read as fast as the server sends them, for servers with few workers; False: neither answers
+        nor requests wait here. None: answers of HTTP servers leave as they come, those of FastCGI, uwsgi and SCGI are
+        read ahead; small requests are held until they are whole.
     host_header: what the server sees as Host; None: what the client sent.
     document_root, index: for fastcgi, the folder of the scripts on the server and the one for paths without a script.
     health: None: servers are only known by how requests fare with them.
@@ -174,7 +186,7 @@ class Proxy:
     tls: UpstreamTls = UpstreamTls()
     timeouts: Timeouts = Timeouts()
     retries: int = USUAL_RETRIES
-    buffering: bool = True
+    buffering: bool | None = None
     host_header: str | None = None
     document_root: str = "/var/www/html"
     index: str = "index.php"

@@ -19,15 +19,21 @@ class Feature(enum.Enum):
     STICKY = "sticky cookies"
     REALIP = "trusted proxies"
     REQUEST_PORT = "a variable for the port that a client names"
+    LIMIT_CONN = "limits of connections"
+    EARLY_HINTS = "103 Early Hints"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Nginx:
-    """The nginx that will read the configuration. version: (1, 31, 3)."""
+    """The nginx that will read the configuration. version: (1, 31, 3).
+
+    keeps_large_pieces: of memory, for the next request: its allocator is glibc's, not musl's.
+    """
 
     path: str
     version: tuple[int, ...]
     features: frozenset[Feature]
+    keeps_large_pieces: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

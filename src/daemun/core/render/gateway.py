@@ -1,8 +1,21 @@
 """Locations of routes whose servers speak something else than HTTP/1: gRPC, FastCGI, uwsgi, SCGI, memcached."""
 
+import dataclasses
+
 from daemun.core import directive, model, names
 from daemun.core.directive import Expr
-from daemun.core.render import access, environment, headers, hold, proxy, server_tls, upstream, usual, values
+from daemun.core.render import (
+    access,
+    environment,
+    headers,
+    hold,
+    proxy,
+    request_body,
+    server_tls,
+    upstream,
+    usual,
+    values,
+)
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
@@ -69,8 +82,18 @@ def _cgi_locations(
     name = _upstream_name(scope, route)
     passing = values.line(f"{module}_pass", name)
     lines = (*_cgi(scope, route, action), *_rewrites(route, action), passing)
+    apart = request_body.apart_lines(scope, route, name, cgi=True) if action.buffering is not False else ()
+    others: list[directive.Directive] = []
+    if apart:
+        as_it_comes = (values.line(f"{module}_request_buffering", "off"), *lines)
+        chunked = (*request_body.chunked_lines(scope, route), *lines)
+        others = [
+            _location(scope, route, f"@{name}_{ending}", own, hide=hide, https=https)
+            for ending, own in (("upload", as_it_comes), ("chunked", chunked))
+        ]
     if not hold.is_held(scope, route, action):
-        return (_location(scope, route, route.path, lines, hide=hide, https=https),)
+        pages = scope_.owned(scope.site.snippet, "error_page")
+        return (_location(scope, route, route.path, (*apart, *pages, *lines), hide=hide, https=https), *others)
     waiting = hold.error_lines(scope, route)
     # The path of one that waited is replaced already.
     again = (
@@ -80,7 +103,8 @@ def _cgi_locations(
         values.line(f"{module}_pass", Expr("$daemun_to")),
     )
     return (
-        _location(scope, route, route.path, (*waiting, *lines), hide=hide, https=https),
+        _location(scope, route, route.path, (*apart, *waiting, *lines), hide=hide, https=https),
+        *others,
         hold.location(scope, route, action, https=https),
         _location(scope, route, f"@{name}_retry", again, hide=hide, https=https),
     )
@@ -97,14 +121,22 @@ def _location(
 ) -> directive.Directive:
     assert isinstance(route.action, model.Proxy)
     module = _MODULES.get(route.action.targets[0].scheme, route.action.targets[0].scheme.value)
-    lines = (
+    common: tuple[directive.Node, ...] = (
         *access.lines(route),
         values.line("client_max_body_size", values.size(route.max_body_bytes, "max_body")),
+        values.line("client_body_timeout", values.duration(route.action.timeouts.body_s, "timeout body")),
         *headers.response_lines(scope, route, https=https, hide_header=hide),
-        *lines,
     )
-    ours = usual.leave(lines, route, route.action, module=module)
-    return values.location(place, (*scope_.yielding(ours, route.snippet), *route.snippet))
+    # What a location says of its own stands instead of what all of them say.
+    own = {line.name for line in lines if isinstance(line, directive.Directive)}
+    lines = (*(line for line in common if isinstance(line, directive.Comment) or line.name not in own), *lines)
+    ours = usual.leave(lines, scope, route.action, module=module, lasting=module == "grpc")
+    owners = tuple(node for node in route.snippet if not place.startswith("@") or _stands_in_named(node))
+    return values.location(place, (*scope_.yielding(ours, owners), *owners))
+
+
+def _stands_in_named(node: directive.Node) -> bool:
+    return isinstance(node, directive.Comment) or node.name != "location"
 
 
 def _upstream_name(scope: scope_.Scope, route: model.Route) -> str:
@@ -125,6 +157,18 @@ def _times(action: model.Proxy, module: str) -> tuple[directive.Directive, ...]:
     )
 
 
+def _lasting(action: model.Proxy) -> tuple[directive.Directive, ...]:
+    """A stream may be silent for `timeout.idle`, whoever is silent. A `read` that is written where no `idle` is means
+    servers that do not answer."""
+    times, usual_ = action.timeouts, model.Timeouts()
+    written = times.read_s != usual_.read_s and times.idle_s == usual_.idle_s
+    lasting = dataclasses.replace(times, read_s=times.read_s if written else times.idle_s, send_s=times.idle_s)
+    return (
+        values.line("client_body_timeout", values.duration(times.idle_s, "timeout idle")),
+        *_times(dataclasses.replace(action, timeouts=lasting), "grpc"),
+    )
+
+
 def _rewrites(route: model.Route, action: model.Proxy) -> tuple[directive.Directive, ...]:
     path = action.targets[0].path
     return () if path is None else (proxy.replacement(route.path, path),)
@@ -136,7 +180,7 @@ def _grpc(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> tuple
     return (
         *headers.request_lines(scope, route, "grpc_set_header"),
         *tls,
-        *_times(action, "grpc"),
+        *_lasting(action),
         *_rewrites(route, action),
         values.line("grpc_pass", f"{scheme.value}://{_upstream_name(scope, route)}"),
     )
@@ -183,7 +227,7 @@ def _cgi(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> tuple[
     parameters = [values.line(f"{module}_param", name, value) for name, value in given.items() if name not in own]
     buffering = (
         ()
-        if action.buffering
+        if action.buffering is not False
         else (
             values.line(f"{module}_buffering", "off"),
             values.line(f"{module}_request_buffering", "off"),

@@ -32,7 +32,7 @@ near any of it. Tried with nginx 1.31.3:
 - A volatile map is evaluated at each use, which matters for a request that comes here twice. What the daemon answered
   can be read until the next `proxy_pass`, so `set` keeps it.
 - nginx follows at most ten redirects of one request (ngx_http_named_location): the room sends it back three times.
-- A body that was not buffered (`buffering: false`, gRPC) is gone with the first attempt.
+- A body that was not held (a large one, `buffering: false`, gRPC) is gone with the first attempt.
 - `$content_length` is known of every body that was read, also of one in chunks or without a length over HTTP/2.
 
 Only the daemon can name an address: the answer counts when the last server asked was its socket.
@@ -105,6 +105,8 @@ def variables(paths: layout.Layout) -> tuple[directive.Node, ...]:
         directive.Comment("What daemun is told of it."),
         _map("$daemun_fate", "question", default="$request_id/$daemun_fate"),
         directive.Comment("Where it comes back to, and the server that daemun names."),
+        _map("$daemun_upgrade", "retry_upgrade", ("", "retry"), default="upgrade_retry"),
+        directive.Comment("The same in files of earlier versions."),
         _map("$daemun_stream", "retry", ("", "retry"), default="stream_retry"),
         _map("$daemun_upgrade", "retry_h2c", ("", "$daemun_retry_events"), default="upgrade_retry"),
         _map("$daemun_events", "retry_events", ("", "retry"), default="events_retry"),
@@ -184,7 +186,7 @@ def is_held(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> bool
 def error_lines(scope: scope_.Scope, route: model.Route) -> tuple[directive.Node, ...]:
     """Where requests of a location go that got no answer; an owner's error pages stay."""
     return (
-        # The redirect to a stream's location is an "error" too, and nginx would follow no second one.
+        # The way to another location is an "error" too, and nginx would follow no second one.
         values.line("recursive_error_pages", "on"),
         values.line("error_page", "502", "504", "=", f"@{_name(scope, route)}_hold"),
         *scope_.owned(scope.site.snippet, "error_page"),
@@ -203,7 +205,7 @@ def location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, htt
     lost = values.line("if", Expr("$daemun_fate"), "=", "lost", block=(values.line("return", "502"),))
     lines: list[directive.Node] = [
         *(() if _is_repeated(scope, route, proxy) else (lost,)),
-        values.line("include", HOLD if proxy.buffering else HOLD_UNBUFFERED),
+        values.line("include", HOLD if proxy.buffering is not False else HOLD_UNBUFFERED),
         *headers.response_lines(scope, route, https=https, hide_header="proxy_hide_header"),
         *((*pages, *own_pages) if own_pages else ()),
         *((values.line("proxy_intercept_errors", "on"),) if pages or own_pages else ()),
@@ -225,10 +227,8 @@ def _is_repeated(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) ->
 
 def _retry(proxy: model.Proxy) -> str:
     match proxy.targets[0].scheme:
-        case model.Scheme.HTTP | model.Scheme.HTTPS:
-            return "${daemun_stream}retry"
-        case model.Scheme.H2C:
-            return "$daemun_retry_h2c"
+        case model.Scheme.HTTP | model.Scheme.HTTPS | model.Scheme.H2C:
+            return "$daemun_retry_upgrade"
         case _:
             return "retry"
 

@@ -1,38 +1,26 @@
 """Locations of routes whose servers speak HTTP: http, https, h2c.
 
-An ordinary request waits for its answer as long as the route says and may be buffered. A WebSocket or an event stream
-may be silent for a day and must not be buffered. nginx cannot choose timeouts by a variable, so a request that
-`$daemun_stream` tells to be one is handed to a named location with the same server and other times.
+Answers leave as they come, whatever they and their requests say of themselves (`proxy_buffering off` in nginx.conf). A
+WebSocket may be silent for a day, other requests for as long as the route says; nginx cannot choose timeouts by a
+variable, so WebSockets are handed to a named location with the same server and other times. So are requests with a
+large body, or one of unknown size: see `request_body`.
 """
 
 import dataclasses
 
 from daemun.core import directive, model, names
 from daemun.core.directive import Expr
-from daemun.core.render import access, environment, headers, hold, server_tls, upstream, usual, values
+from daemun.core.render import access, environment, headers, hold, request_body, server_tls, upstream, usual, values
 from daemun.core.render import scope as scope_
 
-STREAM_STATUS = "418"
-"""Never leaves nginx: `return` needs some status to be caught by `error_page`."""
-
-STREAM_BUFFER = "8k"
-"""Each open WebSocket holds one such buffer as long as it lives."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Stream:
-    """A named location for what stays open. condition: the variable that sends a request there."""
-
-    name: str
-    condition: str
-    upstream: str
-    version: str
+_OF_BUFFERED = ("proxy_cache", "proxy_store", "proxy_limit_rate")
+"""What nginx does with buffered answers only."""
 
 
 def upstreams(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> tuple[directive.Node, ...]:
     """The blocks a route needs: one, and for h2c another one for WebSockets, which HTTP/2 servers take over HTTP/1.1
     (nginx would hand a kept HTTP/2 connection to an HTTP/1.1 request of the same block)."""
-    names_ = dict.fromkeys([_name(scope, route), *(stream.upstream for stream in _streams(scope, route, proxy))])
+    names_ = dict.fromkeys([_name(scope, route), _upgrade_upstream(scope, route, proxy)])
     return tuple(upstream.block(scope, name, proxy) for name in names_)
 
 
@@ -42,15 +30,16 @@ def locations(
     """Raises: RenderError."""
     if proxy.targets[0].scheme is model.Scheme.H2C:
         scope.require(environment.Feature.H2C_UPSTREAM)
-    streams = _streams(scope, route, proxy)
     written = [
-        _main_location(scope, route, proxy, streams, https=https),
-        *(_stream_location(scope, route, proxy, stream, https=https, is_retry=False) for stream in streams),
+        _main_location(scope, route, proxy, https=https),
+        _upgrade_location(scope, route, proxy, https=https, is_retry=False),
     ]
+    if proxy.buffering is not False:
+        written.append(_upload_location(scope, route, proxy, https=https))
     if hold.is_held(scope, route, proxy):
         written.append(hold.location(scope, route, proxy, https=https))
         written.append(_retry_location(scope, route, proxy, https=https))
-        written += [_stream_location(scope, route, proxy, stream, https=https, is_retry=True) for stream in streams]
+        written.append(_upgrade_location(scope, route, proxy, https=https, is_retry=True))
     return tuple(written)
 
 
@@ -58,48 +47,68 @@ def _name(scope: scope_.Scope, route: model.Route) -> str:
     return names.upstream_name(scope.site.host, route.path)
 
 
-def _streams(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> tuple[_Stream, ...]:
+def _upgrade_upstream(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> str:
     name = _name(scope, route)
-    if proxy.targets[0].scheme is not model.Scheme.H2C:
-        return (_Stream(name=f"@{name}_stream", condition="$daemun_stream", upstream=name, version="1.1"),)
-    return (
-        _Stream(name=f"@{name}_upgrade", condition="$daemun_upgrade", upstream=f"{name}_upgrade", version="1.1"),
-        _Stream(name=f"@{name}_events", condition="$daemun_events", upstream=name, version="2"),
-    )
+    return f"{name}_upgrade" if proxy.targets[0].scheme is model.Scheme.H2C else name
 
 
-def _main_location(
-    scope: scope_.Scope, route: model.Route, proxy: model.Proxy, streams: tuple[_Stream, ...], *, https: bool
-) -> directive.Directive:
-    target = proxy.targets[0]
+def _main_location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool) -> directive.Directive:
+    target, name = proxy.targets[0], _name(scope, route)
     lines: list[directive.Node] = []
-    for number, stream in enumerate(streams):
-        status = str(int(STREAM_STATUS) + number)
-        lines.append(values.line("error_page", status, "=", stream.name))
-        lines.append(values.line("if", Expr(stream.condition), block=(values.line("return", status),)))
+    if proxy.buffering is False:
+        lines += request_body.handing(f"@{name}_upgrade", "$daemun_upgrade")
+    else:
+        lines += request_body.apart_lines(scope, route, name, cgi=False)
     if hold.is_held(scope, route, proxy):
         lines += hold.error_lines(scope, route)
     else:
         lines += scope_.owned(scope.site.snippet, "error_page")
     lines += _ordinary(scope, route, proxy, https=https)
+    lines += _held(proxy)
     path = "" if target.path is None else values.sent_path(target.path)
-    lines.append(values.line("proxy_pass", _goal(scope, target, _name(scope, route), path)))
-    lines = [*usual.leave(lines, route, proxy, module="proxy")]
+    lines.append(values.line("proxy_pass", _goal(scope, target, name, path)))
+    lines = [*usual.leave(lines, scope, proxy, module="proxy")]
     return values.location(route.path, (*scope_.yielding(lines, route.snippet), *route.snippet))
 
 
 def _ordinary(
     scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool
 ) -> tuple[directive.Node, ...]:
-    """How a request that is no stream is sent."""
+    """How a request that is no WebSocket is sent."""
     lines: list[directive.Node] = [*_common(scope, route, proxy, https=https)]
     if proxy.targets[0].scheme is model.Scheme.H2C:
         lines.append(values.line("proxy_http_version", "2"))
     lines.append(values.line("proxy_read_timeout", values.duration(proxy.timeouts.read_s, "timeout read")))
     lines.append(values.line("proxy_send_timeout", values.duration(proxy.timeouts.send_s, "timeout send")))
-    if not proxy.buffering:
-        lines += [values.line("proxy_buffering", "off"), values.line("proxy_request_buffering", "off")]
+    lines += _buffering(scope, route, proxy)
     return tuple(lines)
+
+
+def _held(proxy: model.Proxy) -> tuple[directive.Directive, ...]:
+    return () if proxy.buffering is False else (values.line("proxy_request_buffering", "on"),)
+
+
+def _buffering(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> tuple[directive.Directive, ...]:
+    """Nothing where it is as for the whole gate."""
+    is_on = proxy.buffering
+    if is_on is None:
+        snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
+        is_on = any(scope_.owned(snippet, name) for snippet in snippets for name in _OF_BUFFERED) or None
+    return () if is_on is None else (values.line("proxy_buffering", "on" if is_on else "off"),)
+
+
+def _upload_location(
+    scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool
+) -> directive.Directive:
+    """For a request whose body is sent as it comes: it cannot be sent twice, so it does not wait."""
+    target = proxy.targets[0]
+    lines = [
+        *scope_.owned(scope.site.snippet, "error_page"),
+        *_ordinary(scope, route, proxy, https=https),
+        values.line("proxy_request_buffering", "off"),
+    ]
+    goal = _goal(scope, target, _name(scope, route))
+    return _named(scope, route, proxy, "upload", lines=lines, goal=goal, path=target.path)
 
 
 def _retry_location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool) -> directive.Directive:
@@ -109,21 +118,22 @@ def _retry_location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy,
         *hold.error_lines(scope, route),
         hold.retry_line(),
         *_ordinary(scope, route, proxy, https=https),
+        *_held(proxy),
     ]
     if target.path is not None:
         # The path of one that waits a second time is replaced already.
         lines.append(values.line("if", Expr("$daemun_replaced"), block=(values.line("break"),)))
         lines.append(replacement(route.path, target.path))
     lines.append(values.line("proxy_pass", Expr(f"{_protocol(target)}://$daemun_to")))
-    lines = [*usual.leave(lines, route, proxy, module="proxy")]
+    lines = [*usual.leave(lines, scope, proxy, module="proxy")]
     block = (*scope_.yielding(lines, route.snippet), *route.snippet)
     return values.line("location", f"@{_name(scope, route)}_retry", block=block)
 
 
-def _stream_location(
-    scope: scope_.Scope, route: model.Route, proxy: model.Proxy, stream: _Stream, *, https: bool, is_retry: bool
+def _upgrade_location(
+    scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool, is_retry: bool
 ) -> directive.Directive:
-    """is_retry: for one that waited, and for the address it waited for; its path is replaced already."""
+    """For WebSockets. is_retry: for one that waited, and the address it waited for; its path is replaced already."""
     target = proxy.targets[0]
     idle = values.duration(proxy.timeouts.idle_s, "timeout idle")
     lines: list[directive.Node] = []
@@ -131,31 +141,38 @@ def _stream_location(
         lines += hold.error_lines(scope, route)
     if is_retry:
         lines.append(hold.retry_line())
-    lines += usual.leave(_common(scope, route, proxy, https=https), route, proxy, module="proxy")
-    if stream.version != "1.1":
-        lines.append(values.line("proxy_http_version", stream.version))
-    lines += [
-        values.line("proxy_read_timeout", idle),
-        values.line("proxy_send_timeout", idle),
-        values.line("proxy_buffering", "off"),
-        values.line("proxy_buffer_size", STREAM_BUFFER),
-    ]
-    if not proxy.buffering:
-        lines.append(values.line("proxy_request_buffering", "off"))
-    # A named location has no prefix that proxy_pass could replace. The owner's rewrites go first, as in the main one.
-    last: list[directive.Node] = []
-    if target.path is not None and not is_retry:
-        last.append(replacement(route.path, target.path))
-    goal = Expr(f"{_protocol(target)}://$daemun_to") if is_retry else _goal(scope, target, stream.upstream)
-    last.append(values.line("proxy_pass", goal))
-    times = {"proxy_read_timeout", "proxy_send_timeout", "proxy_buffering", "proxy_buffer_size"}
-    owners = tuple(
-        node for node in route.snippet if isinstance(node, directive.Comment) or node.name not in {"location", *times}
-    )
+    lines += _common(scope, route, proxy, https=https)
+    lines += [values.line("proxy_read_timeout", idle), values.line("proxy_send_timeout", idle)]
+    if is_retry:
+        goal: directive.Arg = Expr(f"{_protocol(target)}://$daemun_to")
+    else:
+        goal = _goal(scope, target, _upgrade_upstream(scope, route, proxy))
+    name = "upgrade_retry" if is_retry else "upgrade"
+    path = None if is_retry else target.path
+    return _named(scope, route, proxy, name, lines=lines, goal=goal, path=path, lasting=True)
+
+
+def _named(
+    scope: scope_.Scope,
+    route: model.Route,
+    proxy: model.Proxy,
+    ending: str,
+    *,
+    lines: list[directive.Node],
+    goal: directive.Arg,
+    path: str | None,
+    lasting: bool = False,
+) -> directive.Directive:
+    """A location beside the main one, with what the owner wrote for that: all but locations inside it, which nginx
+    allows in no named one and looks up before it comes here."""
+    ours = usual.leave(lines, scope, proxy, module="proxy", lasting=lasting)
+    # There is no prefix that proxy_pass could replace. The owner's rewrites go first, as in the main location.
+    last = [*(() if path is None else (replacement(route.path, path),)), values.line("proxy_pass", goal)]
+    owners = tuple(node for node in route.snippet if isinstance(node, directive.Comment) or node.name != "location")
     return values.line(
         "location",
-        Expr(f"{stream.name}_retry" if is_retry else stream.name),
-        block=(*scope_.yielding(lines, owners), *owners, *scope_.yielding(last, owners)),
+        f"@{_name(scope, route)}_{ending}",
+        block=(*scope_.yielding(ours, owners), *owners, *scope_.yielding(last, owners)),
     )
 
 
@@ -166,6 +183,7 @@ def _common(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, http
         *headers.response_lines(scope, route, https=https, hide_header="proxy_hide_header"),
         *headers.request_lines(scope, route, "proxy_set_header"),
         *(server_tls.lines(scope, proxy, "proxy") if proxy.targets[0].scheme is model.Scheme.HTTPS else ()),
+        values.line("client_body_timeout", values.duration(proxy.timeouts.body_s, "timeout body")),
         values.line("proxy_connect_timeout", values.duration(proxy.timeouts.connect_s, "timeout connect")),
         *usual.retries(proxy.retries, proxy.timeouts, "proxy"),
         *_redirects(scope, route, proxy),

@@ -13,8 +13,6 @@ from daemun.errors import RenderError
 
 ZONE = "256k"
 KEPT_CONNECTIONS = "64"
-KEPT_FOR = "4s"
-"""Shorter than the 5 s after which Node.js and uvicorn close an idle connection, so that nginx closes first."""
 
 RESOLVER_TIMEOUT = "10s"
 """nginx repeats an unanswered question every 5 s: a restart of daemun costs one repetition and no error."""
@@ -77,7 +75,8 @@ def _kept(scope: scope_.Scope, proxy: model.Proxy) -> list[directive.Directive]:
     if proxy.keepalive == 0:
         return [values.line("keepalive", "0")] if scope.environment.nginx.version >= _KEEPS_BY_ITSELF else []
     kept = KEPT_CONNECTIONS if proxy.keepalive is None else values.integer(proxy.keepalive, "keepalive")
-    return [values.line("keepalive", kept), values.line("keepalive_timeout", KEPT_FOR)]
+    kept_for = values.duration(proxy.timeouts.keepalive_s, "timeout keepalive")
+    return [values.line("keepalive", kept), values.line("keepalive_timeout", kept_for)]
 
 
 def _check_targets(proxy: model.Proxy) -> None:

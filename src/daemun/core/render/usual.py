@@ -5,9 +5,11 @@ A location of ours has lines for what differs from the usual only.
 """
 
 import collections.abc
+import functools
 
 from daemun.core import directive, model
 from daemun.core.render import environment, values
+from daemun.core.render import scope as scope_
 
 _MODULES: tuple[tuple[str, environment.Feature | None], ...] = (
     ("proxy", None),
@@ -25,6 +27,7 @@ def lines(nginx: environment.Nginx) -> tuple[directive.Node, ...]:
     found: list[directive.Node] = [
         directive.Comment("What every location inherits, hand-written ones among them."),
         values.line("client_max_body_size", values.size(model.USUAL_MAX_BODY_BYTES, "max_body")),
+        values.line("client_body_timeout", values.duration(times.body_s, "timeout body")),
     ]
     for module, feature in _MODULES:
         if feature is None or feature in nginx.features:
@@ -54,22 +57,41 @@ def retries(number: int, times: model.Timeouts, module: str) -> tuple[directive.
 
 
 def leave(
-    lines: collections.abc.Iterable[directive.Node], route: model.Route, proxy: model.Proxy, *, module: str
+    lines: collections.abc.Iterable[directive.Node],
+    scope: scope_.Scope,
+    proxy: model.Proxy,
+    *,
+    module: str,
+    lasting: bool = False,
 ) -> tuple[directive.Node, ...]:
-    """The lines of a location without those that only repeat the usual value. module: "proxy", "grpc", ..."""
-    left = _at_usual_values(route, proxy, module)
-    return tuple(line for line in lines if isinstance(line, directive.Comment) or line.name not in left)
+    """The lines of a location without those that say what is usual.
 
-
-def _at_usual_values(route: model.Route, proxy: model.Proxy, module: str) -> set[str]:
-    times, usual = proxy.timeouts, model.Timeouts()
-    found = {
-        "client_max_body_size": route.max_body_bytes == model.USUAL_MAX_BODY_BYTES,
-        f"{module}_connect_timeout": times.connect_s == usual.connect_s,
-        f"{module}_read_timeout": times.read_s == usual.read_s,
-        f"{module}_send_timeout": times.send_s == usual.send_s,
-        f"{module}_next_upstream": proxy.retries == model.USUAL_RETRIES,
-        f"{module}_next_upstream_tries": proxy.retries == model.USUAL_RETRIES,
-        f"{module}_next_upstream_timeout": (proxy.retries, times.connect_s) == (model.USUAL_RETRIES, usual.connect_s),
+    module: "proxy", "grpc", "fastcgi", ... lasting: it is for what stays open; its usual times are not in nginx.conf,
+    so they go only where an owner says otherwise further out.
+    """
+    outer = {
+        node.name
+        for node in (*scope.settings.snippet, *scope.site.snippet)
+        if isinstance(node, directive.Directive) and node.block is None
     }
-    return {name for name, is_usual in found.items() if is_usual}
+    usual = model.Timeouts()
+    own = {
+        f"{module}_buffering": proxy.buffering is None,
+        f"{module}_request_buffering": proxy.buffering is None,
+    }
+    if lasting:
+        is_usual = (proxy.timeouts.idle_s, proxy.timeouts.read_s) == (usual.idle_s, usual.read_s)
+        own |= {f"{module}_read_timeout": is_usual, f"{module}_send_timeout": is_usual}
+    left = {name for name in outer if own.get(name)}
+    said = _said(scope.environment.nginx)
+    return tuple(
+        line
+        for line in lines
+        if isinstance(line, directive.Comment) or (line.name not in left and said.get(line.name) != line.args)
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _said(nginx: environment.Nginx) -> dict[str, tuple[directive.Arg, ...]]:
+    """What nginx.conf says, by the names of directives."""
+    return {line.name: line.args for line in lines(nginx) if isinstance(line, directive.Directive)}

@@ -10,7 +10,7 @@ import re
 from daemun.core import directive, layout, model
 from daemun.core.definitions import Definitions
 from daemun.core.directive import Expr
-from daemun.core.render import environment, hold, realip, serialise, told, values
+from daemun.core.render import environment, hold, realip, request_body, serialise, told, values
 
 _EVENTS = "~*-stream(?<=text/event-stream)"
 """text/event-stream anywhere in Accept. Written from its end: a browser's Accept is full of the letter t, and PCRE
@@ -25,6 +25,7 @@ def define(settings: model.Globals, env: environment.Environment) -> Definitions
         *_forwarded(settings, env.nginx),
         *(_like_nginx_proxy() if settings.like_nginx_proxy else ()),
         *_streams(),
+        *request_body.variables(),
         *_paths(),
         *hold.variables(env.layout),
     )
@@ -184,10 +185,8 @@ def _streams() -> tuple[directive.Node, ...]:
         _map("$http_upgrade", "upgrade", ("default", "$http_upgrade"), ("", ""), ("~*h2c", "")),
         _map("$daemun_upgrade", "connection", ("default", "upgrade"), ("", "")),
         _map("$daemun_upgrade", "connection_once", ("default", "upgrade"), ("", "close")),
+        directive.Comment("In files of earlier versions: what stays open, WebSockets and event streams."),
         _map("$http_accept", "events", ("default", ""), ("", ""), (_EVENTS, "1")),
-        directive.Comment(
-            "What stays open, WebSockets and event streams: the beginning of the names of their locations."
-        ),
         _map(
             "$daemun_upgrade|$http_accept",
             "stream",
