@@ -114,3 +114,21 @@ def test_another_port_is_opened_and_the_old_one_closed(running: Daemon) -> None:
         socket.create_connection(("127.0.0.1", old)).close()
     moved = running.get("http://a.test/x").headers["Location"]
     assert moved == f"https://a.test:{running.https}/x"
+
+
+def test_an_edit_of_a_long_file_is_live_and_one_beside_a_mistake_is_put_back(running: Daemon) -> None:
+    """O2: only an excerpt of the file is read by the command, all of it by the daemon."""
+    plain = "".join(f"  p{number}.test: http://127.0.0.1:{number}\n" for number in range(1, 451))
+    running.write(f"sites:\n{plain}" + signpost("a.test", "one") + signpost("z.test", "last"))
+    running.wait_sign("z.test", "last")
+    assert running.cli("rm", "p7.test").returncode == 0
+    assert "p7.test" not in running.config.read_text()
+    assert "p8.test" in running.config.read_text()
+    assert "p7.test" not in {site["host"] for site in running.status()["sites"]}
+
+    bad = running.config.read_text().replace("127.0.0.1:9\n", "127.0.0.1:99999\n")
+    running.write_raw(bad)
+    added = running.cli("add", "new.test", "http://127.0.0.1:1")
+    assert added.returncode == 1
+    assert "99999" in added.stderr
+    assert running.config.read_text() == bad

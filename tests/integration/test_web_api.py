@@ -247,6 +247,7 @@ async def test_plan_and_apply(gate: support.Gate) -> None:
             "problems": [],
             "error": None,
             "waits": None,
+            "unread": [],
         }
         gate.on_apply = lambda _: gate_port.ApplyReport(ok=False, generation=5, error="a port is taken")
         refused = await client.post("/apply")

@@ -12,7 +12,7 @@ from hypothesis import strategies
 
 from daemun.core import model
 from daemun.errors import ConfigError, EnvironmentProblemError
-from daemun.sources import yaml_edit, yaml_file
+from daemun.sources import yaml_edit, yaml_excerpt, yaml_file
 
 Edit = collections.abc.Callable[[pathlib.Path], bytes | None]
 
@@ -373,6 +373,71 @@ def test_any_edits_in_a_row_keep_the_comments_and_a_good_file(file: pathlib.Path
         "# the end",
     ):
         assert comment in text
+
+
+PLAIN = "".join(f"    p{number}.test: http://10.0.0.1:{number}\n" for number in range(1, 201))
+SITES = "".join(f"    q{number}.test:\n        /: http://q\n        # of q\n" for number in range(1, 101))
+LONG = OWNERS.replace("    c.test:", f"{PLAIN}    c.test:").replace("    # the last one", f"{SITES}    # the last one")
+
+
+@hypothesis.settings(
+    max_examples=8, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture], deadline=None
+)
+@hypothesis.given(
+    edits=strategies.lists(
+        EDITS
+        | strategies.sampled_from(
+            [
+                remove("p7.test"),
+                remove("q1.test"),
+                add("P9.test.", "http://n", "/new/"),
+                switch("q3.test", enabled=False),
+            ]
+        ),
+        max_size=4,
+    )
+)
+def test_an_excerpt_of_a_long_file_is_edited_as_the_whole_would_be(file: pathlib.Path, edits: list[Edit]) -> None:
+    """O2: both ways give the same bytes, or the same refusal."""
+    file.write_text(LONG)
+    for edit in edits:
+        before = file.read_bytes()
+        by_excerpt = _outcome(edit, file)
+        file.write_bytes(before)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(yaml_excerpt, "FEW_LINES", 1 << 30)
+            assert _outcome(edit, file) == by_excerpt
+
+
+def test_an_excerpt_leaves_out_what_is_plain() -> None:
+    found = yaml_excerpt.make(LONG, lambda key: key == "p100.test")
+    assert found is not None
+    assert len(found.text.splitlines()) < 60
+    assert "p100.test" in found.text
+    assert "p99.test" not in found.text
+    assert found.complete(found.text) == LONG
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("p9.test: http", "p9.test: &a http"),
+        lambda text: text.replace("p9.test", "\tp9.test"),
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: f"---\n{text}---\n{text}",
+    ],
+)
+def test_a_long_file_of_another_form_is_read_whole(change: collections.abc.Callable[[str], str]) -> None:
+    found = yaml_excerpt.make(change(LONG), lambda key: False)
+    assert found is None or "p9.test" in found.text
+
+
+def _outcome(edit: Edit, file: pathlib.Path) -> object:
+    try:
+        edit(file)
+    except ConfigError as error:
+        return str(error)
+    return file.read_bytes()
 
 
 def _errors(file: pathlib.Path) -> list[str]:

@@ -47,8 +47,10 @@ class Client:
         self._settings = chosen
         self._path = pathlib.Path(chosen.layout.control_socket)
 
-    def status(self) -> Json:
-        return self._ask("GET", "/status", timeout_s=QUICK_S)
+    def status(self, host: str | None = None) -> Json:
+        """host: without the other sites, which is quick however many there are."""
+        query = f"?host={urllib.parse.quote(host, safe='')}" if host is not None else ""
+        return self._ask("GET", f"/status{query}", timeout_s=QUICK_S)
 
     def certificates(self) -> list[Json]:
         found: list[Json] = self._ask("GET", "/certs", timeout_s=QUICK_S)["certificates"]

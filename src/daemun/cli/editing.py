@@ -14,6 +14,10 @@ Edit = collections.abc.Callable[[pathlib.Path], bytes | None]
 """Changes the file and returns what it held before; None: it did not exist. Raises: ConfigError, the file untouched."""
 
 
+FILE = "file"
+"""The name of the source that is edited (`sources.yaml_context.SOURCE`, whose import takes longer than an edit)."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Edited:
     """A file with its content before and after the edit. old None: there was none."""
@@ -34,7 +38,7 @@ def change(chosen: settings.Settings, *, host: str, edit: Edit, done: str) -> No
     host = hosts.normal(host)
     daemon = client.Client(chosen)
     try:
-        file = running.config_of(chosen, daemon.status())
+        file = running.config_of(chosen, daemon.status(host))
     except client.NotRunningError:
         with yaml_edit.alone(chosen.config):
             _change_alone(chosen, host=host, edit=edit)
@@ -45,7 +49,7 @@ def change(chosen: settings.Settings, *, host: str, edit: Edit, done: str) -> No
 
 def _change_live(daemon: client.Client, file: pathlib.Path, *, host: str, edit: Edit, done: str) -> None:
     """With the daemon that reads the file."""
-    before = daemon.status()
+    before = daemon.status(host)
     edited = _edit(file, edit)
     refusal = _judge(edited, lambda: _refusal_of(daemon, host=host, before=before["problems"]))
     if refusal is not None:
@@ -78,7 +82,10 @@ def _refusal_of(daemon: client.Client, *, host: str, before: list[Json]) -> str 
         return "\n".join(map(problems.describe, found))
     if report["error"]:
         return str(report["error"])
-    waiting = [site for site in daemon.status()["sites"] if site["host"] == host and site["state"] in verdict.NOT_YET]
+    if FILE in report["unread"]:
+        return "\n".join(map(problems.describe, problems.errors_of(report["problems"])))
+    sites = daemon.status(host)["sites"]
+    waiting = [site for site in sites if site["host"] == host and site["state"] in verdict.NOT_YET]
     return f"{host} is {output.state_of(waiting[0]['state'])}: {waiting[0]['reason']}" if waiting else None
 
 

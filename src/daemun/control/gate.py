@@ -238,4 +238,5 @@ def report_apply(last: reconciler.Outcome) -> gate_port.ApplyReport:
         problems=last.problems,
         error=last.error,
         waits=last.held,
+        unread=last.unread,
     )

@@ -6,8 +6,8 @@ import dataclasses
 import datetime
 import typing
 
+from daemun.core import certificates, generations, model, plan
 from daemun.core import domains as domains_
-from daemun.core import generations, model, plan
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,17 @@ class GateStatus:
     waited: int = 0
     containers: tuple[model.Container, ...] = ()
     pools: tuple[model.Pool, ...] = ()
+
+    def of_site(self, host: str) -> "GateStatus":
+        """The same without the other sites, their certificates and containers. All problems stay."""
+        sites = tuple(item for item in self.sites if host in item.site.names)
+        named = {certificates.name_of(item.site) for item in sites}
+        return dataclasses.replace(
+            self,
+            sites=sites,
+            certificates=tuple(one for one in self.certificates if one.host == host or one.name in named),
+            containers=tuple(one for one in self.containers if host in one.hosts),
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +96,7 @@ class ApplyReport:
     generation: the one that is live afterwards; None: none. reloaded: whether nginx was reloaded (or started).
     error: why the apply as a whole failed, and what is live instead; None when only single sites were refused.
     waits: what needs a reload is not live yet, and goes live by itself; nothing of that is refused.
+    unread: the sources that could not be read; what they held last is live.
     """
 
     ok: bool
@@ -94,6 +106,7 @@ class ApplyReport:
     problems: tuple[model.Problem, ...] = ()
     error: str | None = None
     waits: generations.Held | None = None
+    unread: tuple[str, ...] = ()
 
 
 class Gate(typing.Protocol):

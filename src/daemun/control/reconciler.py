@@ -25,7 +25,7 @@ class Outcome:
     sites: every desired site with its state. problems: of the sources, the merge and nginx.
     wanted: what was to be done; None when it did not come so far. activated: what nginx was made to do.
     generation: the one that is live. error: why nothing new is live; None also when single sites are quarantined.
-    unread: a source could not be read, and what it said last was applied once more.
+    unread: the sources that could not be read, so that what they said last was applied once more.
     waits: a site is set aside because nginx cannot listen where it asks for.
     held: what nginx has to be reloaded for waits; what needs no reload is live.
     """
@@ -37,7 +37,7 @@ class Outcome:
     activated: plan.Activation = plan.Activation.NOTHING
     generation: int | None = None
     error: str | None = None
-    unread: bool = False
+    unread: tuple[str, ...] = ()
     waits: bool = False
     held: generations.Held | None = None
 
@@ -45,7 +45,7 @@ class Outcome:
     def may_pass(self) -> bool:
         """Whether another round could end better though no source tells of a change: a port became free, or a file
         that daemun.yaml names came to be."""
-        return self.error is not None or self.unread or self.waits
+        return self.error is not None or bool(self.unread) or self.waits
 
     @property
     def ok(self) -> bool:
@@ -74,7 +74,7 @@ class _Gathered:
     services: tuple[model.Service, ...]
     problems: tuple[model.Problem, ...]
     complete: bool
-    unread: bool
+    unread: tuple[str, ...]
 
 
 class Reconciler:
@@ -189,14 +189,14 @@ class Reconciler:
         moves: whether nginx is told at once of endpoints that moved, which waits for nothing that many sites take.
         """
         problems: list[model.Problem] = []
-        unread = False
+        unread: list[str] = []
         for source in self._sources:
             try:
                 self._last_good[source.name] = snapshot = await source.read()
                 if moves:
                     self._endpoints.move(snapshot.pools)
             except ConfigError as error:
-                unread = True
+                unread.append(source.name)
                 found = getattr(error, "problems", ()) or (
                     model.Problem(origin=model.Origin(source=source.name), message=str(error)),
                 )
@@ -205,10 +205,10 @@ class Reconciler:
             if known is not None and known.globals is not None:
                 self._configure(known.globals)
         snapshots = [self._last_good[source.name] for source in self._sources if source.name in self._last_good]
-        return await asyncio.to_thread(self._merge, snapshots, tuple(problems), unread=unread)
+        return await asyncio.to_thread(self._merge, snapshots, tuple(problems), unread=tuple(unread))
 
     def _merge(
-        self, snapshots: list[model.Snapshot], problems: tuple[model.Problem, ...], *, unread: bool
+        self, snapshots: list[model.Snapshot], problems: tuple[model.Problem, ...], *, unread: tuple[str, ...]
     ) -> _Gathered:
         desired = merge.merge_snapshots(snapshots, self._merged)
         return _Gathered(

@@ -1,7 +1,8 @@
 """Edits of daemun.yaml by commands: a site or route more or less, switched on or off; all else stays byte for byte.
 
 Every edit returns what the file held before (None: it did not exist), for `restore`. Nothing is written unless the
-file was good, is good afterwards, and differs in exactly what was asked.
+file was good, is good afterwards, and differs in exactly what was asked. Of a long file only an excerpt is read
+(`yaml_excerpt`): whether all of it is good is for the caller to find out, and to restore it where it is not.
 Raises: ConfigError for what a person asked wrongly; EnvironmentProblemError when the file cannot be written.
 """
 
@@ -19,7 +20,7 @@ import typing
 from daemun import durable
 from daemun.core import model, rules, spellings, validate, words
 from daemun.errors import ConfigError, EnvironmentProblemError
-from daemun.sources import values, yaml_file, yaml_positions, yaml_splice
+from daemun.sources import values, yaml_excerpt, yaml_file, yaml_positions, yaml_splice
 
 LONGEST_EDIT_S = 120.0
 _BOM = b"\xef\xbb\xbf"
@@ -140,7 +141,9 @@ class _Edit:
         self._what = what
         self.before = _read(self._path)
         self.host = self.parsed(values.parse_host, host)
-        self._text = _with_sites(self._decoded(self.before or b""))
+        whole = self._decoded(self.before or b"")
+        self._excerpt = yaml_excerpt.make(whole, self._is_its_key)
+        self._text = _with_sites(whole) if self._excerpt is None else self._excerpt.text
         self._asked = self._parse(self._text)
         broken = [item for item in self._asked.problems if item.severity is model.Severity.ERROR]
         if broken:
@@ -157,7 +160,8 @@ class _Edit:
 
     def known_site(self) -> model.Site:
         if self.site is None:
-            guess = words.guess(self.host, self._sites)
+            left_out = () if self._excerpt is None else self._excerpt.keys
+            guess = words.guess(self.host, sorted({*self._sites, *left_out}))
             raise self.refused(f"there is no such site in {self._path.name}{guess}")
         return self.site
 
@@ -177,12 +181,18 @@ class _Edit:
         wanted = dataclasses.replace(self._asked, sites=(*others, site) if site else others)
         if causes := _find_errors(wanted, site):
             raise self.refused("; ".join(causes))
-        if text is None or _meaning(self._parse(text)) != _meaning(wanted):
+        whole = text if text is None or self._excerpt is None else self._excerpt.complete(text)
+        if text is None or whole is None or _meaning(self._parse(text)) != _meaning(wanted):
             cause = "is written with aliases, tags or other YAML that only a person can change"
             raise self.refused(f"site {words.quoted(self.host)} {cause}; edit {self._path} by hand")
         bom = _BOM if (self.before or b"").startswith(_BOM) else b""
-        _write(self._path, bom + text.encode())
+        _write(self._path, bom + whole.encode())
         return self.before
+
+    def _is_its_key(self, key: str) -> bool:
+        with contextlib.suppress(ValueError):
+            return values.parse_host(key) == self.host
+        return True
 
     def _decoded(self, content: bytes) -> str:
         faults: list[yaml_positions.Fault] = []

@@ -53,9 +53,12 @@ class _Handlers:
     def __init__(self, gate: gate_port.Gate) -> None:
         self._gate = gate
 
-    async def status(self, _: requests.Request) -> responses.Response:
+    async def status(self, request: requests.Request) -> responses.Response:
+        """?host=NAME leaves out all other sites with their certificates and containers."""
         old = await self._gate.look_at_old_workers()
-        return responses.JSONResponse(web_json.status_json(self._gate.status(), old))
+        host = request.query_params.get("host")
+        status = self._gate.status()
+        return responses.JSONResponse(web_json.status_json(status if host is None else status.of_site(host), old))
 
     async def certificates(self, _: requests.Request) -> responses.Response:
         return responses.JSONResponse(web_json.certificates_json(self._gate.status().certificates))

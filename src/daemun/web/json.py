@@ -225,6 +225,7 @@ def apply_json(report: gate_port.ApplyReport) -> Json:
         "problems": problems_json(report.problems),
         "error": report.error,
         "waits": _held_json(report.waits),
+        "unread": list(report.unread),
     }
 
 
