@@ -8,9 +8,11 @@ import collections.abc
 import contextlib
 import datetime
 import logging
+import math
 import os
 import re
 import sys
+import time
 import typing
 
 from daemun import settings
@@ -50,6 +52,38 @@ NOISY = (
 """Libraries whose own lines tell a person nothing, or (lexicon's) secrets; their warnings are kept."""
 
 
+class OncePerMinute(logging.Filter):
+    """One line a minute for one cause, which then says how many there were. A library that meets the same failure again
+    and again (asyncio: no descriptor for a connection) would fill the disk.
+
+    now: seconds of any clock that only goes on.
+    """
+
+    def __init__(self, now: collections.abc.Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._now = now
+        self._seen: dict[tuple[int, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        key = (record.levelno, _NUMBERS.sub("N", record.getMessage()))
+        now_s = self._now()
+        began_s, left_out = self._seen.get(key, (-math.inf, 0))
+        if now_s - began_s < 60:
+            self._seen[key] = (began_s, left_out + 1)
+            return False
+        self._seen[key] = (now_s, 0)
+        if left_out:
+            record.msg, record.args = f"{record.getMessage()} ({left_out} more like this since the last line)", ()
+        if len(self._seen) > _MOST_CAUSES:
+            self._seen.pop(next(iter(self._seen)))
+        return True
+
+
+_NUMBERS = re.compile(r"\b(?:0x[0-9a-f]+|[0-9]+)\b")
+"""Descriptors, ports and addresses in memory make no other cause."""
+_MOST_CAUSES = 1000
+
+
 def is_json(log_format: settings.LogFormat) -> bool:
     """AUTO: JSON unless standard error is a terminal."""
     if log_format is settings.LogFormat.AUTO:
@@ -75,7 +109,9 @@ def configure(log_format: settings.LogFormat, *, verbose: bool = False) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if verbose else logging.INFO)
     for name in NOISY:
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.WARNING)
+        logger.filters[:] = [OncePerMinute()]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -19,6 +19,10 @@ def find_ca_bundle() -> str | None:
     return next((path for path in CA_BUNDLES if pathlib.Path(path).is_file()), None)
 
 
+_MOST_OWN_FILES = 1 << 20
+"""Programs that daemun starts may close every number up to the limit, one by one."""
+
+
 @functools.cache
 def has_ipv6() -> bool:
     """Whether an IPv6 socket can listen here; without it `listen [::]` would keep nginx from starting."""
@@ -31,10 +35,23 @@ def has_ipv6() -> bool:
 
 
 def count_open_files() -> int:
-    """How many files a worker may open: what root may ask for, or what this process may go up to; at most 65536."""
+    """How many files a worker may open: what this process may go up to, at most 65536.
+
+    Not more for root, either: a service or container may have a hard limit, and lack the right to go beyond it; then
+    nginx would go on with the soft limit, and with more connections than that.
+    """
     most = 65536
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return most if os.geteuid() == 0 or hard == resource.RLIM_INFINITY else min(most, hard)
+    return most if hard == resource.RLIM_INFINITY else min(most, hard)
+
+
+def raise_open_files() -> None:
+    """Let this process open as many files as it may. The soft limit, mostly 1024, is low for the sake of programs that
+    use select(2). Source: getrlimit(2)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_OWN_FILES if hard == resource.RLIM_INFINITY else min(hard, _MOST_OWN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def count_cores() -> int:

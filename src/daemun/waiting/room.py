@@ -12,6 +12,8 @@ from daemun.core import model
 
 MOST_HELD = 1000
 MOST_HELD_PER_SITE = 200
+_CONNECTIONS_EACH = 2
+"""A request that waits is a visitor's connection to nginx, and one of nginx to daemun."""
 PAUSES_S = (0.0, 0.5, 2.0)
 """One for each visit of a request, before servers are looked at for it: what accepts connections and then serves nobody
 is not tried in a hurry. nginx would follow one further redirect at most (core/render/hold.py).
@@ -20,6 +22,13 @@ Nor are servers for what one has just lost: it may be about to end and accept co
 sent once more only.
 """
 _REMEMBERED = 10_000
+
+
+def limits_of(connections: int) -> tuple[int, int]:
+    """How many requests may wait in all, and for one site, with workers that have so many connections each: those that
+    wait may all be one worker's, and leave half of its connections to sites that answer. Pure."""
+    most = max(5, min(MOST_HELD, connections // 2 // _CONNECTIONS_EACH))
+    return most, max(1, most * MOST_HELD_PER_SITE // MOST_HELD)
 
 
 class Refusal(enum.Enum):

@@ -3,10 +3,16 @@
 import asyncio
 import collections.abc
 import contextlib
+import socket
 
 import uvicorn
 from starlette import types
 
+from daemun.web import server
+
+ACCEPTED_AT_ONCE = 64
+"""Connections that asyncio accepts in one turn of the loop. With uvicorn's 2048, a crowd that is refused at once would
+take as many descriptors first."""
 GRACE_S = 2
 """How long requests may go on after the end was asked for."""
 
@@ -24,6 +30,7 @@ def make_server(app: types.ASGIApp) -> uvicorn.Server:
         date_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_S,
+        backlog=ACCEPTED_AT_ONCE,
     )
     config.load()
     return _Server(config)
@@ -35,6 +42,11 @@ class _Server(uvicorn.Server):
     Ten times a second uvicorn looks whether it is to end and what time it is. It is cancelled here, and nobody reads
     the time, so it does that once: a gate at rest is not to be woken up for nothing.
     """
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or ():  # asyncio takes one number for both, its own turns and the kernel's queue
+            listener.listen(server.BACKLOG)
 
     @contextlib.contextmanager
     def capture_signals(self) -> collections.abc.Generator[None, None, None]:

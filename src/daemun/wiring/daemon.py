@@ -23,12 +23,13 @@ from daemun.domains import asking, registry
 from daemun.errors import ConfigError
 from daemun.nginx import access_lines, listening, old_workers, process, reap, server, watch
 from daemun.nginx import account as worker_account
+from daemun.nginx import machine as nginx_machine
 from daemun.sources import environment as environment_source
 from daemun.sources import remembered, yaml_file
 from daemun.sources.docker import chosen, compatible, surroundings
 from daemun.store import file as file_store
 from daemun.store import instance
-from daemun.waiting import lobby
+from daemun.waiting import lobby, room
 from daemun.wiring import clock, logs, machine, preflight, sockets, state_guard
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -70,7 +71,8 @@ class Daemon:
             clock.SystemClock(), store, environ=os.environ, traces=surroundings.read_traces()
         )
         self._domains = registry.Registry(store, self._certificates, clock.SystemClock())
-        self._lobby = lobby.Lobby(self._endpoints.endpoints)
+        most, most_per_site = room.limits_of(environment.count_connections(nginx_machine.count_open_files()))
+        self._lobby = lobby.Lobby(self._endpoints.endpoints, room.Room(most=most, most_per_site=most_per_site))
         self._compatible = compatible.Compatible(file, environ=os.environ, tell=self._containers.speak)
         self._keeper = keeper.Keeper(old_workers.OldWorkers(self._layout, self._nginx.workers), clock.SystemClock())
         rounds = reconciler.Reconciler(

@@ -8,6 +8,7 @@ import sys
 
 from daemun import garbage
 from daemun import settings as settings_
+from daemun.nginx import machine as nginx_machine
 from daemun.store import instance
 from daemun.wiring import daemon, machine
 
@@ -22,6 +23,7 @@ def run(settings: settings_.Settings) -> int:
     layout = settings.layout
     # Modes are chosen where files are made; what nobody chose (new parents of a folder) is as usual for a service.
     os.umask(UMASK)
+    nginx_machine.raise_open_files()
     with instance.held_alone(pathlib.Path(layout.lock)) as lock:
         one = daemon.Daemon(settings, machine.find_nginx(settings), lock)
         garbage.seek()

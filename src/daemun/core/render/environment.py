@@ -23,6 +23,12 @@ class Feature(enum.Enum):
     EARLY_HINTS = "103 Early Hints"
 
 
+def count_connections(open_files: int) -> int:
+    """How many connections one worker may have at a time, to visitors and to servers together; files that it sends, and
+    those that it waits with, need room beside them. Pure."""
+    return max(min(2048, open_files * 3 // 4), open_files // 4)
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Nginx:
     """The nginx that will read the configuration. version: (1, 31, 3).

@@ -75,7 +75,9 @@ def nodes(
         values.line("pcre_jit", "on"),
         values.line("pid", env.layout.nginx_pid),
         values.line("error_log", f"{logs}/error.log", "warn"),
-        values.line("events", block=(values.line("worker_connections", str(max(512, env.open_files // 4))),)),
+        values.line(
+            "events", block=(values.line("worker_connections", str(environment.count_connections(env.open_files))),)
+        ),
         values.line("http", block=http),
     )
 
