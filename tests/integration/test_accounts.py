@@ -359,7 +359,7 @@ async def test_one_certificate_of_several_sites_is_replaced_for_each(gate: Gate,
         await watched.until_state(HOST, VALID)
     issued = records.read_issued(gate.store, HOST)
     assert issued is not None
-    gate.manager.shelf.adopted.put(issued, gate.clock.now())
+    gate.manager.shelf.stored.adopt(issued)
     await gate.manager.prepare([spec("a.example.com"), spec("b.example.com")])
     assert gate.serial("a.example.com") == gate.serial("b.example.com") == issued.bundle.leaf.serial_number
     await gate.clerk.revoke("b.example.com", "superseded")

@@ -35,7 +35,7 @@ def _check(values: dict[str, slots.Value], prepared: layout.Layout) -> None:
         written = slots.render_slot((slots.TEXTS | slots.NUMBERS)[name], value, env, host=f"slot{number}.test")
         if written is not None:
             files[f"sites/{number}.conf"] = written
-    files = definitions.complete(files, variables.define(features.SETTINGS, env))
+    files = definitions.complete(files, variables.define(model.Desired(globals=features.SETTINGS), env))
     refusal = rendered.find_refusal(files, prepared)
     assert refusal is None, refusal
 

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from daemun.control import ports as control_ports
 from daemun.control import quarantine
-from daemun.core import assemble, model, names, plan
+from daemun.core import assemble, certificates, model, names, plan
 from daemun.core import layout as layout_
 from daemun.core import quarantine as quarantine_
 from daemun.core.render import environment as environment_
@@ -220,12 +220,15 @@ def _certify_all(layout: layout_.Layout, desired: model.Desired) -> bytes:
 def _certify(layout: layout_.Layout, site: model.Site) -> bytes:
     """Put a certificate for all names of the site where nginx looks for it. Returns: it, as PEM."""
     certificate, key = self_signed(*site.names)
-    folder = pathlib.Path(layout.live, names.slug(site.host))
+    folder = pathlib.Path(layout.live, certificates.name_of(site))
     folder.mkdir(parents=True)
     (folder / "fullchain.pem").write_bytes(certificate)
     (folder / "privkey.pem").write_bytes(key)
     (folder / "privkey.pem").chmod(0o644)
     pathlib.Path(layout.live).chmod(0o755)
+    for name in site.names:
+        with contextlib.suppress(FileExistsError):
+            pathlib.Path(layout.live, certificates.folder_of(site, name)).symlink_to(folder.name)
     return certificate
 
 

@@ -113,8 +113,9 @@ def test_unknown_hosts_are_refused_without_the_default_site(
     [
         ("a.com", (), model.TlsMode.AUTO, model.TlsMode.ACME),
         ("a.com", ("b.com",), model.TlsMode.AUTO, model.TlsMode.ACME),
-        ("a.com", ("a.test",), model.TlsMode.AUTO, model.TlsMode.LOCAL),
-        ("*.a.com", (), model.TlsMode.AUTO, model.TlsMode.LOCAL),
+        ("a.com", ("a.test",), model.TlsMode.AUTO, model.TlsMode.ACME),
+        ("a.test", ("b.test",), model.TlsMode.AUTO, model.TlsMode.LOCAL),
+        ("*.a.com", (), model.TlsMode.AUTO, model.TlsMode.ACME),
         ("10.0.0.1", (), model.TlsMode.AUTO, model.TlsMode.LOCAL),
         ("a.com", (), model.TlsMode.LOCAL, model.TlsMode.LOCAL),
         ("a.com", (), model.TlsMode.ACME, model.TlsMode.ACME),

@@ -22,8 +22,8 @@ def site(host: str, *aliases: str, mode: model.TlsMode = model.TlsMode.AUTO, **t
     ("asked", "words"),
     [
         (site("*.a.com", mode=model.TlsMode.ACME), "a wildcard is proved in DNS; say under `acme.dns`"),
-        (site("*.a.com"), 'warning: site "*.a.com", tls: the local CA signs the whole site'),
-        (site("a.com", "a.lan"), 'warning: site "a.com", tls: the local CA signs the whole site, because of "a.lan"'),
+        (site("*.a.com"), 'warning: site "*.a.com", tls: the local CA signs "*.a.com": a wildcard is proved in DNS'),
+        (site("a.com", "a.lan"), 'warning: site "a.com", tls: the local CA signs "a.lan"'),
         (site("a.lan", mode=model.TlsMode.ACME), ""),
         (site("a.com", ordering=model.Ordering(challenge=model.Challenge.DNS_01)), "dns-01 needs `dns`"),
         (site("*.a.com", "a.com", mode=model.TlsMode.ACME, ordering=model.Ordering(dns=HOOK)), ""),

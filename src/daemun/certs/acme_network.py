@@ -109,7 +109,8 @@ def in_words(
     except messages.Error as problem:
         text = words.explain_request(", ".join(hosts), code_of(problem), detail_of(problem), verb=verb)
         cause = refusal.cause_of_request(code_of(problem))
-        raise refusal.OrderError(text, cause=cause, retry_after_s=network.retry_after_s) from problem
+        blamed = {host: text for host in hosts if host in _identifiers(problem)} if len(hosts) > 1 else {}
+        raise refusal.OrderError(text, cause=cause, retry_after_s=network.retry_after_s, blamed=blamed) from problem
     except requests.exceptions.SSLError as error:
         remedy = (
             f"check that `acme.ca_file` ({authority.ca_file}) holds the root of that server"
@@ -160,6 +161,11 @@ def detail_of(problem: messages.Error) -> str:
     subs = problem.subproblems or ()
     about = (f"{sub.identifier.value if sub.identifier else ''}: {sub.detail or sub.title or ''}" for sub in subs)
     return " ".join((whole, *about))
+
+
+def _identifiers(problem: messages.Error) -> frozenset[str]:
+    """The names that it is about (RFC 8555 section 6.7.1)."""
+    return frozenset(sub.identifier.value for sub in problem.subproblems or () if sub.identifier)
 
 
 def quoted(hosts: tuple[str, ...]) -> str:

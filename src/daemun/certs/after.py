@@ -22,8 +22,9 @@ from cryptography.hazmat.primitives import serialization
 
 from daemun import errors
 from daemun.certs import bundle, records
+from daemun.certs import live as live_
 from daemun.control import ports
-from daemun.core import layout
+from daemun.core import layout, names
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -148,6 +149,9 @@ class After:
     def _environment(self, name: str, hosts: tuple[str, ...]) -> dict[str, str]:
         """RENEWED_*: as certbot calls them, so that its deploy hooks work unchanged
         (eff-certbot.readthedocs.io/en/stable/using.html#renewing-certificates)."""
+        found = live_.read(self._live, name)
+        if found is not None and found.missing(hosts[:1]):  # the first name of its site has another one
+            name = names.slug(hosts[0])
         live, joined = str(self._live / name), " ".join(hosts)
         own = {"DAEMUN_NAME": name, "DAEMUN_HOSTS": joined, "DAEMUN_LIVE": live}
         return {**own, "RENEWED_LINEAGE": live, "RENEWED_DOMAINS": joined}

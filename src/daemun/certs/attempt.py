@@ -2,9 +2,13 @@
 
 Before a CA is asked: is it to be left alone (Retry-After, a limit that daemun counts)? does what is found out about the
 names forbid it? After a proof failed, its test system is asked first, where failures cost nothing.
+
+Names that fail do not keep the others from their certificate: one is ordered for those that are left, unless the store
+has it, and the next try is for all of them again.
 """
 
 import collections.abc
+import contextlib
 import dataclasses
 import datetime
 import functools
@@ -13,7 +17,7 @@ import threading
 import typing
 
 from daemun import errors
-from daemun.certs import daemon_thread, findings, ledger, proofs, records, refusal
+from daemun.certs import daemon_thread, findings, ledger, proofs, records, refusal, stored
 from daemun.control import ports
 from daemun.core import model, words
 from daemun.core.issuance import budget, renewal
@@ -30,6 +34,7 @@ class Means:
     """What a try needs besides what is asked. pause: None: really (`acme_network.Pause`)."""
 
     store: ports.Store
+    stored: stored.Stored
     clock: ports.Clock
     provers: proofs.Provers
     examiner: findings.Examiner | None
@@ -47,8 +52,22 @@ class Wanted:
     replaced: records.Issued | None
 
 
+_MOST_ROUNDS = 10
+"""A CA may name one bad name after the other."""
+_MOST_TOLD = 3
+"""Of many names that fail, so many are told with the reason, the others by their names."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Obtained:
+    """issued: of a CA; None: the store has all that can be had. failed: why it is not for all names; None: it is."""
+
+    issued: records.Issued | None
+    failed: "FailedError | None" = None
+
+
 class FailedError(Exception):
-    """No CA gave a certificate. is_failure: False: none was asked, there is only a wait.
+    """No CA gave a certificate for all names. is_failure: False: none was asked, there is only a wait.
 
     reason: of each CA, in words. holds: as `records.Attempts.holds`. rehearse: whether test systems are asked next.
     seen: a fingerprint of what was found in DNS; None: nobody looked.
@@ -71,8 +90,7 @@ class FailedError(Exception):
         self.seen = seen
 
 
-async def obtain(wanted: Wanted, means: Means, stop: threading.Event) -> records.Issued:
-    """Raises: FailedError."""
+async def obtain(wanted: Wanted, means: Means, stop: threading.Event) -> Obtained:
     return await _Try(wanted, means, stop).run()
 
 
@@ -89,11 +107,32 @@ class _Try:
         now = means.clock.now()
         self._holds = {name: until for name, until in (before.holds if before else ()) if until > now}
         begun = records.read_order(means.store, wanted.spec.name)
-        self._begun = begun if begun is not None and set(begun.hosts) == set(self._hosts) else None
+        self._begun = begun if begun is not None and set(begun.hosts) <= set(self._hosts) else None
         self._seen: str | None = None
         self._warnings: tuple[str, ...] = ()
+        self._blamed: dict[str, dict[str, str]] = {}
+        """By the CA's directory: the names that keep it from signing, and why."""
+        self._waits: dict[str, datetime.datetime] = {}
+        """CAs that are not asked for all names before a moment, but for those that are left."""
 
-    async def run(self) -> records.Issued:
+    async def run(self) -> Obtained:
+        part = await self._end_part()
+        try:
+            return Obtained(issued=await self._obtain_all())
+        except FailedError as error:
+            failed = error
+        if part is None and self._blamed:
+            part = await self._obtain_rest()
+        reason = failed.reason if self._is_all_blamed() else self._explain_blame(is_served=part is not None)
+        for directory, until in self._waits.items():
+            self._holds[directory] = max(until, self._holds.get(directory, until))
+        failed = FailedError(
+            reason, is_failure=failed.is_failure, holds=self._holds, rehearse=self._rehearse, seen=self._seen
+        )
+        return Obtained(issued=part, failed=failed)
+
+    async def _obtain_all(self) -> records.Issued:
+        """Raises: FailedError."""
         reasons: list[str] = []
         is_failure = False
         # What was begun (before a SIGKILL, say) is ended first: a second order would be one too many.
@@ -105,11 +144,12 @@ class _Try:
             try:
                 return await self._ask(authority)
             except ledger.OverBudgetError as error:
-                self._holds[authority.directory] = error.refusal.until
+                self._note_over_budget(authority, error, self._hosts)
                 reasons.append(str(error))
             except refusal.OrderError as error:
                 is_failure = True
                 self._note_hold(authority.directory, error.retry_after_s)
+                self._note_blame(authority, error)
                 reasons.append(str(error))
                 if error.cause is refusal.Cause.PROOF:
                     self._rehearse = True
@@ -128,12 +168,97 @@ class _Try:
             "; ".join(reasons), is_failure=is_failure, holds=self._holds, rehearse=self._rehearse, seen=self._seen
         )
 
+    # --- names that fail, and those that are left ------------------------------------------------------------------
+
+    async def _end_part(self) -> records.Issued | None:
+        """End an order for some of the names that was begun before."""
+        begun = self._begun
+        if begun is None or set(begun.hosts) == set(self._hosts):
+            return None
+        self._begun = None
+        for authority in self._wanted.authorities:
+            if authority.directory == begun.directory and authority.directory not in self._holds:
+                with contextlib.suppress(errors.DaemunError):
+                    return await self._order(authority, begun.hosts)
+        return None
+
+    async def _obtain_rest(self) -> records.Issued | None:
+        """A certificate for the names that no CA, or the first that knows of any, has something against. None: there is
+        none, or the store has it."""
+        for authority in self._wanted.authorities:
+            for _ in range(_MOST_ROUNDS):
+                blamed = self._blamed.get(authority.directory, {})
+                rest = tuple(host for host in self._hosts if host not in blamed)
+                if not blamed or not rest:
+                    break
+                if self._is_stored(rest):
+                    return None
+                if authority.directory in self._holds:
+                    break
+                try:
+                    return await self._order(authority, rest)
+                except ledger.OverBudgetError as error:
+                    self._note_over_budget(authority, error, rest)
+                except refusal.OrderError as error:
+                    self._note_hold(authority.directory, error.retry_after_s)
+                    if not error.blamed.keys() & set(rest):
+                        break
+                    self._note_blame(authority, error)
+                except errors.DaemunError:  # of this machine, and told by the next try for all
+                    return None
+        return None
+
+    def _is_stored(self, hosts: tuple[str, ...]) -> bool:
+        directories = {authority.directory for authority in self._wanted.authorities}
+        return self._means.stored.find(hosts, self._means.clock.now(), directories) is not None
+
+    def _rests(self) -> list[tuple[str, ...]]:
+        return [tuple(host for host in self._hosts if host not in blamed) for blamed in self._blamed.values() if blamed]
+
+    def _is_all_blamed(self) -> bool:
+        """Or nobody knows which name it is."""
+        return not any(self._rests())
+
+    def _note_blame(self, authority: model.Authority, error: refusal.OrderError) -> None:
+        if error.blamed:
+            self._blamed.setdefault(authority.directory, {}).update(error.blamed)
+
+    def _note_over_budget(
+        self, authority: model.Authority, error: ledger.OverBudgetError, hosts: tuple[str, ...]
+    ) -> None:
+        """Too many failures of one name hold up that name, other limits the CA."""
+        if error.refusal.limit.counted is not budget.Counted.FAILURES:
+            self._holds[authority.directory] = error.refusal.until
+            return
+        over = {host: str(error) for host in hosts if budget.failing_name(host) == error.refusal.key}
+        self._blamed.setdefault(authority.directory, {}).update(over)
+        self._waits[authority.directory] = error.refusal.until
+
+    def _explain_blame(self, *, is_served: bool) -> str:
+        blamed = {host: why for found in self._blamed.values() for host, why in found.items()}
+        told = [self._explain_one(host, why) for host, why in list(blamed.items())[:_MOST_TOLD]]
+        told[1:] = [text.partition(". The CA says")[0] for text in told[1:]]
+        if more := list(blamed)[_MOST_TOLD:]:
+            told.append(f"the same kind of trouble with {words.listed(map(words.quoted, more), last='and')}")
+        if is_served or any(self._is_stored(rest) for rest in self._rests() if rest):
+            told.append("the other names have their certificate, and these join it when they can")
+        return "; ".join(told)
+
+    def _explain_one(self, host: str, why: str) -> str:
+        told = why if host in why else f"{host}: {why}"
+        if host == self._spec.host:
+            return told
+        what, separator, detail = told.partition(". The CA says")
+        return f"{what.removesuffix('.')}; or take {words.quoted(host)} out of `aliases`{separator}{detail}"
+
+    # --- one CA ----------------------------------------------------------------------------------------------------
+
     async def _ask(self, authority: model.Authority) -> records.Issued:
         await self._examine(authority)
         is_begun = self._begun is not None and self._begun.directory == authority.directory
         if self._rehearse and authority.staging is not None and not is_begun:
             await self._rehearse_at(dataclasses.replace(authority, directory=authority.staging, staging=None))
-        return await self._order(authority)
+        return await self._order(authority, self._hosts)
 
     def _is_begun(self, authority: model.Authority) -> bool:
         """Whether there is an order at this CA, or at its test system, that is not ended."""
@@ -156,8 +281,11 @@ class _Try:
             return
         asked = words.listed([words.quoted(host) for host in self._hosts], last="and")
         text = f"no certificate is asked for {asked}: {'; '.join(map(str, blocking))}"
+        blamed = {one.host: str(one) for one in blocking if one.host is not None}
         if all(one.topic in _OF_ONE_CA for one in blocking):
-            raise refusal.OrderError(text, cause=refusal.Cause.REFUSED)
+            raise refusal.OrderError(text, cause=refusal.Cause.REFUSED, blamed=blamed)
+        if len(blamed) == len({one.host for one in blocking}):  # none of them is about more than its name
+            self._blamed.setdefault(authority.directory, {}).update(blamed)
         raise errors.RetryableError(text)
 
     async def _rehearse_at(self, staging: model.Authority) -> None:
@@ -166,7 +294,7 @@ class _Try:
         Raises: OrderError.
         """
         try:
-            await self._order(staging, is_rehearsal=True)
+            await self._order(staging, self._hosts, is_rehearsal=True)
         except ledger.OverBudgetError as error:
             problem: errors.RetryableError = error
         except refusal.OrderError as error:
@@ -183,18 +311,20 @@ class _Try:
                 cause=refusal.Cause.DOWN,
             ) from problem
 
-    async def _order(self, authority: model.Authority, *, is_rehearsal: bool = False) -> records.Issued:
-        work = functools.partial(self._obtain, authority, is_rehearsal=is_rehearsal)
+    async def _order(
+        self, authority: model.Authority, hosts: tuple[str, ...], *, is_rehearsal: bool = False
+    ) -> records.Issued:
+        work = functools.partial(self._obtain, authority, hosts, is_rehearsal=is_rehearsal)
         return await daemon_thread.run(work, name=f"order {self._spec.name}")
 
-    def _obtain(self, authority: model.Authority, *, is_rehearsal: bool) -> records.Issued:
+    def _obtain(self, authority: model.Authority, hosts: tuple[str, ...], *, is_rehearsal: bool) -> records.Issued:
         # Here, in the order's thread, so that `daemun up` serves before these slow imports (acme, requests) are made.
         from daemun.certs import acme_issuer, acme_network  # noqa: PLC0415
 
         means = self._means
         try:
             return acme_issuer.obtain(
-                self._request(authority),
+                self._request(authority, hosts),
                 store=means.store,
                 clock=means.clock,
                 stop=self._stop,
@@ -206,7 +336,7 @@ class _Try:
             if is_rehearsal:  # what came of it is worth nothing to a browser
                 records.delete_order(means.store, self._spec.name)
 
-    def _request(self, authority: model.Authority) -> "acme_issuer.Request":
+    def _request(self, authority: model.Authority, hosts: tuple[str, ...]) -> "acme_issuer.Request":
         from daemun.certs import acme_issuer, renewal_info  # noqa: PLC0415
 
         replaced = self._wanted.replaced
@@ -214,11 +344,11 @@ class _Try:
             replaced = None
         return acme_issuer.Request(
             name=self._spec.name,
-            hosts=self._hosts,
+            hosts=hosts,
             authority=authority,
             ordering=self._spec.ordering,
             replaces=renewal_info.identify(replaced.bundle.leaf) if replaced is not None else None,
-            is_same_set=replaced is not None and replaced.bundle.is_for_exactly(self._hosts),
+            is_same_set=replaced is not None and replaced.bundle.is_for_exactly(hosts),
         )
 
     # --- words -----------------------------------------------------------------------------------------------------

@@ -91,6 +91,10 @@ class Book:
                 return dataclasses.replace(one, directory=directory)
         return model.Authority(directory=directory)
 
+    def directories(self, spec: model.CertificateSpec) -> tuple[str, ...]:
+        """Of the CAs that are asked; none when they are not known yet."""
+        return tuple(one.directory for one in self.authorities(spec) or ())
+
     def authorities(self, spec: model.CertificateSpec) -> standing.Authorities | None:
         """The CAs that are asked; None: not known yet."""
         return None if self._acme is None else asked.authorities_of(spec, self._acme)

@@ -72,15 +72,15 @@ class Clerk:
     async def revoke(self, host: str, reason: str) -> None:
         async with self._alone:
             name = self._find(host)
-            issued = await asyncio.to_thread(records.read_issued, self._store, name)
+            issued = await asyncio.to_thread(self._find_issued, name, host)
             if issued is None or issued.is_revoked:
                 what = "it is revoked already" if issued else "no CA issued one that is in the store"
                 raise errors.ConfigError(f'cannot revoke the certificate of "{host}": {what}')
             code = accounts_port.REASONS[reason]
             await daemon_thread.run(lambda: self._desk.revoke(issued, code), name=f"revoke {name}")
-            revoked = await asyncio.to_thread(self._certificates.shelf.note_revoked, issued.bundle)
+            await asyncio.to_thread(self._certificates.shelf.note_revoked, issued.bundle)
             log.info("certificate revoked", host=host, reason=reason, issuer=issued.bundle.issuer)
-            await self._certificates.settle_again(revoked)
+            await self._certificates.settle_again(self._certificates.showing(issued.bundle))
 
     def _find(self, host: str) -> str:
         """The certificate of a site, of a name of one, or of a site that is gone."""
@@ -88,6 +88,11 @@ class Clerk:
         own = (spec.name for spec in specs if spec.host == host)
         other = (spec.name for spec in specs if host in spec.names)
         return next(own, None) or next(other, None) or names.slug(host)
+
+    def _find_issued(self, name: str, host: str) -> records.Issued | None:
+        """What was issued for the certificate; where nothing was, what the name is shown instead."""
+        stored = self._certificates.shelf.stored
+        return stored.own(name) or next(iter(stored.covering(host, self._clock.now())), None)
 
     # --- adoption --------------------------------------------------------------------------------------------------
 
@@ -100,7 +105,7 @@ class Clerk:
             work = functools.partial(
                 adopt.adopt_certificate,
                 self._store,
-                self._certificates.shelf.adopted,
+                self._certificates.shelf.stored,
                 found,
                 specs=self._certificates.specs,
                 now=self._clock.now(),

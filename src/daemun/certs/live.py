@@ -4,7 +4,8 @@ live/NAME is a relative link to live/.generations/NAME/N/, swapped by renaming a
 and on the disk before the link names it, and is never changed afterwards. The one before stays, because nginx may be
 about to read its chain or its key.
 
-Many names that have nothing yet may share one generation, live/.generations/.shared-NUMBER/1/, until each has its own.
+Names that have the same certificate may share a generation: those of one site lead to that of one of them, and those of
+many sites that have nothing yet to live/.generations/.shared-NUMBER/1/, until each has its own.
 """
 
 import collections.abc
@@ -85,6 +86,18 @@ def replace(
                 shutil.rmtree(generations / str(old), ignore_errors=True)
 
 
+def join(live: pathlib.Path, name: str, home: str) -> None:
+    """Make live/NAME lead where live/HOME leads, which was written before. Raises: OSError."""
+    target = _target(f"{live}/{home}")
+    if _target(f"{live}/{name}") == target:
+        return
+    if not os.path.islink(f"{live}/{name}"):  # noqa: PTH114 - of thousands
+        with contextlib.suppress(OSError):
+            os.symlink(target, f"{live}/{name}")  # noqa: PTH211
+            return
+    durable.point_link(live / name, target, lasting=False, drafts=live / _GENERATIONS)
+
+
 def share(
     live: pathlib.Path, names: collections.abc.Iterable[str], new: bundle.Bundle, *, worker_gid: int | None
 ) -> None:
@@ -113,6 +126,11 @@ def is_shared(live: pathlib.Path, name: str) -> bool:
     return _target(f"{live}/{name}").startswith(f"{_GENERATIONS}/{_SHARED}")
 
 
+def home_of(live: pathlib.Path, name: str) -> str:
+    """The name whose generations hold what live/NAME leads to."""
+    return _target(f"{live}/{name}").removeprefix(f"{_GENERATIONS}/").partition("/")[0]
+
+
 def _target(link: str) -> str:
     """Where a link leads; empty when it is none."""
     try:
@@ -128,10 +146,18 @@ def remove_except(live: pathlib.Path, keep: collections.abc.Collection[str]) -> 
             if (live / name).is_symlink():
                 (live / name).unlink()
         unused = set(os.listdir(live / _GENERATIONS)).difference(keep)  # noqa: PTH208
-        if any(name.startswith(_SHARED) for name in unused):
-            unused -= {_target(f"{live}/{name}").removeprefix(f"{_GENERATIONS}/").partition("/")[0] for name in keep}
+        if unused:
+            unused -= {home_of(live, name) for name in keep}
         for name in unused:
             shutil.rmtree(live / _GENERATIONS / name)
+
+
+def names(live: pathlib.Path) -> frozenset[str]:
+    """All that live/ has a link for."""
+    try:
+        return frozenset(os.listdir(live)) - {_GENERATIONS}  # noqa: PTH208 - asked in every round
+    except FileNotFoundError:
+        return frozenset()
 
 
 def remove(live: pathlib.Path, name: str) -> None:

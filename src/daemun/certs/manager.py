@@ -9,6 +9,7 @@ import collections.abc
 import contextlib
 import dataclasses
 import datetime
+import functools
 import pathlib
 import random
 import threading
@@ -20,6 +21,7 @@ from daemun.certs import (
     after,
     attempt,
     book,
+    bundle,
     challenge_files,
     findings,
     ordering,
@@ -31,7 +33,7 @@ from daemun.certs import (
     watching,
 )
 from daemun.control import ports
-from daemun.core import layout, model, names
+from daemun.core import layout, model
 from daemun.core.issuance import budget
 
 LONGEST_SLEEP_S = refreshing.FILES_READ_EVERY_S
@@ -78,8 +80,10 @@ class Manager:
         self._files = challenge_files.ChallengeFiles(
             pathlib.Path(paths.challenges), lambda: self._answered, worker_gid=worker_gid
         )
+        self._shelf = shelf.Shelf(store, paths, clock, worker_gid=worker_gid)
         means = attempt.Means(
             store=store,
+            stored=self._shelf.stored,
             clock=clock,
             provers={**provers, model.Challenge.HTTP_01: self._files},
             examiner=examiner,
@@ -87,8 +91,8 @@ class Manager:
             pause=pause,
         )
         chance = chance or random.Random()  # noqa: S311 - spreads load, guards nothing
-        self._shelf = shelf.Shelf(store, paths, clock, worker_gid=worker_gid)
         self._book = book.Book()
+        self._shelf.directories_of = self._book.directories
         self._preparer = preparing.Preparer(store=store, shelf=self._shelf)
         self._refresher = refreshing.Refresher(
             self._book, self._shelf, clock, changed=self._tell, has_time=self._has_time
@@ -98,6 +102,7 @@ class Manager:
         self._wake = asyncio.Event()
         self._thumbprint: str | None = None
         self._answered: str | None = None
+        self._prepared_for: tuple[model.Authority, ...] | None = None
 
     # --- control.ports.Certificates --------------------------------------------------------------------------------
 
@@ -109,7 +114,10 @@ class Manager:
     async def prepare(self, specs: collections.abc.Sequence[model.CertificateSpec]) -> tuple[model.Problem, ...]:
         async with self._book.settling:
             made_for = self._book.acme
-            entries = await asyncio.to_thread(self._preparer.prepare, specs, dict(self._book.entries))
+            authorities = made_for.authorities if made_for is not None else None
+            prepare = functools.partial(self._preparer.prepare, is_anew=authorities != self._prepared_for)
+            entries = await asyncio.to_thread(prepare, specs, dict(self._book.entries))
+            self._prepared_for = authorities
             plans = await asyncio.to_thread(self._book.make_plans, entries, self._clock.now())
             self._book.replace(entries, plans, made_for)
         self._changed()
@@ -129,8 +137,8 @@ class Manager:
     def renew(self, host: str) -> bool:
         found = False
         for name, entry in self._book.entries.items():
-            is_shared = name != names.slug(entry.spec.host) and host in entry.spec.names
-            if (entry.spec.host != host and not is_shared) or entry.spec.mode is model.TlsMode.FILES:
+            is_for_it = host == entry.spec.host or host in entry.spec.names
+            if not is_for_it or entry.spec.mode is model.TlsMode.FILES:
                 continue
             found = True
             if name not in self._orders.under_way:
@@ -169,7 +177,7 @@ class Manager:
 
     async def confirm(self) -> None:
         async with self._book.settling:
-            await asyncio.to_thread(self._shelf.remove_except, frozenset(self._book.entries))
+            await asyncio.to_thread(self._shelf.remove_except, self._book.specs())
             self._book.confirmed = frozenset(self._book.entries)
         self._answered = self._thumbprint
         self._changed()
@@ -214,6 +222,10 @@ class Manager:
     @property
     def shelf(self) -> shelf.Shelf:
         return self._shelf
+
+    def showing(self, found: bundle.Bundle) -> list[str]:
+        """The certificates in whose place this one is shown to visitors of some name."""
+        return [name for name, entry in self._book.entries.items() if entry.served.shows(found.leaf)]
 
     async def settle_again(self, names_: collections.abc.Collection[str]) -> None:
         """Serve what the store holds now for these certificates, and forget earlier failures of theirs."""

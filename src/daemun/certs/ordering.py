@@ -13,6 +13,7 @@ import structlog
 
 from daemun import errors
 from daemun.certs import after, attempt, book, records, shelf, standing, watching
+from daemun.core import model
 from daemun.core.issuance import asked, renewal
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -105,6 +106,7 @@ class Orders:
         authorities = self._book.authorities(entry.spec)
         assert authorities is not None
         self._under_way.add(name)
+        is_forced = name in self._book.forced
         self._book.forced.discard(name)
         is_public = entry.served.kind is shelf.Kind.PUBLIC and entry.served.directory is not None
         wanted = attempt.Wanted(
@@ -115,15 +117,58 @@ class Orders:
             if is_public
             else None,
         )
-        tasks.create_task(self._order(wanted, stop), name=f"order {name}")
+        if not is_forced and self._has_better(entry, authorities):
+            tasks.create_task(self._take_stored(wanted), name=f"take {name}")
+        else:
+            tasks.create_task(self._order(wanted, stop), name=f"order {name}")
+
+    def _has_better(self, entry: standing.Entry, authorities: standing.Authorities) -> bool:
+        """Whether the store holds what would be ordered, as when names went from one site to another."""
+        now, served, hosts = self._means.clock.now(), entry.served, renewal.hosts_to_order(entry.spec)
+        directories = {authority.directory for authority in authorities}
+        found = self._means.stored.find(hosts, now, directories)
+        is_good = (
+            served.kind is shelf.Kind.PUBLIC
+            and served.directory in directories
+            and now < renewal.renew_at(served.bundle.not_before, served.bundle.not_after)
+            and not served.bundle.missing(hosts)
+        )
+        return found is not None and not is_good
+
+    async def _take_stored(self, wanted: attempt.Wanted) -> None:
+        """Never raises but when cancelled."""
+        name = wanted.spec.name
+        try:
+            async with self._book.settling:
+                entry = self._book.entries.get(name)
+                if entry is not None:
+                    served = await asyncio.to_thread(self._shelf.settle, entry.spec)
+                    self._book.put(name, dataclasses.replace(entry, served=served, attempts=None))
+                    await asyncio.to_thread(records.delete_attempts, self._means.store, name)
+        except errors.DaemunError as error:
+            await self._fail(wanted, self._failure(wanted, str(error)))
+        finally:
+            self._under_way.discard(name)
+            self._ended.set()
+            self._changed()
 
     async def _order(self, wanted: attempt.Wanted, stop: threading.Event) -> None:
         """One try. Never raises but when cancelled: the others go on."""
         spec = wanted.spec
         try:
-            issued = await attempt.obtain(wanted, self._means, stop)
-            await self._succeed(wanted, issued)
-            log.info("certificate obtained", host=spec.host, issuer=issued.bundle.issuer, until=issued.bundle.not_after)
+            obtained = await attempt.obtain(wanted, self._means, stop)
+            issued = obtained.issued
+            if issued is not None:
+                await self._succeed(wanted, issued, is_whole=obtained.failed is None)
+                log.info(
+                    "certificate obtained",
+                    host=spec.host,
+                    names=issued.bundle.names(),
+                    issuer=issued.bundle.issuer,
+                    until=issued.bundle.not_after,
+                )
+            if obtained.failed is not None:
+                await self._fail(wanted, obtained.failed)
         except attempt.FailedError as error:
             await self._fail(wanted, error)
         except errors.DaemunError as error:
@@ -143,11 +188,14 @@ class Orders:
         is_rehearsing = wanted.before is not None and wanted.before.rehearse
         return attempt.FailedError(reason, is_failure=True, holds={}, rehearse=is_rehearsing, seen=None)
 
-    async def _succeed(self, wanted: attempt.Wanted, issued: records.Issued) -> None:
-        """Raises: RetryableError when the new certificate is due at once, so that orders never follow each other."""
+    async def _succeed(self, wanted: attempt.Wanted, issued: records.Issued, *, is_whole: bool) -> None:
+        """is_whole: it is for all names that were asked for.
+
+        Raises: RetryableError when the new certificate is due at once, so that orders never follow each other.
+        """
         spec = wanted.spec
         async with self._book.settling:
-            hosts = renewal.hosts_to_order(spec)
+            hosts = tuple(host for host in renewal.hosts_to_order(spec) if not issued.bundle.missing((host,)))
             await asyncio.to_thread(self._after.note, spec.name, hosts, issued.bundle)
             await asyncio.to_thread(self._shelf.put_issued, spec.name, issued)
             entry = self._book.entries.get(spec.name)  # the site may have changed, or gone, meanwhile
@@ -157,10 +205,12 @@ class Orders:
                 new = standing.Entry(spec=entry.spec, served=served, advice=entry.advice)
                 now = self._means.clock.now()
                 at = standing.order_at(new, wanted.authorities, now)
-                is_due_again = entry.spec == spec and at is not None and at <= now
+                is_due_again = is_whole and entry.spec == spec and at is not None and at <= now
                 # Then the failures so far count on, and the ladder goes up.
-                self._book.put(spec.name, dataclasses.replace(entry, served=served) if is_due_again else new)
-            if not is_due_again:
+                counts_on = is_due_again or not is_whole
+                self._book.put(spec.name, dataclasses.replace(entry, served=served) if counts_on else new)
+            await self._show_to_others(spec, issued)
+            if is_whole and not is_due_again:
                 await asyncio.to_thread(records.delete_attempts, self._means.store, spec.name)
         if entry is not None:
             self._after.tell(spec.name)
@@ -169,6 +219,20 @@ class Orders:
                 f'cannot rely on the new certificate of "{spec.host}": it is valid from {issued.bundle.not_before} to '
                 f"{issued.bundle.not_after}, and this machine's clock says {self._means.clock.now()}; set the clock"
             )
+
+    async def _show_to_others(self, spec: model.CertificateSpec, issued: records.Issued) -> None:
+        """A wildcard, or names that another site has by now: the new certificate may be the best there is for them."""
+        known = set(spec.names)
+        if not any(host.startswith("*.") for host in issued.bundle.names()) and spec.name in self._book.entries:
+            known -= set(self._book.entries[spec.name].spec.names)
+            if not known:
+                return
+        for name, entry in list(self._book.entries.items()):
+            is_for_some = len(issued.bundle.missing(entry.spec.names)) < len(entry.spec.names)
+            if name != spec.name and entry.spec.mode is model.TlsMode.ACME and is_for_some:
+                served = await asyncio.to_thread(self._shelf.settle, entry.spec)
+                if served != entry.served:
+                    self._book.put(name, dataclasses.replace(entry, served=served))
 
     async def _fail(self, wanted: attempt.Wanted, failed: attempt.FailedError) -> None:
         spec, before, now = wanted.spec, wanted.before, self._means.clock.now()

@@ -19,9 +19,14 @@ class Preparer:
     shelf: shelf.Shelf
 
     def prepare(
-        self, specs: collections.abc.Sequence[model.CertificateSpec], known: dict[str, standing.Entry]
+        self,
+        specs: collections.abc.Sequence[model.CertificateSpec],
+        known: dict[str, standing.Entry],
+        *,
+        is_anew: bool = False,
     ) -> dict[str, standing.Entry]:
-        """Make live/ hold a certificate for every spec. known: what is known of certificates so far.
+        """Make live/ hold a certificate for every spec. known: what is known of certificates so far. is_anew: other CAs
+        are asked than before.
 
         Returns: what is known of those of `specs` now. Raises: EnvironmentProblemError when a file cannot be written.
         """
@@ -37,7 +42,8 @@ class Preparer:
             is_settled = (
                 entry is not None
                 and (entry.spec is spec or entry.spec == spec)
-                and self.shelf.holds(spec.name)
+                and self.shelf.holds(spec)
+                and (not is_anew or spec.mode is not model.TlsMode.ACME)
                 # A new root (the old one was near its end, or deleted) signs anew what the old one did.
                 and (entry.served.kind is not shelf.Kind.LOCAL or ca.is_named_by(entry.served.bundle.leaf))
             )
@@ -59,7 +65,7 @@ class Preparer:
         if len(new) <= MOST_BEGUN_ALONE:
             return {}
         recorded = records.names(self.store)
-        new = [spec for spec in new if spec.name not in recorded and not self.shelf.holds(spec.name)]
+        new = [spec for spec in new if spec.name not in recorded and not self.shelf.holds(spec)]
         if len(new) <= MOST_BEGUN_ALONE:
             return {}
         served = self.shelf.share(new, ca)
@@ -68,7 +74,7 @@ class Preparer:
     def _look_up(
         self, spec: model.CertificateSpec, before: standing.Entry | None, ca: local_ca.LocalCa, *, has_records: bool
     ) -> standing.Entry:
-        served = self.shelf.settle(spec, ca=ca, has_records=has_records)
+        served = self.shelf.settle(spec, ca=ca)
         if before is None:
             attempts, advice = records.read_attempts(self.store, spec.name) if has_records else None, None
             if served.kind is shelf.Kind.PUBLIC:

@@ -68,16 +68,24 @@ def names(store: ports.Store) -> frozenset[str]:
 
 def read_issued(store: ports.Store, name: str) -> Issued | None:
     with _missing_when_unreadable():
-        value = _read(store, f"certs/{name}/certificate.json")
-        found = bundle.parse(value["fullchain"].encode(), value["key"].encode())
-        return Issued(directory=value["directory"], bundle=found, is_revoked=bool(value.get("revoked")))
+        return parse_issued(_read(store, f"certs/{name}/certificate.json"))
     return None
 
 
+def parse_issued(value: dict[str, typing.Any]) -> Issued:
+    """Raises: ValueError, KeyError, TypeError, AttributeError: it is damaged."""
+    found = bundle.parse(value["fullchain"].encode(), value["key"].encode())
+    return Issued(directory=str(value["directory"]), bundle=found, is_revoked=bool(value.get("revoked")))
+
+
 def write_issued(store: ports.Store, name: str, issued: Issued) -> None:
+    write_issued_at(store, f"certs/{name}/certificate.json", issued)
+
+
+def write_issued_at(store: ports.Store, key: str, issued: Issued) -> None:
+    """Where else the store keeps certificates (`certs.stored`)."""
     pair = {"fullchain": issued.bundle.fullchain_pem.decode(), "key": issued.bundle.key_pem.decode()}
-    value = {"directory": issued.directory, "revoked": issued.is_revoked, **pair}
-    _write(store, f"certs/{name}/certificate.json", value)
+    _write(store, key, {"directory": issued.directory, "revoked": issued.is_revoked, **pair})
 
 
 def read_order(store: ports.Store, name: str) -> Order | None:

@@ -1,6 +1,8 @@
 """Why a CA gave no certificate, as far as it decides what is done next."""
 
+import collections.abc
 import enum
+import types
 
 from daemun import errors
 
@@ -15,11 +17,22 @@ class Cause(enum.Enum):
 
 
 class OrderError(errors.RetryableError):
-    """A CA was asked and gave no certificate. Another error of an order is this machine's, and the same at every CA."""
+    """A CA was asked and gave no certificate. Another error of an order is this machine's, and the same at every CA.
 
-    def __init__(self, message: str, *, cause: Cause, retry_after_s: float | None = None) -> None:
+    blamed: the names that it failed for, each with why, as they were ordered; empty: for none of them alone.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        cause: Cause,
+        retry_after_s: float | None = None,
+        blamed: collections.abc.Mapping[str, str] = types.MappingProxyType({}),
+    ) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
         self.cause = cause
+        self.blamed = dict(blamed)
 
 
 _BROKEN = frozenset({"serverInternal", "badNonce", "orderNotReady"})

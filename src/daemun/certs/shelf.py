@@ -1,10 +1,11 @@
-"""Which certificate live/NAME holds: the one that was asked for when there is one, else one of the local CA.
+"""Which certificate each name is shown: the best of a CA that the store has for it, else one of the local CA.
 
 The answer depends only on the store, the owner's files, live/ and the time, so it can be asked again at any moment;
 choosing and putting into place are one step for all threads. Blocking, milliseconds, never asks a CA.
 """
 
 import collections.abc
+import contextlib
 import dataclasses
 import datetime
 import enum
@@ -12,10 +13,12 @@ import os
 import pathlib
 import threading
 
+from cryptography import x509
+
 from daemun import errors
-from daemun.certs import adopted, bundle, live, local_ca, records
+from daemun.certs import bundle, live, local_ca, records, stored
 from daemun.control import ports
-from daemun.core import layout, model
+from daemun.core import layout, model, names
 from daemun.core.issuance import renewal
 
 NAMES_SHARED = 100
@@ -33,15 +36,32 @@ class Kind(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Names of a certificate's site that are shown another one. directory: as of `Served`."""
+
+    names: tuple[str, ...]
+    kind: Kind
+    bundle: bundle.Bundle
+    directory: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
-    """What live/NAME holds. directory: of the CA, with Kind.PUBLIC; None: revoked there, another one is needed.
-    problems: of the owner's files. is_shared: the certificate names other sites, too, until each has its own."""
+    """What is shown for the first name that is ordered, and for all that are in none of the `others`.
+
+    directory: of the CA, with Kind.PUBLIC; None: revoked there, another one is needed.
+    problems: of the owner's files. is_shared: the certificate names other sites, too, until each has its own.
+    """
 
     kind: Kind
     bundle: bundle.Bundle
     directory: str | None = None
     problems: tuple[model.Problem, ...] = ()
     is_shared: bool = False
+    others: tuple[Part, ...] = ()
+
+    def shows(self, leaf: x509.Certificate) -> bool:
+        return any(one.leaf == leaf for one in (self.bundle, *(part.bundle for part in self.others)))
 
 
 class Shelf:
@@ -54,45 +74,54 @@ class Shelf:
         self._clock = clock
         self._worker_gid = worker_gid
         self._changing = threading.Lock()
-        self.adopted = adopted.Adopted(store)
+        self._kept: dict[str, datetime.datetime] = {}
+        self.stored = stored.Stored(store)
+        self.directories_of: collections.abc.Callable[[model.CertificateSpec], collections.abc.Container[str]] = (
+            lambda _: ()
+        )
+        """The CAs that a certificate is ordered from; theirs are shown before those of others."""
 
-    def holds(self, name: str) -> bool:
-        return os.path.exists(f"{self._live}/{name}/privkey.pem")  # noqa: PTH110 - asked of all names in every round
+    def holds(self, spec: model.CertificateSpec) -> bool:
+        return all(
+            os.path.exists(f"{self._live}/{name}/privkey.pem")  # noqa: PTH110 - asked of all names in every round
+            for name in folders(spec)
+        )
 
-    def settle(
-        self,
-        spec: model.CertificateSpec,
-        *,
-        fresh: bool = False,
-        ca: local_ca.LocalCa | None = None,
-        has_records: bool = True,
-    ) -> Served:
-        """Make live/NAME hold the best certificate there is. fresh: do not keep one of the local CA.
+    def settle(self, spec: model.CertificateSpec, *, fresh: bool = False, ca: local_ca.LocalCa | None = None) -> Served:
+        """Make live/ hold the best certificate there is for each name. fresh: do not keep one of the local CA.
 
-        ca: of `load_ca`, for who settles many. has_records: whether the store may hold something of this certificate.
+        ca: of `load_ca`, for who settles many.
         Raises: EnvironmentProblemError when a file cannot be written.
         """
         with self._changing:
             ca = ca or self.load_ca()
-            before = live.read(self._live, spec.name)
-            served = (
-                self._own(spec, ca, before)
-                or self._public(spec, has_records=has_records)
-                or self._local(spec, ca, before, fresh=fresh)
-            )
+            served = self._own(spec, ca) or self._choose(spec, ca, fresh=fresh)
             try:
-                live.replace(
-                    self._live,
-                    spec.name,
-                    served.bundle,
-                    before=before,
-                    worker_gid=self._worker_gid,
-                    # The local CA makes another one at any time, and waiting for the disk is nearly all the work.
-                    lasting=served.kind is not Kind.LOCAL,
-                )
+                self._show(spec, served)
             except OSError as error:
                 raise self._not_written(spec, error) from error
             return served
+
+    def _show(self, spec: model.CertificateSpec, served: Served) -> None:
+        """Each certificate is written once, into the folder of one of its names, and the others lead there."""
+        shown = {name: part for part in served.others for name in part.names}
+        homes: dict[x509.Certificate, str] = {}
+        for folder, name in folders(spec).items():
+            part = shown.get(name)
+            found, kind = (served.bundle, served.kind) if part is None else (part.bundle, part.kind)
+            home = homes.setdefault(found.leaf, folder)
+            if home != folder:
+                live.join(self._live, folder, home)
+                continue
+            live.replace(
+                self._live,
+                folder,
+                found,
+                before=live.read(self._live, folder),
+                worker_gid=self._worker_gid,
+                # The local CA makes another one at any time, and waiting for the disk is nearly all the work.
+                lasting=kind is not Kind.LOCAL,
+            )
 
     def share(self, specs: collections.abc.Sequence[model.CertificateSpec], ca: local_ca.LocalCa) -> dict[str, Served]:
         """Make live/NAME hold certificates of the local CA that are for many sites each: ten thousand of their own take
@@ -108,39 +137,55 @@ class Shelf:
             for group in _groups(alike):
                 found = ca.issue([name for spec in group for name in spec.names], now)
                 try:
-                    live.share(self._live, [spec.name for spec in group], found, worker_gid=self._worker_gid)
+                    shown = [folder for spec in group for folder in folders(spec)]
+                    live.share(self._live, shown, found, worker_gid=self._worker_gid)
                 except OSError as error:
                     raise self._not_written(group[0], error) from error
                 served |= {spec.name: Served(kind=Kind.LOCAL, bundle=found, is_shared=True) for spec in group}
         return served
 
     def _may_share(self, spec: model.CertificateSpec, now: datetime.datetime) -> bool:
-        """Not what has no names that anybody could list, or a certificate that was taken over."""
-        hosts = renewal.hosts_to_order(spec)
-        return bool(spec.names) and (not hosts or self.adopted.find(hosts, now) is None)
+        """Not what has no names that anybody could list, or a certificate of a CA for one of them."""
+        is_found = spec.mode is model.TlsMode.ACME and any(self.stored.covering(name, now) for name in spec.names)
+        return bool(spec.names) and not is_found
 
     def put_issued(self, name: str, issued: records.Issued) -> None:
         """Keep what a CA issued; its order is finished."""
         with self._changing:
-            records.write_issued(self._store, name, issued)
+            self.stored.put_own(name, issued, self._clock.now())
             records.delete_order(self._store, name)
 
-    def note_revoked(self, found: bundle.Bundle) -> list[str]:
-        """Another certificate is needed wherever this one is: it may be for several sites. Returns: their names."""
+    def note_revoked(self, found: bundle.Bundle) -> None:
+        """Another certificate is needed wherever this one is: it may be for several sites."""
         with self._changing:
-            self.adopted.remove(found, self._clock.now())
-            names = []
-            for key in self._store.list("certs"):
-                name = key.split("/")[1]
-                issued = records.read_issued(self._store, name) if key.endswith("/certificate.json") else None
-                if issued is not None and issued.bundle.leaf == found.leaf:
-                    records.write_issued(self._store, name, dataclasses.replace(issued, is_revoked=True))
-                    names.append(name)
-            return names
+            self.stored.note_revoked(found)
 
-    def remove_except(self, names: collections.abc.Collection[str]) -> None:
+    def remove_except(self, specs: collections.abc.Sequence[model.CertificateSpec]) -> None:
+        """Remove what nobody needs. A CA's certificate that has not expired stays where other programs may read it, but
+        where a site takes whatever names live/ has."""
+        needed = {folder for spec in specs for folder in folders(spec)}
         with self._changing:
-            live.remove_except(self._live, names)
+            now = self._clock.now()
+            left = live.names(self._live) - needed
+            keeps = not any(spec.takes_names for spec in specs)
+            self._kept = {name: until for name, until in self._kept.items() if keeps and name in left and now < until}
+            for name in left - self._kept.keys() if keeps else ():
+                self._keep(name, now)
+            live.remove_except(self._live, needed | self._kept.keys())
+
+    def _keep(self, name: str, now: datetime.datetime) -> None:
+        found = live.read(self._live, name)
+        if found is None or now >= found.not_after or not self._is_of_a_ca(found):
+            return
+        with contextlib.suppress(OSError):
+            # One that it shared with others goes when they have a newer one.
+            if live.home_of(self._live, name) != name:
+                live.replace(self._live, name, found, before=None, worker_gid=self._worker_gid, lasting=True)
+            self._kept[name] = found.not_after
+
+    def _is_of_a_ca(self, found: bundle.Bundle) -> bool:
+        known = self.stored.covering(next(iter(found.names()), ""), self._clock.now())
+        return any(one.bundle.leaf == found.leaf and not one.is_revoked for one in known)
 
     def remove(self, name: str) -> None:
         with self._changing:
@@ -164,7 +209,7 @@ class Shelf:
             "free some space, or correct the owner and the rights of the state directory"
         )
 
-    def _own(self, spec: model.CertificateSpec, ca: local_ca.LocalCa, before: bundle.Bundle | None) -> Served | None:
+    def _own(self, spec: model.CertificateSpec, ca: local_ca.LocalCa) -> Served | None:
         """The owner's certificate. When the files are not usable now (say, half replaced): what they held before, if
         that is still there, else one of the local CA."""
         if spec.mode is not model.TlsMode.FILES:
@@ -172,54 +217,94 @@ class Shelf:
         try:
             found = _read_own(spec)
         except bundle.BundleError as error:
+            before = live.read(self._live, spec.name)
             if before is None or before.missing(spec.names[:1]) or ca.is_issuer_of(before.leaf):
-                local = self._local(spec, ca, before, fresh=False)
+                local = self._local(spec, spec.names, ca, fresh=False)
                 problem = _problem(spec, f"{error} (until then one of the local CA is served)")
                 return dataclasses.replace(local, problems=(problem,))
             problem = _problem(spec, f"{error} (until then the one from before is served)")
             return Served(kind=Kind.OWN, bundle=before, problems=(problem,))
         return Served(kind=Kind.OWN, bundle=found, problems=self._warnings(spec, found))
 
-    def _public(self, spec: model.CertificateSpec, *, has_records: bool) -> Served | None:
-        """What a CA issued before, as long as it is good for the first name a CA can sign: a new alias that the CA has
-        not seen yet must not take the trusted certificate away from the names that have one."""
+    def _choose(self, spec: model.CertificateSpec, ca: local_ca.LocalCa, *, fresh: bool) -> Served:
+        """The best certificate of each name; one of the local CA for those without."""
+        best = self._find_best(spec) if spec.mode is model.TlsMode.ACME else {}
+        self._make_own(spec, best)
+        bare = tuple(name for name in spec.names if name not in best)
+        local = self._local(spec, bare, ca, fresh=fresh) if bare or not best else None
         hosts = renewal.hosts_to_order(spec)
-        issued = self._issued(spec.name, hosts, has_records=has_records) if hosts else None
-        if issued is None or issued.bundle.missing(hosts[:1]):
-            return None
-        if (
-            self._clock.now() >= issued.bundle.not_after
-        ):  # one not valid yet is served: our clock is wrong, not the CA's
-            return None
-        directory = None if issued.is_revoked else issued.directory
-        return Served(kind=Kind.PUBLIC, bundle=issued.bundle, directory=directory)
+        main = best.get((hosts or spec.names)[0]) if best else None
+        others = {issued.bundle.leaf: issued for issued in best.values() if issued is not main}
+        parts = [
+            Part(
+                names=tuple(name for name, issued in best.items() if issued.bundle.leaf == leaf),
+                kind=Kind.PUBLIC,
+                bundle=other.bundle,
+                directory=None if other.is_revoked else other.directory,
+            )
+            for leaf, other in others.items()
+            if main is None or leaf != main.bundle.leaf
+        ]
+        if main is None:
+            assert local is not None
+            return dataclasses.replace(local, others=tuple(parts))
+        if local is not None:
+            parts.append(Part(names=bare, kind=Kind.LOCAL, bundle=local.bundle))
+        directory = None if main.is_revoked else main.directory
+        return Served(kind=Kind.PUBLIC, bundle=main.bundle, directory=directory, others=tuple(parts))
 
-    def _issued(self, name: str, hosts: tuple[str, ...], *, has_records: bool) -> records.Issued | None:
-        """The certificate's own; where that is not good for all hosts, one that was adopted becomes it."""
-        now, own = self._clock.now(), records.read_issued(self._store, name) if has_records else None
-        if own is not None and now < own.bundle.not_after and not own.is_revoked and not own.bundle.missing(hosts):
-            return own
-        found = self.adopted.find(hosts, now)
-        if found is None:
-            return own
-        records.write_issued(self._store, name, found)
-        return found
+    def _find_best(self, spec: model.CertificateSpec) -> dict[str, records.Issued]:
+        """For each name that has one. Where nginx looks for one folder for all names, the one of the first name."""
+        now, own, asked = self._clock.now(), self.stored.own(spec.name), self.directories_of(spec)
+        hosts = renewal.hosts_to_order(spec)
+
+        def worth(one: records.Issued) -> tuple[object, ...]:
+            """Whether it is valid already does not matter: where it is not, our clock is wrong, not the CA's."""
+            found = one.bundle
+            return (
+                not one.is_revoked,
+                one.directory in asked,
+                now < renewal.renew_at(found.not_before, found.not_after),
+                -len(found.missing(hosts)),
+                own is not None and found.leaf == own.bundle.leaf,
+                found.not_after,
+            )
+
+        known = {name: self.stored.covering(name, now) for name in spec.names}
+        best = {name: max(found, key=worth) for name, found in known.items() if found}
+        if len(folders(spec)) > 1 or len(spec.names) < 2:
+            return best
+        first = best.get((hosts or spec.names)[0])
+        return {} if first is None else dict.fromkeys(spec.names, first)
+
+    def _make_own(self, spec: model.CertificateSpec, best: collections.abc.Mapping[str, records.Issued]) -> None:
+        """What is good for all that would be ordered is as if it had been ordered for this certificate."""
+        hosts = renewal.hosts_to_order(spec)
+        found = best.get(hosts[0]) if hosts else None
+        if found is None or found.is_revoked or found.bundle.missing(hosts):
+            return
+        own = self.stored.own(spec.name)
+        if own is None or own.bundle.leaf != found.bundle.leaf:
+            self.stored.put_own(spec.name, found, self._clock.now())
 
     def _local(
-        self, spec: model.CertificateSpec, ca: local_ca.LocalCa, before: bundle.Bundle | None, *, fresh: bool
+        self, spec: model.CertificateSpec, bare: tuple[str, ...], ca: local_ca.LocalCa, *, fresh: bool
     ) -> Served:
+        """bare: the names that have no other."""
         now = self._clock.now()
+        folder = next((folder for folder, name in folders(spec).items() if name in bare), spec.name)
+        before = live.read(self._live, folder)
         keep = (
             before is not None
             and not fresh
             and ca.is_named_by(before.leaf)
-            and not before.missing(spec.names)
+            and not before.missing(bare)
             and before.is_valid_at(now)
             and now < renewal.renew_at(before.not_before, before.not_after)
         )
         if before is not None and keep:
-            return Served(kind=Kind.LOCAL, bundle=before, is_shared=live.is_shared(self._live, spec.name))
-        return Served(kind=Kind.LOCAL, bundle=ca.issue(spec.names or _NAMELESS, now))
+            return Served(kind=Kind.LOCAL, bundle=before, is_shared=live.is_shared(self._live, folder))
+        return Served(kind=Kind.LOCAL, bundle=ca.issue(bare or _NAMELESS, now))
 
     def _warnings(self, spec: model.CertificateSpec, found: bundle.Bundle) -> tuple[model.Problem, ...]:
         now = self._clock.now()
@@ -232,6 +317,14 @@ class Shelf:
         elif now < found.not_before:
             warnings.append(f"the certificate is not valid before {found.not_before:%Y-%m-%d %H:%M} UTC")
         return tuple(_problem(spec, text, severity=model.Severity.WARNING) for text in warnings)
+
+
+def folders(spec: model.CertificateSpec) -> dict[str, str]:
+    """The folders under live/ that are for one certificate, each with the name that it is for; its own for the first
+    name that is ordered."""
+    hosts = renewal.hosts_to_order(spec) or spec.names
+    shown = {names.slug(name): name for name in spec.shown}
+    return shown if spec.name in shown else {spec.name: hosts[0] if hosts else "", **shown}
 
 
 def _groups(

@@ -83,12 +83,18 @@ def renews_at(entry: Entry) -> datetime.datetime | None:
 
 
 def settles_at(entry: Entry) -> datetime.datetime | None:
-    """When live/NAME needs another certificate that no CA is asked for; None: not by itself."""
-    if entry.served.is_shared:
-        return entry.served.bundle.not_before
-    if entry.served.kind is shelf.Kind.PUBLIC:
-        return entry.served.bundle.not_after
-    return renews_at(entry)
+    """When live/ needs another certificate that no CA is asked for; None: not by itself."""
+    served = entry.served
+    if served.is_shared:
+        return served.bundle.not_before
+    main = served.bundle.not_after if served.kind is shelf.Kind.PUBLIC else renews_at(entry)
+    others = (
+        part.bundle.not_after
+        if part.kind is shelf.Kind.PUBLIC
+        else renewal.renew_at(part.bundle.not_before, part.bundle.not_after)
+        for part in served.others
+    )
+    return min([*others, *([main] if main is not None else [])], default=None)
 
 
 def poll_at(entry: Entry, authorities: Authorities, now: datetime.datetime) -> datetime.datetime | None:
@@ -137,6 +143,16 @@ def describe(entry: Entry, authorities: Authorities | None) -> model.Certificate
         failures=attempts.failures if attempts is not None else 0,
         last_error=attempts.reason if attempts is not None and is_failing else None,
         failing_since=attempts.since if attempts is not None and is_failing else None,
+        others=tuple(
+            model.OtherCertificate(
+                names=part.names,
+                kind=_KINDS[part.kind],
+                issuer=part.bundle.issuer,
+                not_before=part.bundle.not_before,
+                not_after=part.bundle.not_after,
+            )
+            for part in entry.served.others
+        ),
     )
 
 
@@ -154,9 +170,11 @@ def _state(
     waits = attempts.reason if attempts is not None else None
     if authorities is not None and _is_as_asked(entry, authorities):
         return model.CertificateState.VALID, waits or _early_reason(entry) or _wildcard_reason(entry.spec)
-    meanwhile = "one of the local CA" if entry.served.kind is shelf.Kind.LOCAL else "the one from before"
+    meanwhile = "one of the local CA is" if entry.served.kind is shelf.Kind.LOCAL else "the one from before is"
+    if entry.served.others:
+        meanwhile = "the best that there is for each name is"
     said = waits or "the CA is being asked"
-    return model.CertificateState.PENDING, f"{said}; until then {meanwhile} is served"
+    return model.CertificateState.PENDING, f"{said}; until then {meanwhile} served"
 
 
 def _is_as_asked(entry: Entry, authorities: Authorities) -> bool:

@@ -75,6 +75,7 @@ def detail_of(certificate: Json, now: datetime.datetime) -> list[tuple[str, str]
         ("renewed", _moment(certificate["renew_at"])),
         ("next try", _moment(certificate["next_attempt"])),
         ("next", _next(certificate, now)),
+        *(("but", f"{what} shown {whose}") for what, whose in _others(certificate)),
         ("reason", certificate["reason"]),
     ]
     return [
@@ -124,6 +125,7 @@ def _next(certificate: Json, now: datetime.datetime) -> str:
 def _notes(certificate: Json) -> list[str]:
     others = [name for name in certificate["names"] if name != certificate["host"]]
     notes = [f"also {', '.join(others)}"] if others else []
+    notes += [f"{what} shown {whose}" for what, whose in _others(certificate)]
     return [*notes, *sentences_of(certificate["reason"] or "")]
 
 
@@ -131,6 +133,17 @@ def sentences_of(reason: str) -> list[str]:
     """A reason in its parts, one a line: what several CAs, checks and the CA's own words have to say is one text."""
     text = output.clean(reason)
     return [text] if len(text) <= _SHORT_REASON else [part.strip() for part in _PARTS.split(text) if part.strip()]
+
+
+def _others(certificate: Json) -> list[tuple[str, str]]:
+    """What single names are shown instead."""
+    return [
+        (
+            f"{output.clean(', '.join(other['names']))} {'is' if len(other['names']) == 1 else 'are'}",
+            f"one of {output.clean(other['issuer'])}, until {(other['not_after'] or '')[:10]}",
+        )
+        for other in certificate.get("others", ())
+    ]
 
 
 def _join(cells: collections.abc.Sequence[str], widths: collections.abc.Sequence[int]) -> str:

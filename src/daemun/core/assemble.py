@@ -85,7 +85,7 @@ def assemble_files(
         files["nginx.conf"] = aside.render_main(
             rendered, env, standing, denied=gone, running=last_good, has_shared=sharing.MAIN in files
         )
-    known = variables.define(desired.globals, env)
+    known = variables.define(desired, env)
     return Assembled(
         files=definitions.complete(files, known) if refused else files,
         definitions=known,

@@ -1,10 +1,11 @@
-"""Which certificate a site is served with: of its own, or one for several sites together. Pure."""
+"""Which certificate a site is served with: of its own, or one for several sites together; and where nginx finds what
+each of its names is shown. Pure."""
 
+import dataclasses
 import functools
 import hashlib
 
 from daemun.core import model, names, per_site, validate_acme
-from daemun.core.issuance import proof
 
 DEFAULT = "_default"
 """The certificate of handshakes for names that no site has. No host has this slug."""
@@ -18,6 +19,30 @@ def name_of(site: model.Site) -> str:
     authority = tls.ordering.authority
     told = " ".join((*sorted(tls.group), authority.directory if authority else "", tls.ordering.email or ""))
     return f"{names.slug(tls.group[0])}_{hashlib.sha256(told.encode()).hexdigest()[:10]}"
+
+
+def folder_of(site: model.Site, name: str) -> str:
+    """The folder under live/ with what a handshake for one name of a site is shown.
+
+    A site of several names has one for each, so that a name is shown the best certificate there is for it, whatever
+    becomes of the others; most often they all hold the same one.
+    """
+    return names.slug(name) if name in _shown(site) else name_of(site)
+
+
+def folders(site: model.Site) -> dict[str, str]:
+    """The folder of each name, where handshakes look for that of their name; empty: there is one for all."""
+    found = {name: folder_of(site, name) for name in site.names}
+    return found if any(folder != name_of(site) for folder in found.values()) else {}
+
+
+def _shown(site: model.Site) -> tuple[str, ...]:
+    """Not of a regular expression, of which nobody knows the names that it is for."""
+    group = () if site.tls.mode is model.TlsMode.FILES else site.tls.group
+    is_one = len(site.names) < 2 and len(group) < 2
+    if site.tls.mode is model.TlsMode.OFF or is_one or any(name.startswith("~") for name in site.names):
+        return ()
+    return tuple(name for name in site.names if not names.is_pattern(name) and (not group or name in group))
 
 
 def find_specs(
@@ -34,7 +59,8 @@ def find_specs(
     for site in desired.enabled:
         spec = memory.get(site, make)
         if spec is not None:
-            specs.setdefault(spec.name, spec)
+            known = specs.get(spec.name)
+            specs[spec.name] = spec if known is None else dataclasses.replace(known, shown=(*known.shown, *spec.shown))
     default = desired.globals.default
     if default.certificate is not None:
         specs[DEFAULT] = model.CertificateSpec(
@@ -55,17 +81,20 @@ def _make_spec(acme: model.Acme, site: model.Site) -> model.CertificateSpec | No
     ordering = validate_acme.fill(tls.ordering, acme)
     is_file = tls.mode is model.TlsMode.FILES
     carried = site.names if is_file or not tls.group else tls.group
-    mode = tls.mode
+    mode, wanted = tls.mode, tuple(name for name in carried if not names.is_pattern(name))
+    unordered: tuple[str, ...] = ()
     if mode is model.TlsMode.AUTO:
-        mode = (
-            model.TlsMode.ACME if all(proof.is_orderable(name, ordering) for name in carried) else model.TlsMode.LOCAL
-        )
+        unordered = tuple(name for name in wanted if not names.is_signed_publicly(name))
+        mode = model.TlsMode.ACME if len(unordered) < len(wanted) else model.TlsMode.LOCAL
     return model.CertificateSpec(
         name=name_of(site),
         host=site.host,
-        names=tuple(name for name in carried if not names.is_pattern(name)),
+        names=wanted,
         mode=mode,
         certificate=tls.certificate,
         key=tls.key,
         ordering=ordering,
+        unordered=unordered if mode is model.TlsMode.ACME else (),
+        shown=_shown(site),
+        takes_names=site.on_demand is not None,
     )

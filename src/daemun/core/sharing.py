@@ -13,8 +13,9 @@ import types
 MAIN = "shared.conf"
 NAMES = "shared/names.conf"
 HOSTS = "shared/hosts.conf"
+ALIASES = "shared/aliases.conf"
 SERVERS = "shared/servers.conf"
-LISTS = frozenset({NAMES, HOSTS, SERVERS})
+LISTS = frozenset({NAMES, HOSTS, ALIASES, SERVERS})
 
 _NAMES = re.compile(rb"^server_name ([^;\n]+);", re.MULTILINE)
 _SERVER = re.compile(rb"^([^#\s]\S*) ([^\s;]+);", re.MULTILINE)

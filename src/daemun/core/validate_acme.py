@@ -102,7 +102,7 @@ def find_order_problems(site: model.Site, acme: model.Acme) -> tuple[model.Probl
 
 
 def _check_signing(site: model.Site, ordering: model.Ordering, report: report_.Report) -> None:
-    """Names that nothing can prove, and names that drag a whole site to the local CA."""
+    """Names that nothing can prove, and names beside others that only the local CA signs."""
     cure = "say under `acme.dns` who makes records in DNS, or write `tls: local`"
     unproved = [name for name in site.names if proof.choose_challenge(name, ordering) is None]
     if site.tls.mode is model.TlsMode.ACME and unproved:
@@ -111,8 +111,8 @@ def _check_signing(site: model.Site, ordering: model.Ordering, report: report_.R
     wildcards = [name for name in unproved if names.is_signed_publicly(name)]
     if site.tls.mode is model.TlsMode.AUTO and (wildcards or 0 < len(unsigned) < len(site.names)):
         reason = "a wildcard is proved in DNS" if wildcards else "no public CA signs such a name"
-        cause = f"the local CA signs the whole site, because of {_listed(unsigned)}: {reason}"
-        advice = cure if wildcards else "give other names a site of their own, or silence this with `tls: local`"
+        cause = f"the local CA signs {_listed(unsigned)}: {reason}"
+        advice = cure if wildcards else "give such names a site of their own with `tls: local`"
         report.add(f"{cause}; {advice}", "tls", severity=model.Severity.WARNING)
 
 

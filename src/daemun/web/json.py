@@ -162,6 +162,16 @@ def certificate_json(certificate: model.CertificateStatus) -> Json:
         "failures": certificate.failures,
         "last_error": certificate.last_error,
         "failing_since": instant_json(certificate.failing_since),
+        "others": [
+            {
+                "names": list(other.names),
+                "kind": other.kind.value,
+                "issuer": other.issuer,
+                "not_before": instant_json(other.not_before),
+                "not_after": instant_json(other.not_after),
+            }
+            for other in certificate.others
+        ],
     }
 
 

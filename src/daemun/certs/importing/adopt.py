@@ -4,7 +4,7 @@ import collections.abc
 import datetime
 import urllib.parse
 
-from daemun.certs import account, adopted, bundle, records
+from daemun.certs import account, bundle, records, stored
 from daemun.control import accounts_port, ports
 from daemun.core import model, rules
 from daemun.core.issuance import renewal
@@ -21,7 +21,7 @@ class Alone:
         self._store = store
         self._specs = specs
         self._clock = clock
-        self._pool = adopted.Adopted(store)
+        self._pool = stored.Stored(store)
 
     def adopt_account(self, found: accounts_port.ForeignAccount, *, dry: bool) -> accounts_port.Adoption:
         return adopt_account(self._store, found, dry=dry)
@@ -58,7 +58,7 @@ def adopt_account(store: ports.Store, found: accounts_port.ForeignAccount, *, dr
 
 def adopt_certificate(
     store: ports.Store,
-    pool: adopted.Adopted,
+    pool: stored.Stored,
     found: accounts_port.ForeignCertificate,
     *,
     specs: collections.abc.Sequence[model.CertificateSpec],
@@ -76,11 +76,11 @@ def adopt_certificate(
         return _refuse(f"it expired on {chain.not_after:%Y-%m-%d}")
     if chain.leaf.issuer == chain.leaf.subject:
         return _refuse("it is signed by itself, not by a CA")
-    served = [spec.host for spec in specs if _is_served_to(store, spec, chain)]
-    takers = {spec.name: spec.host for spec in specs if _takes(store, spec, chain, now)}
-    is_known = pool.holds(chain, now)
+    served = [spec.host for spec in specs if _is_served_to(pool, spec, chain)]
+    takers = {spec.name: spec.host for spec in specs if _takes(pool, spec, chain, now)}
+    is_known = pool.holds(chain)
     if not dry and not is_known:
-        pool.put(records.Issued(directory=found.directory, bundle=chain), now)
+        pool.adopt(records.Issued(directory=found.directory, bundle=chain))
     if (is_known or served) and not takers:
         text = f"is served for {', '.join(served)} already" if served else f"is kept already, {_for_later(chain)}"
         return accounts_port.Adoption(verdict=_KNOWN, text=text)
@@ -88,17 +88,18 @@ def adopt_certificate(
     return accounts_port.Adoption(verdict=_TAKEN, text=text, certificates=tuple(takers))
 
 
-def _takes(store: ports.Store, spec: model.CertificateSpec, chain: bundle.Bundle, now: datetime.datetime) -> bool:
-    """As `shelf.Shelf` decides: a site that has a good certificate keeps it."""
-    hosts = renewal.hosts_to_order(spec)
-    if not hosts or chain.missing(hosts):
+def _takes(pool: stored.Stored, spec: model.CertificateSpec, chain: bundle.Bundle, now: datetime.datetime) -> bool:
+    """As `shelf.Shelf` decides: a name that has a good certificate keeps it."""
+    if spec.mode is not model.TlsMode.ACME or _is_served_to(pool, spec, chain):
         return False
-    own = records.read_issued(store, spec.name)
-    return own is None or own.is_revoked or now >= own.bundle.not_after or bool(own.bundle.missing(hosts))
+    bare = [name for name in spec.names if all(one.is_revoked for one in pool.covering(name, now))]
+    own, hosts = pool.own(spec.name), renewal.hosts_to_order(spec)
+    is_whole = own is not None and not own.is_revoked and now < own.bundle.not_after and not own.bundle.missing(hosts)
+    return len(chain.missing(bare)) < len(bare) or (bool(hosts) and not is_whole and not chain.missing(hosts))
 
 
-def _is_served_to(store: ports.Store, spec: model.CertificateSpec, chain: bundle.Bundle) -> bool:
-    own = records.read_issued(store, spec.name)
+def _is_served_to(pool: stored.Stored, spec: model.CertificateSpec, chain: bundle.Bundle) -> bool:
+    own = pool.own(spec.name)
     return own is not None and own.bundle.leaf == chain.leaf
 
 

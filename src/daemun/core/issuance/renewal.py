@@ -68,9 +68,13 @@ def hold_until(now: datetime.datetime, retry_after_s: float | None) -> datetime.
 def hosts_to_order(spec: model.CertificateSpec) -> tuple[str, ...]:
     """The names that a CA is asked to sign; none when the certificate does not come from one.
 
-    What nothing can prove is left out: a site that has other names too gets a certificate for these, one that has none
-    stays on the local CA.
+    What nothing can prove, or no public CA signs, is left out: a site that has other names too gets a certificate for
+    these, one that has none stays on the local CA.
     """
     if spec.mode is not model.TlsMode.ACME:
         return ()
-    return tuple(name for name in spec.names if proof.choose_challenge(name, spec.ordering) is not None)
+    return tuple(
+        name
+        for name in spec.names
+        if name not in spec.unordered and proof.choose_challenge(name, spec.ordering) is not None
+    )

@@ -6,7 +6,13 @@ Rules that a parser cannot know (a host claimed twice, a weight of zero) are in 
 """
 
 from daemun.core.model.alerts import Alerts, Mail, MailSecurity, Ntfy, Told, Webhook
-from daemun.core.model.certificate import CertificateKind, CertificateSpec, CertificateState, CertificateStatus
+from daemun.core.model.certificate import (
+    CertificateKind,
+    CertificateSpec,
+    CertificateState,
+    CertificateStatus,
+    OtherCertificate,
+)
 from daemun.core.model.finding import Finding, Weight
 from daemun.core.model.gate import (
     NOBODY,
@@ -108,6 +114,7 @@ __all__ = [
     "OnDemand",
     "Ordering",
     "Origin",
+    "OtherCertificate",
     "Part",
     "Pool",
     "Problem",

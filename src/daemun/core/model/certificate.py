@@ -16,6 +16,10 @@ class CertificateSpec:
     names: the identifiers it must carry, the first one the subject. mode: never TlsMode.OFF or AUTO.
     certificate, key: the owner's PEM files, with TlsMode.FILES.
     ordering: with what the gate says for all, but for the CA.
+    unordered: those of the names that are left to the local CA because no public one signs them.
+    shown: the names that nginx finds in a folder of their own under live/ (`core.certificates.folder_of`); none where
+    one folder is for all of them.
+    takes_names: names are added to its site while the gate runs, and whatever live/ holds is one of them.
     """
 
     name: str
@@ -25,6 +29,9 @@ class CertificateSpec:
     certificate: str | None = None
     key: str | None = None
     ordering: Ordering = Ordering()
+    unordered: tuple[str, ...] = ()
+    shown: tuple[str, ...] = ()
+    takes_names: bool = False
 
 
 class CertificateState(enum.Enum):
@@ -46,6 +53,17 @@ class CertificateKind(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OtherCertificate:
+    """What some names of a site are served with while its other names have another certificate."""
+
+    names: tuple[str, ...]
+    kind: CertificateKind
+    issuer: str
+    not_before: datetime.datetime
+    not_after: datetime.datetime
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CertificateStatus:
     """What is known of one certificate. Instants are aware UTC; None: not known or not planned.
 
@@ -53,6 +71,7 @@ class CertificateStatus:
     authority: the directory URL of the CA whose certificate is served; None: no public one is.
     reason: what a person should know: why it is not as asked, or why it is renewed early.
     failures: tries in a row that failed; last_error: why the last of them did; failing_since: when the first one did.
+    others: for the names that are not served with this certificate.
     """
 
     name: str
@@ -70,3 +89,4 @@ class CertificateStatus:
     failures: int = 0
     last_error: str | None = None
     failing_since: datetime.datetime | None = None
+    others: tuple[OtherCertificate, ...] = ()

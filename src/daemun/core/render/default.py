@@ -157,7 +157,7 @@ def _addresses(desired: model.Desired) -> dict[str, str]:
         for name in site.names:
             address = names.address_of(name)
             if address is not None and scope_.has_tls(site):
-                found.setdefault(address.compressed, certificates.name_of(site))
+                found.setdefault(address.compressed, certificates.folder_of(site, name))
     return found
 
 

@@ -6,7 +6,7 @@ alert, and is told to the `error_log` of the server that the name led to, also o
 `cannot load certificate "/state/live/NAME/fullchain.pem": ...`. The daemon listens there, and asks whether to add it.
 """
 
-from daemun.core import directive, model, names
+from daemun.core import certificates, directive, model, names
 from daemun.core.directive import Expr
 from daemun.core.render import scope as scope_
 from daemun.core.render import values
@@ -46,21 +46,14 @@ def shared(scope: scope_.Scope) -> tuple[directive.Node, ...]:
 
 
 def _map(scope: scope_.Scope, source: str, variable: str) -> directive.Directive:
-    own = scope.certificate
+    own, site = scope.certificate, scope.site
     suffix = variable.removeprefix("$daemun_")
     entries = [values.line("hostnames"), values.line("default", "")]
-    entries += [values.line(f"\\{name}" if name in _WORDS else name, own) for name in map(_written, scope.site.names)]
+    entries += [values.line(values.map_host(name), certificates.folder_of(site, name)) for name in site.names]
     if source == "$ssl_server_name":
         entries.append(directive.Directive("", (directive.Text(own),)))
     entries.append(values.line(_NAME.format(suffix=suffix), Expr(f"$daemun_name_{suffix}")))
     return values.line("map", Expr(source), Expr(variable), block=tuple(entries))
-
-
-_WORDS = frozenset({"default", "hostnames", "include", "volatile"})
-
-
-def _written(name: str) -> str:
-    return values.host(name).value
 
 
 def https_lines(scope: scope_.Scope) -> tuple[directive.Node, ...]:

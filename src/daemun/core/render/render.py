@@ -65,7 +65,7 @@ def render_files(
     files = {path: serialise.serialise(nodes) for path, nodes in trees.items()}
     files |= shared.files(entries, env, settings)
     files |= _site_files(desired, env, memory or per_site.PerSite(), entries)
-    return definitions.complete(files, variables.define(settings, env))
+    return definitions.complete(files, variables.define(desired, env))
 
 
 def find_refused(

@@ -68,8 +68,13 @@ class Scope:
 
     @property
     def certificate(self) -> str:
-        """The name of the folder under live/ with the site's certificate."""
+        """The name of the folder under live/ with the site's certificate, of the one for all of its names."""
         return certificates.name_of(self.site)
+
+    @property
+    def is_by_name(self) -> bool:
+        """Whether each name has a folder of its own there (`core.certificates.folder_of`)."""
+        return bool(certificates.folders(self.site))
 
     @property
     def is_https_only(self) -> bool:

@@ -28,6 +28,7 @@ _TITLE = "daemun shared"
 
 _SITE = "$daemun_shared_site"
 _HANDSHAKE = "$daemun_shared_handshake"
+_FOLDER = "$daemun_shared_folder"
 _VARIABLES = scope_.Variables(
     server="$daemun_shared_server",
     url="$daemun_shared_url",
@@ -106,7 +107,7 @@ def _find_server(given: tuple[str, ...], host: str | None, port: int | None) -> 
     address = None if host is None else names.address_of(host)
     if address is None or port is None or address.compressed != host or not all(map(_is_exact, given)):
         return None
-    if names.slug(given[0]) != given[0]:  # it is the name of the certificate, too
+    if any(names.slug(name) != name for name in given):  # they are the names of folders, too
         return None
     try:
         return values.endpoint(address, port)
@@ -148,6 +149,7 @@ def files(
     lists = {
         sharing.NAMES: ("Their names, one site a line.", [lines.name for lines in written]),
         sharing.HOSTS: ("The site of each name, and its certificate.", [lines.hosts for lines in written]),
+        sharing.ALIASES: ("Names beside a site's first.", [lines.aliases for lines in written]),
         sharing.SERVERS: ("The server of each site, and where it comes from.", [lines.server for lines in written]),
     }
     return {
@@ -165,6 +167,7 @@ class _Lines:
 
     name: bytes
     hosts: bytes
+    aliases: bytes
     server: bytes
 
 
@@ -175,6 +178,7 @@ def _write(given: tuple[str, ...], server_: str, place: str) -> _Lines:
     return _Lines(
         name=serialise.serialise((values.line("server_name", *given),)),
         hosts=serialise.serialise(values.line(name, host) for name in given),
+        aliases=serialise.serialise(values.line(name, name) for name in given[1:]),
         server=serialise.serialise((where,)),
     )
 
@@ -191,6 +195,17 @@ def _maps() -> tuple[directive.Node, ...]:
     return (
         directive.Comment("The site that the TLS handshake was for, and the one that the request is for."),
         values.line("map", Expr("$ssl_server_name"), Expr(_HANDSHAKE), block=hosts),
+        directive.Comment("The folder of the name under live/."),
+        values.line(
+            "map",
+            Expr("$ssl_server_name"),
+            Expr(_FOLDER),
+            block=(
+                values.line("hostnames"),
+                values.line("default", Expr(_HANDSHAKE)),
+                values.line("include", sharing.ALIASES),
+            ),
+        ),
         values.line("map", Expr("$host"), Expr(_SITE), block=hosts),
         directive.Comment("Where it goes, and how the server's own address is written in redirects."),
         values.line("map", Expr(_SITE), Expr(_VARIABLES.server), block=(values.line("include", sharing.SERVERS),)),
@@ -220,7 +235,7 @@ def _https(scope: scope_.Scope) -> directive.Directive:
         *server.listen_https(scope),
         values.line("server_name", _TITLE),
         values.line("include", sharing.NAMES),
-        *server.certificate(_HANDSHAKE, is_followed=not server.has_root(scope.settings)),
+        *server.certificate(_FOLDER, is_followed=not server.has_root(scope.settings)),
         *tls.site_lines(scope),
         values.line("if", *misdirected, block=(values.line("return", "421"),)),
         # Their titles name the server of one site.

@@ -8,7 +8,7 @@ import dataclasses
 
 from daemun.core import directive, model, named_servers, names, words
 from daemun.core.directive import Expr
-from daemun.core.render import headers, on_demand, route, server, static, tls, upstream, values
+from daemun.core.render import headers, on_demand, route, server, static, tls, upstream, values, variables
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
@@ -130,7 +130,8 @@ def _certificate(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     if on_demand.is_on(scope.site):
         # What is missing is asked for, so nginx must look for it and tell that it is not there.
         return server.certificate(on_demand.certificate(scope), is_followed=False)
-    return server.certificate(scope.certificate, is_followed=not server.has_root(scope.settings, scope.site))
+    folder = variables.FOLDER if scope.is_by_name else scope.certificate
+    return server.certificate(folder, is_followed=not server.has_root(scope.settings, scope.site))
 
 
 def _http(

@@ -118,6 +118,15 @@ def host(value: str) -> directive.Arg:
     return Text(value)
 
 
+_MAP_WORDS = frozenset({"default", "hostnames", "include", "volatile"})
+
+
+def map_host(value: str) -> str:
+    """A host as a key of a `map` of host names, where some words have a meaning. Raises: RenderError."""
+    written = host(value).value
+    return f"\\{written}" if written in _MAP_WORDS else written
+
+
 def _in_host(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
     return f"[{address.compressed}]" if address.version == 6 else str(address)
 

@@ -1,0 +1,160 @@
+"""Every certificate of a CA that the store holds, found by the names that it covers.
+
+    certs/NAME/certificate.json   what was issued last for one certificate (`certs.records`)
+    adopted/DIGEST.json           what another ACME client left to us, and what was issued before and is still good for
+                                  names that its successor does not cover; named by a digest of the certificate
+
+A certificate belongs to the names that it covers, whatever site it was ordered for: renamed, split and merged sites go
+on with what is there, and nothing is ordered that the store has.
+"""
+
+import collections
+import collections.abc
+import contextlib
+import dataclasses
+import datetime
+import hashlib
+import json
+import threading
+
+from cryptography.hazmat.primitives import serialization
+
+from daemun import errors
+from daemun.certs import bundle, records
+from daemun.control import ports
+from daemun.core import names
+from daemun.core.issuance import renewal
+
+_FOLDER = "adopted"
+
+
+class Stored:
+    """For all threads. Read once from the store, which nobody else changes while a daemon runs."""
+
+    def __init__(self, store: ports.Store) -> None:
+        self._store = store
+        self._guard = threading.RLock()
+        self._is_loaded = False
+        self._known: dict[str, records.Issued] = {}
+        self._by_host: dict[str, dict[str, None]] = collections.defaultdict(dict)
+
+    def own(self, name: str) -> records.Issued | None:
+        """What was issued last for the certificate of this name."""
+        with self._guard:
+            return self._load().get(_own_key(name))
+
+    def covering(self, host: str, now: datetime.datetime) -> list[records.Issued]:
+        """Those that are good for a host and have not expired, also revoked ones."""
+        with self._guard:
+            known = self._load()
+            keys = [key for label in _labels(host) for key in self._by_host.get(label, ())]
+            return [known[key] for key in keys if now < known[key].bundle.not_after]
+
+    def find(
+        self, hosts: collections.abc.Sequence[str], now: datetime.datetime, directories: collections.abc.Container[str]
+    ) -> records.Issued | None:
+        """The one that covers all the hosts, is not due for renewal yet and comes from one of these CAs; of several
+        the one that is good for longest. With it, nothing needs to be ordered for them."""
+        good = [
+            one
+            for one in (self.covering(hosts[0], now) if hosts else ())
+            if one.directory in directories
+            and not one.is_revoked
+            and now < renewal.renew_at(one.bundle.not_before, one.bundle.not_after)
+            and not one.bundle.missing(hosts)
+        ]
+        return max(good, key=lambda one: one.bundle.not_after, default=None)
+
+    def holds(self, found: bundle.Bundle) -> bool:
+        """Whether it was adopted."""
+        with self._guard:
+            return key_of(found) in self._load()
+
+    def adopt(self, issued: records.Issued) -> None:
+        with self._guard:
+            self._load()
+            self._write(key_of(issued.bundle), issued)
+
+    def put_own(self, name: str, issued: records.Issued, now: datetime.datetime) -> None:
+        """What was issued for a certificate. The one before stays as long as it is good for names that the new one is
+        not good for, or comes from another CA: who goes back to those names, or that CA, has it."""
+        with self._guard:
+            before = self._load().get(_own_key(name))
+            if before is not None and _is_worth_keeping(before, issued, now):
+                self._write(key_of(before.bundle), before)
+            self._write(_own_key(name), issued)
+            self._prune(now)
+
+    def note_revoked(self, found: bundle.Bundle) -> None:
+        """Another one is needed wherever this one is shown."""
+        with self._guard:
+            for key, issued in list(self._load().items()):
+                if issued.bundle.leaf == found.leaf:
+                    self._write(key, dataclasses.replace(issued, is_revoked=True))
+
+    def _load(self) -> dict[str, records.Issued]:
+        """What is damaged counts as missing: a CA issues another one."""
+        if not self._is_loaded:
+            self._is_loaded = True
+            own = [key for key in self._store.list("certs") if key.endswith("/certificate.json")]
+            for key in (*own, *self._store.list(_FOLDER)):
+                issued = _read(self._store, key)
+                if issued is not None:
+                    self._remember(key, issued)
+        return self._known
+
+    def _write(self, key: str, issued: records.Issued) -> None:
+        records.write_issued_at(self._store, key, issued)
+        self._forget(key)
+        self._remember(key, issued)
+
+    def _remember(self, key: str, issued: records.Issued) -> None:
+        self._known[key] = issued
+        for host in issued.bundle.names():
+            self._by_host[_label(host)][key] = None
+
+    def _forget(self, key: str) -> None:
+        before = self._known.pop(key, None)
+        for host in before.bundle.names() if before is not None else ():
+            self._by_host[_label(host)].pop(key, None)
+
+    def _prune(self, now: datetime.datetime) -> None:
+        """Without those that nobody will show any more."""
+        for key, issued in list(self._known.items()):
+            if key.startswith(_FOLDER) and now >= issued.bundle.not_after:
+                self._store.delete(key)
+                self._forget(key)
+
+
+def key_of(found: bundle.Bundle) -> str:
+    digest = hashlib.sha256(found.leaf.public_bytes(serialization.Encoding.DER)).hexdigest()
+    return f"{_FOLDER}/{digest[:32]}.json"
+
+
+def _own_key(name: str) -> str:
+    return f"certs/{name}/certificate.json"
+
+
+def _is_worth_keeping(before: records.Issued, after: records.Issued, now: datetime.datetime) -> bool:
+    if before.is_revoked or now >= before.bundle.not_after or before.bundle.leaf == after.bundle.leaf:
+        return False
+    return before.directory != after.directory or bool(after.bundle.missing(before.bundle.names()))
+
+
+def _label(host: str) -> str:
+    address = names.address_of(host)
+    return host if address is None else address.compressed
+
+
+def _labels(host: str) -> tuple[str, ...]:
+    """What a certificate names that is good for the host: itself, or a wildcard for its first label."""
+    if names.address_of(host) is not None or "." not in host:
+        return (_label(host),)
+    wildcard = f"*.{host.partition('.')[2]}"
+    return (host,) if host == wildcard else (host, wildcard)
+
+
+def _read(store: ports.Store, key: str) -> records.Issued | None:
+    with contextlib.suppress(errors.NotFoundInStoreError, ValueError, KeyError, TypeError, AttributeError):
+        return records.parse_issued(json.loads(store.read(key)))
+    return None

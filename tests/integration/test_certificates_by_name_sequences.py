@@ -1,0 +1,225 @@
+"""C1, C2: for any sequence of renames, aliases added, moved and swapped, sites removed and back, days that pass, and
+CA answers, no name is ever shown a worse certificate than the best valid one in the store, and nothing is ordered for
+names that have a certificate which is not due.
+
+The manager, the store, what is served and the ACME library are the real ones; the CA lives in the time of the test.
+`--hypothesis-profile deep` tries many more.
+"""
+
+import asyncio
+import collections.abc
+import contextlib
+import datetime
+import json
+import pathlib
+import random
+import tempfile
+
+import hypothesis
+import pytest
+from cryptography import x509
+from hypothesis import strategies as st
+
+from daemun.certs import manager
+from daemun.core import certificates, model
+from daemun.core.issuance import renewal
+from tests.support import acme_server, clock, http01, issuing
+from tests.support.sites import site
+
+DAY = datetime.timedelta(days=1)
+START = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+NAMES = tuple(f"{letter}.example.com" for letter in "abcd")
+LONGEST_S = 60.0
+
+Sites = tuple[tuple[str, ...], ...]
+
+
+@st.composite
+def sites(draw: st.DrawFn, least: int = 0) -> Sites:
+    """Some of the names, spread over sites; the first of each is its main name. least: so many names."""
+    left = draw(st.permutations(NAMES))[: draw(st.integers(least, len(NAMES)))]
+    made: list[tuple[str, ...]] = []
+    while left:
+        size = draw(st.integers(1, len(left)))
+        made.append(tuple(left[:size]))
+        left = left[size:]
+    return tuple(made)
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> tuple[str, object]:
+    found: tuple[str, object] = draw(
+        st.one_of(
+            sites(2).map(lambda found: ("sites", found)),
+            sites().map(lambda found: ("sites", found)),
+            st.sets(st.sampled_from(NAMES), max_size=2).map(lambda found: ("unproved", found)),
+            st.sampled_from((False, False, True)).map(lambda is_down: ("down", is_down)),
+            st.integers(1, 70).map(lambda days: ("days", days)),
+            st.just(("days", 31)),
+            st.just(("restart", None)),
+        )
+    )
+    return found
+
+
+class Passing:
+    """Time that goes on up to a moment, past everything that is due until then."""
+
+    def __init__(self, passing: clock.SharedClock) -> None:
+        self.clock = passing
+        self.until = passing.now()
+        self.certs: manager.Manager | None = None
+        self._is_idle = asyncio.Event()
+
+    async def wait(self, woken: asyncio.Event, until: datetime.datetime | None) -> None:
+        """`manager.Wait`."""
+        assert self.certs is not None
+        if woken.is_set() or self.certs.busy:
+            await woken.wait()
+            return
+        if until is not None and until <= max(self.until, self.clock.now()):
+            self.clock.advance_to(until)
+            return
+        self.clock.advance_to(self.until)
+        self._is_idle.set()
+        await woken.wait()
+
+    async def go_on(self, days: int = 0) -> None:
+        assert self.certs is not None
+        self.until = self.clock.now() + days * DAY
+        self._is_idle.clear()
+        self.certs.wake()
+        async with asyncio.timeout(LONGEST_S):
+            await self._is_idle.wait()
+
+
+class Sequence:
+    """One state directory through all of the changes."""
+
+    def __init__(self, folder: pathlib.Path, stack: contextlib.ExitStack) -> None:
+        self.clock = clock.SharedClock(START)
+        self.passing = Passing(self.clock)
+        self.gate = issuing.Gate(folder / "state", limits_of=lambda _: ())
+        self.gate.clock = self.clock
+        http_port = stack.enter_context(http01.answering(self.gate.thumbprint))
+        self.is_down = False
+        behaviour = acme_server.Behaviour(profiles={"classic": 90 * DAY}, is_down=lambda _: self.is_down)
+        self.ca = acme_server.Authority("ca", self.clock, random.Random(1), behaviour, http_port)
+        url, ca_file = stack.enter_context(acme_server.running(folder, self.clock, (self.ca,)))
+        self.acme = model.Acme(authorities=(model.Authority(directory=f"{url}/ca/dir", ca_file=str(ca_file)),))
+        self.sites: Sites = ()
+        self._running: asyncio.Task[None] | None = None
+
+    @property
+    def certs(self) -> manager.Manager:
+        assert self.passing.certs is not None
+        return self.passing.certs
+
+    async def start(self) -> None:
+        self.passing.certs = await self.gate.manager(
+            self.acme, *self._specs(), chance=random.Random(1), wait=self.passing.wait, pause=self.clock.pause
+        )
+        self._running = asyncio.create_task(self.certs.run())
+        await self.passing.go_on()
+
+    async def stop(self) -> None:
+        if self._running is not None:
+            self._running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._running
+
+    async def change(self, kind: str, value: object) -> None:
+        match kind, value:
+            case "sites", tuple():
+                self.sites = value
+                await self.certs.prepare(self._specs())
+                self.look()
+                await self.certs.confirm()
+                await self.passing.go_on()
+            case "unproved", set():
+                self.ca.behaviour.unproved = value
+            case "down", bool():
+                self.is_down = value
+            case "days", int():
+                await self.passing.go_on(value)
+            case _:
+                await self.stop()
+                await self.start()
+
+    def _specs(self) -> tuple[model.CertificateSpec, ...]:
+        made = tuple(site(names[0], "http://10.0.0.1", aliases=names[1:]) for names in self.sites)
+        return certificates.find_specs(model.Desired(globals=model.Globals(acme=self.acme), sites=made))
+
+    # --- what must hold ------------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        stored = self._stored()
+        for name in (name for names in self.sites for name in names):
+            shown = self.gate.leaf(name)
+            good = [leaf for leaf in stored if name in _names(leaf) and self.clock.now() < leaf.not_valid_after_utc]
+            if good:
+                assert shown in good, f"{name} is shown {shown.issuer}, and the store has better"
+            if any(not self._is_due(leaf) for leaf in good):
+                assert not self._is_due(shown), f"{name} is shown one that is due, and the store has a fresh one"
+            assert name in _names(shown)
+
+    def _stored(self) -> list[x509.Certificate]:
+        store = pathlib.Path(self.gate.paths.store)
+        files = [*store.glob("certs/*/certificate.json"), *store.glob("adopted/*.json")]
+        return [x509.load_pem_x509_certificate(json.loads(file.read_text())["fullchain"].encode()) for file in files]
+
+    def _is_due(self, leaf: x509.Certificate) -> bool:
+        return self.clock.now() >= renewal.renew_at(leaf.not_valid_before_utc, leaf.not_valid_after_utc)
+
+    def look_at_orders(self) -> None:
+        for index, event in enumerate(self.ca.issued):
+            for before in self.ca.issued[:index]:
+                is_due = event.at >= renewal.renew_at(before.at, before.at + 90 * DAY)
+                assert is_due or not set(event.hosts) <= set(before.hosts), f"{event} after {before}"
+
+
+def _names(leaf: x509.Certificate) -> list[str]:
+    found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return found.get_values_for_type(x509.DNSName)
+
+
+async def _run(steps: collections.abc.Sequence[tuple[str, object]]) -> None:
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        sequence = Sequence(pathlib.Path(name), stack)
+        await sequence.start()
+        try:
+            for kind, value in steps:
+                await sequence.change(kind, value)
+                sequence.look()
+        finally:
+            await sequence.stop()
+        sequence.look_at_orders()
+
+
+A, B, C = NAMES[:3]
+Steps = tuple[tuple[str, object], ...]
+A_NEW_MAIN_NAME_FAILS: Steps = (
+    ("sites", ((A,),)),
+    ("unproved", {B}),
+    ("sites", ((B, A),)),
+    ("days", 70),
+    ("unproved", set()),
+    ("days", 2),
+)
+AN_ALIAS_MOVES: Steps = (
+    ("sites", ((A, B), (C,))),
+    ("sites", ((A,), (C, B))),
+    ("days", 65),
+    ("sites", ((B, A),)),
+    ("restart", None),
+    ("days", 70),
+)
+
+
+@pytest.mark.timeout(0)
+@hypothesis.settings(max_examples=max(hypothesis.settings().max_examples // 5, 10))
+@hypothesis.given(st.lists(changes(), min_size=4, max_size=12))
+@hypothesis.example(A_NEW_MAIN_NAME_FAILS)
+@hypothesis.example(AN_ALIAS_MOVES)
+def test_c1_c2_any_sequence(steps: collections.abc.Sequence[tuple[str, object]]) -> None:
+    asyncio.run(_run(steps))
