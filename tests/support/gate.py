@@ -116,7 +116,7 @@ class Gate:
         self.applied.append(config.read_bytes() if config.exists() else b"")
         return self.on_apply(self)
 
-    async def renew(self, host: str) -> bool:
+    async def renew(self, host: str, *, force: bool = False) -> bool:
         self.renewed.append(host)
         return any(known.host == host for known in self.told.certificates)
 

@@ -169,7 +169,7 @@ class Certificates:
     def status(self) -> tuple[model.CertificateStatus, ...]:
         return ()
 
-    def renew(self, host: str) -> bool:
+    def renew(self, host: str, *, force: bool = False) -> bool:
         return False
 
 

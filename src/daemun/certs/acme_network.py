@@ -30,6 +30,7 @@ def pause_really(seconds: float, stop: threading.Event) -> bool:
     return stop.wait(seconds)
 
 
+HTTP_FAILURES, HTTP_TOO_MANY = 500, 429
 _NONCE_ATTEMPTS = 8
 _PROBLEM_PREFIX = "urn:ietf:params:acme:error:"
 
@@ -55,6 +56,8 @@ class Network(client.ClientNetwork):
             timeout=NETWORK_TIMEOUT_S,
         )
         self.retry_after_s: float | None = None
+        self.status: int | None = None
+        """Of the last answer, in HTTP."""
         self._clock = clock
         self._stop = stop
         self._pause = pause
@@ -77,8 +80,15 @@ class Network(client.ClientNetwork):
         if self._pause(seconds, self._stop):
             raise errors.RetryableError("cannot finish the order now: daemun is stopping; the next start goes on")
 
+    @property
+    def is_in_trouble(self) -> bool:
+        """Whether the last answer tells of a failure or maintenance of the CA's own (RFC 9110 section 15.6), or that it
+        is asked too much by all of its clients together (429 without a problem document)."""
+        return self.status is not None and (self.status >= HTTP_FAILURES or self.status == HTTP_TOO_MANY)
+
     def _note_retry_after(self, response: requests.Response, **_: object) -> None:
         value = response.headers.get("Retry-After", "")
+        self.status = response.status_code
         self.retry_after_s = None
         if value.isdecimal():
             self.retry_after_s = float(value)
@@ -107,6 +117,12 @@ def in_words(
     try:
         yield
     except messages.Error as problem:
+        if network.is_in_trouble and code_of(problem) != "rateLimited":
+            raise refusal.OrderError(
+                f"{failed}: {_trouble(ca, network.status)}. {words.quote(detail_of(problem))}",
+                cause=refusal.Cause.DOWN,
+                retry_after_s=network.retry_after_s,
+            ) from problem
         text = words.explain_request(", ".join(hosts), code_of(problem), detail_of(problem), verb=verb)
         cause = refusal.cause_of_request(code_of(problem))
         blamed = {host: text for host in hosts if host in _identifiers(problem)} if len(hosts) > 1 else {}
@@ -139,6 +155,12 @@ def in_words(
         ValueError,
         KeyError,
     ) as error:
+        if network.is_in_trouble:
+            raise refusal.OrderError(
+                f"{failed}: {_trouble(ca, network.status)}",
+                cause=refusal.Cause.DOWN,
+                retry_after_s=network.retry_after_s,
+            ) from error
         raise refusal.OrderError(
             f"{failed}: {ca} answers with something else than ACME ({_brief(error)}); "
             "check that `acme.directory` is the URL of a directory (RFC 8555)",
@@ -150,6 +172,11 @@ def in_words(
             f"{failed}: `acme.ca_file` ({authority.ca_file}) cannot be read; check the path",
             cause=refusal.Cause.DOWN,
         ) from error
+
+
+def _trouble(ca: str, status: int | None) -> str:
+    what = "is asked too much now" if status == HTTP_TOO_MANY else "is in trouble or in maintenance"
+    return f"{ca} {what} (HTTP {status}); nothing to do here, daemun tries again by itself"
 
 
 def code_of(problem: messages.Error) -> str:

@@ -30,6 +30,7 @@ from daemun.certs import (
     records,
     refreshing,
     shelf,
+    standing,
     watching,
 )
 from daemun.control import ports
@@ -134,15 +135,24 @@ class Manager:
         plans = self._book.plans(self._clock.now())
         return tuple(self._with_failed_hook(plans[name].status) for name in self._book.entries)
 
-    def renew(self, host: str) -> bool:
+    def renew(self, host: str, *, force: bool = False) -> bool:
         found = False
+        now = self._clock.now()
         for name, entry in self._book.entries.items():
             is_for_it = host == entry.spec.host or host in entry.spec.names
             if not is_for_it or entry.spec.mode is model.TlsMode.FILES:
                 continue
+            status = self._book.plans(now)[name].status
+            if status.held_until is not None and now < status.held_until and not force:
+                until = f"{status.held_until:%Y-%m-%d %H:%M} UTC"
+                raise errors.RetryableError(
+                    f'cannot renew the certificate of "{entry.spec.host}" before {until}, as the CA asked for: who '
+                    "comes sooner may be locked out for longer; nothing to do, daemun tries "
+                    f"again by itself then (`--force` asks now). {status.reason or ''}"
+                )
             found = True
             if name not in self._orders.under_way:
-                self._book.put(name, dataclasses.replace(entry, attempts=None))
+                self._book.put(name, dataclasses.replace(entry, attempts=_keep_holds(entry, now, force=force)))
                 self._book.forced.add(name)
         self._changed()
         return found
@@ -288,3 +298,10 @@ class Manager:
 
     def _tell(self) -> None:
         self.on_change()
+
+
+def _keep_holds(entry: standing.Entry, now: datetime.datetime, *, force: bool) -> records.Attempts | None:
+    """Failures so far are forgotten, but not that single CAs want to be left alone: the others are asked."""
+    before = entry.attempts
+    holds = tuple(one for one in before.holds if now < one[1]) if before is not None and not force else ()
+    return records.Attempts(asked=before.asked, holds=holds) if before is not None and holds else None

@@ -143,6 +143,7 @@ def describe(entry: Entry, authorities: Authorities | None) -> model.Certificate
         failures=attempts.failures if attempts is not None else 0,
         last_error=attempts.reason if attempts is not None and is_failing else None,
         failing_since=attempts.since if attempts is not None and is_failing else None,
+        held_until=_held_until(attempts, authorities),
         others=tuple(
             model.OtherCertificate(
                 names=part.names,
@@ -154,6 +155,13 @@ def describe(entry: Entry, authorities: Authorities | None) -> model.Certificate
             for part in entry.served.others
         ),
     )
+
+
+def _held_until(attempts: records.Attempts | None, authorities: Authorities | None) -> datetime.datetime | None:
+    holds = dict(attempts.holds) if attempts is not None else {}
+    if not authorities or any(authority.directory not in holds for authority in authorities):
+        return None
+    return min(holds[authority.directory] for authority in authorities)
 
 
 def _state(

@@ -77,8 +77,9 @@ class Client:
         found: list[Json] = self._ask("GET", f"/doctor{query}", timeout_s=APPLY_S)["findings"]
         return found
 
-    def renew(self, host: str) -> None:
-        self._ask("POST", f"/certs/{urllib.parse.quote(host, safe='')}/renew", timeout_s=QUICK_S)
+    def renew(self, host: str, *, force: bool = False) -> None:
+        query = "?force=true" if force else ""
+        self._ask("POST", f"/certs/{urllib.parse.quote(host, safe='')}/renew{query}", timeout_s=QUICK_S)
 
     def domains(self) -> list[str]:
         found: list[str] = self._ask("GET", "/domains", timeout_s=QUICK_S)["domains"]

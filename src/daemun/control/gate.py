@@ -172,8 +172,8 @@ class Gate:
                 self._tell(self._last)
             return report_apply(self._last)
 
-    async def renew(self, host: str) -> bool:
-        return self._certificates.renew(host)
+    async def renew(self, host: str, *, force: bool = False) -> bool:
+        return self._certificates.renew(host, force=force)
 
     def domains(self) -> tuple[str, ...]:
         return self._domains.hosts()

@@ -133,8 +133,11 @@ class Gate(typing.Protocol):
         same time share one run that began after the last of them, so each sees its own change."""
         ...
 
-    async def renew(self, host: str) -> bool:
-        """Ask the CA now for the certificate of the site `host`, forgetting earlier failures. False: none such."""
+    async def renew(self, host: str, *, force: bool = False) -> bool:
+        """Ask the CA now for the certificate of the site `host`, forgetting earlier failures. False: none such.
+
+        force: also before the moment that the CA asked to wait for. Raises: RetryableError: without it.
+        """
         ...
 
     def domains(self) -> tuple[str, ...]:

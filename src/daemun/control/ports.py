@@ -148,8 +148,11 @@ class Certificates(typing.Protocol):
 
     def status(self) -> tuple[model.CertificateStatus, ...]: ...
 
-    def renew(self, host: str) -> bool:
-        """Ask the CA now for the certificate of the site `host`, forgetting earlier failures. False: none such."""
+    def renew(self, host: str, *, force: bool = False) -> bool:
+        """Ask the CA now for the certificate of the site `host`, forgetting earlier failures. False: none such.
+
+        force: also before the moment that the CA asked to wait for. Raises: RetryableError: without it.
+        """
         ...
 
 

@@ -77,6 +77,9 @@ def judge_certificate(status: model.CertificateStatus) -> model.Finding:
         case model.CertificateState.FAILING:
             again = f"daemun tries again at {status.next_attempt:%Y-%m-%d %H:%M UTC}; " if status.next_attempt else ""
             cure = f"{again}`daemun certs renew {status.host}` tries at once"
+            if status.held_until is not None:
+                at = f"{status.held_until:%Y-%m-%d %H:%M UTC}"
+                cure = f"daemun tries again by itself at {at}, as the CA asked it to wait"
             message = f"has no certificate as asked for: {status.reason or 'no reason is known'}"
             return _blocks("certificate", message, cure, status.host)
         case model.CertificateState.PENDING:

@@ -11,7 +11,7 @@ from starlette import applications, exceptions, requests, responses, routing
 
 from daemun.control import gate_port
 from daemun.core import domains, forecast
-from daemun.errors import DaemunError
+from daemun.errors import DaemunError, RetryableError
 from daemun.web import body as body_
 from daemun.web import json as web_json
 
@@ -79,7 +79,11 @@ class _Handlers:
 
     async def renew(self, request: requests.Request) -> responses.Response:
         host = request.path_params["host"]
-        if not await self._gate.renew(host):
+        try:
+            is_found = await self._gate.renew(host, force=request.query_params.get("force") == "true")
+        except RetryableError as error:
+            raise exceptions.HTTPException(409, str(error)) from error
+        if not is_found:
             raise exceptions.HTTPException(404, f'cannot renew "{host}": no certificate of a CA belongs to it')
         return responses.JSONResponse({"host": host}, status_code=202)
 

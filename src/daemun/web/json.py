@@ -162,6 +162,7 @@ def certificate_json(certificate: model.CertificateStatus) -> Json:
         "failures": certificate.failures,
         "last_error": certificate.last_error,
         "failing_since": instant_json(certificate.failing_since),
+        "held_until": instant_json(certificate.held_until),
         "others": [
             {
                 "names": list(other.names),

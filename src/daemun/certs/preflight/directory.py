@@ -19,6 +19,7 @@ from daemun.core.issuance.preflight import facts
 WAIT_S = 5.0
 KEPT_S = 60.0
 """How long an answer is good for: many orders that begin together ask once."""
+_FAILURES, _TOO_MANY = 500, 429
 _MOST_BYTES = 64 << 10
 _EXPIRED, _NOT_YET = 10, 9
 """X509_V_ERR_CERT_HAS_EXPIRED, X509_V_ERR_CERT_NOT_YET_VALID. Source: openssl/x509_vfy.h"""
@@ -89,6 +90,8 @@ async def _ask_time(authority: model.Authority, clock: ports.Clock) -> datetime.
 
 
 def _read(response: aiohttp.ClientResponse, body: bytes, ahead: datetime.timedelta | None) -> facts.Ca:
+    if response.status >= _FAILURES or response.status == _TOO_MANY:
+        return facts.Ca(answer=facts.CaAnswer.IN_TROUBLE, ahead=ahead, detail=f"HTTP {response.status}")
     if response.status != 200:
         return facts.Ca(answer=facts.CaAnswer.NO_DIRECTORY, ahead=ahead, detail=f"HTTP {response.status}")
     try:

@@ -35,10 +35,14 @@ group = groups.make_group("certs", show, about="Show the certificates and what c
 @group.command()
 @options.with_settings
 def renew(
-    chosen: settings.Settings, host: typing.Annotated[str, typer.Argument(help="The site whose certificate it is.")]
+    chosen: settings.Settings,
+    host: typing.Annotated[str, typer.Argument(help="The site whose certificate it is.")],
+    force: typing.Annotated[
+        bool, typer.Option("--force", help="Also before the moment the CA asked to wait for.")
+    ] = False,
 ) -> None:
     """Ask the CA for a new certificate now, forgetting earlier failures. Returns before the CA answers."""
-    client.Client(chosen).renew(hosts.normal(host))
+    client.Client(chosen).renew(hosts.normal(host), force=force)
     output.say(f"asked for a new certificate of {host}; `daemun certs` tells when it is there")
 
 

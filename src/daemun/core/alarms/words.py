@@ -116,6 +116,8 @@ def _outlook(status: model.CertificateStatus, count: int, now: datetime.datetime
         lines.append(f"{what} is valid until {spans.moment(status.not_after)} ({spans.left(status.not_after, now)}).")
     if status.next_attempt is not None:
         at = status.next_attempt
-        sooner = f"daemun certs renew {status.host if count == 1 else 'HOST'}"
-        lines.append(f"daemun tries again {spans.ahead(at, now)} ({spans.moment(at)}); sooner: {sooner}")
+        sooner = f"; sooner: daemun certs renew {status.host if count == 1 else 'HOST'}"
+        if status.held_until is not None and now < status.held_until:
+            sooner = ", as the CA asked it to wait"
+        lines.append(f"daemun tries again {spans.ahead(at, now)} ({spans.moment(at)}){sooner}")
     return lines

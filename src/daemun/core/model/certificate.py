@@ -72,6 +72,7 @@ class CertificateStatus:
     reason: what a person should know: why it is not as asked, or why it is renewed early.
     failures: tries in a row that failed; last_error: why the last of them did; failing_since: when the first one did.
     others: for the names that are not served with this certificate.
+    held_until: no CA is asked before, as they wanted (Retry-After) or as their limits say.
     """
 
     name: str
@@ -90,3 +91,4 @@ class CertificateStatus:
     last_error: str | None = None
     failing_since: datetime.datetime | None = None
     others: tuple[OtherCertificate, ...] = ()
+    held_until: datetime.datetime | None = None

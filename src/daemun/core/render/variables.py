@@ -88,12 +88,17 @@ def _folders(desired: model.Desired, env: environment.Environment) -> tuple[dire
     """One map for all sites: each costs nginx a millisecond of every reload (`core.definitions`). The last line is for
     files that are kept from an earlier generation, and for sites beyond those that surely have blocks of their own: of
     thousands of names, each of which costs a little, only those in capitals find another folder there."""
-    entries = []
+    chosen = desired.globals.default
+    unknown = chosen.host if chosen.kind is model.DefaultKind.SITE else None
+    entries, others = [], Expr("$server_name")
     for number, site in enumerate(desired.enabled):
+        if site.host == unknown:
+            others = Expr(certificates.name_of(site))
         for name, folder in certificates.folders(site).items():
-            if number < env.own_blocks or name != folder:
+            if number < env.own_blocks or name != folder or unknown is not None:
                 with contextlib.suppress(RenderError):  # the site is refused for it
                     entries.append(values.line(values.map_host(name), folder))
+    own = values.line(r"~^(?<daemun_sni>[a-z0-9_][a-z0-9_.-]*)\z", Expr("$daemun_sni"))
     return (
         directive.Comment("The folder under live/ for the name in a handshake, where a site has several names."),
         values.line(
@@ -102,9 +107,9 @@ def _folders(desired: model.Desired, env: environment.Environment) -> tuple[dire
             Expr(FOLDER),
             block=(
                 values.line("hostnames"),
-                values.line("default", Expr("$server_name")),
+                values.line("default", others),
                 *entries,
-                values.line(r"~^(?<daemun_sni>[a-z0-9_][a-z0-9_.-]*)\z", Expr("$daemun_sni")),
+                *(() if unknown is not None else (own,)),  # else unknown names are for that site
             ),
         ),
     )

@@ -33,6 +33,9 @@ def judge_ca(found: facts.Ca, authority: model.Authority, now: datetime.datetime
         case facts.CaAnswer.UNREACHABLE:
             message = f"the CA at {where} cannot be reached ({found.detail})"
             cure = "check `acme.directory` and this machine's way to the internet"
+        case facts.CaAnswer.IN_TROUBLE:
+            message = f"the CA at {where} is in trouble or in maintenance ({found.detail})"
+            cure = "daemun tries again by itself; a second one under `acme.directory` is asked meanwhile"
         case facts.CaAnswer.NO_DIRECTORY:
             message = f"{where} answers with something else than an ACME directory ({found.detail})"
             cure = "check that `acme.directory` is the URL of a directory (RFC 8555); if it is, the CA is out of order"

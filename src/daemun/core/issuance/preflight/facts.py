@@ -134,6 +134,7 @@ class CaAnswer(enum.Enum):
     UNTRUSTED = "untrusted"
     NOT_NOW = "not now"
     UNREACHABLE = "unreachable"
+    IN_TROUBLE = "in trouble"
     NO_DIRECTORY = "no directory"
 
 

@@ -1,0 +1,197 @@
+"""C3, C4: a CA that asks to wait is left alone, and one in trouble is not blamed on the configuration."""
+
+import collections.abc
+import contextlib
+import dataclasses
+import datetime
+import http.server
+import json
+import pathlib
+import threading
+
+import pytest
+
+from daemun import errors
+from daemun.certs import acme_issuer
+from daemun.certs.preflight import directory
+from daemun.core import checkup, model
+from daemun.core.issuance.preflight import authority, facts
+from tests.support import certificates, clock, issuing, serving
+
+HOST = "a.example.com"
+PROBLEM = "application/problem+json"
+FAILING = model.CertificateState.FAILING
+
+
+@dataclasses.dataclass(kw_only=True)
+class Ca:
+    """What it answers to requests that are signed; directory: to that for its directory, None: it is good."""
+
+    status: int
+    body: str = ""
+    kind: str = "text/html"
+    headers: dict[str, str] = dataclasses.field(default_factory=dict)
+    is_directory_good: bool = True
+    asked: int = 0
+    url: str = ""
+
+
+@contextlib.contextmanager
+def running(ca: Ca) -> collections.abc.Iterator[Ca]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.answer(200, "", {"Replay-Nonce": "bm9uY2U"})
+
+        def do_GET(self) -> None:
+            base = f"http://{self.headers['Host']}"
+            if ca.is_directory_good:
+                urls = {name: f"{base}/{name}" for name in ("newNonce", "newAccount", "newOrder")}
+                self.answer(200, json.dumps(urls), {"Content-Type": "application/json"})
+            else:
+                self.refuse()
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.refuse()
+
+        def refuse(self) -> None:
+            ca.asked += 1
+            self.answer(ca.status, ca.body, {"Content-Type": ca.kind, **ca.headers})
+
+        def answer(self, status: int, body: str, headers: dict[str, str]) -> None:
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with serving.in_thread(http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as server:
+        ca.url = f"http://127.0.0.1:{server.server_port}/dir"
+        yield ca
+
+
+@pytest.fixture(name="gate")
+def made_gate(tmp_path: pathlib.Path) -> issuing.Gate:
+    return issuing.Gate(tmp_path / "state")
+
+
+def problem(code: str, detail: str = "") -> str:
+    return json.dumps({"type": f"urn:ietf:params:acme:error:{code}", "detail": detail})
+
+
+# --- C4 --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "ca",
+    [
+        Ca(status=503, body="<h1>503 Service Temporarily Unavailable</h1>"),
+        Ca(status=503, body="<h1>maintenance</h1>", is_directory_good=False),
+        Ca(status=503, body="", is_directory_good=False),
+        Ca(status=503, body=problem("serverInternal", "down for maintenance"), kind=PROBLEM),
+        Ca(status=503, body=problem("malformed", "Service busy; retry later."), kind=PROBLEM),
+        Ca(status=500, body=problem("serverInternal", "Error creating new order"), kind=PROBLEM),
+        Ca(status=502, body="<html>Bad gateway</html>", is_directory_good=False),
+        Ca(status=504, body='{"message": "Endpoint request timed out"}', kind="application/json"),
+        Ca(status=522, body="cloudflare", is_directory_good=False),
+        Ca(status=429, body="<html>Too Many Requests</html>", is_directory_good=False),
+    ],
+    ids=lambda ca: f"{ca.status} {ca.kind}",
+)
+def test_c4_a_ca_in_trouble_is_said_to_be(gate: issuing.Gate, ca: Ca) -> None:
+    with running(ca):
+        told = refused(gate, ca)
+    assert f"the CA at {ca.url} is " in told
+    assert f"(HTTP {ca.status}); nothing to do here, daemun tries again by itself" in told
+    assert "acme.directory" not in told
+
+
+@pytest.mark.parametrize(("status", "body"), [(404, "<h1>not found</h1>"), (200, "<h1>welcome</h1>"), (403, "no")])
+def test_c4_what_is_no_ca_is_still_said_to_be_none(gate: issuing.Gate, status: int, body: str) -> None:
+    with running(Ca(status=status, body=body, is_directory_good=False)) as ca:
+        assert "answers with something else than ACME" in refused(gate, ca)
+
+
+def refused(gate: issuing.Gate, ca: Ca) -> str:
+    asked = model.Authority(directory=ca.url)
+    with pytest.raises(errors.RetryableError) as caught:
+        acme_issuer.obtain(
+            acme_issuer.Request(name=HOST, hosts=(HOST,), authority=asked),
+            store=gate.store,
+            clock=gate.clock,
+            stop=threading.Event(),
+        )
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("status", [429, 500, 503, 521])
+async def test_c4_so_does_the_doctor(status: int) -> None:
+    with running(Ca(status=status, is_directory_good=False)) as ca:
+        asked = model.Authority(directory=ca.url)
+        found = await directory.fetch_directory(asked, clock.FakeClock())
+        assert found.answer is facts.CaAnswer.IN_TROUBLE
+        (finding,) = authority.judge_ca(found, asked, clock.FakeClock().now())
+        assert f"is in trouble or in maintenance (HTTP {status})" in finding.message
+
+
+async def test_c4_the_next_try_is_known_and_waits_as_asked(gate: issuing.Gate) -> None:
+    with running(Ca(status=503, headers={"Retry-After": "3600"})) as ca:
+        acme = issuing.asking(model.Authority(directory=ca.url))
+        async with certificates.running(await gate.manager(acme, issuing.spec(HOST))) as watched:
+            status = await watched.until_state(HOST, FAILING)
+    assert status.next_attempt == gate.clock.now() + datetime.timedelta(hours=1)
+
+
+# --- C3 --------------------------------------------------------------------------------------------------------------
+
+
+def limited(retry_after: str = "7200") -> Ca:
+    return Ca(status=429, body=problem("rateLimited", "too many"), kind=PROBLEM, headers={"Retry-After": retry_after})
+
+
+async def test_c3_a_renewal_says_until_when_the_ca_asked_to_wait(gate: issuing.Gate) -> None:
+    with running(limited()) as ca:
+        acme = issuing.asking(model.Authority(directory=ca.url))
+        async with certificates.running(await gate.manager(acme, issuing.spec(HOST))) as watched:
+            status = await watched.until_state(HOST, FAILING)
+            until = gate.clock.now() + datetime.timedelta(hours=2)
+            assert (status.held_until, status.next_attempt) == (until, until)
+            with pytest.raises(errors.RetryableError, match=f"before {until:%Y-%m-%d %H:%M} UTC, as the CA asked"):
+                watched.manager.renew(HOST)
+            assert watched.status(HOST).reason == status.reason, "nothing is forgotten"
+            asked = ca.asked
+            assert watched.manager.renew(HOST, force=True)
+            await watched.until(lambda: ca.asked > asked and not watched.manager.busy)
+
+            finding = checkup.judge_certificate(watched.status(HOST))
+            assert "certs renew" not in (finding.cure or "")
+            assert f"{until:%Y-%m-%d %H:%M UTC}, as the CA asked it to wait" in (finding.cure or "")
+
+            gate.clock.advance(datetime.timedelta(hours=3))
+            assert watched.manager.renew(HOST), "the wait is over"
+
+
+async def test_c3_another_ca_is_asked_at_once_while_the_first_is_left_alone(gate: issuing.Gate) -> None:
+    with running(limited()) as first, running(Ca(status=500)) as second:
+        acme = issuing.asking(model.Authority(directory=first.url), model.Authority(directory=second.url))
+        async with certificates.running(await gate.manager(acme, issuing.spec(HOST))) as watched:
+            status = await watched.until_state(HOST, FAILING)
+            assert status.held_until is None
+            counts = first.asked, second.asked
+            assert watched.manager.renew(HOST)
+            await watched.until(lambda: second.asked > counts[1] and not watched.manager.busy)
+            assert first.asked == counts[0]
+
+
+async def test_c3_a_failure_without_a_wait_is_tried_at_once(gate: issuing.Gate) -> None:
+    with running(Ca(status=503)) as ca:
+        acme = issuing.asking(model.Authority(directory=ca.url))
+        async with certificates.running(await gate.manager(acme, issuing.spec(HOST))) as watched:
+            await watched.until_state(HOST, FAILING)
+            asked = ca.asked
+            assert watched.manager.renew(HOST)
+            await watched.until(lambda: ca.asked > asked)
