@@ -392,3 +392,37 @@ def test_docker_is_switched_off_and_on_in_the_file(gate: daemons.Daemon, docker_
 
     assert [site["host"] for site in off["sites"]] == ["file.test"]
     assert off["containers"] == []
+
+
+# --- out of reach ----------------------------------------------------------------------------------------------
+
+
+def answer_within(gate: daemons.Daemon, host: str) -> tuple[int, float]:
+    begin = time.monotonic()
+    return gate.get(f"https://{host}/").status_code, time.monotonic() - begin
+
+
+def test_what_cannot_be_reached_as_it_is_is_not_waited_for(gate: daemons.Daemon, docker_engine: DockerEngine) -> None:
+    """M9: 503 at once, and not after the 30 s that `hold` lets requests wait. I2: a network that was started again."""
+    docker_engine.cli("network", "create", "side")
+    docker_engine.run("apart", *HTTPD, labels=label("apart.test"), network="none")
+    docker_engine.run("leaving", *HTTPD, labels=label("leaving.test"), network="side")
+    docker_engine.run("vpn", *HTTPD)
+    docker_engine.run("behind", "sleep", "1000", labels=label("behind.test"), network="container:vpn")
+    until_served(gate, "leaving.test")
+    until_served(gate, "behind.test")
+    gate.wait_state("apart.test", "live")
+    docker_engine.cli("network", "disconnect", "side", "leaving")
+    docker_engine.cli("restart", "--time", "0", "vpn")
+    for name, why in (("leaving", "no address on a network"), ("behind", "was started again since")):
+        gate.wait(
+            lambda name=name, why=why: why in str(container(gate.status(), name)["why"]),  # type: ignore[misc]
+            f"{name} to be out of reach",
+        )
+    for host in ("apart.test", "leaving.test", "behind.test"):
+        status, took_s = answer_within(gate, host)
+        assert (status, took_s < 4) == (503, True), (host, status, took_s)
+    docker_engine.cli("network", "connect", "side", "leaving")
+    docker_engine.cli("restart", "--time", "0", "behind")
+    until_served(gate, "leaving.test")
+    until_served(gate, "behind.test")

@@ -94,3 +94,22 @@ async def test_who_gives_up_leaves_no_trace() -> None:
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
         assert under_test.counts() == (0, 1)
+
+
+async def test_what_is_out_of_reach_is_not_waited_for() -> None:
+    """M9: also by those who wait already."""
+    gone: set[str] = set()
+    wait = model.Wait(name="a.test", host="a.test", hold_s=30.0, servers=(model.WaitedServer(service="abc.daemun"),))
+    under_test = lobby.Lobby(lambda _: (), is_out_of_reach=lambda service: service in gone)
+    under_test.publish([wait])
+    running = asyncio.create_task(under_test.run())
+    async with asyncio.timeout(20):
+        waiting = asyncio.create_task(under_test.wait(ask(1)))
+        while under_test.counts()[0] == 0:
+            await asyncio.sleep(0)
+        gone.add("abc.daemun")
+        assert await waiting is room.Refusal.OVER
+        assert await under_test.wait(ask(2)) is room.Refusal.OVER
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running

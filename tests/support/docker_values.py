@@ -28,6 +28,7 @@ def container(
     *,
     environment: collections.abc.Mapping[str, str] | None = None,
     age_s: float = 0,
+    started_s: float | None = None,
     ip: str = "10.0.0.2",
     ports: tuple[int, ...] = (80,),
     state: str = "running",
@@ -35,8 +36,9 @@ def container(
     network_mode: str = "gate",
     attachments: tuple[containers.Attachment, ...] | None = None,
 ) -> containers.Container:
-    """age_s: the older, the sooner it was made."""
+    """age_s: the older, the sooner it was made. started_s: how long it has been running; None: it is not told."""
     return containers.Container(
+        started_at=containers.NEVER if started_s is None else NOON - datetime.timedelta(seconds=started_s),
         id=identity(name),
         name=name,
         created_at=NOON - datetime.timedelta(seconds=age_s),

@@ -1,11 +1,13 @@
 """What containers wish becomes sites that do not change while containers come and go."""
 
 import dataclasses
+import typing
 
 import pytest
 
 from daemun.core import model
 from daemun.sources.docker import containers, memory, translate
+from tests.support import docker_values as values
 from tests.support.docker_values import container, endpoints, messages, run, snapshot
 
 A = {"daemun.host": "a.test"}
@@ -315,3 +317,88 @@ def test_a_container_of_several_hosts_is_told_of_once() -> None:
     found = snapshot(container(labels={"daemun.host": "a.test,b.test"}, state="exited"))
 
     assert len(found.problems) == 1
+
+
+# --- what nothing can reach as it is ----------------------------------------------------------------------------
+
+
+NONE: dict[str, typing.Any] = {"network_mode": "none", "attachments": ()}
+APART: dict[str, typing.Any] = {"attachments": (values.attachment("other"),)}
+
+
+@pytest.mark.parametrize(
+    ("found", "is_out_of_reach"),
+    [
+        ([NONE], True),
+        ([APART], True),
+        ([NONE, APART], True),
+        ([{"network_mode": "container:" + values.identity("gone")}], True),
+        ([NONE, {}], False),
+        ([NONE, {"state": "exited"}], True),
+        ([{"state": "exited"}], False),
+        ([NONE | {"state": "exited"}], False),
+        ([{"health": containers.Health.STARTING}], False),
+        ([{"state": "restarting"}], False),
+    ],
+)
+def test_what_nothing_can_reach_as_it_is_is_not_waited_for(
+    found: list[dict[str, typing.Any]],
+    is_out_of_reach: bool,
+) -> None:
+    """M9."""
+    gate = values.container("gate", attachments=(values.attachment(ipv4="10.0.0.9"),))
+    hosts = [values.container(f"web-{number}", {"daemun.host": "a.test"}, **one) for number, one in enumerate(found)]
+    (pool,) = values.snapshot(gate, *hosts, own="gate").pools
+
+    assert pool.is_out_of_reach is is_out_of_reach
+
+
+def test_a_route_that_was_out_of_reach_is_waited_for_once_it_is_remembered() -> None:
+    """M9: another container may come."""
+    before = values.run(values.container("web", {"daemun.host": "a.test"}, **NONE))
+    assert before.snapshot.pools[0].is_out_of_reach
+    (pool,) = values.run(known=before.memory).snapshot.pools
+    assert not pool.is_out_of_reach
+
+
+@pytest.mark.parametrize(
+    ("vpn_s", "app_s", "is_gone"),
+    [(60.0, 50.0, False), (10.0, 50.0, True), (50.0, 50.0, False), (None, 50.0, False), (10.0, None, False)],
+)
+def test_a_network_that_was_started_again_is_told_with_the_cure(
+    vpn_s: float | None,
+    app_s: float | None,
+    is_gone: bool,
+) -> None:
+    """I2: Docker lets a container keep the network that it was started with."""
+    vpn = values.container("vpn", started_s=vpn_s)
+    mode = f"container:{vpn.id}"
+    app = values.container("app", {"daemun.host": "a.test"}, network_mode=mode, attachments=(), started_s=app_s)
+    found = values.snapshot(vpn, app)
+    (told,) = found.containers
+
+    assert told.is_served is not is_gone
+    assert bool(values.endpoints(found, "a.test")) is not is_gone
+    if is_gone:
+        assert told.why == 'shares the network of "vpn", which was started again since, so its own network is gone'
+        assert told.cure == "restart it with `docker restart app`"
+
+
+def test_a_network_of_the_host_that_others_share_is_never_gone() -> None:
+    """I2."""
+    vpn = values.container("vpn", network_mode="host", attachments=(), started_s=10)
+    mode = f"container:{vpn.id}"
+    app = values.container("app", {"daemun.host": "a.test"}, network_mode=mode, attachments=(), started_s=50)
+
+    assert values.endpoints(values.snapshot(vpn, app), "a.test") == ["127.0.0.1:80"]
+
+
+def test_a_network_that_is_being_started_is_waited_for() -> None:
+    """I2, M9: it comes by itself."""
+    vpn = values.container("vpn", state="restarting", started_s=60)
+    mode = f"container:{vpn.id}"
+    app = values.container("app", {"daemun.host": "a.test"}, network_mode=mode, attachments=(), started_s=50)
+    found = values.snapshot(vpn, app)
+
+    assert not found.pools[0].is_out_of_reach
+    assert found.containers[0].why == 'shares the network of "vpn", which is not running: its state is "restarting"'

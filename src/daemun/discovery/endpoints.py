@@ -139,6 +139,12 @@ class Discovery:
             for one in self._table.known(service)
         )
 
+    def is_out_of_reach(self, service: str) -> bool:
+        """Whether nothing will answer for a service before its owner changes something."""
+        known = self._services.get(service)
+        pool = self._pools.get(known.pool) if known is not None and known.pool is not None else None
+        return pool is not None and pool.is_out_of_reach and not pool.endpoints
+
     def problems(self) -> tuple[model.Problem, ...]:
         """Every published host that does not resolve now, once, sorted; every endpoint that is not well; the store."""
         now = self._now()

@@ -40,8 +40,16 @@ class _Queue:
 class Lobby:
     """Implements `control.ports.WaitingRoom`. All methods are called on one event loop."""
 
-    def __init__(self, find_endpoints: probe.FindEndpoints, room: rooms.Room | None = None) -> None:
+    def __init__(
+        self,
+        find_endpoints: probe.FindEndpoints,
+        room: rooms.Room | None = None,
+        *,
+        is_out_of_reach: collections.abc.Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """is_out_of_reach: whether a service has nothing to wait for."""
         self._find_endpoints = find_endpoints
+        self._is_out_of_reach = is_out_of_reach
         self._room = room or rooms.Room()
         self._waits: dict[str, model.Wait] = {}
         self._last: dict[str, model.Wait] = {}
@@ -76,6 +84,8 @@ class Lobby:
         wait = self._waits.get(ask.route) or self._last.get(ask.route)
         if wait is None:
             return rooms.Refusal.UNKNOWN
+        if self._is_in_vain(wait):
+            return rooms.Refusal.OVER
         loop = asyncio.get_running_loop()
         ticket = self._room.enter(ask, wait, loop.time())
         if isinstance(ticket, rooms.Refusal):
@@ -136,6 +146,9 @@ class Lobby:
     async def _look(self, name: str, queue: _Queue) -> None:
         while queue.waiters:
             wait = self._waits.get(name) or self._last.get(name)
+            if wait is not None and self._is_in_vain(wait):
+                _release(queue, lambda: rooms.Refusal.OVER)
+                break
             queue.ready = await probe.find_ready(probe.find_places(wait, self._find_endpoints)) if wait else ()
             queue.seen_s = asyncio.get_running_loop().time()
             if queue.ready:
@@ -143,6 +156,11 @@ class Lobby:
             else:
                 await asyncio.sleep(LOOK_EVERY_S)
         queue.is_looked_for = False
+
+    def _is_in_vain(self, wait: model.Wait) -> bool:
+        return bool(wait.servers) and all(
+            one.service is not None and self._is_out_of_reach(one.service) for one in wait.servers
+        )
 
 
 def _release(queue: _Queue, answer: collections.abc.Callable[[], Answer]) -> None:

@@ -72,7 +72,11 @@ class Daemon:
         )
         self._domains = registry.Registry(store, self._certificates, clock.SystemClock())
         most, most_per_site = room.limits_of(environment.count_connections(nginx_machine.count_open_files()))
-        self._lobby = lobby.Lobby(self._endpoints.endpoints, room.Room(most=most, most_per_site=most_per_site))
+        self._lobby = lobby.Lobby(
+            self._endpoints.endpoints,
+            room.Room(most=most, most_per_site=most_per_site),
+            is_out_of_reach=self._endpoints.is_out_of_reach,
+        )
         self._compatible = compatible.Compatible(file, environ=os.environ, tell=self._containers.speak)
         self._keeper = keeper.Keeper(old_workers.OldWorkers(self._layout, self._nginx.workers), clock.SystemClock())
         rounds = reconciler.Reconciler(

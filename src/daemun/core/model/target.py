@@ -86,10 +86,12 @@ class Pool:
     """A name nginx asks daemun's DNS responder for, and the endpoints that a source knows to be behind it.
 
     name: "abc123.daemun", unique; a `Target.pool` refers to it. endpoints: may be empty (nothing runs now).
+    is_out_of_reach: what runs cannot be reached before its owner changes something, so nothing is worth waiting for.
     """
 
     name: str
     endpoints: tuple[Endpoint, ...] = ()
+    is_out_of_reach: bool = False
 
 
 USUAL_RETRIES = 2

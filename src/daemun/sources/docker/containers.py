@@ -52,7 +52,7 @@ class Attachment:
 class Container:
     """One container.
 
-    created_at: aware; `NEVER` when the engine did not tell. labels: name and value, sorted.
+    created_at, started_at: aware; `NEVER` when the engine did not tell. labels: name and value, sorted.
     environment: the same, of the variables that are read here.
     ports: TCP ports that it exposes, sorted. network_mode: "host", "none", "container:ID", or a network's name.
     attachments: sorted by the network's name. state: the engine's word, such as "running".
@@ -62,6 +62,7 @@ class Container:
     id: str
     name: str
     created_at: datetime.datetime = NEVER
+    started_at: datetime.datetime = NEVER
     labels: tuple[tuple[str, str], ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     ports: tuple[int, ...] = ()
@@ -125,6 +126,7 @@ def parse_container(raw: object) -> Container:
         id=identity,
         name=_name(_get(raw, "Name"), identity),
         created_at=_instant(_get(raw, "Created")),
+        started_at=_instant(_get(state, "StartedAt")),
         labels=tuple(sorted((key, _text(value)) for key, value in _map(config, "Labels").items())),
         environment=_environment(_get(config, "Env")),
         ports=tuple(sorted({port for text in exposed if (port := _tcp_port(text)) is not None})),

@@ -94,16 +94,38 @@ def find_address(container: containers.Container, place: Place) -> str | remarks
         own = place.own
     if holder is None:
         cause = f"shares the network of {words.quoted(container.network_mode)}, which is not there"
-        return remarks.Remark(reason=cause, cure="start that container", is_error=True)
+        return remarks.Remark(
+            reason=cause, cure="make it anew beside the one that is there now", is_error=True, is_lasting=True
+        )
     if own is not None and own.id == holder.id:
         return LOOPBACK
+    if holder.id != container.id and (remark := _judge_holder(container, holder)) is not None:
+        return remark
     if holder.network_mode == "none":
         return remarks.Remark(
-            reason='has no network ("none")', cure="attach it to one that daemun reaches", is_error=True
+            reason='has no network ("none")',
+            cure="attach it to one that daemun reaches",
+            is_error=True,
+            is_lasting=True,
         )
     if own is None or own.network_mode == "host":
         return _from_the_host(holder, place)
     return _from_a_container(holder, own, place)
+
+
+def _judge_holder(container: containers.Container, holder: containers.Container) -> remarks.Remark | None:
+    """What of the container that holds the network keeps requests away. A container keeps the network that it was
+    started with, and when the holder is started again that one is gone."""
+    name = words.quoted(holder.name)
+    if not holder.is_running:
+        reason = f"shares the network of {name}, which is not running: its state is {words.quoted(holder.state)}"
+        return remarks.Remark(reason=reason, cure=_way_to_run(holder), is_error=True)
+    is_known = containers.NEVER not in {container.started_at, holder.started_at}
+    if not is_known or holder.started_at <= container.started_at or holder.network_mode == "host":
+        return None
+    reason = f"shares the network of {name}, which was started again since, so its own network is gone"
+    cure = f"restart it with `docker restart {container.name}`"
+    return remarks.Remark(reason=reason, cure=cure, is_error=True, is_lasting=True)
 
 
 def _network_holder(
@@ -128,7 +150,7 @@ def _from_the_host(container: containers.Container, place: Place) -> str | remar
             return address
     found = _names(container)
     cause = f"has no address on a network that this machine reaches (it is on {found})"
-    return remarks.Remark(reason=cause, cure="attach it to a bridge network", is_error=True)
+    return remarks.Remark(reason=cause, cure="attach it to a bridge network", is_error=True, is_lasting=True)
 
 
 def _from_a_container(container: containers.Container, own: containers.Container, place: Place) -> str | remarks.Remark:
@@ -139,13 +161,13 @@ def _from_a_container(container: containers.Container, own: containers.Container
         if gateway is not None:
             return gateway
         cause = "uses the network of the host, and daemun's container has no network with a gateway to it"
-        return remarks.Remark(reason=cause, cure="attach daemun to a bridge network", is_error=True)
+        return remarks.Remark(reason=cause, cure="attach daemun to a bridge network", is_error=True, is_lasting=True)
     for attachment in container.attachments:
         address = place.choose(attachment)
         if attachment.network in mine and address is not None:
             return address
     cause = f"shares no network with daemun: it is on {_names(container)}, daemun on {_names(own)}"
-    return remarks.Remark(reason=cause, cure="attach both to one network", is_error=True)
+    return remarks.Remark(reason=cause, cure="attach both to one network", is_error=True, is_lasting=True)
 
 
 def _names(container: containers.Container) -> str:

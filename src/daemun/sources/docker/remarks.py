@@ -13,12 +13,13 @@ SOURCE = "docker"
 class Remark:
     """Why a container gets no requests, or what deserves a look. cure: what to do; None: nothing.
 
-    is_error: somebody has to do it.
+    is_error: somebody has to do it. is_lasting: it does not end by itself, as a start or a health check does.
     """
 
     reason: str
     cure: str | None = None
     is_error: bool = False
+    is_lasting: bool = False
 
     def __str__(self) -> str:
         return f"{self.reason}; {self.cure}" if self.cure else self.reason

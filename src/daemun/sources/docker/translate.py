@@ -82,7 +82,7 @@ def translate(
     claims = sorted(_find_claims(wished, terms, report), key=lambda claim: claim.rank)
     granted = _grant(_agree(claims, dialect, report), report)
     options = _choose_site_options(granted, dialect, report)
-    standing = _find_endpoints(granted, listing, terms, report)
+    standing, out_of_reach = _find_endpoints(granted, listing, terms, report)
     wanted = {
         key: memory.Entry(route=_into_pool(group[0].wish), site=options.get(group[0].wish.host))
         for key, group in granted.items()
@@ -94,7 +94,7 @@ def translate(
     snapshot = model.Snapshot(
         source=remarks.SOURCE,
         sites=_make_sites(kept),
-        pools=_make_pools(kept, standing),
+        pools=_make_pools(kept, standing, out_of_reach),
         containers=report.list_containers(wished),
         problems=tuple(dict.fromkeys(report.problems)),
     )
@@ -250,13 +250,17 @@ def _find_endpoints(
     listing: containers.Listing,
     terms: Terms,
     report: remarks.Report,
-) -> dict[memory.Key, tuple[model.Endpoint, ...]]:
-    """Per host and path, the oldest container first. One whose health check did not succeed yet only counts while there
-    is no other: its application may not be ready, but nobody else is."""
+) -> tuple[dict[memory.Key, tuple[model.Endpoint, ...]], frozenset[memory.Key]]:
+    """Per host and path, the oldest container first; and the hosts and paths where all that runs is out of reach. One
+    whose health check did not succeed yet only counts while there is no other: its application may not be ready, but
+    nobody else is."""
     own = next((one for one in listing.containers if one.id == terms.own_id), None)
     place = reach.Place(own=own, listing=listing, prefers_ipv6=terms.prefers_ipv6)
     found: dict[memory.Key, tuple[model.Endpoint, ...]] = {}
+    out_of_reach: set[memory.Key] = set()
     for key, group in granted.items():
+        if all(_is_out_of_reach(claim, place) for claim in group if claim.container.is_active):
+            out_of_reach |= {key} if any(claim.container.is_active for claim in group) else set()
         ready: list[model.Endpoint] = []
         starting: list[tuple[containers.Container, model.Endpoint]] = []
         for claim in group:
@@ -274,7 +278,13 @@ def _find_endpoints(
                 report.leave_out(container)
                 report.remark(container, _STARTING)
         found[key] = tuple(dict.fromkeys(ready or [endpoint for _, endpoint in starting]))
-    return found
+    return found, frozenset(out_of_reach)
+
+
+def _is_out_of_reach(claim: _Claim, place: reach.Place) -> bool:
+    """Whether requests reach the container only once its networks, or ours, are changed."""
+    address = reach.find_address(claim.container, place) if claim.wish.scheme is not None else None
+    return isinstance(address, remarks.Remark) and address.is_lasting
 
 
 _STARTING = remarks.Remark(reason="is starting: it gets requests once its HEALTHCHECK succeeds")
@@ -337,10 +347,12 @@ def _make_site(host: str, entries: collections.abc.Sequence[memory.Entry]) -> mo
 
 
 def _make_pools(
-    kept: memory.Memory, standing: collections.abc.Mapping[memory.Key, tuple[model.Endpoint, ...]]
+    kept: memory.Memory,
+    standing: collections.abc.Mapping[memory.Key, tuple[model.Endpoint, ...]],
+    out_of_reach: frozenset[memory.Key],
 ) -> tuple[model.Pool, ...]:
     pools = [
-        model.Pool(name=entry.pool, endpoints=standing.get(key, ()))
+        model.Pool(name=entry.pool, endpoints=standing.get(key, ()), is_out_of_reach=key in out_of_reach)
         for key, entry in kept.items()
         if entry.pool is not None
     ]
