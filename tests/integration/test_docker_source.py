@@ -88,7 +88,7 @@ async def test_a_hostile_label_refuses_its_container_alone(docker_engine: engine
     assert [site.host for site in found.sites] == ["a.test"]
     assert await get(found) == "a page\n"
     (told,) = messages(found)
-    assert told.startswith('container bad: cannot serve container "bad": ')
+    assert told.startswith('cannot serve container "bad": ')
 
 
 async def test_daemun_knows_which_container_it_is_in(docker_engine: engines.DockerEngine) -> None:
@@ -155,7 +155,7 @@ async def test_a_container_that_is_told_to_stop_gets_no_requests_while_it_finish
         assert endpoints(after_hangup, "a.test") == [f"{address}:80"]
         await asyncio.to_thread(docker_engine.cli, "kill", "--signal=TERM", "web-1")
         found = await followed.until_serving()
-        assert warnings(found) == ['container web-1: container "web-1" is being stopped, so it gets no new requests']
+        assert warnings(found) == ['container "web-1" is being stopped, so it gets no new requests']
         await asyncio.to_thread(docker_engine.cli, "restart", "--time=0", "web-1")
         again = await followed.until_serving(f"{docker_engine.address('web-1')}:80")
 

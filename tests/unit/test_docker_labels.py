@@ -233,7 +233,7 @@ def test_hostile_values_refuse_their_container_and_no_other(key: str, value: str
         # Some are harmless where they stand, such as a dollar sign in a path.
         assert all(validate.find_site_problems(_with_server(site)) == () for site in found.sites)
     else:
-        assert all("container bad: cannot serve" in message for message in values.messages(found))
+        assert all('cannot serve container "bad"' in message for message in values.messages(found))
         assert values.messages(found)
     assert values.endpoints(found, "good.test") == ["10.0.0.3:80"]
 

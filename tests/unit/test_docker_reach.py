@@ -137,7 +137,7 @@ def test_in_a_container_only_shared_networks_are_reached() -> None:
     assert endpoints(found, "a.test") == ["10.3.0.2:80"]
     assert endpoints(found, "b.test") == []
     assert messages(found) == [
-        'container apart: container "apart" shares no network with daemun: it is on "other", daemun on "gate" and '
+        'container "apart" shares no network with daemun: it is on "other", daemun on "gate" and '
         '"zoo"; attach both to one network'
     ]
 

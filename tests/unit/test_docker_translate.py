@@ -129,7 +129,7 @@ def test_a_stopped_container_keeps_its_site_for_as_long_as_it_is_there() -> None
 
     assert endpoints(found, "a.test") == []
     assert warnings(found) == [
-        'container web-1: container "web-1" is not running: its state is "exited"; start it with `docker start web-1`'
+        'container "web-1" is not running: its state is "exited"; start it with `docker start web-1`'
     ]
 
 
@@ -167,7 +167,7 @@ def test_a_container_that_was_told_to_stop_gets_no_new_requests() -> None:
     found = snapshot(container("old", A, ip="10.0.0.2"), container("new", A, ip="10.0.0.3"), leaving=("old",))
 
     assert endpoints(found, "a.test") == ["10.0.0.3:80"]
-    assert warnings(found) == ['container old: container "old" is being stopped, so it gets no new requests']
+    assert warnings(found) == ['container "old" is being stopped, so it gets no new requests']
 
 
 def test_a_starting_container_waits_for_its_health_check_while_another_one_serves() -> None:
@@ -236,7 +236,7 @@ def test_the_oldest_of_those_who_disagree_wins_and_the_conflict_is_shown() -> No
         assert endpoints(found, "a.test") == ["10.0.0.2:80", "10.0.0.4:80"]
         (refused,) = messages(found)
         assert refused == (
-            'container new: cannot serve container "new" at "a.test/": the older container "old" serves it with other '
+            'cannot serve container "new" at "a.test/": the older container "old" serves it with other '
             "settings; give both the same labels"
         )
 
@@ -273,7 +273,7 @@ def test_a_container_with_a_mistake_is_refused_alone() -> None:
 
     assert [(site.host, [route.path for route in site.routes]) for site in found.sites] == [("a.test", ["/good"])]
     (refused,) = messages(found)
-    assert refused.startswith('container bad: cannot serve container "bad": label "daemun.port": expected a number')
+    assert refused.startswith('cannot serve container "bad": label "daemun.port": expected a number')
 
 
 @pytest.mark.parametrize(

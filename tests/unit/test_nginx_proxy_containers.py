@@ -546,3 +546,50 @@ def test_ipv6_when_it_is_preferred() -> None:
     gate = nginx_proxy_gate.read_gate({"PREFER_IPV6_NETWORK": "true"})
 
     assert gate.prefers_ipv6 is True
+
+
+# --- words -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("{a.test: {", "line 1, column"),
+        ("a.test:\n  /: {port: 1}\n  /: {port: 2}", 'line 3, column 3: found duplicate key "/"'),
+        ("a.test: [", "line 1, column"),
+        ("a: b: c", "line 1, column 5: mapping values are not allowed here"),
+        ("a:\n\t- b", "line 2, column 1: found character"),
+    ],
+)
+def test_what_is_wrong_with_yaml_is_told_with_its_place(text: str, cause: str) -> None:
+    """M10: and not what the parser was doing."""
+    told = fault({"VIRTUAL_HOST_MULTIPORTS": text})
+
+    assert told.startswith(f"VIRTUAL_HOST_MULTIPORTS is not YAML: {cause}")
+    assert "while" not in told
+
+
+@pytest.mark.parametrize(
+    ("environment", "labels", "words"),
+    [
+        ({"VIRTUAL_PROTO": "gopher"}, {}, "variables"),
+        ({"VIRTUAL_HOST": "a b"}, {}, "variables"),
+        ({"VIRTUAL_PATH": "= /x"}, {}, "variables"),
+        ({}, {f"{LABEL}keepalive": "many"}, "labels"),
+        ({}, {"daemun.host": "a b"}, "labels"),
+    ],
+)
+def test_the_cure_is_for_what_is_wrong(environment: dict[str, str], labels: dict[str, str], words: str) -> None:
+    """M10: a container without labels has none to correct."""
+    made = values.container("web", labels, environment={"VIRTUAL_HOST": "a.test", **environment})
+    (told,) = values.snapshot(made, dialect=nginx_proxy.make_dialect(ON)).containers
+
+    assert told.cure == f"correct its {words}, and make it anew with them"
+
+
+def test_what_nginx_proxy_would_do_is_told_where_it_would() -> None:
+    """M10."""
+    clear = "(nginx-proxy would serve it in clear text)"
+    assert clear in settle({"HTTPS_METHOD": "redirect"}).notes[0]
+    (note,) = settle({"ENABLE_HTTP_ON_MISSING_CERT": "false"}).notes
+    assert clear not in note

@@ -10,7 +10,7 @@ import os
 import structlog
 
 from daemun import garbage
-from daemun.control import doctor, gate_port, keeper, ports, reconciler
+from daemun.control import doctor, gate_port, keeper, ports, problem_log, reconciler
 from daemun.core import domains as domains_
 from daemun.core import model, plan
 from daemun.core.generations import Urgency
@@ -78,7 +78,7 @@ class Gate:
         self._urgency = Urgency.CHANGED
         self._wake = asyncio.Event()
         self._last: reconciler.Outcome | None = None
-        self._told: frozenset[str] = frozenset()
+        self._problem_log = problem_log.ProblemLog()
         self.stopping = asyncio.Event()
         self.keep_traffic = False
 
@@ -203,15 +203,8 @@ class Gate:
             await asyncio.sleep(QUIET_S)
 
     def _tell(self, last: reconciler.Outcome) -> None:
-        """Log what the round did; each problem once, until it is gone or changes."""
-        lines = frozenset(str(problem) for problem in last.problems)
-        for problem in last.problems:
-            if str(problem) not in self._told:
-                write = log.error if problem.severity is model.Severity.ERROR else log.warning
-                write(str(problem), **({"host": problem.host} if problem.host else {}))
-        if self._told - lines and last.ok:
-            log.info("all problems are solved")
-        self._told = lines
+        """Log what the round did."""
+        self._problem_log.update(last.problems)
         if last.activated is not plan.Activation.NOTHING:
             changes = [str(change) for change in last.wanted.changes] if last.wanted else []
             shown = ", ".join(changes[:10]) + (f" and {len(changes) - 10} more" if len(changes) > 10 else "")

@@ -45,4 +45,6 @@ class Problem:
     field: tuple[str | int, ...] = ()
 
     def __str__(self) -> str:
-        return self.message if self.origin == NOWHERE else f"{self.origin}: {self.message}"
+        kind, _, name = self.origin.place.partition(" ")
+        is_named = kind == "container" and f'{kind} "{name}"' in self.message
+        return self.message if self.origin == NOWHERE or is_named else f"{self.origin}: {self.message}"

@@ -68,12 +68,15 @@ def read_wishes(container: containers.Container, compat: sites.Compat) -> wishes
     try:
         found = tuple(said.wishes())
     except ValueError as error:
-        return wishes.Wished(faults=(str(error),))
+        fault = str(error)
+        return wishes.Wished(faults=(fault,), words="labels" if fault.startswith('label "') else "variables")
     if len(found) > labels.MAX_WISHES:
         cause = f"it asks for {len(found)} hosts and paths; at most {labels.MAX_WISHES} are allowed"
-        return wishes.Wished(faults=(cause,))
+        return wishes.Wished(faults=(cause,), words="variables")
     faults = tuple(dict.fromkeys(fault for wish in found for fault in labels.find_faults(wish, with_patterns=True)))
-    return wishes.Wished(faults=faults) if faults else wishes.Wished(wishes=found, notes=tuple(said.notes))
+    if faults:
+        return wishes.Wished(faults=faults, words="variables")
+    return wishes.Wished(wishes=found, notes=tuple(said.notes))
 
 
 # --- one container ---------------------------------------------------------------------------------------------

@@ -83,11 +83,19 @@ def _load(text: str) -> dict[str, object]:
     try:
         found = yaml.YAML(typ="safe", pure=True).load(text)
     except (yaml_error.YAMLError, ValueError, RecursionError) as error:
-        cause = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{NAME} is not YAML: {cause}") from error
+        raise ValueError(f"{NAME} is not YAML: {_cause(error)}") from error
     if not isinstance(found, dict) or not found:
         raise ValueError(f"{NAME}: expected a map of hosts, found {words.describe(found)}")
     return {str(key): value for key, value in found.items()}
+
+
+def _cause(error: Exception) -> str:
+    """What is wrong and where, without what the parser was doing."""
+    if not isinstance(error, yaml_error.MarkedYAMLError) or not error.problem:
+        return (str(error) or type(error).__name__).splitlines()[0]
+    cause = error.problem.strip().splitlines()[0]
+    mark = error.problem_mark
+    return cause if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: {cause}"
 
 
 def _map(where: str, value: object) -> dict[str, object]:

@@ -179,9 +179,10 @@ def _settle_tls(
         return _ordered(host, ordered, said, extras), http
     if not compat.is_on:
         return extras, http
+    there = " (nginx-proxy would serve it in clear text)" if may_be_clear else ""
     notes.append(
-        "there is no certificate for it, and none is asked for with ACME_HOST, so one of daemun's local CA is served "
-        "(nginx-proxy would serve it in clear text)"
+        "there is no certificate for it, and none is asked for with ACME_HOST, so one of daemun's local CA is served"
+        + there
     )
     return dataclasses.replace(extras, mode=model.TlsMode.LOCAL), http
 

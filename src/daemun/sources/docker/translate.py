@@ -131,7 +131,7 @@ def _find_claims(
 ) -> collections.abc.Iterator[_Claim]:
     for container, found in wished.items():
         for fault in found.faults:
-            report.refuse(container, fault, cure="correct its labels, and make it anew with them")
+            report.refuse(container, fault, cure=f"correct its {found.words}, and make it anew with them")
         for note in found.notes:
             report.add(container, f"container {words.quoted(container.name)}: ", remarks.Remark(reason=note))
         for wish in found.wishes:
@@ -186,7 +186,12 @@ def _grant(claims: collections.abc.Sequence[_Claim], report: remarks.Report) -> 
         elif claim.container.is_running:
             owner = words.quoted(group[0].container.name)
             cause = f"the older container {owner} serves it with other settings"
-            report.refuse(claim.container, cause, cure="give both the same labels", wish=claim.wish)
+            report.refuse(
+                claim.container,
+                cause,
+                cure=f"give both the same {'labels' if claim.wish.of_path is None else 'variables'}",
+                wish=claim.wish,
+            )
         else:
             report.leave_out(claim.container, reach.find_unready(claim.container, is_leaving=False))
     return {key: tuple(group) for key, group in groups.items()}

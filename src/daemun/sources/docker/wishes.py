@@ -67,12 +67,13 @@ class Wish:
 class Wished:
     """All wishes of one container. faults: what is wrong with its words; then there are no wishes.
 
-    notes: what of it is not done, though the rest is.
+    notes: what of it is not done, though the rest is. words: what the faults are in, "labels" or "variables".
     """
 
     wishes: tuple[Wish, ...] = ()
     faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    words: str = "labels"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

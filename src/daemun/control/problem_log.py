@@ -1,0 +1,49 @@
+"""Problems in daemun's own log: each once, and none that settles by itself within a moment."""
+
+import asyncio
+import collections.abc
+
+import structlog
+
+from daemun.core import model
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+SETTLES_WITHIN_S = 1.0
+"""A container that is removed is stopped first, so for some milliseconds its site has nobody to answer."""
+
+
+class ProblemLog:
+    """Called on one event loop."""
+
+    def __init__(self) -> None:
+        self._now: dict[str, model.Problem] = {}
+        self._told: dict[str, model.Problem] = {}
+        self._is_first = True
+
+    def update(self, problems: collections.abc.Iterable[model.Problem]) -> None:
+        """What is wrong now. At the first call it is logged at once: there may be no second one."""
+        before, self._now = self._now, {str(problem): problem for problem in problems}
+        if self._is_first:
+            self._is_first = False
+            self._tell(self._now)
+        elif fresh := self._now.keys() - before.keys() - self._told.keys():
+            asyncio.get_running_loop().call_later(SETTLES_WITHIN_S, self._tell, fresh)
+        solved = [self._told.pop(text) for text in self._told.keys() - self._now.keys()]
+        if solved and not self._now:
+            log.info("all problems are solved")
+        elif any(map(_is_error, solved)) and not any(map(_is_error, self._now.values())):
+            log.info("all errors are solved; warnings remain", warnings=len(self._now))
+
+    def _tell(self, texts: collections.abc.Iterable[str]) -> None:
+        """Those that are still there, in the order in which they were found."""
+        wanted = set(texts)
+        for text, problem in self._now.items():
+            if text in wanted and text not in self._told:
+                self._told[text] = problem
+                write = log.error if _is_error(problem) else log.warning
+                write(text, **({"host": problem.host} if problem.host else {}))
+
+
+def _is_error(problem: model.Problem) -> bool:
+    return problem.severity is model.Severity.ERROR
