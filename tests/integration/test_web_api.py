@@ -75,6 +75,7 @@ async def test_status_has_the_shape_of_the_contract(gate: support.Gate) -> None:
         "nginx": {
             "version": "1.31.3",
             "pid": 4711,
+            "answers": True,
             "reloads": 2,
             "workers": 2,
             "draining_workers": 1,
@@ -89,6 +90,7 @@ async def test_status_has_the_shape_of_the_contract(gate: support.Gate) -> None:
             },
         },
         "waiting_change": None,
+        "applying_since": None,
         "sites": [
             {
                 "host": "a.test",

@@ -105,6 +105,9 @@ class Gate:
             raise self.failure
         return self.told
 
+    async def look_at_nginx(self) -> None:
+        """`told` says how it went."""
+
     async def look_at_old_workers(self) -> gate_port.OldWorkersReport:
         return self.old_workers
 

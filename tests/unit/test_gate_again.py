@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from daemun.control import gate, keeper, reconciler
-from daemun.core import layout, model
+from daemun.core import layout, liveness, model
 from daemun.core.render import environment
 from daemun.errors import ConfigError
 from tests.support import clock
@@ -27,6 +27,10 @@ class _Source(worlds.Source):
         if not self.readable:
             raise ConfigError("daemun.yaml:3:5: certificate: cannot read own.pem")
         return await super().read()
+
+
+async def _answering() -> liveness.Liveness:
+    return liveness.Liveness()
 
 
 def make_gate(
@@ -55,6 +59,7 @@ def make_gate(
         examiner=worlds.Examiner(),
         old_workers=old_workers,
         observe=lambda: (model.Actual(), 0),
+        look_at_nginx=_answering,
         identity=gate.Identity(
             version="1",
             nginx_version="1.31.3",

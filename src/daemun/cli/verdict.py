@@ -25,6 +25,11 @@ def all_live(status: Json) -> bool:
     )
 
 
+def is_alive(status: Json) -> bool:
+    """Whether daemun and nginx run and answer, whatever the sites are."""
+    return status["nginx"]["pid"] is not None and status["nginx"]["answers"]
+
+
 def all_served(certificates: list[Json]) -> bool:
     """Whether every site is served with the certificate that was asked for."""
     return all(certificate["state"] in SERVED_AS_ASKED for certificate in certificates)

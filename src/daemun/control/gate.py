@@ -12,7 +12,7 @@ import structlog
 from daemun import garbage
 from daemun.control import doctor, gate_port, keeper, ports, problem_log, reconciler
 from daemun.core import domains as domains_
-from daemun.core import model, plan
+from daemun.core import liveness, model, plan
 from daemun.core.generations import Urgency
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -42,6 +42,8 @@ class Identity:
 
 Observe = collections.abc.Callable[[], tuple[model.Actual, int]]
 """What nginx does now, without its files, and how often it was reloaded. Quick: called for every status."""
+LookAtNginx = collections.abc.Callable[[], collections.abc.Awaitable[liveness.Liveness]]
+"""Asks nginx's workers; takes seconds when they do not answer."""
 
 
 class Gate:
@@ -59,6 +61,7 @@ class Gate:
         examiner: ports.Examiner,
         old_workers: keeper.Keeper,
         observe: Observe,
+        look_at_nginx: LookAtNginx,
         identity: Identity,
     ) -> None:
         self._rounds = rounds
@@ -71,6 +74,9 @@ class Gate:
         self._old_workers = old_workers
         self._old_workers.wake = self.wake
         self._observe = observe
+        self._look_at_nginx = look_at_nginx
+        self._liveness = liveness.Liveness()
+        self._applying_since: datetime.datetime | None = None
         self._identity = identity
         self._round_lock = asyncio.Lock()
         self._asked = 0
@@ -126,6 +132,8 @@ class Gate:
         actual, reloads = self._observe()
         waiting, waited = self._waiting_room.counts()
         last = self._last
+        now = datetime.datetime.now(datetime.UTC)
+        stuck = liveness.find_problems(self._liveness, applying_since=self._applying_since, now=now)
         return gate_port.GateStatus(
             version=self._identity.version,
             pid=os.getpid(),
@@ -139,13 +147,18 @@ class Gate:
             certificates=self._certificates.status(),
             containers=last.desired.containers if last else (),
             pools=last.desired.pools if last else (),
-            problems=(*(last.problems if last else ()), *self._endpoints.problems()),
+            problems=(*stuck, *(last.problems if last else ()), *self._endpoints.problems()),
+            answers=self._liveness.answers and not self._liveness.suspended,
+            applying_since=self._applying_since,
             config_path=self._identity.config_path,
             state_dir=self._identity.state_dir,
             started_at=self._identity.started_at,
             waiting=waiting,
             waited=waited,
         )
+
+    async def look_at_nginx(self) -> None:
+        self._liveness = await self._look_at_nginx()
 
     async def look_at_old_workers(self) -> gate_port.OldWorkersReport:
         return await self._old_workers.look()
@@ -166,8 +179,12 @@ class Gate:
                 self._wake.clear()
                 began = self._asked
                 highest, self._urgency = self._urgency, Urgency.CHANGED
-                with garbage.unsought():
-                    self._last = await self._rounds.run_once(highest)
+                self._applying_since = datetime.datetime.now(datetime.UTC)
+                try:
+                    with garbage.unsought():
+                        self._last = await self._rounds.run_once(highest)
+                finally:
+                    self._applying_since = None
                 self._done = began
                 self._tell(self._last)
             return report_apply(self._last)

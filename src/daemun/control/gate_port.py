@@ -21,6 +21,8 @@ class GateStatus:
     certificates: of the enabled sites with TLS, told apart by `CertificateStatus.host` (a site's main name).
     containers: those that ask to be reached. pools: where the targets of their sites go now.
     config_path, state_dir: absolute. started_at: aware UTC, when this daemun started.
+    answers: whether nginx's workers answered when they were last asked. applying_since: when the change that is under
+    way was begun, aware UTC.
     waiting: requests that wait for a server now. waited: that ever did, since this daemun started.
     """
 
@@ -38,6 +40,8 @@ class GateStatus:
     config_path: str
     state_dir: str
     started_at: datetime.datetime
+    answers: bool = True
+    applying_since: datetime.datetime | None = None
     waiting: int = 0
     waited: int = 0
     containers: tuple[model.Container, ...] = ()
@@ -118,6 +122,10 @@ class Gate(typing.Protocol):
 
     def status(self) -> GateStatus:
         """Never blocks: what was known at the last observation."""
+        ...
+
+    async def look_at_nginx(self) -> None:
+        """Ask nginx's workers, for the next `status`. Takes seconds when they do not answer."""
         ...
 
     async def look_at_old_workers(self) -> OldWorkersReport:

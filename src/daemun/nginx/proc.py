@@ -25,6 +25,15 @@ def read_start(pid: int) -> int | None:
     return None if fields[0] in "ZX" else int(fields[19])
 
 
+def is_suspended(pid: int) -> bool:
+    """Whether a process was stopped by a signal or a debugger (proc(5), /proc/pid/stat, state)."""
+    try:
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[0] in "Tt"
+
+
 def age_s(started: int) -> float:
     """How long ago `read_start` was."""
     return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started / _TICKS_PER_S)

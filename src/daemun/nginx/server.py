@@ -13,7 +13,7 @@ import signal
 from daemun import errors
 from daemun.control import ports
 from daemun.core import layout as layout_
-from daemun.core import model
+from daemun.core import liveness, model
 from daemun.core.render import environment
 from daemun.nginx import account as account_
 from daemun.nginx import confirm, diagnose, directories, generations, logs, old_workers, proc, process, worker_register
@@ -49,6 +49,19 @@ class Nginx(ports.Proxy):
 
     async def is_running(self) -> bool:
         return await asyncio.to_thread(process.find_master, self._layout) is not None
+
+    async def look_at_liveness(self) -> liveness.Liveness:
+        """Ask the workers. Takes seconds when they do not answer."""
+        master, suspended = await asyncio.to_thread(self._find_suspended)
+        if master is None:
+            return liveness.Liveness()
+        if suspended:
+            return liveness.Liveness(answers=False, suspended=suspended)
+        is_answered = await confirm.ask(self._layout) is not None
+        # Nginx may just have ended, or begun.
+        if not is_answered and await asyncio.to_thread(process.find_master, self._layout) is not None:
+            is_answered = await confirm.ask(self._layout) is not None
+        return liveness.Liveness(answers=is_answered)
 
     def prepare(self) -> None:
         """Make what is missing of the state directory's folders, and of nginx's pid file. Blocking.
@@ -207,6 +220,14 @@ class Nginx(ports.Proxy):
             self._generations.current(),
             self._generations.read_current(),
         )
+
+    def _find_suspended(self) -> tuple[int | None, tuple[int, ...]]:
+        """The master, and which of it and its workers are suspended."""
+        master = process.find_master(self._layout)
+        if master is None:
+            return None, ()
+        pids = (master.pid, *(worker.pid for worker in process.list_workers(master)))
+        return master.pid, tuple(pid for pid in pids if proc.is_suspended(pid))
 
     def _choose_confirm_socket(self) -> None:
         """The one that is there. When somebody deleted it under an nginx that runs, the other one: nginx keeps what it

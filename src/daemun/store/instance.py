@@ -66,15 +66,6 @@ def read_owner(lock: pathlib.Path) -> int | None:
     return pid if b"daemun" in command else None
 
 
-def is_suspended(pid: int) -> bool:
-    """Whether a process was stopped by a signal or a debugger. Source: proc(5), /proc/pid/stat, state."""
-    try:
-        text = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    return text.rpartition(")")[2].split()[0] in "Tt"
-
-
 def _take(descriptor: int, lock: pathlib.Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -55,6 +55,7 @@ class _Handlers:
 
     async def status(self, request: requests.Request) -> responses.Response:
         """?host=NAME leaves out all other sites with their certificates and containers."""
+        await self._gate.look_at_nginx()
         old = await self._gate.look_at_old_workers()
         host = request.query_params.get("host")
         status = self._gate.status()

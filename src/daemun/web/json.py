@@ -31,6 +31,7 @@ def status_json(status: gate_port.GateStatus, old: gate_port.OldWorkersReport) -
         "nginx": {
             "version": status.nginx_version,
             "pid": status.nginx_pid,
+            "answers": status.answers,
             "reloads": status.reloads,
             "workers": status.workers,
             "draining_workers": status.draining_workers,
@@ -38,6 +39,7 @@ def status_json(status: gate_port.GateStatus, old: gate_port.OldWorkersReport) -
             "old_workers": _old_workers_json(old),
         },
         "waiting_change": _held_json(old.held),
+        "applying_since": instant_json(status.applying_since) if status.applying_since else None,
         "requests": {"waiting": status.waiting, "waited": status.waited},
         "sites": [
             site_json(item, certificates.get(item.site.host) or named.get(certificates_.name_of(item.site)), pools)

@@ -106,6 +106,7 @@ class Daemon:
             examiner=self._preflight,
             old_workers=self._keeper,
             observe=self._observe,
+            look_at_nginx=self._nginx.look_at_liveness,
             identity=gate.Identity(
                 version=daemun.__version__,
                 nginx_version=".".join(map(str, binary.version)),

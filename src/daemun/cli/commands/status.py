@@ -23,7 +23,7 @@ def status(chosen: settings.Settings, as_json: options.AsJson = False, alive: Al
     answer = running.or_not_live(chosen, client.Client(chosen).status)
     if alive:
         output.say(summary_of(answer)[1])
-        raise typer.Exit(verdict.NOT_LIVE if answer["nginx"]["pid"] is None else 0)
+        raise typer.Exit(0 if verdict.is_alive(answer) else verdict.NOT_LIVE)
     if as_json:
         output.print_json(answer)
     else:
@@ -54,6 +54,8 @@ def summary_of(answer: Json) -> list[str]:
     nginx = answer["nginx"]
     if nginx["pid"] is None:
         serving = f"nginx {nginx['version']} is not running"
+    elif not nginx["answers"]:
+        serving = f"nginx {nginx['version']} (process {nginx['pid']}) does not answer"
     else:
         draining = f", {nginx['draining_workers']} draining" if nginx["draining_workers"] else ""
         serving = (
