@@ -404,7 +404,7 @@ async def test_files_that_do_not_fit_are_a_problem_and_the_ones_before_stay(
         (lambda files: files[0].unlink(), r'cannot read ".*own\.pem": no such file'),
         (lambda files: files[1].unlink(), r'cannot read ".*own-key\.pem": no such file'),
         (lambda files: files[0].write_bytes(b"\0\1\2"), "the certificate is not readable PEM"),
-        (lambda files: files[1].write_bytes(b"-----BEGIN PRIVATE KEY-----"), "the key is not readable PEM"),
+        (lambda files: files[1].write_bytes(b"-----BEGIN PRIVATE KEY-----"), "the key is cut off"),
     ],
 )
 async def test_files_that_cannot_be_used_leave_the_site_with_a_local_certificate(

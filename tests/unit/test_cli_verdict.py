@@ -74,3 +74,56 @@ def test_problems_are_told_errors_first_and_with_their_place() -> None:
         [_problem("look", severity="warning"), _problem("bad"), _problem("no place", origin="default")]
     )
     assert told == ["error: f:1: bad", "error: no place", "warning: f:1: look"]
+
+
+def _certificate(state: str, **values: typing.Any) -> Json:
+    return {"name": "a.test", "state": state, "reason": None, "next_attempt": None, **values}
+
+
+@pytest.mark.parametrize(
+    ("state", "certificate", "is_live"),
+    [
+        ("live", _certificate("failing"), False),
+        ("live", _certificate("valid"), True),
+        ("live", _certificate("local"), True),
+        ("live", _certificate("pending"), True),
+        ("live", None, True),
+        ("disabled", _certificate("failing"), True),
+    ],
+)
+def test_c8_a_certificate_that_fails_is_not_live(state: str, certificate: Json | None, *, is_live: bool) -> None:
+    site = {"host": "a.test", "state": state, "reason": None, "certificate": certificate}
+    assert verdict.all_live(_status(sites=[site])) is is_live
+    assert (verdict.reasons(_status(sites=[site])) == []) is is_live
+
+
+@pytest.mark.parametrize(
+    ("reason", "attempt", "line"),
+    [
+        (
+            'cannot validate "a.test": the CA finds no address for it in DNS; make an A record. The CA says: NXDOMAIN',
+            "2026-03-01T12:00:30+00:00",
+            'cannot validate "a.test": the CA finds no address for it in DNS; make an A record; '
+            "next try 2026-03-01 12:00 UTC",
+        ),
+        (None, None, "no reason is known"),
+        ("word " * 200, None, "… (`daemun certs show a.test` tells all)"),
+        ("two\nlines", None, "two lines"),
+    ],
+)
+def test_c8_why_it_fails_is_one_line(reason: str | None, attempt: str | None, line: str) -> None:
+    failing = _certificate("failing", reason=reason, next_attempt=attempt)
+    site = {"host": "a.test", "state": "live", "reason": None, "certificate": failing}
+    (told,) = verdict.reasons(_status(sites=[site]))
+    assert told.startswith("the certificate of a.test is not as asked for: ")
+    assert told.endswith(line)
+    assert "\n" not in told
+    assert len(told) < 500
+
+
+def test_c8_one_certificate_of_several_sites_is_told_once() -> None:
+    sites = [
+        {"host": host, "state": "live", "reason": None, "certificate": _certificate("failing", reason="no")}
+        for host in ("a.test", "b.test")
+    ]
+    assert len(verdict.reasons(_status(sites=sites))) == 1

@@ -79,3 +79,36 @@ def test_what_is_missing_holds_nothing(root: pathlib.Path) -> None:
     assert "no such file" in refused(root, "live/cert.pem")
     with pytest.raises(tree.TreeError, match="cannot read the folder"):
         tree.Tree(root / "none")
+
+
+@pytest.mark.parametrize(
+    ("link", "target", "missing"),
+    [
+        ("live/a/privkey.pem", "../../archive/a/privkey1.pem", "archive"),
+        ("live/a/fullchain.pem", "../../archive/a/fullchain3.pem", "archive"),
+        ("live/a", "../old/a", "old"),
+        ("live", "elsewhere", "elsewhere"),
+    ],
+)
+def test_c12_a_link_whose_target_is_missing_is_not_said_to_be_missing(
+    tmp_path: pathlib.Path, link: str, target: str, missing: str
+) -> None:
+    (tmp_path / link).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / link).symlink_to(target)
+    path = link if link.endswith(".pem") else f"{link}/cert.pem"
+    with pytest.raises(tree.TreeError) as caught:
+        tree.Tree(tmp_path).read(path)
+    assert f'the link is there, and "{missing}" is missing, where it leads' in str(caught.value)
+
+
+def test_c12_an_archive_without_that_file(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "live/a").mkdir(parents=True)
+    (tmp_path / "archive/a").mkdir(parents=True)
+    (tmp_path / "live/a/privkey.pem").symlink_to("../../archive/a/privkey2.pem")
+    with pytest.raises(tree.TreeError, match=r'"archive/a/privkey2\.pem" is missing, where it leads'):
+        tree.Tree(tmp_path).read("live/a/privkey.pem")
+
+
+def test_c12_what_is_missing_without_a_link_is_missing(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(tree.TreeError, match="no such file"):
+        tree.Tree(tmp_path).read("live/a/privkey.pem")

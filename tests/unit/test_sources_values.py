@@ -146,3 +146,27 @@ def test_any_text_parses_or_is_refused_in_words(text: str) -> None:
             parse(text)
         except ValueError as error:
             assert str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("💩.example.com", "xn--ls8h.example.com"),
+        ("I❤️.example.com", "xn--i-7iq.example.com"),
+        ("*.☕.example.com", "*.xn--53h.example.com"),
+        ("☃.Example.com.", "xn--n3h.example.com"),
+        ("büro💡.example.com", "xn--bro-hoa16605d.example.com"),
+        ("BÜCHER.example.com", "xn--bcher-kva.example.com"),
+        ("straße.example.com", "xn--strae-oqa.example.com"),
+        ("日本。jp", "xn--wgv71a.jp"),
+    ],
+)
+def test_c11_names_in_other_scripts_and_emoji_are_read_as_browsers_do(text: str, host: str) -> None:
+    assert values.parse_host(text) == host
+    assert rules.check_host(host) is None
+
+
+@pytest.mark.parametrize("text", ["a\u202e.example.com", "💩 b.example.com", "ä-.example.com", "\u0308a.example.com"])
+def test_c11_what_browsers_refuse_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a host name"):
+        values.parse_host(text)

@@ -8,6 +8,7 @@ import ipaddress
 from cryptography import exceptions, x509
 from cryptography.hazmat.primitives import serialization
 
+from daemun.certs import pem_kinds
 from daemun.core import names
 
 
@@ -65,23 +66,28 @@ class Bundle:
         return wanted == {*dns, *addresses}
 
 
-def parse(fullchain_pem: bytes, key_pem: bytes) -> Bundle:
-    """Read a chain and its key.
+def parse(fullchain_pem: bytes, key_pem: bytes, *, paths: tuple[str, str] = ("fullchain.pem", "key.pem")) -> Bundle:
+    """Read a chain and its key. paths: of the two, for commands that make something readable of them.
 
     Raises: BundleError: one of them is not PEM, the key is encrypted, or it does not fit the first certificate.
     """
     try:
         chain = tuple(x509.load_pem_x509_certificates(fullchain_pem))
     except ValueError:
-        raise BundleError('the certificate is not readable PEM; expected "-----BEGIN CERTIFICATE-----"') from None
+        raise BundleError(pem_kinds.explain_certificate(fullchain_pem, *paths)) from None
     try:
         key = serialization.load_pem_private_key(key_pem, password=None)
     except TypeError:
-        raise BundleError("the key is encrypted; nginx needs one without a passphrase") from None
+        raise BundleError(pem_kinds.explain_encrypted(paths[1])) from None
     except (ValueError, exceptions.UnsupportedAlgorithm):
-        raise BundleError('the key is not readable PEM; expected "-----BEGIN PRIVATE KEY-----"') from None
+        raise BundleError(pem_kinds.explain_key(key_pem, paths[1], paths[0])) from None
     if _public_bytes(key.public_key()) != _public_bytes(chain[0].public_key()):
-        raise BundleError("the key does not fit the (first) certificate; put the site's own certificate first")
+        fits = [one for one in chain[1:] if _public_bytes(one.public_key()) == _public_bytes(key.public_key())]
+        raise BundleError(
+            "the certificates are in the wrong order: the site's own comes first, then its issuers"
+            if fits
+            else "the key does not fit the (first) certificate; give the key that it was ordered with"
+        )
     return Bundle(fullchain_pem=fullchain_pem, key_pem=key_pem, chain=chain)
 
 

@@ -353,7 +353,7 @@ def _read_own(spec: model.CertificateSpec) -> bundle.Bundle:
                 f'cannot read "{path}": {(error.strerror or str(error)).lower()}; correct the path or its rights'
             ) from None
     try:
-        return bundle.parse(*pair)
+        return bundle.parse(*pair, paths=(spec.certificate, spec.key))
     except bundle.BundleError as error:
         raise bundle.BundleError(f'cannot use "{spec.certificate}" with "{spec.key}": {error}') from None
 

@@ -11,6 +11,7 @@ NOT_LIVE = 3
 
 AT_REST = {"live", "disabled"}
 NOT_YET = {"pending", "quarantined"}
+_LONGEST_REASON = 300
 SERVED_AS_ASKED = {"valid", "local"}
 
 
@@ -21,6 +22,7 @@ def all_live(status: Json) -> bool:
         and status["waiting_change"] is None
         and status["generation"] is not None
         and all(site["state"] in AT_REST for site in status["sites"])
+        and not any(_is_failing(site) for site in status["sites"])
         and not problems.errors_of(status["problems"])
     )
 
@@ -38,11 +40,32 @@ def all_served(certificates: list[Json]) -> bool:
 def reasons(status: Json) -> list[str]:
     """Why sites are not live, a line each, but for the reasons that a problem of the same site already tells."""
     told = {problem["host"] for problem in problems.errors_of(status["problems"])}
-    return [
+    sites = [
         f"{site['host']} is {output.state_of(site['state'])}: {site['reason'] or 'no reason is known'}"
         for site in status["sites"]
         if site["state"] not in AT_REST and site["host"] not in told
     ]
+    failing = [site for site in status["sites"] if _is_failing(site) and site["host"] not in told]
+    certificates = {site["certificate"]["name"]: _certificate_reason(site) for site in failing}
+    return [*sites, *certificates.values()]
+
+
+def _is_failing(site: Json) -> bool:
+    """Whether its certificate is not got or not usable. One that is asked for, or waits for a limit, is on its way."""
+    certificate = site.get("certificate")
+    return site["state"] == "live" and certificate is not None and certificate["state"] == "failing"
+
+
+def _certificate_reason(site: Json) -> str:
+    """In one line; `daemun certs` tells all."""
+    certificate = site["certificate"]
+    whole = " ".join((certificate["reason"] or "no reason is known").split())
+    reason = output.clean(whole).partition(". The CA says")[0]
+    if len(reason) > _LONGEST_REASON:
+        reason = f"{reason[:_LONGEST_REASON].rpartition(' ')[0]} … (`daemun certs show {site['host']}` tells all)"
+    attempt = certificate["next_attempt"]
+    next_try = f"; next try {attempt[:16].replace('T', ' ')} UTC" if attempt else ""
+    return f"the certificate of {site['host']} is not as asked for: {reason}{next_try}"
 
 
 def new_errors(*, host: str, before: list[Json], after: list[Json]) -> list[Json]:

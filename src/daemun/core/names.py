@@ -123,7 +123,8 @@ def is_pattern(host: str) -> bool:
 
 @functools.lru_cache(maxsize=1 << 14)
 def is_signed_publicly(name: str) -> bool:
-    """Whether a public CA can sign this identifier: a name under a public suffix, or a global IP address.
+    """Whether a public CA can sign this identifier: a name under a public suffix without an underscore, or a global IP
+    address.
 
     A wildcard counts as the name it stands under.
     """
@@ -133,7 +134,7 @@ def is_signed_publicly(name: str) -> bool:
     if address is not None:
         return address.is_global
     bare = name.removeprefix("*.")
-    if "." not in bare:
+    if "." not in bare or "_" in bare:  # CA/Browser Forum ballot SC12: no certificates for names with underscores
         return False
     return not any(bare == suffix or bare.endswith("." + suffix) for suffix in LOCAL_SUFFIXES)
 

@@ -107,9 +107,17 @@ def _check_signing(site: model.Site, ordering: model.Ordering, report: report_.R
     unproved = [name for name in site.names if proof.choose_challenge(name, ordering) is None]
     if site.tls.mode is model.TlsMode.ACME and unproved:
         report.add(f"cannot order a certificate for {_listed(unproved)}: a wildcard is proved in DNS; {cure}", "tls")
-    unsigned = [name for name in site.names if not proof.is_orderable(name, ordering)]
+    underscored = [name for name in site.names if "_" in name and names.is_signed_publicly(name.replace("_", "x"))]
+    if site.tls.mode is model.TlsMode.AUTO and underscored:
+        report.add(
+            f'the local CA signs {_listed(underscored)}: no public CA signs a name with "_", so browsers warn of it; '
+            'rename it (with "-", say), or write `tls: local`',
+            "tls",
+            severity=model.Severity.WARNING,
+        )
+    unsigned = [name for name in site.names if name not in underscored and not proof.is_orderable(name, ordering)]
     wildcards = [name for name in unproved if names.is_signed_publicly(name)]
-    if site.tls.mode is model.TlsMode.AUTO and (wildcards or 0 < len(unsigned) < len(site.names)):
+    if site.tls.mode is model.TlsMode.AUTO and (wildcards or 0 < len(unsigned) < len(site.names) - len(underscored)):
         reason = "a wildcard is proved in DNS" if wildcards else "no public CA signs such a name"
         cause = f"the local CA signs {_listed(unsigned)}: {reason}"
         advice = cure if wildcards else "give such names a site of their own with `tls: local`"

@@ -7,6 +7,7 @@ whose text names what was found and what was expected. What parses here may stil
 import ipaddress
 import math
 import re
+import unicodedata
 
 import idna
 
@@ -59,7 +60,25 @@ def parse_host(text: str) -> str:
     try:
         return prefix + idna.encode(text.removeprefix("*."), uts46=True).decode("ascii")
     except UnicodeError as error:
+        with_symbols = _encode_symbols(text.removeprefix("*."))
+        if with_symbols is not None:
+            return prefix + with_symbols
         raise ValueError(f"{words.quoted(text)} is not a host name: {error}") from error
+
+
+def _encode_symbols(text: str) -> str | None:
+    """As browsers write names with emoji, which some registries sell: IDNA 2008 has no symbols, UTS 46 maps them as it
+    does letters. None: something else is wrong with the name."""
+    try:
+        mapped = idna.uts46_remap(text, std3_rules=False, transitional=False)
+        plain = "".join("x" if unicodedata.category(char) == "So" else char for char in mapped)
+        if plain == mapped:
+            return None
+        idna.encode(plain, uts46=True)
+    except UnicodeError:
+        return None
+    labels = (label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in mapped.split("."))
+    return ".".join(labels)
 
 
 def parse_address(value: object) -> model.Address:

@@ -63,7 +63,7 @@ class Tree:
                     raise TreeError(f'cannot read "{path}": it is no regular file')
                 content = file.read(MOST_BYTES + 1)
         except (OSError, RuntimeError) as error:
-            raise TreeError(f'cannot read "{path}": {_cause(error)}') from None
+            raise TreeError(f'cannot read "{path}": {self._dangling(path) or _cause(error)}') from None
         if len(content) > MOST_BYTES:
             raise TreeError(f'cannot read "{path}": it has more than {MOST_BYTES} bytes')
         return content
@@ -74,6 +74,21 @@ class Tree:
             return self.read(path).decode()
         except UnicodeDecodeError:
             raise TreeError(f'cannot read "{path}": it is no text (UTF-8)') from None
+
+    def _dangling(self, path: str) -> str | None:
+        """Where a link leads that is there while its target is not; None: there is none on the way."""
+        for part in reversed((pathlib.PurePath(path), *pathlib.PurePath(path).parents[:-1])):
+            link = self.root / part
+            if link.is_symlink() and not link.exists():
+                target = pathlib.Path(os.path.normpath(link.parent / link.readlink()))
+                shown = target.relative_to(self.root) if target.is_relative_to(self.root) else target
+                missing = next((one for one in reversed((target, *target.parents)) if not one.exists()), target)
+                what = missing.relative_to(self.root) if missing.is_relative_to(self.root) else missing
+                return (
+                    f'the link is there, and "{what}" is missing, where it leads ("{shown}"); copy that, too, or name '
+                    "the folder on the machine that it comes from"
+                )
+        return None
 
     def _inside(self, path: str) -> pathlib.Path:
         """Where it leads, links followed. Raises: TreeError: to somewhere else; OSError, RuntimeError."""
