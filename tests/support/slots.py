@@ -167,8 +167,8 @@ TEXTS: dict[str, Slot] = {
 }
 
 NUMBERS: dict[str, Slot] = {
-    "only port": Slot(build=lambda value: _one(_first(PLAIN, port=value)), harmless=(80,)),
-    "port": Slot(build=lambda value: _one(_first(HTTP, port=value)), harmless=(80,)),
+    "only port": Slot(build=lambda value: _one(_first(PLAIN, port=value)), harmless=(80, 443, 8080)),
+    "port": Slot(build=lambda value: _one(_first(HTTP, port=value)), harmless=(80, 443, 8080)),
     "weight": Slot(build=lambda value: _one(_first(HTTP, weight=value)), harmless=(2, 1)),
     "max_fails": Slot(build=lambda value: _one(_first(HTTP, max_fails=value)), harmless=(2,)),
     "fail_timeout": Slot(build=lambda value: _one(_first(HTTP, fail_timeout_s=value)), harmless=(2.0,)),

@@ -99,6 +99,7 @@ OPTIONS: dict[type, dict[str, object]] = {
         "index": "x",
         "health": model.Health(),
         "hold_s": 1.0,
+        "translate": False,
         "keepalive": 64,
     },
     model.Target: {

@@ -124,6 +124,7 @@ class RouteEntry(yaml_entry.Entry):
     retries: int = 2
     buffering: bool | None = None
     keepalive: int | None = None
+    translate: bool = True
     host_header: str | None = None
     root: str = "/var/www/html"
     index: str = "index.php"
@@ -161,6 +162,7 @@ class RouteEntry(yaml_entry.Entry):
             health=self.health.translate() if self.health is not None else None,
             hold_s=self.hold,
             keepalive=self.keepalive,
+            translate=self.translate,
         )
 
 
@@ -174,6 +176,7 @@ ACTION_OPTIONS: dict[str, frozenset[str]] = {
             "retries",
             "buffering",
             "keepalive",
+            "translate",
             "host_header",
             "root",
             "index",

@@ -180,6 +180,7 @@ class Proxy:
     health: None: servers are only known by how requests fare with them.
     hold_s: how long a request waits for a server while none accepts a connection; 0: it fails at once.
     keepalive: idle connections that each worker keeps to the servers; 0: none. None: the usual number.
+    translate: whether what servers say of themselves in redirects and cookies becomes what visitors see.
     """
 
     targets: tuple[Target, ...]
@@ -195,3 +196,4 @@ class Proxy:
     health: Health | None = None
     hold_s: float = 30.0
     keepalive: int | None = None
+    translate: bool = True

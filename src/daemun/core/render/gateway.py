@@ -12,6 +12,7 @@ from daemun.core.render import (
     proxy,
     request_body,
     server_tls,
+    translation,
     upstream,
     usual,
     values,
@@ -53,8 +54,6 @@ def shared(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> tupl
     path = action.targets[0].path
     if scheme is model.Scheme.FASTCGI:
         nodes.append(_script_map(scope, route, action))
-    if scheme in {model.Scheme.FASTCGI, model.Scheme.UWSGI, model.Scheme.SCGI} and path is not None:
-        nodes.append(_request_uri_map(scope, route, path))
     if scheme is model.Scheme.MEMCACHED:
         nodes.append(_key_map(scope, route, path))
     return tuple(nodes)
@@ -213,7 +212,9 @@ def _cgi(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> tuple[
     scheme = action.targets[0].scheme
     module = scheme.value
     path = action.targets[0].path
-    request_uri = "$request_uri" if path is None else _variable(scope, route, "request_uri")
+    request_uri = "$request_uri"
+    if path is not None:
+        request_uri = "$daemun_request_uri" if translation.sent(scope, route, action) else "$uri$is_args$args"
     given: dict[str, directive.Arg] = {name: Expr(value) for name, value in _CGI}
     given |= {
         "REQUEST_SCHEME": Expr(scope.told.forwarded_proto),
@@ -234,6 +235,7 @@ def _cgi(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> tuple[
         )
     )
     return (
+        *translation.request_lines(route, action),
         *_times(action, module),
         *buffering,
         *parameters,
@@ -278,16 +280,4 @@ def _script_map(scope: scope_.Scope, route: model.Route, action: model.Proxy) ->
             values.line("default", Expr(values.literal(f"/{action.index}"))),
             values.line(r"~(?s)^(?<daemun_script>/.*?\.php)(?:/|\z)", Expr("$daemun_script")),
         ),
-    )
-
-
-def _request_uri_map(scope: scope_.Scope, route: model.Route, path: str) -> directive.Directive:
-    """What the client sent, with the prefix replaced. A prefix that came encoded is taken from the decoded path."""
-    pattern = values.prefix_pattern(route.path, "daemun_request_rest")
-    sent = f"{values.literal(values.sent_path(path))}$daemun_request_rest"
-    return values.line(
-        "map",
-        Expr("$request_uri"),
-        Expr(_variable(scope, route, "request_uri")),
-        block=(values.line("default", Expr("$uri$is_args$args")), values.line(f"~{pattern}", Expr(sent))),
     )

@@ -10,7 +10,7 @@ import dataclasses
 
 from daemun.core import directive, model, words
 from daemun.core.directive import Expr
-from daemun.core.render import environment, values
+from daemun.core.render import environment, translation, values
 from daemun.core.render import scope as scope_
 from daemun.core.render import told as told_
 from daemun.errors import RenderError
@@ -86,6 +86,9 @@ def request_lines(scope: scope_.Scope, route: model.Route, set_header: str) -> t
     elif route.action.keepalive == 0 and route.action.targets[0].scheme in {model.Scheme.HTTP, model.Scheme.HTTPS}:
         # Connections are used once, so the server may close them at once (RFC 9112 section 9.6).
         connection = (values.line(set_header, "Connection", Expr("$daemun_connection_once")),)
+    path = route.action.targets[0].path
+    if path is not None and set_header == "proxy_set_header" and translation.is_on(scope, route.action):
+        connection = (*connection, *translation.header_lines(route, route.action))
     if not (written or site_wide or given or connection):
         return ()
     gate_wide = scope_.owned(scope.settings.snippet, set_header)

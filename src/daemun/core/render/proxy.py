@@ -10,7 +10,18 @@ import dataclasses
 
 from daemun.core import directive, model, names
 from daemun.core.directive import Expr
-from daemun.core.render import access, environment, headers, hold, request_body, server_tls, upstream, usual, values
+from daemun.core.render import (
+    access,
+    environment,
+    headers,
+    hold,
+    request_body,
+    server_tls,
+    translation,
+    upstream,
+    usual,
+    values,
+)
 from daemun.core.render import scope as scope_
 
 _OF_BUFFERED = ("proxy_cache", "proxy_store", "proxy_limit_rate")
@@ -54,7 +65,7 @@ def _upgrade_upstream(scope: scope_.Scope, route: model.Route, proxy: model.Prox
 
 def _main_location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool) -> directive.Directive:
     target, name = proxy.targets[0], _name(scope, route)
-    lines: list[directive.Node] = []
+    lines: list[directive.Node] = [*translation.request_lines(route, proxy)]
     if proxy.buffering is False:
         lines += request_body.handing(f"@{name}_upgrade", "$daemun_upgrade")
     else:
@@ -65,10 +76,18 @@ def _main_location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, 
         lines += scope_.owned(scope.site.snippet, "error_page")
     lines += _ordinary(scope, route, proxy, https=https)
     lines += _held(proxy)
-    path = "" if target.path is None else values.sent_path(target.path)
-    lines.append(values.line("proxy_pass", _goal(scope, target, name, path)))
+    sent = translation.sent(scope, route, proxy)
+    last: list[directive.Node] = []
+    if target.path is None:
+        lines.append(values.line("proxy_pass", _goal(scope, target, name)))
+    elif sent:
+        # Behind what an owner wrote: nothing of that kind is looked at behind it.
+        last = [replacement(route.path, target.path), values.line("proxy_pass", _goal(scope, target, name, sent=sent))]
+    else:
+        lines.append(values.line("proxy_pass", _goal(scope, target, name, values.sent_path(target.path))))
     lines = [*usual.leave(lines, scope, proxy, module="proxy")]
-    return values.location(route.path, (*scope_.yielding(lines, route.snippet), *route.snippet))
+    last = [*scope_.yielding(last, route.snippet)]
+    return values.location(route.path, (*scope_.yielding(lines, route.snippet), *route.snippet, *last))
 
 
 def _ordinary(
@@ -107,7 +126,7 @@ def _upload_location(
         *_ordinary(scope, route, proxy, https=https),
         values.line("proxy_request_buffering", "off"),
     ]
-    goal = _goal(scope, target, _name(scope, route))
+    goal = _goal(scope, target, _name(scope, route), sent=translation.sent(scope, route, proxy))
     return _named(scope, route, proxy, "upload", lines=lines, goal=goal, path=target.path)
 
 
@@ -120,11 +139,12 @@ def _retry_location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy,
         *_ordinary(scope, route, proxy, https=https),
         *_held(proxy),
     ]
-    if target.path is not None:
+    sent = translation.sent(scope, route, proxy)
+    if target.path is not None and not sent:
         # The path of one that waits a second time is replaced already.
         lines.append(values.line("if", Expr("$daemun_replaced"), block=(values.line("break"),)))
         lines.append(replacement(route.path, target.path))
-    lines.append(values.line("proxy_pass", Expr(f"{_protocol(target)}://$daemun_to")))
+    lines.append(values.line("proxy_pass", Expr(f"{_protocol(target)}://$daemun_to{sent}")))
     lines = [*usual.leave(lines, scope, proxy, module="proxy")]
     block = (*scope_.yielding(lines, route.snippet), *route.snippet)
     return values.line("location", f"@{_name(scope, route)}_retry", block=block)
@@ -143,10 +163,11 @@ def _upgrade_location(
         lines.append(hold.retry_line())
     lines += _common(scope, route, proxy, https=https)
     lines += [values.line("proxy_read_timeout", idle), values.line("proxy_send_timeout", idle)]
+    sent = translation.sent(scope, route, proxy)
     if is_retry:
-        goal: directive.Arg = Expr(f"{_protocol(target)}://$daemun_to")
+        goal: directive.Arg = Expr(f"{_protocol(target)}://$daemun_to{sent}")
     else:
-        goal = _goal(scope, target, _upgrade_upstream(scope, route, proxy))
+        goal = _goal(scope, target, _upgrade_upstream(scope, route, proxy), sent=sent)
     name = "upgrade_retry" if is_retry else "upgrade"
     path = None if is_retry else target.path
     return _named(scope, route, proxy, name, lines=lines, goal=goal, path=path, lasting=True)
@@ -198,22 +219,34 @@ def replacement(prefix: str, path: str) -> directive.Directive:
     )
 
 
-def _goal(scope: scope_.Scope, target: model.Target, upstream_: str, path: str = "") -> directive.Arg:
-    """Where `proxy_pass` leads. upstream_: the name of the route's block. path: what replaces the route's prefix."""
+def _goal(
+    scope: scope_.Scope, target: model.Target, upstream_: str, path: str = "", *, sent: str = ""
+) -> directive.Arg:
+    """Where `proxy_pass` leads. upstream_: the name of the route's block. path: what replaces the route's prefix.
+
+    sent: a variable with the whole path.
+    """
     if scope.variables is not None:
         return Expr(f"{_protocol(target)}://{scope.variables.server}")
+    if sent:
+        return Expr(f"{_protocol(target)}://{upstream_}{sent}")
     return directive.Text(f"{_protocol(target)}://{upstream_}{path}")
 
 
 def _redirects(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> tuple[directive.Directive, ...]:
-    """What `proxy_redirect default` does for a literal address: a redirect to the server's own address leads here.
+    """What the server says of itself becomes what the visitor sees.
 
     Not where an owner says for the whole site or gate what is done with redirects.
     """
     if any(scope_.owned(snippet, "proxy_redirect") for snippet in (scope.site.snippet, scope.settings.snippet)):
         return ()
+    if not proxy.translate:
+        return (values.line("proxy_redirect", "off"),)
     if scope.variables is not None:
-        return (values.line("proxy_redirect", Expr(f"{scope.variables.url}/"), "/"),)
+        own = (f"{scheme}://$host:{scope.variables.port}/" for scheme in ("http", "https"))
+        return tuple(values.line("proxy_redirect", Expr(there), "/") for there in (f"{scope.variables.url}/", *own))
+    if proxy.targets[0].path is not None and translation.is_on(scope, proxy):
+        return translation.answer_lines(proxy)
     lines = []
     for target in proxy.targets:
         if target.host is not None:
@@ -222,7 +255,8 @@ def _redirects(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> t
             ).removeprefix(target.scheme.value)
             here = route.path if target.path is not None else "/"
             lines.append(values.line("proxy_redirect", there, here))
-    return tuple(dict.fromkeys(lines))
+    own_host = translation.host_lines(proxy) if translation.is_on(scope, proxy) else ()
+    return tuple(dict.fromkeys((*lines, *own_host)))
 
 
 def _protocol(target: model.Target) -> str:

@@ -43,11 +43,13 @@ _REPEATABLE = frozenset(
 class Variables:
     """What stands for each site's own in locations that many sites share.
 
-    server: where requests go, "10.0.0.5:80". url: the same as redirects of that server name it, without a path.
+    server: where requests go, "10.0.0.5:80". port: its port. url: the same as redirects of that server name it, without
+        a path.
     waits_as: the name of its `model.Wait`. connection: what the server is told as `Connection`.
     """
 
     server: str
+    port: str
     url: str
     waits_as: str
     connection: str

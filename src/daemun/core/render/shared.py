@@ -31,6 +31,7 @@ _HANDSHAKE = "$daemun_shared_handshake"
 _FOLDER = "$daemun_shared_folder"
 _VARIABLES = scope_.Variables(
     server="$daemun_shared_server",
+    port="$daemun_shared_port",
     url="$daemun_shared_url",
     waits_as=_SITE,
     connection="$daemun_shared_connection",
@@ -217,6 +218,12 @@ def _maps() -> tuple[directive.Node, ...]:
                 values.line("default", Expr(f"http://{_VARIABLES.server}")),
                 values.line(r"~^(?<daemun_shared_address>.+):80\z", Expr("http://$daemun_shared_address")),
             ),
+        ),
+        values.line(
+            "map",
+            Expr(_VARIABLES.server),
+            Expr(_VARIABLES.port),
+            block=(values.line(r"~:(?<daemun_shared_number>[0-9]+)\z", Expr("$daemun_shared_number")),),
         ),
         directive.Comment("Connections to these servers are not kept. A server that is told so closes first,"),
         directive.Comment("and nginx's port is free again at once."),

@@ -11,7 +11,7 @@ import re
 from daemun.core import certificates, directive, layout, model
 from daemun.core.definitions import Definitions
 from daemun.core.directive import Expr
-from daemun.core.render import environment, hold, realip, request_body, serialise, told, values
+from daemun.core.render import environment, hold, realip, request_body, serialise, told, translation, values
 from daemun.errors import RenderError
 
 FOLDER = "$daemun_folder"
@@ -34,6 +34,7 @@ def define(desired: model.Desired, env: environment.Environment) -> Definitions:
         *_streams(),
         *request_body.variables(),
         *_paths(),
+        *translation.variables(),
         *hold.variables(env.layout),
     )
     return dict(_each(nodes))

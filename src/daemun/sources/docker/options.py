@@ -31,6 +31,7 @@ ROUTE_OPTIONS = frozenset(
         "server_name",
         "status",
         "timeout",
+        "translate",
         "verify",
     }
 )

@@ -1,0 +1,186 @@
+r"""What is translated where a server's path stands in the place of a route's: the request there, the answer back.
+
+The rest of a path reaches the server as the visitor sent it: `%2F`, `//` and the like are not what nginx makes of them.
+nginx has that text only with the prefix (`$request_uri`), and takes a path from a variable as it is. So the rest is cut
+out of it by a `map`; where that cannot be done, or where it has dots that would lead out of the prefix, the variable is
+empty, and nginx sends what `rewrite` made of the path that it decoded and normalised, which is always within.
+
+Each location says what it replaces (`set`), and a few maps serve all of them: each map costs a reload a millisecond.
+"""
+
+import collections.abc
+
+from daemun.core import directive, model
+from daemun.core.directive import Expr
+from daemun.core.render import scope as scope_
+from daemun.core.render import values
+
+_DOTS = r"(?!(?:[^? ]*(?:[/\\]|%2f|%5c))?(?:\.|%2e){1,2}(?:[/\\;?# ]|%2f|%5c|%3b|\z))"
+"""Not before a segment that servers take for "here" or "one up", in whatever form: "..", "%2e.", "..;", "..%2f"."""
+
+_STEPS_OUT = r"[/\\]\.\.(?:[;/\\]|\z)"
+"""What nginx takes for an ordinary name, and some servers for "one up"."""
+
+
+def is_on(scope: scope_.Scope, proxy: model.Proxy) -> bool:
+    """Whether answers are translated. Not in nginx-proxy's place: it leaves them alone."""
+    return proxy.translate and not scope.settings.like_nginx_proxy
+
+
+def sent(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> str:
+    """What stands behind a server's name in `proxy_pass`. Nothing where the path is the visitor's anyway, or where an
+    owner rewrites paths and so means what nginx has made of them."""
+    snippets = (route.snippet, scope.site.snippet)
+    is_rewritten = any(_rewrites(node) for snippet in snippets for node in snippet)
+    return "" if proxy.targets[0].path is None or is_rewritten else "$daemun_sent"
+
+
+def _rewrites(node: directive.Node) -> bool:
+    if isinstance(node, directive.Comment):
+        return False
+    return node.name == "rewrite" or any(_rewrites(inner) for inner in node.block or ())
+
+
+def request_lines(route: model.Route, proxy: model.Proxy) -> tuple[directive.Directive, ...]:
+    """First in a location: what is replaced by what, and the end of requests that would lead out.
+
+    Raises: RenderError.
+    """
+    path = proxy.targets[0].path
+    if path is None:
+        return ()
+    return (
+        values.line("set", Expr("$daemun_prefix"), Expr(values.literal(values.encoded(route.path)))),
+        values.line("set", Expr("$daemun_place"), Expr(values.literal(values.sent_path(path)))),
+        values.line("set", Expr("$daemun_asked"), Expr("$uri")),
+        values.line("if", Expr("$uri"), "~", Expr(_STEPS_OUT), block=(values.line("return", "400"),)),
+    )
+
+
+def answer_lines(proxy: model.Proxy) -> tuple[directive.Directive, ...]:
+    """In the same location: redirects and cookies come back as paths of the visitor's."""
+    servers = ",".join(dict.fromkeys(_authorities(proxy)))
+    return (
+        values.line("set", Expr("$daemun_servers"), Expr(f",{servers},")),
+        values.line("proxy_redirect", Expr(r"~^(?<daemun_location>.+)\z"), Expr("$daemun_location_here")),
+        values.line("proxy_cookie_path", Expr(r"~^(?<daemun_location>.+)\z"), Expr("$daemun_location_here")),
+    )
+
+
+def host_lines(proxy: model.Proxy) -> tuple[directive.Directive, ...]:
+    """Where no path is replaced: a redirect to the visitor's host with the server's port leads to the visitor's own."""
+    ports = dict.fromkeys(target.port for target in proxy.targets if target.port is not None)
+    return tuple(
+        values.line("proxy_redirect", Expr(f"{scheme}://$host{port}/"), "/")
+        for number in ports
+        for scheme in ("http", "https")
+        for port in _spellings(scheme, number)
+    )
+
+
+def _spellings(scheme: str, port: int) -> tuple[str, ...]:
+    return (f":{port}", "") if port == {"http": 80, "https": 443}[scheme] else (f":{port}",)
+
+
+def _authorities(proxy: model.Proxy) -> collections.abc.Iterator[str]:
+    """How servers may call themselves: their own name, or the visitor's, with their port."""
+    for target in proxy.targets:
+        if target.host is None or target.port is None:
+            continue
+        host = f"[{target.host}]" if ":" in target.host else target.host
+        for name in (host, "$host"):
+            yield f"{name}:{target.port}"
+            if target.port in {80, 443}:
+                yield name
+
+
+def header_lines(route: model.Route, proxy: model.Proxy) -> tuple[directive.Directive, ...]:
+    """What the server is told of the prefix, and where WebDAV's COPY and MOVE lead (RFC 4918 section 10.3)."""
+    scheme = "https" if proxy.targets[0].scheme is model.Scheme.HTTPS else "http"
+    prefix = Expr(values.literal(values.encoded(route.path.rstrip("/"))))
+    return (
+        values.line("proxy_set_header", "X-Forwarded-Prefix", prefix),
+        values.line("proxy_set_header", "Destination", Expr(f"$daemun_destination_{scheme}")),
+    )
+
+
+_PREFIX = rf"(?s)^(?<daemun_s_prefix>\S+) (?-i:(?P=daemun_s_prefix)){_DOTS}"
+_PLAIN = rf"~*{_PREFIX}(?<daemun_s_rest>(?<daemun_s_path>(?:[^ ?%/]|/(?!/))*)(?:\?\S*)?) .*(?-i:(?P=daemun_s_path))\z"
+"""nginx writes nothing in it otherwise, so it is what the location is for, or was led here (`error_page`)."""
+_ENCODED = rf"~*{_PREFIX}(?=[^?]*(?:%|//)|/)(?<daemun_s_rest>\S*) "
+_SENT = "$daemun_place$daemun_s_rest"
+
+# --- for all sites ---------------------------------------------------------------------------------------------
+
+
+def variables() -> tuple[directive.Node, ...]:
+    back = "$daemun_prefix $daemun_place $daemun_location_path"
+    there = "$http_host $daemun_prefix $daemun_place $http_destination"
+    # The visitor's host, or none; then the prefix without the slash at its end, and what is behind it.
+    destination = (
+        r"(?<daemun_d_host>\S+) (?<daemun_d_prefix>\S*?)/? (?<daemun_d_place>\S*?)/? "
+        rf"(?:https?://(?P=daemun_d_host))?(?P=daemun_d_prefix)(?:(?<daemun_d_rest>/){_DOTS}(?<daemun_d_end>.*))\z"
+    )
+    return (
+        directive.Comment(
+            "The path for the server, as the visitor sent it. Empty where nginx's own is the better one:"
+        ),
+        directive.Comment(
+            "it has not the prefix in the same letters, has dots to resolve, or leads here from another."
+        ),
+        _map("$daemun_prefix $request_uri $daemun_asked", "sent", (_PLAIN, _SENT), (_ENCODED, _SENT), default=""),
+        _map("$daemun_sent", "request_uri", ("", "$uri$is_args$args"), default="$daemun_sent"),
+        directive.Comment("A redirect's target, or a cookie's path, without the server's own name ..."),
+        _map(
+            "$daemun_servers $daemun_location",
+            "location_path",
+            (
+                r"~*^\S*,(?<daemun_l_server>[^, ]+),\S* https?://(?P=daemun_l_server)(?<daemun_l_path>/.*)\z",
+                "$daemun_l_path",
+            ),
+            (
+                r"~*^\S*,(?<daemun_l_other>[^, ]+),\S* https?://(?P=daemun_l_other)(?<daemun_l_query>[?#].*)?\z",
+                "/$daemun_l_query",
+            ),
+            default="$daemun_location",
+        ),
+        directive.Comment("... and with the prefix, unless it has it."),
+        _map(
+            back,
+            "location_here",
+            (
+                r"~^(?<daemun_h_prefix>\S+) (?<daemun_h_place>\S*[^/ ]/?) (?P=daemun_h_place)(?<daemun_h_rest>.*)\z",
+                "$daemun_h_prefix$daemun_h_rest",
+            ),
+            (
+                r"~^(?<daemun_k_prefix>\S+) (?<daemun_k_place>\S*[^/ ])/ (?P=daemun_k_place)(?<daemun_k_end>[?#].*)?\z",
+                "$daemun_k_prefix$daemun_k_end",
+            ),
+            (r"~^(?<daemun_i_prefix>\S*[^/ ])/? \S+ (?P=daemun_i_prefix)(?:[/?#].*)?\z", "$daemun_location_path"),
+            (
+                r"~^(?<daemun_j_prefix>\S*?)/? / /(?![/\\])(?<daemun_j_rest>.*)\z",
+                "$daemun_j_prefix/$daemun_j_rest",
+            ),
+            default="$daemun_location_path",
+        ),
+        directive.Comment(
+            "Where a file is to be copied or moved to, as the server knows it; empty where that is elsewhere."
+        ),
+        *(
+            _map(
+                there,
+                f"destination_{scheme}",
+                (r"~ \z", ""),
+                (rf"~*^{destination}", f"{scheme}://$http_host$daemun_d_place$daemun_d_rest$daemun_d_end"),
+                (r"~*^(?<daemun_e_host>\S+) \S+ \S+ (?:https?://(?P=daemun_e_host))?(?:/|\z)", ""),
+                default="$http_destination",
+            )
+            for scheme in ("http", "https")
+        ),
+    )
+
+
+def _map(source: str, variable: str, *entries: tuple[str, str], default: str) -> directive.Directive:
+    lines = (values.line(key, Expr(value)) for key, value in entries)
+    block = (values.line("volatile"), values.line("default", Expr(default)), *lines)
+    return values.line("map", Expr(source), Expr(f"$daemun_{variable}"), block=block)

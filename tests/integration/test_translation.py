@@ -1,0 +1,297 @@
+"""A server's path in the place of a route's: what reaches the server, and what of its answer reaches the visitor."""
+
+import collections.abc
+import contextlib
+import http.server
+import json
+import socket
+import ssl
+import urllib.parse
+
+import pytest
+
+from tests.support import rendered, serving
+from tests.support.sites import proxy, route, site
+
+pytestmark = pytest.mark.nginx
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    """Answers with what it was asked for; `?Location=` and `?Set-Cookie=` become headers."""
+
+    protocol_version = "HTTP/1.1"
+    server: _Server
+
+    def _answer(self) -> None:
+        query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
+        body = json.dumps({"path": self.path, "headers": {k.lower(): v for k, v in self.headers.items()}}).encode()
+        self.send_response(302 if "Location" in query else 200)
+        for name in ("Location", "Set-Cookie", "Refresh"):
+            for value in query.get(name, ()):
+                self.send_header(name, value.replace("PORT", str(self.server.server_port)))
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_MOVE = do_COPY = _answer  # noqa: N815 - names of the standard library
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the overridden name
+        """Tests read what was answered."""
+
+
+@pytest.fixture(scope="module")
+def gate() -> collections.abc.Iterator[rendered.Running]:
+    with contextlib.ExitStack() as stack:
+        server = _Server(("127.0.0.1", 0), _Handler)
+        stack.enter_context(serving.in_thread(server))
+        there = f"http://127.0.0.1:{server.server_address[1]}"
+        web = site(
+            "web.test",
+            route("/", there),
+            route("/app/", f"{there}/"),
+            route("/rabbit/", f"{there}/"),
+            route("/deep/", f"{there}/a/b/"),
+            route("/bare", f"{there}/x"),
+            route("/한글/", f"{there}/k/"),
+            route("/off/", proxy(f"{there}/", translate=False)),
+        )
+        whole = site("whole.test", route("/", f"{there}/inner/"))
+        yield stack.enter_context(rendered.running(web, whole, own_blocks=1))
+
+
+def _raw(gate: rendered.Running, path: str, *, host: str = "web.test", method: str = "GET", more: str = "") -> bytes:
+    """httpx would write some of these paths otherwise."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", gate.https), timeout=20) as plain,
+        context.wrap_socket(plain, server_hostname=host) as connection,
+    ):
+        connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{more}Connection: close\r\n\r\n".encode())
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+        return answer
+
+
+def _body(answer: bytes) -> dict[str, object]:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.split(b" ")[1] == b"200", answer
+    found: dict[str, object] = json.loads(body[body.index(b"{") : body.rindex(b"}") + 1])
+    return found
+
+
+# --- F2 --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "received"),
+    [
+        ("/rabbit/api/queues/%2F/q1", "/api/queues/%2F/q1"),
+        ("/rabbit/api/queues/%2f/q1?x=%2F", "/api/queues/%2f/q1?x=%2F"),
+        ("/rabbit/a%2Bb+c", "/a%2Bb+c"),
+        ("/rabbit/a//b", "/a//b"),
+        ("/deep//a", "/a/b//a"),
+        ("/rabbit/%41%7e~", "/%41%7e~"),
+        ("/rabbit/a%20b%3Fc%23d", "/a%20b%3Fc%23d"),
+        ("/rabbit/http%3A%2F%2Fx.test%2F", "/http%3A%2F%2Fx.test%2F"),
+        ("/rabbit/http://x.test/y", "/http://x.test/y"),
+        ("/rabbit/%0a%0D", "/%0a%0D"),
+        ("/rabbit/a[b]|c", "/a[b]|c"),
+        ("/rabbit/a?b=/../c", "/a?b=/../c"),
+        ("/rabbit/%E2%82%AC?a=b%", "/%E2%82%AC?a=b%"),
+        ("/rabbit/...%2F..a/.b", "/...%2F..a/.b"),
+        ("/rabbit/", "/"),
+        ("/rabbit/%", None),
+        ("/deep/c%2Fd", "/a/b/c%2Fd"),
+        ("/bare%2Fd", "/x%2Fd"),
+        ("/bareback", "/xback"),
+        ("/%ED%95%9C%EA%B8%80/a%2Fb", "/k/a%2Fb"),
+        ("/%ed%95%9c%ea%b8%80/a%2Fb", "/k/a/b"),
+        ("/x/../rabbit/a%2Fb", "/a/b"),
+        ("//rabbit/a%2Fb", "/a/b"),
+        ("/r%61bbit/a%2Fb", "/a/b"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["an ordinary request", "a WebSocket"])
+def test_f2_the_rest_of_the_path_is_what_the_visitor_sent(
+    gate: rendered.Running, asked: str, received: str | None, kind: str
+) -> None:
+    more = "Upgrade: websocket\r\n" if kind == "a WebSocket" else ""
+    answer = _raw(gate, asked, more=more)
+    if received is None:
+        assert answer.split(b" ")[1] == b"400"
+    else:
+        assert _body(answer)["path"] == received
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "..%2f..%2fsecret",
+        "x/../../deep/y%2F",
+        "../deep/x%2F",
+        "%2e%2e/deep/%2F",
+        "%2e%2e%2fdeep/%2F",
+        ".%2e/deep/%2F",
+        "%2E./deep//",
+        "a/%2e/b%2F",
+        "a%2f..%2fb",
+        "a/..;/..;/secret%2F",
+        "..;/secret",
+        "..%3b/secret%2F",
+        "a/..\\secret%2F",
+        "..%5csecret%2F",
+        "a%5c..%5c..%5csecret",
+        "a/..",
+        "a%2f..",
+        "a%2F%2e%2e",
+        "./a%2Fb",
+        "//../a%2F",
+    ],
+)
+def test_f2_nothing_leads_out_of_the_prefix(gate: rendered.Running, rest: str) -> None:
+    answer = _raw(gate, f"/deep/{rest}")
+    status = answer.split(b" ")[1]
+    if status != b"200":
+        assert status == b"400"
+        return
+    said = _body(answer)
+    headers = said["headers"]
+    assert isinstance(headers, dict)
+    if "x-forwarded-prefix" not in headers:
+        return  # nginx resolved the dots, and the path is one of the other route's
+    path = urllib.parse.unquote(str(said["path"]).split("?")[0]).replace("\\", "/").replace(";", "/")
+    assert ".." not in path.split("/"), path
+    assert path.startswith("/a/b/"), path
+
+
+# --- F1 --------------------------------------------------------------------------------------------------------
+
+
+def _header(answer: bytes, name: str) -> list[str]:
+    lines = answer.partition(b"\r\n\r\n")[0].decode().split("\r\n")[1:]
+    return [line.split(": ", 1)[1] for line in lines if line.lower().startswith(f"{name.lower()}: ")]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "said", "seen"),
+    [
+        ("/app/", "/app2/login", "/app/app2/login"),
+        ("/app/", "/login?next=/x", "/app/login?next=/x"),
+        ("/app/", "/", "/app/"),
+        ("/app/", "/app/login", "/app/login"),
+        ("/app/", "/app", "/app"),
+        ("/app/", "/app?x=1", "/app?x=1"),
+        ("/app/", "login", "login"),
+        ("/app/", "../login", "../login"),
+        ("/app/", "?x=1", "?x=1"),
+        ("/app/", "//else.test/x", "//else.test/x"),
+        ("/app/", "https://else.test/x", "https://else.test/x"),
+        ("/app/", "https://web.test/x", "https://web.test/x"),
+        ("/app/", "http://web.test:PORT/app", "/app"),
+        ("/app/", "http://web.test:PORT/login", "/app/login"),
+        ("/app/", "https://WEB.test:PORT/login", "/app/login"),
+        ("/app/", "http://127.0.0.1:PORT/login", "/app/login"),
+        ("/app/", "http://127.0.0.1:PORT/app/login", "/app/login"),
+        ("/app/", "http://127.0.0.1:PORT", "/app/"),
+        ("/app/", "http://127.0.0.1:PORT?x", "/app/?x"),
+        ("/app/", "http://127.0.0.1:1/login", "http://127.0.0.1:1/login"),
+        ("/app/", "http://127.0.0.1:PORT.else.test/", "http://127.0.0.1:PORT.else.test/"),
+        ("/deep/", "/a/b/c", "/deep/c"),
+        ("/deep/", "/a/b", "/deep/"),
+        ("/deep/", "/a/bc", "/a/bc"),
+        ("/deep/", "/deep/c", "/deep/c"),
+        ("/deep/", "http://web.test:PORT/a/b/c", "/deep/c"),
+        ("/bare", "/x/y", "/bare/y"),
+        ("/other/", "/login", "/login"),
+        ("/other/", "http://web.test:PORT/x", "/x"),
+        ("/other/", "https://web.test:PORT/x", "/x"),
+        ("/other/", "http://127.0.0.1:PORT/x", "/x"),
+        ("/off/", "/login", "/login"),
+        ("/off/", "http://127.0.0.1:PORT/x", "http://127.0.0.1:PORT/x"),
+        ("/한글/", "/k/x", "/%ED%95%9C%EA%B8%80/x"),
+    ],
+)
+def test_f1_redirects(gate: rendered.Running, prefix: str, said: str, seen: str) -> None:
+    path = f"{urllib.parse.quote(prefix)}?Location={urllib.parse.quote(said, safe='')}"
+    (there,) = _header(_raw(gate, path), "Location")
+    port = said and _port(gate)
+    assert there == seen.replace("PORT", str(port))
+
+
+def _port(gate: rendered.Running) -> int:
+    host = str(_body(_raw(gate, "/?x=1"))["path"])
+    assert host == "/?x=1"
+    (there,) = _header(_raw(gate, "/off/?Location=PORT"), "Location")
+    return int(there)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "said", "seen"),
+    [
+        ("/app/", "a=b; Path=/", "a=b; Path=/app/"),
+        ("/app/", "a=b; path=/x; HttpOnly", "a=b; path=/app/x; HttpOnly"),
+        ("/app/", "a=b; Path=/app/; Secure", "a=b; Path=/app/; Secure"),
+        ("/app/", "a=b; Path=/app", "a=b; Path=/app"),
+        ("/app/", "a=b", "a=b"),
+        ("/deep/", "a=b; Path=/a/b/", "a=b; Path=/deep/"),
+        ("/other/", "a=b; Path=/x", "a=b; Path=/x"),
+        ("/off/", "a=b; Path=/x", "a=b; Path=/x"),
+    ],
+)
+def test_f1_cookies(gate: rendered.Running, prefix: str, said: str, seen: str) -> None:
+    answer = _raw(gate, f"{prefix}?Set-Cookie={urllib.parse.quote(said, safe='')}")
+    assert _header(answer, "Set-Cookie") == [seen]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "expected"),
+    [("/app/", "/app"), ("/bare", "/bare"), ("/한글/", "/%ED%95%9C%EA%B8%80"), ("/other/", None), ("/off/", None)],
+)
+def test_f1_the_server_is_told_the_prefix(gate: rendered.Running, prefix: str, expected: str | None) -> None:
+    headers = _body(_raw(gate, urllib.parse.quote(prefix), more="X-Forwarded-Prefix: /evil\r\n"))["headers"]
+    assert isinstance(headers, dict)
+    assert headers.get("x-forwarded-prefix") == expected
+
+
+@pytest.mark.parametrize(
+    ("prefix", "said", "seen"),
+    [
+        ("/app/", "https://web.test/app/new%2F.txt", "http://web.test/new%2F.txt"),
+        ("/app/", "http://web.test/app/new.txt", "http://web.test/new.txt"),
+        ("/app/", "/app/new.txt", "http://web.test/new.txt"),
+        ("/deep/", "https://web.test/deep/new.txt", "http://web.test/a/b/new.txt"),
+        ("/deep/", "https://web.test/deep/../new.txt", None),
+        ("/deep/", "https://web.test/deep/x%2f%2e%2e/../new.txt", None),
+        ("/app/", "https://web.test/other/new.txt", None),
+        ("/app/", "https://else.test/app/new.txt", "https://else.test/app/new.txt"),
+        ("/off/", "https://web.test/off/new.txt", "https://web.test/off/new.txt"),
+    ],
+)
+def test_f1_destination_of_webdav(gate: rendered.Running, prefix: str, said: str, seen: str | None) -> None:
+    headers = _body(_raw(gate, f"{prefix}old.txt", method="MOVE", more=f"Destination: {said}\r\n"))["headers"]
+    assert isinstance(headers, dict)
+    assert headers.get("destination") == seen
+
+
+def test_f1_a_prefix_of_the_server_for_the_whole_site(gate: rendered.Running) -> None:
+    (there,) = _header(_raw(gate, "/?Location=/inner/x", host="whole.test"), "Location")
+    assert there == "/x"
+    assert _body(_raw(gate, "/a%2Fb", host="whole.test"))["path"] == "/inner/a%2Fb"
+
+
+def test_f1_sites_that_share_their_blocks() -> None:
+    with contextlib.ExitStack() as stack:
+        server = _Server(("127.0.0.1", 0), _Handler)
+        stack.enter_context(serving.in_thread(server))
+        there = f"http://127.0.0.1:{server.server_address[1]}"
+        running = stack.enter_context(rendered.running(*(site(f"{n}.test", there) for n in "abc"), own_blocks=1))
+        for said in ("http://c.test:PORT/x", "https://c.test:PORT/x", "http://127.0.0.1:PORT/x"):
+            answer = _raw(running, f"/?Location={urllib.parse.quote(said, safe='')}", host="c.test")
+            assert _header(answer, "Location") == ["/x"]
