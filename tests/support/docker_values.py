@@ -5,7 +5,7 @@ import datetime
 import hashlib
 
 from daemun.core import model
-from daemun.sources.docker import containers, memory, translate, wishes
+from daemun.sources.docker import containers, memory, tenants, translate, wishes
 
 NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 GATE = containers.Network(id="gate-id", name="gate")
@@ -62,6 +62,8 @@ def run(
     networks: tuple[containers.Network, ...] = (GATE,),
     dialect: wishes.Dialect = translate.LABELS,
     prefers_ipv6: bool = False,
+    tenants_: tenants.Policy = tenants.ONE_OWNER,
+    owners: tenants.Owners = translate.NO_OWNERS,
 ) -> translate.Translated:
     """Translate a listing. own, leaving: names of containers."""
     terms = translate.Terms(
@@ -69,9 +71,12 @@ def run(
         reserved=reserved,
         leaving=frozenset(identity(name) for name in leaving),
         prefers_ipv6=prefers_ipv6,
+        policy=tenants_,
     )
     listing = containers.Listing(containers=found, networks=networks)
-    return translate.translate(listing, terms, {} if known is None else known, now_s=now_s, dialect=dialect)
+    return translate.translate(
+        listing, terms, {} if known is None else known, now_s=now_s, dialect=dialect, owners=owners
+    )
 
 
 def snapshot(*found: containers.Container, **terms: object) -> model.Snapshot:

@@ -233,7 +233,7 @@ def test_the_top_of_the_file() -> None:
     assert found.acme == model.Acme(authorities=(model.Authority(directory="https://ca.test/dir"),))
     assert (found.default.kind, found.default.host) == (model.DefaultKind.SITE, "a.test")
     assert found.trusted_proxies == ("10.0.0.0/8",)
-    assert found.logs == model.Logs(access=False, max_bytes=16384, keep=2)
+    assert found.logs == model.Logs(access=False, max_bytes=16384, keep=2, stdout=False)
     assert (found.workers, found.user) == (4, "www-data")
     assert [node.name for node in found.snippet if isinstance(node, directive.Directive)] == ["map"]
     assert str(found.snippet_origin) == "daemun.yaml:10:8"

@@ -54,6 +54,8 @@ def _docker(context: yaml_context.Context, entry: yaml_top.DockerEntry) -> model
             ca=context.absolute(tls.ca), certificate=context.absolute(tls.cert), key=context.absolute(tls.key)
         ),
         reserved=tuple(entry.reserve),
+        tenants=entry.tenants,
+        shared=tuple((host, tuple(projects)) for host, projects in entry.share.items()),
     )
 
 

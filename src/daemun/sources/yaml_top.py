@@ -81,6 +81,8 @@ class DockerEntry(yaml_entry.Entry):
     endpoint: typing.Annotated[str, pydantic.BeforeValidator(_engine)] = "auto"
     tls: DockerTlsEntry | None = None
     reserve: typing.Annotated[list[yaml_entry.Host], yaml_entry.ONE_OR_MORE] = []
+    tenants: bool = False
+    share: dict[yaml_entry.Host, typing.Annotated[list[str], yaml_entry.ONE_OR_MORE]] = {}
 
 
 class DefaultEntry(yaml_entry.Entry):

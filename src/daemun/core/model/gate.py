@@ -121,12 +121,15 @@ class Docker:
     is_on: False: no engine is asked.
     endpoint: its URL; None: what DOCKER_HOST names, else a usual socket if there is one.
     reserved: hosts that no container may claim, in the form of `Site.host`.
+    tenants: a host belongs to the project that serves it first. shared: hosts, and the projects that may join there.
     """
 
     is_on: bool = True
     endpoint: str | None = None
     tls: DockerTls | None = None
     reserved: tuple[str, ...] = ()
+    tenants: bool = False
+    shared: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import structlog
 from daemun.control import ports
 from daemun.core import model
 from daemun.errors import ConfigError, EnvironmentProblemError
-from daemun.sources.docker import keep, nginx_proxy_sites, place, remarks, surroundings
+from daemun.sources.docker import keep, nginx_proxy_sites, place, remarks, surroundings, tenants
 
 if typing.TYPE_CHECKING:
     from daemun.sources.docker import source
@@ -33,6 +33,10 @@ def find_engine(
     if wanted.endpoint is None:
         return place.find_endpoint(environ, like_nginx_proxy=like_nginx_proxy)
     return place.Endpoint(url=wanted.endpoint, tls=wanted.tls)
+
+
+def _policy(wanted: model.Docker) -> tenants.Policy:
+    return tenants.Policy(is_on=wanted.tenants, shared=wanted.shared)
 
 
 class ChosenEngine:
@@ -69,12 +73,16 @@ class ChosenEngine:
     def configure(self, wanted: model.Docker) -> None:
         """What to ask from now on. Cheap when nothing changed; else reads or forgets the listing that is kept."""
         before, self._wanted = self._wanted, wanted
-        if before is None or dataclasses.replace(before, reserved=wanted.reserved) != wanted:
+        same = before and dataclasses.replace(
+            before, reserved=wanted.reserved, tenants=wanted.tenants, shared=wanted.shared
+        )
+        if same != wanted:
             self._choose(wanted)
             if not wanted.is_on:
                 self._forget()
         if self._source is not None:
             self._source.reserve(wanted.reserved)
+            self._source.divide(_policy(wanted))
 
     def speak(self, compat: nginx_proxy_sites.Compat) -> None:
         """How containers are to be understood from now on."""
@@ -120,11 +128,11 @@ class ChosenEngine:
     def _choose(self, wanted: model.Docker) -> None:
         """A new choice begins with what was known before: a mistake in its URL is not to take every site down."""
         endpoint = find_engine(wanted, self._environ, like_nginx_proxy=self._compat.is_on)
-        listing = None
+        listing, owners = None, {}
         if self._source is not None:
-            listing = self._source.listing
+            listing, owners = self._source.listing, dict(self._source.owners)
         elif wanted.is_on and (kept := keep.read_kept(self._store)) is not None:
-            listing = kept.listing
+            listing, owners = kept.listing, dict(kept.owners)
             endpoint = endpoint or place.Endpoint(url=kept.url, is_found=True)
         if endpoint == self._endpoint:
             return
@@ -140,6 +148,8 @@ class ChosenEngine:
                 traces=self._traces,
                 listing=listing,
                 compat=self._compat,
+                policy=_policy(wanted),
+                owners=owners,
             )
         self._changed.set()
         if self._following is not None:
@@ -165,7 +175,9 @@ class ChosenEngine:
         """After the change was told, which waits for no disk."""
         if following.listing is None or self._endpoint is None:
             return
-        encoded = keep.encode(keep.Kept(url=self._endpoint.url, listing=following.listing))
+        encoded = keep.encode(
+            keep.Kept(url=self._endpoint.url, listing=following.listing, owners=tuple(sorted(following.owners.items())))
+        )
         if encoded == self._kept:
             return
         try:

@@ -22,6 +22,9 @@ _READ = re.compile(
 """Variables of containers that mean something here (`nginx_proxy`)."""
 _SECRET = re.compile(r".*(?:KEY|KID|CONFIG|HOOK)\Z")
 _HIDDEN = "(hidden)"
+PROJECT_LABELS = ("com.docker.compose.project", "com.docker.stack.namespace", "io.podman.compose.project")
+SERVICE_LABELS = ("com.docker.compose.service", "com.docker.swarm.service.name", "io.podman.compose.service")
+"""What Compose, Swarm and podman-compose say of where a container belongs."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 
 
@@ -81,6 +84,21 @@ class Container:
         """Whether it is meant to run: also between two tries of its restart policy, so that a container that crashes
         again and again does not change who decides each time."""
         return self.state in {"running", "restarting", "paused"}
+
+    @property
+    def project(self) -> str | None:
+        """None: it belongs to none."""
+        return self._find_label(PROJECT_LABELS)
+
+    @property
+    def service(self) -> str:
+        """The same for a container and the one that replaces it."""
+        service = self._find_label(SERVICE_LABELS)
+        return f"container {self.name}" if service is None else f"{self.project}/{service}"
+
+    def _find_label(self, names_: tuple[str, ...]) -> str | None:
+        known = dict(self.labels)
+        return next((known[name] for name in names_ if known.get(name)), None)
 
     @property
     def age(self) -> tuple[datetime.datetime, str]:

@@ -17,10 +17,11 @@ _KEY = "history/docker.json"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """url: of the engine that was listed."""
+    """url: of the engine that was listed. owners: hosts, and which project each belongs to among tenants."""
 
     url: str
     listing: containers.Listing
+    owners: tuple[tuple[str, str], ...] = ()
 
 
 _FORM = pydantic.TypeAdapter(Kept)
@@ -53,8 +54,11 @@ def forget(store: ports.Store) -> None:
 
 
 def _strip(container: containers.Container) -> containers.Container:
+    told = (*containers.PROJECT_LABELS, *containers.SERVICE_LABELS)
     read = tuple(
-        (name, value) for name, value in container.labels if name.startswith((labels.PREFIX, nginx_proxy.PREFIX))
+        (name, value)
+        for name, value in container.labels
+        if name in told or name.startswith((labels.PREFIX, nginx_proxy.PREFIX))
     )
     return dataclasses.replace(container, labels=read)
 

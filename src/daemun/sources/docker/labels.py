@@ -13,7 +13,9 @@ from daemun.sources import values, yaml_route
 from daemun.sources.docker import containers, options, wishes
 
 PREFIX = "daemun."
-KEYS = frozenset({"host", "path", "port", "scheme", "to", "weight"})
+KEYS = frozenset({"host", "path", "port", "scheme", "share", "to", "weight"})
+SHARE = "daemun.share"
+"""Whom a container lets share its hosts. It concerns the container as a whole."""
 MAX_LABELS = 200
 MAX_VALUE_CHARACTERS = 4096
 MAX_WISHES = 100
@@ -22,6 +24,7 @@ MAX_WISHES = 100
 _KNOWN = KEYS | options.ROUTE_OPTIONS | options.SITE_OPTIONS
 _RESERVED = _KNOWN | options.FOR_THE_FILE_ONLY
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_SHARE = re.compile(r"\s*(?:true|[A-Za-z0-9_.-]{1,64}(?:\s*,\s*[A-Za-z0-9_.-]{1,64}){0,99})\s*\Z")
 _SCHEMES = {scheme.value: scheme for scheme in model.Scheme}
 _MEANT_FOR_SERVERS = ("port", "scheme", "to", "weight")
 
@@ -33,6 +36,11 @@ class _LabelError(ValueError):
 def read_wishes(container: containers.Container) -> wishes.Wished:
     """What the labels that start with "daemun." ask for; nothing when there are none."""
     given = {name.removeprefix(PREFIX): value for name, value in container.labels if name.startswith(PREFIX)}
+    shared = given.pop("share", None)
+    if shared is not None and not _SHARE.match(shared):
+        expected = "true, or names of projects, separated by commas"
+        fault = f'label "{SHARE}": expected {expected}, found {words.describe(shared)}'
+        return wishes.Wished(faults=(fault,))
     origin = model.Origin(source="docker", place=f"container {container.name}")
     try:
         found = tuple(_read_all(_group(given), origin))
@@ -102,6 +110,8 @@ def _group(given: collections.abc.Mapping[str, str]) -> list[_Group]:
 def _add(group: _Group, path: str, value: str) -> None:
     key, dot, part = path.partition(".")
     label = group.label(path)
+    if key == "share":
+        raise _LabelError(f"{label} concerns the whole container; write {words.quoted(SHARE)}")
     if key in options.FOR_THE_FILE_ONLY:
         raise _LabelError(f"{label} is not for labels, because it could reach beyond its container; use daemun.yaml")
     if key not in _KNOWN:

@@ -13,6 +13,8 @@ from daemun.sources.docker import wishes
 
 KEPT_S = 600.0
 """How long a route outlives the removal of its last container. A stopped container counts as there."""
+RENAMED_S = 30.0
+"""The same where its service asks for something else by now: no container comes back for the route."""
 
 Key = tuple[str, str]
 """Host and path."""
@@ -20,12 +22,22 @@ Key = tuple[str, str]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A route of a host. site: what was asked for the whole host, by its containers. gone_at_s: monotonic seconds when
-    its last container was found removed; None while there is one."""
+    """A route of a host. site: what was asked for the whole host, by its containers. services: of these containers.
+
+    gone_at_s: monotonic seconds when the last of them was found removed; None while there is one.
+    is_renamed: whether their service is there without the route.
+    """
 
     route: model.Route
     site: wishes.SiteOptions | None = None
+    services: frozenset[str] = frozenset()
     gone_at_s: float | None = None
+    is_renamed: bool = False
+
+    @property
+    def ends_at_s(self) -> float:
+        """Infinite while there is a container of it."""
+        return math.inf if self.gone_at_s is None else self.gone_at_s + (RENAMED_S if self.is_renamed else KEPT_S)
 
     @property
     def pool(self) -> str | None:
@@ -37,8 +49,14 @@ class Entry:
 Memory = dict[Key, Entry]
 
 
-def remember(known: Memory, wanted: collections.abc.Mapping[Key, Entry], *, now_s: float) -> Memory:
-    """What is wanted now, and what was within `KEPT_S`.
+def remember(
+    known: Memory,
+    wanted: collections.abc.Mapping[Key, Entry],
+    *,
+    now_s: float,
+    services: frozenset[str] = frozenset(),
+) -> Memory:
+    """What is wanted now, and what was a moment ago. services: whose containers ask for something now.
 
     A route that did not change keeps the origin it first had: the origin is written into nginx's files, and the next
     container of a service must not change them.
@@ -46,14 +64,16 @@ def remember(known: Memory, wanted: collections.abc.Mapping[Key, Entry], *, now_
     kept = {key: _with_first_origin(entry, known.get(key)) for key, entry in wanted.items()}
     for key, entry in known.items():
         gone_at_s = now_s if entry.gone_at_s is None else entry.gone_at_s
-        if key not in kept and now_s - gone_at_s < KEPT_S:
-            kept[key] = dataclasses.replace(entry, gone_at_s=gone_at_s)
+        renamed = entry.is_renamed or bool(entry.services & services)
+        gone = dataclasses.replace(entry, gone_at_s=gone_at_s, is_renamed=renamed)
+        if key not in kept and now_s < gone.ends_at_s:
+            kept[key] = gone
     return kept
 
 
 def find_next_end(kept: Memory) -> float:
     """Monotonic seconds of the moment when the next entry is forgotten; infinite when none is going to be."""
-    return min((entry.gone_at_s + KEPT_S for entry in kept.values() if entry.gone_at_s is not None), default=math.inf)
+    return min((entry.ends_at_s for entry in kept.values()), default=math.inf)
 
 
 def _with_first_origin(entry: Entry, before: Entry | None) -> Entry:

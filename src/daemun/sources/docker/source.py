@@ -22,6 +22,7 @@ from daemun.sources.docker import (
     remarks,
     seen,
     surroundings,
+    tenants,
     translate,
     wishes,
 )
@@ -68,7 +69,8 @@ class DockerSource:
 
     reserved: hosts that no container may claim. traces: what tells in which container daemun runs.
     listing: what was seen last by somebody else, such as an earlier daemon; taken as it is until the engine answers.
-    compat: how the words of nginx-proxy are understood; None: not at all. now_s: monotonic seconds.
+    compat: how the words of nginx-proxy are understood; None: not at all. policy: to whom hosts belong; owners: as an
+    earlier daemon knew them. now_s: monotonic seconds.
     """
 
     def __init__(
@@ -80,6 +82,8 @@ class DockerSource:
         traces: surroundings.Traces,
         listing: containers.Listing | None = None,
         compat: nginx_proxy_sites.Compat | None = None,
+        policy: tenants.Policy = tenants.ONE_OWNER,
+        owners: tenants.Owners = translate.NO_OWNERS,
         now_s: collections.abc.Callable[[], float] = time.monotonic,
     ) -> None:
         self._endpoint = endpoint
@@ -98,6 +102,8 @@ class DockerSource:
         self._doubted_at_s = -math.inf
         self._dialect = translate.LABELS
         self._prefers_ipv6 = False
+        self._tenants = policy
+        self._owners: tenants.Owners = dict(owners)
         if compat is not None:
             self.speak(compat)
         if listing is not None:
@@ -115,6 +121,15 @@ class DockerSource:
     def reserve(self, hosts: tuple[str, ...]) -> None:
         """Which hosts no container may claim from now on."""
         self._reserved = hosts
+
+    def divide(self, policy: tenants.Policy) -> None:
+        """To whom hosts belong from now on."""
+        self._tenants = policy
+
+    @property
+    def owners(self) -> tenants.Owners:
+        """To whom each host belongs, among tenants."""
+        return self._owners if self._told is None else self._told.translated.owners
 
     def speak(self, compat: nginx_proxy_sites.Compat) -> None:
         """How containers are to be understood from now on."""
@@ -153,6 +168,7 @@ class DockerSource:
             reserved=self._reserved,
             leaving=frozenset(self._leaving),
             prefers_ipv6=self._prefers_ipv6,
+            policy=self._tenants,
         )
         before = self._told
         if before is not None and before.follows_from(listing, terms, self._dialect, now_s=now_s):
@@ -164,6 +180,7 @@ class DockerSource:
             now_s=now_s,
             dialect=self._dialect,
             readings=before.readings(self._dialect) if before is not None else translate.NO_READINGS,
+            owners=self.owners,
         )
         self._told = _Told(listing=listing, terms=terms, dialect=self._dialect, translated=translated)
         return translated.snapshot

@@ -11,8 +11,9 @@ import dataclasses
 import hashlib
 import types
 
-from daemun.core import model, names, patterns, words
-from daemun.sources.docker import containers, labels, memory, reach, remarks, wishes
+from daemun.core import model, words
+from daemun.sources.docker import claims as claims_
+from daemun.sources.docker import containers, labels, memory, reach, remarks, tenants, wishes
 
 LABELS = wishes.Dialect(read=labels.read_wishes)
 
@@ -23,44 +24,30 @@ class Terms:
 
     own_id: of the container daemun runs in; None on the host. reserved: hosts that no container may claim, in the form
     of `model.Site.host`; "*.name" stands for every host under a name. leaving: ids of containers told to stop.
-    prefers_ipv6: which of two addresses of a container is used.
+    prefers_ipv6: which of two addresses of a container is used. policy: to whom hosts belong.
     """
 
     own_id: str | None = None
     reserved: tuple[str, ...] = ()
     leaving: frozenset[str] = frozenset()
     prefers_ipv6: bool = False
+    policy: tenants.Policy = tenants.ONE_OWNER
 
 
 Readings = collections.abc.Mapping[containers.Container, wishes.Wished]
 """What containers wish, in one dialect. Reading the words of one is most of the work of a translation."""
 NO_READINGS: Readings = types.MappingProxyType({})
+NO_OWNERS: tenants.Owners = types.MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Translated:
-    """memory, readings: to be given to the next translation."""
+    """memory, readings, owners: to be given to the next translation."""
 
     snapshot: model.Snapshot
     memory: memory.Memory
     readings: Readings
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Claim:
-    """A container's wish that may be granted."""
-
-    container: containers.Container
-    wish: wishes.Wish
-
-    @property
-    def key(self) -> memory.Key:
-        return (self.wish.host, self.wish.route.path)
-
-    @property
-    def rank(self) -> tuple[object, ...]:
-        """The first one decides: what is in use before what is not, then the oldest."""
-        return (not self.container.is_active, *self.container.age)
+    owners: tenants.Owners
 
 
 def translate(
@@ -71,24 +58,34 @@ def translate(
     now_s: float,
     dialect: wishes.Dialect = LABELS,
     readings: Readings = NO_READINGS,
+    owners: tenants.Owners = NO_OWNERS,
 ) -> Translated:
     """All that the containers ask for, and every container that is not served, with the reason and the cure.
 
     known: of the translation before, or an empty one. now_s: monotonic seconds. readings: of the same dialect, as far
-    as there are some.
+    as there are some. owners: of the translation before.
     """
     report = remarks.Report()
     wished = {container: readings.get(container) or dialect.read(container) for container in listing.containers}
     claims = sorted(_find_claims(wished, terms, report), key=lambda claim: claim.rank)
+    if terms.policy.is_on:
+        owners = tenants.find_owners(claims, owners)
+        claims = sorted(tenants.refuse_strangers(claims, terms.policy, owners, report), key=lambda claim: claim.rank)
     granted = _grant(_agree(claims, dialect, report), report)
+    tenants.tell_of_mixed_projects(granted, report)
     options = _choose_site_options(granted, dialect, report)
     standing, out_of_reach = _find_endpoints(granted, listing, terms, report)
     wanted = {
-        key: memory.Entry(route=_into_pool(group[0].wish), site=options.get(group[0].wish.host))
+        key: memory.Entry(
+            route=_into_pool(group[0].wish),
+            site=options.get(group[0].wish.host),
+            services=frozenset(claim.container.service for claim in group),
+        )
         for key, group in granted.items()
     }
-    kept = memory.remember(known, wanted, now_s=now_s)
-    kept = {key: entry for key, entry in kept.items() if find_reservation(key[0], terms.reserved) is None}
+    services = frozenset(claim.container.service for group in granted.values() for claim in group)
+    kept = memory.remember(known, wanted, now_s=now_s, services=services)
+    kept = {key: entry for key, entry in kept.items() if claims_.find_reservation(key[0], terms.reserved) is None}
     if dialect.find_unused is not None:
         report.problems += dialect.find_unused(_find_places(granted, kept))
     snapshot = model.Snapshot(
@@ -98,23 +95,9 @@ def translate(
         containers=report.list_containers(wished),
         problems=tuple(dict.fromkeys(report.problems)),
     )
-    return Translated(snapshot=snapshot, memory=kept, readings=wished)
-
-
-def find_reservation(host: str, reserved: collections.abc.Iterable[str]) -> str | None:
-    """The reserved host that forbids this one: itself, a pattern that covers it, or one that a wildcard would catch.
-
-    A regular expression, or a wildcard at the end, might catch any name under a reserved wildcard.
-    """
-    return next((name for name in reserved if _covers(name, host) or _covers(host, name)), None)
-
-
-def _covers(pattern: str, host: str) -> bool:
-    """Whether a site called `pattern` would be asked for `host`, or for a host that the pattern `host` covers."""
-    if names.is_pattern(pattern):
-        could = host.startswith("*.") or (patterns.matches(pattern[1:], host) if pattern[0] == "~" else False)
-        return pattern == host or could or (pattern.endswith(".*") and host.startswith(pattern[:-1]))
-    return pattern == host or (pattern.startswith("*.") and host.removeprefix("*").endswith(pattern[1:]))
+    hosts = {host for host, _ in kept}
+    owned = {host: tenant for host, tenant in owners.items() if host in hosts and terms.policy.is_on}
+    return Translated(snapshot=snapshot, memory=kept, readings=wished, owners=owned)
 
 
 def pool_name(host: str, path: str, scheme: model.Scheme) -> str:
@@ -128,27 +111,29 @@ def pool_name(host: str, path: str, scheme: model.Scheme) -> str:
 
 def _find_claims(
     wished: collections.abc.Mapping[containers.Container, wishes.Wished], terms: Terms, report: remarks.Report
-) -> collections.abc.Iterator[_Claim]:
+) -> collections.abc.Iterator[claims_.Claim]:
     for container, found in wished.items():
         for fault in found.faults:
             report.refuse(container, fault, cure=f"correct its {found.words}, and make it anew with them")
         for note in found.notes:
             report.add(container, f"container {words.quoted(container.name)}: ", remarks.Remark(reason=note))
         for wish in found.wishes:
-            reservation = find_reservation(wish.host, terms.reserved)
+            reservation = claims_.find_reservation(wish.host, terms.reserved)
             if reservation is None:
-                yield _Claim(container=container, wish=wish)
+                yield claims_.Claim(container=container, wish=wish)
                 continue
             because = "" if reservation == wish.host else f" (as {words.quoted(reservation)})"
             cause = f"the host is reserved by `docker.reserve`{because}"
             report.refuse(container, cause, cure="only daemun.yaml may serve it", wish=wish)
 
 
-def _agree(claims: collections.abc.Sequence[_Claim], dialect: wishes.Dialect, report: remarks.Report) -> list[_Claim]:
+def _agree(
+    claims: collections.abc.Sequence[claims_.Claim], dialect: wishes.Dialect, report: remarks.Report
+) -> list[claims_.Claim]:
     """The same claims, those for one host and path completed by each other where the dialect does that."""
     if dialect.agree is None:
         return list(claims)
-    groups: dict[memory.Key, list[_Claim]] = collections.defaultdict(list)
+    groups: dict[memory.Key, list[claims_.Claim]] = collections.defaultdict(list)
     for claim in claims:
         groups[claim.key].append(claim)
     for group in groups.values():
@@ -158,9 +143,11 @@ def _agree(claims: collections.abc.Sequence[_Claim], dialect: wishes.Dialect, re
     return sorted((claim for group in groups.values() for claim in group), key=lambda claim: claim.rank)
 
 
-def _tell_disagreements(claims: collections.abc.Iterable[_Claim], of: str, report: remarks.Report) -> dict[str, object]:
+def _tell_disagreements(
+    claims: collections.abc.Iterable[claims_.Claim], of: str, report: remarks.Report
+) -> dict[str, object]:
     """Each variable as the first container sets it. of: "of_path" or "of_host"."""
-    owners: dict[str, tuple[_Claim, object]] = {}
+    owners: dict[str, tuple[claims_.Claim, object]] = {}
     for claim in claims:
         for name, value in getattr(claim.wish, of) or ():
             owner, said = owners.setdefault(name, (claim, value))
@@ -176,9 +163,11 @@ def _tell_disagreements(claims: collections.abc.Iterable[_Claim], of: str, repor
     return {name: said for name, (_, said) in owners.items()}
 
 
-def _grant(claims: collections.abc.Sequence[_Claim], report: remarks.Report) -> dict[memory.Key, tuple[_Claim, ...]]:
+def _grant(
+    claims: collections.abc.Sequence[claims_.Claim], report: remarks.Report
+) -> dict[memory.Key, tuple[claims_.Claim, ...]]:
     """Per host and path: the claim that decides, and those that ask for the same."""
-    groups: dict[memory.Key, list[_Claim]] = {}
+    groups: dict[memory.Key, list[claims_.Claim]] = {}
     for claim in claims:
         group = groups.setdefault(claim.key, [])
         if not group or _same(group[0].wish.route, claim.wish.route):
@@ -202,7 +191,7 @@ def _same(one: model.Route, other: model.Route) -> bool:
 
 
 def _choose_site_options(
-    granted: collections.abc.Mapping[memory.Key, tuple[_Claim, ...]],
+    granted: collections.abc.Mapping[memory.Key, tuple[claims_.Claim, ...]],
     dialect: wishes.Dialect,
     report: remarks.Report,
 ) -> dict[str, wishes.SiteOptions]:
@@ -212,10 +201,10 @@ def _choose_site_options(
 
 
 def _settle_hosts(
-    claims: collections.abc.Sequence[_Claim], dialect: wishes.Dialect, report: remarks.Report
+    claims: collections.abc.Sequence[claims_.Claim], dialect: wishes.Dialect, report: remarks.Report
 ) -> dict[str, wishes.SiteOptions]:
     """Per host, what all containers that use the dialect say together."""
-    groups: dict[str, list[_Claim]] = collections.defaultdict(list)
+    groups: dict[str, list[claims_.Claim]] = collections.defaultdict(list)
     for claim in claims:
         if claim.wish.of_host is not None:
             groups[claim.wish.host].append(claim)
@@ -230,8 +219,10 @@ def _settle_hosts(
     return found
 
 
-def _choose_labelled(claims: collections.abc.Sequence[_Claim], report: remarks.Report) -> dict[str, wishes.SiteOptions]:
-    chosen: dict[str, _Claim] = {}
+def _choose_labelled(
+    claims: collections.abc.Sequence[claims_.Claim], report: remarks.Report
+) -> dict[str, wishes.SiteOptions]:
+    chosen: dict[str, claims_.Claim] = {}
     for claim in claims:
         if claim.wish.site is None:
             continue
@@ -251,7 +242,7 @@ def _choose_labelled(claims: collections.abc.Sequence[_Claim], report: remarks.R
 
 
 def _find_endpoints(
-    granted: collections.abc.Mapping[memory.Key, tuple[_Claim, ...]],
+    granted: collections.abc.Mapping[memory.Key, tuple[claims_.Claim, ...]],
     listing: containers.Listing,
     terms: Terms,
     report: remarks.Report,
@@ -286,7 +277,7 @@ def _find_endpoints(
     return found, frozenset(out_of_reach)
 
 
-def _is_out_of_reach(claim: _Claim, place: reach.Place) -> bool:
+def _is_out_of_reach(claim: claims_.Claim, place: reach.Place) -> bool:
     """Whether requests reach the container only once its networks, or ours, are changed."""
     address = reach.find_address(claim.container, place) if claim.wish.scheme is not None else None
     return isinstance(address, remarks.Remark) and address.is_lasting
@@ -295,7 +286,7 @@ def _is_out_of_reach(claim: _Claim, place: reach.Place) -> bool:
 _STARTING = remarks.Remark(reason="is starting: it gets requests once its HEALTHCHECK succeeds")
 
 
-def _endpoint(claim: _Claim, place: reach.Place, terms: Terms, report: remarks.Report) -> model.Endpoint | None:
+def _endpoint(claim: claims_.Claim, place: reach.Place, terms: Terms, report: remarks.Report) -> model.Endpoint | None:
     """None, and said why, when requests cannot go to the container now."""
     container, wish = claim.container, claim.wish
     unready = reach.find_unready(container, is_leaving=container.id in terms.leaving)
@@ -313,7 +304,7 @@ def _endpoint(claim: _Claim, place: reach.Place, terms: Terms, report: remarks.R
 
 
 def _find_places(
-    granted: collections.abc.Mapping[memory.Key, tuple[_Claim, ...]], kept: memory.Memory
+    granted: collections.abc.Mapping[memory.Key, tuple[claims_.Claim, ...]], kept: memory.Memory
 ) -> wishes.Places:
     """Every host of the dialect with its paths; how those of a container that was removed were spelled is forgotten."""
     found: dict[str, set[str]] = collections.defaultdict(set)

@@ -1,0 +1,110 @@
+"""Hosts belong to projects where several people have containers on a machine (`docker: {tenants: true}`). Pure.
+
+A project is what Compose calls so; a container without one stands for itself. Whoever starts a container gives its
+project's name, so this keeps apart people who mean each other no harm, or whom something
+else keeps from choosing names.
+"""
+
+import collections.abc
+import dataclasses
+
+from daemun.core import names, words
+from daemun.sources.docker import claims as claims_
+from daemun.sources.docker import containers, labels, memory, remarks
+
+ANY = "true"
+"""In the label `daemun.share`: whoever asks."""
+
+Owners = collections.abc.Mapping[str, str]
+"""Host -> tenant."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """is_on: whether a host belongs to the first that serves it. shared: hosts, and projects that may join there."""
+
+    is_on: bool = False
+    shared: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+ONE_OWNER = Policy()
+"""All containers are one person's."""
+
+
+def find_tenant(container: containers.Container) -> str:
+    return container.project or f"container {container.name}"
+
+
+def name(tenant: str) -> str:
+    """For messages."""
+    return tenant if tenant.startswith("container ") else f"project {tenant}"
+
+
+def is_guest_welcome(
+    guest: containers.Container, hosts: collections.abc.Iterable[containers.Container], allowed: tuple[str, ...] = ()
+) -> bool:
+    """Whether a container may join the hosts of others. allowed: whom the file lets join."""
+    shared = {part.strip() for one in hosts for part in dict(one.labels).get(labels.SHARE, "").split(",")}
+    return not {ANY, guest.project or guest.name}.isdisjoint({*shared, *allowed})
+
+
+def find_owners(claims: collections.abc.Sequence[claims_.Claim], known: Owners) -> Owners:
+    """To whom each host belongs: as before, else to the first that asks for it."""
+    found = dict(known)
+    for claim in claims:
+        found.setdefault(claim.wish.host, find_tenant(claim.container))
+    return found
+
+
+def refuse_strangers(
+    claims: collections.abc.Sequence[claims_.Claim], policy: Policy, owners: Owners, report: remarks.Report
+) -> collections.abc.Iterator[claims_.Claim]:
+    """Those for hosts that belong to somebody else, themselves or by a wildcard above them, are granted where their
+    owner or the file lets them in."""
+    allowed = dict(policy.shared)
+    wildcards = [host for host in owners if names.is_pattern(host) or host.startswith("*.")]
+    for claim in claims:
+        mine, host = find_tenant(claim.container), claim.wish.host
+        above = (host, *(one for one in wildcards if one != host and claims_.covers(one, host)))
+        foreign = next((one for one in above if owners[one] != mine), None)
+        if foreign is None:
+            yield claim
+            continue
+        owner = owners[foreign]
+        theirs = [one.container for one in claims if one.wish.host == foreign and find_tenant(one.container) == owner]
+        if is_guest_welcome(claim.container, theirs, allowed.get(foreign, ())):
+            yield dataclasses.replace(claim, is_guest=True)
+            continue
+        guest = claim.container.project or claim.container.name
+        cause = f"{words.quoted(foreign)} belongs to {name(owner)}"
+        cure = (
+            f"its owner lets it in with the label `{labels.SHARE}: {guest}`, and yours does in daemun.yaml with "
+            f'`docker: {{tenants: true, share: {{"{foreign}": {guest}}}}}`'
+        )
+        report.refuse(claim.container, cause, cure=cure, wish=claim.wish)
+
+
+def tell_of_mixed_projects(
+    granted: collections.abc.Mapping[memory.Key, tuple[claims_.Claim, ...]], report: remarks.Report
+) -> None:
+    """Requests that go to two projects in turn get answers of two applications, which is seldom meant."""
+    for (host, path), group in granted.items():
+        first = group[0].container
+        told = {first.project}
+        for claim in group[1:]:
+            other = claim.container
+            if first.project is None or other.project is None or other.project in told or not other.is_active:
+                continue
+            told.add(other.project)
+            if is_guest_welcome(other, [first]) or is_guest_welcome(first, [other]):
+                continue
+            reason = (
+                f"of project {words.quoted(other.project)} serves {words.quoted(host + path)} beside container "
+                f"{words.quoted(first.name)} of project {words.quoted(first.project)}, so requests go to both in turn"
+            )
+            cure = (
+                "give one of them another host or path; where it is meant, give the older one the label "
+                f"`{labels.SHARE}: {other.project}`"
+            )
+            subject = f"container {words.quoted(other.name)} "
+            report.add(other, subject, remarks.Remark(reason=reason, cure=cure), host=host)
