@@ -84,6 +84,8 @@ def replace(
         for old in _numbers(generations):
             if str(old) not in {str(number), current}:
                 shutil.rmtree(generations / str(old), ignore_errors=True)
+        if current is not None and not _is_readable_by(generations / current / KEY, worker_gid):
+            _give(generations / current, worker_gid)  # the workers' account is another one now
 
 
 def join(live: pathlib.Path, name: str, home: str) -> None:
@@ -225,6 +227,12 @@ def _write_files(
             _restrict(descriptor, worker_gid, for_owner=0o600, for_group=0o640)
             if lasting:
                 os.fsync(descriptor)
+
+
+def _give(generation: pathlib.Path, worker_gid: int | None) -> None:
+    for path in generation.iterdir():
+        _restrict(str(path), worker_gid, for_owner=0o600, for_group=0o640)
+    _restrict(str(generation), worker_gid, for_owner=0o700, for_group=0o750)
 
 
 def _restrict(path: str | int, worker_gid: int | None, *, for_owner: int, for_group: int) -> None:

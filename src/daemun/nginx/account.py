@@ -4,11 +4,30 @@ import dataclasses
 import grp
 import os
 import pwd
+import shutil
+import subprocess
+import time
+
+import structlog
 
 from daemun import errors
 
-PREFERRED = ("daemun", "nginx", "nobody")
-"""Not www-data: on Debian PHP and others run as that user, and the workers' group can read the private keys."""
+OWN = "daemun"
+PREFERRED = (OWN, "nginx")
+"""The workers' group can read the private keys. So not www-data, as which PHP and others run on Debian, and not nobody,
+as which anything may run: an account of daemun's own is made instead."""
+NOBODY = "nobody"
+_SEARCHED = ("/usr/sbin", "/sbin", "/usr/bin", "/bin")
+_MAKE = (
+    ("useradd", "--system", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", OWN),
+    # BusyBox, as in Alpine; Debian's program of that name is never reached, for it comes with useradd.
+    ("adduser", "-S", "-D", "-H", "-h", "/nonexistent", "-s", "/sbin/nologin", OWN),
+)
+_MAKE_TIMES = 10
+_MAKE_PAUSE_S = 0.3
+_MAKE_TIMEOUT_S = 30.0
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,10 +41,11 @@ class Account:
 
 
 def choose(configured: str | None) -> Account | None:
-    """The workers' account: the configured user, else the first that exists of PREFERRED, with its primary group.
+    """The workers' account: the configured user, else the first that exists of PREFERRED, with its primary group, else
+    nobody, for those who only look: `choose_at_start` makes one then.
 
     Returns: None when daemun is not root: then nginx stays the user who started it.
-    Raises: EnvironmentProblemError when the configured user, or every preferred one, does not exist.
+    Raises: EnvironmentProblemError when there is none.
     """
     if os.geteuid() != 0:
         return None
@@ -35,12 +55,74 @@ def choose(configured: str | None) -> Account | None:
             message = f'cannot run nginx as user "{configured}": this machine has no such user; create it with '
             raise errors.EnvironmentProblemError(message + f"`useradd --system {configured}`, or change `user:`")
         return found
-    for user in PREFERRED:
-        found = _look_up(user)
+    found = _find_first((*PREFERRED, NOBODY))
+    if found is None:
+        raise errors.EnvironmentProblemError(_explain("this machine has none that could be used"))
+    return found
+
+
+def choose_at_start(configured: str | None, *, running: str | None) -> Account | None:
+    """As `choose`, but never nobody unless that is configured: an account of daemun's own is made when there is none.
+
+    running: the user of the nginx that runs already; None: none runs. Its workers must be able to read the keys until
+    it is started anew, so even nobody stays until then. Blocking, seconds when an account is made.
+    Raises: EnvironmentProblemError also when none can be made.
+    """
+    if os.geteuid() != 0 or configured is not None:
+        return choose(configured)
+    if running == NOBODY:
+        return _look_up(NOBODY)  # `next_user` tells it
+    return _find_first(PREFERRED) or _make()
+
+
+def next_user(configured: str | None) -> str | None:
+    """Whom `choose_at_start` would choose if nginx did not run. Raises: EnvironmentProblemError."""
+    found = choose(configured)
+    if found is None or configured is not None or found.user in PREFERRED:
+        return found.user if found else None
+    return OWN
+
+
+def _find_first(users: tuple[str, ...]) -> Account | None:
+    return next((found for user in users if (found := _look_up(user)) is not None), None)
+
+
+def _make() -> Account:
+    """Several daemuns may start at once, and /etc/passwd is locked for each."""
+    said = "neither `useradd` nor `adduser` is installed"
+    for _ in range(_MAKE_TIMES):
+        for name, *arguments in _MAKE:
+            program = shutil.which(name, path=os.pathsep.join(_SEARCHED))
+            if program is None:
+                continue
+            said = _run(program, arguments)
+            break
+        found = _look_up(OWN)
         if found is not None:
+            log.info(f'nginx\'s workers run as "{OWN}", an account that was made for them', uid=found.uid)
             return found
-    message = f"cannot choose an account for nginx's workers: none of {', '.join(PREFERRED)} exists on this machine; "
-    raise errors.EnvironmentProblemError(message + "create one with `useradd --system daemun`, or name one as `user:`")
+        time.sleep(_MAKE_PAUSE_S)
+    raise errors.EnvironmentProblemError(
+        _explain(f"none of {', '.join(PREFERRED)} exists, and none could be made: {said}")
+    )
+
+
+def _run(program: str, arguments: list[str]) -> str:
+    """Returns: what it complained of."""
+    try:
+        done = subprocess.run(
+            [program, *arguments], capture_output=True, text=True, check=False, timeout=_MAKE_TIMEOUT_S, cwd="/"
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return (done.stderr or done.stdout).strip().replace("\n", "; ") or f"exit {done.returncode}"
+
+
+def _explain(cause: str) -> str:
+    return (
+        f"cannot choose an account for nginx's workers: {cause}; create one with `useradd --system {OWN}`, or name one "
+        "as `user:`. It is to be nobody else's: its group can read the private keys"
+    )
 
 
 def _look_up(user: str) -> Account | None:

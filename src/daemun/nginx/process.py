@@ -74,6 +74,17 @@ def restore_pid_file(layout: layout_.Layout) -> None:
         path.write_text(f"{master.pid}\n", encoding="ascii")
 
 
+def find_user(layout: layout_.Layout) -> str | None:
+    """The account of the workers of the nginx that runs; None: none runs, or they run as it does itself. Blocking."""
+    if find_master(layout) is None:
+        return None
+    with contextlib.suppress(FileNotFoundError):
+        text = pathlib.Path(layout.current, "nginx.conf").read_text(encoding="utf-8")
+        match = re.search(r"^user (\S+)[ ;]", text, re.MULTILINE)
+        return match[1] if match is not None else None
+    return None
+
+
 def list_workers(master: psutil.Process) -> tuple[model.Worker, ...]:
     """The master's workers, by process number. Blocking, some milliseconds at most."""
     with contextlib.suppress(psutil.Error):

@@ -44,7 +44,9 @@ class Daemon:
         source = yaml_file.YamlFile(settings.config, state=settings.layout.state, find_worker=worker_account.choose)
         known = remembered.recall(store, settings.config, source)
         current = known.globals if known and known.globals else model.Globals()
-        account = worker_account.choose(_configured_user(source) or current.user)
+        account = worker_account.choose_at_start(
+            _configured_user(source) or current.user, running=process.find_user(self._layout)
+        )
         self._preflight = late.Late(lambda: preflight.make(store))
         self._dns = dns_service.Dns(store, clock.SystemClock(), lambda: self._certificates.specs)
         self._certificates = manager.Manager(
@@ -186,8 +188,7 @@ class Daemon:
         described = self._machine.describe(
             current, thumbprint=self._certificates.thumbprint(), resolver=self._endpoints.address
         )
-        account = worker_account.choose(current.user)
-        return dataclasses.replace(described, next_user=account.user if account else None)
+        return dataclasses.replace(described, next_user=worker_account.next_user(current.user))
 
     def _see(self) -> teller.Seen | None:
         last = self._gate.last
