@@ -1,13 +1,14 @@
 """Labels become routes, or refuse their container."""
 
 import dataclasses
+import operator
 
 import hypothesis
 import pytest
 from hypothesis import strategies
 
 from daemun.core import merge, model, validate
-from daemun.sources.docker import labels, wishes
+from daemun.sources.docker import labels, options, wishes
 from tests.support import docker_values as values
 
 
@@ -288,3 +289,55 @@ def test_no_labels_at_all_can_break_the_snapshot(given: list[dict[str, str]]) ->
     for message in map(str, found.problems):
         message.encode()
         assert all(char.isprintable() for char in message)
+
+
+# --- I4: what a label can set -----------------------------------------------------------------------------------
+
+
+FILE_ONLY = {
+    "files": "names a folder of the machine",
+    "spa": "belongs to files",
+    "listing": "belongs to files",
+    "nginx": "reaches whatever nginx does",
+    "routes": "are the labels themselves",
+    "aliases": "daemun.host takes several names",
+    "redirect_aliases": "daemun.redirect sends one name to another",
+    "on_demand": "spends the gate's budget of certificates",
+    "enabled": "a container is stopped instead",
+}
+
+
+def test_each_option_has_a_label_or_a_reason_to_have_none() -> None:
+    """I4: who adds an option decides whether it is safe for a tenant."""
+    assert set(options.FOR_THE_FILE_ONLY) == FILE_ONLY.keys()
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "field", "expected"),
+    [
+        ("keepalive", "0", "keepalive", 0),
+        ("keepalive", "128", "keepalive", 128),
+        ("translate", "false", "translate", False),
+        ("timeout.body", "10m", "timeouts.body_s", 600.0),
+        ("timeout.idle", "2h", "timeouts.idle_s", 7200.0),
+        ("timeout.keepalive", "2s", "timeouts.keepalive_s", 2.0),
+        ("hold", "off", "hold_s", 0.0),
+        ("retries", "0", "retries", 0),
+    ],
+)
+def test_labels_set_what_the_file_does(label: str, value: str, field: str, expected: object) -> None:
+    """I4: a cure that names an option can be followed for a container, too."""
+    found = wish({"daemun.host": "a.test", f"daemun.{label}": value})
+
+    assert operator.attrgetter(field)(found.route.action) == expected
+
+
+@pytest.mark.parametrize(
+    ("label", "value"),
+    [("keepalive", "-1"), ("keepalive", "many"), ("keepalive", "70000"), ("translate", "maybe"), ("timeout.body", "x")],
+)
+def test_a_value_that_the_file_refuses_is_refused(label: str, value: str) -> None:
+    """I4."""
+    found = read({"daemun.host": "a.test", f"daemun.{label}": value})
+    assert found.wishes == ()
+    assert label.partition(".")[0] in found.faults[0]

@@ -22,6 +22,7 @@ ROUTE_OPTIONS = frozenset(
         "hold",
         "host_header",
         "index",
+        "keepalive",
         "max_body",
         "redirect",
         "request_headers",
