@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import json
 import os
 import pathlib
 import signal
@@ -10,11 +11,13 @@ import ssl
 import threading
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509 import oid
 
 from daemun.certs import bundle, local_ca
 from daemun.store import memory
 from daemun.wiring import clock
-from tests.support import clients
+from tests.support import clients, own_certificates
 from tests.support.daemon import Daemon
 
 pytestmark = pytest.mark.nginx
@@ -122,3 +125,75 @@ def test_sighup_looks_at_the_files_at_once(daemon: Daemon, owner: Owner) -> None
     serial = owner.put()
     os.kill(daemon.pid, signal.SIGHUP)
     daemon.wait(lambda: _serial(daemon) == serial, "the new certificate", within_s=20)
+
+
+def _put(daemon: Daemon, chain: bytes, key: bytes) -> None:
+    (daemon.root / "own.pem").write_bytes(chain)
+    (daemon.root / "own.key").write_bytes(key)
+
+
+def test_a1_a_chain_without_a_line_break_between_its_certificates_works(daemon: Daemon) -> None:
+    """A1: `cat a b` of files without a last line break; every handshake ended in `internal error`."""
+    pair = own_certificates.make("own.test")
+    daemon.write(SITE)
+    _put(daemon, pair.leaf.rstrip() + pair.intermediate.rstrip(), pair.key)
+    assert daemon.cli("check").returncode == 0
+    daemon.start()
+    root = daemon.root / "root.pem"
+    root.write_bytes(pair.root)
+    daemon.wait(lambda: clients.try_handshake(daemon.gate, "own.test"), "a handshake")
+    with (
+        socket.create_connection((clients.LOOPBACK, daemon.https), timeout=20) as plain,
+        clients.trust(root).wrap_socket(plain, server_hostname="own.test") as shaken,
+    ):
+        assert shaken.getpeercert()
+    assert daemon.cli("certs").returncode == 0
+
+
+def test_a1_what_openssl_refuses_is_a_problem_and_the_site_keeps_what_it_had(daemon: Daemon) -> None:
+    daemon.write(SITE)
+    good = own_certificates.make("own.test")
+    _put(daemon, good.chain, good.key)
+    daemon.start()
+    first = daemon.wait(lambda: _serial(daemon), "the first certificate")
+    weak = own_certificates.make("own.test", key=rsa.generate_private_key(65537, 1024))
+    _put(daemon, weak.chain, weak.key)
+    checked = daemon.cli("check")
+    assert (checked.returncode, "ee key too small" in checked.stdout + checked.stderr) == (1, True)
+    assert daemon.cli("apply").returncode == 1
+    assert _serial(daemon) == first
+    certs = daemon.cli("certs")
+    assert (certs.returncode, "failing" in certs.stdout) == (3, True)
+
+
+@pytest.mark.parametrize(
+    ("pair", "whole", "state", "checked"),
+    [
+        (
+            own_certificates.make("own.test", starts=-9 * own_certificates.DAY, ends=-own_certificates.DAY),
+            True,
+            "invalid",
+            1,
+        ),
+        (own_certificates.make("own.test", starts=own_certificates.DAY), True, "invalid", 1),
+        (own_certificates.make("other.test"), True, "invalid", 1),
+        (own_certificates.make("own.test", uses=(oid.ExtendedKeyUsageOID.CLIENT_AUTH,)), True, "invalid", 1),
+        (own_certificates.make("own.test"), False, "incomplete", 0),
+    ],
+    ids=["expired", "not yet valid", "another name", "client only", "no intermediate"],
+)
+def test_a3_each_fault_has_a_state_of_its_own(
+    daemon: Daemon, pair: own_certificates.Pair, whole: bool, state: str, checked: int
+) -> None:
+    """A3: `check` says it (an error when no visitor can use it), `certs` and `status` exit with 3, `doctor` with 1."""
+    daemon.write(SITE)
+    _put(daemon, pair.chain if whole else pair.leaf, pair.key)
+    said = daemon.cli("check")
+    assert (said.returncode, "certificate" in said.stdout + said.stderr) == (checked, True)
+    daemon.start()
+    daemon.wait(lambda: clients.try_handshake(daemon.gate, "own.test"), "a handshake")
+    certs = daemon.cli("certs", "--json")
+    assert certs.returncode == 3
+    assert [each["state"] for each in json.loads(certs.stdout)["certificates"]] == [state]
+    assert daemon.cli("status").returncode == 3
+    assert daemon.cli("doctor", "own.test").returncode == 1

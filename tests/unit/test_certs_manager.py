@@ -424,18 +424,21 @@ async def test_files_that_cannot_be_used_leave_the_site_with_a_local_certificate
     assert local_ca.load_or_create(gate.store, gate.clock.now()).is_issuer_of(found.leaf)
 
 
-async def test_names_not_covered_and_the_end_of_the_lifetime_are_warnings(
+async def test_the_end_of_the_lifetime_is_noticed_by_itself(
     gate: Gate, files: tuple[pathlib.Path, pathlib.Path]
 ) -> None:
+    """A3: a certificate that no visitor accepts any more has a state of its own; it is served all the same."""
     own = write_own(files, gate.clock.now(), "a.example.com")
-    gate.clock.advance(91 * DAY)
     certs = gate.manager()
     problems = await certs.prepare([spec(model.TlsMode.FILES, "a.example.com", "b.example.com", files=files)])
-    assert [problem.severity for problem in problems] == [model.Severity.WARNING] * 2
-    assert '"b.example.com"' in problems[0].message
-    assert "expired" in problems[1].message
+    assert [problem.severity for problem in problems] == [model.Severity.WARNING]
+    assert only(certs).state is model.CertificateState.INCOMPLETE
+    gate.clock.advance(91 * DAY)
+    async with certificates.running(certs) as watched:
+        status = await watched.until_state("a.example.com", model.CertificateState.INVALID)
+    assert "expired" in str(status.reason)
+    assert '"b.example.com"' in str(status.reason)
     assert gate.served("a.example.com") == own
-    assert only(certs).state is model.CertificateState.VALID
 
 
 # --- the account and the imports -----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ import threading
 from cryptography import x509
 
 from daemun import errors
-from daemun.certs import bundle, live, local_ca, records, stored
+from daemun.certs import bundle, live, local_ca, own_files, records, stored
 from daemun.control import ports
 from daemun.core import layout, model, names
 from daemun.core.issuance import renewal
@@ -50,13 +50,16 @@ class Served:
     """What is shown for the first name that is ordered, and for all that are in none of the `others`.
 
     directory: of the CA, with Kind.PUBLIC; None: revoked there, another one is needed.
-    problems: of the owner's files. is_shared: the certificate names other sites, too, until each has its own.
+    problems: of the owner's files. is_stand_in: those could not be used, and this is served instead. changes_at: when
+    something else will be said of them. is_shared: the certificate names other sites, too, until each has its own.
     """
 
     kind: Kind
     bundle: bundle.Bundle
     directory: str | None = None
     problems: tuple[model.Problem, ...] = ()
+    is_stand_in: bool = False
+    changes_at: datetime.datetime | None = None
     is_shared: bool = False
     others: tuple[Part, ...] = ()
 
@@ -214,17 +217,20 @@ class Shelf:
         that is still there, else one of the local CA."""
         if spec.mode is not model.TlsMode.FILES:
             return None
+        now, before = self._clock.now(), live.read(self._live, spec.name)
         try:
-            found = _read_own(spec)
+            found = own_files.read(spec)
+            if before != found:  # else nginx serves it already
+                own_files.check_loads(found)
         except bundle.BundleError as error:
-            before = live.read(self._live, spec.name)
             if before is None or before.missing(spec.names[:1]) or ca.is_issuer_of(before.leaf):
                 local = self._local(spec, spec.names, ca, fresh=False)
-                problem = _problem(spec, f"{error} (until then one of the local CA is served)")
-                return dataclasses.replace(local, problems=(problem,))
-            problem = _problem(spec, f"{error} (until then the one from before is served)")
-            return Served(kind=Kind.OWN, bundle=before, problems=(problem,))
-        return Served(kind=Kind.OWN, bundle=found, problems=self._warnings(spec, found))
+                problem = own_files.make_problem(spec, f"{error} (until then one of the local CA is served)")
+                return dataclasses.replace(local, problems=(problem,), is_stand_in=True)
+            problem = own_files.make_problem(spec, f"{error} (until then the one from before is served)")
+            return Served(kind=Kind.OWN, bundle=before, problems=(problem,), is_stand_in=True)
+        faults = own_files.find_faults(found, spec, now, trusted=(ca.certificate.subject,))
+        return Served(kind=Kind.OWN, bundle=found, problems=faults, changes_at=own_files.changes_at(found, now))
 
     def _choose(self, spec: model.CertificateSpec, ca: local_ca.LocalCa, *, fresh: bool) -> Served:
         """The best certificate of each name; one of the local CA for those without."""
@@ -306,18 +312,6 @@ class Shelf:
             return Served(kind=Kind.LOCAL, bundle=before, is_shared=live.is_shared(self._live, folder))
         return Served(kind=Kind.LOCAL, bundle=ca.issue(bare or _NAMELESS, now))
 
-    def _warnings(self, spec: model.CertificateSpec, found: bundle.Bundle) -> tuple[model.Problem, ...]:
-        now = self._clock.now()
-        warnings = []
-        if missing := found.missing(spec.names):
-            names = ", ".join(f'"{name}"' for name in missing)
-            warnings.append(f"the certificate is not good for {names}; clients of these names will refuse it")
-        if now >= found.not_after:
-            warnings.append(f"the certificate expired on {found.not_after:%Y-%m-%d}; replace the files")
-        elif now < found.not_before:
-            warnings.append(f"the certificate is not valid before {found.not_before:%Y-%m-%d %H:%M} UTC")
-        return tuple(_problem(spec, text, severity=model.Severity.WARNING) for text in warnings)
-
 
 def folders(spec: model.CertificateSpec) -> dict[str, str]:
     """The folders under live/ that are for one certificate, each with the name that it is for; its own for the first
@@ -339,27 +333,3 @@ def _groups(
             group = []
     if group:
         yield group
-
-
-def _read_own(spec: model.CertificateSpec) -> bundle.Bundle:
-    """Raises: BundleError naming the file that is at fault."""
-    assert spec.certificate is not None and spec.key is not None
-    pair = []
-    for path in (spec.certificate, spec.key):
-        try:
-            pair.append(pathlib.Path(path).read_bytes())
-        except OSError as error:
-            raise bundle.BundleError(
-                f'cannot read "{path}": {(error.strerror or str(error)).lower()}; correct the path or its rights'
-            ) from None
-    try:
-        return bundle.parse(*pair, paths=(spec.certificate, spec.key))
-    except bundle.BundleError as error:
-        raise bundle.BundleError(f'cannot use "{spec.certificate}" with "{spec.key}": {error}') from None
-
-
-def _problem(
-    spec: model.CertificateSpec, message: str, *, severity: model.Severity = model.Severity.ERROR
-) -> model.Problem:
-    origin = model.Origin(source="file", place=spec.certificate or "")
-    return model.Problem(origin=origin, message=message, host=spec.host, severity=severity)

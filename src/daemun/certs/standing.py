@@ -83,10 +83,13 @@ def renews_at(entry: Entry) -> datetime.datetime | None:
 
 
 def settles_at(entry: Entry) -> datetime.datetime | None:
-    """When live/ needs another certificate that no CA is asked for; None: not by itself."""
+    """When live/ needs another certificate that no CA is asked for, or something else is to be said of the owner's; None:
+    not by itself."""
     served = entry.served
     if served.is_shared:
         return served.bundle.not_before
+    if served.kind is shelf.Kind.OWN:
+        return served.changes_at
     main = served.bundle.not_after if served.kind is shelf.Kind.PUBLIC else renews_at(entry)
     others = (
         part.bundle.not_after
@@ -168,9 +171,8 @@ def _state(
     entry: Entry, authorities: Authorities | None, attempts: records.Attempts | None
 ) -> tuple[model.CertificateState, str | None]:
     if entry.spec.mode is model.TlsMode.FILES:
-        is_wrong = any(problem.severity is model.Severity.ERROR for problem in entry.served.problems)
         said = "; ".join(problem.message for problem in entry.served.problems) or None
-        return model.CertificateState.FAILING if is_wrong else model.CertificateState.VALID, said
+        return _state_of_files(entry.served), said
     if not renewal.hosts_to_order(entry.spec):
         return model.CertificateState.LOCAL, _wildcard_reason(entry.spec)
     if attempts is not None and attempts.failures:
@@ -183,6 +185,14 @@ def _state(
         meanwhile = "the best that there is for each name is"
     said = waits or "the CA is being asked"
     return model.CertificateState.PENDING, f"{said}; until then {meanwhile} served"
+
+
+def _state_of_files(served: shelf.Served) -> model.CertificateState:
+    if served.is_stand_in:
+        return model.CertificateState.FAILING
+    if any(problem.severity is model.Severity.ERROR for problem in served.problems):
+        return model.CertificateState.INVALID
+    return model.CertificateState.INCOMPLETE if served.problems else model.CertificateState.VALID
 
 
 def _is_as_asked(entry: Entry, authorities: Authorities) -> bool:

@@ -19,6 +19,8 @@ STYLES = {
     "pending": "yellow",
     "failing": "red",
     "held back": "red",
+    "invalid": "red",
+    "incomplete": "yellow",
     "disabled": "dim",
 }
 """Colours of the states, on a terminal."""

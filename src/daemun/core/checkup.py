@@ -13,6 +13,7 @@ from daemun.core.issuance import renewal
 
 _MANY_GENERATIONS = 4
 """Old workers for each one of now, from which on they deserve a look: each holds memory."""
+_REPLACE = "replace the files; daemun reads them again within a minute, and at once on `daemun apply`"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +81,16 @@ def judge_certificate(status: model.CertificateStatus) -> model.Finding:
             if status.held_until is not None:
                 at = f"{status.held_until:%Y-%m-%d %H:%M UTC}"
                 cure = f"daemun tries again by itself at {at}, as the CA asked it to wait"
+            elif status.next_attempt is None and not status.failures:  # no CA is asked: the owner's files are at fault
+                cure = "correct the files; daemun reads them again within a minute, and at once on `daemun apply`"
             message = f"has no certificate as asked for: {status.reason or 'no reason is known'}"
             return _blocks("certificate", message, cure, status.host)
+        case model.CertificateState.INVALID:
+            message = f"no visitor accepts its certificate: {status.reason or 'no reason is known'}"
+            return _blocks("certificate", message, _REPLACE, status.host)
+        case model.CertificateState.INCOMPLETE:
+            message = f"some visitors refuse its certificate: {status.reason or 'no reason is known'}"
+            return _warns("certificate", message, _REPLACE, status.host)
         case model.CertificateState.PENDING:
             return _good("certificate", "its certificate is being ordered", status.host)
         case model.CertificateState.LOCAL:

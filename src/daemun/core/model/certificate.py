@@ -36,12 +36,16 @@ class CertificateSpec:
 
 class CertificateState(enum.Enum):
     """VALID: the certificate that was asked for is served. LOCAL: one of the local CA is, and is meant to be.
-    PENDING: the local one is served while a CA is asked. FAILING: the last try failed (a next one is planned)."""
+    PENDING: the local one is served while a CA is asked. FAILING: the last try failed (a next one is planned).
+    INVALID: it is served as asked for, and no visitor can use it (expired, for another name). INCOMPLETE: some cannot
+    (a part of its chain or of the names is missing)."""
 
     VALID = "valid"
     LOCAL = "local"
     PENDING = "pending"
     FAILING = "failing"
+    INVALID = "invalid"
+    INCOMPLETE = "incomplete"
 
 
 class CertificateKind(enum.Enum):

@@ -5,12 +5,15 @@ import dataclasses
 import pathlib
 import tempfile
 
+from cryptography import x509
+
 from daemun import settings as settings_
+from daemun.certs import bundle, own_files
 from daemun.control import quarantine
-from daemun.core import assemble, model, outcome
+from daemun.core import assemble, merge, model, outcome
 from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
 from daemun.nginx import server
-from daemun.wiring import machine
+from daemun.wiring import clock, machine
 from daemun.wiring.offline import rendering, wishes
 
 
@@ -24,7 +27,31 @@ def check(settings: settings_.Settings) -> tuple[model.Problem, ...]:
         return desired.problems
     # In nginx-proxy's place almost everything comes from containers, so "good" alone would say too much.
     unseen = wishes.unseen(settings, desired) if desired.globals.like_nginx_proxy else ()
-    return (*desired.problems, *unseen, *_test_files(settings, desired))
+    return (*desired.problems, *unseen, *_read_certificates(settings, desired), *_test_files(settings, desired))
+
+
+def _read_certificates(settings: settings_.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
+    """What is wrong with the owner's certificate files, as the daemon would say it."""
+    now = clock.SystemClock().now()
+    trusted = _read_root(pathlib.Path(settings.layout.root_certificate))
+    problems: list[model.Problem] = []
+    for spec in merge.certificate_specs(desired):
+        if spec.mode is model.TlsMode.FILES:
+            try:
+                found = own_files.read(spec)
+                own_files.check_loads(found)
+                problems += own_files.find_faults(found, spec, now, trusted=trusted)
+            except bundle.BundleError as error:
+                problems.append(own_files.make_problem(spec, str(error)))
+    return tuple(problems)
+
+
+def _read_root(path: pathlib.Path) -> tuple[x509.Name, ...]:
+    """The name of the local CA's root; empty where no daemun made one."""
+    try:
+        return (x509.load_pem_x509_certificate(path.read_bytes()).subject,)
+    except (OSError, ValueError):
+        return ()
 
 
 def _test_files(settings: settings_.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:

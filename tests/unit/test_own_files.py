@@ -1,0 +1,153 @@
+"""What is said of an owner's certificate files, and what of them is served (A1, A3)."""
+
+import collections.abc
+import datetime
+import pathlib
+import ssl
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509 import oid
+
+from daemun.certs import bundle, own_files
+from daemun.core import model
+from tests.support import own_certificates
+
+NOW = datetime.datetime.now(datetime.UTC)
+DAY = own_certificates.DAY
+HOST = "own.example.com"
+
+
+def spec_of(folder: pathlib.Path, *names: str) -> model.CertificateSpec:
+    return model.CertificateSpec(
+        name=HOST,
+        host=HOST,
+        names=names or (HOST,),
+        mode=model.TlsMode.FILES,
+        certificate=str(folder / "own.pem"),
+        key=str(folder / "own.key"),
+    )
+
+
+def read(folder: pathlib.Path, chain: bytes, key: bytes) -> bundle.Bundle:
+    (folder / "own.pem").write_bytes(chain)
+    (folder / "own.key").write_bytes(key)
+    return own_files.read(spec_of(folder))
+
+
+def is_loaded(folder: pathlib.Path, found: bundle.Bundle) -> bool:
+    """By OpenSSL, from files, as nginx does it."""
+    chain, key = folder / "loaded.pem", folder / "loaded.key"
+    chain.write_bytes(found.fullchain_pem)
+    key.write_bytes(found.key_pem)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(chain, key)
+    except ssl.SSLError:
+        return False
+    return True
+
+
+def glued(pair: own_certificates.Pair) -> tuple[bytes, bytes]:
+    """`cat a b` of files that do not end with a line break."""
+    return pair.leaf.rstrip() + pair.intermediate.rstrip() + pair.root.rstrip(), pair.key.rstrip()
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        glued,
+        lambda pair: (pair.chain.replace(b"\n", b"\r\n"), pair.key.replace(b"\n", b"\r\n")),
+        lambda pair: (b"issued to own.example.com\n" + pair.chain, b"# the key\n" + pair.key),
+        lambda pair: (pair.leaf + b"\n\n\n" + pair.intermediate, pair.key + b"\n\n"),
+        lambda pair: (pair.key.rstrip() + b"\n" + pair.chain, pair.key),
+        lambda pair: (pair.leaf.rstrip() + pair.key.rstrip(), pair.leaf.rstrip() + b"\n" + pair.key),
+    ],
+    ids=["glued", "windows", "with text", "blank lines", "key and chain in one file", "one file for both"],
+)
+def test_a1_what_was_parsed_is_written_anew(
+    tmp_path: pathlib.Path,
+    write: collections.abc.Callable[[own_certificates.Pair], tuple[bytes, bytes]],
+) -> None:
+    """A1: the pair that is served is one that OpenSSL loads, whatever the files looked like."""
+    pair = own_certificates.make(HOST)
+    found = read(tmp_path, *write(pair))
+    own_files.check_loads(found)
+    assert is_loaded(tmp_path, found)
+    assert found.fullchain_pem.startswith(pair.leaf)
+    assert b"----------BEGIN" not in found.fullchain_pem
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        (rsa.generate_private_key(65537, 1024), "ee key too small"),
+        (ec.generate_private_key(ec.SECP192R1()), "ee key too small"),
+    ],
+    ids=["RSA 1024", "P-192"],
+)
+def test_a1_what_openssl_refuses_is_said(
+    tmp_path: pathlib.Path, key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, words: str
+) -> None:
+    pair = own_certificates.make(HOST, key=key)
+    with pytest.raises(bundle.BundleError, match=words):
+        own_files.check_loads(read(tmp_path, pair.chain, pair.key))
+
+
+def faults(
+    folder: pathlib.Path, pair: own_certificates.Pair, *names: str, chain: bytes | None = None
+) -> list[tuple[str, str]]:
+    found = read(folder, pair.chain if chain is None else chain, pair.key)
+    own_files.check_loads(found)
+    return [
+        (problem.severity.value, problem.message)
+        for problem in own_files.find_faults(found, spec_of(folder, *names), NOW)
+    ]
+
+
+def test_a3_a_good_one_has_no_faults(tmp_path: pathlib.Path) -> None:
+    assert faults(tmp_path, own_certificates.make(HOST)) == []
+    assert faults(tmp_path, own_certificates.make("*.example.com")) == []
+    assert faults(tmp_path, own_certificates.make(HOST, uses=None)) == []
+    assert faults(tmp_path, own_certificates.make(HOST, uses=(oid.ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,))) == []
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [
+        (own_certificates.make(HOST, starts=-9 * DAY, ends=-DAY), "expired on "),
+        (own_certificates.make(HOST, starts=DAY), "is not valid before "),
+        (own_certificates.make("other.example.com"), 'is for "other.example.com" and not for "own.example.com"'),
+        (own_certificates.make("*.own.example.com"), 'is for "*.own.example.com" and not for "own.example.com"'),
+        (own_certificates.make(HOST, uses=(oid.ExtendedKeyUsageOID.CLIENT_AUTH,)), "for clients only"),
+        (own_certificates.make(HOST, uses=(oid.ExtendedKeyUsageOID.EMAIL_PROTECTION,)), "for clients only"),
+    ],
+    ids=["expired", "not yet valid", "another name", "a wildcard below", "client only", "mail only"],
+)
+def test_a3_what_no_visitor_can_use_is_an_error(
+    tmp_path: pathlib.Path, pair: own_certificates.Pair, words: str
+) -> None:
+    ((severity, message),) = faults(tmp_path, pair)
+    assert (severity, words in message) == ("error", True)
+
+
+def test_a3_what_some_visitors_refuse_is_a_warning(tmp_path: pathlib.Path) -> None:
+    """A3: a missing intermediate, which its name tells, or the place where it can be had; one of several names."""
+    named, placed = own_certificates.make(HOST), own_certificates.make(HOST, issuer="R7", issuer_url="http://i.test/r7")
+    for pair in (named, placed):
+        ((severity, message),) = faults(tmp_path, pair, chain=pair.leaf)
+        assert (severity, "lacks the intermediate certificate" in message) == ("warning", True)
+    ((severity, message),) = faults(tmp_path, named, HOST, "b.example.com")
+    assert (severity, 'not good for "b.example.com"' in message) == ("warning", True)
+
+
+def test_a3_a_private_root_that_signs_by_itself_is_no_fault(tmp_path: pathlib.Path) -> None:
+    pair = own_certificates.make(HOST, issuer="My home CA")
+    assert faults(tmp_path, pair, chain=pair.leaf) == []
+
+
+def test_a3_the_moment_when_something_else_will_be_said(tmp_path: pathlib.Path) -> None:
+    pair = own_certificates.make(HOST, now=NOW)
+    found = read(tmp_path, pair.chain, pair.key)
+    assert own_files.changes_at(found, NOW) == found.not_after
+    assert own_files.changes_at(found, found.not_before - DAY) == found.not_before
+    assert own_files.changes_at(found, found.not_after) is None
