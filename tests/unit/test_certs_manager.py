@@ -8,11 +8,14 @@ import datetime
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import threading
 
 import pytest
+import structlog
+from cryptography.hazmat.primitives import hashes
 from josepy import jwk
 
 from daemun import errors
@@ -580,3 +583,101 @@ async def test_a_certificate_that_cannot_be_written_keeps_no_other_from_its_own(
     await own_at_last(gate, certs, specs[1:])
     assert live.is_shared(gate.live, specs[0].name), "it goes on with what it has"
     assert live.read(gate.live, specs[0].name) is not None
+
+
+# --- what somebody does to live/ (A2) ----------------------------------------------------------------------------
+
+
+def _empty_key(folder: pathlib.Path) -> None:
+    (folder / "privkey.pem").write_bytes(b"")
+
+
+def _cut_key(folder: pathlib.Path) -> None:
+    key = folder / "privkey.pem"
+    key.write_bytes(key.read_bytes()[:40])
+
+
+def _cut_chain(folder: pathlib.Path) -> None:
+    (folder / "fullchain.pem").write_bytes(b"-----BEGIN CERT")
+
+
+def _copy_over(folder: pathlib.Path) -> None:
+    """As `cp -rL` and a restored backup do."""
+    folder.unlink()
+    folder.mkdir()
+    (folder / "fullchain.pem").write_bytes(b"")
+
+
+def _swap(folder: pathlib.Path) -> None:
+    other = local_ca.load_or_create(memory.MemoryStore(), datetime.datetime.now(datetime.UTC))
+    made = other.issue(["evil.example.com"], datetime.datetime.now(datetime.UTC))
+    (folder / "fullchain.pem").write_bytes(made.fullchain_pem)
+    (folder / "privkey.pem").write_bytes(made.key_pem)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: folder.unlink(),
+        lambda folder: shutil.rmtree(folder.resolve()),
+        lambda folder: shutil.rmtree(folder.parent / ".generations"),
+        lambda folder: shutil.rmtree(folder.parent),
+        lambda folder: (folder / "privkey.pem").unlink(),
+        lambda folder: (folder / "privkey.pem").chmod(0),
+        _empty_key,
+        _cut_key,
+        _cut_chain,
+        _copy_over,
+        _swap,
+    ],
+    ids=[
+        "link gone",
+        "generation gone",
+        "all generations gone",
+        "live gone",
+        "key gone",
+        "key unreadable",
+        "key empty",
+        "key cut",
+        "chain cut",
+        "a folder copied over it",
+        "another pair",
+    ],
+)
+@pytest.mark.parametrize("mode", [model.TlsMode.LOCAL, model.TlsMode.FILES])
+async def test_a2_what_somebody_does_to_live_is_mended_and_told_once(
+    gate: Gate,
+    files: tuple[pathlib.Path, pathlib.Path],
+    damage: collections.abc.Callable[[pathlib.Path], object],
+    mode: model.TlsMode,
+) -> None:
+    write_own(files, gate.clock.now(), "a.example.com")
+    certs = gate.manager()
+    await certs.prepare([spec(mode, "a.example.com", files=files), spec(model.TlsMode.LOCAL, "b.example.com")])
+    await certs.mender.look()
+    damage(gate.live / "a.example.com")
+    with structlog.testing.capture_logs() as told:
+        for _ in range(4):
+            await certs.mender.look()
+    found = live.read(gate.live, "a.example.com")
+    assert found is not None
+    assert not found.missing(["a.example.com"])
+    if mode is model.TlsMode.FILES:
+        assert found.fullchain_pem == files[0].read_bytes()
+    assert [line["host"] for line in told if line["log_level"] == "warning"].count("a.example.com") == 1
+    assert only_of(certs, "a.example.com").fingerprint == found.leaf.fingerprint(hashes.SHA256()).hex()
+
+
+def only_of(watched: manager.Manager, host: str) -> model.CertificateStatus:
+    return next(status for status in watched.status() if status.host == host)
+
+
+async def test_a2_a_certificate_of_a_ca_is_mended_from_the_store(gate: Gate) -> None:
+    issued = gate.put_issued("a.example.com", "a.example.com")
+    certs = gate.manager()
+    certs.configure(STAGING)
+    await certs.prepare([spec(model.TlsMode.ACME, "a.example.com")])
+    assert gate.served("a.example.com") == issued
+    _empty_key(gate.live / "a.example.com")
+    await certs.mender.look()
+    assert gate.served("a.example.com") == issued

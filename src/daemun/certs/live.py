@@ -41,6 +41,27 @@ def _read_file(path: str) -> bytes:
         return file.readall()
 
 
+def mark(live: pathlib.Path, name: str) -> object:
+    """Equal as long as nobody touches what live/NAME holds: two calls to the system. None: it holds nothing."""
+    try:
+        found = [os.stat(f"{live}/{name}/{file}") for file in (CHAIN, KEY)]  # noqa: PTH116 - of all names, all the time
+    except OSError:
+        return None
+    return tuple((one.st_dev, one.st_ino, one.st_size, one.st_ctime_ns) for one in found)
+
+
+def holds(live: pathlib.Path, name: str, wanted: bundle.Bundle, *, worker_gid: int | None) -> bool:
+    """Whether live/NAME holds exactly this, and nginx's workers may read it."""
+    folder = f"{live}/{name}"
+    try:
+        is_same = (
+            _read_file(f"{folder}/{CHAIN}") == wanted.fullchain_pem and _read_file(f"{folder}/{KEY}") == wanted.key_pem
+        )
+        return is_same and _is_readable_by(live / name / KEY, worker_gid)
+    except OSError:
+        return False
+
+
 def publish(live: pathlib.Path, name: str, new: bundle.Bundle, *, worker_gid: int | None) -> None:
     """Make live/NAME hold the bundle, also after a power cut. Nothing is written when it does already.
 
@@ -77,6 +98,7 @@ def replace(
     if lasting:
         durable.sync_directory(pathlib.Path(generation))
         durable.sync_directory(generations)
+    _clear(f"{live}/{name}")
     # A file system looks for room near the folder: in live/ itself, with thousands of names, that takes longer than all
     # the rest (ext4: 130 us instead of 15).
     durable.point_link(live / name, f"{_GENERATIONS}/{name}/{number}", lasting=lasting, drafts=generations)
@@ -94,6 +116,7 @@ def join(live: pathlib.Path, name: str, home: str) -> None:
     if _target(f"{live}/{name}") == target:
         return
     if not os.path.islink(f"{live}/{name}"):  # noqa: PTH114 - of thousands
+        _clear(f"{live}/{name}")
         with contextlib.suppress(OSError):
             os.symlink(target, f"{live}/{name}")  # noqa: PTH211
             return
@@ -131,6 +154,12 @@ def is_shared(live: pathlib.Path, name: str) -> bool:
 def home_of(live: pathlib.Path, name: str) -> str:
     """The name whose generations hold what live/NAME leads to."""
     return _target(f"{live}/{name}").removeprefix(f"{_GENERATIONS}/").partition("/")[0]
+
+
+def _clear(place: str) -> None:
+    """Make room for a link where somebody copied a folder over it."""
+    if os.path.isdir(place) and not os.path.islink(place):  # noqa: PTH112, PTH114 - of thousands
+        shutil.rmtree(place)
 
 
 def _target(link: str) -> str:

@@ -24,6 +24,7 @@ from daemun.certs import (
     bundle,
     challenge_files,
     findings,
+    mending,
     ordering,
     preparing,
     proofs,
@@ -98,6 +99,7 @@ class Manager:
         self._refresher = refreshing.Refresher(
             self._book, self._shelf, clock, changed=self._tell, has_time=self._has_time
         )
+        self.mender = mending.Mender(self._book, self._shelf, changed=self._changed)
         self._orders = ordering.Orders(self._book, self._shelf, means, self.after, chance=chance, changed=self._changed)
         self._watch = watching.Watch(self._book, store, clock, chance=chance, examiner=examiner, changed=self._changed)
         self._wake = asyncio.Event()

@@ -90,6 +90,18 @@ class Shelf:
             for name in folders(spec)
         )
 
+    def mark(self, spec: model.CertificateSpec) -> object:
+        """Equal as long as nobody touches what live/ holds of it, as `live.mark`. None: something is missing."""
+        marks = [live.mark(self._live, folder) for folder in folders(spec)]
+        return None if None in marks else tuple(marks)
+
+    def is_intact(self, spec: model.CertificateSpec, served: Served) -> bool:
+        """Whether live/ still holds what was put there."""
+        return all(
+            live.holds(self._live, folder, found, worker_gid=self._worker_gid)
+            for folder, (found, _) in _shown(spec, served).items()
+        )
+
     def settle(self, spec: model.CertificateSpec, *, fresh: bool = False, ca: local_ca.LocalCa | None = None) -> Served:
         """Make live/ hold the best certificate there is for each name. fresh: do not keep one of the local CA.
 
@@ -107,11 +119,8 @@ class Shelf:
 
     def _show(self, spec: model.CertificateSpec, served: Served) -> None:
         """Each certificate is written once, into the folder of one of its names, and the others lead there."""
-        shown = {name: part for part in served.others for name in part.names}
         homes: dict[x509.Certificate, str] = {}
-        for folder, name in folders(spec).items():
-            part = shown.get(name)
-            found, kind = (served.bundle, served.kind) if part is None else (part.bundle, part.kind)
+        for folder, (found, kind) in _shown(spec, served).items():
             home = homes.setdefault(found.leaf, folder)
             if home != folder:
                 live.join(self._live, folder, home)
@@ -319,6 +328,16 @@ def folders(spec: model.CertificateSpec) -> dict[str, str]:
     hosts = renewal.hosts_to_order(spec) or spec.names
     shown = {names.slug(name): name for name in spec.shown}
     return shown if spec.name in shown else {spec.name: hosts[0] if hosts else "", **shown}
+
+
+def _shown(spec: model.CertificateSpec, served: Served) -> dict[str, tuple[bundle.Bundle, Kind]]:
+    """What each folder under live/ is to hold."""
+    parts = {name: part for part in served.others for name in part.names}
+    shown: dict[str, tuple[bundle.Bundle, Kind]] = {}
+    for folder, name in folders(spec).items():
+        part = parts.get(name)
+        shown[folder] = (served.bundle, served.kind) if part is None else (part.bundle, part.kind)
+    return shown
 
 
 def _groups(

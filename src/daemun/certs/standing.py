@@ -83,8 +83,8 @@ def renews_at(entry: Entry) -> datetime.datetime | None:
 
 
 def settles_at(entry: Entry) -> datetime.datetime | None:
-    """When live/ needs another certificate that no CA is asked for, or something else is to be said of the owner's; None:
-    not by itself."""
+    """When live/ needs another certificate that no CA is asked for, or something else is to be said of the owner's;
+    None: not by itself."""
     served = entry.served
     if served.is_shared:
         return served.bundle.not_before
