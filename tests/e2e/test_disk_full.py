@@ -76,3 +76,16 @@ def test_a_start_on_a_full_disk(small: Daemon) -> None:
     (small.state.parent / "filler").unlink()
     small.start()
     small.wait_sign("a.test", "one")
+
+
+def test_a7_doctor_says_one_thing_of_a_full_disk(small: Daemon) -> None:
+    """A7: "can be written" beside "0 MiB are free"."""
+    small.write("sites:\n" + signpost("a.test", "one"))
+    small.start()
+    small.wait_sign("a.test", "one")
+    _fill(small)
+    said = small.cli("doctor")
+    assert said.returncode == 1
+    assert "cannot be written: no space left on device (0 MiB are free" in said.stdout
+    assert "can be written" not in said.stdout
+    assert "df -i" in said.stdout

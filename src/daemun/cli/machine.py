@@ -1,10 +1,11 @@
 """What `daemun doctor` finds out by itself: about the file, this machine and the state directory. Needs no daemon."""
 
 import collections.abc
-import os
+import errno
 import pathlib
 import shutil
 import ssl
+import tempfile
 
 from daemun import errors, settings
 from daemun.cli import truststores
@@ -17,6 +18,9 @@ from daemun.wiring.offline import checking, earlier, wishes
 LITTLE_BYTES = 500 << 20
 NOTHING_BYTES = 20 << 20
 """Then a new certificate or generation may not fit any more."""
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_TRIED_BYTES = 8192
 
 Findings = collections.abc.Iterator[model.Finding]
 
@@ -58,19 +62,39 @@ def look_at_nginx(chosen: settings.Settings) -> Findings:
 def look_at_disk(chosen: settings.Settings) -> Findings:
     """Whether the state directory, or the place where it will be made, can be written, and how much fits there."""
     place = next(folder for folder in (chosen.state, *chosen.state.parents) if folder.is_dir())
-    if not os.access(place, os.W_OK | os.X_OK):
-        cure = f"run daemun as the owner of {place}, or choose another directory with --state DIR"
-        message = f"the state directory {chosen.state} cannot be written by this account"
-        yield model.Finding(topic="state", weight=model.Weight.BLOCKS, message=message, cure=cure)
-    else:
-        yield _good("state", f"the state directory {chosen.state} can be written")
+    refused = _try_to_write(place)
+    is_full = refused is not None and refused.errno in _FULL
     free = shutil.disk_usage(place).free
+    if refused is None and free >= NOTHING_BYTES:
+        yield _good("state", f"the state directory {chosen.state} can be written")
+    elif refused is not None and not is_full:
+        cure = f"run daemun as the owner of {place}, or choose another directory with --state DIR"
+        words = (refused.strerror or str(refused)).lower()
+        message = f"the state directory {chosen.state} cannot be written by this account: {words}"
+        yield model.Finding(topic="state", weight=model.Weight.BLOCKS, message=message, cure=cure)
     told = f"{free >> 20} MiB are free on the disk of {place}"
+    if is_full:
+        assert refused is not None
+        words = (refused.strerror or str(refused)).lower()
+        message = f"the state directory {chosen.state} cannot be written: {words} ({told})"
+        cure = "free some space there (`df -h` shows it), or files where they are too many (`df -i`)"
+        yield model.Finding(topic="disk", weight=model.Weight.BLOCKS, message=message, cure=cure)
+        return
     if free >= LITTLE_BYTES:
         yield _good("disk", told)
         return
     weight = model.Weight.WARNS if free >= NOTHING_BYTES else model.Weight.BLOCKS
     yield model.Finding(topic="disk", weight=weight, message=told, cure="free some space there (`df -h` shows it)")
+
+
+def _try_to_write(folder: pathlib.Path) -> OSError | None:
+    """Why nothing can be written there; None: it can. Rights alone do not tell of a full or a read-only disk."""
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".daemun-", buffering=0) as file:
+            file.write(bytes(_TRIED_BYTES))
+    except OSError as error:
+        return error
+    return None
 
 
 def look_at_trust(chosen: settings.Settings) -> Findings:
