@@ -258,9 +258,9 @@ def test_edits_at_once_all_count(daemon: Daemon, *, with_daemon: bool) -> None:
     text = daemon.config.read_text()
     assert all(f"{host}: http://127.0.0.1:8080" in text for host in hosts)
     if with_daemon:
-        assert {site["host"]: site["state"] for site in daemon.status()["sites"]} == dict.fromkeys(
-            ["a.test", *hosts], "live"
-        )
+        states = {site["host"]: site["state"] for site in daemon.status()["sites"]}
+        assert states.keys() == {"a.test", *hosts}
+        assert set(states.values()) <= {"live", "unreachable"}, "nginx runs them all, and nobody is behind the new ones"
 
 
 def test_add_to_a_file_that_is_already_broken(running: Daemon) -> None:

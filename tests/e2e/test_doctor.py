@@ -98,7 +98,8 @@ def test_beside_a_running_daemon(gate: Daemon) -> None:
 def test_one_name(gate: Daemon) -> None:
     found = findings(gate, "Good.shop.net.", code=0)
     assert {one["host"] for one in found} == {None, "good.shop.net"}
-    assert {one["topic"] for one in found} == {"nginx", "site", "certificate", "ca", "clock", "dns", "reach", "caa"}
+    topics = {"nginx", "site", "certificate", "handshake", "ca", "clock", "dns", "reach", "caa"}
+    assert {one["topic"] for one in found} == topics
     assert gate.cli("doctor", "good.shop.net").stdout.endswith("all is well\n")
 
     # A name that is to become one of the gate is looked at before it is.

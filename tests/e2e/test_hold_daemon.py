@@ -77,7 +77,7 @@ def test_requests_wait_again_after_the_daemon_was_killed(daemon: Daemon) -> None
     daemon.up("https://sign.localhost/")
     daemon.kill()
     daemon.start()
-    wait_for(lambda: daemon.cli("status").returncode == 0, "the daemon to be back")
+    wait_for(lambda: daemon.cli("status", "--alive").returncode == 0, "the daemon to be back")
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
         asking = pool.submit(ask, daemon, "/held")
         wait_for(lambda: waiting(daemon) == 1, "it to wait")

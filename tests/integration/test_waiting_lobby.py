@@ -4,10 +4,13 @@ import asyncio
 import collections.abc
 import contextlib
 import dataclasses
+import datetime
 import socket
 
+import pytest
+
 from daemun.core import model
-from daemun.waiting import lobby, room
+from daemun.waiting import lobby, pages, room
 from tests.support import ports, upstreams
 
 
@@ -113,3 +116,26 @@ async def test_what_is_out_of_reach_is_not_waited_for() -> None:
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
+
+
+@pytest.mark.parametrize(
+    ("is_permanent", "age_s", "visits", "is_starting"),
+    [
+        (False, 5, 0, True),
+        (False, lobby.START_S + 1, 0, False),
+        (True, 0, 0, False),
+        (False, 5, len(room.PAUSES_S), False),
+    ],
+    ids=["just away", "away for longer than a start takes", "a setting is wrong", "takes connections, serves nobody"],
+)
+async def test_a4_what_may_be_starting(is_permanent: bool, age_s: float, visits: int, is_starting: bool) -> None:
+    """A4: the page never says "starting" of what waiting does not help."""
+    since = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=age_s)
+    fault = model.Fault(is_permanent=is_permanent, since=since)
+    under_test = lobby.Lobby(lambda _: (), find_fault=lambda _: fault)
+    under_test.publish([wait_for(ports.free_port())])
+    assert under_test.is_starting(ask(visits=visits)) == is_starting
+    _, text = pages.find_page("text/html", is_starting=is_starting)
+    assert ("starting" in text, "not reachable" in text) == (is_starting, not is_starting)
+    if is_permanent:
+        assert await under_test.wait(ask()) is room.Refusal.OVER

@@ -10,6 +10,7 @@ import pathlib
 import socket
 import stat
 import tempfile
+import typing
 
 import httpx
 import pytest
@@ -42,7 +43,14 @@ async def _client(gate: support.Gate) -> collections.abc.AsyncIterator[httpx.Asy
         yield client
 
 
+Json = dict[str, typing.Any]
+
+NOT_LOOKED_AT: Json = {"servers": [], "last_error": None}
+NOT_SHAKEN: Json = {"handshakes": [], "handshake_at": None, "cure": None, "since": None}
+
+
 async def test_status_has_the_shape_of_the_contract(gate: support.Gate) -> None:
+    nine = {"origin": "daemun.yaml:9:3", **NOT_LOOKED_AT}
     origin = model.Origin(source="file", place="daemun.yaml:9:3")
     redirect = model.Site(
         host="b.test",
@@ -119,10 +127,20 @@ async def test_status_has_the_shape_of_the_contract(gate: support.Gate) -> None:
                     "failures": 0,
                     "last_error": None,
                     "failing_since": None,
+                    "held_until": None,
+                    "others": [],
+                    "fingerprint": None,
                 },
                 "routes": [
-                    {"path": "/", "kind": "proxy", "to": ["http://127.0.0.1:9000"], "origin": "daemun.yaml:2:3"}
+                    {
+                        "path": "/",
+                        "kind": "proxy",
+                        "to": ["http://127.0.0.1:9000"],
+                        "origin": "daemun.yaml:2:3",
+                        **NOT_LOOKED_AT,
+                    }
                 ],
+                **NOT_SHAKEN,
             },
             {
                 "host": "b.test",
@@ -137,9 +155,10 @@ async def test_status_has_the_shape_of_the_contract(gate: support.Gate) -> None:
                 "http": "serve",
                 "certificate": None,
                 "routes": [
-                    {"path": "/", "kind": "redirect", "to": ["https://a.test/"], "origin": "daemun.yaml:9:3"},
-                    {"path": "/assets/", "kind": "files", "to": ["/srv/assets"], "origin": "daemun.yaml:9:3"},
+                    {"path": "/", "kind": "redirect", "to": ["https://a.test/"], **nine},
+                    {"path": "/assets/", "kind": "files", "to": ["/srv/assets"], **nine},
                 ],
+                **NOT_SHAKEN,
             },
         ],
         "requests": {"waiting": 0, "waited": 0},

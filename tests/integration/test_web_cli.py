@@ -61,8 +61,9 @@ async def test_status(gate: support.Gate, run: Run) -> None:
     assert said.out.splitlines() == [
         f"daemun 1.2.3 (process {os.getpid()}): {gate.told.config_path}",
         "nginx 1.31.3 (process 4711): generation 4, 2 workers, 1 draining, 2 reloads",
-        "HOST    STATE  CERTIFICATE              ROUTES",
-        "a.test  live   local, until 2026-05-30  / -> http://127.0.0.1:9000",
+        "1 of 1 site live",
+        "HOST    STATE  CERTIFICATE              SERVERS  ROUTES",
+        "a.test  live   local, until 2026-05-30           / -> http://127.0.0.1:9000",
     ]
     assert as_json.code == 0
     assert json.loads(as_json.out)["sites"][0]["state"] == "live"
@@ -73,7 +74,7 @@ async def test_status_of_old_workers(gate: support.Gate, run: Run) -> None:
     async with support.serving(gate):
         said = await run("status")
     assert said.code == 3
-    assert said.out.splitlines()[2:7] == [
+    assert [*said.out.splitlines()[2:4], *said.out.splitlines()[5:8]] == [
         "old workers: 2 generations of 2, 50 MB of 512 MB, sockets: unknown",
         f"a change waits since 2026-03-01T12:00:00Z: {gate.old_workers.held}",
         "GENERATION  AGE   WORKERS  SOCKETS                 MEMORY",
@@ -144,8 +145,8 @@ async def test_containers(gate: support.Gate, run: Run) -> None:
         sites = await run("sites")
 
     assert status.out.splitlines()[-4:] == [
-        "HOST       STATE  CERTIFICATE  ROUTES",
-        "chat.test  live   none         / -> (nobody now)",
+        "HOST       STATE  CERTIFICATE  SERVERS  ROUTES",
+        "chat.test  live   none                  / -> (nobody now)",
         "CONTAINER  HOSTS      SERVED",
         "chat-1     chat.test  no",
     ]
@@ -162,6 +163,66 @@ async def test_sites(gate: support.Gate, run: Run) -> None:
     assert said.code == 0
     assert said.out.splitlines()[1].split() == ["a.test", "live", "/", "http://127.0.0.1:9000", "daemun.yaml:2:3"]
     assert json.loads(as_json.out)["sites"][0]["routes"][0]["to"] == ["http://127.0.0.1:9000"]
+
+
+def _site(host: str, state: model.SiteState, **values: object) -> model.SiteStatus:
+    return dataclasses.replace(support.live(support.proxy_site(host)), state=state, **values)  # type: ignore[arg-type]
+
+
+async def test_a4_what_a_visitor_does_not_get(gate: support.Gate, run: Run) -> None:
+    """A4, A5: state, cause and cure, a column for servers, the last error, and exit 3."""
+    down = model.ServerLook(
+        server="127.0.0.1:9000", at=support.NOON, trouble=model.Trouble.REFUSED, cause="it refuses", cure="start it"
+    )
+    error = model.UpstreamError(at=support.NOON, count=3, cause="its headers are too large", cure="less", words="sent")
+    shaken = model.HandshakeLook(listener="[::1]:443", name="a.test", at=support.NOON, cause="alert", cure="look")
+    route = model.RouteLook(path="/", servers=(down,), last_error=error)
+    gate.looks["a.test"] = model.SiteLook(routes=(route,), handshakes=(shaken,), shaken_at=support.NOON)
+    gate.tell(sites=(_site("a.test", model.SiteState.UNREACHABLE, reason="it refuses", cure="start it"),))
+    async with support.serving(gate):
+        said = await run("status", "--probe")
+        as_json = await run("status", "--json")
+    assert (said.code, as_json.code) == (3, 3)
+    assert gate.probed == [None]
+    assert "a.test is unreachable: it refuses; start it" in said.out
+    assert "0 of 1 answer" in said.out
+    (site,) = json.loads(as_json.out)["sites"]
+    assert (site["state"], site["reason"], site["cure"]) == ("unreachable", "it refuses", "start it")
+    assert [(one["server"], one["state"], one["cause"]) for one in site["routes"][0]["servers"]] == [
+        ("127.0.0.1:9000", "refused", "it refuses")
+    ]
+    assert site["routes"][0]["last_error"] == {
+        "at": "2026-03-01T12:00:00Z",
+        "count": 3,
+        "cause": "its headers are too large",
+        "cure": "less",
+        "nginx": "sent",
+    }
+    assert site["handshakes"][0]["listener"] == "[::1]:443"
+
+
+async def test_k8_l3_a_hundred_sites_are_counted_and_chosen_from(gate: support.Gate, run: Run) -> None:
+    """K8: the same words everywhere. L3: a sum, and a filter by name and by state."""
+    live = [_site(f"s{number}.test", model.SiteState.LIVE) for number in range(97)]
+    bad = _site("bad.test", model.SiteState.UNREACHABLE, reason="it refuses", cure="start it")
+    off = _site("off.test", model.SiteState.DISABLED)
+    gate.tell(sites=(*live, bad, off))
+    async with support.serving(gate):
+        every, one, some, none = (
+            await run("status"),
+            await run("status", "s1.test"),
+            await run("status", "--only", "not-live"),
+            await run("status", "nobody.test"),
+        )
+        sites = await run("sites", "s1*.test", "bad.test", "--only", "unreachable", "--json")
+    assert every.code == 3
+    lines = every.out.splitlines()
+    assert [line for line in lines if "sites live" in line] == ["97 of 98 sites live, 1 unreachable, 1 disabled"] * 2
+    assert lines[-1] == "97 of 98 sites live, 1 unreachable, 1 disabled"
+    assert (one.code, "1 of 1 site live" in one.out, "bad.test" in one.out) == (0, True, False)
+    assert (some.code, "bad.test" in some.out, "s1.test" in some.out) == (3, True, False)
+    assert (none.code, 'no site has the name "nobody.test"' in none.err) == (1, True)
+    assert [site["host"] for site in json.loads(sites.out)["sites"]] == ["bad.test"]
 
 
 async def test_certs(gate: support.Gate, run: Run) -> None:
@@ -259,7 +320,7 @@ async def test_colours_and_a_table_only_for_a_terminal(gate: support.Gate, folde
         plain = await asyncio.to_thread(_on_a_terminal, folder, {"NO_COLOR": "1"})
     assert "\x1b[32m" in shown
     assert "\x1b[3" not in plain
-    assert "─" in plain
+    assert "/ -> http://127.0.0.1:9000" in plain
 
 
 def _on_a_terminal(folder: pathlib.Path, environ: dict[str, str], command: str = "status") -> str:

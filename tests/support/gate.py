@@ -95,6 +95,8 @@ class Gate:
         self.findings: tuple[model.Finding, ...] = ()
         self.diagnosed: list[str | None] = []
         self.failure: Exception | None = None
+        self.looks: dict[str, model.SiteLook] = {}
+        self.probed: list[str | None] = []
 
     def tell(self, **values: object) -> None:
         """Replace values of the status."""
@@ -107,6 +109,13 @@ class Gate:
 
     async def look_at_nginx(self) -> None:
         """`told` says how it went."""
+
+    def look(self, host: str) -> model.SiteLook | None:
+        return self.looks.get(host)
+
+    async def probe(self, host: str | None) -> int:
+        self.probed.append(host)
+        return 0
 
     async def look_at_old_workers(self) -> gate_port.OldWorkersReport:
         return self.old_workers

@@ -91,3 +91,15 @@ def _sign(
 
 def _pem(certificate: x509.Certificate) -> bytes:
     return certificate.public_bytes(serialization.Encoding.PEM)
+
+
+def make_self_signed(host: str) -> Pair:
+    """As `openssl req -x509` makes it."""
+    now = datetime.datetime.now(datetime.UTC)
+    key, name = ec.generate_private_key(ec.SECP256R1()), _name(host)
+    names = x509.SubjectAlternativeName([x509.DNSName(host)])
+    leaf = _pem(_sign(name, key, name, key, now - DAY, now + 60 * DAY, is_ca=True, more=(names,)))
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    )
+    return Pair(leaf=leaf, intermediate=b"", root=leaf, key=pem)

@@ -195,6 +195,24 @@ class Alerts:
         return ()
 
 
+class Served:
+    """Nobody looks from outside."""
+
+    def publish(self, desired: model.Desired, sites: collections.abc.Iterable[model.SiteStatus]) -> None:
+        pass
+
+    def judge(
+        self, sites: tuple[model.SiteStatus, ...], certificates: collections.abc.Iterable[model.CertificateStatus]
+    ) -> tuple[model.SiteStatus, ...]:
+        return sites
+
+    def look(self, host: str) -> model.SiteLook | None:
+        return None
+
+    async def probe(self, host: str | None, *, within_s: float) -> int:
+        return 0
+
+
 class WaitingRoom:
     def publish(self, waits: collections.abc.Collection[model.Wait]) -> None:
         pass

@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from daemun.core import model
-from daemun.core.alarms import judge, ledger
+from daemun.core.alarms import judge, ledger, outbox, words
 from daemun.core.alarms.ledger import Danger
 from daemun.core.model import CertificateKind as Kind
 from daemun.core.model import CertificateState as State
@@ -205,3 +205,36 @@ def test_what_is_gone_is_over_after_a_while() -> None:
 def test_the_word_that_it_is_over_is_not_owed_for_ever() -> None:
     found = judge.look(told(look(fail(3))), [served()], NOW + HOUR)
     assert judge.look(found, [served()], NOW + HOUR + judge.LONGEST_MEMORY).alarms == ()
+
+
+# --- sites that visitors do not get ------------------------------------------------------------------------------
+
+
+def _trouble(since: datetime.datetime | None) -> model.SiteStatus:
+    site = model.Site(host="a.test", aliases=("www.a.test",))
+    return model.SiteStatus(
+        site=site, state=model.SiteState.UNREACHABLE, reason="it refuses", cure="start it", since=since
+    )
+
+
+def test_a4_a_site_that_is_not_served_is_told_after_a_while_and_its_end_once() -> None:
+    """A4: the alerts speak from what visitors receive, too."""
+    young, old = _trouble(NOW), _trouble(NOW - judge.UNSERVED_FOR)
+    assert judge.look(ledger.Ledger(), (), NOW, (young,)).alarms == ()
+    found = judge.look(ledger.Ledger(), (), NOW, (old,))
+    assert [(alarm.danger, alarm.host) for alarm in found.alarms] == [(ledger.Danger.UNSERVED, "a.test")]
+    (notice,) = outbox.find_notices(found, (), "me", (old,))
+    assert notice.event is ledger.Event.UNSERVED
+    assert words.headline(notice) == "visitors do not get a.test"
+    text = words.text(notice, "gate1", NOW)
+    assert "unreachable: it refuses" in text
+    assert "start it" in text
+    found = outbox.note_delivered(found, "me", notice, NOW)
+    assert outbox.find_notices(judge.look(found, (), NOW, (old,)), (), "me", (old,)) == ()
+    # After a start nothing is known for a while, which is no end.
+    assert judge.look(found, (), NOW, None).alarms == found.alarms
+    over = judge.look(found, (), NOW, ())
+    (notice,) = outbox.find_notices(over, (), "me")
+    assert notice.event is ledger.Event.SOLVED
+    assert words.headline(notice) == "solved: visitors get a.test again"
+    assert outbox.note_delivered(over, "me", notice, NOW).alarms == ()

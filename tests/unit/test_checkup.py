@@ -91,7 +91,7 @@ def test_sites() -> None:
         model.SiteStatus(site=site("c.test"), state=model.SiteState.DISABLED),
     )
     assert told(checkup.judge_sites(statuses)) == [
-        (GOOD, "1 of 2 sites live"),
+        (GOOD, "1 of 2 sites live, 1 held back, 1 disabled"),
         (
             BLOCKS,
             "b.test: its site is held back: unknown directive; `daemun status` tells what is served instead; correct "

@@ -67,6 +67,9 @@ def test_an_edit_answers_for_its_own_site_and_for_the_whole_file_only() -> None:
     others = [_problem("other", host="a.test"), _problem("look", host="b.test", severity="warning")]
     assert verdict.new_errors(host="b.test", before=before, after=[moved, *others]) == []
     assert verdict.new_errors(host="b.test", before=before, after=[moved, mine, whole, *others]) == [mine, whole]
+    expired = _problem("its certificate expired", host="b.test")
+    assert verdict.new_errors(host="b.test", before=[expired], after=[expired]) == [expired]
+    assert verdict.new_errors(host="b.test", before=[expired], after=[expired, mine], is_served=True) == [mine]
 
 
 def test_problems_are_told_errors_first_and_with_their_place() -> None:

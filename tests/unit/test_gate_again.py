@@ -55,6 +55,7 @@ def make_gate(
         domains=worlds.Domains(),
         endpoints=endpoints,
         waiting_room=waiting_room,
+        served=worlds.Served(),
         alerts=worlds.Alerts(),
         examiner=worlds.Examiner(),
         old_workers=old_workers,

@@ -4,10 +4,12 @@ import dataclasses
 import datetime
 import typing
 
-from daemun.core import spans
+from daemun.core import model, spans
 from daemun.core.alarms import judge, ledger, words
 
 Json = dict[str, typing.Any]
+
+_DEGRADED = model.SiteState.DEGRADED
 
 BODY_VERSION = 1
 """Of the JSON body (docs/certificates.md). Keys may be added without a new one."""
@@ -36,7 +38,9 @@ class Message:
 
     @property
     def is_urgent(self) -> bool:
-        """Whether visitors of a site are warned now."""
+        """Whether visitors of a site are warned, or turned away, now."""
+        if self.notice.event is ledger.Event.UNSERVED:
+            return any(item.site is None or item.site.state is not _DEGRADED for item in self.notice.items)
         return self.notice.event in {ledger.Event.FAILING, ledger.Event.EXPIRING} and any(
             item.status is not None and not judge.is_trusted(item.status, self.at) for item in self.notice.items
         )
@@ -51,7 +55,24 @@ def body_json(message: Message) -> Json:
         "text": message.text,
         "sent_at": _instant(message.at),
         "daemun": {"version": message.version, "machine": message.machine},
-        "certificates": [_item_json(item, message) for item in message.notice.items],
+        "certificates": [_item_json(item, message) for item in message.notice.items if not _is_of_site(item)],
+        "sites": [_site_json(item, message) for item in message.notice.items if _is_of_site(item)],
+    }
+
+
+def _is_of_site(item: ledger.Item) -> bool:
+    return item.alarm.danger is ledger.Danger.UNSERVED
+
+
+def _site_json(item: ledger.Item, message: Message) -> Json:
+    return {
+        "danger": item.alarm.danger.value,
+        "host": item.alarm.host,
+        "since": _instant(item.alarm.raised_at),
+        "solved_at": _instant(item.alarm.solved_at),
+        "state": item.site.state.value if item.site is not None else None,
+        "reason": words.reason_of(item, message.notice.event, message.at),
+        "cure": item.site.cure if item.site is not None else None,
     }
 
 

@@ -30,10 +30,12 @@ _REST = 20
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """Whom to tell, and all certificates there are."""
+    """Whom to tell, and all certificates there are. troubles: the sites that visitors do not get; None: that is not
+    known yet."""
 
     alerts: model.Alerts
     certificates: tuple[model.CertificateStatus, ...]
+    troubles: tuple[model.SiteStatus, ...] | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +109,13 @@ class Teller:
         targets = targets_.make_targets(seen.alerts)
         keys = {target.key for target in targets}
         self._outages = {key: outage for key, outage in self._outages.items() if key in keys}
-        self._ledger = outbox.forget_targets(judge.look(self._ledger, seen.certificates, now), keys)
+        self._ledger = outbox.forget_targets(judge.look(self._ledger, seen.certificates, now, seen.troubles), keys)
         await self._keep()
         moments = []
         for target in targets:
             if target.key in self._delivering:
                 continue  # its end wakes us
-            notices = outbox.find_notices(self._ledger, seen.certificates, target.key)
+            notices = outbox.find_notices(self._ledger, seen.certificates, target.key, seen.troubles or ())
             if not notices:
                 self._outages.pop(target.key, None)
                 continue

@@ -30,6 +30,7 @@ MOST_NTFY_BYTES = 3900
 _PRIORITIES = {
     ledger.Event.FAILING: "3",
     ledger.Event.EXPIRING: "4",
+    ledger.Event.UNSERVED: "4",
     ledger.Event.SOLVED: "2",
     ledger.Event.TEST: "3",
 }
@@ -38,6 +39,7 @@ _URGENT = "5"
 _TAGS = {
     ledger.Event.FAILING: "warning",
     ledger.Event.EXPIRING: "hourglass_flowing_sand",
+    ledger.Event.UNSERVED: "no_entry",
     ledger.Event.SOLVED: "white_check_mark",
     ledger.Event.TEST: "test_tube",
 }

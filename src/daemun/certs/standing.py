@@ -3,7 +3,9 @@
 import dataclasses
 import datetime
 
-from daemun.certs import records, shelf
+from cryptography.hazmat.primitives import hashes
+
+from daemun.certs import bundle, records, shelf
 from daemun.core import model
 from daemun.core.issuance import advice as advice_
 from daemun.core.issuance import asked, proof, renewal
@@ -154,9 +156,11 @@ def describe(entry: Entry, authorities: Authorities | None) -> model.Certificate
                 issuer=part.bundle.issuer,
                 not_before=part.bundle.not_before,
                 not_after=part.bundle.not_after,
+                fingerprint=_fingerprint(part.bundle),
             )
             for part in entry.served.others
         ),
+        fingerprint=_fingerprint(found),
     )
 
 
@@ -165,6 +169,10 @@ def _held_until(attempts: records.Attempts | None, authorities: Authorities | No
     if not authorities or any(authority.directory not in holds for authority in authorities):
         return None
     return min(holds[authority.directory] for authority in authorities)
+
+
+def _fingerprint(found: bundle.Bundle) -> str:
+    return found.leaf.fingerprint(hashes.SHA256()).hex()
 
 
 def _state(

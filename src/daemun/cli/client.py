@@ -24,6 +24,8 @@ Json = dict[str, typing.Any]
 
 QUICK_S = 10.0
 """For what the daemon knows by heart."""
+PROBE_S = 60.0
+"""For what is looked at from outside, which is given up after half of this."""
 ALERTS_S = 60.0
 """For those who are told: mail servers take their time."""
 APPLY_S = 300.0
@@ -52,6 +54,11 @@ class Client:
         """host: without the other sites, which is quick however many there are."""
         query = f"?host={urllib.parse.quote(host, safe='')}" if host is not None else ""
         return self._ask("GET", f"/status{query}", timeout_s=QUICK_S)
+
+    def probe(self, host: str | None = None) -> int:
+        """Let the daemon look at a site, or at all, as visitors do, and wait. Returns: how much was left in the end."""
+        left: int = self._ask("POST", "/probe", timeout_s=PROBE_S, body={} if host is None else {"host": host})["left"]
+        return left
 
     def certificates(self) -> list[Json]:
         found: list[Json] = self._ask("GET", "/certs", timeout_s=QUICK_S)["certificates"]

@@ -27,10 +27,10 @@ class _Edited:
     new: bytes
 
 
-def change(chosen: settings.Settings, *, host: str, edit: Edit, done: str) -> None:
+def change(chosen: settings.Settings, *, host: str, edit: Edit, done: str) -> bool:
     """Edit the file and wait until the site `host` is as it says. Without a daemon, the edited file is validated.
 
-    host: as a person wrote it. done: what holds then, "live".
+    host: as a person wrote it. done: what holds then, "live". Returns: whether a daemon runs it.
     Raises: DaemunError with the reason, after the file was put back as it was.
     """
     from daemun.sources import yaml_edit
@@ -42,9 +42,10 @@ def change(chosen: settings.Settings, *, host: str, edit: Edit, done: str) -> No
     except client.NotRunningError:
         with yaml_edit.alone(chosen.config):
             _change_alone(chosen, host=host, edit=edit)
-        return
+        return False
     with yaml_edit.alone(file):
         _change_live(daemon, file, host=host, edit=edit, done=done)
+    return True
 
 
 def _change_live(daemon: client.Client, file: pathlib.Path, *, host: str, edit: Edit, done: str) -> None:
@@ -77,15 +78,16 @@ def _change_alone(chosen: settings.Settings, *, host: str, edit: Edit) -> None:
 def _refusal_of(daemon: client.Client, *, host: str, before: list[Json]) -> str | None:
     """Apply, and say why the edit is not live; None: it is."""
     report = running.apply_and_wait(daemon)
-    found = verdict.new_errors(host=host, before=before, after=report["problems"])
+    sites = [site for site in daemon.status(host)["sites"] if site["host"] == host]
+    waiting = [site for site in sites if site["state"] in verdict.NOT_YET]
+    is_served = bool(sites) and not waiting
+    found = verdict.new_errors(host=host, before=before, after=report["problems"], is_served=is_served)
     if found:
         return "\n".join(map(problems.describe, found))
     if report["error"]:
         return str(report["error"])
     if FILE in report["unread"]:
         return "\n".join(map(problems.describe, problems.errors_of(report["problems"])))
-    sites = daemon.status(host)["sites"]
-    waiting = [site for site in sites if site["host"] == host and site["state"] in verdict.NOT_YET]
     return f"{host} is {output.state_of(waiting[0]['state'])}: {waiting[0]['reason']}" if waiting else None
 
 

@@ -6,6 +6,7 @@ Texts that come from outside (reasons, labels) are printed without the control c
 import collections.abc
 import dataclasses
 import json
+import shutil
 import sys
 import typing
 
@@ -21,6 +22,9 @@ STYLES = {
     "held back": "red",
     "invalid": "red",
     "incomplete": "yellow",
+    "unreachable": "red",
+    "wrong certificate": "red",
+    "degraded": "yellow",
     "disabled": "dim",
 }
 """Colours of the states, on a terminal."""
@@ -52,7 +56,9 @@ def print_json(value: typing.Any) -> None:
 def print_table(titles: Row, rows: collections.abc.Sequence[Row]) -> None:
     """On a terminal a table that fits it; elsewhere one line a row, nothing cut, so that grep and awk see all of it."""
     if sys.stdout.isatty():
-        _print_rich_table(titles, rows)
+        from daemun.cli import tables
+
+        print_lines(tables.lines_of(titles, rows, shutil.get_terminal_size().columns))
         return
     for row in lines_of(titles, rows):
         print(row)
@@ -90,14 +96,3 @@ def state_of(word: str) -> str:
 def count(number: int, one: str, many: str | None = None) -> str:
     """ "1 site", "2 sites"."""
     return f"{number} {one if number == 1 else many or one + 's'}"
-
-
-def _print_rich_table(titles: Row, rows: collections.abc.Sequence[Row]) -> None:
-    from rich import box, console, table, text
-
-    shown = table.Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in titles:
-        shown.add_column(title, overflow="fold")
-    for row in rows:
-        shown.add_row(*(text.Text(clean(cell), style=STYLES.get(cell.split(",")[0], "")) for cell in row))
-    console.Console().print(shown)

@@ -41,7 +41,7 @@ def reasons(status: Json) -> list[str]:
     """Why sites are not live, a line each, but for the reasons that a problem of the same site already tells."""
     told = {problem["host"] for problem in problems.errors_of(status["problems"])}
     sites = [
-        f"{site['host']} is {output.state_of(site['state'])}: {site['reason'] or 'no reason is known'}"
+        f"{site['host']} {_is(site['state'])}: {site['reason'] or 'no reason is known'}{_what_to_do(site)}"
         for site in status["sites"]
         if site["state"] not in AT_REST and site["host"] not in told
     ]
@@ -53,7 +53,7 @@ def reasons(status: Json) -> list[str]:
 def _is_failing(site: Json) -> bool:
     """Whether its certificate is not got or not usable. One that is asked for, or waits for a limit, is on its way."""
     certificate = site.get("certificate")
-    return site["state"] == "live" and certificate is not None and certificate["state"] == "failing"
+    return site["state"] not in {*NOT_YET, "disabled"} and certificate is not None and certificate["state"] == "failing"
 
 
 def _certificate_reason(site: Json) -> str:
@@ -68,15 +68,32 @@ def _certificate_reason(site: Json) -> str:
     return f"the certificate of {site['host']} is not as asked for: {reason}{next_try}"
 
 
-def new_errors(*, host: str, before: list[Json], after: list[Json]) -> list[Json]:
+def count_sites(status: Json) -> str:
+    """ "18 of 18 sites live, 1 disabled"."""
+    from daemun.core import served
+
+    return served.count_states(site["state"] for site in status["sites"])
+
+
+def _is(state: str) -> str:
+    return "has a wrong certificate" if state == "wrong certificate" else f"is {output.state_of(state)}"
+
+
+def _what_to_do(site: Json) -> str:
+    return f"; {site['cure']}" if site.get("cure") else ""
+
+
+def new_errors(*, host: str, before: list[Json], after: list[Json], is_served: bool = False) -> list[Json]:
     """The problems that an edit of the site `host` brought.
 
     Those of other sites were there before or are not the edit's doing; those of a whole source (no host) count unless
-    they were there before, wherever the edit moved their lines to.
+    they were there before, wherever the edit moved their lines to. is_served: nginx runs the site as the edit says, so
+    that what was wrong with it before, such as its certificate, does not count either.
     """
     known = {problem["message"] for problem in before}
     return [
         problem
         for problem in problems.errors_of(after)
-        if problem["host"] == host or (problem["host"] is None and problem["message"] not in known)
+        if (problem["host"] == host and not (is_served and problem["message"] in known))
+        or (problem["host"] is None and problem["message"] not in known)
     ]

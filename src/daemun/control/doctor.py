@@ -2,14 +2,17 @@
 
 import asyncio
 import collections.abc
+import datetime
 
 from daemun.control import gate_port, ports
-from daemun.core import checkup, domains, model, names, words
+from daemun.core import checkup, domains, model, names, served, words
 from daemun.errors import ConfigError
 
 MOST_NAMES = 500
 """No more names are looked at unasked: each costs questions to DNS and to its own port 80."""
 _ORDERS_AT_ONCE = 8
+
+Look = collections.abc.Callable[[str], model.SiteLook | None]
 
 
 async def diagnose(
@@ -19,15 +22,17 @@ async def diagnose(
     examiner: ports.Examiner,
     *,
     added: collections.abc.Sequence[str] = (),
+    look: Look = lambda _: None,
+    left: int = 0,
 ) -> tuple[model.Finding, ...]:
     """Findings about everything, or about one name, which need not be one of the gate yet.
 
-    added: the names that were added while the gate runs. Raises: ConfigError when `host` is no name.
+    added: the names that were added while the gate runs. look: what visitors of a site were seen to receive. left: how
+    much of that was not looked at anew. Raises: ConfigError when `host` is no name.
     """
-    if host is not None:
-        _check(host)
+    check(host)
     taking = domains.find_site(desired) if host in added else None
-    known = _look_at_gate(host, status, taking)
+    known = (*_look_at_gate(host, status, taking), *_tell_served(host, status, taking, look, left))
     if host is not None and not names.is_signed_publicly(host) and not _is_of_a_ca(host, desired):
         return known
     orders, left_out = _limited(checkup.find_orders(desired, host, added=added))
@@ -57,6 +62,24 @@ def _look_at_gate(
         *checkup.judge_containers(status.containers, site),
         *(checkup.judge_certificate(one) for one in certificates),
     )
+
+
+def _tell_served(
+    host: str | None, status: gate_port.GateStatus, taking: model.Site | None, look: Look, left: int
+) -> tuple[model.Finding, ...]:
+    now = datetime.datetime.now(datetime.UTC)
+    name = taking.host if taking is not None else host
+    found: list[model.Finding] = []
+    for item in status.sites:
+        if item.state is model.SiteState.DISABLED or not (name is None or checkup.serves(item.site, name)):
+            continue
+        seen = look(item.site.host)
+        if seen is not None:
+            found += served.find_findings(item.site.host, seen, now, with_good=host is not None)
+    if left:
+        message = f"{left} servers and handshakes were not looked at anew; `daemun doctor HOST` looks at one site"
+        found.append(model.Finding(topic="server", weight=model.Weight.GOOD, message=message))
+    return tuple(found)
 
 
 async def _examine(
@@ -90,6 +113,16 @@ def _is_of_a_ca(host: str, desired: model.Desired) -> bool:
     return any(checkup.serves(site, host) and site.tls.mode is model.TlsMode.ACME for site in desired.sites)
 
 
-def _check(host: str) -> None:
+def find_site(host: str, desired: model.Desired, added: collections.abc.Collection[str]) -> str | None:
+    """The site that serves a name; None: none does."""
+    taking = domains.find_site(desired) if host in added else None
+    found = taking or next((site for site in desired.enabled if checkup.serves(site, host)), None)
+    return found.host if found is not None else None
+
+
+def check(host: str | None) -> None:
+    """Raises: ConfigError for what is no name. None is everything."""
+    if host is None:
+        return
     if names.address_of(host) is None and not names.is_host_name(host.removeprefix("*.")):
         raise ConfigError(f"cannot look at {words.quoted(host)}: it is no host name; name one such as chat.example.com")

@@ -25,6 +25,10 @@ LONGEST_BURST_S = 0.6
 FILES_FIRST_S = 0.5
 """How long a round waits at most until the owner's certificate files were looked at, which takes milliseconds, and
 twenty times as long beside a round of thousands of sites."""
+PROBE_S = 30.0
+"""How long somebody waits at most who asks for a look at everything, or at one site."""
+DOCTOR_PROBES_S = 2.0
+"""So long everything is looked at for `daemun doctor`, which has more to do."""
 RETRY_S = 15.0
 """How long after a round that went wrong (`Outcome.may_pass`) the next one is tried without any change of a source."""
 
@@ -57,6 +61,7 @@ class Gate:
         domains: ports.Domains,
         endpoints: ports.Endpoints,
         waiting_room: ports.WaitingRoom,
+        served: ports.Served,
         alerts: ports.Alerts,
         examiner: ports.Examiner,
         old_workers: keeper.Keeper,
@@ -69,6 +74,7 @@ class Gate:
         self._domains = domains
         self._endpoints = endpoints
         self._waiting_room = waiting_room
+        self._served = served
         self._alerts = alerts
         self._examiner = examiner
         self._old_workers = old_workers
@@ -134,6 +140,7 @@ class Gate:
         last = self._last
         now = datetime.datetime.now(datetime.UTC)
         stuck = liveness.find_problems(self._liveness, applying_since=self._applying_since, now=now)
+        certificates = self._certificates.status()
         return gate_port.GateStatus(
             version=self._identity.version,
             pid=os.getpid(),
@@ -143,8 +150,8 @@ class Gate:
             reloads=reloads,
             workers=sum(not worker.draining for worker in actual.workers),
             draining_workers=sum(worker.draining for worker in actual.workers),
-            sites=last.sites if last else (),
-            certificates=self._certificates.status(),
+            sites=self._served.judge(last.sites, certificates) if last else (),
+            certificates=certificates,
             containers=last.desired.containers if last else (),
             pools=last.desired.pools if last else (),
             problems=(*stuck, *(last.problems if last else ()), *self._endpoints.problems()),
@@ -159,6 +166,12 @@ class Gate:
 
     async def look_at_nginx(self) -> None:
         self._liveness = await self._look_at_nginx()
+
+    def look(self, host: str) -> model.SiteLook | None:
+        return self._served.look(host)
+
+    async def probe(self, host: str | None) -> int:
+        return await self._served.probe(host, within_s=PROBE_S)
 
     async def look_at_old_workers(self) -> gate_port.OldWorkersReport:
         return await self._old_workers.look()
@@ -186,6 +199,7 @@ class Gate:
                 finally:
                     self._applying_since = None
                 self._done = began
+                self._served.publish(self._last.desired, self._last.sites)
                 self._tell(self._last)
             return report_apply(self._last)
 
@@ -206,7 +220,20 @@ class Gate:
 
     async def diagnose(self, host: str | None) -> tuple[model.Finding, ...]:
         desired = self._last.desired if self._last else model.Desired(globals=model.Globals())
-        return await doctor.diagnose(host, self.status(), desired, self._examiner, added=self._domains.hosts())
+        doctor.check(host)
+        site = doctor.find_site(host, desired, self._domains.hosts()) if host is not None else None
+        left = 0
+        if host is None or site is not None:
+            left = await self._served.probe(site, within_s=DOCTOR_PROBES_S if host is None else PROBE_S)
+        return await doctor.diagnose(
+            host,
+            self.status(),
+            desired,
+            self._examiner,
+            added=self._domains.hosts(),
+            look=self._served.look,
+            left=left,
+        )
 
     def request_stop(self, *, keep_traffic: bool) -> None:
         self.keep_traffic = keep_traffic

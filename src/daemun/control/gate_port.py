@@ -128,6 +128,14 @@ class Gate(typing.Protocol):
         """Ask nginx's workers, for the next `status`. Takes seconds when they do not answer."""
         ...
 
+    def look(self, host: str) -> model.SiteLook | None:
+        """What visitors of a site were seen to receive; None: there is no such site."""
+        ...
+
+    async def probe(self, host: str | None) -> int:
+        """Look at one site now, or at all, and wait: half a minute at most. Returns: how much was left."""
+        ...
+
     async def look_at_old_workers(self) -> OldWorkersReport:
         """Looks now, which takes milliseconds, and more where very many connections are open."""
         ...

@@ -232,6 +232,28 @@ class WaitingRoom(typing.Protocol):
         ...
 
 
+class Served(typing.Protocol):
+    """What visitors receive, looked at from outside (`daemun.probing`). Only `probe` waits for anything."""
+
+    def publish(self, desired: model.Desired, sites: collections.abc.Iterable[model.SiteStatus]) -> None:
+        """What a round came to. What is new in it is looked at soon."""
+        ...
+
+    def judge(
+        self, sites: tuple[model.SiteStatus, ...], certificates: collections.abc.Iterable[model.CertificateStatus]
+    ) -> tuple[model.SiteStatus, ...]:
+        """The same, where visitors of one that is live are not served."""
+        ...
+
+    def look(self, host: str) -> model.SiteLook | None:
+        """What is known of the site with this host; None: there is no such one."""
+        ...
+
+    async def probe(self, host: str | None, *, within_s: float) -> int:
+        """Look now, at one site or at all. Returns: how much was left when the time was over."""
+        ...
+
+
 class Alerts(typing.Protocol):
     """Whom daemun tells of certificates in danger (`daemun.alerts`)."""
 

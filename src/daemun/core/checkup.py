@@ -8,7 +8,7 @@ import collections.abc
 import dataclasses
 import re
 
-from daemun.core import domains, merge, model, validate_acme
+from daemun.core import domains, merge, model, served, validate_acme
 from daemun.core.issuance import renewal
 
 _MANY_GENERATIONS = 4
@@ -48,10 +48,12 @@ def judge_sites(sites: tuple[model.SiteStatus, ...], host: str | None = None) ->
         return (_warns("site", "no site of the gate has this name", cure, host),)
     enabled = [item for item in chosen if item.state is not model.SiteState.DISABLED]
     live = [item for item in enabled if item.state is model.SiteState.LIVE]
-    found = [_judge_site(item) for item in chosen if item not in live and (item in enabled or host is not None)]
+    # Why visitors are not served is told of each server and handshake (`served.find_findings`), or certificate.
+    told = {*served.STATES, model.SiteState.LIVE}
+    found = [_judge_site(item) for item in chosen if item.state not in told and (item in enabled or host is not None)]
     if host is not None:
         return (*found, *(_good("site", "its site is live", item.site.host) for item in live))
-    return (_good("site", f"{len(live)} of {_count(len(enabled), 'site')} live"), *found)
+    return (_good("site", served.count_sites(sites)), *found)
 
 
 def judge_problems(problems: tuple[model.Problem, ...], host: str | None = None) -> tuple[model.Finding, ...]:

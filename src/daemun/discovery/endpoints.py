@@ -13,12 +13,13 @@ import asyncio
 import collections.abc
 import contextlib
 import dataclasses
+import datetime
 import time
 import typing
 
 from daemun import errors
 from daemun.control import ports
-from daemun.core import model, names
+from daemun.core import model, names, server_answers
 from daemun.discovery import health, resolver_places, responder, verdicts
 from daemun.discovery import known as known_addresses
 from daemun.discovery import resolve as resolving
@@ -144,6 +145,14 @@ class Discovery:
         known = self._services.get(service)
         pool = self._pools.get(known.pool) if known is not None and known.pool is not None else None
         return pool is not None and pool.is_out_of_reach and not pool.endpoints
+
+    def find_health(self, service: str) -> tuple[model.ServerLook, ...]:
+        """What the checks say of each endpoint of a service that has them; nothing of those that were not asked yet."""
+        found = self._services.get(service)
+        if found is None or found.check is None:
+            return ()
+        known = ((one, self._monitor.standing(_subject(found.check, one))) for one in self._find(found))
+        return tuple(_look_of(one, standing) for one, standing in known if standing.is_well is not None)
 
     def problems(self) -> tuple[model.Problem, ...]:
         """Every published host that does not resolve now, once, sorted; every endpoint that is not well; the store."""
@@ -300,6 +309,17 @@ def _drop(groups: _Groups[_Key], key: _Key | None, name: str) -> None:
 def _looked_up(service: model.Service) -> str | None:
     """The name behind a service; None for a pool and for an address."""
     return service.host if service.host is not None and names.address_of(service.host) is None else None
+
+
+def _look_of(endpoint: tables.Endpoint, standing: verdicts.Standing) -> model.ServerLook:
+    shown = f"[{endpoint.address}]" if endpoint.address.version == 6 else str(endpoint.address)
+    server, now = f"{shown}:{endpoint.port}", datetime.datetime.now(datetime.UTC)
+    if standing.is_well:
+        return model.ServerLook(server=server, at=now)
+    found = server_answers.unwell(server, standing.reason)
+    return model.ServerLook(
+        server=server, at=now, trouble=found.trouble, cause=found.cause, cure=found.cure, since=standing.since
+    )
 
 
 def _subject(check: model.Check, endpoint: tables.Endpoint) -> health.Subject:

@@ -34,6 +34,11 @@ def has_ipv6() -> bool:
     return True
 
 
+def is_container() -> bool:
+    """Whether this process runs in a container: Docker and Podman leave these files."""
+    return any(pathlib.Path(path).exists() for path in ("/.dockerenv", "/run/.containerenv"))
+
+
 def count_open_files() -> int:
     """How many files a worker may open: what this process may go up to, at most 65536.
 

@@ -43,7 +43,8 @@ def create_app(lobby: lobbies.Lobby, socket: str) -> types.ASGIApp:
         answer = lobby.answer_at_once(ask) or await _wait(lobby, ask, receive)
         if answer is not None:
             retry = f"@{asked['place'] or asked['route']}_{asked['retry']}"
-            await _respond(answer, retry, headers.get("accept", ""))(scope, receive, send)
+            page = pages.find_page(headers.get("accept", ""), is_starting=lobby.is_starting(ask))
+            await _respond(answer, retry, page)(scope, receive, send)
 
     return app
 
@@ -64,10 +65,10 @@ async def _until_gone(receive: types.Receive) -> None:
         pass
 
 
-def _respond(answer: lobbies.Answer, retry: str, accept: str) -> responses.Response:
+def _respond(answer: lobbies.Answer, retry: str, page: tuple[str, str]) -> responses.Response:
     if isinstance(answer, str):
         headers = {"X-Accel-Redirect": retry, "X-Daemun-To": answer, "Cache-Control": "no-store"}
         return responses.Response(headers=headers)
-    media_type, text = pages.find_page(accept)
+    media_type, text = page
     headers = {"Retry-After": str(pages.RETRY_AFTER_S), "Cache-Control": "no-store", "Content-Type": media_type}
     return responses.Response(text, status_code=503, headers=headers)

@@ -8,6 +8,7 @@ seconds old. Releases are spread over all servers that accept.
 import asyncio
 import collections.abc
 import dataclasses
+import datetime
 
 from daemun.core import model
 from daemun.waiting import probe
@@ -18,19 +19,27 @@ FRESH_S = 0.1
 """How long what was seen is told to others, who need not wait then: many come while nginx has an old address."""
 FIRST_PUBLISH_S = 30.0
 
+START_S = 60.0
+"""A server that takes longer to start than this is not said to be starting."""
+
+FindFault = collections.abc.Callable[[str], model.Fault | None]
+"""Route -> why none of its servers serves, as far as is known; None: one does, or that is not known."""
+
 Answer = str | rooms.Refusal
 """The server to send the request to, as nginx is told it; or why there is none."""
 
 
 @dataclasses.dataclass(slots=True)
 class _Queue:
-    """Those who wait for one route. ready: what accepted connections at seen_s. turn: of the servers that are ready."""
+    """Those who wait for one route. ready: what accepted connections at seen_s. turn: of the servers that are ready.
+    away_since_s: since when none accepts; None: one did at the last look."""
 
     waiters: set[asyncio.Future[Answer]] = dataclasses.field(default_factory=set)
     ready: tuple[str, ...] = ()
     seen_s: float = 0.0
     turn: int = 0
     is_looked_for: bool = False
+    away_since_s: float | None = None
 
     def take(self) -> str:
         self.turn += 1
@@ -46,10 +55,12 @@ class Lobby:
         room: rooms.Room | None = None,
         *,
         is_out_of_reach: collections.abc.Callable[[str], bool] = lambda _: False,
+        find_fault: FindFault = lambda _: None,
     ) -> None:
-        """is_out_of_reach: whether a service has nothing to wait for."""
+        """is_out_of_reach: whether a service has nothing to wait for. find_fault: what keeps a route's servers."""
         self._find_endpoints = find_endpoints
         self._is_out_of_reach = is_out_of_reach
+        self._find_fault = find_fault
         self._room = room or rooms.Room()
         self._waits: dict[str, model.Wait] = {}
         self._last: dict[str, model.Wait] = {}
@@ -77,6 +88,21 @@ class Lobby:
             return None
         return queue.take()
 
+    def is_starting(self, ask: rooms.Ask) -> bool:
+        """Whether the servers of a request that waited in vain may just be starting: not when a setting is wrong, nor
+        when they have been away for longer than a start takes, or take connections and serve nobody."""
+        fault, wait = self._find_fault(ask.route), self._waits.get(ask.route)
+        if wait is not None and self._is_in_vain(wait):
+            return False
+        if fault is not None:
+            age_s = (datetime.datetime.now(datetime.UTC) - fault.since).total_seconds()
+            if fault.is_permanent or age_s >= START_S:
+                return False
+        queue = self._queues.get(ask.route)
+        since_s = queue.away_since_s if queue is not None else None
+        is_long = since_s is not None and asyncio.get_running_loop().time() - since_s >= START_S
+        return not is_long and ask.visits < len(rooms.PAUSES_S)
+
     async def wait(self, ask: rooms.Ask) -> Answer:
         """Until a server is ready or the wait is over. Cancelled, it gives its place back."""
         if not self._is_published.is_set() and (refusal := await self._wait_for_routes()) is not None:
@@ -84,7 +110,9 @@ class Lobby:
         wait = self._waits.get(ask.route) or self._last.get(ask.route)
         if wait is None:
             return rooms.Refusal.UNKNOWN
-        if self._is_in_vain(wait):
+        fault = self._find_fault(ask.route)
+        # Where somebody has to change something first, nobody waits.
+        if self._is_in_vain(wait) or (fault is not None and fault.is_permanent):
             return rooms.Refusal.OVER
         loop = asyncio.get_running_loop()
         ticket = self._room.enter(ask, wait, loop.time())
@@ -152,8 +180,10 @@ class Lobby:
             queue.ready = await probe.find_ready(probe.find_places(wait, self._find_endpoints)) if wait else ()
             queue.seen_s = asyncio.get_running_loop().time()
             if queue.ready:
+                queue.away_since_s = None
                 _release(queue, queue.take)
             else:
+                queue.away_since_s = queue.away_since_s or queue.seen_s
                 await asyncio.sleep(LOOK_EVERY_S)
         queue.is_looked_for = False
 

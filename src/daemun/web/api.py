@@ -26,6 +26,7 @@ def create_app(gate: gate_port.Gate, more: collections.abc.Sequence[routing.Base
     return applications.Starlette(
         routes=[
             routing.Route("/status", handlers.status, methods=["GET"]),
+            routing.Route("/probe", handlers.probe, methods=["POST"]),
             routing.Route("/certs", handlers.certificates, methods=["GET"]),
             routing.Route("/certs/forecast", handlers.forecast, methods=["GET"]),
             routing.Route("/certs/{host}/renew", handlers.renew, methods=["POST"]),
@@ -59,7 +60,16 @@ class _Handlers:
         old = await self._gate.look_at_old_workers()
         host = request.query_params.get("host")
         status = self._gate.status()
-        return responses.JSONResponse(web_json.status_json(status if host is None else status.of_site(host), old))
+        chosen = status if host is None else status.of_site(host)
+        return responses.JSONResponse(web_json.status_json(chosen, old, self._gate.look))
+
+    async def probe(self, request: requests.Request) -> responses.Response:
+        """{"host": NAME} looks at one site, {} at all. `left` is how much was not looked at in time."""
+        body = await body_.read_object(request)
+        host = body.pop("host", None)
+        if body or not isinstance(host, str | None):
+            raise exceptions.HTTPException(400, 'cannot look: the body must be {"host": "shop.example.com"} or {}')
+        return responses.JSONResponse({"left": await self._gate.probe(host)})
 
     async def certificates(self, _: requests.Request) -> responses.Response:
         return responses.JSONResponse(web_json.certificates_json(self._gate.status().certificates))

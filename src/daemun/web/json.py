@@ -13,10 +13,11 @@ from daemun.core import certificates as certificates_
 from daemun.core import forecast, generations, model, spans
 
 Json = dict[str, typing.Any]
+Look = collections.abc.Callable[[str], model.SiteLook | None]
 
 
-def status_json(status: gate_port.GateStatus, old: gate_port.OldWorkersReport) -> Json:
-    """The whole of GET /status."""
+def status_json(status: gate_port.GateStatus, old: gate_port.OldWorkersReport, look: Look = lambda _: None) -> Json:
+    """The whole of GET /status. look: what visitors of a site were seen to receive."""
     # By name, too: one certificate may be for several sites.
     certificates = {certificate.host: certificate for certificate in status.certificates}
     named = {certificate.name: certificate for certificate in status.certificates}
@@ -42,7 +43,12 @@ def status_json(status: gate_port.GateStatus, old: gate_port.OldWorkersReport) -
         "applying_since": instant_json(status.applying_since) if status.applying_since else None,
         "requests": {"waiting": status.waiting, "waited": status.waited},
         "sites": [
-            site_json(item, certificates.get(item.site.host) or named.get(certificates_.name_of(item.site)), pools)
+            site_json(
+                item,
+                certificates.get(item.site.host) or named.get(certificates_.name_of(item.site)),
+                pools,
+                look(item.site.host),
+            )
             for item in status.sites
         ],
         "containers": [container_json(item) for item in status.containers],
@@ -95,9 +101,15 @@ def _held_json(held: generations.Held | None) -> Json | None:
 Pools = collections.abc.Mapping[str, model.Pool]
 
 
-def site_json(item: model.SiteStatus, certificate: model.CertificateStatus | None, pools: Pools) -> Json:
-    """One site with its state. `tls` and `http` say what was asked for. pools: by name."""
-    site = item.site
+def site_json(
+    item: model.SiteStatus,
+    certificate: model.CertificateStatus | None,
+    pools: Pools,
+    look: model.SiteLook | None = None,
+) -> Json:
+    """One site with its state. `tls` and `http` say what was asked for. pools: by name. look: None: there was none."""
+    site, look = item.site, look or model.SiteLook()
+    seen = {route.path: route for route in look.routes}
     return {
         "host": site.host,
         "name": f"{site.host}@{site.origin.source}",
@@ -107,16 +119,56 @@ def site_json(item: model.SiteStatus, certificate: model.CertificateStatus | Non
         "enabled": site.enabled,
         "state": item.state.value,
         "reason": item.reason,
+        "cure": item.cure,
+        "since": instant_json(item.since),
         "tls": site.tls.mode.value,
         "http": site.http.value,
         "certificate": certificate_json(certificate) if certificate else None,
-        "routes": [route_json(route, pools) for route in site.routes],
+        "routes": [route_json(route, pools, seen.get(route.path)) for route in site.routes],
+        "handshakes": [_handshake_json(one) for one in look.handshakes],
+        "handshake_at": instant_json(look.shaken_at),
     }
 
 
-def route_json(route: model.Route, pools: Pools) -> Json:
+def _handshake_json(one: model.HandshakeLook) -> Json:
+    """A handshake by the site's name that did not go as it should. `at` is when it was first seen so."""
+    return {
+        "listener": one.listener,
+        "name": one.name,
+        "at": instant_json(one.at),
+        "cause": one.cause,
+        "cure": one.cure,
+    }
+
+
+def _server_json(one: model.ServerLook) -> Json:
+    """`state` is "answers", or what is wrong."""
+    return {
+        "server": one.server,
+        "state": one.trouble.value if one.trouble is not None else "answers",
+        "cause": one.cause,
+        "cure": one.cure,
+        "since": instant_json(one.since),
+        "at": instant_json(one.at),
+    }
+
+
+def _error_json(error: model.UpstreamError | None) -> Json | None:
+    """`count` is how many of the same cause came one after another, at least; `nginx` are nginx's own words."""
+    if error is None:
+        return None
+    return {
+        "at": instant_json(error.at),
+        "count": error.count,
+        "cause": error.cause,
+        "cure": error.cure,
+        "nginx": error.words,
+    }
+
+
+def route_json(route: model.Route, pools: Pools, look: model.RouteLook | None = None) -> Json:
     """One path and where its requests go. `to` is a list of texts for every kind, as it is written in the file; the
-    servers of a pool are those it has now."""
+    servers of a pool are those it has now. `servers` are those that were looked at, `last_error` is nginx's of them."""
     action = route.action
     match action:
         case model.Proxy():
@@ -125,7 +177,14 @@ def route_json(route: model.Route, pools: Pools) -> Json:
             kind, to = "redirect", [action.to]
         case model.Files():
             kind, to = "files", [action.folder]
-    return {"path": route.path, "kind": kind, "to": to, "origin": str(route.origin)}
+    return {
+        "path": route.path,
+        "kind": kind,
+        "to": to,
+        "origin": str(route.origin),
+        "servers": [_server_json(one) for one in look.servers] if look is not None else [],
+        "last_error": _error_json(look.last_error) if look is not None else None,
+    }
 
 
 def _target_texts(target: model.Target, pools: Pools) -> list[str]:
@@ -175,6 +234,7 @@ def certificate_json(certificate: model.CertificateStatus) -> Json:
             }
             for other in certificate.others
         ],
+        "fingerprint": certificate.fingerprint,
     }
 
 

@@ -16,7 +16,7 @@ from daemun.certs import clerk, manager
 from daemun.certs.dns01 import service as dns_service
 from daemun.certs.preflight import late
 from daemun.control import daemon, gate, keeper, reconciler
-from daemun.core import generations, model
+from daemun.core import generations, model, served
 from daemun.core.render import environment
 from daemun.discovery import endpoints
 from daemun.domains import asking, registry
@@ -24,6 +24,7 @@ from daemun.errors import ConfigError
 from daemun.nginx import access_lines, listening, old_workers, process, reap, server, watch
 from daemun.nginx import account as worker_account
 from daemun.nginx import machine as nginx_machine
+from daemun.probing import prober
 from daemun.sources import environment as environment_source
 from daemun.sources import remembered, yaml_file
 from daemun.sources.docker import chosen, compatible, surroundings
@@ -73,11 +74,22 @@ class Daemon:
             clock.SystemClock(), store, environ=os.environ, traces=surroundings.read_traces()
         )
         self._domains = registry.Registry(store, self._certificates, clock.SystemClock())
+        self._prober = prober.Prober(
+            clock.SystemClock(),
+            find_endpoints=self._endpoints.endpoints,
+            find_health=self._endpoints.find_health,
+            find_certificates=self._certificates.status,
+            error_log_path=f"{self._layout.logs}/error.log",
+            ca_bundle=nginx_machine.find_ca_bundle(),
+            in_container=nginx_machine.is_container(),
+            has_ipv6=nginx_machine.has_ipv6(),
+        )
         most, most_per_site = room.limits_of(environment.count_connections(nginx_machine.count_open_files()))
         self._lobby = lobby.Lobby(
             self._endpoints.endpoints,
             room.Room(most=most, most_per_site=most_per_site),
             is_out_of_reach=self._endpoints.is_out_of_reach,
+            find_fault=self._prober.find_fault,
         )
         self._compatible = compatible.Compatible(file, environ=os.environ, tell=self._containers.speak)
         self._keeper = keeper.Keeper(old_workers.OldWorkers(self._layout, self._nginx.workers), clock.SystemClock())
@@ -97,13 +109,15 @@ class Daemon:
         self._alerts = teller.Teller(
             store, clock.SystemClock(), self._see, machine=socket.gethostname(), version=daemun.__version__
         )
-        self._certificates.on_change = self._alerts.wake
+        self._prober.on_change = self._alerts.wake
+        self._certificates.on_change = self._note_certificates
         self._gate = gate.Gate(
             rounds=rounds,
             certificates=self._certificates,
             domains=self._domains,
             endpoints=self._endpoints,
             waiting_room=self._lobby,
+            served=self._prober,
             alerts=self._alerts,
             examiner=self._preflight,
             old_workers=self._keeper,
@@ -152,6 +166,7 @@ class Daemon:
                 "health checks": self._endpoints.check_health,
                 "certificates": self._certificates.run,
                 "alerts": self._alerts.run,
+                "live certificates": self._certificates.mender.run,
                 "hook": self._certificates.after.run,
                 "records in DNS": self._dns.run,
                 "control socket": self._sockets.serve_control,
@@ -162,6 +177,7 @@ class Daemon:
                 "logs": self._logs.run,
                 "access lines": self._access_lines.run,
                 "old workers": self._keeper.run,
+                "visitor": self._prober.run,
                 "orphans": reap.reap_orphans,
             },
             guard_state=self._guard.run,
@@ -176,6 +192,10 @@ class Daemon:
         self._dns.start()
         if self._compatible.is_on:
             log.info("Watching docker events")  # nginx-proxy's users have scripts that wait for this line
+
+    def _note_certificates(self) -> None:
+        self._alerts.wake()
+        self._prober.note_certificates()
 
     def _configure(self, found: model.Globals) -> None:
         self._containers.configure(found.docker)
@@ -194,7 +214,12 @@ class Daemon:
         last = self._gate.last
         if last is None:
             return None
-        return teller.Seen(alerts=last.desired.globals.alerts, certificates=self._certificates.status())
+        certificates = self._certificates.status()
+        return teller.Seen(
+            alerts=last.desired.globals.alerts,
+            certificates=certificates,
+            troubles=self._prober.find_troubles(last.sites, certificates),
+        )
 
     async def _reload(self) -> None:
         """For a new shared key of the accounts: nginx answers CAs with it."""
@@ -218,11 +243,10 @@ def _configured_user(source: yaml_file.YamlFile) -> str | None:
 
 def _announce(front: gate.Gate) -> None:
     status = front.status()
-    live = sum(site.state is model.SiteState.LIVE for site in status.sites)
     log.info(
         "daemun is up",
         version=status.version,
-        sites=f"{live} of {len(status.sites)} live",
+        sites=served.count_sites(status.sites),
         nginx=status.nginx_version,
         config=status.config_path,
         state=status.state_dir,

@@ -6,7 +6,7 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import editing, options
+from daemun.cli import client, editing, hosts, options, trying
 
 Path = typing.Annotated[str, typer.Option("--path", metavar="PREFIX", help="The path prefix that goes to the target.")]
 
@@ -23,11 +23,13 @@ def add(
 ) -> None:
     """Add a site, or a path to a site, to the file, and wait until it is live.
 
-    When it cannot go live, the file is put back as it was.
+    When it cannot go live, the file is put back as it was. Then the target is tried, and what is wrong with it is told;
+    it is saved all the same.
     """
     from daemun.sources import yaml_edit
 
     def edit(file: pathlib.Path) -> bytes | None:
         return yaml_edit.add_route(file, host, target, route_path=path)
 
-    editing.change(chosen, host=host, edit=edit, done="live")
+    if editing.change(chosen, host=host, edit=edit, done="live"):
+        trying.tell(client.Client(chosen), hosts.normal(host), path)

@@ -1,22 +1,28 @@
 """`daemun sites`."""
 
+import sys
 import typing
 
 import typer
 
 from daemun import settings
-from daemun.cli import client, options, output, problems, running, verdict
+from daemun.cli import client, options, output, problems, running, site_filter, verdict
 
 Json = dict[str, typing.Any]
 
 
 @options.with_settings
-def sites(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
+def sites(
+    chosen: settings.Settings,
+    hosts: site_filter.Hosts = None,
+    only: site_filter.States = None,
+    as_json: options.AsJson = False,
+) -> None:
     """List the sites: their names, where they come from, their state and their routes.
 
     Exits with 3 when something is not live, or when no daemon runs that could tell.
     """
-    answer = running.or_not_live(chosen, client.Client(chosen).status)
+    answer = site_filter.choose(running.or_not_live(chosen, client.Client(chosen).status), hosts, only)
     if as_json:
         output.print_json({"sites": answer["sites"], "problems": answer["problems"]})
     else:
@@ -25,6 +31,8 @@ def sites(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
         for line in verdict.reasons(answer):
             output.say(line)
         problems.print_all(answer["problems"])
+        if sys.stdout.isatty():  # rows alone for a pipe
+            output.say(verdict.count_sites(answer))
     raise typer.Exit(0 if verdict.all_live(answer) else verdict.NOT_LIVE)
 
 

@@ -5,22 +5,41 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import client, options, output, problems, running, verdict
+from daemun.cli import client, options, output, problems, running, site_filter, verdict
 
 Json = dict[str, typing.Any]
+
+MANY = 20
+"""With more sites than this, the sum stands below the table, too."""
 
 Alive = typing.Annotated[
     bool, typer.Option("--alive", help="Only whether daemun and nginx run, whatever the sites are: for health checks.")
 ]
+Probe = typing.Annotated[
+    bool, typer.Option("--probe", help="Try each server and a handshake with each name now, and wait for that.")
+]
 
 
 @options.with_settings
-def status(chosen: settings.Settings, as_json: options.AsJson = False, alive: Alive = False) -> None:
+def status(  # noqa: PLR0917 - Typer's
+    chosen: settings.Settings,
+    hosts: site_filter.Hosts = None,
+    only: site_filter.States = None,
+    probe: Probe = False,
+    as_json: options.AsJson = False,
+    alive: Alive = False,
+) -> None:
     """Show what is live, with the reasons where something is not.
 
-    Exits with 3 when something is not live, or when no daemon runs that could tell.
+    A site is live when a visitor gets its certificate and its servers answer. Exits with 3 when something is not live,
+    or when no daemon runs that could tell.
     """
-    answer = running.or_not_live(chosen, client.Client(chosen).status)
+    daemon = client.Client(chosen)
+    if probe:
+        left = running.or_not_live(chosen, daemon.probe)
+        if left:
+            output.complain(f"{left} servers and handshakes were not tried in time; what is known of them is shown")
+    answer = site_filter.choose(running.or_not_live(chosen, daemon.status), hosts, only)
     if alive:
         output.say(summary_of(answer)[1])
         raise typer.Exit(0 if verdict.is_alive(answer) else verdict.NOT_LIVE)
@@ -35,13 +54,16 @@ def status(chosen: settings.Settings, as_json: options.AsJson = False, alive: Al
                 [_old_row_of(one) for one in answer["nginx"]["old_generations"]],
             )
         print_sites(answer)
+        if len(answer["sites"]) > MANY:
+            output.say(verdict.count_sites(answer))
     raise typer.Exit(0 if verdict.all_live(answer) else verdict.NOT_LIVE)
 
 
 def print_sites(answer: Json) -> None:
     """The tables of sites and containers, the reasons and the problems below it."""
     if answer["sites"]:
-        output.print_table(("HOST", "STATE", "CERTIFICATE", "ROUTES"), [_row_of(site) for site in answer["sites"]])
+        titles = ("HOST", "STATE", "CERTIFICATE", "SERVERS", "ROUTES")
+        output.print_table(titles, [_row_of(site) for site in answer["sites"]])
     if answer["containers"]:
         output.print_table(("CONTAINER", "HOSTS", "SERVED"), [_container_row_of(one) for one in answer["containers"]])
     for line in verdict.reasons(answer):
@@ -66,6 +88,8 @@ def summary_of(answer: Json) -> list[str]:
     lines += _old_workers_of(answer)
     if not answer["sites"]:
         lines.append("no sites yet; add one with: daemun add HOST TARGET")
+    else:
+        lines.append(verdict.count_sites(answer))
     return lines
 
 
@@ -107,7 +131,18 @@ def _age(seconds: int) -> str:
 
 def _row_of(site: Json) -> tuple[str, ...]:
     routes = [f"{route['path']} -> {' '.join(route['to']) or '(nobody now)'}" for route in site["routes"]]
-    return (site["host"], output.state_of(site["state"]), _certificate_of(site), "\n".join(routes))
+    state = output.state_of(site["state"])
+    return (site["host"], state, _certificate_of(site), _servers_of(site), "\n".join(routes))
+
+
+def _servers_of(site: Json) -> str:
+    """ "2 answer", "1 of 2 answers"; "" where there is none, or none was tried yet."""
+    servers = [one for route in site["routes"] for one in route["servers"]]
+    good = sum(one["state"] == "answers" for one in servers)
+    if not servers:
+        return ""
+    verb = "answers" if good == 1 else "answer"
+    return f"{good} {verb}" if good == len(servers) else f"{good} of {len(servers)} {verb}"
 
 
 def _container_row_of(container: Json) -> tuple[str, ...]:

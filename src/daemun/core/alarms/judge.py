@@ -24,17 +24,23 @@ OWN_LEFT = datetime.timedelta(days=14)
 """An owner's file that lives for years is no danger for months: then this is the limit."""
 STEADY = datetime.timedelta(minutes=15)
 """How long what cannot be proved must last. An order takes about five minutes at most."""
+UNSERVED_FOR = datetime.timedelta(minutes=5)
+"""How long visitors must go without a site: applications are restarted, and moved."""
 LONGEST_MEMORY = datetime.timedelta(days=7)
 """How long a target that cannot be reached is owed the word that a danger is over."""
 
 
 def look(
-    before: ledger_.Ledger, statuses: collections.abc.Iterable[model.CertificateStatus], now: datetime.datetime
+    before: ledger_.Ledger,
+    statuses: collections.abc.Iterable[model.CertificateStatus],
+    now: datetime.datetime,
+    troubles: collections.abc.Iterable[model.SiteStatus] | None = None,
 ) -> ledger_.Ledger:
-    """The ledger after a look at every certificate."""
+    """The ledger after a look at every certificate. troubles: the sites that visitors do not get; None: that is not
+    known yet."""
     known = {status.name: status for status in statuses}
     remembered = {watched.name: watched for watched in before.watched}
-    concerned = {alarm.name for alarm in before.alarms}
+    concerned = {alarm.name for alarm in before.alarms if alarm.danger is not ledger_.Danger.UNSERVED}
     watched = {name: _watch(remembered.get(name), status, now) for name, status in known.items()}
     for name in (remembered.keys() | concerned) - known.keys():
         gone = remembered.get(name) or ledger_.Watched(name=name)
@@ -43,14 +49,16 @@ def look(
             watched[name] = gone
     alarms = {(alarm.name, alarm.danger): alarm for alarm in before.alarms}
     for name, danger in [*alarms]:
-        if name not in watched:
+        if name not in watched and danger is not ledger_.Danger.UNSERVED:
             _solve(alarms, name, danger, now)
     for name, status in known.items():
         for danger, is_danger in _judge(watched[name], status, now).items():
             if is_danger:
-                _raise(alarms, status, danger, now)
+                _raise(alarms, _alarm_of(danger, status, now))
             elif is_danger is False:
                 _solve(alarms, name, danger, now)
+    if troubles is not None:
+        _judge_sites(alarms, {one.site.host: one for one in troubles}, now)
     kept = (alarm for alarm in alarms.values() if alarm.solved_at is None or now - alarm.solved_at < LONGEST_MEMORY)
     return dataclasses.replace(
         before,
@@ -63,6 +71,17 @@ def is_trusted(status: model.CertificateStatus, now: datetime.datetime) -> bool:
     """Whether visitors see a certificate that is not of the local CA, and is not expired."""
     is_valid = status.not_after is None or now < status.not_after
     return status.kind is not model.CertificateKind.LOCAL and is_valid
+
+
+def _judge_sites(alarms: "_Alarms", troubles: dict[str, model.SiteStatus], now: datetime.datetime) -> None:
+    for name, danger in [*alarms]:
+        if danger is ledger_.Danger.UNSERVED and name not in troubles:
+            _solve(alarms, name, danger, now)
+    for host, trouble in troubles.items():
+        if trouble.since is not None and now - trouble.since >= UNSERVED_FOR:
+            danger = ledger_.Danger.UNSERVED
+            new = ledger_.Alarm(danger=danger, name=host, host=host, names=trouble.site.names, raised_at=now)
+            _raise(alarms, new)
 
 
 # --- one certificate -------------------------------------------------------------------------------------------
@@ -154,14 +173,16 @@ def _is_expiring(status: model.CertificateStatus, now: datetime.datetime) -> boo
 _Alarms = dict[tuple[str, ledger_.Danger], ledger_.Alarm]
 
 
-def _raise(alarms: _Alarms, status: model.CertificateStatus, danger: ledger_.Danger, now: datetime.datetime) -> None:
+def _raise(alarms: _Alarms, new: ledger_.Alarm) -> None:
     """A target that was told of it before, and not yet of its end, is told neither."""
-    known = alarms.get((status.name, danger))
-    if known is None:
-        known = ledger_.Alarm(danger=danger, name=status.name, host=status.host, names=status.names, raised_at=now)
-    elif known.solved_at is not None:
-        known = dataclasses.replace(known, raised_at=now, solved_at=None)
-    alarms[status.name, danger] = dataclasses.replace(known, host=status.host, names=status.names)
+    known = alarms.get((new.name, new.danger), new)
+    if known.solved_at is not None:
+        known = dataclasses.replace(known, raised_at=new.raised_at, solved_at=None)
+    alarms[new.name, new.danger] = dataclasses.replace(known, host=new.host, names=new.names)
+
+
+def _alarm_of(danger: ledger_.Danger, status: model.CertificateStatus, now: datetime.datetime) -> ledger_.Alarm:
+    return ledger_.Alarm(danger=danger, name=status.name, host=status.host, names=status.names, raised_at=now)
 
 
 def _solve(alarms: _Alarms, name: str, danger: ledger_.Danger, now: datetime.datetime) -> None:

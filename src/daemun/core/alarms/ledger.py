@@ -11,10 +11,12 @@ from daemun.core import model
 
 
 class Danger(enum.Enum):
-    """FAILING: no certificate was got, again and again. EXPIRING: the one that is served runs out soon, or has."""
+    """FAILING: no certificate was got, again and again. EXPIRING: the one that is served runs out soon, or has.
+    UNSERVED: visitors of a site do not get it, or not all of it; then the alarm's name is the site's host."""
 
     FAILING = "failing"
     EXPIRING = "expiring"
+    UNSERVED = "unserved"
 
 
 class Event(enum.Enum):
@@ -22,6 +24,7 @@ class Event(enum.Enum):
 
     FAILING = "failing"
     EXPIRING = "expiring"
+    UNSERVED = "unserved"
     SOLVED = "solved"
     TEST = "test"
 
@@ -82,10 +85,12 @@ class Ledger:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One certificate in a message. status: None: it is needed no longer."""
+    """One certificate in a message, or one site. status: None: it is needed no longer. site: what is wrong with it;
+    None: nothing."""
 
     alarm: Alarm
     status: model.CertificateStatus | None = None
+    site: model.SiteStatus | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

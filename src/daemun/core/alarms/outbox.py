@@ -22,13 +22,18 @@ LONGEST_PAUSE = datetime.timedelta(hours=1)
 _EVENTS = {
     ledger_.Danger.FAILING: ledger_.Event.FAILING,
     ledger_.Danger.EXPIRING: ledger_.Event.EXPIRING,
+    ledger_.Danger.UNSERVED: ledger_.Event.UNSERVED,
 }
 
 
 def find_notices(
-    ledger: ledger_.Ledger, statuses: collections.abc.Iterable[model.CertificateStatus], target: str
+    ledger: ledger_.Ledger,
+    statuses: collections.abc.Iterable[model.CertificateStatus],
+    target: str,
+    troubles: collections.abc.Iterable[model.SiteStatus] = (),
 ) -> tuple[ledger_.Notice, ...]:
     """All that this target does not know yet, one message of each kind, the earliest first."""
+    sites = {one.site.host: one for one in troubles}
     known = {status.name: status for status in statuses}
     sent = {each.event: each.at for each in ledger.sent if each.target == target}
     found: dict[ledger_.Event, list[ledger_.Alarm]] = {}
@@ -42,9 +47,17 @@ def find_notices(
         at = min(alarm.solved_at or alarm.raised_at for alarm in alarms) + GATHER
         if event in sent:
             at = max(at, sent[event] + INTERVAL)
-        items = tuple(ledger_.Item(alarm=alarm, status=known.get(alarm.name)) for alarm in alarms[:MOST_ITEMS])
+        items = tuple(_make_item(alarm, known, sites) for alarm in alarms[:MOST_ITEMS])
         notices.append(ledger_.Notice(event=event, items=items, at=at))
     return tuple(sorted(notices, key=lambda notice: (notice.at, notice.event.value)))
+
+
+def _make_item(
+    alarm: ledger_.Alarm, statuses: dict[str, model.CertificateStatus], sites: dict[str, model.SiteStatus]
+) -> ledger_.Item:
+    if alarm.danger is ledger_.Danger.UNSERVED:
+        return ledger_.Item(alarm=alarm, site=sites.get(alarm.host))
+    return ledger_.Item(alarm=alarm, status=statuses.get(alarm.name))
 
 
 def note_delivered(

@@ -23,6 +23,10 @@ def headline(notice: ledger.Notice) -> str:
             return f"cannot get a certificate for {whose}"
         case ledger.Event.EXPIRING:
             return f"the certificate of {whose} runs out"
+        case ledger.Event.UNSERVED:
+            return f"visitors do not get {whose}"
+        case _ if all(item.alarm.danger is ledger.Danger.UNSERVED for item in notice.items):
+            return f"solved: visitors get {whose} again"
         case _:
             return f"solved: the certificate of {whose}"
 
@@ -32,13 +36,14 @@ def text(notice: ledger.Notice, machine: str, now: datetime.datetime) -> str:
     if notice.event is ledger.Event.TEST:
         return (
             f"This is a test: daemun on {machine} can reach you.\n"
-            "It tells you when a certificate is in danger, and when that is over.\n"
+            "It tells you when a certificate is in danger or a site is not served, and when that is over.\n"
         )
     groups = _group(notice, now)
     parts = [_paragraph(group, notice.event, now) for group in groups[:_MOST_CAUSES]]
     if len(groups) > _MOST_CAUSES:
         parts.append(f"And {len(groups) - _MOST_CAUSES} more causes.")
-    parts.append(f"daemun on {machine}; `daemun certs` there shows more.")
+    is_of_sites = all(item.alarm.danger is ledger.Danger.UNSERVED for item in notice.items)
+    parts.append(f"daemun on {machine}; `daemun {'status' if is_of_sites else 'certs'}` there shows more.")
     return "\n\n".join(parts) + "\n"
 
 
@@ -50,6 +55,8 @@ def hosts_of(notice: ledger.Notice) -> list[str]:
 def reason_of(item: ledger.Item, event: ledger.Event, now: datetime.datetime) -> str:
     """Why, in words: of a danger its cause, of its end what is served now."""
     status = item.status
+    if item.alarm.danger is ledger.Danger.UNSERVED:
+        return _reason_of_site(item, event)
     if event is ledger.Event.SOLVED:
         return _describe_end(item, now)
     if status is None:
@@ -59,6 +66,12 @@ def reason_of(item: ledger.Item, event: ledger.Event, now: datetime.datetime) ->
     if status.kind is model.CertificateKind.OWN:
         return "it is a file of the owner, which daemun does not renew; replace it"
     return status.reason or "it was not renewed yet"
+
+
+def _reason_of_site(item: ledger.Item, event: ledger.Event) -> str:
+    if event is ledger.Event.SOLVED:
+        return "visitors get it again, or it is there no longer"
+    return "no reason is known" if item.site is None else f"{item.site.state.value}: {item.site.reason}"
 
 
 # --- a danger or its end ---------------------------------------------------------------------------------------
@@ -102,6 +115,8 @@ def _paragraph(group: collections.abc.Sequence[ledger.Item], event: ledger.Event
     if len(hosts) > MOST_HOSTS:
         shown += f" and {len(hosts) - MOST_HOSTS} more"
     lines = [f"{shown}:", f"  {reason_of(first, event, now)}"]
+    if event is ledger.Event.UNSERVED and first.site is not None and first.site.cure:
+        lines.append(f"  {first.site.cure}")
     if event is not ledger.Event.SOLVED and first.status is not None:
         lines += (f"  {line}" for line in _outlook(first.status, len(group), now))
     return "\n".join(lines)

@@ -46,6 +46,7 @@ from daemun.core.model.ordering import (
 )
 from daemun.core.model.problem import NOWHERE, Origin, Problem, Severity
 from daemun.core.model.route import Files, Header, Redirect, Route, Snippet
+from daemun.core.model.served import Aim, Fault, HandshakeLook, RouteLook, ServerLook, SiteLook, Trouble, UpstreamError
 from daemun.core.model.service import Check, Service, Wait, WaitedServer
 from daemun.core.model.site import Answer, ClientCertificates, Hsts, HttpMode, OnDemand, Site, Tls, TlsMode, TlsPolicy
 from daemun.core.model.target import (
@@ -77,6 +78,7 @@ __all__ = [
     "Acme",
     "Actual",
     "Address",
+    "Aim",
     "Alerts",
     "Answer",
     "Authority",
@@ -97,9 +99,11 @@ __all__ = [
     "DockerTls",
     "Eab",
     "Endpoint",
+    "Fault",
     "Files",
     "Finding",
     "Globals",
+    "HandshakeLook",
     "Header",
     "Health",
     "Hsts",
@@ -121,11 +125,14 @@ __all__ = [
     "Proxy",
     "Redirect",
     "Route",
+    "RouteLook",
     "Scheme",
     "Secret",
+    "ServerLook",
     "Service",
     "Severity",
     "Site",
+    "SiteLook",
     "SiteState",
     "SiteStatus",
     "Snapshot",
@@ -136,6 +143,8 @@ __all__ = [
     "TlsMode",
     "TlsPolicy",
     "Told",
+    "Trouble",
+    "UpstreamError",
     "UpstreamTls",
     "Wait",
     "WaitedServer",

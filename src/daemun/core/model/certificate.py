@@ -58,13 +58,15 @@ class CertificateKind(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OtherCertificate:
-    """What some names of a site are served with while its other names have another certificate."""
+    """What some names of a site are served with while its other names have another certificate. fingerprint: as in
+    `CertificateStatus`."""
 
     names: tuple[str, ...]
     kind: CertificateKind
     issuer: str
     not_before: datetime.datetime
     not_after: datetime.datetime
+    fingerprint: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +74,7 @@ class CertificateStatus:
     """What is known of one certificate. Instants are aware UTC; None: not known or not planned.
 
     kind, issuer, not_before, not_after: of the one that is served.
+    fingerprint: SHA-256 of it, as hexadecimal digits.
     authority: the directory URL of the CA whose certificate is served; None: no public one is.
     reason: what a person should know: why it is not as asked, or why it is renewed early.
     failures: tries in a row that failed; last_error: why the last of them did; failing_since: when the first one did.
@@ -96,3 +99,4 @@ class CertificateStatus:
     failing_since: datetime.datetime | None = None
     others: tuple[OtherCertificate, ...] = ()
     held_until: datetime.datetime | None = None
+    fingerprint: str | None = None

@@ -1,6 +1,7 @@
 """What nginx does now, and the state of each site."""
 
 import dataclasses
+import datetime
 import enum
 
 from daemun.core.model.site import Site
@@ -57,12 +58,19 @@ class OldGeneration:
 
 
 class SiteState(enum.Enum):
-    """As in `status --json`. QUARANTINED: its last good version (or a 503 page) is served instead of what was asked."""
+    """As in `status --json`. QUARANTINED: its last good version (or a 503 page) is served instead of what was asked.
+
+    nginx runs the others as they were asked for, and a visitor is not served: UNREACHABLE: no server answers, or no
+    handshake comes about; WRONG_CERTIFICATE: visitors get one that they refuse; DEGRADED: some of it.
+    """
 
     LIVE = "live"
     PENDING = "pending"
     QUARANTINED = "quarantined"
     DISABLED = "disabled"
+    UNREACHABLE = "unreachable"
+    DEGRADED = "degraded"
+    WRONG_CERTIFICATE = "wrong certificate"
 
     @property
     def words(self) -> str:
@@ -72,8 +80,11 @@ class SiteState(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SiteStatus:
-    """site: as desired. state, reason: as in `status --json`."""
+    """site: as desired. state, reason, cure: as in `status --json`. since: aware UTC, when it was first seen so; None:
+    not known."""
 
     site: Site
     state: SiteState
     reason: str | None = None
+    cure: str | None = None
+    since: datetime.datetime | None = None

@@ -1,0 +1,73 @@
+"""Which sites `daemun status` and `daemun sites` show. Pure, apart from the options."""
+
+import collections.abc
+import fnmatch
+import re
+import typing
+
+import typer
+
+from daemun import errors
+from daemun.cli import hosts as hosts_
+
+Json = dict[str, typing.Any]
+
+STATES = ("live", "unreachable", "degraded", "wrong certificate", "pending", "held back", "disabled")
+NOT_LIVE = "not-live"
+
+Hosts = typing.Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[HOST]...", help="Only these sites, by any of their names; *shop* matches, too."),
+]
+States = typing.Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="STATE", help=f"Only sites in this state: {', '.join(STATES)}, or {NOT_LIVE}."),
+]
+
+
+def choose(answer: Json, hosts: list[str] | None, states: list[str] | None) -> Json:
+    """The status with these sites alone, and what concerns them or all. Raises: ConfigError when nothing has a name."""
+    if not hosts and not states:
+        return answer
+    wanted = [_check_state(state) for state in states or ()]
+    found = [site for site in answer["sites"] if _is_in(site, wanted)]
+    for pattern in hosts or ():
+        if not any(_has_name(site, pattern) for site in answer["sites"]):
+            raise errors.ConfigError(f'no site has the name "{pattern}"; `daemun sites` lists all')
+    if hosts:
+        found = [site for site in found if any(_has_name(site, pattern) for pattern in hosts)]
+    names = {name for site in found for name in (site["host"], *site["aliases"])}
+    return {
+        **answer,
+        "sites": found,
+        "containers": [one for one in answer["containers"] if names & set(one["hosts"])],
+        "problems": [one for one in answer["problems"] if one["host"] is None or one["host"] in names],
+    }
+
+
+def _check_state(text: str) -> str:
+    """As in the JSON, from what a person wrote."""
+    state = re.sub("[-_ ]+", " ", text.strip().lower())
+    known = {
+        **{one: one for one in STATES},
+        "not live": NOT_LIVE,
+        "held back": "quarantined",
+        "quarantined": "quarantined",
+    }
+    if state not in known:
+        expected = ", ".join(f'"{one}"' for one in (*STATES, NOT_LIVE))
+        raise errors.ConfigError(f'"{text}" is no state of a site; expected one of {expected}')
+    return known[state]
+
+
+def _is_in(site: Json, states: collections.abc.Collection[str]) -> bool:
+    is_at_rest = site["state"] in {"live", "disabled"}
+    return not states or site["state"] in states or (NOT_LIVE in states and not is_at_rest)
+
+
+def _has_name(site: Json, pattern: str) -> bool:
+    wanted = hosts_.normal(pattern)
+    return any(
+        name in {wanted, pattern.lower()} or fnmatch.fnmatchcase(name, pattern.lower())
+        for name in (site["host"], *site["aliases"])
+    )

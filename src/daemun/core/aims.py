@@ -1,0 +1,73 @@
+"""Which servers of a site are tried, and how: as nginx would reach them for a visitor. Pure."""
+
+import urllib.parse
+
+from daemun.core import model, names, services
+
+_HTTP = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS})
+_TLS = frozenset({model.Scheme.HTTPS, model.Scheme.GRPCS})
+_UNLIKELY = "daemun-probe"
+"""The label that stands for the star of a wildcard."""
+
+
+def find_aims(site: model.Site) -> tuple[model.Aim, ...]:
+    """Of every route of an enabled site; a target that is `down` gets no requests, and is not tried."""
+    if not site.enabled:
+        return ()
+    return tuple(
+        _make_aim(site, route, route.action, target)
+        for route in site.routes
+        if isinstance(route.action, model.Proxy)
+        for target in route.action.targets
+        if not target.down
+    )
+
+
+def visited_name(host: str) -> str | None:
+    """A name by which a visitor reaches a site with this host name; None: none can be made up."""
+    if host.startswith("~") or names.address_of(host) is not None:
+        return None
+    if host.startswith("*."):
+        return f"{_UNLIKELY}{host[1:]}"
+    return f"{host[:-1]}test" if host.endswith(".*") else host
+
+
+def is_encrypted(aim: model.Aim) -> bool:
+    """Whether the server is spoken to over TLS."""
+    return aim.scheme in _TLS
+
+
+def _make_aim(site: model.Site, route: model.Route, proxy: model.Proxy, target: model.Target) -> model.Aim:
+    service = services.find_service(proxy, target)
+    is_literal = service is None and target.socket is None
+    named = target.host if target.host is not None and names.address_of(target.host) is None else None
+    assert is_literal is False or (target.host is not None and target.port is not None)
+    return model.Aim(
+        host=site.host,
+        path=route.path,
+        written=str(target),
+        scheme=target.scheme,
+        service=service.name if service is not None else None,
+        named=named,
+        endpoint=model.Endpoint(address=target.host or "", port=target.port or 0) if is_literal else None,
+        socket=target.socket,
+        tls=proxy.tls,
+        server_name=proxy.tls.name or named,
+        sees=proxy.host_header or visited_name(site.host) or site.host.strip("[]~^$"),
+        sent=_sent(route, target) if target.scheme in _HTTP else None,
+        is_https=site.tls.mode is not model.TlsMode.OFF,
+        is_checked=service is not None and service.check is not None,
+        is_pool=target.pool is not None,
+        headers=tuple((name, value) for name, value in route.request_headers if value and "$" not in value),
+    )
+
+
+def _sent(route: model.Route, target: model.Target) -> str | None:
+    """The path that the server would see of a visitor who asks for the route's own."""
+    if target.path is not None:
+        return _quote(target.path)
+    return None if route.path.startswith("~") else _quote(route.path)
+
+
+def _quote(path: str) -> str:
+    return urllib.parse.quote(path, safe="/%:@!$&'()*+,;=~-._")

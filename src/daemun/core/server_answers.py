@@ -1,0 +1,274 @@
+"""What a server's behaviour on a connection means, and what to do about it. Pure."""
+
+import dataclasses
+import ipaddress
+import urllib.parse
+
+from daemun.core import model, names
+from daemun.core.model import Trouble
+
+CONNECT_S = 5.0
+ANSWER_S = 10.0
+"""How long is waited for a connection, and for an answer on it."""
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """trouble: None: it answers. cause, cure: None without trouble."""
+
+    trouble: Trouble | None = None
+    cause: str | None = None
+    cure: str | None = None
+
+
+WELL = Found()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The head of an HTTP answer. location: None: it has none. sets_cookie: whether it does."""
+
+    status: int
+    location: str | None = None
+    sets_cookie: bool = False
+    is_about_tls: bool = False
+
+
+def read_answer(head: bytes) -> Answer | None:
+    """None: this is no HTTP answer."""
+    lines = head.split(b"\r\n") if b"\r\n" in head else head.split(b"\n")
+    words = lines[0].split(None, 2)
+    if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1][:3].isdigit():
+        return None
+    found: dict[bytes, bytes] = {}
+    for line in lines[1:]:
+        name, colon, value = line.partition(b":")
+        if not line or not colon:
+            break
+        found.setdefault(name.strip().lower(), value.strip())
+    location = found.get(b"location")
+    return Answer(
+        status=int(words[1][:3]),
+        location=location.decode("utf-8", "replace") if location is not None else None,
+        sets_cookie=b"set-cookie" in found,
+        is_about_tls=b"HTTPS" in head.upper(),
+    )
+
+
+def is_tls_alert(head: bytes) -> bool:
+    """RFC 8446 section 5.1: content type alert, legacy version 3.x."""
+    return head[:2] == b"\x15\x03"
+
+
+def judge_answer(aim: model.Aim, answer: Answer) -> Found:
+    """What the answer to one HEAD request says."""
+    if answer.status in _REDIRECTS and answer.location is not None and not answer.sets_cookie:
+        visited = f"{'https' if aim.is_https else 'http'}://{aim.sees}{aim.path}"
+        if _is_loop(aim, visited, answer.location):
+            return Found(
+                trouble=Trouble.LOOP,
+                cause=f"redirects {visited} to itself ({answer.status}), so browsers give up",
+                cure=_loop_cure(aim),
+            )
+    return WELL
+
+
+def _is_loop(aim: model.Aim, visited: str, location: str) -> bool:
+    there = urllib.parse.urlsplit(urllib.parse.urljoin(visited, location))
+    here = urllib.parse.urlsplit(visited)
+    if (there.path or "/", there.query) != (here.path, here.query):
+        return False
+    if _is_the_server(aim, there):  # nginx makes the visitor's own address of it
+        return True
+    return (there.scheme, there.hostname) == (here.scheme, here.hostname) and _port(there) in {None, 80, 443}
+
+
+def _is_the_server(aim: model.Aim, there: urllib.parse.SplitResult) -> bool:
+    if aim.endpoint is None and aim.named is None:
+        return False
+    own = urllib.parse.urlsplit(aim.written)
+    return (there.scheme, there.netloc) == (own.scheme, own.netloc)
+
+
+def _port(there: urllib.parse.SplitResult) -> int | None:
+    try:
+        return there.port
+    except ValueError:
+        return None
+
+
+def _loop_cure(aim: model.Aim) -> str:
+    if aim.is_https and aim.scheme is model.Scheme.HTTP:
+        return (
+            "the application does not see that visitors use https: let it believe X-Forwarded-Proto from this machine "
+            "(its setting is called trusted proxies, or behind a proxy), or switch its own redirect to https off"
+        )
+    return "switch this redirect off in the application, or correct the address that it is told to have (its base URL)"
+
+
+# --- what keeps a connection from coming about -----------------------------------------------------------------
+
+
+def refused(aim: model.Aim, server: str, *, in_container: bool) -> Found:
+    """Nothing listens there."""
+    cause = f"{server} refuses connections: nothing listens there"
+    if aim.socket is not None:
+        return Found(trouble=Trouble.REFUSED, cause=cause, cure="start the server that makes this socket")
+    if aim.is_pool:
+        cure = (
+            "let the application listen on 0.0.0.0 in its container, not on 127.0.0.1, or name the port that it "
+            "listens on with the label daemun.port"
+        )
+    elif in_container and _is_loopback(aim):
+        cure = (
+            "start the server, or correct the port; here 127.0.0.1 is daemun's own container: a server in another one "
+            "is reached by that container's name, one on the machine itself by host.docker.internal"
+        )
+    elif aim.named is not None and not _is_loopback(aim):
+        cure = (
+            "start the server, let it listen on an address that others reach (0.0.0.0, not 127.0.0.1), or correct the "
+            "port"
+        )
+    else:
+        cure = "start the server, or correct the port; `ss -ltn` lists what listens on this machine"
+    return Found(trouble=Trouble.REFUSED, cause=cause, cure=cure)
+
+
+def without_connection(server: str) -> Found:
+    return Found(
+        trouble=Trouble.SILENT,
+        cause=f"{server} does not take a connection within {CONNECT_S:g} s",
+        cure="correct the address, or let the firewall in between allow connections from this machine",
+    )
+
+
+def without_answer(server: str) -> Found:
+    return Found(
+        trouble=Trouble.SILENT,
+        cause=f"{server} takes the connection and does not answer within {ANSWER_S:g} s",
+        cure="look at the server: it is overloaded, hangs, or speaks another protocol",
+    )
+
+
+def unreachable(server: str, words: str) -> Found:
+    """words: the system's."""
+    return Found(
+        trouble=Trouble.UNREACHABLE,
+        cause=f"{server} cannot be reached: {words}",
+        cure="correct the address, or the network and the rights in between",
+    )
+
+
+def unresolved(aim: model.Aim) -> Found:
+    name = aim.named or aim.written
+    return Found(
+        trouble=Trouble.UNRESOLVED,
+        cause=f'the name "{name}" does not resolve on this machine',
+        cure=f"correct the name, or make it known (`getent hosts {name}` shows when it is)",
+    )
+
+
+def absent(aim: model.Aim) -> Found:
+    if aim.is_pool:
+        cure = "start a container with this host; `daemun status` shows those that there are, and why one is not served"
+        return Found(trouble=Trouble.ABSENT, cause="no container serves it now", cure=cure)
+    return unresolved(aim)
+
+
+def unwell(server: str, reason: str | None) -> Found:
+    """By its own `health:`."""
+    cause = f"{server} does not pass its health check: {reason or 'it was not well'}; it gets no requests until it does"
+    return Found(trouble=Trouble.UNWELL, cause=cause, cure="look at the server, or correct the route's `health`")
+
+
+def closed(server: str) -> Found:
+    return Found(
+        trouble=Trouble.CLOSED,
+        cause=f"{server} takes the connection and closes it without an answer",
+        cure="look at the server's log; it may want another protocol, or no requests from this machine",
+    )
+
+
+def speaks_tls(aim: model.Aim, server: str) -> Found:
+    wanted = aim.written.replace(aim.scheme.value, "grpcs" if aim.scheme is model.Scheme.GRPC else "https", 1)
+    return Found(
+        trouble=Trouble.SPEAKS_TLS,
+        cause=f"{server} speaks https, and the target says {aim.scheme.value}",
+        cure=_write(aim, wanted, "https"),
+    )
+
+
+def speaks_http(aim: model.Aim, server: str) -> Found:
+    wanted = aim.written.replace(aim.scheme.value, "http", 1)
+    what = "plain http" if aim.scheme in {model.Scheme.HTTPS, model.Scheme.GRPCS} else "HTTP/1.1"
+    return Found(
+        trouble=Trouble.SPEAKS_HTTP,
+        cause=f"{server} speaks {what}, and the target says {aim.scheme.value}",
+        cure=_write(aim, wanted, "http"),
+    )
+
+
+def speaks_other(aim: model.Aim, server: str) -> Found:
+    return Found(
+        trouble=Trouble.OTHER_PROTOCOL,
+        cause=f"{server} answers with something else than {aim.scheme.value}",
+        cure="correct the port, or the scheme of the target (fastcgi://, uwsgi://, scgi://, grpc://, h2c://)",
+    )
+
+
+def _write(aim: model.Aim, wanted: str, scheme: str) -> str:
+    if aim.is_pool:
+        return f"set the label daemun.scheme={scheme}, or name another port with daemun.port"
+    return f"write {wanted}" if aim.socket is None else f"write {wanted.replace('::', ':')}"
+
+
+# --- TLS ---------------------------------------------------------------------------------------------------------
+
+SELF_SIGNED = frozenset({18})
+UNKNOWN_ISSUER = frozenset({2, 7, 19, 20, 21})
+EXPIRED = frozenset({10})
+NOT_YET_VALID = frozenset({9})
+OTHER_NAME = frozenset({62, 63, 64})
+"""X509_V_ERR_..., openssl/x509_vfy.h."""
+
+
+def certificate_refused(aim: model.Aim, server: str, code: int, words: str) -> Found:
+    """code, words: of OpenSSL's verification."""
+    if aim.is_pool:
+        way = "set the label daemun.verify=false"
+    else:
+        way = "set `verify: false` beside `to`, or `verify: FILE` with the certificate of the CA that signed it"
+    if code in SELF_SIGNED:
+        cause, cure = "is signed by itself", f"{way.replace('of the CA that signed it', 'itself')}"
+    elif code in UNKNOWN_ISSUER:
+        cause, cure = "is of a CA that this machine does not trust", way
+    elif code in EXPIRED:
+        cause, cure = "has expired", f"renew it on the server, or {_or_unverified(aim)}"
+    elif code in NOT_YET_VALID:
+        cause, cure = "is not valid yet", f"correct the clocks, or {_or_unverified(aim)}"
+    elif code in OTHER_NAME:
+        cause = f'is not for "{aim.server_name}"'
+        cure = f"set `server_name` to a name that it carries, or {_or_unverified(aim)}"
+    else:
+        cause, cure = f"is refused ({words})", way
+    return Found(trouble=Trouble.CERTIFICATE, cause=f"the certificate of {server} {cause}", cure=cure)
+
+
+def _or_unverified(aim: model.Aim) -> str:
+    return "set the label daemun.verify=false" if aim.is_pool else "set `verify: false`"
+
+
+def tls_failed(server: str, words: str) -> Found:
+    return Found(
+        trouble=Trouble.CERTIFICATE,
+        cause=f"no TLS handshake with {server} comes about: {words}",
+        cure="look at the server's TLS settings: it must offer TLS 1.2 or 1.3, and know the name of `server_name`",
+    )
+
+
+def _is_loopback(aim: model.Aim) -> bool:
+    if aim.named is not None:
+        return aim.named == "localhost" or aim.named.endswith(".localhost")
+    address = names.address_of(aim.endpoint.address) if aim.endpoint is not None else None
+    return isinstance(address, ipaddress.IPv4Address | ipaddress.IPv6Address) and address.is_loopback

@@ -1,0 +1,6 @@
+"""Looks at the gate from outside, as a visitor does, and at the servers behind it, as nginx does.
+
+- `handshakes`: one TLS handshake with a listener. `server_tries`: one try of a server.
+- `error_log`: what nginx writes, as it is written. `looks`: what is known of each site.
+- `prober`: when what is looked at; the judgement is `core.served`, `core.server_answers` and `core.upstream_errors`.
+"""

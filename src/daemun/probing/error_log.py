@@ -1,0 +1,95 @@
+"""nginx's error log, as it is written: new lines only, in bounded memory, across rotation and truncation.
+
+Whoever rotates renames the file and then tells nginx, so workers write into the renamed one for a while: it is read on.
+"""
+
+import contextlib
+import os
+import typing
+
+MOST_BYTES = 1 << 18
+"""Read at once."""
+LEFT_OUT_BEYOND = 1 << 22
+"""More than this is not caught up with: lines are left out, and the newest are read."""
+_FIRST_BYTES = 1 << 16
+"""Of what is there at the start."""
+_READ_ON = 40
+"""So many times a file that was renamed is read once more."""
+
+
+class Lines(typing.NamedTuple):
+    """left_out: whether some were not read before these."""
+
+    lines: list[str]
+    left_out: bool = False
+
+
+class ErrorLog:
+    """Not thread-safe. `read` is quick: some hundred kilobytes at most."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._file: int | None = None
+        self._old: int | None = None
+        self._old_reads = 0
+        self._rest: dict[int, bytes] = {}
+
+    def read(self) -> Lines:
+        """What was written since the last call; at the first, the end of what is there."""
+        lines: list[str] = []
+        left_out = False
+        self._follow()
+        for descriptor in (self._old, self._file):
+            if descriptor is not None:
+                found = self._read(descriptor)
+                lines += found.lines
+                left_out |= found.left_out
+        return Lines(lines, left_out)
+
+    def close(self) -> None:
+        for descriptor in (self._old, self._file):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._old = self._file = None
+        self._rest.clear()
+
+    def _follow(self) -> None:
+        """Open the file that the path names now, when it is another one."""
+        if self._old is not None:
+            self._old_reads += 1
+            if self._old_reads > _READ_ON:
+                self._rest.pop(self._old, None)
+                os.close(self._old)
+                self._old = None
+        with contextlib.suppress(OSError):
+            there = os.stat(self._path)  # noqa: PTH116
+            if self._file is not None:
+                known = os.fstat(self._file)
+                if (known.st_dev, known.st_ino) == (there.st_dev, there.st_ino):
+                    return
+            is_first = self._file is None and self._old is None
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            if self._old is not None:
+                self._rest.pop(self._old, None)
+                os.close(self._old)
+            self._old, self._old_reads, self._file = self._file, 0, descriptor
+            if is_first:
+                start = max(0, there.st_size - _FIRST_BYTES)
+                os.lseek(descriptor, start, os.SEEK_SET)
+
+    def _read(self, descriptor: int) -> Lines:
+        left_out = False
+        try:
+            at, size = os.lseek(descriptor, 0, os.SEEK_CUR), os.fstat(descriptor).st_size
+            if size < at:  # emptied in place
+                os.lseek(descriptor, 0, os.SEEK_SET)
+            elif size - at > LEFT_OUT_BEYOND:
+                os.lseek(descriptor, size - MOST_BYTES, os.SEEK_SET)
+                self._rest.pop(descriptor, None)
+                left_out = True
+            read = os.read(descriptor, MOST_BYTES)
+        except OSError:
+            return Lines([])
+        *whole, rest = (self._rest.get(descriptor, b"") + read).split(b"\n")
+        self._rest[descriptor] = rest[-8192:]
+        return Lines([line.decode("utf-8", "replace") for line in whole], left_out)

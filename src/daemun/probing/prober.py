@@ -1,0 +1,468 @@
+"""When what is looked at. Implements `control.ports.Served`.
+
+- A handshake with each name of each site on each listener: after the site or its certificate changed, and in turn.
+- Each server of a route without a `health:`: when it is new, when somebody asks, after errors of it, and as long as it
+  is in trouble.
+- nginx's error log, twice a second.
+
+All of it has a bounded rate, and nothing waits for it but who asks for a look now: ten thousand sites cost what a
+hundred do, and it takes longer until each had its turn.
+"""
+
+import asyncio
+import collections
+import collections.abc
+import dataclasses
+import datetime
+import traceback
+
+import structlog
+
+from daemun.control import ports
+from daemun.core import aims, model, names, served, server_answers, upstream_errors
+from daemun.probing import error_log, handshakes, looks, server_tries
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+TICK_S = 0.25
+LOG_READ_EVERY_S = 0.5
+TRIES_PER_TICK = 6
+"""Servers that are tried unasked: 24 a second."""
+NEW_SHAKES_PER_TICK = 3
+"""Handshakes after changes: 12 a second. Each takes nginx and this process a millisecond."""
+TURN_S = 60.0
+"""Each name has its turn so often, where they are few; else SHAKES_IN_TURN_PER_S are made."""
+SHAKES_IN_TURN_PER_S = 4.0
+AGAIN_S = 1.0
+"""What went wrong is looked at once more after this before it is believed: a change may just be under way."""
+BAD_SHAKE_EVERY_S = 5.0
+EXPECTED_EVERY_S = 5.0
+"""How often is looked for certificates that changed."""
+MANY = 100
+"""With more servers than this to be tried, each is tried once, however many routes lead to it."""
+REUSED_S = 60.0
+AFTER_ERROR_S = 5.0
+"""A server is not tried again sooner because of an error that nginx logged."""
+FIRST_PAUSE_S = 2.0
+LONGEST_PAUSE_S = 60.0
+"""A server in trouble is tried again after the first, then after twice as long, and so on."""
+ALL_LOOKED_AT_S = 120.0
+"""After a start: what was in trouble before is not said to be over sooner."""
+MOST_ENDPOINTS = 16
+AT_ONCE = 64
+"""Servers that are tried side by side for somebody who asks."""
+_ABSORBED_AT_ONCE = 100
+
+FindEndpoints = collections.abc.Callable[[str], tuple[model.Endpoint, ...]]
+
+
+@dataclasses.dataclass(slots=True)
+class _Pause:
+    """A server in trouble. until_s: it is not tried before."""
+
+    until_s: float
+    length_s: float
+
+
+class Prober:
+    """Not thread-safe: one per event loop. `run` must be running for what is looked at unasked.
+
+    find_endpoints: service name -> its addresses now. find_certificates: what daemun serves. ca_bundle: the system's
+    roots. in_container: daemun runs in one. has_ipv6: nginx listens there, too, where no address is named.
+    """
+
+    def __init__(
+        self,
+        clock: ports.Clock,
+        *,
+        find_endpoints: FindEndpoints,
+        find_health: looks.FindHealth,
+        find_certificates: collections.abc.Callable[[], tuple[model.CertificateStatus, ...]],
+        error_log_path: str,
+        ca_bundle: str | None = None,
+        in_container: bool = False,
+        has_ipv6: bool = False,
+    ) -> None:
+        self.on_change: collections.abc.Callable[[], None] = lambda: None
+        """Called when a site may have come into trouble, or out of it."""
+        self._clock = clock
+        self._find_endpoints = find_endpoints
+        self._find_certificates = find_certificates
+        self._contexts = server_tries.Contexts(ca_bundle)
+        self._in_container = in_container
+        self._has_ipv6 = has_ipv6
+        self._log = error_log.ErrorLog(error_log_path)
+        self._looks = looks.Looks(find_health)
+        self._bad_since: dict[str, datetime.datetime] = {}
+        self._began_s: float | None = None
+        self._desired: model.Desired | None = None
+        self._live: frozenset[str] = frozenset()
+        self._pools: dict[str, model.Pool] = {}
+        self._absorbing = asyncio.Lock()
+        self._absorbed: model.Desired | None = None
+        self._queue: dict[looks.Key, None] = {}
+        self._tried: dict[tuple[object, ...], tuple[float, tuple[tuple[str, server_answers.Found], ...]]] = {}
+        self._tried_at: dict[looks.Key, float] = {}
+        self._pauses: dict[looks.Key, _Pause] = {}
+        self._under_way: set[looks.Key] = set()
+        self._new_names: dict[tuple[str, str], None] = {}
+        self._turn: collections.deque[tuple[str, str]] = collections.deque()
+        self._owed = 0.0
+        self._bad_shaken_at = 0.0
+        self._expected: dict[str, set[str]] = {}
+        self._expected_at = 0.0
+        self._certificates_changed = True
+
+    # --- control.ports.Served --------------------------------------------------------------------------------------
+
+    def publish(self, desired: model.Desired, sites: collections.abc.Iterable[model.SiteStatus]) -> None:
+        self._desired = desired
+        self._live = frozenset(one.site.host for one in sites if one.state is model.SiteState.LIVE)
+
+    def note_certificates(self) -> None:
+        """Others may be served now."""
+        self._certificates_changed = True
+
+    def look(self, host: str) -> model.SiteLook | None:
+        return self._looks.look(host)
+
+    def judge(
+        self, sites: tuple[model.SiteStatus, ...], certificates: collections.abc.Iterable[model.CertificateStatus]
+    ) -> tuple[model.SiteStatus, ...]:
+        bad = {one.host: one for one in certificates if one.state in served.BAD_CERTIFICATES}
+        noteworthy = self._looks.noteworthy()
+        now = self._clock.now()
+        self._bad_since = {host: self._bad_since.get(host, now) for host in bad}
+        if not bad and not noteworthy:
+            return sites
+        return tuple(
+            self._judge(one, bad.get(one.site.host), now)
+            if one.site.host in noteworthy or one.site.host in bad
+            else one
+            for one in sites
+        )
+
+    def _judge(
+        self, status: model.SiteStatus, certificate: model.CertificateStatus | None, now: datetime.datetime
+    ) -> model.SiteStatus:
+        found = served.judge(status, self._looks.look(status.site.host), certificate, now)
+        is_new = found.state in served.STATES and found.since is None
+        return dataclasses.replace(found, since=self._bad_since.get(status.site.host)) if is_new else found
+
+    def find_troubles(
+        self, sites: tuple[model.SiteStatus, ...], certificates: collections.abc.Iterable[model.CertificateStatus]
+    ) -> tuple[model.SiteStatus, ...] | None:
+        """The sites that visitors do not get; None: not everything was looked at yet."""
+        now_s = asyncio.get_running_loop().time()
+        if self._began_s is None or now_s - self._began_s < ALL_LOOKED_AT_S:
+            return None
+        return tuple(one for one in self.judge(sites, certificates) if one.state in served.STATES)
+
+    def find_fault(self, upstream: str) -> model.Fault | None:
+        return self._looks.find_fault(upstream)
+
+    async def probe(self, host: str | None, *, within_s: float) -> int:
+        await self._absorb()
+        hosts = [host] if host is not None else list(self._looks.hosts())
+        keys = [key for one in hosts for key in self._looks.keys(one)]
+        # First what is in trouble, so that a limited look tells of what was mended.
+        keys.sort(key=lambda key: not any(one.trouble for one in self._looks.servers(key)))
+        shakes = [(one, name) for one in hosts if (found := self._looks.site(one)) for name in _names(found)]
+        places = asyncio.Semaphore(AT_ONCE)
+        done = 0
+
+        async def limited(work: collections.abc.Awaitable[None]) -> None:
+            nonlocal done
+            async with places:
+                await work
+            done += 1
+
+        work = [self._try(key, is_asked=True) for key in keys] + [self._shake(*one) for one in shakes]
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            async with asyncio.timeout(within_s), asyncio.TaskGroup() as group:
+                tasks += (group.create_task(limited(one)) for one in work)
+        except TimeoutError:
+            for one in work:
+                one.close()
+        return len(work) - done
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        self._under_way.clear()
+        self._began_s = self._began_s or asyncio.get_running_loop().time()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._follow_log(), name="error log")
+                while True:
+                    await self._absorb()
+                    self._start_tries(group)
+                    self._start_handshakes(group)
+                    await asyncio.sleep(TICK_S)
+        finally:
+            self._log.close()
+
+    # --- what there is ---------------------------------------------------------------------------------------------
+
+    async def _absorb(self) -> None:
+        """Take over what was published last. Thousands of sites take a while, and others have their turn meanwhile."""
+        async with self._absorbing:
+            desired = self._desired
+            if desired is None or desired is self._absorbed:
+                return
+            wanted = {site.host: site for site in desired.enabled}
+            for host in [host for host in self._looks.hosts() if host not in wanted]:
+                self._looks.remove(host)
+            moved = {name for name, pool in _by_name(desired.pools).items() if self._pools.get(name) != pool}
+            moved |= self._pools.keys() - _by_name(desired.pools).keys()
+            self._pools = _by_name(desired.pools)
+            for number, (host, site) in enumerate(wanted.items()):
+                if number % _ABSORBED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+                known = self._looks.site(host)
+                if known is not site and known != site:
+                    for key in self._looks.put(site):
+                        self._queue[key] = None
+                    for name in _names(site):
+                        self._new_names[host, name] = None
+                if moved and any(target.pool in moved for target in _targets(site)):
+                    for key in self._looks.keys(host):
+                        self._queue[key] = None
+            self._forget()
+            self._absorbed = desired
+            self._turn = collections.deque((host, name) for host, site in wanted.items() for name in _names(site))
+
+    def _forget(self) -> None:
+        """What is of no use any more."""
+        now_s = asyncio.get_running_loop().time()
+        self._tried = {place: known for place, known in self._tried.items() if now_s - known[0] <= REUSED_S}
+        self._tried_at = {key: at for key, at in self._tried_at.items() if self._looks.aim(key) is not None}
+
+    # --- servers ---------------------------------------------------------------------------------------------------
+
+    def _start_tries(self, group: asyncio.TaskGroup) -> None:
+        now_s = asyncio.get_running_loop().time()
+        left = TRIES_PER_TICK
+        while self._queue and left:
+            key = next(iter(self._queue))
+            del self._queue[key]
+            if self._is_known_from_others(key, now_s):
+                continue
+            left -= 1
+            group.create_task(self._try(key), name=f"try {key}")
+        for key, pause in list(self._pauses.items()) if left else ():
+            if not left:
+                break
+            if self._looks.aim(key) is None:
+                del self._pauses[key]
+            elif pause.until_s <= now_s and key not in self._under_way:
+                left -= 1
+                group.create_task(self._try(key), name=f"try {key}")
+
+    def _is_known_from_others(self, key: looks.Key, now_s: float) -> bool:
+        """Of very many routes to one server, one is tried."""
+        aim = self._looks.aim(key)
+        if aim is None:
+            return True
+        known = self._tried.get(_place_of(aim))
+        if len(self._queue) < MANY or known is None or now_s - known[0] > REUSED_S:
+            return False
+        self._note(key, [(server, _of_place(found)) for server, found in known[1]], now_s)
+        return True
+
+    async def _try(self, key: looks.Key, *, is_asked: bool = False) -> None:
+        """Never raises but when cancelled."""
+        aim = self._looks.aim(key)
+        if aim is None or (key in self._under_way and not is_asked):
+            return
+        self._under_way.add(key)
+        try:
+            found = await self._find(aim)
+            if any(one.trouble is not None for _, one in found) and not is_asked and not self._looks.servers(key):
+                await asyncio.sleep(AGAIN_S)  # it was just added, and may be about to start
+                found = await self._find(aim)
+            now_s = asyncio.get_running_loop().time()
+            self._tried[_place_of(aim)] = (now_s, found)
+            self._note(key, found, now_s)
+        except Exception:
+            log.error("a server could not be tried", host=key[0], stack=traceback.format_exc())  # noqa: TRY400
+        finally:
+            self._under_way.discard(key)
+
+    async def _find(self, aim: model.Aim) -> tuple[tuple[str, server_answers.Found], ...]:
+        """What is found of each server behind one target."""
+        if aim.service is None:
+            return (await self._try_endpoint(aim, aim.endpoint),)
+        endpoints = self._find_endpoints(aim.service)[:MOST_ENDPOINTS]
+        if not endpoints:
+            return ((aim.written if not aim.is_pool else "(no container)", server_answers.absent(aim)),)
+        return tuple(await asyncio.gather(*(self._try_endpoint(aim, one) for one in endpoints)))
+
+    async def _try_endpoint(self, aim: model.Aim, endpoint: model.Endpoint | None) -> tuple[str, server_answers.Found]:
+        one = server_tries.Try(aim=aim, endpoint=endpoint, contexts=self._contexts, in_container=self._in_container)
+        return one.server, await one.run()
+
+    def _note(
+        self, key: looks.Key, found: collections.abc.Sequence[tuple[str, server_answers.Found]], now_s: float
+    ) -> None:
+        self._tried_at[key] = now_s
+        is_bad = self._looks.note_servers(key, found, self._clock.now())
+        if is_bad:
+            before = self._pauses.get(key)
+            length_s = FIRST_PAUSE_S if before is None else min(2 * before.length_s, LONGEST_PAUSE_S)
+            self._pauses[key] = _Pause(until_s=now_s + length_s, length_s=length_s)
+        else:
+            self._pauses.pop(key, None)
+        self.on_change()
+
+    # --- handshakes ------------------------------------------------------------------------------------------------
+
+    def _start_handshakes(self, group: asyncio.TaskGroup) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if self._certificates_changed and now_s - self._expected_at >= EXPECTED_EVERY_S:
+            self._collect_expected()
+        chosen: list[tuple[str, str]] = []
+        while self._new_names and len(chosen) < NEW_SHAKES_PER_TICK:
+            one = next(iter(self._new_names))
+            del self._new_names[one]
+            chosen.append(one)
+        if now_s - self._bad_shaken_at >= BAD_SHAKE_EVERY_S:
+            self._bad_shaken_at = now_s
+            chosen += self._looks.bad_handshakes()[: int(SHAKES_IN_TURN_PER_S * BAD_SHAKE_EVERY_S)]
+        per_s = min(len(self._turn) / TURN_S, SHAKES_IN_TURN_PER_S)
+        self._owed = min(self._owed + per_s * TICK_S, SHAKES_IN_TURN_PER_S)
+        while self._owed >= 1 and self._turn:
+            self._owed -= 1
+            chosen.append(self._turn[0])
+            self._turn.rotate(-1)
+        for host, name in dict.fromkeys(chosen):
+            group.create_task(self._shake(host, name), name=f"handshake {name}")
+
+    async def _shake(self, host: str, name: str) -> None:
+        """With every listener. Never raises but when cancelled."""
+        try:
+            for address in self._listeners(host):
+                found = await self._shake_once(host, name, address)
+                if found is not None:
+                    await asyncio.sleep(AGAIN_S)
+                    found = await self._shake_once(host, name, address)
+                if host in self._live:
+                    self._looks.note_handshake(host, str(address), name, found, self._clock.now())
+                    if found is not None:
+                        self.on_change()
+        except Exception:
+            log.error("a handshake could not be tried", host=host, stack=traceback.format_exc())  # noqa: TRY400
+
+    async def _shake_once(self, host: str, name: str, address: model.Address) -> model.HandshakeLook | None:
+        """None: it went as it should, or nginx does not run the site as it is wanted."""
+        site, desired = self._looks.site(host), self._desired
+        if site is None or desired is None or host not in self._live:
+            return None
+        shown = await handshakes.shake(address, name, says_proxy=desired.globals.proxy_protocol)
+        expected: collections.abc.Collection[str] = ()
+        if isinstance(shown, served.Shown) and not _chooses_by_itself(site):
+            expected = self._find_expected(name, shown.fingerprint)
+        return served.judge_handshake(shown, name=name, listener=str(address), expected=expected, now=self._clock.now())
+
+    def _listeners(self, host: str) -> tuple[model.Address, ...]:
+        site, desired = self._looks.site(host), self._desired
+        if site is None or desired is None:
+            return ()
+        asked = desired.globals.listen_https
+        if site.https_port is not None:
+            asked = (model.Address(port=site.https_port),)
+        return tuple(dict.fromkeys(found for one in asked for found in _reached_at(one, has_ipv6=self._has_ipv6)))
+
+    def _find_expected(self, name: str, shown: str) -> collections.abc.Collection[str]:
+        """The fingerprints of what daemun serves for a name; collected anew, once a second at most, when another one
+        was shown."""
+        known = _carried(self._expected, name)
+        if shown in known or asyncio.get_running_loop().time() - self._expected_at < AGAIN_S:
+            return known
+        self._collect_expected()
+        return _carried(self._expected, name)
+
+    def _collect_expected(self) -> None:
+        """What daemun serves for each name. Where that is another certificate than before, a handshake shows it."""
+        self._expected_at, self._certificates_changed = asyncio.get_running_loop().time(), False
+        before, self._expected = self._expected, {}
+        for one in self._find_certificates():
+            others = (other.fingerprint for other in one.others)
+            shown = {found for found in (one.fingerprint, *others) if found is not None}
+            for carried in one.names:
+                self._expected.setdefault(carried, set()).update(shown)
+        for name, found in self._expected.items():
+            owner = self._looks.owner(name) if name in before and before[name] != found else None
+            if owner is not None and not name.startswith("*."):
+                self._new_names[owner, name] = None
+
+    # --- the error log ---------------------------------------------------------------------------------------------
+
+    async def _follow_log(self) -> None:
+        is_first = True
+        while True:
+            if self._absorbed is not None:
+                found = self._log.read()
+                for text in found.lines:
+                    line = upstream_errors.read_line(text)
+                    if line is not None:
+                        self._note_error(line, left_out=found.left_out, is_old=is_first)
+                is_first = False
+            await asyncio.sleep(LOG_READ_EVERY_S)
+
+    def _note_error(self, line: upstream_errors.Line, *, left_out: bool, is_old: bool) -> None:
+        place = self._looks.note_error(line, line.at.astimezone(datetime.UTC), left_out=left_out)
+        if place is None or is_old:
+            return
+        now_s = asyncio.get_running_loop().time()
+        for key in self._looks.keys(*place):
+            if now_s - self._tried_at.get(key, -AFTER_ERROR_S) >= AFTER_ERROR_S:
+                self._tried_at[key] = now_s
+                self._queue[key] = None
+        self.on_change()
+
+
+def _carried(expected: dict[str, set[str]], name: str) -> set[str]:
+    return expected.get(name) or expected.get(f"*.{name.partition('.')[2]}") or set()
+
+
+def _names(site: model.Site) -> tuple[str, ...]:
+    """Those by which a handshake can reach the site."""
+    if site.tls.mode is model.TlsMode.OFF:
+        return ()
+    return tuple(dict.fromkeys(name for one in site.names if (name := aims.visited_name(one)) is not None))
+
+
+def _reached_at(address: model.Address, *, has_ipv6: bool) -> tuple[model.Address, ...]:
+    """Where a visitor on this machine reaches a listener."""
+    if address.host is None:
+        hosts = ("127.0.0.1", "::1") if has_ipv6 else ("127.0.0.1",)
+    else:
+        found = names.address_of(address.host)
+        is_any = found is not None and found.is_unspecified
+        hosts = (("::1" if ":" in address.host else "127.0.0.1") if is_any else address.host,)
+    return tuple(model.Address(host=host, port=address.port) for host in hosts)
+
+
+def _chooses_by_itself(site: model.Site) -> bool:
+    """Whether the owner's nginx names a certificate."""
+    return any(getattr(node, "name", "") == "ssl_certificate" for node in site.snippet)
+
+
+def _targets(site: model.Site) -> collections.abc.Iterator[model.Target]:
+    for route in site.routes:
+        if isinstance(route.action, model.Proxy):
+            yield from route.action.targets
+
+
+def _by_name(pools: collections.abc.Iterable[model.Pool]) -> dict[str, model.Pool]:
+    return {pool.name: pool for pool in pools}
+
+
+def _place_of(aim: model.Aim) -> tuple[object, ...]:
+    return (aim.scheme, aim.service, aim.endpoint, aim.socket, aim.tls, aim.server_name)
+
+
+def _of_place(found: server_answers.Found) -> server_answers.Found:
+    """What is true of every route to a server."""
+    return server_answers.WELL if found.trouble is model.Trouble.LOOP else found

@@ -1,0 +1,251 @@
+"""What is said is what is served: the gate looks at itself, and behind itself, as a visitor does (A2, A4, A5, A6)."""
+
+import collections.abc
+import json
+import os
+import pathlib
+import shutil
+import typing
+
+import pytest
+
+from tests.support import bad_servers, clients, own_certificates, ports
+from tests.support.daemon import Daemon
+
+pytestmark = pytest.mark.nginx
+
+Json = dict[str, typing.Any]
+
+
+def _servers(site: Json) -> list[str]:
+    return [one["state"] for route in site["routes"] for one in route["servers"]]
+
+
+def _serial(daemon: Daemon, host: str) -> int | None:
+    seen = clients.try_handshake(daemon.gate, host)
+    return seen.certificate.serial_number if seen and seen.certificate else None
+
+
+@pytest.fixture
+def server() -> collections.abc.Iterator[bad_servers.Server]:
+    with bad_servers.running() as running:
+        yield running
+
+
+# --- servers (A4) ------------------------------------------------------------------------------------------------
+
+
+def test_a4_add_tries_the_target_and_saves_it_all_the_same(daemon: Daemon, server: bad_servers.Server) -> None:
+    daemon.write(f"sites: {{good.test: 'http://127.0.0.1:{server.port}'}}\n")
+    daemon.start()
+    daemon.wait_state("good.test", "live")
+    port = ports.free_port()
+    said = daemon.cli_good("add", "down.test", f"http://127.0.0.1:{port}")
+    assert f"live, and saved in {daemon.config}" in said
+    assert f"127.0.0.1:{port} refuses connections: nothing listens there" in said
+    assert "saved all the same" in said
+    assert "down.test" in daemon.config.read_text()
+    assert "its server answers" in daemon.cli_good(
+        "add", "good.test", f"http://127.0.0.1:{server.port}", "--path", "/b/"
+    )
+    status = daemon.cli("status")
+    assert status.returncode == 3
+    assert "1 of 2 sites live, 1 unreachable" in status.stdout
+    doctor = daemon.cli("doctor", "down.test")
+    assert doctor.returncode == 1
+    assert "nothing listens there" in doctor.stdout
+    assert daemon.cli("doctor", "good.test").returncode == 0
+    with bad_servers.running(port=port):
+        daemon.wait_state("down.test", "live")
+        assert daemon.cli("status").returncode == 0
+    assert "1 of 2 sites live" in daemon.cli("status", "--probe").stdout
+
+
+def test_a4_each_fault_has_a_state_a_cause_and_a_cure(daemon: Daemon, server: bad_servers.Server) -> None:
+    """A4: self-signed, http spoken to https and back, a name that does not resolve, a redirect to itself."""
+    context = bad_servers.server_context(daemon.root, own_certificates.make_self_signed("localhost"))
+    looping = b"HTTP/1.1 301 Moved\r\nLocation: https://loop.test/\r\nContent-Length: 0\r\n\r\n"
+    with bad_servers.running(tls=context) as tls, bad_servers.running(lambda *_: looping) as loop:
+        daemon.write(f"""
+            sites:
+              good.test: http://127.0.0.1:{server.port}
+              self.test: https://localhost:{tls.port}
+              cured.test: {{routes: {{/: {{to: "https://localhost:{tls.port}", verify: false}}}}}}
+              plain.test: http://127.0.0.1:{tls.port}
+              tls.test: https://localhost:{server.port}
+              name.test: http://no-such-name.invalid
+              loop.test: http://127.0.0.1:{loop.port}
+              some.test:
+                routes: {{/: "http://127.0.0.1:{server.port}", /api/: "http://127.0.0.1:{ports.free_port()}"}}
+        """)
+        daemon.start()
+        expected = {
+            "cured.test": ("live", ["answers"], ""),
+            "good.test": ("live", ["answers"], ""),
+            "loop.test": ("unreachable", ["redirects to itself"], "X-Forwarded-Proto"),
+            "name.test": ("unreachable", ["does not resolve"], "getent hosts no-such-name.invalid"),
+            "plain.test": ("unreachable", ["speaks TLS"], f"write https://127.0.0.1:{tls.port}"),
+            "self.test": ("unreachable", ["certificate refused"], "`verify: false`"),
+            "some.test": ("degraded", ["answers", "refused"], "correct the port"),
+            "tls.test": ("unreachable", ["speaks plain HTTP"], f"write http://localhost:{server.port}"),
+        }
+
+        def look() -> bool:
+            said = daemon.cli("status", "--json").stdout
+            found = {
+                site["host"]: (site["state"], _servers(site)) for site in json.loads(said or '{"sites": []}')["sites"]
+            }
+            return found == {host: (state, servers) for host, (state, servers, _) in expected.items()}
+
+        daemon.wait(look, "every state", every_s=0.5)
+        for site in daemon.status()["sites"]:
+            assert expected[site["host"]][2] in (site["cure"] or ""), site
+        for host in ("self.test", "plain.test", "tls.test", "loop.test", "name.test", "some.test"):
+            assert daemon.cli("doctor", host).returncode == 1, host
+        assert daemon.cli("doctor", "cured.test").returncode == 0
+
+
+def test_a4_the_page_of_a_permanent_fault_never_says_starting(daemon: Daemon) -> None:
+    context = bad_servers.server_context(daemon.root, own_certificates.make_self_signed("localhost"))
+    with bad_servers.running(tls=context) as tls:
+        daemon.write(f"sites: {{self.test: 'https://localhost:{tls.port}'}}\n")
+        daemon.start()
+        daemon.wait_state("self.test", "unreachable")
+        answer = daemon.get("https://self.test/")
+    assert answer.status_code in {502, 503}
+    assert "starting" not in answer.text
+
+
+def test_a4_a_server_that_went_away_is_noticed_by_the_error_of_a_request(daemon: Daemon) -> None:
+    with bad_servers.running() as server:
+        daemon.write(f"sites: {{a.test: {{routes: {{/: {{to: 'http://127.0.0.1:{server.port}', hold: false}}}}}}}}\n")
+        daemon.start()
+        daemon.wait_ready()
+        daemon.wait(lambda: _servers(daemon.site("a.test")) == ["answers"], "a try", every_s=0.3)
+        port = server.port
+    assert daemon.get("https://a.test/").status_code == 502
+    site = daemon.wait_state("a.test", "unreachable")
+    assert site["routes"][0]["last_error"]["count"] >= 1
+    assert "refused" in site["routes"][0]["last_error"]["cause"]
+    with bad_servers.running(port=port):
+        daemon.wait_state("a.test", "live")
+
+
+def test_a4_in_a_status_on_a_narrow_terminal_no_word_is_broken(daemon: Daemon, server: bad_servers.Server) -> None:
+    """L3."""
+    daemon.environment["COLUMNS"] = "80"
+    target = f"http://127.0.0.1:{server.port}/a/path/that/takes/much/room/on/a/line"
+    daemon.write(f"sites: {{a-rather-long-name.of-a-department.test: '{target}'}}\n")
+    daemon.start()
+    daemon.wait_ready()
+    assert target in daemon.cli_on_a_terminal("status")
+
+
+# --- what nginx logs (A5) ----------------------------------------------------------------------------------------
+
+
+def _answers(path: str, _: object) -> bytes:
+    if path == "/large":
+        return b"HTTP/1.1 200 OK\r\nX-Large: " + b"x" * 70_000 + b"\r\nContent-Length: 0\r\n\r\n"
+    if path == "/both":
+        return b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"
+    if path == "/no-http":
+        return b"hello\r\n\r\n"
+    return b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [("/large", "headers of its answer are too large"), ("/both", "both Content-Length and Transfer-Encoding")],
+)
+def test_a5_errors_that_only_nginx_knows_are_told_in_plain_words(daemon: Daemon, path: str, words: str) -> None:
+    with bad_servers.running(_answers) as server:
+        daemon.write(f"sites: {{a.test: 'http://127.0.0.1:{server.port}'}}\n")
+        daemon.start()
+        daemon.wait_ready()
+        daemon.wait(lambda: _servers(daemon.site("a.test")) == ["answers"], "a try", every_s=0.3)
+        for _ in range(2):
+            assert daemon.get(f"https://a.test{path}").status_code == 502
+        site = daemon.wait_state("a.test", "degraded")
+        error = site["routes"][0]["last_error"]
+        assert words in error["cause"]
+        assert error["cure"]
+        assert error["nginx"].startswith("upstream sent")
+        daemon.wait(lambda: daemon.site("a.test")["routes"][0]["last_error"]["count"] == 2, "both errors", every_s=0.3)
+        doctor = daemon.cli("doctor", "a.test")
+        assert (doctor.returncode, words in doctor.stdout) == (1, True)
+        assert daemon.cli("status").returncode == 3
+
+
+# --- health checks (A6) --------------------------------------------------------------------------------------------
+
+
+def test_a6_doctor_and_status_agree_on_health_checks(daemon: Daemon, server: bad_servers.Server) -> None:
+    daemon.write(f"""
+        sites:
+          a.test: {{routes: {{/: {{to: "http://127.0.0.1:{ports.free_port()}", health: /healthz}}}}}}
+          b.test: {{routes: {{/: {{to: "http://127.0.0.1:{server.port}", health: /healthz}}}}}}
+    """)
+    daemon.start()
+    site = daemon.wait_state("a.test", "unreachable")
+    assert _servers(site) == ["not well"]
+    assert daemon.cli("status").returncode == 3
+    doctor = daemon.cli("doctor", "a.test")
+    assert (doctor.returncode, "does not pass its health check" in doctor.stdout) == (1, True)
+    daemon.wait(lambda: _servers(daemon.site("b.test")) == ["answers"], "a check", every_s=0.3)
+    assert daemon.cli("doctor", "b.test").returncode == 0
+
+
+# --- certificates (A2) -------------------------------------------------------------------------------------------
+
+
+def _cut(folder: pathlib.Path) -> None:
+    os.truncate(folder / "privkey.pem", 20)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda folder: folder.unlink(), lambda folder: shutil.rmtree(folder.resolve()), _cut],
+    ids=["link", "files", "key"],
+)
+def test_a2_live_is_mended_while_daemun_runs(
+    daemon: Daemon, damage: collections.abc.Callable[[pathlib.Path], object]
+) -> None:
+    """A2: handshakes failed until the next edit, and everything reported valid."""
+    daemon.write("sites: {a.test: {routes: {/: {redirect: 'https://sign.test/'}}}}\n")
+    daemon.start()
+    daemon.wait(lambda: _serial(daemon, "a.test"), "a handshake")
+    damage(daemon.state / "live" / "a.test")
+    daemon.wait(lambda: "they are written again" in daemon.log_text(), "word of it")
+    daemon.wait(lambda: _serial(daemon, "a.test"), "a handshake again")
+    assert [line["level"] for line in daemon.log_lines() if "written again" in line["event"]] == ["warning"]
+
+
+def test_a2_a_handshake_that_fails_is_told(daemon: Daemon) -> None:
+    """nginx may be kept from a good file, too: only a handshake tells."""
+    daemon.write("""
+        sites:
+          a.test:
+            nginx: ssl_certificate /nonexistent/$ssl_server_name.pem;
+            routes: {/: {redirect: 'https://sign.test/'}}
+          b.test: {routes: {/: {redirect: 'https://sign.test/'}}}
+    """)
+    daemon.start()
+    daemon.wait(lambda: _serial(daemon, "b.test"), "a handshake")
+    site = daemon.wait_state("a.test", "unreachable")
+    assert "nginx cannot load its certificate" in site["reason"]
+    assert site["handshakes"][0]["listener"] == f"127.0.0.1:{daemon.https}"
+    assert daemon.cli("status").returncode == 3
+    assert daemon.cli("doctor", "a.test").returncode == 1
+    assert daemon.site("b.test")["state"] == "live"
+
+
+def test_probing_waits_for_nobody(daemon: Daemon) -> None:
+    """A server that hangs holds up neither a change nor the status."""
+    with bad_servers.speaking(None) as port:
+        daemon.write(f"sites: {{a.test: 'http://127.0.0.1:{port}'}}\n")
+        daemon.start()
+        daemon.wait(lambda: _serial(daemon, "a.test"), "a handshake")
+        daemon.write(f"sites: {{a.test: 'http://127.0.0.1:{port}', b.test: 'http://127.0.0.1:{port}'}}\n")
+        daemon.wait(lambda: _serial(daemon, "b.test"), "the change")
+        assert daemon.status()["sites"]

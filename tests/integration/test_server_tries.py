@@ -1,0 +1,230 @@
+"""What a try of a server finds, with servers of every wrong kind (A4)."""
+
+import collections.abc
+import dataclasses
+import pathlib
+
+import pytest
+
+from daemun.core import aims, model, server_answers
+from daemun.core.model import Trouble
+from daemun.probing import server_tries
+from tests.support import bad_servers, own_certificates, ports
+
+DAY = own_certificates.DAY
+CONTEXTS = server_tries.Contexts(None)
+
+
+def aim_of(
+    port: int,
+    scheme: str = "http",
+    *,
+    host: str = "shop.test",
+    target_path: str | None = None,
+    path: str = "/",
+    tls: model.UpstreamTls | None = None,
+) -> model.Aim:
+    target = model.Target(scheme=model.Scheme(scheme), host="127.0.0.1", port=port, path=target_path)
+    proxy = model.Proxy(targets=(target,), tls=tls or model.UpstreamTls())
+    site = model.Site(host=host, routes=(model.Route(path=path, action=proxy),))
+    (found,) = aims.find_aims(site)
+    return found
+
+
+async def found_of(aim: model.Aim, contexts: server_tries.Contexts = CONTEXTS) -> server_answers.Found:
+    return await server_tries.Try(aim=aim, endpoint=aim.endpoint, contexts=contexts).run()
+
+
+async def trouble_of(aim: model.Aim) -> Trouble | None:
+    found = await found_of(aim)
+    assert (found.trouble is None) == (found.cause is None) == (found.cure is None)
+    return found.trouble
+
+
+@pytest.mark.parametrize("status", ["200 OK", "204 No Content", "302 Found", "401 No", "404 No", "405 No", "500 Bad"])
+async def test_a4_whatever_it_answers_it_is_there(status: str) -> None:
+    with bad_servers.running(lambda *_: f"HTTP/1.1 {status}\r\nLocation: /login\r\n\r\n".encode()) as server:
+        assert await trouble_of(aim_of(server.port)) is None
+        assert server.seen == ["HEAD /"]
+
+
+async def test_a4_refused() -> None:
+    found = await found_of(aim_of(ports.free_port()))
+    assert (found.trouble, "nothing listens there" in str(found.cause)) == (Trouble.REFUSED, True)
+
+
+@pytest.mark.parametrize(
+    ("aim", "cure"),
+    [
+        ({"is_pool": True}, "listen on 0.0.0.0 in its container"),
+        ({"named": "app"}, "listen on an address that others reach"),
+        ({}, "`ss -ltn`"),
+        ({"endpoint": None, "socket": "/run/x.sock"}, "makes this socket"),
+    ],
+)
+def test_a4_what_to_do_about_a_refusal(aim: dict[str, object], cure: str) -> None:
+    """A container whose application listens on its own loopback is refused from everywhere else."""
+    one = dataclasses.replace(aim_of(9), **aim)  # type: ignore[arg-type]
+    assert cure in str(server_answers.refused(one, "x", in_container=False).cure)
+    if not aim:
+        assert "daemun's own container" in str(server_answers.refused(one, "x", in_container=True).cure)
+
+
+async def test_a4_a_unix_socket_that_is_not_there(tmp_path: pathlib.Path) -> None:
+    target = model.Target(scheme=model.Scheme.FASTCGI, socket=str(tmp_path / "php.sock"))
+    route = model.Route(path="/", action=model.Proxy(targets=(target,)))
+    (aim,) = aims.find_aims(model.Site(host="a.test", routes=(route,)))
+    assert await trouble_of(aim) is Trouble.REFUSED
+
+
+@pytest.mark.parametrize("scheme", ["http", "grpc", "h2c"])
+async def test_a4_http_spoken_to_an_https_server(tmp_path: pathlib.Path, scheme: str) -> None:
+    context = bad_servers.server_context(tmp_path, own_certificates.make("shop.test"))
+    with bad_servers.running(tls=context) as server:
+        found = await found_of(aim_of(server.port, scheme))
+    assert found.trouble is Trouble.SPEAKS_TLS
+    assert f"write {'grpcs' if scheme == 'grpc' else 'https'}://127.0.0.1:{server.port}" == found.cure
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n\r\nThe plain HTTP request was sent to HTTPS port",
+        b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n",
+    ],
+    ids=["nginx", "Go"],
+)
+async def test_a4_400_alone_is_an_answer(answer: bytes) -> None:
+    """It speaks https only if a handshake comes about."""
+    with bad_servers.running(lambda *_: answer) as server:
+        assert await trouble_of(aim_of(server.port)) is None
+
+
+@pytest.mark.parametrize("scheme", ["https", "grpcs"])
+async def test_a4_https_spoken_to_an_http_server(scheme: str) -> None:
+    unverified = model.UpstreamTls(verify=False)
+    with bad_servers.running() as server:
+        found = await found_of(aim_of(server.port, scheme, tls=unverified))
+    assert (found.trouble, found.cure) == (Trouble.SPEAKS_HTTP, f"write http://127.0.0.1:{server.port}")
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "h2c"])
+async def test_a4_http2_spoken_to_a_server_of_http1(scheme: str) -> None:
+    with bad_servers.running() as server:
+        assert await trouble_of(aim_of(server.port, scheme)) is Trouble.SPEAKS_HTTP
+
+
+async def test_a4_another_protocol_and_none() -> None:
+    with bad_servers.speaking(b"SSH-2.0-OpenSSH_9.9\r\n") as port:
+        assert await trouble_of(aim_of(port)) is Trouble.OTHER_PROTOCOL
+    with bad_servers.speaking(b"") as port:
+        assert await trouble_of(aim_of(port)) is Trouble.CLOSED
+
+
+async def test_a4_a_server_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_answers, "ANSWER_S", 0.3)
+    monkeypatch.setattr(server_answers, "CONNECT_S", 0.3)
+    with bad_servers.speaking(None) as port:
+        assert await trouble_of(aim_of(port)) is Trouble.SILENT
+
+
+# --- certificates of servers -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pair", "name", "words", "cure"),
+    [
+        (
+            own_certificates.make("shop.internal"),
+            "shop.internal",
+            "a CA that this machine does not trust",
+            "verify: FILE",
+        ),
+        (
+            own_certificates.make("shop.internal", ends=-DAY, starts=-9 * DAY),
+            "shop.internal",
+            "has expired",
+            "renew it",
+        ),
+        (own_certificates.make("shop.internal", starts=DAY), "shop.internal", "not valid yet", "clocks"),
+        (own_certificates.make("shop.internal"), "other.internal", 'not for "other.internal"', "server_name"),
+    ],
+    ids=["unknown CA", "expired", "not yet valid", "another name"],
+)
+async def test_a4_a_certificate_that_is_refused(
+    tmp_path: pathlib.Path, pair: own_certificates.Pair, name: str, words: str, cure: str
+) -> None:
+    is_unknown = "trust" in words
+    roots = tmp_path / "roots.pem"
+    roots.write_bytes(own_certificates.make("x.test").root if is_unknown else pair.root)
+    with bad_servers.running(tls=bad_servers.server_context(tmp_path, pair)) as server:
+        tls = model.UpstreamTls(ca_file=str(roots), name=name)
+        found = await found_of(aim_of(server.port, "https", tls=tls))
+        as_cured = await found_of(aim_of(server.port, "https", tls=model.UpstreamTls(verify=False)))
+    assert found.trouble is Trouble.CERTIFICATE
+    assert words in str(found.cause)
+    assert cure in str(found.cure)
+    assert as_cured.trouble is None
+
+
+async def test_a4_a_server_that_signed_its_own(tmp_path: pathlib.Path) -> None:
+    pair = own_certificates.make_self_signed("shop.internal")
+    roots = tmp_path / "roots.pem"
+    roots.write_bytes(own_certificates.make("x.test").root)
+    with bad_servers.running(tls=bad_servers.server_context(tmp_path, pair)) as server:
+        found = await found_of(
+            aim_of(server.port, "https", tls=model.UpstreamTls(ca_file=str(roots), name="shop.internal"))
+        )
+        trusted = tmp_path / "its-own.pem"
+        trusted.write_bytes(pair.leaf)
+        as_cured = await found_of(
+            aim_of(server.port, "https", tls=model.UpstreamTls(ca_file=str(trusted), name="shop.internal"))
+        )
+    assert (found.trouble, "signed by itself" in str(found.cause)) == (Trouble.CERTIFICATE, True)
+    assert "`verify: false`" in str(found.cure)
+    assert as_cured.trouble is None
+
+
+# --- redirects -------------------------------------------------------------------------------------------------
+
+Location = collections.abc.Callable[[int], str]
+
+
+@pytest.mark.parametrize(
+    ("location", "is_loop"),
+    [
+        (lambda _: "https://shop.test/", True),
+        (lambda _: "https://shop.test", True),
+        (lambda _: "https://shop.test:443/", True),
+        (lambda _: "/", True),
+        (lambda _: "//shop.test/", True),
+        (lambda port: f"http://127.0.0.1:{port}/", True),
+        (lambda _: "https://shop.test/login", False),
+        (lambda _: "https://shop.test/?lang=en", False),
+        (lambda _: "https://www.shop.test/", False),
+        (lambda _: "http://shop.test/", False),
+        (lambda _: "login", False),
+    ],
+)
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_a4_a_server_that_redirects_to_itself(location: Location, is_loop: bool, status: int) -> None:
+    def answer(*_: object) -> bytes:
+        return f"HTTP/1.1 {status} Moved\r\nLocation: {location(server.port)}\r\nContent-Length: 0\r\n\r\n".encode()
+
+    with bad_servers.running(answer) as server:
+        found = await found_of(aim_of(server.port))
+    assert (found.trouble is Trouble.LOOP) == is_loop
+    if is_loop:
+        assert "X-Forwarded-Proto" in str(found.cure)
+
+
+async def test_a4_a_cookie_test_is_no_loop() -> None:
+    head = b"HTTP/1.1 302 Found\r\nLocation: /\r\nSet-Cookie: tried=1\r\n\r\n"
+    with bad_servers.running(lambda *_: head) as server:
+        assert await trouble_of(aim_of(server.port)) is None
+
+
+async def test_a4_the_path_of_the_target_is_what_is_asked_for() -> None:
+    with bad_servers.running() as server:
+        assert await trouble_of(aim_of(server.port, path="/api/", target_path="/v1 ü/")) is None
+        assert server.seen == ["HEAD /v1%20%C3%BC/"]

@@ -1,0 +1,79 @@
+"""Following a log that others write, rename and empty (A5)."""
+
+import pathlib
+
+import pytest
+
+from daemun.probing import error_log
+
+
+@pytest.fixture
+def path(tmp_path: pathlib.Path) -> pathlib.Path:
+    return tmp_path / "error.log"
+
+
+def append(path: pathlib.Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text)
+
+
+def test_a5_new_lines_once_and_whole(path: pathlib.Path) -> None:
+    log = error_log.ErrorLog(str(path))
+    assert log.read().lines == []
+    append(path, "one\ntw")
+    assert log.read().lines == ["one"]
+    append(path, "o\nthree\n")
+    assert log.read().lines == ["two", "three"]
+    assert log.read().lines == []
+    log.close()
+
+
+def test_a5_what_a_worker_writes_into_the_renamed_file_is_read_too(path: pathlib.Path) -> None:
+    append(path, "one\n")
+    log = error_log.ErrorLog(str(path))
+    assert log.read().lines == ["one"]
+    old = path.rename(path.with_name("error.log.1"))
+    append(old, "two\n")
+    assert log.read().lines == ["two"]
+    append(path, "four\n")
+    append(old, "three\n")
+    assert log.read().lines == ["three", "four"]
+    log.close()
+
+
+def test_a5_a_file_that_was_emptied_in_place(path: pathlib.Path) -> None:
+    append(path, "one\n" * 50)
+    log = error_log.ErrorLog(str(path))
+    assert len(log.read().lines) == 50
+    path.write_text("two\n")
+    assert log.read().lines == ["two"]
+    log.close()
+
+
+def test_a5_memory_is_bounded_and_the_newest_is_read(path: pathlib.Path) -> None:
+    append(path, "x\n")
+    log = error_log.ErrorLog(str(path))
+    log.read()
+    append(path, "y" * 99 + "\n")
+    with path.open("ab") as file:
+        file.write((b"z" * 99 + b"\n") * (2 * error_log.LEFT_OUT_BEYOND // 100))
+    append(path, "last\n")
+    found = log.read()
+    assert found.left_out
+    assert found.lines[-1] == "last"
+    assert sum(map(len, found.lines)) <= error_log.MOST_BYTES
+    append(path, "w" * (3 * error_log.MOST_BYTES))  # a line without an end
+    for _ in range(5):
+        log.read()
+    append(path, "\nafter\n")
+    assert log.read().lines[-1] == "after"
+    log.close()
+
+
+def test_a5_at_the_start_the_end_of_the_file_is_read(path: pathlib.Path) -> None:
+    append(path, "".join(f"{number:09}\n" for number in range(20_000)))
+    log = error_log.ErrorLog(str(path))
+    lines = log.read().lines
+    assert lines[-1] == "000019999"
+    assert len(lines) < 10_000
+    log.close()
