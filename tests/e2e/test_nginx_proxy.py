@@ -188,7 +188,7 @@ def test_what_of_a_container_is_not_followed_is_told(gate: daemons.Daemon, docke
     until_served(gate, "http://a.test/")
     status = gate.cli("status").stdout
 
-    begin = 'warning: container asking: container "asking": '
+    begin = 'warning: container "asking": '
     warned = {line.removeprefix(begin).partition(" ")[0] for line in status.splitlines() if line.startswith(begin)}
     assert warned == {*nginx_proxy.told("container"), "label"}
     for label in labels:

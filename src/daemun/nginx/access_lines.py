@@ -9,44 +9,83 @@ import asyncio
 import contextlib
 import os
 import pathlib
+import select
 import threading
+
+import asyncinotify
 
 from daemun.core import layout as layout_
 
 EVERY_S = 0.2
+"""How often the file is looked at where the kernel does not tell of changes, and whether there is an end."""
+AT_MOST_EVERY_S = 0.005
+"""A busy log is read in pieces."""
+
 _CHUNK_BYTES = 1 << 16
+_EVENTS = asyncinotify.Mask.MODIFY | asyncinotify.Mask.CREATE | asyncinotify.Mask.MOVE
 
 
 class AccessLines:
-    """is_on: whether lines are copied now."""
+    """Nothing is read while lines are not wanted."""
 
     def __init__(self, layout: layout_.Layout, *, output: int = 1) -> None:
         """output: a file descriptor."""
-        self.is_on = False
         self._path = pathlib.Path(layout.logs, "access.log")
         self._output = output
+        self._wanted = threading.Event()
         self._ended = threading.Event()
+
+    def switch(self, *, is_on: bool) -> None:
+        """Whether lines are copied from now on."""
+        if is_on:
+            self._wanted.set()
+        else:
+            self._wanted.clear()
 
     async def run(self) -> None:
         """Never returns. A thread of its own, which ends with the process: writing may block for as long as the reader
         likes."""
-        threading.Thread(target=self._follow, name="access lines", daemon=True).start()
+        self._ended.clear()
+        threading.Thread(target=self._work, name="access lines", daemon=True).start()
         try:
             await asyncio.Event().wait()
         finally:
             self._ended.set()
 
-    def _follow(self) -> None:
-        follower = Follower(self._path)
+    def _work(self) -> None:
+        with contextlib.suppress(OSError):  # its reader is gone
+            while not self._ended.is_set():
+                if self._wanted.wait(EVERY_S):
+                    self._copy()
+
+    def _copy(self) -> None:
+        follower, notices = Follower(self._path), _watch(self._path.parent)
         try:
-            while not self._ended.wait(EVERY_S):
+            while self._wanted.is_set() and not self._ended.is_set():
                 for lines in follower.read():
-                    if self.is_on:
-                        _write_all(self._output, lines)
-        except OSError:  # its reader is gone
-            return
+                    _write_all(self._output, lines)
+                self._wait(notices)
         finally:
             follower.close()
+            if notices is not None:
+                notices.close()
+
+    def _wait(self, notices: asyncinotify.Inotify | None) -> None:
+        if notices is None:
+            self._ended.wait(EVERY_S)
+            return
+        if select.select([notices.fd], [], [], EVERY_S)[0]:
+            os.read(notices.fd, _CHUNK_BYTES)
+            self._ended.wait(AT_MOST_EVERY_S)
+
+
+def _watch(folder: pathlib.Path) -> asyncinotify.Inotify | None:
+    """None: the kernel has none to give, or the folder is not there."""
+    with contextlib.suppress(OSError):
+        notices = asyncinotify.Inotify()
+        notices.add_watch(folder, _EVENTS)
+        return notices
+    return None
 
 
 class Follower:

@@ -204,7 +204,7 @@ class Daemon:
 
     def _describe(self, current: model.Globals) -> environment.Environment:
         self._logs.policy = current.logs
-        self._access_lines.is_on = logs.is_on_stdout(current.logs, os.environ)
+        self._access_lines.switch(is_on=logs.is_on_stdout(current.logs, os.environ))
         described = self._machine.describe(
             current, thumbprint=self._certificates.thumbprint(), resolver=self._endpoints.address
         )

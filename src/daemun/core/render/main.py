@@ -160,11 +160,13 @@ def _log(settings: model.Globals, env: environment.Environment) -> tuple[directi
     if not settings.logs.access:
         return (*named, values.line("access_log", "off"))
     ours = f"{_LOG}{told.expressions(settings, env.nginx).request_id}"
+    buffering = () if settings.like_nginx_proxy else ("buffer=64k", "flush=1s")
     return (
         *named,
         values.line("log_format", "daemun", *escape, Expr(settings.logs.format or ours)),
-        # One write for many lines: a write for each would cost a request a twentieth of its CPU time.
-        values.line("access_log", f"{env.layout.logs}/access.log", "daemun", "buffer=64k", "flush=1s"),
+        # One write for many lines: a write for each would cost a request a twentieth of its CPU time. Users of
+        # nginx-proxy, and their programs, look for a request in `docker logs` right after it.
+        values.line("access_log", f"{env.layout.logs}/access.log", "daemun", *buffering),
     )
 
 
