@@ -2,6 +2,7 @@
 
 import collections
 import collections.abc
+import contextlib
 import dataclasses
 import http.server
 import json
@@ -142,6 +143,38 @@ def test_many_unknown_names_ask_only_so_often(daemon: Daemon, program: Program) 
     assert [answer.status_code for answer in answers] == [404] * 3 + [503] * 7
     assert answers[-1].headers["Retry-After"] == "60"
     assert program.asked.total() == 3
+
+
+def test_c10_one_client_that_tries_names_keeps_no_customer_out(daemon: Daemon, program: Program) -> None:
+    """C10. Over plain HTTP and by handshakes; what is turned away is told with what to do."""
+    daemon.write(sites(f"{{ask: '{program.url}', per_minute: 3}}"))
+    daemon.start()
+    daemon.wait_ready()
+    statuses = [ask_from(daemon, "127.0.0.1", f"scan{number}.test") for number in range(12)]
+    assert statuses.count(503) == 9
+    program.allowed.add("shop.customer.test")
+    assert ask_from(daemon, "127.0.0.9", "shop.customer.test") == 503, "of the same network"
+    assert ask_from(daemon, "127.9.9.9", "shop.customer.test") == 301
+    daemon.wait(lambda: clients.handshake(daemon.gate, "shop.customer.test").certificate is not None, "its certificate")
+
+    lines = [line for line in daemon.log_lines() if "new names within a minute" in line["event"]]
+    assert len(lines) == 1, "a line a minute"
+    assert lines[0]["network"] == "127.0.0.0/24"
+    (problem,) = daemon.status()["problems"]
+    assert "the network 127.0.0.0/24 brought more than 3 new names within a minute (10 were turned away)" in str(
+        problem
+    )
+    assert "`daemun domains add shop.customer.test`" in daemon.cli("doctor", "app.test").stdout.replace(
+        "\n          ", " "
+    )
+
+
+def ask_from(daemon: Daemon, address: str, host: str) -> int:
+    """The status of a plain HTTP request for a name from this address."""
+    connection = http.client.HTTPConnection("127.0.0.1", daemon.http, timeout=20, source_address=(address, 0))
+    with contextlib.closing(connection):
+        connection.request("GET", "/", headers={"Host": host})
+        return connection.getresponse().status
 
 
 def test_a_program_that_does_not_answer_costs_nobody_else_anything(daemon: Daemon, program: Program) -> None:

@@ -69,6 +69,9 @@ class Domains:
     async def remove(self, _: str) -> bool:
         return False
 
+    def problems(self) -> tuple[model.Problem, ...]:
+        return ()
+
     def hosts(self) -> tuple[str, ...]:
         return ()
 

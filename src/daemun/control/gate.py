@@ -154,7 +154,7 @@ class Gate:
             certificates=certificates,
             containers=last.desired.containers if last else (),
             pools=last.desired.pools if last else (),
-            problems=(*stuck, *(last.problems if last else ()), *self._endpoints.problems()),
+            problems=(*stuck, *(last.problems if last else ()), *self._endpoints.problems(), *self._domains.problems()),
             answers=self._liveness.answers and not self._liveness.suspended,
             applying_since=self._applying_since,
             config_path=self._identity.config_path,

@@ -185,6 +185,10 @@ class Domains(typing.Protocol):
         """Whether it was there."""
         ...
 
+    def problems(self) -> tuple[model.Problem, ...]:
+        """What people should know of names that visitors brought. Called on the event loop."""
+        ...
+
     def hosts(self) -> tuple[str, ...]:
         """Sorted."""
         ...

@@ -20,7 +20,8 @@ def create_app(asker: asking.Asker) -> types.ASGIApp:
 
     async def app(scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
         asked = _PATH.match(scope["path"])
-        refused = await asker.ask(asked["host"]) if asked is not None else None
+        client = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-real-ip"), None)
+        refused = await asker.ask(asked["host"], client) if asked is not None else None
         if asked is None or refused is not None:
             status = 404 if refused is None else _STATUS.get(refused.denial, 404)
             headers = {"Cache-Control": "no-store", **({"Retry-After": "60"} if status == 503 else {})}

@@ -7,6 +7,7 @@ import structlog
 
 from daemun.core import domains, words
 from daemun.domains import registry as registries
+from daemun.domains import turns
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -24,11 +25,12 @@ class Asker:
         self._registry = registry
         self._denied: collections.OrderedDict[str, tuple[float, domains.Refused]] = collections.OrderedDict()
         self._asked: dict[str, asyncio.Future[domains.Refused | None]] = {}
-        self._moments: collections.deque[float] = collections.deque()
+        self._told_at: dict[str | None, float] = {}
         self._slots = asyncio.Semaphore(_MOST_AT_ONCE)
 
-    async def ask(self, host: str) -> domains.Refused | None:
-        """Add the name if it may be. None: it is one of the site's names now."""
+    async def ask(self, host: str, client: str | None = None) -> domains.Refused | None:
+        """Add the name if it may be. None: it is one of the site's names now. client: the address of who brought it;
+        None: not known."""
         if self._registry.has(host):
             return None
         now_s = asyncio.get_running_loop().time()
@@ -40,7 +42,7 @@ class Asker:
         future: asyncio.Future[domains.Refused | None] = asyncio.get_running_loop().create_future()
         self._asked[host] = future
         try:
-            outcome = await self._decide(host, now_s)
+            outcome = await self._decide(host, turns.network_of(client or ""), now_s)
         except BaseException as error:
             future.cancel()
             raise error from None
@@ -50,14 +52,14 @@ class Asker:
         finally:
             del self._asked[host]
 
-    async def _decide(self, host: str, now_s: float) -> domains.Refused | None:
+    async def _decide(self, host: str, network: str | None, now_s: float) -> domains.Refused | None:
         site = self._registry.site
         url = site.on_demand.ask if site is not None and site.on_demand is not None else None
         refused = self._registry.find_refusal(host)
         if refused is None and url is None:
             refused = _refuse(domains.Denial.NOT_ALLOWED, host, "the site has no `on_demand.ask`; add it by the API")
         if refused is None and site is not None and site.on_demand is not None:
-            refused = self._take_turn(host, site.on_demand.per_minute, now_s)
+            refused = self._take_turn(host, network, site.on_demand.per_minute, now_s)
             if refused is not None:
                 return refused  # soon there may be room again
         if refused is None and url is not None:
@@ -66,14 +68,17 @@ class Asker:
             self._remember(host, now_s, refused)
         return refused
 
-    def _take_turn(self, host: str, per_minute: int, now_s: float) -> domains.Refused | None:
-        while self._moments and now_s - self._moments[0] >= 60:
-            self._moments.popleft()
-        if len(self._moments) >= per_minute:
-            cause = f"visitors brought {per_minute} new names within a minute; raise `on_demand.per_minute` if need be"
-            return _refuse(domains.Denial.BUSY, host, cause)
-        self._moments.append(now_s)
-        return None
+    def _take_turn(self, host: str, network: str | None, per_minute: int, now_s: float) -> domains.Refused | None:
+        turned = self._registry.turns.take(host, network, per_minute, now_s)
+        if turned is None:
+            return None
+        refused = _refuse(domains.Denial.BUSY, host, registries.explain_turned_away(turned, per_minute))
+        if now_s - self._told_at.get(turned.network, -turns.MINUTE_S) >= turns.MINUTE_S:  # a line a minute for each
+            if len(self._told_at) >= _MOST_REMEMBERED:
+                self._told_at.clear()
+            self._told_at[turned.network] = now_s
+            log.warning(refused.message, host=host, network=turned.network)
+        return refused
 
     async def _fetch(self, url: str, host: str) -> domains.Refused | None:
         import httpx  # noqa: PLC0415 - slow, and few gates have names that visitors bring

@@ -17,6 +17,7 @@ from daemun.errors import EnvironmentProblemError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+_CLIENT = re.compile(rb", client: ([0-9a-f.:]+)")
 _MOST_WAITING = 256
 _LARGEST_BYTES = 8192
 
@@ -56,16 +57,17 @@ async def _receive(listener: socket.socket, pattern: re.Pattern[bytes], asker: a
     loop = asyncio.get_running_loop()
     asked: set[str] = set()
 
-    async def ask(host: str) -> None:
-        refused = await asker.ask(host)
+    async def ask(host: str, client: str | None) -> None:
+        refused = await asker.ask(host, client)
         asked.discard(host)
         if refused is not None:
             log.debug("a name is not served", host=host, reason=refused.message)
 
     async with asyncio.TaskGroup() as group:
         while True:
-            found = pattern.search(await loop.sock_recv(listener, _LARGEST_BYTES))
+            told = await loop.sock_recv(listener, _LARGEST_BYTES)
+            found, client = pattern.search(told), _CLIENT.search(told)
             host = found[1].decode("ascii") if found else ""
             if host and host not in asked and len(asked) < _MOST_WAITING:
                 asked.add(host)
-                group.create_task(ask(host))
+                group.create_task(ask(host, client[1].decode("ascii") if client else None))

@@ -12,12 +12,14 @@ import json
 import structlog
 
 from daemun.control import ports
-from daemun.core import domains, model, names
+from daemun.core import domains, model, names, words
+from daemun.domains import turns
 from daemun.errors import NotFoundInStoreError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _PREFIX = "domains"
+_MOST_TOLD = 5
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class Registry:
         self._domains: dict[str, Domain] | None = None
         self._desired = model.Desired(globals=model.Globals())
         self._changing = asyncio.Lock()
+        self.turns = turns.Turns()
 
     @property
     def site(self) -> model.Site | None:
@@ -60,6 +63,21 @@ class Registry:
         # One that a site claims by now belongs to that site; it comes back when it is free again.
         wanted = [host for host in self.hosts() if domains.find_owner(host, desired.enabled) is None]
         return tuple(domains.make_spec(host, site, desired.globals.acme) for host in wanted)
+
+    def problems(self) -> tuple[model.Problem, ...]:
+        site = self.site
+        if site is None or site.on_demand is None:
+            return ()
+        per_minute, now_s = site.on_demand.per_minute, asyncio.get_running_loop().time()
+        return tuple(
+            model.Problem(
+                origin=site.origin,
+                severity=model.Severity.WARNING,
+                host=site.host,
+                message=f"{words.quoted(one.host)} was not asked about: {explain_turned_away(one, per_minute)}",
+            )
+            for one in self.turns.turned_away(now_s)[-_MOST_TOLD:]
+        )
 
     async def add(self, host: str) -> domains.Refused | None:
         async with self._changing:
@@ -105,6 +123,16 @@ class Registry:
                 added_at = datetime.datetime.fromisoformat(value["added_at"])
                 found[str(value["host"])] = Domain(host=str(value["host"]), added_at=added_at)
         return found
+
+
+def explain_turned_away(one: turns.TurnedAway, per_minute: int) -> str:
+    """What was too much, and what to do when the name is a customer's."""
+    what = f"the network {one.network} brought" if one.network is not None else "visitors together brought"
+    most = per_minute if one.network is not None else per_minute * turns.TOGETHER
+    return (
+        f"{what} more than {most} new names within a minute ({one.count} were turned away); a customer's is added at "
+        f"once by `daemun domains add {one.host}`, and `on_demand.per_minute` says how many are asked about"
+    )
 
 
 def _key(host: str) -> str:

@@ -51,7 +51,7 @@ def servers(
     page = _page(desired.globals.default)
     inside = (*server.challenge_of_unknown(env, desired.globals), *page, answer)
     plain = (directive.Comment("Plain HTTP for unknown names."), _server(listen, "_", inside)) if listen else ()
-    return (*plain, *_https(desired, env, (*page, answer), kept, only))
+    return (*plain, *_https(desired, env, inside, kept, only))
 
 
 def _ours(

@@ -82,6 +82,7 @@ def http_lines(scope: scope_.Scope, to_https: tuple[directive.Node, ...]) -> tup
         values.line("proxy_pass_request_headers", "off"),
         values.line("proxy_set_header", "Host", "daemun"),
         values.line("proxy_set_header", "Content-Length", ""),
+        values.line("proxy_set_header", "X-Real-IP", Expr("$remote_addr")),
         values.line("proxy_http_version", "1.1"),
         values.line("proxy_connect_timeout", "1s"),
         values.line("proxy_read_timeout", _ASK_TIMEOUT),

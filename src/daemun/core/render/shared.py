@@ -11,6 +11,7 @@ For visitors the two are the same. Only names that are written here lead to thes
 HTTP/1.0 allows, goes to the default server also after a handshake for one of them (ngx_http_set_virtual_server).
 """
 
+import collections.abc
 import dataclasses
 import functools
 import operator
@@ -245,15 +246,18 @@ def _https(scope: scope_.Scope) -> directive.Directive:
         *server.certificate(_FOLDER, is_followed=not server.has_root(scope.settings)),
         *tls.site_lines(scope),
         values.line("if", *misdirected, block=(values.line("return", "421"),)),
-        # Their titles name the server of one site.
-        *(
-            node
-            for one in scope.site.routes
-            for node in route.locations(scope, one, https=True)
-            if isinstance(node, directive.Directive)
-        ),
+        server.challenge(),
+        *_content(scope, https=True),
     )
     return values.line("server", block=lines)
+
+
+def _content(scope: scope_.Scope, *, https: bool) -> collections.abc.Iterator[directive.Node]:
+    """Without their titles, which name the server of one site."""
+    for one in scope.site.routes:
+        for node in route.locations(scope, one, https=https):
+            if isinstance(node, directive.Directive):
+                yield node
 
 
 def _http(scope: scope_.Scope) -> directive.Directive:
@@ -261,6 +265,10 @@ def _http(scope: scope_.Scope) -> directive.Directive:
         *server.listen_http(scope),
         values.line("include", sharing.NAMES),
         server.challenge(),
-        values.line("location", "/", block=site_.to_https(scope.site)),
+        *(
+            (*site_.to_https_unless_there(scope.site), *_content(scope, https=False))
+            if site_.believes_https(scope.settings)
+            else (values.line("location", "/", block=site_.to_https(scope.site)),)
+        ),
     )
     return values.line("server", block=lines)

@@ -52,7 +52,7 @@ def unavailable_nodes(scope: scope_.Scope) -> tuple[directive.Node, ...]:
         given = _names(site.names, is_default=scope.is_default)
         servers = [_http(scope, given, (server.challenge(), *answer))]
         if scope_.has_tls(site):
-            servers.insert(0, _https(scope, given, answer))
+            servers.insert(0, _https(scope, given, (*_challenge(scope), *answer)))
     except RenderError as error:
         raise _named(site, error) from error
     return (*_title(site), directive.Comment(_REASON), *servers)
@@ -93,7 +93,7 @@ def _servers(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     servers: list[directive.Node] = []
     if scope_.has_tls(site):
         added = on_demand.https_lines(scope) if on_demand.is_on(site) else ()
-        inside = (*added, *_refuse_misdirected(scope), *_content(scope, https=True))
+        inside = (*added, *_refuse_misdirected(scope), *_challenge(scope), *_content(scope, https=True))
         servers.append(_https(scope, given, inside, snippet=site.snippet))
     elif site.refuses_tls:
         servers.append(_refusing(scope))
@@ -151,7 +151,7 @@ def _own_words(site: model.Site) -> tuple[directive.Directive, ...]:
 def _plain(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     """What plain HTTP answers; the challenge always."""
     site = scope.site
-    challenge = (server.challenge(),) if site.challenge and not _writes_challenge(site) else ()
+    challenge = _challenge(scope)
     if on_demand.is_on(site):
         challenge = (*on_demand.http_lines(scope, to_https(site)), *challenge)
     if not scope_.has_tls(site) or site.http is model.HttpMode.SERVE:
@@ -159,7 +159,26 @@ def _plain(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     if site.http is model.HttpMode.OFF:
         status = str(scope.settings.default.status)
         return (*challenge, server.anything(values.line("return", status)))
+    if believes_https(scope.settings):
+        return (*challenge, *to_https_unless_there(site), *_content(scope, https=False))
     return (*challenge, values.line("location", "/", block=to_https(site)))
+
+
+def believes_https(settings: model.Globals) -> bool:
+    """Whether a proxy in front that speaks plain HTTP may say that its visitor came over HTTPS: to send that one there
+    again would never end."""
+    return bool(settings.trusted_proxies) and not settings.believes_clients
+
+
+def to_https_unless_there(site: model.Site) -> tuple[directive.Node, ...]:
+    """For a server that has the site's content for visitors of a trusted proxy."""
+    there, other = to_https(site)[-1], to_https(site)[:-1]
+    lines: list[directive.Node] = []
+    if other:
+        (unsafe,) = other
+        assert isinstance(unsafe, directive.Directive)
+        lines.append(values.line("if", Expr("$daemun_other_insecure"), block=unsafe.block or ()))
+    return (*lines, values.line("if", Expr("$daemun_insecure"), block=(there,)))
 
 
 def to_https(site: model.Site) -> tuple[directive.Node, ...]:
@@ -188,9 +207,18 @@ def _alias_servers(scope: scope_.Scope) -> tuple[directive.Node, ...]:
         plain = server.anything(values.line("return", str(scope.settings.default.status)))
     servers: list[directive.Node] = [directive.Comment(f"Aliases lead to {site.host}.")]
     if scope_.has_tls(site):
-        servers.append(_https(scope, given, (answer,)))
+        servers.append(_https(scope, given, (*_challenge(scope), answer)))
     servers.append(_http(scope, given, (server.challenge(), plain)))
     return tuple(servers)
+
+
+def _challenge(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+    """On HTTPS as well: what stands in front may send CAs there, and they follow without a look at the certificate
+    (letsencrypt.org/docs/challenge-types). Of a site without TLS nothing is ordered, so an application's own client has
+    the path."""
+    site = scope.site
+    is_ours = scope_.has_tls(site) or scope.settings.like_nginx_proxy
+    return (server.challenge(),) if site.challenge and is_ours and not _writes_challenge(site) else ()
 
 
 def _names(hosts: tuple[str, ...], *, is_default: bool = False) -> tuple[directive.Arg, ...]:
@@ -209,7 +237,8 @@ def _has_snippets(site: model.Site) -> bool:
 
 def _writes_challenge(site: model.Site) -> bool:
     """Whether an owner answers the challenge, which nginx lets one location do."""
-    return server.CHALLENGE_PATH in {scope_.location_name(node) for node in scope_.owned(site.snippet, "location")}
+    written = {scope_.location_name(node) for node in scope_.owned(site.snippet, "location")}
+    return server.CHALLENGE_PATH in written | {one.path for one in site.routes}
 
 
 def _locations(scope: scope_.Scope, *, https: bool) -> tuple[directive.Node, ...]:

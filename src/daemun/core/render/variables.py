@@ -150,6 +150,21 @@ def _forwarded(settings: model.Globals, nginx: environment.Nginx) -> tuple[direc
             settings, "x_forwarded_proto", "forwarded_proto", "$scheme", ("1:http", "http"), ("1:https", "https")
         ),
         _map(ours.forwarded_proto, "https", ("default", ""), ("https", "on")),
+        directive.Comment("1 for what is to be sent to HTTPS, where a trusted proxy may say that it comes from there."),
+        _map(
+            "$daemun_forwarded_proto|$uri",
+            "insecure",
+            ("default", "1"),
+            (r"~^https\|", ""),
+            (r"~\|/\.well-known/acme-challenge/", ""),
+        ),
+        directive.Comment("The same for what is no GET."),
+        _map(
+            "$request_method|$daemun_insecure",
+            "other_insecure",
+            ("default", "$daemun_insecure"),
+            (r"~^(?:GET|HEAD)", ""),
+        ),
         directive.Comment("The port that the client named."),
         _named_port(nginx),
         directive.Comment("The host that was routed by, with the port the client named."),
