@@ -16,7 +16,7 @@ import websockets.asyncio.server
 from daemun.core import model
 from daemun.core.directive import Directive, Expr
 from daemun.waiting import room as rooms
-from tests.support import backend, holding, ports, rendered, responders, upstreams
+from tests.support import backend, clients, holding, ports, rendered, responders, upstreams
 from tests.support.sites import proxy, route, site
 
 pytestmark = pytest.mark.nginx
@@ -325,3 +325,21 @@ async def test_no_request_fails_while_a_server_moves() -> None:
         servers.append(server)
     assert set(statuses) == {200}
     assert sum((server.seen for server in servers), collections.Counter()) == collections.Counter(sent)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_requests_over_http_2_wait(method: str) -> None:
+    """A GET without a body, and a POST whose body is held."""
+    port = ports.free_port()
+    async with holding.house(site("app.test", f"http://127.0.0.1:{port}")) as house:
+
+        def ask() -> int:
+            with clients.client(house.gate, http2=True) as visitor:
+                content = BODY if method == "POST" else b""
+                return visitor.request(method, "https://app.test/x", content=content, timeout=60).status_code
+
+        asking = asyncio.create_task(asyncio.to_thread(ask))
+        await house.until_waiting(1)
+        with backend.running(port=port) as server:
+            assert await asking == 200
+        assert server.seen == {f"{method} /x": 1}

@@ -43,6 +43,7 @@ _VARIABLE = re.compile(r"\$(?:\{([^}]*)\}?|([A-Za-z_][A-Za-z0-9_]*))")
 _CAPTURE = re.compile(r"\$(?:[1-9]|\{[1-9]\})")
 _SENT = re.compile(r"(?:sent_http|upstream_http|sent_trailer|upstream_trailer|upstream_cookie)_[a-z0-9_]{1,64}\Z")
 _HOST_HEADER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?\Z")
+_MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}/(?:\*|[a-z0-9][a-z0-9.+-]{0,63})\Z")
 _EMAIL = re.compile(r"[A-Za-z0-9.!#%&'*+/=?^_`{|}~-]{1,64}@([^@\s]+)\Z")
 _USER = re.compile(r"[a-z_][a-z0-9_.-]{0,31}\Z")
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]*\Z")
@@ -281,6 +282,18 @@ def check_header_name(name: str, *, request: bool) -> str | None:
     if name.lower() == "host":
         return "cannot be set here; use `host_header`" if request else "is a request header"
     return None
+
+
+def check_proxy_header(name: str) -> str | None:
+    """One that only trusted proxies may send: with letters, digits and dashes, as nginx's variable of it is called."""
+    cause = check_header_name(name, request=True)
+    if cause is None and not re.fullmatch(r"[A-Za-z0-9-]{1,100}", name):
+        return "is not 1 to 100 letters, digits and dashes"
+    return cause
+
+
+def check_media_type(text: str) -> str | None:
+    return None if _MEDIA_TYPE.match(text) else 'is not a media type, such as "text/css"'
 
 
 def check_variables(text: str) -> str | None:

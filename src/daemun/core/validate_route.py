@@ -1,6 +1,6 @@
 """The rules of one route: its path, its servers, its headers, and what nginx cannot do with them together. Pure."""
 
-from daemun.core import model, names, rules, validate_health, words
+from daemun.core import model, names, rules, validate_health, validate_site, words
 from daemun.core import report as report_
 
 _ENCRYPTED = frozenset({model.Scheme.HTTPS, model.Scheme.GRPCS})
@@ -21,6 +21,7 @@ def check_route(route: model.Route, report: report_.Report) -> None:
     if route.path.startswith("~") and any(target.path is not None for target in targets):
         report.add("a regular expression has no prefix that a target's path could replace", *here, "to")
     report.add(rules.check_number(route.max_body_bytes, least=0, most=rules.MAX_BYTES_OF_A_FILE), *here, "max_body")
+    validate_site.check_compress(route.compress, report, *here)
     _check_headers(route.request_headers, report, *here, "request_headers")
     _check_headers(route.response_headers, report, *here, "response_headers")
     match route.action:

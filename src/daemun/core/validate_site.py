@@ -21,8 +21,14 @@ def check_details(site: model.Site, report: report_.Report) -> None:
         report.add(f"expected {words.listed(TOKENS)}, found {words.quoted(site.server_tokens)}", "server_tokens")
     if site.other_redirect not in OTHER_REDIRECTS:
         expected = words.listed(str(status) for status in OTHER_REDIRECTS)
-        report.add(f"expected {expected}, found {site.other_redirect}", "other_redirect")
+        report.add(f"expected {expected}, found {site.other_redirect}", "redirect_status")
+    check_compress(site.compress, report)
     check_answer(site.otherwise, report, "otherwise")
+
+
+def check_compress(compress: model.Compress | None, report: report_.Report, *here: str) -> None:
+    for kind in compress.types if compress is not None else ():
+        report.add_value(kind, rules.check_media_type(kind), *here, "compress")
 
 
 def check_answer(answer: model.Answer, report: report_.Report, field: str) -> None:
@@ -66,6 +72,10 @@ def check_policy(policy: model.TlsPolicy, report: report_.Report, *field: str) -
 
 
 def check_gate(settings: model.Globals, report: report_.Report) -> None:
+    check_compress(settings.compress, report)
+    for index, name in enumerate(settings.proxy_headers):
+        cause = None if name == model.DEFAULT_HEADERS else rules.check_proxy_header(name)
+        report.add_value(name, cause, "proxy_headers", index)
     default = settings.default
     report.add(rules.check_number(default.status, least=200, most=599), "default", "status")
     for path in (default.page, default.certificate, default.key):

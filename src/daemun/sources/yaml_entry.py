@@ -81,6 +81,17 @@ def _size(value: object) -> object:
     return 0 if value is False or value == "off" else values.parse_size(value)
 
 
+def _compress(value: object) -> object:
+    """A label has its types in one text."""
+    if isinstance(value, bool):
+        return model.Compress(is_on=value)
+    types = value.replace(",", " ").split() if isinstance(value, str) else value
+    if isinstance(types, list) and types and all(isinstance(one, str) for one in types):
+        return model.Compress(types=tuple(types))
+    raise ValueError(f"expected true, false or a list of types such as [text/css], found {words.describe(value)}")
+
+
+Compress = typing.Annotated[pydantic.InstanceOf[model.Compress], pydantic.BeforeValidator(_compress)]
 Duration = typing.Annotated[float, pydantic.BeforeValidator(values.parse_duration)]
 Size = typing.Annotated[int, pydantic.BeforeValidator(_size)]
 Host = typing.Annotated[str, pydantic.BeforeValidator(text(values.parse_host))]

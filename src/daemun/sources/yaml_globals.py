@@ -17,6 +17,8 @@ def translate(context: yaml_context.Context) -> model.Globals:
         alerts=_alerts(context, entry.alerts),
         default=_default(context, entry.default),
         trusted_proxies=tuple(entry.trusted_proxies),
+        proxy_headers=tuple(entry.proxy_headers),
+        compress=entry.compress,
         logs=entry.logs.translate(),
         docker=_docker(context, entry.docker),
         like_nginx_proxy=entry.compat == "nginx-proxy",

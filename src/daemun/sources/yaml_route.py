@@ -135,6 +135,7 @@ class RouteEntry(yaml_entry.Entry):
     files: str | None = None
     spa: bool = False
     listing: bool = False
+    compress: yaml_entry.Compress | None = None
     max_body: yaml_entry.Size = model.USUAL_MAX_BODY_BYTES
     request_headers: Headers = {}
     response_headers: Headers = {}

@@ -36,6 +36,9 @@ class SiteEntry(yaml_entry.Entry):
     http: typing.Annotated[model.HttpMode, yaml_entry.choice(model.HttpMode)] | None = None
     hsts: typing.Annotated[HstsEntry | None, pydantic.BeforeValidator(_hsts)] = None
     on_demand: yaml_acme.OnDemand = None
+    redirect_status: int = model.USUAL_REDIRECT_STATUS
+    underscores_in_headers: bool = False
+    compress: yaml_entry.Compress | None = None
     enabled: bool = True
     routes: dict[str, typing.Any]
     nginx: str = ""

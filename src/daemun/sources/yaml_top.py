@@ -140,6 +140,8 @@ class FileEntry(yaml_entry.Entry):
     compat: typing.Annotated[str, _only("none", "nginx-proxy", later="the words of other proxies")] = "none"
     default: typing.Annotated[DefaultEntry, pydantic.BeforeValidator(_default)] = DefaultEntry()
     trusted_proxies: list[str] = []
+    proxy_headers: typing.Annotated[list[str], yaml_entry.ONE_OR_MORE] = [model.DEFAULT_HEADERS]
+    compress: yaml_entry.Compress = model.Compress()
     logs: LogsEntry = LogsEntry()
     workers: typing.Annotated[int | None, pydantic.BeforeValidator(_workers)] = None
     old_workers: OldWorkersEntry = OldWorkersEntry()

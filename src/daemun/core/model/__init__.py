@@ -15,6 +15,7 @@ from daemun.core.model.certificate import (
 )
 from daemun.core.model.finding import Finding, Weight
 from daemun.core.model.gate import (
+    DEFAULT_HEADERS,
     NOBODY,
     PRIVATE,
     Address,
@@ -45,10 +46,21 @@ from daemun.core.model.ordering import (
     Secret,
 )
 from daemun.core.model.problem import NOWHERE, Origin, Problem, Severity
-from daemun.core.model.route import Files, Header, Redirect, Route, Snippet
+from daemun.core.model.route import Compress, Files, Header, Redirect, Route, Snippet
 from daemun.core.model.served import Aim, Fault, HandshakeLook, RouteLook, ServerLook, SiteLook, Trouble, UpstreamError
 from daemun.core.model.service import Check, Service, Wait, WaitedServer
-from daemun.core.model.site import Answer, ClientCertificates, Hsts, HttpMode, OnDemand, Site, Tls, TlsMode, TlsPolicy
+from daemun.core.model.site import (
+    USUAL_REDIRECT_STATUS,
+    Answer,
+    ClientCertificates,
+    Hsts,
+    HttpMode,
+    OnDemand,
+    Site,
+    Tls,
+    TlsMode,
+    TlsPolicy,
+)
 from daemun.core.model.target import (
     DEFAULT_PORTS,
     USUAL_MAX_BODY_BYTES,
@@ -65,6 +77,7 @@ from daemun.core.model.target import (
 )
 
 __all__ = [
+    "DEFAULT_HEADERS",
     "DEFAULT_PORTS",
     "HOOK",
     "LETS_ENCRYPT",
@@ -74,6 +87,7 @@ __all__ = [
     "PRIVATE",
     "RFC2136",
     "USUAL_MAX_BODY_BYTES",
+    "USUAL_REDIRECT_STATUS",
     "USUAL_RETRIES",
     "Acme",
     "Actual",
@@ -90,6 +104,7 @@ __all__ = [
     "Challenge",
     "Check",
     "ClientCertificates",
+    "Compress",
     "Container",
     "Default",
     "DefaultKind",

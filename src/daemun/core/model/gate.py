@@ -8,7 +8,7 @@ from daemun.core import directive
 from daemun.core.model.alerts import Alerts
 from daemun.core.model.ordering import Acme
 from daemun.core.model.problem import NOWHERE, Origin, Problem
-from daemun.core.model.route import Redirect, Snippet
+from daemun.core.model.route import Compress, Redirect, Snippet
 from daemun.core.model.site import Site, TlsPolicy
 from daemun.core.model.target import Pool
 
@@ -132,6 +132,9 @@ class Docker:
     shared: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
+DEFAULT_HEADERS = "default"
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Globals:
     """What concerns no single site.
@@ -147,6 +150,8 @@ class Globals:
     wrote that.
     challenge_files: an owner's web root whose files answer the ACME challenge before daemun does, of other clients that
     order certificates; None: there is none. challenges_unknown: whether they do so for names that no site has.
+    proxy_headers: what only trusted proxies may send to servers; `DEFAULT_HEADERS` stands for the usual ones.
+    compress: which answers are compressed, where a site or route says nothing else.
     http2: whether it is offered. tls_policy: None: Mozilla's intermediate one.
     """
 
@@ -161,6 +166,8 @@ class Globals:
     alerts: Alerts = Alerts()
     default: Default = Default()
     trusted_proxies: tuple[str, ...] = ()
+    proxy_headers: tuple[str, ...] = (DEFAULT_HEADERS,)
+    compress: Compress = Compress()
     logs: Logs = Logs()
     docker: Docker = Docker()
     workers: int | None = None

@@ -30,6 +30,14 @@ class Files:
     listing: bool = False
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Compress:
+    """Whether answers are compressed. types: which, besides HTML; empty: the usual ones."""
+
+    is_on: bool = True
+    types: tuple[str, ...] = ()
+
+
 Header = tuple[str, str]
 
 
@@ -46,6 +54,7 @@ class Route:
     max_body_bytes: largest request body; 0: no limit.
     request_headers, response_headers: set (an empty value removes the header); values may hold `core.names.VARIABLES`.
     snippet: the owner's raw nginx for this location. replaced: it stands at the level of the server instead of it.
+    compress: which answers are compressed; None: as for the whole site.
     is_internal: only clients that `Globals.internal` lets in are served.
     """
 
@@ -54,6 +63,7 @@ class Route:
     is_internal: bool = False
     replaced: bool = False
     max_body_bytes: int = USUAL_MAX_BODY_BYTES
+    compress: Compress | None = None
     request_headers: tuple[Header, ...] = ()
     response_headers: tuple[Header, ...] = ()
     snippet: Snippet = ()

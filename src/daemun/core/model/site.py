@@ -5,7 +5,10 @@ import enum
 
 from daemun.core.model.ordering import Ordering
 from daemun.core.model.problem import NOWHERE, Origin
-from daemun.core.model.route import Route, Snippet
+from daemun.core.model.route import Compress, Route, Snippet
+
+USUAL_REDIRECT_STATUS = 308
+"""For what is neither GET nor HEAD: a 301 makes a GET of it (RFC 9110 section 15.4.2)."""
 
 
 class TlsMode(enum.Enum):
@@ -111,6 +114,8 @@ class Site:
     http2: whether it is offered; None: as for the whole gate. server_tokens: what nginx tells of itself ("on", "off",
         "build"); None: its name alone. other_redirect: status of the redirect to HTTPS for methods but GET and HEAD.
     refuses_tls: without TLS: handshakes for its names are refused, whatever certificate unknown names get.
+    underscores: headers with an underscore in their name reach the servers, too.
+    compress: which answers are compressed; None: as for the whole gate.
     challenge: whether daemun answers the ACME challenge on plain HTTP, and not the site.
     otherwise: what answers paths that no route has. on_demand: None: it has the names that are written here.
     """
@@ -127,7 +132,9 @@ class Site:
     https_port: int | None = None
     http2: bool | None = None
     server_tokens: str | None = None
-    other_redirect: int = 301
+    other_redirect: int = USUAL_REDIRECT_STATUS
+    underscores: bool = False
+    compress: Compress | None = None
     refuses_tls: bool = False
     challenge: bool = True
     otherwise: Answer = Answer()

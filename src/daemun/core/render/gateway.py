@@ -6,6 +6,7 @@ from daemun.core import directive, model, names
 from daemun.core.directive import Expr
 from daemun.core.render import (
     access,
+    compression,
     environment,
     headers,
     hold,
@@ -81,32 +82,32 @@ def _cgi_locations(
     name = _upstream_name(scope, route)
     passing = values.line(f"{module}_pass", name)
     lines = (*_cgi(scope, route, action), *_rewrites(route, action), passing)
-    apart = request_body.apart_lines(scope, route, name, cgi=True) if action.buffering is not False else ()
-    others: list[directive.Directive] = []
-    if apart:
+    as_is = compression.as_is(scope, route)
+    plain = compression.as_is(scope, route, always=True)
+    is_held = hold.is_held(scope, route, action)
+    pages = hold.error_lines(scope, route) if is_held else scope_.owned(scope.site.snippet, "error_page")
+    written: dict[str, tuple[directive.Node, ...]] = {}
+    if action.buffering is False:
+        written[route.path] = (*as_is, *pages, *lines)
+    else:
         as_it_comes = (values.line(f"{module}_request_buffering", "off"), *lines)
-        chunked = (*request_body.chunked_lines(scope, route), *lines)
-        others = [
-            _location(scope, route, f"@{name}_{ending}", own, hide=hide, https=https)
-            for ending, own in (("upload", as_it_comes), ("chunked", chunked))
-        ]
-    if not hold.is_held(scope, route, action):
-        pages = scope_.owned(scope.site.snippet, "error_page")
-        return (_location(scope, route, route.path, (*apart, *pages, *lines), hide=hide, https=https), *others)
-    waiting = hold.error_lines(scope, route)
-    # The path of one that waited is replaced already.
-    again = (
-        *waiting,
-        hold.retry_line(),
-        *_cgi(scope, route, action),
-        values.line(f"{module}_pass", Expr("$daemun_to")),
-    )
-    return (
-        _location(scope, route, route.path, (*apart, *waiting, *lines), hide=hide, https=https),
-        *others,
-        hold.location(scope, route, action, https=https),
-        _location(scope, route, f"@{name}_retry", again, hide=hide, https=https),
-    )
+        held = request_body.held_lines(scope, route, f"@{name}_upload")
+        written[route.path] = (
+            *request_body.apart_lines(scope, route, name, cgi=True),
+            *as_is,
+            *pages,
+            *as_it_comes,
+        )
+        written[f"@{name}_body"] = (*held, *plain, *pages, *lines)
+        written[f"@{name}_chunked"] = (*request_body.chunked_lines(scope, route), *plain, *pages, *lines)
+        if held:
+            written[f"@{name}_upload"] = (*plain, *pages, *as_it_comes)
+    if is_held:
+        # The path of one that waited is replaced already.
+        goal = values.line(f"{module}_pass", Expr("$daemun_to"))
+        written[f"@{name}_retry"] = (*pages, *plain, hold.retry_line(), *_cgi(scope, route, action), goal)
+    found = [_location(scope, route, place, own, hide=hide, https=https) for place, own in written.items()]
+    return (*found, *((hold.location(scope, route, action, https=https),) if is_held else ()))
 
 
 def _location(
@@ -121,6 +122,7 @@ def _location(
     assert isinstance(route.action, model.Proxy)
     module = _MODULES.get(route.action.targets[0].scheme, route.action.targets[0].scheme.value)
     common: tuple[directive.Node, ...] = (
+        *compression.lines(route.compress),
         *access.lines(route),
         values.line("client_max_body_size", values.size(route.max_body_bytes, "max_body")),
         values.line("client_body_timeout", values.duration(route.action.timeouts.body_s, "timeout body")),

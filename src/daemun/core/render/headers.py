@@ -7,6 +7,7 @@ stands once, in nginx.conf, and a location that needs one line more repeats it w
 
 import collections.abc
 import dataclasses
+import itertools
 
 from daemun.core import directive, model, words
 from daemun.core.directive import Expr
@@ -17,16 +18,72 @@ from daemun.errors import RenderError
 
 _REMOVED = (
     "Forwarded",
-    "X-Forwarded-Prefix",
     "X-Forwarded-Protocol",
     "X-Forwarded-Scheme",
     "X-Forwarded-Server",
     "X-Forwarded-Ssl",
-    "X-Original-URL",
-    "X-Rewrite-URL",
     "Proxy",
 )
-"""What servers believe of a proxy and a client could invent. `Proxy` becomes $HTTP_PROXY in CGI (httpoxy.org)."""
+"""What says the same as headers that are set here, and could say otherwise. `Proxy` becomes $HTTP_PROXY in CGI
+(httpoxy.org)."""
+
+_FROM_PROXIES = (
+    # The path and the method before a proxy changed them.
+    "X-Forwarded-Method",
+    "X-Forwarded-Path",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Uri",
+    "X-Original-Method",
+    "X-Original-URI",
+    "X-Original-URL",
+    "X-Rewrite-URL",
+    # The visitor's address.
+    "CF-Connecting-IP",
+    "CF-Connecting-IPv6",
+    "Fastly-Client-IP",
+    "Fly-Client-IP",
+    "True-Client-IP",
+    "X-Client-IP",
+    "X-Cluster-Client-IP",
+    # The visitor's name, as judges of requests say it: Authelia, authentik, oauth2-proxy, Grafana's and others.
+    "Cf-Access-Authenticated-User-Email",
+    "Remote-Email",
+    "Remote-Groups",
+    "Remote-Name",
+    "Remote-User",
+    "Tailscale-User-Login",
+    "Tailscale-User-Name",
+    "X-Auth-Request-Access-Token",
+    "X-Auth-Request-Email",
+    "X-Auth-Request-Groups",
+    "X-Auth-Request-Preferred-Username",
+    "X-Auth-Request-Redirect",
+    "X-Auth-Request-User",
+    "X-Forwarded-Access-Token",
+    "X-Forwarded-Email",
+    "X-Forwarded-Groups",
+    "X-Forwarded-Preferred-Username",
+    "X-Forwarded-User",
+    "X-Goog-Authenticated-User-Email",
+    "X-Remote-User",
+    "X-WebAuth-User",
+    "X-authentik-email",
+    "X-authentik-groups",
+    "X-authentik-name",
+    "X-authentik-uid",
+    "X-authentik-username",
+    # The visitor's certificate.
+    "SSL-Client-Cert",
+    "X-Client-Cert",
+    "X-Forwarded-Client-Cert",
+    "X-Forwarded-Tls-Client-Cert",
+    "X-Forwarded-Tls-Client-Cert-Info",
+    "X-SSL-Client-Cert",
+    "X-SSL-Client-Verify",
+)
+"""What applications believe of a proxy in front of them, and a visitor could invent: the usual `proxy_headers`."""
+
+_PROXIED = "proxied_"
 
 _HOP = ("Upgrade", "$daemun_upgrade"), ("Connection", "$daemun_connection")
 
@@ -56,7 +113,24 @@ def _forwarded(told: told_.Told) -> dict[str, str]:
 
 def _further(settings: model.Globals) -> dict[str, str]:
     removed = dict.fromkeys(_REMOVED, "")
+    is_trusting = told_.is_anybody_believed(settings)
+    for name in from_proxies(settings):
+        removed[name] = f"$daemun_{proxied_variable(name)}" if is_trusting else ""
     return removed | dict(_LIKE_NGINX_PROXY) if settings.like_nginx_proxy else removed
+
+
+def from_proxies(settings: model.Globals) -> tuple[str, ...]:
+    """The headers that only trusted proxies may send, each once."""
+    found: dict[str, str] = {}
+    for name in settings.proxy_headers:
+        for one in _FROM_PROXIES if name == model.DEFAULT_HEADERS else (name,):
+            found.setdefault(one.lower(), one)
+    return tuple(found.values())
+
+
+def proxied_variable(name: str) -> str:
+    """Without $daemun_: what a trusted proxy says in a header, else nothing."""
+    return f"{_PROXIED}{name.lower().replace('-', '_')}"
 
 
 def standard(set_header: str, settings: model.Globals, nginx: environment.Nginx) -> tuple[directive.Directive, ...]:
@@ -89,11 +163,30 @@ def request_lines(scope: scope_.Scope, route: model.Route, set_header: str) -> t
     path = route.action.targets[0].path
     if path is not None and set_header == "proxy_set_header" and translation.is_on(scope, route.action):
         connection = (*connection, *translation.header_lines(route, route.action))
-    if not (written or site_wide or given or connection):
+    aliases = _aliases(scope, set_header)
+    if not (written or site_wide or given or connection or aliases):
         return ()
     gate_wide = scope_.owned(scope.settings.snippet, set_header)
     usual = standard(set_header, scope.settings, scope.environment.nginx)
-    return _last_wins(usual, connection, gate_wide, site_wide, given, hidden=written)
+    lines = _last_wins(usual, connection, gate_wide, site_wide, given, hidden=written)
+    named = {line.args[0].value.lower() for line in (*lines, *written) if line.args}
+    return (*lines, *(alias for alias in aliases if alias.args[0].value.lower() not in named))
+
+
+def _aliases(scope: scope_.Scope, set_header: str) -> tuple[directive.Directive, ...]:
+    """Each header that is set or removed here, spelled with underscores, is removed: many servers take X_Real_IP and
+    X-Real-IP for one, as CGI does."""
+    if not scope.site.underscores:
+        return ()
+    found: list[directive.Directive] = []
+    named = [line.args[0].value for line in standard(set_header, scope.settings, scope.environment.nginx)]
+    for original in (*named, "Content-Length", "Transfer-Encoding"):
+        parts = original.split("-")
+        for joints in itertools.product("-_", repeat=len(parts) - 1):
+            if "_" in joints:
+                name = parts[0] + "".join(joint + part for joint, part in zip(joints, parts[1:], strict=True))
+                found.append(values.line(set_header, name, ""))
+    return tuple(found)
 
 
 def parameters(scope: scope_.Scope, route: model.Route, param: str) -> tuple[directive.Directive, ...]:
@@ -118,7 +211,7 @@ def parameters(scope: scope_.Scope, route: model.Route, param: str) -> tuple[dir
 
 def _parameter(param: str, name: str, value: directive.Arg) -> directive.Directive:
     """An empty value is not sent, and neither is the client's header of that name."""
-    empty = () if value.value else ("if_not_empty",)
+    empty = () if value.value and not value.value.startswith(f"$daemun_{_PROXIED}") else ("if_not_empty",)
     return values.line(param, f"HTTP_{name.upper().replace('-', '_')}", value, *empty)
 
 

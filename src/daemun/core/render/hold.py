@@ -42,7 +42,7 @@ import re
 
 from daemun.core import directive, layout, model, names
 from daemun.core.directive import Expr
-from daemun.core.render import headers, values
+from daemun.core.render import headers, request_body, values
 from daemun.core.render import scope as scope_
 
 HOLD = "hold.conf"
@@ -117,8 +117,10 @@ def variables(paths: layout.Layout) -> tuple[directive.Node, ...]:
             # A server behind the gate may send a request there by an X-Accel-Redirect of its own: it gets a 500.
             default="",
         ),
-        directive.Comment("1 when the request waited before, and its path is replaced already."),
-        _map("$upstream_addr", "replaced", (f"~{room}.*{room}", "1"), default=""),
+        directive.Comment(
+            "1 when the request waited before, or came from a named location: its path is replaced already."
+        ),
+        _map("$daemun_apart|$upstream_addr", "replaced", (f"~^body|{room}.*{room}", "1"), default=""),
     )
 
 
@@ -202,9 +204,11 @@ def location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, htt
     """Where a request waits. Raises: RenderError."""
     pages = scope_.owned(scope.site.snippet, "error_page")
     own_pages = scope_.owned(route.snippet, "error_page")
+    is_cgi = MODULES[proxy.targets[0].scheme] != "proxy"
     lost = values.line("if", Expr("$daemun_fate"), "=", "lost", block=(values.line("return", "502"),))
     lines: list[directive.Node] = [
         *(() if _is_repeated(scope, route, proxy) else (lost,)),
+        *((request_body.unheld_line(scope, route, cgi=is_cgi),) if proxy.buffering is not False else ()),
         values.line("include", HOLD if proxy.buffering is not False else HOLD_UNBUFFERED),
         *headers.response_lines(scope, route, https=https, hide_header="proxy_hide_header"),
         *((*pages, *own_pages) if own_pages else ()),

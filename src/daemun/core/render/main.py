@@ -3,11 +3,11 @@
 from daemun.core import definitions, directive, model, sharing
 from daemun.core.directive import Expr
 from daemun.core.render import (
+    compression,
     default,
     environment,
     headers,
     hold,
-    mime,
     realip,
     request_body,
     server,
@@ -99,7 +99,7 @@ def _http(desired: model.Desired, env: environment.Environment, *, has_shared: b
         *_basics(env),
         *_log(desired.globals, env),
         *_hashes(desired, has_shared=has_shared),
-        *_compression(),
+        *compression.shared(desired.globals),
         directive.Comment("TLS"),
         *tls.lines(desired.enabled, desired.globals.tls_policy, workers=env.workers),
         *_http2(desired.globals, env),
@@ -198,17 +198,6 @@ def _power_of_two(value: int, *, least: int) -> int:
     return max(least, 1 << (value - 1).bit_length())
 
 
-def _compression() -> tuple[directive.Node, ...]:
-    return (
-        values.line("gzip", "on"),
-        values.line("gzip_vary", "on"),
-        values.line("gzip_proxied", "any"),
-        values.line("gzip_comp_level", "5"),
-        values.line("gzip_min_length", "1024"),
-        values.line("gzip_types", *mime.COMPRESSED),
-    )
-
-
 def _resolver(env: environment.Environment) -> tuple[directive.Node, ...]:
     if env.resolver is None:
         return ()
@@ -228,6 +217,7 @@ def _proxying(settings: model.Globals, env: environment.Environment) -> tuple[di
         values.line("proxy_buffering", "off"),
         values.line("proxy_request_buffering", "off"),
         *_buffers("proxy", env),
+        *_early_hints(env),
         *headers.shared(settings, env.nginx, "proxy_set_header"),
     ]
     for feature, module in (
@@ -243,6 +233,13 @@ def _proxying(settings: model.Globals, env: environment.Environment) -> tuple[di
             *headers.shared(settings, env.nginx, "grpc_set_header"),
         ]
     return tuple(lines)
+
+
+def _early_hints(env: environment.Environment) -> tuple[directive.Directive, ...]:
+    """103 (RFC 8297) goes to clients of HTTP/2: many of HTTP/1.1 take it for the answer (section 3)."""
+    if {environment.Feature.EARLY_HINTS, environment.Feature.HTTP_V2} - env.nginx.features:
+        return ()
+    return (values.line("early_hints", Expr("$http2")),)
 
 
 def _buffer_size(env: environment.Environment) -> str:

@@ -12,6 +12,7 @@ from daemun.core import directive, model, names
 from daemun.core.directive import Expr
 from daemun.core.render import (
     access,
+    compression,
     environment,
     headers,
     hold,
@@ -46,7 +47,7 @@ def locations(
         _upgrade_location(scope, route, proxy, https=https, is_retry=False),
     ]
     if proxy.buffering is not False:
-        written.append(_upload_location(scope, route, proxy, https=https))
+        written.append(_body_location(scope, route, proxy, https=https))
     if hold.is_held(scope, route, proxy):
         written.append(hold.location(scope, route, proxy, https=https))
         written.append(_retry_location(scope, route, proxy, https=https))
@@ -70,12 +71,13 @@ def _main_location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, 
         lines += request_body.handing(f"@{name}_upgrade", "$daemun_upgrade")
     else:
         lines += request_body.apart_lines(scope, route, name, cgi=False)
+    lines += compression.as_is(scope, route)
     if hold.is_held(scope, route, proxy):
         lines += hold.error_lines(scope, route)
     else:
         lines += scope_.owned(scope.site.snippet, "error_page")
     lines += _ordinary(scope, route, proxy, https=https)
-    lines += _held(proxy)
+    lines += compression.lines(route.compress)
     sent = translation.sent(scope, route, proxy)
     last: list[directive.Node] = []
     if target.path is None:
@@ -116,18 +118,19 @@ def _buffering(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> t
     return () if is_on is None else (values.line("proxy_buffering", "on" if is_on else "off"),)
 
 
-def _upload_location(
-    scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool
-) -> directive.Directive:
-    """For a request whose body is sent as it comes: it cannot be sent twice, so it does not wait."""
-    target = proxy.targets[0]
+def _body_location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool) -> directive.Directive:
+    """For a request whose body is held until it is whole."""
+    target, name = proxy.targets[0], _name(scope, route)
+    pages = scope_.owned(scope.site.snippet, "error_page")
     lines = [
-        *scope_.owned(scope.site.snippet, "error_page"),
+        *request_body.held_lines(scope, route, f"@{name}_upgrade"),
+        *compression.as_is(scope, route, always=True),
+        *(hold.error_lines(scope, route) if hold.is_held(scope, route, proxy) else pages),
         *_ordinary(scope, route, proxy, https=https),
-        values.line("proxy_request_buffering", "off"),
+        *_held(proxy),
     ]
-    goal = _goal(scope, target, _name(scope, route), sent=translation.sent(scope, route, proxy))
-    return _named(scope, route, proxy, "upload", lines=lines, goal=goal, path=target.path)
+    goal = _goal(scope, target, name, sent=translation.sent(scope, route, proxy))
+    return _named(scope, route, proxy, "body", lines=lines, goal=goal, path=target.path)
 
 
 def _retry_location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool) -> directive.Directive:
@@ -136,6 +139,7 @@ def _retry_location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy,
     lines: list[directive.Node] = [
         *hold.error_lines(scope, route),
         hold.retry_line(),
+        *compression.as_is(scope, route, always=True),
         *_ordinary(scope, route, proxy, https=https),
         *_held(proxy),
     ]

@@ -2,7 +2,7 @@
 
 A small one is held, so that it can be sent once more, or wait (`hold`). A large one, and one whose size nobody knows,
 goes to the server as it comes: whoever sends it sees how far it got, and no disk fills up. nginx cannot choose that by
-a variable, so such a request is handed to a named location with the same server.
+a variable, so a request with a small body is handed to a named location with the same server.
 
     under 10,000 bytes      held in memory (client_body_buffer_size)
     under 1,000,000 bytes   held on disk, MOST_HELD of them at a time, all workers together; further ones are not held
@@ -11,8 +11,10 @@ a variable, so such a request is handed to a named location with the same server
 So bodies take a gigabyte of the disk at most, whatever strangers send. FastCGI, uwsgi and SCGI cannot be told of a body
 without telling its size: one in chunks is held, up to CHUNKED_BYTES, and MOST_CHUNKED of them at a time.
 
-Over HTTP/1.1 a request without `Content-Length` and `Transfer-Encoding` has no body; over HTTP/2 nginx knows the size 0
-of a request without one ($content_length is "0", ngx_http_v2_run_request), and none of a body that does not tell it.
+Only what tells its size is held: over HTTP/2 nothing distinguishes a request without a body from one with a body of
+unknown size before it is read (1.31.3; both have no $content_length). For a request without a body the locations are
+the same: nginx sends it again as if its body were held (ngx_http_read_client_request_body). Such a GET waits, too,
+unless it tells the type of a body.
 """
 
 from daemun.core import directive, model
@@ -31,7 +33,8 @@ FULL_STATUS = "419"
 """As many bodies are held as may be. It does not leave nginx either."""
 
 _HELD, _CHUNKED = "daemun_held", "daemun_chunked"
-_APART, _APART_ALL, _CGI = "apart", "apart_all", "cgi_body"
+_APART, _APART_UNCOUNTED = "apart", "apart_uncounted"
+_CGI, _CGI_UNCOUNTED = "apart_cgi", "apart_cgi_uncounted"
 
 
 # --- for all sites ---------------------------------------------------------------------------------------------
@@ -47,40 +50,62 @@ def shared(env: environment.Environment) -> tuple[directive.Node, ...]:
     )
 
 
-def variables() -> tuple[directive.Node, ...]:
+def variables(env: environment.Environment) -> tuple[directive.Node, ...]:
+    counted = "$limit_conn_status" if environment.Feature.LIMIT_CONN in env.nginx.features else ""
     return (
         directive.Comment(
-            "Which location a request is handed to: WebSockets may be silent for long, and a large body, or"
+            "Which location a request is handed to: WebSockets may be silent for long, and a small body is"
         ),
-        directive.Comment("one of unknown size, is sent to the server as it comes."),
-        _apart(_APART, least_digits=7),
+        directive.Comment("held until it is whole."),
+        _apart(_APART, most_digits=6),
         directive.Comment("The same where bodies are not counted: nothing is held on disk."),
-        _apart(_APART_ALL, least_digits=5),
+        _apart(_APART_UNCOUNTED, most_digits=4),
+        directive.Comment("For FastCGI, uwsgi and SCGI, which need to know the size of a body."),
+        _apart_cgi(_CGI, most_digits=6),
+        _apart_cgi(_CGI_UNCOUNTED, most_digits=4),
         directive.Comment("1 for a body that is held on disk, and for one in chunks."),
         _map("$content_length", "held", (r"~^[0-9]{5,6}\z", "1")),
         values.line("map", "", Expr("$daemun_chunked"), block=(values.line("default", "1"),)),
-        directive.Comment("For FastCGI, uwsgi and SCGI, which need to know the size of a body."),
-        _map(
-            "$content_length|$http_transfer_encoding|$server_protocol",
-            _CGI,
-            ("||HTTP/1.1", ""),
-            ("0||HTTP/2.0", ""),
-            (r"~^[0-9]{7,}\|\|", "upload"),
-            (r"~^[0-9]*\|[^|]|^\|\|HTTP/[2-9]", "chunked"),
-        ),
+        directive.Comment("1 for a request whose body was not held: it cannot be sent again."),
+        *(_unheld(name, counted) for name in (_APART, _APART_UNCOUNTED, _CGI, _CGI_UNCOUNTED)),
     )
 
 
-def _apart(name: str, *, least_digits: int) -> directive.Directive:
+def _unheld(name: str, counted: str) -> directive.Directive:
+    block = (
+        values.line("volatile"),
+        values.line("default", "1"),
+        values.line(r"~^(?:body|chunked)\|(?!REJECTED)", ""),
+        # Without a body; over HTTP/2 as far as one can tell.
+        values.line(r"~^[^|]*\|[^|]*\|[^|]*\|(?:0\||\|\|HTTP/1)", ""),
+        values.line(r"~^[^|]*\|[^|]*\|(?:GET|HEAD|OPTIONS|DELETE)\|\|\|[^|]*\|\z", ""),
+    )
+    source = (
+        f"$daemun_{name}|{counted}|$request_method|$content_length|$http_transfer_encoding|$server_protocol"
+        "|$http_content_type"
+    )
+    return values.line("map", Expr(source), Expr(f"$daemun_unheld_{name}"), block=block)
+
+
+def _apart_cgi(name: str, *, most_digits: int) -> directive.Directive:
     return _map(
-        "$daemun_upgrade|$content_length|$http_transfer_encoding|$server_protocol",
+        "$content_length|$http_transfer_encoding|$server_protocol|$request_method",
+        name,
+        ("||HTTP/1.1|GET", ""),
+        ("||HTTP/2.0|GET", ""),
+        (rf"~^[1-9][0-9]{{0,{most_digits - 1}}}\|", "body"),
+        (r"~^\|(?:[^|]|\|HTTP/[2-9][^|]*\|(?!(?:GET|HEAD|OPTIONS|DELETE)\z))", "chunked"),
+    )
+
+
+def _apart(name: str, *, most_digits: int) -> directive.Directive:
+    return _map(
+        "$daemun_upgrade|$content_length",
         name,
         # Nearly all requests, found without a regular expression.
-        ("|||HTTP/1.1", ""),
-        ("|0||HTTP/2.0", ""),
-        (rf"~^[^|]*\|(?:[0-9]{{{least_digits},}}\||[0-9]*\|[^|]|\|\|HTTP/[2-9])", "upload"),
-        (r"~^[^|]+\|0?\|", "upgrade"),
-        (r"~^[^|]+\|", "upload"),
+        ("|", ""),
+        (rf"~^\|[1-9][0-9]{{0,{most_digits - 1}}}\z", "body"),
+        (r"~^[^|]+\|0?\z", "upgrade"),
     )
 
 
@@ -95,13 +120,26 @@ def _map(source: str, variable: str, *entries: tuple[str, str]) -> directive.Dir
 def apart_lines(scope: scope_.Scope, route: model.Route, name: str, *, cgi: bool) -> tuple[directive.Node, ...]:
     """First in the main location of a route that holds bodies. name: of its upstream, which its other locations are
     named after."""
-    counted = is_counted(scope, route)
-    variable = _CGI if cgi else _APART if counted else _APART_ALL
-    return (
-        *handing(f"@{name}_$daemun_{variable}", f"$daemun_{variable}"),
-        *(() if not counted else _limit(_HELD, MOST_HELD, FULL_STATUS)),
-        *(() if not counted else (values.line("error_page", FULL_STATUS, "=", f"@{name}_upload"),)),
-    )
+    variable = _variable(scope, route, cgi=cgi)
+    return handing(f"@{name}_${variable}", f"${variable}")
+
+
+def unheld_line(scope: scope_.Scope, route: model.Route, *, cgi: bool) -> directive.Directive:
+    """For the location where requests wait: those that were not held do not."""
+    condition = Expr(f"${_variable(scope, route, cgi=cgi).replace('daemun_', 'daemun_unheld_', 1)}")
+    return values.line("if", condition, block=(values.line("return", "502"),))
+
+
+def _variable(scope: scope_.Scope, route: model.Route, *, cgi: bool) -> str:
+    names = (_CGI, _CGI_UNCOUNTED) if cgi else (_APART, _APART_UNCOUNTED)
+    return f"daemun_{names[not is_counted(scope, route)]}"
+
+
+def held_lines(scope: scope_.Scope, route: model.Route, overflow: str) -> tuple[directive.Node, ...]:
+    """For the location of bodies that are held. overflow: the location for those beyond the bound."""
+    if not is_counted(scope, route):
+        return ()
+    return (*_limit(_HELD, MOST_HELD, FULL_STATUS), values.line("error_page", FULL_STATUS, "=", overflow))
 
 
 def handing(there: str, condition: str) -> tuple[directive.Node, ...]:
@@ -131,5 +169,7 @@ def _limit(zone: str, most: str, status: str) -> tuple[directive.Directive, ...]
 def is_counted(scope: scope_.Scope, route: model.Route) -> bool:
     """A `limit_conn` of ours would undo an owner's further out (nginx inherits all of them or none)."""
     snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
+    if isinstance(route.action, model.Proxy) and route.action.targets[0].scheme is model.Scheme.H2C:
+        return False  # what is beyond the bound goes where WebSockets go, and that is HTTP/1.1
     owners = any(scope_.owned(snippet, name) for snippet in snippets for name in ("limit_conn", "include"))
     return environment.Feature.LIMIT_CONN in scope.environment.nginx.features and not owners

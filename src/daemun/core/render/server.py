@@ -82,9 +82,9 @@ def has_root(settings: model.Globals, site: model.Site | None = None) -> bool:
     return bool(scope_.owned(settings.snippet, "root"))
 
 
-def anything(action: directive.Directive) -> directive.Directive:
+def anything(*actions: directive.Node) -> directive.Directive:
     """The location for all paths."""
-    return values.line("location", "/", block=(action,))
+    return values.line("location", "/", block=actions)
 
 
 # --- the included files ----------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import dataclasses
 
 from daemun.core import directive, model, named_servers, names, words
 from daemun.core.directive import Expr
-from daemun.core.render import headers, on_demand, route, server, static, tls, upstream, values, variables
+from daemun.core.render import compression, headers, on_demand, route, server, static, tls, upstream, values, variables
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
@@ -144,8 +144,10 @@ def _http(
 
 
 def _own_words(site: model.Site) -> tuple[directive.Directive, ...]:
-    """What nginx tells of itself."""
-    return () if site.server_tokens is None else (values.line("server_tokens", site.server_tokens),)
+    """What nginx tells of itself, and what it takes and gives."""
+    tokens = () if site.server_tokens is None else (values.line("server_tokens", site.server_tokens),)
+    taken = (values.line("underscores_in_headers", "on"),) if site.underscores else ()
+    return (*tokens, *taken, *compression.lines(site.compress))
 
 
 def _plain(scope: scope_.Scope) -> tuple[directive.Node, ...]:
@@ -182,16 +184,21 @@ def to_https_unless_there(site: model.Site) -> tuple[directive.Node, ...]:
 
 
 def to_https(site: model.Site) -> tuple[directive.Node, ...]:
-    """Permanently; what is no GET may be told to come as it is (RFC 9110 section 15.4.9)."""
+    """Permanently; what is neither GET nor HEAD comes as it is (308, RFC 9110 section 15.4.9): after a 301 browsers and
+    programs send a GET instead."""
     port = "$daemun_https_port"
     if site.https_port is not None:
         port = "" if site.https_port == 443 else f":{values.integer(site.https_port, 'port', least=1)}"
     there = Expr(f"https://$host{port}$request_uri")
+    return _moved(site, there)
+
+
+def _moved(site: model.Site, there: Expr) -> tuple[directive.Node, ...]:
     always = values.line("return", "301", there)
     if site.other_redirect == 301:
         return (always,)
     other = values.line("return", values.integer(site.other_redirect, "status", least=301, most=308), there)
-    return (values.line("if", Expr("$request_method"), "!~", "^(?:GET|HEAD)", block=(other,)), always)
+    return (values.line("if", Expr("$request_method"), "!~", r"^(?:GET|HEAD)\z", block=(other,)), always)
 
 
 def _alias_servers(scope: scope_.Scope) -> tuple[directive.Node, ...]:
@@ -201,7 +208,7 @@ def _alias_servers(scope: scope_.Scope) -> tuple[directive.Node, ...]:
         raise RenderError("aliases cannot be redirected to a wildcard; name the host they lead to")
     given = _names(site.aliases)
     there = Expr(f"{scope.told.forwarded_proto}://{values.host(site.host).value}{scope.told.named_port}$request_uri")
-    answer = server.anything(values.line("return", "301", there))
+    answer = server.anything(*_moved(site, there))
     plain = answer
     if scope_.has_tls(site) and site.http is model.HttpMode.OFF:
         plain = server.anything(values.line("return", str(scope.settings.default.status)))

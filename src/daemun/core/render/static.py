@@ -6,7 +6,7 @@ location and the folder always end in one.
 
 from daemun.core import directive, model, words
 from daemun.core.directive import Expr
-from daemun.core.render import headers, values
+from daemun.core.render import compression, headers, values
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
@@ -28,6 +28,7 @@ def locations(
     folder = files.folder.rstrip("/") + "/"
     prefix = route.path.rstrip("/") + "/"
     lines: list[directive.Node] = [
+        *compression.lines(route.compress),
         *headers.response_lines(scope, route, https=https, hide_header=None, extra=_CACHED),
         # With `root` for the whole site, with `alias` for a part of it: alias cuts the location's prefix off the path.
         values.line("root", folder) if prefix == "/" else values.line("alias", folder),

@@ -11,7 +11,18 @@ import re
 from daemun.core import certificates, directive, layout, model
 from daemun.core.definitions import Definitions
 from daemun.core.directive import Expr
-from daemun.core.render import environment, hold, realip, request_body, serialise, told, translation, values
+from daemun.core.render import (
+    compression,
+    environment,
+    headers,
+    hold,
+    realip,
+    request_body,
+    serialise,
+    told,
+    translation,
+    values,
+)
 from daemun.errors import RenderError
 
 FOLDER = "$daemun_folder"
@@ -30,9 +41,11 @@ def define(desired: model.Desired, env: environment.Environment) -> Definitions:
         *_folders(desired, env),
         *_trust(settings),
         *_forwarded(settings, env.nginx),
+        *_proxied(settings),
         *(_like_nginx_proxy() if settings.like_nginx_proxy else ()),
         *_streams(),
-        *request_body.variables(),
+        *request_body.variables(env),
+        *compression.variables(),
         *_paths(),
         *translation.variables(),
         *hold.variables(env.layout),
@@ -210,6 +223,21 @@ def _named_port(nginx: environment.Nginx) -> directive.Directive:
         return _map("", "named_port", ("default", "$is_request_port$request_port"))
     port = (r"~(?<daemun_colon_port>:[0-9]{1,5})\z", "$daemun_colon_port")
     return _map("$http_host", "named_port", ("default", ""), port)
+
+
+def _proxied(settings: model.Globals) -> tuple[directive.Node, ...]:
+    """What a trusted proxy says in headers that are removed from all others' requests."""
+    if not told.is_anybody_believed(settings):
+        return ()
+    return tuple(
+        _map(
+            "$daemun_trusted",
+            headers.proxied_variable(name),
+            ("default", ""),
+            ("1", f"$http_{name.lower().replace('-', '_')}"),
+        )
+        for name in headers.from_proxies(settings)
+    )
 
 
 def _like_nginx_proxy() -> tuple[directive.Node, ...]:

@@ -157,6 +157,7 @@ def _read_group(group: _Group, hosts: str, origin: model.Origin) -> collections.
         path=group.text("path") or "/",
         action=action,
         max_body_bytes=entry.max_body,
+        compress=entry.compress,
         request_headers=tuple(entry.request_headers.items()),
         response_headers=tuple(entry.response_headers.items()),
         origin=origin,

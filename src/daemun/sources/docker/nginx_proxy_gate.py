@@ -72,7 +72,7 @@ class Defaults:
     method: str | None = None
     http_on_missing: bool = True
     hsts: model.Hsts | None = None
-    other_redirect: int = 301
+    other_redirect: int = model.USUAL_REDIRECT_STATUS
     trusts_default: bool = True
     challenge: Challenge = Challenge.ALWAYS
     otherwise: model.Answer = dataclasses.field(default_factory=model.Answer)

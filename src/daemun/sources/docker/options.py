@@ -18,6 +18,7 @@ ROUTE_OPTIONS = frozenset(
     {
         "balance",
         "buffering",
+        "compress",
         "health",
         "hold",
         "host_header",
@@ -36,7 +37,7 @@ ROUTE_OPTIONS = frozenset(
         "verify",
     }
 )
-SITE_OPTIONS = frozenset({"hsts", "http", "tls"})
+SITE_OPTIONS = frozenset({"hsts", "http", "redirect_status", "tls", "underscores_in_headers"})
 FOR_THE_FILE_ONLY = frozenset({*yaml_route.RouteEntry.model_fields, *yaml_site.SiteEntry.model_fields}) - {
     *ROUTE_OPTIONS,
     *SITE_OPTIONS,
@@ -99,7 +100,13 @@ def read_site(values: Values) -> wishes.SiteOptions | None:
     if without_tls and entry.http is model.HttpMode.REDIRECT:
         raise OptionError("http", "cannot redirect to HTTPS, because tls is off; write serve")
     http = entry.http or (model.HttpMode.SERVE if without_tls else model.HttpMode.REDIRECT)
-    return wishes.SiteOptions(tls=tls, http=http, hsts=entry.hsts.translate() if entry.hsts is not None else None)
+    return wishes.SiteOptions(
+        tls=tls,
+        http=http,
+        hsts=entry.hsts.translate() if entry.hsts is not None else None,
+        other_redirect=entry.redirect_status,
+        underscores=entry.underscores_in_headers,
+    )
 
 
 def make_proxy(entry: yaml_route.RouteEntry, target: model.Target) -> model.Proxy:

@@ -18,7 +18,8 @@ class SiteOptions:
     https_port: int | None = None
     http2: bool | None = None
     server_tokens: str | None = None
-    other_redirect: int = 301
+    other_redirect: int = model.USUAL_REDIRECT_STATUS
+    underscores: bool = False
     refuses_tls: bool = False
     challenge: bool = True
     otherwise: model.Answer = dataclasses.field(default_factory=model.Answer)

@@ -1,0 +1,63 @@
+"""Which answers are compressed.
+
+gzip makes a weak ETag of a strong one, and a client that sends it back as `If-Match` is refused (RFC 9110 section
+13.1.1). So what WebDAV does is left alone, as far as nginx can see it: requests that are neither GET nor HEAD, those
+for a range, those with WebDAV's headers, and programs that speak WebDAV. nginx cannot decide by what an answer says, so
+what other programs get of a WebDAV server needs `compress: false`.
+"""
+
+from daemun.core import directive, model
+from daemun.core.directive import Expr
+from daemun.core.render import mime, values
+from daemun.core.render import scope as scope_
+
+_PROGRAMS = (
+    "webdav|davfs|davx|davclnt|caldav|carddav|dav4jvm|gvfs|cadaver|litmus|mirall|nextcloud|owncloud|rclone|cyberduck"
+)
+"""In User-Agent, in any case: mirall is the client of ownCloud and Nextcloud, davclnt that of Windows."""
+
+
+def shared(settings: model.Globals) -> tuple[directive.Node, ...]:
+    """For the http level."""
+    return (
+        *lines(settings.compress),
+        values.line("gzip_vary", "on"),
+        values.line("gzip_proxied", "any"),
+        values.line("gzip_comp_level", "5"),
+        values.line("gzip_min_length", "1024"),
+        values.line("gzip_disable", _PROGRAMS),
+    )
+
+
+def lines(compress: model.Compress | None) -> tuple[directive.Directive, ...]:
+    """For the gate, a site or a route. None: as further out."""
+    if compress is None:
+        return ()
+    if not compress.is_on:
+        return (values.line("gzip", "off"),)
+    return (values.line("gzip", "on"), values.line("gzip_types", *(compress.types or mime.COMPRESSED)))
+
+
+def variables() -> tuple[directive.Node, ...]:
+    block = (
+        values.line("default", "1"),
+        *(values.line(f"{method}||||", "") for method in ("GET", "HEAD")),
+    )
+    source = "$request_method|$http_range|$http_depth|$http_lock_token|$http_translate"
+    return (
+        directive.Comment("1 for a request whose answer is not compressed."),
+        values.line("map", Expr(source), Expr("$daemun_as_is"), block=block),
+    )
+
+
+def as_is(scope: scope_.Scope, route: model.Route, *, always: bool = False) -> tuple[directive.Directive, ...]:
+    """For a location whose server answers. Not where an owner says in nginx what is compressed.
+
+    always: it is for requests with a body, or for single ones that waited.
+    """
+    snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
+    chosen = route.compress or scope.site.compress or scope.settings.compress
+    if not chosen.is_on or any(scope_.owned(snippet, "gzip") for snippet in snippets):
+        return ()
+    off = values.line("gzip", "off")
+    return (off,) if always else (values.line("if", Expr("$daemun_as_is"), block=(off,)),)

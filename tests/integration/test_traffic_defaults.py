@@ -1,0 +1,372 @@
+"""E1, E2, E3, E5, E6, E7, E8 and N14: what people fall over where nginx's defaults are kept."""
+
+import collections.abc
+import contextlib
+import itertools
+import socket
+import socketserver
+import time
+
+import h2.config
+import h2.connection
+import h2.events
+import httpx
+import pytest
+
+from daemun.core import model
+from daemun.core.render import environment, headers
+from tests.support import clients, echo, rendered, serving
+from tests.support.sites import proxy, route, site
+
+pytestmark = pytest.mark.nginx
+
+TEXT = b"text " * 1000
+ETAG = '"strong"'
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    """Speaks HTTP as each test wants it. patience_s: how long it waits for a next request, or to send an answer."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, answer: collections.abc.Callable[["_Handler", str, str], None], patience_s: float = 60) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answer = answer
+        self.patience_s = patience_s
+        self.seen: list[dict[str, str]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A connection that ends."""
+
+
+class _Handler(socketserver.StreamRequestHandler):
+    server: _Server
+
+    def handle(self) -> None:
+        self.connection.settimeout(self.server.patience_s)
+        with contextlib.suppress(TimeoutError):
+            while line := self.rfile.readline():
+                method, path, _ = line.decode().split()
+                found: dict[str, str] = {"": path}
+                while (header := self.rfile.readline().strip()) != b"":
+                    name, _, value = header.decode().partition(":")
+                    found[name.lower()] = value.strip()
+                self.rfile.read(int(found.get("content-length", "0")))
+                self.server.seen.append(found)
+                self.server.answer(self, method, path)
+
+    def send(self, status: str, body: bytes = b"", **given: str) -> None:
+        lines = [f"{name.replace('_', '-')}: {value}" for name, value in given.items()]
+        head = "\r\n".join([f"HTTP/1.1 {status}", *lines, f"Content-Length: {len(body)}", "", ""])
+        self.wfile.write(head.encode() + body)
+
+
+@contextlib.contextmanager
+def _serving(server: _Server, *sites: model.Site, **changes: object) -> collections.abc.Iterator[rendered.Running]:
+    with serving.in_thread(server), rendered.running(*sites, **changes) as nginx:  # type: ignore[arg-type]
+        yield nginx
+
+
+# --- E1 --------------------------------------------------------------------------------------------------------
+
+
+def test_e1_a_long_download_to_a_slow_client_is_complete() -> None:
+    """The server gives up after some seconds without progress; nginx would keep a gigabyte and let it wait then."""
+    size, piece = 1300 << 20, bytes(1 << 20)
+
+    def answer(handler: _Handler, method: str, path: str) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        for _ in range(size // len(piece)):
+            handler.wfile.write(piece)
+
+    server = _Server(answer, patience_s=6)
+    with _serving(server, site("a.test", server.url, http=model.HttpMode.SERVE)) as nginx:
+        with socket.create_connection(("127.0.0.1", nginx.http), timeout=60) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
+            client.sendall(b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
+            got, slow_until = 0, time.monotonic() + 12
+            while part := client.recv(1 << 18):
+                got += len(part)
+                if time.monotonic() < slow_until:
+                    time.sleep(0.01)
+        assert got > size
+
+
+# --- E2 --------------------------------------------------------------------------------------------------------
+
+
+def test_e2_no_post_meets_a_connection_that_its_server_ends() -> None:
+    """gunicorn keeps idle connections for 2 s. The gate lets go of them before."""
+    server = _Server(lambda handler, method, path: handler.send("200 OK", b"ok"), patience_s=2)
+    with _serving(server, site("a.test", server.url)) as nginx, clients.client(nginx.clients) as client:
+        for pause_s in (0, 1.9, 1.95, 1.99, 2.0, 2.01):
+            time.sleep(pause_s)
+            assert client.post("https://a.test/", content=b"x").status_code == 200
+
+
+def test_e2_how_long_connections_are_kept_can_be_said() -> None:
+    server = _Server(lambda handler, method, path: handler.send("200 OK", b"ok"))
+    kept = proxy(server.url, timeouts=model.Timeouts(keepalive_s=30))
+    with _serving(server, site("a.test", route("/", kept))) as nginx, clients.client(nginx.clients) as client:
+        for _ in range(2):
+            client.get("https://a.test/")
+            time.sleep(1.5)
+        client.get("https://a.test/")
+    assert len(server.seen) == 3
+
+
+# --- E3 --------------------------------------------------------------------------------------------------------
+
+
+def _compressible(handler: _Handler, method: str, path: str) -> None:
+    if "part" in path:
+        handler.send(
+            "206 Partial Content", TEXT, ETag=ETAG, Content_Type="text/plain", Content_Range="bytes 0-4999/9999"
+        )
+    else:
+        handler.send("200 OK", TEXT, ETag=ETAG, Content_Type="application/x-own" if "own" in path else "text/plain")
+
+
+@pytest.fixture(scope="module")
+def compressing() -> collections.abc.Iterator[rendered.Running]:
+    server = _Server(_compressible)
+    own, off = model.Compress(types=("application/x-own",)), model.Compress(is_on=False)
+    with _serving(
+        server,
+        site(
+            "a.test",
+            server.url,
+            route("/off/", server.url, compress=off),
+            route("/types/", server.url, compress=own),
+        ),
+        site("off.test", server.url, route("/on/", server.url, compress=model.Compress()), compress=off),
+    ) as nginx:
+        yield nginx
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "sent", "is_compressed"),
+    [
+        ("GET", "https://a.test/", {}, True),
+        ("HEAD", "https://a.test/own", {}, False),
+        ("POST", "https://a.test/", {}, False),
+        ("PUT", "https://a.test/", {}, False),
+        ("PROPFIND", "https://a.test/", {}, False),
+        ("REPORT", "https://a.test/", {"Depth": "1"}, False),
+        ("GET", "https://a.test/", {"Range": "bytes=0-4999"}, False),
+        ("GET", "https://a.test/part", {}, False),
+        ("GET", "https://a.test/", {"Translate": "f"}, False),
+        ("GET", "https://a.test/", {"User-Agent": "davfs2/1.6.1 neon/0.32"}, False),
+        ("GET", "https://a.test/", {"User-Agent": "Mozilla/5.0 (Linux) mirall/3.13"}, False),
+        ("GET", "https://a.test/", {"User-Agent": "Microsoft-WebDAV-MiniRedir/10.0"}, False),
+        ("GET", "https://a.test/off/x", {}, False),
+        ("GET", "https://a.test/types/own", {}, True),
+        ("GET", "https://a.test/types/x", {}, False),
+        ("GET", "https://a.test/own", {}, False),
+        ("GET", "https://off.test/", {}, False),
+        ("GET", "https://off.test/on/", {}, True),
+    ],
+)
+@pytest.mark.parametrize("is_http2", [False, True])
+def test_e3_what_is_compressed(
+    compressing: rendered.Running, method: str, url: str, sent: dict[str, str], is_compressed: bool, is_http2: bool
+) -> None:
+    with clients.client(compressing.clients, http2=is_http2) as client:
+        content = b"x" if method in {"POST", "PUT"} else b""
+        answer = client.request(method, url, headers={"Accept-Encoding": "gzip", **sent}, content=content)
+    assert answer.headers.get("Content-Encoding") == ("gzip" if is_compressed else None)
+    assert answer.headers["ETag"] == (f"W/{ETAG}" if is_compressed else ETAG)
+
+
+def test_e3_compression_can_be_off_for_the_whole_gate() -> None:
+    server = _Server(_compressible)
+    settings = model.Globals(compress=model.Compress(is_on=False))
+    on = site("on.test", server.url, compress=model.Compress())
+    with _serving(server, site("a.test", server.url), on, settings=settings) as nginx:
+        for host, expected in (("a.test", None), ("on.test", "gzip")):
+            answer = clients.get(nginx.clients, f"https://{host}/", Accept_Encoding="gzip")
+            assert answer.headers.get("Content-Encoding") == expected
+
+
+# --- E5 --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "status"),
+    [
+        ("GET", "http://a.test/x?y=1", 301),
+        ("HEAD", "http://a.test/x?y=1", 301),
+        ("POST", "http://a.test/x?y=1", 308),
+        ("PUT", "http://a.test/x?y=1", 308),
+        ("DELETE", "http://a.test/x?y=1", 308),
+        ("GETTER", "http://a.test/x?y=1", 308),
+        ("PROPFIND", "http://a.test/x?y=1", 308),
+        ("POST", "http://www.a.test/x?y=1", 308),
+        ("POST", "http://old.test/x?y=1", 301),
+        ("POST", "http://temporary.test/x?y=1", 307),
+    ],
+)
+def test_e5_what_is_no_get_stays_what_it_is(redirecting: rendered.Running, method: str, url: str, status: int) -> None:
+    with clients.client(redirecting.clients) as client:
+        answer = client.request(method, url, content=b"pay" if method == "POST" else b"")
+    assert answer.status_code == status
+    assert answer.headers["Location"].endswith("/x?y=1")
+
+
+@pytest.fixture(scope="module")
+def redirecting() -> collections.abc.Iterator[rendered.Running]:
+    there = "http://127.0.0.1:9"
+    with rendered.running(
+        site("a.test", there, aliases=("www.a.test",), redirect_aliases=True),
+        site("old.test", there, other_redirect=301),
+        site("temporary.test", there, other_redirect=307),
+    ) as nginx:
+        yield nginx
+
+
+# --- E6, N14 ---------------------------------------------------------------------------------------------------
+
+
+def _raw(nginx: rendered.Running, host: str, *lines: str) -> None:
+    with socket.create_connection(("127.0.0.1", nginx.http), timeout=30) as connection:
+        text = "\r\n".join(["GET / HTTP/1.1", f"Host: {host}", "Connection: close", *lines, "", ""])
+        connection.sendall(text.encode())
+        assert connection.makefile("rb").readline().split()[1] == b"200"
+
+
+def test_e6_headers_with_underscores_pass_where_they_may_and_alias_nothing() -> None:
+    server = _Server(lambda handler, method, path: handler.send("200 OK"))
+    with _serving(
+        server,
+        site("a.test", server.url, http=model.HttpMode.SERVE),
+        site("b.test", server.url, http=model.HttpMode.SERVE, underscores=True),
+    ) as nginx:
+        aliases = [
+            first + "".join(joint + part for joint, part in zip(joints, parts, strict=True))
+            for name in ("X-Real-IP", "X-Forwarded-For", "X-Forwarded-Proto", "Remote-User", "X-Auth-Request-User")
+            for first, *parts in [name.split("-")]
+            for joints in itertools.product("-_", repeat=len(parts))
+        ]
+        claims = [f"{alias}: 6.6.6.6" for alias in aliases]
+        _raw(nginx, "a.test", "api_key: 1", *claims)
+        _raw(nginx, "b.test", "api_key: 1", *claims)
+    without, with_ = server.seen
+    assert "api_key" not in without
+    assert with_["api_key"] == "1"
+    for seen in server.seen:
+        assert "6.6.6.6" not in seen.values()
+    assert not [name for name in with_ if "_" in name and name != "api_key"]
+
+
+CLAIMS = (
+    "Remote-User",
+    "X-Forwarded-User",
+    "X-Auth-Request-User",
+    "X-Auth-Request-Email",
+    "X-Forwarded-Uri",
+    "X-Forwarded-Method",
+    "X-Forwarded-Client-Cert",
+    "X-Forwarded-Path",
+    "X-Original-URI",
+    "X-Client-IP",
+    "True-Client-IP",
+    "CF-Connecting-IP",
+    "X-authentik-username",
+    "X-WebAuth-User",
+)
+
+
+def _claim(nginx: rendered.Running, host: str = "a.test", *, http2: bool = False) -> None:
+    claims = {name.upper() if number % 2 else name: "me" for number, name in enumerate(CLAIMS)}
+    with clients.client(nginx.clients, http2=http2) as client:
+        assert client.get(f"https://{host}/", headers={**claims, "X-Mine": "me"}).status_code == 200
+
+
+@pytest.mark.parametrize("http2", [False, True])
+def test_n14_what_applications_believe_of_proxies_no_visitor_can_say(http2: bool) -> None:
+    server = _Server(lambda handler, method, path: handler.send("200 OK"))
+    own = route("/", server.url, request_headers=(("X-Other", "1"),))
+    with _serving(server, site("a.test", server.url), site("own.test", own)) as nginx:
+        for host in ("a.test", "own.test"):
+            _claim(nginx, host, http2=http2)
+    for seen in server.seen:
+        assert [name for name, value in seen.items() if value == "me"] == ["x-mine"]
+
+
+def test_n14_a_trusted_proxy_may_say_it_and_the_list_is_the_owner_s() -> None:
+    server = _Server(lambda handler, method, path: handler.send("200 OK"))
+    trusting = model.Globals(trusted_proxies=("127.0.0.0/8",))
+    with _serving(server, site("a.test", server.url), settings=trusting) as nginx:
+        _claim(nginx)
+    assert {name for name, value in server.seen[-1].items() if value == "me"} == {
+        "x-mine",
+        *(name.lower() for name in CLAIMS),
+    }
+    for names, passing in (
+        (("X-Mine",), {name.lower() for name in CLAIMS}),
+        ((model.DEFAULT_HEADERS, "X-Mine"), set[str]()),
+    ):
+        server = _Server(lambda handler, method, path: handler.send("200 OK"))
+        with _serving(server, site("a.test", server.url), settings=model.Globals(proxy_headers=names)) as nginx:
+            _claim(nginx)
+        assert {name for name, value in server.seen[-1].items() if value == "me"} == passing
+
+
+def test_n14_the_usual_list_can_be_written_by_an_owner() -> None:
+    names = headers.from_proxies(model.Globals())
+    assert {name.lower() for name in CLAIMS} <= {name.lower() for name in names}
+    assert headers.from_proxies(model.Globals(proxy_headers=names)) == names
+
+
+# --- E7 --------------------------------------------------------------------------------------------------------
+
+
+def test_e7_early_hints_pass_over_http_2() -> None:
+    if environment.Feature.EARLY_HINTS not in rendered.nginx().features:
+        pytest.skip("this nginx lacks early_hints")
+
+    def answer(handler: _Handler, method: str, path: str) -> None:
+        handler.wfile.write(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n")
+        handler.send("200 OK", b"page")
+
+    server = _Server(answer)
+    with _serving(server, site("a.test", server.url)) as nginx:
+        assert clients.get(nginx.clients, "https://a.test/").text == "page"
+        context = clients.trust(nginx.clients.ca)
+        context.set_alpn_protocols(["h2"])
+        found: list[h2.events.Event] = []
+        with context.wrap_socket(
+            socket.create_connection(("127.0.0.1", nginx.https), timeout=30), server_hostname="a.test"
+        ) as connection:
+            client = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+            client.initiate_connection()
+            asked = ((":method", "GET"), (":scheme", "https"), (":authority", "a.test"), (":path", "/"))
+            client.send_headers(1, asked, end_stream=True)
+            while not any(isinstance(event, h2.events.StreamEnded) for event in found):
+                connection.sendall(client.data_to_send())
+                found += client.receive_data(connection.recv(65_536))
+    (hints,) = [event for event in found if isinstance(event, h2.events.InformationalResponseReceived)]
+    assert dict(hints.headers or ())[b"link"] == b"</a.css>; rel=preload"
+
+
+# --- E8 --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("http2", [False, True])
+def test_e8_a_prefix_without_its_slash_leads_to_it(http2: bool) -> None:
+    with (
+        echo.echo_server() as server,
+        rendered.running(
+            site("a.test", route("/static/", f"http://127.0.0.1:{server.port}"), http=model.HttpMode.SERVE)
+        ) as nginx,
+    ):
+        for url in ("https://a.test/static?x=1", "https://a.test:9443/static?x=1", "http://a.test:81/static?x=1"):
+            with clients.client(nginx.clients, http2=http2 and url.startswith("https")) as client:
+                answer = client.get(url)
+            assert (answer.status_code, answer.headers["Location"]) == (301, "/static/?x=1")
+            assert str(httpx.URL(url).join(answer.headers["Location"])) == url.replace("/static?", "/static/?")
