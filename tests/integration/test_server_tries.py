@@ -45,7 +45,7 @@ async def trouble_of(aim: model.Aim) -> Trouble | None:
 async def test_a4_whatever_it_answers_it_is_there(status: str) -> None:
     with bad_servers.running(lambda *_: f"HTTP/1.1 {status}\r\nLocation: /login\r\n\r\n".encode()) as server:
         assert await trouble_of(aim_of(server.port)) is None
-        assert server.seen == ["HEAD /"]
+        assert server.seen == (["HEAD /", "GET /"] if status.startswith("405") else ["HEAD /"])
 
 
 async def test_a4_refused() -> None:
@@ -202,7 +202,8 @@ Location = collections.abc.Callable[[int], str]
         (lambda _: "https://shop.test/login", False),
         (lambda _: "https://shop.test/?lang=en", False),
         (lambda _: "https://www.shop.test/", False),
-        (lambda _: "http://shop.test/", False),
+        (lambda _: "http://shop.test/", True),  # which the gate redirects to https
+        (lambda _: "http://other.test/", False),
         (lambda _: "login", False),
     ],
 )
@@ -216,6 +217,29 @@ async def test_a4_a_server_that_redirects_to_itself(location: Location, is_loop:
     assert (found.trouble is Trouble.LOOP) == is_loop
     if is_loop:
         assert "X-Forwarded-Proto" in str(found.cure)
+
+
+async def test_a4_a_server_that_knows_no_head() -> None:
+    def answer(*_: object) -> bytes:
+        if server.seen[-1].startswith("HEAD"):
+            return b"HTTP/1.0 501 Unsupported method ('HEAD')\r\n\r\n"
+        return b"HTTP/1.0 301 Moved\r\nLocation: https://shop.test/\r\n\r\n" + b"x" * 100_000
+
+    with bad_servers.running(answer) as server:
+        assert await trouble_of(aim_of(server.port)) is Trouble.LOOP
+        assert server.seen == ["HEAD /", "GET /"]
+
+
+async def test_a4_a_loop_between_the_application_and_the_gate() -> None:
+    """It sends visitors to the name with www, which the gate sends back."""
+    head = b"HTTP/1.1 301 Moved\r\nLocation: https://www.shop.test/\r\n\r\n"
+    with bad_servers.running(lambda *_: head) as server:
+        target = model.Target(scheme=model.Scheme.HTTP, host="127.0.0.1", port=server.port)
+        route = model.Route(path="/", action=model.Proxy(targets=(target,)))
+        site = model.Site(host="shop.test", aliases=("www.shop.test",), routes=(route,))
+        for redirects, trouble in ((False, None), (True, Trouble.LOOP)):
+            (aim,) = aims.find_aims(dataclasses.replace(site, redirect_aliases=redirects))
+            assert await trouble_of(aim) is trouble
 
 
 async def test_a4_a_cookie_test_is_no_loop() -> None:

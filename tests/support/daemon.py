@@ -275,7 +275,7 @@ class Daemon:
             sites = json.loads(said)["sites"] if said else []
             return next((site for site in sites if site["host"] == host and site["state"] == state), None)
 
-        return wait_for(look, f"{host} to be {state}", every_s=0.2)
+        return wait_for(look, f"{host} to be {state}", within_s=90, every_s=0.2)
 
     # --- what visitors see ---
 

@@ -209,6 +209,11 @@ class Served:
     ) -> tuple[model.SiteStatus, ...]:
         return sites
 
+    def judge_certificates(
+        self, certificates: tuple[model.CertificateStatus, ...]
+    ) -> tuple[model.CertificateStatus, ...]:
+        return certificates
+
     def look(self, host: str) -> model.SiteLook | None:
         return None
 

@@ -106,8 +106,9 @@ def replace(
         for old in _numbers(generations):
             if str(old) not in {str(number), current}:
                 shutil.rmtree(generations / str(old), ignore_errors=True)
-        if current is not None and not _is_readable_by(generations / current / KEY, worker_gid):
-            _give(generations / current, worker_gid)  # the workers' account is another one now
+        with contextlib.suppress(FileNotFoundError):  # somebody deleted a part of it
+            if current is not None and not _is_readable_by(generations / current / KEY, worker_gid):
+                _give(generations / current, worker_gid)  # the workers' account is another one now
 
 
 def join(live: pathlib.Path, name: str, home: str) -> None:

@@ -21,6 +21,7 @@ STYLES = {
     "failing": "red",
     "held back": "red",
     "invalid": "red",
+    "not served": "red",
     "incomplete": "yellow",
     "unreachable": "red",
     "wrong certificate": "red",

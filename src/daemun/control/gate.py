@@ -151,7 +151,7 @@ class Gate:
             workers=sum(not worker.draining for worker in actual.workers),
             draining_workers=sum(worker.draining for worker in actual.workers),
             sites=self._served.judge(last.sites, certificates) if last else (),
-            certificates=certificates,
+            certificates=self._served.judge_certificates(certificates),
             containers=last.desired.containers if last else (),
             pools=last.desired.pools if last else (),
             problems=(*stuck, *(last.problems if last else ()), *self._endpoints.problems(), *self._domains.problems()),

@@ -249,6 +249,12 @@ class Served(typing.Protocol):
         """The same, where visitors of one that is live are not served."""
         ...
 
+    def judge_certificates(
+        self, certificates: tuple[model.CertificateStatus, ...]
+    ) -> tuple[model.CertificateStatus, ...]:
+        """The same, where handshakes do not show one that is there."""
+        ...
+
     def look(self, host: str) -> model.SiteLook | None:
         """What is known of the site with this host; None: there is no such one."""
         ...

@@ -58,8 +58,19 @@ def _make_aim(site: model.Site, route: model.Route, proxy: model.Proxy, target: 
         is_https=site.tls.mode is not model.TlsMode.OFF,
         is_checked=service is not None and service.check is not None,
         is_pool=target.pool is not None,
+        leads_back=_find_ways_back(site),
         headers=tuple((name, value) for name, value in route.request_headers if value and "$" not in value),
     )
+
+
+def _find_ways_back(site: model.Site) -> tuple[tuple[str, str], ...]:
+    """Plain HTTP, where the gate redirects it, and aliases, where it sends them to the main name."""
+    is_https = site.tls.mode is not model.TlsMode.OFF
+    schemes = ["https"] if is_https else ["http"]
+    if is_https and site.http is model.HttpMode.REDIRECT:
+        schemes.append("http")
+    hosts = [visited_name(site.host) or site.host, *(site.aliases if site.redirect_aliases else ())]
+    return tuple((scheme, host) for scheme in schemes for host in hosts)
 
 
 def _sent(route: model.Route, target: model.Target) -> str | None:

@@ -87,12 +87,8 @@ def judge_certificate(status: model.CertificateStatus) -> model.Finding:
                 cure = "correct the files; daemun reads them again within a minute, and at once on `daemun apply`"
             message = f"has no certificate as asked for: {status.reason or 'no reason is known'}"
             return _blocks("certificate", message, cure, status.host)
-        case model.CertificateState.INVALID:
-            message = f"no visitor accepts its certificate: {status.reason or 'no reason is known'}"
-            return _blocks("certificate", message, _REPLACE, status.host)
-        case model.CertificateState.INCOMPLETE:
-            message = f"some visitors refuse its certificate: {status.reason or 'no reason is known'}"
-            return _warns("certificate", message, _REPLACE, status.host)
+        case model.CertificateState.INVALID | model.CertificateState.INCOMPLETE | model.CertificateState.NOT_SERVED:
+            return _judge_refused(status)
         case model.CertificateState.PENDING:
             return _good("certificate", "its certificate is being ordered", status.host)
         case model.CertificateState.LOCAL:
@@ -100,6 +96,18 @@ def judge_certificate(status: model.CertificateStatus) -> model.Finding:
         case model.CertificateState.VALID:
             by = f" of {status.issuer}" if status.issuer else ""
             return _good("certificate", f"has a certificate{by}{until}", status.host)
+
+
+def _judge_refused(status: model.CertificateStatus) -> model.Finding:
+    """One that is there, and that visitors refuse or do not see."""
+    reason = status.reason or "no reason is known"
+    match status.state:
+        case model.CertificateState.INCOMPLETE:
+            return _warns("certificate", f"some visitors refuse its certificate: {reason}", _REPLACE, status.host)
+        case model.CertificateState.NOT_SERVED:
+            cure = "`daemun apply` writes it again; when that does not help, look at logs/error.log"
+            return _blocks("certificate", "visitors are not shown its certificate", cure, status.host)
+    return _blocks("certificate", f"no visitor accepts its certificate: {reason}", _REPLACE, status.host)
 
 
 def find_orders(

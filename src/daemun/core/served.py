@@ -58,6 +58,15 @@ def judge(
     )
 
 
+def judge_certificate(status: model.CertificateStatus, look: model.SiteLook | None) -> model.CertificateStatus:
+    """The status with what handshakes showed; what is not as it should be without them stays."""
+    bad = look.handshakes if look is not None else ()
+    if not bad or status.state not in {model.CertificateState.VALID, model.CertificateState.LOCAL}:
+        return status
+    reason = f"{bad[0].cause}; {bad[0].cure}"
+    return dataclasses.replace(status, state=model.CertificateState.NOT_SERVED, reason=reason)
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Verdict:
     state: model.SiteState

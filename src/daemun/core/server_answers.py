@@ -10,6 +10,8 @@ from daemun.core.model import Trouble
 CONNECT_S = 5.0
 ANSWER_S = 10.0
 """How long is waited for a connection, and for an answer on it."""
+WITHOUT_HEAD = frozenset({405, 501})
+"""What servers answer to HEAD that know GET alone."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
@@ -62,7 +64,7 @@ def is_tls_alert(head: bytes) -> bool:
 
 
 def judge_answer(aim: model.Aim, answer: Answer) -> Found:
-    """What the answer to one HEAD request says."""
+    """What the answer to one request says."""
     if answer.status in _REDIRECTS and answer.location is not None and not answer.sets_cookie:
         visited = f"{'https' if aim.is_https else 'http'}://{aim.sees}{aim.path}"
         if _is_loop(aim, visited, answer.location):
@@ -81,7 +83,9 @@ def _is_loop(aim: model.Aim, visited: str, location: str) -> bool:
         return False
     if _is_the_server(aim, there):  # nginx makes the visitor's own address of it
         return True
-    return (there.scheme, there.hostname) == (here.scheme, here.hostname) and _port(there) in {None, 80, 443}
+    if (there.scheme, there.hostname) not in {(here.scheme, here.hostname), *aim.leads_back}:
+        return False
+    return _port(there) in {None, 80, 443}
 
 
 def _is_the_server(aim: model.Aim, there: urllib.parse.SplitResult) -> bool:
@@ -101,8 +105,9 @@ def _port(there: urllib.parse.SplitResult) -> int | None:
 def _loop_cure(aim: model.Aim) -> str:
     if aim.is_https and aim.scheme is model.Scheme.HTTP:
         return (
-            "the application does not see that visitors use https: let it believe X-Forwarded-Proto from this machine "
-            "(its setting is called trusted proxies, or behind a proxy), or switch its own redirect to https off"
+            "the application does not see that visitors use https, or is told another address than they use: let it "
+            "believe X-Forwarded-Proto from this machine (its setting is called trusted proxies, or behind a proxy), "
+            f"set its base URL to https://{aim.sees}, or switch its own redirect off"
         )
     return "switch this redirect off in the application, or correct the address that it is told to have (its base URL)"
 

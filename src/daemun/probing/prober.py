@@ -142,6 +142,17 @@ class Prober:
             for one in sites
         )
 
+    def judge_certificates(
+        self, certificates: tuple[model.CertificateStatus, ...]
+    ) -> tuple[model.CertificateStatus, ...]:
+        bad = {host for host, _ in self._looks.bad_handshakes()}
+        if not bad:
+            return certificates
+        return tuple(
+            served.judge_certificate(one, self._looks.look(one.host)) if one.host in bad else one
+            for one in certificates
+        )
+
     def _judge(
         self, status: model.SiteStatus, certificate: model.CertificateStatus | None, now: datetime.datetime
     ) -> model.SiteStatus:

@@ -1,5 +1,5 @@
 """One try of a server behind the gate, as nginx would reach it: a connection, for https a handshake with the route's
-settings, and for HTTP one request line (HEAD, which changes nothing)."""
+settings, and for HTTP one request line (HEAD, which changes nothing; GET where that is not known)."""
 
 import asyncio
 import collections.abc
@@ -138,6 +138,8 @@ class Try:
         except OSError:
             head = b""
         answer = server_answers.read_answer(head or b"")
+        if answer is not None and answer.status in server_answers.WITHOUT_HEAD:
+            answer = await self._get() or answer
         if answer is not None and answer.status != 400:
             return server_answers.judge_answer(self.aim, answer)
         if not aims.is_encrypted(self.aim) and (server_answers.is_tls_alert(head or b"") or await self._speaks_tls()):
@@ -147,6 +149,16 @@ class Try:
         if head is None:
             return server_answers.without_answer(self.server)
         return server_answers.speaks_other(self.aim, self.server) if head else server_answers.closed(self.server)
+
+    async def _get(self) -> server_answers.Answer | None:
+        """What GET is answered; the connection is closed before the body is read. None: nothing."""
+        with contextlib.suppress(_NoConnectionError, OSError, TimeoutError):
+            async with self._connect() as (reader, writer), asyncio.timeout(server_answers.ANSWER_S):
+                if aims.is_encrypted(self.aim) and await self._shake(writer) is not None:
+                    return None
+                writer.write(self._request("GET"))
+                return server_answers.read_answer(await _read_head(reader))
+        return None
 
     async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> server_answers.Found:
         """HTTP/2 without TLS: a server of it sends its SETTINGS at once. One that says nothing is believed."""
@@ -180,7 +192,7 @@ class Try:
                 return True
         return False
 
-    def _request(self) -> bytes:
+    def _request(self, method: str = "HEAD") -> bytes:
         scheme = "https" if self.aim.is_https else "http"
         headers = {
             "Host": self.aim.sees,
@@ -193,7 +205,7 @@ class Try:
             **dict(self.aim.headers),
             "Connection": "close",
         }
-        lines = [f"HEAD {self.aim.sent or '/'} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        lines = [f"{method} {self.aim.sent or '/'} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "replace")
 
 

@@ -38,7 +38,7 @@ class CertificateState(enum.Enum):
     """VALID: the certificate that was asked for is served. LOCAL: one of the local CA is, and is meant to be.
     PENDING: the local one is served while a CA is asked. FAILING: the last try failed (a next one is planned).
     INVALID: it is served as asked for, and no visitor can use it (expired, for another name). INCOMPLETE: some cannot
-    (a part of its chain or of the names is missing)."""
+    (a part of its chain or of the names is missing). NOT_SERVED: it is there, and handshakes do not show it."""
 
     VALID = "valid"
     LOCAL = "local"
@@ -46,6 +46,7 @@ class CertificateState(enum.Enum):
     FAILING = "failing"
     INVALID = "invalid"
     INCOMPLETE = "incomplete"
+    NOT_SERVED = "not served"
 
 
 class CertificateKind(enum.Enum):

@@ -47,6 +47,7 @@ class Aim:
     host, path: of the site and the route. written: the target as in the file. service: nginx asks for it by name; None:
     endpoint or socket is set. is_checked: the route has a `health:`, which is used instead. is_pool: containers.
     server_name: as SNI and in the certificate; None: nothing is compared. sees: what the server sees as Host.
+    leads_back: scheme and host of each address by which the gate brings a visitor back to this one.
     sent: the path that the server sees; None: it cannot be told, and no request line is sent. is_https: what visitors
     use. headers: what the route sends besides.
     """
@@ -66,6 +67,7 @@ class Aim:
     is_https: bool = True
     is_checked: bool = False
     is_pool: bool = False
+    leads_back: tuple[tuple[str, str], ...] = ()
     headers: tuple[tuple[str, str], ...] = ()
 
 
