@@ -13,10 +13,10 @@ PIP := $(BIN)/pip --quiet --disable-pip-version-check --no-input
 BUILD := --no-build-isolation --constraint constraints.txt
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test bench lint format wheel install pins clean
+.PHONY: help demo test test-deep bench lint format wheel install pins clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 16
 
 demo: $(DEMO_READY) ## the chat demo on https://chat.localhost:8443/
 	@$(BIN)/daemun demo $(ARGS)
@@ -24,6 +24,10 @@ demo: $(DEMO_READY) ## the chat demo on https://chat.localhost:8443/
 test: $(TEST_READY) ## every test
 	@scripts/test-packages
 	$(BIN)/python -m pytest $(ARGS)
+
+test-deep: $(TEST_READY) ## property tests with many more examples, and every fault of every file of a state directory
+	@scripts/test-packages
+	DAEMUN_TEST_DEEP=1 $(BIN)/python -m pytest --hypothesis-profile deep -m "hypothesis or walk" $(ARGS)
 
 bench: $(TEST_READY) ## speed beside other programs, into bench/RESULTS.md; QUICK=1: only whether it works
 	@scripts/bench-packages

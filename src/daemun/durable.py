@@ -3,6 +3,7 @@
 import ctypes
 import os
 import pathlib
+import secrets
 
 _libc = ctypes.CDLL(None, use_errno=True)
 """Python has no syncfs of its own."""
@@ -47,13 +48,19 @@ def point_link(
 ) -> None:
     """Make `link` a symbolic link to `target`, in one step: whoever follows it meanwhile sees the old target or the new
     one. lasting: for good, also after a power cut. drafts: a folder of the same file system in which the new link is
-    made first; None: the link's own. Raises: OSError; then the link is as it was."""
+    made first; None: the link's own. A folder in the place of the link is moved there.
+
+    Raises: OSError; then the link is as it was."""
     draft = f"{drafts or link.parent}/.~{link.name}"
     try:
         os.symlink(target, draft)  # noqa: PTH211
     except FileExistsError:
         os.unlink(draft)  # noqa: PTH108
         os.symlink(target, draft)  # noqa: PTH211
-    os.replace(draft, link)  # noqa: PTH105
+    try:
+        os.replace(draft, link)  # noqa: PTH105
+    except IsADirectoryError:  # a backup was put back with folders in the place of links
+        os.rename(link, f"{drafts or link.parent}/.replaced-{link.name}-{secrets.token_hex(4)}")  # noqa: PTH104
+        os.replace(draft, link)  # noqa: PTH105
     if lasting:
         sync_directory(link.parent)

@@ -11,6 +11,7 @@ import pathlib
 
 from daemun.core import layout
 from daemun.errors import ConfigError
+from daemun.nginx import work_folder
 
 CONFIG_NAME = "daemun.yaml"
 SYSTEM_CONFIG = pathlib.Path("/etc/daemun/daemun.yaml")
@@ -58,7 +59,7 @@ class Settings:
 
     @property
     def layout(self) -> layout.Layout:
-        return layout.Layout(str(self.state))
+        return layout.Layout(str(self.state), work=work_folder.find(str(self.state)))
 
     @property
     def config_was_chosen(self) -> bool:

@@ -89,3 +89,86 @@ def test_a7_doctor_says_one_thing_of_a_full_disk(small: Daemon) -> None:
     assert "cannot be written: no space left on device (0 MiB are free" in said.stdout
     assert "can be written" not in said.stdout
     assert "df -i" in said.stdout
+
+
+def _stop(small: Daemon) -> None:
+    """Daemon and nginx, as when the machine is switched off."""
+    assert small.terminate() == 0
+    assert small.nginx_processes() == []
+
+
+def _assert_told(small: Daemon, before: int, *words: str) -> None:
+    log = small.log_text()[before:]
+    assert "Traceback" not in log
+    for word in (str(small.state), *words):
+        assert word in log, log
+
+
+def test_a_restart_on_a_full_disk(small: Daemon) -> None:
+    """B1, N5: what was served is served, the trouble is reported, and what can be done goes on: also an edit."""
+    small.write("sites:\n" + signpost("a.test", "one") + signpost("b.test", "b"))
+    small.start()
+    small.wait_sign("a.test", "one")
+    small.wait_sign("b.test", "b")
+    _stop(small)
+    _fill(small)
+    before = len(small.log_text())
+    small.start()
+    small.wait_answers("https://a.test/", "https://b.test/")
+    assert small.sign("a.test") == "one"
+    status = small.cli("status")
+    assert status.returncode == 3
+    assert "free some space" in status.stdout
+    _assert_told(small, before, "free some space")
+    small.write("sites:\n" + signpost("a.test", "two") + signpost("b.test", "b"))
+    small.wait(lambda: small.sign("a.test") == "two", "the edit")
+    (small.state.parent / "filler").unlink()
+    assert small.terminate() == 0
+    small.start()
+    small.wait_sign("a.test", "two")
+    assert small.cli("status").returncode == 0
+    assert (small.state / "run" / "control.sock").exists()
+
+
+def test_a_restart_while_nginx_serves_from_memory(small: Daemon) -> None:
+    """It is adopted where it is, and left there for the disk once it does not run."""
+    small.write("sites:\n" + signpost("a.test", "one"))
+    small.start()
+    small.wait_sign("a.test", "one")
+    _stop(small)
+    _fill(small)
+    small.start()
+    small.wait_answers("https://a.test/")
+    small.wait_ready()
+    (small.state.parent / "filler").unlink()
+    serving = small.status()["nginx"]["pid"]
+    assert small.cli("stop", "--keep-traffic").returncode == 0
+    assert small.wait_exit() == 0
+    assert small.sign("a.test") == "one"
+    small.start()
+    small.wait(lambda: small.cli("status", "--json").stdout != "", "the second life", every_s=0.2)
+    assert small.status()["nginx"]["pid"] == serving
+    _stop(small)
+    small.start()
+    small.wait_sign("a.test", "one")
+
+
+def test_a_restart_on_a_file_system_that_is_read_only(small: Daemon) -> None:
+    """B1"""
+    small.write("sites:\n" + signpost("a.test", "one"))
+    small.start()
+    small.wait_sign("a.test", "one")
+    _stop(small)
+    disk = str(small.state.parent)
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    before = len(small.log_text())
+    small.start()
+    small.wait_answers("https://a.test/")
+    small.wait_ready()
+    assert small.sign("a.test") == "one"
+    _assert_told(small, before, "remount,rw")
+    subprocess.run(["mount", "-o", "remount,rw", disk], check=True)
+    _stop(small)
+    small.start()
+    small.wait_sign("a.test", "one")
+    assert small.cli("status").returncode == 0

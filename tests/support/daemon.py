@@ -131,7 +131,7 @@ class Daemon:
     def _start(self, output: int) -> None:
         assert not self.is_running, "the daemon runs already"
         self._process = subprocess.Popen(
-            self._command("up"),
+            self.command("up"),
             stdout=output,
             stderr=output,
             stdin=subprocess.DEVNULL,
@@ -200,13 +200,14 @@ class Daemon:
 
     # --- the command line ---
 
-    def _command(self, *arguments: str) -> list[str]:
+    def command(self, *arguments: str) -> list[str]:
+        """What runs a command of daemun."""
         common = ["-c", str(self.config), "--state", str(self.state), *self.arguments]
         return [*self.run_by, sys.executable, "-m", "daemun", *common, *arguments]
 
     def cli(self, *arguments: str, within_s: float = 60) -> subprocess.CompletedProcess[str]:
         """Run one command of daemun to its end."""
-        return self._run(self._command(*arguments), within_s)
+        return self._run(self.command(*arguments), within_s)
 
     def bare(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """As `cli`, without -c and --state."""
@@ -227,7 +228,7 @@ class Daemon:
         """What a command shows on a terminal, whatever it exits with."""
         ours, its = pty.openpty()
         process = subprocess.Popen(
-            self._command(*arguments), stdin=its, stdout=its, stderr=its, env=self.environment, cwd=self.root
+            self.command(*arguments), stdin=its, stdout=its, stderr=its, env=self.environment, cwd=self.root
         )
         os.close(its)
         shown = b""

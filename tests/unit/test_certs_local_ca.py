@@ -94,7 +94,7 @@ def test_roots_of_two_state_directories_have_different_names() -> None:
 def test_a_damaged_root_is_an_error_that_says_where_and_what_to_do() -> None:
     store = memory.MemoryStore()
     store.write("ca/root.pem", b"-----BEGIN NONSENSE-----")
-    with pytest.raises(errors.EnvironmentProblemError, match=r'"ca/root\.pem" in the store is damaged.*restore it'):
+    with pytest.raises(errors.EnvironmentProblemError, match=r'"ca/root\.pem" is damaged.*restore it'):
         local_ca.load_or_create(store, NOW)
 
 

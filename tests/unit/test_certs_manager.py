@@ -18,7 +18,6 @@ import structlog
 from cryptography.hazmat.primitives import hashes
 from josepy import jwk
 
-from daemun import errors
 from daemun.certs import account, live, local_ca, manager, preparing, records, refreshing, shelf
 from daemun.control import ports
 from daemun.core import layout, model
@@ -166,8 +165,9 @@ async def test_what_is_not_asked_for_any_more_is_removed_only_when_told(gate: Ga
 async def test_a_directory_that_cannot_be_written_is_said(gate: Gate) -> None:
     gate.live.parent.mkdir(parents=True, exist_ok=True)
     gate.live.write_text("not a directory")
-    with pytest.raises(errors.EnvironmentProblemError, match=r'cannot write the certificate of "a\.localhost" under'):
-        await gate.manager().prepare([spec(model.TlsMode.LOCAL, "a.localhost")])
+    (problem,) = await gate.manager().prepare([spec(model.TlsMode.LOCAL, "a.localhost")])
+    assert problem.host == "a.localhost"
+    assert 'cannot write the certificate of "a.localhost" under' in problem.message
 
 
 # --- certificates of a public CA, from the store -------------------------------------------------------------------
@@ -456,8 +456,10 @@ def test_the_thumbprint_is_that_of_rfc_7638_and_stays(gate: Gate) -> None:
 
 def test_a_damaged_account_key_is_an_error_and_not_a_new_account(gate: Gate) -> None:
     gate.store.write("accounts/key.pem", b"not a key")
-    with pytest.raises(errors.EnvironmentProblemError, match=r'"accounts/key\.pem" in the store is not a P-256 key'):
-        gate.manager().thumbprint()
+    assert gate.manager().thumbprint() is None
+    (problem,) = gate.store.damage.problems()
+    assert f'"{gate.store.locate("accounts/key.pem")}" is damaged: expected a P-256 key in PEM' in problem.message
+    assert gate.store.read("accounts/key.pem") == b"not a key"
 
 
 def test_serving_needs_none_of_the_slow_imports() -> None:

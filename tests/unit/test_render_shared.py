@@ -71,6 +71,7 @@ OPTIONS: dict[type, dict[str, object]] = {
         "otherwise": model.Answer(status=418),
         "on_demand": model.OnDemand(),
         "snippet": LINE,
+        "fault": model.SetAside(reason="x"),
     },
     model.Tls: {
         "mode": model.TlsMode.OFF,

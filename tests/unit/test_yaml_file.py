@@ -485,10 +485,11 @@ def test_missing_files_are_named_with_their_line(tmp_path: pathlib.Path) -> None
     )
     with pytest.raises(yaml_file.InvalidFileError) as caught:
         yaml_file.read_snapshot(file)
+    cause = "no such file or directory; correct the path, or the rights of the file"
     assert str(caught.value).splitlines() == [
-        f"daemun.yaml:1:17: acme.ca_file: cannot read {tmp_path}/root.pem: no such file or directory",
-        f'daemun.yaml:4:24: site "a.test", tls.certificate: cannot read {tmp_path}/c.pem: no such file or directory',
-        f'daemun.yaml:6:36: site "a.test", route "/", verify: cannot read {tmp_path}/ca.pem: no such file or directory',
+        f"daemun.yaml:1:17: acme.ca_file: cannot read {tmp_path}/root.pem: {cause}",
+        f'daemun.yaml:4:24: site "a.test", tls.certificate: cannot read {tmp_path}/c.pem: {cause}',
+        f'daemun.yaml:6:36: site "a.test", route "/", verify: cannot read {tmp_path}/ca.pem: {cause}',
         f'daemun.yaml:7:20: warning: site "a.test", route "/f/", files: there is no folder {tmp_path}/public; '
         "its visitors get 404 until it is there",
     ]

@@ -8,9 +8,8 @@ import json
 
 import pydantic
 
-from daemun.control import ports
+from daemun.control import damaged, ports
 from daemun.core.alarms import ledger as ledger_
-from daemun.errors import NotFoundInStoreError
 
 _KEY = "alerts/ledger.json"
 _FORM = pydantic.TypeAdapter(ledger_.Ledger)
@@ -24,10 +23,8 @@ def encode(ledger: ledger_.Ledger) -> bytes:
 
 def read(store: ports.Store) -> ledger_.Ledger:
     """Blocking."""
-    try:
-        return _FORM.validate_json(store.read(_KEY))
-    except (NotFoundInStoreError, pydantic.ValidationError):
-        return ledger_.Ledger()
+    follows = "dangers that are present are told once more, nothing is to do"
+    return damaged.read(store, _KEY, _FORM.validate_json, follows=follows) or ledger_.Ledger()
 
 
 def write(store: ports.Store, encoded: bytes) -> None:

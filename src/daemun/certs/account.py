@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from daemun import errors
 from daemun.certs import local_ca
-from daemun.control import ports
+from daemun.control import damaged, ports
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -66,10 +66,10 @@ def load_or_create_key(store: ports.Store) -> ec.EllipticCurvePrivateKey:
     """
     with _MAKING:
         with contextlib.suppress(errors.NotFoundInStoreError):
-            return _load_shared(store.read(SHARED))
+            return _load_shared(store)
         with store.lock("accounts", lease_s=60):
             with contextlib.suppress(errors.NotFoundInStoreError):
-                return _load_shared(store.read(SHARED))
+                return _load_shared(store)
             key = ec.generate_private_key(ec.SECP256R1())
             store.write(SHARED, local_ca.private_pem(key))
             return key
@@ -97,7 +97,7 @@ def load_key(store: ports.Store, directory: str) -> Key:
 def read_thumbprint(store: ports.Store) -> str | None:
     """The shared key's thumbprint; None when none was made yet. Raises: EnvironmentProblemError."""
     try:
-        return thumbprint(_load_shared(store.read(SHARED)))
+        return thumbprint(_load_shared(store))
     except errors.NotFoundInStoreError:
         return None
 
@@ -171,36 +171,41 @@ def is_own(store: ports.Store, registration: Registration) -> bool:
 
 def _read(store: ports.Store, key: str) -> Registration | None:
     """None also when it is damaged: asking the CA once more by the key gives the same URL."""
-    try:
-        stored = json.loads(store.read(key))
-        own = stored.get("key")
-        key_pem = None if own is None else own.encode()
-        if key_pem is not None:
-            parse_key(key_pem)
-        return Registration(
-            url=stored["url"],
-            email=stored["email"],
-            directory=stored["directory"],
-            key_pem=key_pem,
-            state=State(stored.get("state", State.ACTIVE.value)),
-            retired=stored.get("retired"),
-        )
-    except (errors.NotFoundInStoreError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+    follows = "the CA is asked for the account by its key (one with a key of its own is lost: import it again)"
+    return damaged.read(store, key, _parse_registration, follows=follows)
+
+
+def _parse_registration(content: bytes) -> Registration:
+    value = json.loads(content)
+    own = value.get("key")
+    key_pem = None if own is None else own.encode()
+    if key_pem is not None:
+        parse_key(key_pem)
+    return Registration(
+        url=value["url"],
+        email=value["email"],
+        directory=value["directory"],
+        key_pem=key_pem,
+        state=State(value.get("state", State.ACTIVE.value)),
+        retired=value.get("retired"),
+    )
 
 
 def _registration_key(directory: str) -> str:
     return f"accounts/{hashlib.sha256(directory.encode()).hexdigest()[:16]}.json"
 
 
-def _load_shared(pem: bytes) -> ec.EllipticCurvePrivateKey:
+def _load_shared(store: ports.Store) -> ec.EllipticCurvePrivateKey:
+    """Raises: NotFoundInStoreError; EnvironmentProblemError."""
+    pem = store.read(SHARED)
     try:
         key = serialization.load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+        found = "damaged: expected a P-256 key in PEM" if pem.strip() else "empty"
         raise errors.EnvironmentProblemError(
-            f'cannot use the ACME account: "{SHARED}" in the store is not a P-256 key in PEM; '
+            f'cannot use the ACME account: "{store.locate(SHARED)}" is {found}; '
             "restore it from a backup, or delete it to register a new account"
         )
     return key

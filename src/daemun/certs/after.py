@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import serialization
 from daemun import errors
 from daemun.certs import bundle, records
 from daemun.certs import live as live_
-from daemun.control import ports
+from daemun.control import damaged, ports
 from daemun.core import layout, names
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -235,10 +235,11 @@ def _read_all(store: ports.Store) -> dict[str, Note]:
 
 
 def _read(store: ports.Store, name: str) -> Note | None:
-    """None also when it is damaged: the hook is then not run for this certificate."""
-    try:
-        value = json.loads(store.read(_key(name)))
-        failure = value["failure"]
-        return Note(leaf=str(value["leaf"]), hosts=tuple(map(str, value["hosts"])), failure=failure and str(failure))
-    except (errors.NotFoundInStoreError, ValueError, KeyError, TypeError):
-        return None
+    follows = "the hook is not run for this certificate, run it by hand"
+    return damaged.read(store, _key(name), _parse, follows=follows)
+
+
+def _parse(content: bytes) -> Note:
+    value = json.loads(content)
+    failure = value["failure"]
+    return Note(leaf=str(value["leaf"]), hosts=tuple(map(str, value["hosts"])), failure=failure and str(failure))

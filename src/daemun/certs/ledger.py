@@ -16,7 +16,7 @@ import time
 
 from daemun import errors
 from daemun.certs import findings, registered
-from daemun.control import ports
+from daemun.control import damaged, ports
 from daemun.core.issuance import budget
 
 TOPIC = "budget"
@@ -91,20 +91,9 @@ class Ledger:
 
     def _read(self, now: datetime.datetime) -> budget.Ledger:
         """A ledger that cannot be read is begun anew: not knowing what was spent must not end renewal."""
-        try:
-            value = json.loads(self._store.read(self._key))
-            spends = tuple(
-                budget.Spend(
-                    counted=budget.Counted[counted],
-                    key=key,
-                    at=datetime.datetime.fromtimestamp(at, datetime.UTC),
-                    by=by,
-                )
-                for counted, key, at, by in value["spent"]
-            )
-        except (errors.NotFoundInStoreError, ValueError, KeyError, TypeError, OverflowError, OSError):
-            return ()
-        return budget.prune(spends, self._limits, now)
+        follows = "what was ordered of this CA lately is counted anew, nothing is to do"
+        spends = damaged.read(self._store, self._key, _parse_spends, follows=follows)
+        return budget.prune(spends or (), self._limits, now)
 
     def _write(self, ledger: budget.Ledger) -> None:
         rows = [[spend.counted.name, spend.key, spend.at.timestamp(), spend.by] for spend in ledger]
@@ -117,6 +106,15 @@ class Ledger:
     @property
     def _key(self) -> str:
         return f"budget/{self._digest}.json"
+
+
+def _parse_spends(content: bytes) -> budget.Ledger:
+    return tuple(
+        budget.Spend(
+            counted=budget.Counted[counted], key=key, at=datetime.datetime.fromtimestamp(at, datetime.UTC), by=by
+        )
+        for counted, key, at, by in json.loads(content)["spent"]
+    )
 
 
 def find(

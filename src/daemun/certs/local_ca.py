@@ -26,15 +26,19 @@ LEAF_LIFETIME = datetime.timedelta(days=90)
 BACKDATED = datetime.timedelta(hours=1)
 """Clocks of clients that are a little behind must not refuse a certificate of this minute."""
 
-_STORE_KEY = "ca/root.pem"
+STORE_KEY = "ca/root.pem"
 _LONGEST_COMMON_NAME = 64  # RFC 5280, ub-common-name
 
 
 class LocalCa:
     """Signs certificates with the root that `load_or_create` found."""
 
-    def __init__(self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> None:
+    def __init__(
+        self, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey, *, is_temporary: bool = False
+    ) -> None:
+        """is_temporary: it stands in for one that cannot be read, and replaces nothing that one may have signed."""
         self.certificate = certificate
+        self.is_temporary = is_temporary
         self._key = key
 
     @property
@@ -80,8 +84,8 @@ class LocalCa:
 
     def is_named_by(self, certificate: x509.Certificate) -> bool:
         """Whether a certificate says that this root signed it: quick, and enough where nobody forges. No two roots
-        of daemun have the same name."""
-        return certificate.issuer == self.certificate.subject
+        of daemun have the same name. What a temporary root stands in for is not known, so it may be any."""
+        return self.is_temporary or certificate.issuer == self.certificate.subject
 
     def is_issuer_of(self, certificate: x509.Certificate) -> bool:
         try:
@@ -97,12 +101,12 @@ def load_or_create(store: ports.Store, now: datetime.datetime) -> LocalCa:
     Raises: EnvironmentProblemError when what is stored is not a root (restored from a broken backup, say).
     """
     with contextlib.suppress(errors.NotFoundInStoreError):
-        ca = _load(store.read(_STORE_KEY))
+        ca = _load(store)
         if ca.certificate.not_valid_after_utc - now > 2 * LEAF_LIFETIME:
             return ca
     key = ec.generate_private_key(ec.SECP256R1())
     ca = LocalCa(_sign_root(key, now), key)
-    store.write(_STORE_KEY, private_pem(key) + ca.root_pem)
+    store.write(STORE_KEY, private_pem(key) + ca.root_pem)
     return ca
 
 
@@ -124,17 +128,27 @@ def private_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     )
 
 
-def _load(stored: bytes) -> LocalCa:
+def make_temporary(now: datetime.datetime) -> LocalCa:
+    """A root that is kept nowhere, while the one of the store cannot be used."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    return LocalCa(_sign_root(key, now), key, is_temporary=True)
+
+
+def _load(store: ports.Store) -> LocalCa:
+    """Raises: NotFoundInStoreError; EnvironmentProblemError."""
+    content = store.read(STORE_KEY)
     try:
-        found = bundle.parse(stored, stored)
-        key = serialization.load_pem_private_key(stored, password=None)
+        found, cause = bundle.parse(content, content), "its key is of another kind"
+        key = serialization.load_pem_private_key(content, password=None)
+        if isinstance(key, ec.EllipticCurvePrivateKey):
+            return LocalCa(found.leaf, key)
     except bundle.BundleError as error:
-        raise errors.EnvironmentProblemError(
-            f'cannot use the local CA: "{_STORE_KEY}" in the store is damaged ({error}); '
-            "restore it from a backup, or delete it to get a new root that people must trust again"
-        ) from None
-    assert isinstance(key, ec.EllipticCurvePrivateKey)
-    return LocalCa(found.leaf, key)
+        cause = str(error)
+    what = f"damaged ({cause})" if content.strip() else "empty"
+    raise errors.EnvironmentProblemError(
+        f'cannot use the local CA: "{store.locate(STORE_KEY)}" is {what}; '
+        "restore it from a backup, or delete it to get a new root that people must trust again"
+    )
 
 
 def _sign_root(key: ec.EllipticCurvePrivateKey, now: datetime.datetime) -> x509.Certificate:

@@ -109,9 +109,15 @@ class Manager:
 
     # --- control.ports.Certificates --------------------------------------------------------------------------------
 
-    def thumbprint(self) -> str:
+    def thumbprint(self) -> str | None:
         if self._thumbprint is None:
-            self._thumbprint = account.thumbprint(account.load_or_create_key(self._store))
+            try:
+                self._thumbprint = account.thumbprint(account.load_or_create_key(self._store))
+            except errors.DaemunError as error:
+                message = f"{error}; until then no CA is asked, and the certificates that are there are served"
+                self._store.damage.note(account.SHARED, message, severity=model.Severity.ERROR)
+                return None
+            self._store.damage.clear(account.SHARED)
         return self._thumbprint
 
     async def prepare(self, specs: collections.abc.Sequence[model.CertificateSpec]) -> tuple[model.Problem, ...]:

@@ -42,6 +42,7 @@ class Preparer:
             is_settled = (
                 entry is not None
                 and (entry.spec is spec or entry.spec == spec)
+                and entry.served.is_written
                 and self.shelf.holds(spec)
                 and (not is_anew or spec.mode is not model.TlsMode.ACME)
                 # A new root (the old one was near its end, or deleted) signs anew what the old one did.

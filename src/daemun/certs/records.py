@@ -5,10 +5,9 @@
     certs/NAME/attempts.json      failures in a row and when to try again
     certs/NAME/renewal.json       when the CA wants the certificate to be renewed
 
-A value that cannot be read counts as missing: the worst that follows is one more order.
+A value that cannot be read counts as missing, and is reported: the worst that follows is one more order.
 """
 
-import contextlib
 import dataclasses
 import datetime
 import json
@@ -16,10 +15,12 @@ import typing
 
 from cryptography.hazmat.primitives import serialization
 
-from daemun import errors
 from daemun.certs import bundle
-from daemun.control import ports
+from daemun.control import damaged, ports
 from daemun.core.issuance import advice as advice_
+
+UNKNOWN = ""
+"""The directory of a CA that nothing is known of any more: what it issued is good until it is due."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +68,11 @@ def names(store: ports.Store) -> frozenset[str]:
 
 
 def read_issued(store: ports.Store, name: str) -> Issued | None:
-    with _missing_when_unreadable():
-        return parse_issued(_read(store, f"certs/{name}/certificate.json"))
-    return None
+    return damaged.read(store, issued_key(name), _parse_issued, follows="without it, what lies under live/ is used")
+
+
+def _parse_issued(content: bytes) -> Issued:
+    return parse_issued(json.loads(content))
 
 
 def parse_issued(value: dict[str, typing.Any]) -> Issued:
@@ -79,7 +82,7 @@ def parse_issued(value: dict[str, typing.Any]) -> Issued:
 
 
 def write_issued(store: ports.Store, name: str, issued: Issued) -> None:
-    write_issued_at(store, f"certs/{name}/certificate.json", issued)
+    write_issued_at(store, issued_key(name), issued)
 
 
 def write_issued_at(store: ports.Store, key: str, issued: Issued) -> None:
@@ -89,13 +92,17 @@ def write_issued_at(store: ports.Store, key: str, issued: Issued) -> None:
 
 
 def read_order(store: ports.Store, name: str) -> Order | None:
-    with _missing_when_unreadable():
-        value = _read(store, f"certs/{name}/order.json")
-        key_pem = value["key"].encode()
-        # Without its key the order could be finished by nobody, and would be tried again and again.
-        serialization.load_pem_private_key(key_pem, password=None)
-        return Order(directory=value["directory"], hosts=tuple(value["hosts"]), url=value["url"], key_pem=key_pem)
-    return None
+    return damaged.read(
+        store, f"certs/{name}/order.json", _parse_order, follows="a new order is made, nothing is to do"
+    )
+
+
+def _parse_order(content: bytes) -> Order:
+    value = json.loads(content)
+    key_pem = value["key"].encode()
+    # Without its key the order could be finished by nobody, and would be tried again and again.
+    serialization.load_pem_private_key(key_pem, password=None)
+    return Order(directory=value["directory"], hosts=tuple(value["hosts"]), url=value["url"], key_pem=key_pem)
 
 
 def write_order(store: ports.Store, name: str, order: Order) -> None:
@@ -108,19 +115,22 @@ def delete_order(store: ports.Store, name: str) -> None:
 
 
 def read_attempts(store: ports.Store, name: str) -> Attempts | None:
-    with _missing_when_unreadable():
-        value = _read(store, f"certs/{name}/attempts.json")
-        return Attempts(
-            asked=str(value["asked"]),
-            failures=int(value["failures"]),
-            next_attempt=_moment(value["next_attempt"]),
-            reason=value["reason"],
-            since=_moment(value["since"]),
-            holds=tuple((str(directory), _known(_moment(until))) for directory, until in value["holds"]),
-            rehearse=bool(value["rehearse"]),
-            seen=tuple(map(str, value["seen"])),
-        )
-    return None
+    follows = "earlier failures of its order are forgotten, nothing is to do"
+    return damaged.read(store, f"certs/{name}/attempts.json", _parse_attempts, follows=follows)
+
+
+def _parse_attempts(content: bytes) -> Attempts:
+    value = json.loads(content)
+    return Attempts(
+        asked=str(value["asked"]),
+        failures=int(value["failures"]),
+        next_attempt=_moment(value["next_attempt"]),
+        reason=value["reason"],
+        since=_moment(value["since"]),
+        holds=tuple((str(directory), _known(_moment(until))) for directory, until in value["holds"]),
+        rehearse=bool(value["rehearse"]),
+        seen=tuple(map(str, value["seen"])),
+    )
 
 
 def write_attempts(store: ports.Store, name: str, attempts: Attempts) -> None:
@@ -132,21 +142,24 @@ def delete_attempts(store: ports.Store, name: str) -> None:
 
 
 def read_advice(store: ports.Store, name: str) -> advice_.Advice | None:
-    with _missing_when_unreadable():
-        value = _read(store, f"certs/{name}/renewal.json")
-        window = value["window"]
-        return advice_.Advice(
-            serial=str(value["serial"]),
-            poll_at=_known(_moment(value["poll_at"])),
-            window=window
-            and advice_.Window(
-                start=_known(_moment(window["start"])),
-                end=_known(_moment(window["end"])),
-                explanation_url=window["explanation_url"],
-            ),
-            chosen=_moment(value["chosen"]),
-        )
-    return None
+    follows = "the CA is asked again when it wants the certificate renewed, nothing is to do"
+    return damaged.read(store, f"certs/{name}/renewal.json", _parse_advice, follows=follows)
+
+
+def _parse_advice(content: bytes) -> advice_.Advice:
+    value = json.loads(content)
+    window = value["window"]
+    return advice_.Advice(
+        serial=str(value["serial"]),
+        poll_at=_known(_moment(value["poll_at"])),
+        window=window
+        and advice_.Window(
+            start=_known(_moment(window["start"])),
+            end=_known(_moment(window["end"])),
+            explanation_url=window["explanation_url"],
+        ),
+        chosen=_moment(value["chosen"]),
+    )
 
 
 def write_advice(store: ports.Store, name: str, advice: advice_.Advice) -> None:
@@ -169,19 +182,9 @@ def _known(moment: datetime.datetime | None) -> datetime.datetime:
     return moment
 
 
-def _missing_when_unreadable() -> contextlib.AbstractContextManager[None]:
-    return contextlib.suppress(
-        errors.NotFoundInStoreError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,  # BundleError is a ValueError
-    )
-
-
-def _read(store: ports.Store, key: str) -> dict[str, typing.Any]:
-    value: dict[str, typing.Any] = json.loads(store.read(key))
-    return value
+def issued_key(name: str) -> str:
+    """Of what a CA issued."""
+    return f"certs/{name}/certificate.json"
 
 
 def _write(store: ports.Store, key: str, value: dict[str, typing.Any]) -> None:

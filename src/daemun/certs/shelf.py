@@ -23,6 +23,8 @@ from daemun.core.issuance import renewal
 
 NAMES_SHARED = 100
 """A certificate of so many names has about 3 kB."""
+_ROOT_CERTIFICATE = "ca.pem"
+"""As `damaged.Damage` knows it; no key of a store."""
 _NAMELESS = ("localhost",)
 """What the local CA signs in the place of a certificate for names that nobody can list."""
 
@@ -50,8 +52,9 @@ class Served:
     """What is shown for the first name that is ordered, and for all that are in none of the `others`.
 
     directory: of the CA, with Kind.PUBLIC; None: revoked there, another one is needed.
-    problems: of the owner's files. is_stand_in: those could not be used, and this is served instead. changes_at: when
-    something else will be said of them. is_shared: the certificate names other sites, too, until each has its own.
+    problems: of the owner's files, or of the disk. is_stand_in: those could not be used, and this is served instead.
+    changes_at: when something else will be said of them. is_shared: the certificate names other sites, too, until each
+    has its own. is_written: whether live/ holds all that it should.
     """
 
     kind: Kind
@@ -62,6 +65,7 @@ class Served:
     changes_at: datetime.datetime | None = None
     is_shared: bool = False
     others: tuple[Part, ...] = ()
+    is_written: bool = True
 
     def shows(self, leaf: x509.Certificate) -> bool:
         return any(one.leaf == leaf for one in (self.bundle, *(part.bundle for part in self.others)))
@@ -77,6 +81,7 @@ class Shelf:
         self._clock = clock
         self._worker_gid = worker_gid
         self._changing = threading.Lock()
+        self._temporary: local_ca.LocalCa | None = None
         self._kept: dict[str, datetime.datetime] = {}
         self.stored = stored.Stored(store)
         self.directories_of: collections.abc.Callable[[model.CertificateSpec], collections.abc.Container[str]] = (
@@ -106,16 +111,32 @@ class Shelf:
         """Make live/ hold the best certificate there is for each name. fresh: do not keep one of the local CA.
 
         ca: of `load_ca`, for who settles many.
-        Raises: EnvironmentProblemError when a file cannot be written.
+        What cannot be written is a problem of this certificate alone: what is there goes on.
         """
         with self._changing:
             ca = ca or self.load_ca()
+            self._mend_record(spec, ca)
             served = self._own(spec, ca) or self._choose(spec, ca, fresh=fresh)
             try:
                 self._show(spec, served)
             except OSError as error:
-                raise self._not_written(spec, error) from error
+                problem = model.Problem(
+                    origin=model.NOWHERE,
+                    message=str(self._not_written(spec, error)),
+                    host=spec.host,
+                    file=f"{self._live}/{spec.name}",
+                )
+                return dataclasses.replace(served, problems=(*served.problems, problem), is_written=False)
             return served
+
+    def _mend_record(self, spec: model.CertificateSpec, ca: local_ca.LocalCa) -> None:
+        """The store has lost what a CA issued, and live/ has not."""
+        if not self.stored.is_own_damaged(spec.name):
+            return
+        found, now = live.read(self._live, spec.name), self._clock.now()
+        if found is not None and now < found.not_after and not ca.is_named_by(found.leaf):
+            with contextlib.suppress(errors.EnvironmentProblemError):
+                self.stored.mend_own(spec.name, found, now)
 
     def _show(self, spec: model.CertificateSpec, served: Served) -> None:
         """Each certificate is written once, into the folder of one of its names, and the others lead there."""
@@ -125,15 +146,21 @@ class Shelf:
             if home != folder:
                 live.join(self._live, folder, home)
                 continue
+            before = live.read(self._live, folder)
+            was_damaged = before is None and os.path.lexists(f"{self._live}/{folder}")
             live.replace(
                 self._live,
                 folder,
                 found,
-                before=live.read(self._live, folder),
+                before=before,
                 worker_gid=self._worker_gid,
                 # The local CA makes another one at any time, and waiting for the disk is nearly all the work.
                 lasting=kind is not Kind.LOCAL,
             )
+            if was_damaged:
+                where = f"{self._live}/{folder}"
+                message = f"the certificate in {where} was damaged or gone, and was made anew; look at the disk"
+                self._store.damage.note(where, message)
 
     def share(self, specs: collections.abc.Sequence[model.CertificateSpec], ca: local_ca.LocalCa) -> dict[str, Served]:
         """Make live/NAME hold certificates of the local CA that are for many sites each: ten thousand of their own take
@@ -204,15 +231,27 @@ class Shelf:
             live.remove(self._live, name)
 
     def load_ca(self) -> local_ca.LocalCa:
-        """The local CA, made when there is none; its root certificate lies where people find it."""
-        ca = local_ca.load_or_create(self._store, self._clock.now())
+        """The local CA, made when there is none; its root certificate lies where people find it. A temporary one when
+        the store's cannot be used, which is reported."""
+        damage = self._store.damage
+        try:
+            ca = local_ca.load_or_create(self._store, self._clock.now())
+        except errors.EnvironmentProblemError as error:
+            self._temporary = self._temporary or local_ca.make_temporary(self._clock.now())
+            meanwhile = "until then what it signed is served, and where there is nothing one of a temporary root"
+            damage.note(local_ca.STORE_KEY, f"{error} ({meanwhile})", severity=model.Severity.ERROR)
+            return self._temporary
+        damage.clear(local_ca.STORE_KEY)
         try:
             local_ca.write_root(ca, self._root_certificate)
         except OSError as error:
-            raise errors.EnvironmentProblemError(
+            damage.note(
+                _ROOT_CERTIFICATE,
                 f"cannot write the local CA's root certificate to {self._root_certificate}: "
-                f"{error.strerror or error}; free some space, or correct the rights of the state directory"
-            ) from error
+                f"{error.strerror or error}; free some space, or correct the rights of the state directory",
+            )
+        else:
+            damage.clear(_ROOT_CERTIFICATE)
         return ca
 
     def _not_written(self, spec: model.CertificateSpec, error: OSError) -> errors.EnvironmentProblemError:
@@ -300,7 +339,8 @@ class Shelf:
             return
         own = self.stored.own(spec.name)
         if own is None or own.bundle.leaf != found.bundle.leaf:
-            self.stored.put_own(spec.name, found, self._clock.now())
+            with contextlib.suppress(errors.EnvironmentProblemError):  # a full disk: the next start makes it its own
+                self.stored.put_own(spec.name, found, self._clock.now())
 
     def _local(
         self, spec: model.CertificateSpec, bare: tuple[str, ...], ca: local_ca.LocalCa, *, fresh: bool

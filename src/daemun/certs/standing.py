@@ -144,7 +144,7 @@ def describe(entry: Entry, authorities: Authorities | None) -> model.Certificate
         renew_at=renews_at(entry) if state is not model.CertificateState.PENDING else None,
         next_attempt=attempts.next_attempt if attempts is not None else None,
         reason=reason,
-        authority=entry.served.directory,
+        authority=entry.served.directory or None,
         failures=attempts.failures if attempts is not None else 0,
         last_error=attempts.reason if attempts is not None and is_failing else None,
         failing_since=attempts.since if attempts is not None and is_failing else None,
@@ -208,7 +208,8 @@ def _is_as_asked(entry: Entry, authorities: Authorities) -> bool:
     served = entry.served
     return (
         served.kind is shelf.Kind.PUBLIC
-        and any(served.directory == authority.directory for authority in authorities)
+        # Empty: nothing is known of it any more (`shelf`), so it is good until it is due.
+        and any(served.directory in {"", authority.directory} for authority in authorities)
         and not served.bundle.missing(renewal.hosts_to_order(entry.spec))
     )
 

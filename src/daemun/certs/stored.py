@@ -10,7 +10,6 @@ on with what is there, and nothing is ordered that the store has.
 
 import collections
 import collections.abc
-import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -19,9 +18,8 @@ import threading
 
 from cryptography.hazmat.primitives import serialization
 
-from daemun import errors
 from daemun.certs import bundle, records
-from daemun.control import ports
+from daemun.control import damaged, ports
 from daemun.core import names
 from daemun.core.issuance import renewal
 
@@ -42,6 +40,16 @@ class Stored:
         """What was issued last for the certificate of this name."""
         with self._guard:
             return self._load().get(_own_key(name))
+
+    def is_own_damaged(self, name: str) -> bool:
+        """Whether something was issued for the certificate of this name that cannot be read any more."""
+        with self._guard:
+            return self.own(name) is None and self._store.damage.is_noted(_own_key(name))
+
+    def mend_own(self, name: str, found: bundle.Bundle, now: datetime.datetime) -> None:
+        """What is shown for a certificate is what was issued for it last; of which CA is not known any more."""
+        self.put_own(name, records.Issued(directory=records.UNKNOWN, bundle=found), now)
+        self._store.damage.note_mended(_own_key(name), "it was made anew of what is served, nothing is to do")
 
     def covering(self, host: str, now: datetime.datetime) -> list[records.Issued]:
         """Those that are good for a host and have not expired, also revoked ones."""
@@ -155,6 +163,5 @@ def _labels(host: str) -> tuple[str, ...]:
 
 
 def _read(store: ports.Store, key: str) -> records.Issued | None:
-    with contextlib.suppress(errors.NotFoundInStoreError, ValueError, KeyError, TypeError, AttributeError):
-        return records.parse_issued(json.loads(store.read(key)))
-    return None
+    follows = "the certificate under live/ goes on where it is the same, else a CA is asked for another one"
+    return damaged.read(store, key, lambda content: records.parse_issued(json.loads(content)), follows=follows)

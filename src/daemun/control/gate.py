@@ -10,7 +10,7 @@ import os
 import structlog
 
 from daemun import garbage
-from daemun.control import doctor, gate_port, keeper, ports, problem_log, reconciler
+from daemun.control import damaged, doctor, gate_port, keeper, ports, problem_log, reconciler
 from daemun.core import domains as domains_
 from daemun.core import liveness, model, plan
 from daemun.core.generations import Urgency
@@ -67,6 +67,7 @@ class Gate:
         old_workers: keeper.Keeper,
         observe: Observe,
         look_at_nginx: LookAtNginx,
+        damage: damaged.Damage,
         identity: Identity,
     ) -> None:
         self._rounds = rounds
@@ -83,6 +84,7 @@ class Gate:
         self._look_at_nginx = look_at_nginx
         self._liveness = liveness.Liveness()
         self._applying_since: datetime.datetime | None = None
+        self._damage = damage
         self._identity = identity
         self._round_lock = asyncio.Lock()
         self._asked = 0
@@ -154,7 +156,13 @@ class Gate:
             certificates=self._served.judge_certificates(certificates),
             containers=last.desired.containers if last else (),
             pools=last.desired.pools if last else (),
-            problems=(*stuck, *(last.problems if last else ()), *self._endpoints.problems(), *self._domains.problems()),
+            problems=(
+                *stuck,
+                *(last.problems if last else ()),
+                *self._endpoints.problems(),
+                *self._domains.problems(),
+                *self._damage.problems(),
+            ),
             answers=self._liveness.answers and not self._liveness.suspended,
             applying_since=self._applying_since,
             config_path=self._identity.config_path,

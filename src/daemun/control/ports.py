@@ -13,6 +13,9 @@ import typing
 from daemun.core import domains, listeners, model
 from daemun.errors import EnvironmentProblemError
 
+if typing.TYPE_CHECKING:
+    from daemun.control import damaged
+
 
 class Clock(typing.Protocol):
     """The time, so that tests can pass their own."""
@@ -124,8 +127,9 @@ class Certificates(typing.Protocol):
         """Which CA is asked from now on, and for whom. Cheap when nothing changed."""
         ...
 
-    def thumbprint(self) -> str:
-        """The ACME account key's thumbprint (RFC 7638); makes the key on first use. Blocking, milliseconds."""
+    def thumbprint(self) -> str | None:
+        """The ACME account key's thumbprint (RFC 7638); makes the key on first use. None: there is no key that can be
+        used, which the store reports. Blocking, milliseconds."""
         ...
 
     async def prepare(self, specs: collections.abc.Sequence[model.CertificateSpec]) -> tuple[model.Problem, ...]:
@@ -280,6 +284,15 @@ class Store(typing.Protocol):
     A write is seen whole or not at all, also after a power cut. Blocking: called through asyncio.to_thread where it
     could matter.
     """
+
+    @property
+    def damage(self) -> "damaged.Damage":
+        """What was found damaged."""
+        ...
+
+    def locate(self, key: str) -> str:
+        """Where a person finds the value: a path, for a store of files."""
+        ...
 
     def read(self, key: str) -> bytes:
         """Raises: NotFoundInStoreError."""

@@ -45,7 +45,12 @@ class Outcome:
     def may_pass(self) -> bool:
         """Whether another round could end better though no source tells of a change: a port became free, or a file
         that daemun.yaml names came to be."""
-        return self.error is not None or bool(self.unread) or self.waits
+        return (
+            self.error is not None
+            or bool(self.unread)
+            or self.waits
+            or any(problem.file is not None for problem in self.problems)
+        )
 
     @property
     def ok(self) -> bool:
@@ -120,7 +125,9 @@ class Reconciler:
         moved: collections.abc.Set[str] = frozenset()
         generation: int | None = None
         if not gathered.complete:
-            return Outcome(desired=desired, problems=problems, error="nothing that could be applied was ever read")
+            lost = await self._serve_last()
+            error = "nothing that could be applied was ever read"
+            return Outcome(desired=desired, problems=(*problems, *lost), error=error)
         try:
             # First, for it waits for nothing else: what asks for an endpoint that moved shall know at once.
             await self._endpoints.publish(gathered.services, desired.pools)
@@ -138,7 +145,7 @@ class Reconciler:
                 return_exceptions=True,
             )
             expanded, wanted = _found(parts[0]), _found(parts[1])
-            problems += expanded.problems
+            problems += outcome.without_known(expanded.problems, problems)
             switched = await self._switcher.switch(desired, _found(parts[2]), urgency=urgency)
             generation = switched.generation
             if switched.held is None:
@@ -146,6 +153,7 @@ class Reconciler:
                 await self._certificates.confirm()
         except DaemunError as error:
             self._admission.withdraw()
+            problems += await self._serve_last()
             return Outcome(
                 desired=desired,
                 sites=outcome.site_statuses(desired, live=live, wanted=files, moved=moved, error=str(error)),
@@ -173,6 +181,16 @@ class Reconciler:
             waits=bool(switched.denied),
             held=switched.held,
         )
+
+    async def _serve_last(self) -> tuple[model.Problem, ...]:
+        """When nothing new can be had and nginx does not run: what it ran last is served. Returns: why it is not."""
+        try:
+            actual = await self._proxy.read_actual()
+            if actual.pid is None and actual.current_generation is not None:
+                await self._proxy.activate()
+        except DaemunError as error:
+            return (model.Problem(origin=model.NOWHERE, message=str(error)),)
+        return ()
 
     async def make_plan(self) -> tuple[plan.Plan, tuple[model.Problem, ...]]:
         """What `run_once` would do now. Changes nothing. Raises: DaemunError when nothing can be planned."""

@@ -64,7 +64,9 @@ def assemble_files(
     gone = frozenset(denied)
     unavailable = _Unavailable(desired, env, gone)
     memory = memory or Memory()
+    faults = {plan.site_file(site.host): site.fault for site in desired.enabled if site.fault is not None}
     broken = _find_unsupported(desired, env, memory.unsupported)
+    broken |= {path: fault.reason for path, fault in faults.items()}
     # One that cannot be rendered moves no other between shared blocks and its own.
     entries = shared.find_entries(desired, env, memory.entries)
     try:
@@ -73,7 +75,7 @@ def assemble_files(
         broken |= _find_unrenderable(_without(desired, broken), env, memory.files, entries)
         files = render.render_files(_without(desired, broken), env, memory.files, entries=_left(entries, broken))
     former = _find_former(desired, env, files, last_good)
-    good = aside.find_good({**last_good, **former.good}, denied=gone)
+    good = _without_missing(aside.find_good({**last_good, **former.good}, denied=gone), faults)
     for path in broken:
         files[path] = good[path] if path in good else unavailable[path]
     refused = [_refuse(path, cause, good) for path, cause in broken.items()]
@@ -155,6 +157,18 @@ def _find_former(
         if is_same:
             moved.add(path)
     return _Former(good=good, moved=frozenset(moved))
+
+
+def _without_missing(
+    good: collections.abc.Mapping[str, bytes], faults: collections.abc.Mapping[str, model.SetAside]
+) -> collections.abc.Mapping[str, bytes]:
+    """Without the versions that nginx would refuse, too, because they name files that are missing."""
+    lost = {
+        path
+        for path, fault in faults.items()
+        if any(missing.encode() in good.get(path, b"") for missing in fault.missing)
+    }
+    return {path: content for path, content in good.items() if path not in lost} if lost else good
 
 
 def _refuse(path: str, cause: str, good: collections.abc.Container[str]) -> quarantine.Refused:

@@ -8,9 +8,16 @@ CHAIN, KEY = "fullchain.pem", "privkey.pem"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Layout:
-    """state: absolute path of the state directory, without a trailing slash."""
+    """state: absolute path of the state directory, without a trailing slash. work: of a folder where nginx
+    works while the state directory cannot be written (`nginx.work_folder`); None: it works in the state directory."""
 
     state: str
+    work: str | None = None
+
+    @property
+    def base(self) -> str:
+        """Has all that is made anew at each start: nginx's files, logs, sockets. nginx's prefix."""
+        return self.work or self.state
 
     @property
     def store(self) -> str:
@@ -19,7 +26,7 @@ class Layout:
 
     @property
     def nginx(self) -> str:
-        return f"{self.state}/nginx"
+        return f"{self.base}/nginx"
 
     @property
     def current(self) -> str:
@@ -41,11 +48,11 @@ class Layout:
 
     @property
     def logs(self) -> str:
-        return f"{self.state}/logs"
+        return f"{self.base}/logs"
 
     @property
     def run(self) -> str:
-        return f"{self.state}/run"
+        return f"{self.base}/run"
 
     @property
     def temp(self) -> str:

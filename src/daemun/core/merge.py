@@ -7,7 +7,7 @@ import collections.abc
 import dataclasses
 import functools
 
-from daemun.core import certificates, model, per_site, validate, validate_acme, words
+from daemun.core import certificates, model, per_site, rules, validate, validate_acme, words
 from daemun.core import services as services_
 
 DEFAULT_SITE = ("default", "site")
@@ -25,6 +25,8 @@ class Judged:
 
 
 def _judge_site(acme: model.Acme, site: model.Site) -> Judged:
+    if site.fault is not None:  # its source reported all of it; only its names have to be fit for a 503 page
+        return Judged(problems=(), is_refused=any(map(rules.check_host, site.names)), merged=site)
     problems = (*validate.find_site_problems(site), *validate_acme.find_order_problems(site, acme))
     routes = tuple(sorted(site.routes, key=_path))
     return Judged(

@@ -67,7 +67,7 @@ def refusal_problems(
             what = "of the whole file" if part is None else "in it"
             message = f"cannot use the hand-written nginx {what}: {item.reason}; the rest is live"
             problems.append(model.Problem(origin=_origin(item, origin), message=message))
-        else:
+        elif site.fault is None:  # else its source tells, with the place
             instead = item.stand_in.value
             message = f'cannot apply site "{site.host}": {item.reason}; {instead}, and all other sites are live'
             problems.append(model.Problem(origin=_origin(item, site.origin), message=message, host=site.host))
@@ -76,6 +76,14 @@ def refusal_problems(
 
 def _origin(item: quarantine.Refused, otherwise: model.Origin) -> model.Origin:
     return otherwise if item.place is None else dataclasses.replace(otherwise, place=item.place)
+
+
+def without_known(
+    of_certificates: collections.abc.Iterable[model.Problem], known: collections.abc.Iterable[model.Problem]
+) -> tuple[model.Problem, ...]:
+    """Without those of certificate files that a source reported already, with the line that names the file."""
+    reported = {problem.host for problem in known if problem.file is not None and problem.field[:1] == ("tls",)}
+    return tuple(problem for problem in of_certificates if problem.host not in reported)
 
 
 def judge_containers(

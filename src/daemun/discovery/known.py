@@ -5,8 +5,7 @@ import collections.abc
 import ipaddress
 import json
 
-from daemun import errors
-from daemun.control import ports
+from daemun.control import damaged, ports
 from daemun.discovery import table
 
 _KEY = "discovery/addresses"
@@ -15,11 +14,12 @@ Known = collections.abc.Mapping[str, tuple[table.Address, ...]]
 
 
 def read_known(store: ports.Store) -> Known:
-    try:
-        rows = json.loads(store.read(_KEY))
-        return {host: tuple(ipaddress.ip_address(text) for text in texts) for host, texts in rows.items()}
-    except (errors.NotFoundInStoreError, ValueError, TypeError, AttributeError):
-        return {}
+    return damaged.read(store, _KEY, _parse, follows="all names are looked up anew, nothing is to do") or {}
+
+
+def _parse(content: bytes) -> Known:
+    rows = json.loads(content)
+    return {host: tuple(ipaddress.ip_address(text) for text in texts) for host, texts in rows.items()}
 
 
 def write_known(store: ports.Store, known: Known) -> None:

@@ -4,17 +4,15 @@ domains/SLUG.json   {"host": "shop.example.com", "added_at": "2026-01-02T03:04:0
 """
 
 import asyncio
-import contextlib
 import dataclasses
 import datetime
 import json
 
 import structlog
 
-from daemun.control import ports
-from daemun.core import domains, model, names, words
+from daemun.control import damaged, ports
+from daemun.core import domains, model, names, rules, words
 from daemun.domains import turns
-from daemun.errors import NotFoundInStoreError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -115,14 +113,18 @@ class Registry:
         return self._domains
 
     def _load(self) -> dict[str, Domain]:
-        """One that cannot be read counts as missing: it can be added again."""
-        found: dict[str, Domain] = {}
-        for key in self._store.list(_PREFIX):
-            with contextlib.suppress(NotFoundInStoreError, ValueError, KeyError, TypeError):
-                value = json.loads(self._store.read(key))
-                added_at = datetime.datetime.fromisoformat(value["added_at"])
-                found[str(value["host"])] = Domain(host=str(value["host"]), added_at=added_at)
-        return found
+        found = (self._read(key) for key in self._store.list(_PREFIX))
+        return {domain.host: domain for domain in found if domain is not None}
+
+    def _read(self, key: str) -> Domain | None:
+        """Of a damaged one the file's name tells what name it is of, unless that was too long for a file."""
+        host = key.removeprefix(f"{_PREFIX}/").removesuffix(".json")
+        is_known = names.slug(host) == host and rules.check_host(host) is None
+        follows = "the name is not served: add it again with `daemun domains add`, or delete the file"
+        if is_known:
+            follows = "the name is served all the same, as the file is called after it"
+        domain = damaged.read(self._store, key, _parse, follows=follows, severity=model.Severity.ERROR)
+        return Domain(host=host, added_at=self._clock.now()) if domain is None and is_known else domain
 
 
 def explain_turned_away(one: turns.TurnedAway, per_minute: int) -> str:
@@ -137,6 +139,11 @@ def explain_turned_away(one: turns.TurnedAway, per_minute: int) -> str:
 
 def _key(host: str) -> str:
     return f"{_PREFIX}/{names.slug(host)}.json"
+
+
+def _parse(content: bytes) -> Domain:
+    value = json.loads(content)
+    return Domain(host=str(value["host"]), added_at=datetime.datetime.fromisoformat(value["added_at"]))
 
 
 def _encode(domain: Domain) -> bytes:

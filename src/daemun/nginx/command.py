@@ -3,7 +3,6 @@
 import asyncio
 import dataclasses
 import os
-import tempfile
 
 from daemun import errors
 
@@ -26,8 +25,9 @@ async def run(binary: str, *arguments: str, cwd: str, timeout_s: float = TIMEOUT
 
     Raises: EnvironmentProblemError when the binary cannot be started or does not end within timeout_s seconds.
     """
-    # A file, not a pipe: a master that keeps standard error open must not keep us waiting for its end.
-    with tempfile.TemporaryFile() as output:
+    # A file, not a pipe: a master that keeps standard error open must not keep us waiting for its end. In memory: nginx
+    # is started on a full disk, too.
+    with os.fdopen(os.memfd_create("nginx"), "w+b") as output:
         process = await _start([binary, *arguments, "-e", "stderr"], cwd, output.fileno())
         try:
             async with asyncio.timeout(timeout_s):

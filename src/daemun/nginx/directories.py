@@ -26,13 +26,12 @@ def prepare(layout: layout_.Layout, account: account_.Account | None) -> None:
     _check_length(layout)
     group = None if account is None else account.gid
     try:
-        pathlib.Path(layout.state).mkdir(mode=0o755, parents=True, exist_ok=True)
-        _close_to_others(layout.state)
+        pathlib.Path(layout.base).mkdir(mode=0o755, parents=True, exist_ok=True)
+        _close_to_others(layout.base)
         for path, mode in (
             (layout.nginx, 0o750),
             (f"{layout.nginx}/gen", 0o750),
-            (layout.live, 0o750),
-            (layout.challenges, 0o750),
+            *(((layout.live, 0o750), (layout.challenges, 0o750)) if layout.work is None else ()),
             (layout.logs, 0o750),
             (layout.run, 0o710),
             (layout.temp, 0o710),

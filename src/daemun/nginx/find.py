@@ -1,5 +1,7 @@
 """Find the nginx to run and learn what it can do (DESIGN.md decision 1): by asking it, never from its version alone."""
 
+import collections.abc
+import contextlib
 import os
 import pathlib
 import re
@@ -180,6 +182,9 @@ def list_features(arguments: frozenset[str]) -> frozenset[environment.Feature]:
     return frozenset(built)
 
 
+_IN_MEMORY = "/dev/shm"  # noqa: S108 - tempfile makes a folder of its own there
+
+
 def _try(path: str, features: frozenset[environment.Feature]) -> frozenset[environment.Feature]:
     """What of _TRIALS it can do. One process where that is all of it."""
     if _accepts(path, " ".join(_TRIALS.values()), features):
@@ -194,7 +199,7 @@ def _accepts(path: str, directive: str, features: frozenset[environment.Feature]
         for feature in (environment.Feature.FASTCGI, environment.Feature.UWSGI, environment.Feature.SCGI)
         if feature in features
     ]
-    with tempfile.TemporaryDirectory(prefix="daemun-") as folder:
+    with _temporary_folder() as folder:
         # Nothing outside the folder may be touched: each compiled-in path is replaced, and so is the compiled-in
         # account, which need not exist here.
         temporary = [f"{name}_temp_path {name};" for name in ("client_body", "proxy", *modules)]
@@ -208,6 +213,17 @@ def _accepts(path: str, directive: str, features: frozenset[environment.Feature]
             return subprocess.run(command, capture_output=True, timeout=ASK_S, check=False).returncode == 0
         except (OSError, subprocess.TimeoutExpired):
             return False
+
+
+@contextlib.contextmanager
+def _temporary_folder() -> collections.abc.Iterator[str]:
+    """In memory where there is such a place: what nginx can do is looked up on a full disk, too."""
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="daemun-", dir=_IN_MEMORY))
+        except OSError:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="daemun-"))
+        yield folder
 
 
 def _text(version: tuple[int, ...]) -> str:

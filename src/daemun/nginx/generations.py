@@ -48,7 +48,7 @@ class Generations:
             draft = self._folder / f".{number}.new"
             try:
                 for unfinished in self._folder.glob(".*.new"):
-                    shutil.rmtree(unfinished)
+                    shutil.rmtree(unfinished, ignore_errors=True)
                 current = self.current()
                 # A site that did not change is the same file on the disk already: no write, no sync.
                 base = None if current is None else self._read_tree(current, is_fresh=False)
@@ -88,6 +88,8 @@ class Generations:
     def switch(self, number: int) -> None:
         """Point `current` to a generation, at once, and for good after `sync_link`. Raises: EnvironmentProblemError."""
         self.sync(number)
+        if self.read_link() == f"gen/{number}":
+            return  # also where nothing can be written
         try:
             durable.point_link(self._link, f"gen/{number}", lasting=False)
         except OSError as error:
@@ -139,7 +141,7 @@ class Generations:
             return known
         try:
             found = trees.read(str(self._folder / str(number)), known)
-        except FileNotFoundError:
+        except OSError:  # what cannot be read is made anew
             return None
         self._known = {**self._known, number: found}
         return found

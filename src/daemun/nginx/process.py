@@ -45,7 +45,7 @@ def find_master(layout: layout_.Layout) -> psutil.Process | None:
         if _is_master(process, layout) and _works_in(process, layout) is not False:
             return _note(process, layout)
     with contextlib.suppress(KeyError, psutil.Error):
-        pid, started = _found[layout.state]
+        pid, started = _found[layout.base]
         process = psutil.Process(pid)
         if proc.read_start(pid) == started and _is_master(process, layout):
             return process
@@ -62,7 +62,7 @@ _found: dict[str, tuple[int, int]] = {}
 def _note(master: psutil.Process, layout: layout_.Layout) -> psutil.Process:
     started = proc.read_start(master.pid)
     if started is not None:
-        _found[layout.state] = (master.pid, started)
+        _found[layout.base] = (master.pid, started)
     return master
 
 
@@ -161,8 +161,8 @@ async def start(binary: str, layout: layout_.Layout) -> str | None:
     """
     await asyncio.to_thread(_make_way, layout)
     # The order of the arguments is what _MASTER looks for; the working directory is what _works_in looks for.
-    arguments = ("-c", f"{layout.current}/nginx.conf", "-p", layout.state)
-    finished = await command.run(binary, *arguments, cwd=layout.state)
+    arguments = ("-c", f"{layout.current}/nginx.conf", "-p", layout.base)
+    finished = await command.run(binary, *arguments, cwd=layout.base)
     return None if finished.status == 0 else finished.output
 
 
@@ -250,7 +250,7 @@ async def _wait_for_end(family: list[psutil.Process], wait_s: float) -> list[psu
 
 def _is_master(process: psutil.Process, layout: layout_.Layout) -> bool:
     match = _MASTER.match(_title(process))
-    if match is None or os.path.realpath(match["state"]) != os.path.realpath(layout.state):
+    if match is None or os.path.realpath(match["state"]) != os.path.realpath(layout.base):
         return False
     return _is_own_account(process) and _runs_nginx(process)
 
@@ -281,9 +281,9 @@ def _works_in(process: psutil.Process, layout: layout_.Layout) -> bool | None:
     link = f"/proc/{process.pid}/cwd"
     try:
         # Of a folder that was deleted the path is left. It means something only where the paths are daemun's own.
-        if os.readlink(link) == f"{os.path.realpath(layout.state)}{_DELETED}":  # noqa: PTH115 - no path to follow
+        if os.readlink(link) == f"{os.path.realpath(layout.base)}{_DELETED}":  # noqa: PTH115 - no path to follow
             return _shares_mounts(process)
-        return os.path.samestat(os.stat(link), os.stat(layout.state))  # noqa: PTH116
+        return os.path.samestat(os.stat(link), os.stat(layout.base))  # noqa: PTH116
     except PermissionError:
         return None
     except OSError:

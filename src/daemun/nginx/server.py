@@ -85,8 +85,8 @@ class Nginx(ports.Proxy):
 
     def is_named(self, resolver: str) -> bool:
         """Whether nginx runs, or would be started, with this address as its resolver. Blocking."""
-        with contextlib.suppress(FileNotFoundError):
-            return f" {resolver};" in pathlib.Path(self._layout.current, "nginx.conf").read_text(encoding="utf-8")
+        with contextlib.suppress(OSError):
+            return f" {resolver};".encode() in pathlib.Path(self._layout.current, "nginx.conf").read_bytes()
         return False
 
     async def adopt(self) -> None:

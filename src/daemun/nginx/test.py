@@ -21,7 +21,7 @@ async def test(binary: str, layout: layout_.Layout, number: int) -> ports.TestFa
         when a port needs a right, or an address is none of this machine's.
     """
     tree = layout.generation(number)
-    finished = await command.run(binary, "-t", "-q", "-c", f"{tree}/nginx.conf", "-p", layout.state, cwd=layout.state)
+    finished = await command.run(binary, "-t", "-q", "-c", f"{tree}/nginx.conf", "-p", layout.base, cwd=layout.base)
     if finished.status == 0:
         return None
     problem = await asyncio.to_thread(diagnose.machine_problem, finished.output, binary=binary, layout=layout)

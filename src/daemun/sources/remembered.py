@@ -13,19 +13,28 @@ import structlog
 from daemun.control import ports
 from daemun.core import model
 from daemun.errors import EnvironmentProblemError, NotFoundInStoreError
-from daemun.sources import yaml_file
+from daemun.sources import set_aside, yaml_file
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-_KEY = "history/daemun.yaml"
+KEY = "history/daemun.yaml"
+"""In the store."""
 
 
 class Remembering:
     """Implements `control.ports.Source`: the file, each good version of which `run` keeps, so that no change waits for
     the disk."""
 
-    def __init__(self, source: yaml_file.YamlFile, store: ports.Store, path: pathlib.Path) -> None:
+    def __init__(
+        self,
+        source: yaml_file.YamlFile,
+        store: ports.Store,
+        path: pathlib.Path,
+        known: model.Snapshot | None = None,
+    ) -> None:
+        """known: of `recall`."""
         self._source = source
+        self._sites = {site.host: site for site in known.sites} if known is not None else {}
         self._store = store
         self._path = path
         self._good: bytes | None = None
@@ -37,7 +46,13 @@ class Remembering:
 
     async def read(self) -> model.Snapshot:
         before = await asyncio.to_thread(self._content)
-        snapshot = await self._source.read()
+        try:
+            snapshot = await self._source.read()
+        except yaml_file.InvalidFileError as error:
+            snapshot = set_aside.set_aside(error, self._sites)
+            self._sites |= {site.host: site for site in snapshot.sites if site.fault is None}
+            return snapshot
+        self._sites = {site.host: site for site in snapshot.sites}
         # When it changed meanwhile, it is not known which version was read, and the next reading is near.
         if before is not None and before == await asyncio.to_thread(self._content):
             self._good = before
@@ -63,7 +78,7 @@ class Remembering:
     def _keep(self, content: bytes | None) -> None:
         try:
             if content is not None and content != _read(self._store):
-                self._store.write(_KEY, content)
+                self._store.write(KEY, content)
         except EnvironmentProblemError as error:
             # What was read is good all the same; a full disk is going to be told by what needs it.
             log.warning("the file is not remembered for a start with a broken one", reason=str(error))
@@ -85,6 +100,9 @@ def recall(store: ports.Store, path: pathlib.Path, source: yaml_file.YamlFile | 
 
 def _read(store: ports.Store) -> bytes | None:
     try:
-        return store.read(_KEY)
+        return store.read(KEY)
     except NotFoundInStoreError:
+        return None
+    except EnvironmentProblemError as error:
+        store.damage.note(KEY, f"{error}; the file is not remembered for a start with a broken one")
         return None

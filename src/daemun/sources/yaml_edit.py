@@ -89,10 +89,10 @@ def set_enabled(path: StrPath, host: str, *, enabled: bool) -> bytes | None:
     return edit.write(edit.places.with_enabled(enabled=enabled), dataclasses.replace(site, enabled=enabled))
 
 
-def restore(path: StrPath, before: bytes | None) -> None:
-    """Put back what an edit returned."""
+def restore(path: StrPath, before: bytes | None, *, mode: int = 0o644) -> None:
+    """Put back what an edit returned. mode: of a file that is not there any more."""
     if before is not None:
-        _write(pathlib.Path(path), before)
+        _write(pathlib.Path(path), before, mode)
         return
     with _explained(pathlib.Path(path)):
         pathlib.Path(path).unlink(missing_ok=True)
@@ -323,8 +323,9 @@ def _read(path: pathlib.Path) -> bytes | None:
             return None
 
 
-def _write(path: pathlib.Path, content: bytes) -> None:
-    """Replace the file at once and for good; a symbolic link stays and its target is replaced. Mode and owner stay."""
+def _write(path: pathlib.Path, content: bytes, mode: int = 0o644) -> None:
+    """Replace the file at once and for good; a symbolic link stays and its target is replaced. Mode and owner stay.
+    mode: of a new file."""
     target = pathlib.Path(os.path.realpath(path))
     with _explained(path):
         try:
@@ -334,7 +335,7 @@ def _write(path: pathlib.Path, content: bytes) -> None:
         descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
             with os.fdopen(descriptor, "wb") as file:
-                os.fchmod(file.fileno(), 0o644 if old is None else old.st_mode & 0o7777)
+                os.fchmod(file.fileno(), mode if old is None else old.st_mode & 0o7777)
                 mine = os.fstat(file.fileno())
                 if old is not None and (old.st_uid, old.st_gid) != (mine.st_uid, mine.st_gid):
                     os.fchown(file.fileno(), old.st_uid, old.st_gid)

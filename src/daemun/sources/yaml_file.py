@@ -3,6 +3,7 @@
 import asyncio
 import collections.abc
 import contextlib
+import dataclasses
 import os
 import pathlib
 
@@ -13,11 +14,13 @@ from daemun.sources import dns_providers, snippet_files, yaml_context, yaml_posi
 
 
 class InvalidFileError(ConfigError):
-    """The file cannot be used. problems: everything that is wrong with it; the text holds one line for each."""
+    """The file cannot be used as it is. problems: everything that is wrong with it; the text holds one line for each.
+    good: what it asks for without the sites that have an error."""
 
-    def __init__(self, problems: collections.abc.Sequence[model.Problem]) -> None:
+    def __init__(self, problems: collections.abc.Sequence[model.Problem], good: model.Snapshot | None = None) -> None:
         super().__init__("\n".join(_line(problem) for problem in problems))
         self.problems = tuple(problems)
+        self.good = good
 
 
 def _line(problem: model.Problem) -> str:
@@ -125,16 +128,17 @@ def _read(
         raise ConfigError(f"cannot read {path}: {cause}; {advice}") from error
     snapshot = reader.parse(content)
     acme = snapshot.globals.acme if snapshot.globals is not None else None
-    found = (
+    named = (
         *_find_missing_files(snapshot),
         *_find_published_secrets(snapshot, state),
         *snippet_files.find_problems(snapshot, find_worker),
         *dns_providers.find_problems(acme, snapshot.sites),
     )
-    problems = yaml_translate.collect([*snapshot.problems, *reader.place(found)])
+    problems = yaml_translate.collect([*snapshot.problems, *reader.place(named)])
+    found = dataclasses.replace(snapshot, problems=problems)
     if any(problem.severity is model.Severity.ERROR for problem in problems):
-        raise InvalidFileError(problems)
-    return model.Snapshot(source=snapshot.source, sites=snapshot.sites, globals=snapshot.globals, problems=problems)
+        raise InvalidFileError(problems, found)
+    return found
 
 
 def _find_missing_files(snapshot: model.Snapshot) -> list[model.Problem]:
@@ -184,7 +188,7 @@ def _find_published_secrets(snapshot: model.Snapshot, state: str | None) -> list
     """Folders of files that would show visitors a private key: the state directory's, or one named by a site. Links on
     the way to a folder are followed; those inside it are nginx's business (`disable_symlinks`)."""
     served = [
-        (site, route, os.path.realpath(route.action.folder))
+        (site, route, route.action.folder, os.path.realpath(route.action.folder))
         for site in snapshot.sites
         if site.enabled
         for route in site.routes
@@ -197,14 +201,16 @@ def _find_published_secrets(snapshot: model.Snapshot, state: str | None) -> list
     if state is not None:
         secrets[os.path.realpath(state)] = f"the state directory {state}, which has the private keys"
     problems: list[model.Problem] = []
-    for site, route, folder in served:
+    for site, route, written, folder in served:
         for secret, what in secrets.items():
             common = os.path.commonpath((folder, secret))
             if common in {folder, secret}:
                 where = "is" if folder == secret else "holds" if common == folder else "lies in"
                 message = f"files: {folder} {where} {what}; name a folder apart from it"
                 field = ("routes", route.path, "files")
-                problems.append(model.Problem(origin=site.origin, message=message, host=site.host, field=field))
+                problem = model.Problem(origin=site.origin, message=message, host=site.host, field=field)
+                # As a file that is missing: an earlier version that shows the folder must not stand in.
+                problems.append(dataclasses.replace(problem, file=written))
     return problems
 
 
@@ -213,7 +219,7 @@ def _unreadable(path: str, field: tuple[str, ...], site: model.Site | None = Non
         with pathlib.Path(path).open("rb"):
             return []
     except OSError as error:
-        cause = (error.strerror or str(error)).lower()
+        cause = f"{(error.strerror or str(error)).lower()}; correct the path, or the rights of the file"
         origin, host = (model.NOWHERE, None) if site is None else (site.origin, site.host)
         message = f"{report.label(field, host=host)}: cannot read {path}: {cause}"
-        return [model.Problem(origin=origin, message=message, host=host, field=field)]
+        return [model.Problem(origin=origin, message=message, host=host, field=field, file=path)]

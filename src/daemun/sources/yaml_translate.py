@@ -1,6 +1,7 @@
 """A checked daemun.yaml becomes the model."""
 
 import collections.abc
+import dataclasses
 import pathlib
 
 from daemun.core import model, words
@@ -35,13 +36,7 @@ class Translation(yaml_context.Context):
             return problem
         is_route = len(problem.field) == 2 and problem.field[0] == "routes"
         mark = self.document.locate((*path, *problem.field), key=is_route)
-        return model.Problem(
-            origin=self.origin(mark),
-            message=problem.message,
-            host=problem.host,
-            severity=problem.severity,
-            field=problem.field,
-        )
+        return dataclasses.replace(problem, origin=self.origin(mark))
 
     def settings(self) -> model.Globals:
         return yaml_globals.translate(self)

@@ -16,10 +16,12 @@ import os
 import pathlib
 import secrets
 import socket
+import stat
 import time
 import typing
 
 from daemun import durable, errors, folders
+from daemun.control import damaged
 from daemun.store import keys
 
 _TEMPORARY = "~new-"
@@ -42,10 +44,17 @@ class FileStore:
         self._root = root.absolute()
         self._now = now
         self._rescan_s = rescan_s
+        self.damage = damaged.Damage()
         with _explained("open the store", self._root):
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._root.chmod(0o700)
+            # Nothing is changed that is right already: a file system that cannot be written can be read.
+            if stat.S_IMODE(self._root.stat().st_mode) != 0o700:
+                self._root.chmod(0o700)
+        with contextlib.suppress(OSError):
             self._remove_leftovers()
+
+    def locate(self, key: str) -> str:
+        return str(self._path(key))
 
     def read(self, key: str) -> bytes:
         path = self._path(key)
@@ -121,7 +130,8 @@ class FileStore:
         pending = [prefix]
         while pending:
             directory = pending.pop()
-            with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(self._root / directory) as rows:
+            folder = self._root / directory
+            with self._noted(directory, folder), os.scandir(folder) as rows:
                 for row in rows:
                     key = f"{directory}/{row.name}" if directory else row.name
                     if not keys.is_key(row.name):
@@ -130,9 +140,22 @@ class FileStore:
                         pending.append(key)
                         continue
                     with contextlib.suppress(FileNotFoundError):
-                        stat = row.stat()
-                        found[key] = (stat.st_ino, stat.st_mtime_ns)
+                        seen = row.stat()
+                        found[key] = (seen.st_ino, seen.st_mtime_ns)
         return found
+
+    @contextlib.contextmanager
+    def _noted(self, directory: str, folder: pathlib.Path) -> collections.abc.Iterator[None]:
+        """A folder that cannot be read hides what is in it, and nothing else."""
+        try:
+            yield
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            cause = (error.strerror or str(error)).lower()
+            self.damage.note(directory, f'cannot read "{folder}": {cause}; correct its owner and rights')
+        else:
+            self.damage.clear(directory)
 
     def _make_directory(self, directory: pathlib.Path) -> None:
         if directory.is_dir():

@@ -14,7 +14,7 @@ class Held:
     """The lock of one state directory, while `held_alone` runs."""
 
     def __init__(self, lock: pathlib.Path, stack: contextlib.ExitStack) -> None:
-        self._lock = lock
+        self._lock = self._path = lock
         self._stack = stack
         self._descriptor = -1
 
@@ -24,8 +24,7 @@ class Held:
         Raises: LockHeldError naming the process that holds it; EnvironmentProblemError when the file cannot be made.
         """
         try:
-            self._lock.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            descriptor, self._path = _open(self._lock)
             self._stack.callback(os.close, descriptor)
             _take(descriptor, self._lock)
             self._descriptor = descriptor
@@ -39,7 +38,7 @@ class Held:
     def is_there(self) -> bool:
         """Whether the file that is locked still lies where the next daemun looks for it."""
         try:
-            return os.path.samestat(os.fstat(self._descriptor), self._lock.stat())
+            return os.path.samestat(os.fstat(self._descriptor), self._path.stat())
         except OSError:
             return False
 
@@ -66,11 +65,27 @@ def read_owner(lock: pathlib.Path) -> int | None:
     return pid if b"daemun" in command else None
 
 
+def _open(lock: pathlib.Path) -> tuple[int, pathlib.Path]:
+    """Where it cannot be made, or written, it can be held all the same: as it is, or its folder in its place."""
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), lock
+    except OSError as error:
+        for path in (lock, lock.parent):
+            with contextlib.suppress(OSError):
+                is_own = path.stat().st_uid == os.geteuid()
+                if is_own or error.errno not in {errno.EACCES, errno.EPERM}:
+                    return os.open(path, os.O_RDONLY | os.O_CLOEXEC), path
+        raise
+
+
 def _take(descriptor: int, lock: pathlib.Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or "unknown"
+        owner = "unknown"
+        with contextlib.suppress(OSError):  # a folder has no text
+            owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or owner
         raise LockHeldError(
             f"cannot start: another daemun (process {owner}) already runs on the state directory "
             f'"{lock.parent.parent}"; stop it with `daemun stop`, or give this one a directory of its own with --state'

@@ -9,6 +9,7 @@ import time
 import weakref
 
 from daemun import errors
+from daemun.control import damaged
 from daemun.store import keys
 
 
@@ -17,10 +18,14 @@ class MemoryStore:
 
     def __init__(self, *, now: collections.abc.Callable[[], float] = time.monotonic) -> None:
         self._now = now
+        self.damage = damaged.Damage()
         self._guard = threading.Lock()
         self._values: dict[str, bytes] = {}
         self._leases: dict[str, _Lease] = {}
         self._watches: weakref.WeakSet[_Watch] = weakref.WeakSet()
+
+    def locate(self, key: str) -> str:
+        return key
 
     def read(self, key: str) -> bytes:
         try:

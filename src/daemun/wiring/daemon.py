@@ -1,6 +1,6 @@
 """All that lives as long as the daemon, put together."""
 
-import contextlib
+import asyncio
 import dataclasses
 import os
 import pathlib
@@ -17,11 +17,12 @@ from daemun.certs.dns01 import service as dns_service
 from daemun.certs.preflight import late
 from daemun.control import daemon, gate, keeper, reconciler
 from daemun.core import generations, model, served
+from daemun.core import layout as layout_
 from daemun.core.render import environment
 from daemun.discovery import endpoints
 from daemun.domains import asking, registry
 from daemun.errors import ConfigError
-from daemun.nginx import access_lines, listening, old_workers, process, reap, server, watch
+from daemun.nginx import access_lines, listening, old_workers, process, reap, server, watch, work_folder
 from daemun.nginx import account as worker_account
 from daemun.nginx import machine as nginx_machine
 from daemun.probing import prober
@@ -42,6 +43,7 @@ class Daemon:
     def __init__(self, settings: settings_.Settings, binary: environment.Nginx, lock: instance.Held) -> None:
         self._layout = settings.layout
         store = file_store.FileStore(pathlib.Path(self._layout.store))
+        self._damage = store.damage
         source = yaml_file.YamlFile(settings.config, state=settings.layout.state, find_worker=worker_account.choose)
         known = remembered.recall(store, settings.config, source)
         current = known.globals if known and known.globals else model.Globals()
@@ -63,7 +65,7 @@ class Daemon:
         self._logs = logs.Rotation(self._nginx, current.logs)
         self._access_lines = access_lines.AccessLines(self._layout)
         self._machine = machine.Machine(binary=binary, layout=self._layout, account=account)
-        self._remembering = remembered.Remembering(source, store, settings.config)
+        self._remembering = remembered.Remembering(source, store, settings.config, known)
         file = environment_source.FileOrEnvironment(
             self._remembering,
             settings.config,
@@ -123,6 +125,7 @@ class Daemon:
             old_workers=self._keeper,
             observe=self._observe,
             look_at_nginx=self._nginx.look_at_liveness,
+            damage=store.damage,
             identity=gate.Identity(
                 version=daemun.__version__,
                 nginx_version=".".join(map(str, binary.version)),
@@ -176,6 +179,7 @@ class Daemon:
                 "waiting room": self._lobby.run,
                 "logs": self._logs.run,
                 "access lines": self._access_lines.run,
+                "work folder": self._look_at_state,
                 "old workers": self._keeper.run,
                 "visitor": self._prober.run,
                 "orphans": reap.reap_orphans,
@@ -196,6 +200,20 @@ class Daemon:
     def _note_certificates(self) -> None:
         self._alerts.wake()
         self._prober.note_certificates()
+
+    async def _look_at_state(self) -> None:
+        """Report, as long as nginx works elsewhere, why it does. Never returns."""
+        plain = layout_.Layout(self._layout.state)
+        while self._layout.work is not None:
+            refusal = await asyncio.to_thread(work_folder.find_refusal, plain)
+            if refusal is not None:
+                how = f"until then nginx works in {self._layout.work}, and certificates that change are not kept"
+                self._damage.note(plain.run, f"{refusal}; {how}", severity=model.Severity.ERROR)
+            else:
+                message = f"{plain.state} can be written again, and nginx works in {self._layout.work} until it starts"
+                self._damage.note(plain.run, f"{message} anew: run `daemun stop` and `daemun up` when it suits")
+            await asyncio.sleep(gate.RETRY_S)
+        await asyncio.Event().wait()
 
     def _configure(self, found: model.Globals) -> None:
         self._containers.configure(found.docker)
@@ -235,10 +253,13 @@ class Daemon:
 
 def _configured_user(source: yaml_file.YamlFile) -> str | None:
     """The file's `user:`, needed before anything is built. What is wrong with the file is told by the first round."""
-    with contextlib.suppress(ConfigError):
-        snapshot = source.read_now()
-        return snapshot.globals.user if snapshot.globals else None
-    return None
+    try:
+        snapshot: model.Snapshot | None = source.read_now()
+    except yaml_file.InvalidFileError as error:
+        snapshot = error.good
+    except ConfigError:
+        snapshot = None
+    return snapshot.globals.user if snapshot is not None and snapshot.globals is not None else None
 
 
 def _announce(front: gate.Gate) -> None:

@@ -8,7 +8,9 @@ import sys
 
 from daemun import garbage
 from daemun import settings as settings_
+from daemun.core import layout as layout_
 from daemun.nginx import machine as nginx_machine
+from daemun.nginx import process, work_folder
 from daemun.store import instance
 from daemun.wiring import daemon, machine
 
@@ -20,12 +22,26 @@ def run(settings: settings_.Settings) -> int:
     """Run until told to stop. Returns: the exit code. Raises: DaemunError when it cannot start."""
     # Until the event loop listens to signals, being told to stop means that nothing was begun.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    layout = settings.layout
     # Modes are chosen where files are made; what nobody chose (new parents of a folder) is as usual for a service.
     os.umask(UMASK)
     nginx_machine.raise_open_files()
+    layout = _choose_layout(settings)
     with instance.held_alone(pathlib.Path(layout.lock)) as lock:
         one = daemon.Daemon(settings, machine.find_nginx(settings), lock)
         garbage.seek()
         asyncio.run(one.live())
     return 0
+
+
+def _choose_layout(settings: settings_.Settings) -> layout_.Layout:
+    """Where nginx works. Nothing that runs is moved: an nginx that serves is adopted where it is."""
+    layout, plain = settings.layout, layout_.Layout(str(settings.state))
+    if layout.work is not None and process.find_master(layout) is not None:
+        return layout
+    is_possible = work_folder.can_serve(plain) and process.find_master(plain) is None
+    if is_possible and work_folder.find_refusal(plain) is not None:
+        return work_folder.make(plain.state)
+    if layout.work is not None:
+        with instance.held_alone(pathlib.Path(layout.lock)):
+            work_folder.remove(layout.work)
+    return plain

@@ -5,15 +5,13 @@
 Secrets are not in it: who can remove a record is found in the configuration (`leftovers`).
 """
 
-import contextlib
 import dataclasses
 import datetime
 import hashlib
 import json
 
-from daemun import errors
 from daemun.certs.dns01 import records
-from daemun.control import ports
+from daemun.control import damaged, ports
 
 _PENDING = "dns/pending"
 
@@ -43,15 +41,17 @@ def delete(store: ports.Store, record: records.Record) -> None:
 
 
 def read_all(store: ports.Store) -> tuple[Note, ...]:
-    """Damaged ones are left out: the store writes values whole, so they were made by a hand."""
-    notes: list[Note] = []
-    for key in store.list(_PENDING):
-        with contextlib.suppress(errors.NotFoundInStoreError, ValueError, KeyError, TypeError):
-            value = json.loads(store.read(key))
-            record = records.Record(name=value["name"], zone=value["zone"], value=value["value"])
-            made_at = datetime.datetime.fromisoformat(value["made_at"])
-            notes.append(Note(record=record, host=value["host"], provider=value["provider"], made_at=made_at))
-    return tuple(notes)
+    """Damaged ones are left out, and reported."""
+    follows = "a record that was made in DNS may be left there: look for it under _acme-challenge, and delete the file"
+    found = (damaged.read(store, key, _parse, follows=follows) for key in store.list(_PENDING))
+    return tuple(note for note in found if note is not None)
+
+
+def _parse(content: bytes) -> Note:
+    value = json.loads(content)
+    record = records.Record(name=value["name"], zone=value["zone"], value=value["value"])
+    made_at = datetime.datetime.fromisoformat(value["made_at"])
+    return Note(record=record, host=value["host"], provider=value["provider"], made_at=made_at)
 
 
 def _key(record: records.Record) -> str:

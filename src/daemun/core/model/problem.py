@@ -36,6 +36,7 @@ class Problem:
     host: the site it concerns; None when it concerns a whole source.
     field: the value it is about, as a path of daemun.yaml's keys below the site (below the top when host is None):
         ("routes", "/api/", "to", 0). Sources that know positions turn it into one.
+    file: one that is named there and cannot be read. It may come to be without a change of any source.
     """
 
     origin: Origin
@@ -43,6 +44,7 @@ class Problem:
     host: str | None = None
     severity: Severity = Severity.ERROR
     field: tuple[str | int, ...] = ()
+    file: str | None = None
 
     def __str__(self) -> str:
         kind, _, name = self.origin.place.partition(" ")

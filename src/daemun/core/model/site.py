@@ -104,6 +104,15 @@ class Answer:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SetAside:
+    """Why a site cannot be served as it is written. missing: files that nginx would read at once and that are not
+    there: no earlier version that names them can stand in."""
+
+    reason: str
+    missing: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
     """One host name with its routes.
 
@@ -118,6 +127,7 @@ class Site:
     compress: which answers are compressed; None: as for the whole gate.
     challenge: whether daemun answers the ACME challenge on plain HTTP, and not the site.
     otherwise: what answers paths that no route has. on_demand: None: it has the names that are written here.
+    fault: it is set aside: what runs of it goes on, or a 503 page is served. None: nothing is wrong with it.
     """
 
     host: str
@@ -140,6 +150,7 @@ class Site:
     otherwise: Answer = Answer()
     on_demand: OnDemand | None = None
     snippet: Snippet = ()
+    fault: SetAside | None = None
     origin: Origin = NOWHERE
 
     @property

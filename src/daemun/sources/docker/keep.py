@@ -8,8 +8,7 @@ import json
 
 import pydantic
 
-from daemun.control import ports
-from daemun.errors import NotFoundInStoreError
+from daemun.control import damaged, ports
 from daemun.sources.docker import containers, labels, nginx_proxy
 
 _KEY = "history/docker.json"
@@ -37,10 +36,8 @@ def encode(kept: Kept) -> bytes:
 
 def read_kept(store: ports.Store) -> Kept | None:
     """None when nothing is kept, or nothing that this version reads. Blocking."""
-    try:
-        return _FORM.validate_json(store.read(_KEY))
-    except (NotFoundInStoreError, pydantic.ValidationError):
-        return None
+    follows = "the containers that were seen last are forgotten, the engine is asked for them"
+    return damaged.read(store, _KEY, _FORM.validate_json, follows=follows)
 
 
 def write_kept(store: ports.Store, encoded: bytes) -> None:

@@ -1,0 +1,119 @@
+"""Where nginx works while the state directory cannot be written: a full disk, a read-only file system, lost rights.
+
+nginx cannot start without a place for its pid file, sockets and logs. So they lie in a folder in memory until the next
+start, together with its configuration; certificates and the store stay where they are, and are read there. Once the
+state directory can be written again, certificates are renewed as ever; the folder is left when nginx is not running.
+"""
+
+import contextlib
+import errno
+import hashlib
+import os
+import pathlib
+import shutil
+import stat
+import tempfile
+
+from daemun.core import layout as layout_
+from daemun.errors import EnvironmentProblemError
+
+ROOM_BYTES = 64 * 1024
+"""nginx's own files and a small configuration need less."""
+_FOLDERS = ("/run", "/dev/shm", "/tmp")  # noqa: S108 - what is there is believed only when this account owns it
+
+
+def find(state: str) -> str | None:
+    """The folder in use for a state directory; None: there is none. Blocking, microseconds."""
+    return next((path for path in _candidates(state) if _is_ours(path)), None)
+
+
+def make(state: str) -> layout_.Layout:
+    """A folder, with the configuration that nginx ran last. Blocking. Raises: EnvironmentProblemError."""
+    for path in _candidates(state):
+        with contextlib.suppress(OSError):
+            if not _is_ours(path):
+                os.mkdir(path, 0o711)  # noqa: PTH102
+            os.chmod(path, 0o711)  # noqa: PTH101, S103 - nginx's workers pass
+            layout = layout_.Layout(state, work=path)
+            _copy_current(layout_.Layout(state), layout)
+            return layout
+    message = f"cannot start nginx: neither {state} nor {', '.join(_FOLDERS)} can be written; free some space"
+    raise EnvironmentProblemError(message)
+
+
+def remove(path: str) -> None:
+    """Only when no nginx works there. Blocking."""
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def can_serve(layout: layout_.Layout) -> bool:
+    """Whether a state directory has been used by this account, so that there is something to serve. Blocking."""
+    with contextlib.suppress(OSError):
+        return os.stat(layout.store).st_uid == os.geteuid()  # noqa: PTH116
+    return False
+
+
+def find_refusal(layout: layout_.Layout) -> str | None:
+    """Why nginx could not work in the state directory, and what to do; None: it could. Blocking, milliseconds."""
+    for folder, size in ((layout.run, ROOM_BYTES), (f"{layout.nginx}/gen", 1), (layout.logs, 1)):
+        try:
+            with tempfile.TemporaryFile(dir=_existing(folder)) as file:
+                file.write(bytes(size))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            cause = (error.strerror or str(error)).lower()
+            return f"{folder} cannot be written: {cause}; {_cure(error.errno, layout.state)}"
+    return None
+
+
+def _cure(number: int | None, state: str) -> str:
+    if number in {errno.ENOSPC, errno.EDQUOT}:
+        return f"free some space on the disk of {state} (`df -h` and `df -i` show it)"
+    if number == errno.EROFS:
+        return f"let the file system of {state} be written again (`mount -o remount,rw`)"
+    return f"correct the owner and the rights of {state}"
+
+
+def _existing(folder: str) -> str:
+    """The folder, or the next one above it that is there: what is missing is made."""
+    path = pathlib.Path(folder)
+    return str(next((one for one in (path, *path.parents) if one.is_dir()), "/"))
+
+
+def _candidates(state: str) -> list[str]:
+    name = f"daemun-{hashlib.sha256(os.path.realpath(state).encode()).hexdigest()[:12]}"
+    return [f"{folder}/{name}" for folder in (os.environ.get("XDG_RUNTIME_DIR"), *_FOLDERS) if folder]
+
+
+def _is_ours(path: str) -> bool:
+    """Whether nobody else can have put anything there."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+
+
+def _copy_current(before: layout_.Layout, layout: layout_.Layout) -> None:
+    """With the paths that differ. What cannot be read is left out: nginx's configuration is made anew anyway."""
+    moved = [(f"{a}/".encode(), f"{b}/".encode()) for a, b in _moved(before, layout)]
+    with contextlib.suppress(OSError):
+        source = pathlib.Path(before.current).resolve(strict=True)
+        target = pathlib.Path(layout.nginx, "gen", source.name)
+        for path in sorted(source.rglob("*")):
+            if path.is_dir():
+                continue
+            copy = target / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            content = path.read_bytes()
+            for old, new in moved:
+                content = content.replace(old, new)
+            copy.write_bytes(content)
+        link = pathlib.Path(layout.current)
+        link.unlink(missing_ok=True)
+        link.symlink_to(f"gen/{source.name}")
+
+
+def _moved(before: layout_.Layout, layout: layout_.Layout) -> tuple[tuple[str, str], ...]:
+    return ((before.nginx, layout.nginx), (before.run, layout.run), (before.logs, layout.logs))

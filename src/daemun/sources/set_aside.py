@@ -1,0 +1,52 @@
+"""What is wrong with one site of daemun.yaml is that site's trouble: every other site of the file is served.
+
+A site that cannot be read goes on as it was when it could be; one that never could shows a 503 page. Nothing of a site
+with an error is applied: a typo in what guards it must not open it.
+"""
+
+import collections.abc
+import dataclasses
+
+from daemun.core import model
+from daemun.sources import yaml_file
+
+Known = collections.abc.Mapping[str, model.Site]
+"""By host: a site as it was read last without an error."""
+
+
+def set_aside(error: yaml_file.InvalidFileError, known: Known) -> model.Snapshot:
+    """The snapshot of a file in which only single sites are wrong.
+
+    Raises: `error`, when something concerns all sites, or when nothing would be left to serve.
+    """
+    good, errors = error.good, [one for one in error.problems if one.severity is model.Severity.ERROR]
+    if good is None or good.globals is None or any(one.host is None and one.file is None for one in errors):
+        raise error
+    faults = _find_faults(errors)
+    sites = tuple(site for site in good.sites if site.host not in faults)
+    standing = tuple(_stand_in(host, fault, known) for host, fault in faults.items())
+    if not any(site.enabled for site in sites) and not faults.keys() & known.keys():
+        raise error
+    # The last ones: a name that moved to a site that is right belongs to that site.
+    return dataclasses.replace(good, sites=(*sites, *standing))
+
+
+def _find_faults(errors: collections.abc.Iterable[model.Problem]) -> dict[str, model.SetAside]:
+    """By host. A missing certificate is none: its site is served with another one (`certs.shelf`)."""
+    by_host: dict[str, list[model.Problem]] = {}
+    for one in errors:
+        if one.host is not None and not (one.file is not None and one.field[:1] == ("tls",)):
+            by_host.setdefault(one.host, []).append(one)
+    return {
+        host: model.SetAside(
+            reason="; ".join(map(str, found)),
+            missing=tuple(one.file for one in found if one.file is not None),
+        )
+        for host, found in by_host.items()
+    }
+
+
+def _stand_in(host: str, fault: model.SetAside, known: Known) -> model.Site:
+    """Without an earlier version nothing is known of its certificate either, so no CA is asked for one."""
+    before = known.get(host) or model.Site(host=host, tls=model.Tls(mode=model.TlsMode.LOCAL))
+    return dataclasses.replace(before, fault=fault)
