@@ -2,10 +2,14 @@
 
 import collections.abc
 import os
+import signal
 import sys
+import typing
 
 from daemun import errors, garbage
 
+INTERRUPTED = 130
+"""As shells give it for what Ctrl-C ended."""
 DEFECT = 70
 """EX_SOFTWARE of sysexits.h: a defect in this program, not in what it was given."""
 
@@ -19,21 +23,45 @@ def main() -> None:
 def _run() -> None:
     from daemun.cli import app
 
+    interruptible()
     app.app(prog_name="daemun")
 
 
 def end_well(program: collections.abc.Callable[[], None]) -> None:
-    """Run a program and exit. A person never meets a traceback before a message."""
+    """Run a program and exit. A person never meets a traceback before a message, nor one of Ctrl-C."""
+    sys.unraisablehook = _end_or_report
     try:
         program()
     except errors.DaemunError as error:
         _complain(f"error: {error}")
-        sys.exit(1)
+        _exit(1)
     except KeyboardInterrupt:
-        sys.exit(130)
+        _exit(INTERRUPTED)
+    except SystemExit as end:
+        _exit(end.code)
     except Exception as error:
         _tell_defect(error)
-        sys.exit(DEFECT)
+        _exit(DEFECT)
+    _exit(0)
+
+
+def interruptible() -> None:
+    """From now on Ctrl-C raises KeyboardInterrupt, so that what was begun is undone."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _exit(code: str | int | None) -> typing.NoReturn:
+    """What Python does at its end is not interrupted: it would show a traceback, or lose the code."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    sys.exit(code)
+
+
+def _end_or_report(found: "sys.UnraisableHookArgs") -> None:
+    """Where Python cannot raise anything (a callback of the import system, say) it would print a traceback."""
+    if issubclass(found.exc_type, KeyboardInterrupt):
+        os._exit(INTERRUPTED)
+    sys.__unraisablehook__(found)
 
 
 def _tell_defect(error: Exception) -> None:

@@ -24,6 +24,7 @@ from daemun.cli.commands import (
     enable,
     plan,
     render,
+    restore_file,
     rm,
     sites,
     status,
@@ -74,6 +75,7 @@ app.command(rich_help_panel=FILE)(add.add)
 app.command(rich_help_panel=FILE)(rm.rm)
 app.command(rich_help_panel=FILE)(enable.enable)
 app.command(rich_help_panel=FILE)(disable.disable)
+app.command("restore-file", rich_help_panel=FILE)(restore_file.restore_file)
 app.command(rich_help_panel=LIVE)(status.status)
 app.command(rich_help_panel=LIVE)(sites.sites)
 app.command(rich_help_panel=LIVE)(doctor.doctor)

@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import signal
 import sys
 import typing
 
@@ -17,6 +18,8 @@ def become(chosen: settings.Settings) -> typing.NoReturn:
     """Go on as the daemon: the same process, with its number, environment and standard streams."""
     sys.stdout.flush()
     sys.stderr.flush()
+    # Ctrl-C waits until the new program listens to it: Python would show a traceback while it starts.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     # Modules are looked for where they were: in the folder one is in only for who said `python -m daemun`.
     was_module = sys.modules["__main__"].__spec__ is not None and not sys.flags.safe_path
     flags = [] if was_module else ["-P"]
@@ -39,7 +42,10 @@ def fail(error: errors.DaemunError, log_format: settings.LogFormat) -> typing.No
 
 
 def main() -> None:
-    """The program, with the arguments that `become` gives it."""
+    """The program, with the arguments that `become` gives it. Until the daemon listens to signals nothing is begun."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: os._exit(cli.INTERRUPTED))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     cli.end_well(lambda: _live(read_settings(sys.argv[2])))
 
 

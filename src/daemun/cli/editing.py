@@ -6,7 +6,7 @@ import pathlib
 import typing
 
 from daemun import errors, settings
-from daemun.cli import client, hosts, output, problems, running, verdict
+from daemun.cli import client, hosts, lost_file, output, problems, running, verdict
 
 Json = dict[str, typing.Any]
 
@@ -27,10 +27,11 @@ class _Edited:
     new: bytes
 
 
-def change(chosen: settings.Settings, *, host: str, edit: Edit, done: str) -> bool:
+def change(chosen: settings.Settings, *, host: str, edit: Edit, done: str, is_new: bool = False) -> bool:
     """Edit the file and wait until the site `host` is as it says. Without a daemon, the edited file is validated.
 
     host: as a person wrote it. done: what holds then, "live". Returns: whether a daemon runs it.
+    is_new: a file that is gone is begun anew; else that is refused.
     Raises: DaemunError with the reason, after the file was put back as it was.
     """
     from daemun.sources import yaml_edit
@@ -40,9 +41,13 @@ def change(chosen: settings.Settings, *, host: str, edit: Edit, done: str) -> bo
     try:
         file = running.config_of(chosen, daemon.status(host))
     except client.NotRunningError:
+        if not is_new:
+            lost_file.refuse_if_lost(chosen, chosen.config)
         with yaml_edit.alone(chosen.config):
             _change_alone(chosen, host=host, edit=edit)
         return False
+    if not is_new:
+        lost_file.refuse_if_lost(chosen, file)
     with yaml_edit.alone(file):
         _change_live(daemon, file, host=host, edit=edit, done=done)
     return True

@@ -10,6 +10,8 @@ from daemun.cli import client, editing, hosts, options, trying
 
 Path = typing.Annotated[str, typer.Option("--path", metavar="PREFIX", help="The path prefix that goes to the target.")]
 
+New = typing.Annotated[bool, typer.Option("--new", help="Begin a new file, though the one that was there is missing.")]
+
 
 @options.with_settings
 def add(
@@ -20,6 +22,7 @@ def add(
         typer.Argument(help="Where it goes: http://127.0.0.1:3000, https://, grpc://, or a folder."),
     ],
     path: Path = "/",
+    new: New = False,
 ) -> None:
     """Add a site, or a path to a site, to the file, and wait until it is live.
 
@@ -31,5 +34,5 @@ def add(
     def edit(file: pathlib.Path) -> bytes | None:
         return yaml_edit.add_route(file, host, target, route_path=path)
 
-    if editing.change(chosen, host=host, edit=edit, done="live"):
+    if editing.change(chosen, host=host, edit=edit, done="live", is_new=new):
         trying.tell(client.Client(chosen), hosts.normal(host), path)

@@ -1,0 +1,32 @@
+"""`daemun restore-file`."""
+
+from daemun import errors, settings
+from daemun.cli import client, lost_file, options, output, running
+
+MODE = 0o600
+"""Its own is not known, and it may hold secrets as text."""
+
+
+@options.with_settings
+def restore_file(chosen: settings.Settings) -> None:
+    """Put back daemun.yaml as it was when it could be applied last, where there is none any more.
+
+    daemun keeps it in the state directory. A file that is there is never replaced.
+    """
+    from daemun.sources import yaml_edit
+
+    try:
+        file = running.config_of(chosen, client.Client(chosen).status())
+    except client.NotRunningError:
+        file = chosen.config
+    kept = lost_file.find_kept(chosen)
+    if file.exists():
+        where = f"; what it held when it could be applied last is in {kept}" if kept is not None else ""
+        raise errors.ConfigError(f'cannot restore "{file}": it is there, move it away first{where}')
+    if kept is None:
+        raise errors.ConfigError(
+            f'cannot restore "{file}": {chosen.state} keeps no file of an earlier daemun; '
+            "name the state directory with --state, or make a file with `daemun add HOST TARGET`"
+        )
+    yaml_edit.restore(file, kept.read_bytes(), mode=MODE)
+    output.say(f"{file} is what it was when it could be applied last (only its owner may read it)")
