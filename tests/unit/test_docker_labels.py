@@ -332,9 +332,32 @@ def test_labels_set_what_the_file_does(label: str, value: str, field: str, expec
     assert operator.attrgetter(field)(found.route.action) == expected
 
 
+def test_labels_of_traffic() -> None:
+    """I4: what concerns all traffic of a route, or of a host."""
+    found = wish(
+        {
+            "daemun.host": "a.test",
+            "daemun.compress": "text/css, text/html",
+            "daemun.redirect_status": "307",
+            "daemun.underscores_in_headers": "true",
+        }
+    )
+    assert found.route.compress == model.Compress(types=("text/css", "text/html"))
+    assert found.site is not None
+    assert (found.site.other_redirect, found.site.underscores) == (307, True)
+
+
 @pytest.mark.parametrize(
     ("label", "value"),
-    [("keepalive", "-1"), ("keepalive", "many"), ("keepalive", "70000"), ("translate", "maybe"), ("timeout.body", "x")],
+    [
+        ("keepalive", "-1"),
+        ("keepalive", "many"),
+        ("keepalive", "70000"),
+        ("translate", "maybe"),
+        ("timeout.body", "x"),
+        ("compress", "a b"),
+        ("redirect_status", "200"),
+    ],
 )
 def test_a_value_that_the_file_refuses_is_refused(label: str, value: str) -> None:
     """I4."""
