@@ -179,3 +179,19 @@ def test_names_that_share_are_removed_with_what_they_shared(tmp_path: pathlib.Pa
     assert (live.read(tmp_path, "a.test"), live.read(tmp_path, "b.test") is not None) == (None, True)
     live.remove_except(tmp_path, ())
     assert not list((tmp_path / ".generations").iterdir())
+
+
+def test_c1_a_name_that_shared_a_generation_gets_its_own_again(tmp_path: pathlib.Path, ca: local_ca.LocalCa) -> None:
+    both, own = ca.issue(["a.test", "b.test"], NOW), [ca.issue(["b.test"], NOW) for _ in range(4)]
+    for new in own[:2]:
+        live.publish(tmp_path, "b.test", new, worker_gid=None)
+    for _ in range(4):
+        live.publish(tmp_path, "a.test", ca.issue(["a.test", "b.test"], NOW), worker_gid=None)
+    live.publish(tmp_path, "a.test", both, worker_gid=None)
+    live.join(tmp_path, "b.test", "a.test")
+    assert live.read(tmp_path, "b.test") == both
+    live.remove_except(tmp_path, {"b.test"})
+    assert live.read(tmp_path, "b.test") == both, "what it shares stays"
+    for new in own[2:]:
+        live.publish(tmp_path, "b.test", new, worker_gid=None)
+        assert live.read(tmp_path, "b.test") == new

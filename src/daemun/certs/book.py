@@ -25,7 +25,7 @@ class Book:
 
     def __init__(self) -> None:
         self.settling = asyncio.Lock()
-        self.confirmed: frozenset[str] = frozenset()
+        self.confirmed: set[str] = set()
         self.forced: set[str] = set()
         self._acme: model.Acme | None = None
         self._entries: dict[str, standing.Entry] = {}
@@ -76,7 +76,7 @@ class Book:
     def remove(self, name: str) -> None:
         self._entries.pop(name, None)
         self._plans.pop(name, None)
-        self.confirmed -= {name}
+        self.confirmed.discard(name)
         self.forced.discard(name)
 
     def specs(self) -> tuple[model.CertificateSpec, ...]:

@@ -204,11 +204,8 @@ def _files(new: bundle.Bundle) -> dict[str, bytes]:
 
 
 def _current(live: pathlib.Path, name: str) -> str | None:
-    """The number of the generation that live/NAME points to, as text."""
-    try:
-        return (live / name).readlink().name
-    except OSError:
-        return None
+    """The number of its own generation that live/NAME points to, as text; None: it has none, or shares another's."""
+    return os.path.basename(_target(f"{live}/{name}")) if home_of(live, name) == name else None  # noqa: PTH119
 
 
 def _numbers(generations: pathlib.Path) -> list[int]:

@@ -13,6 +13,7 @@ import functools
 import pathlib
 import random
 import threading
+import time
 import types
 
 from daemun import errors
@@ -40,6 +41,7 @@ from daemun.core.issuance import budget
 
 LONGEST_SLEEP_S = refreshing.FILES_READ_EVERY_S
 _SHORTEST_SLEEP_S = 0.1
+_QUICK_S, _REST, _LONGEST_REST_S = 0.01, 4, 2.0
 _CLOCK_READ_EVERY_S = 1.0
 _JUMP_S = 5.0
 """More than a clock is corrected by in a minute while it runs (a slew is at most 0.1 %)."""
@@ -167,11 +169,13 @@ class Manager:
 
     async def add(self, spec: model.CertificateSpec) -> None:
         async with self._book.settling:
-            prepared = await asyncio.to_thread(self._preparer.prepare, (spec,), dict(self._book.entries))
+            before = self._book.entries.get(spec.name)
+            known = {spec.name: before} if before is not None else {}
+            prepared = await asyncio.to_thread(self._preparer.prepare, (spec,), known)
             for name, entry in prepared.items():
-                if self._book.entries.get(name) is not entry:
+                if before is not entry:
                     self._book.put(name, entry)
-            self._book.confirmed |= {spec.name}
+            self._book.confirmed.add(spec.name)
         self._changed()
 
     async def remove(self, name: str) -> None:
@@ -196,7 +200,7 @@ class Manager:
     async def confirm(self) -> None:
         async with self._book.settling:
             await asyncio.to_thread(self._shelf.remove_except, self._book.specs())
-            self._book.confirmed = frozenset(self._book.entries)
+            self._book.confirmed = set(self._book.entries)
         self._answered = self._thumbprint
         self._changed()
 
@@ -213,10 +217,13 @@ class Manager:
             async with asyncio.TaskGroup() as tasks:
                 while True:
                     self._wake.clear()
+                    begun = time.monotonic()
                     await self._refresher.refresh()
                     self._orders.start(tasks, stop)
                     self._watch.start(tasks, stop)
-                    await self._wait(self._wake, self._next_moment())
+                    moment = self._next_moment()
+                    await _rest(time.monotonic() - begun)
+                    await self._wait(self._wake, moment)
         finally:
             stop.set()
 
@@ -306,6 +313,13 @@ class Manager:
 
     def _tell(self) -> None:
         self.on_change()
+
+
+async def _rest(busy_s: float) -> None:
+    """A round looks at all certificates. Where they are so many that it takes a while, what comes meanwhile shares the
+    next one: a name that is added costs the same however many there are."""
+    if busy_s > _QUICK_S:
+        await asyncio.sleep(min(busy_s * _REST, _LONGEST_REST_S))
 
 
 def _keep_holds(entry: standing.Entry, now: datetime.datetime, *, force: bool) -> records.Attempts | None:
