@@ -54,6 +54,16 @@ def parse_snippet(text: str, place: Place | None = None, base: pathlib.Path | No
     return nodes if place is None else _placed(nodes, _Columns(text), place)
 
 
+def without_places(nodes: model.Snippet) -> model.Snippet:
+    """The same, wherever it stands."""
+    return tuple(
+        node
+        if isinstance(node, directive.Comment)
+        else dataclasses.replace(node, beside="", block=None if node.block is None else without_places(node.block))
+        for node in nodes
+    )
+
+
 class _Columns:
     """Finds the words of a text one after another; crossplane tells their lines only."""
 

@@ -20,7 +20,7 @@ import typing
 from daemun import durable
 from daemun.core import model, rules, spellings, validate, words
 from daemun.errors import ConfigError, EnvironmentProblemError
-from daemun.sources import values, yaml_excerpt, yaml_file, yaml_positions, yaml_splice
+from daemun.sources import nginx_snippet, values, yaml_excerpt, yaml_file, yaml_positions, yaml_splice
 
 LONGEST_EDIT_S = 120.0
 _BOM = b"\xef\xbb\xbf"
@@ -299,17 +299,23 @@ def _meaning(snapshot: model.Snapshot) -> object:
     settings = dataclasses.replace(
         settings,
         default=dataclasses.replace(settings.default, origin=model.NOWHERE),
+        snippet=nginx_snippet.without_places(settings.snippet),
         snippet_origin=model.NOWHERE,
     )
     sites = [
-        dataclasses.replace(site, origin=model.NOWHERE, routes=tuple(map(_unplaced, site.routes)))
+        dataclasses.replace(
+            site,
+            origin=model.NOWHERE,
+            routes=tuple(map(_unplaced, site.routes)),
+            snippet=nginx_snippet.without_places(site.snippet),
+        )
         for site in snapshot.sites
     ]
     return settings, sorted(sites, key=lambda site: site.host)
 
 
 def _unplaced(route: model.Route) -> model.Route:
-    return dataclasses.replace(route, origin=model.NOWHERE)
+    return dataclasses.replace(route, origin=model.NOWHERE, snippet=nginx_snippet.without_places(route.snippet))
 
 
 # --- the file --------------------------------------------------------------------------------------------------
