@@ -76,7 +76,8 @@ def settings(content: str) -> model.Globals:
 
 def test_the_file_of_the_design() -> None:
     snapshot = parse(DESIGN)
-    assert [str(problem.origin) for problem in snapshot.problems] == ["daemun.yaml:21:25"], "the wildcard's certificate"
+    # G2: a redirect that drops the rest of the path, and the wildcard's certificate.
+    assert [str(problem.origin) for problem in snapshot.problems] == ["daemun.yaml:19:24", "daemun.yaml:21:25"]
     assert snapshot.globals == model.Globals(
         acme=model.Acme(
             authorities=(
@@ -357,6 +358,7 @@ def test_all_problems_at_once_in_the_order_of_the_file() -> None:
         ("20:52", 'site "e.test", route "/w", to.weight: expected a whole number, found the text "two"', ""),
         ("20:57", 'unknown key "wieght"', 'did you mean "weight"?'),
         ("20:70", 'unknown key "pots"', "expected one of balance"),
+        ("21:22", 'site "e.test", route "/r", redirect: leads every path under it there', "$is_args$args"),
         ("21:26", 'site "e.test", route "/r", retries: has a meaning only beside `to`', ""),
         ("26:11", 'cannot use the hand-written nginx: expected ";" after "add_header"', ""),
         ("28:7", 'duplicate key "/dup": it is already given on line 27', ""),

@@ -51,7 +51,7 @@ _CLIENT_CERTIFICATES = 'there is no key for it; docs/recipes.md, "Certificates o
 _REWRITE = f"{_STRIP}; what cannot be said so goes into hand-written `nginx:`"
 _METHOD = "a route is chosen by its path alone; hand-written `nginx:` takes limit_except and the like"
 _STREAMS = "only HTTP is forwarded, no other TCP and no UDP"
-_INCLUDE = "hand-written `nginx:` takes an include of nginx files"
+_INCLUDE = "the file is one file, so put the other's lines in here; an `include` of nginx files stands in `nginx:`"
 _RULE = f"{_NAMES}; {_PATH}"
 _EVERYTHING_ELSE = "there is no key for it, and nothing to set: it is on by itself"
 

@@ -75,6 +75,17 @@ def paths(text: str) -> Texts:
         path = re.sub(r"/(?:\.?/)+", "/", f"/{path.lstrip('/')}")
         yield urllib.parse.unquote(path)
         yield path
+    if text.startswith("/") and "(" not in text:
+        yield from _before_pattern(path)
+
+
+def _before_pattern(path: str) -> Texts:
+    """The folder that a pattern is in: "/files/" of "/files/{id}"."""
+    folder = re.split(r"[*{}|^$\\\[\]()]|\.[*+]|/:(?=[A-Za-z_])", path, maxsplit=1)[0]
+    folder = folder if path[len(folder) :].startswith("/:") is False else f"{folder}/"
+    folder = folder[: folder.rfind("/") + 1]
+    if len(folder) > 1:
+        yield folder
 
 
 def target_paths(text: str) -> Texts:

@@ -30,12 +30,29 @@ def check_route(route: model.Route, report: report_.Report) -> None:
             _check_gateway_headers(route, route.action, report)
         case model.Redirect():
             check_redirect(route.action, report, here, "redirect")
+            _check_what_is_dropped(route, route.action, report, here)
             _check_own_answer(route, report)
         case model.Files():
             report.add_value(route.action.folder, rules.check_absolute(route.action.folder), *here, "files")
             if route.action.spa and "$" in route.path:
                 report.add("cannot be under a path with a $ (nginx would take it for a variable)", *here, "spa")
             _check_own_answer(route, report)
+
+
+def _check_what_is_dropped(
+    route: model.Route, redirect: model.Redirect, report: report_.Report, here: report_.Field
+) -> None:
+    """A redirect is for all paths with its prefix, and leads all of them to one place. Who writes a variable knows."""
+    if route.path == "/" or route.path.startswith("~") or "$" in redirect.to:
+        return
+    more = f"{route.path}more" if route.path.endswith("/") else f"{route.path}/more"
+    also = "" if route.path.endswith("/") else f" and {words.quoted(route.path + 'ly')}"
+    cause = (
+        f"leads every path under it there, {words.quoted(more + '?x=1')}{also} among them, without the rest and the "
+        f"query; with $is_args$args at its end the query is kept, and for one path alone write "
+        f"`location = {route.path} {{ return {redirect.status} ...; }}` under the site's `nginx:`"
+    )
+    report.add(cause, *here, "redirect", severity=model.Severity.WARNING)
 
 
 def check_files_together(routes: tuple[model.Route, ...], report: report_.Report) -> None:

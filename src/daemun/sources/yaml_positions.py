@@ -22,6 +22,9 @@ Path = tuple[str | int, ...]
 """Keys and list positions from the top of the file."""
 
 _TAG = "tag:yaml.org,2002:"
+_OF_ENVIRONMENT = re.compile(r"\$\{[A-Z_][A-Z0-9_]*(?:[:?+=-][^}]*)?\}")
+_LITERAL_KEYS = frozenset({"nginx", "password", "token", "hmac_key"})
+"""Where such a text may be meant as it is: nginx has variables of its own, and a secret may hold any sign."""
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """YAML 1.2 section 5.1, c-printable: everything else cannot stand in a YAML file."""
 
@@ -215,11 +218,21 @@ class _Walk:
             self._document.quoted.add(path)
         match _tag(node):
             case "str" | "timestamp" | "merge" | "value":
+                self._check_environment(node, path)
                 return str(node.value)
             case "null" | "bool" | "int" | "float":
                 return self._constructed(node)
         self._unknown_tag(node)
         return None
+
+    def _check_environment(self, node: yaml.nodes.ScalarNode, path: Path) -> None:
+        """What compose files replace by a variable of the environment would stay as it is here, without a word."""
+        found = _OF_ENVIRONMENT.search(str(node.value))
+        if found is not None and _LITERAL_KEYS.isdisjoint(path) and not str(path[:1]).startswith("('x-"):
+            cause = f"{words.quoted(found.group())}: variables of the environment are not read here"
+            self._fault(
+                f"{cause}; write the value itself, or make this file from a template before daemun reads it", node
+            )
 
     def _indentation(self, node: yaml.nodes.ScalarNode) -> int:
         """Of the lines of a block: that of its first line with anything in it, but for blanks that are its own."""

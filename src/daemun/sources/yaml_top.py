@@ -148,3 +148,11 @@ class FileEntry(yaml_entry.Entry):
     user: str | None = None
     nginx: str = ""
     sites: typing.Any = None
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _without_extensions(cls, value: object) -> object:
+        """`x-` keys are the owner's own, for anchors, as in compose files."""
+        if not isinstance(value, dict):
+            return value
+        return {key: one for key, one in value.items() if not (isinstance(key, str) and key.startswith("x-"))}

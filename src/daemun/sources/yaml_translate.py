@@ -4,7 +4,7 @@ import collections.abc
 import dataclasses
 import pathlib
 
-from daemun.core import model, words
+from daemun.core import model, rules, words
 from daemun.sources import (
     values,
     yaml_check,
@@ -69,6 +69,7 @@ class Translation(yaml_context.Context):
         if entry is None:
             self.incomplete.add(origin.place)
             return model.Site(host=host, origin=origin)
+        self._report_same_paths(path, entry.routes, host)
         routes = [self._route(path, route_path, host=host) for route_path in entry.routes]
         if None in routes:
             self.incomplete.add(origin.place)
@@ -91,6 +92,16 @@ class Translation(yaml_context.Context):
             snippet=self.snippet(entry.nginx, (*path, "nginx"), host=host),
             origin=origin,
         )
+
+    def _report_same_paths(self, site: yaml_positions.Path, paths: collections.abc.Iterable[str], host: str) -> None:
+        """ "/api/*" is "/api/"."""
+        seen: dict[str, str] = {}
+        for path in paths:
+            first = seen.setdefault(rules.find_prefix(path), path)
+            if first != path:
+                message = f"route {words.quoted(path)} is the same as {words.quoted(first)}; keep one of them"
+                mark = self._key_mark(self._route_place(site, path))
+                self.report(yaml_positions.Fault(message=message, mark=mark), host=host)
 
     def _host(self, key: str) -> str:
         """What has no IDNA form stays as it is, for `core.validate` to refuse."""
@@ -146,7 +157,7 @@ class Translation(yaml_context.Context):
         if action is None:
             return None
         return model.Route(
-            path=route_path,
+            path=rules.find_prefix(route_path),
             action=action,
             max_body_bytes=entry.max_body,
             compress=entry.compress,
