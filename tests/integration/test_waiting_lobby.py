@@ -135,7 +135,7 @@ async def test_a4_what_may_be_starting(is_permanent: bool, age_s: float, visits:
     under_test = lobby.Lobby(lambda _: (), find_fault=lambda _: fault)
     under_test.publish([wait_for(ports.free_port())])
     assert under_test.is_starting(ask(visits=visits)) == is_starting
-    _, text = pages.find_page("text/html", is_starting=is_starting)
+    _, text = pages.find_page("text/html", "0", is_starting=is_starting)
     assert ("starting" in text, "not reachable" in text) == (is_starting, not is_starting)
     if is_permanent:
         assert await under_test.wait(ask()) is room.Refusal.OVER

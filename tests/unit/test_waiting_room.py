@@ -107,7 +107,8 @@ def test_no_wait_where_it_is_switched_off() -> None:
 
 @pytest.mark.parametrize("accept", ["text/html, */*;q=0.8", "application/JSON", "text/plain", ""])
 def test_pages_tell_nothing_of_the_machine(accept: str) -> None:
-    media_type, text = pages.find_page(accept)
+    media_type, text = pages.find_page(accept, "0123abcd")
+    assert "0123abcd" in text
     assert media_type.split(";")[0] == (accept.lower() or "text/plain").split(",")[0]
     assert "starting" in text
     assert "daemun" not in text

@@ -43,7 +43,7 @@ def create_app(lobby: lobbies.Lobby, socket: str) -> types.ASGIApp:
         answer = lobby.answer_at_once(ask) or await _wait(lobby, ask, receive)
         if answer is not None:
             retry = f"@{asked['place'] or asked['route']}_{asked['retry']}"
-            page = pages.find_page(headers.get("accept", ""), is_starting=lobby.is_starting(ask))
+            page = pages.find_page(headers.get("accept", ""), ask.request, is_starting=lobby.is_starting(ask))
             await _respond(answer, retry, page)(scope, receive, send)
 
     return app

@@ -2,7 +2,7 @@
 
 from daemun.core import certificates, directive, domains, listeners, model, names
 from daemun.core.directive import Expr
-from daemun.core.render import environment, route, server, values
+from daemun.core.render import environment, error_pages, route, server, values
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
@@ -48,7 +48,7 @@ def servers(
     except RenderError as error:
         raise RenderError(f"cannot render default{scope_.place(desired.globals.default.origin)}: {error}") from error
     listen = _ours(server.default_lines(desired, kept, https=False, ipv6=env.ipv6), desired.globals, only)
-    page = _page(desired.globals.default)
+    page = (*_page(desired.globals.default), *error_pages.of_gate(desired.globals))
     inside = (*server.challenge_of_unknown(env, desired.globals), *page, answer)
     plain = (directive.Comment("Plain HTTP for unknown names."), _server(listen, "_", inside)) if listen else ()
     return (*plain, *_https(desired, env, inside, kept, only))

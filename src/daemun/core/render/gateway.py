@@ -8,6 +8,7 @@ from daemun.core.render import (
     access,
     compression,
     environment,
+    error_pages,
     headers,
     hold,
     proxy,
@@ -85,7 +86,7 @@ def _cgi_locations(
     as_is = compression.as_is(scope, route)
     plain = compression.as_is(scope, route, always=True)
     is_held = hold.is_held(scope, route, action)
-    pages = hold.error_lines(scope, route) if is_held else scope_.owned(scope.site.snippet, "error_page")
+    pages = hold.error_lines(scope, route) if is_held else error_pages.repeated(scope, route.snippet)
     written: dict[str, tuple[directive.Node, ...]] = {}
     if action.buffering is False:
         written[route.path] = (*as_is, *pages, *lines)

@@ -42,7 +42,7 @@ import re
 
 from daemun.core import directive, layout, model, names
 from daemun.core.directive import Expr
-from daemun.core.render import headers, request_body, values
+from daemun.core.render import error_pages, headers, request_body, values
 from daemun.core.render import scope as scope_
 
 HOLD = "hold.conf"
@@ -191,7 +191,7 @@ def error_lines(scope: scope_.Scope, route: model.Route) -> tuple[directive.Node
         # The way to another location is an "error" too, and nginx would follow no second one.
         values.line("recursive_error_pages", "on"),
         values.line("error_page", "502", "504", "=", f"@{_name(scope, route)}_hold"),
-        *scope_.owned(scope.site.snippet, "error_page"),
+        *error_pages.repeated(scope, route.snippet),
     )
 
 
@@ -211,7 +211,8 @@ def location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, htt
         *((request_body.unheld_line(scope, route, cgi=is_cgi),) if proxy.buffering is not False else ()),
         values.line("include", HOLD if proxy.buffering is not False else HOLD_UNBUFFERED),
         *headers.response_lines(scope, route, https=https, hide_header="proxy_hide_header"),
-        *((*pages, *own_pages) if own_pages else ()),
+        *((*own_pages, *error_pages.repeated(scope, route.snippet, "503")) if pages or own_pages else ()),
+        *error_pages.log_lines(scope),
         *((values.line("proxy_intercept_errors", "on"),) if pages or own_pages else ()),
         values.line("proxy_read_timeout", values.duration(proxy.hold_s + _MARGIN_S, "hold")),
         values.line(

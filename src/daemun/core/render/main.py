@@ -6,6 +6,7 @@ from daemun.core.render import (
     compression,
     default,
     environment,
+    error_pages,
     headers,
     hold,
     realip,
@@ -156,7 +157,8 @@ def _basics(env: environment.Environment) -> tuple[directive.Node, ...]:
 def _log(settings: model.Globals, env: environment.Environment) -> tuple[directive.Node, ...]:
     escape = () if settings.logs.escape == "default" else (f"escape={settings.logs.escape}",)
     theirs = values.line("log_format", "vhost", *escape, Expr(settings.logs.format or _LOG_OF_NGINX_PROXY))
-    named = (theirs,) if settings.like_nginx_proxy else ()
+    pages = error_pages.log_format(settings, env.nginx)
+    named = (pages, theirs) if settings.like_nginx_proxy else (pages,)
     if not settings.logs.access:
         return (*named, values.line("access_log", "off"))
     ours = f"{_LOG}{told.expressions(settings, env.nginx).request_id}"

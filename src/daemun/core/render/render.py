@@ -15,6 +15,7 @@ from daemun.core.render import (
     access,
     default,
     environment,
+    error_pages,
     hold,
     listening,
     main,
@@ -58,6 +59,7 @@ def render_files(
         server.LISTEN_HTTPS: server.listen_file(settings, settings.listen_https, "ssl", ipv6=env.ipv6),
         server.CHALLENGE: server.challenge_file(env, settings),
         access.INTERNAL: access.internal_file(settings),
+        error_pages.FILE: error_pages.nodes(settings, env),
         hold.HOLD: hold.file(buffered=True),
         hold.HOLD_UNBUFFERED: hold.file(buffered=False),
     }

@@ -18,7 +18,7 @@ import operator
 
 from daemun.core import directive, model, names, per_site, sharing
 from daemun.core.directive import Expr
-from daemun.core.render import default, environment, route, serialise, server, tls, values
+from daemun.core.render import default, environment, error_pages, route, serialise, server, tls, values
 from daemun.core.render import scope as scope_
 from daemun.core.render import site as site_
 from daemun.errors import RenderError
@@ -248,6 +248,7 @@ def _https(scope: scope_.Scope) -> directive.Directive:
         values.line("if", *misdirected, block=(values.line("return", "421"),)),
         server.challenge(),
         *_content(scope, https=True),
+        *error_pages.lines(scope),
     )
     return values.line("server", block=lines)
 
@@ -270,5 +271,6 @@ def _http(scope: scope_.Scope) -> directive.Directive:
             if site_.believes_https(scope.settings)
             else (values.line("location", "/", block=site_.to_https(scope.site)),)
         ),
+        *error_pages.lines(scope),
     )
     return values.line("server", block=lines)

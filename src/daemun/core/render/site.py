@@ -8,14 +8,22 @@ import dataclasses
 
 from daemun.core import directive, model, named_servers, names, words
 from daemun.core.directive import Expr
-from daemun.core.render import compression, headers, on_demand, route, server, static, tls, upstream, values, variables
+from daemun.core.render import (
+    compression,
+    error_pages,
+    headers,
+    on_demand,
+    route,
+    server,
+    static,
+    tls,
+    upstream,
+    values,
+    variables,
+)
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
-UNAVAILABLE = """\
-<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Temporarily not available</title></head>\
-<body><h1>Temporarily not available</h1><p>Please try again in a while.</p></body></html>
-"""
 _REASON = "It cannot be served as configured; `daemun status` says why."
 _HIGHEST = "~."
 """As a server name: any. nginx tries regular expressions after all other names."""
@@ -39,15 +47,15 @@ def nodes(scope: scope_.Scope) -> tuple[directive.Node, ...]:
 def unavailable_nodes(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     """The same names with a 503 page: what strangers may know. Raises: RenderError."""
     site = scope.site
-    page = (
-        values.line("default_type", "text/html"),
+    answer = (
         values.line("add_header", "Retry-After", "60", "always"),
         values.line("add_header", "Cache-Control", "no-store", "always"),
-        values.line("return", "503", UNAVAILABLE.strip()),
+        server.anything(values.line("return", "503")),
     )
-    answer = (values.line("location", "/", block=page),)
     # Files of the owner's may be what is wrong; who sees this page needs to show no certificate.
-    scope = dataclasses.replace(scope, site=dataclasses.replace(site, tls=dataclasses.replace(site.tls, clients=None)))
+    scope = dataclasses.replace(
+        scope, site=dataclasses.replace(site, tls=dataclasses.replace(site.tls, clients=None), snippet=())
+    )
     try:
         given = _names(site.names, is_default=scope.is_default)
         servers = [_http(scope, given, (server.challenge(), *answer))]
@@ -118,7 +126,7 @@ def _https(
         *_own_words(scope.site),
         *headers.server_lines(scope, https=True),
     ]
-    return values.line("server", block=(*scope_.yielding(lines, snippet), *inside))
+    return values.line("server", block=(*scope_.yielding(lines, snippet), *inside, *error_pages.lines(scope)))
 
 
 def _refusing(scope: scope_.Scope) -> directive.Directive:
@@ -140,7 +148,7 @@ def _http(
     written = {node.name for node in inside if isinstance(node, directive.Directive)}
     own = tuple(line for line in _own_words(scope.site) if line.name not in written)
     lines = (*server.listen_http(scope), values.line("server_name", *given), *own)
-    return values.line("server", block=(*lines, *inside))
+    return values.line("server", block=(*lines, *inside, *error_pages.lines(scope)))
 
 
 def _own_words(site: model.Site) -> tuple[directive.Directive, ...]:

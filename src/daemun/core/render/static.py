@@ -6,7 +6,7 @@ location and the folder always end in one.
 
 from daemun.core import directive, model, words
 from daemun.core.directive import Expr
-from daemun.core.render import compression, headers, values
+from daemun.core.render import compression, error_pages, headers, values
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
@@ -40,6 +40,8 @@ def locations(
     fallback = scope_.owned(scope.site.snippet, "try_files") if prefix == "/" else ()
     if fallback or files.spa:
         lines += fallback or [_fallback(prefix)]
+    if scope_.owned(route.snippet, "error_page"):
+        lines += error_pages.repeated(scope, route.snippet)
     if files.listing:
         lines += [values.line("autoindex", "on"), values.line("autoindex_exact_size", "off")]
     inner: list[directive.Node] = []

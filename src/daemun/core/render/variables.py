@@ -14,6 +14,7 @@ from daemun.core.directive import Expr
 from daemun.core.render import (
     compression,
     environment,
+    error_pages,
     headers,
     hold,
     realip,
@@ -48,6 +49,7 @@ def define(desired: model.Desired, env: environment.Environment) -> Definitions:
         *compression.variables(),
         *_paths(),
         *translation.variables(),
+        *error_pages.variables(settings, env.nginx),
         *hold.variables(env.layout),
     )
     return dict(_each(nodes))

@@ -1,0 +1,210 @@
+"""What visitors see where the gate itself answers with an error: short, nothing of the machine, and the request's id.
+
+A server's own pages are never replaced: nginx looks at `error_page` for its own answers only, and where an owner lets
+it look at those of servers (`proxy_intercept_errors`), there are no pages of ours.
+
+Each server has one location for each form, found by a variable in `error_page`. `return 200` there leaves the status
+as it was (`err_status` in ngx_http_send_header). The same locations write the request's id into the error log, in a
+line of the form that nginx's own have, so that one id leads through both logs.
+"""
+
+from daemun.core import directive, model
+from daemun.core.directive import Expr
+from daemun.core.render import environment, told, values
+from daemun.core.render import scope as scope_
+
+FILE = "errors.conf"
+
+STATUSES = ("403", "404", "405", "413", "421", "429", "500", "502", "503", "504")
+_PLACE = "@daemun_error_$daemun_wanted"
+
+_TEXTS: dict[str, tuple[str, str]] = {
+    "403": ("Not allowed", "You have no access to this address."),
+    "404": ("Not found", "There is nothing at this address."),
+    "405": ("Not possible here", "This address does not take such a request."),
+    "413": ("Too large", "What was sent is larger than this service takes."),
+    "421": ("Wrong connection", "This connection is for another name. Please try again."),
+    "429": ("Too many requests", "Please wait a moment before you try again."),
+    "500": ("Something went wrong", "The request could not be handled. Please try again later."),
+    "502": ("Service not reachable", "The service behind this address does not answer. Please try again in a moment."),
+    "503": ("Temporarily not available", "Please try again in a moment."),
+    "504": ("No answer in time", "The service behind this address took too long. Please try again in a moment."),
+}
+_OTHER = ("Something went wrong", "Please try again later.")
+
+_HTML = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark }}
+body {{ font: 1.1rem/1.5 system-ui, sans-serif; max-width: 32rem; margin: 20vh auto; padding: 0 1rem }}
+small {{ opacity: .7 }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+<p>{text}</p>
+<p><small>Error {status} · Request {request}</small></p>
+</body>
+</html>
+"""
+
+_FORMS = {
+    "html": "text/html; charset=utf-8",
+    "json": "application/json",
+    "text": "text/plain; charset=utf-8",
+}
+
+_INTERCEPTING = tuple(f"{module}_intercept_errors" for module in ("proxy", "grpc", "fastcgi", "uwsgi", "scgi"))
+
+LOG_FORMAT = "daemun_error"
+
+
+# --- for a server ----------------------------------------------------------------------------------------------
+
+
+def lines(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+    """Last in a server, behind what an owner wrote: nginx takes the first page for a status."""
+    if not is_on(scope.settings, scope.site.snippet):
+        return ()
+    if scope_.owned(scope.site.snippet, "access_log"):
+        return nodes(scope.settings, scope.environment, scope.site.snippet)
+    return (values.line("include", FILE),)
+
+
+def of_gate(settings: model.Globals) -> tuple[directive.Node, ...]:
+    """For a server that is no site's."""
+    return (values.line("include", FILE),) if is_on(settings, ()) else ()
+
+
+def repeated(scope: scope_.Scope, snippet: model.Snippet, *but: str) -> tuple[directive.Directive, ...]:
+    """For a location with error pages of its own, which nginx takes for all there are.
+
+    snippet: of the location; what it says of a status counts. but: statuses that have no page here.
+    """
+    pages = scope_.owned(scope.site.snippet, "error_page") or scope_.owned(scope.settings.snippet, "error_page")
+    if not is_on(scope.settings, (*scope.site.snippet, *snippet)):
+        return pages
+    own = {arg.value for line in scope_.owned(snippet, "error_page") for arg in line.args[:-1]}
+    return (*pages, _page(*but, *own))
+
+
+def log_lines(scope: scope_.Scope) -> tuple[directive.Directive, ...]:
+    """For a location that answers with an error page of another kind."""
+    return _access_logs(scope.settings, scope.environment, scope.site.snippet)
+
+
+def is_on(settings: model.Globals, snippet: model.Snippet) -> bool:
+    """Whether nginx looks at answers of its own only."""
+    nodes_ = (*settings.snippet, *snippet)
+    written = [line for name in _INTERCEPTING for line in scope_.owned(nodes_, name)]
+    return not any(line.args and line.args[0].value == "on" for line in written)
+
+
+def _page(*but: str) -> directive.Directive:
+    return values.line("error_page", *(status for status in STATUSES if status not in but), Expr(_PLACE))
+
+
+# --- for all sites ---------------------------------------------------------------------------------------------
+
+
+def nodes(
+    settings: model.Globals, env: environment.Environment, snippet: model.Snippet = ()
+) -> tuple[directive.Node, ...]:
+    """The pages. snippet: what an owner wrote for the server."""
+    logs = _access_logs(settings, env, snippet)
+    # A list of the server's own hides that of an owner further out.
+    outer = () if scope_.owned(snippet, "error_page") else scope_.owned(settings.snippet, "error_page")
+    return (
+        *outer,
+        _page(),
+        *(
+            values.line(
+                "location",
+                Expr(f"@daemun_error_{form}"),
+                block=(
+                    *logs,
+                    values.line("default_type", kind),
+                    values.line("return", "200", Expr(f"$daemun_page_{form}")),
+                ),
+            )
+            for form, kind in _FORMS.items()
+        ),
+    )
+
+
+def _access_logs(
+    settings: model.Globals, env: environment.Environment, snippet: model.Snippet
+) -> tuple[directive.Directive, ...]:
+    """The log of this server as it is, and the line in the error log."""
+    own = scope_.owned(snippet, "access_log") or scope_.owned(settings.snippet, "access_log")
+    own = tuple(line for line in own if line.args and line.args[0].value != "off")
+    usual = (values.line("access_log", f"{env.layout.logs}/access.log", "daemun", "buffer=64k", "flush=1s"),)
+    written = own or (usual if settings.logs.access else ())
+    return (*written, values.line("access_log", f"{env.layout.logs}/error.log", LOG_FORMAT, "buffer=64k", "flush=1s"))
+
+
+def log_format(settings: model.Globals, nginx: environment.Nginx) -> directive.Directive:
+    """As nginx writes its own lines, so that whoever reads the error log reads these, too."""
+    request_id = told.expressions(settings, nginx).request_id
+    text = (
+        f"$daemun_log_time [error] $pid#0: *$connection answered $status, request_id: {request_id}, "
+        'client: $remote_addr, server: $server_name, request: "$request", upstream: "$upstream_addr", host: "$host"'
+    )
+    return values.line("log_format", LOG_FORMAT, Expr(text))
+
+
+def variables(settings: model.Globals, nginx: environment.Nginx) -> tuple[directive.Node, ...]:
+    request_id = told.expressions(settings, nginx).request_id
+    return (
+        directive.Comment("The pages of the gate: which form a client wants, and what they say."),
+        _map("$http_accept", "wanted", *_wanted(), default="text"),
+        _map("$status", "error_title", *((status, title) for status, (title, _) in _TEXTS.items()), default=_OTHER[0]),
+        _map("$status", "error_text", *((status, text) for status, (_, text) in _TEXTS.items()), default=_OTHER[1]),
+        *(_map("", f"page_{form}", default=text) for form, text in _bodies(request_id).items()),
+        _map(
+            "$time_iso8601",
+            "log_time",
+            (
+                r"~^(?<daemun_year>\d+)-(?<daemun_month>\d+)-(?<daemun_day>\d+)T(?<daemun_clock>[0-9:]+)",
+                "$daemun_year/$daemun_month/$daemun_day $daemun_clock",
+            ),
+            default="",
+        ),
+    )
+
+
+def _bodies(request_id: str) -> dict[str, str]:
+    title, text = "$daemun_error_title", "$daemun_error_text"
+    return {
+        "html": _HTML.format(title=title, text=text, status="$status", request=request_id),
+        "json": '{"error": "' + title + '", "message": "' + text + '", "status": $status, '
+        f'"request_id": "{request_id}"' + "}\n",
+        "text": f"{title}. {text}\nError $status, request {request_id}\n",
+    }
+
+
+def _wanted() -> tuple[tuple[str, str], ...]:
+    """RFC 9110 section 12.5.1: the first form that is wanted in full; else the first that is wanted at all."""
+    forms = {
+        "html": r"(?:text/html|application/xhtml\+xml)",
+        "json": r"application/(?:[a-z.-]+\+)?json",
+        "text": "text/plain",
+    }
+    parameters = r"\s*(?:;(?!\s*q\s*=\s*0)[^,;]*)*(?:,|\z)"
+    less = r"\s*(?:;(?!\s*q\s*=\s*0(?:\.0*)?\s*(?:[,;]|\z))[^,;]*)*(?:,|\z)"
+    found: list[tuple[str, str]] = []
+    for ending in (parameters, less):
+        every = rf"(?:{'|'.join(forms.values())}){ending}"
+        found += [(rf"~*^(?:(?!\s*{every})[^,]*,)*\s*{kind}{ending}", form) for form, kind in forms.items()]
+    return tuple(found)
+
+
+def _map(source: str, variable: str, *entries: tuple[str, str], default: str) -> directive.Directive:
+    lines_ = (values.line(key, Expr(value)) for key, value in entries)
+    block = (values.line("default", Expr(default)), *lines_)
+    return values.line("map", Expr(source), Expr(f"$daemun_{variable}"), block=block)

@@ -1,0 +1,145 @@
+"""Errors of the gate itself are pages of its own, with the request's id; those of servers are never replaced."""
+
+import collections.abc
+import json
+import pathlib
+import re
+import socket
+
+import httpx
+import pytest
+
+from daemun.core import model
+from daemun.sources import nginx_snippet
+from tests.support import clients, echo, ports, rendered
+from tests.support.daemon import wait_for
+from tests.support.sites import proxy, route, site
+
+pytestmark = pytest.mark.nginx
+
+
+@pytest.fixture(scope="module")
+def gate(one: echo.EchoServer) -> collections.abc.Iterator[rendered.Running]:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts connections, and that is all
+        yield from _running(one, silent.getsockname()[1])
+
+
+def _running(one: echo.EchoServer, silent: int) -> collections.abc.Iterator[rendered.Running]:
+    there, closed = f"http://127.0.0.1:{one.port}", f"http://127.0.0.1:{ports.free_port()}"
+    web = site(
+        "web.test",
+        route("/app/", there),
+        route("/small/", there, max_body_bytes=10),
+        route("/down/", proxy(closed, hold_s=0.0)),
+        route("/held/", closed),
+        route("/slow/", proxy(f"http://127.0.0.1:{silent}", hold_s=0.0, timeouts=model.Timeouts(read_s=0.2))),
+        route("/files/", model.Files(folder="/nonexistent-folder")),
+        route("/closed/", there, snippet=nginx_snippet.parse_snippet("return 503;")),
+        route(
+            "/own/", proxy(closed, hold_s=0.0), snippet=nginx_snippet.parse_snippet("error_page 502 =200 /app/mine;")
+        ),
+        hsts=model.Hsts(max_age_s=9),
+    )
+    whole = nginx_snippet.parse_snippet("error_page 404 /mine; location = /mine { return 200 mine; }")
+    mine = site("mine.test", route("/app/", there), route("/down/", proxy(closed, hold_s=0.0)), snippet=whole)
+    looking = nginx_snippet.parse_snippet("proxy_intercept_errors on;")
+    theirs = site("theirs.test", there, snippet=looking)
+    with rendered.running(web, mine, theirs) as running:
+        yield running
+
+
+def fetch(
+    gate: rendered.Running, url: str, method: str = "GET", *, accept: str = "*/*", **more: object
+) -> httpx.Response:
+    with clients.client(gate.clients) as once:
+        return once.request(method, url, headers={"Accept": accept}, **more)  # type: ignore[arg-type]
+
+
+CASES = {
+    404: ("GET", "https://web.test/nothing/here"),
+    413: ("POST", "https://web.test/small/"),
+    502: ("GET", "https://web.test/down/"),
+    503: ("GET", "https://web.test/closed/"),
+    504: ("GET", "https://web.test/slow/never"),
+}
+HTML = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+ID = re.compile(r"[0-9a-f]{32}")
+
+
+def _ask(gate: rendered.Running, status: int, accept: str) -> httpx.Response:
+    method, url = CASES[status]
+    body = b"x" * 100 if method == "POST" else b""
+    answer = fetch(gate, url, method, accept=accept, content=body)
+    assert answer.status_code == status, answer
+    return answer
+
+
+@pytest.mark.parametrize("status", [404, 413, 502, 503, 504])
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        (HTML, "text/html; charset=utf-8"),
+        ("application/json", "application/json"),
+        ("application/json, text/plain, */*", "application/json"),
+        ("application/problem+json", "application/json"),
+        ("text/html;q=0.5, application/json", "application/json"),
+        ("application/json;q=0.5, text/html", "text/html; charset=utf-8"),
+        ("application/json;q=0, text/html;q=0.1", "text/html; charset=utf-8"),
+        ("TEXT/HTML", "text/html; charset=utf-8"),
+        ("text/plain, text/html", "text/plain; charset=utf-8"),
+        ("*/*", "text/plain; charset=utf-8"),
+        ("image/avif,image/webp", "text/plain; charset=utf-8"),
+        ("", "text/plain; charset=utf-8"),
+    ],
+)
+def test_pages_in_the_form_that_is_asked_for(gate: rendered.Running, status: int, accept: str, kind: str) -> None:
+    answer = _ask(gate, status, accept)
+    assert answer.headers["Content-Type"] == kind
+    assert len(ID.findall(answer.text)) == 1
+    assert "nginx" not in answer.text
+    assert "127.0.0.1" not in answer.text
+    assert str(status) in answer.text
+    assert answer.headers["Strict-Transport-Security"] == "max-age=9"
+    if kind == "application/json":
+        said = json.loads(answer.text)
+        assert said["status"] == status
+        assert ID.fullmatch(said["request_id"])
+
+
+@pytest.mark.parametrize("status", [404, 413, 502, 503, 504])
+def test_the_id_is_in_both_logs(gate: rendered.Running, status: int) -> None:
+    (found,) = ID.findall(_ask(gate, status, HTML).text)
+    for name in ("access.log", "error.log"):
+        log = pathlib.Path(gate.layout.logs, name)
+        wait_for(lambda log=log: found in log.read_text(), f"the request's id in {name}")  # type: ignore[misc]
+    line = next(line for line in pathlib.Path(gate.layout.logs, "error.log").read_text().splitlines() if found in line)
+    assert re.match(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[error\] \d+#0: \*\d+ answered " + str(status), line)
+
+
+def test_unknown_hosts_and_misdirected_requests(gate: rendered.Running) -> None:
+    answer = fetch(gate, "http://unknown.test/", accept="application/json")
+    assert (answer.status_code, answer.json()["status"]) == (404, 404)
+    with clients.client(gate.clients) as once:
+        request = once.build_request("GET", "https://web.test/app/", headers={"Host": "mine.test", "Accept": HTML})
+        answer = once.send(request)
+    assert answer.status_code == 421
+    assert "Wrong connection" in answer.text
+
+
+def test_pages_of_servers_are_never_replaced(gate: rendered.Running, one: echo.EchoServer) -> None:
+    for path in ("/app/missing", "/app/broken"):
+        assert fetch(gate, f"https://web.test{path}").status_code == 200
+    theirs = fetch(gate, "https://theirs.test/status/404")
+    assert "request_id" not in theirs.text
+
+
+def test_pages_of_the_owner_stay(gate: rendered.Running) -> None:
+    assert fetch(gate, "https://mine.test/nothing").text == "mine"
+    assert fetch(gate, "https://web.test/own/").status_code == 200
+    assert "Service not reachable" in fetch(gate, "https://mine.test/down/").text
+
+
+def test_a_waiting_request_ends_with_the_pages_of_the_gate_where_no_daemon_is(gate: rendered.Running) -> None:
+    answer = fetch(gate, "https://web.test/held/", accept="application/json")
+    assert answer.status_code == 502
+    assert ID.fullmatch(answer.json()["request_id"])
