@@ -204,6 +204,24 @@ def test_what_cannot_be_added_is_refused_with_words(daemon: Daemon, host: str, s
     assert words in answer.json()["error"]
 
 
+def test_n11_a_disabled_sites_name_is_offered_to_nobody(daemon: Daemon, program: Program) -> None:
+    program.allowed = {"off.example.test", "www.off.example.test", "x.off.example.test", "new.example.test"}
+    off = (
+        "  off.example.test: {enabled: false, aliases: [www.off.example.test], routes: {/: {redirect: /x}}}\n"
+        "  '*.off.example.test': {enabled: false, tls: local, routes: {/: {redirect: /x}}}\n"
+    )
+    daemon.write(sites(f"{{ask: '{program.url}', per_minute: 100}}") + off)
+    daemon.up("http://app.example.com/")
+    for host in ("off.example.test", "www.off.example.test", "x.off.example.test"):
+        assert daemon.get(f"http://{host}/").status_code == 404
+        assert clients.handshake(daemon.gate, host).alert is not None
+        answer = ask_api(daemon, "POST", "/domains", {"host": host})
+        assert answer.status_code == 409
+        assert "which is disabled" in answer.json()["error"]
+    assert daemon.get("http://new.example.test/").status_code == 301
+    assert set(program.asked) == {"new.example.test"}
+
+
 def test_without_such_a_site_and_with_two_of_them(daemon: Daemon) -> None:
     plain = "sites:\n  a.test: {routes: {/: {redirect: /x}}}\n"
     daemon.write(plain)

@@ -69,3 +69,38 @@ def test_handshakes_for_unknown_names_are_told_to_the_daemon() -> None:
             told.settimeout(20)
             assert clients.handshake(gate.clients, "shop.example.com").alert is not None
             assert b"/live/shop.example.com/fullchain.pem" in told.recv(8192)
+
+
+_OTHERS = ("other.test", "www.other.test", "x.wild.test", "off.test", "under_score.test")
+
+
+@pytest.mark.parametrize("ask", [None, "http://127.0.0.1:9/"], ids=["by hand", "asking"])
+def test_n11_another_sites_handshake_never_reaches_the_site_that_takes_names(ask: str | None) -> None:
+    """Though that site's certificate lies beside those of names that were added. Nor does a disabled site's name."""
+    answer = route("/", model.Redirect(to="/other", status=302))
+    others = (
+        model.Site(host="other.test", aliases=("www.other.test",), routes=(answer,)),
+        model.Site(host="*.wild.test", routes=(answer,)),
+        model.Site(host="under_score.test", routes=(answer,)),
+        model.Site(host="off.test", routes=(answer,), enabled=False),
+    )
+    with rendered.running(site(ask=ask, aliases=("app2.test",)), *others) as gate:
+        add(gate, "shop.example.com")
+        add(gate, "shop2.example.com")
+        add(gate, "off.test")  # a certificate that is still there
+        live = pathlib.Path(gate.layout.live)
+        for name in ("www.other.test", "x.wild.test"):
+            if not (live / name).exists():
+                add(gate, name)
+        for shown in _OTHERS:
+            for asked in ("app.test", "app2.test", "shop.example.com"):
+                found = clients.get(gate.clients, f"https://{shown}/", Host=asked)
+                assert found.status_code == 421, (shown, asked, found.headers)
+        for shown in ("app.test", "shop.example.com"):
+            for asked in _OTHERS:
+                assert clients.get(gate.clients, f"https://{shown}/", Host=asked).status_code == 421, (shown, asked)
+            for asked in ("app.test", "app2.test", "shop.example.com", "shop2.example.com"):
+                found = clients.get(gate.clients, f"https://{shown}/", Host=asked)
+                assert found.headers.get("Location") == f"/seen?host={asked}", (shown, asked)
+        assert clients.get(gate.clients, "http://off.test/").status_code == 404
+        assert clients.handshake(gate.clients, None).names == {"app.test"}

@@ -52,9 +52,10 @@ def find_denial(host: str, desired: model.Desired, *, count: int) -> Refused | N
         cause = f"is too long: {len(host)} characters, at most {LONGEST}"
     if cause is not None:
         return _refuse(Denial.INVALID, host, cause)
-    owner = find_owner(host, desired.enabled)
+    owner = find_owner(host, desired.sites)
     if owner is not None:
-        return _refuse(Denial.TAKEN, host, f"it already belongs to site {words.quoted(owner.host)} ({owner.origin})")
+        belongs = f"it already belongs to site {words.quoted(owner.host)} ({owner.origin})"
+        return _refuse(Denial.TAKEN, host, belongs if owner.enabled else f"{belongs}, which is disabled")
     if count >= site.on_demand.most:
         cause = f"site {words.quoted(site.host)} has {count} names and may have {site.on_demand.most}"
         return _refuse(Denial.FULL, host, f"{cause}; remove some, or raise `on_demand.most`")
@@ -62,7 +63,7 @@ def find_denial(host: str, desired: model.Desired, *, count: int) -> Refused | N
 
 
 def find_owner(host: str, sites: collections.abc.Iterable[model.Site]) -> model.Site | None:
-    """The site that has the name without its being added: nginx chooses it before it looks for a name that was."""
+    """The site that has the name without its being added, disabled ones too: nobody else is to be answered under it."""
     parents = host.split(".")
     covering = {host, *("*." + ".".join(parents[depth:]) for depth in range(1, len(parents)))}
     return next((site for site in sites if covering & set(site.names)), None)

@@ -59,7 +59,7 @@ class Registry:
         if site is None:
             return ()
         # One that a site claims by now belongs to that site; it comes back when it is free again.
-        wanted = [host for host in self.hosts() if domains.find_owner(host, desired.enabled) is None]
+        wanted = [host for host in self.hosts() if domains.find_owner(host, desired.sites) is None]
         return tuple(domains.make_spec(host, site, desired.globals.acme) for host in wanted)
 
     def problems(self) -> tuple[model.Problem, ...]:
@@ -98,7 +98,7 @@ class Registry:
                 return False
             await asyncio.to_thread(self._store.delete, _key(host))
             del self._known()[host]
-            if domains.find_owner(host, self._desired.enabled) is None:
+            if domains.find_owner(host, self._desired.sites) is None:
                 await self._certificates.remove(names.slug(host))
         log.info("a name was removed", host=host)
         return True

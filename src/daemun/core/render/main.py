@@ -1,6 +1,6 @@
 """nginx.conf: what concerns no single site."""
 
-from daemun.core import definitions, directive, model, sharing
+from daemun.core import definitions, directive, domains, model, sharing
 from daemun.core.directive import Expr
 from daemun.core.render import (
     compression,
@@ -177,7 +177,8 @@ def _hashes(desired: model.Desired, *, has_shared: bool) -> tuple[directive.Node
 
     It tries sizes of a table until no bucket overflows, which with many names and small buckets takes long.
     """
-    names_ = [name for site in desired.enabled for name in site.names]
+    is_listed = has_shared or domains.find_site(desired) is not None
+    names_ = [name for site in (desired.sites if is_listed else desired.enabled) for name in site.names]
     least = 128 if len(names_) <= _FEW_NAMES else 512
     bucket = str(_power_of_two(max([len(name) for name in names_], default=0) + 48, least=least))
     routes = [route for site in desired.enabled for route in site.routes]
@@ -187,7 +188,7 @@ def _hashes(desired: model.Desired, *, has_shared: bool) -> tuple[directive.Node
         values.line("server_names_hash_bucket_size", bucket),
         values.line("server_names_hash_max_size", str(_power_of_two(4 * len(names_), least=1024))),
         values.line("map_hash_bucket_size", bucket),
-        *((values.line("map_hash_max_size", str(_power_of_two(4 * len(names_), least=2048))),) if has_shared else ()),
+        *((values.line("map_hash_max_size", str(_power_of_two(4 * len(names_), least=2048))),) if is_listed else ()),
         values.line("variables_hash_bucket_size", "128"),
         values.line("variables_hash_max_size", str(_power_of_two(2 * (len(names_) + 3 * len(routes)), least=2048))),
         values.line("types_hash_max_size", "4096"),

@@ -6,13 +6,18 @@ alert, and is told to the `error_log` of the server that the name led to, also o
 `cannot load certificate "/state/live/NAME/fullchain.pem": ...`. The daemon listens there, and asks whether to add it.
 """
 
-from daemun.core import certificates, directive, model, names
+import contextlib
+
+from daemun.core import certificates, directive, domains, model, names
 from daemun.core.directive import Expr
 from daemun.core.render import scope as scope_
 from daemun.core.render import values
+from daemun.errors import RenderError
 
 ASK_STATUS = "419"
 """Never leaves nginx: `return` needs some status to be caught by `error_page`."""
+
+OTHER_SHOWN, OTHER_ASKED = "$daemun_other_shown", "$daemun_other_asked"
 
 _UPSTREAM = "daemun_domains"
 _ASK, _ADDED = "@daemun_domain_ask", "@daemun_domain_added"
@@ -59,7 +64,12 @@ def _map(scope: scope_.Scope, source: str, variable: str) -> directive.Directive
 def https_lines(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     """For the HTTPS server: who brings a known name in the handshake may still ask for another one."""
     layout = scope.environment.layout
-    lines: list[directive.Node] = [_unless_added(scope, values.line("return", "421"))]
+    lines: list[directive.Node] = [
+        directive.Comment("Every certificate under live/ counts as a name's, so those of other sites are left out."),
+        _if_other(OTHER_SHOWN, "421"),
+        _if_other(OTHER_ASKED, "421"),
+        _unless_added(scope, values.line("return", "421")),
+    ]
     if _asks(scope):
         missed = f"syslog:server=unix:{layout.missed_socket},tag=daemun,nohostname"
         lines = [
@@ -73,8 +83,9 @@ def https_lines(scope: scope_.Scope) -> tuple[directive.Node, ...]:
 def http_lines(scope: scope_.Scope, to_https: tuple[directive.Node, ...]) -> tuple[directive.Node, ...]:
     """For the plain HTTP server. to_https: how a visitor is sent there once the name was added."""
     status = str(scope.settings.default.status)
+    others = _if_other(OTHER_ASKED, status)
     if not _asks(scope):
-        return (_unless_added(scope, values.line("return", status)),)
+        return (others, _unless_added(scope, values.line("return", status)))
     ask = (
         values.line("internal"),
         values.line("proxy_method", "GET"),
@@ -90,9 +101,35 @@ def http_lines(scope: scope_.Scope, to_https: tuple[directive.Node, ...]) -> tup
     )
     return (
         values.line("error_page", ASK_STATUS, "=", _ASK),
+        others,
         _unless_added(scope, values.line("return", ASK_STATUS)),
         values.line("location", _ASK, block=ask),
         values.line("location", _ADDED, block=to_https),
+    )
+
+
+def _if_other(variable: str, status: str) -> directive.Directive:
+    return values.line("if", Expr(variable), block=(values.line("return", status),))
+
+
+def others(desired: model.Desired) -> tuple[directive.Node, ...]:
+    """The names of all sites but the one that takes names. In variables.conf, because they are of other sites."""
+    taking = domains.find_site(desired)
+    if taking is None:
+        return ()
+    lines = []
+    for name in {name: None for site in desired.sites if site is not taking for name in site.names}:
+        if name not in taking.names:
+            with contextlib.suppress(RenderError):  # the site is refused for it
+                lines.append(values.line(values.map_host(name), "1"))
+    usual = (values.line("hostnames"), values.line("default", ""))
+    return (
+        directive.Comment("Whether the name in a handshake, or in a request, is another site's than of the one that"),
+        directive.Comment("takes names, also of a site that is disabled."),
+        *(
+            values.line("map", Expr(source), Expr(variable), block=(*usual, *lines))
+            for source, variable in (("$ssl_server_name", OTHER_SHOWN), ("$host", OTHER_ASKED))
+        ),
     )
 
 

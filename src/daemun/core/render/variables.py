@@ -17,6 +17,7 @@ from daemun.core.render import (
     error_pages,
     headers,
     hold,
+    on_demand,
     realip,
     request_body,
     serialise,
@@ -40,6 +41,7 @@ def define(desired: model.Desired, env: environment.Environment) -> Definitions:
     nodes = (
         *_constants(env.layout, settings),
         *_folders(desired, env),
+        *on_demand.others(desired),
         *_trust(settings),
         *_forwarded(settings, env.nginx),
         *_proxied(settings),
