@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import pathlib
+import re
 import shutil
 import tempfile
 import typing
@@ -128,6 +129,44 @@ def test_labels_alone_are_served_through_published_ports(gate: Ran, docker_engin
     assert told["apart"]["why"].startswith('shares no network with daemun: it is on "apart", daemun on ')
     assert told["apart"]["cure"] == "attach both to one network"
     assert set(told) == {"web", "admin", "apart"}
+
+
+def test_n16_the_documented_rights_are_enough(
+    docker_engine: DockerEngine, daemun_image: str, state: pathlib.Path
+) -> None:
+    """`--cap-drop ALL` with those that docs/docker.md names, and no new privileges."""
+    text = (pathlib.Path(__file__).parents[2] / "docs/docker.md").read_text()
+    command = text[text.index("--cap-drop ALL") :].partition("```")[0]
+    added = [f"--cap-add={name}" for name in re.findall(r"--cap-add ([A-Z_]+)", command)]
+    ran = Ran(engine=docker_engine, name="bounded", state=state, http=ports.free_port(), https=ports.free_port())
+    docker_engine.run(
+        ran.name,
+        options=[
+            "--cap-drop=ALL",
+            *added,
+            "--security-opt=no-new-privileges",
+            f"--volume={docker_engine.socket}:/var/run/docker.sock:ro",
+            f"--volume={state}:/var/lib/daemun",
+            f"--publish=127.0.0.1:{ran.http}:80",
+            f"--publish=127.0.0.1:{ran.https}:443",
+        ],
+        image=daemun_image,
+    )
+    try:
+        serve(docker_engine, "web", "web.test")
+        assert ran.until_served("https://web.test/").text == "a page\n"
+        for process in ran.processes():
+            found = re.search(r"CapBnd:\s+(\w+)", pathlib.Path(f"/proc/{process.pid}/status").read_text())
+            assert found is not None
+            assert int(found[1], 16).bit_count() == len(added)
+        serve(docker_engine, "second", "second.test")
+        assert ran.until_served("https://second.test/").text == "a page\n"
+        assert ran.status()["nginx"]["answers"]
+        assert "not permitted" not in ran.log()
+        docker_engine.cli("stop", ran.name)
+        assert ran.inspect()["State"]["ExitCode"] == 0
+    finally:
+        docker_engine.cli("rm", "--force", ran.name)
 
 
 @pytest.mark.shows(file="/tmp/docker.sock letsencrypt_user_data nginx.tmpl /etc/acme.sh")
