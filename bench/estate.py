@@ -18,11 +18,13 @@ from tests.support import binaries, ports
 class Plots:
     """What daemun.yaml says. targets: site -> port of the server on loopback behind it. docker: the engine's URL.
     own: the site with files of its own for a certificate, of which own.pem and own.key lie beside daemun.yaml. The
-    server behind it is the one that the first site began with: a site that changes changes no other."""
+    server behind it is the one that the first site began with: a site that changes changes no other.
+    on_demand: the site that takes names while daemun runs."""
 
     targets: dict[str, int]
     docker: str | None = None
     own: str | None = None
+    on_demand: str | None = None
     own_port: int = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
@@ -33,6 +35,10 @@ class Plots:
         lines.append(f"docker: '{self.docker}'" if self.docker else "docker: off")
         lines.append("sites:")
         lines += [f"  {host}: http://127.0.0.1:{port}" for host, port in self.targets.items()]
+        if self.on_demand:
+            on_demand = "{per_minute: 6000, most: 100000}"
+            routes = f"routes: {{/: 'http://127.0.0.1:{self.own_port}'}}"
+            lines.append(f"  {self.on_demand}: {{on_demand: {on_demand}, {routes}}}")
         if self.own:
             pair = "{certificate: own.pem, key: own.key}"
             lines.append(f"  {self.own}: {{tls: {pair}, routes: {{/: 'http://127.0.0.1:{self.own_port}'}}}}")
@@ -102,6 +108,15 @@ class Estate:
     def live_certificate(self, host: str) -> str:
         """Which generation of a site's certificate is where nginx looks."""
         return str((self._state / "live" / host).readlink())
+
+    def command(self, *arguments: str) -> list[str]:
+        """One command of daemun's, to the one that runs here."""
+        config = str(self.folder / "daemun.yaml")
+        return [sys.executable, "-m", "daemun", "-c", config, "--state", str(self._state), *arguments]
+
+    @property
+    def control_socket(self) -> pathlib.Path:
+        return self._state / "run" / "control.sock"
 
     # --- what it costs ---
 

@@ -10,7 +10,7 @@ import time
 
 from cryptography.hazmat.primitives import serialization
 
-from bench import answering, estate, figures, peers, plan, processes, visits
+from bench import answering, commands, estate, figures, peers, plan, processes, visits
 from bench.engine import replayed, shapes
 from daemun.certs import bundle, local_ca
 from daemun.discovery import held
@@ -31,6 +31,7 @@ _CHANGES = (_NEW, _TARGET, _ENDPOINT, _CERTIFICATE)
 _WITH_A_RELOAD = frozenset({_NEW, _TARGET})
 _PLACED = "new certificate files are in their place"
 _OWN = "own.test"
+_ON_DEMAND = "on-demand.test"
 _CONTAINERS_ASKED_EVERY_S = held.HOLD_S + 1
 _ROUND_S = 1.0
 """SIGHUP makes daemun look at everything, at the certificates first. The time before is over then."""
@@ -55,6 +56,8 @@ told when daemun has put them where nginx looks. Each kind is changed a few time
 brackets stands for p99.
 Memory is the daemon's resident set after the start, and the proportional set sizes of nginx's processes, summed, once
 the workers of earlier generations have ended. What takes too long is given up, and told below the tables.
+Then the commands are run, one after the other, while daemun serves; names are added on demand, 16 at a time; and daemun
+is killed and started again, which ends when `daemun status --alive` tells that it serves.
 
 The last rows compare: nginx by hand with a `server` block for each site, Caddy and HAProxy run beside daemun, and
 have their turns. A new site is written into their configuration, and they are told to load it; its certificate is
@@ -65,12 +68,13 @@ there already, while daemun makes one.
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Extent:
     """How much is measured with so many sites. starts: from an empty state. changes: of each kind. within_s: for a
-    start, and for all changes of one kind."""
+    start, and for all changes of one kind. names: that are added on demand."""
 
     sites: int
     starts: int
     changes: int
     within_s: float
+    names: int = 1_000
 
     @property
     def name(self) -> str:
@@ -159,7 +163,7 @@ def _served(folder: pathlib.Path, extent: Extent) -> collections.abc.Iterator[Se
     with answering.running(folder) as behind, replayed.running(folder, behind.addressed) as engine:
         engine.do("appear 0 1")
         targets = dict.fromkeys(estate.hosts(extent.sites), behind.first)
-        one = estate.Estate(folder, estate.Plots(targets=targets, docker=engine.url, own=_OWN))
+        one = estate.Estate(folder, estate.Plots(targets=targets, docker=engine.url, own=_OWN, on_demand=_ON_DEMAND))
         _put(one, owner)
         with one.up(within_s=extent.within_s) as started_s:
             cpu_s = processes.cpu_s([one.pid])
@@ -199,6 +203,12 @@ def _look_closer(served: Served, extent: Extent, found: Found, given: plan.Plan)
                 if what in _WITH_A_RELOAD:
                     one.settle()
     found.add("daemon at most", extent.name, one.daemon_peak_mb)
+    with found.giving_up(f"commands, with {extent.name}"):
+        commands.measure(
+            one,
+            names=20 if given.quick else extent.names,
+            add=lambda what, figure: found.add(what, extent.name, figure),
+        )
 
 
 def _rest(one: estate.Estate, found: Found, seconds: float) -> None:
@@ -319,6 +329,7 @@ def find_rows(found: Found, extents: collections.abc.Sequence[Extent]) -> collec
         series=found.series("rest, MB", rest),
         targets=(figures.Target(most=80, subject="daemon"),),
     )
+    yield from commands.rows(names, lambda what: found.series(what, names))
     for what in peers.compared(found.taken):
         yield figures.Row(what=what, unit="ms", series=found.series(what, peers.NAMES))
 
