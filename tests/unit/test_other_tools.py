@@ -1,5 +1,6 @@
 """K2: what people write in other tools leads to the right key, or to "on by itself", and no near key misleads."""
 
+import pathlib
 import re
 
 import pytest
@@ -30,6 +31,7 @@ ENTRIES: tuple[type[yaml_entry.Entry], ...] = (
     yaml_acme.TlsFilesEntry,
     yaml_acme.DnsEntry,
 )
+ROOT = pathlib.Path(__file__).parents[2]
 KNOWN = {key for entry in ENTRIES for key in entry.model_fields}
 
 
@@ -151,3 +153,11 @@ def test_every_key_that_the_table_names_is_one() -> None:
 def test_no_word_stands_in_the_table_twice() -> None:
     spelled = [words.letters(key) for key in other_tools.KEYS]
     assert sorted({one for one in spelled if spelled.count(one) > 1}) == []
+
+
+def test_every_page_that_the_table_names_is_there() -> None:
+    for text in set(other_tools.KEYS.values()):
+        for page in re.findall(r"docs/[a-z-]+\.md", text):
+            assert (ROOT / page).exists(), page
+        for title in re.findall(r'docs/recipes\.md, "([^"]+)"', text):
+            assert f"## {title}\n" in (ROOT / "docs/recipes.md").read_text(), title

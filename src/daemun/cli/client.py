@@ -79,6 +79,10 @@ class Client:
         """Apply now, and wait. `ok` in the answer says whether everything is live."""
         return self._ask("POST", "/apply", timeout_s=APPLY_S, also_good=422)
 
+    def has_local_certificates(self) -> bool:
+        found: list[Json] = self._ask("GET", "/certs?state=local&most=1", timeout_s=QUICK_S)["certificates"]
+        return bool(found)
+
     def diagnose(self, host: str | None) -> list[Json]:
         """What the daemon finds about everything, or about one name."""
         query = f"?host={urllib.parse.quote(host, safe='')}" if host is not None else ""

@@ -58,7 +58,7 @@ def with_daemons_file(chosen: settings.Settings) -> settings.Settings:
     if chosen.config_was_chosen:
         return chosen
     try:
-        file = pathlib.Path(client.Client(chosen).status()["config"])
+        file = pathlib.Path(client.Client(chosen).status("")["config"])
     except errors.DaemunError:
         return chosen
     return dataclasses.replace(chosen, config=file)
@@ -68,7 +68,7 @@ def daemon_of(chosen: settings.Settings) -> client.Client | None:
     """The daemon that reads the chosen file; None when none runs, or one that reads another file."""
     daemon = client.Client(chosen)
     try:
-        file = pathlib.Path(daemon.status()["config"])
+        file = pathlib.Path(daemon.status("")["config"])
     except client.NotRunningError:
         return None
     if chosen.config_was_chosen and not _is_same(chosen.config, file):
@@ -84,7 +84,7 @@ def apply_and_wait(daemon: client.Client) -> Json:
         output.complain(f"waiting: {report['waits']['reason']}")
     while report["waits"] is not None:
         time.sleep(POLL_S)
-        if daemon.status()["waiting_change"] is None:
+        if daemon.status("")["waiting_change"] is None:
             report = daemon.apply()
     return {**report, "reloaded": report["reloaded"] or report["generation"] != before}
 

@@ -60,7 +60,7 @@ def _look_at_gate(
         *checkup.judge_sites(status.sites, site),
         *checkup.judge_problems(status.problems, site),
         *checkup.judge_containers(status.containers, site),
-        *(checkup.judge_certificate(one) for one in certificates),
+        *(checkup.judge_certificates(certificates) if host is None else map(checkup.judge_certificate, certificates)),
     )
 
 

@@ -11,6 +11,8 @@ import re
 from daemun.core import domains, merge, model, served, validate_acme
 from daemun.core.issuance import renewal
 
+_MOST_NAMED = 20
+"""Of more certificates, the good ones are counted."""
 _MANY_GENERATIONS = 4
 """Old workers for each one of now, from which on they deserve a look: each holds memory."""
 _REPLACE = "replace the files; daemun reads them again within a minute, and at once on `daemun apply`"
@@ -48,12 +50,18 @@ def judge_sites(sites: tuple[model.SiteStatus, ...], host: str | None = None) ->
         return (_warns("site", "no site of the gate has this name", cure, host),)
     enabled = [item for item in chosen if item.state is not model.SiteState.DISABLED]
     live = [item for item in enabled if item.state is model.SiteState.LIVE]
-    # Why visitors are not served is told of each server and handshake (`served.find_findings`), or certificate.
-    told = {*served.STATES, model.SiteState.LIVE}
-    found = [_judge_site(item) for item in chosen if item.state not in told and (item in enabled or host is not None)]
+    found = [_judge_site(item) for item in chosen if _deserves_a_look(item, host)]
     if host is not None:
         return (*found, *(_good("site", "its site is live", item.site.host) for item in live))
     return (_good("site", served.count_sites(sites)), *found)
+
+
+def _deserves_a_look(item: model.SiteStatus, host: str | None) -> bool:
+    """A site that was switched off does so only where a person asks for it. Why visitors are not served is told of each
+    server and handshake (`served.find_findings`), or certificate."""
+    if item.state is model.SiteState.DISABLED:
+        return host is not None
+    return item.state is not model.SiteState.LIVE and item.state not in served.STATES
 
 
 def judge_problems(problems: tuple[model.Problem, ...], host: str | None = None) -> tuple[model.Finding, ...]:
@@ -72,6 +80,16 @@ def judge_containers(containers: tuple[model.Container, ...], host: str | None =
     if chosen:
         found.append(_good("engine", f"{len(served)} of {_count(len(chosen), 'container')} served"))
     return tuple(found)
+
+
+def judge_certificates(statuses: collections.abc.Sequence[model.CertificateStatus]) -> tuple[model.Finding, ...]:
+    """Each that is not as asked for, and a sum of those that are: of ten thousand, nobody reads each."""
+    judged = [judge_certificate(status) for status in statuses]
+    if len(judged) <= _MOST_NAMED:
+        return tuple(judged)
+    bad = [finding for finding in judged if finding.weight is not model.Weight.GOOD]
+    good = len(judged) - len(bad)
+    return (*bad, _good("certificate", f"{good} of {_count(len(judged), 'certificate')} as asked for"))
 
 
 def judge_certificate(status: model.CertificateStatus) -> model.Finding:

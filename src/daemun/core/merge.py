@@ -28,21 +28,33 @@ def _judge_site(acme: model.Acme, site: model.Site) -> Judged:
     if site.fault is not None:  # its source reported all of it; only its names have to be fit for a 503 page
         return Judged(problems=(), is_refused=any(map(rules.check_host, site.names)), merged=site)
     problems = (*validate.find_site_problems(site), *validate_acme.find_order_problems(site, acme))
-    routes = tuple(sorted(site.routes, key=_path))
     return Judged(
         problems=problems,
         is_refused=any(problem.severity is model.Severity.ERROR for problem in problems),
-        merged=site if routes == site.routes else dataclasses.replace(site, routes=routes),
+        merged=_in_order(site),
     )
 
 
+def _accept(site: model.Site) -> Judged:
+    return Judged(problems=(), is_refused=False, merged=_in_order(site))
+
+
+def _in_order(site: model.Site) -> model.Site:
+    routes = tuple(sorted(site.routes, key=_path))
+    return site if routes == site.routes else dataclasses.replace(site, routes=routes)
+
+
 def merge_snapshots(
-    snapshots: collections.abc.Sequence[model.Snapshot], memory: per_site.PerSite[Judged] | None = None
+    snapshots: collections.abc.Sequence[model.Snapshot],
+    memory: per_site.PerSite[Judged] | None = None,
+    *,
+    validated: str | None = None,
 ) -> model.Desired:
     """All sites that can go live together, and every problem of those that cannot.
 
     A site with an error is left out, the others go on. Warnings are kept. Sites are sorted by host, routes by path.
-    memory: of earlier merges, for who merges again.
+    memory: of earlier merges, for who merges again. validated: the source whose sites were judged when they were read,
+    a moment ago, so that all that is wrong with them is in its problems.
     """
     settings = next((snapshot.globals for snapshot in snapshots if snapshot.globals is not None), model.Globals())
     memory = memory or per_site.PerSite()
@@ -56,7 +68,7 @@ def merge_snapshots(
         problems += snapshot.problems
         known = {(problem.host, problem.field, problem.message) for problem in snapshot.problems}
         for site in snapshot.sites:
-            judged = memory.get(site, judge)
+            judged = memory.get(site, judge) if snapshot.source != validated else _accept(site)
             problems += [item for item in judged.problems if (item.host, item.field, item.message) not in known]
             clash = _find_clash(site, owners) or ports.find_clash(site) or _find_rival(site, sites, settings)
             if clash is not None:

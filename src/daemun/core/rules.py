@@ -7,7 +7,6 @@ escapes included; a `$` takes 16 bytes there (see DOLLAR in render.serialise), a
 
 import ipaddress
 import re
-import unicodedata
 import urllib.parse
 
 from daemun.core import cures, names, other_tools, patterns, spellings, words
@@ -45,6 +44,8 @@ _EITHER = re.compile(r"(/[^()|]*)\(([^()|]+(?:\|[^()|]+)+)\)([^()|]*)")
 _SUFFIX = re.compile(r"/?\*{1,2}(?:/\*)?\.([A-Za-z0-9]+)\$?")
 _EXACT = re.compile(r"\A(?:=\s+)?(/[^*{}|^\\\[\]()$]*)\$?")
 
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""Of Unicode's categories Cc, Cs, Zl and Zp, each character."""
 _HEADER_NAME = re.compile(r"[!#%&'*+.^_`|~0-9A-Za-z-]{1,200}\Z")
 _VARIABLE = re.compile(r"\$(?:\{([^}]*)\}?|([A-Za-z_][A-Za-z0-9_]*))")
 _CAPTURE = re.compile(r"\$(?:[1-9]|\{[1-9]\})")
@@ -61,9 +62,9 @@ _UNSAFE_IN_URL = re.compile(r"""["<>\\^`{|}]""")
 
 def check_text(text: str) -> str | None:
     """What holds for every text."""
-    for char in text:
-        if unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"}:
-            return f"holds the control character U+{ord(char):04X}; remove it"
+    bad = _CONTROL.search(text)
+    if bad is not None:
+        return f"holds the control character U+{ord(bad.group()):04X}; remove it"
     if len(text) > MAX_CHARACTERS:
         return f"is too long: {len(text)} characters, at most {MAX_CHARACTERS}"
     size = len(text.encode()) + 15 * text.count("$") + text.count('"') + text.count("\\")

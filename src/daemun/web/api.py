@@ -71,8 +71,13 @@ class _Handlers:
             raise exceptions.HTTPException(400, 'cannot look: the body must be {"host": "shop.example.com"} or {}')
         return responses.JSONResponse({"left": await self._gate.probe(host)})
 
-    async def certificates(self, _: requests.Request) -> responses.Response:
-        return responses.JSONResponse(web_json.certificates_json(self._gate.status().certificates))
+    async def certificates(self, request: requests.Request) -> responses.Response:
+        """?state=local: those alone. ?most=1: no more of them."""
+        state, most = request.query_params.get("state"), request.query_params.get("most", "")
+        chosen = [one for one in self._gate.status().certificates if state is None or one.state.value == state]
+        if most.isascii() and most.isdecimal():
+            chosen = chosen[: int(most[:9])]
+        return responses.JSONResponse(web_json.certificates_json(tuple(chosen)))
 
     async def forecast(self, request: requests.Request) -> responses.Response:
         text = request.query_params.get("days", str(FORECAST_DAYS))

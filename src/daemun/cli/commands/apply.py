@@ -17,7 +17,7 @@ def apply(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
     A running daemon applies each change by itself; this tells when it is done, and whether it went well.
     """
     daemon = client.Client(chosen)
-    running.config_of(chosen, daemon.status())
+    running.config_of(chosen, daemon.status(""))
     report = running.apply_and_wait(daemon)
     if as_json:
         output.print_json(report)

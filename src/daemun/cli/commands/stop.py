@@ -33,7 +33,7 @@ def stop(chosen: settings.Settings, keep_traffic: KeepTraffic = False, force: Fo
     """
     daemon = client.Client(chosen)
     try:
-        pid = int(daemon.status()["pid"])
+        pid = int(daemon.status("")["pid"])
         daemon.stop(keep_traffic=keep_traffic)
     except client.NotAnsweringError:
         if not force:

@@ -40,7 +40,9 @@ def read(settings: settings_.Settings) -> model.Desired:
     source = yaml_file.YamlFile(settings.config, state=settings.layout.state, find_worker=worker_account.choose)
     file = environment_source.FileOrEnvironment(source, settings.config, os.environ, is_known=_has_file(settings))
     snapshot = asyncio.run(compatible.Compatible(file, environ=os.environ).read())
-    desired = merge.merge_snapshots([snapshot])
+    # The file's sites were judged line by line; nginx-proxy's folders add to them afterwards.
+    is_of_file = _has_file(settings) and not (snapshot.globals and snapshot.globals.like_nginx_proxy)
+    desired = merge.merge_snapshots([snapshot], validated=snapshot.source if is_of_file else None)
     if not unseen(settings, desired):
         return desired
     return dataclasses.replace(desired, problems=tuple(_soften(problem) for problem in desired.problems))
