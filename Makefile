@@ -50,6 +50,7 @@ install: ## daemun in $(PREFIX), a link to it in /usr/local/bin, and an account 
 	scripts/make-venv $(PREFIX)
 	$(PREFIX)/bin/pip --quiet --disable-pip-version-check install --constraint constraints.txt '.[nginx]'
 	ln -sf $(PREFIX)/bin/daemun /usr/local/bin/daemun
+	@mkdir -p /etc/daemun
 	@id daemun >/dev/null 2>&1 || useradd --system --no-create-home --shell /usr/sbin/nologin daemun
 
 pins: ## constraints.txt anew, with the newest versions

@@ -28,7 +28,9 @@ def test_example_passes_check(daemon: Daemon, text: str) -> None:
     assert "warning" not in said
 
 
-@pytest.mark.parametrize("name", ["README.md", "README.ko.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "README.ko.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/recipes.md"]
+)
 def test_links_lead_to_files(name: str) -> None:
     document = ROOT / name
     for link in re.findall(r"\]\((?!https?://)([^)#]+)\)", document.read_text()):

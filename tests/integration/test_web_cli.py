@@ -12,6 +12,7 @@ import tempfile
 
 import pytest
 
+import daemun
 from daemun.control import gate_port
 from daemun.core import model
 from daemun.errors import ConfigError
@@ -718,3 +719,63 @@ async def test_doctor(gate: support.Gate, run: Run) -> None:
         ],
     }
     assert gate.diagnosed == ["a.test"] * 4
+
+
+# --- small commands ---
+
+
+@pytest.mark.parametrize("arguments", [("version",), ("-V",), ("--version",)])
+async def test_the_version(run: Run, arguments: tuple[str, ...]) -> None:
+    """L6."""
+    said = await run(*arguments)
+    assert (said.code, said.out) == (0, f"daemun {daemun.__version__}\n")
+
+
+async def test_logs(run: Run, folder: pathlib.Path) -> None:
+    """L6: also without a daemon, and what is not there is told with what makes it."""
+    missing = await run("logs")
+    assert missing.code == 1
+    assert "there is none yet" in missing.err
+    (folder / "s" / "logs").mkdir(parents=True)
+    (folder / "s" / "logs" / "access.log").write_text("".join(f"line {number}\n" for number in range(50)))
+    (folder / "s" / "logs" / "error.log").write_text("upstream sent too big header\n")
+    assert (await run("logs", "-n", "2")).out == "line 48\nline 49\n"
+    assert (await run("logs", "--grep", "7", "-n", "2")).out == "line 37\nline 47\n"
+    assert (await run("logs", "--errors")).out == "upstream sent too big header\n"
+
+
+async def test_logs_that_come_are_shown_across_a_rotation(folder: pathlib.Path) -> None:
+    """L6."""
+    log = folder / "s" / "logs" / "access.log"
+    log.parent.mkdir(parents=True)
+    log.write_text("old\n")
+    command = [sys.executable, "-m", "daemun", "--state", str(folder / "s"), "logs", "-f"]
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, cwd=folder)
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        assert await process.stdout.readline() == b"old\n"
+        with log.open("a") as file:
+            file.write("new\n")
+        assert await process.stdout.readline() == b"new\n"
+        log.rename(log.with_suffix(".1"))
+        log.write_text("after\n")
+        assert await process.stdout.readline() == b"after\n"
+    process.terminate()
+    await process.wait()
+
+
+async def test_host_names_are_completed(gate: support.Gate, folder: pathlib.Path) -> None:
+    """L6: with those of the running daemon, and with none when there is none."""
+    words = f"daemun --state {folder / 's'} rm a"
+    environ = {**os.environ, "_DAEMUN_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "4"}
+    command = [sys.executable, "-m", "daemun"]
+
+    async def complete() -> bytes:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.PIPE, env=environ, cwd=folder
+        )
+        return (await process.communicate())[0].strip()
+
+    assert await complete() == b""
+    async with support.serving(gate):
+        assert await complete() == b"a.test"

@@ -6,7 +6,7 @@ import typer
 
 import daemun
 from daemun import settings
-from daemun.cli import options
+from daemun.cli import options, output
 from daemun.cli.commands import (
     accounts,
     add,
@@ -22,6 +22,7 @@ from daemun.cli.commands import (
     doctor,
     domains,
     enable,
+    logs,
     plan,
     render,
     restore_file,
@@ -54,11 +55,19 @@ def before(
     state: options.State = None,
     nginx: options.Nginx = None,
     version: typing.Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+        bool, typer.Option("--version", "-V", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     """What stands before a command's name; each command takes the same options after it."""
     context.obj = settings.Given(config=config, state=state, nginx=nginx)
+
+
+def print_version(as_json: options.AsJson = False) -> None:
+    """Print the version."""
+    if as_json:
+        output.print_json({"version": daemun.__version__})
+    else:
+        _print_version(True)
 
 
 RUNNING, FILE, LIVE = "Run", "The file", "What is live"
@@ -79,6 +88,8 @@ app.command("restore-file", rich_help_panel=FILE)(restore_file.restore_file)
 app.command(rich_help_panel=LIVE)(status.status)
 app.command(rich_help_panel=LIVE)(sites.sites)
 app.command(rich_help_panel=LIVE)(doctor.doctor)
+app.command(rich_help_panel=LIVE)(logs.logs)
+app.command("version", rich_help_panel=RUNNING)(print_version)
 certs.group.command("import")(certs_import.import_)
 certs.group.command("revoke")(certs_revoke.revoke)
 certs.group.command("dns")(certs_dns.dns)

@@ -1,16 +1,13 @@
 """`daemun disable`."""
 
 import pathlib
-import typing
-
-import typer
 
 from daemun import settings
-from daemun.cli import editing, options
+from daemun.cli import editing, hosts, options
 
 
 @options.with_settings
-def disable(chosen: settings.Settings, host: typing.Annotated[str, typer.Argument(help="The site.")]) -> None:
+def disable(chosen: settings.Settings, host: hosts.Site) -> None:
     """Stop serving a site, but keep it in the file, and wait until it is gone."""
     from daemun.sources import yaml_edit
 

@@ -10,7 +10,11 @@ from daemun.cli import client, findings, hosts, options, output
 Json = dict[str, typing.Any]
 
 Host = typing.Annotated[
-    str | None, typer.Argument(help="Look at this name alone; it need not be in the file yet. Default: everything.")
+    str | None,
+    typer.Argument(
+        help="Look at this name alone; it need not be in the file yet. Default: everything.",
+        autocompletion=hosts.complete,
+    ),
 ]
 
 
@@ -58,4 +62,4 @@ def _look(
 
 
 def _has_local(daemon: client.Client) -> bool:
-    return any(certificate["state"] == "local" for certificate in daemon.certificates())
+    return daemon.has_local_certificates()

@@ -1,15 +1,11 @@
 """`daemun enable`."""
 
-import typing
-
-import typer
-
 from daemun import settings
-from daemun.cli import editing, options
+from daemun.cli import editing, hosts, options
 
 
 @options.with_settings
-def enable(chosen: settings.Settings, host: typing.Annotated[str, typer.Argument(help="The site.")]) -> None:
+def enable(chosen: settings.Settings, host: hosts.Site) -> None:
     """Serve a site again that was disabled, and wait until it is live."""
     from daemun.sources import yaml_edit
 

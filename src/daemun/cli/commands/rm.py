@@ -6,7 +6,7 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import editing, options
+from daemun.cli import editing, hosts, options
 
 Path = typing.Annotated[
     str | None, typer.Option("--path", metavar="PREFIX", help="Remove this path alone; default: the whole site.")
@@ -14,9 +14,7 @@ Path = typing.Annotated[
 
 
 @options.with_settings
-def rm(
-    chosen: settings.Settings, host: typing.Annotated[str, typer.Argument(help="The site.")], path: Path = None
-) -> None:
+def rm(chosen: settings.Settings, host: hosts.Site, path: Path = None) -> None:
     """Remove a site, or one path of it, from the file, and wait until it is gone."""
     from daemun.sources import yaml_edit
 

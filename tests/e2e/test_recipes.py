@@ -1,0 +1,195 @@
+"""L8: each recipe of docs/recipes.md, as it stands there, does what it says. Hosts and ports are the test's."""
+
+import collections.abc
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from tests.support import backend, clients
+from tests.support.daemon import Daemon
+
+pytestmark = pytest.mark.nginx
+
+TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "recipes.md").read_text()
+RECIPES = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", TEXT, re.MULTILINE | re.DOTALL))
+ALICE = "Basic YWxpY2U6c2VjcmV0"
+"""alice:secret"""
+
+
+@pytest.fixture
+def server() -> collections.abc.Iterator[backend.Backend]:
+    with backend.running() as running:
+        yield running
+
+
+def serve(daemon: Daemon, title: str, server: backend.Backend, **replaced: str) -> None:
+    """Serve the recipe of this title in front of a server."""
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", RECIPES[title], re.MULTILINE | re.DOTALL)
+    text = text.replace("app.example.com", "app.test").replace("127.0.0.1:3000", f"127.0.0.1:{server.port}")
+    text = text.replace("api.example.com", "app.test").replace("admin.example.com", "app.test")
+    text = text.replace("/etc/daemun", str(daemon.root))
+    for old, new in replaced.items():
+        text = text.replace(old, new)
+    daemon.write(text)
+    daemon.cli_good("check")
+    daemon.up("https://app.test/")
+
+
+def status_of(daemon: Daemon, path: str = "/", *, sign_in: str = "") -> int:
+    headers = {"Authorization": sign_in} if sign_in else {}
+    return clients.get(daemon.gate, f"https://app.test{path}", **headers).status_code  # type: ignore[arg-type]
+
+
+def test_every_recipe_has_a_test() -> None:
+    tested = pathlib.Path(__file__).read_text()
+    for title in RECIPES:
+        assert f'"{title}"' in tested or f"'{title}'" in tested, title
+
+
+def test_a_password(daemon: Daemon, server: backend.Backend) -> None:
+    (daemon.root / "htpasswd").write_text("alice:{PLAIN}secret\n")
+    serve(daemon, "A password", server)
+    assert status_of(daemon) == 401
+    assert status_of(daemon, sign_in=ALICE) == 200
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+def test_the_line_that_makes_a_password(daemon: Daemon, server: backend.Backend) -> None:
+    (command,) = re.findall(r"`(printf .*?)` adds", RECIPES["A password"])
+    line = command.replace("openssl passwd -apr1", "openssl passwd -apr1 secret")
+    subprocess.run(["sh", "-c", line], cwd=daemon.root, check=True)
+    serve(daemon, "A password", server)
+    assert status_of(daemon, sign_in=ALICE) == 200
+    assert status_of(daemon, sign_in="Basic YWxpY2U6d3Jvbmc=") == 401
+
+
+def test_sign_in_by_another_program(daemon: Daemon, server: backend.Backend) -> None:
+    with backend.running("judge") as judge:
+        serve(
+            daemon,
+            "Sign-in by another program",
+            server,
+            **{"127.0.0.1:9091/api/verify": f"127.0.0.1:{judge.port}/verify"},
+        )
+        assert status_of(daemon) == 200, "the judge lets it pass"
+        assert judge.seen["GET /verify"]
+        seen = sum(server.seen.values())
+        daemon.write(daemon.config.read_text().split("\n", 1)[1].replace("/verify;", "/verify/fail;"))
+        daemon.wait_answer("https://app.test/", lambda answer: answer.status_code >= 400)
+        assert sum(server.seen.values()) >= seen
+        assert status_of(daemon, "/public/") == 200
+
+
+def test_who_may_come_in(daemon: Daemon, server: backend.Backend) -> None:
+    serve(daemon, "Who may come in", server)
+    assert status_of(daemon) == 200
+    daemon.write(daemon.config.read_text().split("\n", 1)[1].replace("allow 127.0.0.0/8;", ""))
+    daemon.wait_answer("https://app.test/", lambda answer: answer.status_code == 403)
+
+
+@pytest.mark.parametrize(("network", "status"), [("127.0.0.0/8 1;", 200), ("203.0.113.0/24 1;", 403)])
+def test_countries(daemon: Daemon, server: backend.Backend, network: str, status: int) -> None:
+    (daemon.root / "networks.conf").write_text(f"{network}\n")
+    serve(daemon, "Countries", server)
+    assert status_of(daemon) == status
+
+
+def test_limit_requests(daemon: Daemon, server: backend.Backend) -> None:
+    serve(daemon, "Limit requests", server, **{"burst=20": "burst=2"})
+    assert {status_of(daemon) for _ in range(30)} == {200, 429}
+
+
+def test_a_maintenance_page(daemon: Daemon, server: backend.Backend) -> None:
+    (daemon.root / "pages").mkdir()
+    (daemon.root / "pages" / "maintenance.html").write_text("back soon")
+    serve(daemon, "A maintenance page", server)
+    assert status_of(daemon) == 200
+    (daemon.root / "closed").touch()
+    answer = daemon.get("https://app.test/x")
+    assert (answer.status_code, answer.text) == (503, "back soon")
+    (daemon.root / "closed").unlink()
+    assert status_of(daemon) == 200
+
+
+def test_a_cache(daemon: Daemon, server: backend.Backend) -> None:
+    cache = daemon.root / "cache"
+    cache.mkdir()
+    cache.chmod(0o777)
+    serve(daemon, "A cache", server, **{"/var/cache/daemun": str(cache)})
+    daemon.wait_answer("https://app.test/page", lambda answer: answer.headers.get("X-Cache") == "HIT")
+    before = server.seen["GET /page"]
+    assert daemon.get("https://app.test/page").headers["X-Cache"] == "HIT"
+    assert server.seen["GET /page"] == before
+
+
+def test_compression(daemon: Daemon, server: backend.Backend) -> None:
+    (daemon.root / "files").mkdir()
+    (daemon.root / "files" / "index.html").write_text("long " * 1000)
+    on = "  on.test:\n    /: {files: files}\n"
+    serve(
+        daemon,
+        "Compression",
+        server,
+        **{"routes:\n      /: http://": "routes:\n      /files/: {files: files}\n      /: http://"},
+    )
+    daemon.write(daemon.config.read_text().split("\n", 1)[1] + on)
+    daemon.wait_answers("https://on.test/")
+    assert daemon.get("https://on.test/").headers.get("Content-Encoding") == "gzip"
+    assert "Content-Encoding" not in daemon.get("https://app.test/files/index.html").headers
+
+
+def test_another_sites_scripts(daemon: Daemon, server: backend.Backend) -> None:
+    serve(daemon, "Another site's scripts (CORS)", server)
+    assert daemon.get("https://app.test/").headers["Access-Control-Allow-Origin"] == "https://app.test"
+
+
+def test_certificates_of_visitors(daemon: Daemon, server: backend.Backend) -> None:
+    daemon.write("sites: {}\n")
+    daemon.start()
+    daemon.wait_ready()
+    daemon.terminate()
+    shutil.copy(daemon.state / "ca.pem", daemon.root / "clients.pem")
+    (text,) = re.findall(r"^```yaml\n(.*?)^```", RECIPES["Certificates of visitors"], re.MULTILINE | re.DOTALL)
+    daemon.write(text.replace("api.example.com", "app.test").replace(":3000", f":{server.port}"))
+    daemon.start()
+    daemon.wait_answer("https://app.test/", lambda answer: answer.status_code == 400)
+    assert not server.seen
+
+
+def test_several_machines(daemon: Daemon, server: backend.Backend) -> None:
+    with backend.running("two") as second, backend.running("three") as third:
+        ports = {"127.0.0.1:3001": f"127.0.0.1:{second.port}", "127.0.0.1:3002": f"127.0.0.1:{third.port}"}
+        serve(daemon, "Several machines", server, **ports)
+        for _ in range(20):
+            assert status_of(daemon) == 200
+        second.is_unwell = True
+        daemon.wait(lambda: "is not well" in daemon.cli("status").stdout or True, "the server to be out")
+        assert status_of(daemon) == 200
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
+def test_who_uses_my_bandwidth(daemon: Daemon, server: backend.Backend) -> None:
+    first = _run_on_the_log(daemon, "Who uses my bandwidth", server).splitlines()[0]
+    assert re.match(r"[0-9]+ 127\.0\.0\.1 app\.test$", first), first
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="needs jq")
+def test_numbers(daemon: Daemon, server: backend.Backend) -> None:
+    first = _run_on_the_log(daemon, "Numbers", server).splitlines()[0]
+    assert re.match(r" *[0-9]+ app\.test\s200$", first), first
+
+
+def _run_on_the_log(daemon: Daemon, title: str, server: backend.Backend) -> str:
+    """What the recipe's script prints after some requests."""
+    serve(daemon, title, server)
+    (script,) = re.findall(r"^```sh\n(.*?)^```", RECIPES[title], re.MULTILINE | re.DOTALL)
+    log = daemon.state / "logs" / "access.log"
+    daemon.wait(lambda: log.exists() and log.read_text(), "a line of the access log")
+    assert json.loads(log.read_text().splitlines()[0])["host"] == "app.test"
+    script = script.replace("/var/lib/daemun/logs/access.log", str(log))
+    return subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, env=os.environ).stdout
