@@ -27,7 +27,7 @@ def test_nothing_is_a_state_too() -> None:
 
 
 def test_sites_of_all_sources_sorted() -> None:
-    routes = tuple(model.Route(path=path, action=model.Redirect(to="/x")) for path in ("/b", "/a"))
+    routes = tuple(model.Route(path=path, action=model.Files(folder="/srv")) for path in ("/b", "/a"))
     settings = model.Globals(workers=3)
     desired = merge.merge_snapshots(
         [snapshot(site("b.test", routes=routes), globals=settings), snapshot(site("a.test", "docker"), source="docker")]
