@@ -89,7 +89,8 @@ def test_a_long_reason_is_told_in_parts() -> None:
 def test_no_jargon_in_what_owners_read() -> None:
     """K13."""
     assert output.state_of("quarantined") == model.SiteState.QUARANTINED.words == "held back"
-    assert {state.words for state in model.SiteState} == {"live", "pending", "held back", "disabled"}
+    states = {"live", "pending", "held back", "disabled", "unreachable", "degraded", "wrong certificate"}
+    assert {state.words for state in model.SiteState} == states
     assert str(plan.PublishEndpoints(services=())) == "look up no addresses"
 
 
