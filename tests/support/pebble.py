@@ -48,7 +48,11 @@ class Pebble:
 
     def root_pem(self) -> bytes:
         """The root of the certificates it issues; a new one each time Pebble starts."""
-        return self._fetch(f"{self.management}/roots/0")
+        return self.root_of_chain(0)
+
+    def root_of_chain(self, number: int) -> bytes:
+        """The root of one of the chains that it offers; 0 is its usual one."""
+        return self._fetch(f"{self.management}/roots/{number}")
 
     def break_dns(self, host: str) -> None:
         """Answer SERVFAIL for a name: its validation fails with the problem "dns" until `repair_dns`."""
@@ -103,6 +107,7 @@ def running_pebble(
     eab_keys: collections.abc.Mapping[str, str] | None = None,
     refused_domains: collections.abc.Sequence[str] = (),
     dns_server: str | None = None,
+    alternate_roots: int = 0,
 ) -> collections.abc.Iterator[Pebble]:
     """Pebble until the block ends. Skips the test when it is not installed.
 
@@ -111,7 +116,8 @@ def running_pebble(
     often a name that was validated is not validated again. validity_s: of the certificates it issues, when it offers no
     profiles. profiles: name -> validity in seconds, the first one is its usual one. eab_keys: key id -> HMAC key
     (base64url); accounts need one of them. refused_domains: that it does not
-    sign. dns_server: address and port of a DNS server to be used instead of its own.
+    sign. dns_server: address and port of a DNS server to be used instead of its own. alternate_roots: how many chains
+    more it offers of each certificate.
     """
     pebble = binaries.program("pebble", "pebble")
     dns = binaries.program("pebble-challtestsrv", "pebble")
@@ -120,6 +126,7 @@ def running_pebble(
         "PEBBLE_VA_NOSLEEP": "1",
         "PEBBLE_WFE_NONCEREJECT": str(nonce_reject_percent),
         "PEBBLE_AUTHZREUSE": str(authorization_reuse_percent),
+        "PEBBLE_ALTERNATE_ROOTS": str(alternate_roots),
     }
     with tempfile.TemporaryDirectory(prefix="pebble-") as name, contextlib.ExitStack() as stack:
         folder = pathlib.Path(name)

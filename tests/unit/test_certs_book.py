@@ -110,8 +110,10 @@ def test_what_is_asked_is_known_by_its_fingerprint_and_no_secret_is_part_of_it()
         of(FIRST, profile="shortlived"),
         of(FIRST, challenge=model.Challenge.DNS_01),
         of(FIRST, dns=dns("a")),
+        of(FIRST, key_type=model.KeyType.RSA_2048),
+        of(FIRST, preferred_chain="ISRG Root X1"),
     }
-    assert len(different) == 6
+    assert len(different) == 8
     assert of(FIRST, dns=dns("a")) == of(FIRST, dns=dns("b"))
 
 

@@ -55,6 +55,8 @@ def test_validation_in_dns(code: str, expected: str) -> None:
         ("externalAccountRequired", "`eab: {kid: ..., hmac_key: ...}`"),
         ("invalidContact", "correct `acme.email`"),
         ("unauthorized", "the CA refuses the ACME account"),
+        ("badPublicKey", "the CA does not take keys of this kind; use another one (of a certificate: `acme.key_type`)"),
+        ("badCSR", "where it names the key, choose another `acme.key_type`"),
         ("caa", "add the CA to the CAA records"),
     ],
 )

@@ -61,6 +61,9 @@ def test_the_gates_dns_counts_for_its_sites() -> None:
         (model.Acme(resolvers=("192.0.2.1:x",)), "has no port from 1 to 65535"),
         (model.Acme(resolvers=("192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:53")), ""),
         (model.Acme(profile=" "), "acme.profile: is empty"),
+        (model.Acme(preferred_chain=" "), "acme.preferred_chain: is empty; leave it out for the CA's usual chain"),
+        (model.Acme(preferred_chain="a\nb"), "acme.preferred_chain: "),
+        (model.Acme(preferred_chain="ISRG Root X1", key_type=model.KeyType.RSA_2048), ""),
     ],
 )
 def test_the_gate(acme: model.Acme, words: str) -> None:

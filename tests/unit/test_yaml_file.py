@@ -7,7 +7,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from daemun.core import directive, model
+from daemun.core import directive, model, validate_acme
 from daemun.errors import ConfigError
 from daemun.sources import yaml_acme, yaml_file, yaml_route, yaml_site, yaml_top
 
@@ -575,6 +575,43 @@ def test_how_certificates_are_ordered() -> None:
     wildcard, on_demand = snapshot.sites
     assert wildcard.tls.ordering.profile == "shortlived"
     assert on_demand.on_demand == model.OnDemand(ask="http://127.0.0.1:9/x", per_minute=5)
+
+
+def test_c9_the_type_of_a_key_and_the_preferred_chain() -> None:
+    text = """
+acme: {key_type: rsa-2048, preferred_chain: ISRG Root X1}
+sites:
+  a.test: http://web
+  b.test: {tls: {key_type: ecdsa-p384, preferred_chain: Other}, routes: {/: http://web}}
+"""
+    snapshot = parse(text)
+    assert snapshot.problems == ()
+    assert snapshot.globals is not None
+    acme = snapshot.globals.acme
+    assert (acme.key_type, acme.preferred_chain) == (model.KeyType.RSA_2048, "ISRG Root X1")
+    found = [validate_acme.fill(site.tls.ordering, acme) for site in snapshot.sites]
+    assert [(one.key_type, one.preferred_chain) for one in found] == [
+        (model.KeyType.RSA_2048, "ISRG Root X1"),
+        (model.KeyType.ECDSA_P384, "Other"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("rsa2048", 'did you mean "rsa-2048"?'),
+        ("ed25519", "expected ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072"),
+        ("2048", "expected ecdsa-p256"),
+        ("[ecdsa-p256, rsa-2048]", "a certificate has one key; several types at once are not supported"),
+    ],
+)
+@pytest.mark.parametrize(
+    "place", ["acme: {key_type: %s}\nsites: {}", "sites: {a.test: {tls: {key_type: %s}, routes: {/: http://web}}}"]
+)
+def test_c9_other_types_of_keys_are_refused(place: str, written: str, words: str) -> None:
+    (problem,) = parse(place % written + "\n").problems
+    assert "key_type: " in problem.message
+    assert words in problem.message
 
 
 def test_a_secret_is_in_no_message() -> None:

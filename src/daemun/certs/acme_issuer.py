@@ -9,22 +9,26 @@ Importing this module takes some hundred milliseconds (requests, acme); only the
 
 import collections.abc
 import contextlib
+import dataclasses
 import threading
 import types
+import urllib.parse
 
 import requests
+import structlog
 from acme import client, crypto_util, messages
-from cryptography.hazmat.primitives.asymmetric import ec
+from acme import errors as acme_errors
 
 from daemun.certs import (
     account,
     acme_account,
     acme_network,
     bundle,
+    certificate_key,
     challenge_proof,
     ledger,
-    local_ca,
     new_order,
+    preferred_chain,
     proofs,
     records,
     refusal,
@@ -36,6 +40,8 @@ from daemun.core import names
 from daemun.core.issuance import budget
 from daemun.core.issuance import proof as proof_
 
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
 POLLS = 60
 """About five minutes at the longest pause: a CA that validates from many places, and slowly, makes it in that time."""
 
@@ -43,6 +49,9 @@ FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0
 LONGEST_ASKED_PAUSE_S = 30.0
 """A Retry-After of a CA that works on the order is obeyed up to this."""
+
+_MOST_CHAINS = 10
+"""So many chains of a certificate are looked at."""
 
 _PASSING = frozenset({"rateLimited", "serverInternal", "badNonce"})
 """Problems after which the same order can go on."""
@@ -147,9 +156,11 @@ class _Order:
         has_failed = False
         try:
             if is_same:
-                has_failed = self._ask(order).status == messages.STATUS_INVALID
+                status = self._ask(order).status
+                has_failed = status == messages.STATUS_INVALID
                 if not has_failed:
-                    return order
+                    # Before that the CA has not seen the key.
+                    return self._rekey(order) if status in {messages.STATUS_PENDING, messages.STATUS_READY} else order
         except messages.Error as problem:
             if problem.code in _PASSING or problem.code == "accountDoesNotExist":
                 raise
@@ -160,8 +171,16 @@ class _Order:
         self._spent_at(order.directory).settle(self._request.name, is_issued=not has_failed, failed=worst)
         return None
 
+    def _rekey(self, order: records.Order) -> records.Order:
+        """With a key of the type that is wanted by now."""
+        if certificate_key.type_of_pem(order.key_pem) is certificate_key.wanted_type(self._request.ordering):
+            return order
+        order = dataclasses.replace(order, key_pem=certificate_key.make_pem(self._request.ordering))
+        records.write_order(self._store, self._request.name, order)
+        return order
+
     def _start(self) -> records.Order:
-        key_pem = local_ca.private_pem(ec.generate_private_key(ec.SECP256R1()))
+        key_pem = certificate_key.make_pem(self._request.ordering)
         url = new_order.send(self._request, self._client, self._network, self._spent)
         order = records.Order(
             directory=self._request.authority.directory, hosts=self._request.hosts, url=url, key_pem=key_pem
@@ -244,16 +263,17 @@ class _Order:
         )
 
     def _fetch(self, order: records.Order, url: str) -> records.Issued:
-        text = self._get(url).text
+        response = self._get(url)
         try:
-            issued = bundle.parse(text.encode(), order.key_pem)
+            issued = bundle.parse(response.text.encode(), order.key_pem)
             missing = issued.missing(order.hosts)
         except bundle.BundleError as error:
             cause = str(error)
         else:
             if not missing:
                 self._spent.settle(self._request.name, is_issued=True)
-                return records.Issued(directory=order.directory, bundle=issued)
+                chosen = self._choose_chain(issued, response, order.key_pem)
+                return records.Issued(directory=order.directory, bundle=chosen)
             cause = f"it is not for {', '.join(missing)}"
         records.delete_order(self._store, self._request.name)
         self._spent.settle(self._request.name, is_issued=True)
@@ -262,6 +282,27 @@ class _Order:
             "nothing to do here, daemun orders another one",
             cause=refusal.Cause.DOWN,
         )
+
+    def _choose_chain(self, usual: bundle.Bundle, response: requests.Response, key_pem: bytes) -> bundle.Bundle:
+        """The same certificate with the issuers that the configuration prefers, where the CA offers them."""
+        wanted = self._request.ordering.preferred_chain
+        if wanted is None or preferred_chain.leads_to(usual, wanted):
+            return usual
+        offered = [usual]
+        for url in _alternates(response)[:_MOST_CHAINS]:
+            # The certificate is good with any chain, so it is not given up for one.
+            with contextlib.suppress(messages.Error, acme_errors.Error, requests.RequestException, bundle.BundleError):
+                found = bundle.parse(self._get(url).text.encode(), key_pem)
+                offered += [found] if found.leaf == usual.leaf else []
+        chosen = preferred_chain.choose(offered, wanted)
+        if chosen is None:
+            log.warning(
+                "the CA offers no chain as preferred, its usual one is used",
+                host=self._request.hosts[0],
+                preferred_chain=wanted,
+                offered=[preferred_chain.root_of(one) for one in offered],
+            )
+        return chosen or usual
 
     def _failure(self, body: messages.Order) -> refusal.OrderError:
         """Why the order failed: of each name that could not be validated, else of the order as a whole."""
@@ -293,3 +334,9 @@ class _Order:
     def _authorization(self, url: str) -> messages.Authorization:
         found: messages.Authorization = messages.Authorization.from_json(self._get(url).json())
         return found
+
+
+def _alternates(response: requests.Response) -> list[str]:
+    """The URLs of the other chains of a certificate. `response.links` keeps only one of a relation."""
+    found = requests.utils.parse_header_links(response.headers.get("Link", ""))
+    return [urllib.parse.urljoin(response.url, one["url"]) for one in found if one.get("rel") == "alternate"]

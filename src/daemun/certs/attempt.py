@@ -324,7 +324,7 @@ class _Try:
         means = self._means
         try:
             return acme_issuer.obtain(
-                self._request(authority, hosts),
+                self._request(authority, hosts, is_rehearsal=is_rehearsal),
                 store=means.store,
                 clock=means.clock,
                 stop=self._stop,
@@ -336,17 +336,21 @@ class _Try:
             if is_rehearsal:  # what came of it is worth nothing to a browser
                 records.delete_order(means.store, self._spec.name)
 
-    def _request(self, authority: model.Authority, hosts: tuple[str, ...]) -> "acme_issuer.Request":
+    def _request(
+        self, authority: model.Authority, hosts: tuple[str, ...], *, is_rehearsal: bool
+    ) -> "acme_issuer.Request":
         from daemun.certs import acme_issuer, renewal_info  # noqa: PLC0415
 
-        replaced = self._wanted.replaced
+        ordering, replaced = self._spec.ordering, self._wanted.replaced
+        if is_rehearsal:  # a test system has other roots
+            ordering = dataclasses.replace(ordering, preferred_chain=None)
         if replaced is not None and replaced.directory != authority.directory:
             replaced = None
         return acme_issuer.Request(
             name=self._spec.name,
             hosts=hosts,
             authority=authority,
-            ordering=self._spec.ordering,
+            ordering=ordering,
             replaces=renewal_info.identify(replaced.bundle.leaf) if replaced is not None else None,
             is_same_set=replaced is not None and replaced.bundle.is_for_exactly(hosts),
         )

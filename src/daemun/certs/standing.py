@@ -5,8 +5,8 @@ import datetime
 
 from cryptography.hazmat.primitives import hashes
 
-from daemun.certs import bundle, records, shelf
-from daemun.core import model
+from daemun.certs import bundle, certificate_key, preferred_chain, records, shelf
+from daemun.core import model, words
 from daemun.core.issuance import advice as advice_
 from daemun.core.issuance import asked, proof, renewal
 
@@ -187,7 +187,8 @@ def _state(
         return model.CertificateState.FAILING, attempts.reason
     waits = attempts.reason if attempts is not None else None
     if authorities is not None and _is_as_asked(entry, authorities):
-        return model.CertificateState.VALID, waits or _early_reason(entry) or _wildcard_reason(entry.spec)
+        reason = _early_reason(entry) or _wildcard_reason(entry.spec) or _difference_reason(entry)
+        return model.CertificateState.VALID, waits or reason
     meanwhile = "one of the local CA is" if entry.served.kind is shelf.Kind.LOCAL else "the one from before is"
     if entry.served.others:
         meanwhile = "the best that there is for each name is"
@@ -221,6 +222,26 @@ def _early_reason(entry: Entry) -> str | None:
         return None
     said = f"; it says why at {found.window.explanation_url}" if found.window.explanation_url else ""
     return f"the CA wants this certificate to be renewed early{said}; nothing to do, daemun renews it by itself"
+
+
+def _difference_reason(entry: Entry) -> str | None:
+    """The certificate is good, so it stays until it is renewed: by chance there is none to be had like that."""
+    ordering, found = entry.spec.ordering, entry.served.bundle
+    differs = []
+    kind = certificate_key.type_of(found.leaf.public_key())
+    if ordering.key_type is not None and kind is not ordering.key_type:
+        differs.append(
+            f"its key is {kind.value if kind is not None else 'of another type'}, not {ordering.key_type.value}"
+        )
+    chain = ordering.preferred_chain
+    if chain is not None and not preferred_chain.is_preferred(found, chain):
+        differs.append(
+            f"its chain leads to {words.quoted(preferred_chain.root_of(found))}, not to {words.quoted(chain)}"
+        )
+    if not differs:
+        return None
+    at_once = f"`daemun certs renew {entry.spec.host}`"
+    return f"{' and '.join(differs)}; daemun asks for that when it renews it, or at once with {at_once}"
 
 
 def _wildcard_reason(spec: model.CertificateSpec) -> str | None:

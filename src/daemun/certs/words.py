@@ -74,7 +74,11 @@ _REQUEST = {
     "serverInternal": ("the CA has a failure of its own", "nothing to do here; daemun tries again by itself"),
     "alreadyRevoked": ("it is revoked already", "nothing to do"),
     "badRevocationReason": ("the CA does not take this reason", "give another `--reason`"),
-    "badPublicKey": ("the CA does not take keys of this kind", "use another one"),
+    "badPublicKey": ("the CA does not take keys of this kind", "use another one (of a certificate: `acme.key_type`)"),
+    "badCSR": (
+        "the CA refuses the request with the certificate's names and key",
+        "where it names the key, choose another `acme.key_type`",
+    ),
 }
 
 

@@ -25,7 +25,7 @@ def check_acme(acme: model.Acme, report: report_.Report) -> None:
     seen = [authority.directory for authority in acme.authorities]
     for url in {url for url in seen if seen.count(url) > 1}:
         report.add(f"{words.quoted(url)} is given twice", "acme", "directory")
-    ordering = model.Ordering(profile=acme.profile, challenge=acme.challenge, dns=acme.dns)
+    ordering = fill(model.Ordering(), acme)
     check_ordering(ordering, report, "acme")
     _check_challenge(ordering, report, "acme")
     report.add(rules.check_command(acme.hook), "acme", "hook")
@@ -51,6 +51,9 @@ def check_authority(authority: model.Authority, report: report_.Report, *field: 
 def check_ordering(ordering: model.Ordering, report: report_.Report, *field: str) -> None:
     if ordering.profile is not None and not ordering.profile.strip():
         report.add("is empty; leave it out for the CA's usual one", *field, "profile")
+    if ordering.preferred_chain is not None:
+        fault = "is empty" if not ordering.preferred_chain.strip() else rules.check_text(ordering.preferred_chain)
+        report.add(fault and f"{fault}; leave it out for the CA's usual chain", *field, "preferred_chain")
     if ordering.dns is not None:
         validate_dns.check_dns(ordering.dns, report, *field, "dns")
 
@@ -132,6 +135,8 @@ def fill(ordering: model.Ordering, acme: model.Acme) -> model.Ordering:
         profile=ordering.profile or acme.profile,
         challenge=ordering.challenge or acme.challenge,
         dns=ordering.dns or acme.dns,
+        key_type=ordering.key_type or acme.key_type,
+        preferred_chain=ordering.preferred_chain or acme.preferred_chain,
     )
 
 

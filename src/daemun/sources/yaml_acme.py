@@ -32,6 +32,17 @@ def parse_directory(value: str) -> str:
 
 Directory = typing.Annotated[str, pydantic.BeforeValidator(yaml_entry.text(parse_directory))]
 Challenge = typing.Annotated[model.Challenge, yaml_entry.choice(model.Challenge)]
+
+
+def _one_key_type(value: object) -> object:
+    is_several = isinstance(value, list)
+    if is_several:
+        kinds = words.listed([one.value for one in model.KeyType])
+        raise ValueError(f"expected one of {kinds}: a certificate has one key; several types at once are not supported")
+    return value
+
+
+KeyType = typing.Annotated[model.KeyType, yaml_entry.choice(model.KeyType), pydantic.BeforeValidator(_one_key_type)]
 Command = typing.Annotated[list[str], yaml_entry.ONE_OR_MORE]
 """A program and its arguments; a text alone is a program without any, not a line for a shell."""
 
@@ -81,6 +92,8 @@ class AcmeEntry(yaml_entry.Entry):
     profile: str | None = None
     challenge: Challenge | None = None
     dns: DnsEntry | None = None
+    key_type: KeyType | None = None
+    preferred_chain: str | None = None
     hook: Command = []
     resolvers: typing.Annotated[list[str], yaml_entry.ONE_OR_MORE] = []
 
@@ -112,6 +125,8 @@ class TlsOrderEntry(yaml_entry.Entry):
     profile: str | None = None
     challenge: Challenge | None = None
     dns: DnsEntry | None = None
+    key_type: KeyType | None = None
+    preferred_chain: str | None = None
 
 
 def _kind_of_tls(value: object) -> str:

@@ -13,6 +13,8 @@ def translate_acme(context: yaml_context.Context, entry: yaml_acme.AcmeEntry) ->
         profile=entry.profile,
         challenge=entry.challenge,
         dns=_dns(context, entry.dns),
+        key_type=entry.key_type,
+        preferred_chain=entry.preferred_chain,
         hook=tuple(entry.hook),
         resolvers=tuple(entry.resolvers),
     )
@@ -33,6 +35,8 @@ def translate_tls(
                 profile=entry.profile,
                 challenge=entry.challenge,
                 dns=_dns(context, entry.dns),
+                key_type=entry.key_type,
+                preferred_chain=entry.preferred_chain,
             ),
         )
     return model.Tls(

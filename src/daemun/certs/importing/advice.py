@@ -48,7 +48,7 @@ def _remarks_on(one: items.Practice) -> collections.abc.Iterator[str]:
     elif one.method is not None:
         yield f"its names are proved over HTTP ({one.method}); nginx answers for daemun, nothing to set"
     if one.key_type is not None and one.key_type.lower() not in {"ecdsa", "ec-256"}:
-        yield f"its key ({one.key_type}) is used until it is renewed, then one on P-256"
+        yield f"its key ({one.key_type}) is used until it is renewed, then one on P-256, or what `acme.key_type` says"
     for hook in one.hooks:
         yield _remark_hook(hook)
 

@@ -28,6 +28,8 @@ def fingerprint(spec: model.CertificateSpec, authorities: tuple[model.Authority,
         *sorted(renewal.hosts_to_order(spec)),
         *(f"{one.directory} {one.staging} {one.ca_file} {one.eab.key_id if one.eab else ''}" for one in authorities),
         f"{ordering.profile} {ordering.challenge}",
+        # Only where they are set, so that failures from before there were these still count.
+        *(f"{one}" for one in (ordering.key_type, ordering.preferred_chain) if one is not None),
     ]
     if dns is not None:
         options = (f"{name} {secret}" for name, secret in dns.options)

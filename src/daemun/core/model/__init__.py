@@ -42,6 +42,7 @@ from daemun.core.model.ordering import (
     Challenge,
     Dns,
     Eab,
+    KeyType,
     Ordering,
     Secret,
 )
@@ -124,6 +125,7 @@ __all__ = [
     "Health",
     "Hsts",
     "HttpMode",
+    "KeyType",
     "Logs",
     "Mail",
     "MailSecurity",

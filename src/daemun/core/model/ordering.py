@@ -33,6 +33,16 @@ class Challenge(enum.Enum):
     DNS_PERSIST_01 = "dns-persist-01"
 
 
+class KeyType(enum.Enum):
+    """Of the key of a certificate."""
+
+    ECDSA_P256 = "ecdsa-p256"
+    ECDSA_P384 = "ecdsa-p384"
+    RSA_2048 = "rsa-2048"
+    RSA_3072 = "rsa-3072"
+    RSA_4096 = "rsa-4096"
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Eab:
     """The account at a CA's web page that an ACME account is bound to (RFC 8555 section 7.3.4).
@@ -85,6 +95,7 @@ class Ordering:
     profile: of the CA (draft-ietf-acme-profiles): "classic", "tlsserver", "shortlived".
     email: told to the CA where the gate has no address of its own: a CA knows one of an account.
     challenge: None also in the gate's: DNS-01 for wildcards, HTTP-01 for all others.
+    key_type: None also in the gate's: ECDSA on P-256. preferred_chain: the common name of a root or another issuer.
     """
 
     authority: Authority | None = None
@@ -92,6 +103,8 @@ class Ordering:
     profile: str | None = None
     challenge: Challenge | None = None
     dns: Dns | None = None
+    key_type: KeyType | None = None
+    preferred_chain: str | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +112,7 @@ class Acme:
     """How the gate orders.
 
     authorities: at least one; the next one is asked when one is down or refuses.
-    profile, challenge, dns: as `Ordering`.
+    profile, challenge, dns, key_type, preferred_chain: as `Ordering`.
     hook: a program and its arguments, run after each new certificate; empty: none.
     resolvers: DNS servers ("192.0.2.1", "[2001:db8::1]:53") asked before an order; empty: the system's.
     """
@@ -108,6 +121,8 @@ class Acme:
     profile: str | None = None
     challenge: Challenge | None = None
     dns: Dns | None = None
+    key_type: KeyType | None = None
+    preferred_chain: str | None = None
     hook: tuple[str, ...] = ()
     resolvers: tuple[str, ...] = ()
 

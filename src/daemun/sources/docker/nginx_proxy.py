@@ -31,11 +31,11 @@ _HOOK = "a container cannot have programs run; `acme.hook` of daemun.yaml runs o
 WITHOUT_EFFECT = {
     "ACME_CHALLENGE": "the gate says it for all: its own ACME_CHALLENGE, or daemun.yaml",
     "ACMESH_DNS_API_CONFIG": "the gate says it for all: its own ACMESH_DNS_API_CONFIG, or `acme.dns` of daemun.yaml",
-    "ACME_KEYSIZE": "keys are P-256",
+    "ACME_KEYSIZE": "keys are P-256, or what `acme.key_type` of daemun.yaml says",
     "ACME_RENEW_AFTER": "a certificate is renewed when its CA wants it, or when a third of its lifetime is left",
     "ACME_MIN_VALIDITY": "a certificate is renewed when its CA wants it, or when a third of its lifetime is left",
     "ACME_RENEW_PRIVATE_KEYS": "every certificate has a new key",
-    "ACME_PREFERRED_CHAIN": "the chain is the one that the CA sends",
+    "ACME_PREFERRED_CHAIN": "the chain is the CA's usual one, or what `acme.preferred_chain` of daemun.yaml says",
     "ACME_EAB_KID": _EAB,
     "ACME_EAB_HMAC_KEY": _EAB,
     "ZEROSSL_API_KEY": _EAB,

@@ -28,7 +28,7 @@ WITHOUT_EFFECT = {
     "DHPARAM_SKIP": "DHE is not offered without parameters, and no client of today needs it",
     "DHPARAM_GENERATION": "DHE is not offered without parameters, and no client of today needs it",
     "NGINX_CONTAINER_LABEL": "nginx runs beside daemun, not in a container of its own",
-    "DEFAULT_KEY_SIZE": "keys are P-256",
+    "DEFAULT_KEY_SIZE": "keys are P-256, or what `acme.key_type` of daemun.yaml says",
     "ACME_RENEW_AFTER": "a certificate is renewed when its CA wants it, or when a third of its lifetime is left",
     "DEFAULT_RENEW": "a certificate is renewed when its CA wants it, or when a third of its lifetime is left",
     "CERTS_UPDATE_INTERVAL": "certificates are renewed when they are due",
