@@ -3,6 +3,7 @@
 import concurrent.futures
 import json
 import pathlib
+import typing
 
 import pytest
 
@@ -343,6 +344,39 @@ def test_stop_can_end_a_gate_whose_daemon_is_gone(running: Daemon) -> None:
     assert running.sign("a.test") == "one"
     _says(running, 0, "stop")
     assert running.nginx_processes() == []
+
+
+# --- JSON of what changes something ---
+
+
+def test_json_of_commands_that_change_something(running: Daemon) -> None:
+    """L5: one document each, and nothing else on standard output."""
+
+    def answer(*words: str, code: int = 0) -> dict[str, typing.Any]:
+        done = running.cli(*words, "--json")
+        assert done.returncode == code, done.stdout + done.stderr
+        found: dict[str, typing.Any] = json.loads(done.stdout)
+        return found
+
+    with backend.running() as server:
+        added = answer("add", "b.test", f"http://127.0.0.1:{server.port}")
+    assert (added["ok"], added["running"], added["host"]) == (True, True, "b.test")
+    assert added["site"]["host"] == "b.test"
+    for words in ("disable b.test", "enable b.test", "rm b.test", "apply", "certs renew a.test"):
+        assert answer(*words.split())["ok"]
+    assert "b.test" in answer("rm", "b.test", code=1)["error"]
+    assert "on_demand" in answer("domains", "add", "x.test", code=1)["error"]
+    assert "/" in answer("trust", "--print")["certificate"]
+    assert answer("stop")["nginx_serves"] is False
+
+
+def test_up_says_in_json_why_it_does_not_start(alone: Daemon) -> None:
+    """L5."""
+    alone.write("sites: [\n")
+    done = alone.cli("up", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]
+    assert all(json.loads(line) for line in done.stderr.splitlines())
 
 
 # --- the rest ---

@@ -12,7 +12,7 @@ import structlog
 import typer.testing
 
 from daemun import log, settings
-from daemun.cli import app, certificates, client, output, truststores
+from daemun.cli import app, certificates, client, output, site_filter, truststores
 from daemun.cli.commands import plan as plan_command
 from daemun.core import model, plan
 
@@ -89,8 +89,7 @@ def test_a_long_reason_is_told_in_parts() -> None:
 def test_no_jargon_in_what_owners_read() -> None:
     """K13."""
     assert output.state_of("quarantined") == model.SiteState.QUARANTINED.words == "held back"
-    states = {"live", "pending", "held back", "disabled", "unreachable", "degraded", "wrong certificate"}
-    assert {state.words for state in model.SiteState} == states
+    assert {state.words for state in model.SiteState} == set(site_filter.STATES), "what `--only` takes"
     assert str(plan.PublishEndpoints(services=())) == "look up no addresses"
 
 
@@ -140,8 +139,10 @@ def test_a_daemon_of_root_is_named_while_it_runs_alone(monkeypatch: pytest.Monke
         return str(caught.value)
 
     assert "There is one of root" not in told()
-    program = [sys.executable, "-c", "input()", "daemun"]
-    with subprocess.Popen(program, stdin=subprocess.PIPE) as other:
+    program = [sys.executable, "-c", "print(flush=True); input()", "daemun"]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()  # until then the kernel may not show its command line
         lock.parent.mkdir(parents=True)
         lock.write_text(f"{other.pid}\n")
         assert "There is one of root" in told()

@@ -30,19 +30,22 @@ def _run() -> None:
 def end_well(program: collections.abc.Callable[[], None]) -> None:
     """Run a program and exit. A person never meets a traceback before a message, nor one of Ctrl-C."""
     sys.unraisablehook = _end_or_report
+    code: str | int | None = 0
     try:
         program()
     except errors.DaemunError as error:
-        _complain(f"error: {error}")
-        _exit(1)
+        _fail(str(error))
+        code = 1
     except KeyboardInterrupt:
-        _exit(INTERRUPTED)
+        code = INTERRUPTED
     except SystemExit as end:
-        _exit(end.code)
+        code = end.code
     except Exception as error:
         _tell_defect(error)
-        _exit(DEFECT)
-    _exit(0)
+        code = DEFECT
+    if code != INTERRUPTED:
+        _finish(code)
+    _exit(code)
 
 
 def interruptible() -> None:
@@ -71,12 +74,12 @@ def _tell_defect(error: Exception) -> None:
     trace = "".join(traceback.format_exception(error))
     what = f"this is a defect in daemun: {type(error).__name__}: {error}"
     if os.environ.get("DAEMUN_DEBUG"):
-        _complain(f"{trace}\n{what}")
+        _fail(f"{trace}\n{what}")
         return
     try:
-        _complain(f"{what}; please report it with {_keep(trace)}, which tells where")
+        _fail(f"{what}; please report it with {_keep(trace)}, which tells where")
     except OSError:
-        _complain(f"{what}; run it again with DAEMUN_DEBUG=1 to see where")
+        _fail(f"{what}; run it again with DAEMUN_DEBUG=1 to see where")
 
 
 def _keep(trace: str) -> str:
@@ -90,7 +93,13 @@ def _keep(trace: str) -> str:
         return file.name
 
 
-def _complain(text: str) -> None:
+def _fail(text: str) -> None:
     from daemun.cli import output
 
-    output.complain(text)
+    output.fail(text)
+
+
+def _finish(code: str | int | None) -> None:
+    from daemun.cli import json_answer
+
+    json_answer.finish(code)

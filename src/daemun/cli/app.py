@@ -1,12 +1,16 @@
 """All commands in one application: what `daemun --help` shows."""
 
+import collections.abc
+import contextlib
+import sys
 import typing
 
 import typer
+import typer.core
 
 import daemun
 from daemun import settings
-from daemun.cli import options, output
+from daemun.cli import json_answer, options, output
 from daemun.cli.commands import (
     accounts,
     add,
@@ -34,7 +38,38 @@ from daemun.cli.commands import (
     up,
 )
 
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+"""Click's, which Typer has a copy of in newer versions."""
+
+
+class _Root(typer.core.TyperGroup):
+    """Tells of a command line that is wrong, or of a question that was answered with no, in JSON, too."""
+
+    def make_context(self, *args: typing.Any, **values: typing.Any) -> typing.Any:
+        json_answer.begin()
+        with _as_json():
+            return super().make_context(*args, **values)
+
+    def invoke(self, ctx: typing.Any) -> typing.Any:
+        with _as_json():
+            return super().invoke(ctx)
+
+
+@contextlib.contextmanager
+def _as_json() -> collections.abc.Iterator[None]:
+    try:
+        yield
+    except (_UsageError, typer.Abort) as error:
+        # The option itself may not have been read yet.
+        if not json_answer.want("--json" in sys.argv[1:]):
+            raise
+        format_message: collections.abc.Callable[[], str] = getattr(error, "format_message", lambda: "aborted")
+        output.fail(format_message())
+        raise typer.Exit(2 if isinstance(error, _UsageError) else 1) from error
+
+
 app = typer.Typer(
+    cls=_Root,
     help="The front gate of one machine: domains, paths, WebSockets and HTTPS in front of many services.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -49,7 +84,7 @@ def _print_version(wanted: bool) -> None:
 
 
 @app.callback()
-def before(
+def before(  # noqa: PLR0917 - Typer's
     context: typer.Context,
     config: options.Config = None,
     state: options.State = None,
@@ -57,6 +92,7 @@ def before(
     version: typing.Annotated[
         bool, typer.Option("--version", "-V", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """What stands before a command's name; each command takes the same options after it."""
     context.obj = settings.Given(config=config, state=state, nginx=nginx)

@@ -16,4 +16,4 @@ def ask(question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise errors.ConfigError(f"cannot ask ({question}): this is no terminal; say --yes to do it without asking")
-    typer.confirm(question, abort=True)
+    typer.confirm(question, abort=True, err=True)

@@ -12,6 +12,7 @@ import sys
 import typing
 
 from daemun import cli, errors, garbage, settings
+from daemun.cli import json_answer
 
 
 def become(chosen: settings.Settings) -> typing.NoReturn:
@@ -24,14 +25,15 @@ def become(chosen: settings.Settings) -> typing.NoReturn:
     was_module = sys.modules["__main__"].__spec__ is not None and not sys.flags.safe_path
     flags = [] if was_module else ["-P"]
     # "up" is there for people who look at lists of processes.
-    os.execv(sys.executable, [sys.executable, *flags, "-m", __name__, "up", write_settings(chosen)])  # noqa: S606
+    words = ["up", write_settings(chosen), *(["--json"] if json_answer.is_wanted() else [])]
+    os.execv(sys.executable, [sys.executable, *flags, "-m", __name__, *words])  # noqa: S606
 
 
 def fail(error: errors.DaemunError, log_format: settings.LogFormat) -> typing.NoReturn:
     """Exit because there will be no daemon, with the reason in the form that its log would have had."""
     from daemun import log  # first: it sees to it that structlog stays small
 
-    if not log.is_json(log_format):
+    if json_answer.is_wanted() or not log.is_json(log_format):
         raise error
     # Whoever collects the lines of a daemon expects each of them in the same form.
     import structlog
@@ -46,6 +48,7 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, lambda *_: os._exit(cli.INTERRUPTED))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    json_answer.begin(is_wanted="--json" in sys.argv[3:])
     cli.end_well(lambda: _live(read_settings(sys.argv[2])))
 
 

@@ -6,7 +6,7 @@ import pathlib
 import typing
 
 from daemun import errors, settings
-from daemun.cli import client, hosts, lost_file, output, problems, running, verdict
+from daemun.cli import client, hosts, json_answer, lost_file, output, problems, running, verdict
 
 Json = dict[str, typing.Any]
 
@@ -62,6 +62,7 @@ def _change_live(daemon: client.Client, file: pathlib.Path, *, host: str, edit: 
         undone = _put_back(edited)
         daemon.apply()
         raise errors.DaemunError(f"{refusal}\n{undone}")
+    json_answer.note(host=host, config=str(edited.file), running=True)
     output.say(f"{done}, and saved in {edited.file}")
 
 
@@ -77,6 +78,7 @@ def _change_alone(chosen: settings.Settings, *, host: str, edit: Edit) -> None:
     refusal = _judge(edited, judge)
     if refusal is not None:
         raise errors.ConfigError(f"{refusal}\n{_put_back(edited)}")
+    json_answer.note(host=host, config=str(edited.file), running=False)
     output.say(f"saved in {edited.file}; no daemon is running, so it becomes live with the next `daemun up`")
 
 

@@ -11,6 +11,7 @@ import typing
 import typer
 
 from daemun import settings
+from daemun.cli import json_answer
 
 Config = typing.Annotated[
     pathlib.Path | None,
@@ -44,7 +45,7 @@ Nginx = typing.Annotated[
         "--nginx", metavar="PATH", help="The nginx to use; default: a good one on PATH, else the bundled one."
     ),
 ]
-AsJson = typing.Annotated[bool, typer.Option("--json", help="Print JSON.")]
+AsJson = typing.Annotated[bool, typer.Option("--json", help="Print JSON.", callback=json_answer.want)]
 
 P = typing.ParamSpec("P")
 
@@ -76,22 +77,29 @@ def combine(
 def with_settings(
     command: collections.abc.Callable[typing.Concatenate[settings.Settings, P], None],
 ) -> collections.abc.Callable[..., None]:
-    """Give a command its settings as the first argument, and the options they are made of."""
+    """Give a command its settings as the first argument, and the options they are made of.
+
+    Each command has `--json`, too. One without a parameter `as_json` has its answer made of what it prints
+    (`json_answer`).
+    """
+    own = inspect.signature(command, eval_str=True)
+    taken = list(own.parameters.values())[1:]
+    added = {**_OWN, **({} if "as_json" in own.parameters else {"as_json": AsJson})}
 
     @functools.wraps(command)
     def run(context: typer.Context, *args: typing.Any, **values: typing.Any) -> None:
-        chosen = resolve(context, **{name: values.pop(name) for name in _OWN})
-        command(chosen, *args, **values)
+        given = {name: values.pop(name) for name in added}
+        command(resolve(context, **{name: given[name] for name in _OWN}), *args, **values)
 
-    own = inspect.signature(command, eval_str=True)
-    taken = list(own.parameters.values())[1:]
     context_parameter = inspect.Parameter("context", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
-    added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
-        for name, annotation in _OWN.items()
+    further = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=False if name == "as_json" else None, annotation=annotation
+        )
+        for name, annotation in added.items()
     ]
     # Typer reads the signature and the annotations to make the options.
-    parameters = [context_parameter, *taken, *added]
+    parameters = [context_parameter, *taken, *further]
     run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     del run.__wrapped__  # or Typer would look at the command itself

@@ -10,6 +10,8 @@ import shutil
 import sys
 import typing
 
+from daemun.cli import json_answer
+
 Row = collections.abc.Sequence[str]
 GAP = "  "
 
@@ -41,8 +43,11 @@ class Line:
 
 
 def say(text: str = "") -> None:
-    """A line for the person."""
-    print(clean(text))
+    """A line for the person; with `--json`, a message of the answer."""
+    if json_answer.is_wanted():
+        json_answer.add_message(clean(text))
+    else:
+        print(clean(text))
 
 
 def complain(text: str) -> None:
@@ -50,8 +55,16 @@ def complain(text: str) -> None:
     print(clean(text), file=sys.stderr)
 
 
-def print_json(value: typing.Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+def fail(text: str) -> None:
+    """Why the command fails: on standard error, or the `error` of the JSON answer."""
+    if not (json_answer.is_wanted() and json_answer.set_error(clean(text))):
+        complain(f"error: {text}")
+
+
+def print_json(value: typing.Any, *, is_line: bool = False) -> None:
+    """A document of the command's own. is_line: one of many, on one line and at once."""
+    json_answer.set_printed()
+    print(json.dumps(value, indent=None if is_line else 2, ensure_ascii=False), flush=is_line)
 
 
 def print_table(titles: Row, rows: collections.abc.Sequence[Row]) -> None:

@@ -23,9 +23,8 @@ def or_not_live(chosen: settings.Settings, ask: collections.abc.Callable[[], T])
     try:
         return ask()
     except (client.NotRunningError, client.NotAnsweringError) as error:
-        output.complain(f"error: {error}")
-        if (served := nginx_that_serves(chosen)) is not None:
-            output.complain(served)
+        served = nginx_that_serves(chosen)
+        output.fail(str(error) if served is None else f"{error}\n{served}")
         raise typer.Exit(verdict.NOT_LIVE) from error
 
 

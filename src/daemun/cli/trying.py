@@ -3,7 +3,7 @@
 import typing
 
 from daemun import errors
-from daemun.cli import client, output
+from daemun.cli import client, json_answer, output
 
 Json = dict[str, typing.Any]
 
@@ -16,7 +16,9 @@ def tell(daemon: client.Client, host: str, path: str) -> None:
     except errors.DaemunError as error:
         output.complain(f"the target could not be tried: {error}")
         return
-    for line in lines_of(next((site for site in sites if site["host"] == host), None), path):
+    site = next((site for site in sites if site["host"] == host), None)
+    json_answer.note(site=site)
+    for line in lines_of(site, path):
         output.say(line)
 
 

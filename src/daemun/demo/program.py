@@ -3,6 +3,7 @@
 import asyncio
 import collections.abc
 import contextlib
+import dataclasses
 import os
 import pathlib
 import shlex
@@ -26,8 +27,20 @@ START_TIMEOUT_S = 60.0
 POLL_S = 0.1
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """A demo that is live. http: redirects to `page`. trust: the command that makes this machine trust its CA."""
+
+    page: str
+    http: str
+    websocket: str
+    trust: str
+    config: str
+
+
 def run(
     *,
+    announce: collections.abc.Callable[[Live], None],
     http_port: int = 8080,
     https_port: int = 8443,
     state: pathlib.Path | None = None,
@@ -35,8 +48,9 @@ def run(
 ) -> int:
     """Serve the chat demo on loopback until Ctrl-C, SIGTERM or SIGHUP.
 
-    state: where the demo keeps its file, certificates and local CA; by default a folder that stays, so that a CA that
-        was trusted once stays trusted. nginx: the nginx to use; None: the one `daemun up` finds.
+    announce: called once it is live. state: where the demo keeps its file, certificates and local CA; by default a
+        folder that stays, so that a CA that was trusted once stays trusted. nginx: the nginx to use; None: the one
+        `daemun up` finds.
     Returns: 0 when it was asked to stop.
     Raises: EnvironmentProblemError when a part does not start or ends by itself; the others are stopped then, too.
         LockHeldError when a demo runs there already.
@@ -54,7 +68,7 @@ def run(
             config = _prepare(places, text, ports=(http_port, https_port))
             parts.append(part.Part("daemon", _up_arguments(config=config, state=folder, nginx=nginx)))
             if _wait_until_live(parts, stop, https_port=https_port, root=pathlib.Path(places.root_certificate)):
-                print(welcome(http_port=http_port, https_port=https_port, config=config, state=folder), flush=True)
+                announce(_live(http_port=http_port, https_port=https_port, config=config, state=folder))
                 _wait_until_asked(parts, stop)
         finally:
             # In the order of their start: the chat server ends its WebSockets before nginx would wait for them.
@@ -81,22 +95,31 @@ sites:
 """
 
 
-def welcome(*, http_port: int, https_port: int, config: pathlib.Path, state: pathlib.Path) -> str:
-    """What the demo prints once it is live."""
+def _live(*, http_port: int, https_port: int, config: pathlib.Path, state: pathlib.Path) -> Live:
     daemun = pathlib.Path(sys.executable).with_name("daemun")
-    trust = shlex.join([*([] if os.geteuid() == 0 else ["sudo"]), str(daemun), "--state", str(state), "trust"])
+    return Live(
+        page=f"https://{HOST}:{https_port}/",
+        http=f"http://{HOST}:{http_port}/",
+        websocket=f"wss://{HOST}:{https_port}/websocket/",
+        trust=shlex.join([*([] if os.geteuid() == 0 else ["sudo"]), str(daemun), "--state", str(state), "trust"]),
+        config=str(config),
+    )
+
+
+def welcome(live: Live) -> str:
+    """What the demo prints once it is live."""
     return f"""
 The chat is live:
 
-    https://{HOST}:{https_port}/
-    http://{HOST}:{http_port}/            (redirects to https)
-    wss://{HOST}:{https_port}/websocket/
+    {live.page}
+    {live.http}            (redirects to https)
+    {live.websocket}
 
 Its certificate comes from a CA of this machine alone, so a browser warns. To trust it, once:
 
-    {trust}
+    {live.trust}
 
-The file behind it: {config}
+The file behind it: {live.config}
 Ctrl-C stops everything.
 """
 

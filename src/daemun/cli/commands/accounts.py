@@ -5,7 +5,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import client, confirm, groups, options, output
+from daemun.cli import client, confirm, groups, json_answer, options, output
 
 Json = dict[str, typing.Any]
 
@@ -40,6 +40,7 @@ def rollover(
     When a CA cannot be reached, the others use the new key already; the same command goes on later.
     """
     turns = client.Client(chosen).roll_over(everything=everything)
+    json_answer.note(accounts=turns)
     for turn in turns:
         output.say(f"{turn['directory']}: {turn['error'] or 'knows the new key'}")
     if not turns:
@@ -69,6 +70,7 @@ def deactivate(
     daemon.accounts()  # before asking anything: is there a daemon?
     confirm.ask(f"Deactivate the account at {directory} for good?", yes=yes)
     daemon.deactivate(directory)
+    json_answer.note(directory=directory)
     output.say(f"deactivated the account at {directory}; what is ordered there from now on gets a new one")
 
 

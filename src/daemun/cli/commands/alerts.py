@@ -14,6 +14,7 @@ def alerts(
     config: options.Config = None,
     state: options.State = None,
     nginx: options.Nginx = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Whom daemun tells when a certificate is in danger."""
     context.find_root().obj = options.combine(context, config=config, state=state, nginx=nginx)
@@ -32,5 +33,5 @@ def test(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
     for one in () if as_json else told:
         output.say(f"{one['target']}: {'not taken: ' + one['error'] if one['error'] else one['remark'] or 'taken'}")
     if not told and not as_json:
-        output.complain("error: nobody is told: the file that daemun reads has no `alerts`; see docs/certificates.md")
+        output.fail("nobody is told: the file that daemun reads has no `alerts`; see docs/certificates.md")
     raise typer.Exit(0 if told and all(one["error"] is None for one in told) else 1)

@@ -8,7 +8,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import certificates, client, forecasts, groups, hosts, options, output, running, verdict
+from daemun.cli import certificates, client, forecasts, groups, hosts, json_answer, options, output, running, verdict
 
 
 def show(chosen: settings.Settings, *, as_json: bool) -> None:
@@ -42,6 +42,7 @@ def renew(
     ] = False,
 ) -> None:
     """Ask the CA for a new certificate now, forgetting earlier failures. Returns before the CA answers."""
+    json_answer.note(host=hosts.normal(host))
     client.Client(chosen).renew(hosts.normal(host), force=force)
     output.say(f"asked for a new certificate of {host}; `daemun certs` tells when it is there")
 

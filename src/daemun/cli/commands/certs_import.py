@@ -9,7 +9,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import client, options, output
+from daemun.cli import client, json_answer, options, output
 
 if typing.TYPE_CHECKING:
     from daemun.certs.importing import items
@@ -48,35 +48,44 @@ def import_(chosen: settings.Settings, folders: Folders, dry_run: DryRun = False
     found = gather.read_folders(folders, datetime.datetime.now(datetime.UTC))
     output.say(f"{found.client}, in {', '.join(map(str, folders))}:")
     with _adopting(chosen, dry=dry_run) as adopter:
-        told = [_tell_account(adopter, one) for one in found.accounts]
-        told += [_tell_certificate(adopter, one) for one in found.certificates]
+        accounts = [_tell_account(adopter, one) for one in found.accounts]
+        certificates = [_tell_certificate(adopter, one) for one in found.certificates]
         is_live = adopter.is_live
+    json_answer.note(
+        client=found.client,
+        running=is_live,
+        dry_run=dry_run,
+        accounts=accounts,
+        certificates=certificates,
+        left=[{"place": one.place, "reason": one.reason} for one in found.refusals],
+        snippet=advice.snippet(found),
+    )
     for refusal in found.refusals:
         output.say(f"  left         {refusal.place}: {refusal.reason}")
     _say_section("How daemun does it from now on:", advice.remarks(found))
     _say_section("Lines for daemun.yaml that keep these settings (nothing is written there):", advice.snippet(found))
     output.say()
     output.say(_end(dry=dry_run, is_live=is_live))
-    if found.refusals and all(told_one == REFUSED for told_one in told):
+    if found.refusals and all(one["verdict"] == REFUSED for one in (*accounts, *certificates)):
         raise typer.Exit(1)
 
 
-def _tell_account(adopter: _Adopter, one: "items.Account") -> str:
+def _tell_account(adopter: _Adopter, one: "items.Account") -> Json:
     found = one.found
     key = found.key_pem.decode()
     value = {"directory": found.directory, "url": found.url, "email": found.email, "key": key}
     answer = _ask(adopter.account, value)
     output.say(f"  account      at {found.directory}: {answer['text']}")
-    return str(answer["verdict"])
+    return {"directory": found.directory, **answer}
 
 
-def _tell_certificate(adopter: _Adopter, one: "items.Certificate") -> str:
+def _tell_certificate(adopter: _Adopter, one: "items.Certificate") -> Json:
     found = one.foreign
     pair = {"fullchain": found.fullchain_pem.decode(), "key": found.key_pem.decode()}
     answer = _ask(adopter.certificate, {"directory": found.directory, **pair})
-    names = ", ".join(one.bundle.names())
-    output.say(f"  certificate  {names} (until {one.bundle.not_after:%Y-%m-%d}): {answer['text']}")
-    return str(answer["verdict"])
+    names = one.bundle.names()
+    output.say(f"  certificate  {', '.join(names)} (until {one.bundle.not_after:%Y-%m-%d}): {answer['text']}")
+    return {"names": list(names), "not_after": one.bundle.not_after.isoformat(), **answer}
 
 
 def _ask(adopt: collections.abc.Callable[[Json], Json], value: Json) -> Json:

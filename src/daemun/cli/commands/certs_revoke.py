@@ -5,7 +5,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import client, confirm, hosts, options, output
+from daemun.cli import client, confirm, hosts, json_answer, options, output
 from daemun.control import accounts_port
 
 Reason = typing.Annotated[
@@ -29,6 +29,7 @@ def revoke(
             f'cannot revoke for the reason "{reason}"; expected one of {", ".join(accounts_port.REASONS)}'
         )
     host = hosts.normal(host)
+    json_answer.note(host=host, reason=reason)
     daemon = client.Client(chosen)
     daemon.certificates()  # before asking anything: is there a daemon?
     confirm.ask(f"Revoke the certificate of {host} for good?", yes=yes)

@@ -1,18 +1,20 @@
 """`daemun demo`."""
 
+import dataclasses
 import typing
 
 import typer
 
-from daemun.cli import options
+from daemun.cli import options, output
 
 
-def demo(
+def demo(  # noqa: PLR0917 - Typer's
     context: typer.Context,
     http: typing.Annotated[int, typer.Option("--http", min=1, max=65535, help="The port of plain HTTP.")] = 8080,
     https: typing.Annotated[int, typer.Option("--https", min=1, max=65535, help="The port of HTTPS.")] = 8443,
     state: options.DemoState = None,
     nginx: options.Nginx = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Serve the chat demo on this machine until Ctrl-C: a page and a WebSocket server behind real HTTPS.
 
@@ -21,4 +23,12 @@ def demo(
     from daemun import demo as chat
 
     chosen = options.combine(context, config=None, state=state, nginx=nginx)
-    raise typer.Exit(chat.run(http_port=http, https_port=https, state=chosen.state, nginx=chosen.nginx))
+
+    def announce(live: chat.Live) -> None:
+        if as_json:
+            output.print_json(dataclasses.asdict(live), is_line=True)
+        else:
+            print(chat.welcome(live), flush=True)
+
+    code = chat.run(http_port=http, https_port=https, state=chosen.state, nginx=chosen.nginx, announce=announce)
+    raise typer.Exit(code)

@@ -5,7 +5,7 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import client, groups, hosts, options, output
+from daemun.cli import client, groups, hosts, json_answer, options, output
 
 Host = typing.Annotated[str, typer.Argument(help="The name, such as shop.example.com.")]
 
@@ -27,6 +27,7 @@ group = groups.make_group("domains", show, about="Names that are added to a site
 def add(chosen: settings.Settings, host: Host) -> None:
     """Add a name. It is served when the command returns; its certificate of a CA follows."""
     name = hosts.normal(host)
+    json_answer.note(host=name)
     client.Client(chosen).add_domain(name)
     output.say(f"{name} is served; `daemun certs` tells when its certificate is there")
 
@@ -36,5 +37,6 @@ def add(chosen: settings.Settings, host: Host) -> None:
 def rm(chosen: settings.Settings, host: Host) -> None:
     """Remove a name. Its certificate stays in the store, and is used again when the name comes back."""
     name = hosts.normal(host)
+    json_answer.note(host=name)
     client.Client(chosen).remove_domain(name)
     output.say(f"{name} is served no more")

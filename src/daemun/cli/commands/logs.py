@@ -1,6 +1,7 @@
 """`daemun logs`."""
 
 import collections
+import json
 import pathlib
 import time
 import typing
@@ -19,20 +20,29 @@ Find = typing.Annotated[str, typer.Option("--grep", metavar="TEXT", help="Only l
 
 
 @options.with_settings
-def logs(
-    chosen: settings.Settings, error_log: Errors = False, lines: Count = 20, follow: Follow = False, grep: Find = ""
+def logs(  # noqa: PLR0917 - Typer's
+    chosen: settings.Settings,
+    error_log: Errors = False,
+    lines: Count = 20,
+    follow: Follow = False,
+    grep: Find = "",
+    as_json: options.AsJson = False,
 ) -> None:
     """Show the last lines of the access log. Needs no daemon.
 
-    The daemon's own log is where it was started: `journalctl -u daemun` for the service.
+    The daemon's own log is where it was started: `journalctl -u daemun` for the service. With --json and --follow each
+    line is a document of its own.
     """
     path = pathlib.Path(chosen.layout.logs) / ("error.log" if error_log else "access.log")
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            for line in collections.deque((line for line in file if grep in line), maxlen=lines):
-                output.say(line.rstrip("\n"))
+            found = collections.deque((line.rstrip("\n") for line in file if grep in line), maxlen=lines)
+            if as_json and not follow:
+                output.print_json({"file": str(path), "lines": [_value_of(line) for line in found]})
+            for line in found if follow or not as_json else ():
+                _print(line, as_json=as_json)
             if follow:
-                _follow(path, file, grep)
+                _follow(path, file, grep, as_json=as_json)
     except FileNotFoundError as error:
         raise errors.EnvironmentProblemError(
             f"cannot show {path}: there is none yet; with `logs: {{access: true}}` the first request makes it"
@@ -43,13 +53,29 @@ def logs(
         ) from error
 
 
-def _follow(path: pathlib.Path, file: typing.TextIO, grep: str) -> typing.NoReturn:
+def _value_of(line: str) -> typing.Any:
+    """An object where the log is written as JSON (`logs: {format: json}`), else the text."""
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return line
+    return value if isinstance(value, dict) else line
+
+
+def _print(line: str, *, as_json: bool) -> None:
+    if as_json:
+        output.print_json(_value_of(line), is_line=True)
+    else:
+        print(output.clean(line), flush=True)
+
+
+def _follow(path: pathlib.Path, file: typing.TextIO, grep: str, *, as_json: bool) -> typing.NoReturn:
     """Also over to the file that takes the place of a rotated one."""
     while True:
         line = file.readline()
         if line:
             if grep in line:
-                print(output.clean(line.rstrip("\n")), flush=True)
+                _print(line.rstrip("\n"), as_json=as_json)
             continue
         try:
             is_same = path.samefile(f"/proc/self/fd/{file.fileno()}")

@@ -7,7 +7,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import options, output, problems, running
+from daemun.cli import json_answer, options, output, problems, running
 
 Out = typing.Annotated[
     pathlib.Path | None,
@@ -16,7 +16,7 @@ Out = typing.Annotated[
 
 
 @options.with_settings
-def render(chosen: settings.Settings, out: Out = None) -> None:
+def render(chosen: settings.Settings, out: Out = None, as_json: options.AsJson = False) -> None:
     """Print the nginx configuration that daemun makes of the file. Needs no daemon and changes nothing."""
     from daemun.web import json as web_json
     from daemun.wiring.offline import rendering, wishes
@@ -25,13 +25,17 @@ def render(chosen: settings.Settings, out: Out = None) -> None:
     wishes.check_can_start(chosen)
     rendered = rendering.render(chosen)
     found = web_json.problems_json(rendered.problems)
-    for line in problems.lines_of(found):
+    for line in () if as_json else problems.lines_of(found):
         output.complain(line)
-    if out is None:
+    if out is None and as_json:
+        files = {path: content.decode("utf-8", "replace") for path, content in rendered.files.items()}
+        output.print_json({"files": files, "problems": found})
+    elif out is None:
         for line in _text_of(rendered.files):
             print(line)
     else:
         _write(rendered.files, out)
+        json_answer.note(folder=str(out), files=sorted(rendered.files), problems=found)
         output.say(f"{output.count(len(rendered.files), 'file')} written to {out}")
     raise typer.Exit(1 if problems.errors_of(found) else 0)
 

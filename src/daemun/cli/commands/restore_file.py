@@ -1,7 +1,7 @@
 """`daemun restore-file`."""
 
 from daemun import errors, settings
-from daemun.cli import client, lost_file, options, output, running
+from daemun.cli import client, json_answer, lost_file, options, output, running
 
 MODE = 0o600
 """Its own is not known, and it may hold secrets as text."""
@@ -19,6 +19,7 @@ def restore_file(chosen: settings.Settings) -> None:
         file = running.config_of(chosen, client.Client(chosen).status())
     except client.NotRunningError:
         file = chosen.config
+    json_answer.note(config=str(file))
     kept = lost_file.find_kept(chosen)
     if file.exists():
         where = f"; what it held when it could be applied last is in {kept}" if kept is not None else ""

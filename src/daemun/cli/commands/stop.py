@@ -6,7 +6,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import client, options, output
+from daemun.cli import client, json_answer, options, output
 
 KeepTraffic = typing.Annotated[
     bool, typer.Option("--keep-traffic", help="Leave nginx serving; the next `daemun up` adopts it (for upgrades).")
@@ -41,14 +41,17 @@ def stop(chosen: settings.Settings, keep_traffic: KeepTraffic = False, force: Fo
         _end_by_force(chosen, keep_traffic=keep_traffic)
         if not keep_traffic:
             _stop_nginx(chosen)
+        json_answer.note(nginx_serves=keep_traffic)
         output.say("ended the daemon by force; " + ("nginx goes on serving" if keep_traffic else "nginx is stopped"))
         return
     except client.NotRunningError:
         if keep_traffic or not _stop_nginx(chosen):
             raise
+        json_answer.note(nginx_serves=False)
         output.say("no daemon was running; stopped the nginx that went on serving")
         return
     _wait_until_gone(pid)
+    json_answer.note(nginx_serves=keep_traffic)
     output.say("stopped; nginx goes on serving" if keep_traffic else "stopped")
 
 

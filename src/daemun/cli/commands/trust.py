@@ -9,7 +9,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import options, output, truststores
+from daemun.cli import json_answer, options, output, truststores
 
 Print = typing.Annotated[bool, typer.Option("--print", help="Change nothing; show the certificate and the commands.")]
 Uninstall = typing.Annotated[bool, typer.Option("--uninstall", help="Trust it no longer.")]
@@ -24,6 +24,11 @@ def trust(chosen: settings.Settings, only_print: Print = False, uninstall: Unins
     root = truststores.read_root(pathlib.Path(chosen.layout.root_certificate))
     machine = truststores.find_machine(os.environ)
     steps = truststores.plan_steps(machine, root, uninstall=uninstall)
+    json_answer.note(
+        certificate=root.path,
+        sha256=root.fingerprint,
+        stores=[{"what": step.what, "command": str(step), "needs_root": step.needs_root} for step in steps],
+    )
     if only_print:
         for line in explain(root, steps):
             output.say(line)

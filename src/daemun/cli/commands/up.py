@@ -22,11 +22,14 @@ def up(
     nginx: options.Nginx = None,
     log_format: LogFormat = settings.LogFormat.AUTO,
     verbose: Verbose = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Run in the foreground: apply every change of the file, look after nginx and the certificates.
 
-    SIGTERM and Ctrl-C end it together with nginx, after open requests had time to finish.
+    SIGTERM and Ctrl-C end it together with nginx, after open requests had time to finish. --json is --log-format json,
+    with the reason on standard output when it cannot start.
     """
+    log_format = settings.LogFormat.JSON if as_json else log_format
     try:
         chosen = options.resolve(
             context, config=config, state=state, nginx=nginx, log_format=log_format, verbose=verbose

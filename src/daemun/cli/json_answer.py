@@ -1,0 +1,79 @@
+"""`--json` of every command: exactly one JSON document on standard output, whatever the command prints for people.
+
+A command with a structure of its own prints it (`output.print_json`). For all others the document is made of the facts
+that they `note` and of the lines that they would have printed, as `messages`. What fails is `{"error": ...}`; the exit
+code is the same as without `--json`. Remarks beside that stay on standard error.
+"""
+
+import dataclasses
+import os
+import sys
+import typing
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class _Answer:
+    """is_printed: a document is on standard output already."""
+
+    is_wanted: bool = False
+    is_printed: bool = False
+    facts: dict[str, typing.Any] = dataclasses.field(default_factory=dict)
+    messages: list[str] = dataclasses.field(default_factory=list)
+    error: str | None = None
+
+
+_answer = _Answer()
+
+
+def begin(*, is_wanted: bool = False) -> None:
+    """For a command line that starts anew. is_wanted: whether JSON is to be printed."""
+    global _answer  # noqa: PLW0603 - one answer a process, as there is one standard output
+    _answer = _Answer(is_wanted=is_wanted)
+
+
+def want(is_given: bool) -> bool:
+    """The callback of each `--json`: it may stand before and after the names of commands. Returns: the value of all."""
+    _answer.is_wanted = _answer.is_wanted or is_given
+    return _answer.is_wanted
+
+
+def is_wanted() -> bool:
+    return _answer.is_wanted
+
+
+def note(**facts: typing.Any) -> None:
+    """For programs, what the lines for people say in words; without `--json` nothing."""
+    _answer.facts |= facts
+
+
+def add_message(text: str) -> None:
+    _answer.messages.append(text)
+
+
+def set_error(text: str) -> bool:
+    """Returns: False when it cannot become part of the document any more."""
+    _answer.error = text
+    return not _answer.is_printed
+
+
+def set_printed() -> None:
+    _answer.is_printed = True
+
+
+def finish(code: object) -> None:
+    """Print the document at the end of a command, unless it printed one itself. code: the exit code."""
+    if not _answer.is_wanted or _answer.is_printed:
+        return
+    from daemun.cli import output
+
+    if _answer.error is not None:
+        first: dict[str, typing.Any] = {"error": _answer.error}
+    else:
+        first = {"ok": code in {0, None}}
+    lines = {"messages": _answer.messages} if _answer.messages or _answer.error is None else {}
+    try:
+        output.print_json({**first, **_answer.facts, **lines})
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader is gone; Python would complain when it flushes at its end (library/signal, "Note on SIGPIPE").
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,187 @@
+"""L5: every command has `--json`, and prints one JSON document then, errors too, with the exit code it has without."""
+
+import collections.abc
+import json
+import pathlib
+import signal
+import sys
+import typing
+
+import pytest
+import typer
+import typer.main
+
+from daemun import cli, errors
+from daemun.cli import app, json_answer, output
+
+Json = dict[str, typing.Any]
+Words = tuple[str, ...]
+
+
+def walk(
+    command: typing.Any, words: tuple[str, ...] = ()
+) -> collections.abc.Iterator[tuple[tuple[str, ...], typing.Any]]:
+    """Every command and every group of the application, with the words that lead to it."""
+    yield words, command
+    for name, child in getattr(command, "commands", {}).items():
+        yield from walk(child, (*words, name))
+
+
+EVERY = list(walk(typer.main.get_command(app.app)))
+LEAVES = [words for words, command in EVERY if not getattr(command, "commands", {})]
+
+
+@pytest.fixture(autouse=True)
+def _signals_stay(monkeypatch: pytest.MonkeyPatch) -> collections.abc.Iterator[None]:
+    """The end of a command line changes what only a process that ends may change."""
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    yield
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    json_answer.begin()
+
+
+@pytest.fixture
+def run(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> collections.abc.Callable[..., tuple[object, str]]:
+    """A command line with a state directory and a file that are not there. Returns: exit code and standard output."""
+
+    def run(*words: str) -> tuple[object, str]:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("DAEMUN_STATE", str(tmp_path / "state"))
+        monkeypatch.setattr(sys, "argv", ["daemun", *words])
+        with pytest.raises(SystemExit) as end:
+            cli.end_well(lambda: app.app(list(words), prog_name="daemun"))
+        return end.value.code or 0, capsys.readouterr().out
+
+    return run
+
+
+Run = collections.abc.Callable[..., tuple[object, str]]
+
+
+def test_the_walk_finds_the_commands() -> None:
+    assert {("add",), ("stop",), ("up",), ("demo",), ("certs", "renew"), ("accounts", "deactivate")} <= set(LEAVES)
+
+
+@pytest.mark.parametrize(("words", "command"), EVERY, ids=[" ".join(words) or "daemun" for words, _ in EVERY])
+def test_every_command_has_the_option(words: tuple[str, ...], command: typing.Any) -> None:
+    assert any("--json" in option.opts for option in command.params), f"daemun {' '.join(words)} has no --json"
+
+
+@pytest.mark.parametrize("words", LEAVES, ids=" ".join)
+def test_a_wrong_command_line_is_told_in_json(words: tuple[str, ...], run: Run) -> None:
+    code, said = run(*words, "--no-such-option", "--json")
+    assert code == 2
+    assert "--no-such-option" in json.loads(said)["error"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ("status", 3),
+        ("status --probe", 3),
+        ("sites", 3),
+        ("certs", 3),
+        ("certs list", 3),
+        ("certs show a.test", 3),
+        ("certs forecast", 3),
+        ("certs renew a.test", 1),
+        ("certs revoke a.test --yes", 1),
+        ("certs revoke a.test --yes --reason boredom", 1),
+        ("certs import nothing", 1),
+        ("certs dns a.test", 1),
+        ("domains", 1),
+        ("domains add a.test", 1),
+        ("domains rm a.test", 1),
+        ("accounts rollover", 1),
+        ("accounts deactivate letsencrypt --yes", 1),
+        ("alerts test", 3),
+        ("apply", 1),
+        ("stop", 1),
+        ("stop --force", 1),
+        ("logs", 1),
+        ("logs --errors --follow", 1),
+        ("trust", 1),
+        ("trust --print", 1),
+        ("restore-file", 1),
+        ("rm a.test", 1),
+        ("enable a.test", 1),
+        ("disable a.test", 1),
+        ("add a.test 3000", 1),
+        ("add", 2),
+        ("logs --lines many", 2),
+        ("no-such-command", 2),
+        ("alerts", 2),
+        ("", 2),
+    ],
+)
+def test_errors_are_json_with_the_same_exit_code(words: str, code: int, run: Run) -> None:
+    with_json = run(*words.split(), "--json")
+    assert (with_json[0], bool(json.loads(with_json[1])["error"])) == (code, True)
+    if words not in {"", "alerts"}:  # those show their help
+        assert run("--json", *words.split()) == with_json, "before the command's name it means the same"
+        assert run(*words.split())[0] == code
+
+
+def test_edits_say_what_they_did(run: Run, tmp_path: pathlib.Path) -> None:
+    code, said = run("add", "a.test", "http://127.0.0.1:1", "--json")
+    answer: Json = json.loads(said)
+    assert (code, answer["ok"], answer["host"], answer["running"]) == (0, True, "a.test", False)
+    assert answer["config"] == str(tmp_path / "daemun.yaml")
+    assert "next `daemun up`" in answer["messages"][0]
+    for words in ("disable a.test", "enable a.test", "rm a.test"):
+        code, said = run(*words.split(), "--json")
+        assert (code, json.loads(said)["ok"]) == (0, True)
+
+
+def test_what_is_rendered(run: Run, tmp_path: pathlib.Path) -> None:
+    run("add", "a.test", "http://127.0.0.1:1")
+    files = json.loads(run("render", "--json")[1])["files"]
+    assert "server_name a.test" in files["sites/a.test.conf"]
+    answer = json.loads(run("render", "--json", "--out", str(tmp_path / "out"))[1])
+    assert answer["folder"] == str(tmp_path / "out")
+    assert sorted(files) == answer["files"]
+
+
+def test_lines_of_logs(run: Run, tmp_path: pathlib.Path) -> None:
+    """What nginx writes as JSON is handed on as such."""
+    logs = tmp_path / "state" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "access.log").write_text('one\n{"status": 200}\n[1]\n"two"\n')
+    assert json.loads(run("logs", "--json", "-n", "3")[1])["lines"] == [{"status": 200}, "[1]", '"two"']
+    assert run("logs", "-n", "1") == (0, '"two"\n')
+
+
+def test_help_is_help(run: Run) -> None:
+    code, said = run("stop", "--json", "--help")
+    assert code == 0
+    assert said.lstrip().startswith("Usage")
+
+
+def test_a_defect_is_told_in_json(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAEMUN_DEBUG", "1")
+    json_answer.begin(is_wanted=True)
+    with pytest.raises(SystemExit) as end:
+        cli.end_well(lambda: json.loads("{"))
+    assert end.value.code == cli.DEFECT
+    assert "defect in daemun" in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_facts_stand_beside_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    """As those CAs that know the new key already, where another one could not be reached."""
+
+    def program() -> None:
+        json_answer.note(accounts=[{"directory": "one", "error": None}])
+        output.say("one: knows the new key")
+        raise errors.EnvironmentProblemError("not everywhere\x1b")
+
+    json_answer.begin(is_wanted=True)
+    with pytest.raises(SystemExit):
+        cli.end_well(program)
+    assert json.loads(capsys.readouterr().out) == {
+        "error": "not everywhere\N{REPLACEMENT CHARACTER}",
+        "accounts": [{"directory": "one", "error": None}],
+        "messages": ["one: knows the new key"],
+    }
