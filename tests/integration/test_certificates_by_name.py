@@ -8,7 +8,8 @@ import pathlib
 
 import pytest
 
-from daemun.certs import live, local_ca, records
+from daemun import errors
+from daemun.certs import clerk, live, local_ca, records
 from daemun.core import certificates as specs
 from daemun.core import merge, model
 from daemun.store import memory
@@ -344,3 +345,53 @@ def test_specs_of_groups_show_each_name_once() -> None:
     sites = tuple(site(name, "http://10.0.0.1", tls=model.Tls(group=group)) for name in group)
     (spec,) = merge.certificate_specs(model.Desired(globals=model.Globals(), sites=sites))
     assert spec.shown == group
+
+
+# --- revocation ------------------------------------------------------------------------------------------------------
+
+
+async def _reload() -> None:
+    """No key changes here."""
+
+
+def _clerk(running: Running) -> clerk.Clerk:
+    gate = running.gate
+    return clerk.Clerk(gate.store, gate.clock, running.watched.manager, reload=_reload)
+
+
+async def test_a_name_without_a_certificate_does_not_cost_its_site_the_one_it_has(
+    gate: issuing.Gate, ca: pebble.Pebble
+) -> None:
+    ca.break_dns("www.example.com")
+    async with begun(gate, ca, wanted("example.com")) as running:
+        await running.change(wanted("example.com", "www.example.com"))
+        serial = gate.leaf("example.com").serial_number
+        with pytest.raises(errors.ConfigError, match="no CA issued one for this name"):
+            await _clerk(running).revoke("www.example.com", "unspecified")
+        assert ca.certificate_status(serial) == "Valid"
+        assert gate.leaf("example.com").serial_number == serial
+
+
+@pytest.mark.parametrize(("revoked", "other"), [("www", "main"), ("main", "www")])
+async def test_of_names_with_certificates_of_their_own_the_named_one_loses_it(
+    gate: issuing.Gate, ca: pebble.Pebble, revoked: str, other: str
+) -> None:
+    async with begun(gate, ca, wanted("main.example.com"), wanted("www.example.com")) as running:
+        ca.break_dns("main.example.com")
+        ca.break_dns("www.example.com")
+        await running.change(wanted("main.example.com", "www.example.com"))
+        serials = {name: gate.leaf(f"{name}.example.com").serial_number for name in ("main", "www")}
+        assert serials["main"] != serials["www"]
+        await _clerk(running).revoke(f"{revoked}.example.com", "unspecified")
+        assert ca.certificate_status(serials[revoked]) == "Revoked"
+        assert ca.certificate_status(serials[other]) == "Valid"
+
+
+async def test_of_several_for_a_name_that_no_site_has_none_is_chosen(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+    async with begun(gate, ca, wanted("a.example.com", "x.example.com")) as running:
+        await running.change(wanted("b.example.com", "x.example.com"))
+        serial = gate.leaf("b.example.com").serial_number
+        await running.change()
+        with pytest.raises(errors.ConfigError, match="several are good for it, and none is shown for it"):
+            await _clerk(running).revoke("x.example.com", "unspecified")
+        assert ca.certificate_status(serial) == "Valid"

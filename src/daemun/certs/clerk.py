@@ -10,7 +10,7 @@ import typing
 import structlog
 
 from daemun import errors
-from daemun.certs import account, daemon_thread, manager, records
+from daemun.certs import account, bundle, daemon_thread, manager, records
 from daemun.certs.importing import adopt
 from daemun.control import accounts_port, ports
 from daemun.core import model, names
@@ -71,28 +71,42 @@ class Clerk:
 
     async def revoke(self, host: str, reason: str) -> None:
         async with self._alone:
-            name = self._find(host)
-            issued = await asyncio.to_thread(self._find_issued, name, host)
+            issued = await asyncio.to_thread(self._find_issued, host, self._find_shown(host))
             if issued is None or issued.is_revoked:
-                what = "it is revoked already" if issued else "no CA issued one that is in the store"
+                what = "it is revoked already" if issued else "no CA issued one for this name that is in the store"
                 raise errors.ConfigError(f'cannot revoke the certificate of "{host}": {what}')
             code = accounts_port.REASONS[reason]
-            await daemon_thread.run(lambda: self._desk.revoke(issued, code), name=f"revoke {name}")
+            await daemon_thread.run(lambda: self._desk.revoke(issued, code), name=f"revoke {host}")
             await asyncio.to_thread(self._certificates.shelf.note_revoked, issued.bundle)
             log.info("certificate revoked", host=host, reason=reason, issuer=issued.bundle.issuer)
             await self._certificates.settle_again(self._certificates.showing(issued.bundle))
 
-    def _find(self, host: str) -> str:
-        """The certificate of a site, of a name of one, or of a site that is gone."""
-        specs = self._certificates.specs
-        own = (spec.name for spec in specs if spec.host == host)
-        other = (spec.name for spec in specs if host in spec.names)
-        return next(own, None) or next(other, None) or names.slug(host)
+    def _find_shown(self, host: str) -> bundle.Bundle | None:
+        """The certificate of a CA that visitors of this name get; None: they get another, or no site has the name."""
+        specs = [spec for spec in self._certificates.specs if host == spec.host or host in spec.names]
+        spec = next((one for one in specs if one.host == host), next(iter(specs), None))
+        return None if spec is None else self._certificates.shown_of_ca(spec.name, host)
 
-    def _find_issued(self, name: str, host: str) -> records.Issued | None:
-        """What was issued for the certificate; where nothing was, what the name is shown instead."""
+    def _find_issued(self, host: str, shown: bundle.Bundle | None) -> records.Issued | None:
+        """What is shown for the name; where that is of no CA, what was issued for it. Never one that is not good for
+        the name, for what is revoked cannot be restored.
+
+        Raises: ConfigError when several were issued, and none of them is the name's own.
+        """
         stored = self._certificates.shelf.stored
-        return stored.own(name) or next(iter(stored.covering(host, self._clock.now())), None)
+        own, known = stored.own(names.slug(host)), stored.covering(host, self._clock.now())
+        if shown is not None:
+            return next((one for one in known if one.bundle.leaf == shown.leaf), None)
+        if own is not None and not own.bundle.missing([host]):
+            return own
+        found = {one.bundle.leaf: one for one in known}
+        if len(found) > 1:
+            named = "; ".join(sorted(", ".join(one.bundle.names()) for one in found.values()))
+            raise errors.ConfigError(
+                f'cannot revoke the certificate of "{host}": several are good for it, and none is shown for it '
+                f"({named}); name the first name of the one that is meant"
+            )
+        return next(iter(found.values()), None)
 
     # --- adoption --------------------------------------------------------------------------------------------------
 

@@ -252,6 +252,12 @@ class Manager:
         """The certificates in whose place this one is shown to visitors of some name."""
         return [name for name, entry in self._book.entries.items() if entry.served.shows(found.leaf)]
 
+    def shown_of_ca(self, name: str, host: str) -> bundle.Bundle | None:
+        """The certificate of a CA that is shown for one name of a site; None: it is not one of a CA's."""
+        entry = self._book.entries.get(name)
+        shown = entry.served.shown_for(host) if entry is not None else None
+        return shown.bundle if shown is not None and shown.kind is shelf.Kind.PUBLIC else None
+
     async def settle_again(self, names_: collections.abc.Collection[str]) -> None:
         """Serve what the store holds now for these certificates, and forget earlier failures of theirs."""
         async with self._book.settling:

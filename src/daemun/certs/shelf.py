@@ -54,7 +54,7 @@ class Served:
     directory: of the CA, with Kind.PUBLIC; None: revoked there, another one is needed.
     problems: of the owner's files, or of the disk. is_stand_in: those could not be used, and this is served instead.
     changes_at: when something else will be said of them. is_shared: the certificate names other sites, too, until each
-    has its own. is_written: whether live/ holds all that it should.
+    has its own. is_written: whether live/ holds all that it should; if not, the last of the problems is why.
     """
 
     kind: Kind
@@ -66,6 +66,9 @@ class Served:
     is_shared: bool = False
     others: tuple[Part, ...] = ()
     is_written: bool = True
+
+    def shown_for(self, name: str) -> "Served | Part":
+        return next((part for part in self.others if name in part.names), self)
 
     def shows(self, leaf: x509.Certificate) -> bool:
         return any(one.leaf == leaf for one in (self.bundle, *(part.bundle for part in self.others)))
@@ -372,12 +375,8 @@ def folders(spec: model.CertificateSpec) -> dict[str, str]:
 
 def _shown(spec: model.CertificateSpec, served: Served) -> dict[str, tuple[bundle.Bundle, Kind]]:
     """What each folder under live/ is to hold."""
-    parts = {name: part for part in served.others for name in part.names}
-    shown: dict[str, tuple[bundle.Bundle, Kind]] = {}
-    for folder, name in folders(spec).items():
-        part = parts.get(name)
-        shown[folder] = (served.bundle, served.kind) if part is None else (part.bundle, part.kind)
-    return shown
+    shown = {folder: served.shown_for(name) for folder, name in folders(spec).items()}
+    return {folder: (one.bundle, one.kind) for folder, one in shown.items()}
 
 
 def _groups(
