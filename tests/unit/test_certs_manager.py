@@ -683,3 +683,28 @@ async def test_a2_a_certificate_of_a_ca_is_mended_from_the_store(gate: Gate) -> 
     _empty_key(gate.live / "a.example.com")
     await certs.mender.look()
     assert gate.served("a.example.com") == issued
+
+
+@pytest.mark.parametrize("mode", [model.TlsMode.LOCAL, model.TlsMode.FILES])
+async def test_a2_what_cannot_be_mended_is_told_once_and_mended_later(
+    gate: Gate, files: tuple[pathlib.Path, pathlib.Path], mode: model.TlsMode
+) -> None:
+    write_own(files, gate.clock.now(), "a.example.com")
+    certs = gate.manager()
+    await certs.prepare([spec(mode, "a.example.com", files=files)])
+    changes: list[None] = []
+    certs.on_change = lambda: changes.append(None)
+    shutil.rmtree(gate.live)
+    gate.live.write_text("not a directory")
+    with structlog.testing.capture_logs() as told:
+        for _ in range(4):
+            await certs.mender.look()
+    assert [line["log_level"] for line in told] == ["error"], told
+    assert 'cannot write the certificate of "a.example.com"' in told[0]["reason"]
+    assert not changes
+    gate.live.unlink()
+    with structlog.testing.capture_logs() as told:
+        await certs.mender.look()
+    assert [line["log_level"] for line in told if line.get("host") == "a.example.com"] == ["warning"], told
+    assert len(changes) == 1
+    assert gate.served("a.example.com")

@@ -73,9 +73,10 @@ class Mender:
             try:
                 served = await asyncio.to_thread(self._shelf.settle, entry.spec)
             except errors.DaemunError as error:
-                if self._failures.get(name) != str(error):
-                    self._failures[name] = str(error)
-                    log.error("a certificate under live/ is damaged and cannot be written again", reason=str(error))  # noqa: TRY400
+                self._note_failure(name, str(error))
+                return
+            if not served.is_written:
+                self._note_failure(name, served.problems[-1].message)
                 return
             self._failures.pop(name, None)
             if served != entry.served:
@@ -86,3 +87,9 @@ class Mender:
             folder=f"live/{name}",
         )
         self._changed()
+
+    def _note_failure(self, name: str, reason: str) -> None:
+        """Once for each cause: the next look, which is soon, tries again."""
+        if self._failures.get(name) != reason:
+            self._failures[name] = reason
+            log.error("a certificate under live/ is damaged and cannot be written again", reason=reason)
