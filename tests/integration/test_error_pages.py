@@ -143,3 +143,40 @@ def test_a_waiting_request_ends_with_the_pages_of_the_gate_where_no_daemon_is(ga
     answer = fetch(gate, "https://web.test/held/", accept="application/json")
     assert answer.status_code == 502
     assert ID.fullmatch(answer.json()["request_id"])
+
+
+# --- the access log ------------------------------------------------------------------------------------------------
+
+
+def _logged(settings: model.Globals, *requests: tuple[str, str]) -> str:
+    """The access log when the answer to one more request on the connection of these is there: nginx logs a request
+    before it reads the next one of its connection."""
+    closed = f"http://127.0.0.1:{ports.free_port()}"
+    quiet = nginx_snippet.parse_snippet("access_log off;")
+    sites = (
+        site("loud.test", route("/down/", proxy(closed, hold_s=0.0))),
+        site("quiet.test", route("/down/", proxy(closed, hold_s=0.0)), snippet=quiet),
+    )
+    with rendered.running(*sites, settings=settings) as running, clients.client(running.clients) as one_connection:
+        for host, path in (*requests, (requests[-1][0], "/last")):
+            assert one_connection.get(f"https://{host}{path}").status_code in {404, 502}
+        return pathlib.Path(running.layout.logs, "access.log").read_text()
+
+
+@pytest.mark.parametrize("path", ["/down/", "/nothing/here"])
+def test_in_nginx_proxys_place_the_line_of_an_error_is_there_at_once(path: str) -> None:
+    log = _logged(model.Globals(like_nginx_proxy=True), ("loud.test", path))
+    assert f'"GET {path} HTTP/1.1"' in log
+
+
+@pytest.mark.parametrize("path", ["/down/", "/nothing/here"])
+def test_errors_of_a_site_without_an_access_log_are_in_none(path: str) -> None:
+    log = _logged(model.Globals(like_nginx_proxy=True), ("loud.test", path), ("quiet.test", path))
+    assert "loud.test" in log
+    assert "quiet.test" not in log
+
+
+@pytest.mark.parametrize("path", ["/down/", "/nothing/here"])
+def test_one_off_for_all_sites_counts_for_their_errors(path: str) -> None:
+    off = nginx_snippet.parse_snippet("access_log off;")
+    assert not _logged(model.Globals(like_nginx_proxy=True, snippet=off), ("loud.test", path))

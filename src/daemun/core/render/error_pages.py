@@ -10,7 +10,7 @@ line of the form that nginx's own have, so that one id leads through both logs.
 
 from daemun.core import directive, model
 from daemun.core.directive import Expr
-from daemun.core.render import environment, told, values
+from daemun.core.render import access_log, environment, told, values
 from daemun.core.render import scope as scope_
 
 FILE = "errors.conf"
@@ -141,10 +141,7 @@ def _access_logs(
     settings: model.Globals, env: environment.Environment, snippet: model.Snippet
 ) -> tuple[directive.Directive, ...]:
     """The log of this server as it is, and the line in the error log."""
-    own = scope_.owned(snippet, "access_log") or scope_.owned(settings.snippet, "access_log")
-    own = tuple(line for line in own if line.args and line.args[0].value != "off")
-    usual = (values.line("access_log", f"{env.layout.logs}/access.log", "daemun", "buffer=64k", "flush=1s"),)
-    written = own or (usual if settings.logs.access else ())
+    written = access_log.of_server(settings, env, snippet)
     return (*written, values.line("access_log", f"{env.layout.logs}/error.log", LOG_FORMAT, "buffer=64k", "flush=1s"))
 
 

@@ -3,6 +3,7 @@
 from daemun.core import definitions, directive, domains, model, sharing
 from daemun.core.directive import Expr
 from daemun.core.render import (
+    access_log,
     compression,
     default,
     environment,
@@ -159,16 +160,14 @@ def _log(settings: model.Globals, env: environment.Environment) -> tuple[directi
     theirs = values.line("log_format", "vhost", *escape, Expr(settings.logs.format or _LOG_OF_NGINX_PROXY))
     pages = error_pages.log_format(settings, env.nginx)
     named = (pages, theirs) if settings.like_nginx_proxy else (pages,)
+    log = access_log.shared(settings, env)
     if not settings.logs.access:
-        return (*named, values.line("access_log", "off"))
+        return (*named, log)
     ours = f"{_LOG}{told.expressions(settings, env.nginx).request_id}"
-    buffering = () if settings.like_nginx_proxy else ("buffer=64k", "flush=1s")
     return (
         *named,
         values.line("log_format", "daemun", *escape, Expr(settings.logs.format or ours)),
-        # One write for many lines: a write for each would cost a request a twentieth of its CPU time. Users of
-        # nginx-proxy, and their programs, look for a request in `docker logs` right after it.
-        values.line("access_log", f"{env.layout.logs}/access.log", "daemun", *buffering),
+        log,
     )
 
 
