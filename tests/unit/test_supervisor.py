@@ -78,3 +78,53 @@ async def test_a_name_is_taken_once() -> None:
     with pytest.raises(ValueError, match="it runs already"):
         owner.start("one", run)
     await owner.stop()
+
+
+class _Slow:
+    """A task that is told to end, and ends when it may."""
+
+    def __init__(self) -> None:
+        self.running, self.told, self.may_end = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def run(self) -> None:
+        self.running.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.told.set()
+            await self.may_end.wait()
+
+
+async def test_a_task_that_restarts_another_ends_with_the_daemon() -> None:
+    owner, slow = supervisor.Supervisor(), _Slow()
+    ended = asyncio.Event()
+
+    async def restart_slow() -> None:
+        try:
+            await owner.restart("slow")
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    owner.start("slow", slow.run)
+    await slow.running.wait()
+    owner.start("restarts", restart_slow)
+    await slow.told.wait()
+    stopping = asyncio.create_task(owner.stop())
+    async with asyncio.timeout(10):
+        # While the other has not ended: `restart` does not take its own end for that of the other.
+        await ended.wait()
+        slow.may_end.set()
+        await stopping
+
+
+async def test_who_waits_for_the_end_of_all_can_be_cancelled() -> None:
+    owner, slow = supervisor.Supervisor(), _Slow()
+    owner.start("slow", slow.run)
+    await slow.running.wait()
+    stopping = asyncio.create_task(owner.stop())
+    await slow.told.wait()
+    stopping.cancel()
+    await asyncio.wait([stopping])
+    assert stopping.cancelled()
+    slow.may_end.set()

@@ -2,7 +2,6 @@
 
 import asyncio
 import collections.abc
-import contextlib
 
 import structlog
 
@@ -35,8 +34,7 @@ class Supervisor:
         """End a task as `stop` does, and start it again. Raises: KeyError when there is none of that name."""
         task, run = self._tasks[name], self._runs[name]
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait([task])
         self._tasks[name] = asyncio.create_task(self._keep_running(name, run), name=name)
 
     async def stop(self) -> None:
@@ -44,8 +42,8 @@ class Supervisor:
         while self._tasks:
             _, task = self._tasks.popitem()
             task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+            # Not `await task`: that would take the end of the caller for that of the task, and go on.
+            await asyncio.wait([task])
 
     async def _keep_running(
         self, name: str, run: collections.abc.Callable[[], collections.abc.Coroutine[None, None, None]]
