@@ -4,21 +4,17 @@ import asyncio
 import pathlib
 import re
 import resource
-import shutil
 
 import pytest
 
-from tests.support import clients, ports
+from tests.support import binaries, clients, ports
 from tests.support.daemon import Daemon, signpost
 
 pytestmark = pytest.mark.nginx
 
 
 def _limited(daemon: Daemon, soft: int, hard: int) -> None:
-    prlimit = shutil.which("prlimit")
-    if prlimit is None:
-        pytest.skip("no prlimit here")
-    daemon.run_by = (prlimit, f"--nofile={soft}:{hard}", "--")
+    daemon.run_by = (binaries.program("prlimit", "util-linux"), f"--nofile={soft}:{hard}", "--")
 
 
 def _limits(pid: int) -> tuple[int, int]:

@@ -5,11 +5,10 @@ import collections.abc
 import contextlib
 import pathlib
 import re
-import shutil
 
 import pytest
 
-from tests.support import backend, clients, echo, other_account
+from tests.support import backend, binaries, clients, echo, other_account
 from tests.support import daemon as daemon_support
 from tests.support.daemon import Daemon, signpost, wait_for
 
@@ -48,10 +47,7 @@ def resolver_of(daemon: Daemon) -> tuple[str, int]:
 @contextlib.contextmanager
 def as_earlier(daemon: Daemon) -> collections.abc.Iterator[None]:
     """daemun is started without the right to privileged ports, as one that did not use them."""
-    setpriv = shutil.which("setpriv")
-    if setpriv is None:
-        pytest.skip("no setpriv here")
-    daemon.run_by = (setpriv, "--bounding-set=-net_bind_service", "--")
+    daemon.run_by = (binaries.program("setpriv", "util-linux"), "--bounding-set=-net_bind_service", "--")
     try:
         yield
     finally:

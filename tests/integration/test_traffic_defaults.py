@@ -3,8 +3,10 @@
 import collections.abc
 import contextlib
 import itertools
+import select
 import socket
 import socketserver
+import threading
 import time
 
 import h2.config
@@ -35,6 +37,7 @@ class _Server(socketserver.ThreadingTCPServer):
         self.answer = answer
         self.patience_s = patience_s
         self.seen: list[dict[str, str]] = []
+        self.connections = 0
 
     @property
     def url(self) -> str:
@@ -48,6 +51,7 @@ class _Handler(socketserver.StreamRequestHandler):
     server: _Server
 
     def handle(self) -> None:
+        self.server.connections += 1
         self.connection.settimeout(self.server.patience_s)
         with contextlib.suppress(TimeoutError):
             while line := self.rfile.readline():
@@ -76,24 +80,32 @@ def _serving(server: _Server, *sites: model.Site, **changes: object) -> collecti
 
 
 def test_e1_a_long_download_to_a_slow_client_is_complete() -> None:
-    """The server gives up after some seconds without progress; nginx would keep a gigabyte and let it wait then."""
-    size, piece = 1300 << 20, bytes(1 << 20)
+    """nginx would keep a gigabyte, and then read nothing for as long as the client is busy with that: servers give up.
+
+    It goes at the client's pace from the first byte: the server cannot send far more than the client has read.
+    """
+    size, piece = 256 << 20, bytes(1 << 16)
+    sent, is_held = [0], threading.Event()
 
     def answer(handler: _Handler, method: str, path: str) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
-        for _ in range(size // len(piece)):
-            handler.wfile.write(piece)
+        while sent[0] < size:
+            if not select.select([], [handler.connection], [], 2)[1]:
+                is_held.set()
+                continue
+            sent[0] += handler.connection.send(piece[: size - sent[0]])
+        is_held.set()
 
-    server = _Server(answer, patience_s=6)
+    server = _Server(answer)
     with _serving(server, site("a.test", server.url, http=model.HttpMode.SERVE)) as nginx:
         with socket.create_connection(("127.0.0.1", nginx.http), timeout=60) as client:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
             client.sendall(b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
-            got, slow_until = 0, time.monotonic() + 12
+            assert is_held.wait(60)
+            assert sent[0] < size // 4
+            got = 0
             while part := client.recv(1 << 18):
                 got += len(part)
-                if time.monotonic() < slow_until:
-                    time.sleep(0.01)
         assert got > size
 
 
@@ -104,7 +116,7 @@ def test_e2_no_post_meets_a_connection_that_its_server_ends() -> None:
     """gunicorn keeps idle connections for 2 s. The gate lets go of them before."""
     server = _Server(lambda handler, method, path: handler.send("200 OK", b"ok"), patience_s=2)
     with _serving(server, site("a.test", server.url)) as nginx, clients.client(nginx.clients) as client:
-        for pause_s in (0, 1.9, 1.95, 1.99, 2.0, 2.01):
+        for pause_s in (0, 1.95, 2.0):
             time.sleep(pause_s)
             assert client.post("https://a.test/", content=b"x").status_code == 200
 
@@ -117,7 +129,7 @@ def test_e2_how_long_connections_are_kept_can_be_said() -> None:
             client.get("https://a.test/")
             time.sleep(1.5)
         client.get("https://a.test/")
-    assert len(server.seen) == 3
+    assert (len(server.seen), server.connections) == (3, 1)
 
 
 # --- E3 --------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import contextlib
 import http.server
 import pathlib
 import socket
+import socketserver
 import ssl
 import threading
 
@@ -66,6 +67,35 @@ def running(
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class Silent(socketserver.ThreadingTCPServer):
+    """Accepts connections and never answers. held: how many of them the client keeps open now."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Reads)
+        self.held: set[int] = set()
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Clients that go away."""
+
+
+class _Reads(socketserver.BaseRequestHandler):
+    server: Silent
+
+    def handle(self) -> None:
+        self.server.held.add(id(self))
+        try:
+            while self.request.recv(1 << 16):
+                pass
+        finally:
+            self.server.held.discard(id(self))
 
 
 @contextlib.contextmanager
