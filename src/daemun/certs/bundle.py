@@ -81,11 +81,14 @@ def parse(fullchain_pem: bytes, key_pem: bytes, *, paths: tuple[str, str] = ("fu
         raise BundleError(pem_kinds.explain_encrypted(paths[1])) from None
     except (ValueError, exceptions.UnsupportedAlgorithm):
         raise BundleError(pem_kinds.explain_key(key_pem, paths[1], paths[0])) from None
-    if _public_bytes(key.public_key()) != _public_bytes(chain[0].public_key()):
-        fits = [one for one in chain[1:] if _public_bytes(one.public_key()) == _public_bytes(key.public_key())]
+    try:
+        keys = [_public_bytes(one.public_key()) for one in chain]
+    except (ValueError, exceptions.UnsupportedAlgorithm):
+        raise BundleError(f"a certificate of {paths[0]} has a key of a kind that is not known here") from None
+    if _public_bytes(key.public_key()) != keys[0]:
         raise BundleError(
             "the certificates are in the wrong order: the site's own comes first, then its issuers"
-            if fits
+            if _public_bytes(key.public_key()) in keys
             else "the key does not fit the (first) certificate; give the key that it was ordered with"
         )
     return Bundle(fullchain_pem=fullchain_pem, key_pem=key_pem, chain=chain)

@@ -13,6 +13,7 @@ import datetime
 import json
 import typing
 
+from cryptography import exceptions
 from cryptography.hazmat.primitives import serialization
 
 from daemun.certs import bundle
@@ -101,7 +102,10 @@ def _parse_order(content: bytes) -> Order:
     value = json.loads(content)
     key_pem = value["key"].encode()
     # Without its key the order could be finished by nobody, and would be tried again and again.
-    serialization.load_pem_private_key(key_pem, password=None)
+    try:
+        serialization.load_pem_private_key(key_pem, password=None)
+    except exceptions.UnsupportedAlgorithm as error:
+        raise ValueError(str(error)) from None
     return Order(directory=value["directory"], hosts=tuple(value["hosts"]), url=value["url"], key_pem=key_pem)
 
 

@@ -39,17 +39,17 @@ class Stored:
     def own(self, name: str) -> records.Issued | None:
         """What was issued last for the certificate of this name."""
         with self._guard:
-            return self._load().get(_own_key(name))
+            return self._load().get(records.issued_key(name))
 
     def is_own_damaged(self, name: str) -> bool:
         """Whether something was issued for the certificate of this name that cannot be read any more."""
         with self._guard:
-            return self.own(name) is None and self._store.damage.is_noted(_own_key(name))
+            return self.own(name) is None and self._store.damage.is_noted(records.issued_key(name))
 
     def mend_own(self, name: str, found: bundle.Bundle, now: datetime.datetime) -> None:
         """What is shown for a certificate is what was issued for it last; of which CA is not known any more."""
         self.put_own(name, records.Issued(directory=records.UNKNOWN, bundle=found), now)
-        self._store.damage.note_mended(_own_key(name), "it was made anew of what is served, nothing is to do")
+        self._store.damage.note_mended(records.issued_key(name), "it was made anew of what is served, nothing is to do")
 
     def covering(self, host: str, now: datetime.datetime) -> list[records.Issued]:
         """Those that are good for a host and have not expired, also revoked ones."""
@@ -87,10 +87,10 @@ class Stored:
         """What was issued for a certificate. The one before stays as long as it is good for names that the new one is
         not good for, or comes from another CA: who goes back to those names, or that CA, has it."""
         with self._guard:
-            before = self._load().get(_own_key(name))
+            before = self._load().get(records.issued_key(name))
             if before is not None and _is_worth_keeping(before, issued, now):
                 self._write(key_of(before.bundle), before)
-            self._write(_own_key(name), issued)
+            self._write(records.issued_key(name), issued)
             self._prune(now)
 
     def note_revoked(self, found: bundle.Bundle) -> None:
@@ -103,12 +103,12 @@ class Stored:
     def _load(self) -> dict[str, records.Issued]:
         """What is damaged counts as missing: a CA issues another one."""
         if not self._is_loaded:
-            self._is_loaded = True
             own = [key for key in self._store.list("certs") if key.endswith("/certificate.json")]
             for key in (*own, *self._store.list(_FOLDER)):
                 issued = _read(self._store, key)
                 if issued is not None:
                     self._remember(key, issued)
+            self._is_loaded = True
         return self._known
 
     def _write(self, key: str, issued: records.Issued) -> None:
@@ -137,10 +137,6 @@ class Stored:
 def key_of(found: bundle.Bundle) -> str:
     digest = hashlib.sha256(found.leaf.public_bytes(serialization.Encoding.DER)).hexdigest()
     return f"{_FOLDER}/{digest[:32]}.json"
-
-
-def _own_key(name: str) -> str:
-    return f"certs/{name}/certificate.json"
 
 
 def _is_worth_keeping(before: records.Issued, after: records.Issued, now: datetime.datetime) -> bool:

@@ -71,8 +71,8 @@ def read(
         return None
     try:
         found = parse(content)
-    # RecursionError: thousands of "[" are JSON that Python refuses so.
-    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError):
+    # RecursionError: thousands of "[" are JSON that Python refuses so. OSError: a moment that the C library refuses.
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, OSError):
         what = "damaged" if content.strip() else "empty"
         store.damage.note(key, f'cannot use "{store.locate(key)}": it is {what}; {follows}', severity=severity)
         return None
