@@ -228,7 +228,7 @@ class _Walk:
     def _check_environment(self, node: yaml.nodes.ScalarNode, path: Path) -> None:
         """What compose files replace by a variable of the environment would stay as it is here, without a word."""
         found = _OF_ENVIRONMENT.search(str(node.value))
-        if found is not None and _LITERAL_KEYS.isdisjoint(path) and not str(path[:1]).startswith("('x-"):
+        if found is not None and _LITERAL_KEYS.isdisjoint(path) and not _is_for_anchors(path):
             cause = f"{words.quoted(found.group())}: variables of the environment are not read here"
             self._fault(
                 f"{cause}; write the value itself, or make this file from a template before daemun reads it", node
@@ -268,6 +268,7 @@ class _Walk:
                 self._fault(f"{where}{cause}", key)
                 continue
             self._document.keys[here] = _mark(key.start_mark)
+            self._check_environment(key, here)
             found[name] = self._value(value, here)
         for key, value in self._merged_entries(node, depth=0):
             name = str(key.value)
@@ -307,6 +308,11 @@ class _Walk:
 
 def _tag(node: yaml.nodes.Node) -> str:
     return str(node.tag).removeprefix(_TAG)
+
+
+def _is_for_anchors(path: Path) -> bool:
+    """Whether it is below a key for anchors (`x-...`), which is read only where an alias names it."""
+    return bool(path) and str(path[0]).startswith("x-")
 
 
 def _is_plain_key(key: yaml.nodes.Node) -> bool:
