@@ -42,7 +42,7 @@ def test_targets(text: str, target: model.Target) -> None:
         ("", "has no scheme"),
         ("10.0.0.1:80", 'has no scheme; write "http://10.0.0.1:80"'),
         ("ftp://x", 'unknown scheme "ftp"'),
-        ("htp://x", 'did you mean "http"?'),
+        ("htp://x", 'write "http://x"'),
         ("ws://chat:7777", 'write "http://chat:7777"'),
         ("wss://chat", 'write "https://chat"'),
         ("http://", "has no host"),

@@ -474,6 +474,25 @@ def test_any_tree_is_problems_at_worst(tree: object) -> None:
             assert str(problem).isprintable()
 
 
+@pytest.mark.parametrize(
+    "route",
+    [
+        {"request_headers": {"\x1f": False}},
+        {"response_headers": {"a\x00b": {}}},
+        {"request_headers": {"\ud800": False}},
+        {"request_headers": {"\u202e": False}},
+        {"timeout": {"\x1b[31m": 1}},
+        {"to": [{"url\x7f": 1}]},
+        {"\x07": 1},
+    ],
+)
+def test_names_with_control_characters_are_escaped_in_messages(route: object) -> None:
+    """K1."""
+    found = parse(json.dumps({"sites": {"a.test": {"routes": {"/": route}}}})).problems
+    assert found
+    assert all(str(problem).isprintable() for problem in found)
+
+
 # --- reading ---------------------------------------------------------------------------------------------------
 
 

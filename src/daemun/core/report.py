@@ -40,5 +40,5 @@ def label(field: Field, *, host: str | None) -> str:
     if field and field[0] == "routes" and len(field) > 1:
         parts.append(f"route {words.quoted(str(field[1]))}")
         field = field[2:]
-    rest = ".".join(part for part in field if isinstance(part, str))
+    rest = ".".join(part if part.isprintable() else words.quoted(part)[1:-1] for part in field if isinstance(part, str))
     return ", ".join([*parts, *([rest] if rest else [])])

@@ -123,7 +123,9 @@ def parse_target(text: str) -> model.Target:
 def _name_schemes(text: str, cause: str) -> str:
     if "unknown scheme" not in cause:
         return ""
-    return f"; expected {words.listed(_SCHEMES)}{words.guess(text.partition('://')[0].lower(), _SCHEMES)}"
+    scheme, _, rest = text.partition("://")
+    near = words.nearest(scheme.lower(), _SCHEMES)
+    return f"; expected {words.listed(_SCHEMES)}{cures.write(_find_target_cause, f'{near}://{rest}')}"
 
 
 def _find_meant(text: str) -> str | None:
