@@ -21,7 +21,9 @@ _WEBSOCKET = "WebSockets work on every route by themselves; leave it out (`timeo
 _FORWARDED = "X-Forwarded-For and the like are sent by themselves; leave it out, or set one in `request_headers`"
 _HTTP2 = "HTTP/2 is on by itself wherever there is HTTPS; leave it out"
 _HTTP3 = "there is no HTTP/3: a reload of nginx would end its connections"
-_COMPRESSION = "answers are compressed by themselves; leave it out"
+_COMPRESSION = (
+    "answers are compressed by themselves; `compress: false`, or a list of media types, says otherwise (docs/nginx.md)"
+)
 _BODY = "write `max_body: 1g`, or `off`, in a route"
 _TIMEOUT = "write `timeout: {connect: 5s, read: 60s, send: 60s, idle: 1d}` in a route"
 _HEADERS = "write `response_headers: {NAME: value}` for visitors, `request_headers: {NAME: value}` for the server"
