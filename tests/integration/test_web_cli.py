@@ -175,7 +175,9 @@ async def test_a4_what_a_visitor_does_not_get(gate: support.Gate, run: Run) -> N
     down = model.ServerLook(
         server="127.0.0.1:9000", at=support.NOON, trouble=model.Trouble.REFUSED, cause="it refuses", cure="start it"
     )
-    error = model.UpstreamError(at=support.NOON, count=3, cause="its headers are too large", cure="less", words="sent")
+    error = model.UpstreamError(
+        at=support.NOON, since=support.NOON, count=3, cause="its headers are too large", cure="less", words="sent"
+    )
     shaken = model.HandshakeLook(listener="[::1]:443", name="a.test", at=support.NOON, cause="alert", cure="look")
     route = model.RouteLook(path="/", servers=(down,), last_error=error)
     gate.looks["a.test"] = model.SiteLook(routes=(route,), handshakes=(shaken,), shaken_at=support.NOON)

@@ -121,7 +121,7 @@ def _of_errors(look: model.SiteLook, now: datetime.datetime) -> _Verdict | None:
                 state=model.SiteState.DEGRADED,
                 reason=f"{where}{describe_error(error, now)}",
                 cure=error.cure,
-                since=error.at,
+                since=error.since,
             )
     return None
 

@@ -92,10 +92,12 @@ class UpstreamError:
     """The last error that nginx logged of a route's servers. count: of the same cause, one after another.
 
     cause: in plain words. is_lasting: a visitor who does the same gets the same. words: nginx's own. at_least: lines
-    were left out, for they came too fast.
+    were left out, for they came too fast. since: the first of those, lasting or not as it is, with no pause between
+    them that ends what the route is judged by.
     """
 
     at: datetime.datetime
+    since: datetime.datetime
     count: int
     cause: str
     cure: str
