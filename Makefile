@@ -3,6 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 PREFIX ?= /opt/daemun
+BINDIR ?= /usr/local/bin
+SYSCONFDIR ?= /etc
 
 # Stamps: present and newer than what they depend on when the step need not be done again.
 DEMO_READY := $(VENV)/.demo-ready
@@ -46,12 +48,10 @@ format: $(TEST_READY) ## put the code into its form
 wheel: $(TEST_READY) ## dist/daemun-VERSION-py3-none-any.whl
 	$(PIP) wheel $(BUILD) --no-deps --wheel-dir dist .
 
-install: ## daemun in $(PREFIX), a link to it in /usr/local/bin, and an account for nginx's workers (as root)
-	scripts/make-venv $(PREFIX)
-	$(PREFIX)/bin/pip --quiet --disable-pip-version-check install --constraint constraints.txt '.[nginx]'
-	ln -sf $(PREFIX)/bin/daemun /usr/local/bin/daemun
-	@mkdir -p /etc/daemun
-	@id daemun >/dev/null 2>&1 || useradd --system --no-create-home --shell /usr/sbin/nologin daemun
+install: ## this version in a folder below $(PREFIX), a link to it in $(BINDIR), an account for nginx's workers (as root)
+	@scripts/install "$(PREFIX)" "$(BINDIR)"
+	@mkdir -p "$(SYSCONFDIR)/daemun"
+	@[ "$$(id -u)" != 0 ] || id daemun >/dev/null 2>&1 || useradd --system --no-create-home --shell /usr/sbin/nologin daemun
 
 pins: ## constraints.txt anew, with the newest versions
 	scripts/pin

@@ -73,6 +73,8 @@ class Daemon:
         self.log_file = root / "daemun.log"
         self.http = ports.free_port()
         self.https = ports.free_port()
+        self.program: tuple[str, ...] = (sys.executable, "-m", "daemun")
+        """Which daemun it is."""
         self.arguments: tuple[str, ...] = ()
         self.run_by: tuple[str, ...] = ()
         """A command that daemun and its commands are started by, such as one that takes rights away."""
@@ -203,7 +205,7 @@ class Daemon:
     def command(self, *arguments: str) -> list[str]:
         """What runs a command of daemun."""
         common = ["-c", str(self.config), "--state", str(self.state), *self.arguments]
-        return [*self.run_by, sys.executable, "-m", "daemun", *common, *arguments]
+        return [*self.run_by, *self.program, *common, *arguments]
 
     def cli(self, *arguments: str, within_s: float = 60) -> subprocess.CompletedProcess[str]:
         """Run one command of daemun to its end."""
@@ -211,7 +213,7 @@ class Daemon:
 
     def bare(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """As `cli`, without -c and --state."""
-        return self._run([sys.executable, "-m", "daemun", *arguments], 60)
+        return self._run([*self.program, *arguments], 60)
 
     def _run(self, command: list[str], within_s: float) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
