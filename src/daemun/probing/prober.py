@@ -20,7 +20,7 @@ import structlog
 
 from daemun.control import ports
 from daemun.core import aims, model, names, served, server_answers, upstream_errors
-from daemun.probing import error_log, handshakes, looks, server_tries
+from daemun.probing import error_log, handshakes, look_order, looks, server_tries
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -43,25 +43,14 @@ MANY = 100
 REUSED_S = 60.0
 AFTER_ERROR_S = 5.0
 """A server is not tried again sooner because of an error that nginx logged."""
-FIRST_PAUSE_S = 2.0
-LONGEST_PAUSE_S = 60.0
-"""A server in trouble is tried again after the first, then after twice as long, and so on."""
 ALL_LOOKED_AT_S = 120.0
-"""After a start: what was in trouble before is not said to be over sooner."""
+"""After the first look at the last site began: what was in trouble before the start is not said to be over sooner."""
 MOST_ENDPOINTS = 16
 AT_ONCE = 64
 """Servers that are tried side by side for somebody who asks."""
 _ABSORBED_AT_ONCE = 100
 
 FindEndpoints = collections.abc.Callable[[str], tuple[model.Endpoint, ...]]
-
-
-@dataclasses.dataclass(slots=True)
-class _Pause:
-    """A server in trouble. until_s: it is not tried before."""
-
-    until_s: float
-    length_s: float
 
 
 class Prober:
@@ -94,7 +83,8 @@ class Prober:
         self._log = error_log.ErrorLog(error_log_path)
         self._looks = looks.Looks(find_health)
         self._bad_since: dict[str, datetime.datetime] = {}
-        self._began_s: float | None = None
+        self._not_begun: set[tuple[object, ...]] | None = None
+        self._all_begun_s: float | None = None
         self._desired: model.Desired | None = None
         self._live: frozenset[str] = frozenset()
         self._pools: dict[str, model.Pool] = {}
@@ -103,7 +93,7 @@ class Prober:
         self._queue: dict[looks.Key, None] = {}
         self._tried: dict[tuple[object, ...], tuple[float, tuple[tuple[str, server_answers.Found], ...]]] = {}
         self._tried_at: dict[looks.Key, float] = {}
-        self._pauses: dict[looks.Key, _Pause] = {}
+        self._pauses = look_order.Pauses()
         self._under_way: set[looks.Key] = set()
         self._new_names: dict[tuple[str, str], None] = {}
         self._turn: collections.deque[tuple[str, str]] = collections.deque()
@@ -165,7 +155,7 @@ class Prober:
     ) -> tuple[model.SiteStatus, ...] | None:
         """The sites that visitors do not get; None: not everything was looked at yet."""
         now_s = asyncio.get_running_loop().time()
-        if self._began_s is None or now_s - self._began_s < ALL_LOOKED_AT_S:
+        if self._all_begun_s is None or now_s - self._all_begun_s < ALL_LOOKED_AT_S:
             return None
         return tuple(one for one in self.judge(sites, certificates) if one.state in served.STATES)
 
@@ -201,7 +191,6 @@ class Prober:
     async def run(self) -> None:
         """Look until cancelled."""
         self._under_way.clear()
-        self._began_s = self._began_s or asyncio.get_running_loop().time()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._follow_log(), name="error log")
@@ -209,6 +198,7 @@ class Prober:
                     await self._absorb()
                     self._start_tries(group)
                     self._start_handshakes(group)
+                    self._note_begun()
                     await asyncio.sleep(TICK_S)
         finally:
             self._log.close()
@@ -240,8 +230,17 @@ class Prober:
                     for key in self._looks.keys(host):
                         self._queue[key] = None
             self._forget()
+            if self._absorbed is None:
+                self._not_begun = {*self._queue, *self._new_names}
             self._absorbed = desired
             self._turn = collections.deque((host, name) for host, site in wanted.items() for name in _names(site))
+
+    def _note_begun(self) -> None:
+        """Ten thousand sites take minutes until each had its first look."""
+        if self._not_begun is not None and self._all_begun_s is None:
+            self._not_begun &= self._queue.keys() | self._new_names.keys()
+            if not self._not_begun:
+                self._all_begun_s = asyncio.get_running_loop().time()
 
     def _forget(self) -> None:
         """What is of no use any more."""
@@ -261,12 +260,12 @@ class Prober:
                 continue
             left -= 1
             group.create_task(self._try(key), name=f"try {key}")
-        for key, pause in list(self._pauses.items()) if left else ():
+        for key in self._pauses.due(now_s) if left else ():
             if not left:
                 break
             if self._looks.aim(key) is None:
-                del self._pauses[key]
-            elif pause.until_s <= now_s and key not in self._under_way:
+                self._pauses.forget(key)
+            elif key not in self._under_way:
                 left -= 1
                 group.create_task(self._try(key), name=f"try {key}")
 
@@ -318,12 +317,7 @@ class Prober:
     ) -> None:
         self._tried_at[key] = now_s
         is_bad = self._looks.note_servers(key, found, self._clock.now())
-        if is_bad:
-            before = self._pauses.get(key)
-            length_s = FIRST_PAUSE_S if before is None else min(2 * before.length_s, LONGEST_PAUSE_S)
-            self._pauses[key] = _Pause(until_s=now_s + length_s, length_s=length_s)
-        else:
-            self._pauses.pop(key, None)
+        self._pauses.note(key, now_s, is_bad=is_bad)
         self.on_change()
 
     # --- handshakes ------------------------------------------------------------------------------------------------
