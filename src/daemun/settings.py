@@ -83,7 +83,7 @@ def resolve(
     config, config_from = _choose(given.config, "-c", environ, "DAEMUN_CONFIG")
     state, state_from = _choose(given.state, "--state", environ, "DAEMUN_STATE")
     nginx, nginx_from = _choose(given.nginx, "--nginx", environ, "DAEMUN_NGINX")
-    config = config or _default_config(working_directory, system_config)
+    config = config or _default_config(environ, working_directory, system_config, is_root=is_root)
     state = state or default_state(environ, is_root=is_root)
     settings = Settings(
         config=working_directory / config.expanduser(),
@@ -139,10 +139,29 @@ def _choose(
     return None, "the default"
 
 
-def _default_config(working_directory: pathlib.Path, system_config: pathlib.Path) -> pathlib.Path:
-    """The file beside the user wins; when there is none at all, it is the one that `daemun add` would make."""
+def _default_config(
+    environ: collections.abc.Mapping[str, str],
+    working_directory: pathlib.Path,
+    system_config: pathlib.Path,
+    *,
+    is_root: bool,
+) -> pathlib.Path:
+    """The file beside the user wins, then the user's own; where there is none at all, it is the one that `daemun add`
+    would make."""
     beside = working_directory / CONFIG_NAME
-    return system_config if system_config.exists() and not beside.exists() else beside
+    own = None if is_root else _user_config(environ)
+    return next((path for path in (beside, own, system_config) if path is not None and path.exists()), beside)
+
+
+def _user_config(environ: collections.abc.Mapping[str, str]) -> pathlib.Path | None:
+    """None: the user has no home directory. Source: as `default_state`, for XDG_CONFIG_HOME."""
+    config_home = pathlib.Path(environ.get("XDG_CONFIG_HOME", ""))
+    if not config_home.is_absolute():
+        try:
+            config_home = pathlib.Path.home() / ".config"
+        except RuntimeError:
+            return None
+    return config_home / "daemun" / CONFIG_NAME
 
 
 def _check_socket_path(settings: Settings) -> None:

@@ -59,6 +59,22 @@ def test_the_file_beside_the_user_wins_over_the_system_s(tmp_path: pathlib.Path)
     assert _resolve(tmp_path, system_config=system).config == tmp_path / "daemun.yaml"
 
 
+def test_the_file_of_a_user_without_root(tmp_path: pathlib.Path) -> None:
+    """It wins over the system's; the one beside the user wins over it, and root has none."""
+    system = tmp_path / "system.yaml"
+    system.touch()
+    own = tmp_path / "xdg" / "daemun" / "daemun.yaml"
+    own.parent.mkdir(parents=True)
+    home = str(tmp_path / "xdg")
+    assert _resolve(tmp_path, system_config=system, XDG_CONFIG_HOME=home).config == system
+    own.touch()
+    assert _resolve(tmp_path, system_config=system, XDG_CONFIG_HOME=home).config == own
+    assert _resolve(tmp_path, system_config=system, XDG_CONFIG_HOME=home, is_root=True).config == system
+    assert _resolve(tmp_path, system_config=system, XDG_CONFIG_HOME="xdg").config != own
+    (tmp_path / "daemun.yaml").touch()
+    assert _resolve(tmp_path, system_config=system, XDG_CONFIG_HOME=home).config == tmp_path / "daemun.yaml"
+
+
 def test_the_state_directory_of_a_user(tmp_path: pathlib.Path) -> None:
     assert _resolve(tmp_path, XDG_DATA_HOME="/data").state == pathlib.Path("/data/daemun")
     relative = _resolve(tmp_path, XDG_DATA_HOME="relative").state

@@ -19,7 +19,8 @@ Config = typing.Annotated[
         "-c",
         "--config",
         metavar="FILE",
-        help="The configuration; default: ./daemun.yaml, then /etc/daemun/daemun.yaml.",
+        help="The configuration; default: ./daemun.yaml, then, without root, ~/.config/daemun/daemun.yaml, "
+        "then /etc/daemun/daemun.yaml.",
     ),
 ]
 State = typing.Annotated[

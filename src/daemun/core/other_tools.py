@@ -25,7 +25,7 @@ _COMPRESSION = (
     "answers are compressed by themselves; `compress: false`, or a list of media types, says otherwise (docs/nginx.md)"
 )
 _BODY = "write `max_body: 1g`, or `off`, in a route"
-_TIMEOUT = "write `timeout: {connect: 5s, read: 60s, send: 60s, idle: 1d}` in a route"
+_TIMEOUT = "write `timeout: {connect: 5s, read: 10m, send: 10m, idle: 1d}` in a route"
 _HEADERS = "write `response_headers: {NAME: value}` for visitors, `request_headers: {NAME: value}` for the server"
 _BALANCE = "write `balance: least_conn` (or `ip_hash`, `sticky`, ...) in a route with several servers under `to:`"
 _HEALTH = "write `health: /healthz` in a route"
@@ -115,6 +115,7 @@ KEYS: dict[str, str] = {
     "rules": _RULE,
     "match": _RULE,
     "matcher": _RULE,
+    "http": f"sites are `sites: {{chat.example.com: http://127.0.0.1:8000}}` at the top; {_PORTS}",
     "routers": _RULE,
     "router": _RULE,
     "frontend": _RULE,
