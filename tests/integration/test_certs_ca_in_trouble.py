@@ -1,5 +1,6 @@
-"""C3, C4: a CA that asks to wait is left alone, and one in trouble is not blamed on the configuration."""
+"""C3, C4, O6: a CA that asks to wait is left alone, one in trouble is blamed on nobody, and costs little."""
 
+import asyncio
 import collections.abc
 import contextlib
 import dataclasses
@@ -12,11 +13,11 @@ import threading
 import pytest
 
 from daemun import errors
-from daemun.certs import acme_issuer
+from daemun.certs import acme_issuer, manager
 from daemun.certs.preflight import directory
 from daemun.core import checkup, model
 from daemun.core.issuance.preflight import authority, facts
-from tests.support import certificates, clock, issuing, serving
+from tests.support import certificates, clock, http01, issuing, pebble, ports, serving
 
 HOST = "a.example.com"
 PROBLEM = "application/problem+json"
@@ -195,3 +196,110 @@ async def test_c3_a_failure_without_a_wait_is_tried_at_once(gate: issuing.Gate) 
             asked = ca.asked
             assert watched.manager.renew(HOST)
             await watched.until(lambda: ca.asked > asked)
+
+
+# --- O6 --------------------------------------------------------------------------------------------------------------
+
+MINUTE = datetime.timedelta(minutes=1)
+MANY = [issuing.spec(f"{number:03}.example.com") for number in range(100)]
+
+
+class Rounds:
+    """Lets a test wait until a manager has nothing to do."""
+
+    def __init__(self) -> None:
+        self._is_idle = asyncio.Event()
+        self._certs: manager.Manager | None = None
+
+    async def manager(self, gate: issuing.Gate, acme: model.Acme, *specs: model.CertificateSpec) -> manager.Manager:
+        self._certs = await gate.manager(acme, *specs, wait=self._wait)
+        return self._certs
+
+    async def _wait(self, woken: asyncio.Event, _: datetime.datetime | None) -> None:
+        assert self._certs is not None
+        if not self._certs.busy and not woken.is_set():
+            self._is_idle.set()
+        await woken.wait()
+
+    async def idle(self) -> None:
+        assert self._certs is not None
+        self._is_idle.clear()
+        self._certs.wake()
+        async with asyncio.timeout(30):
+            await self._is_idle.wait()
+
+
+@pytest.mark.parametrize("headers", [{}, {"Retry-After": "3600"}], ids=["", "with Retry-After"])
+async def test_o6_many_names_wait_together_for_a_ca_that_is_down(gate: issuing.Gate, headers: dict[str, str]) -> None:
+    rounds = Rounds()
+    with running(Ca(status=503, is_directory_good=False, headers=headers)) as ca:
+        acme = issuing.asking(model.Authority(directory=ca.url))
+        async with certificates.running(await rounds.manager(gate, acme, *MANY[:50])) as watched:
+            await watched.until(lambda: any(one.state is FAILING for one in watched.manager.status()))
+            await rounds.idle()
+            at_first = ca.asked
+            assert 1 <= at_first <= 16
+
+            for spec in MANY[50:]:
+                await watched.manager.add(spec)
+            await rounds.idle()
+            assert ca.asked == at_first, "names that are added cost no order"
+            status = watched.status(MANY[-1].host)
+            assert status.state is model.CertificateState.PENDING
+            until = gate.clock.now() + (60 * MINUTE if headers else MINUTE)
+            assert status.next_attempt == until
+            waits = f"the CA at {ca.url} is down and will be asked again by itself"
+            assert status.reason == f"{waits}; until then one of the local CA is served"
+            assert status.held_until is None, "a person may ask at once"
+            assert watched.manager.renew(MANY[-1].host)
+            await watched.until(lambda: ca.asked == at_first + 1)
+            await rounds.idle()
+
+            asked = ca.asked
+            gate.clock.advance(until - gate.clock.now())
+            await rounds.idle()
+            assert ca.asked == asked + 1, "one finds out for all"
+
+
+async def test_o6_a_ca_that_is_back_serves_all_that_waited(gate: issuing.Gate, tmp_path: pathlib.Path) -> None:
+    rounds = Rounds()
+    with contextlib.ExitStack() as stack:
+        listen = ports.free_port()
+        port = stack.enter_context(http01.answering(gate.thumbprint))
+        ca_file = tmp_path / "pebble.pem"
+        acme = model.Acme(
+            authorities=(model.Authority(directory=f"https://127.0.0.1:{listen}/dir", ca_file=str(ca_file)),)
+        )
+        pebble.write_certificates(tmp_path)
+        (tmp_path / "ca.pem").rename(ca_file)
+        async with certificates.running(await rounds.manager(gate, acme, *MANY[:20])) as watched:
+            await watched.until(lambda: any(one.state is FAILING for one in watched.manager.status()))
+            await rounds.idle()
+            failing = [one for one in watched.manager.status() if one.state is FAILING]
+            assert len(failing) <= 16
+            ca = stack.enter_context(pebble.running_pebble(port, listen_port=listen))
+            ca_file.write_bytes(ca.ca_file.read_bytes())
+            gate.clock.advance(MINUTE)
+            watched.manager.wake()
+            for spec in MANY[:20]:
+                await watched.until_state(spec.host, model.CertificateState.VALID)
+
+
+async def test_o6_with_a_second_ca_only_the_first_is_left_out(gate: issuing.Gate) -> None:
+    rounds = Rounds()
+    failing = Ca(status=500, body=problem("serverInternal"), kind=PROBLEM)
+    with running(Ca(status=503, is_directory_good=False)) as first, running(failing) as second:
+        acme = issuing.asking(model.Authority(directory=first.url), model.Authority(directory=second.url))
+        async with certificates.running(await rounds.manager(gate, acme, *MANY)) as watched:
+            await watched.until(lambda: all(one.state is FAILING for one in watched.manager.status()))
+            await rounds.idle()
+            assert 1 <= first.asked <= 16
+            assert second.asked >= len(MANY)
+            assert any(f"the CA at {first.url} is down; " in (one.reason or "") for one in watched.manager.status())
+
+
+async def test_o6_a_ca_that_fails_with_one_order_holds_up_no_others(gate: issuing.Gate) -> None:
+    with running(Ca(status=500, body=problem("serverInternal"), kind=PROBLEM)) as ca:
+        acme = issuing.asking(model.Authority(directory=ca.url))
+        async with certificates.running(await gate.manager(acme, *MANY[:40])) as watched:
+            await watched.until(lambda: all(one.state is FAILING for one in watched.manager.status()))

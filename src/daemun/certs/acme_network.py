@@ -30,7 +30,7 @@ def pause_really(seconds: float, stop: threading.Event) -> bool:
     return stop.wait(seconds)
 
 
-HTTP_FAILURES, HTTP_TOO_MANY = 500, 429
+HTTP_FAILURES, HTTP_UNAVAILABLE, HTTP_TOO_MANY = 500, 503, 429
 _NONCE_ATTEMPTS = 8
 _PROBLEM_PREFIX = "urn:ietf:params:acme:error:"
 
@@ -122,6 +122,8 @@ def in_words(
                 f"{failed}: {_trouble(ca, network.status)}. {words.quote(detail_of(problem))}",
                 cause=refusal.Cause.DOWN,
                 retry_after_s=network.retry_after_s,
+                # Of other failures of its own it may have one with this order alone.
+                is_outage=network.status == HTTP_UNAVAILABLE,
             ) from problem
         text = words.explain_request(", ".join(hosts), code_of(problem), detail_of(problem), verb=verb)
         cause = refusal.cause_of_request(code_of(problem))
@@ -134,19 +136,21 @@ def in_words(
             else "if it is a private CA, give its root as `acme.ca_file`"
         )
         raise refusal.OrderError(
-            f"{failed}: the TLS certificate of {ca} is not trusted; {remedy}", cause=refusal.Cause.DOWN
+            f"{failed}: the TLS certificate of {ca} is not trusted; {remedy}", cause=refusal.Cause.DOWN, is_outage=True
         ) from error
     except requests.exceptions.Timeout as error:
         raise refusal.OrderError(
             f"{failed}: {ca} does not answer within {NETWORK_TIMEOUT_S} s; "
             "check this machine's way to the internet; daemun tries again by itself",
             cause=refusal.Cause.DOWN,
+            is_outage=True,
         ) from error
     except requests.exceptions.ConnectionError as error:
         raise refusal.OrderError(
             f"{failed}: {ca} cannot be reached ({_innermost(error)}); "
             "check `acme.directory` and this machine's way to the internet; daemun tries again by itself",
             cause=refusal.Cause.DOWN,
+            is_outage=True,
         ) from error
     except (
         acme_errors.Error,
@@ -159,18 +163,22 @@ def in_words(
             raise refusal.OrderError(
                 f"{failed}: {_trouble(ca, network.status)}",
                 cause=refusal.Cause.DOWN,
+                is_outage=True,
                 retry_after_s=network.retry_after_s,
             ) from error
         raise refusal.OrderError(
             f"{failed}: {ca} answers with something else than ACME ({_brief(error)}); "
             "check that `acme.directory` is the URL of a directory (RFC 8555)",
             cause=refusal.Cause.DOWN,
+            # Else it may be due to what was ordered.
+            is_outage=isinstance(error, acme_errors.Error | requests.exceptions.RequestException),
             retry_after_s=network.retry_after_s,
         ) from error
     except OSError as error:  # requests: the CA file does not exist
         raise refusal.OrderError(
             f"{failed}: `acme.ca_file` ({authority.ca_file}) cannot be read; check the path",
             cause=refusal.Cause.DOWN,
+            is_outage=True,
         ) from error
 
 

@@ -18,6 +18,7 @@ import typing
 
 from daemun import errors
 from daemun.certs import daemon_thread, findings, ledger, proofs, records, refusal, stored
+from daemun.certs import outages as outages_
 from daemun.control import ports
 from daemun.core import model, words
 from daemun.core.issuance import budget, renewal
@@ -31,7 +32,7 @@ _OF_ONE_CA = frozenset({"caa", "ca"})
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What a try needs besides what is asked. pause: None: really (`acme_network.Pause`)."""
+    """What a try needs besides what is asked. pause: None: really (`acme_network.Pause`). outages: of all tries."""
 
     store: ports.Store
     stored: stored.Stored
@@ -40,16 +41,19 @@ class Means:
     examiner: findings.Examiner | None
     limits_of: collections.abc.Callable[[str], budget.Limits]
     pause: collections.abc.Callable[[float, threading.Event], bool] | None = None
+    outages: outages_.Outages = dataclasses.field(default_factory=outages_.Outages)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """before: how it went so far. replaced: what was issued last, which a new one is for."""
+    """before: how it went so far. replaced: what was issued last, which a new one is for. down: the directories of CAs
+    that are left out, as they are known to be down."""
 
     spec: model.CertificateSpec
     authorities: tuple[model.Authority, ...]
     before: records.Attempts | None
     replaced: records.Issued | None
+    down: frozenset[str] = frozenset()
 
 
 _MOST_ROUNDS = 10
@@ -140,14 +144,20 @@ class _Try:
             held = self._holds.get(authority.directory)
             if held is not None:
                 reasons.append(self._explain_hold(authority, held))
+                self._means.outages.withdraw(authority.directory, self._means.clock.now())
+                continue
+            if authority.directory in self._wanted.down:
+                reasons.append(f"the CA at {authority.directory} is down")
                 continue
             try:
-                return await self._ask(authority)
+                issued = await self._ask(authority)
             except ledger.OverBudgetError as error:
+                self._means.outages.withdraw(authority.directory, self._means.clock.now())
                 self._note_over_budget(authority, error, self._hosts)
                 reasons.append(str(error))
             except refusal.OrderError as error:
                 is_failure = True
+                self._note_outage(authority.directory, error)
                 self._note_hold(authority.directory, error.retry_after_s)
                 self._note_blame(authority, error)
                 reasons.append(str(error))
@@ -162,8 +172,12 @@ class _Try:
                     break
             except errors.DaemunError as error:  # of this machine: no CA is to blame
                 is_failure = True
+                self._means.outages.withdraw(authority.directory, self._means.clock.now())
                 reasons.append(str(error))
                 break
+            else:
+                self._means.outages.end(authority.directory)
+                return issued
         raise FailedError(
             "; ".join(reasons), is_failure=is_failure, holds=self._holds, rehearse=self._rehearse, seen=self._seen
         )
@@ -356,6 +370,12 @@ class _Try:
         )
 
     # --- words -----------------------------------------------------------------------------------------------------
+
+    def _note_outage(self, directory: str, error: refusal.OrderError) -> None:
+        if error.is_outage:
+            self._means.outages.note(directory, self._means.clock.now(), error.retry_after_s)
+        elif error.cause is not refusal.Cause.DOWN:
+            self._means.outages.end(directory)
 
     def _note_hold(self, directory: str, retry_after_s: float | None) -> None:
         until = renewal.hold_until(self._means.clock.now(), retry_after_s)

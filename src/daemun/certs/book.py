@@ -93,7 +93,7 @@ class Book:
 
     def directories(self, spec: model.CertificateSpec) -> tuple[str, ...]:
         """Of the CAs that are asked; none when they are not known yet."""
-        return tuple(one.directory for one in self.authorities(spec) or ())
+        return () if self._acme is None else asked.directories_of(spec, self._acme)
 
     def authorities(self, spec: model.CertificateSpec) -> standing.Authorities | None:
         """The CAs that are asked; None: not known yet."""

@@ -143,7 +143,8 @@ class Manager:
 
     def status(self) -> tuple[model.CertificateStatus, ...]:
         plans = self._book.plans(self._clock.now())
-        return tuple(self._with_failed_hook(plans[name].status) for name in self._book.entries)
+        told = (self._orders.with_outage(plans[name].status, entry.spec) for name, entry in self._book.entries.items())
+        return tuple(map(self._with_failed_hook, told))
 
     def renew(self, host: str, *, force: bool = False) -> bool:
         found = False

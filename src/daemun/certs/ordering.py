@@ -13,7 +13,7 @@ import structlog
 
 from daemun import errors
 from daemun.certs import after, attempt, book, records, shelf, standing, watching
-from daemun.core import model
+from daemun.core import model, words
 from daemun.core.issuance import asked, renewal
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -52,8 +52,34 @@ class Orders:
 
     def start(self, tasks: asyncio.TaskGroup, stop: threading.Event) -> None:
         """Begin what is due. stop: set when the orders are to end."""
-        for name in self._due()[: CONCURRENT_ORDERS - len(self._under_way)]:
-            self._start(name, tasks, stop)
+        now = self._means.clock.now()
+        for name in self._due():
+            if len(self._under_way) >= CONCURRENT_ORDERS:
+                break
+            down = frozenset[str]()
+            if name not in self._book.forced:
+                directories = self._book.directories(self._book.entries[name].spec)
+                down = frozenset(one for one in directories if not self._means.outages.admit(one, now))
+                if len(down) == len(directories):
+                    continue
+            self._start(name, tasks, stop, down)
+
+    def with_outage(self, told: model.CertificateStatus, spec: model.CertificateSpec) -> model.CertificateStatus:
+        """What waits for a CA that is down says so, without having been tried itself."""
+        now = self._means.clock.now()
+        is_waiting = told.state is model.CertificateState.PENDING or told.failures
+        if (
+            not is_waiting
+            or spec.name in self._under_way
+            or (told.next_attempt is not None and told.next_attempt > now)
+        ):
+            return told
+        directories = self._book.directories(spec)
+        until = self._means.outages.until(directories, now)
+        if until is None:
+            return told
+        why = f"the CA at {words.listed(directories, last='and')} is down and will be asked again by itself"
+        return dataclasses.replace(told, next_attempt=until, reason=(told.reason or "").replace(standing.ASKED, why))
 
     def moments(self, now: datetime.datetime) -> list[datetime.datetime]:
         """When `start` has something to begin; the end of what is under way wakes by itself."""
@@ -97,11 +123,15 @@ class Orders:
     def _order_at(self, name: str, plan: standing.Plan, now: datetime.datetime) -> datetime.datetime | None:
         if plan.order_at is None or self._held or name in self._under_way or name not in self._book.confirmed:
             return None
-        return now if name in self._book.forced else plan.order_at
+        if name in self._book.forced:
+            return now
+        if plan.order_at > now:
+            return plan.order_at
+        return self._means.outages.until(self._book.directories(self._book.entries[name].spec), now) or plan.order_at
 
     # --- one certificate -------------------------------------------------------------------------------------------
 
-    def _start(self, name: str, tasks: asyncio.TaskGroup, stop: threading.Event) -> None:
+    def _start(self, name: str, tasks: asyncio.TaskGroup, stop: threading.Event, down: frozenset[str]) -> None:
         entry = self._book.entries[name]
         authorities = self._book.authorities(entry.spec)
         assert authorities is not None
@@ -116,8 +146,11 @@ class Orders:
             replaced=records.Issued(directory=entry.served.directory or "", bundle=entry.served.bundle)
             if is_public
             else None,
+            down=down,
         )
         if not is_forced and self._has_better(entry, authorities):
+            for directory in {authority.directory for authority in authorities} - down:
+                self._means.outages.withdraw(directory, self._means.clock.now())
             tasks.create_task(self._take_stored(wanted), name=f"take {name}")
         else:
             tasks.create_task(self._order(wanted, stop), name=f"order {name}")

@@ -20,6 +20,7 @@ class OrderError(errors.RetryableError):
     """A CA was asked and gave no certificate. Another error of an order is this machine's, and the same at every CA.
 
     blamed: the names that it failed for, each with why, as they were ordered; empty: for none of them alone.
+    is_outage: whatever is ordered there now would fail.
     """
 
     def __init__(
@@ -29,10 +30,12 @@ class OrderError(errors.RetryableError):
         cause: Cause,
         retry_after_s: float | None = None,
         blamed: collections.abc.Mapping[str, str] = types.MappingProxyType({}),
+        is_outage: bool = False,
     ) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
         self.cause = cause
         self.blamed = dict(blamed)
+        self.is_outage = is_outage
 
 
 _BROKEN = frozenset({"serverInternal", "badNonce", "orderNotReady"})

@@ -16,6 +16,8 @@ _FURTHEST = renewal.LONGEST_WAIT + datetime.timedelta(hours=1)
 Authorities = tuple[model.Authority, ...]
 """The CAs that are asked for one certificate, in this order."""
 
+ASKED = "the CA is being asked"
+
 _KINDS = {
     shelf.Kind.PUBLIC: model.CertificateKind.PUBLIC,
     shelf.Kind.OWN: model.CertificateKind.OWN,
@@ -192,7 +194,7 @@ def _state(
     meanwhile = "one of the local CA is" if entry.served.kind is shelf.Kind.LOCAL else "the one from before is"
     if entry.served.others:
         meanwhile = "the best that there is for each name is"
-    said = waits or "the CA is being asked"
+    said = waits or ASKED
     return model.CertificateState.PENDING, f"{said}; until then {meanwhile} served"
 
 

@@ -17,6 +17,12 @@ def authorities_of(spec: model.CertificateSpec, acme: model.Acme) -> tuple[model
     return tuple(dataclasses.replace(one, email=one.email or usual or spec.ordering.email) for one in chosen)
 
 
+def directories_of(spec: model.CertificateSpec, acme: model.Acme) -> tuple[str, ...]:
+    """Of `authorities_of`, without their other parts: quick, for who asks for all certificates."""
+    own = spec.ordering.authority
+    return tuple(one.directory for one in acme.authorities) if own is None else (own.directory,)
+
+
 def fingerprint(spec: model.CertificateSpec, authorities: tuple[model.Authority, ...]) -> str:
     """Of what is asked: while it stays, failures so far count; with another one a person changed something.
 
