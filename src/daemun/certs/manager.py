@@ -157,8 +157,8 @@ class Manager:
             if status.held_until is not None and now < status.held_until and not force:
                 until = f"{status.held_until:%Y-%m-%d %H:%M} UTC"
                 raise errors.RetryableError(
-                    f'cannot renew the certificate of "{entry.spec.host}" before {until}, as the CA asked for: who '
-                    "comes sooner may be locked out for longer; nothing to do, daemun tries "
+                    f'cannot renew the certificate of "{entry.spec.host}" before {until}, as the CA asked or its '
+                    "limits say: who comes sooner may be locked out for longer; nothing to do, daemun tries "
                     f"again by itself then (`--force` asks now). {status.reason or ''}"
                 )
             found = True
