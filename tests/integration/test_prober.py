@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import pathlib
+import re
 
 import pytest
 
@@ -12,19 +13,23 @@ from tests.support import clock, ports
 from tests.support.sites import site
 
 
+def _prober(folder: pathlib.Path) -> prober.Prober:
+    return prober.Prober(
+        clock.FakeClock(),
+        find_endpoints=lambda _: (),
+        find_health=lambda _: (),
+        find_certificates=lambda: (),
+        error_log_path=str(folder / "error.log"),
+    )
+
+
 async def test_trouble_is_not_over_before_each_site_was_looked_at(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closed, off = f"http://127.0.0.1:{ports.free_port()}", model.Tls(mode=model.TlsMode.OFF)
     sites = tuple(site(f"{number}.test", closed, tls=off) for number in range(20))
     statuses = tuple(model.SiteStatus(site=one, state=model.SiteState.LIVE) for one in sites)
-    looking = prober.Prober(
-        clock.FakeClock(),
-        find_endpoints=lambda _: (),
-        find_health=lambda _: (),
-        find_certificates=lambda: (),
-        error_log_path=str(tmp_path / "error.log"),
-    )
+    looking = _prober(tmp_path)
     for name, value in {"ALL_LOOKED_AT_S": 0.0, "AGAIN_S": 0.0, "TRIES_PER_TICK": 0, "TICK_S": 0.0}.items():
         monkeypatch.setattr(prober, name, value)
     looking.publish(model.Desired(globals=model.Globals(), sites=sites), statuses)
@@ -45,3 +50,49 @@ async def test_trouble_is_not_over_before_each_site_was_looked_at(
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await running
+
+
+async def test_each_name_has_its_turn_however_often_sites_change(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A listener that reads the names in handshakes, and after each of them another change is published."""
+    seen: set[bytes] = set()
+    wanted = {b"%d.test" % number for number in range(20)}
+    all_seen = asyncio.Event()
+    looking = _prober(tmp_path)
+
+    async def read_name(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        seen.update(re.findall(rb"\d+\.test", await reader.read(4096)))
+        publish()
+        if seen >= wanted:
+            all_seen.set()
+        writer.close()
+
+    listener = await asyncio.start_server(read_name, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    settings = model.Globals(listen_https=(model.Address(host="127.0.0.1", port=port),))
+
+    def publish() -> None:
+        sites = tuple(site(name.decode(), "http://127.0.0.1:1") for name in sorted(wanted))
+        statuses = tuple(model.SiteStatus(site=one, state=model.SiteState.LIVE) for one in sites)
+        looking.publish(model.Desired(globals=settings, sites=sites), statuses)
+
+    values = {
+        "TICK_S": 0.01,
+        "AGAIN_S": 0.0,
+        "TURN_S": 0.01,
+        "SHAKES_IN_TURN_PER_S": 100.0,
+        "NEW_SHAKES_PER_TICK": 0,
+        "BAD_SHAKE_EVERY_S": 1e9,
+        "TRIES_PER_TICK": 0,
+    }
+    for name, value in values.items():
+        monkeypatch.setattr(prober, name, value)
+    publish()
+    async with listener:
+        running = asyncio.create_task(looking.run())
+        async with asyncio.timeout(60):
+            await all_seen.wait()
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running

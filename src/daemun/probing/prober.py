@@ -233,7 +233,9 @@ class Prober:
             if self._absorbed is None:
                 self._not_begun = {*self._queue, *self._new_names}
             self._absorbed = desired
-            self._turn = collections.deque((host, name) for host, site in wanted.items() for name in _names(site))
+            self._turn = look_order.continue_turn(
+                self._turn, ((host, name) for host, site in wanted.items() for name in _names(site))
+            )
 
     def _note_begun(self) -> None:
         """Ten thousand sites take minutes until each had its first look."""
