@@ -34,7 +34,12 @@ async def _answering() -> liveness.Liveness:
 
 
 def make_gate(
-    source: worlds.Source, world: worlds.World, certificates: worlds.Certificates, *, last_good: bool
+    source: worlds.Source,
+    world: worlds.World,
+    certificates: worlds.Certificates,
+    *,
+    last_good: bool,
+    look_at_nginx: gate.LookAtNginx = _answering,
 ) -> gate.Gate:
     endpoints, waiting_room = worlds.Endpoints(world), worlds.WaitingRoom()
     return gate.Gate(
@@ -60,7 +65,7 @@ def make_gate(
         examiner=worlds.Examiner(),
         old_workers=old_workers,
         observe=lambda: (model.Actual(), 0),
-        look_at_nginx=_answering,
+        look_at_nginx=look_at_nginx,
         damage=damaged.Damage(),
         identity=gate.Identity(
             version="1",
@@ -115,3 +120,19 @@ async def test_certificates_are_looked_at_before_the_round_that_was_asked_for(
         loop.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await loop
+
+
+async def test_doctor_tells_what_nginx_is_like_now() -> None:
+    seen = [liveness.Liveness(answers=False), liveness.Liveness(suspended=(7,)), liveness.Liveness()]
+
+    async def look() -> liveness.Liveness:
+        return seen.pop(0)
+
+    source = worlds.Source(world := worlds.World(snapshot=model.Snapshot(source="file", globals=model.Globals())))
+    front = make_gate(source, world, worlds.Certificates(world), last_good=True, look_at_nginx=look)
+    await front.apply()
+    told = [" ".join(one.message for one in await front.diagnose(None)) for _ in range(3)]
+    assert "workers do not answer" in told[0]
+    assert "7 were suspended" in told[1]
+    assert "answer" not in told[2]
+    assert "suspended" not in told[2]

@@ -233,6 +233,7 @@ class Gate:
         left = 0
         if host is None or site is not None:
             left = await self._served.probe(site, within_s=DOCTOR_PROBES_S if host is None else PROBE_S)
+        await self.look_at_nginx()
         return await doctor.diagnose(
             host,
             self.status(),
