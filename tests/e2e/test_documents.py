@@ -23,6 +23,7 @@ EXAMPLES = [pytest.param(path.read_text(), id=path.name) for path in sorted((ROO
 @pytest.mark.nginx
 @pytest.mark.parametrize("text", [*BLOCKS, *EXAMPLES])
 def test_example_passes_check(daemon: Daemon, text: str) -> None:
+    (daemon.root / "public").mkdir()  # which an example names
     daemon.write_raw(text)
     said = daemon.cli_good("check")
     assert "warning" not in said
