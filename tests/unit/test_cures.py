@@ -171,6 +171,8 @@ def test_other_places(place: str, text: str, cure: str) -> None:
         ("target", "http://a:b"),
         ("target", "http://a:99999"),
         ("target", "//http://"),
+        ("target", "//["),
+        ("short target", "/srv/a,b"),
         ("short target", "//http://"),
         ("short target", "@http://"),
         ("target", "htp://"),
