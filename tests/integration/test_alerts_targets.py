@@ -104,6 +104,7 @@ async def test_the_body_of_a_webhook(receiver: receivers.Receiver) -> None:
                 "trusted": False,
             }
         ],
+        "sites": [],
     }
 
 
