@@ -1,4 +1,4 @@
-"""L2: what README.md calls a backup is one: with it, an empty machine serves the same sites, from the same authority."""
+"""L2: with what README.md calls a backup, an empty machine serves the same sites, from the same authority."""
 
 import shutil
 import subprocess
