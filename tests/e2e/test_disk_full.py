@@ -4,6 +4,7 @@ import collections.abc
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -78,6 +79,26 @@ def test_a_start_on_a_full_disk(small: Daemon) -> None:
     small.wait_sign("a.test", "one")
 
 
+def test_one_daemun_also_where_nginx_would_work_elsewhere(small: Daemon) -> None:
+    """The disk is full and nginx just gone: a second daemun would begin a folder of its own in memory."""
+    small.write("sites:\n" + signpost("a.test", "one"))
+    small.start()
+    small.wait_sign("a.test", "one")
+    os.kill(small.pid, signal.SIGSTOP)
+    try:
+        for process in small.nginx_processes():
+            process.kill()
+        small.wait(lambda: not any(one.is_running() for one in small.nginx_processes()), "nginx to end")
+        _fill(small)
+        second = small.cli("up")
+    finally:
+        os.kill(small.pid, signal.SIGCONT)
+    assert second.returncode != 0
+    assert f"another daemun (process {small.pid})" in second.stderr
+    (small.state.parent / "filler").unlink()
+    small.wait_sign("a.test", "one")
+
+
 def test_a7_doctor_says_one_thing_of_a_full_disk(small: Daemon) -> None:
     """A7: "can be written" beside "0 MiB are free"."""
     small.write("sites:\n" + signpost("a.test", "one"))
@@ -146,7 +167,7 @@ def test_a_restart_while_nginx_serves_from_memory(small: Daemon) -> None:
     assert small.wait_exit() == 0
     assert small.sign("a.test") == "one"
     small.start()
-    small.wait(lambda: small.cli("status", "--json").stdout != "", "the second life", every_s=0.2)
+    small.wait_ready()
     assert small.status()["nginx"]["pid"] == serving
     _stop(small)
     small.start()

@@ -100,6 +100,9 @@ def _copy_current(before: layout_.Layout, layout: layout_.Layout) -> None:
     moved = [(f"{a}/".encode(), f"{b}/".encode()) for a, b in _moved(before, layout)]
     with contextlib.suppress(OSError):
         source = pathlib.Path(before.current).resolve(strict=True)
+        # It may hold passwords; `directories.prepare` lets the workers pass later.
+        pathlib.Path(layout.nginx).mkdir(mode=0o700, exist_ok=True)
+        pathlib.Path(layout.nginx).chmod(0o700)
         target = pathlib.Path(layout.nginx, "gen", source.name)
         for path in sorted(source.rglob("*")):
             if path.is_dir():

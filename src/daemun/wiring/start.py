@@ -1,12 +1,13 @@
 """What `daemun up` calls."""
 
 import asyncio
+import contextlib
 import os
 import pathlib
 import signal
 import sys
 
-from daemun import garbage
+from daemun import errors, garbage
 from daemun import settings as settings_
 from daemun.core import layout as layout_
 from daemun.nginx import machine as nginx_machine
@@ -25,12 +26,35 @@ def run(settings: settings_.Settings) -> int:
     # Modes are chosen where files are made; what nobody chose (new parents of a folder) is as usual for a service.
     os.umask(UMASK)
     nginx_machine.raise_open_files()
-    layout = _choose_layout(settings)
-    with instance.held_alone(pathlib.Path(layout.lock)) as lock:
-        one = daemon.Daemon(settings, machine.find_nginx(settings), lock)
+    with contextlib.ExitStack() as stack:
+        one = daemon.Daemon(settings, machine.find_nginx(settings), _lock(settings, stack))
         garbage.seek()
         asyncio.run(one.live())
     return 0
+
+
+def _lock(settings: settings_.Settings, stack: contextlib.ExitStack) -> instance.Held:
+    """The lock of where nginx works, held beside that of the state directory: there is one daemun for it, wherever
+    nginx works, and nothing is changed before that is known.
+
+    Raises: LockHeldError, EnvironmentProblemError.
+    """
+    plain = pathlib.Path(layout_.Layout(str(settings.state)).lock)
+    failure = None
+    try:
+        lock = stack.enter_context(instance.held_alone(plain))
+    except errors.LockHeldError:
+        if settings.layout.work is not None:  # its lock has the number of the process also on a full disk
+            stack.enter_context(instance.held_alone(pathlib.Path(settings.layout.lock)))
+        raise
+    except errors.EnvironmentProblemError as error:  # there is nothing that could be locked: lost rights
+        failure = error
+    layout = _choose_layout(settings)
+    if layout.work is not None:
+        return stack.enter_context(instance.held_alone(pathlib.Path(layout.lock)))
+    if failure is not None:
+        raise failure
+    return lock
 
 
 def _choose_layout(settings: settings_.Settings) -> layout_.Layout:
