@@ -13,8 +13,11 @@ import select
 import threading
 
 import asyncinotify
+import structlog
 
 from daemun.core import layout as layout_
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 EVERY_S = 0.2
 """How often the file is looked at where the kernel does not tell of changes, and whether there is an end."""
@@ -34,6 +37,7 @@ class AccessLines:
         self._output = output
         self._wanted = threading.Event()
         self._ended = threading.Event()
+        self._failure: int | None = None
 
     def switch(self, *, is_on: bool) -> None:
         """Whether lines are copied from now on."""
@@ -53,30 +57,63 @@ class AccessLines:
             self._ended.set()
 
     def _work(self) -> None:
-        with contextlib.suppress(OSError):  # its reader is gone
-            while not self._ended.is_set():
+        while not self._ended.is_set():
+            try:
                 if self._wanted.wait(EVERY_S):
                     self._copy()
+            except BrokenPipeError:  # its reader is gone
+                return
+            except OSError as error:
+                self._report(error)
+                self._ended.wait(EVERY_S)
 
     def _copy(self) -> None:
         follower, notices = Follower(self._path), _watch(self._path.parent)
         try:
             while self._wanted.is_set() and not self._ended.is_set():
                 for lines in follower.read():
-                    _write_all(self._output, lines)
+                    self._write(lines)
                 self._wait(notices)
         finally:
             follower.close()
             if notices is not None:
                 notices.close()
 
+    def _write(self, lines: bytes) -> None:
+        """What cannot be written, to a file on a full disk, is left out. Raises: BrokenPipeError."""
+        try:
+            while lines and not self._ended.is_set():
+                try:
+                    lines = lines[os.write(self._output, lines) :]
+                except BlockingIOError:  # whoever gave it made it non-blocking
+                    _poll(self._output, select.POLLOUT)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self._report(error)
+        else:
+            self._failure = None
+
+    def _report(self, error: OSError) -> None:
+        """Once, until lines are copied again."""
+        if self._failure != error.errno:
+            self._failure = error.errno
+            log.warning("cannot copy the access log to standard output", error=str(error))
+
     def _wait(self, notices: asyncinotify.Inotify | None) -> None:
         if notices is None:
             self._ended.wait(EVERY_S)
             return
-        if select.select([notices.fd], [], [], EVERY_S)[0]:
+        if _poll(notices.fd, select.POLLIN):
             os.read(notices.fd, _CHUNK_BYTES)
             self._ended.wait(AT_MOST_EVERY_S)
+
+
+def _poll(descriptor: int, events: int) -> bool:
+    """Whether it is ready within EVERY_S. select(2) takes no descriptor above 1023."""
+    polled = select.poll()
+    polled.register(descriptor, events)
+    return bool(polled.poll(EVERY_S * 1000))
 
 
 def _watch(folder: pathlib.Path) -> asyncinotify.Inotify | None:
@@ -142,9 +179,3 @@ class Follower:
             if newline:
                 found.append(whole + newline)
         return found
-
-
-def _write_all(output: int, content: bytes) -> None:
-    """Raises: OSError."""
-    while content:
-        content = content[os.write(output, content) :]
