@@ -260,7 +260,8 @@ class Daemon:
 
         def look() -> Json | None:
             said = self.cli("status", "--json").stdout
-            return typing.cast(Json, json.loads(said)) if said else None
+            found = typing.cast(Json, json.loads(said)) if said else {}
+            return found if "nginx" in found else None  # not running is an answer in JSON, too
 
         return wait_for(look, "the daemon's status", every_s=0.2)
 
