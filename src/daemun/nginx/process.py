@@ -78,7 +78,7 @@ def find_user(layout: layout_.Layout) -> str | None:
     """The account of the workers of the nginx that runs; None: none runs, or they run as it does itself. Blocking."""
     if find_master(layout) is None:
         return None
-    with contextlib.suppress(FileNotFoundError):
+    with contextlib.suppress(OSError, ValueError):  # gone, damaged, or of another account
         text = pathlib.Path(layout.current, "nginx.conf").read_text(encoding="utf-8")
         match = re.search(r"^user (\S+)[ ;]", text, re.MULTILINE)
         return match[1] if match is not None else None

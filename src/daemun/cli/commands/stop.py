@@ -75,12 +75,11 @@ def _end_by_force(chosen: settings.Settings, *, keep_traffic: bool) -> None:
             if not keep_traffic:  # SIGTERM ends nginx, too
                 process.terminate()
                 process.resume()
-                process.wait(FORCE_GRACE_S)
-        except psutil.TimeoutExpired:
-            pass
+                with contextlib.suppress(psutil.TimeoutExpired):
+                    process.wait(FORCE_GRACE_S)
+            process.kill()
         except psutil.AccessDenied as error:
             raise errors.EnvironmentProblemError(f"cannot end process {pid}: it is another user's; use sudo") from error
-        process.kill()
     _wait_until_gone(pid)
 
 
