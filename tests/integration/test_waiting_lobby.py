@@ -139,3 +139,19 @@ async def test_a4_what_may_be_starting(is_permanent: bool, age_s: float, visits:
     assert ("starting" in text, "not reachable" in text) == (is_starting, not is_starting)
     if is_permanent:
         assert await under_test.wait(ask()) is room.Refusal.OVER
+
+
+async def test_a4_what_was_away_hours_ago_may_be_starting_again() -> None:
+    """Nobody waited in between, so what is away now is away since now."""
+    async with opened(wait_for(ports.free_port(), hold_s=0.3)) as under_test:
+        assert await under_test.wait(ask(1)) is room.Refusal.OVER
+        queue = under_test._queues["a.test"]
+        assert queue.away_since_s is not None
+        async with asyncio.timeout(30):
+            while queue.is_looked_for:
+                await asyncio.sleep(0.02)
+        queue.away_since_s -= lobby.START_S * 100
+        assert not under_test.is_starting(ask(1)), "away all the time"
+        queue.seen_s -= lobby.START_S * 50
+        assert await under_test.wait(ask(2)) is room.Refusal.OVER
+        assert under_test.is_starting(ask(2))

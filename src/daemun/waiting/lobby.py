@@ -172,6 +172,8 @@ class Lobby:
             queue.waiters.discard(waiter)
 
     async def _look(self, name: str, queue: _Queue) -> None:
+        if asyncio.get_running_loop().time() - queue.seen_s > START_S:
+            queue.away_since_s = None  # what was in between is not known: nobody waited
         while queue.waiters:
             wait = self._waits.get(name) or self._last.get(name)
             if wait is not None and self._is_in_vain(wait):
