@@ -69,7 +69,60 @@ NASTY = [
 ]
 
 
+ONE_LINE = [
+    *["  {host}: http://127.0.0.1:80{n}"] * 12,
+    "  {host}: http://a",
+    "  {host}: http://a:80  ",
+    "  n{n}.test: http://a:80",
+    "  {n}.test: http://a:80",
+    "  192.0.2.{n}: http://192.0.2.{n}",
+]
+ODD = [
+    "  {host}.: http://a",
+    "  A{n}.test: http://a",
+    "  a_{n}.test: http://a",
+    "  a_{n}.example.com: http://a",
+    "  -{host}: http://a",
+    "  {host}-: http://a",
+    "  x..{host}: http://a",
+    "  300.1.1.{n}: http://a",
+    "  010.1.1.{n}: http://a",
+    "  '{host}': http://a",
+    "  *.{host}: http://a",
+    "  {host}: http://a:99999",
+    "  {host}: http://a:0",
+    "  {host}: http://unix:80",
+    "  {host}: http://a:80/path",
+    "  {host}: http://256.1.1.1",
+    "  {host}: http://a..b",
+    "  {host}: http://a.",
+    "  {host}: https://a",
+    "  {host}: http://a # why",
+    "  {host}: http://a#b",
+    "  {host}:  http://a:",
+    "  {host}:http://a",
+    "   {host}: http://a",
+    " {host}: http://a",
+    "    {host}: http://a",
+    "    continued",
+    "  # {host}: http://a",
+    "",
+    "  deep.{host}:",
+    "  nginx.{host}: |",
+    "  {host}: {{routes: {{/: http://a}}, aliases: [n{n}.test]}}",
+    "  a{n}.test: {{to: http://a}}",
+    "\u2028",
+    "  {host}: ${{TARGET}}",
+]
+
+
 def read(text: str) -> model.Snapshot:
+    """As a whole."""
+    return yaml_reader.Reader("daemun.yaml", BASE).read_whole(text.encode()).snapshot
+
+
+def parse(text: str) -> model.Snapshot:
+    """For the first time."""
     return yaml_reader.Reader("daemun.yaml", BASE).parse(text.encode())
 
 
@@ -118,6 +171,32 @@ def test_a_text_is_read_the_same_whatever_was_read_before(seed: int) -> None:
             lines = before
 
 
+@hypothesis.given(strategies.integers(0, 2**32))
+def test_sites_of_one_line_are_read_the_same_among_all_else(seed: int) -> None:
+    """O3, O5"""
+    pick = random.Random(seed)
+    head = pick.choice([HEAD, ["sites:"], ["default: {site: a3.test}", *HEAD], ["x-a:", "  b.test: http://a", *HEAD]])
+    odd = pick.choice([0, 0.02, 0.1, 0.3])
+    lines = []
+    for number in range(pick.randrange(60)):
+        shape = pick.choice([*ODD, *NASTY[:17]]) if pick.random() < odd else pick.choice(ONE_LINE)
+        plain = shape if shape in NASTY else shape.format(host=f"a{number}.test", n=number % 90 + 10)
+        lines += [plain]
+        if pick.random() < odd:
+            lines += [line.format(host=f"b{number}.test", n=number % 90 + 10) for line in pick.choice(SITES)]
+    text = "\n".join([*head, *lines, *pick.choice([[], [""], ["logs: {access: false}"], ["  # end"]])])
+    assert parse(text) == read(text)
+
+
+@pytest.mark.parametrize("line", [*(line.format(host="new.test", n=10) for line in ODD), *NASTY])
+@pytest.mark.parametrize("place", [3, 4, 5, 20, 32, 33])
+def test_among_sites_of_one_line_everything_else_is_read(line: str, place: int) -> None:
+    """O3, O5"""
+    lines = many(30)
+    lines[place:place] = [line]
+    assert parse("\n".join(lines)) == read("\n".join(lines))
+
+
 def many(count: int = 300) -> list[str]:
     return [*HEAD, *(f"  s{number:03}.test: http://127.0.0.1:{9000 + number}" for number in range(count)), ""]
 
@@ -140,12 +219,25 @@ class Counted:
         return found
 
 
+def test_of_hundreds_of_sites_of_one_line_few_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """O3, O5"""
+    counted = Counted(monkeypatch)
+    lines = many()
+    assert len(parse("\n".join(lines)).sites) == 300
+    assert counted.since() < 10
+
+    lines[100:102] = ["  # two others", "  a.test: {/: http://a, /b/: http://b}", "  a_b.example.com: http://a"]
+    (problem,) = parse("\n".join(lines)).problems
+    assert problem.host == "a_b.example.com"
+    assert counted.since() < 15
+
+
 def test_of_hundreds_of_sites_those_that_changed_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     counted = Counted(monkeypatch)
     reader = yaml_reader.Reader("daemun.yaml", BASE)
     lines = many()
     before = reader.parse("\n".join(lines).encode())
-    assert counted.since() == 303
+    counted.since()
     assert reader.parse("\n".join(lines).encode()) is before
     assert counted.since() == 0
 

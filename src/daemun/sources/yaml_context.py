@@ -9,6 +9,10 @@ from daemun.sources import nginx_snippet, yaml_positions, yaml_words
 SOURCE = "file"
 
 
+def make_origin(file_name: str, mark: yaml_positions.Mark) -> model.Origin:
+    return model.Origin(source=SOURCE, place=f"{file_name}:{mark}")
+
+
 class Context:
     """file_name: how messages call the file. base_dir: the absolute folder that relative paths start from."""
 
@@ -19,7 +23,7 @@ class Context:
         self._base_dir = base_dir
 
     def origin(self, mark: yaml_positions.Mark) -> model.Origin:
-        return model.Origin(source=SOURCE, place=f"{self._file_name}:{mark}")
+        return make_origin(self._file_name, mark)
 
     def report(self, fault: yaml_positions.Fault, *, host: str | None = None) -> None:
         self.problems.append(model.Problem(origin=self.origin(fault.mark), message=fault.message, host=host))

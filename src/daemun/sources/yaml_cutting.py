@@ -50,14 +50,36 @@ def cut(last: yaml_blocks.Text, lines: yaml_blocks.Lines, wanted: frozenset[int]
     gaps = _find_gaps(last, lines, same, same_above=same_above, same_below=same_below)
     beside = {block.start for gap in gaps for block in (gap.above, gap.below) if block is not None}
     kept = tuple(block for block in same if block.start in beside or block.start in wanted or not block.is_good)
+    return _make(same, kept, lines, frozenset(line for gap in gaps for line in gap.lines))
+
+
+def cut_within(blocks: tuple[yaml_blocks.Block, ...], lines: yaml_blocks.Lines, wanted: frozenset[int]) -> Cut | None:
+    """As `cut`, for a text that was not read before. None: only the whole text tells what it means.
+
+    blocks: lines of which each is a whole site if it is a site. A run of them is left out but for the first and the
+    last: the first is found to be a key of `sites` at its place, so what follows it at the same column is another one,
+    up to the last.
+    """
+    if len({block.key for block in blocks}) < len(blocks):
+        return None
+    starts = {block.start for block in blocks}
+    kept = tuple(block for block in blocks if block.start in wanted or not {block.start - 1, block.end} <= starts)
+    return _make(blocks, kept, lines, frozenset(range(len(lines))) - starts) if len(kept) < len(blocks) else None
+
+
+def _make(
+    blocks: collections.abc.Iterable[yaml_blocks.Block],
+    kept: tuple[yaml_blocks.Block, ...],
+    lines: yaml_blocks.Lines,
+    new: frozenset[int],
+) -> Cut:
     starts = {block.start for block in kept}
-    known = {block.start: block for block in same if block.start not in starts}
+    known = {block.start: block for block in blocks if block.start not in starts}
     ranges, end = [], 0
     for block in known.values():
         ranges.append(range(end, block.start))
         end = block.end
     ranges.append(range(end, len(lines)))
-    new = frozenset(line for gap in gaps for line in gap.lines)
     return Cut(known=known, kept=kept, ranges=tuple(one for one in ranges if one), new=new)
 
 

@@ -4,16 +4,28 @@ A site of ten thousand is a few lines, and reading YAML and checking it costs 0.
 from the last one in some places, what is read is a shorter text: the same, without runs of sites that did not change
 (`yaml_cutting`). Where that cannot mean the same, and where something is said that cannot be told from a shorter text
 (faults, a host that is there twice), the whole text is read: a short reading never tells a person anything that a whole
-one would tell otherwise.
+one would tell otherwise. Of a text that is read for the first time, the sites of one line are left out in the same way
+(`yaml_one_line`).
 """
 
 import collections.abc
+import functools
 import os
 import pathlib
 import threading
 
 from daemun.core import model, per_site, validate
-from daemun.sources import yaml_blocks, yaml_context, yaml_cutting, yaml_positions, yaml_translate
+from daemun.sources import (
+    yaml_blocks,
+    yaml_context,
+    yaml_cutting,
+    yaml_one_line,
+    yaml_positions,
+    yaml_translate,
+)
+
+_MakeCut = collections.abc.Callable[[frozenset[int]], yaml_cutting.Cut | None]
+"""Of the starts of sites that must be read. None: the whole text must be."""
 
 
 class Reader:
@@ -37,8 +49,8 @@ class Reader:
         with self._guard:
             last = self._last
             if last is None or last.content != content:
-                last = self._read_again(last, content) if last is not None else None
-                last = last or self._read_whole(content)
+                last = self._read_again(last, content) if last is not None and last.blocks else None
+                last = last or self._read_anew(content) or self.read_whole(content)
                 self._last = last
             return last.snapshot
 
@@ -54,7 +66,8 @@ class Reader:
 
     # --- the whole text --------------------------------------------------------------------------------------------
 
-    def _read_whole(self, content: bytes | str) -> yaml_blocks.Text:
+    def read_whole(self, content: bytes | str) -> yaml_blocks.Text:
+        """The text as if nothing was read before, and nothing left out. What `parse` returns never differs from it."""
         document = yaml_positions.load(content)
         translation = self._translate(document)
         for fault in document.faults:
@@ -86,17 +99,35 @@ class Reader:
     # --- a part of it ----------------------------------------------------------------------------------------------
 
     def _read_again(self, last: yaml_blocks.Text, content: bytes | str) -> yaml_blocks.Text | None:
-        """None: the whole text must be read."""
-        text = yaml_positions.decode(content, []) if last.blocks else None
+        """last: with blocks. None: the whole text must be read."""
+        text = yaml_positions.decode(content, [])
         if text is None:
             return None
         lines = text.split("\n")
+        return self._read_part(content, lines, last.column, lambda wanted: yaml_cutting.cut(last, lines, wanted))
+
+    def _read_anew(self, content: bytes | str) -> yaml_blocks.Text | None:
+        """None: the whole text must be read."""
+        text = yaml_positions.decode(content, [])
+        if text is None:
+            return None
+        lines = text.split("\n")
+        blocks = yaml_one_line.find_blocks(lines, _example(), self._file_name)
+        if not blocks:
+            return None
+        column = len(lines[blocks[0].start]) - len(lines[blocks[0].start].lstrip(" ")) + 1
+        return self._read_part(content, lines, column, lambda wanted: yaml_cutting.cut_within(blocks, lines, wanted))
+
+    def _read_part(
+        self, content: bytes | str, lines: yaml_blocks.Lines, column: int, make_cut: _MakeCut
+    ) -> yaml_blocks.Text | None:
+        """column: where the sites' keys start. None: the whole text must be read."""
         wanted: frozenset[int] = frozenset()
         while True:  # this ends: more is wanted each time
-            cut = yaml_cutting.cut(last, lines, wanted)
-            # What is not read now was looked at when it was.
-            document = yaml_cutting.load(lines, cut.ranges)
-            if document is None or not yaml_cutting.fits(document, cut, lines, last.column):
+            cut = make_cut(wanted)
+            # What is not read now was looked at when it was, or cannot be wrong.
+            document = yaml_cutting.load(lines, cut.ranges) if cut is not None else None
+            if cut is None or document is None or not yaml_cutting.fits(document, cut, lines, column):
                 return None
             translation = self._translate(document)
             settings, read = translation.settings(), translation.sites()
@@ -116,7 +147,7 @@ class Reader:
             snapshot=_snapshot(translation, settings, sites),
             lines=lines,
             blocks=yaml_blocks.judge(blocks, translation),
-            column=last.column,
+            column=column,
         )
 
     def _translate_some(
@@ -126,6 +157,13 @@ class Reader:
         cut = yaml_cutting.cut(last, last.lines, yaml_blocks.starts_of(problems, last.blocks)) if last.blocks else None
         document = yaml_cutting.load(last.lines, cut.ranges) if cut is not None else None
         return self._translate(document) if document is not None else None
+
+
+@functools.cache
+def _example() -> model.Site:
+    """The site of a file that is nothing else."""
+    (site,) = Reader("", "/").read_whole(yaml_one_line.EXAMPLE).snapshot.sites
+    return site
 
 
 def _find_problems(
