@@ -1,6 +1,5 @@
 """What is wrong with the file."""
 
-import asyncio
 import dataclasses
 import pathlib
 import tempfile
@@ -14,7 +13,7 @@ from daemun.core import assemble, merge, model, outcome
 from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
 from daemun.nginx import server
 from daemun.wiring import clock, machine
-from daemun.wiring.offline import rendering, wishes
+from daemun.wiring.offline import rendering, run_async, wishes
 
 
 def check(settings: settings_.Settings) -> tuple[model.Problem, ...]:
@@ -62,7 +61,7 @@ def _test_files(settings: settings_.Settings, desired: model.Desired) -> tuple[m
         with tempfile.TemporaryDirectory(prefix="daemun-") as folder:
             apart = dataclasses.replace(settings, state=pathlib.Path(folder))
             assembled = rendering.assemble(apart, desired, binary, last_good={})
-            return asyncio.run(_find_refused(server.Nginx(binary, apart.layout), desired, assembled))
+            return run_async.run(_find_refused(server.Nginx(binary, apart.layout), desired, assembled))
     except EnvironmentProblemError:
         return ()
     except DaemunError as error:

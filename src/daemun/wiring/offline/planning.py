@@ -1,6 +1,5 @@
 """What the next `daemun up` would do."""
 
-import asyncio
 import dataclasses
 
 from daemun import settings as settings_
@@ -9,14 +8,14 @@ from daemun.core import merge
 from daemun.core import plan as plan_
 from daemun.nginx import server
 from daemun.wiring import machine
-from daemun.wiring.offline import rendering, wishes
+from daemun.wiring.offline import rendering, run_async, wishes
 
 
 def plan(settings: settings_.Settings) -> gate_port.PlanReport:
     """What `daemun up` would do now. Raises: DaemunError when nothing can be planned."""
     desired = wishes.read(settings)
     binary = machine.find_nginx(settings)
-    actual = asyncio.run(server.Nginx(binary, settings.layout).read_actual())
+    actual = run_async.run(server.Nginx(binary, settings.layout).read_actual())
     assembled = rendering.assemble(settings, desired, binary, last_good=actual.files or {})
     wanted = plan_.plan(
         desired, assembled.files, actual, specs=merge.certificate_specs(desired), services=merge.services(desired)

@@ -1,6 +1,5 @@
 """What the file, or the environment, asks for; what only containers say is missing, which is told."""
 
-import asyncio
 import dataclasses
 import os
 
@@ -11,7 +10,7 @@ from daemun.nginx import account as worker_account
 from daemun.sources import environment as environment_source
 from daemun.sources import remembered, yaml_file
 from daemun.sources.docker import chosen, compatible, keep, place
-from daemun.wiring.offline import earlier
+from daemun.wiring.offline import earlier, run_async
 
 
 def check_can_start(settings: settings_.Settings) -> None:
@@ -39,7 +38,7 @@ def read(settings: settings_.Settings) -> model.Desired:
     """What `daemun up` would take from the file, or the environment, and nginx-proxy's folders. Raises: ConfigError."""
     source = yaml_file.YamlFile(settings.config, state=settings.layout.state, find_worker=worker_account.choose)
     file = environment_source.FileOrEnvironment(source, settings.config, os.environ, is_known=_has_file(settings))
-    snapshot = asyncio.run(compatible.Compatible(file, environ=os.environ).read())
+    snapshot = run_async.run(compatible.Compatible(file, environ=os.environ).read())
     # The file's sites were judged line by line; nginx-proxy's folders add to them afterwards.
     is_of_file = _has_file(settings) and not (snapshot.globals and snapshot.globals.like_nginx_proxy)
     desired = merge.merge_snapshots([snapshot], validated=snapshot.source if is_of_file else None)
