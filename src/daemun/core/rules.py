@@ -9,7 +9,7 @@ import ipaddress
 import re
 import urllib.parse
 
-from daemun.core import cures, names, other_tools, patterns, spellings, words
+from daemun.core import cures, names, other_tools, path_patterns, patterns, spellings, words
 
 MAX_CHARACTERS = 2000
 MAX_BYTES = 3600
@@ -36,13 +36,6 @@ CONNECTION_HEADERS = frozenset(
         "upgrade",
     }
 )
-
-_PATTERN = re.compile(r"\A/?[~=]\S* |\(\?|\.[*+]|\$\Z|(?<=/):(?=[A-Za-z_])|\*|\{[^{}]+\}|[|^\\]|\[[^\[\]]+\]")
-"""What stands for other texts in nginx's expressions, Caddy's and Traefik's paths, or Express's."""
-_STAR = re.compile(r"(/[^*{}|^\\\[\]()$]*)\*{1,2}")
-_EITHER = re.compile(r"(/[^()|]*)\(([^()|]+(?:\|[^()|]+)+)\)([^()|]*)")
-_SUFFIX = re.compile(r"/?\*{1,2}(?:/\*)?\.([A-Za-z0-9]+)\$?")
-_EXACT = re.compile(r"\A(?:=\s+)?(/[^*{}|^\\\[\]()$]*)\$?")
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """Of Unicode's categories Cc, Cs, Zl and Zp, each character."""
@@ -190,10 +183,10 @@ def _find_path_cause(path: str, *, with_patterns: bool = False) -> str | None:
         cause = 'must start with "/"'
     elif size > MAX_PATH_BYTES:
         cause = f"is too long: {size} bytes, at most {MAX_PATH_BYTES}"
-    elif (sign := _PATTERN.search(path)) is not None:
+    elif (sign := path_patterns.find(path)) is not None:
         cause = (
-            f"holds {words.quoted(sign.group())}, which is a pattern in other tools; a route is a prefix, and this one "
-            f"would never match{_find_way(path)}"
+            f"holds {words.quoted(sign)}, which is a pattern in other tools; a route is a prefix, and this one "
+            f"would never match{path_patterns.find_way(path)}"
         )
     elif "?" in path or "#" in path:
         cause = 'holds "?" or "#"; a route is chosen by its path alone'
@@ -202,27 +195,6 @@ def _find_path_cause(path: str, *, with_patterns: bool = False) -> str | None:
     elif decoded != path:
         cause = "is percent-encoded, but nginx compares decoded paths"
     return cause
-
-
-def find_prefix(path: str) -> str:
-    """The prefix that a path with a star at its end means in other tools: "/api/*" is "/api/"."""
-    match = _STAR.fullmatch(path)
-    return path if match is None else match.group(1)
-
-
-def _find_way(path: str) -> str:
-    """What to write instead of a pattern, where that is no prefix."""
-    either = _EITHER.fullmatch(path)
-    if either is not None:
-        each = (words.quoted(f"{either[1]}{one}{either[3]}") for one in either[2].split("|"))
-        return f"; write a route for each of {words.listed(each, last='and')}"
-    suffix = _SUFFIX.fullmatch(path)
-    if suffix is not None:
-        return f"; under the site's `nginx:` write `location ~ \\.{suffix[1]}$ {{ ... }}`"
-    exact = _EXACT.fullmatch(path)
-    if exact is not None:
-        return f"; for that path alone write `location = {exact[1]} {{ ... }}` under the site's `nginx:`"
-    return ""
 
 
 def check_target_path(path: str) -> str | None:

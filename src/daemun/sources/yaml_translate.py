@@ -4,7 +4,7 @@ import collections.abc
 import dataclasses
 import pathlib
 
-from daemun.core import model, rules, words
+from daemun.core import model, path_patterns, words
 from daemun.sources import (
     values,
     yaml_check,
@@ -97,7 +97,7 @@ class Translation(yaml_context.Context):
         """ "/api/*" is "/api/"."""
         seen: dict[str, str] = {}
         for path in paths:
-            first = seen.setdefault(rules.find_prefix(path), path)
+            first = seen.setdefault(path_patterns.find_prefix(path), path)
             if first != path:
                 message = f"route {words.quoted(path)} is the same as {words.quoted(first)}; keep one of them"
                 mark = self._key_mark(self._route_place(site, path))
@@ -157,7 +157,7 @@ class Translation(yaml_context.Context):
         if action is None:
             return None
         return model.Route(
-            path=rules.find_prefix(route_path),
+            path=path_patterns.find_prefix(route_path),
             action=action,
             max_body_bytes=entry.max_body,
             compress=entry.compress,

@@ -8,7 +8,7 @@ import collections.abc
 import dataclasses
 import re
 
-from daemun.core import model, rules, validate, words
+from daemun.core import model, path_patterns, validate, words
 from daemun.sources import values, yaml_route
 from daemun.sources.docker import containers, options, wishes
 
@@ -154,7 +154,7 @@ def _read_group(group: _Group, hosts: str, origin: model.Origin) -> collections.
     except options.OptionError as error:
         raise _LabelError(f"{group.label(error.key)}: {error}") from error
     route = model.Route(
-        path=rules.find_prefix(group.text("path") or "/"),
+        path=path_patterns.find_prefix(group.text("path") or "/"),
         action=action,
         max_body_bytes=entry.max_body,
         compress=entry.compress,
