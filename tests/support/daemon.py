@@ -275,8 +275,8 @@ class Daemon:
         """Wait until a daemon tells that a site is in this state, and return its entry."""
 
         def look() -> Json | None:
-            said = self.cli("status", "--json").stdout  # empty before the daemon listens
-            sites = json.loads(said)["sites"] if said else []
+            said = self.cli("status", "--json").stdout
+            sites = json.loads(said).get("sites", []) if said else []  # none before the daemon listens
             return next((site for site in sites if site["host"] == host and site["state"] == state), None)
 
         return wait_for(look, f"{host} to be {state}", within_s=90, every_s=0.2)
