@@ -3,6 +3,7 @@
 import collections.abc
 import dataclasses
 import datetime
+import functools
 import ipaddress
 
 from cryptography import exceptions, x509
@@ -100,6 +101,7 @@ def general_name(host: str) -> x509.GeneralName:
     return x509.DNSName(host) if address is None else x509.IPAddress(address)
 
 
+@functools.lru_cache(maxsize=16)  # a hundred sites in a row may share one that is for a hundred names
 def _alternative_names(
     leaf: x509.Certificate,
 ) -> tuple[frozenset[str], frozenset[ipaddress.IPv4Address | ipaddress.IPv6Address]]:

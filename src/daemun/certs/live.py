@@ -10,6 +10,7 @@ many sites that have nothing yet to live/.generations/.shared-NUMBER/1/, until e
 
 import collections.abc
 import contextlib
+import functools
 import os
 import pathlib
 import secrets
@@ -31,9 +32,15 @@ def read(live: pathlib.Path, name: str) -> bundle.Bundle | None:
     """What live/NAME holds; None: nothing that could be served (missing, or damaged by a person or a power cut)."""
     folder = f"{live}/{name}"
     try:
-        return bundle.parse(_read_file(f"{folder}/{CHAIN}"), _read_file(f"{folder}/{KEY}"))
+        return _parse(_read_file(f"{folder}/{CHAIN}"), _read_file(f"{folder}/{KEY}"))
     except (OSError, bundle.BundleError):
         return None
+
+
+@functools.lru_cache(maxsize=16)
+def _parse(fullchain_pem: bytes, key_pem: bytes) -> bundle.Bundle:
+    """Read again soon: sites in a row may share a pair, and each is looked at more than once while it is settled."""
+    return bundle.parse(fullchain_pem, key_pem)
 
 
 def _read_file(path: str) -> bytes:
