@@ -116,7 +116,7 @@ def parse_target(text: str) -> model.Target:
     elif folder is not None:
         cure = f"; a folder of files is no server: write `files: {folder}`"
     else:
-        cure = cures.write(_find_target_cause, *spellings.targets(text)) or _name_schemes(text, cause)
+        cure = cures.write(_find_misfit, *spellings.targets(text)) or _name_schemes(text, cause)
     raise ValueError(f"target {words.quoted(text)} {cause}{cure}")
 
 
@@ -125,20 +125,24 @@ def _name_schemes(text: str, cause: str) -> str:
         return ""
     scheme, _, rest = text.partition("://")
     near = words.nearest(scheme.lower(), _SCHEMES)
-    return f"; expected {words.listed(_SCHEMES)}{cures.write(_find_target_cause, f'{near}://{rest}')}"
+    return f"; expected {words.listed(_SCHEMES)}{cures.write(_find_misfit, f'{near}://{rest}')}"
 
 
 def _find_meant(text: str) -> str | None:
     """A good target: the text itself, or what it could mean."""
-    return next((one for one in (text, *spellings.targets(text)) if _find_target_cause(one) is None), None)
+    return next((one for one in (text, *spellings.targets(text)) if _find_misfit(one) is None), None)
 
 
-def _find_target_cause(text: str) -> str | None:
+def _find_misfit(text: str) -> str | None:
+    """What keeps a text from being a good target that needs no option beside it: a server that shows a certificate has
+    to be named."""
     try:
-        _parse_target(text)
+        target = _parse_target(text)
     except ValueError as error:
         return str(error)
-    return None
+    is_verified = target.scheme in {model.Scheme.HTTPS, model.Scheme.GRPCS}
+    is_nameless = target.host is None or names.address_of(target.host) is not None
+    return "shows a certificate, and has no name" if is_verified and is_nameless else None
 
 
 def _parse_target(text: str) -> model.Target:
