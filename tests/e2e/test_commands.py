@@ -126,6 +126,20 @@ def test_plan_and_apply(running: Daemon) -> None:
     assert running.sign("b.test") == "new", "apply returns when it is live"
 
 
+def test_a_changed_file_that_hand_written_nginx_names_is_loaded(running: Daemon) -> None:
+    """The new rules hold after `apply`, though daemun.yaml is what it was."""
+    answer = running.config.parent / "answer.conf"
+    answer.write_text("return 302 https://sign.test/old;")
+    running.write(COMMENTED + "  b.test: {routes: {/: http://127.0.0.1:1}, nginx: include answer.conf;}\n")
+    _says(running, 0, "apply")
+    running.wait_sign("b.test", "old")
+    answer.write_text("return 302 https://sign.test/new;")
+    assert "b.test" in _says(running, 0, "plan")
+    assert "nginx was not touched" not in _says(running, 0, "apply")
+    running.wait_sign("b.test", "new")
+    assert "nginx was not touched" in _says(running, 0, "apply")
+
+
 def test_plan_tells_what_would_change(alone: Daemon) -> None:
     """Without a daemon, from the file and the state directory alone; nothing is started."""
     assert "a.test" in _says(alone, 0, "plan")

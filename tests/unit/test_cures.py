@@ -236,6 +236,7 @@ def test_hosts_and_paths_that_daemun_add_refuses(tmp_path: pathlib.Path, host: s
 def test_a_folder_is_a_target_of_daemun_add(tmp_path: pathlib.Path) -> None:
     """K1: `daemun add x /srv/www` means files."""
     file = tmp_path / "daemun.yaml"
-    yaml_edit.add_route(file, "a.test", str(tmp_path))
+    (tmp_path / "www").mkdir()
+    yaml_edit.add_route(file, "a.test", str(tmp_path / "www"))
     (site,) = yaml_file.read_snapshot(file).sites
-    assert site.routes[0].action == model.Files(folder=str(tmp_path))
+    assert site.routes[0].action == model.Files(folder=str(tmp_path / "www"))

@@ -550,6 +550,33 @@ def test_n2_a_folder_with_private_keys_is_not_published(tmp_path: pathlib.Path, 
     assert not yaml_file.YamlFile(file, state=str(tmp_path / "state")).read_now().problems
 
 
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        (".", "holds .*daemun.yaml, the configuration that is in use"),
+        ("./", "holds .*daemun.yaml"),
+        ("up/..", "holds .*daemun.yaml"),
+        ("..", "holds .*daemun.yaml"),
+        ("itself", "holds .*daemun.yaml"),
+        ("secret", "holds .*htpasswd, which has passwords"),
+    ],
+)
+def test_a_folder_with_the_configuration_or_passwords_is_not_published(
+    tmp_path: pathlib.Path, folder: str, words: str
+) -> None:
+    for name in ("up", "secret", "public"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "itself").symlink_to(".")
+    (tmp_path / "secret/htpasswd").write_text("a:b\n")
+    file = tmp_path / "daemun.yaml"
+    routes = "{/: {to: http://web, nginx: auth_basic_user_file secret/htpasswd;}, /f/: {files: %s}}"
+    file.write_text(f"sites:\n  a.test: {routes % folder}\n")
+    with pytest.raises(yaml_file.InvalidFileError, match=f"files: .*{words}.*name a folder apart from it"):
+        yaml_file.read_snapshot(file)
+    file.write_text(f"sites:\n  a.test: {routes % 'public'}\n")
+    assert not yaml_file.read_snapshot(file).problems
+
+
 async def test_reading_a_good_file_gives_its_warnings_too(tmp_path: pathlib.Path) -> None:
     file = tmp_path / "daemun.yaml"
     file.write_text("sites:\n  a.test: {/: {files: public}}\n")

@@ -44,4 +44,9 @@ class Comment:
     text: str
 
 
+def content(digest: str) -> str:
+    """The text of a comment that tells what a file held that nginx loads once: one that differs is a change."""
+    return f"Content: {digest}"
+
+
 Node = Directive | Comment

@@ -13,9 +13,10 @@ import re
 from daemun.core import model, names, sharing
 
 SITES = "sites/"
-_COMMENT = re.compile(rb"^[ ]*#.*\n", re.MULTILINE)
-_BESIDE = re.compile(rb'^([^\n]*[;{])  # [^"\n]+$', re.MULTILINE)
-"""A comment behind a directive: the serialiser quotes every word with a space, a semicolon or a #."""
+_COMMENT = re.compile(rb"^[ ]*#(?! Content: ).*\n", re.MULTILINE)
+_BESIDE = re.compile(rb'^([^\n]*[;{])  # (?!Content: )[^"\n]+$', re.MULTILINE)
+"""A comment behind a directive: the serialiser quotes every word with a space, a semicolon or a #.
+`directive.content` is what counts all the same."""
 
 
 MOST_DETAILED = 50

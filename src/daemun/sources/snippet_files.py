@@ -55,7 +55,7 @@ _TLS = (
     "trusted_certificate",
 )
 _TLS_ALSO = ("ech_file", "session_ticket_key", "stapling_file")
-_OF_TLS = frozenset(
+OF_TLS = frozenset(
     {f"ssl_{end}" for end in (*_TLS, *_TLS_ALSO)}
     | {f"{module}_ssl_{end}" for module in ("proxy", "grpc", "uwsgi") for end in _TLS}
 )
@@ -76,7 +76,7 @@ def _absolute(node: directive.Node, base: pathlib.Path) -> directive.Node:
         return node
     block = None if node.block is None else absolute(node.block, base)
     args = node.args
-    if args and node.block is None and (node.name in _FIRST or node.name in _OF_TLS) and _is_relative(args[0].value):
+    if args and node.block is None and (node.name in _FIRST or node.name in OF_TLS) and _is_relative(args[0].value):
         end = "/" if args[0].value.endswith("/") else ""  # `alias` is another folder without it
         args = (directive.Expr(os.path.normpath(base / args[0].value) + end), *args[1:])
     return dataclasses.replace(node, args=args, block=block)
@@ -110,18 +110,28 @@ def find_problems(snapshot: model.Snapshot, find_worker: FindWorker) -> list[mod
 
     Blocking, microseconds.
     """
+    named = _find_all(snapshot)
+    if not named:
+        return []
+    with contextlib.suppress(errors.EnvironmentProblemError):  # told where nginx is to be started
+        worker = find_worker((snapshot.globals or model.Globals()).user)
+        return [problem for host, line in named for problem in _judge(host, line, worker)]
+    return []
+
+
+def find_passwords(snapshot: model.Snapshot) -> tuple[str, ...]:
+    """Absolute paths of the files whose visitors' passwords nginx checks."""
+    return tuple(dict.fromkeys(line.args[0].value for _, line in _find_all(snapshot) if line.args[0].value[:1] == "/"))
+
+
+def _find_all(snapshot: model.Snapshot) -> list[tuple[str | None, directive.Directive]]:
+    """With the hosts that they belong to."""
     settings = snapshot.globals or model.Globals()
     written: list[tuple[str | None, model.Snippet]] = [(None, settings.snippet)]
     for site in snapshot.sites:
         if site.enabled:
             written += [(site.host, one) for one in (site.snippet, *(route.snippet for route in site.routes)) if one]
-    named = [(host, line) for host, nodes in written for line in _find_named(nodes)]
-    if not named:
-        return []
-    with contextlib.suppress(errors.EnvironmentProblemError):  # told where nginx is to be started
-        worker = find_worker(settings.user)
-        return [problem for host, line in named for problem in _judge(host, line, worker)]
-    return []
+    return [(host, line) for host, nodes in written for line in _find_named(nodes)]
 
 
 def _find_named(nodes: model.Snippet) -> collections.abc.Iterator[directive.Directive]:

@@ -10,7 +10,15 @@ import pathlib
 from daemun import folders
 from daemun.core import model, report
 from daemun.errors import ConfigError
-from daemun.sources import dns_providers, snippet_files, yaml_context, yaml_positions, yaml_reader, yaml_translate
+from daemun.sources import (
+    dns_providers,
+    loaded_files,
+    snippet_files,
+    yaml_context,
+    yaml_positions,
+    yaml_reader,
+    yaml_translate,
+)
 
 
 class InvalidFileError(ConfigError):
@@ -130,12 +138,12 @@ def _read(
     acme = snapshot.globals.acme if snapshot.globals is not None else None
     named = (
         *_find_missing_files(snapshot),
-        *_find_published_secrets(snapshot, state),
+        *_find_published_secrets(snapshot, path, state),
         *snippet_files.find_problems(snapshot, find_worker),
         *dns_providers.find_problems(acme, snapshot.sites),
     )
     problems = yaml_translate.collect([*snapshot.problems, *reader.place(named)])
-    found = dataclasses.replace(snapshot, problems=problems)
+    found = loaded_files.with_digests(dataclasses.replace(snapshot, problems=problems))
     if any(problem.severity is model.Severity.ERROR for problem in problems):
         raise InvalidFileError(problems, found)
     return found
@@ -184,9 +192,10 @@ def _missing_of(route: model.Route, site: model.Site) -> list[model.Problem]:
     return []
 
 
-def _find_published_secrets(snapshot: model.Snapshot, state: str | None) -> list[model.Problem]:
-    """Folders of files that would show visitors a private key: the state directory's, or one named by a site. Links on
-    the way to a folder are followed; those inside it are nginx's business (`disable_symlinks`)."""
+def _find_published_secrets(snapshot: model.Snapshot, path: pathlib.Path, state: str | None) -> list[model.Problem]:
+    """Folders of files that would show visitors a private key (the state directory's, or one named by a site),
+    passwords, or the configuration itself, which may have secrets. Links on the way to a folder are followed; those
+    inside it are nginx's business (`disable_symlinks`)."""
     served = [
         (site, route, route.action.folder, os.path.realpath(route.action.folder))
         for site in snapshot.sites
@@ -198,6 +207,10 @@ def _find_published_secrets(snapshot: model.Snapshot, state: str | None) -> list
         return []
     keys = [site.tls.key for site in snapshot.sites if site.tls.key]
     secrets = {os.path.realpath(key): f"the private key {key}" for key in keys}
+    secrets[os.path.realpath(path)] = f"{path}, the configuration that is in use"
+    secrets |= {
+        os.path.realpath(file): f"{file}, which has passwords" for file in snippet_files.find_passwords(snapshot)
+    }
     if state is not None:
         secrets[os.path.realpath(state)] = f"the state directory {state}, which has the private keys"
     problems: list[model.Problem] = []

@@ -139,10 +139,12 @@ class UpstreamTls:
 
     verify: False accepts any certificate. ca_file: absolute path of the trusted roots; None: the system's.
     name: the name the certificate must carry and that is sent as SNI; None: the target's host.
+    ca_digest: of what ca_file holds, which nginx loads once; "": not looked at.
     """
 
     verify: bool = True
     ca_file: str | None = None
+    ca_digest: str = ""
     name: str | None = None
 
 

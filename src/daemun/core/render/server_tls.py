@@ -1,5 +1,7 @@
 """How the certificate of an https or grpcs server behind the gate is checked."""
 
+import dataclasses
+
 from daemun.core import directive, model, names, words
 from daemun.core.render import scope as scope_
 from daemun.core.render import values
@@ -22,10 +24,13 @@ def lines(scope: scope_.Scope, proxy: model.Proxy, module: str) -> tuple[directi
                 "this machine has no trusted roots to verify https servers with; "
                 "install ca-certificates, name a CA file, or turn verification off"
             )
+        trusted = values.line(f"{module}_ssl_trusted_certificate", roots)
         written += [
             values.line(f"{module}_ssl_verify", "on"),
             values.line(f"{module}_ssl_verify_depth", _DEPTH),
-            values.line(f"{module}_ssl_trusted_certificate", roots),
+            dataclasses.replace(trusted, beside=directive.content(proxy.tls.ca_digest))
+            if proxy.tls.ca_digest
+            else trusted,
         ]
     return tuple(written)
 

@@ -1,0 +1,111 @@
+"""What the files hold that nginx loads once, at a start or reload, and that an owner changes beside daemun.yaml.
+
+Their digests become part of what is desired, so that such a change is one like any other: `plan` shows it, and `apply`
+loads it. Else a CA that was thrown out would stay let in. Blocking, milliseconds.
+"""
+
+import collections.abc
+import dataclasses
+import glob
+import hashlib
+import os
+import pathlib
+import re
+
+from daemun.core import directive, model
+from daemun.sources import snippet_files
+
+_LARGEST_DIGESTED_BYTES = 4 << 20
+"""Beyond (databases of addresses), size and times tell."""
+
+_LOADED = snippet_files.OF_TLS | {
+    "auth_jwt_key_file",
+    "geoip2",
+    "geoip_city",
+    "geoip_country",
+    "geoip_org",
+    "include",
+    "js_include",
+    "modsecurity_rules_file",
+    "xslt_stylesheet",
+}
+_WITH_PASSWORDS = frozenset(name for name in snippet_files.OF_TLS if name.endswith("password_file"))
+"""Few bits of secret: a digest of them in a file could be guessed."""
+
+_NAMED = re.compile(r"(?:^|(?<=[;{}]))\s*(\w+)\s+(?:\"([^\"]+)\"|'([^']+)'|([^\s;{}\"']+))[^;{}]*;", re.MULTILINE)
+_COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
+
+
+def with_digests(snapshot: model.Snapshot) -> model.Snapshot:
+    """The same, with what the files hold now."""
+    settings = snapshot.globals
+    if settings is not None and settings.snippet:
+        settings = dataclasses.replace(settings, snippet=_noted(settings.snippet))
+    return dataclasses.replace(snapshot, globals=settings, sites=tuple(map(_of_site, snapshot.sites)))
+
+
+def digest(path: str) -> str:
+    """Differs when the file's content does."""
+    return _digest(path, (), secret=False)
+
+
+def _of_site(site: model.Site) -> model.Site:
+    routes = tuple(map(_of_route, site.routes))
+    if routes == site.routes and not site.snippet:
+        return site
+    return dataclasses.replace(site, routes=routes, snippet=_noted(site.snippet))
+
+
+def _of_route(route: model.Route) -> model.Route:
+    action = route.action
+    if isinstance(action, model.Proxy) and action.tls.ca_file is not None:
+        tls = dataclasses.replace(action.tls, ca_digest=digest(action.tls.ca_file))
+        route = dataclasses.replace(route, action=dataclasses.replace(action, tls=tls))
+    return dataclasses.replace(route, snippet=_noted(route.snippet)) if route.snippet else route
+
+
+def _noted(nodes: model.Snippet) -> model.Snippet:
+    return tuple(note for node in nodes for note in _with_note(node))
+
+
+def _with_note(node: directive.Node) -> collections.abc.Iterator[directive.Node]:
+    if isinstance(node, directive.Comment):
+        yield node
+        return
+    if node.block is not None:
+        yield dataclasses.replace(node, block=_noted(node.block))
+        return
+    path = node.args[0].value if node.args else ""
+    if node.name in _LOADED and path.startswith("/") and "$" not in path:
+        found = _digest(path, (), secret=node.name in _WITH_PASSWORDS, follow=node.name == "include")
+        yield directive.Comment(directive.content(found))
+    yield node
+
+
+def _digest(pattern: str, seen: tuple[str, ...], *, secret: bool, follow: bool = False) -> str:
+    """follow: as `include` does, with wildcards and the files that those name. seen: the way there."""
+    whole = hashlib.sha256()
+    for path in sorted(glob.glob(pattern)) if follow else (pattern,):  # noqa: PTH207 - an absolute pattern
+        real = os.path.realpath(path)
+        if real in seen:
+            continue
+        whole.update(f"{path}\0".encode(errors="surrogateescape"))
+        try:
+            found = pathlib.Path(path).stat()
+            if secret or found.st_size > _LARGEST_DIGESTED_BYTES:
+                whole.update(f"{found.st_ino} {found.st_size} {found.st_mtime_ns}\0".encode())
+                continue
+            content = pathlib.Path(path).read_bytes()
+        except OSError as error:
+            whole.update(f"{error.errno}\0".encode())
+            continue
+        whole.update(hashlib.sha256(content).digest())
+        if follow:
+            text = _COMMENT.sub("", content.decode(errors="replace"))
+            for name, *values in _NAMED.findall(text):
+                inner = next(filter(None, values))
+                if name in _LOADED and inner.startswith("/") and "$" not in inner:
+                    deeper = (*seen, real)
+                    below = _digest(inner, deeper, secret=name in _WITH_PASSWORDS, follow=name == "include")
+                    whole.update(below.encode())
+    return whole.hexdigest()[:16]
