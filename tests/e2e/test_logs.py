@@ -173,20 +173,20 @@ def test_lines_are_followed_through_a_rotation(tmp_path: pathlib.Path) -> None:
     follower = access_lines.Follower(path)
     with path.open("ab", buffering=0) as old:
         old.write(b"1\n2")
-        assert follower.read() == [b"1\n"]
+        assert list(follower.read()) == [b"1\n"]
         path.rename(tmp_path / "access.log.1")
-        assert follower.read() == []
+        assert list(follower.read()) == []
         old.write(b"\n3\n")
         path.write_bytes(b"")
-        assert follower.read() == [b"2\n3\n"]
+        assert list(follower.read()) == [b"2\n3\n"]
         old.write(b"4\n")
         path.write_bytes(b"5\n")
         assert b"".join(follower.read()) == b"4\n5\n"
     path.write_bytes(b"")
-    assert follower.read() == []
+    assert list(follower.read()) == []
     with path.open("ab", buffering=0) as again:
         again.write(b"6\n")
-    assert follower.read() == [b"6\n"]
+    assert list(follower.read()) == [b"6\n"]
     follower.close()
 
 
@@ -194,9 +194,9 @@ def test_a_log_that_is_not_there_yet_is_followed_from_its_first_line(tmp_path: p
     """M8."""
     path = tmp_path / "access.log"
     follower = access_lines.Follower(path)
-    assert follower.read() == []
+    assert list(follower.read()) == []
     path.write_bytes(b"1\n")
-    assert follower.read() == [b"1\n"]
+    assert list(follower.read()) == [b"1\n"]
     follower.close()
 
 

@@ -6,6 +6,7 @@ copied.
 """
 
 import asyncio
+import collections.abc
 import contextlib
 import os
 import pathlib
@@ -128,22 +129,21 @@ def _watch(folder: pathlib.Path) -> asyncinotify.Inotify | None:
 class Follower:
     """Whole lines of a file that grows, and that is renamed when it is too large. Blocking."""
 
-    def __init__(self, path: pathlib.Path) -> None:
+    def __init__(self, path: pathlib.Path, *, at_end: bool = True) -> None:
         self._path = path
         self._file: int | None = None
         self._rest = b""
-        self._open(at_end=True)
+        self._open(at_end=at_end)
 
-    def read(self) -> list[bytes]:
+    def read(self) -> collections.abc.Iterator[bytes]:
         """What was written since the last call: of the file that was renamed first, and then of the new one."""
-        found = self._read_file()
+        yield from self._read_file()
         if self._is_renamed():
             # nginx writes into the renamed file until it opens the new one, and not any more after that.
-            found += self._read_file()
+            yield from self._read_file()
             self.close()
             self._open(at_end=False)
-            found += self._read_file()
-        return found
+            yield from self._read_file()
 
     def close(self) -> None:
         if self._file is not None:
@@ -169,13 +169,12 @@ class Follower:
             return there.st_size > 0
         if mine.st_size < os.lseek(self._file, 0, os.SEEK_CUR):  # somebody emptied it
             os.lseek(self._file, 0, os.SEEK_SET)
+            self._rest = b""
         return False
 
-    def _read_file(self) -> list[bytes]:
-        found = []
+    def _read_file(self) -> collections.abc.Iterator[bytes]:
         while self._file is not None and (chunk := os.read(self._file, _CHUNK_BYTES)):
             whole, newline, rest = (self._rest + chunk).rpartition(b"\n")
             self._rest = rest
             if newline:
-                found.append(whole + newline)
-        return found
+                yield whole + newline

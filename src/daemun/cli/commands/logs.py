@@ -1,6 +1,7 @@
 """`daemun logs`."""
 
 import collections
+import collections.abc
 import json
 import pathlib
 import time
@@ -10,6 +11,9 @@ import typer
 
 from daemun import errors, settings
 from daemun.cli import options, output
+
+if typing.TYPE_CHECKING:
+    from daemun.nginx import access_lines
 
 POLL_S = 0.25
 
@@ -33,16 +37,21 @@ def logs(  # noqa: PLR0917 - Typer's
     The daemon's own log is where it was started: `journalctl -u daemun` for the service. With --json and --follow each
     line is a document of its own.
     """
+    from daemun.nginx import access_lines
+
     path = pathlib.Path(chosen.layout.logs) / ("error.log" if error_log else "access.log")
     try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            found = collections.deque((line.rstrip("\n") for line in file if grep in line), maxlen=lines)
-            if as_json and not follow:
-                output.print_json({"file": str(path), "lines": [_value_of(line) for line in found]})
-            for line in found if follow or not as_json else ():
+        path.open("rb").close()
+        follower = access_lines.Follower(path, at_end=False)
+        found = collections.deque(_lines_of(follower, grep), maxlen=lines)
+        if as_json and not follow:
+            output.print_json({"file": str(path), "lines": [_value_of(line) for line in found]})
+        for line in found if follow or not as_json else ():
+            _print(line, as_json=as_json)
+        while follow:
+            for line in _lines_of(follower, grep):
                 _print(line, as_json=as_json)
-            if follow:
-                _follow(path, file, grep, as_json=as_json)
+            time.sleep(POLL_S)
     except FileNotFoundError as error:
         raise errors.EnvironmentProblemError(
             f"cannot show {path}: there is none yet; with `logs: {{access: true}}` the first request makes it"
@@ -69,20 +78,6 @@ def _print(line: str, *, as_json: bool) -> None:
         print(output.clean(line), flush=True)
 
 
-def _follow(path: pathlib.Path, file: typing.TextIO, grep: str, *, as_json: bool) -> typing.NoReturn:
-    """Also over to the file that takes the place of a rotated one."""
-    while True:
-        line = file.readline()
-        if line:
-            if grep in line:
-                _print(line.rstrip("\n"), as_json=as_json)
-            continue
-        try:
-            is_same = path.samefile(f"/proc/self/fd/{file.fileno()}")
-        except OSError:
-            is_same = True  # the new one is not there yet
-        if not is_same:
-            file.close()
-            file = path.open(encoding="utf-8", errors="replace")
-            continue
-        time.sleep(POLL_S)
+def _lines_of(follower: "access_lines.Follower", grep: str) -> collections.abc.Iterator[str]:
+    for lines in follower.read():
+        yield from (line for line in lines.decode("utf-8", "replace")[:-1].split("\n") if grep in line)
