@@ -50,3 +50,14 @@ def test_a_turn_goes_on_when_sites_change() -> None:
     assert seen == wanted[3:]
     assert sorted(turn) == sorted(wanted)
     assert look_order.continue_turn(turn, wanted[:1]) == collections.deque(wanted[:1])
+
+
+def test_a_further_try_of_a_good_server_has_its_time() -> None:
+    """A4: an error of a request that comes right after a good try may be the last word of that server."""
+    pauses = look_order.Pauses()
+    key = _key(1)
+    pauses.try_at(key, 5.0)
+    assert list(pauses.due(4.9)) == []
+    assert list(pauses.due(5.0)) == [key]
+    pauses.note(key, 5.0, is_bad=False)
+    assert list(pauses.due(100.0)) == []

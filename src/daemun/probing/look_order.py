@@ -20,7 +20,7 @@ class _Pause:
 
 
 class Pauses:
-    """Servers in trouble. Not thread-safe."""
+    """Servers that are tried again later: those in trouble. Not thread-safe."""
 
     def __init__(self) -> None:
         self._known: dict[looks.Key, _Pause] = {}
@@ -31,6 +31,10 @@ class Pauses:
         if is_bad:
             length_s = FIRST_PAUSE_S if before is None else min(2 * before.length_s, LONGEST_PAUSE_S)
             self._known[key] = _Pause(until_s=now_s + length_s, length_s=length_s)
+
+    def try_at(self, key: looks.Key, at_s: float) -> None:
+        """A further try, of one that may be good. One in trouble has its own."""
+        self._known.setdefault(key, _Pause(until_s=at_s, length_s=FIRST_PAUSE_S / 2))
 
     def forget(self, key: looks.Key) -> None:
         self._known.pop(key, None)

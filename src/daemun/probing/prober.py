@@ -423,7 +423,11 @@ class Prober:
             return
         now_s = asyncio.get_running_loop().time()
         for key in self._looks.keys(*place):
-            if now_s - self._tried_at.get(key, -AFTER_ERROR_S) >= AFTER_ERROR_S:
+            again_s = self._tried_at.get(key, -AFTER_ERROR_S) + AFTER_ERROR_S
+            if now_s < again_s:
+                # Not left out: it may have ended right after the last try, and no further request may come.
+                self._pauses.try_at(key, again_s)
+            else:
                 self._tried_at[key] = now_s
                 self._queue[key] = None
         self.on_change()
