@@ -25,7 +25,7 @@ Json = dict[str, typing.Any]
 
 def certificate(daemon: Daemon, host: str) -> Json | None:
     said = daemon.cli("certs", "--json").stdout
-    found = json.loads(said)["certificates"] if said else []
+    found = json.loads(said).get("certificates", []) if said else []
     return next((typing.cast(Json, each) for each in found if each["host"] == host), None)
 
 

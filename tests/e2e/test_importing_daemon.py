@@ -32,7 +32,7 @@ def made_client(daemon: Daemon, ca: pebble.Pebble) -> certbot.Certbot:
 
 def states(daemon: Daemon) -> dict[str, str]:
     said = daemon.cli("certs", "--json").stdout  # empty before the daemon listens
-    certificates = json.loads(said)["certificates"] if said else []
+    certificates = json.loads(said).get("certificates", []) if said else []
     return {certificate["host"]: certificate["state"] for certificate in certificates}
 
 

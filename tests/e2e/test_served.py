@@ -93,7 +93,8 @@ def test_a4_each_fault_has_a_state_a_cause_and_a_cure(daemon: Daemon, server: ba
         def look() -> bool:
             said = daemon.cli("status", "--json").stdout
             found = {
-                site["host"]: (site["state"], _servers(site)) for site in json.loads(said or '{"sites": []}')["sites"]
+                site["host"]: (site["state"], _servers(site))
+                for site in json.loads(said or '{"sites": []}').get("sites", [])
             }
             return found == {host: (state, servers) for host, (state, servers, _) in expected.items()}
 
