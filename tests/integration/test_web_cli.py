@@ -557,7 +557,7 @@ async def test_a_defect_is_one_line_and_a_trace_that_is_kept(folder: pathlib.Pat
 
     code, err = await run()
     assert code == 70
-    assert err.startswith("error: this is a defect in daemun: ZeroDivisionError: division by zero; please report it with ")
+    assert err.startswith("error: this is a defect in daemun: ZeroDivisionError: division by zero; please report it ")
     assert "Traceback" not in err
     (trace,) = folder.glob("daemun-defect-*.txt")
     assert str(trace) in err
