@@ -4,13 +4,17 @@ import collections.abc
 import contextlib
 import http.server
 import json
+import pathlib
 import socket
 import ssl
+import tempfile
 import urllib.parse
 
 import pytest
 
-from tests.support import rendered, serving
+from daemun.core import model
+from daemun.core.render import environment
+from tests.support import rendered, responders, serving
 from tests.support.sites import proxy, route, site
 
 pytestmark = pytest.mark.nginx
@@ -64,7 +68,15 @@ def gate() -> collections.abc.Iterator[rendered.Running]:
         yield stack.enter_context(rendered.running(web, whole, own_blocks=1))
 
 
-def _raw(gate: rendered.Running, path: str, *, host: str = "web.test", method: str = "GET", more: str = "") -> bytes:
+def _raw(
+    gate: rendered.Running,
+    path: str,
+    *,
+    host: str = "web.test",
+    method: str = "GET",
+    more: str = "",
+    body: str = "",
+) -> bytes:
     """httpx would write some of these paths otherwise."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -72,7 +84,9 @@ def _raw(gate: rendered.Running, path: str, *, host: str = "web.test", method: s
         socket.create_connection(("127.0.0.1", gate.https), timeout=20) as plain,
         context.wrap_socket(plain, server_hostname=host) as connection,
     ):
-        connection.sendall(f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{more}Connection: close\r\n\r\n".encode())
+        connection.sendall(
+            f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{more}Connection: close\r\n\r\n{body}".encode()
+        )
         answer = b""
         while part := connection.recv(65536):
             answer += part
@@ -169,6 +183,140 @@ def test_f2_nothing_leads_out_of_the_prefix(gate: rendered.Running, rest: str) -
     path = urllib.parse.unquote(str(said["path"]).split("?")[0]).replace("\\", "/").replace(";", "/")
     assert ".." not in path.split("/"), path
     assert path.startswith("/a/b/"), path
+
+
+# Where the prefix has no slash at its end and the server's path has one, dots that follow the prefix would lead out.
+
+SERVERS: dict[str, type[responders._Handler]] = {
+    "h2c": responders.Http2,
+    "grpc": responders.Http2,
+    "fastcgi": responders.FastCgi,
+    "scgi": responders.Scgi,
+    "uwsgi": responders.Uwsgi,
+    "memcached": responders.Memcached,
+}
+SCHEMES = ("http", *SERVERS)
+OUT = (
+    "../admin",
+    "%2e%2e/admin",
+    ".%2E/x.php",
+    "..%2fadmin",
+    "..//admin",
+    "..",
+    "../",
+    "%2e%2e",
+    "..?x=1",
+    "..;/admin",
+    "..%3b/admin",
+    "..;a=b",
+    "..\\admin",
+    "..%5cadmin",
+    "./admin",
+    ".;/admin",
+    ".%5c..%5cadmin",
+    "/..;/admin",
+    "/a/..%5c..%5cadmin",
+    "x/..;/..;/admin",
+)
+KINDS = {
+    "an ordinary request": ("GET", "", ""),
+    "a WebSocket": ("GET", "Upgrade: websocket\r\n", ""),
+    "a body": ("POST", "Content-Length: 50000\r\n", "x" * 50_000),
+    "a chunked body": ("POST", "Transfer-Encoding: chunked\r\n", "1\r\nx\r\n0\r\n\r\n"),
+}
+
+
+@pytest.fixture(scope="module")
+def without_slash() -> collections.abc.Iterator[rendered.Running]:
+    with contextlib.ExitStack() as stack:
+        server = _Server(("127.0.0.1", 0), _Handler)
+        stack.enter_context(serving.in_thread(server))
+        places = {"http": f"127.0.0.1:{server.server_address[1]}"}
+        stored = {"/zz/../admin": "out", "/zz/...": "in"}
+        for scheme, handler in SERVERS.items():
+            places[scheme] = stack.enter_context(responders.responder(handler, stored=stored))
+        sites = [
+            site(
+                f"{scheme}.test",
+                route("/app", f"{scheme}://{place}/zz/"),
+                route("/v1.2+$", f"{scheme}://{place}/zz/"),
+                route("/bare", f"{scheme}://{place}/zz"),
+                route("/rt", f"{scheme}://{place}/"),
+                route("/at-once", proxy(f"{scheme}://{place}/zz/", buffering=False)),
+                route("/down", f"{scheme}://127.0.0.1:1/zz/"),
+            )
+            for scheme, place in places.items()
+            if _is_built(scheme)
+        ]
+        yield stack.enter_context(rendered.running(*sites))
+
+
+def _is_built(scheme: str) -> bool:
+    needed = {"h2c": environment.Feature.H2C_UPSTREAM, "grpc": environment.Feature.GRPC}
+    return scheme not in needed or needed[scheme] in rendered.nginx().features
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("prefix", ["/app", "/v1.2+$", "/bare", "/rt", "/at-once", "/down"])
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_f2_dots_behind_a_prefix_without_a_slash_lead_nowhere(
+    without_slash: rendered.Running, scheme: str, prefix: str, kind: str
+) -> None:
+    if not _is_built(scheme):
+        pytest.skip("this nginx has no such module")
+    method, more, body = KINDS[kind]
+    for rest in OUT:
+        answer = _raw(without_slash, f"{prefix}{rest}", host=f"{scheme}.test", method=method, more=more, body=body)
+        assert answer.split(b" ")[1] == b"400", (rest, answer)
+
+
+@pytest.mark.parametrize(
+    ("asked", "received"),
+    [
+        ("/app...", "/zz/..."),
+        ("/app..x/y", "/zz/..x/y"),
+        ("/app.x", "/zz/.x"),
+        ("/app/x", "/zz//x"),
+        ("/app", "/zz/"),
+        ("/v1.2+$..x", "/zz/..x"),
+        ("/bare/x..", "/zz/x.."),
+        ("/rt...", "/..."),
+        ("/rtx?a=/../b", "/x?a=/../b"),
+        ("/at-oncex..", "/zz/x.."),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http", "fastcgi", "scgi", "uwsgi"])
+def test_f2_other_dots_reach_the_server(
+    without_slash: rendered.Running, scheme: str, asked: str, received: str
+) -> None:
+    said = _body(_raw(without_slash, asked, host=f"{scheme}.test"))
+    if scheme == "http":
+        assert said["path"] == received
+    else:
+        parameters = said["parameters"]
+        assert isinstance(parameters, dict)
+        assert parameters["REQUEST_URI"] == received
+
+
+@pytest.mark.parametrize("spa", [False, True])
+@pytest.mark.parametrize("path", ["/assets", "/assets/"])
+def test_f2_dots_lead_out_of_no_folder(path: str, spa: bool) -> None:
+    with tempfile.TemporaryDirectory(prefix="daemun-test-") as name:
+        folder = pathlib.Path(name)
+        folder.chmod(0o755)
+        for place in ("public/index.html", "admin", "x.php", "publicadmin"):
+            (folder / place).parent.mkdir(exist_ok=True)
+            (folder / place).write_text(f"this is {place}")
+        files = model.Files(folder=str(folder / "public"), spa=spa)
+        with rendered.running(site("files.test", route(path, files))) as running:
+            assert b"this is public/index.html" in _raw(running, "/assets/", host="files.test")
+            for rest in (*OUT, "admin", "/../admin", "/..%2fadmin", "/%2e%2e/%2e%2e/admin"):
+                answer = _raw(running, f"/assets{rest}", host="files.test")
+                assert answer.split(b" ")[1] in {b"400", b"404"} or b"this is public/index.html" in answer, (
+                    rest,
+                    answer,
+                )
+                assert not any(f"this is {place}".encode() in answer for place in ("admin", "x.php", "publicadmin"))
 
 
 # --- F1 --------------------------------------------------------------------------------------------------------

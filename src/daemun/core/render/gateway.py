@@ -180,6 +180,7 @@ def _grpc(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> tuple
     scheme = action.targets[0].scheme
     tls = server_tls.lines(scope, action, "grpc") if scheme is model.Scheme.GRPCS else ()
     return (
+        *translation.dots_lines(route, action),
         *headers.request_lines(scope, route, "grpc_set_header"),
         *tls,
         *_lasting(action),
@@ -192,6 +193,7 @@ def _memcached(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> 
     if route.request_headers or action.host_header is not None:
         raise RenderError("request headers cannot be sent to memcached; remove request_headers and host_header")
     return (
+        *translation.dots_lines(route, action),
         values.line("set", Expr("$memcached_key"), Expr(_variable(scope, route, "key"))),
         *_times(action, "memcached"),
         values.line("memcached_pass", _upstream_name(scope, route)),

@@ -93,8 +93,7 @@ def _page_location(scope: scope_.Scope, route: model.Route, prefix: str, folder:
 
 
 def _hidden(prefix: str) -> str:
-    pattern = values.prefix_pattern(prefix, "daemun_file").removesuffix("(?<daemun_file>.*)\\z")
-    return rf"{pattern}(?:.*/)?\.(?!well-known(?:/|\z))"
+    return rf"(?s)^{values.in_regex(prefix)}(?:.*/)?\.(?!well-known(?:/|\z))"
 
 
 def _redirect(scope: scope_.Scope, route: model.Route, prefix: str) -> tuple[directive.Directive, ...]:

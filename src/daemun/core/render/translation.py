@@ -18,8 +18,8 @@ from daemun.core.render import values
 _DOTS = r"(?!(?:[^? ]*(?:[/\\]|%2f|%5c))?(?:\.|%2e){1,2}(?:[/\\;?# ]|%2f|%5c|%3b|\z))"
 """Not before a segment that servers take for "here" or "one up", in whatever form: "..", "%2e.", "..;", "..%2f"."""
 
-_STEPS_OUT = r"[/\\]\.\.(?:[;/\\]|\z)"
-"""What nginx takes for an ordinary name, and some servers for "one up"."""
+_ENDS = r"(?:[;/\\]|\z)"
+"""Where a segment ends, for some servers."""
 
 
 def is_on(scope: scope_.Scope, proxy: model.Proxy) -> bool:
@@ -50,11 +50,26 @@ def request_lines(route: model.Route, proxy: model.Proxy) -> tuple[directive.Dir
     if path is None:
         return ()
     return (
+        *dots_lines(route, proxy),
         values.line("set", Expr("$daemun_prefix"), Expr(values.literal(values.encoded(route.path)))),
         values.line("set", Expr("$daemun_place"), Expr(values.literal(values.sent_path(path)))),
         values.line("set", Expr("$daemun_asked"), Expr("$uri")),
-        values.line("if", Expr("$uri"), "~", Expr(_STEPS_OUT), block=(values.line("return", "400"),)),
     )
+
+
+def dots_lines(route: model.Route, proxy: model.Proxy) -> tuple[directive.Directive, ...]:
+    r"""The end of requests that would lead out of the server's path, for every scheme. Nothing where none is replaced.
+
+    nginx takes "..;" and "..\" for ordinary names, and some servers for "one up". So it does "/app..": where a prefix
+    without a slash at its end is replaced, "/app../x" would become "/inner/../x". A single dot there may meet a
+    dot at the end of the server's path.
+    """
+    if proxy.targets[0].path is None:
+        return ()
+    pattern = rf"[/\\]\.\.{_ENDS}"
+    if not route.path.endswith("/"):
+        pattern = rf"{pattern}|^{values.in_regex(route.path)}\.{{1,2}}{_ENDS}"
+    return (values.line("if", Expr("$uri"), "~", Expr(pattern), block=(values.line("return", "400"),)),)
 
 
 def answer_lines(proxy: model.Proxy) -> tuple[directive.Directive, ...]:

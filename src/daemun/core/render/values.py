@@ -165,8 +165,12 @@ def _expression(text: str, what: str) -> str:
 
 def prefix_pattern(path: str, capture: str) -> str:
     """A regular expression for a path under a route's prefix; the rest is captured by name, line breaks included."""
-    escaped = "".join(char if _PLAIN_IN_REGEX.match(char) else f"\\{char}" for char in path)
-    return f"(?s)^{escaped}(?<{capture}>.*)\\z"
+    return f"(?s)^{in_regex(path)}(?<{capture}>.*)\\z"
+
+
+def in_regex(path: str) -> str:
+    """A path as a regular expression that matches nothing else."""
+    return "".join(char if _PLAIN_IN_REGEX.match(char) else f"\\{char}" for char in path)
 
 
 def encoded(path: str) -> str:
