@@ -196,7 +196,7 @@ async def _run(steps: collections.abc.Sequence[tuple[str, object]]) -> None:
         sequence.look_at_orders()
 
 
-A, B, C = NAMES[:3]
+A, B, C, D = NAMES[:4]
 Steps = tuple[tuple[str, object], ...]
 A_NEW_MAIN_NAME_FAILS: Steps = (
     ("sites", ((A,),)),
@@ -214,6 +214,13 @@ AN_ALIAS_MOVES: Steps = (
     ("restart", None),
     ("days", 70),
 )
+SOME_FAIL_AT_THE_RENEWAL: Steps = (
+    ("sites", ((D, A, B, C),)),
+    ("unproved", {C, D}),
+    ("restart", None),
+    ("days", 31),
+    ("days", 54),
+)
 
 
 @pytest.mark.timeout(0)
@@ -221,5 +228,6 @@ AN_ALIAS_MOVES: Steps = (
 @hypothesis.given(st.lists(changes(), min_size=4, max_size=12))
 @hypothesis.example(A_NEW_MAIN_NAME_FAILS)
 @hypothesis.example(AN_ALIAS_MOVES)
+@hypothesis.example(SOME_FAIL_AT_THE_RENEWAL)
 def test_c1_c2_any_sequence(steps: collections.abc.Sequence[tuple[str, object]]) -> None:
     asyncio.run(_run(steps))

@@ -84,8 +84,8 @@ class Stored:
             self._write(key_of(issued.bundle), issued)
 
     def put_own(self, name: str, issued: records.Issued, now: datetime.datetime) -> None:
-        """What was issued for a certificate. The one before stays as long as it is good for names that the new one is
-        not good for, or comes from another CA: who goes back to those names, or that CA, has it."""
+        """What was issued for a certificate. The one before stays as long as it is good for longer, or for names that
+        the new one is not good for, or comes from another CA: who goes back to those names, or that CA, has it."""
         with self._guard:
             before = self._load().get(records.issued_key(name))
             if before is not None and _is_worth_keeping(before, issued, now):
@@ -142,7 +142,8 @@ def key_of(found: bundle.Bundle) -> str:
 def _is_worth_keeping(before: records.Issued, after: records.Issued, now: datetime.datetime) -> bool:
     if before.is_revoked or now >= before.bundle.not_after or before.bundle.leaf == after.bundle.leaf:
         return False
-    return before.directory != after.directory or bool(after.bundle.missing(before.bundle.names()))
+    is_longer = before.bundle.not_after > after.bundle.not_after
+    return is_longer or before.directory != after.directory or bool(after.bundle.missing(before.bundle.names()))
 
 
 def _label(host: str) -> str:
