@@ -61,7 +61,8 @@ class Ran:
         return found
 
     def status(self) -> Json:
-        return typing.cast(Json, json.loads(self.engine.cli("exec", self.name, "daemun", "status", "--json")))
+        said = self.engine.cli("exec", self.name, "sh", "-c", "daemun status --json || true")
+        return typing.cast(Json, json.loads(said))
 
     def log(self) -> str:
         return self.engine.logs(self.name)
