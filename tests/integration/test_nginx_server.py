@@ -113,7 +113,7 @@ async def test_refused_stage_names_file_and_line_and_touches_nothing(
     failure = await nginx.stage(nginx_state.configuration(layout, site(port, "two"), "nonsense on;"))
     assert failure is not None
     assert (failure.file, failure.line) == ("sites/1.conf", 2)
-    assert failure.message == 'unknown directive "nonsense"'
+    assert failure.message.startswith('unknown directive "nonsense": this nginx (')
     assert await nginx.read_actual() == before
     assert await get(port) == "one"
 
