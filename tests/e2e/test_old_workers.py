@@ -303,7 +303,7 @@ async def test_one_who_asks_goes_first_once(daemon: Daemon) -> None:
         done = await applying
         assert done.returncode == 0
         assert "waiting: 2 old generations with open connections" in done.stderr
-        assert daemon.site("new.test")["state"] == "live"
+        assert daemon.site("new.test")["state"] == "unreachable", "live, and its server is not there"
         await clients.echo(sockets[1], "still here")
 
 
