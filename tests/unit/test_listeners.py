@@ -90,3 +90,9 @@ def test_a_denial_tells_cause_and_ways() -> None:
     taken = listeners.Denied(address="0.0.0.0:80", cause="it is taken", ways=("stop it",), elsewhere="choose another")
     assert str(taken) == "cannot listen on 0.0.0.0:80: it is taken; stop it, or choose another"
     assert str(listeners.Denied(address="0.0.0.0:80", cause="odd")) == "cannot listen on 0.0.0.0:80: odd"
+
+
+def test_the_place_of_a_hand_written_line_is_no_part_of_it() -> None:
+    assert listeners.addresses(b"server {\n    listen 127.0.0.1:8080 ssl;  # daemun.yaml:4:3\n}\n") == {
+        "127.0.0.1:8080"
+    }

@@ -12,9 +12,10 @@ import re
 from daemun.core import model, names, quarantine
 from daemun.core.render import server
 
-_LISTEN = re.compile(rb"^ *listen (\S+)((?: \S+)*);$", re.MULTILINE)
-"""The serialiser writes each directive on a line of its own, and no line break inside a word."""
-_INCLUDED = re.compile(rb"^ *include (listen/https?\.conf);$", re.MULTILINE)
+_LISTEN = re.compile(rb"^ *listen ([^\s;]+)((?: [^\s;]+)*);(?: +#.*)?$", re.MULTILINE)
+"""The serialiser writes each directive on a line of its own, and no line break inside a word; behind a hand-written one
+stands where it comes from."""
+_INCLUDED = re.compile(rb"^ *include (listen/https?\.conf);(?: +#.*)?$", re.MULTILINE)
 _UNLIKE = frozenset({"quic", "reuseport"})
 """Such a socket goes together with others of its port that a plain one does not go together with."""
 _PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?\Z", re.ASCII)
