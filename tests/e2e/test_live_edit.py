@@ -116,7 +116,7 @@ def test_another_port_is_opened_and_the_old_one_closed(running: Daemon) -> None:
     assert moved == f"https://a.test:{running.https}/x"
 
 
-def test_an_edit_of_a_long_file_is_live_and_one_beside_a_mistake_is_put_back(running: Daemon) -> None:
+def test_an_edit_of_a_long_file_is_live_also_beside_a_mistake(running: Daemon) -> None:
     """O2: only an excerpt of the file is read by the command, all of it by the daemon."""
     plain = "".join(f"  p{number}.test: http://127.0.0.1:{number}\n" for number in range(1, 451))
     running.write(f"sites:\n{plain}" + signpost("a.test", "one") + signpost("z.test", "last"))
@@ -129,6 +129,6 @@ def test_an_edit_of_a_long_file_is_live_and_one_beside_a_mistake_is_put_back(run
     bad = running.config.read_text().replace("127.0.0.1:9\n", "127.0.0.1:99999\n")
     running.write_raw(bad)
     added = running.cli("add", "new.test", "http://127.0.0.1:1")
-    assert added.returncode == 1
-    assert "99999" in added.stderr
-    assert running.config.read_text() == bad
+    assert added.returncode == 0, added.stderr
+    assert "new.test" in running.config.read_text()
+    assert "99999" in running.cli("status").stdout
