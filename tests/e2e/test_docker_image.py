@@ -204,7 +204,7 @@ def test_with_the_mounts_of_nginx_proxy_and_its_companion(
 
     assert ran.until_served("http://web.test/").headers["X-Mine"] == "yes"
     assert ran.until_served("http://unknown.test/", 503).text == "later"
-    assert "Watching docker events" in ran.log()
+    wait_for(lambda: "Watching docker events" in ran.log(), "the line that scripts wait for")
     unused = [problem for problem in ran.status()["problems"] if "is not used: " in problem["message"]]
     assert [problem["origin"] for problem in unused] == [
         "/app/letsencrypt_user_data",
