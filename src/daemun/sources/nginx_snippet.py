@@ -10,14 +10,12 @@ Arguments are values as nginx sees them: quotes are gone and `\"`, `\'`, `\\`, `
 
 import collections.abc
 import dataclasses
-import io
 import pathlib
 import re
 
 from daemun.core import directive, model, words
 from daemun.sources import snippet_files
 
-_END = "#daemun:end-of-text"
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = {'"': '"', "'": "'", "\\": "\\", "t": "\t", "r": "\r", "n": "\n"}
 _OPEN_VARIABLE = re.compile(r"\$\{[^}]*\s")
@@ -98,22 +96,23 @@ def _placed(nodes: model.Snippet, columns: _Columns, place: Place) -> model.Snip
 
 
 def _read_tokens(text: str) -> list[Token]:
-    r"""The tokens of the text, all of them: a comment is put behind it, which a quote that is still open swallows.
+    """The tokens of the text. Braces that do not fit are left to the builder, which knows where a block was opened."""
+    from crossplane import errors, lexer  # noqa: PLC0415 - most files hold no hand-written nginx
 
-    crossplane reads strings only through this function; its public `lex` wants a file and adds nothing needed here.
-    """
-    from crossplane import lexer  # noqa: PLC0415 - most files hold no hand-written nginx
-
-    source = f"{text}\n{_END}\n".replace("\r\n", "\n").replace("\r", "\n")
-    tokens: list[Token] = list(lexer._lex_file_object(io.StringIO(source)))
-    last_line = source.count("\n")
-    if not tokens or tokens[-1] != (_END, last_line, False):
-        line = tokens[-1][1] if tokens else 1
-        raise SnippetError('a quote or "${" is opened here or below, and never closed', line=line)
-    for token, line, quoted in tokens:
-        if not quoted and _OPEN_VARIABLE.search(token):
-            raise SnippetError(f'{words.quoted(token)}: "${{" is never closed', line=line)
-    return tokens[:-1]
+    # Space ends a "${" that is still open, so that it becomes a token; a backslash at the end takes one of the two.
+    source = f"{text}\n\n".replace("\r\n", "\n").replace("\r", "\n")
+    tokens: list[Token] = []
+    try:
+        for token, line, quoted in lexer.lex_string(source):
+            if not quoted and _OPEN_VARIABLE.search(token):
+                raise SnippetError(f'{words.quoted(token.strip())}: "${{" is never closed', line=line)
+            tokens.append((token, line, quoted))
+    except errors.NgxParserSyntaxError as error:
+        if error.strerror == 'unexpected "}"':
+            tokens.append(("}", error.lineno, False))
+        elif not error.strerror.endswith('expecting "}"'):
+            raise SnippetError("a quote is opened here, and never closed", line=error.lineno) from None
+    return tokens
 
 
 @dataclasses.dataclass(slots=True)
