@@ -16,6 +16,7 @@ import statistics
 import threading
 import time
 
+import httpx
 import pytest
 
 from daemun.certs import account
@@ -138,6 +139,40 @@ def test_files_that_are_mounted_are_live_without_a_container_changing(
     gate.wait_state("plain.test", "quarantined")
     assert gate.get("http://plain.test/").headers["X-Mine"] == "yes"
     until_served(gate, "http://other.test/")
+
+
+def test_what_nginx_loads_once_is_live_when_it_changes(gate: daemons.Daemon, docker_engine: DockerEngine) -> None:
+    """Who was thrown out of a CA's file, or of a file that is included, does not stay let in."""
+    first, second = rendered.self_signed("client.test"), rendered.self_signed("client.test")
+    mount(gate, "certs/ca.crt", first[0].decode())
+    mount(gate, "vhost.d/plain.test", "include snippets/more.conf;")
+    mount(gate, "snippets/more.conf", "add_header X-Mine before;")
+    run(docker_engine, "plain", VIRTUAL_HOST="plain.test")
+    run(docker_engine, "closed", VIRTUAL_HOST="closed.test", LETSENCRYPT_HOST="closed.test")
+    gate.start()
+    gate.wait_ready()
+
+    def status(certificate: bytes, key: bytes) -> int | None:
+        pem = gate.root / "client.pem"
+        pem.write_bytes(certificate + key)
+        context = clients.trust(gate.gate.ca)
+        context.load_cert_chain(pem)
+        with httpx.Client(transport=httpx.HTTPTransport(verify=context), trust_env=False, timeout=20) as client:
+            url = f"https://{clients.LOOPBACK}:{gate.https}/"
+            with contextlib.suppress(httpx.TransportError):
+                asked = client.get(url, headers={"Host": "closed.test"}, extensions={"sni_hostname": "closed.test"})
+                return asked.status_code
+        return None
+
+    gate.wait(lambda: status(*first) == 200, "the first client to be let in", within_s=30)
+    assert status(*second) == 400
+    mount(gate, "certs/ca.crt", second[0].decode())
+    gate.wait(lambda: status(*second) == 200, "the second client to be let in", within_s=30)
+    gate.wait(lambda: status(*first) == 400, "the first client to be out", within_s=30)
+
+    gate.wait_answer("http://plain.test/", lambda answer: answer.headers.get("X-Mine") == "before")
+    mount(gate, "snippets/more.conf", "add_header X-Mine after;")
+    gate.wait_answer("http://plain.test/", lambda answer: answer.headers.get("X-Mine") == "after")
 
 
 def test_without_compat_mode_daemuns_own_defaults_hold(gate: daemons.Daemon, docker_engine: DockerEngine) -> None:

@@ -126,7 +126,6 @@ def test_which_networks_are_internal(mounted: Mounted) -> None:
         ("allow 10.0.0.0/8; }", 'line 1: unexpected "}"'),
         ("allow all;\ndeny all", 'line 2: expected ";"'),
         (b"\xff\xfe", "decode"),
-        ("include other.conf;", "absolute path"),
         ("# allow 10.0.0.0/8;", "it says nothing"),
         ("", "it says nothing"),
     ):
@@ -201,6 +200,34 @@ def test_every_file_is_watched(mounted: Mounted) -> None:
         after = mounted.reader.sign()
         assert after != before, path
         before = after
+
+
+@pytest.mark.parametrize("name", ["vhost.d/a.test", "conf.d/own.conf", "network_internal.conf", "proxy.conf"])
+def test_what_hand_written_nginx_includes_counts(mounted: Mounted, name: str) -> None:
+    """Relative paths start at /etc/nginx, as there; nginx loads the files once."""
+    mounted.write("snippets/x.conf", f"# a comment\ninclude {mounted.root}/snippets/more/*.conf;\n")
+    mounted.write("snippets/more/1.conf", "deny 10.0.0.1;\n")
+    mounted.write(name, "include snippets/x.conf; deny all;")
+    found = mounted.read()
+    assert found.problems == ()
+    assert mounted.read() == found
+    for path in ("snippets/x.conf", "snippets/more/1.conf", "snippets/more/2.conf"):
+        before, signed = mounted.read(), mounted.reader.sign()
+        mounted.write(path, (mounted.root / path).read_text() + "deny ::1;\n" if path != "snippets/more/2.conf" else "")
+        assert mounted.reader.sign() != signed, path
+        assert mounted.read() != before, path
+
+
+def test_another_ca_for_clients_is_another_configuration(mounted: Mounted) -> None:
+    """nginx loads it once: one that was thrown out would stay let in."""
+    seen = []
+    for _ in range(2):
+        mounted.write("certs/a.test.ca.crt", rendered.self_signed("ca.test")[0])
+        mounted.write("certs/ca.crt", rendered.self_signed("ca.test")[0])
+        seen += [folders.choose_clients(mounted.read(), host, "on") for host in ("a.test", "b.test")]
+
+    assert len(set(seen)) == len(seen)
+    assert {one[0] for one in seen} == {True}
 
 
 def test_the_page_of_errors(mounted: Mounted) -> None:
@@ -370,10 +397,12 @@ def test_certificates_of_clients(mounted: Mounted) -> None:
     mounted.write("certs/c.test.crl.pem", "no list")
     found = mounted.read()
     root = f"{mounted.root}/certs"
+    digest = {name: text or "" for name, text in found.trusted}
 
-    own = model.ClientCertificates(ca_file=f"{root}/a.test.ca.crt", is_optional=True)
+    own = model.ClientCertificates(ca_file=f"{root}/a.test.ca.crt", digest=digest["a.test.ca.crt"], is_optional=True)
     assert folders.choose_clients(found, "a.test", "optional") == (True, own)
-    assert folders.choose_clients(found, "b.test", "on") == (True, model.ClientCertificates(ca_file=f"{root}/ca.crt"))
+    of_all = model.ClientCertificates(ca_file=f"{root}/ca.crt", digest=digest["ca.crt"])
+    assert folders.choose_clients(found, "b.test", "on") == (True, of_all)
     assert folders.choose_clients(found, "b.test", "off") == (True, None)
     assert folders.choose_clients(found, "c.test", "on") == (False, None)
     assert "cannot use the file" in found.problems[0].message

@@ -40,7 +40,7 @@ def with_digests(snapshot: model.Snapshot) -> model.Snapshot:
     """The same, with what the files hold now."""
     settings = snapshot.globals
     if settings is not None and settings.snippet:
-        settings = dataclasses.replace(settings, snippet=_noted(settings.snippet))
+        settings = dataclasses.replace(settings, snippet=with_notes(settings.snippet))
     return dataclasses.replace(snapshot, globals=settings, sites=tuple(map(_of_site, snapshot.sites)))
 
 
@@ -53,7 +53,7 @@ def _of_site(site: model.Site) -> model.Site:
     routes = tuple(map(_of_route, site.routes))
     if routes == site.routes and not site.snippet:
         return site
-    return dataclasses.replace(site, routes=routes, snippet=_noted(site.snippet))
+    return dataclasses.replace(site, routes=routes, snippet=with_notes(site.snippet))
 
 
 def _of_route(route: model.Route) -> model.Route:
@@ -61,10 +61,11 @@ def _of_route(route: model.Route) -> model.Route:
     if isinstance(action, model.Proxy) and action.tls.ca_file is not None:
         tls = dataclasses.replace(action.tls, ca_digest=digest(action.tls.ca_file))
         route = dataclasses.replace(route, action=dataclasses.replace(action, tls=tls))
-    return dataclasses.replace(route, snippet=_noted(route.snippet)) if route.snippet else route
+    return dataclasses.replace(route, snippet=with_notes(route.snippet)) if route.snippet else route
 
 
-def _noted(nodes: model.Snippet) -> model.Snippet:
+def with_notes(nodes: model.Snippet) -> model.Snippet:
+    """The same hand-written nginx, with what the files that it names hold now."""
     return tuple(note for node in nodes for note in _with_note(node))
 
 
@@ -73,13 +74,33 @@ def _with_note(node: directive.Node) -> collections.abc.Iterator[directive.Node]
         yield node
         return
     if node.block is not None:
-        yield dataclasses.replace(node, block=_noted(node.block))
+        yield dataclasses.replace(node, block=with_notes(node.block))
         return
-    path = node.args[0].value if node.args else ""
-    if node.name in _LOADED and path.startswith("/") and "$" not in path:
-        found = _digest(path, (), secret=node.name in _WITH_PASSWORDS, follow=node.name == "include")
-        yield directive.Comment(directive.content(found))
+    if _is_loading(node):
+        yield directive.Comment(directive.content(digest_of(node)))
     yield node
+
+
+def find(nodes: model.Snippet) -> collections.abc.Iterator[directive.Directive]:
+    """The lines that have a digest (`digest_of`)."""
+    for node in nodes:
+        if isinstance(node, directive.Comment):
+            continue
+        if node.block is not None:
+            yield from find(node.block)
+        elif _is_loading(node):
+            yield node
+
+
+def _is_loading(node: directive.Directive) -> bool:
+    path = node.args[0].value if node.args else ""
+    return node.name in _LOADED and path.startswith("/") and "$" not in path
+
+
+def digest_of(node: directive.Directive) -> str:
+    """Differs when what the line loads does."""
+    path = node.args[0].value
+    return _digest(path, (), secret=node.name in _WITH_PASSWORDS, follow=node.name == "include")
 
 
 def _digest(pattern: str, seen: tuple[str, ...], *, secret: bool, follow: bool = False) -> str:

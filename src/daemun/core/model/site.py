@@ -38,11 +38,12 @@ class TlsPolicy:
 class ClientCertificates:
     """Clients show a certificate of a private CA. ca_file, crl_file: absolute paths of PEM files.
 
-    is_optional: who shows none is served, too.
+    digest: of what both hold, which nginx loads once; "": not looked at. is_optional: who shows none is served, too.
     """
 
     ca_file: str
     crl_file: str | None = None
+    digest: str = ""
     is_optional: bool = False
 
 

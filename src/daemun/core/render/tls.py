@@ -1,5 +1,7 @@
 """TLS for all sites: Mozilla's intermediate profile, version 5.7 (ssl-config.mozilla.org)."""
 
+import dataclasses
+
 from daemun.core import directive, model
 from daemun.core.render import environment, values
 from daemun.core.render import scope as scope_
@@ -62,7 +64,9 @@ def site_lines(scope: scope_.Scope) -> tuple[directive.Directive, ...]:
         written += _policy(site.tls.policy)
     if site.tls.clients is not None:
         clients = site.tls.clients
-        written.append(values.line("ssl_client_certificate", clients.ca_file))
+        trusted = values.line("ssl_client_certificate", clients.ca_file)
+        note = directive.content(clients.digest) if clients.digest else ""
+        written.append(dataclasses.replace(trusted, beside=note))
         written.append(values.line("ssl_verify_client", "optional" if clients.is_optional else "on"))
         written.append(values.line("ssl_verify_depth", "5"))
         if clients.crl_file is not None:

@@ -39,7 +39,7 @@ class Folders:
     """What was found.
 
     certificates: by the file's name without ".crt".
-    trusted: files with CAs and revocation lists for clients, and whether each can be read as such.
+    trusted: files with CAs and revocation lists for clients, and the digest of each; None: it cannot be read as such.
     vhosts: vhost.d; None: it cannot be parsed. passwords: htpasswd.
     These three are by the name that `normal_name` makes of the file's; spelled: where the two differ, the file's own.
     can_be_read: whether all that may be there for them was found.
@@ -49,7 +49,7 @@ class Folders:
 
     root: str = ROOT
     certificates: tuple[tuple[str, Certificate], ...] = ()
-    trusted: tuple[tuple[str, bool], ...] = ()
+    trusted: tuple[tuple[str, str | None], ...] = ()
     vhosts: tuple[tuple[str, model.Snippet | None], ...] = ()
     passwords: frozenset[str] = frozenset()
     spelled: tuple[tuple[str, str], ...] = ()
@@ -163,11 +163,14 @@ def choose_clients(folders: Folders, host: str, mode: str) -> tuple[bool, model.
     for stem, revoked in ((f"{file_name(host)}.ca.crt", f"{file_name(host)}.crl.pem"), ("ca.crt", "ca.crl.pem")):
         if stem not in known:
             continue
-        if not (known[stem] and known.get(revoked, True)):
+        digests_ = [known[name] for name in (stem, revoked) if name in known]
+        if None in digests_:
             return False, None
-        crl = folders.path("certs", revoked) if revoked in known else None
         return True, model.ClientCertificates(
-            ca_file=folders.path("certs", stem), crl_file=crl, is_optional=mode == "optional"
+            ca_file=folders.path("certs", stem),
+            crl_file=folders.path("certs", revoked) if revoked in known else None,
+            digest=" ".join(filter(None, digests_)),
+            is_optional=mode == "optional",
         )
     return True, None
 

@@ -5,12 +5,13 @@ one that nginx refuses quarantines its site alone. What is there and not used is
 """
 
 import collections.abc
+import dataclasses
 import pathlib
 
 from cryptography import x509
 
 from daemun.core import directive, model, words
-from daemun.sources import nginx_snippet
+from daemun.sources import loaded_files, nginx_snippet
 from daemun.sources.docker import nginx_proxy_folders as folders
 
 WEB_ROOT = "usr/share/nginx/html"
@@ -28,7 +29,7 @@ _STANDALONE = "standalone-cert-"
 """In conf.d: so begin the servers that acme-companion makes for `letsencrypt_user_data`."""
 _MAX_BYTES = 1 << 20
 
-Signature = tuple[tuple[str, int, int], ...]
+Signature = tuple[tuple[str, int, int] | str, ...]
 
 
 class Reader:
@@ -44,12 +45,13 @@ class Reader:
         self._problems: list[model.Problem] = []
         self._spelled: dict[str, str] = {}
         self._is_open = True
+        self._loaded: tuple[directive.Directive, ...] = ()
 
     def read(self) -> folders.Folders:
         """What cannot be read is a problem, never an exception."""
         self._problems, self._spelled, self._is_open = [], {}, True
         page = self._machine / PAGE
-        return folders.Folders(
+        found = folders.Folders(
             root=str(self._root),
             certificates=tuple(self._certificates()),
             trusted=tuple(self._trusted()),
@@ -61,13 +63,16 @@ class Reader:
             internal=self._internal(),
             web_root=str(self._machine / WEB_ROOT),
             page=str(page) if page.is_file() else None,
-            problems=(*self._problems, *self._unsupported()),
         )
+        written = (snippet for _, snippet in found.vhosts if snippet is not None)
+        whole = (found.internal or (), *(part.snippet for part in found.http), *written)
+        self._loaded = tuple(line for snippet in whole for line in loaded_files.find(snippet))
+        return dataclasses.replace(found, problems=(*self._problems, *self._unsupported()))
 
     def sign(self) -> Signature:
-        """Changes whenever a file of the folders does."""
+        """Changes whenever a file of the folders does, or one that hand-written nginx of the folders loads."""
         watched = (*(self._root / name for name in folders.FOLDERS), self._root, (self._machine / PAGE).parent)
-        found = []
+        found: list[tuple[str, int, int] | str] = [loaded_files.digest_of(line) for line in self._loaded]
         for path in (path for folder in watched for path in _list_files(folder)):
             try:
                 status = path.stat()
@@ -129,7 +134,7 @@ class Reader:
                 self._problems.append(_unused(path, f"its key {words.quoted(key.name)} is not there"))
             yield path.stem, found
 
-    def _trusted(self) -> collections.abc.Iterator[tuple[str, bool]]:
+    def _trusted(self) -> collections.abc.Iterator[tuple[str, str | None]]:
         """nginx reads them when it starts, and one that it cannot read would stop every change."""
         for name, path in self._named("certs").items():
             if not path.name.endswith(("ca.crt", "crl.pem")):
@@ -137,7 +142,7 @@ class Reader:
             is_good = _is_trust(path)
             if not is_good:
                 self._tell(path, "expected PEM with certificates, or a revocation list", what="the file")
-            yield name, is_good
+            yield name, loaded_files.digest(str(path)) if is_good else None
 
     # --- nginx written by hand ---
 
@@ -164,7 +169,7 @@ class Reader:
         if path not in _list_all(self._root):
             return None
         try:
-            snippet = nginx_snippet.parse_snippet(_read_text(path), _places(path))
+            snippet = self._parse_text(path)
         except (nginx_snippet.SnippetError, OSError, ValueError) as error:
             self._tell(path, f"{_cause(error)}; no visitor is let in where NETWORK_ACCESS is internal")
             return model.NOBODY
@@ -177,11 +182,15 @@ class Reader:
     def _parse(self, path: pathlib.Path) -> model.Snippet | None:
         """None: it never could be parsed."""
         try:
-            text = _read_text(path)
-            self._good[path] = nginx_snippet.parse_snippet(text, _places(path))
+            self._good[path] = self._parse_text(path)
         except (nginx_snippet.SnippetError, OSError, ValueError) as error:
             self._tell(path, _cause(error))
         return self._good.get(path)
+
+    def _parse_text(self, path: pathlib.Path) -> model.Snippet:
+        """Relative paths start where they do in nginx-proxy. Raises: SnippetError, OSError, ValueError."""
+        snippet = nginx_snippet.parse_snippet(_read_text(path), _places(path), self._root.absolute())
+        return loaded_files.with_notes(snippet)
 
     # --- what is told ---
 
