@@ -467,6 +467,8 @@ def test_any_text_is_problems_at_worst(content: str) -> None:
 
 
 @hypothesis.given(TREES)
+@hypothesis.example("/\x1b")
+@hypothesis.example("/\ud800")
 def test_any_tree_is_problems_at_worst(tree: object) -> None:
     """JSON is YAML."""
     for content in (tree, {"sites": tree}, {"sites": {"a.test": tree}}, {"sites": {"a.test": {"routes": {"/": tree}}}}):
@@ -575,6 +577,53 @@ def test_a_folder_with_the_configuration_or_passwords_is_not_published(
         yaml_file.read_snapshot(file)
     file.write_text(f"sites:\n  a.test: {routes % 'public'}\n")
     assert not yaml_file.read_snapshot(file).problems
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("acme: {dns: {provider: cloudflare, auth_token: {file: own/x}}}", "the secret"),
+        ("acme: {dns: {provider: transip, auth_api_key: PATH/own/x}}", "the secret"),
+        ("acme: {dns: {provider: googleclouddns, auth_service_account_info: 'file::PATH/own/x'}}", "the secret"),
+        ("acme: {directory: {directory: zerossl, eab: {kid: k, hmac_key: {file: own/x}}}}", "the secret"),
+        ("alerts: {webhook: {file: own/x}}", "the secret"),
+        ("alerts: {ntfy: {url: 'https://ntfy.sh/me', token: {file: own/x}}}", "the secret"),
+        (
+            "docker: {endpoint: 'tcp://10.0.0.1:2376', tls: {ca: own/y, cert: own/y, key: own/x}}",
+            "the private key",
+        ),
+        ("nginx: ssl_password_file own/x;", "takes a key from"),
+        ("nginx: proxy_ssl_certificate_key own/x;", "takes a key from"),
+        ("nginx: 'map a $b { default 0; } ssl_session_ticket_key own/x;'", "takes a key from"),
+    ],
+)
+def test_n2_a_folder_with_any_secret_of_the_file_is_not_published(
+    tmp_path: pathlib.Path, written: str, words: str
+) -> None:
+    for name in ("own", "public"):
+        (tmp_path / name).mkdir()
+    for name in ("x", "y"):
+        (tmp_path / "own" / name).write_text("secret")
+    file = tmp_path / "daemun.yaml"
+    sites = "sites:\n  a.test: {{/: {{files: {}}}}}\n"
+    top = written.replace("PATH", str(tmp_path))
+    file.write_text(f"{top}\n{sites.format('own')}")
+    with pytest.raises(yaml_file.InvalidFileError, match=f"files: {tmp_path}/own holds .*{words}.*name a folder apart"):
+        yaml_file.read_snapshot(file)
+    file.write_text(f"{top}\n{sites.format('public')}")
+    assert not [one for one in yaml_file.read_snapshot(file).problems if one.severity is model.Severity.ERROR]
+
+
+def test_n2_a_secret_of_one_site_is_one_everywhere(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/x").write_text("secret")
+    file = tmp_path / "daemun.yaml"
+    dns = "{mode: acme, dns: {provider: cloudflare, auth_token: {file: own/x}}}"
+    file.write_text(
+        f"sites:\n  a.test: {{/: {{files: own}}}}\n  b.example.com: {{tls: {dns}, routes: {{/: http://web}}}}\n"
+    )
+    with pytest.raises(yaml_file.InvalidFileError, match=r"files: .*own holds the secret .*own/x"):
+        yaml_file.read_snapshot(file)
 
 
 async def test_reading_a_good_file_gives_its_warnings_too(tmp_path: pathlib.Path) -> None:

@@ -59,6 +59,10 @@ OF_TLS = frozenset(
     {f"ssl_{end}" for end in (*_TLS, *_TLS_ALSO)}
     | {f"{module}_ssl_{end}" for module in ("proxy", "grpc", "uwsgi") for end in _TLS}
 )
+SECRET = frozenset(
+    name for name in OF_TLS if name.endswith(("certificate_key", "password_file", "session_ticket_key", "ech_file"))
+) | {"auth_jwt_key_file"}
+"""Directives whose file has a key or a password of ours."""
 _NO_PATHS = ("/", "$", "syslog:", "memory:", "data:", "engine:", "store:", "unix:", "@")
 _WORDS = frozenset({"off", "on", "stderr"})
 
@@ -121,27 +125,38 @@ def find_problems(snapshot: model.Snapshot, find_worker: FindWorker) -> list[mod
 
 def find_passwords(snapshot: model.Snapshot) -> tuple[str, ...]:
     """Absolute paths of the files whose visitors' passwords nginx checks."""
-    return tuple(dict.fromkeys(line.args[0].value for _, line in _find_all(snapshot) if line.args[0].value[:1] == "/"))
+    return _paths(_find_all(snapshot))
 
 
-def _find_all(snapshot: model.Snapshot) -> list[tuple[str | None, directive.Directive]]:
+def find_secrets(snapshot: model.Snapshot) -> tuple[str, ...]:
+    """Absolute paths of the files that hand-written nginx takes keys from."""
+    return _paths(_find_all(snapshot, SECRET))
+
+
+def _paths(found: list[tuple[str | None, directive.Directive]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(line.args[0].value for _, line in found if line.args[0].value[:1] == "/"))
+
+
+def _find_all(
+    snapshot: model.Snapshot, names: frozenset[str] = _AT_EACH_REQUEST
+) -> list[tuple[str | None, directive.Directive]]:
     """With the hosts that they belong to."""
     settings = snapshot.globals or model.Globals()
     written: list[tuple[str | None, model.Snippet]] = [(None, settings.snippet)]
     for site in snapshot.sites:
         if site.enabled:
             written += [(site.host, one) for one in (site.snippet, *(route.snippet for route in site.routes)) if one]
-    return [(host, line) for host, nodes in written for line in _find_named(nodes)]
+    return [(host, line) for host, nodes in written for line in _find_named(nodes, names)]
 
 
-def _find_named(nodes: model.Snippet) -> collections.abc.Iterator[directive.Directive]:
+def _find_named(nodes: model.Snippet, names: frozenset[str]) -> collections.abc.Iterator[directive.Directive]:
     for node in nodes:
         if isinstance(node, directive.Comment):
             continue
-        if node.name in _AT_EACH_REQUEST and node.args and "$" not in node.args[0].value:
+        if node.name in names and node.args and "$" not in node.args[0].value:
             yield node
         if node.block is not None:
-            yield from _find_named(node.block)
+            yield from _find_named(node.block, names)
 
 
 def _judge(host: str | None, line: directive.Directive, worker: Worker | None) -> list[model.Problem]:

@@ -13,6 +13,7 @@ from daemun.errors import ConfigError
 from daemun.sources import (
     dns_providers,
     loaded_files,
+    published_secrets,
     snippet_files,
     yaml_context,
     yaml_positions,
@@ -138,7 +139,7 @@ def _read(
     acme = snapshot.globals.acme if snapshot.globals is not None else None
     named = (
         *_find_missing_files(snapshot),
-        *_find_published_secrets(snapshot, path, state),
+        *published_secrets.find_problems(snapshot, path, state),
         *snippet_files.find_problems(snapshot, find_worker),
         *dns_providers.find_problems(acme, snapshot.sites),
     )
@@ -190,41 +191,6 @@ def _missing_of(route: model.Route, site: model.Site) -> list[model.Problem]:
                 )
             ]
     return []
-
-
-def _find_published_secrets(snapshot: model.Snapshot, path: pathlib.Path, state: str | None) -> list[model.Problem]:
-    """Folders of files that would show visitors a private key (the state directory's, or one named by a site),
-    passwords, or the configuration itself, which may have secrets. Links on the way to a folder are followed; those
-    inside it are nginx's business (`disable_symlinks`)."""
-    served = [
-        (site, route, route.action.folder, os.path.realpath(route.action.folder))
-        for site in snapshot.sites
-        if site.enabled
-        for route in site.routes
-        if isinstance(route.action, model.Files)
-    ]
-    if not served:
-        return []
-    keys = [site.tls.key for site in snapshot.sites if site.tls.key]
-    secrets = {os.path.realpath(key): f"the private key {key}" for key in keys}
-    secrets[os.path.realpath(path)] = f"{path}, the configuration that is in use"
-    secrets |= {
-        os.path.realpath(file): f"{file}, which has passwords" for file in snippet_files.find_passwords(snapshot)
-    }
-    if state is not None:
-        secrets[os.path.realpath(state)] = f"the state directory {state}, which has the private keys"
-    problems: list[model.Problem] = []
-    for site, route, written, folder in served:
-        for secret, what in secrets.items():
-            common = os.path.commonpath((folder, secret))
-            if common in {folder, secret}:
-                where = "is" if folder == secret else "holds" if common == folder else "lies in"
-                message = f"files: {folder} {where} {what}; name a folder apart from it"
-                field = ("routes", route.path, "files")
-                problem = model.Problem(origin=site.origin, message=message, host=site.host, field=field)
-                # As a file that is missing: an earlier version that shows the folder must not stand in.
-                problems.append(dataclasses.replace(problem, file=written))
-    return problems
 
 
 def _unreadable(path: str, field: tuple[str, ...], site: model.Site | None = None) -> list[model.Problem]:

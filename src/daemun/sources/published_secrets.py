@@ -1,0 +1,79 @@
+"""Folders of files that would show visitors a secret: the one list of where secrets are.
+
+Links on the way to a folder are followed; those inside it are nginx's business (`disable_symlinks`).
+"""
+
+import collections.abc
+import dataclasses
+import os
+import pathlib
+
+from daemun.core import model
+from daemun.sources import snippet_files
+
+
+def find_problems(snapshot: model.Snapshot, path: pathlib.Path, state: str | None) -> list[model.Problem]:
+    """path: of the file that the snapshot was read from. state: the state directory. Blocking, microseconds."""
+    served = [
+        (site, route, route.action.folder, os.path.realpath(route.action.folder))
+        for site in snapshot.sites
+        if site.enabled
+        for route in site.routes
+        if isinstance(route.action, model.Files)
+    ]
+    if not served:
+        return []
+    secrets = {os.path.realpath(file): what for file, what in _find_secrets(snapshot, path, state)}
+    problems: list[model.Problem] = []
+    for site, route, written, folder in served:
+        for secret, what in secrets.items():
+            common = os.path.commonpath((folder, secret))
+            if common in {folder, secret}:
+                where = "is" if folder == secret else "holds" if common == folder else "lies in"
+                message = f"files: {folder} {where} {what}; name a folder apart from it"
+                field = ("routes", route.path, "files")
+                problem = model.Problem(origin=site.origin, message=message, host=site.host, field=field)
+                # As a file that is missing: an earlier version that shows the folder must not stand in.
+                problems.append(dataclasses.replace(problem, file=written))
+    return problems
+
+
+def _find_secrets(
+    snapshot: model.Snapshot, path: pathlib.Path, state: str | None
+) -> collections.abc.Iterator[tuple[str, str]]:
+    """Absolute paths, and what is there, in words; of several words for one path the last ones are the nearest."""
+    for file in snippet_files.find_secrets(snapshot):
+        yield file, f"{file}, which hand-written nginx takes a key from"
+    for site in snapshot.sites:
+        for file in _find_files(site.tls.ordering):
+            yield file, f"the secret {file}"
+        if site.tls.key:
+            yield site.tls.key, f"the private key {site.tls.key}"
+    settings = snapshot.globals
+    if settings is not None:
+        for file in (*_find_files(settings.acme), *_find_files(settings.alerts)):
+            yield file, f"the secret {file}"
+        if settings.docker.tls is not None:
+            yield settings.docker.tls.key, f"the private key {settings.docker.tls.key}"
+    for file in snippet_files.find_passwords(snapshot):
+        yield file, f"{file}, which has passwords"
+    yield str(path), f"{path}, the configuration that is in use"
+    if state is not None:
+        yield state, f"the state directory {state}, which has the private keys"
+
+
+def _find_files(value: object) -> collections.abc.Iterator[str]:
+    """Files that a part of the configuration has a secret in, however deep."""
+    if isinstance(value, model.Secret):
+        # Some DNS providers take the path of a file with keys as a word of their own.
+        own = (value.text or "").removeprefix("file::")
+        if value.file is not None:
+            yield value.file
+        elif own.startswith("/") and "\n" not in own and pathlib.Path(own).is_file():
+            yield own
+    elif isinstance(value, tuple):
+        for one in value:
+            yield from _find_files(one)
+    elif dataclasses.is_dataclass(value):
+        for field in dataclasses.fields(value):
+            yield from _find_files(getattr(value, field.name))
