@@ -187,4 +187,4 @@ def folder(text: str) -> str | None:
     if text.lower().startswith("file:"):
         text = re.sub(r"(?i)\Afile:/*", "/", text)
     is_path = text.startswith(("/", "./", "../")) or text in {".", ".."}
-    return text if is_path and not re.search(r"\.sock\b|[:{}\[\],$\s]", text) else None
+    return text if is_path and text.isprintable() and not re.search(r"\.sock\b|[:{}\[\],$\s]", text) else None
