@@ -11,6 +11,8 @@ def find_words(error: BaseException) -> str | None:
     while found is not None:
         if isinstance(found, BaseExceptionGroup):  # one of each address that was tried
             found = found.exceptions[0]
+        # aiohttp's errors are of the system's classes, too, but only what they wrap has its words.
+        found = getattr(found, "os_error", None) or getattr(found, "certificate_error", None) or found
         words = _words_of(found)
         if words is not None:
             return words

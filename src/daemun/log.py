@@ -40,12 +40,10 @@ with _without("rich"):
 NOISY = (
     "uvicorn",
     "uvicorn.error",
-    "httpx",
-    "httpcore",
+    "aiohttp",
     "asyncio",
     "acme",
     "urllib3",
-    "hpack",
     "lexicon",
     "filelock",
 )

@@ -36,7 +36,7 @@ def make_targets(alerts: model.Alerts) -> tuple[Target, ...]:
     """All of them, in the order of the file; what is listed twice is told once."""
     if not (alerts.webhooks or alerts.ntfy or alerts.mails):
         return ()
-    # Here, so that gates that tell nobody neither wait for httpx and aiosmtplib nor have them in memory.
+    # Here, so that gates that tell nobody neither wait for aiohttp and aiosmtplib nor have them in memory.
     from daemun.alerts import mail, web  # noqa: PLC0415
 
     made: list[Target] = [

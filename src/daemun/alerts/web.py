@@ -1,6 +1,6 @@
 """Webhooks and ntfy: a POST that is taken with a status of 2xx.
 
-Nothing of a URL, a token or an answer's body is told: URLs hold tokens, and bodies repeat them. httpx's own messages
+Nothing of a URL, a token or an answer's body is told: URLs hold tokens, and bodies repeat them. aiohttp's own messages
 are not used for the same reason.
 """
 
@@ -13,7 +13,8 @@ import http
 import json
 import ssl
 
-import httpx
+import aiohttp
+import yarl
 
 from daemun import causes, secret
 from daemun.alerts import message
@@ -107,14 +108,16 @@ async def _post(
     try:
         async with (
             asyncio.timeout(WITHIN_S),  # as a whole, so that no step needs a bound of its own
-            httpx.AsyncClient(verify=context, timeout=None) as client,  # noqa: S113
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None), trust_env=True) as client,
             # The body is not read: closing the connection ends it, however long it is.
-            client.stream("POST", url, content=content, headers={**headers, **agent}) as answer,
+            client.post(
+                yarl.URL(url), data=content, headers={**headers, **agent}, ssl=context, allow_redirects=False
+            ) as answer,
         ):
-            status, retry_after = answer.status_code, answer.headers.get("Retry-After")
+            status, retry_after = answer.status, answer.headers.get("Retry-After")
     except TimeoutError:
         raise RetryableError(f"no answer within {WITHIN_S:g} s; check that it runs and can be reached") from None
-    except (OSError, httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except (OSError, aiohttp.ClientError, ValueError) as error:
         words = causes.find_words(error) or f"the connection failed ({type(error).__name__})"
         raise RetryableError(f"{words}; check that it runs and can be reached from here") from None
     if not 200 <= status < 300:

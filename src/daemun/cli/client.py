@@ -1,7 +1,7 @@
 """Asks the running daemon, over its control socket.
 
-On the standard library's HTTP client: importing httpx takes longer (115 ms here) than all else that `daemun status`
-does, and it hides the OSError that tells "not running" from "not allowed".
+On the standard library's HTTP client: importing a library for it takes longer (115 ms here) than all else that
+`daemun status` does, and it hides the OSError that tells "not running" from "not allowed".
 """
 
 import contextlib

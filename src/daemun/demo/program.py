@@ -4,6 +4,8 @@ import asyncio
 import collections.abc
 import contextlib
 import dataclasses
+import http
+import http.client
 import os
 import pathlib
 import shlex
@@ -14,8 +16,6 @@ import sys
 import threading
 import time
 
-import httpx
-
 from daemun import errors, settings
 from daemun.core import layout
 from daemun.demo import part
@@ -25,6 +25,7 @@ from daemun.store import instance
 HOST = "chat.localhost"
 START_TIMEOUT_S = 60.0
 POLL_S = 0.1
+ANSWER_S = 5.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,15 +205,17 @@ def _wait_until_live(
 def _answers(https_port: int, root: pathlib.Path) -> bool:
     # The address is given, and the name by hand: not every resolver knows that *.localhost is loopback (RFC 6761).
     try:
-        with httpx.Client(verify=ssl.create_default_context(cafile=root), trust_env=False) as client:
-            response = client.get(
-                f"https://127.0.0.1:{https_port}/",
-                headers={"Host": f"{HOST}:{https_port}"},
-                extensions={"sni_hostname": HOST},
-            )
-    except (httpx.HTTPError, ssl.SSLError):
+        trust = ssl.create_default_context(cafile=root)
+        with (
+            socket.create_connection(("127.0.0.1", https_port), timeout=ANSWER_S) as plain,
+            trust.wrap_socket(plain, server_hostname=HOST) as connection,
+        ):
+            client = http.client.HTTPConnection(HOST, https_port)
+            client.sock = connection
+            client.request("GET", "/")
+            return client.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
         return False
-    return response.is_success
 
 
 def _wait_until_asked(parts: collections.abc.Sequence[part.Part], stop: threading.Event) -> None:

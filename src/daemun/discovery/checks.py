@@ -1,21 +1,25 @@
-"""One check of an endpoint. Slow to import (httpx), so only `health` does, where something is checked."""
+"""One check of an endpoint. Slow to import (aiohttp), so only `health` does, where something is checked."""
 
 import asyncio
 import contextlib
 import ssl
 
-import httpx
+import aiohttp
+import yarl
 
 from daemun import causes
 from daemun.core import model
 from daemun.discovery import health
+
+_MAX_HEADER_BYTES = 65_536
+"""More than nginx takes: whether headers are too long is not what a check asks."""
 
 
 class Clients:
     """One client for each way to verify certificates: making its context takes some 20 ms."""
 
     def __init__(self) -> None:
-        self._clients: dict[model.UpstreamTls | None, httpx.AsyncClient] = {}
+        self._clients: dict[model.UpstreamTls | None, aiohttp.ClientSession] = {}
         self._stack = contextlib.AsyncExitStack()
         self._making = asyncio.Lock()
 
@@ -25,14 +29,20 @@ class Clients:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def find(self, tls: model.UpstreamTls | None) -> httpx.AsyncClient:
+    async def find(self, tls: model.UpstreamTls | None) -> aiohttp.ClientSession:
         """Raises: OSError when the CA file cannot be read."""
         async with self._making:
             if tls not in self._clients:
-                verify = await asyncio.to_thread(_make_context, tls)
+                context = await asyncio.to_thread(_make_context, tls)
                 # A kept connection would tell nothing about whether new ones are accepted.
-                limits = httpx.Limits(max_keepalive_connections=0)
-                client = httpx.AsyncClient(verify=verify, limits=limits, trust_env=False, timeout=None)  # noqa: S113
+                connector = aiohttp.TCPConnector(ssl=context, force_close=True, limit=0)
+                client = aiohttp.ClientSession(
+                    connector=connector,
+                    timeout=aiohttp.ClientTimeout(total=None),  # each check has its own
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    max_line_size=_MAX_HEADER_BYTES,
+                    max_field_size=_MAX_HEADER_BYTES,
+                )
                 self._clients[tls] = await self._stack.enter_async_context(client)
             return self._clients[tls]
 
@@ -56,7 +66,7 @@ async def ask(subject: health.Subject, clients: Clients) -> str | None:
             status = await _get(subject, check.path, clients)
     except TimeoutError:
         return f"no answer within {check.timeout_s:g} s"
-    except (OSError, httpx.HTTPError, httpx.InvalidURL) as error:
+    except (OSError, aiohttp.ClientError, ValueError) as error:
         return causes.find_words(error) or str(error) or type(error).__name__
     is_good = any(low <= status <= high for low, high in check.statuses)
     return None if is_good else f"status {status}"
@@ -73,8 +83,7 @@ async def _get(subject: health.Subject, path: str, clients: Clients) -> int:
     check = subject.check
     client = await clients.find(check.tls)
     headers = {"User-Agent": "daemun-health", "Host": check.host or str(subject)}
-    extensions = {"sni_hostname": check.server_name} if check.server_name is not None else {}
-    url = f"{'https' if check.tls is not None else 'http'}://{subject}{path}"
+    url = yarl.URL(f"{'https' if check.tls is not None else 'http'}://{subject}{path}", encoded=True)
     # The body is not read: closing the connection ends it, however long it is.
-    async with client.stream("GET", url, headers=headers, extensions=extensions) as answer:
-        return answer.status_code
+    async with client.get(url, headers=headers, server_hostname=check.server_name, allow_redirects=False) as answer:
+        return answer.status

@@ -90,7 +90,7 @@ class Monitor:
         while not self._standings:
             self._changed.clear()
             await self._changed.wait()
-        # Here, so that those who check nothing neither wait for httpx nor have it in memory.
+        # Here, so that those who check nothing neither wait for aiohttp nor have it in memory.
         from daemun.discovery import checks  # noqa: PLC0415
 
         async with checks.Clients() as clients, asyncio.TaskGroup() as group:

@@ -5,6 +5,7 @@ import collections
 
 import structlog
 
+from daemun import causes
 from daemun.core import domains, words
 from daemun.domains import registry as registries
 from daemun.domains import turns
@@ -81,19 +82,24 @@ class Asker:
         return refused
 
     async def _fetch(self, url: str, host: str) -> domains.Refused | None:
-        import httpx  # noqa: PLC0415 - slow, and few gates have names that visitors bring
+        import aiohttp  # noqa: PLC0415 - slow, and few gates have names that visitors bring
 
         try:
-            async with self._slots, httpx.AsyncClient(timeout=TIMEOUT_S, trust_env=False) as client:
-                answer = await client.get(url, params={"domain": host})
-        except httpx.HTTPError as error:
-            cause = f"{url} cannot be asked ({type(error).__name__}); check `on_demand.ask` and the program behind it"
+            async with (
+                self._slots,
+                aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT_S)) as client,
+                client.get(url, params={"domain": host}, allow_redirects=False) as answer,
+            ):
+                status = answer.status
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            found = causes.find_words(error) or type(error).__name__
+            cause = f"{url} cannot be asked ({found}); check `on_demand.ask` and the program behind it"
             refused = _refuse(domains.Denial.UNREACHABLE, host, cause)
             log.warning(refused.message)
             return refused
-        if answer.status_code == 200:
+        if status == 200:
             return None
-        return _refuse(domains.Denial.NOT_ALLOWED, host, f"{url} answers {answer.status_code}, and 200 means yes")
+        return _refuse(domains.Denial.NOT_ALLOWED, host, f"{url} answers {status}, and 200 means yes")
 
     def _remember(self, host: str, now_s: float, refused: domains.Refused) -> None:
         self._denied[host] = (now_s, refused)

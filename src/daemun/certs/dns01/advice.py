@@ -1,20 +1,18 @@
 """What a person has to do in DNS for a certificate, and whether it is done. Blocking; changes nothing."""
 
+import asyncio
 import collections.abc
 import dataclasses
-import ssl
 
-import httpx
-
-from daemun import causes, errors
+from daemun import errors
 from daemun.certs import account
 from daemun.certs.dns01 import lookup, persist, prover, sight
+from daemun.certs.preflight import directory
 from daemun.control import ports
 from daemun.core import model, names
 from daemun.core.issuance import persist as persist_rules
 from daemun.core.issuance import proof
-
-TIMEOUT_S = 20.0
+from daemun.core.issuance.preflight import facts
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +118,22 @@ class Adviser:
                 f"cannot tell the record for dns-persist-01: it names daemun's account at {authority.directory}, and "
                 "there is none yet; run `daemun up` with this configuration, which makes one with its first order"
             )
-        issuers = _fetch_issuers(authority)
+        issuers = self._fetch_issuers(authority)
         return tuple(persist_rules.Statement(issuer=issuer, account=known.url) for issuer in issuers)
+
+    def _fetch_issuers(self, authority: model.Authority) -> tuple[str, ...]:
+        """The names by which the CA goes in DNS (RFC 8555 section 7.1.1, "caaIdentities"). Raises: RetryableError."""
+        found = asyncio.run(directory.fetch_directory(authority, self._clock))
+        failed = f"cannot tell the record for dns-persist-01: the CA at {authority.directory}"
+        if found.answer is not facts.CaAnswer.DIRECTORY:
+            cause = f" ({found.detail})" if found.detail else ""
+            raise errors.RetryableError(f"{failed} gives no directory{cause}; check `acme.directory`")
+        if not found.identities:
+            raise errors.RetryableError(
+                f"{failed} does not say its own name in DNS (caaIdentities); the error of the first order tells the "
+                "record"
+            )
+        return tuple(issuer.rstrip(".") for issuer in found.identities)
 
 
 def _explain(name: str, record: str, place: lookup.Place, ordering: model.Ordering) -> str:
@@ -144,22 +156,3 @@ def _see(wish: sight.Wish) -> tuple[Seen, ...]:
         )
         for one in sight.look(wish)
     )
-
-
-def _fetch_issuers(authority: model.Authority) -> tuple[str, ...]:
-    """The names by which the CA goes in DNS (RFC 8555 section 7.1.1, "caaIdentities"). Raises: RetryableError."""
-    failed = f"cannot tell the record for dns-persist-01: the CA at {authority.directory}"
-    try:
-        trust = ssl.create_default_context(cafile=authority.ca_file)
-        answer = httpx.get(authority.directory, verify=trust, timeout=TIMEOUT_S, follow_redirects=True)
-        found = answer.raise_for_status().json()["meta"]["caaIdentities"]
-    except (KeyError, TypeError, ValueError):
-        found = None
-    except (httpx.HTTPError, OSError) as error:
-        cause = causes.find_words(error) or type(error).__name__
-        raise errors.RetryableError(f"{failed} cannot be asked ({cause}); check `acme.directory`") from error
-    if not isinstance(found, list) or not found:
-        raise errors.RetryableError(
-            f"{failed} does not say its own name in DNS (caaIdentities); the error of the first order tells the record"
-        )
-    return tuple(str(issuer).lower().rstrip(".") for issuer in found)

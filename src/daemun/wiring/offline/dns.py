@@ -14,7 +14,7 @@ if typing.TYPE_CHECKING:
 
 def advise(settings: settings_.Settings, host: str) -> "tuple[advice.Advice, ...]":
     """What is to be done in DNS for the certificate of a site, or of a host that is none yet. Raises: DaemunError."""
-    from daemun.certs.dns01 import advice  # noqa: PLC0415 - for this command alone: httpx is slow to import
+    from daemun.certs.dns01 import advice  # noqa: PLC0415 - for this command alone: aiohttp is slow to import
 
     snapshot = yaml_file.read_snapshot(settings.config)
     acme = snapshot.globals.acme if snapshot.globals is not None else model.Acme()
