@@ -1,4 +1,4 @@
-"""Where everything lies in the state directory (DESIGN.md, "State directory"). Strings only: core does no I/O."""
+"""Where everything lies in the state directory. Strings only: core does no I/O."""
 
 import dataclasses
 

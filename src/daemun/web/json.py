@@ -1,4 +1,4 @@
-"""What the gate says, as JSON values (DESIGN.md, "status --json"). Pure. Keys may be added, never renamed.
+"""What the gate says, as JSON values. Pure. Keys may be added, never renamed.
 
 Instants are RFC 3339 in UTC with whole seconds ("2026-01-02T03:04:05Z").
 """
