@@ -12,12 +12,15 @@ import queue
 import re
 import socket
 import socketserver
+import ssl
 import statistics
 import threading
 import time
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from daemun.certs import account
 from daemun.control import gate as gate_
@@ -358,6 +361,53 @@ def test_an_account_at_the_cas_page_and_profiles(gate: daemons.Daemon, docker_en
 
     assert days == {"usual": 45, "short": 6}
     assert key not in gate.log_text()
+
+
+@pytest.mark.pebble
+@pytest.mark.shows(
+    gate="DEFAULT_KEY_SIZE ACME_PREFERRED_CHAIN", container="ACME_KEYSIZE LETSENCRYPT_KEYSIZE ACME_PREFERRED_CHAIN"
+)
+def test_keys_and_chains_that_are_asked_for(gate: daemons.Daemon, docker_engine: DockerEngine) -> None:
+    with pebble.running_pebble(gate.http, alternate_roots=2) as ca:
+        roots = [x509.load_pem_x509_certificate(ca.root_of_chain(number)) for number in range(3)]
+        names = [str(one.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value) for one in roots]
+        asked = {
+            "usual": {},
+            "own": {"ACME_KEYSIZE": "ec-256", "ACME_PREFERRED_CHAIN": names[2]},
+            "legacy": {"LETSENCRYPT_KEYSIZE": "2048"},
+        }
+        for name, said in asked.items():
+            host = f"{name}.example.com"
+            run(docker_engine, name, VIRTUAL_HOST=host, ACME_HOST=host, **said)
+        gate.environment |= {"ACME_CA_URI": ca.directory, "DEFAULT_KEY_SIZE": "ec-384"}
+        gate.environment["ACME_PREFERRED_CHAIN"] = names[1]
+        gate.write(f"acme: {{ca_file: '{ca.ca_file}', resolvers: '{ca.resolver}'}}\nsites: {{}}\n")
+        gate.start()
+        gate.wait_ready()
+        keys, chains = {}, {}
+        for name in asked:
+            host = f"{name}.example.com"
+            until_issued(gate, host, {host})
+            shown = clients.handshake(gate.gate, host).certificate
+            assert shown is not None
+            key = shown.public_key()
+            assert isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey)
+            keys[name] = ("rsa" if isinstance(key, rsa.RSAPublicKey) else "ec", key.key_size)
+            chains[name] = [number for number in range(3) if is_verified(gate, host, ca.root_of_chain(number))]
+
+    assert keys == {"usual": ("ec", 384), "own": ("ec", 256), "legacy": ("rsa", 2048)}
+    assert chains == {"usual": [1], "own": [2], "legacy": [1]}
+
+
+def is_verified(gate: daemons.Daemon, host: str, root: bytes) -> bool:
+    """Whether a client that trusts this root alone takes what is served."""
+    context = ssl.create_default_context(cadata=root.decode())
+    with socket.create_connection((clients.LOOPBACK, gate.https), timeout=20) as plain:
+        try:
+            context.wrap_socket(plain, server_hostname=host).close()
+        except ssl.SSLCertVerificationError:
+            return False
+    return True
 
 
 @pytest.mark.pebble

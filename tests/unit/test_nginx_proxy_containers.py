@@ -414,6 +414,46 @@ def test_a_certificate_keeps_its_challenge() -> None:
     assert "needs the challenge" in settled.notes[0]
 
 
+@pytest.mark.parametrize("compat", [ON, sites.Compat()])
+@pytest.mark.parametrize("name", ["ACME_KEYSIZE", "LETSENCRYPT_KEYSIZE"])
+@pytest.mark.parametrize(
+    ("size", "kind"),
+    [
+        ("2048", model.KeyType.RSA_2048),
+        ("3072", model.KeyType.RSA_3072),
+        ("4096", model.KeyType.RSA_4096),
+        ("ec-256", model.KeyType.ECDSA_P256),
+        (" ec-384 ", model.KeyType.ECDSA_P384),
+    ],
+)
+def test_the_kind_of_a_key(size: str, kind: model.KeyType, name: str, compat: sites.Compat) -> None:
+    said = {"ACME_HOST": "a.test", name: size}
+
+    assert settle(said, compat=compat).options.tls.ordering == model.Ordering(key_type=kind)
+    assert notes(said, compat=compat) == ""
+
+
+@pytest.mark.parametrize("size", ["8192", "ec-521", "4096 --hook x", "EC-256"])
+def test_a_kind_of_key_that_is_not_there_is_told_and_the_gates_is_used(size: str) -> None:
+    said = {"ACME_HOST": "a.test", "ACME_KEYSIZE": size}
+
+    assert settle(said).options.tls.ordering == model.Ordering()
+    expected = f'ACME_KEYSIZE: expected 2048, 3072, 4096, ec-256 or ec-384, found "{size}"'
+    assert notes(said).startswith(expected)
+    assert "the gate's own is used" in notes(said)
+    assert "LETSENCRYPT_KEYSIZE" in notes({**said, "LETSENCRYPT_KEYSIZE": size})
+
+
+def test_the_chain_that_is_preferred() -> None:
+    said = {"ACME_HOST": "a.test", "ACME_PREFERRED_CHAIN": "ISRG Root X1"}
+
+    assert settle(said).options.tls.ordering == model.Ordering(preferred_chain="ISRG Root X1")
+    assert notes(said) == ""
+    bad = {**said, "ACME_PREFERRED_CHAIN": "x\x1bc"}
+    assert settle(bad).options.tls.ordering == model.Ordering()
+    assert "ACME_PREFERRED_CHAIN" in notes(bad)
+
+
 # --- what is not supported -------------------------------------------------------------------------------------
 
 
@@ -422,7 +462,7 @@ def test_a_certificate_keeps_its_challenge() -> None:
     [
         "ACME_CHALLENGE",
         "ACMESH_DNS_API_CONFIG",
-        "LETSENCRYPT_KEYSIZE",
+        "ACME_RENEW_AFTER",
         "ACME_PRE_HOOK",
         "LETSENCRYPT_RESTART_CONTAINER",
     ],

@@ -173,6 +173,21 @@ def test_certificates() -> None:
     assert settings(DEFAULT_EMAIL="$(id)@x").acme.authorities[0].email is None
 
 
+def test_the_kind_of_keys_and_the_chain() -> None:
+    asked = gate(DEFAULT_KEY_SIZE="4096", ACME_PREFERRED_CHAIN="ISRG Root X1")
+    own = model.Acme(key_type=model.KeyType.ECDSA_P384, preferred_chain="ISRG Root X2")
+
+    for file, kind, chain in (
+        (model.Acme(), model.KeyType.RSA_4096, "ISRG Root X1"),
+        (own, own.key_type, "ISRG Root X2"),
+    ):
+        found = asked.apply(model.Globals(acme=file), NO_FOLDERS).acme
+        assert (found.key_type, found.preferred_chain) == (kind, chain)
+    other = gate(DEFAULT_KEY_SIZE="8192")
+    assert "DEFAULT_KEY_SIZE: expected 2048, 3072, 4096, ec-256 or ec-384" in " ".join(other.notes)
+    assert other.apply(model.Globals(), NO_FOLDERS).acme.key_type is None
+
+
 @pytest.mark.parametrize(
     "name",
     ["RESOLVERS", "SHA1_UPSTREAM_NAME", "DHPARAM_BITS", "NGINX_CONTAINER_LABEL", "ZEROSSL_API_KEY", "ACME_POST_HOOK"],

@@ -31,11 +31,9 @@ _HOOK = "a container cannot have programs run; `acme.hook` of daemun.yaml runs o
 WITHOUT_EFFECT = {
     "ACME_CHALLENGE": "the gate says it for all: its own ACME_CHALLENGE, or daemun.yaml",
     "ACMESH_DNS_API_CONFIG": "the gate says it for all: its own ACMESH_DNS_API_CONFIG, or `acme.dns` of daemun.yaml",
-    "ACME_KEYSIZE": "keys are P-256, or what `acme.key_type` of daemun.yaml says",
     "ACME_RENEW_AFTER": "a certificate is renewed when its CA wants it, or when a third of its lifetime is left",
     "ACME_MIN_VALIDITY": "a certificate is renewed when its CA wants it, or when a third of its lifetime is left",
     "ACME_RENEW_PRIVATE_KEYS": "every certificate has a new key",
-    "ACME_PREFERRED_CHAIN": "the chain is the CA's usual one, or what `acme.preferred_chain` of daemun.yaml says",
     "ACME_EAB_KID": _EAB,
     "ACME_EAB_HMAC_KEY": _EAB,
     "ZEROSSL_API_KEY": _EAB,
@@ -186,6 +184,8 @@ class _Said:
             value = self._acme_text(name)
             if value is not None:
                 said[f"ACME_{name}"] = self._parse(f"ACME_{name}", value, parse.truth)
+        self._read_or_note(said, "KEYSIZE", parse.key_type)
+        self._read_or_note(said, "PREFERRED_CHAIN", parse.chain)
         profile = self._acme_text("CERT_PROFILE")
         if profile is not None:
             said["ACME_CERT_PROFILE"] = self._parse("ACME_CERT_PROFILE", profile, nginx_proxy_gate.read_profile)
@@ -194,6 +194,17 @@ class _Said:
             said["ACME_CA_URI"] = self._parse("ACME_CA_URI", directory, nginx_proxy_gate.read_directory)
         elif directory is not None:
             self.notes.append("ACME_CA_URI has no effect without `compat: nginx-proxy`")
+
+    def _read_or_note(self, said: dict[str, object], name: str, read: collections.abc.Callable[[str], object]) -> None:
+        """As there, a value that is none, or that daemun does not have, keeps no site from being served."""
+        for written in (f"LETSENCRYPT_{name}", f"ACME_{name}"):
+            value = self._text(written)
+            if value is None:
+                continue
+            try:
+                said[f"ACME_{name}"] = read(value)
+            except ValueError as error:
+                self.notes.append(f"{written}: {error}; the gate's own is used")
 
     def _note_unsupported(self) -> None:
         for name, reason in WITHOUT_EFFECT.items():

@@ -28,7 +28,6 @@ WITHOUT_EFFECT = {
     "DHPARAM_SKIP": "DHE is not offered without parameters, and no client of today needs it",
     "DHPARAM_GENERATION": "DHE is not offered without parameters, and no client of today needs it",
     "NGINX_CONTAINER_LABEL": "nginx runs beside daemun, not in a container of its own",
-    "DEFAULT_KEY_SIZE": "keys are P-256, or what `acme.key_type` of daemun.yaml says",
     "ACME_RENEW_AFTER": "a certificate is renewed when its CA wants it, or when a third of its lifetime is left",
     "DEFAULT_RENEW": "a certificate is renewed when its CA wants it, or when a third of its lifetime is left",
     "CERTS_UPDATE_INTERVAL": "certificates are renewed when they are due",
@@ -140,6 +139,8 @@ def _fill_acme(own: model.Acme, given: model.Acme) -> model.Acme:
         challenge=own.challenge or given.challenge,
         dns=own.dns or given.dns,
         profile=own.profile or given.profile,
+        key_type=own.key_type or given.key_type,
+        preferred_chain=own.preferred_chain or given.preferred_chain,
     )
 
 
@@ -276,7 +277,16 @@ def _read_acme(env: _Environment) -> model.Acme:
         challenge = None
     authority = model.Authority(directory=directory, email=email, staging=staging, eab=_read_eab(env))
     profile: str | None = env.get("ACME_CERT_PROFILE", read_profile, None)
-    return model.Acme(authorities=(authority,), challenge=challenge, dns=dns, profile=profile)
+    key_type: model.KeyType | None = env.get("DEFAULT_KEY_SIZE", parse.key_type, None)
+    chain: str | None = env.get("ACME_PREFERRED_CHAIN", parse.chain, None)
+    return model.Acme(
+        authorities=(authority,),
+        challenge=challenge,
+        dns=dns,
+        profile=profile,
+        key_type=key_type,
+        preferred_chain=chain,
+    )
 
 
 def _read_eab(env: _Environment) -> model.Eab | None:

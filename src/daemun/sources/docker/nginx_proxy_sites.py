@@ -225,5 +225,7 @@ def _ordered(
             authority=None if directory is None else model.Authority(directory=directory),
             email=typing.cast(str | None, said.get("ACME_EMAIL")),
             profile=typing.cast(str | None, said.get("ACME_CERT_PROFILE")),
+            key_type=typing.cast(model.KeyType | None, said.get("ACME_KEYSIZE")),
+            preferred_chain=typing.cast(str | None, said.get("ACME_PREFERRED_CHAIN")),
         ),
     )

@@ -5,7 +5,7 @@ Each function raises ValueError whose text says what was expected and what was f
 
 import re
 
-from daemun.core import model, names, patterns, words
+from daemun.core import model, names, patterns, rules, words
 from daemun.sources import values
 
 METHODS = ("redirect", "noredirect", "nohttp", "nohttps")
@@ -17,6 +17,14 @@ PROTOCOLS = {
     "grpc": model.Scheme.GRPC,
     "grpcs": model.Scheme.GRPCS,
 }
+KEY_TYPES = {
+    "2048": model.KeyType.RSA_2048,
+    "3072": model.KeyType.RSA_3072,
+    "4096": model.KeyType.RSA_4096,
+    "ec-256": model.KeyType.ECDSA_P256,
+    "ec-384": model.KeyType.ECDSA_P384,
+}
+"""As acme.sh calls them."""
 HSTS_OFF = "off"
 STAGING = model.LETS_ENCRYPT_STAGING
 
@@ -47,6 +55,18 @@ def number(text: str, *, least: int, most: int) -> int:
 
 def port(text: str) -> int:
     return number(text, least=1, most=65535)
+
+
+def key_type(text: str) -> model.KeyType:
+    return KEY_TYPES[one_of(text, tuple(KEY_TYPES))]
+
+
+def chain(text: str) -> str:
+    """The name of an issuer."""
+    fault = rules.check_text(text)
+    if fault is not None:
+        raise ValueError(f"{words.quoted(text)} {fault}")
+    return text
 
 
 # --- hosts and paths -------------------------------------------------------------------------------------------
