@@ -279,11 +279,14 @@ def test_edits_at_once_all_count(daemon: Daemon, *, with_daemon: bool) -> None:
 
 
 def test_add_to_a_file_that_is_already_broken(running: Daemon) -> None:
-    """An edit on top of a broken file could not go live: it is refused, and says why."""
-    running.write("sites:\n  a.test: ftp://127.0.0.1\n")
+    """What is wrong as a whole cannot go live with an edit either: it is refused, and says why. A site that is wrong
+    is mentioned."""
+    running.write("workerss: 2\nsites:\n  a.test: http://127.0.0.1:1\n")
     before = running.config.read_bytes()
-    assert "daemun.yaml:3:11" in _says(running, 1, "add", "b.test", "http://127.0.0.1:1")
+    assert "daemun.yaml:2:1" in _says(running, 1, "add", "b.test", "http://127.0.0.1:1")
     assert running.config.read_bytes() == before
+    running.write("sites:\n  a.test: ftp://127.0.0.1\n")
+    assert "daemun.yaml:3:11" in _says(running, 0, "add", "b.test", "http://127.0.0.1:1")
 
 
 # --- status, sites, certs ---

@@ -305,10 +305,104 @@ def test_unusual_yaml_is_changed_rightly_or_not_at_all(file: pathlib.Path, text:
             assert {host for host in before if host != "a.test"} <= set(after)
 
 
-def test_a_broken_file_is_not_edited(file: pathlib.Path) -> None:
-    file.write_text("sites:\n  a.test: ftp://x\n")
-    with pytest.raises(yaml_file.InvalidFileError, match=r"daemun\.yaml:2:11"):
-        yaml_edit.add_route(file, "b.test", "http://b")
+WRONG = {
+    "a scheme": "    wrong.test: ftp://x   # later\n",
+    "an option": "    wrong.test:\n        acess: {allow: [private]}\n        routes: {/: http://a, /b: http://b}\n",
+    "a value of a route": "    wrong.test:\n        /: {to: http://a, timeout: never}\n        /b: http://b\n",
+    "paths beside options": "    wrong.test:\n        tls: local\n        /: http://a\n",
+    "a variable": "    wrong.test: http://${NAME}:80\n",
+    "a key twice": "    wrong.test:\n        /: http://a\n        /: http://b\n",
+    "a tag": "    wrong.test: !mine http://a\n",
+    "nothing": "    wrong.test:\n",
+    "a list": "    wrong.test: [http://a, http://b]\n",
+    "no host name": "    wrong..test: http://a\n",
+    "no name of any script": "    한국..test: http://a\n",
+    "a name of another site": "    wrong.test: {aliases: [a.test], routes: {/: http://a}}\n",
+}
+
+
+CANNOT_BE_OFF = {"nothing", "a list", "a tag", "a name of another site", "no host name"}
+"""By a command: there is no place for `enabled: false`, or the mistake concerns other sites."""
+
+
+@pytest.fixture(params=["short", "long"])
+def wrong_file(file: pathlib.Path, request: pytest.FixtureRequest) -> pathlib.Path:
+    file.write_text(OWNERS if request.param == "short" else LONG)
+    return file
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_a_wrong_site_keeps_no_other_from_being_edited(wrong_file: pathlib.Path, kind: str) -> None:
+    """And is removed as any other."""
+    good = wrong_file.read_text()
+    bad = good.replace("    c.test:", f"{WRONG[kind]}    c.test:")
+    wrong_file.write_text(bad)
+    assert _errors(wrong_file)
+    for edit, back in (
+        (add("n.test", "http://n"), remove("n.test")),
+        (add("b.test", "http://n", "/n"), remove("b.test", "/n")),
+    ):
+        assert edit(wrong_file) == bad.encode()
+        assert WRONG[kind] in wrong_file.read_text()
+        back(wrong_file)
+        assert wrong_file.read_text() == bad
+    switch("c.test", enabled=False)(wrong_file)
+    remove("b.test")(wrong_file)
+    wrong_file.write_text(bad)
+    remove(WRONG[kind].split(":")[0].strip())(wrong_file)
+    assert wrong_file.read_text() == good
+
+
+@pytest.mark.parametrize(
+    "kind", WRONG.keys() - {"nothing", "a list", "a tag", "a name of another site", "no host name"}
+)
+def test_a_wrong_site_can_be_switched_off_which_ends_its_mistake(wrong_file: pathlib.Path, kind: str) -> None:
+    host = WRONG[kind].split(":")[0].strip()
+    wrong_file.write_text(wrong_file.read_text().replace("    c.test:", f"{WRONG[kind]}    c.test:"))
+    switch(host, enabled=False)(wrong_file)
+    assert not _errors(wrong_file)
+    snapshot = yaml_file.parse(wrong_file.read_bytes(), file_name=wrong_file.name, base_dir=wrong_file.parent)
+    assert any(problem.host is not None for problem in snapshot.problems), "it is still told"
+    assert [site.enabled for site in snapshot.sites if site.host == host] == [False]
+    with pytest.raises(ConfigError, match="cannot enable"):
+        switch(host, enabled=True)(wrong_file)
+
+
+def test_a_route_can_be_taken_out_of_a_wrong_site_and_none_added(file: pathlib.Path) -> None:
+    file.write_text("sites:\n  a.test:\n    /: http://a\n    /b: ftp://b\n  c.test: ftp://c\n")
+    with pytest.raises(ConfigError, match=r'cannot add "a.test": daemun.yaml:4:9: .*correct that first'):
+        add("a.test", "http://n", "/n")(file)
+    remove("a.test", "/b")(file)
+    assert file.read_text() == "sites:\n  a.test:\n    /: http://a\n  c.test: ftp://c\n"
+    with pytest.raises(ConfigError, match='there is no such route, only "/"'):
+        remove("c.test", "/b")(file)
+
+
+def test_an_edit_brings_no_mistake(file: pathlib.Path) -> None:
+    file.write_text("default: {site: a.test}\nsites:\n  a.test: http://a\n  b.test: ftp://b\n")
+    with pytest.raises(ConfigError, match=r'default.*"a.test" is not a site'):
+        remove("a.test")(file)
+    file.write_text("sites:\n  a.test: {aliases: [n.test], routes: {/: http://a}}\n  b.test: ftp://b\n")
+    with pytest.raises(ConfigError, match=r'"n.test" already belongs to site "a.test"'):
+        add("n.test", "http://n")(file)
+
+
+def test_a_site_that_is_there_twice_is_for_a_person(file: pathlib.Path) -> None:
+    text = "sites:\n  A.test: http://a\n  a.test: http://b\n  b.test: http://b\n"
+    file.write_text(text)
+    for edit in (remove("a.test"), switch("a.test", enabled=False), add("a.test", "http://n", "/n")):
+        with pytest.raises(ConfigError, match="it is there twice; edit"):
+            edit(file)
+    remove("b.test")(file)
+    assert file.read_text() == text.replace("  b.test: http://b\n", "")
+
+
+def test_a_file_that_is_wrong_as_a_whole_is_not_edited(file: pathlib.Path) -> None:
+    for text, place in (("sites: [\n", "2:1"), ("workerss: 3\nsites: {a.test: ftp://a}\n", "1:1")):
+        file.write_text(text)
+        with pytest.raises(yaml_file.InvalidFileError, match=rf"daemun\.yaml:{place}"):
+            yaml_edit.add_route(file, "b.test", "http://b")
+        assert file.read_text() == text
     file.write_bytes(b"\x00\xff")
     with pytest.raises(ConfigError, match="is not text"):
         yaml_edit.add_route(file, "b.test", "http://b")

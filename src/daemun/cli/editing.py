@@ -14,6 +14,7 @@ Edit = collections.abc.Callable[[pathlib.Path], bytes | None]
 """Changes the file and returns what it held before; None: it did not exist. Raises: ConfigError, the file untouched."""
 
 
+_MOST_MISTAKES = 5
 FILE = "file"
 """The name of the source that is edited (`sources.yaml_context.SOURCE`, whose import takes longer than an edit)."""
 
@@ -25,6 +26,14 @@ class _Edited:
     file: pathlib.Path
     old: bytes | None
     new: bytes
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Result:
+    """refusal: why the edit is not live; None: it is. problems: of everything, after it."""
+
+    refusal: str | None
+    problems: list[Json]
 
 
 def change(chosen: settings.Settings, *, host: str, edit: Edit, done: str, is_new: bool = False) -> bool:
@@ -57,13 +66,14 @@ def _change_live(daemon: client.Client, file: pathlib.Path, *, host: str, edit: 
     """With the daemon that reads the file."""
     before = daemon.status(host)
     edited = _edit(file, edit)
-    refusal = _judge(edited, lambda: _refusal_of(daemon, host=host, before=before["problems"]))
-    if refusal is not None:
+    result = _judge(edited, lambda: _apply(daemon, host=host, before=before["problems"]))
+    if result.refusal is not None:
         undone = _put_back(edited)
         daemon.apply()
-        raise errors.DaemunError(f"{refusal}\n{undone}")
+        raise errors.DaemunError(f"{result.refusal}\n{undone}")
     json_answer.note(host=host, config=str(edited.file), running=True)
     output.say(f"{done}, and saved in {edited.file}")
+    _mention_mistakes(edited.file, result.problems)
 
 
 def _change_alone(chosen: settings.Settings, *, host: str, edit: Edit) -> None:
@@ -71,20 +81,41 @@ def _change_alone(chosen: settings.Settings, *, host: str, edit: Edit) -> None:
     before = _check(chosen) if chosen.config.exists() else []
     edited = _edit(chosen.config, edit)
 
-    def judge() -> str | None:
-        found = verdict.new_errors(host=host, before=before, after=_check(chosen))
-        return "\n".join(map(problems.describe, found)) or None
+    def judge() -> _Result:
+        after = _check(chosen)
+        found = verdict.new_errors(host=host, before=before, after=after)
+        return _Result(refusal="\n".join(map(problems.describe, found)) or None, problems=after)
 
-    refusal = _judge(edited, judge)
-    if refusal is not None:
-        raise errors.ConfigError(f"{refusal}\n{_put_back(edited)}")
+    result = _judge(edited, judge)
+    if result.refusal is not None:
+        raise errors.ConfigError(f"{result.refusal}\n{_put_back(edited)}")
     json_answer.note(host=host, config=str(edited.file), running=False)
     output.say(f"saved in {edited.file}; no daemon is running, so it becomes live with the next `daemun up`")
+    _mention_mistakes(edited.file, result.problems)
 
 
-def _refusal_of(daemon: client.Client, *, host: str, before: list[Json]) -> str | None:
-    """Apply, and say why the edit is not live; None: it is."""
+def _mention_mistakes(file: pathlib.Path, found: list[Json]) -> None:
+    """What else is wrong with the file, which was so before: nobody is to take it for good."""
+    mistakes = [one for one in problems.errors_of(found) if one["origin"].startswith(f"{file.name}:")]
+    json_answer.note(mistakes=mistakes)
+    if not mistakes:
+        return
+    output.say(
+        "but the file has a mistake elsewhere:" if len(mistakes) == 1 else "but the file has mistakes elsewhere:"
+    )
+    for one in mistakes[:_MOST_MISTAKES]:
+        output.say(f"  {problems.describe(one)}")
+    if len(mistakes) > _MOST_MISTAKES:
+        output.say(f"  and {len(mistakes) - _MOST_MISTAKES} more; `daemun check` tells all")
+
+
+def _apply(daemon: client.Client, *, host: str, before: list[Json]) -> _Result:
     report = running.apply_and_wait(daemon)
+    return _Result(refusal=_refusal_of(daemon, report, host=host, before=before), problems=report["problems"])
+
+
+def _refusal_of(daemon: client.Client, report: Json, *, host: str, before: list[Json]) -> str | None:
+    """Why the edit is not live; None: it is."""
     sites = [site for site in daemon.status(host)["sites"] if site["host"] == host]
     waiting = [site for site in sites if site["state"] in verdict.NOT_YET]
     is_served = bool(sites) and not waiting
@@ -110,8 +141,8 @@ def _edit(file: pathlib.Path, edit: Edit) -> _Edited:
     return _Edited(file=file, old=old, new=file.read_bytes())
 
 
-def _judge(edited: _Edited, judge: collections.abc.Callable[[], str | None]) -> str | None:
-    """The refusal. When it cannot even be found out (the daemon ended, Ctrl-C), the file is put back first."""
+def _judge(edited: _Edited, judge: collections.abc.Callable[[], _Result]) -> _Result:
+    """What came of it. When it cannot even be found out (the daemon ended, Ctrl-C), the file is put back first."""
     try:
         return judge()
     except errors.DaemunError as error:

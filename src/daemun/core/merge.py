@@ -25,7 +25,8 @@ class Judged:
 
 
 def _judge_site(acme: model.Acme, site: model.Site) -> Judged:
-    if site.fault is not None:  # its source reported all of it; only its names have to be fit for a 503 page
+    if site.fault is not None or not site.enabled:
+        # Its source reported all of it; only its names have to be fit, for a 503 page or for those who list them.
         return Judged(problems=(), is_refused=any(map(rules.check_host, site.names)), merged=site)
     problems = (*validate.find_site_problems(site), *validate_acme.find_order_problems(site, acme))
     return Judged(

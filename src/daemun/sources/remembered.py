@@ -37,6 +37,7 @@ class Remembering:
         self._sites = {site.host: site for site in known.sites} if known is not None else {}
         self._store = store
         self._path = path
+        self._is_start = True
         self._good: bytes | None = None
         self._is_read = asyncio.Event()
 
@@ -49,9 +50,11 @@ class Remembering:
         try:
             snapshot = await self._source.read()
         except yaml_file.InvalidFileError as error:
-            snapshot = set_aside.set_aside(error, self._sites)
+            snapshot = set_aside.set_aside(error, self._sites, is_start=self._is_start)
+            self._is_start = False
             self._sites |= {site.host: site for site in snapshot.sites if site.fault is None}
             return snapshot
+        self._is_start = False
         self._sites = {site.host: site for site in snapshot.sites}
         # When it changed meanwhile, it is not known which version was read, and the next reading is near.
         if before is not None and before == await asyncio.to_thread(self._content):

@@ -14,10 +14,11 @@ Known = collections.abc.Mapping[str, model.Site]
 """By host: a site as it was read last without an error."""
 
 
-def set_aside(error: yaml_file.InvalidFileError, known: Known) -> model.Snapshot:
+def set_aside(error: yaml_file.InvalidFileError, known: Known, *, is_start: bool) -> model.Snapshot:
     """The snapshot of a file in which only single sites are wrong.
 
-    Raises: `error`, when something concerns all sites, or when nothing would be left to serve.
+    is_start: no version of the file was applied yet. Raises: `error`, when something concerns all sites, or when
+    nothing would be left to serve at a start; later a site that was taken out of the file goes, whatever stays.
     """
     good, errors = error.good, [one for one in error.problems if one.severity is model.Severity.ERROR]
     if good is None or good.globals is None or any(one.host is None and one.file is None for one in errors):
@@ -25,7 +26,7 @@ def set_aside(error: yaml_file.InvalidFileError, known: Known) -> model.Snapshot
     faults = _find_faults(errors)
     sites = tuple(site for site in good.sites if site.host not in faults)
     standing = tuple(_stand_in(host, fault, known) for host, fault in faults.items())
-    if not any(site.enabled for site in sites) and not faults.keys() & known.keys():
+    if is_start and not any(site.enabled for site in sites) and not faults.keys() & known.keys():
         raise error
     # The last ones: a name that moved to a site that is right belongs to that site.
     return dataclasses.replace(good, sites=(*sites, *standing))

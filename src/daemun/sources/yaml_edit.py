@@ -1,7 +1,8 @@
 """Edits of daemun.yaml by commands: a site or route more or less, switched on or off; all else stays byte for byte.
 
 Every edit returns what the file held before (None: it did not exist), for `restore`. Nothing is written unless the
-file was good, is good afterwards, and differs in exactly what was asked. Of a long file only an excerpt is read
+file differs in exactly what was asked, and has no mistake that it had not before: a mistake of one site keeps no other
+from being edited, nor itself from being removed or switched off. Of a long file only an excerpt is read
 (`yaml_excerpt`): whether all of it is good is for the caller to find out, and to restore it where it is not.
 Raises: ConfigError for what a person asked wrongly; EnvironmentProblemError when the file cannot be written.
 """
@@ -13,14 +14,24 @@ import errno
 import fcntl
 import os
 import pathlib
+import re
 import tempfile
 import time
 import typing
 
 from daemun import durable
-from daemun.core import model, rules, spellings, validate, words
+from daemun.core import model, rules, spellings, words
 from daemun.errors import ConfigError, EnvironmentProblemError
-from daemun.sources import nginx_snippet, values, yaml_excerpt, yaml_file, yaml_positions, yaml_splice
+from daemun.sources import (
+    nginx_snippet,
+    values,
+    yaml_blocks,
+    yaml_excerpt,
+    yaml_file,
+    yaml_meaning,
+    yaml_positions,
+    yaml_splice,
+)
 
 LONGEST_EDIT_S = 120.0
 _BOM = b"\xef\xbb\xbf"
@@ -42,51 +53,52 @@ def add_route(path: StrPath, host: str, target: str, *, route_path: str = "/") -
         folder = os.path.normpath(pathlib.Path(folder).absolute())
         if not pathlib.Path(folder).is_dir():
             raise edit.refused(f"target {words.quoted(target)} is a folder, and there is none; make it first")
+    if edit.is_broken:
+        raise edit.refused(f"{edit.mistakes()}; correct that first, or remove the site")
     route = model.Route(
         path=route_path,
         action=model.Files(folder=folder)
         if folder is not None
         else model.Proxy(targets=(edit.parsed(values.parse_target, target),)),
     )
-    site = edit.site or model.Site(host=edit.host)
-    there = next((_unplaced(other) for other in site.routes if other.path == route_path), None)
+    routes = edit.site.routes if edit.site is not None else ()
+    there = next((_unplaced(other) for other in routes if other.path == route_path), None)
     if there is not None and there != route:
         raise edit.refused(f"it already has a route {words.quoted(route_path)}; remove that one first")
     if there is not None:
         return edit.before
-    routes = tuple(sorted((*site.routes, route), key=lambda other: other.path))
-    value = target if folder is None else (yaml_splice.Line("files", folder),)
-    return edit.write(edit.places.with_route(route_path, value), dataclasses.replace(site, routes=routes))
+    lines = target if folder is None else (yaml_splice.Line("files", folder),)
+    value = target if folder is None else {"files": folder}
+    return edit.write(edit.places.with_route(route_path, lines), edit.entry.with_route(route_path, value))
 
 
 def remove_site(path: StrPath, host: str) -> bytes | None:
     """Take a site with all its routes out of the file."""
     edit = _Edit(path, host, f"cannot remove {words.quoted(host)}")
-    edit.known_site()
-    return edit.write(edit.places.without_site(), None)
+    edit.check_known()
+    return edit.write(edit.places.without_site(), yaml_meaning.NOTHING)
 
 
 def remove_route(path: StrPath, host: str, route_path: str) -> bytes | None:
     """Take one route out of a site that has others."""
     edit = _Edit(path, host, f"cannot remove route {words.quoted(route_path)} of {words.quoted(host)}")
-    site = edit.known_site()
-    known = [route.path for route in site.routes]
+    edit.check_known()
+    known = sorted(edit.entry.paths())
     if route_path not in known:
-        listed = words.listed(map(words.quoted, known), last="and")
-        raise edit.refused(f"there is no such route, only {listed}{words.guess(route_path, known)}")
+        listed = f", only {words.listed(map(words.quoted, known), last='and')}" if known else ""
+        raise edit.refused(f"there is no such route{listed}{words.guess(route_path, known)}")
     if len(known) == 1:
         raise edit.refused("it is the only one; remove the whole site instead")
-    kept = tuple(route for route in site.routes if route.path != route_path)
-    return edit.write(edit.places.without_route(route_path), dataclasses.replace(site, routes=kept))
+    return edit.write(edit.places.without_route(route_path), edit.entry.without_route(route_path))
 
 
 def set_enabled(path: StrPath, host: str, *, enabled: bool) -> bytes | None:
     """Switch a site on or off."""
     edit = _Edit(path, host, f"cannot {'enable' if enabled else 'disable'} {words.quoted(host)}")
-    site = edit.known_site()
-    if site.enabled == enabled:
+    edit.check_known()
+    if edit.entry.is_enabled() == enabled:
         return edit.before
-    return edit.write(edit.places.with_enabled(enabled=enabled), dataclasses.replace(site, enabled=enabled))
+    return edit.write(edit.places.with_enabled(enabled=enabled), edit.entry.with_enabled(enabled=enabled))
 
 
 def restore(path: StrPath, before: bytes | None, *, mode: int = 0o644) -> None:
@@ -140,30 +152,40 @@ class _Edit:
         self._path = pathlib.Path(path)
         self._what = what
         self.before = _read(self._path)
-        self.host = self.parsed(values.parse_host, host)
         whole = self._decoded(self.before or b"")
+        self.host = self._find_host(host, whole)
         self._excerpt = yaml_excerpt.make(whole, self._is_its_key)
         self._text = _with_sites(whole) if self._excerpt is None else self._excerpt.text
-        self._asked = self._parse(self._text)
-        broken = [item for item in self._asked.problems if item.severity is model.Severity.ERROR]
-        if broken:
-            raise yaml_file.InvalidFileError(broken)
-        self._sites = {site.host: site for site in self._asked.sites}
+        asked = self._parse(self._text)
+        self._errors = [item for item in asked.problems if item.severity is model.Severity.ERROR]
+        if of_all := [item for item in self._errors if item.host is None]:
+            raise yaml_file.InvalidFileError(of_all)
+        self._document = yaml_positions.load(self._text)
+        self.places = _Places(self._text, self.host)
+        if len(self.places.keys) > 1:
+            raise self.refused(f"it is there twice; edit {self._path} by hand")
+        self._key = next((key for key in yaml_blocks.keys_of(self._document) if _host_of(key) == self.host), None)
+        self.site = next((site for site in asked.sites if site.host == self.host), None)
 
     @property
-    def site(self) -> model.Site | None:
-        return self._sites.get(self.host)
+    def is_broken(self) -> bool:
+        """Whether it is there, and nothing of it is served for its mistakes."""
+        return self._key is not None and self.site is None
+
+    def mistakes(self) -> str:
+        return "; ".join(str(item) for item in self._errors if item.host == self.host) or "it cannot be read"
 
     @property
-    def places(self) -> "_Places":
-        return _Places(self._text, self.host)
+    def entry(self) -> yaml_meaning.Site:
+        """What is written of the site."""
+        return yaml_meaning.site_of(self._document, self._key)
 
-    def known_site(self) -> model.Site:
-        if self.site is None:
+    def check_known(self) -> None:
+        """Raises: ConfigError when the file has no such site."""
+        if self._key is None:
             left_out = () if self._excerpt is None else self._excerpt.keys
-            guess = words.guess(self.host, sorted({*self._sites, *left_out}))
-            raise self.refused(f"there is no such site in {self._path.name}{guess}")
-        return self.site
+            known = {*map(_host_of, yaml_blocks.keys_of(self._document)), *left_out}
+            raise self.refused(f"there is no such site in {self._path.name}{words.guess(self.host, sorted(known))}")
 
     def parsed(self, parse: collections.abc.Callable[[str], _T], text: str) -> _T:
         try:
@@ -174,25 +196,34 @@ class _Edit:
     def refused(self, cause: str) -> ConfigError:
         return ConfigError(f"{self._what}: {cause}")
 
-    def write(self, text: str | None, site: model.Site | None) -> bytes | None:
-        """Write the text, if it is `site` (None: nothing) that it says about the host, and the same as before on all
-        others. Returns: what the file held."""
-        others = tuple(other for other in self._asked.sites if other.host != self.host)
-        wanted = dataclasses.replace(self._asked, sites=(*others, site) if site else others)
-        if causes := _find_errors(wanted, site):
-            raise self.refused("; ".join(causes))
+    def write(self, text: str | None, wanted: object) -> bytes | None:
+        """Write the text, if it says of the host what is `wanted` (plain values), and the same as before of all else.
+        Returns: what the file held."""
         whole = text if text is None or self._excerpt is None else self._excerpt.complete(text)
-        if text is None or whole is None or _meaning(self._parse(text)) != _meaning(wanted):
+        after = yaml_positions.load(text) if text is not None else None
+        expected = yaml_meaning.with_site(self._document, self._key or self.host, wanted)
+        if text is None or whole is None or after is None or expected != after.value:
             cause = "is written with aliases, tags or other YAML that only a person can change"
             raise self.refused(f"site {words.quoted(self.host)} {cause}; edit {self._path} by hand")
+        known = {self._without_place(item) for item in self._errors}
+        errors = [item for item in self._parse(text).problems if item.severity is model.Severity.ERROR]
+        if causes := [item.message for item in errors if self._without_place(item) not in known]:
+            raise self.refused("; ".join(causes))
         bom = _BOM if (self.before or b"").startswith(_BOM) else b""
         _write(self._path, bom + whole.encode())
         return self.before
 
+    def _without_place(self, problem: model.Problem) -> tuple[str | None, str]:
+        """The same before and after an edit that moves lines."""
+        return problem.host, re.sub(rf"({re.escape(self._path.name)}:|line )\d+(:\d+)?", "", problem.message)
+
+    def _find_host(self, host: str, text: str) -> str:
+        """What is no host name may be the key of a site all the same, which has to be removed."""
+        keys = yaml_blocks.keys_of(yaml_positions.load(text)) if not _is_host(host) else []
+        return host if host in keys else self.parsed(values.parse_host, host)
+
     def _is_its_key(self, key: str) -> bool:
-        with contextlib.suppress(ValueError):
-            return values.parse_host(key) == self.host
-        return True
+        return not _is_host(key) or _host_of(key) == self.host
 
     def _decoded(self, content: bytes) -> str:
         faults: list[yaml_positions.Fault] = []
@@ -203,6 +234,22 @@ class _Edit:
 
     def _parse(self, text: str) -> model.Snapshot:
         return yaml_file.parse(text, file_name=self._path.name, base_dir=self._path.absolute().parent)
+
+
+def _host_of(key: str) -> str:
+    """The host that a key of `sites` is for. What is no host name stays, as where the file is read."""
+    try:
+        return values.parse_host(key)
+    except ValueError:
+        return key
+
+
+def _is_host(text: str) -> bool:
+    try:
+        values.parse_host(text)
+    except ValueError:
+        return False
+    return True
 
 
 # --- the text --------------------------------------------------------------------------------------------------
@@ -218,7 +265,10 @@ def _with_sites(text: str) -> str:
 
 
 class _Places:
-    """Where a site stands in a text, and the texts in which it is changed. None: it stands there in no usual way."""
+    """Where a site stands in a text, and the texts in which it is changed. None: it stands there in no usual way.
+
+    keys: with which it is written, normally one.
+    """
 
     def __init__(self, text: str, host: str) -> None:
         root = yaml_positions.compose(text)
@@ -226,7 +276,9 @@ class _Places:
         self._host = host
         self._sites = next((entry for entry in top if entry.name == "sites"), None)
         all_sites = yaml_splice.entries(self._sites.value) if self._sites is not None else []
-        self._site = next((entry for entry in all_sites if values.parse_host(entry.name) == host), None)
+        found = [entry for entry in all_sites if _host_of(entry.name) == host]
+        self._site = found[0] if found else None
+        self.keys = [entry.name for entry in found]
         is_block = bool(all_sites) and not yaml_splice.is_flow(all_sites[0].owner)
         step = all_sites[0].key.start_mark.column - top[0].key.start_mark.column if is_block else 0
         self._text = yaml_splice.Text(text, step if 0 < step <= 8 else 2)
@@ -279,39 +331,6 @@ class _Places:
         if all(entry.name.startswith("/") for entry in options):
             return self._site
         return next((entry for entry in options if entry.name == "routes"), None)
-
-
-def _find_errors(snapshot: model.Snapshot, site: model.Site | None) -> list[str]:
-    """What keeps the file from being good with this site in it."""
-    found = () if site is None else validate.find_site_problems(site)
-    found += validate.find_global_problems(snapshot.globals or model.Globals(), snapshot.sites)
-    return [problem.message for problem in found if problem.severity is model.Severity.ERROR]
-
-
-# --- comparing -------------------------------------------------------------------------------------------------
-
-
-def _meaning(snapshot: model.Snapshot) -> object:
-    """What a file asks for, without the places where it does; its errors, when it has any."""
-    if any(problem.severity is model.Severity.ERROR for problem in snapshot.problems):
-        return snapshot.problems
-    settings = snapshot.globals or model.Globals()
-    settings = dataclasses.replace(
-        settings,
-        default=dataclasses.replace(settings.default, origin=model.NOWHERE),
-        snippet=nginx_snippet.without_places(settings.snippet),
-        snippet_origin=model.NOWHERE,
-    )
-    sites = [
-        dataclasses.replace(
-            site,
-            origin=model.NOWHERE,
-            routes=tuple(map(_unplaced, site.routes)),
-            snippet=nginx_snippet.without_places(site.snippet),
-        )
-        for site in snapshot.sites
-    ]
-    return settings, sorted(sites, key=lambda site: site.host)
 
 
 def _unplaced(route: model.Route) -> model.Route:

@@ -45,10 +45,11 @@ START = Mark(1, 1)
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """Something wrong with the file, and where."""
+    """Something wrong with the file, and where. path: of the value it is in; () when it concerns the whole file."""
 
     message: str
     mark: Mark = START
+    path: Path = ()
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -189,7 +190,7 @@ class _Walk:
         try:
             self._document.value = self._value(node, ())
         except _TooMuchError as error:
-            self._fault(str(error), node)
+            self._fault(str(error), node, ())
             self._document.value = None
 
     def _value(self, node: yaml.nodes.Node, path: Path) -> object:
@@ -203,7 +204,7 @@ class _Walk:
             return [self._value(item, (*path, index)) for index, item in enumerate(node.value)]
         if isinstance(node, yaml.nodes.ScalarNode):
             return self._scalar(node, path)
-        self._unknown_tag(node)
+        self._unknown_tag(node, path)
         return None
 
     def _spend(self) -> None:
@@ -221,8 +222,8 @@ class _Walk:
                 self._check_environment(node, path)
                 return str(node.value)
             case "null" | "bool" | "int" | "float":
-                return self._constructed(node)
-        self._unknown_tag(node)
+                return self._constructed(node, path)
+        self._unknown_tag(node, path)
         return None
 
     def _check_environment(self, node: yaml.nodes.ScalarNode, path: Path) -> None:
@@ -230,9 +231,8 @@ class _Walk:
         found = _OF_ENVIRONMENT.search(str(node.value))
         if found is not None and _LITERAL_KEYS.isdisjoint(path) and not _is_for_anchors(path):
             cause = f"{words.quoted(found.group())}: variables of the environment are not read here"
-            self._fault(
-                f"{cause}; write the value itself, or make this file from a template before daemun reads it", node
-            )
+            cure = "write the value itself, or make this file from a template before daemun reads it"
+            self._fault(f"{cause}; {cure}", node, path)
 
     def _indentation(self, node: yaml.nodes.ScalarNode) -> int:
         """Of the lines of a block: that of its first line with anything in it, but for blanks that are its own."""
@@ -241,50 +241,54 @@ class _Walk:
         written = next((line for line in self._text[begin : node.end_mark.index].split("\n") if line.strip()), "")
         return max(0, len(written) - len(written.lstrip(" ")) - (len(first) - len(first.lstrip(" "))))
 
-    def _constructed(self, node: yaml.nodes.ScalarNode) -> object:
+    def _constructed(self, node: yaml.nodes.ScalarNode, path: Path) -> object:
         try:
             value: object = self._constructor.construct_object(node)
         except (ValueError, KeyError, OverflowError):
             kind = _tag(node)
-            self._fault(f"{words.quoted(str(node.value))} is not a value of type {kind}; put text in quotes", node)
+            self._fault(
+                f"{words.quoted(str(node.value))} is not a value of type {kind}; put text in quotes", node, path
+            )
             return None
         return value
 
-    def _unknown_tag(self, node: yaml.nodes.Node) -> None:
-        self._fault(f"tag {words.quoted(str(node.tag).replace(_TAG, '!!'))} has no meaning here; remove it", node)
+    def _unknown_tag(self, node: yaml.nodes.Node, path: Path) -> None:
+        self._fault(f"tag {words.quoted(str(node.tag).replace(_TAG, '!!'))} has no meaning here; remove it", node, path)
 
     def _mapping(self, node: yaml.nodes.MappingNode, path: Path) -> dict[str, object]:
         """Own keys win over merged ones (`<<`), whatever their order."""
         found: dict[str, object] = {}
         if node.flow_style:
             self._document.braces.add(path)
-        for key, value in self._own_entries(node):
+        for key, value in self._own_entries(node, path):
             name = str(key.value)
             here = (*path, name)
             if name in found:
                 first = self._document.keys[here]
                 where = f"{yaml_words.label(path)}: " if path else ""
                 cause = f"duplicate key {words.quoted(name)}: it is already given on line {first.line}"
-                self._fault(f"{where}{cause}", key)
+                self._fault(f"{where}{cause}", key, here)
                 continue
             self._document.keys[here] = _mark(key.start_mark)
             self._check_environment(key, here)
             found[name] = self._value(value, here)
-        for key, value in self._merged_entries(node, depth=0):
+        for key, value in self._merged_entries(node, path, depth=0):
             name = str(key.value)
             if name not in found:
                 self._document.keys[(*path, name)] = _mark(key.start_mark)
                 found[name] = self._value(value, (*path, name))
         return found
 
-    def _own_entries(self, node: yaml.nodes.MappingNode) -> collections.abc.Iterator[_Entry]:
+    def _own_entries(self, node: yaml.nodes.MappingNode, path: Path) -> collections.abc.Iterator[_Entry]:
         for key, value in node.value:
             if not isinstance(key, yaml.nodes.ScalarNode):
-                self._fault("a key must be text, not a list or a map", key)
+                self._fault("a key must be text, not a list or a map", key, path)
             elif _tag(key) != "merge":
                 yield key, value
 
-    def _merged_entries(self, node: yaml.nodes.MappingNode, *, depth: int) -> collections.abc.Iterator[_Entry]:
+    def _merged_entries(
+        self, node: yaml.nodes.MappingNode, path: Path, *, depth: int
+    ) -> collections.abc.Iterator[_Entry]:
         """The entries that `<<` brings, nearest first."""
         if depth > MAX_DEPTH:
             raise _TooMuchError("merges (<<) a map into itself")
@@ -294,16 +298,16 @@ class _Walk:
             for source in value.value if isinstance(value, yaml.nodes.SequenceNode) else [value]:
                 self._spend()
                 if not isinstance(source, yaml.nodes.MappingNode):
-                    self._fault('"<<" merges maps only; expected an alias of a map', value)
+                    self._fault('"<<" merges maps only; expected an alias of a map', value, path)
                     continue
                 for merged_key, merged_value in source.value:
                     self._spend()
                     if _is_plain_key(merged_key):
                         yield merged_key, merged_value
-                yield from self._merged_entries(source, depth=depth + 1)
+                yield from self._merged_entries(source, path, depth=depth + 1)
 
-    def _fault(self, message: str, node: yaml.nodes.Node) -> None:
-        self._document.faults.append(Fault(message=message, mark=_mark(node.start_mark)))
+    def _fault(self, message: str, node: yaml.nodes.Node, path: Path) -> None:
+        self._document.faults.append(Fault(message=message, mark=_mark(node.start_mark), path=path))
 
 
 def _tag(node: yaml.nodes.Node) -> str:

@@ -9,6 +9,7 @@ one would tell otherwise. Of a text that is read for the first time, the sites o
 """
 
 import collections.abc
+import dataclasses
 import functools
 import os
 import pathlib
@@ -71,11 +72,13 @@ class Reader:
         document = yaml_positions.load(content)
         translation = self._translate(document)
         for fault in document.faults:
-            translation.report(fault)
+            translation.report_fault(fault)
         if document.faults and document.value is None:
             return yaml_blocks.Text(content=content, snapshot=_snapshot(translation))
         settings, sites = translation.settings(), translation.sites()
-        found = (*_find_problems(sites, translation), *validate.find_global_problems(settings, sites, self._orders))
+        alone = _find_problems(sites, translation)
+        translation.problems = _soften(translation.problems, sites, sites)
+        found = (*_soften(alone, sites, sites), *validate.find_global_problems(settings, sites, self._orders))
         translation.problems += [translation.place(problem) for problem in found]
         snapshot = _snapshot(translation, settings, sites)
         text = yaml_positions.decode(content, [])
@@ -135,12 +138,14 @@ class Reader:
             if sizes[None] + sum(block.size for block in blocks) > yaml_positions.MAX_VALUES:
                 return None
             sites = tuple(block.site for block in blocks)
-            found = (*_find_problems(read, translation), *validate.find_global_problems(settings, sites, self._orders))
+            alone = _soften(_find_problems(read, translation), read, sites)
+            found = (*alone, *validate.find_global_problems(settings, sites, self._orders))
             # What is said of a site that was not read has its place in lines that were not read either.
             missed = yaml_blocks.starts_of(found, blocks) & cut.known.keys()
             if not missed:
                 break
             wanted |= missed
+        translation.problems = _soften(translation.problems, read, sites)
         translation.problems += [translation.place(problem) for problem in found]
         return yaml_blocks.Text(
             content=content,
@@ -174,6 +179,24 @@ def _find_problems(
         for site in sites
         for problem in validate.find_site_problems(site)
         if problem.field != ("routes",) or site.origin.place not in translation.incomplete
+    ]
+
+
+def _soften(
+    problems: collections.abc.Iterable[model.Problem],
+    read: collections.abc.Iterable[model.Site],
+    sites: collections.abc.Iterable[model.Site],
+) -> list[model.Problem]:
+    """What is wrong with a site that is switched off keeps nothing from being as it was written.
+
+    read: the sites that the problems may be about. sites: all, among which one of the same host may be on.
+    """
+    off = {site.host for site in read if not site.enabled}
+    if off:
+        off -= {site.host for site in sites if site.enabled}
+    return [
+        dataclasses.replace(problem, severity=model.Severity.WARNING) if problem.host in off else problem
+        for problem in problems
     ]
 
 

@@ -38,6 +38,11 @@ class Translation(yaml_context.Context):
         mark = self.document.locate((*path, *problem.field), key=is_route)
         return dataclasses.replace(problem, origin=self.origin(mark))
 
+    def report_fault(self, fault: yaml_positions.Fault) -> None:
+        """One of the document: what is inside a site is a problem of that site."""
+        is_of_site = fault.path[:1] == ("sites",) and len(fault.path) > 1
+        self.report(fault, host=self._host(str(fault.path[1])) if is_of_site else None)
+
     def settings(self) -> model.Globals:
         return yaml_globals.translate(self)
 
@@ -68,7 +73,7 @@ class Translation(yaml_context.Context):
         entry = None if self._mixes_paths_and_options(path, host) else self._read_site(path, host)
         if entry is None:
             self.incomplete.add(origin.place)
-            return model.Site(host=host, origin=origin)
+            return model.Site(host=host, enabled=not self._is_off(path), origin=origin)
         self._report_same_paths(path, entry.routes, host)
         routes = [self._route(path, route_path, host=host) for route_path in entry.routes]
         if None in routes:
@@ -115,6 +120,11 @@ class Translation(yaml_context.Context):
         for fault in faults:
             self.report(fault, host=host)
         return entry
+
+    def _is_off(self, path: yaml_positions.Path) -> bool:
+        """Whether a site is switched off, whatever else it says."""
+        value = self.document.get(path)
+        return isinstance(value, dict) and value.get("enabled") is False
 
     def _mixes_paths_and_options(self, path: yaml_positions.Path, host: str) -> bool:
         value = self.document.get(path)

@@ -1,0 +1,80 @@
+"""What a site of daemun.yaml says, as plain values, and what it is to say after an edit. Pure.
+
+Plain values can be compared whatever is wrong with them, so that an edit beside a mistake, or of a site that has one,
+is known to have changed nothing else.
+"""
+
+import collections.abc
+import dataclasses
+
+from daemun.sources import yaml_blocks, yaml_positions
+
+NOTHING = object()
+"""Instead of a value: the site is not there."""
+_UNKNOWN = object()
+"""Equals no value: only a person can say what it is to be."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Site:
+    """value: as it is written: a target, a map of paths, or a map of options; NOTHING when it is not there."""
+
+    value: object
+
+    def is_enabled(self) -> bool:
+        return not (isinstance(self.value, dict) and self.value.get("enabled") is False)
+
+    def paths(self) -> collections.abc.Collection[str]:
+        """The paths of its routes, as far as they can be told."""
+        if isinstance(self.value, str):
+            return ("/",)
+        routes = self._routes()
+        return () if routes is None else routes
+
+    def with_route(self, path: str, target: object) -> object:
+        if self.value is NOTHING:
+            return target if path == "/" and isinstance(target, str) else {path: target}
+        if isinstance(self.value, str):
+            return {"/": self.value, path: target}
+        routes = self._routes()
+        return _UNKNOWN if routes is None else self._with_routes({**routes, path: target})
+
+    def without_route(self, path: str) -> object:
+        routes = self._routes()
+        return _UNKNOWN if routes is None else self._with_routes({key: routes[key] for key in routes if key != path})
+
+    def with_enabled(self, *, enabled: bool) -> object:
+        if isinstance(self.value, str):
+            return {"enabled": enabled, "routes": {"/": self.value}}
+        if not isinstance(self.value, dict):
+            return _UNKNOWN
+        if self._is_short():
+            return {"enabled": enabled, "routes": self.value}
+        return {**self.value, "enabled": enabled}
+
+    def _is_short(self) -> bool:
+        """Whether it is a map of paths, and nothing else."""
+        return isinstance(self.value, dict) and all(key.startswith("/") for key in self.value)
+
+    def _routes(self) -> dict[str, object] | None:
+        if not isinstance(self.value, dict):
+            return None
+        routes = self.value if self._is_short() else self.value.get("routes")
+        return routes if isinstance(routes, dict) else None
+
+    def _with_routes(self, routes: dict[str, object]) -> object:
+        assert isinstance(self.value, dict)
+        return routes if self._is_short() else {**self.value, "routes": routes}
+
+
+def site_of(document: yaml_positions.Document, key: str | None) -> Site:
+    """key: None for a site that is not there."""
+    return Site(NOTHING if key is None else document.get((yaml_blocks.SITES, key)))
+
+
+def with_site(document: yaml_positions.Document, key: str, value: object) -> object:
+    """What the whole file is to say. value: of the site with this key; NOTHING: it is to go."""
+    whole = document.value if isinstance(document.value, dict) else {}
+    sites = whole.get(yaml_blocks.SITES)
+    others = {one: sites[one] for one in sites if one != key} if isinstance(sites, dict) else {}
+    return {**whole, yaml_blocks.SITES: others if value is NOTHING else {**others, key: value}}
