@@ -21,6 +21,23 @@ def running_ca(daemon: Daemon) -> collections.abc.Iterator[pebble.Pebble]:
         yield ca
 
 
+def test_a_site_of_five_thousand_aliases(daemon: Daemon) -> None:
+    names = [f"a-rather-long-name-of-{number}.of-a-customer-with-many-names.test" for number in range(5000)]
+    aliases = "".join(f"      - {name}\n" for name in names)
+    answer = "routes: {/: {redirect: /x}}"
+    daemon.write_raw(
+        f"{daemon.listen}sites:\n  other.test: {{{answer}}}\n  many.test:\n    {answer}\n    aliases:\n{aliases}"
+    )
+    daemon.start()
+    daemon.wait(lambda: daemon.status().get("generation"), "the first generation", within_s=120)
+    for name in ("many.test", names[0], names[2500], names[-1]):
+        assert name in clients.handshake(daemon.gate, name).names
+        assert daemon.get(f"https://{name}/").status_code == 301
+        assert daemon.get(f"https://{name}/", Host=names[7]).status_code == 301
+        assert daemon.get(f"https://{name}/", Host="other.test").status_code == 421
+        assert daemon.get("https://other.test/", Host=name).status_code == 421
+
+
 def shown(daemon: Daemon, name: str) -> set[str]:
     """The names of the CA's certificate that a visitor gets; none for the local CA's."""
     found = clients.try_handshake(daemon.gate, name)

@@ -12,7 +12,8 @@ import time
 import httpx
 import pytest
 
-from daemun.core import model
+from daemun.core import certificates, model
+from daemun.core import layout as layout_
 from tests.support import clients, echo, rendered
 from tests.support.sites import proxy, route, site
 
@@ -218,6 +219,61 @@ def test_host_and_handshake_must_agree(gate: Gate, sni: str | None, host: str | 
     request = f"GET / HTTP/1.1\nHost: {host}\nConnection: close\n\n" if host else "GET / HTTP/1.0\n\n"
     answer = gate.raw(request, name=sni, tls=True)
     assert answer.startswith(f"HTTP/1.1 {status} ".encode()), answer
+
+
+def _long_names(count: int) -> tuple[str, ...]:
+    return tuple(f"a-rather-long-name-of-{number}.of-a-customer-with-many-names.example.com" for number in range(count))
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        _long_names(95),
+        _long_names(700),
+        _long_names(5000),
+        ("*.wild.many.test", "www.many.*", r"~^shop-\d+\.many\.test$", "127.0.0.1", "default", *_long_names(100)),
+    ],
+    ids=["95", "700", "5000", "patterns"],
+)
+def test_a_site_of_many_names_is_served_and_keeps_its_handshakes_apart(gate: Gate, others: tuple[str, ...]) -> None:
+    url, other = _urls(gate)
+
+    def certify(layout: layout_.Layout, desired: model.Desired) -> bytes:
+        # One certificate for thousands of names would be larger than clients take.
+        short = [dataclasses.replace(one, host=one.host.replace("*.", ""), aliases=()) for one in desired.enabled]
+        for one, whole in zip(short, desired.enabled, strict=True):
+            certificate, key = rendered.self_signed(one.host)
+            for name in {certificates.name_of(whole), *certificates.folders(whole).values()}:
+                folder = pathlib.Path(layout.live, name)
+                folder.mkdir(parents=True, exist_ok=True)
+                (folder / "fullchain.pem").write_bytes(certificate)
+                (folder / "privkey.pem").write_bytes(key)
+                (folder / "privkey.pem").chmod(0o644)
+        pathlib.Path(layout.live).chmod(0o755)
+        return certificate
+
+    sites = (site("many.test", url, aliases=others), site("names.test", other))
+    with rendered.running(*sites, certify=certify) as nginx:
+        at = dataclasses.replace(gate, nginx=nginx)
+
+        def status(sni: str | None, host: str) -> int:
+            request = f"GET / HTTP/1.1\nHost: {host}\nConnection: close\n\n"
+            return int(at.raw(request, name=sni, tls=True).split()[1])
+
+        shown = {"*.wild.many.test": "x.wild.many.test", "www.many.*": "www.many.org"}
+        mine = [shown.get(name, name) for name in (others[0], others[-1], *others[:5])]
+        mine = ["SHOP-12.Many.test" if name.startswith("~") else name for name in mine]
+        for name in mine:
+            sni = None if name == "127.0.0.1" else name
+            assert status(sni, name) == 200, name
+            assert status(sni, "many.test") == 200, name
+            assert status(sni, "names.test") == 421, name
+            assert status("names.test", name) == 421, name
+            assert status("many.test", name.upper()) == 200, name
+        if "127.0.0.1" in others:
+            assert (status(None, "many.test"), status(None, "names.test")) == (200, 421)
+        assert status("many.test", "unknown.test") == 404
+        assert status("names.test", "names.test") == 200
 
 
 def test_http2(gate: Gate) -> None:

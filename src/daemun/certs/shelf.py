@@ -23,6 +23,8 @@ from daemun.core.issuance import renewal
 
 NAMES_SHARED = 100
 """A certificate of so many names has about 3 kB."""
+_MOST_LOCAL_NAMES = 250
+"""In one certificate of the local CA: 64 kB of the longest names. Clients refuse chains of 100 kB."""
 _ROOT_CERTIFICATE = "ca.pem"
 """As `damaged.Damage` knows it; no key of a store."""
 _NAMELESS = ("localhost",)
@@ -189,7 +191,7 @@ class Shelf:
     def _may_share(self, spec: model.CertificateSpec, now: datetime.datetime) -> bool:
         """Not what has no names that anybody could list, or a certificate of a CA for one of them."""
         is_found = spec.mode is model.TlsMode.ACME and any(self.stored.covering(name, now) for name in spec.names)
-        return bool(spec.names) and not is_found
+        return 0 < len(spec.names) <= _MOST_LOCAL_NAMES and not is_found
 
     def put_issued(self, name: str, issued: records.Issued) -> None:
         """Keep what a CA issued; its order is finished."""
@@ -288,7 +290,7 @@ class Shelf:
         best = self._find_best(spec) if spec.mode is model.TlsMode.ACME else {}
         self._make_own(spec, best)
         bare = tuple(name for name in spec.names if name not in best)
-        local = self._local(spec, bare, ca, fresh=fresh) if bare or not best else None
+        local = self._locals(spec, bare, ca, fresh=fresh) if bare or not best else None
         hosts = renewal.hosts_to_order(spec)
         main = best.get((hosts or spec.names)[0]) if best else None
         others = {issued.bundle.leaf: issued for issued in best.values() if issued is not main}
@@ -304,9 +306,11 @@ class Shelf:
         ]
         if main is None:
             assert local is not None
-            return dataclasses.replace(local, others=tuple(parts))
+            return dataclasses.replace(local, others=(*parts, *local.others))
         if local is not None:
-            parts.append(Part(names=bare, kind=Kind.LOCAL, bundle=local.bundle))
+            further = {name for part in local.others for name in part.names}
+            first = tuple(name for name in bare if name not in further)
+            parts += (Part(names=first, kind=Kind.LOCAL, bundle=local.bundle), *local.others)
         directory = None if main.is_revoked else main.directory
         return Served(kind=Kind.PUBLIC, bundle=main.bundle, directory=directory, others=tuple(parts))
 
@@ -345,12 +349,24 @@ class Shelf:
             with contextlib.suppress(errors.EnvironmentProblemError):  # a full disk: the next start makes it its own
                 self.stored.put_own(spec.name, found, self._clock.now())
 
+    def _locals(
+        self, spec: model.CertificateSpec, bare: tuple[str, ...], ca: local_ca.LocalCa, *, fresh: bool
+    ) -> Served:
+        """For many names several certificates, where nginx looks for one of each name."""
+        size = _MOST_LOCAL_NAMES if len(folders(spec)) > 1 else max(1, len(bare))
+        groups = [bare[start : start + size] for start in range(0, len(bare), size)] or [bare]
+        first, *others = (self._local(spec, group, ca, fresh=fresh) for group in groups)
+        parts = (
+            Part(names=group, kind=Kind.LOCAL, bundle=one.bundle) for group, one in zip(groups[1:], others, strict=True)
+        )
+        return dataclasses.replace(first, others=tuple(parts))
+
     def _local(
         self, spec: model.CertificateSpec, bare: tuple[str, ...], ca: local_ca.LocalCa, *, fresh: bool
     ) -> Served:
         """bare: the names that have no other."""
-        now = self._clock.now()
-        folder = next((folder for folder, name in folders(spec).items() if name in bare), spec.name)
+        now, theirs = self._clock.now(), frozenset(bare)
+        folder = next((folder for folder, name in folders(spec).items() if name in theirs), spec.name)
         before = live.read(self._live, folder)
         keep = (
             before is not None
@@ -375,7 +391,8 @@ def folders(spec: model.CertificateSpec) -> dict[str, str]:
 
 def _shown(spec: model.CertificateSpec, served: Served) -> dict[str, tuple[bundle.Bundle, Kind]]:
     """What each folder under live/ is to hold."""
-    shown = {folder: served.shown_for(name) for folder, name in folders(spec).items()}
+    others = {name: part for part in reversed(served.others) for name in part.names}
+    shown = {folder: others.get(name, served) for folder, name in folders(spec).items()}
     return {folder: (one.bundle, one.kind) for folder, one in shown.items()}
 
 

@@ -27,13 +27,14 @@ def folder_of(site: model.Site, name: str) -> str:
     A site of several names has one for each, so that a name is shown the best certificate there is for it, whatever
     becomes of the others; most often they all hold the same one.
     """
-    return names.slug(name) if name in _shown(site) else name_of(site)
+    return folders(site).get(name, name_of(site))
 
 
 def folders(site: model.Site) -> dict[str, str]:
     """The folder of each name, where handshakes look for that of their name; empty: there is one for all."""
-    found = {name: folder_of(site, name) for name in site.names}
-    return found if any(folder != name_of(site) for folder in found.values()) else {}
+    shown, common = frozenset(_shown(site)), name_of(site)
+    found = {name: names.slug(name) if name in shown else common for name in site.names}
+    return found if any(folder != common for folder in found.values()) else {}
 
 
 def _shown(site: model.Site) -> tuple[str, ...]:
@@ -42,7 +43,8 @@ def _shown(site: model.Site) -> tuple[str, ...]:
     is_one = len(site.names) < 2 and len(group) < 2
     if site.tls.mode is model.TlsMode.OFF or is_one or any(name.startswith("~") for name in site.names):
         return ()
-    return tuple(name for name in site.names if not names.is_pattern(name) and (not group or name in group))
+    of_group = frozenset(group or site.names)
+    return tuple(name for name in site.names if not names.is_pattern(name) and name in of_group)
 
 
 def find_specs(

@@ -43,7 +43,7 @@ _LOG_OF_NGINX_PROXY = (
 )
 """Its users have `access_log FILE vhost;` in hand-written nginx."""
 
-_FEW_NAMES = 1000
+_FEW_NAMES = 100
 
 _TEMP = {
     "client_body": None,
@@ -178,7 +178,8 @@ def _hashes(desired: model.Desired, *, has_shared: bool) -> tuple[directive.Node
     """
     is_listed = has_shared or domains.find_site(desired) is not None
     names_ = [name for site in (desired.sites if is_listed else desired.enabled) for name in site.names]
-    least = 128 if len(names_) <= _FEW_NAMES else 512
+    are_few = len(names_) <= _FEW_NAMES  # nginx's own size of a table, which is 2048, will do
+    least = 128 if are_few else 512
     bucket = str(_power_of_two(max([len(name) for name in names_], default=0) + 48, least=least))
     routes = [route for site in desired.enabled for route in site.routes]
     header = max((len(name) for route in routes for name, _ in route.request_headers), default=0)
@@ -187,7 +188,11 @@ def _hashes(desired: model.Desired, *, has_shared: bool) -> tuple[directive.Node
         values.line("server_names_hash_bucket_size", bucket),
         values.line("server_names_hash_max_size", str(_power_of_two(4 * len(names_), least=1024))),
         values.line("map_hash_bucket_size", bucket),
-        *((values.line("map_hash_max_size", str(_power_of_two(4 * len(names_), least=2048))),) if is_listed else ()),
+        *(
+            (values.line("map_hash_max_size", str(_power_of_two(4 * len(names_), least=2048))),)
+            if is_listed or not are_few
+            else ()
+        ),
         values.line("variables_hash_bucket_size", "128"),
         values.line("variables_hash_max_size", str(_power_of_two(2 * (len(names_) + 3 * len(routes)), least=2048))),
         values.line("types_hash_max_size", "4096"),

@@ -54,7 +54,8 @@ def _map(scope: scope_.Scope, source: str, variable: str) -> directive.Directive
     own, site = scope.certificate, scope.site
     suffix = variable.removeprefix("$daemun_")
     entries = [values.line("hostnames"), values.line("default", "")]
-    entries += [values.line(values.map_host(name), certificates.folder_of(site, name)) for name in site.names]
+    folders = certificates.folders(site)
+    entries += [values.line(values.map_host(name), folders.get(name, own)) for name in site.names]
     if source == "$ssl_server_name":
         entries.append(directive.Directive("", (directive.Text(own),)))
     entries.append(values.line(_NAME.format(suffix=suffix), Expr(f"$daemun_name_{suffix}")))

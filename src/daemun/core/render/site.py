@@ -39,7 +39,7 @@ def nodes(scope: scope_.Scope) -> tuple[directive.Node, ...]:
         named = upstream.named(scope.settings, scope.environment, found.upstreams)
         shared = tuple(node for one in site.routes for node in route.shared(scope, one))
         added = on_demand.shared(scope) if on_demand.is_on(site) else ()
-        return (*_title(site), *shared, *named, *added, *_servers(scope))
+        return (*_title(site), *shared, *named, *added, *_handshake_map(scope), *_servers(scope))
     except RenderError as error:
         raise _named(site, error) from error
 
@@ -281,21 +281,57 @@ def _answer(answer: model.Answer) -> directive.Directive:
 # --- a name in Host that is not the one in the handshake -------------------------------------------------------
 
 
+_LONGEST_EXPRESSION = 1000
+"""Bytes. nginx takes a word of 4,096, and looks through the names in an expression one by one."""
+
+
 def _refuse_misdirected(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     """RFC 9110 section 15.5.20: the client asks again on a connection of its own.
 
-    One expression rather than a `map` of the site's names: each map takes nginx a millisecond of every reload, because
-    it clears tables for sixteen thousand keys first (ngx_hash_keys_array_init). For two hundred sites that was two
-    thirds of a reload.
+    For few names one expression rather than a `map`: each map takes nginx a millisecond of every reload, because it
+    clears tables for sixteen thousand keys first (ngx_hash_keys_array_init). For two hundred sites that was two thirds
+    of a reload. An expression for many names would be slow, and longer than nginx reads.
     """
     if scope.is_default:
         return ()
-    site = scope.site
-    condition = (Expr("$ssl_server_name"), directive.Text("!~*"), Expr(_handshakes(site)))
+    expression = _handshakes(scope.site)
+    condition: tuple[directive.Arg, ...] = (Expr("$ssl_server_name"), directive.Text("!~*"), Expr(expression))
+    if _is_long(expression):
+        condition = (Expr(_misdirected(scope)),)
     return (
         directive.Comment("The TLS handshake was for another site."),
         values.line("if", *condition, block=(values.line("return", "421"),)),
     )
+
+
+def _handshake_map(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+    """At the http level, for a site of many names: what `_refuse_misdirected` looks at. Raises: RenderError."""
+    site = scope.site
+    if scope.is_default or not scope_.has_tls(site) or not _is_long(_handshakes(site)):
+        return ()
+    lines = [values.line("hostnames"), values.line("default", "1")]
+    for name in site.names:
+        key = values.map_host(name)
+        # In a server name an expression matches capitals, too.
+        lines.append(values.line(f"~*{key[1:]}" if key.startswith("~") else key, ""))
+    if _has_address(site):
+        lines.append(directive.Directive("", (directive.Text(""),)))
+    return (
+        directive.Comment("1 for a TLS handshake that was for another site."),
+        values.line("map", Expr("$ssl_server_name"), Expr(_misdirected(scope)), block=tuple(lines)),
+    )
+
+
+def _misdirected(scope: scope_.Scope) -> str:
+    return f"$daemun_misdirected_{names.variable_suffix(scope.site.host)}"
+
+
+def _is_long(expression: str) -> bool:
+    return len(expression.encode()) > _LONGEST_EXPRESSION
+
+
+def _has_address(site: model.Site) -> bool:
+    return any(names.address_of(name) is not None for name in site.names)
 
 
 def _handshakes(site: model.Site) -> str:
@@ -306,7 +342,7 @@ def _handshakes(site: model.Site) -> str:
     written = [values.host(name).value for name in site.names]
     patterns = [name for name in written if name.startswith("~")]
     others = [_expression(name) for name in written if not name.startswith("~")]
-    if any(names.address_of(name) is not None for name in site.names):
+    if _has_address(site):
         others.append("")
     exact = [rf"^(?:{'|'.join(others)})\.?\z"] if others else []
     return "|".join((*exact, *(f"(?:{name[1:]})" for name in patterns)))
