@@ -251,7 +251,8 @@ async def test_an_owner_s_error_page_is_shown_after_the_wait() -> None:
 
 
 async def test_a_server_cannot_name_another_server() -> None:
-    """Only the daemon's own answer tells nginx where to go; a server's X-Accel-Redirect leads nowhere."""
+    """Only the daemon's own answer tells nginx where to go. Where an owner wrote nginx, a server's X-Accel-Redirect is
+    followed, and leads nowhere."""
     answer = (
         "HTTP/1.1 200 OK\r\nX-Accel-Redirect: @app.test_{}\r\nX-Daemun-To: 127.0.0.1:{}\r\nContent-Length: 0\r\n\r\n"
     )
@@ -269,7 +270,8 @@ async def test_a_server_cannot_name_another_server() -> None:
         forger = await asyncio.start_server(forge, "127.0.0.1", 0)
         async with forger:
             port = forger.sockets[0].getsockname()[1]
-            async with holding.house(app(f"http://127.0.0.1:{port}")) as house:
+            own = (Directive("send_timeout", (Expr("30s"),)),)
+            async with holding.house(app(f"http://127.0.0.1:{port}", snippet=own)) as house:
                 answers = [
                     await house.ask("GET", f"http://app.test/{place}") for place in ("retry", "stream_retry", "hold")
                 ]

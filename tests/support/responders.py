@@ -26,6 +26,11 @@ PREFACE = b"PRI * HTTP/2.0"
 class _Handler(socketserver.StreamRequestHandler):
     timeout = 60
 
+    @staticmethod
+    def answer(parameters: dict[str, str], body: bytes) -> bytes:
+        """To a request over FastCGI, SCGI or uwsgi."""
+        return _cgi_answer(parameters, body)
+
     def read(self, size: int) -> bytes:
         data = self.rfile.read(size)
         if len(data) != size:
@@ -51,7 +56,7 @@ class FastCgi(_Handler):
                 body += content
                 if not content:
                     break
-        answer = _cgi_answer(self._parse(parameters), body)
+        answer = self.answer(self._parse(parameters), body)
         for start in range(0, len(answer), 65_535):
             self.wfile.write(self._record(6, request, answer[start : start + 65_535]))
         self.wfile.write(self._record(6, request, b""))
@@ -87,7 +92,7 @@ class Scgi(_Handler):
         parts = self.read(int(size) + 1)[:-2].decode("latin-1").split("\0")
         parameters = dict(zip(parts[::2], parts[1::2], strict=True))
         body = self.read(int(parameters["CONTENT_LENGTH"] or 0))
-        self.wfile.write(_cgi_answer(parameters, body))
+        self.wfile.write(self.answer(parameters, body))
 
 
 class Uwsgi(_Handler):
@@ -101,7 +106,7 @@ class Uwsgi(_Handler):
                 pair.append(data[position + 2 : position + 2 + length].decode("latin-1"))
                 position += 2 + length
             found[pair[0]] = pair[1]
-        self.wfile.write(_cgi_answer(found, self.read(int(found["CONTENT_LENGTH"] or 0))))
+        self.wfile.write(self.answer(found, self.read(int(found["CONTENT_LENGTH"] or 0))))
 
 
 class Memcached(_Handler):
@@ -115,7 +120,12 @@ class Memcached(_Handler):
 
 
 class Http2(_Handler):
-    """HTTP/2 with prior knowledge (h2c, gRPC). What comes over HTTP/1.1 is answered too, without a body."""
+    """HTTP/2 with prior knowledge (h2c, gRPC). What comes over HTTP/1.1 is answered too, without a body.
+
+    headers: further ones of its answers over HTTP/2.
+    """
+
+    headers: tuple[tuple[str, str], ...] = ()
 
     def handle(self) -> None:
         first = self.rfile.peek(len(PREFACE))  # type: ignore[attr-defined]
@@ -137,7 +147,7 @@ class Http2(_Handler):
                         connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
                     case h2.events.StreamEnded():
                         headers, body = requests.pop(event.stream_id)
-                        _answer_http2(connection, event.stream_id, headers, bytes(body))
+                        _answer_http2(connection, event.stream_id, headers, bytes(body), self.headers)
                     case h2.events.ConnectionTerminated():
                         return
             self.wfile.write(connection.data_to_send())
@@ -151,10 +161,16 @@ class Http2(_Handler):
         self.wfile.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(said)}\r\nConnection: close\r\n\r\n{said}".encode())
 
 
-def _answer_http2(connection: h2.connection.H2Connection, stream: int, headers: dict[str, str], body: bytes) -> None:
+def _answer_http2(
+    connection: h2.connection.H2Connection,
+    stream: int,
+    headers: dict[str, str],
+    body: bytes,
+    further: tuple[tuple[str, str], ...],
+) -> None:
     said = {"protocol": "HTTP/2", "path": headers[":path"], "parameters": headers, "body": body.decode("latin-1")}
     connection.send_headers(
-        stream, [(":status", "200"), ("content-type", headers.get("content-type", "application/json"))]
+        stream, [(":status", "200"), ("content-type", headers.get("content-type", "application/json")), *further]
     )
     connection.send_data(stream, json.dumps(said).encode())
     connection.send_headers(stream, [("grpc-status", "0")], end_stream=True)

@@ -42,7 +42,7 @@ import re
 
 from daemun.core import directive, layout, model, names
 from daemun.core.directive import Expr
-from daemun.core.render import error_pages, headers, request_body, values
+from daemun.core.render import accel_redirect, error_pages, headers, request_body, values
 from daemun.core.render import scope as scope_
 
 HOLD = "hold.conf"
@@ -114,7 +114,7 @@ def variables(paths: layout.Layout) -> tuple[directive.Node, ...]:
             "$upstream_addr|$upstream_http_x_daemun_to",
             "ready",
             (rf"~{room}\|(?<daemun_ready_at>[0-9A-Fa-f.:\[\]]+|unix:[^|]+)\z", "$daemun_ready_at"),
-            # A server behind the gate may send a request there by an X-Accel-Redirect of its own: it gets a 500.
+            # Where an owner wrote nginx, a server may send a request there by an X-Accel-Redirect: it gets a 500.
             default="",
         ),
         directive.Comment(
@@ -155,8 +155,7 @@ def file(*, buffered: bool) -> tuple[directive.Node, ...]:
         # nginx keeps connections by itself since 1.29.7, and a question would be lost on one that the daemon closes at
         # that moment.
         values.line("proxy_set_header", "Connection", "close"),
-        # Whatever an owner wants ignored in the answers of servers: this is the daemon's.
-        values.line("proxy_ignore_headers", "Set-Cookie"),
+        accel_redirect.followed(),
         values.line("proxy_http_version", "1.1"),
         values.line("proxy_next_upstream", "off"),
         values.line("proxy_connect_timeout", "1s"),

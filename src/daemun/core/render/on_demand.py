@@ -10,8 +10,8 @@ import contextlib
 
 from daemun.core import certificates, directive, domains, model, names
 from daemun.core.directive import Expr
+from daemun.core.render import accel_redirect, values
 from daemun.core.render import scope as scope_
-from daemun.core.render import values
 from daemun.errors import RenderError
 
 ASK_STATUS = "419"
@@ -95,6 +95,7 @@ def http_lines(scope: scope_.Scope, to_https: tuple[directive.Node, ...]) -> tup
         values.line("proxy_set_header", "Host", "daemun"),
         values.line("proxy_set_header", "Content-Length", ""),
         values.line("proxy_set_header", "X-Real-IP", Expr("$remote_addr")),
+        accel_redirect.followed(),
         values.line("proxy_http_version", "1.1"),
         values.line("proxy_connect_timeout", "1s"),
         values.line("proxy_read_timeout", _ASK_TIMEOUT),

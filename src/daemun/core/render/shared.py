@@ -18,7 +18,7 @@ import operator
 
 from daemun.core import directive, model, names, per_site, sharing
 from daemun.core.directive import Expr
-from daemun.core.render import default, environment, error_pages, route, serialise, server, tls, values
+from daemun.core.render import accel_redirect, default, environment, error_pages, route, serialise, server, tls, values
 from daemun.core.render import scope as scope_
 from daemun.core.render import site as site_
 from daemun.errors import RenderError
@@ -255,6 +255,7 @@ def _https(scope: scope_.Scope) -> directive.Directive:
 
 def _content(scope: scope_.Scope, *, https: bool) -> collections.abc.Iterator[directive.Node]:
     """Without their titles, which name the server of one site."""
+    yield from accel_redirect.lines(scope)
     for one in scope.site.routes:
         for node in route.locations(scope, one, https=https):
             if isinstance(node, directive.Directive):

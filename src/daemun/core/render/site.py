@@ -9,6 +9,7 @@ import dataclasses
 from daemun.core import directive, model, named_servers, names, words
 from daemun.core.directive import Expr
 from daemun.core.render import (
+    accel_redirect,
     compression,
     error_pages,
     headers,
@@ -243,7 +244,7 @@ def _names(hosts: tuple[str, ...], *, is_default: bool = False) -> tuple[directi
 def _content(scope: scope_.Scope, *, https: bool) -> tuple[directive.Node, ...]:
     """What an owner wrote for the server, and the locations of the routes."""
     scope = headers.keep_in_site(scope, https=https) if _has_snippets(scope.site) else scope
-    return (*static.around(scope), *scope.site.snippet, *_locations(scope, https=https))
+    return (*accel_redirect.lines(scope), *static.around(scope), *scope.site.snippet, *_locations(scope, https=https))
 
 
 def _has_snippets(site: model.Site) -> bool:

@@ -1,0 +1,47 @@
+"""X-Accel-Redirect: a header of a server's answer by which nginx answers from another location of the same site, also
+from an internal one (ngx_http_upstream_process_headers).
+
+Servers are not to be trusted with that, and have a use for it only where an owner wrote an internal location. So it is
+ignored, and hidden from the visitor, for sites without hand-written nginx. X-Accel-Buffering, -Charset, -Expires and
+-Limit-Rate change nothing but the answer that they are in, and hold as in nginx.
+"""
+
+from daemun.core import directive, model
+from daemun.core.render import scope as scope_
+from daemun.core.render import values
+
+_MODULES = {
+    model.Scheme.HTTP: "proxy",
+    model.Scheme.HTTPS: "proxy",
+    model.Scheme.H2C: "proxy",
+    model.Scheme.GRPC: "grpc",
+    model.Scheme.GRPCS: "grpc",
+    model.Scheme.FASTCGI: "fastcgi",
+    model.Scheme.UWSGI: "uwsgi",
+    model.Scheme.SCGI: "scgi",
+}
+"""memcached's answers have no headers."""
+
+
+def lines(scope: scope_.Scope) -> tuple[directive.Directive, ...]:
+    """For a server with the locations of a site's routes."""
+    site = scope.site
+    if site.snippet or any(route.snippet for route in site.routes):
+        return ()
+    actions = (route.action for route in site.routes if isinstance(route.action, model.Proxy))
+    modules = dict.fromkeys(_MODULES[one.targets[0].scheme] for one in actions if one.targets[0].scheme in _MODULES)
+    return tuple(
+        values.line(f"{module}_ignore_headers", "X-Accel-Redirect")
+        for module in modules
+        if not _is_written(scope.settings.snippet, module)
+    )
+
+
+def followed() -> directive.Directive:
+    """For a location whose server is the daemon, which answers so: ours replaces what is said further out."""
+    return values.line("proxy_ignore_headers", "Set-Cookie")
+
+
+def _is_written(snippet: model.Snippet, module: str) -> bool:
+    """Whether an owner says at the http level which headers are ignored: a line of ours would replace that."""
+    return any(scope_.owned(snippet, name) for name in (f"{module}_ignore_headers", "include"))
