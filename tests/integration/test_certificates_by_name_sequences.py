@@ -1,6 +1,6 @@
-"""C1, C2: for any sequence of renames, aliases added, moved and swapped, sites removed and back, days that pass, and
-CA answers, no name is ever shown a worse certificate than the best valid one in the store, and nothing is ordered for
-names that have a certificate which is not due.
+"""C1, C2, C9: for any sequence of renames, aliases added, moved and swapped, sites removed and back, types of keys,
+days that pass, and CA answers, no name is ever shown a worse certificate than the best valid one in the store, and
+nothing is ordered for names that have a certificate which is not due: of two types of keys, of each.
 
 The manager, the store, what is served and the ACME library are the real ones; the CA lives in the time of the test.
 `--hypothesis-profile deep` tries many more.
@@ -9,6 +9,7 @@ The manager, the store, what is served and the ACME library are the real ones; t
 import asyncio
 import collections.abc
 import contextlib
+import dataclasses
 import datetime
 import json
 import pathlib
@@ -20,7 +21,7 @@ import pytest
 from cryptography import x509
 from hypothesis import strategies as st
 
-from daemun.certs import manager
+from daemun.certs import key_types, live, manager
 from daemun.core import certificates, model
 from daemun.core.issuance import renewal
 from tests.support import acme_server, clock, http01, issuing
@@ -32,6 +33,9 @@ NAMES = tuple(f"{letter}.example.com" for letter in "abcd")
 LONGEST_S = 60.0
 
 Sites = tuple[tuple[str, ...], ...]
+Kinds = tuple[model.KeyType | None, model.KeyType | None]
+P256, RSA_2048 = model.KeyType.ECDSA_P256, model.KeyType.RSA_2048
+KINDS: tuple[Kinds, ...] = ((None, None), (RSA_2048, None), (P256, RSA_2048), (RSA_2048, P256))
 
 
 @st.composite
@@ -54,6 +58,7 @@ def changes(draw: st.DrawFn) -> tuple[str, object]:
             sites().map(lambda found: ("sites", found)),
             st.sets(st.sampled_from(NAMES), max_size=2).map(lambda found: ("unproved", found)),
             st.sampled_from((False, False, True)).map(lambda is_down: ("down", is_down)),
+            st.sampled_from(KINDS).map(lambda kinds: ("kinds", kinds)),
             st.integers(1, 70).map(lambda days: ("days", days)),
             st.just(("days", 31)),
             st.just(("restart", None)),
@@ -108,6 +113,9 @@ class Sequence:
         url, ca_file = stack.enter_context(acme_server.running(folder, self.clock, (self.ca,)))
         self.acme = model.Acme(authorities=(model.Authority(directory=f"{url}/ca/dir", ca_file=str(ca_file)),))
         self.sites: Sites = ()
+        self.kinds: Kinds = (None, None)
+        self._kinds_since: list[tuple[int, Kinds]] = [(0, self.kinds)]
+        """With the number of certificates that were issued before."""
         self._running: asyncio.Task[None] | None = None
 
     @property
@@ -130,6 +138,13 @@ class Sequence:
 
     async def change(self, kind: str, value: object) -> None:
         match kind, value:
+            case "kinds", (model.KeyType() | None as first, model.KeyType() | None as further):
+                self.kinds = (first, further)
+                self._kinds_since.append((len(self.ca.issued), self.kinds))
+                await self.certs.prepare(self._specs())
+                self.look()
+                await self.certs.confirm()
+                await self.passing.go_on()
             case "sites", tuple():
                 self.sites = value
                 await self.certs.prepare(self._specs())
@@ -147,21 +162,37 @@ class Sequence:
                 await self.start()
 
     def _specs(self) -> tuple[model.CertificateSpec, ...]:
-        made = tuple(site(names[0], "http://10.0.0.1", aliases=names[1:]) for names in self.sites)
+        first, further = self.kinds
+        tls = model.Tls(ordering=model.Ordering(key_type=first, further_key_type=further))
+        made = tuple(
+            dataclasses.replace(site(names[0], "http://10.0.0.1", aliases=names[1:]), tls=tls) for names in self.sites
+        )
         return certificates.find_specs(model.Desired(globals=model.Globals(acme=self.acme), sites=made))
 
     # --- what must hold ------------------------------------------------------------------------------------------
 
     def look(self) -> None:
         stored = self._stored()
+        first, further = self.kinds
         for name in (name for names in self.sites for name in names):
-            shown = self.gate.leaf(name)
             good = [leaf for leaf in stored if name in _names(leaf) and self.clock.now() < leaf.not_valid_after_utc]
-            if good:
-                assert shown in good, f"{name} is shown {shown.issuer}, and the store has better"
-            if any(not self._is_due(leaf) for leaf in good):
-                assert not self._is_due(shown), f"{name} is shown one that is due, and the store has a fresh one"
-            assert name in _names(shown)
+            if first is None or further is None:
+                self._look_at(name, self.gate.leaf(name), good)
+                continue
+            second = live.read_second(pathlib.Path(self.gate.paths.live), name)
+            assert second is not None
+            for kind, shown in ((first, self.gate.leaf(name)), (further, second.leaf)):
+                self._look_at(
+                    name, shown, [leaf for leaf in good if key_types.algorithm_of(leaf) == kind.algorithm] or good
+                )
+
+    def _look_at(self, name: str, shown: x509.Certificate, good: list[x509.Certificate]) -> None:
+        """good: what could be shown."""
+        if good:
+            assert shown in good, f"{name} is shown {shown.issuer}, and the store has better"
+        if any(not self._is_due(leaf) for leaf in good):
+            assert not self._is_due(shown), f"{name} is shown one that is due, and the store has a fresh one"
+        assert name in _names(shown)
 
     def _stored(self) -> list[x509.Certificate]:
         store = pathlib.Path(self.gate.paths.store)
@@ -173,7 +204,9 @@ class Sequence:
 
     def look_at_orders(self) -> None:
         for index, event in enumerate(self.ca.issued):
-            for before in self.ca.issued[:index]:
+            _, wanted = [kinds for since, kinds in self._kinds_since if since <= index][-1]
+            alike = (one for one in self.ca.issued[:index] if wanted is None or one.algorithm == event.algorithm)
+            for before in alike:
                 is_due = event.at >= renewal.renew_at(before.at, before.at + 90 * DAY)
                 assert is_due or not set(event.hosts) <= set(before.hosts), f"{event} after {before}"
 
@@ -221,6 +254,19 @@ SOME_FAIL_AT_THE_RENEWAL: Steps = (
     ("days", 31),
     ("days", 54),
 )
+TWO_TYPES_OF_KEYS: Steps = (
+    ("sites", ((A, B), (C,))),
+    ("kinds", (P256, RSA_2048)),
+    ("days", 40),
+    ("unproved", {B}),
+    ("kinds", (RSA_2048, P256)),
+    ("sites", ((B, A), (C,))),
+    ("days", 31),
+    ("restart", None),
+    ("days", 70),
+    ("kinds", (None, None)),
+    ("days", 70),
+)
 
 
 @pytest.mark.timeout(0)
@@ -229,5 +275,6 @@ SOME_FAIL_AT_THE_RENEWAL: Steps = (
 @hypothesis.example(A_NEW_MAIN_NAME_FAILS)
 @hypothesis.example(AN_ALIAS_MOVES)
 @hypothesis.example(SOME_FAIL_AT_THE_RENEWAL)
-def test_c1_c2_any_sequence(steps: collections.abc.Sequence[tuple[str, object]]) -> None:
+@hypothesis.example(TWO_TYPES_OF_KEYS)
+def test_c1_c2_c9_any_sequence(steps: collections.abc.Sequence[tuple[str, object]]) -> None:
     asyncio.run(_run(steps))

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from josepy import jwk
 
-from daemun.certs import renewal_info
+from daemun.certs import key_types, renewal_info
 from tests.support import clock as clock_
 from tests.support import pebble, serving
 
@@ -54,11 +54,12 @@ class Behaviour:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Event:
-    """Something that a CA counts. at: when it came. hosts: of the order."""
+    """Something that a CA counts. at: when it came. hosts: of the order. algorithm: of the key that was signed."""
 
     at: datetime.datetime
     hosts: tuple[str, ...]
     replaces: bool = False
+    algorithm: str = ""
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -253,7 +254,8 @@ class Authority:
         if order.replaces is not None:
             self._replaced.add(order.replaces)
             is_exempt = set(_hosts(self._leaves[order.replaces])) == set(order.hosts)
-        self.issued.append(Event(at=now, hosts=order.hosts, replaces=is_exempt))
+        algorithm = key_types.algorithm_of(leaf)
+        self.issued.append(Event(at=now, hosts=order.hosts, replaces=is_exempt, algorithm=algorithm))
 
 
 def usual_window(leaf: x509.Certificate) -> tuple[datetime.datetime, datetime.datetime]:

@@ -3,7 +3,7 @@
 import dataclasses
 import datetime
 
-from daemun.certs import book, local_ca, records, shelf, standing
+from daemun.certs import book, local_ca, records, shown, standing
 from daemun.core import model
 from daemun.core.issuance import advice, asked
 from daemun.store import memory
@@ -18,8 +18,8 @@ SERIAL = f"{BUNDLE.leaf.serial_number:x}"
 
 
 def entry(directory: str | None = FIRST.directory, **known: object) -> standing.Entry:
-    kind = shelf.Kind.LOCAL if directory is None else shelf.Kind.PUBLIC
-    served = shelf.Served(kind=kind, bundle=BUNDLE, directory=directory)
+    kind = shown.Kind.LOCAL if directory is None else shown.Kind.PUBLIC
+    served = shown.Served(kind=kind, bundle=BUNDLE, directory=directory)
     whole = standing.Entry(spec=issuing.spec("a.test"), served=served)
     return dataclasses.replace(whole, **known)  # type: ignore[arg-type]
 

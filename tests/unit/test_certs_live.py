@@ -195,3 +195,38 @@ def test_c1_a_name_that_shared_a_generation_gets_its_own_again(tmp_path: pathlib
     for new in own[2:]:
         live.publish(tmp_path, "b.test", new, worker_gid=None)
         assert live.read(tmp_path, "b.test") == new
+
+
+def test_c9_a_name_whose_generation_is_of_another_name_gets_its_own(
+    tmp_path: pathlib.Path, ca: local_ca.LocalCa
+) -> None:
+    both = ca.issue(["a.test", "b.test"], NOW)
+    live.publish(tmp_path, "a.test", both, worker_gid=None)
+    live.join(tmp_path, "b.test", "a.test")
+    live.publish(tmp_path, "b.test", both, worker_gid=None)  # it is to have the same for itself
+    for _ in range(3):
+        live.publish(tmp_path, "a.test", ca.issue(["a.test"], NOW), worker_gid=None)
+    assert live.read(tmp_path, "b.test") == both
+
+
+def test_c9_a_second_one_and_its_room(tmp_path: pathlib.Path, ca: local_ca.LocalCa) -> None:
+    first, second, third = (ca.issue(["a.test"], NOW) for _ in range(3))
+
+    def put(new: bundle.Bundle, beside: bundle.Bundle | None) -> None:
+        before = live.read(tmp_path, "a.test")
+        live.replace(tmp_path, "a.test", new, before=before, worker_gid=None, lasting=True, second=beside)
+
+    put(first, None)
+    assert live.read_second(tmp_path, "a.test") is None
+    put(first, first)
+    assert live.read_second(tmp_path, "a.test") == first
+    put(first, second)
+    assert (live.read(tmp_path, "a.test"), live.read_second(tmp_path, "a.test")) == (first, second)
+    assert live.holds(tmp_path, "a.test", first, worker_gid=None, second=second)
+    assert not live.holds(tmp_path, "a.test", first, worker_gid=None, second=first)
+    assert (tmp_path / "a.test" / "privkey-2.pem").stat().st_mode & 0o777 == 0o600
+    mark = live.mark(tmp_path, "a.test", has_second=True)
+    put(first, second)
+    assert live.mark(tmp_path, "a.test", has_second=True) == mark, "nothing is written anew"
+    put(third, None)
+    assert live.read_second(tmp_path, "a.test") == third, "nginx may still look for it"

@@ -18,7 +18,7 @@ import structlog
 from cryptography.hazmat.primitives import hashes
 from josepy import jwk
 
-from daemun.certs import account, live, local_ca, manager, preparing, records, refreshing, shelf
+from daemun.certs import account, live, local_ca, manager, preparing, records, refreshing, shelf, shown
 from daemun.control import ports
 from daemun.core import layout, model
 from daemun.store import file, memory
@@ -362,7 +362,7 @@ async def test_the_owners_files_wait_for_no_certificates_of_others(
         written.append(write_own(files, gate.clock.now(), "own.example.com"))
         certs.wake()
 
-    def settle_and_look(one: shelf.Shelf, wanted: model.CertificateSpec, *, fresh: bool = False) -> shelf.Served:
+    def settle_and_look(one: shelf.Shelf, wanted: model.CertificateSpec, *, fresh: bool = False) -> shown.Served:
         if wanted.mode is model.TlsMode.LOCAL:
             if not made:
                 asyncio.run_coroutine_threadsafe(replace_files(), loop).result(30)

@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from daemun.certs import local_ca, records, shelf, standing
+from daemun.certs import local_ca, records, shown, standing
 from daemun.core import model
 from daemun.core.issuance import asked as asked_
 from daemun.store import memory
@@ -21,8 +21,8 @@ CAS = (model.Authority(directory="https://ca.test/dir"),)
 )
 def test_after_a_failure(noted: datetime.timedelta, asked: datetime.timedelta) -> None:
     spec = model.CertificateSpec(name="a.test", host="a.test", names=("a.test",), mode=model.TlsMode.ACME)
-    served = shelf.Served(
-        kind=shelf.Kind.LOCAL, bundle=local_ca.load_or_create(memory.MemoryStore(), NOW).issue(["a.test"], NOW)
+    served = shown.Served(
+        kind=shown.Kind.LOCAL, bundle=local_ca.load_or_create(memory.MemoryStore(), NOW).issue(["a.test"], NOW)
     )
     attempts = records.Attempts(asked=asked_.fingerprint(spec, CAS), failures=1, next_attempt=NOW + noted, reason="no")
     entry = standing.Entry(spec=spec, served=served, attempts=attempts)

@@ -691,13 +691,36 @@ sites:
     ]
 
 
+@pytest.mark.parametrize("written", ["[rsa-2048, ecdsa-p384]", "[rsa-2048, ecdsa-p384,]"])
+def test_c9_two_types_of_keys(written: str) -> None:
+    text = f"""
+acme: {{key_type: {written}}}
+sites:
+  a.test: http://web
+  b.test: {{tls: {{key_type: ecdsa-p256}}, routes: {{/: http://web}}}}
+  c.test: {{tls: {{key_type: [ecdsa-p256, rsa-4096]}}, routes: {{/: http://web}}}}
+"""
+    snapshot = parse(text)
+    assert snapshot.problems == ()
+    assert snapshot.globals is not None
+    found = [validate_acme.fill(site.tls.ordering, snapshot.globals.acme) for site in snapshot.sites]
+    assert [(one.key_type, one.further_key_type) for one in found] == [
+        (model.KeyType.RSA_2048, model.KeyType.ECDSA_P384),
+        (model.KeyType.ECDSA_P256, None),
+        (model.KeyType.ECDSA_P256, model.KeyType.RSA_4096),
+    ]
+
+
 @pytest.mark.parametrize(
     ("written", "words"),
     [
         ("rsa2048", 'did you mean "rsa-2048"?'),
         ("ed25519", "expected ecdsa-p256, ecdsa-p384, rsa-2048, rsa-3072"),
         ("2048", "expected ecdsa-p256"),
-        ("[ecdsa-p256, rsa-2048]", "a certificate has one key; several types at once are not supported"),
+        ("[ecdsa-p256, rsa2048]", 'did you mean "rsa-2048"?'),
+        ("[ecdsa-p256, ecdsa-p384]", "expected one type of ECDSA and one of RSA at most, as [ecdsa-p256, rsa-2048]"),
+        ("[rsa-2048, ecdsa-p256, rsa-4096]", "found rsa-2048, ecdsa-p256 and rsa-4096"),
+        ("[]", "is empty; leave it out for ecdsa-p256"),
     ],
 )
 @pytest.mark.parametrize(

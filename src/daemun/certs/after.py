@@ -21,7 +21,7 @@ import structlog
 from cryptography.hazmat.primitives import serialization
 
 from daemun import errors
-from daemun.certs import bundle, records
+from daemun.certs import bundle, key_types, records
 from daemun.certs import live as live_
 from daemun.control import damaged, ports
 from daemun.core import layout, names
@@ -149,6 +149,7 @@ class After:
     def _environment(self, name: str, hosts: tuple[str, ...]) -> dict[str, str]:
         """RENEWED_*: as certbot calls them, so that its deploy hooks work unchanged
         (eff-certbot.readthedocs.io/en/stable/using.html#renewing-certificates)."""
+        name = key_types.first_name(name)
         found = live_.read(self._live, name)
         if found is not None and found.missing(hosts[:1]):  # the first name of its site has another one
             name = names.slug(hosts[0])

@@ -224,7 +224,7 @@ class _Try:
 
     def _is_stored(self, hosts: tuple[str, ...]) -> bool:
         directories = {authority.directory for authority in self._wanted.authorities}
-        return self._means.stored.find(hosts, self._means.clock.now(), directories) is not None
+        return self._means.stored.find(hosts, self._means.clock.now(), directories, of=self._spec) is not None
 
     def _rests(self) -> list[tuple[str, ...]]:
         return [tuple(host for host in self._hosts if host not in blamed) for blamed in self._blamed.values() if blamed]

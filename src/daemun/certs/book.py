@@ -9,7 +9,7 @@ import collections.abc
 import dataclasses
 import datetime
 
-from daemun.certs import standing
+from daemun.certs import key_types, standing
 from daemun.core import model
 from daemun.core.issuance import asked
 
@@ -81,6 +81,12 @@ class Book:
 
     def specs(self) -> tuple[model.CertificateSpec, ...]:
         return tuple(entry.spec for entry in self._entries.values())
+
+    def beside(self, name: str) -> list[str]:
+        """The certificate that is for the same names with a key of another type."""
+        first = key_types.first_name(name)
+        known = (first, *(key_types.name_of_second(first, algorithm) for algorithm in key_types.ALGORITHMS))
+        return [one for one in known if one != name and one in self._entries]
 
     def find_authority(self, directory: str) -> model.Authority:
         """How the CA with this directory is reached: as daemun.yaml says, when it does."""

@@ -71,23 +71,27 @@ class Clerk:
 
     async def revoke(self, host: str, reason: str) -> None:
         async with self._alone:
-            issued = await asyncio.to_thread(self._find_issued, host, self._find_shown(host))
-            if issued is None or issued.is_revoked:
-                what = "it is revoked already" if issued else "no CA issued one for this name that is in the store"
+            found = await asyncio.to_thread(self._find_issued, host, self._find_shown(host))
+            left = [one for one in found if not one.is_revoked]
+            if not left:
+                what = "it is revoked already" if found else "no CA issued one for this name that is in the store"
                 raise errors.ConfigError(f'cannot revoke the certificate of "{host}": {what}')
             code = accounts_port.REASONS[reason]
-            await daemon_thread.run(lambda: self._desk.revoke(issued, code), name=f"revoke {host}")
-            await asyncio.to_thread(self._certificates.shelf.note_revoked, issued.bundle)
-            log.info("certificate revoked", host=host, reason=reason, issuer=issued.bundle.issuer)
-            await self._certificates.settle_again(self._certificates.showing(issued.bundle))
+            for issued in left:
+                work = functools.partial(self._desk.revoke, issued, code)
+                await daemon_thread.run(work, name=f"revoke {host}")
+                await asyncio.to_thread(self._certificates.shelf.note_revoked, issued.bundle)
+                log.info("certificate revoked", host=host, reason=reason, issuer=issued.bundle.issuer)
+                await self._certificates.settle_again(self._certificates.showing(issued.bundle))
 
-    def _find_shown(self, host: str) -> bundle.Bundle | None:
-        """The certificate of a CA that visitors of this name get; None: they get another, or no site has the name."""
+    def _find_shown(self, host: str) -> tuple[bundle.Bundle, ...]:
+        """The certificates of CAs that visitors of this name get: one of each type of key. Empty: they get another, or
+        no site has the name."""
         specs = [spec for spec in self._certificates.specs if host == spec.host or host in spec.names]
         spec = next((one for one in specs if one.host == host), next(iter(specs), None))
-        return None if spec is None else self._certificates.shown_of_ca(spec.name, host)
+        return () if spec is None else self._certificates.shown_of_ca(spec.name, host)
 
-    def _find_issued(self, host: str, shown: bundle.Bundle | None) -> records.Issued | None:
+    def _find_issued(self, host: str, shown: tuple[bundle.Bundle, ...]) -> tuple[records.Issued, ...]:
         """What is shown for the name; where that is of no CA, what was issued for it. Never one that is not good for
         the name, for what is revoked cannot be restored.
 
@@ -95,10 +99,11 @@ class Clerk:
         """
         stored = self._certificates.shelf.stored
         own, known = stored.own(names.slug(host)), stored.covering(host, self._clock.now())
-        if shown is not None:
-            return next((one for one in known if one.bundle.leaf == shown.leaf), None)
+        if shown:
+            leaves = {one.leaf for one in shown}
+            return tuple({one.bundle.leaf: one for one in known if one.bundle.leaf in leaves}.values())
         if own is not None and not own.bundle.missing([host]):
-            return own
+            return (own,)
         found = {one.bundle.leaf: one for one in known}
         if len(found) > 1:
             named = "; ".join(sorted(", ".join(one.bundle.names()) for one in found.values()))
@@ -106,7 +111,7 @@ class Clerk:
                 f'cannot revoke the certificate of "{host}": several are good for it, and none is shown for it '
                 f"({named}); name the first name of the one that is meant"
             )
-        return next(iter(found.values()), None)
+        return tuple(found.values())
 
     # --- adoption --------------------------------------------------------------------------------------------------
 

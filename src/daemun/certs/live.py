@@ -20,19 +20,29 @@ from cryptography.hazmat.primitives import serialization
 
 from daemun import durable
 from daemun.certs import bundle
-from daemun.core.layout import CHAIN, KEY
+from daemun.core.layout import CHAIN, KEY, SECOND_CHAIN, SECOND_KEY
 
 _GENERATIONS = ".generations"
 _SHARED = ".shared-"
 """No name begins so: they are made of host names."""
 _LEAF = "cert.pem"
+_LIKE = {_LEAF: CHAIN, SECOND_CHAIN: CHAIN, SECOND_KEY: KEY}
+"""Files that are links to another one where they hold the same."""
 
 
 def read(live: pathlib.Path, name: str) -> bundle.Bundle | None:
     """What live/NAME holds; None: nothing that could be served (missing, or damaged by a person or a power cut)."""
-    folder = f"{live}/{name}"
+    return _read_pair(f"{live}/{name}", CHAIN, KEY)
+
+
+def read_second(live: pathlib.Path, name: str) -> bundle.Bundle | None:
+    """The second certificate in live/NAME, or the first again; None: as `read`, or there is no room for one."""
+    return _read_pair(f"{live}/{name}", SECOND_CHAIN, SECOND_KEY)
+
+
+def _read_pair(folder: str, chain: str, key: str) -> bundle.Bundle | None:
     try:
-        return _parse(_read_file(f"{folder}/{CHAIN}"), _read_file(f"{folder}/{KEY}"))
+        return _parse(_read_file(f"{folder}/{chain}"), _read_file(f"{folder}/{key}"))
     except (OSError, bundle.BundleError):
         return None
 
@@ -48,23 +58,34 @@ def _read_file(path: str) -> bytes:
         return file.readall()
 
 
-def mark(live: pathlib.Path, name: str) -> object:
+def mark(live: pathlib.Path, name: str, *, has_second: bool = False) -> object:
     """Equal as long as nobody touches what live/NAME holds: two calls to the system. None: it holds nothing."""
+    files = (CHAIN, KEY, SECOND_CHAIN, SECOND_KEY) if has_second else (CHAIN, KEY)
     try:
-        found = [os.stat(f"{live}/{name}/{file}") for file in (CHAIN, KEY)]  # noqa: PTH116 - of all names, all the time
+        found = [os.stat(f"{live}/{name}/{file}") for file in files]  # noqa: PTH116 - of all names, all the time
     except OSError:
         return None
     return tuple((one.st_dev, one.st_ino, one.st_size, one.st_ctime_ns) for one in found)
 
 
-def holds(live: pathlib.Path, name: str, wanted: bundle.Bundle, *, worker_gid: int | None) -> bool:
-    """Whether live/NAME holds exactly this, and nginx's workers may read it."""
+def holds(
+    live: pathlib.Path,
+    name: str,
+    wanted: bundle.Bundle,
+    *,
+    worker_gid: int | None,
+    second: bundle.Bundle | None = None,
+) -> bool:
+    """Whether live/NAME holds exactly this, and nginx's workers may read it. second: as of `replace`."""
+    pairs = [(CHAIN, KEY, wanted)] if second is None else [(CHAIN, KEY, wanted), (SECOND_CHAIN, SECOND_KEY, second)]
     folder = f"{live}/{name}"
     try:
-        is_same = (
-            _read_file(f"{folder}/{CHAIN}") == wanted.fullchain_pem and _read_file(f"{folder}/{KEY}") == wanted.key_pem
+        return all(
+            _read_file(f"{folder}/{chain}") == one.fullchain_pem
+            and _read_file(f"{folder}/{key}") == one.key_pem
+            and _is_readable_by(live / name / key, worker_gid)
+            for chain, key, one in pairs
         )
-        return is_same and _is_readable_by(live / name / KEY, worker_gid)
     except OSError:
         return False
 
@@ -86,22 +107,30 @@ def replace(
     before: bundle.Bundle | None,
     worker_gid: int | None,
     lasting: bool,
+    second: bundle.Bundle | None = None,
 ) -> None:
     """As `publish`, for who has just asked `read`, which gave `before`.
 
+    second: with a key of another type, or `new` itself as long as there is none; None: there is to be none. A name that
+    had room for one keeps it: nginx may still run with a configuration that looks there.
     lasting: whether it survives a power cut. Without, `read` finds nothing then, and thousands are written in the time
     of a few. A killed process loses nothing either way.
     """
-    if before == new and _is_readable_by(live / name / KEY, worker_gid):
+    is_there = second is None or read_second(live, name) == second
+    # Another name's generations go on with what that name holds.
+    is_at_home = home_of(live, name) == name or is_shared(live, name)
+    if before == new and is_there and is_at_home and _is_readable_by(live / name / KEY, worker_gid):
         return
     generations = live / _GENERATIONS / name
     number, is_first = 1, _make_generations(generations, worker_gid)
     current = None if is_first else _current(live, name)
     if not is_first:
         number = max(_numbers(generations), default=0) + 1
+        if second is None and os.path.exists(f"{live}/{name}/{SECOND_CHAIN}"):  # noqa: PTH110 - of thousands
+            second = new
     generation = f"{generations}/{number}"
     _make_directory(generation, worker_gid)
-    _write_files(generation, _files(new), worker_gid, lasting=lasting)
+    _write_files(generation, _files(new, second), worker_gid, lasting=lasting)
     if lasting:
         durable.sync_directory(pathlib.Path(generation))
         durable.sync_directory(generations)
@@ -132,17 +161,23 @@ def join(live: pathlib.Path, name: str, home: str) -> None:
 
 
 def share(
-    live: pathlib.Path, names: collections.abc.Iterable[str], new: bundle.Bundle, *, worker_gid: int | None
+    live: pathlib.Path,
+    names: collections.abc.Iterable[str],
+    new: bundle.Bundle,
+    *,
+    worker_gid: int | None,
+    has_second: bool = False,
 ) -> None:
     """Make live/NAME of all these names, which hold nothing, hold the bundle. It may be gone after a power cut.
 
+    has_second: in the place of a second one, too.
     Raises: OSError; some of them may hold it then.
     """
     shared = f"{_SHARED}{secrets.token_hex(8)}"
     generations = live / _GENERATIONS / shared
     _make_generations(generations, worker_gid)
     _make_directory(f"{generations}/1", worker_gid)
-    _write_files(f"{generations}/1", _files(new), worker_gid, lasting=False)
+    _write_files(f"{generations}/1", _files(new, new if has_second else None), worker_gid, lasting=False)
     target = f"{_GENERATIONS}/{shared}/1"
     # One link with many names: a tenth of the time that as many links take.
     first = f"{generations}/link"
@@ -205,9 +240,10 @@ def remove(live: pathlib.Path, name: str) -> None:
     shutil.rmtree(live / _GENERATIONS / name, ignore_errors=True)
 
 
-def _files(new: bundle.Bundle) -> dict[str, bytes]:
+def _files(new: bundle.Bundle, second: bundle.Bundle | None) -> dict[str, bytes]:
     leaf, *issuers = (certificate.public_bytes(serialization.Encoding.PEM) for certificate in new.chain)
-    return {CHAIN: new.fullchain_pem, KEY: new.key_pem, _LEAF: leaf, "chain.pem": b"".join(issuers)}
+    beside = {} if second is None else {SECOND_CHAIN: second.fullchain_pem, SECOND_KEY: second.key_pem}
+    return {CHAIN: new.fullchain_pem, KEY: new.key_pem, _LEAF: leaf, "chain.pem": b"".join(issuers), **beside}
 
 
 def _current(live: pathlib.Path, name: str) -> str | None:
@@ -249,8 +285,8 @@ def _write_files(
     generation: str, files: collections.abc.Mapping[str, bytes], worker_gid: int | None, *, lasting: bool
 ) -> None:
     for name, content in files.items():
-        if name == _LEAF and content == files[CHAIN]:
-            os.link(f"{generation}/{CHAIN}", f"{generation}/{_LEAF}")
+        if name in _LIKE and content == files[_LIKE[name]]:
+            os.link(f"{generation}/{_LIKE[name]}", f"{generation}/{name}")
             continue
         # Created for the owner alone: no moment passes in which others could read a key.
         descriptor = os.open(f"{generation}/{name}", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)

@@ -25,6 +25,7 @@ from daemun.certs import (
     bundle,
     challenge_files,
     findings,
+    key_types,
     mending,
     ordering,
     preparing,
@@ -32,6 +33,7 @@ from daemun.certs import (
     records,
     refreshing,
     shelf,
+    shown,
     standing,
     watching,
 )
@@ -96,7 +98,7 @@ class Manager:
         )
         chance = chance or random.Random()  # noqa: S311 - spreads load, guards nothing
         self._book = book.Book()
-        self._shelf.directories_of = self._book.directories
+        self._shelf.chooser.directories_of = self._book.directories
         self._preparer = preparing.Preparer(store=store, shelf=self._shelf)
         self._refresher = refreshing.Refresher(
             self._book, self._shelf, clock, changed=self._tell, has_time=self._has_time
@@ -123,6 +125,7 @@ class Manager:
         return self._thumbprint
 
     async def prepare(self, specs: collections.abc.Sequence[model.CertificateSpec]) -> tuple[model.Problem, ...]:
+        specs = key_types.with_seconds(specs)
         async with self._book.settling:
             made_for = self._book.acme
             authorities = made_for.authorities if made_for is not None else None
@@ -169,19 +172,20 @@ class Manager:
         return found
 
     async def add(self, spec: model.CertificateSpec) -> None:
+        specs = key_types.with_seconds((spec,))
         async with self._book.settling:
-            before = self._book.entries.get(spec.name)
-            known = {spec.name: before} if before is not None else {}
-            prepared = await asyncio.to_thread(self._preparer.prepare, (spec,), known)
+            known = {one.name: entry for one in specs if (entry := self._book.entries.get(one.name)) is not None}
+            prepared = await asyncio.to_thread(self._preparer.prepare, specs, known)
             for name, entry in prepared.items():
-                if before is not entry:
+                if known.get(name) is not entry:
                     self._book.put(name, entry)
-            self._book.confirmed.add(spec.name)
+            self._book.confirmed.update(prepared)
         self._changed()
 
     async def remove(self, name: str) -> None:
         async with self._book.settling:
-            self._book.remove(name)
+            for one in (name, *self._book.beside(name)):
+                self._book.remove(one)
             await asyncio.to_thread(self._shelf.remove, name)
         self._changed()
 
@@ -253,16 +257,17 @@ class Manager:
         """The certificates in whose place this one is shown to visitors of some name."""
         return [name for name, entry in self._book.entries.items() if entry.served.shows(found.leaf)]
 
-    def shown_of_ca(self, name: str, host: str) -> bundle.Bundle | None:
-        """The certificate of a CA that is shown for one name of a site; None: it is not one of a CA's."""
-        entry = self._book.entries.get(name)
-        shown = entry.served.shown_for(host) if entry is not None else None
-        return shown.bundle if shown is not None and shown.kind is shelf.Kind.PUBLIC else None
+    def shown_of_ca(self, name: str, host: str) -> tuple[bundle.Bundle, ...]:
+        """The certificates of CAs that are shown for one name of a site: of each type of key one."""
+        known = (self._book.entries.get(one) for one in (name, *self._book.beside(name)))
+        parts = [entry.served.shown_for(host) for entry in known if entry is not None]
+        return tuple({one.bundle.leaf: one.bundle for one in parts if one.kind is shown.Kind.PUBLIC}.values())
 
     async def settle_again(self, names_: collections.abc.Collection[str]) -> None:
         """Serve what the store holds now for these certificates, and forget earlier failures of theirs."""
         async with self._book.settling:
-            for name in names_:
+            # One may be shown in the place of the other, of two for the same names.
+            for name in dict.fromkeys(each for one in names_ for each in (one, *self._book.beside(one))):
                 entry = self._book.entries.get(name)
                 if entry is not None:
                     served = await asyncio.to_thread(self._shelf.settle, entry.spec)

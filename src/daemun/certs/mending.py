@@ -12,7 +12,7 @@ import dataclasses
 import structlog
 
 from daemun import errors
-from daemun.certs import book, shelf, standing
+from daemun.certs import book, shelf, shown, standing
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -30,7 +30,7 @@ class Mender:
         self._book = known
         self._shelf = shelf_
         self._changed = changed
-        self._marks: dict[str, tuple[shelf.Served, object]] = {}
+        self._marks: dict[str, tuple[shown.Served, object]] = {}
         self._turn: list[str] = []
         self._failures: dict[str, str] = {}
 

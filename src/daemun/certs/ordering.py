@@ -12,7 +12,7 @@ import traceback
 import structlog
 
 from daemun import errors
-from daemun.certs import after, attempt, book, records, shelf, standing, watching
+from daemun.certs import after, attempt, book, records, shelf, shown, standing, watching
 from daemun.core import model, words
 from daemun.core.issuance import asked, renewal
 
@@ -138,7 +138,7 @@ class Orders:
         self._under_way.add(name)
         is_forced = name in self._book.forced
         self._book.forced.discard(name)
-        is_public = entry.served.kind is shelf.Kind.PUBLIC and entry.served.directory is not None
+        is_public = entry.served.kind is shown.Kind.PUBLIC and entry.served.directory is not None
         wanted = attempt.Wanted(
             spec=entry.spec,
             authorities=authorities,
@@ -159,9 +159,9 @@ class Orders:
         """Whether the store holds what would be ordered, as when names went from one site to another."""
         now, served, hosts = self._means.clock.now(), entry.served, renewal.hosts_to_order(entry.spec)
         directories = {authority.directory for authority in authorities}
-        found = self._means.stored.find(hosts, now, directories)
+        found = self._means.stored.find(hosts, now, directories, of=entry.spec)
         is_good = (
-            served.kind is shelf.Kind.PUBLIC
+            served.kind is shown.Kind.PUBLIC
             and served.directory in directories
             and now < renewal.renew_at(served.bundle.not_before, served.bundle.not_after)
             and not served.bundle.missing(hosts)
@@ -177,6 +177,7 @@ class Orders:
                 if entry is not None:
                     served = await asyncio.to_thread(self._shelf.settle, entry.spec)
                     self._book.put(name, dataclasses.replace(entry, served=served, attempts=None))
+                    await self._settle(self._book.beside(name))
                     await asyncio.to_thread(records.delete_attempts, self._means.store, name)
         except errors.DaemunError as error:
             await self._fail(wanted, self._failure(wanted, str(error)))
@@ -255,17 +256,27 @@ class Orders:
 
     async def _show_to_others(self, spec: model.CertificateSpec, issued: records.Issued) -> None:
         """A wildcard, or names that another site has by now: the new certificate may be the best there is for them."""
+        beside = self._book.beside(spec.name)
         known = set(spec.names)
         if not any(host.startswith("*.") for host in issued.bundle.names()) and spec.name in self._book.entries:
             known -= set(self._book.entries[spec.name].spec.names)
             if not known:
+                await self._settle(beside)
                 return
-        for name, entry in list(self._book.entries.items()):
-            is_for_some = len(issued.bundle.missing(entry.spec.names)) < len(entry.spec.names)
-            if name != spec.name and entry.spec.mode is model.TlsMode.ACME and is_for_some:
-                served = await asyncio.to_thread(self._shelf.settle, entry.spec)
-                if served != entry.served:
-                    self._book.put(name, dataclasses.replace(entry, served=served))
+        await self._settle(
+            name
+            for name, entry in list(self._book.entries.items())
+            if name != spec.name
+            and entry.spec.mode is model.TlsMode.ACME
+            and len(issued.bundle.missing(entry.spec.names)) < len(entry.spec.names)
+        )
+
+    async def _settle(self, names: collections.abc.Iterable[str]) -> None:
+        for name in names:
+            entry = self._book.entries[name]
+            served = await asyncio.to_thread(self._shelf.settle, entry.spec)
+            if served != entry.served:
+                self._book.put(name, dataclasses.replace(entry, served=served))
 
     async def _fail(self, wanted: attempt.Wanted, failed: attempt.FailedError) -> None:
         spec, before, now = wanted.spec, wanted.before, self._means.clock.now()

@@ -3,7 +3,7 @@
 import collections.abc
 import dataclasses
 
-from daemun.certs import local_ca, records, shelf, standing
+from daemun.certs import local_ca, records, shelf, shown, standing
 from daemun.control import ports
 from daemun.core import model
 
@@ -46,7 +46,7 @@ class Preparer:
                 and self.shelf.holds(spec)
                 and (not is_anew or spec.mode is not model.TlsMode.ACME)
                 # A new root (the old one was near its end, or deleted) signs anew what the old one did.
-                and (entry.served.kind is not shelf.Kind.LOCAL or ca.is_named_by(entry.served.bundle.leaf))
+                and (entry.served.kind is not shown.Kind.LOCAL or ca.is_named_by(entry.served.bundle.leaf))
             )
             if entry is None or not is_settled or spec.mode is model.TlsMode.FILES:
                 if recorded is None:  # one look instead of several for each of perhaps thousands
@@ -62,7 +62,7 @@ class Preparer:
         ca: local_ca.LocalCa,
     ) -> dict[str, standing.Entry]:
         """Of very many new certificates, those that begin as shared ones of the local CA."""
-        new = [spec for spec in specs if spec.name not in known]
+        new = [spec for spec in specs if spec.name not in known and spec.first is None]
         if len(new) <= MOST_BEGUN_ALONE:
             return {}
         recorded = records.names(self.store)
@@ -78,7 +78,7 @@ class Preparer:
         served = self.shelf.settle(spec, ca=ca)
         if before is None:
             attempts, advice = records.read_attempts(self.store, spec.name) if has_records else None, None
-            if served.kind is shelf.Kind.PUBLIC:
+            if served.kind is shown.Kind.PUBLIC:
                 advice = records.read_advice(self.store, spec.name)
             return standing.Entry(spec=spec, served=served, attempts=attempts, advice=advice)
         # Who changes how it is ordered (a password, say) wants it tried now.

@@ -1,14 +1,12 @@
-"""Which certificate each name is shown: the best of a CA that the store has for it, else one of the local CA.
+"""live/ holds what each name is to be shown (`choosing`), which can be asked again at any moment.
 
-The answer depends only on the store, the owner's files, live/ and the time, so it can be asked again at any moment;
-choosing and putting into place are one step for all threads. Blocking, milliseconds, never asks a CA.
+Choosing and putting into place are one step for all threads. Blocking, milliseconds, never asks a CA.
 """
 
 import collections.abc
 import contextlib
 import dataclasses
 import datetime
-import enum
 import os
 import pathlib
 import threading
@@ -16,64 +14,14 @@ import threading
 from cryptography import x509
 
 from daemun import errors
-from daemun.certs import bundle, live, local_ca, own_files, records, stored
+from daemun.certs import bundle, choosing, key_types, live, local_ca, records, shown, stored
 from daemun.control import ports
-from daemun.core import layout, model, names
-from daemun.core.issuance import renewal
+from daemun.core import layout, model
 
 NAMES_SHARED = 100
 """A certificate of so many names has about 3 kB."""
-_MOST_LOCAL_NAMES = 250
-"""In one certificate of the local CA: 64 kB of the longest names. Clients refuse chains of 100 kB."""
 _ROOT_CERTIFICATE = "ca.pem"
 """As `damaged.Damage` knows it; no key of a store."""
-_NAMELESS = ("localhost",)
-"""What the local CA signs in the place of a certificate for names that nobody can list."""
-
-
-class Kind(enum.Enum):
-    """Who made the certificate that is served."""
-
-    PUBLIC = "a public CA"
-    OWN = "the owner"
-    LOCAL = "the local CA"
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
-    """Names of a certificate's site that are shown another one. directory: as of `Served`."""
-
-    names: tuple[str, ...]
-    kind: Kind
-    bundle: bundle.Bundle
-    directory: str | None = None
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
-    """What is shown for the first name that is ordered, and for all that are in none of the `others`.
-
-    directory: of the CA, with Kind.PUBLIC; None: revoked there, another one is needed.
-    problems: of the owner's files, or of the disk. is_stand_in: those could not be used, and this is served instead.
-    changes_at: when something else will be said of them. is_shared: the certificate names other sites, too, until each
-    has its own. is_written: whether live/ holds all that it should; if not, the last of the problems is why.
-    """
-
-    kind: Kind
-    bundle: bundle.Bundle
-    directory: str | None = None
-    problems: tuple[model.Problem, ...] = ()
-    is_stand_in: bool = False
-    changes_at: datetime.datetime | None = None
-    is_shared: bool = False
-    others: tuple[Part, ...] = ()
-    is_written: bool = True
-
-    def shown_for(self, name: str) -> "Served | Part":
-        return next((part for part in self.others if name in part.names), self)
-
-    def shows(self, leaf: x509.Certificate) -> bool:
-        return any(one.leaf == leaf for one in (self.bundle, *(part.bundle for part in self.others)))
 
 
 class Shelf:
@@ -89,39 +37,42 @@ class Shelf:
         self._temporary: local_ca.LocalCa | None = None
         self._kept: dict[str, datetime.datetime] = {}
         self.stored = stored.Stored(store)
-        self.directories_of: collections.abc.Callable[[model.CertificateSpec], collections.abc.Container[str]] = (
-            lambda _: ()
-        )
-        """The CAs that a certificate is ordered from; theirs are shown before those of others."""
+        self.chooser = choosing.Chooser(self.stored, self._live, clock)
 
     def holds(self, spec: model.CertificateSpec) -> bool:
+        last = layout.SECOND_KEY if spec.has_two_types else layout.KEY
         return all(
-            os.path.exists(f"{self._live}/{name}/privkey.pem")  # noqa: PTH110 - asked of all names in every round
-            for name in folders(spec)
+            os.path.exists(f"{self._live}/{name}/{last}")  # noqa: PTH110 - asked of all names in every round
+            for name in shown.folders(spec)
         )
 
     def mark(self, spec: model.CertificateSpec) -> object:
         """Equal as long as nobody touches what live/ holds of it, as `live.mark`. None: something is missing."""
-        marks = [live.mark(self._live, folder) for folder in folders(spec)]
+        marks = [live.mark(self._live, folder, has_second=spec.has_two_types) for folder in shown.folders(spec)]
         return None if None in marks else tuple(marks)
 
-    def is_intact(self, spec: model.CertificateSpec, served: Served) -> bool:
+    def is_intact(self, spec: model.CertificateSpec, served: shown.Served) -> bool:
         """Whether live/ still holds what was put there."""
         return all(
-            live.holds(self._live, folder, found, worker_gid=self._worker_gid)
-            for folder, (found, _) in _shown(spec, served).items()
+            live.holds(self._live, folder, one.bundle, worker_gid=self._worker_gid, second=one.second)
+            for folder, one in shown.contents_of(spec, served).items()
         )
 
-    def settle(self, spec: model.CertificateSpec, *, fresh: bool = False, ca: local_ca.LocalCa | None = None) -> Served:
+    def settle(
+        self, spec: model.CertificateSpec, *, fresh: bool = False, ca: local_ca.LocalCa | None = None
+    ) -> shown.Served:
         """Make live/ hold the best certificate there is for each name. fresh: do not keep one of the local CA.
 
         ca: of `load_ca`, for who settles many.
-        What cannot be written is a problem of this certificate alone: what is there goes on.
+        What cannot be written is a problem of this certificate alone: what is there goes on. The second of two types
+        has no folders: it is put into those of the first when that is settled.
         """
         with self._changing:
             ca = ca or self.load_ca()
             self._mend_record(spec, ca)
-            served = self._own(spec, ca) or self._choose(spec, ca, fresh=fresh)
+            if spec.first is not None:
+                return self.chooser.choose_second(spec, spec.first, ca)
+            served = self.chooser.find_own(spec, ca) or self.chooser.choose(spec, ca, fresh=fresh)
             try:
                 self._show(spec, served)
             except OSError as error:
@@ -138,16 +89,24 @@ class Shelf:
         """The store has lost what a CA issued, and live/ has not."""
         if not self.stored.is_own_damaged(spec.name):
             return
-        found, now = live.read(self._live, spec.name), self._clock.now()
+        found, now = self._read_live(spec), self._clock.now()
         if found is not None and now < found.not_after and not ca.is_named_by(found.leaf):
             with contextlib.suppress(errors.EnvironmentProblemError):
                 self.stored.mend_own(spec.name, found, now)
 
-    def _show(self, spec: model.CertificateSpec, served: Served) -> None:
+    def _read_live(self, spec: model.CertificateSpec) -> bundle.Bundle | None:
+        """What is shown of it."""
+        if spec.first is None:
+            return live.read(self._live, spec.name)
+        found = live.read_second(self._live, spec.first.name)
+        return found if found is not None and key_types.is_of_its_type(found.leaf, spec) else None
+
+    def _show(self, spec: model.CertificateSpec, served: shown.Served) -> None:
         """Each certificate is written once, into the folder of one of its names, and the others lead there."""
-        homes: dict[x509.Certificate, str] = {}
-        for folder, (found, kind) in _shown(spec, served).items():
-            home = homes.setdefault(found.leaf, folder)
+        homes: dict[tuple[x509.Certificate, x509.Certificate | None], str] = {}
+        for folder, one in shown.contents_of(spec, served).items():
+            found = one.bundle
+            home = homes.setdefault((found.leaf, one.second.leaf if one.second is not None else None), folder)
             if home != folder:
                 live.join(self._live, folder, home)
                 continue
@@ -160,38 +119,44 @@ class Shelf:
                 before=before,
                 worker_gid=self._worker_gid,
                 # The local CA makes another one at any time, and waiting for the disk is nearly all the work.
-                lasting=kind is not Kind.LOCAL,
+                lasting=one.kind is not shown.Kind.LOCAL,
+                second=one.second,
             )
             if was_damaged:
                 where = f"{self._live}/{folder}"
                 message = f"the certificate in {where} was damaged or gone, and was made anew; look at the disk"
                 self._store.damage.note(where, message)
 
-    def share(self, specs: collections.abc.Sequence[model.CertificateSpec], ca: local_ca.LocalCa) -> dict[str, Served]:
+    def share(
+        self, specs: collections.abc.Sequence[model.CertificateSpec], ca: local_ca.LocalCa
+    ) -> dict[str, shown.Served]:
         """Make live/NAME hold certificates of the local CA that are for many sites each: ten thousand of their own take
         longer than all else that a first start does.
 
         specs: of names for which live/ and the store hold nothing. Returns: what those of them hold now for which this
         was done. Raises: EnvironmentProblemError when a file cannot be written.
         """
-        served: dict[str, Served] = {}
+        served: dict[str, shown.Served] = {}
         now = self._clock.now()
         with self._changing:
             alike = [spec for spec in specs if spec.mode is not model.TlsMode.FILES and self._may_share(spec, now)]
             for group in _groups(alike):
                 found = ca.issue([name for spec in group for name in spec.names], now)
                 try:
-                    shown = [folder for spec in group for folder in folders(spec)]
-                    live.share(self._live, shown, found, worker_gid=self._worker_gid)
+                    names_ = [folder for spec in group for folder in shown.folders(spec)]
+                    has_second = any(spec.has_two_types for spec in group)
+                    live.share(self._live, names_, found, worker_gid=self._worker_gid, has_second=has_second)
                 except OSError as error:
                     raise self._not_written(group[0], error) from error
-                served |= {spec.name: Served(kind=Kind.LOCAL, bundle=found, is_shared=True) for spec in group}
+                served |= {
+                    spec.name: shown.Served(kind=shown.Kind.LOCAL, bundle=found, is_shared=True) for spec in group
+                }
         return served
 
     def _may_share(self, spec: model.CertificateSpec, now: datetime.datetime) -> bool:
         """Not what has no names that anybody could list, or a certificate of a CA for one of them."""
         is_found = spec.mode is model.TlsMode.ACME and any(self.stored.covering(name, now) for name in spec.names)
-        return 0 < len(spec.names) <= _MOST_LOCAL_NAMES and not is_found
+        return 0 < len(spec.names) <= choosing.MOST_LOCAL_NAMES and not is_found
 
     def put_issued(self, name: str, issued: records.Issued) -> None:
         """Keep what a CA issued; its order is finished."""
@@ -207,7 +172,7 @@ class Shelf:
     def remove_except(self, specs: collections.abc.Sequence[model.CertificateSpec]) -> None:
         """Remove what nobody needs. A CA's certificate that has not expired stays where other programs may read it, but
         where a site takes whatever names live/ has."""
-        needed = {folder for spec in specs for folder in folders(spec)}
+        needed = {folder for spec in specs for folder in shown.folders(spec)}
         with self._changing:
             now = self._clock.now()
             left = live.names(self._live) - needed
@@ -264,136 +229,6 @@ class Shelf:
             f'cannot write the certificate of "{spec.host}" under {self._live}: {error.strerror or error}; '
             "free some space, or correct the owner and the rights of the state directory"
         )
-
-    def _own(self, spec: model.CertificateSpec, ca: local_ca.LocalCa) -> Served | None:
-        """The owner's certificate. When the files are not usable now (say, half replaced): what they held before, if
-        that is still there, else one of the local CA."""
-        if spec.mode is not model.TlsMode.FILES:
-            return None
-        now, before = self._clock.now(), live.read(self._live, spec.name)
-        try:
-            found = own_files.read(spec)
-            if before != found:  # else nginx serves it already
-                own_files.check_loads(found)
-        except bundle.BundleError as error:
-            if before is None or before.missing(spec.names[:1]) or ca.is_issuer_of(before.leaf):
-                local = self._local(spec, spec.names, ca, fresh=False)
-                problem = own_files.make_problem(spec, f"{error} (until then one of the local CA is served)")
-                return dataclasses.replace(local, problems=(problem,), is_stand_in=True)
-            problem = own_files.make_problem(spec, f"{error} (until then the one from before is served)")
-            return Served(kind=Kind.OWN, bundle=before, problems=(problem,), is_stand_in=True)
-        faults = own_files.find_faults(found, spec, now, trusted=(ca.certificate.subject,))
-        return Served(kind=Kind.OWN, bundle=found, problems=faults, changes_at=own_files.changes_at(found, now))
-
-    def _choose(self, spec: model.CertificateSpec, ca: local_ca.LocalCa, *, fresh: bool) -> Served:
-        """The best certificate of each name; one of the local CA for those without."""
-        best = self._find_best(spec) if spec.mode is model.TlsMode.ACME else {}
-        self._make_own(spec, best)
-        bare = tuple(name for name in spec.names if name not in best)
-        local = self._locals(spec, bare, ca, fresh=fresh) if bare or not best else None
-        hosts = renewal.hosts_to_order(spec)
-        main = best.get((hosts or spec.names)[0]) if best else None
-        others = {issued.bundle.leaf: issued for issued in best.values() if issued is not main}
-        parts = [
-            Part(
-                names=tuple(name for name, issued in best.items() if issued.bundle.leaf == leaf),
-                kind=Kind.PUBLIC,
-                bundle=other.bundle,
-                directory=None if other.is_revoked else other.directory,
-            )
-            for leaf, other in others.items()
-            if main is None or leaf != main.bundle.leaf
-        ]
-        if main is None:
-            assert local is not None
-            return dataclasses.replace(local, others=(*parts, *local.others))
-        if local is not None:
-            further = {name for part in local.others for name in part.names}
-            first = tuple(name for name in bare if name not in further)
-            parts += (Part(names=first, kind=Kind.LOCAL, bundle=local.bundle), *local.others)
-        directory = None if main.is_revoked else main.directory
-        return Served(kind=Kind.PUBLIC, bundle=main.bundle, directory=directory, others=tuple(parts))
-
-    def _find_best(self, spec: model.CertificateSpec) -> dict[str, records.Issued]:
-        """For each name that has one. Where nginx looks for one folder for all names, the one of the first name."""
-        now, own, asked = self._clock.now(), self.stored.own(spec.name), self.directories_of(spec)
-        hosts = renewal.hosts_to_order(spec)
-
-        def worth(one: records.Issued) -> tuple[object, ...]:
-            """Whether it is valid already does not matter: where it is not, our clock is wrong, not the CA's."""
-            found = one.bundle
-            return (
-                not one.is_revoked,
-                one.directory in asked,
-                now < renewal.renew_at(found.not_before, found.not_after),
-                -len(found.missing(hosts)),
-                own is not None and found.leaf == own.bundle.leaf,
-                found.not_after,
-            )
-
-        known = {name: self.stored.covering(name, now) for name in spec.names}
-        best = {name: max(found, key=worth) for name, found in known.items() if found}
-        if len(folders(spec)) > 1 or len(spec.names) < 2:
-            return best
-        first = best.get((hosts or spec.names)[0])
-        return {} if first is None else dict.fromkeys(spec.names, first)
-
-    def _make_own(self, spec: model.CertificateSpec, best: collections.abc.Mapping[str, records.Issued]) -> None:
-        """What is good for all that would be ordered is as if it had been ordered for this certificate."""
-        hosts = renewal.hosts_to_order(spec)
-        found = best.get(hosts[0]) if hosts else None
-        if found is None or found.is_revoked or found.bundle.missing(hosts):
-            return
-        own = self.stored.own(spec.name)
-        if own is None or own.bundle.leaf != found.bundle.leaf:
-            with contextlib.suppress(errors.EnvironmentProblemError):  # a full disk: the next start makes it its own
-                self.stored.put_own(spec.name, found, self._clock.now())
-
-    def _locals(
-        self, spec: model.CertificateSpec, bare: tuple[str, ...], ca: local_ca.LocalCa, *, fresh: bool
-    ) -> Served:
-        """For many names several certificates, where nginx looks for one of each name."""
-        size = _MOST_LOCAL_NAMES if len(folders(spec)) > 1 else max(1, len(bare))
-        groups = [bare[start : start + size] for start in range(0, len(bare), size)] or [bare]
-        first, *others = (self._local(spec, group, ca, fresh=fresh) for group in groups)
-        parts = (
-            Part(names=group, kind=Kind.LOCAL, bundle=one.bundle) for group, one in zip(groups[1:], others, strict=True)
-        )
-        return dataclasses.replace(first, others=tuple(parts))
-
-    def _local(
-        self, spec: model.CertificateSpec, bare: tuple[str, ...], ca: local_ca.LocalCa, *, fresh: bool
-    ) -> Served:
-        """bare: the names that have no other."""
-        now, theirs = self._clock.now(), frozenset(bare)
-        folder = next((folder for folder, name in folders(spec).items() if name in theirs), spec.name)
-        before = live.read(self._live, folder)
-        keep = (
-            before is not None
-            and not fresh
-            and ca.is_named_by(before.leaf)
-            and not before.missing(bare)
-            and before.is_valid_at(now)
-            and now < renewal.renew_at(before.not_before, before.not_after)
-        )
-        if before is not None and keep:
-            return Served(kind=Kind.LOCAL, bundle=before, is_shared=live.is_shared(self._live, folder))
-        return Served(kind=Kind.LOCAL, bundle=ca.issue(bare or _NAMELESS, now))
-
-
-def folders(spec: model.CertificateSpec) -> dict[str, str]:
-    """The folders under live/ that are for one certificate, each with the name that it is for; its own for the first
-    name that is ordered."""
-    hosts = renewal.hosts_to_order(spec) or spec.names
-    shown = {names.slug(name): name for name in spec.shown}
-    return shown if spec.name in shown else {spec.name: hosts[0] if hosts else "", **shown}
-
-
-def _shown(spec: model.CertificateSpec, served: Served) -> dict[str, tuple[bundle.Bundle, Kind]]:
-    """What each folder under live/ is to hold."""
-    others = {name: part for part in reversed(served.others) for name in part.names}
-    shown = {folder: others.get(name, served) for folder, name in folders(spec).items()}
-    return {folder: (one.bundle, one.kind) for folder, one in shown.items()}
 
 
 def _groups(

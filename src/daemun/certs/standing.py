@@ -5,7 +5,7 @@ import datetime
 
 from cryptography.hazmat.primitives import hashes
 
-from daemun.certs import bundle, certificate_key, preferred_chain, records, shelf
+from daemun.certs import bundle, certificate_key, key_types, preferred_chain, records, shown
 from daemun.core import model, words
 from daemun.core.issuance import advice as advice_
 from daemun.core.issuance import asked, proof, renewal
@@ -19,9 +19,9 @@ Authorities = tuple[model.Authority, ...]
 ASKED = "the CA is being asked"
 
 _KINDS = {
-    shelf.Kind.PUBLIC: model.CertificateKind.PUBLIC,
-    shelf.Kind.OWN: model.CertificateKind.OWN,
-    shelf.Kind.LOCAL: model.CertificateKind.LOCAL,
+    shown.Kind.PUBLIC: model.CertificateKind.PUBLIC,
+    shown.Kind.OWN: model.CertificateKind.OWN,
+    shown.Kind.LOCAL: model.CertificateKind.LOCAL,
 }
 
 
@@ -31,7 +31,7 @@ class Entry:
     advice: as stored, perhaps for a certificate before."""
 
     spec: model.CertificateSpec
-    served: shelf.Served
+    served: shown.Served
     attempts: records.Attempts | None = None
     advice: advice_.Advice | None = None
 
@@ -81,7 +81,7 @@ def order_at(entry: Entry, authorities: Authorities, now: datetime.datetime) -> 
 
 def renews_at(entry: Entry) -> datetime.datetime | None:
     """When daemun renews the certificate that is served; None: it is the owner's."""
-    if entry.served.kind is shelf.Kind.OWN:
+    if entry.served.kind is shown.Kind.OWN:
         return None
     return advice_.renew_at(valid_advice(entry), entry.served.bundle.not_before, entry.served.bundle.not_after)
 
@@ -92,23 +92,24 @@ def settles_at(entry: Entry) -> datetime.datetime | None:
     served = entry.served
     if served.is_shared:
         return served.bundle.not_before
-    if served.kind is shelf.Kind.OWN:
+    if served.kind is shown.Kind.OWN:
         return served.changes_at
-    main = served.bundle.not_after if served.kind is shelf.Kind.PUBLIC else renews_at(entry)
+    main = served.bundle.not_after if served.kind is shown.Kind.PUBLIC else renews_at(entry)
+    seconds = (second.not_after for _, second in served.seconds)
     others = (
         part.bundle.not_after
-        if part.kind is shelf.Kind.PUBLIC
+        if part.kind is shown.Kind.PUBLIC
         else renewal.renew_at(part.bundle.not_before, part.bundle.not_after)
         for part in served.others
     )
-    return min([*others, *([main] if main is not None else [])], default=None)
+    return min([*others, *seconds, *([main] if main is not None else [])], default=None)
 
 
 def poll_at(entry: Entry, authorities: Authorities, now: datetime.datetime) -> datetime.datetime | None:
     """When the CA is asked when it wants the certificate renewed; None: it is none of these CAs', or has expired
     (RFC 9773 section 4.3)."""
     served = entry.served
-    if served.kind is not shelf.Kind.PUBLIC or now >= served.bundle.not_after:
+    if served.kind is not shown.Kind.PUBLIC or now >= served.bundle.not_after:
         return None
     if all(served.directory != authority.directory for authority in authorities):
         return None
@@ -133,6 +134,9 @@ def describe(entry: Entry, authorities: Authorities | None) -> model.Certificate
     spec, found = entry.spec, entry.served.bundle
     attempts = valid_attempts(entry, authorities) if authorities is not None else None
     state, reason = _state(entry, authorities, attempts)
+    kind = spec.ordering.key_type if spec.algorithm is not None else None
+    if spec.first is not None and kind is not None and reason is not None:
+        reason = f"of the certificate with an {kind.value} key: {reason}"
     is_failing = attempts is not None and attempts.failures > 0
     return model.CertificateStatus(
         name=spec.name,
@@ -163,6 +167,7 @@ def describe(entry: Entry, authorities: Authorities | None) -> model.Certificate
             for part in entry.served.others
         ),
         fingerprint=_fingerprint(found),
+        key_type=kind,
     )
 
 
@@ -191,14 +196,16 @@ def _state(
     if authorities is not None and _is_as_asked(entry, authorities):
         reason = _early_reason(entry) or _wildcard_reason(entry.spec) or _difference_reason(entry)
         return model.CertificateState.VALID, waits or reason
-    meanwhile = "one of the local CA is" if entry.served.kind is shelf.Kind.LOCAL else "the one from before is"
+    meanwhile = "one of the local CA is" if entry.served.kind is shown.Kind.LOCAL else "the one from before is"
     if entry.served.others:
         meanwhile = "the best that there is for each name is"
+    if entry.served.kind is shown.Kind.PUBLIC and not key_types.is_of_its_type(entry.served.bundle.leaf, entry.spec):
+        meanwhile = "the one with the other type of key is"
     said = waits or ASKED
     return model.CertificateState.PENDING, f"{said}; until then {meanwhile} served"
 
 
-def _state_of_files(served: shelf.Served) -> model.CertificateState:
+def _state_of_files(served: shown.Served) -> model.CertificateState:
     if served.is_stand_in:
         return model.CertificateState.FAILING
     if any(problem.severity is model.Severity.ERROR for problem in served.problems):
@@ -210,9 +217,9 @@ def _is_as_asked(entry: Entry, authorities: Authorities) -> bool:
     """Also when a later CA than the first one issued it: the first one is asked when it is to be renewed."""
     served = entry.served
     return (
-        served.kind is shelf.Kind.PUBLIC
-        # Empty: nothing is known of it any more (`shelf`), so it is good until it is due.
-        and any(served.directory in {"", authority.directory} for authority in authorities)
+        served.kind is shown.Kind.PUBLIC
+        # Nothing is known of it any more (`records.UNKNOWN`), so it is good until it is due.
+        and any(served.directory in {records.UNKNOWN, authority.directory} for authority in authorities)
         and not served.bundle.missing(renewal.hosts_to_order(entry.spec))
     )
 

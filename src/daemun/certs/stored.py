@@ -18,9 +18,9 @@ import threading
 
 from cryptography.hazmat.primitives import serialization
 
-from daemun.certs import bundle, records
+from daemun.certs import bundle, key_types, records
 from daemun.control import damaged, ports
-from daemun.core import names
+from daemun.core import model, names
 from daemun.core.issuance import renewal
 
 _FOLDER = "adopted"
@@ -59,10 +59,16 @@ class Stored:
             return [known[key] for key in keys if now < known[key].bundle.not_after]
 
     def find(
-        self, hosts: collections.abc.Sequence[str], now: datetime.datetime, directories: collections.abc.Container[str]
+        self,
+        hosts: collections.abc.Sequence[str],
+        now: datetime.datetime,
+        directories: collections.abc.Container[str],
+        *,
+        of: model.CertificateSpec,
     ) -> records.Issued | None:
         """The one that covers all the hosts, is not due for renewal yet and comes from one of these CAs; of several
-        the one that is good for longest. With it, nothing needs to be ordered for them."""
+        the one that is good for longest. With it, nothing needs to be ordered for them. of: where two types of keys are
+        wanted, the one for which it is sought."""
         good = [
             one
             for one in (self.covering(hosts[0], now) if hosts else ())
@@ -70,6 +76,7 @@ class Stored:
             and not one.is_revoked
             and now < renewal.renew_at(one.bundle.not_before, one.bundle.not_after)
             and not one.bundle.missing(hosts)
+            and key_types.is_of_its_type(one.bundle.leaf, of)
         ]
         return max(good, key=lambda one: one.bundle.not_after, default=None)
 
@@ -85,7 +92,8 @@ class Stored:
 
     def put_own(self, name: str, issued: records.Issued, now: datetime.datetime) -> None:
         """What was issued for a certificate. The one before stays as long as it is good for longer, or for names that
-        the new one is not good for, or comes from another CA: who goes back to those names, or that CA, has it."""
+        the new one is not good for, or comes from another CA, or has another type of key: who goes back to those names,
+        that CA or that type has it."""
         with self._guard:
             before = self._load().get(records.issued_key(name))
             if before is not None and _is_worth_keeping(before, issued, now):
@@ -143,7 +151,9 @@ def _is_worth_keeping(before: records.Issued, after: records.Issued, now: dateti
     if before.is_revoked or now >= before.bundle.not_after or before.bundle.leaf == after.bundle.leaf:
         return False
     is_longer = before.bundle.not_after > after.bundle.not_after
-    return is_longer or before.directory != after.directory or bool(after.bundle.missing(before.bundle.names()))
+    is_other = before.directory != after.directory or bool(after.bundle.missing(before.bundle.names()))
+    algorithms = {key_types.algorithm_of(one.bundle.leaf) for one in (before, after)}
+    return is_longer or is_other or len(algorithms) > 1
 
 
 def _label(host: str) -> str:

@@ -52,7 +52,7 @@ def row_of(certificate: Json, now: datetime.datetime) -> tuple[str, ...]:
         note = f"{note}; " if note else ""
         note += f"next try {certificate['next_attempt']}"
     return (
-        ", ".join(certificate["names"]),
+        ", ".join(certificate["names"]) + _type_of(certificate),
         certificate["state"],
         certificate["issuer"] or "",
         (certificate["not_after"] or "")[:10],
@@ -67,6 +67,7 @@ def detail_of(certificate: Json, now: datetime.datetime) -> list[tuple[str, str]
     known = [
         ("host", certificate["host"]),
         ("names", ", ".join(certificate["names"])),
+        ("key", certificate.get("key_type")),
         ("state", certificate["state"]),
         ("issuer", certificate["issuer"]),
         ("valid from", _moment(certificate["not_before"])),
@@ -101,13 +102,19 @@ def instant(text: str | None) -> datetime.datetime | None:
 
 def _cells(certificate: Json, now: datetime.datetime) -> tuple[str, ...]:
     cells = (
-        certificate["host"],
+        certificate["host"] + _type_of(certificate),
         certificate["state"],
         left(certificate, now),
         _next(certificate, now),
         certificate["issuer"] or "",
     )
     return tuple(output.clean(cell) for cell in cells)
+
+
+def _type_of(certificate: Json) -> str:
+    """Of its key, where there are two for the same names."""
+    found = certificate.get("key_type")
+    return f" ({found})" if found else ""
 
 
 def _next(certificate: Json, now: datetime.datetime) -> str:

@@ -47,6 +47,12 @@ def _shown(site: model.Site) -> tuple[str, ...]:
     return tuple(name for name in site.names if not names.is_pattern(name) and name in of_group)
 
 
+def has_two_types(site: model.Site, acme: model.Acme) -> bool:
+    """Whether its folders hold a second certificate, with a key of another type, for nginx to show."""
+    ordering = site.tls.ordering
+    return (acme if ordering.key_type is None else ordering).further_key_type is not None
+
+
 def find_specs(
     desired: model.Desired, memory: per_site.PerSite[model.CertificateSpec | None] | None = None
 ) -> tuple[model.CertificateSpec, ...]:
@@ -62,7 +68,7 @@ def find_specs(
         spec = memory.get(site, make)
         if spec is not None:
             known = specs.get(spec.name)
-            specs[spec.name] = spec if known is None else dataclasses.replace(known, shown=(*known.shown, *spec.shown))
+            specs[spec.name] = spec if known is None else _join(known, spec)
     default = desired.globals.default
     if default.certificate is not None:
         specs[DEFAULT] = model.CertificateSpec(
@@ -74,6 +80,12 @@ def find_specs(
             key=default.key,
         )
     return tuple(specs.values())
+
+
+def _join(one: model.CertificateSpec, other: model.CertificateSpec) -> model.CertificateSpec:
+    """Of two sites that share a certificate."""
+    ordering = other.ordering if other.has_two_types else one.ordering
+    return dataclasses.replace(one, shown=(*one.shown, *other.shown), ordering=ordering)
 
 
 def _make_spec(acme: model.Acme, site: model.Site) -> model.CertificateSpec | None:

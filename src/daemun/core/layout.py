@@ -4,6 +4,8 @@ import dataclasses
 
 CHAIN, KEY = "fullchain.pem", "privkey.pem"
 """What a folder under live/ holds. certbot's names, so that people and programs know them."""
+SECOND_CHAIN, SECOND_KEY = "fullchain-2.pem", "privkey-2.pem"
+"""The second certificate, where `key_type` has two; the same as the first as long as there is none."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

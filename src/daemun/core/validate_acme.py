@@ -129,13 +129,15 @@ def _check_signing(site: model.Site, ordering: model.Ordering, report: report_.R
 
 def fill(ordering: model.Ordering, acme: model.Acme) -> model.Ordering:
     """With what the gate says for all certificates, but for the CA and the address."""
+    of_keys = acme if ordering.key_type is None else ordering
     return model.Ordering(
         authority=ordering.authority,
         email=ordering.email,
         profile=ordering.profile or acme.profile,
         challenge=ordering.challenge or acme.challenge,
         dns=ordering.dns or acme.dns,
-        key_type=ordering.key_type or acme.key_type,
+        key_type=of_keys.key_type,
+        further_key_type=of_keys.further_key_type,
         preferred_chain=ordering.preferred_chain or acme.preferred_chain,
     )
 

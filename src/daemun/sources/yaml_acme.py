@@ -34,15 +34,24 @@ Directory = typing.Annotated[str, pydantic.BeforeValidator(yaml_entry.text(parse
 Challenge = typing.Annotated[model.Challenge, yaml_entry.choice(model.Challenge)]
 
 
-def _one_key_type(value: object) -> object:
-    is_several = isinstance(value, list)
-    if is_several:
-        kinds = words.listed([one.value for one in model.KeyType])
-        raise ValueError(f"expected one of {kinds}: a certificate has one key; several types at once are not supported")
+def _check_key_types(value: list[model.KeyType]) -> list[model.KeyType]:
+    if not value:
+        raise ValueError("is empty; leave it out for ecdsa-p256")
+    algorithms = [one.algorithm for one in value]
+    if len(algorithms) > len(set(algorithms)):
+        raise ValueError(
+            "expected one type of ECDSA and one of RSA at most, as [ecdsa-p256, rsa-2048]: "
+            f"found {words.listed([one.value for one in value], last='and')}"
+        )
     return value
 
 
-KeyType = typing.Annotated[model.KeyType, yaml_entry.choice(model.KeyType), pydantic.BeforeValidator(_one_key_type)]
+KeyTypes = typing.Annotated[
+    list[typing.Annotated[model.KeyType, yaml_entry.choice(model.KeyType)]],
+    yaml_entry.ONE_OR_MORE,
+    pydantic.AfterValidator(_check_key_types),
+]
+"""One, or two of which clients get what they take."""
 Command = typing.Annotated[list[str], yaml_entry.ONE_OR_MORE]
 """A program and its arguments; a text alone is a program without any, not a line for a shell."""
 
@@ -92,7 +101,7 @@ class AcmeEntry(yaml_entry.Entry):
     profile: str | None = None
     challenge: Challenge | None = None
     dns: DnsEntry | None = None
-    key_type: KeyType | None = None
+    key_type: KeyTypes | None = None
     preferred_chain: str | None = None
     hook: Command = []
     resolvers: typing.Annotated[list[str], yaml_entry.ONE_OR_MORE] = []
@@ -125,7 +134,7 @@ class TlsOrderEntry(yaml_entry.Entry):
     profile: str | None = None
     challenge: Challenge | None = None
     dns: DnsEntry | None = None
-    key_type: KeyType | None = None
+    key_type: KeyTypes | None = None
     preferred_chain: str | None = None
 
 

@@ -13,7 +13,8 @@ def translate_acme(context: yaml_context.Context, entry: yaml_acme.AcmeEntry) ->
         profile=entry.profile,
         challenge=entry.challenge,
         dns=_dns(context, entry.dns),
-        key_type=entry.key_type,
+        key_type=_key_type(entry.key_type, 0),
+        further_key_type=_key_type(entry.key_type, 1),
         preferred_chain=entry.preferred_chain,
         hook=tuple(entry.hook),
         resolvers=tuple(entry.resolvers),
@@ -35,7 +36,8 @@ def translate_tls(
                 profile=entry.profile,
                 challenge=entry.challenge,
                 dns=_dns(context, entry.dns),
-                key_type=entry.key_type,
+                key_type=_key_type(entry.key_type, 0),
+                further_key_type=_key_type(entry.key_type, 1),
                 preferred_chain=entry.preferred_chain,
             ),
         )
@@ -44,6 +46,10 @@ def translate_tls(
         certificate=context.absolute(entry.certificate),
         key=context.absolute(entry.key),
     )
+
+
+def _key_type(types: list[model.KeyType] | None, index: int) -> model.KeyType | None:
+    return types[index] if types is not None and index < len(types) else None
 
 
 def _authority(

@@ -19,7 +19,12 @@ Look = collections.abc.Callable[[str], model.SiteLook | None]
 def status_json(status: gate_port.GateStatus, old: gate_port.OldWorkersReport, look: Look = lambda _: None) -> Json:
     """The whole of GET /status. look: what visitors of a site were seen to receive."""
     # By name, too: one certificate may be for several sites.
-    certificates = {certificate.host: certificate for certificate in status.certificates}
+    certificates: dict[str, model.CertificateStatus] = {}
+    for one in status.certificates:
+        known = certificates.get(one.host)
+        # Of two with different types of keys the one that is not as it should be.
+        if known is None or known.state is model.CertificateState.VALID is not one.state:
+            certificates[one.host] = one
     named = {certificate.name: certificate for certificate in status.certificates}
     pools = {pool.name: pool for pool in status.pools}
     return {
@@ -235,6 +240,7 @@ def certificate_json(certificate: model.CertificateStatus) -> Json:
             for other in certificate.others
         ],
         "fingerprint": certificate.fingerprint,
+        "key_type": certificate.key_type.value if certificate.key_type else None,
     }
 
 

@@ -4,7 +4,7 @@ import collections.abc
 import datetime
 import urllib.parse
 
-from daemun.certs import account, bundle, records, stored
+from daemun.certs import account, bundle, key_types, records, stored
 from daemun.control import accounts_port, ports
 from daemun.core import model, rules
 from daemun.core.issuance import renewal
@@ -19,7 +19,7 @@ class Alone:
         self, store: ports.Store, specs: collections.abc.Sequence[model.CertificateSpec], clock: ports.Clock
     ) -> None:
         self._store = store
-        self._specs = specs
+        self._specs = key_types.with_seconds(specs)
         self._clock = clock
         self._pool = stored.Stored(store)
 
@@ -76,7 +76,7 @@ def adopt_certificate(
         return _refuse(f"it expired on {chain.not_after:%Y-%m-%d}")
     if chain.leaf.issuer == chain.leaf.subject:
         return _refuse("it is signed by itself, not by a CA")
-    served = [spec.host for spec in specs if _is_served_to(pool, spec, chain)]
+    served = list(dict.fromkeys(spec.host for spec in specs if _is_served_to(pool, spec, chain)))
     takers = {spec.name: spec.host for spec in specs if _takes(pool, spec, chain, now)}
     is_known = pool.holds(chain)
     if not dry and not is_known:
@@ -84,7 +84,7 @@ def adopt_certificate(
     if (is_known or served) and not takers:
         text = f"is served for {', '.join(served)} already" if served else f"is kept already, {_for_later(chain)}"
         return accounts_port.Adoption(verdict=_KNOWN, text=text)
-    text = f"is served for {', '.join(takers.values())}" if takers else f"is kept {_for_later(chain)}"
+    text = f"is served for {', '.join(dict.fromkeys(takers.values()))}" if takers else f"is kept {_for_later(chain)}"
     return accounts_port.Adoption(verdict=_TAKEN, text=text, certificates=tuple(takers))
 
 
@@ -92,7 +92,14 @@ def _takes(pool: stored.Stored, spec: model.CertificateSpec, chain: bundle.Bundl
     """As `shelf.Shelf` decides: a name that has a good certificate keeps it."""
     if spec.mode is not model.TlsMode.ACME or _is_served_to(pool, spec, chain):
         return False
-    bare = [name for name in spec.names if all(one.is_revoked for one in pool.covering(name, now))]
+    if not key_types.is_of_its_type(chain.leaf, spec):  # of two types; it is taken for the other one
+        return False
+
+    def is_bare(name: str) -> bool:
+        known = (one for one in pool.covering(name, now) if key_types.is_of_its_type(one.bundle.leaf, spec))
+        return all(one.is_revoked for one in known)
+
+    bare = [name for name in spec.names if is_bare(name)]
     own, hosts = pool.own(spec.name), renewal.hosts_to_order(spec)
     is_whole = own is not None and not own.is_revoked and now < own.bundle.not_after and not own.bundle.missing(hosts)
     return len(chain.missing(bare)) < len(bare) or (bool(hosts) and not is_whole and not chain.missing(hosts))

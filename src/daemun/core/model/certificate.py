@@ -4,7 +4,7 @@ import dataclasses
 import datetime
 import enum
 
-from daemun.core.model.ordering import Ordering
+from daemun.core.model.ordering import KeyType, Ordering
 from daemun.core.model.site import TlsMode
 
 
@@ -20,6 +20,8 @@ class CertificateSpec:
     shown: the names that nginx finds in a folder of their own under live/ (`core.certificates.folder_of`); none where
     one folder is for all of them.
     takes_names: names are added to its site while the gate runs, and whatever live/ holds is one of them.
+    first: of the second of two certificates for the same names, with a key of another type: the one that it is shown
+    beside, in the same folders.
     """
 
     name: str
@@ -32,6 +34,18 @@ class CertificateSpec:
     unordered: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
     takes_names: bool = False
+    first: "CertificateSpec | None" = None
+
+    @property
+    def has_two_types(self) -> bool:
+        """Whether its folders have room for a second certificate (`layout.SECOND_CHAIN`)."""
+        return self.ordering.further_key_type is not None
+
+    @property
+    def algorithm(self) -> str | None:
+        """Of its key, where it is one of two; None: any, until it is renewed."""
+        kind = self.ordering.key_type
+        return kind.algorithm if kind is not None and (self.has_two_types or self.first is not None) else None
 
 
 class CertificateState(enum.Enum):
@@ -81,6 +95,7 @@ class CertificateStatus:
     failures: tries in a row that failed; last_error: why the last of them did; failing_since: when the first one did.
     others: for the names that are not served with this certificate.
     held_until: no CA is asked before, as they wanted (Retry-After) or as their limits say.
+    key_type: where a certificate with a key of another type is wanted for the same names, too.
     """
 
     name: str
@@ -101,3 +116,4 @@ class CertificateStatus:
     others: tuple[OtherCertificate, ...] = ()
     held_until: datetime.datetime | None = None
     fingerprint: str | None = None
+    key_type: KeyType | None = None

@@ -42,6 +42,11 @@ class KeyType(enum.Enum):
     RSA_3072 = "rsa-3072"
     RSA_4096 = "rsa-4096"
 
+    @property
+    def algorithm(self) -> str:
+        """Of which nginx shows a client at most one certificate."""
+        return self.value.partition("-")[0]
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Eab:
@@ -96,6 +101,7 @@ class Ordering:
     email: told to the CA where the gate has no address of its own: a CA knows one of an account.
     challenge: None also in the gate's: DNS-01 for wildcards, HTTP-01 for all others.
     key_type: None also in the gate's: ECDSA on P-256. preferred_chain: the common name of a root or another issuer.
+    further_key_type: of the other algorithm, beside key_type: a certificate with each is ordered and shown.
     """
 
     authority: Authority | None = None
@@ -104,6 +110,7 @@ class Ordering:
     challenge: Challenge | None = None
     dns: Dns | None = None
     key_type: KeyType | None = None
+    further_key_type: KeyType | None = None
     preferred_chain: str | None = None
 
 
@@ -112,7 +119,7 @@ class Acme:
     """How the gate orders.
 
     authorities: at least one; the next one is asked when one is down or refuses.
-    profile, challenge, dns, key_type, preferred_chain: as `Ordering`.
+    profile, challenge, dns, key_type, further_key_type, preferred_chain: as `Ordering`.
     hook: a program and its arguments, run after each new certificate; empty: none.
     resolvers: DNS servers ("192.0.2.1", "[2001:db8::1]:53") asked before an order; empty: the system's.
     """
@@ -122,6 +129,7 @@ class Acme:
     challenge: Challenge | None = None
     dns: Dns | None = None
     key_type: KeyType | None = None
+    further_key_type: KeyType | None = None
     preferred_chain: str | None = None
     hook: tuple[str, ...] = ()
     resolvers: tuple[str, ...] = ()

@@ -100,9 +100,10 @@ def _https(
     if addresses:
         nodes.append(directive.Comment("Clients that name an address send no name in the handshake."))
         nodes.append(_address_map(addresses))
-        certificate = _certificate(desired, "$daemun_address_certificate")
+        sites = [one for one in desired.enabled if scope_.has_tls(one) and any(map(names.address_of, one.names))]
+        certificate = _certificate(desired, "$daemun_address_certificate", *sites)
     elif site is not None and is_served:
-        certificate = _certificate(desired, certificates.name_of(site))
+        certificate = _certificate(desired, certificates.name_of(site), site)
     else:
         certificate = _unknown(desired)
     nodes.append(directive.Comment("HTTPS without a name in the handshake, or with none that is known in the request."))
@@ -140,8 +141,13 @@ def _unknown(desired: model.Desired) -> tuple[directive.Node, ...]:
     return _certificate(desired, certificates.DEFAULT)
 
 
-def _certificate(desired: model.Desired, name: str) -> tuple[directive.Node, ...]:
-    return server.certificate(name, is_followed=not server.has_root(desired.globals))
+def _certificate(desired: model.Desired, name: str, *sites: model.Site) -> tuple[directive.Node, ...]:
+    """sites: those whose certificate it can be."""
+    return server.certificate(
+        name,
+        is_followed=not server.has_root(desired.globals),
+        has_two_types=bool(sites) and all(certificates.has_two_types(one, desired.globals.acme) for one in sites),
+    )
 
 
 def _server(

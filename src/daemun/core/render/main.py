@@ -103,7 +103,12 @@ def _http(desired: model.Desired, env: environment.Environment, *, has_shared: b
         *_hashes(desired, has_shared=has_shared),
         *compression.shared(desired.globals),
         directive.Comment("TLS"),
-        *tls.lines(desired.enabled, desired.globals.tls_policy, workers=env.workers),
+        *tls.lines(
+            desired.enabled,
+            desired.globals.tls_policy,
+            workers=env.workers,
+            has_two_types=desired.globals.acme.further_key_type is not None,
+        ),
         *_http2(desired.globals, env),
         *_resolver(env),
         *realip.lines(desired.globals),

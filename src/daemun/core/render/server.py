@@ -50,28 +50,32 @@ def challenge() -> directive.Directive:
     return values.line("include", CHALLENGE)
 
 
-def certificate(name: str, *, is_followed: bool) -> tuple[directive.Node, ...]:
+def certificate(name: str, *, is_followed: bool, has_two_types: bool = False) -> tuple[directive.Node, ...]:
     """Through variables, so that nginx loads it when a handshake asks for it, and again when it changed.
 
     name: a folder under live/, or a variable that holds one.
     is_followed: each handshake looks where live/NAME leads, so that a new pair is shown at once, and never the chain of
     one with the key of another. It needs the server's `root` for that: see `has_root`. Without, a worker looks once a
     second whether the files are others.
+    has_two_types: the folder has a second certificate, for clients that do not take the first.
     """
     folder = f"$daemun_live/{name}"
     if not is_followed:
-        return _pair(folder)
+        return _pairs(folder, has_two_types=has_two_types)
     return (
         directive.Comment("Nothing is served from this root. With it, $daemun_pair is where the certificate is now."),
         values.line("root", Expr(f"{folder}/{layout.CHAIN}")),
-        *_pair("$daemun_pair"),
+        *_pairs("$daemun_pair", has_two_types=has_two_types),
     )
 
 
-def _pair(folder: str) -> tuple[directive.Directive, ...]:
-    return (
-        values.line("ssl_certificate", Expr(f"{folder}/{layout.CHAIN}")),
-        values.line("ssl_certificate_key", Expr(f"{folder}/{layout.KEY}")),
+def _pairs(folder: str, *, has_two_types: bool) -> tuple[directive.Directive, ...]:
+    """OpenSSL chooses of two by what the client takes; of the same algorithm the last one counts."""
+    second = ((layout.SECOND_CHAIN, layout.SECOND_KEY),) if has_two_types else ()
+    return tuple(
+        values.line(name, Expr(f"{folder}/{file}"))
+        for pair in ((layout.CHAIN, layout.KEY), *second)
+        for name, file in zip(("ssl_certificate", "ssl_certificate_key"), pair, strict=True)
     )
 
 

@@ -16,7 +16,7 @@ import dataclasses
 import functools
 import operator
 
-from daemun.core import directive, model, names, per_site, sharing
+from daemun.core import certificates, directive, model, names, per_site, sharing
 from daemun.core.directive import Expr
 from daemun.core.render import accel_redirect, default, environment, error_pages, route, serialise, server, tls, values
 from daemun.core.render import scope as scope_
@@ -58,10 +58,22 @@ def find_entries(
     """
     memory = memory or per_site.PerSite()
     memory.enter(None)
+    acme = desired.globals.acme
     further = desired.enabled[env.own_blocks :]
     chosen = default.default_site(desired) if further else None
-    found = (memory.get(site, make_entry) for site in further if chosen is None or site.host != chosen.host)
+    found = (
+        memory.get(site, make_entry)
+        for site in further
+        if (chosen is None or site.host != chosen.host) and _has_as_many_types(site, acme)
+    )
     return tuple(entry for entry in found if entry is not None)
+
+
+def _has_as_many_types(site: model.Site, acme: model.Acme) -> bool:
+    """Their servers show one certificate, or two, as `acme` says."""
+    return site.tls.ordering.key_type is None or (
+        certificates.has_two_types(site, acme) is (acme.further_key_type is not None)
+    )
 
 
 def make_entry(site: model.Site) -> sharing.Entry | None:
@@ -243,7 +255,11 @@ def _https(scope: scope_.Scope) -> directive.Directive:
         *server.listen_https(scope),
         values.line("server_name", _TITLE),
         values.line("include", sharing.NAMES),
-        *server.certificate(_FOLDER, is_followed=not server.has_root(scope.settings)),
+        *server.certificate(
+            _FOLDER,
+            is_followed=not server.has_root(scope.settings),
+            has_two_types=scope.settings.acme.further_key_type is not None,
+        ),
         *tls.site_lines(scope),
         values.line("if", *misdirected, block=(values.line("return", "421"),)),
         server.challenge(),

@@ -6,7 +6,7 @@ file that is kept from an earlier generation goes together with the nginx.conf o
 
 import dataclasses
 
-from daemun.core import directive, model, named_servers, names, words
+from daemun.core import certificates, directive, model, named_servers, names, words
 from daemun.core.directive import Expr
 from daemun.core.render import (
     accel_redirect,
@@ -136,11 +136,13 @@ def _refusing(scope: scope_.Scope) -> directive.Directive:
 
 
 def _certificate(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+    has_two_types = certificates.has_two_types(scope.site, scope.settings.acme)
     if on_demand.is_on(scope.site):
         # What is missing is asked for, so nginx must look for it and tell that it is not there.
-        return server.certificate(on_demand.certificate(scope), is_followed=False)
+        return server.certificate(on_demand.certificate(scope), is_followed=False, has_two_types=has_two_types)
     folder = variables.FOLDER if scope.is_by_name else scope.certificate
-    return server.certificate(folder, is_followed=not server.has_root(scope.settings, scope.site))
+    is_followed = not server.has_root(scope.settings, scope.site)
+    return server.certificate(folder, is_followed=is_followed, has_two_types=has_two_types)
 
 
 def _http(

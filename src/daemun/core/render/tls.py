@@ -36,11 +36,14 @@ INTERMEDIATE = model.TlsPolicy(name="Mozilla-Intermediate", protocols=("TLSv1.2"
 
 
 def lines(
-    sites: tuple[model.Site, ...], policy: model.TlsPolicy | None = None, *, workers: int
+    sites: tuple[model.Site, ...], policy: model.TlsPolicy | None = None, *, workers: int, has_two_types: bool = False
 ) -> tuple[directive.Node, ...]:
-    """For the http level. policy: None: Mozilla's intermediate one. workers: each keeps certificates of its own."""
+    """For the http level. policy: None: Mozilla's intermediate one. workers: each keeps certificates of its own.
+    has_two_types: sites have two certificates each."""
     # A chain and a key per site and per name that may be added, twice over while they are replaced.
-    asked = 4 * (len(sites) + sum(site.on_demand.most for site in sites if site.on_demand is not None))
+    asked = (8 if has_two_types else 4) * (
+        len(sites) + sum(site.on_demand.most for site in sites if site.on_demand is not None)
+    )
     kept = max(_KEPT_AT_LEAST, min(asked, _KEPT_BY_ALL // max(workers, 1)))
     return (
         *_policy(policy or INTERMEDIATE),
