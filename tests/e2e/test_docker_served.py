@@ -419,6 +419,9 @@ def test_what_cannot_be_reached_as_it_is_is_not_waited_for(gate: daemons.Daemon,
             lambda name=name, why=why: why in str(container(gate.status(), name)["why"]),  # type: ignore[misc]
             f"{name} to be out of reach",
         )
+    apart = gate.wait_state("apart.test", "unreachable")
+    assert apart["reason"] == 'no container serves it now: "apart" has no network ("none")'
+    assert apart["cure"] == "attach it to one that daemun reaches"
     for host in ("apart.test", "leaving.test", "behind.test"):
         status, took_s = answer_within(gate, host)
         assert (status, took_s < 20) == (503, True), (host, status, took_s)

@@ -50,6 +50,23 @@ def test_all_served(state: str, *, is_served: bool) -> None:
     assert verdict.all_served([{"state": "valid"}, {"state": state}]) is is_served
 
 
+def test_m10_a_container_is_named_once_in_a_line() -> None:
+    told = problems.lines_of(
+        [
+            _problem('container "web" has no network', origin="container web"),
+            _problem('cannot serve container "web": x', origin="container web"),
+            _problem('"a.test": HSTS: x', origin="container web"),
+            _problem("x", origin="default"),
+        ]
+    )
+    assert told == [
+        'error: container "web" has no network',
+        'error: cannot serve container "web": x',
+        'error: container web: "a.test": HSTS: x',
+        "error: x",
+    ]
+
+
 def test_reasons_are_not_told_twice() -> None:
     sites = [
         {"host": "a.test", "state": "quarantined", "reason": "told below"},

@@ -85,6 +85,18 @@ def test_all_problems_are_solved_only_when_none_is_left(moments: list[tuple[obje
     assert lines[3:] == ["info: all errors are solved; warnings remain", "info: all problems are solved"]
 
 
+def test_an_error_that_ends_while_others_last_is_told() -> None:
+    """M10: whoever reads on in the log sees which container serves again."""
+    under_test = problem_log.ProblemLog()
+    both = [problem(text, model.Severity.ERROR) for text in ("a", "b")]
+    with structlog.testing.capture_logs() as found:
+        under_test.update([*both, problem("c")])
+        under_test.update([both[1]])
+    assert [line for line in found if line["log_level"] == "info"] == [
+        {"event": "solved", "log_level": "info", "problem": "container web: a"}
+    ]
+
+
 def test_a_container_is_named_once_in_a_line() -> None:
     """M10."""
     assert str(problem('container "web" is not running')) == 'container "web" is not running'

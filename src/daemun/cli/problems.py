@@ -7,6 +7,7 @@ import collections.abc
 import typing
 
 from daemun.cli import output
+from daemun.core import model
 
 Json = dict[str, typing.Any]
 
@@ -28,6 +29,5 @@ def print_all(problems: collections.abc.Iterable[Json]) -> None:
 
 
 def describe(problem: Json) -> str:
-    """ "daemun.yaml:3:11: cannot ...". Without a place that tells nobody anything ("default")."""
-    place = "" if problem["origin"] in {"", "default"} else f"{problem['origin']}: "
-    return f"{place}{problem['message']}"
+    """As `str` of a `model.Problem`."""
+    return model.located(problem["origin"], problem["message"])

@@ -12,7 +12,7 @@ import structlog
 from daemun import garbage
 from daemun.control import damaged, doctor, gate_port, keeper, ports, problem_log, reconciler
 from daemun.core import domains as domains_
-from daemun.core import liveness, model, plan
+from daemun.core import liveness, model, plan, served
 from daemun.core.generations import Urgency
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -152,7 +152,7 @@ class Gate:
             reloads=reloads,
             workers=sum(not worker.draining for worker in actual.workers),
             draining_workers=sum(worker.draining for worker in actual.workers),
-            sites=self._served.judge(last.sites, certificates) if last else (),
+            sites=self._judge_sites(last, certificates) if last else (),
             certificates=self._served.judge_certificates(certificates),
             containers=last.desired.containers if last else (),
             pools=last.desired.pools if last else (),
@@ -171,6 +171,13 @@ class Gate:
             waiting=waiting,
             waited=waited,
         )
+
+    def _judge_sites(
+        self, last: reconciler.Outcome, certificates: collections.abc.Iterable[model.CertificateStatus]
+    ) -> tuple[model.SiteStatus, ...]:
+        judged = self._served.judge(last.sites, certificates)
+        containers = [one for one in last.desired.containers if not one.is_served]
+        return tuple(served.with_containers(one, containers) for one in judged) if containers else judged
 
     async def look_at_nginx(self) -> None:
         self._liveness = await self._look_at_nginx()

@@ -29,11 +29,15 @@ class ProblemLog:
             self._tell(self._now)
         elif fresh := self._now.keys() - before.keys() - self._told.keys():
             asyncio.get_running_loop().call_later(SETTLES_WITHIN_S, self._tell, fresh)
-        solved = [self._told.pop(text) for text in self._told.keys() - self._now.keys()]
+        solved = [self._told.pop(text) for text in sorted(self._told.keys() - self._now.keys())]
+        errors = [problem for problem in solved if _is_error(problem)]
         if solved and not self._now:
             log.info("all problems are solved")
-        elif any(map(_is_error, solved)) and not any(map(_is_error, self._now.values())):
+        elif errors and not any(map(_is_error, self._now.values())):
             log.info("all errors are solved; warnings remain", warnings=len(self._now))
+        else:
+            for problem in errors:
+                log.info("solved", problem=str(problem))
 
     def _tell(self, texts: collections.abc.Iterable[str]) -> None:
         """Those that are still there, in the order in which they were found."""

@@ -8,7 +8,7 @@ import collections.abc
 import dataclasses
 import datetime
 
-from daemun.core import model, spans
+from daemun.core import model, server_answers, spans, words
 
 FRESH = datetime.timedelta(minutes=5)
 """How long an error that nginx logged counts against a site, when connecting to its server shows nothing of it."""
@@ -56,6 +56,20 @@ def judge(
     return dataclasses.replace(
         status, state=verdict.state, reason=verdict.reason, cure=verdict.cure, since=verdict.since
     )
+
+
+def with_containers(
+    status: model.SiteStatus, containers: collections.abc.Iterable[model.Container]
+) -> model.SiteStatus:
+    """The status with what keeps a container that asks for the site from serving it."""
+    if status.reason is None or server_answers.NO_CONTAINER not in status.reason:
+        return status
+    for one in containers:
+        if status.site.host in one.hosts and not one.is_served and one.why:
+            named = f"{server_answers.NO_CONTAINER}: {words.quoted(one.name)} {one.why}"
+            reason = status.reason.replace(server_answers.NO_CONTAINER, named, 1)
+            return dataclasses.replace(status, reason=reason, cure=one.cure)
+    return status
 
 
 def judge_certificate(status: model.CertificateStatus, look: model.SiteLook | None) -> model.CertificateStatus:

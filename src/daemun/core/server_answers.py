@@ -7,6 +7,7 @@ import urllib.parse
 from daemun.core import model, names
 from daemun.core.model import Trouble
 
+NO_CONTAINER = "no container serves it now"
 CONNECT_S = 5.0
 ANSWER_S = 10.0
 """How long is waited for a connection, and for an answer on it."""
@@ -176,8 +177,7 @@ def unresolved(aim: model.Aim) -> Found:
 
 def absent(aim: model.Aim) -> Found:
     if aim.is_pool:
-        cure = "start a container with this host; `daemun status` shows those that there are, and why one is not served"
-        return Found(trouble=Trouble.ABSENT, cause="no container serves it now", cure=cure)
+        return Found(trouble=Trouble.ABSENT, cause=NO_CONTAINER, cure="start a container with this host")
     return unresolved(aim)
 
 

@@ -46,7 +46,7 @@ from daemun.core.model.ordering import (
     Ordering,
     Secret,
 )
-from daemun.core.model.problem import NOWHERE, Origin, Problem, Severity
+from daemun.core.model.problem import NOWHERE, Origin, Problem, Severity, located
 from daemun.core.model.route import Compress, Files, Header, Redirect, Route, Snippet
 from daemun.core.model.served import Aim, Fault, HandshakeLook, RouteLook, ServerLook, SiteLook, Trouble, UpstreamError
 from daemun.core.model.service import Check, Service, Wait, WaitedServer
@@ -170,4 +170,5 @@ __all__ = [
     "Webhook",
     "Weight",
     "Worker",
+    "located",
 ]

@@ -47,6 +47,11 @@ class Problem:
     file: str | None = None
 
     def __str__(self) -> str:
-        kind, _, name = self.origin.place.partition(" ")
-        is_named = kind == "container" and f'{kind} "{name}"' in self.message
-        return self.message if self.origin == NOWHERE or is_named else f"{self.origin}: {self.message}"
+        return located(str(self.origin), self.message)
+
+
+def located(origin: str, message: str) -> str:
+    """ "daemun.yaml:3:11: cannot ...": the message behind its place, unless it names that itself, or there is none."""
+    kind, _, name = origin.partition(" ")
+    is_named = kind == "container" and f'{kind} "{name}"' in message
+    return message if origin in {"", str(NOWHERE)} or is_named else f"{origin}: {message}"
