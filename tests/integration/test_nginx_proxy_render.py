@@ -108,6 +108,25 @@ def test_a_downstream_proxy_is_believed_by_default(plain: Gate) -> None:
 
 
 @pytest.mark.shows(gate="TRUST_DOWNSTREAM_PROXY")
+@pytest.mark.parametrize(
+    ("said", "passed_on", "ssl"),
+    [
+        ("wss", "wss", "on"),
+        ("ws", "ws", "off"),
+        ("f00", "f00", "off"),
+        ("coap+tcp", "coap+tcp", "off"),
+        ("https, http", "http", "off"),
+        ("h\"'{}", "http", "off"),
+        ("x" * 33, "http", "off"),
+    ],
+)
+def test_a_downstream_proxy_has_its_own_word_for_the_protocol(plain: Gate, said: str, passed_on: str, ssl: str) -> None:
+    headers = plain.said("http://a.test/", headers={"X-Forwarded-Proto": said}).headers
+
+    assert (headers["x-forwarded-proto"], headers["x-forwarded-ssl"]) == (passed_on, ssl)
+
+
+@pytest.mark.shows(gate="TRUST_DOWNSTREAM_PROXY")
 def test_a_downstream_proxy_that_is_not_trusted(one: echo.EchoServer) -> None:
     environ = {"TRUST_DOWNSTREAM_PROXY": "false"}
     with gate(container(one, VIRTUAL_HOST="a.test"), environ=environ) as found:

@@ -188,6 +188,10 @@ def test_trusted_proxies_are_believed(gate: Gate) -> None:
         plain = trusting.said("https://web.test/")
         assert plain.headers["x-forwarded-for"] == "127.0.0.1"
         assert plain.headers["x-forwarded-proto"] == "https"
+        # Traefik's words for WebSockets.
+        secure = trusting.ask("GET", "http://web.test/", headers={"X-Forwarded-Proto": "wss"})
+        assert echo.Said.parse(secure.content).headers["x-forwarded-proto"] == "https"
+        assert trusting.ask("GET", "http://web.test/", headers={"X-Forwarded-Proto": "ws"}).status_code == 301
 
 
 def test_a_trust_in_others_does_not_help_strangers(gate: Gate) -> None:

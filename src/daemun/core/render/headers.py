@@ -94,10 +94,11 @@ _OWN_RESPONSE = frozenset({"server", "date"})
 
 
 _LIKE_NGINX_PROXY = (
+    ("X-Forwarded-Proto", "$daemun_their_proto"),
     ("X-Forwarded-Ssl", "$daemun_forwarded_ssl"),
     ("X-Original-URI", "$request_uri"),
 )
-"""What nginx-proxy tells its servers besides."""
+"""What nginx-proxy tells its servers besides, and of the protocol any word that a believed client has for it."""
 
 
 def _forwarded(told: told_.Told) -> dict[str, str]:
@@ -137,8 +138,8 @@ def standard(set_header: str, settings: model.Globals, nginx: environment.Nginx)
     """What every server behind the gate is told, for `proxy_set_header` or `grpc_set_header`."""
     told = told_.expressions(settings, nginx)
     hop = () if set_header == "grpc_set_header" else _HOP
-    given = (("Host", told.host), *_forwarded(told).items(), *hop, *_further(settings).items())
-    return tuple(values.line(set_header, name, Expr(value)) for name, value in given)
+    given = {"Host": told.host, **_forwarded(told), **dict(hop), **_further(settings)}
+    return tuple(values.line(set_header, name, Expr(value)) for name, value in given.items())
 
 
 def shared(settings: model.Globals, nginx: environment.Nginx, set_header: str) -> tuple[directive.Directive, ...]:

@@ -45,7 +45,7 @@ def define(desired: model.Desired, env: environment.Environment) -> Definitions:
         *_trust(settings),
         *_forwarded(settings, env.nginx),
         *_proxied(settings),
-        *(_like_nginx_proxy() if settings.like_nginx_proxy else ()),
+        *(_like_nginx_proxy(settings) if settings.like_nginx_proxy else ()),
         *_streams(),
         *request_body.variables(env),
         *compression.variables(),
@@ -160,12 +160,14 @@ def _believed(
     return _map("", variable, ("default", otherwise))
 
 
+_PROTOCOLS = (("1:http", "http"), ("1:https", "https"), ("1:ws", "http"), ("1:wss", "https"))
+"""Traefik names WebSockets so."""
+
+
 def _forwarded(settings: model.Globals, nginx: environment.Nginx) -> tuple[directive.Node, ...]:
     ours = told.expressions(settings, nginx)
     return (
-        _believed(
-            settings, "x_forwarded_proto", "forwarded_proto", "$scheme", ("1:http", "http"), ("1:https", "https")
-        ),
+        _believed(settings, "x_forwarded_proto", "forwarded_proto", "$scheme", *_PROTOCOLS),
         _map(ours.forwarded_proto, "https", ("default", ""), ("https", "on")),
         directive.Comment("1 for what is to be sent to HTTPS, where a trusted proxy may say that it comes from there."),
         _map(
@@ -244,11 +246,18 @@ def _proxied(settings: model.Globals) -> tuple[directive.Node, ...]:
     )
 
 
-def _like_nginx_proxy() -> tuple[directive.Node, ...]:
+def _like_nginx_proxy(settings: model.Globals) -> tuple[directive.Node, ...]:
     """Names that owners use in files written for nginx-proxy."""
     return (
         directive.Comment("As nginx-proxy calls them, for hand-written nginx."),
         _map("$daemun_forwarded_proto", "forwarded_ssl", ("default", "off"), ("https", "on")),
+        _believed(
+            settings,
+            "x_forwarded_proto",
+            "their_proto",
+            "$daemun_forwarded_proto",
+            (r"~^1:(?<daemun_only_proto>[A-Za-z][A-Za-z0-9+.-]{0,31})\z", "$daemun_only_proto"),  # RFC 3986 section 3.1
+        ),
         *(
             values.line("map", "", Expr(f"${theirs}"), block=(values.line("default", Expr(f"$daemun_{ours}")),))
             for theirs, ours in (
@@ -256,7 +265,7 @@ def _like_nginx_proxy() -> tuple[directive.Node, ...]:
                 ("proxy_x_forwarded_for", "forwarded_for"),
                 ("proxy_x_forwarded_host", "forwarded_host"),
                 ("proxy_x_forwarded_port", "forwarded_port"),
-                ("proxy_x_forwarded_proto", "forwarded_proto"),
+                ("proxy_x_forwarded_proto", "their_proto"),
                 ("proxy_x_forwarded_ssl", "forwarded_ssl"),
                 ("host_port", "named_port"),
             )
