@@ -171,8 +171,8 @@ class Manager:
         self._changed()
         return found
 
-    async def add(self, spec: model.CertificateSpec) -> None:
-        specs = key_types.with_seconds((spec,))
+    async def add(self, *specs: model.CertificateSpec) -> None:
+        specs = key_types.with_seconds(specs)
         async with self._book.settling:
             known = {one.name: entry for one in specs if (entry := self._book.entries.get(one.name)) is not None}
             prepared = await asyncio.to_thread(self._preparer.prepare, specs, known)

@@ -163,8 +163,8 @@ class Certificates(typing.Protocol):
 class SingleCertificates(typing.Protocol):
     """Certificates beside those of the last `Certificates.prepare` (`daemun.certs`)."""
 
-    async def add(self, spec: model.CertificateSpec) -> None:
-        """As `prepare` and `confirm`, for one more certificate. Its spec is among those of the next `prepare`."""
+    async def add(self, *specs: model.CertificateSpec) -> None:
+        """As `prepare` and `confirm`, for a few more. Their specs are among those of the next `prepare`."""
         ...
 
     async def remove(self, name: str) -> None:

@@ -4,12 +4,14 @@ domains/SLUG.json   {"host": "shop.example.com", "added_at": "2026-01-02T03:04:0
 """
 
 import asyncio
+import collections.abc
 import dataclasses
 import datetime
 import json
 
 import structlog
 
+from daemun import errors
 from daemun.control import damaged, ports
 from daemun.core import domains, model, names, rules, words
 from daemun.domains import turns
@@ -17,6 +19,8 @@ from daemun.domains import turns
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _PREFIX = "domains"
+MOST_TOGETHER = 64
+"""Names that are added at once. Far more would begin with shared certificates (`certs.preparing`)."""
 _MOST_TOLD = 5
 
 
@@ -38,6 +42,7 @@ class Registry:
         self._domains: dict[str, Domain] | None = None
         self._desired = model.Desired(globals=model.Globals())
         self._changing = asyncio.Lock()
+        self._waiting: dict[str, asyncio.Future[domains.Refused | None]] = {}
         self.turns = turns.Turns()
 
     @property
@@ -78,19 +83,60 @@ class Registry:
         )
 
     async def add(self, host: str) -> domains.Refused | None:
+        """Names that come while others are added are added together: a wait for the disk, and a look of the
+        certificates' manager at all of them, is then for many."""
+        if self.has(host):
+            return None
+        added = self._waiting.setdefault(host, asyncio.get_running_loop().create_future())
         async with self._changing:
-            if self.has(host):
-                return None
-            refused = self.find_refusal(host)
-            site = self.site
-            if refused is not None or site is None:
-                return refused
-            domain = Domain(host=host, added_at=self._clock.now())
-            await asyncio.to_thread(self._store.write, _key(host), _encode(domain))
-            self._known()[host] = domain
-            await self._certificates.add(domains.make_spec(host, site, self._desired.globals.acme))
-        log.info("a name was added", host=host, site=site.host)
-        return None
+            while not added.done():
+                await self._add_waiting()
+        return await added
+
+    async def _add_waiting(self) -> None:
+        batch = dict(list(self._waiting.items())[:MOST_TOGETHER])
+        try:
+            outcomes = await self._add_all(list(batch))
+        except errors.DaemunError as error:
+            outcomes = dict.fromkeys(batch, error)
+        for host, outcome in outcomes.items():
+            added = self._waiting.pop(host)
+            if isinstance(outcome, errors.DaemunError):
+                added.set_exception(outcome)
+                added.exception()  # who waited for it may have gone
+            else:
+                added.set_result(outcome)
+
+    async def _add_all(self, hosts: list[str]) -> dict[str, domains.Refused | errors.DaemunError | None]:
+        outcomes: dict[str, domains.Refused | errors.DaemunError | None] = {}
+        new: list[Domain] = []
+        for host in hosts:
+            outcomes[host] = refused = None if self.has(host) else self.find_refusal(host, more=len(new))
+            if refused is None and not self.has(host):
+                new.append(Domain(host=host, added_at=self._clock.now()))
+        site = self.site
+        if site is None or not new:
+            return outcomes
+        failed = await asyncio.to_thread(self._write, new)
+        outcomes |= failed
+        kept = [domain for domain in new if domain.host not in failed]
+        self._known().update({domain.host: domain for domain in kept})
+        await self._certificates.add(
+            *(domains.make_spec(domain.host, site, self._desired.globals.acme) for domain in kept)
+        )
+        for domain in kept:
+            log.info("a name was added", host=domain.host, site=site.host)
+        return outcomes
+
+    def _write(self, new: collections.abc.Iterable[Domain]) -> dict[str, errors.DaemunError]:
+        """Returns: why those failed that did."""
+        failed: dict[str, errors.DaemunError] = {}
+        for domain in new:
+            try:
+                self._store.write(_key(domain.host), _encode(domain))
+            except errors.DaemunError as error:
+                failed[domain.host] = error
+        return failed
 
     async def remove(self, host: str) -> bool:
         async with self._changing:
@@ -103,9 +149,9 @@ class Registry:
         log.info("a name was removed", host=host)
         return True
 
-    def find_refusal(self, host: str) -> domains.Refused | None:
-        """Why a name cannot be added, before anybody is asked whether it may be."""
-        return domains.find_denial(host, self._desired, count=len(self._domains or ()))
+    def find_refusal(self, host: str, *, more: int = 0) -> domains.Refused | None:
+        """Why a name cannot be added, before anybody is asked whether it may be. more: names that are being added."""
+        return domains.find_denial(host, self._desired, count=len(self._domains or ()) + more)
 
     def _known(self) -> dict[str, Domain]:
         if self._domains is None:
