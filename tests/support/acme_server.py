@@ -24,7 +24,7 @@ import urllib.parse
 from acme import jws
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, types
 from josepy import jwk
 
 from daemun.certs import key_types, renewal_info
@@ -236,16 +236,7 @@ class Authority:
         if order.status != "ready" or set(_hosts(csr)) != set(order.hosts):
             order.status = "invalid"
             return
-        leaf = (
-            x509.CertificateBuilder(
-                self.issuer, x509.Name([]), csr.public_key(), x509.random_serial_number(), now, now + order.lifetime
-            )
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in order.hosts]), critical=True)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
-            .sign(self._key, hashes.SHA256())
-        )
-        pem = serialization.Encoding.PEM
-        order.chain_pem = (leaf.public_bytes(pem) + self._certificate.public_bytes(pem)).decode()
+        leaf, order.chain_pem = self.sign(order.hosts, csr.public_key(), now, order.lifetime)
         order.status = "valid"
         identifier = renewal_info.identify(leaf)
         assert identifier is not None
@@ -256,6 +247,25 @@ class Authority:
             is_exempt = set(_hosts(self._leaves[order.replaces])) == set(order.hosts)
         algorithm = key_types.algorithm_of(leaf)
         self.issued.append(Event(at=now, hosts=order.hosts, replaces=is_exempt, algorithm=algorithm))
+
+    def sign(
+        self,
+        hosts: collections.abc.Iterable[str],
+        key: types.CertificatePublicKeyTypes,
+        begins: datetime.datetime,
+        lifetime: datetime.timedelta,
+    ) -> tuple[x509.Certificate, str]:
+        """The certificate, and its chain as PEM."""
+        leaf = (
+            x509.CertificateBuilder(
+                self.issuer, x509.Name([]), key, x509.random_serial_number(), begins, begins + lifetime
+            )
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=True)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+        pem = serialization.Encoding.PEM
+        return leaf, (leaf.public_bytes(pem) + self._certificate.public_bytes(pem)).decode()
 
 
 def usual_window(leaf: x509.Certificate) -> tuple[datetime.datetime, datetime.datetime]:

@@ -16,11 +16,12 @@ from josepy import jwa, jwk
 
 import daemun
 from daemun import errors
-from daemun.certs import account, refusal, words
+from daemun.certs import account, ca_connections, refusal, words
 from daemun.control import ports
 from daemun.core import model
 
 NETWORK_TIMEOUT_S = 30
+ANSWER_S = ca_connections.ANSWER_S
 
 Pause = collections.abc.Callable[[float, threading.Event], bool]
 """Waits for some seconds, or until the event is set; returns whether it is. Tests let a clock of their own go on."""
@@ -61,7 +62,10 @@ class Network(client.ClientNetwork):
         self._clock = clock
         self._stop = stop
         self._pause = pause
-        self.session.hooks["response"].append(self._note_retry_after)
+        self.session.hooks["response"] += [self._note_retry_after, ca_connections.check_redirect]
+        for scheme in ("https://", "http://"):
+            self.session.mount(scheme, ca_connections.Adapter(answer_s=ANSWER_S))
+        self._home: str | None = None
 
     def post(self, *args: typing.Any, **kwargs: typing.Any) -> requests.Response:
         """As the library's, which tries a refused nonce only twice; a CA behind several servers may refuse more."""
@@ -74,6 +78,12 @@ class Network(client.ClientNetwork):
                     raise
                 refused = problem
         raise refused
+
+    def _send_request(self, method: str, url: str, *args: typing.Any, **kwargs: typing.Any) -> requests.Response:
+        """The first request is for the directory, whose URL its owner chose; what follows comes from the CA."""
+        self._home = self._home or url
+        ca_connections.check_link(url, self._home)
+        return super()._send_request(method, url, *args, **kwargs)
 
     def pause(self, seconds: float) -> None:
         """Raises: RetryableError when daemun is stopping."""
@@ -139,8 +149,9 @@ def in_words(
             f"{failed}: the TLS certificate of {ca} is not trusted; {remedy}", cause=refusal.Cause.DOWN, is_outage=True
         ) from error
     except requests.exceptions.Timeout as error:
+        slow = str(error) if isinstance(error, ca_connections.TooSlowError) else ""
         raise refusal.OrderError(
-            f"{failed}: {ca} does not answer within {NETWORK_TIMEOUT_S} s; "
+            f"{failed}: {ca} {f'is too slow: {slow}' if slow else f'does not answer within {NETWORK_TIMEOUT_S} s'}; "
             "check this machine's way to the internet; daemun tries again by itself",
             cause=refusal.Cause.DOWN,
             is_outage=True,
@@ -215,6 +226,8 @@ def _innermost(error: BaseException) -> str:
 
 
 def _brief(error: Exception) -> str:
+    if isinstance(error, ca_connections.AnswerError):
+        return str(error)
     first = error.args[0] if error.args else None
     if isinstance(first, requests.Response):
         return f"HTTP {first.status_code}"

@@ -1,0 +1,220 @@
+"""A CA that means harm, or is broken: each try ends with a clear reason, and nothing else is stopped."""
+
+import collections.abc
+import contextlib
+import datetime
+import http.server
+import json
+import pathlib
+import random
+import threading
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from daemun import errors
+from daemun.certs import acme_issuer, acme_network, ca_connections, records
+from daemun.core import model
+from daemun.core.issuance import renewal
+from tests.support import acme_server, certificates, clock, http01, issuing, serving
+
+HOST = "a.example.com"
+DAY = datetime.timedelta(days=1)
+END = threading.Event()
+
+Answer = collections.abc.Callable[[http.server.BaseHTTPRequestHandler], None]
+
+
+def send(handler: http.server.BaseHTTPRequestHandler, status: int, body: bytes, **headers: str) -> None:
+    handler.send_response(status)
+    for name, value in {"Content-Length": str(len(body)), **headers}.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.end_headers()
+    handler.wfile.write(body)
+
+
+def drip(handler: http.server.BaseHTTPRequestHandler, before: bytes = b"") -> None:
+    """A byte now and then, for as long as anybody reads."""
+    handler.close_connection = True
+    with contextlib.suppress(OSError):
+        handler.wfile.write(before)
+        while not END.wait(0.02):
+            handler.wfile.write(b" ")
+            handler.wfile.flush()
+
+
+def links(base: str) -> Answer:
+    """A good directory with links to another place."""
+    body = json.dumps({name: f"{base}/{name}" for name in ("newNonce", "newAccount", "newOrder")})
+    return lambda handler: send(handler, 200, body.encode(), Content_Type="application/json")
+
+
+@contextlib.contextmanager
+def answering(answer: Answer) -> collections.abc.Iterator[str]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            with contextlib.suppress(OSError):
+                answer(self)
+
+        do_HEAD = do_GET  # noqa: N815 - a name of the standard library
+
+        def log_message(self, *_: object) -> None: ...
+
+    END.clear()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads, server.block_on_close = True, False
+    with serving.in_thread(server):
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/dir"
+        finally:
+            END.set()
+
+
+@pytest.fixture(name="gate")
+def made_gate(tmp_path: pathlib.Path) -> issuing.Gate:
+    return issuing.Gate(tmp_path / "state")
+
+
+def refused(
+    gate: issuing.Gate, authority: model.Authority, pause: acme_network.Pause = acme_network.pause_really
+) -> str:
+    with pytest.raises(errors.RetryableError) as caught:
+        acme_issuer.obtain(
+            acme_issuer.Request(name=HOST, hosts=(HOST,), authority=authority),
+            store=gate.store,
+            clock=gate.clock,
+            stop=threading.Event(),
+            limits_of=lambda _: (),
+            pause=pause,
+        )
+    assert records.read_issued(gate.store, HOST) is None
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (lambda handler: send(handler, 200, b" " * (10 << 20)), "an answer of more than 1024 kB"),
+        (lambda handler: send(handler, 500, b" " * (10 << 20)), "an answer of more than 1024 kB"),
+        (lambda handler: drip(handler, b"HTTP/1.1 200 OK\r\n\r\n"), "is too slow: its answer does not end within 1 s"),
+        (lambda handler: drip(handler, b"HTTP/1.1 200 OK\r\nX: "), "is too slow: its answer does not end within 1 s"),
+        (lambda handler: drip(handler, b"HTTP"), "is too slow: its answer does not end within 1 s"),
+        (lambda handler: send(handler, 302, b"", Location="http://127.0.0.1:1/x"), "a redirect to http://127.0.0.1:1"),
+        (lambda handler: send(handler, 307, b"", Location="file:///etc/passwd"), "a redirect to file://"),
+        (links("http://localhost:1"), "a link to http://localhost:1, which is this machine"),
+        (links("http://[::1]:1"), "a link to http://[::1]:1, which is this machine"),
+        (links("http://169.254.169.254"), "a link to http://169.254.169.254, which is this machine"),
+        (links("file://"), "a link to file://"),
+    ],
+)
+def test_an_answer_that_is_none(
+    gate: issuing.Gate, answer: Answer, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acme_network, "ANSWER_S", 1.0)
+    with answering(answer) as url:
+        said = refused(gate, model.Authority(directory=url))
+    assert said.startswith(f'cannot get a certificate for "{HOST}": the CA at {url} ')
+    assert reason in said
+
+
+def test_a_redirect_within_the_ca_is_followed(gate: issuing.Gate) -> None:
+    def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
+        if handler.path == "/dir":
+            send(handler, 302, b"", Location="/there")
+        else:
+            send(handler, 503, b"")
+
+    with answering(answer) as url:
+        assert "(HTTP 503)" in refused(gate, model.Authority(directory=url))
+
+
+def test_the_bound_leaves_room_for_what_cas_send() -> None:
+    assert ca_connections.MOST_BYTES > 10 * 100_000
+    assert ca_connections.ANSWER_S > acme_network.NETWORK_TIMEOUT_S
+
+
+# --- orders ------------------------------------------------------------------------------------------------------
+
+
+class Wrong(acme_server.Authority):
+    """Signs something else than was ordered. kind: what."""
+
+    kind = ""
+
+    def _issue(self, order: acme_server._Order, csr_der: bytes) -> None:
+        if self.kind == "never":
+            order.status = "processing"
+            return
+        super()._issue(order, csr_der)
+        asked, now = x509.load_der_x509_csr(csr_der).public_key(), self._clock.now()
+        other = ec.generate_private_key(ec.SECP256R1()).public_key()
+        if self.kind == "names":
+            _, order.chain_pem = self.sign(["other.example.com"], asked, now, 90 * DAY)
+        elif self.kind == "key":
+            _, order.chain_pem = self.sign([HOST], other, now, 90 * DAY)
+        elif self.kind == "expired":
+            _, order.chain_pem = self.sign([HOST], asked, now - 200 * DAY, 90 * DAY)
+        elif self.kind == "garbage":
+            order.chain_pem = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (
+            "names",
+            f'cannot use the certificate that the CA issued for "{HOST}": it is not for {HOST}; nothing to do here',
+        ),
+        ("key", "the key does not fit the (first) certificate"),
+        ("garbage", "cannot use the certificate that the CA issued"),
+        ("never", "the CA has not finished the order after 60 looks; nothing to do, daemun goes on with it later"),
+    ],
+)
+def test_an_order_that_ends_badly(gate: issuing.Gate, tmp_path: pathlib.Path, kind: str, reason: str) -> None:
+    passing = clock.SharedClock(gate.clock.now())
+    gate.clock = passing
+    with http01.answering(gate.thumbprint) as port:
+        ca = Wrong("ca", passing, random.Random(1), acme_server.Behaviour(profiles={"classic": 90 * DAY}), port)
+        ca.kind = kind
+        with acme_server.running(tmp_path, passing, (ca,)) as (url, ca_file):
+            authority = model.Authority(directory=f"{url}/ca/dir", ca_file=str(ca_file))
+            assert reason in refused(gate, authority, pause=passing.pause)
+    if kind == "never":
+        assert records.read_order(gate.store, HOST) is not None
+
+
+async def test_one_that_has_expired_is_shown_to_nobody(gate: issuing.Gate, tmp_path: pathlib.Path) -> None:
+    passing = clock.SharedClock(gate.clock.now())
+    gate.clock = passing
+    with http01.answering(gate.thumbprint) as port:
+        ca = Wrong("ca", passing, random.Random(1), acme_server.Behaviour(profiles={"classic": 90 * DAY}), port)
+        ca.kind = "expired"
+        with acme_server.running(tmp_path, passing, (ca,)) as (url, ca_file):
+            acme = issuing.asking(model.Authority(directory=f"{url}/ca/dir", ca_file=str(ca_file)))
+            certs = await gate.manager(acme, issuing.spec(HOST), pause=passing.pause, limits_of=lambda _: ())
+            before = gate.leaf(HOST)
+            async with certificates.running(certs) as watched:
+                status = await watched.until_state(HOST, model.CertificateState.FAILING)
+    assert f'cannot rely on the new certificate of "{HOST}": it is valid from ' in (status.reason or "")
+    assert gate.leaf(HOST) == before
+
+
+@pytest.mark.parametrize(
+    "waits", ["99999999999999999999", "0", "-5", "Thu, 01 Jan 1970 00:00:00 GMT", "soon", "\u0663"]
+)
+def test_a_wait_that_makes_no_sense(gate: issuing.Gate, waits: str) -> None:
+    """Years are cut to a week when they are used (`renewal.hold_until`); what lies behind is no wait."""
+
+    def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
+        send(handler, 503, b"", Retry_After=waits.encode().decode("latin-1"))
+
+    with answering(answer) as url, pytest.raises(errors.RetryableError) as caught:
+        acme_issuer.obtain(
+            acme_issuer.Request(name=HOST, hosts=(HOST,), authority=model.Authority(directory=url)),
+            store=gate.store,
+            clock=gate.clock,
+            stop=threading.Event(),
+        )
+    until = renewal.hold_until(gate.clock.now(), caught.value.retry_after_s)
+    assert until == (gate.clock.now() + 7 * DAY if waits.startswith("999") else None)
