@@ -63,35 +63,26 @@ _MOST_TOLD = 3
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Obtained:
-    """issued: of a CA; None: the store has all that can be had. failed: why it is not for all names; None: it is."""
-
-    issued: records.Issued | None
-    failed: "FailedError | None" = None
-
-
-class FailedError(Exception):
+class Failed:
     """No CA gave a certificate for all names. is_failure: False: none was asked, there is only a wait.
 
     reason: of each CA, in words. holds: as `records.Attempts.holds`. rehearse: whether test systems are asked next.
     seen: a fingerprint of what was found in DNS; None: nobody looked.
     """
 
-    def __init__(
-        self,
-        reason: str,
-        *,
-        is_failure: bool,
-        holds: dict[str, datetime.datetime],
-        rehearse: bool,
-        seen: str | None,
-    ) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.is_failure = is_failure
-        self.holds = holds
-        self.rehearse = rehearse
-        self.seen = seen
+    reason: str
+    is_failure: bool
+    holds: tuple[tuple[str, datetime.datetime], ...] = ()
+    rehearse: bool = False
+    seen: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Obtained:
+    """issued: of a CA; None: the store has all that can be had. failed: why it is not for all names; None: it is."""
+
+    issued: records.Issued | None
+    failed: Failed | None = None
 
 
 async def obtain(wanted: Wanted, means: Means, stop: threading.Event) -> Obtained:
@@ -121,22 +112,21 @@ class _Try:
 
     async def run(self) -> Obtained:
         part = await self._end_part()
-        try:
-            return Obtained(issued=await self._obtain_all())
-        except FailedError as error:
-            failed = error
+        whole = await self._obtain_all()
+        if isinstance(whole, records.Issued):
+            return Obtained(issued=whole)
         if part is None and self._blamed:
             part = await self._obtain_rest()
-        reason = failed.reason if self._is_all_blamed() else self._explain_blame(is_served=part is not None)
+        reason = whole.reason if self._is_all_blamed() else self._explain_blame(is_served=part is not None)
         for directory, until in self._waits.items():
             self._holds[directory] = max(until, self._holds.get(directory, until))
-        failed = FailedError(
-            reason, is_failure=failed.is_failure, holds=self._holds, rehearse=self._rehearse, seen=self._seen
-        )
-        return Obtained(issued=part, failed=failed)
+        return Obtained(issued=part, failed=self._fail(reason, is_failure=whole.is_failure))
 
-    async def _obtain_all(self) -> records.Issued:
-        """Raises: FailedError."""
+    def _fail(self, reason: str, *, is_failure: bool) -> Failed:
+        holds = tuple(sorted(self._holds.items()))
+        return Failed(reason=reason, is_failure=is_failure, holds=holds, rehearse=self._rehearse, seen=self._seen)
+
+    async def _obtain_all(self) -> records.Issued | Failed:
         reasons: list[str] = []
         is_failure = False
         # What was begun (before a SIGKILL, say) is ended first: a second order would be one too many.
@@ -178,9 +168,7 @@ class _Try:
             else:
                 self._means.outages.end(authority.directory)
                 return issued
-        raise FailedError(
-            "; ".join(reasons), is_failure=is_failure, holds=self._holds, rehearse=self._rehearse, seen=self._seen
-        )
+        return self._fail("; ".join(reasons), is_failure=is_failure)
 
     # --- names that fail, and those that are left ------------------------------------------------------------------
 

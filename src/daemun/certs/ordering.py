@@ -143,7 +143,7 @@ class Orders:
             spec=entry.spec,
             authorities=authorities,
             before=standing.valid_attempts(entry, authorities),
-            replaced=records.Issued(directory=entry.served.directory or "", bundle=entry.served.bundle)
+            replaced=records.Issued(directory=entry.served.directory or records.UNKNOWN, bundle=entry.served.bundle)
             if is_public
             else None,
             down=down,
@@ -203,8 +203,6 @@ class Orders:
                 )
             if obtained.failed is not None:
                 await self._fail(wanted, obtained.failed)
-        except attempt.FailedError as error:
-            await self._fail(wanted, error)
         except errors.DaemunError as error:
             await self._fail(wanted, self._failure(wanted, str(error)))
         except Exception as error:
@@ -218,9 +216,9 @@ class Orders:
             self._ended.set()
             self._changed()
 
-    def _failure(self, wanted: attempt.Wanted, reason: str) -> attempt.FailedError:
+    def _failure(self, wanted: attempt.Wanted, reason: str) -> attempt.Failed:
         is_rehearsing = wanted.before is not None and wanted.before.rehearse
-        return attempt.FailedError(reason, is_failure=True, holds={}, rehearse=is_rehearsing, seen=None)
+        return attempt.Failed(reason=reason, is_failure=True, rehearse=is_rehearsing)
 
     async def _succeed(self, wanted: attempt.Wanted, issued: records.Issued, *, is_whole: bool) -> None:
         """is_whole: it is for all names that were asked for.
@@ -278,14 +276,15 @@ class Orders:
             if served != entry.served:
                 self._book.put(name, dataclasses.replace(entry, served=served))
 
-    async def _fail(self, wanted: attempt.Wanted, failed: attempt.FailedError) -> None:
+    async def _fail(self, wanted: attempt.Wanted, failed: attempt.Failed) -> None:
         spec, before, now = wanted.spec, wanted.before, self._means.clock.now()
         failures = (before.failures if before else 0) + failed.is_failure
         at = now
         if failed.is_failure:
             expires_at = wanted.replaced.bundle.not_after if wanted.replaced is not None else None
             at = renewal.next_attempt(failures, now, jitter=self._chance.random(), expires_at=expires_at)
-        waits = [failed.holds.get(authority.directory, now) for authority in wanted.authorities]
+        holds = dict(failed.holds)
+        waits = [holds.get(authority.directory, now) for authority in wanted.authorities]
         at = max(at, min(waits))
         seen = before.seen if before is not None else ()
         if failed.seen is not None and failed.seen not in seen:
@@ -296,7 +295,7 @@ class Orders:
             next_attempt=at,
             reason=failed.reason,
             since=(before.since if before is not None else None) or (now if failed.is_failure else None),
-            holds=tuple(sorted(failed.holds.items())),
+            holds=failed.holds,
             rehearse=failed.rehearse,
             seen=seen,
         )
