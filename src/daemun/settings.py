@@ -99,6 +99,11 @@ def resolve(
     return settings
 
 
+def with_config(settings: Settings, file: pathlib.Path) -> Settings:
+    """The same with a file that was named as an argument."""
+    return dataclasses.replace(settings, config=file, config_from="the command line")
+
+
 def default_state(environ: collections.abc.Mapping[str, str], *, is_root: bool) -> pathlib.Path:
     """Source: XDG Base Directory Specification 0.8: a relative path in XDG_DATA_HOME is to be ignored.
 
@@ -119,13 +124,17 @@ def check_config_exists(settings: Settings) -> None:
     """Raises: ConfigError that says where the file was looked for and how to name another."""
     if settings.config.exists():
         return
+    kept = os.path.exists(settings.layout.kept_file)  # noqa: PTH110 - never an error
     if settings.config_was_chosen:
-        raise ConfigError(f'cannot read "{settings.config}" (from {settings.config_from}): there is no such file')
+        cure = "; put back what it held last with `daemun restore-file`" if kept else ""
+        raise ConfigError(f'cannot read "{settings.config}" (from {settings.config_from}): there is no such file{cure}')
     looked = f"there is no {settings.config}"
     if settings.config != SYSTEM_CONFIG:
         looked = f"neither {settings.config} nor {SYSTEM_CONFIG} exists"
+    restore = "put back what it held last with `daemun restore-file`, " if kept else ""
     raise ConfigError(
-        f"cannot find a configuration: {looked}; write one, make one with `daemun add HOST TARGET`, or name one with -c"
+        f"cannot find a configuration: {looked}; {restore}write one, make one with `daemun add HOST TARGET`, or name "
+        "one with -c"
     )
 
 

@@ -90,6 +90,24 @@ def test_check_of_what_is_no_configuration(alone: Daemon, content: bytes) -> Non
     assert "daemun.yaml" in said
 
 
+def test_check_of_a_file_that_is_an_argument(alone: Daemon) -> None:
+    alone.write("workerss: 1\nsites: {}\n")
+    other = alone.root / "other.yaml"
+    other.write_text("sites: {a.test: http://127.0.0.1:1}\n")
+    assert "other.yaml: good" in _says(alone, 0, "check", str(other))
+    assert "other.yaml: good" in _says(alone, 0, "check", "other.yaml")
+    assert "no such file" in _says(alone, 1, "check", "nowhere.yaml")
+    assert "workerss" in _says(alone, 1, "check")
+
+
+def test_add_of_a_port_and_of_a_folder(alone: Daemon) -> None:
+    (alone.root / "www").mkdir()
+    alone.write("sites: {}\n")
+    assert 'write "http://127.0.0.1:18300"' in _says(alone, 1, "add", "a.test", "18300")
+    _says(alone, 0, "add", "a.test", "www")
+    assert f"files: {alone.root / 'www'}" in alone.config.read_text()
+
+
 def test_check_of_a_file_that_is_not_there(alone: Daemon) -> None:
     alone.config.unlink()
     assert str(alone.config) in _says(alone, 1, "check")

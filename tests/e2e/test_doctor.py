@@ -177,7 +177,7 @@ def test_local_sites_that_this_machine_does_not_trust(daemon: Daemon) -> None:
     daemon.up("https://a.test/")
     (trust,) = [one for one in findings(daemon, code=1) if one["weight"] != "good"]
     assert trust["topic"] == "trust"
-    assert "`sudo daemun trust`" in trust["cure"]
+    assert f"`sudo daemun --state {daemon.state} trust`" in trust["cure"]
     daemon.cli_good("stop", "--keep-traffic")
     daemon.wait_exit()
     said = daemon.cli("doctor").stdout

@@ -47,6 +47,16 @@ def test_edits_are_refused_until_the_file_is_put_back(lost: Daemon, with_daemon:
     assert "q.test" in lost.config.read_text()
 
 
+def test_commands_that_miss_the_file_tell_how_to_put_it_back(lost: Daemon) -> None:
+    lost.wait(lambda: "restore-file" in lost.cli("status").stdout, "the missing file in the status")
+    assert lost.terminate() == 0
+    for command in ("check", "doctor"):
+        done = lost.cli(command)
+        assert "`daemun restore-file`" in done.stdout + done.stderr, command
+    lost.cli_good("restore-file")
+    lost.cli_good("check")
+
+
 def test_a_new_file_is_begun_when_that_is_meant(lost: Daemon) -> None:
     assert lost.terminate() == 0
     lost.cli_good("add", "--new", "q.test", "http://127.0.0.1:8000")

@@ -1,16 +1,18 @@
 """L8: each recipe of docs/recipes.md, as it stands there, does what it says. Hosts and ports are the test's."""
 
 import collections.abc
+import http.server
 import json
 import os
 import pathlib
 import re
 import shutil
 import subprocess
+import urllib.parse
 
 import pytest
 
-from tests.support import backend, binaries, clients
+from tests.support import backend, binaries, clients, serving
 from tests.support.daemon import Daemon
 
 pytestmark = pytest.mark.nginx
@@ -68,21 +70,34 @@ def test_the_line_that_makes_a_password(daemon: Daemon, server: backend.Backend)
     assert status_of(daemon, sign_in="Basic YWxpY2U6d3Jvbmc=") == 401
 
 
+class _Judge(http.server.BaseHTTPRequestHandler):
+    """As Authelia: who has a cookie may pass, others are sent to where they sign in, with the way back encoded."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.headers["Cookie"] else 401)
+        back = urllib.parse.quote(self.headers["X-Original-URL"], safe="")
+        self.send_header("Location", f"https://auth.example.com/?rd={back}&rm={self.headers['X-Original-Method']}")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the overridden name
+        """Tests read what was answered."""
+
+
 def test_sign_in_by_another_program(daemon: Daemon, server: backend.Backend) -> None:
-    with backend.running("judge") as judge:
-        serve(
-            daemon,
-            "Sign-in by another program",
-            server,
-            **{"127.0.0.1:9091/api/verify": f"127.0.0.1:{judge.port}/verify"},
-        )
-        assert status_of(daemon) == 200, "the judge lets it pass"
-        assert judge.seen["GET /verify"]
-        daemon.write(daemon.config.read_text().split("\n", 1)[1].replace("/verify;", "/verify/fail;"))
-        daemon.wait_answer("https://app.test/", lambda answer: answer.status_code >= 400)
-        assert status_of(daemon, "/kept") >= 400
-        assert server.seen["GET /kept"] == 0
+    with serving.in_thread(http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Judge)) as judge:
+        place = f"127.0.0.1:{judge.server_address[1]}"
+        serve(daemon, "Sign-in by another program", server, **{"127.0.0.1:9091": place})
+        answer = clients.get(daemon.gate, "https://app.test/kept?a=1&b=2%263")
+        assert answer.status_code == 302
+        where = urllib.parse.urlsplit(answer.headers["Location"])
+        query = urllib.parse.parse_qs(where.query)
+        assert where.netloc == "auth.example.com"
+        assert query == {"rd": ["https://app.test/kept?a=1&b=2%263"], "rm": ["GET"]}
+        assert server.seen["GET /kept?a=1&b=2%263"] == 0
         assert status_of(daemon, "/public/") == 200
+        assert clients.get(daemon.gate, "https://app.test/kept", Cookie="session=1").status_code == 200
+        assert server.seen["GET /kept"] == 1
 
 
 def test_who_may_come_in(daemon: Daemon, server: backend.Backend) -> None:

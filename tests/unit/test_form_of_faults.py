@@ -1,10 +1,12 @@
 """K14: what is wrong with the form of the file and what breaks a rule is told in one form, with the site, the route,
 the option, the line and the column. K10: a missing colon names its own line."""
 
+import json
 import re
 
 import pytest
 
+from daemun.core import words
 from daemun.sources import yaml_file
 
 FORM = re.compile(
@@ -124,3 +126,128 @@ def test_a_missing_colon(content: str, told: str) -> None:
     """K10."""
     (line, *_) = said(content)
     assert told in line
+
+
+@pytest.mark.parametrize(
+    ("written", "cure"),
+    [
+        ("8080", "{http: 8080}"),
+        ("[8080]", "{http: 8080}"),
+        ("127.0.0.1:8080", '{http: "127.0.0.1:8080"}'),
+        ("'[::1]:8080'", '{http: "[::1]:8080"}'),
+    ],
+)
+def test_a_port_alone_is_told_what_to_write(written: str, cure: str) -> None:
+    (line,) = said(f"listen: {written}\nsites: {{a.test: http://x}}\n")
+    assert f"write `listen: {cure}`" in line
+    assert not said(f"listen: {cure}\nsites: {{a.test: http://x}}\n")
+
+
+@pytest.mark.parametrize("written", ["true", "[80, 81]", "http", "[]"])
+def test_what_is_no_port_has_no_cure(written: str) -> None:
+    (line,) = said(f"listen: {written}\nsites: {{a.test: http://x}}\n")
+    assert "expected a map such as {http: 80, https: 443}" in line
+    assert "write" not in line
+
+
+@pytest.mark.parametrize(
+    ("site", "told"),
+    [
+        ("/api http://x:1", 'a ":" is missing after "/api"'),
+        ("/api:http://x:1", 'a space is missing after the ":" of "/api"'),
+        ("/:http://x", 'a space is missing after the ":" of "/"'),
+        ("/api   grpc://x", 'a ":" is missing after "/api"'),
+    ],
+)
+def test_a_path_and_its_target_without_a_colon_or_a_space(site: str, told: str) -> None:
+    (line,) = said(f"sites:\n  a.test:\n    {site}\n")
+    assert told in line
+    assert "unknown scheme" not in line
+
+
+SLASHLESS = """\
+sites:
+  a.test:
+    api: http://127.0.0.1:1
+    web/: {to: http://127.0.0.1:1}
+    /b: ftp://x
+  c.test: ftp://y
+  d.test:
+    tls: lokal
+    /: {to: http://x, timeot: 3}
+"""
+
+
+def test_a_path_without_a_slash_hides_no_other_mistake() -> None:
+    for line, told in zip(
+        said(SLASHLESS),
+        [
+            'daemun.yaml:3:5: site "a.test": path "api" must start with "/"; write "/api"',
+            'daemun.yaml:4:5: site "a.test": path "web/" must start with "/"; write "/web/"',
+            'daemun.yaml:5:9: site "a.test", route "/b": target "ftp://x"',
+            'daemun.yaml:6:11: site "c.test": target "ftp://y"',
+            'daemun.yaml:8:10: site "d.test", tls: expected',
+            'daemun.yaml:9:5: site "d.test": path "/" stands beside option "tls"',
+            'daemun.yaml:9:23: site "d.test", route "/": unknown key "timeot"',
+        ],
+        strict=True,
+    ):
+        assert line.startswith(told)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "sites:\n  a.test: http://x\nclient_max_body_size 10m;\nproxy_buffering off;\n",
+        "sites:\n  a.test: http://x\n  add_header X-A b;\n",
+        "sites:\n  a.test:\n    routes:\n      /: http://x\n    add_header X-A b;\n    add_header X-C d;\n",
+        "server {\n  listen 80;\n  location / { proxy_pass http://x; }\n}\n",
+    ],
+)
+def test_nginx_without_its_key_is_one_error(content: str) -> None:
+    (line,) = said(content)
+    assert "hand-written nginx stands below `nginx: |`" in line
+
+
+def test_sites_without_their_key_are_one_error() -> None:
+    (line,) = said("a.test: http://x\nb.test: {/: http://y}\nc.test: {routes: {/: http://z}}\nd.test: http://x\n")
+    assert line.startswith('daemun.yaml:1:1: `sites:` is missing above "a.test", "b.test" and "c.test" and 1 more')
+    first, second = said("a.test: http://x\nworkerss: 3\n")
+    assert "`sites:` is missing" in first
+    assert 'unknown key "workerss"' in second
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "sites:\n  ${HOST}: http://x\n",
+        "sites:\n  '${HOST}': {/: http://x}\n",
+        "sites:\n  a.test: {'/${NAME:-x}': http://x}\n",
+        "sites:\n  a.test: {aliases: ['${NAME}'], routes: {/: http://x}}\n",
+        "sites:\n  nginx: {routes: {'/${NAME}': http://x}}\n",
+        "x-a: &a\n  ${HOST}: http://x\nsites:\n  <<: *a\n",
+        "x-a: &a {'/${NAME}': http://x}\nsites:\n  a.test: {<<: *a}\n",
+        "acme: {'${NAME}': 1}\nsites: {a.test: http://x}\n",
+    ],
+)
+def test_l9_a_variable_in_a_key_is_refused_as_in_a_value(content: str) -> None:
+    """And nothing further is said of the same text."""
+    (line, *more) = said(content)
+    assert "variables of the environment are not read here" in line
+    assert not [other for other in more if "NAME" in other or "HOST" in other]
+
+
+@pytest.mark.parametrize("text", ["a\x1b[31mb", '\n"\\\t', "\x7f\x85\u2028", "\ud800", "\U000e0001", "한국 \x00"])
+def test_what_is_quoted_shows_on_a_terminal_and_is_escaped_once(text: str) -> None:
+    shown = words.quoted(text)
+    assert shown.isprintable()
+    assert json.loads(shown) == text
+
+
+def test_a_header_with_control_characters() -> None:
+    headers = 'request_headers: {"X\\e[31m": a, "Y\\nZ": "\\a"}, response_headers: {"\\b": 1}'
+    lines = said(f"sites: {{a.test: {{/: {{to: http://x, {headers}}}}}}}")
+    assert len(lines) == 4
+    for line in lines:
+        assert line.isprintable()
+        assert "\\\\" not in line

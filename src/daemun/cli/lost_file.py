@@ -21,9 +21,7 @@ def find_kept(chosen: settings.Settings) -> pathlib.Path | None:
 
     Raises: EnvironmentProblemError when this account may not look.
     """
-    from daemun.sources import remembered
-
-    path = pathlib.Path(chosen.layout.store, remembered.KEY)
+    path = pathlib.Path(chosen.layout.kept_file)
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):

@@ -3,6 +3,7 @@
 import collections.abc
 import errno
 import pathlib
+import shlex
 import shutil
 import ssl
 import tempfile
@@ -108,7 +109,10 @@ def look_at_trust(chosen: settings.Settings) -> Findings:
         yield _good("trust", "this machine trusts its local authority")
         return
     message = "sites have certificates of the local authority, which this machine does not trust"
-    cure = "`sudo daemun trust` changes that here; `daemun trust --print` shows how to do it on other machines"
+    # sudo makes another account of the user, with another state directory.
+    state = [] if chosen.state == settings.SYSTEM_STATE else ["--state", str(chosen.state)]
+    trust = shlex.join(["daemun", *state, "trust"])
+    cure = f"`sudo {trust}` changes that here; `{trust} --print` shows how to do it on other machines"
     yield model.Finding(topic="trust", weight=model.Weight.WARNS, message=message, cure=cure)
 
 

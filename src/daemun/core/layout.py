@@ -27,6 +27,11 @@ class Layout:
         return f"{self.state}/store"
 
     @property
+    def kept_file(self) -> str:
+        """The last version of daemun.yaml that could be applied (`sources.remembered`)."""
+        return f"{self.store}/history/daemun.yaml"
+
+    @property
     def nginx(self) -> str:
         return f"{self.base}/nginx"
 

@@ -16,7 +16,8 @@ _TELLING = 4
 def quoted(text: str, *, at_most: int | None = _SHOWN) -> str:
     """The text in quotes, control characters escaped, cut after so many characters: safe on a terminal and in a log."""
     shown = text if at_most is None or len(text) <= at_most else text[: at_most - 1] + "…"
-    return json.dumps("".join(char if char.isprintable() else _escape(char) for char in shown), ensure_ascii=False)
+    written = json.dumps(shown, ensure_ascii=False)  # which leaves some that do not show, such as U+007F and U+2028
+    return "".join(char if char.isprintable() else _escape(char) for char in written)
 
 
 def describe(value: object) -> str:
@@ -70,4 +71,5 @@ def letters(word: str) -> str:
 
 
 def _escape(char: str) -> str:
-    return char.encode("unicode_escape").decode("ascii")
+    """As JSON writes it."""
+    return json.dumps(char)[1:-1] if ord(char) > 0x7F else f"\\u{ord(char):04x}"

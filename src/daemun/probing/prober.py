@@ -14,13 +14,14 @@ import collections
 import collections.abc
 import dataclasses
 import datetime
+import time
 import traceback
 
 import structlog
 
 from daemun.control import ports
 from daemun.core import aims, model, names, served, server_answers, upstream_errors
-from daemun.probing import error_log, handshakes, look_order, looks, server_tries
+from daemun.probing import error_log, handshakes, look_order, looks, server_tries, trouble_log
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -94,6 +95,7 @@ class Prober:
         self._tried: dict[tuple[object, ...], tuple[float, tuple[tuple[str, server_answers.Found], ...]]] = {}
         self._tried_at: dict[looks.Key, float] = {}
         self._pauses = look_order.Pauses()
+        self._troubles = trouble_log.TroubleLog(time.monotonic)
         self._under_way: set[looks.Key] = set()
         self._new_names: dict[tuple[str, str], None] = {}
         self._turn: collections.deque[tuple[str, str]] = collections.deque()
@@ -249,6 +251,7 @@ class Prober:
         now_s = asyncio.get_running_loop().time()
         self._tried = {place: known for place, known in self._tried.items() if now_s - known[0] <= REUSED_S}
         self._tried_at = {key: at for key, at in self._tried_at.items() if self._looks.aim(key) is not None}
+        self._troubles.forget(lambda key: self._looks.aim(key) is not None)
 
     # --- servers ---------------------------------------------------------------------------------------------------
 
@@ -320,6 +323,7 @@ class Prober:
         self._tried_at[key] = now_s
         is_bad = self._looks.note_servers(key, found, self._clock.now())
         self._pauses.note(key, now_s, is_bad=is_bad)
+        self._troubles.note(key, self._looks.servers(key))
         self.on_change()
 
     # --- handshakes ------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import typing
 
 import pydantic
 
-from daemun.core import words
+from daemun.core import names, other_tools, words
 from daemun.sources import yaml_entry, yaml_positions, yaml_route, yaml_site, yaml_top, yaml_words
 
 _T = typing.TypeVar("_T", bound=yaml_entry.Entry)
@@ -18,18 +18,19 @@ _OF_OTHER_TOOLS = {yaml_top.FileEntry, yaml_site.SiteEntry, yaml_route.RouteEntr
 
 
 def read_part(
-    kind: type[_T], document: yaml_positions.Document, at: yaml_positions.Path
+    kind: type[_T], document: yaml_positions.Document, at: yaml_positions.Path, *, instead: object = None
 ) -> tuple[_T | None, tuple[yaml_positions.Fault, ...]]:
     """The part of a file at this path, and everything that is wrong with it.
 
-    Returns: None instead of the part when nothing can be made of it; keys with problems are left at their defaults.
+    instead: the same with what is misplaced where it belongs. Returns: None instead of the part when nothing can be
+    made of it; keys with problems are left at their defaults.
     """
-    raw = document.get(at)
+    raw = document.get(at) if instead is None else instead
     try:
         return kind.model_validate(raw), ()
     except pydantic.ValidationError as error:
         details = error.errors(include_url=False)
-    faults = tuple(_fault(kind, document, at, detail) for detail in _without_echoes(details))
+    faults = tuple(_fault(kind, document, at, detail) for detail in _without_echoes(_without_sites(kind, raw, details)))
     for detail in details:
         bad = document.find((*at, *detail["loc"]))[len(at) :]
         if not bad:
@@ -54,6 +55,40 @@ def _without_echoes(details: collections.abc.Sequence[typing.Any]) -> list[typin
     """Beside an unknown key, a missing one is most likely the same mistake."""
     unknown_in = {detail["loc"][:-1] for detail in details if detail["type"] == "extra_forbidden"}
     return [item for item in details if item["type"] != "missing" or item["loc"][:-1] not in unknown_in]
+
+
+def find_stray_sites(raw: object) -> tuple[str, ...]:
+    """Keys at the top of a file without `sites` that are hosts: the line `sites:` above them was forgotten."""
+    if not isinstance(raw, dict) or "sites" in raw:
+        return ()
+    return tuple(key for key, value in raw.items() if "." in key and _is_site(value) and names.is_host_name(key))
+
+
+def is_meant_as_path(key: str, value: object, *, beside_paths: bool) -> bool:
+    """Whether a key of a site is a path without its slash, from what it leads to. beside_paths: there are others."""
+    known = {*yaml_site.SiteEntry.model_fields, *yaml_route.RouteEntry.model_fields}
+    leads = value.keys() & yaml_route.ACTION_OPTIONS.keys() if isinstance(value, dict) else _is_target(value)
+    is_a_word = words.nearest(key, known) is not None or (not beside_paths and other_tools.find_key(key) is not None)
+    return bool(leads) and not key.startswith("/") and not is_a_word
+
+
+def _is_target(value: object) -> bool:
+    return isinstance(value, str) and "://" in value
+
+
+def _is_site(value: object) -> bool:
+    """A target, a map of paths, or a map with routes."""
+    if isinstance(value, dict):
+        return "routes" in value or (bool(value) and all(key.startswith("/") for key in value))
+    return _is_target(value)
+
+
+def _without_sites(
+    kind: type[yaml_entry.Entry], raw: object, details: collections.abc.Sequence[typing.Any]
+) -> list[typing.Any]:
+    """One word is missing, which is told where sites are read: not each host is an unknown key."""
+    stray = find_stray_sites(raw) if kind is yaml_top.FileEntry else ()
+    return [item for item in details if not (item["type"] == "extra_forbidden" and item["loc"][0] in stray)]
 
 
 def _fault(

@@ -48,7 +48,7 @@ def add_route(path: StrPath, host: str, target: str, *, route_path: str = "/") -
     edit = _Edit(path, host, f"cannot add {words.quoted(host)}")
     if (cause := rules.check_route_path(route_path)) is not None:
         raise edit.refused(f"path {words.quoted(route_path)} {cause}")
-    folder = spellings.folder(target)
+    folder = spellings.folder(target) or (target if _is_folder(target) else None)
     if folder is not None:
         folder = os.path.normpath(pathlib.Path(folder).absolute())
         if not pathlib.Path(folder).is_dir():
@@ -242,6 +242,11 @@ def _host_of(key: str) -> str:
         return values.parse_host(key)
     except ValueError:
         return key
+
+
+def _is_folder(target: str) -> bool:
+    """Whether a target that is no URL is the name of a folder where the command was started."""
+    return not any(sign in target for sign in ":$") and pathlib.Path(target).is_dir()
 
 
 def _is_host(text: str) -> bool:

@@ -8,7 +8,7 @@ import os
 import pathlib
 
 from daemun import folders
-from daemun.core import model, report
+from daemun.core import layout, model, report
 from daemun.errors import ConfigError
 from daemun.sources import (
     dns_providers,
@@ -131,9 +131,7 @@ def _read(
             content = file.read(yaml_positions.MAX_BYTES + 1)
     except OSError as error:
         cause = (error.strerror or str(error)).lower()
-        advice = (
-            "write one, or name another with --config" if isinstance(error, FileNotFoundError) else "expected a file"
-        )
+        advice = _advice_without_file(state) if isinstance(error, FileNotFoundError) else "expected a file"
         raise ConfigError(f"cannot read {path}: {cause}; {advice}") from error
     snapshot = reader.parse(content)
     acme = snapshot.globals.acme if snapshot.globals is not None else None
@@ -148,6 +146,13 @@ def _read(
     if any(problem.severity is model.Severity.ERROR for problem in problems):
         raise InvalidFileError(problems, found)
     return found
+
+
+def _advice_without_file(state: str | None) -> str:
+    advice = "write one, or name another with -c"
+    if state is None or not os.path.exists(layout.Layout(state).kept_file):  # noqa: PTH110 - never an error
+        return advice
+    return f"put back what it held last with `daemun restore-file`, {advice}"
 
 
 def _find_missing_files(snapshot: model.Snapshot) -> list[model.Problem]:

@@ -229,7 +229,7 @@ class _Walk:
     def _check_environment(self, node: yaml.nodes.ScalarNode, path: Path) -> None:
         """What compose files replace by a variable of the environment would stay as it is here, without a word."""
         found = _OF_ENVIRONMENT.search(str(node.value))
-        if found is not None and _LITERAL_KEYS.isdisjoint(path) and not _is_for_anchors(path):
+        if found is not None and not _is_literal(path) and not _is_for_anchors(path):
             cause = f"{words.quoted(found.group())}: variables of the environment are not read here"
             cure = "write the value itself, or make this file from a template before daemun reads it"
             self._fault(f"{cause}; {cure}", node, path)
@@ -276,6 +276,7 @@ class _Walk:
             name = str(key.value)
             if name not in found:
                 self._document.keys[(*path, name)] = _mark(key.start_mark)
+                self._check_environment(key, (*path, name))
                 found[name] = self._value(value, (*path, name))
         return found
 
@@ -312,6 +313,12 @@ class _Walk:
 
 def _tag(node: yaml.nodes.Node) -> str:
     return str(node.tag).removeprefix(_TAG)
+
+
+def _is_literal(path: Path) -> bool:
+    """Whether a text may be meant as it is. A site may have the name of a key."""
+    below = path[2:] if path[:1] == ("sites",) else path
+    return not _LITERAL_KEYS.isdisjoint(below)
 
 
 def _is_for_anchors(path: Path) -> bool:

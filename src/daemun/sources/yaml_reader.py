@@ -80,6 +80,7 @@ class Reader:
         translation.problems = _soften(translation.problems, sites, sites)
         found = (*_soften(alone, sites, sites), *validate.find_global_problems(settings, sites, self._orders))
         translation.problems += [translation.place(problem) for problem in found]
+        translation.problems = _without_echoes(translation, document.faults)
         snapshot = _snapshot(translation, settings, sites)
         text = yaml_positions.decode(content, [])
         if text is None or document.faults or not yaml_cutting.can_be_cut(text):
@@ -180,6 +181,14 @@ def _find_problems(
         for problem in validate.find_site_problems(site)
         if problem.field != ("routes",) or site.origin.place not in translation.incomplete
     ]
+
+
+def _without_echoes(
+    translation: yaml_translate.Translation, faults: collections.abc.Sequence[yaml_positions.Fault]
+) -> list[model.Problem]:
+    """What a rule says of a text that is at fault already follows from that: of `${HOST}`, that it is no host name."""
+    at_fault = {translation.origin(fault.mark): fault.message for fault in faults}
+    return [one for one in translation.problems if at_fault.get(one.origin, one.message) == one.message]
 
 
 def _soften(

@@ -5,7 +5,7 @@ import typing
 import pydantic
 
 from daemun.core import model, words
-from daemun.sources import values, yaml_entry, yaml_health
+from daemun.sources import values, yaml_entry, yaml_health, yaml_words
 
 # --- short forms and words -------------------------------------------------------------------------------------
 
@@ -38,6 +38,13 @@ def _verify(value: object) -> object:
     raise ValueError(f"expected true, false or the path of a CA file, found {words.describe(value)}")
 
 
+def _target(text: str) -> model.Target:
+    """A whole line of a map of paths is no target, and its path no scheme."""
+    if hint := yaml_words.hint_at_entry(text):
+        raise ValueError(f"target {words.quoted(text)} starts with a path{hint}")
+    return values.parse_target(text)
+
+
 def _timeout(value: object) -> object:
     return value if isinstance(value, dict) else {"read": value}
 
@@ -56,9 +63,7 @@ class TargetEntry(yaml_entry.Entry):
     """A target's text, or this map."""
 
     shape = 'a target such as "http://127.0.0.1:8000", or a map with its `url`'
-    url: typing.Annotated[
-        pydantic.InstanceOf[model.Target], pydantic.BeforeValidator(yaml_entry.text(values.parse_target))
-    ]
+    url: typing.Annotated[pydantic.InstanceOf[model.Target], pydantic.BeforeValidator(yaml_entry.text(_target))]
     weight: int = 1
     backup: bool = False
     down: bool = False

@@ -1,5 +1,6 @@
 """What daemun.yaml may say beside its sites."""
 
+import contextlib
 import dataclasses
 import typing
 
@@ -21,6 +22,18 @@ def _only(*known: str, later: str) -> pydantic.BeforeValidator:
         raise ValueError(f"{words.describe(value)} is not in this version yet ({later}); write {words.listed(known)}")
 
     return pydantic.BeforeValidator(parse)
+
+
+def _listen(value: object) -> object:
+    """People write a port or an address alone."""
+    if isinstance(value, dict):
+        return value
+    cure = ""
+    with contextlib.suppress(ValueError):
+        (address,) = [values.parse_address(one) for one in (value if isinstance(value, list) else [value])]
+        http = address.port if address.host is None else f'"{address}"'
+        cure = f"; write `listen: {{http: {http}}}`, with `https:` beside it for the port of HTTPS"
+    raise ValueError(f"expected a map such as {{http: 80, https: 443}}, found {words.describe(value)}{cure}")
 
 
 def _workers(value: object) -> object:
@@ -133,7 +146,7 @@ class FileEntry(yaml_entry.Entry):
     """The top of the file. Sites are checked one by one, as `yaml_site.SiteEntry`."""
 
     shape = f"a map with `sites`; {yaml_words.MINIMAL_FILE}"
-    listen: ListenEntry = ListenEntry()
+    listen: typing.Annotated[ListenEntry, pydantic.BeforeValidator(_listen)] = ListenEntry()
     acme: yaml_acme.AcmeEntry = yaml_acme.AcmeEntry()
     alerts: yaml_alerts.AlertsEntry = yaml_alerts.AlertsEntry()
     docker: typing.Annotated[DockerEntry, pydantic.BeforeValidator(_docker)] = DockerEntry()

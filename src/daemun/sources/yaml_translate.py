@@ -4,7 +4,7 @@ import collections.abc
 import dataclasses
 import pathlib
 
-from daemun.core import model, path_patterns, words
+from daemun.core import cures, model, path_patterns, rules, words
 from daemun.sources import (
     values,
     yaml_check,
@@ -57,12 +57,20 @@ class Translation(yaml_context.Context):
         if not isinstance(raw, dict):
             return ()
         message = f"`sites` is missing; {yaml_words.MINIMAL_FILE}"
+        mark = self.document.locate(("sites",))
+        if stray := yaml_check.find_stray_sites(raw):
+            hosts = words.listed([words.quoted(host) for host in stray[:3]], last="and")
+            more = f" and {len(stray) - 3} more" if len(stray) > 3 else ""
+            message = (
+                f"`sites:` is missing above {hosts}{more}; write it on a line of its own, and indent them below it"
+            )
+            mark = self._key_mark((stray[0],))
         if "sites" in raw:
             message = (
                 f"sites: expected a map of host names, found {words.describe(found)}"
                 f"{yaml_words.hint_at_colon(found) or '; none at all is `sites: {}`'}"
             )
-        self.report(yaml_positions.Fault(message=message, mark=self.document.locate(("sites",))))
+        self.report(yaml_positions.Fault(message=message, mark=mark))
         return ()
 
     def _site(self, key: str) -> model.Site:
@@ -70,9 +78,11 @@ class Translation(yaml_context.Context):
         origin = self.origin(self.document.keys[path])
         self._sites[origin.place] = path
         host = self._host(key)
-        entry = None if self._mixes_paths_and_options(path, host) else self._read_site(path, host)
-        if entry is None:
+        sorted_out = self._sort_out(path, host)
+        entry = self._read_site(path, host, instead=sorted_out)
+        if entry is None or sorted_out is not None:
             self.incomplete.add(origin.place)
+        if entry is None:
             return model.Site(host=host, enabled=not self._is_off(path), origin=origin)
         self._report_same_paths(path, entry.routes, host)
         routes = [self._route(path, route_path, host=host) for route_path in entry.routes]
@@ -115,8 +125,8 @@ class Translation(yaml_context.Context):
         except ValueError:
             return key
 
-    def _read_site(self, path: yaml_positions.Path, host: str) -> yaml_site.SiteEntry | None:
-        entry, faults = yaml_check.read_part(yaml_site.SiteEntry, self.document, path)
+    def _read_site(self, path: yaml_positions.Path, host: str, *, instead: object = None) -> yaml_site.SiteEntry | None:
+        entry, faults = yaml_check.read_part(yaml_site.SiteEntry, self.document, path, instead=instead)
         for fault in faults:
             self.report(fault, host=host)
         return entry
@@ -126,20 +136,31 @@ class Translation(yaml_context.Context):
         value = self.document.get(path)
         return isinstance(value, dict) and value.get("enabled") is False
 
-    def _mixes_paths_and_options(self, path: yaml_positions.Path, host: str) -> bool:
+    def _sort_out(self, path: yaml_positions.Path, host: str) -> dict[str, object] | None:
+        """A site whose paths stand beside its options, or without their slash, with all that can be read where it
+        belongs, so that this hides no other mistake. None: nothing is to be said."""
         value = self.document.get(path)
         if not isinstance(value, dict):
-            return False
-        paths = [key for key in value if key.startswith("/")]
-        if not paths or len(paths) == len(value):
-            return False
-        option = next(key for key in value if not key.startswith("/"))
-        message = (
-            f"{yaml_words.label(path)}: path {words.quoted(paths[0])} stands beside option {words.quoted(option)}; a "
-            "site with options has its paths under `routes:`"
-        )
-        self.report(yaml_positions.Fault(message=message, mark=self.document.keys[(*path, paths[0])]), host=host)
-        return True
+            return None
+        paths = {key: one for key, one in value.items() if key.startswith("/")}
+        bare = [key for key in value if yaml_check.is_meant_as_path(key, value[key], beside_paths=bool(paths))]
+        options = {key: one for key, one in value.items() if key not in paths and key not in bare}
+        for key in bare:
+            cure = cures.write(rules.check_route_path, f"/{key}")
+            message = f'{yaml_words.label(path)}: path {words.quoted(key)} must start with "/"{cure}'
+            self.report(yaml_positions.Fault(message=message, mark=self.document.keys[(*path, key)]), host=host)
+        if paths and options:
+            first, option = words.quoted(next(iter(paths))), words.quoted(next(iter(options)))
+            message = (
+                f"{yaml_words.label(path)}: path {first} stands beside option {option}; a site with options has its "
+                "paths under `routes:`"
+            )
+            mark = self.document.keys[(*path, next(iter(paths)))]
+            self.report(yaml_positions.Fault(message=message, mark=mark), host=host)
+        elif not bare:
+            return None
+        routes = options.get("routes")
+        return {**options, "routes": {**(routes if isinstance(routes, dict) else {}), **paths}}
 
     def _http(self, entry: yaml_site.SiteEntry, tls: model.Tls, path: yaml_positions.Path, host: str) -> model.HttpMode:
         """Without HTTPS there is nowhere to redirect to."""

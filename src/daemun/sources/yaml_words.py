@@ -57,6 +57,8 @@ def _find_missing_colon(lines: list[str], error: yaml.error.MarkedYAMLError) -> 
     bare = line.split(" #")[0].rstrip()
     if not bare.strip() or _COLON.search(bare) or bare.lstrip().startswith(("- ", "{", "[", "'", '"', "|", ">")):
         return None
+    if bare.endswith(";"):
+        return start, len(line) - len(line.lstrip()), _OF_NGINX
     indent = len(line) - len(line.lstrip())
     word, _, rest = bare.strip().partition(" ")
     head, colon, tail = word.partition(":")
@@ -68,6 +70,10 @@ def _find_missing_colon(lines: list[str], error: yaml.error.MarkedYAMLError) -> 
 
 
 _COLON = re.compile(r":(?:\s|\Z)")
+_OF_NGINX = "this is a line of nginx's own language; hand-written nginx stands below `nginx: |`, indented"
+
+
+_DIRECTIVE = re.compile(r"[a-z_]+\s")
 
 
 def hint_at_colon(found: object) -> str:
@@ -82,6 +88,12 @@ def hint_at_colon(found: object) -> str:
 
 
 _KEY = re.compile(r"[\w./*-]+\Z")
+_ENTRY = re.compile(r"/[^\s:]*(?:\s+|:)[a-z][a-z0-9]*://")
+
+
+def hint_at_entry(text: str) -> str:
+    """The same, where a target should stand: "/api http://127.0.0.1:3000"."""
+    return hint_at_colon(text) if _ENTRY.match(text) else ""
 
 
 def _explain(error: yaml.error.MarkedYAMLError) -> tuple[yaml.error.StreamMark | None, str]:
@@ -160,4 +172,6 @@ def translate(
     expected = shape if kind in {"model_type", "model_attributes_type"} else _EXPECTED.get(kind, detail["msg"])
     # In braces, a key without a colon has nothing as its value.
     colon = hint_at_colon(key if found is None else found) if "map" in expected else ""
+    if isinstance(found, str) and ";" in found and _DIRECTIVE.match(found):
+        colon = f"; {_OF_NGINX}"
     return f"{label}: expected {expected}, found {words.describe(found)}{colon}"

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import pathlib
+import shlex
 
 from daemun.errors import EnvironmentProblemError, LockHeldError
 
@@ -86,9 +87,11 @@ def _take(descriptor: int, lock: pathlib.Path) -> None:
         owner = "unknown"
         with contextlib.suppress(OSError):  # a folder has no text
             owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or owner
+        state = lock.parent.parent
+        stop = shlex.join(["daemun", "stop", "--state", str(state)])
         raise LockHeldError(
             f"cannot start: another daemun (process {owner}) already runs on the state directory "
-            f'"{lock.parent.parent}"; stop it with `daemun stop`, or give this one a directory of its own with --state'
+            f'"{state}"; stop it with `{stop}`, or give this one a directory of its own with --state'
         ) from None
 
 

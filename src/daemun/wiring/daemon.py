@@ -267,7 +267,7 @@ def _announce(front: gate.Gate) -> None:
     log.info(
         "daemun is up",
         version=status.version,
-        sites=served.count_sites(status.sites),
+        sites=f"{served.count_sites(status.sites)}, their servers are tried next",
         nginx=status.nginx_version,
         config=status.config_path,
         state=status.state_dir,

@@ -1,13 +1,20 @@
 """`daemun check`."""
 
+import pathlib
+import typing
+
 import typer
 
 from daemun import settings
 from daemun.cli import options, output, problems, running
 
+File = typing.Annotated[
+    pathlib.Path | None, typer.Argument(metavar="[FILE]", help="The configuration, as with -c.", show_default=False)
+]
+
 
 @options.with_settings
-def check(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
+def check(chosen: settings.Settings, file: File = None, as_json: options.AsJson = False) -> None:
     """Validate the file and print every problem. Needs no daemon and changes nothing.
 
     Exits with 0 when it is good (warnings are no reason to refuse it), else with 1.
@@ -15,6 +22,8 @@ def check(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
     from daemun.web import json as web_json
     from daemun.wiring.offline import checking, wishes
 
+    if file is not None:
+        chosen = settings.with_config(chosen, pathlib.Path.cwd() / file.expanduser())
     chosen = running.with_daemons_file(chosen)
     wishes.check_can_start(chosen)
     found = web_json.problems_json(checking.check(chosen))
