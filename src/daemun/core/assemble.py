@@ -75,7 +75,7 @@ def assemble_files(
         broken |= _find_unrenderable(_without(desired, broken), env, memory.files, entries)
         files = render.render_files(_without(desired, broken), env, memory.files, entries=_left(entries, broken))
     former = _find_former(desired, env, files, last_good)
-    good = _without_missing(aside.find_good({**last_good, **former.good}, denied=gone), faults)
+    good = _without_barred(aside.find_good({**last_good, **former.good}, denied=gone), faults)
     for path in broken:
         files[path] = good[path] if path in good else unavailable[path]
     refused = [_refuse(path, cause, good) for path, cause in broken.items()]
@@ -159,15 +159,12 @@ def _find_former(
     return _Former(good=good, moved=frozenset(moved))
 
 
-def _without_missing(
+def _without_barred(
     good: collections.abc.Mapping[str, bytes], faults: collections.abc.Mapping[str, model.SetAside]
 ) -> collections.abc.Mapping[str, bytes]:
-    """Without the versions that nginx would refuse, too, because they name files that are missing."""
-    lost = {
-        path
-        for path, fault in faults.items()
-        if any(missing.encode() in good.get(path, b"") for missing in fault.missing)
-    }
+    """Without the versions that nginx would refuse, too, for they name files that are missing, and those that would
+    show a secret."""
+    lost = {path for path, fault in faults.items() if any(bar.encode() in good.get(path, b"") for bar in fault.bars)}
     return {path: content for path, content in good.items() if path not in lost} if lost else good
 
 

@@ -32,9 +32,9 @@ def find_problems(snapshot: model.Snapshot, path: pathlib.Path, state: str | Non
                 where = "is" if folder == secret else "holds" if common == folder else "lies in"
                 message = f"files: {folder} {where} {what}; name a folder apart from it"
                 field = ("routes", route.path, "files")
-                problem = model.Problem(origin=site.origin, message=message, host=site.host, field=field)
-                # As a file that is missing: an earlier version that shows the folder must not stand in.
-                problems.append(dataclasses.replace(problem, file=written))
+                problems.append(
+                    model.Problem(origin=site.origin, message=message, host=site.host, field=field, bars=written)
+                )
     return problems
 
 

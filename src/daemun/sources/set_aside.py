@@ -41,7 +41,7 @@ def _find_faults(errors: collections.abc.Iterable[model.Problem]) -> dict[str, m
     return {
         host: model.SetAside(
             reason="; ".join(map(str, found)),
-            missing=tuple(one.file for one in found if one.file is not None),
+            bars=tuple(bar for one in found for bar in (one.file, one.bars) if bar is not None),
         )
         for host, found in by_host.items()
     }

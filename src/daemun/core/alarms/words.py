@@ -71,7 +71,7 @@ def reason_of(item: ledger.Item, event: ledger.Event, now: datetime.datetime) ->
 def _reason_of_site(item: ledger.Item, event: ledger.Event) -> str:
     if event is ledger.Event.SOLVED:
         return "visitors get it again, or it is there no longer"
-    return "no reason is known" if item.site is None else f"{item.site.state.value}: {item.site.reason}"
+    return "no reason is known" if item.site is None else f"{item.site.state.words}: {item.site.reason}"
 
 
 # --- a danger or its end ---------------------------------------------------------------------------------------

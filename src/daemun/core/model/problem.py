@@ -37,6 +37,7 @@ class Problem:
     field: the value it is about, as a path of daemun.yaml's keys below the site (below the top when host is None):
         ("routes", "/api/", "to", 0). Sources that know positions turn it into one.
     file: one that is named there and cannot be read. It may come to be without a change of any source.
+    bars: a text that no earlier version of the site may have that is served instead: a folder that would show a secret.
     """
 
     origin: Origin
@@ -45,6 +46,7 @@ class Problem:
     severity: Severity = Severity.ERROR
     field: tuple[str | int, ...] = ()
     file: str | None = None
+    bars: str | None = None
 
     def __str__(self) -> str:
         return located(str(self.origin), self.message)

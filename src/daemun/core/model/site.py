@@ -106,11 +106,11 @@ class Answer:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SetAside:
-    """Why a site cannot be served as it is written. missing: files that nginx would read at once and that are not
-    there: no earlier version that names them can stand in."""
+    """Why a site cannot be served as it is written. bars: what no earlier version that stands in may name: files that
+    nginx would read at once and that are not there, and folders that would show a secret."""
 
     reason: str
-    missing: tuple[str, ...] = ()
+    bars: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,45 @@
+"""What no earlier version of a site may show is no file that may come to be: nothing is tried again for it."""
+
+import pathlib
+
+import pytest
+
+from daemun.control import reconciler
+from daemun.core import model
+from daemun.sources import set_aside, yaml_file
+
+FILE = "sites:\n  a.test: http://127.0.0.1:1\n  b.test: {{/: {wrong}}}\n"
+
+
+def _read(tmp_path: pathlib.Path, wrong: str) -> tuple[model.Site, tuple[model.Problem, ...]]:
+    path = tmp_path / "daemun.yaml"
+    path.write_text(FILE.format(wrong=wrong))
+    with pytest.raises(yaml_file.InvalidFileError) as caught:
+        yaml_file.read_snapshot(path)
+    snapshot = set_aside.set_aside(caught.value, {}, is_start=True)
+    (site,) = (one for one in snapshot.sites if one.host == "b.test")
+    return site, snapshot.problems
+
+
+def test_a_folder_with_a_secret_bars_earlier_versions_and_does_not_pass(tmp_path: pathlib.Path) -> None:
+    site, problems = _read(tmp_path, f"{{files: {tmp_path}}}")
+    assert site.fault is not None
+    assert site.fault.bars == (str(tmp_path),)
+    assert not reconciler.Outcome(desired=model.Desired(globals=model.Globals()), problems=problems).may_pass
+
+
+def test_a_file_that_is_missing_bars_them_too_and_may_come_to_be(tmp_path: pathlib.Path) -> None:
+    site, problems = _read(tmp_path, "{to: 'https://127.0.0.1:1', server_name: x, verify: missing.pem}")
+    assert site.fault is not None
+    assert site.fault.bars == (str(tmp_path / "missing.pem"),)
+    assert reconciler.Outcome(desired=model.Desired(globals=model.Globals()), problems=problems).may_pass
+
+
+def test_a_file_of_wrong_sites_alone_is_refused_at_a_start_only(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "daemun.yaml"
+    path.write_text("sites:\n  a.test: ftp://x\n")
+    with pytest.raises(yaml_file.InvalidFileError) as caught:
+        yaml_file.read_snapshot(path)
+    with pytest.raises(yaml_file.InvalidFileError):
+        set_aside.set_aside(caught.value, {}, is_start=True)
+    assert [site.host for site in set_aside.set_aside(caught.value, {}, is_start=False).sites] == ["a.test"]
