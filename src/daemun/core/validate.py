@@ -119,10 +119,12 @@ def _check_names(site: model.Site, report: report_.Report) -> None:
     with_patterns = report.origin.source == "docker"
     if (cause := rules.check_host(site.host, with_patterns=with_patterns)) is not None:
         report.add(f"host {words.quoted(site.host)} {cause}")
+    seen = {site.host}
     for index, alias in enumerate(site.aliases):
         report.add_value(alias, rules.check_host(alias), "aliases", index)
-        if alias in site.names[: index + 1]:
+        if alias in seen:
             report.add(f"{words.quoted(alias)} is already a name of this site", "aliases", index)
+        seen.add(alias)
     if site.redirect_aliases and not site.aliases:
         report.add("has no effect: the site has no aliases", "redirect_aliases", severity=model.Severity.WARNING)
     if site.redirect_aliases and site.host.startswith("*."):

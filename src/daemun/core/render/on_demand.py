@@ -120,8 +120,9 @@ def others(desired: model.Desired) -> tuple[directive.Node, ...]:
     if taking is None:
         return ()
     lines = []
+    own_names = frozenset(taking.names)
     for name in {name: None for site in desired.sites if site is not taking for name in site.names}:
-        if name not in taking.names:
+        if name not in own_names:
             with contextlib.suppress(RenderError):  # the site is refused for it
                 lines.append(values.line(values.map_host(name), "1"))
     usual = (values.line("hostnames"), values.line("default", ""))
