@@ -51,7 +51,7 @@ def logged(monkeypatch: pytest.MonkeyPatch, **values: object) -> str:
         (3, "at=3"),
         (True, "at=True"),
         ('a "b"', r'at="a \"b\""'),
-        ("a\nb", r'at="a\\nb"'),
+        ("a\nb", r'at="a\nb"'),
     ],
 )
 def test_values_in_the_log_of_a_terminal(monkeypatch: pytest.MonkeyPatch, value: object, shown: str) -> None:

@@ -22,7 +22,6 @@ _PART = re.compile(r"(?:[A-Za-z0-9*]|\[[0-9a-f:]+\])[\w.*:/-]*\Z")
 _MODIFIER = re.compile(r"(?:/?(?:~\*|\^~|~|=)\s+|/?(?:~\*|\^~|~|=)(?=[/^]))")
 _ANYTHING = re.compile(r"(?:\(\.\*\)|\(/\.\*\)\??|\(\.\*\)\?|\.\*|\*+|\$)\Z")
 _LITERAL = re.compile(r"[^\\^$*+?()\[\]{}|]*\Z")
-_ENCODED_SLASHES = re.compile(r"%2f", re.IGNORECASE)
 _PUBLISHED = re.compile(r"(?:(?:[0-9.]+|\[[0-9a-f:]+\]):)?([0-9]{1,5}):[0-9]{1,5}(?:/tcp)?\Z")
 _SOCKET = re.compile(
     r"(?:([a-z0-9]+)(?:\+unix|(?=://)))?(?::?/*unix)?:?/*(?<=[:/])?(/[^:\s]+?\.sock[^:/\s]*)(?::(/\S*))?\Z"

@@ -62,7 +62,7 @@ KINDS = (
         is_lasting=True,
     ),
     _kind(
-        r"upstream SSL certificate verify error: \((?P<why>.*?)\)|certificate verify failed",
+        r"upstream SSL certificate verify error: \(|certificate verify failed",
         "its certificate is refused",
         "set `verify: false`, or `verify: FILE` with the certificate of its CA; `daemun doctor HOST` says which",
         is_lasting=True,

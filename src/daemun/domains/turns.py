@@ -21,7 +21,6 @@ class TurnedAway:
     network: str | None
     host: str
     count: int
-    first_s: float
     last_s: float
 
 
@@ -62,7 +61,7 @@ class Turns:
     def _turn_away(self, host: str, network: str | None, now_s: float) -> TurnedAway:
         before = self._turned_away.get(network)
         if before is None or now_s - before.last_s >= HOUR_S:
-            before = TurnedAway(network=network, host=host, count=0, first_s=now_s, last_s=now_s)
+            before = TurnedAway(network=network, host=host, count=0, last_s=now_s)
             self._turned_away[network] = before
         before.host, before.last_s = host, now_s
         before.count += 1

@@ -9,9 +9,6 @@ from daemun.core import aims, model, names, served, server_answers, upstream_err
 Key = tuple[str, str, int]
 """A site's host, a route's path, and the place of the target in the route."""
 
-Results = collections.abc.Iterable[tuple[str, server_answers.Found]]
-"""Of a try of each server behind one target, by how people are told its address."""
-
 FindHealth = collections.abc.Callable[[str], tuple[model.ServerLook, ...]]
 """Service name -> what its own health checks say of each endpoint."""
 

@@ -3,39 +3,24 @@
 import json
 import re
 
+from daemun.core import visitor_page
+
 RETRY_AFTER_S = 10
 
 _REQUEST = "@request@"
 _STARTING = ("This service is starting", "It does not answer yet. Please try again in a moment.")
 _NOT_REACHABLE = ("This service is not reachable", "It does not answer. Please try again later.")
-_HTML = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark }}
-body {{ font: 1.1rem/1.5 system-ui, sans-serif; max-width: 32rem; margin: 20vh auto; padding: 0 1rem }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p>{text}</p>
-<p><small>Request {request}</small></p>
-</body>
-</html>
-"""
 
 
 def _make_pages(title: str, text: str) -> dict[str, tuple[str, str]]:
     error = {"error": f"{title[0].lower()}{title[1:]}", "retry_after": RETRY_AFTER_S, "request_id": _REQUEST}
-    return {
-        "html": ("text/html; charset=utf-8", _HTML.format(title=title, text=text, request=_REQUEST)),
-        "json": ("application/json", json.dumps(error)),
-        "text": ("text/plain; charset=utf-8", f"{title}. {text}\nRequest {_REQUEST}\n"),
+    footer = f"Request {_REQUEST}"
+    texts = {
+        "html": visitor_page.html(title=title, text=text, footer=footer),
+        "json": json.dumps(error),
+        "text": visitor_page.plain(title=title, text=text, footer=footer),
     }
+    return {form: (kind, texts[form]) for form, kind in visitor_page.FORMS.items()}
 
 
 _PAGES = {True: _make_pages(*_STARTING), False: _make_pages(*_NOT_REACHABLE)}

@@ -8,7 +8,7 @@ as it was (`err_status` in ngx_http_send_header). The same locations write the r
 line of the form that nginx's own have, so that one id leads through both logs.
 """
 
-from daemun.core import directive, model
+from daemun.core import directive, model, visitor_page
 from daemun.core.directive import Expr
 from daemun.core.render import access_log, environment, told, values
 from daemun.core.render import scope as scope_
@@ -31,33 +31,6 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "504": ("No answer in time", "The service behind this address took too long. Please try again in a moment."),
 }
 _OTHER = ("Something went wrong", "Please try again later.")
-
-_HTML = """\
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark }}
-body {{ font: 1.1rem/1.5 system-ui, sans-serif; max-width: 32rem; margin: 20vh auto; padding: 0 1rem }}
-small {{ opacity: .7 }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p>{text}</p>
-<p><small>Error {status} · Request {request}</small></p>
-</body>
-</html>
-"""
-
-_FORMS = {
-    "html": "text/html; charset=utf-8",
-    "json": "application/json",
-    "text": "text/plain; charset=utf-8",
-}
 
 _INTERCEPTING = tuple(f"{module}_intercept_errors" for module in ("proxy", "grpc", "fastcgi", "uwsgi", "scgi"))
 
@@ -132,7 +105,7 @@ def nodes(
                     values.line("return", "200", Expr(f"$daemun_page_{form}")),
                 ),
             )
-            for form, kind in _FORMS.items()
+            for form, kind in visitor_page.FORMS.items()
         ),
     )
 
@@ -178,10 +151,10 @@ def variables(settings: model.Globals, nginx: environment.Nginx) -> tuple[direct
 def _bodies(request_id: str) -> dict[str, str]:
     title, text = "$daemun_error_title", "$daemun_error_text"
     return {
-        "html": _HTML.format(title=title, text=text, status="$status", request=request_id),
+        "html": visitor_page.html(title=title, text=text, footer=f"Error $status · Request {request_id}"),
         "json": '{"error": "' + title + '", "message": "' + text + '", "status": $status, '
         f'"request_id": "{request_id}"' + "}\n",
-        "text": f"{title}. {text}\nError $status, request {request_id}\n",
+        "text": visitor_page.plain(title=title, text=text, footer=f"Error $status, request {request_id}"),
     }
 
 
