@@ -43,6 +43,7 @@ def build_wheel(folder, settings=None, metadata=None):
         + pathlib.Path("requires").read_text(),
         "daemun-1.dist-info/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
         "daemun-1.dist-info/entry_points.txt": "[console_scripts]\\ndaemun = daemun:main\\n",
+        "daemun-1.data/data/share/man/man1/daemun.1": pathlib.Path("src/daemun/__init__.py").read_text(),
         "daemun-1.dist-info/RECORD": "",
     }
     with zipfile.ZipFile(pathlib.Path(folder, "daemun-1-py3-none-any.whl"), "w") as wheel:
@@ -186,6 +187,8 @@ def test_j2_a_version_is_installed_beside_the_others_which_stay_while_they_run(c
         assert read_tree(clone.prefix / "versions/1.0") == first
     assert "keep-traffic" not in clone.install("3.0")
     assert clone.versions() == {"2.0.2", "3.0"}, "of those that do not run the one before stays"
+    page = clone.program.parents[1] / "share/man/man1/daemun.1"
+    assert '"3.0"' in page.read_text(), "L6: the man page of the version that is installed"
     # To go back, as README.md says.
     (clone.prefix / "current").unlink()
     (clone.prefix / "current").symlink_to((clone.prefix / "previous").readlink())
