@@ -82,8 +82,10 @@ def changes_at(found: bundle.Bundle, now: datetime.datetime) -> datetime.datetim
 def make_problem(
     spec: model.CertificateSpec, message: str, *, severity: model.Severity = model.Severity.ERROR
 ) -> model.Problem:
-    origin = model.Origin(source="file", place=spec.certificate or "")
-    return model.Problem(origin=origin, message=message, host=spec.host, severity=severity)
+    """That names the site's line, and the file that is at fault."""
+    path = spec.certificate or ""
+    text = message if f'"{path}"' in message else f'"{path}": {message}'
+    return model.Problem(origin=spec.origin, message=text, host=spec.host, severity=severity)
 
 
 def _unusable(

@@ -78,6 +78,7 @@ def find_specs(
             mode=model.TlsMode.FILES,
             certificate=default.certificate,
             key=default.key,
+            origin=default.origin,
         )
     return tuple(specs.values())
 
@@ -111,4 +112,5 @@ def _make_spec(acme: model.Acme, site: model.Site) -> model.CertificateSpec | No
         unordered=unordered if mode is model.TlsMode.ACME else (),
         shown=_shown(site),
         takes_names=site.on_demand is not None,
+        origin=site.origin,
     )

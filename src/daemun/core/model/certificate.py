@@ -5,6 +5,7 @@ import datetime
 import enum
 
 from daemun.core.model.ordering import KeyType, Ordering
+from daemun.core.model.problem import NOWHERE, Origin
 from daemun.core.model.site import TlsMode
 
 
@@ -22,6 +23,7 @@ class CertificateSpec:
     takes_names: names are added to its site while the gate runs, and whatever live/ holds is one of them.
     first: of the second of two certificates for the same names, with a key of another type: the one that it is shown
     beside, in the same folders.
+    origin: where its site is described.
     """
 
     name: str
@@ -35,6 +37,7 @@ class CertificateSpec:
     shown: tuple[str, ...] = ()
     takes_names: bool = False
     first: "CertificateSpec | None" = None
+    origin: Origin = dataclasses.field(default=NOWHERE, compare=False)
 
     @property
     def has_two_types(self) -> bool:
