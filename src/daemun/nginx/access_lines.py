@@ -105,9 +105,9 @@ class AccessLines:
         if notices is None:
             self._ended.wait(EVERY_S)
             return
+        self._ended.wait(AT_MOST_EVERY_S)  # before the notice, so that a line after a quiet time is copied at once
         if _poll(notices.fd, select.POLLIN):
             os.read(notices.fd, _CHUNK_BYTES)
-            self._ended.wait(AT_MOST_EVERY_S)
 
 
 def _poll(descriptor: int, events: int) -> bool:
