@@ -180,3 +180,45 @@ def test_errors_of_a_site_without_an_access_log_are_in_none(path: str) -> None:
 def test_one_off_for_all_sites_counts_for_their_errors(path: str) -> None:
     off = nginx_snippet.parse_snippet("access_log off;")
     assert not _logged(model.Globals(like_nginx_proxy=True, snippet=off), ("loud.test", path))
+
+
+def test_errors_of_a_route_are_in_the_log_of_that_route_alone(tmp_path: pathlib.Path) -> None:
+    closed = f"127.0.0.1:{ports.free_port()}"
+    actions: dict[str, tuple[model.Proxy | model.Files, int]] = {
+        "down": (proxy(f"http://{closed}", hold_s=0.0), 502),
+        "held": (proxy(f"http://{closed}"), 502),
+        "streamed": (proxy(f"http://{closed}", buffering=False), 502),
+        "grpc": (proxy(f"grpc://{closed}"), 502),
+        "fastcgi": (proxy(f"fastcgi://{closed}"), 502),
+        "memcached": (proxy(f"memcached://{closed}"), 502),
+        "files": (model.Files(folder="/nowhere"), 404),
+    }
+
+    def routes(written: str) -> tuple[model.Route, ...]:
+        snippet = nginx_snippet.parse_snippet(written)
+        return tuple(route(f"/{name}/", action, snippet=snippet) for name, (action, _) in actions.items())
+
+    own_log = tmp_path / "own.log"
+    sites = (
+        site("quiet.test", *routes("access_log off;"), route("/loud/", proxy(f"http://{closed}"))),
+        site("own.test", *routes(f"access_log {own_log};")),
+        site("other.test", *routes("access_log off; error_page 502 404 = @mine; send_timeout 3s;")),
+    )
+    settings = model.Globals(like_nginx_proxy=True)  # a line is written at once
+    with rendered.running(*sites, settings=settings) as running, clients.client(running.clients) as one_connection:
+        for host in ("quiet.test", "own.test"):
+            for name, (_, status) in actions.items():
+                for method, body in (("GET", b""), ("POST", b"x" * 5000)):
+                    answer = one_connection.request(method, f"https://{host}/{name}/no?{method}", content=body)
+                    expected = 405 if (name, method) == ("memcached", "POST") else status
+                    assert answer.status_code == expected, (host, name, method)
+                    assert ID.search(answer.text), (host, name, method)
+        assert one_connection.get("https://quiet.test/loud/").status_code == 502
+        assert one_connection.get("https://quiet.test/none").status_code == 404
+        assert one_connection.get("https://quiet.test/last").status_code == 404
+        logged = pathlib.Path(running.layout.logs, "access.log").read_text().splitlines()
+    assert [line.split('"')[1] for line in logged] == [f"GET /{path} HTTP/1.1" for path in ("loud/", "none", "last")]
+    own = own_log.read_text()
+    for name in actions:
+        for method in ("GET", "POST"):
+            assert own.count(f'"{method} /{name}/no?{method} ') == 1, own

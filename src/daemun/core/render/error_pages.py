@@ -8,7 +8,9 @@ as it was (`err_status` in ngx_http_send_header). The same locations write the r
 line of the form that nginx's own have, so that one id leads through both logs.
 """
 
-from daemun.core import directive, model, visitor_page
+import dataclasses
+
+from daemun.core import directive, model, names, visitor_page
 from daemun.core.directive import Expr
 from daemun.core.render import access_log, environment, told, values
 from daemun.core.render import scope as scope_
@@ -36,6 +38,9 @@ _INTERCEPTING = tuple(f"{module}_intercept_errors" for module in ("proxy", "grpc
 
 LOG_FORMAT = "daemun_error"
 
+RECURSIVE = values.line("recursive_error_pages", "on")
+"""For a location that hands requests to another one: that is an "error", too, and nginx would follow no second one."""
+
 
 # --- for a server ----------------------------------------------------------------------------------------------
 
@@ -54,21 +59,51 @@ def of_gate(settings: model.Globals) -> tuple[directive.Node, ...]:
     return (values.line("include", FILE),) if is_on(settings, ()) else ()
 
 
-def repeated(scope: scope_.Scope, snippet: model.Snippet, *but: str) -> tuple[directive.Directive, ...]:
-    """For a location with error pages of its own, which nginx takes for all there are.
-
-    snippet: of the location; what it says of a status counts. but: statuses that have no page here.
-    """
+def repeated(scope: scope_.Scope, route: model.Route, *but: str) -> tuple[directive.Directive, ...]:
+    """For a location of a route with error pages of its own, which nginx takes for all there are. What an owner says of
+    a status in the route counts. but: statuses that have no page here."""
     pages = scope_.owned(scope.site.snippet, "error_page") or scope_.owned(scope.settings.snippet, "error_page")
-    if not is_on(scope.settings, (*scope.site.snippet, *snippet)):
+    if not is_on(scope.settings, (*scope.site.snippet, *route.snippet)):
         return pages
-    own = {arg.value for line in scope_.owned(snippet, "error_page") for arg in line.args[:-1]}
-    return (*pages, _page(*but, *own))
+    own = {arg.value for line in scope_.owned(route.snippet, "error_page") for arg in line.args[:-1]}
+    place = f"{_prefix_of(scope, route)}$daemun_wanted" if _has_logs(route) else _PLACE
+    return (*pages, _page(*but, *own, place=place))
 
 
-def log_lines(scope: scope_.Scope) -> tuple[directive.Directive, ...]:
+def log_lines(scope: scope_.Scope, route: model.Route) -> tuple[directive.Directive, ...]:
     """For a location that answers with an error page of another kind."""
-    return _access_logs(scope.settings, scope.environment, scope.site.snippet)
+    snippet = route.snippet if _has_logs(route) else scope.site.snippet
+    return _access_logs(scope.settings, scope.environment, snippet)
+
+
+def in_logs_of(
+    scope: scope_.Scope, route: model.Route, locations: tuple[directive.Node, ...]
+) -> tuple[directive.Node, ...]:
+    """The locations of a route, with pages that log where an owner lets the route log."""
+    if not _has_logs(route) or not is_on(scope.settings, (*scope.site.snippet, *route.snippet)):
+        return locations
+    logs = log_lines(scope, route)
+    return (
+        *(_with_pages(node, repeated(scope, route)) for node in locations),
+        *(
+            _location(f"{_prefix_of(scope, route)}{form}", form, kind, logs)
+            for form, kind in visitor_page.FORMS.items()
+        ),
+    )
+
+
+def _with_pages(node: directive.Node, pages: tuple[directive.Directive, ...]) -> directive.Node:
+    if isinstance(node, directive.Comment) or node.block is None or scope_.owned(node.block, "error_page"):
+        return node
+    return dataclasses.replace(node, block=(*pages, *node.block))
+
+
+def _has_logs(route: model.Route) -> bool:
+    return bool(scope_.owned(route.snippet, "access_log"))
+
+
+def _prefix_of(scope: scope_.Scope, route: model.Route) -> str:
+    return f"@{names.upstream_name(scope.site.host, route.path)}_error_"
 
 
 def is_on(settings: model.Globals, snippet: model.Snippet) -> bool:
@@ -78,8 +113,13 @@ def is_on(settings: model.Globals, snippet: model.Snippet) -> bool:
     return not any(line.args and line.args[0].value == "on" for line in written)
 
 
-def _page(*but: str) -> directive.Directive:
-    return values.line("error_page", *(status for status in STATUSES if status not in but), Expr(_PLACE))
+def _page(*but: str, place: str = _PLACE) -> directive.Directive:
+    return values.line("error_page", *(status for status in STATUSES if status not in but), Expr(place))
+
+
+def _location(name: str, form: str, kind: str, logs: tuple[directive.Directive, ...]) -> directive.Directive:
+    answer = values.line("return", "200", Expr(f"$daemun_page_{form}"))
+    return values.line("location", Expr(name), block=(*logs, values.line("default_type", kind), answer))
 
 
 # --- for all sites ---------------------------------------------------------------------------------------------
@@ -95,18 +135,7 @@ def nodes(
     return (
         *outer,
         _page(),
-        *(
-            values.line(
-                "location",
-                Expr(f"@daemun_error_{form}"),
-                block=(
-                    *logs,
-                    values.line("default_type", kind),
-                    values.line("return", "200", Expr(f"$daemun_page_{form}")),
-                ),
-            )
-            for form, kind in visitor_page.FORMS.items()
-        ),
+        *(_location(f"@daemun_error_{form}", form, kind, logs) for form, kind in visitor_page.FORMS.items()),
     )
 
 

@@ -86,7 +86,8 @@ def _cgi_locations(
     as_is = compression.as_is(scope, route)
     plain = compression.as_is(scope, route, always=True)
     is_held = hold.is_held(scope, route, action)
-    pages = hold.error_lines(scope, route) if is_held else error_pages.repeated(scope, route.snippet)
+    pages: tuple[directive.Node, ...] = (error_pages.RECURSIVE, *error_pages.repeated(scope, route))
+    pages = hold.error_lines(scope, route) if is_held else pages
     written: dict[str, tuple[directive.Node, ...]] = {}
     if action.buffering is False:
         written[route.path] = (*as_is, *pages, *lines)

@@ -187,10 +187,9 @@ def is_held(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> bool
 def error_lines(scope: scope_.Scope, route: model.Route) -> tuple[directive.Node, ...]:
     """Where requests of a location go that got no answer; an owner's error pages stay."""
     return (
-        # The way to another location is an "error" too, and nginx would follow no second one.
-        values.line("recursive_error_pages", "on"),
+        error_pages.RECURSIVE,
         values.line("error_page", "502", "504", "=", f"@{_name(scope, route)}_hold"),
-        *error_pages.repeated(scope, route.snippet),
+        *error_pages.repeated(scope, route),
     )
 
 
@@ -210,8 +209,8 @@ def location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, htt
         *((request_body.unheld_line(scope, route, cgi=is_cgi),) if proxy.buffering is not False else ()),
         values.line("include", HOLD if proxy.buffering is not False else HOLD_UNBUFFERED),
         *headers.response_lines(scope, route, https=https, hide_header="proxy_hide_header"),
-        *((*own_pages, *error_pages.repeated(scope, route.snippet, "503")) if pages or own_pages else ()),
-        *error_pages.log_lines(scope),
+        *((*own_pages, *error_pages.repeated(scope, route, "503")) if pages or own_pages else ()),
+        *error_pages.log_lines(scope, route),
         *((values.line("proxy_intercept_errors", "on"),) if pages or own_pages else ()),
         values.line("proxy_read_timeout", values.duration(proxy.hold_s + _MARGIN_S, "hold")),
         values.line(

@@ -76,7 +76,7 @@ def _main_location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, 
     if hold.is_held(scope, route, proxy):
         lines += hold.error_lines(scope, route)
     else:
-        lines += error_pages.repeated(scope, route.snippet)
+        lines += (error_pages.RECURSIVE, *error_pages.repeated(scope, route))
     lines += _ordinary(scope, route, proxy, https=https)
     lines += compression.lines(route.compress)
     sent = translation.sent(scope, route, proxy)
@@ -122,7 +122,7 @@ def _buffering(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> t
 def _body_location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool) -> directive.Directive:
     """For a request whose body is held until it is whole."""
     target, name = proxy.targets[0], _name(scope, route)
-    pages = error_pages.repeated(scope, route.snippet)
+    pages = (error_pages.RECURSIVE, *error_pages.repeated(scope, route))
     lines = [
         *request_body.held_lines(scope, route, f"@{name}_upgrade"),
         *compression.as_is(scope, route, always=True),

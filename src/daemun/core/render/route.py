@@ -1,7 +1,7 @@
 """One route: what it needs beside its server (upstreams, maps), and its locations."""
 
 from daemun.core import directive, model, words
-from daemun.core.render import access, gateway, proxy, static, values
+from daemun.core.render import access, error_pages, gateway, proxy, static, values
 from daemun.core.render import headers as headers_
 from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
@@ -42,7 +42,8 @@ def locations(scope: scope_.Scope, route: model.Route, *, https: bool) -> tuple[
                 nodes = static.locations(scope, route, action, https=https)
     except RenderError as error:
         raise _named(scope, route, error) from error
-    return (directive.Comment(_title(route)), *access.yielding(scope, route, nodes))
+    yielding = access.yielding(scope, route, nodes)
+    return (directive.Comment(_title(route)), *error_pages.in_logs_of(scope, route, yielding))
 
 
 def _check(route: model.Route) -> None:

@@ -41,7 +41,7 @@ def locations(
     if fallback or files.spa:
         lines += fallback or [_fallback(prefix)]
     if scope_.owned(route.snippet, "error_page"):
-        lines += error_pages.repeated(scope, route.snippet)
+        lines += error_pages.repeated(scope, route)
     if files.listing:
         lines += [values.line("autoindex", "on"), values.line("autoindex_exact_size", "off")]
     inner: list[directive.Node] = []
