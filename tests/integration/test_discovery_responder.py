@@ -51,6 +51,32 @@ async def test_short_answers_over_udp_long_ones_over_tcp_and_changes_at_once(ser
             assert [await ask(port) for _ in range(2)] == [count, count]
 
 
+async def test_idle_connections_keep_nobody_out(services: table.Table) -> None:
+    """Any account of the machine may connect; so may the workers of nginx, then, too."""
+    async with answering(services) as (under_test, port):
+        under_test.open()
+        services.set("web.daemun", endpoints(200))
+        reader, writer = await asyncio.open_connection(responder_sockets.HOST, port)
+        idle = []
+
+        async def ask_again() -> int:
+            query = QUERY.to_wire()
+            writer.write(len(query).to_bytes(2) + query)
+            answer = await reader.readexactly(int.from_bytes(await reader.readexactly(2)))
+            return sum(len(rrset) for rrset in dns.message.from_wire(answer).answer)
+
+        for number in range(300):
+            idle.append(await asyncio.open_connection(responder_sockets.HOST, port))
+            idle[-1][1].write(b"\0")  # half of a length
+            if number % 50 == 0:
+                assert await ask_again() == 200
+        assert await ask(port) == 200
+        assert await ask_again() == 200
+        assert await idle[0][0].read() == b"", "the oldest is closed"
+        for one in [writer, *(idle_writer for _, idle_writer in idle)]:
+            one.close()
+
+
 async def test_of_many_services_each_answer_is_its_own(services: table.Table) -> None:
     async def count(name: str) -> int | None:
         query = dns.message.make_query(f"_http._tcp.{name}.daemun", "SRV")

@@ -22,7 +22,9 @@ _KEPT_ANSWERS = 1 << 16
 """For ten thousand services, each with several addresses."""
 _WAITING_QUESTIONS = 10_000
 _KEPT_QUESTION_BYTES = 300
-_TCP_IDLE_S = 30.0
+_TCP_IDLE_S = 5.0
+_MOST_TCP = 64
+"""Connections at a time. nginx's workers have one each, and only while an answer is too large for UDP."""
 _EMPTY_AFTER_S = 1.0
 """Until then requests wait in the waiting room for the endpoint that left, or for its successor."""
 
@@ -38,7 +40,7 @@ class Responder:
         self._answers: dict[tuple[int, bytes], _Answer] = {}
         self._asked: set[str] = set()
         self._open_places: dict[responder_sockets.Place, _OpenPlace] = {}
-        self._connections: set[_Connection] = set()
+        self._connections: dict[_Connection, None] = {}
         self._held = held.Held()
         self._due: asyncio.TimerHandle | None = None
         table.on_change = self._release
@@ -184,9 +186,15 @@ class _Answer(typing.NamedTuple):
 
 class _Connection(asyncio.Protocol):
     """Questions and answers over TCP, each with its length in front (RFC 1035 section 4.2.2), until the client closes,
-    falls silent, or sends what is not answered."""
+    falls silent, or sends what is not answered.
 
-    def __init__(self, answer: collections.abc.Callable[[bytes], bytes | None], open_ones: set["_Connection"]) -> None:
+    Any account of the machine may connect. So a client has a bounded time for each question, and where too many are
+    connected, a further one takes the place of the one that asked its last question the longest time ago.
+    """
+
+    def __init__(
+        self, answer: collections.abc.Callable[[bytes], bytes | None], open_ones: dict["_Connection", None]
+    ) -> None:
         self._answer = answer
         self._open_ones = open_ones
         self._received = bytearray()
@@ -196,17 +204,19 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._open_ones.add(self)
+        if len(self._open_ones) >= _MOST_TCP:
+            oldest = next(iter(self._open_ones))
+            del self._open_ones[oldest]
+            oldest.close()
         self._wait()
 
     def connection_lost(self, _error: Exception | None) -> None:
-        self._open_ones.discard(self)
+        self._open_ones.pop(self, None)
         if self._idle is not None:
             self._idle.cancel()
 
     def data_received(self, data: bytes) -> None:
         assert self._transport is not None
-        self._wait()
         self._received += data
         while len(self._received) >= 2:
             end = 2 + int.from_bytes(self._received[:2])
@@ -217,6 +227,7 @@ class _Connection(asyncio.Protocol):
             if response is None:
                 self._transport.close()
                 return
+            self._wait()
             self._transport.write(len(response).to_bytes(2) + response)
 
     def pause_writing(self) -> None:
@@ -227,6 +238,9 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
 
     def _wait(self) -> None:
+        """For the next question."""
+        self._open_ones.pop(self, None)
+        self._open_ones[self] = None
         if self._idle is not None:
             self._idle.cancel()
         self._idle = asyncio.get_running_loop().call_later(_TCP_IDLE_S, self.close)
