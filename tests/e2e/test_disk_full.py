@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from daemun.nginx import work_folder
 from tests.support.daemon import Daemon, signpost
 
 pytestmark = [
@@ -143,6 +144,11 @@ def test_a_restart_on_a_full_disk(small: Daemon) -> None:
     _assert_told(small, before, "free some space")
     small.write("sites:\n" + signpost("a.test", "two") + signpost("b.test", "b"))
     small.wait(lambda: small.sign("a.test") == "two", "the edit")
+    assert work_folder.find(str(small.state)) is not None
+    assert small.terminate() == 0
+    assert work_folder.find(str(small.state)) is None, "it is left after a clean stop"
+    small.start()
+    small.wait(lambda: small.sign("a.test") == "two", "the edit after a start")
     (small.state.parent / "filler").unlink()
     assert small.terminate() == 0
     small.start()
@@ -169,7 +175,10 @@ def test_a_restart_while_nginx_serves_from_memory(small: Daemon) -> None:
     small.start()
     small.wait_ready()
     assert small.status()["nginx"]["pid"] == serving
-    _stop(small)
+    assert small.cli("stop", "--keep-traffic").returncode == 0
+    assert small.wait_exit() == 0
+    assert small.cli("stop").returncode == 0
+    assert work_folder.find(str(small.state)) is None
     small.start()
     small.wait_sign("a.test", "one")
 

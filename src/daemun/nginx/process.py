@@ -21,7 +21,7 @@ import psutil
 
 from daemun.core import layout as layout_
 from daemun.core import model
-from daemun.nginx import command, proc
+from daemun.nginx import command, proc, work_folder
 
 _MASTER = re.compile(r"nginx: master process .+ -c (?P<state>/.+)/nginx/current/nginx\.conf -p ")
 _HELPERS = ("nginx: worker process", "nginx: cache ")
@@ -194,6 +194,13 @@ async def stop(layout: layout_.Layout, *, grace_s: float) -> None:
             if number == signal.SIGKILL or _parent(process) not in members:
                 send(process, number)
         family = await _wait_for_end(family, wait_s)
+
+
+def leave_work_folder(layout: layout_.Layout) -> None:
+    """Remove the folder where nginx works in memory unless it serves from there. For who holds the lock in it.
+    Blocking."""
+    if layout.work is not None and find_master(layout) is None:
+        work_folder.remove(layout.work)
 
 
 def find_family(layout: layout_.Layout) -> list[psutil.Process]:

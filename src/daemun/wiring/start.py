@@ -27,7 +27,9 @@ def run(settings: settings_.Settings) -> int:
     os.umask(UMASK)
     nginx_machine.raise_open_files()
     with contextlib.ExitStack() as stack:
-        one = daemon.Daemon(settings, machine.find_nginx(settings), _lock(settings, stack))
+        lock = _lock(settings, stack)
+        stack.callback(lambda: process.leave_work_folder(settings.layout))
+        one = daemon.Daemon(settings, machine.find_nginx(settings), lock)
         garbage.seek()
         asyncio.run(one.live())
     return 0

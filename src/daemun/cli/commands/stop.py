@@ -98,6 +98,7 @@ def _stop_nginx(chosen: settings.Settings) -> bool:
         return False
     with instance.held_alone(pathlib.Path(chosen.layout.lock)):
         asyncio.run(process.stop(chosen.layout, grace_s=GRACE_S))
+        process.leave_work_folder(chosen.layout)
     return True
 
 
