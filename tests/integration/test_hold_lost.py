@@ -200,10 +200,12 @@ async def test_what_may_have_had_an_effect_is_lost(method: str, content: bytes) 
         assert house.lobby.counts() == (0, 0)
 
 
+@pytest.mark.parametrize("buffering", [None, False])
 @pytest.mark.parametrize("is_http2", [False, True])
-async def test_a_body_whose_length_nobody_told_is_a_body(is_http2: bool) -> None:
+async def test_a_body_whose_length_nobody_told_is_a_body(is_http2: bool, buffering: bool | None) -> None:
     port = ports.free_port()
-    async with holding.house(app(f"http://127.0.0.1:{port}")) as house, holding.ending(port) as first:
+    gate = app(f"http://127.0.0.1:{port}", buffering=buffering)
+    async with holding.house(gate) as house, holding.ending(port) as first:
 
         def ask() -> int:
             with clients.client(house.gate, http2=is_http2) as visitor:

@@ -138,8 +138,13 @@ def file(*, buffered: bool) -> tuple[directive.Node, ...]:
     if not buffered:
         lines += [
             values.line("if", Expr("$request_method"), "!~", r"^(?:GET|HEAD|OPTIONS|DELETE)\z", block=_end("502")),
-            values.line("if", Expr("$content_length"), "!~", r"^0?\z", block=_end("502")),
-            values.line("if", Expr("$http_transfer_encoding"), block=_end("502")),
+            # Over HTTP/2 a body of unknown size is one that tells its type (see `request_body`).
+            values.line(
+                "set",
+                Expr("$daemun_body"),
+                Expr("$content_length|$http_transfer_encoding|$server_protocol|$http_content_type"),
+            ),
+            values.line("if", Expr("$daemun_body"), "!~", r"^0?\|\|(?:HTTP/1|[^|]*\|\z)", block=_end("502")),
         ]
     return (
         directive.Comment("What cannot wait is never sent again. Its body must be there for that."),
