@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from daemun.nginx import work_folder
+from tests.support import clients, echo
 from tests.support.daemon import Daemon, signpost
 
 pytestmark = [
@@ -65,7 +66,31 @@ def test_a_change_on_a_full_disk(small: Daemon) -> None:
     (small.state.parent / "filler").unlink()
     small.wait_sign("a.test", "two")
     small.wait_sign("n19.test", "new")
-    assert small.cli("status").returncode == 0
+    small.wait(lambda: small.cli("status").returncode == 0, "the end of the trouble")
+
+
+@pytest.mark.parametrize("hold", ["", ", hold: 0s"])
+def test_uploads_on_a_full_disk(small: Daemon, hold: str) -> None:
+    """nginx runs, and the disk fills up: bodies need none of it, and the trouble is in the status until it is over."""
+    with echo.echo_server("app") as server:
+        small.write(f"sites:\n  up.test: {{routes: {{/: {{to: 'http://127.0.0.1:{server.port}'{hold}}}}}}}\n")
+        small.start()
+        small.wait_answers("https://up.test/")
+        assert small.cli("status").returncode == 0
+        _fill(small)
+        for size in (100, 12_000, 100_000, 999_999, 3_000_000):
+            for is_http2 in (False, True):
+                with clients.client(small.gate, http2=is_http2) as visitor:
+                    body = b"x" * size
+                    for content in (body, iter([body[: size // 2], body[size // 2 :]])):
+                        answer = visitor.post("https://up.test/", content=content)
+                        assert answer.status_code == 200, (size, is_http2)
+                        said = echo.Said.parse(answer.content).body
+                        assert said == (f"{size} bytes" if size > 10_000 else body.decode())
+        small.wait(lambda: small.cli("status").returncode == 3, "the trouble in the status")
+        assert "free some space" in small.cli("status").stdout
+        (small.state.parent / "filler").unlink()
+        small.wait(lambda: small.cli("status").returncode == 0, "the end of the trouble")
 
 
 def test_a_start_on_a_full_disk(small: Daemon) -> None:

@@ -19,6 +19,7 @@ from daemun.errors import EnvironmentProblemError
 
 ROOM_BYTES = 64 * 1024
 """nginx's own files and a small configuration need less."""
+_LITTLE_BYTES = 1 << 20
 _FOLDERS = ("/run", "/dev/shm", "/tmp")  # noqa: S108 - what is there is believed only when this account owns it
 
 
@@ -51,6 +52,16 @@ def can_serve(layout: layout_.Layout) -> bool:
     with contextlib.suppress(OSError):
         return os.stat(layout.store).st_uid == os.geteuid()  # noqa: PTH116
     return False
+
+
+def may_be_full(layout: layout_.Layout) -> bool:
+    """Whether it is worth trying whether the state directory can be written. Blocking, microseconds."""
+    try:
+        found = os.statvfs(layout.run)
+    except OSError:
+        return True
+    is_full = found.f_bavail * found.f_frsize < _LITTLE_BYTES or (found.f_files > 0 and found.f_favail == 0)
+    return is_full or bool(found.f_flag & os.ST_RDONLY)
 
 
 def find_refusal(layout: layout_.Layout) -> str | None:

@@ -36,6 +36,9 @@ from daemun.wiring import clock, logs, machine, preflight, sockets, state_guard
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+_TROUBLE_S = 1.0
+"""How often it is tried whether a disk that was full can be written again."""
+
 
 class Daemon:
     """Every part once; `live` lets them run."""
@@ -202,9 +205,19 @@ class Daemon:
         self._prober.note_certificates()
 
     async def _look_at_state(self) -> None:
-        """Report, as long as nginx works elsewhere, why it does. Never returns."""
+        """Report that the state directory cannot be written, and as long as nginx works elsewhere, why it does. Never
+        returns."""
         plain = layout_.Layout(self._layout.state)
-        while self._layout.work is not None:
+        while self._layout.work is None:
+            is_doubtful = await asyncio.to_thread(work_folder.may_be_full, plain)
+            refusal = await asyncio.to_thread(work_folder.find_refusal, plain) if is_doubtful else None
+            if refusal is not None:
+                how = "until then changes are not applied, certificates are not renewed, and logs miss lines"
+                self._damage.note(plain.run, f"{refusal}; {how}", severity=model.Severity.ERROR)
+            else:
+                self._damage.clear(plain.run)
+            await asyncio.sleep(gate.RETRY_S if refusal is None else _TROUBLE_S)
+        while True:
             refusal = await asyncio.to_thread(work_folder.find_refusal, plain)
             if refusal is not None:
                 how = f"until then nginx works in {self._layout.work}, and certificates that change are not kept"
@@ -213,7 +226,6 @@ class Daemon:
                 message = f"{plain.state} can be written again, and nginx works in {self._layout.work} until it starts"
                 self._damage.note(plain.run, f"{message} anew: run `daemun stop` and `daemun up` when it suits")
             await asyncio.sleep(gate.RETRY_S)
-        await asyncio.Event().wait()
 
     def _configure(self, found: model.Globals) -> None:
         self._containers.configure(found.docker)

@@ -4,12 +4,14 @@ A small one is held, so that it can be sent once more, or wait (`hold`). A large
 goes to the server as it comes: whoever sends it sees how far it got, and no disk fills up. nginx cannot choose that by
 a variable, so a request with a small body is handed to a named location with the same server.
 
-    under 10,000 bytes      held in memory (client_body_buffer_size)
-    under 1,000,000 bytes   held on disk, MOST_HELD of them at a time, all workers together; further ones are not held
+    under 10,000 bytes      held (client_body_buffer_size)
+    under 1,000,000 bytes   held, MOST_HELD of them at a time, all workers together; further ones are not held
     other                   not held
 
-So bodies take a gigabyte of the disk at most, whatever strangers send. FastCGI, uwsgi and SCGI cannot be told of a body
-without telling its size: one in chunks is held, up to CHUNKED_BYTES, and MOST_CHUNKED of them at a time.
+What is held is held in memory, of which nginx takes as much as a body says that it has
+(ngx_http_read_client_request_body): with a full disk such requests are answered as ever, and strangers cannot take more
+than a quarter of a gigabyte. FastCGI, uwsgi and SCGI cannot be told of a body without telling its size: one in chunks
+is held on disk, up to CHUNKED_BYTES, and MOST_CHUNKED of them at a time.
 
 Only what tells its size is held: over HTTP/2 nothing distinguishes a request without a body from one with a body of
 unknown size before it is read (1.31.3; both have no $content_length). For a request without a body the locations are
@@ -23,7 +25,8 @@ from daemun.core.render import environment, values
 from daemun.core.render import scope as scope_
 
 BUFFER = "16k"
-MOST_HELD = "1000"
+_HELD_BUFFER = "1m"
+MOST_HELD = "256"
 CHUNKED_BYTES = 64 << 20
 MOST_CHUNKED = "16"
 
@@ -44,7 +47,7 @@ def shared(env: environment.Environment) -> tuple[directive.Node, ...]:
     if environment.Feature.LIMIT_CONN not in env.nginx.features:
         return ()
     return (
-        directive.Comment("How many bodies are held on disk."),
+        directive.Comment("How many bodies are held beside the smallest ones."),
         values.line("limit_conn_zone", Expr("$daemun_held"), f"zone={_HELD}:64k"),
         values.line("limit_conn_zone", Expr("$daemun_chunked"), f"zone={_CHUNKED}:64k"),
     )
@@ -58,12 +61,12 @@ def variables(env: environment.Environment) -> tuple[directive.Node, ...]:
         ),
         directive.Comment("held until it is whole."),
         _apart(_APART, most_digits=6),
-        directive.Comment("The same where bodies are not counted: nothing is held on disk."),
+        directive.Comment("The same where bodies are not counted: only the smallest are held."),
         _apart(_APART_UNCOUNTED, most_digits=4),
         directive.Comment("For FastCGI, uwsgi and SCGI, which need to know the size of a body."),
         _apart_cgi(_CGI, most_digits=6),
         _apart_cgi(_CGI_UNCOUNTED, most_digits=4),
-        directive.Comment("1 for a body that is held on disk, and for one in chunks."),
+        directive.Comment("1 for a body that is counted, and for one in chunks."),
         _map("$content_length", "held", (r"~^[0-9]{5,6}\z", "1")),
         values.line("map", "", Expr("$daemun_chunked"), block=(values.line("default", "1"),)),
         directive.Comment("1 for a request whose body was not held: it cannot be sent again."),
@@ -139,7 +142,13 @@ def held_lines(scope: scope_.Scope, route: model.Route, overflow: str) -> tuple[
     """For the location of bodies that are held. overflow: the location for those beyond the bound."""
     if not is_counted(scope, route):
         return ()
-    return (*_limit(_HELD, MOST_HELD, FULL_STATUS), values.line("error_page", FULL_STATUS, "=", overflow))
+    snippets = (scope.site.snippet, scope.settings.snippet)
+    owners = any(scope_.owned(snippet, "client_body_buffer_size") for snippet in snippets)
+    return (
+        *(() if owners else (values.line("client_body_buffer_size", _HELD_BUFFER),)),
+        *_limit(_HELD, MOST_HELD, FULL_STATUS),
+        values.line("error_page", FULL_STATUS, "=", overflow),
+    )
 
 
 def handing(there: str, condition: str) -> tuple[directive.Node, ...]:
