@@ -258,7 +258,9 @@ def _buffer_size(env: environment.Environment) -> str:
     """Of the first buffer, which every request takes: the head of an answer has to fit in, and an answer that is not
     buffered goes through it. With glibc 64k cost nothing and make large answers cheap. musl's allocator keeps pieces up
     to 26,192 bytes (is_bouncing in mallocng) and maps larger ones anew for each request, which takes a third of what a
-    request costs (1.31.3, static).
+    request costs (1.31.3, static). Tried for 32 kB of head, with small answers: 32k and 36k cost twice the CPU of 25k,
+    and so does 36k where buffers of access logs of that size are held, since the allocator maps pieces one by one while
+    few are in use (alloc_group in mallocng).
     """
     return "64k" if env.nginx.keeps_large_pieces else "25k"
 
