@@ -15,7 +15,7 @@ from daemun import errors
 from daemun.core import model, names
 from daemun.discovery import endpoints, resolver_places
 from daemun.store import memory
-from tests.support import upstreams
+from tests.support import backend, upstreams
 
 
 class Names:
@@ -57,7 +57,12 @@ async def discovering(
 
 async def ask(discovery: endpoints.Discovery, host: str, port: int = 80) -> list[str] | str:
     """The answer's "address:port", sorted; or the name of its error."""
-    query = dns.message.make_query(f"_http._tcp.{names.service_name(host, port)}", "SRV")
+    return await ask_for(discovery, names.service_name(host, port))
+
+
+async def ask_for(discovery: endpoints.Discovery, name: str) -> list[str] | str:
+    """As `ask`, for a service by its name."""
+    query = dns.message.make_query(f"_http._tcp.{name}", "SRV")
     at, _, where = discovery.address.partition(":")
     response = await dns.asyncquery.udp(query, at, port=int(where), timeout=30)
     if response.rcode() != dns.rcode.NOERROR:
@@ -221,3 +226,42 @@ async def test_run_looks_names_up_again_until_it_is_cancelled() -> None:
         with socket.socket() as free:
             free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             free.bind((at, int(port)))
+
+
+async def test_checks_of_what_was_taken_away_end_with_nginxs_questions() -> None:
+    def checked(server: backend.Backend, name: str) -> model.Service:
+        check = model.Check(health=model.Health(path="/fail", interval_s=0.05, timeout_s=30.0))
+        return model.Service(name=name, host="127.0.0.1", port=server.port, check=check)
+
+    async def asked_again(server: backend.Backend) -> None:
+        before = server.seen.total()
+        await upstreams.eventually(lambda: server.seen.total() > before)
+
+    with backend.running() as gone, backend.running() as kept:
+        here, there = checked(gone, "gone.daemun"), checked(kept, "kept.daemun")
+        async with discovering(Names()) as discovery, asyncio.TaskGroup() as group:
+            checking = group.create_task(discovery.check_health())
+            await discovery.publish([here, there], ())
+            await upstreams.eventually(lambda: len(discovery.problems()) == 2)
+            await discovery.publish([there], ())
+            # What nobody asked for any more is not reported, and is checked while nginx may send requests there.
+            (problem,) = discovery.problems()
+            assert str(kept.port) in problem.message
+            await asked_again(gone)
+            await ask_for(discovery, "gone.daemun")
+            discovery.look_at_use()
+            await asked_again(gone)
+            discovery.look_at_use()
+            assert discovery.find_health("gone.daemun") == ()
+            await asked_again(kept)
+            seen = gone.seen.total()
+            for _ in range(5):
+                await asked_again(kept)
+            assert gone.seen.total() - seen <= 1  # the one that was on its way
+            # Old workers that ask again are served by checks again, and its owner may take it back.
+            await ask_for(discovery, "gone.daemun")
+            discovery.look_at_use()
+            await asked_again(gone)
+            await discovery.publish([here, there], ())
+            await upstreams.eventually(lambda: len(discovery.problems()) == 2)
+            checking.cancel()

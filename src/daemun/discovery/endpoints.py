@@ -6,7 +6,8 @@ nginx ends those it has there in peace. A pool that is empty is answered with `t
 asking as often.
 
 A service that is not published any more is answered as long as nginx asks for it: the configuration that names it runs
-until the next one is confirmed, again after a failed one, and in workers that finish their connections.
+until the next one is confirmed, again after a failed one, and in workers that finish their connections. Its checks go on
+as long, without being reported: its owner took it away.
 """
 
 import asyncio
@@ -29,6 +30,8 @@ _FIRST_LOOKUP_S = 1.0
 _TICK_S = 1.0
 _SLOW_LOOKUP_S = 5.0
 _RETIRE_AFTER_S = 120.0
+_LOOK_AT_USE_S = 10.0
+"""nginx asks again for what it uses within 5 s, also while its question is held (`answers`)."""
 _ORIGIN = model.Origin(source="servers")
 
 _Key = typing.TypeVar("_Key")
@@ -78,6 +81,8 @@ class Discovery:
         self._of_pool: _Groups[str] = {}
         self._pools: dict[str, model.Pool] = {}
         self._published: frozenset[str] = frozenset()
+        self._draining: frozenset[str] = frozenset()
+        self._asked: set[str] = set()
         self._hosts: dict[str, _Host] = {}
         self._known: known_addresses.Known = {}
         self._is_saved = True
@@ -105,7 +110,9 @@ class Discovery:
         self, services: collections.abc.Collection[model.Service], pools: collections.abc.Collection[model.Pool]
     ) -> None:
         """As `control.ports.Endpoints`; waits at most a second for new names, the rest follows by itself."""
-        self._published = frozenset(service.name for service in services)
+        published = frozenset(service.name for service in services)
+        self._draining = (self._draining | self._published) - published  # nginx still runs what names them
+        self._published = published
         self._pools = {pool.name: pool for pool in pools}
         for service in services:
             self._remember(service)
@@ -175,12 +182,16 @@ class Discovery:
     async def run(self) -> None:
         """Look hosts up again and forget what nobody asks for. Never ends by itself; cancelled, it stops listening."""
         retire_at = self._now() + _RETIRE_AFTER_S
+        look_at_use_at = self._now() + _LOOK_AT_USE_S
         try:
             while True:
                 await asyncio.sleep(_TICK_S)
                 self.refresh()
                 await self.save()
                 await self._places.leave_unused(self._now())
+                if self._now() >= look_at_use_at:
+                    look_at_use_at = self._now() + _LOOK_AT_USE_S
+                    self.look_at_use()
                 if self._now() >= retire_at:
                     retire_at = self._now() + _RETIRE_AFTER_S
                     self.retire()
@@ -211,9 +222,20 @@ class Discovery:
                 host.started_at, host.is_running = now, True
                 self._lookups.start(name)
 
+    def look_at_use(self) -> None:
+        """Stop checking what is neither published nor was asked for since the last call."""
+        asked = self._responder.take_asked()
+        self._asked |= asked
+        draining = frozenset(asked) & (self._services.keys() - self._published)
+        if draining != self._draining:
+            self._draining = draining
+            self._follow()
+
     def retire(self) -> None:
         """Forget every service that is neither published nor was asked for since the last call."""
-        used = self._published | self._responder.take_asked()
+        used = self._published | self._asked | self._responder.take_asked()
+        self._asked = set()
+        self._draining &= used
         for name in self._services.keys() - used:
             self._forget(name)
             self._table.discard(name)
@@ -270,15 +292,15 @@ class Discovery:
         self._table.set(service.name, found)
 
     def _follow(self) -> None:
-        """Every endpoint of every service with a check is asked from now on, and no other."""
-        self._monitor.follow(
-            {
-                _subject(check, endpoint): "" if service.pool is not None else str(service)
-                for check, services in self._with_check.items()
-                for service in services.values()
-                for endpoint in self._find(service)
-            }
-        )
+        """Every endpoint of every service with a check that nginx uses is asked from now on, and no other."""
+        wanted: dict[health.Subject, str | None] = {}
+        for check, services in self._with_check.items():
+            for service in services.values():
+                for endpoint in self._find(service) if service.name in self._draining else ():
+                    wanted.setdefault(_subject(check, endpoint), None)
+                for endpoint in self._find(service) if service.name in self._published else ():
+                    wanted[_subject(check, endpoint)] = "" if service.pool is not None else str(service)
+        self._monitor.follow(wanted)
 
     def _apply_verdict(self, subject: health.Subject) -> None:
         for service in self._with_check.get(subject.check, {}).values():

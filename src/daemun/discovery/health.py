@@ -53,12 +53,13 @@ class Monitor:
         self._on_change = on_change
         self._utc_now = utc_now
         self._standings: dict[Subject, verdicts.Standing] = {}
-        self._names: dict[Subject, str] = {}
+        self._names: dict[Subject, str | None] = {}
         self._tasks: dict[Subject, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
 
-    def follow(self, wanted: collections.abc.Mapping[Subject, str]) -> None:
-        """Check exactly these from now on; what is known of those that stay is kept. Values: what people call them."""
+    def follow(self, wanted: collections.abc.Mapping[Subject, str | None]) -> None:
+        """Check exactly these from now on; what is known of those that stay is kept. Values: what people call them;
+        None: what is found of it is not among `problems`."""
         if wanted.keys() != self._names.keys():
             self._standings = {subject: self._standings.get(subject, verdicts.UNKNOWN) for subject in wanted}
             self._changed.set()
@@ -69,15 +70,18 @@ class Monitor:
 
     def problems(self) -> tuple[model.Problem, ...]:
         """Every endpoint that is taken out, sorted."""
-        messages = sorted(self._message(subject) for subject, known in self._standings.items() if known.since)
+        messages = sorted(
+            self._message(subject, name)
+            for subject, name in self._names.items()
+            if name is not None and self.standing(subject).since
+        )
         return tuple(
             model.Problem(origin=_ORIGIN, severity=model.Severity.WARNING, message=message) for message in messages
         )
 
-    def _message(self, subject: Subject) -> str:
+    def _message(self, subject: Subject, name: str) -> str:
         known = self._standings[subject]
         assert known.since is not None
-        name = self._names.get(subject, "")
         shown = f"{name} ({subject})" if name not in {"", str(subject)} else str(subject)
         asked = f"GET {subject.check.health.path}" if subject.check.health.path is not None else "connecting"
         return (
