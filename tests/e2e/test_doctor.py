@@ -69,7 +69,7 @@ def test_beside_a_running_daemon(gate: Daemon) -> None:
     lines = done.stdout.splitlines()
     assert lines[0] == "the gate"
     assert any(line.startswith("  ✓ nginx 1.") and "runs (process " in line for line in lines)
-    assert "  ✓ 2 of 2 sites live" in lines
+    assert "  ✓ 1 of 2 sites live, 1 wrong certificate" in lines
     assert "  ✓ the clock agrees with the CA's" in lines
     bad, good = (lines[lines.index(f"{name}.shop.net") + 1 :] for name in ("bad", "good"))
     assert bad[0].startswith("  ✗ has no certificate as asked for: cannot validate")

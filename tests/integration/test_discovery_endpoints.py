@@ -4,6 +4,7 @@ import asyncio
 import collections
 import collections.abc
 import contextlib
+import dataclasses
 import socket
 import threading
 
@@ -102,22 +103,33 @@ async def test_addresses_follow_the_name() -> None:
         assert known.asked["web"] == 2
 
 
-async def test_a_name_that_does_not_resolve_is_a_warning_and_refuses_connections() -> None:
+async def test_a_name_that_does_not_resolve_is_a_trouble_of_its_sites_and_refuses_connections() -> None:
     known = Names()
+    checked = dataclasses.replace(service("html", 8080), check=model.Check(health=model.Health(path="/healthz")))
     async with discovering(known) as discovery:
-        await discovery.publish([service("html"), service("html", 8080)], ())
+        await discovery.publish([service("html"), checked], ())
         assert await ask(discovery, "html") == ["127.0.0.1:0"]
-        (problem,) = discovery.problems()
-        assert problem.severity is model.Severity.WARNING
-        assert problem.message == (
-            'cannot resolve "html": name or service not known; its requests wait in vain until it resolves. '
-            "Check the name's spelling, and that this machine knows it (getent hosts, DNS, /etc/hosts)"
-        )
+        assert discovery.problems() == ()
+        assert discovery.endpoints(service("html").name) == ()
+        (look,) = discovery.find_health(checked.name)
+        assert (look.server, look.trouble, look.cause) == ("html:8080", model.Trouble.UNRESOLVED, None)
+        assert look.since is not None
         known.hosts["html"] = ("10.0.0.1",)
         known.value += 2
         discovery.refresh()
         await answered(discovery, "html", ["10.0.0.1:80"])
-        assert discovery.problems() == ()
+        assert discovery.find_health(checked.name) == ()
+
+
+async def test_a_pool_without_endpoints_is_a_trouble_of_its_sites() -> None:
+    checked = model.Service(name="x.daemun", pool="x", check=model.Check(health=model.Health(path="/healthz")))
+    here = model.Pool(name="x", endpoints=(model.Endpoint(address="127.0.0.1", port=9),))
+    async with discovering(Names()) as discovery:
+        await discovery.publish([checked], [model.Pool(name="x")])
+        (look,) = discovery.find_health("x.daemun")
+        assert look.trouble is model.Trouble.ABSENT
+        discovery.move([here])
+        assert discovery.find_health("x.daemun") == ()
 
 
 async def test_a_name_that_stops_resolving_keeps_its_addresses() -> None:
@@ -136,14 +148,15 @@ async def test_a_slow_name_delays_neither_publish_for_long_nor_other_names() -> 
     known = Names(web=("10.0.0.1",), slow=("10.0.0.2",))
     known.blocked["slow"] = threading.Event()
     async with discovering(known) as discovery:
-        await discovery.publish([service("slow"), service("web")], ())
+        slow = dataclasses.replace(service("slow"), check=model.Check(health=model.Health(path="/healthz")))
+        await discovery.publish([slow, service("web")], ())
         assert await ask(discovery, "web") == ["10.0.0.1:80"]
-        assert discovery.problems() == ()
+        assert discovery.find_health(slow.name) == ()
         known.value += 5
-        assert 'cannot resolve "slow": no answer within 5 s' in discovery.problems()[0].message
+        assert [look.trouble for look in discovery.find_health(slow.name)] == [model.Trouble.UNRESOLVED]
         known.blocked["slow"].set()
         await answered(discovery, "slow", ["10.0.0.2:80"])
-        assert discovery.problems() == ()
+        assert discovery.find_health(slow.name) == ()
 
 
 async def test_what_is_not_published_any_more_lives_while_nginx_asks() -> None:
@@ -242,12 +255,10 @@ async def test_checks_of_what_was_taken_away_end_with_nginxs_questions() -> None
         async with discovering(Names()) as discovery, asyncio.TaskGroup() as group:
             checking = group.create_task(discovery.check_health())
             await discovery.publish([here, there], ())
-            await upstreams.eventually(lambda: len(discovery.problems()) == 2)
-            await discovery.publish([there], ())
-            # What nobody asked for any more is not reported, and is checked while nginx may send requests there.
-            (problem,) = discovery.problems()
-            assert str(kept.port) in problem.message
             await asked_again(gone)
+            await asked_again(kept)
+            await discovery.publish([there], ())
+            await asked_again(gone)  # nginx may still send requests there
             await ask_for(discovery, "gone.daemun")
             discovery.look_at_use()
             await asked_again(gone)
@@ -262,6 +273,4 @@ async def test_checks_of_what_was_taken_away_end_with_nginxs_questions() -> None
             await ask_for(discovery, "gone.daemun")
             discovery.look_at_use()
             await asked_again(gone)
-            await discovery.publish([here, there], ())
-            await upstreams.eventually(lambda: len(discovery.problems()) == 2)
             checking.cancel()

@@ -10,7 +10,7 @@ import ssl
 
 import pytest
 
-from daemun.core import model
+from daemun.core import model, services
 from daemun.discovery import health
 from tests.support import backend, holding, ports, rendered, upstreams
 from tests.support.sites import proxy, route, site, target
@@ -40,7 +40,7 @@ async def watching() -> collections.abc.AsyncIterator[tuple[health.Monitor, list
 async def failure_of(asked: health.Subject) -> str | None:
     """What the first check says."""
     async with watching() as (monitor, changed):
-        monitor.follow({asked: "web"})
+        monitor.follow([asked])
         await upstreams.eventually(lambda: changed)
         return monitor.standing(asked).reason
 
@@ -91,15 +91,16 @@ async def test_an_endpoint_is_asked_once_for_all_and_forgotten_when_nobody_wants
     with backend.running() as server:
         async with watching() as (monitor, changed):
             asked = subject(server.port)
-            monitor.follow({asked: "web"})
+            monitor.follow([asked])
             await upstreams.eventually(lambda: changed)
-            monitor.follow({asked: "web", subject(server.port, dataclasses.replace(QUICK, path="/fail")): "web:80"})
+            failing = subject(server.port, dataclasses.replace(QUICK, path="/fail"))
+            monitor.follow([asked, failing])
             await upstreams.eventually(lambda: len(changed) == 2)
-            (problem,) = monitor.problems()
-            assert problem.message.startswith(f"server web:80 (127.0.0.1:{server.port}) is not well since ")
-            assert problem.message.endswith("GET /fail: status 503; it gets no requests until it is")
-            monitor.follow({asked: "web"})
-            assert monitor.problems() == ()
+            known = monitor.standing(failing)
+            assert (known.is_well, known.reason) == (False, "status 503")
+            assert known.since is not None
+            monitor.follow([asked])
+            assert monitor.standing(failing).is_well is None
             assert monitor.standing(asked).is_well
 
 
@@ -128,6 +129,11 @@ async def until(house: holding.House, *expected: str) -> None:
     await upstreams.eventually(is_so)
 
 
+def unwell(house: holding.House) -> list[str]:
+    found = (service.name for service in services.find_services(house.desired))
+    return [look.server for name in found for look in house.discovery.find_health(name) if look.trouble is not None]
+
+
 @pytest.mark.nginx
 async def test_servers_are_taken_out_and_in() -> None:
     port = ports.free_port()
@@ -135,10 +141,10 @@ async def test_servers_are_taken_out_and_in() -> None:
         action = proxy(f"http://127.0.0.1:{steady.port}", f"http://127.0.0.1:{port}", health=QUICK)
         async with gate(action) as house:
             await until(house, "steady")
-            assert [problem.severity for problem in house.discovery.problems()] == [model.Severity.WARNING]
+            assert unwell(house) == [f"127.0.0.1:{port}"]
             with backend.running("other", port=port) as other:
                 await until(house, "steady", "other")
-                assert house.discovery.problems() == ()
+                assert unwell(house) == []
                 other.is_unwell = True
                 await until(house, "steady")
                 other.is_unwell = False

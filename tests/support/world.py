@@ -172,6 +172,9 @@ class Certificates:
     def status(self) -> tuple[model.CertificateStatus, ...]:
         return ()
 
+    def problems(self) -> tuple[model.Problem, ...]:
+        return ()
+
     def renew(self, host: str, *, force: bool = False) -> bool:
         return False
 

@@ -103,7 +103,8 @@ def _certificate(state: str, **values: typing.Any) -> Json:
 @pytest.mark.parametrize(
     ("state", "certificate", "is_live"),
     [
-        ("live", _certificate("failing"), False),
+        ("degraded", _certificate("failing"), False),
+        ("wrong certificate", _certificate("failing"), False),
         ("live", _certificate("valid"), True),
         ("live", _certificate("local"), True),
         ("live", _certificate("pending"), True),
@@ -117,33 +118,24 @@ def test_c8_a_certificate_that_fails_is_not_live(state: str, certificate: Json |
     assert (verdict.reasons(_status(sites=[site])) == []) is is_live
 
 
-@pytest.mark.parametrize(
-    ("reason", "attempt", "line"),
-    [
-        (
-            'cannot validate "a.test": the CA finds no address for it in DNS; make an A record. The CA says: NXDOMAIN',
-            "2026-03-01T12:00:30+00:00",
-            'cannot validate "a.test": the CA finds no address for it in DNS; make an A record; '
-            "next try 2026-03-01 12:00 UTC",
-        ),
-        (None, None, "no reason is known"),
-        ("word " * 200, None, "… (`daemun certs show a.test` tells all)"),
-        ("two\nlines", None, "two lines"),
-    ],
-)
-def test_c8_why_it_fails_is_one_line(reason: str | None, attempt: str | None, line: str) -> None:
-    failing = _certificate("failing", reason=reason, next_attempt=attempt)
-    site = {"host": "a.test", "state": "live", "reason": None, "certificate": failing}
-    (told,) = verdict.reasons(_status(sites=[site]))
-    assert told.startswith("the certificate of a.test is not as asked for: ")
-    assert told.endswith(line)
-    assert "\n" not in told
-    assert len(told) < 500
+def test_sites_with_the_same_trouble_are_told_in_one_line() -> None:
+    def site(host: str, reason: str = "no") -> Json:
+        return {"host": host, "state": "degraded", "reason": reason, "cure": "do"}
+
+    alike = [site(f"{name}.test") for name in "abcde"]
+    lines = verdict.reasons(_status(sites=[*alike, site("z.test", "two\nlines")]))
+    assert lines == ["a.test, b.test, c.test and 2 more are degraded: no; do", "z.test is degraded: two\nlines; do"]
 
 
-def test_c8_one_certificate_of_several_sites_is_told_once() -> None:
+def test_what_a_problem_tells_of_a_site_is_not_told_twice() -> None:
+    told = _problem('site "a.test": it expired', host="a.test", severity="warning")
     sites = [
-        {"host": host, "state": "live", "reason": None, "certificate": _certificate("failing", reason="no")}
-        for host in ("a.test", "b.test")
+        {"host": "a.test", "state": "wrong certificate", "reason": "it expired", "cure": "replace it"},
+        {"host": "b.test", "state": "wrong certificate", "reason": "it expired", "cure": None},
+        {"host": "c.test", "state": "unreachable", "reason": "refused", "cure": None},
     ]
-    assert len(verdict.reasons(_status(sites=sites))) == 1
+    problems_ = [told, _problem("something else", host="c.test")]
+    assert verdict.reasons(_status(sites=sites, problems=problems_)) == [
+        "b.test has a wrong certificate: it expired",
+        "c.test is unreachable: refused",
+    ]

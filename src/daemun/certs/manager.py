@@ -135,7 +135,7 @@ class Manager:
             plans = await asyncio.to_thread(self._book.make_plans, entries, self._clock.now())
             self._book.replace(entries, plans, made_for)
         self._changed()
-        return tuple(problem for entry in self._book.entries.values() for problem in entry.served.problems)
+        return self.problems()
 
     def wake(self) -> None:
         self._refresher.ask_for_files()
@@ -148,6 +148,9 @@ class Manager:
         plans = self._book.plans(self._clock.now())
         told = (self._orders.with_outage(plans[name].status, entry.spec) for name, entry in self._book.entries.items())
         return tuple(map(self._with_failed_hook, told))
+
+    def problems(self) -> tuple[model.Problem, ...]:
+        return tuple(problem for entry in self._book.entries.values() for problem in entry.served.problems)
 
     def renew(self, host: str, *, force: bool = False) -> bool:
         found = False

@@ -71,7 +71,8 @@ def find_faults(
     """
     faults = [(text, model.Severity.ERROR) for text in _unusable(found, spec, now)]
     faults += [(text, model.Severity.WARNING) for text in _doubtful(found, spec, trusted)]
-    return tuple(make_problem(spec, text, severity=severity) for text, severity in faults)
+    named = f'the certificate "{spec.certificate}"'
+    return tuple(make_problem(spec, f"{named} {text}", severity=severity) for text, severity in faults)
 
 
 def changes_at(found: bundle.Bundle, now: datetime.datetime) -> datetime.datetime | None:
@@ -92,20 +93,20 @@ def _unusable(
     found: bundle.Bundle, spec: model.CertificateSpec, now: datetime.datetime
 ) -> collections.abc.Iterator[str]:
     if now >= found.not_after:
-        yield f"the certificate expired on {found.not_after:%Y-%m-%d}, so every visitor is warned; replace the files"
+        yield f"expired on {found.not_after:%Y-%m-%d}, so every visitor is warned; replace the files"
     elif now < found.not_before:
         yield (
-            f"the certificate is not valid before {found.not_before:%Y-%m-%d %H:%M} UTC, so every visitor is warned; "
+            f"is not valid before {found.not_before:%Y-%m-%d %H:%M} UTC, so every visitor is warned; "
             "use one that is valid now, or correct this machine's clock"
         )
     if spec.names and len(found.missing(spec.names)) == len(spec.names):
         yield (
-            f"the certificate is for {_quoted(found.names()) or 'no name at all'} and not for {_quoted(spec.names)}, "
+            f"is for {_quoted(found.names()) or 'no name at all'} and not for {_quoted(spec.names)}, "
             "so every visitor is warned; use one that carries the site's names"
         )
     if not _is_for_servers(found.leaf):
         yield (
-            "the certificate is for clients only (its extended key usage lacks serverAuth), so every visitor refuses "
+            "is for clients only (its extended key usage lacks serverAuth), so every visitor refuses "
             "it; get one for servers"
         )
 
@@ -115,11 +116,11 @@ def _doubtful(
 ) -> collections.abc.Iterator[str]:
     missing = found.missing(spec.names)
     if missing and len(missing) < len(spec.names):
-        yield f"the certificate is not good for {_quoted(missing)}; visitors of these names are warned"
+        yield f"is not good for {_quoted(missing)}; visitors of these names are warned"
     issuer = found.chain[-1].issuer
     if _is_of_intermediate(found.chain[-1]) and issuer not in trusted and issuer not in _system_roots():
         yield (
-            f'its chain lacks the intermediate certificate "{_common_name(issuer)}", and many visitors refuse it so; '
+            f'lacks the intermediate certificate "{_common_name(issuer)}" behind it, and many visitors refuse it so; '
             "append that certificate to the file, as in the fullchain.pem of its issuer"
         )
 

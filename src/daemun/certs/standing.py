@@ -208,6 +208,8 @@ def _state(
 def _state_of_files(served: shown.Served) -> model.CertificateState:
     if served.is_stand_in:
         return model.CertificateState.FAILING
+    if not served.is_written:
+        return model.CertificateState.FAILING
     if any(problem.severity is model.Severity.ERROR for problem in served.problems):
         return model.CertificateState.INVALID
     return model.CertificateState.INCOMPLETE if served.problems else model.CertificateState.VALID

@@ -11,7 +11,8 @@ NOT_LIVE = 3
 
 AT_REST = {"live", "disabled"}
 NOT_YET = {"pending", "quarantined"}
-_LONGEST_REASON = 300
+_MOST_NAMED = 3
+"""Of sites that have the same trouble."""
 SERVED_AS_ASKED = {"valid", "local"}
 
 
@@ -22,7 +23,6 @@ def all_live(status: Json) -> bool:
         and status["waiting_change"] is None
         and status["generation"] is not None
         and all(site["state"] in AT_REST for site in status["sites"])
-        and not any(_is_failing(site) for site in status["sites"])
         and not problems.errors_of(status["problems"])
     )
 
@@ -38,34 +38,31 @@ def all_served(certificates: list[Json]) -> bool:
 
 
 def reasons(status: Json) -> list[str]:
-    """Why sites are not live, a line each, but for the reasons that a problem of the same site already tells."""
-    told = {problem["host"] for problem in problems.errors_of(status["problems"])}
-    sites = [
-        f"{site['host']} {_is(site['state'])}: {site['reason'] or 'no reason is known'}{_what_to_do(site)}"
-        for site in status["sites"]
-        if site["state"] not in AT_REST and site["host"] not in told
-    ]
-    failing = [site for site in status["sites"] if _is_failing(site) and site["host"] not in told]
-    certificates = {site["certificate"]["name"]: _certificate_reason(site) for site in failing}
-    return [*sites, *certificates.values()]
+    """Why sites are not live, a line for each cause, but for those that a problem of the same site already tells."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for site in status["sites"]:
+        if site["state"] not in AT_REST and not _is_told(site, status["problems"]):
+            alike.setdefault((site["state"], _cause_of(site)), []).append(site["host"])
+    return [f"{_several(hosts)} {_is(state, len(hosts))}: {cause}" for (state, cause), hosts in alike.items()]
 
 
-def _is_failing(site: Json) -> bool:
-    """Whether its certificate is not got or not usable. One that is asked for, or waits for a limit, is on its way."""
-    certificate = site.get("certificate")
-    return site["state"] not in {*NOT_YET, "disabled"} and certificate is not None and certificate["state"] == "failing"
+def _is_told(site: Json, found: list[Json]) -> bool:
+    """A problem tells it with the line that is to be corrected."""
+    own = [problem for problem in found if problem["host"] == site["host"]]
+    if site["state"] in NOT_YET and problems.errors_of(own):
+        return True
+    told = (problem["message"].removeprefix(f'site "{site["host"]}": ') for problem in own)
+    return any(message in (site["reason"] or "") for message in told)
 
 
-def _certificate_reason(site: Json) -> str:
-    """In one line; `daemun certs` tells all."""
-    certificate = site["certificate"]
-    whole = " ".join((certificate["reason"] or "no reason is known").split())
-    reason = output.clean(whole).partition(". The CA says")[0]
-    if len(reason) > _LONGEST_REASON:
-        reason = f"{reason[:_LONGEST_REASON].rpartition(' ')[0]} … (`daemun certs show {site['host']}` tells all)"
-    attempt = certificate["next_attempt"]
-    next_try = f"; next try {attempt[:16].replace('T', ' ')} UTC" if attempt else ""
-    return f"the certificate of {site['host']} is not as asked for: {reason}{next_try}"
+def _cause_of(site: Json) -> str:
+    cure = f"; {site['cure']}" if site.get("cure") else ""
+    return output.clean(f"{site['reason'] or 'no reason is known'}{cure}")
+
+
+def _several(hosts: list[str]) -> str:
+    more = f" and {len(hosts) - _MOST_NAMED} more" if len(hosts) > _MOST_NAMED else ""
+    return f"{', '.join(hosts[:_MOST_NAMED])}{more}"
 
 
 def count_sites(status: Json) -> str:
@@ -75,12 +72,10 @@ def count_sites(status: Json) -> str:
     return served.count_states(site["state"] for site in status["sites"])
 
 
-def _is(state: str) -> str:
-    return "has a wrong certificate" if state == "wrong certificate" else f"is {output.state_of(state)}"
-
-
-def _what_to_do(site: Json) -> str:
-    return f"; {site['cure']}" if site.get("cure") else ""
+def _is(state: str, count: int) -> str:
+    if state == "wrong certificate":
+        return f"{'has' if count == 1 else 'have'} a wrong certificate"
+    return f"{'is' if count == 1 else 'are'} {output.state_of(state)}"
 
 
 def new_errors(*, host: str, before: list[Json], after: list[Json], is_served: bool = False) -> list[Json]:

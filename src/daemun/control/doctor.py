@@ -2,10 +2,11 @@
 
 import asyncio
 import collections.abc
+import dataclasses
 import datetime
 
 from daemun.control import gate_port, ports
-from daemun.core import checkup, domains, model, names, served, words
+from daemun.core import certificate_faults, certificates, checkup, domains, model, names, served, words
 from daemun.errors import ConfigError
 
 MOST_NAMES = 500
@@ -32,7 +33,7 @@ async def diagnose(
     """
     check(host)
     taking = domains.find_site(desired) if host in added else None
-    known = (*_look_at_gate(host, status, taking), *_tell_served(host, status, taking, look, left))
+    known = (*_look_at_gate(host, status, taking, look), *_tell_served(host, status, taking, look, left))
     if host is not None and not names.is_signed_publicly(host) and not _is_of_a_ca(host, desired):
         return known
     orders, left_out = _limited(checkup.find_orders(desired, host, added=added))
@@ -44,23 +45,27 @@ async def diagnose(
 
 
 def _look_at_gate(
-    host: str | None, status: gate_port.GateStatus, taking: model.Site | None
+    host: str | None, status: gate_port.GateStatus, taking: model.Site | None, look: Look
 ) -> tuple[model.Finding, ...]:
-    """taking: the site that the name was added to; None: it was to none."""
+    """taking: the site that the name was added to; None: it was to none. look: tells of what handshakes show."""
     site = taking.host if taking is not None else host
     draining = (True,) * status.draining_workers + (False,) * status.workers
     workers = tuple(model.Worker(pid=0, draining=one) for one in draining)
-    certificates = [
+    shown = [
         one
         for one in status.certificates
-        if host is None or any(checkup.covers(name, host) for name in (one.host, *one.names))
+        if (host is None or any(checkup.covers(name, host) for name in (one.host, *one.names)))
+        and not (one.state is model.CertificateState.NOT_SERVED and (seen := look(one.host)) and seen.handshakes)
     ]
+    # Each trouble once: what a certificate's own state says is no problem of the file besides, and so on.
+    problems = tuple(one for one in status.problems if not certificate_faults.is_told(one, shown))
+    told = {one.host for one in problems if one.host is not None and one.severity is model.Severity.ERROR}
     return (
         *checkup.judge_nginx(status.nginx_version, model.Actual(pid=status.nginx_pid, workers=workers)),
-        *checkup.judge_sites(status.sites, site),
-        *checkup.judge_problems(status.problems, site),
+        *checkup.judge_sites(status.sites, site, told=told),
+        *checkup.judge_problems(problems, site),
         *checkup.judge_containers(status.containers, site),
-        *(checkup.judge_certificates(certificates) if host is None else map(checkup.judge_certificate, certificates)),
+        *(checkup.judge_certificates(shown) if host is None else map(checkup.judge_certificate, shown)),
     )
 
 
@@ -70,10 +75,14 @@ def _tell_served(
     now = datetime.datetime.now(datetime.UTC)
     name = taking.host if taking is not None else host
     found: list[model.Finding] = []
+    refused = {one.name for one in status.certificates if one.state is model.CertificateState.INVALID}
     for item in status.sites:
         if item.state is model.SiteState.DISABLED or not (name is None or checkup.serves(item.site, name)):
             continue
         seen = look(item.site.host)
+        if seen is not None and certificates.name_of(item.site) in refused:
+            # Its own state says what every visitor objects to; a handshake that does not come about is another trouble.
+            seen = dataclasses.replace(seen, handshakes=tuple(one for one in seen.handshakes if not one.is_wrong))
         if seen is not None:
             found += served.find_findings(item.site.host, seen, now, with_good=host is not None)
     if left:

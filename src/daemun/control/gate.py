@@ -11,8 +11,8 @@ import structlog
 
 from daemun import garbage
 from daemun.control import damaged, doctor, gate_port, keeper, ports, problem_log, reconciler
+from daemun.core import certificate_faults, liveness, model, plan, served
 from daemun.core import domains as domains_
-from daemun.core import liveness, model, plan, served
 from daemun.core.generations import Urgency
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -158,7 +158,7 @@ class Gate:
             pools=last.desired.pools if last else (),
             problems=(
                 *stuck,
-                *(last.problems if last else ()),
+                *(self._problems_of(last) if last else ()),
                 *self._endpoints.problems(),
                 *self._domains.problems(),
                 *self._damage.problems(),
@@ -178,6 +178,13 @@ class Gate:
         judged = self._served.judge(last.sites, certificates)
         containers = [one for one in last.desired.containers if not one.is_served]
         return tuple(served.with_containers(one, containers) for one in judged) if containers else judged
+
+    def _problems_of(self, last: reconciler.Outcome) -> tuple[model.Problem, ...]:
+        """Of the last round; of certificates those of now."""
+        then = frozenset(last.certificate_problems)
+        others = tuple(problem for problem in last.problems if problem not in then)
+        of_certificates = self._certificates.problems()
+        return (*others, *certificate_faults.place(of_certificates, last.desired.sites, known=others))
 
     async def look_at_nginx(self) -> None:
         self._liveness = await self._look_at_nginx()

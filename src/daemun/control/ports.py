@@ -152,6 +152,10 @@ class Certificates(typing.Protocol):
 
     def status(self) -> tuple[model.CertificateStatus, ...]: ...
 
+    def problems(self) -> tuple[model.Problem, ...]:
+        """What is wrong now with the owner's files, and with writing live/."""
+        ...
+
     def renew(self, host: str, *, force: bool = False) -> bool:
         """Ask the CA now for the certificate of the site `host`, forgetting earlier failures. False: none such.
 

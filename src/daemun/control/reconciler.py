@@ -10,7 +10,7 @@ import dataclasses
 import typing
 
 from daemun.control import ports, switcher
-from daemun.core import assemble, generations, merge, model, outcome, per_site, plan, waits
+from daemun.core import assemble, certificate_faults, generations, merge, model, outcome, per_site, plan, waits
 from daemun.errors import ConfigError, DaemunError
 
 _T = typing.TypeVar("_T")
@@ -22,7 +22,8 @@ Configure = collections.abc.Callable[[model.Globals], None]
 class Outcome:
     """How a round ended.
 
-    sites: every desired site with its state. problems: of the sources, the merge and nginx.
+    sites: every desired site with its state. problems: of the sources, the merge, nginx and certificates.
+    certificate_problems: those of them that were of certificates, which change between rounds, too.
     wanted: what was to be done; None when it did not come so far. activated: what nginx was made to do.
     generation: the one that is live. error: why nothing new is live; None also when single sites are quarantined.
     unread: the sources that could not be read, so that what they said last was applied once more.
@@ -33,6 +34,7 @@ class Outcome:
     desired: model.Desired
     sites: tuple[model.SiteStatus, ...] = ()
     problems: tuple[model.Problem, ...] = ()
+    certificate_problems: tuple[model.Problem, ...] = ()
     wanted: plan.Plan | None = None
     activated: plan.Activation = plan.Activation.NOTHING
     generation: int | None = None
@@ -122,6 +124,7 @@ class Reconciler:
         desired, problems = gathered.desired, gathered.problems
         live: collections.abc.Mapping[str, bytes] = {}
         files: collections.abc.Mapping[str, bytes] = {}
+        certificate_problems: tuple[model.Problem, ...] = ()
         moved: collections.abc.Set[str] = frozenset()
         generation: int | None = None
         if not gathered.complete:
@@ -145,7 +148,8 @@ class Reconciler:
                 return_exceptions=True,
             )
             expanded, wanted = _found(parts[0]), _found(parts[1])
-            problems += outcome.without_known(expanded.problems, problems)
+            certificate_problems = certificate_faults.place(expanded.problems, desired.sites, known=problems)
+            problems += certificate_problems
             switched = await self._switcher.switch(desired, _found(parts[2]), urgency=urgency)
             generation = switched.generation
             if switched.held is None:
@@ -158,6 +162,7 @@ class Reconciler:
                 desired=desired,
                 sites=outcome.site_statuses(desired, live=live, wanted=files, moved=moved, error=str(error)),
                 problems=(*problems, model.Problem(origin=model.NOWHERE, message=str(error))),
+                certificate_problems=certificate_problems,
                 generation=generation,
                 error=str(error),
                 unread=gathered.unread,
@@ -174,6 +179,7 @@ class Reconciler:
             desired=dataclasses.replace(desired, containers=outcome.judge_pending(containers, sites)),
             sites=sites,
             problems=(*problems, *outcome.refusal_problems(desired, switched.refused)),
+            certificate_problems=certificate_problems,
             wanted=wanted,
             activated=switched.activation,
             generation=generation,

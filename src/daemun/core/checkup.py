@@ -8,14 +8,13 @@ import collections.abc
 import dataclasses
 import re
 
-from daemun.core import domains, merge, model, served, validate_acme
+from daemun.core import certificate_faults, domains, merge, model, served, validate_acme
 from daemun.core.issuance import renewal
 
 _MOST_NAMED = 20
 """Of more certificates, the good ones are counted."""
 _MANY_GENERATIONS = 4
 """Old workers for each one of now, from which on they deserve a look: each holds memory."""
-_REPLACE = "replace the files; daemun reads them again within a minute, and at once on `daemun apply`"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,15 +41,17 @@ def judge_nginx(version: str, actual: model.Actual) -> tuple[model.Finding, ...]
     return tuple(found)
 
 
-def judge_sites(sites: tuple[model.SiteStatus, ...], host: str | None = None) -> tuple[model.Finding, ...]:
-    """What is live; host: look at the sites that serve it alone."""
+def judge_sites(
+    sites: tuple[model.SiteStatus, ...], host: str | None = None, *, told: collections.abc.Collection[str] = ()
+) -> tuple[model.Finding, ...]:
+    """What is live; host: look at the sites that serve it alone. told: sites that a problem speaks of."""
     chosen = [item for item in sites if host is None or serves(item.site, host)]
     if host is not None and not chosen:
         cure = f"`daemun add {host} TARGET` makes one"
         return (_warns("site", "no site of the gate has this name", cure, host),)
     enabled = [item for item in chosen if item.state is not model.SiteState.DISABLED]
     live = [item for item in enabled if item.state is model.SiteState.LIVE]
-    found = [_judge_site(item) for item in chosen if _deserves_a_look(item, host)]
+    found = [_judge_site(item) for item in chosen if _deserves_a_look(item, host) and item.site.host not in told]
     if host is not None:
         return (*found, *(_good("site", "its site is live", item.site.host) for item in live))
     return (_good("site", served.count_sites(sites)), *found)
@@ -96,13 +97,7 @@ def judge_certificate(status: model.CertificateStatus) -> model.Finding:
     until = f" until {status.not_after:%Y-%m-%d}" if status.not_after is not None else ""
     match status.state:
         case model.CertificateState.FAILING:
-            again = f"daemun tries again at {status.next_attempt:%Y-%m-%d %H:%M UTC}; " if status.next_attempt else ""
-            cure = f"{again}`daemun certs renew {status.host}` tries at once"
-            if status.held_until is not None:
-                at = f"{status.held_until:%Y-%m-%d %H:%M UTC}"
-                cure = f"daemun tries again by itself at {at}, as the CA asked it to wait"
-            elif status.next_attempt is None and not status.failures:  # no CA is asked: the owner's files are at fault
-                cure = "correct the files; daemun reads them again within a minute, and at once on `daemun apply`"
+            cure = certificate_faults.find_cure(status)
             message = f"has no certificate as asked for: {status.reason or 'no reason is known'}"
             return _blocks("certificate", message, cure, status.host)
         case model.CertificateState.INVALID | model.CertificateState.INCOMPLETE | model.CertificateState.NOT_SERVED:
@@ -118,14 +113,13 @@ def judge_certificate(status: model.CertificateStatus) -> model.Finding:
 
 def _judge_refused(status: model.CertificateStatus) -> model.Finding:
     """One that is there, and that visitors refuse or do not see."""
-    reason = status.reason or "no reason is known"
+    reason, cure = status.reason or "no reason is known", certificate_faults.find_replacement(status)
     match status.state:
         case model.CertificateState.INCOMPLETE:
-            return _warns("certificate", f"some visitors refuse its certificate: {reason}", _REPLACE, status.host)
+            return _warns("certificate", f"some visitors refuse its certificate: {reason}", cure, status.host)
         case model.CertificateState.NOT_SERVED:
-            cure = "`daemun apply` writes it again; when that does not help, look at logs/error.log"
             return _blocks("certificate", "visitors are not shown its certificate", cure, status.host)
-    return _blocks("certificate", f"no visitor accepts its certificate: {reason}", _REPLACE, status.host)
+    return _blocks("certificate", f"no visitor accepts its certificate: {reason}", cure, status.host)
 
 
 def find_orders(

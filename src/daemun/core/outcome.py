@@ -78,14 +78,6 @@ def _origin(item: quarantine.Refused, otherwise: model.Origin) -> model.Origin:
     return otherwise if item.place is None else dataclasses.replace(otherwise, place=item.place)
 
 
-def without_known(
-    of_certificates: collections.abc.Iterable[model.Problem], known: collections.abc.Iterable[model.Problem]
-) -> tuple[model.Problem, ...]:
-    """Without those of certificate files that a source reported already, with the line that names the file."""
-    reported = {problem.host for problem in known if problem.file is not None and problem.field[:1] == ("tls",)}
-    return tuple(problem for problem in of_certificates if problem.host not in reported)
-
-
 def judge_containers(
     desired: model.Desired, refused: collections.abc.Sequence[quarantine.Refused]
 ) -> tuple[model.Container, ...]:

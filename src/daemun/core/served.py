@@ -8,12 +8,14 @@ import collections.abc
 import dataclasses
 import datetime
 
-from daemun.core import model, server_answers, spans, words
+from daemun.core import certificate_faults, model, server_answers, spans, words
 
 FRESH = datetime.timedelta(minutes=5)
 """How long an error that nginx logged counts against a site, when connecting to its server shows nothing of it."""
 
-BAD_CERTIFICATES = frozenset({model.CertificateState.INVALID, model.CertificateState.INCOMPLETE})
+BAD_CERTIFICATES = frozenset(
+    {model.CertificateState.INVALID, model.CertificateState.INCOMPLETE, model.CertificateState.FAILING}
+)
 STATES = frozenset({model.SiteState.UNREACHABLE, model.SiteState.DEGRADED, model.SiteState.WRONG_CERTIFICATE})
 """What only a look from outside tells."""
 
@@ -45,7 +47,7 @@ def judge(
     """
     if status.state is not model.SiteState.LIVE:
         return status
-    of_certificate = _of_certificate(certificate)
+    of_certificate = _of_certificate(certificate, now)
     is_useless = of_certificate is not None and of_certificate.state is model.SiteState.WRONG_CERTIFICATE
     found = [of_certificate] if is_useless else []
     if look is not None:
@@ -97,14 +99,15 @@ def _of_handshakes(look: model.SiteLook) -> _Verdict | None:
     return _Verdict(state=state, reason=first.cause, cure=first.cure, since=first.at)
 
 
-def _of_certificate(certificate: model.CertificateStatus | None) -> _Verdict | None:
-    if certificate is None or certificate.state not in BAD_CERTIFICATES:
+def _of_certificate(certificate: model.CertificateStatus | None, now: datetime.datetime) -> _Verdict | None:
+    fault = certificate_faults.find_fault(certificate, now) if certificate is not None else None
+    if certificate is None or fault is None:
         return None
-    is_useless = certificate.state is model.CertificateState.INVALID
     return _Verdict(
-        state=model.SiteState.WRONG_CERTIFICATE if is_useless else model.SiteState.DEGRADED,
-        reason=certificate.reason or "no reason is known",
-        cure="replace the files; daemun reads them again within a minute, and at once on `daemun apply`",
+        state=model.SiteState.WRONG_CERTIFICATE if fault.is_useless else model.SiteState.DEGRADED,
+        reason=fault.reason,
+        cure=fault.cure,
+        since=certificate.failing_since,
     )
 
 

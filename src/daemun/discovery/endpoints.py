@@ -6,8 +6,8 @@ nginx ends those it has there in peace. A pool that is empty is answered with `t
 asking as often.
 
 A service that is not published any more is answered as long as nginx asks for it: the configuration that names it runs
-until the next one is confirmed, again after a failed one, and in workers that finish their connections. Its checks go on
-as long, without being reported: its owner took it away.
+until the next one is confirmed, again after a failed one, and in workers that finish their connections. Its checks go
+on as long.
 """
 
 import asyncio
@@ -80,6 +80,7 @@ class Discovery:
         self._with_check: _Groups[model.Check] = {}
         self._of_pool: _Groups[str] = {}
         self._pools: dict[str, model.Pool] = {}
+        self._empty_since: dict[str, datetime.datetime] = {}
         self._published: frozenset[str] = frozenset()
         self._draining: frozenset[str] = frozenset()
         self._asked: set[str] = set()
@@ -154,26 +155,38 @@ class Discovery:
         return pool is not None and pool.is_out_of_reach and not pool.endpoints
 
     def find_health(self, service: str) -> tuple[model.ServerLook, ...]:
-        """What the checks say of each endpoint of a service that has them; nothing of those that were not asked yet."""
+        """What the checks say of each endpoint of a service that has them; nothing of those that were not asked yet.
+
+        Where it has no endpoint, one look has that as its trouble, without words."""
         found = self._services.get(service)
         if found is None or found.check is None:
             return ()
+        if service in self._empty_since:
+            return self._look_at_empty(found, self._empty_since[service])
         known = ((one, self._monitor.standing(_subject(found.check, one))) for one in self._find(found))
         return tuple(_look_of(one, standing) for one, standing in known if standing.is_well is not None)
 
+    def _look_at_empty(self, service: model.Service, since: datetime.datetime) -> tuple[model.ServerLook, ...]:
+        host = self._hosts.get(service.host or "")
+        if host is not None and _failure(host, self._now()) is None:
+            return ()  # it is still looked up
+        trouble = model.Trouble.UNRESOLVED if host is not None else model.Trouble.ABSENT
+        now = datetime.datetime.now(datetime.UTC)
+        return (model.ServerLook(server=str(service), at=now, trouble=trouble, since=since),)
+
     def problems(self) -> tuple[model.Problem, ...]:
-        """Every published host that does not resolve now, once, sorted; every endpoint that is not well; the store."""
+        """Every published host whose last known addresses are used because it does not resolve now, once, sorted; the
+        store. Where there is no address the sites are not served, and each has it as its trouble."""
         now = self._now()
         hosts = sorted(set(filter(None, (_looked_up(self._services[name]) for name in self._published))))
-        failures = ((name, _failure(self._hosts[name], now)) for name in hosts)
+        failures = ((name, _failure(self._hosts[name], now)) for name in hosts if self._hosts[name].addresses)
         messages = [_message(name, self._hosts[name], failure) for name, failure in failures if failure is not None]
         if self._store_failure is not None:
             messages.append(self._store_failure)
         messages += self._places.problems()
-        unresolved = tuple(
+        return tuple(
             model.Problem(origin=_ORIGIN, severity=model.Severity.WARNING, message=message) for message in messages
         )
-        return (*unresolved, *self._monitor.problems())
 
     async def check_health(self) -> None:
         """Ask every endpoint of a service with a check in turn. Never ends by itself."""
@@ -280,12 +293,17 @@ class Discovery:
     def _forget(self, name: str) -> None:
         service = self._services.pop(name, None)
         if service is not None:
+            self._empty_since.pop(name, None)
             _drop(self._on_host, service.host, name)
             _drop(self._of_pool, service.pool, name)
             _drop(self._with_check, service.check, name)
 
     def _fill(self, service: model.Service) -> None:
         found = self._find(service)
+        if found:
+            self._empty_since.pop(service.name, None)
+        else:
+            self._empty_since.setdefault(service.name, datetime.datetime.now(datetime.UTC))
         check = service.check
         if check is not None:
             found = verdicts.choose(found, lambda endpoint: self._monitor.standing(_subject(check, endpoint)))
@@ -293,14 +311,13 @@ class Discovery:
 
     def _follow(self) -> None:
         """Every endpoint of every service with a check that nginx uses is asked from now on, and no other."""
-        wanted: dict[health.Subject, str | None] = {}
-        for check, services in self._with_check.items():
-            for service in services.values():
-                for endpoint in self._find(service) if service.name in self._draining else ():
-                    wanted.setdefault(_subject(check, endpoint), None)
-                for endpoint in self._find(service) if service.name in self._published else ():
-                    wanted[_subject(check, endpoint)] = "" if service.pool is not None else str(service)
-        self._monitor.follow(wanted)
+        self._monitor.follow(
+            _subject(check, endpoint)
+            for check, services in self._with_check.items()
+            for service in services.values()
+            if service.name in self._published or service.name in self._draining
+            for endpoint in self._find(service)
+        )
 
     def _apply_verdict(self, subject: health.Subject) -> None:
         for service in self._with_check.get(subject.check, {}).values():
@@ -368,8 +385,7 @@ def _failure(host: _Host, now: float) -> str | None:
 
 def _message(name: str, host: _Host, failure: str) -> str:
     known = ", ".join(str(address) for address in host.addresses)
-    effect = f"its last known addresses are used ({known})" if known else "its requests wait in vain"
     return (
-        f'cannot resolve "{name}": {failure}; {effect} until it resolves. '
+        f'cannot resolve "{name}": {failure}; its last known addresses are used ({known}) until it resolves. '
         "Check the name's spelling, and that this machine knows it (getent hosts, DNS, /etc/hosts)"
     )

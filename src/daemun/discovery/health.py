@@ -17,7 +17,6 @@ from daemun.discovery import verdicts
 
 MOST_AT_ONCE = 32
 _JITTER = 0.1
-_ORIGIN = model.Origin(source="servers")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,41 +52,18 @@ class Monitor:
         self._on_change = on_change
         self._utc_now = utc_now
         self._standings: dict[Subject, verdicts.Standing] = {}
-        self._names: dict[Subject, str | None] = {}
         self._tasks: dict[Subject, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
 
-    def follow(self, wanted: collections.abc.Mapping[Subject, str | None]) -> None:
-        """Check exactly these from now on; what is known of those that stay is kept. Values: what people call them;
-        None: what is found of it is not among `problems`."""
-        if wanted.keys() != self._names.keys():
+    def follow(self, subjects: collections.abc.Iterable[Subject]) -> None:
+        """Check exactly these from now on; what is known of those that stay is kept."""
+        wanted = dict.fromkeys(subjects)
+        if wanted.keys() != self._standings.keys():
             self._standings = {subject: self._standings.get(subject, verdicts.UNKNOWN) for subject in wanted}
             self._changed.set()
-        self._names = dict(wanted)
 
     def standing(self, subject: Subject) -> verdicts.Standing:
         return self._standings.get(subject, verdicts.UNKNOWN)
-
-    def problems(self) -> tuple[model.Problem, ...]:
-        """Every endpoint that is taken out, sorted."""
-        messages = sorted(
-            self._message(subject, name)
-            for subject, name in self._names.items()
-            if name is not None and self.standing(subject).since
-        )
-        return tuple(
-            model.Problem(origin=_ORIGIN, severity=model.Severity.WARNING, message=message) for message in messages
-        )
-
-    def _message(self, subject: Subject, name: str) -> str:
-        known = self._standings[subject]
-        assert known.since is not None
-        shown = f"{name} ({subject})" if name not in {"", str(subject)} else str(subject)
-        asked = f"GET {subject.check.health.path}" if subject.check.health.path is not None else "connecting"
-        return (
-            f"server {shown} is not well since {known.since:%Y-%m-%d %H:%M:%S} UTC: {asked}: {known.reason}; "
-            "it gets no requests until it is"
-        )
 
     async def run(self) -> None:
         """Never ends by itself."""
@@ -117,8 +93,9 @@ class Monitor:
         while True:
             async with places:
                 failure = await ask(subject)
-            before = self._standings.get(subject, verdicts.UNKNOWN)
-            self._standings[subject] = verdicts.judge(before, failure, health, now=self._utc_now())
-            if self._standings[subject].is_well != before.is_well:
-                self._on_change(subject)
+            before = self._standings.get(subject)
+            if before is not None:  # else it is not followed any more, and `run` is about to end this task
+                self._standings[subject] = verdicts.judge(before, failure, health, now=self._utc_now())
+                if self._standings[subject].is_well != before.is_well:
+                    self._on_change(subject)
             await asyncio.sleep(pause_s)

@@ -10,7 +10,7 @@ Key = tuple[str, str, int]
 """A site's host, a route's path, and the place of the target in the route."""
 
 FindHealth = collections.abc.Callable[[str], tuple[model.ServerLook, ...]]
-"""Service name -> what its own health checks say of each endpoint."""
+"""Service name -> what its own health checks say of each endpoint; without words where it has none."""
 
 
 class Looks:
@@ -207,8 +207,16 @@ class Looks:
         for key, aim in self._aims.get(host, {}).items():
             if key[1] == path:
                 is_checked = aim.is_checked and aim.service is not None
-                servers += self._find_health(aim.service or "") if is_checked else self._servers.get(key, ())
+                servers += self._look_at_checked(aim) if is_checked else self._servers.get(key, ())
         return model.RouteLook(path=path, servers=tuple(servers), last_error=self._errors.get((host, path)))
+
+    def _look_at_checked(self, aim: model.Aim) -> collections.abc.Iterator[model.ServerLook]:
+        for one in self._find_health(aim.service or ""):
+            if one.trouble is None or one.cause is not None:
+                yield one
+            else:
+                found = server_answers.absent(aim)
+                yield dataclasses.replace(one, cause=found.cause, cure=found.cure)
 
     def _note(self, host: str) -> None:
         is_noteworthy = (

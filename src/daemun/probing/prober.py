@@ -21,6 +21,7 @@ import structlog
 
 from daemun.control import ports
 from daemun.core import aims, model, names, served, server_answers, upstream_errors
+from daemun.core import certificates as certificates_
 from daemun.probing import error_log, handshakes, look_order, looks, server_tries, trouble_log
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -121,15 +122,30 @@ class Prober:
     def judge(
         self, sites: tuple[model.SiteStatus, ...], certificates: collections.abc.Iterable[model.CertificateStatus]
     ) -> tuple[model.SiteStatus, ...]:
-        bad = {one.host: one for one in certificates if one.state in served.BAD_CERTIFICATES}
+        return self._judge_all(sites, self._find_bad(certificates))
+
+    def _find_bad(
+        self, certificates: collections.abc.Iterable[model.CertificateStatus]
+    ) -> dict[str, model.CertificateStatus]:
+        bad = {one.name: one for one in certificates if one.state in served.BAD_CERTIFICATES}
+        now = self._clock.now()
+        self._bad_since = {name: self._bad_since.get(name, now) for name in bad}
+        return bad
+
+    def _judge_all(
+        self, sites: tuple[model.SiteStatus, ...], bad: dict[str, model.CertificateStatus]
+    ) -> tuple[model.SiteStatus, ...]:
         noteworthy = self._looks.noteworthy()
         now = self._clock.now()
-        self._bad_since = {host: self._bad_since.get(host, now) for host in bad}
         if not bad and not noteworthy:
             return sites
+        # One certificate may be for several sites.
+        of_sites = (
+            {one.site.host: name for one in sites if (name := certificates_.name_of(one.site)) in bad} if bad else {}
+        )
         return tuple(
-            self._judge(one, bad.get(one.site.host), now)
-            if one.site.host in noteworthy or one.site.host in bad
+            self._judge(one, bad.get(of_sites.get(one.site.host, "")), now)
+            if one.site.host in noteworthy or one.site.host in of_sites
             else one
             for one in sites
         )
@@ -149,17 +165,23 @@ class Prober:
         self, status: model.SiteStatus, certificate: model.CertificateStatus | None, now: datetime.datetime
     ) -> model.SiteStatus:
         found = served.judge(status, self._looks.look(status.site.host), certificate, now)
-        is_new = found.state in served.STATES and found.since is None
-        return dataclasses.replace(found, since=self._bad_since.get(status.site.host)) if is_new else found
+        if certificate is None or found.state not in served.STATES or found.since is not None:
+            return found
+        return dataclasses.replace(found, since=self._bad_since.get(certificate.name))
 
     def find_troubles(
         self, sites: tuple[model.SiteStatus, ...], certificates: collections.abc.Iterable[model.CertificateStatus]
     ) -> tuple[model.SiteStatus, ...] | None:
-        """The sites that visitors do not get; None: not everything was looked at yet."""
+        """The sites that visitors do not get; None: not everything was looked at yet.
+
+        A certificate that cannot be had is none of these troubles: it has alarms of its own, which know for how long it
+        may be so."""
         now_s = asyncio.get_running_loop().time()
         if self._all_begun_s is None or now_s - self._all_begun_s < ALL_LOOKED_AT_S:
             return None
-        return tuple(one for one in self.judge(sites, certificates) if one.state in served.STATES)
+        bad = self._find_bad(certificates)
+        refused = {name: one for name, one in bad.items() if one.state is not model.CertificateState.FAILING}
+        return tuple(one for one in self._judge_all(sites, refused) if one.state in served.STATES)
 
     def find_fault(self, upstream: str) -> model.Fault | None:
         return self._looks.find_fault(upstream)

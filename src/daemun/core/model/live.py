@@ -61,7 +61,8 @@ class SiteState(enum.Enum):
     """As in `status --json`. QUARANTINED: its last good version (or a 503 page) is served instead of what was asked.
 
     nginx runs the others as they were asked for, and a visitor is not served: UNREACHABLE: no server answers, or no
-    handshake comes about; WRONG_CERTIFICATE: visitors get one that they refuse; DEGRADED: some of it.
+    handshake comes about; WRONG_CERTIFICATE: visitors get one that they refuse; DEGRADED: some of it, or its
+    certificate is not as asked for, which no visitor sees yet.
     """
 
     LIVE = "live"

@@ -9,7 +9,7 @@ from cryptography import x509
 from daemun import settings as settings_
 from daemun.certs import bundle, own_files
 from daemun.control import quarantine
-from daemun.core import assemble, merge, model, outcome
+from daemun.core import assemble, certificate_faults, merge, model, outcome
 from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
 from daemun.nginx import server
 from daemun.wiring import clock, machine
@@ -42,7 +42,7 @@ def _read_certificates(settings: settings_.Settings, desired: model.Desired) -> 
                 problems += own_files.find_faults(found, spec, now, trusted=trusted)
             except bundle.BundleError as error:
                 problems.append(own_files.make_problem(spec, str(error)))
-    return tuple(problems)
+    return certificate_faults.place(problems, desired.sites)
 
 
 def _read_root(path: pathlib.Path) -> tuple[x509.Name, ...]:
