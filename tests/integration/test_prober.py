@@ -1,14 +1,16 @@
 """A4: what the look from outside says of many sites."""
 
 import asyncio
+import collections.abc
 import contextlib
+import gc
 import pathlib
 import re
 
 import pytest
 
 from daemun.core import model
-from daemun.probing import prober
+from daemun.probing import handshake_turns, prober
 from tests.support import clock, ports
 from tests.support.sites import site
 
@@ -77,17 +79,11 @@ async def test_each_name_has_its_turn_however_often_sites_change(
         statuses = tuple(model.SiteStatus(site=one, state=model.SiteState.LIVE) for one in sites)
         looking.publish(model.Desired(globals=settings, sites=sites), statuses)
 
-    values = {
-        "TICK_S": 0.01,
-        "AGAIN_S": 0.0,
-        "TURN_S": 0.01,
-        "SHAKES_IN_TURN_PER_S": 100.0,
-        "NEW_SHAKES_PER_TICK": 0,
-        "BAD_SHAKE_EVERY_S": 1e9,
-        "TRIES_PER_TICK": 0,
-    }
-    for name, value in values.items():
+    for name, value in {"TICK_S": 0.01, "AGAIN_S": 0.0, "TRIES_PER_TICK": 0}.items():
         monkeypatch.setattr(prober, name, value)
+    quick = {"TURN_S": 0.01, "SHAKES_IN_TURN_PER_S": 100.0, "NEW_SHAKES_PER_S": 0.0, "BAD_SHAKE_EVERY_S": 1e9}
+    for name, value in quick.items():
+        monkeypatch.setattr(handshake_turns, name, value)
     publish()
     async with listener:
         running = asyncio.create_task(looking.run())
@@ -96,3 +92,54 @@ async def test_each_name_has_its_turn_however_often_sites_change(
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await running
+
+
+async def test_a_look_that_is_cut_short_leaves_nothing_behind(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However it ends; pytest makes an error of a coroutine that nothing awaited."""
+    async with _silent() as port:
+        sites = tuple(site(f"{number}.test", f"http://127.0.0.1:{port}") for number in range(5))
+        looking = _prober(tmp_path)
+        monkeypatch.setattr(prober, "AT_ONCE", 1)
+        looking.publish(model.Desired(globals=model.Globals(), sites=sites), ())
+        assert await looking.probe(None, within_s=0.05) > 0
+        asked = asyncio.create_task(looking.probe(None, within_s=600))
+        while not any(task.get_coro().__name__ == "limited" for task in asyncio.all_tasks()):  # type: ignore[union-attr]
+            await asyncio.sleep(0)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        del asked
+        gc.collect()
+
+
+async def test_a_look_at_an_alias_is_one_at_its_site(tmp_path: pathlib.Path) -> None:
+    off = model.Tls(mode=model.TlsMode.OFF)
+    one = site("a.test", f"http://127.0.0.1:{ports.free_port()}", aliases=("www.a.test", "*.b.test"), tls=off)
+    looking = _prober(tmp_path)
+    looking.publish(model.Desired(globals=model.Globals(), sites=(one,)), ())
+    for name in ("a.test", "www.a.test", "x.b.test"):
+        assert await looking.probe(name, within_s=60) == 0
+        known = looking.look("a.test")
+        assert known is not None
+        (server,) = known.routes[0].servers
+        assert server.trouble is model.Trouble.REFUSED
+        looking.publish(model.Desired(globals=model.Globals()), ())
+        assert await looking.probe(None, within_s=60) == 0
+        looking.publish(model.Desired(globals=model.Globals(), sites=(one,)), ())
+    assert await looking.probe("c.test", within_s=60) == 0
+
+
+@contextlib.asynccontextmanager
+async def _silent() -> collections.abc.AsyncIterator[int]:
+    """A server that takes connections and says nothing."""
+    ending = asyncio.Event()
+
+    async def hold(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await ending.wait()
+        writer.close()
+
+    async with await asyncio.start_server(hold, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+        ending.set()

@@ -1,6 +1,5 @@
 """A4: servers in trouble are tried again, each in its turn."""
 
-import collections
 import itertools
 
 from daemun.probing import look_order, looks
@@ -35,21 +34,6 @@ def test_pauses_double_up_to_the_longest_and_end_with_the_trouble() -> None:
     assert not list(pauses.due(now_s + 100))
     pauses.note(_key(1), now_s, is_bad=True)
     assert list(pauses.due(now_s + 2)) == [_key(1)]
-
-
-def test_a_turn_goes_on_when_sites_change() -> None:
-    wanted = [(f"{number}.test", f"{number}.test") for number in range(6)]
-    turn = look_order.continue_turn((), wanted)
-    seen = []
-    for new in ("x.test", "y.test", "z.test"):
-        for _ in range(2):
-            seen.append(turn[0])
-            turn.rotate(-1)
-        wanted = [(new, new), *wanted]
-        turn = look_order.continue_turn(turn, wanted)
-    assert seen == wanted[3:]
-    assert sorted(turn) == sorted(wanted)
-    assert look_order.continue_turn(turn, wanted[:1]) == collections.deque(wanted[:1])
 
 
 def test_a_further_try_of_a_good_server_has_its_time() -> None:

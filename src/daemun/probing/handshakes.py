@@ -1,6 +1,7 @@
 """One TLS handshake with the gate, by the name of a site. Nothing is verified here: what was shown is judged."""
 
 import asyncio
+import collections.abc
 import functools
 import ssl
 
@@ -8,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from daemun import causes
-from daemun.core import model, served
+from daemun.core import model, names, served
 
 SHAKE_S = 10.0
 _WORDS = {
@@ -17,6 +18,22 @@ _WORDS = {
     "SSLV3_ALERT_HANDSHAKE_FAILURE": "nothing is offered that OpenSSL takes (TLS alert: handshake failure)",
     "TLSV1_ALERT_PROTOCOL_VERSION": "no TLS version is offered that OpenSSL takes",
 }
+
+
+def find_places(listeners: collections.abc.Iterable[model.Address], *, has_ipv6: bool) -> tuple[model.Address, ...]:
+    """Where visitors on this machine reach them, each once. has_ipv6: nginx listens there, too, where none is named."""
+    return tuple(dict.fromkeys(found for one in listeners for found in _reached_at(one, has_ipv6=has_ipv6)))
+
+
+def _reached_at(address: model.Address, *, has_ipv6: bool) -> tuple[model.Address, ...]:
+    """Where a visitor on this machine reaches a listener."""
+    if address.host is None:
+        hosts = ("127.0.0.1", "::1") if has_ipv6 else ("127.0.0.1",)
+    else:
+        found = names.address_of(address.host)
+        is_any = found is not None and found.is_unspecified
+        hosts = (("::1" if ":" in address.host else "127.0.0.1") if is_any else address.host,)
+    return tuple(model.Address(host=host, port=address.port) for host in hosts)
 
 
 async def shake(address: model.Address, name: str, *, says_proxy: bool) -> served.Shown | str:

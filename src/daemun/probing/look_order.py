@@ -1,6 +1,5 @@
 """Whose turn it is: nothing waits for good, however many others there are. Pure: the time is an argument."""
 
-import collections
 import collections.abc
 import dataclasses
 
@@ -42,12 +41,3 @@ class Pauses:
     def due(self, now_s: float) -> collections.abc.Iterator[looks.Key]:
         """Those to be tried again; first the one whose last try is longest ago. Others may be noted meanwhile."""
         return (key for key, pause in list(self._known.items()) if pause.until_s <= now_s)
-
-
-def continue_turn(
-    turn: collections.abc.Iterable[tuple[str, str]], wanted: collections.abc.Iterable[tuple[str, str]]
-) -> collections.deque[tuple[str, str]]:
-    """Those that are still wanted keep their place, and new ones come last: a turn that began anew with each change
-    would reach the first ones alone where changes are frequent."""
-    now = dict.fromkeys(wanted)
-    return collections.deque(dict.fromkeys([*(one for one in turn if one in now), *now]))

@@ -10,9 +10,8 @@ hundred do, and it takes longer until each had its turn.
 """
 
 import asyncio
-import collections
 import collections.abc
-import dataclasses
+import contextlib
 import datetime
 import time
 import traceback
@@ -20,9 +19,18 @@ import traceback
 import structlog
 
 from daemun.control import ports
-from daemun.core import aims, model, names, served, server_answers, upstream_errors
-from daemun.core import certificates as certificates_
-from daemun.probing import error_log, handshakes, look_order, looks, server_tries, trouble_log
+from daemun.core import aims, model, served, server_answers, upstream_errors
+from daemun.probing import (
+    error_log,
+    expected_certificates,
+    handshake_turns,
+    handshakes,
+    look_order,
+    looks,
+    server_tries,
+    site_judge,
+    trouble_log,
+)
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -30,16 +38,8 @@ TICK_S = 0.25
 LOG_READ_EVERY_S = 0.5
 TRIES_PER_TICK = 6
 """Servers that are tried unasked: 24 a second."""
-NEW_SHAKES_PER_TICK = 3
-"""Handshakes after changes: 12 a second. Each takes nginx and this process a millisecond."""
-TURN_S = 60.0
-"""Each name has its turn so often, where they are few; else SHAKES_IN_TURN_PER_S are made."""
-SHAKES_IN_TURN_PER_S = 4.0
 AGAIN_S = 1.0
 """What went wrong is looked at once more after this before it is believed: a change may just be under way."""
-BAD_SHAKE_EVERY_S = 5.0
-EXPECTED_EVERY_S = 5.0
-"""How often is looked for certificates that changed."""
 MANY = 100
 """With more servers than this to be tried, each is tried once, however many routes lead to it."""
 REUSED_S = 60.0
@@ -78,13 +78,13 @@ class Prober:
         """Called when a site may have come into trouble, or out of it."""
         self._clock = clock
         self._find_endpoints = find_endpoints
-        self._find_certificates = find_certificates
+        self._expected = expected_certificates.ExpectedCertificates(find_certificates)
         self._contexts = server_tries.Contexts(ca_bundle)
         self._in_container = in_container
         self._has_ipv6 = has_ipv6
         self._log = error_log.ErrorLog(error_log_path)
         self._looks = looks.Looks(find_health)
-        self._bad_since: dict[str, datetime.datetime] = {}
+        self._judge = site_judge.SiteJudge(self._looks, clock)
         self._not_begun: set[tuple[object, ...]] | None = None
         self._all_begun_s: float | None = None
         self._desired: model.Desired | None = None
@@ -98,13 +98,7 @@ class Prober:
         self._pauses = look_order.Pauses()
         self._troubles = trouble_log.TroubleLog(time.monotonic)
         self._under_way: set[looks.Key] = set()
-        self._new_names: dict[tuple[str, str], None] = {}
-        self._turn: collections.deque[tuple[str, str]] = collections.deque()
-        self._owed = 0.0
-        self._bad_shaken_at = 0.0
-        self._expected: dict[str, set[str]] = {}
-        self._expected_at = 0.0
-        self._certificates_changed = True
+        self._turns = handshake_turns.HandshakeTurns()
 
     # --- control.ports.Served --------------------------------------------------------------------------------------
 
@@ -114,7 +108,7 @@ class Prober:
 
     def note_certificates(self) -> None:
         """Others may be served now."""
-        self._certificates_changed = True
+        self._expected.note_change()
 
     def look(self, host: str) -> model.SiteLook | None:
         return self._looks.look(host)
@@ -122,73 +116,29 @@ class Prober:
     def judge(
         self, sites: tuple[model.SiteStatus, ...], certificates: collections.abc.Iterable[model.CertificateStatus]
     ) -> tuple[model.SiteStatus, ...]:
-        return self._judge_all(sites, self._find_bad(certificates))
-
-    def _find_bad(
-        self, certificates: collections.abc.Iterable[model.CertificateStatus]
-    ) -> dict[str, model.CertificateStatus]:
-        bad = {one.name: one for one in certificates if one.state in served.BAD_CERTIFICATES}
-        now = self._clock.now()
-        self._bad_since = {name: self._bad_since.get(name, now) for name in bad}
-        return bad
-
-    def _judge_all(
-        self, sites: tuple[model.SiteStatus, ...], bad: dict[str, model.CertificateStatus]
-    ) -> tuple[model.SiteStatus, ...]:
-        noteworthy = self._looks.noteworthy()
-        now = self._clock.now()
-        if not bad and not noteworthy:
-            return sites
-        # One certificate may be for several sites.
-        of_sites = (
-            {one.site.host: name for one in sites if (name := certificates_.name_of(one.site)) in bad} if bad else {}
-        )
-        return tuple(
-            self._judge(one, bad.get(of_sites.get(one.site.host, "")), now)
-            if one.site.host in noteworthy or one.site.host in of_sites
-            else one
-            for one in sites
-        )
+        return self._judge.judge(sites, certificates)
 
     def judge_certificates(
         self, certificates: tuple[model.CertificateStatus, ...]
     ) -> tuple[model.CertificateStatus, ...]:
-        bad = {host for host, _ in self._looks.bad_handshakes()}
-        if not bad:
-            return certificates
-        return tuple(
-            served.judge_certificate(one, self._looks.look(one.host)) if one.host in bad else one
-            for one in certificates
-        )
-
-    def _judge(
-        self, status: model.SiteStatus, certificate: model.CertificateStatus | None, now: datetime.datetime
-    ) -> model.SiteStatus:
-        found = served.judge(status, self._looks.look(status.site.host), certificate, now)
-        if certificate is None or found.state not in served.STATES or found.since is not None:
-            return found
-        return dataclasses.replace(found, since=self._bad_since.get(certificate.name))
+        return self._judge.judge_certificates(certificates)
 
     def find_troubles(
         self, sites: tuple[model.SiteStatus, ...], certificates: collections.abc.Iterable[model.CertificateStatus]
     ) -> tuple[model.SiteStatus, ...] | None:
-        """The sites that visitors do not get; None: not everything was looked at yet.
-
-        A certificate that cannot be had is none of these troubles: it has alarms of its own, which know for how long it
-        may be so."""
+        """The sites that visitors do not get (`site_judge`); None: not everything was looked at yet."""
         now_s = asyncio.get_running_loop().time()
         if self._all_begun_s is None or now_s - self._all_begun_s < ALL_LOOKED_AT_S:
             return None
-        bad = self._find_bad(certificates)
-        refused = {name: one for name, one in bad.items() if one.state is not model.CertificateState.FAILING}
-        return tuple(one for one in self._judge_all(sites, refused) if one.state in served.STATES)
+        return self._judge.find_troubles(sites, certificates)
 
     def find_fault(self, upstream: str) -> model.Fault | None:
         return self._looks.find_fault(upstream)
 
     async def probe(self, host: str | None, *, within_s: float) -> int:
         await self._absorb()
-        hosts = [host] if host is not None else list(self._looks.hosts())
+        owner = self._looks.owner(host) if host is not None else None
+        hosts = list(self._looks.hosts()) if host is None else [owner] if owner is not None else []
         keys = [key for one in hosts for key in self._looks.keys(one)]
         # First what is in trouble, so that a limited look tells of what was mended.
         keys.sort(key=lambda key: not any(one.trouble for one in self._looks.servers(key)))
@@ -203,12 +153,13 @@ class Prober:
             done += 1
 
         work = [self._try(key, is_asked=True) for key in keys] + [self._shake(*one) for one in shakes]
-        tasks: list[asyncio.Task[None]] = []
         try:
-            async with asyncio.timeout(within_s), asyncio.TaskGroup() as group:
-                tasks += (group.create_task(limited(one)) for one in work)
-        except TimeoutError:
-            for one in work:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(within_s), asyncio.TaskGroup() as group:
+                    for one in work:
+                        group.create_task(limited(one))
+        finally:
+            for one in work:  # those that had no turn; a coroutine that nothing awaits is warned of
                 one.close()
         return len(work) - done
 
@@ -249,22 +200,20 @@ class Prober:
                     for key in self._looks.put(site):
                         self._queue[key] = None
                     for name in _names(site):
-                        self._new_names[host, name] = None
+                        self._turns.add_new((host, name))
                 if moved and any(target.pool in moved for target in _targets(site)):
                     for key in self._looks.keys(host):
                         self._queue[key] = None
             self._forget()
             if self._absorbed is None:
-                self._not_begun = {*self._queue, *self._new_names}
+                self._not_begun = {*self._queue, *self._turns.waiting}
             self._absorbed = desired
-            self._turn = look_order.continue_turn(
-                self._turn, ((host, name) for host, site in wanted.items() for name in _names(site))
-            )
+            self._turns.follow((host, name) for host, site in wanted.items() for name in _names(site))
 
     def _note_begun(self) -> None:
         """Ten thousand sites take minutes until each had its first look."""
         if self._not_begun is not None and self._all_begun_s is None:
-            self._not_begun &= self._queue.keys() | self._new_names.keys()
+            self._not_begun &= self._queue.keys() | self._turns.waiting
             if not self._not_begun:
                 self._all_begun_s = asyncio.get_running_loop().time()
 
@@ -352,23 +301,11 @@ class Prober:
 
     def _start_handshakes(self, group: asyncio.TaskGroup) -> None:
         now_s = asyncio.get_running_loop().time()
-        if self._certificates_changed and now_s - self._expected_at >= EXPECTED_EVERY_S:
-            self._collect_expected()
-        chosen: list[tuple[str, str]] = []
-        while self._new_names and len(chosen) < NEW_SHAKES_PER_TICK:
-            one = next(iter(self._new_names))
-            del self._new_names[one]
-            chosen.append(one)
-        if now_s - self._bad_shaken_at >= BAD_SHAKE_EVERY_S:
-            self._bad_shaken_at = now_s
-            chosen += self._looks.bad_handshakes()[: int(SHAKES_IN_TURN_PER_S * BAD_SHAKE_EVERY_S)]
-        per_s = min(len(self._turn) / TURN_S, SHAKES_IN_TURN_PER_S)
-        self._owed = min(self._owed + per_s * TICK_S, SHAKES_IN_TURN_PER_S)
-        while self._owed >= 1 and self._turn:
-            self._owed -= 1
-            chosen.append(self._turn[0])
-            self._turn.rotate(-1)
-        for host, name in dict.fromkeys(chosen):
+        for name in self._expected.take_changed(now_s):
+            owner = self._looks.owner(name)
+            if owner is not None:
+                self._turns.add_new((owner, name))
+        for host, name in self._turns.take_due(now_s, self._looks.bad_handshakes()):
             group.create_task(self._shake(host, name), name=f"handshake {name}")
 
     async def _shake(self, host: str, name: str) -> None:
@@ -394,7 +331,7 @@ class Prober:
         shown = await handshakes.shake(address, name, says_proxy=desired.globals.proxy_protocol)
         expected: collections.abc.Collection[str] = ()
         if isinstance(shown, served.Shown) and not _chooses_by_itself(site):
-            expected = self._find_expected(name, shown.fingerprint)
+            expected = self._expected.find(name, shown.fingerprint, asyncio.get_running_loop().time())
         return served.judge_handshake(shown, name=name, listener=str(address), expected=expected, now=self._clock.now())
 
     def _listeners(self, host: str) -> tuple[model.Address, ...]:
@@ -404,30 +341,7 @@ class Prober:
         asked = desired.globals.listen_https
         if site.https_port is not None:
             asked = (model.Address(port=site.https_port),)
-        return tuple(dict.fromkeys(found for one in asked for found in _reached_at(one, has_ipv6=self._has_ipv6)))
-
-    def _find_expected(self, name: str, shown: str) -> collections.abc.Collection[str]:
-        """The fingerprints of what daemun serves for a name; collected anew, once a second at most, when another one
-        was shown."""
-        known = _carried(self._expected, name)
-        if shown in known or asyncio.get_running_loop().time() - self._expected_at < AGAIN_S:
-            return known
-        self._collect_expected()
-        return _carried(self._expected, name)
-
-    def _collect_expected(self) -> None:
-        """What daemun serves for each name. Where that is another certificate than before, a handshake shows it."""
-        self._expected_at, self._certificates_changed = asyncio.get_running_loop().time(), False
-        before, self._expected = self._expected, {}
-        for one in self._find_certificates():
-            others = (other.fingerprint for other in one.others)
-            shown = {found for found in (one.fingerprint, *others) if found is not None}
-            for carried in one.names:
-                self._expected.setdefault(carried, set()).update(shown)
-        for name, found in self._expected.items():
-            owner = self._looks.owner(name) if name in before and before[name] != found else None
-            if owner is not None and not name.startswith("*."):
-                self._new_names[owner, name] = None
+        return handshakes.find_places(asked, has_ipv6=self._has_ipv6)
 
     # --- the error log ---------------------------------------------------------------------------------------------
 
@@ -459,26 +373,11 @@ class Prober:
         self.on_change()
 
 
-def _carried(expected: dict[str, set[str]], name: str) -> set[str]:
-    return expected.get(name) or expected.get(f"*.{name.partition('.')[2]}") or set()
-
-
 def _names(site: model.Site) -> tuple[str, ...]:
     """Those by which a handshake can reach the site."""
     if site.tls.mode is model.TlsMode.OFF:
         return ()
     return tuple(dict.fromkeys(name for one in site.names if (name := aims.visited_name(one)) is not None))
-
-
-def _reached_at(address: model.Address, *, has_ipv6: bool) -> tuple[model.Address, ...]:
-    """Where a visitor on this machine reaches a listener."""
-    if address.host is None:
-        hosts = ("127.0.0.1", "::1") if has_ipv6 else ("127.0.0.1",)
-    else:
-        found = names.address_of(address.host)
-        is_any = found is not None and found.is_unspecified
-        hosts = (("::1" if ":" in address.host else "127.0.0.1") if is_any else address.host,)
-    return tuple(model.Address(host=host, port=address.port) for host in hosts)
 
 
 def _chooses_by_itself(site: model.Site) -> bool:

@@ -1,0 +1,82 @@
+"""What the looks from outside make of the states of sites and certificates."""
+
+import collections.abc
+import dataclasses
+import datetime
+
+from daemun.control import ports
+from daemun.core import certificates as certificates_
+from daemun.core import model, served
+from daemun.probing import looks
+
+
+class SiteJudge:
+    """Not thread-safe."""
+
+    def __init__(self, known: looks.Looks, clock: ports.Clock) -> None:
+        self._looks = known
+        self._clock = clock
+        self._bad_since: dict[str, datetime.datetime] = {}
+
+    def judge(
+        self, sites: tuple[model.SiteStatus, ...], certificates: collections.abc.Iterable[model.CertificateStatus]
+    ) -> tuple[model.SiteStatus, ...]:
+        """As `control.ports.Served`."""
+        return self._judge_all(sites, self._find_bad(certificates))
+
+    def judge_certificates(
+        self, certificates: tuple[model.CertificateStatus, ...]
+    ) -> tuple[model.CertificateStatus, ...]:
+        """As `control.ports.Served`."""
+        bad = {host for host, _ in self._looks.bad_handshakes()}
+        if not bad:
+            return certificates
+        return tuple(
+            served.judge_certificate(one, self._looks.look(one.host)) if one.host in bad else one
+            for one in certificates
+        )
+
+    def find_troubles(
+        self, sites: tuple[model.SiteStatus, ...], certificates: collections.abc.Iterable[model.CertificateStatus]
+    ) -> tuple[model.SiteStatus, ...]:
+        """The sites that visitors do not get.
+
+        A certificate that cannot be had is none of these troubles: it has alarms of its own, which know for how long it
+        may be so."""
+        bad = self._find_bad(certificates)
+        refused = {name: one for name, one in bad.items() if one.state is not model.CertificateState.FAILING}
+        return tuple(one for one in self._judge_all(sites, refused) if one.state in served.STATES)
+
+    def _find_bad(
+        self, certificates: collections.abc.Iterable[model.CertificateStatus]
+    ) -> dict[str, model.CertificateStatus]:
+        bad = {one.name: one for one in certificates if one.state in served.BAD_CERTIFICATES}
+        now = self._clock.now()
+        self._bad_since = {name: self._bad_since.get(name, now) for name in bad}
+        return bad
+
+    def _judge_all(
+        self, sites: tuple[model.SiteStatus, ...], bad: dict[str, model.CertificateStatus]
+    ) -> tuple[model.SiteStatus, ...]:
+        noteworthy = self._looks.noteworthy()
+        now = self._clock.now()
+        if not bad and not noteworthy:
+            return sites
+        # One certificate may be for several sites.
+        of_sites = (
+            {one.site.host: name for one in sites if (name := certificates_.name_of(one.site)) in bad} if bad else {}
+        )
+        return tuple(
+            self._judge(one, bad.get(of_sites.get(one.site.host, "")), now)
+            if one.site.host in noteworthy or one.site.host in of_sites
+            else one
+            for one in sites
+        )
+
+    def _judge(
+        self, status: model.SiteStatus, certificate: model.CertificateStatus | None, now: datetime.datetime
+    ) -> model.SiteStatus:
+        found = served.judge(status, self._looks.look(status.site.host), certificate, now)
+        if certificate is None or found.state not in served.STATES or found.since is not None:
+            return found
+        return dataclasses.replace(found, since=self._bad_since.get(certificate.name))
