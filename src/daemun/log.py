@@ -37,17 +37,11 @@ def _without(package: str) -> collections.abc.Iterator[None]:
 with _without("rich"):
     import structlog
 
-NOISY = (
-    "uvicorn",
-    "uvicorn.error",
-    "aiohttp",
-    "asyncio",
-    "acme",
-    "urllib3",
-    "lexicon",
-    "filelock",
-)
-"""Libraries whose own lines tell a person nothing, or (lexicon's) secrets; their warnings are kept."""
+NOISY = ("uvicorn", "aiohttp", "asyncio", "acme", "filelock")
+"""Libraries whose own lines tell a person nothing; their warnings are kept."""
+SILENT = ("lexicon", "urllib3")
+"""Libraries whose lines may hold secrets of DNS providers: what they send, and the addresses that they ask. What fails
+in them is an exception, and reported by who called them."""
 
 
 class OncePerMinute(logging.Filter):
@@ -77,6 +71,20 @@ class OncePerMinute(logging.Filter):
         return True
 
 
+class OfLibraries(logging.Filter):
+    """For a handler: the filter of a logger does not see what its children log ("Logging flow" in Python's HOWTO)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._repeats = OncePerMinute()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        library = record.name.partition(".")[0]
+        if library in SILENT:
+            return False
+        return library not in NOISY or (record.levelno >= logging.WARNING and self._repeats.filter(record))
+
+
 _NUMBERS = re.compile(r"\b(?:0x[0-9a-f]+|[0-9]+)\b")
 """Descriptors, ports and addresses in memory make no other cause."""
 _MOST_CAUSES = 1000
@@ -103,13 +111,12 @@ def configure(log_format: settings.LogFormat, *, verbose: bool = False) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_render(log_format)],
         )
     )
+    handler.addFilter(OfLibraries())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if verbose else logging.INFO)
-    for name in NOISY:
-        logger = logging.getLogger(name)
-        logger.setLevel(logging.WARNING)
-        logger.filters[:] = [OncePerMinute()]
+    for name in (*NOISY, *SILENT):  # so that most lines are not even made
+        logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -30,4 +30,30 @@ def test_a_second_daemon_is_told_who_holds_it(tmp_path: pathlib.Path) -> None:
             pass
         holder.kill()
     with instance.held_alone(lock):
-        assert lock.read_text() == f"{os.getpid()}\n"
+        assert lock.read_text().split()[0] == str(os.getpid())
+        assert instance.read_owner(lock) == os.getpid()
+
+
+def test_a_later_process_with_its_number_is_not_taken_for_the_owner(tmp_path: pathlib.Path) -> None:
+    """`daemun stop --force` ended an editor of daemun.yaml that had got the number of a daemun that was gone."""
+    lock = tmp_path / "daemun.lock"
+    command = [sys.executable, "-c", "import sys; sys.stdin.read()", "daemun.yaml", "/etc/daemun/daemun.yaml"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as editor:
+        with instance.held_alone(lock):
+            started = int(lock.read_text().split()[1])
+        later = f"{editor.pid} {started}"
+        for text in (later, f"{editor.pid}", f"{editor.pid} 0", "", "x", "0", "999999999 1", "1 2 3"):
+            lock.write_text(f"{text}\n")
+            assert instance.read_owner(lock) is None, text
+        assert editor.poll() is None
+        editor.communicate(b"")
+
+
+def test_a_daemun_that_did_not_note_its_start_is_known_by_its_command(tmp_path: pathlib.Path) -> None:
+    """Of the version before, during an upgrade."""
+    lock = tmp_path / "daemun.lock"
+    command = [sys.executable, "-c", "import sys; sys.stdin.read()", "/opt/daemun/bin/daemun", "up"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as before:
+        lock.write_text(f"{before.pid}\n")
+        assert instance.read_owner(lock) == before.pid
+        before.communicate(b"")

@@ -33,13 +33,29 @@ def _own_log() -> collections.abc.Iterator[None]:
     """Configuring a log is for a whole process: put it back."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
-    levels = {name: logging.getLogger(name).level for name in log.NOISY}
+    levels = {name: logging.getLogger(name).level for name in (*log.NOISY, *log.SILENT)}
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
     for name, old in levels.items():
         logging.getLogger(name).setLevel(old)
     structlog.reset_defaults()
+
+
+@pytest.mark.usefixtures("_own_log")
+def test_no_secret_of_a_dns_provider_is_logged(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.configure(settings.LogFormat.JSON, verbose=True)
+    child = logging.getLogger("lexicon._private.providers.test")
+    monkeypatch.setattr(child, "level", logging.DEBUG)  # as some providers do
+    child.debug("token=%s", "s3cret")
+    child.error("token=%s", "s3cret")
+    logging.getLogger("urllib3.connectionpool").warning("Retrying /?token=s3cret")
+    logging.getLogger("some.library").warning("seen")
+    said = capsys.readouterr().err
+    assert "seen" in said
+    assert "s3cret" not in said
 
 
 @pytest.mark.usefixtures("_own_log")

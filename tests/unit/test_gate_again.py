@@ -6,7 +6,7 @@ import datetime
 
 import pytest
 
-from daemun.control import damaged, gate, keeper, reconciler
+from daemun.control import damage_report, gate, keeper, reconciler
 from daemun.core import layout, liveness, model
 from daemun.core.render import environment
 from daemun.errors import ConfigError
@@ -66,7 +66,7 @@ def make_gate(
         old_workers=old_workers,
         observe=lambda: (model.Actual(), 0),
         look_at_nginx=look_at_nginx,
-        damage=damaged.Damage(),
+        damage=damage_report.DamageReport(),
         identity=gate.Identity(
             version="1",
             nginx_version="1.31.3",

@@ -31,3 +31,17 @@ def test_n9_what_is_remembered_is_bounded() -> None:
     repeats = log.OncePerMinute(lambda: 0.0)
     assert len(_kept(repeats, *("x" * number for number in range(3000)))) == 3000
     assert len(repeats._seen) <= 1001
+
+
+def test_what_libraries_log_of_themselves_is_kept_from_children_of_their_loggers_too() -> None:
+    """lexicon's providers log what they send, with the owner's secrets, by loggers of their own and at any level."""
+    passes = log.OfLibraries().filter
+
+    def record(name: str, level: int) -> logging.LogRecord:
+        return logging.LogRecord(name, level, "", 0, "token=s3cret", (), None)
+
+    for name in ("lexicon", "lexicon.providers.cloudflare", "urllib3.connectionpool"):
+        assert not any(passes(record(name, level)) for level in (logging.DEBUG, logging.WARNING, logging.CRITICAL))
+    assert not passes(record("aiohttp.client", logging.INFO))
+    assert [passes(record("aiohttp.client", logging.WARNING)) for _ in range(2)] == [True, False]
+    assert all(passes(record(name, logging.DEBUG)) for name in ("daemun.core", "lexicons", "root"))

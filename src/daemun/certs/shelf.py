@@ -21,7 +21,7 @@ from daemun.core import layout, model
 NAMES_SHARED = 100
 """A certificate of so many names has about 3 kB."""
 _ROOT_CERTIFICATE = "ca.pem"
-"""As `damaged.Damage` knows it; no key of a store."""
+"""As `damage_report.DamageReport` knows it; no key of a store."""
 
 
 class Shelf:

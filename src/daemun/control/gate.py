@@ -10,7 +10,7 @@ import os
 import structlog
 
 from daemun import garbage
-from daemun.control import damaged, doctor, gate_port, keeper, ports, problem_log, reconciler
+from daemun.control import damage_report, doctor, gate_port, keeper, ports, problem_log, reconciler
 from daemun.core import certificate_faults, liveness, model, plan, served
 from daemun.core import domains as domains_
 from daemun.core.generations import Urgency
@@ -67,7 +67,7 @@ class Gate:
         old_workers: keeper.Keeper,
         observe: Observe,
         look_at_nginx: LookAtNginx,
-        damage: damaged.Damage,
+        damage: damage_report.DamageReport,
         identity: Identity,
     ) -> None:
         self._rounds = rounds

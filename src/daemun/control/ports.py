@@ -10,11 +10,9 @@ import dataclasses
 import datetime
 import typing
 
+from daemun.control import damage_report
 from daemun.core import domains, listeners, model
 from daemun.errors import EnvironmentProblemError
-
-if typing.TYPE_CHECKING:
-    from daemun.control import damaged
 
 
 class Clock(typing.Protocol):
@@ -290,7 +288,7 @@ class Store(typing.Protocol):
     """
 
     @property
-    def damage(self) -> "damaged.Damage":
+    def damage(self) -> damage_report.DamageReport:
         """What was found damaged."""
         ...
 

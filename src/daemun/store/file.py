@@ -21,7 +21,7 @@ import time
 import typing
 
 from daemun import durable, errors, folders
-from daemun.control import damaged
+from daemun.control import damage_report
 from daemun.store import keys
 
 _TEMPORARY = "~new-"
@@ -44,7 +44,7 @@ class FileStore:
         self._root = root.absolute()
         self._now = now
         self._rescan_s = rescan_s
-        self.damage = damaged.Damage()
+        self.damage = damage_report.DamageReport()
         with _explained("open the store", self._root):
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             # Nothing is changed that is right already: a file system that cannot be written can be read.

@@ -32,7 +32,7 @@ class Held:
             # The lock holds without the number in it: on a full disk the next `up` must still adopt nginx.
             with contextlib.suppress(OSError):
                 os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+                os.pwrite(descriptor, f"{os.getpid()} {_read_start(os.getpid())}\n".encode(), 0)
         except OSError as error:
             raise EnvironmentProblemError(_explain(self._lock, error)) from error
 
@@ -56,14 +56,24 @@ def held_alone(lock: pathlib.Path) -> collections.abc.Iterator[Held]:
 def read_owner(lock: pathlib.Path) -> int | None:
     """The number of the daemun that holds the lock; None: none does, or it is not known which.
 
-    The lock itself is not tried: a daemun that starts at that instant would find it taken.
+    The lock itself is not tried: a daemun that starts at that instant would find it taken. The number of one that ended
+    may be another process's by now, which started later.
     """
     try:
-        pid = int(lock.read_bytes())
-        command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (OSError, ValueError):
+        pid, *started = map(int, lock.read_bytes().split())
+        if started:
+            return pid if started == [_read_start(pid)] else None
+        command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (OSError, ValueError, IndexError):
         return None
-    return pid if b"daemun" in command else None
+    # Written by a daemun that did not note its start yet.
+    return pid if any(word.rpartition(b"/")[2] == b"daemun" for word in command) else None
+
+
+def _read_start(pid: int) -> int:
+    """Clock ticks between the machine's start and the process's. Source: proc_pid_stat(5), field 22; the second field
+    may hold spaces and parentheses. Raises: OSError, IndexError."""
+    return int(pathlib.Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19])
 
 
 def _open(lock: pathlib.Path) -> tuple[int, pathlib.Path]:
@@ -86,7 +96,7 @@ def _take(descriptor: int, lock: pathlib.Path) -> None:
     except BlockingIOError:
         owner = "unknown"
         with contextlib.suppress(OSError):  # a folder has no text
-            owner = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() or owner
+            owner = os.pread(descriptor, 64, 0).decode("ascii", "replace").partition(" ")[0].strip() or owner
         state = lock.parent.parent
         stop = shlex.join(["daemun", "stop", "--state", str(state)])
         raise LockHeldError(

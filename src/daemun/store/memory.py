@@ -9,7 +9,7 @@ import time
 import weakref
 
 from daemun import errors
-from daemun.control import damaged
+from daemun.control import damage_report
 from daemun.store import keys
 
 
@@ -18,7 +18,7 @@ class MemoryStore:
 
     def __init__(self, *, now: collections.abc.Callable[[], float] = time.monotonic) -> None:
         self._now = now
-        self.damage = damaged.Damage()
+        self.damage = damage_report.DamageReport()
         self._guard = threading.Lock()
         self._values: dict[str, bytes] = {}
         self._leases: dict[str, _Lease] = {}
