@@ -62,7 +62,7 @@ def test_how_soon_a_label_is_a_site_with_https(gate: daemons.Daemon, docker_engi
         until_served(gate, host)
         replaced_s.append(time.monotonic() - begin)
 
-    status = gate.status()
+    status = gate.wait_sites(*(f"web-{number}.test" for number in range(ROUNDS)))
     print(f"\nlabel to HTTPS: median {statistics.median(new_s):.2f} s, longest {max(new_s):.2f} s")
     print(f"replaced: median {statistics.median(replaced_s):.2f} s, longest {max(replaced_s):.2f} s")
     assert status["problems"] == []
@@ -289,7 +289,7 @@ def test_hosts_of_the_file_and_reserved_ones_are_not_for_containers(
     docker_engine.run("web", *HTTPD, labels=label("web.test"))
     until_served(gate, "web.test")
 
-    status = gate.status()
+    status = gate.wait_sites("web.test")
 
     assert gate.sign("file.test") == "file"
     thief, admin = container(status, "thief"), container(status, "admin")
@@ -441,3 +441,42 @@ def test_a4_a_container_whose_application_listens_on_its_own_loopback(
     assert "refuses connections" in site["reason"]
     assert "listen on 0.0.0.0 in its container" in site["cure"]
     assert gate.cli("doctor", "inward.test").returncode == 1
+
+
+# --- several people on one machine -----------------------------------------------------------------------------
+
+
+def test_n12_a_host_stays_its_owners_over_a_restart(gate: daemons.Daemon, docker_engine: DockerEngine) -> None:
+    """N12: and the engine then lists another project's container first, because the owner's was made anew meanwhile."""
+
+    def run(name: str, project: str) -> None:
+        docker_engine.run_server(name, labels={**label("app.test"), "com.docker.compose.project": project})
+
+    def is_refused() -> bool:
+        found = [one for one in gate.status()["containers"] if one["name"] == "bob-0"]
+        return bool(found) and not found[0]["served"] and "belongs to project" in (found[0]["why"] or "")
+
+    gate.preamble = f"docker: {{endpoint: '{docker_engine.url}', tenants: true}}\n"
+    gate.write("sites:\n" + daemons.signpost("file.test", "tenants"))
+    gate.wait_sign("file.test", "tenants")
+    run("ann-0", "ann")
+    until_served(gate, "app.test", "ann-0 0")
+    run("bob-0", "bob")
+    gate.wait(is_refused, "bob to be refused")
+    assert gate.terminate() == 0
+    docker_engine.cli("rm", "--force", "ann-0")
+    run("ann-1", "ann")  # younger than bob's now
+    gate.start()
+    until_served(gate, "app.test", "ann-1 0")
+    gate.wait(is_refused, "bob to be refused still")
+
+    # Also when the owner's was removed before, and is back only after the restart.
+    docker_engine.cli("rm", "--force", "ann-1")
+    gate.wait(lambda: "ann-1" not in {one["name"] for one in gate.status()["containers"]}, "ann's to be gone")
+    assert gate.terminate() == 0
+    gate.start()
+    gate.wait_ready()
+    gate.wait(is_refused, "bob to be refused without ann's")
+    run("ann-2", "ann")
+    until_served(gate, "app.test", "ann-2 0")
+    assert is_refused()

@@ -3,8 +3,10 @@
 import pytest
 
 from daemun.core import model
-from daemun.sources.docker import containers, keep, tenants, translate
+from daemun.sources.docker import containers, keep, place, source, surroundings, tenants, translate
+from daemun.sources.docker import memory as memory_
 from daemun.store import memory
+from tests.support import clock
 from tests.support import docker_values as values
 
 PROJECT = "com.docker.compose.project"
@@ -194,6 +196,26 @@ def test_owners_are_kept_for_the_next_daemon() -> None:
     assert found is not None
     assert found.owners == kept.owners
     assert found.listing.containers[0].project == "ann"
+
+
+def test_what_an_earlier_daemon_knew_of_owners_holds_while_a_removed_container_is_remembered() -> None:
+    """N12: the owner's container was removed before daemun was restarted, and comes back after that."""
+    now_s = 100.0
+    bob = made("bob", name="bob-web-1")
+    known = source.DockerSource(
+        place.Endpoint(url="unix:///x"),
+        clock.FakeClock(),
+        traces=surroundings.Traces(),
+        listing=containers.Listing(containers=(bob,)),
+        policy=ON,
+        owners={"a.test": "ann"},
+        now_s=lambda: now_s,
+    )
+    assert known.latest().sites == ()
+    assert known.owners == {"a.test": "ann"}
+    now_s += memory_.KEPT_S
+    assert [site.host for site in known.latest().sites] == ["a.test"]
+    assert known.owners == {"a.test": "bob"}
 
 
 @pytest.mark.parametrize("value", ["", "a b", "a,,b", "*", "x" * 65, "ann;", "true, ann"])

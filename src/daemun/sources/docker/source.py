@@ -103,7 +103,8 @@ class DockerSource:
         self._dialect = translate.LABELS
         self._prefers_ipv6 = False
         self._tenants = policy
-        self._owners: tenants.Owners = dict(owners)
+        self._inherited: tenants.Owners = dict(owners)
+        self._inherited_until_s = now_s() + memory.KEPT_S
         if compat is not None:
             self.speak(compat)
         if listing is not None:
@@ -128,8 +129,12 @@ class DockerSource:
 
     @property
     def owners(self) -> tenants.Owners:
-        """To whom each host belongs, among tenants."""
-        return self._owners if self._told is None else self._told.translated.owners
+        """To whom each host belongs, among tenants.
+
+        What an earlier daemon knew holds as long as a removed container is remembered: it may have been removed
+        shortly before that daemon ended, and its next one may come after another project's."""
+        inherited = self._inherited if self._tenants.is_on else {}
+        return inherited if self._told is None else {**inherited, **self._told.translated.owners}
 
     def speak(self, compat: nginx_proxy_sites.Compat) -> None:
         """How containers are to be understood from now on."""
@@ -171,7 +176,10 @@ class DockerSource:
             policy=self._tenants,
         )
         before = self._told
-        if before is not None and before.follows_from(listing, terms, self._dialect, now_s=now_s):
+        has_ended = bool(self._inherited) and now_s >= self._inherited_until_s
+        if has_ended:
+            self._inherited = {}
+        if before is not None and not has_ended and before.follows_from(listing, terms, self._dialect, now_s=now_s):
             return before.translated.snapshot
         translated = translate.translate(
             listing,
