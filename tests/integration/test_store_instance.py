@@ -1,5 +1,6 @@
 """One daemon per state directory."""
 
+import fcntl
 import os
 import pathlib
 import subprocess
@@ -57,3 +58,63 @@ def test_a_daemun_that_did_not_note_its_start_is_known_by_its_command(tmp_path: 
         lock.write_text(f"{before.pid}\n")
         assert instance.read_owner(lock) == before.pid
         before.communicate(b"")
+
+
+def _start_holder(lock: pathlib.Path) -> subprocess.Popen[str]:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    return holder
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small file system")
+def test_a_lock_that_was_taken_on_a_full_disk_holds_when_the_disk_is_free_again(tmp_path: pathlib.Path) -> None:
+    """Its file could not be made then; the next daemun makes it, and must not start beside the first."""
+    run = tmp_path / "run"
+    run.mkdir()
+    # No second inode: a file cannot be made, as on a disk that is full.
+    options = ["-t", "tmpfs", "-o", "nr_inodes=1,mode=755", "tmpfs", str(run)]
+    if subprocess.run(["mount", *options], check=False).returncode != 0:
+        pytest.skip("this machine does not let tests mount a file system")
+    lock = run / "daemun.lock"
+    try:
+        with _start_holder(lock) as holder:
+            assert not lock.exists()
+            subprocess.run(["mount", "-o", "remount,nr_inodes=100", str(run)], check=True)
+            with pytest.raises(LockHeldError, match="process unknown"), instance.held_alone(lock):
+                pass
+            holder.communicate("")
+        with instance.held_alone(lock) as held:
+            assert held.is_there()
+            assert instance.read_owner(lock) == os.getpid()
+    finally:
+        subprocess.run(["umount", str(run)], check=True)
+
+
+def test_a_lock_whose_file_or_folder_was_deleted_is_taken_again(tmp_path: pathlib.Path) -> None:
+    lock = tmp_path / "run" / "daemun.lock"
+    with instance.held_alone(lock) as held:
+        for removed in (lock, lock.parent):
+            lock.unlink()
+            if removed is lock.parent:
+                removed.rmdir()
+            assert not held.is_there()
+            held.take()
+            assert held.is_there()
+            assert instance.read_owner(lock) == os.getpid()
+        lock.unlink()
+        with pytest.raises(LockHeldError), instance.held_alone(lock):
+            pass
+
+
+def test_a_daemun_that_locks_the_file_alone_is_seen(tmp_path: pathlib.Path) -> None:
+    """As the version before did."""
+    lock = tmp_path / "daemun.lock"
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(LockHeldError), instance.held_alone(lock):
+            pass
+    with instance.held_alone(lock):
+        pass

@@ -12,36 +12,48 @@ from daemun.errors import EnvironmentProblemError, LockHeldError
 
 
 class Held:
-    """The lock of one state directory, while `held_alone` runs."""
+    """The lock of one state directory, while `held_alone` runs.
+
+    Its folder is locked, too: on a full disk there may be no file, and one that is made later must let nobody in.
+    """
 
     def __init__(self, lock: pathlib.Path, stack: contextlib.ExitStack) -> None:
-        self._lock = self._path = lock
+        self._lock = lock
         self._stack = stack
-        self._descriptor = -1
+        self._folder: int | None = None
+        self._file: int | None = None
 
     def take(self) -> None:
         """Take the lock; again when its file was deleted, which would let a second daemun in.
 
-        Raises: LockHeldError naming the process that holds it; EnvironmentProblemError when the file cannot be made.
+        Raises: LockHeldError naming the process that holds it; EnvironmentProblemError when neither file nor folder
+        can be locked.
         """
         try:
-            descriptor, self._path = _open(self._lock)
-            self._stack.callback(os.close, descriptor)
-            _take(descriptor, self._lock)
-            self._descriptor = descriptor
-            # The lock holds without the number in it: on a full disk the next `up` must still adopt nginx.
-            with contextlib.suppress(OSError):
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, f"{os.getpid()} {_read_start(os.getpid())}\n".encode(), 0)
+            self._lock.parent.mkdir(parents=True, exist_ok=True)
+            if not _is_at(self._folder, self._lock.parent):
+                self._folder = self._hold(_open_folder(self._lock.parent))
+            if not _is_at(self._file, self._lock):
+                self._file = self._hold(_open_file(self._lock, or_none=self._folder is not None))
+            if self._file is not None:
+                # The lock holds without the number in it: on a full disk the next `up` must still adopt nginx.
+                with contextlib.suppress(OSError):
+                    os.ftruncate(self._file, 0)
+                    os.pwrite(self._file, f"{os.getpid()} {_read_start(os.getpid())}\n".encode(), 0)
         except OSError as error:
             raise EnvironmentProblemError(_explain(self._lock, error)) from error
 
+    def _hold(self, descriptor: int | None) -> int | None:
+        if descriptor is not None:
+            self._stack.callback(os.close, descriptor)
+            _take(descriptor, self._lock)
+        return descriptor
+
     def is_there(self) -> bool:
-        """Whether the file that is locked still lies where the next daemun looks for it."""
-        try:
-            return os.path.samestat(os.fstat(self._descriptor), self._path.stat())
-        except OSError:
-            return False
+        """Whether what is locked still lies where the next daemun looks for it."""
+        if self._file is not None:
+            return _is_at(self._file, self._lock)
+        return _is_at(self._folder, self._lock.parent)
 
 
 @contextlib.contextmanager
@@ -76,17 +88,34 @@ def _read_start(pid: int) -> int:
     return int(pathlib.Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19])
 
 
-def _open(lock: pathlib.Path) -> tuple[int, pathlib.Path]:
-    """Where it cannot be made, or written, it can be held all the same: as it is, or its folder in its place."""
+def _is_at(descriptor: int | None, path: pathlib.Path) -> bool:
+    if descriptor is None:
+        return False
     try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644), lock
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False
+
+
+def _open_folder(folder: pathlib.Path) -> int | None:
+    """None: it is another account's, which may not even read it."""
+    with contextlib.suppress(PermissionError):
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    return None
+
+
+def _open_file(lock: pathlib.Path, *, or_none: bool) -> int | None:
+    """Where it cannot be made, or written, it can be held all the same: as it is, or (None) its folder in its place."""
+    try:
+        return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        for path in (lock, lock.parent):
-            with contextlib.suppress(OSError):
-                is_own = path.stat().st_uid == os.geteuid()
-                if is_own or error.errno not in {errno.EACCES, errno.EPERM}:
-                    return os.open(path, os.O_RDONLY | os.O_CLOEXEC), path
+        is_refused = error.errno in {errno.EACCES, errno.EPERM}
+        with contextlib.suppress(OSError):
+            if not is_refused or lock.stat().st_uid == os.geteuid():
+                return os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+        with contextlib.suppress(OSError):
+            if or_none and (not is_refused or lock.parent.stat().st_uid == os.geteuid()):
+                return None
         raise
 
 
@@ -95,8 +124,8 @@ def _take(descriptor: int, lock: pathlib.Path) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         owner = "unknown"
-        with contextlib.suppress(OSError):  # a folder has no text
-            owner = os.pread(descriptor, 64, 0).decode("ascii", "replace").partition(" ")[0].strip() or owner
+        with contextlib.suppress(OSError, IndexError):
+            owner = lock.read_text("ascii", "replace").split()[0]
         state = lock.parent.parent
         stop = shlex.join(["daemun", "stop", "--state", str(state)])
         raise LockHeldError(
