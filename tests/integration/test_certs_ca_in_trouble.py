@@ -176,6 +176,22 @@ async def test_c3_a_renewal_says_until_when_the_ca_asked_to_wait(gate: issuing.G
             assert watched.manager.renew(HOST), "the wait is over"
 
 
+async def test_c3_a_name_of_several_certificates_is_renewed_in_all_or_in_none(gate: issuing.Gate) -> None:
+    with running(limited()) as ca:
+        acme = issuing.asking(model.Authority(directory=ca.url))
+        local = dataclasses.replace(issuing.spec("a.test", HOST), mode=model.TlsMode.LOCAL)
+        async with certificates.running(await gate.manager(acme, local, issuing.spec(HOST))) as watched:
+            await watched.until_state(HOST, FAILING)
+            before = watched.status("a.test").fingerprint
+            with pytest.raises(errors.RetryableError):
+                watched.manager.renew(HOST)
+            await watched.manager.settle_again(())  # whatever was asked for has its turn before the next answer
+            assert not watched.manager.busy
+            assert watched.status("a.test").fingerprint == before
+            assert watched.manager.renew(HOST, force=True)
+            await watched.until(lambda: watched.status("a.test").fingerprint != before)
+
+
 async def test_c3_another_ca_is_asked_at_once_while_the_first_is_left_alone(gate: issuing.Gate) -> None:
     with running(limited()) as first, running(Ca(status=500)) as second:
         acme = issuing.asking(model.Authority(directory=first.url), model.Authority(directory=second.url))

@@ -5,18 +5,20 @@ import collections
 import collections.abc
 import contextlib
 import dataclasses
+import os
 import socket
 import threading
 
 import dns.asyncquery
 import dns.message
 import dns.rcode
+import pytest
 
 from daemun import errors
 from daemun.core import model, names
 from daemun.discovery import endpoints, resolver_places
 from daemun.store import memory
-from tests.support import backend, upstreams
+from tests.support import backend, ports, upstreams
 
 
 class Names:
@@ -210,6 +212,11 @@ class FullStore(memory.MemoryStore):
             raise errors.EnvironmentProblemError(f'cannot write "{key}": the disk is full')
         super().write(key, value)
 
+    def delete(self, key: str) -> None:
+        if self.is_full:
+            raise errors.EnvironmentProblemError(f'cannot delete "{key}": the disk is full')
+        super().delete(key)
+
 
 async def test_a_full_disk_is_a_warning_and_no_obstacle() -> None:
     store = FullStore()
@@ -223,6 +230,22 @@ async def test_a_full_disk_is_a_warning_and_no_obstacle() -> None:
         store.is_full = False
         await discovery.save()
         assert discovery.problems() == ()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a port below 1024")
+async def test_a_port_that_cannot_be_forgotten_is_reported_and_left_all_the_same() -> None:
+    store = FullStore()
+    store.write("discovery/port", str(ports.free_port()).encode())
+    async with discovering(Names(web=("10.0.0.1",)), store) as discovery:
+        store.is_full = True
+        running = asyncio.create_task(discovery.run())
+        await upstreams.eventually(lambda: any("discovery/port" in one.message for one in discovery.problems()))
+        await discovery.publish([service("web")], ())
+        assert await ask(discovery, "web") == ["10.0.0.1:80"]
+        assert not running.done()
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
 
 
 async def test_run_looks_names_up_again_until_it_is_cancelled() -> None:

@@ -153,12 +153,13 @@ class Manager:
         return tuple(problem for entry in self._book.entries.values() for problem in entry.served.problems)
 
     def renew(self, host: str, *, force: bool = False) -> bool:
-        found = False
         now = self._clock.now()
-        for name, entry in self._book.entries.items():
-            is_for_it = host == entry.spec.host or host in entry.spec.names
-            if not is_for_it or entry.spec.mode is model.TlsMode.FILES:
-                continue
+        found = {
+            name: entry
+            for name, entry in self._book.entries.items()
+            if (host == entry.spec.host or host in entry.spec.names) and entry.spec.mode is not model.TlsMode.FILES
+        }
+        for name, entry in found.items():  # all or none: who is refused has changed nothing
             status = self._book.plans(now)[name].status
             if status.held_until is not None and now < status.held_until and not force:
                 until = f"{status.held_until:%Y-%m-%d %H:%M} UTC"
@@ -167,12 +168,12 @@ class Manager:
                     "limits say: who comes sooner may be locked out for longer; nothing to do, daemun tries "
                     f"again by itself then (`--force` asks now). {status.reason or ''}"
                 )
-            found = True
+        for name, entry in found.items():
             if name not in self._orders.under_way:
                 self._book.put(name, dataclasses.replace(entry, attempts=_keep_holds(entry, now, force=force)))
                 self._book.forced.add(name)
         self._changed()
-        return found
+        return bool(found)
 
     async def add(self, *specs: model.CertificateSpec) -> None:
         specs = key_types.with_seconds(specs)

@@ -77,7 +77,10 @@ class ResolverPlaces:
         if not self._is_earlier_lost:
             self._responder.leave(self._earlier)
         self._earlier = None
-        await asyncio.to_thread(self._store.delete, _PORT_KEY)
+        try:
+            await asyncio.to_thread(self._store.delete, _PORT_KEY)
+        except errors.EnvironmentProblemError as error:  # the next start listens there in vain, and tries again
+            self._store_failure = str(error)
 
     def problems(self) -> collections.abc.Iterator[str]:
         if self._store_failure is not None:
