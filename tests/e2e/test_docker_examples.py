@@ -114,7 +114,11 @@ def test_several_applications(example: Example, docker_engine: DockerEngine) -> 
 
     container = example.container(folder / "compose.yaml")
     example.until_served("http://app.localhost/", container, status=301)
-    assert len(example.status(container)["sites"][0]["routes"][0]["to"]) == 3
+
+    def servers() -> int:
+        return sum(len(route["to"]) for site in example.status(container)["sites"] for route in site["routes"])
+
+    wait_for(lambda: servers() == 3, "three servers in the status")
 
 
 def test_behind_a_socket_proxy(example: Example, docker_engine: DockerEngine) -> None:

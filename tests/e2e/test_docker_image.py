@@ -222,7 +222,8 @@ def test_a_file_comes_and_counts(gate: Ran, docker_engine: DockerEngine, tmp_pat
     docker_engine.cli("exec", gate.name, "daemun", "add", "file.test", "http://web")
 
     assert gate.until_served("https://file.test/").text == "a page\n"
-    assert {site["name"] for site in gate.status()["sites"]} == {"file.test@file", "web.test@docker"}
+    both = {"file.test@file", "web.test@docker"}
+    wait_for(lambda: {site["name"] for site in gate.status()["sites"]} == both, "both in the status")
 
 
 def test_one_tree_of_processes_with_workers_that_are_not_root(gate: Ran, docker_engine: DockerEngine) -> None:
@@ -289,7 +290,7 @@ def test_killed_at_once_it_recovers(gate: Ran, docker_engine: DockerEngine) -> N
         docker_engine.cli("kill", "--signal=KILL", gate.name)
         docker_engine.cli("start", gate.name)
         gate.until_served("https://web.test/")
-    assert gate.status()["problems"] == []
+    wait_for(lambda: gate.status()["problems"] == [], "no problem")
     assert len(gate.masters()) == 1
     assert gate.zombies() == []
 

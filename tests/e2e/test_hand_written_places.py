@@ -116,7 +116,7 @@ def test_h6_relative_paths_start_at_the_folder_of_the_file(daemon: Daemon) -> No
     assert daemon.get("https://own.test/secret/x").status_code == 401
     answer = daemon.get("https://own.test/secret/x", Authorization="Basic YWxpY2U6c2VjcmV0")
     assert (answer.status_code, answer.text, answer.headers["X-Part"]) == (200, "inside", "one")
-    assert daemon.site("own.test")["state"] == "live"
+    daemon.wait_state("own.test", "live")
 
 
 def test_h6_a_missing_file_is_told(daemon: Daemon) -> None:

@@ -76,13 +76,13 @@ def test_the_first_steps_of_nginx_proxys_users(gate: daemons.Daemon, docker_engi
     assert gate.get("http://secure.test/").status_code == 301
     assert gate.get("http://unknown.test/").status_code == 503
     assert clients.handshake(gate.gate, "plain.test").alert == "TLSV1_UNRECOGNIZED_NAME"
-    status = gate.status()
-    assert {one["name"]: one["served"] for one in status["containers"]} == {
-        "app": True,
-        "bad": False,
-        "plain": True,
-        "secure": True,
-    }
+    served = {"app": True, "bad": False, "plain": True, "secure": True}
+
+    def look() -> daemons.Json | None:
+        found = gate.status()
+        return found if {one["name"]: one["served"] for one in found["containers"]} == served else None
+
+    status = gate.wait(look, "all but the bad one to be served")
     assert "VIRTUAL_HOST" in str(status["problems"]) or "is not a host name" in str(status["problems"])
 
 
@@ -109,7 +109,7 @@ def test_a_port_that_another_program_holds_is_one_containers_trouble(
 
     gate.wait(lambda: answer() == PAGE, "the container on its own port", within_s=gate_.RETRY_S + 30)
     gate.wait_state("own.test", "live")
-    assert all(one["served"] for one in gate.status()["containers"])
+    gate.wait(lambda: all(one["served"] for one in gate.status()["containers"]), "both to be served")
 
 
 def test_how_soon_a_variable_is_a_site(gate: daemons.Daemon, docker_engine: DockerEngine) -> None:

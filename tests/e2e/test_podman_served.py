@@ -40,7 +40,7 @@ def test_a_container_on_a_network_of_ipv6_alone_is_served(gate: daemons.Daemon, 
 
     until_served(gate, "six.test", "a page\n")
     until_served(gate, "four.test", "a page\n")
-    status = gate.status()
+    status = gate.wait_sites("six.test", "four.test")
     assert status["problems"] == []
     (to,) = next(site for site in status["sites"] if site["host"] == "six.test")["routes"][0]["to"]
     assert to.startswith("http://[fd00:da:e2::")

@@ -106,7 +106,7 @@ def test_two_sites_at_once_of_both_kinds(running: Daemon) -> None:
     assert running.sign("a.test") == "one"
     assert running.get("https://c.test/").status_code == 503
     assert running.get("https://d.test/").status_code == 503
-    status = running.status()
+    status = running.wait_sites("e.test")
     states = {site["host"]: site["state"] for site in status["sites"]}
     assert states == {
         "a.test": "quarantined",

@@ -65,7 +65,7 @@ def test_an_edit_keeps_what_was_live_also_over_a_restart(daemon: Daemon, kind: s
     daemon.write(_file(WRONG[kind]).replace("/: {redirect: /x}", "/: {redirect: 'https://sign.test/open'}") + GOOD_EDIT)
     daemon.wait_sign("new.test", "new")
     assert daemon.sign("wrong.test") == "right"
-    assert daemon.site("wrong.test")["state"] == "quarantined"
+    daemon.wait_state("wrong.test", "quarantined")
     assert daemon.terminate() == 0
     daemon.start()
     daemon.wait_sign("new.test", "new")
@@ -83,7 +83,7 @@ def test_a_file_that_comes_to_be(daemon: Daemon) -> None:
     daemon.write(_file(WRONG["a CA of servers that is missing"]))
     daemon.start()
     daemon.wait_sign("a.test", "a")
-    assert daemon.site("wrong.test")["state"] == "quarantined"
+    daemon.wait_state("wrong.test", "quarantined")
     (daemon.root / "missing.pem").write_bytes((daemon.state / "ca.pem").read_bytes())
     # No server answers there, which is found out a moment later.
     daemon.wait(lambda: daemon.site("wrong.test")["state"] in {"live", "unreachable"}, "the site as it is written")

@@ -271,6 +271,16 @@ class Daemon:
         assert len(found) == 1, f"{host} is {len(found)} times in the status"
         return typing.cast(Json, found[0])
 
+    def wait_sites(self, *hosts: str) -> Json:
+        """Wait until the status has these sites, and return it: a page is served before the round that brought it has
+        ended."""
+
+        def look() -> Json | None:
+            status = self.wait_ready()
+            return status if {*hosts} <= {site["host"] for site in status["sites"]} else None
+
+        return self.wait(look, f"{', '.join(hosts)} in the status", every_s=0.2)
+
     def wait_state(self, host: str, state: str) -> Json:
         """Wait until a daemon tells that a site is in this state, and return its entry."""
 
