@@ -106,6 +106,18 @@ def test_a4_each_fault_has_a_state_a_cause_and_a_cure(daemon: Daemon, server: ba
         assert daemon.cli("doctor", "cured.test").returncode == 0
 
 
+def test_a4_up_counts_no_site_as_live_whose_server_is_not_there(daemon: Daemon, server: bad_servers.Server) -> None:
+    daemon.write(f"""
+        sites:
+          good.test: http://127.0.0.1:{server.port}
+          down.test: http://127.0.0.1:{ports.free_port()}
+    """)
+    daemon.start()
+    daemon.wait(lambda: "daemun is up" in daemon.log_text(), "the end of the first round")
+    (line,) = [line for line in daemon.log_lines() if line["event"] == "daemun is up"]
+    assert line["sites"] == "1 of 2 sites live, 1 unreachable"
+
+
 def test_a4_the_page_of_a_permanent_fault_never_says_starting(daemon: Daemon) -> None:
     context = bad_servers.server_context(daemon.root, own_certificates.make_self_signed("localhost"))
     with bad_servers.running(tls=context) as tls:

@@ -34,7 +34,7 @@ async def live(
     tasks: collections.abc.Mapping[str, Task],
     guard_state: collections.abc.Callable[[Restart], collections.abc.Coroutine[None, None, None]],
     on_rotate: collections.abc.Callable[[], None],
-    announce: collections.abc.Callable[[gate.Gate], None],
+    announce: collections.abc.Callable[[gate.Gate], collections.abc.Awaitable[None]],
 ) -> None:
     """Run until SIGTERM, SIGINT or `Gate.request_stop`.
 
@@ -54,10 +54,10 @@ async def live(
         await front.apply(Urgency.NEEDED)
         if not await is_serving():
             raise StartError("cannot start: nothing could be served; the reason is in the line before this one")
-        announce(front)
         owner.start("reconcile", front.run)
         owner.start("state directory", lambda: guard_state(owner.restart))
         owner.start("watchdog", lambda: _watch_nginx(front, wait_until_gone))
+        await announce(front)
         await front.stopping.wait()
     finally:
         await owner.stop()

@@ -38,6 +38,10 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _TROUBLE_S = 1.0
 """How often it is tried whether a disk that was full can be written again."""
+FIRST_LOOK_S = 1.0
+"""So long all sites are looked at before it is said how many are live: a server that is not there refuses at once."""
+MOST_FIRST_LOOKS = 100
+"""More sites are looked at in their turn, which takes as long as it takes."""
 
 
 class Daemon:
@@ -192,8 +196,11 @@ class Daemon:
             announce=self._announce,
         )
 
-    def _announce(self, front: gate.Gate) -> None:
+    async def _announce(self, front: gate.Gate) -> None:
         garbage.give_back()
+        last = front.last
+        if last is not None and len(last.sites) <= MOST_FIRST_LOOKS:
+            await self._prober.probe(None, within_s=FIRST_LOOK_S)
         _announce(front)
         garbage.spare()
         self._dns.start()

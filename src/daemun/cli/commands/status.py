@@ -1,14 +1,18 @@
 """`daemun status`."""
 
+import datetime
 import typing
 
 import typer
 
 from daemun import settings
 from daemun.cli import client, options, output, problems, running, site_filter, verdict
+from daemun.core import spans
 
 Json = dict[str, typing.Any]
 
+_FRESH = datetime.timedelta(minutes=2)
+"""Servers in trouble are tried again within a minute."""
 MANY = 20
 """With more sites than this, the sum stands below the table, too."""
 
@@ -63,7 +67,8 @@ def print_sites(answer: Json) -> None:
     """The tables of sites and containers, the reasons and the problems below it."""
     if answer["sites"]:
         titles = ("HOST", "STATE", "CERTIFICATE", "SERVERS", "ROUTES")
-        output.print_table(titles, [_row_of(site) for site in answer["sites"]])
+        now = datetime.datetime.now(datetime.UTC)
+        output.print_table(titles, [_row_of(site, now) for site in answer["sites"]])
     if answer["containers"]:
         output.print_table(("CONTAINER", "HOSTS", "SERVED"), [_container_row_of(one) for one in answer["containers"]])
     for line in verdict.reasons(answer):
@@ -129,20 +134,26 @@ def _age(seconds: int) -> str:
     return f"{seconds} s"
 
 
-def _row_of(site: Json) -> tuple[str, ...]:
+def _row_of(site: Json, now: datetime.datetime) -> tuple[str, ...]:
     routes = [f"{route['path']} -> {' '.join(route['to']) or '(nobody now)'}" for route in site["routes"]]
     state = output.state_of(site["state"])
-    return (site["host"], state, _certificate_of(site), _servers_of(site), "\n".join(routes))
+    return (site["host"], state, _certificate_of(site), servers_of(site, now), "\n".join(routes))
 
 
-def _servers_of(site: Json) -> str:
-    """ "2 answer", "1 of 2 answers"; "" where there is none, or none was tried yet."""
+def servers_of(site: Json, now: datetime.datetime) -> str:
+    """ "2 answer", "1 of 2 answers"; "" where there is none, or none was tried yet.
+
+    Without a health check a server that answered is tried again only where something speaks against it, so what is
+    known of it may be old: "1 answers, seen 3 hours ago". Pure.
+    """
     servers = [one for route in site["routes"] for one in route["servers"]]
     good = sum(one["state"] == "answers" for one in servers)
     if not servers:
         return ""
     verb = "answers" if good == 1 else "answer"
-    return f"{good} {verb}" if good == len(servers) else f"{good} of {len(servers)} {verb}"
+    counted = f"{good} {verb}" if good == len(servers) else f"{good} of {len(servers)} {verb}"
+    age = now - min(datetime.datetime.fromisoformat(one["at"]) for one in servers)
+    return f"{counted}, seen {spans.describe(age)} ago" if age > _FRESH else counted
 
 
 def _container_row_of(container: Json) -> tuple[str, ...]:
