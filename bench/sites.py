@@ -30,6 +30,7 @@ _CERTIFICATE = "new certificate files are live"
 _CHANGES = (_NEW, _TARGET, _ENDPOINT, _CERTIFICATE)
 _WITH_A_RELOAD = frozenset({_NEW, _TARGET})
 _PLACED = "new certificate files are in their place"
+_LOOKING = "looking"
 _OWN = "own.test"
 _ON_DEMAND = "on-demand.test"
 _CONTAINERS_ASKED_EVERY_S = held.HOLD_S + 1
@@ -56,6 +57,8 @@ told when daemun has put them where nginx looks. Each kind is changed a few time
 brackets stands for p99.
 Memory is the daemon's resident set after the start, and the proportional set sizes of nginx's processes, summed, once
 the workers of earlier generations have ended. What takes too long is given up, and told below the tables.
+With the most sites, CPU is also measured while daemun tries each server and makes a handshake with each name for the
+first time, which takes a quarter of an hour; after that there are four handshakes a second.
 Then the commands are run, one after the other, while daemun serves; names are added on demand, 16 at a time; and daemun
 is killed and started again, which ends when `daemun status --alive` tells that it serves.
 
@@ -186,7 +189,9 @@ def _look_closer(served: Served, extent: Extent, found: Found, given: plan.Plan)
         found.add("daemon", extent.name, one.daemon_mb)
         found.add("nginx", extent.name, one.nginx_mb)
     if extent.sites == RESTING:
-        _rest(one, found, 3.0 if given.quick else 20.0)
+        _rest(one, found, "rest", 3.0 if given.quick else 20.0)
+    elif extent is FULL[-1]:
+        _rest(one, found, _LOOKING, 20.0)
     for what, change in {
         _NEW: _add_site,
         _TARGET: _change_target,
@@ -211,7 +216,7 @@ def _look_closer(served: Served, extent: Extent, found: Found, given: plan.Plan)
         )
 
 
-def _rest(one: estate.Estate, found: Found, seconds: float) -> None:
+def _rest(one: estate.Estate, found: Found, what: str, seconds: float) -> None:
     """What it does when nobody asks anything."""
     time.sleep(2)
     before = (estate.cpu_ns([one.pid]), estate.cpu_ns(one.nginx_pids))
@@ -220,9 +225,10 @@ def _rest(one: estate.Estate, found: Found, seconds: float) -> None:
     took_s = time.monotonic() - began_s
     after = (estate.cpu_ns([one.pid]), estate.cpu_ns(one.nginx_pids))
     for name, start, end in zip(("daemon", "nginx"), before, after, strict=True):
-        found.add("rest", name, 100 * (end - start) / 1e9 / took_s)
-    found.add("rest, MB", "daemon", one.daemon_mb)
-    found.add("rest, MB", "nginx", one.nginx_mb)
+        found.add(what, name, 100 * (end - start) / 1e9 / took_s)
+    if what == "rest":
+        found.add("rest, MB", "daemon", one.daemon_mb)
+        found.add("rest, MB", "nginx", one.nginx_mb)
 
 
 # --- what changes: each returns seconds by what took them, and raises visits.NeverError -------------------------
@@ -328,6 +334,12 @@ def find_rows(found: Found, extents: collections.abc.Sequence[Extent]) -> collec
         unit="MB",
         series=found.series("rest, MB", rest),
         targets=(figures.Target(most=80, subject="daemon"),),
+    )
+    yield figures.Row(
+        what=f"while {FULL[-1].sites:,} sites have their first looks",
+        unit="% of a core",
+        series=found.series(_LOOKING, rest),
+        targets=(figures.Target(most=15, subject="daemon"),),
     )
     yield from commands.rows(names, lambda what: found.series(what, names))
     for what in peers.compared(found.taken):
