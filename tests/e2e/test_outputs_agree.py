@@ -9,7 +9,7 @@ import pytest
 from tests.support import bad_servers, own_certificates, ports
 from tests.support.daemon import Daemon
 
-pytestmark = pytest.mark.nginx
+pytestmark = [pytest.mark.nginx, pytest.mark.timeout(900)]
 
 Json = dict[str, typing.Any]
 
@@ -72,7 +72,7 @@ def test_ten_kinds_of_trouble_are_told_alike_by_all(daemon: Daemon) -> None:
         daemon.start()
         wanted = {GOOD: "live"} | {host: state for host, (state, _, _) in EXPECTED.items()}
         daemon.wait_ready()
-        daemon.wait(lambda: _states(daemon.status()["sites"]) == wanted, "every state", within_s=120, every_s=0.5)
+        daemon.wait(lambda: _states(daemon.status()["sites"]) == wanted, "every state", within_s=240, every_s=0.5)
 
         code, status = _as_json(daemon, "status")
         assert code == 3

@@ -114,6 +114,47 @@ async def test_a_look_that_is_cut_short_leaves_nothing_behind(
         gc.collect()
 
 
+async def test_a_server_whose_look_was_cut_short_has_its_turn_all_the_same(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its turn came while somebody's look at all was under way, so nothing was done then."""
+    opened = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await opened.wait()
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port, off = server.sockets[0].getsockname()[1], model.Tls(mode=model.TlsMode.OFF)
+        looking = _prober(tmp_path)
+        one = site("a.test", f"http://127.0.0.1:{port}", tls=off)
+        looking.publish(model.Desired(globals=model.Globals(), sites=(one,)), ())
+        for name, value in {"TRIES_PER_TICK": 0, "TICK_S": 0.0}.items():
+            monkeypatch.setattr(prober, name, value)
+        running = asyncio.create_task(looking.run())
+        while not looking._queue:
+            await asyncio.sleep(0)
+        asked = asyncio.create_task(looking.probe(None, within_s=600))
+        while not looking._under_way:
+            await asyncio.sleep(0)
+        monkeypatch.setattr(prober, "TRIES_PER_TICK", 6)
+        while looking._queue:  # until its turn
+            await asyncio.sleep(0)
+        for _ in range(10):  # in which nothing is done, for it is under way
+            await asyncio.sleep(0)
+        asked.cancel()
+        opened.set()
+        async with asyncio.timeout(60):
+            while not ((known := looking.look("a.test")) and known.routes[0].servers):
+                await asyncio.sleep(0.01)
+        assert known.routes[0].servers[0].trouble is None
+        running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(asked, running)
+
+
 async def test_a_look_at_an_alias_is_one_at_its_site(tmp_path: pathlib.Path) -> None:
     off = model.Tls(mode=model.TlsMode.OFF)
     one = site("a.test", f"http://127.0.0.1:{ports.free_port()}", aliases=("www.a.test", "*.b.test"), tls=off)

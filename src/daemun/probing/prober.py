@@ -127,8 +127,7 @@ class Prober:
         self, sites: tuple[model.SiteStatus, ...], certificates: collections.abc.Iterable[model.CertificateStatus]
     ) -> tuple[model.SiteStatus, ...] | None:
         """The sites that visitors do not get (`site_judge`); None: not everything was looked at yet."""
-        now_s = asyncio.get_running_loop().time()
-        if self._all_begun_s is None or now_s - self._all_begun_s < ALL_LOOKED_AT_S:
+        if self._all_begun_s is None or asyncio.get_running_loop().time() - self._all_begun_s < ALL_LOOKED_AT_S:
             return None
         return self._judge.find_troubles(sites, certificates)
 
@@ -270,6 +269,9 @@ class Prober:
             now_s = asyncio.get_running_loop().time()
             self._tried[_place_of(aim)] = (now_s, found)
             self._note(key, found, now_s)
+        except asyncio.CancelledError:
+            self._queue[key] = None  # its own turn may have passed meanwhile
+            raise
         except Exception:
             log.error("a server could not be tried", host=key[0], stack=traceback.format_exc())  # noqa: TRY400
         finally:
@@ -292,8 +294,7 @@ class Prober:
         self, key: looks.Key, found: collections.abc.Sequence[tuple[str, server_answers.Found]], now_s: float
     ) -> None:
         self._tried_at[key] = now_s
-        is_bad = self._looks.note_servers(key, found, self._clock.now())
-        self._pauses.note(key, now_s, is_bad=is_bad)
+        self._pauses.note(key, now_s, is_bad=self._looks.note_servers(key, found, self._clock.now()))
         self._troubles.note(key, self._looks.servers(key))
         self.on_change()
 
