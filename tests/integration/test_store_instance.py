@@ -53,8 +53,16 @@ def test_a_later_process_with_its_number_is_not_taken_for_the_owner(tmp_path: pa
 def test_a_daemun_that_did_not_note_its_start_is_known_by_its_command(tmp_path: pathlib.Path) -> None:
     """Of the version before, during an upgrade."""
     lock = tmp_path / "daemun.lock"
-    command = [sys.executable, "-c", "import sys; sys.stdin.read()", "/opt/daemun/bin/daemun", "up"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as before:
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; print('up', flush=True); sys.stdin.read()",
+        "/opt/daemun/bin/daemun",
+        "up",
+    ]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as before:
+        assert before.stdout is not None
+        assert before.stdout.readline() == b"up\n"
         lock.write_text(f"{before.pid}\n")
         assert instance.read_owner(lock) == before.pid
         before.communicate(b"")

@@ -199,9 +199,10 @@ class Daemon:
     async def _announce(self, front: gate.Gate) -> None:
         garbage.give_back()
         last = front.last
-        if last is not None and len(last.sites) <= MOST_FIRST_LOOKS:
-            await self._prober.probe(None, within_s=FIRST_LOOK_S)
-        _announce(front)
+        is_seen = last is not None and len(last.sites) <= MOST_FIRST_LOOKS
+        if is_seen:
+            is_seen = not await self._prober.probe(None, within_s=FIRST_LOOK_S)
+        _announce(front, is_seen=is_seen)
         garbage.spare()
         self._dns.start()
         if self._compatible.is_on:
@@ -281,12 +282,14 @@ def _configured_user(source: yaml_file.YamlFile) -> str | None:
     return snapshot.globals.user if snapshot is not None and snapshot.globals is not None else None
 
 
-def _announce(front: gate.Gate) -> None:
+def _announce(front: gate.Gate, *, is_seen: bool) -> None:
+    """is_seen: whether each server was tried."""
     status = front.status()
+    counted = served.count_sites(status.sites)
     log.info(
         "daemun is up",
         version=status.version,
-        sites=f"{served.count_sites(status.sites)}, their servers are tried next",
+        sites=counted if is_seen else f"{counted}, their servers are tried next",
         nginx=status.nginx_version,
         config=status.config_path,
         state=status.state_dir,
