@@ -173,7 +173,7 @@ NUMBERS: dict[str, Slot] = {
     "max_fails": Slot(build=lambda value: _one(_first(HTTP, max_fails=value)), harmless=(2,)),
     "fail_timeout": Slot(build=lambda value: _one(_first(HTTP, fail_timeout_s=value)), harmless=(2.0,)),
     "max_connections": Slot(build=lambda value: _one(_first(HTTP, max_connections=value)), harmless=(2, 0)),
-    "retries": Slot(build=lambda value: _one(dataclasses.replace(HTTP, retries=value)), harmless=(2, 0)),
+    "retries": Slot(build=lambda value: _one(dataclasses.replace(HTTP, retries=value)), harmless=(2, 1, 0)),
     "max_body": Slot(build=lambda value: _one(HTTP, max_body_bytes=value), harmless=(2, 0)),
     "hsts": Slot(
         build=lambda value: site("slot.test", route("/", HTTP), hsts=model.Hsts(max_age_s=value)), harmless=(2,)
