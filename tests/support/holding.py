@@ -13,12 +13,11 @@ import struct
 
 import httpx
 
-from daemun.core import model, services, waits
+from daemun.core import hold_policy, model, services
 from daemun.discovery import endpoints
+from daemun.hold import hold_app, hold_limits, hold_queue
 from daemun.nginx import account
 from daemun.store import memory
-from daemun.waiting import app, lobby
-from daemun.waiting import room as rooms
 from daemun.web import server
 from tests.support import clients, rendered, upstreams
 
@@ -31,7 +30,7 @@ class House:
     """gate: where visitors come in. desired: what it serves. error_log: nginx's. room: the waiting room's socket."""
 
     gate: clients.Gate
-    lobby: lobby.Lobby
+    lobby: hold_queue.HoldQueue
     discovery: endpoints.Discovery
     desired: model.Desired
     error_log: pathlib.Path
@@ -74,7 +73,10 @@ class House:
 
 @contextlib.asynccontextmanager
 async def house(
-    *sites: model.Site, room: rooms.Room | None = None, pools: tuple[model.Pool, ...] = (), own_blocks: int = 200
+    *sites: model.Site,
+    room: hold_limits.HoldLimits | None = None,
+    pools: tuple[model.Pool, ...] = (),
+    own_blocks: int = 200,
 ) -> collections.abc.AsyncIterator[House]:
     """nginx with these sites on plain HTTP and HTTPS, and everything they need of the daemon.
 
@@ -86,8 +88,8 @@ async def house(
         await discovery.start()
         stack.push_async_callback(discovery.stop)
         await discovery.publish(services.find_services(desired), pools)
-        under_test = lobby.Lobby(discovery.endpoints, room)
-        under_test.publish(waits.find_waits(desired))
+        under_test = hold_queue.HoldQueue(discovery.endpoints, room)
+        under_test.publish(hold_policy.find_waits(desired))
         starting = contextlib.ExitStack()
         stack.push_async_callback(asyncio.to_thread, starting.close)
         running = await asyncio.to_thread(
@@ -97,7 +99,7 @@ async def house(
         chosen = account.choose(None)
         path = pathlib.Path(running.layout.hold_socket)
         serving = server.serve(
-            lambda: app.create_app(under_test, str(path)), path, group=chosen.gid if chosen else None
+            lambda: hold_app.create_app(under_test, str(path)), path, group=chosen.gid if chosen else None
         )
         tasks = [asyncio.create_task(serving), asyncio.create_task(under_test.run())]
         stack.push_async_callback(_end, tasks)

@@ -225,7 +225,7 @@ class Served:
 
 
 class WaitingRoom:
-    def publish(self, waits: collections.abc.Collection[model.Wait]) -> None:
+    def publish(self, waits: collections.abc.Collection[model.HeldRoute]) -> None:
         pass
 
     def counts(self) -> tuple[int, int]:

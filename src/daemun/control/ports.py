@@ -231,9 +231,9 @@ class Endpoints(typing.Protocol):
 
 
 class WaitingRoom(typing.Protocol):
-    """Requests that no server answered (`daemun.waiting`)."""
+    """Requests that no server answered (`daemun.hold`)."""
 
-    def publish(self, waits: collections.abc.Collection[model.Wait]) -> None:
+    def publish(self, waits: collections.abc.Collection[model.HeldRoute]) -> None:
         """Let requests of these routes wait from now on; those of no other route do."""
         ...
 

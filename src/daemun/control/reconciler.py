@@ -10,7 +10,7 @@ import dataclasses
 import typing
 
 from daemun.control import ports, switcher
-from daemun.core import assemble, certificate_faults, generations, merge, model, outcome, per_site, plan, waits
+from daemun.core import assemble, certificate_faults, generations, hold_policy, merge, model, outcome, per_site, plan
 from daemun.errors import ConfigError, DaemunError
 
 _T = typing.TypeVar("_T")
@@ -69,7 +69,7 @@ class _Expanded:
     """problems: of certificates. waits: what may wait once nginx runs what is desired."""
 
     problems: tuple[model.Problem, ...]
-    waits: tuple[model.Wait, ...]
+    waits: tuple[model.HeldRoute, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +116,7 @@ class Reconciler:
         self._last_good: dict[str, model.Snapshot] = dict(last_good)
         self._merged: per_site.PerSite[merge.Judged] = per_site.PerSite()
         self._specs: per_site.PerSite[model.CertificateSpec | None] = per_site.PerSite()
-        self._live_waits: tuple[model.Wait, ...] = ()
+        self._live_waits: tuple[model.HeldRoute, ...] = ()
 
     async def run_once(self, urgency: generations.Urgency = generations.Urgency.NEEDED) -> Outcome:
         """Gather, merge, assemble; plan, expand and stage; switch, record. urgency: of a reload, should it take one."""
@@ -249,7 +249,7 @@ class Reconciler:
         self._certificates.configure(gathered.desired.globals.acme)
         specs = (*gathered.specs, *await self._domains.publish(gathered.desired))
         problems = await self._certificates.prepare(specs)
-        found = await asyncio.to_thread(waits.find_waits, gathered.desired)
+        found = await asyncio.to_thread(hold_policy.find_waits, gathered.desired)
         # What nginx runs until the switch names its own routes, and the switch may have to wait.
         known = {wait.name: wait for wait in (*self._live_waits, *found)}
         self._waiting_room.publish(tuple(known.values()))

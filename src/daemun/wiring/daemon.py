@@ -22,6 +22,7 @@ from daemun.core.render import environment
 from daemun.discovery import endpoints
 from daemun.domains import asking, registry
 from daemun.errors import ConfigError
+from daemun.hold import hold_limits, hold_queue
 from daemun.nginx import access_lines, listening, old_workers, process, reap, server, watch, work_folder
 from daemun.nginx import account as worker_account
 from daemun.nginx import machine as nginx_machine
@@ -31,7 +32,6 @@ from daemun.sources import remembered, yaml_file
 from daemun.sources.docker import chosen, compatible, surroundings
 from daemun.store import file as file_store
 from daemun.store import instance
-from daemun.waiting import lobby, room
 from daemun.wiring import clock, logs, machine, preflight, sockets, state_guard
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -93,10 +93,10 @@ class Daemon:
             in_container=nginx_machine.is_container(),
             has_ipv6=nginx_machine.has_ipv6(),
         )
-        most, most_per_site = room.limits_of(environment.count_connections(nginx_machine.count_open_files()))
-        self._lobby = lobby.Lobby(
+        most, most_per_site = hold_limits.limits_of(environment.count_connections(nginx_machine.count_open_files()))
+        self._lobby = hold_queue.HoldQueue(
             self._endpoints.endpoints,
-            room.Room(most=most, most_per_site=most_per_site),
+            hold_limits.HoldLimits(most=most, most_per_site=most_per_site),
             is_out_of_reach=self._endpoints.is_out_of_reach,
             find_fault=self._prober.find_fault,
         )

@@ -8,7 +8,7 @@ from daemun.certs import clerk
 from daemun.control import gate
 from daemun.core import layout
 from daemun.domains import asking, missed
-from daemun.waiting import lobby
+from daemun.hold import hold_queue
 from daemun.web import server
 
 if typing.TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Sockets:
     group: int | None
     gate: gate.Gate
     clerk: clerk.Clerk
-    lobby: lobby.Lobby
+    lobby: hold_queue.HoldQueue
     asker: asking.Asker
 
     async def serve_control(self) -> None:
@@ -56,9 +56,9 @@ class Sockets:
         return api.create_app(self.gate, accounts_api.routes(self.clerk, self.clerk))
 
     def _make_waiting_room(self) -> "types.ASGIApp":
-        from daemun.waiting import app  # noqa: PLC0415
+        from daemun.hold import hold_app  # noqa: PLC0415
 
-        return app.create_app(self.lobby, self.layout.hold_socket)
+        return hold_app.create_app(self.lobby, self.layout.hold_socket)
 
     def _make_doorbell(self) -> "types.ASGIApp":
         from daemun.domains import app  # noqa: PLC0415

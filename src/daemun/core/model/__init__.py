@@ -13,6 +13,7 @@ from daemun.core.model.certificate import (
     CertificateStatus,
     OtherCertificate,
 )
+from daemun.core.model.dns_service import Check, HeldRoute, Service, WaitedServer
 from daemun.core.model.finding import Finding, Weight
 from daemun.core.model.gate import (
     DEFAULT_HEADERS,
@@ -49,7 +50,6 @@ from daemun.core.model.ordering import (
 from daemun.core.model.problem import NOWHERE, Origin, Problem, Severity, located
 from daemun.core.model.route import Compress, Files, Header, Redirect, Route, Snippet
 from daemun.core.model.served import Aim, Fault, HandshakeLook, RouteLook, ServerLook, SiteLook, Trouble, UpstreamError
-from daemun.core.model.service import Check, Service, Wait, WaitedServer
 from daemun.core.model.site import (
     USUAL_REDIRECT_STATUS,
     Answer,
@@ -123,6 +123,7 @@ __all__ = [
     "HandshakeLook",
     "Header",
     "Health",
+    "HeldRoute",
     "Hsts",
     "HttpMode",
     "KeyType",
@@ -165,7 +166,6 @@ __all__ = [
     "Trouble",
     "UpstreamError",
     "UpstreamTls",
-    "Wait",
     "WaitedServer",
     "Webhook",
     "Weight",

@@ -11,8 +11,7 @@ import dataclasses
 import datetime
 
 from daemun.core import model
-from daemun.waiting import probe
-from daemun.waiting import room as rooms
+from daemun.hold import hold_limits, server_probe
 
 LOOK_EVERY_S = 0.15
 FRESH_S = 0.1
@@ -25,7 +24,7 @@ START_S = 60.0
 FindFault = collections.abc.Callable[[str], model.Fault | None]
 """Route -> why none of its servers serves, as far as is known; None: one does, or that is not known."""
 
-Answer = str | rooms.Refusal
+Answer = str | hold_limits.HoldRefusal
 """The server to send the request to, as nginx is told it; or why there is none."""
 
 
@@ -46,13 +45,13 @@ class _Queue:
         return self.ready[self.turn % len(self.ready)]
 
 
-class Lobby:
+class HoldQueue:
     """Implements `control.ports.WaitingRoom`. All methods are called on one event loop."""
 
     def __init__(
         self,
-        find_endpoints: probe.FindEndpoints,
-        room: rooms.Room | None = None,
+        find_endpoints: server_probe.FindEndpoints,
+        room: hold_limits.HoldLimits | None = None,
         *,
         is_out_of_reach: collections.abc.Callable[[str], bool] = lambda _: False,
         find_fault: FindFault = lambda _: None,
@@ -61,16 +60,16 @@ class Lobby:
         self._find_endpoints = find_endpoints
         self._is_out_of_reach = is_out_of_reach
         self._find_fault = find_fault
-        self._room = room or rooms.Room()
-        self._waits: dict[str, model.Wait] = {}
-        self._last: dict[str, model.Wait] = {}
+        self._room = room or hold_limits.HoldLimits()
+        self._waits: dict[str, model.HeldRoute] = {}
+        self._last: dict[str, model.HeldRoute] = {}
         self._queues: dict[str, _Queue] = {}
         self._is_published = asyncio.Event()
         self._wake = asyncio.Event()
         self._is_closed = False
         self._early = 0
 
-    def publish(self, waits: collections.abc.Collection[model.Wait]) -> None:
+    def publish(self, waits: collections.abc.Collection[model.HeldRoute]) -> None:
         """As `control.ports.WaitingRoom`. What was published the last time stays known: nginx may go on with it."""
         self._last, self._waits = self._waits, {wait.name: wait for wait in waits}
         known = self._waits.keys() | self._last.keys()
@@ -80,7 +79,7 @@ class Lobby:
     def counts(self) -> tuple[int, int]:
         return self._room.held, self._room.total
 
-    def answer_at_once(self, ask: rooms.Ask) -> str | None:
+    def answer_at_once(self, ask: hold_limits.HoldRequest) -> str | None:
         """A server that accepted a connection a moment ago, for a request that no server has tried yet."""
         queue = self._queues.get(ask.route)
         now_s = asyncio.get_running_loop().time()
@@ -88,7 +87,7 @@ class Lobby:
             return None
         return queue.take()
 
-    def is_starting(self, ask: rooms.Ask) -> bool:
+    def is_starting(self, ask: hold_limits.HoldRequest) -> bool:
         """Whether the servers of a request that waited in vain may just be starting: not when a setting is wrong, nor
         when they have been away for longer than a start takes, or take connections and serve nobody."""
         fault, wait = self._find_fault(ask.route), self._waits.get(ask.route)
@@ -101,29 +100,29 @@ class Lobby:
         queue = self._queues.get(ask.route)
         since_s = queue.away_since_s if queue is not None else None
         is_long = since_s is not None and asyncio.get_running_loop().time() - since_s >= START_S
-        return not is_long and ask.visits < len(rooms.PAUSES_S)
+        return not is_long and ask.visits < len(hold_limits.PAUSES_S)
 
-    async def wait(self, ask: rooms.Ask) -> Answer:
+    async def wait(self, ask: hold_limits.HoldRequest) -> Answer:
         """Until a server is ready or the wait is over. Cancelled, it gives its place back."""
         if not self._is_published.is_set() and (refusal := await self._wait_for_routes()) is not None:
             return refusal
         wait = self._waits.get(ask.route) or self._last.get(ask.route)
         if wait is None:
-            return rooms.Refusal.UNKNOWN
+            return hold_limits.HoldRefusal.UNKNOWN
         fault = self._find_fault(ask.route)
         # Where somebody has to change something first, nobody waits.
         if self._is_in_vain(wait) or (fault is not None and fault.is_permanent):
-            return rooms.Refusal.OVER
+            return hold_limits.HoldRefusal.OVER
         loop = asyncio.get_running_loop()
         ticket = self._room.enter(ask, wait, loop.time())
-        if isinstance(ticket, rooms.Refusal):
+        if isinstance(ticket, hold_limits.HoldRefusal):
             return ticket
         try:
             async with asyncio.timeout_at(ticket.until_s):
                 await asyncio.sleep(ticket.look_s - loop.time())
                 return await self._queue_up(ask.route)
         except TimeoutError:
-            return rooms.Refusal.OVER
+            return hold_limits.HoldRefusal.OVER
         finally:
             self._room.leave(ticket)
 
@@ -143,25 +142,25 @@ class Lobby:
             self._is_closed = True
             for queue in self._queues.values():
                 queue.is_looked_for = False
-                _release(queue, lambda: rooms.Refusal.OVER)
+                _release(queue, lambda: hold_limits.HoldRefusal.OVER)
 
-    async def _wait_for_routes(self) -> rooms.Refusal | None:
+    async def _wait_for_routes(self) -> hold_limits.HoldRefusal | None:
         """nginx goes on while daemun starts, so requests may be here before the first round."""
-        if self._early >= rooms.MOST_HELD_PER_SITE:
-            return rooms.Refusal.FULL
+        if self._early >= hold_limits.MOST_HELD_PER_SITE:
+            return hold_limits.HoldRefusal.FULL
         self._early += 1
         try:
             async with asyncio.timeout(FIRST_PUBLISH_S):
                 await self._is_published.wait()
         except TimeoutError:
-            return rooms.Refusal.OVER
+            return hold_limits.HoldRefusal.OVER
         finally:
             self._early -= 1
         return None
 
     async def _queue_up(self, route: str) -> Answer:
         if self._is_closed:
-            return rooms.Refusal.OVER
+            return hold_limits.HoldRefusal.OVER
         queue = self._queues.setdefault(route, _Queue())
         waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         queue.waiters.add(waiter)
@@ -177,9 +176,11 @@ class Lobby:
         while queue.waiters:
             wait = self._waits.get(name) or self._last.get(name)
             if wait is not None and self._is_in_vain(wait):
-                _release(queue, lambda: rooms.Refusal.OVER)
+                _release(queue, lambda: hold_limits.HoldRefusal.OVER)
                 break
-            queue.ready = await probe.find_ready(probe.find_places(wait, self._find_endpoints)) if wait else ()
+            queue.ready = (
+                await server_probe.find_ready(server_probe.find_places(wait, self._find_endpoints)) if wait else ()
+            )
             queue.seen_s = asyncio.get_running_loop().time()
             if queue.ready:
                 queue.away_since_s = None
@@ -189,7 +190,7 @@ class Lobby:
                 await asyncio.sleep(LOOK_EVERY_S)
         queue.is_looked_for = False
 
-    def _is_in_vain(self, wait: model.Wait) -> bool:
+    def _is_in_vain(self, wait: model.HeldRoute) -> bool:
         return bool(wait.servers) and all(
             one.service is not None and self._is_out_of_reach(one.service) for one in wait.servers
         )

@@ -13,7 +13,7 @@ MOST_AT_ONCE = 64
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ProbedServer:
     """A server as nginx is told it ("10.0.0.5:80", "[::1]:80", "unix:/run/x:"), and how it is reached."""
 
     written: str
@@ -26,13 +26,13 @@ class Place:
 FindEndpoints = collections.abc.Callable[[str], tuple[model.Endpoint, ...]]
 
 
-def find_places(wait: model.Wait, find_endpoints: FindEndpoints) -> tuple[Place, ...]:
+def find_places(wait: model.HeldRoute, find_endpoints: FindEndpoints) -> tuple[ProbedServer, ...]:
     """Every server of a route as it is known now. find_endpoints: service name -> its endpoints."""
-    places: list[Place] = []
+    places: list[ProbedServer] = []
     for server in wait.servers:
         if server.socket is not None:
             written = server.written or f"unix:{server.socket}"
-            places.append(Place(written=written, socket=server.socket, backup=server.backup))
+            places.append(ProbedServer(written=written, socket=server.socket, backup=server.backup))
         elif server.service is not None:
             places += [_place(endpoint, backup=server.backup) for endpoint in find_endpoints(server.service)]
         elif server.endpoint is not None:
@@ -40,9 +40,9 @@ def find_places(wait: model.Wait, find_endpoints: FindEndpoints) -> tuple[Place,
     return tuple(places[:MOST_AT_ONCE])
 
 
-def _place(endpoint: model.Endpoint, *, backup: bool) -> Place:
+def _place(endpoint: model.Endpoint, *, backup: bool) -> ProbedServer:
     host = f"[{endpoint.address}]" if ":" in endpoint.address else endpoint.address
-    return Place(
+    return ProbedServer(
         written=f"{host}:{endpoint.port}",
         address=endpoint.address,
         port=endpoint.port,
@@ -50,7 +50,7 @@ def _place(endpoint: model.Endpoint, *, backup: bool) -> Place:
     )
 
 
-async def find_ready(places: collections.abc.Sequence[Place]) -> tuple[str, ...]:
+async def find_ready(places: collections.abc.Sequence[ProbedServer]) -> tuple[str, ...]:
     """Those that accept a connection, as nginx is told them; backups only where no other does."""
     accepting = await asyncio.gather(*(accepts(place) for place in places))
     ready = [place for place, is_ready in zip(places, accepting, strict=True) if is_ready]
@@ -58,7 +58,7 @@ async def find_ready(places: collections.abc.Sequence[Place]) -> tuple[str, ...]
     return tuple(dict.fromkeys(place.written for place in chosen))
 
 
-async def accepts(place: Place) -> bool:
+async def accepts(place: ProbedServer) -> bool:
     """Whether a connection comes about within CONNECT_S."""
     target: tuple[str, int] | str
     if place.socket is not None:

@@ -31,7 +31,7 @@ def limits_of(connections: int) -> tuple[int, int]:
     return most, max(1, most * MOST_HELD_PER_SITE // MOST_HELD)
 
 
-class Refusal(enum.Enum):
+class HoldRefusal(enum.Enum):
     """Why a request does not wait (any more). FULL: too many do. OVER: its time, or its number of visits, is used up.
     UNKNOWN: no such route."""
 
@@ -41,8 +41,9 @@ class Refusal(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """What nginx asks. route: a `model.Wait.name`. request: nginx's number of the request. visits: how often it was
+class HoldRequest:
+    """What nginx asks. route: a `model.HeldRoute.name`. request: nginx's number of the request. visits: how often it
+    was
     here before. is_lost: whether a server has just taken it and then closed the connection."""
 
     route: str
@@ -57,7 +58,7 @@ class Ask:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Ticket:
+class HoldTicket:
     """A place in the room. look_s, until_s: from when on servers are looked at, and when the wait ends."""
 
     host: str
@@ -65,7 +66,7 @@ class Ticket:
     until_s: float
 
 
-class Room:
+class HoldLimits:
     """Not thread-safe: one per event loop."""
 
     def __init__(self, *, most: int = MOST_HELD, most_per_site: int = MOST_HELD_PER_SITE) -> None:
@@ -76,23 +77,23 @@ class Room:
         self.held = 0
         self.total = 0
 
-    def enter(self, ask: Ask, wait: model.Wait, now_s: float) -> Ticket | Refusal:
+    def enter(self, ask: HoldRequest, wait: model.HeldRoute, now_s: float) -> HoldTicket | HoldRefusal:
         """A place for what is left of the request's time, to be given back by `leave`."""
         if ask.visits >= len(PAUSES_S):
-            return Refusal.OVER
+            return HoldRefusal.OVER
         until_s = self._deadlines.get(ask.request, now_s + wait.hold_s)
         look_s = now_s + PAUSES_S[ask.tries]
         if look_s >= until_s:
-            return Refusal.OVER
+            return HoldRefusal.OVER
         if self.held >= self._most or self._by_host[wait.host] >= self._most_per_site:
-            return Refusal.FULL
+            return HoldRefusal.FULL
         self._remember(ask.request, until_s)
         self._by_host[wait.host] += 1
         self.held += 1
         self.total += ask.visits == 0
-        return Ticket(host=wait.host, look_s=look_s, until_s=until_s)
+        return HoldTicket(host=wait.host, look_s=look_s, until_s=until_s)
 
-    def leave(self, ticket: Ticket) -> None:
+    def leave(self, ticket: HoldTicket) -> None:
         self.held -= 1
         self._by_host[ticket.host] -= 1
         if not self._by_host[ticket.host]:

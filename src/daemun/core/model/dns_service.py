@@ -54,7 +54,7 @@ class WaitedServer:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Wait:
+class HeldRoute:
     """A route whose requests wait while no server accepts a connection. name: made by `core.names.upstream_name`.
 
     host: the site's. hold_s: how long one request waits at most.

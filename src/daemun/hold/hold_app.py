@@ -14,8 +14,7 @@ import re
 
 from starlette import datastructures, responses, types
 
-from daemun.waiting import lobby as lobbies
-from daemun.waiting import pages, room
+from daemun.hold import hold_limits, hold_pages, hold_queue
 
 _PATH = re.compile(
     r"(?:/@(?P<place>[^/]+))?/(?P<route>[^/]+)/(?P<retry>[a-z]+(?:_[a-z]+)?)/(?P<request>[0-9a-f]{32})"
@@ -25,7 +24,7 @@ _MOST_VISITS = 3
 """That anybody tells apart."""
 
 
-def create_app(lobby: lobbies.Lobby, socket: str) -> types.ASGIApp:
+def create_app(lobby: hold_queue.HoldQueue, socket: str) -> types.ASGIApp:
     """An ASGI application, to be run on the lobby's event loop. socket: the path that nginx asks it at."""
 
     async def app(scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
@@ -34,7 +33,7 @@ def create_app(lobby: lobbies.Lobby, socket: str) -> types.ASGIApp:
             await responses.PlainTextResponse("no such page\n", status_code=404)(scope, receive, send)
             return
         headers = datastructures.Headers(scope=scope)
-        ask = room.Ask(
+        ask = hold_limits.HoldRequest(
             route=asked["route"],
             request=asked["request"],
             visits=min(headers.get("x-tried", "").count(f"unix:{socket}"), _MOST_VISITS),
@@ -43,13 +42,15 @@ def create_app(lobby: lobbies.Lobby, socket: str) -> types.ASGIApp:
         answer = lobby.answer_at_once(ask) or await _wait(lobby, ask, receive)
         if answer is not None:
             retry = f"@{asked['place'] or asked['route']}_{asked['retry']}"
-            page = pages.find_page(headers.get("accept", ""), ask.request, is_starting=lobby.is_starting(ask))
+            page = hold_pages.find_page(headers.get("accept", ""), ask.request, is_starting=lobby.is_starting(ask))
             await _respond(answer, retry, page)(scope, receive, send)
 
     return app
 
 
-async def _wait(lobby: lobbies.Lobby, ask: room.Ask, receive: types.Receive) -> lobbies.Answer | None:
+async def _wait(
+    lobby: hold_queue.HoldQueue, ask: hold_limits.HoldRequest, receive: types.Receive
+) -> hold_queue.Answer | None:
     """None: nobody is there any more to be answered."""
     async with asyncio.TaskGroup() as group:
         waiting = group.create_task(lobby.wait(ask))
@@ -65,10 +66,10 @@ async def _until_gone(receive: types.Receive) -> None:
         pass
 
 
-def _respond(answer: lobbies.Answer, retry: str, page: tuple[str, str]) -> responses.Response:
+def _respond(answer: hold_queue.Answer, retry: str, page: tuple[str, str]) -> responses.Response:
     if isinstance(answer, str):
         headers = {"X-Accel-Redirect": retry, "X-Daemun-To": answer, "Cache-Control": "no-store"}
         return responses.Response(headers=headers)
     media_type, text = page
-    headers = {"Retry-After": str(pages.RETRY_AFTER_S), "Cache-Control": "no-store", "Content-Type": media_type}
+    headers = {"Retry-After": str(hold_pages.RETRY_AFTER_S), "Cache-Control": "no-store", "Content-Type": media_type}
     return responses.Response(text, status_code=503, headers=headers)

@@ -5,7 +5,7 @@ from daemun.core import model, names, services
 _HTTP = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS, model.Scheme.H2C})
 
 
-def find_waits(desired: model.Desired) -> tuple[model.Wait, ...]:
+def find_waits(desired: model.Desired) -> tuple[model.HeldRoute, ...]:
     """Every route of an enabled site whose requests wait, sorted by name. Rendering may let fewer wait."""
     found = (
         _make_wait(site, route, route.action)
@@ -16,8 +16,8 @@ def find_waits(desired: model.Desired) -> tuple[model.Wait, ...]:
     return tuple(sorted(found, key=lambda wait: wait.name))
 
 
-def _make_wait(site: model.Site, route: model.Route, proxy: model.Proxy) -> model.Wait:
-    return model.Wait(
+def _make_wait(site: model.Site, route: model.Route, proxy: model.Proxy) -> model.HeldRoute:
+    return model.HeldRoute(
         name=names.upstream_name(site.host, route.path),
         host=site.host,
         hold_s=proxy.hold_s,
