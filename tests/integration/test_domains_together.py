@@ -6,8 +6,8 @@ import pathlib
 import pytest
 
 from daemun import errors
-from daemun.core import domains, model
-from daemun.domains import registry
+from daemun.core import model, on_demand_names
+from daemun.on_demand import name_registry
 from daemun.store import file
 from tests.support import issuing
 from tests.support.sites import route
@@ -22,10 +22,10 @@ class PartlyFull(file.FileStore):
         super().write(key, value)
 
 
-async def made(tmp_path: pathlib.Path, most: int) -> tuple[registry.Registry, issuing.Gate]:
+async def made(tmp_path: pathlib.Path, most: int) -> tuple[name_registry.Registry, issuing.Gate]:
     gate = issuing.Gate(tmp_path / "state")
     store = PartlyFull(pathlib.Path(gate.paths.store))
-    found = registry.Registry(store, await gate.manager(model.Acme()), gate.clock)
+    found = name_registry.Registry(store, await gate.manager(model.Acme()), gate.clock)
     site = model.Site(host="app.test", routes=(route("/", "http://10.0.0.1"),), on_demand=model.OnDemand(most=most))
     assert await found.publish(model.Desired(globals=model.Globals(), sites=(site,))) == ()
     return found, gate
@@ -45,17 +45,17 @@ async def test_o6_each_has_its_own_outcome(tmp_path: pathlib.Path) -> None:
     found, _ = await made(tmp_path, most=3)
     hosts = ["a.example.com", "*.b.example.com", "app.test", "no-room.example.com", "c.example.com", "a.example.com"]
     said = await asyncio.gather(*map(found.add, hosts), return_exceptions=True)
-    assert [one.denial if isinstance(one, domains.Refused) else type(one) for one in said] == [
+    assert [one.denial if isinstance(one, on_demand_names.RefusedName) else type(one) for one in said] == [
         type(None),
-        domains.Denial.INVALID,
-        domains.Denial.TAKEN,
+        on_demand_names.Denial.INVALID,
+        on_demand_names.Denial.TAKEN,
         errors.EnvironmentProblemError,
         type(None),
         type(None),
     ]
     assert found.hosts() == ("a.example.com", "c.example.com")
     rest = await asyncio.gather(*map(found.add, ["d.example.com", "e.example.com"]))
-    assert [one.denial if one else None for one in rest] == [None, domains.Denial.FULL]
+    assert [one.denial if one else None for one in rest] == [None, on_demand_names.Denial.FULL]
 
 
 async def test_o6_who_goes_away_takes_nobody_along(tmp_path: pathlib.Path) -> None:

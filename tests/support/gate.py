@@ -11,8 +11,7 @@ import sys
 
 from daemun import settings
 from daemun.control import gate_port
-from daemun.core import domains as domains_
-from daemun.core import generations, model
+from daemun.core import generations, model, on_demand_names
 from daemun.web import api, server
 
 NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
@@ -90,7 +89,7 @@ class Gate:
         self.renewed: list[str] = []
         self.stops: list[bool] = []
         self.added: set[str] = set()
-        self.refused: domains_.Refused | None = None
+        self.refused: on_demand_names.RefusedName | None = None
         self.told_alerts: tuple[model.Told, ...] = ()
         self.findings: tuple[model.Finding, ...] = ()
         self.diagnosed: list[str | None] = []
@@ -135,7 +134,7 @@ class Gate:
     def domains(self) -> tuple[str, ...]:
         return tuple(sorted(self.added))
 
-    async def add_domain(self, host: str) -> domains_.Refused | None:
+    async def add_domain(self, host: str) -> on_demand_names.RefusedName | None:
         if self.refused is None:
             self.added.add(host)
         return self.refused

@@ -6,7 +6,7 @@ import dataclasses
 import re
 
 from daemun.control import ports
-from daemun.core import domains, generations, listeners, model
+from daemun.core import generations, listeners, model, on_demand_names
 from daemun.errors import EnvironmentProblemError
 
 
@@ -63,8 +63,8 @@ class Domains:
     async def publish(self, _: model.Desired) -> tuple[model.CertificateSpec, ...]:
         return ()
 
-    async def add(self, host: str) -> domains.Refused | None:
-        return domains.Refused(denial=domains.Denial.NO_SITE, message=host)
+    async def add(self, host: str) -> on_demand_names.RefusedName | None:
+        return on_demand_names.RefusedName(denial=on_demand_names.Denial.NO_SITE, message=host)
 
     async def remove(self, _: str) -> bool:
         return False

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemun.core import domains, merge, model
+from daemun.core import merge, model, on_demand_names
 
 ROUTES = (model.Route(path="/", action=model.Redirect(to="/x")),)
 APP = model.Site(host="app.example.com", on_demand=model.OnDemand(most=5), routes=ROUTES)
@@ -18,31 +18,31 @@ def desired(*sites: model.Site) -> model.Desired:
     [
         ("shop.example.net", 4, None),
         ("a.b.wild.example.org", 0, None),
-        ("shop.example.net", 5, domains.Denial.FULL),
-        ("app.example.com", 0, domains.Denial.TAKEN),
-        ("x.wild.example.com", 0, domains.Denial.TAKEN),
-        ("x.y.wild.example.com", 0, domains.Denial.TAKEN),
-        ("localhost", 0, domains.Denial.INVALID),
-        ("*.example.net", 0, domains.Denial.INVALID),
-        ("[::1]", 0, domains.Denial.INVALID),
-        ("192.0.2.1", 0, domains.Denial.INVALID),
-        ("a..b", 0, domains.Denial.INVALID),
-        ("A.example.net", 0, domains.Denial.INVALID),
-        ("a/../b.test", 0, domains.Denial.INVALID),
-        (".".join(["a" * 50] * 3), 0, domains.Denial.INVALID),
+        ("shop.example.net", 5, on_demand_names.Denial.FULL),
+        ("app.example.com", 0, on_demand_names.Denial.TAKEN),
+        ("x.wild.example.com", 0, on_demand_names.Denial.TAKEN),
+        ("x.y.wild.example.com", 0, on_demand_names.Denial.TAKEN),
+        ("localhost", 0, on_demand_names.Denial.INVALID),
+        ("*.example.net", 0, on_demand_names.Denial.INVALID),
+        ("[::1]", 0, on_demand_names.Denial.INVALID),
+        ("192.0.2.1", 0, on_demand_names.Denial.INVALID),
+        ("a..b", 0, on_demand_names.Denial.INVALID),
+        ("A.example.net", 0, on_demand_names.Denial.INVALID),
+        ("a/../b.test", 0, on_demand_names.Denial.INVALID),
+        (".".join(["a" * 50] * 3), 0, on_demand_names.Denial.INVALID),
     ],
 )
-def test_which_names_may_be_added(host: str, count: int, denial: domains.Denial | None) -> None:
-    refused = domains.find_denial(host, desired(APP, WILD), count=count)
+def test_which_names_may_be_added(host: str, count: int, denial: on_demand_names.Denial | None) -> None:
+    refused = on_demand_names.find_denial(host, desired(APP, WILD), count=count)
     assert (refused.denial if refused else None) is denial
     assert refused is None or refused.message.startswith("cannot add ")
 
 
 def test_a_disabled_site_takes_none() -> None:
     disabled = model.Site(host="app.example.com", on_demand=model.OnDemand(), routes=ROUTES, enabled=False)
-    refused = domains.find_denial("shop.example.net", desired(disabled), count=0)
+    refused = on_demand_names.find_denial("shop.example.net", desired(disabled), count=0)
     assert refused is not None
-    assert refused.denial is domains.Denial.NO_SITE
+    assert refused.denial is on_demand_names.Denial.NO_SITE
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_disabled_site_takes_none() -> None:
 )
 def test_who_signs(host: str, mode: model.TlsMode, expected: model.TlsMode) -> None:
     site = model.Site(host="app.example.com", tls=model.Tls(mode=mode), on_demand=model.OnDemand(), routes=ROUTES)
-    spec = domains.make_spec(host, site, model.Acme())
+    spec = on_demand_names.make_spec(host, site, model.Acme())
     assert (spec.mode, spec.names, spec.host) == (expected, (host,), host)
 
 

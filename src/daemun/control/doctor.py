@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 
 from daemun.control import gate_port, ports
-from daemun.core import certificate_faults, certificates, checkup, domains, model, names, served, words
+from daemun.core import certificate_faults, certificates, checkup, model, names, on_demand_names, served, words
 from daemun.errors import ConfigError
 
 MOST_NAMES = 500
@@ -32,7 +32,7 @@ async def diagnose(
     much of that was not looked at anew. Raises: ConfigError when `host` is no name.
     """
     check(host)
-    taking = domains.find_site(desired) if host in added else None
+    taking = on_demand_names.find_site(desired) if host in added else None
     known = (*_look_at_gate(host, status, taking, look), *_tell_served(host, status, taking, look, left))
     if host is not None and not names.is_signed_publicly(host) and not _is_of_a_ca(host, desired):
         return known
@@ -124,7 +124,7 @@ def _is_of_a_ca(host: str, desired: model.Desired) -> bool:
 
 def find_site(host: str, desired: model.Desired, added: collections.abc.Collection[str]) -> str | None:
     """The site that serves a name; None: none does."""
-    taking = domains.find_site(desired) if host in added else None
+    taking = on_demand_names.find_site(desired) if host in added else None
     found = taking or next((site for site in desired.enabled if checkup.serves(site, host)), None)
     return found.host if found is not None else None
 

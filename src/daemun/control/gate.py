@@ -11,8 +11,7 @@ import structlog
 
 from daemun import garbage
 from daemun.control import damage_report, doctor, gate_port, keeper, ports, problem_log, reconciler
-from daemun.core import certificate_faults, liveness, model, plan, served
-from daemun.core import domains as domains_
+from daemun.core import certificate_faults, liveness, model, on_demand_names, plan, served
 from daemun.core.generations import Urgency
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -231,7 +230,7 @@ class Gate:
     def domains(self) -> tuple[str, ...]:
         return self._domains.hosts()
 
-    async def add_domain(self, host: str) -> domains_.Refused | None:
+    async def add_domain(self, host: str) -> on_demand_names.RefusedName | None:
         return await self._domains.add(host)
 
     async def remove_domain(self, host: str) -> bool:

@@ -6,8 +6,7 @@ import dataclasses
 import datetime
 import typing
 
-from daemun.core import certificates, generations, model, plan
-from daemun.core import domains as domains_
+from daemun.core import certificates, generations, model, on_demand_names, plan
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +159,7 @@ class Gate(typing.Protocol):
         """The names that were added while the gate runs, sorted."""
         ...
 
-    async def add_domain(self, host: str) -> domains_.Refused | None:
+    async def add_domain(self, host: str) -> on_demand_names.RefusedName | None:
         """Add a name to the site that takes them, and wait until it is served. None: it is."""
         ...
 

@@ -11,7 +11,7 @@ import datetime
 import typing
 
 from daemun.control import damage_report
-from daemun.core import domains, listeners, model
+from daemun.core import listeners, model, on_demand_names
 from daemun.errors import EnvironmentProblemError
 
 
@@ -175,14 +175,14 @@ class SingleCertificates(typing.Protocol):
 
 
 class Domains(typing.Protocol):
-    """Names that are added to a site while the gate runs (`daemun.domains`)."""
+    """Names that are added to a site while the gate runs (`daemun.on_demand`)."""
 
     async def publish(self, desired: model.Desired) -> tuple[model.CertificateSpec, ...]:
         """Add names to the site of `desired` that takes them from now on. Returns: the certificates of all that were
         added so far and that no site has."""
         ...
 
-    async def add(self, host: str) -> domains.Refused | None:
+    async def add(self, host: str) -> on_demand_names.RefusedName | None:
         """None: the name has a certificate under live/ and is served, also when it was there before. Its store may
         raise EnvironmentProblemError; it is then not added."""
         ...

@@ -8,7 +8,7 @@ import collections.abc
 import dataclasses
 import re
 
-from daemun.core import certificate_faults, domains, merge, model, served, validate_acme
+from daemun.core import certificate_faults, merge, model, on_demand_names, served, validate_acme
 from daemun.core.issuance import renewal
 
 _MOST_NAMED = 20
@@ -127,11 +127,11 @@ def find_orders(
 ) -> tuple[Order, ...]:
     """What CAs are asked for; host: only what has to do with it, and for a name that no site has what would be.
 
-    added: the names that were added while the gate runs (`core.domains`).
+    added: the names that were added while the gate runs (`core.on_demand_names`).
     """
     acme = desired.globals.acme
-    taking = domains.find_site(desired)
-    own = tuple(domains.make_spec(name, taking, acme) for name in added) if taking is not None else ()
+    taking = on_demand_names.find_site(desired)
+    own = tuple(on_demand_names.make_spec(name, taking, acme) for name in added) if taking is not None else ()
     specs = [spec for spec in (*merge.certificate_specs(desired), *own) if renewal.hosts_to_order(spec)]
     if host is not None:
         if host not in added and not any(serves(site, host) for site in desired.sites):

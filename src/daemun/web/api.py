@@ -10,14 +10,14 @@ import datetime
 from starlette import applications, exceptions, requests, responses, routing
 
 from daemun.control import gate_port
-from daemun.core import domains, forecast
+from daemun.core import forecast, on_demand_names
 from daemun.errors import DaemunError, RetryableError
 from daemun.web import body as body_
 from daemun.web import json as web_json
 
 FORECAST_DAYS = 30
 MOST_FORECAST_DAYS = 3650
-_DENIED = {domains.Denial.INVALID: 400, domains.Denial.FULL: 429, domains.Denial.BUSY: 429}
+_DENIED = {on_demand_names.Denial.INVALID: 400, on_demand_names.Denial.FULL: 429, on_demand_names.Denial.BUSY: 429}
 
 
 def create_app(gate: gate_port.Gate, more: collections.abc.Sequence[routing.BaseRoute] = ()) -> applications.Starlette:

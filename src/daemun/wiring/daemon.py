@@ -20,12 +20,12 @@ from daemun.core import generations, model, served
 from daemun.core import layout as layout_
 from daemun.core.render import environment
 from daemun.discovery import endpoints
-from daemun.domains import asking, registry
 from daemun.errors import ConfigError
 from daemun.hold import hold_limits, hold_queue
 from daemun.nginx import access_lines, listening, old_workers, process, reap, server, watch, work_folder
 from daemun.nginx import account as worker_account
 from daemun.nginx import machine as nginx_machine
+from daemun.on_demand import ask_program, name_registry
 from daemun.probing import prober
 from daemun.sources import environment as environment_source
 from daemun.sources import remembered, yaml_file
@@ -82,7 +82,7 @@ class Daemon:
         self._containers = chosen.ChosenEngine(
             clock.SystemClock(), store, environ=os.environ, traces=surroundings.read_traces()
         )
-        self._domains = registry.Registry(store, self._certificates, clock.SystemClock())
+        self._domains = name_registry.Registry(store, self._certificates, clock.SystemClock())
         self._prober = prober.Prober(
             clock.SystemClock(),
             find_endpoints=self._endpoints.endpoints,
@@ -148,7 +148,7 @@ class Daemon:
             gate=self._gate,
             clerk=clerk.Clerk(store, clock.SystemClock(), self._certificates, reload=self._reload),
             lobby=self._lobby,
-            asker=asking.Asker(self._domains),
+            asker=ask_program.Asker(self._domains),
         )
 
         self._guard = state_guard.StateGuard(

@@ -7,8 +7,8 @@ import typing
 from daemun.certs import clerk
 from daemun.control import gate
 from daemun.core import layout
-from daemun.domains import asking, missed
 from daemun.hold import hold_queue
+from daemun.on_demand import ask_program, missed_handshakes
 from daemun.web import server
 
 if typing.TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Sockets:
     gate: gate.Gate
     clerk: clerk.Clerk
     lobby: hold_queue.HoldQueue
-    asker: asking.Asker
+    asker: ask_program.Asker
 
     async def serve_control(self) -> None:
         await server.serve(self._make_api, pathlib.Path(self.layout.control_socket))
@@ -46,7 +46,7 @@ class Sockets:
         await server.serve(self._make_doorbell, pathlib.Path(self.layout.domains_socket), group=self.group)
 
     async def listen_to_missed(self) -> None:
-        await missed.listen(self.layout, self.asker, group=self.group)
+        await missed_handshakes.listen(self.layout, self.asker, group=self.group)
 
     # Their modules are imported here, once somebody asks: starlette is slow to import.
 
@@ -61,6 +61,6 @@ class Sockets:
         return hold_app.create_app(self.lobby, self.layout.hold_socket)
 
     def _make_doorbell(self) -> "types.ASGIApp":
-        from daemun.domains import app  # noqa: PLC0415
+        from daemun.on_demand import on_demand_app  # noqa: PLC0415
 
-        return app.create_app(self.asker)
+        return on_demand_app.create_app(self.asker)

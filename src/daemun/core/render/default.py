@@ -1,6 +1,6 @@
 """What answers requests for names that no site has, and handshakes without a name."""
 
-from daemun.core import certificates, directive, domains, listeners, model, names
+from daemun.core import certificates, directive, listeners, model, names, on_demand_names
 from daemun.core.directive import Expr
 from daemun.core.render import environment, error_pages, route, server, values
 from daemun.core.render import scope as scope_
@@ -12,7 +12,7 @@ _REFUSED = (values.line("ssl_reject_handshake", "on"),)
 def default_site(desired: model.Desired) -> model.Site | None:
     """The enabled site that serves unknown names, or those that are added to it; None when they are refused or
     redirected."""
-    on_demand = domains.find_site(desired)
+    on_demand = on_demand_names.find_site(desired)
     if on_demand is not None:
         return on_demand
     chosen = desired.globals.default

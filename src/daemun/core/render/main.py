@@ -1,6 +1,6 @@
 """nginx.conf: what concerns no single site."""
 
-from daemun.core import definitions, directive, domains, model, sharing
+from daemun.core import definitions, directive, model, on_demand_names, sharing
 from daemun.core.directive import Expr
 from daemun.core.render import (
     access_log,
@@ -181,7 +181,7 @@ def _hashes(desired: model.Desired, *, has_shared: bool) -> tuple[directive.Node
 
     It tries sizes of a table until no bucket overflows, which with many names and small buckets takes long.
     """
-    is_listed = has_shared or domains.find_site(desired) is not None
+    is_listed = has_shared or on_demand_names.find_site(desired) is not None
     names_ = [name for site in (desired.sites if is_listed else desired.enabled) for name in site.names]
     are_few = len(names_) <= _FEW_NAMES  # nginx's own size of a table, which is 2048, will do
     least = 128 if are_few else 512

@@ -8,7 +8,7 @@ alert, and is told to the `error_log` of the server that the name led to, also o
 
 import contextlib
 
-from daemun.core import certificates, directive, domains, model, names
+from daemun.core import certificates, directive, model, names, on_demand_names
 from daemun.core.directive import Expr
 from daemun.core.render import accel_redirect, values
 from daemun.core.render import scope as scope_
@@ -116,7 +116,7 @@ def _if_other(variable: str, status: str) -> directive.Directive:
 
 def others(desired: model.Desired) -> tuple[directive.Node, ...]:
     """The names of all sites but the one that takes names. In variables.conf, because they are of other sites."""
-    taking = domains.find_site(desired)
+    taking = on_demand_names.find_site(desired)
     if taking is None:
         return ()
     lines = []

@@ -12,8 +12,8 @@ import socket
 import structlog
 
 from daemun.core import layout
-from daemun.domains import asking
 from daemun.errors import EnvironmentProblemError
+from daemun.on_demand import ask_program
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -22,7 +22,7 @@ _MOST_WAITING = 256
 _LARGEST_BYTES = 8192
 
 
-async def listen(paths: layout.Layout, asker: asking.Asker, *, group: int | None) -> None:
+async def listen(paths: layout.Layout, asker: ask_program.Asker, *, group: int | None) -> None:
     """Ask for each name until cancelled. group: of nginx's workers, which may write here; None: the same account.
 
     Raises: EnvironmentProblemError when the socket cannot be made.
@@ -53,7 +53,7 @@ def _bind(listener: socket.socket, path: pathlib.Path, group: int | None) -> Non
     listener.setblocking(False)
 
 
-async def _receive(listener: socket.socket, pattern: re.Pattern[bytes], asker: asking.Asker) -> None:
+async def _receive(listener: socket.socket, pattern: re.Pattern[bytes], asker: ask_program.Asker) -> None:
     loop = asyncio.get_running_loop()
     asked: set[str] = set()
 

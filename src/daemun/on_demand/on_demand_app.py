@@ -7,15 +7,15 @@ import re
 
 from starlette import responses, types
 
-from daemun.core import domains
-from daemun.domains import asking
+from daemun.core import on_demand_names
+from daemun.on_demand import ask_program
 
 _PATH = re.compile(r"/ask/(?P<host>[a-z0-9._-]{1,253})/(?P<location>[a-z_]+)\Z")
-_STATUS = {domains.Denial.BUSY: 503, domains.Denial.UNREACHABLE: 503, domains.Denial.FULL: 503}
+_STATUS = {on_demand_names.Denial.BUSY: 503, on_demand_names.Denial.UNREACHABLE: 503, on_demand_names.Denial.FULL: 503}
 """What may pass; everything else is 404, as for a name that nobody knows."""
 
 
-def create_app(asker: asking.Asker) -> types.ASGIApp:
+def create_app(asker: ask_program.Asker) -> types.ASGIApp:
     """An ASGI application, to be run on the asker's event loop."""
 
     async def app(scope: types.Scope, receive: types.Receive, send: types.Send) -> None:

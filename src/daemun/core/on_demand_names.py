@@ -26,7 +26,7 @@ class Denial(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class RefusedName:
     """denial: for programs. message: for people, with what to do."""
 
     denial: Denial
@@ -38,7 +38,7 @@ def find_site(desired: model.Desired) -> model.Site | None:
     return next((site for site in desired.enabled if site.on_demand is not None), None)
 
 
-def find_denial(host: str, desired: model.Desired, *, count: int) -> Refused | None:
+def find_denial(host: str, desired: model.Desired, *, count: int) -> RefusedName | None:
     """Why `host` cannot be added; None: it can. count: how many names the site has."""
     site = find_site(desired)
     if site is None or site.on_demand is None:
@@ -69,8 +69,8 @@ def find_owner(host: str, sites: collections.abc.Iterable[model.Site]) -> model.
     return next((site for site in sites if covering & set(site.names)), None)
 
 
-def _refuse(denial: Denial, host: str, cause: str) -> Refused:
-    return Refused(denial=denial, message=f"cannot add {words.quoted(host)}: {cause}")
+def _refuse(denial: Denial, host: str, cause: str) -> RefusedName:
+    return RefusedName(denial=denial, message=f"cannot add {words.quoted(host)}: {cause}")
 
 
 def make_spec(host: str, site: model.Site, acme: model.Acme) -> model.CertificateSpec:

@@ -6,9 +6,8 @@ import collections
 import structlog
 
 from daemun import causes
-from daemun.core import domains, words
-from daemun.domains import registry as registries
-from daemun.domains import turns
+from daemun.core import on_demand_names, words
+from daemun.on_demand import name_registry, network_budget
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -22,14 +21,16 @@ _MOST_AT_ONCE = 16
 class Asker:
     """Not thread-safe: one per event loop. What several visitors bring at once is asked once."""
 
-    def __init__(self, registry: registries.Registry) -> None:
+    def __init__(self, registry: name_registry.Registry) -> None:
         self._registry = registry
-        self._denied: collections.OrderedDict[str, tuple[float, domains.Refused]] = collections.OrderedDict()
-        self._asked: dict[str, asyncio.Future[domains.Refused | None]] = {}
+        self._denied: collections.OrderedDict[str, tuple[float, on_demand_names.RefusedName]] = (
+            collections.OrderedDict()
+        )
+        self._asked: dict[str, asyncio.Future[on_demand_names.RefusedName | None]] = {}
         self._told_at: dict[str | None, float] = {}
         self._slots = asyncio.Semaphore(_MOST_AT_ONCE)
 
-    async def ask(self, host: str, client: str | None = None) -> domains.Refused | None:
+    async def ask(self, host: str, client: str | None = None) -> on_demand_names.RefusedName | None:
         """Add the name if it may be. None: it is one of the site's names now. client: the address of who brought it;
         None: not known."""
         if self._registry.has(host):
@@ -40,10 +41,10 @@ class Asker:
             return known[1]
         if host in self._asked:
             return await asyncio.shield(self._asked[host])
-        future: asyncio.Future[domains.Refused | None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[on_demand_names.RefusedName | None] = asyncio.get_running_loop().create_future()
         self._asked[host] = future
         try:
-            outcome = await self._decide(host, turns.network_of(client or ""), now_s)
+            outcome = await self._decide(host, network_budget.network_of(client or ""), now_s)
         except BaseException as error:
             future.cancel()
             raise error from None
@@ -53,12 +54,14 @@ class Asker:
         finally:
             del self._asked[host]
 
-    async def _decide(self, host: str, network: str | None, now_s: float) -> domains.Refused | None:
+    async def _decide(self, host: str, network: str | None, now_s: float) -> on_demand_names.RefusedName | None:
         site = self._registry.site
         url = site.on_demand.ask if site is not None and site.on_demand is not None else None
         refused = self._registry.find_refusal(host)
         if refused is None and url is None:
-            refused = _refuse(domains.Denial.NOT_ALLOWED, host, "the site has no `on_demand.ask`; add it by the API")
+            refused = _refuse(
+                on_demand_names.Denial.NOT_ALLOWED, host, "the site has no `on_demand.ask`; add it by the API"
+            )
         if refused is None and site is not None and site.on_demand is not None:
             refused = self._take_turn(host, network, site.on_demand.per_minute, now_s)
             if refused is not None:
@@ -69,19 +72,23 @@ class Asker:
             self._remember(host, now_s, refused)
         return refused
 
-    def _take_turn(self, host: str, network: str | None, per_minute: int, now_s: float) -> domains.Refused | None:
+    def _take_turn(
+        self, host: str, network: str | None, per_minute: int, now_s: float
+    ) -> on_demand_names.RefusedName | None:
         turned = self._registry.turns.take(host, network, per_minute, now_s)
         if turned is None:
             return None
-        refused = _refuse(domains.Denial.BUSY, host, registries.explain_turned_away(turned, per_minute))
-        if now_s - self._told_at.get(turned.network, -turns.MINUTE_S) >= turns.MINUTE_S:  # a line a minute for each
+        refused = _refuse(on_demand_names.Denial.BUSY, host, name_registry.explain_turned_away(turned, per_minute))
+        if (
+            now_s - self._told_at.get(turned.network, -network_budget.MINUTE_S) >= network_budget.MINUTE_S
+        ):  # a line a minute for each
             if len(self._told_at) >= _MOST_REMEMBERED:
                 self._told_at.clear()
             self._told_at[turned.network] = now_s
             log.warning(refused.message, host=host, network=turned.network)
         return refused
 
-    async def _fetch(self, url: str, host: str) -> domains.Refused | None:
+    async def _fetch(self, url: str, host: str) -> on_demand_names.RefusedName | None:
         import aiohttp  # noqa: PLC0415 - slow, and few gates have names that visitors bring
 
         try:
@@ -94,19 +101,19 @@ class Asker:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             found = causes.find_words(error) or type(error).__name__
             cause = f"{url} cannot be asked ({found}); check `on_demand.ask` and the program behind it"
-            refused = _refuse(domains.Denial.UNREACHABLE, host, cause)
+            refused = _refuse(on_demand_names.Denial.UNREACHABLE, host, cause)
             log.warning(refused.message)
             return refused
         if status == 200:
             return None
-        return _refuse(domains.Denial.NOT_ALLOWED, host, f"{url} answers {status}, and 200 means yes")
+        return _refuse(on_demand_names.Denial.NOT_ALLOWED, host, f"{url} answers {status}, and 200 means yes")
 
-    def _remember(self, host: str, now_s: float, refused: domains.Refused) -> None:
+    def _remember(self, host: str, now_s: float, refused: on_demand_names.RefusedName) -> None:
         self._denied[host] = (now_s, refused)
         self._denied.move_to_end(host)
         if len(self._denied) > _MOST_REMEMBERED:
             self._denied.popitem(last=False)
 
 
-def _refuse(denial: domains.Denial, host: str, cause: str) -> domains.Refused:
-    return domains.Refused(denial=denial, message=f"cannot add {words.quoted(host)}: {cause}")
+def _refuse(denial: on_demand_names.Denial, host: str, cause: str) -> on_demand_names.RefusedName:
+    return on_demand_names.RefusedName(denial=denial, message=f"cannot add {words.quoted(host)}: {cause}")

@@ -13,8 +13,8 @@ import structlog
 
 from daemun import errors
 from daemun.control import damaged, ports
-from daemun.core import domains, model, names, rules, words
-from daemun.domains import turns
+from daemun.core import model, names, on_demand_names, rules, words
+from daemun.on_demand import network_budget
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -42,13 +42,13 @@ class Registry:
         self._domains: dict[str, Domain] | None = None
         self._desired = model.Desired(globals=model.Globals())
         self._changing = asyncio.Lock()
-        self._waiting: dict[str, asyncio.Future[domains.Refused | None]] = {}
-        self.turns = turns.Turns()
+        self._waiting: dict[str, asyncio.Future[on_demand_names.RefusedName | None]] = {}
+        self.turns = network_budget.Turns()
 
     @property
     def site(self) -> model.Site | None:
         """The one that takes names now."""
-        return domains.find_site(self._desired)
+        return on_demand_names.find_site(self._desired)
 
     def hosts(self) -> tuple[str, ...]:
         return tuple(sorted(self._domains or ()))
@@ -64,8 +64,8 @@ class Registry:
         if site is None:
             return ()
         # One that a site claims by now belongs to that site; it comes back when it is free again.
-        wanted = [host for host in self.hosts() if domains.find_owner(host, desired.sites) is None]
-        return tuple(domains.make_spec(host, site, desired.globals.acme) for host in wanted)
+        wanted = [host for host in self.hosts() if on_demand_names.find_owner(host, desired.sites) is None]
+        return tuple(on_demand_names.make_spec(host, site, desired.globals.acme) for host in wanted)
 
     def problems(self) -> tuple[model.Problem, ...]:
         site = self.site
@@ -82,7 +82,7 @@ class Registry:
             for one in self.turns.turned_away(now_s)[-_MOST_TOLD:]
         )
 
-    async def add(self, host: str) -> domains.Refused | None:
+    async def add(self, host: str) -> on_demand_names.RefusedName | None:
         """Names that come while others are added are added together: a wait for the disk, and a look of the
         certificates' manager at all of them, is then for many."""
         if self.has(host):
@@ -107,8 +107,8 @@ class Registry:
             else:
                 added.set_result(outcome)
 
-    async def _add_all(self, hosts: list[str]) -> dict[str, domains.Refused | errors.DaemunError | None]:
-        outcomes: dict[str, domains.Refused | errors.DaemunError | None] = {}
+    async def _add_all(self, hosts: list[str]) -> dict[str, on_demand_names.RefusedName | errors.DaemunError | None]:
+        outcomes: dict[str, on_demand_names.RefusedName | errors.DaemunError | None] = {}
         new: list[Domain] = []
         for host in hosts:
             outcomes[host] = refused = None if self.has(host) else self.find_refusal(host, more=len(new))
@@ -122,7 +122,7 @@ class Registry:
         kept = [domain for domain in new if domain.host not in failed]
         self._known().update({domain.host: domain for domain in kept})
         await self._certificates.add(
-            *(domains.make_spec(domain.host, site, self._desired.globals.acme) for domain in kept)
+            *(on_demand_names.make_spec(domain.host, site, self._desired.globals.acme) for domain in kept)
         )
         for domain in kept:
             log.info("a name was added", host=domain.host, site=site.host)
@@ -144,14 +144,14 @@ class Registry:
                 return False
             await asyncio.to_thread(self._store.delete, _key(host))
             del self._known()[host]
-            if domains.find_owner(host, self._desired.sites) is None:
+            if on_demand_names.find_owner(host, self._desired.sites) is None:
                 await self._certificates.remove(names.slug(host))
         log.info("a name was removed", host=host)
         return True
 
-    def find_refusal(self, host: str, *, more: int = 0) -> domains.Refused | None:
+    def find_refusal(self, host: str, *, more: int = 0) -> on_demand_names.RefusedName | None:
         """Why a name cannot be added, before anybody is asked whether it may be. more: names that are being added."""
-        return domains.find_denial(host, self._desired, count=len(self._domains or ()) + more)
+        return on_demand_names.find_denial(host, self._desired, count=len(self._domains or ()) + more)
 
     def _known(self) -> dict[str, Domain]:
         if self._domains is None:
@@ -173,10 +173,10 @@ class Registry:
         return Domain(host=host, added_at=self._clock.now()) if domain is None and is_known else domain
 
 
-def explain_turned_away(one: turns.TurnedAway, per_minute: int) -> str:
+def explain_turned_away(one: network_budget.TurnedAway, per_minute: int) -> str:
     """What was too much, and what to do when the name is a customer's."""
     what = f"the network {one.network} brought" if one.network is not None else "visitors together brought"
-    most = per_minute if one.network is not None else per_minute * turns.TOGETHER
+    most = per_minute if one.network is not None else per_minute * network_budget.TOGETHER
     return (
         f"{what} more than {most} new names within a minute ({one.count} were turned away); a customer's is added at "
         f"once by `daemun domains add {one.host}`, and `on_demand.per_minute` says how many are asked about"
