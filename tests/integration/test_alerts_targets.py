@@ -7,10 +7,10 @@ import ssl
 
 import pytest
 
-from daemun.alerts import mail, message, targets, web
+from daemun.alerts import alert_message, alert_targets, mail, webhooks
 from daemun.core import model
-from daemun.core.alarms import ledger
-from daemun.core.alarms.ledger import Danger, Event
+from daemun.core.alerts import alert_ledger
+from daemun.core.alerts.alert_ledger import Danger, Event
 from daemun.errors import DaemunError, RetryableError
 from tests.support import ports, receivers
 from tests.support.standings import DAY, HOUR, NOW, failing, served
@@ -18,12 +18,12 @@ from tests.support.standings import DAY, HOUR, NOW, failing, served
 SECRET = "T0Ps3cret"
 
 
-def notice(event: Event = Event.FAILING, *statuses: model.CertificateStatus) -> ledger.Notice:
+def notice(event: Event = Event.FAILING, *statuses: model.CertificateStatus) -> alert_ledger.Notice:
     found = statuses or (failing(reason="the CA said 아니요", attempt=NOW + HOUR),)
     danger = Danger.EXPIRING if event is Event.EXPIRING else Danger.FAILING
     items = (
-        ledger.Item(
-            alarm=ledger.Alarm(
+        alert_ledger.Item(
+            alarm=alert_ledger.Alert(
                 danger=danger,
                 name=one.name,
                 host=one.host,
@@ -35,17 +35,19 @@ def notice(event: Event = Event.FAILING, *statuses: model.CertificateStatus) -> 
         )
         for one in found
     )
-    return ledger.Notice(event=event, items=() if event is Event.TEST else tuple(items))
+    return alert_ledger.Notice(event=event, items=() if event is Event.TEST else tuple(items))
 
 
-def told(event: Event = Event.FAILING, *statuses: model.CertificateStatus) -> message.Message:
-    return message.Message(notice=notice(event, *statuses), machine="gate1", version="1.2.3", at=NOW)
+def told(event: Event = Event.FAILING, *statuses: model.CertificateStatus) -> alert_message.Message:
+    return alert_message.Message(notice=notice(event, *statuses), machine="gate1", version="1.2.3", at=NOW)
 
 
-async def deliver(alerts: model.Alerts, what: message.Message, context: ssl.SSLContext | None = None) -> str | None:
-    (target,) = targets.make_targets(alerts)
+async def deliver(
+    alerts: model.Alerts, what: alert_message.Message, context: ssl.SSLContext | None = None
+) -> str | None:
+    (target,) = alert_targets.make_targets(alerts)
     assert SECRET not in target.name + target.key
-    return await target.deliver(what, context or targets.make_context())
+    return await target.deliver(what, context or alert_targets.make_context())
 
 
 async def refusal(alerts: model.Alerts, context: ssl.SSLContext | None = None) -> DaemunError:
@@ -157,7 +159,7 @@ async def test_a_name_that_does_not_resolve() -> None:
 
 
 async def test_one_that_does_not_answer(receiver: receivers.Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web, "WITHIN_S", 0.3)
+    monkeypatch.setattr(webhooks, "WITHIN_S", 0.3)
     receiver.answers.clear()
     assert "no answer within 0.3 s" in str(await refusal(webhook(f"{receiver.url}/{SECRET}")))
 
@@ -196,7 +198,9 @@ async def test_what_ntfy_is_sent(receiver: receivers.Receiver, tmp_path: pathlib
         (told(Event.TEST), "3", "test_tube"),
     ],
 )
-async def test_how_loud_ntfy_is(receiver: receivers.Receiver, what: message.Message, priority: str, tags: str) -> None:
+async def test_how_loud_ntfy_is(
+    receiver: receivers.Receiver, what: alert_message.Message, priority: str, tags: str
+) -> None:
     await deliver(topic(f"{receiver.url}/t"), what)
     (post,) = receiver.posts
     assert (post.headers["priority"], post.headers["tags"]) == (priority, tags)
@@ -327,7 +331,7 @@ def test_what_tells_targets_apart(monkeypatch: pytest.MonkeyPatch) -> None:
         ntfy=(model.Ntfy(url=url),),
         mails=(model.Mail(server="mail.test", sender="a@b.test", recipients=("c@d.test",)),),
     )
-    found = targets.make_targets(alerts)
+    found = alert_targets.make_targets(alerts)
     assert [target.name for target in found] == [
         "webhook at hooks.test",
         "webhook in the environment variable HOOK",
@@ -335,4 +339,4 @@ def test_what_tells_targets_apart(monkeypatch: pytest.MonkeyPatch) -> None:
         "mail to c@d.test",
     ]
     assert len({target.key for target in found}) == 4
-    assert [target.key for target in found] == [target.key for target in targets.make_targets(alerts)]
+    assert [target.key for target in found] == [target.key for target in alert_targets.make_targets(alerts)]

@@ -9,9 +9,9 @@ import json
 import pytest
 import structlog
 
-from daemun.alerts import teller
+from daemun.alerts import notifier
 from daemun.core import model
-from daemun.core.alarms import outbox
+from daemun.core.alerts import alert_outbox
 from daemun.errors import ConfigError
 from daemun.store import memory as memory_store
 from tests.support import ports, receivers
@@ -21,7 +21,7 @@ from tests.support.standings import DAY, HOUR, MINUTE, NOW, failing, served
 SECRET = "T0Ps3cret"
 
 
-class Counting(teller.Teller):
+class Counting(notifier.Notifier):
     """rounds: how often it looked, and then went to sleep."""
 
     rounds = 0
@@ -48,8 +48,8 @@ class World:
         self.certificates: tuple[model.CertificateStatus, ...] = ()
         self.is_known = True
 
-    def look(self) -> teller.Seen | None:
-        return teller.Seen(alerts=self.alerts, certificates=self.certificates) if self.is_known else None
+    def look(self) -> notifier.AlertInput | None:
+        return notifier.AlertInput(alerts=self.alerts, certificates=self.certificates) if self.is_known else None
 
     @contextlib.asynccontextmanager
     async def running(self) -> collections.abc.AsyncIterator["Running"]:
@@ -158,13 +158,13 @@ async def test_one_that_answers_500_gets_it_again(one: receivers.Receiver) -> No
         await endanger(running)
         await running.until(lambda: len(one.posts) == 1)
         await running.calm()
-        await running.pass_(outbox.FIRST_PAUSE / 2, *world.certificates)
+        await running.pass_(alert_outbox.FIRST_PAUSE / 2, *world.certificates)
         await running.calm()
         assert len(one.posts) == 1, "not before the pause is over"
-        await running.pass_(outbox.FIRST_PAUSE, *world.certificates)
+        await running.pass_(alert_outbox.FIRST_PAUSE, *world.certificates)
         await running.until(lambda: len(one.posts) == 2)
         await running.calm()
-        await running.pass_(outbox.FIRST_PAUSE * 2, *world.certificates)
+        await running.pass_(alert_outbox.FIRST_PAUSE * 2, *world.certificates)
         await running.until(lambda: len(one.posts) == 3)
         await running.pass_(DAY / 4, *world.certificates)
         await running.calm()
@@ -218,13 +218,13 @@ async def test_a_slow_one_keeps_nobody_waiting(one: receivers.Receiver, other: r
         await endanger(running, "a.test")
         await running.until(lambda: len(other.taken) == 1 and running.teller.telling == 1)
         await endanger(running, "a.test", "b.test")
-        await running.pass_(outbox.INTERVAL, *world.certificates)
+        await running.pass_(alert_outbox.INTERVAL, *world.certificates)
         await running.until(lambda: len(other.taken) == 2)
         assert one.posts == []
         one.answers.set()
         await running.until(lambda: len(one.taken) == 1)
         await running.calm()
-        await running.pass_(outbox.INTERVAL, *world.certificates)
+        await running.pass_(alert_outbox.INTERVAL, *world.certificates)
         await running.until(lambda: len(one.taken) == 2)
     assert [[each["host"] for each in body["certificates"]] for body in one.taken] == [["a.test"], ["b.test"]]
 
@@ -272,6 +272,6 @@ async def test_a_test_tells_of_each_how_it_went(one: receivers.Receiver, other: 
     assert bad.error is not None
     assert "403 (Forbidden)" in bad.error
     assert [body["event"] for body in one.taken] == ["test"]
-    assert await teller.Teller(world.store, world.clock, World().look, machine="gate1", version="1.2.3").test() == (), (
-        "nobody to be told"
-    )
+    assert (
+        await notifier.Notifier(world.store, world.clock, World().look, machine="gate1", version="1.2.3").test() == ()
+    ), "nobody to be told"

@@ -314,7 +314,10 @@ async def test_forecast(gate: support.Gate) -> None:
 
 
 async def test_alerts(gate: support.Gate) -> None:
-    gate.told_alerts = (model.Told(target="webhook at x.test"), model.Told(target="ntfy at y.test", error="no"))
+    gate.told_alerts = (
+        model.SentAlert(target="webhook at x.test"),
+        model.SentAlert(target="ntfy at y.test", error="no"),
+    )
     async with _client(gate) as client:
         answer = await client.post("/alerts/test")
     assert answer.json() == {

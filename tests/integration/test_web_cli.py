@@ -287,11 +287,11 @@ async def test_alerts_test(gate: support.Gate, run: Run) -> None:
     async with support.serving(gate):
         nobody = await run("alerts", "test")
         gate.told_alerts = (
-            model.Told(target="webhook at hooks.test"),
-            model.Told(target="mail to me@x.test", remark="you@x.test is refused: 550 no"),
+            model.SentAlert(target="webhook at hooks.test"),
+            model.SentAlert(target="mail to me@x.test", remark="you@x.test is refused: 550 no"),
         )
         good = await run("alerts", "test")
-        gate.told_alerts += (model.Told(target="ntfy at ntfy.test", error="connection refused; start it"),)
+        gate.told_alerts += (model.SentAlert(target="ntfy at ntfy.test", error="connection refused; start it"),)
         bad = await run("alerts", "test")
         as_json = await run("alerts", "test", "--json")
     assert (nobody.code, good.code, bad.code, as_json.code) == (1, 0, 1, 1)

@@ -90,7 +90,7 @@ class Gate:
         self.stops: list[bool] = []
         self.added: set[str] = set()
         self.refused: on_demand_names.RefusedName | None = None
-        self.told_alerts: tuple[model.Told, ...] = ()
+        self.told_alerts: tuple[model.SentAlert, ...] = ()
         self.findings: tuple[model.Finding, ...] = ()
         self.diagnosed: list[str | None] = []
         self.failure: Exception | None = None
@@ -144,7 +144,7 @@ class Gate:
         self.added.discard(host)
         return was_there
 
-    async def test_alerts(self) -> tuple[model.Told, ...]:
+    async def test_alerts(self) -> tuple[model.SentAlert, ...]:
         return self.told_alerts
 
     async def diagnose(self, host: str | None) -> tuple[model.Finding, ...]:

@@ -197,7 +197,7 @@ class Endpoints:
 
 
 class Alerts:
-    async def test(self) -> tuple[model.Told, ...]:
+    async def test(self) -> tuple[model.SentAlert, ...]:
         return ()
 
 

@@ -7,8 +7,8 @@ import datetime
 import pytest
 
 from daemun.core import model
-from daemun.core.alarms import judge, ledger, outbox, words
-from daemun.core.alarms.ledger import Danger
+from daemun.core.alerts import alert_ledger, alert_outbox, alert_rules, alert_text
+from daemun.core.alerts.alert_ledger import Danger
 from daemun.core.model import CertificateKind as Kind
 from daemun.core.model import CertificateState as State
 from tests.support.standings import DAY, HOUR, MINUTE, NOW, failing, served
@@ -18,10 +18,10 @@ LADDER = (MINUTE, 10 * MINUTE, 100 * MINUTE, DAY, DAY, DAY, DAY)
 Looks = collections.abc.Iterable[tuple[datetime.datetime, model.CertificateStatus]]
 
 
-def look(looks: Looks, start: ledger.Ledger | None = None) -> ledger.Ledger:
-    found = start or ledger.Ledger()
+def look(looks: Looks, start: alert_ledger.AlertLedger | None = None) -> alert_ledger.AlertLedger:
+    found = start or alert_ledger.AlertLedger()
     for now, status in looks:
-        found = judge.look(found, [status], now)
+        found = alert_rules.judge_dangers(found, [status], now)
     return found
 
 
@@ -40,11 +40,11 @@ def fail(
         now += wait
 
 
-def dangers(found: ledger.Ledger) -> set[Danger]:
+def dangers(found: alert_ledger.AlertLedger) -> set[Danger]:
     return {alarm.danger for alarm in found.alarms if alarm.solved_at is None}
 
 
-def told(found: ledger.Ledger) -> ledger.Ledger:
+def told(found: alert_ledger.AlertLedger) -> alert_ledger.AlertLedger:
     """As if one target knew all there is."""
     alarms = tuple(dataclasses.replace(alarm, told=("t",)) for alarm in found.alarms)
     return dataclasses.replace(found, alarms=alarms)
@@ -114,7 +114,7 @@ def test_a_new_name_that_is_not_got_is_told_soon() -> None:
 
 def test_another_certificate_solves_it_at_once() -> None:
     found = told(look(fail(3)))
-    found = judge.look(found, [served()], NOW + HOUR)
+    found = alert_rules.judge_dangers(found, [served()], NOW + HOUR)
     (alarm,) = found.alarms
     assert alarm.solved_at == NOW + HOUR
     assert found.watched == ()
@@ -127,26 +127,30 @@ def test_the_same_certificate_solves_it_only_after_a_while() -> None:
     at = NOW + HOUR
     well = served(left=80 * DAY - 11 * MINUTE, now=NOW + 11 * MINUTE)
     assert well.not_after == found.watched[0].not_after == status.not_after
-    found = judge.look(found, [well], at)
+    found = alert_rules.judge_dangers(found, [well], at)
     assert dangers(found) == {Danger.FAILING}
-    again = judge.look(found, [failing(kind=Kind.PUBLIC, left=80 * DAY, attempt=at + MINUTE)], at + MINUTE)
+    again = alert_rules.judge_dangers(
+        found, [failing(kind=Kind.PUBLIC, left=80 * DAY, attempt=at + MINUTE)], at + MINUTE
+    )
     assert dangers(again) == {Danger.FAILING}
-    assert dangers(judge.look(again, [well], at + judge.STEADY)) == {Danger.FAILING}, "it was not calm all the time"
-    assert dangers(judge.look(found, [well], at + judge.STEADY)) == set()
+    assert dangers(alert_rules.judge_dangers(again, [well], at + alert_rules.STEADY)) == {Danger.FAILING}, (
+        "it was not calm all the time"
+    )
+    assert dangers(alert_rules.judge_dangers(found, [well], at + alert_rules.STEADY)) == set()
 
 
 def test_a_danger_nobody_knew_of_leaves_nothing() -> None:
-    assert judge.look(look(fail(3)), [served()], NOW + HOUR) == ledger.Ledger()
+    assert alert_rules.judge_dangers(look(fail(3)), [served()], NOW + HOUR) == alert_ledger.AlertLedger()
 
 
 def test_a_site_that_wants_the_local_ca_is_in_no_danger() -> None:
     local = served(kind=Kind.LOCAL, state=State.LOCAL, left=DAY)
-    assert judge.look(ledger.Ledger(), [local], NOW) == ledger.Ledger()
-    assert judge.look(look(fail(3)), [local], NOW) == ledger.Ledger()
+    assert alert_rules.judge_dangers(alert_ledger.AlertLedger(), [local], NOW) == alert_ledger.AlertLedger()
+    assert alert_rules.judge_dangers(look(fail(3)), [local], NOW) == alert_ledger.AlertLedger()
 
 
 def test_it_comes_again_before_its_end_was_told() -> None:
-    found = judge.look(told(look(fail(3))), [served()], NOW + HOUR)
+    found = alert_rules.judge_dangers(told(look(fail(3))), [served()], NOW + HOUR)
     found = look(fail(3, start=NOW + 2 * HOUR), found)
     (alarm,) = found.alarms
     assert (alarm.solved_at, alarm.told) == (None, ("t",))
@@ -177,16 +181,18 @@ def test_an_owners_files_may_be_half_replaced() -> None:
     ],
 )
 def test_what_runs_out(status: model.CertificateStatus, is_danger: bool) -> None:
-    assert (dangers(judge.look(ledger.Ledger(), [status], NOW)) == {Danger.EXPIRING}) is is_danger
+    assert (
+        dangers(alert_rules.judge_dangers(alert_ledger.AlertLedger(), [status], NOW)) == {Danger.EXPIRING}
+    ) is is_danger
 
 
 def test_one_of_the_local_ca_in_its_place_is_no_solution() -> None:
     """What ran out is replaced by one of the local CA until a CA gives another."""
     found = told(look([(NOW, served(left=DAY))]))
     instead = failing(attempt=NOW + 3 * DAY)
-    found = judge.look(found, [instead], NOW + 2 * DAY)
+    found = alert_rules.judge_dangers(found, [instead], NOW + 2 * DAY)
     assert dangers(found) == {Danger.EXPIRING}
-    assert dangers(judge.look(found, [served()], NOW + 3 * DAY)) == set()
+    assert dangers(alert_rules.judge_dangers(found, [served()], NOW + 3 * DAY)) == set()
 
 
 # --- one that is gone ------------------------------------------------------------------------------------------
@@ -194,17 +200,17 @@ def test_one_of_the_local_ca_in_its_place_is_no_solution() -> None:
 
 def test_what_is_gone_is_over_after_a_while() -> None:
     found = told(look(fail(3)))
-    gone = judge.look(found, [], NOW + HOUR)
+    gone = alert_rules.judge_dangers(found, [], NOW + HOUR)
     assert dangers(gone) == {Danger.FAILING}, "after a start nothing is known for a moment"
-    gone = judge.look(gone, [], NOW + HOUR + judge.STEADY)
+    gone = alert_rules.judge_dangers(gone, [], NOW + HOUR + alert_rules.STEADY)
     assert dangers(gone) == set()
     assert gone.watched == ()
-    assert [alarm.solved_at for alarm in gone.alarms] == [NOW + HOUR + judge.STEADY]
+    assert [alarm.solved_at for alarm in gone.alarms] == [NOW + HOUR + alert_rules.STEADY]
 
 
 def test_the_word_that_it_is_over_is_not_owed_for_ever() -> None:
-    found = judge.look(told(look(fail(3))), [served()], NOW + HOUR)
-    assert judge.look(found, [served()], NOW + HOUR + judge.LONGEST_MEMORY).alarms == ()
+    found = alert_rules.judge_dangers(told(look(fail(3))), [served()], NOW + HOUR)
+    assert alert_rules.judge_dangers(found, [served()], NOW + HOUR + alert_rules.LONGEST_MEMORY).alarms == ()
 
 
 # --- sites that visitors do not get ------------------------------------------------------------------------------
@@ -219,22 +225,22 @@ def _trouble(since: datetime.datetime | None) -> model.SiteStatus:
 
 def test_a4_a_site_that_is_not_served_is_told_after_a_while_and_its_end_once() -> None:
     """A4: the alerts speak from what visitors receive, too."""
-    young, old = _trouble(NOW), _trouble(NOW - judge.UNSERVED_FOR)
-    assert judge.look(ledger.Ledger(), (), NOW, (young,)).alarms == ()
-    found = judge.look(ledger.Ledger(), (), NOW, (old,))
-    assert [(alarm.danger, alarm.host) for alarm in found.alarms] == [(ledger.Danger.UNSERVED, "a.test")]
-    (notice,) = outbox.find_notices(found, (), "me", (old,))
-    assert notice.event is ledger.Event.UNSERVED
-    assert words.headline(notice) == "visitors do not get a.test"
-    text = words.text(notice, "gate1", NOW)
+    young, old = _trouble(NOW), _trouble(NOW - alert_rules.UNSERVED_FOR)
+    assert alert_rules.judge_dangers(alert_ledger.AlertLedger(), (), NOW, (young,)).alarms == ()
+    found = alert_rules.judge_dangers(alert_ledger.AlertLedger(), (), NOW, (old,))
+    assert [(alarm.danger, alarm.host) for alarm in found.alarms] == [(alert_ledger.Danger.UNSERVED, "a.test")]
+    (notice,) = alert_outbox.find_notices(found, (), "me", (old,))
+    assert notice.event is alert_ledger.Event.UNSERVED
+    assert alert_text.headline(notice) == "visitors do not get a.test"
+    text = alert_text.text(notice, "gate1", NOW)
     assert "unreachable: it refuses" in text
     assert "start it" in text
-    found = outbox.note_delivered(found, "me", notice, NOW)
-    assert outbox.find_notices(judge.look(found, (), NOW, (old,)), (), "me", (old,)) == ()
+    found = alert_outbox.note_delivered(found, "me", notice, NOW)
+    assert alert_outbox.find_notices(alert_rules.judge_dangers(found, (), NOW, (old,)), (), "me", (old,)) == ()
     # After a start nothing is known for a while, which is no end.
-    assert judge.look(found, (), NOW, None).alarms == found.alarms
-    over = judge.look(found, (), NOW, ())
-    (notice,) = outbox.find_notices(over, (), "me")
-    assert notice.event is ledger.Event.SOLVED
-    assert words.headline(notice) == "solved: visitors get a.test again"
-    assert outbox.note_delivered(over, "me", notice, NOW).alarms == ()
+    assert alert_rules.judge_dangers(found, (), NOW, None).alarms == found.alarms
+    over = alert_rules.judge_dangers(found, (), NOW, ())
+    (notice,) = alert_outbox.find_notices(over, (), "me")
+    assert notice.event is alert_ledger.Event.SOLVED
+    assert alert_text.headline(notice) == "solved: visitors get a.test again"
+    assert alert_outbox.note_delivered(over, "me", notice, NOW).alarms == ()

@@ -3,26 +3,26 @@
 import dataclasses
 
 from daemun.core import model
-from daemun.core.alarms import ledger, words
-from daemun.core.alarms.ledger import Danger, Event
+from daemun.core.alerts import alert_ledger, alert_text
+from daemun.core.alerts.alert_ledger import Danger, Event
 from tests.support.standings import DAY, MINUTE, NOW, failing, served
 
 
-def notice(event: Event, *statuses: model.CertificateStatus, danger: Danger = Danger.FAILING) -> ledger.Notice:
+def notice(event: Event, *statuses: model.CertificateStatus, danger: Danger = Danger.FAILING) -> alert_ledger.Notice:
     items = (
-        ledger.Item(
-            alarm=ledger.Alarm(danger=danger, name=one.name, host=one.host, names=one.names, raised_at=NOW),
+        alert_ledger.Item(
+            alarm=alert_ledger.Alert(danger=danger, name=one.name, host=one.host, names=one.names, raised_at=NOW),
             status=one,
         )
         for one in statuses
     )
-    return ledger.Notice(event=event, items=tuple(items))
+    return alert_ledger.Notice(event=event, items=tuple(items))
 
 
 def test_a_failure_says_why_what_visitors_see_and_when_it_is_tried_again() -> None:
     told = notice(Event.FAILING, failing(reason='cannot validate "a.test": no address', attempt=NOW + 100 * MINUTE))
-    assert words.headline(told) == "cannot get a certificate for a.test"
-    assert words.text(told, "gate1", NOW).splitlines() == [
+    assert alert_text.headline(told) == "cannot get a certificate for a.test"
+    assert alert_text.text(told, "gate1", NOW).splitlines() == [
         "a.test:",
         '  cannot validate "a.test": no address',
         "  Visitors are warned: no certificate that they trust is served.",
@@ -37,8 +37,8 @@ def test_one_cause_is_said_once() -> None:
     same = [failing(host, reason=f'cannot validate "{host}": port 80 is closed') for host in hosts]
     other = failing("b.test", reason="the CA is down")
     told = notice(Event.FAILING, *same, other)
-    text = words.text(told, "gate1", NOW)
-    assert words.headline(told) == "cannot get a certificate for 0.example.com and 60 more"
+    text = alert_text.text(told, "gate1", NOW)
+    assert alert_text.headline(told) == "cannot get a certificate for 0.example.com and 60 more"
     assert text.count("port 80 is closed") == text.count("the CA is down") == 1
     assert "49.example.com and 10 more:" in text
 
@@ -46,8 +46,8 @@ def test_one_cause_is_said_once() -> None:
 def test_what_runs_out() -> None:
     own = served(left=5 * DAY, kind=model.CertificateKind.OWN)
     told = notice(Event.EXPIRING, own, danger=Danger.EXPIRING)
-    text = words.text(told, "gate1", NOW)
-    assert words.headline(told) == "the certificate of a.test runs out"
+    text = alert_text.text(told, "gate1", NOW)
+    assert alert_text.headline(told) == "the certificate of a.test runs out"
     assert "a file of the owner, which daemun does not renew; replace it" in text
     assert "valid until 2026-05-06 12:00 UTC (5 days left)" in text
     assert "Visitors are warned" not in text
@@ -55,7 +55,7 @@ def test_what_runs_out() -> None:
 
 def test_the_end() -> None:
     told = notice(Event.SOLVED, served())
-    assert words.headline(told) == "solved: the certificate of a.test"
-    assert "Example CA signed it, 60 days left" in words.text(told, "gate1", NOW)
-    gone = ledger.Notice(event=Event.SOLVED, items=(dataclasses.replace(told.items[0], status=None),))
-    assert "it is needed no longer" in words.text(gone, "gate1", NOW)
+    assert alert_text.headline(told) == "solved: the certificate of a.test"
+    assert "Example CA signed it, 60 days left" in alert_text.text(told, "gate1", NOW)
+    gone = alert_ledger.Notice(event=Event.SOLVED, items=(dataclasses.replace(told.items[0], status=None),))
+    assert "it is needed no longer" in alert_text.text(gone, "gate1", NOW)

@@ -4,9 +4,9 @@ import json
 import pathlib
 import re
 
-from daemun.alerts import message
-from daemun.core.alarms import ledger
-from daemun.core.alarms.ledger import Danger, Event
+from daemun.alerts import alert_message
+from daemun.core.alerts import alert_ledger
+from daemun.core.alerts.alert_ledger import Danger, Event
 from tests.support.standings import NOW, failing
 
 TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "certificates.md").read_text()
@@ -16,13 +16,15 @@ def test_the_body_of_a_webhook() -> None:
     (block,) = re.findall(r"^```json\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
     shown = json.loads(block)
     status = failing()
-    alarm = ledger.Alarm(danger=Danger.FAILING, name=status.name, host=status.host, names=status.names, raised_at=NOW)
-    notice = ledger.Notice(event=Event.FAILING, items=(ledger.Item(alarm=alarm, status=status),))
-    body = message.body_json(message.Message(notice=notice, machine="gate1", version="1", at=NOW))
+    alarm = alert_ledger.Alert(
+        danger=Danger.FAILING, name=status.name, host=status.host, names=status.names, raised_at=NOW
+    )
+    notice = alert_ledger.Notice(event=Event.FAILING, items=(alert_ledger.Item(alarm=alarm, status=status),))
+    body = alert_message.body_json(alert_message.Message(notice=notice, machine="gate1", version="1", at=NOW))
     assert list(shown) == list(body)
     assert list(shown["daemun"]) == list(body["daemun"])
     assert list(shown["certificates"][0]) == list(body["certificates"][0])
-    assert shown["version"] == message.BODY_VERSION
+    assert shown["version"] == alert_message.BODY_VERSION
     keys = {*shown, *shown["certificates"][0], "daemun.machine"} - {"daemun", "sent_at", "host", "names"}
     assert keys <= set(re.findall(r"`([a-z_.]+)`", TEXT))
 

@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from daemun.core import model, names, served, upstream_errors
-from daemun.core.alarms import judge, ledger
+from daemun.core.alerts import alert_ledger, alert_rules
 from daemun.probing import looks
 from tests.support.sites import site
 
@@ -27,7 +27,7 @@ def _line(words: str) -> upstream_errors.Line:
     return found
 
 
-def _judge(*errors: tuple[int, str], at: int) -> tuple[model.SiteStatus, ledger.Ledger]:
+def _judge(*errors: tuple[int, str], at: int) -> tuple[model.SiteStatus, alert_ledger.AlertLedger]:
     """errors: minutes from the start, and nginx's words. at: the minute of the look."""
     known = looks.Looks(lambda _: ())
     known.put(SITE)
@@ -36,7 +36,7 @@ def _judge(*errors: tuple[int, str], at: int) -> tuple[model.SiteStatus, ledger.
     now = NOW + at * MINUTE
     status = served.judge(model.SiteStatus(site=SITE, state=model.SiteState.LIVE), known.look("a.test"), None, now)
     troubles = (status,) if status.state in served.STATES else ()
-    return status, judge.look(ledger.Ledger(), (), now, troubles)
+    return status, alert_rules.judge_dangers(alert_ledger.AlertLedger(), (), now, troubles)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_errors_that_go_on_raise_an_alarm(errors: list[tuple[int, str]]) -> None
     status, found = _judge(*errors, at=6)
     assert status.state is model.SiteState.DEGRADED
     assert status.since == NOW
-    assert [(alarm.danger, alarm.host) for alarm in found.alarms] == [(ledger.Danger.UNSERVED, "a.test")]
+    assert [(alarm.danger, alarm.host) for alarm in found.alarms] == [(alert_ledger.Danger.UNSERVED, "a.test")]
 
 
 @pytest.mark.parametrize(

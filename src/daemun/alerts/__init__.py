@@ -1,1 +1,7 @@
-"""Tells people, or their machines, that a certificate is in danger, and that it is over: webhooks, ntfy, mail."""
+"""Messages to people, or to their machines, when a certificate or a site is in danger, and when that is over.
+
+alert_targets  one target for each entry under `alerts`: webhooks (with ntfy), mail
+alert_message  what is sent, and its JSON form; pure
+notifier       sends what a target does not know yet (`core.alerts` decides)
+ledger_store   what was sent, in the store, so that a restart sends nothing twice
+"""

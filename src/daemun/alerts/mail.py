@@ -16,7 +16,7 @@ import ssl
 import aiosmtplib
 
 from daemun import causes, secret
-from daemun.alerts import message
+from daemun.alerts import alert_message
 from daemun.core import model
 from daemun.errors import RetryableError
 
@@ -39,7 +39,7 @@ class Smtp:
     name: str
     mail: model.Mail
 
-    async def deliver(self, what: message.Message, context: ssl.SSLContext) -> str | None:
+    async def deliver(self, what: alert_message.Message, context: ssl.SSLContext) -> str | None:
         mail = self.mail
         password = None if mail.password is None else await asyncio.to_thread(secret.read, mail.password)
         client = aiosmtplib.SMTP(
@@ -75,7 +75,7 @@ class Smtp:
         return None
 
 
-def compose(mail: model.Mail, what: message.Message) -> email.message.EmailMessage:
+def compose(mail: model.Mail, what: alert_message.Message) -> email.message.EmailMessage:
     """Text in UTF-8. Pure, but for its Message-ID."""
     made = email.message.EmailMessage(policy=email.policy.SMTP)
     made["From"] = mail.sender

@@ -236,7 +236,7 @@ class Gate:
     async def remove_domain(self, host: str) -> bool:
         return await self._domains.remove(host)
 
-    async def test_alerts(self) -> tuple[model.Told, ...]:
+    async def test_alerts(self) -> tuple[model.SentAlert, ...]:
         return await self._alerts.test()
 
     async def diagnose(self, host: str | None) -> tuple[model.Finding, ...]:

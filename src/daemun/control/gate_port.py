@@ -167,7 +167,7 @@ class Gate(typing.Protocol):
         """Serve a name that was added no more. False: it was not."""
         ...
 
-    async def test_alerts(self) -> tuple[model.Told, ...]:
+    async def test_alerts(self) -> tuple[model.SentAlert, ...]:
         """Send everybody who is told of dangers a test, and wait: half a minute at most. Empty: nobody is.
 
         Raises: ConfigError while it is not known whom."""

@@ -273,7 +273,7 @@ class Served(typing.Protocol):
 class Alerts(typing.Protocol):
     """Whom daemun tells of certificates in danger (`daemun.alerts`)."""
 
-    async def test(self) -> tuple[model.Told, ...]:
+    async def test(self) -> tuple[model.SentAlert, ...]:
         """Send everybody a message that says it is a test, and wait: half a minute at most. Empty: nobody is told.
 
         Raises: ConfigError while it is not known whom."""

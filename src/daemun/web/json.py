@@ -279,7 +279,7 @@ def _coming_json(entry: forecast.Entry, now: datetime.datetime) -> Json:
     }
 
 
-def told_json(told: collections.abc.Iterable[model.Told]) -> Json:
+def told_json(told: collections.abc.Iterable[model.SentAlert]) -> Json:
     """The whole of POST /alerts/test. `error` is null where the message was taken."""
     return {"told": [{"target": one.target, "error": one.error, "remark": one.remark} for one in told]}
 

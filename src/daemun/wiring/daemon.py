@@ -11,7 +11,7 @@ import structlog
 import daemun
 from daemun import garbage
 from daemun import settings as settings_
-from daemun.alerts import teller
+from daemun.alerts import notifier
 from daemun.certs import clerk, manager
 from daemun.certs.dns01 import service as dns_service
 from daemun.certs.preflight import late
@@ -115,7 +115,7 @@ class Daemon:
             configure=self._configure,
             last_good={file.name: self._compatible.complete(known)} if known else {},
         )
-        self._alerts = teller.Teller(
+        self._alerts = notifier.Notifier(
             store, clock.SystemClock(), self._see, machine=socket.gethostname(), version=daemun.__version__
         )
         self._prober.on_change = self._alerts.wake
@@ -248,12 +248,12 @@ class Daemon:
         )
         return dataclasses.replace(described, next_user=worker_account.next_user(current.user))
 
-    def _see(self) -> teller.Seen | None:
+    def _see(self) -> notifier.AlertInput | None:
         last = self._gate.last
         if last is None:
             return None
         certificates = self._certificates.status()
-        return teller.Seen(
+        return notifier.AlertInput(
             alerts=last.desired.globals.alerts,
             certificates=certificates,
             troubles=self._prober.find_troubles(last.sites, certificates),

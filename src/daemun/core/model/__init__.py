@@ -5,7 +5,7 @@ names; instants are aware UTC. Values here are already parsed: a `Target` has a 
 Rules that a parser cannot know (a host claimed twice, a weight of zero) are in `core.validate`.
 """
 
-from daemun.core.model.alerts import Alerts, Mail, MailSecurity, Ntfy, Told, Webhook
+from daemun.core.model.alert_settings import Alerts, Mail, MailSecurity, Ntfy, SentAlert, Webhook
 from daemun.core.model.certificate import (
     CertificateKind,
     CertificateSpec,
@@ -147,6 +147,7 @@ __all__ = [
     "RouteLook",
     "Scheme",
     "Secret",
+    "SentAlert",
     "ServerLook",
     "Service",
     "SetAside",
@@ -162,7 +163,6 @@ __all__ = [
     "Tls",
     "TlsMode",
     "TlsPolicy",
-    "Told",
     "Trouble",
     "UpstreamError",
     "UpstreamTls",

@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 
 from daemun.core import model
-from daemun.core.alarms import ledger as ledger_
+from daemun.core.alerts import alert_ledger
 
 GATHER = datetime.timedelta(seconds=10)
 INTERVAL = datetime.timedelta(minutes=5)
@@ -20,49 +20,49 @@ FIRST_PAUSE = datetime.timedelta(seconds=30)
 LONGEST_PAUSE = datetime.timedelta(hours=1)
 
 _EVENTS = {
-    ledger_.Danger.FAILING: ledger_.Event.FAILING,
-    ledger_.Danger.EXPIRING: ledger_.Event.EXPIRING,
-    ledger_.Danger.UNSERVED: ledger_.Event.UNSERVED,
+    alert_ledger.Danger.FAILING: alert_ledger.Event.FAILING,
+    alert_ledger.Danger.EXPIRING: alert_ledger.Event.EXPIRING,
+    alert_ledger.Danger.UNSERVED: alert_ledger.Event.UNSERVED,
 }
 
 
 def find_notices(
-    ledger: ledger_.Ledger,
+    ledger: alert_ledger.AlertLedger,
     statuses: collections.abc.Iterable[model.CertificateStatus],
     target: str,
     troubles: collections.abc.Iterable[model.SiteStatus] = (),
-) -> tuple[ledger_.Notice, ...]:
+) -> tuple[alert_ledger.Notice, ...]:
     """All that this target does not know yet, one message of each kind, the earliest first."""
     sites = {one.site.host: one for one in troubles}
     known = {status.name: status for status in statuses}
     sent = {each.event: each.at for each in ledger.sent if each.target == target}
-    found: dict[ledger_.Event, list[ledger_.Alarm]] = {}
+    found: dict[alert_ledger.Event, list[alert_ledger.Alert]] = {}
     for alarm in ledger.alarms:
         if alarm.solved_at is None and target not in alarm.told:
             found.setdefault(_EVENTS[alarm.danger], []).append(alarm)
         elif alarm.solved_at is not None and target in alarm.told:
-            found.setdefault(ledger_.Event.SOLVED, []).append(alarm)
+            found.setdefault(alert_ledger.Event.SOLVED, []).append(alarm)
     notices = []
     for event, alarms in found.items():
         at = min(alarm.solved_at or alarm.raised_at for alarm in alarms) + GATHER
         if event in sent:
             at = max(at, sent[event] + INTERVAL)
         items = tuple(_make_item(alarm, known, sites) for alarm in alarms[:MOST_ITEMS])
-        notices.append(ledger_.Notice(event=event, items=items, at=at))
+        notices.append(alert_ledger.Notice(event=event, items=items, at=at))
     return tuple(sorted(notices, key=lambda notice: (notice.at, notice.event.value)))
 
 
 def _make_item(
-    alarm: ledger_.Alarm, statuses: dict[str, model.CertificateStatus], sites: dict[str, model.SiteStatus]
-) -> ledger_.Item:
-    if alarm.danger is ledger_.Danger.UNSERVED:
-        return ledger_.Item(alarm=alarm, site=sites.get(alarm.host))
-    return ledger_.Item(alarm=alarm, status=statuses.get(alarm.name))
+    alarm: alert_ledger.Alert, statuses: dict[str, model.CertificateStatus], sites: dict[str, model.SiteStatus]
+) -> alert_ledger.Item:
+    if alarm.danger is alert_ledger.Danger.UNSERVED:
+        return alert_ledger.Item(alarm=alarm, site=sites.get(alarm.host))
+    return alert_ledger.Item(alarm=alarm, status=statuses.get(alarm.name))
 
 
 def note_delivered(
-    ledger: ledger_.Ledger, target: str, notice: ledger_.Notice, now: datetime.datetime
-) -> ledger_.Ledger:
+    ledger: alert_ledger.AlertLedger, target: str, notice: alert_ledger.Notice, now: datetime.datetime
+) -> alert_ledger.AlertLedger:
     """The ledger once the target knows. What ended or began meanwhile is still told."""
     delivered = {(item.alarm.name, item.alarm.danger): item.alarm for item in notice.items}
     alarms = []
@@ -70,18 +70,20 @@ def note_delivered(
         told = alarm.told
         if delivered.pop((alarm.name, alarm.danger), None) is not None:
             rest = tuple(other for other in told if other != target)
-            told = rest if notice.event is ledger_.Event.SOLVED else (*rest, target)
+            told = rest if notice.event is alert_ledger.Event.SOLVED else (*rest, target)
         if told or alarm.solved_at is None:
             alarms.append(dataclasses.replace(alarm, told=told))
-    if notice.event is not ledger_.Event.SOLVED:  # what is left was over before anybody knew of it
+    if notice.event is not alert_ledger.Event.SOLVED:  # what is left was over before anybody knew of it
         alarms += (dataclasses.replace(alarm, solved_at=now, told=(target,)) for alarm in delivered.values())
     sent = (each for each in ledger.sent if (each.target, each.event) != (target, notice.event))
     return dataclasses.replace(
-        ledger, alarms=tuple(alarms), sent=(*sent, ledger_.Sent(target=target, event=notice.event, at=now))
+        ledger, alarms=tuple(alarms), sent=(*sent, alert_ledger.Sent(target=target, event=notice.event, at=now))
     )
 
 
-def forget_targets(ledger: ledger_.Ledger, targets: collections.abc.Collection[str]) -> ledger_.Ledger:
+def forget_targets(
+    ledger: alert_ledger.AlertLedger, targets: collections.abc.Collection[str]
+) -> alert_ledger.AlertLedger:
     """The ledger without what was told to targets other than these."""
     alarms = (
         dataclasses.replace(alarm, told=tuple(target for target in alarm.told if target in targets))

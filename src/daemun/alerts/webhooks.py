@@ -17,9 +17,9 @@ import aiohttp
 import yarl
 
 from daemun import causes, secret
-from daemun.alerts import message
+from daemun.alerts import alert_message
 from daemun.core import model, rules
-from daemun.core.alarms import ledger
+from daemun.core.alerts import alert_ledger
 from daemun.errors import ConfigError, RetryableError
 
 WITHIN_S = 15.0
@@ -29,20 +29,20 @@ MOST_NTFY_BYTES = 3900
 """A longer message becomes a file to download. Source: docs.ntfy.sh/config/#message-limits, 4,096 bytes."""
 
 _PRIORITIES = {
-    ledger.Event.FAILING: "3",
-    ledger.Event.EXPIRING: "4",
-    ledger.Event.UNSERVED: "4",
-    ledger.Event.SOLVED: "2",
-    ledger.Event.TEST: "3",
+    alert_ledger.Event.FAILING: "3",
+    alert_ledger.Event.EXPIRING: "4",
+    alert_ledger.Event.UNSERVED: "4",
+    alert_ledger.Event.SOLVED: "2",
+    alert_ledger.Event.TEST: "3",
 }
 """From 1 to 5. Source: docs.ntfy.sh/publish/#message-priority."""
 _URGENT = "5"
 _TAGS = {
-    ledger.Event.FAILING: "warning",
-    ledger.Event.EXPIRING: "hourglass_flowing_sand",
-    ledger.Event.UNSERVED: "no_entry",
-    ledger.Event.SOLVED: "white_check_mark",
-    ledger.Event.TEST: "test_tube",
+    alert_ledger.Event.FAILING: "warning",
+    alert_ledger.Event.EXPIRING: "hourglass_flowing_sand",
+    alert_ledger.Event.UNSERVED: "no_entry",
+    alert_ledger.Event.SOLVED: "white_check_mark",
+    alert_ledger.Event.TEST: "test_tube",
 }
 """Emoji short codes. Source: docs.ntfy.sh/emojis."""
 
@@ -60,14 +60,14 @@ Headers = collections.abc.Mapping[str, str]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """Implements `targets.Target`: the JSON body of `message.body_json`."""
+    """Implements `targets.Target`: the JSON body of `alert_message.body_json`."""
 
     key: str
     name: str
     url: model.Secret
 
-    async def deliver(self, what: message.Message, context: ssl.SSLContext) -> str | None:
-        content = json.dumps(message.body_json(what), ensure_ascii=False).encode()
+    async def deliver(self, what: alert_message.Message, context: ssl.SSLContext) -> str | None:
+        content = json.dumps(alert_message.body_json(what), ensure_ascii=False).encode()
         await _post(self.url, content, {"Content-Type": "application/json"}, what, context)
         return None
 
@@ -80,7 +80,7 @@ class Ntfy:
     name: str
     ntfy: model.Ntfy
 
-    async def deliver(self, what: message.Message, context: ssl.SSLContext) -> str | None:
+    async def deliver(self, what: alert_message.Message, context: ssl.SSLContext) -> str | None:
         event = what.notice.event
         headers = {
             "Content-Type": "text/plain; charset=utf-8",
@@ -98,7 +98,7 @@ class Ntfy:
 
 
 async def _post(
-    where: model.Secret, content: bytes, headers: Headers, what: message.Message, context: ssl.SSLContext
+    where: model.Secret, content: bytes, headers: Headers, what: alert_message.Message, context: ssl.SSLContext
 ) -> None:
     """Raises: ConfigError for a URL that is none; RetryableError when it is not taken."""
     url = await asyncio.to_thread(secret.read, where)
@@ -133,7 +133,7 @@ def _explain(status: int) -> str:
     return f"it answered with HTTP status {status}{phrase}, expected 200 to 299; {cure}"
 
 
-def _seconds(retry_after: str | None, what: message.Message) -> float | None:
+def _seconds(retry_after: str | None, what: alert_message.Message) -> float | None:
     """RFC 9110 section 10.2.3: seconds, or a date."""
     if retry_after is None:
         return None

@@ -50,7 +50,7 @@ class Watched:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Alarm:
+class Alert:
     """A certificate in danger. host, names: as `model.CertificateStatus`. told: the targets that know of it.
 
     solved_at: None: not yet. It is kept until every target that was told of the danger knows that, too.
@@ -75,11 +75,11 @@ class Sent:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger:
+class AlertLedger:
     """watched: sorted by name. alarms: at most one of a danger and a certificate, the oldest first."""
 
     watched: tuple[Watched, ...] = ()
-    alarms: tuple[Alarm, ...] = ()
+    alarms: tuple[Alert, ...] = ()
     sent: tuple[Sent, ...] = ()
 
 
@@ -88,7 +88,7 @@ class Item:
     """One certificate in a message, or one site. status: None: it is needed no longer. site: what is wrong with it;
     None: nothing."""
 
-    alarm: Alarm
+    alarm: Alert
     status: model.CertificateStatus | None = None
     site: model.SiteStatus | None = None
 

@@ -10,7 +10,7 @@ import dataclasses
 import datetime
 
 from daemun.core import model
-from daemun.core.alarms import ledger as ledger_
+from daemun.core.alerts import alert_ledger
 
 FAILURES = 3
 """The quick tries: the second comes a minute after the first, the third ten minutes after that."""
@@ -30,26 +30,26 @@ LONGEST_MEMORY = datetime.timedelta(days=7)
 """How long a target that cannot be reached is owed the word that a danger is over."""
 
 
-def look(
-    before: ledger_.Ledger,
+def judge_dangers(
+    before: alert_ledger.AlertLedger,
     statuses: collections.abc.Iterable[model.CertificateStatus],
     now: datetime.datetime,
     troubles: collections.abc.Iterable[model.SiteStatus] | None = None,
-) -> ledger_.Ledger:
+) -> alert_ledger.AlertLedger:
     """The ledger after a look at every certificate. troubles: the sites that visitors do not get; None: that is not
     known yet."""
     known = {status.name: status for status in statuses}
     remembered = {watched.name: watched for watched in before.watched}
-    concerned = {alarm.name for alarm in before.alarms if alarm.danger is not ledger_.Danger.UNSERVED}
+    concerned = {alarm.name for alarm in before.alarms if alarm.danger is not alert_ledger.Danger.UNSERVED}
     watched = {name: _watch(remembered.get(name), status, now) for name, status in known.items()}
     for name in (remembered.keys() | concerned) - known.keys():
-        gone = remembered.get(name) or ledger_.Watched(name=name)
+        gone = remembered.get(name) or alert_ledger.Watched(name=name)
         gone = dataclasses.replace(gone, calm_since=gone.calm_since or now)
         if not _is_steady(gone, now):
             watched[name] = gone
     alarms = {(alarm.name, alarm.danger): alarm for alarm in before.alarms}
     for name, danger in [*alarms]:
-        if name not in watched and danger is not ledger_.Danger.UNSERVED:
+        if name not in watched and danger is not alert_ledger.Danger.UNSERVED:
             _solve(alarms, name, danger, now)
     for name, status in known.items():
         for danger, is_danger in _judge(watched[name], status, now).items():
@@ -62,7 +62,7 @@ def look(
     kept = (alarm for alarm in alarms.values() if alarm.solved_at is None or now - alarm.solved_at < LONGEST_MEMORY)
     return dataclasses.replace(
         before,
-        watched=tuple(watched[name] for name in sorted(watched) if watched[name] != ledger_.Watched(name=name)),
+        watched=tuple(watched[name] for name in sorted(watched) if watched[name] != alert_ledger.Watched(name=name)),
         alarms=tuple(sorted(kept, key=lambda alarm: (alarm.raised_at, alarm.host, alarm.name, alarm.danger.value))),
     )
 
@@ -75,22 +75,24 @@ def is_trusted(status: model.CertificateStatus, now: datetime.datetime) -> bool:
 
 def _judge_sites(alarms: "_Alarms", troubles: dict[str, model.SiteStatus], now: datetime.datetime) -> None:
     for name, danger in [*alarms]:
-        if danger is ledger_.Danger.UNSERVED and name not in troubles:
+        if danger is alert_ledger.Danger.UNSERVED and name not in troubles:
             _solve(alarms, name, danger, now)
     for host, trouble in troubles.items():
         if trouble.since is not None and now - trouble.since >= UNSERVED_FOR:
-            danger = ledger_.Danger.UNSERVED
-            new = ledger_.Alarm(danger=danger, name=host, host=host, names=trouble.site.names, raised_at=now)
+            danger = alert_ledger.Danger.UNSERVED
+            new = alert_ledger.Alert(danger=danger, name=host, host=host, names=trouble.site.names, raised_at=now)
             _raise(alarms, new)
 
 
 # --- one certificate -------------------------------------------------------------------------------------------
 
 
-def _watch(before: ledger_.Watched | None, status: model.CertificateStatus, now: datetime.datetime) -> ledger_.Watched:
+def _watch(
+    before: alert_ledger.Watched | None, status: model.CertificateStatus, now: datetime.datetime
+) -> alert_ledger.Watched:
     if status.state is model.CertificateState.FAILING:
         if before is None or before.failing_since is None:
-            before = ledger_.Watched(name=status.name, failing_since=now, failures=1, attempt=status.next_attempt)
+            before = alert_ledger.Watched(name=status.name, failing_since=now, failures=1, attempt=status.next_attempt)
         another = before.attempt != status.next_attempt
         return dataclasses.replace(
             before,
@@ -102,35 +104,35 @@ def _watch(before: ledger_.Watched | None, status: model.CertificateStatus, now:
     if status.state is model.CertificateState.PENDING:
         since = now if before is None or before.failing_since is None else before.failing_since
         return dataclasses.replace(
-            before or ledger_.Watched(name=status.name),
+            before or alert_ledger.Watched(name=status.name),
             failing_since=since,
             not_after=status.not_after,
             calm_since=None,
         )
     if before is None or before.failing_since is None:
-        return ledger_.Watched(name=status.name)
+        return alert_ledger.Watched(name=status.name)
     is_another = status.not_after != before.not_after
     if status.state is model.CertificateState.LOCAL or is_another:
-        return ledger_.Watched(name=status.name)
+        return alert_ledger.Watched(name=status.name)
     calm = dataclasses.replace(before, calm_since=before.calm_since or now)
-    return ledger_.Watched(name=status.name) if _is_steady(calm, now) else calm
+    return alert_ledger.Watched(name=status.name) if _is_steady(calm, now) else calm
 
 
-def _is_steady(watched: ledger_.Watched, now: datetime.datetime) -> bool:
+def _is_steady(watched: alert_ledger.Watched, now: datetime.datetime) -> bool:
     return watched.calm_since is not None and now - watched.calm_since >= STEADY
 
 
 def _judge(
-    watched: ledger_.Watched, status: model.CertificateStatus, now: datetime.datetime
-) -> dict[ledger_.Danger, bool | None]:
+    watched: alert_ledger.Watched, status: model.CertificateStatus, now: datetime.datetime
+) -> dict[alert_ledger.Danger, bool | None]:
     """Whether there is danger; None: that cannot be told now, so it is as before."""
     return {
-        ledger_.Danger.FAILING: _is_failing(watched, status, now),
-        ledger_.Danger.EXPIRING: _is_expiring(status, now),
+        alert_ledger.Danger.FAILING: _is_failing(watched, status, now),
+        alert_ledger.Danger.EXPIRING: _is_expiring(status, now),
     }
 
 
-def _is_failing(watched: ledger_.Watched, status: model.CertificateStatus, now: datetime.datetime) -> bool | None:
+def _is_failing(watched: alert_ledger.Watched, status: model.CertificateStatus, now: datetime.datetime) -> bool | None:
     """Nothing here ends a danger: `_watch` forgets since when, once all is well."""
     since = watched.failing_since
     if since is None:
@@ -170,10 +172,10 @@ def _is_expiring(status: model.CertificateStatus, now: datetime.datetime) -> boo
 
 # --- alarms ----------------------------------------------------------------------------------------------------
 
-_Alarms = dict[tuple[str, ledger_.Danger], ledger_.Alarm]
+_Alarms = dict[tuple[str, alert_ledger.Danger], alert_ledger.Alert]
 
 
-def _raise(alarms: _Alarms, new: ledger_.Alarm) -> None:
+def _raise(alarms: _Alarms, new: alert_ledger.Alert) -> None:
     """A target that was told of it before, and not yet of its end, is told neither."""
     known = alarms.get((new.name, new.danger), new)
     if known.solved_at is not None:
@@ -181,11 +183,13 @@ def _raise(alarms: _Alarms, new: ledger_.Alarm) -> None:
     alarms[new.name, new.danger] = dataclasses.replace(known, host=new.host, names=new.names)
 
 
-def _alarm_of(danger: ledger_.Danger, status: model.CertificateStatus, now: datetime.datetime) -> ledger_.Alarm:
-    return ledger_.Alarm(danger=danger, name=status.name, host=status.host, names=status.names, raised_at=now)
+def _alarm_of(
+    danger: alert_ledger.Danger, status: model.CertificateStatus, now: datetime.datetime
+) -> alert_ledger.Alert:
+    return alert_ledger.Alert(danger=danger, name=status.name, host=status.host, names=status.names, raised_at=now)
 
 
-def _solve(alarms: _Alarms, name: str, danger: ledger_.Danger, now: datetime.datetime) -> None:
+def _solve(alarms: _Alarms, name: str, danger: alert_ledger.Danger, now: datetime.datetime) -> None:
     known = alarms.get((name, danger))
     if known is None or known.solved_at is not None:
         return

@@ -9,22 +9,22 @@ import json
 import pydantic
 
 from daemun.control import damaged, ports
-from daemun.core.alarms import ledger as ledger_
+from daemun.core.alerts import alert_ledger
 
 _KEY = "alerts/ledger.json"
-_FORM = pydantic.TypeAdapter(ledger_.Ledger)
+_FORM = pydantic.TypeAdapter(alert_ledger.AlertLedger)
 
 
-def encode(ledger: ledger_.Ledger) -> bytes:
+def encode(ledger: alert_ledger.AlertLedger) -> bytes:
     """Equal ledgers give equal bytes, whatever this process alone remembers. Pure."""
     watched = tuple(dataclasses.replace(one, calm_since=None) for one in ledger.watched)
     return json.dumps(_FORM.dump_python(dataclasses.replace(ledger, watched=watched), mode="json"), indent=1).encode()
 
 
-def read(store: ports.Store) -> ledger_.Ledger:
+def read(store: ports.Store) -> alert_ledger.AlertLedger:
     """Blocking."""
     follows = "dangers that are present are told once more, nothing is to do"
-    return damaged.read(store, _KEY, _FORM.validate_json, follows=follows) or ledger_.Ledger()
+    return damaged.read(store, _KEY, _FORM.validate_json, follows=follows) or alert_ledger.AlertLedger()
 
 
 def write(store: ports.Store, encoded: bytes) -> None:

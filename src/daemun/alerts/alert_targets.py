@@ -7,11 +7,11 @@ import urllib.parse
 
 import certifi
 
-from daemun.alerts import message
+from daemun.alerts import alert_message
 from daemun.core import model
 
 
-class Target(typing.Protocol):
+class AlertTarget(typing.Protocol):
     """Somebody who is told.
 
     key: tells it from others, and stays the same over restarts and for a secret that is renewed in its file.
@@ -24,7 +24,7 @@ class Target(typing.Protocol):
     @property
     def name(self) -> str: ...
 
-    async def deliver(self, what: message.Message, context: ssl.SSLContext) -> str | None:
+    async def deliver(self, what: alert_message.Message, context: ssl.SSLContext) -> str | None:
         """Returns: what a person should know although it was taken. Takes half a minute at most.
 
         Raises: DaemunError saying why it was not taken, without any secret; RetryableError with the wait asked for.
@@ -32,19 +32,19 @@ class Target(typing.Protocol):
         ...
 
 
-def make_targets(alerts: model.Alerts) -> tuple[Target, ...]:
+def make_targets(alerts: model.Alerts) -> tuple[AlertTarget, ...]:
     """All of them, in the order of the file; what is listed twice is told once."""
     if not (alerts.webhooks or alerts.ntfy or alerts.mails):
         return ()
     # Here, so that gates that tell nobody neither wait for aiohttp and aiosmtplib nor have them in memory.
-    from daemun.alerts import mail, web  # noqa: PLC0415
+    from daemun.alerts import mail, webhooks  # noqa: PLC0415
 
-    made: list[Target] = [
+    made: list[AlertTarget] = [
         *(
-            web.Webhook(key=_key("webhook", one.url), name=_name("webhook", one.url), url=one.url)
+            webhooks.Webhook(key=_key("webhook", one.url), name=_name("webhook", one.url), url=one.url)
             for one in alerts.webhooks
         ),
-        *(web.Ntfy(key=_key("ntfy", one.url), name=_name("ntfy", one.url), ntfy=one) for one in alerts.ntfy),
+        *(webhooks.Ntfy(key=_key("ntfy", one.url), name=_name("ntfy", one.url), ntfy=one) for one in alerts.ntfy),
         *(
             mail.Smtp(
                 key=_digest("smtp", one.server, str(one.port or ""), one.sender, *one.recipients),

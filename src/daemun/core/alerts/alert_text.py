@@ -5,35 +5,35 @@ import datetime
 import re
 
 from daemun.core import model, spans
-from daemun.core.alarms import judge, ledger
+from daemun.core.alerts import alert_ledger, alert_rules
 
 MOST_HOSTS = 50
 """Named in one text; the rest is counted."""
 _MOST_CAUSES = 20
 
 
-def headline(notice: ledger.Notice) -> str:
+def headline(notice: alert_ledger.Notice) -> str:
     """One line: what happened to whom. ASCII, because host names are."""
-    if notice.event is ledger.Event.TEST:
+    if notice.event is alert_ledger.Event.TEST:
         return "a test of daemun's alerts"
     hosts = hosts_of(notice)
     whose = hosts[0] if len(hosts) == 1 else f"{hosts[0]} and {len(hosts) - 1} more"
     match notice.event:
-        case ledger.Event.FAILING:
+        case alert_ledger.Event.FAILING:
             return f"cannot get a certificate for {whose}"
-        case ledger.Event.EXPIRING:
+        case alert_ledger.Event.EXPIRING:
             return f"the certificate of {whose} runs out"
-        case ledger.Event.UNSERVED:
+        case alert_ledger.Event.UNSERVED:
             return f"visitors do not get {whose}"
-        case _ if all(item.alarm.danger is ledger.Danger.UNSERVED for item in notice.items):
+        case _ if all(item.alarm.danger is alert_ledger.Danger.UNSERVED for item in notice.items):
             return f"solved: visitors get {whose} again"
         case _:
             return f"solved: the certificate of {whose}"
 
 
-def text(notice: ledger.Notice, machine: str, now: datetime.datetime) -> str:
+def text(notice: alert_ledger.Notice, machine: str, now: datetime.datetime) -> str:
     """Some lines: each cause once, with those it concerns, and what happens next. machine: daemun's host."""
-    if notice.event is ledger.Event.TEST:
+    if notice.event is alert_ledger.Event.TEST:
         return (
             f"This is a test: daemun on {machine} can reach you.\n"
             "It tells you when a certificate is in danger or a site is not served, and when that is over.\n"
@@ -42,34 +42,34 @@ def text(notice: ledger.Notice, machine: str, now: datetime.datetime) -> str:
     parts = [_paragraph(group, notice.event, now) for group in groups[:_MOST_CAUSES]]
     if len(groups) > _MOST_CAUSES:
         parts.append(f"And {len(groups) - _MOST_CAUSES} more causes.")
-    is_of_sites = all(item.alarm.danger is ledger.Danger.UNSERVED for item in notice.items)
+    is_of_sites = all(item.alarm.danger is alert_ledger.Danger.UNSERVED for item in notice.items)
     parts.append(f"daemun on {machine}; `daemun {'status' if is_of_sites else 'certs'}` there shows more.")
     return "\n\n".join(parts) + "\n"
 
 
-def hosts_of(notice: ledger.Notice) -> list[str]:
+def hosts_of(notice: alert_ledger.Notice) -> list[str]:
     """The site of each certificate, each once, in the order of the notice."""
     return list(dict.fromkeys(item.alarm.host for item in notice.items))
 
 
-def reason_of(item: ledger.Item, event: ledger.Event, now: datetime.datetime) -> str:
+def reason_of(item: alert_ledger.Item, event: alert_ledger.Event, now: datetime.datetime) -> str:
     """Why, in words: of a danger its cause, of its end what is served now."""
     status = item.status
-    if item.alarm.danger is ledger.Danger.UNSERVED:
+    if item.alarm.danger is alert_ledger.Danger.UNSERVED:
         return _reason_of_site(item, event)
-    if event is ledger.Event.SOLVED:
+    if event is alert_ledger.Event.SOLVED:
         return _describe_end(item, now)
     if status is None:
         return "no reason is known"
-    if item.alarm.danger is ledger.Danger.FAILING:
+    if item.alarm.danger is alert_ledger.Danger.FAILING:
         return status.reason or "no reason is known"
     if status.kind is model.CertificateKind.OWN:
         return "it is a file of the owner, which daemun does not renew; replace it"
     return status.reason or "it was not renewed yet"
 
 
-def _reason_of_site(item: ledger.Item, event: ledger.Event) -> str:
-    if event is ledger.Event.SOLVED:
+def _reason_of_site(item: alert_ledger.Item, event: alert_ledger.Event) -> str:
+    if event is alert_ledger.Event.SOLVED:
         return "visitors get it again, or it is there no longer"
     return "no reason is known" if item.site is None else f"{item.site.state.words}: {item.site.reason}"
 
@@ -77,7 +77,7 @@ def _reason_of_site(item: ledger.Item, event: ledger.Event) -> str:
 # --- a danger or its end ---------------------------------------------------------------------------------------
 
 
-def _describe_end(item: ledger.Item, now: datetime.datetime) -> str:
+def _describe_end(item: alert_ledger.Item, now: datetime.datetime) -> str:
     status = item.status
     if status is None:
         return "it is needed no longer"
@@ -88,13 +88,13 @@ def _describe_end(item: ledger.Item, now: datetime.datetime) -> str:
     return f"{status.issuer or 'an unknown CA'} signed it, {spans.left(status.not_after, now)}"
 
 
-def _group(notice: ledger.Notice, now: datetime.datetime) -> list[list[ledger.Item]]:
+def _group(notice: alert_ledger.Notice, now: datetime.datetime) -> list[list[alert_ledger.Item]]:
     """Those with one cause together. What a reason says of a host itself does not tell causes apart."""
-    groups: dict[str, list[ledger.Item]] = {}
+    groups: dict[str, list[alert_ledger.Item]] = {}
     for item in notice.items:
         reason = reason_of(item, notice.event, now)
         if (
-            item.alarm.danger is ledger.Danger.EXPIRING
+            item.alarm.danger is alert_ledger.Danger.EXPIRING
             and item.status is not None
             and item.status.not_after is not None
         ):
@@ -103,28 +103,30 @@ def _group(notice: ledger.Notice, now: datetime.datetime) -> list[list[ledger.It
     return list(groups.values())
 
 
-def _without_names(reason: str, alarm: ledger.Alarm) -> str:
+def _without_names(reason: str, alarm: alert_ledger.Alert) -> str:
     own = sorted({alarm.host, *alarm.names}, key=len, reverse=True)
     return re.sub("|".join(re.escape(name) for name in own), "\0", reason) if own else reason
 
 
-def _paragraph(group: collections.abc.Sequence[ledger.Item], event: ledger.Event, now: datetime.datetime) -> str:
+def _paragraph(
+    group: collections.abc.Sequence[alert_ledger.Item], event: alert_ledger.Event, now: datetime.datetime
+) -> str:
     first = group[0]
     hosts = list(dict.fromkeys(item.alarm.host for item in group))
     shown = ", ".join(hosts[:MOST_HOSTS])
     if len(hosts) > MOST_HOSTS:
         shown += f" and {len(hosts) - MOST_HOSTS} more"
     lines = [f"{shown}:", f"  {reason_of(first, event, now)}"]
-    if event is ledger.Event.UNSERVED and first.site is not None and first.site.cure:
+    if event is alert_ledger.Event.UNSERVED and first.site is not None and first.site.cure:
         lines.append(f"  {first.site.cure}")
-    if event is not ledger.Event.SOLVED and first.status is not None:
+    if event is not alert_ledger.Event.SOLVED and first.status is not None:
         lines += (f"  {line}" for line in _outlook(first.status, len(group), now))
     return "\n".join(lines)
 
 
 def _outlook(status: model.CertificateStatus, count: int, now: datetime.datetime) -> list[str]:
     lines = []
-    if not judge.is_trusted(status, now):
+    if not alert_rules.is_trusted(status, now):
         lines.append("Visitors are warned: no certificate that they trust is served.")
     elif status.not_after is not None:
         what = "The one that is served" if count == 1 else "The one that is served for the first of them"

@@ -43,7 +43,7 @@ class Mail:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class SentAlert:
     """How telling one of them went. target: in words, without a secret. error: why it was not taken; None: it was.
     remark: what a person should know although it was taken."""
 

@@ -12,12 +12,10 @@ import datetime
 
 import structlog
 
-from daemun.alerts import memory, message
-from daemun.alerts import targets as targets_
+from daemun.alerts import alert_message, alert_targets, ledger_store
 from daemun.control import ports
 from daemun.core import model
-from daemun.core.alarms import judge, outbox
-from daemun.core.alarms import ledger as ledger_
+from daemun.core.alerts import alert_ledger, alert_outbox, alert_rules
 from daemun.errors import ConfigError, DaemunError, RetryableError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -29,7 +27,7 @@ _REST = 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class AlertInput:
     """Whom to tell, and all certificates there are. troubles: the sites that visitors do not get; None: that is not
     known yet."""
 
@@ -47,7 +45,7 @@ class Outage:
     error: str
 
 
-class Teller:
+class Notifier:
     """Implements `control.ports.Alerts`. Not thread-safe: one per event loop, and `run` must be running.
 
     look: what is there now; None: nothing is known yet, as before the first round of the daemon.
@@ -58,7 +56,7 @@ class Teller:
         self,
         store: ports.Store,
         clock: ports.Clock,
-        look: collections.abc.Callable[[], Seen | None],
+        look: collections.abc.Callable[[], AlertInput | None],
         *,
         machine: str,
         version: str,
@@ -68,7 +66,7 @@ class Teller:
         self._look = look
         self._machine = machine
         self._version = version
-        self._ledger = ledger_.Ledger()
+        self._ledger = alert_ledger.AlertLedger()
         self._kept = b""
         self._keeping = asyncio.Lock()
         self._outages: dict[str, Outage] = {}
@@ -79,18 +77,18 @@ class Teller:
         """Look now: something may have changed."""
         self._wake.set()
 
-    async def test(self) -> tuple[model.Told, ...]:
+    async def test(self) -> tuple[model.SentAlert, ...]:
         seen = self._look()
         if seen is None:
             raise ConfigError("cannot test the alerts: daemun has not read its configuration yet; try again")
-        notice = ledger_.Notice(event=ledger_.Event.TEST)
-        told = (self._try(target, notice) for target in targets_.make_targets(seen.alerts))
+        notice = alert_ledger.Notice(event=alert_ledger.Event.TEST)
+        told = (self._try(target, notice) for target in alert_targets.make_targets(seen.alerts))
         return tuple(await asyncio.gather(*told))
 
     async def run(self) -> None:
         """Look and tell until cancelled."""
-        self._ledger = await asyncio.to_thread(memory.read, self._store)
-        self._kept = memory.encode(self._ledger)
+        self._ledger = await asyncio.to_thread(ledger_store.read, self._store)
+        self._kept = ledger_store.encode(self._ledger)
         self._delivering.clear()
         async with asyncio.TaskGroup() as deliveries:
             while True:
@@ -106,16 +104,18 @@ class Teller:
         seen, now = self._look(), self._clock.now()
         if seen is None:
             return None
-        targets = targets_.make_targets(seen.alerts)
+        targets = alert_targets.make_targets(seen.alerts)
         keys = {target.key for target in targets}
         self._outages = {key: outage for key, outage in self._outages.items() if key in keys}
-        self._ledger = outbox.forget_targets(judge.look(self._ledger, seen.certificates, now, seen.troubles), keys)
+        self._ledger = alert_outbox.forget_targets(
+            alert_rules.judge_dangers(self._ledger, seen.certificates, now, seen.troubles), keys
+        )
         await self._keep()
         moments = []
         for target in targets:
             if target.key in self._delivering:
                 continue  # its end wakes us
-            notices = outbox.find_notices(self._ledger, seen.certificates, target.key, seen.troubles or ())
+            notices = alert_outbox.find_notices(self._ledger, seen.certificates, target.key, seen.troubles or ())
             if not notices:
                 self._outages.pop(target.key, None)
                 continue
@@ -128,12 +128,12 @@ class Teller:
             deliveries.create_task(self._deliver(target, notices[0]), name=f"alert {target.name}")
         return min(moments, default=None)
 
-    async def _deliver(self, target: targets_.Target, notice: ledger_.Notice) -> None:
+    async def _deliver(self, target: alert_targets.AlertTarget, notice: alert_ledger.Notice) -> None:
         """Never raises but when cancelled: the others go on."""
         try:
             told = await self._try(target, notice)
             if told.error is None:
-                self._ledger = outbox.note_delivered(self._ledger, target.key, notice, self._clock.now())
+                self._ledger = alert_outbox.note_delivered(self._ledger, target.key, notice, self._clock.now())
                 await self._keep()
                 write = log.info if told.remark is None else log.warning
                 write("alert delivered", target=target.name, alert=notice.event.value, remark=told.remark)
@@ -141,13 +141,13 @@ class Teller:
             self._delivering.discard(target.key)
             self._wake.set()
 
-    async def _try(self, target: targets_.Target, notice: ledger_.Notice) -> model.Told:
+    async def _try(self, target: alert_targets.AlertTarget, notice: alert_ledger.Notice) -> model.SentAlert:
         """One delivery. Its failure is logged when it is a new one, and noted, so that the next waits."""
         now = self._clock.now()
-        what = message.Message(notice=notice, machine=self._machine, version=self._version, at=now)
+        what = alert_message.Message(notice=notice, machine=self._machine, version=self._version, at=now)
         wait_s = None
         try:
-            remark = await target.deliver(what, await asyncio.to_thread(targets_.make_context))
+            remark = await target.deliver(what, await asyncio.to_thread(alert_targets.make_context))
         except DaemunError as error:
             words, wait_s = str(error), error.retry_after_s if isinstance(error, RetryableError) else None
         except Exception as error:
@@ -155,15 +155,15 @@ class Teller:
             words = f"this is a defect in daemun ({type(error).__name__}); report it"
         else:
             self._outages.pop(target.key, None)
-            return model.Told(target=target.name, remark=remark)
-        if notice.event is not ledger_.Event.TEST:
+            return model.SentAlert(target=target.name, remark=remark)
+        if notice.event is not alert_ledger.Event.TEST:
             self._note_outage(target, words, wait_s)
-        return model.Told(target=target.name, error=words)
+        return model.SentAlert(target=target.name, error=words)
 
-    def _note_outage(self, target: targets_.Target, words: str, wait_s: float | None) -> None:
+    def _note_outage(self, target: alert_targets.AlertTarget, words: str, wait_s: float | None) -> None:
         before = self._outages.get(target.key)
         failures = (before.failures if before is not None else 0) + 1
-        until = outbox.retry_at(failures, self._clock.now(), wait_s)
+        until = alert_outbox.retry_at(failures, self._clock.now(), wait_s)
         self._outages[target.key] = Outage(failures=failures, until=until, error=words)
         if before is None or before.error != words:
             log.warning("an alert was not delivered", target=target.name, error=words, next_attempt=until)
@@ -171,11 +171,11 @@ class Teller:
     async def _keep(self) -> None:
         """Store the ledger when it changed. Where that fails, the next change tries again."""
         async with self._keeping:
-            encoded = memory.encode(self._ledger)
+            encoded = ledger_store.encode(self._ledger)
             if encoded == self._kept:
                 return
             try:
-                await asyncio.to_thread(memory.write, self._store, encoded)
+                await asyncio.to_thread(ledger_store.write, self._store, encoded)
             except DaemunError as error:
                 log.warning("what was told could not be stored", error=str(error))
                 return

@@ -5,7 +5,7 @@ import datetime
 import typing
 
 from daemun.core import model, spans
-from daemun.core.alarms import judge, ledger, words
+from daemun.core.alerts import alert_ledger, alert_rules, alert_text
 
 Json = dict[str, typing.Any]
 
@@ -19,30 +19,30 @@ BODY_VERSION = 1
 class Message:
     """machine: the name of daemun's host. version: daemun's. at: now, aware UTC."""
 
-    notice: ledger.Notice
+    notice: alert_ledger.Notice
     machine: str
     version: str
     at: datetime.datetime
 
     @property
     def headline(self) -> str:
-        return words.headline(self.notice)
+        return alert_text.headline(self.notice)
 
     @property
     def text(self) -> str:
-        return words.text(self.notice, self.machine, self.at)
+        return alert_text.text(self.notice, self.machine, self.at)
 
     @property
     def hosts(self) -> list[str]:
-        return words.hosts_of(self.notice)
+        return alert_text.hosts_of(self.notice)
 
     @property
     def is_urgent(self) -> bool:
         """Whether visitors of a site are warned, or turned away, now."""
-        if self.notice.event is ledger.Event.UNSERVED:
+        if self.notice.event is alert_ledger.Event.UNSERVED:
             return any(item.site is None or item.site.state is not _DEGRADED for item in self.notice.items)
-        return self.notice.event in {ledger.Event.FAILING, ledger.Event.EXPIRING} and any(
-            item.status is not None and not judge.is_trusted(item.status, self.at) for item in self.notice.items
+        return self.notice.event in {alert_ledger.Event.FAILING, alert_ledger.Event.EXPIRING} and any(
+            item.status is not None and not alert_rules.is_trusted(item.status, self.at) for item in self.notice.items
         )
 
 
@@ -60,23 +60,23 @@ def body_json(message: Message) -> Json:
     }
 
 
-def _is_of_site(item: ledger.Item) -> bool:
-    return item.alarm.danger is ledger.Danger.UNSERVED
+def _is_of_site(item: alert_ledger.Item) -> bool:
+    return item.alarm.danger is alert_ledger.Danger.UNSERVED
 
 
-def _site_json(item: ledger.Item, message: Message) -> Json:
+def _site_json(item: alert_ledger.Item, message: Message) -> Json:
     return {
         "danger": item.alarm.danger.value,
         "host": item.alarm.host,
         "since": _instant(item.alarm.raised_at),
         "solved_at": _instant(item.alarm.solved_at),
         "state": item.site.state.value if item.site is not None else None,
-        "reason": words.reason_of(item, message.notice.event, message.at),
+        "reason": alert_text.reason_of(item, message.notice.event, message.at),
         "cure": item.site.cure if item.site is not None else None,
     }
 
 
-def _item_json(item: ledger.Item, message: Message) -> Json:
+def _item_json(item: alert_ledger.Item, message: Message) -> Json:
     alarm, status = item.alarm, item.status
     not_after = status.not_after if status is not None else None
     return {
@@ -85,12 +85,12 @@ def _item_json(item: ledger.Item, message: Message) -> Json:
         "names": list(alarm.names),
         "since": _instant(alarm.raised_at),
         "solved_at": _instant(alarm.solved_at),
-        "reason": words.reason_of(item, message.notice.event, message.at),
+        "reason": alert_text.reason_of(item, message.notice.event, message.at),
         "next_attempt": _instant(status.next_attempt if status is not None else None),
         "issuer": status.issuer if status is not None else None,
         "not_after": _instant(not_after),
         "days_left": None if not_after is None else spans.count_days(not_after - message.at),
-        "trusted": status is not None and judge.is_trusted(status, message.at),
+        "trusted": status is not None and alert_rules.is_trusted(status, message.at),
     }
 
 
