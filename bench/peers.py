@@ -13,7 +13,7 @@ import time
 import typing
 
 from bench import answering, contestants, estate, plan, processes, visits
-from daemun.certs import local_ca
+from daemun.certs.served import local_ca
 from daemun.store import memory
 from daemun.wiring import clock
 from tests.support import binaries, ports

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 
 from bench import answering, commands, estate, figures, peers, plan, processes, visits
 from bench.engine import replayed, shapes
-from daemun.certs import bundle, local_ca
+from daemun.certs.served import bundle, local_ca
 from daemun.discovery import held
 from daemun.store import memory
 from daemun.wiring import clock

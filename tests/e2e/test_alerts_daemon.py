@@ -7,7 +7,7 @@ import typing
 
 import pytest
 
-from daemun.certs import local_ca
+from daemun.certs.served import local_ca
 from daemun.store import memory
 from daemun.wiring import clock
 from tests.support import pebble, receivers

@@ -19,7 +19,7 @@ import subprocess
 import pytest
 from cryptography import x509
 
-from daemun.certs import local_ca, records
+from daemun.certs.served import certificate_records, local_ca
 from daemun.store import file as file_store
 from daemun.store import memory
 from daemun.wiring import clock
@@ -96,8 +96,8 @@ class Walk:
         (daemon.root / "own.pem").write_bytes(own.fullchain_pem)
         (daemon.root / "own.key").write_bytes(own.key_pem)
         store = file_store.FileStore(daemon.state / "store")
-        issued = records.Issued(directory="https://127.0.0.1:9/directory", bundle=public)
-        records.write_issued(store, "pub.example.com", issued)
+        issued = certificate_records.Issued(directory="https://127.0.0.1:9/directory", bundle=public)
+        certificate_records.write_issued(store, "pub.example.com", issued)
         daemon.write(FILE)
         daemon.start()
         daemon.wait_ready()

@@ -22,7 +22,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from daemun.certs import account
+from daemun.certs.acme import acme_accounts
 from daemun.control import gate as gate_
 from daemun.store import file as file_store
 from tests.support import clients, docker_proxy, docker_tls, nginx_proxy, pebble, ports, rendered
@@ -331,7 +331,7 @@ def test_certificates_that_containers_ask_for(gate: daemons.Daemon, docker_engin
                 until_issued(gate, host, hosts)
         for host in set().union(*single):
             until_issued(gate, host, {host})
-        registration = account.read_registration(file_store.FileStore(gate.state / "store"), ca.directory)
+        registration = acme_accounts.read_registration(file_store.FileStore(gate.state / "store"), ca.directory)
 
     assert registration is not None
     assert registration.email == "me@example.com"
@@ -424,7 +424,7 @@ def test_a_container_may_name_another_ca_and_an_address(
         gate.start()
         gate.wait_ready()
         until_issued(gate, "own.example.com", {"own.example.com"})
-        registration = account.read_registration(file_store.FileStore(gate.state / "store"), ca.directory)
+        registration = acme_accounts.read_registration(file_store.FileStore(gate.state / "store"), ca.directory)
 
     assert registration is not None
     assert registration.email == "own@example.com"

@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509 import oid
 
-from daemun.certs import bundle, local_ca
+from daemun.certs.served import bundle, local_ca
 from daemun.store import memory
 from daemun.wiring import clock
 from tests.support import clients, own_certificates

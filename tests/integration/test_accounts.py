@@ -12,7 +12,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from daemun import errors
-from daemun.certs import account, acme_account, acme_network, clerk, live, local_ca, manager, records, rollover
+from daemun.certs import account_service, certificate_manager
+from daemun.certs.acme import account_requests, acme_accounts, acme_network, key_rollover
+from daemun.certs.served import certificate_records, live_folder, local_ca
 from daemun.core import layout, model
 from daemun.store import file
 from tests.support import certificates, clock, http01, pebble, ports
@@ -30,8 +32,8 @@ class Gate:
         self.paths = layout.Layout(str(state))
         self.store = file.FileStore(pathlib.Path(self.paths.store))
         self.clock = clock.FakeClock()
-        self.manager = manager.Manager(self.store, self.paths, self.clock)
-        self.clerk = clerk.Clerk(self.store, self.clock, self.manager, reload=self.reload)
+        self.manager = certificate_manager.Manager(self.store, self.paths, self.clock)
+        self.clerk = account_service.AccountService(self.store, self.clock, self.manager, reload=self.reload)
         self.reloads = 0
         self._http_port = http_port
         self._nginx = contextlib.ExitStack()
@@ -56,19 +58,19 @@ class Gate:
         await self.reload()
 
     def serial(self, name: str = HOST) -> int:
-        found = live.read(pathlib.Path(self.paths.live), name)
+        found = live_folder.read(pathlib.Path(self.paths.live), name)
         assert found is not None
         return found.leaf.serial_number
 
-    def key(self, ca: pebble.Pebble) -> account.Key:
-        return account.load_key(self.store, ca.directory)
+    def key(self, ca: pebble.Pebble) -> acme_accounts.Key:
+        return acme_accounts.load_key(self.store, ca.directory)
 
-    def knows(self, ca: pebble.Pebble, key: account.Key) -> bool:
+    def knows(self, ca: pebble.Pebble, key: acme_accounts.Key) -> bool:
         """Whether the CA knows an account by this key."""
-        return acme_account.find_account(key, self.reach(ca)) is not None
+        return account_requests.find_account(key, self.reach(ca)) is not None
 
-    def reach(self, ca: pebble.Pebble) -> acme_account.Ca:
-        return acme_account.Ca(authority=authority(ca), clock=self.clock, stop=threading.Event())
+    def reach(self, ca: pebble.Pebble) -> account_requests.CaAccess:
+        return account_requests.CaAccess(authority=authority(ca), clock=self.clock, stop=threading.Event())
 
 
 def authority(ca: pebble.Pebble) -> model.Authority:
@@ -120,14 +122,14 @@ async def test_every_ca_knows_the_new_key_and_orders_go_on_as_the_same_account(
         assert [turn.error for turn in turns] == [None, None]
 
         new = gate.key(ca)
-        assert account.thumbprint(new) != account.thumbprint(old)
+        assert acme_accounts.thumbprint(new) != acme_accounts.thumbprint(old)
         for one in (ca, other_ca):
             assert gate.knows(one, new)
             assert not gate.knows(one, old)
         told = gate.clerk.list_accounts()
         assert [one.url for one in told.accounts] == urls
         assert (told.is_rolling, [one.is_own for one in told.accounts]) == (False, [False, False])
-        assert gate.store.list("accounts").count(account.NEXT) == 0
+        assert gate.store.list("accounts").count(acme_accounts.NEXT) == 0
 
         registrations = ca.requests("sign-me-up")
         before = {host: gate.serial(host) for host in (HOST, other)}
@@ -143,12 +145,12 @@ async def test_until_nginx_knows_the_new_key_files_answer(gate: Gate, ca: pebble
     await gate.begin(authority(ca), specs=(spec(),))
     async with certificates.running(gate.manager) as watched:
         await watched.until_state(HOST, VALID)
-        old = account.thumbprint(gate.key(ca))
+        old = acme_accounts.thumbprint(gate.key(ca))
 
         async def refused() -> None:
             raise errors.ApplyError("nginx said no", stage="reload", restored=True)
 
-        careless = clerk.Clerk(gate.store, gate.clock, gate.manager, reload=refused)
+        careless = account_service.AccountService(gate.store, gate.clock, gate.manager, reload=refused)
         with pytest.raises(errors.ApplyError):
             await careless.roll_over(everything=False)
         gate.restart_nginx(old)
@@ -167,34 +169,34 @@ async def test_a_ca_that_is_down_is_told_later_and_both_keys_work_meanwhile(
             await watched.until_state(HOST, VALID)
             await watched.until_state(other, VALID)
     # The process is gone, and with it, Pebble being Pebble, what it knew.
-    old = account.load_or_create_key(gate.store)
+    old = acme_accounts.load_or_create_key(gate.store)
     turns = await gate.clerk.roll_over(everything=False)
     assert {turn.directory: turn.error is None for turn in turns} == {ca.directory: True, sick.directory: False}
     assert any((turn.error or "").startswith("cannot change the key of the account at") for turn in turns)
     told = {one.directory: one for one in gate.clerk.list_accounts().accounts}
     assert gate.clerk.list_accounts().is_rolling
     assert told[ca.directory].is_own
-    assert account.thumbprint(account.load_or_create_key(gate.store)) == account.thumbprint(old)
+    assert acme_accounts.thumbprint(acme_accounts.load_or_create_key(gate.store)) == acme_accounts.thumbprint(old)
     serial = gate.serial()
     async with certificates.running(gate.manager) as watched:
         assert gate.manager.renew(HOST)
         await watched.until(lambda: gate.serial() != serial)
 
-    known = account.read_registration(gate.store, sick.directory)
+    known = acme_accounts.read_registration(gate.store, sick.directory)
     assert known is not None
     with pebble.running_pebble(http_port, listen_port=listen) as well:
         url = register(gate, well, old)
-        account.write_registration(gate.store, well.directory, dataclasses.replace(known, url=url))
+        acme_accounts.write_registration(gate.store, well.directory, dataclasses.replace(known, url=url))
         await gate.manager.prepare([spec(), spec(other, at=well)])  # each Pebble has a new root for its HTTPS
         turns = await gate.clerk.roll_over(everything=False)
         assert [turn.error for turn in turns] == [None, None]
-        new = account.load_or_create_key(gate.store)
+        new = acme_accounts.load_or_create_key(gate.store)
         assert gate.knows(ca, new)
         assert gate.knows(well, new)
     assert not gate.clerk.list_accounts().is_rolling
 
 
-def register(gate: Gate, ca: pebble.Pebble, key: account.Key) -> str:
+def register(gate: Gate, ca: pebble.Pebble, key: acme_accounts.Key) -> str:
     network = acme_network.Network(key, str(ca.ca_file), gate.clock, threading.Event())
     with contextlib.closing(network.session):
         directory = client.ClientV2.get_directory(ca.directory, network)
@@ -229,7 +231,7 @@ async def test_a_kill_after_any_step_loses_no_account(gate: Gate, ca: pebble.Peb
     store = StoreThatDies(pathlib.Path(gate.paths.store))
     store.writes_left = writes
     with contextlib.suppress(KilledError):
-        rollover.roll(store, lambda _: gate.reach(ca))
+        key_rollover.roll(store, lambda _: gate.reach(ca))
 
     # The next daemun orders as the same account, and the change goes on.
     later = Gate(pathlib.Path(gate.paths.state), gate._http_port)
@@ -246,7 +248,7 @@ async def test_a_kill_after_any_step_loses_no_account(gate: Gate, ca: pebble.Peb
         assert turn.error is None
         (after,) = later.clerk.list_accounts().accounts
         assert (after.url, after.is_own, after.state) == (before.url, False, "active")
-        assert later.knows(ca, account.load_or_create_key(later.store))
+        assert later.knows(ca, acme_accounts.load_or_create_key(later.store))
     finally:
         later.stop_nginx()
 
@@ -256,13 +258,15 @@ async def test_an_account_with_its_own_key_keeps_it_unless_all_are_meant(gate: G
     own = rsa.generate_private_key(65537, 2048)
     pem = own.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     url = register(gate, ca, own)
-    account.write_registration(gate.store, ca.directory, account.Registration(url=url, email=None, key_pem=pem))
+    acme_accounts.write_registration(
+        gate.store, ca.directory, acme_accounts.Registration(url=url, email=None, key_pem=pem)
+    )
     assert await gate.clerk.roll_over(everything=False) == ()
     assert gate.knows(ca, own)
     (turn,) = await gate.clerk.roll_over(everything=True)
     assert turn.error is None
     assert not gate.knows(ca, own)
-    assert gate.knows(ca, account.load_or_create_key(gate.store))
+    assert gate.knows(ca, acme_accounts.load_or_create_key(gate.store))
     (told,) = gate.clerk.list_accounts().accounts
     assert (told.url, told.is_own) == (url, False)
 
@@ -305,14 +309,14 @@ async def test_a_revoked_certificate_is_replaced_at_once_with_another_key(
     await gate.begin(authority(ca), specs=(spec(),))
     async with certificates.running(gate.manager) as watched:
         await watched.until_state(HOST, VALID)
-        found = live.read(pathlib.Path(gate.paths.live), HOST)
+        found = live_folder.read(pathlib.Path(gate.paths.live), HOST)
         assert found is not None
         assert ca.certificate_status(gate.serial()) == "Valid"
         await gate.clerk.revoke(HOST, reason)
         assert ca.certificate_status(found.leaf.serial_number) == "Revoked"
         await watched.until(lambda: gate.serial() != found.leaf.serial_number)
         await watched.until_state(HOST, VALID)
-    new = live.read(pathlib.Path(gate.paths.live), HOST)
+    new = live_folder.read(pathlib.Path(gate.paths.live), HOST)
     assert new is not None
     assert new.key_pem != found.key_pem
     assert ca.certificate_status(gate.serial()) == "Valid"
@@ -326,7 +330,7 @@ async def test_a_revoked_one_is_known_as_such_after_a_restart(gate: Gate, ca: pe
     with pytest.raises(errors.ConfigError, match="it is revoked already"):
         await gate.clerk.revoke(HOST, "unspecified")
     serial = gate.serial()
-    later = manager.Manager(gate.store, gate.paths, gate.clock)
+    later = certificate_manager.Manager(gate.store, gate.paths, gate.clock)
     later.configure(model.Acme(authorities=(authority(ca),)))
     await later.prepare([spec()])
     (status,) = later.status()
@@ -343,9 +347,9 @@ async def test_one_that_another_account_ordered_is_revoked_by_its_own_key(gate: 
     async with certificates.running(gate.manager) as watched:
         await watched.until_state(HOST, VALID)
     stranger = local_ca.private_pem(ec.generate_private_key(ec.SECP256R1()))
-    url = register(gate, ca, account.parse_key(stranger))
-    other = account.Registration(url=url, email=None, key_pem=stranger)
-    account.write_registration(gate.store, ca.directory, other)
+    url = register(gate, ca, acme_accounts.parse_key(stranger))
+    other = acme_accounts.Registration(url=url, email=None, key_pem=stranger)
+    acme_accounts.write_registration(gate.store, ca.directory, other)
     serial = gate.serial()
     await gate.clerk.revoke(HOST, "superseded")
     assert ca.certificate_status(serial) == "Revoked"
@@ -357,7 +361,7 @@ async def test_one_certificate_of_several_sites_is_replaced_for_each(gate: Gate,
     await gate.begin(authority(ca), specs=(wanted,))
     async with certificates.running(gate.manager) as watched:
         await watched.until_state(HOST, VALID)
-    issued = records.read_issued(gate.store, HOST)
+    issued = certificate_records.read_issued(gate.store, HOST)
     assert issued is not None
     gate.manager.shelf.stored.adopt(issued)
     await gate.manager.prepare([spec("a.example.com"), spec("b.example.com")])

@@ -9,7 +9,8 @@ import pathlib
 import pytest
 
 from daemun import errors
-from daemun.certs import clerk, live, local_ca, records
+from daemun.certs import account_service
+from daemun.certs.served import certificate_records, live_folder, local_ca
 from daemun.core import certificates as specs
 from daemun.core import merge, model
 from daemun.store import memory
@@ -67,7 +68,7 @@ class Running:
 
     def shown(self, name: str) -> tuple[str, ...]:
         """The names of the CA's certificate that a visitor of this name gets; none for the local CA's."""
-        found = live.read(pathlib.Path(self.gate.paths.live), name)
+        found = live_folder.read(pathlib.Path(self.gate.paths.live), name)
         assert found is not None, name
         return found.names() if "Pebble" in found.issuer else ()
 
@@ -216,7 +217,9 @@ async def test_c1_a_wildcard_in_the_store_serves_a_name_that_a_site_gets_later(
 ) -> None:
     now = gate.clock.now()
     found = local_ca.load_or_create(memory.MemoryStore(), now).issue(["*.example.com"], now)
-    records.write_issued(gate.store, "_.example.com", records.Issued(directory=ca.directory, bundle=found))
+    certificate_records.write_issued(
+        gate.store, "_.example.com", certificate_records.Issued(directory=ca.directory, bundle=found)
+    )
     async with begun(gate, ca, wanted("shop.example.com", "blog.example.com")) as running:
         assert gate.leaf("shop.example.com") == gate.leaf("blog.example.com") == found.leaf
         assert running.watched.status("shop.example.com").state is VALID
@@ -354,9 +357,9 @@ async def _reload() -> None:
     """No key changes here."""
 
 
-def _clerk(running: Running) -> clerk.Clerk:
+def _clerk(running: Running) -> account_service.AccountService:
     gate = running.gate
-    return clerk.Clerk(gate.store, gate.clock, running.watched.manager, reload=_reload)
+    return account_service.AccountService(gate.store, gate.clock, running.watched.manager, reload=_reload)
 
 
 async def test_a_name_without_a_certificate_does_not_cost_its_site_the_one_it_has(

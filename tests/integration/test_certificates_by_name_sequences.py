@@ -21,9 +21,11 @@ import pytest
 from cryptography import x509
 from hypothesis import strategies as st
 
-from daemun.certs import key_types, live, manager
+from daemun.certs import certificate_manager
+from daemun.certs.orders import key_types
+from daemun.certs.served import live_folder
 from daemun.core import certificates, model
-from daemun.core.issuance import renewal
+from daemun.core.issuance import renewal_time
 from tests.support import acme_server, clock, http01, issuing
 from tests.support.sites import site
 
@@ -73,11 +75,11 @@ class Passing:
     def __init__(self, passing: clock.SharedClock) -> None:
         self.clock = passing
         self.until = passing.now()
-        self.certs: manager.Manager | None = None
+        self.certs: certificate_manager.Manager | None = None
         self._is_idle = asyncio.Event()
 
     async def wait(self, woken: asyncio.Event, until: datetime.datetime | None) -> None:
-        """`manager.Wait`."""
+        """`certificate_manager.Wait`."""
         assert self.certs is not None
         if woken.is_set() or self.certs.busy:
             await woken.wait()
@@ -119,7 +121,7 @@ class Sequence:
         self._running: asyncio.Task[None] | None = None
 
     @property
-    def certs(self) -> manager.Manager:
+    def certs(self) -> certificate_manager.Manager:
         assert self.passing.certs is not None
         return self.passing.certs
 
@@ -179,7 +181,7 @@ class Sequence:
             if first is None or further is None:
                 self._look_at(name, self.gate.leaf(name), good)
                 continue
-            second = live.read_second(pathlib.Path(self.gate.paths.live), name)
+            second = live_folder.read_second(pathlib.Path(self.gate.paths.live), name)
             assert second is not None
             for kind, shown in ((first, self.gate.leaf(name)), (further, second.leaf)):
                 self._look_at(
@@ -200,14 +202,14 @@ class Sequence:
         return [x509.load_pem_x509_certificate(json.loads(file.read_text())["fullchain"].encode()) for file in files]
 
     def _is_due(self, leaf: x509.Certificate) -> bool:
-        return self.clock.now() >= renewal.renew_at(leaf.not_valid_before_utc, leaf.not_valid_after_utc)
+        return self.clock.now() >= renewal_time.renew_at(leaf.not_valid_before_utc, leaf.not_valid_after_utc)
 
     def look_at_orders(self) -> None:
         for index, event in enumerate(self.ca.issued):
             _, wanted = [kinds for since, kinds in self._kinds_since if since <= index][-1]
             alike = (one for one in self.ca.issued[:index] if wanted is None or one.algorithm == event.algorithm)
             for before in alike:
-                is_due = event.at >= renewal.renew_at(before.at, before.at + 90 * DAY)
+                is_due = event.at >= renewal_time.renew_at(before.at, before.at + 90 * DAY)
                 assert is_due or not set(event.hosts) <= set(before.hosts), f"{event} after {before}"
 
 

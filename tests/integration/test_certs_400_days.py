@@ -16,7 +16,9 @@ import random
 import pytest
 from cryptography import x509
 
-from daemun.certs import manager, registered, renewal_info
+from daemun.certs import certificate_manager
+from daemun.certs.acme import renewal_info
+from daemun.certs.orders import rate_limit_domains
 from daemun.core import model
 from daemun.core.issuance import budget
 from tests.support import acme_server, clock, http01, issuing
@@ -50,7 +52,7 @@ class Days:
     """What is served at each moment, and the time that goes on whenever nothing is under way."""
 
     def __init__(self, gate: issuing.Gate, passing: clock.SharedClock, ca: acme_server.Authority) -> None:
-        self.certs: manager.Manager
+        self.certs: certificate_manager.Manager
         self.is_over = asyncio.Event()
         self.has_public: dict[str, datetime.datetime] = {}
         self._gate = gate
@@ -63,7 +65,7 @@ class Days:
         self._plans = sorted([*self._plans, (moment, what)], key=lambda plan: plan[0])
 
     async def wait(self, woken: asyncio.Event, until: datetime.datetime | None) -> None:
-        """`manager.Wait`."""
+        """`certificate_manager.Wait`."""
         if self.certs.busy or woken.is_set():
             await woken.wait()
             return
@@ -194,7 +196,7 @@ def assert_within_budget(ca: acme_server.Authority) -> None:
     for event in ca.issued:
         if not event.replaces:
             spent[budget.Counted.SET, ",".join(sorted(event.hosts))].append(event.at)
-            for domain in registered.domains_of(event.hosts):
+            for domain in rate_limit_domains.domains_of(event.hosts):
                 spent[budget.Counted.DOMAIN, domain].append(event.at)
     for event in ca.orders:
         spent[budget.Counted.ORDERS, ""].append(event.at)

@@ -15,7 +15,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from daemun import errors
-from daemun.certs import account, acme_issuer, live, local_ca, manager, records
+from daemun.certs import certificate_manager
+from daemun.certs.acme import acme_accounts, acme_issuer
+from daemun.certs.served import certificate_records, live_folder, local_ca
 from daemun.core import layout, model
 from daemun.store import file, memory
 from tests.support import certificates, clock, http01, pebble, ports, serving
@@ -33,17 +35,17 @@ class Gate:
         self.paths = layout.Layout(str(state))
         self.store = file.FileStore(pathlib.Path(self.paths.store))
         self.clock = clock.FakeClock()
-        self.thumbprint = account.thumbprint(account.load_or_create_key(self.store))
+        self.thumbprint = acme_accounts.thumbprint(acme_accounts.load_or_create_key(self.store))
 
-    async def manager(self, acme: model.Acme, *specs: model.CertificateSpec) -> manager.Manager:
-        certs = manager.Manager(self.store, self.paths, self.clock)
+    async def manager(self, acme: model.Acme, *specs: model.CertificateSpec) -> certificate_manager.Manager:
+        certs = certificate_manager.Manager(self.store, self.paths, self.clock)
         certs.configure(acme)
         assert await certs.prepare(specs) == ()
         await certs.confirm()
         return certs
 
     def leaf(self, name: str) -> x509.Certificate:
-        found = live.read(pathlib.Path(self.paths.live), name)
+        found = live_folder.read(pathlib.Path(self.paths.live), name)
         assert found is not None
         return found.leaf
 
@@ -86,7 +88,7 @@ async def test_a_certificate_replaces_the_local_one_by_itself(gate: Gate, ca: pe
     assert status.not_after is not None
     assert status.renew_at == status.not_after - (status.not_after - status.not_before) / 3
 
-    found = live.read(pathlib.Path(gate.paths.live), "a.example.com")
+    found = live_folder.read(pathlib.Path(gate.paths.live), "a.example.com")
     assert found is not None
     assert found.leaf != before
     key = found.leaf.public_key()
@@ -119,7 +121,7 @@ async def test_an_alias_more_gets_a_new_certificate(gate: Gate, ca: pebble.Pebbl
         await certs.confirm()
         assert watched.status("a.example.com").state is model.CertificateState.PENDING
         await watched.until_state("a.example.com", VALID)
-    found = live.read(pathlib.Path(gate.paths.live), "a.example.com")
+    found = live_folder.read(pathlib.Path(gate.paths.live), "a.example.com")
     assert found is not None
     assert found.missing(["a.example.com", "b.example.com"]) == ()
 
@@ -127,7 +129,9 @@ async def test_an_alias_more_gets_a_new_certificate(gate: Gate, ca: pebble.Pebbl
 async def test_renewed_when_a_third_of_the_lifetime_is_left(gate: Gate, ca: pebble.Pebble) -> None:
     then = gate.clock.now() - 59 * DAY
     old = local_ca.load_or_create(memory.MemoryStore(), then).issue(["a.example.com"], then)
-    records.write_issued(gate.store, "a.example.com", records.Issued(directory=ca.directory, bundle=old))
+    certificate_records.write_issued(
+        gate.store, "a.example.com", certificate_records.Issued(directory=ca.directory, bundle=old)
+    )
     certs = await gate.manager(asking(ca), spec("a.example.com"))
     async with certificates.running(certs) as watched:
         assert watched.status("a.example.com").state is VALID
@@ -174,7 +178,7 @@ async def test_the_ca_is_told_of_a_new_email_address(gate: Gate, ca: pebble.Pebb
         await certs.confirm()
         await watched.until_state("b.example.com", VALID)
     assert ca.requests("my-account") == told + 1
-    registration = account.read_registration(gate.store, ca.directory)
+    registration = acme_accounts.read_registration(gate.store, ca.directory)
     assert registration is not None
     assert registration.email == "new@example.com"
 
@@ -230,15 +234,15 @@ async def test_a_daemun_killed_before_it_stored_the_certificate_fetches_it_again
 
 async def assert_continued(gate: Gate, ca: pebble.Pebble) -> None:
     """A new manager on the same store ends the order that is there, and makes no other."""
-    order = records.read_order(gate.store, "a.example.com")
+    order = certificate_records.read_order(gate.store, "a.example.com")
     assert order is not None
     async with certificates.running(await gate.manager(asking(ca), spec("a.example.com"))) as watched:
         await watched.until_state("a.example.com", VALID)
     assert ca.orders == 1
-    found = live.read(pathlib.Path(gate.paths.live), "a.example.com")
+    found = live_folder.read(pathlib.Path(gate.paths.live), "a.example.com")
     assert found is not None
     assert found.key_pem == order.key_pem
-    assert records.read_order(gate.store, "a.example.com") is None
+    assert certificate_records.read_order(gate.store, "a.example.com") is None
 
 
 async def test_an_order_for_other_names_is_not_continued(gate: Gate, ca: pebble.Pebble) -> None:
@@ -349,7 +353,7 @@ def test_a_directory_that_cannot_be_used(gate: Gate, directory: str, ca_file: st
 def refused(gate: Gate, wanted: acme_issuer.Request) -> str:
     with pytest.raises(errors.RetryableError) as caught:
         acme_issuer.obtain(wanted, store=gate.store, clock=gate.clock, stop=threading.Event())
-    assert records.read_order(gate.store, wanted.name) is None
+    assert certificate_records.read_order(gate.store, wanted.name) is None
     return str(caught.value)
 
 

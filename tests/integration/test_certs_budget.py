@@ -9,7 +9,9 @@ import threading
 import pytest
 
 from daemun import errors
-from daemun.certs import acme_issuer, findings, ledger, records
+from daemun.certs.acme import acme_issuer
+from daemun.certs.orders import examination, request_ledger
+from daemun.certs.served import certificate_records
 from daemun.core import model
 from daemun.core.issuance import budget
 from daemun.store import file
@@ -117,20 +119,20 @@ async def test_what_is_not_wanted_any_more_is_not_renewed(gate: issuing.Gate, ca
 
 
 class Examiner:
-    """`findings.Examiner` that finds what a test says."""
+    """`examination.Examiner` that finds what a test says."""
 
-    def __init__(self, *found: findings.Finding) -> None:
+    def __init__(self, *found: examination.Finding) -> None:
         self.found = found
 
     async def examine(
         self, hosts: collections.abc.Sequence[str], authority: model.Authority, ordering: model.Ordering
-    ) -> tuple[findings.Finding, ...]:
+    ) -> tuple[examination.Finding, ...]:
         return self.found
 
 
-NO_RECORD = findings.Finding(
+NO_RECORD = examination.Finding(
     topic="dns",
-    weight=findings.Weight.BLOCKS,
+    weight=examination.Weight.BLOCKS,
     host="a.example.com",
     message="has no address in DNS",
     cure="make an A record",
@@ -155,7 +157,7 @@ async def test_what_would_fail_for_sure_is_not_asked_and_a_repair_in_dns_is_seen
             await watched.until(lambda: watched.status("a.example.com").failures == failures)  # noqa: B023 - awaited here
         assert ca.requests("order-plz") == 0
         # Another answer is a repair, although the next try is more than an hour away.
-        good = dataclasses.replace(NO_RECORD, weight=findings.Weight.GOOD, message="is 192.0.2.1", cure=None)
+        good = dataclasses.replace(NO_RECORD, weight=examination.Weight.GOOD, message="is 192.0.2.1", cure=None)
         examiner.found = (good,)
         gate.clock.advance(6 * MINUTE)
         certs.wake()
@@ -167,10 +169,10 @@ async def test_a_finding_about_one_ca_leaves_the_next_one(gate: issuing.Gate, ca
     class OfOne(Examiner):
         async def examine(
             self, hosts: collections.abc.Sequence[str], authority: model.Authority, ordering: model.Ordering
-        ) -> tuple[findings.Finding, ...]:
+        ) -> tuple[examination.Finding, ...]:
             return self.found if authority.directory == ca.directory else ()
 
-    caa = findings.Finding(topic="caa", weight=findings.Weight.BLOCKS, message="CAA forbids it", cure="change it")
+    caa = examination.Finding(topic="caa", weight=examination.Weight.BLOCKS, message="CAA forbids it", cure="change it")
     with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as second:
         acme = issuing.asking(ca, second)
         certs = await gate.manager(acme, issuing.spec("a.example.com"), examiner=OfOne(caa))
@@ -198,7 +200,7 @@ def test_an_order_is_counted_before_it_is_sent(gate: issuing.Gate, ca: pebble.Pe
     asked = acme_issuer.Request(name="a", hosts=("a.example.com",), authority=issuing.authority(ca))
     dying = StoreThatFails(pathlib.Path(gate.paths.store))
 
-    def obtain(store: file.FileStore) -> records.Issued:
+    def obtain(store: file.FileStore) -> certificate_records.Issued:
         return acme_issuer.obtain(
             asked, store=store, clock=gate.clock, stop=threading.Event(), limits_of=lambda _: limits
         )
@@ -207,7 +209,7 @@ def test_an_order_is_counted_before_it_is_sent(gate: issuing.Gate, ca: pebble.Pe
         with pytest.raises(KilledError):
             obtain(dying)
     for _ in range(2):
-        with pytest.raises(ledger.OverBudgetError, match="2 orders per account in any 3 hours"):
+        with pytest.raises(request_ledger.OverBudgetError, match="2 orders per account in any 3 hours"):
             obtain(gate.store)
     assert ca.requests("order-plz") == 0
     gate.clock.advance(3 * 60 * MINUTE + budget.MARGIN)
@@ -215,8 +217,8 @@ def test_an_order_is_counted_before_it_is_sent(gate: issuing.Gate, ca: pebble.Pe
 
 
 def test_a_ledger_that_cannot_be_read_begins_anew(gate: issuing.Gate, ca: pebble.Pebble) -> None:
-    spent = ledger.Ledger(gate.store, gate.clock, ca.directory, TWO_A_WEEK)
-    order = budget.Order(by="a", hosts=("a.example.com",), domains=frozenset({"example.com"}))
+    spent = request_ledger.RequestLedger(gate.store, gate.clock, ca.directory, TWO_A_WEEK)
+    order = budget.OrderCost(by="a", hosts=("a.example.com",), domains=frozenset({"example.com"}))
     spent.reserve(order)
     (key,) = gate.store.list("budget")
     for damage in (b"", b"[]", b'{"spent": [["DOMAIN", "example.com", 1e300, ""]]}', b'{"spent": [["X", "", 1, ""]]}'):

@@ -13,10 +13,11 @@ import threading
 import pytest
 
 from daemun import errors
-from daemun.certs import acme_issuer, manager
-from daemun.certs.preflight import directory
-from daemun.core import checkup, model
-from daemun.core.issuance.preflight import authority, facts
+from daemun.certs import certificate_manager
+from daemun.certs.acme import acme_issuer
+from daemun.certs.preflight import ca_directory
+from daemun.core import doctor_findings, model
+from daemun.core.issuance.preflight import ca_answers, facts
 from tests.support import certificates, clock, http01, issuing, pebble, ports, serving
 
 HOST = "a.example.com"
@@ -133,9 +134,9 @@ def refused(gate: issuing.Gate, ca: Ca) -> str:
 async def test_c4_so_does_the_doctor(status: int) -> None:
     with running(Ca(status=status, is_directory_good=False)) as ca:
         asked = model.Authority(directory=ca.url)
-        found = await directory.fetch_directory(asked, clock.FakeClock())
+        found = await ca_directory.fetch_directory(asked, clock.FakeClock())
         assert found.answer is facts.CaAnswer.IN_TROUBLE
-        (finding,) = authority.judge_ca(found, asked, clock.FakeClock().now())
+        (finding,) = ca_answers.judge_ca(found, asked, clock.FakeClock().now())
         assert f"is in trouble or in maintenance (HTTP {status})" in finding.message
 
 
@@ -168,7 +169,7 @@ async def test_c3_a_renewal_says_until_when_the_ca_asked_to_wait(gate: issuing.G
             assert watched.manager.renew(HOST, force=True)
             await watched.until(lambda: ca.asked > asked and not watched.manager.busy)
 
-            finding = checkup.judge_certificate(watched.status(HOST))
+            finding = doctor_findings.judge_certificate(watched.status(HOST))
             assert "certs renew" not in (finding.cure or "")
             assert f"{until:%Y-%m-%d %H:%M UTC}, as the CA asked it to wait" in (finding.cure or "")
 
@@ -225,9 +226,11 @@ class Rounds:
 
     def __init__(self) -> None:
         self._is_idle = asyncio.Event()
-        self._certs: manager.Manager | None = None
+        self._certs: certificate_manager.Manager | None = None
 
-    async def manager(self, gate: issuing.Gate, acme: model.Acme, *specs: model.CertificateSpec) -> manager.Manager:
+    async def manager(
+        self, gate: issuing.Gate, acme: model.Acme, *specs: model.CertificateSpec
+    ) -> certificate_manager.Manager:
         self._certs = await gate.manager(acme, *specs, wait=self._wait)
         return self._certs
 

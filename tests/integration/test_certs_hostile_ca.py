@@ -14,9 +14,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from daemun import errors
-from daemun.certs import acme_issuer, acme_network, ca_connections, records
+from daemun.certs.acme import acme_issuer, acme_network, ca_connections
+from daemun.certs.served import certificate_records
 from daemun.core import model
-from daemun.core.issuance import renewal
+from daemun.core.issuance import renewal_time
 from tests.support import acme_server, certificates, clock, http01, issuing, serving
 
 HOST = "a.example.com"
@@ -88,7 +89,7 @@ def refused(
             limits_of=lambda _: (),
             pause=pause,
         )
-    assert records.read_issued(gate.store, HOST) is None
+    assert certificate_records.read_issued(gate.store, HOST) is None
     return str(caught.value)
 
 
@@ -181,7 +182,7 @@ def test_an_order_that_ends_badly(gate: issuing.Gate, tmp_path: pathlib.Path, ki
             authority = model.Authority(directory=f"{url}/ca/dir", ca_file=str(ca_file))
             assert reason in refused(gate, authority, pause=passing.pause)
     if kind == "never":
-        assert records.read_order(gate.store, HOST) is not None
+        assert certificate_records.read_order(gate.store, HOST) is not None
 
 
 async def test_one_that_has_expired_is_shown_to_nobody(gate: issuing.Gate, tmp_path: pathlib.Path) -> None:
@@ -204,7 +205,7 @@ async def test_one_that_has_expired_is_shown_to_nobody(gate: issuing.Gate, tmp_p
     "waits", ["99999999999999999999", "0", "-5", "Thu, 01 Jan 1970 00:00:00 GMT", "soon", "\u0663"]
 )
 def test_a_wait_that_makes_no_sense(gate: issuing.Gate, waits: str) -> None:
-    """Years are cut to a week when they are used (`renewal.hold_until`); what lies behind is no wait."""
+    """Years are cut to a week when they are used (`renewal_time.hold_until`); what lies behind is no wait."""
 
     def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
         send(handler, 503, b"", Retry_After=waits.encode().decode("latin-1"))
@@ -216,5 +217,5 @@ def test_a_wait_that_makes_no_sense(gate: issuing.Gate, waits: str) -> None:
             clock=gate.clock,
             stop=threading.Event(),
         )
-    until = renewal.hold_until(gate.clock.now(), caught.value.retry_after_s)
+    until = renewal_time.hold_until(gate.clock.now(), caught.value.retry_after_s)
     assert until == (gate.clock.now() + 7 * DAY if waits.startswith("999") else None)

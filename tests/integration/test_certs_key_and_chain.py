@@ -13,7 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from daemun import errors
-from daemun.certs import acme_issuer, bundle, certificate_key, live, local_ca, records
+from daemun.certs.acme import acme_issuer, certificate_key
+from daemun.certs.served import bundle, certificate_records, live_folder, local_ca
 from daemun.core import model
 from daemun.store import file, memory
 from tests.support import certificates, http01, issuing, pebble
@@ -38,7 +39,7 @@ def running_ca(gate: issuing.Gate) -> collections.abc.Iterator[pebble.Pebble]:
 
 
 def served(gate: issuing.Gate, name: str = HOST) -> bundle.Bundle:
-    found = live.read(pathlib.Path(gate.paths.live), name)
+    found = live_folder.read(pathlib.Path(gate.paths.live), name)
     assert found is not None
     return found
 
@@ -80,7 +81,7 @@ async def test_c9_each_type_of_key(gate: issuing.Gate, ca: pebble.Pebble) -> Non
 async def test_c9_another_type_waits_for_the_renewal(gate: issuing.Gate, ca: pebble.Pebble) -> None:
     then = gate.clock.now() - 59 * DAY
     old = local_ca.load_or_create(memory.MemoryStore(), then).issue([HOST], then)
-    records.write_issued(gate.store, HOST, records.Issued(directory=ca.directory, bundle=old))
+    certificate_records.write_issued(gate.store, HOST, certificate_records.Issued(directory=ca.directory, bundle=old))
     certs = await gate.manager(issuing.asking(ca), issuing.spec(HOST))
     async with certificates.running(certs) as watched:
         before = gate.leaf(HOST)
@@ -141,7 +142,7 @@ async def test_c9_an_order_that_was_begun_ends_with_the_key_that_is_wanted_by_no
     request = acme_issuer.Request(name=HOST, hosts=(HOST,), authority=issuing.authority(ca))
     with pytest.raises(errors.RetryableError, match="the next start goes on"):
         acme_issuer.obtain(request, store=store, clock=gate.clock, stop=store.stop)
-    assert records.read_order(gate.store, HOST) is not None
+    assert certificate_records.read_order(gate.store, HOST) is not None
     wanted = issuing.spec(HOST, key_type=RSA_2048)
     async with certificates.running(await gate.manager(issuing.asking(ca), wanted)) as watched:
         await watched.until_state(HOST, VALID)

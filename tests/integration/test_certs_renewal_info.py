@@ -9,7 +9,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from daemun.certs import acme_issuer, records, renewal_info
+from daemun.certs.acme import acme_issuer, renewal_info
+from daemun.certs.served import certificate_records
 from daemun.core import model
 from tests.support import certificates, http01, issuing, pebble
 
@@ -46,17 +47,17 @@ def identify(leaf: x509.Certificate) -> str:
 
 
 def poll_at(gate: issuing.Gate) -> datetime.datetime:
-    known = records.read_advice(gate.store, HOST)
+    known = certificate_records.read_advice(gate.store, HOST)
     assert known is not None
     return known.poll_at
 
 
 async def test_a_moment_in_the_window_is_chosen_once_and_kept(gate: issuing.Gate, ca: pebble.Pebble) -> None:
     async with certificates.running(await gate.manager(issuing.asking(ca), issuing.spec(HOST))) as watched:
-        await watched.until(lambda: records.read_advice(gate.store, HOST) is not None)
+        await watched.until(lambda: certificate_records.read_advice(gate.store, HOST) is not None)
         await watched.until(lambda: not watched.manager.busy)
         chosen = watched.status(HOST).renew_at
-    known = records.read_advice(gate.store, HOST)
+    known = certificate_records.read_advice(gate.store, HOST)
     assert known is not None
     assert known.window is not None
     assert chosen is not None
@@ -65,7 +66,7 @@ async def test_a_moment_in_the_window_is_chosen_once_and_kept(gate: issuing.Gate
         assert watched.status(HOST).renew_at == chosen
         gate.clock.advance(known.poll_at - gate.clock.now())
         watched.manager.wake()
-        await watched.until(lambda: records.read_advice(gate.store, HOST) != known)
+        await watched.until(lambda: certificate_records.read_advice(gate.store, HOST) != known)
         await watched.until(lambda: not watched.manager.busy)
         assert watched.status(HOST).renew_at == chosen, "the window is the same"
     assert ca.orders == 1
@@ -73,7 +74,7 @@ async def test_a_moment_in_the_window_is_chosen_once_and_kept(gate: issuing.Gate
 
 async def test_a_window_that_the_ca_moved_up_renews_at_once(gate: issuing.Gate, ca: pebble.Pebble) -> None:
     async with certificates.running(await gate.manager(issuing.asking(ca), issuing.spec(HOST))) as watched:
-        await watched.until(lambda: records.read_advice(gate.store, HOST) is not None)
+        await watched.until(lambda: certificate_records.read_advice(gate.store, HOST) is not None)
         await watched.until(lambda: not watched.manager.busy)
         before = gate.leaf(HOST)
         now = gate.clock.now()
@@ -106,14 +107,17 @@ async def test_a_window_that_the_ca_moved_up_renews_at_once(gate: issuing.Gate, 
 
 async def test_a_ca_that_answers_nonsense_holds_nothing_up(gate: issuing.Gate, ca: pebble.Pebble) -> None:
     async with certificates.running(await gate.manager(issuing.asking(ca), issuing.spec(HOST))) as watched:
-        await watched.until(lambda: records.read_advice(gate.store, HOST) is not None)
+        await watched.until(lambda: certificate_records.read_advice(gate.store, HOST) is not None)
         await watched.until(lambda: not watched.manager.busy)
         before, status = gate.leaf(HOST), watched.status(HOST)
         ca.set_renewal_info(pem(before), {"suggestedWindow": "soon"})
         gate.clock.advance(DAY)
         watched.manager.wake()
         await watched.until(
-            lambda: (known := records.read_advice(gate.store, HOST)) is not None and known.poll_at > gate.clock.now()
+            lambda: (
+                (known := certificate_records.read_advice(gate.store, HOST)) is not None
+                and known.poll_at > gate.clock.now()
+            )
         )
         await watched.until(lambda: not watched.manager.busy)
         assert watched.status(HOST) == status

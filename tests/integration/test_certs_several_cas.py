@@ -10,9 +10,10 @@ import pytest
 from cryptography import x509
 
 from daemun import errors
-from daemun.certs import acme_issuer, live, records
+from daemun.certs.acme import acme_issuer
+from daemun.certs.served import certificate_records, live_folder
 from daemun.core import model
-from daemun.core.issuance import asked
+from daemun.core.issuance import order_subject
 from daemun.store import file
 from tests.support import certificates, http01, issuing, pebble, ports
 
@@ -44,7 +45,7 @@ def nobody() -> model.Authority:
 
 def signer(gate: issuing.Gate, ca: pebble.Pebble) -> bool:
     """Whether what is served was issued by this CA."""
-    found = live.read(pathlib.Path(gate.paths.live), HOST)
+    found = live_folder.read(pathlib.Path(gate.paths.live), HOST)
     assert found is not None
     return found.chain[-1].issuer == x509.load_pem_x509_certificate(ca.root_pem()).subject
 
@@ -175,7 +176,7 @@ async def test_addresses_and_names_in_one_certificate(gate: issuing.Gate) -> Non
         wanted = issuing.spec(HOST, "www.a.example.com", "127.0.0.1")
         async with certificates.running(await gate.manager(issuing.asking(ca), wanted)) as watched:
             status = await watched.until_state(HOST, VALID)
-    found = live.read(pathlib.Path(gate.paths.live), HOST)
+    found = live_folder.read(pathlib.Path(gate.paths.live), HOST)
     assert found is not None
     assert found.missing(wanted.names) == ()
     assert found.is_for_exactly(wanted.names)
@@ -212,8 +213,8 @@ async def test_after_a_failed_proof_the_test_system_is_asked_until_it_sees_one(
         await watched.until_state(HOST, VALID)
     assert (ca.orders, staging.orders) == (2, 2)
     assert signer(gate, ca)
-    assert records.read_order(gate.store, HOST) is None
-    assert records.read_attempts(gate.store, HOST) is None
+    assert certificate_records.read_order(gate.store, HOST) is None
+    assert certificate_records.read_attempts(gate.store, HOST) is None
 
 
 async def test_a_test_system_that_is_down_is_not_waited_for_forever(
@@ -247,8 +248,10 @@ async def test_an_order_that_was_begun_after_the_test_system_passed_is_ended_and
     request = acme_issuer.Request(name=HOST, hosts=wanted.names, authority=asked_of)
     with pytest.raises(errors.RetryableError, match="the next start goes on"):
         acme_issuer.obtain(request, store=store, clock=gate.clock, stop=stop)
-    failed = records.Attempts(asked=asked.fingerprint(wanted, acme.authorities), failures=2, rehearse=True)
-    records.write_attempts(gate.store, HOST, failed)
+    failed = certificate_records.Attempts(
+        asked=order_subject.fingerprint(wanted, acme.authorities), failures=2, rehearse=True
+    )
+    certificate_records.write_attempts(gate.store, HOST, failed)
     async with certificates.running(await gate.manager(acme, wanted)) as watched:
         await watched.until_state(HOST, VALID)
     assert (ca.orders, staging.orders) == (1, 0)

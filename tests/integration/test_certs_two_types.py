@@ -18,7 +18,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from daemun.certs import bundle, clerk, key_types, live, local_ca, records
+from daemun.certs import account_service
+from daemun.certs.orders import key_types
+from daemun.certs.served import bundle, certificate_records, live_folder, local_ca
 from daemun.control import accounts_port
 from daemun.core import certificates as certificates_
 from daemun.core import layout as layout_
@@ -47,7 +49,7 @@ def running_ca(gate: issuing.Gate) -> collections.abc.Iterator[pebble.Pebble]:
 
 
 def second_leaf(gate: issuing.Gate, name: str = HOST) -> x509.Certificate:
-    found = live.read_second(pathlib.Path(gate.paths.live), name)
+    found = live_folder.read_second(pathlib.Path(gate.paths.live), name)
     assert found is not None
     return found.leaf
 
@@ -81,7 +83,7 @@ async def test_c9_each_is_ordered_and_kept_for_itself(gate: issuing.Gate, ca: pe
         assert second.reason is None
     assert isinstance(gate.leaf(HOST).public_key(), ec.EllipticCurvePublicKey)
     assert is_rsa(second_leaf(gate))
-    own, beside = (records.read_issued(gate.store, one.name) for one in key_types.with_seconds((wanted,)))
+    own, beside = (certificate_records.read_issued(gate.store, one.name) for one in key_types.with_seconds((wanted,)))
     assert own is not None
     assert beside is not None
     assert (own.bundle.leaf, beside.bundle.leaf) == (gate.leaf(HOST), second_leaf(gate))
@@ -95,7 +97,7 @@ async def test_c9_each_is_ordered_and_kept_for_itself(gate: issuing.Gate, ca: pe
 @pytest.mark.pebble
 async def test_c9_a_second_that_fails_harms_nothing_and_joins_later(gate: issuing.Gate, ca: pebble.Pebble) -> None:
     old = local_ca.load_or_create(memory.MemoryStore(), gate.clock.now()).issue([HOST], gate.clock.now())
-    records.write_issued(gate.store, HOST, records.Issued(directory=ca.directory, bundle=old))
+    certificate_records.write_issued(gate.store, HOST, certificate_records.Issued(directory=ca.directory, bundle=old))
     ca.break_dns(HOST)
     certs = await gate.manager(issuing.asking(ca), issuing.spec(HOST, **BOTH))
     async with certificates.running(certs) as watched:
@@ -151,7 +153,7 @@ async def test_c9_the_other_way_round_orders_nothing(gate: issuing.Gate, ca: peb
 async def test_c9_each_is_renewed_for_itself(gate: issuing.Gate, ca: pebble.Pebble) -> None:
     then = gate.clock.now() - 59 * DAY
     old = local_ca.load_or_create(memory.MemoryStore(), then).issue([HOST], then)
-    records.write_issued(gate.store, HOST, records.Issued(directory=ca.directory, bundle=old))
+    certificate_records.write_issued(gate.store, HOST, certificate_records.Issued(directory=ca.directory, bundle=old))
     certs = await gate.manager(issuing.asking(ca), issuing.spec(HOST, **BOTH))
     async with certificates.running(certs) as watched:
         await until_both(watched, VALID, VALID)
@@ -170,7 +172,7 @@ async def test_c9_both_are_revoked_and_replaced(gate: issuing.Gate, ca: pebble.P
     async def reload() -> None: ...
 
     certs = await gate.manager(issuing.asking(ca), issuing.spec(HOST, **BOTH))
-    desk = clerk.Clerk(gate.store, gate.clock, certs, reload=reload)
+    desk = account_service.AccountService(gate.store, gate.clock, certs, reload=reload)
     async with certificates.running(certs) as watched:
         await until_both(watched, VALID, VALID)
         before = gate.leaf(HOST), second_leaf(gate)
@@ -238,7 +240,7 @@ class Owner:
             for name in served.names:
                 first = self._signer.issue([name], now)
                 second = _of_rsa(name) if not name.startswith("pending") else first
-                live.replace(
+                live_folder.replace(
                     pathlib.Path(layout.live),
                     certificates_.folder_of(served, name),
                     first,

@@ -14,11 +14,20 @@ import threading
 import pytest
 
 from daemun import errors
-from daemun.certs import acme_issuer, proofs
-from daemun.certs.dns01 import by_update, holds, journal, leftovers, persist, prover, records
+from daemun.certs.acme import acme_issuer
+from daemun.certs.acme import provers as provers_
+from daemun.certs.dns01 import (
+    by_update,
+    dns_prover,
+    leftovers,
+    persist_prover,
+    record_journal,
+    record_users,
+    txt_records,
+)
 from daemun.control import ports
 from daemun.core import model
-from daemun.core.issuance import persist as persist_rules
+from daemun.core.issuance import persist_records
 from daemun.sources.docker import nginx_proxy_folders, nginx_proxy_gate
 from daemun.store import file, memory
 from tests.support import clock, knot, pebble, powerdns, until
@@ -57,9 +66,9 @@ class Order:
         """dns: the servers, or the address of one."""
         self.store = store or memory.MemoryStore()
         self.clock = clock.FakeClock()
-        self.held = holds.Holds()
-        self.prover = prover.Prover(self.store, self.clock, self.held)
-        self.checker = persist.Checker(self.clock)
+        self.held = record_users.Holds()
+        self.prover = dns_prover.Prover(self.store, self.clock, self.held)
+        self.checker = persist_prover.Checker(self.clock)
         self.acme = model.Acme(resolvers=(dns if isinstance(dns, str) else dns.primary,))
         self.prover.configure(self.acme)
         self.checker.configure(self.acme)
@@ -70,7 +79,7 @@ class Order:
         request = acme_issuer.Request(
             name=hosts[0].replace("*", "_"), hosts=hosts, authority=authority, ordering=ordering
         )
-        provers: proofs.Provers = {
+        provers: provers_.Provers = {
             model.Challenge.DNS_01: self.prover,
             model.Challenge.DNS_PERSIST_01: self.checker,
         }
@@ -85,8 +94,8 @@ class Order:
         leftovers.Leftovers(self.store, self.clock, self.held, lambda: (), lambda: acme).remove_all((), acme)
 
 
-def proof(host: str, content: str, dns: model.Dns) -> proofs.Proof:
-    return proofs.Proof(host=host, challenge=model.Challenge.DNS_01, token="token", content=content, dns=dns)
+def proof(host: str, content: str, dns: model.Dns) -> provers_.Proof:
+    return provers_.Proof(host=host, challenge=model.Challenge.DNS_01, token="token", content=content, dns=dns)
 
 
 # --- what goes well ------------------------------------------------------------------------------------------------
@@ -97,7 +106,7 @@ def test_a_name_and_its_wildcard_are_proved_side_by_side(dns: knot.Dns, ca: pebb
     ordering = model.Ordering(challenge=model.Challenge.DNS_01, dns=by_rfc2136(dns))
     order.obtain(ca, ordering, ZONE, "*." + ZONE)
     assert dns.texts(APEX) == set()
-    assert journal.read_all(order.store) == ()
+    assert record_journal.read_all(order.store) == ()
 
 
 def test_a_cname_leads_to_another_zone(dns: knot.Dns, ca: pebble.Pebble) -> None:
@@ -168,7 +177,7 @@ def test_records_are_removed_after_the_ca_refused(dns: knot.Dns) -> None:
         with pytest.raises(errors.RetryableError, match="does not find the TXT record in DNS"):
             order.obtain(ca, ordering, ZONE)
     assert dns.texts(APEX) == set()
-    assert journal.read_all(order.store) == ()
+    assert record_journal.read_all(order.store) == ()
 
 
 def test_what_a_killed_process_left_is_removed(dns: knot.Dns) -> None:
@@ -180,7 +189,7 @@ def test_what_a_killed_process_left_is_removed(dns: knot.Dns) -> None:
     assert dns.texts(APEX) == dns.texts("_acme-challenge.b.example.test") == set()
     started.clock.advance(leftovers.IN_FLIGHT)
     started.remove_leftovers(by_rfc2136(dns))
-    assert journal.read_all(started.store) == ()
+    assert record_journal.read_all(started.store) == ()
 
 
 @pytest.mark.parametrize("action", ["present", "cleanup"])
@@ -198,7 +207,7 @@ def test_a_process_that_is_killed_while_dns_changes(
     ended = subprocess.run(command, env=environment, cwd=ROOT, timeout=120, check=False)
     assert ended.returncode == -signal.SIGKILL
     started = Order(dns, file.FileStore(tmp_path / "store"))
-    assert len(journal.read_all(started.store)) == 1
+    assert len(record_journal.read_all(started.store)) == 1
     started.remove_leftovers(by_hook)
     assert dns.texts(APEX) == set()
     (tmp_path / "go").touch()  # the program of the killed process goes on
@@ -207,7 +216,7 @@ def test_a_process_that_is_killed_while_dns_changes(
     started.clock.advance(leftovers.IN_FLIGHT)
     started.remove_leftovers(by_hook)
     assert dns.texts(APEX) == set()
-    assert journal.read_all(started.store) == ()
+    assert record_journal.read_all(started.store) == ()
 
 
 CHANGE = """
@@ -265,10 +274,10 @@ def test_what_was_never_made_is_forgotten(dns: knot.Dns) -> None:
         order.prover.present([refused])
     order.prover.remove([refused])
     order.remove_leftovers(None)
-    assert len(journal.read_all(order.store)) == 1
+    assert len(record_journal.read_all(order.store)) == 1
     order.clock.advance(datetime.timedelta(hours=2))
     order.remove_leftovers(None)
-    assert journal.read_all(order.store) == ()
+    assert record_journal.read_all(order.store) == ()
 
 
 def test_two_orders_may_share_a_proof(dns: knot.Dns) -> None:
@@ -316,7 +325,7 @@ def test_a_refused_update_says_what_to_do(dns: knot.Dns, changed: dict[str, str]
 
 
 def test_an_update_without_a_key_says_that_one_is_wanted(dns: knot.Dns) -> None:
-    record = records.Record(name=APEX, zone=ZONE, value="value")
+    record = txt_records.Record(name=APEX, zone=ZONE, value="value")
     with pytest.raises(errors.RetryableError, match="it wants a key"):
         by_update.make({"server": dns.primary}).create(record)
 
@@ -342,7 +351,7 @@ def test_a_record_that_a_person_made_proves_a_name_and_its_wildcard(dns: knot.Dn
     with pytest.raises(errors.RetryableError, match="make it once at the DNS provider") as caught:
         order.obtain(ca, ordering, "*.kept.example.test")
     record = str(caught.value).split(' TXT "')[1].split('"')[0]
-    said = persist_rules.parse(record)
+    said = persist_records.parse(record)
     assert said is not None and said.is_wildcard
     dns.add(ZONE, "_validation-persist.kept.example.test.", "TXT", f'"{record}"')
     until.true(lambda: dns.texts("_validation-persist.kept.example.test", dns.secondary) == {record})

@@ -8,12 +8,12 @@ import sys
 import pytest
 
 from daemun import errors
-from daemun.certs.dns01 import by_hook, by_lexicon, by_update, records
+from daemun.certs.dns01 import by_hook, by_lexicon, by_update, txt_records
 from tests.support import knot, powerdns, until
 
 ZONE, NAME = "example.test", "_acme-challenge.example.test"
-ONE, OTHER = (records.Record(name=NAME, zone=ZONE, value=value) for value in ("one", "other"))
-ABROAD = records.Record(name="a.abroad.test", zone="abroad.test", value="one")
+ONE, OTHER = (txt_records.Record(name=NAME, zone=ZONE, value=value) for value in ("one", "other"))
+ABROAD = txt_records.Record(name="a.abroad.test", zone="abroad.test", value="one")
 
 
 @pytest.fixture(name="provider", scope="module")
@@ -58,7 +58,7 @@ def test_a_provider_with_dynamic_update() -> None:
         (
             "powerdns",
             {},
-            records.Record(name="a.other.test", zone="other.test", value="x"),
+            txt_records.Record(name="a.other.test", zone="other.test", value="x"),
             "check that the zone is at",
         ),
         ("ddns", {}, ONE, "check that no option is missing (it knows auth_token, ddns_server and ttl)"),
@@ -67,7 +67,7 @@ def test_a_provider_with_dynamic_update() -> None:
     ],
 )
 def test_a_provider_that_refuses_says_what_to_do(
-    provider: powerdns.PowerDns, name: str, changed: dict[str, str], record: records.Record, told: str
+    provider: powerdns.PowerDns, name: str, changed: dict[str, str], record: txt_records.Record, told: str
 ) -> None:
     usual = {"pdns_server": provider.api, "auth_token": provider.token} if name == "powerdns" else {}
     with pytest.raises((errors.RetryableError, errors.ConfigError)) as caught:

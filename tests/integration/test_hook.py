@@ -13,7 +13,9 @@ import psutil
 import pytest
 import structlog
 
-from daemun.certs import account, after, live, local_ca, manager, records
+from daemun.certs import certificate_manager
+from daemun.certs.acme import acme_accounts
+from daemun.certs.served import certificate_records, deploy_hook, live_folder, local_ca
 from daemun.core import layout, model
 from daemun.store import file, memory
 from tests.support import certificates, clock, http01, pebble
@@ -67,7 +69,7 @@ async def until(is_reached: collections.abc.Callable[[], object], what: str) -> 
 
 
 @contextlib.asynccontextmanager
-async def running(hooks: after.After) -> collections.abc.AsyncIterator[asyncio.Task[None]]:
+async def running(hooks: deploy_hook.DeployHook) -> collections.abc.AsyncIterator[asyncio.Task[None]]:
     task = asyncio.create_task(hooks.run())
     try:
         yield task
@@ -84,9 +86,9 @@ async def running(hooks: after.After) -> collections.abc.AsyncIterator[asyncio.T
 async def test_it_runs_once_after_each_new_certificate(tmp_path: pathlib.Path) -> None:
     paths = layout.Layout(str(tmp_path / "state"))
     store, hook = file.FileStore(pathlib.Path(paths.store)), Hook(tmp_path)
-    thumbprint = account.thumbprint(account.load_or_create_key(store))
+    thumbprint = acme_accounts.thumbprint(acme_accounts.load_or_create_key(store))
     with http01.answering(thumbprint) as port, pebble.running_pebble(port) as ca:
-        certs = manager.Manager(store, paths, clock.FakeClock())
+        certs = certificate_manager.Manager(store, paths, clock.FakeClock())
         certs.thumbprint()
         certs.configure(asking(ca, hook.command))
         await certs.prepare([spec(HOST, ALIAS)])
@@ -102,7 +104,7 @@ async def test_it_runs_once_after_each_new_certificate(tmp_path: pathlib.Path) -
             assert (told["DAEMUN_NAME"], told["DAEMUN_LIVE"], told["RENEWED_LINEAGE"]) == (HOST, folder, folder)
             assert told["DAEMUN_HOSTS"] == told["RENEWED_DOMAINS"] == f"{HOST} {ALIAS}"
             assert told["key"] is True
-        found = live.read(pathlib.Path(paths.live), HOST)
+        found = live_folder.read(pathlib.Path(paths.live), HOST)
         assert found is not None
         first, second = (told["files"] for told in hook.told)
         assert isinstance(second, dict)
@@ -115,10 +117,10 @@ async def test_it_runs_once_after_each_new_certificate(tmp_path: pathlib.Path) -
 async def test_its_failure_is_told_and_the_certificate_stays(tmp_path: pathlib.Path) -> None:
     paths = layout.Layout(str(tmp_path / "state"))
     store = file.FileStore(pathlib.Path(paths.store))
-    thumbprint = account.thumbprint(account.load_or_create_key(store))
+    thumbprint = acme_accounts.thumbprint(acme_accounts.load_or_create_key(store))
     hook = (sys.executable, "-c", "import sys; print('no such mail server'); sys.exit(3)")
     with http01.answering(thumbprint) as port, pebble.running_pebble(port) as ca:
-        certs = manager.Manager(store, paths, clock.FakeClock())
+        certs = certificate_manager.Manager(store, paths, clock.FakeClock())
         certs.thumbprint()
         certs.configure(asking(ca, hook))
         await certs.prepare([spec(HOST)])
@@ -133,7 +135,7 @@ async def test_its_failure_is_told_and_the_certificate_stays(tmp_path: pathlib.P
         )
         assert (told["log_level"], told["host"], told["output"]) == ("warning", HOST, "no such mail server")
         # A restart knows it still, and does not run it again.
-        again = manager.Manager(store, paths, clock.FakeClock())
+        again = certificate_manager.Manager(store, paths, clock.FakeClock())
         again.configure(asking(ca, hook))
         await again.prepare([spec(HOST)])
         async with running(again.after):
@@ -147,18 +149,20 @@ async def test_its_failure_is_told_and_the_certificate_stays(tmp_path: pathlib.P
 class Shelf:
     """A store with a certificate that came just now."""
 
-    def __init__(self, folder: pathlib.Path, *command: str, longest_s: float = after.LONGEST_S) -> None:
+    def __init__(self, folder: pathlib.Path, *command: str, longest_s: float = deploy_hook.LONGEST_S) -> None:
         self.paths = layout.Layout(str(folder / "state"))
         self.store = file.FileStore(pathlib.Path(self.paths.store))
         now = clock.FakeClock().now()
         self.issued = local_ca.load_or_create(memory.MemoryStore(), now).issue([HOST], now)
-        self.hooks = after.After(self.store, self.paths, longest_s=longest_s)
+        self.hooks = deploy_hook.DeployHook(self.store, self.paths, longest_s=longest_s)
         self.hooks.configure(command)
 
     def put(self) -> None:
         self.hooks.note(HOST, (HOST,), self.issued)
-        records.write_issued(self.store, HOST, records.Issued(directory="https://ca.test/dir", bundle=self.issued))
-        live.publish(pathlib.Path(self.paths.live), HOST, self.issued, worker_gid=None)
+        certificate_records.write_issued(
+            self.store, HOST, certificate_records.Issued(directory="https://ca.test/dir", bundle=self.issued)
+        )
+        live_folder.publish(pathlib.Path(self.paths.live), HOST, self.issued, worker_gid=None)
 
     @property
     def is_due(self) -> bool:
@@ -200,7 +204,7 @@ async def test_a_stop_ends_it_and_the_next_start_runs_it_again(tmp_path: pathlib
     await until(lambda: not is_running(tmp_path / "child") and not is_running(tmp_path / "shell"), "its end")
     assert shelf.is_due
     hook = Hook(tmp_path)
-    later = after.After(shelf.store, shelf.paths)
+    later = deploy_hook.DeployHook(shelf.store, shelf.paths)
     async with running(later):
         later.configure(hook.command)  # the file is read after the tasks began
         await until(lambda: not shelf.is_due, "the hook to run again")
@@ -208,7 +212,7 @@ async def test_a_stop_ends_it_and_the_next_start_runs_it_again(tmp_path: pathlib
 
 
 async def test_one_that_ignores_sigterm_is_killed(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(after, "GRACE_S", 0.2)
+    monkeypatch.setattr(deploy_hook, "GRACE_S", 0.2)
     script = f"trap '' TERM; echo $$ > {tmp_path}/shell; while :; do sleep 600; done"
     shelf = Shelf(tmp_path, "/bin/sh", "-c", script)
     shelf.put()
@@ -252,7 +256,7 @@ async def test_what_it_prints_is_bounded_and_its_end_is_kept(tmp_path: pathlib.P
             await until(lambda: shelf.hooks.failure(HOST), "its end")
     (told,) = (entry for entry in logs if entry["log_level"] == "warning")
     assert told["output"].endswith("xthe end")
-    assert len(told["output"]) <= after.MOST_OUTPUT_BYTES
+    assert len(told["output"]) <= deploy_hook.MOST_OUTPUT_BYTES
 
 
 async def test_a_program_that_is_not_there_is_said(tmp_path: pathlib.Path) -> None:

@@ -16,8 +16,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from daemun import errors
-from daemun.certs import account, acme_issuer, clerk, live, local_ca, manager, records
-from daemun.certs.importing import adopt, gather, items
+from daemun.certs import account_service, certificate_manager
+from daemun.certs.acme import acme_accounts, acme_issuer
+from daemun.certs.importing import adopt, found_items, gather
+from daemun.certs.served import certificate_records, local_ca
+from daemun.certs.served import live_folder as live_folder_
 from daemun.control import accounts_port
 from daemun.core import layout, model
 from daemun.store import file, memory
@@ -37,17 +40,17 @@ class Gate:
         self.paths = layout.Layout(str(state))
         self.store = file.FileStore(pathlib.Path(self.paths.store))
         self.clock = clock.FakeClock()
-        self.thumbprint = account.thumbprint(account.load_or_create_key(self.store))
-        self.manager = manager.Manager(self.store, self.paths, self.clock)
-        self.clerk = clerk.Clerk(self.store, self.clock, self.manager, reload=self._reload)
+        self.thumbprint = acme_accounts.thumbprint(acme_accounts.load_or_create_key(self.store))
+        self.manager = certificate_manager.Manager(self.store, self.paths, self.clock)
+        self.clerk = account_service.AccountService(self.store, self.clock, self.manager, reload=self._reload)
 
-    async def begin(self, acme: model.Acme, *specs: model.CertificateSpec) -> manager.Manager:
+    async def begin(self, acme: model.Acme, *specs: model.CertificateSpec) -> certificate_manager.Manager:
         self.manager.thumbprint()
         self.manager.configure(acme)
         assert await self.manager.prepare(specs) == ()
         return self.manager
 
-    async def take_over(self, found: items.Found, *, dry: bool = False) -> dict[str, accounts_port.Adoption]:
+    async def take_over(self, found: found_items.FoundTree, *, dry: bool = False) -> dict[str, accounts_port.Adoption]:
         """As `daemun certs import` asks for it. Returns: by place."""
         told = {one.place: await self.clerk.adopt_account(one.found, dry=dry) for one in found.accounts}
         for one in found.certificates:
@@ -55,7 +58,7 @@ class Gate:
         return told
 
     def leaf(self, name: str) -> x509.Certificate:
-        found = live.read(pathlib.Path(self.paths.live), name)
+        found = live_folder_.read(pathlib.Path(self.paths.live), name)
         assert found is not None
         return found.leaf
 
@@ -71,7 +74,7 @@ def asking(ca: pebble.Pebble, mail: str | None = None) -> model.Acme:
     return model.Acme(authorities=(model.Authority(directory=ca.directory, ca_file=str(ca.ca_file), email=mail),))
 
 
-def read(*folders: pathlib.Path, now: datetime.datetime | None = None) -> items.Found:
+def read(*folders: pathlib.Path, now: datetime.datetime | None = None) -> found_items.FoundTree:
     return gather.read_folders(folders, now or clock.FakeClock().now())
 
 
@@ -137,8 +140,8 @@ async def test_certbots_certificates_are_served_and_its_account_renews_them(
             assert isinstance(gate.leaf("b.example.com").public_key(), ec.EllipticCurvePublicKey)
             assert ca.orders == orders + 2
     assert ca.requests("sign-me-up") == registrations, "the account is certbot's"
-    (known,) = account.list_registrations(gate.store)
-    assert (known.directory, account.is_own(gate.store, known)) == (ca.directory, True)
+    (known,) = acme_accounts.list_registrations(gate.store)
+    assert (known.directory, acme_accounts.is_own(gate.store, known)) == (ca.directory, True)
     assert list(pathlib.Path(gate.paths.challenges).iterdir()) == [], "no proof is left behind"
 
 
@@ -182,7 +185,9 @@ async def test_one_certificate_serves_every_site_whose_names_it_covers_now_or_la
 async def test_a_site_that_has_a_certificate_keeps_it(gate: Gate, ca: pebble.Pebble, client: certbot.Certbot) -> None:
     client.obtain("a.example.com")
     own = local_ca.load_or_create(memory.MemoryStore(), gate.clock.now()).issue(["a.example.com"], gate.clock.now())
-    records.write_issued(gate.store, "a.example.com", records.Issued(directory=ca.directory, bundle=own))
+    certificate_records.write_issued(
+        gate.store, "a.example.com", certificate_records.Issued(directory=ca.directory, bundle=own)
+    )
     await gate.begin(asking(ca), spec("a.example.com"))
     told = await gate.take_over(read(client.folder))
     assert told["live/a.example.com"].text.startswith("is kept until")
@@ -204,13 +209,13 @@ async def test_without_a_daemon_the_next_start_serves_it(
 
 async def test_an_account_of_our_own_stays(gate: Gate, ca: pebble.Pebble, client: certbot.Certbot) -> None:
     client.obtain("a.example.com")
-    ours = account.Registration(url=f"{ca.directory}/1", email=None)
-    account.write_registration(gate.store, ca.directory, ours)
+    ours = acme_accounts.Registration(url=f"{ca.directory}/1", email=None)
+    acme_accounts.write_registration(gate.store, ca.directory, ours)
     (found,) = read(client.folder).accounts
     told = await gate.clerk.adopt_account(found.found, dry=False)
     assert told.verdict is REFUSED
     assert "daemun has another account at this CA" in told.text
-    known = account.read_registration(gate.store, ca.directory)
+    known = acme_accounts.read_registration(gate.store, ca.directory)
     assert known is not None
     assert known.url == ours.url
 
@@ -276,7 +281,7 @@ class AcmeSh:
         self.home = home
         self._ca = ca
         self._store = memory.MemoryStore()
-        self.thumbprint = account.thumbprint(account.load_or_create_key(self._store))
+        self.thumbprint = acme_accounts.thumbprint(acme_accounts.load_or_create_key(self._store))
 
     def obtain(self, *hosts: str, hook: str = "") -> pathlib.Path:
         wanted = acme_issuer.Request(name=hosts[0], hosts=hosts, authority=asking(self._ca).authorities[0])
@@ -305,8 +310,8 @@ class AcmeSh:
         """acme.sh leaves the port out of the folder's name."""
         folder = self.home / "ca" / "127.0.0.1" / "dir"
         folder.mkdir(parents=True, exist_ok=True)
-        (known,) = account.list_registrations(self._store)
-        (folder / "account.key").write_bytes(_traditional(self._store.read(account.SHARED)))
+        (known,) = acme_accounts.list_registrations(self._store)
+        (folder / "account.key").write_bytes(_traditional(self._store.read(acme_accounts.SHARED)))
         (folder / "account.json").write_text('{"status": "valid"}')
         (folder / "ca.conf").write_text(f"ACCOUNT_URL='{known.url}'\nCA_EMAIL='me@example.com'\n")
         (self.home / "account.conf").write_text("SAVED_CF_Token='secret'\nUPGRADE_HASH='1'\n")

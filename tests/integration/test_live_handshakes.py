@@ -14,7 +14,7 @@ import threading
 
 import pytest
 
-from daemun.certs import bundle, live
+from daemun.certs.served import bundle, live_folder
 from daemun.core import model
 from daemun.core.render import environment, render
 from daemun.nginx import account
@@ -72,7 +72,7 @@ class Owner:
     def replace(self) -> dict[str, bundle.Bundle]:
         new = {host: bundle.parse(*rendered.self_signed(host)) for host in HOSTS}
         for host, one in new.items():
-            live.publish(self._folder, host, one, worker_gid=self._gid)
+            live_folder.publish(self._folder, host, one, worker_gid=self._gid)
         return new
 
 

@@ -16,11 +16,11 @@ import ssl
 
 import pytest
 
-from daemun.certs import account as account_
-from daemun.certs import local_ca
-from daemun.certs.preflight import directory, examiner
+from daemun.certs.acme import acme_accounts
+from daemun.certs.preflight import ca_directory, examiner
+from daemun.certs.served import local_ca
 from daemun.core import model
-from daemun.core.issuance.preflight import facts, finds
+from daemun.core.issuance.preflight import facts, new_findings
 from daemun.errors import EnvironmentProblemError
 from daemun.store import file, memory
 from tests.support import clock, own_network, pebble, pretenders, serving, zones
@@ -121,7 +121,7 @@ def made_world() -> collections.abc.Iterator[World]:
         )
         gate.start()
         gate.wait_state("good.test", "live")
-        thumbprint = account_.read_thumbprint(file.FileStore(gate.state / "store"))
+        thumbprint = acme_accounts.read_thumbprint(file.FileStore(gate.state / "store"))
         assert thumbprint is not None
         stack.enter_context(pretenders.web(OTHER, thumbprint))
         stack.enter_context(pretenders.garbage(GARBAGE))
@@ -438,14 +438,14 @@ async def test_cas_that_cannot_be_used(world: World, tmp_path: pathlib.Path) -> 
 
 async def test_orders_that_begin_together_ask_for_the_directory_once(world: World) -> None:
     before = world.ca.log_file.read_text().count("GET /dir")
-    directories = directory.Directories(clock.FakeClock())
+    directories = ca_directory.Directories(clock.FakeClock())
     found = await asyncio.gather(*(directories.ask(world.private) for _ in range(20)))
     assert {one.answer for one in found} == {facts.CaAnswer.DIRECTORY}
     assert world.ca.log_file.read_text().count("GET /dir") == before + 1
 
 
 async def test_the_budget_is_asked(world: World) -> None:
-    spent = finds.blocks("budget", "5 orders for these names in 7 days", "wait until tomorrow")
+    spent = new_findings.blocks("budget", "5 orders for these names in 7 days", "wait until tomorrow")
     asked: list[object] = []
 
     def budget(hosts: collections.abc.Sequence[str], authority: model.Authority) -> model.Finding:

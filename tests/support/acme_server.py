@@ -27,7 +27,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, types
 from josepy import jwk
 
-from daemun.certs import key_types, renewal_info
+from daemun.certs.acme import renewal_info
+from daemun.certs.orders import key_types
 from tests.support import clock as clock_
 from tests.support import pebble, serving
 

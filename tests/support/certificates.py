@@ -4,7 +4,7 @@ import asyncio
 import collections.abc
 import contextlib
 
-from daemun.certs import manager
+from daemun.certs import certificate_manager
 from daemun.core import model
 
 _PATIENCE_S = 30.0
@@ -13,7 +13,7 @@ _PATIENCE_S = 30.0
 class Watched:
     """A manager whose changes a test can wait for."""
 
-    def __init__(self, watched: manager.Manager) -> None:
+    def __init__(self, watched: certificate_manager.Manager) -> None:
         self.manager = watched
         self._changed = asyncio.Event()
         watched.on_change = self._changed.set
@@ -37,7 +37,7 @@ class Watched:
 
 
 @contextlib.asynccontextmanager
-async def running(watched: manager.Manager) -> collections.abc.AsyncIterator[Watched]:
+async def running(watched: certificate_manager.Manager) -> collections.abc.AsyncIterator[Watched]:
     """`Manager.run` while the block runs, for what was prepared before. It must not end by itself."""
     result = Watched(watched)
     await watched.confirm()

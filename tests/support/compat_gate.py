@@ -13,7 +13,7 @@ import ssl
 
 import httpx
 
-from daemun.certs import manager
+from daemun.certs import certificate_manager
 from daemun.core import layout as layout_
 from daemun.core import merge, model, outcome
 from daemun.nginx import account
@@ -114,7 +114,7 @@ def gate(
 def _certify(layout: layout_.Layout, desired: model.Desired) -> bytes:
     """As daemun itself does before nginx starts. Clients trust its CA, and the owner's certificates."""
     workers = account.choose(None)
-    certificates = manager.Manager(
+    certificates = certificate_manager.Manager(
         memory.MemoryStore(), layout, clock.SystemClock(), worker_gid=workers.gid if workers else None
     )
     specs = merge.certificate_specs(desired)

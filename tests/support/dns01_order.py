@@ -6,19 +6,19 @@ python -m tests.support.dns01_order STORE RESOLVER HOOK SECRET
 import pathlib
 import sys
 
-from daemun.certs import proofs
-from daemun.certs.dns01 import holds, prover
+from daemun.certs.acme import provers
+from daemun.certs.dns01 import dns_prover, record_users
 from daemun.core import model
 from daemun.store import file
 from tests.support import clock
 
 
 def main(store: str, resolver: str, hook: str, secret: str) -> None:
-    made = prover.Prover(file.FileStore(pathlib.Path(store)), clock.FakeClock(), holds.Holds())
+    made = dns_prover.Prover(file.FileStore(pathlib.Path(store)), clock.FakeClock(), record_users.Holds())
     made.configure(model.Acme(resolvers=(resolver,)))
     dns = model.Dns(provider=model.HOOK, command=(hook, resolver, secret), wait_s=30)
     challenge = model.Challenge.DNS_01
-    proof = proofs.Proof(host="example.test", challenge=challenge, token="token", content="killed", dns=dns)
+    proof = provers.Proof(host="example.test", challenge=challenge, token="token", content="killed", dns=dns)
     made.present([proof])
     made.remove([proof])
 

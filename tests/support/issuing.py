@@ -5,7 +5,9 @@ import typing
 
 from cryptography import x509
 
-from daemun.certs import account, live, manager
+from daemun.certs import certificate_manager
+from daemun.certs.acme import acme_accounts
+from daemun.certs.served import live_folder
 from daemun.core import layout, model
 from daemun.store import file
 from tests.support import clock, pebble
@@ -18,12 +20,14 @@ class Gate:
         self.paths = layout.Layout(str(state))
         self.store = file.FileStore(pathlib.Path(self.paths.store))
         self.clock = clock.FakeClock()
-        self.thumbprint = account.thumbprint(account.load_or_create_key(self.store))
+        self.thumbprint = acme_accounts.thumbprint(acme_accounts.load_or_create_key(self.store))
         self._options = options
 
-    async def manager(self, acme: model.Acme, *specs: model.CertificateSpec, **options: typing.Any) -> manager.Manager:
+    async def manager(
+        self, acme: model.Acme, *specs: model.CertificateSpec, **options: typing.Any
+    ) -> certificate_manager.Manager:
         """That has prepared these certificates."""
-        certs = manager.Manager(self.store, self.paths, self.clock, **{**self._options, **options})
+        certs = certificate_manager.Manager(self.store, self.paths, self.clock, **{**self._options, **options})
         certs.configure(acme)
         assert await certs.prepare(specs) == ()
         await certs.confirm()
@@ -37,7 +41,7 @@ class Gate:
 
     def leaf(self, name: str) -> x509.Certificate:
         """Of the certificate that nginx serves."""
-        found = live.read(pathlib.Path(self.paths.live), name)
+        found = live_folder.read(pathlib.Path(self.paths.live), name)
         assert found is not None
         return found.leaf
 

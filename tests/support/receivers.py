@@ -18,7 +18,7 @@ import uvicorn
 from aiosmtpd import controller, smtp
 from starlette import applications, concurrency, requests, responses, routing
 
-from daemun.certs import local_ca
+from daemun.certs.served import local_ca
 from daemun.store import memory
 from daemun.wiring import clock
 from tests.support import ports

@@ -3,9 +3,10 @@
 import dataclasses
 import datetime
 
-from daemun.certs import book, local_ca, records, shown, standing
+from daemun.certs.orders import schedule
+from daemun.certs.served import certificate_index, certificate_records, local_ca, shown_certificates
 from daemun.core import model
-from daemun.core.issuance import advice, asked
+from daemun.core.issuance import order_subject, renewal_advice
 from daemun.store import memory
 from tests.support import issuing
 
@@ -17,22 +18,24 @@ BUNDLE = local_ca.load_or_create(memory.MemoryStore(), NOW).issue(["a.test"], NO
 SERIAL = f"{BUNDLE.leaf.serial_number:x}"
 
 
-def entry(directory: str | None = FIRST.directory, **known: object) -> standing.Entry:
-    kind = shown.Kind.LOCAL if directory is None else shown.Kind.PUBLIC
-    served = shown.Served(kind=kind, bundle=BUNDLE, directory=directory)
-    whole = standing.Entry(spec=issuing.spec("a.test"), served=served)
+def entry(directory: str | None = FIRST.directory, **known: object) -> schedule.ManagedCertificate:
+    kind = (
+        shown_certificates.CertificateSource.LOCAL if directory is None else shown_certificates.CertificateSource.PUBLIC
+    )
+    served = shown_certificates.ServedCertificate(kind=kind, bundle=BUNDLE, directory=directory)
+    whole = schedule.ManagedCertificate(spec=issuing.spec("a.test"), served=served)
     return dataclasses.replace(whole, **known)  # type: ignore[arg-type]
 
 
-def made(*entries: standing.Entry, acme: model.Acme = ACME) -> book.Book:
-    result = book.Book()
+def made(*entries: schedule.ManagedCertificate, acme: model.Acme = ACME) -> certificate_index.CertificateIndex:
+    result = certificate_index.CertificateIndex()
     result.configure(acme)
     for one in entries:
         result.put(one.spec.name, one)
     return result
 
 
-def plan(one: standing.Entry, acme: model.Acme = ACME) -> standing.Plan:
+def plan(one: schedule.ManagedCertificate, acme: model.Acme = ACME) -> schedule.CertificatePlan:
     return made(one, acme=acme).plans(NOW)["a.test"]
 
 
@@ -54,7 +57,9 @@ def test_a_clock_that_was_set_back_makes_all_doubtful() -> None:
 
 
 def test_other_cas_are_tried_at_once() -> None:
-    failed = records.Attempts(asked=asked.fingerprint(issuing.spec("a.test"), ACME.authorities), failures=5)
+    failed = certificate_records.Attempts(
+        asked=order_subject.fingerprint(issuing.spec("a.test"), ACME.authorities), failures=5
+    )
     known = made(entry(attempts=failed))
     assert known.entries["a.test"].attempts == failed
     known.configure(dataclasses.replace(ACME, hook=("/bin/true",)))
@@ -72,8 +77,8 @@ def test_a_certificate_of_a_later_ca_counts_as_good_and_one_of_another_does_not(
 
 
 def test_advice_of_the_certificate_before_is_not_obeyed() -> None:
-    window = advice.Window(start=NOW - 2 * DAY, end=NOW - DAY, explanation_url="https://ca.test/why")
-    past = advice.Advice(serial=SERIAL, poll_at=NOW + HOUR, window=window, chosen=NOW - DAY)
+    window = renewal_advice.Window(start=NOW - 2 * DAY, end=NOW - DAY, explanation_url="https://ca.test/why")
+    past = renewal_advice.RenewalAdvice(serial=SERIAL, poll_at=NOW + HOUR, window=window, chosen=NOW - DAY)
     now = plan(entry(advice=past))
     assert (now.order_at, now.poll_at) == (NOW - DAY, NOW + HOUR)
     assert now.status.reason is not None
@@ -85,8 +90,10 @@ def test_advice_of_the_certificate_before_is_not_obeyed() -> None:
 
 
 def test_what_a_limit_holds_up_is_no_failure() -> None:
-    held = records.Attempts(
-        asked=asked.fingerprint(issuing.spec("a.test"), ACME.authorities), next_attempt=NOW + DAY, reason="the limit"
+    held = certificate_records.Attempts(
+        asked=order_subject.fingerprint(issuing.spec("a.test"), ACME.authorities),
+        next_attempt=NOW + DAY,
+        reason="the limit",
     )
     good = plan(entry(attempts=held)).status
     assert (good.state, good.reason, good.failures) == (model.CertificateState.VALID, "the limit", 0)
@@ -97,7 +104,7 @@ def test_what_a_limit_holds_up_is_no_failure() -> None:
 
 def test_what_is_asked_is_known_by_its_fingerprint_and_no_secret_is_part_of_it() -> None:
     def of(*authorities: model.Authority, **ordering: object) -> str:
-        return asked.fingerprint(issuing.spec("a.test", **ordering), authorities)
+        return order_subject.fingerprint(issuing.spec("a.test", **ordering), authorities)
 
     def dns(secret: str) -> model.Dns:
         return model.Dns(provider="x", options=(("token", model.Secret(text=secret)),))
@@ -121,8 +128,8 @@ def test_a_site_may_have_a_ca_of_its_own() -> None:
     own = model.Authority(directory="https://own.test/dir")
     known = dataclasses.replace(SECOND, email="two@example.com", eab=model.Eab(key_id="k", hmac_key=model.Secret()))
     acme = model.Acme(authorities=(dataclasses.replace(FIRST, email="one@example.com"), known))
-    assert asked.authorities_of(issuing.spec("a.test", authority=own), acme) == (
+    assert order_subject.authorities_of(issuing.spec("a.test", authority=own), acme) == (
         dataclasses.replace(own, email="one@example.com"),
     )
-    assert asked.authorities_of(issuing.spec("a.test", authority=SECOND), acme) == (known,)
-    assert asked.authorities_of(issuing.spec("a.test"), acme) == acme.authorities
+    assert order_subject.authorities_of(issuing.spec("a.test", authority=SECOND), acme) == (known,)
+    assert order_subject.authorities_of(issuing.spec("a.test"), acme) == acme.authorities

@@ -9,7 +9,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from daemun.certs import bundle, ledger, local_ca, records, stored
+from daemun.certs.orders import request_ledger
+from daemun.certs.served import bundle, certificate_records, certificate_store, local_ca
 from daemun.core.issuance import budget
 from daemun.errors import EnvironmentProblemError
 from daemun.store import memory
@@ -47,10 +48,10 @@ def test_a_budget_with_a_moment_that_there_is_not(moment: object) -> None:
     """Each order failed, for as long as the file was there."""
     store = memory.MemoryStore()
     counted = next(iter(budget.Counted)).name
-    order = budget.Order(by="a.test", hosts=("a.test",), domains=frozenset({"a.test"}))
+    order = budget.OrderCost(by="a.test", hosts=("a.test",), domains=frozenset({"a.test"}))
     limits = budget.limits_of(DIRECTORY)
     assert limits
-    one = ledger.Ledger(store, clock.FakeClock(), DIRECTORY, limits)
+    one = request_ledger.RequestLedger(store, clock.FakeClock(), DIRECTORY, limits)
     store.write(one._key, json.dumps({"spent": [[counted, "a.test", moment, "a.test"]]}).encode())
     assert one.find_refusal(order) is None
     (problem,) = store.damage.problems()
@@ -64,8 +65,8 @@ def test_a_certificate_whose_key_is_of_an_unknown_kind() -> None:
         bundle.parse(_unknown_kind(chain), key)
     store = memory.MemoryStore()
     value = {"fullchain": _unknown_kind(chain).decode(), "key": key.decode(), "directory": DIRECTORY}
-    store.write(records.issued_key("a.test"), json.dumps(value).encode())
-    one = stored.Stored(store)
+    store.write(certificate_records.issued_key("a.test"), json.dumps(value).encode())
+    one = certificate_store.Stored(store)
     assert one.own("a.test") is None
     assert one.is_own_damaged("a.test")
 
@@ -73,9 +74,11 @@ def test_a_certificate_whose_key_is_of_an_unknown_kind() -> None:
 def test_an_order_whose_key_is_of_an_unknown_kind() -> None:
     _, key = _certificate()
     store = memory.MemoryStore()
-    order = records.Order(directory=DIRECTORY, hosts=("a.test",), url="https://ca.test/1", key_pem=_unknown_kind(key))
-    records.write_order(store, "a.test", order)
-    assert records.read_order(store, "a.test") is None
+    order = certificate_records.PendingOrder(
+        directory=DIRECTORY, hosts=("a.test",), url="https://ca.test/1", key_pem=_unknown_kind(key)
+    )
+    certificate_records.write_order(store, "a.test", order)
+    assert certificate_records.read_order(store, "a.test") is None
     assert store.damage.problems()
 
 
@@ -95,11 +98,11 @@ def test_what_could_not_be_read_is_read_the_next_time() -> None:
     """Else certificates that are there would be ordered anew."""
     store = _FailsOnce()
     found = local_ca.load_or_create(memory.MemoryStore(), NOW).issue(["a.test"], NOW)
-    stored_before = stored.Stored(store)
+    stored_before = certificate_store.Stored(store)
     with pytest.raises(EnvironmentProblemError):
         stored_before.own("a.test")
-    stored_before.adopt(records.Issued(directory=DIRECTORY, bundle=found))
-    one = stored.Stored(store)
+    stored_before.adopt(certificate_records.Issued(directory=DIRECTORY, bundle=found))
+    one = certificate_store.Stored(store)
     store.has_failed = False
     with pytest.raises(EnvironmentProblemError):
         one.covering("a.test", NOW)

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509 import verification
 
 from daemun import errors
-from daemun.certs import bundle, local_ca
+from daemun.certs.served import bundle, local_ca
 from daemun.store import memory
 
 NOW = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)

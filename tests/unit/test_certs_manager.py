@@ -18,7 +18,17 @@ import structlog
 from cryptography.hazmat.primitives import hashes
 from josepy import jwk
 
-from daemun.certs import account, live, local_ca, manager, preparing, records, refreshing, shelf, shown
+from daemun.certs import certificate_manager
+from daemun.certs.acme import acme_accounts
+from daemun.certs.served import (
+    certificate_files,
+    certificate_records,
+    first_certificates,
+    live_folder,
+    local_ca,
+    local_renewal,
+    shown_certificates,
+)
 from daemun.control import ports
 from daemun.core import layout, model
 from daemun.store import file, memory
@@ -37,11 +47,11 @@ class Gate:
         self.store = file.FileStore(pathlib.Path(self.paths.store))
         self.clock = clock.FakeClock()
 
-    def manager(self) -> manager.Manager:
-        return manager.Manager(self.store, self.paths, self.clock)
+    def manager(self) -> certificate_manager.Manager:
+        return certificate_manager.Manager(self.store, self.paths, self.clock)
 
     def served(self, name: str) -> bytes:
-        found = live.read(self.live, name)
+        found = live_folder.read(self.live, name)
         assert found is not None
         return found.fullchain_pem
 
@@ -49,7 +59,9 @@ class Gate:
         """A certificate in the store as if a public CA had issued it."""
         ca = local_ca.load_or_create(memory.MemoryStore(), self.clock.now())
         issued = ca.issue(hosts, self.clock.now())
-        records.write_issued(self.store, name, records.Issued(directory=directory, bundle=issued))
+        certificate_records.write_issued(
+            self.store, name, certificate_records.Issued(directory=directory, bundle=issued)
+        )
         return issued.fullchain_pem
 
 
@@ -67,7 +79,7 @@ def spec(
     )
 
 
-def only(watched: manager.Manager) -> model.CertificateStatus:
+def only(watched: certificate_manager.Manager) -> model.CertificateStatus:
     (status,) = watched.status()
     return status
 
@@ -81,7 +93,7 @@ async def test_local_names_are_served_when_prepare_returns_and_the_root_can_be_t
     root = local_ca.load_or_create(gate.store, gate.clock.now())
     assert pathlib.Path(gate.paths.root_certificate).read_bytes() == root.root_pem
     for status in certs.status():
-        found = live.read(gate.live, status.name)
+        found = live_folder.read(gate.live, status.name)
         assert found is not None
         assert root.is_issuer_of(found.leaf)
         assert found.missing(status.names) == ()
@@ -107,7 +119,7 @@ async def test_changed_names_get_a_new_certificate(gate: Gate) -> None:
     certs = gate.manager()
     await certs.prepare([spec(model.TlsMode.LOCAL, "a.localhost")])
     await certs.prepare([spec(model.TlsMode.LOCAL, "a.localhost", "b.localhost")])
-    found = live.read(gate.live, "a.localhost")
+    found = live_folder.read(gate.live, "a.localhost")
     assert found is not None
     assert found.missing(["a.localhost", "b.localhost"]) == ()
 
@@ -147,7 +159,7 @@ async def test_a_root_that_was_deleted_is_replaced_with_all_that_it_signed(gate:
     await certs.prepare(specs)
     gate.store.delete("ca/root.pem")
     await certs.prepare(specs)
-    found = live.read(gate.live, "a.test")
+    found = live_folder.read(gate.live, "a.test")
     assert found is not None
     assert local_ca.load_or_create(gate.store, gate.clock.now()).is_issuer_of(found.leaf)
 
@@ -282,16 +294,18 @@ async def test_damaged_records_count_as_missing(gate: Gate, damage: bytes) -> No
     certs = gate.manager()
     await certs.prepare([spec(model.TlsMode.ACME, "a.example.com")])
     assert only(certs).state is model.CertificateState.PENDING
-    assert records.read_order(gate.store, "a.example.com") is None
-    assert records.read_attempts(gate.store, "a.example.com") is None
+    assert certificate_records.read_order(gate.store, "a.example.com") is None
+    assert certificate_records.read_attempts(gate.store, "a.example.com") is None
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_registration_counts_as_missing(gate: Gate, damage: bytes) -> None:
-    account.write_registration(gate.store, STAGING.directory, account.Registration(url="https://ca.test/1", email=None))
+    acme_accounts.write_registration(
+        gate.store, STAGING.directory, acme_accounts.Registration(url="https://ca.test/1", email=None)
+    )
     (key,) = (key for key in gate.store.list("accounts") if key.endswith(".json"))
     gate.store.write(key, damage)
-    assert account.read_registration(gate.store, STAGING.directory) is None
+    assert acme_accounts.read_registration(gate.store, STAGING.directory) is None
 
 
 # --- the owner's files ---------------------------------------------------------------------------------------------
@@ -331,14 +345,14 @@ async def test_the_owners_files_wait_for_no_round(
     certs, wanted = gate.manager(), [spec(model.TlsMode.FILES, "a.example.com", files=files)]
     write_own(files, gate.clock.now(), "a.example.com")
     await certs.prepare(wanted)
-    may_go_on, names = threading.Event(), records.names
+    may_go_on, names = threading.Event(), certificate_records.names
 
     def names_at_last(store: ports.Store) -> frozenset[str]:
         may_go_on.wait(60)
         return names(store)
 
     async with certificates.running(certs) as watched, asyncio.TaskGroup() as tasks:
-        monkeypatch.setattr(records, "names", names_at_last)
+        monkeypatch.setattr(certificate_records, "names", names_at_last)
         tasks.create_task(certs.prepare(wanted))
         await asyncio.sleep(0)
         second = write_own(files, gate.clock.now(), "a.example.com")
@@ -355,14 +369,16 @@ async def test_the_owners_files_wait_for_no_certificates_of_others(
     certs, loop = gate.manager(), asyncio.get_running_loop()
     write_own(files, gate.clock.now(), "own.example.com")
     await certs.prepare([*others, spec(model.TlsMode.FILES, "own.example.com", files=files)])
-    settle, written, seen = shelf.Shelf.settle, list[bytes](), list[bool]()
+    settle, written, seen = certificate_files.CertificateFiles.settle, list[bytes](), list[bool]()
     made: list[str] = []
 
     async def replace_files() -> None:
         written.append(write_own(files, gate.clock.now(), "own.example.com"))
         certs.wake()
 
-    def settle_and_look(one: shelf.Shelf, wanted: model.CertificateSpec, *, fresh: bool = False) -> shown.Served:
+    def settle_and_look(
+        one: certificate_files.CertificateFiles, wanted: model.CertificateSpec, *, fresh: bool = False
+    ) -> shown_certificates.ServedCertificate:
         if wanted.mode is model.TlsMode.LOCAL:
             if not made:
                 asyncio.run_coroutine_threadsafe(replace_files(), loop).result(30)
@@ -371,7 +387,7 @@ async def test_the_owners_files_wait_for_no_certificates_of_others(
             made.append(wanted.name)
         return settle(one, wanted, fresh=fresh)
 
-    monkeypatch.setattr(shelf.Shelf, "settle", settle_and_look)
+    monkeypatch.setattr(certificate_files.CertificateFiles, "settle", settle_and_look)
     for other in others:
         certs.renew(other.host)
     async with certificates.running(certs) as watched:
@@ -420,7 +436,7 @@ async def test_files_that_cannot_be_used_leave_the_site_with_a_local_certificate
     (problem,) = await certs.prepare([spec(model.TlsMode.FILES, "a.example.com", files=files)])
     assert problem.host == "a.example.com"
     assert re.search(message, problem.message)
-    found = live.read(gate.live, "a.example.com")
+    found = live_folder.read(gate.live, "a.example.com")
     assert found is not None
     assert local_ca.load_or_create(gate.store, gate.clock.now()).is_issuer_of(found.leaf)
 
@@ -448,7 +464,7 @@ async def test_the_end_of_the_lifetime_is_noticed_by_itself(
 def test_the_thumbprint_is_that_of_rfc_7638_and_stays(gate: Gate) -> None:
     first = gate.manager().thumbprint()
     assert gate.manager().thumbprint() == first
-    key = jwk.JWKEC(key=account.load_or_create_key(gate.store))
+    key = jwk.JWKEC(key=acme_accounts.load_or_create_key(gate.store))
     assert base64.urlsafe_b64encode(key.thumbprint()).rstrip(b"=").decode() == first
 
 
@@ -461,7 +477,9 @@ def test_a_damaged_account_key_is_an_error_and_not_a_new_account(gate: Gate) -> 
 
 
 def test_serving_needs_none_of_the_slow_imports() -> None:
-    script = "import sys; import daemun.certs.manager; print({'acme', 'josepy', 'requests'} & set(sys.modules))"
+    script = (
+        "import sys; import daemun.certs.certificate_manager; print({'acme', 'josepy', 'requests'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout.strip() == "set()"
 
@@ -474,7 +492,7 @@ def crowd(count: int) -> list[model.CertificateSpec]:
 
 
 @contextlib.asynccontextmanager
-async def running(certs: manager.Manager) -> collections.abc.AsyncIterator[None]:
+async def running(certs: certificate_manager.Manager) -> collections.abc.AsyncIterator[None]:
     """The manager runs, for a minute at most."""
     task = asyncio.create_task(certs.run())
     try:
@@ -487,21 +505,21 @@ async def running(certs: manager.Manager) -> collections.abc.AsyncIterator[None]
 
 
 async def until_each_has_its_own(gate: Gate, specs: list[model.CertificateSpec]) -> None:
-    while any(live.is_shared(gate.live, one.name) for one in specs):
+    while any(live_folder.is_shared(gate.live, one.name) for one in specs):
         await asyncio.sleep(0.05)
 
 
-async def own_at_last(gate: Gate, certs: manager.Manager, specs: list[model.CertificateSpec]) -> None:
+async def own_at_last(gate: Gate, certs: certificate_manager.Manager, specs: list[model.CertificateSpec]) -> None:
     """Let the manager run until each name has a certificate of its own."""
     async with running(certs):
         await until_each_has_its_own(gate, specs)
 
 
 async def test_very_many_new_sites_begin_with_shared_certificates(gate: Gate) -> None:
-    specs = crowd(preparing.MOST_BEGUN_ALONE + 1)
+    specs = crowd(first_certificates.MOST_BEGUN_ALONE + 1)
     certs = gate.manager()
     assert await certs.prepare(specs) == ()
-    found = [live.read(gate.live, one.name) for one in specs]
+    found = [live_folder.read(gate.live, one.name) for one in specs]
     assert all(one is not None and not one.missing(each.names) for one, each in zip(found, specs, strict=True))
     assert len({one.fullchain_pem for one in found if one is not None}) < 10
     assert {status.state for status in certs.status()} == {model.CertificateState.LOCAL}
@@ -510,14 +528,14 @@ async def test_very_many_new_sites_begin_with_shared_certificates(gate: Gate) ->
     assert await certs.prepare(specs) == ()
     await certs.confirm()
     for one in specs:
-        own = live.read(gate.live, one.name)
+        own = live_folder.read(gate.live, one.name)
         assert own is not None
         assert own.is_for_exactly(one.names)
     assert not [path for path in (gate.live / ".generations").iterdir() if path.name.startswith(".shared-")]
 
 
 async def test_while_a_change_is_on_its_way_none_is_replaced(gate: Gate) -> None:
-    specs = crowd(preparing.MOST_BEGUN_ALONE + 1)
+    specs = crowd(first_certificates.MOST_BEGUN_ALONE + 1)
     certs = gate.manager()
     assert await certs.prepare(specs) == ()
     asked = 0
@@ -531,7 +549,7 @@ async def test_while_a_change_is_on_its_way_none_is_replaced(gate: Gate) -> None
     async with running(certs):
         while asked < 3:
             await asyncio.sleep(0.01)
-        assert all(live.is_shared(gate.live, one.name) for one in specs)
+        assert all(live_folder.is_shared(gate.live, one.name) for one in specs)
         certs.has_time = lambda: True  # nobody wakes it for that
         await until_each_has_its_own(gate, specs)
 
@@ -539,8 +557,8 @@ async def test_while_a_change_is_on_its_way_none_is_replaced(gate: Gate) -> None
 async def test_changes_without_end_do_not_keep_anybody_from_a_certificate_of_their_own(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refreshing, "MOST_LOOKS_IN_VAIN", 2)
-    specs = crowd(preparing.MOST_BEGUN_ALONE + 1)
+    monkeypatch.setattr(local_renewal, "MOST_LOOKS_IN_VAIN", 2)
+    specs = crowd(first_certificates.MOST_BEGUN_ALONE + 1)
     certs = gate.manager()
     assert await certs.prepare(specs) == ()
     certs.has_time = lambda: False
@@ -548,41 +566,41 @@ async def test_changes_without_end_do_not_keep_anybody_from_a_certificate_of_the
 
 
 async def test_a_later_start_goes_on_where_one_ended(gate: Gate) -> None:
-    specs = crowd(preparing.MOST_BEGUN_ALONE + 1)
+    specs = crowd(first_certificates.MOST_BEGUN_ALONE + 1)
     assert await gate.manager().prepare(specs) == ()
     later = gate.manager()
     assert await later.prepare(specs) == ()
-    assert all(live.is_shared(gate.live, one.name) for one in specs), "the start itself makes nothing again"
+    assert all(live_folder.is_shared(gate.live, one.name) for one in specs), "the start itself makes nothing again"
     await own_at_last(gate, later, specs)
 
 
 async def test_few_new_sites_beside_many_have_their_own_at_once(gate: Gate) -> None:
-    specs = crowd(preparing.MOST_BEGUN_ALONE + 1)
+    specs = crowd(first_certificates.MOST_BEGUN_ALONE + 1)
     certs = gate.manager()
     assert await certs.prepare(specs) == ()
     more = spec(model.TlsMode.LOCAL, "more.test")
     assert await certs.prepare([*specs, more]) == ()
-    assert not live.is_shared(gate.live, "more.test")
+    assert not live_folder.is_shared(gate.live, "more.test")
 
 
 async def test_what_has_a_certificate_shares_none(gate: Gate) -> None:
     kept = gate.put_issued("kept.example.com", "kept.example.com")
     certs = gate.manager()
     certs.configure(STAGING)
-    specs = [*crowd(preparing.MOST_BEGUN_ALONE + 1), spec(model.TlsMode.ACME, "kept.example.com")]
+    specs = [*crowd(first_certificates.MOST_BEGUN_ALONE + 1), spec(model.TlsMode.ACME, "kept.example.com")]
     assert await certs.prepare(specs) == ()
     assert gate.served("kept.example.com") == kept
     assert [status.name for status in certs.status()] == [one.name for one in specs]
 
 
 async def test_a_certificate_that_cannot_be_written_keeps_no_other_from_its_own(gate: Gate) -> None:
-    specs = crowd(preparing.MOST_BEGUN_ALONE + 1)
+    specs = crowd(first_certificates.MOST_BEGUN_ALONE + 1)
     certs = gate.manager()
     assert await certs.prepare(specs) == ()
     (gate.live / ".generations" / specs[0].name).write_text("in the way")
     await own_at_last(gate, certs, specs[1:])
-    assert live.is_shared(gate.live, specs[0].name), "it goes on with what it has"
-    assert live.read(gate.live, specs[0].name) is not None
+    assert live_folder.is_shared(gate.live, specs[0].name), "it goes on with what it has"
+    assert live_folder.read(gate.live, specs[0].name) is not None
 
 
 # --- what somebody does to live/ (A2) ----------------------------------------------------------------------------
@@ -659,7 +677,7 @@ async def test_a2_what_somebody_does_to_live_is_mended_and_told_once(
     with structlog.testing.capture_logs() as told:
         for _ in range(4):
             await certs.mender.look()
-    found = live.read(gate.live, "a.example.com")
+    found = live_folder.read(gate.live, "a.example.com")
     assert found is not None
     assert not found.missing(["a.example.com"])
     if mode is model.TlsMode.FILES:
@@ -668,7 +686,7 @@ async def test_a2_what_somebody_does_to_live_is_mended_and_told_once(
     assert only_of(certs, "a.example.com").fingerprint == found.leaf.fingerprint(hashes.SHA256()).hex()
 
 
-def only_of(watched: manager.Manager, host: str) -> model.CertificateStatus:
+def only_of(watched: certificate_manager.Manager, host: str) -> model.CertificateStatus:
     return next(status for status in watched.status() if status.host == host)
 
 

@@ -4,9 +4,10 @@ import datetime
 
 import pytest
 
-from daemun.certs import local_ca, records, shown, standing
+from daemun.certs.orders import schedule
+from daemun.certs.served import certificate_records, local_ca, shown_certificates
 from daemun.core import model
-from daemun.core.issuance import asked as asked_
+from daemun.core.issuance import order_subject
 from daemun.store import memory
 
 NOW = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
@@ -21,9 +22,12 @@ CAS = (model.Authority(directory="https://ca.test/dir"),)
 )
 def test_after_a_failure(noted: datetime.timedelta, asked: datetime.timedelta) -> None:
     spec = model.CertificateSpec(name="a.test", host="a.test", names=("a.test",), mode=model.TlsMode.ACME)
-    served = shown.Served(
-        kind=shown.Kind.LOCAL, bundle=local_ca.load_or_create(memory.MemoryStore(), NOW).issue(["a.test"], NOW)
+    served = shown_certificates.ServedCertificate(
+        kind=shown_certificates.CertificateSource.LOCAL,
+        bundle=local_ca.load_or_create(memory.MemoryStore(), NOW).issue(["a.test"], NOW),
     )
-    attempts = records.Attempts(asked=asked_.fingerprint(spec, CAS), failures=1, next_attempt=NOW + noted, reason="no")
-    entry = standing.Entry(spec=spec, served=served, attempts=attempts)
-    assert standing.order_at(entry, CAS, NOW) == NOW + asked
+    attempts = certificate_records.Attempts(
+        asked=order_subject.fingerprint(spec, CAS), failures=1, next_attempt=NOW + noted, reason="no"
+    )
+    entry = schedule.ManagedCertificate(spec=spec, served=served, attempts=attempts)
+    assert schedule.order_at(entry, CAS, NOW) == NOW + asked

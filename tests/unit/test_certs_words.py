@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemun.certs import words
+from daemun.certs.acme import problem_documents
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from daemun.certs import words
     ],
 )
 def test_validation(code: str, detail: str, expected: str) -> None:
-    text = words.explain_validation("a.example.com", code, detail)
+    text = problem_documents.explain_validation("a.example.com", code, detail)
     assert text.startswith('cannot validate "a.example.com": ')
     assert expected in text
     assert detail in text
@@ -45,7 +45,7 @@ def test_validation(code: str, detail: str, expected: str) -> None:
     ],
 )
 def test_validation_in_dns(code: str, expected: str) -> None:
-    assert expected in words.explain_validation("a.example.com", code, "its words", challenge="dns-01")
+    assert expected in problem_documents.explain_validation("a.example.com", code, "its words", challenge="dns-01")
 
 
 @pytest.mark.parametrize(
@@ -61,14 +61,14 @@ def test_validation_in_dns(code: str, expected: str) -> None:
     ],
 )
 def test_requests(code: str, expected: str) -> None:
-    text = words.explain_request("a.example.com", code, "its words")
+    text = problem_documents.explain_request("a.example.com", code, "its words")
     assert text.startswith('cannot get a certificate for "a.example.com": ')
     assert expected in text
     assert text.endswith("The CA says: its words")
 
 
 def test_a_page_quoted_by_the_ca_stays_one_short_line_without_control_characters() -> None:
-    text = words.explain_validation("a.example.com", "unauthorized", "<html>\n\x1b[31m" + "x" * 10_000)
+    text = problem_documents.explain_validation("a.example.com", "unauthorized", "<html>\n\x1b[31m" + "x" * 10_000)
     assert text.isprintable()
     assert len(text) < 800
     assert "<html> [31mxxx" in text

@@ -2,7 +2,7 @@ import datetime
 
 import pytest
 
-from daemun.core import checkup, model
+from daemun.core import doctor_findings, model
 from tests.support import gate
 
 GOOD, WARNS, BLOCKS = model.Weight.GOOD, model.Weight.WARNS, model.Weight.BLOCKS
@@ -37,7 +37,7 @@ def told(findings: tuple[model.Finding, ...]) -> list[tuple[model.Weight, str]]:
     ],
 )
 def test_covers(name: str, host: str, *, expected: bool) -> None:
-    assert checkup.covers(name, host) is expected
+    assert doctor_findings.covers(name, host) is expected
 
 
 # --- orders ---
@@ -54,13 +54,13 @@ def test_orders() -> None:
             model.Site(host="c.example.com", tls=own, origin=model.NOWHERE),
         ),
     )
-    every = checkup.find_orders(desired)
+    every = doctor_findings.find_orders(desired)
     assert [order.hosts for order in every] == [("a.example.com", "www.a.example.com"), ("c.example.com",)]
     assert [order.authority.directory for order in every] == [model.LETS_ENCRYPT, other.directory]
     # One bad alias fails the whole order, so all names of it are looked at.
-    assert checkup.find_orders(desired, "www.a.example.com") == every[:1]
-    assert checkup.find_orders(desired, "b.test") == ()
-    (new,) = checkup.find_orders(desired, "new.example.com")
+    assert doctor_findings.find_orders(desired, "www.a.example.com") == every[:1]
+    assert doctor_findings.find_orders(desired, "b.test") == ()
+    (new,) = doctor_findings.find_orders(desired, "new.example.com")
     assert (new.hosts, new.authority.directory) == (("new.example.com",), model.LETS_ENCRYPT)
 
 
@@ -68,16 +68,16 @@ def test_orders() -> None:
 
 
 def test_nginx() -> None:
-    assert told(checkup.judge_nginx("1.31.3", model.Actual(pid=7, workers=workers(2, 0)))) == [
+    assert told(doctor_findings.judge_nginx("1.31.3", model.Actual(pid=7, workers=workers(2, 0)))) == [
         (GOOD, "nginx 1.31.3 runs (process 7)")
     ]
-    assert told(checkup.judge_nginx("1.31.3", model.Actual(pid=7, workers=workers(2, 8))))[1:] == [
+    assert told(doctor_findings.judge_nginx("1.31.3", model.Actual(pid=7, workers=workers(2, 8))))[1:] == [
         (GOOD, "8 old workers of nginx finish open connections")
     ]
-    (_, (weight, text)) = told(checkup.judge_nginx("1.31.3", model.Actual(pid=7, workers=workers(2, 9))))
+    (_, (weight, text)) = told(doctor_findings.judge_nginx("1.31.3", model.Actual(pid=7, workers=workers(2, 9))))
     assert weight is WARNS
     assert text.startswith("9 old workers of nginx finish open connections, and each holds memory; reload less often")
-    assert told(checkup.judge_nginx("1.31.3", model.Actual()))[0][0] is BLOCKS
+    assert told(doctor_findings.judge_nginx("1.31.3", model.Actual()))[0][0] is BLOCKS
 
 
 def workers(now: int, old: int) -> tuple[model.Worker, ...]:
@@ -90,7 +90,7 @@ def test_sites() -> None:
         model.SiteStatus(site=site("b.test"), state=model.SiteState.QUARANTINED, reason="unknown directive"),
         model.SiteStatus(site=site("c.test"), state=model.SiteState.DISABLED),
     )
-    assert told(checkup.judge_sites(statuses)) == [
+    assert told(doctor_findings.judge_sites(statuses)) == [
         (GOOD, "1 of 2 sites live, 1 held back, 1 disabled"),
         (
             BLOCKS,
@@ -98,11 +98,11 @@ def test_sites() -> None:
             "its source",
         ),
     ]
-    assert told(checkup.judge_sites(statuses, "a.test")) == [(GOOD, "a.test: its site is live")]
-    assert told(checkup.judge_sites(statuses, "c.test")) == [
+    assert told(doctor_findings.judge_sites(statuses, "a.test")) == [(GOOD, "a.test: its site is live")]
+    assert told(doctor_findings.judge_sites(statuses, "c.test")) == [
         (WARNS, "c.test: its site is switched off; `daemun enable c.test` switches it on")
     ]
-    assert told(checkup.judge_sites(statuses, "x.test")) == [
+    assert told(doctor_findings.judge_sites(statuses, "x.test")) == [
         (WARNS, "x.test: no site of the gate has this name; `daemun add x.test TARGET` makes one")
     ]
 
@@ -113,13 +113,13 @@ def test_problems() -> None:
         model.Problem(origin=engine, message="cannot reach it; does it run?", severity=model.Severity.WARNING),
         model.Problem(origin=model.NOWHERE, message="cannot render", host="a.test"),
     )
-    found = checkup.judge_problems(problems)
+    found = doctor_findings.judge_problems(problems)
     assert [one.topic for one in found] == ["engine", "config"]
     assert told(found) == [
         (WARNS, "cannot reach it; does it run?; look at unix:///var/run/docker.sock"),
         (BLOCKS, "a.test: cannot render; `daemun status` shows what is live"),
     ]
-    assert checkup.judge_problems(problems, "a.test") == found[1:]
+    assert doctor_findings.judge_problems(problems, "a.test") == found[1:]
 
 
 def test_containers() -> None:
@@ -127,12 +127,12 @@ def test_containers() -> None:
         model.Container(name="chat-1", hosts=("chat.test",)),
         model.Container(name="chat-2", hosts=("chat.test",), is_served=False, why="is not running", cure="start it"),
     )
-    assert told(checkup.judge_containers(containers)) == [
+    assert told(doctor_findings.judge_containers(containers)) == [
         (WARNS, "the container chat-2: is not running; start it"),
         (GOOD, "1 of 2 containers served"),
     ]
-    assert checkup.judge_containers(containers, "other.test") == ()
-    assert checkup.judge_containers(()) == ()
+    assert doctor_findings.judge_containers(containers, "other.test") == ()
+    assert doctor_findings.judge_containers(()) == ()
 
 
 def test_certificates() -> None:
@@ -142,7 +142,7 @@ def test_certificates() -> None:
         gate.certificate("a.test", state) for state in (model.CertificateState.LOCAL, model.CertificateState.PENDING)
     )
     assert gate.NOON + datetime.timedelta(minutes=10) == failing.next_attempt
-    assert told(tuple(map(checkup.judge_certificate, (failing, valid, local, pending)))) == [
+    assert told(tuple(map(doctor_findings.judge_certificate, (failing, valid, local, pending)))) == [
         (
             BLOCKS,
             "a.test: has no certificate as asked for: the CA says no; daemun tries again at 2026-03-01 12:10 UTC; "

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from daemun.cli import certificates, forecasts
-from daemun.core import forecast, model
+from daemun.core import model, renewal_forecast
 from daemun.web import json as web_json
 from tests.support.standings import DAY, HOUR, MINUTE, NOW, failing, served
 
@@ -70,7 +70,7 @@ def test_in_a_pipe_nothing_is_cut() -> None:
 
 def test_many_renewals_are_counted_by_day() -> None:
     statuses = [served(f"{number}.test", left=(31 + number % 2) * DAY) for number in range(100)]
-    found = forecast.make_forecast(statuses, NOW, 30 * DAY)
+    found = renewal_forecast.make_forecast(statuses, NOW, 30 * DAY)
     lines = forecasts.lines_of(web_json.forecast_json(found, NOW, 30 * DAY))
     assert [line.split()[:2] for line in lines[1:]] == [["2026-05-02", "50"], ["2026-05-03", "50"]]
     assert lines[1].endswith("and 46 more")
@@ -78,7 +78,7 @@ def test_many_renewals_are_counted_by_day() -> None:
 
 def test_no_renewals() -> None:
     own = served("own.test", kind=model.CertificateKind.OWN, left=-DAY)
-    found = forecast.make_forecast([own], NOW, 30 * DAY)
+    found = renewal_forecast.make_forecast([own], NOW, 30 * DAY)
     lines = forecasts.lines_of(web_json.forecast_json(found, NOW, 30 * DAY))
     assert lines[0] == "no certificate is renewed before 2026-05-31"
     assert lines[-1].split() == ["2026-04-30", "12:00", "expired", "24", "hours", "ago", "is", "expired", "own.test"]

@@ -2,13 +2,13 @@
 
 import threading
 
-from daemun.certs.dns01 import holds, records
+from daemun.certs.dns01 import record_users, txt_records
 
-RECORD = records.Record(name="_acme-challenge.a.test", zone="a.test", value="one")
+RECORD = txt_records.Record(name="_acme-challenge.a.test", zone="a.test", value="one")
 
 
 def test_what_is_needed_is_not_removed() -> None:
-    held = holds.Holds()
+    held = record_users.Holds()
     held.take(RECORD)
     held.take(RECORD)
     held.drop(RECORD)
@@ -22,7 +22,7 @@ def test_what_is_needed_is_not_removed() -> None:
 
 
 def test_an_order_waits_for_the_end_of_a_removal() -> None:
-    held = holds.Holds()
+    held = record_users.Holds()
     taken = threading.Event()
 
     def take() -> None:

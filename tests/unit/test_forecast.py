@@ -2,14 +2,14 @@
 
 import datetime
 
-from daemun.core import forecast
-from daemun.core.forecast import Coming
+from daemun.core import renewal_forecast
 from daemun.core.model import CertificateKind as Kind
 from daemun.core.model import CertificateState as State
+from daemun.core.renewal_forecast import Coming
 from tests.support.standings import DAY, HOUR, NOW, failing, served
 
 
-def events(found: forecast.Forecast) -> list[tuple[str, Coming, datetime.timedelta]]:
+def events(found: renewal_forecast.Forecast) -> list[tuple[str, Coming, datetime.timedelta]]:
     return [(entry.status.host, entry.coming, entry.at - NOW) for entry in found.entries]
 
 
@@ -23,7 +23,7 @@ def test_in_order_of_time() -> None:
         served("new.test", kind=Kind.LOCAL, state=State.PENDING),
         served("local.test", kind=Kind.LOCAL, state=State.LOCAL, left=31 * DAY),
     ]
-    assert events(forecast.make_forecast(statuses, NOW, 30 * DAY)) == [
+    assert events(renewal_forecast.make_forecast(statuses, NOW, 30 * DAY)) == [
         ("new.test", Coming.ISSUE, 0 * DAY),
         ("overdue.test", Coming.RENEW, 0 * DAY),
         ("failing.test", Coming.RETRY, HOUR),
@@ -34,7 +34,7 @@ def test_in_order_of_time() -> None:
 
 
 def test_short_lives_are_renewed_again_and_again() -> None:
-    found = forecast.make_forecast([served(life=6 * DAY, left=3 * DAY)], NOW, 10 * DAY)
+    found = renewal_forecast.make_forecast([served(life=6 * DAY, left=3 * DAY)], NOW, 10 * DAY)
     assert [(entry.at - NOW, entry.is_estimated) for entry in found.entries] == [
         (DAY, False),
         (5 * DAY, True),
@@ -44,11 +44,11 @@ def test_short_lives_are_renewed_again_and_again() -> None:
 
 def test_what_is_not_renewed_is_told_whenever_it_ends() -> None:
     own = served("own.test", kind=Kind.OWN, left=300 * DAY)
-    found = forecast.make_forecast([own], NOW, 30 * DAY)
+    found = renewal_forecast.make_forecast([own], NOW, 30 * DAY)
     assert found.entries == ()
     assert [(entry.coming, entry.at - NOW) for entry in found.unrenewed] == [(Coming.END, 300 * DAY)]
 
 
 def test_a_list_ends() -> None:
     minutes = served(life=datetime.timedelta(seconds=3), left=datetime.timedelta(seconds=2))
-    assert len(forecast.make_forecast([minutes], NOW, 3650 * DAY).entries) == 500
+    assert len(renewal_forecast.make_forecast([minutes], NOW, 3650 * DAY).entries) == 500

@@ -10,8 +10,9 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from josepy import jwk
 
-from daemun.certs import account, local_ca
-from daemun.certs.importing import acme_sh, advice, certbot, gather, items
+from daemun.certs.acme import acme_accounts
+from daemun.certs.importing import acme_sh, certbot, found_items, gather, import_advice
+from daemun.certs.served import local_ca
 from daemun.control import accounts_port
 from daemun.core import model
 from daemun.sources import yaml_file
@@ -79,12 +80,12 @@ Le_Broken='__ACME_BASE64__START_%%__ACME_BASE64__END_'
     ],
     ids=["rsa", "p-256", "p-384", "p-521"],
 )
-def test_account_keys_of_every_kind_that_cas_take(key: account.Key) -> None:
+def test_account_keys_of_every_kind_that_cas_take(key: acme_accounts.Key) -> None:
     made = jwk.JWKRSA(key=key) if isinstance(key, rsa.RSAPrivateKey) else jwk.JWKEC(key=key)
-    found = account.parse_key(certbot.parse_jwk(made.json_dumps()))
+    found = acme_accounts.parse_key(certbot.parse_jwk(made.json_dumps()))
     assert found.private_numbers() == key.private_numbers()
     expected = base64.urlsafe_b64encode(made.thumbprint()).rstrip(b"=").decode()
-    assert account.thumbprint(found) == expected
+    assert acme_accounts.thumbprint(found) == expected
 
 
 @pytest.mark.parametrize(
@@ -108,20 +109,20 @@ def test_a_key_of_another_kind_is_refused() -> None:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     with pytest.raises(ValueError, match="of another kind"):
-        account.parse_key(pem)
+        acme_accounts.parse_key(pem)
 
 
 # --- in daemun.yaml ------------------------------------------------------------------------------------------------
 
 
-def found_certificate(*names: str, directory: str) -> items.Certificate:
+def found_certificate(*names: str, directory: str) -> found_items.Certificate:
     now = clock.FakeClock().now()
     issued = local_ca.load_or_create(memory.MemoryStore(), now).issue(names, now)
-    return items.Certificate(place=f"live/{names[0]}", directory=directory, bundle=issued)
+    return found_items.Certificate(place=f"live/{names[0]}", directory=directory, bundle=issued)
 
 
-def practice(name: str, **values: object) -> items.Practice:
-    usual = items.Practice(place=name, names=(name,), directory=model.LETS_ENCRYPT, method="webroot")
+def practice(name: str, **values: object) -> found_items.Practice:
+    usual = found_items.Practice(place=name, names=(name,), directory=model.LETS_ENCRYPT, method="webroot")
     return dataclasses.replace(usual, **values)  # type: ignore[arg-type]
 
 
@@ -133,13 +134,13 @@ def read_back(lines: list[str], folder: pathlib.Path) -> model.Snapshot:
 
 
 def test_usual_settings_need_no_lines() -> None:
-    found = items.Found(
+    found = found_items.FoundTree(
         client="certbot",
         certificates=(found_certificate("a.example.com", directory=model.LETS_ENCRYPT),),
         practices=(practice("a.example.com", hooks=("systemctl reload nginx",)),),
     )
-    assert advice.snippet(found) == []
-    assert advice.remarks(found) == [
+    assert import_advice.snippet(found) == []
+    assert import_advice.remarks(found) == [
         "a.example.com: its names are proved over HTTP (webroot); nginx answers for daemun, nothing to set",
         'a.example.com: "systemctl reload nginx" is not needed: daemun\'s nginx takes a new certificate by itself',
     ]
@@ -148,10 +149,10 @@ def test_usual_settings_need_no_lines() -> None:
 def test_the_lines_mean_what_the_other_client_did(tmp_path: pathlib.Path) -> None:
     zerossl = "https://acme.zerossl.com/v2/DV90"
     key_pem = local_ca.private_pem(ec.generate_private_key(ec.SECP256R1()))
-    found = items.Found(
+    found = found_items.FoundTree(
         client="certbot",
         accounts=(
-            items.Account(
+            found_items.FoundAccount(
                 place="accounts/1",
                 found=accounts_port.ForeignAccount(
                     directory=model.LETS_ENCRYPT_STAGING, url=None, email="me@example.com", key_pem=key_pem
@@ -173,7 +174,7 @@ def test_the_lines_mean_what_the_other_client_did(tmp_path: pathlib.Path) -> Non
             practice("c.example.com", directory=zerossl, hooks=("cd / && ./x \"y: 'z'\"",)),
         ),
     )
-    lines = advice.snippet(found)
+    lines = import_advice.snippet(found)
     read = read_back(lines[: lines.index("sites:")], tmp_path)
     assert read.globals is not None
     assert read.globals.acme.directory == model.LETS_ENCRYPT_STAGING
@@ -189,8 +190,8 @@ def test_the_lines_mean_what_the_other_client_did(tmp_path: pathlib.Path) -> Non
 
 def test_a_hook_that_needs_a_shell_gets_one_by_name(tmp_path: pathlib.Path) -> None:
     hook = "cd /srv && ./x \"y: 'z'\" # ä"
-    found = items.Found(client="certbot", practices=(practice("a.example.com", hooks=(hook,)),))
-    read = read_back(advice.snippet(found), tmp_path)
+    found = found_items.FoundTree(client="certbot", practices=(practice("a.example.com", hooks=(hook,)),))
+    read = read_back(import_advice.snippet(found), tmp_path)
     assert read.globals is not None
     assert read.globals.acme.hook == ("/bin/sh", "-c", hook)
 
@@ -198,25 +199,25 @@ def test_a_hook_that_needs_a_shell_gets_one_by_name(tmp_path: pathlib.Path) -> N
 def test_a_dns_plugin_becomes_a_provider_and_its_secrets_are_named() -> None:
     values = certbot.parse_settings(CONF)
     one = certbot.read_practice("renewal/a.conf", ("a.example.com",), values)
-    found = items.Found(client="certbot", practices=(one,))
-    assert advice.snippet(found)[:4] == [
+    found = found_items.FoundTree(client="certbot", practices=(one,))
+    assert import_advice.snippet(found)[:4] == [
         "acme:",
         "  dns:",
         "    provider: cloudflare",
         "    # and its secrets, as in /root/.secrets/cf.ini (docs/certificates.md)",
     ]
     unknown = dataclasses.replace(one, method="dns-nowhere", dns=None)
-    (line, *_) = advice.remarks(items.Found(client="certbot", practices=(unknown,)))
+    (line, *_) = import_advice.remarks(found_items.FoundTree(client="certbot", practices=(unknown,)))
     assert "proved in DNS by dns-nowhere; name the provider of dns-lexicon" in line
 
 
 def test_of_several_accounts_at_a_ca_the_most_used_one_is_taken() -> None:
-    def one(place: str, directory: str, uses: int, created: str) -> items.Account:
+    def one(place: str, directory: str, uses: int, created: str) -> found_items.FoundAccount:
         key_pem = local_ca.private_pem(ec.generate_private_key(ec.SECP256R1()))
         found = accounts_port.ForeignAccount(
             directory=directory, url=f"{directory}/{place}", email=None, key_pem=key_pem
         )
-        return items.Account(place=place, found=found, uses=uses, created=created)
+        return found_items.FoundAccount(place=place, found=found, uses=uses, created=created)
 
     chosen, refusals = gather.choose_accounts(
         [

@@ -7,66 +7,68 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from daemun.certs import renewal_info
-from daemun.core.issuance import advice, renewal
+from daemun.certs.acme import renewal_info
+from daemun.core.issuance import renewal_advice, renewal_time
 
 NOW = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
 MINUTE, HOUR, DAY = datetime.timedelta(minutes=1), datetime.timedelta(hours=1), datetime.timedelta(days=1)
 END = NOW + 90 * DAY
-WINDOW = advice.Window(start=NOW + 60 * DAY, end=NOW + 62 * DAY)
+WINDOW = renewal_advice.Window(start=NOW + 60 * DAY, end=NOW + 62 * DAY)
 
 
-def told(window: advice.Window | None, before: advice.Advice | None = None, at: float = 0.25) -> advice.Advice:
-    return advice.update(before, "1", window, now=NOW, poll_s=None, at=at)
+def told(
+    window: renewal_advice.Window | None, before: renewal_advice.RenewalAdvice | None = None, at: float = 0.25
+) -> renewal_advice.RenewalAdvice:
+    return renewal_advice.update(before, "1", window, now=NOW, poll_s=None, at=at)
 
 
 def test_a_moment_in_the_window_is_chosen_and_stays_while_the_window_does() -> None:
     first = told(WINDOW)
     assert first.chosen == NOW + 60.5 * DAY
     assert told(dataclasses.replace(WINDOW, explanation_url="https://ca.test"), first, at=0.9).chosen == first.chosen
-    moved = advice.Window(start=NOW - DAY, end=NOW - HOUR)
+    moved = renewal_advice.Window(start=NOW - DAY, end=NOW - HOUR)
     assert told(moved, first, at=0.5).chosen == NOW - 12.5 * HOUR
     assert told(None, first).chosen is None
 
 
 def test_no_word_of_a_ca_puts_renewal_off_too_long() -> None:
-    late = told(advice.Window(start=END - 2 * HOUR, end=END - HOUR))
-    assert advice.renew_at(late, NOW, END) == renewal.last_moment(NOW, END) == END - 15 * DAY
-    assert renewal.last_moment(NOW, NOW + 6 * DAY) == NOW + 4.5 * DAY
+    late = told(renewal_advice.Window(start=END - 2 * HOUR, end=END - HOUR))
+    assert renewal_advice.renew_at(late, NOW, END) == renewal_time.last_moment(NOW, END) == END - 15 * DAY
+    assert renewal_time.last_moment(NOW, NOW + 6 * DAY) == NOW + 4.5 * DAY
 
 
 def test_without_advice_renewal_is_as_usual() -> None:
-    assert advice.renew_at(None, NOW, END) == advice.renew_at(told(None), NOW, END) == NOW + 60 * DAY
+    assert renewal_advice.renew_at(None, NOW, END) == renewal_advice.renew_at(told(None), NOW, END) == NOW + 60 * DAY
 
 
 def test_a_ca_that_wants_each_new_one_renewed_at_once_is_asked_once_a_day() -> None:
-    past = advice.Window(start=NOW - 2 * DAY, end=NOW - DAY)
-    first = advice.update(None, "1", past, now=NOW, poll_s=None, at=0.5)
-    second = advice.update(first, "2", past, now=NOW, poll_s=None, at=0.5)
+    past = renewal_advice.Window(start=NOW - 2 * DAY, end=NOW - DAY)
+    first = renewal_advice.update(None, "1", past, now=NOW, poll_s=None, at=0.5)
+    second = renewal_advice.update(first, "2", past, now=NOW, poll_s=None, at=0.5)
     assert first.chosen == NOW - 1.5 * DAY
     assert second.chosen == NOW + DAY
-    assert advice.update(second, "2", past, now=NOW + HOUR, poll_s=None, at=0.5).chosen == second.chosen
+    assert renewal_advice.update(second, "2", past, now=NOW + HOUR, poll_s=None, at=0.5).chosen == second.chosen
 
 
 @pytest.mark.parametrize(
     ("poll_s", "wait"), [(None, 6 * HOUR), (0, MINUTE), (-1, MINUTE), (7200, 2 * HOUR), (1e12, DAY)]
 )
 def test_asked_again_when_the_ca_wants_within_reason(poll_s: float | None, wait: datetime.timedelta) -> None:
-    assert advice.update(None, "1", WINDOW, now=NOW, poll_s=poll_s, at=0).poll_at == NOW + wait
-    assert advice.postpone(None, "1", now=NOW, poll_s=poll_s).poll_at == NOW + wait
+    assert renewal_advice.update(None, "1", WINDOW, now=NOW, poll_s=poll_s, at=0).poll_at == NOW + wait
+    assert renewal_advice.postpone(None, "1", now=NOW, poll_s=poll_s).poll_at == NOW + wait
 
 
 def test_a_ca_that_cannot_be_asked_changes_nothing() -> None:
     first = told(WINDOW)
-    later = advice.postpone(first, "1", now=NOW + DAY, poll_s=None)
+    later = renewal_advice.postpone(first, "1", now=NOW + DAY, poll_s=None)
     assert later == dataclasses.replace(first, poll_at=NOW + DAY + 6 * HOUR)
-    assert advice.postpone(first, "2", now=NOW, poll_s=None).window is None, "it was of another certificate"
+    assert renewal_advice.postpone(first, "2", now=NOW, poll_s=None).window is None, "it was of another certificate"
 
 
 @hypothesis.given(start=strategies.integers(-100, 100), length=strategies.integers(1, 100), at=strategies.floats(0, 1))
 def test_always_before_it_expires(start: int, length: int, at: float) -> None:
-    window = advice.Window(start=NOW + start * DAY, end=NOW + (start + length) * DAY)
-    assert advice.renew_at(told(window, at=at), NOW, END) <= END - 15 * DAY
+    window = renewal_advice.Window(start=NOW + start * DAY, end=NOW + (start + length) * DAY)
+    assert renewal_advice.renew_at(told(window, at=at), NOW, END) <= END - 15 * DAY
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from daemun.certs import registered
+from daemun.certs.orders import rate_limit_domains
 from daemun.core.issuance import budget
 
 NOW = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
@@ -14,8 +14,8 @@ MINUTE, HOUR, DAY = datetime.timedelta(minutes=1), datetime.timedelta(hours=1), 
 LIMITS = budget.LETS_ENCRYPT
 
 
-def order(*hosts: str, by: str = "a", replaces: bool = False) -> budget.Order:
-    return budget.Order(by=by, hosts=hosts, domains=registered.domains_of(hosts), replaces=replaces)
+def order(*hosts: str, by: str = "a", replaces: bool = False) -> budget.OrderCost:
+    return budget.OrderCost(by=by, hosts=hosts, domains=rate_limit_domains.domains_of(hosts), replaces=replaces)
 
 
 def made(count: int, *hosts: str, replaces: bool = False) -> budget.Ledger:
@@ -125,7 +125,7 @@ def test_whose_limits_are_known(directory: str, limits: budget.Limits) -> None:
     ],
 )
 def test_what_certificates_are_counted_by(host: str, domain: str) -> None:
-    assert registered.domains_of([host]) == {domain}
+    assert rate_limit_domains.domains_of([host]) == {domain}
 
 
 @hypothesis.given(

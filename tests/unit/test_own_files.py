@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import oid
 
-from daemun.certs import bundle, own_files
+from daemun.certs.served import bundle, own_files
 from daemun.core import model
 from tests.support import own_certificates
 

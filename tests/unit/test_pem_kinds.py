@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs7, pkcs12
 
-from daemun.certs import bundle, local_ca
+from daemun.certs.served import bundle, local_ca
 from daemun.store import memory
 from tests.support.standings import NOW
 

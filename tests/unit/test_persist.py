@@ -6,17 +6,17 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from daemun.core.issuance import persist
+from daemun.core.issuance import persist_records
 
 NOW = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
 ACCOUNT = "https://ca.example/acct/123"
-WANTED = persist.Statement(issuer="authority.example", account=ACCOUNT)
+WANTED = persist_records.Statement(issuer="authority.example", account=ACCOUNT)
 
 
 def test_as_the_draft_shows_it() -> None:
     assert str(WANTED) == "authority.example; accounturi=https://ca.example/acct/123"
     until = datetime.datetime.fromtimestamp(1767225600, datetime.UTC)
-    whole = persist.Statement(issuer="ca1.example", account="https://a", is_wildcard=True, until=until)
+    whole = persist_records.Statement(issuer="ca1.example", account="https://a", is_wildcard=True, until=until)
     assert str(whole) == "ca1.example; accounturi=https://a; policy=wildcard; persistUntil=1767225600"
 
 
@@ -39,16 +39,16 @@ def test_as_the_draft_shows_it() -> None:
     ],
 )
 def test_what_a_ca_takes(record: str, is_good: bool) -> None:
-    assert persist.satisfies(record, WANTED, NOW) is is_good
+    assert persist_records.satisfies(record, WANTED, NOW) is is_good
 
 
 def test_a_wildcard_wants_its_policy() -> None:
-    wanted = persist.Statement(issuer="authority.example", account=ACCOUNT, is_wildcard=True)
-    assert not persist.satisfies(str(WANTED), wanted, NOW)
-    assert persist.satisfies(str(wanted), wanted, NOW)
-    assert persist.satisfies(str(wanted), WANTED, NOW)
+    wanted = persist_records.Statement(issuer="authority.example", account=ACCOUNT, is_wildcard=True)
+    assert not persist_records.satisfies(str(WANTED), wanted, NOW)
+    assert persist_records.satisfies(str(wanted), wanted, NOW)
+    assert persist_records.satisfies(str(wanted), WANTED, NOW)
 
 
 @hypothesis.given(st.text(max_size=300))
 def test_any_text_is_read(text: str) -> None:
-    persist.satisfies(text, WANTED, NOW)
+    persist_records.satisfies(text, WANTED, NOW)

@@ -10,7 +10,7 @@ import tempfile
 
 from daemun import errors, settings
 from daemun.cli import truststores
-from daemun.core import checkup, merge, model
+from daemun.core import doctor_findings, merge, model
 from daemun.nginx import listening
 from daemun.nginx import machine as nginx_machine
 from daemun.wiring import machine
@@ -33,7 +33,7 @@ def look_at_file(chosen: settings.Settings) -> Findings:
         yield split(str(error), "config", model.Weight.WARNS)
         return
     found = checking.check(chosen)
-    yield from checkup.judge_problems(found)
+    yield from doctor_findings.judge_problems(found)
     if not found:
         yield _good("config", f"{chosen.config} is good")
 

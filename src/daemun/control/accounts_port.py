@@ -1,5 +1,5 @@
 """What a person can ask about accounts at CAs, and about certificates that exist already: the contract between who asks
-(`web.accounts_api`, and the command line behind it) and who answers (`certs.clerk`). Values only.
+(`web.accounts_api`, and the command line behind it) and who answers (`certs.account_service`). Values only.
 """
 
 import dataclasses

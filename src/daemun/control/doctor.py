@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 
 from daemun.control import gate_port, ports
-from daemun.core import certificate_faults, certificates, checkup, model, names, on_demand_names, served, words
+from daemun.core import certificate_faults, certificates, doctor_findings, model, names, on_demand_names, served, words
 from daemun.errors import ConfigError
 
 MOST_NAMES = 500
@@ -36,7 +36,7 @@ async def diagnose(
     known = (*_look_at_gate(host, status, taking, look), *_tell_served(host, status, taking, look, left))
     if host is not None and not names.is_signed_publicly(host) and not _is_of_a_ca(host, desired):
         return known
-    orders, left_out = _limited(checkup.find_orders(desired, host, added=added))
+    orders, left_out = _limited(doctor_findings.find_orders(desired, host, added=added))
     examined = await _examine(orders, examiner)
     if left_out:
         message = f"{left_out} more names were not looked at; `daemun doctor HOST` looks at one"
@@ -54,18 +54,18 @@ def _look_at_gate(
     shown = [
         one
         for one in status.certificates
-        if (host is None or any(checkup.covers(name, host) for name in (one.host, *one.names)))
+        if (host is None or any(doctor_findings.covers(name, host) for name in (one.host, *one.names)))
         and not (one.state is model.CertificateState.NOT_SERVED and (seen := look(one.host)) and seen.handshakes)
     ]
     # Each trouble once: what a certificate's own state says is no problem of the file besides, and so on.
     problems = tuple(one for one in status.problems if not certificate_faults.is_told(one, shown))
     told = {one.host for one in problems if one.host is not None and one.severity is model.Severity.ERROR}
     return (
-        *checkup.judge_nginx(status.nginx_version, model.Actual(pid=status.nginx_pid, workers=workers)),
-        *checkup.judge_sites(status.sites, site, told=told),
-        *checkup.judge_problems(problems, site),
-        *checkup.judge_containers(status.containers, site),
-        *(checkup.judge_certificates(shown) if host is None else map(checkup.judge_certificate, shown)),
+        *doctor_findings.judge_nginx(status.nginx_version, model.Actual(pid=status.nginx_pid, workers=workers)),
+        *doctor_findings.judge_sites(status.sites, site, told=told),
+        *doctor_findings.judge_problems(problems, site),
+        *doctor_findings.judge_containers(status.containers, site),
+        *(doctor_findings.judge_certificates(shown) if host is None else map(doctor_findings.judge_certificate, shown)),
     )
 
 
@@ -77,7 +77,7 @@ def _tell_served(
     found: list[model.Finding] = []
     refused = {one.name for one in status.certificates if one.state is model.CertificateState.INVALID}
     for item in status.sites:
-        if item.state is model.SiteState.DISABLED or not (name is None or checkup.serves(item.site, name)):
+        if item.state is model.SiteState.DISABLED or not (name is None or doctor_findings.serves(item.site, name)):
             continue
         seen = look(item.site.host)
         if seen is not None and certificates.name_of(item.site) in refused:
@@ -92,11 +92,11 @@ def _tell_served(
 
 
 async def _examine(
-    orders: collections.abc.Sequence[checkup.Order], examiner: ports.Examiner
+    orders: collections.abc.Sequence[doctor_findings.PossibleOrder], examiner: ports.Examiner
 ) -> tuple[model.Finding, ...]:
     at_once = asyncio.Semaphore(_ORDERS_AT_ONCE)
 
-    async def examine(order: checkup.Order) -> tuple[model.Finding, ...]:
+    async def examine(order: doctor_findings.PossibleOrder) -> tuple[model.Finding, ...]:
         async with at_once:
             return await examiner.examine(order.hosts, order.authority, order.ordering)
 
@@ -105,9 +105,9 @@ async def _examine(
     return tuple(dict.fromkeys(finding for findings in found for finding in findings))
 
 
-def _limited(orders: tuple[checkup.Order, ...]) -> tuple[list[checkup.Order], int]:
+def _limited(orders: tuple[doctor_findings.PossibleOrder, ...]) -> tuple[list[doctor_findings.PossibleOrder], int]:
     """As many orders as have MOST_NAMES names together (the first one whole), and how many names are left out."""
-    chosen: list[checkup.Order] = []
+    chosen: list[doctor_findings.PossibleOrder] = []
     total = 0
     for order in orders:
         if chosen and total + len(order.hosts) > MOST_NAMES:
@@ -119,13 +119,13 @@ def _limited(orders: tuple[checkup.Order, ...]) -> tuple[list[checkup.Order], in
 
 def _is_of_a_ca(host: str, desired: model.Desired) -> bool:
     """A private CA may sign names that no public one does."""
-    return any(checkup.serves(site, host) and site.tls.mode is model.TlsMode.ACME for site in desired.sites)
+    return any(doctor_findings.serves(site, host) and site.tls.mode is model.TlsMode.ACME for site in desired.sites)
 
 
 def find_site(host: str, desired: model.Desired, added: collections.abc.Collection[str]) -> str | None:
     """The site that serves a name; None: none does."""
     taking = on_demand_names.find_site(desired) if host in added else None
-    found = taking or next((site for site in desired.enabled if checkup.serves(site, host)), None)
+    found = taking or next((site for site in desired.enabled if doctor_findings.serves(site, host)), None)
     return found.host if found is not None else None
 
 

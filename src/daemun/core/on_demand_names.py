@@ -5,7 +5,7 @@ import dataclasses
 import enum
 
 from daemun.core import model, names, rules, validate_acme, words
-from daemun.core.issuance import proof
+from daemun.core.issuance import challenge_choice
 
 LONGEST = 100
 """What is longer has a folder of another name (`names.slug`), which nginx could not find by the name."""
@@ -76,7 +76,7 @@ def _refuse(denial: Denial, host: str, cause: str) -> RefusedName:
 def make_spec(host: str, site: model.Site, acme: model.Acme) -> model.CertificateSpec:
     """The certificate of a name that was added: for this name alone."""
     ordering = validate_acme.fill(site.tls.ordering, acme)
-    is_ordered = site.tls.mode is model.TlsMode.ACME or proof.is_orderable(host, ordering)
+    is_ordered = site.tls.mode is model.TlsMode.ACME or challenge_choice.is_orderable(host, ordering)
     return model.CertificateSpec(
         name=names.slug(host),
         host=host,

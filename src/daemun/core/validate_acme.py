@@ -4,7 +4,7 @@ import ipaddress
 
 from daemun.core import model, names, rules, validate_dns, words
 from daemun.core import report as report_
-from daemun.core.issuance import proof
+from daemun.core.issuance import challenge_choice
 
 _PUBLIC_CAS = ("letsencrypt.org", "zerossl.com", "pki.goog", "buypass.com", "ssl.com", "digicert.com", "sectigo.com")
 _NEED_EAB = ("acme.zerossl.com", "dv.acme-v02.api.pki.goog")
@@ -107,7 +107,7 @@ def find_order_problems(site: model.Site, acme: model.Acme) -> tuple[model.Probl
 def _check_signing(site: model.Site, ordering: model.Ordering, report: report_.Report) -> None:
     """Names that nothing can prove, and names beside others that only the local CA signs."""
     cure = "say under `acme.dns` who makes records in DNS, or write `tls: local`"
-    unproved = [name for name in site.names if proof.choose_challenge(name, ordering) is None]
+    unproved = [name for name in site.names if challenge_choice.choose_challenge(name, ordering) is None]
     if site.tls.mode is model.TlsMode.ACME and unproved:
         report.add(f"cannot order a certificate for {_listed(unproved)}: a wildcard is proved in DNS; {cure}", "tls")
     underscored = [name for name in site.names if "_" in name and names.is_signed_publicly(name.replace("_", "x"))]
@@ -118,7 +118,9 @@ def _check_signing(site: model.Site, ordering: model.Ordering, report: report_.R
             "tls",
             severity=model.Severity.WARNING,
         )
-    unsigned = [name for name in site.names if name not in underscored and not proof.is_orderable(name, ordering)]
+    unsigned = [
+        name for name in site.names if name not in underscored and not challenge_choice.is_orderable(name, ordering)
+    ]
     wildcards = [name for name in unproved if names.is_signed_publicly(name)]
     if site.tls.mode is model.TlsMode.AUTO and (wildcards or 0 < len(unsigned) < len(site.names) - len(underscored)):
         reason = "a wildcard is proved in DNS" if wildcards else "no public CA signs such a name"

@@ -33,7 +33,8 @@ def set_aside(error: yaml_file.InvalidFileError, known: Known, *, is_start: bool
 
 
 def _find_faults(errors: collections.abc.Iterable[model.Problem]) -> dict[str, model.SetAside]:
-    """By host. A missing certificate is none: its site is served with another one (`certs.shelf`)."""
+    """By host. A missing certificate is none: its site is served with another one
+    (`certs.served.certificate_files`)."""
     by_host: dict[str, list[model.Problem]] = {}
     for one in errors:
         if one.host is not None and not (one.file is not None and one.field[:1] == ("tls",)):

@@ -10,7 +10,7 @@ import datetime
 from starlette import applications, exceptions, requests, responses, routing
 
 from daemun.control import gate_port
-from daemun.core import forecast, on_demand_names
+from daemun.core import on_demand_names, renewal_forecast
 from daemun.errors import DaemunError, RetryableError
 from daemun.web import body as body_
 from daemun.web import json as web_json
@@ -87,7 +87,7 @@ class _Handlers:
                 400, f"cannot make a forecast: days must be a number from 1 to {MOST_FORECAST_DAYS}"
             )
         now, span = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=days)
-        found = forecast.make_forecast(self._gate.status().certificates, now, span)
+        found = renewal_forecast.make_forecast(self._gate.status().certificates, now, span)
         return responses.JSONResponse(web_json.forecast_json(found, now, span))
 
     async def test_alerts(self, _: requests.Request) -> responses.Response:

@@ -10,7 +10,7 @@ import typing
 
 from daemun.control import gate_port
 from daemun.core import certificates as certificates_
-from daemun.core import forecast, generations, model, spans
+from daemun.core import generations, model, renewal_forecast, spans
 
 Json = dict[str, typing.Any]
 Look = collections.abc.Callable[[str], model.SiteLook | None]
@@ -249,7 +249,7 @@ def certificates_json(certificates: tuple[model.CertificateStatus, ...]) -> Json
     return {"certificates": [certificate_json(certificate) for certificate in certificates]}
 
 
-def forecast_json(found: forecast.Forecast, now: datetime.datetime, span: datetime.timedelta) -> Json:
+def forecast_json(found: renewal_forecast.Forecast, now: datetime.datetime, span: datetime.timedelta) -> Json:
     """The whole of GET /certs/forecast. `days` counts the entries of each day (in UTC) that has some."""
     return {
         "from": instant_json(now),
@@ -257,13 +257,13 @@ def forecast_json(found: forecast.Forecast, now: datetime.datetime, span: dateti
         "entries": [_coming_json(entry, now) for entry in found.entries],
         "days": [
             {"day": day.isoformat(), "count": len(entries)}
-            for day, entries in forecast.group_by_day(found.entries).items()
+            for day, entries in renewal_forecast.group_by_day(found.entries).items()
         ],
         "unrenewed": [_coming_json(entry, now) for entry in found.unrenewed],
     }
 
 
-def _coming_json(entry: forecast.Entry, now: datetime.datetime) -> Json:
+def _coming_json(entry: renewal_forecast.ForecastEvent, now: datetime.datetime) -> Json:
     """`estimated`: of a certificate that will follow one that does not exist yet."""
     return {
         "at": instant_json(entry.at),

@@ -12,9 +12,9 @@ import daemun
 from daemun import garbage
 from daemun import settings as settings_
 from daemun.alerts import notifier
-from daemun.certs import clerk, manager
-from daemun.certs.dns01 import service as dns_service
-from daemun.certs.preflight import late
+from daemun.certs import account_service, certificate_manager
+from daemun.certs.dns01 import dns_proofs
+from daemun.certs.preflight import lazy_examiner
 from daemun.control import daemon, gate, keeper, reconciler
 from daemun.core import generations, model, served
 from daemun.core import layout as layout_
@@ -57,9 +57,9 @@ class Daemon:
         account = worker_account.choose_at_start(
             _configured_user(source) or current.user, running=process.find_user(self._layout)
         )
-        self._preflight = late.Late(lambda: preflight.make(store))
-        self._dns = dns_service.Dns(store, clock.SystemClock(), lambda: self._certificates.specs)
-        self._certificates = manager.Manager(
+        self._preflight = lazy_examiner.LazyExaminer(lambda: preflight.make(store))
+        self._dns = dns_proofs.DnsProofs(store, clock.SystemClock(), lambda: self._certificates.specs)
+        self._certificates = certificate_manager.Manager(
             store,
             self._layout,
             clock.SystemClock(),
@@ -146,7 +146,7 @@ class Daemon:
             layout=self._layout,
             group=account.gid if account else None,
             gate=self._gate,
-            clerk=clerk.Clerk(store, clock.SystemClock(), self._certificates, reload=self._reload),
+            clerk=account_service.AccountService(store, clock.SystemClock(), self._certificates, reload=self._reload),
             lobby=self._lobby,
             asker=ask_program.Asker(self._domains),
         )

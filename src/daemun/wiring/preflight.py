@@ -2,8 +2,8 @@
 
 import typing
 
-from daemun.certs import account as acme_account
-from daemun.certs import ledger
+from daemun.certs.acme import acme_accounts
+from daemun.certs.orders import request_ledger
 from daemun.control import ports
 from daemun.core import model
 from daemun.wiring import clock
@@ -17,12 +17,12 @@ def make(store: ports.Store) -> "examiner.Preflight":
 
     return examiner.Preflight(
         clock=clock.SystemClock(),
-        thumbprint=lambda: acme_account.thumbprint(acme_account.load_or_create_key(store)),
+        thumbprint=lambda: acme_accounts.thumbprint(acme_accounts.load_or_create_key(store)),
         account=lambda authority: _account_url(store, authority),
-        budget=lambda hosts, authority: ledger.find(hosts, authority.directory, store, clock.SystemClock()),
+        budget=lambda hosts, authority: request_ledger.find(hosts, authority.directory, store, clock.SystemClock()),
     )
 
 
 def _account_url(store: ports.Store, authority: model.Authority) -> str | None:
-    registration = acme_account.read_registration(store, authority.directory)
+    registration = acme_accounts.read_registration(store, authority.directory)
     return registration.url if registration is not None else None

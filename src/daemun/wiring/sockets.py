@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 import typing
 
-from daemun.certs import clerk
+from daemun.certs import account_service
 from daemun.control import gate
 from daemun.core import layout
 from daemun.hold import hold_queue
@@ -32,7 +32,7 @@ class Sockets:
     layout: layout.Layout
     group: int | None
     gate: gate.Gate
-    clerk: clerk.Clerk
+    clerk: account_service.AccountService
     lobby: hold_queue.HoldQueue
     asker: ask_program.Asker
 

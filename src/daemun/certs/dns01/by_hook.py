@@ -12,7 +12,7 @@ import tempfile
 import typing
 
 from daemun import errors
-from daemun.certs.dns01 import records
+from daemun.certs.dns01 import txt_records
 
 TIMEOUT_S = 300.0
 _LAST_BYTES = 4096
@@ -25,13 +25,13 @@ class Hook:
     def __init__(self, command: tuple[str, ...]) -> None:
         self._command = command
 
-    def create(self, record: records.Record) -> None:
+    def create(self, record: txt_records.Record) -> None:
         self._run("present", record)
 
-    def remove(self, record: records.Record) -> None:
+    def remove(self, record: txt_records.Record) -> None:
         self._run("cleanup", record)
 
-    def _run(self, action: str, record: records.Record) -> None:
+    def _run(self, action: str, record: txt_records.Record) -> None:
         """Raises: RetryableError with the exit code and the last line of standard error."""
         told = {"ACTION": action, "NAME": record.name, "VALUE": record.value, "ZONE": record.zone}
         failed = f"cannot {'make' if action == 'present' else 'remove'} the record {record.name}"

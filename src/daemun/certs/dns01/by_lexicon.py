@@ -13,7 +13,7 @@ import typing
 import urllib.parse
 
 from daemun import causes, dns_providers, errors
-from daemun.certs.dns01 import records
+from daemun.certs.dns01 import txt_records
 from daemun.core import words
 
 TIMEOUT_S = 120.0
@@ -36,13 +36,13 @@ class Lexicon:
         self._provider = provider
         self._options = options
 
-    def create(self, record: records.Record) -> None:
+    def create(self, record: txt_records.Record) -> None:
         self._change("create_record", record)
 
-    def remove(self, record: records.Record) -> None:
+    def remove(self, record: txt_records.Record) -> None:
         self._change("delete_record", record)
 
-    def _change(self, verb: str, record: records.Record) -> None:
+    def _change(self, verb: str, record: txt_records.Record) -> None:
         def work() -> None:
             api = self._open(record.zone)
             try:

@@ -19,7 +19,7 @@ import dns.tsig
 import dns.update
 
 from daemun import errors
-from daemun.certs.dns01 import records
+from daemun.certs.dns01 import txt_records
 from daemun.core import validate_dns, words
 
 TTL_S = 60
@@ -35,17 +35,17 @@ class Update:
     zone: str | None = None
     key: dns.tsig.Key | None = dataclasses.field(default=None, repr=False)
 
-    def create(self, record: records.Record) -> None:
+    def create(self, record: txt_records.Record) -> None:
         update = self._begin(record)
         update.add(dns.name.from_text(record.name), TTL_S, _content(record))
         self._send(update, record)
 
-    def remove(self, record: records.Record) -> None:
+    def remove(self, record: txt_records.Record) -> None:
         update = self._begin(record)
         update.delete(dns.name.from_text(record.name), _content(record))
         self._send(update, record)
 
-    def _begin(self, record: records.Record) -> dns.update.UpdateMessage:
+    def _begin(self, record: txt_records.Record) -> dns.update.UpdateMessage:
         zone = dns.name.from_text(self.zone or record.zone)
         if not dns.name.from_text(record.name).is_subdomain(zone):
             raise errors.ConfigError(
@@ -54,7 +54,7 @@ class Update:
             )
         return dns.update.UpdateMessage(zone, keyring=self.key)
 
-    def _send(self, update: dns.update.UpdateMessage, record: records.Record) -> None:
+    def _send(self, update: dns.update.UpdateMessage, record: txt_records.Record) -> None:
         """Raises: RetryableError in words."""
         zone = self.zone or record.zone
         failed = f'cannot change the zone "{zone}" at {self.server}'
@@ -188,5 +188,5 @@ def _elsewhere(code: str) -> str:
     )
 
 
-def _content(record: records.Record) -> dns.rdtypes.ANY.TXT.TXT:
+def _content(record: txt_records.Record) -> dns.rdtypes.ANY.TXT.TXT:
     return dns.rdtypes.ANY.TXT.TXT(dns.rdataclass.IN, dns.rdatatype.TXT, [record.value.encode()])

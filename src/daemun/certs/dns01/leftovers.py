@@ -13,8 +13,9 @@ import functools
 import structlog
 
 from daemun import errors
-from daemun.certs import daemon_thread, records
-from daemun.certs.dns01 import holds, journal, prover
+from daemun.certs import daemon_thread
+from daemun.certs.dns01 import dns_prover, record_journal, record_users
+from daemun.certs.served import certificate_records
 from daemun.control import ports
 from daemun.core import model
 
@@ -35,7 +36,7 @@ class Leftovers:
         self,
         store: ports.Store,
         clock: ports.Clock,
-        held: holds.Holds,
+        held: record_users.Holds,
         specs: collections.abc.Callable[[], collections.abc.Iterable[model.CertificateSpec]],
         acme: collections.abc.Callable[[], model.Acme],
     ) -> None:
@@ -70,7 +71,7 @@ class Leftovers:
 
     def remove_all(self, specs: collections.abc.Sequence[model.CertificateSpec], acme: model.Acme) -> None:
         """One round. Blocking, minutes at the longest. Raises: EnvironmentProblemError: the store fails."""
-        notes = journal.read_all(self._store)
+        notes = record_journal.read_all(self._store)
         if not notes:
             return
         waiting = self._waiting_hosts(specs)
@@ -79,21 +80,21 @@ class Leftovers:
             if note.host in waiting and is_recent:
                 continue
             if not self._remove(note, _makers_of(note, specs, acme.dns)) and not is_recent and _is_gone(note, acme):
-                journal.delete(self._store, note.record)
+                record_journal.delete(self._store, note.record)
 
     def _waiting_hosts(self, specs: collections.abc.Iterable[model.CertificateSpec]) -> set[str]:
         """Names of the orders that are gone on with, because their certificates are still wanted."""
-        orders = (records.read_order(self._store, spec.name) for spec in specs)
+        orders = (certificate_records.read_order(self._store, spec.name) for spec in specs)
         return {host.removeprefix("*.") for order in orders if order is not None for host in order.hosts}
 
-    def _remove(self, note: journal.Note, makers: list[model.Dns]) -> bool:
+    def _remove(self, note: record_journal.MadeRecord, makers: list[model.Dns]) -> bool:
         """Returns: whether nothing is left to do now."""
         if not makers:
             self._tell(note, f"nobody who makes records through {note.provider} is configured any more")
         for index, dns in enumerate(makers):
             try:
                 is_settled = self._clock.now() - note.made_at >= IN_FLIGHT
-                is_removed = prover.remove(self._store, self._held, note.record, dns, forget=is_settled)
+                is_removed = dns_prover.remove(self._store, self._held, note.record, dns, forget=is_settled)
             except Exception as error:  # the next round tries again; unknown errors may hold secrets in their text
                 if index == len(makers) - 1:
                     self._tell(note, str(error) if isinstance(error, errors.DaemunError) else type(error).__name__)
@@ -104,7 +105,7 @@ class Leftovers:
                 return True
         return False
 
-    def _tell(self, note: journal.Note, cause: str) -> None:
+    def _tell(self, note: record_journal.MadeRecord, cause: str) -> None:
         """Once for each record and cause."""
         if (said := f"{note.record}: {cause}") not in self._told:
             self._told.add(said)
@@ -114,20 +115,22 @@ class Leftovers:
             )
 
 
-def _is_gone(note: journal.Note, acme: model.Acme) -> bool:
+def _is_gone(note: record_journal.MadeRecord, acme: model.Acme) -> bool:
     """Whether all servers of the zone say that there is no such record: it was never made, or a hand removed it."""
-    from daemun.certs.dns01 import lookup, sight  # noqa: PLC0415 - a megabyte that most gates do not need
+    from daemun.certs.dns01 import dns_lookup, propagation  # noqa: PLC0415 - a megabyte that most gates do not need
 
     try:
-        place = lookup.Lookup(acme.resolvers).place_in(note.record.name, note.record.zone)
-        looks = sight.look(sight.Wish(host=note.host, place=place, is_good=lambda texts: note.record.value in texts))
+        place = dns_lookup.Lookup(acme.resolvers).place_in(note.record.name, note.record.zone)
+        looks = propagation.query_servers(
+            propagation.ExpectedRecord(host=note.host, place=place, is_good=lambda texts: note.record.value in texts)
+        )
     except errors.DaemunError:
         return False
     return bool(looks) and all(one.silence is None and not one.is_good for one in looks)
 
 
 def _makers_of(
-    note: journal.Note, specs: collections.abc.Iterable[model.CertificateSpec], gate: model.Dns | None
+    note: record_journal.MadeRecord, specs: collections.abc.Iterable[model.CertificateSpec], gate: model.Dns | None
 ) -> list[model.Dns]:
     """Those that could have made it: of the same provider, first of a certificate with this name."""
     own, others = list[model.Dns | None](), list[model.Dns | None]([gate])

@@ -13,9 +13,9 @@ import datetime
 import re
 import urllib.parse
 
-from daemun.certs import account, bundle
-from daemun.certs.importing import items, providers
-from daemun.certs.importing import tree as tree_
+from daemun.certs.acme import acme_accounts
+from daemun.certs.importing import foreign_tree, found_items, providers
+from daemun.certs.served import bundle
 from daemun.control import accounts_port
 
 CLIENT = "acme.sh"
@@ -27,29 +27,29 @@ _HOOKS = ("Le_PreHook", "Le_RenewHook", "Le_ReloadCmd", "Le_PostHook")
 _Values = dict[str, str]
 
 
-def find_homes(tree: tree_.Tree) -> list[str]:
+def find_homes(tree: foreign_tree.Tree) -> list[str]:
     """Folders that acme.sh keeps its files in: the tree itself, or, as acme-companion has it, one for each address."""
     return [home for home in ("", *tree.names()) if _is_home(tree, home)]
 
 
-def _is_home(tree: tree_.Tree, home: str) -> bool:
+def _is_home(tree: foreign_tree.Tree, home: str) -> bool:
     if tree.is_folder(_join(home, "ca")) and (tree.is_file(_join(home, "account.conf")) or _find_keys(tree, home)):
         return True
     return any(True for _ in _find_domains(tree, home))
 
 
-def read(tree: tree_.Tree, home: str, now: datetime.datetime) -> items.Found:
+def read(tree: foreign_tree.Tree, home: str, now: datetime.datetime) -> found_items.FoundTree:
     certificates, practices, refusals = [], [], []
     for folder, domain in _find_domains(tree, home):
         place = _join(home, folder)
         try:
             values = parse_settings(tree.text(f"{place}/{domain}.conf"))
-        except tree_.TreeError as error:
-            refusals.append(items.Refusal(place=place, reason=str(error)))
+        except foreign_tree.TreeError as error:
+            refusals.append(found_items.LeftBehind(place=place, reason=str(error)))
             continue
         names = _names_of(values, domain)
         try:
-            found = items.read_certificate(
+            found = found_items.read_certificate(
                 tree,
                 f"{place}/fullchain.cer",
                 f"{place}/{domain}.key",
@@ -59,11 +59,11 @@ def read(tree: tree_.Tree, home: str, now: datetime.datetime) -> items.Found:
             )
             certificates.append(found)
             names = found.bundle.names()
-        except (tree_.TreeError, bundle.BundleError) as error:
-            refusals.append(items.Refusal(place=place, reason=str(error)))
+        except (foreign_tree.TreeError, bundle.BundleError) as error:
+            refusals.append(found_items.LeftBehind(place=place, reason=str(error)))
         practices.append(_practice(f"{place}/{domain}.conf", names, values))
     accounts = _read_accounts(tree, home, practices, refusals)
-    return items.Found(
+    return found_items.FoundTree(
         client=CLIENT,
         accounts=tuple(accounts),
         certificates=tuple(certificates),
@@ -92,7 +92,7 @@ def _decode(value: str) -> str:
         return ""
 
 
-def _find_domains(tree: tree_.Tree, home: str) -> collections.abc.Iterator[tuple[str, str]]:
+def _find_domains(tree: foreign_tree.Tree, home: str) -> collections.abc.Iterator[tuple[str, str]]:
     """Folders with the settings of a certificate, and its first name."""
     for folder in tree.names(home):
         domain = folder.removesuffix("_ecc")
@@ -105,11 +105,11 @@ def _names_of(values: _Values, domain: str) -> tuple[str, ...]:
     return (domain, *(() if others in {"no", ""} else others.split(",")))
 
 
-def _practice(place: str, names: tuple[str, ...], values: _Values) -> items.Practice:
+def _practice(place: str, names: tuple[str, ...], values: _Values) -> found_items.Practice:
     method = values.get("Le_Webroot", "").split(",")[0]
     is_dns = method.startswith("dns")
     length = values.get("Le_Keylength", "")
-    return items.Practice(
+    return found_items.Practice(
         place=place,
         names=names,
         directory=values.get("Le_API") or None,
@@ -130,16 +130,16 @@ def _describe_method(method: str) -> str:
 
 
 def _read_accounts(
-    tree: tree_.Tree, home: str, practices: list[items.Practice], refusals: list[items.Refusal]
-) -> collections.abc.Iterator[items.Account]:
+    tree: foreign_tree.Tree, home: str, practices: list[found_items.Practice], refusals: list[found_items.LeftBehind]
+) -> collections.abc.Iterator[found_items.FoundAccount]:
     for folder in _find_keys(tree, home):
         try:
             yield _read_account(tree, home, folder, practices)
-        except (tree_.TreeError, ValueError) as error:
-            refusals.append(items.Refusal(place=folder, reason=str(error)))
+        except (foreign_tree.TreeError, ValueError) as error:
+            refusals.append(found_items.LeftBehind(place=folder, reason=str(error)))
 
 
-def _find_keys(tree: tree_.Tree, home: str) -> list[str]:
+def _find_keys(tree: foreign_tree.Tree, home: str) -> list[str]:
     """The folders under ca/ that hold an account's key."""
     found, pending = [], [(_join(home, "ca"), _DEEPEST)]
     while pending:
@@ -152,7 +152,9 @@ def _find_keys(tree: tree_.Tree, home: str) -> list[str]:
     return sorted(found)
 
 
-def _read_account(tree: tree_.Tree, home: str, folder: str, practices: list[items.Practice]) -> items.Account:
+def _read_account(
+    tree: foreign_tree.Tree, home: str, folder: str, practices: list[found_items.Practice]
+) -> found_items.FoundAccount:
     """Raises: TreeError, ValueError."""
     settings = parse_settings(tree.text(f"{folder}/ca.conf")) if tree.is_file(f"{folder}/ca.conf") else {}
     gate = parse_settings(tree.text(_join(home, "account.conf"))) if tree.is_file(_join(home, "account.conf")) else {}
@@ -160,14 +162,14 @@ def _read_account(tree: tree_.Tree, home: str, folder: str, practices: list[item
     # The folder lacks the URL's port; the settings of a certificate from there have all of it.
     known = [one.directory for one in practices if one.directory is not None and _folder_of(one.directory) == place]
     key_pem = tree.read(f"{folder}/account.key")
-    account.parse_key(key_pem)
+    acme_accounts.parse_key(key_pem)
     found = accounts_port.ForeignAccount(
         directory=known[0] if known else f"https://{place}",
         url=settings.get("ACCOUNT_URL") or None,  # older ones do not say it: the CA is asked by the key
         email=settings.get("CA_EMAIL") or gate.get("ACCOUNT_EMAIL") or None,
         key_pem=key_pem,
     )
-    return items.Account(place=folder, found=found, uses=len(known))
+    return found_items.FoundAccount(place=folder, found=found, uses=len(known))
 
 
 def _folder_of(directory: str) -> str:

@@ -4,10 +4,12 @@ import collections.abc
 import datetime
 import urllib.parse
 
-from daemun.certs import account, bundle, key_types, records, stored
+from daemun.certs.acme import acme_accounts
+from daemun.certs.orders import key_types
+from daemun.certs.served import bundle, certificate_records, certificate_store
 from daemun.control import accounts_port, ports
 from daemun.core import model, rules
-from daemun.core.issuance import renewal
+from daemun.core.issuance import renewal_time
 
 _TAKEN, _KNOWN, _REFUSED = accounts_port.Verdict.TAKEN, accounts_port.Verdict.KNOWN, accounts_port.Verdict.REFUSED
 
@@ -21,7 +23,7 @@ class Alone:
         self._store = store
         self._specs = key_types.with_seconds(specs)
         self._clock = clock
-        self._pool = stored.Stored(store)
+        self._pool = certificate_store.Stored(store)
 
     def adopt_account(self, found: accounts_port.ForeignAccount, *, dry: bool) -> accounts_port.Adoption:
         return adopt_account(self._store, found, dry=dry)
@@ -36,29 +38,29 @@ def adopt_account(store: ports.Store, found: accounts_port.ForeignAccount, *, dr
     if rules.check_directory(found.directory) is not None:
         return _refuse(f'"{found.directory}" is not the URL of an ACME directory; expected an https URL')
     try:
-        key = account.parse_key(found.key_pem)
+        key = acme_accounts.parse_key(found.key_pem)
     except ValueError as error:
         return _refuse(str(error))
-    known = account.read_registration(store, found.directory)
-    if known is not None and known.state is not account.State.DEACTIVATED:
-        if account.thumbprint(account.load_key(store, found.directory)) == account.thumbprint(key):
+    known = acme_accounts.read_registration(store, found.directory)
+    if known is not None and known.state is not acme_accounts.State.DEACTIVATED:
+        if acme_accounts.thumbprint(acme_accounts.load_key(store, found.directory)) == acme_accounts.thumbprint(key):
             return accounts_port.Adoption(verdict=_KNOWN, text="is used already")
         cure = "to use the one that was found, deactivate that one first (`daemun accounts deactivate`)"
         return _refuse(
             f"daemun has another account at this CA ({known.url or 'not yet registered'}), which stays; {cure}"
         )
-    shared = account.read_thumbprint(store)
-    own = None if shared == account.thumbprint(key) else found.key_pem
+    shared = acme_accounts.read_thumbprint(store)
+    own = None if shared == acme_accounts.thumbprint(key) else found.key_pem
     if not dry:
         url = found.url if found.url is not None and _is_of(found.directory, found.url) else None
-        new = account.Registration(url=url, email=found.email, key_pem=own)
-        account.write_registration(store, found.directory, new)
+        new = acme_accounts.Registration(url=url, email=found.email, key_pem=own)
+        acme_accounts.write_registration(store, found.directory, new)
     return accounts_port.Adoption(verdict=_TAKEN, text="is used for this CA, with its own key" if own else "is used")
 
 
 def adopt_certificate(
     store: ports.Store,
-    pool: stored.Stored,
+    pool: certificate_store.Stored,
     found: accounts_port.ForeignCertificate,
     *,
     specs: collections.abc.Sequence[model.CertificateSpec],
@@ -80,7 +82,7 @@ def adopt_certificate(
     takers = {spec.name: spec.host for spec in specs if _takes(pool, spec, chain, now)}
     is_known = pool.holds(chain)
     if not dry and not is_known:
-        pool.adopt(records.Issued(directory=found.directory, bundle=chain))
+        pool.adopt(certificate_records.Issued(directory=found.directory, bundle=chain))
     if (is_known or served) and not takers:
         text = f"is served for {', '.join(served)} already" if served else f"is kept already, {_for_later(chain)}"
         return accounts_port.Adoption(verdict=_KNOWN, text=text)
@@ -88,7 +90,9 @@ def adopt_certificate(
     return accounts_port.Adoption(verdict=_TAKEN, text=text, certificates=tuple(takers))
 
 
-def _takes(pool: stored.Stored, spec: model.CertificateSpec, chain: bundle.Bundle, now: datetime.datetime) -> bool:
+def _takes(
+    pool: certificate_store.Stored, spec: model.CertificateSpec, chain: bundle.Bundle, now: datetime.datetime
+) -> bool:
     """As `shelf.Shelf` decides: a name that has a good certificate keeps it."""
     if spec.mode is not model.TlsMode.ACME or _is_served_to(pool, spec, chain):
         return False
@@ -100,12 +104,12 @@ def _takes(pool: stored.Stored, spec: model.CertificateSpec, chain: bundle.Bundl
         return all(one.is_revoked for one in known)
 
     bare = [name for name in spec.names if is_bare(name)]
-    own, hosts = pool.own(spec.name), renewal.hosts_to_order(spec)
+    own, hosts = pool.own(spec.name), renewal_time.hosts_to_order(spec)
     is_whole = own is not None and not own.is_revoked and now < own.bundle.not_after and not own.bundle.missing(hosts)
     return len(chain.missing(bare)) < len(bare) or (bool(hosts) and not is_whole and not chain.missing(hosts))
 
 
-def _is_served_to(pool: stored.Stored, spec: model.CertificateSpec, chain: bundle.Bundle) -> bool:
+def _is_served_to(pool: certificate_store.Stored, spec: model.CertificateSpec, chain: bundle.Bundle) -> bool:
     own = pool.own(spec.name)
     return own is not None and own.bundle.leaf == chain.leaf
 

@@ -14,9 +14,9 @@ import typing
 
 from cryptography.hazmat.primitives import serialization
 
-from daemun.certs import account, bundle
-from daemun.certs.importing import items, providers
-from daemun.certs.importing import tree as tree_
+from daemun.certs.acme import acme_accounts
+from daemun.certs.importing import foreign_tree, found_items, providers
+from daemun.certs.served import bundle
 from daemun.control import accounts_port
 
 CLIENT = "certbot"
@@ -24,18 +24,18 @@ _DEEPEST = 4
 _HOOKS = {"pre_hook": "before", "renew_hook": "after each renewal", "post_hook": "after"}
 
 
-def is_here(tree: tree_.Tree) -> bool:
+def is_here(tree: foreign_tree.Tree) -> bool:
     return tree.is_folder("renewal") or (tree.is_folder("live") and tree.is_folder("archive"))
 
 
-def read(tree: tree_.Tree, now: datetime.datetime) -> items.Found:
+def read(tree: foreign_tree.Tree, now: datetime.datetime) -> found_items.FoundTree:
     settings, refusals = _read_settings(tree)
     certificates, practices = [], []
     live = [name for name in tree.names("live") if tree.is_folder(f"live/{name}")]
     for name in live:
         place, values = f"live/{name}", settings.get(name, {})
         try:
-            found = items.read_certificate(
+            found = found_items.read_certificate(
                 tree,
                 f"{place}/fullchain.pem",
                 f"{place}/privkey.pem",
@@ -43,8 +43,8 @@ def read(tree: tree_.Tree, now: datetime.datetime) -> items.Found:
                 directory=values.get("server"),
                 now=now,
             )
-        except (tree_.TreeError, bundle.BundleError) as error:
-            refusals.append(items.Refusal(place=place, reason=str(error)))
+        except (foreign_tree.TreeError, bundle.BundleError) as error:
+            refusals.append(found_items.LeftBehind(place=place, reason=str(error)))
             names: tuple[str, ...] = (name,)
         else:
             certificates.append(found)
@@ -52,9 +52,11 @@ def read(tree: tree_.Tree, now: datetime.datetime) -> items.Found:
         if values:
             practices.append(read_practice(f"renewal/{name}.conf", names, values))
     missing = [name for name in settings if name not in live]
-    refusals += [items.Refusal(place=f"renewal/{name}.conf", reason=f"live/{name} is missing") for name in missing]
+    refusals += [
+        found_items.LeftBehind(place=f"renewal/{name}.conf", reason=f"live/{name} is missing") for name in missing
+    ]
     accounts = _read_accounts(tree, settings.values(), refusals)
-    return items.Found(
+    return found_items.FoundTree(
         client=CLIENT,
         accounts=tuple(accounts),
         certificates=tuple(certificates),
@@ -69,7 +71,7 @@ def read(tree: tree_.Tree, now: datetime.datetime) -> items.Found:
 _Values = dict[str, str]
 
 
-def _read_settings(tree: tree_.Tree) -> tuple[dict[str, _Values], list[items.Refusal]]:
+def _read_settings(tree: foreign_tree.Tree) -> tuple[dict[str, _Values], list[found_items.LeftBehind]]:
     """The renewal settings by lineage."""
     settings, refusals = {}, []
     for file in tree.names("renewal"):
@@ -78,11 +80,11 @@ def _read_settings(tree: tree_.Tree) -> tuple[dict[str, _Values], list[items.Ref
         place = f"renewal/{file}"
         try:
             settings[file.removesuffix(".conf")] = parse_settings(tree.text(place))
-        except tree_.TreeError as error:
-            refusals.append(items.Refusal(place=place, reason=str(error)))
+        except foreign_tree.TreeError as error:
+            refusals.append(found_items.LeftBehind(place=place, reason=str(error)))
         except configparser.Error as error:
             cause = str(error).splitlines()[0]
-            refusals.append(items.Refusal(place=place, reason=f"cannot read its settings: {cause}"))
+            refusals.append(found_items.LeftBehind(place=place, reason=f"cannot read its settings: {cause}"))
     return settings, refusals
 
 
@@ -104,13 +106,13 @@ def _plain(value: str) -> str:
     return value
 
 
-def read_practice(place: str, names: tuple[str, ...], values: _Values) -> items.Practice:
+def read_practice(place: str, names: tuple[str, ...], values: _Values) -> found_items.Practice:
     """From the settings of one lineage. Pure."""
     method = values.get("authenticator", "")
     is_dns = method.startswith("dns-") or values.get("pref_challs", "").startswith("dns")
     secrets = (value for key, value in values.items() if key.startswith("dns_") and key.endswith("_credentials"))
     hooks = (values[key] for key in _HOOKS if values.get(key, "None") not in {"None", ""})
-    return items.Practice(
+    return found_items.Practice(
         place=place,
         names=names,
         directory=values.get("server"),
@@ -124,7 +126,7 @@ def read_practice(place: str, names: tuple[str, ...], values: _Values) -> items.
     )
 
 
-def _remark_programs(tree: tree_.Tree) -> collections.abc.Iterator[str]:
+def _remark_programs(tree: foreign_tree.Tree) -> collections.abc.Iterator[str]:
     for folder, when in (("pre", "before"), ("deploy", "after"), ("post", "after")):
         programs = [name for name in tree.names(f"renewal-hooks/{folder}") if not name.startswith(".")]
         if programs:
@@ -139,8 +141,8 @@ def _remark_programs(tree: tree_.Tree) -> collections.abc.Iterator[str]:
 
 
 def _read_accounts(
-    tree: tree_.Tree, settings: collections.abc.Collection[_Values], refusals: list[items.Refusal]
-) -> collections.abc.Iterator[items.Account]:
+    tree: foreign_tree.Tree, settings: collections.abc.Collection[_Values], refusals: list[found_items.LeftBehind]
+) -> collections.abc.Iterator[found_items.FoundAccount]:
     for folder in _find_accounts(tree, "accounts", _DEEPEST):
         _, *path, identifier = folder.split("/")
         # On Linux the folders are the URL without "https://" (certbot/configuration.py, server_path).
@@ -148,11 +150,11 @@ def _read_accounts(
         uses = sum(values.get("account") == identifier for values in settings)
         try:
             yield _read_account(tree, folder, directory, uses)
-        except (tree_.TreeError, ValueError) as error:
-            refusals.append(items.Refusal(place=folder, reason=str(error)))
+        except (foreign_tree.TreeError, ValueError) as error:
+            refusals.append(found_items.LeftBehind(place=folder, reason=str(error)))
 
 
-def _find_accounts(tree: tree_.Tree, folder: str, deepest: int) -> collections.abc.Iterator[str]:
+def _find_accounts(tree: foreign_tree.Tree, folder: str, deepest: int) -> collections.abc.Iterator[str]:
     """The folders that hold a key. Links to other accounts, as certbot makes for old servers, lead to the same ones."""
     if tree.is_file(f"{folder}/private_key.json"):
         yield folder
@@ -162,7 +164,7 @@ def _find_accounts(tree: tree_.Tree, folder: str, deepest: int) -> collections.a
                 yield from _find_accounts(tree, f"{folder}/{name}", deepest - 1)
 
 
-def _read_account(tree: tree_.Tree, folder: str, directory: str, uses: int) -> items.Account:
+def _read_account(tree: foreign_tree.Tree, folder: str, directory: str, uses: int) -> found_items.FoundAccount:
     """Raises: TreeError, ValueError."""
     url = _object(tree, f"{folder}/regr.json").get("uri")
     created = ""
@@ -174,7 +176,7 @@ def _read_account(tree: tree_.Tree, folder: str, directory: str, uses: int) -> i
         email=_email(_object(tree, f"{folder}/regr.json").get("body")),
         key_pem=parse_jwk(tree.text(f"{folder}/private_key.json")),
     )
-    return items.Account(place=folder, found=found, uses=uses, created=created)
+    return found_items.FoundAccount(place=folder, found=found, uses=uses, created=created)
 
 
 def parse_jwk(text: str) -> bytes:
@@ -189,19 +191,19 @@ def parse_jwk(text: str) -> bytes:
         )
     except (jose_errors.Error, ValueError, TypeError, AttributeError, KeyError):
         raise ValueError("the account's key is not a readable private JWK") from None
-    account.parse_key(pem)
+    acme_accounts.parse_key(pem)
     return pem
 
 
-def _object(tree: tree_.Tree, path: str) -> dict[str, typing.Any]:
+def _object(tree: foreign_tree.Tree, path: str) -> dict[str, typing.Any]:
     try:
         value = json.loads(tree.text(path))
     except (ValueError, RecursionError) as error:
-        if isinstance(error, tree_.TreeError):
+        if isinstance(error, foreign_tree.TreeError):
             raise
-        raise tree_.TreeError(f'cannot use "{path}": it is not JSON') from None
+        raise foreign_tree.TreeError(f'cannot use "{path}": it is not JSON') from None
     if not isinstance(value, dict):
-        raise tree_.TreeError(f'cannot use "{path}": it is not a JSON object')
+        raise foreign_tree.TreeError(f'cannot use "{path}": it is not a JSON object')
     return value
 
 

@@ -8,12 +8,11 @@ import pathlib
 
 from cryptography import x509
 
-from daemun.certs.importing import acme_sh, certbot, companion, items
-from daemun.certs.importing import tree as tree_
+from daemun.certs.importing import acme_sh, certbot, companion, foreign_tree, found_items
 from daemun.errors import ConfigError
 
 
-def read_folders(folders: collections.abc.Sequence[pathlib.Path], now: datetime.datetime) -> items.Found:
+def read_folders(folders: collections.abc.Sequence[pathlib.Path], now: datetime.datetime) -> found_items.FoundTree:
     """What is in all the folders together; places begin with the folder where there are several.
 
     Raises: ConfigError for a folder that cannot be read, or that no client left.
@@ -22,16 +21,16 @@ def read_folders(folders: collections.abc.Sequence[pathlib.Path], now: datetime.
     return _merge(found)
 
 
-def _read_folder(folder: pathlib.Path, now: datetime.datetime, *, is_alone: bool) -> list[items.Found]:
+def _read_folder(folder: pathlib.Path, now: datetime.datetime, *, is_alone: bool) -> list[found_items.FoundTree]:
     try:
-        tree = tree_.Tree(folder)
+        tree = foreign_tree.Tree(folder)
         homes = acme_sh.find_homes(tree)
         found = [acme_sh.read(tree, home, now) for home in homes]
         if certbot.is_here(tree):
             found.append(certbot.read(tree, now))
         elif not homes and companion.is_here(tree):
             found.append(companion.read(tree, now))
-    except tree_.TreeError as error:
+    except foreign_tree.TreeError as error:
         raise ConfigError(f'cannot import "{folder}": {error}') from error
     if not found:
         seen = ", ".join(tree.names()[:8]) or "nothing"
@@ -43,8 +42,10 @@ def _read_folder(folder: pathlib.Path, now: datetime.datetime, *, is_alone: bool
     return found if is_alone else [_place(one, str(folder)) for one in found]
 
 
-def _place(found: items.Found, folder: str) -> items.Found:
-    def placed(one: items.Account | items.Certificate | items.Refusal | items.Practice) -> str:
+def _place(found: found_items.FoundTree, folder: str) -> found_items.FoundTree:
+    def placed(
+        one: found_items.FoundAccount | found_items.Certificate | found_items.LeftBehind | found_items.Practice,
+    ) -> str:
         return f"{folder}/{one.place}"
 
     return dataclasses.replace(
@@ -56,12 +57,12 @@ def _place(found: items.Found, folder: str) -> items.Found:
     )
 
 
-def _merge(found: list[items.Found]) -> items.Found:
+def _merge(found: list[found_items.FoundTree]) -> found_items.FoundTree:
     accounts, others = choose_accounts([one for part in found for one in part.accounts])
     certificates, unknown = _without_copies([one for part in found for one in part.certificates])
     taken = {one.bundle.names() for one in certificates}
     refusals = [one for part in found for one in part.refusals]
-    return items.Found(
+    return found_items.FoundTree(
         client=" and ".join(dict.fromkeys(part.client for part in found)),
         accounts=accounts,
         certificates=tuple(certificates),
@@ -71,10 +72,12 @@ def _merge(found: list[items.Found]) -> items.Found:
     )
 
 
-def choose_accounts(found: list[items.Account]) -> tuple[tuple[items.Account, ...], list[items.Refusal]]:
+def choose_accounts(
+    found: list[found_items.FoundAccount],
+) -> tuple[tuple[found_items.FoundAccount, ...], list[found_items.LeftBehind]]:
     """A CA knows one account of us: of several there, the one that most certificates were ordered by, else the
     newest."""
-    by_directory: dict[str, list[items.Account]] = collections.defaultdict(list)
+    by_directory: dict[str, list[found_items.FoundAccount]] = collections.defaultdict(list)
     for one in found:
         by_directory[one.found.directory].append(one)
     chosen, refusals = [], []
@@ -82,18 +85,22 @@ def choose_accounts(found: list[items.Account]) -> tuple[tuple[items.Account, ..
         best, *others = sorted(same, key=lambda one: (one.uses, one.created), reverse=True)
         chosen.append(best)
         reason = f"another account of the same CA is used ({best.place}); daemun has one for each CA"
-        refusals += [items.Refusal(place=one.place, reason=reason) for one in others if one.found != best.found]
+        refusals += [
+            found_items.LeftBehind(place=one.place, reason=reason) for one in others if one.found != best.found
+        ]
     return tuple(chosen), refusals
 
 
-def _without_copies(found: list[items.Certificate]) -> tuple[list[items.Certificate], list[items.Refusal]]:
+def _without_copies(
+    found: list[found_items.Certificate],
+) -> tuple[list[found_items.Certificate], list[found_items.LeftBehind]]:
     """Each once: acme-companion keeps a copy for nginx, without the settings that tell its CA."""
-    first: dict[x509.Certificate, items.Certificate] = {}
+    first: dict[x509.Certificate, found_items.Certificate] = {}
     for one in sorted(found, key=lambda one: one.directory is None):
         first.setdefault(one.bundle.leaf, one)
     certificates, refusals = [], []
     for one in first.values():
-        directory = one.directory or items.guess_directory(one.bundle)
+        directory = one.directory or found_items.guess_directory(one.bundle)
         if directory is not None:
             certificates.append(dataclasses.replace(one, directory=directory))
             continue
@@ -101,5 +108,5 @@ def _without_copies(found: list[items.Certificate]) -> tuple[list[items.Certific
             f'nothing tells the ACME directory of its issuer, "{one.bundle.issuer}"; give the folder with the settings '
             "of the client, too (daemun orders another one)"
         )
-        refusals.append(items.Refusal(place=one.place, reason=reason))
+        refusals.append(found_items.LeftBehind(place=one.place, reason=reason))
     return certificates, refusals

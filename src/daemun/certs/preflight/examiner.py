@@ -10,11 +10,11 @@ import dns.exception
 import psutil
 import structlog
 
-from daemun.certs.preflight import directory, places, questions, visits
+from daemun.certs.preflight import ca_directory, dns_questions, port80_visits, record_places
 from daemun.control import ports
 from daemun.core import model, names, validate_acme
-from daemun.core.issuance import proof
-from daemun.core.issuance.preflight import address, authority, caa, facts, finds, reach, record
+from daemun.core.issuance import challenge_choice
+from daemun.core.issuance.preflight import ca_answers, caa, facts, name_addresses, new_findings, port80, proof_record
 from daemun.errors import DaemunError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -32,7 +32,7 @@ AccountUrl = collections.abc.Callable[[model.Authority], str | None]
 class _Look:
     """What one examination has for all of its names."""
 
-    resolver: questions.Resolver | None
+    resolver: dns_questions.Resolver | None
     unresolved: str
     authority: model.Authority
     ordering: model.Ordering
@@ -60,7 +60,7 @@ class Preflight:
         self._thumbprint = thumbprint
         self._account = account
         self._budget = budget
-        self._directories = directory.Directories(clock)
+        self._directories = ca_directory.Directories(clock)
         self._settings = model.Globals()
 
     def configure(self, settings: model.Globals) -> None:
@@ -82,7 +82,7 @@ class Preflight:
         at_once = asyncio.Semaphore(NAMES_AT_ONCE)
         asked = asyncio.gather(*(_examine_name(host, look, self._directories, at_once) for host in hosts))
         answered, *by_name = await asyncio.gather(self._directories.ask(ca), asked)
-        found = [*authority.judge_ca(answered, ca, self._clock.now())]
+        found = [*ca_answers.judge_ca(answered, ca, self._clock.now())]
         spent = self._budget(hosts, ca)
         found += [spent] if spent is not None else []
         return (*found, *(finding for findings in by_name for one in findings for finding in one))
@@ -90,9 +90,9 @@ class Preflight:
     async def _prepare(self, ca: model.Authority, ordering: model.Ordering) -> _Look:
         resolver, unresolved = None, ""
         try:
-            resolver = questions.make_resolver(self._settings.acme.resolvers)
+            resolver = dns_questions.make_resolver(self._settings.acme.resolvers)
         except dns.exception.DNSException as error:
-            unresolved = questions.explain(error)
+            unresolved = dns_questions.explain(error)
         return _Look(
             resolver=resolver,
             unresolved=unresolved,
@@ -123,49 +123,56 @@ def own_addresses() -> frozenset[facts.Address]:
 
 
 async def _examine_name(
-    host: str, look: _Look, directories: directory.Directories, at_once: asyncio.Semaphore
+    host: str, look: _Look, directories: ca_directory.Directories, at_once: asyncio.Semaphore
 ) -> tuple[model.Finding, ...]:
     """Raises nothing."""
-    challenge = proof.choose_challenge(host, look.ordering)
+    challenge = challenge_choice.choose_challenge(host, look.ordering)
     if challenge is None:
         return ()
-    asked = facts.Asked(host=host, is_public=look.is_public, challenge=challenge, account=look.account)
+    asked = facts.OrderContext(host=host, is_public=look.is_public, challenge=challenge, account=look.account)
     try:
         async with at_once, asyncio.timeout(LONGEST_S):
             return await _find(asked, look, directories)
     except TimeoutError:
         cure = "try again; if it stays, `acme.resolvers` names other DNS servers to ask"
-        return (finds.warns("dns", f"it could not be looked at within {LONGEST_S:.0f} s", cure, host),)
+        return (new_findings.warns("dns", f"it could not be looked at within {LONGEST_S:.0f} s", cure, host),)
     except Exception as error:
         return (_tell_unknown("dns", error, host),)
 
 
-async def _find(asked: facts.Asked, look: _Look, directories: directory.Directories) -> tuple[model.Finding, ...]:
+async def _find(
+    asked: facts.OrderContext, look: _Look, directories: ca_directory.Directories
+) -> tuple[model.Finding, ...]:
     literal = names.address_of(asked.host)
     if literal is not None:
-        visit = await visits.visit(str(literal), literal, look.thumbprint)
-        return (*address.judge_literal(asked, literal, look.here), *reach.judge_visits([visit], asked, look.here))
+        visit = await port80_visits.visit(str(literal), literal, look.thumbprint)
+        return (
+            *name_addresses.judge_literal(asked, literal, look.here),
+            *port80.judge_visits([visit], asked, look.here),
+        )
     if look.resolver is None:
-        return address.judge_names(facts.Names(failures=(look.unresolved,)), asked, look.here)
+        return name_addresses.judge_names(facts.Names(failures=(look.unresolved,)), asked, look.here)
     allowed, found = await asyncio.gather(
         _judge_caa(asked, look, look.resolver, directories), _judge_proof(asked, look, look.resolver)
     )
     return (*found, *allowed)
 
 
-async def _judge_proof(asked: facts.Asked, look: _Look, resolver: questions.Resolver) -> tuple[model.Finding, ...]:
+async def _judge_proof(
+    asked: facts.OrderContext, look: _Look, resolver: dns_questions.Resolver
+) -> tuple[model.Finding, ...]:
     if asked.challenge is not model.Challenge.HTTP_01:
-        place = await places.find_place(resolver, asked.host, asked.challenge)
-        return record.judge_place(place, asked)
-    found = await questions.look_up(resolver, asked.host)
-    visited = await asyncio.gather(*(visits.visit(asked.host, one, look.thumbprint) for one in found.addresses))
-    return (*address.judge_names(found, asked, look.here), *reach.judge_visits(visited, asked, look.here))
+        place = await record_places.find_place(resolver, asked.host, asked.challenge)
+        return proof_record.judge_place(place, asked)
+    found = await dns_questions.look_up(resolver, asked.host)
+    visited = await asyncio.gather(*(port80_visits.visit(asked.host, one, look.thumbprint) for one in found.addresses))
+    return (*name_addresses.judge_names(found, asked, look.here), *port80.judge_visits(visited, asked, look.here))
 
 
 async def _judge_caa(
-    asked: facts.Asked, look: _Look, resolver: questions.Resolver, directories: directory.Directories
+    asked: facts.OrderContext, look: _Look, resolver: dns_questions.Resolver, directories: ca_directory.Directories
 ) -> tuple[model.Finding, ...]:
-    found, ca = await asyncio.gather(questions.find_caa(resolver, asked.host), directories.ask(look.authority))
+    found, ca = await asyncio.gather(dns_questions.find_caa(resolver, asked.host), directories.ask(look.authority))
     return caa.judge_caa(found, asked, ca.identities or caa.known_identities(look.authority.directory))
 
 
@@ -174,5 +181,5 @@ def _tell_unknown(topic: str, error: Exception, host: str | None) -> model.Findi
     if not isinstance(error, DaemunError):
         log.error("an examination failed for an unknown reason", host=host, stack=traceback.format_exc())
         message = f"it could not be looked at ({type(error).__name__})"
-        return finds.warns(topic, message, "daemun's log tells more; please report it", host)
-    return finds.warns(topic, f"it could not be looked at ({error})", "the next look may tell more", host)
+        return new_findings.warns(topic, message, "daemun's log tells more; please report it", host)
+    return new_findings.warns(topic, f"it could not be looked at ({error})", "the next look may tell more", host)

@@ -21,7 +21,7 @@ _MOST_SERVERS = 13
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Server:
+class ZoneServer:
     """A name server of a zone. addresses: IPv4 first; empty: its name has none."""
 
     name: str
@@ -38,15 +38,15 @@ async def find_zone(resolver: dns.asyncresolver.Resolver, name: dns.name.Name) -
     return await dns.asyncresolver.zone_for_name(name, resolver=resolver, lifetime=resolver.lifetime)
 
 
-async def find_servers(resolver: dns.asyncresolver.Resolver, zone: dns.name.Name) -> tuple[Server, ...]:
+async def find_servers(resolver: dns.asyncresolver.Resolver, zone: dns.name.Name) -> tuple[ZoneServer, ...]:
     """Raises: dns.exception.DNSException, OSError when the zone's NS records cannot be looked up."""
     answer = await resolver.resolve(zone, "NS")
     names = sorted(record.target for record in answer)[:_MOST_SERVERS]
     found = await asyncio.gather(*(_find_addresses(resolver, name) for name in names))
-    return tuple(Server(name=text(name), addresses=addresses) for name, addresses in zip(names, found, strict=True))
+    return tuple(ZoneServer(name=text(name), addresses=addresses) for name, addresses in zip(names, found, strict=True))
 
 
-async def ask(server: Server, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> dns.message.Message:
+async def query_server(server: ZoneServer, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> dns.message.Message:
     """The answer of a name server from its own zone, the first that one of its addresses gives.
 
     Raises: dns.exception.DNSException, OSError.
@@ -65,12 +65,12 @@ async def ask(server: Server, name: dns.name.Name, kind: dns.rdatatype.RdataType
 
 
 async def ask_any(
-    servers: collections.abc.Iterable[Server], name: dns.name.Name, kind: dns.rdatatype.RdataType
+    servers: collections.abc.Iterable[ZoneServer], name: dns.name.Name, kind: dns.rdatatype.RdataType
 ) -> dns.message.Message | None:
     """The first good answer; None: there is none."""
     for server in servers:
         try:
-            answer = await ask(server, name, kind)
+            answer = await query_server(server, name, kind)
         except (dns.exception.DNSException, OSError):
             continue
         if answer.rcode() in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN} and answer.flags & dns.flags.AA:

@@ -9,7 +9,7 @@ from daemun import settings
 from daemun.cli import hosts, options, output, verdict
 
 if typing.TYPE_CHECKING:
-    from daemun.certs.dns01 import advice
+    from daemun.certs.dns01 import dns_advice
 
 
 @options.with_settings
@@ -34,7 +34,7 @@ def dns(
     raise typer.Exit(0 if all(one.is_done for one in found) else verdict.NOT_LIVE)
 
 
-def lines_of(found: "advice.Advice") -> list[str]:
+def lines_of(found: "dns_advice.DnsAdvice") -> list[str]:
     """Pure."""
     lines = [f"{found.host} ({found.challenge.value}): {found.text}"]
     lines += [f'    {found.record}. TXT "{value}"' for value in found.values[:1]]

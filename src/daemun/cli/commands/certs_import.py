@@ -12,7 +12,7 @@ from daemun import errors, settings
 from daemun.cli import client, json_answer, options, output
 
 if typing.TYPE_CHECKING:
-    from daemun.certs.importing import items
+    from daemun.certs.importing import found_items
 
 Json = dict[str, typing.Any]
 
@@ -43,7 +43,7 @@ def import_(chosen: settings.Settings, folders: Folders, dry_run: DryRun = False
     """
     import datetime
 
-    from daemun.certs.importing import advice, gather
+    from daemun.certs.importing import gather, import_advice
 
     found = gather.read_folders(folders, datetime.datetime.now(datetime.UTC))
     output.say(f"{found.client}, in {', '.join(map(str, folders))}:")
@@ -58,19 +58,21 @@ def import_(chosen: settings.Settings, folders: Folders, dry_run: DryRun = False
         accounts=accounts,
         certificates=certificates,
         left=[{"place": one.place, "reason": one.reason} for one in found.refusals],
-        snippet=advice.snippet(found),
+        snippet=import_advice.snippet(found),
     )
     for refusal in found.refusals:
         output.say(f"  left         {refusal.place}: {refusal.reason}")
-    _say_section("How daemun does it from now on:", advice.remarks(found))
-    _say_section("Lines for daemun.yaml that keep these settings (nothing is written there):", advice.snippet(found))
+    _say_section("How daemun does it from now on:", import_advice.remarks(found))
+    _say_section(
+        "Lines for daemun.yaml that keep these settings (nothing is written there):", import_advice.snippet(found)
+    )
     output.say()
     output.say(_end(dry=dry_run, is_live=is_live))
     if found.refusals and all(one["verdict"] == REFUSED for one in (*accounts, *certificates)):
         raise typer.Exit(1)
 
 
-def _tell_account(adopter: _Adopter, one: "items.Account") -> Json:
+def _tell_account(adopter: _Adopter, one: "found_items.FoundAccount") -> Json:
     found = one.found
     key = found.key_pem.decode()
     value = {"directory": found.directory, "url": found.url, "email": found.email, "key": key}
@@ -79,7 +81,7 @@ def _tell_account(adopter: _Adopter, one: "items.Account") -> Json:
     return {"directory": found.directory, **answer}
 
 
-def _tell_certificate(adopter: _Adopter, one: "items.Certificate") -> Json:
+def _tell_certificate(adopter: _Adopter, one: "found_items.Certificate") -> Json:
     found = one.foreign
     pair = {"fullchain": found.fullchain_pem.decode(), "key": found.key_pem.decode()}
     answer = _ask(adopter.certificate, {"directory": found.directory, **pair})

@@ -73,7 +73,7 @@ class Spend:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class OrderCost:
     """What an order is going to spend. by: the certificate's name. domains: the registered domains (or address ranges)
     of its names. replaces: by the CA's word, the certificate of the same names before."""
 
@@ -84,7 +84,7 @@ class Order:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class OverLimit:
     """Why an order has to wait. until: the limit allows it then, as far as is known now."""
 
     limit: Limit
@@ -102,7 +102,7 @@ Ledger = tuple[Spend, ...]
 """What was spent at one CA, oldest first."""
 
 
-def find_refusal(ledger: Ledger, order: Order, limits: Limits, now: datetime.datetime) -> Refusal | None:
+def find_refusal(ledger: Ledger, order: OrderCost, limits: Limits, now: datetime.datetime) -> OverLimit | None:
     """The limit that an order would exceed now; of several, the one that lasts longest."""
     found = [
         refusal
@@ -113,7 +113,7 @@ def find_refusal(ledger: Ledger, order: Order, limits: Limits, now: datetime.dat
     return max(found, key=lambda refusal: refusal.until, default=None)
 
 
-def reserve(ledger: Ledger, order: Order, limits: Limits, now: datetime.datetime) -> Ledger:
+def reserve(ledger: Ledger, order: OrderCost, limits: Limits, now: datetime.datetime) -> Ledger:
     """Count an order that is going to be sent.
 
     What an earlier order of the same certificate reserved is free again: nobody knows its URL any more, so it never
@@ -167,7 +167,7 @@ def prune(ledger: Ledger, limits: Limits, now: datetime.datetime) -> Ledger:
     )
 
 
-def _check(ledger: Ledger, limit: Limit, key: str, now: datetime.datetime) -> Refusal | None:
+def _check(ledger: Ledger, limit: Limit, key: str, now: datetime.datetime) -> OverLimit | None:
     since = now - limit.window - MARGIN
     spent = sorted(
         min(spend.at, now)
@@ -177,10 +177,10 @@ def _check(ledger: Ledger, limit: Limit, key: str, now: datetime.datetime) -> Re
     if len(spent) < limit.most:
         return None
     frees = spent[len(spent) - limit.most] + limit.window + MARGIN
-    return Refusal(limit=limit, key=key, until=frees)
+    return OverLimit(limit=limit, key=key, until=frees)
 
 
-def _keys(order: Order, limit: Limit) -> tuple[str, ...]:
+def _keys(order: OrderCost, limit: Limit) -> tuple[str, ...]:
     if order.replaces and limit.spares_replacing:
         return ()
     match limit.counted:

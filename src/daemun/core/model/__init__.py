@@ -5,6 +5,20 @@ names; instants are aware UTC. Values here are already parsed: a `Target` has a 
 Rules that a parser cannot know (a host claimed twice, a weight of zero) are in `core.validate`.
 """
 
+from daemun.core.model.acme_settings import (
+    HOOK,
+    LETS_ENCRYPT,
+    LETS_ENCRYPT_STAGING,
+    RFC2136,
+    Acme,
+    Authority,
+    Challenge,
+    Dns,
+    Eab,
+    KeyType,
+    Ordering,
+    Secret,
+)
 from daemun.core.model.alert_settings import Alerts, Mail, MailSecurity, Ntfy, SentAlert, Webhook
 from daemun.core.model.certificate import (
     CertificateKind,
@@ -33,20 +47,6 @@ from daemun.core.model.gate import (
     Snapshot,
 )
 from daemun.core.model.live import Actual, OldGeneration, OldWorker, SiteState, SiteStatus, Worker
-from daemun.core.model.ordering import (
-    HOOK,
-    LETS_ENCRYPT,
-    LETS_ENCRYPT_STAGING,
-    RFC2136,
-    Acme,
-    Authority,
-    Challenge,
-    Dns,
-    Eab,
-    KeyType,
-    Ordering,
-    Secret,
-)
 from daemun.core.model.problem import NOWHERE, Origin, Problem, Severity, located
 from daemun.core.model.route import Compress, Files, Header, Redirect, Route, Snippet
 from daemun.core.model.served import Aim, Fault, HandshakeLook, RouteLook, ServerLook, SiteLook, Trouble, UpstreamError

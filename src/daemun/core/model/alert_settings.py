@@ -3,7 +3,7 @@
 import dataclasses
 import enum
 
-from daemun.core.model.ordering import Secret
+from daemun.core.model.acme_settings import Secret
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

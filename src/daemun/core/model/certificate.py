@@ -4,7 +4,7 @@ import dataclasses
 import datetime
 import enum
 
-from daemun.core.model.ordering import KeyType, Ordering
+from daemun.core.model.acme_settings import KeyType, Ordering
 from daemun.core.model.problem import NOWHERE, Origin
 from daemun.core.model.site import TlsMode
 

@@ -5,8 +5,8 @@ import enum
 import operator
 
 from daemun.core import directive
+from daemun.core.model.acme_settings import Acme
 from daemun.core.model.alert_settings import Alerts
-from daemun.core.model.ordering import Acme
 from daemun.core.model.problem import NOWHERE, Origin, Problem
 from daemun.core.model.route import Compress, Redirect, Snippet
 from daemun.core.model.site import Site, TlsPolicy

@@ -3,7 +3,7 @@
 import dataclasses
 import enum
 
-from daemun.core.model.ordering import Ordering
+from daemun.core.model.acme_settings import Ordering
 from daemun.core.model.problem import NOWHERE, Origin
 from daemun.core.model.route import Compress, Route, Snippet
 

@@ -5,7 +5,7 @@ import dataclasses
 import typing
 
 from daemun.core import directive, model, names
-from daemun.core.issuance import proof
+from daemun.core.issuance import challenge_choice
 from daemun.sources.docker import nginx_proxy_folders, nginx_proxy_gate, wishes
 from daemun.sources.docker import nginx_proxy_values as parse
 
@@ -215,7 +215,7 @@ def _ordered(
     host: str, ordered: tuple[str, ...], said: collections.abc.Mapping[str, object], extras: model.Tls
 ) -> model.Tls:
     """One certificate for all hosts that are listed together, the first of them its subject."""
-    group = tuple(name for name in ordered if proof.is_orderable(name, model.Ordering()))
+    group = tuple(name for name in ordered if challenge_choice.is_orderable(name, model.Ordering()))
     is_alone = bool(said.get("ACME_SINGLE_DOMAIN_CERTS", False)) or len(group) < 2 or host not in group
     directory = parse.STAGING if said.get("ACME_TEST") else typing.cast(str | None, said.get("ACME_CA_URI"))
     return dataclasses.replace(

@@ -5,7 +5,7 @@ import contextlib
 import pathlib
 
 from daemun import settings as settings_
-from daemun.certs import clerk
+from daemun.certs import account_service
 from daemun.certs.importing import adopt
 from daemun.control import accounts_port
 from daemun.core import merge, model
@@ -20,7 +20,7 @@ from daemun.wiring.offline import earlier, wishes
 def list_accounts(settings: settings_.Settings) -> accounts_port.AccountList:
     """As the store of an earlier `up` has them."""
     store = earlier.find_store(settings)
-    return clerk.list_accounts(store) if store else accounts_port.AccountList(accounts=())
+    return account_service.list_accounts(store) if store else accounts_port.AccountList(accounts=())
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import tempfile
 from cryptography import x509
 
 from daemun import settings as settings_
-from daemun.certs import bundle, own_files
+from daemun.certs.served import bundle, own_files
 from daemun.control import quarantine
 from daemun.core import assemble, certificate_faults, merge, model, outcome
 from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError

@@ -4,7 +4,7 @@ import collections.abc
 import dataclasses
 
 from daemun import settings as settings_
-from daemun.certs import account as acme_account
+from daemun.certs.acme import acme_accounts
 from daemun.core import assemble as assemble_
 from daemun.core import model, outcome
 from daemun.core.render import environment
@@ -44,7 +44,7 @@ def assemble(
     account = worker_account.choose(desired.globals.user)
     env = machine.Machine(binary=binary, layout=settings.layout, account=account).describe(
         desired.globals,
-        thumbprint=acme_account.read_thumbprint(store) if store else None,
+        thumbprint=acme_accounts.read_thumbprint(store) if store else None,
         resolver=(resolver_places.read_address(store) if store else None) or UNUSED_RESOLVER,
     )
     return assemble_.assemble_files(desired, env, last_good=last_good)

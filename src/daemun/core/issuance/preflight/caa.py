@@ -3,7 +3,7 @@
 import dataclasses
 
 from daemun.core import model, words
-from daemun.core.issuance.preflight import facts, finds
+from daemun.core.issuance.preflight import facts, new_findings
 
 TOPIC = "caa"
 
@@ -38,11 +38,11 @@ def known_identities(directory: str) -> tuple[str, ...]:
     return next((own for domain, own in _KNOWN.items() if host == domain or host.endswith("." + domain)), ())
 
 
-def judge_caa(found: facts.Caa, asked: facts.Asked, identities: tuple[str, ...]) -> tuple[model.Finding, ...]:
+def judge_caa(found: facts.Caa, asked: facts.OrderContext, identities: tuple[str, ...]) -> tuple[model.Finding, ...]:
     """Whether the CA with these identities may sign; empty: it is not known what it calls itself."""
     if found.failure is not None:
         return (
-            finds.warns(
+            new_findings.warns(
                 TOPIC,
                 f"its CAA records cannot be looked up ({found.failure}); a CA that sees the same must not sign",
                 "ask again in some minutes; if it stays, repair the name servers of the domain, or its DNSSEC",
@@ -50,21 +50,23 @@ def judge_caa(found: facts.Caa, asked: facts.Asked, identities: tuple[str, ...])
             ),
         )
     if found.at is None:
-        return (finds.good(TOPIC, "no CAA record keeps any CA from signing", asked.host),)
+        return (new_findings.good(TOPIC, "no CAA record keeps any CA from signing", asked.host),)
     strange = [record.tag for record in found.records if record.is_critical and record.tag not in _UNDERSTOOD]
     if strange:
         message = f"a CAA record of {found.at} is marked critical and of an unknown kind, {words.quoted(strange[0])}"
-        return (finds.fails_for_sure(TOPIC, message, "remove that CAA record; no CA signs while it is there", asked),)
+        return (
+            new_findings.fails_for_sure(TOPIC, message, "remove that CAA record; no CA signs while it is there", asked),
+        )
     grants = _grants_for(found, is_wildcard=asked.host.startswith("*."))
     if grants is None:
-        return (finds.good(TOPIC, f"the CAA records of {found.at} restrict no CA", asked.host),)
+        return (new_findings.good(TOPIC, f"the CAA records of {found.at} restrict no CA", asked.host),)
     if not identities:
         return ()
     return (_judge_grants(grants, found.at, asked, identities),)
 
 
 def _judge_grants(
-    grants: tuple[_Grant, ...], at: str, asked: facts.Asked, identities: tuple[str, ...]
+    grants: tuple[_Grant, ...], at: str, asked: facts.OrderContext, identities: tuple[str, ...]
 ) -> model.Finding:
     ours = [grant for grant in grants if grant.issuer in identities]
     kind = "issuewild" if asked.host.startswith("*.") else "issue"
@@ -74,23 +76,27 @@ def _judge_grants(
         who = f"only {words.listed(named, last='and')}" if named else "nobody"
         message = f"the CAA records of {at} allow {who} to sign, not this CA ({identities[0]})"
         cure = f"add the record `{record}`, or name a CA that they allow under `acme.directory`"
-        return finds.fails_for_sure(TOPIC, message, cure, asked)
+        return new_findings.fails_for_sure(TOPIC, message, cure, asked)
     method = asked.challenge.value
     fitting = [grant for grant in ours if grant.methods is None or method in grant.methods]
     if not fitting:
         allowed = words.listed(sorted({name for grant in ours for name in grant.methods or ()}) or ["none"])
         message = f"the CAA record of {at} allows this CA other proofs ({allowed}), not {method}"
-        return finds.fails_for_sure(TOPIC, message, f"add {method} to its `validationmethods`, or remove them", asked)
+        return new_findings.fails_for_sure(
+            TOPIC, message, f"add {method} to its `validationmethods`, or remove them", asked
+        )
     free = [grant for grant in fitting if not grant.accounts or asked.account in grant.accounts]
     if free:
-        return finds.good(TOPIC, f"the CAA records of {at} allow this CA ({free[0].issuer})", asked.host)
+        return new_findings.good(TOPIC, f"the CAA records of {at} allow this CA ({free[0].issuer})", asked.host)
     wanted = words.quoted(fitting[0].accounts[0])
     if asked.account is None:
         message = f"the CAA record of {at} allows one account only ({wanted}), and daemun has none at this CA yet"
         cure = "import that account, or leave `accounturi` out until the first certificate is there"
-        return finds.warns(TOPIC, message, cure, asked.host)
+        return new_findings.warns(TOPIC, message, cure, asked.host)
     message = f"the CAA record of {at} allows another account ({wanted}) than daemun's"
-    return finds.fails_for_sure(TOPIC, message, f"change its `accounturi` to {asked.account}, or remove it", asked)
+    return new_findings.fails_for_sure(
+        TOPIC, message, f"change its `accounturi` to {asked.account}, or remove it", asked
+    )
 
 
 def _grants_for(found: facts.Caa, *, is_wildcard: bool) -> tuple[_Grant, ...] | None:

@@ -27,7 +27,7 @@ class Here:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class OrderContext:
     """Whom and what an order is for. account: the URL of the account at the CA; None: not made yet.
 
     is_public: whether browsers trust the CA. challenge: how the name is proved.
@@ -110,7 +110,7 @@ class NameServer:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ProofPlace:
     """Where a record for a proof in DNS is looked for.
 
     record: the name that a CA asks for. target: where a CNAME leads from there; None: there is none.
@@ -139,7 +139,7 @@ class CaAnswer(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Ca:
+class CaDirectory:
     """What a CA's directory tells. identities: its own names in CAA records; empty: it tells none.
 
     ahead: how far this machine's clock is before the CA's (negative: behind); None: it told no time.

@@ -1,0 +1,210 @@
+"""`control.accounts_port`: the office hours of the certificate manager. What asks a CA runs in a thread of its own."""
+
+import asyncio
+import collections.abc
+import dataclasses
+import functools
+import threading
+import typing
+
+import structlog
+
+from daemun import errors
+from daemun.certs import certificate_manager, daemon_thread
+from daemun.certs.acme import acme_accounts
+from daemun.certs.importing import adopt
+from daemun.certs.served import bundle, certificate_records
+from daemun.control import accounts_port, ports
+from daemun.core import model, names
+
+if typing.TYPE_CHECKING:
+    from daemun.certs.acme import account_requests
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+PATIENCE_S = 240.0
+"""How long orders that are under way may take to end before a key is changed."""
+
+
+class AccountService:
+    """Implements `accounts_port.Accounts` and `accounts_port.Adopter`.
+
+    reload: lets nginx know the thumbprint of a new shared key; called after it is in use.
+    """
+
+    def __init__(
+        self,
+        store: ports.Store,
+        clock: ports.Clock,
+        certificates: certificate_manager.Manager,
+        *,
+        reload: collections.abc.Callable[[], collections.abc.Awaitable[object]],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._certificates = certificates
+        self._reload = reload
+        self._alone = asyncio.Lock()
+        self._desk = _Desk(store=store, clock=clock, stop=threading.Event(), find_authority=certificates.find_authority)
+
+    # --- accounts --------------------------------------------------------------------------------------------------
+
+    def list_accounts(self) -> accounts_port.AccountList:
+        return list_accounts(self._store)
+
+    async def roll_over(self, *, everything: bool) -> tuple[accounts_port.Turn, ...]:
+        async with self._alone, self._certificates.without_orders(within_s=PATIENCE_S):
+            try:
+                turns = await daemon_thread.run(lambda: self._desk.roll(everything), name="change the account key")
+            finally:
+                self._certificates.forget_thumbprint()
+        failed = [turn.directory for turn in turns if turn.error is not None]
+        log.info("the account key was changed", at=[turn.directory for turn in turns], failed=failed)
+        await self._reload()
+        return turns
+
+    async def deactivate(self, directory: str) -> None:
+        async with self._alone, self._certificates.without_orders(within_s=PATIENCE_S):
+            known = acme_accounts.read_registration(self._store, directory)
+            if known is None or known.url is None or known.state is acme_accounts.State.DEACTIVATED:
+                raise errors.ConfigError(_explain_absence(self._store, directory))
+            await daemon_thread.run(lambda: self._desk.deactivate(known), name="deactivate an account")
+        log.info("the account was deactivated", directory=directory, url=known.url)
+
+    async def revoke(self, host: str, reason: str) -> None:
+        async with self._alone:
+            found = await asyncio.to_thread(self._find_issued, host, self._find_shown(host))
+            left = [one for one in found if not one.is_revoked]
+            if not left:
+                what = "it is revoked already" if found else "no CA issued one for this name that is in the store"
+                raise errors.ConfigError(f'cannot revoke the certificate of "{host}": {what}')
+            code = accounts_port.REASONS[reason]
+            for issued in left:
+                work = functools.partial(self._desk.revoke, issued, code)
+                await daemon_thread.run(work, name=f"revoke {host}")
+                await asyncio.to_thread(self._certificates.shelf.note_revoked, issued.bundle)
+                log.info("certificate revoked", host=host, reason=reason, issuer=issued.bundle.issuer)
+                await self._certificates.settle_again(self._certificates.showing(issued.bundle))
+
+    def _find_shown(self, host: str) -> tuple[bundle.Bundle, ...]:
+        """The certificates of CAs that visitors of this name get: one of each type of key. Empty: they get another, or
+        no site has the name."""
+        specs = [spec for spec in self._certificates.specs if host == spec.host or host in spec.names]
+        spec = next((one for one in specs if one.host == host), next(iter(specs), None))
+        return () if spec is None else self._certificates.shown_of_ca(spec.name, host)
+
+    def _find_issued(self, host: str, shown: tuple[bundle.Bundle, ...]) -> tuple[certificate_records.Issued, ...]:
+        """What is shown for the name; where that is of no CA, what was issued for it. Never one that is not good for
+        the name, for what is revoked cannot be restored.
+
+        Raises: ConfigError when several were issued, and none of them is the name's own.
+        """
+        stored = self._certificates.shelf.stored
+        own, known = stored.own(names.slug(host)), stored.covering(host, self._clock.now())
+        if shown:
+            leaves = {one.leaf for one in shown}
+            return tuple({one.bundle.leaf: one for one in known if one.bundle.leaf in leaves}.values())
+        if own is not None and not own.bundle.missing([host]):
+            return (own,)
+        found = {one.bundle.leaf: one for one in known}
+        if len(found) > 1:
+            named = "; ".join(sorted(", ".join(one.bundle.names()) for one in found.values()))
+            raise errors.ConfigError(
+                f'cannot revoke the certificate of "{host}": several are good for it, and none is shown for it '
+                f"({named}); name the first name of the one that is meant"
+            )
+        return tuple(found.values())
+
+    # --- adoption --------------------------------------------------------------------------------------------------
+
+    async def adopt_account(self, found: accounts_port.ForeignAccount, *, dry: bool) -> accounts_port.Adoption:
+        async with self._alone:
+            return await asyncio.to_thread(adopt.adopt_account, self._store, found, dry=dry)
+
+    async def adopt_certificate(self, found: accounts_port.ForeignCertificate, *, dry: bool) -> accounts_port.Adoption:
+        async with self._alone:
+            work = functools.partial(
+                adopt.adopt_certificate,
+                self._store,
+                self._certificates.shelf.stored,
+                found,
+                specs=self._certificates.specs,
+                now=self._clock.now(),
+                dry=dry,
+            )
+            told = await asyncio.to_thread(work)
+            if not dry:
+                await self._certificates.settle_again(told.certificates)
+            return told
+
+
+def list_accounts(store: ports.Store) -> accounts_port.AccountList:
+    """Also without a daemon. Raises: EnvironmentProblemError."""
+    known = acme_accounts.list_registrations(store)
+    accounts = tuple(
+        accounts_port.Account(
+            directory=one.directory,
+            url=one.url,
+            email=one.email,
+            is_own=acme_accounts.is_own(store, one),
+            state=one.state.value,
+        )
+        for one in known
+    )
+    return accounts_port.AccountList(accounts=accounts, is_rolling=acme_accounts.NEXT in store.list("accounts"))
+
+
+def _explain_absence(store: ports.Store, directory: str) -> str:
+    others = [
+        one.directory for one in acme_accounts.list_registrations(store) if one.state is acme_accounts.State.ACTIVE
+    ]
+    found = f"there are accounts at {', '.join(others)}" if others else "there is none at any CA"
+    return f'cannot deactivate the account at "{directory}": daemun has none there ({found})'
+
+
+# --- in threads, because importing acme and requests takes some hundred milliseconds --------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Desk:
+    """What asking a CA takes."""
+
+    store: ports.Store
+    clock: ports.Clock
+    stop: threading.Event
+    find_authority: collections.abc.Callable[[str], model.Authority]
+
+    def reach(self, directory: str) -> "account_requests.CaAccess":
+        from daemun.certs.acme import account_requests  # noqa: PLC0415
+
+        return account_requests.CaAccess(authority=self.find_authority(directory), clock=self.clock, stop=self.stop)
+
+    def roll(self, everything: bool) -> tuple[accounts_port.Turn, ...]:
+        from daemun.certs.acme import key_rollover  # noqa: PLC0415
+
+        return key_rollover.roll(self.store, self.reach, everything=everything)
+
+    def deactivate(self, known: acme_accounts.Registration) -> None:
+        from daemun.certs.acme import account_requests  # noqa: PLC0415
+
+        ca = self.reach(known.directory)
+        account_requests.settle_key(self.store, ca)
+        key = acme_accounts.load_key(self.store, known.directory)
+        assert known.url is not None
+        account_requests.deactivate(key, known.url, ca)
+        retired = acme_accounts.thumbprint(key)
+        gone = acme_accounts.Registration(
+            url=known.url, email=known.email, state=acme_accounts.State.DEACTIVATED, retired=retired
+        )
+        acme_accounts.write_registration(self.store, known.directory, gone)
+
+    def revoke(self, issued: certificate_records.Issued, reason: int) -> None:
+        from daemun.certs.acme import account_requests  # noqa: PLC0415
+
+        ca = self.reach(issued.directory)
+        account_requests.settle_key(self.store, ca)
+        known = acme_accounts.read_registration(self.store, issued.directory)
+        signer = None
+        if known is not None and known.url is not None and known.state is acme_accounts.State.ACTIVE:
+            signer = acme_accounts.load_key(self.store, issued.directory), known.url
+        account_requests.revoke(issued.bundle, reason, signer, ca)

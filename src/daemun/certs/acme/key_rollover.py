@@ -1,0 +1,93 @@
+"""A new shared key, at every CA that knows the old one. Blocking; no order may be under way meanwhile.
+
+The new key is stored before any CA is told of it, and what each CA was told is stored before and after: an account that
+was told has the new key as its own, one that was not goes on with the old one, so everything works however far it came.
+When all are told, the new key becomes the shared one. Doing it again goes on from there, after a kill too.
+"""
+
+import collections.abc
+import dataclasses
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from daemun import errors
+from daemun.certs.acme import account_requests, acme_accounts
+from daemun.certs.served import local_ca
+from daemun.control import accounts_port, ports
+
+Reach = collections.abc.Callable[[str], account_requests.CaAccess]
+"""How the CA with a directory URL is reached."""
+
+
+def roll(store: ports.Store, reach: Reach, *, everything: bool = False) -> tuple[accounts_port.Turn, ...]:
+    """Tell the CAs, and use the new key where all were told.
+
+    everything: accounts with keys of their own get the new shared one, too.
+    Raises: EnvironmentProblemError when the store cannot be written.
+    """
+    new_pem = _next_key(store)
+    turns = tuple(
+        _turn(store, known, new_pem, reach(known.directory))
+        for known in acme_accounts.list_registrations(store)
+        if _is_concerned(store, known, new_pem, everything=everything)
+    )
+    if all(turn.error is None for turn in turns):
+        _share(store, new_pem)
+    return turns
+
+
+def _next_key(store: ports.Store) -> bytes:
+    acme_accounts.load_or_create_key(store)
+    try:
+        pem = store.read(acme_accounts.NEXT)
+        acme_accounts.parse_key(pem)
+    except errors.NotFoundInStoreError:
+        pass
+    except ValueError as error:
+        raise errors.EnvironmentProblemError(
+            f'cannot go on with the change of the key: "{acme_accounts.NEXT}" in the store is '
+            f"damaged ({error}); restore it "
+            "from a backup, or delete it to begin anew (accounts at CAs that know it are then lost)"
+        ) from error
+    else:
+        return pem
+    pem = local_ca.private_pem(ec.generate_private_key(ec.SECP256R1()))
+    store.write(acme_accounts.NEXT, pem)
+    return pem
+
+
+def _is_concerned(store: ports.Store, known: acme_accounts.Registration, new_pem: bytes, *, everything: bool) -> bool:
+    if known.state is acme_accounts.State.DEACTIVATED or known.url is None:
+        return False
+    return everything or known.key_pem == new_pem or not acme_accounts.is_own(store, known)
+
+
+def _turn(
+    store: ports.Store, known: acme_accounts.Registration, new_pem: bytes, ca: account_requests.CaAccess
+) -> accounts_port.Turn:
+    directory = known.directory
+    try:
+        if known.state is acme_accounts.State.CHANGING:
+            account_requests.settle_key(store, ca)
+            known = acme_accounts.read_registration(store, directory) or known
+        if known.key_pem != new_pem:
+            assert known.url is not None
+            acme_accounts.write_registration(
+                store, directory, dataclasses.replace(known, state=acme_accounts.State.CHANGING)
+            )
+            old, new = acme_accounts.load_key(store, directory), acme_accounts.parse_key(new_pem)
+            account_requests.change_key(old, new, known.url, ca)
+            told = dataclasses.replace(known, state=acme_accounts.State.ACTIVE, key_pem=new_pem)
+            acme_accounts.write_registration(store, directory, told)
+    except errors.RetryableError as error:
+        return accounts_port.Turn(directory=directory, error=str(error))
+    return accounts_port.Turn(directory=directory)
+
+
+def _share(store: ports.Store, new_pem: bytes) -> None:
+    """The next key becomes the shared one. Until the last step both names of it lead to the same key."""
+    store.write(acme_accounts.SHARED, new_pem)
+    for known in acme_accounts.list_registrations(store):
+        if known.key_pem == new_pem:
+            acme_accounts.write_registration(store, known.directory, dataclasses.replace(known, key_pem=None))
+    store.delete(acme_accounts.NEXT)

@@ -1,0 +1,45 @@
+"""All of proofs in DNS, as `daemun up` needs it."""
+
+import collections.abc
+
+from daemun.certs.acme import provers
+from daemun.certs.dns01 import dns_prover, leftovers, persist_prover, record_users
+from daemun.control import ports
+from daemun.core import model
+
+
+class DnsProofs:
+    """specs: the certificates that are kept now, with who makes records for them."""
+
+    def __init__(
+        self,
+        store: ports.Store,
+        clock: ports.Clock,
+        specs: collections.abc.Callable[[], collections.abc.Iterable[model.CertificateSpec]],
+    ) -> None:
+        held = record_users.Holds()
+        self._acme = model.Acme()
+        self._prover = dns_prover.Prover(store, clock, held)
+        self._checker = persist_prover.Checker(clock)
+        self._leftovers = leftovers.Leftovers(store, clock, held, specs, lambda: self._acme)
+        self.provers: provers.Provers = {
+            model.Challenge.DNS_01: self._prover,
+            model.Challenge.DNS_PERSIST_01: self._checker,
+        }
+
+    def configure(self, acme: model.Acme) -> None:
+        """Cheap when nothing changed."""
+        if acme == self._acme:
+            return
+        self._acme = acme
+        self._prover.configure(acme)
+        self._checker.configure(acme)
+        self._leftovers.wake()
+
+    def start(self) -> None:
+        """The first round of the gate is over: it is known for whom records are made."""
+        self._leftovers.start()
+
+    async def run(self) -> None:
+        """Remove what was left in DNS, until cancelled."""
+        await self._leftovers.run()

@@ -1,0 +1,58 @@
+"""What was made in DNS and is not removed yet, so that nothing is left there when a process ends anyhow.
+
+    dns/pending/ID   one record, written before it is made and deleted after it was removed
+
+Secrets are not in it: who can remove a record is found in the configuration (`leftovers`).
+"""
+
+import dataclasses
+import datetime
+import hashlib
+import json
+
+from daemun.certs.dns01 import txt_records
+from daemun.control import damaged, ports
+
+_PENDING = "dns/pending"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class MadeRecord:
+    """host: the name that is proved, without "*.". provider: who made the record. made_at: at the latest."""
+
+    record: txt_records.Record
+    host: str
+    provider: str
+    made_at: datetime.datetime
+
+
+def write(store: ports.Store, note: MadeRecord) -> None:
+    value = {
+        **dataclasses.asdict(note.record),
+        "host": note.host,
+        "provider": note.provider,
+        "made_at": note.made_at.isoformat(),
+    }
+    store.write(_key(note.record), json.dumps(value, indent=1).encode())
+
+
+def delete(store: ports.Store, record: txt_records.Record) -> None:
+    store.delete(_key(record))
+
+
+def read_all(store: ports.Store) -> tuple[MadeRecord, ...]:
+    """Damaged ones are left out, and reported."""
+    follows = "a record that was made in DNS may be left there: look for it under _acme-challenge, and delete the file"
+    found = (damaged.read(store, key, _parse, follows=follows) for key in store.list(_PENDING))
+    return tuple(note for note in found if note is not None)
+
+
+def _parse(content: bytes) -> MadeRecord:
+    value = json.loads(content)
+    record = txt_records.Record(name=value["name"], zone=value["zone"], value=value["value"])
+    made_at = datetime.datetime.fromisoformat(value["made_at"])
+    return MadeRecord(record=record, host=value["host"], provider=value["provider"], made_at=made_at)
+
+
+def _key(record: txt_records.Record) -> str:
+    return f"{_PENDING}/{hashlib.sha256(str(record).encode()).hexdigest()[:40]}"

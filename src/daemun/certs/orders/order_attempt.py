@@ -1,0 +1,389 @@
+"""One try to get one certificate: the CAs are asked in their order, until one serves.
+
+Before a CA is asked: is it to be left alone (Retry-After, a limit that daemun counts)? does what is found out about the
+names forbid it? After a proof failed, its test system is asked first, where failures cost nothing.
+
+Names that fail do not keep the others from their certificate: one is ordered for those that are left, unless the store
+has it, and the next try is for all of them again.
+"""
+
+import collections.abc
+import contextlib
+import dataclasses
+import datetime
+import functools
+import hashlib
+import threading
+import typing
+
+from daemun import errors
+from daemun.certs import daemon_thread
+from daemun.certs.acme import order_error
+from daemun.certs.acme import provers as provers_
+from daemun.certs.orders import ca_outages, examination, request_ledger
+from daemun.certs.served import certificate_records, certificate_store
+from daemun.control import ports
+from daemun.core import model, words
+from daemun.core.issuance import budget, renewal_time
+
+if typing.TYPE_CHECKING:
+    from daemun.certs.acme import acme_issuer
+
+_OF_ONE_CA = frozenset({"caa", "ca"})
+"""Topics of findings that another CA may not mind."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What a try needs besides what is asked. pause: None: really (`acme_network.Pause`). outages: of all tries."""
+
+    store: ports.Store
+    stored: certificate_store.Stored
+    clock: ports.Clock
+    provers: provers_.Provers
+    examiner: examination.Examiner | None
+    limits_of: collections.abc.Callable[[str], budget.Limits]
+    pause: collections.abc.Callable[[float, threading.Event], bool] | None = None
+    outages: ca_outages.Outages = dataclasses.field(default_factory=ca_outages.Outages)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """before: how it went so far. replaced: what was issued last, which a new one is for. down: the directories of CAs
+    that are left out, as they are known to be down."""
+
+    spec: model.CertificateSpec
+    authorities: tuple[model.Authority, ...]
+    before: certificate_records.Attempts | None
+    replaced: certificate_records.Issued | None
+    down: frozenset[str] = frozenset()
+
+
+_MOST_ROUNDS = 10
+"""A CA may name one bad name after the other."""
+_MOST_TOLD = 3
+"""Of many names that fail, so many are told with the reason, the others by their names."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """No CA gave a certificate for all names. is_failure: False: none was asked, there is only a wait.
+
+    reason: of each CA, in words. holds: as `certificate_records.Attempts.holds`. rehearse: whether test systems are
+    asked next.
+    seen: a fingerprint of what was found in DNS; None: nobody looked.
+    """
+
+    reason: str
+    is_failure: bool
+    holds: tuple[tuple[str, datetime.datetime], ...] = ()
+    rehearse: bool = False
+    seen: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Obtained:
+    """issued: of a CA; None: the store has all that can be had. failed: why it is not for all names; None: it is."""
+
+    issued: certificate_records.Issued | None
+    failed: Failed | None = None
+
+
+async def obtain(wanted: Wanted, means: Means, stop: threading.Event) -> Obtained:
+    return await _Try(wanted, means, stop).run()
+
+
+class _Try:
+    def __init__(self, wanted: Wanted, means: Means, stop: threading.Event) -> None:
+        self._spec = wanted.spec
+        self._wanted = wanted
+        self._means = means
+        self._stop = stop
+        self._hosts = renewal_time.hosts_to_order(wanted.spec)
+        before = wanted.before
+        self._failures = before.failures if before is not None else 0
+        self._rehearse = before is not None and before.rehearse
+        now = means.clock.now()
+        self._holds = {name: until for name, until in (before.holds if before else ()) if until > now}
+        begun = certificate_records.read_order(means.store, wanted.spec.name)
+        self._begun = begun if begun is not None and set(begun.hosts) <= set(self._hosts) else None
+        self._seen: str | None = None
+        self._warnings: tuple[str, ...] = ()
+        self._blamed: dict[str, dict[str, str]] = {}
+        """By the CA's directory: the names that keep it from signing, and why."""
+        self._waits: dict[str, datetime.datetime] = {}
+        """CAs that are not asked for all names before a moment, but for those that are left."""
+
+    async def run(self) -> Obtained:
+        part = await self._end_part()
+        whole = await self._obtain_all()
+        if isinstance(whole, certificate_records.Issued):
+            return Obtained(issued=whole)
+        if part is None and self._blamed:
+            part = await self._obtain_rest()
+        reason = whole.reason if self._is_all_blamed() else self._explain_blame(is_served=part is not None)
+        for directory, until in self._waits.items():
+            self._holds[directory] = max(until, self._holds.get(directory, until))
+        return Obtained(issued=part, failed=self._fail(reason, is_failure=whole.is_failure))
+
+    def _fail(self, reason: str, *, is_failure: bool) -> Failed:
+        holds = tuple(sorted(self._holds.items()))
+        return Failed(reason=reason, is_failure=is_failure, holds=holds, rehearse=self._rehearse, seen=self._seen)
+
+    async def _obtain_all(self) -> certificate_records.Issued | Failed:
+        reasons: list[str] = []
+        is_failure = False
+        # What was begun (before a SIGKILL, say) is ended first: a second order would be one too many.
+        for authority in sorted(self._wanted.authorities, key=lambda one: not self._is_begun(one)):
+            held = self._holds.get(authority.directory)
+            if held is not None:
+                reasons.append(self._explain_hold(authority, held))
+                self._means.outages.withdraw(authority.directory, self._means.clock.now())
+                continue
+            if authority.directory in self._wanted.down:
+                reasons.append(f"the CA at {authority.directory} is down")
+                continue
+            try:
+                issued = await self._ask(authority)
+            except request_ledger.OverBudgetError as error:
+                self._means.outages.withdraw(authority.directory, self._means.clock.now())
+                self._note_over_budget(authority, error, self._hosts)
+                reasons.append(str(error))
+            except order_error.OrderError as error:
+                is_failure = True
+                self._note_outage(authority.directory, error)
+                self._note_hold(authority.directory, error.retry_after_s)
+                self._note_blame(authority, error)
+                reasons.append(str(error))
+                if error.cause is order_error.Cause.PROOF:
+                    self._rehearse = True
+                    reasons += self._warnings
+                    if authority.staging is not None:
+                        reasons.append(
+                            f"until the CA's test system ({authority.staging}), where failures do not count, sees the "
+                            "proof, tries go there"
+                        )
+                    break
+            except errors.DaemunError as error:  # of this machine: no CA is to blame
+                is_failure = True
+                self._means.outages.withdraw(authority.directory, self._means.clock.now())
+                reasons.append(str(error))
+                break
+            else:
+                self._means.outages.end(authority.directory)
+                return issued
+        return self._fail("; ".join(reasons), is_failure=is_failure)
+
+    # --- names that fail, and those that are left ------------------------------------------------------------------
+
+    async def _end_part(self) -> certificate_records.Issued | None:
+        """End an order for some of the names that was begun before."""
+        begun = self._begun
+        if begun is None or set(begun.hosts) == set(self._hosts):
+            return None
+        self._begun = None
+        for authority in self._wanted.authorities:
+            if authority.directory == begun.directory and authority.directory not in self._holds:
+                with contextlib.suppress(errors.DaemunError):
+                    return await self._order(authority, begun.hosts)
+        return None
+
+    async def _obtain_rest(self) -> certificate_records.Issued | None:
+        """A certificate for the names that no CA, or the first that knows of any, has something against. None: there is
+        none, or the store has it."""
+        for authority in self._wanted.authorities:
+            for _ in range(_MOST_ROUNDS):
+                blamed = self._blamed.get(authority.directory, {})
+                rest = tuple(host for host in self._hosts if host not in blamed)
+                if not blamed or not rest:
+                    break
+                if self._is_stored(rest):
+                    return None
+                if authority.directory in self._holds:
+                    break
+                try:
+                    return await self._order(authority, rest)
+                except request_ledger.OverBudgetError as error:
+                    self._note_over_budget(authority, error, rest)
+                except order_error.OrderError as error:
+                    self._note_hold(authority.directory, error.retry_after_s)
+                    if not error.blamed.keys() & set(rest):
+                        break
+                    self._note_blame(authority, error)
+                except errors.DaemunError:  # of this machine, and told by the next try for all
+                    return None
+        return None
+
+    def _is_stored(self, hosts: tuple[str, ...]) -> bool:
+        directories = {authority.directory for authority in self._wanted.authorities}
+        return self._means.stored.find(hosts, self._means.clock.now(), directories, of=self._spec) is not None
+
+    def _rests(self) -> list[tuple[str, ...]]:
+        return [tuple(host for host in self._hosts if host not in blamed) for blamed in self._blamed.values() if blamed]
+
+    def _is_all_blamed(self) -> bool:
+        """Or nobody knows which name it is."""
+        return not any(self._rests())
+
+    def _note_blame(self, authority: model.Authority, error: order_error.OrderError) -> None:
+        if error.blamed:
+            self._blamed.setdefault(authority.directory, {}).update(error.blamed)
+
+    def _note_over_budget(
+        self, authority: model.Authority, error: request_ledger.OverBudgetError, hosts: tuple[str, ...]
+    ) -> None:
+        """Too many failures of one name hold up that name, other limits the CA."""
+        if error.refusal.limit.counted is not budget.Counted.FAILURES:
+            self._holds[authority.directory] = error.refusal.until
+            return
+        over = {host: str(error) for host in hosts if budget.failing_name(host) == error.refusal.key}
+        self._blamed.setdefault(authority.directory, {}).update(over)
+        self._waits[authority.directory] = error.refusal.until
+
+    def _explain_blame(self, *, is_served: bool) -> str:
+        blamed = {host: why for found in self._blamed.values() for host, why in found.items()}
+        told = [self._explain_one(host, why) for host, why in list(blamed.items())[:_MOST_TOLD]]
+        told[1:] = [text.partition(". The CA says")[0] for text in told[1:]]
+        if more := list(blamed)[_MOST_TOLD:]:
+            told.append(f"the same kind of trouble with {words.listed(map(words.quoted, more), last='and')}")
+        if is_served or any(self._is_stored(rest) for rest in self._rests() if rest):
+            told.append("the other names have their certificate, and these join it when they can")
+        return "; ".join(told)
+
+    def _explain_one(self, host: str, why: str) -> str:
+        told = why if host in why else f"{host}: {why}"
+        if host == self._spec.host:
+            return told
+        what, separator, detail = told.partition(". The CA says")
+        return f"{what.removesuffix('.')}; or take {words.quoted(host)} out of `aliases`{separator}{detail}"
+
+    # --- one CA ----------------------------------------------------------------------------------------------------
+
+    async def _ask(self, authority: model.Authority) -> certificate_records.Issued:
+        await self._examine(authority)
+        is_begun = self._begun is not None and self._begun.directory == authority.directory
+        if self._rehearse and authority.staging is not None and not is_begun:
+            await self._rehearse_at(dataclasses.replace(authority, directory=authority.staging, staging=None))
+        return await self._order(authority, self._hosts)
+
+    def _is_begun(self, authority: model.Authority) -> bool:
+        """Whether there is an order at this CA, or at its test system, that is not ended."""
+        return self._begun is not None and self._begun.directory in {authority.directory, authority.staging}
+
+    async def _examine(self, authority: model.Authority) -> None:
+        """Raises: OrderError: the CA would refuse; RetryableError: every CA would."""
+        examiner = self._means.examiner
+        if examiner is None or self._is_begun(authority):
+            return
+        looked = await examiner.examine(self._hosts, authority, self._spec.ordering)
+        # What the limits allow is asked when an order is counted: there it is known what it replaces.
+        found = [one for one in looked if one.topic != request_ledger.TOPIC]
+        self._seen = fingerprint(found)
+        self._warnings = tuple(
+            f"before that, daemun found: {one}" for one in found if one.weight is examination.Weight.WARNS
+        )
+        blocking = [one for one in found if one.weight is examination.Weight.BLOCKS]
+        if not blocking:
+            return
+        asked = words.listed([words.quoted(host) for host in self._hosts], last="and")
+        text = f"no certificate is asked for {asked}: {'; '.join(map(str, blocking))}"
+        blamed = {one.host: str(one) for one in blocking if one.host is not None}
+        if all(one.topic in _OF_ONE_CA for one in blocking):
+            raise order_error.OrderError(text, cause=order_error.Cause.REFUSED, blamed=blamed)
+        if len(blamed) == len({one.host for one in blocking}):  # none of them is about more than its name
+            self._blamed.setdefault(authority.directory, {}).update(blamed)
+        raise errors.RetryableError(text)
+
+    async def _rehearse_at(self, staging: model.Authority) -> None:
+        """Let the test system of the CA look first. Returns when it saw the proofs, or cannot be waited for.
+
+        Raises: OrderError.
+        """
+        try:
+            await self._order(staging, self._hosts, is_rehearsal=True)
+        except request_ledger.OverBudgetError as error:
+            problem: errors.RetryableError = error
+        except order_error.OrderError as error:
+            if error.cause is order_error.Cause.PROOF:
+                raise
+            problem = error
+        else:
+            self._rehearse = False
+            return
+        if self._failures < len(renewal_time.LADDER):
+            raise order_error.OrderError(
+                f"after a failure a try goes to the CA's test system first, and it cannot be used: {problem}; from "
+                "the daily tries on daemun asks the CA itself again",
+                cause=order_error.Cause.DOWN,
+            ) from problem
+
+    async def _order(
+        self, authority: model.Authority, hosts: tuple[str, ...], *, is_rehearsal: bool = False
+    ) -> certificate_records.Issued:
+        work = functools.partial(self._obtain, authority, hosts, is_rehearsal=is_rehearsal)
+        return await daemon_thread.run(work, name=f"order {self._spec.name}")
+
+    def _obtain(
+        self, authority: model.Authority, hosts: tuple[str, ...], *, is_rehearsal: bool
+    ) -> certificate_records.Issued:
+        # Here, in the order's thread, so that `daemun up` serves before these slow imports (acme, requests) are made.
+        from daemun.certs.acme import acme_issuer, acme_network  # noqa: PLC0415
+
+        means = self._means
+        try:
+            return acme_issuer.obtain(
+                self._request(authority, hosts, is_rehearsal=is_rehearsal),
+                store=means.store,
+                clock=means.clock,
+                stop=self._stop,
+                provers=means.provers,
+                limits_of=means.limits_of,
+                pause=means.pause or acme_network.pause_really,
+            )
+        finally:
+            if is_rehearsal:  # what came of it is worth nothing to a browser
+                certificate_records.delete_order(means.store, self._spec.name)
+
+    def _request(
+        self, authority: model.Authority, hosts: tuple[str, ...], *, is_rehearsal: bool
+    ) -> "acme_issuer.Request":
+        from daemun.certs.acme import acme_issuer, renewal_info  # noqa: PLC0415
+
+        ordering, replaced = self._spec.ordering, self._wanted.replaced
+        if is_rehearsal:  # a test system has other roots
+            ordering = dataclasses.replace(ordering, preferred_chain=None)
+        if replaced is not None and replaced.directory != authority.directory:
+            replaced = None
+        return acme_issuer.Request(
+            name=self._spec.name,
+            hosts=hosts,
+            authority=authority,
+            ordering=ordering,
+            replaces=renewal_info.identify(replaced.bundle.leaf) if replaced is not None else None,
+            is_same_set=replaced is not None and replaced.bundle.is_for_exactly(hosts),
+        )
+
+    # --- words -----------------------------------------------------------------------------------------------------
+
+    def _note_outage(self, directory: str, error: order_error.OrderError) -> None:
+        if error.is_outage:
+            self._means.outages.note(directory, self._means.clock.now(), error.retry_after_s)
+        elif error.cause is not order_error.Cause.DOWN:
+            self._means.outages.end(directory)
+
+    def _note_hold(self, directory: str, retry_after_s: float | None) -> None:
+        until = renewal_time.hold_until(self._means.clock.now(), retry_after_s)
+        if until is not None:
+            self._holds[directory] = until
+
+    def _explain_hold(self, authority: model.Authority, until: datetime.datetime) -> str:
+        before = self._wanted.before
+        if len(self._wanted.authorities) == 1 and before is not None and before.reason is not None:
+            return before.reason
+        return f"the CA at {authority.directory} is not asked before {until:%Y-%m-%d %H:%M} UTC"
+
+
+def fingerprint(found: collections.abc.Iterable[examination.Finding]) -> str:
+    """Of what the names look like in DNS: another one means that somebody changed something there."""
+    told = sorted(str(one) for one in found if one.topic == "dns")
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]

@@ -1,0 +1,326 @@
+"""What CAs are asked for: which certificates are due, one try after the other for each, and what follows from it."""
+
+import asyncio
+import collections.abc
+import contextlib
+import dataclasses
+import datetime
+import random
+import threading
+import traceback
+
+import structlog
+
+from daemun import errors
+from daemun.certs.orders import order_attempt, renewal_watch, schedule
+from daemun.certs.served import (
+    certificate_files,
+    certificate_index,
+    certificate_records,
+    deploy_hook,
+    shown_certificates,
+)
+from daemun.core import model, words
+from daemun.core.issuance import order_subject, renewal_time
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+CONCURRENT_ORDERS = 16
+"""An order waits for the CA nearly all of its time. More would only queue for the interpreter."""
+
+
+class Orders:
+    """Of one manager. Not thread-safe. changed: called at the end of each order, and when orders may begin again."""
+
+    def __init__(
+        self,
+        known: certificate_index.CertificateIndex,
+        shelf_: certificate_files.CertificateFiles,
+        means: order_attempt.Means,
+        after_: deploy_hook.DeployHook,
+        *,
+        chance: random.Random,
+        changed: collections.abc.Callable[[], None],
+    ) -> None:
+        self._book = known
+        self._shelf = shelf_
+        self._means = means
+        self._after = after_
+        self._chance = chance
+        self._changed = changed
+        self._under_way: set[str] = set()
+        self._held = 0
+        self._ended = asyncio.Event()
+
+    @property
+    def under_way(self) -> collections.abc.Set[str]:
+        """The names of the certificates that are being ordered."""
+        return self._under_way
+
+    def start(self, tasks: asyncio.TaskGroup, stop: threading.Event) -> None:
+        """Begin what is due. stop: set when the orders are to end."""
+        now = self._means.clock.now()
+        for name in self._due():
+            if len(self._under_way) >= CONCURRENT_ORDERS:
+                break
+            down = frozenset[str]()
+            if name not in self._book.forced:
+                directories = self._book.directories(self._book.entries[name].spec)
+                down = frozenset(one for one in directories if not self._means.outages.admit(one, now))
+                if len(down) == len(directories):
+                    continue
+            self._start(name, tasks, stop, down)
+
+    def with_outage(self, told: model.CertificateStatus, spec: model.CertificateSpec) -> model.CertificateStatus:
+        """What waits for a CA that is down says so, without having been tried itself."""
+        now = self._means.clock.now()
+        is_waiting = told.state is model.CertificateState.PENDING or told.failures
+        if (
+            not is_waiting
+            or spec.name in self._under_way
+            or (told.next_attempt is not None and told.next_attempt > now)
+        ):
+            return told
+        directories = self._book.directories(spec)
+        until = self._means.outages.until(directories, now)
+        if until is None:
+            return told
+        why = f"the CA at {words.listed(directories, last='and')} is down and will be asked again by itself"
+        return dataclasses.replace(told, next_attempt=until, reason=(told.reason or "").replace(schedule.ASKED, why))
+
+    def moments(self, now: datetime.datetime) -> list[datetime.datetime]:
+        """When `start` has something to begin; the end of what is under way wakes by itself."""
+        if len(self._under_way) >= CONCURRENT_ORDERS:
+            return []
+        orders = (self._order_at(name, plan, now) for name, plan in self._book.plans(now).items())
+        return [at for at in orders if at is not None]
+
+    @contextlib.asynccontextmanager
+    async def held(self, *, within_s: float) -> collections.abc.AsyncIterator[None]:
+        """No order is under way, and none begins, while the block runs.
+
+        Raises: LockHeldError when those that are under way do not end in time.
+        """
+        self._held += 1
+        try:
+            await self._wait_for_orders(within_s)
+            yield
+        finally:
+            self._held -= 1
+            self._changed()
+
+    async def _wait_for_orders(self, within_s: float) -> None:
+        try:
+            async with asyncio.timeout(within_s):
+                while self._under_way:
+                    self._ended.clear()
+                    await self._ended.wait()
+        except TimeoutError:
+            under_way = ", ".join(sorted(self._under_way))
+            raise errors.LockHeldError(
+                f"cannot change accounts now: certificates are being ordered ({under_way}); try again in a few minutes"
+            ) from None
+
+    def _due(self) -> list[str]:
+        """The certificates to order now, the longest due first."""
+        now = self._means.clock.now()
+        at = ((self._order_at(name, plan, now), name) for name, plan in self._book.plans(now).items())
+        return [name for _, name in sorted((when, name) for when, name in at if when is not None and when <= now)]
+
+    def _order_at(self, name: str, plan: schedule.CertificatePlan, now: datetime.datetime) -> datetime.datetime | None:
+        if plan.order_at is None or self._held or name in self._under_way or name not in self._book.confirmed:
+            return None
+        if name in self._book.forced:
+            return now
+        if plan.order_at > now:
+            return plan.order_at
+        return self._means.outages.until(self._book.directories(self._book.entries[name].spec), now) or plan.order_at
+
+    # --- one certificate -------------------------------------------------------------------------------------------
+
+    def _start(self, name: str, tasks: asyncio.TaskGroup, stop: threading.Event, down: frozenset[str]) -> None:
+        entry = self._book.entries[name]
+        authorities = self._book.authorities(entry.spec)
+        assert authorities is not None
+        self._under_way.add(name)
+        is_forced = name in self._book.forced
+        self._book.forced.discard(name)
+        is_public = (
+            entry.served.kind is shown_certificates.CertificateSource.PUBLIC and entry.served.directory is not None
+        )
+        wanted = order_attempt.Wanted(
+            spec=entry.spec,
+            authorities=authorities,
+            before=schedule.valid_attempts(entry, authorities),
+            replaced=certificate_records.Issued(
+                directory=entry.served.directory or certificate_records.UNKNOWN, bundle=entry.served.bundle
+            )
+            if is_public
+            else None,
+            down=down,
+        )
+        if not is_forced and self._has_better(entry, authorities):
+            for directory in {authority.directory for authority in authorities} - down:
+                self._means.outages.withdraw(directory, self._means.clock.now())
+            tasks.create_task(self._take_stored(wanted), name=f"take {name}")
+        else:
+            tasks.create_task(self._order(wanted, stop), name=f"order {name}")
+
+    def _has_better(self, entry: schedule.ManagedCertificate, authorities: schedule.Authorities) -> bool:
+        """Whether the store holds what would be ordered, as when names went from one site to another."""
+        now, served, hosts = self._means.clock.now(), entry.served, renewal_time.hosts_to_order(entry.spec)
+        directories = {authority.directory for authority in authorities}
+        found = self._means.stored.find(hosts, now, directories, of=entry.spec)
+        is_good = (
+            served.kind is shown_certificates.CertificateSource.PUBLIC
+            and served.directory in directories
+            and now < renewal_time.renew_at(served.bundle.not_before, served.bundle.not_after)
+            and not served.bundle.missing(hosts)
+        )
+        return found is not None and not is_good
+
+    async def _take_stored(self, wanted: order_attempt.Wanted) -> None:
+        """Never raises but when cancelled."""
+        name = wanted.spec.name
+        try:
+            async with self._book.settling:
+                entry = self._book.entries.get(name)
+                if entry is not None:
+                    served = await asyncio.to_thread(self._shelf.settle, entry.spec)
+                    self._book.put(name, dataclasses.replace(entry, served=served, attempts=None))
+                    await self._settle(self._book.beside(name))
+                    await asyncio.to_thread(certificate_records.delete_attempts, self._means.store, name)
+        except errors.DaemunError as error:
+            await self._fail(wanted, self._failure(wanted, str(error)))
+        finally:
+            self._under_way.discard(name)
+            self._ended.set()
+            self._changed()
+
+    async def _order(self, wanted: order_attempt.Wanted, stop: threading.Event) -> None:
+        """One try. Never raises but when cancelled: the others go on."""
+        spec = wanted.spec
+        try:
+            obtained = await order_attempt.obtain(wanted, self._means, stop)
+            issued = obtained.issued
+            if issued is not None:
+                await self._succeed(wanted, issued, is_whole=obtained.failed is None)
+                log.info(
+                    "certificate obtained",
+                    host=spec.host,
+                    names=issued.bundle.names(),
+                    issuer=issued.bundle.issuer,
+                    until=issued.bundle.not_after,
+                )
+            if obtained.failed is not None:
+                await self._fail(wanted, obtained.failed)
+        except errors.DaemunError as error:
+            await self._fail(wanted, self._failure(wanted, str(error)))
+        except Exception as error:
+            # Formatted here, because loggers that show local variables would show keys.
+            stack = traceback.format_exc()
+            log.error("an order failed for an unknown reason", host=spec.host, stack=stack)  # noqa: TRY400
+            reason = f'cannot get a certificate for "{spec.host}": {type(error).__name__}; see the log, and report it'
+            await self._fail(wanted, self._failure(wanted, reason))
+        finally:
+            self._under_way.discard(spec.name)
+            self._ended.set()
+            self._changed()
+
+    def _failure(self, wanted: order_attempt.Wanted, reason: str) -> order_attempt.Failed:
+        is_rehearsing = wanted.before is not None and wanted.before.rehearse
+        return order_attempt.Failed(reason=reason, is_failure=True, rehearse=is_rehearsing)
+
+    async def _succeed(
+        self, wanted: order_attempt.Wanted, issued: certificate_records.Issued, *, is_whole: bool
+    ) -> None:
+        """is_whole: it is for all names that were asked for.
+
+        Raises: RetryableError when the new certificate is due at once, so that orders never follow each other.
+        """
+        spec = wanted.spec
+        async with self._book.settling:
+            hosts = tuple(host for host in renewal_time.hosts_to_order(spec) if not issued.bundle.missing((host,)))
+            await asyncio.to_thread(self._after.note, spec.name, hosts, issued.bundle)
+            await asyncio.to_thread(self._shelf.put_issued, spec.name, issued)
+            entry = self._book.entries.get(spec.name)  # the site may have changed, or gone, meanwhile
+            is_due_again = False
+            if entry is not None:
+                served = await asyncio.to_thread(self._shelf.settle, entry.spec)
+                new = schedule.ManagedCertificate(spec=entry.spec, served=served, advice=entry.advice)
+                now = self._means.clock.now()
+                at = schedule.order_at(new, wanted.authorities, now)
+                is_due_again = is_whole and entry.spec == spec and at is not None and at <= now
+                # Then the failures so far count on, and the ladder goes up.
+                counts_on = is_due_again or not is_whole
+                self._book.put(spec.name, dataclasses.replace(entry, served=served) if counts_on else new)
+            await self._show_to_others(spec, issued)
+            if is_whole and not is_due_again:
+                await asyncio.to_thread(certificate_records.delete_attempts, self._means.store, spec.name)
+        if entry is not None:
+            self._after.tell(spec.name)
+        if is_due_again:
+            raise errors.RetryableError(
+                f'cannot rely on the new certificate of "{spec.host}": it is valid from {issued.bundle.not_before} to '
+                f"{issued.bundle.not_after}, and this machine's clock says {self._means.clock.now()}; set the clock"
+            )
+
+    async def _show_to_others(self, spec: model.CertificateSpec, issued: certificate_records.Issued) -> None:
+        """A wildcard, or names that another site has by now: the new certificate may be the best there is for them."""
+        beside = self._book.beside(spec.name)
+        known = set(spec.names)
+        if not any(host.startswith("*.") for host in issued.bundle.names()) and spec.name in self._book.entries:
+            known -= set(self._book.entries[spec.name].spec.names)
+            if not known:
+                await self._settle(beside)
+                return
+        await self._settle(
+            name
+            for name, entry in list(self._book.entries.items())
+            if name != spec.name
+            and entry.spec.mode is model.TlsMode.ACME
+            and len(issued.bundle.missing(entry.spec.names)) < len(entry.spec.names)
+        )
+
+    async def _settle(self, names: collections.abc.Iterable[str]) -> None:
+        for name in names:
+            entry = self._book.entries[name]
+            served = await asyncio.to_thread(self._shelf.settle, entry.spec)
+            if served != entry.served:
+                self._book.put(name, dataclasses.replace(entry, served=served))
+
+    async def _fail(self, wanted: order_attempt.Wanted, failed: order_attempt.Failed) -> None:
+        spec, before, now = wanted.spec, wanted.before, self._means.clock.now()
+        failures = (before.failures if before else 0) + failed.is_failure
+        at = now
+        if failed.is_failure:
+            expires_at = wanted.replaced.bundle.not_after if wanted.replaced is not None else None
+            at = renewal_time.next_attempt(failures, now, jitter=self._chance.random(), expires_at=expires_at)
+        holds = dict(failed.holds)
+        waits = [holds.get(authority.directory, now) for authority in wanted.authorities]
+        at = max(at, min(waits))
+        seen = before.seen if before is not None else ()
+        if failed.seen is not None and failed.seen not in seen:
+            seen = (*seen, failed.seen)[-renewal_watch.MOST_SEEN :]
+        attempts = certificate_records.Attempts(
+            asked=order_subject.fingerprint(spec, wanted.authorities),
+            failures=failures,
+            next_attempt=at,
+            reason=failed.reason,
+            since=(before.since if before is not None else None) or (now if failed.is_failure else None),
+            holds=failed.holds,
+            rehearse=failed.rehearse,
+            seen=seen,
+        )
+        async with self._book.settling:
+            entry = self._book.entries.get(spec.name)
+            if entry is None:
+                return
+            self._book.put(spec.name, dataclasses.replace(entry, attempts=attempts))
+            log.warning(
+                "certificate not obtained", host=spec.host, reason=failed.reason, failures=failures, next_attempt=at
+            )
+            try:
+                await asyncio.to_thread(certificate_records.write_attempts, self._means.store, spec.name, attempts)
+            except errors.DaemunError as error:  # a restart would then try earlier: no harm
+                log.warning("the failure could not be stored", host=spec.host, error=str(error))

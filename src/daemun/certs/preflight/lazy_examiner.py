@@ -1,0 +1,38 @@
+"""The examiner, made when it is asked for the first time.
+
+Nobody is served sooner for it, and its HTTP client (aiohttp) alone would be a tenth of the daemon's start.
+"""
+
+import asyncio
+import collections.abc
+import typing
+
+from daemun.core import model
+
+if typing.TYPE_CHECKING:
+    from daemun.certs.preflight import examiner
+
+
+class LazyExaminer:
+    """Implements `control.ports.Examiner`. make: called once, in a thread, so that it may import what is slow."""
+
+    def __init__(self, make: collections.abc.Callable[[], "examiner.Preflight"]) -> None:
+        self._make = make
+        self._made: examiner.Preflight | None = None
+        self._making = asyncio.Lock()
+        self._settings = model.Globals()
+
+    def configure(self, settings: model.Globals) -> None:
+        """As `examiner.Preflight`."""
+        self._settings = settings
+        if self._made is not None:
+            self._made.configure(settings)
+
+    async def examine(
+        self, hosts: collections.abc.Sequence[str], authority: model.Authority, ordering: model.Ordering
+    ) -> tuple[model.Finding, ...]:
+        async with self._making:
+            if self._made is None:
+                self._made = await asyncio.to_thread(self._make)
+                self._made.configure(self._settings)
+        return await self._made.examine(hosts, authority, ordering)

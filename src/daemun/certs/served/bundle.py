@@ -1,0 +1,131 @@
+"""A certificate chain with its key, as PEM, read and checked. The key is never part of a message or a repr."""
+
+import collections.abc
+import dataclasses
+import datetime
+import functools
+import ipaddress
+
+from cryptography import exceptions, x509
+from cryptography.hazmat.primitives import serialization
+
+from daemun.certs.served import pem_kinds
+from daemun.core import names
+
+
+class BundleError(ValueError):
+    """A chain and a key that cannot be served; the text says why, without any of their content."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """fullchain_pem: the certificate, then its issuers. key_pem: not encrypted. chain: what fullchain_pem holds."""
+
+    fullchain_pem: bytes
+    key_pem: bytes = dataclasses.field(repr=False)
+    chain: tuple[x509.Certificate, ...] = dataclasses.field(repr=False, compare=False)
+
+    @property
+    def leaf(self) -> x509.Certificate:
+        return self.chain[0]
+
+    @property
+    def not_before(self) -> datetime.datetime:
+        return self.leaf.not_valid_before_utc
+
+    @property
+    def not_after(self) -> datetime.datetime:
+        return self.leaf.not_valid_after_utc
+
+    @property
+    def issuer(self) -> str:
+        """The issuer as a person knows it: "Let's Encrypt E7"."""
+        attributes = (x509.NameOID.ORGANIZATION_NAME, x509.NameOID.COMMON_NAME)
+        found = [str(item.value) for oid in attributes for item in self.leaf.issuer.get_attributes_for_oid(oid)]
+        if len(found) == 2 and found[1].startswith(found[0]):
+            return found[1]
+        return " ".join(found) or self.leaf.issuer.rfc4514_string()
+
+    def names(self) -> tuple[str, ...]:
+        """What it is for, as in `model.Site.names`; domain names first, each kind sorted."""
+        dns, addresses = _alternative_names(self.leaf)
+        shown = (f"[{found}]" if found.version == 6 else str(found) for found in addresses)
+        return (*sorted(dns), *sorted(shown))
+
+    def is_valid_at(self, now: datetime.datetime) -> bool:
+        return self.not_before <= now < self.not_after
+
+    def missing(self, hosts: collections.abc.Iterable[str]) -> tuple[str, ...]:
+        """Those of the hosts (as in `model.Site.names`) that the certificate is not good for."""
+        dns, addresses = _alternative_names(self.leaf)
+        return tuple(host for host in hosts if not _is_covered(host, dns, addresses))
+
+    def is_for_exactly(self, hosts: collections.abc.Collection[str]) -> bool:
+        """Whether the certificate is for these hosts and no others."""
+        dns, addresses = _alternative_names(self.leaf)
+        wanted = {names.address_of(host) or host for host in hosts}
+        return wanted == {*dns, *addresses}
+
+
+def parse(fullchain_pem: bytes, key_pem: bytes, *, paths: tuple[str, str] = ("fullchain.pem", "key.pem")) -> Bundle:
+    """Read a chain and its key. paths: of the two, for commands that make something readable of them.
+
+    Raises: BundleError: one of them is not PEM, the key is encrypted, or it does not fit the first certificate.
+    """
+    try:
+        chain = tuple(x509.load_pem_x509_certificates(fullchain_pem))
+    except ValueError:
+        raise BundleError(pem_kinds.explain_certificate(fullchain_pem, *paths)) from None
+    try:
+        key = serialization.load_pem_private_key(key_pem, password=None)
+    except TypeError:
+        raise BundleError(pem_kinds.explain_encrypted(paths[1])) from None
+    except (ValueError, exceptions.UnsupportedAlgorithm):
+        raise BundleError(pem_kinds.explain_key(key_pem, paths[1], paths[0])) from None
+    try:
+        keys = [_public_bytes(one.public_key()) for one in chain]
+    except (ValueError, exceptions.UnsupportedAlgorithm):
+        raise BundleError(f"a certificate of {paths[0]} has a key of a kind that is not known here") from None
+    if _public_bytes(key.public_key()) != keys[0]:
+        raise BundleError(
+            "the certificates are in the wrong order: the site's own comes first, then its issuers"
+            if _public_bytes(key.public_key()) in keys
+            else "the key does not fit the (first) certificate; give the key that it was ordered with"
+        )
+    return Bundle(fullchain_pem=fullchain_pem, key_pem=key_pem, chain=chain)
+
+
+def general_name(host: str) -> x509.GeneralName:
+    """A host (as in `model.Site.names`) as a subjectAltName entry."""
+    address = names.address_of(host)
+    return x509.DNSName(host) if address is None else x509.IPAddress(address)
+
+
+@functools.lru_cache(maxsize=16)  # a hundred sites in a row may share one that is for a hundred names
+def _alternative_names(
+    leaf: x509.Certificate,
+) -> tuple[frozenset[str], frozenset[ipaddress.IPv4Address | ipaddress.IPv6Address]]:
+    try:
+        extension = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return frozenset(), frozenset()
+    dns = frozenset(name.lower() for name in extension.get_values_for_type(x509.DNSName))
+    found = extension.get_values_for_type(x509.IPAddress)
+    return dns, frozenset(item for item in found if isinstance(item, ipaddress.IPv4Address | ipaddress.IPv6Address))
+
+
+def _is_covered(
+    host: str, dns: frozenset[str], addresses: frozenset[ipaddress.IPv4Address | ipaddress.IPv6Address]
+) -> bool:
+    """A wildcard stands for one label, the leftmost (RFC 9525 section 6.3)."""
+    address = names.address_of(host)
+    if address is not None:
+        return address in addresses
+    parent = host.partition(".")[2]
+    return host in dns or (bool(parent) and f"*.{parent}" in dns)
+
+
+def _public_bytes(key: object) -> bytes:
+    assert hasattr(key, "public_bytes")
+    encoded: bytes = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return encoded

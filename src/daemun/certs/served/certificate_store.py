@@ -1,0 +1,181 @@
+"""Every certificate of a CA that the store holds, found by the names that it covers.
+
+    certs/NAME/certificate.json   what was issued last for one certificate (`certs.served.certificate_records`)
+    adopted/DIGEST.json           what another ACME client left to us, and what was issued before and is still good for
+                                  names that its successor does not cover; named by a digest of the certificate
+
+A certificate belongs to the names that it covers, whatever site it was ordered for: renamed, split and merged sites go
+on with what is there, and nothing is ordered that the store has.
+"""
+
+import collections
+import collections.abc
+import dataclasses
+import datetime
+import hashlib
+import json
+import threading
+
+from cryptography.hazmat.primitives import serialization
+
+from daemun.certs.orders import key_types
+from daemun.certs.served import bundle, certificate_records
+from daemun.control import damaged, ports
+from daemun.core import model, names
+from daemun.core.issuance import renewal_time
+
+_FOLDER = "adopted"
+
+
+class Stored:
+    """For all threads. Read once from the store, which nobody else changes while a daemon runs."""
+
+    def __init__(self, store: ports.Store) -> None:
+        self._store = store
+        self._guard = threading.RLock()
+        self._is_loaded = False
+        self._known: dict[str, certificate_records.Issued] = {}
+        self._by_host: dict[str, dict[str, None]] = collections.defaultdict(dict)
+
+    def own(self, name: str) -> certificate_records.Issued | None:
+        """What was issued last for the certificate of this name."""
+        with self._guard:
+            return self._load().get(certificate_records.issued_key(name))
+
+    def is_own_damaged(self, name: str) -> bool:
+        """Whether something was issued for the certificate of this name that cannot be read any more."""
+        with self._guard:
+            return self.own(name) is None and self._store.damage.is_noted(certificate_records.issued_key(name))
+
+    def mend_own(self, name: str, found: bundle.Bundle, now: datetime.datetime) -> None:
+        """What is shown for a certificate is what was issued for it last; of which CA is not known any more."""
+        self.put_own(name, certificate_records.Issued(directory=certificate_records.UNKNOWN, bundle=found), now)
+        self._store.damage.note_mended(
+            certificate_records.issued_key(name), "it was made anew of what is served, nothing is to do"
+        )
+
+    def covering(self, host: str, now: datetime.datetime) -> list[certificate_records.Issued]:
+        """Those that are good for a host and have not expired, also revoked ones."""
+        with self._guard:
+            known = self._load()
+            keys = [key for label in _labels(host) for key in self._by_host.get(label, ())]
+            return [known[key] for key in keys if now < known[key].bundle.not_after]
+
+    def find(
+        self,
+        hosts: collections.abc.Sequence[str],
+        now: datetime.datetime,
+        directories: collections.abc.Container[str],
+        *,
+        of: model.CertificateSpec,
+    ) -> certificate_records.Issued | None:
+        """The one that covers all the hosts, is not due for renewal yet and comes from one of these CAs; of several
+        the one that is good for longest. With it, nothing needs to be ordered for them. of: where two types of keys are
+        wanted, the one for which it is sought."""
+        good = [
+            one
+            for one in (self.covering(hosts[0], now) if hosts else ())
+            if one.directory in directories
+            and not one.is_revoked
+            and now < renewal_time.renew_at(one.bundle.not_before, one.bundle.not_after)
+            and not one.bundle.missing(hosts)
+            and key_types.is_of_its_type(one.bundle.leaf, of)
+        ]
+        return max(good, key=lambda one: one.bundle.not_after, default=None)
+
+    def holds(self, found: bundle.Bundle) -> bool:
+        """Whether it was adopted."""
+        with self._guard:
+            return key_of(found) in self._load()
+
+    def adopt(self, issued: certificate_records.Issued) -> None:
+        with self._guard:
+            self._load()
+            self._write(key_of(issued.bundle), issued)
+
+    def put_own(self, name: str, issued: certificate_records.Issued, now: datetime.datetime) -> None:
+        """What was issued for a certificate. The one before stays as long as it is good for longer, or for names that
+        the new one is not good for, or comes from another CA, or has another type of key: who goes back to those names,
+        that CA or that type has it."""
+        with self._guard:
+            before = self._load().get(certificate_records.issued_key(name))
+            if before is not None and _is_worth_keeping(before, issued, now):
+                self._write(key_of(before.bundle), before)
+            self._write(certificate_records.issued_key(name), issued)
+            self._prune(now)
+
+    def note_revoked(self, found: bundle.Bundle) -> None:
+        """Another one is needed wherever this one is shown."""
+        with self._guard:
+            for key, issued in list(self._load().items()):
+                if issued.bundle.leaf == found.leaf:
+                    self._write(key, dataclasses.replace(issued, is_revoked=True))
+
+    def _load(self) -> dict[str, certificate_records.Issued]:
+        """What is damaged counts as missing: a CA issues another one."""
+        if not self._is_loaded:
+            own = [key for key in self._store.list("certs") if key.endswith("/certificate.json")]
+            for key in (*own, *self._store.list(_FOLDER)):
+                issued = _read(self._store, key)
+                if issued is not None:
+                    self._remember(key, issued)
+            self._is_loaded = True
+        return self._known
+
+    def _write(self, key: str, issued: certificate_records.Issued) -> None:
+        certificate_records.write_issued_at(self._store, key, issued)
+        self._forget(key)
+        self._remember(key, issued)
+
+    def _remember(self, key: str, issued: certificate_records.Issued) -> None:
+        self._known[key] = issued
+        for host in issued.bundle.names():
+            self._by_host[_label(host)][key] = None
+
+    def _forget(self, key: str) -> None:
+        before = self._known.pop(key, None)
+        for host in before.bundle.names() if before is not None else ():
+            self._by_host[_label(host)].pop(key, None)
+
+    def _prune(self, now: datetime.datetime) -> None:
+        """Without those that nobody will show any more."""
+        for key, issued in list(self._known.items()):
+            if key.startswith(_FOLDER) and now >= issued.bundle.not_after:
+                self._store.delete(key)
+                self._forget(key)
+
+
+def key_of(found: bundle.Bundle) -> str:
+    digest = hashlib.sha256(found.leaf.public_bytes(serialization.Encoding.DER)).hexdigest()
+    return f"{_FOLDER}/{digest[:32]}.json"
+
+
+def _is_worth_keeping(
+    before: certificate_records.Issued, after: certificate_records.Issued, now: datetime.datetime
+) -> bool:
+    if before.is_revoked or now >= before.bundle.not_after or before.bundle.leaf == after.bundle.leaf:
+        return False
+    is_longer = before.bundle.not_after > after.bundle.not_after
+    is_other = before.directory != after.directory or bool(after.bundle.missing(before.bundle.names()))
+    algorithms = {key_types.algorithm_of(one.bundle.leaf) for one in (before, after)}
+    return is_longer or is_other or len(algorithms) > 1
+
+
+def _label(host: str) -> str:
+    address = names.address_of(host)
+    return host if address is None else address.compressed
+
+
+def _labels(host: str) -> tuple[str, ...]:
+    """What a certificate names that is good for the host: itself, or a wildcard for its first label."""
+    if names.address_of(host) is not None or "." not in host:
+        return (_label(host),)
+    wildcard = f"*.{host.partition('.')[2]}"
+    return (host,) if host == wildcard else (host, wildcard)
+
+
+def _read(store: ports.Store, key: str) -> certificate_records.Issued | None:
+    follows = "the certificate under live/ goes on where it is the same, else a CA is asked for another one"
+    return damaged.read(
+        store, key, lambda content: certificate_records.parse_issued(json.loads(content)), follows=follows
+    )

@@ -1,0 +1,195 @@
+"""What a look at the gate finds, from what is known of it. Pure.
+
+Its findings have the weights of those before an order: BLOCKS: something is not served as asked; WARNS: it deserves a
+look; GOOD: looked at and as it should be.
+"""
+
+import collections.abc
+import dataclasses
+import re
+
+from daemun.core import certificate_faults, merge, model, on_demand_names, served, validate_acme
+from daemun.core.issuance import renewal_time
+
+_MOST_NAMED = 20
+"""Of more certificates, the good ones are counted."""
+_MANY_GENERATIONS = 4
+"""Old workers for each one of now, from which on they deserve a look: each holds memory."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class PossibleOrder:
+    """What could be ordered: names, at which CA, and how."""
+
+    hosts: tuple[str, ...]
+    authority: model.Authority
+    ordering: model.Ordering
+
+
+def judge_nginx(version: str, actual: model.Actual) -> tuple[model.Finding, ...]:
+    """actual: what nginx does now; its files are not looked at."""
+    if actual.pid is None:
+        cure = "daemun starts it again by itself; if that fails, the log of `daemun up` has the reason"
+        return (_blocks("nginx", f"nginx {version} is not running", cure),)
+    found = [_good("nginx", f"nginx {version} runs (process {actual.pid})")]
+    draining = sum(worker.draining for worker in actual.workers)
+    if draining > _MANY_GENERATIONS * (len(actual.workers) - draining):
+        message = f"{draining} old workers of nginx finish open connections, and each holds memory"
+        found.append(_warns("nginx", message, "reload less often, or lower `old_workers` in daemun.yaml"))
+    elif draining:
+        found.append(_good("nginx", f"{_count(draining, 'old worker')} of nginx finish open connections"))
+    return tuple(found)
+
+
+def judge_sites(
+    sites: tuple[model.SiteStatus, ...], host: str | None = None, *, told: collections.abc.Collection[str] = ()
+) -> tuple[model.Finding, ...]:
+    """What is live; host: look at the sites that serve it alone. told: sites that a problem speaks of."""
+    chosen = [item for item in sites if host is None or serves(item.site, host)]
+    if host is not None and not chosen:
+        cure = f"`daemun add {host} TARGET` makes one"
+        return (_warns("site", "no site of the gate has this name", cure, host),)
+    enabled = [item for item in chosen if item.state is not model.SiteState.DISABLED]
+    live = [item for item in enabled if item.state is model.SiteState.LIVE]
+    found = [_judge_site(item) for item in chosen if _deserves_a_look(item, host) and item.site.host not in told]
+    if host is not None:
+        return (*found, *(_good("site", "its site is live", item.site.host) for item in live))
+    return (_good("site", served.count_sites(sites)), *found)
+
+
+def _deserves_a_look(item: model.SiteStatus, host: str | None) -> bool:
+    """A site that was switched off does so only where a person asks for it. Why visitors are not served is told of each
+    server and handshake (`served.find_findings`), or certificate."""
+    if item.state is model.SiteState.DISABLED:
+        return host is not None
+    return item.state is not model.SiteState.LIVE and item.state not in served.STATES
+
+
+def judge_problems(problems: tuple[model.Problem, ...], host: str | None = None) -> tuple[model.Finding, ...]:
+    """host: those of this site alone."""
+    return tuple(_judge_problem(problem) for problem in problems if host is None or problem.host == host)
+
+
+def judge_containers(containers: tuple[model.Container, ...], host: str | None = None) -> tuple[model.Finding, ...]:
+    chosen = [one for one in containers if host is None or host in one.hosts]
+    served = [one for one in chosen if one.is_served]
+    found = [
+        _warns("engine", f"the container {one.name}: {one.why}", one.cure or "`daemun status` tells more")
+        for one in chosen
+        if one.why is not None
+    ]
+    if chosen:
+        found.append(_good("engine", f"{len(served)} of {_count(len(chosen), 'container')} served"))
+    return tuple(found)
+
+
+def judge_certificates(statuses: collections.abc.Sequence[model.CertificateStatus]) -> tuple[model.Finding, ...]:
+    """Each that is not as asked for, and a sum of those that are: of ten thousand, nobody reads each."""
+    judged = [judge_certificate(status) for status in statuses]
+    if len(judged) <= _MOST_NAMED:
+        return tuple(judged)
+    bad = [finding for finding in judged if finding.weight is not model.Weight.GOOD]
+    good = len(judged) - len(bad)
+    return (*bad, _good("certificate", f"{good} of {_count(len(judged), 'certificate')} as asked for"))
+
+
+def judge_certificate(status: model.CertificateStatus) -> model.Finding:
+    until = f" until {status.not_after:%Y-%m-%d}" if status.not_after is not None else ""
+    match status.state:
+        case model.CertificateState.FAILING:
+            cure = certificate_faults.find_cure(status)
+            message = f"has no certificate as asked for: {status.reason or 'no reason is known'}"
+            return _blocks("certificate", message, cure, status.host)
+        case model.CertificateState.INVALID | model.CertificateState.INCOMPLETE | model.CertificateState.NOT_SERVED:
+            return _judge_refused(status)
+        case model.CertificateState.PENDING:
+            return _good("certificate", "its certificate is being ordered", status.host)
+        case model.CertificateState.LOCAL:
+            return _good("certificate", "has a certificate of the local authority, as asked for", status.host)
+        case model.CertificateState.VALID:
+            by = f" of {status.issuer}" if status.issuer else ""
+            return _good("certificate", f"has a certificate{by}{until}", status.host)
+
+
+def _judge_refused(status: model.CertificateStatus) -> model.Finding:
+    """One that is there, and that visitors refuse or do not see."""
+    reason, cure = status.reason or "no reason is known", certificate_faults.find_replacement(status)
+    match status.state:
+        case model.CertificateState.INCOMPLETE:
+            return _warns("certificate", f"some visitors refuse its certificate: {reason}", cure, status.host)
+        case model.CertificateState.NOT_SERVED:
+            return _blocks("certificate", "visitors are not shown its certificate", cure, status.host)
+    return _blocks("certificate", f"no visitor accepts its certificate: {reason}", cure, status.host)
+
+
+def find_orders(
+    desired: model.Desired, host: str | None = None, *, added: collections.abc.Sequence[str] = ()
+) -> tuple[PossibleOrder, ...]:
+    """What CAs are asked for; host: only what has to do with it, and for a name that no site has what would be.
+
+    added: the names that were added while the gate runs (`core.on_demand_names`).
+    """
+    acme = desired.globals.acme
+    taking = on_demand_names.find_site(desired)
+    own = tuple(on_demand_names.make_spec(name, taking, acme) for name in added) if taking is not None else ()
+    specs = [spec for spec in (*merge.certificate_specs(desired), *own) if renewal_time.hosts_to_order(spec)]
+    if host is not None:
+        if host not in added and not any(serves(site, host) for site in desired.sites):
+            ordering = validate_acme.fill(model.Ordering(), acme)
+            return (PossibleOrder(hosts=(host,), authority=acme.authorities[0], ordering=ordering),)
+        specs = [spec for spec in specs if any(covers(name, host) for name in spec.names)]
+    return tuple(
+        PossibleOrder(
+            hosts=renewal_time.hosts_to_order(spec),
+            authority=spec.ordering.authority or acme.authorities[0],
+            ordering=spec.ordering,
+        )
+        for spec in specs
+    )
+
+
+def serves(site: model.Site, host: str) -> bool:
+    return any(covers(name, host) for name in site.names)
+
+
+def covers(name: str, host: str) -> bool:
+    """Whether a site's name, which may be a wildcard or a pattern, stands for a host.
+
+    Source: nginx.org/en/docs/http/server_names.html
+    """
+    if name.startswith("~"):
+        return re.search(name[1:], host, re.IGNORECASE) is not None
+    if name.startswith("*."):
+        return host == name or (host.endswith(name[1:]) and not host.startswith("*."))
+    return host.startswith(name[:-1]) if name.endswith(".*") else host == name
+
+
+def _judge_site(item: model.SiteStatus) -> model.Finding:
+    host = item.site.host
+    if item.state is model.SiteState.DISABLED:
+        return _warns("site", "its site is switched off", f"`daemun enable {host}` switches it on", host)
+    message = f"its site is {item.state.words}: {item.reason or 'no reason is known'}"
+    return _blocks("site", message, "`daemun status` tells what is served instead; correct its source", host)
+
+
+def _judge_problem(problem: model.Problem) -> model.Finding:
+    make = _blocks if problem.severity is model.Severity.ERROR else _warns
+    topic = "engine" if problem.origin.source == "docker" else "config"
+    cure = f"look at {problem.origin.place}" if problem.origin.place else "`daemun status` shows what is live"
+    return make(topic, problem.message, cure, problem.host)
+
+
+def _good(topic: str, message: str, host: str | None = None) -> model.Finding:
+    return model.Finding(topic=topic, weight=model.Weight.GOOD, message=message, host=host)
+
+
+def _warns(topic: str, message: str, cure: str, host: str | None = None) -> model.Finding:
+    return model.Finding(topic=topic, weight=model.Weight.WARNS, message=message, cure=cure, host=host)
+
+
+def _blocks(topic: str, message: str, cure: str, host: str | None = None) -> model.Finding:
+    return model.Finding(topic=topic, weight=model.Weight.BLOCKS, message=message, cure=cure, host=host)
+
+
+def _count(number: int, one: str) -> str:
+    return f"{number} {one}" if number == 1 else f"{number} {one}s"
