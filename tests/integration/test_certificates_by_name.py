@@ -11,8 +11,7 @@ import pytest
 from daemun import errors
 from daemun.certs import account_service
 from daemun.certs.served import certificate_records, live_folder, local_ca
-from daemun.core import certificates as specs
-from daemun.core import merge, model
+from daemun.core import certificate_choice, merge, model
 from daemun.store import memory
 from tests.support import certificates, http01, issuing, pebble
 from tests.support.sites import site
@@ -38,7 +37,7 @@ def running_ca(gate: issuing.Gate) -> collections.abc.Iterator[pebble.Pebble]:
 def wanted(*names: str, **tls: object) -> model.CertificateSpec:
     """As the gate makes it of a site with these names."""
     one = site(names[0], "http://10.0.0.1", aliases=names[1:], tls=model.Tls(**tls))  # type: ignore[arg-type]
-    (spec,) = specs.find_specs(model.Desired(globals=model.Globals(), sites=(one,)))
+    (spec,) = certificate_choice.find_specs(model.Desired(globals=model.Globals(), sites=(one,)))
     return spec
 
 

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from daemun.certs import certificate_manager
 from daemun.certs.orders import key_types
 from daemun.certs.served import live_folder
-from daemun.core import certificates, model
+from daemun.core import certificate_choice, model
 from daemun.core.issuance import renewal_time
 from tests.support import acme_server, clock, http01, issuing
 from tests.support.sites import site
@@ -169,7 +169,7 @@ class Sequence:
         made = tuple(
             dataclasses.replace(site(names[0], "http://10.0.0.1", aliases=names[1:]), tls=tls) for names in self.sites
         )
-        return certificates.find_specs(model.Desired(globals=model.Globals(acme=self.acme), sites=made))
+        return certificate_choice.find_specs(model.Desired(globals=model.Globals(acme=self.acme), sites=made))
 
     # --- what must hold ------------------------------------------------------------------------------------------
 

@@ -21,10 +21,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from daemun.certs import account_service
 from daemun.certs.orders import key_types
 from daemun.certs.served import bundle, certificate_records, live_folder, local_ca
-from daemun.control import accounts_port
-from daemun.core import certificates as certificates_
+from daemun.control import account_port
+from daemun.core import certificate_choice, model
 from daemun.core import layout as layout_
-from daemun.core import model
 from daemun.nginx import account
 from daemun.store import memory
 from tests.support import binaries, certificates, http01, issuing, pebble, rendered
@@ -176,7 +175,7 @@ async def test_c9_both_are_revoked_and_replaced(gate: issuing.Gate, ca: pebble.P
     async with certificates.running(certs) as watched:
         await until_both(watched, VALID, VALID)
         before = gate.leaf(HOST), second_leaf(gate)
-        await desk.revoke(HOST, next(iter(accounts_port.REASONS)))
+        await desk.revoke(HOST, next(iter(account_port.REASONS)))
         assert [ca.certificate_status(one.serial_number) for one in before] == ["Revoked", "Revoked"]
         await watched.until(
             lambda: gate.leaf(HOST) not in before and second_leaf(gate) not in before and is_rsa(second_leaf(gate))
@@ -236,13 +235,13 @@ class Owner:
     def publish(self, layout: layout_.Layout, desired: model.Desired) -> bytes:
         now = datetime.datetime.now(datetime.UTC)
         for served in desired.enabled:
-            has_two = certificates_.has_two_types(served, desired.globals.acme)
+            has_two = certificate_choice.has_two_types(served, desired.globals.acme)
             for name in served.names:
                 first = self._signer.issue([name], now)
                 second = _of_rsa(name) if not name.startswith("pending") else first
                 live_folder.replace(
                     pathlib.Path(layout.live),
-                    certificates_.folder_of(served, name),
+                    certificate_choice.folder_of(served, name),
                     first,
                     before=None,
                     worker_gid=self._gid,

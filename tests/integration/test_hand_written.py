@@ -11,8 +11,8 @@ import threading
 import httpx
 import pytest
 
-from daemun.core import directive, layout, model, named_servers, services
-from daemun.core.render import render
+from daemun.core import directive, dns_services, layout, model, named_servers
+from daemun.core.render import render_tree
 from daemun.discovery import endpoints
 from daemun.sources import nginx_snippet
 from daemun.store import memory
@@ -155,7 +155,7 @@ def _written_lines() -> dict[tuple[str, str], directive.Directive]:
     found: dict[tuple[str, str], directive.Directive] = {}
     for feature in features.FEATURES.values():
         layout_env = rendered.environment_of(_LAYOUT, resolver="127.0.0.1:1")
-        for path, content in render.render_files(feature.desired, layout_env).items():
+        for path, content in render_tree.render_files(feature.desired, layout_env).items():
             if path == "nginx.conf" or path.startswith("sites/"):
                 for level, line in _own_lines(nginx_snippet.parse_snippet(_readable(content)), ""):
                     found.setdefault((level or "", line.name), line)
@@ -191,7 +191,7 @@ def test_h2_every_line_of_ours_can_be_written_by_an_owner(level: str, one: echo.
             )
             settings = dataclasses.replace(features.SETTINGS, snippet=snippet if level == "http" else ())
             desired = model.Desired(globals=settings, sites=(home, php))
-            files = render.render_files(desired, rendered.environment_of(state))
+            files = render_tree.render_files(desired, rendered.environment_of(state))
             refusal = rendered.find_refusal(files, state)
             if refusal is not None and ("duplicate" in refusal or "conflict" in refusal):
                 refused[name] = refusal
@@ -262,7 +262,7 @@ def _resolving(
         discovery = endpoints.Discovery(memory.MemoryStore(), resolve=resolve)
         await discovery.start()
         desired = model.Desired(globals=settings or model.Globals(), sites=sites)
-        await discovery.publish(services.find_services(desired), [])
+        await discovery.publish(dns_services.find_services(desired), [])
         return discovery
 
     discovery = asyncio.run_coroutine_threadsafe(start(), loop).result(30)
@@ -348,7 +348,7 @@ def test_h3_names_are_looked_up_while_nginx_runs(one: echo.EchoServer) -> None:
 def test_h3_a_name_that_nobody_knows_is_told() -> None:
     raw = owned("location / { proxy_pass http://authelia:9091; }")
     desired = model.Desired(globals=model.Globals(), sites=(site("a.test", "http://127.0.0.1:1", snippet=raw),))
-    assert [str(one) for one in services.find_services(desired)] == ["authelia:9091"]
+    assert [str(one) for one in dns_services.find_services(desired)] == ["authelia:9091"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import ssl
 
 import pytest
 
-from daemun.core import model, services
+from daemun.core import dns_services, model
 from daemun.discovery import health
 from tests.support import backend, holding, ports, rendered, upstreams
 from tests.support.sites import proxy, route, site, target
@@ -130,7 +130,7 @@ async def until(house: holding.House, *expected: str) -> None:
 
 
 def unwell(house: holding.House) -> list[str]:
-    found = (service.name for service in services.find_services(house.desired))
+    found = (service.name for service in dns_services.find_services(house.desired))
     return [look.server for name in found for look in house.discovery.find_health(name) if look.trouble is not None]
 
 

@@ -21,7 +21,7 @@ from daemun.certs.acme import acme_accounts, acme_issuer
 from daemun.certs.importing import adopt, found_items, gather
 from daemun.certs.served import certificate_records, local_ca
 from daemun.certs.served import live_folder as live_folder_
-from daemun.control import accounts_port
+from daemun.control import account_port
 from daemun.core import layout, model
 from daemun.store import file, memory
 from tests.support import certbot, certificates, clock, http01, pebble, ports
@@ -29,7 +29,11 @@ from tests.support import certbot, certificates, clock, http01, pebble, ports
 pytestmark = pytest.mark.pebble
 
 VALID = model.CertificateState.VALID
-TAKEN, KNOWN, REFUSED = accounts_port.Verdict.TAKEN, accounts_port.Verdict.KNOWN, accounts_port.Verdict.REFUSED
+TAKEN, KNOWN, REFUSED = (
+    account_port.ImportVerdict.TAKEN,
+    account_port.ImportVerdict.KNOWN,
+    account_port.ImportVerdict.REFUSED,
+)
 DAY = datetime.timedelta(days=1)
 
 
@@ -50,7 +54,7 @@ class Gate:
         assert await self.manager.prepare(specs) == ()
         return self.manager
 
-    async def take_over(self, found: found_items.FoundTree, *, dry: bool = False) -> dict[str, accounts_port.Adoption]:
+    async def take_over(self, found: found_items.FoundTree, *, dry: bool = False) -> dict[str, account_port.Adoption]:
         """As `daemun certs import` asks for it. Returns: by place."""
         told = {one.place: await self.clerk.adopt_account(one.found, dry=dry) for one in found.accounts}
         for one in found.certificates:

@@ -16,7 +16,7 @@ import pytest
 
 from daemun.certs.served import bundle, live_folder
 from daemun.core import model
-from daemun.core.render import environment, render
+from daemun.core.render import render_environment, render_tree
 from daemun.nginx import account
 from daemun.sources import nginx_snippet
 from tests.support import clients, rendered
@@ -136,8 +136,8 @@ PATHS = (
 def test_no_request_sees_what_handshakes_are_shown() -> None:
     """Nothing that is rendered serves from the root of a server; here every location does, as if by a mistake."""
 
-    def serve_from_the_root(one: model.Site, env: environment.Environment) -> bytes:
-        written = render.render_site(one, env)
+    def serve_from_the_root(one: model.Site, env: render_environment.Environment) -> bytes:
+        written = render_tree.render_site(one, env)
         assert b"    root $daemun_live/" in written
         return re.sub(
             rb"    location / \{.*?\n    \}\n", b"    location / { autoindex on; }\n", written, flags=re.DOTALL

@@ -10,8 +10,8 @@ import pytest
 
 from daemun.control import ports as ports_
 from daemun.control import switcher
+from daemun.core import change_plan, listeners, model
 from daemun.core import layout as layout_
-from daemun.core import listeners, model, plan
 from daemun.core.quarantine import StandIn
 from daemun.nginx import account, listening, server
 from tests.support import nginx_state, ports, rendered, sites
@@ -76,7 +76,7 @@ async def test_only_the_site_that_asked_for_the_port_is_set_aside(layout: layout
         switched = await make_live(Overtaken(layout, holder), site("moves.test", "new", taken), site("other.test", "x"))
 
         (refused,) = switched.refused
-        assert refused.path == plan.site_file("moves.test")
+        assert refused.path == change_plan.site_file("moves.test")
         assert refused.stand_in is (StandIn.LAST_GOOD if runs_before else StandIn.NOTHING)
         assert f"cannot listen on {LOOPBACK}:{taken}: the port is taken by" in refused.cause
         assert f"(pid {os.getpid()})" in refused.cause

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from daemun.core import model, services
+from daemun.core import dns_services, model
 from daemun.discovery import endpoints
 from daemun.store import memory
 from tests.support import clients, echo, rendered, sites, upstreams
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.nginx
 
 POOL = "0123456789abcdef.daemun"
 ACTION = model.Proxy(targets=(model.Target(scheme=model.Scheme.HTTP, pool=POOL),))
-SERVICES = (services.find_service(ACTION, ACTION.targets[0]),)
+SERVICES = (dns_services.find_service(ACTION, ACTION.targets[0]),)
 SITE = sites.site("pool.test", sites.route("/", ACTION), http=model.HttpMode.SERVE)
 
 

@@ -5,8 +5,8 @@ import dataclasses
 
 import pytest
 
-from daemun.core import definitions, layout, model, plan
-from daemun.core.render import environment, render, variables
+from daemun.core import change_plan, layout, model, variable_definitions
+from daemun.core.render import render_environment, render_tree, variables
 from daemun.nginx import machine
 from tests.support import clients, features, rendered
 from tests.support.sites import site
@@ -24,29 +24,29 @@ def prepared() -> collections.abc.Iterator[layout.Layout]:
 def test_feature(name: str, prepared: layout.Layout) -> None:
     feature = features.FEATURES[name]
     env = rendered.environment_of(prepared, ipv6=machine.has_ipv6(), own_blocks=feature.own_blocks)
-    if len(env.nginx.features) < len(environment.Feature):
+    if len(env.nginx.features) < len(render_environment.Feature):
         pytest.skip("this nginx lacks what some of the features need")
     desired = feature.desired
-    files = render.render_files(desired, env)
+    files = render_tree.render_files(desired, env)
     assert rendered.find_refusal(files, prepared) is None
     pages = {
-        path: render.render_unavailable(one, env, settings=desired.globals)
+        path: render_tree.render_unavailable(one, env, settings=desired.globals)
         for path, one in _by_path(desired).items()
         if path in files
     }
     # As the quarantine does: what only replaced files used is not defined any more.
-    left = definitions.complete(files | pages, variables.define(desired, env))
+    left = variable_definitions.complete(files | pages, variables.define(desired, env))
     assert rendered.find_refusal(left, prepared) is None
 
 
 def _by_path(desired: model.Desired) -> dict[str, model.Site]:
-    return {plan.site_file(one.host): one for one in desired.enabled}
+    return {change_plan.site_file(one.host): one for one in desired.enabled}
 
 
 def test_the_page_of_a_site_that_is_not_available() -> None:
     """As the quarantine does: the file of a site is replaced, everything else stays."""
     broken = site("broken.test", "http://127.0.0.1:1", aliases=("www.broken.test",))
-    with rendered.running(broken, replace=render.render_unavailable) as nginx:
+    with rendered.running(broken, replace=render_tree.render_unavailable) as nginx:
         for url in ("https://broken.test/", "https://www.broken.test/any/path", "http://broken.test/"):
             answer = clients.get(nginx.clients, url, Accept="text/html")
             assert answer.status_code == 503
@@ -65,4 +65,4 @@ def test_many_long_names(prepared: layout.Layout) -> None:
         for number in range(40)
     )
     desired = dataclasses.replace(features.FEATURES["http"].desired, sites=sites)
-    assert rendered.find_refusal(render.render_files(desired, rendered.environment_of(prepared)), prepared) is None
+    assert rendered.find_refusal(render_tree.render_files(desired, rendered.environment_of(prepared)), prepared) is None

@@ -6,8 +6,8 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from daemun.core import definitions, layout, model
-from daemun.core.render import render, variables
+from daemun.core import layout, model, variable_definitions
+from daemun.core.render import render_tree, variables
 from tests.support import features, nginx_text, rendered, slots
 
 pytestmark = pytest.mark.nginx
@@ -30,12 +30,12 @@ def prepared() -> collections.abc.Iterator[layout.Layout]:
 
 def _check(values: dict[str, slots.Value], prepared: layout.Layout) -> None:
     env = rendered.environment_of(prepared)
-    files = render.render_files(model.Desired(globals=features.SETTINGS), env)
+    files = render_tree.render_files(model.Desired(globals=features.SETTINGS), env)
     for number, (name, value) in enumerate(values.items()):
         written = slots.render_slot((slots.TEXTS | slots.NUMBERS)[name], value, env, host=f"slot{number}.test")
         if written is not None:
             files[f"sites/{number}.conf"] = written
-    files = definitions.complete(files, variables.define(model.Desired(globals=features.SETTINGS), env))
+    files = variable_definitions.complete(files, variables.define(model.Desired(globals=features.SETTINGS), env))
     refusal = rendered.find_refusal(files, prepared)
     assert refusal is None, refusal
 

@@ -12,7 +12,7 @@ import pytest
 
 from daemun.core import model
 from daemun.core.directive import Directive, Expr
-from daemun.core.render import environment
+from daemun.core.render import render_environment
 from tests.support import clients, rendered, responders
 from tests.support.sites import proxy, route, site
 
@@ -84,7 +84,7 @@ def gate() -> collections.abc.Iterator[Gate]:
         memory = stack.enter_context(responders.responder(responders.Memcached, stored=stored))
         given.append(site("memory.test", f"memcached://{memory}", route("/short/", f"memcached://{memory}/cache/")))
         http2 = stack.enter_context(responders.responder(responders.Http2))
-        needed = {"h2c": environment.Feature.H2C_UPSTREAM, "grpc": environment.Feature.GRPC}
+        needed = {"h2c": render_environment.Feature.H2C_UPSTREAM, "grpc": render_environment.Feature.GRPC}
         for scheme_text, feature in needed.items():
             if feature in rendered.nginx().features:
                 url = f"{scheme_text}://{http2}"
@@ -199,7 +199,7 @@ def test_memcached(gate: Gate) -> None:
 
 @pytest.fixture
 def needs_h2c() -> None:
-    if environment.Feature.H2C_UPSTREAM not in rendered.nginx().features:
+    if render_environment.Feature.H2C_UPSTREAM not in rendered.nginx().features:
         pytest.skip("this nginx cannot speak HTTP/2 to servers")
 
 

@@ -12,7 +12,7 @@ import time
 import httpx
 import pytest
 
-from daemun.core import certificates, model
+from daemun.core import certificate_choice, model
 from daemun.core import layout as layout_
 from tests.support import clients, echo, rendered
 from tests.support.sites import proxy, route, site
@@ -243,7 +243,7 @@ def test_a_site_of_many_names_is_served_and_keeps_its_handshakes_apart(gate: Gat
         short = [dataclasses.replace(one, host=one.host.replace("*.", ""), aliases=()) for one in desired.enabled]
         for one, whole in zip(short, desired.enabled, strict=True):
             certificate, key = rendered.self_signed(one.host)
-            for name in {certificates.name_of(whole), *certificates.folders(whole).values()}:
+            for name in {certificate_choice.name_of(whole), *certificate_choice.folders(whole).values()}:
                 folder = pathlib.Path(layout.live, name)
                 folder.mkdir(parents=True, exist_ok=True)
                 (folder / "fullchain.pem").write_bytes(certificate)

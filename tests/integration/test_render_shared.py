@@ -15,8 +15,8 @@ import pytest
 import websockets.asyncio.client
 import websockets.asyncio.server
 
-from daemun.core import directive, model, plan, sharing
-from daemun.core.render import render
+from daemun.core import change_plan, directive, model, shared_sites
+from daemun.core.render import render_tree
 from daemun.nginx import machine
 from tests.support import backend, clients, echo, holding, ports, rendered, upstreams
 from tests.support.sites import route, site
@@ -59,7 +59,7 @@ def pair() -> collections.abc.Iterator[Pair]:
             site("other.test", route("/", f"http://127.0.0.1:{two.port}", max_body_bytes=1 << 20)),
         )
         own, shared = (stack.enter_context(rendered.running(*sites, own_blocks=most)) for most in (200, 0))
-        assert not pathlib.Path(own.layout.generation(1), sharing.MAIN).exists()
+        assert not pathlib.Path(own.layout.generation(1), shared_sites.MAIN).exists()
         files = {path.name for path in pathlib.Path(shared.layout.generation(1), "sites").iterdir()}
         assert files == {"other.test.conf"}
         yield Pair(own, shared, one)
@@ -362,8 +362,8 @@ def test_nginx_accepts_very_many() -> None:
         for number in range(MANY)
     )
     with rendered.prepared() as layout:
-        files = render.render_files(
+        files = render_tree.render_files(
             model.Desired(globals=model.Globals(), sites=sites), rendered.environment_of(layout, own_blocks=0)
         )
-        assert not any(path.startswith(plan.SITES) for path in files)
+        assert not any(path.startswith(change_plan.SITES) for path in files)
         assert rendered.find_refusal(files, layout) is None

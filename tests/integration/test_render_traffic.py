@@ -15,7 +15,7 @@ import websockets.exceptions
 
 from daemun.core import directive, model
 from daemun.core.directive import Expr
-from daemun.core.render import environment
+from daemun.core.render import render_environment
 from tests.support import clients, echo, ports, rendered
 from tests.support.sites import proxy, route, site, target
 
@@ -162,7 +162,7 @@ def test_the_port_a_client_does_not_name_is_the_scheme_s(gate: Gate) -> None:
 
 def test_an_nginx_without_a_variable_for_the_named_port_tells_servers_the_same(gate: Gate) -> None:
     older = dataclasses.replace(
-        rendered.nginx(), features=rendered.nginx().features - {environment.Feature.REQUEST_PORT}
+        rendered.nginx(), features=rendered.nginx().features - {render_environment.Feature.REQUEST_PORT}
     )
     with rendered.running(site("web.test", f"http://127.0.0.1:{gate.one.port}"), nginx=older) as nginx:
         asked = dataclasses.replace(gate, nginx=nginx)

@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from daemun.core import aims, model, server_answers
+from daemun.core import model, probe_targets, server_answers
 from daemun.core.model import Trouble
 from daemun.probing import server_tries
 from tests.support import bad_servers, own_certificates, ports
@@ -27,11 +27,11 @@ def aim_of(
     target = model.Target(scheme=model.Scheme(scheme), host="127.0.0.1", port=port, path=target_path)
     proxy = model.Proxy(targets=(target,), tls=tls or model.UpstreamTls())
     site = model.Site(host=host, routes=(model.Route(path=path, action=proxy),))
-    (found,) = aims.find_aims(site)
+    (found,) = probe_targets.find_aims(site)
     return found
 
 
-async def found_of(aim: model.Aim, contexts: server_tries.Contexts = CONTEXTS) -> server_answers.Found:
+async def found_of(aim: model.Aim, contexts: server_tries.Contexts = CONTEXTS) -> server_answers.ServerFinding:
     return await server_tries.Try(aim=aim, endpoint=aim.endpoint, contexts=contexts).run()
 
 
@@ -73,7 +73,7 @@ def test_a4_what_to_do_about_a_refusal(aim: dict[str, object], cure: str) -> Non
 async def test_a4_a_unix_socket_that_is_not_there(tmp_path: pathlib.Path) -> None:
     target = model.Target(scheme=model.Scheme.FASTCGI, socket=str(tmp_path / "php.sock"))
     route = model.Route(path="/", action=model.Proxy(targets=(target,)))
-    (aim,) = aims.find_aims(model.Site(host="a.test", routes=(route,)))
+    (aim,) = probe_targets.find_aims(model.Site(host="a.test", routes=(route,)))
     assert await trouble_of(aim) is Trouble.REFUSED
 
 
@@ -238,7 +238,7 @@ async def test_a4_a_loop_between_the_application_and_the_gate() -> None:
         route = model.Route(path="/", action=model.Proxy(targets=(target,)))
         site = model.Site(host="shop.test", aliases=("www.shop.test",), routes=(route,))
         for redirects, trouble in ((False, None), (True, Trouble.LOOP)):
-            (aim,) = aims.find_aims(dataclasses.replace(site, redirect_aliases=redirects))
+            (aim,) = probe_targets.find_aims(dataclasses.replace(site, redirect_aliases=redirects))
             assert await trouble_of(aim) is trouble
 
 

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from daemun.core import model
-from daemun.core.render import environment, headers
+from daemun.core.render import header_directives, render_environment
 from tests.support import clients, echo, rendered, serving
 from tests.support.sites import proxy, route, site
 
@@ -330,16 +330,16 @@ def test_n14_a_trusted_proxy_may_say_it_and_the_list_is_the_owner_s() -> None:
 
 
 def test_n14_the_usual_list_can_be_written_by_an_owner() -> None:
-    names = headers.from_proxies(model.Globals())
+    names = header_directives.from_proxies(model.Globals())
     assert {name.lower() for name in CLAIMS} <= {name.lower() for name in names}
-    assert headers.from_proxies(model.Globals(proxy_headers=names)) == names
+    assert header_directives.from_proxies(model.Globals(proxy_headers=names)) == names
 
 
 # --- E7 --------------------------------------------------------------------------------------------------------
 
 
 def test_e7_early_hints_pass_over_http_2() -> None:
-    if environment.Feature.EARLY_HINTS not in rendered.nginx().features:
+    if render_environment.Feature.EARLY_HINTS not in rendered.nginx().features:
         pytest.skip("this nginx lacks early_hints")
 
     def answer(handler: _Handler, method: str, path: str) -> None:

@@ -13,7 +13,7 @@ import urllib.parse
 import pytest
 
 from daemun.core import model
-from daemun.core.render import environment
+from daemun.core.render import render_environment
 from tests.support import rendered, responders, serving
 from tests.support.sites import proxy, route, site
 
@@ -252,7 +252,7 @@ def without_slash() -> collections.abc.Iterator[rendered.Running]:
 
 
 def _is_built(scheme: str) -> bool:
-    needed = {"h2c": environment.Feature.H2C_UPSTREAM, "grpc": environment.Feature.GRPC}
+    needed = {"h2c": render_environment.Feature.H2C_UPSTREAM, "grpc": render_environment.Feature.GRPC}
     return scheme not in needed or needed[scheme] in rendered.nginx().features
 
 

@@ -133,7 +133,7 @@ async def test_what_is_out_of_reach_is_not_waited_for() -> None:
 async def test_a4_what_may_be_starting(is_permanent: bool, age_s: float, visits: int, is_starting: bool) -> None:
     """A4: the page never says "starting" of what waiting does not help."""
     since = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=age_s)
-    fault = model.Fault(is_permanent=is_permanent, since=since)
+    fault = model.ServerFault(is_permanent=is_permanent, since=since)
     under_test = hold_queue.HoldQueue(lambda _: (), find_fault=lambda _: fault)
     under_test.publish([wait_for(ports.free_port())])
     assert under_test.is_starting(ask(visits=visits)) == is_starting

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from daemun.core import directive, model, sharing
+from daemun.core import directive, model, shared_sites
 from daemun.core.directive import Expr
 from tests.support.sites import proxy, route, site, target
 
@@ -255,7 +255,7 @@ def _shared() -> Feature:
         site("d.example.com", route("/", proxy("http://10.0.0.4", keepalive=64), origin=_origin(6))),
         site("e.example.com", "http://10.0.0.5:81", tls=model.Tls(mode=model.TlsMode.LOCAL)),
     )
-    paths = ("nginx.conf", sharing.MAIN, *sorted(sharing.LISTS))
+    paths = ("nginx.conf", shared_sites.MAIN, *sorted(shared_sites.LISTS))
     return dataclasses.replace(_settings(*sites, paths=paths), own_blocks=1)
 
 

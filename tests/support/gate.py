@@ -11,7 +11,7 @@ import sys
 
 from daemun import settings
 from daemun.control import gate_port
-from daemun.core import generations, model, on_demand_names
+from daemun.core import model, on_demand_names, worker_generations
 from daemun.web import api, server
 
 NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
@@ -56,9 +56,9 @@ def old_workers() -> gate_port.OldWorkersReport:
     first, second, third = (model.OldWorker(pid=pid, started=pid) for pid in (21, 22, 31))
     known = model.OldGeneration(number=2, age_s=7200.4, workers=(first, second), memory_bytes=30 << 20, sockets=40)
     unknown = model.OldGeneration(number=None, age_s=61.0, workers=(third,), memory_bytes=20 << 20, is_estimate=True)
-    excess = generations.find_excess((known, unknown), limits)
+    excess = worker_generations.find_excess((known, unknown), limits)
     assert excess is not None
-    held = generations.hold(excess, limits, now=NOON, waited_s=0)
+    held = worker_generations.hold(excess, limits, now=NOON, waited_s=0)
     return gate_port.OldWorkersReport(limits=limits, old=(known, unknown), held=held, drains=0, closed=5)
 
 

@@ -13,7 +13,7 @@ import struct
 
 import httpx
 
-from daemun.core import hold_policy, model, services
+from daemun.core import dns_services, hold_policy, model
 from daemun.discovery import endpoints
 from daemun.hold import hold_app, hold_limits, hold_queue
 from daemun.nginx import account
@@ -37,7 +37,7 @@ class House:
     room: pathlib.Path
 
     async def publish(self, *pools: model.Pool) -> None:
-        await self.discovery.publish(services.find_services(self.desired), pools)
+        await self.discovery.publish(dns_services.find_services(self.desired), pools)
 
     async def ask(
         self,
@@ -87,7 +87,7 @@ async def house(
         discovery = endpoints.Discovery(memory.MemoryStore())
         await discovery.start()
         stack.push_async_callback(discovery.stop)
-        await discovery.publish(services.find_services(desired), pools)
+        await discovery.publish(dns_services.find_services(desired), pools)
         under_test = hold_queue.HoldQueue(discovery.endpoints, room)
         under_test.publish(hold_policy.find_waits(desired))
         starting = contextlib.ExitStack()

@@ -20,12 +20,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from daemun.control import ports as control_ports
-from daemun.control import quarantine
-from daemun.core import assemble, certificates, model, names, plan
+from daemun.control import quarantine_staging
+from daemun.core import assemble, certificate_choice, change_plan, model, names
 from daemun.core import layout as layout_
 from daemun.core import quarantine as quarantine_
-from daemun.core.render import environment as environment_
-from daemun.core.render import render
+from daemun.core.render import render_environment, render_tree
 from daemun.nginx import account, directories, find, test
 from tests.support import binaries, clients, nginx_state, ports
 
@@ -33,17 +32,17 @@ THUMBPRINT = "LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ"
 
 
 @functools.cache
-def nginx() -> environment_.Nginx:
+def nginx() -> render_environment.Nginx:
     """The nginx under test and what it can do."""
     found = find.examine(str(binaries.nginx_path()))
-    assert isinstance(found, environment_.Nginx), found
+    assert isinstance(found, render_environment.Nginx), found
     return found
 
 
-def environment_of(layout: layout_.Layout, **changes: object) -> environment_.Environment:
+def environment_of(layout: layout_.Layout, **changes: object) -> render_environment.Environment:
     """What the tests' nginx needs. changes: other values of its fields."""
     chosen = account.choose(None)
-    env = environment_.Environment(
+    env = render_environment.Environment(
         layout=layout,
         nginx=nginx(),
         thumbprint=THUMBPRINT,
@@ -117,14 +116,14 @@ class Running:
     http: int
     https: int
     files: dict[str, bytes]
-    refused: tuple[quarantine_.Refused, ...] = ()
+    refused: tuple[quarantine_.RefusedFile, ...] = ()
 
 
 @contextlib.contextmanager
 def running(
     *sites: model.Site,
     settings: model.Globals | None = None,
-    replace: collections.abc.Callable[[model.Site, environment_.Environment], bytes] | None = None,
+    replace: collections.abc.Callable[[model.Site, render_environment.Environment], bytes] | None = None,
     certify: collections.abc.Callable[[layout_.Layout, model.Desired], bytes] | None = None,
     last_good: collections.abc.Mapping[str, bytes] | None = None,
     at: At | None = None,
@@ -147,13 +146,13 @@ def running(
         http, https = at.http, at.https
         desired = model.Desired(globals=settings, sites=sites)
         env = environment_of(layout, **changes)
-        files = render.render_files(desired, env)
+        files = render_tree.render_files(desired, env)
         if replace is not None:
-            files |= {plan.site_file(site.host): replace(site, env) for site in desired.enabled}
+            files |= {change_plan.site_file(site.host): replace(site, env) for site in desired.enabled}
         trusted = (certify or _certify_all)(layout, desired)
         roots = pathlib.Path(layout.state, "trusted.pem")
         roots.write_bytes(trusted)
-        refused: tuple[quarantine_.Refused, ...] = ()
+        refused: tuple[quarantine_.RefusedFile, ...] = ()
         if last_good is not None:
             staged = _quarantine(desired, env, files, last_good)
             files, refused = staged.files, staged.refused
@@ -166,13 +165,13 @@ def running(
 
 def _quarantine(
     desired: model.Desired,
-    env: environment_.Environment,
+    env: render_environment.Environment,
     files: dict[str, bytes],
     last_good: collections.abc.Mapping[str, bytes],
-) -> quarantine.Staged:
+) -> quarantine_staging.Staged:
     assembled = assemble.assemble_files(desired, env, last_good=last_good)
     return asyncio.run(
-        quarantine.stage_with_quarantine(
+        quarantine_staging.stage_with_quarantine(
             _Judge(env.layout),  # type: ignore[arg-type]  # it stages, and no more
             desired,
             files,
@@ -220,7 +219,7 @@ def _certify_all(layout: layout_.Layout, desired: model.Desired) -> bytes:
 def _certify(layout: layout_.Layout, site: model.Site) -> bytes:
     """Put a certificate for all names of the site where nginx looks for it. Returns: it, as PEM."""
     certificate, key = self_signed(*site.names)
-    folder = pathlib.Path(layout.live, certificates.name_of(site))
+    folder = pathlib.Path(layout.live, certificate_choice.name_of(site))
     folder.mkdir(parents=True)
     (folder / "fullchain.pem").write_bytes(certificate)
     (folder / "privkey.pem").write_bytes(key)
@@ -228,7 +227,7 @@ def _certify(layout: layout_.Layout, site: model.Site) -> bytes:
     pathlib.Path(layout.live).chmod(0o755)
     for name in site.names:
         with contextlib.suppress(FileExistsError):
-            pathlib.Path(layout.live, certificates.folder_of(site, name)).symlink_to(folder.name)
+            pathlib.Path(layout.live, certificate_choice.folder_of(site, name)).symlink_to(folder.name)
     return certificate
 
 

@@ -3,8 +3,8 @@
 import collections.abc
 import dataclasses
 
-from daemun.core import model, sharing, validate
-from daemun.core.render import environment, render, shared
+from daemun.core import model, shared_sites, validate
+from daemun.core.render import render_environment, render_tree, shared_blocks
 from daemun.errors import RenderError
 from tests.support import features
 from tests.support.sites import proxy, route, site
@@ -191,7 +191,9 @@ NUMBERS: dict[str, Slot] = {
 }
 
 
-def render_slot(slot: Slot, value: Value, env: environment.Environment, *, host: str | None = None) -> bytes | None:
+def render_slot(
+    slot: Slot, value: Value, env: render_environment.Environment, *, host: str | None = None
+) -> bytes | None:
     """The file of the site with this value in its slot; None when the value is refused, as it should be said.
 
     host: the site's name, where the slot is not about names.
@@ -200,16 +202,16 @@ def render_slot(slot: Slot, value: Value, env: environment.Environment, *, host:
     if made is None:
         return None
     try:
-        return render.render_site(made, env)
+        return render_tree.render_site(made, env)
     except RenderError as error:
         assert str(error).startswith("cannot render"), error
         return None
 
 
-def find_entry(slot: Slot, value: Value) -> sharing.Entry | None:
+def find_entry(slot: Slot, value: Value) -> shared_sites.SharedSite | None:
     """The site with this value in its slot as one that shares its nginx blocks; None when it is refused or does not."""
     made = _build(slot, value, None)
-    return None if made is None else shared.make_entry(made)
+    return None if made is None else shared_blocks.make_entry(made)
 
 
 def _build(slot: Slot, value: Value, host: str | None) -> model.Site | None:

@@ -6,7 +6,7 @@ import dataclasses
 import re
 
 from daemun.control import ports
-from daemun.core import generations, listeners, model, on_demand_names
+from daemun.core import listeners, model, on_demand_names, worker_generations
 from daemun.errors import EnvironmentProblemError
 
 
@@ -277,12 +277,14 @@ class OldWorkers:
 class Admission:
     """Old workers cost nothing here, or `held` is why a reload has to wait."""
 
-    def __init__(self, held: generations.Held | None = None) -> None:
+    def __init__(self, held: worker_generations.HeldReload | None = None) -> None:
         self.held = held
         self.withdrawn = 0
 
-    async def admit(self, _: model.OldWorkers, urgency: generations.Urgency) -> generations.Held | None:
-        return None if urgency is generations.Urgency.NEEDED else self.held
+    async def admit(
+        self, _: model.OldWorkers, urgency: worker_generations.Urgency
+    ) -> worker_generations.HeldReload | None:
+        return None if urgency is worker_generations.Urgency.NEEDED else self.held
 
     def withdraw(self) -> None:
         self.withdrawn += 1

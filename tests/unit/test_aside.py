@@ -4,14 +4,16 @@ import dataclasses
 
 import pytest
 
-from daemun.core import assemble, directive, layout, listeners, model, outcome, plan
+from daemun.core import assemble, change_plan, directive, layout, listeners, model, outcome
 from daemun.core.quarantine import StandIn
-from daemun.core.render import environment, render
+from daemun.core.render import render_environment, render_tree
 from tests.support.sites import site
 
-ENVIRONMENT = environment.Environment(
+ENVIRONMENT = render_environment.Environment(
     layout=layout.Layout("/var/lib/daemun"),
-    nginx=environment.Nginx(path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset(environment.Feature)),
+    nginx=render_environment.Nginx(
+        path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset(render_environment.Feature)
+    ),
     resolver="127.0.0.1:53",
 )
 CLEAR = model.Tls(mode=model.TlsMode.OFF)
@@ -42,17 +44,17 @@ def assembled(
     *,
     before: model.Desired | None = None,
 ) -> assemble.Assembled:
-    last_good = {} if before is None else render.render_files(before, ENVIRONMENT)
+    last_good = {} if before is None else render_tree.render_files(before, ENVIRONMENT)
     return assemble.assemble_files(wanted, ENVIRONMENT, last_good=last_good, denied=gone)
 
 
 def reach(found: assemble.Assembled, host: str = "a.test") -> set[str]:
-    return set(listeners.reach(found.files[plan.site_file(host)]))
+    return set(listeners.reach(found.files[change_plan.site_file(host)]))
 
 
 def stand_in(found: assemble.Assembled) -> StandIn:
     (refused,) = found.refused
-    assert refused.path == plan.site_file("a.test")
+    assert refused.path == change_plan.site_file("a.test")
     return refused.stand_in
 
 
@@ -65,7 +67,7 @@ def test_a_new_site_is_served_where_it_can_be() -> None:
     assert stand_in(found) is StandIn.REST
     assert reach(found) == {"listen/https.conf"}
     assert b"8080" not in b"".join(found.files.values())
-    assert found.files[plan.site_file("other.test")] == render.render_site(OTHER, ENVIRONMENT)
+    assert found.files[change_plan.site_file("other.test")] == render_tree.render_site(OTHER, ENVIRONMENT)
 
 
 def test_one_address_of_two_is_enough() -> None:
@@ -82,7 +84,7 @@ def test_nobody_is_sent_to_the_program_that_holds_the_port() -> None:
 
     assert stand_in(found) is StandIn.UNAVAILABLE
     assert reach(found) == {"listen/http.conf"}
-    content = found.files[plan.site_file("a.test")]
+    content = found.files[change_plan.site_file("a.test")]
     assert b"503" in content
     assert b"301" not in content
 
@@ -92,14 +94,14 @@ def test_clear_text_that_was_asked_for_goes_on_without_https() -> None:
 
     assert stand_in(found) is StandIn.REST
     assert reach(found) == {"listen/http.conf"}
-    assert b"proxy_pass" in found.files[plan.site_file("a.test")]
+    assert b"proxy_pass" in found.files[change_plan.site_file("a.test")]
 
 
 def test_a_site_that_has_no_other_address_is_nowhere_and_nginx_sees_no_server_of_it() -> None:
     found = assembled(desired(one(http_port=8080, tls=CLEAR), OTHER), EVERYWHERE)
 
     assert stand_in(found) is StandIn.NOTHING
-    content = found.files[plan.site_file("a.test")]
+    content = found.files[change_plan.site_file("a.test")]
     assert all(line.startswith(b"#") for line in content.splitlines())
 
 
@@ -133,7 +135,7 @@ def test_a_site_that_moves_stays_where_it_is_reached(moved: dict[str, int]) -> N
     found = assembled(desired(one(**moved), OTHER), EVERYWHERE, before=before)
 
     assert stand_in(found) is StandIn.LAST_GOOD
-    assert found.files == render.render_files(before, ENVIRONMENT)
+    assert found.files == render_tree.render_files(before, ENVIRONMENT)
 
 
 def test_the_default_server_stays_with_it_and_comes_to_nowhere_new() -> None:
@@ -156,7 +158,7 @@ def test_what_is_left_of_a_new_version_goes_live_when_nobody_loses_by_it() -> No
     found = assemble.assemble_files(desired(changed), ENVIRONMENT, last_good=known, denied=EVERYWHERE)
 
     assert stand_in(found) is StandIn.REST
-    assert b"b.test" in found.files[plan.site_file("a.test")]
+    assert b"b.test" in found.files[change_plan.site_file("a.test")]
 
 
 def test_a_last_good_version_that_asks_for_the_port_cannot_stand_in() -> None:

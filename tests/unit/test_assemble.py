@@ -5,12 +5,12 @@ import dataclasses
 import pytest
 
 from daemun.core import assemble, layout, model
-from daemun.core.render import environment
+from daemun.core.render import render_environment
 from daemun.errors import RenderError
 
-ENVIRONMENT = environment.Environment(
+ENVIRONMENT = render_environment.Environment(
     layout=layout.Layout("/var/lib/daemun"),
-    nginx=environment.Nginx(path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset()),
+    nginx=render_environment.Nginx(path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset()),
     user="nobody",
     group="nogroup",
 )

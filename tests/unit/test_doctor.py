@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from daemun.control import doctor
+from daemun.control import diagnosis
 from daemun.core import model
 from daemun.errors import ConfigError
 from tests.support import gate
@@ -42,7 +42,7 @@ async def look(examiner: Examiner, wanted: model.Desired, host: str | None = Non
     made = gate.Gate(config=pathlib.Path("/daemun.yaml"), state=pathlib.Path("/state"))
     statuses = tuple(model.SiteStatus(site=one, state=LIVE) for one in wanted.sites)
     made.tell(sites=statuses, certificates=(), draining_workers=0)
-    found = await doctor.diagnose(host, made.told, wanted, examiner, added=added)
+    found = await diagnosis.diagnose(host, made.told, wanted, examiner, added=added)
     return "\n".join(map(str, found))
 
 
@@ -55,7 +55,7 @@ async def test_everything(examiner: Examiner) -> None:
 async def test_many_names_are_not_all_looked_at_unasked(examiner: Examiner) -> None:
     sites = (site(f"s{number}.example.com", aliases=(f"w{number}.example.com",)) for number in range(400))
     said = await look(examiner, desired(*sites))
-    assert len(examiner.asked) == doctor.MOST_NAMES / 2
+    assert len(examiner.asked) == diagnosis.MOST_NAMES / 2
     assert said.endswith("300 more names were not looked at; `daemun doctor HOST` looks at one")
 
 

@@ -6,14 +6,14 @@ import datetime
 
 import pytest
 
-from daemun.control import damage_report, gate, keeper, reconciler
+from daemun.control import damage_report, gate, reconciler, reload_limiter
 from daemun.core import layout, liveness, model
-from daemun.core.render import environment
+from daemun.core.render import render_environment
 from daemun.errors import ConfigError
 from tests.support import clock
 from tests.support import world as worlds
 
-NGINX = environment.Nginx(path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset())
+NGINX = render_environment.Nginx(path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset())
 
 
 class _Source(worlds.Source):
@@ -51,9 +51,9 @@ def make_gate(
             domains=worlds.Domains(),
             endpoints=endpoints,
             waiting_room=waiting_room,
-            admission=(old_workers := keeper.Keeper(worlds.OldWorkers(), clock.FakeClock())),
+            admission=(old_workers := reload_limiter.ReloadLimiter(worlds.OldWorkers(), clock.FakeClock())),
             configure=lambda _: None,
-            describe_environment=lambda _: environment.Environment(layout=layout.Layout("/state"), nginx=NGINX),
+            describe_environment=lambda _: render_environment.Environment(layout=layout.Layout("/state"), nginx=NGINX),
             last_good={"file": world.snapshot} if last_good else {},
         ),
         certificates=certificates,

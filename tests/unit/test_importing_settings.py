@@ -13,7 +13,7 @@ from josepy import jwk
 from daemun.certs.acme import acme_accounts
 from daemun.certs.importing import acme_sh, certbot, found_items, gather, import_advice
 from daemun.certs.served import local_ca
-from daemun.control import accounts_port
+from daemun.control import account_port
 from daemun.core import model
 from daemun.sources import yaml_file
 from daemun.store import memory
@@ -154,7 +154,7 @@ def test_the_lines_mean_what_the_other_client_did(tmp_path: pathlib.Path) -> Non
         accounts=(
             found_items.FoundAccount(
                 place="accounts/1",
-                found=accounts_port.ForeignAccount(
+                found=account_port.ForeignAccount(
                     directory=model.LETS_ENCRYPT_STAGING, url=None, email="me@example.com", key_pem=key_pem
                 ),
             ),
@@ -214,7 +214,7 @@ def test_a_dns_plugin_becomes_a_provider_and_its_secrets_are_named() -> None:
 def test_of_several_accounts_at_a_ca_the_most_used_one_is_taken() -> None:
     def one(place: str, directory: str, uses: int, created: str) -> found_items.FoundAccount:
         key_pem = local_ca.private_pem(ec.generate_private_key(ec.SECP256R1()))
-        found = accounts_port.ForeignAccount(
+        found = account_port.ForeignAccount(
             directory=directory, url=f"{directory}/{place}", email=None, key_pem=key_pem
         )
         return found_items.FoundAccount(place=place, found=found, uses=uses, created=created)

@@ -7,9 +7,9 @@ import dataclasses
 
 import pytest
 
-from daemun.control import keeper as keepers
-from daemun.core import generations, model
-from daemun.core.generations import Urgency
+from daemun.control import reload_limiter
+from daemun.core import model, worker_generations
+from daemun.core.worker_generations import Urgency
 from tests.support import clock
 from tests.support import world as worlds
 
@@ -25,7 +25,7 @@ def old(number: int, sockets: int, *, workers: int = 1) -> model.OldGeneration:
 class Stage:
     """woken: how often the loop was told to try again."""
 
-    keeper: keepers.Keeper
+    keeper: reload_limiter.ReloadLimiter
     old: worlds.OldWorkers
     seconds: float = 0.0
     woken: int = 0
@@ -42,9 +42,9 @@ class Stage:
 
 @pytest.fixture
 async def stage(monkeypatch: pytest.MonkeyPatch) -> collections.abc.AsyncIterator[Stage]:
-    monkeypatch.setattr(keepers, "LOOK_EVERY_S", 0)
+    monkeypatch.setattr(reload_limiter, "LOOK_EVERY_S", 0)
     workers = worlds.OldWorkers(old(1, 12), old(2, 3))
-    made = Stage(keeper=keepers.Keeper(workers, clock.FakeClock(), now=lambda: made.seconds), old=workers)
+    made = Stage(keeper=reload_limiter.ReloadLimiter(workers, clock.FakeClock(), now=lambda: made.seconds), old=workers)
 
     def wake() -> None:
         made.woken += 1
@@ -143,7 +143,7 @@ async def test_workers_end_one_after_another_where_sockets_cannot_be_closed(stag
 async def test_what_never_ends_is_gone_past_in_the_end(stage: Stage) -> None:
     stage.old.is_immortal = True
     await stage.keeper.admit(LIMITS, Urgency.CHANGED)
-    await stage.pass_time(60 + generations.DRAIN_S - 1)
+    await stage.pass_time(60 + worker_generations.DRAIN_S - 1)
     assert stage.woken == 0
     assert set(stage.old.ended) == {100}
     await stage.pass_time(2)

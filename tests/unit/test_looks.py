@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from daemun.core import model, names, served, upstream_errors
+from daemun.core import model, names, served_judgement, upstream_errors
 from daemun.core.alerts import alert_ledger, alert_rules
 from daemun.probing import looks
 from tests.support.sites import site
@@ -17,7 +17,7 @@ PASSING = "connect() failed (111: Connection refused) while connecting to upstre
 SITE = site("a.test", "http://127.0.0.1:9000")
 
 
-def _line(words: str) -> upstream_errors.Line:
+def _line(words: str) -> upstream_errors.UpstreamErrorLine:
     upstream = names.upstream_name("a.test", "/")
     found = upstream_errors.read_line(
         f"2026/03/01 12:00:00 [error] 7#7: *5 {words}, client: 127.0.0.1, server: a.test, "
@@ -34,8 +34,10 @@ def _judge(*errors: tuple[int, str], at: int) -> tuple[model.SiteStatus, alert_l
     for minute, words in errors:
         known.note_error(_line(words), NOW + minute * MINUTE, left_out=False)
     now = NOW + at * MINUTE
-    status = served.judge(model.SiteStatus(site=SITE, state=model.SiteState.LIVE), known.look("a.test"), None, now)
-    troubles = (status,) if status.state in served.STATES else ()
+    status = served_judgement.judge(
+        model.SiteStatus(site=SITE, state=model.SiteState.LIVE), known.look("a.test"), None, now
+    )
+    troubles = (status,) if status.state in served_judgement.STATES else ()
     return status, alert_rules.judge_dangers(alert_ledger.AlertLedger(), (), now, troubles)
 
 

@@ -5,7 +5,7 @@ import typing
 
 import pytest
 
-from daemun.core import merge, model, names, per_site
+from daemun.core import merge, model, names, site_memory
 
 REDIRECT = model.Redirect(to="/x")
 TARGET = model.Target(scheme=model.Scheme.HTTP, host="web", port=8080)
@@ -174,7 +174,7 @@ def test_what_is_remembered_of_earlier_merges_is_not_told_from_merging_anew() ->
     other = site("009.test", "docker")
     acme = model.Globals(acme=model.Acme(authorities=(model.Authority(directory="https://ca.internal/directory"),)))
     ordered = dataclasses.replace(good[9], tls=model.Tls(mode=model.TlsMode.ACME))
-    memory = per_site.PerSite[merge.Judged]()
+    memory = site_memory.PerSite[merge.Judged]()
     for sites, settings, containers in (
         (good, model.Globals(), ()),
         (good, model.Globals(), (other,)),
@@ -191,7 +191,7 @@ def test_what_is_remembered_of_earlier_merges_is_not_told_from_merging_anew() ->
 
 def test_a_site_that_did_not_change_goes_on_as_the_same_object() -> None:
     routes = tuple(model.Route(path=path, action=REDIRECT) for path in ("/b", "/a"))
-    memory = per_site.PerSite[merge.Judged]()
+    memory = site_memory.PerSite[merge.Judged]()
     first, again = (
         merge.merge_snapshots([snapshot(site("a.test"), site("b.test", routes=routes))], memory) for _ in range(2)
     )

@@ -7,12 +7,12 @@ import pytest
 from daemun import errors
 from daemun.control import ports
 from daemun.core import layout as layout_
-from daemun.core.render import environment
+from daemun.core.render import render_environment
 from daemun.nginx import confirm, diagnose, find
 from daemun.nginx import test as test_
 
 LAYOUT = layout_.Layout(state="/srv/gate")
-Feature = environment.Feature
+Feature = render_environment.Feature
 
 DEBIAN = """\
 nginx version: nginx/1.27.4 (Debian)

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from daemun.core import model, per_site
+from daemun.core import model, site_memory
 
 SITE = model.Site(host="a.test")
 EQUAL = model.Site(host="a.test")
@@ -16,7 +16,7 @@ class Made:
 
     def __init__(self) -> None:
         self.count = 0
-        self.kept: per_site.PerSite[str] = per_site.PerSite()
+        self.kept: site_memory.PerSite[str] = site_memory.PerSite()
 
     def get(self, site: model.Site, variant: bool | None = None) -> str:
         def make(one: model.Site) -> str:
@@ -68,7 +68,7 @@ def test_sites_of_two_sources_with_one_host_are_two() -> None:
 
 
 def test_what_could_not_be_made_is_tried_again() -> None:
-    kept: per_site.PerSite[str] = per_site.PerSite()
+    kept: site_memory.PerSite[str] = site_memory.PerSite()
 
     def fail(_: model.Site) -> str:
         raise ValueError("no")

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from daemun.core import model, plan
+from daemun.core import change_plan, model
 
 SITE = model.Site(
     host="shop.example.com",
@@ -21,35 +21,35 @@ RUNNING = model.Actual(pid=7, generation=3, current_generation=3, files=FILES)
 
 
 def test_equal_trees_leave_nginx_alone() -> None:
-    wanted = plan.plan(DESIRED, FILES, RUNNING, specs=(), services=())
-    assert wanted.activation is plan.Activation.NOTHING
+    wanted = change_plan.plan(DESIRED, FILES, RUNNING, specs=(), services=())
+    assert wanted.activation is change_plan.Activation.NOTHING
     assert wanted.changes == ()
 
 
 def test_changes_are_named_by_host_and_kind() -> None:
     before = {"nginx.conf": b"old", "sites/shop.example.com.conf": b"old", "sites/gone.example.com.conf": b"x"}
-    wanted = plan.plan(DESIRED, FILES, dataclasses.replace(RUNNING, files=before), specs=(), services=())
+    wanted = change_plan.plan(DESIRED, FILES, dataclasses.replace(RUNNING, files=before), specs=(), services=())
     assert [str(change) for change in wanted.changes] == [
         "added *.apps.example.com",
         "removed gone.example.com",
         "changed shop.example.com",
     ]
     assert wanted.files_changed == ("nginx.conf",)
-    assert wanted.activation is plan.Activation.RELOAD
+    assert wanted.activation is change_plan.Activation.RELOAD
 
 
 @pytest.mark.parametrize(
     ("actual", "activation"),
     [
-        (model.Actual(), plan.Activation.START),
-        (model.Actual(files=FILES, current_generation=3), plan.Activation.START),
+        (model.Actual(), change_plan.Activation.START),
+        (model.Actual(files=FILES, current_generation=3), change_plan.Activation.START),
         # A kill between the switch of the link and the reload: the files are right, the workers are not.
-        (dataclasses.replace(RUNNING, generation=2), plan.Activation.RELOAD),
-        (dataclasses.replace(RUNNING, generation=None), plan.Activation.RELOAD),
+        (dataclasses.replace(RUNNING, generation=2), change_plan.Activation.RELOAD),
+        (dataclasses.replace(RUNNING, generation=None), change_plan.Activation.RELOAD),
     ],
 )
-def test_what_nginx_must_do(actual: model.Actual, activation: plan.Activation) -> None:
-    assert plan.choose_activation(FILES, actual) is activation
+def test_what_nginx_must_do(actual: model.Actual, activation: change_plan.Activation) -> None:
+    assert change_plan.choose_activation(FILES, actual) is activation
 
 
 @pytest.mark.parametrize(
@@ -69,15 +69,15 @@ def test_what_nginx_must_do(actual: model.Actual, activation: plan.Activation) -
 def test_a_comment_that_changed_is_no_change(before: bytes, after: bytes, is_same: bool) -> None:
     path = "sites/shop.example.com.conf"
     wanted, actual = {**FILES, path: after}, dataclasses.replace(RUNNING, files={**FILES, path: before})
-    found = plan.plan(DESIRED, wanted, actual, specs=(), services=())
-    assert (found.activation is plan.Activation.NOTHING) == is_same
+    found = change_plan.plan(DESIRED, wanted, actual, specs=(), services=())
+    assert (found.activation is change_plan.Activation.NOTHING) == is_same
     assert (found.changes == ()) == is_same
 
 
 def test_every_step_reads_as_a_sentence() -> None:
     spec = model.CertificateSpec(name="a", host="a", names=("a",), mode=model.TlsMode.LOCAL)
     service = model.Service(name="x.daemun", host="html", port=80)
-    wanted = plan.plan(DESIRED, FILES, model.Actual(), specs=(spec,), services=(service,))
+    wanted = change_plan.plan(DESIRED, FILES, model.Actual(), specs=(spec,), services=(service,))
     assert [str(step) for step in wanted.steps] == [
         "prepare 1 certificate",
         "look up the addresses of html:80",

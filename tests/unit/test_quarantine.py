@@ -5,9 +5,8 @@ import dataclasses
 
 import pytest
 
-from daemun.control import ports
-from daemun.control import quarantine as staging
-from daemun.core import directive, model, plan, quarantine
+from daemun.control import ports, quarantine_staging
+from daemun.core import change_plan, directive, model, quarantine
 from daemun.core.render import snippets
 from daemun.errors import ApplyError
 
@@ -46,14 +45,14 @@ class PickyProxy:
 
 HOSTS = ("a.test", "b.test", "c.test")
 DESIRED = model.Desired(globals=model.Globals(snippet=SNIPPET), sites=tuple(site(host) for host in HOSTS))
-UNAVAILABLE = {plan.site_file(host): b"503" for host in HOSTS}
+UNAVAILABLE = {change_plan.site_file(host): b"503" for host in HOSTS}
 
 
 @pytest.mark.parametrize("names_file", [True, False])
 async def test_the_bad_ones_alone_are_replaced(names_file: bool) -> None:
     files = {"nginx.conf": b"x", "sites/a.test.conf": b"BAD", "sites/b.test.conf": b"BAD", "sites/c.test.conf": b"new"}
     last_good = {"nginx.conf": b"x", "sites/a.test.conf": b"old a", "sites/c.test.conf": b"old c"}
-    staged = await staging.stage_with_quarantine(
+    staged = await quarantine_staging.stage_with_quarantine(
         PickyProxy(names_file=names_file), DESIRED, files, last_good=last_good, unavailable=UNAVAILABLE, known={}
     )
     assert staged.files == {
@@ -68,7 +67,7 @@ async def test_the_bad_ones_alone_are_replaced(names_file: bool) -> None:
 
 async def test_a_last_good_version_that_fails_too_gives_way_to_the_503_page() -> None:
     files = {"sites/a.test.conf": b"BAD new"}
-    staged = await staging.stage_with_quarantine(
+    staged = await quarantine_staging.stage_with_quarantine(
         PickyProxy(names_file=True),
         DESIRED,
         files,
@@ -81,7 +80,7 @@ async def test_a_last_good_version_that_fails_too_gives_way_to_the_503_page() ->
 
 async def test_the_snippet_of_the_whole_file_can_be_left_out() -> None:
     files = {snippets.OF_THE_FILE: b"BAD", "sites/a.test.conf": b"good"}
-    staged = await staging.stage_with_quarantine(
+    staged = await quarantine_staging.stage_with_quarantine(
         PickyProxy(names_file=True), DESIRED, files, last_good={}, unavailable=UNAVAILABLE, known={}
     )
     assert staged.files == {snippets.OF_THE_FILE: b"", "sites/a.test.conf": b"good", "variables.conf": b""}
@@ -89,7 +88,7 @@ async def test_the_snippet_of_the_whole_file_can_be_left_out() -> None:
 
 async def test_what_stands_in_has_the_variables_that_it_uses() -> None:
     known = {"one": b"map $two $one {}\n", "two": b"map $uri $two {}\n", "three": b"map $uri $three {}\n"}
-    staged = await staging.stage_with_quarantine(
+    staged = await quarantine_staging.stage_with_quarantine(
         PickyProxy(names_file=True),
         DESIRED,
         {"sites/a.test.conf": b"BAD $three"},
@@ -102,7 +101,7 @@ async def test_what_stands_in_has_the_variables_that_it_uses() -> None:
 
 async def test_what_cannot_be_replaced_is_refused_as_a_whole() -> None:
     with pytest.raises(ApplyError, match="nginx refuses it") as caught:
-        await staging.stage_with_quarantine(
+        await quarantine_staging.stage_with_quarantine(
             PickyProxy(names_file=False), DESIRED, {"nginx.conf": b"BAD"}, last_good={}, unavailable={}, known={}
         )
     assert caught.value.restored
@@ -111,6 +110,9 @@ async def test_what_cannot_be_replaced_is_refused_as_a_whole() -> None:
 def test_suspects_are_hand_written_and_new() -> None:
     plain = dataclasses.replace(site("d.test"), snippet=())
     desired = dataclasses.replace(DESIRED, sites=(*DESIRED.sites, plain))
-    files = {plan.site_file(host): b"new" for host in (*HOSTS, "d.test")}
-    last_good = {plan.site_file("a.test"): b"new"}
-    assert quarantine.find_suspects(desired, files, last_good) == (plan.site_file("b.test"), plan.site_file("c.test"))
+    files = {change_plan.site_file(host): b"new" for host in (*HOSTS, "d.test")}
+    last_good = {change_plan.site_file("a.test"): b"new"}
+    assert quarantine.find_suspects(desired, files, last_good) == (
+        change_plan.site_file("b.test"),
+        change_plan.site_file("c.test"),
+    )

@@ -7,13 +7,15 @@ import datetime
 import pytest
 
 from daemun.control import ports, reconciler
-from daemun.core import generations, layout, listeners, merge, model, plan
+from daemun.core import change_plan, layout, listeners, merge, model, worker_generations
 from daemun.core import outcome as outcomes
-from daemun.core.render import environment
+from daemun.core.render import render_environment
 from daemun.errors import ConfigError
 from tests.support import world as worlds
 
-NGINX = environment.Nginx(path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset(environment.Feature))
+NGINX = render_environment.Nginx(
+    path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset(render_environment.Feature)
+)
 
 
 def site(host: str, port: int) -> model.Site:
@@ -29,8 +31,10 @@ BEFORE = snapshot(site("stays.test", 1), site("changes.test", 2), site("goes.tes
 AFTER = snapshot(site("stays.test", 1), site("changes.test", 9), site("comes.test", 4))
 
 
-def describe_environment(_: model.Globals) -> environment.Environment:
-    return environment.Environment(layout=layout.Layout("/state"), nginx=NGINX, thumbprint="t", resolver="127.0.0.1:53")
+def describe_environment(_: model.Globals) -> render_environment.Environment:
+    return render_environment.Environment(
+        layout=layout.Layout("/state"), nginx=NGINX, thumbprint="t", resolver="127.0.0.1:53"
+    )
 
 
 def daemon(
@@ -94,7 +98,7 @@ async def test_every_prefix_of_a_round_converges() -> None:
 async def test_a_round_without_a_change_does_nothing() -> None:
     world = await settled(AFTER)
     outcome = await daemon(world).run_once()
-    assert outcome.activated is plan.Activation.NOTHING
+    assert outcome.activated is change_plan.Activation.NOTHING
     assert world.reloads == 1
     assert {status.state for status in outcome.sites} == {model.SiteState.LIVE}
 
@@ -236,15 +240,18 @@ async def test_a_port_that_is_taken_holds_up_its_own_site_alone_until_it_is_free
     assert outcome.error is None
     assert not outcome.ok
     assert outcome.may_pass
-    assert live_files(world)[plan.site_file("stays.test")] == (await live_of(BEFORE))[plan.site_file("stays.test")]
+    assert (
+        live_files(world)[change_plan.site_file("stays.test")]
+        == (await live_of(BEFORE))[change_plan.site_file("stays.test")]
+    )
 
     trees, reloads = len(world.trees), world.reloads
     again = await front.run_once()
-    assert again.activated is plan.Activation.NOTHING
+    assert again.activated is change_plan.Activation.NOTHING
     assert states(again) == states(outcome)
     assert (len(world.trees), world.reloads) == (trees, reloads), "nothing is written while nothing changes"
     planned, problems = await front.make_plan()
-    assert planned.activation is plan.Activation.NOTHING
+    assert planned.activation is change_plan.Activation.NOTHING
     assert any("the port is taken by x" in problem.message for problem in problems)
 
     world.taken = frozenset()
@@ -298,9 +305,9 @@ async def test_every_site_of_a_port_that_is_taken_is_told() -> None:
     assert set(states(outcome).values()) == {model.SiteState.QUARANTINED}
 
 
-def held_back() -> generations.Held:
+def held_back() -> worker_generations.HeldReload:
     now = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
-    return generations.hold("8 old generations", model.OldWorkers(), now=now, waited_s=0)
+    return worker_generations.hold("8 old generations", model.OldWorkers(), now=now, waited_s=0)
 
 
 async def test_what_needs_a_reload_waits_and_the_rest_is_done() -> None:
@@ -308,11 +315,11 @@ async def test_what_needs_a_reload_waits_and_the_rest_is_done() -> None:
     world.snapshot = AFTER
     admission = worlds.Admission(held_back())
     front = daemon(world, admission=admission)
-    outcome = await front.run_once(generations.Urgency.CHANGED)
+    outcome = await front.run_once(worker_generations.Urgency.CHANGED)
 
     assert outcome.held == admission.held
     assert not outcome.ok
-    assert outcome.activated is plan.Activation.NOTHING
+    assert outcome.activated is change_plan.Activation.NOTHING
     assert live_files(world) == await live_of(BEFORE)
     assert states(outcome) == {
         "stays.test": model.SiteState.LIVE,
@@ -326,7 +333,7 @@ async def test_what_needs_a_reload_waits_and_the_rest_is_done() -> None:
         "what nginx still runs keeps its certificates"
     )
 
-    outcome = await front.run_once(generations.Urgency.NEEDED)
+    outcome = await front.run_once(worker_generations.Urgency.NEEDED)
     assert outcome.ok
     assert admission.withdrawn == 1
     assert live_files(world) == await live_of(AFTER)
@@ -339,7 +346,7 @@ async def test_a_change_that_nginx_refuses_does_not_wait() -> None:
     )
     world.taken = TAKEN
     admission = worlds.Admission()
-    outcome = await daemon(world, admission=admission).run_once(generations.Urgency.CHANGED)
+    outcome = await daemon(world, admission=admission).run_once(worker_generations.Urgency.CHANGED)
     assert outcome.error is not None
     assert outcome.held is None
     assert admission.withdrawn >= 1

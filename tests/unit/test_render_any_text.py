@@ -7,13 +7,15 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from daemun.core import layout, model, sharing
-from daemun.core.render import environment, shared
+from daemun.core import layout, model, shared_sites
+from daemun.core.render import render_environment, shared_blocks
 from tests.support import nginx_text, slots
 
-ENVIRONMENT = environment.Environment(
+ENVIRONMENT = render_environment.Environment(
     layout=layout.Layout(state="/var/lib/daemun"),
-    nginx=environment.Nginx(path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset(environment.Feature)),
+    nginx=render_environment.Nginx(
+        path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset(render_environment.Feature)
+    ),
     resolver="127.0.0.1:5301",
     ca_bundle="/etc/ssl/certs/ca-certificates.crt",
 )
@@ -51,8 +53,10 @@ def _check_shared(name: str, value: slots.Value) -> bool:
     entry = slots.find_entry(ALL[name], value)
     if entry is None:
         return False
-    files = shared.files((entry,), ENVIRONMENT, model.Globals())
-    names, hosts, servers = (nginx_text.parse(files[path]) for path in (sharing.NAMES, sharing.HOSTS, sharing.SERVERS))
+    files = shared_blocks.files((entry,), ENVIRONMENT, model.Globals())
+    names, hosts, servers = (
+        nginx_text.parse(files[path]) for path in (shared_sites.NAMES, shared_sites.HOSTS, shared_sites.SERVERS)
+    )
     assert names == [("server_name", list(entry.names), None)]
     assert hosts == [(one, [entry.host], None) for one in entry.names]
     assert servers == [(entry.host, [entry.server], None)]

@@ -6,14 +6,16 @@ import pathlib
 
 import pytest
 
-from daemun.core import definitions, layout, model
-from daemun.core.render import environment, render
+from daemun.core import layout, model, variable_definitions
+from daemun.core.render import render_environment, render_tree
 from tests.support import features
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"
-ENVIRONMENT = environment.Environment(
+ENVIRONMENT = render_environment.Environment(
     layout=layout.Layout(state="/var/lib/daemun"),
-    nginx=environment.Nginx(path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset(environment.Feature)),
+    nginx=render_environment.Nginx(
+        path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset(render_environment.Feature)
+    ),
     thumbprint="LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ",
     user="www-data",
     group="www-data",
@@ -33,18 +35,18 @@ def _compare(name: str, text: str) -> None:
 @pytest.mark.parametrize("name", features.FEATURES)
 def test_feature(name: str) -> None:
     feature = features.FEATURES[name]
-    files = render.render_files(feature.desired, dataclasses.replace(ENVIRONMENT, own_blocks=feature.own_blocks))
-    paths = {*feature.paths, *((definitions.FILE,) if "nginx.conf" in feature.paths else ())}
+    files = render_tree.render_files(feature.desired, dataclasses.replace(ENVIRONMENT, own_blocks=feature.own_blocks))
+    paths = {*feature.paths, *((variable_definitions.FILE,) if "nginx.conf" in feature.paths else ())}
     shown = [path for path in files if path.startswith("sites/") or path in paths]
     _compare(name, "\n".join(f"#### {path}\n\n{files[path].decode()}" for path in shown))
 
 
 def test_unavailable() -> None:
     broken = model.Site(host="broken.example.com", aliases=("www.broken.example.com",))
-    _compare("unavailable", render.render_unavailable(broken, ENVIRONMENT).decode())
+    _compare("unavailable", render_tree.render_unavailable(broken, ENVIRONMENT).decode())
 
 
 def test_equal_input_gives_equal_files_in_order() -> None:
     for feature in features.FEATURES.values():
-        once, again = (list(render.render_files(feature.desired, ENVIRONMENT).items()) for _ in range(2))
+        once, again = (list(render_tree.render_files(feature.desired, ENVIRONMENT).items()) for _ in range(2))
         assert once == again == sorted(once)

@@ -5,12 +5,14 @@ import dataclasses
 
 import pytest
 
-from daemun.core import assemble, layout, model, per_site
-from daemun.core.render import environment, render
+from daemun.core import assemble, layout, model, site_memory
+from daemun.core.render import render_environment, render_tree
 
-ENVIRONMENT = environment.Environment(
+ENVIRONMENT = render_environment.Environment(
     layout=layout.Layout("/var/lib/daemun"),
-    nginx=environment.Nginx(path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset(environment.Feature)),
+    nginx=render_environment.Nginx(
+        path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset(render_environment.Feature)
+    ),
     thumbprint="x" * 43,
     resolver="127.0.0.1:5301",
 )
@@ -32,12 +34,14 @@ MANY = tuple(site(f"{number:03}.test", 9000 + number % 7, line=number) for numbe
 DESIRED = model.Desired(globals=model.Globals(), sites=MANY)
 
 Change = collections.abc.Callable[
-    [model.Desired, environment.Environment], tuple[model.Desired, environment.Environment]
+    [model.Desired, render_environment.Environment], tuple[model.Desired, render_environment.Environment]
 ]
 
 
 def with_site(number: int, **changes: object) -> Change:
-    def change(desired: model.Desired, env: environment.Environment) -> tuple[model.Desired, environment.Environment]:
+    def change(
+        desired: model.Desired, env: render_environment.Environment
+    ) -> tuple[model.Desired, render_environment.Environment]:
         sites = list(desired.sites)
         sites[number] = dataclasses.replace(sites[number], **changes)  # type: ignore[arg-type]
         return dataclasses.replace(desired, sites=tuple(sites)), env
@@ -85,10 +89,10 @@ CHANGES: dict[str, Change] = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_change_of_anything_is_seen_and_so_is_its_end(change: Change) -> None:
-    known = per_site.PerSite[bytes]()
+    known = site_memory.PerSite[bytes]()
     for desired, env in ((DESIRED, ENVIRONMENT), change(DESIRED, ENVIRONMENT), (DESIRED, ENVIRONMENT)):
-        remembered = render.render_files(desired, env, known)
-        assert remembered == render.render_files(desired, env)
+        remembered = render_tree.render_files(desired, env, known)
+        assert remembered == render_tree.render_files(desired, env)
         assert list(remembered) == sorted(remembered)
 
 
@@ -106,10 +110,10 @@ def test_a_change_of_anything_is_seen_in_the_whole_tree(change: Change) -> None:
 
 
 def test_what_did_not_change_is_the_same_object() -> None:
-    known = per_site.PerSite[bytes]()
-    before = render.render_files(DESIRED, ENVIRONMENT, known)
+    known = site_memory.PerSite[bytes]()
+    before = render_tree.render_files(DESIRED, ENVIRONMENT, known)
     desired, env = CHANGES["a target"](DESIRED, ENVIRONMENT)
-    after = render.render_files(desired, env, known)
+    after = render_tree.render_files(desired, env, known)
     assert [path for path in after if after[path] is not before[path] and path.startswith("sites/")] == [
         "sites/007.test.conf"
     ]
@@ -134,5 +138,5 @@ def test_a_page_for_each_site_can_be_had_and_for_no_other() -> None:
     pages = assemble.assemble_files(desired, ENVIRONMENT, last_good={}).unavailable
     assert sorted(pages) == [f"sites/{number:03}.test.conf" for number in range(3)]
     assert len(pages) == 3
-    assert pages["sites/001.test.conf"] == render.render_unavailable(MANY[1], ENVIRONMENT)
+    assert pages["sites/001.test.conf"] == render_tree.render_unavailable(MANY[1], ENVIRONMENT)
     assert pages.get("sites/003.test.conf") is None

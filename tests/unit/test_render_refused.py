@@ -6,13 +6,15 @@ import re
 import pytest
 
 from daemun.core import layout, model, validate
-from daemun.core.render import environment, render
+from daemun.core.render import render_environment, render_tree
 from daemun.errors import RenderError
 from tests.support.sites import proxy, route, site, target
 
-ENVIRONMENT = environment.Environment(
+ENVIRONMENT = render_environment.Environment(
     layout=layout.Layout(state="/var/lib/daemun"),
-    nginx=environment.Nginx(path="/usr/sbin/nginx", version=(1, 27, 4), features=frozenset(environment.Feature)),
+    nginx=render_environment.Nginx(
+        path="/usr/sbin/nginx", version=(1, 27, 4), features=frozenset(render_environment.Feature)
+    ),
     resolver="127.0.0.1:5301",
     ca_bundle="/etc/ssl/certs/ca-certificates.crt",
 )
@@ -46,13 +48,13 @@ BALANCED = model.Proxy(
 )
 def test_a_route(routes: list[model.Route], cause: str) -> None:
     with pytest.raises(RenderError, match=rf'^cannot render route "/\$?x" of site "a\.test": .*{cause}'):
-        render.render_site(site("a.test", *routes), ENVIRONMENT)
+        render_tree.render_site(site("a.test", *routes), ENVIRONMENT)
 
 
 def test_the_place_is_named() -> None:
     origin = model.Origin(source="file", place="daemun.yaml:7:3")
     with pytest.raises(RenderError, match=r'of site "a\.test" \(daemun\.yaml:7:3\): '):
-        render.render_site(site("a.test", route("/", "https://10.0.0.1", origin=origin)), ENVIRONMENT)
+        render_tree.render_site(site("a.test", route("/", "https://10.0.0.1", origin=origin)), ENVIRONMENT)
 
 
 @pytest.mark.parametrize(
@@ -66,44 +68,46 @@ def test_the_place_is_named() -> None:
 )
 def test_a_site(made: model.Site, cause: str) -> None:
     with pytest.raises(RenderError, match=rf"^cannot render site .*{cause}"):
-        render.render_site(made, ENVIRONMENT)
+        render_tree.render_site(made, ENVIRONMENT)
 
 
 @pytest.mark.parametrize(
     ("action", "feature"),
     [
-        (proxy("h2c://10.0.0.1"), environment.Feature.H2C_UPSTREAM),
-        (proxy("grpc://10.0.0.1"), environment.Feature.GRPC),
-        (proxy("fastcgi://10.0.0.1"), environment.Feature.FASTCGI),
-        (proxy("uwsgi://10.0.0.1"), environment.Feature.UWSGI),
-        (proxy("scgi://10.0.0.1"), environment.Feature.SCGI),
-        (proxy("memcached://10.0.0.1"), environment.Feature.MEMCACHED),
-        (proxy("http://10.0.0.1", balance=model.Balance.STICKY), environment.Feature.STICKY),
+        (proxy("h2c://10.0.0.1"), render_environment.Feature.H2C_UPSTREAM),
+        (proxy("grpc://10.0.0.1"), render_environment.Feature.GRPC),
+        (proxy("fastcgi://10.0.0.1"), render_environment.Feature.FASTCGI),
+        (proxy("uwsgi://10.0.0.1"), render_environment.Feature.UWSGI),
+        (proxy("scgi://10.0.0.1"), render_environment.Feature.SCGI),
+        (proxy("memcached://10.0.0.1"), render_environment.Feature.MEMCACHED),
+        (proxy("http://10.0.0.1", balance=model.Balance.STICKY), render_environment.Feature.STICKY),
     ],
 )
-def test_what_this_nginx_cannot_do(action: model.Proxy, feature: environment.Feature) -> None:
+def test_what_this_nginx_cannot_do(action: model.Proxy, feature: render_environment.Feature) -> None:
     made = site("a.test", route("/", action))
-    lacking = dataclasses.replace(ENVIRONMENT.nginx, features=frozenset(environment.Feature) - {feature})
+    lacking = dataclasses.replace(ENVIRONMENT.nginx, features=frozenset(render_environment.Feature) - {feature})
     with pytest.raises(RenderError, match=f"1.27.4 at .* was built without {re.escape(feature.value)}"):
-        render.render_site(made, dataclasses.replace(ENVIRONMENT, nginx=lacking))
+        render_tree.render_site(made, dataclasses.replace(ENVIRONMENT, nginx=lacking))
     assert validate.find_unsupported(made, lacking.features), "and the rules say so first"
-    render.render_site(made, ENVIRONMENT)
+    render_tree.render_site(made, ENVIRONMENT)
 
 
 def test_what_this_machine_lacks() -> None:
     named = site("a.test", "https://inner.test")
     with pytest.raises(RenderError, match="no trusted roots"):
-        render.render_site(named, dataclasses.replace(ENVIRONMENT, ca_bundle=None))
+        render_tree.render_site(named, dataclasses.replace(ENVIRONMENT, ca_bundle=None))
     with pytest.raises(RenderError, match="no resolver"):
-        render.render_site(named, dataclasses.replace(ENVIRONMENT, resolver=None))
+        render_tree.render_site(named, dataclasses.replace(ENVIRONMENT, resolver=None))
 
 
 def test_without_realip_nobody_is_trusted() -> None:
     lacking = dataclasses.replace(ENVIRONMENT.nginx, features=frozenset())
     desired = model.Desired(globals=model.Globals(trusted_proxies=("10.0.0.0/8",)))
     with pytest.raises(RenderError, match=r"^cannot render trusted_proxies"):
-        render.render_files(desired, dataclasses.replace(ENVIRONMENT, nginx=lacking))
-    files = render.render_files(model.Desired(globals=model.Globals()), dataclasses.replace(ENVIRONMENT, nginx=lacking))
+        render_tree.render_files(desired, dataclasses.replace(ENVIRONMENT, nginx=lacking))
+    files = render_tree.render_files(
+        model.Desired(globals=model.Globals()), dataclasses.replace(ENVIRONMENT, nginx=lacking)
+    )
     assert b"realip" not in files["nginx.conf"]
     assert b"http2" not in files["nginx.conf"]
 
@@ -112,4 +116,4 @@ def test_without_realip_nobody_is_trusted() -> None:
 def test_a_state_directory_nginx_could_not_read(state: str) -> None:
     env = dataclasses.replace(ENVIRONMENT, layout=layout.Layout(state=state))
     with pytest.raises(RenderError, match=r"^cannot use the state directory"):
-        render.render_files(model.Desired(globals=model.Globals()), env)
+        render_tree.render_files(model.Desired(globals=model.Globals()), env)

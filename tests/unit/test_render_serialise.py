@@ -5,7 +5,7 @@ import hypothesis.strategies as st
 import pytest
 
 from daemun.core.directive import Comment, Directive, Expr, Text
-from daemun.core.render import serialise, values
+from daemun.core.render import arguments, serialise
 from daemun.errors import RenderError
 from tests.support import nginx_text
 
@@ -126,37 +126,37 @@ def test_conditions_get_the_parentheses_that_parsers_leave_out(words: tuple[str,
     ],
 )
 def test_an_owner_s_variables(text: str, written: str) -> None:
-    assert values.expression(text) == Expr(written)
+    assert arguments.expression(text) == Expr(written)
 
 
 @pytest.mark.parametrize(
     ("given", "written"), [(5.0, "5s"), (0.25, "250ms"), (0.0001, "1ms"), (86400.0, "86400s"), (1.5, "1500ms")]
 )
 def test_durations(given: float, written: str) -> None:
-    assert values.duration(given, "timeout") == written
+    assert arguments.duration(given, "timeout") == written
 
 
 @pytest.mark.parametrize("given", [0.0, -1.0, float("nan"), float("inf"), 1e12])
 def test_times_that_are_none(given: float) -> None:
     with pytest.raises(RenderError, match=r"^timeout of"):
-        values.duration(given, "timeout")
+        arguments.duration(given, "timeout")
 
 
 @pytest.mark.parametrize(
     ("given", "written"), [(0, "0"), (1, "1"), (1024, "1k"), (1 << 20, "1m"), (3 << 30, "3g"), (1025, "1025")]
 )
 def test_sizes(given: int, written: str) -> None:
-    assert values.size(given, "max_body") == written
+    assert arguments.size(given, "max_body") == written
 
 
 @pytest.mark.parametrize("path", ["x", "/a?b", "/a#b", "/a%2Fb", "/%3f", "/%0a", "/a%", "/a%zz", "/a\nb"])
 def test_target_paths_that_cannot_be_sent_unchanged(path: str) -> None:
     with pytest.raises(RenderError, match=r"target|control"):
-        values.sent_path(path)
+        arguments.sent_path(path)
 
 
 def test_target_paths() -> None:
-    assert values.sent_path("/a b/$/%20/한") == "/a%20b/%24/%20/%ED%95%9C"
-    assert values.decoded_path("/a%20b%25") == "/a b%"
+    assert arguments.sent_path("/a b/$/%20/한") == "/a%20b/%24/%20/%ED%95%9C"
+    assert arguments.decoded_path("/a%20b%25") == "/a b%"
     with pytest.raises(RenderError, match="UTF-8"):
-        values.decoded_path("/%ff")
+        arguments.decoded_path("/%ff")

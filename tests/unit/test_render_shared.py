@@ -6,19 +6,21 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from daemun.core import assemble, directive, layout, model, outcome, plan, sharing
-from daemun.core.render import environment, render, shared, tls
+from daemun.core import assemble, change_plan, directive, layout, model, outcome, shared_sites
+from daemun.core.render import render_environment, render_tree, shared_blocks, tls
 from tests.support.sites import proxy, route, site
 
-ENVIRONMENT = environment.Environment(
+ENVIRONMENT = render_environment.Environment(
     layout=layout.Layout("/var/lib/daemun"),
-    nginx=environment.Nginx(path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset(environment.Feature)),
+    nginx=render_environment.Nginx(
+        path="/usr/sbin/nginx", version=(1, 31, 3), features=frozenset(render_environment.Feature)
+    ),
     resolver="127.0.0.1:5301",
     ca_bundle="/etc/ssl/certs/ca-certificates.crt",
     own_blocks=0,
 )
 PLAIN = site("plain.test", "http://10.0.0.1:8000", aliases=("www.plain.test",))
-ENTRY = sharing.Entry(names=("plain.test", "www.plain.test"), server="10.0.0.1:8000")
+ENTRY = shared_sites.SharedSite(names=("plain.test", "www.plain.test"), server="10.0.0.1:8000")
 LINE = (directive.Directive("gzip", (directive.Expr("off"),)),)
 
 
@@ -27,7 +29,7 @@ def _desired(*sites: model.Site, **settings: object) -> model.Desired:
 
 
 def _files(*sites: model.Site, own_blocks: int = 0) -> dict[str, bytes]:
-    return render.render_files(_desired(*sites), dataclasses.replace(ENVIRONMENT, own_blocks=own_blocks))
+    return render_tree.render_files(_desired(*sites), dataclasses.replace(ENVIRONMENT, own_blocks=own_blocks))
 
 
 def _routed(**changes: object) -> model.Site:
@@ -147,8 +149,8 @@ def test_every_option_is_looked_at_here() -> None:
     ("kind", "option"), [(kind, option) for kind, options in OPTIONS.items() for option in options]
 )
 def test_a_site_with_an_option_has_blocks_of_its_own(kind: type, option: str) -> None:
-    assert shared.make_entry(PLAIN) == ENTRY
-    assert shared.make_entry(MAKE[kind](**{option: OPTIONS[kind][option]})) is None
+    assert shared_blocks.make_entry(PLAIN) == ENTRY
+    assert shared_blocks.make_entry(MAKE[kind](**{option: OPTIONS[kind][option]})) is None
 
 
 @pytest.mark.parametrize(
@@ -166,7 +168,7 @@ def test_a_site_with_an_option_has_blocks_of_its_own(kind: type, option: str) ->
     ids=str,
 )
 def test_what_is_unlike_the_others_has_blocks_of_its_own(changed: model.Site) -> None:
-    assert shared.make_entry(changed) is None
+    assert shared_blocks.make_entry(changed) is None
 
 
 @pytest.mark.parametrize(
@@ -179,24 +181,26 @@ def test_what_is_unlike_the_others_has_blocks_of_its_own(changed: model.Site) ->
     ],
 )
 def test_whose_certificate_it_is_makes_no_difference(changed: model.Site) -> None:
-    assert shared.make_entry(changed) == ENTRY
+    assert shared_blocks.make_entry(changed) == ENTRY
 
 
 @pytest.mark.parametrize("server", ["http://10.0.0.1", "http://[fd00::1]:8000", "http://127.0.0.1:65535"])
 def test_an_entry_says_all_of_a_site(server: str) -> None:
     one = site("plain.test", server, aliases=("a.test", "b.test"))
-    entry = shared.make_entry(one)
+    entry = shared_blocks.make_entry(one)
     assert entry is not None
-    assert shared.make_site(entry) == one
-    assert plan.is_same(render.render_site(shared.make_site(entry), ENVIRONMENT), render.render_site(one, ENVIRONMENT))
+    assert shared_blocks.make_site(entry) == one
+    assert change_plan.is_same(
+        render_tree.render_site(shared_blocks.make_site(entry), ENVIRONMENT), render_tree.render_site(one, ENVIRONMENT)
+    )
 
 
 def test_the_first_sites_have_blocks_of_their_own() -> None:
     sites = tuple(site(f"{number:03}.test", "http://10.0.0.1") for number in range(202))
-    files = render.render_files(_desired(*sites), dataclasses.replace(ENVIRONMENT, own_blocks=200))
-    assert list(sharing.read(files)) == ["200.test", "201.test"]
-    assert sum(path.startswith(plan.SITES) for path in files) == 200
-    fewer = render.render_files(_desired(*sites[:200]), dataclasses.replace(ENVIRONMENT, own_blocks=200))
+    files = render_tree.render_files(_desired(*sites), dataclasses.replace(ENVIRONMENT, own_blocks=200))
+    assert list(shared_sites.read(files)) == ["200.test", "201.test"]
+    assert sum(path.startswith(change_plan.SITES) for path in files) == 200
+    fewer = render_tree.render_files(_desired(*sites[:200]), dataclasses.replace(ENVIRONMENT, own_blocks=200))
     assert not any("shared" in path for path in fewer)
     assert b"shared.conf" not in fewer["nginx.conf"]
 
@@ -205,7 +209,7 @@ def test_disabled_sites_do_not_count_and_the_default_one_has_blocks_of_its_own()
     sites = (dataclasses.replace(PLAIN, host="a.test", aliases=(), enabled=False), PLAIN)
     assert _files(*sites, own_blocks=1).keys() == _files(PLAIN, own_blocks=1).keys()
     default = model.Default(kind=model.DefaultKind.SITE, host=PLAIN.host)
-    assert shared.find_entries(_desired(PLAIN, default=default), ENVIRONMENT) == ()
+    assert shared_blocks.find_entries(_desired(PLAIN, default=default), ENVIRONMENT) == ()
 
 
 HOSTS = st.sets(st.integers(min_value=0, max_value=20), max_size=12)
@@ -221,7 +225,7 @@ def test_a_site_that_comes_moves_one_other_at_most(hosts: set[int], new: int, ow
             for number in sorted(numbers)
         ]
         env = dataclasses.replace(ENVIRONMENT, own_blocks=own)
-        return {entry.host for entry in shared.find_entries(_desired(*sites), env)}
+        return {entry.host for entry in shared_blocks.find_entries(_desired(*sites), env)}
 
     def proxy_of(number: int) -> str:
         return f"http://10.0.0.{number}"
@@ -244,9 +248,9 @@ def test_certificates_that_are_kept_in_memory_are_bounded() -> None:
 def test_the_files_are_read_back() -> None:
     sites = (PLAIN, site("six.test", "http://[fd00::1]"))
     files = _files(*sites)
-    entries = shared.find_entries(_desired(*sites), ENVIRONMENT)
-    assert tuple(sharing.read(files).values()) == entries
-    assert sharing.read(_files(*sites, own_blocks=2)) == {}
+    entries = shared_blocks.find_entries(_desired(*sites), ENVIRONMENT)
+    assert tuple(shared_sites.read(files).values()) == entries
+    assert shared_sites.read(_files(*sites, own_blocks=2)) == {}
 
 
 def test_equal_sites_give_equal_files_whatever_the_line() -> None:
@@ -254,15 +258,15 @@ def test_equal_sites_give_equal_files_whatever_the_line() -> None:
     before, after = _files(PLAIN), _files(moved)
     assert before != after
     actual = model.Actual(pid=1, generation=1, current_generation=1, files=before)
-    assert plan.choose_activation(after, actual) is plan.Activation.NOTHING
+    assert change_plan.choose_activation(after, actual) is change_plan.Activation.NOTHING
 
 
 def _changes(before: tuple[model.Site, ...], after: tuple[model.Site, ...], *, own_blocks: int = 0) -> list[str]:
     env = dataclasses.replace(ENVIRONMENT, own_blocks=own_blocks)
-    running = render.render_files(_desired(*before), env)
+    running = render_tree.render_files(_desired(*before), env)
     desired = _desired(*after)
     assembled = assemble.assemble_files(desired, env, last_good=running)
-    found = plan.plan(
+    found = change_plan.plan(
         desired,
         assembled.files,
         model.Actual(pid=1, generation=1, current_generation=1, files=running),
@@ -270,7 +274,7 @@ def _changes(before: tuple[model.Site, ...], after: tuple[model.Site, ...], *, o
         services=(),
         moved=assembled.moved,
     )
-    assert (found.activation is plan.Activation.RELOAD) == (before != after)
+    assert (found.activation is change_plan.Activation.RELOAD) == (before != after)
     assert not any(path.startswith("shared/") for path in found.files_changed)
     return [str(change) for change in found.changes]
 
@@ -317,7 +321,7 @@ def test_each_has_a_state() -> None:
     assert states({}, wanted) == ["pending", "pending", "disabled"]
     own = _files(changed, OTHER, own_blocks=2)
     assert states(own, wanted) == ["pending", "pending", "disabled"]
-    moved = frozenset({plan.site_file(OTHER.host)})
+    moved = frozenset({change_plan.site_file(OTHER.host)})
     found = outcome.site_statuses(desired, live=own, wanted=wanted, moved=moved, error="no")
     assert [one.state.value for one in found] == ["pending", "live", "disabled"]
 
@@ -326,8 +330,8 @@ def test_what_shared_its_blocks_has_a_last_good_version() -> None:
     """For the quarantine, when hand-written nginx comes to it that nginx refuses."""
     written = dataclasses.replace(_targeted(port=8001), snippet=LINE)
     assembled = assemble.assemble_files(_desired(written, OTHER), ENVIRONMENT, last_good=_files(PLAIN, OTHER))
-    path = plan.site_file(PLAIN.host)
-    assert plan.is_same(assembled.last_good[path], render.render_site(PLAIN, ENVIRONMENT))
+    path = change_plan.site_file(PLAIN.host)
+    assert change_plan.is_same(assembled.last_good[path], render_tree.render_site(PLAIN, ENVIRONMENT))
     assert b"gzip" in assembled.files[path]
     assert path not in assembled.moved
 
@@ -335,8 +339,8 @@ def test_what_shared_its_blocks_has_a_last_good_version() -> None:
 def test_a_site_that_cannot_be_rendered_keeps_what_it_shared() -> None:
     broken = dataclasses.replace(PLAIN, routes=(route("/", "http://10.0.0.1"), route("/", "http://10.0.0.2")))
     assembled = assemble.assemble_files(_desired(broken, OTHER), ENVIRONMENT, last_good=_files(PLAIN, OTHER))
-    path = plan.site_file(PLAIN.host)
-    assert plan.is_same(assembled.files[path], render.render_site(PLAIN, ENVIRONMENT))
+    path = change_plan.site_file(PLAIN.host)
+    assert change_plan.is_same(assembled.files[path], render_tree.render_site(PLAIN, ENVIRONMENT))
     (refused,) = assembled.refused
     assert refused.stand_in.is_serving
 
@@ -345,7 +349,7 @@ def test_a_site_that_cannot_be_rendered_moves_no_other() -> None:
     env = dataclasses.replace(ENVIRONMENT, own_blocks=1)
     first, second, third = (site(f"{name}.test", "http://10.0.0.1") for name in "abc")
     broken = dataclasses.replace(first, routes=(route("/", "http://10.0.0.1"), route("/", "http://10.0.0.2")))
-    running = render.render_files(_desired(first, second, third), env)
+    running = render_tree.render_files(_desired(first, second, third), env)
     assembled = assemble.assemble_files(_desired(broken, second, third), env, last_good=running)
     assert assembled.files == running
     assert [refused.path for refused in assembled.refused] == ["sites/a.test.conf"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemun.core import model, served, server_answers
+from daemun.core import model, served_judgement, server_answers
 from tests.support.sites import site
 
 HERE = model.SiteStatus(
@@ -21,7 +21,7 @@ def container(
 
 def test_the_container_that_asks_for_it_is_named() -> None:
     apart = container(why="shares no network with daemun", cure="attach both to one")
-    told = served.with_containers(HERE, [container("other", "b.test", why="x"), apart])
+    told = served_judgement.with_containers(HERE, [container("other", "b.test", why="x"), apart])
     reason = 'route /: no container serves it now: "web" shares no network with daemun (and 1 more)'
     assert (told.state, told.reason, told.cure) == (HERE.state, reason, "attach both to one")
 
@@ -36,9 +36,9 @@ def test_the_container_that_asks_for_it_is_named() -> None:
     ],
 )
 def test_without_one_the_words_stay(containers: list[model.Container]) -> None:
-    assert served.with_containers(HERE, containers) == HERE
+    assert served_judgement.with_containers(HERE, containers) == HERE
 
 
 def test_other_troubles_have_their_own_words() -> None:
     refusing = model.SiteStatus(site=HERE.site, state=HERE.state, reason="http://10.0.0.1 refuses connections")
-    assert served.with_containers(refusing, [container(why="is unhealthy")]) == refusing
+    assert served_judgement.with_containers(refusing, [container(why="is unhealthy")]) == refusing

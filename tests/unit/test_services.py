@@ -4,13 +4,13 @@ import dataclasses
 
 import pytest
 
-from daemun.core import layout, merge, model, names, services, validate
-from daemun.core.render import environment, render
+from daemun.core import dns_services, layout, merge, model, names, validate
+from daemun.core.render import render_environment, render_tree
 from tests.support import sites
 
-ENVIRONMENT = environment.Environment(
+ENVIRONMENT = render_environment.Environment(
     layout=layout.Layout("/state"),
-    nginx=environment.Nginx(path="/nginx", version=(1, 31, 3), features=frozenset(environment.Feature)),
+    nginx=render_environment.Nginx(path="/nginx", version=(1, 31, 3), features=frozenset(render_environment.Feature)),
     resolver="127.0.0.1:5301",
 )
 HEALTH = model.Health(path="/healthz")
@@ -22,7 +22,7 @@ def proxy(*targets: model.Target, health: model.Health | None = None) -> model.P
 
 
 def find(target: model.Target, health: model.Health | None = None) -> model.Service | None:
-    return services.find_service(proxy(target, health=health), target)
+    return dns_services.find_service(proxy(target, health=health), target)
 
 
 @pytest.mark.parametrize(
@@ -64,10 +64,12 @@ def test_what_cannot_be_taken_out_is_not_checked() -> None:
 def test_a_check_knows_the_name_that_a_certificate_carries() -> None:
     target = sites.target("https://web:8443")
     action = model.Proxy(targets=(target,), health=HEALTH, tls=model.UpstreamTls(verify=False))
-    service = services.find_service(action, target)
+    service = dns_services.find_service(action, target)
     assert service is not None
     assert service.check == model.Check(health=HEALTH, tls=action.tls, host="web", server_name="web")
-    plain = services.find_service(dataclasses.replace(action, host_header="shop.example:80"), sites.target("http://a"))
+    plain = dns_services.find_service(
+        dataclasses.replace(action, host_header="shop.example:80"), sites.target("http://a")
+    )
     assert plain is not None
     assert plain.check == model.Check(health=HEALTH, tls=None, host="shop.example:80", server_name="a")
 
@@ -84,7 +86,7 @@ def desired(*pools: model.Pool, target: model.Target = POOL, health: model.Healt
 @pytest.mark.parametrize("target", [sites.target("http://web:80"), sites.target("http://10.0.0.1:80"), POOL])
 def test_rendered_names_are_published(target: model.Target, health: model.Health | None) -> None:
     wanted = desired(target=target, health=health)
-    text = render.render_files(wanted, ENVIRONMENT)["sites/a.test.conf"].decode()
+    text = render_tree.render_files(wanted, ENVIRONMENT)["sites/a.test.conf"].decode()
     for service in merge.services(wanted):
         assert f"server {service.name} service=http resolve " in text
     assert text.count("service=http resolve") == len(merge.services(wanted))
@@ -93,7 +95,7 @@ def test_rendered_names_are_published(target: model.Target, health: model.Health
 def test_endpoints_of_a_pool_change_no_file() -> None:
     one = model.Endpoint(address="10.0.0.1", port=80)
     files = [
-        render.render_files(desired(*pools), ENVIRONMENT)
+        render_tree.render_files(desired(*pools), ENVIRONMENT)
         for pools in (
             (),
             (model.Pool(name="abc.daemun"),),

@@ -4,7 +4,7 @@ import typing
 
 import pytest
 
-from daemun.core import model, report, validate_acme
+from daemun.core import model, problem_report, validate_acme
 
 AUTHORITY = model.Authority(directory="https://ca.test/dir")
 HOOK = model.Dns(provider=model.HOOK, command=("/bin/hook",))
@@ -67,7 +67,7 @@ def test_the_gates_dns_counts_for_its_sites() -> None:
     ],
 )
 def test_the_gate(acme: model.Acme, words: str) -> None:
-    found = report.Report(host=None, origin=model.NOWHERE)
+    found = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     validate_acme.check_acme(acme, found)
     assert (words in said(found.problems)) if words else not found.problems
 
@@ -85,7 +85,7 @@ def test_the_gate(acme: model.Acme, words: str) -> None:
     ],
 )
 def test_alerts(alerts: model.Alerts, words: str) -> None:
-    found = report.Report(host=None, origin=model.NOWHERE)
+    found = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     validate_acme.check_alerts(alerts, found)
     assert (words in said(found.problems)) if words else not found.problems
     assert "s3cr3t" not in said(found.problems)

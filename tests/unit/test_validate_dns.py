@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from daemun import dns_providers
-from daemun.core import model, report, validate_dns
+from daemun.core import model, problem_report, validate_dns
 from daemun.errors import ConfigError
 from daemun.sources import yaml_file
 
@@ -42,7 +42,7 @@ def test_a_program_takes_no_options() -> None:
 
 
 def check(dns: model.Dns) -> str:
-    found = report.Report(host=None, origin=model.NOWHERE)
+    found = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     validate_dns.check_dns(dns, found, "dns")
     return "\n".join(problem.message for problem in found.problems)
 

@@ -7,11 +7,11 @@ import hypothesis
 from hypothesis import strategies
 
 from daemun.core import layout, model, names, validate
-from daemun.core.render import environment, render
+from daemun.core.render import render_environment, render_tree
 
-ENVIRONMENT = environment.Environment(
+ENVIRONMENT = render_environment.Environment(
     layout=layout.Layout("/var/lib/daemun"),
-    nginx=environment.Nginx(path="/nginx", version=(1, 31, 3), features=frozenset(environment.Feature)),
+    nginx=render_environment.Nginx(path="/nginx", version=(1, 31, 3), features=frozenset(render_environment.Feature)),
     thumbprint="t" * 43,
     resolver="127.0.0.1:5301",
     ca_bundle="/etc/ssl/certs/ca-certificates.crt",
@@ -147,7 +147,7 @@ def _mended(route: model.Route, rest: list[str | int]) -> model.Route:
 def test_a_site_without_problems_renders(site: model.Site) -> None:
     site = _repaired(site)
     hypothesis.assume(_is_good(site))
-    render.render_files(model.Desired(globals=model.Globals(), sites=(site,)), ENVIRONMENT)
+    render_tree.render_files(model.Desired(globals=model.Globals(), sites=(site,)), ENVIRONMENT)
 
 
 @hypothesis.given(TEXT)
@@ -156,5 +156,5 @@ def test_a_variable_that_is_allowed_exists_for_the_renderer_too(text: str) -> No
     redirect = model.Redirect(to="/" + text)
     site = dataclasses.replace(SITE, routes=(model.Route(path="/", action=redirect),))
     if _is_good(site):
-        files = render.render_files(model.Desired(globals=model.Globals(), sites=(site,)), ENVIRONMENT)
+        files = render_tree.render_files(model.Desired(globals=model.Globals(), sites=(site,)), ENVIRONMENT)
         assert any(names.slug(site.host) in path for path in files)

@@ -6,7 +6,7 @@ import typing
 import pytest
 
 from daemun.core import model, rules, validate
-from daemun.core.render import environment
+from daemun.core.render import render_environment
 
 TARGET = model.Target(scheme=model.Scheme.HTTP, host="web", port=80)
 
@@ -258,16 +258,16 @@ def test_all_problems_at_once_each_with_its_field_and_origin() -> None:
 @pytest.mark.parametrize(
     ("action", "feature"),
     [
-        (proxy(balance=model.Balance.STICKY), environment.Feature.STICKY),
-        (proxy(target(scheme=model.Scheme.H2C)), environment.Feature.H2C_UPSTREAM),
-        (proxy(target(scheme=model.Scheme.GRPCS)), environment.Feature.GRPC),
-        (proxy(target(scheme=model.Scheme.FASTCGI)), environment.Feature.FASTCGI),
-        (proxy(target(scheme=model.Scheme.UWSGI)), environment.Feature.UWSGI),
-        (proxy(target(scheme=model.Scheme.SCGI)), environment.Feature.SCGI),
-        (proxy(target(scheme=model.Scheme.MEMCACHED)), environment.Feature.MEMCACHED),
+        (proxy(balance=model.Balance.STICKY), render_environment.Feature.STICKY),
+        (proxy(target(scheme=model.Scheme.H2C)), render_environment.Feature.H2C_UPSTREAM),
+        (proxy(target(scheme=model.Scheme.GRPCS)), render_environment.Feature.GRPC),
+        (proxy(target(scheme=model.Scheme.FASTCGI)), render_environment.Feature.FASTCGI),
+        (proxy(target(scheme=model.Scheme.UWSGI)), render_environment.Feature.UWSGI),
+        (proxy(target(scheme=model.Scheme.SCGI)), render_environment.Feature.SCGI),
+        (proxy(target(scheme=model.Scheme.MEMCACHED)), render_environment.Feature.MEMCACHED),
     ],
 )
-def test_what_this_nginx_cannot_do(action: model.Proxy, feature: environment.Feature) -> None:
+def test_what_this_nginx_cannot_do(action: model.Proxy, feature: render_environment.Feature) -> None:
     assert not validate.find_unsupported(site(action), frozenset({feature}))
     (problem,) = validate.find_unsupported(site(action), frozenset())
     assert feature.value in problem.message
@@ -277,7 +277,7 @@ def test_what_this_nginx_cannot_do(action: model.Proxy, feature: environment.Fea
 def test_trusted_proxies_need_realip() -> None:
     settings = model.Globals(trusted_proxies=("10.0.0.0/8",))
     assert validate.find_unsupported_globals(settings, frozenset())
-    assert not validate.find_unsupported_globals(settings, frozenset({environment.Feature.REALIP}))
+    assert not validate.find_unsupported_globals(settings, frozenset({render_environment.Feature.REALIP}))
     assert validate.find_unsupported_globals(model.Globals(proxy_protocol=True), frozenset())
 
 

@@ -14,7 +14,7 @@ import typer.testing
 from daemun import log, settings
 from daemun.cli import app, certificates, client, output, site_filter, truststores
 from daemun.cli.commands import plan as plan_command
-from daemun.core import model, plan
+from daemun.core import change_plan, model
 
 NOW = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 REASON = (
@@ -90,16 +90,16 @@ def test_no_jargon_in_what_owners_read() -> None:
     """K13."""
     assert output.state_of("quarantined") == model.SiteState.QUARANTINED.words == "held back"
     assert {state.words for state in model.SiteState} == set(site_filter.STATES), "what `--only` takes"
-    assert str(plan.PublishEndpoints(services=())) == "look up no addresses"
+    assert str(change_plan.PublishEndpoints(services=())) == "look up no addresses"
 
 
 def test_a_plan_shows_what_changes() -> None:
     """L4."""
-    path = plan.site_file("a.test")
+    path = change_plan.site_file("a.test")
     old = {path: b"server {\n    # daemun.yaml:1:1\n    listen 80;\n    proxy_pass http://a;\n}\n"}
     new = {path: b"server {\n    # daemun.yaml:9:1\n    listen 80;\n    proxy_pass http://b;\n}\n"}
-    change = plan.SiteChange(host="a.test", kind=plan.ChangeKind.CHANGED)
-    (found,) = plan.with_lines([change], new, old)
+    change = change_plan.SiteChange(host="a.test", kind=change_plan.ChangeKind.CHANGED)
+    (found,) = change_plan.with_lines([change], new, old)
     assert found.lines == ("- proxy_pass http://a;", "+ proxy_pass http://b;")
     report = {"changes": [{"host": "a.test", "kind": "changed", "lines": list(found.lines)}], "reload": False}
     shown = plan_command.lines_of({**report, "problems": []})
@@ -108,13 +108,13 @@ def test_a_plan_shows_what_changes() -> None:
 
 def test_a_plan_of_many_changes_stays_short() -> None:
     """L4: ten thousand changed sites are no reason to compare each."""
-    changes = [plan.SiteChange(host=f"s{n}.test", kind=plan.ChangeKind.CHANGED) for n in range(500)]
-    old = {plan.site_file(change.host): b"a 1;\n" * 40 for change in changes}
-    new = {plan.site_file(change.host): b"b 1;\n" * 40 for change in changes}
-    found = plan.with_lines(changes, new, old)
+    changes = [change_plan.SiteChange(host=f"s{n}.test", kind=change_plan.ChangeKind.CHANGED) for n in range(500)]
+    old = {change_plan.site_file(change.host): b"a 1;\n" * 40 for change in changes}
+    new = {change_plan.site_file(change.host): b"b 1;\n" * 40 for change in changes}
+    found = change_plan.with_lines(changes, new, old)
     assert len(found) == 500
-    assert sum(bool(change.lines) for change in found) == plan.MOST_DETAILED
-    assert max(len(change.lines) for change in found) == plan.MOST_LINES + 1
+    assert sum(bool(change.lines) for change in found) == change_plan.MOST_DETAILED
+    assert max(len(change.lines) for change in found) == change_plan.MOST_LINES + 1
 
 
 def test_programs_of_root_are_found_by_users(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:

@@ -4,7 +4,7 @@ import dataclasses
 import datetime
 import typing
 
-from daemun.core import model, spans
+from daemun.core import durations, model
 from daemun.core.alerts import alert_ledger, alert_rules, alert_text
 
 Json = dict[str, typing.Any]
@@ -89,7 +89,7 @@ def _item_json(item: alert_ledger.Item, message: Message) -> Json:
         "next_attempt": _instant(status.next_attempt if status is not None else None),
         "issuer": status.issuer if status is not None else None,
         "not_after": _instant(not_after),
-        "days_left": None if not_after is None else spans.count_days(not_after - message.at),
+        "days_left": None if not_after is None else durations.count_days(not_after - message.at),
         "trusted": status is not None and alert_rules.is_trusted(status, message.at),
     }
 

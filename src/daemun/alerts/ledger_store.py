@@ -8,7 +8,7 @@ import json
 
 import pydantic
 
-from daemun.control import damaged, ports
+from daemun.control import damaged_keys, ports
 from daemun.core.alerts import alert_ledger
 
 _KEY = "alerts/ledger.json"
@@ -24,7 +24,7 @@ def encode(ledger: alert_ledger.AlertLedger) -> bytes:
 def read(store: ports.Store) -> alert_ledger.AlertLedger:
     """Blocking."""
     follows = "dangers that are present are told once more, nothing is to do"
-    return damaged.read(store, _KEY, _FORM.validate_json, follows=follows) or alert_ledger.AlertLedger()
+    return damaged_keys.read(store, _KEY, _FORM.validate_json, follows=follows) or alert_ledger.AlertLedger()
 
 
 def write(store: ports.Store, encoded: bytes) -> None:

@@ -1,4 +1,4 @@
-"""`control.accounts_port`: the office hours of the certificate manager. What asks a CA runs in a thread of its own."""
+"""`control.account_port`: the office hours of the certificate manager. What asks a CA runs in a thread of its own."""
 
 import asyncio
 import collections.abc
@@ -14,7 +14,7 @@ from daemun.certs import certificate_manager, daemon_thread
 from daemun.certs.acme import acme_accounts
 from daemun.certs.importing import adopt
 from daemun.certs.served import bundle, certificate_records
-from daemun.control import accounts_port, ports
+from daemun.control import account_port, ports
 from daemun.core import model, names
 
 if typing.TYPE_CHECKING:
@@ -27,7 +27,7 @@ PATIENCE_S = 240.0
 
 
 class AccountService:
-    """Implements `accounts_port.Accounts` and `accounts_port.Adopter`.
+    """Implements `account_port.Accounts` and `account_port.Adopter`.
 
     reload: lets nginx know the thumbprint of a new shared key; called after it is in use.
     """
@@ -49,10 +49,10 @@ class AccountService:
 
     # --- accounts --------------------------------------------------------------------------------------------------
 
-    def list_accounts(self) -> accounts_port.AccountList:
+    def list_accounts(self) -> account_port.AccountList:
         return list_accounts(self._store)
 
-    async def roll_over(self, *, everything: bool) -> tuple[accounts_port.Turn, ...]:
+    async def roll_over(self, *, everything: bool) -> tuple[account_port.Turn, ...]:
         async with self._alone, self._certificates.without_orders(within_s=PATIENCE_S):
             try:
                 turns = await daemon_thread.run(lambda: self._desk.roll(everything), name="change the account key")
@@ -78,7 +78,7 @@ class AccountService:
             if not left:
                 what = "it is revoked already" if found else "no CA issued one for this name that is in the store"
                 raise errors.ConfigError(f'cannot revoke the certificate of "{host}": {what}')
-            code = accounts_port.REASONS[reason]
+            code = account_port.REASONS[reason]
             for issued in left:
                 work = functools.partial(self._desk.revoke, issued, code)
                 await daemon_thread.run(work, name=f"revoke {host}")
@@ -117,11 +117,11 @@ class AccountService:
 
     # --- adoption --------------------------------------------------------------------------------------------------
 
-    async def adopt_account(self, found: accounts_port.ForeignAccount, *, dry: bool) -> accounts_port.Adoption:
+    async def adopt_account(self, found: account_port.ForeignAccount, *, dry: bool) -> account_port.Adoption:
         async with self._alone:
             return await asyncio.to_thread(adopt.adopt_account, self._store, found, dry=dry)
 
-    async def adopt_certificate(self, found: accounts_port.ForeignCertificate, *, dry: bool) -> accounts_port.Adoption:
+    async def adopt_certificate(self, found: account_port.ForeignCertificate, *, dry: bool) -> account_port.Adoption:
         async with self._alone:
             work = functools.partial(
                 adopt.adopt_certificate,
@@ -138,11 +138,11 @@ class AccountService:
             return told
 
 
-def list_accounts(store: ports.Store) -> accounts_port.AccountList:
+def list_accounts(store: ports.Store) -> account_port.AccountList:
     """Also without a daemon. Raises: EnvironmentProblemError."""
     known = acme_accounts.list_registrations(store)
     accounts = tuple(
-        accounts_port.Account(
+        account_port.KnownAccount(
             directory=one.directory,
             url=one.url,
             email=one.email,
@@ -151,7 +151,7 @@ def list_accounts(store: ports.Store) -> accounts_port.AccountList:
         )
         for one in known
     )
-    return accounts_port.AccountList(accounts=accounts, is_rolling=acme_accounts.NEXT in store.list("accounts"))
+    return account_port.AccountList(accounts=accounts, is_rolling=acme_accounts.NEXT in store.list("accounts"))
 
 
 def _explain_absence(store: ports.Store, directory: str) -> str:
@@ -179,7 +179,7 @@ class _Desk:
 
         return account_requests.CaAccess(authority=self.find_authority(directory), clock=self.clock, stop=self.stop)
 
-    def roll(self, everything: bool) -> tuple[accounts_port.Turn, ...]:
+    def roll(self, everything: bool) -> tuple[account_port.Turn, ...]:
         from daemun.certs.acme import key_rollover  # noqa: PLC0415
 
         return key_rollover.roll(self.store, self.reach, everything=everything)

@@ -11,7 +11,7 @@ import textwrap
 import typing
 
 from daemun.cli import output
-from daemun.core import spans
+from daemun.core import durations
 
 Json = dict[str, typing.Any]
 
@@ -92,7 +92,7 @@ def left(certificate: Json, now: datetime.datetime) -> str:
     until = instant(certificate["not_after"])
     if until is None:
         return ""
-    return spans.describe(until - now) if until > now else "expired"
+    return durations.describe(until - now) if until > now else "expired"
 
 
 def instant(text: str | None) -> datetime.datetime | None:
@@ -121,12 +121,12 @@ def _next(certificate: Json, now: datetime.datetime) -> str:
     """What happens next, and when."""
     attempt, renewal = instant(certificate["next_attempt"]), instant(certificate["renew_at"])
     if attempt is not None:
-        return f"tries {spans.ahead(attempt, now)}"
+        return f"tries {durations.ahead(attempt, now)}"
     if certificate["state"] == "pending":
         return "is asked for now"
     if certificate["kind"] == "own":
         return "you renew it"
-    return f"renews {spans.ahead(renewal, now)}" if renewal is not None else ""
+    return f"renews {durations.ahead(renewal, now)}" if renewal is not None else ""
 
 
 def _notes(certificate: Json) -> list[str]:
@@ -162,4 +162,4 @@ def _join(cells: collections.abc.Sequence[str], widths: collections.abc.Sequence
 
 def _moment(text: str | None) -> str | None:
     found = instant(text)
-    return None if found is None else spans.moment(found)
+    return None if found is None else durations.moment(found)

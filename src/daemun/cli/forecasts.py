@@ -4,7 +4,7 @@ import datetime
 import typing
 
 from daemun.cli import certificates, output
-from daemun.core import spans
+from daemun.core import durations
 
 Json = dict[str, typing.Any]
 
@@ -41,7 +41,7 @@ def _row_of(entry: Json, now: datetime.datetime) -> tuple[str, ...]:
     is_over = entry["what"] == "end" and at <= now
     return (
         f"{at:%Y-%m-%d %H:%M}",
-        spans.left(at, now) if is_over else spans.ahead(at, now),
+        durations.left(at, now) if is_over else durations.ahead(at, now),
         "is expired" if is_over else f"{'~' if entry['estimated'] else ''}{_WHAT[entry['what']]}",
         entry["host"],
     )

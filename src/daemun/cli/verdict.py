@@ -67,9 +67,9 @@ def _several(hosts: list[str]) -> str:
 
 def count_sites(status: Json) -> str:
     """ "18 of 18 sites live, 1 disabled"."""
-    from daemun.core import served
+    from daemun.core import served_judgement
 
-    return served.count_states(site["state"] for site in status["sites"])
+    return served_judgement.count_states(site["state"] for site in status["sites"])
 
 
 def _is(state: str, count: int) -> str:

@@ -6,7 +6,7 @@ import collections.abc
 import structlog
 
 from daemun.control import ports
-from daemun.core import generations, model
+from daemun.core import model, worker_generations
 from daemun.errors import EnvironmentProblemError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -28,8 +28,8 @@ class Draining:
         self._old = old
         self._target = target
         self._now = now
-        self._per_s = generations.sockets_per_s(target.sockets or 0, limits)
-        self._pause_s = generations.worker_pause_s(len(target.workers))
+        self._per_s = worker_generations.sockets_per_s(target.sockets or 0, limits)
+        self._pause_s = worker_generations.worker_pause_s(len(target.workers))
         self._stepped_at = -STEP_S
         self._moved_at = now()
         self._ended_at: float | None = None
@@ -74,7 +74,7 @@ class Draining:
             else:
                 self.closed += closed
                 self._moved_at = now if closed else self._moved_at
-        if self._refusal is not None or now - self._moved_at > generations.IDLE_S:
+        if self._refusal is not None or now - self._moved_at > worker_generations.IDLE_S:
             await self._end_one(left, now)
 
     async def _end_one(self, left: model.OldGeneration, now: float) -> None:

@@ -10,9 +10,9 @@ import os
 import structlog
 
 from daemun import garbage
-from daemun.control import damage_report, doctor, gate_port, keeper, ports, problem_log, reconciler
-from daemun.core import certificate_faults, liveness, model, on_demand_names, plan, served
-from daemun.core.generations import Urgency
+from daemun.control import damage_report, diagnosis, gate_port, ports, problem_log, reconciler, reload_limiter
+from daemun.core import certificate_faults, change_plan, liveness, model, on_demand_names, served_judgement
+from daemun.core.worker_generations import Urgency
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -63,7 +63,7 @@ class Gate:
         served: ports.Served,
         alerts: ports.Alerts,
         examiner: ports.Examiner,
-        old_workers: keeper.Keeper,
+        old_workers: reload_limiter.ReloadLimiter,
         observe: Observe,
         look_at_nginx: LookAtNginx,
         damage: damage_report.DamageReport,
@@ -176,7 +176,7 @@ class Gate:
     ) -> tuple[model.SiteStatus, ...]:
         judged = self._served.judge(last.sites, certificates)
         containers = [one for one in last.desired.containers if not one.is_served]
-        return tuple(served.with_containers(one, containers) for one in judged) if containers else judged
+        return tuple(served_judgement.with_containers(one, containers) for one in judged) if containers else judged
 
     def _problems_of(self, last: reconciler.Outcome) -> tuple[model.Problem, ...]:
         """Of the last round; of certificates those of now."""
@@ -241,13 +241,13 @@ class Gate:
 
     async def diagnose(self, host: str | None) -> tuple[model.Finding, ...]:
         desired = self._last.desired if self._last else model.Desired(globals=model.Globals())
-        doctor.check(host)
-        site = doctor.find_site(host, desired, self._domains.hosts()) if host is not None else None
+        diagnosis.check(host)
+        site = diagnosis.find_site(host, desired, self._domains.hosts()) if host is not None else None
         left = 0
         if host is None or site is not None:
             left = await self._served.probe(site, within_s=DOCTOR_PROBES_S if host is None else PROBE_S)
         await self.look_at_nginx()
-        return await doctor.diagnose(
+        return await diagnosis.diagnose(
             host,
             self.status(),
             desired,
@@ -271,17 +271,17 @@ class Gate:
     def _tell(self, last: reconciler.Outcome) -> None:
         """Log what the round did."""
         self._problem_log.update(last.problems)
-        if last.activated is not plan.Activation.NOTHING:
+        if last.activated is not change_plan.Activation.NOTHING:
             changes = [str(change) for change in last.wanted.changes] if last.wanted else []
             shown = ", ".join(changes[:10]) + (f" and {len(changes) - 10} more" if len(changes) > 10 else "")
             log.info("live", generation=last.generation, changes=shown or "settings", nginx=last.activated.name.lower())
 
 
-def report_plan(wanted: plan.Plan, problems: tuple[model.Problem, ...]) -> gate_port.PlanReport:
+def report_plan(wanted: change_plan.Plan, problems: tuple[model.Problem, ...]) -> gate_port.PlanReport:
     """A plan as people are shown it."""
     return gate_port.PlanReport(
         changes=wanted.changes,
-        reload=wanted.activation is not plan.Activation.NOTHING,
+        reload=wanted.activation is not change_plan.Activation.NOTHING,
         steps=tuple(str(step) for step in wanted.steps),
         problems=problems,
     )
@@ -292,7 +292,7 @@ def report_apply(last: reconciler.Outcome) -> gate_port.ApplyReport:
     return gate_port.ApplyReport(
         ok=last.ok,
         generation=last.generation,
-        reloaded=last.activated is not plan.Activation.NOTHING,
+        reloaded=last.activated is not change_plan.Activation.NOTHING,
         changes=last.wanted.changes if last.wanted else (),
         problems=last.problems,
         error=last.error,

@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import typing
 
-from daemun.core import certificates, generations, model, on_demand_names, plan
+from daemun.core import certificate_choice, change_plan, model, on_demand_names, worker_generations
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +49,7 @@ class GateStatus:
     def of_site(self, host: str) -> "GateStatus":
         """The same without the other sites, their certificates and containers. All problems stay."""
         sites = tuple(item for item in self.sites if host in item.site.names)
-        named = {certificates.name_of(item.site) for item in sites}
+        named = {certificate_choice.name_of(item.site) for item in sites}
         return dataclasses.replace(
             self,
             sites=sites,
@@ -68,13 +68,13 @@ class OldWorkersReport:
 
     limits: model.OldWorkers
     old: tuple[model.OldGeneration, ...] = ()
-    held: generations.Held | None = None
+    held: worker_generations.HeldReload | None = None
     drains: int | None = None
     closed: int = 0
 
 
-ChangeKind = plan.ChangeKind
-SiteChange = plan.SiteChange
+ChangeKind = change_plan.ChangeKind
+SiteChange = change_plan.SiteChange
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,7 @@ class ApplyReport:
     changes: tuple[SiteChange, ...] = ()
     problems: tuple[model.Problem, ...] = ()
     error: str | None = None
-    waits: generations.Held | None = None
+    waits: worker_generations.HeldReload | None = None
     unread: tuple[str, ...] = ()
 
 

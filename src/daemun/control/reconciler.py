@@ -10,7 +10,17 @@ import dataclasses
 import typing
 
 from daemun.control import ports, switcher
-from daemun.core import assemble, certificate_faults, generations, hold_policy, merge, model, outcome, per_site, plan
+from daemun.core import (
+    assemble,
+    certificate_faults,
+    change_plan,
+    hold_policy,
+    merge,
+    model,
+    outcome,
+    site_memory,
+    worker_generations,
+)
 from daemun.errors import ConfigError, DaemunError
 
 _T = typing.TypeVar("_T")
@@ -35,13 +45,13 @@ class Outcome:
     sites: tuple[model.SiteStatus, ...] = ()
     problems: tuple[model.Problem, ...] = ()
     certificate_problems: tuple[model.Problem, ...] = ()
-    wanted: plan.Plan | None = None
-    activated: plan.Activation = plan.Activation.NOTHING
+    wanted: change_plan.Plan | None = None
+    activated: change_plan.Activation = change_plan.Activation.NOTHING
     generation: int | None = None
     error: str | None = None
     unread: tuple[str, ...] = ()
     waits: bool = False
-    held: generations.Held | None = None
+    held: worker_generations.HeldReload | None = None
 
     @property
     def may_pass(self) -> bool:
@@ -114,11 +124,11 @@ class Reconciler:
         self._waiting_room = waiting_room
         self._configure = configure
         self._last_good: dict[str, model.Snapshot] = dict(last_good)
-        self._merged: per_site.PerSite[merge.Judged] = per_site.PerSite()
-        self._specs: per_site.PerSite[model.CertificateSpec | None] = per_site.PerSite()
+        self._merged: site_memory.PerSite[merge.Judged] = site_memory.PerSite()
+        self._specs: site_memory.PerSite[model.CertificateSpec | None] = site_memory.PerSite()
         self._live_waits: tuple[model.HeldRoute, ...] = ()
 
-    async def run_once(self, urgency: generations.Urgency = generations.Urgency.NEEDED) -> Outcome:
+    async def run_once(self, urgency: worker_generations.Urgency = worker_generations.Urgency.NEEDED) -> Outcome:
         """Gather, merge, assemble; plan, expand and stage; switch, record. urgency: of a reload, should it take one."""
         gathered = await self._gather(moves=True)
         desired, problems = gathered.desired, gathered.problems
@@ -198,7 +208,7 @@ class Reconciler:
             return (model.Problem(origin=model.NOWHERE, message=str(error)),)
         return ()
 
-    async def make_plan(self) -> tuple[plan.Plan, tuple[model.Problem, ...]]:
+    async def make_plan(self) -> tuple[change_plan.Plan, tuple[model.Problem, ...]]:
         """What `run_once` would do now. Changes nothing. Raises: DaemunError when nothing can be planned."""
         gathered = await self._gather(moves=False)
         actual = await self._proxy.read_actual()
@@ -263,13 +273,13 @@ def _found(part: _T | BaseException) -> _T:
     return part
 
 
-def _make_plan_to_show(gathered: _Gathered, assembled: assemble.Assembled, actual: model.Actual) -> plan.Plan:
+def _make_plan_to_show(gathered: _Gathered, assembled: assemble.Assembled, actual: model.Actual) -> change_plan.Plan:
     made = _make_plan(gathered, assembled, actual)
-    return dataclasses.replace(made, changes=plan.with_lines(made.changes, assembled.files, actual.files or {}))
+    return dataclasses.replace(made, changes=change_plan.with_lines(made.changes, assembled.files, actual.files or {}))
 
 
-def _make_plan(gathered: _Gathered, assembled: assemble.Assembled, actual: model.Actual) -> plan.Plan:
-    return plan.plan(
+def _make_plan(gathered: _Gathered, assembled: assemble.Assembled, actual: model.Actual) -> change_plan.Plan:
+    return change_plan.plan(
         gathered.desired,
         assembled.files,
         actual,

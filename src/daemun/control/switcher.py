@@ -9,19 +9,21 @@ import dataclasses
 import types
 import typing
 
-from daemun.control import ports, quarantine
+from daemun.control import ports, quarantine_staging
 from daemun.core import assemble as assemble_
-from daemun.core import generations, listeners, model, plan
+from daemun.core import change_plan, listeners, model, worker_generations
 from daemun.core import quarantine as quarantine_
-from daemun.core.render import environment
+from daemun.core.render import render_environment
 
-DescribeEnvironment = collections.abc.Callable[[model.Globals], environment.Environment]
+DescribeEnvironment = collections.abc.Callable[[model.Globals], render_environment.Environment]
 
 
 class Admission(typing.Protocol):
-    """Who says whether nginx may be reloaded now (`control.keeper`)."""
+    """Who says whether nginx may be reloaded now (`control.reload_limiter`)."""
 
-    async def admit(self, limits: model.OldWorkers, urgency: generations.Urgency) -> generations.Held | None:
+    async def admit(
+        self, limits: model.OldWorkers, urgency: worker_generations.Urgency
+    ) -> worker_generations.HeldReload | None:
         """None: it may. Else the change waits, from its first call until `withdraw`; the loop is woken to ask again."""
         ...
 
@@ -38,8 +40,8 @@ class Candidate:
     assembled: assemble_.Assembled
     actual: model.Actual
     files: collections.abc.Mapping[str, bytes]
-    refused: tuple[quarantine_.Refused, ...]
-    activation: plan.Activation
+    refused: tuple[quarantine_.RefusedFile, ...]
+    activation: change_plan.Activation
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +52,11 @@ class Switched:
     """
 
     files: collections.abc.Mapping[str, bytes]
-    refused: tuple[quarantine_.Refused, ...]
+    refused: tuple[quarantine_.RefusedFile, ...]
     denied: assemble_.Denied
-    activation: plan.Activation
+    activation: change_plan.Activation
     generation: int | None
-    held: generations.Held | None = None
+    held: worker_generations.HeldReload | None = None
 
 
 class Switcher:
@@ -91,7 +93,7 @@ class Switcher:
                 denied=denied,
                 memory=self._known,
             )
-            if plan.choose_activation(assembled.files, actual) is plan.Activation.NOTHING:
+            if change_plan.choose_activation(assembled.files, actual) is change_plan.Activation.NOTHING:
                 return assembled
             untried = listeners.find_untried(assembled.files, actual) - denied.keys()
             found = await self._listening.find_denied(untried)
@@ -115,7 +117,7 @@ class Switcher:
         desired: model.Desired,
         candidate: Candidate,
         *,
-        urgency: generations.Urgency = generations.Urgency.NEEDED,
+        urgency: worker_generations.Urgency = worker_generations.Urgency.NEEDED,
     ) -> Switched:
         """Make nginx run what was staged last. When it cannot listen where only single sites ask for, without these."""
         while True:
@@ -138,10 +140,10 @@ class Switcher:
         return await self.assemble(desired, actual, denied), actual
 
     async def _stage(self, desired: model.Desired, assembled: assemble_.Assembled, actual: model.Actual) -> Candidate:
-        staged = quarantine.Staged(files=assembled.files)
-        activation = plan.choose_activation(assembled.files, actual)
-        if activation is not plan.Activation.NOTHING:
-            staged = await quarantine.stage_with_quarantine(
+        staged = quarantine_staging.Staged(files=assembled.files)
+        activation = change_plan.choose_activation(assembled.files, actual)
+        if activation is not change_plan.Activation.NOTHING:
+            staged = await quarantine_staging.stage_with_quarantine(
                 self._proxy,
                 desired,
                 assembled.files,
@@ -149,21 +151,23 @@ class Switcher:
                 unavailable=assembled.unavailable,
                 known=assembled.definitions,
             )
-            activation = plan.choose_activation(staged.files, actual)
+            activation = change_plan.choose_activation(staged.files, actual)
         return Candidate(
             assembled=assembled, actual=actual, files=staged.files, refused=staged.refused, activation=activation
         )
 
-    async def _activate(self, desired: model.Desired, candidate: Candidate, urgency: generations.Urgency) -> Switched:
+    async def _activate(
+        self, desired: model.Desired, candidate: Candidate, urgency: worker_generations.Urgency
+    ) -> Switched:
         """A tree that has to wait was judged all the same: what is wrong with it is told at once."""
         activation, held = candidate.activation, None
-        if activation is plan.Activation.RELOAD:
+        if activation is change_plan.Activation.RELOAD:
             held = await self._admission.admit(desired.globals.old_workers, urgency)
         if held is None:
             self._admission.withdraw()
         else:
-            activation = plan.Activation.NOTHING
-        is_left = activation is plan.Activation.NOTHING
+            activation = change_plan.Activation.NOTHING
+        is_left = activation is change_plan.Activation.NOTHING
         return Switched(
             files=candidate.files,
             refused=(*candidate.assembled.refused, *candidate.refused),

@@ -6,8 +6,18 @@ import dataclasses
 import functools
 import types
 
-from daemun.core import aside, definitions, listeners, model, per_site, plan, quarantine, sharing, validate
-from daemun.core.render import environment, render, shared, snippets, variables
+from daemun.core import (
+    change_plan,
+    fallbacks,
+    listeners,
+    model,
+    quarantine,
+    shared_sites,
+    site_memory,
+    validate,
+    variable_definitions,
+)
+from daemun.core.render import render_environment, render_tree, shared_blocks, snippets, variables
 from daemun.errors import RenderError
 
 Denied = collections.abc.Mapping[str, listeners.Denied]
@@ -26,10 +36,10 @@ class Assembled:
     """
 
     files: dict[str, bytes]
-    definitions: definitions.Definitions
+    definitions: variable_definitions.Definitions
     unavailable: collections.abc.Mapping[str, bytes]
     last_good: collections.abc.Mapping[str, bytes]
-    refused: tuple[quarantine.Refused, ...] = ()
+    refused: tuple[quarantine.RefusedFile, ...] = ()
     problems: tuple[model.Problem, ...] = ()
     denied: Denied
     moved: frozenset[str] = frozenset()
@@ -40,14 +50,16 @@ class Memory:
     """What earlier calls found of single sites. files: rendered. entries: None: it shares no blocks. unsupported: why
     this nginx cannot serve it; None: it can."""
 
-    files: per_site.PerSite[bytes] = dataclasses.field(default_factory=per_site.PerSite)
-    entries: per_site.PerSite[sharing.Entry | None] = dataclasses.field(default_factory=per_site.PerSite)
-    unsupported: per_site.PerSite[str | None] = dataclasses.field(default_factory=per_site.PerSite)
+    files: site_memory.PerSite[bytes] = dataclasses.field(default_factory=site_memory.PerSite)
+    entries: site_memory.PerSite[shared_sites.SharedSite | None] = dataclasses.field(
+        default_factory=site_memory.PerSite
+    )
+    unsupported: site_memory.PerSite[str | None] = dataclasses.field(default_factory=site_memory.PerSite)
 
 
 def assemble_files(
     desired: model.Desired,
-    env: environment.Environment,
+    env: render_environment.Environment,
     *,
     last_good: collections.abc.Mapping[str, bytes],
     denied: Denied = types.MappingProxyType({}),
@@ -64,32 +76,32 @@ def assemble_files(
     gone = frozenset(denied)
     unavailable = _Unavailable(desired, env, gone)
     memory = memory or Memory()
-    faults = {plan.site_file(site.host): site.fault for site in desired.enabled if site.fault is not None}
+    faults = {change_plan.site_file(site.host): site.fault for site in desired.enabled if site.fault is not None}
     broken = _find_unsupported(desired, env, memory.unsupported)
     broken |= {path: fault.reason for path, fault in faults.items()}
     # One that cannot be rendered moves no other between shared blocks and its own.
-    entries = shared.find_entries(desired, env, memory.entries)
+    entries = shared_blocks.find_entries(desired, env, memory.entries)
     try:
-        files = render.render_files(_without(desired, broken), env, memory.files, entries=entries)
+        files = render_tree.render_files(_without(desired, broken), env, memory.files, entries=entries)
     except RenderError:
         broken |= _find_unrenderable(_without(desired, broken), env, memory.files, entries)
-        files = render.render_files(_without(desired, broken), env, memory.files, entries=_left(entries, broken))
+        files = render_tree.render_files(_without(desired, broken), env, memory.files, entries=_left(entries, broken))
     former = _find_former(desired, env, files, last_good)
-    good = _without_barred(aside.find_good({**last_good, **former.good}, denied=gone), faults)
+    good = _without_barred(fallbacks.find_good({**last_good, **former.good}, denied=gone), faults)
     for path in broken:
         files[path] = good[path] if path in good else unavailable[path]
     refused = [_refuse(path, cause, good) for path, cause in broken.items()]
     if denied:
         rendered = _without(desired, broken)
-        standing = aside.set_aside(rendered, env, files, denied=denied, last_good=good)
+        standing = fallbacks.set_aside(rendered, env, files, denied=denied, last_good=good)
         files |= {item.refused.path: item.content for item in standing}
         refused += [item.refused for item in standing]
-        files["nginx.conf"] = aside.render_main(
-            rendered, env, standing, denied=gone, running=last_good, has_shared=sharing.MAIN in files
+        files["nginx.conf"] = fallbacks.render_main(
+            rendered, env, standing, denied=gone, running=last_good, has_shared=shared_sites.MAIN in files
         )
     known = variables.define(desired, env)
     return Assembled(
-        files=definitions.complete(files, known) if refused else files,
+        files=variable_definitions.complete(files, known) if refused else files,
         definitions=known,
         unavailable=unavailable,
         last_good=good,
@@ -103,8 +115,8 @@ def assemble_files(
 class _Unavailable(collections.abc.Mapping[str, bytes]):
     """Path -> the 503 version of each enabled site's file, rendered when somebody asks for it: nearly never."""
 
-    def __init__(self, desired: model.Desired, env: environment.Environment, denied: frozenset[str]) -> None:
-        self._sites = {plan.site_file(site.host): site for site in desired.enabled}
+    def __init__(self, desired: model.Desired, env: render_environment.Environment, denied: frozenset[str]) -> None:
+        self._sites = {change_plan.site_file(site.host): site for site in desired.enabled}
         self._desired = desired
         self._settings = desired.globals
         self._env = env
@@ -113,9 +125,9 @@ class _Unavailable(collections.abc.Mapping[str, bytes]):
     def __getitem__(self, path: str) -> bytes:
         """Raises: KeyError; RenderError when the names themselves cannot be written."""
         if path in snippets.paths(self._settings):
-            return render.render_stand_in(self._desired, self._env, path)
+            return render_tree.render_stand_in(self._desired, self._env, path)
         site = self._sites[path]
-        return render.render_unavailable(site, self._env, settings=self._settings, denied=self._denied)
+        return render_tree.render_unavailable(site, self._env, settings=self._settings, denied=self._denied)
 
     def __iter__(self) -> collections.abc.Iterator[str]:
         return iter(self._sites)
@@ -137,21 +149,21 @@ class _Former:
 
 def _find_former(
     desired: model.Desired,
-    env: environment.Environment,
+    env: render_environment.Environment,
     files: collections.abc.Mapping[str, bytes],
     running: collections.abc.Mapping[str, bytes],
 ) -> _Former:
     """Raises: RenderError."""
-    before, now = sharing.read(running), sharing.read(files)
+    before, now = shared_sites.read(running), shared_sites.read(files)
     good: dict[str, bytes] = {}
     moved: set[str] = set()
     for site in desired.enabled:
-        was, path = before.get(site.host), plan.site_file(site.host)
+        was, path = before.get(site.host), change_plan.site_file(site.host)
         if was is not None and site.host not in now:
-            good[path] = render.render_site(shared.make_site(was), env, settings=desired.globals)
-            is_same = plan.is_same(good[path], files.get(path))
+            good[path] = render_tree.render_site(shared_blocks.make_site(was), env, settings=desired.globals)
+            is_same = change_plan.is_same(good[path], files.get(path))
         elif was is None and site.host in now and path in running:
-            is_same = plan.is_same(render.render_site(site, env, settings=desired.globals), running[path])
+            is_same = change_plan.is_same(render_tree.render_site(site, env, settings=desired.globals), running[path])
         else:
             continue
         if is_same:
@@ -168,13 +180,13 @@ def _without_barred(
     return {path: content for path, content in good.items() if path not in lost} if lost else good
 
 
-def _refuse(path: str, cause: str, good: collections.abc.Container[str]) -> quarantine.Refused:
+def _refuse(path: str, cause: str, good: collections.abc.Container[str]) -> quarantine.RefusedFile:
     stand_in = quarantine.StandIn.LAST_GOOD if path in good else quarantine.StandIn.UNAVAILABLE
-    return quarantine.Refused(path=path, cause=cause, stand_in=stand_in)
+    return quarantine.RefusedFile(path=path, cause=cause, stand_in=stand_in)
 
 
 def _find_unsupported(
-    desired: model.Desired, env: environment.Environment, memory: per_site.PerSite[str | None]
+    desired: model.Desired, env: render_environment.Environment, memory: site_memory.PerSite[str | None]
 ) -> dict[str, str]:
     """Sites that ask for what this nginx cannot do: path -> reason."""
     memory.enter(env.nginx.features)
@@ -183,45 +195,47 @@ def _find_unsupported(
     for site in desired.enabled:
         reason = memory.get(site, judge)
         if reason is not None:
-            found[plan.site_file(site.host)] = reason
+            found[change_plan.site_file(site.host)] = reason
     return found
 
 
-def _judge(site: model.Site, features: collections.abc.Set[environment.Feature]) -> str | None:
+def _judge(site: model.Site, features: collections.abc.Set[render_environment.Feature]) -> str | None:
     return "; ".join(problem.message for problem in validate.find_unsupported(site, features)) or None
 
 
 def _find_unrenderable(
     desired: model.Desired,
-    env: environment.Environment,
-    memory: per_site.PerSite[bytes],
-    entries: tuple[sharing.Entry, ...],
+    env: render_environment.Environment,
+    memory: site_memory.PerSite[bytes],
+    entries: tuple[shared_sites.SharedSite, ...],
 ) -> dict[str, str]:
     """The sites whose own files cannot be rendered, and when there are none, those for which the others cannot.
 
     entries: the sites that share their blocks.
     """
     found: dict[str, str] = {}
-    for path, error in render.find_refused(desired, env, memory, entries):
+    for path, error in render_tree.find_refused(desired, env, memory, entries):
         found[path] = str(error)
     if found:
         with contextlib.suppress(RenderError):
-            render.render_files(_without(desired, found), env, memory, entries=entries)
+            render_tree.render_files(_without(desired, found), env, memory, entries=entries)
             return found
     for site in desired.enabled:
         try:
-            render.render_files(dataclasses.replace(desired, sites=(site,)), env)
+            render_tree.render_files(dataclasses.replace(desired, sites=(site,)), env)
         except RenderError as error:
-            found[plan.site_file(site.host)] = str(error)
+            found[change_plan.site_file(site.host)] = str(error)
     return found
 
 
-def _left(entries: tuple[sharing.Entry, ...], refused: collections.abc.Container[str]) -> tuple[sharing.Entry, ...]:
-    return tuple(entry for entry in entries if plan.site_file(entry.host) not in refused)
+def _left(
+    entries: tuple[shared_sites.SharedSite, ...], refused: collections.abc.Container[str]
+) -> tuple[shared_sites.SharedSite, ...]:
+    return tuple(entry for entry in entries if change_plan.site_file(entry.host) not in refused)
 
 
 def _without(desired: model.Desired, refused: collections.abc.Mapping[str, str]) -> model.Desired:
     if not refused:
         return desired
-    kept = tuple(site for site in desired.sites if plan.site_file(site.host) not in refused)
+    kept = tuple(site for site in desired.sites if change_plan.site_file(site.host) not in refused)
     return dataclasses.replace(desired, sites=kept)

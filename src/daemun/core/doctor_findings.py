@@ -8,7 +8,7 @@ import collections.abc
 import dataclasses
 import re
 
-from daemun.core import certificate_faults, merge, model, on_demand_names, served, validate_acme
+from daemun.core import certificate_faults, merge, model, on_demand_names, served_judgement, validate_acme
 from daemun.core.issuance import renewal_time
 
 _MOST_NAMED = 20
@@ -54,15 +54,15 @@ def judge_sites(
     found = [_judge_site(item) for item in chosen if _deserves_a_look(item, host) and item.site.host not in told]
     if host is not None:
         return (*found, *(_good("site", "its site is live", item.site.host) for item in live))
-    return (_good("site", served.count_sites(sites)), *found)
+    return (_good("site", served_judgement.count_sites(sites)), *found)
 
 
 def _deserves_a_look(item: model.SiteStatus, host: str | None) -> bool:
     """A site that was switched off does so only where a person asks for it. Why visitors are not served is told of each
-    server and handshake (`served.find_findings`), or certificate."""
+    server and handshake (`served_judgement.find_findings`), or certificate."""
     if item.state is model.SiteState.DISABLED:
         return host is not None
-    return item.state is not model.SiteState.LIVE and item.state not in served.STATES
+    return item.state is not model.SiteState.LIVE and item.state not in served_judgement.STATES
 
 
 def judge_problems(problems: tuple[model.Problem, ...], host: str | None = None) -> tuple[model.Finding, ...]:

@@ -1,6 +1,6 @@
 """Which requests may wait, for which servers, and how long. Pure."""
 
-from daemun.core import model, names, services
+from daemun.core import dns_services, model, names
 
 _HTTP = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS, model.Scheme.H2C})
 
@@ -30,7 +30,7 @@ def _make_server(proxy: model.Proxy, target: model.Target) -> model.WaitedServer
         # nginx wants the end of the path marked where a URL could go on (ngx_parse_unix_domain_url).
         end = ":" if target.scheme in _HTTP else ""
         return model.WaitedServer(socket=target.socket, written=f"unix:{target.socket}{end}", backup=target.backup)
-    service = services.find_service(proxy, target)
+    service = dns_services.find_service(proxy, target)
     if service is not None:
         return model.WaitedServer(service=service.name, backup=target.backup)
     assert target.host is not None

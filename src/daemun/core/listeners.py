@@ -10,7 +10,7 @@ import dataclasses
 import re
 
 from daemun.core import model, names, quarantine
-from daemun.core.render import server
+from daemun.core.render import server_blocks
 
 _LISTEN = re.compile(rb"^ *listen ([^\s;]+)((?: [^\s;]+)*);(?: +#.*)?$", re.MULTILINE)
 """The serialiser writes each directive on a line of its own, and no line break inside a word; behind a hand-written one
@@ -142,7 +142,7 @@ def find_untried(files: Files, actual: model.Actual) -> frozenset[str]:
 
 
 def _of_the_gate(files: Files) -> frozenset[str]:
-    return addresses(files.get(server.LISTEN_HTTP, b"")) | addresses(files.get(server.LISTEN_HTTPS, b""))
+    return addresses(files.get(server_blocks.LISTEN_HTTP, b"")) | addresses(files.get(server_blocks.LISTEN_HTTPS, b""))
 
 
 def _wildcard(address: str) -> str:

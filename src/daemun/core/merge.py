@@ -7,8 +7,7 @@ import collections.abc
 import dataclasses
 import functools
 
-from daemun.core import certificates, model, per_site, rules, validate, validate_acme, words
-from daemun.core import services as services_
+from daemun.core import certificate_choice, dns_services, model, rules, site_memory, validate, validate_acme, words
 
 DEFAULT_SITE = ("default", "site")
 """`Problem.field` of a site for unknown hosts that is not there."""
@@ -47,7 +46,7 @@ def _in_order(site: model.Site) -> model.Site:
 
 def merge_snapshots(
     snapshots: collections.abc.Sequence[model.Snapshot],
-    memory: per_site.PerSite[Judged] | None = None,
+    memory: site_memory.PerSite[Judged] | None = None,
     *,
     validated: str | None = None,
 ) -> model.Desired:
@@ -58,7 +57,7 @@ def merge_snapshots(
     a moment ago, so that all that is wrong with them is in its problems.
     """
     settings = next((snapshot.globals for snapshot in snapshots if snapshot.globals is not None), model.Globals())
-    memory = memory or per_site.PerSite()
+    memory = memory or site_memory.PerSite()
     memory.enter(settings.acme)
     judge = functools.partial(_judge_site, settings.acme)
     problems: list[model.Problem] = []
@@ -194,12 +193,12 @@ def _with_possible_default(
 
 
 def certificate_specs(
-    desired: model.Desired, memory: per_site.PerSite[model.CertificateSpec | None] | None = None
+    desired: model.Desired, memory: site_memory.PerSite[model.CertificateSpec | None] | None = None
 ) -> tuple[model.CertificateSpec, ...]:
     """The certificate of every enabled site that has one, sorted by host. memory: of earlier calls."""
-    return certificates.find_specs(desired, memory)
+    return certificate_choice.find_specs(desired, memory)
 
 
 def services(desired: model.Desired) -> tuple[model.Service, ...]:
     """What nginx asks the DNS responder for, once, sorted by name."""
-    return services_.find_services(desired)
+    return dns_services.find_services(desired)

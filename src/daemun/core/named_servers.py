@@ -33,7 +33,7 @@ _Constants = dict[str, str]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class NamedServers:
     """Hand-written nginx in which every named server is one of `services`, and the blocks that it needs around it."""
 
     nodes: model.Snippet
@@ -244,23 +244,23 @@ def _with_hosts(nodes: model.Snippet, hosts: collections.abc.Mapping[str, str]) 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class FoundSite:
-    """As `Found`, with all that an owner wrote for a site."""
+    """As `NamedServers`, with all that an owner wrote for a site."""
 
     site: model.Site
     services: tuple[model.Service, ...] = ()
     upstreams: tuple[directive.Directive, ...] = ()
 
 
-def find_in_gate(settings: model.Globals, part: model.Part | None = None) -> Found:
+def find_in_gate(settings: model.Globals, part: model.SnippetFile | None = None) -> NamedServers:
     """In what stands at the http level: in one file of it, or in what is none."""
     written = settings.own_snippet if part is None else part.snippet
     if not written:
-        return Found(nodes=())
+        return NamedServers(nodes=())
     place = "" if part is None else part.place
     reader = _Reader(place, groups(settings.snippet), has_unknown=_has_includes(settings.snippet))
     others = tuple(node for node in settings.snippet if node not in written)
     nodes = reader.level(written, _inherit(_directives(others), _Inherited()))
-    return Found(nodes=nodes, services=tuple(reader.services.values()), upstreams=reader.blocks())
+    return NamedServers(nodes=nodes, services=tuple(reader.services.values()), upstreams=reader.blocks())
 
 
 def find_in_site(site: model.Site, settings: model.Globals) -> FoundSite:

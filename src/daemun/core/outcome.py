@@ -3,7 +3,7 @@
 import collections.abc
 import dataclasses
 
-from daemun.core import model, plan, quarantine
+from daemun.core import change_plan, model, quarantine
 from daemun.core.render import access, snippets
 
 
@@ -12,20 +12,20 @@ def site_statuses(
     *,
     live: collections.abc.Mapping[str, bytes],
     wanted: collections.abc.Mapping[str, bytes],
-    refused: collections.abc.Sequence[quarantine.Refused] = (),
+    refused: collections.abc.Sequence[quarantine.RefusedFile] = (),
     moved: collections.abc.Set[str] = frozenset(),
     error: str | None = None,
 ) -> tuple[model.SiteStatus, ...]:
     """The state of every site.
 
     live: the tree nginx runs; empty when it does not run. wanted: the tree that was asked for.
-    refused: the files that were replaced in it, and why. moved: as in `plan.diff_files`.
+    refused: the files that were replaced in it, and why. moved: as in `change_plan.diff_files`.
     error: why the round as a whole failed; what already ran as wanted is live all the same.
     """
     reasons = {item.path: item.placed_reason for item in refused}
     is_all_live = live is wanted
-    live = plan.expand(live)
-    wanted = live if is_all_live else plan.expand(wanted)
+    live = change_plan.expand(live)
+    wanted = live if is_all_live else change_plan.expand(wanted)
     return tuple(
         _status(site, live=live, wanted=wanted, reasons=reasons, moved=moved, error=error) for site in desired.sites
     )
@@ -40,21 +40,21 @@ def _status(
     moved: collections.abc.Set[str],
     error: str | None,
 ) -> model.SiteStatus:
-    path = plan.site_file(site.host)
+    path = change_plan.site_file(site.host)
     if not site.enabled:
         return model.SiteStatus(site=site, state=model.SiteState.DISABLED)
     if path in reasons:
         return model.SiteStatus(site=site, state=model.SiteState.QUARANTINED, reason=reasons[path])
-    if path in live and (path in moved or plan.is_same(wanted.get(path), live[path])):
+    if path in live and (path in moved or change_plan.is_same(wanted.get(path), live[path])):
         return model.SiteStatus(site=site, state=model.SiteState.LIVE)
     return model.SiteStatus(site=site, state=model.SiteState.PENDING, reason=error or "not applied yet")
 
 
 def refusal_problems(
-    desired: model.Desired, refused: collections.abc.Sequence[quarantine.Refused]
+    desired: model.Desired, refused: collections.abc.Sequence[quarantine.RefusedFile]
 ) -> tuple[model.Problem, ...]:
     """A problem for each file that cannot be had, naming the line of the source that it came from."""
-    sites = {plan.site_file(site.host): site for site in desired.sites}
+    sites = {change_plan.site_file(site.host): site for site in desired.sites}
     problems: list[model.Problem] = []
     for item in refused:
         site = sites.get(item.path)
@@ -74,21 +74,23 @@ def refusal_problems(
     return tuple(problems)
 
 
-def _origin(item: quarantine.Refused, otherwise: model.Origin) -> model.Origin:
+def _origin(item: quarantine.RefusedFile, otherwise: model.Origin) -> model.Origin:
     return otherwise if item.place is None else dataclasses.replace(otherwise, place=item.place)
 
 
 def judge_containers(
-    desired: model.Desired, refused: collections.abc.Sequence[quarantine.Refused]
+    desired: model.Desired, refused: collections.abc.Sequence[quarantine.RefusedFile]
 ) -> tuple[model.Container, ...]:
     """The containers, with what is said of their sites where nothing else keeps requests from them."""
     by_path = {item.path: item for item in refused}
     return tuple(_judge(container, by_path) for container in desired.containers)
 
 
-def _judge(container: model.Container, refused: collections.abc.Mapping[str, quarantine.Refused]) -> model.Container:
+def _judge(
+    container: model.Container, refused: collections.abc.Mapping[str, quarantine.RefusedFile]
+) -> model.Container:
     """One that is served owns all of its hosts (`merge`), so what is refused of them is its own."""
-    found = [refused[path] for host in container.hosts if (path := plan.site_file(host)) in refused]
+    found = [refused[path] for host in container.hosts if (path := change_plan.site_file(host)) in refused]
     if not container.is_served or not found:
         return container
     # What keeps requests away comes before what only deserves a look.

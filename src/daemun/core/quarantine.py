@@ -9,7 +9,7 @@ import dataclasses
 import enum
 import re
 
-from daemun.core import definitions, model, plan
+from daemun.core import change_plan, model, variable_definitions
 from daemun.core.render import access, serialise, snippets
 
 
@@ -32,7 +32,7 @@ class StandIn(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class RefusedFile:
     """A file that cannot be had. path: in the tree. cause: why, in nginx's words or ours. cure: what to do, or None.
 
     place: of the hand-written line at fault, where it is known: "daemun.yaml:14:9".
@@ -56,7 +56,7 @@ class Refused:
 
 def can_be_replaced(path: str | None) -> bool:
     """Whether another version of this file can stand in for it without touching any other site."""
-    return path is not None and path.startswith((snippets.FOLDER, plan.SITES))
+    return path is not None and path.startswith((snippets.FOLDER, change_plan.SITES))
 
 
 def find_suspects(
@@ -69,7 +69,7 @@ def find_suspects(
     paths = [*snippets.paths(desired.globals)]
     paths += [access.INTERNAL] if desired.globals.internal_origin != model.NOWHERE else []
     paths += [
-        plan.site_file(site.host)
+        change_plan.site_file(site.host)
         for site in desired.enabled
         if site.snippet or site.tls.clients or any(route.snippet for route in site.routes)
     ]
@@ -113,7 +113,7 @@ def replace_file(
     *,
     last_good: collections.abc.Mapping[str, bytes],
     unavailable: collections.abc.Mapping[str, bytes],
-    known: definitions.Definitions,
+    known: variable_definitions.Definitions,
 ) -> dict[str, bytes]:
     """The tree with the file's last good version; without one, or when that is what was refused, its 503 page.
 
@@ -121,10 +121,10 @@ def replace_file(
     What says who may come in has no last good version: it may have let in more.
     """
     if path == access.INTERNAL:
-        return definitions.complete({**files, path: serialise.serialise(model.NOBODY)}, known)
+        return variable_definitions.complete({**files, path: serialise.serialise(model.NOBODY)}, known)
     good = last_good.get(path)
     if good is not None and path.startswith(snippets.FOLDER):
         good = snippets.complete(good, unavailable.get(path, b""))
     if good is None or good == files[path]:
         good = unavailable.get(path, b"")
-    return definitions.complete({**files, path: good}, known)
+    return variable_definitions.complete({**files, path: good}, known)

@@ -17,7 +17,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
+class ServerFinding:
     """trouble: None: it answers. cause, cure: None without trouble."""
 
     trouble: Trouble | None = None
@@ -25,11 +25,11 @@ class Found:
     cure: str | None = None
 
 
-WELL = Found()
+WELL = ServerFinding()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class AnswerHead:
     """The head of an HTTP answer. location: None: it has none. sets_cookie: whether it does."""
 
     status: int
@@ -38,7 +38,7 @@ class Answer:
     is_about_tls: bool = False
 
 
-def read_answer(head: bytes) -> Answer | None:
+def read_answer(head: bytes) -> AnswerHead | None:
     """None: this is no HTTP answer."""
     lines = head.split(b"\r\n") if b"\r\n" in head else head.split(b"\n")
     words = lines[0].split(None, 2)
@@ -51,7 +51,7 @@ def read_answer(head: bytes) -> Answer | None:
             break
         found.setdefault(name.strip().lower(), value.strip())
     location = found.get(b"location")
-    return Answer(
+    return AnswerHead(
         status=int(words[1][:3]),
         location=location.decode("utf-8", "replace") if location is not None else None,
         sets_cookie=b"set-cookie" in found,
@@ -64,12 +64,12 @@ def is_tls_alert(head: bytes) -> bool:
     return head[:2] == b"\x15\x03"
 
 
-def judge_answer(aim: model.Aim, answer: Answer) -> Found:
+def judge_answer(aim: model.Aim, answer: AnswerHead) -> ServerFinding:
     """What the answer to one request says."""
     if answer.status in _REDIRECTS and answer.location is not None and not answer.sets_cookie:
         visited = f"{'https' if aim.is_https else 'http'}://{aim.sees}{aim.path}"
         if _is_loop(aim, visited, answer.location):
-            return Found(
+            return ServerFinding(
                 trouble=Trouble.LOOP,
                 cause=f"redirects {visited} to itself ({answer.status}), so browsers give up",
                 cure=_loop_cure(aim),
@@ -116,11 +116,11 @@ def _loop_cure(aim: model.Aim) -> str:
 # --- what keeps a connection from coming about -----------------------------------------------------------------
 
 
-def refused(aim: model.Aim, server: str, *, in_container: bool) -> Found:
+def refused(aim: model.Aim, server: str, *, in_container: bool) -> ServerFinding:
     """Nothing listens there."""
     cause = f"{server} refuses connections: nothing listens there"
     if aim.socket is not None:
-        return Found(trouble=Trouble.REFUSED, cause=cause, cure="start the server that makes this socket")
+        return ServerFinding(trouble=Trouble.REFUSED, cause=cause, cure="start the server that makes this socket")
     if aim.is_pool:
         cure = (
             "let the application listen on 0.0.0.0 in its container, not on 127.0.0.1, or name the port that it "
@@ -138,84 +138,86 @@ def refused(aim: model.Aim, server: str, *, in_container: bool) -> Found:
         )
     else:
         cure = "start the server, or correct the port; `ss -ltn` lists what listens on this machine"
-    return Found(trouble=Trouble.REFUSED, cause=cause, cure=cure)
+    return ServerFinding(trouble=Trouble.REFUSED, cause=cause, cure=cure)
 
 
-def without_connection(server: str) -> Found:
-    return Found(
+def without_connection(server: str) -> ServerFinding:
+    return ServerFinding(
         trouble=Trouble.SILENT,
         cause=f"{server} does not take a connection within {CONNECT_S:g} s",
         cure="correct the address, or let the firewall in between allow connections from this machine",
     )
 
 
-def without_answer(server: str) -> Found:
-    return Found(
+def without_answer(server: str) -> ServerFinding:
+    return ServerFinding(
         trouble=Trouble.SILENT,
         cause=f"{server} takes the connection and does not answer within {ANSWER_S:g} s",
         cure="look at the server: it is overloaded, hangs, or speaks another protocol",
     )
 
 
-def unreachable(server: str, words: str) -> Found:
+def unreachable(server: str, words: str) -> ServerFinding:
     """words: the system's."""
-    return Found(
+    return ServerFinding(
         trouble=Trouble.UNREACHABLE,
         cause=f"{server} cannot be reached: {words}",
         cure="correct the address, or the network and the rights in between",
     )
 
 
-def unresolved(aim: model.Aim) -> Found:
+def unresolved(aim: model.Aim) -> ServerFinding:
     name = aim.named or aim.written
-    return Found(
+    return ServerFinding(
         trouble=Trouble.UNRESOLVED,
         cause=f'the name "{name}" does not resolve on this machine',
         cure=f"correct the name, or make it known (`getent hosts {name}` shows when it is)",
     )
 
 
-def absent(aim: model.Aim) -> Found:
+def absent(aim: model.Aim) -> ServerFinding:
     if aim.is_pool:
-        return Found(trouble=Trouble.ABSENT, cause=NO_CONTAINER, cure="start a container with this host")
+        return ServerFinding(trouble=Trouble.ABSENT, cause=NO_CONTAINER, cure="start a container with this host")
     return unresolved(aim)
 
 
-def unwell(server: str, reason: str | None) -> Found:
+def unwell(server: str, reason: str | None) -> ServerFinding:
     """By its own `health:`."""
     cause = f"{server} does not pass its health check: {reason or 'it was not well'}; it gets no requests until it does"
-    return Found(trouble=Trouble.UNWELL, cause=cause, cure="look at the server, or correct the route's `health`")
+    return ServerFinding(
+        trouble=Trouble.UNWELL, cause=cause, cure="look at the server, or correct the route's `health`"
+    )
 
 
-def closed(server: str) -> Found:
-    return Found(
+def closed(server: str) -> ServerFinding:
+    return ServerFinding(
         trouble=Trouble.CLOSED,
         cause=f"{server} takes the connection and closes it without an answer",
         cure="look at the server's log; it may want another protocol, or no requests from this machine",
     )
 
 
-def speaks_tls(aim: model.Aim, server: str) -> Found:
+def speaks_tls(aim: model.Aim, server: str) -> ServerFinding:
     wanted = aim.written.replace(aim.scheme.value, "grpcs" if aim.scheme is model.Scheme.GRPC else "https", 1)
-    return Found(
+    return ServerFinding(
         trouble=Trouble.SPEAKS_TLS,
         cause=f"{server} speaks https, and the target says {aim.scheme.value}",
         cure=_write(aim, wanted, "https"),
     )
 
 
-def speaks_http(aim: model.Aim, server: str) -> Found:
+def speaks_http(aim: model.Aim, server: str) -> ServerFinding:
     wanted = aim.written.replace(aim.scheme.value, "http", 1)
     what = "plain http" if aim.scheme in {model.Scheme.HTTPS, model.Scheme.GRPCS} else "HTTP/1.1"
-    return Found(
+    return ServerFinding(
         trouble=Trouble.SPEAKS_HTTP,
         cause=f"{server} speaks {what}, and the target says {aim.scheme.value}",
         cure=_write(aim, wanted, "http"),
     )
 
 
-def speaks_other(aim: model.Aim, server: str) -> Found:
-    return Found(
+def speaks_other(aim: model.Aim, server: str) -> ServerFinding:
+    return ServerFinding(
         trouble=Trouble.OTHER_PROTOCOL,
         cause=f"{server} answers with something else than {aim.scheme.value}",
         cure="correct the port, or the scheme of the target (fastcgi://, uwsgi://, scgi://, grpc://, h2c://)",
@@ -238,7 +240,7 @@ OTHER_NAME = frozenset({62, 63, 64})
 """X509_V_ERR_..., openssl/x509_vfy.h."""
 
 
-def certificate_refused(aim: model.Aim, server: str, code: int, words: str) -> Found:
+def certificate_refused(aim: model.Aim, server: str, code: int, words: str) -> ServerFinding:
     """code, words: of OpenSSL's verification."""
     if aim.is_pool:
         way = "set the label daemun.verify=false"
@@ -257,15 +259,15 @@ def certificate_refused(aim: model.Aim, server: str, code: int, words: str) -> F
         cure = f"set `server_name` to a name that it carries, or {_or_unverified(aim)}"
     else:
         cause, cure = f"is refused ({words})", way
-    return Found(trouble=Trouble.CERTIFICATE, cause=f"the certificate of {server} {cause}", cure=cure)
+    return ServerFinding(trouble=Trouble.CERTIFICATE, cause=f"the certificate of {server} {cause}", cure=cure)
 
 
 def _or_unverified(aim: model.Aim) -> str:
     return "set the label daemun.verify=false" if aim.is_pool else "set `verify: false`"
 
 
-def tls_failed(server: str, words: str) -> Found:
-    return Found(
+def tls_failed(server: str, words: str) -> ServerFinding:
+    return ServerFinding(
         trouble=Trouble.CERTIFICATE,
         cause=f"no TLS handshake with {server} comes about: {words}",
         cure="look at the server's TLS settings: it must offer TLS 1.2 or 1.3, and know the name of `server_name`",

@@ -18,7 +18,7 @@ _LONGEST_WORDS = 300
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class ErrorKind:
     """One kind of error. pattern: in nginx's words. is_lasting: a visitor who does the same gets the same."""
 
     pattern: re.Pattern[str]
@@ -28,20 +28,20 @@ class Kind:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class UpstreamErrorLine:
     """One line of the log that is about a server. at: in the machine's local time, as nginx writes it. host, path: of
     the request. upstream: as nginx names the server."""
 
     at: datetime.datetime
-    kind: Kind
+    kind: ErrorKind
     words: str
     host: str
     path: str
     upstream: str
 
 
-def _kind(pattern: str, cause: str, cure: str, *, is_lasting: bool = False) -> Kind:
-    return Kind(pattern=re.compile(pattern), cause=cause, cure=cure, is_lasting=is_lasting)
+def _kind(pattern: str, cause: str, cure: str, *, is_lasting: bool = False) -> ErrorKind:
+    return ErrorKind(pattern=re.compile(pattern), cause=cause, cure=cure, is_lasting=is_lasting)
 
 
 _OWN_LOG = "look at the server's own log at that time"
@@ -165,7 +165,7 @@ KINDS = (
 _OTHER = _kind(r"", "a request to it failed", _OWN_LOG)
 
 
-def read_line(text: str) -> Line | None:
+def read_line(text: str) -> UpstreamErrorLine | None:
     """None: the line is not about a request to a server."""
     if "upstream" not in text:  # most lines are not, and this is quick
         return None
@@ -177,7 +177,7 @@ def read_line(text: str) -> Line | None:
         return None
     kind = next((kind for kind in KINDS if kind.pattern.search(words)), _OTHER)
     request = (found["request"] or "").split(" ")
-    return Line(
+    return UpstreamErrorLine(
         at=datetime.datetime.strptime(found["at"], "%Y/%m/%d %H:%M:%S"),
         kind=kind,
         words=words[:_LONGEST_WORDS],

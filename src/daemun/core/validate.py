@@ -8,24 +8,33 @@ import collections
 import collections.abc
 import functools
 
-from daemun.core import model, names, per_site, rules, validate_acme, validate_route, validate_site, words
-from daemun.core import report as report_
-from daemun.core.render import environment
+from daemun.core import (
+    model,
+    names,
+    problem_report,
+    rules,
+    site_memory,
+    validate_acme,
+    validate_route,
+    validate_site,
+    words,
+)
+from daemun.core.render import render_environment
 
 _FEATURES = {
-    model.Scheme.H2C: environment.Feature.H2C_UPSTREAM,
-    model.Scheme.GRPC: environment.Feature.GRPC,
-    model.Scheme.GRPCS: environment.Feature.GRPC,
-    model.Scheme.FASTCGI: environment.Feature.FASTCGI,
-    model.Scheme.UWSGI: environment.Feature.UWSGI,
-    model.Scheme.SCGI: environment.Feature.SCGI,
-    model.Scheme.MEMCACHED: environment.Feature.MEMCACHED,
+    model.Scheme.H2C: render_environment.Feature.H2C_UPSTREAM,
+    model.Scheme.GRPC: render_environment.Feature.GRPC,
+    model.Scheme.GRPCS: render_environment.Feature.GRPC,
+    model.Scheme.FASTCGI: render_environment.Feature.FASTCGI,
+    model.Scheme.UWSGI: render_environment.Feature.UWSGI,
+    model.Scheme.SCGI: render_environment.Feature.SCGI,
+    model.Scheme.MEMCACHED: render_environment.Feature.MEMCACHED,
 }
 
 
 def find_site_problems(site: model.Site) -> tuple[model.Problem, ...]:
     """What is wrong with one site, seen alone."""
-    report = report_.Report(host=site.host, origin=site.origin)
+    report = problem_report.ProblemReport(host=site.host, origin=site.origin)
     _check_names(site, report)
     _check_tls(site, report)
     validate_site.check_details(site, report)
@@ -45,10 +54,10 @@ def find_site_problems(site: model.Site) -> tuple[model.Problem, ...]:
 def find_global_problems(
     settings: model.Globals,
     sites: collections.abc.Sequence[model.Site],
-    memory: per_site.PerSite[tuple[model.Problem, ...]] | None = None,
+    memory: site_memory.PerSite[tuple[model.Problem, ...]] | None = None,
 ) -> tuple[model.Problem, ...]:
     """What is wrong with what concerns no single site, and with sites seen together. memory: of earlier calls."""
-    report = report_.Report(host=None, origin=model.NOWHERE)
+    report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     _check_listen(settings, report)
     validate_acme.check_acme(settings.acme, report)
     validate_acme.check_alerts(settings.alerts, report)
@@ -64,57 +73,59 @@ def find_global_problems(
     validate_site.check_gate(settings, report)
     if settings.user is not None:
         report.add_value(settings.user, rules.check_user(settings.user), "user")
-    memory = memory or per_site.PerSite()
+    memory = memory or site_memory.PerSite()
     memory.enter(settings.acme)
     judge = functools.partial(validate_acme.find_order_problems, acme=settings.acme)
     orders = [problem for site in sites for problem in memory.get(site, judge)]
     return (*report.problems, *_find_claimed_twice(sites), *orders)
 
 
-def find_unsupported(site: model.Site, features: collections.abc.Set[environment.Feature]) -> tuple[model.Problem, ...]:
+def find_unsupported(
+    site: model.Site, features: collections.abc.Set[render_environment.Feature]
+) -> tuple[model.Problem, ...]:
     """What the site asks for and this nginx cannot do."""
-    report = report_.Report(host=site.host, origin=site.origin)
+    report = problem_report.ProblemReport(host=site.host, origin=site.origin)
     for route in site.routes:
         if not isinstance(route.action, model.Proxy):
             continue
         needed = {_FEATURES[target.scheme] for target in route.action.targets if target.scheme in _FEATURES}
         if route.action.balance is model.Balance.STICKY:
-            needed.add(environment.Feature.STICKY)
+            needed.add(render_environment.Feature.STICKY)
         for feature in sorted(needed - features, key=lambda feature: feature.value):
             report.at(route.origin).add(_unsupported(feature), "routes", route.path)
     return tuple(report.problems)
 
 
 def find_unsupported_globals(
-    settings: model.Globals, features: collections.abc.Set[environment.Feature]
+    settings: model.Globals, features: collections.abc.Set[render_environment.Feature]
 ) -> tuple[model.Problem, ...]:
     """What `settings` ask for and this nginx cannot do."""
-    report = report_.Report(host=None, origin=model.NOWHERE)
+    report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     needs_realip = {"trusted_proxies": bool(settings.trusted_proxies), "proxy_protocol": settings.proxy_protocol}
     for field in (field for field, is_needed in needs_realip.items() if is_needed):
-        if environment.Feature.REALIP not in features:
-            report.add(_unsupported(environment.Feature.REALIP), field)
+        if render_environment.Feature.REALIP not in features:
+            report.add(_unsupported(render_environment.Feature.REALIP), field)
     return tuple(report.problems)
 
 
-def find_waiting_for_restart(env: environment.Environment) -> tuple[model.Problem, ...]:
+def find_waiting_for_restart(env: render_environment.Environment) -> tuple[model.Problem, ...]:
     """What was asked for and cannot be had while daemun runs."""
     if env.next_user in {None, env.user}:
         return ()
-    report = report_.Report(host=None, origin=model.NOWHERE)
+    report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     cause = f"nginx's workers run as {env.user}, and as {env.next_user} after `daemun stop` and `daemun up`"
     report.add(cause, "user", severity=model.Severity.WARNING)
     return tuple(report.problems)
 
 
-def _unsupported(feature: environment.Feature) -> str:
+def _unsupported(feature: render_environment.Feature) -> str:
     return f"this nginx was built without {feature.value}; `pip install 'daemun[nginx]'` brings one that has them"
 
 
 # --- sites -----------------------------------------------------------------------------------------------------
 
 
-def _check_names(site: model.Site, report: report_.Report) -> None:
+def _check_names(site: model.Site, report: problem_report.ProblemReport) -> None:
     # Only containers can ask for patterns (`compat`).
     with_patterns = report.origin.source == "docker"
     if (cause := rules.check_host(site.host, with_patterns=with_patterns)) is not None:
@@ -131,7 +142,7 @@ def _check_names(site: model.Site, report: report_.Report) -> None:
         report.add("cannot lead to a wildcard; make the host they lead to the main one", "redirect_aliases")
 
 
-def _check_tls(site: model.Site, report: report_.Report) -> None:
+def _check_tls(site: model.Site, report: problem_report.ProblemReport) -> None:
     tls = site.tls
     paths = {"certificate": tls.certificate, "key": tls.key}
     for name, path in paths.items():
@@ -153,7 +164,7 @@ def _check_tls(site: model.Site, report: report_.Report) -> None:
 # --- what concerns no single site ------------------------------------------------------------------------------
 
 
-def _check_listen(settings: model.Globals, report: report_.Report) -> None:
+def _check_listen(settings: model.Globals, report: problem_report.ProblemReport) -> None:
     seen: list[tuple[str, model.Address]] = []
     for kind, addresses in (("http", settings.listen_http), ("https", settings.listen_https)):
         if not addresses:
@@ -189,14 +200,14 @@ def _collide(one: model.Address, other: model.Address, *, same_kind: bool) -> bo
     return None in hosts and (not same_kind or bool(hosts & {"0.0.0.0", "::"}))  # noqa: S104 compared, not bound
 
 
-def _check_docker(docker: model.Docker, report: report_.Report) -> None:
+def _check_docker(docker: model.Docker, report: problem_report.ProblemReport) -> None:
     if docker.tls is not None and (docker.endpoint is None or docker.endpoint.startswith("unix:")):
         report.add("needs `endpoint`, the tcp:// URL of the engine that it is for", "docker", "tls")
     for index, host in enumerate(docker.reserved):
         report.add_value(host, rules.check_host(host), "docker", "reserve", index)
 
 
-def _check_old_workers(old: model.OldWorkers, report: report_.Report) -> None:
+def _check_old_workers(old: model.OldWorkers, report: problem_report.ProblemReport) -> None:
     least, most = rules.LEAST_MEMORY_BYTES, rules.MAX_BYTES_OF_A_FILE
     report.add(rules.check_number(old.generations, least=1, most=1000), "old_workers", "generations")
     report.add(rules.check_number(old.memory_bytes, least=least, most=most), "old_workers", "memory")
@@ -204,7 +215,9 @@ def _check_old_workers(old: model.OldWorkers, report: report_.Report) -> None:
     report.add(rules.check_number(old.sockets_per_s, least=1, most=10_000), "old_workers", "per_second")
 
 
-def _check_default(default: model.Default, sites: collections.abc.Sequence[model.Site], report: report_.Report) -> None:
+def _check_default(
+    default: model.Default, sites: collections.abc.Sequence[model.Site], report: problem_report.ProblemReport
+) -> None:
     match default.kind:
         case model.DefaultKind.REDIRECT if default.redirect is not None:
             validate_route.check_redirect(default.redirect, report, ("default",), "redirect")
@@ -216,7 +229,9 @@ def _check_default(default: model.Default, sites: collections.abc.Sequence[model
             report.add(f"kind {default.kind.value} needs a {default.kind.value}", "default")
 
 
-def _check_default_site(host: str, sites: collections.abc.Sequence[model.Site], report: report_.Report) -> None:
+def _check_default_site(
+    host: str, sites: collections.abc.Sequence[model.Site], report: problem_report.ProblemReport
+) -> None:
     known = {site.host: site for site in sites}
     if host not in known:
         report.add(f"{words.quoted(host)} is not a site{words.guess(host, known)}", "default", "site")
@@ -232,7 +247,7 @@ def _find_claimed_twice(sites: collections.abc.Sequence[model.Site]) -> tuple[mo
     owners: dict[str, model.Site] = {}
     problems: list[model.Problem] = []
     for site in sites:
-        report = report_.Report(host=site.host, origin=site.origin)
+        report = problem_report.ProblemReport(host=site.host, origin=site.origin)
         for index, name in enumerate(site.names):
             owner = owners.setdefault(name, site)
             if owner is not site:

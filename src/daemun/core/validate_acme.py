@@ -2,8 +2,7 @@
 
 import ipaddress
 
-from daemun.core import model, names, rules, validate_dns, words
-from daemun.core import report as report_
+from daemun.core import model, names, problem_report, rules, validate_dns, words
 from daemun.core.issuance import challenge_choice
 
 _PUBLIC_CAS = ("letsencrypt.org", "zerossl.com", "pki.goog", "buypass.com", "ssl.com", "digicert.com", "sectigo.com")
@@ -17,7 +16,7 @@ def is_public_directory(url: str) -> bool:
     return any(host == domain or host.endswith("." + domain) for domain in _PUBLIC_CAS)
 
 
-def check_acme(acme: model.Acme, report: report_.Report) -> None:
+def check_acme(acme: model.Acme, report: problem_report.ProblemReport) -> None:
     if not acme.authorities:
         report.add("is empty; expected at least one CA", "acme", "directory")
     for authority in acme.authorities:
@@ -33,7 +32,7 @@ def check_acme(acme: model.Acme, report: report_.Report) -> None:
         report.add_value(server, _check_resolver(server), "acme", "resolvers", index)
 
 
-def check_authority(authority: model.Authority, report: report_.Report, *field: str) -> None:
+def check_authority(authority: model.Authority, report: problem_report.ProblemReport, *field: str) -> None:
     report.add_value(authority.directory, rules.check_directory(authority.directory), *field, "directory")
     if authority.email is not None:
         report.add_value(authority.email, rules.check_email(authority.email), *field, "email")
@@ -48,7 +47,7 @@ def check_authority(authority: model.Authority, report: report_.Report, *field: 
         report.add("is empty" if not authority.eab.key_id else rules.check_text(authority.eab.key_id), *field, "eab")
 
 
-def check_ordering(ordering: model.Ordering, report: report_.Report, *field: str) -> None:
+def check_ordering(ordering: model.Ordering, report: problem_report.ProblemReport, *field: str) -> None:
     if ordering.profile is not None and not ordering.profile.strip():
         report.add("is empty; leave it out for the CA's usual one", *field, "profile")
     if ordering.preferred_chain is not None:
@@ -58,7 +57,7 @@ def check_ordering(ordering: model.Ordering, report: report_.Report, *field: str
         validate_dns.check_dns(ordering.dns, report, *field, "dns")
 
 
-def _check_challenge(ordering: model.Ordering, report: report_.Report, *field: str) -> None:
+def _check_challenge(ordering: model.Ordering, report: problem_report.ProblemReport, *field: str) -> None:
     """ordering: as it is used, with what the gate says."""
     if ordering.challenge is model.Challenge.DNS_01 and ordering.dns is None:
         report.add("dns-01 needs `dns`, which says who makes the records", *field, "challenge")
@@ -90,7 +89,7 @@ def split_resolver(text: str) -> tuple[str, int]:
 
 def find_order_problems(site: model.Site, acme: model.Acme) -> tuple[model.Problem, ...]:
     """Names of a site that the CA in use cannot sign or that nothing can prove; an own CA may sign private ones."""
-    report = report_.Report(host=site.host, origin=site.origin)
+    report = problem_report.ProblemReport(host=site.host, origin=site.origin)
     ordering = fill(site.tls.ordering, acme)
     check_ordering(site.tls.ordering, report, "tls")
     if site.tls.ordering.challenge is not None:
@@ -104,7 +103,7 @@ def find_order_problems(site: model.Site, acme: model.Acme) -> tuple[model.Probl
     return tuple(report.problems)
 
 
-def _check_signing(site: model.Site, ordering: model.Ordering, report: report_.Report) -> None:
+def _check_signing(site: model.Site, ordering: model.Ordering, report: problem_report.ProblemReport) -> None:
     """Names that nothing can prove, and names beside others that only the local CA signs."""
     cure = "say under `acme.dns` who makes records in DNS, or write `tls: local`"
     unproved = [name for name in site.names if challenge_choice.choose_challenge(name, ordering) is None]
@@ -144,7 +143,7 @@ def fill(ordering: model.Ordering, acme: model.Acme) -> model.Ordering:
     )
 
 
-def check_on_demand(site: model.Site, report: report_.Report) -> None:
+def check_on_demand(site: model.Site, report: problem_report.ProblemReport) -> None:
     wanted = site.on_demand
     if wanted is None:
         return
@@ -159,7 +158,7 @@ def check_on_demand(site: model.Site, report: report_.Report) -> None:
 # --- alerts ----------------------------------------------------------------------------------------------------
 
 
-def check_alerts(alerts: model.Alerts, report: report_.Report) -> None:
+def check_alerts(alerts: model.Alerts, report: problem_report.ProblemReport) -> None:
     for hook in alerts.webhooks:
         _check_secret_url(hook.url, report, "alerts", "webhook")
     for topic in alerts.ntfy:
@@ -179,7 +178,7 @@ def check_alerts(alerts: model.Alerts, report: report_.Report) -> None:
             report.add("a password is not sent in clear; use `security: starttls` or `tls`", "alerts", "smtp")
 
 
-def _check_secret_url(url: model.Secret, report: report_.Report, *field: str) -> None:
+def _check_secret_url(url: model.Secret, report: problem_report.ProblemReport, *field: str) -> None:
     """Its text is not told: a part of it may be a secret."""
     if url.text is not None and rules.check_web_url(url.text) is not None:
         report.add("is not an http or https URL", *field)

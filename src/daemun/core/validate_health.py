@@ -2,8 +2,7 @@
 
 import re
 
-from daemun.core import model, rules, words
-from daemun.core import report as report_
+from daemun.core import model, problem_report, rules, words
 
 _HTTP = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS, model.Scheme.H2C})
 _SENT = re.compile(r"/[\x21-\x7e]*\Z")
@@ -12,7 +11,7 @@ _LONGEST_TIMEOUT_S = 60.0
 _MOST_IN_A_ROW = 100
 
 
-def check_health(proxy: model.Proxy, report: report_.Report, here: report_.Field) -> None:
+def check_health(proxy: model.Proxy, report: problem_report.ProblemReport, here: problem_report.Field) -> None:
     """What is wrong with a route's `health`, if it has one."""
     health = proxy.health
     if health is None:
@@ -38,7 +37,9 @@ def check_health(proxy: model.Proxy, report: report_.Report, here: report_.Field
             report.add(f"{words.quoted(str(target))} {cause}; remove `health`", *here, "to", index)
 
 
-def _check_path(health: model.Health, proxy: model.Proxy, report: report_.Report, field: report_.Field) -> None:
+def _check_path(
+    health: model.Health, proxy: model.Proxy, report: problem_report.ProblemReport, field: problem_report.Field
+) -> None:
     if health.path is None:
         return
     cause = rules.check_text(health.path)

@@ -1,7 +1,6 @@
 """The rules of one route: its path, its servers, its headers, and what nginx cannot do with them together. Pure."""
 
-from daemun.core import model, names, rules, validate_health, validate_site, words
-from daemun.core import report as report_
+from daemun.core import model, names, problem_report, rules, validate_health, validate_site, words
 
 _ENCRYPTED = frozenset({model.Scheme.HTTPS, model.Scheme.GRPCS})
 _CGI = frozenset({model.Scheme.FASTCGI, model.Scheme.UWSGI, model.Scheme.SCGI})
@@ -11,7 +10,7 @@ _LONGEST_HOLD_S = 3600.0
 _MOST_KEPT = 65535
 
 
-def check_route(route: model.Route, report: report_.Report) -> None:
+def check_route(route: model.Route, report: problem_report.ProblemReport) -> None:
     """One route, seen alone."""
     report = report.at(route.origin)
     here = ("routes", route.path)
@@ -40,7 +39,7 @@ def check_route(route: model.Route, report: report_.Report) -> None:
 
 
 def _check_what_is_dropped(
-    route: model.Route, redirect: model.Redirect, report: report_.Report, here: report_.Field
+    route: model.Route, redirect: model.Redirect, report: problem_report.ProblemReport, here: problem_report.Field
 ) -> None:
     """A redirect is for all paths with its prefix, and leads all of them to one place. Who writes a variable knows."""
     if route.path == "/" or route.path.startswith("~") or "$" in redirect.to:
@@ -55,7 +54,7 @@ def _check_what_is_dropped(
     report.add(cause, *here, "redirect", severity=model.Severity.WARNING)
 
 
-def check_files_together(routes: tuple[model.Route, ...], report: report_.Report) -> None:
+def check_files_together(routes: tuple[model.Route, ...], report: problem_report.ProblemReport) -> None:
     """Files under "/assets" are those under "/assets/": the first path only leads to the second."""
     paths = {route.path for route in routes}
     for route in routes:
@@ -64,7 +63,7 @@ def check_files_together(routes: tuple[model.Route, ...], report: report_.Report
             report.at(route.origin).add(f"{cause}; keep one of them", "routes", route.path)
 
 
-def _check_own_answer(route: model.Route, report: report_.Report) -> None:
+def _check_own_answer(route: model.Route, report: problem_report.ProblemReport) -> None:
     """What nginx answers itself."""
     for name, _ in route.request_headers[:1]:
         report.add("have no server to go to", "routes", route.path, "request_headers", name)
@@ -74,7 +73,7 @@ def _check_own_answer(route: model.Route, report: report_.Report) -> None:
             report.add(cause, "routes", route.path, "response_headers", name)
 
 
-def _check_gateway_headers(route: model.Route, proxy: model.Proxy, report: report_.Report) -> None:
+def _check_gateway_headers(route: model.Route, proxy: model.Proxy, report: problem_report.ProblemReport) -> None:
     """What servers that do not speak HTTP cannot be told."""
     schemes = {target.scheme for target in proxy.targets}
     names_given = [name for name, _ in route.request_headers]
@@ -91,7 +90,7 @@ def _check_gateway_headers(route: model.Route, proxy: model.Proxy, report: repor
                 report.add_value(name, cause, *here, "request_headers", name)
 
 
-def _check_headers(headers: tuple[model.Header, ...], report: report_.Report, *field: str) -> None:
+def _check_headers(headers: tuple[model.Header, ...], report: problem_report.ProblemReport, *field: str) -> None:
     seen: set[str] = set()
     for name, value in headers:
         cause = rules.check_header_name(name, request=field[-1] == "request_headers")
@@ -102,7 +101,9 @@ def _check_headers(headers: tuple[model.Header, ...], report: report_.Report, *f
         report.add(rules.check_text(value) or rules.check_variables(value), *field, name)
 
 
-def check_redirect(redirect: model.Redirect, report: report_.Report, here: report_.Field, key: str) -> None:
+def check_redirect(
+    redirect: model.Redirect, report: problem_report.ProblemReport, here: problem_report.Field, key: str
+) -> None:
     """key: what holds the redirect's target, below `here`."""
     report.add_value(redirect.to, rules.check_redirect(redirect.to), *here, key)
     if redirect.status not in rules.REDIRECT_STATUSES:
@@ -110,7 +111,7 @@ def check_redirect(redirect: model.Redirect, report: report_.Report, here: repor
         report.add(f"{redirect.status} is not a redirect; expected {expected}", *here, "status")
 
 
-def _check_proxy(proxy: model.Proxy, report: report_.Report, here: report_.Field) -> None:
+def _check_proxy(proxy: model.Proxy, report: problem_report.ProblemReport, here: problem_report.Field) -> None:
     for index, target in enumerate(proxy.targets):
         _check_target(target, report, (*here, "to", index))
     _check_targets_together(proxy, report, here)
@@ -133,7 +134,7 @@ def _check_proxy(proxy: model.Proxy, report: report_.Report, here: report_.Field
     report.add_value(proxy.index, index_cause, *here, "index")
 
 
-def _check_target(target: model.Target, report: report_.Report, field: report_.Field) -> None:
+def _check_target(target: model.Target, report: problem_report.ProblemReport, field: problem_report.Field) -> None:
     if target.pool is not None:
         if (target.host, target.port, target.socket) != (None, None, None):
             report.add("has both a pool and a place of its own", *field)
@@ -161,7 +162,9 @@ def _check_target(target: model.Target, report: report_.Report, field: report_.F
         report.add(rules.check_number(value, least=least, most=most), *field, name)
 
 
-def _check_targets_together(proxy: model.Proxy, report: report_.Report, here: report_.Field) -> None:
+def _check_targets_together(
+    proxy: model.Proxy, report: problem_report.ProblemReport, here: problem_report.Field
+) -> None:
     """One `proxy_pass` serves the whole route, so all its servers speak the same and get the same path."""
     if not proxy.targets:
         report.add("is empty; expected at least one target", *here, "to")
@@ -178,7 +181,7 @@ def _check_targets_together(proxy: model.Proxy, report: report_.Report, here: re
         report.add("no server is left: at least one must be neither `down` nor `backup`", *here, "to")
 
 
-def _check_balance(proxy: model.Proxy, report: report_.Report, here: report_.Field) -> None:
+def _check_balance(proxy: model.Proxy, report: problem_report.ProblemReport, here: problem_report.Field) -> None:
     field = (*here, "balance")
     if proxy.balance is model.Balance.HASH:
         key = proxy.hash_key or ""
@@ -192,7 +195,7 @@ def _check_balance(proxy: model.Proxy, report: report_.Report, here: report_.Fie
         report.add(f"{proxy.balance.value} cannot be used with a backup server (nginx refuses it)", *field)
 
 
-def _check_upstream_tls(proxy: model.Proxy, report: report_.Report, here: report_.Field) -> None:
+def _check_upstream_tls(proxy: model.Proxy, report: problem_report.ProblemReport, here: problem_report.Field) -> None:
     tls = proxy.tls
     if tls.ca_file is not None:
         report.add_value(tls.ca_file, rules.check_absolute(tls.ca_file), *here, "verify")

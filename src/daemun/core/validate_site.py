@@ -2,8 +2,7 @@
 
 import re
 
-from daemun.core import model, names, rules, validate_acme, words
-from daemun.core import report as report_
+from daemun.core import model, names, problem_report, rules, validate_acme, words
 
 PROTOCOLS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 TOKENS = ("on", "off", "build")
@@ -11,7 +10,7 @@ OTHER_REDIRECTS = (301, 307, 308)
 _CIPHERS = re.compile(r"[A-Za-z0-9:+!@=_-]{1,2000}\Z")
 
 
-def check_details(site: model.Site, report: report_.Report) -> None:
+def check_details(site: model.Site, report: problem_report.ProblemReport) -> None:
     for name, port in (("http_port", site.http_port), ("https_port", site.https_port)):
         if port is not None:
             report.add(rules.check_number(port, least=1, most=65535), name)
@@ -26,12 +25,12 @@ def check_details(site: model.Site, report: report_.Report) -> None:
     check_answer(site.otherwise, report, "otherwise")
 
 
-def check_compress(compress: model.Compress | None, report: report_.Report, *here: str) -> None:
+def check_compress(compress: model.Compress | None, report: problem_report.ProblemReport, *here: str) -> None:
     for kind in compress.types if compress is not None else ():
         report.add_value(kind, rules.check_media_type(kind), *here, "compress")
 
 
-def check_answer(answer: model.Answer, report: report_.Report, field: str) -> None:
+def check_answer(answer: model.Answer, report: problem_report.ProblemReport, field: str) -> None:
     """What the gate answers itself."""
     report.add(rules.check_number(answer.status, least=200, most=599), field)
     if answer.text is None:
@@ -42,7 +41,7 @@ def check_answer(answer: model.Answer, report: report_.Report, field: str) -> No
         report.add(rules.check_text(answer.text) or rules.check_variables(answer.text), field)
 
 
-def check_certificate(site: model.Site, report: report_.Report) -> None:
+def check_certificate(site: model.Site, report: problem_report.ProblemReport) -> None:
     tls = site.tls
     patterns = [name for name in site.names if names.is_pattern(name)]
     if patterns and tls.mode not in {model.TlsMode.OFF, model.TlsMode.FILES}:
@@ -64,14 +63,14 @@ def check_certificate(site: model.Site, report: report_.Report) -> None:
                 report.add_value(path, rules.check_absolute(path), "tls", "clients")
 
 
-def check_policy(policy: model.TlsPolicy, report: report_.Report, *field: str) -> None:
+def check_policy(policy: model.TlsPolicy, report: problem_report.ProblemReport, *field: str) -> None:
     if not policy.protocols or not set(policy.protocols) <= set(PROTOCOLS):
         report.add(f"expected some of {words.listed(PROTOCOLS)}", *field)
     if not _CIPHERS.match(policy.ciphers):
         report.add("its ciphers are no list of OpenSSL", *field)
 
 
-def check_gate(settings: model.Globals, report: report_.Report) -> None:
+def check_gate(settings: model.Globals, report: problem_report.ProblemReport) -> None:
     check_compress(settings.compress, report)
     for index, name in enumerate(settings.proxy_headers):
         cause = None if name == model.DEFAULT_HEADERS else rules.check_proxy_header(name)

@@ -5,7 +5,7 @@ import collections.abc
 import ipaddress
 import json
 
-from daemun.control import damaged, ports
+from daemun.control import damaged_keys, ports
 from daemun.discovery import table
 
 _KEY = "discovery/addresses"
@@ -14,7 +14,7 @@ Known = collections.abc.Mapping[str, tuple[table.Address, ...]]
 
 
 def read_known(store: ports.Store) -> Known:
-    return damaged.read(store, _KEY, _parse, follows="all names are looked up anew, nothing is to do") or {}
+    return damaged_keys.read(store, _KEY, _parse, follows="all names are looked up anew, nothing is to do") or {}
 
 
 def _parse(content: bytes) -> Known:

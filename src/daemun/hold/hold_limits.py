@@ -16,7 +16,7 @@ _CONNECTIONS_EACH = 2
 """A request that waits is a visitor's connection to nginx, and one of nginx to daemun."""
 PAUSES_S = (0.0, 0.5, 2.0)
 """One for each visit of a request, before servers are looked at for it: what accepts connections and then serves nobody
-is not tried in a hurry. nginx would follow one further redirect at most (core/render/hold.py).
+is not tried in a hurry. nginx would follow one further redirect at most (core/render/hold_locations.py).
 
 Nor are servers for what one has just lost: it may be about to end and accept connections still, and such a request is
 sent once more only.

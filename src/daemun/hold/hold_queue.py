@@ -21,7 +21,7 @@ FIRST_PUBLISH_S = 30.0
 START_S = 60.0
 """A server that takes longer to start than this is not said to be starting."""
 
-FindFault = collections.abc.Callable[[str], model.Fault | None]
+FindFault = collections.abc.Callable[[str], model.ServerFault | None]
 """Route -> why none of its servers serves, as far as is known; None: one does, or that is not known."""
 
 Answer = str | hold_limits.HoldRefusal

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 
 from daemun import errors
-from daemun.core.render import environment
+from daemun.core.render import render_environment
 
 OLDEST = (1, 27, 4)
 """The first with `ssl_certificate_cache` (nginx.org/en/CHANGES)."""
@@ -26,31 +26,31 @@ _VERSION = re.compile(r"^nginx version: nginx/(?P<version>\d+(?:\.\d+)+)", re.MU
 _ARGUMENTS = re.compile(r"^configure arguments: ?(?P<arguments>.*)$", re.MULTILINE)
 
 _BUILT_WITH = {
-    environment.Feature.HTTP_V2: "http_v2",
-    environment.Feature.REALIP: "http_realip",
+    render_environment.Feature.HTTP_V2: "http_v2",
+    render_environment.Feature.REALIP: "http_realip",
 }
 _BUILT_UNLESS_WITHOUT = {
-    environment.Feature.GRPC: "http_grpc",
-    environment.Feature.FASTCGI: "http_fastcgi",
-    environment.Feature.UWSGI: "http_uwsgi",
-    environment.Feature.SCGI: "http_scgi",
-    environment.Feature.MEMCACHED: "http_memcached",
-    environment.Feature.LIMIT_CONN: "http_limit_conn",
+    render_environment.Feature.GRPC: "http_grpc",
+    render_environment.Feature.FASTCGI: "http_fastcgi",
+    render_environment.Feature.UWSGI: "http_uwsgi",
+    render_environment.Feature.SCGI: "http_scgi",
+    render_environment.Feature.MEMCACHED: "http_memcached",
+    render_environment.Feature.LIMIT_CONN: "http_limit_conn",
 }
 _NEEDED = ("http_rewrite", "http_proxy", "http_map", "http_geo", "http_upstream_zone", "http_upstream_keepalive")
 
 # What the configure arguments do not show: a directive that came with some version, tried inside `http`.
 _TRIALS = {
-    environment.Feature.H2C_UPSTREAM: "proxy_http_version 2;",
-    environment.Feature.STICKY: "upstream trial { zone trial 64k; server 127.0.0.1:9; sticky cookie trial; }",
-    environment.Feature.REQUEST_PORT: "map $is_request_port$request_port $daemun_trial { default 1; }",
-    environment.Feature.EARLY_HINTS: "early_hints $http_early;",
+    render_environment.Feature.H2C_UPSTREAM: "proxy_http_version 2;",
+    render_environment.Feature.STICKY: "upstream trial { zone trial 64k; server 127.0.0.1:9; sticky cookie trial; }",
+    render_environment.Feature.REQUEST_PORT: "map $is_request_port$request_port $daemun_trial { default 1; }",
+    render_environment.Feature.EARLY_HINTS: "early_hints $http_early;",
 }
 
-_known: dict[tuple[str, int, int], environment.Nginx] = {}
+_known: dict[tuple[str, int, int], render_environment.Nginx] = {}
 
 
-def find(given: str | None = None) -> environment.Nginx:
+def find(given: str | None = None) -> render_environment.Nginx:
     """The nginx to run: the given one; else the first on PATH that is new enough; else the bundled one.
 
     Blocking, about 20 ms; nothing when it was asked before and the file did not change.
@@ -60,7 +60,7 @@ def find(given: str | None = None) -> environment.Nginx:
     if given is not None:
         path = os.path.abspath(os.path.expanduser(given))  # noqa: PTH100, PTH111 - a link must stay as it was given
         found = examine(path)
-        if isinstance(found, environment.Nginx):
+        if isinstance(found, render_environment.Nginx):
             return found
         message = f"cannot use {path}: {found}; give another one with --nginx PATH, or leave that out and "
         raise errors.EnvironmentProblemError(message + "install the bundled one: pip install 'daemun[nginx]'")
@@ -70,12 +70,12 @@ def find(given: str | None = None) -> environment.Nginx:
     )
 
 
-def choose(paths: list[str], *, has_bundled: bool) -> environment.Nginx:
+def choose(paths: list[str], *, has_bundled: bool) -> render_environment.Nginx:
     """The first of these nginx that daemun can use. Blocking. Raises: EnvironmentProblemError."""
     looked_at = []
     for path in paths:
         found = examine(path)
-        if isinstance(found, environment.Nginx):
+        if isinstance(found, render_environment.Nginx):
             return found
         looked_at.append(f"{path} ({found})")
     if not paths:
@@ -107,7 +107,7 @@ def find_bundled() -> str | None:
     return str(path)
 
 
-def examine(path: str) -> environment.Nginx | str:
+def examine(path: str) -> render_environment.Nginx | str:
     """Ask a binary what it is. Blocking, about 10 ms. Returns: what daemun can use, else why it cannot."""
     try:
         found = os.stat(path)  # noqa: PTH116
@@ -122,7 +122,7 @@ def examine(path: str) -> environment.Nginx | str:
     return _known[key]
 
 
-def _ask(path: str) -> environment.Nginx | str:
+def _ask(path: str) -> render_environment.Nginx | str:
     try:
         told = subprocess.run(
             [path, "-V"], capture_output=True, text=True, errors="replace", timeout=ASK_S, check=False
@@ -142,7 +142,9 @@ def _ask(path: str) -> environment.Nginx | str:
         return f"nginx {_text(version)}, built without {', '.join(missing)}"
     features = list_features(arguments)
     features |= _try(path, features)
-    return environment.Nginx(path=path, version=version, features=features, keeps_large_pieces=_is_for_glibc(path))
+    return render_environment.Nginx(
+        path=path, version=version, features=features, keeps_large_pieces=_is_for_glibc(path)
+    )
 
 
 def _is_for_glibc(path: str) -> bool:
@@ -173,30 +175,34 @@ def find_missing(arguments: frozenset[str]) -> list[str]:
     return missing + [name for name in _NEEDED if f"--without-{name}_module" in arguments]
 
 
-def list_features(arguments: frozenset[str]) -> frozenset[environment.Feature]:
+def list_features(arguments: frozenset[str]) -> frozenset[render_environment.Feature]:
     """What the configure arguments tell. Pure. Source: nginx.org/en/docs/configure.html"""
     built = {feature for feature, name in _BUILT_WITH.items() if f"--with-{name}_module" in arguments}
     built |= {feature for feature, name in _BUILT_UNLESS_WITHOUT.items() if f"--without-{name}_module" not in arguments}
-    if environment.Feature.HTTP_V2 not in built:
-        built.discard(environment.Feature.GRPC)  # nginx's auto/modules builds it only together with HTTP/2
+    if render_environment.Feature.HTTP_V2 not in built:
+        built.discard(render_environment.Feature.GRPC)  # nginx's auto/modules builds it only together with HTTP/2
     return frozenset(built)
 
 
 _IN_MEMORY = "/dev/shm"  # noqa: S108 - tempfile makes a folder of its own there
 
 
-def _try(path: str, features: frozenset[environment.Feature]) -> frozenset[environment.Feature]:
+def _try(path: str, features: frozenset[render_environment.Feature]) -> frozenset[render_environment.Feature]:
     """What of _TRIALS it can do. One process where that is all of it."""
     if _accepts(path, " ".join(_TRIALS.values()), features):
         return frozenset(_TRIALS)
     return frozenset(feature for feature, directive in _TRIALS.items() if _accepts(path, directive, features))
 
 
-def _accepts(path: str, directive: str, features: frozenset[environment.Feature]) -> bool:
+def _accepts(path: str, directive: str, features: frozenset[render_environment.Feature]) -> bool:
     """Whether nginx accepts directives inside `http`."""
     modules = [
         feature.name.lower()
-        for feature in (environment.Feature.FASTCGI, environment.Feature.UWSGI, environment.Feature.SCGI)
+        for feature in (
+            render_environment.Feature.FASTCGI,
+            render_environment.Feature.UWSGI,
+            render_environment.Feature.SCGI,
+        )
         if feature in features
     ]
     with _temporary_folder() as folder:

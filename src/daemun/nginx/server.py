@@ -14,7 +14,7 @@ from daemun import errors
 from daemun.control import ports
 from daemun.core import layout as layout_
 from daemun.core import liveness, model
-from daemun.core.render import environment
+from daemun.core.render import render_environment
 from daemun.nginx import account as account_
 from daemun.nginx import confirm, diagnose, directories, generations, logs, old_workers, proc, process, worker_register
 from daemun.nginx import test as test_
@@ -28,7 +28,7 @@ class Nginx(ports.Proxy):
     """
 
     def __init__(
-        self, binary: environment.Nginx, layout: layout_.Layout, account: account_.Account | None = None
+        self, binary: render_environment.Nginx, layout: layout_.Layout, account: account_.Account | None = None
     ) -> None:
         self._binary = binary.path
         self._layout = layout

@@ -12,7 +12,7 @@ import json
 import structlog
 
 from daemun import errors
-from daemun.control import damaged, ports
+from daemun.control import damaged_keys, ports
 from daemun.core import model, names, on_demand_names, rules, words
 from daemun.on_demand import network_budget
 
@@ -169,7 +169,7 @@ class Registry:
         follows = "the name is not served: add it again with `daemun domains add`, or delete the file"
         if is_known:
             follows = "the name is served all the same, as the file is called after it"
-        domain = damaged.read(self._store, key, _parse, follows=follows, severity=model.Severity.ERROR)
+        domain = damaged_keys.read(self._store, key, _parse, follows=follows, severity=model.Severity.ERROR)
         return Domain(host=host, added_at=self._clock.now()) if domain is None and is_known else domain
 
 

@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from daemun import causes
-from daemun.core import model, names, served
+from daemun.core import model, names, served_judgement
 
 SHAKE_S = 10.0
 _WORDS = {
@@ -36,7 +36,7 @@ def _reached_at(address: model.Address, *, has_ipv6: bool) -> tuple[model.Addres
     return tuple(model.Address(host=host, port=address.port) for host in hosts)
 
 
-async def shake(address: model.Address, name: str, *, says_proxy: bool) -> served.Shown | str:
+async def shake(address: model.Address, name: str, *, says_proxy: bool) -> served_judgement.Shown | str:
     """says_proxy: connections start with a PROXY line. Returns: what was shown, or why nothing was, in words."""
     assert address.host is not None
     try:
@@ -58,10 +58,10 @@ async def shake(address: model.Address, name: str, *, says_proxy: bool) -> serve
     return _read(der, name) if der else "no certificate was shown"
 
 
-def _read(der: bytes, name: str) -> served.Shown | str:
+def _read(der: bytes, name: str) -> served_judgement.Shown | str:
     try:
         found = x509.load_der_x509_certificate(der)
-        return served.Shown(
+        return served_judgement.Shown(
             fingerprint=found.fingerprint(hashes.SHA256()).hex(),
             issuer=_issuer(found),
             not_before=found.not_valid_before_utc,

@@ -4,7 +4,7 @@ import collections.abc
 import dataclasses
 import datetime
 
-from daemun.core import aims, model, names, served, server_answers, upstream_errors
+from daemun.core import model, names, probe_targets, served_judgement, server_answers, upstream_errors
 
 Key = tuple[str, str, int]
 """A site's host, a route's path, and the place of the target in the route."""
@@ -41,7 +41,7 @@ class Looks:
         before_paths = {route.path for route in before_site.routes} if before_site is not None else set()
         self.remove(site.host, forget=False)
         found: dict[Key, model.Aim] = {}
-        for aim in aims.find_aims(site):
+        for aim in probe_targets.find_aims(site):
             place = sum(key[1] == aim.path for key in found)
             found[site.host, aim.path, place] = aim
         self._sites[site.host] = site
@@ -105,7 +105,10 @@ class Looks:
     # --- what was found --------------------------------------------------------------------------------------------
 
     def note_servers(
-        self, key: Key, found: collections.abc.Iterable[tuple[str, server_answers.Found]], now: datetime.datetime
+        self,
+        key: Key,
+        found: collections.abc.Iterable[tuple[str, server_answers.ServerFinding]],
+        now: datetime.datetime,
     ) -> bool:
         """What a try of each server of one target found. Returns: whether one is in trouble."""
         if self.aim(key) is None:
@@ -154,7 +157,7 @@ class Looks:
         ]
 
     def note_error(
-        self, line: upstream_errors.Line, now: datetime.datetime, *, left_out: bool
+        self, line: upstream_errors.UpstreamErrorLine, now: datetime.datetime, *, left_out: bool
     ) -> tuple[str, str] | None:
         """Returns: the site and the route that it is about; None: there is no such one (any more)."""
         place = self._routes.get(line.upstream.partition("://")[2].partition("/")[0])
@@ -166,7 +169,11 @@ class Looks:
             place = (host, path)
         before = self._errors.get(place)
         is_same = before is not None and before.cause == line.kind.cause
-        goes_on = before is not None and before.is_lasting == line.kind.is_lasting and now - before.at < served.FRESH
+        goes_on = (
+            before is not None
+            and before.is_lasting == line.kind.is_lasting
+            and now - before.at < served_judgement.FRESH
+        )
         self._errors[place] = model.UpstreamError(
             at=now,
             since=before.since if before is not None and goes_on else now,
@@ -197,10 +204,10 @@ class Looks:
         """Sites of which something is known that may keep them from being live."""
         return self._noteworthy | self._checked
 
-    def find_fault(self, upstream: str) -> model.Fault | None:
+    def find_fault(self, upstream: str) -> model.ServerFault | None:
         """upstream: made by `core.names.upstream_name`."""
         place = self._routes.get(upstream)
-        return served.find_fault(self._look_at(*place).servers) if place is not None else None
+        return served_judgement.find_fault(self._look_at(*place).servers) if place is not None else None
 
     def _look_at(self, host: str, path: str) -> model.RouteLook:
         servers: list[model.ServerLook] = []

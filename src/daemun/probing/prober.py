@@ -19,7 +19,7 @@ import traceback
 import structlog
 
 from daemun.control import ports
-from daemun.core import aims, model, served, server_answers, upstream_errors
+from daemun.core import model, probe_targets, served_judgement, server_answers, upstream_errors
 from daemun.probing import (
     error_log,
     expected_certificates,
@@ -93,7 +93,7 @@ class Prober:
         self._absorbing = asyncio.Lock()
         self._absorbed: model.Desired | None = None
         self._queue: dict[looks.Key, None] = {}
-        self._tried: dict[tuple[object, ...], tuple[float, tuple[tuple[str, server_answers.Found], ...]]] = {}
+        self._tried: dict[tuple[object, ...], tuple[float, tuple[tuple[str, server_answers.ServerFinding], ...]]] = {}
         self._tried_at: dict[looks.Key, float] = {}
         self._pauses = look_order.Pauses()
         self._troubles = trouble_log.TroubleLog(time.monotonic)
@@ -131,7 +131,7 @@ class Prober:
             return None
         return self._judge.find_troubles(sites, certificates)
 
-    def find_fault(self, upstream: str) -> model.Fault | None:
+    def find_fault(self, upstream: str) -> model.ServerFault | None:
         return self._looks.find_fault(upstream)
 
     async def probe(self, host: str | None, *, within_s: float) -> int:
@@ -277,7 +277,7 @@ class Prober:
         finally:
             self._under_way.discard(key)
 
-    async def _find(self, aim: model.Aim) -> tuple[tuple[str, server_answers.Found], ...]:
+    async def _find(self, aim: model.Aim) -> tuple[tuple[str, server_answers.ServerFinding], ...]:
         """What is found of each server behind one target."""
         if aim.service is None:
             return (await self._try_endpoint(aim, aim.endpoint),)
@@ -286,12 +286,14 @@ class Prober:
             return ((aim.written if not aim.is_pool else "(no container)", server_answers.absent(aim)),)
         return tuple(await asyncio.gather(*(self._try_endpoint(aim, one) for one in endpoints)))
 
-    async def _try_endpoint(self, aim: model.Aim, endpoint: model.Endpoint | None) -> tuple[str, server_answers.Found]:
+    async def _try_endpoint(
+        self, aim: model.Aim, endpoint: model.Endpoint | None
+    ) -> tuple[str, server_answers.ServerFinding]:
         one = server_tries.Try(aim=aim, endpoint=endpoint, contexts=self._contexts, in_container=self._in_container)
         return one.server, await one.run()
 
     def _note(
-        self, key: looks.Key, found: collections.abc.Sequence[tuple[str, server_answers.Found]], now_s: float
+        self, key: looks.Key, found: collections.abc.Sequence[tuple[str, server_answers.ServerFinding]], now_s: float
     ) -> None:
         self._tried_at[key] = now_s
         self._pauses.note(key, now_s, is_bad=self._looks.note_servers(key, found, self._clock.now()))
@@ -331,9 +333,11 @@ class Prober:
             return None
         shown = await handshakes.shake(address, name, says_proxy=desired.globals.proxy_protocol)
         expected: collections.abc.Collection[str] = ()
-        if isinstance(shown, served.Shown) and not _chooses_by_itself(site):
+        if isinstance(shown, served_judgement.Shown) and not _chooses_by_itself(site):
             expected = self._expected.find(name, shown.fingerprint, asyncio.get_running_loop().time())
-        return served.judge_handshake(shown, name=name, listener=str(address), expected=expected, now=self._clock.now())
+        return served_judgement.judge_handshake(
+            shown, name=name, listener=str(address), expected=expected, now=self._clock.now()
+        )
 
     def _listeners(self, host: str) -> tuple[model.Address, ...]:
         site, desired = self._looks.site(host), self._desired
@@ -358,7 +362,7 @@ class Prober:
                 is_first = False
             await asyncio.sleep(LOG_READ_EVERY_S)
 
-    def _note_error(self, line: upstream_errors.Line, *, left_out: bool, is_old: bool) -> None:
+    def _note_error(self, line: upstream_errors.UpstreamErrorLine, *, left_out: bool, is_old: bool) -> None:
         place = self._looks.note_error(line, line.at.astimezone(datetime.UTC), left_out=left_out)
         if place is None or is_old:
             return
@@ -378,7 +382,7 @@ def _names(site: model.Site) -> tuple[str, ...]:
     """Those by which a handshake can reach the site."""
     if site.tls.mode is model.TlsMode.OFF:
         return ()
-    return tuple(dict.fromkeys(name for one in site.names if (name := aims.visited_name(one)) is not None))
+    return tuple(dict.fromkeys(name for one in site.names if (name := probe_targets.visited_name(one)) is not None))
 
 
 def _chooses_by_itself(site: model.Site) -> bool:
@@ -400,6 +404,6 @@ def _place_of(aim: model.Aim) -> tuple[object, ...]:
     return (aim.scheme, aim.service, aim.endpoint, aim.socket, aim.tls, aim.server_name)
 
 
-def _of_place(found: server_answers.Found) -> server_answers.Found:
+def _of_place(found: server_answers.ServerFinding) -> server_answers.ServerFinding:
     """What is true of every route to a server."""
     return server_answers.WELL if found.trouble is model.Trouble.LOOP else found

@@ -9,7 +9,7 @@ import os
 import ssl
 
 from daemun import causes
-from daemun.core import aims, model, server_answers
+from daemun.core import model, probe_targets, server_answers
 
 _LARGEST_HEAD = 16384
 _USER_AGENT = "daemun-probe"
@@ -71,7 +71,7 @@ class Try:
         shown = f"{host}:{self.endpoint.port}"
         return f"{self.aim.named} ({shown})" if self.aim.named is not None else shown
 
-    async def run(self) -> server_answers.Found:
+    async def run(self) -> server_answers.ServerFinding:
         """Never raises but when cancelled."""
         try:
             async with self._connect() as (reader, writer):
@@ -79,8 +79,8 @@ class Try:
         except _NoConnectionError as error:
             return error.found
 
-    async def _speak(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> server_answers.Found:
-        if aims.is_encrypted(self.aim):
+    async def _speak(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> server_answers.ServerFinding:
+        if probe_targets.is_encrypted(self.aim):
             failed = await self._shake(writer)
             if failed is not None:
                 return failed
@@ -111,7 +111,7 @@ class Try:
         finally:
             streams[1].transport.abort()  # at once: a server that never answers would be waited for
 
-    async def _shake(self, writer: asyncio.StreamWriter) -> server_answers.Found | None:
+    async def _shake(self, writer: asyncio.StreamWriter) -> server_answers.ServerFinding | None:
         name = self.aim.server_name
         try:
             context = await self.contexts.find(self.aim.tls, is_named=name is not None)
@@ -127,7 +127,7 @@ class Try:
             return server_answers.tls_failed(self.server, causes.find_words(error) or "the connection was closed")
         return None
 
-    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> server_answers.Found:
+    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> server_answers.ServerFinding:
         head: bytes | None
         try:
             async with asyncio.timeout(server_answers.ANSWER_S):
@@ -142,7 +142,9 @@ class Try:
             answer = await self._get() or answer
         if answer is not None and answer.status != 400:
             return server_answers.judge_answer(self.aim, answer)
-        if not aims.is_encrypted(self.aim) and (server_answers.is_tls_alert(head or b"") or await self._speaks_tls()):
+        if not probe_targets.is_encrypted(self.aim) and (
+            server_answers.is_tls_alert(head or b"") or await self._speaks_tls()
+        ):
             return server_answers.speaks_tls(self.aim, self.server)
         if answer is not None:
             return server_answers.WELL
@@ -150,17 +152,17 @@ class Try:
             return server_answers.without_answer(self.server)
         return server_answers.speaks_other(self.aim, self.server) if head else server_answers.closed(self.server)
 
-    async def _get(self) -> server_answers.Answer | None:
+    async def _get(self) -> server_answers.AnswerHead | None:
         """What GET is answered; the connection is closed before the body is read. None: nothing."""
         with contextlib.suppress(_NoConnectionError, OSError, TimeoutError):
             async with self._connect() as (reader, writer), asyncio.timeout(server_answers.ANSWER_S):
-                if aims.is_encrypted(self.aim) and await self._shake(writer) is not None:
+                if probe_targets.is_encrypted(self.aim) and await self._shake(writer) is not None:
                     return None
                 writer.write(self._request("GET"))
                 return server_answers.read_answer(await _read_head(reader))
         return None
 
-    async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> server_answers.Found:
+    async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> server_answers.ServerFinding:
         """HTTP/2 without TLS: a server of it sends its SETTINGS at once. One that says nothing is believed."""
         head = b""
         with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
@@ -210,7 +212,7 @@ class Try:
 
 
 class _NoConnectionError(Exception):
-    def __init__(self, found: server_answers.Found) -> None:
+    def __init__(self, found: server_answers.ServerFinding) -> None:
         super().__init__(found.cause)
         self.found = found
 

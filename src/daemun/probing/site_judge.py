@@ -5,8 +5,7 @@ import dataclasses
 import datetime
 
 from daemun.control import ports
-from daemun.core import certificates as certificates_
-from daemun.core import model, served
+from daemun.core import certificate_choice, model, served_judgement
 from daemun.probing import looks
 
 
@@ -32,7 +31,7 @@ class SiteJudge:
         if not bad:
             return certificates
         return tuple(
-            served.judge_certificate(one, self._looks.look(one.host)) if one.host in bad else one
+            served_judgement.judge_certificate(one, self._looks.look(one.host)) if one.host in bad else one
             for one in certificates
         )
 
@@ -45,12 +44,12 @@ class SiteJudge:
         may be so."""
         bad = self._find_bad(certificates)
         refused = {name: one for name, one in bad.items() if one.state is not model.CertificateState.FAILING}
-        return tuple(one for one in self._judge_all(sites, refused) if one.state in served.STATES)
+        return tuple(one for one in self._judge_all(sites, refused) if one.state in served_judgement.STATES)
 
     def _find_bad(
         self, certificates: collections.abc.Iterable[model.CertificateStatus]
     ) -> dict[str, model.CertificateStatus]:
-        bad = {one.name: one for one in certificates if one.state in served.BAD_CERTIFICATES}
+        bad = {one.name: one for one in certificates if one.state in served_judgement.BAD_CERTIFICATES}
         now = self._clock.now()
         self._bad_since = {name: self._bad_since.get(name, now) for name in bad}
         return bad
@@ -64,7 +63,9 @@ class SiteJudge:
             return sites
         # One certificate may be for several sites.
         of_sites = (
-            {one.site.host: name for one in sites if (name := certificates_.name_of(one.site)) in bad} if bad else {}
+            {one.site.host: name for one in sites if (name := certificate_choice.name_of(one.site)) in bad}
+            if bad
+            else {}
         )
         return tuple(
             self._judge(one, bad.get(of_sites.get(one.site.host, "")), now)
@@ -76,7 +77,7 @@ class SiteJudge:
     def _judge(
         self, status: model.SiteStatus, certificate: model.CertificateStatus | None, now: datetime.datetime
     ) -> model.SiteStatus:
-        found = served.judge(status, self._looks.look(status.site.host), certificate, now)
-        if certificate is None or found.state not in served.STATES or found.since is not None:
+        found = served_judgement.judge(status, self._looks.look(status.site.host), certificate, now)
+        if certificate is None or found.state not in served_judgement.STATES or found.since is not None:
             return found
         return dataclasses.replace(found, since=self._bad_since.get(certificate.name))

@@ -3,8 +3,7 @@
 import collections.abc
 
 from daemun import dns_providers
-from daemun.core import model, validate_dns, words
-from daemun.core import report as report_
+from daemun.core import model, problem_report, validate_dns, words
 
 OWN = (model.RFC2136, model.HOOK)
 
@@ -13,14 +12,16 @@ def find_problems(acme: model.Acme | None, sites: collections.abc.Iterable[model
     """What `validate_dns` cannot know, because it looks at nothing."""
     problems: list[model.Problem] = []
     if acme is not None and acme.dns is not None:
-        problems += _check(acme.dns, report_.Report(host=None, origin=model.NOWHERE), "acme", "dns")
+        problems += _check(acme.dns, problem_report.ProblemReport(host=None, origin=model.NOWHERE), "acme", "dns")
     for site in sites:
         if site.enabled and site.tls.ordering.dns is not None:
-            problems += _check(site.tls.ordering.dns, report_.Report(host=site.host, origin=site.origin), "tls", "dns")
+            problems += _check(
+                site.tls.ordering.dns, problem_report.ProblemReport(host=site.host, origin=site.origin), "tls", "dns"
+            )
     return tuple(problems)
 
 
-def _check(dns: model.Dns, report: report_.Report, *field: str) -> list[model.Problem]:
+def _check(dns: model.Dns, report: problem_report.ProblemReport, *field: str) -> list[model.Problem]:
     known = (*OWN, *dns_providers.find_providers())
     if dns.provider in OWN or not dns.provider.strip():
         return []

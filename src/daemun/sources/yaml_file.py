@@ -8,7 +8,7 @@ import os
 import pathlib
 
 from daemun import folders
-from daemun.core import layout, model, report
+from daemun.core import layout, model, problem_report
 from daemun.errors import ConfigError
 from daemun.sources import (
     dns_providers,
@@ -184,7 +184,7 @@ def _missing_of(route: model.Route, site: model.Site) -> list[model.Problem]:
         case model.Proxy() if route.action.tls.ca_file is not None:
             return _unreadable(route.action.tls.ca_file, (*field, "verify"), site)
         case model.Files() if not pathlib.Path(route.action.folder).is_dir():
-            where = report.label((*field, "files"), host=site.host)
+            where = problem_report.label((*field, "files"), host=site.host)
             message = f"{where}: there is no folder {route.action.folder}; its visitors get 404 until it is there"
             return [
                 model.Problem(
@@ -205,5 +205,5 @@ def _unreadable(path: str, field: tuple[str, ...], site: model.Site | None = Non
     except OSError as error:
         cause = f"{(error.strerror or str(error)).lower()}; correct the path, or the rights of the file"
         origin, host = (model.NOWHERE, None) if site is None else (site.origin, site.host)
-        message = f"{report.label(field, host=host)}: cannot read {path}: {cause}"
+        message = f"{problem_report.label(field, host=host)}: cannot read {path}: {cause}"
         return [model.Problem(origin=origin, message=message, host=host, field=field, file=path)]

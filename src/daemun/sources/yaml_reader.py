@@ -15,7 +15,7 @@ import os
 import pathlib
 import threading
 
-from daemun.core import model, per_site, validate
+from daemun.core import model, site_memory, validate
 from daemun.sources import (
     yaml_blocks,
     yaml_context,
@@ -39,7 +39,7 @@ class Reader:
         self._file_name = file_name
         self._base_dir = pathlib.Path(base_dir).absolute()
         self._last: yaml_blocks.Text | None = None
-        self._orders: per_site.PerSite[tuple[model.Problem, ...]] = per_site.PerSite()
+        self._orders: site_memory.PerSite[tuple[model.Problem, ...]] = site_memory.PerSite()
         self._guard = threading.Lock()
 
     def parse(self, content: bytes | str) -> model.Snapshot:

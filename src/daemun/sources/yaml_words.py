@@ -6,7 +6,7 @@ import typing
 
 from ruamel import yaml
 
-from daemun.core import other_tools, report, words
+from daemun.core import other_tools, problem_report, words
 
 MINIMAL_FILE = 'a whole file can be as short as "sites: {chat.example.com: http://127.0.0.1:8000}"'
 
@@ -151,10 +151,10 @@ def label(path: Loc) -> str:
     if not path:
         return "the file"
     if path[0] != "sites" or len(path) < 2:
-        return report.label(path, host=None)
+        return problem_report.label(path, host=None)
     below = path[2:]
     is_short = bool(below) and isinstance(below[0], str) and below[0].startswith("/")
-    return report.label(("routes", *below) if is_short else below, host=str(path[1]))
+    return problem_report.label(("routes", *below) if is_short else below, host=str(path[1]))
 
 
 def translate(

@@ -4,13 +4,13 @@ import typing
 
 from starlette import exceptions, requests, responses, routing
 
-from daemun.control import accounts_port
+from daemun.control import account_port
 from daemun.web import body as body_
 
 Json = dict[str, typing.Any]
 
 
-def routes(accounts: accounts_port.Accounts, adopter: accounts_port.Adopter) -> list[routing.BaseRoute]:
+def routes(accounts: account_port.Accounts, adopter: account_port.Adopter) -> list[routing.BaseRoute]:
     handlers = _Handlers(accounts, adopter)
     return [
         routing.Route("/accounts", handlers.list, methods=["GET"]),
@@ -22,7 +22,7 @@ def routes(accounts: accounts_port.Accounts, adopter: accounts_port.Adopter) -> 
     ]
 
 
-def accounts_json(found: accounts_port.AccountList) -> Json:
+def accounts_json(found: account_port.AccountList) -> Json:
     """The whole of GET /accounts. Keys may be added, never renamed."""
     accounts = [
         {
@@ -37,13 +37,13 @@ def accounts_json(found: accounts_port.AccountList) -> Json:
     return {"accounts": accounts, "rolling": found.is_rolling}
 
 
-def adoption_json(adoption: accounts_port.Adoption) -> Json:
+def adoption_json(adoption: account_port.Adoption) -> Json:
     return {"verdict": adoption.verdict.value, "text": adoption.text}
 
 
-def account_from(body: Json) -> accounts_port.ForeignAccount:
+def account_from(body: Json) -> account_port.ForeignAccount:
     """Raises: HTTPException 400."""
-    return accounts_port.ForeignAccount(
+    return account_port.ForeignAccount(
         directory=body_.take_text(body, "directory"),
         url=body_.take_optional_text(body, "url"),
         email=body_.take_optional_text(body, "email"),
@@ -51,9 +51,9 @@ def account_from(body: Json) -> accounts_port.ForeignAccount:
     )
 
 
-def certificate_from(body: Json) -> accounts_port.ForeignCertificate:
+def certificate_from(body: Json) -> account_port.ForeignCertificate:
     """Raises: HTTPException 400."""
-    return accounts_port.ForeignCertificate(
+    return account_port.ForeignCertificate(
         directory=body_.take_text(body, "directory"),
         fullchain_pem=body_.take_text(body, "fullchain").encode(),
         key_pem=body_.take_text(body, "key").encode(),
@@ -63,7 +63,7 @@ def certificate_from(body: Json) -> accounts_port.ForeignCertificate:
 class _Handlers:
     """One method per route."""
 
-    def __init__(self, accounts: accounts_port.Accounts, adopter: accounts_port.Adopter) -> None:
+    def __init__(self, accounts: account_port.Accounts, adopter: account_port.Adopter) -> None:
         self._accounts = accounts
         self._adopter = adopter
 
@@ -85,8 +85,8 @@ class _Handlers:
     async def revoke(self, request: requests.Request) -> responses.Response:
         host = request.path_params["host"]
         reason = body_.take_text(await body_.read_object(request), "reason")
-        if reason not in accounts_port.REASONS:
-            expected = ", ".join(accounts_port.REASONS)
+        if reason not in account_port.REASONS:
+            expected = ", ".join(account_port.REASONS)
             raise exceptions.HTTPException(400, f'cannot revoke for the reason "{reason}"; expected one of {expected}')
         await self._accounts.revoke(host, reason)
         return responses.JSONResponse({"host": host})

@@ -9,8 +9,7 @@ import datetime
 import typing
 
 from daemun.control import gate_port
-from daemun.core import certificates as certificates_
-from daemun.core import generations, model, renewal_forecast, spans
+from daemun.core import certificate_choice, durations, model, renewal_forecast, worker_generations
 
 Json = dict[str, typing.Any]
 Look = collections.abc.Callable[[str], model.SiteLook | None]
@@ -50,7 +49,7 @@ def status_json(status: gate_port.GateStatus, old: gate_port.OldWorkersReport, l
         "sites": [
             site_json(
                 item,
-                certificates.get(item.site.host) or named.get(certificates_.name_of(item.site)),
+                certificates.get(item.site.host) or named.get(certificate_choice.name_of(item.site)),
                 pools,
                 look(item.site.host),
             )
@@ -92,7 +91,7 @@ def _old_workers_json(report: gate_port.OldWorkersReport) -> Json:
     }
 
 
-def _held_json(held: generations.Held | None) -> Json | None:
+def _held_json(held: worker_generations.HeldReload | None) -> Json | None:
     if held is None:
         return None
     return {
@@ -267,7 +266,7 @@ def _coming_json(entry: renewal_forecast.ForecastEvent, now: datetime.datetime) 
     """`estimated`: of a certificate that will follow one that does not exist yet."""
     return {
         "at": instant_json(entry.at),
-        "days": spans.count_days(entry.at - now),
+        "days": durations.count_days(entry.at - now),
         "what": entry.coming.value,
         "host": entry.status.host,
         "name": entry.status.name,

@@ -15,10 +15,10 @@ from daemun.alerts import notifier
 from daemun.certs import account_service, certificate_manager
 from daemun.certs.dns01 import dns_proofs
 from daemun.certs.preflight import lazy_examiner
-from daemun.control import daemon, gate, keeper, reconciler
-from daemun.core import generations, model, served
+from daemun.control import gate, lifecycle, reconciler, reload_limiter
 from daemun.core import layout as layout_
-from daemun.core.render import environment
+from daemun.core import model, served_judgement, worker_generations
+from daemun.core.render import render_environment
 from daemun.discovery import endpoints
 from daemun.errors import ConfigError
 from daemun.hold import hold_limits, hold_queue
@@ -47,7 +47,7 @@ MOST_FIRST_LOOKS = 100
 class Daemon:
     """Every part once; `live` lets them run."""
 
-    def __init__(self, settings: settings_.Settings, binary: environment.Nginx, lock: instance.Held) -> None:
+    def __init__(self, settings: settings_.Settings, binary: render_environment.Nginx, lock: instance.Held) -> None:
         self._layout = settings.layout
         store = file_store.FileStore(pathlib.Path(self._layout.store))
         self._damage = store.damage
@@ -93,7 +93,9 @@ class Daemon:
             in_container=nginx_machine.is_container(),
             has_ipv6=nginx_machine.has_ipv6(),
         )
-        most, most_per_site = hold_limits.limits_of(environment.count_connections(nginx_machine.count_open_files()))
+        most, most_per_site = hold_limits.limits_of(
+            render_environment.count_connections(nginx_machine.count_open_files())
+        )
         self._lobby = hold_queue.HoldQueue(
             self._endpoints.endpoints,
             hold_limits.HoldLimits(most=most, most_per_site=most_per_site),
@@ -101,7 +103,9 @@ class Daemon:
             find_fault=self._prober.find_fault,
         )
         self._compatible = compatible.Compatible(file, environ=os.environ, tell=self._containers.speak)
-        self._keeper = keeper.Keeper(old_workers.OldWorkers(self._layout, self._nginx.workers), clock.SystemClock())
+        self._keeper = reload_limiter.ReloadLimiter(
+            old_workers.OldWorkers(self._layout, self._nginx.workers), clock.SystemClock()
+        )
         rounds = reconciler.Reconciler(
             sources=[self._compatible, self._containers],
             proxy=self._nginx,
@@ -162,7 +166,7 @@ class Daemon:
     async def live(self) -> None:
         await self._endpoints.start()
         await self._nginx.adopt()
-        await daemon.live(
+        await lifecycle.live(
             front=self._gate,
             sources=[self._compatible, self._containers],
             proxy=self._nginx,
@@ -240,7 +244,7 @@ class Daemon:
         self._preflight.configure(found)
         self._dns.configure(found.acme)
 
-    def _describe(self, current: model.Globals) -> environment.Environment:
+    def _describe(self, current: model.Globals) -> render_environment.Environment:
         self._logs.policy = current.logs
         self._access_lines.switch(is_on=logs.is_on_stdout(current.logs, os.environ))
         described = self._machine.describe(
@@ -261,7 +265,7 @@ class Daemon:
 
     async def _reload(self) -> None:
         """For a new shared key of the accounts: nginx answers CAs with it."""
-        await self._gate.apply(generations.Urgency.NEEDED)
+        await self._gate.apply(worker_generations.Urgency.NEEDED)
 
     def _observe(self) -> tuple[model.Actual, int]:
         master = process.find_master(self._layout)
@@ -285,7 +289,7 @@ def _configured_user(source: yaml_file.YamlFile) -> str | None:
 def _announce(front: gate.Gate, *, is_seen: bool) -> None:
     """is_seen: whether each server was tried."""
     status = front.status()
-    counted = served.count_sites(status.sites)
+    counted = served_judgement.count_sites(status.sites)
     log.info(
         "daemun is up",
         version=status.version,

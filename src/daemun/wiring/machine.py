@@ -5,13 +5,13 @@ import dataclasses
 from daemun import settings as settings_
 from daemun.core import layout as layout_
 from daemun.core import model
-from daemun.core.render import environment
+from daemun.core.render import render_environment
 from daemun.nginx import account as worker_account
 from daemun.nginx import find
 from daemun.nginx import machine as nginx_machine
 
 
-def find_nginx(settings: settings_.Settings) -> environment.Nginx:
+def find_nginx(settings: settings_.Settings) -> render_environment.Nginx:
     """Raises: EnvironmentProblemError that says what was looked at."""
     return find.find(str(settings.nginx) if settings.nginx else None)
 
@@ -20,14 +20,14 @@ def find_nginx(settings: settings_.Settings) -> environment.Nginx:
 class Machine:
     """What rendering needs that does not change while daemun runs."""
 
-    binary: environment.Nginx
+    binary: render_environment.Nginx
     layout: layout_.Layout
     account: worker_account.Account | None
 
     def describe(
         self, current: model.Globals, *, thumbprint: str | None, resolver: str | None
-    ) -> environment.Environment:
-        return environment.Environment(
+    ) -> render_environment.Environment:
+        return render_environment.Environment(
             layout=self.layout,
             nginx=self.binary,
             thumbprint=thumbprint,

@@ -11,8 +11,8 @@ import pathlib
 import structlog
 
 from daemun import errors, folders
-from daemun.control import daemon, gate
-from daemun.core import generations, layout
+from daemun.control import gate, lifecycle
+from daemun.core import layout, worker_generations
 from daemun.nginx import process
 from daemun.store import instance
 
@@ -42,7 +42,7 @@ class StateGuard:
         self._failure: str | None = None
         self._told: list[str] = []
 
-    async def run(self, restart: daemon.Restart) -> None:
+    async def run(self, restart: lifecycle.Restart) -> None:
         """Never returns. restart: starts the task again that has lost its socket."""
         async with contextlib.aclosing(folders.watch(self._watched)) as ticks:
             async for _ in ticks:
@@ -75,7 +75,7 @@ class StateGuard:
             missing.append(paths.lock)
         return missing
 
-    async def _mend(self, missing: list[str], restart: daemon.Restart) -> None:
+    async def _mend(self, missing: list[str], restart: lifecycle.Restart) -> None:
         try:
             if not self._lock.is_there():
                 self._lock.take()
@@ -96,7 +96,7 @@ class StateGuard:
         for name, path in self._sockets.items():
             if path in missing:
                 await restart(name)
-        await self._gate.apply(generations.Urgency.NEEDED)
+        await self._gate.apply(worker_generations.Urgency.NEEDED)
 
     def _tell_failure(self, failure: str) -> None:
         """Once for each cause: it is looked at every few seconds."""

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from daemun import errors
 from daemun.certs.served import local_ca
-from daemun.control import damaged, ports
+from daemun.control import damaged_keys, ports
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -173,7 +173,7 @@ def is_own(store: ports.Store, registration: Registration) -> bool:
 def _read(store: ports.Store, key: str) -> Registration | None:
     """None also when it is damaged: asking the CA once more by the key gives the same URL."""
     follows = "the CA is asked for the account by its key (one with a key of its own is lost: import it again)"
-    return damaged.read(store, key, _parse_registration, follows=follows)
+    return damaged_keys.read(store, key, _parse_registration, follows=follows)
 
 
 def _parse_registration(content: bytes) -> Registration:

@@ -13,13 +13,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from daemun import errors
 from daemun.certs.acme import account_requests, acme_accounts
 from daemun.certs.served import local_ca
-from daemun.control import accounts_port, ports
+from daemun.control import account_port, ports
 
 Reach = collections.abc.Callable[[str], account_requests.CaAccess]
 """How the CA with a directory URL is reached."""
 
 
-def roll(store: ports.Store, reach: Reach, *, everything: bool = False) -> tuple[accounts_port.Turn, ...]:
+def roll(store: ports.Store, reach: Reach, *, everything: bool = False) -> tuple[account_port.Turn, ...]:
     """Tell the CAs, and use the new key where all were told.
 
     everything: accounts with keys of their own get the new shared one, too.
@@ -64,7 +64,7 @@ def _is_concerned(store: ports.Store, known: acme_accounts.Registration, new_pem
 
 def _turn(
     store: ports.Store, known: acme_accounts.Registration, new_pem: bytes, ca: account_requests.CaAccess
-) -> accounts_port.Turn:
+) -> account_port.Turn:
     directory = known.directory
     try:
         if known.state is acme_accounts.State.CHANGING:
@@ -80,8 +80,8 @@ def _turn(
             told = dataclasses.replace(known, state=acme_accounts.State.ACTIVE, key_pem=new_pem)
             acme_accounts.write_registration(store, directory, told)
     except errors.RetryableError as error:
-        return accounts_port.Turn(directory=directory, error=str(error))
-    return accounts_port.Turn(directory=directory)
+        return account_port.Turn(directory=directory, error=str(error))
+    return account_port.Turn(directory=directory)
 
 
 def _share(store: ports.Store, new_pem: bytes) -> None:

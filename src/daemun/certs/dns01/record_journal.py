@@ -11,7 +11,7 @@ import hashlib
 import json
 
 from daemun.certs.dns01 import txt_records
-from daemun.control import damaged, ports
+from daemun.control import damaged_keys, ports
 
 _PENDING = "dns/pending"
 
@@ -43,7 +43,7 @@ def delete(store: ports.Store, record: txt_records.Record) -> None:
 def read_all(store: ports.Store) -> tuple[MadeRecord, ...]:
     """Damaged ones are left out, and reported."""
     follows = "a record that was made in DNS may be left there: look for it under _acme-challenge, and delete the file"
-    found = (damaged.read(store, key, _parse, follows=follows) for key in store.list(_PENDING))
+    found = (damaged_keys.read(store, key, _parse, follows=follows) for key in store.list(_PENDING))
     return tuple(note for note in found if note is not None)
 
 

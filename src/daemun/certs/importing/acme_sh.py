@@ -16,7 +16,7 @@ import urllib.parse
 from daemun.certs.acme import acme_accounts
 from daemun.certs.importing import foreign_tree, found_items, providers
 from daemun.certs.served import bundle
-from daemun.control import accounts_port
+from daemun.control import account_port
 
 CLIENT = "acme.sh"
 _DEEPEST = 5
@@ -163,7 +163,7 @@ def _read_account(
     known = [one.directory for one in practices if one.directory is not None and _folder_of(one.directory) == place]
     key_pem = tree.read(f"{folder}/account.key")
     acme_accounts.parse_key(key_pem)
-    found = accounts_port.ForeignAccount(
+    found = account_port.ForeignAccount(
         directory=known[0] if known else f"https://{place}",
         url=settings.get("ACCOUNT_URL") or None,  # older ones do not say it: the CA is asked by the key
         email=settings.get("CA_EMAIL") or gate.get("ACCOUNT_EMAIL") or None,

@@ -7,15 +7,19 @@ import urllib.parse
 from daemun.certs.acme import acme_accounts
 from daemun.certs.orders import key_types
 from daemun.certs.served import bundle, certificate_records, certificate_store
-from daemun.control import accounts_port, ports
+from daemun.control import account_port, ports
 from daemun.core import model, rules
 from daemun.core.issuance import renewal_time
 
-_TAKEN, _KNOWN, _REFUSED = accounts_port.Verdict.TAKEN, accounts_port.Verdict.KNOWN, accounts_port.Verdict.REFUSED
+_TAKEN, _KNOWN, _REFUSED = (
+    account_port.ImportVerdict.TAKEN,
+    account_port.ImportVerdict.KNOWN,
+    account_port.ImportVerdict.REFUSED,
+)
 
 
 class Alone:
-    """As `accounts_port.Adopter`, for a store that no daemon uses. specs: what the sites of the next one need."""
+    """As `account_port.Adopter`, for a store that no daemon uses. specs: what the sites of the next one need."""
 
     def __init__(
         self, store: ports.Store, specs: collections.abc.Sequence[model.CertificateSpec], clock: ports.Clock
@@ -25,15 +29,15 @@ class Alone:
         self._clock = clock
         self._pool = certificate_store.Stored(store)
 
-    def adopt_account(self, found: accounts_port.ForeignAccount, *, dry: bool) -> accounts_port.Adoption:
+    def adopt_account(self, found: account_port.ForeignAccount, *, dry: bool) -> account_port.Adoption:
         return adopt_account(self._store, found, dry=dry)
 
-    def adopt_certificate(self, found: accounts_port.ForeignCertificate, *, dry: bool) -> accounts_port.Adoption:
+    def adopt_certificate(self, found: account_port.ForeignCertificate, *, dry: bool) -> account_port.Adoption:
         now = self._clock.now()
         return adopt_certificate(self._store, self._pool, found, specs=self._specs, now=now, dry=dry)
 
 
-def adopt_account(store: ports.Store, found: accounts_port.ForeignAccount, *, dry: bool) -> accounts_port.Adoption:
+def adopt_account(store: ports.Store, found: account_port.ForeignAccount, *, dry: bool) -> account_port.Adoption:
     """A CA knows one account of us: one that is in use stays. Raises: EnvironmentProblemError."""
     if rules.check_directory(found.directory) is not None:
         return _refuse(f'"{found.directory}" is not the URL of an ACME directory; expected an https URL')
@@ -44,7 +48,7 @@ def adopt_account(store: ports.Store, found: accounts_port.ForeignAccount, *, dr
     known = acme_accounts.read_registration(store, found.directory)
     if known is not None and known.state is not acme_accounts.State.DEACTIVATED:
         if acme_accounts.thumbprint(acme_accounts.load_key(store, found.directory)) == acme_accounts.thumbprint(key):
-            return accounts_port.Adoption(verdict=_KNOWN, text="is used already")
+            return account_port.Adoption(verdict=_KNOWN, text="is used already")
         cure = "to use the one that was found, deactivate that one first (`daemun accounts deactivate`)"
         return _refuse(
             f"daemun has another account at this CA ({known.url or 'not yet registered'}), which stays; {cure}"
@@ -55,18 +59,18 @@ def adopt_account(store: ports.Store, found: accounts_port.ForeignAccount, *, dr
         url = found.url if found.url is not None and _is_of(found.directory, found.url) else None
         new = acme_accounts.Registration(url=url, email=found.email, key_pem=own)
         acme_accounts.write_registration(store, found.directory, new)
-    return accounts_port.Adoption(verdict=_TAKEN, text="is used for this CA, with its own key" if own else "is used")
+    return account_port.Adoption(verdict=_TAKEN, text="is used for this CA, with its own key" if own else "is used")
 
 
 def adopt_certificate(
     store: ports.Store,
     pool: certificate_store.Stored,
-    found: accounts_port.ForeignCertificate,
+    found: account_port.ForeignCertificate,
     *,
     specs: collections.abc.Sequence[model.CertificateSpec],
     now: datetime.datetime,
     dry: bool,
-) -> accounts_port.Adoption:
+) -> account_port.Adoption:
     """specs: what the sites need, as far as it is known. Raises: EnvironmentProblemError."""
     if rules.check_directory(found.directory) is not None:
         return _refuse(f'"{found.directory}" is not the URL of an ACME directory; expected an https URL')
@@ -85,9 +89,9 @@ def adopt_certificate(
         pool.adopt(certificate_records.Issued(directory=found.directory, bundle=chain))
     if (is_known or served) and not takers:
         text = f"is served for {', '.join(served)} already" if served else f"is kept already, {_for_later(chain)}"
-        return accounts_port.Adoption(verdict=_KNOWN, text=text)
+        return account_port.Adoption(verdict=_KNOWN, text=text)
     text = f"is served for {', '.join(dict.fromkeys(takers.values()))}" if takers else f"is kept {_for_later(chain)}"
-    return accounts_port.Adoption(verdict=_TAKEN, text=text, certificates=tuple(takers))
+    return account_port.Adoption(verdict=_TAKEN, text=text, certificates=tuple(takers))
 
 
 def _takes(
@@ -127,5 +131,5 @@ def _is_of(directory: str, url: str) -> bool:
     return rules.check_directory(url) is None and mine.netloc == other.netloc
 
 
-def _refuse(text: str) -> accounts_port.Adoption:
-    return accounts_port.Adoption(verdict=_REFUSED, text=text)
+def _refuse(text: str) -> account_port.Adoption:
+    return account_port.Adoption(verdict=_REFUSED, text=text)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from daemun.certs.acme import acme_accounts
 from daemun.certs.importing import foreign_tree, found_items, providers
 from daemun.certs.served import bundle
-from daemun.control import accounts_port
+from daemun.control import account_port
 
 CLIENT = "certbot"
 _DEEPEST = 4
@@ -170,7 +170,7 @@ def _read_account(tree: foreign_tree.Tree, folder: str, directory: str, uses: in
     created = ""
     if tree.is_file(f"{folder}/meta.json"):
         created = str(_object(tree, f"{folder}/meta.json").get("creation_dt", ""))
-    found = accounts_port.ForeignAccount(
+    found = account_port.ForeignAccount(
         directory=directory,
         url=url if isinstance(url, str) else None,
         email=_email(_object(tree, f"{folder}/regr.json").get("body")),

@@ -5,7 +5,7 @@ import datetime
 
 from daemun.certs.importing import foreign_tree
 from daemun.certs.served import bundle
-from daemun.control import accounts_port
+from daemun.control import account_port
 from daemun.core import model
 
 _ISSUERS = {
@@ -24,7 +24,7 @@ class FoundAccount:
     it, comparable; "" when it did not."""
 
     place: str
-    found: accounts_port.ForeignAccount
+    found: account_port.ForeignAccount
     uses: int = 0
     created: str = ""
 
@@ -38,9 +38,9 @@ class Certificate:
     bundle: bundle.Bundle
 
     @property
-    def foreign(self) -> accounts_port.ForeignCertificate:
+    def foreign(self) -> account_port.ForeignCertificate:
         assert self.directory is not None, "`gather` leaves out those without"
-        return accounts_port.ForeignCertificate(
+        return account_port.ForeignCertificate(
             directory=self.directory, fullchain_pem=self.bundle.fullchain_pem, key_pem=self.bundle.key_pem
         )
 

@@ -16,7 +16,7 @@ import time
 
 from daemun import errors
 from daemun.certs.orders import examination, rate_limit_domains
-from daemun.control import damaged, ports
+from daemun.control import damaged_keys, ports
 from daemun.core.issuance import budget
 
 TOPIC = "budget"
@@ -92,7 +92,7 @@ class RequestLedger:
     def _read(self, now: datetime.datetime) -> budget.Ledger:
         """A ledger that cannot be read is begun anew: not knowing what was spent must not end renewal."""
         follows = "what was ordered of this CA lately is counted anew, nothing is to do"
-        spends = damaged.read(self._store, self._key, _parse_spends, follows=follows)
+        spends = damaged_keys.read(self._store, self._key, _parse_spends, follows=follows)
         return budget.prune(spends or (), self._limits, now)
 
     def _write(self, ledger: budget.Ledger) -> None:

@@ -17,7 +17,7 @@ from cryptography import exceptions
 from cryptography.hazmat.primitives import serialization
 
 from daemun.certs.served import bundle
-from daemun.control import damaged, ports
+from daemun.control import damaged_keys, ports
 from daemun.core.issuance import renewal_advice
 
 UNKNOWN = ""
@@ -70,7 +70,9 @@ def names(store: ports.Store) -> frozenset[str]:
 
 
 def read_issued(store: ports.Store, name: str) -> Issued | None:
-    return damaged.read(store, issued_key(name), _parse_issued, follows="without it, what lies under live/ is used")
+    return damaged_keys.read(
+        store, issued_key(name), _parse_issued, follows="without it, what lies under live/ is used"
+    )
 
 
 def _parse_issued(content: bytes) -> Issued:
@@ -94,7 +96,7 @@ def write_issued_at(store: ports.Store, key: str, issued: Issued) -> None:
 
 
 def read_order(store: ports.Store, name: str) -> PendingOrder | None:
-    return damaged.read(
+    return damaged_keys.read(
         store, f"certs/{name}/order.json", _parse_order, follows="a new order is made, nothing is to do"
     )
 
@@ -121,7 +123,7 @@ def delete_order(store: ports.Store, name: str) -> None:
 
 def read_attempts(store: ports.Store, name: str) -> Attempts | None:
     follows = "earlier failures of its order are forgotten, nothing is to do"
-    return damaged.read(store, f"certs/{name}/attempts.json", _parse_attempts, follows=follows)
+    return damaged_keys.read(store, f"certs/{name}/attempts.json", _parse_attempts, follows=follows)
 
 
 def _parse_attempts(content: bytes) -> Attempts:
@@ -148,7 +150,7 @@ def delete_attempts(store: ports.Store, name: str) -> None:
 
 def read_advice(store: ports.Store, name: str) -> renewal_advice.RenewalAdvice | None:
     follows = "the CA is asked again when it wants the certificate renewed, nothing is to do"
-    return damaged.read(store, f"certs/{name}/renewal.json", _parse_advice, follows=follows)
+    return damaged_keys.read(store, f"certs/{name}/renewal.json", _parse_advice, follows=follows)
 
 
 def _parse_advice(content: bytes) -> renewal_advice.RenewalAdvice:

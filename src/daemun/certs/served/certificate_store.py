@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 
 from daemun.certs.orders import key_types
 from daemun.certs.served import bundle, certificate_records
-from daemun.control import damaged, ports
+from daemun.control import damaged_keys, ports
 from daemun.core import model, names
 from daemun.core.issuance import renewal_time
 
@@ -176,6 +176,6 @@ def _labels(host: str) -> tuple[str, ...]:
 
 def _read(store: ports.Store, key: str) -> certificate_records.Issued | None:
     follows = "the certificate under live/ goes on where it is the same, else a CA is asked for another one"
-    return damaged.read(
+    return damaged_keys.read(
         store, key, lambda content: certificate_records.parse_issued(json.loads(content)), follows=follows
     )

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import serialization
 from daemun import errors
 from daemun.certs.orders import key_types
 from daemun.certs.served import bundle, certificate_records, live_folder
-from daemun.control import damaged, ports
+from daemun.control import damaged_keys, ports
 from daemun.core import layout, names
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -237,7 +237,7 @@ def _read_all(store: ports.Store) -> dict[str, PendingHook]:
 
 def _read(store: ports.Store, name: str) -> PendingHook | None:
     follows = "the hook is not run for this certificate, run it by hand"
-    return damaged.read(store, _key(name), _parse, follows=follows)
+    return damaged_keys.read(store, _key(name), _parse, follows=follows)
 
 
 def _parse(content: bytes) -> PendingHook:

@@ -6,10 +6,10 @@ import typer
 
 from daemun import errors, settings
 from daemun.cli import client, confirm, hosts, json_answer, options, output
-from daemun.control import accounts_port
+from daemun.control import account_port
 
 Reason = typing.Annotated[
-    str, typer.Option("--reason", metavar="REASON", help=f"One of {', '.join(accounts_port.REASONS)}.")
+    str, typer.Option("--reason", metavar="REASON", help=f"One of {', '.join(account_port.REASONS)}.")
 ]
 
 
@@ -24,9 +24,9 @@ def revoke(
 
     For a key that others may have seen: --reason keycompromise. The old one is served until the new one is there.
     """
-    if reason not in accounts_port.REASONS:
+    if reason not in account_port.REASONS:
         raise errors.ConfigError(
-            f'cannot revoke for the reason "{reason}"; expected one of {", ".join(accounts_port.REASONS)}'
+            f'cannot revoke for the reason "{reason}"; expected one of {", ".join(account_port.REASONS)}'
         )
     host = hosts.normal(host)
     json_answer.note(host=host, reason=reason)

@@ -7,7 +7,7 @@ import typer
 
 from daemun import settings
 from daemun.cli import client, options, output, problems, running, site_filter, verdict
-from daemun.core import spans
+from daemun.core import durations
 
 Json = dict[str, typing.Any]
 
@@ -153,7 +153,7 @@ def servers_of(site: Json, now: datetime.datetime) -> str:
     verb = "answers" if good == 1 else "answer"
     counted = f"{good} {verb}" if good == len(servers) else f"{good} of {len(servers)} {verb}"
     age = now - min(datetime.datetime.fromisoformat(one["at"]) for one in servers)
-    return f"{counted}, seen {spans.describe(age)} ago" if age > _FRESH else counted
+    return f"{counted}, seen {durations.describe(age)} ago" if age > _FRESH else counted
 
 
 def _container_row_of(container: Json) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ PATIENCE_S = 60.0
 POLL_S = 0.05
 GRACE_S = 10.0
 FORCE_GRACE_S = 15.0
-"""Longer than the daemon gives open requests (`control.daemon.STOP_GRACE_S`)."""
+"""Longer than the daemon gives open requests (`control.lifecycle.STOP_GRACE_S`)."""
 
 
 @options.with_settings

@@ -4,7 +4,7 @@ import collections.abc
 import datetime
 import re
 
-from daemun.core import model, spans
+from daemun.core import durations, model
 from daemun.core.alerts import alert_ledger, alert_rules
 
 MOST_HOSTS = 50
@@ -85,7 +85,7 @@ def _describe_end(item: alert_ledger.Item, now: datetime.datetime) -> str:
         return "it comes from the local CA now, as was asked for"
     if status.not_after is None:
         return "it is there"
-    return f"{status.issuer or 'an unknown CA'} signed it, {spans.left(status.not_after, now)}"
+    return f"{status.issuer or 'an unknown CA'} signed it, {durations.left(status.not_after, now)}"
 
 
 def _group(notice: alert_ledger.Notice, now: datetime.datetime) -> list[list[alert_ledger.Item]]:
@@ -98,7 +98,7 @@ def _group(notice: alert_ledger.Notice, now: datetime.datetime) -> list[list[ale
             and item.status is not None
             and item.status.not_after is not None
         ):
-            reason += f" {spans.left(item.status.not_after, now)}"
+            reason += f" {durations.left(item.status.not_after, now)}"
         groups.setdefault(_without_names(reason, item.alarm), []).append(item)
     return list(groups.values())
 
@@ -130,11 +130,13 @@ def _outlook(status: model.CertificateStatus, count: int, now: datetime.datetime
         lines.append("Visitors are warned: no certificate that they trust is served.")
     elif status.not_after is not None:
         what = "The one that is served" if count == 1 else "The one that is served for the first of them"
-        lines.append(f"{what} is valid until {spans.moment(status.not_after)} ({spans.left(status.not_after, now)}).")
+        lines.append(
+            f"{what} is valid until {durations.moment(status.not_after)} ({durations.left(status.not_after, now)})."
+        )
     if status.next_attempt is not None:
         at = status.next_attempt
         sooner = f"; sooner: daemun certs renew {status.host if count == 1 else 'HOST'}"
         if status.held_until is not None and now < status.held_until:
             sooner = ", as the CA asked it to wait"
-        lines.append(f"daemun tries again {spans.ahead(at, now)} ({spans.moment(at)}){sooner}")
+        lines.append(f"daemun tries again {durations.ahead(at, now)} ({durations.moment(at)}){sooner}")
     return lines

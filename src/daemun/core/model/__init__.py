@@ -19,6 +19,7 @@ from daemun.core.model.acme_settings import (
     Ordering,
     Secret,
 )
+from daemun.core.model.actual import Actual, OldGeneration, OldWorker, SiteState, SiteStatus, Worker
 from daemun.core.model.alert_settings import Alerts, Mail, MailSecurity, Ntfy, SentAlert, Webhook
 from daemun.core.model.certificate import (
     CertificateKind,
@@ -29,7 +30,7 @@ from daemun.core.model.certificate import (
 )
 from daemun.core.model.dns_service import Check, HeldRoute, Service, WaitedServer
 from daemun.core.model.finding import Finding, Weight
-from daemun.core.model.gate import (
+from daemun.core.model.gate_settings import (
     DEFAULT_HEADERS,
     NOBODY,
     PRIVATE,
@@ -43,13 +44,21 @@ from daemun.core.model.gate import (
     Globals,
     Logs,
     OldWorkers,
-    Part,
     Snapshot,
+    SnippetFile,
 )
-from daemun.core.model.live import Actual, OldGeneration, OldWorker, SiteState, SiteStatus, Worker
+from daemun.core.model.probe_results import (
+    Aim,
+    HandshakeLook,
+    RouteLook,
+    ServerFault,
+    ServerLook,
+    SiteLook,
+    Trouble,
+    UpstreamError,
+)
 from daemun.core.model.problem import NOWHERE, Origin, Problem, Severity, located
 from daemun.core.model.route import Compress, Files, Header, Redirect, Route, Snippet
-from daemun.core.model.served import Aim, Fault, HandshakeLook, RouteLook, ServerLook, SiteLook, Trouble, UpstreamError
 from daemun.core.model.site import (
     USUAL_REDIRECT_STATUS,
     Answer,
@@ -116,7 +125,6 @@ __all__ = [
     "DockerTls",
     "Eab",
     "Endpoint",
-    "Fault",
     "Files",
     "Finding",
     "Globals",
@@ -138,7 +146,6 @@ __all__ = [
     "Ordering",
     "Origin",
     "OtherCertificate",
-    "Part",
     "Pool",
     "Problem",
     "Proxy",
@@ -148,6 +155,7 @@ __all__ = [
     "Scheme",
     "Secret",
     "SentAlert",
+    "ServerFault",
     "ServerLook",
     "Service",
     "SetAside",
@@ -158,6 +166,7 @@ __all__ = [
     "SiteStatus",
     "Snapshot",
     "Snippet",
+    "SnippetFile",
     "Target",
     "Timeouts",
     "Tls",

@@ -22,7 +22,7 @@ class Check:
 class Service:
     """A name nginx asks daemun's DNS responder for, and what the answer is made of: a host's addresses or a pool.
 
-    name: "abc123.daemun", made by `core.services`; nginx asks for SRV at "_http._tcp.abc123.daemun".
+    name: "abc123.daemun", made by `core.dns_services`; nginx asks for SRV at "_http._tcp.abc123.daemun".
     host: a host name as the owner wrote it, resolved by the system (DNS, /etc/hosts, Docker's names), or an address.
     port: 1-65535. pool: the name of a `Pool`; then host and port are None.
     check: only endpoints that pass it are in the answer; None: all are.

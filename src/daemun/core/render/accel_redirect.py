@@ -7,8 +7,7 @@ ignored, and hidden from the visitor, for sites without hand-written nginx. X-Ac
 """
 
 from daemun.core import directive, model
-from daemun.core.render import scope as scope_
-from daemun.core.render import values
+from daemun.core.render import arguments, site_scope
 
 _MODULES = {
     model.Scheme.HTTP: "proxy",
@@ -23,7 +22,7 @@ _MODULES = {
 """memcached's answers have no headers."""
 
 
-def lines(scope: scope_.Scope) -> tuple[directive.Directive, ...]:
+def lines(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     """For a server with the locations of a site's routes."""
     site = scope.site
     if site.snippet or any(route.snippet for route in site.routes):
@@ -31,7 +30,7 @@ def lines(scope: scope_.Scope) -> tuple[directive.Directive, ...]:
     actions = (route.action for route in site.routes if isinstance(route.action, model.Proxy))
     modules = dict.fromkeys(_MODULES[one.targets[0].scheme] for one in actions if one.targets[0].scheme in _MODULES)
     return tuple(
-        values.line(f"{module}_ignore_headers", "X-Accel-Redirect")
+        arguments.line(f"{module}_ignore_headers", "X-Accel-Redirect")
         for module in modules
         if not _is_written(scope.settings.snippet, module)
     )
@@ -39,9 +38,9 @@ def lines(scope: scope_.Scope) -> tuple[directive.Directive, ...]:
 
 def followed() -> directive.Directive:
     """For a location whose server is the daemon, which answers so: ours replaces what is said further out."""
-    return values.line("proxy_ignore_headers", "Set-Cookie")
+    return arguments.line("proxy_ignore_headers", "Set-Cookie")
 
 
 def _is_written(snippet: model.Snippet, module: str) -> bool:
     """Whether an owner says at the http level which headers are ignored: a line of ours would replace that."""
-    return any(scope_.owned(snippet, name) for name in (f"{module}_ignore_headers", "include"))
+    return any(site_scope.owned(snippet, name) for name in (f"{module}_ignore_headers", "include"))

@@ -8,34 +8,33 @@ import collections.abc
 import dataclasses
 
 from daemun.core import directive, model
-from daemun.core.render import scope as scope_
-from daemun.core.render import values
+from daemun.core.render import arguments, site_scope
 
 INTERNAL = "snippets/network_internal.conf"
 
 
 def internal_file(settings: model.Globals) -> tuple[directive.Node, ...]:
     return (
-        directive.Comment(f"Which clients internal routes serve{scope_.place(settings.internal_origin)}"),
+        directive.Comment(f"Which clients internal routes serve{site_scope.place(settings.internal_origin)}"),
         *settings.internal,
     )
 
 
 def lines(route: model.Route) -> tuple[directive.Directive, ...]:
     """For each of its locations: a request for a stream reaches a named one before nginx looked at its address."""
-    return (values.line("include", INTERNAL),) if route.is_internal else ()
+    return (arguments.line("include", INTERNAL),) if route.is_internal else ()
 
 
 def yielding(
-    scope: scope_.Scope, route: model.Route, locations: collections.abc.Iterable[directive.Node]
+    scope: site_scope.Scope, route: model.Route, locations: collections.abc.Iterable[directive.Node]
 ) -> tuple[directive.Node, ...]:
     """The locations of a route without what of ours the file says otherwise, where nginx accepts a directive once."""
     return tuple(_yielding(scope, route, node) for node in locations)
 
 
-def _yielding(scope: scope_.Scope, route: model.Route, node: directive.Node) -> directive.Node:
+def _yielding(scope: site_scope.Scope, route: model.Route, node: directive.Node) -> directive.Node:
     if not isinstance(node, directive.Directive) or node.block is None or not set(lines(route)) & set(node.block):
         return node
-    left = scope_.yielding((one for one in node.block if one not in route.snippet), scope.settings.internal)
+    left = site_scope.yielding((one for one in node.block if one not in route.snippet), scope.settings.internal)
     block = tuple(one for one in node.block if one in left or one in route.snippet)
     return dataclasses.replace(node, block=block)

@@ -8,8 +8,7 @@ what other programs get of a WebDAV server needs `compress: false`.
 
 from daemun.core import directive, model
 from daemun.core.directive import Expr
-from daemun.core.render import mime, values
-from daemun.core.render import scope as scope_
+from daemun.core.render import arguments, mime, site_scope
 
 _PROGRAMS = (
     "webdav|davfs|davx|davclnt|caldav|carddav|dav4jvm|gvfs|cadaver|litmus|mirall|nextcloud|owncloud|rclone|cyberduck"
@@ -21,11 +20,11 @@ def shared(settings: model.Globals) -> tuple[directive.Node, ...]:
     """For the http level."""
     return (
         *lines(settings.compress),
-        values.line("gzip_vary", "on"),
-        values.line("gzip_proxied", "any"),
-        values.line("gzip_comp_level", "5"),
-        values.line("gzip_min_length", "1024"),
-        values.line("gzip_disable", _PROGRAMS),
+        arguments.line("gzip_vary", "on"),
+        arguments.line("gzip_proxied", "any"),
+        arguments.line("gzip_comp_level", "5"),
+        arguments.line("gzip_min_length", "1024"),
+        arguments.line("gzip_disable", _PROGRAMS),
     )
 
 
@@ -34,30 +33,30 @@ def lines(compress: model.Compress | None) -> tuple[directive.Directive, ...]:
     if compress is None:
         return ()
     if not compress.is_on:
-        return (values.line("gzip", "off"),)
-    return (values.line("gzip", "on"), values.line("gzip_types", *(compress.types or mime.COMPRESSED)))
+        return (arguments.line("gzip", "off"),)
+    return (arguments.line("gzip", "on"), arguments.line("gzip_types", *(compress.types or mime.COMPRESSED)))
 
 
 def variables() -> tuple[directive.Node, ...]:
     block = (
-        values.line("default", "1"),
-        *(values.line(f"{method}||||", "") for method in ("GET", "HEAD")),
+        arguments.line("default", "1"),
+        *(arguments.line(f"{method}||||", "") for method in ("GET", "HEAD")),
     )
     source = "$request_method|$http_range|$http_depth|$http_lock_token|$http_translate"
     return (
         directive.Comment("1 for a request whose answer is not compressed."),
-        values.line("map", Expr(source), Expr("$daemun_as_is"), block=block),
+        arguments.line("map", Expr(source), Expr("$daemun_as_is"), block=block),
     )
 
 
-def as_is(scope: scope_.Scope, route: model.Route, *, always: bool = False) -> tuple[directive.Directive, ...]:
+def as_is(scope: site_scope.Scope, route: model.Route, *, always: bool = False) -> tuple[directive.Directive, ...]:
     """For a location whose server answers. Not where an owner says in nginx what is compressed.
 
     always: it is for requests with a body, or for single ones that waited.
     """
     snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
     chosen = route.compress or scope.site.compress or scope.settings.compress
-    if not chosen.is_on or any(scope_.owned(snippet, "gzip") for snippet in snippets):
+    if not chosen.is_on or any(site_scope.owned(snippet, "gzip") for snippet in snippets):
         return ()
-    off = values.line("gzip", "off")
-    return (off,) if always else (values.line("if", Expr("$daemun_as_is"), block=(off,)),)
+    off = arguments.line("gzip", "off")
+    return (off,) if always else (arguments.line("if", Expr("$daemun_as_is"), block=(off,)),)

@@ -12,8 +12,7 @@ import dataclasses
 
 from daemun.core import directive, model, names, visitor_page
 from daemun.core.directive import Expr
-from daemun.core.render import access_log, environment, told, values
-from daemun.core.render import scope as scope_
+from daemun.core.render import access_log, arguments, forwarded_headers, render_environment, site_scope
 
 FILE = "errors.conf"
 
@@ -38,46 +37,46 @@ _INTERCEPTING = tuple(f"{module}_intercept_errors" for module in ("proxy", "grpc
 
 LOG_FORMAT = "daemun_error"
 
-RECURSIVE = values.line("recursive_error_pages", "on")
+RECURSIVE = arguments.line("recursive_error_pages", "on")
 """For a location that hands requests to another one: that is an "error", too, and nginx would follow no second one."""
 
 
 # --- for a server ----------------------------------------------------------------------------------------------
 
 
-def lines(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+def lines(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """Last in a server, behind what an owner wrote: nginx takes the first page for a status."""
     if not is_on(scope.settings, scope.site.snippet):
         return ()
-    if scope_.owned(scope.site.snippet, "access_log"):
+    if site_scope.owned(scope.site.snippet, "access_log"):
         return nodes(scope.settings, scope.environment, scope.site.snippet)
-    return (values.line("include", FILE),)
+    return (arguments.line("include", FILE),)
 
 
 def of_gate(settings: model.Globals) -> tuple[directive.Node, ...]:
     """For a server that is no site's."""
-    return (values.line("include", FILE),) if is_on(settings, ()) else ()
+    return (arguments.line("include", FILE),) if is_on(settings, ()) else ()
 
 
-def repeated(scope: scope_.Scope, route: model.Route, *but: str) -> tuple[directive.Directive, ...]:
+def repeated(scope: site_scope.Scope, route: model.Route, *but: str) -> tuple[directive.Directive, ...]:
     """For a location of a route with error pages of its own, which nginx takes for all there are. What an owner says of
     a status in the route counts. but: statuses that have no page here."""
-    pages = scope_.owned(scope.site.snippet, "error_page") or scope_.owned(scope.settings.snippet, "error_page")
+    pages = site_scope.owned(scope.site.snippet, "error_page") or site_scope.owned(scope.settings.snippet, "error_page")
     if not is_on(scope.settings, (*scope.site.snippet, *route.snippet)):
         return pages
-    own = {arg.value for line in scope_.owned(route.snippet, "error_page") for arg in line.args[:-1]}
+    own = {arg.value for line in site_scope.owned(route.snippet, "error_page") for arg in line.args[:-1]}
     place = f"{_prefix_of(scope, route)}$daemun_wanted" if _has_logs(route) else _PLACE
     return (*pages, _page(*but, *own, place=place))
 
 
-def log_lines(scope: scope_.Scope, route: model.Route) -> tuple[directive.Directive, ...]:
+def log_lines(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Directive, ...]:
     """For a location that answers with an error page of another kind."""
     snippet = route.snippet if _has_logs(route) else scope.site.snippet
     return _access_logs(scope.settings, scope.environment, snippet)
 
 
 def in_logs_of(
-    scope: scope_.Scope, route: model.Route, locations: tuple[directive.Node, ...]
+    scope: site_scope.Scope, route: model.Route, locations: tuple[directive.Node, ...]
 ) -> tuple[directive.Node, ...]:
     """The locations of a route, with pages that log where an owner lets the route log."""
     if not _has_logs(route) or not is_on(scope.settings, (*scope.site.snippet, *route.snippet)):
@@ -93,45 +92,45 @@ def in_logs_of(
 
 
 def _with_pages(node: directive.Node, pages: tuple[directive.Directive, ...]) -> directive.Node:
-    if isinstance(node, directive.Comment) or node.block is None or scope_.owned(node.block, "error_page"):
+    if isinstance(node, directive.Comment) or node.block is None or site_scope.owned(node.block, "error_page"):
         return node
     return dataclasses.replace(node, block=(*pages, *node.block))
 
 
 def _has_logs(route: model.Route) -> bool:
-    return bool(scope_.owned(route.snippet, "access_log"))
+    return bool(site_scope.owned(route.snippet, "access_log"))
 
 
-def _prefix_of(scope: scope_.Scope, route: model.Route) -> str:
+def _prefix_of(scope: site_scope.Scope, route: model.Route) -> str:
     return f"@{names.upstream_name(scope.site.host, route.path)}_error_"
 
 
 def is_on(settings: model.Globals, snippet: model.Snippet) -> bool:
     """Whether nginx looks at answers of its own only."""
     nodes_ = (*settings.snippet, *snippet)
-    written = [line for name in _INTERCEPTING for line in scope_.owned(nodes_, name)]
+    written = [line for name in _INTERCEPTING for line in site_scope.owned(nodes_, name)]
     return not any(line.args and line.args[0].value == "on" for line in written)
 
 
 def _page(*but: str, place: str = _PLACE) -> directive.Directive:
-    return values.line("error_page", *(status for status in STATUSES if status not in but), Expr(place))
+    return arguments.line("error_page", *(status for status in STATUSES if status not in but), Expr(place))
 
 
 def _location(name: str, form: str, kind: str, logs: tuple[directive.Directive, ...]) -> directive.Directive:
-    answer = values.line("return", "200", Expr(f"$daemun_page_{form}"))
-    return values.line("location", Expr(name), block=(*logs, values.line("default_type", kind), answer))
+    answer = arguments.line("return", "200", Expr(f"$daemun_page_{form}"))
+    return arguments.line("location", Expr(name), block=(*logs, arguments.line("default_type", kind), answer))
 
 
 # --- for all sites ---------------------------------------------------------------------------------------------
 
 
 def nodes(
-    settings: model.Globals, env: environment.Environment, snippet: model.Snippet = ()
+    settings: model.Globals, env: render_environment.Environment, snippet: model.Snippet = ()
 ) -> tuple[directive.Node, ...]:
     """The pages. snippet: what an owner wrote for the server."""
     logs = _access_logs(settings, env, snippet)
     # A list of the server's own hides that of an owner further out.
-    outer = () if scope_.owned(snippet, "error_page") else scope_.owned(settings.snippet, "error_page")
+    outer = () if site_scope.owned(snippet, "error_page") else site_scope.owned(settings.snippet, "error_page")
     return (
         *outer,
         _page(),
@@ -140,25 +139,28 @@ def nodes(
 
 
 def _access_logs(
-    settings: model.Globals, env: environment.Environment, snippet: model.Snippet
+    settings: model.Globals, env: render_environment.Environment, snippet: model.Snippet
 ) -> tuple[directive.Directive, ...]:
     """The log of this server as it is, and the line in the error log."""
     written = access_log.of_server(settings, env, snippet)
-    return (*written, values.line("access_log", f"{env.layout.logs}/error.log", LOG_FORMAT, "buffer=64k", "flush=1s"))
+    return (
+        *written,
+        arguments.line("access_log", f"{env.layout.logs}/error.log", LOG_FORMAT, "buffer=64k", "flush=1s"),
+    )
 
 
-def log_format(settings: model.Globals, nginx: environment.Nginx) -> directive.Directive:
+def log_format(settings: model.Globals, nginx: render_environment.Nginx) -> directive.Directive:
     """As nginx writes its own lines, so that whoever reads the error log reads these, too."""
-    request_id = told.expressions(settings, nginx).request_id
+    request_id = forwarded_headers.expressions(settings, nginx).request_id
     text = (
         f"$daemun_log_time [error] $pid#0: *$connection answered $status, request_id: {request_id}, "
         'client: $remote_addr, server: $server_name, request: "$request", upstream: "$upstream_addr", host: "$host"'
     )
-    return values.line("log_format", LOG_FORMAT, Expr(text))
+    return arguments.line("log_format", LOG_FORMAT, Expr(text))
 
 
-def variables(settings: model.Globals, nginx: environment.Nginx) -> tuple[directive.Node, ...]:
-    request_id = told.expressions(settings, nginx).request_id
+def variables(settings: model.Globals, nginx: render_environment.Nginx) -> tuple[directive.Node, ...]:
+    request_id = forwarded_headers.expressions(settings, nginx).request_id
     return (
         directive.Comment("The pages of the gate: which form a client wants, and what they say."),
         _map("$http_accept", "wanted", *_wanted(), default="text"),
@@ -204,6 +206,6 @@ def _wanted() -> tuple[tuple[str, str], ...]:
 
 
 def _map(source: str, variable: str, *entries: tuple[str, str], default: str) -> directive.Directive:
-    lines_ = (values.line(key, Expr(value)) for key, value in entries)
-    block = (values.line("default", Expr(default)), *lines_)
-    return values.line("map", Expr(source), Expr(f"$daemun_{variable}"), block=block)
+    lines_ = (arguments.line(key, Expr(value)) for key, value in entries)
+    block = (arguments.line("default", Expr(default)), *lines_)
+    return arguments.line("map", Expr(source), Expr(f"$daemun_{variable}"), block=block)

@@ -6,29 +6,29 @@ from daemun.core import directive, model, names
 from daemun.core.directive import Expr
 from daemun.core.render import (
     access,
+    arguments,
     compression,
-    environment,
     error_pages,
-    headers,
-    hold,
+    header_directives,
+    hold_locations,
+    http_defaults,
+    path_translation,
     proxy,
+    render_environment,
     request_body,
     server_tls,
-    translation,
+    site_scope,
     upstream,
-    usual,
-    values,
 )
-from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
 FEATURES = {
-    model.Scheme.GRPC: environment.Feature.GRPC,
-    model.Scheme.GRPCS: environment.Feature.GRPC,
-    model.Scheme.FASTCGI: environment.Feature.FASTCGI,
-    model.Scheme.UWSGI: environment.Feature.UWSGI,
-    model.Scheme.SCGI: environment.Feature.SCGI,
-    model.Scheme.MEMCACHED: environment.Feature.MEMCACHED,
+    model.Scheme.GRPC: render_environment.Feature.GRPC,
+    model.Scheme.GRPCS: render_environment.Feature.GRPC,
+    model.Scheme.FASTCGI: render_environment.Feature.FASTCGI,
+    model.Scheme.UWSGI: render_environment.Feature.UWSGI,
+    model.Scheme.SCGI: render_environment.Feature.SCGI,
+    model.Scheme.MEMCACHED: render_environment.Feature.MEMCACHED,
 }
 
 _MODULES = {model.Scheme.GRPC: "grpc", model.Scheme.GRPCS: "grpc"}
@@ -48,7 +48,7 @@ _CGI = (
 )
 
 
-def shared(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> tuple[directive.Node, ...]:
+def shared(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> tuple[directive.Node, ...]:
     """The upstream block and the maps of a route. Raises: RenderError."""
     scheme = action.targets[0].scheme
     scope.require(FEATURES[scheme])
@@ -62,7 +62,7 @@ def shared(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> tupl
 
 
 def locations(
-    scope: scope_.Scope, route: model.Route, action: model.Proxy, *, https: bool
+    scope: site_scope.Scope, route: model.Route, action: model.Proxy, *, https: bool
 ) -> tuple[directive.Directive, ...]:
     """Raises: RenderError."""
     match action.targets[0].scheme:
@@ -77,22 +77,22 @@ def locations(
 
 
 def _cgi_locations(
-    scope: scope_.Scope, route: model.Route, action: model.Proxy, *, hide: str, https: bool
+    scope: site_scope.Scope, route: model.Route, action: model.Proxy, *, hide: str, https: bool
 ) -> tuple[directive.Directive, ...]:
     module = action.targets[0].scheme.value
     name = _upstream_name(scope, route)
-    passing = values.line(f"{module}_pass", name)
+    passing = arguments.line(f"{module}_pass", name)
     lines = (*_cgi(scope, route, action), *_rewrites(route, action), passing)
     as_is = compression.as_is(scope, route)
     plain = compression.as_is(scope, route, always=True)
-    is_held = hold.is_held(scope, route, action)
+    is_held = hold_locations.is_held(scope, route, action)
     pages: tuple[directive.Node, ...] = (error_pages.RECURSIVE, *error_pages.repeated(scope, route))
-    pages = hold.error_lines(scope, route) if is_held else pages
+    pages = hold_locations.error_lines(scope, route) if is_held else pages
     written: dict[str, tuple[directive.Node, ...]] = {}
     if action.buffering is False:
         written[route.path] = (*as_is, *pages, *lines)
     else:
-        as_it_comes = (values.line(f"{module}_request_buffering", "off"), *lines)
+        as_it_comes = (arguments.line(f"{module}_request_buffering", "off"), *lines)
         held = request_body.held_lines(scope, route, f"@{name}_upload")
         written[route.path] = (
             *request_body.apart_lines(scope, route, name, cgi=True),
@@ -106,14 +106,14 @@ def _cgi_locations(
             written[f"@{name}_upload"] = (*plain, *pages, *as_it_comes)
     if is_held:
         # The path of one that waited is replaced already.
-        goal = values.line(f"{module}_pass", Expr("$daemun_to"))
-        written[f"@{name}_retry"] = (*pages, *plain, hold.retry_line(), *_cgi(scope, route, action), goal)
+        goal = arguments.line(f"{module}_pass", Expr("$daemun_to"))
+        written[f"@{name}_retry"] = (*pages, *plain, hold_locations.retry_line(), *_cgi(scope, route, action), goal)
     found = [_location(scope, route, place, own, hide=hide, https=https) for place, own in written.items()]
-    return (*found, *((hold.location(scope, route, action, https=https),) if is_held else ()))
+    return (*found, *((hold_locations.location(scope, route, action, https=https),) if is_held else ()))
 
 
 def _location(
-    scope: scope_.Scope,
+    scope: site_scope.Scope,
     route: model.Route,
     place: str,
     lines: tuple[directive.Node, ...],
@@ -126,37 +126,37 @@ def _location(
     common: tuple[directive.Node, ...] = (
         *compression.lines(route.compress),
         *access.lines(route),
-        values.line("client_max_body_size", values.size(route.max_body_bytes, "max_body")),
-        values.line("client_body_timeout", values.duration(route.action.timeouts.body_s, "timeout body")),
-        *headers.response_lines(scope, route, https=https, hide_header=hide),
+        arguments.line("client_max_body_size", arguments.size(route.max_body_bytes, "max_body")),
+        arguments.line("client_body_timeout", arguments.duration(route.action.timeouts.body_s, "timeout body")),
+        *header_directives.response_lines(scope, route, https=https, hide_header=hide),
     )
     # What a location says of its own stands instead of what all of them say.
     own = {line.name for line in lines if isinstance(line, directive.Directive)}
     lines = (*(line for line in common if isinstance(line, directive.Comment) or line.name not in own), *lines)
-    ours = usual.leave(lines, scope, route.action, module=module, lasting=module == "grpc")
+    ours = http_defaults.leave(lines, scope, route.action, module=module, lasting=module == "grpc")
     owners = tuple(node for node in route.snippet if not place.startswith("@") or _stands_in_named(node))
-    return values.location(place, (*scope_.yielding(ours, owners), *owners))
+    return arguments.location(place, (*site_scope.yielding(ours, owners), *owners))
 
 
 def _stands_in_named(node: directive.Node) -> bool:
     return isinstance(node, directive.Comment) or node.name != "location"
 
 
-def _upstream_name(scope: scope_.Scope, route: model.Route) -> str:
+def _upstream_name(scope: site_scope.Scope, route: model.Route) -> str:
     return names.upstream_name(scope.site.host, route.path)
 
 
-def _variable(scope: scope_.Scope, route: model.Route, what: str) -> str:
+def _variable(scope: site_scope.Scope, route: model.Route, what: str) -> str:
     return f"$daemun_{what}_{names.variable_suffix(scope.site.host, route.path)}"
 
 
 def _times(action: model.Proxy, module: str) -> tuple[directive.Directive, ...]:
     times = action.timeouts
     return (
-        values.line(f"{module}_connect_timeout", values.duration(times.connect_s, "timeout connect")),
-        values.line(f"{module}_read_timeout", values.duration(times.read_s, "timeout read")),
-        values.line(f"{module}_send_timeout", values.duration(times.send_s, "timeout send")),
-        *usual.retries(action.retries, times, module),
+        arguments.line(f"{module}_connect_timeout", arguments.duration(times.connect_s, "timeout connect")),
+        arguments.line(f"{module}_read_timeout", arguments.duration(times.read_s, "timeout read")),
+        arguments.line(f"{module}_send_timeout", arguments.duration(times.send_s, "timeout send")),
+        *http_defaults.retries(action.retries, times, module),
     )
 
 
@@ -167,7 +167,7 @@ def _lasting(action: model.Proxy) -> tuple[directive.Directive, ...]:
     written = times.read_s != usual_.read_s and times.idle_s == usual_.idle_s
     lasting = dataclasses.replace(times, read_s=times.read_s if written else times.idle_s, send_s=times.idle_s)
     return (
-        values.line("client_body_timeout", values.duration(times.idle_s, "timeout idle")),
+        arguments.line("client_body_timeout", arguments.duration(times.idle_s, "timeout idle")),
         *_times(dataclasses.replace(action, timeouts=lasting), "grpc"),
     )
 
@@ -177,50 +177,50 @@ def _rewrites(route: model.Route, action: model.Proxy) -> tuple[directive.Direct
     return () if path is None else (proxy.replacement(route.path, path),)
 
 
-def _grpc(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> tuple[directive.Node, ...]:
+def _grpc(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> tuple[directive.Node, ...]:
     scheme = action.targets[0].scheme
     tls = server_tls.lines(scope, action, "grpc") if scheme is model.Scheme.GRPCS else ()
     return (
-        *translation.dots_lines(route, action),
-        *headers.request_lines(scope, route, "grpc_set_header"),
+        *path_translation.dots_lines(route, action),
+        *header_directives.request_lines(scope, route, "grpc_set_header"),
         *tls,
         *_lasting(action),
         *_rewrites(route, action),
-        values.line("grpc_pass", f"{scheme.value}://{_upstream_name(scope, route)}"),
+        arguments.line("grpc_pass", f"{scheme.value}://{_upstream_name(scope, route)}"),
     )
 
 
-def _memcached(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> tuple[directive.Node, ...]:
+def _memcached(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> tuple[directive.Node, ...]:
     if route.request_headers or action.host_header is not None:
         raise RenderError("request headers cannot be sent to memcached; remove request_headers and host_header")
     return (
-        *translation.dots_lines(route, action),
-        values.line("set", Expr("$memcached_key"), Expr(_variable(scope, route, "key"))),
+        *path_translation.dots_lines(route, action),
+        arguments.line("set", Expr("$memcached_key"), Expr(_variable(scope, route, "key"))),
         *_times(action, "memcached"),
-        values.line("memcached_pass", _upstream_name(scope, route)),
+        arguments.line("memcached_pass", _upstream_name(scope, route)),
     )
 
 
-def _key_map(scope: scope_.Scope, route: model.Route, path: str | None) -> directive.Directive:
+def _key_map(scope: site_scope.Scope, route: model.Route, path: str | None) -> directive.Directive:
     """The key is the URI that a server would be asked for, with its arguments."""
-    entries = [values.line("default", Expr("$uri$is_args$args"))]
+    entries = [arguments.line("default", Expr("$uri$is_args$args"))]
     if path is not None:
-        pattern = values.prefix_pattern(route.path, "daemun_key_rest")
-        key = f"{values.literal(values.decoded_path(path))}$daemun_key_rest$is_args$args"
-        entries.append(values.line(f"~{pattern}", Expr(key)))
-    return values.line("map", Expr("$uri"), Expr(_variable(scope, route, "key")), block=tuple(entries))
+        pattern = arguments.prefix_pattern(route.path, "daemun_key_rest")
+        key = f"{arguments.literal(arguments.decoded_path(path))}$daemun_key_rest$is_args$args"
+        entries.append(arguments.line(f"~{pattern}", Expr(key)))
+    return arguments.line("map", Expr("$uri"), Expr(_variable(scope, route, "key")), block=tuple(entries))
 
 
 # --- FastCGI, uwsgi, SCGI --------------------------------------------------------------------------------------
 
 
-def _cgi(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> tuple[directive.Node, ...]:
+def _cgi(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> tuple[directive.Node, ...]:
     scheme = action.targets[0].scheme
     module = scheme.value
     path = action.targets[0].path
     request_uri = "$request_uri"
     if path is not None:
-        request_uri = "$daemun_request_uri" if translation.sent(scope, route, action) else "$uri$is_args$args"
+        request_uri = "$daemun_request_uri" if path_translation.sent(scope, route, action) else "$uri$is_args$args"
     given: dict[str, directive.Arg] = {name: Expr(value) for name, value in _CGI}
     given |= {
         "REQUEST_SCHEME": Expr(scope.told.forwarded_proto),
@@ -229,30 +229,33 @@ def _cgi(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> tuple[
     given["REQUEST_URI"] = Expr(request_uri)
     given |= _script(scope, route, action)
     # nginx takes the parameters of the innermost level only, and those of an outer one are repeated (`headers`).
-    written = (*scope_.owned(route.snippet, f"{module}_param"), *scope_.owned(scope.site.snippet, f"{module}_param"))
+    written = (
+        *site_scope.owned(route.snippet, f"{module}_param"),
+        *site_scope.owned(scope.site.snippet, f"{module}_param"),
+    )
     own = {line.args[0].value for line in written if line.args}
-    parameters = [values.line(f"{module}_param", name, value) for name, value in given.items() if name not in own]
+    parameters = [arguments.line(f"{module}_param", name, value) for name, value in given.items() if name not in own]
     buffering = (
         ()
         if action.buffering is not False
         else (
-            values.line(f"{module}_buffering", "off"),
-            values.line(f"{module}_request_buffering", "off"),
+            arguments.line(f"{module}_buffering", "off"),
+            arguments.line(f"{module}_request_buffering", "off"),
         )
     )
     return (
-        *translation.request_lines(route, action),
+        *path_translation.request_lines(route, action),
         *_times(action, module),
         *buffering,
         *parameters,
-        *headers.parameters(scope, route, f"{module}_param"),
+        *header_directives.parameters(scope, route, f"{module}_param"),
     )
 
 
-def _script(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> dict[str, directive.Arg]:
+def _script(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> dict[str, directive.Arg]:
     """Which program is asked: a file for FastCGI, the server itself for uwsgi and SCGI."""
-    root = values.literal(action.document_root.rstrip("/"))
-    values.check_printable(action.document_root)
+    root = arguments.literal(action.document_root.rstrip("/"))
+    arguments.check_printable(action.document_root)
     match action.targets[0].scheme:
         case model.Scheme.FASTCGI:
             script = _variable(scope, route, "script")
@@ -275,15 +278,15 @@ def _script(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> dic
             }
 
 
-def _script_map(scope: scope_.Scope, route: model.Route, action: model.Proxy) -> directive.Directive:
+def _script_map(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> directive.Directive:
     """The script in the path, else the front controller (what `try_files $uri /index.php` does for files at hand)."""
-    values.check_printable(action.index)
-    return values.line(
+    arguments.check_printable(action.index)
+    return arguments.line(
         "map",
         Expr("$uri"),
         Expr(_variable(scope, route, "script")),
         block=(
-            values.line("default", Expr(values.literal(f"/{action.index}"))),
-            values.line(r"~(?s)^(?<daemun_script>/.*?\.php)(?:/|\z)", Expr("$daemun_script")),
+            arguments.line("default", Expr(arguments.literal(f"/{action.index}"))),
+            arguments.line(r"~(?s)^(?<daemun_script>/.*?\.php)(?:/|\z)", Expr("$daemun_script")),
         ),
     )

@@ -1,7 +1,7 @@
 """The media types of files, by the endings of their names (IANA's registry; what browsers know)."""
 
 from daemun.core import directive
-from daemun.core.render import values
+from daemun.core.render import arguments
 
 _TYPES = """
 application/atom+xml atom
@@ -148,5 +148,5 @@ def nodes() -> tuple[directive.Node, ...]:
     for row in _TYPES.split("\n"):
         if row:
             kind, *endings = row.split()
-            entries.append(values.line(kind, *endings))
-    return (values.line("types", block=tuple(entries)),)
+            entries.append(arguments.line(kind, *endings))
+    return (arguments.line("types", block=tuple(entries)),)

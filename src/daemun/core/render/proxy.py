@@ -12,25 +12,25 @@ from daemun.core import directive, model, names
 from daemun.core.directive import Expr
 from daemun.core.render import (
     access,
+    arguments,
     compression,
-    environment,
     error_pages,
-    headers,
-    hold,
+    header_directives,
+    hold_locations,
+    http_defaults,
+    path_translation,
+    render_environment,
     request_body,
     server_tls,
-    translation,
+    site_scope,
     upstream,
-    usual,
-    values,
 )
-from daemun.core.render import scope as scope_
 
 _OF_BUFFERED = ("proxy_cache", "proxy_store", "proxy_limit_rate")
 """What nginx does with buffered answers only."""
 
 
-def upstreams(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> tuple[directive.Node, ...]:
+def upstreams(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) -> tuple[directive.Node, ...]:
     """The blocks a route needs: one, and for h2c another one for WebSockets, which HTTP/2 servers take over HTTP/1.1
     (nginx would hand a kept HTTP/2 connection to an HTTP/1.1 request of the same block)."""
     names_ = dict.fromkeys([_name(scope, route), _upgrade_upstream(scope, route, proxy)])
@@ -38,137 +38,146 @@ def upstreams(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> tu
 
 
 def locations(
-    scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool
+    scope: site_scope.Scope, route: model.Route, proxy: model.Proxy, *, https: bool
 ) -> tuple[directive.Directive, ...]:
     """Raises: RenderError."""
     if proxy.targets[0].scheme is model.Scheme.H2C:
-        scope.require(environment.Feature.H2C_UPSTREAM)
+        scope.require(render_environment.Feature.H2C_UPSTREAM)
     written = [
         _main_location(scope, route, proxy, https=https),
         _upgrade_location(scope, route, proxy, https=https, is_retry=False),
     ]
     if proxy.buffering is not False:
         written.append(_body_location(scope, route, proxy, https=https))
-    if hold.is_held(scope, route, proxy):
-        written.append(hold.location(scope, route, proxy, https=https))
+    if hold_locations.is_held(scope, route, proxy):
+        written.append(hold_locations.location(scope, route, proxy, https=https))
         written.append(_retry_location(scope, route, proxy, https=https))
         written.append(_upgrade_location(scope, route, proxy, https=https, is_retry=True))
     return tuple(written)
 
 
-def _name(scope: scope_.Scope, route: model.Route) -> str:
+def _name(scope: site_scope.Scope, route: model.Route) -> str:
     return names.upstream_name(scope.site.host, route.path)
 
 
-def _upgrade_upstream(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> str:
+def _upgrade_upstream(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) -> str:
     name = _name(scope, route)
     return f"{name}_upgrade" if proxy.targets[0].scheme is model.Scheme.H2C else name
 
 
-def _main_location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool) -> directive.Directive:
+def _main_location(
+    scope: site_scope.Scope, route: model.Route, proxy: model.Proxy, *, https: bool
+) -> directive.Directive:
     target, name = proxy.targets[0], _name(scope, route)
-    lines: list[directive.Node] = [*translation.request_lines(route, proxy)]
+    lines: list[directive.Node] = [*path_translation.request_lines(route, proxy)]
     if proxy.buffering is False:
         lines += request_body.handing(f"@{name}_upgrade", "$daemun_upgrade")
     else:
         lines += request_body.apart_lines(scope, route, name, cgi=False)
     lines += compression.as_is(scope, route)
-    if hold.is_held(scope, route, proxy):
-        lines += hold.error_lines(scope, route)
+    if hold_locations.is_held(scope, route, proxy):
+        lines += hold_locations.error_lines(scope, route)
     else:
         lines += (error_pages.RECURSIVE, *error_pages.repeated(scope, route))
     lines += _ordinary(scope, route, proxy, https=https)
     lines += compression.lines(route.compress)
-    sent = translation.sent(scope, route, proxy)
+    sent = path_translation.sent(scope, route, proxy)
     last: list[directive.Node] = []
     if target.path is None:
-        lines.append(values.line("proxy_pass", _goal(scope, target, name)))
+        lines.append(arguments.line("proxy_pass", _goal(scope, target, name)))
     elif sent:
         # Behind what an owner wrote: nothing of that kind is looked at behind it.
-        last = [replacement(route.path, target.path), values.line("proxy_pass", _goal(scope, target, name, sent=sent))]
+        last = [
+            replacement(route.path, target.path),
+            arguments.line("proxy_pass", _goal(scope, target, name, sent=sent)),
+        ]
     else:
-        lines.append(values.line("proxy_pass", _goal(scope, target, name, values.sent_path(target.path))))
-    lines = [*usual.leave(lines, scope, proxy, module="proxy")]
-    last = [*scope_.yielding(last, route.snippet)]
-    return values.location(route.path, (*scope_.yielding(lines, route.snippet), *route.snippet, *last))
+        lines.append(arguments.line("proxy_pass", _goal(scope, target, name, arguments.sent_path(target.path))))
+    lines = [*http_defaults.leave(lines, scope, proxy, module="proxy")]
+    last = [*site_scope.yielding(last, route.snippet)]
+    return arguments.location(route.path, (*site_scope.yielding(lines, route.snippet), *route.snippet, *last))
 
 
 def _ordinary(
-    scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool
+    scope: site_scope.Scope, route: model.Route, proxy: model.Proxy, *, https: bool
 ) -> tuple[directive.Node, ...]:
     """How a request that is no WebSocket is sent."""
     lines: list[directive.Node] = [*_common(scope, route, proxy, https=https)]
     if proxy.targets[0].scheme is model.Scheme.H2C:
-        lines.append(values.line("proxy_http_version", "2"))
-    lines.append(values.line("proxy_read_timeout", values.duration(proxy.timeouts.read_s, "timeout read")))
-    lines.append(values.line("proxy_send_timeout", values.duration(proxy.timeouts.send_s, "timeout send")))
+        lines.append(arguments.line("proxy_http_version", "2"))
+    lines.append(arguments.line("proxy_read_timeout", arguments.duration(proxy.timeouts.read_s, "timeout read")))
+    lines.append(arguments.line("proxy_send_timeout", arguments.duration(proxy.timeouts.send_s, "timeout send")))
     lines += _buffering(scope, route, proxy)
     return tuple(lines)
 
 
 def _held(proxy: model.Proxy) -> tuple[directive.Directive, ...]:
-    return () if proxy.buffering is False else (values.line("proxy_request_buffering", "on"),)
+    return () if proxy.buffering is False else (arguments.line("proxy_request_buffering", "on"),)
 
 
-def _buffering(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> tuple[directive.Directive, ...]:
+def _buffering(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) -> tuple[directive.Directive, ...]:
     """Nothing where it is as for the whole gate."""
     is_on = proxy.buffering
     if is_on is None:
         snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
-        is_on = any(scope_.owned(snippet, name) for snippet in snippets for name in _OF_BUFFERED) or None
-    return () if is_on is None else (values.line("proxy_buffering", "on" if is_on else "off"),)
+        is_on = any(site_scope.owned(snippet, name) for snippet in snippets for name in _OF_BUFFERED) or None
+    return () if is_on is None else (arguments.line("proxy_buffering", "on" if is_on else "off"),)
 
 
-def _body_location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool) -> directive.Directive:
+def _body_location(
+    scope: site_scope.Scope, route: model.Route, proxy: model.Proxy, *, https: bool
+) -> directive.Directive:
     """For a request whose body is held until it is whole."""
     target, name = proxy.targets[0], _name(scope, route)
     pages = (error_pages.RECURSIVE, *error_pages.repeated(scope, route))
     lines = [
         *request_body.held_lines(scope, route, f"@{name}_upgrade"),
         *compression.as_is(scope, route, always=True),
-        *(hold.error_lines(scope, route) if hold.is_held(scope, route, proxy) else pages),
+        *(hold_locations.error_lines(scope, route) if hold_locations.is_held(scope, route, proxy) else pages),
         *_ordinary(scope, route, proxy, https=https),
         *_held(proxy),
     ]
-    goal = _goal(scope, target, name, sent=translation.sent(scope, route, proxy))
+    goal = _goal(scope, target, name, sent=path_translation.sent(scope, route, proxy))
     return _named(scope, route, proxy, "body", lines=lines, goal=goal, path=target.path)
 
 
-def _retry_location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool) -> directive.Directive:
+def _retry_location(
+    scope: site_scope.Scope, route: model.Route, proxy: model.Proxy, *, https: bool
+) -> directive.Directive:
     """The main location once more, for one request that waited and for the address it waited for."""
     target = proxy.targets[0]
     lines: list[directive.Node] = [
-        *hold.error_lines(scope, route),
-        hold.retry_line(),
+        *hold_locations.error_lines(scope, route),
+        hold_locations.retry_line(),
         *compression.as_is(scope, route, always=True),
         *_ordinary(scope, route, proxy, https=https),
         *_held(proxy),
     ]
-    sent = translation.sent(scope, route, proxy)
+    sent = path_translation.sent(scope, route, proxy)
     if target.path is not None and not sent:
         # The path of one that waits a second time is replaced already.
-        lines.append(values.line("if", Expr("$daemun_replaced"), block=(values.line("break"),)))
+        lines.append(arguments.line("if", Expr("$daemun_replaced"), block=(arguments.line("break"),)))
         lines.append(replacement(route.path, target.path))
-    lines.append(values.line("proxy_pass", Expr(f"{_protocol(target)}://$daemun_to{sent}")))
-    lines = [*usual.leave(lines, scope, proxy, module="proxy")]
-    block = (*scope_.yielding(lines, route.snippet), *route.snippet)
-    return values.line("location", f"@{_name(scope, route)}_retry", block=block)
+    lines.append(arguments.line("proxy_pass", Expr(f"{_protocol(target)}://$daemun_to{sent}")))
+    lines = [*http_defaults.leave(lines, scope, proxy, module="proxy")]
+    block = (*site_scope.yielding(lines, route.snippet), *route.snippet)
+    return arguments.line("location", f"@{_name(scope, route)}_retry", block=block)
 
 
 def _upgrade_location(
-    scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool, is_retry: bool
+    scope: site_scope.Scope, route: model.Route, proxy: model.Proxy, *, https: bool, is_retry: bool
 ) -> directive.Directive:
     """For WebSockets. is_retry: for one that waited, and the address it waited for; its path is replaced already."""
     target = proxy.targets[0]
-    idle = values.duration(proxy.timeouts.idle_s, "timeout idle")
+    idle = arguments.duration(proxy.timeouts.idle_s, "timeout idle")
     lines: list[directive.Node] = []
-    if hold.is_held(scope, route, proxy):
-        lines += hold.error_lines(scope, route)
+    if hold_locations.is_held(scope, route, proxy):
+        lines += hold_locations.error_lines(scope, route)
     if is_retry:
-        lines.append(hold.retry_line())
+        lines.append(hold_locations.retry_line())
     lines += _common(scope, route, proxy, https=https)
-    lines += [values.line("proxy_read_timeout", idle), values.line("proxy_send_timeout", idle)]
-    sent = translation.sent(scope, route, proxy)
+    lines += [arguments.line("proxy_read_timeout", idle), arguments.line("proxy_send_timeout", idle)]
+    sent = path_translation.sent(scope, route, proxy)
     if is_retry:
         goal: directive.Arg = Expr(f"{_protocol(target)}://$daemun_to{sent}")
     else:
@@ -179,7 +188,7 @@ def _upgrade_location(
 
 
 def _named(
-    scope: scope_.Scope,
+    scope: site_scope.Scope,
     route: model.Route,
     proxy: model.Proxy,
     ending: str,
@@ -191,41 +200,43 @@ def _named(
 ) -> directive.Directive:
     """A location beside the main one, with what the owner wrote for that: all but locations inside it, which nginx
     allows in no named one and looks up before it comes here."""
-    ours = usual.leave(lines, scope, proxy, module="proxy", lasting=lasting)
+    ours = http_defaults.leave(lines, scope, proxy, module="proxy", lasting=lasting)
     # There is no prefix that proxy_pass could replace. The owner's rewrites go first, as in the main location.
-    last = [*(() if path is None else (replacement(route.path, path),)), values.line("proxy_pass", goal)]
+    last = [*(() if path is None else (replacement(route.path, path),)), arguments.line("proxy_pass", goal)]
     owners = tuple(node for node in route.snippet if isinstance(node, directive.Comment) or node.name != "location")
-    return values.line(
+    return arguments.line(
         "location",
         f"@{_name(scope, route)}_{ending}",
-        block=(*scope_.yielding(ours, owners), *owners, *scope_.yielding(last, owners)),
+        block=(*site_scope.yielding(ours, owners), *owners, *site_scope.yielding(last, owners)),
     )
 
 
-def _common(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool) -> tuple[directive.Node, ...]:
+def _common(
+    scope: site_scope.Scope, route: model.Route, proxy: model.Proxy, *, https: bool
+) -> tuple[directive.Node, ...]:
     return (
         *access.lines(route),
-        values.line("client_max_body_size", values.size(route.max_body_bytes, "max_body")),
-        *headers.response_lines(scope, route, https=https, hide_header="proxy_hide_header"),
-        *headers.request_lines(scope, route, "proxy_set_header"),
+        arguments.line("client_max_body_size", arguments.size(route.max_body_bytes, "max_body")),
+        *header_directives.response_lines(scope, route, https=https, hide_header="proxy_hide_header"),
+        *header_directives.request_lines(scope, route, "proxy_set_header"),
         *(server_tls.lines(scope, proxy, "proxy") if proxy.targets[0].scheme is model.Scheme.HTTPS else ()),
-        values.line("client_body_timeout", values.duration(proxy.timeouts.body_s, "timeout body")),
-        values.line("proxy_connect_timeout", values.duration(proxy.timeouts.connect_s, "timeout connect")),
-        *usual.retries(proxy.retries, proxy.timeouts, "proxy"),
+        arguments.line("client_body_timeout", arguments.duration(proxy.timeouts.body_s, "timeout body")),
+        arguments.line("proxy_connect_timeout", arguments.duration(proxy.timeouts.connect_s, "timeout connect")),
+        *http_defaults.retries(proxy.retries, proxy.timeouts, "proxy"),
         *_redirects(scope, route, proxy),
     )
 
 
 def replacement(prefix: str, path: str) -> directive.Directive:
     """`rewrite` that does what a path in proxy_pass does, where nginx does not allow one."""
-    pattern = values.prefix_pattern(prefix, "daemun_rest")
-    return values.line(
-        "rewrite", Expr(pattern), Expr(f"{values.literal(values.decoded_path(path))}$daemun_rest"), "break"
+    pattern = arguments.prefix_pattern(prefix, "daemun_rest")
+    return arguments.line(
+        "rewrite", Expr(pattern), Expr(f"{arguments.literal(arguments.decoded_path(path))}$daemun_rest"), "break"
     )
 
 
 def _goal(
-    scope: scope_.Scope, target: model.Target, upstream_: str, path: str = "", *, sent: str = ""
+    scope: site_scope.Scope, target: model.Target, upstream_: str, path: str = "", *, sent: str = ""
 ) -> directive.Arg:
     """Where `proxy_pass` leads. upstream_: the name of the route's block. path: what replaces the route's prefix.
 
@@ -238,20 +249,20 @@ def _goal(
     return directive.Text(f"{_protocol(target)}://{upstream_}{path}")
 
 
-def _redirects(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> tuple[directive.Directive, ...]:
+def _redirects(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) -> tuple[directive.Directive, ...]:
     """What the server says of itself becomes what the visitor sees.
 
     Not where an owner says for the whole site or gate what is done with redirects.
     """
-    if any(scope_.owned(snippet, "proxy_redirect") for snippet in (scope.site.snippet, scope.settings.snippet)):
+    if any(site_scope.owned(snippet, "proxy_redirect") for snippet in (scope.site.snippet, scope.settings.snippet)):
         return ()
     if not proxy.translate:
-        return (values.line("proxy_redirect", "off"),)
+        return (arguments.line("proxy_redirect", "off"),)
     if scope.variables is not None:
         own = (f"{scheme}://$host:{scope.variables.port}/" for scheme in ("http", "https"))
-        return tuple(values.line("proxy_redirect", Expr(there), "/") for there in (f"{scope.variables.url}/", *own))
-    if proxy.targets[0].path is not None and translation.is_on(scope, proxy):
-        return translation.answer_lines(proxy)
+        return tuple(arguments.line("proxy_redirect", Expr(there), "/") for there in (f"{scope.variables.url}/", *own))
+    if proxy.targets[0].path is not None and path_translation.is_on(scope, proxy):
+        return path_translation.answer_lines(proxy)
     lines = []
     for target in proxy.targets:
         if target.host is not None:
@@ -259,8 +270,8 @@ def _redirects(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> t
                 dataclasses.replace(target, path=target.path or "/")
             ).removeprefix(target.scheme.value)
             here = route.path if target.path is not None else "/"
-            lines.append(values.line("proxy_redirect", there, here))
-    own_host = translation.host_lines(proxy) if translation.is_on(scope, proxy) else ()
+            lines.append(arguments.line("proxy_redirect", there, here))
+    own_host = path_translation.host_lines(proxy) if path_translation.is_on(scope, proxy) else ()
     return tuple(dict.fromkeys((*lines, *own_host)))
 
 

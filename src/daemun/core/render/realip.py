@@ -3,7 +3,7 @@
 import ipaddress
 
 from daemun.core import directive, model, words
-from daemun.core.render import values
+from daemun.core.render import arguments
 from daemun.errors import RenderError
 
 
@@ -13,16 +13,16 @@ def lines(settings: model.Globals) -> tuple[directive.Node, ...]:
         trusted = networks(settings) or ("0.0.0.0/0", "::/0")
         return (
             directive.Comment("The line before each connection says who the visitor is."),
-            *(values.line("set_real_ip_from", network) for network in trusted),
-            values.line("real_ip_header", "proxy_protocol"),
+            *(arguments.line("set_real_ip_from", network) for network in trusted),
+            arguments.line("real_ip_header", "proxy_protocol"),
         )
     if not settings.trusted_proxies:
         return ()
     return (
         directive.Comment("Trusted proxies say who the visitor is."),
-        *(values.line("set_real_ip_from", network) for network in networks(settings)),
-        values.line("real_ip_header", "X-Forwarded-For"),
-        values.line("real_ip_recursive", "on"),
+        *(arguments.line("set_real_ip_from", network) for network in networks(settings)),
+        arguments.line("real_ip_header", "X-Forwarded-For"),
+        arguments.line("real_ip_recursive", "on"),
     )
 
 

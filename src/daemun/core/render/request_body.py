@@ -21,8 +21,7 @@ unless it tells the type of a body.
 
 from daemun.core import directive, model
 from daemun.core.directive import Expr
-from daemun.core.render import environment, values
-from daemun.core.render import scope as scope_
+from daemun.core.render import arguments, render_environment, site_scope
 
 BUFFER = "16k"
 _HELD_BUFFER = "1m"
@@ -43,18 +42,18 @@ _CGI, _CGI_UNCOUNTED = "apart_cgi", "apart_cgi_uncounted"
 # --- for all sites ---------------------------------------------------------------------------------------------
 
 
-def shared(env: environment.Environment) -> tuple[directive.Node, ...]:
-    if environment.Feature.LIMIT_CONN not in env.nginx.features:
+def shared(env: render_environment.Environment) -> tuple[directive.Node, ...]:
+    if render_environment.Feature.LIMIT_CONN not in env.nginx.features:
         return ()
     return (
         directive.Comment("How many bodies are held beside the smallest ones."),
-        values.line("limit_conn_zone", Expr("$daemun_held"), f"zone={_HELD}:64k"),
-        values.line("limit_conn_zone", Expr("$daemun_chunked"), f"zone={_CHUNKED}:64k"),
+        arguments.line("limit_conn_zone", Expr("$daemun_held"), f"zone={_HELD}:64k"),
+        arguments.line("limit_conn_zone", Expr("$daemun_chunked"), f"zone={_CHUNKED}:64k"),
     )
 
 
-def variables(env: environment.Environment) -> tuple[directive.Node, ...]:
-    counted = "$limit_conn_status" if environment.Feature.LIMIT_CONN in env.nginx.features else ""
+def variables(env: render_environment.Environment) -> tuple[directive.Node, ...]:
+    counted = "$limit_conn_status" if render_environment.Feature.LIMIT_CONN in env.nginx.features else ""
     return (
         directive.Comment(
             "Which location a request is handed to: WebSockets may be silent for long, and a small body is"
@@ -68,7 +67,7 @@ def variables(env: environment.Environment) -> tuple[directive.Node, ...]:
         _apart_cgi(_CGI_UNCOUNTED, most_digits=4),
         directive.Comment("1 for a body that is counted, and for one in chunks."),
         _map("$content_length", "held", (r"~^[0-9]{5,6}\z", "1")),
-        values.line("map", "", Expr("$daemun_chunked"), block=(values.line("default", "1"),)),
+        arguments.line("map", "", Expr("$daemun_chunked"), block=(arguments.line("default", "1"),)),
         directive.Comment("1 for a request whose body was not held: it cannot be sent again."),
         *(_unheld(name, counted) for name in (_APART, _APART_UNCOUNTED, _CGI, _CGI_UNCOUNTED)),
     )
@@ -76,18 +75,18 @@ def variables(env: environment.Environment) -> tuple[directive.Node, ...]:
 
 def _unheld(name: str, counted: str) -> directive.Directive:
     block = (
-        values.line("volatile"),
-        values.line("default", "1"),
-        values.line(r"~^(?:body|chunked)\|(?!REJECTED)", ""),
+        arguments.line("volatile"),
+        arguments.line("default", "1"),
+        arguments.line(r"~^(?:body|chunked)\|(?!REJECTED)", ""),
         # Without a body; over HTTP/2 as far as one can tell.
-        values.line(r"~^[^|]*\|[^|]*\|[^|]*\|(?:0\||\|\|HTTP/1)", ""),
-        values.line(r"~^[^|]*\|[^|]*\|(?:GET|HEAD|OPTIONS|DELETE)\|\|\|[^|]*\|\z", ""),
+        arguments.line(r"~^[^|]*\|[^|]*\|[^|]*\|(?:0\||\|\|HTTP/1)", ""),
+        arguments.line(r"~^[^|]*\|[^|]*\|(?:GET|HEAD|OPTIONS|DELETE)\|\|\|[^|]*\|\z", ""),
     )
     source = (
         f"$daemun_{name}|{counted}|$request_method|$content_length|$http_transfer_encoding|$server_protocol"
         "|$http_content_type"
     )
-    return values.line("map", Expr(source), Expr(f"$daemun_unheld_{name}"), block=block)
+    return arguments.line("map", Expr(source), Expr(f"$daemun_unheld_{name}"), block=block)
 
 
 def _apart_cgi(name: str, *, most_digits: int) -> directive.Directive:
@@ -113,72 +112,74 @@ def _apart(name: str, *, most_digits: int) -> directive.Directive:
 
 
 def _map(source: str, variable: str, *entries: tuple[str, str]) -> directive.Directive:
-    lines = (values.line(key, Expr(value) if value else "") for key, value in entries)
-    return values.line("map", Expr(source), Expr(f"$daemun_{variable}"), block=(values.line("default", ""), *lines))
+    lines = (arguments.line(key, Expr(value) if value else "") for key, value in entries)
+    return arguments.line(
+        "map", Expr(source), Expr(f"$daemun_{variable}"), block=(arguments.line("default", ""), *lines)
+    )
 
 
 # --- for a route -----------------------------------------------------------------------------------------------
 
 
-def apart_lines(scope: scope_.Scope, route: model.Route, name: str, *, cgi: bool) -> tuple[directive.Node, ...]:
+def apart_lines(scope: site_scope.Scope, route: model.Route, name: str, *, cgi: bool) -> tuple[directive.Node, ...]:
     """First in the main location of a route that holds bodies. name: of its upstream, which its other locations are
     named after."""
     variable = _variable(scope, route, cgi=cgi)
     return handing(f"@{name}_${variable}", f"${variable}")
 
 
-def unheld_line(scope: scope_.Scope, route: model.Route, *, cgi: bool) -> directive.Directive:
+def unheld_line(scope: site_scope.Scope, route: model.Route, *, cgi: bool) -> directive.Directive:
     """For the location where requests wait: those that were not held do not."""
     condition = Expr(f"${_variable(scope, route, cgi=cgi).replace('daemun_', 'daemun_unheld_', 1)}")
-    return values.line("if", condition, block=(values.line("return", "502"),))
+    return arguments.line("if", condition, block=(arguments.line("return", "502"),))
 
 
-def _variable(scope: scope_.Scope, route: model.Route, *, cgi: bool) -> str:
+def _variable(scope: site_scope.Scope, route: model.Route, *, cgi: bool) -> str:
     names = (_CGI, _CGI_UNCOUNTED) if cgi else (_APART, _APART_UNCOUNTED)
     return f"daemun_{names[not is_counted(scope, route)]}"
 
 
-def held_lines(scope: scope_.Scope, route: model.Route, overflow: str) -> tuple[directive.Node, ...]:
+def held_lines(scope: site_scope.Scope, route: model.Route, overflow: str) -> tuple[directive.Node, ...]:
     """For the location of bodies that are held. overflow: the location for those beyond the bound."""
     if not is_counted(scope, route):
         return ()
     snippets = (scope.site.snippet, scope.settings.snippet)
-    owners = any(scope_.owned(snippet, "client_body_buffer_size") for snippet in snippets)
+    owners = any(site_scope.owned(snippet, "client_body_buffer_size") for snippet in snippets)
     return (
-        *(() if owners else (values.line("client_body_buffer_size", _HELD_BUFFER),)),
+        *(() if owners else (arguments.line("client_body_buffer_size", _HELD_BUFFER),)),
         *_limit(_HELD, MOST_HELD, FULL_STATUS),
-        values.line("error_page", FULL_STATUS, "=", overflow),
+        arguments.line("error_page", FULL_STATUS, "=", overflow),
     )
 
 
 def handing(there: str, condition: str) -> tuple[directive.Node, ...]:
     """A request for which the variable says something is handed to another location."""
     return (
-        values.line("error_page", APART_STATUS, "=", Expr(there)),
-        values.line("if", Expr(condition), block=(values.line("return", APART_STATUS),)),
+        arguments.line("error_page", APART_STATUS, "=", Expr(there)),
+        arguments.line("if", Expr(condition), block=(arguments.line("return", APART_STATUS),)),
     )
 
 
-def chunked_lines(scope: scope_.Scope, route: model.Route) -> tuple[directive.Node, ...]:
+def chunked_lines(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Node, ...]:
     """For a body of unknown size that must be held all the same."""
     most = min(route.max_body_bytes or CHUNKED_BYTES, CHUNKED_BYTES)
     counted = _limit(_CHUNKED, MOST_CHUNKED, "503") if is_counted(scope, route) else ()
-    return (values.line("client_max_body_size", values.size(most, "max_body")), *counted)
+    return (arguments.line("client_max_body_size", arguments.size(most, "max_body")), *counted)
 
 
 def _limit(zone: str, most: str, status: str) -> tuple[directive.Directive, ...]:
     return (
-        values.line("limit_conn", zone, most),
-        values.line("limit_conn_status", status),
+        arguments.line("limit_conn", zone, most),
+        arguments.line("limit_conn_status", status),
         # A line in the error log for each body that is not held would be one for each request of an attack.
-        values.line("limit_conn_log_level", "info"),
+        arguments.line("limit_conn_log_level", "info"),
     )
 
 
-def is_counted(scope: scope_.Scope, route: model.Route) -> bool:
+def is_counted(scope: site_scope.Scope, route: model.Route) -> bool:
     """A `limit_conn` of ours would undo an owner's further out (nginx inherits all of them or none)."""
     snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
     if isinstance(route.action, model.Proxy) and route.action.targets[0].scheme is model.Scheme.H2C:
         return False  # what is beyond the bound goes where WebSockets go, and that is HTTP/1.1
-    owners = any(scope_.owned(snippet, name) for snippet in snippets for name in ("limit_conn", "include"))
-    return environment.Feature.LIMIT_CONN in scope.environment.nginx.features and not owners
+    owners = any(site_scope.owned(snippet, name) for snippet in snippets for name in ("limit_conn", "include"))
+    return render_environment.Feature.LIMIT_CONN in scope.environment.nginx.features and not owners

@@ -3,20 +3,19 @@
 import dataclasses
 
 from daemun.core import directive, model, names, words
-from daemun.core.render import scope as scope_
-from daemun.core.render import values
+from daemun.core.render import arguments, site_scope
 from daemun.errors import RenderError
 
 _DEPTH = "5"
 """nginx's own default of 1 refuses chains with a cross-signed intermediate."""
 
 
-def lines(scope: scope_.Scope, proxy: model.Proxy, module: str) -> tuple[directive.Directive, ...]:
+def lines(scope: site_scope.Scope, proxy: model.Proxy, module: str) -> tuple[directive.Directive, ...]:
     """module: "proxy" or "grpc". Raises: RenderError when a check was asked for that nginx cannot make."""
     name = _name(proxy)
-    written = [values.line(f"{module}_ssl_protocols", "TLSv1.2", "TLSv1.3")]
+    written = [arguments.line(f"{module}_ssl_protocols", "TLSv1.2", "TLSv1.3")]
     if name is not None:
-        written += [values.line(f"{module}_ssl_server_name", "on"), values.line(f"{module}_ssl_name", name)]
+        written += [arguments.line(f"{module}_ssl_server_name", "on"), arguments.line(f"{module}_ssl_name", name)]
     if proxy.tls.verify:
         roots = proxy.tls.ca_file or scope.environment.ca_bundle
         if roots is None:
@@ -24,10 +23,10 @@ def lines(scope: scope_.Scope, proxy: model.Proxy, module: str) -> tuple[directi
                 "this machine has no trusted roots to verify https servers with; "
                 "install ca-certificates, name a CA file, or turn verification off"
             )
-        trusted = values.line(f"{module}_ssl_trusted_certificate", roots)
+        trusted = arguments.line(f"{module}_ssl_trusted_certificate", roots)
         written += [
-            values.line(f"{module}_ssl_verify", "on"),
-            values.line(f"{module}_ssl_verify_depth", _DEPTH),
+            arguments.line(f"{module}_ssl_verify", "on"),
+            arguments.line(f"{module}_ssl_verify_depth", _DEPTH),
             dataclasses.replace(trusted, beside=directive.content(proxy.tls.ca_digest))
             if proxy.tls.ca_digest
             else trusted,

@@ -5,8 +5,7 @@ import re
 import zlib
 
 from daemun.core import directive, model, named_servers
-from daemun.core.render import access, environment, upstream
-from daemun.core.render import scope as scope_
+from daemun.core.render import access, render_environment, site_scope, upstream
 
 FOLDER = "snippets/"
 OF_THE_FILE = f"{FOLDER}http.conf"
@@ -18,18 +17,18 @@ def paths(settings: model.Globals) -> tuple[str, ...]:
     return (*own, *(_path(part) for part in settings.parts))
 
 
-def nodes(settings: model.Globals, env: environment.Environment, path: str) -> tuple[directive.Node, ...]:
+def nodes(settings: model.Globals, env: render_environment.Environment, path: str) -> tuple[directive.Node, ...]:
     """Raises: RenderError."""
     if path == access.INTERNAL:
         return access.internal_file(settings)
     part = find_part(settings, path)
     origin = settings.snippet_origin if part is None else model.Origin(source="file", place=part.place)
-    title = directive.Comment(f"Hand-written nginx for the http level{scope_.place(origin)}")
+    title = directive.Comment(f"Hand-written nginx for the http level{site_scope.place(origin)}")
     found = named_servers.find_in_gate(settings, part)
     return (title, *upstream.named(settings, env, found.upstreams), *upstream.groups(settings, env, found.nodes))
 
 
-def find_part(settings: model.Globals, path: str) -> model.Part | None:
+def find_part(settings: model.Globals, path: str) -> model.SnippetFile | None:
     return next((part for part in settings.parts if _path(part) == path), None)
 
 
@@ -58,7 +57,7 @@ def _subject(line: bytes) -> tuple[bytes, ...]:
     return tuple(words[: 2 if words and words[0].endswith(b"_set_header") else 1])
 
 
-def _path(part: model.Part) -> str:
+def _path(part: model.SnippetFile) -> str:
     """The owner's folder and name, for people; `include` takes some signs for patterns."""
     shown = "/".join(part.place.rsplit("/", 2)[-2:])
     plain = re.sub(r"[^A-Za-z0-9./_-]", "_", shown)

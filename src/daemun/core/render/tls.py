@@ -3,8 +3,7 @@
 import dataclasses
 
 from daemun.core import directive, model
-from daemun.core.render import environment, values
-from daemun.core.render import scope as scope_
+from daemun.core.render import arguments, render_environment, site_scope
 
 _CIPHERS = ":".join(
     (
@@ -47,39 +46,39 @@ def lines(
     kept = max(_KEPT_AT_LEAST, min(asked, _KEPT_BY_ALL // max(workers, 1)))
     return (
         *_policy(policy or INTERMEDIATE),
-        values.line("ssl_ecdh_curve", "X25519:prime256v1:secp384r1"),
+        arguments.line("ssl_ecdh_curve", "X25519:prime256v1:secp384r1"),
         directive.Comment("Workers share sessions; with a shared cache nginx makes new ticket keys by itself."),
-        values.line("ssl_session_cache", "shared:daemun_sessions:10m"),
-        values.line("ssl_session_timeout", "1d"),
-        values.line("ssl_session_tickets", "on"),
+        arguments.line("ssl_session_cache", "shared:daemun_sessions:10m"),
+        arguments.line("ssl_session_timeout", "1d"),
+        arguments.line("ssl_session_tickets", "on"),
         directive.Comment("Certificates are loaded by the handshakes that need them; a renewed one needs no reload."),
-        values.line("ssl_certificate_cache", f"max={kept}", f"valid={CERTIFICATE_VALID}", "inactive=1h"),
+        arguments.line("ssl_certificate_cache", f"max={kept}", f"valid={CERTIFICATE_VALID}", "inactive=1h"),
     )
 
 
-def site_lines(scope: scope_.Scope) -> tuple[directive.Directive, ...]:
+def site_lines(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     """Where one site differs. nginx takes them by the name in the handshake, so no other site is touched."""
     site = scope.site
     written: list[directive.Directive] = []
-    if site.http2 is not None and environment.Feature.HTTP_V2 in scope.environment.nginx.features:
-        written.append(values.line("http2", "on" if site.http2 else "off"))
+    if site.http2 is not None and render_environment.Feature.HTTP_V2 in scope.environment.nginx.features:
+        written.append(arguments.line("http2", "on" if site.http2 else "off"))
     if site.tls.policy is not None:
         written += _policy(site.tls.policy)
     if site.tls.clients is not None:
         clients = site.tls.clients
-        trusted = values.line("ssl_client_certificate", clients.ca_file)
+        trusted = arguments.line("ssl_client_certificate", clients.ca_file)
         note = directive.content(clients.digest) if clients.digest else ""
         written.append(dataclasses.replace(trusted, beside=note))
-        written.append(values.line("ssl_verify_client", "optional" if clients.is_optional else "on"))
-        written.append(values.line("ssl_verify_depth", "5"))
+        written.append(arguments.line("ssl_verify_client", "optional" if clients.is_optional else "on"))
+        written.append(arguments.line("ssl_verify_depth", "5"))
         if clients.crl_file is not None:
-            written.append(values.line("ssl_crl", clients.crl_file))
+            written.append(arguments.line("ssl_crl", clients.crl_file))
     return tuple(written)
 
 
 def _policy(policy: model.TlsPolicy) -> tuple[directive.Directive, ...]:
     return (
-        values.line("ssl_protocols", *policy.protocols),
-        values.line("ssl_ciphers", policy.ciphers),
-        values.line("ssl_prefer_server_ciphers", "on" if policy.prefers_server else "off"),
+        arguments.line("ssl_protocols", *policy.protocols),
+        arguments.line("ssl_ciphers", policy.ciphers),
+        arguments.line("ssl_prefer_server_ciphers", "on" if policy.prefers_server else "off"),
     )

@@ -6,9 +6,8 @@ daemun's own DNS responder as SRV records and asked again while nginx runs (ngin
 
 import dataclasses
 
-from daemun.core import directive, model, names, services, words
-from daemun.core.render import environment, values
-from daemun.core.render import scope as scope_
+from daemun.core import directive, dns_services, model, names, words
+from daemun.core.render import arguments, render_environment, site_scope
 from daemun.errors import RenderError
 
 ZONE = "256k"
@@ -25,19 +24,19 @@ _KEEPS_BY_ITSELF = (1, 29, 7)
 """Since this version nginx keeps connections unless it is told not to; older ones do not know `keepalive 0`."""
 
 
-def block(scope: scope_.Scope, name: str, proxy: model.Proxy) -> directive.Directive:
+def block(scope: site_scope.Scope, name: str, proxy: model.Proxy) -> directive.Directive:
     """Raises: RenderError when nginx cannot balance like this, or a server cannot be written."""
     _check_targets(proxy)
-    lines: list[directive.Node] = [values.line("zone", name, ZONE), *_resolver(scope.settings, scope.environment)]
+    lines: list[directive.Node] = [arguments.line("zone", name, ZONE), *_resolver(scope.settings, scope.environment)]
     lines += _balance(scope, name, proxy)
     lines += [_server(scope, proxy, target) for target in proxy.targets]
     if proxy.targets[0].scheme in _KEPT:
         lines += _kept(scope, proxy)
-    return values.line("upstream", name, block=tuple(lines))
+    return arguments.line("upstream", name, block=tuple(lines))
 
 
 def named(
-    settings: model.Globals, env: environment.Environment, blocks: tuple[directive.Directive, ...]
+    settings: model.Globals, env: render_environment.Environment, blocks: tuple[directive.Directive, ...]
 ) -> tuple[directive.Node, ...]:
     """The blocks of servers that hand-written nginx names. Raises: RenderError."""
     if not blocks:
@@ -51,7 +50,9 @@ def named(
     )
 
 
-def groups(settings: model.Globals, env: environment.Environment, nodes: model.Snippet) -> tuple[directive.Node, ...]:
+def groups(
+    settings: model.Globals, env: render_environment.Environment, nodes: model.Snippet
+) -> tuple[directive.Node, ...]:
     """Hand-written nginx whose groups of servers ask our responder for the names that are ours."""
     added = _resolver(settings, env)
     return tuple(_asking(node, added) for node in nodes) if added else nodes
@@ -60,23 +61,23 @@ def groups(settings: model.Globals, env: environment.Environment, nodes: model.S
 def _asking(node: directive.Node, added: tuple[directive.Directive, ...]) -> directive.Node:
     if isinstance(node, directive.Comment) or node.name != "upstream" or node.block is None:
         return node
-    is_ours = any("service=http" in {arg.value for arg in line.args} for line in scope_.owned(node.block, "server"))
+    is_ours = any("service=http" in {arg.value for arg in line.args} for line in site_scope.owned(node.block, "server"))
     return dataclasses.replace(node, block=(*added, *node.block)) if is_ours else node
 
 
-def _resolver(settings: model.Globals, env: environment.Environment) -> tuple[directive.Directive, ...]:
+def _resolver(settings: model.Globals, env: render_environment.Environment) -> tuple[directive.Directive, ...]:
     """An owner's `resolver` for the gate knows nothing of our services."""
-    if env.resolver is None or not scope_.owned(settings.snippet, "resolver"):
+    if env.resolver is None or not site_scope.owned(settings.snippet, "resolver"):
         return ()
-    return (values.line("resolver", env.resolver), values.line("resolver_timeout", RESOLVER_TIMEOUT))
+    return (arguments.line("resolver", env.resolver), arguments.line("resolver_timeout", RESOLVER_TIMEOUT))
 
 
-def _kept(scope: scope_.Scope, proxy: model.Proxy) -> list[directive.Directive]:
+def _kept(scope: site_scope.Scope, proxy: model.Proxy) -> list[directive.Directive]:
     if proxy.keepalive == 0:
-        return [values.line("keepalive", "0")] if scope.environment.nginx.version >= _KEEPS_BY_ITSELF else []
-    kept = KEPT_CONNECTIONS if proxy.keepalive is None else values.integer(proxy.keepalive, "keepalive")
-    kept_for = values.duration(proxy.timeouts.keepalive_s, "timeout keepalive")
-    return [values.line("keepalive", kept), values.line("keepalive_timeout", kept_for)]
+        return [arguments.line("keepalive", "0")] if scope.environment.nginx.version >= _KEEPS_BY_ITSELF else []
+    kept = KEPT_CONNECTIONS if proxy.keepalive is None else arguments.integer(proxy.keepalive, "keepalive")
+    kept_for = arguments.duration(proxy.timeouts.keepalive_s, "timeout keepalive")
+    return [arguments.line("keepalive", kept), arguments.line("keepalive_timeout", kept_for)]
 
 
 def _check_targets(proxy: model.Proxy) -> None:
@@ -91,44 +92,44 @@ def _check_targets(proxy: model.Proxy) -> None:
         raise RenderError(f"balance {proxy.balance.value} cannot be used with a backup target (nginx refuses it)")
 
 
-def _balance(scope: scope_.Scope, name: str, proxy: model.Proxy) -> list[directive.Directive]:
+def _balance(scope: site_scope.Scope, name: str, proxy: model.Proxy) -> list[directive.Directive]:
     match proxy.balance:
         case model.Balance.ROUND_ROBIN:
             return []
         case model.Balance.LEAST_CONN:
-            return [values.line("least_conn")]
+            return [arguments.line("least_conn")]
         case model.Balance.IP_HASH:
-            return [values.line("ip_hash")]
+            return [arguments.line("ip_hash")]
         case model.Balance.RANDOM:
-            return [values.line("random", "two", "least_conn")]
+            return [arguments.line("random", "two", "least_conn")]
         case model.Balance.HASH:
             if not proxy.hash_key:
                 raise RenderError("balance hash has no key; expected a text with variables")
-            return [values.line("hash", values.expression(proxy.hash_key), "consistent")]
+            return [arguments.line("hash", arguments.expression(proxy.hash_key), "consistent")]
         case model.Balance.STICKY:
-            scope.require(environment.Feature.STICKY)
+            scope.require(render_environment.Feature.STICKY)
             # A cookie that is `secure` never comes back over plain HTTP, so only sites without plain HTTP set it so.
             secure = ("secure",) if scope.is_https_only else ()
-            return [values.line("sticky", "cookie", f"daemun_{name}", "path=/", "httponly", "samesite=lax", *secure)]
+            return [arguments.line("sticky", "cookie", f"daemun_{name}", "path=/", "httponly", "samesite=lax", *secure)]
 
 
-def _server(scope: scope_.Scope, proxy: model.Proxy, target: model.Target) -> directive.Directive:
+def _server(scope: site_scope.Scope, proxy: model.Proxy, target: model.Target) -> directive.Directive:
     options: list[str] = []
     if target.weight != 1:
-        options.append(f"weight={values.integer(target.weight, 'weight', least=1)}")
+        options.append(f"weight={arguments.integer(target.weight, 'weight', least=1)}")
     if target.max_connections != 0:
-        options.append(f"max_conns={values.integer(target.max_connections, 'max_connections', most=1_000_000)}")
-    options.append(f"max_fails={values.integer(target.max_fails, 'max_fails')}")
-    options.append(f"fail_timeout={values.whole_seconds(target.fail_timeout_s, 'fail_timeout')}")
+        options.append(f"max_conns={arguments.integer(target.max_connections, 'max_connections', most=1_000_000)}")
+    options.append(f"max_fails={arguments.integer(target.max_fails, 'max_fails')}")
+    options.append(f"fail_timeout={arguments.whole_seconds(target.fail_timeout_s, 'fail_timeout')}")
     options += ["backup"] * target.backup + ["down"] * target.down
-    return values.line("server", *_place(scope, proxy, target), *options)
+    return arguments.line("server", *_place(scope, proxy, target), *options)
 
 
-def _place(scope: scope_.Scope, proxy: model.Proxy, target: model.Target) -> tuple[directive.Arg | str, ...]:
-    service = services.find_service(proxy, target)
+def _place(scope: site_scope.Scope, proxy: model.Proxy, target: model.Target) -> tuple[directive.Arg | str, ...]:
+    service = dns_services.find_service(proxy, target)
     if service is not None:
         if target.port is not None:
-            values.integer(target.port, "port", least=1)
+            arguments.integer(target.port, "port", least=1)
         if scope.environment.resolver is None:
             raise RenderError(f"target {words.quoted(str(target))} has a name, but no resolver answers for names")
         return service.name, "service=http", "resolve"
@@ -142,4 +143,4 @@ def _place(scope: scope_.Scope, proxy: model.Proxy, target: model.Target) -> tup
         raise RenderError("a target has neither a host with a port nor a unix socket")
     address = names.address_of(target.host)
     assert address is not None  # a name is a service
-    return (values.endpoint(address, target.port),)
+    return (arguments.endpoint(address, target.port),)

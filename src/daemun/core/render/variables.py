@@ -1,5 +1,5 @@
 """The variables that sites use, as maps at the http level. Their names are a contract with the files of sites that are
-kept from an earlier generation: rename none. A tree has those that its files use (`core.definitions`).
+kept from an earlier generation: rename none. A tree has those that its files use (`core.variable_definitions`).
 
 What a client says about other proxies is believed only when the connection comes from a trusted one.
 """
@@ -8,40 +8,40 @@ import collections.abc
 import contextlib
 import re
 
-from daemun.core import certificates, directive, layout, model
-from daemun.core.definitions import Definitions
+from daemun.core import certificate_choice, directive, layout, model
 from daemun.core.directive import Expr
 from daemun.core.render import (
+    arguments,
     compression,
-    environment,
     error_pages,
-    headers,
-    hold,
-    on_demand,
+    forwarded_headers,
+    header_directives,
+    hold_locations,
+    on_demand_site,
+    path_translation,
     realip,
+    render_environment,
     request_body,
     serialise,
-    told,
-    translation,
-    values,
 )
+from daemun.core.variable_definitions import Definitions
 from daemun.errors import RenderError
 
 FOLDER = "$daemun_folder"
-"""Of the name in a handshake (`core.certificates.folder_of`)."""
+"""Of the name in a handshake (`core.certificate_choice.folder_of`)."""
 
 _EVENTS = "~*-stream(?<=text/event-stream)"
 """text/event-stream anywhere in Accept. Written from its end: a browser's Accept is full of the letter t, and PCRE
 would try each of them, which costs an ordinary request 2 % of nginx's instructions."""
 
 
-def define(desired: model.Desired, env: environment.Environment) -> Definitions:
+def define(desired: model.Desired, env: render_environment.Environment) -> Definitions:
     """Every variable there is. Raises: RenderError when a trusted proxy is no network."""
     settings = desired.globals
     nodes = (
         *_constants(env.layout, settings),
         *_folders(desired, env),
-        *on_demand.others(desired),
+        *on_demand_site.others(desired),
         *_trust(settings),
         *_forwarded(settings, env.nginx),
         *_proxied(settings),
@@ -50,9 +50,9 @@ def define(desired: model.Desired, env: environment.Environment) -> Definitions:
         *request_body.variables(env),
         *compression.variables(),
         *_paths(),
-        *translation.variables(),
+        *path_translation.variables(),
         *error_pages.variables(settings, env.nginx),
-        *hold.variables(env.layout),
+        *hold_locations.variables(env.layout),
     )
     return dict(_each(nodes))
 
@@ -70,8 +70,8 @@ def _each(nodes: collections.abc.Iterable[directive.Node]) -> collections.abc.It
 
 def _map(source: str, variable: str, *entries: tuple[str, str]) -> directive.Directive:
     """An entry's key and value are constants of this module; values are evaluated."""
-    block = tuple(values.line(key, Expr(value)) if key else _empty(value) for key, value in entries)
-    return values.line("map", Expr(source), Expr(f"$daemun_{variable}"), block=block)
+    block = tuple(arguments.line(key, Expr(value)) if key else _empty(value) for key, value in entries)
+    return arguments.line("map", Expr(source), Expr(f"$daemun_{variable}"), block=block)
 
 
 def _empty(value: str) -> directive.Directive:
@@ -80,7 +80,7 @@ def _empty(value: str) -> directive.Directive:
 
 def _constant(variable: str, value: str) -> directive.Directive:
     """geo reads no variables in its values, so anything can be one."""
-    return values.line("geo", Expr(f"$daemun_{variable}"), block=(values.line("default", Expr(value)),))
+    return arguments.line("geo", Expr(f"$daemun_{variable}"), block=(arguments.line("default", Expr(value)),))
 
 
 def _constants(layout_: layout.Layout, settings: model.Globals) -> tuple[directive.Node, ...]:
@@ -102,8 +102,9 @@ def _constants(layout_: layout.Layout, settings: model.Globals) -> tuple[directi
     )
 
 
-def _folders(desired: model.Desired, env: environment.Environment) -> tuple[directive.Node, ...]:
-    """One map for all sites: each costs nginx a millisecond of every reload (`core.definitions`). The last line is for
+def _folders(desired: model.Desired, env: render_environment.Environment) -> tuple[directive.Node, ...]:
+    """One map for all sites: each costs nginx a millisecond of every reload (`core.variable_definitions`). The last
+    line is for
     files that are kept from an earlier generation, and for sites beyond those that surely have blocks of their own: of
     thousands of names, each of which costs a little, only those in capitals find another folder there."""
     chosen = desired.globals.default
@@ -111,21 +112,21 @@ def _folders(desired: model.Desired, env: environment.Environment) -> tuple[dire
     entries, others = [], Expr("$server_name")
     for number, site in enumerate(desired.enabled):
         if site.host == unknown:
-            others = Expr(certificates.name_of(site))
-        for name, folder in certificates.folders(site).items():
+            others = Expr(certificate_choice.name_of(site))
+        for name, folder in certificate_choice.folders(site).items():
             if number < env.own_blocks or name != folder or unknown is not None:
                 with contextlib.suppress(RenderError):  # the site is refused for it
-                    entries.append(values.line(values.map_host(name), folder))
-    own = values.line(r"~^(?<daemun_sni>[a-z0-9_][a-z0-9_.-]*)\z", Expr("$daemun_sni"))
+                    entries.append(arguments.line(arguments.map_host(name), folder))
+    own = arguments.line(r"~^(?<daemun_sni>[a-z0-9_][a-z0-9_.-]*)\z", Expr("$daemun_sni"))
     return (
         directive.Comment("The folder under live/ for the name in a handshake, where a site has several names."),
-        values.line(
+        arguments.line(
             "map",
             Expr("$ssl_server_name"),
             Expr(FOLDER),
             block=(
-                values.line("hostnames"),
-                values.line("default", others),
+                arguments.line("hostnames"),
+                arguments.line("default", others),
                 *entries,
                 *(() if unknown is not None else (own,)),  # else unknown names are for that site
             ),
@@ -139,13 +140,15 @@ def _folders(desired: model.Desired, env: environment.Environment) -> tuple[dire
 def _trust(settings: model.Globals) -> tuple[directive.Node, ...]:
     # Without trusted proxies the realip module, and with it $realip_remote_addr, may not be there.
     peer = "$realip_remote_addr" if settings.trusted_proxies or settings.proxy_protocol else "$remote_addr"
-    networks = [values.line(network, "1") for network in realip.networks(settings)]
+    networks = [arguments.line(network, "1") for network in realip.networks(settings)]
     # Behind a PROXY line the peer is the balancer that wrote it; the visitor is $remote_addr.
     chain = f"$http_x_forwarded_for, {'$remote_addr' if settings.proxy_protocol else peer}"
     otherwise = "1" if settings.believes_clients else "0"
     return (
         directive.Comment("1 when the connection comes from a trusted proxy."),
-        values.line("geo", Expr(peer), Expr("$daemun_trusted"), block=(values.line("default", otherwise), *networks)),
+        arguments.line(
+            "geo", Expr(peer), Expr("$daemun_trusted"), block=(arguments.line("default", otherwise), *networks)
+        ),
         directive.Comment("What servers are told of the visitor: strangers' own claims are dropped."),
         _believed(settings, "x_forwarded_for", "forwarded_for", "$remote_addr", ("~^1:.", chain)),
     )
@@ -155,7 +158,7 @@ def _believed(
     settings: model.Globals, header: str, variable: str, otherwise: str, *entries: tuple[str, str]
 ) -> directive.Directive:
     """What a header says when a trusted proxy sent it. entries: of "1:" and its value."""
-    if told.is_anybody_believed(settings):
+    if forwarded_headers.is_anybody_believed(settings):
         return _map(f"$daemun_trusted:$http_{header}", variable, ("default", otherwise), *entries)
     return _map("", variable, ("default", otherwise))
 
@@ -164,8 +167,8 @@ _PROTOCOLS = (("1:http", "http"), ("1:https", "https"), ("1:ws", "http"), ("1:ws
 """Traefik names WebSockets so."""
 
 
-def _forwarded(settings: model.Globals, nginx: environment.Nginx) -> tuple[directive.Node, ...]:
-    ours = told.expressions(settings, nginx)
+def _forwarded(settings: model.Globals, nginx: render_environment.Nginx) -> tuple[directive.Node, ...]:
+    ours = forwarded_headers.expressions(settings, nginx)
     return (
         _believed(settings, "x_forwarded_proto", "forwarded_proto", "$scheme", *_PROTOCOLS),
         _map(ours.forwarded_proto, "https", ("default", ""), ("https", "on")),
@@ -224,8 +227,8 @@ def _forwarded_port(settings: model.Globals) -> directive.Directive:
     return _believed(settings, "x_forwarded_port", "forwarded_port", "$daemun_port", entry)
 
 
-def _named_port(nginx: environment.Nginx) -> directive.Directive:
-    if environment.Feature.REQUEST_PORT in nginx.features:
+def _named_port(nginx: render_environment.Nginx) -> directive.Directive:
+    if render_environment.Feature.REQUEST_PORT in nginx.features:
         return _map("", "named_port", ("default", "$is_request_port$request_port"))
     port = (r"~(?<daemun_colon_port>:[0-9]{1,5})\z", "$daemun_colon_port")
     return _map("$http_host", "named_port", ("default", ""), port)
@@ -233,16 +236,16 @@ def _named_port(nginx: environment.Nginx) -> directive.Directive:
 
 def _proxied(settings: model.Globals) -> tuple[directive.Node, ...]:
     """What a trusted proxy says in headers that are removed from all others' requests."""
-    if not told.is_anybody_believed(settings):
+    if not forwarded_headers.is_anybody_believed(settings):
         return ()
     return tuple(
         _map(
             "$daemun_trusted",
-            headers.proxied_variable(name),
+            header_directives.proxied_variable(name),
             ("default", ""),
             ("1", f"$http_{name.lower().replace('-', '_')}"),
         )
-        for name in headers.from_proxies(settings)
+        for name in header_directives.from_proxies(settings)
     )
 
 
@@ -259,7 +262,7 @@ def _like_nginx_proxy(settings: model.Globals) -> tuple[directive.Node, ...]:
             (r"~^1:(?<daemun_only_proto>[A-Za-z][A-Za-z0-9+.-]{0,31})\z", "$daemun_only_proto"),  # RFC 3986 section 3.1
         ),
         *(
-            values.line("map", "", Expr(f"${theirs}"), block=(values.line("default", Expr(f"$daemun_{ours}")),))
+            arguments.line("map", "", Expr(f"${theirs}"), block=(arguments.line("default", Expr(f"$daemun_{ours}")),))
             for theirs, ours in (
                 ("proxy_connection", "connection"),
                 ("proxy_x_forwarded_for", "forwarded_for"),

@@ -8,7 +8,7 @@ import json
 
 import pydantic
 
-from daemun.control import damaged, ports
+from daemun.control import damaged_keys, ports
 from daemun.sources.docker import containers, labels, nginx_proxy
 
 _KEY = "history/docker.json"
@@ -37,7 +37,7 @@ def encode(kept: Kept) -> bytes:
 def read_kept(store: ports.Store) -> Kept | None:
     """None when nothing is kept, or nothing that this version reads. Blocking."""
     follows = "the containers that were seen last are forgotten, the engine is asked for them"
-    return damaged.read(store, _KEY, _FORM.validate_json, follows=follows)
+    return damaged_keys.read(store, _KEY, _FORM.validate_json, follows=follows)
 
 
 def write_kept(store: ports.Store, encoded: bytes) -> None:

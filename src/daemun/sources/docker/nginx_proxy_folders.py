@@ -54,7 +54,7 @@ class Folders:
     passwords: frozenset[str] = frozenset()
     spelled: tuple[tuple[str, str], ...] = ()
     can_be_read: bool = True
-    http: tuple[model.Part, ...] = ()
+    http: tuple[model.SnippetFile, ...] = ()
     internal: model.Snippet | None = None
     page: str | None = None
     web_root: str | None = None

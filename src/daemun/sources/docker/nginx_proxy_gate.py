@@ -6,8 +6,7 @@ import enum
 import re
 import typing
 
-from daemun.core import model, rules, validate_site, words
-from daemun.core import report as report_
+from daemun.core import model, problem_report, rules, validate_site, words
 from daemun.sources import yaml_acme
 from daemun.sources.docker import containers, nginx_proxy_dns, nginx_proxy_folders, nginx_proxy_policies
 from daemun.sources.docker import nginx_proxy_values as parse
@@ -339,7 +338,7 @@ def _read_root(text: str) -> model.Answer:
     answer = parse.answer(text)
     if answer is None:  # "none": an owner's own `location /` is taken where there is one, and else nothing is there
         return model.Answer()
-    report = report_.Report(host=None, origin=model.NOWHERE)
+    report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     validate_site.check_answer(answer, report, "DEFAULT_ROOT")
     if report.problems:
         raise ValueError(report.problems[0].message.removeprefix("DEFAULT_ROOT: "))

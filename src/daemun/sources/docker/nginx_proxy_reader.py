@@ -154,14 +154,14 @@ class Reader:
                 self._problems.append(_warning(path, cause))
             yield name, snippet
 
-    def _http(self) -> collections.abc.Iterator[model.Part]:
+    def _http(self) -> collections.abc.Iterator[model.SnippetFile]:
         paths = [path for path in _list_files(self._root / "conf.d") if path.suffix == ".conf"]
         paths = [path for path in paths if path.name != _GENERATED and not path.name.startswith(_STANDALONE)]
         headers = self._root / "proxy.conf"
         for path in [*paths, *([headers] if headers.is_file() else [])]:
             snippet = self._parse(path)
             if snippet:
-                yield model.Part(place=str(path), snippet=snippet)
+                yield model.SnippetFile(place=str(path), snippet=snippet)
 
     def _internal(self) -> model.Snippet | None:
         """Which clients are internal. A file that cannot be used lets no visitor in, whatever it held before."""

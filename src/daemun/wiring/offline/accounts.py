@@ -7,7 +7,7 @@ import pathlib
 from daemun import settings as settings_
 from daemun.certs import account_service
 from daemun.certs.importing import adopt
-from daemun.control import accounts_port
+from daemun.control import account_port
 from daemun.core import merge, model
 from daemun.errors import DaemunError
 from daemun.store import file as file_store
@@ -17,10 +17,10 @@ from daemun.wiring import clock
 from daemun.wiring.offline import earlier, wishes
 
 
-def list_accounts(settings: settings_.Settings) -> accounts_port.AccountList:
+def list_accounts(settings: settings_.Settings) -> account_port.AccountList:
     """As the store of an earlier `up` has them."""
     store = earlier.find_store(settings)
-    return account_service.list_accounts(store) if store else accounts_port.AccountList(accounts=())
+    return account_service.list_accounts(store) if store else account_port.AccountList(accounts=())
 
 
 @contextlib.contextmanager

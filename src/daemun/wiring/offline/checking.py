@@ -8,7 +8,7 @@ from cryptography import x509
 
 from daemun import settings as settings_
 from daemun.certs.served import bundle, own_files
-from daemun.control import quarantine
+from daemun.control import quarantine_staging
 from daemun.core import assemble, certificate_faults, merge, model, outcome
 from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
 from daemun.nginx import server
@@ -71,7 +71,7 @@ def _test_files(settings: settings_.Settings, desired: model.Desired) -> tuple[m
 async def _find_refused(
     nginx: server.Nginx, desired: model.Desired, assembled: assemble.Assembled
 ) -> tuple[model.Problem, ...]:
-    staged = await quarantine.stage_with_quarantine(
+    staged = await quarantine_staging.stage_with_quarantine(
         nginx,
         desired,
         assembled.files,

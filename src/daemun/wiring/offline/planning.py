@@ -4,8 +4,7 @@ import dataclasses
 
 from daemun import settings as settings_
 from daemun.control import gate, gate_port
-from daemun.core import merge
-from daemun.core import plan as plan_
+from daemun.core import change_plan, merge
 from daemun.nginx import server
 from daemun.wiring import machine
 from daemun.wiring.offline import rendering, run_async, wishes
@@ -17,8 +16,10 @@ def plan(settings: settings_.Settings) -> gate_port.PlanReport:
     binary = machine.find_nginx(settings)
     actual = run_async.run(server.Nginx(binary, settings.layout).read_actual())
     assembled = rendering.assemble(settings, desired, binary, last_good=actual.files or {})
-    wanted = plan_.plan(
+    wanted = change_plan.plan(
         desired, assembled.files, actual, specs=merge.certificate_specs(desired), services=merge.services(desired)
     )
-    wanted = dataclasses.replace(wanted, changes=plan_.with_lines(wanted.changes, assembled.files, actual.files or {}))
+    wanted = dataclasses.replace(
+        wanted, changes=change_plan.with_lines(wanted.changes, assembled.files, actual.files or {})
+    )
     return gate.report_plan(wanted, rendering.problems_of(settings, desired, assembled))

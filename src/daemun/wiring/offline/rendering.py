@@ -7,7 +7,7 @@ from daemun import settings as settings_
 from daemun.certs.acme import acme_accounts
 from daemun.core import assemble as assemble_
 from daemun.core import model, outcome
-from daemun.core.render import environment
+from daemun.core.render import render_environment
 from daemun.discovery import resolver_places
 from daemun.nginx import account as worker_account
 from daemun.wiring import machine
@@ -35,7 +35,7 @@ def render(settings: settings_.Settings) -> Rendered:
 def assemble(
     settings: settings_.Settings,
     desired: model.Desired,
-    binary: environment.Nginx,
+    binary: render_environment.Nginx,
     *,
     last_good: collections.abc.Mapping[str, bytes],
 ) -> assemble_.Assembled:

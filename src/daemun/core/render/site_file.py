@@ -6,23 +6,23 @@ file that is kept from an earlier generation goes together with the nginx.conf o
 
 import dataclasses
 
-from daemun.core import certificates, directive, model, named_servers, names, words
+from daemun.core import certificate_choice, directive, model, named_servers, names, words
 from daemun.core.directive import Expr
 from daemun.core.render import (
     accel_redirect,
+    arguments,
     compression,
     error_pages,
-    headers,
-    on_demand,
-    route,
-    server,
-    static,
+    header_directives,
+    on_demand_site,
+    route_locations,
+    server_blocks,
+    site_scope,
+    static_files,
     tls,
     upstream,
-    values,
     variables,
 )
-from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
 _REASON = "It cannot be served as configured; `daemun status` says why."
@@ -30,7 +30,7 @@ _HIGHEST = "~."
 """As a server name: any. nginx tries regular expressions after all other names."""
 
 
-def nodes(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+def nodes(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """Raises: RenderError naming the site, and the route if it is one."""
     site = scope.site
     try:
@@ -38,20 +38,20 @@ def nodes(scope: scope_.Scope) -> tuple[directive.Node, ...]:
         found = named_servers.find_in_site(site, scope.settings)
         scope = dataclasses.replace(scope, site=found.site)
         named = upstream.named(scope.settings, scope.environment, found.upstreams)
-        shared = tuple(node for one in site.routes for node in route.shared(scope, one))
-        added = on_demand.shared(scope) if on_demand.is_on(site) else ()
+        shared = tuple(node for one in site.routes for node in route_locations.shared(scope, one))
+        added = on_demand_site.shared(scope) if on_demand_site.is_on(site) else ()
         return (*_title(site), *shared, *named, *added, *_handshake_map(scope), *_servers(scope))
     except RenderError as error:
         raise _named(site, error) from error
 
 
-def unavailable_nodes(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+def unavailable_nodes(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """The same names with a 503 page: what strangers may know. Raises: RenderError."""
     site = scope.site
     answer = (
-        values.line("add_header", "Retry-After", "60", "always"),
-        values.line("add_header", "Cache-Control", "no-store", "always"),
-        server.anything(values.line("return", "503")),
+        arguments.line("add_header", "Retry-After", "60", "always"),
+        arguments.line("add_header", "Cache-Control", "no-store", "always"),
+        server_blocks.anything(arguments.line("return", "503")),
     )
     # Files of the owner's may be what is wrong; who sees this page needs to show no certificate.
     scope = dataclasses.replace(
@@ -59,8 +59,8 @@ def unavailable_nodes(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     )
     try:
         given = _names(site.names, is_default=scope.is_default)
-        servers = [_http(scope, given, (server.challenge(), *answer))]
-        if scope_.has_tls(site):
+        servers = [_http(scope, given, (server_blocks.challenge(), *answer))]
+        if site_scope.has_tls(site):
             servers.insert(0, _https(scope, given, (*_challenge(scope), *answer)))
     except RenderError as error:
         raise _named(site, error) from error
@@ -75,7 +75,7 @@ def is_unavailable(content: bytes) -> bool:
 def _named(site: model.Site, error: RenderError) -> RenderError:
     if str(error).startswith("cannot render route"):
         return error
-    return RenderError(f"cannot render site {words.quoted(site.host)}{scope_.place(site.origin)}: {error}")
+    return RenderError(f"cannot render site {words.quoted(site.host)}{site_scope.place(site.origin)}: {error}")
 
 
 def _check(site: model.Site) -> None:
@@ -87,7 +87,7 @@ def _check(site: model.Site) -> None:
 
 def _title(site: model.Site) -> tuple[directive.Node, ...]:
     return (
-        directive.Comment(f"{site.host}{scope_.place(site.origin)}"),
+        directive.Comment(f"{site.host}{site_scope.place(site.origin)}"),
         directive.Comment("Written by daemun; changes here are lost. The variables $daemun_* are in variables.conf."),
     )
 
@@ -95,13 +95,13 @@ def _title(site: model.Site) -> tuple[directive.Node, ...]:
 # --- servers ---------------------------------------------------------------------------------------------------
 
 
-def _servers(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+def _servers(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """HTTPS first, then plain HTTP, then the aliases that only lead to the main name."""
     site = scope.site
     given = _names((site.host,) if site.redirect_aliases else site.names, is_default=scope.is_default)
     servers: list[directive.Node] = []
-    if scope_.has_tls(site):
-        added = on_demand.https_lines(scope) if on_demand.is_on(site) else ()
+    if site_scope.has_tls(site):
+        added = on_demand_site.https_lines(scope) if on_demand_site.is_on(site) else ()
         inside = (*added, *_refuse_misdirected(scope), *_challenge(scope), *_content(scope, https=True))
         servers.append(_https(scope, given, inside, snippet=site.snippet))
     elif site.refuses_tls:
@@ -113,68 +113,72 @@ def _servers(scope: scope_.Scope) -> tuple[directive.Node, ...]:
 
 
 def _https(
-    scope: scope_.Scope,
+    scope: site_scope.Scope,
     given: tuple[directive.Arg, ...],
     inside: tuple[directive.Node, ...],
     *,
     snippet: model.Snippet = (),
 ) -> directive.Directive:
     lines = [
-        *server.listen_https(scope),
-        values.line("server_name", *given),
+        *server_blocks.listen_https(scope),
+        arguments.line("server_name", *given),
         *_certificate(scope),
         *tls.site_lines(scope),
         *_own_words(scope.site),
-        *headers.server_lines(scope, https=True),
+        *header_directives.server_lines(scope, https=True),
     ]
-    return values.line("server", block=(*scope_.yielding(lines, snippet), *inside, *error_pages.lines(scope)))
+    return arguments.line("server", block=(*site_scope.yielding(lines, snippet), *inside, *error_pages.lines(scope)))
 
 
-def _refusing(scope: scope_.Scope) -> directive.Directive:
-    names_ = values.line("server_name", *_names(scope.site.names))
-    return values.line("server", block=(*server.listen_https(scope), names_, values.line("ssl_reject_handshake", "on")))
+def _refusing(scope: site_scope.Scope) -> directive.Directive:
+    names_ = arguments.line("server_name", *_names(scope.site.names))
+    return arguments.line(
+        "server", block=(*server_blocks.listen_https(scope), names_, arguments.line("ssl_reject_handshake", "on"))
+    )
 
 
-def _certificate(scope: scope_.Scope) -> tuple[directive.Node, ...]:
-    has_two_types = certificates.has_two_types(scope.site, scope.settings.acme)
-    if on_demand.is_on(scope.site):
+def _certificate(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
+    has_two_types = certificate_choice.has_two_types(scope.site, scope.settings.acme)
+    if on_demand_site.is_on(scope.site):
         # What is missing is asked for, so nginx must look for it and tell that it is not there.
-        return server.certificate(on_demand.certificate(scope), is_followed=False, has_two_types=has_two_types)
+        return server_blocks.certificate(
+            on_demand_site.certificate(scope), is_followed=False, has_two_types=has_two_types
+        )
     folder = variables.FOLDER if scope.is_by_name else scope.certificate
-    is_followed = not server.has_root(scope.settings, scope.site)
-    return server.certificate(folder, is_followed=is_followed, has_two_types=has_two_types)
+    is_followed = not server_blocks.has_root(scope.settings, scope.site)
+    return server_blocks.certificate(folder, is_followed=is_followed, has_two_types=has_two_types)
 
 
 def _http(
-    scope: scope_.Scope, given: tuple[directive.Arg, ...], inside: tuple[directive.Node, ...]
+    scope: site_scope.Scope, given: tuple[directive.Arg, ...], inside: tuple[directive.Node, ...]
 ) -> directive.Directive:
     written = {node.name for node in inside if isinstance(node, directive.Directive)}
     own = tuple(line for line in _own_words(scope.site) if line.name not in written)
-    lines = (*server.listen_http(scope), values.line("server_name", *given), *own)
-    return values.line("server", block=(*lines, *inside, *error_pages.lines(scope)))
+    lines = (*server_blocks.listen_http(scope), arguments.line("server_name", *given), *own)
+    return arguments.line("server", block=(*lines, *inside, *error_pages.lines(scope)))
 
 
 def _own_words(site: model.Site) -> tuple[directive.Directive, ...]:
     """What nginx tells of itself, and what it takes and gives."""
-    tokens = () if site.server_tokens is None else (values.line("server_tokens", site.server_tokens),)
-    taken = (values.line("underscores_in_headers", "on"),) if site.underscores else ()
+    tokens = () if site.server_tokens is None else (arguments.line("server_tokens", site.server_tokens),)
+    taken = (arguments.line("underscores_in_headers", "on"),) if site.underscores else ()
     return (*tokens, *taken, *compression.lines(site.compress))
 
 
-def _plain(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+def _plain(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """What plain HTTP answers; the challenge always."""
     site = scope.site
     challenge = _challenge(scope)
-    if on_demand.is_on(site):
-        challenge = (*on_demand.http_lines(scope, to_https(site)), *challenge)
-    if not scope_.has_tls(site) or site.http is model.HttpMode.SERVE:
+    if on_demand_site.is_on(site):
+        challenge = (*on_demand_site.http_lines(scope, to_https(site)), *challenge)
+    if not site_scope.has_tls(site) or site.http is model.HttpMode.SERVE:
         return (*challenge, *_content(scope, https=False))
     if site.http is model.HttpMode.OFF:
         status = str(scope.settings.default.status)
-        return (*challenge, server.anything(values.line("return", status)))
+        return (*challenge, server_blocks.anything(arguments.line("return", status)))
     if believes_https(scope.settings):
         return (*challenge, *to_https_unless_there(site), *_content(scope, https=False))
-    return (*challenge, values.line("location", "/", block=to_https(site)))
+    return (*challenge, arguments.line("location", "/", block=to_https(site)))
 
 
 def believes_https(settings: model.Globals) -> bool:
@@ -190,8 +194,8 @@ def to_https_unless_there(site: model.Site) -> tuple[directive.Node, ...]:
     if other:
         (unsafe,) = other
         assert isinstance(unsafe, directive.Directive)
-        lines.append(values.line("if", Expr("$daemun_other_insecure"), block=unsafe.block or ()))
-    return (*lines, values.line("if", Expr("$daemun_insecure"), block=(there,)))
+        lines.append(arguments.line("if", Expr("$daemun_other_insecure"), block=unsafe.block or ()))
+    return (*lines, arguments.line("if", Expr("$daemun_insecure"), block=(there,)))
 
 
 def to_https(site: model.Site) -> tuple[directive.Node, ...]:
@@ -199,54 +203,59 @@ def to_https(site: model.Site) -> tuple[directive.Node, ...]:
     programs send a GET instead."""
     port = "$daemun_https_port"
     if site.https_port is not None:
-        port = "" if site.https_port == 443 else f":{values.integer(site.https_port, 'port', least=1)}"
+        port = "" if site.https_port == 443 else f":{arguments.integer(site.https_port, 'port', least=1)}"
     there = Expr(f"https://$host{port}$request_uri")
     return _moved(site, there)
 
 
 def _moved(site: model.Site, there: Expr) -> tuple[directive.Node, ...]:
-    always = values.line("return", "301", there)
+    always = arguments.line("return", "301", there)
     if site.other_redirect == 301:
         return (always,)
-    other = values.line("return", values.integer(site.other_redirect, "status", least=301, most=308), there)
-    return (values.line("if", Expr("$request_method"), "!~", r"^(?:GET|HEAD)\z", block=(other,)), always)
+    other = arguments.line("return", arguments.integer(site.other_redirect, "status", least=301, most=308), there)
+    return (arguments.line("if", Expr("$request_method"), "!~", r"^(?:GET|HEAD)\z", block=(other,)), always)
 
 
-def _alias_servers(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+def _alias_servers(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """Scheme, port and path stay as they are; only the name changes."""
     site = scope.site
     if site.host.startswith("*."):
         raise RenderError("aliases cannot be redirected to a wildcard; name the host they lead to")
     given = _names(site.aliases)
-    there = Expr(f"{scope.told.forwarded_proto}://{values.host(site.host).value}{scope.told.named_port}$request_uri")
-    answer = server.anything(*_moved(site, there))
+    there = Expr(f"{scope.told.forwarded_proto}://{arguments.host(site.host).value}{scope.told.named_port}$request_uri")
+    answer = server_blocks.anything(*_moved(site, there))
     plain = answer
-    if scope_.has_tls(site) and site.http is model.HttpMode.OFF:
-        plain = server.anything(values.line("return", str(scope.settings.default.status)))
+    if site_scope.has_tls(site) and site.http is model.HttpMode.OFF:
+        plain = server_blocks.anything(arguments.line("return", str(scope.settings.default.status)))
     servers: list[directive.Node] = [directive.Comment(f"Aliases lead to {site.host}.")]
-    if scope_.has_tls(site):
+    if site_scope.has_tls(site):
         servers.append(_https(scope, given, (*_challenge(scope), answer)))
-    servers.append(_http(scope, given, (server.challenge(), plain)))
+    servers.append(_http(scope, given, (server_blocks.challenge(), plain)))
     return tuple(servers)
 
 
-def _challenge(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+def _challenge(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """On HTTPS as well: what stands in front may send CAs there, and they follow without a look at the certificate
     (letsencrypt.org/docs/challenge-types). Of a site without TLS nothing is ordered, so an application's own client has
     the path."""
     site = scope.site
-    is_ours = scope_.has_tls(site) or scope.settings.like_nginx_proxy
-    return (server.challenge(),) if site.challenge and is_ours and not _writes_challenge(site) else ()
+    is_ours = site_scope.has_tls(site) or scope.settings.like_nginx_proxy
+    return (server_blocks.challenge(),) if site.challenge and is_ours and not _writes_challenge(site) else ()
 
 
 def _names(hosts: tuple[str, ...], *, is_default: bool = False) -> tuple[directive.Arg, ...]:
-    return (*(values.host(host) for host in hosts), *((Expr(_HIGHEST),) if is_default else ()))
+    return (*(arguments.host(host) for host in hosts), *((Expr(_HIGHEST),) if is_default else ()))
 
 
-def _content(scope: scope_.Scope, *, https: bool) -> tuple[directive.Node, ...]:
+def _content(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, ...]:
     """What an owner wrote for the server, and the locations of the routes."""
-    scope = headers.keep_in_site(scope, https=https) if _has_snippets(scope.site) else scope
-    return (*accel_redirect.lines(scope), *static.around(scope), *scope.site.snippet, *_locations(scope, https=https))
+    scope = header_directives.keep_in_site(scope, https=https) if _has_snippets(scope.site) else scope
+    return (
+        *accel_redirect.lines(scope),
+        *static_files.around(scope),
+        *scope.site.snippet,
+        *_locations(scope, https=https),
+    )
 
 
 def _has_snippets(site: model.Site) -> bool:
@@ -255,30 +264,30 @@ def _has_snippets(site: model.Site) -> bool:
 
 def _writes_challenge(site: model.Site) -> bool:
     """Whether an owner answers the challenge, which nginx lets one location do."""
-    written = {scope_.location_name(node) for node in scope_.owned(site.snippet, "location")}
-    return server.CHALLENGE_PATH in written | {one.path for one in site.routes}
+    written = {site_scope.location_name(node) for node in site_scope.owned(site.snippet, "location")}
+    return server_blocks.CHALLENGE_PATH in written | {one.path for one in site.routes}
 
 
-def _locations(scope: scope_.Scope, *, https: bool) -> tuple[directive.Node, ...]:
+def _locations(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, ...]:
     """Where an owner wrote a location of the same name, it stands instead of ours."""
     site = scope.site
-    own = {scope_.location_name(node) for node in scope_.owned(site.snippet, "location")}
+    own = {site_scope.location_name(node) for node in site_scope.owned(site.snippet, "location")}
     written = [
         node
         for one in site.routes
-        for node in route.locations(scope, one, https=https)
-        if isinstance(node, directive.Comment) or scope_.location_name(node) not in own
+        for node in route_locations.locations(scope, one, https=https)
+        if isinstance(node, directive.Comment) or site_scope.location_name(node) not in own
     ]
     taken = {one.path for one in site.routes} | own
     if "/" not in taken:
-        written += [directive.Comment("No route has the other paths."), server.anything(_answer(site.otherwise))]
+        written += [directive.Comment("No route has the other paths."), server_blocks.anything(_answer(site.otherwise))]
     return tuple(written)
 
 
 def _answer(answer: model.Answer) -> directive.Directive:
-    status = values.integer(answer.status, "status", least=200, most=599)
-    text = () if answer.text is None else (values.expression(answer.text),)
-    return values.line("return", status, *text)
+    status = arguments.integer(answer.status, "status", least=200, most=599)
+    text = () if answer.text is None else (arguments.expression(answer.text),)
+    return arguments.line("return", status, *text)
 
 
 # --- a name in Host that is not the one in the handshake -------------------------------------------------------
@@ -288,7 +297,7 @@ _LONGEST_EXPRESSION = 1000
 """Bytes. nginx takes a word of 4,096, and looks through the names in an expression one by one."""
 
 
-def _refuse_misdirected(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+def _refuse_misdirected(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """RFC 9110 section 15.5.20: the client asks again on a connection of its own.
 
     For few names one expression rather than a `map`: each map takes nginx a millisecond of every reload, because it
@@ -303,29 +312,29 @@ def _refuse_misdirected(scope: scope_.Scope) -> tuple[directive.Node, ...]:
         condition = (Expr(_misdirected(scope)),)
     return (
         directive.Comment("The TLS handshake was for another site."),
-        values.line("if", *condition, block=(values.line("return", "421"),)),
+        arguments.line("if", *condition, block=(arguments.line("return", "421"),)),
     )
 
 
-def _handshake_map(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+def _handshake_map(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """At the http level, for a site of many names: what `_refuse_misdirected` looks at. Raises: RenderError."""
     site = scope.site
-    if scope.is_default or not scope_.has_tls(site) or not _is_long(_handshakes(site)):
+    if scope.is_default or not site_scope.has_tls(site) or not _is_long(_handshakes(site)):
         return ()
-    lines = [values.line("hostnames"), values.line("default", "1")]
+    lines = [arguments.line("hostnames"), arguments.line("default", "1")]
     for name in site.names:
-        key = values.map_host(name)
+        key = arguments.map_host(name)
         # In a server name an expression matches capitals, too.
-        lines.append(values.line(f"~*{key[1:]}" if key.startswith("~") else key, ""))
+        lines.append(arguments.line(f"~*{key[1:]}" if key.startswith("~") else key, ""))
     if _has_address(site):
         lines.append(directive.Directive("", (directive.Text(""),)))
     return (
         directive.Comment("1 for a TLS handshake that was for another site."),
-        values.line("map", Expr("$ssl_server_name"), Expr(_misdirected(scope)), block=tuple(lines)),
+        arguments.line("map", Expr("$ssl_server_name"), Expr(_misdirected(scope)), block=tuple(lines)),
     )
 
 
-def _misdirected(scope: scope_.Scope) -> str:
+def _misdirected(scope: site_scope.Scope) -> str:
     return f"$daemun_misdirected_{names.variable_suffix(scope.site.host)}"
 
 
@@ -342,7 +351,7 @@ def _handshakes(site: model.Site) -> str:
 
     As nginx compares server names: without regard to case, and to a dot at the end. Raises: RenderError.
     """
-    written = [values.host(name).value for name in site.names]
+    written = [arguments.host(name).value for name in site.names]
     patterns = [name for name in written if name.startswith("~")]
     others = [_expression(name) for name in written if not name.startswith("~")]
     if _has_address(site):

@@ -6,19 +6,18 @@ location and the folder always end in one.
 
 from daemun.core import directive, model, words
 from daemun.core.directive import Expr
-from daemun.core.render import compression, error_pages, headers, values
-from daemun.core.render import scope as scope_
+from daemun.core.render import arguments, compression, error_pages, header_directives, site_scope
 from daemun.errors import RenderError
 
 # A browser may keep files but asks each time whether they changed; nginx answers 304 by their ETag.
 _CACHED = (("Cache-Control", "no-cache"),)
 
 
-_INDEX = values.line("index", "index.html")
+_INDEX = arguments.line("index", "index.html")
 
 
 def locations(
-    scope: scope_.Scope, route: model.Route, files: model.Files, *, https: bool
+    scope: site_scope.Scope, route: model.Route, files: model.Files, *, https: bool
 ) -> tuple[directive.Directive, ...]:
     """Raises: RenderError."""
     if route.request_headers:
@@ -29,46 +28,46 @@ def locations(
     prefix = route.path.rstrip("/") + "/"
     lines: list[directive.Node] = [
         *compression.lines(route.compress),
-        *headers.response_lines(scope, route, https=https, hide_header=None, extra=_CACHED),
+        *header_directives.response_lines(scope, route, https=https, hide_header=None, extra=_CACHED),
         # With `root` for the whole site, with `alias` for a part of it: alias cuts the location's prefix off the path.
-        values.line("root", folder) if prefix == "/" else values.line("alias", folder),
+        arguments.line("root", folder) if prefix == "/" else arguments.line("alias", folder),
     ]
     # What an owner wrote for the whole site or gate holds here, too, as nginx has it of `index`.
     if not _written(scope, "index"):
         lines.append(_INDEX)
     # nginx has no use for it outside a location, where people write it.
-    fallback = scope_.owned(scope.site.snippet, "try_files") if prefix == "/" else ()
+    fallback = site_scope.owned(scope.site.snippet, "try_files") if prefix == "/" else ()
     if fallback or files.spa:
         lines += fallback or [_fallback(prefix)]
-    if scope_.owned(route.snippet, "error_page"):
+    if site_scope.owned(route.snippet, "error_page"):
         lines += error_pages.repeated(scope, route)
     if files.listing:
-        lines += [values.line("autoindex", "on"), values.line("autoindex_exact_size", "off")]
+        lines += [arguments.line("autoindex", "on"), arguments.line("autoindex_exact_size", "off")]
     inner: list[directive.Node] = []
     if files.spa:
         inner.append(_page_location(scope, route, prefix, folder))
     inner.append(directive.Comment("Hidden files stay hidden."))
-    inner.append(values.line("location", "~", Expr(_hidden(prefix)), block=(values.line("return", "404"),)))
-    own = {scope_.location_name(node) for node in scope_.owned(route.snippet, "location")}
-    inner = [node for node in inner if isinstance(node, directive.Comment) or scope_.location_name(node) not in own]
-    block = (*scope_.yielding(lines, route.snippet), *route.snippet, *inner)
-    location = values.line("location", prefix, block=block)
+    inner.append(arguments.line("location", "~", Expr(_hidden(prefix)), block=(arguments.line("return", "404"),)))
+    own = {site_scope.location_name(node) for node in site_scope.owned(route.snippet, "location")}
+    inner = [node for node in inner if isinstance(node, directive.Comment) or site_scope.location_name(node) not in own]
+    block = (*site_scope.yielding(lines, route.snippet), *route.snippet, *inner)
+    location = arguments.line("location", prefix, block=block)
     return (location, *_redirect(scope, route, prefix))
 
 
-def around(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+def around(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """What hand-written locations beside the one for files inherit: they are most often for some of these files."""
     whole = (route.action for route in scope.site.routes if route.path == "/")
     files = next((action for action in whole if isinstance(action, model.Files)), None)
-    if files is None or not scope_.owned(scope.site.snippet, "location"):
+    if files is None or not site_scope.owned(scope.site.snippet, "location"):
         return ()
-    lines = (values.line("root", files.folder.rstrip("/") + "/"), _INDEX)
+    lines = (arguments.line("root", files.folder.rstrip("/") + "/"), _INDEX)
     return tuple(line for line in lines if not _written(scope, line.name))
 
 
-def _written(scope: scope_.Scope, name: str) -> bool:
+def _written(scope: site_scope.Scope, name: str) -> bool:
     """Whether an owner wrote such a directive for the site or the gate."""
-    return bool(scope_.owned(scope.site.snippet, name) or scope_.owned(scope.settings.snippet, name))
+    return bool(site_scope.owned(scope.site.snippet, name) or site_scope.owned(scope.settings.snippet, name))
 
 
 def _fallback(prefix: str) -> directive.Directive:
@@ -76,27 +75,27 @@ def _fallback(prefix: str) -> directive.Directive:
     if "$" in prefix:
         # nginx cuts the prefix off the last argument too when that holds a variable (ngx_http_try_files_handler).
         raise RenderError("files with `spa` cannot be under a path with a $; choose another path")
-    return values.line("try_files", Expr("$uri"), Expr("${uri}index.html"), Expr(f"{prefix}index.html"))
+    return arguments.line("try_files", Expr("$uri"), Expr("${uri}index.html"), Expr(f"{prefix}index.html"))
 
 
-def _page_location(scope: scope_.Scope, route: model.Route, prefix: str, folder: str) -> directive.Directive:
+def _page_location(scope: site_scope.Scope, route: model.Route, prefix: str, folder: str) -> directive.Directive:
     """Ends the internal redirect of try_files, also when the page is missing: nginx would go round in circles."""
     page = f"{prefix}index.html"
     if prefix == "/":
-        return values.line("location", "=", page, block=(values.line("try_files", Expr("$uri"), "=404"),))
-    lines = [values.line("alias", f"{folder}index.html")]
+        return arguments.line("location", "=", page, block=(arguments.line("try_files", Expr("$uri"), "=404"),))
+    lines = [arguments.line("alias", f"{folder}index.html")]
     snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
-    if not any(scope_.owned(snippet, "disable_symlinks") for snippet in snippets):
+    if not any(site_scope.owned(snippet, "disable_symlinks") for snippet in snippets):
         # $document_root is the page itself here, so the usual line would follow a link in its place.
-        lines.append(values.line("disable_symlinks", "if_not_owner", Expr(f"from={values.literal(folder)}")))
-    return values.line("location", "=", page, block=tuple(lines))
+        lines.append(arguments.line("disable_symlinks", "if_not_owner", Expr(f"from={arguments.literal(folder)}")))
+    return arguments.line("location", "=", page, block=tuple(lines))
 
 
 def _hidden(prefix: str) -> str:
-    return rf"(?s)^{values.in_regex(prefix)}(?:.*/)?\.(?!well-known(?:/|\z))"
+    return rf"(?s)^{arguments.in_regex(prefix)}(?:.*/)?\.(?!well-known(?:/|\z))"
 
 
-def _redirect(scope: scope_.Scope, route: model.Route, prefix: str) -> tuple[directive.Directive, ...]:
+def _redirect(scope: site_scope.Scope, route: model.Route, prefix: str) -> tuple[directive.Directive, ...]:
     """ "/assets" leads to "/assets/", unless another route has it."""
     without = prefix.rstrip("/")
     others = {other.path for other in scope.site.routes if other is not route}
@@ -105,5 +104,5 @@ def _redirect(scope: scope_.Scope, route: model.Route, prefix: str) -> tuple[dir
         raise RenderError(f"files under {shown} are files under {other}, which is a route of its own; keep one of them")
     if not without or without in others:
         return ()
-    there = Expr(f"{values.encoded(without)}/$is_args$args")
-    return (values.line("location", "=", without, block=(values.line("return", "301", there),)),)
+    there = Expr(f"{arguments.encoded(without)}/$is_args$args")
+    return (arguments.line("location", "=", without, block=(arguments.line("return", "301", there),)),)

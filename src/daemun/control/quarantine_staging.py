@@ -5,7 +5,7 @@ import collections.abc
 import dataclasses
 
 from daemun.control import ports
-from daemun.core import definitions, model, quarantine
+from daemun.core import model, quarantine, variable_definitions
 from daemun.core.render import access
 from daemun.errors import ApplyError
 
@@ -18,7 +18,7 @@ class Staged:
     """files: the tree nginx accepted. refused: what was replaced in it, and why."""
 
     files: dict[str, bytes]
-    refused: tuple[quarantine.Refused, ...] = ()
+    refused: tuple[quarantine.RefusedFile, ...] = ()
 
 
 async def stage_with_quarantine(
@@ -28,7 +28,7 @@ async def stage_with_quarantine(
     *,
     last_good: collections.abc.Mapping[str, bytes],
     unavailable: collections.abc.Mapping[str, bytes],
-    known: definitions.Definitions,
+    known: variable_definitions.Definitions,
 ) -> Staged:
     """Stage `files`, with the fewest files replaced that make nginx accept it.
 
@@ -66,7 +66,7 @@ async def stage_with_quarantine(
     return Staged(
         files=tree,
         refused=tuple(
-            quarantine.Refused(
+            quarantine.RefusedFile(
                 path=path,
                 cause=found.words,
                 stand_in=_stand_in(path, tree[path], last_good.get(path)),
@@ -90,7 +90,7 @@ async def _find_by_trial(
     *,
     last_good: collections.abc.Mapping[str, bytes],
     unavailable: collections.abc.Mapping[str, bytes],
-    known: definitions.Definitions,
+    known: variable_definitions.Definitions,
 ) -> dict[str, ports.TestFailure]:
     """The files at fault when nginx names none: all suspects are replaced, then each is put back on trial.
 
@@ -104,7 +104,7 @@ async def _find_by_trial(
         return {}
     at_fault: dict[str, ports.TestFailure] = {}
     for path in suspects:
-        trial = definitions.complete({**accepted, path: tree[path]}, known)
+        trial = variable_definitions.complete({**accepted, path: tree[path]}, known)
         failure = await proxy.stage(trial)
         if failure is None:
             accepted = trial

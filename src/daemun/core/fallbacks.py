@@ -7,23 +7,22 @@ reached everywhere where that is. Pure.
 import collections.abc
 import dataclasses
 
-from daemun.core import listeners, model, plan, quarantine, words
+from daemun.core import change_plan, listeners, model, quarantine, words
 from daemun.core.quarantine import StandIn
-from daemun.core.render import default, environment, render
-from daemun.core.render import site as site_
+from daemun.core.render import default_server, render_environment, render_tree, site_file
 
 Files = collections.abc.Mapping[str, bytes]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Fallback:
     """content: of the file at `refused.path`, instead of what was asked for."""
 
-    refused: quarantine.Refused
+    refused: quarantine.RefusedFile
     content: bytes
 
 
-class Good(collections.abc.Mapping[str, bytes]):
+class GoodFiles(collections.abc.Mapping[str, bytes]):
     """The files of the tree nginx runs now that may go on: not a page that says sorry, nor a site that is nowhere.
 
     Looked at when somebody asks for one, which is nearly never.
@@ -48,31 +47,31 @@ class Good(collections.abc.Mapping[str, bytes]):
 
 def find_good(running: Files, *, denied: frozenset[str]) -> Files:
     """What of a tree that runs may go on."""
-    return Good(running, denied=denied)
+    return GoodFiles(running, denied=denied)
 
 
 def _is_good(path: str, content: bytes, denied: frozenset[str]) -> bool:
-    if not path.startswith(plan.SITES):
+    if not path.startswith(change_plan.SITES):
         return denied.isdisjoint(listeners.addresses(content))
     reached = listeners.reach(content)
-    return bool(reached) and denied.isdisjoint(reached) and not site_.is_unavailable(content)
+    return bool(reached) and denied.isdisjoint(reached) and not site_file.is_unavailable(content)
 
 
 def set_aside(
     desired: model.Desired,
-    env: environment.Environment,
+    env: render_environment.Environment,
     files: Files,
     *,
     denied: collections.abc.Mapping[str, listeners.Denied],
     last_good: Files,
-) -> tuple[Standing, ...]:
+) -> tuple[Fallback, ...]:
     """Every file of `files` that names a denied address, and what stands in for it.
 
     last_good: path -> what runs now and may go on. Raises: RenderError.
     """
     gone = frozenset(denied)
-    sites = {plan.site_file(site.host): site for site in desired.enabled}
-    found: list[Standing] = []
+    sites = {change_plan.site_file(site.host): site for site in desired.enabled}
+    found: list[Fallback] = []
     for path, content in files.items():
         missing = sorted(listeners.addresses(content) & gone)
         if not missing or not quarantine.can_be_replaced(path):
@@ -81,16 +80,16 @@ def set_aside(
         rest = _render_rest(desired, env, site, path, gone)
         stand_in = _choose(rest, last_good.get(path))
         cause, cure = _describe([denied[address] for address in missing], "the site" if site else "its server")
-        refused = quarantine.Refused(path=path, cause=cause, cure=cure, stand_in=stand_in)
+        refused = quarantine.RefusedFile(path=path, cause=cause, cure=cure, stand_in=stand_in)
         good = stand_in is StandIn.LAST_GOOD
-        found.append(Standing(refused=refused, content=last_good[path] if good else rest.content))
+        found.append(Fallback(refused=refused, content=last_good[path] if good else rest.content))
     return tuple(found)
 
 
 def render_main(
     desired: model.Desired,
-    env: environment.Environment,
-    standing: collections.abc.Sequence[Standing],
+    env: render_environment.Environment,
+    standing: collections.abc.Sequence[Fallback],
     *,
     denied: frozenset[str],
     running: Files,
@@ -109,25 +108,31 @@ def render_main(
         if "default_server" in line.options and not theirs.isdisjoint(line.addresses)
     )
     sites = tuple(
-        dataclasses.replace(site, http_port=None, https_port=None) if plan.site_file(site.host) in old else site
+        dataclasses.replace(site, http_port=None, https_port=None) if change_plan.site_file(site.host) in old else site
         for site in desired.sites
     )
-    return render.render_main(
+    return render_tree.render_main(
         dataclasses.replace(desired, sites=sites), env, denied=denied, kept=kept, has_shared=has_shared
     )
 
 
 def _render_rest(
-    desired: model.Desired, env: environment.Environment, site: model.Site | None, path: str, gone: frozenset[str]
-) -> render.Rest:
+    desired: model.Desired,
+    env: render_environment.Environment,
+    site: model.Site | None,
+    path: str,
+    gone: frozenset[str],
+) -> render_tree.Rest:
     if site is None:
-        return render.Rest(content=render.render_snippet(desired.globals, env, path, denied=gone), is_page=False)
-    chosen = default.default_site(desired)
+        return render_tree.Rest(
+            content=render_tree.render_snippet(desired.globals, env, path, denied=gone), is_page=False
+        )
+    chosen = default_server.default_site(desired)
     is_default = chosen is not None and chosen.host == site.host
-    return render.render_rest(site, env, denied=gone, is_default=is_default, settings=desired.globals)
+    return render_tree.render_rest(site, env, denied=gone, is_default=is_default, settings=desired.globals)
 
 
-def _choose(rest: render.Rest, good: bytes | None) -> StandIn:
+def _choose(rest: render_tree.Rest, good: bytes | None) -> StandIn:
     """Whichever is reached where the last good version is; a page that says sorry is never better than that."""
     left = listeners.reach(rest.content)
     if good is not None and (rest.is_page or not listeners.reach(good) <= left):

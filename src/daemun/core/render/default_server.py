@@ -1,12 +1,11 @@
 """What answers requests for names that no site has, and handshakes without a name."""
 
-from daemun.core import certificates, directive, listeners, model, names, on_demand_names
+from daemun.core import certificate_choice, directive, listeners, model, names, on_demand_names
 from daemun.core.directive import Expr
-from daemun.core.render import environment, error_pages, route, server, values
-from daemun.core.render import scope as scope_
+from daemun.core.render import arguments, error_pages, render_environment, route_locations, server_blocks, site_scope
 from daemun.errors import RenderError
 
-_REFUSED = (values.line("ssl_reject_handshake", "on"),)
+_REFUSED = (arguments.line("ssl_reject_handshake", "on"),)
 
 
 def default_site(desired: model.Desired) -> model.Site | None:
@@ -25,8 +24,8 @@ def find_owned(settings: model.Globals) -> frozenset[str]:
     """The addresses for which hand-written nginx has a default server of its own. nginx accepts only one."""
     return frozenset(
         address
-        for server_ in scope_.owned(settings.snippet, "server")
-        for line in scope_.owned(server_.block or (), "listen")
+        for server_ in site_scope.owned(settings.snippet, "server")
+        for line in site_scope.owned(server_.block or (), "listen")
         if {"default", "default_server"} & {arg.value for arg in line.args[1:]}
         for address in listeners.addresses_of(line.args[0].value)
     )
@@ -34,8 +33,8 @@ def find_owned(settings: model.Globals) -> frozenset[str]:
 
 def servers(
     desired: model.Desired,
-    env: environment.Environment,
-    kept: server.Kept = (),
+    env: render_environment.Environment,
+    kept: server_blocks.Kept = (),
     *,
     only: frozenset[str] | None = None,
 ) -> tuple[directive.Node, ...]:
@@ -44,12 +43,14 @@ def servers(
     kept: where sites of an earlier generation still listen. only: at these addresses alone. Raises: RenderError.
     """
     try:
-        answer = server.anything(_answer(desired.globals.default))
+        answer = server_blocks.anything(_answer(desired.globals.default))
     except RenderError as error:
-        raise RenderError(f"cannot render default{scope_.place(desired.globals.default.origin)}: {error}") from error
-    listen = _ours(server.default_lines(desired, kept, https=False, ipv6=env.ipv6), desired.globals, only)
+        raise RenderError(
+            f"cannot render default{site_scope.place(desired.globals.default.origin)}: {error}"
+        ) from error
+    listen = _ours(server_blocks.default_lines(desired, kept, https=False, ipv6=env.ipv6), desired.globals, only)
     page = (*_page(desired.globals.default), *error_pages.of_gate(desired.globals))
-    inside = (*server.challenge_of_unknown(env, desired.globals), *page, answer)
+    inside = (*server_blocks.challenge_of_unknown(env, desired.globals), *page, answer)
     plain = (directive.Comment("Plain HTTP for unknown names."), _server(listen, "_", inside)) if listen else ()
     return (*plain, *_https(desired, env, inside, kept, only))
 
@@ -65,8 +66,8 @@ def _ours(
 
 def _answer(default: model.Default) -> directive.Directive:
     if default.kind is model.DefaultKind.REDIRECT and default.redirect is not None:
-        return route.redirect_line(default.redirect)
-    return values.line("return", values.integer(default.status, "default status", least=200, most=599))
+        return route_locations.redirect_line(default.redirect)
+    return arguments.line("return", arguments.integer(default.status, "default status", least=200, most=599))
 
 
 def _page(default: model.Default) -> tuple[directive.Node, ...]:
@@ -74,36 +75,36 @@ def _page(default: model.Default) -> tuple[directive.Node, ...]:
     if default.page is None:
         return ()
     folder, _, name = default.page.rpartition("/")
-    values.check_printable(name)
-    inside = (values.line("internal"), values.line("root", folder or "/"))
+    arguments.check_printable(name)
+    inside = (arguments.line("internal"), arguments.line("root", folder or "/"))
     return (
-        values.line("error_page", "500", "502", "503", "504", Expr(values.literal(f"/{name}"))),
-        values.line("location", "=", f"/{name}", block=inside),
+        arguments.line("error_page", "500", "502", "503", "504", Expr(arguments.literal(f"/{name}"))),
+        arguments.line("location", "=", f"/{name}", block=inside),
     )
 
 
 def _https(
     desired: model.Desired,
-    env: environment.Environment,
+    env: render_environment.Environment,
     answer: tuple[directive.Node, ...],
-    kept: server.Kept,
+    kept: server_blocks.Kept,
     only: frozenset[str] | None,
 ) -> tuple[directive.Node, ...]:
-    everywhere = server.default_lines(desired, kept, https=True, ipv6=env.ipv6)
+    everywhere = server_blocks.default_lines(desired, kept, https=True, ipv6=env.ipv6)
     listen = _ours(everywhere, desired.globals, only)
     if not listen:
         return ()
     addresses = _addresses(desired)
     site = default_site(desired)
-    is_served = site is not None and scope_.has_tls(site)
+    is_served = site is not None and site_scope.has_tls(site)
     nodes: list[directive.Node] = []
     if addresses:
         nodes.append(directive.Comment("Clients that name an address send no name in the handshake."))
         nodes.append(_address_map(addresses))
-        sites = [one for one in desired.enabled if scope_.has_tls(one) and any(map(names.address_of, one.names))]
+        sites = [one for one in desired.enabled if site_scope.has_tls(one) and any(map(names.address_of, one.names))]
         certificate = _certificate(desired, "$daemun_address_certificate", *sites)
     elif site is not None and is_served:
-        certificate = _certificate(desired, certificates.name_of(site), site)
+        certificate = _certificate(desired, certificate_choice.name_of(site), site)
     else:
         certificate = _unknown(desired)
     nodes.append(directive.Comment("HTTPS without a name in the handshake, or with none that is known in the request."))
@@ -127,7 +128,7 @@ def _again(
 ) -> tuple[directive.Directive, ...]:
     """The same places, for a server that is not the default. is_common: they are where every site listens."""
     if is_common and all(site.https_port is None for site in desired.enabled):
-        return (values.line("include", server.LISTEN_HTTPS),)
+        return (arguments.line("include", server_blocks.LISTEN_HTTPS),)
     return tuple(
         directive.Directive(line.name, tuple(arg for arg in line.args if arg.value != "default_server"))
         for line in listen
@@ -138,22 +139,22 @@ def _unknown(desired: model.Desired) -> tuple[directive.Node, ...]:
     """What handshakes for unknown names get: an alert, or the owner's certificate for them."""
     if desired.globals.default.certificate is None:
         return _REFUSED
-    return _certificate(desired, certificates.DEFAULT)
+    return _certificate(desired, certificate_choice.DEFAULT)
 
 
 def _certificate(desired: model.Desired, name: str, *sites: model.Site) -> tuple[directive.Node, ...]:
     """sites: those whose certificate it can be."""
-    return server.certificate(
+    return server_blocks.certificate(
         name,
-        is_followed=not server.has_root(desired.globals),
-        has_two_types=bool(sites) and all(certificates.has_two_types(one, desired.globals.acme) for one in sites),
+        is_followed=not server_blocks.has_root(desired.globals),
+        has_two_types=bool(sites) and all(certificate_choice.has_two_types(one, desired.globals.acme) for one in sites),
     )
 
 
 def _server(
     listen: tuple[directive.Directive, ...], name: str, inside: tuple[directive.Node, ...]
 ) -> directive.Directive:
-    return values.line("server", block=(*listen, values.line("server_name", name), *inside))
+    return arguments.line("server", block=(*listen, arguments.line("server_name", name), *inside))
 
 
 def _addresses(desired: model.Desired) -> dict[str, str]:
@@ -162,13 +163,16 @@ def _addresses(desired: model.Desired) -> dict[str, str]:
     for site in desired.enabled:
         for name in site.names:
             address = names.address_of(name)
-            if address is not None and scope_.has_tls(site):
-                found.setdefault(address.compressed, certificates.folder_of(site, name))
+            if address is not None and site_scope.has_tls(site):
+                found.setdefault(address.compressed, certificate_choice.folder_of(site, name))
     return found
 
 
 def _address_map(addresses: dict[str, str]) -> directive.Directive:
     """By the address that was connected to; behind a NAT none matches and the first site's is used."""
     first = next(iter(addresses.values()))
-    entries = [values.line("default", first), *(values.line(address, name) for address, name in addresses.items())]
-    return values.line("map", Expr("$server_addr"), Expr("$daemun_address_certificate"), block=tuple(entries))
+    entries = [
+        arguments.line("default", first),
+        *(arguments.line(address, name) for address, name in addresses.items()),
+    ]
+    return arguments.line("map", Expr("$server_addr"), Expr("$daemun_address_certificate"), block=tuple(entries))

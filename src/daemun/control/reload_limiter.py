@@ -1,5 +1,5 @@
 """Keeps the generations of old workers within their budget: holds reloads back, and drains the oldest generation when
-that is not enough. The policy is `core.generations`.
+that is not enough. The policy is `core.worker_generations`.
 
 Nothing is done and nothing is looked at while no change waits.
 """
@@ -12,8 +12,8 @@ import time
 import structlog
 
 from daemun.control import draining, gate_port, ports
-from daemun.core import generations, model
-from daemun.core.generations import Urgency, Verdict
+from daemun.core import model, worker_generations
+from daemun.core.worker_generations import ReloadVerdict, Urgency
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -30,11 +30,11 @@ class _Wait:
     since_s: float
     urgency: Urgency
     limits: model.OldWorkers
-    held: generations.Held
+    held: worker_generations.HeldReload
     is_woken: bool = False
 
 
-class Keeper:
+class ReloadLimiter:
     """Implements `control.switcher.Admission`. All methods are called on one event loop; `run` is a background task.
 
     wake: called when a change that waits may go live. now: monotonic seconds.
@@ -56,7 +56,7 @@ class Keeper:
         self._begun = asyncio.Event()
         self.wake: collections.abc.Callable[[], None] = lambda: None
 
-    async def admit(self, limits: model.OldWorkers, urgency: Urgency) -> generations.Held | None:
+    async def admit(self, limits: model.OldWorkers, urgency: Urgency) -> worker_generations.HeldReload | None:
         """See control.switcher.Admission."""
         self._limits = limits
         old = await self._old.list_old()
@@ -64,12 +64,12 @@ class Keeper:
         since_s = now_s
         if self._wait is not None:
             since_s, urgency = self._wait.since_s, max(self._wait.urgency, urgency)
-        verdict = generations.judge(old, limits, urgency=urgency, waited_s=now_s - since_s)
-        if verdict in {Verdict.RELOAD, Verdict.OVERDUE}:
-            if verdict is Verdict.OVERDUE:
+        verdict = worker_generations.judge(old, limits, urgency=urgency, waited_s=now_s - since_s)
+        if verdict in {ReloadVerdict.RELOAD, ReloadVerdict.OVERDUE}:
+            if verdict is ReloadVerdict.OVERDUE:
                 log.warning("a change goes live though old workers exceed their budget", reason=_excess(old, limits))
             return None
-        held = generations.hold(_excess(old, limits), limits, now=self._clock.now(), waited_s=now_s - since_s)
+        held = worker_generations.hold(_excess(old, limits), limits, now=self._clock.now(), waited_s=now_s - since_s)
         if self._wait is None:
             log.info(f"a change that needs a reload waits: {held}")
         self._wait = _Wait(since_s=since_s, urgency=urgency, limits=limits, held=held)
@@ -111,10 +111,10 @@ class Keeper:
         old = await self._old.list_old()
         if self._draining is not None and not any(self._draining.is_of(one) for one in old):
             self._end_draining(old)
-        verdict = generations.judge(old, wait.limits, urgency=wait.urgency, waited_s=self._now() - wait.since_s)
-        if verdict is Verdict.DRAIN:
+        verdict = worker_generations.judge(old, wait.limits, urgency=wait.urgency, waited_s=self._now() - wait.since_s)
+        if verdict is ReloadVerdict.DRAIN:
             await self._drain(old, wait)
-        elif verdict is not Verdict.WAIT and not wait.is_woken:
+        elif verdict is not ReloadVerdict.WAIT and not wait.is_woken:
             wait.is_woken = True
             self.wake()
 
@@ -134,4 +134,4 @@ class Keeper:
 
 
 def _excess(old: tuple[model.OldGeneration, ...], limits: model.OldWorkers) -> str:
-    return generations.find_excess(old, limits) or "none"
+    return worker_generations.find_excess(old, limits) or "none"

@@ -3,9 +3,8 @@
 import collections.abc
 import dataclasses
 
-from daemun.core import certificates, directive, model
-from daemun.core.render import environment as environment_
-from daemun.core.render import told as told_
+from daemun.core import certificate_choice, directive, model
+from daemun.core.render import forwarded_headers, render_environment
 from daemun.errors import RenderError
 
 _REPEATABLE = frozenset(
@@ -63,7 +62,7 @@ class Scope:
     """
 
     site: model.Site
-    environment: environment_.Environment
+    environment: render_environment.Environment
     settings: model.Globals
     is_default: bool = False
     variables: Variables | None = None
@@ -71,23 +70,23 @@ class Scope:
     @property
     def certificate(self) -> str:
         """The name of the folder under live/ with the site's certificate, of the one for all of its names."""
-        return certificates.name_of(self.site)
+        return certificate_choice.name_of(self.site)
 
     @property
     def is_by_name(self) -> bool:
-        """Whether each name has a folder of its own there (`core.certificates.folder_of`)."""
-        return bool(certificates.folders(self.site))
+        """Whether each name has a folder of its own there (`core.certificate_choice.folder_of`)."""
+        return bool(certificate_choice.folders(self.site))
 
     @property
     def is_https_only(self) -> bool:
         return has_tls(self.site) and self.site.http is not model.HttpMode.SERVE
 
     @property
-    def told(self) -> told_.Told:
+    def told(self) -> forwarded_headers.ForwardedHeaders:
         """What servers are told of a visitor."""
-        return told_.expressions(self.settings, self.environment.nginx)
+        return forwarded_headers.expressions(self.settings, self.environment.nginx)
 
-    def require(self, feature: environment_.Feature) -> None:
+    def require(self, feature: render_environment.Feature) -> None:
         """Raises: RenderError when this nginx cannot do it."""
         nginx = self.environment.nginx
         if feature not in nginx.features:

@@ -1,6 +1,7 @@
 """From what is desired to the files nginx reads. Pure: equal input gives equal bytes.
 
-The tree: nginx.conf; variables.conf, which defines what the files use (`core.definitions`); sites/NAME.conf, one per
+The tree: nginx.conf; variables.conf, which defines what the files use (`core.variable_definitions`); sites/NAME.conf,
+one per
 enabled site; shared.conf with its lists, for the many sites that need no file of their own (`render.shared`); and what
 those include. `generation.conf`, which nginx.conf includes too, is added
 by the nginx adapter: it holds the server that says which generation answers.
@@ -10,98 +11,100 @@ import collections.abc
 import dataclasses
 import functools
 
-from daemun.core import definitions, directive, model, per_site, plan, sharing
+from daemun.core import change_plan, directive, model, shared_sites, site_memory, variable_definitions
 from daemun.core.render import (
     access,
-    default,
-    environment,
+    default_server,
     error_pages,
-    hold,
-    listening,
-    main,
+    hold_locations,
+    main_file,
     mime,
+    render_environment,
     serialise,
-    server,
-    shared,
-    site,
+    server_blocks,
+    shared_blocks,
+    site_file,
+    site_scope,
     snippets,
     variables,
+    without_listeners,
 )
-from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
 
 def render_files(
     desired: model.Desired,
-    env: environment.Environment,
-    memory: per_site.PerSite[bytes] | None = None,
+    env: render_environment.Environment,
+    memory: site_memory.PerSite[bytes] | None = None,
     *,
-    entries: tuple[sharing.Entry, ...] | None = None,
+    entries: tuple[shared_sites.SharedSite, ...] | None = None,
 ) -> dict[str, bytes]:
     """Render every file of a generation but generation.conf.
 
     memory: of earlier calls, for who calls again. entries: the sites that share their blocks; None: those of
-    `shared.find_entries`.
+    `shared_blocks.find_entries`.
     Returns: path relative to the generation's folder -> UTF-8 content, sorted by path.
     Raises: RenderError when a value cannot be written safely or nginx cannot do it; names site and route.
     """
-    main.check_state(env.layout.state)
+    main_file.check_state(env.layout.state)
     settings = desired.globals
-    if (settings.trusted_proxies or settings.proxy_protocol) and environment.Feature.REALIP not in env.nginx.features:
+    if (
+        settings.trusted_proxies or settings.proxy_protocol
+    ) and render_environment.Feature.REALIP not in env.nginx.features:
         raise RenderError(
             "cannot render trusted_proxies or the PROXY protocol: this nginx was built without the realip module"
         )
-    entries = shared.find_entries(desired, env) if entries is None else entries
+    entries = shared_blocks.find_entries(desired, env) if entries is None else entries
     trees: dict[str, tuple[directive.Node, ...]] = {
-        "nginx.conf": main.nodes(desired, env, has_shared=bool(entries)),
-        main.MIME: mime.nodes(),
-        server.LISTEN_HTTP: server.listen_file(settings, settings.listen_http, ipv6=env.ipv6),
-        server.LISTEN_HTTPS: server.listen_file(settings, settings.listen_https, "ssl", ipv6=env.ipv6),
-        server.CHALLENGE: server.challenge_file(env, settings),
+        "nginx.conf": main_file.nodes(desired, env, has_shared=bool(entries)),
+        main_file.MIME: mime.nodes(),
+        server_blocks.LISTEN_HTTP: server_blocks.listen_file(settings, settings.listen_http, ipv6=env.ipv6),
+        server_blocks.LISTEN_HTTPS: server_blocks.listen_file(settings, settings.listen_https, "ssl", ipv6=env.ipv6),
+        server_blocks.CHALLENGE: server_blocks.challenge_file(env, settings),
         access.INTERNAL: access.internal_file(settings),
         error_pages.FILE: error_pages.nodes(settings, env),
-        hold.HOLD: hold.file(buffered=True),
-        hold.HOLD_UNBUFFERED: hold.file(buffered=False),
+        hold_locations.HOLD: hold_locations.file(buffered=True),
+        hold_locations.HOLD_UNBUFFERED: hold_locations.file(buffered=False),
     }
     trees |= {path: snippets.nodes(settings, env, path) for path in snippets.paths(settings)}
     files = {path: serialise.serialise(nodes) for path, nodes in trees.items()}
-    files |= shared.files(entries, env, settings)
-    files |= _site_files(desired, env, memory or per_site.PerSite(), entries)
-    return definitions.complete(files, variables.define(desired, env))
+    files |= shared_blocks.files(entries, env, settings)
+    files |= _site_files(desired, env, memory or site_memory.PerSite(), entries)
+    return variable_definitions.complete(files, variables.define(desired, env))
 
 
 def find_refused(
     desired: model.Desired,
-    env: environment.Environment,
-    memory: per_site.PerSite[bytes],
-    entries: tuple[sharing.Entry, ...],
+    env: render_environment.Environment,
+    memory: site_memory.PerSite[bytes],
+    entries: tuple[shared_sites.SharedSite, ...],
 ) -> collections.abc.Iterator[tuple[str, RenderError]]:
     """The sites whose own file cannot be rendered: its path, and why. entries: the sites that have none."""
-    chosen, settings = default.default_site(desired), desired.globals
+    chosen, settings = default_server.default_site(desired), desired.globals
     memory.enter((env, settings))
     for one in _with_own(desired, entries):
         try:
             _site_file(one, env, memory, is_default=one is chosen, settings=settings)
         except RenderError as error:
-            yield plan.site_file(one.host), error
+            yield change_plan.site_file(one.host), error
 
 
 def _site_files(
     desired: model.Desired,
-    env: environment.Environment,
-    memory: per_site.PerSite[bytes],
-    entries: tuple[sharing.Entry, ...],
+    env: render_environment.Environment,
+    memory: site_memory.PerSite[bytes],
+    entries: tuple[shared_sites.SharedSite, ...],
 ) -> dict[str, bytes]:
-    chosen, settings = default.default_site(desired), desired.globals
+    chosen, settings = default_server.default_site(desired), desired.globals
     own = _with_own(desired, entries)
     memory.enter((env, settings))
     return {
-        plan.site_file(one.host): _site_file(one, env, memory, is_default=one is chosen, settings=settings)
+        change_plan.site_file(one.host): _site_file(one, env, memory, is_default=one is chosen, settings=settings)
         for one in own
     }
 
 
-def _with_own(desired: model.Desired, entries: tuple[sharing.Entry, ...]) -> tuple[model.Site, ...]:
+def _with_own(desired: model.Desired, entries: tuple[shared_sites.SharedSite, ...]) -> tuple[model.Site, ...]:
     """The sites that have files of their own."""
     shared_ = {entry.host for entry in entries}
     return tuple(one for one in desired.enabled if one.host not in shared_)
@@ -109,8 +112,8 @@ def _with_own(desired: model.Desired, entries: tuple[sharing.Entry, ...]) -> tup
 
 def _site_file(
     one: model.Site,
-    env: environment.Environment,
-    memory: per_site.PerSite[bytes],
+    env: render_environment.Environment,
+    memory: site_memory.PerSite[bytes],
     *,
     is_default: bool,
     settings: model.Globals,
@@ -121,10 +124,10 @@ def _site_file(
 
 def render_main(
     desired: model.Desired,
-    env: environment.Environment,
+    env: render_environment.Environment,
     *,
     denied: frozenset[str],
-    kept: server.Kept,
+    kept: server_blocks.Kept,
     has_shared: bool = False,
 ) -> bytes:
     """Render nginx.conf for a tree in which files of an earlier generation stand in for sites.
@@ -132,33 +135,39 @@ def render_main(
     denied: addresses that nginx cannot listen on. kept: where else the default servers listen, for those sites.
     has_shared: whether sites of the tree share their blocks. Raises: RenderError.
     """
-    return serialise.serialise(listening.without(main.nodes(desired, env, kept, has_shared=has_shared), denied))
+    return serialise.serialise(
+        without_listeners.without(main_file.nodes(desired, env, kept, has_shared=has_shared), denied)
+    )
 
 
 def render_snippet(
-    settings: model.Globals, env: environment.Environment, path: str, *, denied: frozenset[str]
+    settings: model.Globals, env: render_environment.Environment, path: str, *, denied: frozenset[str]
 ) -> bytes:
     """Render a file of hand-written nginx for all sites, without these addresses. Raises: RenderError."""
-    return serialise.serialise(listening.without(snippets.nodes(settings, env, path), denied))
+    return serialise.serialise(without_listeners.without(snippets.nodes(settings, env, path), denied))
 
 
-def render_stand_in(desired: model.Desired, env: environment.Environment, path: str) -> bytes:
+def render_stand_in(desired: model.Desired, env: render_environment.Environment, path: str) -> bytes:
     """Render what stands instead of such a file when it cannot be used. Raises: RenderError."""
-    return serialise.serialise(main.stand_in(desired, env, path))
+    return serialise.serialise(main_file.stand_in(desired, env, path))
 
 
 def render_site(
-    one: model.Site, env: environment.Environment, *, is_default: bool = False, settings: model.Globals | None = None
+    one: model.Site,
+    env: render_environment.Environment,
+    *,
+    is_default: bool = False,
+    settings: model.Globals | None = None,
 ) -> bytes:
     """Render the file of one site. is_default: it serves unknown names too. Raises: RenderError."""
     settings = settings or model.Globals()
-    nodes = site.nodes(scope_.Scope(site=one, environment=env, is_default=is_default, settings=settings))
+    nodes = site_file.nodes(site_scope.Scope(site=one, environment=env, is_default=is_default, settings=settings))
     return _serialise(one, nodes)
 
 
 def render_unavailable(
     one: model.Site,
-    env: environment.Environment,
+    env: render_environment.Environment,
     *,
     settings: model.Globals | None = None,
     denied: frozenset[str] = frozenset(),
@@ -167,8 +176,8 @@ def render_unavailable(
 
     denied: addresses that nginx cannot listen on. Raises: RenderError when the names themselves cannot be written.
     """
-    scope = scope_.Scope(site=one, environment=env, settings=settings or model.Globals())
-    return _serialise(one, _listening_somewhere(site.unavailable_nodes(scope), denied))
+    scope = site_scope.Scope(site=one, environment=env, settings=settings or model.Globals())
+    return _serialise(one, _listening_somewhere(site_file.unavailable_nodes(scope), denied))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +190,7 @@ class Rest:
 
 def render_rest(
     one: model.Site,
-    env: environment.Environment,
+    env: render_environment.Environment,
     *,
     denied: frozenset[str],
     is_default: bool = False,
@@ -192,21 +201,25 @@ def render_rest(
     Where nothing but the HTTPS that is not here would have served it, plain HTTP shows a 503 page: its redirect would
     lead to whatever program listens there.
     """
-    scope = scope_.Scope(site=one, environment=env, is_default=is_default, settings=settings or model.Globals())
-    nodes = _listening_somewhere(site.nodes(scope), denied)
-    if scope.is_https_only and listening.has_servers(nodes) and not listening.speaks_tls(nodes):
+    scope = site_scope.Scope(site=one, environment=env, is_default=is_default, settings=settings or model.Globals())
+    nodes = _listening_somewhere(site_file.nodes(scope), denied)
+    if scope.is_https_only and without_listeners.has_servers(nodes) and not without_listeners.speaks_tls(nodes):
         return Rest(content=render_unavailable(one, env, settings=settings, denied=denied), is_page=True)
     return Rest(content=_serialise(one, nodes), is_page=False)
 
 
 def _listening_somewhere(nodes: tuple[directive.Node, ...], denied: frozenset[str]) -> tuple[directive.Node, ...]:
     """What servers of a file that has none would share is left out, too."""
-    left = listening.without(nodes, denied)
-    return left if listening.has_servers(left) else tuple(node for node in left if isinstance(node, directive.Comment))
+    left = without_listeners.without(nodes, denied)
+    return (
+        left
+        if without_listeners.has_servers(left)
+        else tuple(node for node in left if isinstance(node, directive.Comment))
+    )
 
 
 def _serialise(one: model.Site, nodes: tuple[directive.Node, ...]) -> bytes:
     try:
         return serialise.serialise(nodes)
     except RenderError as error:
-        raise RenderError(f'cannot render site "{one.host}"{scope_.place(one.origin)}: {error}') from error
+        raise RenderError(f'cannot render site "{one.host}"{site_scope.place(one.origin)}: {error}') from error

@@ -80,7 +80,7 @@ class Logs:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class SnippetFile:
     """A file of hand-written nginx that stands apart from all other, so that a mistake in it sets nothing else aside.
 
     place: the owner's file.
@@ -179,7 +179,7 @@ class Globals:
     internal_origin: Origin = NOWHERE
     snippet: Snippet = ()
     snippet_origin: Origin = NOWHERE
-    parts: tuple[Part, ...] = ()
+    parts: tuple[SnippetFile, ...] = ()
 
     @property
     def own_snippet(self) -> Snippet:

@@ -6,7 +6,16 @@ import dataclasses
 import datetime
 
 from daemun.control import gate_port, ports
-from daemun.core import certificate_faults, certificates, doctor_findings, model, names, on_demand_names, served, words
+from daemun.core import (
+    certificate_choice,
+    certificate_faults,
+    doctor_findings,
+    model,
+    names,
+    on_demand_names,
+    served_judgement,
+    words,
+)
 from daemun.errors import ConfigError
 
 MOST_NAMES = 500
@@ -80,11 +89,11 @@ def _tell_served(
         if item.state is model.SiteState.DISABLED or not (name is None or doctor_findings.serves(item.site, name)):
             continue
         seen = look(item.site.host)
-        if seen is not None and certificates.name_of(item.site) in refused:
+        if seen is not None and certificate_choice.name_of(item.site) in refused:
             # Its own state says what every visitor objects to; a handshake that does not come about is another trouble.
             seen = dataclasses.replace(seen, handshakes=tuple(one for one in seen.handshakes if not one.is_wrong))
         if seen is not None:
-            found += served.find_findings(item.site.host, seen, now, with_good=host is not None)
+            found += served_judgement.find_findings(item.site.host, seen, now, with_good=host is not None)
     if left:
         message = f"{left} servers and handshakes were not looked at anew; `daemun doctor HOST` looks at one site"
         found.append(model.Finding(topic="server", weight=model.Weight.GOOD, message=message))

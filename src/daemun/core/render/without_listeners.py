@@ -4,7 +4,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core import directive, listeners
-from daemun.core.render import server
+from daemun.core.render import server_blocks
 
 
 def without(nodes: collections.abc.Iterable[directive.Node], denied: frozenset[str]) -> tuple[directive.Node, ...]:
@@ -37,7 +37,11 @@ def _listens(block: tuple[directive.Node, ...]) -> bool:
 def _is_listening(node: directive.Node) -> bool:
     if isinstance(node, directive.Comment):
         return False
-    return node.name == "listen" or _includes(node, server.LISTEN_HTTP) or _includes(node, server.LISTEN_HTTPS)
+    return (
+        node.name == "listen"
+        or _includes(node, server_blocks.LISTEN_HTTP)
+        or _includes(node, server_blocks.LISTEN_HTTPS)
+    )
 
 
 def _includes(node: directive.Directive, path: str) -> bool:
@@ -64,4 +68,4 @@ def _is_tls(node: directive.Node) -> bool:
         return False
     if node.name == "listen":
         return any(arg.value == "ssl" for arg in node.args)
-    return _includes(node, server.LISTEN_HTTPS)
+    return _includes(node, server_blocks.LISTEN_HTTPS)

@@ -10,7 +10,7 @@ import difflib
 import enum
 import re
 
-from daemun.core import model, names, sharing
+from daemun.core import model, names, shared_sites
 
 SITES = "sites/"
 _COMMENT = re.compile(rb"^[ ]*#(?! Content: ).*\n", re.MULTILINE)
@@ -107,10 +107,10 @@ def site_file(host: str) -> str:
 
 def expand(files: collections.abc.Mapping[str, bytes]) -> collections.abc.Mapping[str, bytes]:
     """The tree as if each site that shares its blocks had a file of its own with its lines, instead of the lists."""
-    entries = sharing.read(files)
+    entries = shared_sites.read(files)
     if not entries:
         return files
-    expanded = {path: content for path, content in files.items() if path not in sharing.LISTS}
+    expanded = {path: content for path, content in files.items() if path not in shared_sites.LISTS}
     for host, entry in entries.items():
         # As `site_file` would call it: only hosts that can be names of files as they are share blocks.
         expanded[f"{SITES}{host}.conf"] = f"{' '.join(entry.names)} {entry.server}\n".encode()

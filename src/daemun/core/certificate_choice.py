@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import hashlib
 
-from daemun.core import model, names, per_site, validate_acme
+from daemun.core import model, names, site_memory, validate_acme
 
 DEFAULT = "_default"
 """The certificate of handshakes for names that no site has. No host has this slug."""
@@ -54,14 +54,14 @@ def has_two_types(site: model.Site, acme: model.Acme) -> bool:
 
 
 def find_specs(
-    desired: model.Desired, memory: per_site.PerSite[model.CertificateSpec | None] | None = None
+    desired: model.Desired, memory: site_memory.PerSite[model.CertificateSpec | None] | None = None
 ) -> tuple[model.CertificateSpec, ...]:
     """The certificate of every enabled site that has one, each once, sorted by the first host it is for.
 
     memory: of earlier calls.
     """
     specs: dict[str, model.CertificateSpec] = {}
-    memory = memory or per_site.PerSite()
+    memory = memory or site_memory.PerSite()
     memory.enter(desired.globals.acme)
     make = functools.partial(_make_spec, desired.globals.acme)
     for site in desired.enabled:

@@ -17,7 +17,7 @@ REASONS = {
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class KnownAccount:
     """directory: of the CA. url: of the account there; None: to be asked for. email: what the CA was told.
 
     is_own: it has a key of its own, not the shared one. state: "active", "changing" or "deactivated" (RFC 8555
@@ -35,7 +35,7 @@ class Account:
 class AccountList:
     """is_rolling: a new shared key is known to some CAs only; `roll_over` goes on with it."""
 
-    accounts: tuple[Account, ...]
+    accounts: tuple[KnownAccount, ...]
     is_rolling: bool = False
 
 
@@ -66,7 +66,7 @@ class ForeignCertificate:
     key_pem: bytes = dataclasses.field(repr=False)
 
 
-class Verdict(enum.Enum):
+class ImportVerdict(enum.Enum):
     """TAKEN: it is ours now. KNOWN: it was already. REFUSED: it cannot be, or must not."""
 
     TAKEN = "taken"
@@ -79,7 +79,7 @@ class Adoption:
     """How it went. text: what a person should know of it, without a subject ("is served for a.example.com").
     certificates: those (`model.CertificateSpec.name`) that it is now."""
 
-    verdict: Verdict
+    verdict: ImportVerdict
     text: str
     certificates: tuple[str, ...] = ()
 

@@ -1,15 +1,22 @@
 """One route: what it needs beside its server (upstreams, maps), and its locations."""
 
 from daemun.core import directive, model, words
-from daemun.core.render import access, error_pages, gateway, proxy, static, values
-from daemun.core.render import headers as headers_
-from daemun.core.render import scope as scope_
+from daemun.core.render import (
+    access,
+    arguments,
+    error_pages,
+    gateway,
+    header_directives,
+    proxy,
+    site_scope,
+    static_files,
+)
 from daemun.errors import RenderError
 
 REDIRECTS = (301, 302, 303, 307, 308)
 
 
-def shared(scope: scope_.Scope, route: model.Route) -> tuple[directive.Node, ...]:
+def shared(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Node, ...]:
     """Upstream blocks and maps, with a comment saying whose they are. Raises: RenderError naming the route."""
     try:
         _check(route)
@@ -25,7 +32,7 @@ def shared(scope: scope_.Scope, route: model.Route) -> tuple[directive.Node, ...
     return (directive.Comment(_title(route)), *nodes)
 
 
-def locations(scope: scope_.Scope, route: model.Route, *, https: bool) -> tuple[directive.Node, ...]:
+def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tuple[directive.Node, ...]:
     """Raises: RenderError naming the route."""
     if route.replaced:
         return (directive.Comment(_title(route)), *route.snippet)
@@ -39,7 +46,7 @@ def locations(scope: scope_.Scope, route: model.Route, *, https: bool) -> tuple[
             case model.Redirect() as action:
                 nodes = (_redirect(scope, route, action, https=https),)
             case model.Files() as action:
-                nodes = static.locations(scope, route, action, https=https)
+                nodes = static_files.locations(scope, route, action, https=https)
     except RenderError as error:
         raise _named(scope, route, error) from error
     yielding = access.yielding(scope, route, nodes)
@@ -61,11 +68,13 @@ def _speaks_http(action: model.Proxy) -> bool:
     }
 
 
-def _redirect(scope: scope_.Scope, route: model.Route, redirect: model.Redirect, *, https: bool) -> directive.Directive:
-    lines = headers_.response_lines(scope, route, https=https, hide_header=None)
+def _redirect(
+    scope: site_scope.Scope, route: model.Route, redirect: model.Redirect, *, https: bool
+) -> directive.Directive:
+    lines = header_directives.response_lines(scope, route, https=https, hide_header=None)
     # nginx answers by the first `return` that it meets, and that is the owner's.
-    block = (*scope_.yielding(lines, route.snippet), *route.snippet, redirect_line(redirect))
-    return values.line("location", route.path, block=block)
+    block = (*site_scope.yielding(lines, route.snippet), *route.snippet, redirect_line(redirect))
+    return arguments.line("location", route.path, block=block)
 
 
 def redirect_line(redirect: model.Redirect) -> directive.Directive:
@@ -76,15 +85,15 @@ def redirect_line(redirect: model.Redirect) -> directive.Directive:
     if not redirect.to:
         raise RenderError("it redirects to nothing; expected a URL or a path")
     try:
-        return values.line("return", str(redirect.status), values.expression(redirect.to))
+        return arguments.line("return", str(redirect.status), arguments.expression(redirect.to))
     except RenderError as error:
         raise RenderError(f"redirect to {error}") from error
 
 
-def _named(scope: scope_.Scope, route: model.Route, error: RenderError) -> RenderError:
+def _named(scope: site_scope.Scope, route: model.Route, error: RenderError) -> RenderError:
     return RenderError(
         f"cannot render route {words.quoted(route.path)} of site {words.quoted(scope.site.host)}"
-        f"{scope_.place(route.origin)}: {error}"
+        f"{site_scope.place(route.origin)}: {error}"
     )
 
 
@@ -96,4 +105,4 @@ def _title(route: model.Route) -> str:
             goal = to
         case model.Files(folder=folder):
             goal = f"files in {folder}"
-    return f"{route.path} -> {goal}{scope_.place(route.origin)}"
+    return f"{route.path} -> {goal}{site_scope.place(route.origin)}"

@@ -8,33 +8,32 @@ import collections.abc
 import functools
 
 from daemun.core import directive, model
-from daemun.core.render import environment, values
-from daemun.core.render import scope as scope_
+from daemun.core.render import arguments, render_environment, site_scope
 
-_MODULES: tuple[tuple[str, environment.Feature | None], ...] = (
+_MODULES: tuple[tuple[str, render_environment.Feature | None], ...] = (
     ("proxy", None),
-    ("grpc", environment.Feature.GRPC),
-    ("fastcgi", environment.Feature.FASTCGI),
-    ("uwsgi", environment.Feature.UWSGI),
-    ("scgi", environment.Feature.SCGI),
-    ("memcached", environment.Feature.MEMCACHED),
+    ("grpc", render_environment.Feature.GRPC),
+    ("fastcgi", render_environment.Feature.FASTCGI),
+    ("uwsgi", render_environment.Feature.UWSGI),
+    ("scgi", render_environment.Feature.SCGI),
+    ("memcached", render_environment.Feature.MEMCACHED),
 )
 
 
-def lines(nginx: environment.Nginx) -> tuple[directive.Node, ...]:
+def lines(nginx: render_environment.Nginx) -> tuple[directive.Node, ...]:
     """For the http level."""
     times = model.Timeouts()
     found: list[directive.Node] = [
         directive.Comment("What every location inherits, hand-written ones among them."),
-        values.line("client_max_body_size", values.size(model.USUAL_MAX_BODY_BYTES, "max_body")),
-        values.line("client_body_timeout", values.duration(times.body_s, "timeout body")),
+        arguments.line("client_max_body_size", arguments.size(model.USUAL_MAX_BODY_BYTES, "max_body")),
+        arguments.line("client_body_timeout", arguments.duration(times.body_s, "timeout body")),
     ]
     for module, feature in _MODULES:
         if feature is None or feature in nginx.features:
             found += (
-                values.line(f"{module}_connect_timeout", values.duration(times.connect_s, "timeout connect")),
-                values.line(f"{module}_read_timeout", values.duration(times.read_s, "timeout read")),
-                values.line(f"{module}_send_timeout", values.duration(times.send_s, "timeout send")),
+                arguments.line(f"{module}_connect_timeout", arguments.duration(times.connect_s, "timeout connect")),
+                arguments.line(f"{module}_read_timeout", arguments.duration(times.read_s, "timeout read")),
+                arguments.line(f"{module}_send_timeout", arguments.duration(times.send_s, "timeout send")),
                 *retries(model.USUAL_RETRIES, times, module),
             )
     return tuple(found)
@@ -46,19 +45,19 @@ def retries(number: int, times: model.Timeouts, module: str) -> tuple[directive.
     long as failing to connect to each server, so a slow answer is not asked for again and again.
     """
     if number == 0:
-        return (values.line(f"{module}_next_upstream", "off"),)
-    tries = values.integer(number + 1, "retries", most=1001)
-    bound_s = min(times.connect_s * (number + 1), values.MOST_S)
+        return (arguments.line(f"{module}_next_upstream", "off"),)
+    tries = arguments.integer(number + 1, "retries", most=1001)
+    bound_s = min(times.connect_s * (number + 1), arguments.MOST_S)
     return (
-        values.line(f"{module}_next_upstream", "error", "timeout"),
-        values.line(f"{module}_next_upstream_tries", tries),
-        values.line(f"{module}_next_upstream_timeout", values.duration(bound_s, "timeout connect times retries")),
+        arguments.line(f"{module}_next_upstream", "error", "timeout"),
+        arguments.line(f"{module}_next_upstream_tries", tries),
+        arguments.line(f"{module}_next_upstream_timeout", arguments.duration(bound_s, "timeout connect times retries")),
     )
 
 
 def leave(
     lines: collections.abc.Iterable[directive.Node],
-    scope: scope_.Scope,
+    scope: site_scope.Scope,
     proxy: model.Proxy,
     *,
     module: str,
@@ -92,6 +91,6 @@ def leave(
 
 
 @functools.lru_cache(maxsize=8)
-def _said(nginx: environment.Nginx) -> dict[str, tuple[directive.Arg, ...]]:
+def _said(nginx: render_environment.Nginx) -> dict[str, tuple[directive.Arg, ...]]:
     """What nginx.conf says, by the names of directives."""
     return {line.name: line.args for line in lines(nginx) if isinstance(line, directive.Directive)}

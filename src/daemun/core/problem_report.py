@@ -9,14 +9,14 @@ Field = tuple[str | int, ...]
 
 
 @dataclasses.dataclass(slots=True)
-class Report:
+class ProblemReport:
     """Collects problems of one host (None: of no single site)."""
 
     host: str | None
     origin: model.Origin
     problems: list[model.Problem] = dataclasses.field(default_factory=list)
 
-    def at(self, origin: model.Origin) -> "Report":
+    def at(self, origin: model.Origin) -> "ProblemReport":
         """The same report, for what comes from a nearer place."""
         return dataclasses.replace(self, origin=self.origin if origin == model.NOWHERE else origin)
 

@@ -12,8 +12,7 @@ import collections.abc
 
 from daemun.core import directive, model
 from daemun.core.directive import Expr
-from daemun.core.render import scope as scope_
-from daemun.core.render import values
+from daemun.core.render import arguments, site_scope
 
 _DOTS = r"(?!(?:[^? ]*(?:[/\\]|%2f|%5c))?(?:\.|%2e){1,2}(?:[/\\;?# ]|%2f|%5c|%3b|\z))"
 """Not before a segment that servers take for "here" or "one up", in whatever form: "..", "%2e.", "..;", "..%2f"."""
@@ -22,12 +21,12 @@ _ENDS = r"(?:[;/\\]|\z)"
 """Where a segment ends, for some servers."""
 
 
-def is_on(scope: scope_.Scope, proxy: model.Proxy) -> bool:
+def is_on(scope: site_scope.Scope, proxy: model.Proxy) -> bool:
     """Whether answers are translated. Not in nginx-proxy's place: it leaves them alone."""
     return proxy.translate and not scope.settings.like_nginx_proxy
 
 
-def sent(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> str:
+def sent(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) -> str:
     """What stands behind a server's name in `proxy_pass`. Nothing where the path is the visitor's anyway, or where an
     owner rewrites paths and so means what nginx has made of them."""
     snippets = (route.snippet, scope.site.snippet)
@@ -51,9 +50,9 @@ def request_lines(route: model.Route, proxy: model.Proxy) -> tuple[directive.Dir
         return ()
     return (
         *dots_lines(route, proxy),
-        values.line("set", Expr("$daemun_prefix"), Expr(values.literal(values.encoded(route.path)))),
-        values.line("set", Expr("$daemun_place"), Expr(values.literal(values.sent_path(path)))),
-        values.line("set", Expr("$daemun_asked"), Expr("$uri")),
+        arguments.line("set", Expr("$daemun_prefix"), Expr(arguments.literal(arguments.encoded(route.path)))),
+        arguments.line("set", Expr("$daemun_place"), Expr(arguments.literal(arguments.sent_path(path)))),
+        arguments.line("set", Expr("$daemun_asked"), Expr("$uri")),
     )
 
 
@@ -68,17 +67,17 @@ def dots_lines(route: model.Route, proxy: model.Proxy) -> tuple[directive.Direct
         return ()
     pattern = rf"[/\\]\.\.{_ENDS}"
     if not route.path.endswith("/"):
-        pattern = rf"{pattern}|^{values.in_regex(route.path)}\.{{1,2}}{_ENDS}"
-    return (values.line("if", Expr("$uri"), "~", Expr(pattern), block=(values.line("return", "400"),)),)
+        pattern = rf"{pattern}|^{arguments.in_regex(route.path)}\.{{1,2}}{_ENDS}"
+    return (arguments.line("if", Expr("$uri"), "~", Expr(pattern), block=(arguments.line("return", "400"),)),)
 
 
 def answer_lines(proxy: model.Proxy) -> tuple[directive.Directive, ...]:
     """In the same location: redirects and cookies come back as paths of the visitor's."""
     servers = ",".join(dict.fromkeys(_authorities(proxy)))
     return (
-        values.line("set", Expr("$daemun_servers"), Expr(f",{servers},")),
-        values.line("proxy_redirect", Expr(r"~^(?<daemun_location>.+)\z"), Expr("$daemun_location_here")),
-        values.line("proxy_cookie_path", Expr(r"~^(?<daemun_location>.+)\z"), Expr("$daemun_location_here")),
+        arguments.line("set", Expr("$daemun_servers"), Expr(f",{servers},")),
+        arguments.line("proxy_redirect", Expr(r"~^(?<daemun_location>.+)\z"), Expr("$daemun_location_here")),
+        arguments.line("proxy_cookie_path", Expr(r"~^(?<daemun_location>.+)\z"), Expr("$daemun_location_here")),
     )
 
 
@@ -86,7 +85,7 @@ def host_lines(proxy: model.Proxy) -> tuple[directive.Directive, ...]:
     """Where no path is replaced: a redirect to the visitor's host with the server's port leads to the visitor's own."""
     ports = dict.fromkeys(target.port for target in proxy.targets if target.port is not None)
     return tuple(
-        values.line("proxy_redirect", Expr(f"{scheme}://$host{port}/"), "/")
+        arguments.line("proxy_redirect", Expr(f"{scheme}://$host{port}/"), "/")
         for number in ports
         for scheme in ("http", "https")
         for port in _spellings(scheme, number)
@@ -112,10 +111,10 @@ def _authorities(proxy: model.Proxy) -> collections.abc.Iterator[str]:
 def header_lines(route: model.Route, proxy: model.Proxy) -> tuple[directive.Directive, ...]:
     """What the server is told of the prefix, and where WebDAV's COPY and MOVE lead (RFC 4918 section 10.3)."""
     scheme = "https" if proxy.targets[0].scheme is model.Scheme.HTTPS else "http"
-    prefix = Expr(values.literal(values.encoded(route.path.rstrip("/"))))
+    prefix = Expr(arguments.literal(arguments.encoded(route.path.rstrip("/"))))
     return (
-        values.line("proxy_set_header", "X-Forwarded-Prefix", prefix),
-        values.line("proxy_set_header", "Destination", Expr(f"$daemun_destination_{scheme}")),
+        arguments.line("proxy_set_header", "X-Forwarded-Prefix", prefix),
+        arguments.line("proxy_set_header", "Destination", Expr(f"$daemun_destination_{scheme}")),
     )
 
 
@@ -196,6 +195,6 @@ def variables() -> tuple[directive.Node, ...]:
 
 
 def _map(source: str, variable: str, *entries: tuple[str, str], default: str) -> directive.Directive:
-    lines = (values.line(key, Expr(value)) for key, value in entries)
-    block = (values.line("volatile"), values.line("default", Expr(default)), *lines)
-    return values.line("map", Expr(source), Expr(f"$daemun_{variable}"), block=block)
+    lines = (arguments.line(key, Expr(value)) for key, value in entries)
+    block = (arguments.line("volatile"), arguments.line("default", Expr(default)), *lines)
+    return arguments.line("map", Expr(source), Expr(f"$daemun_{variable}"), block=block)

@@ -16,11 +16,21 @@ import dataclasses
 import functools
 import operator
 
-from daemun.core import certificates, directive, model, names, per_site, sharing
+from daemun.core import certificate_choice, directive, model, names, shared_sites, site_memory
 from daemun.core.directive import Expr
-from daemun.core.render import accel_redirect, default, environment, error_pages, route, serialise, server, tls, values
-from daemun.core.render import scope as scope_
-from daemun.core.render import site as site_
+from daemun.core.render import (
+    accel_redirect,
+    arguments,
+    default_server,
+    error_pages,
+    render_environment,
+    route_locations,
+    serialise,
+    server_blocks,
+    site_file,
+    site_scope,
+    tls,
+)
 from daemun.errors import RenderError
 
 _TITLE = "daemun shared"
@@ -30,7 +40,7 @@ _TITLE = "daemun shared"
 _SITE = "$daemun_shared_site"
 _HANDSHAKE = "$daemun_shared_handshake"
 _FOLDER = "$daemun_shared_folder"
-_VARIABLES = scope_.Variables(
+_VARIABLES = site_scope.Variables(
     server="$daemun_shared_server",
     port="$daemun_shared_port",
     url="$daemun_shared_url",
@@ -49,18 +59,18 @@ _REMEMBERED = 1 << 15
 
 def find_entries(
     desired: model.Desired,
-    env: environment.Environment,
-    memory: per_site.PerSite[sharing.Entry | None] | None = None,
-) -> tuple[sharing.Entry, ...]:
+    env: render_environment.Environment,
+    memory: site_memory.PerSite[shared_sites.SharedSite | None] | None = None,
+) -> tuple[shared_sites.SharedSite, ...]:
     """The sites that share their blocks, in the order of their names. memory: of earlier calls.
 
     A site that comes or goes moves one other at most between the two ways.
     """
-    memory = memory or per_site.PerSite()
+    memory = memory or site_memory.PerSite()
     memory.enter(None)
     acme = desired.globals.acme
     further = desired.enabled[env.own_blocks :]
-    chosen = default.default_site(desired) if further else None
+    chosen = default_server.default_site(desired) if further else None
     found = (
         memory.get(site, make_entry)
         for site in further
@@ -72,11 +82,11 @@ def find_entries(
 def _has_as_many_types(site: model.Site, acme: model.Acme) -> bool:
     """Their servers show one certificate, or two, as `acme` says."""
     return site.tls.ordering.key_type is None or (
-        certificates.has_two_types(site, acme) is (acme.further_key_type is not None)
+        certificate_choice.has_two_types(site, acme) is (acme.further_key_type is not None)
     )
 
 
-def make_entry(site: model.Site) -> sharing.Entry | None:
+def make_entry(site: model.Site) -> shared_sites.SharedSite | None:
     """None when the site has anything of its own beside names, certificate and one server with an address.
 
     Every field but those that are named here has its default, so an option that this module does not know is one of the
@@ -93,7 +103,7 @@ def make_entry(site: model.Site) -> sharing.Entry | None:
     if not is_plain or route_.path != "/" or target.scheme is not model.Scheme.HTTP or not _OF_TARGET.is_plain(target):
         return None
     server_ = _find_server(site.names, target.host, target.port)
-    return None if server_ is None else sharing.Entry(names=site.names, server=server_, place=_place(site))
+    return None if server_ is None else shared_sites.SharedSite(names=site.names, server=server_, place=_place(site))
 
 
 class _Defaults:
@@ -124,7 +134,7 @@ def _find_server(given: tuple[str, ...], host: str | None, port: int | None) -> 
     if any(names.slug(name) != name for name in given):  # they are the names of folders, too
         return None
     try:
-        return values.endpoint(address, port)
+        return arguments.endpoint(address, port)
     except RenderError:
         return None
 
@@ -139,7 +149,7 @@ def _place(site: model.Site) -> str:
     return next((str(origin) for origin in origins if origin != model.NOWHERE), "")
 
 
-def make_site(entry: sharing.Entry) -> model.Site:
+def make_site(entry: shared_sites.SharedSite) -> model.Site:
     """A site that says no more than the entry; where its certificate comes from is not known."""
     host, _, port = entry.server.rpartition(":")
     target = model.Target(scheme=model.Scheme.HTTP, host=host.removeprefix("[").removesuffix("]"), port=int(port))
@@ -151,23 +161,26 @@ def make_site(entry: sharing.Entry) -> model.Site:
 
 
 def files(
-    entries: tuple[sharing.Entry, ...], env: environment.Environment, settings: model.Globals
+    entries: tuple[shared_sites.SharedSite, ...], env: render_environment.Environment, settings: model.Globals
 ) -> dict[str, bytes]:
     """The files of the sites that share their blocks; none when no site does. Raises: RenderError."""
     if not entries:
         return {}
     # A site like all of them; its name is that of the locations.
     one = dataclasses.replace(make_site(entries[0]), host="daemun_shared", aliases=())
-    scope = scope_.Scope(site=one, environment=env, settings=settings, variables=_VARIABLES)
+    scope = site_scope.Scope(site=one, environment=env, settings=settings, variables=_VARIABLES)
     written = [_write(entry.names, entry.server, entry.place) for entry in entries]
     lists = {
-        sharing.NAMES: ("Their names, one site a line.", [lines.name for lines in written]),
-        sharing.HOSTS: ("The site of each name, and its certificate.", [lines.hosts for lines in written]),
-        sharing.ALIASES: ("Names beside a site's first.", [lines.aliases for lines in written]),
-        sharing.SERVERS: ("The server of each site, and where it comes from.", [lines.server for lines in written]),
+        shared_sites.NAMES: ("Their names, one site a line.", [lines.name for lines in written]),
+        shared_sites.HOSTS: ("The site of each name, and its certificate.", [lines.hosts for lines in written]),
+        shared_sites.ALIASES: ("Names beside a site's first.", [lines.aliases for lines in written]),
+        shared_sites.SERVERS: (
+            "The server of each site, and where it comes from.",
+            [lines.server for lines in written],
+        ),
     }
     return {
-        sharing.MAIN: serialise.serialise((*_title(), *_maps(), _https(scope), _http(scope))),
+        shared_sites.MAIN: serialise.serialise((*_title(), *_maps(), _https(scope), _http(scope))),
         **{
             path: b"".join((serialise.serialise((directive.Comment(title),)), *lines))
             for path, (title, lines) in lists.items()
@@ -190,9 +203,9 @@ def _write(given: tuple[str, ...], server_: str, place: str) -> _Lines:
     host = given[0]
     where = directive.Directive(host, (directive.Text(server_),), beside=place)
     return _Lines(
-        name=serialise.serialise((values.line("server_name", *given),)),
-        hosts=serialise.serialise(values.line(name, host) for name in given),
-        aliases=serialise.serialise(values.line(name, name) for name in given[1:]),
+        name=serialise.serialise((arguments.line("server_name", *given),)),
+        hosts=serialise.serialise(arguments.line(name, host) for name in given),
+        aliases=serialise.serialise(arguments.line(name, name) for name in given[1:]),
         server=serialise.serialise((where,)),
     )
 
@@ -205,89 +218,91 @@ def _title() -> tuple[directive.Node, ...]:
 
 
 def _maps() -> tuple[directive.Node, ...]:
-    hosts = (values.line("hostnames"), values.line("include", sharing.HOSTS))
+    hosts = (arguments.line("hostnames"), arguments.line("include", shared_sites.HOSTS))
     return (
         directive.Comment("The site that the TLS handshake was for, and the one that the request is for."),
-        values.line("map", Expr("$ssl_server_name"), Expr(_HANDSHAKE), block=hosts),
+        arguments.line("map", Expr("$ssl_server_name"), Expr(_HANDSHAKE), block=hosts),
         directive.Comment("The folder of the name under live/."),
-        values.line(
+        arguments.line(
             "map",
             Expr("$ssl_server_name"),
             Expr(_FOLDER),
             block=(
-                values.line("hostnames"),
-                values.line("default", Expr(_HANDSHAKE)),
-                values.line("include", sharing.ALIASES),
+                arguments.line("hostnames"),
+                arguments.line("default", Expr(_HANDSHAKE)),
+                arguments.line("include", shared_sites.ALIASES),
             ),
         ),
-        values.line("map", Expr("$host"), Expr(_SITE), block=hosts),
+        arguments.line("map", Expr("$host"), Expr(_SITE), block=hosts),
         directive.Comment("Where it goes, and how the server's own address is written in redirects."),
-        values.line("map", Expr(_SITE), Expr(_VARIABLES.server), block=(values.line("include", sharing.SERVERS),)),
-        values.line(
+        arguments.line(
+            "map", Expr(_SITE), Expr(_VARIABLES.server), block=(arguments.line("include", shared_sites.SERVERS),)
+        ),
+        arguments.line(
             "map",
             Expr(_VARIABLES.server),
             Expr(_VARIABLES.url),
             block=(
-                values.line("default", Expr(f"http://{_VARIABLES.server}")),
-                values.line(r"~^(?<daemun_shared_address>.+):80\z", Expr("http://$daemun_shared_address")),
+                arguments.line("default", Expr(f"http://{_VARIABLES.server}")),
+                arguments.line(r"~^(?<daemun_shared_address>.+):80\z", Expr("http://$daemun_shared_address")),
             ),
         ),
-        values.line(
+        arguments.line(
             "map",
             Expr(_VARIABLES.server),
             Expr(_VARIABLES.port),
-            block=(values.line(r"~:(?<daemun_shared_number>[0-9]+)\z", Expr("$daemun_shared_number")),),
+            block=(arguments.line(r"~:(?<daemun_shared_number>[0-9]+)\z", Expr("$daemun_shared_number")),),
         ),
         directive.Comment("Connections to these servers are not kept. A server that is told so closes first,"),
         directive.Comment("and nginx's port is free again at once."),
-        values.line(
+        arguments.line(
             "map",
             Expr("$daemun_upgrade"),
             Expr(_VARIABLES.connection),
-            block=(values.line("default", "upgrade"), values.line("", "close")),
+            block=(arguments.line("default", "upgrade"), arguments.line("", "close")),
         ),
     )
 
 
-def _https(scope: scope_.Scope) -> directive.Directive:
+def _https(scope: site_scope.Scope) -> directive.Directive:
     misdirected = (Expr(_SITE), directive.Text("!="), Expr(_HANDSHAKE))
     lines = (
-        *server.listen_https(scope),
-        values.line("server_name", _TITLE),
-        values.line("include", sharing.NAMES),
-        *server.certificate(
+        *server_blocks.listen_https(scope),
+        arguments.line("server_name", _TITLE),
+        arguments.line("include", shared_sites.NAMES),
+        *server_blocks.certificate(
             _FOLDER,
-            is_followed=not server.has_root(scope.settings),
+            is_followed=not server_blocks.has_root(scope.settings),
             has_two_types=scope.settings.acme.further_key_type is not None,
         ),
         *tls.site_lines(scope),
-        values.line("if", *misdirected, block=(values.line("return", "421"),)),
-        server.challenge(),
+        arguments.line("if", *misdirected, block=(arguments.line("return", "421"),)),
+        server_blocks.challenge(),
         *_content(scope, https=True),
         *error_pages.lines(scope),
     )
-    return values.line("server", block=lines)
+    return arguments.line("server", block=lines)
 
 
-def _content(scope: scope_.Scope, *, https: bool) -> collections.abc.Iterator[directive.Node]:
+def _content(scope: site_scope.Scope, *, https: bool) -> collections.abc.Iterator[directive.Node]:
     """Without their titles, which name the server of one site."""
     yield from accel_redirect.lines(scope)
     for one in scope.site.routes:
-        for node in route.locations(scope, one, https=https):
+        for node in route_locations.locations(scope, one, https=https):
             if isinstance(node, directive.Directive):
                 yield node
 
 
-def _http(scope: scope_.Scope) -> directive.Directive:
+def _http(scope: site_scope.Scope) -> directive.Directive:
     lines = (
-        *server.listen_http(scope),
-        values.line("include", sharing.NAMES),
-        server.challenge(),
+        *server_blocks.listen_http(scope),
+        arguments.line("include", shared_sites.NAMES),
+        server_blocks.challenge(),
         *(
-            (*site_.to_https_unless_there(scope.site), *_content(scope, https=False))
-            if site_.believes_https(scope.settings)
-            else (values.line("location", "/", block=site_.to_https(scope.site)),)
+            (*site_file.to_https_unless_there(scope.site), *_content(scope, https=False))
+            if site_file.believes_https(scope.settings)
+            else (arguments.line("location", "/", block=site_file.to_https(scope.site)),)
         ),
         *error_pages.lines(scope),
     )
-    return values.line("server", block=lines)
+    return arguments.line("server", block=lines)

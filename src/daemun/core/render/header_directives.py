@@ -11,9 +11,7 @@ import itertools
 
 from daemun.core import directive, model, words
 from daemun.core.directive import Expr
-from daemun.core.render import environment, translation, values
-from daemun.core.render import scope as scope_
-from daemun.core.render import told as told_
+from daemun.core.render import arguments, forwarded_headers, path_translation, render_environment, site_scope
 from daemun.errors import RenderError
 
 _REMOVED = (
@@ -101,7 +99,7 @@ _LIKE_NGINX_PROXY = (
 """What nginx-proxy tells its servers besides, and of the protocol any word that a believed client has for it."""
 
 
-def _forwarded(told: told_.Told) -> dict[str, str]:
+def _forwarded(told: forwarded_headers.ForwardedHeaders) -> dict[str, str]:
     return {
         "X-Real-IP": "$remote_addr",
         "X-Forwarded-For": told.forwarded_for,
@@ -114,7 +112,7 @@ def _forwarded(told: told_.Told) -> dict[str, str]:
 
 def _further(settings: model.Globals) -> dict[str, str]:
     removed = dict.fromkeys(_REMOVED, "")
-    is_trusting = told_.is_anybody_believed(settings)
+    is_trusting = forwarded_headers.is_anybody_believed(settings)
     for name in from_proxies(settings):
         removed[name] = f"$daemun_{proxied_variable(name)}" if is_trusting else ""
     return removed | dict(_LIKE_NGINX_PROXY) if settings.like_nginx_proxy else removed
@@ -134,47 +132,51 @@ def proxied_variable(name: str) -> str:
     return f"{_PROXIED}{name.lower().replace('-', '_')}"
 
 
-def standard(set_header: str, settings: model.Globals, nginx: environment.Nginx) -> tuple[directive.Directive, ...]:
+def standard(
+    set_header: str, settings: model.Globals, nginx: render_environment.Nginx
+) -> tuple[directive.Directive, ...]:
     """What every server behind the gate is told, for `proxy_set_header` or `grpc_set_header`."""
-    told = told_.expressions(settings, nginx)
+    told = forwarded_headers.expressions(settings, nginx)
     hop = () if set_header == "grpc_set_header" else _HOP
     given = {"Host": told.host, **_forwarded(told), **dict(hop), **_further(settings)}
-    return tuple(values.line(set_header, name, Expr(value)) for name, value in given.items())
+    return tuple(arguments.line(set_header, name, Expr(value)) for name, value in given.items())
 
 
-def shared(settings: model.Globals, nginx: environment.Nginx, set_header: str) -> tuple[directive.Directive, ...]:
+def shared(
+    settings: model.Globals, nginx: render_environment.Nginx, set_header: str
+) -> tuple[directive.Directive, ...]:
     """The same without what the owner says at the http level, for there."""
-    return _last_wins(standard(set_header, settings, nginx), hidden=scope_.owned(settings.snippet, set_header))
+    return _last_wins(standard(set_header, settings, nginx), hidden=site_scope.owned(settings.snippet, set_header))
 
 
-def request_lines(scope: scope_.Scope, route: model.Route, set_header: str) -> tuple[directive.Directive, ...]:
+def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) -> tuple[directive.Directive, ...]:
     """The location's own list, or nothing when the one in nginx.conf says all. Raises: RenderError."""
     assert isinstance(route.action, model.Proxy)
-    written = scope_.owned(route.snippet, set_header)
-    site_wide = scope_.owned(scope.site.snippet, set_header)
-    given = [values.line(set_header, *_request_header(name, value)) for name, value in route.request_headers]
+    written = site_scope.owned(route.snippet, set_header)
+    site_wide = site_scope.owned(scope.site.snippet, set_header)
+    given = [arguments.line(set_header, *_request_header(name, value)) for name, value in route.request_headers]
     if route.action.host_header is not None:
-        given.append(values.line(set_header, "Host", route.action.host_header))
+        given.append(arguments.line(set_header, "Host", route.action.host_header))
     connection: tuple[directive.Directive, ...] = ()
     if scope.variables is not None:
-        connection = (values.line(set_header, "Connection", Expr(scope.variables.connection)),)
+        connection = (arguments.line(set_header, "Connection", Expr(scope.variables.connection)),)
     elif route.action.keepalive == 0 and route.action.targets[0].scheme in {model.Scheme.HTTP, model.Scheme.HTTPS}:
         # Connections are used once, so the server may close them at once (RFC 9112 section 9.6).
-        connection = (values.line(set_header, "Connection", Expr("$daemun_connection_once")),)
+        connection = (arguments.line(set_header, "Connection", Expr("$daemun_connection_once")),)
     path = route.action.targets[0].path
-    if path is not None and set_header == "proxy_set_header" and translation.is_on(scope, route.action):
-        connection = (*connection, *translation.header_lines(route, route.action))
+    if path is not None and set_header == "proxy_set_header" and path_translation.is_on(scope, route.action):
+        connection = (*connection, *path_translation.header_lines(route, route.action))
     aliases = _aliases(scope, set_header)
     if not (written or site_wide or given or connection or aliases):
         return ()
-    gate_wide = scope_.owned(scope.settings.snippet, set_header)
+    gate_wide = site_scope.owned(scope.settings.snippet, set_header)
     usual = standard(set_header, scope.settings, scope.environment.nginx)
     lines = _last_wins(usual, connection, gate_wide, site_wide, given, hidden=written)
     named = {line.args[0].value.lower() for line in (*lines, *written) if line.args}
     return (*lines, *(alias for alias in aliases if alias.args[0].value.lower() not in named))
 
 
-def _aliases(scope: scope_.Scope, set_header: str) -> tuple[directive.Directive, ...]:
+def _aliases(scope: site_scope.Scope, set_header: str) -> tuple[directive.Directive, ...]:
     """Each header that is set or removed here, spelled with underscores, is removed: many servers take X_Real_IP and
     X-Real-IP for one, as CGI does."""
     if not scope.site.underscores:
@@ -186,11 +188,11 @@ def _aliases(scope: scope_.Scope, set_header: str) -> tuple[directive.Directive,
         for joints in itertools.product("-_", repeat=len(parts) - 1):
             if "_" in joints:
                 name = parts[0] + "".join(joint + part for joint, part in zip(joints, parts[1:], strict=True))
-                found.append(values.line(set_header, name, ""))
+                found.append(arguments.line(set_header, name, ""))
     return tuple(found)
 
 
-def parameters(scope: scope_.Scope, route: model.Route, param: str) -> tuple[directive.Directive, ...]:
+def parameters(scope: site_scope.Scope, route: model.Route, param: str) -> tuple[directive.Directive, ...]:
     """The same for FastCGI, uwsgi and SCGI, where a header is a parameter named as in CGI (RFC 3875 section 4.1.18).
 
     Raises: RenderError.
@@ -205,22 +207,22 @@ def parameters(scope: scope_.Scope, route: model.Route, param: str) -> tuple[dir
         if len(name) > 40:
             raise RenderError(f"request header {words.quoted(name)} is too long for a CGI parameter (40 characters)")
         given = {other: old for other, old in given.items() if other.lower() != name.lower()}
-        given[name] = values.expression(value)
+        given[name] = arguments.expression(value)
     lines = [_parameter(param, name, value) for name, value in given.items()]
-    return _last_wins(lines, scope_.owned(scope.site.snippet, param), hidden=scope_.owned(route.snippet, param))
+    return _last_wins(lines, site_scope.owned(scope.site.snippet, param), hidden=site_scope.owned(route.snippet, param))
 
 
 def _parameter(param: str, name: str, value: directive.Arg) -> directive.Directive:
     """An empty value is not sent, and neither is the client's header of that name."""
     empty = () if value.value and not value.value.startswith(f"$daemun_{_PROXIED}") else ("if_not_empty",)
-    return values.line(param, f"HTTP_{name.upper().replace('-', '_')}", value, *empty)
+    return arguments.line(param, f"HTTP_{name.upper().replace('-', '_')}", value, *empty)
 
 
 def _request_header(name: str, value: str) -> tuple[directive.Arg, directive.Arg]:
     if name.lower() in _REFUSED:
         raise RenderError(f"request header {words.quoted(name)} belongs to one connection; nginx sets it itself")
     try:
-        return values.header_name(name), values.expression(value)
+        return arguments.header_name(name), arguments.expression(value)
     except RenderError as error:
         raise RenderError(f"request header {words.quoted(name)}: {error}") from error
 
@@ -248,16 +250,16 @@ def _subject(line: directive.Directive) -> str:
 
 def hsts_value(hsts: model.Hsts) -> str:
     """RFC 6797 section 6.1."""
-    parts = [f"max-age={values.integer(hsts.max_age_s, 'hsts max_age', most=1 << 40)}"]
+    parts = [f"max-age={arguments.integer(hsts.max_age_s, 'hsts max_age', most=1 << 40)}"]
     parts += ["includeSubDomains"] * hsts.include_subdomains + ["preload"] * hsts.preload
     return "; ".join(parts)
 
 
-def server_lines(scope: scope_.Scope, *, https: bool) -> tuple[directive.Directive, ...]:
+def server_lines(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Directive, ...]:
     """What every answer of a server carries."""
     if scope.site.hsts is None or not https:
         return ()
-    return (values.line("add_header", "Strict-Transport-Security", hsts_value(scope.site.hsts), "always"),)
+    return (arguments.line("add_header", "Strict-Transport-Security", hsts_value(scope.site.hsts), "always"),)
 
 
 def keep_inherited(
@@ -270,7 +272,7 @@ def keep_inherited(
     return tuple(_keep_inherited(node, ours) for node in nodes) if ours else nodes
 
 
-def keep_in_site(scope: scope_.Scope, *, https: bool) -> scope_.Scope:
+def keep_in_site(scope: site_scope.Scope, *, https: bool) -> site_scope.Scope:
     """The same site, whose hand-written blocks do not lose what every answer of the site or route carries.
 
     Raises: RenderError.
@@ -284,7 +286,7 @@ def keep_in_site(scope: scope_.Scope, *, https: bool) -> scope_.Scope:
     return dataclasses.replace(scope, site=dataclasses.replace(scope.site, snippet=snippet, routes=routes))
 
 
-def _added(scope: scope_.Scope, route: model.Route, *, https: bool) -> tuple[directive.Directive, ...]:
+def _added(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tuple[directive.Directive, ...]:
     """What a location adds to its answers."""
     if not route.snippet or route.replaced:
         return ()
@@ -297,14 +299,14 @@ def _keep_inherited(node: directive.Node, ours: collections.abc.Sequence[directi
     if isinstance(node, directive.Comment) or node.block is None:
         return node
     block = keep_inherited(node.block, ours)
-    own = scope_.owned(block, "add_header")
-    if own and not scope_.owned(block, "add_header_inherit"):
+    own = site_scope.owned(block, "add_header")
+    if own and not site_scope.owned(block, "add_header_inherit"):
         block = (*_last_wins(ours, hidden=own), *block)
     return dataclasses.replace(node, block=block)
 
 
 def response_lines(
-    scope: scope_.Scope,
+    scope: site_scope.Scope,
     route: model.Route,
     *,
     https: bool,
@@ -324,21 +326,26 @@ def response_lines(
     for name, value in route.response_headers:
         _check_response_header(name, is_proxied=hide_header is not None)
         if value:
-            added.append(values.line("add_header", values.header_name(name), _response_value(name, value), "always"))
-    added += [values.line("add_header", name, value) for name, value in extra if name.lower() not in owners]
-    lines = [values.line(hide_header, values.header_name(name)) for name in hidden] if hide_header else []
+            added.append(
+                arguments.line("add_header", arguments.header_name(name), _response_value(name, value), "always")
+            )
+    added += [arguments.line("add_header", name, value) for name, value in extra if name.lower() not in owners]
+    lines = [arguments.line(hide_header, arguments.header_name(name)) for name in hidden] if hide_header else []
     if lines and hide_header:
-        lines += (*scope_.owned(scope.settings.snippet, hide_header), *scope_.owned(scope.site.snippet, hide_header))
-    written = scope_.owned(route.snippet, "add_header")
+        lines += (
+            *site_scope.owned(scope.settings.snippet, hide_header),
+            *site_scope.owned(scope.site.snippet, hide_header),
+        )
+    written = site_scope.owned(route.snippet, "add_header")
     if added or written:
-        outer = (*server_lines(scope, https=https), *scope_.owned(scope.site.snippet, "add_header"))
+        outer = (*server_lines(scope, https=https), *site_scope.owned(scope.site.snippet, "add_header"))
         added = [*_last_wins(outer, added, hidden=written)]
     return (*lines, *added)
 
 
 def _response_value(name: str, value: str) -> Expr:
     try:
-        return values.expression(value)
+        return arguments.expression(value)
     except RenderError as error:
         raise RenderError(f"response header {words.quoted(name)}: {error}") from error
 

@@ -8,11 +8,11 @@ what a trusted proxy may say otherwise, and for an nginx without a variable for 
 import dataclasses
 
 from daemun.core import model
-from daemun.core.render import environment
+from daemun.core.render import render_environment
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class ForwardedHeaders:
     """named_port: of the host that the client asked for, with its colon, or nothing.
 
     host: that was routed by, with the port the client named. Others: as the header of that name.
@@ -27,14 +27,14 @@ class Told:
     request_id: str
 
 
-def expressions(settings: model.Globals, nginx: environment.Nginx) -> Told:
+def expressions(settings: model.Globals, nginx: render_environment.Nginx) -> ForwardedHeaders:
     """What stands in headers, redirects and the access log."""
     # nginx.org/en/docs/http/ngx_http_core_module.html#var_request_port, from 1.29.3 on.
-    has_port = environment.Feature.REQUEST_PORT in nginx.features
+    has_port = render_environment.Feature.REQUEST_PORT in nginx.features
     named_port = "$is_request_port$request_port" if has_port else "$daemun_named_port"
     host = f"$host{named_port}" if has_port else "$daemun_host"
     if is_anybody_believed(settings):
-        return Told(
+        return ForwardedHeaders(
             named_port=named_port,
             host=host,
             forwarded_for="$daemun_forwarded_for",
@@ -43,7 +43,7 @@ def expressions(settings: model.Globals, nginx: environment.Nginx) -> Told:
             forwarded_port="$daemun_forwarded_port",
             request_id="$daemun_request_id",
         )
-    return Told(
+    return ForwardedHeaders(
         named_port=named_port,
         host=host,
         forwarded_for="$remote_addr",

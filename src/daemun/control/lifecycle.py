@@ -7,7 +7,7 @@ import signal
 import structlog
 
 from daemun.control import gate, ports, supervisor
-from daemun.core.generations import Urgency
+from daemun.core.worker_generations import Urgency
 from daemun.errors import DaemunError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

@@ -42,8 +42,7 @@ import re
 
 from daemun.core import directive, layout, model, names
 from daemun.core.directive import Expr
-from daemun.core.render import accel_redirect, error_pages, headers, request_body, values
-from daemun.core.render import scope as scope_
+from daemun.core.render import accel_redirect, arguments, error_pages, header_directives, request_body, site_scope
 
 HOLD = "hold.conf"
 HOLD_UNBUFFERED = "hold-unbuffered.conf"
@@ -78,7 +77,7 @@ def shared(paths: layout.Layout) -> tuple[directive.Node, ...]:
     """The daemon as a server."""
     return (
         directive.Comment("Requests that no server took wait in daemun, and some that one lost."),
-        values.line("upstream", _UPSTREAM, block=(values.line("server", f"unix:{paths.hold_socket}"),)),
+        arguments.line("upstream", _UPSTREAM, block=(arguments.line("server", f"unix:{paths.hold_socket}"),)),
     )
 
 
@@ -126,55 +125,55 @@ def variables(paths: layout.Layout) -> tuple[directive.Node, ...]:
 
 def _map(source: str, variable: str, *entries: tuple[str, str], default: str) -> directive.Directive:
     lines = (
-        values.line(key, Expr(value)) if key else directive.Directive("", (Expr(value),)) for key, value in entries
+        arguments.line(key, Expr(value)) if key else directive.Directive("", (Expr(value),)) for key, value in entries
     )
-    block = (values.line("volatile"), values.line("default", Expr(default)), *lines)
-    return values.line("map", Expr(source), Expr(f"$daemun_{variable}"), block=block)
+    block = (arguments.line("volatile"), arguments.line("default", Expr(default)), *lines)
+    return arguments.line("map", Expr(source), Expr(f"$daemun_{variable}"), block=block)
 
 
 def file(*, buffered: bool) -> tuple[directive.Node, ...]:
     """What every location for waiting requests includes."""
-    lines = [values.line("if", Expr("$daemun_fate"), "=", status, block=_end(status)) for status in ("502", "504")]
+    lines = [arguments.line("if", Expr("$daemun_fate"), "=", status, block=_end(status)) for status in ("502", "504")]
     if not buffered:
         lines += [
-            values.line("if", Expr("$request_method"), "!~", r"^(?:GET|HEAD|OPTIONS|DELETE)\z", block=_end("502")),
+            arguments.line("if", Expr("$request_method"), "!~", r"^(?:GET|HEAD|OPTIONS|DELETE)\z", block=_end("502")),
             # Over HTTP/2 a body of unknown size is one that tells its type (see `request_body`).
-            values.line(
+            arguments.line(
                 "set",
                 Expr("$daemun_body"),
                 Expr("$content_length|$http_transfer_encoding|$server_protocol|$http_content_type"),
             ),
-            values.line("if", Expr("$daemun_body"), "!~", r"^0?\|\|(?:HTTP/1|[^|]*\|\z)", block=_end("502")),
+            arguments.line("if", Expr("$daemun_body"), "!~", r"^0?\|\|(?:HTTP/1|[^|]*\|\z)", block=_end("502")),
         ]
     return (
         directive.Comment("What cannot wait is never sent again. Its body must be there for that."),
         *lines,
-        values.line("proxy_method", "GET"),
-        values.line("proxy_pass_request_body", "off"),
-        values.line("proxy_pass_request_headers", "off"),
-        values.line("proxy_set_header", "Host", "daemun"),
+        arguments.line("proxy_method", "GET"),
+        arguments.line("proxy_pass_request_body", "off"),
+        arguments.line("proxy_pass_request_headers", "off"),
+        arguments.line("proxy_set_header", "Host", "daemun"),
         # Where the request was, here among others, and which page its client can read.
-        values.line("proxy_set_header", "X-Tried", Expr("$upstream_addr")),
-        values.line("proxy_set_header", "Accept", Expr("$http_accept")),
-        values.line("proxy_set_header", "Content-Length", ""),
+        arguments.line("proxy_set_header", "X-Tried", Expr("$upstream_addr")),
+        arguments.line("proxy_set_header", "Accept", Expr("$http_accept")),
+        arguments.line("proxy_set_header", "Content-Length", ""),
         # nginx keeps connections by itself since 1.29.7, and a question would be lost on one that the daemon closes at
         # that moment.
-        values.line("proxy_set_header", "Connection", "close"),
+        arguments.line("proxy_set_header", "Connection", "close"),
         accel_redirect.followed(),
-        values.line("proxy_http_version", "1.1"),
-        values.line("proxy_next_upstream", "off"),
-        values.line("proxy_connect_timeout", "1s"),
+        arguments.line("proxy_http_version", "1.1"),
+        arguments.line("proxy_next_upstream", "off"),
+        arguments.line("proxy_connect_timeout", "1s"),
     )
 
 
 def _end(status: str) -> tuple[directive.Directive, ...]:
-    return (values.line("return", status),)
+    return (arguments.line("return", status),)
 
 
 # --- for a route -----------------------------------------------------------------------------------------------
 
 
-def is_held(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> bool:
+def is_held(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) -> bool:
     """Whether requests of this route wait. Not where an owner's nginx rewrites them, answers them otherwise, or looks
     at errors itself: sending them again would not do the same."""
     module = MODULES.get(proxy.targets[0].scheme)
@@ -189,47 +188,47 @@ def is_held(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> bool
     )
 
 
-def error_lines(scope: scope_.Scope, route: model.Route) -> tuple[directive.Node, ...]:
+def error_lines(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Node, ...]:
     """Where requests of a location go that got no answer; an owner's error pages stay."""
     return (
         error_pages.RECURSIVE,
-        values.line("error_page", "502", "504", "=", f"@{_name(scope, route)}_hold"),
+        arguments.line("error_page", "502", "504", "=", f"@{_name(scope, route)}_hold"),
         *error_pages.repeated(scope, route),
     )
 
 
 def retry_line() -> directive.Directive:
     """First in a location that sends a request to `$daemun_to`."""
-    return values.line("set", Expr("$daemun_to"), Expr("$daemun_ready"))
+    return arguments.line("set", Expr("$daemun_to"), Expr("$daemun_ready"))
 
 
-def location(scope: scope_.Scope, route: model.Route, proxy: model.Proxy, *, https: bool) -> directive.Directive:
+def location(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy, *, https: bool) -> directive.Directive:
     """Where a request waits. Raises: RenderError."""
-    pages = scope_.owned(scope.site.snippet, "error_page")
-    own_pages = scope_.owned(route.snippet, "error_page")
+    pages = site_scope.owned(scope.site.snippet, "error_page")
+    own_pages = site_scope.owned(route.snippet, "error_page")
     is_cgi = MODULES[proxy.targets[0].scheme] != "proxy"
-    lost = values.line("if", Expr("$daemun_fate"), "=", "lost", block=(values.line("return", "502"),))
+    lost = arguments.line("if", Expr("$daemun_fate"), "=", "lost", block=(arguments.line("return", "502"),))
     lines: list[directive.Node] = [
         *(() if _is_repeated(scope, route, proxy) else (lost,)),
         *((request_body.unheld_line(scope, route, cgi=is_cgi),) if proxy.buffering is not False else ()),
-        values.line("include", HOLD if proxy.buffering is not False else HOLD_UNBUFFERED),
-        *headers.response_lines(scope, route, https=https, hide_header="proxy_hide_header"),
+        arguments.line("include", HOLD if proxy.buffering is not False else HOLD_UNBUFFERED),
+        *header_directives.response_lines(scope, route, https=https, hide_header="proxy_hide_header"),
         *((*own_pages, *error_pages.repeated(scope, route, "503")) if pages or own_pages else ()),
         *error_pages.log_lines(scope, route),
-        *((values.line("proxy_intercept_errors", "on"),) if pages or own_pages else ()),
-        values.line("proxy_read_timeout", values.duration(proxy.hold_s + _MARGIN_S, "hold")),
-        values.line(
+        *((arguments.line("proxy_intercept_errors", "on"),) if pages or own_pages else ()),
+        arguments.line("proxy_read_timeout", arguments.duration(proxy.hold_s + _MARGIN_S, "hold")),
+        arguments.line(
             "proxy_pass", Expr(f"http://{_UPSTREAM}/{_asked(scope, route)}/{_retry(proxy)}/$request_id/$daemun_fate")
         ),
     ]
-    return values.line("location", f"@{_name(scope, route)}_hold", block=tuple(lines))
+    return arguments.line("location", f"@{_name(scope, route)}_hold", block=tuple(lines))
 
 
-def _is_repeated(scope: scope_.Scope, route: model.Route, proxy: model.Proxy) -> bool:
+def _is_repeated(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) -> bool:
     """Whether what a server lost may be sent once more: not where nobody wants a second try after an error."""
     name = f"{MODULES[proxy.targets[0].scheme]}_next_upstream"
     snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
-    owners = (node for snippet in snippets for node in scope_.owned(snippet, name))
+    owners = (node for snippet in snippets for node in site_scope.owned(snippet, name))
     return proxy.retries > 0 and all("error" in {argument.value for argument in node.args} for node in owners)
 
 
@@ -241,11 +240,11 @@ def _retry(proxy: model.Proxy) -> str:
             return "retry"
 
 
-def _asked(scope: scope_.Scope, route: model.Route) -> str:
+def _asked(scope: site_scope.Scope, route: model.Route) -> str:
     """Which servers are waited for, and where the request comes back to when that is not named after them."""
     name = _name(scope, route)
     return name if scope.variables is None else f"@{name}/{scope.variables.waits_as}"
 
 
-def _name(scope: scope_.Scope, route: model.Route) -> str:
+def _name(scope: site_scope.Scope, route: model.Route) -> str:
     return names.upstream_name(scope.site.host, route.path)

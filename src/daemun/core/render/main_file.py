@@ -1,26 +1,26 @@
 """nginx.conf: what concerns no single site."""
 
-from daemun.core import definitions, directive, model, on_demand_names, sharing
+from daemun.core import directive, model, on_demand_names, shared_sites, variable_definitions
 from daemun.core.directive import Expr
 from daemun.core.render import (
     access_log,
+    arguments,
     compression,
-    default,
-    environment,
+    default_server,
     error_pages,
-    headers,
-    hold,
+    forwarded_headers,
+    header_directives,
+    hold_locations,
+    http_defaults,
     realip,
+    render_environment,
     request_body,
-    server,
+    server_blocks,
+    site_scope,
     snippets,
     tls,
-    told,
     upstream,
-    usual,
-    values,
 )
-from daemun.core.render import scope as scope_
 from daemun.errors import RenderError
 
 _POOL = "4640"
@@ -48,14 +48,18 @@ _FEW_NAMES = 100
 _TEMP = {
     "client_body": None,
     "proxy": None,
-    "fastcgi": environment.Feature.FASTCGI,
-    "uwsgi": environment.Feature.UWSGI,
-    "scgi": environment.Feature.SCGI,
+    "fastcgi": render_environment.Feature.FASTCGI,
+    "uwsgi": render_environment.Feature.UWSGI,
+    "scgi": render_environment.Feature.SCGI,
 }
 
 
 def nodes(
-    desired: model.Desired, env: environment.Environment, kept: server.Kept = (), *, has_shared: bool = False
+    desired: model.Desired,
+    env: render_environment.Environment,
+    kept: server_blocks.Kept = (),
+    *,
+    has_shared: bool = False,
 ) -> tuple[directive.Node, ...]:
     """kept: where sites of an earlier generation still listen. has_shared: whether any sites share their blocks.
 
@@ -64,39 +68,42 @@ def nodes(
     logs = env.layout.logs
     ours = _http(desired, env, has_shared=has_shared)
     http = (
-        *scope_.yielding(ours, desired.globals.snippet),
+        *site_scope.yielding(ours, desired.globals.snippet),
         *_includes(desired, env, kept, has_shared=has_shared),
     )
     account = tuple(name for name in (env.user, env.group) if name is not None) if env.user is not None else ()
     return (
         directive.Comment("Written by daemun; changes here are lost. One file per site is under sites/."),
         *((directive.Comment("Sites that need no file of their own are in shared.conf."),) if has_shared else ()),
-        *((values.line("user", *account),) if account else ()),
-        values.line("worker_processes", values.integer(env.workers, "workers", least=1, most=1024)),
-        values.line("worker_rlimit_nofile", str(env.open_files)),
-        values.line("pcre_jit", "on"),
-        values.line("pid", env.layout.nginx_pid),
-        values.line("error_log", f"{logs}/error.log", "warn"),
-        values.line(
-            "events", block=(values.line("worker_connections", str(environment.count_connections(env.open_files))),)
+        *((arguments.line("user", *account),) if account else ()),
+        arguments.line("worker_processes", arguments.integer(env.workers, "workers", least=1, most=1024)),
+        arguments.line("worker_rlimit_nofile", str(env.open_files)),
+        arguments.line("pcre_jit", "on"),
+        arguments.line("pid", env.layout.nginx_pid),
+        arguments.line("error_log", f"{logs}/error.log", "warn"),
+        arguments.line(
+            "events",
+            block=(arguments.line("worker_connections", str(render_environment.count_connections(env.open_files))),),
         ),
-        values.line("http", block=http),
+        arguments.line("http", block=http),
     )
 
 
-def stand_in(desired: model.Desired, env: environment.Environment, path: str) -> tuple[directive.Node, ...]:
+def stand_in(desired: model.Desired, env: render_environment.Environment, path: str) -> tuple[directive.Node, ...]:
     """Our lines that give way to what a file of hand-written nginx says: they stand instead of it when it cannot be
     used. Raises: RenderError."""
     rest = snippets.without(desired, path)
-    given = scope_.yielding(_http(desired, env, has_shared=False), desired.globals.snippet)
-    full = scope_.yielding(_http(rest, env, has_shared=False), rest.globals.snippet)
+    given = site_scope.yielding(_http(desired, env, has_shared=False), desired.globals.snippet)
+    full = site_scope.yielding(_http(rest, env, has_shared=False), rest.globals.snippet)
     ours = tuple(node for node in full if isinstance(node, directive.Directive) and node not in given)
-    taken = default.find_owned(desired.globals) - default.find_owned(rest.globals)
-    servers = (node for node in default.servers(rest, env, only=taken) if getattr(node, "name", "") == "server")
+    taken = default_server.find_owned(desired.globals) - default_server.find_owned(rest.globals)
+    servers = (node for node in default_server.servers(rest, env, only=taken) if getattr(node, "name", "") == "server")
     return (*ours, *(servers if taken else ()))
 
 
-def _http(desired: model.Desired, env: environment.Environment, *, has_shared: bool) -> tuple[directive.Node, ...]:
+def _http(
+    desired: model.Desired, env: render_environment.Environment, *, has_shared: bool
+) -> tuple[directive.Node, ...]:
     return (
         *_basics(env),
         *_log(desired.globals, env),
@@ -113,65 +120,65 @@ def _http(desired: model.Desired, env: environment.Environment, *, has_shared: b
         *_resolver(env),
         *realip.lines(desired.globals),
         # Before the first `map`, or nginx would refuse what an owner says of the size of its tables.
-        *(values.line("include", path) for path in snippets.paths(desired.globals)),
-        values.line("include", definitions.FILE),
-        *hold.shared(env.layout),
-        *usual.lines(env.nginx),
+        *(arguments.line("include", path) for path in snippets.paths(desired.globals)),
+        arguments.line("include", variable_definitions.FILE),
+        *hold_locations.shared(env.layout),
+        *http_defaults.lines(env.nginx),
         *request_body.shared(env),
         *_proxying(desired.globals, env),
     )
 
 
-def _http2(settings: model.Globals, env: environment.Environment) -> tuple[directive.Node, ...]:
-    offered = settings.http2 and environment.Feature.HTTP_V2 in env.nginx.features
-    return (values.line("http2", "on"),) if offered else ()
+def _http2(settings: model.Globals, env: render_environment.Environment) -> tuple[directive.Node, ...]:
+    offered = settings.http2 and render_environment.Feature.HTTP_V2 in env.nginx.features
+    return (arguments.line("http2", "on"),) if offered else ()
 
 
-def _basics(env: environment.Environment) -> tuple[directive.Node, ...]:
+def _basics(env: render_environment.Environment) -> tuple[directive.Node, ...]:
     temp = [
-        values.line(f"{name}_temp_path", f"{env.layout.temp}/{name}")
+        arguments.line(f"{name}_temp_path", f"{env.layout.temp}/{name}")
         for name, feature in _TEMP.items()
         if feature is None or feature in env.nginx.features
     ]
     return (
-        values.line("include", MIME),
-        values.line("default_type", "application/octet-stream"),
+        arguments.line("include", MIME),
+        arguments.line("default_type", "application/octet-stream"),
         *temp,
-        values.line("server_tokens", "off"),
-        values.line("sendfile", "on"),
-        values.line("tcp_nopush", "on"),
+        arguments.line("server_tokens", "off"),
+        arguments.line("sendfile", "on"),
+        arguments.line("tcp_nopush", "on"),
         directive.Comment("A link inside a folder leads to files of its own owner only: others could publish what"),
         directive.Comment("nginx may read and visitors may not, private keys among it."),
-        values.line("disable_symlinks", "if_not_owner", Expr("from=$document_root")),
-        values.line("reset_timedout_connection", "on"),
+        arguments.line("disable_symlinks", "if_not_owner", Expr("from=$document_root")),
+        arguments.line("reset_timedout_connection", "on"),
         directive.Comment("Redirects stay relative, so that they are right behind another proxy or a mapped port."),
-        values.line("absolute_redirect", "off"),
+        arguments.line("absolute_redirect", "off"),
         directive.Comment("An idle connection outlives a reload by this much, so that no request meets a closed one."),
-        values.line("keepalive_timeout", "65s"),
-        values.line("keepalive_min_timeout", "10s"),
+        arguments.line("keepalive_timeout", "65s"),
+        arguments.line("keepalive_min_timeout", "10s"),
         # nginx's own 1000 would cost a busy client a TLS handshake for every thousand requests.
-        values.line("keepalive_requests", "10000"),
-        values.line("client_header_timeout", "30s"),
-        values.line("client_body_buffer_size", request_body.BUFFER),
-        values.line("large_client_header_buffers", "4", "16k"),
+        arguments.line("keepalive_requests", "10000"),
+        arguments.line("client_header_timeout", "30s"),
+        arguments.line("client_body_buffer_size", request_body.BUFFER),
+        arguments.line("large_client_header_buffers", "4", "16k"),
         directive.Comment("Connections and requests take memory in pieces of one size; the allocator keeps it then."),
-        values.line("connection_pool_size", _POOL),
-        values.line("request_pool_size", _POOL),
+        arguments.line("connection_pool_size", _POOL),
+        arguments.line("request_pool_size", _POOL),
     )
 
 
-def _log(settings: model.Globals, env: environment.Environment) -> tuple[directive.Node, ...]:
+def _log(settings: model.Globals, env: render_environment.Environment) -> tuple[directive.Node, ...]:
     escape = () if settings.logs.escape == "default" else (f"escape={settings.logs.escape}",)
-    theirs = values.line("log_format", "vhost", *escape, Expr(settings.logs.format or _LOG_OF_NGINX_PROXY))
+    theirs = arguments.line("log_format", "vhost", *escape, Expr(settings.logs.format or _LOG_OF_NGINX_PROXY))
     pages = error_pages.log_format(settings, env.nginx)
     named = (pages, theirs) if settings.like_nginx_proxy else (pages,)
     log = access_log.shared(settings, env)
     if not settings.logs.access:
         return (*named, log)
-    ours = f"{_LOG}{told.expressions(settings, env.nginx).request_id}"
+    ours = f"{_LOG}{forwarded_headers.expressions(settings, env.nginx).request_id}"
     return (
         *named,
-        values.line("log_format", "daemun", *escape, Expr(settings.logs.format or ours)),
+        arguments.line("log_format", "daemun", *escape, Expr(settings.logs.format or ours)),
         log,
     )
 
@@ -190,19 +197,19 @@ def _hashes(desired: model.Desired, *, has_shared: bool) -> tuple[directive.Node
     header = max((len(name) for route in routes for name, _ in route.request_headers), default=0)
     return (
         directive.Comment("Hash tables"),
-        values.line("server_names_hash_bucket_size", bucket),
-        values.line("server_names_hash_max_size", str(_power_of_two(4 * len(names_), least=1024))),
-        values.line("map_hash_bucket_size", bucket),
+        arguments.line("server_names_hash_bucket_size", bucket),
+        arguments.line("server_names_hash_max_size", str(_power_of_two(4 * len(names_), least=1024))),
+        arguments.line("map_hash_bucket_size", bucket),
         *(
-            (values.line("map_hash_max_size", str(_power_of_two(4 * len(names_), least=2048))),)
+            (arguments.line("map_hash_max_size", str(_power_of_two(4 * len(names_), least=2048))),)
             if is_listed or not are_few
             else ()
         ),
-        values.line("variables_hash_bucket_size", "128"),
-        values.line("variables_hash_max_size", str(_power_of_two(2 * (len(names_) + 3 * len(routes)), least=2048))),
-        values.line("types_hash_max_size", "4096"),
-        values.line("proxy_headers_hash_bucket_size", str(_power_of_two(header + 48, least=128))),
-        values.line("proxy_headers_hash_max_size", "2048"),
+        arguments.line("variables_hash_bucket_size", "128"),
+        arguments.line("variables_hash_max_size", str(_power_of_two(2 * (len(names_) + 3 * len(routes)), least=2048))),
+        arguments.line("types_hash_max_size", "4096"),
+        arguments.line("proxy_headers_hash_bucket_size", str(_power_of_two(header + 48, least=128))),
+        arguments.line("proxy_headers_hash_max_size", "2048"),
     )
 
 
@@ -210,51 +217,51 @@ def _power_of_two(value: int, *, least: int) -> int:
     return max(least, 1 << (value - 1).bit_length())
 
 
-def _resolver(env: environment.Environment) -> tuple[directive.Node, ...]:
+def _resolver(env: render_environment.Environment) -> tuple[directive.Node, ...]:
     if env.resolver is None:
         return ()
     return (
         directive.Comment("daemun answers for the names of servers; nginx asks again as often as the answer says."),
-        values.line("resolver", env.resolver),
-        values.line("resolver_timeout", upstream.RESOLVER_TIMEOUT),
+        arguments.line("resolver", env.resolver),
+        arguments.line("resolver_timeout", upstream.RESOLVER_TIMEOUT),
     )
 
 
-def _proxying(settings: model.Globals, env: environment.Environment) -> tuple[directive.Node, ...]:
+def _proxying(settings: model.Globals, env: render_environment.Environment) -> tuple[directive.Node, ...]:
     """What locations inherit. An owner's lines at the http level replace those of the same header."""
     lines: list[directive.Node] = [
         directive.Comment("What every server behind the gate is sent. Room for headers with large cookies."),
-        values.line("proxy_http_version", "1.1"),
+        arguments.line("proxy_http_version", "1.1"),
         directive.Comment("Answers leave, and requests arrive, as they come; nothing of them is kept on disk."),
-        values.line("proxy_buffering", "off"),
-        values.line("proxy_request_buffering", "off"),
+        arguments.line("proxy_buffering", "off"),
+        arguments.line("proxy_request_buffering", "off"),
         *_buffers("proxy", env),
         *_early_hints(env),
-        *headers.shared(settings, env.nginx, "proxy_set_header"),
+        *header_directives.shared(settings, env.nginx, "proxy_set_header"),
     ]
     for feature, module in (
-        (environment.Feature.FASTCGI, "fastcgi"),
-        (environment.Feature.UWSGI, "uwsgi"),
-        (environment.Feature.SCGI, "scgi"),
+        (render_environment.Feature.FASTCGI, "fastcgi"),
+        (render_environment.Feature.UWSGI, "uwsgi"),
+        (render_environment.Feature.SCGI, "scgi"),
     ):
         if feature in env.nginx.features:
             lines += _buffers(module, env)
-    if environment.Feature.GRPC in env.nginx.features:
+    if render_environment.Feature.GRPC in env.nginx.features:
         lines += [
-            values.line("grpc_buffer_size", _buffer_size(env)),
-            *headers.shared(settings, env.nginx, "grpc_set_header"),
+            arguments.line("grpc_buffer_size", _buffer_size(env)),
+            *header_directives.shared(settings, env.nginx, "grpc_set_header"),
         ]
     return tuple(lines)
 
 
-def _early_hints(env: environment.Environment) -> tuple[directive.Directive, ...]:
+def _early_hints(env: render_environment.Environment) -> tuple[directive.Directive, ...]:
     """103 (RFC 8297) goes to clients of HTTP/2: many of HTTP/1.1 take it for the answer (section 3)."""
-    if {environment.Feature.EARLY_HINTS, environment.Feature.HTTP_V2} - env.nginx.features:
+    if {render_environment.Feature.EARLY_HINTS, render_environment.Feature.HTTP_V2} - env.nginx.features:
         return ()
-    return (values.line("early_hints", Expr("$http2")),)
+    return (arguments.line("early_hints", Expr("$http2")),)
 
 
-def _buffer_size(env: environment.Environment) -> str:
+def _buffer_size(env: render_environment.Environment) -> str:
     """Of the first buffer, which every request takes: the head of an answer has to fit in, and an answer that is not
     buffered goes through it. With glibc 64k cost nothing and make large answers cheap. musl's allocator keeps pieces up
     to 26,192 bytes (is_bouncing in mallocng) and maps larger ones anew for each request, which takes a third of what a
@@ -265,26 +272,26 @@ def _buffer_size(env: environment.Environment) -> str:
     return "64k" if env.nginx.keeps_large_pieces else "25k"
 
 
-def _buffers(module: str, env: environment.Environment) -> tuple[directive.Directive, ...]:
+def _buffers(module: str, env: render_environment.Environment) -> tuple[directive.Directive, ...]:
     """Besides the first one those of answers that are read ahead: a megabyte of memory for each, and no file. Files for
     answers would let strangers fill the disk, and nginx leaves servers waiting once one is full (1 GB), so that an
     answer ends in its middle."""
     return (
-        values.line(f"{module}_buffer_size", _buffer_size(env)),
-        values.line(f"{module}_buffers", "64", "16k"),
-        values.line(f"{module}_busy_buffers_size", "64k"),
-        values.line(f"{module}_max_temp_file_size", "0"),
+        arguments.line(f"{module}_buffer_size", _buffer_size(env)),
+        arguments.line(f"{module}_buffers", "64", "16k"),
+        arguments.line(f"{module}_busy_buffers_size", "64k"),
+        arguments.line(f"{module}_max_temp_file_size", "0"),
     )
 
 
 def _includes(
-    desired: model.Desired, env: environment.Environment, kept: server.Kept, *, has_shared: bool
+    desired: model.Desired, env: render_environment.Environment, kept: server_blocks.Kept, *, has_shared: bool
 ) -> tuple[directive.Node, ...]:
     return (
-        values.line("include", "generation.conf"),
-        values.line("include", "sites/*.conf"),
-        *((values.line("include", sharing.MAIN),) if has_shared else ()),
-        *default.servers(desired, env, kept),
+        arguments.line("include", "generation.conf"),
+        arguments.line("include", "sites/*.conf"),
+        *((arguments.line("include", shared_sites.MAIN),) if has_shared else ()),
+        *default_server.servers(desired, env, kept),
     )
 
 
@@ -293,6 +300,6 @@ def check_state(state: str) -> None:
     if "$" in state or not state.startswith("/"):
         raise RenderError(f'cannot use the state directory "{state}": expected an absolute path without $')
     try:
-        values.check_printable(state)
+        arguments.check_printable(state)
     except RenderError as error:
         raise RenderError(f"cannot use the state directory: {error}") from error

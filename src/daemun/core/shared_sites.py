@@ -24,7 +24,7 @@ Files = collections.abc.Mapping[str, bytes]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class SharedSite:
     """All that such a site has of its own. names: the main one first. server: "10.0.0.5:80".
 
     place: where it comes from, for people; two entries that differ in it alone are equal.
@@ -39,19 +39,19 @@ class Entry:
         return self.names[0]
 
 
-def read(files: Files) -> collections.abc.Mapping[str, Entry]:
+def read(files: Files) -> collections.abc.Mapping[str, SharedSite]:
     """Every site that shares its blocks in this tree, by its host."""
     return _read(files.get(NAMES, b""), files.get(SERVERS, b""))
 
 
 # A round reads the lists that nginx has and those that it is to have, each several times.
 @functools.lru_cache(maxsize=2)
-def _read(names: bytes, servers: bytes) -> collections.abc.Mapping[str, Entry]:
+def _read(names: bytes, servers: bytes) -> collections.abc.Mapping[str, SharedSite]:
     by_host = dict(_SERVER.findall(servers))
-    found: dict[str, Entry] = {}
+    found: dict[str, SharedSite] = {}
     for written in _NAMES.findall(names):
         given = written.split(b" ")
         if given[0] in by_host:
-            entry = Entry(names=tuple([name.decode() for name in given]), server=by_host[given[0]].decode())
+            entry = SharedSite(names=tuple([name.decode() for name in given]), server=by_host[given[0]].decode())
             found[entry.host] = entry
     return types.MappingProxyType(found)

@@ -138,7 +138,7 @@ class SiteLook:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class ServerFault:
     """Why no server of a route serves. is_permanent: waiting does not help. since: of the first look that found it."""
 
     is_permanent: bool

@@ -8,10 +8,9 @@ alert, and is told to the `error_log` of the server that the name led to, also o
 
 import contextlib
 
-from daemun.core import certificates, directive, model, names, on_demand_names
+from daemun.core import certificate_choice, directive, model, names, on_demand_names
 from daemun.core.directive import Expr
-from daemun.core.render import accel_redirect, values
-from daemun.core.render import scope as scope_
+from daemun.core.render import accel_redirect, arguments, site_scope
 from daemun.errors import RenderError
 
 ASK_STATUS = "419"
@@ -27,15 +26,15 @@ _NAME = r"~^(?<daemun_name_{suffix}>(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?\.)+[a-z
 
 
 def is_on(site: model.Site) -> bool:
-    return site.on_demand is not None and scope_.has_tls(site)
+    return site.on_demand is not None and site_scope.has_tls(site)
 
 
-def certificate(scope: scope_.Scope) -> str:
+def certificate(scope: site_scope.Scope) -> str:
     """The variable with the folder of the handshake's certificate."""
     return f"$daemun_shown_{_suffix(scope)}"
 
 
-def shared(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+def shared(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """The variables, and the daemon as a server."""
     nodes: list[directive.Node] = [
         directive.Comment(
@@ -46,72 +45,72 @@ def shared(scope: scope_.Scope) -> tuple[directive.Node, ...]:
     ]
     if _asks(scope):
         place = f"unix:{scope.environment.layout.domains_socket}"
-        nodes.append(values.line("upstream", _UPSTREAM, block=(values.line("server", place),)))
+        nodes.append(arguments.line("upstream", _UPSTREAM, block=(arguments.line("server", place),)))
     return tuple(nodes)
 
 
-def _map(scope: scope_.Scope, source: str, variable: str) -> directive.Directive:
+def _map(scope: site_scope.Scope, source: str, variable: str) -> directive.Directive:
     own, site = scope.certificate, scope.site
     suffix = variable.removeprefix("$daemun_")
-    entries = [values.line("hostnames"), values.line("default", "")]
-    folders = certificates.folders(site)
-    entries += [values.line(values.map_host(name), folders.get(name, own)) for name in site.names]
+    entries = [arguments.line("hostnames"), arguments.line("default", "")]
+    folders = certificate_choice.folders(site)
+    entries += [arguments.line(arguments.map_host(name), folders.get(name, own)) for name in site.names]
     if source == "$ssl_server_name":
         entries.append(directive.Directive("", (directive.Text(own),)))
-    entries.append(values.line(_NAME.format(suffix=suffix), Expr(f"$daemun_name_{suffix}")))
-    return values.line("map", Expr(source), Expr(variable), block=tuple(entries))
+    entries.append(arguments.line(_NAME.format(suffix=suffix), Expr(f"$daemun_name_{suffix}")))
+    return arguments.line("map", Expr(source), Expr(variable), block=tuple(entries))
 
 
-def https_lines(scope: scope_.Scope) -> tuple[directive.Node, ...]:
+def https_lines(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """For the HTTPS server: who brings a known name in the handshake may still ask for another one."""
     layout = scope.environment.layout
     lines: list[directive.Node] = [
         directive.Comment("Every certificate under live/ counts as a name's, so those of other sites are left out."),
         _if_other(OTHER_SHOWN, "421"),
         _if_other(OTHER_ASKED, "421"),
-        _unless_added(scope, values.line("return", "421")),
+        _unless_added(scope, arguments.line("return", "421")),
     ]
     if _asks(scope):
         missed = f"syslog:server=unix:{layout.missed_socket},tag=daemun,nohostname"
         lines = [
-            values.line("error_log", f"{layout.logs}/error.log", "warn"),
-            values.line("error_log", missed, "error"),
+            arguments.line("error_log", f"{layout.logs}/error.log", "warn"),
+            arguments.line("error_log", missed, "error"),
             *lines,
         ]
     return tuple(lines)
 
 
-def http_lines(scope: scope_.Scope, to_https: tuple[directive.Node, ...]) -> tuple[directive.Node, ...]:
+def http_lines(scope: site_scope.Scope, to_https: tuple[directive.Node, ...]) -> tuple[directive.Node, ...]:
     """For the plain HTTP server. to_https: how a visitor is sent there once the name was added."""
     status = str(scope.settings.default.status)
     others = _if_other(OTHER_ASKED, status)
     if not _asks(scope):
-        return (others, _unless_added(scope, values.line("return", status)))
+        return (others, _unless_added(scope, arguments.line("return", status)))
     ask = (
-        values.line("internal"),
-        values.line("proxy_method", "GET"),
-        values.line("proxy_pass_request_body", "off"),
-        values.line("proxy_pass_request_headers", "off"),
-        values.line("proxy_set_header", "Host", "daemun"),
-        values.line("proxy_set_header", "Content-Length", ""),
-        values.line("proxy_set_header", "X-Real-IP", Expr("$remote_addr")),
+        arguments.line("internal"),
+        arguments.line("proxy_method", "GET"),
+        arguments.line("proxy_pass_request_body", "off"),
+        arguments.line("proxy_pass_request_headers", "off"),
+        arguments.line("proxy_set_header", "Host", "daemun"),
+        arguments.line("proxy_set_header", "Content-Length", ""),
+        arguments.line("proxy_set_header", "X-Real-IP", Expr("$remote_addr")),
         accel_redirect.followed(),
-        values.line("proxy_http_version", "1.1"),
-        values.line("proxy_connect_timeout", "1s"),
-        values.line("proxy_read_timeout", _ASK_TIMEOUT),
-        values.line("proxy_pass", Expr(f"http://{_UPSTREAM}/ask/{_asked(scope)}/{_ADDED.removeprefix('@')}")),
+        arguments.line("proxy_http_version", "1.1"),
+        arguments.line("proxy_connect_timeout", "1s"),
+        arguments.line("proxy_read_timeout", _ASK_TIMEOUT),
+        arguments.line("proxy_pass", Expr(f"http://{_UPSTREAM}/ask/{_asked(scope)}/{_ADDED.removeprefix('@')}")),
     )
     return (
-        values.line("error_page", ASK_STATUS, "=", _ASK),
+        arguments.line("error_page", ASK_STATUS, "=", _ASK),
         others,
-        _unless_added(scope, values.line("return", ASK_STATUS)),
-        values.line("location", _ASK, block=ask),
-        values.line("location", _ADDED, block=to_https),
+        _unless_added(scope, arguments.line("return", ASK_STATUS)),
+        arguments.line("location", _ASK, block=ask),
+        arguments.line("location", _ADDED, block=to_https),
     )
 
 
 def _if_other(variable: str, status: str) -> directive.Directive:
-    return values.line("if", Expr(variable), block=(values.line("return", status),))
+    return arguments.line("if", Expr(variable), block=(arguments.line("return", status),))
 
 
 def others(desired: model.Desired) -> tuple[directive.Node, ...]:
@@ -124,29 +123,29 @@ def others(desired: model.Desired) -> tuple[directive.Node, ...]:
     for name in {name: None for site in desired.sites if site is not taking for name in site.names}:
         if name not in own_names:
             with contextlib.suppress(RenderError):  # the site is refused for it
-                lines.append(values.line(values.map_host(name), "1"))
-    usual = (values.line("hostnames"), values.line("default", ""))
+                lines.append(arguments.line(arguments.map_host(name), "1"))
+    usual = (arguments.line("hostnames"), arguments.line("default", ""))
     return (
         directive.Comment("Whether the name in a handshake, or in a request, is another site's than of the one that"),
         directive.Comment("takes names, also of a site that is disabled."),
         *(
-            values.line("map", Expr(source), Expr(variable), block=(*usual, *lines))
+            arguments.line("map", Expr(source), Expr(variable), block=(*usual, *lines))
             for source, variable in (("$ssl_server_name", OTHER_SHOWN), ("$host", OTHER_ASKED))
         ),
     )
 
 
-def _unless_added(scope: scope_.Scope, action: directive.Directive) -> directive.Directive:
-    return values.line("if", Expr("!-f"), Expr(f"$daemun_live/{_asked(scope)}/fullchain.pem"), block=(action,))
+def _unless_added(scope: site_scope.Scope, action: directive.Directive) -> directive.Directive:
+    return arguments.line("if", Expr("!-f"), Expr(f"$daemun_live/{_asked(scope)}/fullchain.pem"), block=(action,))
 
 
-def _asks(scope: scope_.Scope) -> bool:
+def _asks(scope: site_scope.Scope) -> bool:
     return scope.site.on_demand is not None and scope.site.on_demand.ask is not None
 
 
-def _asked(scope: scope_.Scope) -> str:
+def _asked(scope: site_scope.Scope) -> str:
     return f"$daemun_added_{_suffix(scope)}"
 
 
-def _suffix(scope: scope_.Scope) -> str:
+def _suffix(scope: site_scope.Scope) -> str:
     return names.variable_suffix(scope.site.host)

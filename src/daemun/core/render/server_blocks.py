@@ -4,8 +4,7 @@ import dataclasses
 
 from daemun.core import directive, layout, model, names
 from daemun.core.directive import Expr
-from daemun.core.render import environment, values
-from daemun.core.render import scope as scope_
+from daemun.core.render import arguments, render_environment, site_scope
 from daemun.errors import RenderError
 
 LISTEN_HTTP = "listen/http.conf"
@@ -21,18 +20,18 @@ Kept = tuple[tuple[str, ...], ...]
 """The words of `listen` lines that the default servers of an earlier generation have."""
 
 
-def listen_http(scope: scope_.Scope) -> tuple[directive.Directive, ...]:
+def listen_http(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     """Where a site listens for plain HTTP. A server without a port of its own includes its listen lines, so that a site
     that is kept at its last good version listens where the others do."""
     if scope.site.http_port is None:
-        return (values.line("include", LISTEN_HTTP),)
+        return (arguments.line("include", LISTEN_HTTP),)
     places = own_addresses(scope.settings.listen_http, scope.site.http_port)
     return listen_lines(places, *_protocol(scope.settings), ipv6=scope.environment.ipv6)
 
 
-def listen_https(scope: scope_.Scope) -> tuple[directive.Directive, ...]:
+def listen_https(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     if scope.site.https_port is None:
-        return (values.line("include", LISTEN_HTTPS),)
+        return (arguments.line("include", LISTEN_HTTPS),)
     places = own_addresses(scope.settings.listen_https, scope.site.https_port)
     return listen_lines(places, "ssl", *_protocol(scope.settings), ipv6=scope.environment.ipv6)
 
@@ -47,7 +46,7 @@ def _protocol(settings: model.Globals) -> tuple[str, ...]:
 
 
 def challenge() -> directive.Directive:
-    return values.line("include", CHALLENGE)
+    return arguments.line("include", CHALLENGE)
 
 
 def certificate(name: str, *, is_followed: bool, has_two_types: bool = False) -> tuple[directive.Node, ...]:
@@ -64,7 +63,7 @@ def certificate(name: str, *, is_followed: bool, has_two_types: bool = False) ->
         return _pairs(folder, has_two_types=has_two_types)
     return (
         directive.Comment("Nothing is served from this root. With it, $daemun_pair is where the certificate is now."),
-        values.line("root", Expr(f"{folder}/{layout.CHAIN}")),
+        arguments.line("root", Expr(f"{folder}/{layout.CHAIN}")),
         *_pairs("$daemun_pair", has_two_types=has_two_types),
     )
 
@@ -73,7 +72,7 @@ def _pairs(folder: str, *, has_two_types: bool) -> tuple[directive.Directive, ..
     """OpenSSL chooses of two by what the client takes; of the same algorithm the last one counts."""
     second = ((layout.SECOND_CHAIN, layout.SECOND_KEY),) if has_two_types else ()
     return tuple(
-        values.line(name, Expr(f"{folder}/{file}"))
+        arguments.line(name, Expr(f"{folder}/{file}"))
         for pair in ((layout.CHAIN, layout.KEY), *second)
         for name, file in zip(("ssl_certificate", "ssl_certificate_key"), pair, strict=True)
     )
@@ -83,12 +82,12 @@ def has_root(settings: model.Globals, site: model.Site | None = None) -> bool:
     """Whether hand-written nginx around this site may set a `root`, or rely on there being none."""
     if site is not None and (site.snippet or any(one.snippet for one in site.routes)):
         return True
-    return bool(scope_.owned(settings.snippet, "root"))
+    return bool(site_scope.owned(settings.snippet, "root"))
 
 
 def anything(*actions: directive.Node) -> directive.Directive:
     """The location for all paths."""
-    return values.line("location", "/", block=actions)
+    return arguments.line("location", "/", block=actions)
 
 
 # --- the included files ----------------------------------------------------------------------------------------
@@ -97,67 +96,75 @@ def anything(*actions: directive.Node) -> directive.Directive:
 def listen_lines(addresses: tuple[model.Address, ...], *options: str, ipv6: bool) -> tuple[directive.Directive, ...]:
     """Raises: RenderError when an address is none."""
     written = dict.fromkeys(place for address in addresses for place in _places(address, ipv6=ipv6))
-    return tuple(values.line("listen", place, *options) for place in written)
+    return tuple(arguments.line("listen", place, *options) for place in written)
 
 
 def _places(address: model.Address, *, ipv6: bool) -> tuple[str, ...]:
-    port = values.integer(address.port, "port", least=1)
+    port = arguments.integer(address.port, "port", least=1)
     if address.host is None:
         return (port, f"[::]:{port}") if ipv6 else (port,)
     found = names.address_of(address.host)
     if found is None:
         raise RenderError(f"cannot listen on {address}: it is no IP address")
-    return (values.endpoint(found, address.port),)
+    return (arguments.endpoint(found, address.port),)
 
 
-def challenge_file(env: environment.Environment, settings: model.Globals) -> tuple[directive.Node, ...]:
+def challenge_file(env: render_environment.Environment, settings: model.Globals) -> tuple[directive.Node, ...]:
     """HTTP-01 (RFC 8555 section 8.3), answered without state: any token, and the account's thumbprint."""
     first, *others = _challenge(env, settings.challenge_files)
     return (
         directive.Comment("Proof for certificate authorities that this gate answers for a name. A file wins, for"),
         directive.Comment("other ACME clients; what is not shaped like a token is 404."),
-        values.line("location", "^~", CHALLENGE_PATH, block=(*_open_to_all(), first, values.line("return", "404"))),
+        arguments.line(
+            "location", "^~", CHALLENGE_PATH, block=(*_open_to_all(), first, arguments.line("return", "404"))
+        ),
         *others,
     )
 
 
-def challenge_of_unknown(env: environment.Environment, settings: model.Globals) -> tuple[directive.Node, ...]:
+def challenge_of_unknown(env: render_environment.Environment, settings: model.Globals) -> tuple[directive.Node, ...]:
     """For names that no site has, some of which are in certificates of sites. Where the owner's files are not for them,
     what is not shaped like a token is answered as any other path."""
     return (challenge(),) if settings.challenges_unknown else _challenge(env, None)
 
 
-def _challenge(env: environment.Environment, files: str | None) -> tuple[directive.Directive, ...]:
+def _challenge(env: render_environment.Environment, files: str | None) -> tuple[directive.Directive, ...]:
     """The location of a token, and those that it hands over to. files: a web root whose files go first, of any name:
     other clients choose their own."""
     answer = (
-        values.line("return", "404")
+        arguments.line("return", "404")
         if env.thumbprint is None
-        else values.line("return", "200", Expr(f"$daemun_token.{values.literal(env.thumbprint)}"))
+        else arguments.line("return", "200", Expr(f"$daemun_token.{arguments.literal(env.thumbprint)}"))
     )
-    text = values.line("default_type", "text/plain")
-    ours = (values.line("root", env.layout.challenges), text, values.line("try_files", Expr("/$daemun_token"), _ANSWER))
-    last = values.line("location", Expr(_ANSWER), block=(*_open_to_all(), text, answer))
+    text = arguments.line("default_type", "text/plain")
+    ours = (
+        arguments.line("root", env.layout.challenges),
+        text,
+        arguments.line("try_files", Expr("/$daemun_token"), _ANSWER),
+    )
+    last = arguments.line("location", Expr(_ANSWER), block=(*_open_to_all(), text, answer))
     if files is None:
         return (_of_token(_TOKEN, ours), last)
-    odd = values.line("if", Expr("$daemun_token"), "!~", Expr(rf"^{_TOKEN}\z"), block=(values.line("return", "404"),))
-    theirs = (
-        values.line("root", files),
-        text,
-        values.line("try_files", Expr(f"{CHALLENGE_PATH}$daemun_token"), _OURS),
+    odd = arguments.line(
+        "if", Expr("$daemun_token"), "!~", Expr(rf"^{_TOKEN}\z"), block=(arguments.line("return", "404"),)
     )
-    then = values.line("location", Expr(_OURS), block=(*_open_to_all(), odd, *ours))
+    theirs = (
+        arguments.line("root", files),
+        text,
+        arguments.line("try_files", Expr(f"{CHALLENGE_PATH}$daemun_token"), _OURS),
+    )
+    then = arguments.line("location", Expr(_OURS), block=(*_open_to_all(), odd, *ours))
     return (_of_token("[^/]+", theirs), then, last)
 
 
 def _of_token(name: str, block: tuple[directive.Directive, ...]) -> directive.Directive:
     place = rf"^{CHALLENGE_PATH.replace('.', chr(92) + '.')}(?<daemun_token>{name})\z"
-    return values.line("location", "~", Expr(place), block=block)
+    return arguments.line("location", "~", Expr(place), block=block)
 
 
 def _open_to_all() -> tuple[directive.Directive, ...]:
     """Whatever an owner's snippet asks of visitors, a certificate authority cannot give it."""
-    return values.line("auth_basic", "off"), values.line("allow", "all")
+    return arguments.line("auth_basic", "off"), arguments.line("allow", "all")
 
 
 def listen_file(
@@ -178,11 +185,11 @@ def default_lines(
     """
     settings = desired.globals
     addresses = settings.listen_https if https else settings.listen_http
-    sites = [site for site in desired.enabled if scope_.has_tls(site) or not https]
+    sites = [site for site in desired.enabled if site_scope.has_tls(site) or not https]
     own = sorted({port for site in sites if (port := site.https_port if https else site.http_port) is not None})
     places = (*addresses, *(place for port in own for place in own_addresses(addresses, port)))
     options = (*(("ssl",) if https else ()), *_protocol(settings), "default_server")
     lines = listen_lines(places, *options, ipv6=ipv6)
     taken = {line.args[0].value for line in lines}
     more = [words for words in kept if ("ssl" in words) == https and words[0] not in taken]
-    return (*lines, *(values.line("listen", *words) for words in more))
+    return (*lines, *(arguments.line("listen", *words) for words in more))

@@ -2,7 +2,7 @@
 
 import urllib.parse
 
-from daemun.core import model, names, services
+from daemun.core import dns_services, model, names
 
 _HTTP = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS})
 _TLS = frozenset({model.Scheme.HTTPS, model.Scheme.GRPCS})
@@ -38,7 +38,7 @@ def is_encrypted(aim: model.Aim) -> bool:
 
 
 def _make_aim(site: model.Site, route: model.Route, proxy: model.Proxy, target: model.Target) -> model.Aim:
-    service = services.find_service(proxy, target)
+    service = dns_services.find_service(proxy, target)
     is_literal = service is None and target.socket is None
     named = target.host if target.host is not None and names.address_of(target.host) is None else None
     assert is_literal is False or (target.host is not None and target.port is not None)

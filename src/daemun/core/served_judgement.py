@@ -8,7 +8,7 @@ import collections.abc
 import dataclasses
 import datetime
 
-from daemun.core import certificate_faults, model, server_answers, spans, words
+from daemun.core import certificate_faults, durations, model, server_answers, words
 
 FRESH = datetime.timedelta(minutes=5)
 """How long an error that nginx logged counts against a site, when connecting to its server shows nothing of it."""
@@ -148,11 +148,11 @@ def is_down(servers: collections.abc.Collection[model.ServerLook]) -> bool:
     return bool(servers) and all(one.trouble is not None for one in servers)
 
 
-def find_fault(servers: collections.abc.Collection[model.ServerLook]) -> model.Fault | None:
+def find_fault(servers: collections.abc.Collection[model.ServerLook]) -> model.ServerFault | None:
     """Why a route has no server; None: it has one, or that is not known."""
     if not is_down(servers):
         return None
-    return model.Fault(
+    return model.ServerFault(
         is_permanent=all(one.trouble is not None and one.trouble.is_permanent for one in servers),
         since=min(one.since or one.at for one in servers),
     )
@@ -162,7 +162,7 @@ def describe_error(error: model.UpstreamError, now: datetime.datetime) -> str:
     """ "its certificate is refused (12 times, last 3 minutes ago)"."""
     least = "at least " if error.at_least else ""
     times = "once" if error.count == 1 else f"{least}{error.count} times, last"
-    return f"{error.cause} ({times} {spans.describe(now - error.at)} ago)"
+    return f"{error.cause} ({times} {durations.describe(now - error.at)} ago)"
 
 
 # --- what `daemun doctor` says of it ---------------------------------------------------------------------------

@@ -37,7 +37,7 @@ class Urgency(enum.IntEnum):
     NEEDED = 3
 
 
-class Verdict(enum.Enum):
+class ReloadVerdict(enum.Enum):
     """What is to be done for a change that needs a reload. OVERDUE: reload, though the budget is used up."""
 
     RELOAD = "reload"
@@ -47,7 +47,7 @@ class Verdict(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class HeldReload:
     """A change that waits. since, until: aware UTC; it is live at `until` at the latest, whatever old workers do.
 
     reason: what uses up the budget. drains_at: when the oldest generation begins to be drained for it, unless
@@ -96,20 +96,22 @@ def find_excess(old: Old, limits: model.OldWorkers) -> str | None:
     )
 
 
-def judge(old: Old, limits: model.OldWorkers, *, urgency: Urgency, waited_s: float) -> Verdict:
+def judge(old: Old, limits: model.OldWorkers, *, urgency: Urgency, waited_s: float) -> ReloadVerdict:
     """waited_s: how long the change, or the first of those merged with it, has waited."""
     if urgency is Urgency.NEEDED or find_excess(old, widen(limits, urgency)) is None:
-        return Verdict.RELOAD
+        return ReloadVerdict.RELOAD
     if waited_s < limits.wait_s:
-        return Verdict.WAIT
-    return Verdict.DRAIN if waited_s < limits.wait_s + DRAIN_S else Verdict.OVERDUE
+        return ReloadVerdict.WAIT
+    return ReloadVerdict.DRAIN if waited_s < limits.wait_s + DRAIN_S else ReloadVerdict.OVERDUE
 
 
-def hold(excess: str, limits: model.OldWorkers, *, now: datetime.datetime, waited_s: float) -> Held:
+def hold(excess: str, limits: model.OldWorkers, *, now: datetime.datetime, waited_s: float) -> HeldReload:
     """now: aware UTC."""
     since = now - datetime.timedelta(seconds=waited_s)
     drains_at = since + datetime.timedelta(seconds=limits.wait_s)
-    return Held(reason=excess, since=since, drains_at=drains_at, until=drains_at + datetime.timedelta(seconds=DRAIN_S))
+    return HeldReload(
+        reason=excess, since=since, drains_at=drains_at, until=drains_at + datetime.timedelta(seconds=DRAIN_S)
+    )
 
 
 def sockets_per_s(sockets: int, limits: model.OldWorkers) -> int:
