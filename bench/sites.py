@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 from bench import answering, commands, estate, figures, peers, plan, processes, visits
 from bench.engine import replayed, shapes
 from daemun.certs.served import bundle, local_ca
-from daemun.discovery import held
+from daemun.discovery import held_questions
 from daemun.store import memory
 from daemun.wiring import clock
 
@@ -33,7 +33,7 @@ _PLACED = "new certificate files are in their place"
 _LOOKING = "looking"
 _OWN = "own.test"
 _ON_DEMAND = "on-demand.test"
-_CONTAINERS_ASKED_EVERY_S = held.HOLD_S + 1
+_CONTAINERS_ASKED_EVERY_S = held_questions.HOLD_S + 1
 _ROUND_S = 1.0
 """SIGHUP makes daemun look at everything, at the certificates first. The time before is over then."""
 _ASKED_BEFORE_S = 0.15

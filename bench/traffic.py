@@ -10,7 +10,7 @@ import textwrap
 from bench import contestants, figures, loads, pairs, plan, servers
 from bench.proxies import caddy, daemun, envoy, haproxy, nginx
 from bench.proxies import place as place_
-from daemun.nginx import find, machine
+from daemun.nginx import find_nginx, machine_limits
 from tests.support import ports
 
 
@@ -133,7 +133,7 @@ Over HTTP/2, nginx writes to the client once for each answer. Of its settings, `
 
 def measure(planned: plan.Plan) -> figures.Section:
     """Raises: LoadError, StartError when a contestant does not do its work."""
-    binary = find.find(planned.nginx).path
+    binary = find_nginx.find(planned.nginx).path
     with contextlib.ExitStack() as stack:
         behind = stack.enter_context(servers.running(_folder(planned.folder, "servers"), binary))
         house = _House(planned, binary, behind)
@@ -190,7 +190,7 @@ class _House:
             ecdsa=self._ecdsa,
             rsa=self._rsa,
             nginx=self._binary,
-            cores=machine.count_cores(),
+            cores=machine_limits.count_cores(),
         )
 
     def start(self, contestant: Contestant, stack: contextlib.ExitStack) -> place_.Proxy | None:

@@ -9,7 +9,7 @@ import textwrap
 import psutil
 import pytest
 
-from daemun.nginx import find
+from daemun.nginx import find_nginx
 from tests.support import clients, ports
 from tests.support.daemon import Daemon, signpost, wait_for
 
@@ -268,7 +268,7 @@ def test_another_account_while_it_runs_waits_for_a_restart(daemon: Daemon) -> No
 def test_an_old_nginx_on_the_path_is_passed_over(daemon: Daemon) -> None:
     """As on a Debian 12 that has one of its own."""
     del daemon.environment["DAEMUN_NGINX"]
-    bundled = find.find_bundled() or pytest.skip("the extra daemun[nginx] is not installed")
+    bundled = find_nginx.find_bundled() or pytest.skip("the extra daemun[nginx] is not installed")
     old = _fake_nginx(daemon.root, "1.22.1")
     daemon.environment["PATH"] = f"{old.parent}:{daemon.environment['PATH']}"
     _start(daemon)

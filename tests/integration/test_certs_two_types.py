@@ -24,7 +24,7 @@ from daemun.certs.served import bundle, certificate_records, live_folder, local_
 from daemun.control import account_port
 from daemun.core import certificate_choice, model
 from daemun.core import layout as layout_
-from daemun.nginx import account
+from daemun.nginx import worker_account
 from daemun.store import memory
 from tests.support import binaries, certificates, http01, issuing, pebble, rendered
 from tests.support.sites import site
@@ -229,7 +229,7 @@ class Owner:
 
     def __init__(self) -> None:
         self._signer = local_ca.load_or_create(memory.MemoryStore(), datetime.datetime.now(datetime.UTC))
-        chosen = account.choose(None)
+        chosen = worker_account.choose(None)
         self._gid = chosen.gid if chosen else None
 
     def publish(self, layout: layout_.Layout, desired: model.Desired) -> bytes:

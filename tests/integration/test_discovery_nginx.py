@@ -1,4 +1,4 @@
-"""What the real nginx makes of the responder's answers: the facts that `discovery.answers` states."""
+"""What the real nginx makes of the responder's answers: the facts that `discovery.dns_answers` states."""
 
 import asyncio
 import collections
@@ -11,7 +11,7 @@ import pathlib
 import pytest
 
 from daemun.core import model, names
-from daemun.discovery import endpoints, responder, responder_sockets, table
+from daemun.discovery import endpoints, responder, responder_sockets, service_table
 from daemun.store import memory
 from tests.support import ports, upstreams
 
@@ -25,7 +25,7 @@ BALANCES = ("", "least_conn;", "ip_hash;", "hash $remote_addr consistent;", "ran
 class Gate:
     """nginx, the responder it asks, and a port on which servers of several loopback addresses listen."""
 
-    services: table.Table
+    services: service_table.Table
     responder: responder.Responder
     dns_port: int
     nginx: upstreams.Nginx
@@ -38,8 +38,10 @@ class Gate:
         ]
         self.services.set("web.daemun", [*primary, *(self.endpoint(host, backup=True) for host in backups)])
 
-    def endpoint(self, host: str, *, weight: int = 1, backup: bool = False) -> table.Endpoint:
-        return table.Endpoint(address=ipaddress.ip_address(host), port=self.port, weight=weight, backup=backup)
+    def endpoint(self, host: str, *, weight: int = 1, backup: bool = False) -> service_table.ServiceEndpoint:
+        return service_table.ServiceEndpoint(
+            address=ipaddress.ip_address(host), port=self.port, weight=weight, backup=backup
+        )
 
     async def until(self, *expected: str, path: str = "web") -> None:
         """Wait until requests are answered by exactly these servers."""
@@ -52,7 +54,7 @@ class Gate:
 
 @pytest.fixture
 async def gate(tmp_path: pathlib.Path) -> collections.abc.AsyncIterator[Gate]:
-    services = table.Table()
+    services = service_table.Table()
     under_test = responder.Responder(services)
     bound = responder_sockets.bind_any(None)
     dns_port = bound.place.port

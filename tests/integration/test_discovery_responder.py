@@ -11,16 +11,16 @@ import dns.message
 import dns.rcode
 import pytest
 
-from daemun.discovery import responder, responder_sockets, table
+from daemun.discovery import responder, responder_sockets, service_table
 
 
 @pytest.fixture
-def services() -> table.Table:
-    return table.Table()
+def services() -> service_table.Table:
+    return service_table.Table()
 
 
 @contextlib.asynccontextmanager
-async def answering(services: table.Table) -> collections.abc.AsyncIterator[tuple[responder.Responder, int]]:
+async def answering(services: service_table.Table) -> collections.abc.AsyncIterator[tuple[responder.Responder, int]]:
     under_test = responder.Responder(services)
     bound = responder_sockets.bind_any(None)
     await under_test.listen(bound)
@@ -30,8 +30,10 @@ async def answering(services: table.Table) -> collections.abc.AsyncIterator[tupl
         await under_test.stop()
 
 
-def endpoints(count: int) -> list[table.Endpoint]:
-    return [table.Endpoint(address=ipaddress.ip_address(f"10.0.0.{last}"), port=80) for last in range(count)]
+def endpoints(count: int) -> list[service_table.ServiceEndpoint]:
+    return [
+        service_table.ServiceEndpoint(address=ipaddress.ip_address(f"10.0.0.{last}"), port=80) for last in range(count)
+    ]
 
 
 QUERY = dns.message.make_query("_http._tcp.web.daemun", "SRV")
@@ -43,7 +45,7 @@ async def ask(port: int) -> int:
     return sum(len(rrset) for rrset in response.answer)
 
 
-async def test_short_answers_over_udp_long_ones_over_tcp_and_changes_at_once(services: table.Table) -> None:
+async def test_short_answers_over_udp_long_ones_over_tcp_and_changes_at_once(services: service_table.Table) -> None:
     async with answering(services) as (under_test, port):
         under_test.open()
         for count in (1, 3, 200, 2, 201):
@@ -51,7 +53,7 @@ async def test_short_answers_over_udp_long_ones_over_tcp_and_changes_at_once(ser
             assert [await ask(port) for _ in range(2)] == [count, count]
 
 
-async def test_idle_connections_keep_nobody_out(services: table.Table) -> None:
+async def test_idle_connections_keep_nobody_out(services: service_table.Table) -> None:
     """Any account of the machine may connect; so may the workers of nginx, then, too."""
     async with answering(services) as (under_test, port):
         under_test.open()
@@ -77,7 +79,7 @@ async def test_idle_connections_keep_nobody_out(services: table.Table) -> None:
             one.close()
 
 
-async def test_of_many_services_each_answer_is_its_own(services: table.Table) -> None:
+async def test_of_many_services_each_answer_is_its_own(services: service_table.Table) -> None:
     async def count(name: str) -> int | None:
         query = dns.message.make_query(f"_http._tcp.{name}.daemun", "SRV")
         response = await dns.asyncquery.udp(query, responder_sockets.HOST, port=port, timeout=30)
@@ -96,7 +98,7 @@ async def test_of_many_services_each_answer_is_its_own(services: table.Table) ->
         assert [await count(name) for name in names] == [wanted.get(name, 1) for name in names]
 
 
-async def test_what_is_asked_before_the_table_is_filled_waits(services: table.Table) -> None:
+async def test_what_is_asked_before_the_table_is_filled_waits(services: service_table.Table) -> None:
     async with answering(services) as (under_test, port):
         with socket.create_connection((responder_sockets.HOST, port)):
             async with asyncio.TaskGroup() as group:
@@ -108,7 +110,7 @@ async def test_what_is_asked_before_the_table_is_filled_waits(services: table.Ta
             assert asked.result() == 2
 
 
-async def test_it_knows_what_was_asked_for(services: table.Table) -> None:
+async def test_it_knows_what_was_asked_for(services: service_table.Table) -> None:
     services.set("web.daemun", endpoints(1))
     services.set("quiet.daemun", endpoints(1))
     async with answering(services) as (under_test, port):
@@ -119,7 +121,7 @@ async def test_it_knows_what_was_asked_for(services: table.Table) -> None:
             assert under_test.take_asked() == set()
 
 
-async def test_noise_neither_answers_nor_harms(services: table.Table) -> None:
+async def test_noise_neither_answers_nor_harms(services: service_table.Table) -> None:
     services.set("web.daemun", endpoints(1))
     async with answering(services) as (under_test, port):
         under_test.open()
@@ -134,7 +136,7 @@ async def test_noise_neither_answers_nor_harms(services: table.Table) -> None:
         assert await ask(port) == 1
 
 
-async def test_two_questions_over_one_connection_in_pieces(services: table.Table) -> None:
+async def test_two_questions_over_one_connection_in_pieces(services: service_table.Table) -> None:
     services.set("web.daemun", endpoints(1))
     async with answering(services) as (under_test, port):
         under_test.open()
@@ -151,7 +153,7 @@ async def test_two_questions_over_one_connection_in_pieces(services: table.Table
         await writer.wait_closed()
 
 
-async def test_other_names_are_refused(services: table.Table) -> None:
+async def test_other_names_are_refused(services: service_table.Table) -> None:
     async with answering(services) as (under_test, port):
         under_test.open()
         query = dns.message.make_query("example.com", "A")
@@ -159,7 +161,7 @@ async def test_other_names_are_refused(services: table.Table) -> None:
         assert response.rcode() == dns.rcode.REFUSED
 
 
-async def test_the_same_port_again_unless_it_is_taken(services: table.Table) -> None:
+async def test_the_same_port_again_unless_it_is_taken(services: service_table.Table) -> None:
     async with answering(services) as (under_test, port):
         under_test.open()
         reader, writer = await asyncio.open_connection(responder_sockets.HOST, port)
@@ -178,7 +180,7 @@ async def test_the_same_port_again_unless_it_is_taken(services: table.Table) -> 
         another.close()
 
 
-def places(*seeds: str) -> list[responder_sockets.Place]:
+def places(*seeds: str) -> list[responder_sockets.LoopbackAddress]:
     """The first place of each seed."""
     return [next(responder_sockets.privileged_places(seed)) for seed in seeds]
 
@@ -239,7 +241,9 @@ class Client:
 
 
 @contextlib.asynccontextmanager
-async def client_of(services: table.Table) -> collections.abc.AsyncIterator[tuple[responder.Responder, int, Client]]:
+async def client_of(
+    services: service_table.Table,
+) -> collections.abc.AsyncIterator[tuple[responder.Responder, int, Client]]:
     async with answering(services) as (under_test, port):
         under_test.open()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
@@ -252,7 +256,7 @@ async def until_held(under_test: responder.Responder) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_who_knows_the_answer_is_told_the_next_one(services: table.Table) -> None:
+async def test_who_knows_the_answer_is_told_the_next_one(services: service_table.Table) -> None:
     services.set("web.daemun", endpoints(1))
     async with client_of(services) as (under_test, port, client):
         assert await client.ask() == 1
@@ -264,7 +268,7 @@ async def test_who_knows_the_answer_is_told_the_next_one(services: table.Table) 
         assert not under_test.holding
 
 
-async def test_the_end_of_the_last_endpoint_is_told_with_its_successor(services: table.Table) -> None:
+async def test_the_end_of_the_last_endpoint_is_told_with_its_successor(services: service_table.Table) -> None:
     services.set("web.daemun", endpoints(1))
     async with client_of(services) as (under_test, _, client):
         assert await client.ask() == 1
@@ -275,13 +279,13 @@ async def test_the_end_of_the_last_endpoint_is_told_with_its_successor(services:
         assert await client.receive(second) == 2
 
 
-async def test_without_a_change_an_answer_comes_in_the_end(services: table.Table) -> None:
+async def test_without_a_change_an_answer_comes_in_the_end(services: service_table.Table) -> None:
     services.set("web.daemun", endpoints(1))
     async with client_of(services) as (_, _, client):
         assert [await client.ask() for _ in range(2)] == [1, 1]
 
 
-async def test_a_service_that_stays_without_endpoints_is_told_so(services: table.Table) -> None:
+async def test_a_service_that_stays_without_endpoints_is_told_so(services: service_table.Table) -> None:
     services.set("web.daemun", endpoints(2))
     async with client_of(services) as (under_test, _, client):
         assert await client.ask() == 2

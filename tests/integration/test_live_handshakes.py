@@ -17,7 +17,7 @@ import pytest
 from daemun.certs.served import bundle, live_folder
 from daemun.core import model
 from daemun.core.render import render_environment, render_tree
-from daemun.nginx import account
+from daemun.nginx import worker_account
 from daemun.sources import nginx_snippet
 from tests.support import clients, rendered
 from tests.support.sites import route, site
@@ -64,7 +64,7 @@ class Owner:
 
     def __init__(self, gate: rendered.Running) -> None:
         self._folder = pathlib.Path(gate.layout.live)
-        chosen = account.choose(None)
+        chosen = worker_account.choose(None)
         self._gid = chosen.gid if chosen else None
         for host in HOSTS:
             shutil.rmtree(self._folder / host)  # no generation, but a plain folder

@@ -14,8 +14,7 @@ import pytest
 
 from daemun import errors
 from daemun.core import layout as layout_
-from daemun.nginx import account, find, generations, server
-from daemun.nginx import test as test_
+from daemun.nginx import config_test, find_nginx, generation_folders, nginx_server, worker_account
 from tests.support import binaries, nginx_state, ports
 
 
@@ -35,7 +34,7 @@ async def test_full_disk_is_told_and_leaves_what_runs(layout: layout_.Layout) ->
     if mounted.returncode:
         pytest.skip(f"cannot mount: {mounted.stderr.strip()}")
     try:
-        nginx = server.Nginx(find.find(str(binaries.nginx_path())), layout, account.choose(None))
+        nginx = nginx_server.Nginx(find_nginx.find(str(binaries.nginx_path())), layout, worker_account.choose(None))
         site = f"listen 127.0.0.1:{ports.free_port()};"
         assert await nginx.stage(nginx_state.configuration(layout, site)) is None
         assert await nginx.activate() == 1
@@ -57,21 +56,21 @@ async def test_low_port_without_the_right_tells_the_ways_out(layout: layout_.Lay
     if int(pathlib.Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").read_text()) <= 80:
         pytest.skip("every account may use port 80 here")
     setpriv = binaries.program("setpriv", "util-linux")
-    nobody = account.choose("nobody")
+    nobody = worker_account.choose("nobody")
     assert nobody is not None
     # The binary of an account without rights: the real nginx, after giving up root.
     wrapper = pathlib.Path(layout.state, "nginx-as-nobody")
     become = f"{setpriv} --reuid={nobody.uid} --regid={nobody.gid} --clear-groups --bounding-set=-all --inh-caps=-all"
     wrapper.write_text(f'#!/bin/sh\nexec {become} "{binaries.nginx_path()}" "$@"\n')
     wrapper.chmod(0o755)
-    await server.Nginx(find.find(str(binaries.nginx_path())), layout, nobody).stage({"nginx.conf": b""})
-    number = generations.Generations(layout).write(nginx_state.configuration(layout, "listen 127.0.0.1:80;"))
+    await nginx_server.Nginx(find_nginx.find(str(binaries.nginx_path())), layout, nobody).stage({"nginx.conf": b""})
+    number = generation_folders.Generations(layout).write(nginx_state.configuration(layout, "listen 127.0.0.1:80;"))
     for folder in (layout.run, layout.temp, layout.logs):
         os.chown(folder, nobody.uid, nobody.gid)
     for file in (layout.nginx_pid, f"{layout.logs}/error.log"):
         pathlib.Path(file).unlink(missing_ok=True)
     with pytest.raises(errors.EnvironmentProblemError) as raised:
-        await test_.test(str(wrapper), layout, number)
+        await config_test.test(str(wrapper), layout, number)
     text = str(raised.value)
     assert text.startswith("cannot listen on 127.0.0.1:80: this account has no right to use port 80")
     assert all(way in text for way in ("as root", "ip_unprivileged_port_start=80", "setcap", "`listen:`"))
@@ -79,7 +78,7 @@ async def test_low_port_without_the_right_tells_the_ways_out(layout: layout_.Lay
 
 @pytest.mark.nginx
 async def test_nginx_that_cannot_be_run_is_named(layout: layout_.Layout) -> None:
-    found = find.find(str(binaries.nginx_path()))
-    gone = server.Nginx(dataclasses.replace(found, path="/nonexistent/nginx"), layout)
+    found = find_nginx.find(str(binaries.nginx_path()))
+    gone = nginx_server.Nginx(dataclasses.replace(found, path="/nonexistent/nginx"), layout)
     with pytest.raises(errors.EnvironmentProblemError, match="cannot run /nonexistent/nginx: No such file"):
         await gone.stage(nginx_state.configuration(layout))

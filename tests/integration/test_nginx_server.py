@@ -13,7 +13,7 @@ import pytest
 from daemun import errors
 from daemun.core import layout as layout_
 from daemun.core import model
-from daemun.nginx import account, find, generations, process, server
+from daemun.nginx import find_nginx, generation_folders, nginx_server, process, worker_account
 from tests.support import binaries, nginx_state, ports
 
 pytestmark = pytest.mark.nginx
@@ -26,22 +26,22 @@ def layout() -> collections.abc.Iterator[layout_.Layout]:
 
 
 @pytest.fixture
-def nginx(layout: layout_.Layout) -> server.Nginx:
+def nginx(layout: layout_.Layout) -> nginx_server.Nginx:
     return new_nginx(layout)
 
 
-def new_nginx(layout: layout_.Layout) -> server.Nginx:
-    return server.Nginx(find.find(str(binaries.nginx_path())), layout, account.choose(None))
+def new_nginx(layout: layout_.Layout) -> nginx_server.Nginx:
+    return nginx_server.Nginx(find_nginx.find(str(binaries.nginx_path())), layout, worker_account.choose(None))
 
 
-async def go_live(nginx: server.Nginx, files: dict[str, bytes]) -> int:
+async def go_live(nginx: nginx_server.Nginx, files: dict[str, bytes]) -> int:
     assert await nginx.stage(files) is None
     number = await nginx.activate()
     await workers_of(nginx)
     return number
 
 
-async def workers_of(nginx: server.Nginx) -> list[int]:
+async def workers_of(nginx: nginx_server.Nginx) -> list[int]:
     """Once there are two: at a start, the second one is ready a little after the first answers."""
     async with asyncio.timeout(10):
         while True:
@@ -62,12 +62,12 @@ def site(port: int, text: str) -> str:
 # --- the way to a new generation -------------------------------------------------------------------------------
 
 
-async def test_empty_state_directory_has_nothing(nginx: server.Nginx) -> None:
+async def test_empty_state_directory_has_nothing(nginx: nginx_server.Nginx) -> None:
     assert await nginx.read_actual() == model.Actual()
     await nginx.stop(grace_s=1)  # does nothing
 
 
-async def test_first_generation_is_started_and_confirmed(nginx: server.Nginx, layout: layout_.Layout) -> None:
+async def test_first_generation_is_started_and_confirmed(nginx: nginx_server.Nginx, layout: layout_.Layout) -> None:
     port = ports.free_port()
     files = nginx_state.configuration(layout, site(port, "one"))
     assert await go_live(nginx, files) == 1
@@ -80,7 +80,9 @@ async def test_first_generation_is_started_and_confirmed(nginx: server.Nginx, la
     assert nginx.reloads == 0
 
 
-async def test_second_generation_is_a_reload_of_the_same_master(nginx: server.Nginx, layout: layout_.Layout) -> None:
+async def test_second_generation_is_a_reload_of_the_same_master(
+    nginx: nginx_server.Nginx, layout: layout_.Layout
+) -> None:
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, site(port, "one")))
     before = await nginx.read_actual()
@@ -91,7 +93,7 @@ async def test_second_generation_is_a_reload_of_the_same_master(nginx: server.Ng
     assert nginx.reloads == 1
 
 
-async def test_only_workers_that_are_named_are_told_to_go(nginx: server.Nginx, layout: layout_.Layout) -> None:
+async def test_only_workers_that_are_named_are_told_to_go(nginx: nginx_server.Nginx, layout: layout_.Layout) -> None:
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, site(port, "one")))
     first, second = await workers_of(nginx)
@@ -105,7 +107,7 @@ async def test_only_workers_that_are_named_are_told_to_go(nginx: server.Nginx, l
 
 
 async def test_refused_stage_names_file_and_line_and_touches_nothing(
-    nginx: server.Nginx, layout: layout_.Layout
+    nginx: nginx_server.Nginx, layout: layout_.Layout
 ) -> None:
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, site(port, "one")))
@@ -118,13 +120,15 @@ async def test_refused_stage_names_file_and_line_and_touches_nothing(
     assert await get(port) == "one"
 
 
-async def test_refusal_without_a_place_is_told_in_nginx_words(nginx: server.Nginx, layout: layout_.Layout) -> None:
+async def test_refusal_without_a_place_is_told_in_nginx_words(
+    nginx: nginx_server.Nginx, layout: layout_.Layout
+) -> None:
     failure = await nginx.stage(nginx_state.configuration(layout, "return 200 $foo_unknown;"))
     assert failure is not None
     assert (failure.file, failure.message) == (None, 'unknown "foo_unknown" variable')
 
 
-async def test_confirm_server_survives_a_refusing_http_level(nginx: server.Nginx, layout: layout_.Layout) -> None:
+async def test_confirm_server_survives_a_refusing_http_level(nginx: nginx_server.Nginx, layout: layout_.Layout) -> None:
     files = nginx_state.configuration(layout, site(ports.free_port(), "x"), http="deny all; auth_basic x;")
     assert await go_live(nginx, files) == 1
 
@@ -132,7 +136,9 @@ async def test_confirm_server_survives_a_refusing_http_level(nginx: server.Nginx
 # --- restore ---------------------------------------------------------------------------------------------------
 
 
-async def test_taken_port_at_reload_restores_and_names_the_holder(nginx: server.Nginx, layout: layout_.Layout) -> None:
+async def test_taken_port_at_reload_restores_and_names_the_holder(
+    nginx: nginx_server.Nginx, layout: layout_.Layout
+) -> None:
     port = ports.free_port()
     files = nginx_state.configuration(layout, site(port, "one"))
     await go_live(nginx, files)
@@ -154,7 +160,7 @@ async def test_taken_port_at_reload_restores_and_names_the_holder(nginx: server.
     assert await get(port) == "three"
 
 
-async def test_reload_refused_by_the_configuration_restores(nginx: server.Nginx, layout: layout_.Layout) -> None:
+async def test_reload_refused_by_the_configuration_restores(nginx: nginx_server.Nginx, layout: layout_.Layout) -> None:
     port = ports.free_port()
     zone = "limit_req_zone ${} zone=z:64k rate=1r/s;"
     limited = site(port, "one") + "\nlimit_req zone=z;"
@@ -171,7 +177,9 @@ async def test_reload_refused_by_the_configuration_restores(nginx: server.Nginx,
     assert await get(port) == "one"
 
 
-async def test_first_start_on_a_taken_port_leaves_nothing_behind(nginx: server.Nginx, layout: layout_.Layout) -> None:
+async def test_first_start_on_a_taken_port_leaves_nothing_behind(
+    nginx: nginx_server.Nginx, layout: layout_.Layout
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as foreign:
         port = foreign.getsockname()[1]
         assert await nginx.stage(nginx_state.configuration(layout, site(port, "one"))) is None
@@ -183,7 +191,9 @@ async def test_first_start_on_a_taken_port_leaves_nothing_behind(nginx: server.N
     assert process.find_family(layout) == []
 
 
-async def test_one_address_instead_of_all_names_our_own_nginx(nginx: server.Nginx, layout: layout_.Layout) -> None:
+async def test_one_address_instead_of_all_names_our_own_nginx(
+    nginx: nginx_server.Nginx, layout: layout_.Layout
+) -> None:
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, f"listen {port};"))
     assert await nginx.stage(nginx_state.configuration(layout, f"listen 127.0.0.2:{port};")) is None
@@ -195,7 +205,7 @@ async def test_one_address_instead_of_all_names_our_own_nginx(nginx: server.Ngin
 # --- what a crash leaves ---------------------------------------------------------------------------------------
 
 
-async def test_running_nginx_is_adopted_with_its_reloads(nginx: server.Nginx, layout: layout_.Layout) -> None:
+async def test_running_nginx_is_adopted_with_its_reloads(nginx: nginx_server.Nginx, layout: layout_.Layout) -> None:
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, site(port, "one")))
     await go_live(nginx, nginx_state.configuration(layout, site(port, "two")))
@@ -212,11 +222,13 @@ async def test_running_nginx_is_adopted_with_its_reloads(nginx: server.Nginx, la
     assert process.find_family(layout) == []
 
 
-async def test_death_between_switch_and_reload_shows_both_numbers(nginx: server.Nginx, layout: layout_.Layout) -> None:
+async def test_death_between_switch_and_reload_shows_both_numbers(
+    nginx: nginx_server.Nginx, layout: layout_.Layout
+) -> None:
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, site(port, "one")))
     assert await nginx.stage(nginx_state.configuration(layout, site(port, "two"))) is None
-    generations.Generations(layout).switch(2)  # all that a killed daemun got done
+    generation_folders.Generations(layout).switch(2)  # all that a killed daemun got done
     second = new_nginx(layout)
     actual = await second.read_actual()
     assert (actual.generation, actual.current_generation) == (1, 2)
@@ -224,7 +236,7 @@ async def test_death_between_switch_and_reload_shows_both_numbers(nginx: server.
     assert await get(port) == "two"
 
 
-async def test_stale_pid_file_is_not_believed(nginx: server.Nginx, layout: layout_.Layout) -> None:
+async def test_stale_pid_file_is_not_believed(nginx: nginx_server.Nginx, layout: layout_.Layout) -> None:
     port = ports.free_port()
     files = nginx_state.configuration(layout, site(port, "one"))
     assert await nginx.stage(files) is None
@@ -236,7 +248,7 @@ async def test_stale_pid_file_is_not_believed(nginx: server.Nginx, layout: layou
 
 
 async def test_killed_nginx_is_started_again_and_its_orphans_finish(
-    nginx: server.Nginx, layout: layout_.Layout
+    nginx: nginx_server.Nginx, layout: layout_.Layout
 ) -> None:
     asked, release = asyncio.Event(), asyncio.Event()
 
@@ -279,7 +291,7 @@ async def wait_until(done: collections.abc.Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_stop_ends_nginx_when_the_grace_is_over(nginx: server.Nginx, layout: layout_.Layout) -> None:
+async def test_stop_ends_nginx_when_the_grace_is_over(nginx: nginx_server.Nginx, layout: layout_.Layout) -> None:
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, site(port, "one")))
     _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -293,7 +305,7 @@ async def test_stop_ends_nginx_when_the_grace_is_over(nginx: server.Nginx, layou
 # --- traffic ---------------------------------------------------------------------------------------------------
 
 
-async def test_keep_alive_load_across_reloads_loses_nothing(nginx: server.Nginx, layout: layout_.Layout) -> None:
+async def test_keep_alive_load_across_reloads_loses_nothing(nginx: nginx_server.Nginx, layout: layout_.Layout) -> None:
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, site(port, "0")))
     over = asyncio.Event()
@@ -316,7 +328,7 @@ async def test_keep_alive_load_across_reloads_loses_nothing(nginx: server.Nginx,
     assert nginx.reloads == 20
 
 
-async def test_rotation_loses_no_line(nginx: server.Nginx, layout: layout_.Layout) -> None:
+async def test_rotation_loses_no_line(nginx: nginx_server.Nginx, layout: layout_.Layout) -> None:
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, site(port, "x")))
     settings = model.Logs(max_bytes=0, keep=9)
@@ -341,7 +353,9 @@ async def test_rotation_loses_no_line(nginx: server.Nginx, layout: layout_.Layou
     assert rotations > 0
 
 
-async def test_logs_renamed_by_a_daemon_that_died_are_opened_anew(nginx: server.Nginx, layout: layout_.Layout) -> None:
+async def test_logs_renamed_by_a_daemon_that_died_are_opened_anew(
+    nginx: nginx_server.Nginx, layout: layout_.Layout
+) -> None:
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, site(port, "x")))
     log = pathlib.Path(layout.logs, "access.log")

@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from daemun.core import model
-from daemun.nginx import foreign, proc
+from daemun.nginx import foreign_connections, kernel_processes
 
 LOOPBACK = "127.0.0.1"
 
@@ -29,7 +29,7 @@ class Worker:
 
 @pytest.fixture
 def worker() -> collections.abc.Iterator[Worker]:
-    started = proc.read_start(os.getpid())
+    started = kernel_processes.read_start(os.getpid())
     assert started is not None
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(socket.create_server((LOOPBACK, 0)))
@@ -49,15 +49,15 @@ def inodes(sockets: collections.abc.Iterable[socket.socket]) -> set[int]:
 
 
 def close(worker: Worker, most: int, told: collections.abc.Collection[int] = ()) -> tuple[int, ...]:
-    return foreign.close_clients(worker.identity, ports=frozenset({worker.port}), most=most, told=told)
+    return foreign_connections.close_clients(worker.identity, ports=frozenset({worker.port}), most=most, told=told)
 
 
 def test_only_what_came_in_is_counted(worker: Worker) -> None:
-    established = proc.list_established(frozenset({worker.port}))
+    established = kernel_processes.list_established(frozenset({worker.port}))
     assert inodes(worker.inside) <= established
     assert established.isdisjoint(inodes(worker.outside)), "to the process these are connections to a server behind it"
-    assert proc.list_established(frozenset()) == frozenset()
-    assert inodes([*worker.inside, *worker.outside]) <= set(proc.list_sockets(os.getpid()).values())
+    assert kernel_processes.list_established(frozenset()) == frozenset()
+    assert inodes([*worker.inside, *worker.outside]) <= set(kernel_processes.list_sockets(os.getpid()).values())
 
 
 def test_connections_end_one_by_one_and_in_order(worker: Worker) -> None:
@@ -75,31 +75,34 @@ def test_connections_end_one_by_one_and_in_order(worker: Worker) -> None:
 
 def test_another_process_of_the_same_number_is_left_alone(worker: Worker) -> None:
     other = dataclasses.replace(worker.identity, started=worker.identity.started - 1)
-    assert foreign.close_clients(other, ports=frozenset({worker.port}), most=5, told=()) == ()
-    assert not foreign.terminate(other)
+    assert foreign_connections.close_clients(other, ports=frozenset({worker.port}), most=5, told=()) == ()
+    assert not foreign_connections.terminate(other)
     worker.outside[0].sendall(b"x")
     assert worker.inside[0].recv(1) == b"x"
 
 
 def test_a_worker_that_is_gone() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
-        started = proc.read_start(process.pid)
+        started = kernel_processes.read_start(process.pid)
         assert started is not None
         identity = model.OldWorker(pid=process.pid, started=started)
-        assert proc.read_anonymous_memory(process.pid) > 0
-        assert foreign.terminate(identity)
+        assert kernel_processes.read_anonymous_memory(process.pid) > 0
+        assert foreign_connections.terminate(identity)
         assert process.wait(20) == -signal.SIGTERM
-    assert proc.read_start(identity.pid) != started
-    assert not foreign.terminate(identity)
-    assert foreign.close_clients(identity, ports=frozenset({80}), most=1, told=()) == ()
-    assert proc.list_sockets(identity.pid) == {}
+    assert kernel_processes.read_start(identity.pid) != started
+    assert not foreign_connections.terminate(identity)
+    assert foreign_connections.close_clients(identity, ports=frozenset({80}), most=1, told=()) == ()
+    assert kernel_processes.list_sockets(identity.pid) == {}
     with pytest.raises(ProcessLookupError):
-        proc.read_shared_memory(identity.pid)
+        kernel_processes.read_shared_memory(identity.pid)
 
 
 def test_memory_of_this_process() -> None:
-    shared, anonymous = proc.read_shared_memory(os.getpid()), proc.read_anonymous_memory(os.getpid())
+    shared, anonymous = (
+        kernel_processes.read_shared_memory(os.getpid()),
+        kernel_processes.read_anonymous_memory(os.getpid()),
+    )
     assert shared is not None
     assert 1 << 20 < shared < 4 << 30
     assert 1 << 20 < anonymous < 4 << 30
-    assert proc.age_s(proc.read_start(os.getpid()) or 0) >= 0
+    assert kernel_processes.age_s(kernel_processes.read_start(os.getpid()) or 0) >= 0

@@ -7,7 +7,7 @@ import pytest
 
 from daemun.core import change_plan, layout, model, variable_definitions
 from daemun.core.render import render_environment, render_tree, variables
-from daemun.nginx import machine
+from daemun.nginx import machine_limits
 from tests.support import clients, features, rendered
 from tests.support.sites import site
 
@@ -23,7 +23,7 @@ def prepared() -> collections.abc.Iterator[layout.Layout]:
 @pytest.mark.parametrize("name", features.FEATURES)
 def test_feature(name: str, prepared: layout.Layout) -> None:
     feature = features.FEATURES[name]
-    env = rendered.environment_of(prepared, ipv6=machine.has_ipv6(), own_blocks=feature.own_blocks)
+    env = rendered.environment_of(prepared, ipv6=machine_limits.has_ipv6(), own_blocks=feature.own_blocks)
     if len(env.nginx.features) < len(render_environment.Feature):
         pytest.skip("this nginx lacks what some of the features need")
     desired = feature.desired

@@ -17,7 +17,7 @@ import websockets.asyncio.server
 
 from daemun.core import change_plan, directive, model, shared_sites
 from daemun.core.render import render_tree
-from daemun.nginx import machine
+from daemun.nginx import machine_limits
 from tests.support import backend, clients, echo, holding, ports, rendered, upstreams
 from tests.support.sites import route, site
 
@@ -48,12 +48,12 @@ def pair() -> collections.abc.Iterator[Pair]:
     with contextlib.ExitStack() as stack:
         one = stack.enter_context(echo.echo_server("one"))
         two = stack.enter_context(echo.echo_server("two"))
-        six = stack.enter_context(echo.echo_server("six", host="::1" if machine.has_ipv6() else "127.0.0.1"))
+        six = stack.enter_context(echo.echo_server("six", host="::1" if machine_limits.has_ipv6() else "127.0.0.1"))
         chat = stack.enter_context(echo.websocket_server())
         sites = (
             site("one.test", f"http://127.0.0.1:{one.port}", aliases=("www.one.test", "also.one.test")),
             site("two.test", f"http://127.0.0.1:{two.port}"),
-            site("six.test", f"http://{'[::1]' if machine.has_ipv6() else '127.0.0.1'}:{six.port}"),
+            site("six.test", f"http://{'[::1]' if machine_limits.has_ipv6() else '127.0.0.1'}:{six.port}"),
             site("chat.test", f"http://127.0.0.1:{chat}"),
             # It has an option, and so always blocks of its own.
             site("other.test", route("/", f"http://127.0.0.1:{two.port}", max_body_bytes=1 << 20)),

@@ -16,7 +16,7 @@ import httpx
 from daemun.certs import certificate_manager
 from daemun.core import layout as layout_
 from daemun.core import merge, model, outcome
-from daemun.nginx import account
+from daemun.nginx import worker_account
 from daemun.sources.docker import (
     containers,
     nginx_proxy,
@@ -113,7 +113,7 @@ def gate(
 
 def _certify(layout: layout_.Layout, desired: model.Desired) -> bytes:
     """As daemun itself does before nginx starts. Clients trust its CA, and the owner's certificates."""
-    workers = account.choose(None)
+    workers = worker_account.choose(None)
     certificates = certificate_manager.Manager(
         memory.MemoryStore(), layout, clock.SystemClock(), worker_gid=workers.gid if workers else None
     )

@@ -16,7 +16,7 @@ import httpx
 from daemun.core import dns_services, hold_policy, model
 from daemun.discovery import endpoints
 from daemun.hold import hold_app, hold_limits, hold_queue
-from daemun.nginx import account
+from daemun.nginx import worker_account
 from daemun.store import memory
 from daemun.web import server
 from tests.support import clients, rendered, upstreams
@@ -96,7 +96,7 @@ async def house(
             starting.enter_context,
             rendered.running(*sites, resolver=discovery.address, workers=1, own_blocks=own_blocks),
         )
-        chosen = account.choose(None)
+        chosen = worker_account.choose(None)
         path = pathlib.Path(running.layout.hold_socket)
         serving = server.serve(
             lambda: hold_app.create_app(under_test, str(path)), path, group=chosen.gid if chosen else None

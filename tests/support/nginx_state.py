@@ -11,7 +11,7 @@ import tempfile
 import psutil
 
 from daemun.core import layout as layout_
-from daemun.nginx import account, process
+from daemun.nginx import process, worker_account
 
 
 @contextlib.contextmanager
@@ -34,7 +34,7 @@ def state_directory() -> collections.abc.Iterator[layout_.Layout]:
 
 def configuration(layout: layout_.Layout, *sites: str, http: str = "") -> dict[str, bytes]:
     """The files of one generation: each site is the inside of a server block; http: more directives at that level."""
-    chosen = account.choose(None)
+    chosen = worker_account.choose(None)
     user = "" if chosen is None else f"user {chosen.user} {chosen.group};"
     temporary = "\n".join(
         f'{name}_temp_path "{layout.temp}/{name}";' for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")

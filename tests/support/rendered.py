@@ -25,7 +25,7 @@ from daemun.core import assemble, certificate_choice, change_plan, model, names
 from daemun.core import layout as layout_
 from daemun.core import quarantine as quarantine_
 from daemun.core.render import render_environment, render_tree
-from daemun.nginx import account, directories, find, test
+from daemun.nginx import config_test, directories, find_nginx, worker_account
 from tests.support import binaries, clients, nginx_state, ports
 
 THUMBPRINT = "LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ"
@@ -34,14 +34,14 @@ THUMBPRINT = "LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ"
 @functools.cache
 def nginx() -> render_environment.Nginx:
     """The nginx under test and what it can do."""
-    found = find.examine(str(binaries.nginx_path()))
+    found = find_nginx.examine(str(binaries.nginx_path()))
     assert isinstance(found, render_environment.Nginx), found
     return found
 
 
 def environment_of(layout: layout_.Layout, **changes: object) -> render_environment.Environment:
     """What the tests' nginx needs. changes: other values of its fields."""
-    chosen = account.choose(None)
+    chosen = worker_account.choose(None)
     env = render_environment.Environment(
         layout=layout,
         nginx=nginx(),
@@ -74,7 +74,7 @@ def write(files: collections.abc.Mapping[str, bytes], folder: pathlib.Path) -> N
 def prepared() -> collections.abc.Iterator[layout_.Layout]:
     """A state directory as the daemon prepares it."""
     with nginx_state.state_directory() as layout:
-        directories.prepare(layout, account.choose(None))
+        directories.prepare(layout, worker_account.choose(None))
         yield layout
 
 
@@ -188,7 +188,7 @@ class _Judge:
 
     async def stage(self, files: collections.abc.Mapping[str, bytes]) -> control_ports.TestFailure | None:
         refusal = find_refusal(files, self.layout)
-        return None if refusal is None else test.translate_refusal(refusal, self.layout.generation(1))
+        return None if refusal is None else config_test.translate_refusal(refusal, self.layout.generation(1))
 
 
 @contextlib.contextmanager

@@ -9,14 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemun.discovery import answers
-from daemun.discovery import table as tables
+from daemun.discovery import dns_answers, service_table
 from tests.unit.test_discovery_table import endpoint
 
 
 @pytest.fixture
-def table() -> tables.Table:
-    table = tables.Table()
+def table() -> service_table.Table:
+    table = service_table.Table()
     table.set("web.daemun", [endpoint("10.0.0.5", 8080, weight=3), endpoint("fd00::5", 81, backup=True)])
     table.set("gone.daemun", [])
     table.set("big.daemun", [endpoint(f"10.0.1.{last}", 80) for last in range(100)])
@@ -24,10 +23,10 @@ def table() -> tables.Table:
 
 
 def ask(
-    table: tables.Table, name: str, kind: str, *, rdclass: str = "IN", max_bytes: int = 512
+    table: service_table.Table, name: str, kind: str, *, rdclass: str = "IN", max_bytes: int = 512
 ) -> tuple[dns.message.Message, str | None]:
     query = dns.message.make_query(name, kind, rdclass)
-    found = answers.answer(table, query.to_wire(), max_bytes=max_bytes)
+    found = dns_answers.answer(table, query.to_wire(), max_bytes=max_bytes)
     assert found is not None
     response = dns.message.from_wire(found[0])
     assert query.is_response(response)
@@ -39,7 +38,7 @@ def texts(response: dns.message.Message) -> list[str]:
     return sorted(line for rrset in response.answer for line in rrset.to_text().splitlines())
 
 
-def test_a_service_is_answered_with_priority_weight_port_and_name(table: tables.Table) -> None:
+def test_a_service_is_answered_with_priority_weight_port_and_name(table: service_table.Table) -> None:
     response, service = ask(table, "_http._tcp.web.daemun", "SRV")
     assert service == "web.daemun"
     assert response.rcode() == dns.rcode.NOERROR
@@ -50,7 +49,7 @@ def test_a_service_is_answered_with_priority_weight_port_and_name(table: tables.
     ]
 
 
-def test_a_service_without_endpoints_is_answered_with_one_that_refuses(table: tables.Table) -> None:
+def test_a_service_without_endpoints_is_answered_with_one_that_refuses(table: service_table.Table) -> None:
     response, _ = ask(table, "_http._tcp.gone.daemun", "SRV")
     assert texts(response) == ["_http._tcp.gone.daemun. 0 IN SRV 1 1 0 a-127-0-0-1.ep.daemun."]
 
@@ -66,7 +65,9 @@ def test_a_service_without_endpoints_is_answered_with_one_that_refuses(table: ta
         ("_http._tcp.web.daemun", "A", []),
     ],
 )
-def test_addresses_are_read_from_their_names(table: tables.Table, name: str, kind: str, expected: list[str]) -> None:
+def test_addresses_are_read_from_their_names(
+    table: service_table.Table, name: str, kind: str, expected: list[str]
+) -> None:
     response, _ = ask(table, name, kind)
     assert response.rcode() == dns.rcode.NOERROR
     assert [line.split()[-1] for line in texts(response)] == expected
@@ -88,39 +89,41 @@ def test_addresses_are_read_from_their_names(table: tables.Table, name: str, kin
         ("_http._tcp.daemun", "SRV", "IN", dns.rcode.SERVFAIL),
     ],
 )
-def test_what_is_not_here(table: tables.Table, name: str, kind: str, rdclass: str, rcode: dns.rcode.Rcode) -> None:
+def test_what_is_not_here(
+    table: service_table.Table, name: str, kind: str, rdclass: str, rcode: dns.rcode.Rcode
+) -> None:
     response, service = ask(table, name, kind, rdclass=rdclass)
     assert response.rcode() == rcode
     assert response.answer == []
     assert service is None
 
 
-def test_an_answer_that_does_not_fit_says_so(table: tables.Table) -> None:
+def test_an_answer_that_does_not_fit_says_so(table: service_table.Table) -> None:
     cut, _ = ask(table, "_http._tcp.big.daemun", "SRV")
     assert cut.flags & dns.flags.TC
-    whole, _ = ask(table, "_http._tcp.big.daemun", "SRV", max_bytes=answers.TCP_BYTES)
+    whole, _ = ask(table, "_http._tcp.big.daemun", "SRV", max_bytes=dns_answers.TCP_BYTES)
     assert not whole.flags & dns.flags.TC
     assert len(texts(whole)) == 100
 
 
-def test_other_kinds_of_messages_are_not_supported(table: tables.Table) -> None:
+def test_other_kinds_of_messages_are_not_supported(table: service_table.Table) -> None:
     notify = dns.message.make_query("web.daemun", "SOA")
     notify.set_opcode(dns.opcode.NOTIFY)
-    found = answers.answer(table, notify.to_wire(), max_bytes=512)
+    found = dns_answers.answer(table, notify.to_wire(), max_bytes=512)
     assert found is not None
     assert dns.message.from_wire(found[0]).rcode() == dns.rcode.NOTIMP
 
 
-def test_a_question_without_a_question_is_malformed(table: tables.Table) -> None:
+def test_a_question_without_a_question_is_malformed(table: service_table.Table) -> None:
     empty = dns.message.Message(id=7)
-    found = answers.answer(table, empty.to_wire(), max_bytes=512)
+    found = dns_answers.answer(table, empty.to_wire(), max_bytes=512)
     assert found is not None
     assert dns.message.from_wire(found[0]).rcode() == dns.rcode.FORMERR
 
 
-def test_an_answer_is_never_answered(table: tables.Table) -> None:
+def test_an_answer_is_never_answered(table: service_table.Table) -> None:
     response = dns.message.make_response(dns.message.make_query("_http._tcp.web.daemun", "SRV"))
-    assert answers.answer(table, response.to_wire(), max_bytes=512) is None
+    assert dns_answers.answer(table, response.to_wire(), max_bytes=512) is None
 
 
 QUERY = dns.message.make_query("_http._tcp.web.daemun", "SRV", use_edns=0).to_wire()
@@ -128,7 +131,7 @@ QUERY = dns.message.make_query("_http._tcp.web.daemun", "SRV", use_edns=0).to_wi
 
 @given(st.binary(max_size=600))
 def test_noise_is_ignored_or_answered_but_never_fails(noise: bytes) -> None:
-    found = answers.answer(tables.Table(), noise, max_bytes=512)
+    found = dns_answers.answer(service_table.Table(), noise, max_bytes=512)
     assert found is None or found[0][:2] == noise[:2]
 
 
@@ -137,5 +140,5 @@ def test_damaged_questions_never_fail(changes: list[tuple[int, int]], length: in
     damaged = bytearray(QUERY)
     for place, value in changes:
         damaged[place] = value
-    found = answers.answer(tables.Table(), bytes(damaged[:length]), max_bytes=512)
+    found = dns_answers.answer(service_table.Table(), bytes(damaged[:length]), max_bytes=512)
     assert found is None or len(found[0]) <= 512

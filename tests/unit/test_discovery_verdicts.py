@@ -5,18 +5,18 @@ import datetime
 import pytest
 
 from daemun.core import model
-from daemun.discovery import verdicts
+from daemun.discovery import check_results
 
 NOON = datetime.datetime(2026, 1, 2, 12, tzinfo=datetime.UTC)
 HEALTH = model.Health(threshold=3, recover=2)
 
 
-def after(*results: bool) -> verdicts.Standing:
+def after(*results: bool) -> check_results.CheckStreak:
     """The standing after these checks, one a second; True: it succeeded."""
-    standing = verdicts.UNKNOWN
+    standing = check_results.UNKNOWN
     for second, succeeded in enumerate(results):
         now = NOON + datetime.timedelta(seconds=second)
-        standing = verdicts.judge(standing, None if succeeded else "status 500", HEALTH, now=now)
+        standing = check_results.judge(standing, None if succeeded else "status 500", HEALTH, now=now)
     return standing
 
 
@@ -41,7 +41,7 @@ def test_checks_in_a_row_decide(results: tuple[bool, ...], is_well: bool | None)
 def test_reason_and_since() -> None:
     out = after(True, False, False, False, False)
     assert (out.reason, out.since) == ("status 500", NOON + datetime.timedelta(seconds=3))
-    assert after(False, True, True) == verdicts.Standing(is_well=True)
+    assert after(False, True, True) == check_results.CheckStreak(is_well=True)
 
 
 @pytest.mark.parametrize(
@@ -55,5 +55,5 @@ def test_reason_and_since() -> None:
     ],
 )
 def test_who_is_used(known: dict[str, bool], used: str) -> None:
-    found = verdicts.choose("abc", lambda name: verdicts.Standing(is_well=known.get(name)))
+    found = check_results.choose("abc", lambda name: check_results.CheckStreak(is_well=known.get(name)))
     assert "".join(found) == used

@@ -2,10 +2,10 @@
 
 import itertools
 
-from daemun.probing import look_order, looks
+from daemun.probing import look_order, observations
 
 
-def _key(number: int) -> looks.Key:
+def _key(number: int) -> observations.Key:
     return (f"{number}.test", "/", 0)
 
 

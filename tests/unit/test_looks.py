@@ -6,7 +6,7 @@ import pytest
 
 from daemun.core import model, names, served_judgement, upstream_errors
 from daemun.core.alerts import alert_ledger, alert_rules
-from daemun.probing import looks
+from daemun.probing import observations
 from tests.support.sites import site
 
 NOW = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
@@ -29,7 +29,7 @@ def _line(words: str) -> upstream_errors.UpstreamErrorLine:
 
 def _judge(*errors: tuple[int, str], at: int) -> tuple[model.SiteStatus, alert_ledger.AlertLedger]:
     """errors: minutes from the start, and nginx's words. at: the minute of the look."""
-    known = looks.Looks(lambda _: ())
+    known = observations.Looks(lambda _: ())
     known.put(SITE)
     for minute, words in errors:
         known.note_error(_line(words), NOW + minute * MINUTE, left_out=False)

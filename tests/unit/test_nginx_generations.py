@@ -8,7 +8,7 @@ import pytest
 
 from daemun import errors
 from daemun.core import layout as layout_
-from daemun.nginx import account, directories, find, generations
+from daemun.nginx import directories, find_nginx, generation_folders, worker_account
 
 FILES = {"nginx.conf": b"events {}", "sites/a.conf": b"# a", "snippets/deep/b.conf": b"# b"}
 
@@ -21,12 +21,12 @@ def layout(tmp_path: pathlib.Path) -> layout_.Layout:
 
 
 def test_nothing_is_there_at_first(layout: layout_.Layout) -> None:
-    kept = generations.Generations(layout)
+    kept = generation_folders.Generations(layout)
     assert (kept.read_link(), kept.current(), kept.read_current(), kept.read(1)) == (None, None, None, None)
 
 
 def test_tree_reads_back_without_the_confirm_server(layout: layout_.Layout) -> None:
-    kept = generations.Generations(layout)
+    kept = generation_folders.Generations(layout)
     assert kept.write(FILES) == 1
     assert kept.current() is None
     kept.switch(1)
@@ -38,7 +38,7 @@ def test_tree_reads_back_without_the_confirm_server(layout: layout_.Layout) -> N
 
 
 def test_restore_puts_the_link_back(layout: layout_.Layout) -> None:
-    kept = generations.Generations(layout)
+    kept = generation_folders.Generations(layout)
     kept.restore(None)
     kept.switch(kept.write(FILES))
     before = kept.read_link()
@@ -50,7 +50,7 @@ def test_restore_puts_the_link_back(layout: layout_.Layout) -> None:
 
 
 def test_unchanged_file_is_shared_and_a_changed_one_is_not(layout: layout_.Layout) -> None:
-    kept = generations.Generations(layout)
+    kept = generation_folders.Generations(layout)
     kept.switch(kept.write(FILES))
     second = kept.write({**FILES, "sites/a.conf": b"# changed"})
     first_tree, second_tree = (pathlib.Path(layout.generation(number)) for number in (1, second))
@@ -60,7 +60,7 @@ def test_unchanged_file_is_shared_and_a_changed_one_is_not(layout: layout_.Layou
 
 
 def test_what_a_person_does_to_the_current_tree_is_seen_and_not_carried_on(layout: layout_.Layout) -> None:
-    kept = generations.Generations(layout)
+    kept = generation_folders.Generations(layout)
     kept.switch(kept.write(FILES))
     assert kept.read_current() == FILES
     tree = pathlib.Path(layout.current)
@@ -75,17 +75,17 @@ def test_what_a_person_does_to_the_current_tree_is_seen_and_not_carried_on(layou
     }
     kept.switch(kept.write(FILES))
     assert kept.read_current() == FILES
-    assert generations.Generations(layout).read_current() == FILES
+    assert generation_folders.Generations(layout).read_current() == FILES
 
 
 def test_hundreds_of_sites_are_written_once_and_shared_from_then_on(layout: layout_.Layout) -> None:
     many = {**FILES, **{f"sites/{number}.conf": f"# {number}".encode() for number in range(300)}}
-    kept = generations.Generations(layout)
+    kept = generation_folders.Generations(layout)
     kept.switch(kept.write(many))
-    assert generations.Generations(layout).read_current() == many
+    assert generation_folders.Generations(layout).read_current() == many
     changed = {**many, "sites/7.conf": b"# changed", "sites/new.conf": b"# new"}
     del changed["sites/8.conf"]
-    second = generations.Generations(layout).write(changed)  # also by a daemon that did not write the first one
+    second = generation_folders.Generations(layout).write(changed)  # also by a daemon that did not write the first one
     kept.switch(second)
     assert kept.read_current() == changed
     old, new = (pathlib.Path(layout.generation(number)) for number in (1, second))
@@ -96,7 +96,7 @@ def test_hundreds_of_sites_are_written_once_and_shared_from_then_on(layout: layo
 
 @pytest.mark.parametrize("count", [1, 300])
 def test_a_tree_that_cannot_be_brought_to_the_disk_is_gone(layout: layout_.Layout, count: int) -> None:
-    kept = generations.Generations(layout)
+    kept = generation_folders.Generations(layout)
     kept.switch(kept.write(FILES))
     number = kept.write({**FILES, **{f"sites/{site}.conf": b"# new" for site in range(count)}})
     for path in sorted(pathlib.Path(layout.generation(number)).rglob("*"), reverse=True):
@@ -111,7 +111,7 @@ def test_a_tree_that_cannot_be_brought_to_the_disk_is_gone(layout: layout_.Layou
 
 
 def test_old_trees_go_and_those_in_use_stay(layout: layout_.Layout) -> None:
-    kept = generations.Generations(layout)
+    kept = generation_folders.Generations(layout)
     kept.switch(kept.write(FILES))
     for _ in range(6):
         kept.write(FILES)
@@ -125,7 +125,7 @@ def test_half_written_tree_of_a_killed_daemon_is_removed(layout: layout_.Layout)
     (half / "sites").mkdir(parents=True)
     (half / "nginx.conf").write_bytes(b"half")
     pathlib.Path(layout.nginx, ".current.new").symlink_to("gen/9")
-    kept = generations.Generations(layout)
+    kept = generation_folders.Generations(layout)
     assert kept.current() is None
     assert kept.write(FILES) == 1
     assert not half.exists()
@@ -136,7 +136,7 @@ def test_half_written_tree_of_a_killed_daemon_is_removed(layout: layout_.Layout)
 
 def test_link_to_a_tree_that_is_gone_names_nothing(layout: layout_.Layout) -> None:
     pathlib.Path(layout.current).symlink_to("gen/5")
-    kept = generations.Generations(layout)
+    kept = generation_folders.Generations(layout)
     assert (kept.current(), kept.read_current()) == (None, None)
 
 
@@ -145,7 +145,7 @@ def test_place_that_cannot_be_written_is_named(layout: layout_.Layout) -> None:
     folder.rmdir()
     folder.write_bytes(b"a file is in the way")
     with pytest.raises(errors.EnvironmentProblemError, match=f"cannot write the nginx configuration to {folder}"):
-        generations.Generations(layout).write(FILES)
+        generation_folders.Generations(layout).write(FILES)
 
 
 # --- directories, accounts, binaries ---------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def test_folders_are_closed_to_others_whatever_they_were(layout: layout_.Layout)
     directories.prepare(layout, None)
     assert [pathlib.Path(path).stat().st_mode & 0o777 for path in paths] == [0o700] * 6
     me = pwd.getpwuid(os.getuid())
-    own = account.Account(user=me.pw_name, group="", uid=me.pw_uid, gid=os.getgid())
+    own = worker_account.WorkerAccount(user=me.pw_name, group="", uid=me.pw_uid, gid=os.getgid())
     directories.prepare(layout, own)
     assert [pathlib.Path(path).stat().st_mode & 0o777 for path in paths] == [0o750] * 4 + [0o710] * 2
 
@@ -172,18 +172,18 @@ def test_too_long_state_directory_is_told_in_bytes(tmp_path: pathlib.Path) -> No
 
 
 def test_unknown_account_is_told() -> None:
-    if account.choose(None) is None:
-        assert account.choose("nobody-of-this-name") is None  # nginx ignores `user` when it is not root's
+    if worker_account.choose(None) is None:
+        assert worker_account.choose("nobody-of-this-name") is None  # nginx ignores `user` when it is not root's
         return
     with pytest.raises(errors.EnvironmentProblemError, match="no such user; create it with `useradd"):
-        account.choose("nobody-of-this-name")
+        worker_account.choose("nobody-of-this-name")
 
 
 def test_state_directory_that_workers_cannot_reach_is_told(tmp_path: pathlib.Path) -> None:
-    workers = account.Account(user="nobody", group="nogroup", uid=65534, gid=65534)
+    workers = worker_account.WorkerAccount(user="nobody", group="nogroup", uid=65534, gid=65534)
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    if account.choose(None) is None:
+    if worker_account.choose(None) is None:
         pytest.skip("needs root: only root runs workers under another account")
     with pytest.raises(
         errors.EnvironmentProblemError, match=r"workers run as \"nobody\", who may not enter /.*chmod o\+x"
@@ -202,7 +202,7 @@ def test_every_binary_looked_at_is_named(tmp_path: pathlib.Path) -> None:
     other = program(tmp_path / "other", "echo hello")
     bare = program(tmp_path / "bare", 'echo "nginx version: nginx/1.29.0" >&2; echo "configure arguments:" >&2')
     with pytest.raises(errors.EnvironmentProblemError) as raised:
-        find.choose([old, other, bare], has_bundled=False)
+        find_nginx.choose([old, other, bare], has_bundled=False)
     text = str(raised.value)
     assert f"{old} (nginx 1.22.1, daemun needs 1.27.4 or newer)" in text
     assert f"{other} (not nginx: `{other} -V` answers 'hello')" in text
@@ -213,10 +213,10 @@ def test_every_binary_looked_at_is_named(tmp_path: pathlib.Path) -> None:
 def test_given_binary_is_the_only_one_looked_at(tmp_path: pathlib.Path) -> None:
     missing = tmp_path / "nginx"
     with pytest.raises(errors.EnvironmentProblemError, match=f"cannot use {missing}: no such file or directory; give"):
-        find.find(str(missing))
+        find_nginx.find(str(missing))
     missing.write_text("not a program")
     with pytest.raises(errors.EnvironmentProblemError, match=f"cannot use {missing}: cannot be run: permission denied"):
-        find.find(str(missing))
+        find_nginx.find(str(missing))
 
 
 def test_search_covers_path_and_the_system_folders_once(tmp_path: pathlib.Path) -> None:
@@ -226,5 +226,7 @@ def test_search_covers_path_and_the_system_folders_once(tmp_path: pathlib.Path) 
     real = program(first / "nginx", "true")
     (second / "nginx").symlink_to(real)
     (tmp_path / "empty").mkdir()
-    found = [path for path in find.search(f"{tmp_path}/empty:{first}::{second}") if path.startswith(str(tmp_path))]
+    found = [
+        path for path in find_nginx.search(f"{tmp_path}/empty:{first}::{second}") if path.startswith(str(tmp_path))
+    ]
     assert len(found) == 1

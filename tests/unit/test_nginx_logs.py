@@ -5,7 +5,7 @@ import pytest
 from hypothesis import strategies
 
 from daemun.core import model
-from daemun.nginx import logs
+from daemun.nginx import log_rotation
 
 LOGS = model.Logs(max_bytes=100, keep=2)
 
@@ -22,7 +22,7 @@ LOGS = model.Logs(max_bytes=100, keep=2)
     ],
 )
 def test_due(name: str, size_bytes: int | None, settings: model.Logs, due: bool) -> None:
-    assert logs.is_due(name, size_bytes, settings) is due
+    assert log_rotation.is_due(name, size_bytes, settings) is due
 
 
 @pytest.mark.parametrize(
@@ -36,14 +36,14 @@ def test_due(name: str, size_bytes: int | None, settings: model.Logs, due: bool)
         (["a.log", "a.log.gz", "b.log.1", "a.log.01", "aXlog.1"], 5, (("a.log", "a.log.1"),)),
     ],
 )
-def test_moves(existing: list[str], keep: int, moves: tuple[logs.Move, ...]) -> None:
-    assert logs.plan_moves("a.log", existing, keep) == moves
+def test_moves(existing: list[str], keep: int, moves: tuple[log_rotation.Move, ...]) -> None:
+    assert log_rotation.plan_moves("a.log", existing, keep) == moves
 
 
 @hypothesis.given(strategies.sets(strategies.integers(1, 12)), strategies.integers(0, 8))
 def test_moves_keep_the_newest_and_overwrite_nothing(numbers: set[int], keep: int) -> None:
     files = {f"a.log.{number}": number for number in numbers} | {"a.log": 0}
-    for old, new in logs.plan_moves("a.log", sorted(files), keep):
+    for old, new in log_rotation.plan_moves("a.log", sorted(files), keep):
         content = files.pop(old)
         if new is not None:
             assert new not in files

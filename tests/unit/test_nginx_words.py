@@ -8,8 +8,7 @@ from daemun import errors
 from daemun.control import ports
 from daemun.core import layout as layout_
 from daemun.core.render import render_environment
-from daemun.nginx import confirm, diagnose, find
-from daemun.nginx import test as test_
+from daemun.nginx import config_test, confirmation_socket, error_diagnosis, find_nginx
 
 LAYOUT = layout_.Layout(state="/srv/gate")
 Feature = render_environment.Feature
@@ -39,30 +38,32 @@ configure arguments: --with-cc-opt='-g -O2 -fstack-protector-strong' --with-ld-o
     ],
 )
 def test_version(told: str, version: tuple[int, ...] | None) -> None:
-    assert find.parse_version(told) == version
+    assert find_nginx.parse_version(told) == version
 
 
 def test_arguments_keep_quoted_values_whole() -> None:
-    arguments = find.parse_arguments(DEBIAN)
+    arguments = find_nginx.parse_arguments(DEBIAN)
     assert "--with-cc-opt=-g -O2 -fstack-protector-strong" in arguments
     assert "--with-http_ssl_module" in arguments
-    assert find.parse_arguments("nginx version: nginx/1.27.4\nconfigure arguments:\n") == frozenset()
+    assert find_nginx.parse_arguments("nginx version: nginx/1.27.4\nconfigure arguments:\n") == frozenset()
 
 
 def test_features_follow_the_arguments() -> None:
     expected = {Feature.HTTP_V2, Feature.REALIP, Feature.GRPC, Feature.FASTCGI, Feature.UWSGI, Feature.MEMCACHED}
     expected |= {Feature.LIMIT_CONN}
-    assert find.list_features(find.parse_arguments(DEBIAN)) == expected
+    assert find_nginx.list_features(find_nginx.parse_arguments(DEBIAN)) == expected
 
 
 def test_grpc_needs_http_v2() -> None:
-    assert Feature.GRPC not in find.list_features(frozenset({"--with-http_ssl_module"}))
-    assert Feature.GRPC not in find.list_features(frozenset({"--with-http_v2_module", "--without-http_grpc_module"}))
+    assert Feature.GRPC not in find_nginx.list_features(frozenset({"--with-http_ssl_module"}))
+    assert Feature.GRPC not in find_nginx.list_features(
+        frozenset({"--with-http_v2_module", "--without-http_grpc_module"})
+    )
 
 
 def test_missing_modules_are_named() -> None:
-    assert find.find_missing(find.parse_arguments(DEBIAN)) == []
-    assert find.find_missing(frozenset({"--without-http_map_module"})) == ["http_ssl", "http_map"]
+    assert find_nginx.find_missing(find_nginx.parse_arguments(DEBIAN)) == []
+    assert find_nginx.find_missing(frozenset({"--without-http_map_module"})) == ["http_ssl", "http_map"]
 
 
 # --- nginx -t --------------------------------------------------------------------------------------------------
@@ -96,7 +97,7 @@ def test_missing_modules_are_named() -> None:
     ],
 )
 def test_refusal_keeps_the_words_and_finds_the_place(output: str, failure: ports.TestFailure) -> None:
-    assert test_.translate_refusal(output, "/srv/gate/nginx/gen/7") == failure
+    assert config_test.translate_refusal(output, "/srv/gate/nginx/gen/7") == failure
 
 
 # --- the machine -----------------------------------------------------------------------------------------------
@@ -104,13 +105,13 @@ def test_refusal_keeps_the_words_and_finds_the_place(output: str, failure: ports
 
 def test_a_command_can_be_copied_whatever_the_path() -> None:
     text = f"nginx: [emerg] bind() to 0.0.0.0:80 failed ({errno.EACCES}: Permission denied)\n"
-    problem = diagnose.machine_problem(text, binary="/home/me/dae mun/nginx", layout=LAYOUT)
+    problem = error_diagnosis.machine_problem(text, binary="/home/me/dae mun/nginx", layout=LAYOUT)
     assert problem is not None
     assert "setcap cap_net_bind_service=+ep '/home/me/dae mun/nginx'`" in str(problem)
 
 
 def machine_problem(words: str) -> errors.EnvironmentProblemError | None:
-    return diagnose.machine_problem(f"nginx: [emerg] {words}\n", binary="/usr/sbin/nginx", layout=LAYOUT)
+    return error_diagnosis.machine_problem(f"nginx: [emerg] {words}\n", binary="/usr/sbin/nginx", layout=LAYOUT)
 
 
 @pytest.mark.parametrize(
@@ -184,9 +185,11 @@ def test_a_mistake_in_the_configuration_is_not_the_machines(words: str) -> None:
 
 
 def test_os_errors_name_the_way_out() -> None:
-    problem = diagnose.os_problem("write x", OSError(errno.ENOSPC, "No space left on device", "/srv/gate/nginx/gen"))
+    problem = error_diagnosis.os_problem(
+        "write x", OSError(errno.ENOSPC, "No space left on device", "/srv/gate/nginx/gen")
+    )
     assert str(problem).startswith("cannot write x: /srv/gate/nginx/gen: No space left on device; free some space")
-    problem = diagnose.os_problem("write x", OSError(errno.EROFS, "Read-only file system"))
+    problem = error_diagnosis.os_problem("write x", OSError(errno.EROFS, "Read-only file system"))
     assert str(problem) == (
         "cannot write x: Read-only file system; choose a state directory that can be written with --state DIR"
     )
@@ -198,24 +201,26 @@ RETRIED = f"2026/11/23 02:01:02 [emerg] 10#10: bind() to 127.0.0.1:80 failed ({e
 
 
 def test_a_port_that_is_tried_again_is_no_refusal_yet() -> None:
-    assert confirm.find_refusal(RETRIED * 3, master=10, before=frozenset()) is None
+    assert confirmation_socket.find_refusal(RETRIED * 3, master=10, before=frozenset()) is None
     given_up = RETRIED * 5 + "2026/11/23 02:01:05 [emerg] 10#10: still could not bind()\n"
-    assert confirm.find_refusal(given_up, master=10, before=frozenset()) == confirm.Refusal(
-        words=given_up, master_went_on=True
-    )
+    assert confirmation_socket.find_refusal(
+        given_up, master=10, before=frozenset()
+    ) == confirmation_socket.GenerationRefusal(words=given_up, master_went_on=True)
 
 
 def test_other_lines_are_no_refusal() -> None:
     text = "2026/11/23 02:01:02 [notice] 10#10: signal 1 (SIGHUP) received\nnot of nginx [emerg]\n"
-    assert confirm.find_refusal(text, master=10, before=frozenset()) is None
+    assert confirmation_socket.find_refusal(text, master=10, before=frozenset()) is None
 
 
 def test_an_old_worker_cannot_refuse_and_a_new_one_leaves_the_master_changed() -> None:
     text = "2026/11/23 02:01:02 [emerg] 11#11: setrlimit failed\n"
-    assert confirm.find_refusal(text, master=10, before=frozenset({11})) is None
-    assert confirm.find_refusal(text, master=10, before=frozenset()) == confirm.Refusal(words=text)
+    assert confirmation_socket.find_refusal(text, master=10, before=frozenset({11})) is None
+    assert confirmation_socket.find_refusal(
+        text, master=10, before=frozenset()
+    ) == confirmation_socket.GenerationRefusal(words=text)
 
 
 def test_patience_grows_with_the_sites() -> None:
-    assert confirm.timeout_s(0) == 30
-    assert confirm.timeout_s(5000) == 35
+    assert confirmation_socket.timeout_s(0) == 30
+    assert confirmation_socket.timeout_s(5000) == 35

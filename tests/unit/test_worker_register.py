@@ -5,14 +5,14 @@ import pathlib
 from daemun.core import layout as layout_
 from daemun.core import model
 from daemun.nginx import worker_register
-from daemun.nginx.worker_register import Seen
+from daemun.nginx.worker_register import WorkerGenerations
 
 
 def workers(*keys: tuple[int, int]) -> list[model.OldWorker]:
     return [model.OldWorker(pid=pid, started=started) for pid, started in keys]
 
 
-def grouped(seen: Seen, *keys: tuple[int, int]) -> list[tuple[int | None, list[int]]]:
+def grouped(seen: WorkerGenerations, *keys: tuple[int, int]) -> list[tuple[int | None, list[int]]]:
     found = worker_register.group(workers(*keys), seen)
     return [(number, [worker.pid for worker in members]) for number, members in found]
 
@@ -20,8 +20,8 @@ def grouped(seen: Seen, *keys: tuple[int, int]) -> list[tuple[int | None, list[i
 NOTHING: dict[tuple[int, int], int | None] = {}
 
 
-def seen(known: dict[tuple[int, int], int | None]) -> Seen:
-    return Seen(workers=known, ports=frozenset())
+def seen(known: dict[tuple[int, int], int | None]) -> WorkerGenerations:
+    return WorkerGenerations(workers=known, ports=frozenset())
 
 
 def test_what_was_written_down() -> None:
@@ -71,7 +71,7 @@ def test_a_file_that_makes_no_sense_is_none(tmp_path: pathlib.Path) -> None:
     (tmp_path / "run").mkdir()
     for text in ("", "[]", '{"workers": [[1]], "ports": []}', '{"workers": [[1, 2, "x"]], "ports": []}'):
         pathlib.Path(layout.nginx_workers).write_text(text)
-        assert worker_register.Register(layout).read() == Seen(workers={}, ports=frozenset())
+        assert worker_register.Register(layout).read() == WorkerGenerations(workers={}, ports=frozenset())
 
 
 def test_the_ports_of_a_tree() -> None:

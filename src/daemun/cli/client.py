@@ -17,7 +17,7 @@ import urllib.parse
 
 from daemun import errors, settings
 from daemun.core import layout
-from daemun.nginx import proc
+from daemun.nginx import kernel_processes
 from daemun.store import instance
 
 Json = dict[str, typing.Any]
@@ -155,7 +155,7 @@ class Client:
     def _explain_silence(self, timeout_s: float) -> str:
         begin = f"cannot wait for the daemon any longer: no answer at {self._path} within {timeout_s:g} s; "
         pid = instance.read_owner(pathlib.Path(self._settings.layout.lock))
-        if pid is not None and proc.is_suspended(pid):
+        if pid is not None and kernel_processes.is_suspended(pid):
             return (
                 f"{begin}its process {pid} is suspended (SIGSTOP), and nginx serves on without it: `kill -CONT {pid}` "
                 "lets it go on, `daemun stop --force` ends it"

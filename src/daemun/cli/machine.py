@@ -11,8 +11,7 @@ import tempfile
 from daemun import errors, settings
 from daemun.cli import truststores
 from daemun.core import doctor_findings, merge, model
-from daemun.nginx import listening
-from daemun.nginx import machine as nginx_machine
+from daemun.nginx import address_trial, machine_limits
 from daemun.wiring import machine
 from daemun.wiring.offline import checking, earlier, wishes
 
@@ -53,7 +52,7 @@ def look_at_nginx(chosen: settings.Settings) -> Findings:
     wanted = (wishes.read_if_good(chosen) or model.Desired(globals=model.Globals())).globals
     places = (*wanted.listen_http, *wanted.listen_https)
     for place in places:
-        problem = listening.find_problem(place, binary=binary.path)
+        problem = address_trial.find_problem(place, binary=binary.path)
         if problem is not None:
             yield split(problem, "ports", model.Weight.BLOCKS)
         else:
@@ -104,7 +103,7 @@ def look_at_trust(chosen: settings.Settings) -> Findings:
         root = truststores.read_root(pathlib.Path(chosen.layout.root_certificate))
     except errors.EnvironmentProblemError:
         return
-    bundle = nginx_machine.find_ca_bundle()
+    bundle = machine_limits.find_ca_bundle()
     if bundle is not None and ssl.PEM_cert_to_DER_cert(root.pem.decode("ascii")) in _read_bundle(bundle):
         yield _good("trust", "this machine trusts its local authority")
         return

@@ -1,13 +1,14 @@
-"""The addresses behind names: looked up in the background, answered over DNS whenever nginx asks.
+"""The addresses behind names: looked up in the background, answered over DNS whenever nginx queries them.
 
-resolve.py   a host name -> its addresses, as this machine sees them
-table.py     service -> endpoints: the one thing that is answered from, however it was filled
-verdicts.py  checks in a row -> which endpoints are used; pure
-health.py    asks endpoints whether they work
-answers.py   table + question -> answer; pure
-held.py      questions that are answered once their answer changes; pure
-responder.py answers what nginx asks on loopback
-responder_sockets.py  the address and port for that, which no other account may take
-resolver_places.py    which of them are listened on, also after an upgrade
-endpoints.py puts them together as `control.ports.Endpoints`
+host_lookup        a host name -> its addresses, as this machine sees them
+known_addresses    the last good addresses, kept over restarts
+service_table      service -> endpoints: the one thing that answers are made of, however it was filled
+check_results      checks in a row -> which endpoints are used; pure
+health_checks      which endpoints are checked, and when (endpoint_check: one check)
+dns_answers        table + question -> answer; pure
+held_questions     questions that are answered once their answer changes; pure
+responder          answers nginx's questions on loopback
+responder_sockets  the address and port for that, which no other account may take
+resolver_places    which of them are listened on, also after an upgrade
+endpoints          puts them together as `control.ports.Endpoints`
 """

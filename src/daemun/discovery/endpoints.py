@@ -21,10 +21,15 @@ import typing
 from daemun import errors
 from daemun.control import ports
 from daemun.core import model, names, server_answers
-from daemun.discovery import health, resolver_places, responder, verdicts
-from daemun.discovery import known as known_addresses
-from daemun.discovery import resolve as resolving
-from daemun.discovery import table as tables
+from daemun.discovery import (
+    check_results,
+    health_checks,
+    host_lookup,
+    known_addresses,
+    resolver_places,
+    responder,
+    service_table,
+)
 
 _FIRST_LOOKUP_S = 1.0
 _TICK_S = 1.0
@@ -47,8 +52,8 @@ class _Host:
     """
 
     started_at: float
-    addresses: tuple[tables.Address, ...]
-    result: resolving.Result | None = None
+    addresses: tuple[service_table.Address, ...]
+    result: host_lookup.Result | None = None
     is_running: bool = True
     first: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
 
@@ -65,16 +70,16 @@ class Discovery:
         *,
         seed: str = "",
         askers: resolver_places.Askers | None = None,
-        resolve: resolving.Resolve = resolving.system_addresses,
+        resolve: host_lookup.Resolve = host_lookup.system_addresses,
         now: collections.abc.Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._resolve = resolve
         self._now = now
-        self._table = tables.Table()
+        self._table = service_table.Table()
         self._responder = responder.Responder(self._table)
         self._places = resolver_places.ResolverPlaces(store, self._responder, seed=seed, askers=askers)
-        self._lookups: resolving.Lookups | None = None
+        self._lookups: host_lookup.Lookups | None = None
         self._services: dict[str, model.Service] = {}
         self._on_host: _Groups[str] = {}
         self._with_check: _Groups[model.Check] = {}
@@ -88,7 +93,7 @@ class Discovery:
         self._known: known_addresses.Known = {}
         self._is_saved = True
         self._store_failure: str | None = None
-        self._monitor = health.Monitor(self._apply_verdict)
+        self._monitor = health_checks.Monitor(self._apply_verdict)
 
     @property
     def address(self) -> str:
@@ -99,7 +104,7 @@ class Discovery:
         """Listen. Questions are answered after the first `publish`. Raises: EnvironmentProblemError."""
         self._known = await asyncio.to_thread(known_addresses.read_known, self._store)
         await self._places.start()
-        self._lookups = resolving.Lookups(self._resolve, self._finish)
+        self._lookups = host_lookup.Lookups(self._resolve, self._finish)
 
     async def stop(self) -> None:
         if self._lookups is not None:
@@ -229,7 +234,7 @@ class Discovery:
         """Start the lookups that are due."""
         assert self._lookups is not None
         now = self._now()
-        interval_s = resolving.refresh_interval_s(len(self._hosts))
+        interval_s = host_lookup.refresh_interval_s(len(self._hosts))
         for name, host in self._hosts.items():
             if not host.is_running and now - host.started_at >= interval_s:
                 host.started_at, host.is_running = now, True
@@ -264,7 +269,7 @@ class Discovery:
             self._lookups.start(name)
         return self._hosts[name]
 
-    def _finish(self, name: str, result: resolving.Result) -> None:
+    def _finish(self, name: str, result: host_lookup.Result) -> None:
         host = self._hosts.get(name)
         if host is None:
             return  # retired meanwhile
@@ -306,7 +311,7 @@ class Discovery:
             self._empty_since.setdefault(service.name, datetime.datetime.now(datetime.UTC))
         check = service.check
         if check is not None:
-            found = verdicts.choose(found, lambda endpoint: self._monitor.standing(_subject(check, endpoint)))
+            found = check_results.choose(found, lambda endpoint: self._monitor.standing(_subject(check, endpoint)))
         self._table.set(service.name, found)
 
     def _follow(self) -> None:
@@ -319,18 +324,18 @@ class Discovery:
             for endpoint in self._find(service)
         )
 
-    def _apply_verdict(self, subject: health.Subject) -> None:
+    def _apply_verdict(self, subject: health_checks.Subject) -> None:
         for service in self._with_check.get(subject.check, {}).values():
             self._fill(service)
 
-    def _find(self, service: model.Service) -> tuple[tables.Endpoint, ...]:
+    def _find(self, service: model.Service) -> tuple[service_table.ServiceEndpoint, ...]:
         if service.pool is not None:
             return _read_pool(self._pools.get(service.pool))
         assert service.host is not None
         assert service.port is not None
         literal = names.address_of(service.host)
         addresses = self._hosts[service.host].addresses if literal is None else (literal,)
-        return tuple(tables.Endpoint(address=one, port=service.port) for one in addresses)
+        return tuple(service_table.ServiceEndpoint(address=one, port=service.port) for one in addresses)
 
 
 def _add(groups: _Groups[_Key], key: _Key | None, service: model.Service) -> None:
@@ -350,7 +355,7 @@ def _looked_up(service: model.Service) -> str | None:
     return service.host if service.host is not None and names.address_of(service.host) is None else None
 
 
-def _look_of(endpoint: tables.Endpoint, standing: verdicts.Standing) -> model.ServerLook:
+def _look_of(endpoint: service_table.ServiceEndpoint, standing: check_results.CheckStreak) -> model.ServerLook:
     shown = f"[{endpoint.address}]" if endpoint.address.version == 6 else str(endpoint.address)
     server, now = f"{shown}:{endpoint.port}", datetime.datetime.now(datetime.UTC)
     if standing.is_well:
@@ -361,17 +366,17 @@ def _look_of(endpoint: tables.Endpoint, standing: verdicts.Standing) -> model.Se
     )
 
 
-def _subject(check: model.Check, endpoint: tables.Endpoint) -> health.Subject:
-    return health.Subject(check=check, address=endpoint.address, port=endpoint.port)
+def _subject(check: model.Check, endpoint: service_table.ServiceEndpoint) -> health_checks.Subject:
+    return health_checks.Subject(check=check, address=endpoint.address, port=endpoint.port)
 
 
-def _read_pool(pool: model.Pool | None) -> tuple[tables.Endpoint, ...]:
+def _read_pool(pool: model.Pool | None) -> tuple[service_table.ServiceEndpoint, ...]:
     """What a pool holds, without what is no address: a source's mistake must not end the daemon."""
     if pool is None:
         return ()
     found = ((names.address_of(one.address), one) for one in pool.endpoints)
     return tuple(
-        tables.Endpoint(address=address, port=one.port, weight=one.weight, backup=one.backup)
+        service_table.ServiceEndpoint(address=address, port=one.port, weight=one.weight, backup=one.backup)
         for address, one in found
         if address is not None
     )

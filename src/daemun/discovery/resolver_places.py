@@ -42,8 +42,8 @@ class ResolverPlaces:
         self._seed = seed
         self._askers = askers
         self._old_workers: frozenset[tuple[int, int]] = frozenset()
-        self._place: responder_sockets.Place | None = None
-        self._earlier: responder_sockets.Place | None = None
+        self._place: responder_sockets.LoopbackAddress | None = None
+        self._earlier: responder_sockets.LoopbackAddress | None = None
         self._is_earlier_lost = False
         self._store_failure: str | None = None
         self._next_look = 0.0
@@ -102,7 +102,7 @@ class ResolverPlaces:
     async def _listen_earlier(self, port: int | None) -> None:
         if port is None:
             return
-        self._earlier = responder_sockets.Place(host=responder_sockets.HOST, port=port)
+        self._earlier = responder_sockets.LoopbackAddress(host=responder_sockets.HOST, port=port)
         if self._askers is not None:
             self._old_workers = await asyncio.to_thread(self._askers.list_workers)
         try:
@@ -112,7 +112,7 @@ class ResolverPlaces:
             for problem in self.problems():
                 log.warning(problem)
 
-    def _is_used(self, place: responder_sockets.Place) -> bool:
+    def _is_used(self, place: responder_sockets.LoopbackAddress) -> bool:
         if self._askers is None:
             return False
         return self._askers.is_named(str(place)) or not self._old_workers.isdisjoint(self._askers.list_workers())
@@ -131,11 +131,11 @@ def read_address(store: ports.Store) -> str | None:
     """The address of the last start, for those who look without a daemon; None: there was none."""
     place, port = _read_place(store), _read_port(store)
     if place is None and port is not None:
-        place = responder_sockets.Place(host=responder_sockets.HOST, port=port)
+        place = responder_sockets.LoopbackAddress(host=responder_sockets.HOST, port=port)
     return str(place) if place is not None else None
 
 
-def _read_place(store: ports.Store) -> responder_sockets.Place | None:
+def _read_place(store: ports.Store) -> responder_sockets.LoopbackAddress | None:
     try:
         return responder_sockets.parse(store.read(_PLACE_KEY).decode("ascii"))
     except (errors.NotFoundInStoreError, errors.EnvironmentProblemError, ValueError):

@@ -15,8 +15,7 @@ import contextlib
 import dataclasses
 import typing
 
-from daemun.discovery import answers, held, responder_sockets
-from daemun.discovery import table as tables
+from daemun.discovery import dns_answers, held_questions, responder_sockets, service_table
 
 _KEPT_ANSWERS = 1 << 16
 """For ten thousand services, each with several addresses."""
@@ -33,15 +32,15 @@ class Responder:
     """Answers from a table. Until `open` is called questions wait: what nginx asks while daemun starts again, before
     anything is published, is neither refused nor lost."""
 
-    def __init__(self, table: tables.Table) -> None:
+    def __init__(self, table: service_table.Table) -> None:
         self._table = table
         self._is_open = False
-        self.waiting: collections.deque[held.Question] = collections.deque(maxlen=_WAITING_QUESTIONS)
+        self.waiting: collections.deque[held_questions.Question] = collections.deque(maxlen=_WAITING_QUESTIONS)
         self._answers: dict[tuple[int, bytes], _Answer] = {}
         self._asked: set[str] = set()
-        self._open_places: dict[responder_sockets.Place, _OpenPlace] = {}
+        self._open_places: dict[responder_sockets.LoopbackAddress, _OpenPlace] = {}
         self._connections: dict[_Connection, None] = {}
-        self._held = held.Held()
+        self._held = held_questions.HeldQuestions()
         self._due: asyncio.TimerHandle | None = None
         table.on_change = self._release
 
@@ -52,7 +51,7 @@ class Responder:
         server = await loop.create_server(lambda: _Connection(self._answer_tcp, self._connections), sock=bound.tcp)
         self._open_places[bound.place] = _OpenPlace(bound=bound, server=server)
 
-    def leave(self, place: responder_sockets.Place) -> None:
+    def leave(self, place: responder_sockets.LoopbackAddress) -> None:
         """Listen there no more; connections that are open go on."""
         left = self._open_places.pop(place)
         asyncio.get_running_loop().remove_reader(left.bound.udp.fileno())
@@ -91,7 +90,7 @@ class Responder:
         while True:
             try:
                 query, client = bound.udp.recvfrom(4096)
-                question = held.Question(client=client, query=query, to=bound.place)
+                question = held_questions.Question(client=client, query=query, to=bound.place)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
@@ -101,9 +100,9 @@ class Responder:
             else:
                 self.waiting.append(question)
 
-    def _hear(self, question: held.Question) -> None:
+    def _hear(self, question: held_questions.Question) -> None:
         """Answer now, or once the answer changes."""
-        found = self._find(question.query, answers.UDP_BYTES)
+        found = self._find(question.query, dns_answers.UDP_BYTES)
         if found is None:
             return
         now = asyncio.get_running_loop().time()
@@ -133,22 +132,22 @@ class Responder:
         self._answer_all(self._held.take_due(asyncio.get_running_loop().time()))
         self._wait_for_due()
 
-    def _answer_all(self, questions: collections.abc.Iterable[held.Question]) -> None:
+    def _answer_all(self, questions: collections.abc.Iterable[held_questions.Question]) -> None:
         now = asyncio.get_running_loop().time()
         for question in questions:
-            found = self._find(question.query, answers.UDP_BYTES)
+            found = self._find(question.query, dns_answers.UDP_BYTES)
             if found is not None:
                 self._held.tell(question, found.mark, now)
                 self._send(question, found)
 
-    def _send(self, question: held.Question, found: "_Answer") -> None:
+    def _send(self, question: held_questions.Question, found: "_Answer") -> None:
         if question.to in self._open_places:
             with contextlib.suppress(OSError):  # the client is gone or the buffer full: it will ask again
                 udp = self._open_places[question.to].bound.udp
                 udp.sendto(question.identifier + found.rest, question.client)
 
     def _answer_tcp(self, query: bytes) -> bytes | None:
-        found = self._find(query, answers.TCP_BYTES) if self._is_open else None
+        found = self._find(query, dns_answers.TCP_BYTES) if self._is_open else None
         return query[:2] + found.rest if found is not None else None
 
     def _find(self, query: bytes, max_bytes: int) -> "_Answer | None":
@@ -157,7 +156,7 @@ class Responder:
         key = (max_bytes, query[2:])
         kept = self._answers.get(key)
         if kept is None or kept.mark != self._table.mark(kept.service):
-            made = answers.answer(self._table, query, max_bytes=max_bytes)
+            made = dns_answers.answer(self._table, query, max_bytes=max_bytes)
             if made is None:
                 return None
             kept = _Answer(rest=made[0][2:], service=made[1], mark=self._table.mark(made[1]))

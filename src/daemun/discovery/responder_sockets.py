@@ -24,7 +24,7 @@ _TAKEN = {errno.EADDRINUSE, errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class LoopbackAddress:
     """host: of 127.0.0.0/8."""
 
     host: str
@@ -38,7 +38,7 @@ class Place:
 class Bound:
     """The two sockets of a place; not blocking."""
 
-    place: Place
+    place: LoopbackAddress
     udp: socket.socket
     tcp: socket.socket
 
@@ -47,24 +47,24 @@ class Bound:
         self.tcp.close()
 
 
-def parse(text: str) -> Place | None:
+def parse(text: str) -> LoopbackAddress | None:
     """The opposite of str(); None: it is none."""
     host, _, port = text.partition(":")
-    return Place(host=host, port=int(port)) if host.startswith("127.") and port.isdecimal() else None
+    return LoopbackAddress(host=host, port=int(port)) if host.startswith("127.") and port.isdecimal() else None
 
 
-def privileged_places(seed: str) -> collections.abc.Iterator[Place]:
+def privileged_places(seed: str) -> collections.abc.Iterator[LoopbackAddress]:
     """In the order to try, always the same for a seed. The last ones do where loopback has a single address. Pure."""
     for attempt in range(_ATTEMPTS):
         digest = hashlib.blake2b(f"{seed}\0{attempt}".encode(), digest_size=3).digest()
         # From 127.16.0.1 on: the addresses before are those that people and distributions choose.
         host = f"127.{16 + digest[0] % 239}.{digest[1]}.{1 + digest[2] % 254}"
-        yield Place(host=host, port=PORTS[attempt % len(PORTS)])
+        yield LoopbackAddress(host=host, port=PORTS[attempt % len(PORTS)])
     for port in PORTS:
-        yield Place(host=HOST, port=port)
+        yield LoopbackAddress(host=HOST, port=port)
 
 
-def bind_privileged(seed: str, last: Place | None = None) -> Bound | None:
+def bind_privileged(seed: str, last: LoopbackAddress | None = None) -> Bound | None:
     """The place of the last start if it is free, else the first free one of the seed's; None: daemun lacks the right.
 
     Raises: EnvironmentProblemError when there is no loopback.
@@ -84,7 +84,7 @@ def bind_any(last_port: int | None) -> Bound:
     """A port of 127.0.0.1: the last one, else one that the kernel gives. Raises: EnvironmentProblemError."""
     for port in ([] if last_port is None else [last_port]) + [0] * _ATTEMPTS:
         try:
-            return bind(Place(host=HOST, port=port))
+            return bind(LoopbackAddress(host=HOST, port=port))
         except OSError as error:
             _refuse_unless_taken(error)
     raise errors.EnvironmentProblemError(
@@ -93,7 +93,7 @@ def bind_any(last_port: int | None) -> Bound:
     )
 
 
-def bind(place: Place) -> Bound:
+def bind(place: LoopbackAddress) -> Bound:
     """Port 0: one that the kernel gives. Raises: OSError."""
     tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -109,7 +109,7 @@ def bind(place: Place) -> Bound:
         tcp.close()
         udp.close()
         raise
-    return Bound(place=Place(host=place.host, port=udp.getsockname()[1]), udp=udp, tcp=tcp)
+    return Bound(place=LoopbackAddress(host=place.host, port=udp.getsockname()[1]), udp=udp, tcp=tcp)
 
 
 def _refuse_unless_taken(error: OSError) -> None:

@@ -10,14 +10,13 @@ import stat
 
 from daemun import errors
 from daemun.core import layout as layout_
-from daemun.nginx import account as account_
-from daemun.nginx import diagnose
+from daemun.nginx import error_diagnosis, worker_account
 
 LONGEST_SOCKET_PATH = 107
 """Bytes of a unix socket's path: sun_path holds 108 with the closing zero (unix(7))."""
 
 
-def prepare(layout: layout_.Layout, account: account_.Account | None) -> None:
+def prepare(layout: layout_.Layout, account: worker_account.WorkerAccount | None) -> None:
     """Make what is missing and set owners and modes. Blocking, below a millisecond when all is there.
 
     Raises: EnvironmentProblemError when the path is too long for a socket, the workers' account cannot reach the
@@ -38,7 +37,7 @@ def prepare(layout: layout_.Layout, account: account_.Account | None) -> None:
         ):
             _make(path, mode if group is not None else 0o700, group)
     except OSError as error:
-        raise diagnose.os_problem(f"prepare the state directory {layout.state}", error) from error
+        raise error_diagnosis.os_problem(f"prepare the state directory {layout.state}", error) from error
     if account is not None:
         _check_reach(layout.state, account)
 
@@ -72,7 +71,7 @@ def _check_length(layout: layout_.Layout) -> None:
         )
 
 
-def _check_reach(state: str, account: account_.Account) -> None:
+def _check_reach(state: str, account: worker_account.WorkerAccount) -> None:
     if account.uid == 0:
         return
     groups = set(os.getgrouplist(account.user, account.gid))

@@ -10,7 +10,7 @@ from daemun.control import ports
 from daemun.core import layout as layout_
 from daemun.core import model
 from daemun.errors import EnvironmentProblemError
-from daemun.nginx import foreign, proc, process, worker_register
+from daemun.nginx import foreign_connections, kernel_processes, process, worker_register
 
 
 class OldWorkers(ports.OldWorkers):
@@ -36,7 +36,7 @@ class OldWorkers(ports.OldWorkers):
     async def end_worker(self, worker: model.OldWorker) -> None:
         """See ports.OldWorkers."""
         try:
-            await asyncio.to_thread(foreign.terminate, worker)
+            await asyncio.to_thread(foreign_connections.terminate, worker)
         except OSError as error:
             message = f"cannot end nginx's old worker {worker.pid}: {error.strerror}; `kill {worker.pid}` as root does"
             raise EnvironmentProblemError(message) from error
@@ -45,7 +45,7 @@ class OldWorkers(ports.OldWorkers):
         workers = find_workers(self._layout, self._register.read())
         old: list[model.OldWorker] = []
         for worker in workers:
-            started = proc.read_start(worker.pid) if worker.draining else None
+            started = kernel_processes.read_start(worker.pid) if worker.draining else None
             if started is not None:
                 old.append(model.OldWorker(pid=worker.pid, started=started))
         groups = worker_register.group(old, self._register.read())
@@ -53,7 +53,7 @@ class OldWorkers(ports.OldWorkers):
         return tuple(one for one in found if one is not None)
 
     def _count_sockets(self, old: tuple[model.OldGeneration, ...]) -> tuple[model.OldGeneration, ...]:
-        established = proc.list_established(self._register.read().ports)
+        established = kernel_processes.list_established(self._register.read().ports)
         return tuple(dataclasses.replace(one, sockets=_count(one, established)) for one in old)
 
     def _close_sockets(self, one: model.OldGeneration, most: int) -> int:
@@ -63,7 +63,7 @@ class OldWorkers(ports.OldWorkers):
         closed = 0
         for worker in one.workers:
             told = self._told.get(worker, frozenset())
-            now = foreign.close_clients(worker, ports=ports_, most=most - closed, told=told)
+            now = foreign_connections.close_clients(worker, ports=ports_, most=most - closed, told=told)
             self._told[worker] = told | frozenset(now)
             closed += len(now)
             if closed == most:
@@ -71,12 +71,12 @@ class OldWorkers(ports.OldWorkers):
         return closed
 
 
-def find_workers(layout: layout_.Layout, seen: worker_register.Seen) -> tuple[model.Worker, ...]:
+def find_workers(layout: layout_.Layout, seen: worker_register.WorkerGenerations) -> tuple[model.Worker, ...]:
     """Every worker of this nginx, by process number, also those whose master was killed. Blocking, milliseconds."""
     master = process.find_master(layout)
     found = {} if master is None else {worker.pid: worker for worker in process.list_workers(master)}
     for pid, started in seen.workers:
-        if pid not in found and proc.read_start(pid) == started:
+        if pid not in found and kernel_processes.read_start(pid) == started:
             title = process.title_of(pid)
             if process.is_worker(title):
                 found[pid] = model.Worker(pid=pid, draining=process.is_draining(title))
@@ -103,11 +103,11 @@ def remember(
     for worker in () if master is None or number is None else process.list_workers(master):
         if not worker.draining:
             workers |= _keyed(worker.pid, number)
-    register.write(workers, ports_, alive=lambda key: proc.read_start(key[0]) == key[1])
+    register.write(workers, ports_, alive=lambda key: kernel_processes.read_start(key[0]) == key[1])
 
 
 def _keyed(pid: int, number: int | None) -> dict[worker_register.Key, int | None]:
-    started = proc.read_start(pid)
+    started = kernel_processes.read_start(pid)
     return {} if started is None else {(pid, started): number}
 
 
@@ -117,15 +117,15 @@ def _describe(number: int | None, workers: tuple[model.OldWorker, ...]) -> model
     left: list[model.OldWorker] = []
     for worker in workers:
         with contextlib.suppress(ProcessLookupError):
-            shared = proc.read_shared_memory(worker.pid)
+            shared = kernel_processes.read_shared_memory(worker.pid)
             is_estimate |= shared is None
-            memory += proc.read_anonymous_memory(worker.pid) if shared is None else shared
+            memory += kernel_processes.read_anonymous_memory(worker.pid) if shared is None else shared
             left.append(worker)
     if not left:
         return None
     return model.OldGeneration(
         number=number,
-        age_s=proc.age_s(left[0].started),
+        age_s=kernel_processes.age_s(left[0].started),
         workers=tuple(left),
         memory_bytes=memory,
         is_estimate=is_estimate,
@@ -135,6 +135,8 @@ def _describe(number: int | None, workers: tuple[model.OldWorker, ...]) -> model
 def _count(one: model.OldGeneration, established: frozenset[int]) -> int | None:
     """None: this account may not know."""
     try:
-        return sum(len(established.intersection(proc.list_sockets(worker.pid).values())) for worker in one.workers)
+        return sum(
+            len(established.intersection(kernel_processes.list_sockets(worker.pid).values())) for worker in one.workers
+        )
     except PermissionError:
         return None

@@ -21,7 +21,7 @@ import psutil
 
 from daemun.core import layout as layout_
 from daemun.core import model
-from daemun.nginx import command, proc, work_folder
+from daemun.nginx import kernel_processes, nginx_command, work_folder
 
 _MASTER = re.compile(r"nginx: master process .+ -c (?P<state>/.+)/nginx/current/nginx\.conf -p ")
 _HELPERS = ("nginx: worker process", "nginx: cache ")
@@ -47,7 +47,7 @@ def find_master(layout: layout_.Layout) -> psutil.Process | None:
     with contextlib.suppress(KeyError, psutil.Error):
         pid, started = _found[layout.base]
         process = psutil.Process(pid)
-        if proc.read_start(pid) == started and _is_master(process, layout):
+        if kernel_processes.read_start(pid) == started and _is_master(process, layout):
             return process
     for process in psutil.process_iter():
         if _is_master(process, layout) and _works_in(process, layout):
@@ -60,7 +60,7 @@ _found: dict[str, tuple[int, int]] = {}
 
 
 def _note(master: psutil.Process, layout: layout_.Layout) -> psutil.Process:
-    started = proc.read_start(master.pid)
+    started = kernel_processes.read_start(master.pid)
     if started is not None:
         _found[layout.base] = (master.pid, started)
     return master
@@ -162,7 +162,7 @@ async def start(binary: str, layout: layout_.Layout) -> str | None:
     await asyncio.to_thread(_make_way, layout)
     # The order of the arguments is what _MASTER looks for; the working directory is what _works_in looks for.
     arguments = ("-c", f"{layout.current}/nginx.conf", "-p", layout.base)
-    finished = await command.run(binary, *arguments, cwd=layout.base)
+    finished = await nginx_command.run(binary, *arguments, cwd=layout.base)
     return None if finished.status == 0 else finished.output
 
 

@@ -24,7 +24,7 @@ Key = tuple[int, int]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class WorkerGenerations:
     """workers: the generation of each; None: not known. ports: what one of them listened on, at any time."""
 
     workers: collections.abc.Mapping[Key, int | None]
@@ -37,9 +37,9 @@ class Register:
     def __init__(self, layout: layout_.Layout) -> None:
         self._path = pathlib.Path(layout.nginx_workers)
         self._lock = threading.Lock()
-        self._seen: Seen | None = None
+        self._seen: WorkerGenerations | None = None
 
-    def read(self) -> Seen:
+    def read(self) -> WorkerGenerations:
         """Empty when nothing was ever written, or what was cannot be read: then starts tell."""
         with self._lock:
             if self._seen is None:
@@ -57,7 +57,7 @@ class Register:
         not for this one."""
         known = self.read()
         kept = {key: number for key, number in known.workers.items() if alive(key)}
-        seen = Seen(workers={**workers, **kept}, ports=ports | (known.ports if kept else frozenset()))
+        seen = WorkerGenerations(workers={**workers, **kept}, ports=ports | (known.ports if kept else frozenset()))
         with self._lock:
             self._seen = seen
             with contextlib.suppress(OSError):
@@ -67,7 +67,7 @@ class Register:
 
 
 def group(
-    old: collections.abc.Collection[model.OldWorker], seen: Seen
+    old: collections.abc.Collection[model.OldWorker], seen: WorkerGenerations
 ) -> list[tuple[int | None, tuple[model.OldWorker, ...]]]:
     """The workers by generation, each oldest first, and so the generations. Pure.
 
@@ -102,16 +102,16 @@ def find_ports(files: collections.abc.Mapping[str, bytes]) -> frozenset[int]:
     return frozenset(int(port) for port in ports if port.isdecimal())
 
 
-def _read(path: pathlib.Path) -> Seen:
+def _read(path: pathlib.Path) -> WorkerGenerations:
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         kept = json.loads(path.read_bytes())
         workers = {(int(pid), int(started)): number for pid, started, number in kept["workers"]}
         if all(number is None or isinstance(number, int) for number in workers.values()):
-            return Seen(workers=workers, ports=frozenset(map(int, kept["ports"])))
-    return Seen(workers={}, ports=frozenset())
+            return WorkerGenerations(workers=workers, ports=frozenset(map(int, kept["ports"])))
+    return WorkerGenerations(workers={}, ports=frozenset())
 
 
-def _to_json(seen: Seen) -> dict[str, object]:
+def _to_json(seen: WorkerGenerations) -> dict[str, object]:
     return {
         "ports": sorted(seen.ports),
         "workers": [[pid, started, number] for (pid, started), number in sorted(seen.workers.items())],

@@ -26,7 +26,7 @@ from daemun.probing import (
     handshake_turns,
     handshakes,
     look_order,
-    looks,
+    observations,
     server_tries,
     site_judge,
     trouble_log,
@@ -67,7 +67,7 @@ class Prober:
         clock: ports.Clock,
         *,
         find_endpoints: FindEndpoints,
-        find_health: looks.FindHealth,
+        find_health: observations.FindHealth,
         find_certificates: collections.abc.Callable[[], tuple[model.CertificateStatus, ...]],
         error_log_path: str,
         ca_bundle: str | None = None,
@@ -83,7 +83,7 @@ class Prober:
         self._in_container = in_container
         self._has_ipv6 = has_ipv6
         self._log = error_log.ErrorLog(error_log_path)
-        self._looks = looks.Looks(find_health)
+        self._looks = observations.Looks(find_health)
         self._judge = site_judge.SiteJudge(self._looks, clock)
         self._not_begun: set[tuple[object, ...]] | None = None
         self._all_begun_s: float | None = None
@@ -92,12 +92,12 @@ class Prober:
         self._pools: dict[str, model.Pool] = {}
         self._absorbing = asyncio.Lock()
         self._absorbed: model.Desired | None = None
-        self._queue: dict[looks.Key, None] = {}
+        self._queue: dict[observations.Key, None] = {}
         self._tried: dict[tuple[object, ...], tuple[float, tuple[tuple[str, server_answers.ServerFinding], ...]]] = {}
-        self._tried_at: dict[looks.Key, float] = {}
+        self._tried_at: dict[observations.Key, float] = {}
         self._pauses = look_order.Pauses()
         self._troubles = trouble_log.TroubleLog(time.monotonic)
-        self._under_way: set[looks.Key] = set()
+        self._under_way: set[observations.Key] = set()
         self._turns = handshake_turns.HandshakeTurns()
 
     # --- control.ports.Served --------------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ class Prober:
                 left -= 1
                 group.create_task(self._try(key), name=f"try {key}")
 
-    def _is_known_from_others(self, key: looks.Key, now_s: float) -> bool:
+    def _is_known_from_others(self, key: observations.Key, now_s: float) -> bool:
         """Of very many routes to one server, one is tried."""
         aim = self._looks.aim(key)
         if aim is None:
@@ -255,7 +255,7 @@ class Prober:
         self._note(key, [(server, _of_place(found)) for server, found in known[1]], now_s)
         return True
 
-    async def _try(self, key: looks.Key, *, is_asked: bool = False) -> None:
+    async def _try(self, key: observations.Key, *, is_asked: bool = False) -> None:
         """Never raises but when cancelled."""
         aim = self._looks.aim(key)
         if aim is None or (key in self._under_way and not is_asked):
@@ -293,7 +293,10 @@ class Prober:
         return one.server, await one.run()
 
     def _note(
-        self, key: looks.Key, found: collections.abc.Sequence[tuple[str, server_answers.ServerFinding]], now_s: float
+        self,
+        key: observations.Key,
+        found: collections.abc.Sequence[tuple[str, server_answers.ServerFinding]],
+        now_s: float,
     ) -> None:
         self._tried_at[key] = now_s
         self._pauses.note(key, now_s, is_bad=self._looks.note_servers(key, found, self._clock.now()))

@@ -6,13 +6,13 @@ import datetime
 
 from daemun.control import ports
 from daemun.core import certificate_choice, model, served_judgement
-from daemun.probing import looks
+from daemun.probing import observations
 
 
 class SiteJudge:
     """Not thread-safe."""
 
-    def __init__(self, known: looks.Looks, clock: ports.Clock) -> None:
+    def __init__(self, known: observations.Looks, clock: ports.Clock) -> None:
         self._looks = known
         self._clock = clock
         self._bad_since: dict[str, datetime.datetime] = {}

@@ -22,9 +22,18 @@ from daemun.core.render import render_environment
 from daemun.discovery import endpoints
 from daemun.errors import ConfigError
 from daemun.hold import hold_limits, hold_queue
-from daemun.nginx import access_lines, listening, old_workers, process, reap, server, watch, work_folder
-from daemun.nginx import account as worker_account
-from daemun.nginx import machine as nginx_machine
+from daemun.nginx import (
+    access_lines,
+    address_trial,
+    child_reaper,
+    machine_limits,
+    master_watch,
+    nginx_server,
+    old_workers,
+    process,
+    work_folder,
+    worker_account,
+)
 from daemun.on_demand import ask_program, name_registry
 from daemun.probing import prober
 from daemun.sources import environment as environment_source
@@ -67,7 +76,7 @@ class Daemon:
             provers=self._dns.provers,
             examiner=self._preflight,
         )
-        self._nginx = server.Nginx(binary, self._layout, account)
+        self._nginx = nginx_server.Nginx(binary, self._layout, account)
         self._endpoints = endpoints.Discovery(store, seed=self._layout.state, askers=self._nginx)
         self._logs = logs.Rotation(self._nginx, current.logs)
         self._access_lines = access_lines.AccessLines(self._layout)
@@ -89,12 +98,12 @@ class Daemon:
             find_health=self._endpoints.find_health,
             find_certificates=self._certificates.status,
             error_log_path=f"{self._layout.logs}/error.log",
-            ca_bundle=nginx_machine.find_ca_bundle(),
-            in_container=nginx_machine.is_container(),
-            has_ipv6=nginx_machine.has_ipv6(),
+            ca_bundle=machine_limits.find_ca_bundle(),
+            in_container=machine_limits.is_container(),
+            has_ipv6=machine_limits.has_ipv6(),
         )
         most, most_per_site = hold_limits.limits_of(
-            render_environment.count_connections(nginx_machine.count_open_files())
+            render_environment.count_connections(machine_limits.count_open_files())
         )
         self._lobby = hold_queue.HoldQueue(
             self._endpoints.endpoints,
@@ -109,7 +118,7 @@ class Daemon:
         rounds = reconciler.Reconciler(
             sources=[self._compatible, self._containers],
             proxy=self._nginx,
-            listening=listening.Listening(binary.path, self._layout),
+            listening=address_trial.Listening(binary.path, self._layout),
             certificates=self._certificates,
             domains=self._domains,
             endpoints=self._endpoints,
@@ -171,7 +180,7 @@ class Daemon:
             sources=[self._compatible, self._containers],
             proxy=self._nginx,
             is_serving=self._nginx.is_running,
-            wait_until_gone=lambda: watch.wait_until_gone(self._layout),
+            wait_until_gone=lambda: master_watch.wait_until_gone(self._layout),
             tasks={
                 "history": self._remembering.run,
                 "containers": self._containers.run,
@@ -193,7 +202,7 @@ class Daemon:
                 "work folder": self._look_at_state,
                 "old workers": self._keeper.run,
                 "visitor": self._prober.run,
-                "orphans": reap.reap_orphans,
+                "orphans": child_reaper.reap_orphans,
             },
             guard_state=self._guard.run,
             on_rotate=self._logs.ask,

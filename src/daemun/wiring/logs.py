@@ -8,7 +8,7 @@ import structlog
 
 from daemun.core import model
 from daemun.errors import EnvironmentProblemError
-from daemun.nginx import server
+from daemun.nginx import nginx_server
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -27,7 +27,7 @@ def is_on_stdout(policy: model.Logs, environ: collections.abc.Mapping[str, str])
 class Rotation:
     """policy: as it is configured now."""
 
-    def __init__(self, nginx: server.Nginx, policy: model.Logs) -> None:
+    def __init__(self, nginx: nginx_server.Nginx, policy: model.Logs) -> None:
         self.policy = policy
         self._nginx = nginx
         self._asked = asyncio.Event()

@@ -6,14 +6,13 @@ from daemun import settings as settings_
 from daemun.core import layout as layout_
 from daemun.core import model
 from daemun.core.render import render_environment
-from daemun.nginx import account as worker_account
-from daemun.nginx import find
-from daemun.nginx import machine as nginx_machine
+from daemun.nginx import find_nginx as find_nginx_
+from daemun.nginx import machine_limits, worker_account
 
 
 def find_nginx(settings: settings_.Settings) -> render_environment.Nginx:
     """Raises: EnvironmentProblemError that says what was looked at."""
-    return find.find(str(settings.nginx) if settings.nginx else None)
+    return find_nginx_.find(str(settings.nginx) if settings.nginx else None)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +21,7 @@ class Machine:
 
     binary: render_environment.Nginx
     layout: layout_.Layout
-    account: worker_account.Account | None
+    account: worker_account.WorkerAccount | None
 
     def describe(
         self, current: model.Globals, *, thumbprint: str | None, resolver: str | None
@@ -34,8 +33,8 @@ class Machine:
             user=self.account.user if self.account else None,
             group=self.account.group if self.account else None,
             resolver=resolver,
-            ca_bundle=nginx_machine.find_ca_bundle(),
-            workers=current.workers or nginx_machine.count_cores(),
-            ipv6=nginx_machine.has_ipv6(),
-            open_files=nginx_machine.count_open_files(),
+            ca_bundle=machine_limits.find_ca_bundle(),
+            workers=current.workers or machine_limits.count_cores(),
+            ipv6=machine_limits.has_ipv6(),
+            open_files=machine_limits.count_open_files(),
         )

@@ -10,8 +10,7 @@ import sys
 from daemun import errors, garbage
 from daemun import settings as settings_
 from daemun.core import layout as layout_
-from daemun.nginx import machine as nginx_machine
-from daemun.nginx import process, work_folder
+from daemun.nginx import machine_limits, process, work_folder
 from daemun.store import instance
 from daemun.wiring import daemon, machine
 
@@ -25,7 +24,7 @@ def run(settings: settings_.Settings) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     # Modes are chosen where files are made; what nobody chose (new parents of a folder) is as usual for a service.
     os.umask(UMASK)
-    nginx_machine.raise_open_files()
+    machine_limits.raise_open_files()
     with contextlib.ExitStack() as stack:
         lock = _lock(settings, stack)
         stack.callback(lambda: process.leave_work_folder(settings.layout))

@@ -7,7 +7,8 @@ from daemun.core import layout
 
 
 class Feature(enum.Enum):
-    """What an nginx binary can do beyond the least that daemun needs, asked of the binary itself (`nginx.find`)."""
+    """What an nginx binary can do beyond the least that daemun needs, asked of the binary itself
+    (`nginx.find_nginx`)."""
 
     HTTP_V2 = "HTTP/2 to clients"
     H2C_UPSTREAM = "HTTP/2 to servers (h2c targets)"

@@ -11,7 +11,7 @@ from daemun.certs.served import bundle, own_files
 from daemun.control import quarantine_staging
 from daemun.core import assemble, certificate_faults, merge, model, outcome
 from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
-from daemun.nginx import server
+from daemun.nginx import nginx_server
 from daemun.wiring import clock, machine
 from daemun.wiring.offline import rendering, run_async, wishes
 
@@ -61,7 +61,7 @@ def _test_files(settings: settings_.Settings, desired: model.Desired) -> tuple[m
         with tempfile.TemporaryDirectory(prefix="daemun-") as folder:
             apart = dataclasses.replace(settings, state=pathlib.Path(folder))
             assembled = rendering.assemble(apart, desired, binary, last_good={})
-            return run_async.run(_find_refused(server.Nginx(binary, apart.layout), desired, assembled))
+            return run_async.run(_find_refused(nginx_server.Nginx(binary, apart.layout), desired, assembled))
     except EnvironmentProblemError:
         return ()
     except DaemunError as error:
@@ -69,7 +69,7 @@ def _test_files(settings: settings_.Settings, desired: model.Desired) -> tuple[m
 
 
 async def _find_refused(
-    nginx: server.Nginx, desired: model.Desired, assembled: assemble.Assembled
+    nginx: nginx_server.Nginx, desired: model.Desired, assembled: assemble.Assembled
 ) -> tuple[model.Problem, ...]:
     staged = await quarantine_staging.stage_with_quarantine(
         nginx,

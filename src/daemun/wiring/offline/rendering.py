@@ -9,7 +9,7 @@ from daemun.core import assemble as assemble_
 from daemun.core import model, outcome
 from daemun.core.render import render_environment
 from daemun.discovery import resolver_places
-from daemun.nginx import account as worker_account
+from daemun.nginx import worker_account
 from daemun.wiring import machine
 from daemun.wiring.offline import earlier, wishes
 

@@ -6,7 +6,7 @@ import os
 from daemun import settings as settings_
 from daemun.core import merge, model
 from daemun.errors import ConfigError
-from daemun.nginx import account as worker_account
+from daemun.nginx import worker_account
 from daemun.sources import environment as environment_source
 from daemun.sources import remembered, yaml_file
 from daemun.sources.docker import chosen, compatible, keep, place

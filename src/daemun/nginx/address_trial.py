@@ -9,7 +9,7 @@ import socket
 from daemun.control import ports
 from daemun.core import layout as layout_
 from daemun.core import listeners, model, names
-from daemun.nginx import diagnose, holders, machine, process
+from daemun.nginx import error_diagnosis, machine_limits, port_owners, process
 
 _CERTAIN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 """What nginx would meet, too. It may have a right to low ports that daemun lacks (`setcap`), so `nginx -t` is believed
@@ -34,7 +34,7 @@ class Listening(ports.Listening):
         master = process.find_master(self._layout)
         own = frozenset(found.pid for found in process.find_family(self._layout))
         return tuple(
-            diagnose.deny(address, number, os.strerror(number), binary=self._binary, own=own)
+            error_diagnosis.deny(address, number, os.strerror(number), binary=self._binary, own=own)
             for address, number in failed.items()
             if not (number == errno.EADDRINUSE and _will_be_ours(address, own, is_running=master is not None))
         )
@@ -48,7 +48,7 @@ def find_problem(place: model.Address, *, binary: str) -> str | None:
     for address in _addresses(place):
         number = try_address(address)
         if number is not None:
-            return str(diagnose.deny(address, number, os.strerror(number), binary=binary, own=frozenset()))
+            return str(error_diagnosis.deny(address, number, os.strerror(number), binary=binary, own=frozenset()))
     return None
 
 
@@ -56,13 +56,13 @@ def _addresses(place: model.Address) -> tuple[str, ...]:
     if place.host is not None:
         return (str(place),)
     both = (f"0.0.0.0:{place.port}", f"[::]:{place.port}")  # as nginx does
-    return both if machine.has_ipv6() else both[:1]
+    return both if machine_limits.has_ipv6() else both[:1]
 
 
 def _will_be_ours(address: str, own: frozenset[int], *, is_running: bool) -> bool:
     """Whether nobody but our nginx holds the address. One that runs hands on what it has under exactly this address;
     what is left of one that was killed makes way before another one starts (`process.start`)."""
-    found = holders.find(address)
+    found = port_owners.find(address)
     return bool(found) and all(one.pid in own and (one.address == address or not is_running) for one in found)
 
 

@@ -14,7 +14,7 @@ import typing
 import psutil
 
 from daemun.core import layout as layout_
-from daemun.nginx import diagnose, process
+from daemun.nginx import error_diagnosis, process
 
 ANSWER_S = 2.0
 """Longest wait for one answer on the socket."""
@@ -31,7 +31,7 @@ APPEAR_S = 5.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class GenerationRefusal:
     """nginx does not run the generation. words: why, as nginx wrote it.
 
     master_went_on: the master itself refused, so it goes on exactly as before.
@@ -46,7 +46,7 @@ def timeout_s(sites: int) -> float:
     return 30.0 + sites / 1000
 
 
-async def ask(layout: layout_.Layout) -> int | None:
+async def query_generation(layout: layout_.Layout) -> int | None:
     """The generation that answers on a confirm socket; None when nothing does."""
     for path in layout.confirm_sockets:
         number = await _ask(path)
@@ -109,7 +109,7 @@ class ErrorLog:
 
 async def wait_until_running(
     layout: layout_.Layout, number: int, *, before: frozenset[int], log: ErrorLog, within_s: float
-) -> Refusal | None:
+) -> GenerationRefusal | None:
     """Wait until the workers answer with a generation and no worker of `before` takes connections any more.
 
     Returns: None when confirmed; else why not: nginx's words in the error log, or that it did not answer in time.
@@ -119,7 +119,7 @@ async def wait_until_running(
     is_told = False
     while True:
         # Asked first, because it costs a tenth of a look at the processes; both must be right.
-        is_answered = await ask(layout) == number
+        is_answered = await query_generation(layout) == number
         seen = await asyncio.to_thread(_look, layout)
         left = before & seen.working
         if is_answered and not left:
@@ -136,20 +136,22 @@ async def wait_until_running(
             return refusal
         waited_s = time.monotonic() - started
         if master is None and waited_s > min(APPEAR_S, within_s):
-            return Refusal(words="nginx ended by itself")
+            return GenerationRefusal(words="nginx ended by itself")
         if waited_s > within_s:
-            return Refusal(words=f"nginx did not answer with generation {number} within {within_s:g} s")
+            return GenerationRefusal(words=f"nginx did not answer with generation {number} within {within_s:g} s")
         pause_s = LEAST_PAUSE_S if seen.children != children else min(pause_s * 1.2, MOST_PAUSE_S)
         children = seen.children
         await _pause(pause_s, seen)
 
 
-def find_refusal(text: str, *, master: int | None, before: frozenset[int]) -> Refusal | None:
+def find_refusal(text: str, *, master: int | None, before: frozenset[int]) -> GenerationRefusal | None:
     """The refusal in the lines that nginx wrote since a start or reload; None when there is none yet. Pure."""
-    emergencies = [line for line in diagnose.parse_lines(text) if line.level == "emerg" and line.pid not in before]
+    emergencies = [
+        line for line in error_diagnosis.parse_lines(text) if line.level == "emerg" and line.pid not in before
+    ]
     if all(line.is_retried or line.is_passed_over for line in emergencies):
         return None
-    return Refusal(words=text, master_went_on=all(line.pid == master for line in emergencies))
+    return GenerationRefusal(words=text, master_went_on=all(line.pid == master for line in emergencies))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

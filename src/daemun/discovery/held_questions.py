@@ -58,7 +58,7 @@ class _Waiting(typing.NamedTuple):
 _Key = tuple[int, bytes]
 
 
-class Held:
+class HeldQuestions:
     """Not thread-safe. Instants are seconds of any clock that only goes on."""
 
     def __init__(self) -> None:

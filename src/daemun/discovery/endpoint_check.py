@@ -9,7 +9,7 @@ import yarl
 
 from daemun import causes
 from daemun.core import model
-from daemun.discovery import health
+from daemun.discovery import health_checks
 
 _MAX_HEADER_BYTES = 65_536
 """More than nginx takes: whether headers are too long is not what a check asks."""
@@ -55,7 +55,7 @@ def _make_context(tls: model.UpstreamTls | None) -> ssl.SSLContext:
     return context
 
 
-async def ask(subject: health.Subject, clients: Clients) -> str | None:
+async def check_endpoint(subject: health_checks.Subject, clients: Clients) -> str | None:
     """One check. Returns: why it failed, in words; None when the endpoint is well."""
     check = subject.check.health
     try:
@@ -72,14 +72,14 @@ async def ask(subject: health.Subject, clients: Clients) -> str | None:
     return None if is_good else f"status {status}"
 
 
-async def _connect(subject: health.Subject) -> None:
+async def _connect(subject: health_checks.Subject) -> None:
     _, writer = await asyncio.open_connection(str(subject.address), subject.port)
     writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()
 
 
-async def _get(subject: health.Subject, path: str, clients: Clients) -> int:
+async def _get(subject: health_checks.Subject, path: str, clients: Clients) -> int:
     check = subject.check
     client = await clients.find(check.tls)
     headers = {"User-Agent": "daemun-health", "Host": check.host or str(subject)}

@@ -14,7 +14,7 @@ from daemun import errors
 from daemun.control import ports
 from daemun.core import layout as layout_
 from daemun.core import listeners
-from daemun.nginx import holders
+from daemun.nginx import port_owners
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -30,7 +30,7 @@ _NUMBER = re.compile(r" failed \((\d+): ")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class ErrorLine:
     """One line of nginx's error log. level: "emerg", "warn", ... pid: who wrote it; None when it does not say."""
 
     level: str
@@ -51,11 +51,11 @@ class Line:
         return match is not None and int(match["errno"]) == errno.ENOENT
 
 
-def parse_lines(text: str) -> tuple[Line, ...]:
+def parse_lines(text: str) -> tuple[ErrorLine, ...]:
     """The lines of an error log, or of nginx's standard error; what has another form is left out. Pure."""
     found = (_LINE.fullmatch(line) for line in text.splitlines())
     return tuple(
-        Line(level=match["level"], words=match["words"], pid=int(match["pid"]) if match["pid"] else None)
+        ErrorLine(level=match["level"], words=match["words"], pid=int(match["pid"]) if match["pid"] else None)
         for match in found
         if match
     )
@@ -151,7 +151,7 @@ def _taken(address: str, own: frozenset[int]) -> listeners.Denied:
     if address.startswith("unix:") or not address.rpartition(":")[2].isdigit():
         cause, ways = "it is in use by another program", ("stop that program",)
         return listeners.Denied(address=address, cause=cause, ways=ways, elsewhere=elsewhere)
-    pids = frozenset(holder.pid for holder in holders.find(address) if holder.pid is not None)
+    pids = frozenset(holder.pid for holder in port_owners.find(address) if holder.pid is not None)
     if pids and pids <= own:
         return listeners.Denied(
             address=address,
@@ -160,7 +160,7 @@ def _taken(address: str, own: frozenset[int]) -> listeners.Denied:
             ways=("run `daemun stop` and `daemun up`",),
             elsewhere=elsewhere,
         )
-    names = ", ".join(f"{holders.name(pid)} (pid {pid})" for pid in sorted(pids - own))
+    names = ", ".join(f"{port_owners.name(pid)} (pid {pid})" for pid in sorted(pids - own))
     cause = f"the port is taken by {names or 'a program of another account'}"
     return listeners.Denied(address=address, cause=cause, ways=("stop that program",), elsewhere=elsewhere)
 

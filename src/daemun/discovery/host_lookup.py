@@ -13,7 +13,7 @@ import queue
 import socket
 import threading
 
-from daemun.discovery import table
+from daemun.discovery import service_table
 
 Resolve = collections.abc.Callable[[str], collections.abc.Iterable[str]]
 
@@ -38,7 +38,7 @@ def system_addresses(host: str) -> list[str]:
 class Result:
     """What a lookup found: at least one address, or the cause why there is none."""
 
-    addresses: tuple[table.Address, ...] = ()
+    addresses: tuple[service_table.Address, ...] = ()
     failure: str | None = None
 
 

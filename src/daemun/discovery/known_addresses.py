@@ -6,11 +6,11 @@ import ipaddress
 import json
 
 from daemun.control import damaged_keys, ports
-from daemun.discovery import table
+from daemun.discovery import service_table
 
 _KEY = "discovery/addresses"
 
-Known = collections.abc.Mapping[str, tuple[table.Address, ...]]
+Known = collections.abc.Mapping[str, tuple[service_table.Address, ...]]
 
 
 def read_known(store: ports.Store) -> Known:

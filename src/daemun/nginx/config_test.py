@@ -7,7 +7,7 @@ import re
 
 from daemun.control import ports
 from daemun.core import layout as layout_
-from daemun.nginx import command, diagnose, unknown_directive
+from daemun.nginx import error_diagnosis, nginx_command, unknown_directive
 
 _PLACE = re.compile(r"(?P<words>.*) in (?P<file>/.*):(?P<line>\d+)", re.DOTALL)
 
@@ -21,10 +21,12 @@ async def test(binary: str, layout: layout_.Layout, number: int) -> ports.TestFa
         when a port needs a right, or an address is none of this machine's.
     """
     tree = layout.generation(number)
-    finished = await command.run(binary, "-t", "-q", "-c", f"{tree}/nginx.conf", "-p", layout.base, cwd=layout.base)
+    finished = await nginx_command.run(
+        binary, "-t", "-q", "-c", f"{tree}/nginx.conf", "-p", layout.base, cwd=layout.base
+    )
     if finished.status == 0:
         return None
-    problem = await asyncio.to_thread(diagnose.machine_problem, finished.output, binary=binary, layout=layout)
+    problem = await asyncio.to_thread(error_diagnosis.machine_problem, finished.output, binary=binary, layout=layout)
     if problem is not None:
         raise problem
     if finished.status < 0:
@@ -36,7 +38,7 @@ async def test(binary: str, layout: layout_.Layout, number: int) -> ports.TestFa
 
 def translate_refusal(output: str, tree: str) -> ports.TestFailure:
     """nginx's words about a tree as a value; its `in FILE:LINE` becomes the fields. Pure."""
-    words = diagnose.join_emergencies(output)
+    words = error_diagnosis.join_emergencies(output)
     match = _PLACE.fullmatch(words)
     if match is None:
         return ports.TestFailure(message=words)

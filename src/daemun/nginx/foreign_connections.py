@@ -15,7 +15,7 @@ import socket
 
 from daemun.core import model
 from daemun.errors import EnvironmentProblemError
-from daemun.nginx import proc
+from daemun.nginx import kernel_processes
 
 _SYS_PIDFD_GETFD = 438
 """The same on every architecture that Python has wheels for. Source: Linux, scripts/syscall.tbl."""
@@ -40,8 +40,8 @@ def close_clients(
             if process is None:
                 return ()
             stack.callback(os.close, process)
-            established = proc.list_established(ports)
-            for number, inode in proc.list_sockets(worker.pid).items():
+            established = kernel_processes.list_established(ports)
+            for number, inode in kernel_processes.list_sockets(worker.pid).items():
                 if len(closed) == most:
                     break
                 if inode in established and inode not in told and _end(process, number, inode, ports):
@@ -81,7 +81,7 @@ def _open(worker: model.OldWorker) -> int | None:
         process = os.pidfd_open(worker.pid)
     except ProcessLookupError:
         return None
-    if proc.read_start(worker.pid) == worker.started:
+    if kernel_processes.read_start(worker.pid) == worker.started:
         return process
     os.close(process)
     return None

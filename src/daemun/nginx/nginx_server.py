@@ -15,9 +15,19 @@ from daemun.control import ports
 from daemun.core import layout as layout_
 from daemun.core import liveness, model
 from daemun.core.render import render_environment
-from daemun.nginx import account as account_
-from daemun.nginx import confirm, diagnose, directories, generations, logs, old_workers, proc, process, worker_register
-from daemun.nginx import test as test_
+from daemun.nginx import (
+    config_test,
+    confirmation_socket,
+    directories,
+    error_diagnosis,
+    generation_folders,
+    kernel_processes,
+    log_rotation,
+    old_workers,
+    process,
+    worker_account,
+    worker_register,
+)
 
 
 class Nginx(ports.Proxy):
@@ -28,12 +38,15 @@ class Nginx(ports.Proxy):
     """
 
     def __init__(
-        self, binary: render_environment.Nginx, layout: layout_.Layout, account: account_.Account | None = None
+        self,
+        binary: render_environment.Nginx,
+        layout: layout_.Layout,
+        account: worker_account.WorkerAccount | None = None,
     ) -> None:
         self._binary = binary.path
         self._layout = layout
         self._account = account
-        self._generations = generations.Generations(layout)
+        self._generations = generation_folders.Generations(layout)
         self.workers = worker_register.Register(layout)
         """Which of nginx's workers run which generation."""
         self._staged: int | None = None
@@ -57,10 +70,10 @@ class Nginx(ports.Proxy):
             return liveness.Liveness()
         if suspended:
             return liveness.Liveness(answers=False, suspended=suspended)
-        is_answered = await confirm.ask(self._layout) is not None
+        is_answered = await confirmation_socket.query_generation(self._layout) is not None
         # Nginx may just have ended, or begun.
         if not is_answered and await asyncio.to_thread(process.find_master, self._layout) is not None:
-            is_answered = await confirm.ask(self._layout) is not None
+            is_answered = await confirmation_socket.query_generation(self._layout) is not None
         return liveness.Liveness(answers=is_answered)
 
     def prepare(self) -> None:
@@ -72,7 +85,7 @@ class Nginx(ports.Proxy):
         try:
             process.restore_pid_file(self._layout)
         except OSError as error:
-            raise diagnose.os_problem(f"write {self._layout.nginx_pid}", error) from error
+            raise error_diagnosis.os_problem(f"write {self._layout.nginx_pid}", error) from error
 
     def list_workers(self) -> frozenset[tuple[int, int]]:
         """Process number and start of every worker that lives, old and orphaned ones, too. Blocking."""
@@ -80,7 +93,7 @@ class Nginx(ports.Proxy):
         orphans = process.find_orphans(self._layout, master)
         workers = () if master is None else process.list_workers(master)
         pids = [*(worker.pid for worker in workers), *(orphan.pid for orphan in orphans)]
-        starts = ((pid, proc.read_start(pid)) for pid in pids)
+        starts = ((pid, kernel_processes.read_start(pid)) for pid in pids)
         return frozenset((pid, started) for pid, started in starts if started is not None)
 
     def is_named(self, resolver: str) -> bool:
@@ -91,13 +104,13 @@ class Nginx(ports.Proxy):
 
     async def adopt(self) -> None:
         """Learn which workers run what nginx runs now, where no earlier daemon wrote it down. Once, at the start."""
-        number = await confirm.ask(self._layout)
+        number = await confirmation_socket.query_generation(self._layout)
         files = await asyncio.to_thread(self._generations.read_current)
         await self._remember(number, worker_register.find_ports(files or {}), with_orphans=True)
 
     async def read_actual(self) -> model.Actual:
         master, workers, current, files = await asyncio.to_thread(self._look)
-        self._running = None if master is None else await confirm.ask(self._layout)
+        self._running = None if master is None else await confirmation_socket.query_generation(self._layout)
         return model.Actual(
             pid=master,
             generation=self._running,
@@ -114,7 +127,7 @@ class Nginx(ports.Proxy):
         number = await asyncio.to_thread(self._generations.write, files, confirm_socket=self._confirm_socket)
         # The disk and nginx take their time side by side.
         failure, problem = await asyncio.gather(
-            test_.test(self._binary, self._layout, number),
+            config_test.test(self._binary, self._layout, number),
             asyncio.to_thread(self._settle, number),
             return_exceptions=True,
         )
@@ -166,21 +179,23 @@ class Nginx(ports.Proxy):
 
         Returns: whether any was. Raises: EnvironmentProblemError when a file cannot be renamed.
         """
-        due = await asyncio.to_thread(logs.rotate, self._layout, settings)
+        due = await asyncio.to_thread(log_rotation.rotate, self._layout, settings)
         if due:
             await self.reopen_logs()
         return due
 
-    async def _bring_up(self, number: int) -> tuple[str, confirm.Refusal] | None:
+    async def _bring_up(self, number: int) -> tuple[str, confirmation_socket.GenerationRefusal] | None:
         """Make nginx run what `current` names, which is generation `number`. Returns: how far it came and why not."""
-        with contextlib.closing(confirm.ErrorLog(self._layout)) as log:
+        with contextlib.closing(confirmation_socket.ErrorLog(self._layout)) as log:
             master, old = await asyncio.to_thread(self._reload)
             if master is None:
                 words = await process.start(self._binary, self._layout)
                 if words is not None:
-                    return "start", confirm.Refusal(words=words)
+                    return "start", confirmation_socket.GenerationRefusal(words=words)
             within_s = await asyncio.to_thread(self._patience_s, number)
-            refusal = await confirm.wait_until_running(self._layout, number, before=old, log=log, within_s=within_s)
+            refusal = await confirmation_socket.wait_until_running(
+                self._layout, number, before=old, log=log, within_s=within_s
+            )
         if refusal is None:
             await self._remember(number, self._ports)
             return None
@@ -188,7 +203,7 @@ class Nginx(ports.Proxy):
             return "start", refusal
         return ("reload" if refusal.master_went_on else "confirm"), refusal
 
-    async def _go_back(self, before: str | None, number: int, refusal: confirm.Refusal) -> bool:
+    async def _go_back(self, before: str | None, number: int, refusal: confirmation_socket.GenerationRefusal) -> bool:
         """Put the link back, and nginx to what it names. Returns: whether that is live."""
         await asyncio.to_thread(self._generations.restore, before)
         previous = await asyncio.to_thread(self._generations.current)
@@ -198,7 +213,7 @@ class Nginx(ports.Proxy):
             return False
         if previous == number:
             return False  # it was the current one before, and just failed
-        if refusal.master_went_on and await confirm.ask(self._layout) == previous:
+        if refusal.master_went_on and await confirmation_socket.query_generation(self._layout) == previous:
             self._running = previous
             return True
         restored = await self._bring_up(previous) is None
@@ -227,7 +242,7 @@ class Nginx(ports.Proxy):
         if master is None:
             return None, ()
         pids = (master.pid, *(worker.pid for worker in process.list_workers(master)))
-        return master.pid, tuple(pid for pid in pids if proc.is_suspended(pid))
+        return master.pid, tuple(pid for pid in pids if kernel_processes.is_suspended(pid))
 
     def _choose_confirm_socket(self) -> None:
         """The one that is there. When somebody deleted it under an nginx that runs, the other one: nginx keeps what it
@@ -267,17 +282,17 @@ class Nginx(ports.Proxy):
 
     def _machine_problem(self, words: str) -> errors.EnvironmentProblemError | None:
         own = frozenset(found.pid for found in process.find_family(self._layout))
-        return diagnose.machine_problem(words, binary=self._binary, layout=self._layout, own=own)
+        return error_diagnosis.machine_problem(words, binary=self._binary, layout=self._layout, own=own)
 
     def _patience_s(self, number: int) -> float:
         sites = pathlib.Path(self._layout.generation(number), "sites")
-        return confirm.timeout_s(len(list(sites.glob("*.conf"))))
+        return confirmation_socket.timeout_s(len(list(sites.glob("*.conf"))))
 
 
 def _error(
     number: int,
     stage: str,
-    refusal: confirm.Refusal,
+    refusal: confirmation_socket.GenerationRefusal,
     *,
     restored: bool,
     problem: errors.EnvironmentProblemError | None,
@@ -289,7 +304,7 @@ def _error(
         if isinstance(problem, ports.ListenError):
             return ports.ListenError(problem.denied, text)
         return errors.EnvironmentProblemError(text)
-    words = diagnose.join_emergencies(refusal.words)
+    words = error_diagnosis.join_emergencies(refusal.words)
     return errors.ApplyError(
         f"cannot {stage} nginx with generation {number}: {words}; {now}",
         stage=stage,

@@ -16,7 +16,7 @@ _Endpoint = typing.TypeVar("_Endpoint")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class CheckStreak:
     """is_well: None before the first check. in_a_row: checks that speak against it, one after another.
 
     reason: why the last failed check failed. since: when it became unwell; None while it is not.
@@ -28,10 +28,10 @@ class Standing:
     since: datetime.datetime | None = None
 
 
-UNKNOWN = Standing()
+UNKNOWN = CheckStreak()
 
 
-def judge(standing: Standing, failure: str | None, health: model.Health, *, now: datetime.datetime) -> Standing:
+def judge(standing: CheckStreak, failure: str | None, health: model.Health, *, now: datetime.datetime) -> CheckStreak:
     """The standing after one more check. failure: why it failed; None: it succeeded."""
     succeeded = failure is None
     needed = health.threshold if standing.is_well else health.recover
@@ -41,11 +41,11 @@ def judge(standing: Standing, failure: str | None, health: model.Health, *, now:
         return dataclasses.replace(standing, in_a_row=0, reason=failure)
     if standing.in_a_row + 1 < needed:
         return dataclasses.replace(standing, in_a_row=standing.in_a_row + 1, reason=failure or standing.reason)
-    return Standing(is_well=succeeded, reason=failure, since=None if succeeded else now)
+    return CheckStreak(is_well=succeeded, reason=failure, since=None if succeeded else now)
 
 
 def choose(
-    endpoints: collections.abc.Iterable[_Endpoint], find: collections.abc.Callable[[_Endpoint], Standing]
+    endpoints: collections.abc.Iterable[_Endpoint], find: collections.abc.Callable[[_Endpoint], CheckStreak]
 ) -> tuple[_Endpoint, ...]:
     """Those that are well; else those that nobody knows yet; else none."""
     standings = [(endpoint, find(endpoint)) for endpoint in endpoints]

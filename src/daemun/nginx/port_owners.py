@@ -8,14 +8,14 @@ _EVERY = frozenset({"0.0.0.0", "::"})  # noqa: S104 compared, not bound
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
+class PortOwner:
     """A program that listens. address: as nginx would write it. pid: None when this account may not know."""
 
     address: str
     pid: int | None
 
 
-def find(address: str) -> tuple[Holder, ...]:
+def find(address: str) -> tuple[PortOwner, ...]:
     """Who keeps others from listening on an address ("0.0.0.0:80", "[::]:80"), as far as it can be known. Blocking."""
     host, port = _parts(address)
     try:
@@ -23,7 +23,7 @@ def find(address: str) -> tuple[Holder, ...]:
     except psutil.Error:
         return ()
     return tuple(
-        Holder(address=_written(found.laddr.ip, found.laddr.port), pid=found.pid)
+        PortOwner(address=_written(found.laddr.ip, found.laddr.port), pid=found.pid)
         for found in listening
         if found.status == psutil.CONN_LISTEN
         and found.laddr

@@ -8,7 +8,7 @@ import re
 
 from daemun.core import layout as layout_
 from daemun.core import model
-from daemun.nginx import diagnose
+from daemun.nginx import error_diagnosis
 
 NAMES = ("access.log", "error.log")
 
@@ -58,5 +58,5 @@ def rotate(layout: layout_.Layout, logs: model.Logs) -> bool:
                 else:
                     (folder / old).rename(folder / new)
     except OSError as error:
-        raise diagnose.os_problem(f"rotate the logs in {folder}", error) from error
+        raise error_diagnosis.os_problem(f"rotate the logs in {folder}", error) from error
     return due

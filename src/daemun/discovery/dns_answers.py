@@ -25,7 +25,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from daemun.discovery import table as tables
+from daemun.discovery import service_table
 
 ZONE = dns.name.from_text("daemun.")
 _ADDRESSES = dns.name.from_text("ep.daemun.")
@@ -42,7 +42,7 @@ UDP_BYTES = 512
 TCP_BYTES = 65535
 
 
-def answer(table: tables.Table, query: bytes, *, max_bytes: int) -> tuple[bytes, str | None] | None:
+def answer(table: service_table.Table, query: bytes, *, max_bytes: int) -> tuple[bytes, str | None] | None:
     """Returns: the answer and the service it is about (None: about something else), or None for what is no question:
     that is dropped, for an answer to an answer would go on for ever."""
     try:
@@ -60,7 +60,7 @@ def answer(table: tables.Table, query: bytes, *, max_bytes: int) -> tuple[bytes,
     return response.to_wire(max_size=max_bytes, prefer_truncation=True), service
 
 
-def _fill(response: dns.message.Message, table: tables.Table, asked: dns.rrset.RRset) -> str | None:
+def _fill(response: dns.message.Message, table: service_table.Table, asked: dns.rrset.RRset) -> str | None:
     if asked.rdclass != dns.rdataclass.IN or not asked.name.is_subdomain(ZONE):
         response.set_rcode(dns.rcode.REFUSED)
         return None
@@ -76,7 +76,9 @@ def _fill(response: dns.message.Message, table: tables.Table, asked: dns.rrset.R
         if asked.rdtype == dns.rdatatype.SRV:
             _add(response, asked, SERVICE_TTL_S, [_srv(endpoint) for endpoint in endpoints])
         return service
-    address = tables.address_of(name.labels[0].decode("ascii", "replace")) if name.parent() == _ADDRESSES else None
+    address = (
+        service_table.address_of(name.labels[0].decode("ascii", "replace")) if name.parent() == _ADDRESSES else None
+    )
     if address is None:
         response.set_rcode(dns.rcode.NXDOMAIN)
     elif asked.rdtype == (dns.rdatatype.A if address.version == 4 else dns.rdatatype.AAAA):
@@ -84,9 +86,9 @@ def _fill(response: dns.message.Message, table: tables.Table, asked: dns.rrset.R
     return None
 
 
-def _srv(endpoint: tables.Endpoint) -> str:
+def _srv(endpoint: service_table.ServiceEndpoint) -> str:
     priority = _BACKUP if endpoint.backup else _PRIMARY
-    return f"{priority} {endpoint.weight} {endpoint.port} {tables.name_of(endpoint.address)}.{_ADDRESSES}"
+    return f"{priority} {endpoint.weight} {endpoint.port} {service_table.name_of(endpoint.address)}.{_ADDRESSES}"
 
 
 def _add(response: dns.message.Message, asked: dns.rrset.RRset, ttl_s: int, records: list[str]) -> None:

@@ -14,7 +14,7 @@ from daemun import durable
 from daemun.core import directive
 from daemun.core import layout as layout_
 from daemun.core.render import serialise
-from daemun.nginx import diagnose, trees
+from daemun.nginx import error_diagnosis, file_trees
 
 CONFIRM_FILE = "generation.conf"
 """Added to every tree and included by nginx.conf: the server that tells which generation nginx runs."""
@@ -32,8 +32,8 @@ class Generations:
         self._link = pathlib.Path(layout.current)
         # A cancelled caller leaves its thread writing; the next one must not take the same number.
         self._writing = threading.Lock()
-        self._known: collections.abc.Mapping[int, trees.Tree] = {}
-        self._unsynced: dict[int, tuple[trees.Tree, tuple[str, ...]]] = {}
+        self._known: collections.abc.Mapping[int, file_trees.Tree] = {}
+        self._unsynced: dict[int, tuple[file_trees.Tree, tuple[str, ...]]] = {}
 
     def write(self, files: collections.abc.Mapping[str, bytes], *, confirm_socket: str | None = None) -> int:
         """Write a whole tree, with CONFIRM_FILE. confirm_socket: its path; None: the usual one.
@@ -53,11 +53,11 @@ class Generations:
                 # A site that did not change is the same file on the disk already: no write, no sync.
                 base = None if current is None else self._read_tree(current, is_fresh=False)
                 whole = {**files, CONFIRM_FILE: _confirm_server(confirm_socket or self._layout.confirm_socket, number)}
-                written, new = trees.write(str(draft), whole, base=base)
+                written, new = file_trees.write(str(draft), whole, base=base)
                 draft.rename(self._folder / str(number))
             except OSError as error:
                 shutil.rmtree(draft, ignore_errors=True)
-                raise diagnose.os_problem(f"write the nginx configuration to {self._folder}", error) from error
+                raise error_diagnosis.os_problem(f"write the nginx configuration to {self._folder}", error) from error
             written = dataclasses.replace(written, folder=f"{self._folder}/{number}")
             kept = {} if current is None or base is None else {current: base}
             self._known = {**kept, number: written}
@@ -71,11 +71,11 @@ class Generations:
             if tree is None:
                 return
             try:
-                trees.sync(tree, new)
+                file_trees.sync(tree, new)
                 durable.sync_directory(self._folder)
             except OSError as error:
                 shutil.rmtree(tree.folder, ignore_errors=True)
-                raise diagnose.os_problem(f"write the nginx configuration to {self._folder}", error) from error
+                raise error_diagnosis.os_problem(f"write the nginx configuration to {self._folder}", error) from error
 
     def remove_old(self, *, in_use: frozenset[int]) -> None:
         """Remove generations that are neither among the KEPT, nor current, nor in_use. What cannot be removed stays."""
@@ -93,14 +93,14 @@ class Generations:
         try:
             durable.point_link(self._link, f"gen/{number}", lasting=False)
         except OSError as error:
-            raise diagnose.os_problem(f"switch {self._link}", error) from error
+            raise error_diagnosis.os_problem(f"switch {self._link}", error) from error
 
     def sync_link(self) -> None:
         """Make a switch last: a power cut before may undo it. Raises: EnvironmentProblemError."""
         try:
             durable.sync_directory(self._link.parent)
         except OSError as error:
-            raise diagnose.os_problem(f"switch {self._link}", error) from error
+            raise error_diagnosis.os_problem(f"switch {self._link}", error) from error
 
     def read_link(self) -> str | None:
         """What `current` holds, for `restore`; None when there is no link."""
@@ -118,7 +118,7 @@ class Generations:
             else:
                 durable.point_link(self._link, target)
         except OSError as error:
-            raise diagnose.os_problem(f"switch {self._link}", error) from error
+            raise error_diagnosis.os_problem(f"switch {self._link}", error) from error
 
     def current(self) -> int | None:
         """The number of the generation that `current` names; None when it names none that is there."""
@@ -134,13 +134,13 @@ class Generations:
         number = self.current()
         return None if number is None else self.read(number)
 
-    def _read_tree(self, number: int, *, is_fresh: bool) -> trees.Tree | None:
+    def _read_tree(self, number: int, *, is_fresh: bool) -> file_trees.Tree | None:
         """is_fresh: looked at now. Else what it held at the last look will do: nobody changes it."""
         known = self._known.get(number)
         if known is not None and not is_fresh:
             return known
         try:
-            found = trees.read(str(self._folder / str(number)), known)
+            found = file_trees.read(str(self._folder / str(number)), known)
         except OSError:  # what cannot be read is made anew
             return None
         self._known = {**self._known, number: found}

@@ -8,7 +8,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class ServiceEndpoint:
     """One server of a service. weight: 1 to 65535. backup: only asked while no other endpoint answers."""
 
     address: Address
@@ -17,7 +17,7 @@ class Endpoint:
     backup: bool = False
 
 
-NOWHERE = Endpoint(address=ipaddress.IPv4Address("127.0.0.1"), port=0)
+NOWHERE = ServiceEndpoint(address=ipaddress.IPv4Address("127.0.0.1"), port=0)
 """Stands for "no endpoint": the kernel refuses a connection to port 0 at once, so the client gets a 502 within
 milliseconds. An empty answer would do the same, but then nginx asks again only after 11 s (`answers`), and a server
 error would leave the old addresses in place, which may belong to somebody else by now."""
@@ -27,17 +27,17 @@ class Table:
     """Service name ("abc123.daemun") -> endpoints."""
 
     def __init__(self) -> None:
-        self._endpoints: dict[str, tuple[Endpoint, ...]] = {}
+        self._endpoints: dict[str, tuple[ServiceEndpoint, ...]] = {}
         self._names_version = 0
         self.on_change: collections.abc.Callable[[str], None] = lambda _: None
         """Called with a service after it got other endpoints."""
 
-    def set(self, service: str, endpoints: collections.abc.Iterable[Endpoint]) -> None:
+    def set(self, service: str, endpoints: collections.abc.Iterable[ServiceEndpoint]) -> None:
         """Answer with exactly these endpoints from now on; with none, connections are refused at once.
 
         Of several endpoints with one address and port the first counts: nginx would ask the server twice as often.
         """
-        unique: dict[tuple[Address, int], Endpoint] = {}
+        unique: dict[tuple[Address, int], ServiceEndpoint] = {}
         for endpoint in endpoints:
             unique.setdefault((endpoint.address, endpoint.port), endpoint)
         before = self._endpoints.get(service)
@@ -50,7 +50,7 @@ class Table:
         if self._endpoints.pop(service, None) is not None:
             self._names_version += 1
 
-    def known(self, service: str) -> tuple[Endpoint, ...]:
+    def known(self, service: str) -> tuple[ServiceEndpoint, ...]:
         """The real endpoints, perhaps none."""
         return self._endpoints.get(service, ())
 
@@ -58,7 +58,7 @@ class Table:
         """Equal as long as the answer about a service is; for None: as long as there are the same services."""
         return self._names_version if service is None else self._endpoints.get(service)
 
-    def get(self, service: str) -> tuple[Endpoint, ...] | None:
+    def get(self, service: str) -> tuple[ServiceEndpoint, ...] | None:
         """At least one endpoint, perhaps `NOWHERE`; None for a service nobody published."""
         endpoints = self._endpoints.get(service)
         return endpoints or (NOWHERE,) if endpoints is not None else None

@@ -12,8 +12,7 @@ import functools
 import zlib
 
 from daemun.core import model
-from daemun.discovery import table as tables
-from daemun.discovery import verdicts
+from daemun.discovery import check_results, service_table
 
 MOST_AT_ONCE = 32
 _JITTER = 0.1
@@ -24,7 +23,7 @@ class Subject:
     """One endpoint and how it is asked. Weights do not matter here."""
 
     check: model.Check
-    address: tables.Address
+    address: service_table.Address
     port: int
 
     def __str__(self) -> str:
@@ -33,7 +32,7 @@ class Subject:
 
 
 Ask = collections.abc.Callable[[Subject], collections.abc.Awaitable[str | None]]
-"""As `checks.ask`."""
+"""As `endpoint_check.check_endpoint`."""
 
 
 def _utc_now() -> datetime.datetime:
@@ -51,7 +50,7 @@ class Monitor:
     ) -> None:
         self._on_change = on_change
         self._utc_now = utc_now
-        self._standings: dict[Subject, verdicts.Standing] = {}
+        self._standings: dict[Subject, check_results.CheckStreak] = {}
         self._tasks: dict[Subject, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
 
@@ -59,11 +58,11 @@ class Monitor:
         """Check exactly these from now on; what is known of those that stay is kept."""
         wanted = dict.fromkeys(subjects)
         if wanted.keys() != self._standings.keys():
-            self._standings = {subject: self._standings.get(subject, verdicts.UNKNOWN) for subject in wanted}
+            self._standings = {subject: self._standings.get(subject, check_results.UNKNOWN) for subject in wanted}
             self._changed.set()
 
-    def standing(self, subject: Subject) -> verdicts.Standing:
-        return self._standings.get(subject, verdicts.UNKNOWN)
+    def standing(self, subject: Subject) -> check_results.CheckStreak:
+        return self._standings.get(subject, check_results.UNKNOWN)
 
     async def run(self) -> None:
         """Never ends by itself."""
@@ -71,10 +70,10 @@ class Monitor:
             self._changed.clear()
             await self._changed.wait()
         # Here, so that those who check nothing neither wait for aiohttp nor have it in memory.
-        from daemun.discovery import checks  # noqa: PLC0415
+        from daemun.discovery import endpoint_check  # noqa: PLC0415
 
-        async with checks.Clients() as clients, asyncio.TaskGroup() as group:
-            ask = functools.partial(checks.ask, clients=clients)
+        async with endpoint_check.Clients() as clients, asyncio.TaskGroup() as group:
+            ask = functools.partial(endpoint_check.check_endpoint, clients=clients)
             places = asyncio.Semaphore(MOST_AT_ONCE)
             self._tasks = {}
             self._changed.set()
@@ -95,7 +94,7 @@ class Monitor:
                 failure = await ask(subject)
             before = self._standings.get(subject)
             if before is not None:  # else it is not followed any more, and `run` is about to end this task
-                self._standings[subject] = verdicts.judge(before, failure, health, now=self._utc_now())
+                self._standings[subject] = check_results.judge(before, failure, health, now=self._utc_now())
                 if self._standings[subject].is_well != before.is_well:
                     self._on_change(subject)
             await asyncio.sleep(pause_s)

@@ -31,7 +31,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class WorkerAccount:
     """user, group: names, for nginx's `user` directive. gid: the group that may read keys; uid: the user's number."""
 
     user: str
@@ -40,7 +40,7 @@ class Account:
     gid: int
 
 
-def choose(configured: str | None) -> Account | None:
+def choose(configured: str | None) -> WorkerAccount | None:
     """The workers' account: the configured user, else the first that exists of PREFERRED, with its primary group, else
     nobody, for those who only look: `choose_at_start` makes one then.
 
@@ -61,7 +61,7 @@ def choose(configured: str | None) -> Account | None:
     return found
 
 
-def choose_at_start(configured: str | None, *, running: str | None) -> Account | None:
+def choose_at_start(configured: str | None, *, running: str | None) -> WorkerAccount | None:
     """As `choose`, but never nobody unless that is configured: an account of daemun's own is made when there is none.
 
     running: the user of the nginx that runs already; None: none runs. Its workers must be able to read the keys until
@@ -83,11 +83,11 @@ def next_user(configured: str | None) -> str | None:
     return OWN
 
 
-def _find_first(users: tuple[str, ...]) -> Account | None:
+def _find_first(users: tuple[str, ...]) -> WorkerAccount | None:
     return next((found for user in users if (found := _look_up(user)) is not None), None)
 
 
-def _make() -> Account:
+def _make() -> WorkerAccount:
     """Several daemuns may start at once, and /etc/passwd is locked for each."""
     said = "neither `useradd` nor `adduser` is installed"
     for _ in range(_MAKE_TIMES):
@@ -125,10 +125,10 @@ def _explain(cause: str) -> str:
     )
 
 
-def _look_up(user: str) -> Account | None:
+def _look_up(user: str) -> WorkerAccount | None:
     try:
         entry = pwd.getpwnam(user)
         group = grp.getgrgid(entry.pw_gid).gr_name
     except KeyError:
         return None
-    return Account(user=user, group=group, uid=entry.pw_uid, gid=entry.pw_gid)
+    return WorkerAccount(user=user, group=group, uid=entry.pw_uid, gid=entry.pw_gid)
