@@ -9,7 +9,7 @@ import pytest
 
 from daemun.control import ports
 from daemun.core import model
-from daemun.sources.docker import chosen, containers, keep, place, surroundings
+from daemun.sources.docker import chosen_engine, containers, engine_place, listing_store, own_container
 from daemun.store import memory as memory_store
 from tests.support import docker_engine as engines
 from tests.support.clock import FakeClock
@@ -21,10 +21,10 @@ LONGEST_S = 60.0
 @contextlib.asynccontextmanager
 async def following(
     docker: model.Docker, store: ports.Store | None = None, **environ: str
-) -> collections.abc.AsyncIterator[chosen.ChosenEngine]:
+) -> collections.abc.AsyncIterator[chosen_engine.ChosenEngine]:
     """A source whose task runs, configured as the first round does."""
-    source = chosen.ChosenEngine(
-        FakeClock(), store or memory_store.MemoryStore(), environ=environ, traces=surroundings.Traces()
+    source = chosen_engine.ChosenEngine(
+        FakeClock(), store or memory_store.MemoryStore(), environ=environ, traces=own_container.Traces()
     )
     task = asyncio.create_task(source.run())
     await asyncio.sleep(0)
@@ -37,7 +37,9 @@ async def following(
             await task
 
 
-async def until(source: chosen.ChosenEngine, is_so: collections.abc.Callable[[model.Snapshot], bool]) -> model.Snapshot:
+async def until(
+    source: chosen_engine.ChosenEngine, is_so: collections.abc.Callable[[model.Snapshot], bool]
+) -> model.Snapshot:
     """The first snapshot that is so, read again whenever the source says that it changed."""
     async with asyncio.timeout(LONGEST_S), contextlib.aclosing(_changes(source)) as changes:
         while not is_so(found := await source.read()):
@@ -45,7 +47,7 @@ async def until(source: chosen.ChosenEngine, is_so: collections.abc.Callable[[mo
     return found
 
 
-async def _changes(source: chosen.ChosenEngine) -> collections.abc.AsyncGenerator[None, None]:
+async def _changes(source: chosen_engine.ChosenEngine) -> collections.abc.AsyncGenerator[None, None]:
     async for _ in source.changes():
         yield
 
@@ -58,8 +60,8 @@ def hosts(found: model.Snapshot) -> list[str]:
 def no_socket(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> pathlib.Path:
     """Where a socket is looked for, and where none is yet."""
     path = tmp_path / "docker.sock"
-    monkeypatch.setattr(place, "SOCKETS", (str(path),))
-    monkeypatch.setattr(chosen, "LOOK_FOR_S", 0.05)
+    monkeypatch.setattr(engine_place, "SOCKETS", (str(path),))
+    monkeypatch.setattr(chosen_engine, "LOOK_FOR_S", 0.05)
     return path
 
 
@@ -159,8 +161,10 @@ async def test_hosts_are_reserved_at_once(docker_engine: engines.DockerEngine) -
 
 def test_what_is_off_from_the_start_is_forgotten() -> None:
     store = memory_store.MemoryStore()
-    keep.write_kept(store, keep.encode(keep.Kept(url="unix:///d.sock", listing=containers.Listing())))
-    source = chosen.ChosenEngine(FakeClock(), store, environ={}, traces=surroundings.Traces())
+    listing_store.write_kept(
+        store, listing_store.encode(listing_store.KeptListing(url="unix:///d.sock", listing=containers.Listing()))
+    )
+    source = chosen_engine.ChosenEngine(FakeClock(), store, environ={}, traces=own_container.Traces())
     source.configure(model.Docker(is_on=False))
     assert store.list("history") == []
 

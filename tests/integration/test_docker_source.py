@@ -10,7 +10,7 @@ import pytest
 
 from daemun.core import model
 from daemun.errors import ConfigError
-from daemun.sources.docker import client, place, source, surroundings
+from daemun.sources.docker import docker_source, engine_client, engine_place, own_container
 from tests.support import docker_engine as engines
 from tests.support import docker_proxy, docker_tls
 from tests.support.clock import FakeClock
@@ -24,9 +24,9 @@ A = {"daemun.host": "a.test"}
 
 def on(
     engine: engines.DockerEngine, url: str | None = None, *, tls: model.DockerTls | None = None
-) -> source.DockerSource:
-    endpoint = place.Endpoint(url=url or engine.url, tls=tls)
-    return source.DockerSource(endpoint, FakeClock(), traces=surroundings.Traces())
+) -> docker_source.DockerSource:
+    endpoint = engine_place.EngineEndpoint(url=url or engine.url, tls=tls)
+    return docker_source.DockerSource(endpoint, FakeClock(), traces=own_container.Traces())
 
 
 # --- looking ---------------------------------------------------------------------------------------------------
@@ -98,19 +98,19 @@ async def test_daemun_knows_which_container_it_is_in(docker_engine: engines.Dock
     def read(path: str) -> str:
         return docker_engine.cli("exec", "own", "cat", path)
 
-    traces = surroundings.Traces(
+    traces = own_container.Traces(
         mountinfo=read("/proc/self/mountinfo"), cgroup=read("/proc/self/cgroup"), hostname="somewhere"
     )
-    async with client.connect(place.Endpoint(url=docker_engine.url)) as engine:
+    async with engine_client.connect(engine_place.EngineEndpoint(url=docker_engine.url)) as engine:
         listing = await engine.fetch_listing()
 
-    assert surroundings.find_own_id(traces, [one.id for one in listing.containers]) == own
-    assert surroundings.find_own_id(surroundings.read_traces(), [one.id for one in listing.containers]) is None
+    assert own_container.find_own_id(traces, [one.id for one in listing.containers]) == own
+    assert own_container.find_own_id(own_container.read_traces(), [one.id for one in listing.containers]) is None
 
 
 async def test_no_engine_at_all_is_an_error_that_names_it(tmp_path: pathlib.Path) -> None:
-    missing = source.DockerSource(
-        place.Endpoint(url=f"unix://{tmp_path}/none.sock"), FakeClock(), traces=surroundings.Traces()
+    missing = docker_source.DockerSource(
+        engine_place.EngineEndpoint(url=f"unix://{tmp_path}/none.sock"), FakeClock(), traces=own_container.Traces()
     )
 
     with pytest.raises(ConfigError, match=r"cannot make the engine at unix://.*none\.sock list its containers"):
@@ -166,7 +166,7 @@ async def test_a_container_that_is_told_to_stop_gets_no_requests_while_it_finish
 async def test_one_that_did_not_mean_to_stop_is_served_again(
     docker_engine: engines.DockerEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(source, "LEAVING_S", 1.0)
+    monkeypatch.setattr(docker_source, "LEAVING_S", 1.0)
     docker_engine.run("web-1", "sh", "-c", "trap '' TERM; while true; do sleep 1; done", labels=A)
     address = docker_engine.address("web-1")
 
@@ -231,8 +231,8 @@ async def test_an_engine_that_stops_keeps_the_last_state_and_is_told_of(docker_e
 async def test_an_engine_that_hangs_is_told_of(
     docker_engine: engines.DockerEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "ANSWER_S", 1.0)
-    monkeypatch.setattr(source, "LOOK_AGAIN_S", 0.2)
+    monkeypatch.setattr(engine_client, "ANSWER_S", 1.0)
+    monkeypatch.setattr(docker_source, "LOOK_AGAIN_S", 0.2)
     docker_engine.run("web-1", *SERVE, labels=A)
     here = f"{docker_engine.address('web-1')}:80"
 
@@ -313,7 +313,7 @@ async def test_a_cancellation_while_a_connection_is_closed_is_not_lost(
     leaves = asyncio.Event()
 
     async def connect_and_leave() -> None:
-        async with client.connect(place.Endpoint(url=docker_engine.url)) as engine:
+        async with engine_client.connect(engine_place.EngineEndpoint(url=docker_engine.url)) as engine:
             async with contextlib.aclosing(engine.follow(lambda: LONGEST_S)) as happenings:
                 await anext(happenings)
             leaves.set()
@@ -350,29 +350,33 @@ def test_the_engine_is_found_as_docker_finds_it() -> None:
     remote = {"DOCKER_HOST": "tcp://h:2376", "DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": "/certs"}
     files = docker_tls.files(pathlib.Path("/certs"))
 
-    assert place.find_endpoint(remote) == place.Endpoint(url="tcp://h:2376", tls=files)
-    assert place.find_endpoint({"DOCKER_HOST": "unix:///x.sock"}) == place.Endpoint(url="unix:///x.sock")
+    assert engine_place.find_endpoint(remote) == engine_place.EngineEndpoint(url="tcp://h:2376", tls=files)
+    assert engine_place.find_endpoint({"DOCKER_HOST": "unix:///x.sock"}) == engine_place.EngineEndpoint(
+        url="unix:///x.sock"
+    )
 
 
 def test_where_nginx_proxy_has_the_socket_it_counts_in_its_place_alone(
     monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
 ) -> None:
     path = tmp_path / "docker.sock"
-    monkeypatch.setattr(place, "SOCKETS", ())
-    monkeypatch.setattr(place, "NGINX_PROXYS_SOCKET", str(path))
-    assert place.find_endpoint({}, like_nginx_proxy=True) is None
+    monkeypatch.setattr(engine_place, "SOCKETS", ())
+    monkeypatch.setattr(engine_place, "NGINX_PROXYS_SOCKET", str(path))
+    assert engine_place.find_endpoint({}, like_nginx_proxy=True) is None
 
     with contextlib.closing(socket.socket(socket.AF_UNIX)) as listener:
         listener.bind(str(path))
-        found = place.Endpoint(url=f"unix://{path}", is_found=True)
-        assert place.find_endpoint({}, like_nginx_proxy=True) == found
-        assert place.find_endpoint({}) is None
+        found = engine_place.EngineEndpoint(url=f"unix://{path}", is_found=True)
+        assert engine_place.find_endpoint({}, like_nginx_proxy=True) == found
+        assert engine_place.find_endpoint({}) is None
         if os.geteuid() == 0:
             os.chown(path, 65534, 65534)  # anybody can make a socket in /tmp
-            assert place.find_endpoint({}, like_nginx_proxy=True) is None
+            assert engine_place.find_endpoint({}, like_nginx_proxy=True) is None
 
 
 @pytest.mark.parametrize("url", ["ssh://host", "docker.sock", "unix://", "npipe:////./pipe/x"])
 async def test_another_kind_of_endpoint_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match=r'expected "unix:///var/run/docker\.sock" or'):
-        await source.DockerSource(place.Endpoint(url=url), FakeClock(), traces=surroundings.Traces()).read()
+        await docker_source.DockerSource(
+            engine_place.EngineEndpoint(url=url), FakeClock(), traces=own_container.Traces()
+        ).read()

@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 
-from daemun.sources.docker import client, events, place, source, surroundings
+from daemun.sources.docker import docker_source, engine_client, engine_events, engine_place, own_container
 from tests.support import podman_engine as engines
 from tests.support.clock import FakeClock
 from tests.support.docker_values import endpoints, messages
@@ -18,8 +18,10 @@ pytestmark = pytest.mark.podman
 A = {"daemun.host": "a.test"}
 
 
-def on(engine: engines.PodmanEngine) -> source.DockerSource:
-    return source.DockerSource(place.Endpoint(url=engine.url), FakeClock(), traces=surroundings.Traces())
+def on(engine: engines.PodmanEngine) -> docker_source.DockerSource:
+    return docker_source.DockerSource(
+        engine_place.EngineEndpoint(url=engine.url), FakeClock(), traces=own_container.Traces()
+    )
 
 
 # --- looking ---------------------------------------------------------------------------------------------------
@@ -91,14 +93,14 @@ async def test_daemun_knows_which_container_it_is_in(podman_engine: engines.Podm
     def read(path: str) -> str:
         return podman_engine.cli("exec", "own", "cat", path)
 
-    traces = surroundings.Traces(
+    traces = own_container.Traces(
         mountinfo=read("/proc/self/mountinfo"), cgroup=read("/proc/self/cgroup"), hostname="somewhere"
     )
-    async with client.connect(place.Endpoint(url=podman_engine.url)) as engine:
+    async with engine_client.connect(engine_place.EngineEndpoint(url=podman_engine.url)) as engine:
         listing = await engine.fetch_listing()
 
-    assert surroundings.find_own_id(traces, [one.id for one in listing.containers]) == own
-    assert surroundings.find_own_id(surroundings.read_traces(), [one.id for one in listing.containers]) is None
+    assert own_container.find_own_id(traces, [one.id for one in listing.containers]) == own
+    assert own_container.find_own_id(own_container.read_traces(), [one.id for one in listing.containers]) is None
 
 
 # --- following -------------------------------------------------------------------------------------------------
@@ -161,8 +163,8 @@ async def test_health_and_pauses_take_a_container_out_and_in(podman_engine: engi
 
 async def test_programs_that_run_in_a_container_are_no_reason_to_look(podman_engine: engines.PodmanEngine) -> None:
     podman_engine.run("web-1", *SERVE, labels=A)
-    async with client.connect(place.Endpoint(url=podman_engine.url)) as engine:
-        seen: list[events.Event] = []
+    async with engine_client.connect(engine_place.EngineEndpoint(url=podman_engine.url)) as engine:
+        seen: list[engine_events.Event] = []
         async with contextlib.aclosing(engine.follow(lambda: 60.0)) as happenings:
             await anext(happenings)
             for _ in range(3):
@@ -203,8 +205,8 @@ async def test_a_service_that_stops_keeps_the_last_state_and_is_told_of(podman_e
 async def test_a_service_that_hangs_is_told_of(
     podman_engine: engines.PodmanEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "ANSWER_S", 1.0)
-    monkeypatch.setattr(source, "LOOK_AGAIN_S", 0.2)
+    monkeypatch.setattr(engine_client, "ANSWER_S", 1.0)
+    monkeypatch.setattr(docker_source, "LOOK_AGAIN_S", 0.2)
     podman_engine.run("web-1", *SERVE, labels=A)
     here = f"{podman_engine.address('web-1')}:80"
 

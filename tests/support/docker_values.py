@@ -5,7 +5,7 @@ import datetime
 import hashlib
 
 from daemun.core import model
-from daemun.sources.docker import containers, memory, tenants, translate, wishes
+from daemun.sources.docker import container_sites, containers, recent_claims, route_requests, tenants
 
 NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 GATE = containers.Network(id="gate-id", name="gate")
@@ -54,19 +54,19 @@ def container(
 
 def run(
     *found: containers.Container,
-    known: memory.Memory | None = None,
+    known: recent_claims.Memory | None = None,
     now_s: float = 0.0,
     own: str | None = None,
     reserved: tuple[str, ...] = (),
     leaving: tuple[str, ...] = (),
     networks: tuple[containers.Network, ...] = (GATE,),
-    dialect: wishes.Dialect = translate.LABELS,
+    dialect: route_requests.Dialect = container_sites.LABELS,
     prefers_ipv6: bool = False,
     tenants_: tenants.Policy = tenants.ONE_OWNER,
-    owners: tenants.Owners = translate.NO_OWNERS,
-) -> translate.Translated:
+    owners: tenants.Owners = container_sites.NO_OWNERS,
+) -> container_sites.Translated:
     """Translate a listing. own, leaving: names of containers."""
-    terms = translate.Terms(
+    terms = container_sites.Terms(
         own_id=identity(own) if own is not None else None,
         reserved=reserved,
         leaving=frozenset(identity(name) for name in leaving),
@@ -74,7 +74,7 @@ def run(
         policy=tenants_,
     )
     listing = containers.Listing(containers=found, networks=networks)
-    return translate.translate(
+    return container_sites.translate(
         listing, terms, {} if known is None else known, now_s=now_s, dialect=dialect, owners=owners
     )
 

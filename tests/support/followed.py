@@ -8,7 +8,7 @@ import httpx
 
 from daemun.core import model
 from daemun.errors import ConfigError
-from daemun.sources.docker import source
+from daemun.sources.docker import docker_source
 from tests.support.docker_values import endpoints, messages
 
 LONGEST_S = 60.0
@@ -19,7 +19,7 @@ SERVE = ("httpd", "-f", "-p", "80", "-h", "/www")
 class Followed:
     """A source whose changes are followed, as the daemon does."""
 
-    def __init__(self, followed: source.DockerSource) -> None:
+    def __init__(self, followed: docker_source.DockerSource) -> None:
         self.source = followed
         self.changes = 0
         self._changed = asyncio.Event()
@@ -46,7 +46,7 @@ class Followed:
 
 
 @contextlib.asynccontextmanager
-async def following(followed: source.DockerSource) -> collections.abc.AsyncIterator[Followed]:
+async def following(followed: docker_source.DockerSource) -> collections.abc.AsyncIterator[Followed]:
     watched = Followed(followed)
     task = asyncio.create_task(watched.follow())
     try:

@@ -2,7 +2,7 @@
 
 from bench import estate, figures, sites, visits
 from bench.engine import shapes
-from daemun.sources.docker import containers, events, reach, seen
+from daemun.sources.docker import container_address, containers, engine_events, engine_state
 
 
 def test_the_replayed_engine_is_one_that_daemun_reads() -> None:
@@ -13,12 +13,15 @@ def test_the_replayed_engine_is_one_that_daemun_reads() -> None:
     assert (found.id, found.name, found.state) == (shape.id, "web-251", "running")
     assert dict(found.labels) == {"daemun.host": "web-251.test", "daemun.port": "8000"}
     listing = containers.Listing(containers=(found,), networks=(network,))
-    assert reach.find_address(found, reach.Place(own=None, listing=listing)) == "127.10.1.2"
+    assert (
+        container_address.find_address(found, container_address.NginxLocation(own=None, listing=listing))
+        == "127.10.1.2"
+    )
 
 
 def test_a_list_of_the_replayed_engine_tells_what_its_answers_tell() -> None:
     shape = shapes.Shape(number=0, port=8000)
-    known = seen.Seen()
+    known = engine_state.EngineState()
     known.take_rows([containers.parse_row(shapes.row(shape))])
     known.take(shape.id, containers.parse_container(shapes.inspected(shape)))
 
@@ -30,7 +33,7 @@ def test_a_list_of_the_replayed_engine_tells_what_its_answers_tell() -> None:
 
 def test_every_event_of_the_replayed_engine_is_of_its_container() -> None:
     shape = shapes.Shape(number=3, port=8000)
-    happened = [events.parse_event(shapes.event(kind, shape)) for kind in (*shapes.APPEARS, *shapes.MOVES)]
+    happened = [engine_events.parse_event(shapes.event(kind, shape)) for kind in (*shapes.APPEARS, *shapes.MOVES)]
 
     assert {event.container for event in happened} == {shape.id}
     assert all(event.is_relevant for event in happened)

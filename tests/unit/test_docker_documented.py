@@ -1,9 +1,9 @@
-"""docs/docker.md names every label of `sources.docker.options`, and no option that is none."""
+"""docs/docker.md names every label of `sources.docker.label_options`, and no option that is none."""
 
 import pathlib
 import re
 
-from daemun.sources.docker import labels, options
+from daemun.sources.docker import container_labels, label_options
 
 TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "docker.md").read_text()
 SECTION = TEXT.split("## Labels\n")[1].split("\n## ")[0]
@@ -23,12 +23,12 @@ def documented() -> set[str]:
 
 
 def test_every_option_is_documented() -> None:
-    parts = {f"{name}.{key}" for name, keys in options.PARTS.items() for key in keys}
-    headers = {f"{name}.NAME" for name in options.HEADERS}
-    every = (options.ROUTE_OPTIONS | options.SITE_OPTIONS) - options.HEADERS | parts | headers
+    parts = {f"{name}.{key}" for name, keys in label_options.PARTS.items() for key in keys}
+    headers = {f"{name}.NAME" for name in label_options.HEADERS}
+    every = (label_options.ROUTE_OPTIONS | label_options.SITE_OPTIONS) - label_options.HEADERS | parts | headers
     assert every - documented() == set()
 
 
 def test_nothing_else_is_documented() -> None:
-    known = options.ROUTE_OPTIONS | options.SITE_OPTIONS | labels.KEYS | {"NAME"}
+    known = label_options.ROUTE_OPTIONS | label_options.SITE_OPTIONS | container_labels.KEYS | {"NAME"}
     assert {name.split(".")[0] for name in documented()} - known == set()

@@ -2,21 +2,23 @@
 
 import dataclasses
 
-from daemun.sources.docker import containers, keep
+from daemun.sources.docker import containers, listing_store
 from daemun.store import memory as memory_store
 from tests.support.docker_values import GATE, container, run
 
 SECRET = "com.example.password"
 
 
-def kept(*found: containers.Container) -> keep.Kept:
-    return keep.Kept(url="unix:///d.sock", listing=containers.Listing(containers=found, networks=(GATE,)))
+def kept(*found: containers.Container) -> listing_store.KeptListing:
+    return listing_store.KeptListing(
+        url="unix:///d.sock", listing=containers.Listing(containers=found, networks=(GATE,))
+    )
 
 
-def read_back(given: keep.Kept) -> keep.Kept:
+def read_back(given: listing_store.KeptListing) -> listing_store.KeptListing:
     store = memory_store.MemoryStore()
-    keep.write_kept(store, keep.encode(given))
-    found = keep.read_kept(store)
+    listing_store.write_kept(store, listing_store.encode(given))
+    found = listing_store.read_kept(store)
     assert found is not None
     return found
 
@@ -50,10 +52,10 @@ def test_labels_that_are_no_text_leave_out_their_container_alone() -> None:
 
 def test_nothing_kept_and_nothing_that_can_be_read() -> None:
     store = memory_store.MemoryStore()
-    assert keep.read_kept(store) is None
-    keep.write_kept(store, b'{"url": 7}')
-    assert keep.read_kept(store) is None
-    keep.write_kept(store, b"not JSON")
-    assert keep.read_kept(store) is None
-    keep.forget(store)
-    keep.forget(store)
+    assert listing_store.read_kept(store) is None
+    listing_store.write_kept(store, b'{"url": 7}')
+    assert listing_store.read_kept(store) is None
+    listing_store.write_kept(store, b"not JSON")
+    assert listing_store.read_kept(store) is None
+    listing_store.forget(store)
+    listing_store.forget(store)

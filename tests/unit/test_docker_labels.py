@@ -8,15 +8,15 @@ import pytest
 from hypothesis import strategies
 
 from daemun.core import merge, model, validate
-from daemun.sources.docker import labels, options, wishes
+from daemun.sources.docker import container_labels, label_options, route_requests
 from tests.support import docker_values as values
 
 
-def read(given: dict[str, str]) -> wishes.Wished:
-    return labels.read_wishes(values.container(labels=given))
+def read(given: dict[str, str]) -> route_requests.Wished:
+    return container_labels.read_wishes(values.container(labels=given))
 
 
-def wish(given: dict[str, str]) -> wishes.Wish:
+def wish(given: dict[str, str]) -> route_requests.RouteRequest:
     wished = read(given)
     assert wished.faults == ()
     (found,) = wished.wishes
@@ -37,7 +37,7 @@ def fault(given: dict[str, str]) -> str:
 
 
 def test_a_container_without_labels_asks_for_nothing() -> None:
-    assert read({"com.example.daemun.host": "a.test", "maintainer": "me"}) == wishes.Wished()
+    assert read({"com.example.daemun.host": "a.test", "maintainer": "me"}) == route_requests.Wished()
 
 
 def test_the_host_is_the_one_label_that_is_needed() -> None:
@@ -124,10 +124,10 @@ def test_headers_and_body_size_belong_to_the_route() -> None:
 
 def test_options_of_the_site() -> None:
     found = wish({"daemun.host": "a.test", "daemun.tls": "off", "daemun.hsts": "false"}).site
-    assert found == wishes.SiteOptions(tls=model.Tls(mode=model.TlsMode.OFF), http=model.HttpMode.SERVE)
+    assert found == route_requests.SiteOptions(tls=model.Tls(mode=model.TlsMode.OFF), http=model.HttpMode.SERVE)
 
     found = wish({"daemun.host": "a.test", "daemun.hsts.max_age": "1d", "daemun.http": "off"}).site
-    assert found == wishes.SiteOptions(hsts=model.Hsts(max_age_s=86400), http=model.HttpMode.OFF)
+    assert found == route_requests.SiteOptions(hsts=model.Hsts(max_age_s=86400), http=model.HttpMode.OFF)
 
 
 def test_a_certificate_of_a_container_is_checked_where_a_name_is_given_for_it() -> None:
@@ -258,7 +258,10 @@ def _with_server(site: model.Site) -> model.Site:
 
 
 _KEYS = strategies.sampled_from(
-    sorted({f"{prefix}{key}" for prefix in ("", "n.") for key in labels._KNOWN} | {"timeout.read", "hsts.max_age"})
+    sorted(
+        {f"{prefix}{key}" for prefix in ("", "n.") for key in container_labels._KNOWN}
+        | {"timeout.read", "hsts.max_age"}
+    )
 )
 _TEXTS = strategies.one_of(
     strategies.text(max_size=40),
@@ -309,7 +312,7 @@ FILE_ONLY = {
 
 def test_each_option_has_a_label_or_a_reason_to_have_none() -> None:
     """I4: who adds an option decides whether it is safe for a tenant."""
-    assert set(options.FOR_THE_FILE_ONLY) == FILE_ONLY.keys()
+    assert set(label_options.FOR_THE_FILE_ONLY) == FILE_ONLY.keys()
 
 
 @pytest.mark.parametrize(

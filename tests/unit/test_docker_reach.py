@@ -3,7 +3,7 @@
 import pytest
 
 from daemun.core import model
-from daemun.sources.docker import containers, surroundings
+from daemun.sources.docker import containers, own_container
 from tests.support.docker_values import GATE, attachment, container, endpoints, identity, messages, snapshot
 
 A = {"daemun.host": "a.test"}
@@ -177,27 +177,27 @@ PODMAN = f"612 590 0:50 /containers/overlay-containers/{OWN}/userdata/hosts /etc
 @pytest.mark.parametrize(
     "traces",
     [
-        surroundings.Traces(mountinfo=f"22 27 0:21 / /proc rw - proc proc rw\n{MOUNT}"),
-        surroundings.Traces(mountinfo=PODMAN, hostname="web"),
-        surroundings.Traces(cgroup=f"9:name=systemd:/docker/{OWN}\n0::/"),
-        surroundings.Traces(cgroup=f"0::/system.slice/docker-{OWN}.scope"),
-        surroundings.Traces(cgroup="0::/", hostname=OWN[:12]),
+        own_container.Traces(mountinfo=f"22 27 0:21 / /proc rw - proc proc rw\n{MOUNT}"),
+        own_container.Traces(mountinfo=PODMAN, hostname="web"),
+        own_container.Traces(cgroup=f"9:name=systemd:/docker/{OWN}\n0::/"),
+        own_container.Traces(cgroup=f"0::/system.slice/docker-{OWN}.scope"),
+        own_container.Traces(cgroup="0::/", hostname=OWN[:12]),
     ],
 )
-def test_daemuns_own_container_is_found(traces: surroundings.Traces) -> None:
-    assert surroundings.find_own_id(traces, [identity("other"), OWN]) == OWN
-    assert surroundings.find_own_id(traces, [identity("other")]) is None  # another engine's
+def test_daemuns_own_container_is_found(traces: own_container.Traces) -> None:
+    assert own_container.find_own_id(traces, [identity("other"), OWN]) == OWN
+    assert own_container.find_own_id(traces, [identity("other")]) is None  # another engine's
 
 
 @pytest.mark.parametrize(
     "traces",
     [
-        surroundings.Traces(),
-        surroundings.Traces(hostname="web", cgroup="0::/init.scope"),
-        surroundings.Traces(hostname=OWN[:8]),
+        own_container.Traces(),
+        own_container.Traces(hostname="web", cgroup="0::/init.scope"),
+        own_container.Traces(hostname=OWN[:8]),
         # The host sees mounts of containers, but not in the places where a container sees its own.
-        surroundings.Traces(mountinfo=f"80 27 0:60 / /var/lib/docker/containers/{OWN}/mounts/shm rw - tmpfs shm rw"),
+        own_container.Traces(mountinfo=f"80 27 0:60 / /var/lib/docker/containers/{OWN}/mounts/shm rw - tmpfs shm rw"),
     ],
 )
-def test_the_host_is_no_container(traces: surroundings.Traces) -> None:
-    assert surroundings.find_own_id(traces, [OWN]) is None
+def test_the_host_is_no_container(traces: own_container.Traces) -> None:
+    assert own_container.find_own_id(traces, [OWN]) is None

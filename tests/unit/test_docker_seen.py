@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from daemun.sources.docker import containers, events, seen
+from daemun.sources.docker import containers, engine_events, engine_state
 from tests.support import docker_values
 from tests.support.docker_values import GATE, attachment, container, identity
 
@@ -18,13 +18,13 @@ def row(of: containers.Container, *, health: containers.Health | None = None) ->
     )
 
 
-def happened(action: str, name: str) -> events.Event:
-    return events.Event(action=action, container=identity(name))
+def happened(action: str, name: str) -> engine_events.Event:
+    return engine_events.Event(action=action, container=identity(name))
 
 
-def saw(*found: containers.Container) -> seen.Seen:
+def saw(*found: containers.Container) -> engine_state.EngineState:
     """These were looked at."""
-    known = seen.Seen()
+    known = engine_state.EngineState()
     known.take_rows([row(one) for one in found])
     known.take_networks([GATE])
     for one in found:
@@ -33,7 +33,7 @@ def saw(*found: containers.Container) -> seen.Seen:
 
 
 def test_at_first_everything_is_asked_for() -> None:
-    known = seen.Seen()
+    known = engine_state.EngineState()
     assert (known.doubts_all, known.doubts_networks) == (True, True)
 
     known.take_rows([row(B), row(A)])
@@ -121,14 +121,14 @@ def test_who_is_checked_by_an_engine_that_does_not_list_health_is_asked_for_at_e
 def test_who_joins_or_leaves_a_network_is_asked_for_and_the_networks_are_not() -> None:
     for action in ("connect", "disconnect"):
         known = saw(A)
-        known.note([events.Event(action=action, container=A.id, of_network=True)])
+        known.note([engine_events.Event(action=action, container=A.id, of_network=True)])
         assert (known.doubted, known.doubts_all, known.doubts_networks) == ((A.id,), False, False)
 
 
 def test_networks_that_come_and_go_are_asked_for() -> None:
     known = saw(A)
 
-    known.note([events.Event(action="create", of_network=True)])
+    known.note([engine_events.Event(action="create", of_network=True)])
 
     assert (known.doubted, known.doubts_all, known.doubts_networks) == ((), True, True)
 
@@ -171,8 +171,8 @@ def test_events_as_docker_tells_them() -> None:
     joined = {"Type": "network", "Action": "connect", "Actor": {"ID": "9", "Attributes": {"container": "1"}}}
     made = {"Type": "network", "Action": "create", "Actor": {"ID": "9", "Attributes": {"name": "gate"}}}
 
-    assert events.parse_event(killed) == events.Event(action="kill", container="1", signal=15)
-    assert events.parse_event(joined) == events.Event(action="connect", container="1", of_network=True)
-    assert events.parse_event(made) == events.Event(action="create", of_network=True)
-    assert events.parse_event([]) == events.Event(action="")
-    assert not events.parse_event({"Type": "container", "Action": "exec_start: sh"}).is_relevant
+    assert engine_events.parse_event(killed) == engine_events.Event(action="kill", container="1", signal=15)
+    assert engine_events.parse_event(joined) == engine_events.Event(action="connect", container="1", of_network=True)
+    assert engine_events.parse_event(made) == engine_events.Event(action="create", of_network=True)
+    assert engine_events.parse_event([]) == engine_events.Event(action="")
+    assert not engine_events.parse_event({"Type": "container", "Action": "exec_start: sh"}).is_relevant

@@ -3,8 +3,16 @@
 import pytest
 
 from daemun.core import model
-from daemun.sources.docker import containers, keep, place, source, surroundings, tenants, translate
-from daemun.sources.docker import memory as memory_
+from daemun.sources.docker import (
+    container_sites,
+    containers,
+    docker_source,
+    engine_place,
+    listing_store,
+    own_container,
+    recent_claims,
+    tenants,
+)
 from daemun.store import memory
 from tests.support import clock
 from tests.support import docker_values as values
@@ -73,7 +81,7 @@ def test_the_words_of_podman_and_swarm_are_understood() -> None:
 # --- I3: a service that got another name ------------------------------------------------------------------------
 
 
-def hosts(found: translate.Translated) -> list[str]:
+def hosts(found: container_sites.Translated) -> list[str]:
     return [site.host for site in found.snapshot.sites]
 
 
@@ -121,7 +129,7 @@ def test_a_name_that_comes_back_is_there_for_good() -> None:
 # --- N12: people who share a machine ----------------------------------------------------------------------------
 
 
-def serving(found: translate.Translated) -> set[str]:
+def serving(found: container_sites.Translated) -> set[str]:
     return {one.name for one in found.snapshot.containers if one.is_served}
 
 
@@ -188,11 +196,11 @@ def test_a_guest_never_decides_for_its_host() -> None:
 def test_owners_are_kept_for_the_next_daemon() -> None:
     """N12."""
     listing = containers.Listing(containers=(ANN,))
-    kept = keep.Kept(url="unix:///x", listing=listing, owners=(("a.test", "ann"),))
+    kept = listing_store.KeptListing(url="unix:///x", listing=listing, owners=(("a.test", "ann"),))
     store = memory.MemoryStore()
-    keep.write_kept(store, keep.encode(kept))
+    listing_store.write_kept(store, listing_store.encode(kept))
 
-    found = keep.read_kept(store)
+    found = listing_store.read_kept(store)
     assert found is not None
     assert found.owners == kept.owners
     assert found.listing.containers[0].project == "ann"
@@ -202,10 +210,10 @@ def test_what_an_earlier_daemon_knew_of_owners_holds_while_a_removed_container_i
     """N12: the owner's container was removed before daemun was restarted, and comes back after that."""
     now_s = 100.0
     bob = made("bob", name="bob-web-1")
-    known = source.DockerSource(
-        place.Endpoint(url="unix:///x"),
+    known = docker_source.DockerSource(
+        engine_place.EngineEndpoint(url="unix:///x"),
         clock.FakeClock(),
-        traces=surroundings.Traces(),
+        traces=own_container.Traces(),
         listing=containers.Listing(containers=(bob,)),
         policy=ON,
         owners={"a.test": "ann"},
@@ -213,7 +221,7 @@ def test_what_an_earlier_daemon_knew_of_owners_holds_while_a_removed_container_i
     )
     assert known.latest().sites == ()
     assert known.owners == {"a.test": "ann"}
-    now_s += memory_.KEPT_S
+    now_s += recent_claims.KEPT_S
     assert [site.host for site in known.latest().sites] == ["a.test"]
     assert known.owners == {"a.test": "bob"}
 

@@ -6,7 +6,7 @@ import typing
 import pytest
 
 from daemun.core import model
-from daemun.sources.docker import containers, memory, translate
+from daemun.sources.docker import container_sites, containers, recent_claims
 from tests.support import docker_values as values
 from tests.support.docker_values import container, endpoints, messages, run, snapshot
 
@@ -33,7 +33,7 @@ def test_a_container_is_a_site_whose_servers_are_in_a_pool() -> None:
         ),
         origin=model.Origin(source="docker", place="container chat-1"),
     )
-    assert pool.name == translate.pool_name("a.test", "/", model.Scheme.HTTP)
+    assert pool.name == container_sites.pool_name("a.test", "/", model.Scheme.HTTP)
     assert pool.endpoints == (model.Endpoint(address="10.0.0.2", port=7777),)
     assert found.problems == ()
 
@@ -41,7 +41,7 @@ def test_a_container_is_a_site_whose_servers_are_in_a_pool() -> None:
 def test_pools_have_names_of_their_own() -> None:
     http, https = model.Scheme.HTTP, model.Scheme.HTTPS
     named = [
-        translate.pool_name(*one)
+        container_sites.pool_name(*one)
         for one in [("a.test", "/", http), ("a.test", "/x", http), ("b.test", "/", http), ("a.test", "/", https)]
     ]
 
@@ -113,8 +113,8 @@ def test_scaling_and_replacing_changes_only_pools() -> None:
 def test_a_removed_container_leaves_its_site_for_a_while() -> None:
     first = run(container(labels=A | {"daemun.hsts": "true"}), now_s=100)
     gone = run(known=first.memory, now_s=200)
-    later = run(known=gone.memory, now_s=200 + memory.KEPT_S - 1)
-    last = run(known=later.memory, now_s=200 + memory.KEPT_S)
+    later = run(known=gone.memory, now_s=200 + recent_claims.KEPT_S - 1)
+    last = run(known=later.memory, now_s=200 + recent_claims.KEPT_S)
 
     assert first.snapshot.sites == gone.snapshot.sites == later.snapshot.sites
     assert endpoints(gone.snapshot, "a.test") == []
@@ -125,7 +125,7 @@ def test_a_stopped_container_keeps_its_site_for_as_long_as_it_is_there() -> None
     stopped = container(labels=A, state="exited")
     known = run(stopped).memory
 
-    found = run(stopped, known=known, now_s=10 * memory.KEPT_S).snapshot
+    found = run(stopped, known=known, now_s=10 * recent_claims.KEPT_S).snapshot
 
     assert endpoints(found, "a.test") == []
     assert warnings(found) == [

@@ -6,7 +6,7 @@ import typing
 import pytest
 
 from daemun.core import merge, model
-from daemun.sources.docker import nginx_proxy, nginx_proxy_gate, wishes
+from daemun.sources.docker import nginx_proxy, nginx_proxy_gate, route_requests
 from daemun.sources.docker import nginx_proxy_sites as sites
 from tests.support import docker_values as values
 
@@ -17,19 +17,19 @@ LABEL = "com.github.nginx-proxy.nginx-proxy."
 
 def read(
     environment: dict[str, str], labels: dict[str, str] | None = None, *, compat: sites.Compat = ON
-) -> wishes.Wished:
+) -> route_requests.Wished:
     return nginx_proxy.read_wishes(values.container(labels=labels, environment=environment), compat)
 
 
 def good(
     environment: dict[str, str], labels: dict[str, str] | None = None, *, compat: sites.Compat = ON
-) -> list[wishes.Wish]:
+) -> list[route_requests.RouteRequest]:
     wished = read({"VIRTUAL_HOST": "a.test", **environment}, labels, compat=compat)
     assert wished.faults == ()
     return list(wished.wishes)
 
 
-def wish(environment: dict[str, str], labels: dict[str, str] | None = None) -> wishes.Wish:
+def wish(environment: dict[str, str], labels: dict[str, str] | None = None) -> route_requests.RouteRequest:
     (found,) = good(environment, labels)
     return found
 
@@ -63,14 +63,14 @@ def settle(
     *,
     host: str = "a.test",
     compat: sites.Compat = ON,
-) -> wishes.Settled:
+) -> route_requests.MergedSite:
     found = next(one for one in good(environment, labels, compat=compat) if one.host == host)
-    return sites.settle(host, dict(found.of_host or ()), compat)
+    return sites.merge_host(host, dict(found.of_host or ()), compat)
 
 
 def options(
     environment: dict[str, str], labels: dict[str, str] | None = None, **named: typing.Any
-) -> wishes.SiteOptions:
+) -> route_requests.SiteOptions:
     return settle(environment, labels, **named).options
 
 
@@ -78,11 +78,11 @@ def options(
 
 
 def test_a_container_without_their_words_asks_for_nothing() -> None:
-    assert read({"PATH": "/bin", "VIRTUAL_PORT": "80"}) == wishes.Wished()
+    assert read({"PATH": "/bin", "VIRTUAL_PORT": "80"}) == route_requests.Wished()
 
 
 def test_an_empty_host_is_none() -> None:
-    assert read({"VIRTUAL_HOST": " "}) == wishes.Wished()
+    assert read({"VIRTUAL_HOST": " "}) == route_requests.Wished()
 
 
 def test_several_hosts() -> None:
@@ -312,7 +312,7 @@ def test_clear_text_is_not_served_where_https_was_asked_for() -> None:
 def test_without_compat_mode_daemuns_own_defaults_hold() -> None:
     found = options({}, compat=OFF)
 
-    assert found == wishes.SiteOptions()
+    assert found == route_requests.SiteOptions()
 
 
 @pytest.mark.parametrize(

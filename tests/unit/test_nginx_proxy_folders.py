@@ -6,7 +6,7 @@ import pytest
 
 from daemun.core import directive, model
 from daemun.core.render import serialise
-from daemun.sources.docker import containers, memory, nginx_proxy, nginx_proxy_gate, nginx_proxy_reader
+from daemun.sources.docker import containers, nginx_proxy, nginx_proxy_gate, nginx_proxy_reader, recent_claims
 from daemun.sources.docker import nginx_proxy_folders as folders
 from daemun.sources.docker import nginx_proxy_sites as sites
 from tests.support import docker_values as values
@@ -239,7 +239,9 @@ def test_the_page_of_errors(mounted: Mounted) -> None:
 # --- files that fit nothing ------------------------------------------------------------------------------------
 
 
-def told_of(mounted: Mounted, *found: containers.Container, known: memory.Memory | None = None) -> dict[str, str]:
+def told_of(
+    mounted: Mounted, *found: containers.Container, known: recent_claims.Memory | None = None
+) -> dict[str, str]:
     """What is told of files while these containers are there: below the folders -> the message."""
     compat = sites.Compat(is_on=True, gate=nginx_proxy_gate.read_gate({}), folders=mounted.read())
     snapshot = values.run(*found, dialect=nginx_proxy.make_dialect(compat), known=known).snapshot
@@ -420,10 +422,10 @@ def test_what_acme_companion_left(mounted: Mounted) -> None:
     compat = sites.Compat(is_on=True, gate=nginx_proxy_gate.read_gate({}), folders=mounted.read())
 
     def mode(host: str, **said: object) -> model.TlsMode:
-        return sites.settle(host, said, compat).options.tls.mode
+        return sites.merge_host(host, said, compat).options.tls.mode
 
     assert mode("a.test") is mode("b.test") is model.TlsMode.FILES
-    assert "nobody renews" in sites.settle("a.test", {}, compat).notes[0]
-    assert sites.settle("b.test", {}, compat).notes == ()
+    assert "nobody renews" in sites.merge_host("a.test", {}, compat).notes[0]
+    assert sites.merge_host("b.test", {}, compat).notes == ()
     assert mode("a.test", ACME_HOST=("a.test",)) is model.TlsMode.AUTO
     assert mode("b.test", ACME_HOST=("b.test",)) is model.TlsMode.FILES

@@ -12,7 +12,7 @@ from tests.support import docker_values as values
 NO_FOLDERS = nginx_proxy_folders.Folders()
 
 
-def gate(**environ: str) -> nginx_proxy_gate.Gate:
+def gate(**environ: str) -> nginx_proxy_gate.GateEnvironment:
     return nginx_proxy_gate.read_gate(environ)
 
 

@@ -16,7 +16,7 @@ from daemun.sources import (
     yaml_top,
 )
 
-ENTRIES: tuple[type[yaml_entry.Entry], ...] = (
+ENTRIES: tuple[type[yaml_entry.OptionMap], ...] = (
     yaml_top.FileEntry,
     yaml_top.ListenEntry,
     yaml_top.LogsEntry,

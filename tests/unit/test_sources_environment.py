@@ -6,15 +6,15 @@ import pytest
 
 from daemun.core import model
 from daemun.errors import ConfigError
-from daemun.sources import environment, yaml_file
+from daemun.sources import environment_source, yaml_file
 
 
 def test_an_empty_environment_means_the_defaults() -> None:
-    assert environment.read_snapshot({"DAEMUN_EMAIL": "", "PATH": "/bin"}).globals == model.Globals()
+    assert environment_source.read_snapshot({"DAEMUN_EMAIL": "", "PATH": "/bin"}).globals == model.Globals()
 
 
 def test_what_the_variables_mean() -> None:
-    found = environment.read_snapshot(
+    found = environment_source.read_snapshot(
         {
             "DAEMUN_EMAIL": "me@example.com",
             "DAEMUN_DIRECTORY": "letsencrypt-staging",
@@ -34,7 +34,7 @@ def test_what_the_variables_mean() -> None:
 
 def test_every_mistake_is_told_with_its_variable() -> None:
     with pytest.raises(ConfigError) as caught:
-        environment.read_snapshot(
+        environment_source.read_snapshot(
             {
                 "DAEMUN_EMAIL": "me",
                 "DAEMUN_DIRECTORY": "letsencript",
@@ -45,13 +45,13 @@ def test_every_mistake_is_told_with_its_variable() -> None:
         )
 
     told = str(caught.value).splitlines()
-    assert sorted(line.split(":")[0] for line in told) == sorted(environment.VARIABLES)
+    assert sorted(line.split(":")[0] for line in told) == sorted(environment_source.VARIABLES)
     assert any('did you mean "letsencrypt"?' in line for line in told)
 
 
 async def test_the_file_counts_from_when_it_is_there(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "daemun.yaml"
-    source = environment.FileOrEnvironment(
+    source = environment_source.FileOrEnvironment(
         yaml_file.YamlFile(path), path, {"DAEMUN_EMAIL": "me@example.com"}, is_known=False
     )
 
@@ -70,4 +70,4 @@ async def test_the_file_counts_from_when_it_is_there(tmp_path: pathlib.Path) -> 
 async def test_a_file_that_was_known_is_missed(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "daemun.yaml"
     with pytest.raises(ConfigError):
-        await environment.FileOrEnvironment(yaml_file.YamlFile(path), path, {}, is_known=True).read()
+        await environment_source.FileOrEnvironment(yaml_file.YamlFile(path), path, {}, is_known=True).read()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import strategies
 
 from daemun.core import model, rules
-from daemun.sources import values
+from daemun.sources import short_texts
 
 S = model.Scheme
 
@@ -32,8 +32,8 @@ S = model.Scheme
     ],
 )
 def test_targets(text: str, target: model.Target) -> None:
-    assert values.parse_target(text) == target
-    assert values.parse_target(str(target)) == target, "what is shown can be written again"
+    assert short_texts.parse_target(text) == target
+    assert short_texts.parse_target(str(target)) == target, "what is shown can be written again"
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_targets(text: str, target: model.Target) -> None:
 )
 def test_bad_targets(text: str, words: str) -> None:
     with pytest.raises(ValueError, match="target") as caught:
-        values.parse_target(text)
+        short_texts.parse_target(text)
     assert words in str(caught.value)
 
 
@@ -69,26 +69,26 @@ def test_bad_targets(text: str, words: str) -> None:
     [("30s", 30), ("5m", 300), ("1.5h", 5400), ("1d", 86400), ("2w", 1209600), ("500ms", 0.5), (7, 7), (0.5, 0.5)],
 )
 def test_durations(value: object, seconds: float) -> None:
-    assert values.parse_duration(value) == seconds
+    assert short_texts.parse_duration(value) == seconds
 
 
 @pytest.mark.parametrize("value", ["", "5", "5 parsecs", "-5s", True, None, [], float("inf"), float("nan")])
 def test_bad_durations(value: object) -> None:
     with pytest.raises(ValueError, match="expected a duration"):
-        values.parse_duration(value)
+        short_texts.parse_duration(value)
 
 
 @pytest.mark.parametrize(
     ("value", "size"), [("10k", 10240), ("100M", 100 << 20), ("1g", 1 << 30), ("1gb", 1 << 30), ("7", 7), (0, 0)]
 )
 def test_sizes(value: object, size: int) -> None:
-    assert values.parse_size(value) == size
+    assert short_texts.parse_size(value) == size
 
 
 @pytest.mark.parametrize("value", ["", "-1", "1.5g", "lots", True, None, 1.5])
 def test_bad_sizes(value: object) -> None:
     with pytest.raises(ValueError, match="expected a size"):
-        values.parse_size(value)
+        short_texts.parse_size(value)
 
 
 @pytest.mark.parametrize(
@@ -102,13 +102,13 @@ def test_bad_sizes(value: object) -> None:
     ],
 )
 def test_addresses(value: object, address: model.Address) -> None:
-    assert values.parse_address(value) == address
+    assert short_texts.parse_address(value) == address
 
 
 @pytest.mark.parametrize("value", ["", "a", ":80", "::1:80", "127.0.0.1:", "127.0.0.1", True, None, 80.0])
 def test_bad_addresses(value: object) -> None:
     with pytest.raises(ValueError, match="expected a port"):
-        values.parse_address(value)
+        short_texts.parse_address(value)
 
 
 @pytest.mark.parametrize(
@@ -124,23 +124,23 @@ def test_bad_addresses(value: object) -> None:
     ],
 )
 def test_hosts(text: str, host: str) -> None:
-    assert values.parse_host(text) == host
+    assert short_texts.parse_host(text) == host
     assert rules.check_host(host) is None
 
 
 def test_a_host_without_an_idna_form() -> None:
     with pytest.raises(ValueError, match="is not a host name"):
-        values.parse_host("한국..kr")
+        short_texts.parse_host("한국..kr")
 
 
 @hypothesis.given(strategies.text())
 def test_any_text_parses_or_is_refused_in_words(text: str) -> None:
     for parse in (
-        values.parse_target,
-        values.parse_host,
-        values.parse_duration,
-        values.parse_size,
-        values.parse_address,
+        short_texts.parse_target,
+        short_texts.parse_host,
+        short_texts.parse_duration,
+        short_texts.parse_size,
+        short_texts.parse_address,
     ):
         try:
             parse(text)
@@ -162,11 +162,11 @@ def test_any_text_parses_or_is_refused_in_words(text: str) -> None:
     ],
 )
 def test_c11_names_in_other_scripts_and_emoji_are_read_as_browsers_do(text: str, host: str) -> None:
-    assert values.parse_host(text) == host
+    assert short_texts.parse_host(text) == host
     assert rules.check_host(host) is None
 
 
 @pytest.mark.parametrize("text", ["a\u202e.example.com", "💩 b.example.com", "ä-.example.com", "\u0308a.example.com"])
 def test_c11_what_browsers_refuse_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not a host name"):
-        values.parse_host(text)
+        short_texts.parse_host(text)

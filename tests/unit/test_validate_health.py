@@ -7,7 +7,7 @@ import pytest
 
 from daemun.core import model, validate
 from daemun.sources import yaml_route
-from daemun.sources.docker import options
+from daemun.sources.docker import label_options
 from tests.support import sites
 
 HEALTH = model.Health()
@@ -100,6 +100,8 @@ def test_a_unix_socket_cannot_be_checked() -> None:
         ),
     ],
 )
-def test_labels_say_the_same(values: options.Values, health: model.Health | None, hold_s: float) -> None:
-    made = options.make_proxy(options.read_route(values), model.Target(scheme=model.Scheme.HTTP, pool="x.daemun"))
+def test_labels_say_the_same(values: label_options.Values, health: model.Health | None, hold_s: float) -> None:
+    made = label_options.make_proxy(
+        label_options.read_route(values), model.Target(scheme=model.Scheme.HTTP, pool="x.daemun")
+    )
     assert (made.health, made.hold_s) == (health, hold_s)

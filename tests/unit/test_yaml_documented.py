@@ -7,14 +7,14 @@ from daemun.sources import yaml_acme, yaml_alerts, yaml_entry, yaml_route, yaml_
 
 TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "CONFIGURATION.md").read_text()
 TABLES = TEXT[TEXT.index("## All keys") :]
-PARTS: dict[str, type[yaml_entry.Entry]] = {
+PARTS: dict[str, type[yaml_entry.OptionMap]] = {
     "listen": yaml_top.ListenEntry,
     "acme": yaml_acme.AcmeEntry,
     "alerts": yaml_alerts.AlertsEntry,
     "logs": yaml_top.LogsEntry,
     "old_workers": yaml_top.OldWorkersEntry,
 }
-MAPS_IN_CELLS: tuple[type[yaml_entry.Entry], ...] = (
+MAPS_IN_CELLS: tuple[type[yaml_entry.OptionMap], ...] = (
     yaml_top.DefaultEntry,
     yaml_acme.TlsFilesEntry,
     yaml_acme.TlsOrderEntry,

@@ -10,10 +10,10 @@ import typer
 
 def normal(host: str) -> str:
     """The name as the gate knows it: lower case, IDNA-encoded. What is no host name stays, for others to refuse."""
-    from daemun.sources import values
+    from daemun.sources import short_texts
 
     try:
-        return values.parse_host(host)
+        return short_texts.parse_host(host)
     except ValueError:
         return host
 

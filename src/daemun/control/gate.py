@@ -20,7 +20,7 @@ QUIET_S = 0.01
 """A change is applied once its source was quiet for this long, so that a burst makes one reload ..."""
 LONGEST_BURST_S = 0.6
 """... but no later than this after the burst began. The engine of containers has a longer quiet of its own
-(`sources.docker.client.QUIET_S`), and what comes during a round makes one more."""
+(`sources.docker.engine_client.QUIET_S`), and what comes during a round makes one more."""
 FILES_FIRST_S = 0.5
 """How long a round waits at most until the owner's certificate files were looked at, which takes milliseconds, and
 twenty times as long beside a round of thousands of sites."""

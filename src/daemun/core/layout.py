@@ -28,7 +28,7 @@ class Layout:
 
     @property
     def kept_file(self) -> str:
-        """The last version of daemun.yaml that could be applied (`sources.remembered`)."""
+        """The last version of daemun.yaml that could be applied (`sources.last_good_file`)."""
         return f"{self.store}/history/daemun.yaml"
 
     @property

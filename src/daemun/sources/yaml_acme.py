@@ -56,14 +56,14 @@ Command = typing.Annotated[list[str], yaml_entry.ONE_OR_MORE]
 """A program and its arguments; a text alone is a program without any, not a line for a shell."""
 
 
-class EabEntry(yaml_entry.Entry):
+class EabEntry(yaml_entry.OptionMap):
     """What a CA's web page shows for external account binding."""
 
     kid: str
     hmac_key: yaml_entry.Secret
 
 
-class AuthorityEntry(yaml_entry.Entry):
+class AuthorityEntry(yaml_entry.OptionMap):
     """A directory's name or URL, or this map."""
 
     shape = "the name or the URL of an ACME directory, or a map with its `directory`"
@@ -79,7 +79,7 @@ class AuthorityEntry(yaml_entry.Entry):
         return {"directory": value} if isinstance(value, str) else value
 
 
-class DnsEntry(yaml_entry.Entry):
+class DnsEntry(yaml_entry.OptionMap):
     """A provider, and whatever keys it has of its own."""
 
     model_config = pydantic.ConfigDict(extra="allow", strict=True)
@@ -90,7 +90,7 @@ class DnsEntry(yaml_entry.Entry):
     wait: yaml_entry.Duration = 600.0
 
 
-class AcmeEntry(yaml_entry.Entry):
+class AcmeEntry(yaml_entry.OptionMap):
     email: str | None = None
     directory: typing.Annotated[list[AuthorityEntry], yaml_entry.ONE_OR_MORE] = [
         AuthorityEntry(directory=model.LETS_ENCRYPT)
@@ -110,7 +110,7 @@ class AcmeEntry(yaml_entry.Entry):
 # --- of a site -------------------------------------------------------------------------------------------------
 
 
-class TlsFilesEntry(yaml_entry.Entry):
+class TlsFilesEntry(yaml_entry.OptionMap):
     """A certificate of one's own."""
 
     certificate: str
@@ -126,7 +126,7 @@ class TlsWord(enum.Enum):
     OFF = "off"
 
 
-class TlsOrderEntry(yaml_entry.Entry):
+class TlsOrderEntry(yaml_entry.OptionMap):
     """How the certificate of one site is ordered, where it differs from `acme:`."""
 
     mode: typing.Annotated[TlsWord, yaml_entry.choice(TlsWord)] = TlsWord.AUTO
@@ -152,7 +152,7 @@ Tls = typing.Annotated[
 ]
 
 
-class OnDemandEntry(yaml_entry.Entry):
+class OnDemandEntry(yaml_entry.OptionMap):
     """`true`, the URL to ask, or this map."""
 
     shape = "true, false, the URL to ask, or a map"

@@ -8,7 +8,7 @@ from daemun.core import model
 from daemun.sources import yaml_entry
 
 
-class NtfyEntry(yaml_entry.Entry):
+class NtfyEntry(yaml_entry.OptionMap):
     """A topic's URL, or this map."""
 
     shape = 'the URL of a topic such as "https://ntfy.sh/mine", or a map with its `url`'
@@ -21,7 +21,7 @@ class NtfyEntry(yaml_entry.Entry):
         return value if isinstance(value, dict) and "url" in value else {"url": value}
 
 
-class MailEntry(yaml_entry.Entry):
+class MailEntry(yaml_entry.OptionMap):
     model_config = pydantic.ConfigDict(extra="forbid", strict=True, validate_by_name=True, validate_by_alias=True)
     server: str
     sender: typing.Annotated[str, pydantic.Field(alias="from")]
@@ -32,7 +32,7 @@ class MailEntry(yaml_entry.Entry):
     password: yaml_entry.Secret | None = None
 
 
-class AlertsEntry(yaml_entry.Entry):
+class AlertsEntry(yaml_entry.OptionMap):
     webhook: typing.Annotated[list[yaml_entry.Secret], yaml_entry.ONE_OR_MORE] = []
     ntfy: typing.Annotated[list[NtfyEntry], yaml_entry.ONE_OR_MORE] = []
     smtp: typing.Annotated[list[MailEntry], yaml_entry.ONE_OR_MORE] = []

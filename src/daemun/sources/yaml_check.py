@@ -12,14 +12,14 @@ import pydantic
 from daemun.core import names, other_tools, words
 from daemun.sources import yaml_entry, yaml_positions, yaml_route, yaml_site, yaml_top, yaml_words
 
-_T = typing.TypeVar("_T", bound=yaml_entry.Entry)
+_T = typing.TypeVar("_T", bound=yaml_entry.OptionMap)
 _OF_OTHER_TOOLS = {yaml_top.FileEntry, yaml_site.SiteEntry, yaml_route.RouteEntry, yaml_route.TargetEntry}
 """Maps in which people write what they know from elsewhere."""
 
 
 def read_part(
     kind: type[_T], document: yaml_positions.Document, at: yaml_positions.Path, *, instead: object = None
-) -> tuple[_T | None, tuple[yaml_positions.Fault, ...]]:
+) -> tuple[_T | None, tuple[yaml_positions.YamlFault, ...]]:
     """The part of a file at this path, and everything that is wrong with it.
 
     instead: the same with what is misplaced where it belongs. Returns: None instead of the part when nothing can be
@@ -84,7 +84,7 @@ def _is_site(value: object) -> bool:
 
 
 def _without_sites(
-    kind: type[yaml_entry.Entry], raw: object, details: collections.abc.Sequence[typing.Any]
+    kind: type[yaml_entry.OptionMap], raw: object, details: collections.abc.Sequence[typing.Any]
 ) -> list[typing.Any]:
     """One word is missing, which is told where sites are read: not each host is an unknown key."""
     stray = find_stray_sites(raw) if kind is yaml_top.FileEntry else ()
@@ -92,8 +92,8 @@ def _without_sites(
 
 
 def _fault(
-    kind: type[yaml_entry.Entry], document: yaml_positions.Document, at: yaml_positions.Path, detail: typing.Any
-) -> yaml_positions.Fault:
+    kind: type[yaml_entry.OptionMap], document: yaml_positions.Document, at: yaml_positions.Path, detail: typing.Any
+) -> yaml_positions.YamlFault:
     path = document.find((*at, *detail["loc"]))
     if detail["type"] == "extra_forbidden":
         owner = _owner(kind, detail["loc"][:-1])
@@ -102,8 +102,10 @@ def _fault(
             key, owner.model_fields, elsewhere=_home_of(key, owner), of_other_tools=owner in _OF_OTHER_TOOLS
         )
         where = f"{yaml_words.label(path[:-1])}: " if path[:-1] else ""
-        return yaml_positions.Fault(message=f"{where}{message}", mark=document.keys.get(path, document.locate(path)))
-    return yaml_positions.Fault(
+        return yaml_positions.YamlFault(
+            message=f"{where}{message}", mark=document.keys.get(path, document.locate(path))
+        )
+    return yaml_positions.YamlFault(
         message=yaml_words.translate(
             detail, yaml_words.label(path), shape=_owner(kind, detail["loc"]).shape, key=path[-1] if path else None
         ),
@@ -111,7 +113,7 @@ def _fault(
     )
 
 
-def _owner(kind: type[yaml_entry.Entry], loc: yaml_words.Loc) -> type[yaml_entry.Entry]:
+def _owner(kind: type[yaml_entry.OptionMap], loc: yaml_words.Loc) -> type[yaml_entry.OptionMap]:
     """The map that holds the place, among the maps inside `kind`."""
     for step, following in zip(loc, (*loc[1:], None), strict=False):
         if isinstance(step, str) and step in kind.model_fields:
@@ -119,9 +121,9 @@ def _owner(kind: type[yaml_entry.Entry], loc: yaml_words.Loc) -> type[yaml_entry
     return kind
 
 
-def _entries_in(annotation: object, tag: str | int | None) -> collections.abc.Iterator[type[yaml_entry.Entry]]:
+def _entries_in(annotation: object, tag: str | int | None) -> collections.abc.Iterator[type[yaml_entry.OptionMap]]:
     """tag: which of several forms was chosen, if the annotation tells them apart."""
-    if isinstance(annotation, type) and issubclass(annotation, yaml_entry.Entry):
+    if isinstance(annotation, type) and issubclass(annotation, yaml_entry.OptionMap):
         yield annotation
     arguments = typing.get_args(annotation)
     tags = [argument.tag for argument in arguments if isinstance(argument, pydantic.Tag)]
@@ -130,7 +132,7 @@ def _entries_in(annotation: object, tag: str | int | None) -> collections.abc.It
             yield from _entries_in(argument, tag)
 
 
-def _home_of(key: str, owner: type[yaml_entry.Entry]) -> str:
+def _home_of(key: str, owner: type[yaml_entry.OptionMap]) -> str:
     """Where a key belongs that is known, but not here."""
     if owner is yaml_site.SiteEntry and key in yaml_route.RouteEntry.model_fields:
         return f"; {words.quoted(key)} is an option of a route, under `routes`"

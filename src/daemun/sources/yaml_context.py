@@ -25,7 +25,7 @@ class Context:
     def origin(self, mark: yaml_positions.Mark) -> model.Origin:
         return make_origin(self._file_name, mark)
 
-    def report(self, fault: yaml_positions.Fault, *, host: str | None = None) -> None:
+    def report(self, fault: yaml_positions.YamlFault, *, host: str | None = None) -> None:
         self.problems.append(model.Problem(origin=self.origin(fault.mark), message=fault.message, host=host))
 
     def snippet(self, text: str, path: yaml_positions.Path, *, host: str | None) -> model.Snippet:
@@ -43,7 +43,7 @@ class Context:
             mark = self.document.text_mark(self.document.find(path), error.line)
             where = yaml_words.label(path)
             message = f"{where}: cannot use the hand-written nginx: {error}"
-            self.report(yaml_positions.Fault(message=message, mark=mark), host=host)
+            self.report(yaml_positions.YamlFault(message=message, mark=mark), host=host)
             return ()
 
     def secret(self, secret: model.Secret) -> model.Secret:

@@ -24,7 +24,7 @@ from daemun.core import model, rules, spellings, words
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.sources import (
     nginx_snippet,
-    values,
+    short_texts,
     yaml_blocks,
     yaml_excerpt,
     yaml_file,
@@ -59,7 +59,7 @@ def add_route(path: StrPath, host: str, target: str, *, route_path: str = "/") -
         path=route_path,
         action=model.Files(folder=folder)
         if folder is not None
-        else model.Proxy(targets=(edit.parsed(values.parse_target, target),)),
+        else model.Proxy(targets=(edit.parsed(short_texts.parse_target, target),)),
     )
     routes = edit.site.routes if edit.site is not None else ()
     there = next((_unplaced(other) for other in routes if other.path == route_path), None)
@@ -67,7 +67,7 @@ def add_route(path: StrPath, host: str, target: str, *, route_path: str = "/") -
         raise edit.refused(f"it already has a route {words.quoted(route_path)}; remove that one first")
     if there is not None:
         return edit.before
-    lines = target if folder is None else (yaml_splice.Line("files", folder),)
+    lines = target if folder is None else (yaml_splice.NewEntry("files", folder),)
     value = target if folder is None else {"files": folder}
     return edit.write(edit.places.with_route(route_path, lines), edit.entry.with_route(route_path, value))
 
@@ -220,13 +220,13 @@ class _Edit:
     def _find_host(self, host: str, text: str) -> str:
         """What is no host name may be the key of a site all the same, which has to be removed."""
         keys = yaml_blocks.keys_of(yaml_positions.load(text)) if not _is_host(host) else []
-        return host if host in keys else self.parsed(values.parse_host, host)
+        return host if host in keys else self.parsed(short_texts.parse_host, host)
 
     def _is_its_key(self, key: str) -> bool:
         return not _is_host(key) or _host_of(key) == self.host
 
     def _decoded(self, content: bytes) -> str:
-        faults: list[yaml_positions.Fault] = []
+        faults: list[yaml_positions.YamlFault] = []
         text = yaml_positions.decode(content, faults)
         if text is None:
             raise ConfigError(f"cannot edit {self._path}: it {faults[0].message}")
@@ -239,7 +239,7 @@ class _Edit:
 def _host_of(key: str) -> str:
     """The host that a key of `sites` is for. What is no host name stays, as where the file is read."""
     try:
-        return values.parse_host(key)
+        return short_texts.parse_host(key)
     except ValueError:
         return key
 
@@ -251,7 +251,7 @@ def _is_folder(target: str) -> bool:
 
 def _is_host(text: str) -> bool:
     try:
-        values.parse_host(text)
+        short_texts.parse_host(text)
     except ValueError:
         return False
     return True
@@ -266,7 +266,7 @@ def _with_sites(text: str) -> str:
     is_open = document.value is None or (isinstance(document.value, dict) and "sites" not in document.value)
     if document.faults or not is_open:
         return text
-    return yaml_splice.Text(text).append(yaml_splice.Line("sites", ()))
+    return yaml_splice.Text(text).append(yaml_splice.NewEntry("sites", ()))
 
 
 class _Places:
@@ -289,14 +289,14 @@ class _Places:
         self._text = yaml_splice.Text(text, step if 0 < step <= 8 else 2)
 
     def with_route(self, route_path: str, target: str | yaml_splice.Lines) -> str | None:
-        line = yaml_splice.Line(route_path, target)
+        line = yaml_splice.NewEntry(route_path, target)
         if self._sites is None:
             return None
         if self._site is None:
             value: str | yaml_splice.Lines = target if route_path == "/" and isinstance(target, str) else (line,)
-            return self._text.insert(self._sites, yaml_splice.Line(self._host, value))
+            return self._text.insert(self._sites, yaml_splice.NewEntry(self._host, value))
         if (old := self._only_target()) is not None:
-            return self._text.replace(self._site, (yaml_splice.Line("/", old), line))
+            return self._text.replace(self._site, (yaml_splice.NewEntry("/", old), line))
         holder = self._routes()
         return None if holder is None else self._text.insert(holder, line)
 
@@ -313,9 +313,11 @@ class _Places:
     def with_enabled(self, *, enabled: bool) -> str | None:
         if self._site is None:
             return None
-        line = yaml_splice.Line("enabled", str(enabled).lower())
+        line = yaml_splice.NewEntry("enabled", str(enabled).lower())
         if (old := self._only_target()) is not None:
-            return self._text.replace(self._site, (line, yaml_splice.Line("routes", (yaml_splice.Line("/", old),))))
+            return self._text.replace(
+                self._site, (line, yaml_splice.NewEntry("routes", (yaml_splice.NewEntry("/", old),)))
+            )
         options = {entry.name: entry for entry in yaml_splice.entries(self._site.value)}
         if "enabled" in options:
             return self._text.replace(options["enabled"], line.value)
@@ -328,7 +330,7 @@ class _Places:
         value = self._site.value.value if self._site is not None else None
         return value if isinstance(value, str) else None
 
-    def _routes(self) -> yaml_splice.Entry | None:
+    def _routes(self) -> yaml_splice.MapEntry | None:
         """The entry whose value maps paths: the site's own in the short form, else its `routes`."""
         if self._site is None:
             return None

@@ -7,10 +7,10 @@ import typing
 import pydantic
 
 from daemun.core import model, other_tools, words
-from daemun.sources import values
+from daemun.sources import short_texts
 
 
-class Entry(pydantic.BaseModel):
+class OptionMap(pydantic.BaseModel):
     """A map with known keys. Values are taken as written: "2" is not 2."""
 
     model_config = pydantic.ConfigDict(extra="forbid", strict=True)
@@ -78,7 +78,7 @@ Secret = typing.Annotated[pydantic.InstanceOf[model.Secret], pydantic.BeforeVali
 
 
 def _size(value: object) -> object:
-    return 0 if value is False or value == "off" else values.parse_size(value)
+    return 0 if value is False or value == "off" else short_texts.parse_size(value)
 
 
 def _compress(value: object) -> object:
@@ -92,6 +92,6 @@ def _compress(value: object) -> object:
 
 
 Compress = typing.Annotated[pydantic.InstanceOf[model.Compress], pydantic.BeforeValidator(_compress)]
-Duration = typing.Annotated[float, pydantic.BeforeValidator(values.parse_duration)]
+Duration = typing.Annotated[float, pydantic.BeforeValidator(short_texts.parse_duration)]
 Size = typing.Annotated[int, pydantic.BeforeValidator(_size)]
-Host = typing.Annotated[str, pydantic.BeforeValidator(text(values.parse_host))]
+Host = typing.Annotated[str, pydantic.BeforeValidator(text(short_texts.parse_host))]

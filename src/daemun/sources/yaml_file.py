@@ -11,8 +11,8 @@ from daemun import folders
 from daemun.core import layout, model, problem_report
 from daemun.errors import ConfigError
 from daemun.sources import (
-    dns_providers,
     loaded_files,
+    provider_check,
     published_secrets,
     snippet_files,
     yaml_context,
@@ -139,7 +139,7 @@ def _read(
         *_find_missing_files(snapshot),
         *published_secrets.find_problems(snapshot, path, state),
         *snippet_files.find_problems(snapshot, find_worker),
-        *dns_providers.find_problems(acme, snapshot.sites),
+        *provider_check.find_problems(acme, snapshot.sites),
     )
     problems = yaml_translate.collect([*snapshot.problems, *reader.place(named)])
     found = loaded_files.with_digests(dataclasses.replace(snapshot, problems=problems))

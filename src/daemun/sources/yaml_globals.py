@@ -35,7 +35,7 @@ def _default(context: yaml_context.Context, entry: yaml_top.DefaultEntry) -> mod
     origin = context.origin(mark) if context.document.find(("default",)) else model.NOWHERE
     if entry.site is not None and entry.redirect is not None:
         message = "default: expected either `site` or `redirect`, found both"
-        context.report(yaml_positions.Fault(message=message, mark=mark))
+        context.report(yaml_positions.YamlFault(message=message, mark=mark))
         return model.Default(origin=origin)
     if entry.site is not None:
         return model.Default(kind=model.DefaultKind.SITE, host=entry.site, origin=origin)

@@ -22,7 +22,7 @@ def _status_range(value: object) -> tuple[int, int]:
     return int(low), int(high or low)
 
 
-class HealthEntry(yaml_entry.Entry):
+class HealthEntry(yaml_entry.OptionMap):
     """A path, `tcp`, `off`, or this map."""
 
     shape = 'a path such as "/healthz", tcp, off, or a map'

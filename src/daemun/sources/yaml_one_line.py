@@ -9,7 +9,7 @@ import dataclasses
 import re
 
 from daemun.core import model, rules
-from daemun.sources import values, yaml_blocks, yaml_context, yaml_positions
+from daemun.sources import short_texts, yaml_blocks, yaml_context, yaml_positions
 
 EXAMPLE = "sites:\n  a.test: http://a.test:8080\n"
 """A file with one of them."""
@@ -38,13 +38,13 @@ def find_blocks(lines: yaml_blocks.Lines, example: model.Site, file_name: str) -
 
 
 def _is_good(host: str) -> bool:
-    return rules.check_host(host) is None and values.parse_host(host) == host
+    return rules.check_host(host) is None and short_texts.parse_host(host) == host
 
 
 def _make_action(example: model.Site, text: str) -> model.Proxy | None:
     """None: the target is none."""
     try:
-        url = values.parse_target(text)
+        url = short_texts.parse_target(text)
     except ValueError:
         return None
     action = example.routes[0].action

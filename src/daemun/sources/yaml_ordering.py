@@ -7,7 +7,7 @@ from daemun.sources import yaml_acme, yaml_context, yaml_positions
 def translate_acme(context: yaml_context.Context, entry: yaml_acme.AcmeEntry) -> model.Acme:
     if entry.eab is not None and len(entry.directory) > 1:
         message = "acme.eab: belongs to one of several directories; write `{directory: NAME, eab: ...}` in the list"
-        context.report(yaml_positions.Fault(message=message, mark=context.document.locate(("acme", "eab"))))
+        context.report(yaml_positions.YamlFault(message=message, mark=context.document.locate(("acme", "eab"))))
     return model.Acme(
         authorities=tuple(_authority(context, one, entry) for one in entry.directory),
         profile=entry.profile,

@@ -1,7 +1,7 @@
 """YAML text becomes plain values that know where they were written.
 
 Bounded in size, depth and number of values, so that no file (or alias bomb) takes the daemon down. Keys are always
-text, as they were written: `404:` is "404". A problem here is a `Fault`, never an exception.
+text, as they were written: `404:` is "404". A problem here is a `YamlFault`, never an exception.
 """
 
 import collections.abc
@@ -44,7 +44,7 @@ START = Mark(1, 1)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class YamlFault:
     """Something wrong with the file, and where. path: of the value it is in; () when it concerns the whole file."""
 
     message: str
@@ -67,7 +67,7 @@ class Document:
     blocks: dict[Path, int] = dataclasses.field(default_factory=dict)
     quoted: set[Path] = dataclasses.field(default_factory=set)
     braces: set[Path] = dataclasses.field(default_factory=set)
-    faults: list[Fault] = dataclasses.field(default_factory=list)
+    faults: list[YamlFault] = dataclasses.field(default_factory=list)
 
     def find(self, path: Path) -> Path:
         """The written path that comes nearest: steps that only exist in the long form of what was written are left out.
@@ -115,36 +115,36 @@ def load(content: bytes | str) -> Document:
         node = compose(text)
     except yaml.error.MarkedYAMLError as error:
         (line, column), message = yaml_words.explain(error, text)
-        document.faults.append(Fault(message=message, mark=Mark(line, column)))
+        document.faults.append(YamlFault(message=message, mark=Mark(line, column)))
         return document
     except Exception as error:  # ruamel.yaml answers some malformed texts with errors of its own code
-        document.faults.append(Fault(message=f"cannot be read as YAML: {words.quoted(str(error))}"))
+        document.faults.append(YamlFault(message=f"cannot be read as YAML: {words.quoted(str(error))}"))
         return document
     if node is not None:
         _Walk(document, text).run(node)
     return document
 
 
-def decode(content: bytes | str, faults: list[Fault]) -> str | None:
+def decode(content: bytes | str, faults: list[YamlFault]) -> str | None:
     """The text of a file without its byte order mark; None after a fault was added."""
-    fault: Fault | None = None
+    fault: YamlFault | None = None
     text = content if isinstance(content, str) else ""
     if len(content) > MAX_BYTES:
-        fault = Fault(message=f"is too large: {len(content)} bytes, at most {MAX_BYTES}")
+        fault = YamlFault(message=f"is too large: {len(content)} bytes, at most {MAX_BYTES}")
     elif isinstance(content, bytes):
         if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-            fault = Fault(message="is UTF-16 text; save it as UTF-8")
+            fault = YamlFault(message="is UTF-16 text; save it as UTF-8")
         else:
             try:
                 text = content.decode("utf-8-sig")
             except UnicodeDecodeError as error:
                 mark = _mark_at(content[: error.start].decode("utf-8-sig", errors="replace"))
                 byte = content[error.start]
-                fault = Fault(message=f"is not text: byte 0x{byte:02x} is not UTF-8; expected YAML", mark=mark)
+                fault = YamlFault(message=f"is not text: byte 0x{byte:02x} is not UTF-8; expected YAML", mark=mark)
     bad = _UNREADABLE.search(text)
     if fault is None and bad is not None:
         message = f"holds the character U+{ord(bad.group()):04X}, which cannot stand in YAML; is this a binary file?"
-        fault = Fault(message=message, mark=_mark_at(text[: bad.start()]))
+        fault = YamlFault(message=message, mark=_mark_at(text[: bad.start()]))
     if fault is not None:
         faults.append(fault)
         return None
@@ -308,7 +308,7 @@ class _Walk:
                 yield from self._merged_entries(source, path, depth=depth + 1)
 
     def _fault(self, message: str, node: yaml.nodes.Node, path: Path) -> None:
-        self._document.faults.append(Fault(message=message, mark=_mark(node.start_mark), path=path))
+        self._document.faults.append(YamlFault(message=message, mark=_mark(node.start_mark), path=path))
 
 
 def _tag(node: yaml.nodes.Node) -> str:

@@ -184,7 +184,7 @@ def _find_problems(
 
 
 def _without_echoes(
-    translation: yaml_translate.Translation, faults: collections.abc.Sequence[yaml_positions.Fault]
+    translation: yaml_translate.Translation, faults: collections.abc.Sequence[yaml_positions.YamlFault]
 ) -> list[model.Problem]:
     """What a rule says of a text that is at fault already follows from that: of `${HOST}`, that it is no host name."""
     at_fault = {translation.origin(fault.mark): fault.message for fault in faults}

@@ -5,7 +5,7 @@ import typing
 import pydantic
 
 from daemun.core import model, words
-from daemun.sources import values, yaml_entry, yaml_health, yaml_words
+from daemun.sources import short_texts, yaml_entry, yaml_health, yaml_words
 
 # --- short forms and words -------------------------------------------------------------------------------------
 
@@ -42,7 +42,7 @@ def _target(text: str) -> model.Target:
     """A whole line of a map of paths is no target, and its path no scheme."""
     if hint := yaml_words.hint_at_entry(text):
         raise ValueError(f"target {words.quoted(text)} starts with a path{hint}")
-    return values.parse_target(text)
+    return short_texts.parse_target(text)
 
 
 def _timeout(value: object) -> object:
@@ -50,7 +50,7 @@ def _timeout(value: object) -> object:
 
 
 def _hold(value: object) -> object:
-    return 0.0 if value is False or value == "off" else values.parse_duration(value)
+    return 0.0 if value is False or value == "off" else short_texts.parse_duration(value)
 
 
 Headers = dict[str, typing.Annotated[str, pydantic.BeforeValidator(_header)]]
@@ -59,7 +59,7 @@ Headers = dict[str, typing.Annotated[str, pydantic.BeforeValidator(_header)]]
 # --- maps ------------------------------------------------------------------------------------------------------
 
 
-class TargetEntry(yaml_entry.Entry):
+class TargetEntry(yaml_entry.OptionMap):
     """A target's text, or this map."""
 
     shape = 'a target such as "http://127.0.0.1:8000", or a map with its `url`'
@@ -92,7 +92,7 @@ class TargetEntry(yaml_entry.Entry):
         )
 
 
-class TimeoutEntry(yaml_entry.Entry):
+class TimeoutEntry(yaml_entry.OptionMap):
     """A duration (`read`), or this map."""
 
     shape = "a duration or a map of them"
@@ -114,7 +114,7 @@ class TimeoutEntry(yaml_entry.Entry):
         )
 
 
-class RouteEntry(yaml_entry.Entry):
+class RouteEntry(yaml_entry.OptionMap):
     """A target's text, or this map with one of `to`, `redirect`, `files`."""
 
     shape = 'a target such as "http://127.0.0.1:8000", or a map with `to`, `redirect` or `files`'

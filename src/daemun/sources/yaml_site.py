@@ -12,7 +12,7 @@ def _hsts(value: object) -> object:
     return {} if value is True else None if value is False else value
 
 
-class HstsEntry(yaml_entry.Entry):
+class HstsEntry(yaml_entry.OptionMap):
     """`true`, or this map."""
 
     shape = "true, false or a map"
@@ -26,7 +26,7 @@ class HstsEntry(yaml_entry.Entry):
         )
 
 
-class SiteEntry(yaml_entry.Entry):
+class SiteEntry(yaml_entry.OptionMap):
     """A target's text, a map of paths, or this map. Routes are checked one by one, as `yaml_route.RouteEntry`."""
 
     shape = 'a target such as "http://127.0.0.1:8000", a map of paths, or a map with `routes`'

@@ -14,11 +14,11 @@ from ruamel import yaml
 _PLAIN = re.compile(r"[A-Za-z0-9/_][A-Za-z0-9/_.@%+~-]*(?::[A-Za-z0-9/_.@%+~-]+)*\Z")
 _AFTER_KEY = re.compile(r"\s*:(?:[ \t]+\*[^\s,\]}]+)?")
 
-Lines = tuple["Line", ...]
+Lines = tuple["NewEntry", ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Line:
+class NewEntry:
     """A new entry. value: its text, or the entries below it."""
 
     key: str
@@ -48,7 +48,7 @@ def scalar(text: str) -> str:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Entry:
+class MapEntry:
     """A key and its value, as nodes. owner: the map they stand in."""
 
     key: yaml.nodes.ScalarNode
@@ -60,11 +60,11 @@ class Entry:
         return str(self.key.value)
 
 
-def entries(node: yaml.nodes.Node) -> list[Entry]:
+def entries(node: yaml.nodes.Node) -> list[MapEntry]:
     """The entries of a map, as written; none of anything else."""
     if not isinstance(node, yaml.nodes.MappingNode):
         return []
-    return [Entry(key, value, node) for key, value in node.value if isinstance(key, yaml.nodes.ScalarNode)]
+    return [MapEntry(key, value, node) for key, value in node.value if isinstance(key, yaml.nodes.ScalarNode)]
 
 
 def is_flow(node: yaml.nodes.Node) -> bool:
@@ -83,7 +83,7 @@ class Text:
     def newline(self) -> str:
         return "\r\n" if "\r\n" in self.text else "\n"
 
-    def insert(self, holder: Entry, line: Line, *, first: bool = False) -> str:
+    def insert(self, holder: MapEntry, line: NewEntry, *, first: bool = False) -> str:
         """A new entry in the map that is holder's value, at its end or before all others."""
         found = entries(holder.value)
         if not found:
@@ -98,12 +98,12 @@ class Text:
             return self._put(start, "".join(text + self.newline for text in line.block(indent, self.step)))
         return self._put_lines(self._end(found[-1]), line.block(indent, self.step))
 
-    def append(self, line: Line) -> str:
+    def append(self, line: NewEntry) -> str:
         """A new entry at the end of a block map that is the whole text (or of a text without any values)."""
         lines = "".join(text + self.newline for text in line.block(0, self.step))
         return self.text + (self.newline if self.text and not self.text.endswith("\n") else "") + lines
 
-    def remove(self, entry: Entry, *, holder: Entry) -> str:
+    def remove(self, entry: MapEntry, *, holder: MapEntry) -> str:
         """Without an entry of holder's value; a map that loses its last one becomes `{}`."""
         found = entries(holder.value)
         position = next(index for index, other in enumerate(found) if other.key is entry.key)
@@ -118,7 +118,7 @@ class Text:
         colon = self._colon(holder)
         return f"{cut[:colon]} {{}}{cut[colon:]}"
 
-    def replace(self, entry: Entry, value: str | Lines) -> str:
+    def replace(self, entry: MapEntry, value: str | Lines) -> str:
         """Another value for an entry. A comment behind the old one stays behind the key."""
         colon, end = self._colon(entry), self._end(entry)
         if isinstance(value, str):
@@ -129,7 +129,7 @@ class Text:
         lines = [text for line in value for text in line.block(indent, self.step)]
         return Text(self._cut(colon, end), self.step)._put_lines(colon, lines)
 
-    def wrap(self, entry: Entry, before: Line, key: str) -> str:
+    def wrap(self, entry: MapEntry, before: NewEntry, key: str) -> str:
         """The entry's value, which is a map, becomes a map of `before` and, under `key`, the old value."""
         found = entries(entry.value)
         if is_flow(entry.value):
@@ -143,11 +143,11 @@ class Text:
 
     # --- places ---
 
-    def _colon(self, entry: Entry) -> int:
+    def _colon(self, entry: MapEntry) -> int:
         """Just behind the key's colon."""
         return self.text.index(":", entry.key.end_mark.index) + 1
 
-    def _end(self, entry: Entry) -> int:
+    def _end(self, entry: MapEntry) -> int:
         """Just behind the last character of the value, comments not counted."""
         value, key_end = entry.value, entry.key.end_mark.index
         is_elsewhere = value.start_mark.index < key_end
@@ -163,7 +163,7 @@ class Text:
         if isinstance(value, yaml.nodes.MappingNode):
             return self._end(entries(value)[-1])
         last = value.value[-1]
-        return self._end(Entry(entry.key, last, entry.owner)) if last.start_mark.index > key_end else key_end
+        return self._end(MapEntry(entry.key, last, entry.owner)) if last.start_mark.index > key_end else key_end
 
     def _line_start(self, index: int) -> int:
         return self.text.rfind("\n", 0, index) + 1

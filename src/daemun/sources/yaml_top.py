@@ -7,7 +7,7 @@ import typing
 import pydantic
 
 from daemun.core import model, words
-from daemun.sources import values, yaml_acme, yaml_alerts, yaml_entry, yaml_words
+from daemun.sources import short_texts, yaml_acme, yaml_alerts, yaml_entry, yaml_words
 
 # --- short forms and words -------------------------------------------------------------------------------------
 
@@ -30,7 +30,7 @@ def _listen(value: object) -> object:
         return value
     cure = ""
     with contextlib.suppress(ValueError):
-        (address,) = [values.parse_address(one) for one in (value if isinstance(value, list) else [value])]
+        (address,) = [short_texts.parse_address(one) for one in (value if isinstance(value, list) else [value])]
         http = address.port if address.host is None else f'"{address}"'
         cure = f"; write `listen: {{http: {http}}}`, with `https:` beside it for the port of HTTPS"
     raise ValueError(f"expected a map such as {{http: 80, https: 443}}, found {words.describe(value)}{cure}")
@@ -57,7 +57,7 @@ def _engine(value: object) -> object:
     if value is False or value == "off":
         return "off"
     if isinstance(value, str) and "://" in value:
-        return values.parse_engine(value)
+        return short_texts.parse_engine(value)
     if value == "auto":
         return value
     known = ["auto", "off", "a URL such as unix:///var/run/docker.sock"]
@@ -66,7 +66,7 @@ def _engine(value: object) -> object:
 
 
 Addresses = typing.Annotated[
-    list[typing.Annotated[pydantic.InstanceOf[model.Address], pydantic.BeforeValidator(values.parse_address)]],
+    list[typing.Annotated[pydantic.InstanceOf[model.Address], pydantic.BeforeValidator(short_texts.parse_address)]],
     yaml_entry.ONE_OR_MORE,
 ]
 
@@ -74,12 +74,12 @@ Addresses = typing.Annotated[
 # --- maps ------------------------------------------------------------------------------------------------------
 
 
-class ListenEntry(yaml_entry.Entry):
+class ListenEntry(yaml_entry.OptionMap):
     http: Addresses = [model.Address(port=80)]
     https: Addresses = [model.Address(port=443)]
 
 
-class DockerTlsEntry(yaml_entry.Entry):
+class DockerTlsEntry(yaml_entry.OptionMap):
     """What daemun and the engine prove to each other with."""
 
     ca: str
@@ -87,7 +87,7 @@ class DockerTlsEntry(yaml_entry.Entry):
     key: str
 
 
-class DockerEntry(yaml_entry.Entry):
+class DockerEntry(yaml_entry.OptionMap):
     """`auto`, `off`, a URL, or this map."""
 
     shape = "auto, off, a URL or a map"
@@ -98,7 +98,7 @@ class DockerEntry(yaml_entry.Entry):
     share: dict[yaml_entry.Host, typing.Annotated[list[str], yaml_entry.ONE_OR_MORE]] = {}
 
 
-class DefaultEntry(yaml_entry.Entry):
+class DefaultEntry(yaml_entry.OptionMap):
     shape = "refuse, {site: HOST} or {redirect: URL}"
     site: yaml_entry.Host | None = None
     redirect: str | None = None
@@ -115,7 +115,7 @@ _JSON_LOG = (
 """A line of the access log for programs."""
 
 
-class LogsEntry(yaml_entry.Entry):
+class LogsEntry(yaml_entry.OptionMap):
     access: bool | typing.Literal["stdout"] = True
     format: typing.Literal["text", "json"] = "text"
     max_size: yaml_entry.Size = model.Logs().max_bytes
@@ -127,7 +127,7 @@ class LogsEntry(yaml_entry.Entry):
         return dataclasses.replace(logs, format=_JSON_LOG, escape="json") if self.format == "json" else logs
 
 
-class OldWorkersEntry(yaml_entry.Entry):
+class OldWorkersEntry(yaml_entry.OptionMap):
     generations: int = model.OldWorkers().generations
     memory: yaml_entry.Size = model.OldWorkers().memory_bytes
     wait: yaml_entry.Duration = model.OldWorkers().wait_s
@@ -142,7 +142,7 @@ class OldWorkersEntry(yaml_entry.Entry):
         )
 
 
-class FileEntry(yaml_entry.Entry):
+class FileEntry(yaml_entry.OptionMap):
     """The top of the file. Sites are checked one by one, as `yaml_site.SiteEntry`."""
 
     shape = f"a map with `sites`; {yaml_words.MINIMAL_FILE}"

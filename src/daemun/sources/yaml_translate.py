@@ -6,7 +6,7 @@ import pathlib
 
 from daemun.core import cures, model, path_patterns, rules, words
 from daemun.sources import (
-    values,
+    short_texts,
     yaml_check,
     yaml_context,
     yaml_globals,
@@ -38,7 +38,7 @@ class Translation(yaml_context.Context):
         mark = self.document.locate((*path, *problem.field), key=is_route)
         return dataclasses.replace(problem, origin=self.origin(mark))
 
-    def report_fault(self, fault: yaml_positions.Fault) -> None:
+    def report_fault(self, fault: yaml_positions.YamlFault) -> None:
         """One of the document: what is inside a site is a problem of that site."""
         is_of_site = fault.path[:1] == ("sites",) and len(fault.path) > 1
         self.report(fault, host=self._host(str(fault.path[1])) if is_of_site else None)
@@ -70,7 +70,7 @@ class Translation(yaml_context.Context):
                 f"sites: expected a map of host names, found {words.describe(found)}"
                 f"{yaml_words.hint_at_colon(found) or '; none at all is `sites: {}`'}"
             )
-        self.report(yaml_positions.Fault(message=message, mark=mark))
+        self.report(yaml_positions.YamlFault(message=message, mark=mark))
         return ()
 
     def _site(self, key: str) -> model.Site:
@@ -116,12 +116,12 @@ class Translation(yaml_context.Context):
             if first != path:
                 message = f"route {words.quoted(path)} is the same as {words.quoted(first)}; keep one of them"
                 mark = self._key_mark(self._route_place(site, path))
-                self.report(yaml_positions.Fault(message=message, mark=mark), host=host)
+                self.report(yaml_positions.YamlFault(message=message, mark=mark), host=host)
 
     def _host(self, key: str) -> str:
         """What has no IDNA form stays as it is, for `core.validate` to refuse."""
         try:
-            return values.parse_host(key)
+            return short_texts.parse_host(key)
         except ValueError:
             return key
 
@@ -148,7 +148,7 @@ class Translation(yaml_context.Context):
         for key in bare:
             cure = cures.write(rules.check_route_path, f"/{key}")
             message = f'{yaml_words.label(path)}: path {words.quoted(key)} must start with "/"{cure}'
-            self.report(yaml_positions.Fault(message=message, mark=self.document.keys[(*path, key)]), host=host)
+            self.report(yaml_positions.YamlFault(message=message, mark=self.document.keys[(*path, key)]), host=host)
         if paths and options:
             first, option = words.quoted(next(iter(paths))), words.quoted(next(iter(options)))
             message = (
@@ -156,7 +156,7 @@ class Translation(yaml_context.Context):
                 "paths under `routes:`"
             )
             mark = self.document.keys[(*path, next(iter(paths)))]
-            self.report(yaml_positions.Fault(message=message, mark=mark), host=host)
+            self.report(yaml_positions.YamlFault(message=message, mark=mark), host=host)
         elif not bare:
             return None
         routes = options.get("routes")
@@ -169,7 +169,9 @@ class Translation(yaml_context.Context):
         if entry.http is model.HttpMode.REDIRECT:
             where = yaml_words.label((*path, "http"))
             message = f"{where}: cannot redirect to HTTPS, because tls is off; write `http: serve`"
-            self.report(yaml_positions.Fault(message=message, mark=self.document.locate((*path, "http"))), host=host)
+            self.report(
+                yaml_positions.YamlFault(message=message, mark=self.document.locate((*path, "http"))), host=host
+            )
         return entry.http or model.HttpMode.SERVE
 
     # --- routes ---
@@ -210,7 +212,7 @@ class Translation(yaml_context.Context):
             found = words.listed([f"`{key}`" for key in given], last="and") if given else "none of them"
             message = f"{yaml_words.label(path)}: expected one of `to`, `redirect` or `files`, found {found}"
             if not silent:
-                self.report(yaml_positions.Fault(message=message, mark=self.document.locate(path)), host=host)
+                self.report(yaml_positions.YamlFault(message=message, mark=self.document.locate(path)), host=host)
             return None
         if entry.redirect is not None:
             return model.Redirect(to=entry.redirect, status=entry.status)
@@ -225,7 +227,7 @@ class Translation(yaml_context.Context):
                 continue
             for key in sorted(options & entry.model_fields_set):
                 message = f"{yaml_words.label((*path, key))}: has a meaning only beside `{action}`"
-                self.report(yaml_positions.Fault(message=message, mark=self._key_mark((*path, key))), host=host)
+                self.report(yaml_positions.YamlFault(message=message, mark=self._key_mark((*path, key))), host=host)
 
     def _key_mark(self, path: yaml_positions.Path) -> yaml_positions.Mark:
         return self.document.keys.get(path, self.document.locate(path))

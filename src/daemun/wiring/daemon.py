@@ -36,9 +36,8 @@ from daemun.nginx import (
 )
 from daemun.on_demand import ask_program, name_registry
 from daemun.probing import prober
-from daemun.sources import environment as environment_source
-from daemun.sources import remembered, yaml_file
-from daemun.sources.docker import chosen, compatible, surroundings
+from daemun.sources import environment_source, last_good_file, yaml_file
+from daemun.sources.docker import chosen_engine, nginx_proxy_mode, own_container
 from daemun.store import file as file_store
 from daemun.store import instance
 from daemun.wiring import clock, logs, machine, preflight, sockets, state_guard
@@ -61,7 +60,7 @@ class Daemon:
         store = file_store.FileStore(pathlib.Path(self._layout.store))
         self._damage = store.damage
         source = yaml_file.YamlFile(settings.config, state=settings.layout.state, find_worker=worker_account.choose)
-        known = remembered.recall(store, settings.config, source)
+        known = last_good_file.recall(store, settings.config, source)
         current = known.globals if known and known.globals else model.Globals()
         account = worker_account.choose_at_start(
             _configured_user(source) or current.user, running=process.find_user(self._layout)
@@ -81,15 +80,15 @@ class Daemon:
         self._logs = logs.Rotation(self._nginx, current.logs)
         self._access_lines = access_lines.AccessLines(self._layout)
         self._machine = machine.Machine(binary=binary, layout=self._layout, account=account)
-        self._remembering = remembered.Remembering(source, store, settings.config, known)
+        self._remembering = last_good_file.Remembering(source, store, settings.config, known)
         file = environment_source.FileOrEnvironment(
             self._remembering,
             settings.config,
             os.environ,
             is_known=known is not None or settings.config_was_chosen,
         )
-        self._containers = chosen.ChosenEngine(
-            clock.SystemClock(), store, environ=os.environ, traces=surroundings.read_traces()
+        self._containers = chosen_engine.ChosenEngine(
+            clock.SystemClock(), store, environ=os.environ, traces=own_container.read_traces()
         )
         self._domains = name_registry.Registry(store, self._certificates, clock.SystemClock())
         self._prober = prober.Prober(
@@ -111,7 +110,7 @@ class Daemon:
             is_out_of_reach=self._endpoints.is_out_of_reach,
             find_fault=self._prober.find_fault,
         )
-        self._compatible = compatible.Compatible(file, environ=os.environ, tell=self._containers.speak)
+        self._compatible = nginx_proxy_mode.Compatible(file, environ=os.environ, tell=self._containers.speak)
         self._keeper = reload_limiter.ReloadLimiter(
             old_workers.OldWorkers(self._layout, self._nginx.workers), clock.SystemClock()
         )

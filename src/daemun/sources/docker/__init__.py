@@ -1,8 +1,8 @@
 """Containers as a source of sites: their labels say under which host and path they are to be reached.
 
-    engine ─► client ─► containers ─► labels ─► translate ─► Snapshot
-              (fetch)   (values)      (wishes)  (who serves what; reach: at which address)
+    engine ─► engine_client ─► containers ─► container_labels ─► container_sites ─► Snapshot
+              (fetch)          (values)      (RouteRequests)     (who serves what; container_address: where)
 
-What is fetched again after `events` follows from what was `seen`.
-Only `client`, `surroundings` and `source` touch the world.
+What is fetched again after `engine_events` follows from `engine_state`.
+Only `engine_client`, `own_container` and `docker_source` touch the world.
 """

@@ -10,12 +10,12 @@ import typing
 
 from daemun.core import model, words
 from daemun.sources.docker import (
+    container_labels,
     containers,
-    labels,
     nginx_proxy_gate,
     nginx_proxy_multiports,
     nginx_proxy_unused,
-    wishes,
+    route_requests,
 )
 from daemun.sources.docker import nginx_proxy_sites as sites
 from daemun.sources.docker import nginx_proxy_values as parse
@@ -45,36 +45,38 @@ WITHOUT_EFFECT = {
 """Also as LETSENCRYPT_..., their older names."""
 
 
-def make_dialect(compat: sites.Compat) -> wishes.Dialect:
+def make_dialect(compat: sites.Compat) -> route_requests.Dialect:
     """daemun's labels, and nginx-proxy's words for containers that have none of them."""
-    return wishes.Dialect(
+    return route_requests.Dialect(
         read=lambda container: read_wishes(container, compat),
         agree=lambda found: sites.agree(found, compat),
-        settle=lambda host, said: sites.settle(host, said, compat),
+        settle=lambda host, said: sites.merge_host(host, said, compat),
         find_unused=lambda places: nginx_proxy_unused.find_unused(compat.folders, places),
     )
 
 
-def read_wishes(container: containers.Container, compat: sites.Compat) -> wishes.Wished:
+def read_wishes(container: containers.Container, compat: sites.Compat) -> route_requests.Wished:
     """What the container asks for; nothing when it has none of the words, or is not to be looked at."""
     if not nginx_proxy_gate.is_wanted(compat.gate.filters, container):
-        return wishes.Wished()
-    own = labels.read_wishes(container)
-    if own != wishes.Wished():
+        return route_requests.Wished()
+    own = container_labels.read_wishes(container)
+    if own != route_requests.Wished():
         return own
     said = _Said(container, compat)
     try:
         found = tuple(said.wishes())
     except ValueError as error:
         fault = str(error)
-        return wishes.Wished(faults=(fault,), words="labels" if fault.startswith('label "') else "variables")
-    if len(found) > labels.MAX_WISHES:
-        cause = f"it asks for {len(found)} hosts and paths; at most {labels.MAX_WISHES} are allowed"
-        return wishes.Wished(faults=(cause,), words="variables")
-    faults = tuple(dict.fromkeys(fault for wish in found for fault in labels.find_faults(wish, with_patterns=True)))
+        return route_requests.Wished(faults=(fault,), words="labels" if fault.startswith('label "') else "variables")
+    if len(found) > container_labels.MAX_WISHES:
+        cause = f"it asks for {len(found)} hosts and paths; at most {container_labels.MAX_WISHES} are allowed"
+        return route_requests.Wished(faults=(cause,), words="variables")
+    faults = tuple(
+        dict.fromkeys(fault for wish in found for fault in container_labels.find_faults(wish, with_patterns=True))
+    )
     if faults:
-        return wishes.Wished(faults=faults, words="variables")
-    return wishes.Wished(wishes=found, notes=tuple(said.notes))
+        return route_requests.Wished(faults=faults, words="variables")
+    return route_requests.Wished(wishes=found, notes=tuple(said.notes))
 
 
 # --- one container ---------------------------------------------------------------------------------------------
@@ -90,7 +92,7 @@ class _Said:
         self._labels = {name.removeprefix(PREFIX): value for name, value in container.labels if name.startswith(PREFIX)}
         self.notes: list[str] = []
 
-    def wishes(self) -> collections.abc.Iterator[wishes.Wish]:
+    def wishes(self) -> collections.abc.Iterator[route_requests.RouteRequest]:
         """Raises: ValueError that names the variable."""
         if not self._is_asking():
             return
@@ -100,7 +102,7 @@ class _Said:
             of_host = self._trusted({**of_all, **place.said})
             for path in place.paths:
                 of_path = {**of_paths, **path.said}
-                yield wishes.Wish(
+                yield route_requests.RouteRequest(
                     host=place.host,
                     route=sites.make_route(
                         place.host, path.path, of_path, self._compat, origin, written=(path.written,)
@@ -249,7 +251,7 @@ class _Said:
                 self.notes.append(f'label "{PREFIX}loadbalance": {error}; requests go round')
         return said
 
-    def _read_places(self) -> collections.abc.Iterator[nginx_proxy_multiports.Place]:
+    def _read_places(self) -> collections.abc.Iterator[nginx_proxy_multiports.MultiportHost]:
         """Raises: ValueError that names the variable."""
         multiports = self._text(nginx_proxy_multiports.NAME, most=MAX_MULTIPORTS_CHARACTERS)
         if multiports is not None:
@@ -268,7 +270,7 @@ class _Said:
         )
         hosts = self._parse("VIRTUAL_HOST", self._text("VIRTUAL_HOST") or "", parse.hosts)
         for host in typing.cast(tuple[str, ...], hosts):
-            yield nginx_proxy_multiports.Place(host=host, said={}, paths=(path,))
+            yield nginx_proxy_multiports.MultiportHost(host=host, said={}, paths=(path,))
 
     def _read_port(self) -> int | None:
         text = self._text("VIRTUAL_PORT")

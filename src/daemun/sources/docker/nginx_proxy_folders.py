@@ -115,34 +115,34 @@ def sha1(text: str) -> str:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class ChosenCertificate:
     """certificate: None: there is none for the host. note: what deserves a look."""
 
     certificate: Certificate | None = None
     note: str | None = None
 
 
-def choose_certificate(folders: Folders, host: str, *, named: str | None, trusts_default: bool) -> Chosen:
+def choose_certificate(folders: Folders, host: str, *, named: str | None, trusts_default: bool) -> ChosenCertificate:
     """CERT_NAME, else the host's own, else that of the domain above if it is for the host, else the default one."""
     if named is not None:
         found = folders.certificate(named)
         if found is not None:
-            return Chosen(certificate=found)
+            return ChosenCertificate(certificate=found)
         missing = f"CERT_NAME: {words.quoted(f'{named}.crt')} and its key are not both in {folders.root}/certs"
-        return Chosen(note=missing)
+        return ChosenCertificate(note=missing)
     own = folders.certificate(file_name(host))
     if own is not None:
-        return Chosen(certificate=own)
+        return ChosenCertificate(certificate=own)
     note = None
     if "." in host and not names.is_pattern(host) and host.count(".") >= 2 and names.address_of(host) is None:
         above = host.partition(".")[2]
         parent = folders.certificate(above)
         if parent is not None and _covers(parent, host):
-            return Chosen(certificate=parent)
+            return ChosenCertificate(certificate=parent)
         if parent is not None:
             note = f"{words.quoted(f'{above}.crt')} is not used, because it is not for {words.quoted(host)}"
     default = folders.certificate("default") if trusts_default else None
-    return Chosen(certificate=default, note=note)
+    return ChosenCertificate(certificate=default, note=note)
 
 
 def _covers(certificate: Certificate, host: str) -> bool:

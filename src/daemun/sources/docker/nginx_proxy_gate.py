@@ -81,7 +81,7 @@ _NO_FILTERS: Filters = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class GateEnvironment:
     """changes: to `model.Globals`, in the order of its fields. notes: what of it is not done.
 
     prefers_ipv6: which address of a container is used. filters: which containers there are at all.
@@ -169,7 +169,7 @@ class _Environment:
             return default
 
 
-def read_gate(environ: collections.abc.Mapping[str, str]) -> Gate:
+def read_gate(environ: collections.abc.Mapping[str, str]) -> GateEnvironment:
     """What the environment of a container of nginx-proxy says, with nginx-proxy's defaults."""
     env = _Environment(environ)
     changes = {
@@ -196,7 +196,7 @@ def read_gate(environ: collections.abc.Mapping[str, str]) -> Gate:
     filters: Filters = env.get("DOCKER_CONTAINER_FILTERS", read_filters, _NO_FILTERS)
     prefers_ipv6 = env.get("PREFER_IPV6_NETWORK", parse.truth, False)
     _note_unsupported(env)
-    return Gate(
+    return GateEnvironment(
         changes=tuple(changes.items()),
         defaults=defaults,
         filters=filters,

@@ -23,7 +23,7 @@ class Path:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class MultiportHost:
     """A host. said: variables that stand for what concerns it alone. unread: keys that are no paths."""
 
     host: str
@@ -32,7 +32,7 @@ class Place:
     unread: tuple[str, ...] = ()
 
 
-def read(text: str) -> tuple[Place, ...]:
+def read(text: str) -> tuple[MultiportHost, ...]:
     """Raises: ValueError that names the entry."""
     return tuple(_read_place(str(key).strip(), entry) for key, entry in _load(text).items())
 
@@ -41,7 +41,7 @@ def protocol(text: str) -> str:
     return parse.one_of(text, tuple(parse.PROTOCOLS))
 
 
-def _read_place(key: str, raw: object) -> Place:
+def _read_place(key: str, raw: object) -> MultiportHost:
     where = f"{NAME}, {words.quoted(key)}"
     try:
         host = parse.host(key)
@@ -55,7 +55,7 @@ def _read_place(key: str, raw: object) -> Place:
     paths = {path: value for path, value in entry.items() if path.startswith("/")}
     unread = tuple(path for path in entry if path not in paths and path.upper() not in said)
     read_paths = (_read_path(where, path, value) for path, value in (paths or {"/": None}).items())
-    return Place(host=host, said=said, paths=tuple(read_paths), unread=unread)
+    return MultiportHost(host=host, said=said, paths=tuple(read_paths), unread=unread)
 
 
 def _read_path(where: str, path: str, raw: object) -> Path:

@@ -6,7 +6,7 @@ import typing
 
 from daemun.core import directive, model, names
 from daemun.core.issuance import challenge_choice
-from daemun.sources.docker import nginx_proxy_folders, nginx_proxy_gate, wishes
+from daemun.sources.docker import nginx_proxy_folders, nginx_proxy_gate, route_requests
 from daemun.sources.docker import nginx_proxy_values as parse
 
 _NOTHING: model.Snippet = ()
@@ -25,7 +25,7 @@ class Compat:
     """
 
     is_on: bool = False
-    gate: nginx_proxy_gate.Gate = dataclasses.field(default_factory=nginx_proxy_gate.Gate)
+    gate: nginx_proxy_gate.GateEnvironment = dataclasses.field(default_factory=nginx_proxy_gate.GateEnvironment)
     folders: nginx_proxy_folders.Folders = dataclasses.field(default_factory=nginx_proxy_folders.Folders)
 
 
@@ -70,7 +70,9 @@ def make_route(
     )
 
 
-def agree(found: collections.abc.Sequence[wishes.Wish], compat: Compat) -> tuple[wishes.Wish, ...]:
+def agree(
+    found: collections.abc.Sequence[route_requests.RouteRequest], compat: Compat
+) -> tuple[route_requests.RouteRequest, ...]:
     """The wishes for one host and path, who decides first, each with what the others said. One that contradicts what
     matters stays as it is, and so is not granted."""
     together: dict[str, object] = {}
@@ -81,8 +83,11 @@ def agree(found: collections.abc.Sequence[wishes.Wish], compat: Compat) -> tuple
 
 
 def _complete(
-    wish: wishes.Wish, together: collections.abc.Mapping[str, object], compat: Compat, written: tuple[str, ...]
-) -> wishes.Wish:
+    wish: route_requests.RouteRequest,
+    together: collections.abc.Mapping[str, object],
+    compat: Compat,
+    written: tuple[str, ...],
+) -> route_requests.RouteRequest:
     if wish.of_path is None:
         return wish
     own = {name: value for name, value in wish.of_path if name in _STRICT}
@@ -93,7 +98,7 @@ def _complete(
 # --- hosts ---------------------------------------------------------------------------------------------------
 
 
-def settle(host: str, said: collections.abc.Mapping[str, object], compat: Compat) -> wishes.Settled:
+def merge_host(host: str, said: collections.abc.Mapping[str, object], compat: Compat) -> route_requests.MergedSite:
     """What the containers of a host said of it, completed by the gate's defaults and the owner's files."""
     notes: list[str] = []
     defaults = compat.gate.defaults if compat.is_on else nginx_proxy_gate.Defaults()
@@ -111,7 +116,7 @@ def settle(host: str, said: collections.abc.Mapping[str, object], compat: Compat
     if not (is_good and is_known):
         notes.append("a file of its own in vhost.d or certs cannot be used, so it answers 503")
     method = said.get("HTTPS_METHOD") or defaults.method
-    options = wishes.SiteOptions(
+    options = route_requests.SiteOptions(
         tls=dataclasses.replace(tls, clients=clients),
         http=http,
         hsts=hsts if is_encrypted and http is not model.HttpMode.SERVE else None,
@@ -126,7 +131,7 @@ def settle(host: str, said: collections.abc.Mapping[str, object], compat: Compat
         otherwise=defaults.otherwise,
         snippet=snippet if is_good and is_known else _CLOSED,
     )
-    return wishes.Settled(options=options, notes=tuple(notes))
+    return route_requests.MergedSite(options=options, notes=tuple(notes))
 
 
 def _settle_challenge(

@@ -7,7 +7,7 @@ nothing, so each is named.
 import collections.abc
 
 from daemun.core import model, words
-from daemun.sources.docker import nginx_proxy_folders, wishes
+from daemun.sources.docker import nginx_proxy_folders, route_requests
 
 _FOR_ALL: dict[str, tuple[str, ...]] = {
     "certs": ("ca.crt", "ca.crl.pem"),
@@ -24,7 +24,7 @@ _FOR_A_PATH: dict[str, tuple[str, ...]] = {
 _MOST_SHOWN = 5
 
 
-def find_unused(folders: nginx_proxy_folders.Folders, places: wishes.Places) -> tuple[model.Problem, ...]:
+def find_unused(folders: nginx_proxy_folders.Folders, places: route_requests.Places) -> tuple[model.Problem, ...]:
     """places: every host that containers have, and its paths as they spell them; None: these are not known."""
     given = {
         "htpasswd": folders.passwords,
@@ -40,7 +40,7 @@ def find_unused(folders: nginx_proxy_folders.Folders, places: wishes.Places) -> 
     )
 
 
-def _names(folder: str, places: wishes.Places) -> collections.abc.Iterator[str]:
+def _names(folder: str, places: route_requests.Places) -> collections.abc.Iterator[str]:
     """What files in a folder may be called."""
     yield from _FOR_ALL[folder]
     for host, paths in places.items():
@@ -52,7 +52,9 @@ def _names(folder: str, places: wishes.Places) -> collections.abc.Iterator[str]:
             yield f"{name}_location_override"
 
 
-def _problem(folders: nginx_proxy_folders.Folders, folder: str, name: str, places: wishes.Places) -> model.Problem:
+def _problem(
+    folders: nginx_proxy_folders.Folders, folder: str, name: str, places: route_requests.Places
+) -> model.Problem:
     path = folders.path(folder, name)
     host = next((one for one in places if name.startswith(f"{nginx_proxy_folders.file_name(one)}_")), None)
     cause = f"it fits no host that a container has (VIRTUAL_HOST){words.guess(name, places)}"

@@ -6,7 +6,7 @@ Each function raises ValueError whose text says what was expected and what was f
 import re
 
 from daemun.core import model, names, patterns, rules, words
-from daemun.sources import values
+from daemun.sources import short_texts
 
 METHODS = ("redirect", "noredirect", "nohttp", "nohttps")
 PROTOCOLS = {
@@ -83,8 +83,8 @@ def host(text: str) -> str:
     if text.startswith("~"):
         return text
     if text.endswith(".*") and not text.startswith("*"):
-        return f"{values.parse_host(text[:-2])}.*"
-    return values.parse_host(text)
+        return f"{short_texts.parse_host(text[:-2])}.*"
+    return short_texts.parse_host(text)
 
 
 def _split(text: str) -> list[str]:

@@ -9,8 +9,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core import names, words
-from daemun.sources.docker import claims as claims_
-from daemun.sources.docker import containers, labels, memory, remarks
+from daemun.sources.docker import container_claims, container_labels, container_remarks, containers, recent_claims
 
 ANY = "true"
 """In the label `daemun.share`: whoever asks."""
@@ -44,11 +43,11 @@ def is_guest_welcome(
     guest: containers.Container, hosts: collections.abc.Iterable[containers.Container], allowed: tuple[str, ...] = ()
 ) -> bool:
     """Whether a container may join the hosts of others. allowed: whom the file lets join."""
-    shared = {part.strip() for one in hosts for part in dict(one.labels).get(labels.SHARE, "").split(",")}
+    shared = {part.strip() for one in hosts for part in dict(one.labels).get(container_labels.SHARE, "").split(",")}
     return not {ANY, guest.project or guest.name}.isdisjoint({*shared, *allowed})
 
 
-def find_owners(claims: collections.abc.Sequence[claims_.Claim], known: Owners) -> Owners:
+def find_owners(claims: collections.abc.Sequence[container_claims.Claim], known: Owners) -> Owners:
     """To whom each host belongs: as before, else to the first that asks for it."""
     found = dict(known)
     for claim in claims:
@@ -57,15 +56,18 @@ def find_owners(claims: collections.abc.Sequence[claims_.Claim], known: Owners) 
 
 
 def refuse_strangers(
-    claims: collections.abc.Sequence[claims_.Claim], policy: Policy, owners: Owners, report: remarks.Report
-) -> collections.abc.Iterator[claims_.Claim]:
+    claims: collections.abc.Sequence[container_claims.Claim],
+    policy: Policy,
+    owners: Owners,
+    report: container_remarks.RemarkCollector,
+) -> collections.abc.Iterator[container_claims.Claim]:
     """Those for hosts that belong to somebody else, themselves or by a wildcard above them, are granted where their
     owner or the file lets them in."""
     allowed = dict(policy.shared)
     wildcards = [host for host in owners if names.is_pattern(host) or host.startswith("*.")]
     for claim in claims:
         mine, host = find_tenant(claim.container), claim.wish.host
-        above = (host, *(one for one in wildcards if one != host and claims_.covers(one, host)))
+        above = (host, *(one for one in wildcards if one != host and container_claims.covers(one, host)))
         foreign = next((one for one in above if owners[one] != mine), None)
         if foreign is None:
             yield claim
@@ -78,14 +80,16 @@ def refuse_strangers(
         guest = claim.container.project or claim.container.name
         cause = f"{words.quoted(foreign)} belongs to {name(owner)}"
         cure = (
-            f"its owner lets it in with the label `{labels.SHARE}: {guest}`, and yours does in daemun.yaml with "
+            f"its owner lets it in with the label `{container_labels.SHARE}: {guest}`, and yours does "
+            f"in daemun.yaml with "
             f'`docker: {{tenants: true, share: {{"{foreign}": {guest}}}}}`'
         )
         report.refuse(claim.container, cause, cure=cure, wish=claim.wish)
 
 
 def tell_of_mixed_projects(
-    granted: collections.abc.Mapping[memory.Key, tuple[claims_.Claim, ...]], report: remarks.Report
+    granted: collections.abc.Mapping[recent_claims.Key, tuple[container_claims.Claim, ...]],
+    report: container_remarks.RemarkCollector,
 ) -> None:
     """Requests that go to two projects in turn get answers of two applications, which is seldom meant."""
     for (host, path), group in granted.items():
@@ -104,7 +108,7 @@ def tell_of_mixed_projects(
             )
             cure = (
                 "give one of them another host or path; where it is meant, give the older one the label "
-                f"`{labels.SHARE}: {other.project}`"
+                f"`{container_labels.SHARE}: {other.project}`"
             )
             subject = f"container {words.quoted(other.name)} "
-            report.add(other, subject, remarks.Remark(reason=reason, cure=cure), host=host)
+            report.add(other, subject, container_remarks.Remark(reason=reason, cure=cure), host=host)

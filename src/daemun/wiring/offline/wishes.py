@@ -7,20 +7,19 @@ from daemun import settings as settings_
 from daemun.core import merge, model
 from daemun.errors import ConfigError
 from daemun.nginx import worker_account
-from daemun.sources import environment as environment_source
-from daemun.sources import remembered, yaml_file
-from daemun.sources.docker import chosen, compatible, keep, place
+from daemun.sources import environment_source, last_good_file, yaml_file
+from daemun.sources.docker import chosen_engine, engine_place, listing_store, nginx_proxy_mode
 from daemun.wiring.offline import earlier, run_async
 
 
 def check_can_start(settings: settings_.Settings) -> None:
     """A file, or containers that say what they wish, now or when an earlier daemon saw them; a file that was named and
     is gone is the daemon's to judge. Raises: ConfigError."""
-    found = place.find_endpoint(os.environ, like_nginx_proxy=compatible.is_asked(os.environ))
+    found = engine_place.find_endpoint(os.environ, like_nginx_proxy=nginx_proxy_mode.is_asked(os.environ))
     if settings.config_was_chosen or found is not None:
         return
     store = earlier.find_store(settings)
-    if store is not None and keep.read_kept(store) is not None:
+    if store is not None and listing_store.read_kept(store) is not None:
         return
     try:
         settings_.check_config_exists(settings)
@@ -38,7 +37,7 @@ def read(settings: settings_.Settings) -> model.Desired:
     """What `daemun up` would take from the file, or the environment, and nginx-proxy's folders. Raises: ConfigError."""
     source = yaml_file.YamlFile(settings.config, state=settings.layout.state, find_worker=worker_account.choose)
     file = environment_source.FileOrEnvironment(source, settings.config, os.environ, is_known=_has_file(settings))
-    snapshot = run_async.run(compatible.Compatible(file, environ=os.environ).read())
+    snapshot = run_async.run(nginx_proxy_mode.Compatible(file, environ=os.environ).read())
     # The file's sites were judged line by line; nginx-proxy's folders add to them afterwards.
     is_of_file = _has_file(settings) and not (snapshot.globals and snapshot.globals.like_nginx_proxy)
     desired = merge.merge_snapshots([snapshot], validated=snapshot.source if is_of_file else None)
@@ -58,10 +57,10 @@ def read_if_good(settings: settings_.Settings) -> model.Desired | None:
 def unseen(settings: settings_.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
     """Without a daemon no engine is asked: nothing of what containers wish is known then, which is said."""
     wanted = desired.globals.docker
-    engine = chosen.find_engine(wanted, os.environ, like_nginx_proxy=desired.globals.like_nginx_proxy)
+    engine = chosen_engine.find_engine(wanted, os.environ, like_nginx_proxy=desired.globals.like_nginx_proxy)
     place = str(engine) if engine is not None else None
     if place is None and wanted.is_on and (store := earlier.find_store(settings)) is not None:
-        kept = keep.read_kept(store)
+        kept = listing_store.read_kept(store)
         place = kept.url if kept is not None else None
     if place is None:
         return ()
@@ -83,4 +82,4 @@ def _has_file(settings: settings_.Settings) -> bool:
     if settings.config_was_chosen or settings.config.exists():
         return True
     store = earlier.find_store(settings)
-    return store is not None and remembered.recall(store, settings.config) is not None
+    return store is not None and last_good_file.recall(store, settings.config) is not None

@@ -4,7 +4,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core import names, patterns
-from daemun.sources.docker import containers, memory, wishes
+from daemun.sources.docker import containers, recent_claims, route_requests
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,11 +12,11 @@ class Claim:
     """A container's wish that may be granted."""
 
     container: containers.Container
-    wish: wishes.Wish
+    wish: route_requests.RouteRequest
     is_guest: bool = False
 
     @property
-    def key(self) -> memory.Key:
+    def key(self) -> recent_claims.Key:
         return (self.wish.host, self.wish.route.path)
 
     @property

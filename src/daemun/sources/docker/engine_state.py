@@ -7,10 +7,10 @@ which it tells something new.
 
 import collections.abc
 
-from daemun.sources.docker import containers, events
+from daemun.sources.docker import containers, engine_events
 
 
-class Seen:
+class EngineState:
     """At first everything is in doubt. What is taken is in doubt no more."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Seen:
         """Something may have happened that nobody told."""
         self.doubts_all = self.doubts_networks = True
 
-    def note(self, happened: collections.abc.Iterable[events.Event]) -> None:
+    def note(self, happened: collections.abc.Iterable[engine_events.Event]) -> None:
         for event in happened:
             if event.container is not None:
                 self._doubted[event.container] = None

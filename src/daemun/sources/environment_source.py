@@ -7,7 +7,7 @@ import typing
 from daemun.control import ports
 from daemun.core import model, validate
 from daemun.errors import ConfigError
-from daemun.sources import values, yaml_acme, yaml_context
+from daemun.sources import short_texts, yaml_acme, yaml_context
 
 _T = typing.TypeVar("_T")
 
@@ -68,7 +68,7 @@ def _split(text: str) -> list[str]:
 
 
 def _hosts(text: str) -> tuple[str, ...]:
-    return tuple(values.parse_host(part) for part in _split(text))
+    return tuple(short_texts.parse_host(part) for part in _split(text))
 
 
 class FileOrEnvironment:

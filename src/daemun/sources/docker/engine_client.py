@@ -17,9 +17,8 @@ import aiodocker
 import aiohttp
 
 from daemun.errors import ConfigError, RetryableError
-from daemun.sources import values
-from daemun.sources.docker import containers, events, place
-from daemun.sources.docker import seen as seen_
+from daemun.sources import short_texts
+from daemun.sources.docker import containers, engine_events, engine_place, engine_state
 
 ANSWER_S = 5.0
 """An engine that takes longer for an answer hangs."""
@@ -39,18 +38,18 @@ _TROUBLE = (aiodocker.DockerError, aiohttp.ClientError, OSError, TimeoutError, V
 class Engine:
     """An engine that is connected to. Every method raises RetryableError when it does not answer as it should."""
 
-    def __init__(self, docker: aiodocker.Docker, endpoint: place.Endpoint) -> None:
+    def __init__(self, docker: aiodocker.Docker, endpoint: engine_place.EngineEndpoint) -> None:
         self._docker = docker
         self._events: typing.Any = docker.events  # aiodocker gives it no types
         self._endpoint = endpoint
 
     async def fetch_listing(self) -> containers.Listing:
         """All containers, also those that do not run, and all networks."""
-        seen = seen_.Seen()
+        seen = engine_state.EngineState()
         await self.catch_up(seen)
         return seen.listing
 
-    async def catch_up(self, seen: seen_.Seen) -> None:
+    async def catch_up(self, seen: engine_state.EngineState) -> None:
         """Ask for what is in doubt. What the engine did not answer stays in doubt."""
         with self._told("list its containers"):
             if seen.doubts_all:
@@ -66,7 +65,7 @@ class Engine:
             if seen.doubts_networks:
                 seen.take_networks([containers.parse_network(raw) for raw in await self._docker.networks.list()])
 
-    async def _inspect(self, doubted: collections.deque[str], seen: seen_.Seen) -> None:
+    async def _inspect(self, doubted: collections.deque[str], seen: engine_state.EngineState) -> None:
         """One container after another, until none is left."""
         while doubted:
             id_ = doubted.popleft()
@@ -86,7 +85,7 @@ class Engine:
 
     async def follow(
         self, patience_s: collections.abc.Callable[[], float]
-    ) -> collections.abc.AsyncGenerator[tuple[events.Event, ...], None]:
+    ) -> collections.abc.AsyncGenerator[tuple[engine_events.Event, ...], None]:
         """Yields at once, and then each time something that matters happened, or for `patience_s()` seconds nothing
         did. Never ends but by raising."""
         subscription = self._events.subscribe(filters='{"type":["container","network"]}')
@@ -102,10 +101,10 @@ class Engine:
                 return
             await asyncio.sleep(_SUBSCRIBED_STEP_S)
 
-    async def _next_events(self, subscription: typing.Any, patience_s: float) -> tuple[events.Event, ...]:
+    async def _next_events(self, subscription: typing.Any, patience_s: float) -> tuple[engine_events.Event, ...]:
         """What happens next and right after it; nothing when nothing happens for so long."""
         now_s = asyncio.get_running_loop().time
-        group: list[events.Event] = []
+        group: list[engine_events.Event] = []
         until_s, latest_s = now_s() + patience_s, math.inf
         with contextlib.suppress(TimeoutError):
             while now_s() < min(until_s, latest_s):
@@ -119,10 +118,10 @@ class Engine:
                 group.append(event)
         return tuple(group)
 
-    async def _next_event(self, subscription: typing.Any) -> events.Event:
+    async def _next_event(self, subscription: typing.Any) -> engine_events.Event:
         raw = await subscription.get()
         if raw is not None:
-            return events.parse_event(raw)
+            return engine_events.parse_event(raw)
         await asyncio.wait({self._events.task})
         with self._told("tell its events"):
             self._events.task.result()  # raises what ended it
@@ -142,7 +141,7 @@ _SUBSCRIBED_WITHIN = 200
 
 
 @contextlib.asynccontextmanager
-async def connect(endpoint: place.Endpoint) -> collections.abc.AsyncIterator[Engine]:
+async def connect(endpoint: engine_place.EngineEndpoint) -> collections.abc.AsyncIterator[Engine]:
     """The engine; its API version is asked with the first request. Raises: ConfigError when the endpoint is no good."""
     context = _tls_context(endpoint)
     docker = aiodocker.Docker(
@@ -186,16 +185,16 @@ def _cause(error: BaseException) -> str:
             return str(error) or type(error).__name__
 
 
-def _url(endpoint: place.Endpoint, *, encrypted: bool) -> str:
+def _url(endpoint: engine_place.EngineEndpoint, *, encrypted: bool) -> str:
     """As aiodocker wants it. Raises: ConfigError."""
     try:
-        scheme, _, rest = values.parse_engine(endpoint.url).partition("://")
+        scheme, _, rest = short_texts.parse_engine(endpoint.url).partition("://")
     except ValueError as error:
         raise ConfigError(f"cannot use the engine: {error}") from error
     return endpoint.url if scheme == "unix" else f"{'https' if encrypted else 'http'}://{rest}"
 
 
-def _tls_context(endpoint: place.Endpoint) -> ssl.SSLContext | None:
+def _tls_context(endpoint: engine_place.EngineEndpoint) -> ssl.SSLContext | None:
     """Both sides prove who they are. Raises: ConfigError."""
     files = endpoint.tls
     if files is None:

@@ -35,7 +35,7 @@ Said = tuple[tuple[str, object], ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class RouteRequest:
     """One container wishes to be reached under one host and path.
 
     host: as `model.Site.host`. route: its action is a redirect, or a proxy whose only target says what is spoken and
@@ -71,14 +71,14 @@ class Wished:
     notes: what of it is not done, though the rest is. words: what the faults are in, "labels" or "variables".
     """
 
-    wishes: tuple[Wish, ...] = ()
+    wishes: tuple[RouteRequest, ...] = ()
     faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     words: str = "labels"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Settled:
+class MergedSite:
     """What several containers said of one host, put together. notes: what of it is not done, or done otherwise."""
 
     options: SiteOptions
@@ -101,6 +101,9 @@ class Dialect:
     """
 
     read: collections.abc.Callable[[containers.Container], Wished]
-    agree: collections.abc.Callable[[collections.abc.Sequence[Wish]], collections.abc.Sequence[Wish]] | None = None
-    settle: collections.abc.Callable[[str, collections.abc.Mapping[str, object]], Settled] | None = None
+    agree: (
+        collections.abc.Callable[[collections.abc.Sequence[RouteRequest]], collections.abc.Sequence[RouteRequest]]
+        | None
+    ) = None
+    settle: collections.abc.Callable[[str, collections.abc.Mapping[str, object]], MergedSite] | None = None
     find_unused: collections.abc.Callable[[Places], tuple[model.Problem, ...]] | None = None

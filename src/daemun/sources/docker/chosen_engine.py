@@ -11,10 +11,17 @@ import structlog
 from daemun.control import ports
 from daemun.core import model
 from daemun.errors import ConfigError, EnvironmentProblemError
-from daemun.sources.docker import keep, nginx_proxy_sites, place, remarks, surroundings, tenants
+from daemun.sources.docker import (
+    container_remarks,
+    engine_place,
+    listing_store,
+    nginx_proxy_sites,
+    own_container,
+    tenants,
+)
 
 if typing.TYPE_CHECKING:
-    from daemun.sources.docker import source
+    from daemun.sources.docker import docker_source
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -26,13 +33,13 @@ LOOK_FOR_S = 2.0
 
 def find_engine(
     wanted: model.Docker, environ: collections.abc.Mapping[str, str], *, like_nginx_proxy: bool
-) -> place.Endpoint | None:
+) -> engine_place.EngineEndpoint | None:
     """The engine that is to be asked; None when there is none, or none is to be asked. Asks nobody."""
     if not wanted.is_on:
         return None
     if wanted.endpoint is None:
-        return place.find_endpoint(environ, like_nginx_proxy=like_nginx_proxy)
-    return place.Endpoint(url=wanted.endpoint, tls=wanted.tls)
+        return engine_place.find_endpoint(environ, like_nginx_proxy=like_nginx_proxy)
+    return engine_place.EngineEndpoint(url=wanted.endpoint, tls=wanted.tls)
 
 
 def _policy(wanted: model.Docker) -> tenants.Policy:
@@ -51,7 +58,7 @@ class ChosenEngine:
         store: ports.Store,
         *,
         environ: collections.abc.Mapping[str, str],
-        traces: surroundings.Traces,
+        traces: own_container.Traces,
     ) -> None:
         self._clock = clock
         self._store = store
@@ -59,8 +66,8 @@ class ChosenEngine:
         self._traces = traces
         self._wanted: model.Docker | None = None
         self._compat = nginx_proxy_sites.Compat()
-        self._endpoint: place.Endpoint | None = None
-        self._source: source.DockerSource | None = None
+        self._endpoint: engine_place.EngineEndpoint | None = None
+        self._source: docker_source.DockerSource | None = None
         self._kept = b""
         self._patient_until: float | None = None
         self._following: asyncio.Timeout | None = None
@@ -68,7 +75,7 @@ class ChosenEngine:
 
     @property
     def name(self) -> str:
-        return remarks.SOURCE
+        return container_remarks.SOURCE
 
     def configure(self, wanted: model.Docker) -> None:
         """What to ask from now on. Cheap when nothing changed; else reads or forgets the listing that is kept."""
@@ -131,17 +138,17 @@ class ChosenEngine:
         listing, owners = None, {}
         if self._source is not None:
             listing, owners = self._source.listing, dict(self._source.owners)
-        elif wanted.is_on and (kept := keep.read_kept(self._store)) is not None:
+        elif wanted.is_on and (kept := listing_store.read_kept(self._store)) is not None:
             listing, owners = kept.listing, dict(kept.owners)
-            endpoint = endpoint or place.Endpoint(url=kept.url, is_found=True)
+            endpoint = endpoint or engine_place.EngineEndpoint(url=kept.url, is_found=True)
         if endpoint == self._endpoint:
             return
         self._endpoint, self._source, self._patient_until = endpoint, None, None
         if endpoint is not None:
             # Here, so that those without an engine do not wait for its client (aiohttp), nor have it in memory.
-            from daemun.sources.docker import source  # noqa: PLC0415
+            from daemun.sources.docker import docker_source  # noqa: PLC0415
 
-            self._source = source.DockerSource(
+            self._source = docker_source.DockerSource(
                 endpoint,
                 self._clock,
                 reserved=wanted.reserved,
@@ -165,23 +172,25 @@ class ChosenEngine:
 
     # --- what it tells ---
 
-    async def _follow(self, following: "source.DockerSource") -> None:
+    async def _follow(self, following: "docker_source.DockerSource") -> None:
         async with contextlib.aclosing(following.changes()) as changes:
             async for _ in changes:
                 self._changed.set()
                 await self._keep(following)
 
-    async def _keep(self, following: "source.DockerSource") -> None:
+    async def _keep(self, following: "docker_source.DockerSource") -> None:
         """After the change was told, which waits for no disk."""
         if following.listing is None or self._endpoint is None:
             return
-        encoded = keep.encode(
-            keep.Kept(url=self._endpoint.url, listing=following.listing, owners=tuple(sorted(following.owners.items())))
+        encoded = listing_store.encode(
+            listing_store.KeptListing(
+                url=self._endpoint.url, listing=following.listing, owners=tuple(sorted(following.owners.items()))
+            )
         )
         if encoded == self._kept:
             return
         try:
-            await asyncio.to_thread(keep.write_kept, self._store, encoded)
+            await asyncio.to_thread(listing_store.write_kept, self._store, encoded)
             self._kept = encoded
         except EnvironmentProblemError as error:
             log.warning("the containers are not remembered for a start without the engine", reason=str(error))
@@ -189,6 +198,6 @@ class ChosenEngine:
     def _forget(self) -> None:
         self._kept = b""
         try:
-            keep.forget(self._store)
+            listing_store.forget(self._store)
         except EnvironmentProblemError as error:
             log.warning("the containers that were known last are not forgotten", reason=str(error))

@@ -9,7 +9,7 @@ import dataclasses
 import math
 
 from daemun.core import model
-from daemun.sources.docker import wishes
+from daemun.sources.docker import route_requests
 
 KEPT_S = 600.0
 """How long a route outlives the removal of its last container. A stopped container counts as there."""
@@ -21,7 +21,7 @@ Key = tuple[str, str]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class RecentClaim:
     """A route of a host. site: what was asked for the whole host, by its containers. services: of these containers.
 
     gone_at_s: monotonic seconds when the last of them was found removed; None while there is one.
@@ -29,7 +29,7 @@ class Entry:
     """
 
     route: model.Route
-    site: wishes.SiteOptions | None = None
+    site: route_requests.SiteOptions | None = None
     services: frozenset[str] = frozenset()
     gone_at_s: float | None = None
     is_renamed: bool = False
@@ -46,12 +46,12 @@ class Entry:
         return action.targets[0].pool if isinstance(action, model.Proxy) else None
 
 
-Memory = dict[Key, Entry]
+Memory = dict[Key, RecentClaim]
 
 
 def remember(
     known: Memory,
-    wanted: collections.abc.Mapping[Key, Entry],
+    wanted: collections.abc.Mapping[Key, RecentClaim],
     *,
     now_s: float,
     services: frozenset[str] = frozenset(),
@@ -76,7 +76,7 @@ def find_next_end(kept: Memory) -> float:
     return min((entry.ends_at_s for entry in kept.values()), default=math.inf)
 
 
-def _with_first_origin(entry: Entry, before: Entry | None) -> Entry:
+def _with_first_origin(entry: RecentClaim, before: RecentClaim | None) -> RecentClaim:
     if before is None or dataclasses.replace(before.route, origin=entry.route.origin) != entry.route:
         return entry
     return dataclasses.replace(entry, route=before.route)

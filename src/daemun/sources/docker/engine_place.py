@@ -13,7 +13,7 @@ NGINX_PROXYS_SOCKET = "/tmp/docker.sock"  # noqa: S108 - never trusted without a
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class EngineEndpoint:
     """Where the engine is asked.
 
     url: "unix:///path" or "tcp://host:port". tls: None: none is spoken.
@@ -28,7 +28,9 @@ class Endpoint:
         return self.url
 
 
-def find_endpoint(environ: collections.abc.Mapping[str, str], *, like_nginx_proxy: bool = False) -> Endpoint | None:
+def find_endpoint(
+    environ: collections.abc.Mapping[str, str], *, like_nginx_proxy: bool = False
+) -> EngineEndpoint | None:
     """The engine that DOCKER_HOST names, else the first socket there is; None when there is none.
 
     like_nginx_proxy: it may also be where nginx-proxy has it.
@@ -37,11 +39,11 @@ def find_endpoint(environ: collections.abc.Mapping[str, str], *, like_nginx_prox
     url = environ.get("DOCKER_HOST")
     if url:
         folder = pathlib.Path(environ.get("DOCKER_CERT_PATH") or "~/.docker").expanduser()
-        return Endpoint(url=url, tls=_tls_files(folder) if environ.get("DOCKER_TLS_VERIFY") else None)
+        return EngineEndpoint(url=url, tls=_tls_files(folder) if environ.get("DOCKER_TLS_VERIFY") else None)
     found = next((path for path in SOCKETS if pathlib.Path(path).is_socket()), None)
     if found is None and like_nginx_proxy and _is_trusted_socket(pathlib.Path(NGINX_PROXYS_SOCKET)):
         found = NGINX_PROXYS_SOCKET
-    return Endpoint(url=f"unix://{found}", is_found=True) if found else None
+    return EngineEndpoint(url=f"unix://{found}", is_found=True) if found else None
 
 
 def _is_trusted_socket(path: pathlib.Path) -> bool:

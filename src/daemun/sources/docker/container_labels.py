@@ -9,8 +9,8 @@ import dataclasses
 import re
 
 from daemun.core import model, path_patterns, validate, words
-from daemun.sources import values, yaml_route
-from daemun.sources.docker import containers, options, wishes
+from daemun.sources import short_texts, yaml_route
+from daemun.sources.docker import containers, label_options, route_requests
 
 PREFIX = "daemun."
 KEYS = frozenset({"host", "path", "port", "scheme", "share", "to", "weight"})
@@ -21,8 +21,8 @@ MAX_VALUE_CHARACTERS = 4096
 MAX_WISHES = 100
 """Per container, so that one cannot fill the gate with hosts."""
 
-_KNOWN = KEYS | options.ROUTE_OPTIONS | options.SITE_OPTIONS
-_RESERVED = _KNOWN | options.FOR_THE_FILE_ONLY
+_KNOWN = KEYS | label_options.ROUTE_OPTIONS | label_options.SITE_OPTIONS
+_RESERVED = _KNOWN | label_options.FOR_THE_FILE_ONLY
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 _SHARE = re.compile(r"\s*(?:true|[A-Za-z0-9_.-]{1,64}(?:\s*,\s*[A-Za-z0-9_.-]{1,64}){0,99})\s*\Z")
 _SCHEMES = {scheme.value: scheme for scheme in model.Scheme}
@@ -33,26 +33,28 @@ class _LabelError(ValueError):
     """The text names the label, what was found and what was expected."""
 
 
-def read_wishes(container: containers.Container) -> wishes.Wished:
+def read_wishes(container: containers.Container) -> route_requests.Wished:
     """What the labels that start with "daemun." ask for; nothing when there are none."""
     given = {name.removeprefix(PREFIX): value for name, value in container.labels if name.startswith(PREFIX)}
     shared = given.pop("share", None)
     if shared is not None and not _SHARE.match(shared):
         expected = "true, or names of projects, separated by commas"
         fault = f'label "{SHARE}": expected {expected}, found {words.describe(shared)}'
-        return wishes.Wished(faults=(fault,))
+        return route_requests.Wished(faults=(fault,))
     origin = model.Origin(source="docker", place=f"container {container.name}")
     try:
         found = tuple(_read_all(_group(given), origin))
     except _LabelError as error:
-        return wishes.Wished(faults=(str(error),))
+        return route_requests.Wished(faults=(str(error),))
     if len(found) > MAX_WISHES:
-        return wishes.Wished(faults=(f"it asks for {len(found)} hosts and paths; at most {MAX_WISHES} are allowed",))
+        return route_requests.Wished(
+            faults=(f"it asks for {len(found)} hosts and paths; at most {MAX_WISHES} are allowed",)
+        )
     faults = tuple(dict.fromkeys(fault for wish in found for fault in find_faults(wish)))
-    return wishes.Wished(faults=faults) if faults else wishes.Wished(wishes=found)
+    return route_requests.Wished(faults=faults) if faults else route_requests.Wished(wishes=found)
 
 
-def find_faults(wish: wishes.Wish, *, with_patterns: bool = False) -> tuple[str, ...]:
+def find_faults(wish: route_requests.RouteRequest, *, with_patterns: bool = False) -> tuple[str, ...]:
     """What the rules for every site say against this wish, so that it hurts no other wish for the same host.
 
     with_patterns: whether its host and path may be regular expressions.
@@ -63,8 +65,8 @@ def find_faults(wish: wishes.Wish, *, with_patterns: bool = False) -> tuple[str,
             action,
             targets=tuple(dataclasses.replace(one, host="127.0.0.1", port=wish.port or 80) for one in action.targets),
         )
-    without_tls = wishes.SiteOptions(tls=model.Tls(mode=model.TlsMode.OFF), http=model.HttpMode.SERVE)
-    site_options = wish.site or (without_tls if with_patterns else wishes.SiteOptions())
+    without_tls = route_requests.SiteOptions(tls=model.Tls(mode=model.TlsMode.OFF), http=model.HttpMode.SERVE)
+    site_options = wish.site or (without_tls if with_patterns else route_requests.SiteOptions())
     origin = wish.route.origin if with_patterns else model.NOWHERE
     route = dataclasses.replace(wish.route, action=action, origin=origin)
     site = site_options.make_site(wish.host, (route,), origin)
@@ -80,7 +82,7 @@ class _Group:
     """The labels of one route. prefix: what each starts with, "daemun." or "daemun.NAME."."""
 
     prefix: str
-    values: dict[str, options.Value] = dataclasses.field(default_factory=dict)
+    values: dict[str, label_options.Value] = dataclasses.field(default_factory=dict)
 
     def text(self, key: str) -> str | None:
         value = self.values.get(key)
@@ -112,16 +114,16 @@ def _add(group: _Group, path: str, value: str) -> None:
     label = group.label(path)
     if key == "share":
         raise _LabelError(f"{label} concerns the whole container; write {words.quoted(SHARE)}")
-    if key in options.FOR_THE_FILE_ONLY:
+    if key in label_options.FOR_THE_FILE_ONLY:
         raise _LabelError(f"{label} is not for labels, because it could reach beyond its container; use daemun.yaml")
     if key not in _KNOWN:
         raise _LabelError(f"{label} is unknown: expected {words.listed(sorted(_KNOWN))}{words.guess(key, _KNOWN)}")
     if len(value) > MAX_VALUE_CHARACTERS:
         raise _LabelError(f"{label} is too long: {len(value)} characters, at most {MAX_VALUE_CHARACTERS}")
-    if key in options.HEADERS and not part:
+    if key in label_options.HEADERS and not part:
         raise _LabelError(f"{label}: the header's name is missing; write {words.quoted(group.prefix + key + '.NAME')}")
-    if dot and key not in options.HEADERS and part not in options.PARTS.get(key, ()):
-        known = options.PARTS.get(key)
+    if dot and key not in label_options.HEADERS and part not in label_options.PARTS.get(key, ()):
+        known = label_options.PARTS.get(key)
         hint = f"expected {words.listed(f'{key}.{name}' for name in known)}" if known else f"{key} has no parts"
         raise _LabelError(f"{label} is unknown: {hint}")
     if not dot:
@@ -136,7 +138,9 @@ def _add(group: _Group, path: str, value: str) -> None:
 # --- values ----------------------------------------------------------------------------------------------------
 
 
-def _read_all(groups: collections.abc.Sequence[_Group], origin: model.Origin) -> collections.abc.Iterator[wishes.Wish]:
+def _read_all(
+    groups: collections.abc.Sequence[_Group], origin: model.Origin
+) -> collections.abc.Iterator[route_requests.RouteRequest]:
     """A named route without a host of its own takes the one of the route without a name. Raises: _LabelError."""
     default = groups[0].text("host") if groups and groups[0].prefix == PREFIX else None
     for group in groups:
@@ -146,12 +150,14 @@ def _read_all(groups: collections.abc.Sequence[_Group], origin: model.Origin) ->
         yield from _read_group(group, written or default or "", origin)
 
 
-def _read_group(group: _Group, hosts: str, origin: model.Origin) -> collections.abc.Iterator[wishes.Wish]:
+def _read_group(
+    group: _Group, hosts: str, origin: model.Origin
+) -> collections.abc.Iterator[route_requests.RouteRequest]:
     try:
-        entry = options.read_route(group.values)
-        site = options.read_site(group.values)
+        entry = label_options.read_route(group.values)
+        site = label_options.read_site(group.values)
         action = _action(group, entry)
-    except options.OptionError as error:
+    except label_options.OptionError as error:
         raise _LabelError(f"{group.label(error.key)}: {error}") from error
     route = model.Route(
         path=path_patterns.find_prefix(group.text("path") or "/"),
@@ -165,21 +171,21 @@ def _read_group(group: _Group, hosts: str, origin: model.Origin) -> collections.
     port = _number(group, "port", most=65535)
     weight = _number(group, "weight", most=65535) or 1
     for host in _hosts(group, hosts):
-        yield wishes.Wish(host=host, route=route, port=port, weight=weight, site=site)
+        yield route_requests.RouteRequest(host=host, route=route, port=port, weight=weight, site=site)
 
 
 def _action(group: _Group, entry: yaml_route.RouteEntry) -> model.Proxy | model.Redirect:
     if entry.redirect is None:
-        return options.make_proxy(entry, model.Target(scheme=_scheme(group), path=group.text("to")))
+        return label_options.make_proxy(entry, model.Target(scheme=_scheme(group), path=group.text("to")))
     misplaced = [key for key in _MEANT_FOR_SERVERS if key in group.values]
     if misplaced:
-        raise options.OptionError(misplaced[0], "has no meaning for a redirect")
+        raise label_options.OptionError(misplaced[0], "has no meaning for a redirect")
     return model.Redirect(to=entry.redirect, status=entry.status)
 
 
 def _hosts(group: _Group, text: str) -> list[str]:
     try:
-        found = [values.parse_host(part) for part in text.split(",") if part.strip()]
+        found = [short_texts.parse_host(part) for part in text.split(",") if part.strip()]
     except ValueError as error:
         raise _LabelError(f"{group.label('host')}: {error}") from error
     if not found:
@@ -193,7 +199,9 @@ def _scheme(group: _Group) -> model.Scheme:
         return model.Scheme.HTTP
     if word not in _SCHEMES:
         hint = "; WebSockets need no scheme of their own" if word in {"ws", "wss"} else words.guess(word, _SCHEMES)
-        raise options.OptionError("scheme", f"expected {words.listed(_SCHEMES)}, found {words.describe(word)}{hint}")
+        raise label_options.OptionError(
+            "scheme", f"expected {words.listed(_SCHEMES)}, found {words.describe(word)}{hint}"
+        )
     return _SCHEMES[word]
 
 

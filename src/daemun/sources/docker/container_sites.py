@@ -12,10 +12,18 @@ import hashlib
 import types
 
 from daemun.core import model, words
-from daemun.sources.docker import claims as claims_
-from daemun.sources.docker import containers, labels, memory, reach, remarks, tenants, wishes
+from daemun.sources.docker import (
+    container_address,
+    container_claims,
+    container_labels,
+    container_remarks,
+    containers,
+    recent_claims,
+    route_requests,
+    tenants,
+)
 
-LABELS = wishes.Dialect(read=labels.read_wishes)
+LABELS = route_requests.Dialect(read=container_labels.read_wishes)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +42,7 @@ class Terms:
     policy: tenants.Policy = tenants.ONE_OWNER
 
 
-Readings = collections.abc.Mapping[containers.Container, wishes.Wished]
+Readings = collections.abc.Mapping[containers.Container, route_requests.Wished]
 """What containers wish, in one dialect. Reading the words of one is most of the work of a translation."""
 NO_READINGS: Readings = types.MappingProxyType({})
 NO_OWNERS: tenants.Owners = types.MappingProxyType({})
@@ -45,7 +53,7 @@ class Translated:
     """memory, readings, owners: to be given to the next translation."""
 
     snapshot: model.Snapshot
-    memory: memory.Memory
+    memory: recent_claims.Memory
     readings: Readings
     owners: tenants.Owners
 
@@ -53,10 +61,10 @@ class Translated:
 def translate(
     listing: containers.Listing,
     terms: Terms,
-    known: memory.Memory,
+    known: recent_claims.Memory,
     *,
     now_s: float,
-    dialect: wishes.Dialect = LABELS,
+    dialect: route_requests.Dialect = LABELS,
     readings: Readings = NO_READINGS,
     owners: tenants.Owners = NO_OWNERS,
 ) -> Translated:
@@ -65,7 +73,7 @@ def translate(
     known: of the translation before, or an empty one. now_s: monotonic seconds. readings: of the same dialect, as far
     as there are some. owners: of the translation before.
     """
-    report = remarks.Report()
+    report = container_remarks.RemarkCollector()
     wished = {container: readings.get(container) or dialect.read(container) for container in listing.containers}
     claims = sorted(_find_claims(wished, terms, report), key=lambda claim: claim.rank)
     if terms.policy.is_on:
@@ -76,7 +84,7 @@ def translate(
     options = _choose_site_options(granted, dialect, report)
     standing, out_of_reach = _find_endpoints(granted, listing, terms, report)
     wanted = {
-        key: memory.Entry(
+        key: recent_claims.RecentClaim(
             route=_into_pool(group[0].wish),
             site=options.get(group[0].wish.host),
             services=frozenset(claim.container.service for claim in group),
@@ -84,12 +92,14 @@ def translate(
         for key, group in granted.items()
     }
     services = frozenset(claim.container.service for group in granted.values() for claim in group)
-    kept = memory.remember(known, wanted, now_s=now_s, services=services)
-    kept = {key: entry for key, entry in kept.items() if claims_.find_reservation(key[0], terms.reserved) is None}
+    kept = recent_claims.remember(known, wanted, now_s=now_s, services=services)
+    kept = {
+        key: entry for key, entry in kept.items() if container_claims.find_reservation(key[0], terms.reserved) is None
+    }
     if dialect.find_unused is not None:
         report.problems += dialect.find_unused(_find_places(granted, kept))
     snapshot = model.Snapshot(
-        source=remarks.SOURCE,
+        source=container_remarks.SOURCE,
         sites=_make_sites(kept),
         pools=_make_pools(kept, standing, out_of_reach),
         containers=report.list_containers(wished),
@@ -110,17 +120,19 @@ def pool_name(host: str, path: str, scheme: model.Scheme) -> str:
 
 
 def _find_claims(
-    wished: collections.abc.Mapping[containers.Container, wishes.Wished], terms: Terms, report: remarks.Report
-) -> collections.abc.Iterator[claims_.Claim]:
+    wished: collections.abc.Mapping[containers.Container, route_requests.Wished],
+    terms: Terms,
+    report: container_remarks.RemarkCollector,
+) -> collections.abc.Iterator[container_claims.Claim]:
     for container, found in wished.items():
         for fault in found.faults:
             report.refuse(container, fault, cure=f"correct its {found.words}, and make it anew with them")
         for note in found.notes:
-            report.add(container, f"container {words.quoted(container.name)}: ", remarks.Remark(reason=note))
+            report.add(container, f"container {words.quoted(container.name)}: ", container_remarks.Remark(reason=note))
         for wish in found.wishes:
-            reservation = claims_.find_reservation(wish.host, terms.reserved)
+            reservation = container_claims.find_reservation(wish.host, terms.reserved)
             if reservation is None:
-                yield claims_.Claim(container=container, wish=wish)
+                yield container_claims.Claim(container=container, wish=wish)
                 continue
             because = "" if reservation == wish.host else f" (as {words.quoted(reservation)})"
             cause = f"the host is reserved by `docker.reserve`{because}"
@@ -128,12 +140,14 @@ def _find_claims(
 
 
 def _agree(
-    claims: collections.abc.Sequence[claims_.Claim], dialect: wishes.Dialect, report: remarks.Report
-) -> list[claims_.Claim]:
+    claims: collections.abc.Sequence[container_claims.Claim],
+    dialect: route_requests.Dialect,
+    report: container_remarks.RemarkCollector,
+) -> list[container_claims.Claim]:
     """The same claims, those for one host and path completed by each other where the dialect does that."""
     if dialect.agree is None:
         return list(claims)
-    groups: dict[memory.Key, list[claims_.Claim]] = collections.defaultdict(list)
+    groups: dict[recent_claims.Key, list[container_claims.Claim]] = collections.defaultdict(list)
     for claim in claims:
         groups[claim.key].append(claim)
     for group in groups.values():
@@ -144,10 +158,10 @@ def _agree(
 
 
 def _tell_disagreements(
-    claims: collections.abc.Iterable[claims_.Claim], of: str, report: remarks.Report
+    claims: collections.abc.Iterable[container_claims.Claim], of: str, report: container_remarks.RemarkCollector
 ) -> dict[str, object]:
     """Each variable as the first container sets it. of: "of_path" or "of_host"."""
-    owners: dict[str, tuple[claims_.Claim, object]] = {}
+    owners: dict[str, tuple[container_claims.Claim, object]] = {}
     for claim in claims:
         for name, value in getattr(claim.wish, of) or ():
             owner, said = owners.setdefault(name, (claim, value))
@@ -158,16 +172,16 @@ def _tell_disagreements(
                     f"{words.quoted(owner.container.name)}, which decides"
                 )
                 subject = f"container {words.quoted(claim.container.name)} "
-                remark = remarks.Remark(reason=reason, cure="give both the same")
+                remark = container_remarks.Remark(reason=reason, cure="give both the same")
                 report.add(claim.container, subject, remark, host=claim.wish.host)
     return {name: said for name, (_, said) in owners.items()}
 
 
 def _grant(
-    claims: collections.abc.Sequence[claims_.Claim], report: remarks.Report
-) -> dict[memory.Key, tuple[claims_.Claim, ...]]:
+    claims: collections.abc.Sequence[container_claims.Claim], report: container_remarks.RemarkCollector
+) -> dict[recent_claims.Key, tuple[container_claims.Claim, ...]]:
     """Per host and path: the claim that decides, and those that ask for the same."""
-    groups: dict[memory.Key, list[claims_.Claim]] = {}
+    groups: dict[recent_claims.Key, list[container_claims.Claim]] = {}
     for claim in claims:
         group = groups.setdefault(claim.key, [])
         if not group or _same(group[0].wish.route, claim.wish.route):
@@ -182,7 +196,7 @@ def _grant(
                 wish=claim.wish,
             )
         else:
-            report.leave_out(claim.container, reach.find_unready(claim.container, is_leaving=False))
+            report.leave_out(claim.container, container_address.find_unready(claim.container, is_leaving=False))
     return {key: tuple(group) for key, group in groups.items()}
 
 
@@ -191,38 +205,40 @@ def _same(one: model.Route, other: model.Route) -> bool:
 
 
 def _choose_site_options(
-    granted: collections.abc.Mapping[memory.Key, tuple[claims_.Claim, ...]],
-    dialect: wishes.Dialect,
-    report: remarks.Report,
-) -> dict[str, wishes.SiteOptions]:
+    granted: collections.abc.Mapping[recent_claims.Key, tuple[container_claims.Claim, ...]],
+    dialect: route_requests.Dialect,
+    report: container_remarks.RemarkCollector,
+) -> dict[str, route_requests.SiteOptions]:
     """Per host, what the first container that cares says; daemun's labels before the words of others."""
     claims = sorted((claim for group in granted.values() for claim in group), key=lambda claim: claim.rank)
     return _settle_hosts(claims, dialect, report) | _choose_labelled(claims, report)
 
 
 def _settle_hosts(
-    claims: collections.abc.Sequence[claims_.Claim], dialect: wishes.Dialect, report: remarks.Report
-) -> dict[str, wishes.SiteOptions]:
+    claims: collections.abc.Sequence[container_claims.Claim],
+    dialect: route_requests.Dialect,
+    report: container_remarks.RemarkCollector,
+) -> dict[str, route_requests.SiteOptions]:
     """Per host, what all containers that use the dialect say together."""
-    groups: dict[str, list[claims_.Claim]] = collections.defaultdict(list)
+    groups: dict[str, list[container_claims.Claim]] = collections.defaultdict(list)
     for claim in claims:
         if claim.wish.of_host is not None:
             groups[claim.wish.host].append(claim)
-    found: dict[str, wishes.SiteOptions] = {}
+    found: dict[str, route_requests.SiteOptions] = {}
     for host, group in groups.items():
         said = _tell_disagreements(group, "of_host", report)
         assert dialect.settle is not None  # who lets containers speak of hosts puts together what they say
         settled = dialect.settle(host, said)
         found[host] = settled.options
         for note in settled.notes:
-            report.add(group[0].container, f"{words.quoted(host)}: ", remarks.Remark(reason=note), host=host)
+            report.add(group[0].container, f"{words.quoted(host)}: ", container_remarks.Remark(reason=note), host=host)
     return found
 
 
 def _choose_labelled(
-    claims: collections.abc.Sequence[claims_.Claim], report: remarks.Report
-) -> dict[str, wishes.SiteOptions]:
-    chosen: dict[str, claims_.Claim] = {}
+    claims: collections.abc.Sequence[container_claims.Claim], report: container_remarks.RemarkCollector
+) -> dict[str, route_requests.SiteOptions]:
+    chosen: dict[str, container_claims.Claim] = {}
     for claim in claims:
         if claim.wish.site is None:
             continue
@@ -233,7 +249,9 @@ def _choose_labelled(
                 f"cannot use the tls, http and hsts labels of container {words.quoted(claim.container.name)} for "
                 f"{words.quoted(claim.wish.host)}: "
             )
-            remark = remarks.Remark(reason=f"the older container {name} has set others", cure="give both the same")
+            remark = container_remarks.Remark(
+                reason=f"the older container {name} has set others", cure="give both the same"
+            )
             report.add(claim.container, subject, remark, host=claim.wish.host)
     return {host: claim.wish.site for host, claim in chosen.items() if claim.wish.site is not None}
 
@@ -242,18 +260,18 @@ def _choose_labelled(
 
 
 def _find_endpoints(
-    granted: collections.abc.Mapping[memory.Key, tuple[claims_.Claim, ...]],
+    granted: collections.abc.Mapping[recent_claims.Key, tuple[container_claims.Claim, ...]],
     listing: containers.Listing,
     terms: Terms,
-    report: remarks.Report,
-) -> tuple[dict[memory.Key, tuple[model.Endpoint, ...]], frozenset[memory.Key]]:
+    report: container_remarks.RemarkCollector,
+) -> tuple[dict[recent_claims.Key, tuple[model.Endpoint, ...]], frozenset[recent_claims.Key]]:
     """Per host and path, the oldest container first; and the hosts and paths where all that runs is out of reach. One
     whose health check did not succeed yet only counts while there is no other: its application may not be ready, but
     nobody else is."""
     own = next((one for one in listing.containers if one.id == terms.own_id), None)
-    place = reach.Place(own=own, listing=listing, prefers_ipv6=terms.prefers_ipv6)
-    found: dict[memory.Key, tuple[model.Endpoint, ...]] = {}
-    out_of_reach: set[memory.Key] = set()
+    place = container_address.NginxLocation(own=own, listing=listing, prefers_ipv6=terms.prefers_ipv6)
+    found: dict[recent_claims.Key, tuple[model.Endpoint, ...]] = {}
+    out_of_reach: set[recent_claims.Key] = set()
     for key, group in granted.items():
         if all(_is_out_of_reach(claim, place) for claim in group if claim.container.is_active):
             out_of_reach |= {key} if any(claim.container.is_active for claim in group) else set()
@@ -277,35 +295,40 @@ def _find_endpoints(
     return found, frozenset(out_of_reach)
 
 
-def _is_out_of_reach(claim: claims_.Claim, place: reach.Place) -> bool:
+def _is_out_of_reach(claim: container_claims.Claim, place: container_address.NginxLocation) -> bool:
     """Whether requests reach the container only once its networks, or ours, are changed."""
-    address = reach.find_address(claim.container, place) if claim.wish.scheme is not None else None
-    return isinstance(address, remarks.Remark) and address.is_lasting
+    address = container_address.find_address(claim.container, place) if claim.wish.scheme is not None else None
+    return isinstance(address, container_remarks.Remark) and address.is_lasting
 
 
-_STARTING = remarks.Remark(reason="is starting: it gets requests once its HEALTHCHECK succeeds")
+_STARTING = container_remarks.Remark(reason="is starting: it gets requests once its HEALTHCHECK succeeds")
 
 
-def _endpoint(claim: claims_.Claim, place: reach.Place, terms: Terms, report: remarks.Report) -> model.Endpoint | None:
+def _endpoint(
+    claim: container_claims.Claim,
+    place: container_address.NginxLocation,
+    terms: Terms,
+    report: container_remarks.RemarkCollector,
+) -> model.Endpoint | None:
     """None, and said why, when requests cannot go to the container now."""
     container, wish = claim.container, claim.wish
-    unready = reach.find_unready(container, is_leaving=container.id in terms.leaving)
+    unready = container_address.find_unready(container, is_leaving=container.id in terms.leaving)
     if unready is not None:
         report.remark(container, unready)
         return None
-    address = reach.find_address(container, place)
-    if isinstance(address, remarks.Remark):
+    address = container_address.find_address(container, place)
+    if isinstance(address, container_remarks.Remark):
         report.remark(container, address)
         return None
-    port, guessed = reach.choose_port(container, wish.port, word=wish.port_word)
+    port, guessed = container_address.choose_port(container, wish.port, word=wish.port_word)
     if guessed is not None:
         report.remark(container, guessed)
     return model.Endpoint(address=address, port=port, weight=wish.weight)
 
 
 def _find_places(
-    granted: collections.abc.Mapping[memory.Key, tuple[claims_.Claim, ...]], kept: memory.Memory
-) -> wishes.Places:
+    granted: collections.abc.Mapping[recent_claims.Key, tuple[container_claims.Claim, ...]], kept: recent_claims.Memory
+) -> route_requests.Places:
     """Every host of the dialect with its paths; how those of a container that was removed were spelled is forgotten."""
     found: dict[str, set[str]] = collections.defaultdict(set)
     for (host, path), group in granted.items():
@@ -318,7 +341,7 @@ def _find_places(
 # --- sites and pools -------------------------------------------------------------------------------------------
 
 
-def _into_pool(wish: wishes.Wish) -> model.Route:
+def _into_pool(wish: route_requests.RouteRequest) -> model.Route:
     """The route with its target in the pool of its host, path and scheme."""
     action = wish.route.action
     if not isinstance(action, model.Proxy):
@@ -328,24 +351,24 @@ def _into_pool(wish: wishes.Wish) -> model.Route:
     return dataclasses.replace(wish.route, action=dataclasses.replace(action, targets=(pooled,)))
 
 
-def _make_sites(kept: memory.Memory) -> tuple[model.Site, ...]:
+def _make_sites(kept: recent_claims.Memory) -> tuple[model.Site, ...]:
     """What containers ask for now comes before what is only remembered, where both speak of one host."""
-    entries: dict[str, list[memory.Entry]] = collections.defaultdict(list)
+    entries: dict[str, list[recent_claims.RecentClaim]] = collections.defaultdict(list)
     for (host, _), entry in sorted(kept.items()):
         entries[host].append(entry)
     return tuple(_make_site(host, found) for host, found in sorted(entries.items()))
 
 
-def _make_site(host: str, entries: collections.abc.Sequence[memory.Entry]) -> model.Site:
+def _make_site(host: str, entries: collections.abc.Sequence[recent_claims.RecentClaim]) -> model.Site:
     said = sorted((entry for entry in entries if entry.site is not None), key=lambda entry: entry.gone_at_s is not None)
-    options = (said[0].site if said else None) or wishes.SiteOptions()
+    options = (said[0].site if said else None) or route_requests.SiteOptions()
     return options.make_site(host, tuple(entry.route for entry in entries), entries[0].route.origin)
 
 
 def _make_pools(
-    kept: memory.Memory,
-    standing: collections.abc.Mapping[memory.Key, tuple[model.Endpoint, ...]],
-    out_of_reach: frozenset[memory.Key],
+    kept: recent_claims.Memory,
+    standing: collections.abc.Mapping[recent_claims.Key, tuple[model.Endpoint, ...]],
+    out_of_reach: frozenset[recent_claims.Key],
 ) -> tuple[model.Pool, ...]:
     pools = [
         model.Pool(name=entry.pool, endpoints=standing.get(key, ()), is_out_of_reach=key in out_of_reach)

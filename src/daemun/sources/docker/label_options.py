@@ -12,7 +12,7 @@ import pydantic
 
 from daemun.core import model, words
 from daemun.sources import yaml_acme, yaml_entry, yaml_health, yaml_route, yaml_site, yaml_words
-from daemun.sources.docker import wishes
+from daemun.sources.docker import route_requests
 
 ROUTE_OPTIONS = frozenset(
     {
@@ -62,7 +62,7 @@ _SHAPES = {
 }
 _INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
 _DECIMAL = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,18}\Z")
-_Entry = typing.TypeVar("_Entry", bound=yaml_entry.Entry)
+_Entry = typing.TypeVar("_Entry", bound=yaml_entry.OptionMap)
 
 
 class OptionError(ValueError):
@@ -87,7 +87,7 @@ def read_route(values: Values) -> yaml_route.RouteEntry:
     return entry
 
 
-def read_site(values: Values) -> wishes.SiteOptions | None:
+def read_site(values: Values) -> route_requests.SiteOptions | None:
     """None when no option of a site is given. Raises: OptionError."""
     given = {key: value for key, value in values.items() if key in SITE_OPTIONS}
     if not given:
@@ -100,7 +100,7 @@ def read_site(values: Values) -> wishes.SiteOptions | None:
     if without_tls and entry.http is model.HttpMode.REDIRECT:
         raise OptionError("http", "cannot redirect to HTTPS, because tls is off; write serve")
     http = entry.http or (model.HttpMode.SERVE if without_tls else model.HttpMode.REDIRECT)
-    return wishes.SiteOptions(
+    return route_requests.SiteOptions(
         tls=tls,
         http=http,
         hsts=entry.hsts.translate() if entry.hsts is not None else None,

@@ -9,7 +9,7 @@ import dataclasses
 
 from daemun.control import ports
 from daemun.core import model, words
-from daemun.sources.docker import nginx_proxy_folders, nginx_proxy_gate, nginx_proxy_reader, remarks
+from daemun.sources.docker import container_remarks, nginx_proxy_folders, nginx_proxy_gate, nginx_proxy_reader
 from daemun.sources.docker import nginx_proxy_sites as sites
 
 VARIABLE = "DAEMUN_COMPAT"
@@ -95,5 +95,5 @@ class Compatible:
 
 
 def _warning(note: str) -> model.Problem:
-    origin = model.Origin(source=remarks.SOURCE, place="environment of the gate")
+    origin = model.Origin(source=container_remarks.SOURCE, place="environment of the gate")
     return model.Problem(origin=origin, message=note, severity=model.Severity.WARNING)

@@ -9,13 +9,13 @@ import json
 import pydantic
 
 from daemun.control import damaged_keys, ports
-from daemun.sources.docker import containers, labels, nginx_proxy
+from daemun.sources.docker import container_labels, containers, nginx_proxy
 
 _KEY = "history/docker.json"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class KeptListing:
     """url: of the engine that was listed. owners: hosts, and which project each belongs to among tenants."""
 
     url: str
@@ -23,10 +23,10 @@ class Kept:
     owners: tuple[tuple[str, str], ...] = ()
 
 
-_FORM = pydantic.TypeAdapter(Kept)
+_FORM = pydantic.TypeAdapter(KeptListing)
 
 
-def encode(kept: Kept) -> bytes:
+def encode(kept: KeptListing) -> bytes:
     """Equal listings give equal bytes. Pure."""
     listing = dataclasses.replace(
         kept.listing, containers=tuple(_strip(one) for one in kept.listing.containers if _is_text(one))
@@ -34,7 +34,7 @@ def encode(kept: Kept) -> bytes:
     return json.dumps(_FORM.dump_python(dataclasses.replace(kept, listing=listing), mode="json"), indent=1).encode()
 
 
-def read_kept(store: ports.Store) -> Kept | None:
+def read_kept(store: ports.Store) -> KeptListing | None:
     """None when nothing is kept, or nothing that this version reads. Blocking."""
     follows = "the containers that were seen last are forgotten, the engine is asked for them"
     return damaged_keys.read(store, _KEY, _FORM.validate_json, follows=follows)
@@ -55,7 +55,7 @@ def _strip(container: containers.Container) -> containers.Container:
     read = tuple(
         (name, value)
         for name, value in container.labels
-        if name in told or name.startswith((labels.PREFIX, nginx_proxy.PREFIX))
+        if name in told or name.startswith((container_labels.PREFIX, nginx_proxy.PREFIX))
     )
     return dataclasses.replace(container, labels=read)
 

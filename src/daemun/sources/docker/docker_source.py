@@ -12,19 +12,19 @@ from daemun.control import ports
 from daemun.core import model
 from daemun.errors import ConfigError, DaemunError, RetryableError
 from daemun.sources.docker import (
-    client,
+    container_remarks,
+    container_sites,
     containers,
-    events,
-    memory,
+    engine_client,
+    engine_events,
+    engine_place,
+    engine_state,
     nginx_proxy,
     nginx_proxy_sites,
-    place,
-    remarks,
-    seen,
-    surroundings,
+    own_container,
+    recent_claims,
+    route_requests,
     tenants,
-    translate,
-    wishes,
 )
 
 LOOK_AGAIN_S = 15.0
@@ -50,18 +50,23 @@ class _Told:
     """A translation, and what it follows from."""
 
     listing: containers.Listing
-    terms: translate.Terms
-    dialect: wishes.Dialect
-    translated: translate.Translated
+    terms: container_sites.Terms
+    dialect: route_requests.Dialect
+    translated: container_sites.Translated
 
     def follows_from(
-        self, listing: containers.Listing, terms: translate.Terms, dialect: wishes.Dialect, *, now_s: float
+        self,
+        listing: containers.Listing,
+        terms: container_sites.Terms,
+        dialect: route_requests.Dialect,
+        *,
+        now_s: float,
     ) -> bool:
         is_same = listing is self.listing and terms == self.terms and dialect is self.dialect
-        return is_same and now_s < memory.find_next_end(self.translated.memory)
+        return is_same and now_s < recent_claims.find_next_end(self.translated.memory)
 
-    def readings(self, dialect: wishes.Dialect) -> translate.Readings:
-        return self.translated.readings if dialect is self.dialect else translate.NO_READINGS
+    def readings(self, dialect: route_requests.Dialect) -> container_sites.Readings:
+        return self.translated.readings if dialect is self.dialect else container_sites.NO_READINGS
 
 
 class DockerSource:
@@ -75,15 +80,15 @@ class DockerSource:
 
     def __init__(
         self,
-        endpoint: place.Endpoint,
+        endpoint: engine_place.EngineEndpoint,
         clock: ports.Clock,
         *,
         reserved: tuple[str, ...] = (),
-        traces: surroundings.Traces,
+        traces: own_container.Traces,
         listing: containers.Listing | None = None,
         compat: nginx_proxy_sites.Compat | None = None,
         policy: tenants.Policy = tenants.ONE_OWNER,
-        owners: tenants.Owners = translate.NO_OWNERS,
+        owners: tenants.Owners = container_sites.NO_OWNERS,
         now_s: collections.abc.Callable[[], float] = time.monotonic,
     ) -> None:
         self._endpoint = endpoint
@@ -98,13 +103,13 @@ class DockerSource:
         self._leaving: dict[str, float] = {}
         self._is_followed = False
         self._has_settled = False
-        self._seen = seen.Seen()
+        self._seen = engine_state.EngineState()
         self._doubted_at_s = -math.inf
-        self._dialect = translate.LABELS
+        self._dialect = container_sites.LABELS
         self._prefers_ipv6 = False
         self._tenants = policy
         self._inherited: tenants.Owners = dict(owners)
-        self._inherited_until_s = now_s() + memory.KEPT_S
+        self._inherited_until_s = now_s() + recent_claims.KEPT_S
         if compat is not None:
             self.speak(compat)
         if listing is not None:
@@ -112,7 +117,7 @@ class DockerSource:
 
     @property
     def name(self) -> str:
-        return remarks.SOURCE
+        return container_remarks.SOURCE
 
     @property
     def listing(self) -> containers.Listing | None:
@@ -148,7 +153,7 @@ class DockerSource:
         """
         if not self._is_followed:
             try:
-                async with client.connect(self._endpoint) as engine:
+                async with engine_client.connect(self._endpoint) as engine:
                     self._listing, self._failure = await engine.fetch_listing(), None
                     self._looked.set()
             except (RetryableError, ConfigError) as error:
@@ -168,8 +173,8 @@ class DockerSource:
         """What was told last is told again as long as nothing that it follows from has changed."""
         now_s = self._now_s()
         self._leaving = {one: until_s for one, until_s in self._leaving.items() if now_s < until_s}
-        terms = translate.Terms(
-            own_id=surroundings.find_own_id(self._traces, [one.id for one in listing.containers]),
+        terms = container_sites.Terms(
+            own_id=own_container.find_own_id(self._traces, [one.id for one in listing.containers]),
             reserved=self._reserved,
             leaving=frozenset(self._leaving),
             prefers_ipv6=self._prefers_ipv6,
@@ -181,13 +186,13 @@ class DockerSource:
             self._inherited = {}
         if before is not None and not has_ended and before.follows_from(listing, terms, self._dialect, now_s=now_s):
             return before.translated.snapshot
-        translated = translate.translate(
+        translated = container_sites.translate(
             listing,
             terms,
             before.translated.memory if before is not None else {},
             now_s=now_s,
             dialect=self._dialect,
-            readings=before.readings(self._dialect) if before is not None else translate.NO_READINGS,
+            readings=before.readings(self._dialect) if before is not None else container_sites.NO_READINGS,
             owners=self.owners,
         )
         self._told = _Told(listing=listing, terms=terms, dialect=self._dialect, translated=translated)
@@ -220,7 +225,7 @@ class DockerSource:
         self._has_settled = False
         try:
             async with (
-                client.connect(self._endpoint) as engine,
+                engine_client.connect(self._endpoint) as engine,
                 contextlib.aclosing(engine.follow(self._patience_s)) as happenings,
             ):
                 async for happened in happenings:
@@ -243,7 +248,7 @@ class DockerSource:
 
     # --- containers that are told to stop ---
 
-    def _note(self, happened: collections.abc.Sequence[events.Event]) -> None:
+    def _note(self, happened: collections.abc.Sequence[engine_events.Event]) -> None:
         """A container that was told to stop gets no new requests from now on, while it still answers the old ones."""
         now_s = self._now_s()
         self._seen.note(happened)
@@ -284,5 +289,5 @@ class DockerSource:
         else:
             since = self._failure.since.strftime("%Y-%m-%d %H:%M:%S UTC")
             message = f"{self._failure.message}; since {since} the containers it told of last are taken as unchanged"
-        origin = model.Origin(source=remarks.SOURCE, place=str(self._endpoint))
+        origin = model.Origin(source=container_remarks.SOURCE, place=str(self._endpoint))
         return model.Problem(origin=origin, message=message, severity=model.Severity.WARNING)

@@ -10,7 +10,7 @@ import dataclasses
 import functools
 
 from daemun.core import words
-from daemun.sources.docker import containers, remarks
+from daemun.sources.docker import container_remarks, containers
 
 DEFAULT_PORT = 80
 LOOPBACK = "127.0.0.1"
@@ -25,7 +25,7 @@ _CAN_START = frozenset({"exited", "created", "stopped", "configured", "initializ
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)  # without slots, which cached properties cannot do with
-class Place:
+class NginxLocation:
     """Where nginx runs. own: daemun's container; None on the host. listing: what else there is.
 
     prefers_ipv6: which of a container's two addresses on a network is used.
@@ -52,16 +52,16 @@ class Place:
         return first or second
 
 
-def find_unready(container: containers.Container, *, is_leaving: bool) -> remarks.Remark | None:
+def find_unready(container: containers.Container, *, is_leaving: bool) -> container_remarks.Remark | None:
     """Why the container's state keeps requests from it; None when it may get some. is_leaving: it was told to stop."""
     if is_leaving:
-        return remarks.Remark(reason="is being stopped, so it gets no new requests")
+        return container_remarks.Remark(reason="is being stopped, so it gets no new requests")
     if not container.is_running:
         reason = f"is not running: its state is {words.quoted(container.state)}"
-        return remarks.Remark(reason=reason, cure=_way_to_run(container))
+        return container_remarks.Remark(reason=reason, cure=_way_to_run(container))
     if container.health is containers.Health.UNHEALTHY:
         cure = f"`docker inspect {container.name}` shows what the check said"
-        return remarks.Remark(reason="is unhealthy by its own HEALTHCHECK, so it gets no requests", cure=cure)
+        return container_remarks.Remark(reason="is unhealthy by its own HEALTHCHECK, so it gets no requests", cure=cure)
     return None
 
 
@@ -73,7 +73,9 @@ def _way_to_run(container: containers.Container) -> str | None:
     return f"start it with `docker start {container.name}`" if container.state in _CAN_START else None
 
 
-def choose_port(container: containers.Container, asked: int | None, *, word: str) -> tuple[int, remarks.Remark | None]:
+def choose_port(
+    container: containers.Container, asked: int | None, *, word: str
+) -> tuple[int, container_remarks.Remark | None]:
     """The port, and what is to be said when it is a guess. word: what a port would be named with."""
     if asked is not None:
         return asked, None
@@ -83,10 +85,10 @@ def choose_port(container: containers.Container, asked: int | None, *, word: str
     if container.ports:
         exposed = f"several ports ({words.listed((str(port) for port in container.ports), last='and')})"
     reason = f"exposes {exposed} and names none, so {DEFAULT_PORT} is used"
-    return DEFAULT_PORT, remarks.Remark(reason=reason, cure=f"set {word}")
+    return DEFAULT_PORT, container_remarks.Remark(reason=reason, cure=f"set {word}")
 
 
-def find_address(container: containers.Container, place: Place) -> str | remarks.Remark:
+def find_address(container: containers.Container, place: NginxLocation) -> str | container_remarks.Remark:
     """The address at which nginx reaches the container, on the first common network by name."""
     holder = _network_holder(container, place.by_id)
     own = _network_holder(place.own, place.by_id) if place.own is not None else None
@@ -94,7 +96,7 @@ def find_address(container: containers.Container, place: Place) -> str | remarks
         own = place.own
     if holder is None:
         cause = f"shares the network of {words.quoted(container.network_mode)}, which is not there"
-        return remarks.Remark(
+        return container_remarks.Remark(
             reason=cause, cure="make it anew beside the one that is there now", is_error=True, is_lasting=True
         )
     if own is not None and own.id == holder.id:
@@ -102,7 +104,7 @@ def find_address(container: containers.Container, place: Place) -> str | remarks
     if holder.id != container.id and (remark := _judge_holder(container, holder)) is not None:
         return remark
     if holder.network_mode == "none":
-        return remarks.Remark(
+        return container_remarks.Remark(
             reason='has no network ("none")',
             cure="attach it to one that daemun reaches",
             is_error=True,
@@ -113,19 +115,19 @@ def find_address(container: containers.Container, place: Place) -> str | remarks
     return _from_a_container(holder, own, place)
 
 
-def _judge_holder(container: containers.Container, holder: containers.Container) -> remarks.Remark | None:
+def _judge_holder(container: containers.Container, holder: containers.Container) -> container_remarks.Remark | None:
     """What of the container that holds the network keeps requests away. A container keeps the network that it was
     started with, and when the holder is started again that one is gone."""
     name = words.quoted(holder.name)
     if not holder.is_running:
         reason = f"shares the network of {name}, which is not running: its state is {words.quoted(holder.state)}"
-        return remarks.Remark(reason=reason, cure=_way_to_run(holder), is_error=True)
+        return container_remarks.Remark(reason=reason, cure=_way_to_run(holder), is_error=True)
     is_known = containers.NEVER not in {container.started_at, holder.started_at}
     if not is_known or holder.started_at <= container.started_at or holder.network_mode == "host":
         return None
     reason = f"shares the network of {name}, which was started again since, so its own network is gone"
     cure = f"restart it with `docker restart {container.name}`"
-    return remarks.Remark(reason=reason, cure=cure, is_error=True, is_lasting=True)
+    return container_remarks.Remark(reason=reason, cure=cure, is_error=True, is_lasting=True)
 
 
 def _network_holder(
@@ -140,7 +142,7 @@ def _network_holder(
     return None
 
 
-def _from_the_host(container: containers.Container, place: Place) -> str | remarks.Remark:
+def _from_the_host(container: containers.Container, place: NginxLocation) -> str | container_remarks.Remark:
     if container.network_mode == "host":
         return LOOPBACK
     for attachment in container.attachments:
@@ -150,10 +152,12 @@ def _from_the_host(container: containers.Container, place: Place) -> str | remar
             return address
     found = _names(container)
     cause = f"has no address on a network that this machine reaches (it is on {found})"
-    return remarks.Remark(reason=cause, cure="attach it to a bridge network", is_error=True, is_lasting=True)
+    return container_remarks.Remark(reason=cause, cure="attach it to a bridge network", is_error=True, is_lasting=True)
 
 
-def _from_a_container(container: containers.Container, own: containers.Container, place: Place) -> str | remarks.Remark:
+def _from_a_container(
+    container: containers.Container, own: containers.Container, place: NginxLocation
+) -> str | container_remarks.Remark:
     mine = {attachment.network: attachment for attachment in own.attachments if attachment.name != _INGRESS}
     if container.network_mode == "host":
         # The host answers at the gateway of a bridge network.
@@ -161,13 +165,15 @@ def _from_a_container(container: containers.Container, own: containers.Container
         if gateway is not None:
             return gateway
         cause = "uses the network of the host, and daemun's container has no network with a gateway to it"
-        return remarks.Remark(reason=cause, cure="attach daemun to a bridge network", is_error=True, is_lasting=True)
+        return container_remarks.Remark(
+            reason=cause, cure="attach daemun to a bridge network", is_error=True, is_lasting=True
+        )
     for attachment in container.attachments:
         address = place.choose(attachment)
         if attachment.network in mine and address is not None:
             return address
     cause = f"shares no network with daemun: it is on {_names(container)}, daemun on {_names(own)}"
-    return remarks.Remark(reason=cause, cure="attach both to one network", is_error=True, is_lasting=True)
+    return container_remarks.Remark(reason=cause, cure="attach both to one network", is_error=True, is_lasting=True)
 
 
 def _names(container: containers.Container) -> str:

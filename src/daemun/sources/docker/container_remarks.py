@@ -4,7 +4,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core import model, words
-from daemun.sources.docker import containers, wishes
+from daemun.sources.docker import containers, route_requests
 
 SOURCE = "docker"
 
@@ -26,7 +26,7 @@ class Remark:
 
 
 @dataclasses.dataclass(slots=True)
-class Report:
+class RemarkCollector:
     """Collects what is said."""
 
     problems: list[model.Problem] = dataclasses.field(default_factory=list)
@@ -34,7 +34,7 @@ class Report:
     _left_out: set[str] = dataclasses.field(default_factory=set)
 
     def refuse(
-        self, container: containers.Container, cause: str, *, cure: str, wish: wishes.Wish | None = None
+        self, container: containers.Container, cause: str, *, cure: str, wish: route_requests.RouteRequest | None = None
     ) -> None:
         """The container is refused; with a wish, only that one."""
         self.leave_out(container)
@@ -60,7 +60,7 @@ class Report:
             self._first.setdefault(container.id, remark)
 
     def list_containers(
-        self, wished: collections.abc.Mapping[containers.Container, wishes.Wished]
+        self, wished: collections.abc.Mapping[containers.Container, route_requests.Wished]
     ) -> tuple[model.Container, ...]:
         """Every container that asks for something, also in vain, sorted by name."""
         asking = [container for container, found in wished.items() if found.wishes or found.faults]
@@ -69,7 +69,7 @@ class Report:
             for container in sorted(asking, key=lambda container: container.name)
         )
 
-    def _list(self, container: containers.Container, found: wishes.Wished) -> model.Container:
+    def _list(self, container: containers.Container, found: route_requests.Wished) -> model.Container:
         remark = self._first.get(container.id)
         return model.Container(
             name=container.name,
