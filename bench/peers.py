@@ -14,7 +14,7 @@ import typing
 
 from bench import answering, contestants, estate, plan, processes, visits
 from daemun.certs.served import local_ca
-from daemun.store import memory
+from daemun.store import memory_store
 from daemun.wiring import clock
 from tests.support import binaries, ports
 
@@ -96,7 +96,7 @@ class _Peer:
 def _lay_out(folder: pathlib.Path, hosts: tuple[str, ...], new: collections.abc.Sequence[str], port: int) -> _Ground:
     found = _Ground(folder=folder, hosts=hosts, port=port)
     (folder / "pairs").mkdir()
-    ca = local_ca.load_or_create(memory.MemoryStore(), clock.SystemClock().now())
+    ca = local_ca.load_or_create(memory_store.MemoryStore(), clock.SystemClock().now())
     for host in (*hosts, *new):
         made = ca.issue([host], clock.SystemClock().now())
         for path, content in zip(found.pair(host), (made.fullchain_pem, made.key_pem), strict=True):

@@ -14,7 +14,7 @@ from bench import answering, commands, estate, figures, peers, plan, processes, 
 from bench.engine import replayed, shapes
 from daemun.certs.served import bundle, local_ca
 from daemun.discovery import held_questions
-from daemun.store import memory
+from daemun.store import memory_store
 from daemun.wiring import clock
 
 RESTING = 100
@@ -162,7 +162,7 @@ class Served:
 @contextlib.contextmanager
 def _served(folder: pathlib.Path, extent: Extent) -> collections.abc.Iterator[Served]:
     """Raises: visits.NeverError."""
-    owner = local_ca.load_or_create(memory.MemoryStore(), clock.SystemClock().now())
+    owner = local_ca.load_or_create(memory_store.MemoryStore(), clock.SystemClock().now())
     with answering.running(folder) as behind, replayed.running(folder, behind.addressed) as engine:
         engine.do("appear 0 1")
         targets = dict.fromkeys(estate.hosts(extent.sites), behind.first)

@@ -15,7 +15,7 @@ import pytest
 
 from daemun import errors
 from daemun.control import ports
-from daemun.store import file, memory
+from daemun.store import file_store, memory_store
 from tests.support import store_writer
 
 
@@ -37,8 +37,8 @@ def now() -> Now:
 @pytest.fixture(params=["file", "memory"])
 def store(request: pytest.FixtureRequest, tmp_path: pathlib.Path, now: Now) -> ports.Store:
     if request.param == "file":
-        return file.FileStore(tmp_path / "store", now=now, rescan_s=0.2)
-    return memory.MemoryStore(now=now)
+        return file_store.FileStore(tmp_path / "store", now=now, rescan_s=0.2)
+    return memory_store.MemoryStore(now=now)
 
 
 # --- keys and values -------------------------------------------------------------------------------------------
@@ -227,8 +227,8 @@ async def test_two_watchers_do_not_hinder_each_other(store: ports.Store) -> None
 
 def test_files_are_private_and_found_again(tmp_path: pathlib.Path) -> None:
     root = tmp_path / "state" / "store"
-    file.FileStore(root).write("accounts/a/key.pem", b"secret")
-    assert file.FileStore(root).read("accounts/a/key.pem") == b"secret"
+    file_store.FileStore(root).write("accounts/a/key.pem", b"secret")
+    assert file_store.FileStore(root).read("accounts/a/key.pem") == b"secret"
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (root, *root.rglob("*"))}
     assert modes == {
         root: 0o700,
@@ -240,31 +240,31 @@ def test_files_are_private_and_found_again(tmp_path: pathlib.Path) -> None:
 
 def test_a_store_with_open_doors_is_closed(tmp_path: pathlib.Path) -> None:
     tmp_path.chmod(0o755)
-    file.FileStore(tmp_path)
+    file_store.FileStore(tmp_path)
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
 
 
 def test_a_store_that_cannot_be_made_says_why(tmp_path: pathlib.Path) -> None:
     (tmp_path / "store").write_bytes(b"")
     with pytest.raises(errors.EnvironmentProblemError, match=r'cannot open the store ".+/store": file exists'):
-        file.FileStore(tmp_path / "store")
+        file_store.FileStore(tmp_path / "store")
 
 
 def test_leftovers_of_interrupted_writes_are_invisible_and_removed(tmp_path: pathlib.Path) -> None:
-    store = file.FileStore(tmp_path)
+    store = file_store.FileStore(tmp_path)
     store.write("a/b", b"whole")
     leftovers = [tmp_path / "~new-0123", tmp_path / "a" / "~new-4567"]
     for leftover in leftovers:
         leftover.write_bytes(b"ha")
     assert store.list("") == ["a/b"]
-    assert file.FileStore(tmp_path).read("a/b") == b"whole"
+    assert file_store.FileStore(tmp_path).read("a/b") == b"whole"
     assert not any(leftover.exists() for leftover in leftovers)
 
 
 def test_a_killed_writer_leaves_whole_values(tmp_path: pathlib.Path) -> None:
     """Every turn ends a process somewhere in a write, by SIGKILL."""
     rng = random.Random(7)
-    store = file.FileStore(tmp_path)
+    store = file_store.FileStore(tmp_path)
     store.write("a/value", b"0" * store_writer.SIZE)
     for _ in range(8):
         with _process(str(tmp_path), "a/value") as writer:
@@ -275,26 +275,26 @@ def test_a_killed_writer_leaves_whole_values(tmp_path: pathlib.Path) -> None:
             writer.wait()
         _assert_whole(store.read("a/value"))
         assert store.list("") == ["a/value"]
-        file.FileStore(tmp_path)
+        file_store.FileStore(tmp_path)
         assert [path.name for path in (tmp_path / "a").iterdir()] == ["value"]
 
 
 def test_opening_a_store_leaves_the_writes_of_others_alone(tmp_path: pathlib.Path) -> None:
     with _process(str(tmp_path), "value") as writer:
         for _ in range(200):
-            file.FileStore(tmp_path)
+            file_store.FileStore(tmp_path)
         assert writer.poll() is None
 
 
 async def test_watch_sees_other_processes(tmp_path: pathlib.Path) -> None:
     async with asyncio.timeout(60):
-        changes = file.FileStore(tmp_path).watch("")
+        changes = file_store.FileStore(tmp_path).watch("")
         with _process(str(tmp_path), "from/another"):
             assert await anext(changes) == "from/another"
 
 
 def test_the_lock_of_a_killed_process_is_free_at_once(tmp_path: pathlib.Path) -> None:
-    store = file.FileStore(tmp_path)
+    store = file_store.FileStore(tmp_path)
     code = (
         "import pathlib, sys\nfrom daemun.store import file\n"
         "with file.FileStore(pathlib.Path(sys.argv[1])).lock('a', lease_s=86400):\n"
@@ -315,7 +315,7 @@ def test_the_lock_of_a_killed_process_is_free_at_once(tmp_path: pathlib.Path) ->
 
 
 def test_a_lock_whose_lease_is_damaged_is_held_until_its_process_lets_go(tmp_path: pathlib.Path) -> None:
-    store = file.FileStore(tmp_path)
+    store = file_store.FileStore(tmp_path)
     with store.lock("a", lease_s=60):
         (tmp_path / "~locks" / "a").write_bytes(b"{")
         held = pytest.raises(errors.LockHeldError, match='cannot lock "a": another process holds it')

@@ -8,7 +8,7 @@ import typing
 import pytest
 
 from daemun.certs.served import local_ca
-from daemun.store import memory
+from daemun.store import memory_store
 from daemun.wiring import clock
 from tests.support import pebble, receivers
 from tests.support.daemon import Daemon, signpost
@@ -112,7 +112,7 @@ def _tested(daemon: Daemon) -> str | None:
 
 def test_an_owners_file_that_runs_out(daemon: Daemon) -> None:
     now = clock.SystemClock().now()
-    ca = local_ca.load_or_create(memory.MemoryStore(), now - datetime.timedelta(days=100))
+    ca = local_ca.load_or_create(memory_store.MemoryStore(), now - datetime.timedelta(days=100))
 
     def put(signed_at: datetime.datetime) -> None:
         new = ca.issue(["own.test"], signed_at)

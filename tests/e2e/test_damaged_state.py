@@ -20,8 +20,7 @@ import pytest
 from cryptography import x509
 
 from daemun.certs.served import certificate_records, local_ca
-from daemun.store import file as file_store
-from daemun.store import memory
+from daemun.store import file_store, memory_store
 from daemun.wiring import clock
 from tests.support import clients
 from tests.support.daemon import Daemon, signpost, wait_for
@@ -91,7 +90,7 @@ class Walk:
     def prepare(self) -> None:
         """A state directory in use: of every kind of certificate one, and a name that was added."""
         daemon, now = self.daemon, clock.SystemClock().now()
-        ca = local_ca.load_or_create(memory.MemoryStore(), now)
+        ca = local_ca.load_or_create(memory_store.MemoryStore(), now)
         own, public = ca.issue(["own.test"], now), ca.issue(["pub.example.com"], now)
         (daemon.root / "own.pem").write_bytes(own.fullchain_pem)
         (daemon.root / "own.key").write_bytes(own.key_pem)

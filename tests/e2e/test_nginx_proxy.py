@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from daemun.certs.acme import acme_accounts
 from daemun.control import gate as gate_
-from daemun.store import file as file_store
+from daemun.store import file_store
 from tests.support import clients, docker_proxy, docker_tls, nginx_proxy, pebble, ports, rendered
 from tests.support import daemon as daemons
 from tests.support.docker_engine import DockerEngine

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509 import oid
 
 from daemun.certs.served import bundle, local_ca
-from daemun.store import memory
+from daemun.store import memory_store
 from daemun.wiring import clock
 from tests.support import clients, own_certificates
 from tests.support.daemon import Daemon
@@ -36,7 +36,7 @@ class Owner:
     """Whoever puts the files there, with a CA of their own."""
 
     def __init__(self, daemon: Daemon) -> None:
-        self._ca = local_ca.load_or_create(memory.MemoryStore(), clock.SystemClock().now())
+        self._ca = local_ca.load_or_create(memory_store.MemoryStore(), clock.SystemClock().now())
         self._chain = daemon.root / "own.pem"
         self._key = daemon.root / "own.key"
         self.root = daemon.root / "owners-ca.pem"

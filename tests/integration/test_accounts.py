@@ -16,7 +16,7 @@ from daemun.certs import account_service, certificate_manager
 from daemun.certs.acme import account_requests, acme_accounts, acme_network, key_rollover
 from daemun.certs.served import certificate_records, live_folder, local_ca
 from daemun.core import layout, model
-from daemun.store import file
+from daemun.store import file_store
 from tests.support import certificates, clock, http01, pebble, ports
 
 pytestmark = pytest.mark.pebble
@@ -30,7 +30,7 @@ class Gate:
 
     def __init__(self, state: pathlib.Path, http_port: int) -> None:
         self.paths = layout.Layout(str(state))
-        self.store = file.FileStore(pathlib.Path(self.paths.store))
+        self.store = file_store.FileStore(pathlib.Path(self.paths.store))
         self.clock = clock.FakeClock()
         self.manager = certificate_manager.Manager(self.store, self.paths, self.clock)
         self.clerk = account_service.AccountService(self.store, self.clock, self.manager, reload=self.reload)
@@ -209,7 +209,7 @@ class KilledError(BaseException):
     """As by SIGKILL: nothing catches it."""
 
 
-class StoreThatDies(file.FileStore):
+class StoreThatDies(file_store.FileStore):
     """After so many writes the process is gone. None: it lives."""
 
     writes_left: int | None = None

@@ -13,7 +13,7 @@ from daemun.alerts import notifier
 from daemun.core import model
 from daemun.core.alerts import alert_outbox
 from daemun.errors import ConfigError
-from daemun.store import memory as memory_store
+from daemun.store import memory_store
 from tests.support import ports, receivers
 from tests.support.clock import FakeClock
 from tests.support.standings import DAY, HOUR, MINUTE, NOW, failing, served

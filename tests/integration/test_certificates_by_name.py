@@ -12,7 +12,7 @@ from daemun import errors
 from daemun.certs import account_service
 from daemun.certs.served import certificate_records, live_folder, local_ca
 from daemun.core import certificate_choice, merge, model
-from daemun.store import memory
+from daemun.store import memory_store
 from tests.support import certificates, http01, issuing, pebble
 from tests.support.sites import site
 
@@ -215,7 +215,7 @@ async def test_c1_a_wildcard_in_the_store_serves_a_name_that_a_site_gets_later(
     gate: issuing.Gate, ca: pebble.Pebble
 ) -> None:
     now = gate.clock.now()
-    found = local_ca.load_or_create(memory.MemoryStore(), now).issue(["*.example.com"], now)
+    found = local_ca.load_or_create(memory_store.MemoryStore(), now).issue(["*.example.com"], now)
     certificate_records.write_issued(
         gate.store, "_.example.com", certificate_records.Issued(directory=ca.directory, bundle=found)
     )

@@ -19,7 +19,7 @@ from daemun.certs import certificate_manager
 from daemun.certs.acme import acme_accounts, acme_issuer
 from daemun.certs.served import certificate_records, live_folder, local_ca
 from daemun.core import layout, model
-from daemun.store import file, memory
+from daemun.store import file_store, memory_store
 from tests.support import certificates, clock, http01, pebble, ports, serving
 
 pytestmark = pytest.mark.pebble
@@ -33,7 +33,7 @@ class Gate:
 
     def __init__(self, state: pathlib.Path) -> None:
         self.paths = layout.Layout(str(state))
-        self.store = file.FileStore(pathlib.Path(self.paths.store))
+        self.store = file_store.FileStore(pathlib.Path(self.paths.store))
         self.clock = clock.FakeClock()
         self.thumbprint = acme_accounts.thumbprint(acme_accounts.load_or_create_key(self.store))
 
@@ -128,7 +128,7 @@ async def test_an_alias_more_gets_a_new_certificate(gate: Gate, ca: pebble.Pebbl
 
 async def test_renewed_when_a_third_of_the_lifetime_is_left(gate: Gate, ca: pebble.Pebble) -> None:
     then = gate.clock.now() - 59 * DAY
-    old = local_ca.load_or_create(memory.MemoryStore(), then).issue(["a.example.com"], then)
+    old = local_ca.load_or_create(memory_store.MemoryStore(), then).issue(["a.example.com"], then)
     certificate_records.write_issued(
         gate.store, "a.example.com", certificate_records.Issued(directory=ca.directory, bundle=old)
     )
@@ -195,7 +195,7 @@ async def test_a_ca_that_forgot_the_account_gets_a_new_one(gate: Gate) -> None:
 # --- going on after a kill -----------------------------------------------------------------------------------------
 
 
-class StoreThatStops(file.FileStore):
+class StoreThatStops(file_store.FileStore):
     """As if daemun were killed right after the order came into the store."""
 
     stop: threading.Event

@@ -14,7 +14,7 @@ from daemun.certs.orders import examination, request_ledger
 from daemun.certs.served import certificate_records
 from daemun.core import model
 from daemun.core.issuance import budget
-from daemun.store import file
+from daemun.store import file_store
 from tests.support import certificates, http01, issuing, pebble
 
 pytestmark = pytest.mark.pebble
@@ -181,7 +181,7 @@ async def test_a_finding_about_one_ca_leaves_the_next_one(gate: issuing.Gate, ca
         assert (ca.orders, second.orders) == (0, 1)
 
 
-class StoreThatFails(file.FileStore):
+class StoreThatFails(file_store.FileStore):
     """As if daemun were killed right after an order was counted."""
 
     def write(self, key: str, value: bytes) -> None:
@@ -200,7 +200,7 @@ def test_an_order_is_counted_before_it_is_sent(gate: issuing.Gate, ca: pebble.Pe
     asked = acme_issuer.Request(name="a", hosts=("a.example.com",), authority=issuing.authority(ca))
     dying = StoreThatFails(pathlib.Path(gate.paths.store))
 
-    def obtain(store: file.FileStore) -> certificate_records.Issued:
+    def obtain(store: file_store.FileStore) -> certificate_records.Issued:
         return acme_issuer.obtain(
             asked, store=store, clock=gate.clock, stop=threading.Event(), limits_of=lambda _: limits
         )

@@ -16,7 +16,7 @@ from daemun import errors
 from daemun.certs.acme import acme_issuer, certificate_key
 from daemun.certs.served import bundle, certificate_records, live_folder, local_ca
 from daemun.core import model
-from daemun.store import file, memory
+from daemun.store import file_store, memory_store
 from tests.support import certificates, http01, issuing, pebble
 
 pytestmark = pytest.mark.pebble
@@ -80,7 +80,7 @@ async def test_c9_each_type_of_key(gate: issuing.Gate, ca: pebble.Pebble) -> Non
 
 async def test_c9_another_type_waits_for_the_renewal(gate: issuing.Gate, ca: pebble.Pebble) -> None:
     then = gate.clock.now() - 59 * DAY
-    old = local_ca.load_or_create(memory.MemoryStore(), then).issue([HOST], then)
+    old = local_ca.load_or_create(memory_store.MemoryStore(), then).issue([HOST], then)
     certificate_records.write_issued(gate.store, HOST, certificate_records.Issued(directory=ca.directory, bundle=old))
     certs = await gate.manager(issuing.asking(ca), issuing.spec(HOST))
     async with certificates.running(certs) as watched:
@@ -123,7 +123,7 @@ async def test_c9_another_type_at_once_by_request_and_the_old_one_until_then(
         assert certificate_key.type_of(gate.leaf(HOST).public_key()) is P384
 
 
-class StoreThatStops(file.FileStore):
+class StoreThatStops(file_store.FileStore):
     """As if daemun were killed right after the order came into the store."""
 
     stop: threading.Event

@@ -14,7 +14,7 @@ from daemun.certs.acme import acme_issuer
 from daemun.certs.served import certificate_records, live_folder
 from daemun.core import model
 from daemun.core.issuance import order_subject
-from daemun.store import file
+from daemun.store import file_store
 from tests.support import certificates, http01, issuing, pebble, ports
 
 pytestmark = pytest.mark.pebble
@@ -257,7 +257,7 @@ async def test_an_order_that_was_begun_after_the_test_system_passed_is_ended_and
     assert (ca.orders, staging.orders) == (1, 0)
 
 
-class StoreThatStops(file.FileStore):
+class StoreThatStops(file_store.FileStore):
     """As if daemun were killed right after the order came into the store."""
 
     def __init__(self, root: pathlib.Path, stop: threading.Event) -> None:

@@ -25,7 +25,7 @@ from daemun.control import account_port
 from daemun.core import certificate_choice, model
 from daemun.core import layout as layout_
 from daemun.nginx import worker_account
-from daemun.store import memory
+from daemun.store import memory_store
 from tests.support import binaries, certificates, http01, issuing, pebble, rendered
 from tests.support.sites import site
 
@@ -95,7 +95,7 @@ async def test_c9_each_is_ordered_and_kept_for_itself(gate: issuing.Gate, ca: pe
 
 @pytest.mark.pebble
 async def test_c9_a_second_that_fails_harms_nothing_and_joins_later(gate: issuing.Gate, ca: pebble.Pebble) -> None:
-    old = local_ca.load_or_create(memory.MemoryStore(), gate.clock.now()).issue([HOST], gate.clock.now())
+    old = local_ca.load_or_create(memory_store.MemoryStore(), gate.clock.now()).issue([HOST], gate.clock.now())
     certificate_records.write_issued(gate.store, HOST, certificate_records.Issued(directory=ca.directory, bundle=old))
     ca.break_dns(HOST)
     certs = await gate.manager(issuing.asking(ca), issuing.spec(HOST, **BOTH))
@@ -151,7 +151,7 @@ async def test_c9_the_other_way_round_orders_nothing(gate: issuing.Gate, ca: peb
 @pytest.mark.pebble
 async def test_c9_each_is_renewed_for_itself(gate: issuing.Gate, ca: pebble.Pebble) -> None:
     then = gate.clock.now() - 59 * DAY
-    old = local_ca.load_or_create(memory.MemoryStore(), then).issue([HOST], then)
+    old = local_ca.load_or_create(memory_store.MemoryStore(), then).issue([HOST], then)
     certificate_records.write_issued(gate.store, HOST, certificate_records.Issued(directory=ca.directory, bundle=old))
     certs = await gate.manager(issuing.asking(ca), issuing.spec(HOST, **BOTH))
     async with certificates.running(certs) as watched:
@@ -228,7 +228,7 @@ class Owner:
     """Of certificates for all names of some sites: one of ECDSA and one of RSA, but of RSA none yet for "pending"."""
 
     def __init__(self) -> None:
-        self._signer = local_ca.load_or_create(memory.MemoryStore(), datetime.datetime.now(datetime.UTC))
+        self._signer = local_ca.load_or_create(memory_store.MemoryStore(), datetime.datetime.now(datetime.UTC))
         chosen = worker_account.choose(None)
         self._gid = chosen.gid if chosen else None
 

@@ -17,7 +17,7 @@ import pytest
 from daemun import errors
 from daemun.core import model, names
 from daemun.discovery import endpoints, resolver_places
-from daemun.store import memory
+from daemun.store import memory_store
 from tests.support import backend, ports, upstreams
 
 
@@ -48,9 +48,9 @@ def service(host: str, port: int = 80) -> model.Service:
 
 @contextlib.asynccontextmanager
 async def discovering(
-    known: Names, store: memory.MemoryStore | None = None
+    known: Names, store: memory_store.MemoryStore | None = None
 ) -> collections.abc.AsyncIterator[endpoints.Discovery]:
-    discovery = endpoints.Discovery(store or memory.MemoryStore(), resolve=known, now=known.now)
+    discovery = endpoints.Discovery(store or memory_store.MemoryStore(), resolve=known, now=known.now)
     await discovery.start()
     try:
         yield discovery
@@ -178,7 +178,7 @@ async def test_what_is_not_published_any_more_lives_while_nginx_asks() -> None:
 
 
 async def test_port_and_addresses_survive_a_restart() -> None:
-    store = memory.MemoryStore()
+    store = memory_store.MemoryStore()
     assert resolver_places.read_address(store) is None
     async with discovering(Names(web=("10.0.0.1", "fd00::1")), store) as discovery:
         await discovery.publish([service("web")], ())
@@ -194,7 +194,7 @@ async def test_port_and_addresses_survive_a_restart() -> None:
 
 async def test_a_damaged_memory_is_no_obstacle() -> None:
     for damage in (b"", b"[]", b'{"web": 3}', b'{"web": ["x"]}', b"\xff"):
-        store = memory.MemoryStore()
+        store = memory_store.MemoryStore()
         store.write("discovery/port", damage)
         store.write("discovery/addresses", damage)
         async with discovering(Names(web=("10.0.0.1",)), store) as discovery:
@@ -202,7 +202,7 @@ async def test_a_damaged_memory_is_no_obstacle() -> None:
             assert await ask(discovery, "web") == ["10.0.0.1:80"]
 
 
-class FullStore(memory.MemoryStore):
+class FullStore(memory_store.MemoryStore):
     """A store whose disk fills up and is freed again."""
 
     is_full = False

@@ -29,7 +29,7 @@ from daemun.control import ports
 from daemun.core import model
 from daemun.core.issuance import persist_records
 from daemun.sources.docker import nginx_proxy_folders, nginx_proxy_gate
-from daemun.store import file, memory
+from daemun.store import file_store, memory_store
 from tests.support import clock, knot, pebble, powerdns, until
 
 pytestmark = pytest.mark.pebble
@@ -64,7 +64,7 @@ class Order:
 
     def __init__(self, dns: knot.Dns | str, store: ports.Store | None = None) -> None:
         """dns: the servers, or the address of one."""
-        self.store = store or memory.MemoryStore()
+        self.store = store or memory_store.MemoryStore()
         self.clock = clock.FakeClock()
         self.held = record_users.Holds()
         self.prover = dns_prover.Prover(self.store, self.clock, self.held)
@@ -206,7 +206,7 @@ def test_a_process_that_is_killed_while_dns_changes(
     command = [sys.executable, "-m", "tests.support.dns01_order", *arguments]
     ended = subprocess.run(command, env=environment, cwd=ROOT, timeout=120, check=False)
     assert ended.returncode == -signal.SIGKILL
-    started = Order(dns, file.FileStore(tmp_path / "store"))
+    started = Order(dns, file_store.FileStore(tmp_path / "store"))
     assert len(record_journal.read_all(started.store)) == 1
     started.remove_leftovers(by_hook)
     assert dns.texts(APEX) == set()

@@ -10,7 +10,7 @@ import pytest
 from daemun.control import ports
 from daemun.core import model
 from daemun.sources.docker import chosen_engine, containers, engine_place, listing_store, own_container
-from daemun.store import memory as memory_store
+from daemun.store import memory_store
 from tests.support import docker_engine as engines
 from tests.support.clock import FakeClock
 from tests.support.docker_values import endpoints, messages

@@ -8,12 +8,12 @@ import pytest
 from daemun import errors
 from daemun.core import model, on_demand_names
 from daemun.on_demand import name_registry
-from daemun.store import file
+from daemun.store import file_store
 from tests.support import issuing
 from tests.support.sites import route
 
 
-class PartlyFull(file.FileStore):
+class PartlyFull(file_store.FileStore):
     """A disk that has no room for some keys."""
 
     def write(self, key: str, value: bytes) -> None:

@@ -15,7 +15,7 @@ from daemun.core import directive, dns_services, layout, model, named_servers
 from daemun.core.render import render_tree
 from daemun.discovery import endpoints
 from daemun.sources import nginx_snippet
-from daemun.store import memory
+from daemun.store import memory_store
 from tests.support import clients, daemon, echo, features, rendered
 from tests.support.sites import route, site
 
@@ -259,7 +259,7 @@ def _resolving(
     thread.start()
 
     async def start() -> endpoints.Discovery:
-        discovery = endpoints.Discovery(memory.MemoryStore(), resolve=resolve)
+        discovery = endpoints.Discovery(memory_store.MemoryStore(), resolve=resolve)
         await discovery.start()
         desired = model.Desired(globals=settings or model.Globals(), sites=sites)
         await discovery.publish(dns_services.find_services(desired), [])

@@ -17,7 +17,7 @@ from daemun.certs import certificate_manager
 from daemun.certs.acme import acme_accounts
 from daemun.certs.served import certificate_records, deploy_hook, live_folder, local_ca
 from daemun.core import layout, model
-from daemun.store import file, memory
+from daemun.store import file_store, memory_store
 from tests.support import certificates, clock, http01, pebble
 
 VALID = model.CertificateState.VALID
@@ -85,7 +85,7 @@ async def running(hooks: deploy_hook.DeployHook) -> collections.abc.AsyncIterato
 @pytest.mark.pebble
 async def test_it_runs_once_after_each_new_certificate(tmp_path: pathlib.Path) -> None:
     paths = layout.Layout(str(tmp_path / "state"))
-    store, hook = file.FileStore(pathlib.Path(paths.store)), Hook(tmp_path)
+    store, hook = file_store.FileStore(pathlib.Path(paths.store)), Hook(tmp_path)
     thumbprint = acme_accounts.thumbprint(acme_accounts.load_or_create_key(store))
     with http01.answering(thumbprint) as port, pebble.running_pebble(port) as ca:
         certs = certificate_manager.Manager(store, paths, clock.FakeClock())
@@ -116,7 +116,7 @@ async def test_it_runs_once_after_each_new_certificate(tmp_path: pathlib.Path) -
 @pytest.mark.pebble
 async def test_its_failure_is_told_and_the_certificate_stays(tmp_path: pathlib.Path) -> None:
     paths = layout.Layout(str(tmp_path / "state"))
-    store = file.FileStore(pathlib.Path(paths.store))
+    store = file_store.FileStore(pathlib.Path(paths.store))
     thumbprint = acme_accounts.thumbprint(acme_accounts.load_or_create_key(store))
     hook = (sys.executable, "-c", "import sys; print('no such mail server'); sys.exit(3)")
     with http01.answering(thumbprint) as port, pebble.running_pebble(port) as ca:
@@ -151,9 +151,9 @@ class Shelf:
 
     def __init__(self, folder: pathlib.Path, *command: str, longest_s: float = deploy_hook.LONGEST_S) -> None:
         self.paths = layout.Layout(str(folder / "state"))
-        self.store = file.FileStore(pathlib.Path(self.paths.store))
+        self.store = file_store.FileStore(pathlib.Path(self.paths.store))
         now = clock.FakeClock().now()
-        self.issued = local_ca.load_or_create(memory.MemoryStore(), now).issue([HOST], now)
+        self.issued = local_ca.load_or_create(memory_store.MemoryStore(), now).issue([HOST], now)
         self.hooks = deploy_hook.DeployHook(self.store, self.paths, longest_s=longest_s)
         self.hooks.configure(command)
 
@@ -169,7 +169,7 @@ class Shelf:
         return is_due(self.store)
 
 
-def is_due(store: file.FileStore) -> bool:
+def is_due(store: file_store.FileStore) -> bool:
     return f"certs/{HOST}/hook.json" in store.list("certs")
 
 

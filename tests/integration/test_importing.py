@@ -23,7 +23,7 @@ from daemun.certs.served import certificate_records, local_ca
 from daemun.certs.served import live_folder as live_folder_
 from daemun.control import account_port
 from daemun.core import layout, model
-from daemun.store import file, memory
+from daemun.store import file_store, memory_store
 from tests.support import certbot, certificates, clock, http01, pebble, ports
 
 pytestmark = pytest.mark.pebble
@@ -42,7 +42,7 @@ class Gate:
 
     def __init__(self, state: pathlib.Path) -> None:
         self.paths = layout.Layout(str(state))
-        self.store = file.FileStore(pathlib.Path(self.paths.store))
+        self.store = file_store.FileStore(pathlib.Path(self.paths.store))
         self.clock = clock.FakeClock()
         self.thumbprint = acme_accounts.thumbprint(acme_accounts.load_or_create_key(self.store))
         self.manager = certificate_manager.Manager(self.store, self.paths, self.clock)
@@ -188,7 +188,9 @@ async def test_one_certificate_serves_every_site_whose_names_it_covers_now_or_la
 
 async def test_a_site_that_has_a_certificate_keeps_it(gate: Gate, ca: pebble.Pebble, client: certbot.Certbot) -> None:
     client.obtain("a.example.com")
-    own = local_ca.load_or_create(memory.MemoryStore(), gate.clock.now()).issue(["a.example.com"], gate.clock.now())
+    own = local_ca.load_or_create(memory_store.MemoryStore(), gate.clock.now()).issue(
+        ["a.example.com"], gate.clock.now()
+    )
     certificate_records.write_issued(
         gate.store, "a.example.com", certificate_records.Issued(directory=ca.directory, bundle=own)
     )
@@ -284,7 +286,7 @@ class AcmeSh:
     def __init__(self, home: pathlib.Path, ca: pebble.Pebble) -> None:
         self.home = home
         self._ca = ca
-        self._store = memory.MemoryStore()
+        self._store = memory_store.MemoryStore()
         self.thumbprint = acme_accounts.thumbprint(acme_accounts.load_or_create_key(self._store))
 
     def obtain(self, *hosts: str, hook: str = "") -> pathlib.Path:
@@ -370,7 +372,7 @@ async def test_acme_companions_folders_together(
     for host in ("a.example.com", "www.a.example.com"):
         (certs_folder / f"{host}.crt").symlink_to("./a.example.com/fullchain.pem")
         (certs_folder / f"{host}.key").symlink_to("./a.example.com/key.pem")
-    default = local_ca.load_or_create(memory.MemoryStore(), gate.clock.now()).issue(["x"], gate.clock.now())
+    default = local_ca.load_or_create(memory_store.MemoryStore(), gate.clock.now()).issue(["x"], gate.clock.now())
     (certs_folder / "default.crt").write_bytes(default.fullchain_pem)
     (certs_folder / "default.key").write_bytes(default.key_pem)
 

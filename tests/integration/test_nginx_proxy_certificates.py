@@ -10,7 +10,7 @@ from daemun.certs.served import live_folder
 from daemun.core import layout, merge, model
 from daemun.sources.docker import nginx_proxy, nginx_proxy_gate
 from daemun.sources.docker import nginx_proxy_sites as sites
-from daemun.store import file
+from daemun.store import file_store
 from tests.support import certificates, clock, http01, pebble
 from tests.support import docker_values as values
 
@@ -21,7 +21,7 @@ HOSTS = "a.example.com,www.a.example.com"
 
 async def test_the_hosts_of_a_list_share_one_certificate_and_an_account(tmp_path: pathlib.Path) -> None:
     paths = layout.Layout(str(tmp_path / "state"))
-    store = file.FileStore(pathlib.Path(paths.store))
+    store = file_store.FileStore(pathlib.Path(paths.store))
     container = values.container(
         environment={"VIRTUAL_HOST": HOSTS, "LETSENCRYPT_HOST": HOSTS, "LETSENCRYPT_EMAIL": "own@example.com"}
     )

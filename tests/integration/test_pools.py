@@ -9,7 +9,7 @@ import pytest
 
 from daemun.core import dns_services, model
 from daemun.discovery import endpoints
-from daemun.store import memory
+from daemun.store import memory_store
 from tests.support import clients, echo, rendered, sites, upstreams
 
 pytestmark = pytest.mark.nginx
@@ -22,7 +22,7 @@ SITE = sites.site("pool.test", sites.route("/", ACTION), http=model.HttpMode.SER
 
 @contextlib.asynccontextmanager
 async def gate() -> collections.abc.AsyncIterator[tuple[rendered.Running, endpoints.Discovery]]:
-    discovery = endpoints.Discovery(memory.MemoryStore())
+    discovery = endpoints.Discovery(memory_store.MemoryStore())
     await discovery.start()
     try:
         await publish(discovery)

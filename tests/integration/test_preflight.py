@@ -22,7 +22,7 @@ from daemun.certs.served import local_ca
 from daemun.core import model
 from daemun.core.issuance.preflight import facts, new_findings
 from daemun.errors import EnvironmentProblemError
-from daemun.store import file, memory
+from daemun.store import file_store, memory_store
 from tests.support import clock, own_network, pebble, pretenders, serving, zones
 from tests.support import daemon as daemon_support
 
@@ -121,7 +121,7 @@ def made_world() -> collections.abc.Iterator[World]:
         )
         gate.start()
         gate.wait_state("good.test", "live")
-        thumbprint = acme_accounts.read_thumbprint(file.FileStore(gate.state / "store"))
+        thumbprint = acme_accounts.read_thumbprint(file_store.FileStore(gate.state / "store"))
         assert thumbprint is not None
         stack.enter_context(pretenders.web(OTHER, thumbprint))
         stack.enter_context(pretenders.garbage(GARBAGE))
@@ -520,7 +520,7 @@ def test_own_addresses(world: World) -> None:
 @contextlib.contextmanager
 def serving_tls(folder: pathlib.Path, at: datetime.datetime) -> collections.abc.Iterator[model.Authority]:
     """A web server with a certificate of that time, as the only thing that is wrong with it."""
-    ca = local_ca.load_or_create(memory.MemoryStore(), at - datetime.timedelta(days=99))
+    ca = local_ca.load_or_create(memory_store.MemoryStore(), at - datetime.timedelta(days=99))
     issued = ca.issue(["127.0.0.1"], at)
     (folder / "root.pem").write_bytes(ca.root_pem)
     (folder / "chain.pem").write_bytes(issued.fullchain_pem + issued.key_pem)

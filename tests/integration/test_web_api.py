@@ -18,7 +18,7 @@ import pytest
 from daemun.control import gate_port
 from daemun.core import model
 from daemun.errors import ConfigError, EnvironmentProblemError
-from daemun.web import api, server
+from daemun.web import api, socket_server
 from tests.support import gate as support
 
 
@@ -372,7 +372,7 @@ async def test_a_dead_daemon_s_socket_is_replaced(gate: support.Gate) -> None:
     async with httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(path)), base_url="http://daemun") as client:
         with pytest.raises(httpx.ConnectError):
             await client.get("/status")
-        task = asyncio.create_task(server.serve(lambda: api.create_app(gate), path))
+        task = asyncio.create_task(socket_server.serve(lambda: api.create_app(gate), path))
         async with asyncio.timeout(20):
             while True:
                 with contextlib.suppress(httpx.ConnectError):
@@ -388,7 +388,7 @@ async def test_a_dead_daemon_s_socket_is_replaced(gate: support.Gate) -> None:
 async def test_a_socket_that_cannot_be_made_is_the_machine_s_problem(gate: support.Gate, folder: pathlib.Path) -> None:
     (folder / "file").touch()
     with pytest.raises(EnvironmentProblemError, match=r'cannot open the socket ".*control\.sock"'):
-        await server.serve(lambda: api.create_app(gate), folder / "file" / "control.sock")
+        await socket_server.serve(lambda: api.create_app(gate), folder / "file" / "control.sock")
 
 
 async def test_what_is_under_way_is_answered_before_the_end(gate: support.Gate) -> None:
@@ -403,7 +403,7 @@ async def test_what_is_under_way_is_answered_before_the_end(gate: support.Gate) 
 
     slow = Slow(config=pathlib.Path(gate.told.config_path), state=pathlib.Path(gate.told.state_dir))
     path = pathlib.Path(slow.told.state_dir) / "run" / "control.sock"
-    task = asyncio.create_task(server.serve(lambda: api.create_app(slow), path))
+    task = asyncio.create_task(socket_server.serve(lambda: api.create_app(slow), path))
     async with asyncio.timeout(20):
         while not path.exists():
             await asyncio.sleep(0.01)

@@ -25,7 +25,7 @@ from daemun.sources.docker import (
     nginx_proxy_reader,
 )
 from daemun.sources.docker import nginx_proxy_sites as sites
-from daemun.store import memory
+from daemun.store import memory_store
 from daemun.wiring import clock
 from tests.support import clients, echo, rendered
 from tests.support import docker_values as values
@@ -115,7 +115,7 @@ def _certify(layout: layout_.Layout, desired: model.Desired) -> bytes:
     """As daemun itself does before nginx starts. Clients trust its CA, and the owner's certificates."""
     workers = worker_account.choose(None)
     certificates = certificate_manager.Manager(
-        memory.MemoryStore(), layout, clock.SystemClock(), worker_gid=workers.gid if workers else None
+        memory_store.MemoryStore(), layout, clock.SystemClock(), worker_gid=workers.gid if workers else None
     )
     specs = merge.certificate_specs(desired)
     problems = asyncio.run(certificates.prepare(specs))

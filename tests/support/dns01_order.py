@@ -9,12 +9,12 @@ import sys
 from daemun.certs.acme import provers
 from daemun.certs.dns01 import dns_prover, record_users
 from daemun.core import model
-from daemun.store import file
+from daemun.store import file_store
 from tests.support import clock
 
 
 def main(store: str, resolver: str, hook: str, secret: str) -> None:
-    made = dns_prover.Prover(file.FileStore(pathlib.Path(store)), clock.FakeClock(), record_users.Holds())
+    made = dns_prover.Prover(file_store.FileStore(pathlib.Path(store)), clock.FakeClock(), record_users.Holds())
     made.configure(model.Acme(resolvers=(resolver,)))
     dns = model.Dns(provider=model.HOOK, command=(hook, resolver, secret), wait_s=30)
     challenge = model.Challenge.DNS_01

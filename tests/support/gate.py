@@ -12,7 +12,7 @@ import sys
 from daemun import settings
 from daemun.control import gate_port
 from daemun.core import model, on_demand_names, worker_generations
-from daemun.web import api, server
+from daemun.web import api, socket_server
 
 NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 
@@ -161,7 +161,7 @@ async def serving(gate: Gate) -> collections.abc.AsyncIterator[pathlib.Path]:
     path = pathlib.Path(
         settings.Settings(config=pathlib.Path("/"), state=pathlib.Path(gate.told.state_dir)).layout.control_socket
     )
-    task = asyncio.create_task(server.serve(lambda: api.create_app(gate), path))
+    task = asyncio.create_task(socket_server.serve(lambda: api.create_app(gate), path))
     try:
         async with asyncio.timeout(20):
             while not path.exists():

@@ -17,8 +17,8 @@ from daemun.core import dns_services, hold_policy, model
 from daemun.discovery import endpoints
 from daemun.hold import hold_app, hold_limits, hold_queue
 from daemun.nginx import worker_account
-from daemun.store import memory
-from daemun.web import server
+from daemun.store import memory_store
+from daemun.web import socket_server
 from tests.support import clients, rendered, upstreams
 
 _CONNECTED = "03"
@@ -84,7 +84,7 @@ async def house(
     """
     desired = model.Desired(globals=model.Globals(), sites=sites)
     async with contextlib.AsyncExitStack() as stack:
-        discovery = endpoints.Discovery(memory.MemoryStore())
+        discovery = endpoints.Discovery(memory_store.MemoryStore())
         await discovery.start()
         stack.push_async_callback(discovery.stop)
         await discovery.publish(dns_services.find_services(desired), pools)
@@ -98,7 +98,7 @@ async def house(
         )
         chosen = worker_account.choose(None)
         path = pathlib.Path(running.layout.hold_socket)
-        serving = server.serve(
+        serving = socket_server.serve(
             lambda: hold_app.create_app(under_test, str(path)), path, group=chosen.gid if chosen else None
         )
         tasks = [asyncio.create_task(serving), asyncio.create_task(under_test.run())]

@@ -9,7 +9,7 @@ from daemun.certs import certificate_manager
 from daemun.certs.acme import acme_accounts
 from daemun.certs.served import live_folder
 from daemun.core import layout, model
-from daemun.store import file
+from daemun.store import file_store
 from tests.support import clock, pebble
 
 
@@ -18,7 +18,7 @@ class Gate:
 
     def __init__(self, state: pathlib.Path, **options: typing.Any) -> None:
         self.paths = layout.Layout(str(state))
-        self.store = file.FileStore(pathlib.Path(self.paths.store))
+        self.store = file_store.FileStore(pathlib.Path(self.paths.store))
         self.clock = clock.FakeClock()
         self.thumbprint = acme_accounts.thumbprint(acme_accounts.load_or_create_key(self.store))
         self._options = options

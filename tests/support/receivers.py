@@ -19,7 +19,7 @@ from aiosmtpd import controller, smtp
 from starlette import applications, concurrency, requests, responses, routing
 
 from daemun.certs.served import local_ca
-from daemun.store import memory
+from daemun.store import memory_store
 from daemun.wiring import clock
 from tests.support import ports
 
@@ -174,7 +174,7 @@ def mail_server(
 
 def _make_context(folder: pathlib.Path) -> ssl.SSLContext:
     now = clock.SystemClock().now()
-    ca = local_ca.load_or_create(memory.MemoryStore(), now)
+    ca = local_ca.load_or_create(memory_store.MemoryStore(), now)
     made = ca.issue(["localhost"], now)
     (folder / "mail-ca.pem").write_bytes(ca.root_pem)
     (folder / "mail.pem").write_bytes(made.fullchain_pem)

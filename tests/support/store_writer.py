@@ -3,14 +3,14 @@
 import pathlib
 import sys
 
-from daemun.store import file
+from daemun.store import file_store
 
 SIZE = 300_000
 
 
 def main() -> None:
     root, key = sys.argv[1:]
-    store = file.FileStore(pathlib.Path(root))
+    store = file_store.FileStore(pathlib.Path(root))
     print("ready", flush=True)
     while True:
         for letter in (b"a", b"b"):

@@ -7,14 +7,14 @@ from daemun.certs.orders import schedule
 from daemun.certs.served import certificate_index, certificate_records, local_ca, shown_certificates
 from daemun.core import model
 from daemun.core.issuance import order_subject, renewal_advice
-from daemun.store import memory
+from daemun.store import memory_store
 from tests.support import issuing
 
 NOW = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
 DAY, HOUR = datetime.timedelta(days=1), datetime.timedelta(hours=1)
 FIRST, SECOND = (model.Authority(directory=f"https://{name}.test/dir") for name in ("first", "second"))
 ACME = model.Acme(authorities=(FIRST, SECOND))
-BUNDLE = local_ca.load_or_create(memory.MemoryStore(), NOW).issue(["a.test"], NOW)
+BUNDLE = local_ca.load_or_create(memory_store.MemoryStore(), NOW).issue(["a.test"], NOW)
 SERIAL = f"{BUNDLE.leaf.serial_number:x}"
 
 

@@ -13,7 +13,7 @@ from daemun.certs.orders import request_ledger
 from daemun.certs.served import bundle, certificate_records, certificate_store, local_ca
 from daemun.core.issuance import budget
 from daemun.errors import EnvironmentProblemError
-from daemun.store import memory
+from daemun.store import memory_store
 from tests.support import clock
 
 NOW = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
@@ -46,7 +46,7 @@ def _pem(key: ed25519.Ed25519PrivateKey) -> bytes:
 @pytest.mark.parametrize("moment", [1e17, -1e17, 1e300, 1e18, float("nan"), "soon", None])
 def test_a_budget_with_a_moment_that_there_is_not(moment: object) -> None:
     """Each order failed, for as long as the file was there."""
-    store = memory.MemoryStore()
+    store = memory_store.MemoryStore()
     counted = next(iter(budget.Counted)).name
     order = budget.OrderCost(by="a.test", hosts=("a.test",), domains=frozenset({"a.test"}))
     limits = budget.limits_of(DIRECTORY)
@@ -63,7 +63,7 @@ def test_a_certificate_whose_key_is_of_an_unknown_kind() -> None:
     assert bundle.parse(chain, key)
     with pytest.raises(bundle.BundleError, match="of a kind that is not known"):
         bundle.parse(_unknown_kind(chain), key)
-    store = memory.MemoryStore()
+    store = memory_store.MemoryStore()
     value = {"fullchain": _unknown_kind(chain).decode(), "key": key.decode(), "directory": DIRECTORY}
     store.write(certificate_records.issued_key("a.test"), json.dumps(value).encode())
     one = certificate_store.Stored(store)
@@ -73,7 +73,7 @@ def test_a_certificate_whose_key_is_of_an_unknown_kind() -> None:
 
 def test_an_order_whose_key_is_of_an_unknown_kind() -> None:
     _, key = _certificate()
-    store = memory.MemoryStore()
+    store = memory_store.MemoryStore()
     order = certificate_records.PendingOrder(
         directory=DIRECTORY, hosts=("a.test",), url="https://ca.test/1", key_pem=_unknown_kind(key)
     )
@@ -82,7 +82,7 @@ def test_an_order_whose_key_is_of_an_unknown_kind() -> None:
     assert store.damage.problems()
 
 
-class _FailsOnce(memory.MemoryStore):
+class _FailsOnce(memory_store.MemoryStore):
     """A store whose folders cannot be listed the first time."""
 
     has_failed = False
@@ -97,7 +97,7 @@ class _FailsOnce(memory.MemoryStore):
 def test_what_could_not_be_read_is_read_the_next_time() -> None:
     """Else certificates that are there would be ordered anew."""
     store = _FailsOnce()
-    found = local_ca.load_or_create(memory.MemoryStore(), NOW).issue(["a.test"], NOW)
+    found = local_ca.load_or_create(memory_store.MemoryStore(), NOW).issue(["a.test"], NOW)
     stored_before = certificate_store.Stored(store)
     with pytest.raises(EnvironmentProblemError):
         stored_before.own("a.test")

@@ -9,14 +9,14 @@ import threading
 import pytest
 
 from daemun.certs.served import bundle, live_folder, local_ca
-from daemun.store import memory
+from daemun.store import memory_store
 
 NOW = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
 
 
 @pytest.fixture(name="ca")
 def made_ca() -> local_ca.LocalCa:
-    return local_ca.load_or_create(memory.MemoryStore(), NOW)
+    return local_ca.load_or_create(memory_store.MemoryStore(), NOW)
 
 
 def generations(folder: pathlib.Path, name: str) -> set[str]:

@@ -11,7 +11,7 @@ from cryptography.x509 import verification
 
 from daemun import errors
 from daemun.certs.served import bundle, local_ca
-from daemun.store import memory
+from daemun.store import memory_store
 
 NOW = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
 DAY = datetime.timedelta(days=1)
@@ -34,13 +34,13 @@ def verifier(root: x509.Certificate, name: x509.GeneralName, at: datetime.dateti
 )
 @pytest.mark.parametrize("at", [NOW - datetime.timedelta(minutes=59), NOW, NOW + 89 * DAY])
 def test_a_chain_verifies_for_each_of_its_names(name: x509.GeneralName, at: datetime.datetime) -> None:
-    ca = local_ca.load_or_create(memory.MemoryStore(), NOW)
+    ca = local_ca.load_or_create(memory_store.MemoryStore(), NOW)
     chain = verifier(ca.certificate, name, at).verify(ca.issue(NAMES, NOW).leaf, [])
     assert chain[-1] == ca.certificate
 
 
 def test_a_chain_does_not_verify_for_another_name_or_after_its_end() -> None:
-    ca = local_ca.load_or_create(memory.MemoryStore(), NOW)
+    ca = local_ca.load_or_create(memory_store.MemoryStore(), NOW)
     leaf = ca.issue(NAMES, NOW).leaf
     for name, at in ((x509.DNSName("other.localhost"), NOW), (x509.DNSName("chat.localhost"), NOW + 91 * DAY)):
         with pytest.raises(verification.VerificationError):
@@ -48,7 +48,7 @@ def test_a_chain_does_not_verify_for_another_name_or_after_its_end() -> None:
 
 
 def test_a_leaf_has_a_p256_key_of_its_own_and_lasts_90_days() -> None:
-    ca = local_ca.load_or_create(memory.MemoryStore(), NOW)
+    ca = local_ca.load_or_create(memory_store.MemoryStore(), NOW)
     first, second = ca.issue(NAMES, NOW), ca.issue(NAMES, NOW)
     key = first.leaf.public_key()
     assert isinstance(key, ec.EllipticCurvePublicKey)
@@ -60,7 +60,7 @@ def test_a_leaf_has_a_p256_key_of_its_own_and_lasts_90_days() -> None:
 
 
 def test_a_name_too_long_for_the_subject_is_still_served() -> None:
-    ca = local_ca.load_or_create(memory.MemoryStore(), NOW)
+    ca = local_ca.load_or_create(memory_store.MemoryStore(), NOW)
     host = f"{'a' * 60}.{'b' * 60}.localhost"
     leaf = ca.issue([host], NOW).leaf
     assert leaf.subject == x509.Name([])
@@ -69,7 +69,7 @@ def test_a_name_too_long_for_the_subject_is_still_served() -> None:
 
 
 def test_the_root_stays_the_same_and_lasts_ten_years() -> None:
-    store = memory.MemoryStore()
+    store = memory_store.MemoryStore()
     first = local_ca.load_or_create(store, NOW)
     again = local_ca.load_or_create(store, NOW + 3000 * DAY)
     assert again.certificate == first.certificate
@@ -78,7 +78,7 @@ def test_the_root_stays_the_same_and_lasts_ten_years() -> None:
 
 
 def test_a_root_near_its_end_is_replaced_before_leaves_outlive_it() -> None:
-    store = memory.MemoryStore()
+    store = memory_store.MemoryStore()
     first = local_ca.load_or_create(store, NOW)
     second = local_ca.load_or_create(store, NOW + 3500 * DAY)
     assert second.certificate != first.certificate
@@ -86,20 +86,20 @@ def test_a_root_near_its_end_is_replaced_before_leaves_outlive_it() -> None:
 
 
 def test_roots_of_two_state_directories_have_different_names() -> None:
-    subjects = {local_ca.load_or_create(memory.MemoryStore(), NOW).certificate.subject for _ in range(2)}
+    subjects = {local_ca.load_or_create(memory_store.MemoryStore(), NOW).certificate.subject for _ in range(2)}
     assert len(subjects) == 2
     assert all("daemun local CA" in subject.rfc4514_string() for subject in subjects)
 
 
 def test_a_damaged_root_is_an_error_that_says_where_and_what_to_do() -> None:
-    store = memory.MemoryStore()
+    store = memory_store.MemoryStore()
     store.write("ca/root.pem", b"-----BEGIN NONSENSE-----")
     with pytest.raises(errors.EnvironmentProblemError, match=r'"ca/root\.pem" is damaged.*restore it'):
         local_ca.load_or_create(store, NOW)
 
 
 def test_the_root_certificate_is_readable_by_all_and_holds_no_key(tmp_path: pathlib.Path) -> None:
-    ca = local_ca.load_or_create(memory.MemoryStore(), NOW)
+    ca = local_ca.load_or_create(memory_store.MemoryStore(), NOW)
     path = tmp_path / "state" / "ca.pem"
     local_ca.write_root(ca, path)
     local_ca.write_root(ca, path)
@@ -110,7 +110,7 @@ def test_the_root_certificate_is_readable_by_all_and_holds_no_key(tmp_path: path
 
 
 def test_no_key_is_shown() -> None:
-    issued = local_ca.load_or_create(memory.MemoryStore(), NOW).issue(["a.localhost"], NOW)
+    issued = local_ca.load_or_create(memory_store.MemoryStore(), NOW).issue(["a.localhost"], NOW)
     assert "PRIVATE" in issued.key_pem.decode()
     assert "PRIVATE" not in repr(issued)
 
@@ -130,12 +130,12 @@ def test_no_key_is_shown() -> None:
     ],
 )
 def test_names_covered(host: str, is_covered: bool) -> None:
-    issued = local_ca.load_or_create(memory.MemoryStore(), NOW).issue(NAMES, NOW)
+    issued = local_ca.load_or_create(memory_store.MemoryStore(), NOW).issue(NAMES, NOW)
     assert (issued.missing([host]) == ()) is is_covered
 
 
 def test_what_cannot_be_served_is_said() -> None:
-    ca = local_ca.load_or_create(memory.MemoryStore(), NOW)
+    ca = local_ca.load_or_create(memory_store.MemoryStore(), NOW)
     one, other = ca.issue(["a.localhost"], NOW), ca.issue(["b.localhost"], NOW)
     with pytest.raises(bundle.BundleError, match="does not fit"):
         bundle.parse(one.fullchain_pem, other.key_pem)

@@ -31,7 +31,7 @@ from daemun.certs.served import (
 )
 from daemun.control import ports
 from daemun.core import layout, model
-from daemun.store import file, memory
+from daemun.store import file_store, memory_store
 from tests.support import certificates, clock
 
 DAY = datetime.timedelta(days=1)
@@ -44,7 +44,7 @@ class Gate:
     def __init__(self, state: pathlib.Path) -> None:
         self.paths = layout.Layout(str(state))
         self.live = pathlib.Path(self.paths.live)
-        self.store = file.FileStore(pathlib.Path(self.paths.store))
+        self.store = file_store.FileStore(pathlib.Path(self.paths.store))
         self.clock = clock.FakeClock()
 
     def manager(self) -> certificate_manager.Manager:
@@ -57,7 +57,7 @@ class Gate:
 
     def put_issued(self, name: str, *hosts: str, directory: str = STAGING.directory) -> bytes:
         """A certificate in the store as if a public CA had issued it."""
-        ca = local_ca.load_or_create(memory.MemoryStore(), self.clock.now())
+        ca = local_ca.load_or_create(memory_store.MemoryStore(), self.clock.now())
         issued = ca.issue(hosts, self.clock.now())
         certificate_records.write_issued(
             self.store, name, certificate_records.Issued(directory=directory, bundle=issued)
@@ -317,7 +317,7 @@ def made_files(tmp_path: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
 
 
 def write_own(files: tuple[pathlib.Path, pathlib.Path], now: datetime.datetime, *hosts: str) -> bytes:
-    own = local_ca.load_or_create(memory.MemoryStore(), now).issue(hosts, now)
+    own = local_ca.load_or_create(memory_store.MemoryStore(), now).issue(hosts, now)
     files[0].write_bytes(own.fullchain_pem)
     files[1].write_bytes(own.key_pem)
     return own.fullchain_pem
@@ -627,7 +627,7 @@ def _copy_over(folder: pathlib.Path) -> None:
 
 
 def _swap(folder: pathlib.Path) -> None:
-    other = local_ca.load_or_create(memory.MemoryStore(), datetime.datetime.now(datetime.UTC))
+    other = local_ca.load_or_create(memory_store.MemoryStore(), datetime.datetime.now(datetime.UTC))
     made = other.issue(["evil.example.com"], datetime.datetime.now(datetime.UTC))
     (folder / "fullchain.pem").write_bytes(made.fullchain_pem)
     (folder / "privkey.pem").write_bytes(made.key_pem)

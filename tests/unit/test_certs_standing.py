@@ -8,7 +8,7 @@ from daemun.certs.orders import schedule
 from daemun.certs.served import certificate_records, local_ca, shown_certificates
 from daemun.core import model
 from daemun.core.issuance import order_subject
-from daemun.store import memory
+from daemun.store import memory_store
 
 NOW = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
 DAY = datetime.timedelta(days=1)
@@ -24,7 +24,7 @@ def test_after_a_failure(noted: datetime.timedelta, asked: datetime.timedelta) -
     spec = model.CertificateSpec(name="a.test", host="a.test", names=("a.test",), mode=model.TlsMode.ACME)
     served = shown_certificates.ServedCertificate(
         kind=shown_certificates.CertificateSource.LOCAL,
-        bundle=local_ca.load_or_create(memory.MemoryStore(), NOW).issue(["a.test"], NOW),
+        bundle=local_ca.load_or_create(memory_store.MemoryStore(), NOW).issue(["a.test"], NOW),
     )
     attempts = certificate_records.Attempts(
         asked=order_subject.fingerprint(spec, CAS), failures=1, next_attempt=NOW + noted, reason="no"

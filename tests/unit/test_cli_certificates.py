@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from daemun.cli import certificates, forecasts
+from daemun.cli import certificate_table, forecast_table
 from daemun.core import model, renewal_forecast
-from daemun.web import json as web_json
+from daemun.web import json_values
 from tests.support.standings import DAY, HOUR, MINUTE, NOW, failing, served
 
 REASON = (
@@ -14,7 +14,7 @@ REASON = (
 )
 LONG = "a-host-name-that-is-much-too-long-for-a-column.customers.example.com"
 CERTIFICATES = [
-    web_json.certificate_json(status)
+    json_values.certificate_json(status)
     for status in (
         served("a.test", left=60 * DAY),
         dataclasses.replace(served("shop.test", left=25 * DAY), names=("shop.test", "www.shop.test")),
@@ -28,7 +28,7 @@ CERTIFICATES = [
 
 @pytest.mark.parametrize("width", [80, 100, 200])
 def test_every_line_fits_and_says_its_part(width: int) -> None:
-    lines = [line.text for line in certificates.lines_of(CERTIFICATES, NOW, width)]
+    lines = [line.text for line in certificate_table.lines_of(CERTIFICATES, NOW, width)]
     assert max(len(line) for line in lines) <= width
     text = "\n".join(lines)
     for part in (
@@ -47,23 +47,23 @@ def test_every_line_fits_and_says_its_part(width: int) -> None:
 
 
 def test_columns_stay_where_a_host_is_too_long() -> None:
-    lines = certificates.lines_of(CERTIFICATES, NOW, 80)
+    lines = certificate_table.lines_of(CERTIFICATES, NOW, 80)
     at = {line.at for line in lines if line.state}
     assert len(at) == 1
     assert all(line.text[line.at :].startswith(line.state) for line in lines if line.state)
 
 
 def test_a_narrow_terminal_breaks_nothing() -> None:
-    assert certificates.lines_of(CERTIFICATES, NOW, 10)
+    assert certificate_table.lines_of(CERTIFICATES, NOW, 10)
 
 
 def test_what_comes_from_outside_cannot_steer_a_terminal() -> None:
-    hostile = web_json.certificate_json(failing(reason="\x1b]0;owned\x07"))
-    assert not any("\x1b" in line.text for line in certificates.lines_of([hostile], NOW, 80))
+    hostile = json_values.certificate_json(failing(reason="\x1b]0;owned\x07"))
+    assert not any("\x1b" in line.text for line in certificate_table.lines_of([hostile], NOW, 80))
 
 
 def test_in_a_pipe_nothing_is_cut() -> None:
-    row = certificates.row_of(CERTIFICATES[2], NOW)
+    row = certificate_table.row_of(CERTIFICATES[2], NOW)
     assert row[:6] == ("broken.example.com", "failing", "daemun local CA", "2026-07-30", "90 days", "2026-06-30")
     assert REASON in row[6]
 
@@ -71,7 +71,7 @@ def test_in_a_pipe_nothing_is_cut() -> None:
 def test_many_renewals_are_counted_by_day() -> None:
     statuses = [served(f"{number}.test", left=(31 + number % 2) * DAY) for number in range(100)]
     found = renewal_forecast.make_forecast(statuses, NOW, 30 * DAY)
-    lines = forecasts.lines_of(web_json.forecast_json(found, NOW, 30 * DAY))
+    lines = forecast_table.lines_of(json_values.forecast_json(found, NOW, 30 * DAY))
     assert [line.split()[:2] for line in lines[1:]] == [["2026-05-02", "50"], ["2026-05-03", "50"]]
     assert lines[1].endswith("and 46 more")
 
@@ -79,6 +79,6 @@ def test_many_renewals_are_counted_by_day() -> None:
 def test_no_renewals() -> None:
     own = served("own.test", kind=model.CertificateKind.OWN, left=-DAY)
     found = renewal_forecast.make_forecast([own], NOW, 30 * DAY)
-    lines = forecasts.lines_of(web_json.forecast_json(found, NOW, 30 * DAY))
+    lines = forecast_table.lines_of(json_values.forecast_json(found, NOW, 30 * DAY))
     assert lines[0] == "no certificate is renewed before 2026-05-31"
     assert lines[-1].split() == ["2026-04-30", "12:00", "expired", "24", "hours", "ago", "is", "expired", "own.test"]

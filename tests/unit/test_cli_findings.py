@@ -1,6 +1,6 @@
 import typing
 
-from daemun.cli import findings
+from daemun.cli import finding_lines
 
 Json = dict[str, typing.Any]
 
@@ -18,7 +18,7 @@ FOUND = [
 
 
 def test_those_of_one_name_stand_together_and_the_gate_comes_first() -> None:
-    assert findings.lines_of(FOUND) == [
+    assert finding_lines.lines_of(FOUND) == [
         (None, "the gate"),
         ("good", "nginx runs"),
         (None, "b.test"),
@@ -30,16 +30,16 @@ def test_those_of_one_name_stand_together_and_the_gate_comes_first() -> None:
         ("good", "resolves"),
         (None, "1 problem and 1 warning"),
     ]
-    assert not findings.all_good(FOUND)
+    assert not finding_lines.all_good(FOUND)
 
 
 def test_lines_are_broken_where_the_terminal_ends() -> None:
     text = " ".join(["word"] * 20)
-    lines = findings.lines_of([finding("warns", text, text)], width=44)
+    lines = finding_lines.lines_of([finding("warns", text, text)], width=44)
     assert all(len(line) + (4 if weight else 0) <= 44 for weight, line in lines)
     assert " ".join(line.strip() for _, line in lines[1:-1]) == f"{text} {text}"
 
 
 def test_the_last_line() -> None:
-    assert findings.lines_of([finding("good", "well")])[-1] == (None, "all is well")
-    assert findings.summary_of(FOUND[:1] * 2) == "2 warnings"
+    assert finding_lines.lines_of([finding("good", "well")])[-1] == (None, "all is well")
+    assert finding_lines.summary_of(FOUND[:1] * 2) == "2 warnings"

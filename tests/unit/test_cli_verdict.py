@@ -4,7 +4,7 @@ import typing
 
 import pytest
 
-from daemun.cli import problems, verdict
+from daemun.cli import problem_lines, verdict
 
 Json = dict[str, typing.Any]
 
@@ -51,7 +51,7 @@ def test_all_served(state: str, *, is_served: bool) -> None:
 
 
 def test_m10_a_container_is_named_once_in_a_line() -> None:
-    told = problems.lines_of(
+    told = problem_lines.lines_of(
         [
             _problem('container "web" has no network', origin="container web"),
             _problem('cannot serve container "web": x', origin="container web"),
@@ -90,7 +90,7 @@ def test_an_edit_answers_for_its_own_site_and_for_the_whole_file_only() -> None:
 
 
 def test_problems_are_told_errors_first_and_with_their_place() -> None:
-    told = problems.lines_of(
+    told = problem_lines.lines_of(
         [_problem("look", severity="warning"), _problem("bad"), _problem("no place", origin="default")]
     )
     assert told == ["error: f:1: bad", "error: no place", "warning: f:1: look"]

@@ -3,7 +3,7 @@
 import dataclasses
 
 from daemun.sources.docker import containers, listing_store
-from daemun.store import memory as memory_store
+from daemun.store import memory_store
 from tests.support.docker_values import GATE, container, run
 
 SECRET = "com.example.password"

@@ -13,7 +13,7 @@ from daemun.sources.docker import (
     recent_claims,
     tenants,
 )
-from daemun.store import memory
+from daemun.store import memory_store
 from tests.support import clock
 from tests.support import docker_values as values
 
@@ -197,7 +197,7 @@ def test_owners_are_kept_for_the_next_daemon() -> None:
     """N12."""
     listing = containers.Listing(containers=(ANN,))
     kept = listing_store.KeptListing(url="unix:///x", listing=listing, owners=(("a.test", "ann"),))
-    store = memory.MemoryStore()
+    store = memory_store.MemoryStore()
     listing_store.write_kept(store, listing_store.encode(kept))
 
     found = listing_store.read_kept(store)

@@ -16,7 +16,7 @@ from daemun.certs.served import local_ca
 from daemun.control import account_port
 from daemun.core import model
 from daemun.sources import yaml_file
-from daemun.store import memory
+from daemun.store import memory_store
 from tests.support import clock
 
 CONF = """
@@ -117,7 +117,7 @@ def test_a_key_of_another_kind_is_refused() -> None:
 
 def found_certificate(*names: str, directory: str) -> found_items.Certificate:
     now = clock.FakeClock().now()
-    issued = local_ca.load_or_create(memory.MemoryStore(), now).issue(names, now)
+    issued = local_ca.load_or_create(memory_store.MemoryStore(), now).issue(names, now)
     return found_items.Certificate(place=f"live/{names[0]}", directory=directory, bundle=issued)
 
 

@@ -174,7 +174,7 @@ def test_facts_stand_beside_an_error(capsys: pytest.CaptureFixture[str]) -> None
 
     def program() -> None:
         json_answer.note(accounts=[{"directory": "one", "error": None}])
-        output.say("one: knows the new key")
+        output.print_line("one: knows the new key")
         raise errors.EnvironmentProblemError("not everywhere\x1b")
 
     json_answer.begin(is_wanted=True)

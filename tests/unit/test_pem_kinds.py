@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs7, pkcs12
 
 from daemun.certs.served import bundle, local_ca
-from daemun.store import memory
+from daemun.store import memory_store
 from tests.support.standings import NOW
 
-ONE = local_ca.load_or_create(memory.MemoryStore(), NOW).issue(["a.test"], NOW)
-OTHER = local_ca.load_or_create(memory.MemoryStore(), NOW).issue(["b.test"], NOW)
+ONE = local_ca.load_or_create(memory_store.MemoryStore(), NOW).issue(["a.test"], NOW)
+OTHER = local_ca.load_or_create(memory_store.MemoryStore(), NOW).issue(["b.test"], NOW)
 KEY = serialization.load_pem_private_key(ONE.key_pem, password=None)
 assert isinstance(KEY, ec.EllipticCurvePrivateKey)
 DER, PEM = serialization.Encoding.DER, serialization.Encoding.PEM

@@ -8,11 +8,11 @@ import pytest
 
 from daemun.errors import ConfigError
 from daemun.sources import last_good_file, yaml_file
-from daemun.store import memory
+from daemun.store import memory_store
 
 
 async def test_what_could_be_read_is_recalled(tmp_path: pathlib.Path) -> None:
-    path, store = tmp_path / "daemun.yaml", memory.MemoryStore()
+    path, store = tmp_path / "daemun.yaml", memory_store.MemoryStore()
     source = last_good_file.Remembering(yaml_file.YamlFile(path), store, path)
     assert last_good_file.recall(store, path) is None
     keeping = asyncio.create_task(source.run())

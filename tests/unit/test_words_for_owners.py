@@ -12,7 +12,7 @@ import structlog
 import typer.testing
 
 from daemun import log, settings
-from daemun.cli import app, certificates, client, output, site_filter, truststores
+from daemun.cli import app, certificate_table, control_client, output, site_filter, truststores
 from daemun.cli.commands import plan as plan_command
 from daemun.core import change_plan, model
 
@@ -76,14 +76,14 @@ def test_a_long_reason_is_told_in_parts() -> None:
         "next_attempt": None,
         "reason": REASON,
     }
-    lines = [line.text.strip() for line in certificates.lines_of([certificate], NOW, 200)]
+    lines = [line.text.strip() for line in certificate_table.lines_of([certificate], NOW, 200)]
     assert 'cannot order a certificate for "www.example.com": its name does not resolve' in lines
     assert "make an A or AAAA record" in lines
     assert max(map(len, lines)) < 120
-    detail = [value for _, value in certificates.detail_of(certificate, NOW)]
+    detail = [value for _, value in certificate_table.detail_of(certificate, NOW)]
     assert "open it" in detail
     assert " ".join(detail).count("NXDOMAIN") == 1, "nothing is left out"
-    assert certificates.sentences_of("short; reason") == ["short; reason"]
+    assert certificate_table.sentences_of("short; reason") == ["short; reason"]
 
 
 def test_no_jargon_in_what_owners_read() -> None:
@@ -134,8 +134,8 @@ def test_a_daemon_of_root_is_named_while_it_runs_alone(monkeypatch: pytest.Monke
     lock = tmp_path / "root" / "run" / "daemun.lock"
 
     def told() -> str:
-        with pytest.raises(client.NotRunningError) as caught:
-            client.Client(mine).status()
+        with pytest.raises(control_client.NotRunningError) as caught:
+            control_client.Client(mine).status()
         return str(caught.value)
 
     assert "There is one of root" not in told()

@@ -10,7 +10,7 @@ import typer.core
 
 import daemun
 from daemun import settings
-from daemun.cli import json_answer, options, output
+from daemun.cli import common_options, json_answer, output
 from daemun.cli.commands import (
     accounts,
     add,
@@ -86,19 +86,19 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def before(  # noqa: PLR0917 - Typer's
     context: typer.Context,
-    config: options.Config = None,
-    state: options.State = None,
-    nginx: options.Nginx = None,
+    config: common_options.Config = None,
+    state: common_options.State = None,
+    nginx: common_options.Nginx = None,
     version: typing.Annotated[
         bool, typer.Option("--version", "-V", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
-    as_json: options.AsJson = False,
+    as_json: common_options.AsJson = False,
 ) -> None:
     """What stands before a command's name; each command takes the same options after it."""
     context.obj = settings.Given(config=config, state=state, nginx=nginx)
 
 
-def print_version(as_json: options.AsJson = False) -> None:
+def print_version(as_json: common_options.AsJson = False) -> None:
     """Print the version."""
     if as_json:
         output.print_json({"version": daemun.__version__})

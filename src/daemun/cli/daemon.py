@@ -58,9 +58,9 @@ def _live(chosen: settings.Settings) -> None:
     log.configure(chosen.log_format, verbose=chosen.verbose)
     try:
         from daemun.wiring import start
-        from daemun.wiring.offline import wishes
+        from daemun.wiring.offline import configuration
 
-        wishes.check_can_start(chosen)
+        configuration.check_can_start(chosen)
         code = start.run(chosen)
     except errors.DaemunError as error:
         fail(error, chosen.log_format)

@@ -6,7 +6,7 @@ import pathlib
 import typing
 
 from daemun import errors, settings
-from daemun.cli import client, hosts, json_answer, lost_file, output, problems, running, verdict
+from daemun.cli import control_client, daemon_state, host_names, json_answer, lost_file, output, problem_lines, verdict
 
 Json = dict[str, typing.Any]
 
@@ -45,11 +45,11 @@ def change(chosen: settings.Settings, *, host: str, edit: Edit, done: str, is_ne
     """
     from daemun.sources import yaml_edit
 
-    host = hosts.normal(host)
-    daemon = client.Client(chosen)
+    host = host_names.normal(host)
+    daemon = control_client.Client(chosen)
     try:
-        file = running.config_of(chosen, daemon.status(host))
-    except client.NotRunningError:
+        file = daemon_state.config_of(chosen, daemon.status(host))
+    except control_client.NotRunningError:
         if not is_new:
             lost_file.refuse_if_lost(chosen, chosen.config)
         with yaml_edit.alone(chosen.config):
@@ -62,7 +62,7 @@ def change(chosen: settings.Settings, *, host: str, edit: Edit, done: str, is_ne
     return True
 
 
-def _change_live(daemon: client.Client, file: pathlib.Path, *, host: str, edit: Edit, done: str) -> None:
+def _change_live(daemon: control_client.Client, file: pathlib.Path, *, host: str, edit: Edit, done: str) -> None:
     """With the daemon that reads the file."""
     before = daemon.status(host)
     edited = _edit(file, edit)
@@ -72,7 +72,7 @@ def _change_live(daemon: client.Client, file: pathlib.Path, *, host: str, edit: 
         daemon.apply()
         raise errors.DaemunError(f"{result.refusal}\n{undone}")
     json_answer.note(host=host, config=str(edited.file), running=True)
-    output.say(f"{done}, and saved in {edited.file}")
+    output.print_line(f"{done}, and saved in {edited.file}")
     _mention_mistakes(edited.file, result.problems)
 
 
@@ -84,56 +84,56 @@ def _change_alone(chosen: settings.Settings, *, host: str, edit: Edit) -> None:
     def judge() -> _Result:
         after = _check(chosen)
         found = verdict.new_errors(host=host, before=before, after=after)
-        return _Result(refusal="\n".join(map(problems.describe, found)) or None, problems=after)
+        return _Result(refusal="\n".join(map(problem_lines.describe, found)) or None, problems=after)
 
     result = _judge(edited, judge)
     if result.refusal is not None:
         raise errors.ConfigError(f"{result.refusal}\n{_put_back(edited)}")
     json_answer.note(host=host, config=str(edited.file), running=False)
-    output.say(f"saved in {edited.file}; no daemon is running, so it becomes live with the next `daemun up`")
+    output.print_line(f"saved in {edited.file}; no daemon is running, so it becomes live with the next `daemun up`")
     _mention_mistakes(edited.file, result.problems)
 
 
 def _mention_mistakes(file: pathlib.Path, found: list[Json]) -> None:
     """What else is wrong with the file, which was so before: nobody is to take it for good."""
-    mistakes = [one for one in problems.errors_of(found) if one["origin"].startswith(f"{file.name}:")]
+    mistakes = [one for one in problem_lines.errors_of(found) if one["origin"].startswith(f"{file.name}:")]
     json_answer.note(mistakes=mistakes)
     if not mistakes:
         return
-    output.say(
+    output.print_line(
         "but the file has a mistake elsewhere:" if len(mistakes) == 1 else "but the file has mistakes elsewhere:"
     )
     for one in mistakes[:_MOST_MISTAKES]:
-        output.say(f"  {problems.describe(one)}")
+        output.print_line(f"  {problem_lines.describe(one)}")
     if len(mistakes) > _MOST_MISTAKES:
-        output.say(f"  and {len(mistakes) - _MOST_MISTAKES} more; `daemun check` tells all")
+        output.print_line(f"  and {len(mistakes) - _MOST_MISTAKES} more; `daemun check` tells all")
 
 
-def _apply(daemon: client.Client, *, host: str, before: list[Json]) -> _Result:
-    report = running.apply_and_wait(daemon)
+def _apply(daemon: control_client.Client, *, host: str, before: list[Json]) -> _Result:
+    report = daemon_state.apply_and_wait(daemon)
     return _Result(refusal=_refusal_of(daemon, report, host=host, before=before), problems=report["problems"])
 
 
-def _refusal_of(daemon: client.Client, report: Json, *, host: str, before: list[Json]) -> str | None:
+def _refusal_of(daemon: control_client.Client, report: Json, *, host: str, before: list[Json]) -> str | None:
     """Why the edit is not live; None: it is."""
     sites = [site for site in daemon.status(host)["sites"] if site["host"] == host]
     waiting = [site for site in sites if site["state"] in verdict.NOT_YET]
     is_served = bool(sites) and not waiting
     found = verdict.new_errors(host=host, before=before, after=report["problems"], is_served=is_served)
     if found:
-        return "\n".join(map(problems.describe, found))
+        return "\n".join(map(problem_lines.describe, found))
     if report["error"]:
         return str(report["error"])
     if FILE in report["unread"]:
-        return "\n".join(map(problems.describe, problems.errors_of(report["problems"])))
+        return "\n".join(map(problem_lines.describe, problem_lines.errors_of(report["problems"])))
     return f"{host} is {output.state_of(waiting[0]['state'])}: {waiting[0]['reason']}" if waiting else None
 
 
 def _check(chosen: settings.Settings) -> list[Json]:
-    from daemun.web import json as web_json
+    from daemun.web import json_values
     from daemun.wiring.offline import checking
 
-    return web_json.problems_json(checking.check(chosen))
+    return json_values.problems_json(checking.check(chosen))
 
 
 def _edit(file: pathlib.Path, edit: Edit) -> _Edited:

@@ -34,7 +34,7 @@ STYLES = {
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class TerminalLine:
     """A line for a terminal. state: the word at column `at` that is coloured; None: none is."""
 
     text: str
@@ -42,7 +42,7 @@ class Line:
     at: int = 0
 
 
-def say(text: str = "") -> None:
+def print_line(text: str = "") -> None:
     """A line for the person; with `--json`, a message of the answer."""
     if json_answer.is_wanted():
         json_answer.add_message(clean(text))
@@ -78,7 +78,7 @@ def print_table(titles: Row, rows: collections.abc.Sequence[Row]) -> None:
         print(row)
 
 
-def print_lines(lines: collections.abc.Iterable[Line]) -> None:
+def print_lines(lines: collections.abc.Iterable[TerminalLine]) -> None:
     """On a terminal, as they are."""
     from rich import console, text
 

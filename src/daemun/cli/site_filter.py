@@ -8,7 +8,7 @@ import typing
 import typer
 
 from daemun import errors
-from daemun.cli import hosts as hosts_
+from daemun.cli import host_names
 
 Json = dict[str, typing.Any]
 
@@ -66,7 +66,7 @@ def _is_in(site: Json, states: collections.abc.Collection[str]) -> bool:
 
 
 def _has_name(site: Json, pattern: str) -> bool:
-    wanted = hosts_.normal(pattern)
+    wanted = host_names.normal(pattern)
     return any(
         name in {wanted, pattern.lower()} or fnmatch.fnmatchcase(name, pattern.lower())
         for name in (site["host"], *site["aliases"])

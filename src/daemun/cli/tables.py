@@ -15,23 +15,23 @@ _LEAST_WIDTH = 20
 Rows = collections.abc.Sequence[output.Row]
 
 
-def lines_of(titles: output.Row, rows: Rows, width: int) -> list[output.Line]:
+def lines_of(titles: output.Row, rows: Rows, width: int) -> list[output.TerminalLine]:
     """width: the terminal's, in columns."""
     cleaned = [tuple(output.clean(cell) for cell in row) for row in rows]
     beside = next((count for count in range(len(titles), 0, -1) if _fits(titles, cleaned, count, width)), 1)
     widths = [_longest(titles, cleaned, column) for column in range(beside)]
     room = max(width - sum(widths[:-1]) - len(output.GAP) * (beside - 1), 1)
-    lines = [output.Line(text=_join(titles[:beside], widths))]
+    lines = [output.TerminalLine(text=_join(titles[:beside], widths))]
     for row in cleaned:
         last = _wrap(row[beside - 1], room) if beside == len(titles) and beside > 1 else [row[beside - 1]]
         first = (*row[: beside - 1], last[0])
         lines.append(_colour(_join(first, widths), row[:beside], widths))
         margin = " " * (sum(widths[:-1]) + len(output.GAP) * (beside - 1))
-        lines += (output.Line(text=f"{margin}{part}") for part in last[1:])
+        lines += (output.TerminalLine(text=f"{margin}{part}") for part in last[1:])
         below = list(zip(titles, row, strict=True))[beside:]
         for title, cell in below:
             label = f"{title.lower()}: " if len(below) > 1 else ""
-            lines += (output.Line(text=part) for part in _below(label, cell, width) if cell)
+            lines += (output.TerminalLine(text=part) for part in _below(label, cell, width) if cell)
     return lines
 
 
@@ -82,11 +82,11 @@ def _join(cells: output.Row, widths: collections.abc.Sequence[int]) -> str:
     return output.GAP.join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
-def _colour(text: str, cells: output.Row, widths: collections.abc.Sequence[int]) -> output.Line:
+def _colour(text: str, cells: output.Row, widths: collections.abc.Sequence[int]) -> output.TerminalLine:
     """The first cell that is a state."""
     at = 0
     for cell, width in zip(cells, widths, strict=True):
         if cell in output.STYLES:
-            return output.Line(text=text, state=cell, at=at)
+            return output.TerminalLine(text=text, state=cell, at=at)
         at += width + len(output.GAP)
-    return output.Line(text=text)
+    return output.TerminalLine(text=text)

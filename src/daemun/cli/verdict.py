@@ -2,7 +2,7 @@
 
 import typing
 
-from daemun.cli import output, problems
+from daemun.cli import output, problem_lines
 
 Json = dict[str, typing.Any]
 
@@ -23,7 +23,7 @@ def all_live(status: Json) -> bool:
         and status["waiting_change"] is None
         and status["generation"] is not None
         and all(site["state"] in AT_REST for site in status["sites"])
-        and not problems.errors_of(status["problems"])
+        and not problem_lines.errors_of(status["problems"])
     )
 
 
@@ -49,7 +49,7 @@ def reasons(status: Json) -> list[str]:
 def _is_told(site: Json, found: list[Json]) -> bool:
     """A problem tells it with the line that is to be corrected."""
     own = [problem for problem in found if problem["host"] == site["host"]]
-    if site["state"] in NOT_YET and problems.errors_of(own):
+    if site["state"] in NOT_YET and problem_lines.errors_of(own):
         return True
     told = (problem["message"].removeprefix(f'site "{site["host"]}": ') for problem in own)
     return any(message in (site["reason"] or "") for message in told)
@@ -88,7 +88,7 @@ def new_errors(*, host: str, before: list[Json], after: list[Json], is_served: b
     known = {problem["message"] for problem in before}
     return [
         problem
-        for problem in problems.errors_of(after)
+        for problem in problem_lines.errors_of(after)
         if (problem["host"] == host and not (is_served and problem["message"] in known))
         or (problem["host"] is None and problem["message"] not in known)
     ]

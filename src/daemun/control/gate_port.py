@@ -1,5 +1,5 @@
 """What a person can ask of the running gate: the contract between those who ask (the web API, and the command line
-behind it) and the one who answers (`control.gate`). Values only; their JSON form is `web.json`.
+behind it) and the one who answers (`control.gate`). Values only; their JSON form is `web.json_values`.
 """
 
 import dataclasses

@@ -15,7 +15,7 @@ import typing
 from websockets import exceptions
 from websockets.asyncio import server
 
-from daemun.demo import child, room
+from daemun.demo import chat_room, child
 
 HISTORY = 50
 """Messages that somebody who enters is shown."""
@@ -27,7 +27,7 @@ class Chat:
     """One room and the connections in it."""
 
     def __init__(self) -> None:
-        self._said: collections.deque[room.Said] = collections.deque(maxlen=HISTORY)
+        self._said: collections.deque[chat_room.ChatMessage] = collections.deque(maxlen=HISTORY)
         self._present: set[server.ServerConnection] = set()
 
     async def serve(self, connection: server.ServerConnection) -> None:
@@ -48,10 +48,10 @@ class Chat:
 
     async def _listen(self, connection: server.ServerConnection, token: str) -> None:
         clock = asyncio.get_running_loop().time
-        pace = room.Pace()
+        pace = chat_room.Pace()
         async for frame in connection:
             try:
-                said = room.parse_said(frame, sender=token, at=datetime.datetime.now(datetime.UTC))
+                said = chat_room.parse_said(frame, sender=token, at=datetime.datetime.now(datetime.UTC))
             except ValueError as error:
                 await connection.send(json.dumps({"type": "refused", "reason": str(error)}))
             else:
@@ -67,12 +67,12 @@ class Chat:
         server.broadcast(self._present, json.dumps(event))
 
 
-async def _main(place: child.Place) -> None:
+async def _main(place: child.ListenAddress) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with server.serve(Chat().serve, place.host, place.port, max_size=MAX_FRAME_BYTES, max_queue=4) as listening:
-        child.announce(child.Place(host=place.host, port=listening.sockets[0].getsockname()[1]))
+        child.announce(child.ListenAddress(host=place.host, port=listening.sockets[0].getsockname()[1]))
         await stop.wait()
 
 

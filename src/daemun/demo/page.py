@@ -34,7 +34,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     handler = functools.partial(Handler, directory=FOLDER)
     with http.server.ThreadingHTTPServer((place.host, place.port), handler) as server:
-        child.announce(child.Place(host=place.host, port=server.server_port))
+        child.announce(child.ListenAddress(host=place.host, port=server.server_port))
         server.serve_forever()
 
 

@@ -11,7 +11,7 @@ import shlex
 from daemun.errors import EnvironmentProblemError, LockHeldError
 
 
-class Held:
+class HeldLock:
     """The lock of one state directory, while `held_alone` runs.
 
     Its folder is locked, too: on a full disk there may be no file, and one that is made later must let nobody in.
@@ -57,10 +57,10 @@ class Held:
 
 
 @contextlib.contextmanager
-def held_alone(lock: pathlib.Path) -> collections.abc.Iterator[Held]:
-    """Hold `lock` (made when missing) while the block runs. Raises: as `Held.take`."""
+def held_alone(lock: pathlib.Path) -> collections.abc.Iterator[HeldLock]:
+    """Hold `lock` (made when missing) while the block runs. Raises: as `HeldLock.take`."""
     with contextlib.ExitStack() as stack:
-        held = Held(lock, stack)
+        held = HeldLock(lock, stack)
         held.take()
         yield held
 

@@ -5,7 +5,7 @@ import typing
 from starlette import exceptions, requests, responses, routing
 
 from daemun.control import account_port
-from daemun.web import body as body_
+from daemun.web import request_body_json
 
 Json = dict[str, typing.Any]
 
@@ -44,19 +44,19 @@ def adoption_json(adoption: account_port.Adoption) -> Json:
 def account_from(body: Json) -> account_port.ForeignAccount:
     """Raises: HTTPException 400."""
     return account_port.ForeignAccount(
-        directory=body_.take_text(body, "directory"),
-        url=body_.take_optional_text(body, "url"),
-        email=body_.take_optional_text(body, "email"),
-        key_pem=body_.take_text(body, "key").encode(),
+        directory=request_body_json.take_text(body, "directory"),
+        url=request_body_json.take_optional_text(body, "url"),
+        email=request_body_json.take_optional_text(body, "email"),
+        key_pem=request_body_json.take_text(body, "key").encode(),
     )
 
 
 def certificate_from(body: Json) -> account_port.ForeignCertificate:
     """Raises: HTTPException 400."""
     return account_port.ForeignCertificate(
-        directory=body_.take_text(body, "directory"),
-        fullchain_pem=body_.take_text(body, "fullchain").encode(),
-        key_pem=body_.take_text(body, "key").encode(),
+        directory=request_body_json.take_text(body, "directory"),
+        fullchain_pem=request_body_json.take_text(body, "fullchain").encode(),
+        key_pem=request_body_json.take_text(body, "key").encode(),
     )
 
 
@@ -71,20 +71,20 @@ class _Handlers:
         return responses.JSONResponse(accounts_json(self._accounts.list_accounts()))
 
     async def roll_over(self, request: requests.Request) -> responses.Response:
-        body = await body_.read_object(request)
-        turns = await self._accounts.roll_over(everything=body_.take_flag(body, "everything"))
+        body = await request_body_json.read_object(request)
+        turns = await self._accounts.roll_over(everything=request_body_json.take_flag(body, "everything"))
         told = [{"directory": turn.directory, "error": turn.error} for turn in turns]
         return responses.JSONResponse({"accounts": told})
 
     async def deactivate(self, request: requests.Request) -> responses.Response:
-        body = await body_.read_object(request)
-        directory = body_.take_text(body, "directory")
+        body = await request_body_json.read_object(request)
+        directory = request_body_json.take_text(body, "directory")
         await self._accounts.deactivate(directory)
         return responses.JSONResponse({"directory": directory})
 
     async def revoke(self, request: requests.Request) -> responses.Response:
         host = request.path_params["host"]
-        reason = body_.take_text(await body_.read_object(request), "reason")
+        reason = request_body_json.take_text(await request_body_json.read_object(request), "reason")
         if reason not in account_port.REASONS:
             expected = ", ".join(account_port.REASONS)
             raise exceptions.HTTPException(400, f'cannot revoke for the reason "{reason}"; expected one of {expected}')
@@ -92,13 +92,13 @@ class _Handlers:
         return responses.JSONResponse({"host": host})
 
     async def adopt_account(self, request: requests.Request) -> responses.Response:
-        body = await body_.read_object(request)
+        body = await request_body_json.read_object(request)
         found = account_from(body)
-        adoption = await self._adopter.adopt_account(found, dry=body_.take_flag(body, "dry"))
+        adoption = await self._adopter.adopt_account(found, dry=request_body_json.take_flag(body, "dry"))
         return responses.JSONResponse(adoption_json(adoption))
 
     async def adopt_certificate(self, request: requests.Request) -> responses.Response:
-        body = await body_.read_object(request)
+        body = await request_body_json.read_object(request)
         found = certificate_from(body)
-        adoption = await self._adopter.adopt_certificate(found, dry=body_.take_flag(body, "dry"))
+        adoption = await self._adopter.adopt_certificate(found, dry=request_body_json.take_flag(body, "dry"))
         return responses.JSONResponse(adoption_json(adoption))

@@ -12,8 +12,7 @@ from starlette import applications, exceptions, requests, responses, routing
 from daemun.control import gate_port
 from daemun.core import on_demand_names, renewal_forecast
 from daemun.errors import DaemunError, RetryableError
-from daemun.web import body as body_
-from daemun.web import json as web_json
+from daemun.web import json_values, request_body_json
 
 FORECAST_DAYS = 30
 MOST_FORECAST_DAYS = 3650
@@ -61,11 +60,11 @@ class _Handlers:
         host = request.query_params.get("host")
         status = self._gate.status()
         chosen = status if host is None else status.of_site(host)
-        return responses.JSONResponse(web_json.status_json(chosen, old, self._gate.look))
+        return responses.JSONResponse(json_values.status_json(chosen, old, self._gate.look))
 
     async def probe(self, request: requests.Request) -> responses.Response:
         """{"host": NAME} looks at one site, {} at all. `left` is how much was not looked at in time."""
-        body = await body_.read_object(request)
+        body = await request_body_json.read_object(request)
         host = body.pop("host", None)
         if body or not isinstance(host, str | None):
             raise exceptions.HTTPException(400, 'cannot look: the body must be {"host": "shop.example.com"} or {}')
@@ -77,7 +76,7 @@ class _Handlers:
         chosen = [one for one in self._gate.status().certificates if state is None or one.state.value == state]
         if most.isascii() and most.isdecimal():
             chosen = chosen[: int(most[:9])]
-        return responses.JSONResponse(web_json.certificates_json(tuple(chosen)))
+        return responses.JSONResponse(json_values.certificates_json(tuple(chosen)))
 
     async def forecast(self, request: requests.Request) -> responses.Response:
         text = request.query_params.get("days", str(FORECAST_DAYS))
@@ -88,10 +87,10 @@ class _Handlers:
             )
         now, span = datetime.datetime.now(datetime.UTC), datetime.timedelta(days=days)
         found = renewal_forecast.make_forecast(self._gate.status().certificates, now, span)
-        return responses.JSONResponse(web_json.forecast_json(found, now, span))
+        return responses.JSONResponse(json_values.forecast_json(found, now, span))
 
     async def test_alerts(self, _: requests.Request) -> responses.Response:
-        return responses.JSONResponse(web_json.told_json(await self._gate.test_alerts()))
+        return responses.JSONResponse(json_values.told_json(await self._gate.test_alerts()))
 
     async def renew(self, request: requests.Request) -> responses.Response:
         host = request.path_params["host"]
@@ -108,7 +107,7 @@ class _Handlers:
 
     async def add_domain(self, request: requests.Request) -> responses.Response:
         """201 also when it was there before: who asks twice wants the same."""
-        body = await body_.read_object(request)
+        body = await request_body_json.read_object(request)
         host = body.pop("host", None)
         if body or not isinstance(host, str):
             raise exceptions.HTTPException(400, 'cannot add a name: the body must be {"host": "shop.example.com"}')
@@ -125,22 +124,22 @@ class _Handlers:
         return responses.JSONResponse({"host": host})
 
     async def plan(self, _: requests.Request) -> responses.Response:
-        return responses.JSONResponse(web_json.plan_json(await self._gate.plan()))
+        return responses.JSONResponse(json_values.plan_json(await self._gate.plan()))
 
     async def apply(self, _: requests.Request) -> responses.Response:
         """422 when something was refused, 202 when something waits, with the same report: a client that looks at the
         status alone is right."""
         report = await self._gate.apply()
         status = 200 if report.ok else 202 if report.waits is not None else 422
-        return responses.JSONResponse(web_json.apply_json(report), status_code=status)
+        return responses.JSONResponse(json_values.apply_json(report), status_code=status)
 
     async def doctor(self, request: requests.Request) -> responses.Response:
         """?host=NAME looks at one name."""
         found = await self._gate.diagnose(request.query_params.get("host"))
-        return responses.JSONResponse({"findings": web_json.findings_json(found)})
+        return responses.JSONResponse({"findings": json_values.findings_json(found)})
 
     async def stop(self, request: requests.Request) -> responses.Response:
-        body = await body_.read_object(request)
+        body = await request_body_json.read_object(request)
         keep_traffic = body.pop("keep_traffic", False)
         if body or not isinstance(keep_traffic, bool):
             raise exceptions.HTTPException(400, 'cannot stop: the body must be {"keep_traffic": true or false}')

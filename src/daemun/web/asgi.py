@@ -1,4 +1,4 @@
-"""uvicorn as one task among others. Slow to import (uvicorn, h11), so only `web.server` does, in a thread."""
+"""uvicorn as one task among others. Slow to import (uvicorn, h11), so only `web.socket_server` does, in a thread."""
 
 import asyncio
 import collections.abc
@@ -8,7 +8,7 @@ import socket
 import uvicorn
 from starlette import types
 
-from daemun.web import server
+from daemun.web import socket_server
 
 ACCEPTED_AT_ONCE = 64
 """Connections that asyncio accepts in one turn of the loop. With uvicorn's 2048, a crowd that is refused at once would
@@ -46,7 +46,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         for listener in sockets or ():  # asyncio takes one number for both, its own turns and the kernel's queue
-            listener.listen(server.BACKLOG)
+            listener.listen(socket_server.BACKLOG)
 
     @contextlib.contextmanager
     def capture_signals(self) -> collections.abc.Generator[None, None, None]:

@@ -9,7 +9,7 @@ from daemun.control import gate
 from daemun.core import layout
 from daemun.hold import hold_queue
 from daemun.on_demand import ask_program, missed_handshakes
-from daemun.web import server
+from daemun.web import socket_server
 
 if typing.TYPE_CHECKING:
     from starlette import types
@@ -37,13 +37,13 @@ class Sockets:
     asker: ask_program.Asker
 
     async def serve_control(self) -> None:
-        await server.serve(self._make_api, pathlib.Path(self.layout.control_socket))
+        await socket_server.serve(self._make_api, pathlib.Path(self.layout.control_socket))
 
     async def serve_hold(self) -> None:
-        await server.serve(self._make_waiting_room, pathlib.Path(self.layout.hold_socket), group=self.group)
+        await socket_server.serve(self._make_waiting_room, pathlib.Path(self.layout.hold_socket), group=self.group)
 
     async def serve_domains(self) -> None:
-        await server.serve(self._make_doorbell, pathlib.Path(self.layout.domains_socket), group=self.group)
+        await socket_server.serve(self._make_doorbell, pathlib.Path(self.layout.domains_socket), group=self.group)
 
     async def listen_to_missed(self) -> None:
         await missed_handshakes.listen(self.layout, self.asker, group=self.group)

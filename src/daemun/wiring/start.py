@@ -12,7 +12,7 @@ from daemun import settings as settings_
 from daemun.core import layout as layout_
 from daemun.nginx import machine_limits, process, work_folder
 from daemun.store import instance
-from daemun.wiring import daemon, machine
+from daemun.wiring import composition, nginx_environment
 
 UMASK = 0o022
 """Whatever the umask of the shell is that starts daemun."""
@@ -28,13 +28,13 @@ def run(settings: settings_.Settings) -> int:
     with contextlib.ExitStack() as stack:
         lock = _lock(settings, stack)
         stack.callback(lambda: process.leave_work_folder(settings.layout))
-        one = daemon.Daemon(settings, machine.find_nginx(settings), lock)
+        one = composition.Daemon(settings, nginx_environment.find_nginx(settings), lock)
         garbage.seek()
         asyncio.run(one.live())
     return 0
 
 
-def _lock(settings: settings_.Settings, stack: contextlib.ExitStack) -> instance.Held:
+def _lock(settings: settings_.Settings, stack: contextlib.ExitStack) -> instance.HeldLock:
     """The lock of where nginx works, held beside that of the state directory: there is one daemun for it, wherever
     nginx works, and nothing is changed before that is known.
 

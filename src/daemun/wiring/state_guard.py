@@ -29,7 +29,7 @@ class StateGuard:
         self,
         *,
         layout: layout.Layout,
-        lock: instance.Held,
+        lock: instance.HeldLock,
         prepare: collections.abc.Callable[[], None],
         gate: gate.Gate,
         sockets: collections.abc.Mapping[str, str],

@@ -5,7 +5,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import client, confirm, groups, json_answer, options, output
+from daemun.cli import command_groups, common_options, confirmation, control_client, json_answer, output
 
 Json = dict[str, typing.Any]
 
@@ -19,16 +19,16 @@ def show(chosen: settings.Settings, *, as_json: bool) -> None:
     if found["accounts"]:
         output.print_table(("CA", "ACCOUNT", "EMAIL", "KEY", "STATE"), [row_of(each) for each in found["accounts"]])
     else:
-        output.say("there is no account at any CA yet; the first order makes one")
+        output.print_line("there is no account at any CA yet; the first order makes one")
     if found["rolling"]:
-        output.say("a change of the shared key is not finished: `daemun accounts rollover` goes on with it")
+        output.print_line("a change of the shared key is not finished: `daemun accounts rollover` goes on with it")
 
 
-group = groups.make_group("accounts", show, about="Show the accounts at CAs, or change them.")
+group = command_groups.make_group("accounts", show, about="Show the accounts at CAs, or change them.")
 
 
 @group.command()
-@options.with_settings
+@common_options.with_settings
 def rollover(
     chosen: settings.Settings,
     everything: typing.Annotated[
@@ -39,12 +39,12 @@ def rollover(
 
     When a CA cannot be reached, the others use the new key already; the same command goes on later.
     """
-    turns = client.Client(chosen).roll_over(everything=everything)
+    turns = control_client.Client(chosen).roll_over(everything=everything)
     json_answer.note(accounts=turns)
     for turn in turns:
-        output.say(f"{turn['directory']}: {turn['error'] or 'knows the new key'}")
+        output.print_line(f"{turn['directory']}: {turn['error'] or 'knows the new key'}")
     if not turns:
-        output.say("no CA knows the key yet; a new one is in use")
+        output.print_line("no CA knows the key yet; a new one is in use")
     if any(turn["error"] for turn in turns):
         raise errors.EnvironmentProblemError(
             "the new key is not known everywhere; accounts that do not know it go on with the old one. "
@@ -53,11 +53,11 @@ def rollover(
 
 
 @group.command()
-@options.with_settings
+@common_options.with_settings
 def deactivate(
     chosen: settings.Settings,
     ca: typing.Annotated[str, typer.Argument(metavar="CA", help="Its name, or the URL of its directory.")],
-    yes: confirm.Yes = False,
+    yes: confirmation.Yes = False,
 ) -> None:
     """Close the account at a CA, for good. Certificates stay valid; the next order there gets a new account."""
     from daemun.sources import yaml_acme
@@ -66,12 +66,12 @@ def deactivate(
         directory = yaml_acme.parse_directory(ca)
     except ValueError as error:
         raise errors.ConfigError(f"cannot deactivate an account: {error}") from error
-    daemon = client.Client(chosen)
+    daemon = control_client.Client(chosen)
     daemon.accounts()  # before asking anything: is there a daemon?
-    confirm.ask(f"Deactivate the account at {directory} for good?", yes=yes)
+    confirmation.confirm(f"Deactivate the account at {directory} for good?", yes=yes)
     daemon.deactivate(directory)
     json_answer.note(directory=directory)
-    output.say(f"deactivated the account at {directory}; what is ordered there from now on gets a new one")
+    output.print_line(f"deactivated the account at {directory}; what is ordered there from now on gets a new one")
 
 
 def row_of(account: Json) -> tuple[str, ...]:
@@ -81,9 +81,9 @@ def row_of(account: Json) -> tuple[str, ...]:
 
 def _fetch(chosen: settings.Settings) -> Json:
     try:
-        return client.Client(chosen).accounts()
-    except client.NotRunningError:
+        return control_client.Client(chosen).accounts()
+    except control_client.NotRunningError:
         from daemun.web import accounts_api
-        from daemun.wiring.offline import accounts
+        from daemun.wiring.offline import offline_accounts
 
-        return accounts_api.accounts_json(accounts.list_accounts(chosen))
+        return accounts_api.accounts_json(offline_accounts.list_accounts(chosen))

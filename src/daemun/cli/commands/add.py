@@ -6,14 +6,14 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import client, editing, hosts, options, trying
+from daemun.cli import added_site, common_options, control_client, editing, host_names
 
 Path = typing.Annotated[str, typer.Option("--path", metavar="PREFIX", help="The path prefix that goes to the target.")]
 
 New = typing.Annotated[bool, typer.Option("--new", help="Begin a new file, though the one that was there is missing.")]
 
 
-@options.with_settings
+@common_options.with_settings
 def add(
     chosen: settings.Settings,
     host: typing.Annotated[str, typer.Argument(help="A name (chat.example.com, *.example.com) or an IP address.")],
@@ -35,4 +35,4 @@ def add(
         return yaml_edit.add_route(file, host, target, route_path=path)
 
     if editing.change(chosen, host=host, edit=edit, done="live", is_new=new):
-        trying.tell(client.Client(chosen), hosts.normal(host), path)
+        added_site.print_probe(control_client.Client(chosen), host_names.normal(host), path)

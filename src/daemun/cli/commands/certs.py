@@ -8,7 +8,18 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import certificates, client, forecasts, groups, hosts, json_answer, options, output, running, verdict
+from daemun.cli import (
+    certificate_table,
+    command_groups,
+    common_options,
+    control_client,
+    daemon_state,
+    forecast_table,
+    host_names,
+    json_answer,
+    output,
+    verdict,
+)
 
 
 def show(chosen: settings.Settings, *, as_json: bool) -> None:
@@ -16,24 +27,24 @@ def show(chosen: settings.Settings, *, as_json: bool) -> None:
 
     Exits with 3 when a site is not served with the certificate that was asked for, or when no daemon runs.
     """
-    found = running.or_not_live(chosen, client.Client(chosen).certificates)
+    found = daemon_state.or_not_live(chosen, control_client.Client(chosen).certificates)
     if as_json:
         output.print_json({"certificates": found})
     elif not found:
-        output.say("no site needs a certificate")
+        output.print_line("no site needs a certificate")
     elif sys.stdout.isatty():
-        output.print_lines(certificates.lines_of(found, _now(), shutil.get_terminal_size().columns))
+        output.print_lines(certificate_table.lines_of(found, _now(), shutil.get_terminal_size().columns))
     else:
         titles = ("HOST", "STATE", "ISSUER", "EXPIRES", "LEFT", "RENEWS", "NOTE")
-        output.print_table(titles, [certificates.row_of(each, _now()) for each in found])
+        output.print_table(titles, [certificate_table.row_of(each, _now()) for each in found])
     raise typer.Exit(0 if verdict.all_served(found) else verdict.NOT_LIVE)
 
 
-group = groups.make_group("certs", show, about="Show the certificates and what comes, or renew one.")
+group = command_groups.make_group("certs", show, about="Show the certificates and what comes, or renew one.")
 
 
 @group.command()
-@options.with_settings
+@common_options.with_settings
 def renew(
     chosen: settings.Settings,
     host: typing.Annotated[str, typer.Argument(help="The site whose certificate it is.")],
@@ -42,21 +53,21 @@ def renew(
     ] = False,
 ) -> None:
     """Ask the CA for a new certificate now, forgetting earlier failures. Returns before the CA answers."""
-    json_answer.note(host=hosts.normal(host))
-    client.Client(chosen).renew(hosts.normal(host), force=force)
-    output.say(f"asked for a new certificate of {host}; `daemun certs` tells when it is there")
+    json_answer.note(host=host_names.normal(host))
+    control_client.Client(chosen).renew(host_names.normal(host), force=force)
+    output.print_line(f"asked for a new certificate of {host}; `daemun certs` tells when it is there")
 
 
 @group.command("show")
-@options.with_settings
+@common_options.with_settings
 def detail(
     chosen: settings.Settings,
     host: typing.Annotated[str, typer.Argument(help="The site, or any name of the certificate.")],
-    as_json: options.AsJson = False,
+    as_json: common_options.AsJson = False,
 ) -> None:
     """Show all that is known of one certificate. Exits as `daemun certs` does."""
-    wanted = hosts.normal(host)
-    every = running.or_not_live(chosen, client.Client(chosen).certificates)
+    wanted = host_names.normal(host)
+    every = daemon_state.or_not_live(chosen, control_client.Client(chosen).certificates)
     found = [each for each in every if wanted == each["host"] or wanted in each["names"]]
     if not found:
         raise errors.ConfigError(f'cannot show the certificate of "{host}": no site has one; `daemun certs` lists all')
@@ -64,27 +75,27 @@ def detail(
         output.print_json({"certificates": found})
     for number, each in enumerate(() if as_json else found):
         if number:
-            output.say()
-        width = max(len(name) for name, _ in certificates.detail_of(each, _now()))
-        for name, value in certificates.detail_of(each, _now()):
-            output.say(f"{name.ljust(width)}  {value}")
+            output.print_line()
+        width = max(len(name) for name, _ in certificate_table.detail_of(each, _now()))
+        for name, value in certificate_table.detail_of(each, _now()):
+            output.print_line(f"{name.ljust(width)}  {value}")
     raise typer.Exit(0 if verdict.all_served(found) else verdict.NOT_LIVE)
 
 
 @group.command()
-@options.with_settings
+@common_options.with_settings
 def forecast(
     chosen: settings.Settings,
     days: typing.Annotated[int, typer.Option("--days", min=1, max=3650, help="How far to look ahead.")] = 30,
-    as_json: options.AsJson = False,
+    as_json: common_options.AsJson = False,
 ) -> None:
     """Show the coming renewals in order of time, and which certificates daemun does not renew, with their end."""
-    answer = running.or_not_live(chosen, lambda: client.Client(chosen).forecast(days))
+    answer = daemon_state.or_not_live(chosen, lambda: control_client.Client(chosen).forecast(days))
     if as_json:
         output.print_json(answer)
         return
-    for line in forecasts.lines_of(answer):
-        output.say(line)
+    for line in forecast_table.lines_of(answer):
+        output.print_line(line)
 
 
 def _now() -> datetime.datetime:

@@ -6,31 +6,31 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import hosts, options, output, verdict
+from daemun.cli import common_options, host_names, output, verdict
 
 if typing.TYPE_CHECKING:
     from daemun.certs.dns01 import dns_advice
 
 
-@options.with_settings
+@common_options.with_settings
 def dns(
     chosen: settings.Settings,
     host: typing.Annotated[str, typer.Argument(help="A site, or a host that is none yet.")],
-    as_json: options.AsJson = False,
+    as_json: common_options.AsJson = False,
 ) -> None:
     """Show what the proof of a name needs in DNS, and whether its name servers show it. Needs no daemon.
 
     Exits with 3 when something is left to do.
     """
     settings.check_config_exists(chosen)
-    from daemun.wiring.offline import dns
+    from daemun.wiring.offline import dns_instructions
 
-    found = dns.advise(chosen, hosts.normal(host))
+    found = dns_instructions.advise(chosen, host_names.normal(host))
     if as_json:
         output.print_json({"names": [{**dataclasses.asdict(one), "challenge": one.challenge.value} for one in found]})
     else:
         for one in found:
-            output.say("\n".join(lines_of(one)))
+            output.print_line("\n".join(lines_of(one)))
     raise typer.Exit(0 if all(one.is_done for one in found) else verdict.NOT_LIVE)
 
 

@@ -9,7 +9,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import client, json_answer, options, output
+from daemun.cli import common_options, control_client, json_answer, output
 
 if typing.TYPE_CHECKING:
     from daemun.certs.importing import found_items
@@ -34,7 +34,7 @@ class _Adopter:
     is_live: bool
 
 
-@options.with_settings
+@common_options.with_settings
 def import_(chosen: settings.Settings, folders: Folders, dry_run: DryRun = False) -> None:
     """Take over certificates and accounts of certbot, acme.sh or acme-companion, without asking a CA for anything.
 
@@ -46,7 +46,7 @@ def import_(chosen: settings.Settings, folders: Folders, dry_run: DryRun = False
     from daemun.certs.importing import gather, import_advice
 
     found = gather.read_folders(folders, datetime.datetime.now(datetime.UTC))
-    output.say(f"{found.client}, in {', '.join(map(str, folders))}:")
+    output.print_line(f"{found.client}, in {', '.join(map(str, folders))}:")
     with _adopting(chosen, dry=dry_run) as adopter:
         accounts = [_tell_account(adopter, one) for one in found.accounts]
         certificates = [_tell_certificate(adopter, one) for one in found.certificates]
@@ -61,13 +61,13 @@ def import_(chosen: settings.Settings, folders: Folders, dry_run: DryRun = False
         snippet=import_advice.snippet(found),
     )
     for refusal in found.refusals:
-        output.say(f"  left         {refusal.place}: {refusal.reason}")
+        output.print_line(f"  left         {refusal.place}: {refusal.reason}")
     _say_section("How daemun does it from now on:", import_advice.remarks(found))
     _say_section(
         "Lines for daemun.yaml that keep these settings (nothing is written there):", import_advice.snippet(found)
     )
-    output.say()
-    output.say(_end(dry=dry_run, is_live=is_live))
+    output.print_line()
+    output.print_line(_end(dry=dry_run, is_live=is_live))
     if found.refusals and all(one["verdict"] == REFUSED for one in (*accounts, *certificates)):
         raise typer.Exit(1)
 
@@ -77,7 +77,7 @@ def _tell_account(adopter: _Adopter, one: "found_items.FoundAccount") -> Json:
     key = found.key_pem.decode()
     value = {"directory": found.directory, "url": found.url, "email": found.email, "key": key}
     answer = _ask(adopter.account, value)
-    output.say(f"  account      at {found.directory}: {answer['text']}")
+    output.print_line(f"  account      at {found.directory}: {answer['text']}")
     return {"directory": found.directory, **answer}
 
 
@@ -86,7 +86,7 @@ def _tell_certificate(adopter: _Adopter, one: "found_items.Certificate") -> Json
     pair = {"fullchain": found.fullchain_pem.decode(), "key": found.key_pem.decode()}
     answer = _ask(adopter.certificate, {"directory": found.directory, **pair})
     names = one.bundle.names()
-    output.say(f"  certificate  {', '.join(names)} (until {one.bundle.not_after:%Y-%m-%d}): {answer['text']}")
+    output.print_line(f"  certificate  {', '.join(names)} (until {one.bundle.not_after:%Y-%m-%d}): {answer['text']}")
     return {"names": list(names), "not_after": one.bundle.not_after.isoformat(), **answer}
 
 
@@ -102,10 +102,10 @@ def _ask(adopt: collections.abc.Callable[[Json], Json], value: Json) -> Json:
 
 def _say_section(title: str, lines: list[str]) -> None:
     if lines:
-        output.say()
-        output.say(title)
+        output.print_line()
+        output.print_line(title)
         for line in lines:
-            output.say(f"  {line}")
+            output.print_line(f"  {line}")
 
 
 def _end(*, dry: bool, is_live: bool) -> str:
@@ -118,10 +118,10 @@ def _end(*, dry: bool, is_live: bool) -> str:
 
 @contextlib.contextmanager
 def _adopting(chosen: settings.Settings, *, dry: bool) -> collections.abc.Iterator[_Adopter]:
-    daemon = client.Client(chosen)
+    daemon = control_client.Client(chosen)
     try:
         daemon.accounts()
-    except client.NotRunningError:
+    except control_client.NotRunningError:
         with _adopting_alone(chosen, dry=dry) as adopter:
             yield adopter
         return
@@ -135,9 +135,9 @@ def _adopting(chosen: settings.Settings, *, dry: bool) -> collections.abc.Iterat
 @contextlib.contextmanager
 def _adopting_alone(chosen: settings.Settings, *, dry: bool) -> collections.abc.Iterator[_Adopter]:
     from daemun.web import accounts_api
-    from daemun.wiring.offline import accounts
+    from daemun.wiring.offline import offline_accounts
 
-    with accounts.adopting(chosen, dry=dry) as alone:
+    with offline_accounts.adopting(chosen, dry=dry) as alone:
         yield _Adopter(
             account=lambda found: accounts_api.adoption_json(
                 alone.adopt_account(accounts_api.account_from(found), dry=dry)

@@ -5,7 +5,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import client, confirm, hosts, json_answer, options, output
+from daemun.cli import common_options, confirmation, control_client, host_names, json_answer, output
 from daemun.control import account_port
 
 Reason = typing.Annotated[
@@ -13,12 +13,12 @@ Reason = typing.Annotated[
 ]
 
 
-@options.with_settings
+@common_options.with_settings
 def revoke(
     chosen: settings.Settings,
     host: typing.Annotated[str, typer.Argument(help="The site whose certificate it is.")],
     reason: Reason = "unspecified",
-    yes: confirm.Yes = False,
+    yes: confirmation.Yes = False,
 ) -> None:
     """Declare a certificate invalid at its CA, for good, and order another one, with a new key, at once.
 
@@ -28,12 +28,12 @@ def revoke(
         raise errors.ConfigError(
             f'cannot revoke for the reason "{reason}"; expected one of {", ".join(account_port.REASONS)}'
         )
-    host = hosts.normal(host)
+    host = host_names.normal(host)
     json_answer.note(host=host, reason=reason)
-    daemon = client.Client(chosen)
+    daemon = control_client.Client(chosen)
     daemon.certificates()  # before asking anything: is there a daemon?
-    confirm.ask(f"Revoke the certificate of {host} for good?", yes=yes)
+    confirmation.confirm(f"Revoke the certificate of {host} for good?", yes=yes)
     daemon.revoke(host, reason=reason)
-    output.say(
+    output.print_line(
         f"revoked the certificate of {host}; another one is being ordered, `daemun certs` tells when it is there"
     )

@@ -5,16 +5,16 @@ import typing
 
 import typer
 
-from daemun.cli import options, output
+from daemun.cli import common_options, output
 
 
 def demo(  # noqa: PLR0917 - Typer's
     context: typer.Context,
     http: typing.Annotated[int, typer.Option("--http", min=1, max=65535, help="The port of plain HTTP.")] = 8080,
     https: typing.Annotated[int, typer.Option("--https", min=1, max=65535, help="The port of HTTPS.")] = 8443,
-    state: options.DemoState = None,
-    nginx: options.Nginx = None,
-    as_json: options.AsJson = False,
+    state: common_options.DemoState = None,
+    nginx: common_options.Nginx = None,
+    as_json: common_options.AsJson = False,
 ) -> None:
     """Serve the chat demo on this machine until Ctrl-C: a page and a WebSocket server behind real HTTPS.
 
@@ -22,7 +22,7 @@ def demo(  # noqa: PLR0917 - Typer's
     """
     from daemun import demo as chat
 
-    chosen = options.combine(context, config=None, state=state, nginx=nginx)
+    chosen = common_options.combine(context, config=None, state=state, nginx=nginx)
 
     def announce(live: chat.Live) -> None:
         if as_json:

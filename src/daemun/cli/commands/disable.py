@@ -3,11 +3,11 @@
 import pathlib
 
 from daemun import settings
-from daemun.cli import editing, hosts, options
+from daemun.cli import common_options, editing, host_names
 
 
-@options.with_settings
-def disable(chosen: settings.Settings, host: hosts.Site) -> None:
+@common_options.with_settings
+def disable(chosen: settings.Settings, host: host_names.Site) -> None:
     """Stop serving a site, but keep it in the file, and wait until it is gone."""
     from daemun.sources import yaml_edit
 

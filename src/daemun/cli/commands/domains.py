@@ -5,38 +5,40 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import client, groups, hosts, json_answer, options, output
+from daemun.cli import command_groups, common_options, control_client, host_names, json_answer, output
 
 Host = typing.Annotated[str, typer.Argument(help="The name, such as shop.example.com.")]
 
 
 def show(chosen: settings.Settings, *, as_json: bool) -> None:
     """The names that were added to a site with `on_demand`, a line each."""
-    found = client.Client(chosen).domains()
+    found = control_client.Client(chosen).domains()
     if as_json:
         output.print_json({"domains": found})
     else:
-        output.say("\n".join(found) if found else "no name was added")
+        output.print_line("\n".join(found) if found else "no name was added")
 
 
-group = groups.make_group("domains", show, about="Names that are added to a site while daemun runs (`on_demand`).")
+group = command_groups.make_group(
+    "domains", show, about="Names that are added to a site while daemun runs (`on_demand`)."
+)
 
 
 @group.command()
-@options.with_settings
+@common_options.with_settings
 def add(chosen: settings.Settings, host: Host) -> None:
     """Add a name. It is served when the command returns; its certificate of a CA follows."""
-    name = hosts.normal(host)
+    name = host_names.normal(host)
     json_answer.note(host=name)
-    client.Client(chosen).add_domain(name)
-    output.say(f"{name} is served; `daemun certs` tells when its certificate is there")
+    control_client.Client(chosen).add_domain(name)
+    output.print_line(f"{name} is served; `daemun certs` tells when its certificate is there")
 
 
 @group.command()
-@options.with_settings
+@common_options.with_settings
 def rm(chosen: settings.Settings, host: Host) -> None:
     """Remove a name. Its certificate stays in the store, and is used again when the name comes back."""
-    name = hosts.normal(host)
+    name = host_names.normal(host)
     json_answer.note(host=name)
-    client.Client(chosen).remove_domain(name)
-    output.say(f"{name} is served no more")
+    control_client.Client(chosen).remove_domain(name)
+    output.print_line(f"{name} is served no more")

@@ -1,11 +1,11 @@
 """`daemun enable`."""
 
 from daemun import settings
-from daemun.cli import editing, hosts, options
+from daemun.cli import common_options, editing, host_names
 
 
-@options.with_settings
-def enable(chosen: settings.Settings, host: hosts.Site) -> None:
+@common_options.with_settings
+def enable(chosen: settings.Settings, host: host_names.Site) -> None:
     """Serve a site again that was disabled, and wait until it is live."""
     from daemun.sources import yaml_edit
 

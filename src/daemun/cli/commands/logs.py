@@ -10,7 +10,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import options, output
+from daemun.cli import common_options, output
 
 if typing.TYPE_CHECKING:
     from daemun.nginx import access_lines
@@ -23,14 +23,14 @@ Follow = typing.Annotated[bool, typer.Option("--follow", "-f", help="Go on with 
 Find = typing.Annotated[str, typer.Option("--grep", metavar="TEXT", help="Only lines that hold this text.")]
 
 
-@options.with_settings
+@common_options.with_settings
 def logs(  # noqa: PLR0917 - Typer's
     chosen: settings.Settings,
     error_log: Errors = False,
     lines: Count = 20,
     follow: Follow = False,
     grep: Find = "",
-    as_json: options.AsJson = False,
+    as_json: common_options.AsJson = False,
 ) -> None:
     """Show the last lines of the access log. Needs no daemon.
 

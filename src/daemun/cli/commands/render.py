@@ -7,7 +7,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import json_answer, options, output, problems, running
+from daemun.cli import common_options, daemon_state, json_answer, output, problem_lines
 
 Out = typing.Annotated[
     pathlib.Path | None,
@@ -15,17 +15,17 @@ Out = typing.Annotated[
 ]
 
 
-@options.with_settings
-def render(chosen: settings.Settings, out: Out = None, as_json: options.AsJson = False) -> None:
+@common_options.with_settings
+def render(chosen: settings.Settings, out: Out = None, as_json: common_options.AsJson = False) -> None:
     """Print the nginx configuration that daemun makes of the file. Needs no daemon and changes nothing."""
-    from daemun.web import json as web_json
-    from daemun.wiring.offline import rendering, wishes
+    from daemun.web import json_values
+    from daemun.wiring.offline import configuration, rendering
 
-    chosen = running.with_daemons_file(chosen)
-    wishes.check_can_start(chosen)
+    chosen = daemon_state.with_daemons_file(chosen)
+    configuration.check_can_start(chosen)
     rendered = rendering.render(chosen)
-    found = web_json.problems_json(rendered.problems)
-    for line in () if as_json else problems.lines_of(found):
+    found = json_values.problems_json(rendered.problems)
+    for line in () if as_json else problem_lines.lines_of(found):
         output.complain(line)
     if out is None and as_json:
         files = {path: content.decode("utf-8", "replace") for path, content in rendered.files.items()}
@@ -36,8 +36,8 @@ def render(chosen: settings.Settings, out: Out = None, as_json: options.AsJson =
     else:
         _write(rendered.files, out)
         json_answer.note(folder=str(out), files=sorted(rendered.files), problems=found)
-        output.say(f"{output.count(len(rendered.files), 'file')} written to {out}")
-    raise typer.Exit(1 if problems.errors_of(found) else 0)
+        output.print_line(f"{output.count(len(rendered.files), 'file')} written to {out}")
+    raise typer.Exit(1 if problem_lines.errors_of(found) else 0)
 
 
 def _text_of(files: collections.abc.Mapping[str, bytes]) -> list[str]:

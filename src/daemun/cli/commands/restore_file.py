@@ -1,13 +1,13 @@
 """`daemun restore-file`."""
 
 from daemun import errors, settings
-from daemun.cli import client, json_answer, lost_file, options, output, running
+from daemun.cli import common_options, control_client, daemon_state, json_answer, lost_file, output
 
 MODE = 0o600
 """Its own is not known, and it may hold secrets as text."""
 
 
-@options.with_settings
+@common_options.with_settings
 def restore_file(chosen: settings.Settings) -> None:
     """Put back daemun.yaml as it was when it could be applied last, where there is none any more.
 
@@ -16,8 +16,8 @@ def restore_file(chosen: settings.Settings) -> None:
     from daemun.sources import yaml_edit
 
     try:
-        file = running.config_of(chosen, client.Client(chosen).status())
-    except client.NotRunningError:
+        file = daemon_state.config_of(chosen, control_client.Client(chosen).status())
+    except control_client.NotRunningError:
         file = chosen.config
     json_answer.note(config=str(file))
     kept = lost_file.find_kept(chosen)
@@ -30,4 +30,4 @@ def restore_file(chosen: settings.Settings) -> None:
             "name the state directory with --state, or make a file with `daemun add HOST TARGET`"
         )
     yaml_edit.restore(file, kept.read_bytes(), mode=MODE)
-    output.say(f"{file} is what it was when it could be applied last (only its owner may read it)")
+    output.print_line(f"{file} is what it was when it could be applied last (only its owner may read it)")

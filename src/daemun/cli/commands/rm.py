@@ -6,15 +6,15 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import editing, hosts, options
+from daemun.cli import common_options, editing, host_names
 
 Path = typing.Annotated[
     str | None, typer.Option("--path", metavar="PREFIX", help="Remove this path alone; default: the whole site.")
 ]
 
 
-@options.with_settings
-def rm(chosen: settings.Settings, host: hosts.Site, path: Path = None) -> None:
+@common_options.with_settings
+def rm(chosen: settings.Settings, host: host_names.Site, path: Path = None) -> None:
     """Remove a site, or one path of it, from the file, and wait until it is gone."""
     from daemun.sources import yaml_edit
 

@@ -6,33 +6,33 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import client, options, output, problems, running, site_filter, verdict
+from daemun.cli import common_options, control_client, daemon_state, output, problem_lines, site_filter, verdict
 
 Json = dict[str, typing.Any]
 
 
-@options.with_settings
+@common_options.with_settings
 def sites(
     chosen: settings.Settings,
     hosts: site_filter.Hosts = None,
     only: site_filter.States = None,
-    as_json: options.AsJson = False,
+    as_json: common_options.AsJson = False,
 ) -> None:
     """List the sites: their names, where they come from, their state and their routes.
 
     Exits with 3 when something is not live, or when no daemon runs that could tell.
     """
-    answer = site_filter.choose(running.or_not_live(chosen, client.Client(chosen).status), hosts, only)
+    answer = site_filter.choose(daemon_state.or_not_live(chosen, control_client.Client(chosen).status), hosts, only)
     if as_json:
         output.print_json({"sites": answer["sites"], "problems": answer["problems"]})
     else:
         rows = [row for site in answer["sites"] for row in rows_of(site)]
         output.print_table(("HOST", "STATE", "PATH", "TO", "FROM"), rows)
         for line in verdict.reasons(answer):
-            output.say(line)
-        problems.print_all(answer["problems"])
+            output.print_line(line)
+        problem_lines.print_all(answer["problems"])
         if sys.stdout.isatty():  # rows alone for a pipe
-            output.say(verdict.count_sites(answer))
+            output.print_line(verdict.count_sites(answer))
     raise typer.Exit(0 if verdict.all_live(answer) else verdict.NOT_LIVE)
 
 

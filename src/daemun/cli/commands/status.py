@@ -6,7 +6,7 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import client, options, output, problems, running, site_filter, verdict
+from daemun.cli import common_options, control_client, daemon_state, output, problem_lines, site_filter, verdict
 from daemun.core import durations
 
 Json = dict[str, typing.Any]
@@ -24,13 +24,13 @@ Probe = typing.Annotated[
 ]
 
 
-@options.with_settings
+@common_options.with_settings
 def status(  # noqa: PLR0917 - Typer's
     chosen: settings.Settings,
     hosts: site_filter.Hosts = None,
     only: site_filter.States = None,
     probe: Probe = False,
-    as_json: options.AsJson = False,
+    as_json: common_options.AsJson = False,
     alive: Alive = False,
 ) -> None:
     """Show what is live, with the reasons where something is not.
@@ -38,20 +38,20 @@ def status(  # noqa: PLR0917 - Typer's
     A site is live when a visitor gets its certificate and its servers answer. Exits with 3 when something is not live,
     or when no daemon runs that could tell.
     """
-    daemon = client.Client(chosen)
+    daemon = control_client.Client(chosen)
     if probe:
-        left = running.or_not_live(chosen, daemon.probe)
+        left = daemon_state.or_not_live(chosen, daemon.probe)
         if left:
             output.complain(f"{left} servers and handshakes were not tried in time; what is known of them is shown")
-    answer = site_filter.choose(running.or_not_live(chosen, daemon.status), hosts, only)
+    answer = site_filter.choose(daemon_state.or_not_live(chosen, daemon.status), hosts, only)
     if alive:
-        output.say(summary_of(answer)[1])
+        output.print_line(summary_of(answer)[1])
         raise typer.Exit(0 if verdict.is_alive(answer) else verdict.NOT_LIVE)
     if as_json:
         output.print_json(answer)
     else:
         for line in summary_of(answer):
-            output.say(line)
+            output.print_line(line)
         if answer["nginx"]["old_generations"]:
             output.print_table(
                 ("GENERATION", "AGE", "WORKERS", "SOCKETS", "MEMORY"),
@@ -59,7 +59,7 @@ def status(  # noqa: PLR0917 - Typer's
             )
         print_sites(answer)
         if len(answer["sites"]) > MANY:
-            output.say(verdict.count_sites(answer))
+            output.print_line(verdict.count_sites(answer))
     raise typer.Exit(0 if verdict.all_live(answer) else verdict.NOT_LIVE)
 
 
@@ -72,8 +72,8 @@ def print_sites(answer: Json) -> None:
     if answer["containers"]:
         output.print_table(("CONTAINER", "HOSTS", "SERVED"), [_container_row_of(one) for one in answer["containers"]])
     for line in verdict.reasons(answer):
-        output.say(line)
-    problems.print_all(answer["problems"])
+        output.print_line(line)
+    problem_lines.print_all(answer["problems"])
 
 
 def summary_of(answer: Json) -> list[str]:

@@ -6,7 +6,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import client, json_answer, options, output
+from daemun.cli import common_options, control_client, json_answer, output
 
 KeepTraffic = typing.Annotated[
     bool, typer.Option("--keep-traffic", help="Leave nginx serving; the next `daemun up` adopts it (for upgrades).")
@@ -24,35 +24,37 @@ FORCE_GRACE_S = 15.0
 """Longer than the daemon gives open requests (`control.lifecycle.STOP_GRACE_S`)."""
 
 
-@options.with_settings
+@common_options.with_settings
 def stop(chosen: settings.Settings, keep_traffic: KeepTraffic = False, force: Force = False) -> None:
     """Stop the daemon and nginx gracefully, as SIGTERM does; returns when they have ended.
 
     Without a daemon, an nginx that was left serving is stopped. With --force a daemon that does not answer is ended,
     and then nginx, unless it is to keep serving.
     """
-    daemon = client.Client(chosen)
+    daemon = control_client.Client(chosen)
     try:
         pid = int(daemon.status("")["pid"])
         daemon.stop(keep_traffic=keep_traffic)
-    except client.NotAnsweringError:
+    except control_client.NotAnsweringError:
         if not force:
             raise
         _end_by_force(chosen, keep_traffic=keep_traffic)
         if not keep_traffic:
             _stop_nginx(chosen)
         json_answer.note(nginx_serves=keep_traffic)
-        output.say("ended the daemon by force; " + ("nginx goes on serving" if keep_traffic else "nginx is stopped"))
+        output.print_line(
+            "ended the daemon by force; " + ("nginx goes on serving" if keep_traffic else "nginx is stopped")
+        )
         return
-    except client.NotRunningError:
+    except control_client.NotRunningError:
         if keep_traffic or not _stop_nginx(chosen):
             raise
         json_answer.note(nginx_serves=False)
-        output.say("no daemon was running; stopped the nginx that went on serving")
+        output.print_line("no daemon was running; stopped the nginx that went on serving")
         return
     _wait_until_gone(pid)
     json_answer.note(nginx_serves=keep_traffic)
-    output.say("stopped; nginx goes on serving" if keep_traffic else "stopped")
+    output.print_line("stopped; nginx goes on serving" if keep_traffic else "stopped")
 
 
 def _end_by_force(chosen: settings.Settings, *, keep_traffic: bool) -> None:

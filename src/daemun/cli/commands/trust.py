@@ -9,13 +9,13 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import json_answer, options, output, truststores
+from daemun.cli import common_options, json_answer, output, truststores
 
 Print = typing.Annotated[bool, typer.Option("--print", help="Change nothing; show the certificate and the commands.")]
 Uninstall = typing.Annotated[bool, typer.Option("--uninstall", help="Trust it no longer.")]
 
 
-@options.with_settings
+@common_options.with_settings
 def trust(chosen: settings.Settings, only_print: Print = False, uninstall: Uninstall = False) -> None:
     """Install the local CA's root certificate, so that this machine's programs and browsers trust its sites.
 
@@ -31,7 +31,7 @@ def trust(chosen: settings.Settings, only_print: Print = False, uninstall: Unins
     )
     if only_print:
         for line in explain(root, steps):
-            output.say(line)
+            output.print_line(line)
         return
     may = [step for step in steps if machine.is_root or not step.needs_root]
     failures = [f"cannot change {step.what} with `{step}`: {said}" for step in may if (said := _run(step, root))]
@@ -49,13 +49,13 @@ def trust(chosen: settings.Settings, only_print: Print = False, uninstall: Unins
         )
     if failures:
         raise errors.EnvironmentProblemError("\n".join(failures))
-    output.say("restart your browsers to make them see it")
+    output.print_line("restart your browsers to make them see it")
 
 
 def _run(step: truststores.Step, root: truststores.Root) -> str | None:
     said = truststores.run_step(step, root)
     if said is None:
-        output.say(f"changed {step.what}: {step}")
+        output.print_line(f"changed {step.what}: {step}")
     return said
 
 

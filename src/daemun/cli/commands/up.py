@@ -5,7 +5,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import daemon, options
+from daemun.cli import common_options, daemon
 
 LogFormat = typing.Annotated[
     settings.LogFormat,
@@ -17,12 +17,12 @@ Verbose = typing.Annotated[bool, typer.Option("-v", "--verbose", help="Log what 
 def up(
     context: typer.Context,
     *,
-    config: options.Config = None,
-    state: options.State = None,
-    nginx: options.Nginx = None,
+    config: common_options.Config = None,
+    state: common_options.State = None,
+    nginx: common_options.Nginx = None,
     log_format: LogFormat = settings.LogFormat.AUTO,
     verbose: Verbose = False,
-    as_json: options.AsJson = False,
+    as_json: common_options.AsJson = False,
 ) -> None:
     """Run in the foreground: apply every change of the file, look after nginx and the certificates.
 
@@ -31,7 +31,7 @@ def up(
     """
     log_format = settings.LogFormat.JSON if as_json else log_format
     try:
-        chosen = options.resolve(
+        chosen = common_options.resolve(
             context, config=config, state=state, nginx=nginx, log_format=log_format, verbose=verbose
         )
     except errors.DaemunError as error:

@@ -12,20 +12,20 @@ from daemun.control import quarantine_staging
 from daemun.core import assemble, certificate_faults, merge, model, outcome
 from daemun.errors import ConfigError, DaemunError, EnvironmentProblemError
 from daemun.nginx import nginx_server
-from daemun.wiring import clock, machine
-from daemun.wiring.offline import rendering, run_async, wishes
+from daemun.wiring import clock, nginx_environment
+from daemun.wiring.offline import configuration, rendering, run_async
 
 
 def check(settings: settings_.Settings) -> tuple[model.Problem, ...]:
     """Every problem of the file, also those only nginx finds in hand-written nginx. Touches nothing that runs."""
     try:
-        desired = wishes.read(settings)
+        desired = configuration.read(settings)
     except ConfigError as error:
         return getattr(error, "problems", ()) or (_problem(error),)
     if any(problem.severity is model.Severity.ERROR for problem in desired.problems):
         return desired.problems
     # In nginx-proxy's place almost everything comes from containers, so "good" alone would say too much.
-    unseen = wishes.unseen(settings, desired) if desired.globals.like_nginx_proxy else ()
+    unseen = configuration.unseen(settings, desired) if desired.globals.like_nginx_proxy else ()
     return (*desired.problems, *unseen, *_read_certificates(settings, desired), *_test_files(settings, desired))
 
 
@@ -57,7 +57,7 @@ def _test_files(settings: settings_.Settings, desired: model.Desired) -> tuple[m
     """What nginx says of the whole configuration, tested in a folder of its own. A machine that lacks something
     (nginx, a right to port 80) is not a problem of the file."""
     try:
-        binary = machine.find_nginx(settings)
+        binary = nginx_environment.find_nginx(settings)
         with tempfile.TemporaryDirectory(prefix="daemun-") as folder:
             apart = dataclasses.replace(settings, state=pathlib.Path(folder))
             assembled = rendering.assemble(apart, desired, binary, last_good={})

@@ -6,7 +6,7 @@ from daemun import settings as settings_
 from daemun.control import ports
 from daemun.errors import EnvironmentProblemError
 from daemun.nginx import process
-from daemun.store import file as file_store
+from daemun.store import file_store
 
 
 def find_store(settings: settings_.Settings) -> ports.Store | None:

@@ -10,8 +10,8 @@ from daemun.core import model, outcome
 from daemun.core.render import render_environment
 from daemun.discovery import resolver_places
 from daemun.nginx import worker_account
-from daemun.wiring import machine
-from daemun.wiring.offline import earlier, wishes
+from daemun.wiring import nginx_environment
+from daemun.wiring.offline import configuration, earlier
 
 UNUSED_RESOLVER = "127.0.0.1:53530"
 """Stands in rendered files for the address that the first `daemun up` will choose."""
@@ -27,8 +27,8 @@ class Rendered:
 
 def render(settings: settings_.Settings) -> Rendered:
     """The files nginx would be given. Raises: DaemunError."""
-    desired = wishes.read(settings)
-    assembled = assemble(settings, desired, machine.find_nginx(settings), last_good={})
+    desired = configuration.read(settings)
+    assembled = assemble(settings, desired, nginx_environment.find_nginx(settings), last_good={})
     return Rendered(files=assembled.files, problems=problems_of(settings, desired, assembled))
 
 
@@ -42,7 +42,7 @@ def assemble(
     """As the daemon would, with what an earlier one left. last_good: what sites at fault keep, path -> content."""
     store = earlier.find_store(settings)
     account = worker_account.choose(desired.globals.user)
-    env = machine.Machine(binary=binary, layout=settings.layout, account=account).describe(
+    env = nginx_environment.Machine(binary=binary, layout=settings.layout, account=account).describe(
         desired.globals,
         thumbprint=acme_accounts.read_thumbprint(store) if store else None,
         resolver=(resolver_places.read_address(store) if store else None) or UNUSED_RESOLVER,
@@ -55,4 +55,4 @@ def problems_of(
 ) -> tuple[model.Problem, ...]:
     """All that is told of what would be served."""
     refusals = outcome.refusal_problems(desired, assembled.refused)
-    return (*desired.problems, *wishes.unseen(settings, desired), *assembled.problems, *refusals)
+    return (*desired.problems, *configuration.unseen(settings, desired), *assembled.problems, *refusals)

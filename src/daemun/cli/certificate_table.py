@@ -23,7 +23,9 @@ _SHORT_REASON = 100
 _TITLES = ("HOST", "STATE", "LEFT", "NEXT", "ISSUER")
 
 
-def lines_of(certificates: collections.abc.Sequence[Json], now: datetime.datetime, width: int) -> list[output.Line]:
+def lines_of(
+    certificates: collections.abc.Sequence[Json], now: datetime.datetime, width: int
+) -> list[output.TerminalLine]:
     """The whole table, `width` columns wide where that is possible."""
     rows = [_cells(each, now) for each in certificates]
     middle = [max(len(row[column]) for row in [_TITLES, *rows]) for column in (1, 2, 3)]
@@ -32,16 +34,18 @@ def lines_of(certificates: collections.abc.Sequence[Json], now: datetime.datetim
     issuer = min(max(len(row[4]) for row in [_TITLES, *rows]), _LONGEST_ISSUER)
     host_width = min(longest, _LONGEST_HOST, max(_SHORTEST_HOST, width - taken - issuer))
     widths = (host_width, *middle, max(_SHORTEST_ISSUER, width - taken - host_width))
-    lines = [output.Line(text=_join(_TITLES, widths))]
+    lines = [output.TerminalLine(text=_join(_TITLES, widths))]
     for certificate, row in zip(certificates, rows, strict=True):
         host = row[0]
         if len(host) > host_width:  # on a line of its own, so that the columns stay
-            lines.append(output.Line(text=host))
+            lines.append(output.TerminalLine(text=host))
             host = ""
-        lines.append(output.Line(text=_join((host, *row[1:]), widths), state=row[1], at=host_width + len(output.GAP)))
+        lines.append(
+            output.TerminalLine(text=_join((host, *row[1:]), widths), state=row[1], at=host_width + len(output.GAP))
+        )
         for note in _notes(certificate):
             wrapped = textwrap.wrap(note, max(width - len(INDENT), 20), break_on_hyphens=False)
-            lines += (output.Line(text=INDENT + part) for part in wrapped)
+            lines += (output.TerminalLine(text=INDENT + part) for part in wrapped)
     return lines
 
 

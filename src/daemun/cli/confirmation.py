@@ -10,10 +10,10 @@ from daemun import errors
 Yes = typing.Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
-def ask(question: str, *, yes: bool) -> None:
+def confirm(question: str, *, yes: bool) -> None:
     """Returns when the person agrees. Raises: ConfigError when there is nobody to ask; typer.Abort when they refuse."""
     if yes:
         return
     if not sys.stdin.isatty():
-        raise errors.ConfigError(f"cannot ask ({question}): this is no terminal; say --yes to do it without asking")
+        raise errors.ConfigError(f"cannot confirm ({question}): this is no terminal; say --yes to do it without asking")
     typer.confirm(question, abort=True, err=True)

@@ -3,12 +3,12 @@
 import typing
 
 from daemun import errors
-from daemun.cli import client, json_answer, output
+from daemun.cli import control_client, json_answer, output
 
 Json = dict[str, typing.Any]
 
 
-def tell(daemon: client.Client, host: str, path: str) -> None:
+def print_probe(daemon: control_client.Client, host: str, path: str) -> None:
     """Try the servers of one route, and say what is wrong and what to do."""
     try:
         daemon.probe(host)
@@ -19,7 +19,7 @@ def tell(daemon: client.Client, host: str, path: str) -> None:
     site = next((site for site in sites if site["host"] == host), None)
     json_answer.note(site=site)
     for line in lines_of(site, path):
-        output.say(line)
+        output.print_line(line)
 
 
 def lines_of(site: Json | None, path: str) -> list[str]:

@@ -12,8 +12,8 @@ from daemun import errors, settings
 from daemun.cli import truststores
 from daemun.core import doctor_findings, merge, model
 from daemun.nginx import address_trial, machine_limits
-from daemun.wiring import machine
-from daemun.wiring.offline import checking, earlier, wishes
+from daemun.wiring import nginx_environment
+from daemun.wiring.offline import checking, configuration, earlier
 
 LITTLE_BYTES = 500 << 20
 NOTHING_BYTES = 20 << 20
@@ -40,7 +40,7 @@ def look_at_file(chosen: settings.Settings) -> Findings:
 def look_at_nginx(chosen: settings.Settings) -> Findings:
     """The nginx that would run, and the ports that it would need."""
     try:
-        binary = machine.find_nginx(chosen)
+        binary = nginx_environment.find_nginx(chosen)
     except errors.DaemunError as error:
         yield split(str(error), "nginx", model.Weight.BLOCKS)
         return
@@ -49,7 +49,7 @@ def look_at_nginx(chosen: settings.Settings) -> Findings:
     if running is not None:
         yield _good("nginx", f"nginx (process {running}) goes on serving; the next `daemun up` adopts it")
         return
-    wanted = (wishes.read_if_good(chosen) or model.Desired(globals=model.Globals())).globals
+    wanted = (configuration.read_if_good(chosen) or model.Desired(globals=model.Globals())).globals
     places = (*wanted.listen_http, *wanted.listen_https)
     for place in places:
         problem = address_trial.find_problem(place, binary=binary.path)
@@ -116,7 +116,7 @@ def look_at_trust(chosen: settings.Settings) -> Findings:
 
 
 def has_local_sites(chosen: settings.Settings) -> bool:
-    desired = wishes.read_if_good(chosen)
+    desired = configuration.read_if_good(chosen)
     specs = merge.certificate_specs(desired) if desired is not None else ()
     return any(spec.mode is model.TlsMode.LOCAL for spec in specs)
 

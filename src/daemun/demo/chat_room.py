@@ -10,7 +10,7 @@ MAX_TEXT_CHARS = 500
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
+class ChatMessage:
     """One message. sender: the token of the connection it came from. at: aware UTC."""
 
     sender: str
@@ -22,7 +22,7 @@ class Said:
         return {"type": "said", "from": self.sender, "name": self.name, "text": self.text, "at": self.at.isoformat()}
 
 
-def parse_said(frame: str | bytes, *, sender: str, at: datetime.datetime) -> Said:
+def parse_said(frame: str | bytes, *, sender: str, at: datetime.datetime) -> ChatMessage:
     """What a page sent: `{"name": ..., "text": ...}`.
 
     Raises: ValueError with words for the person who wrote it.
@@ -34,7 +34,7 @@ def parse_said(frame: str | bytes, *, sender: str, at: datetime.datetime) -> Sai
     match found:
         case {"name": str(name), "text": str(text)}:
             # A name is one line: without this, a name with line breaks could look like somebody else's message.
-            return Said(
+            return ChatMessage(
                 sender=sender,
                 name=_checked("name", " ".join(name.split()), MAX_NAME_CHARS),
                 text=_checked("text", text.strip(), MAX_TEXT_CHARS),

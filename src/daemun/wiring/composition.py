@@ -38,9 +38,8 @@ from daemun.on_demand import ask_program, name_registry
 from daemun.probing import prober
 from daemun.sources import environment_source, last_good_file, yaml_file
 from daemun.sources.docker import chosen_engine, nginx_proxy_mode, own_container
-from daemun.store import file as file_store
-from daemun.store import instance
-from daemun.wiring import clock, logs, machine, preflight, sockets, state_guard
+from daemun.store import file_store, instance
+from daemun.wiring import clock, log_schedule, nginx_environment, preflight_parts, sockets, state_guard
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -55,7 +54,7 @@ MOST_FIRST_LOOKS = 100
 class Daemon:
     """Every part once; `live` lets them run."""
 
-    def __init__(self, settings: settings_.Settings, binary: render_environment.Nginx, lock: instance.Held) -> None:
+    def __init__(self, settings: settings_.Settings, binary: render_environment.Nginx, lock: instance.HeldLock) -> None:
         self._layout = settings.layout
         store = file_store.FileStore(pathlib.Path(self._layout.store))
         self._damage = store.damage
@@ -65,7 +64,7 @@ class Daemon:
         account = worker_account.choose_at_start(
             _configured_user(source) or current.user, running=process.find_user(self._layout)
         )
-        self._preflight = lazy_examiner.LazyExaminer(lambda: preflight.make(store))
+        self._preflight = lazy_examiner.LazyExaminer(lambda: preflight_parts.make(store))
         self._dns = dns_proofs.DnsProofs(store, clock.SystemClock(), lambda: self._certificates.specs)
         self._certificates = certificate_manager.Manager(
             store,
@@ -77,9 +76,9 @@ class Daemon:
         )
         self._nginx = nginx_server.Nginx(binary, self._layout, account)
         self._endpoints = endpoints.Discovery(store, seed=self._layout.state, askers=self._nginx)
-        self._logs = logs.Rotation(self._nginx, current.logs)
+        self._logs = log_schedule.Rotation(self._nginx, current.logs)
         self._access_lines = access_lines.AccessLines(self._layout)
-        self._machine = machine.Machine(binary=binary, layout=self._layout, account=account)
+        self._machine = nginx_environment.Machine(binary=binary, layout=self._layout, account=account)
         self._remembering = last_good_file.Remembering(source, store, settings.config, known)
         file = environment_source.FileOrEnvironment(
             self._remembering,
@@ -254,7 +253,7 @@ class Daemon:
 
     def _describe(self, current: model.Globals) -> render_environment.Environment:
         self._logs.policy = current.logs
-        self._access_lines.switch(is_on=logs.is_on_stdout(current.logs, os.environ))
+        self._access_lines.switch(is_on=log_schedule.is_on_stdout(current.logs, os.environ))
         described = self._machine.describe(
             current, thumbprint=self._certificates.thumbprint(), resolver=self._endpoints.address
         )

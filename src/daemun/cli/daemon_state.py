@@ -9,7 +9,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import client, output, verdict
+from daemun.cli import control_client, output, verdict
 
 Json = dict[str, typing.Any]
 T = typing.TypeVar("T")
@@ -22,7 +22,7 @@ def or_not_live(chosen: settings.Settings, ask: collections.abc.Callable[[], T])
     """What the daemon says. When none runs, or none that answers, say so and exit as for something that is not live."""
     try:
         return ask()
-    except (client.NotRunningError, client.NotAnsweringError) as error:
+    except (control_client.NotRunningError, control_client.NotAnsweringError) as error:
         served = nginx_that_serves(chosen)
         output.fail(str(error) if served is None else f"{error}\n{served}")
         raise typer.Exit(verdict.NOT_LIVE) from error
@@ -57,25 +57,25 @@ def with_daemons_file(chosen: settings.Settings) -> settings.Settings:
     if chosen.config_was_chosen:
         return chosen
     try:
-        file = pathlib.Path(client.Client(chosen).status("")["config"])
+        file = pathlib.Path(control_client.Client(chosen).status("")["config"])
     except errors.DaemunError:
         return chosen
     return dataclasses.replace(chosen, config=file)
 
 
-def daemon_of(chosen: settings.Settings) -> client.Client | None:
+def daemon_of(chosen: settings.Settings) -> control_client.Client | None:
     """The daemon that reads the chosen file; None when none runs, or one that reads another file."""
-    daemon = client.Client(chosen)
+    daemon = control_client.Client(chosen)
     try:
         file = pathlib.Path(daemon.status("")["config"])
-    except client.NotRunningError:
+    except control_client.NotRunningError:
         return None
     if chosen.config_was_chosen and not _is_same(chosen.config, file):
         return None
     return daemon
 
 
-def apply_and_wait(daemon: client.Client) -> Json:
+def apply_and_wait(daemon: control_client.Client) -> Json:
     """Apply, and wait until nothing of it waits any more, which a line on standard error says. Raises: as `Client`."""
     report = daemon.apply()
     before = report["generation"]

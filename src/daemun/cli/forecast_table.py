@@ -3,7 +3,7 @@
 import datetime
 import typing
 
-from daemun.cli import certificates, output
+from daemun.cli import certificate_table, output
 from daemun.core import durations
 
 Json = dict[str, typing.Any]
@@ -16,8 +16,8 @@ _WHAT = {"renew": "renews", "retry": "tries again", "issue": "is asked for", "en
 
 
 def lines_of(forecast: Json) -> list[str]:
-    now = certificates.instant(forecast["from"])
-    until = certificates.instant(forecast["until"])
+    now = certificate_table.instant(forecast["from"])
+    until = certificate_table.instant(forecast["until"])
     assert now is not None and until is not None
     entries = forecast["entries"]
     if not entries:
@@ -36,7 +36,7 @@ def lines_of(forecast: Json) -> list[str]:
 
 
 def _row_of(entry: Json, now: datetime.datetime) -> tuple[str, ...]:
-    at = certificates.instant(entry["at"])
+    at = certificate_table.instant(entry["at"])
     assert at is not None
     is_over = entry["what"] == "end" and at <= now
     return (

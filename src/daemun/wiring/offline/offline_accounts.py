@@ -10,11 +10,9 @@ from daemun.certs.importing import adopt
 from daemun.control import account_port
 from daemun.core import merge, model
 from daemun.errors import DaemunError
-from daemun.store import file as file_store
-from daemun.store import instance
-from daemun.store import memory as memory_store
+from daemun.store import file_store, instance, memory_store
 from daemun.wiring import clock
-from daemun.wiring.offline import earlier, wishes
+from daemun.wiring.offline import configuration, earlier
 
 
 def list_accounts(settings: settings_.Settings) -> account_port.AccountList:
@@ -31,7 +29,7 @@ def adopting(settings: settings_.Settings, *, dry: bool) -> collections.abc.Iter
     """
     specs: tuple[model.CertificateSpec, ...] = ()
     with contextlib.suppress(DaemunError):  # without a file, or with a bad one: for sites to come
-        specs = merge.certificate_specs(wishes.read(settings))
+        specs = merge.certificate_specs(configuration.read(settings))
     if dry:
         yield adopt.Alone(earlier.find_store(settings) or memory_store.MemoryStore(), specs, clock.SystemClock())
         return

@@ -26,7 +26,7 @@ def print_all(findings: collections.abc.Sequence[Json]) -> None:
     signs = _choose_signs(sys.stdout.encoding)
     for weight, text in lines_of(findings, width=shutil.get_terminal_size().columns if is_terminal else None):
         if weight is None:
-            output.say(text)
+            output.print_line(text)
             continue
         sign = f"\x1b[{_COLOURS[weight]}m{signs[weight]}\x1b[0m" if is_coloured else signs[weight]
         print(f"  {sign} {output.clean(text)}")

@@ -21,7 +21,7 @@ def normal(host: str) -> str:
 def complete(context: typer.Context, incomplete: str) -> collections.abc.Iterator[str]:
     """The hosts of the running daemon's sites that begin like this, for the shell. Never an error."""
     from daemun import errors, settings
-    from daemun.cli import client
+    from daemun.cli import control_client
 
     before = context.find_root().params
     given = settings.Given(config=before.get("config"), state=before.get("state"))
@@ -29,7 +29,7 @@ def complete(context: typer.Context, incomplete: str) -> collections.abc.Iterato
         chosen = settings.resolve(
             given, environ=os.environ, is_root=os.geteuid() == 0, working_directory=pathlib.Path.cwd()
         )
-        sites = client.Client(chosen).status()["sites"]
+        sites = control_client.Client(chosen).status()["sites"]
     except errors.DaemunError:
         return
     yield from (site["host"] for site in sites if site["host"].startswith(incomplete))

@@ -25,7 +25,7 @@ def errors_of(problems: collections.abc.Iterable[Json]) -> list[Json]:
 
 def print_all(problems: collections.abc.Iterable[Json]) -> None:
     for line in lines_of(problems):
-        output.say(line)
+        output.print_line(line)
 
 
 def describe(problem: Json) -> str:

@@ -5,7 +5,7 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import options
+from daemun.cli import common_options
 
 
 class Show(typing.Protocol):
@@ -19,18 +19,18 @@ def make_group(name: str, show: Show, *, about: str) -> typer.Typer:
     @group.callback()
     def by_itself(
         context: typer.Context,
-        config: options.Config = None,
-        state: options.State = None,
-        nginx: options.Nginx = None,
-        as_json: options.AsJson = False,
+        config: common_options.Config = None,
+        state: common_options.State = None,
+        nginx: common_options.Nginx = None,
+        as_json: common_options.AsJson = False,
     ) -> None:
-        context.find_root().obj = options.combine(context, config=config, state=state, nginx=nginx)
+        context.find_root().obj = common_options.combine(context, config=config, state=state, nginx=nginx)
         if context.invoked_subcommand is None:
-            show(options.resolve(context, config=config, state=state, nginx=nginx), as_json=as_json)
+            show(common_options.resolve(context, config=config, state=state, nginx=nginx), as_json=as_json)
 
     @group.command("list", help=f"The same as `daemun {name}`.")
-    @options.with_settings
-    def list_(chosen: settings.Settings, as_json: options.AsJson = False) -> None:
+    @common_options.with_settings
+    def list_(chosen: settings.Settings, as_json: common_options.AsJson = False) -> None:
         show(chosen, as_json=as_json)
 
     return group
