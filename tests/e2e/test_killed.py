@@ -63,7 +63,7 @@ def _config(number: int) -> str:
 
 @pytest.mark.timeout(600)
 def test_killed_at_fifty_moments(daemon: Daemon) -> None:
-    moments = random.Random(SEED)
+    due_times = random.Random(SEED)
     daemon.write(_config(0))
     daemon.start()
     daemon.wait_sign("changes.test", "v0")
@@ -77,7 +77,7 @@ def test_killed_at_fifty_moments(daemon: Daemon) -> None:
                 daemon.kill()
                 daemon.start()
             with contextlib.suppress(psutil.TimeoutExpired):
-                psutil.Process(daemon.pid).wait(moments.uniform(0.0, 0.5 if number % 5 else 1.5))
+                psutil.Process(daemon.pid).wait(due_times.uniform(0.0, 0.5 if number % 5 else 1.5))
             daemon.kill()
             daemon.start()
             daemon.wait_sign("changes.test", f"v{number}")

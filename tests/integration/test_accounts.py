@@ -33,7 +33,7 @@ class Gate:
         self.store = file_store.FileStore(pathlib.Path(self.paths.store))
         self.clock = clock.FakeClock()
         self.manager = certificate_manager.Manager(self.store, self.paths, self.clock)
-        self.clerk = account_service.AccountService(self.store, self.clock, self.manager, reload=self.reload)
+        self.acme_service = account_service.AccountService(self.store, self.clock, self.manager, reload=self.reload)
         self.reloads = 0
         self._http_port = http_port
         self._nginx = contextlib.ExitStack()
@@ -117,8 +117,8 @@ async def test_every_ca_knows_the_new_key_and_orders_go_on_as_the_same_account(
     async with certificates.running(gate.manager) as watched:
         await watched.until_state(HOST, VALID)
         await watched.until_state(other, VALID)
-        old, urls = gate.key(ca), [one.url for one in gate.clerk.list_accounts().accounts]
-        turns = await gate.clerk.roll_over(everything=False)
+        old, urls = gate.key(ca), [one.url for one in gate.acme_service.list_accounts().accounts]
+        turns = await gate.acme_service.roll_over(everything=False)
         assert [turn.error for turn in turns] == [None, None]
 
         new = gate.key(ca)
@@ -126,7 +126,7 @@ async def test_every_ca_knows_the_new_key_and_orders_go_on_as_the_same_account(
         for one in (ca, other_ca):
             assert gate.knows(one, new)
             assert not gate.knows(one, old)
-        told = gate.clerk.list_accounts()
+        told = gate.acme_service.list_accounts()
         assert [one.url for one in told.accounts] == urls
         assert (told.is_rolling, [one.is_own for one in told.accounts]) == (False, [False, False])
         assert gate.store.list("accounts").count(acme_accounts.NEXT) == 0
@@ -170,11 +170,11 @@ async def test_a_ca_that_is_down_is_told_later_and_both_keys_work_meanwhile(
             await watched.until_state(other, VALID)
     # The process is gone, and with it, Pebble being Pebble, what it knew.
     old = acme_accounts.load_or_create_key(gate.store)
-    turns = await gate.clerk.roll_over(everything=False)
+    turns = await gate.acme_service.roll_over(everything=False)
     assert {turn.directory: turn.error is None for turn in turns} == {ca.directory: True, sick.directory: False}
     assert any((turn.error or "").startswith("cannot change the key of the account at") for turn in turns)
-    told = {one.directory: one for one in gate.clerk.list_accounts().accounts}
-    assert gate.clerk.list_accounts().is_rolling
+    told = {one.directory: one for one in gate.acme_service.list_accounts().accounts}
+    assert gate.acme_service.list_accounts().is_rolling
     assert told[ca.directory].is_own
     assert acme_accounts.thumbprint(acme_accounts.load_or_create_key(gate.store)) == acme_accounts.thumbprint(old)
     serial = gate.serial()
@@ -188,12 +188,12 @@ async def test_a_ca_that_is_down_is_told_later_and_both_keys_work_meanwhile(
         url = register(gate, well, old)
         acme_accounts.write_registration(gate.store, well.directory, dataclasses.replace(known, url=url))
         await gate.manager.prepare([spec(), spec(other, at=well)])  # each Pebble has a new root for its HTTPS
-        turns = await gate.clerk.roll_over(everything=False)
+        turns = await gate.acme_service.roll_over(everything=False)
         assert [turn.error for turn in turns] == [None, None]
         new = acme_accounts.load_or_create_key(gate.store)
         assert gate.knows(ca, new)
         assert gate.knows(well, new)
-    assert not gate.clerk.list_accounts().is_rolling
+    assert not gate.acme_service.list_accounts().is_rolling
 
 
 def register(gate: Gate, ca: pebble.Pebble, key: acme_accounts.Key) -> str:
@@ -227,7 +227,7 @@ async def test_a_kill_after_any_step_loses_no_account(gate: Gate, ca: pebble.Peb
     await gate.begin(authority(ca), specs=(spec(),))
     async with certificates.running(gate.manager) as watched:
         await watched.until_state(HOST, VALID)
-    registrations, (before,) = ca.requests("sign-me-up"), gate.clerk.list_accounts().accounts
+    registrations, (before,) = ca.requests("sign-me-up"), gate.acme_service.list_accounts().accounts
     store = StoreThatDies(pathlib.Path(gate.paths.store))
     store.writes_left = writes
     with contextlib.suppress(KilledError):
@@ -244,9 +244,9 @@ async def test_a_kill_after_any_step_loses_no_account(gate: Gate, ca: pebble.Peb
             await watched.until(lambda: later.serial() != serial)
         asked = ca.requests("sign-me-up") - registrations
         assert asked <= 1, "at most the question which key the CA knows"
-        (turn,) = await later.clerk.roll_over(everything=False)
+        (turn,) = await later.acme_service.roll_over(everything=False)
         assert turn.error is None
-        (after,) = later.clerk.list_accounts().accounts
+        (after,) = later.acme_service.list_accounts().accounts
         assert (after.url, after.is_own, after.state) == (before.url, False, "active")
         assert later.knows(ca, acme_accounts.load_or_create_key(later.store))
     finally:
@@ -261,13 +261,13 @@ async def test_an_account_with_its_own_key_keeps_it_unless_all_are_meant(gate: G
     acme_accounts.write_registration(
         gate.store, ca.directory, acme_accounts.Registration(url=url, email=None, key_pem=pem)
     )
-    assert await gate.clerk.roll_over(everything=False) == ()
+    assert await gate.acme_service.roll_over(everything=False) == ()
     assert gate.knows(ca, own)
-    (turn,) = await gate.clerk.roll_over(everything=True)
+    (turn,) = await gate.acme_service.roll_over(everything=True)
     assert turn.error is None
     assert not gate.knows(ca, own)
     assert gate.knows(ca, acme_accounts.load_or_create_key(gate.store))
-    (told,) = gate.clerk.list_accounts().accounts
+    (told,) = gate.acme_service.list_accounts().accounts
     assert (told.url, told.is_own) == (url, False)
 
 
@@ -278,25 +278,25 @@ async def test_after_deactivation_what_is_ordered_gets_another_account(gate: Gat
     await gate.begin(authority(ca), specs=(spec(),))
     async with certificates.running(gate.manager) as watched:
         await watched.until_state(HOST, VALID)
-        (before,) = gate.clerk.list_accounts().accounts
-        await gate.clerk.deactivate(ca.directory)
-        (gone,) = gate.clerk.list_accounts().accounts
+        (before,) = gate.acme_service.list_accounts().accounts
+        await gate.acme_service.deactivate(ca.directory)
+        (gone,) = gate.acme_service.list_accounts().accounts
         assert (gone.url, gone.state) == (before.url, "deactivated")
         with pytest.raises(errors.ConfigError, match=r"daemun has none there \(there is none at any CA\)"):
-            await gate.clerk.deactivate(ca.directory)
+            await gate.acme_service.deactivate(ca.directory)
         assert watched.status(HOST).state is VALID, "certificates stay"
 
         serial = gate.serial()
         assert gate.manager.renew(HOST)
         await watched.until(lambda: gate.serial() != serial)
-    (after,) = gate.clerk.list_accounts().accounts
+    (after,) = gate.acme_service.list_accounts().accounts
     assert after.url != before.url
     assert (after.is_own, after.state) == (True, "active")
 
 
 async def test_an_account_that_is_not_there_is_said(gate: Gate) -> None:
     with pytest.raises(errors.ConfigError, match=r'cannot deactivate the account at "https://ca\.test/dir"'):
-        await gate.clerk.deactivate("https://ca.test/dir")
+        await gate.acme_service.deactivate("https://ca.test/dir")
 
 
 # --- revocation ----------------------------------------------------------------------------------------------------
@@ -312,7 +312,7 @@ async def test_a_revoked_certificate_is_replaced_at_once_with_another_key(
         found = live_folder.read(pathlib.Path(gate.paths.live), HOST)
         assert found is not None
         assert ca.certificate_status(gate.serial()) == "Valid"
-        await gate.clerk.revoke(HOST, reason)
+        await gate.acme_service.revoke(HOST, reason)
         assert ca.certificate_status(found.leaf.serial_number) == "Revoked"
         await watched.until(lambda: gate.serial() != found.leaf.serial_number)
         await watched.until_state(HOST, VALID)
@@ -326,9 +326,9 @@ async def test_a_revoked_one_is_known_as_such_after_a_restart(gate: Gate, ca: pe
     await gate.begin(authority(ca), specs=(spec(),))
     async with certificates.running(gate.manager) as watched:
         await watched.until_state(HOST, VALID)
-    await gate.clerk.revoke(HOST, "unspecified")
+    await gate.acme_service.revoke(HOST, "unspecified")
     with pytest.raises(errors.ConfigError, match="it is revoked already"):
-        await gate.clerk.revoke(HOST, "unspecified")
+        await gate.acme_service.revoke(HOST, "unspecified")
     serial = gate.serial()
     later = certificate_manager.Manager(gate.store, gate.paths, gate.clock)
     later.configure(model.Acme(authorities=(authority(ca),)))
@@ -351,7 +351,7 @@ async def test_one_that_another_account_ordered_is_revoked_by_its_own_key(gate: 
     other = acme_accounts.Registration(url=url, email=None, key_pem=stranger)
     acme_accounts.write_registration(gate.store, ca.directory, other)
     serial = gate.serial()
-    await gate.clerk.revoke(HOST, "superseded")
+    await gate.acme_service.revoke(HOST, "superseded")
     assert ca.certificate_status(serial) == "Revoked"
 
 
@@ -363,10 +363,10 @@ async def test_one_certificate_of_several_sites_is_replaced_for_each(gate: Gate,
         await watched.until_state(HOST, VALID)
     issued = certificate_records.read_issued(gate.store, HOST)
     assert issued is not None
-    gate.manager.shelf.stored.adopt(issued)
+    gate.manager.served_files.stored.adopt(issued)
     await gate.manager.prepare([spec("a.example.com"), spec("b.example.com")])
     assert gate.serial("a.example.com") == gate.serial("b.example.com") == issued.bundle.leaf.serial_number
-    await gate.clerk.revoke("b.example.com", "superseded")
+    await gate.acme_service.revoke("b.example.com", "superseded")
     assert {status.state for status in gate.manager.status()} == {model.CertificateState.PENDING}
     async with certificates.running(gate.manager) as watched:
         for host in both:
@@ -376,4 +376,4 @@ async def test_one_certificate_of_several_sites_is_replaced_for_each(gate: Gate,
 
 async def test_a_certificate_that_is_not_there_is_said(gate: Gate) -> None:
     with pytest.raises(errors.ConfigError, match=r'cannot revoke the certificate of "none\.test": no CA issued one'):
-        await gate.clerk.revoke("none.test", "unspecified")
+        await gate.acme_service.revoke("none.test", "unspecified")

@@ -67,7 +67,7 @@ class World:
 class Running:
     def __init__(self, world: World, told: Counting, task: asyncio.Task[None]) -> None:
         self.world = world
-        self.teller = told
+        self.alerting = told
         self.task = task
 
     async def until(self, is_reached: collections.abc.Callable[[], bool]) -> None:
@@ -78,18 +78,18 @@ class Running:
 
     async def calm(self) -> None:
         """Wait until nobody is being told anything."""
-        await self.until(lambda: self.teller.telling == 0)
+        await self.until(lambda: self.alerting.telling == 0)
 
     async def pass_(self, span: datetime.timedelta, *certificates: model.CertificateStatus) -> None:
         """These are the certificates after a while; the teller sees it. Ends when it has looked and sleeps again."""
         self.world.clock.advance(span)
         self.world.certificates = certificates
-        rounds = self.teller.rounds
-        self.teller.wake()
+        rounds = self.alerting.rounds
+        self.alerting.wake()
         # One round may have begun before: the next one sees all of this.
-        await self.until(lambda: self.teller.rounds > rounds)
-        self.teller.wake()
-        await self.until(lambda: self.teller.rounds > rounds + 1)
+        await self.until(lambda: self.alerting.rounds > rounds)
+        self.alerting.wake()
+        await self.until(lambda: self.alerting.rounds > rounds + 1)
 
 
 async def endanger(running: Running, *hosts: str) -> None:
@@ -216,7 +216,7 @@ async def test_a_slow_one_keeps_nobody_waiting(one: receivers.Receiver, other: r
     one.answers.clear()
     async with world.running() as running:
         await endanger(running, "a.test")
-        await running.until(lambda: len(other.taken) == 1 and running.teller.telling == 1)
+        await running.until(lambda: len(other.taken) == 1 and running.alerting.telling == 1)
         await endanger(running, "a.test", "b.test")
         await running.pass_(alert_outbox.INTERVAL, *world.certificates)
         await running.until(lambda: len(other.taken) == 2)
@@ -250,7 +250,7 @@ async def test_nothing_is_told_before_anything_is_known(one: receivers.Receiver)
         await running.pass_(DAY / 4)
         await running.calm()
         with pytest.raises(ConfigError, match="has not read its configuration yet"):
-            await running.teller.test()
+            await running.alerting.test()
     assert len(one.posts) == 1
 
 
@@ -267,7 +267,7 @@ async def test_a_test_tells_of_each_how_it_went(one: receivers.Receiver, other: 
     world = World(one.url, other.url)
     other.statuses.append(403)
     async with world.running() as running:
-        (good, bad) = await running.teller.test()
+        (good, bad) = await running.alerting.test()
     assert (good.target, good.error) == ("webhook at 127.0.0.1", None)
     assert bad.error is not None
     assert "403 (Forbidden)" in bad.error

@@ -356,7 +356,7 @@ async def _reload() -> None:
     """No key changes here."""
 
 
-def _clerk(running: Running) -> account_service.AccountService:
+def _acme_service(running: Running) -> account_service.AccountService:
     gate = running.gate
     return account_service.AccountService(gate.store, gate.clock, running.watched.manager, reload=_reload)
 
@@ -369,7 +369,7 @@ async def test_a_name_without_a_certificate_does_not_cost_its_site_the_one_it_ha
         await running.change(wanted("example.com", "www.example.com"))
         serial = gate.leaf("example.com").serial_number
         with pytest.raises(errors.ConfigError, match="no CA issued one for this name"):
-            await _clerk(running).revoke("www.example.com", "unspecified")
+            await _acme_service(running).revoke("www.example.com", "unspecified")
         assert ca.certificate_status(serial) == "Valid"
         assert gate.leaf("example.com").serial_number == serial
 
@@ -384,7 +384,7 @@ async def test_of_names_with_certificates_of_their_own_the_named_one_loses_it(
         await running.change(wanted("main.example.com", "www.example.com"))
         serials = {name: gate.leaf(f"{name}.example.com").serial_number for name in ("main", "www")}
         assert serials["main"] != serials["www"]
-        await _clerk(running).revoke(f"{revoked}.example.com", "unspecified")
+        await _acme_service(running).revoke(f"{revoked}.example.com", "unspecified")
         assert ca.certificate_status(serials[revoked]) == "Revoked"
         assert ca.certificate_status(serials[other]) == "Valid"
 
@@ -395,5 +395,5 @@ async def test_of_several_for_a_name_that_no_site_has_none_is_chosen(gate: issui
         serial = gate.leaf("b.example.com").serial_number
         await running.change()
         with pytest.raises(errors.ConfigError, match="several are good for it, and none is shown for it"):
-            await _clerk(running).revoke("x.example.com", "unspecified")
+            await _acme_service(running).revoke("x.example.com", "unspecified")
         assert ca.certificate_status(serial) == "Valid"

@@ -127,7 +127,7 @@ class Sequence:
 
     async def start(self) -> None:
         self.passing.certs = await self.gate.manager(
-            self.acme, *self._specs(), chance=random.Random(1), wait=self.passing.wait, pause=self.clock.pause
+            self.acme, *self._specs(), rng=random.Random(1), wait=self.passing.wait, pause=self.clock.pause
         )
         self._running = asyncio.create_task(self.certs.run())
         await self.passing.go_on()

@@ -152,7 +152,7 @@ async def test_400_days(tmp_path: pathlib.Path) -> None:
             issuing.asking(authority),
             *SPECS,
             BROKEN,
-            chance=random.Random(400),
+            rng=random.Random(400),
             wait=days.wait,
             pause=passing.pause,
         )
@@ -203,8 +203,8 @@ def assert_within_budget(ca: acme_server.Authority) -> None:
     for event in ca.failed:
         spent[budget.Counted.FAILURES, event.hosts[0]].append(event.at)
     limits = {limit.counted: limit for limit in LIMITS}
-    for (counted, key), moments in spent.items():
+    for (counted, key), due_times in spent.items():
         limit = limits[counted]
-        for index in range(len(moments) - limit.most):
-            span = moments[index + limit.most] - moments[index]
+        for index in range(len(due_times) - limit.most):
+            span = due_times[index + limit.most] - due_times[index]
             assert span >= limit.window, f"{limit.most + 1} {counted.value} {key} within {span} at {ca.name}"

@@ -176,7 +176,7 @@ async def test_requests_wait_while_nobody_is_well() -> None:
             async def is_waiting() -> bool:
                 asking.append(asyncio.create_task(house.ask("GET", "http://app.test/wait")))
                 await asyncio.sleep(0.1)
-                return house.lobby.counts()[0] > 0
+                return house.queue.counts()[0] > 0
 
             asking: list[asyncio.Task[object]] = []
             await upstreams.eventually(is_waiting)

@@ -47,7 +47,7 @@ async def test_all_wait_and_each_comes_once() -> None:
             f"POST /post/{number}" for number in range(5)
         }
         assert server.seen == collections.Counter(expected)
-        assert house.lobby.counts() == (0, 25)
+        assert house.queue.counts() == (0, 25)
 
 
 async def test_a_request_that_reached_a_server_never_waits() -> None:
@@ -57,7 +57,7 @@ async def test_a_request_that_reached_a_server_never_waits() -> None:
             refused = await house.ask("GET", "http://app.test/fail")
         assert (lost.status_code, refused.status_code, refused.text) == (502, 503, "one 0")
         assert server.seen == {"POST /drop": 1, "GET /fail": 1}
-        assert house.lobby.counts() == (0, 0)
+        assert house.queue.counts() == (0, 0)
 
 
 async def test_a_slow_server_is_not_asked_again() -> None:
@@ -97,7 +97,7 @@ async def test_no_wait_where_it_is_off() -> None:
     async with holding.house(app(f"http://127.0.0.1:{ports.free_port()}", hold_s=0)) as house:
         answer = await house.ask("GET", "http://app.test/")
     assert answer.status_code == 502
-    assert house.lobby.counts() == (0, 0)
+    assert house.queue.counts() == (0, 0)
 
 
 async def test_the_room_is_bounded() -> None:
@@ -120,7 +120,7 @@ async def test_a_client_that_leaves_frees_its_place() -> None:
         with pytest.raises(httpx.ReadTimeout):
             await house.ask("GET", "http://app.test/", within_s=0.5)
         await house.until_waiting(0)
-        assert house.lobby.counts() == (0, 1)
+        assert house.queue.counts() == (0, 1)
 
 
 @pytest.mark.parametrize("path", ["/", "/in/side/"])
@@ -277,7 +277,7 @@ async def test_a_server_cannot_name_another_server() -> None:
                 ]
         assert [answer.status_code for answer in answers] == [500, 500, 502]
         assert not secret.seen
-        assert house.lobby.counts() == (0, 0)
+        assert house.queue.counts() == (0, 0)
 
 
 # --- a backend that is recreated elsewhere ---------------------------------------------------------------------

@@ -59,7 +59,7 @@ async def test_what_is_safe_goes_to_the_next_server(method: str, is_reset: bool)
             answer = await asking
         assert (answer.status_code, answer.headers["X-Is"]) == (200, "second")
         assert first.seen == second.seen == {f"{method} /in/x?q=%2F": 1}
-        assert house.lobby.counts() == (0, 1)
+        assert house.queue.counts() == (0, 1)
 
 
 async def test_many_at_once() -> None:
@@ -173,7 +173,7 @@ async def test_what_ends_every_server_ends_two_of_them() -> None:
         async with holding.ending(port) as second:
             assert (await asking).status_code == 502
         assert second.seen == {"GET /poison": 1}
-        assert house.lobby.counts() == (0, 1)
+        assert house.queue.counts() == (0, 1)
 
 
 async def test_the_wait_for_the_next_server_ends() -> None:
@@ -197,7 +197,7 @@ async def test_what_may_have_had_an_effect_is_lost(method: str, content: bytes) 
         answer = await house.ask(method, "http://app.test/x", content=content)
         assert answer.status_code == 502
         assert first.seen == {f"{method} /x": 1}
-        assert house.lobby.counts() == (0, 0)
+        assert house.queue.counts() == (0, 0)
 
 
 @pytest.mark.parametrize("buffering", [None, False])
@@ -227,7 +227,7 @@ async def test_what_was_answered_in_part_is_lost(said: bytes, is_reset: bool) ->
             answer = await house.ask("GET", "http://app.test/x")
         assert answer.status_code == 502
         assert first.seen == {"GET /x": 1}
-        assert house.lobby.counts() == (0, 0)
+        assert house.queue.counts() == (0, 0)
 
 
 NEXT = "proxy_next_upstream"

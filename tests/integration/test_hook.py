@@ -185,39 +185,39 @@ SLEEPER = "echo $$ > {folder}/shell; sleep 600 & echo $! > {folder}/child; wait"
 
 
 async def test_one_that_hangs_is_ended_with_all_that_it_started(tmp_path: pathlib.Path) -> None:
-    shelf = Shelf(tmp_path, "/bin/sh", "-c", SLEEPER.format(folder=tmp_path), longest_s=0.5)
-    shelf.put()
-    async with running(shelf.hooks):
-        shelf.hooks.tell(HOST)
-        await until(lambda: shelf.hooks.failure(HOST), "its end")
-        assert shelf.hooks.failure(HOST) == 'the hook "/bin/sh" took longer than 0.5 s and was ended'
+    served_files = Shelf(tmp_path, "/bin/sh", "-c", SLEEPER.format(folder=tmp_path), longest_s=0.5)
+    served_files.put()
+    async with running(served_files.hooks):
+        served_files.hooks.tell(HOST)
+        await until(lambda: served_files.hooks.failure(HOST), "its end")
+        assert served_files.hooks.failure(HOST) == 'the hook "/bin/sh" took longer than 0.5 s and was ended'
         await until(lambda: not is_running(tmp_path / "child"), "its child to end")
     assert not is_running(tmp_path / "shell")
 
 
 async def test_a_stop_ends_it_and_the_next_start_runs_it_again(tmp_path: pathlib.Path) -> None:
-    shelf = Shelf(tmp_path, "/bin/sh", "-c", SLEEPER.format(folder=tmp_path))
-    shelf.put()
-    async with running(shelf.hooks):
-        shelf.hooks.tell(HOST)
+    served_files = Shelf(tmp_path, "/bin/sh", "-c", SLEEPER.format(folder=tmp_path))
+    served_files.put()
+    async with running(served_files.hooks):
+        served_files.hooks.tell(HOST)
         await until(lambda: is_running(tmp_path / "child"), "the hook to run")
     await until(lambda: not is_running(tmp_path / "child") and not is_running(tmp_path / "shell"), "its end")
-    assert shelf.is_due
+    assert served_files.is_due
     hook = Hook(tmp_path)
-    later = deploy_hook.DeployHook(shelf.store, shelf.paths)
+    later = deploy_hook.DeployHook(served_files.store, served_files.paths)
     async with running(later):
         later.configure(hook.command)  # the file is read after the tasks began
-        await until(lambda: not shelf.is_due, "the hook to run again")
+        await until(lambda: not served_files.is_due, "the hook to run again")
     assert [told["DAEMUN_NAME"] for told in hook.told] == [HOST]
 
 
 async def test_one_that_ignores_sigterm_is_killed(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deploy_hook, "GRACE_S", 0.2)
     script = f"trap '' TERM; echo $$ > {tmp_path}/shell; while :; do sleep 600; done"
-    shelf = Shelf(tmp_path, "/bin/sh", "-c", script)
-    shelf.put()
-    async with running(shelf.hooks):
-        shelf.hooks.tell(HOST)
+    served_files = Shelf(tmp_path, "/bin/sh", "-c", script)
+    served_files.put()
+    async with running(served_files.hooks):
+        served_files.hooks.tell(HOST)
         await until(lambda: is_running(tmp_path / "shell"), "the hook to run")
     assert not is_running(tmp_path / "shell")
 
@@ -225,46 +225,46 @@ async def test_one_that_ignores_sigterm_is_killed(tmp_path: pathlib.Path, monkey
 async def test_a_kill_before_the_certificate_was_stored_runs_nothing(tmp_path: pathlib.Path) -> None:
     """The order goes on with the next start, and then the hook is due."""
     hook = Hook(tmp_path)
-    shelf = Shelf(tmp_path, *hook.command)
-    shelf.hooks.note(HOST, (HOST,), shelf.issued)
-    async with running(shelf.hooks):
-        shelf.put()
-        shelf.hooks.tell(HOST)
+    served_files = Shelf(tmp_path, *hook.command)
+    served_files.hooks.note(HOST, (HOST,), served_files.issued)
+    async with running(served_files.hooks):
+        served_files.put()
+        served_files.hooks.tell(HOST)
         await until(lambda: hook.told, "the hook")
     assert len(hook.told) == 1
 
 
 async def test_what_it_leaves_running_is_not_waited_for(tmp_path: pathlib.Path) -> None:
     """As a script that restarts a server in the background does."""
-    shelf = Shelf(tmp_path, "/bin/sh", "-c", f"sleep 600 & echo $! > {tmp_path}/child")
-    shelf.put()
-    async with running(shelf.hooks):
-        shelf.hooks.tell(HOST)
-        await until(lambda: not shelf.is_due, "its end")
-        assert shelf.hooks.failure(HOST) is None
+    served_files = Shelf(tmp_path, "/bin/sh", "-c", f"sleep 600 & echo $! > {tmp_path}/child")
+    served_files.put()
+    async with running(served_files.hooks):
+        served_files.hooks.tell(HOST)
+        await until(lambda: not served_files.is_due, "its end")
+        assert served_files.hooks.failure(HOST) is None
         assert is_running(tmp_path / "child")
     os.kill(int((tmp_path / "child").read_text()), signal.SIGKILL)
 
 
 async def test_what_it_prints_is_bounded_and_its_end_is_kept(tmp_path: pathlib.Path) -> None:
     script = "import sys; sys.stdout.write('x' * 5_000_000 + 'the end'); sys.exit(1)"
-    shelf = Shelf(tmp_path, sys.executable, "-c", script)
-    shelf.put()
+    served_files = Shelf(tmp_path, sys.executable, "-c", script)
+    served_files.put()
     with structlog.testing.capture_logs() as logs:
-        async with running(shelf.hooks):
-            shelf.hooks.tell(HOST)
-            await until(lambda: shelf.hooks.failure(HOST), "its end")
+        async with running(served_files.hooks):
+            served_files.hooks.tell(HOST)
+            await until(lambda: served_files.hooks.failure(HOST), "its end")
     (told,) = (entry for entry in logs if entry["log_level"] == "warning")
     assert told["output"].endswith("xthe end")
     assert len(told["output"]) <= deploy_hook.MOST_OUTPUT_BYTES
 
 
 async def test_a_program_that_is_not_there_is_said(tmp_path: pathlib.Path) -> None:
-    shelf = Shelf(tmp_path, "/no/such/program")
-    shelf.put()
-    async with running(shelf.hooks):
-        shelf.hooks.tell(HOST)
-        await until(lambda: shelf.hooks.failure(HOST), "the failure")
-    assert shelf.hooks.failure(HOST) == (
+    served_files = Shelf(tmp_path, "/no/such/program")
+    served_files.put()
+    async with running(served_files.hooks):
+        served_files.hooks.tell(HOST)
+        await until(lambda: served_files.hooks.failure(HOST), "the failure")
+    assert served_files.hooks.failure(HOST) == (
         'cannot run the hook "/no/such/program": no such file or directory; correct `acme.hook`'
     )

@@ -46,7 +46,7 @@ class Gate:
         self.clock = clock.FakeClock()
         self.thumbprint = acme_accounts.thumbprint(acme_accounts.load_or_create_key(self.store))
         self.manager = certificate_manager.Manager(self.store, self.paths, self.clock)
-        self.clerk = account_service.AccountService(self.store, self.clock, self.manager, reload=self._reload)
+        self.acme_service = account_service.AccountService(self.store, self.clock, self.manager, reload=self._reload)
 
     async def begin(self, acme: model.Acme, *specs: model.CertificateSpec) -> certificate_manager.Manager:
         self.manager.thumbprint()
@@ -56,9 +56,9 @@ class Gate:
 
     async def take_over(self, found: found_items.FoundTree, *, dry: bool = False) -> dict[str, account_port.Adoption]:
         """As `daemun certs import` asks for it. Returns: by place."""
-        told = {one.place: await self.clerk.adopt_account(one.found, dry=dry) for one in found.accounts}
+        told = {one.place: await self.acme_service.adopt_account(one.found, dry=dry) for one in found.accounts}
         for one in found.certificates:
-            told[one.place] = await self.clerk.adopt_certificate(one.foreign, dry=dry)
+            told[one.place] = await self.acme_service.adopt_certificate(one.foreign, dry=dry)
         return told
 
     def leaf(self, name: str) -> x509.Certificate:
@@ -218,7 +218,7 @@ async def test_an_account_of_our_own_stays(gate: Gate, ca: pebble.Pebble, client
     ours = acme_accounts.Registration(url=f"{ca.directory}/1", email=None)
     acme_accounts.write_registration(gate.store, ca.directory, ours)
     (found,) = read(client.folder).accounts
-    told = await gate.clerk.adopt_account(found.found, dry=False)
+    told = await gate.acme_service.adopt_account(found.found, dry=False)
     assert told.verdict is REFUSED
     assert "daemun has another account at this CA" in told.text
     known = acme_accounts.read_registration(gate.store, ca.directory)

@@ -332,7 +332,7 @@ async def test_a_wait_in_vain_and_a_request_that_was_lost() -> None:
             with pytest.raises(httpx.ReadTimeout):
                 await house.ask("GET", "https://gone.test/", within_s=0.5)
             await house.until_waiting(0)
-            assert house.lobby.counts() == (0, 1)
+            assert house.queue.counts() == (0, 1)
 
 
 async def test_a_websocket_waits() -> None:

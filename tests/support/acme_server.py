@@ -77,7 +77,7 @@ class Authority:
     """One directory of the server, with accounts, orders and counts of its own."""
 
     def __init__(
-        self, name: str, clock: clock_.FakeClock, chance: random.Random, behaviour: Behaviour, http_port: int
+        self, name: str, clock: clock_.FakeClock, rng: random.Random, behaviour: Behaviour, http_port: int
     ) -> None:
         self.name = name
         self.behaviour = behaviour
@@ -88,7 +88,7 @@ class Authority:
         self.windows: dict[str, tuple[datetime.datetime, datetime.datetime]] = {}
         """When which certificate (`renewal_info.identify`) is to be renewed, where it is not the usual time."""
         self._clock = clock
-        self._chance = chance
+        self._rng = rng
         self._http_port = http_port
         self._nonces: set[str] = set()
         self._keys: dict[str, jwk.JWK] = {}
@@ -137,7 +137,7 @@ class Authority:
         if nonce not in self._nonces:
             return 400, {}, _problem("badNonce", "unknown nonce")
         self._nonces.discard(nonce)
-        if self._chance.random() < self.behaviour.refused_nonces:
+        if self._rng.random() < self.behaviour.refused_nonces:
             self.refused_nonces += 1
             return 400, {}, _problem("badNonce", "this one is not liked")
         key = header.jwk or self._keys[header.kid]
@@ -165,7 +165,7 @@ class Authority:
         return 200, {"Retry-After": "10"}, self._order(base, number, order)
 
     def new_nonce(self) -> str:
-        nonce = base64.urlsafe_b64encode(self._chance.randbytes(12)).decode()
+        nonce = base64.urlsafe_b64encode(self._rng.randbytes(12)).decode()
         self._nonces.add(nonce)
         return nonce
 
@@ -178,9 +178,9 @@ class Authority:
     def _new_order(self, base: str, value: Json) -> tuple[int, dict[str, str], Json]:
         hosts = tuple(identifier["value"] for identifier in value["identifiers"])
         replaces = value.get("replaces")
-        if self._chance.random() < self.behaviour.limited:
+        if self._rng.random() < self.behaviour.limited:
             self.limited += 1
-            wait_s = self._chance.choice([300, 1800, 7200])
+            wait_s = self._rng.choice([300, 1800, 7200])
             return 429, {"Retry-After": str(wait_s)}, _problem("rateLimited", f"too busy, come back in {wait_s} s")
         if replaces in self._replaced:
             return 409, {}, _problem("alreadyReplaced", "replaced before")

@@ -30,7 +30,7 @@ class House:
     """gate: where visitors come in. desired: what it serves. error_log: nginx's. room: the waiting room's socket."""
 
     gate: clients.Gate
-    lobby: hold_queue.HoldQueue
+    queue: hold_queue.HoldQueue
     discovery: endpoints.Discovery
     desired: model.Desired
     error_log: pathlib.Path
@@ -68,7 +68,7 @@ class House:
         return sum(state == _CONNECTED for _, _, _, _, _, state, *_ in fields)
 
     async def until_waiting(self, count: int) -> None:
-        await upstreams.eventually(lambda: self.lobby.counts()[0] == count)
+        await upstreams.eventually(lambda: self.queue.counts()[0] == count)
 
 
 @contextlib.asynccontextmanager
@@ -106,7 +106,7 @@ async def house(
         await upstreams.eventually(path.exists)
         yield House(
             gate=running.clients,
-            lobby=under_test,
+            queue=under_test,
             discovery=discovery,
             desired=desired,
             error_log=pathlib.Path(running.layout.logs, "error.log"),

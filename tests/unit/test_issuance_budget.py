@@ -167,7 +167,7 @@ def test_whatever_happens_no_window_holds_more_than_its_limit(steps: list[tuple[
         else:  # a crash; the CA looked, and saw nothing
             events.setdefault((budget.Counted.FAILURES, host), []).append(now)
     most = {limit.counted: limit for limit in limits}
-    for (counted, _), moments in events.items():
+    for (counted, _), due_times in events.items():
         limit = most[counted]
-        for first, beyond in zip(moments, moments[limit.most :], strict=False):
+        for first, beyond in zip(due_times, due_times[limit.most :], strict=False):
             assert beyond - first >= limit.window

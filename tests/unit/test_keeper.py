@@ -25,7 +25,7 @@ def old(number: int, sockets: int, *, workers: int = 1) -> model.OldGeneration:
 class Stage:
     """woken: how often the loop was told to try again."""
 
-    keeper: reload_limiter.ReloadLimiter
+    reload_limits: reload_limiter.ReloadLimiter
     old: worlds.OldWorkers
     seconds: float = 0.0
     woken: int = 0
@@ -44,13 +44,15 @@ class Stage:
 async def stage(monkeypatch: pytest.MonkeyPatch) -> collections.abc.AsyncIterator[Stage]:
     monkeypatch.setattr(reload_limiter, "LOOK_EVERY_S", 0)
     workers = worlds.OldWorkers(old(1, 12), old(2, 3))
-    made = Stage(keeper=reload_limiter.ReloadLimiter(workers, clock.FakeClock(), now=lambda: made.seconds), old=workers)
+    made = Stage(
+        reload_limits=reload_limiter.ReloadLimiter(workers, clock.FakeClock(), now=lambda: made.seconds), old=workers
+    )
 
     def wake() -> None:
         made.woken += 1
 
-    made.keeper.wake = wake
-    running = asyncio.create_task(made.keeper.run())
+    made.reload_limits.wake = wake
+    running = asyncio.create_task(made.reload_limits.run())
     yield made
     running.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -64,42 +66,42 @@ async def test_nothing_is_looked_at_while_nothing_waits(stage: Stage) -> None:
 
 
 async def test_a_change_waits_and_goes_live_when_a_generation_ends(stage: Stage) -> None:
-    held = await stage.keeper.admit(LIMITS, Urgency.CHANGED)
+    held = await stage.reload_limits.admit(LIMITS, Urgency.CHANGED)
     assert held is not None
     await stage.pass_time(59)
     assert stage.woken == 0
-    assert (await stage.keeper.look()).drains is None
+    assert (await stage.reload_limits.look()).drains is None
     stage.old.generations = stage.old.generations[1:]
     await stage.pass_time(1)
     assert stage.woken == 1
-    assert await stage.keeper.admit(LIMITS, Urgency.CHANGED) is None
-    stage.keeper.withdraw()
-    assert (await stage.keeper.look()).held is None
+    assert await stage.reload_limits.admit(LIMITS, Urgency.CHANGED) is None
+    stage.reload_limits.withdraw()
+    assert (await stage.reload_limits.look()).held is None
 
 
 async def test_those_that_join_do_not_begin_anew(stage: Stage) -> None:
-    first = await stage.keeper.admit(LIMITS, Urgency.CHANGED)
+    first = await stage.reload_limits.admit(LIMITS, Urgency.CHANGED)
     await stage.pass_time(50)
-    second = await stage.keeper.admit(LIMITS, Urgency.CHANGED)
+    second = await stage.reload_limits.admit(LIMITS, Urgency.CHANGED)
     assert first is not None
     assert second is not None
     await stage.pass_time(11)
-    assert (await stage.keeper.look()).drains == 0
+    assert (await stage.reload_limits.look()).drains == 0
 
 
 async def test_one_who_asked_is_not_forgotten_when_a_source_tells_of_a_change(stage: Stage) -> None:
     stage.old.generations = (old(1, 12), old(2, 3), old(3, 3))
-    assert await stage.keeper.admit(LIMITS, Urgency.ASKED) is not None
+    assert await stage.reload_limits.admit(LIMITS, Urgency.ASKED) is not None
     stage.old.generations = stage.old.generations[1:]
     await stage.pass_time(1)
     assert stage.woken == 1
-    assert await stage.keeper.admit(LIMITS, Urgency.CHANGED) is None
+    assert await stage.reload_limits.admit(LIMITS, Urgency.CHANGED) is None
 
 
 async def test_the_oldest_is_drained_a_few_sockets_a_second(stage: Stage) -> None:
-    await stage.keeper.admit(LIMITS, Urgency.CHANGED)
+    await stage.reload_limits.admit(LIMITS, Urgency.CHANGED)
     await stage.pass_time(61)
-    seen = await stage.keeper.look()
+    seen = await stage.reload_limits.look()
     assert seen.drains == 0
     left = seen.old[0].sockets
     assert left is not None
@@ -114,12 +116,12 @@ async def test_the_oldest_is_drained_a_few_sockets_a_second(stage: Stage) -> Non
 
 async def test_draining_ends_when_nothing_waits_any_more(stage: Stage) -> None:
     stage.old.generations = (old(1, 500), old(2, 3))
-    await stage.keeper.admit(LIMITS, Urgency.CHANGED)
+    await stage.reload_limits.admit(LIMITS, Urgency.CHANGED)
     await stage.pass_time(62)
-    stage.keeper.withdraw()
+    stage.reload_limits.withdraw()
     for _ in range(20):
         await asyncio.sleep(0)
-    seen = await stage.keeper.look()
+    seen = await stage.reload_limits.look()
     assert seen.drains is None
     left = stage.old.generations[0].sockets
     for _ in range(20):
@@ -130,7 +132,7 @@ async def test_draining_ends_when_nothing_waits_any_more(stage: Stage) -> None:
 async def test_workers_end_one_after_another_where_sockets_cannot_be_closed(stage: Stage) -> None:
     stage.old.generations = (old(1, 12, workers=3), old(2, 3))
     stage.old.refuses = True
-    await stage.keeper.admit(LIMITS, Urgency.CHANGED)
+    await stage.reload_limits.admit(LIMITS, Urgency.CHANGED)
     await stage.pass_time(62)
     assert stage.old.ended == [100]
     await stage.pass_time(11)
@@ -142,10 +144,10 @@ async def test_workers_end_one_after_another_where_sockets_cannot_be_closed(stag
 
 async def test_what_never_ends_is_gone_past_in_the_end(stage: Stage) -> None:
     stage.old.is_immortal = True
-    await stage.keeper.admit(LIMITS, Urgency.CHANGED)
+    await stage.reload_limits.admit(LIMITS, Urgency.CHANGED)
     await stage.pass_time(60 + worker_generations.DRAIN_S - 1)
     assert stage.woken == 0
     assert set(stage.old.ended) == {100}
     await stage.pass_time(2)
     assert stage.woken == 1
-    assert await stage.keeper.admit(LIMITS, Urgency.CHANGED) is None
+    assert await stage.reload_limits.admit(LIMITS, Urgency.CHANGED) is None

@@ -18,7 +18,7 @@ def problem(text: str, severity: model.Severity = model.Severity.WARNING) -> mod
 
 
 @pytest.fixture
-def moments(monkeypatch: pytest.MonkeyPatch) -> collections.abc.Iterator[list[tuple[object, tuple[object, ...]]]]:
+def due_times(monkeypatch: pytest.MonkeyPatch) -> collections.abc.Iterator[list[tuple[object, tuple[object, ...]]]]:
     """What is to be called once a moment is over."""
     later: list[tuple[object, tuple[object, ...]]] = []
 
@@ -38,30 +38,30 @@ def logged() -> collections.abc.Iterator[list[str]]:
     lines += [f"{line['log_level']}: {line['event']}" for line in found]
 
 
-def let_pass(moments: list[tuple[object, tuple[object, ...]]]) -> None:
-    for call, arguments in moments:
+def let_pass(due_times: list[tuple[object, tuple[object, ...]]]) -> None:
+    for call, arguments in due_times:
         call(*arguments)  # type: ignore[operator]
-    moments.clear()
+    due_times.clear()
 
 
-def test_what_settles_within_a_moment_is_not_told(moments: list[tuple[object, tuple[object, ...]]]) -> None:
+def test_what_settles_within_a_moment_is_not_told(due_times: list[tuple[object, tuple[object, ...]]]) -> None:
     """M10: `docker rm -f`: the container is stopped for some milliseconds, and then it is gone."""
     under_test = problem_log.ProblemLog()
     with logged() as lines:
         under_test.update([])
         under_test.update([problem("is stopped")])
         under_test.update([])
-        let_pass(moments)
+        let_pass(due_times)
     assert lines == []
 
 
-def test_what_stays_is_told_once_and_its_end(moments: list[tuple[object, tuple[object, ...]]]) -> None:
+def test_what_stays_is_told_once_and_its_end(due_times: list[tuple[object, tuple[object, ...]]]) -> None:
     under_test = problem_log.ProblemLog()
     with logged() as lines:
         under_test.update([])
         for _ in range(3):
             under_test.update([problem("a")])
-            let_pass(moments)
+            let_pass(due_times)
         under_test.update([])
     assert lines == ["warning: container web: a", "info: all problems are solved"]
 
@@ -73,7 +73,7 @@ def test_the_first_problems_are_told_at_once() -> None:
     assert lines == ["error: container web: a"]
 
 
-def test_all_problems_are_solved_only_when_none_is_left(moments: list[tuple[object, tuple[object, ...]]]) -> None:
+def test_all_problems_are_solved_only_when_none_is_left(due_times: list[tuple[object, tuple[object, ...]]]) -> None:
     """M10."""
     under_test = problem_log.ProblemLog()
     with logged() as lines:
@@ -81,7 +81,7 @@ def test_all_problems_are_solved_only_when_none_is_left(moments: list[tuple[obje
         under_test.update([problem("b"), problem("c", model.Severity.ERROR)])
         under_test.update([problem("b")])
         under_test.update([])
-    let_pass(moments)
+    let_pass(due_times)
     assert lines[3:] == ["info: all errors are solved; warnings remain", "info: all problems are solved"]
 
 

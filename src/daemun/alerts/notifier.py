@@ -111,7 +111,7 @@ class Notifier:
             alert_rules.judge_dangers(self._ledger, seen.certificates, now, seen.troubles), keys
         )
         await self._keep()
-        moments = []
+        due_times = []
         for target in targets:
             if target.key in self._delivering:
                 continue  # its end wakes us
@@ -122,11 +122,11 @@ class Notifier:
             outage = self._outages.get(target.key)
             at = max(notices[0].at or now, outage.until if outage is not None else now)
             if at > now:
-                moments.append(at)
+                due_times.append(at)
                 continue
             self._delivering.add(target.key)
             deliveries.create_task(self._deliver(target, notices[0]), name=f"alert {target.name}")
-        return min(moments, default=None)
+        return min(due_times, default=None)
 
     async def _deliver(self, target: alert_targets.AlertTarget, notice: alert_ledger.Notice) -> None:
         """Never raises but when cancelled: the others go on."""

@@ -82,7 +82,7 @@ class AccountService:
             for issued in left:
                 work = functools.partial(self._desk.revoke, issued, code)
                 await daemon_thread.run(work, name=f"revoke {host}")
-                await asyncio.to_thread(self._certificates.shelf.note_revoked, issued.bundle)
+                await asyncio.to_thread(self._certificates.served_files.note_revoked, issued.bundle)
                 log.info("certificate revoked", host=host, reason=reason, issuer=issued.bundle.issuer)
                 await self._certificates.settle_again(self._certificates.showing(issued.bundle))
 
@@ -99,7 +99,7 @@ class AccountService:
 
         Raises: ConfigError when several were issued, and none of them is the name's own.
         """
-        stored = self._certificates.shelf.stored
+        stored = self._certificates.served_files.stored
         own, known = stored.own(names.slug(host)), stored.covering(host, self._clock.now())
         if shown:
             leaves = {one.leaf for one in shown}
@@ -126,7 +126,7 @@ class AccountService:
             work = functools.partial(
                 adopt.adopt_certificate,
                 self._store,
-                self._certificates.shelf.stored,
+                self._certificates.served_files.stored,
                 found,
                 specs=self._certificates.specs,
                 now=self._clock.now(),

@@ -1,6 +1,7 @@
 """`control.ports.Certificates`: what is served at once, and what is ordered and renewed beside the loop.
 
-Memory (`book`) only mirrors the disk: which certificate is served is decided by `shelf` from what is stored, what is
+Memory (`book`) only mirrors the disk: which certificate is served is decided by `served_files` from what is stored,
+what is
 due by `standing` from what is known.
 """
 
@@ -65,7 +66,7 @@ class Manager:
         provers: provers_.Provers = types.MappingProxyType({}),
         examiner: examination.Examiner | None = None,
         limits_of: collections.abc.Callable[[str], budget.Limits] = budget.limits_of,
-        chance: random.Random | None = None,
+        rng: random.Random | None = None,
         wait: Wait | None = None,
         pause: collections.abc.Callable[[float, threading.Event], bool] | None = None,
     ) -> None:
@@ -80,30 +81,28 @@ class Manager:
         self._files = challenge_files.ChallengeFiles(
             pathlib.Path(paths.challenges), lambda: self._answered, worker_gid=worker_gid
         )
-        self._shelf = certificate_files.CertificateFiles(store, paths, clock, worker_gid=worker_gid)
+        self._served_files = certificate_files.CertificateFiles(store, paths, clock, worker_gid=worker_gid)
         means = order_attempt.Means(
             store=store,
-            stored=self._shelf.stored,
+            stored=self._served_files.stored,
             clock=clock,
             provers={**provers, model.Challenge.HTTP_01: self._files},
             examiner=examiner,
             limits_of=limits_of,
             pause=pause,
         )
-        chance = chance or random.Random()  # noqa: S311 - spreads load, guards nothing
-        self._book = certificate_index.CertificateIndex()
-        self._shelf.chooser.directories_of = self._book.directories
-        self._preparer = first_certificates.Preparer(store=store, shelf=self._shelf)
+        rng = rng or random.Random()  # noqa: S311 - spreads load, guards nothing
+        self._index = certificate_index.CertificateIndex()
+        self._served_files.chooser.directories_of = self._index.directories
+        self._preparer = first_certificates.Preparer(store=store, served_files=self._served_files)
         self._refresher = local_renewal.Refresher(
-            self._book, self._shelf, clock, changed=self._tell, has_time=self._has_time
+            self._index, self._served_files, clock, changed=self._tell, has_time=self._has_time
         )
-        self.mender = live_repair.Mender(self._book, self._shelf, changed=self._changed)
+        self.mender = live_repair.Mender(self._index, self._served_files, changed=self._changed)
         self._orders = order_loop.Orders(
-            self._book, self._shelf, means, self.after, chance=chance, changed=self._changed
+            self._index, self._served_files, means, self.after, rng=rng, changed=self._changed
         )
-        self._watch = renewal_watch.Watch(
-            self._book, store, clock, chance=chance, examiner=examiner, changed=self._changed
-        )
+        self._watch = renewal_watch.Watch(self._index, store, clock, rng=rng, examiner=examiner, changed=self._changed)
         self._wake = asyncio.Event()
         self._thumbprint: str | None = None
         self._answered: str | None = None
@@ -124,14 +123,14 @@ class Manager:
 
     async def prepare(self, specs: collections.abc.Sequence[model.CertificateSpec]) -> tuple[model.Problem, ...]:
         specs = key_types.with_seconds(specs)
-        async with self._book.settling:
-            made_for = self._book.acme
+        async with self._index.settling:
+            made_for = self._index.acme
             authorities = made_for.authorities if made_for is not None else None
             prepare = functools.partial(self._preparer.prepare, is_anew=authorities != self._prepared_for)
-            entries = await asyncio.to_thread(prepare, specs, dict(self._book.entries))
+            entries = await asyncio.to_thread(prepare, specs, dict(self._index.entries))
             self._prepared_for = authorities
-            plans = await asyncio.to_thread(self._book.make_plans, entries, self._clock.now())
-            self._book.replace(entries, plans, made_for)
+            plans = await asyncio.to_thread(self._index.make_plans, entries, self._clock.now())
+            self._index.replace(entries, plans, made_for)
         self._changed()
         return self.problems()
 
@@ -143,22 +142,22 @@ class Manager:
         await self._refresher.looked_at_files.wait()
 
     def status(self) -> tuple[model.CertificateStatus, ...]:
-        plans = self._book.plans(self._clock.now())
-        told = (self._orders.with_outage(plans[name].status, entry.spec) for name, entry in self._book.entries.items())
+        plans = self._index.plans(self._clock.now())
+        told = (self._orders.with_outage(plans[name].status, entry.spec) for name, entry in self._index.entries.items())
         return tuple(map(self._with_failed_hook, told))
 
     def problems(self) -> tuple[model.Problem, ...]:
-        return tuple(problem for entry in self._book.entries.values() for problem in entry.served.problems)
+        return tuple(problem for entry in self._index.entries.values() for problem in entry.served.problems)
 
     def renew(self, host: str, *, force: bool = False) -> bool:
         now = self._clock.now()
         found = {
             name: entry
-            for name, entry in self._book.entries.items()
+            for name, entry in self._index.entries.items()
             if (host == entry.spec.host or host in entry.spec.names) and entry.spec.mode is not model.TlsMode.FILES
         }
         for name, entry in found.items():  # all or none: who is refused has changed nothing
-            status = self._book.plans(now)[name].status
+            status = self._index.plans(now)[name].status
             if status.held_until is not None and now < status.held_until and not force:
                 until = f"{status.held_until:%Y-%m-%d %H:%M} UTC"
                 raise errors.RetryableError(
@@ -168,27 +167,27 @@ class Manager:
                 )
         for name, entry in found.items():
             if name not in self._orders.under_way:
-                self._book.put(name, dataclasses.replace(entry, attempts=_keep_holds(entry, now, force=force)))
-                self._book.forced.add(name)
+                self._index.put(name, dataclasses.replace(entry, attempts=_keep_holds(entry, now, force=force)))
+                self._index.forced.add(name)
         self._changed()
         return bool(found)
 
     async def add(self, *specs: model.CertificateSpec) -> None:
         specs = key_types.with_seconds(specs)
-        async with self._book.settling:
-            known = {one.name: entry for one in specs if (entry := self._book.entries.get(one.name)) is not None}
+        async with self._index.settling:
+            known = {one.name: entry for one in specs if (entry := self._index.entries.get(one.name)) is not None}
             prepared = await asyncio.to_thread(self._preparer.prepare, specs, known)
             for name, entry in prepared.items():
                 if known.get(name) is not entry:
-                    self._book.put(name, entry)
-            self._book.confirmed.update(prepared)
+                    self._index.put(name, entry)
+            self._index.confirmed.update(prepared)
         self._changed()
 
     async def remove(self, name: str) -> None:
-        async with self._book.settling:
-            for one in (name, *self._book.beside(name)):
-                self._book.remove(one)
-            await asyncio.to_thread(self._shelf.remove, name)
+        async with self._index.settling:
+            for one in (name, *self._index.beside(name)):
+                self._index.remove(one)
+            await asyncio.to_thread(self._served_files.remove, name)
         self._changed()
 
     # --- for the wiring --------------------------------------------------------------------------------------------
@@ -196,18 +195,18 @@ class Manager:
     def configure(self, acme: model.Acme) -> None:
         """Ask these CAs from now on. Certificates of others are replaced; failures so far are forgotten."""
         self.after.configure(acme.hook)
-        if self._book.configure(acme):
+        if self._index.configure(acme):
             self._changed()
 
     @property
     def specs(self) -> tuple[model.CertificateSpec, ...]:
         """What certificates are kept for now."""
-        return self._book.specs()
+        return self._index.specs()
 
     async def confirm(self) -> None:
-        async with self._book.settling:
-            await asyncio.to_thread(self._shelf.remove_except, self._book.specs())
-            self._book.confirmed = set(self._book.entries)
+        async with self._index.settling:
+            await asyncio.to_thread(self._served_files.remove_except, self._index.specs())
+            self._index.confirmed = set(self._index.entries)
         self._answered = self._thumbprint
         self._changed()
 
@@ -243,7 +242,7 @@ class Manager:
 
     def find_authority(self, directory: str) -> model.Authority:
         """How the CA with this directory is reached."""
-        return self._book.find_authority(directory)
+        return self._index.find_authority(directory)
 
     def without_orders(self, *, within_s: float) -> contextlib.AbstractAsyncContextManager[None]:
         """No order is under way, and none begins, while the block runs.
@@ -253,16 +252,16 @@ class Manager:
         return self._orders.held(within_s=within_s)
 
     @property
-    def shelf(self) -> certificate_files.CertificateFiles:
-        return self._shelf
+    def served_files(self) -> certificate_files.CertificateFiles:
+        return self._served_files
 
     def showing(self, found: bundle.Bundle) -> list[str]:
         """The certificates in whose place this one is shown to visitors of some name."""
-        return [name for name, entry in self._book.entries.items() if entry.served.shows(found.leaf)]
+        return [name for name, entry in self._index.entries.items() if entry.served.shows(found.leaf)]
 
     def shown_of_ca(self, name: str, host: str) -> tuple[bundle.Bundle, ...]:
         """The certificates of CAs that are shown for one name of a site: of each type of key one."""
-        known = (self._book.entries.get(one) for one in (name, *self._book.beside(name)))
+        known = (self._index.entries.get(one) for one in (name, *self._index.beside(name)))
         parts = [entry.served.shown_for(host) for entry in known if entry is not None]
         return tuple(
             {
@@ -272,14 +271,14 @@ class Manager:
 
     async def settle_again(self, names_: collections.abc.Collection[str]) -> None:
         """Serve what the store holds now for these certificates, and forget earlier failures of theirs."""
-        async with self._book.settling:
+        async with self._index.settling:
             # One may be shown in the place of the other, of two for the same names.
-            for name in dict.fromkeys(each for one in names_ for each in (one, *self._book.beside(one))):
-                entry = self._book.entries.get(name)
+            for name in dict.fromkeys(each for one in names_ for each in (one, *self._index.beside(one))):
+                entry = self._index.entries.get(name)
                 if entry is not None:
-                    served = await asyncio.to_thread(self._shelf.settle, entry.spec)
+                    served = await asyncio.to_thread(self._served_files.settle, entry.spec)
                     await asyncio.to_thread(certificate_records.delete_attempts, self._store, name)
-                    self._book.put(name, dataclasses.replace(entry, served=served, attempts=None))
+                    self._index.put(name, dataclasses.replace(entry, served=served, attempts=None))
         self._changed()
 
     def _with_failed_hook(self, told: model.CertificateStatus) -> model.CertificateStatus:
@@ -302,11 +301,11 @@ class Manager:
     def _next_moment(self) -> datetime.datetime | None:
         """When something is due next, as far as is known now."""
         now = self._clock.now()
-        if self._refresher.goes_on:
+        if self._refresher.has_more:
             return now
         watched = self._watch.next_moment(now)
-        moments = [*self._refresher.moments(now), *self._orders.moments(now)]
-        return min([*moments, *([watched] if watched is not None else [])], default=None)
+        due_times = [*self._refresher.due_times(now), *self._orders.due_times(now)]
+        return min([*due_times, *([watched] if watched is not None else [])], default=None)
 
     async def _wait_really(self, woken: asyncio.Event, until: datetime.datetime | None) -> None:
         """For a minute at most, because the owner's files change, and not on when the clock jumps: what is served may

@@ -24,8 +24,8 @@ _MOST_VISITS = 3
 """That anybody tells apart."""
 
 
-def create_app(lobby: hold_queue.HoldQueue, socket: str) -> types.ASGIApp:
-    """An ASGI application, to be run on the lobby's event loop. socket: the path that nginx asks it at."""
+def create_app(queue: hold_queue.HoldQueue, socket: str) -> types.ASGIApp:
+    """An ASGI application, to be run on the queue's event loop. socket: the path that nginx asks it at."""
 
     async def app(scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
         asked = _PATH.match(scope["path"])
@@ -39,21 +39,21 @@ def create_app(lobby: hold_queue.HoldQueue, socket: str) -> types.ASGIApp:
             visits=min(headers.get("x-tried", "").count(f"unix:{socket}"), _MOST_VISITS),
             is_lost=asked["fate"] == "lost",
         )
-        answer = lobby.answer_at_once(ask) or await _wait(lobby, ask, receive)
+        answer = queue.answer_at_once(ask) or await _wait(queue, ask, receive)
         if answer is not None:
             retry = f"@{asked['place'] or asked['route']}_{asked['retry']}"
-            page = hold_pages.find_page(headers.get("accept", ""), ask.request, is_starting=lobby.is_starting(ask))
+            page = hold_pages.find_page(headers.get("accept", ""), ask.request, is_starting=queue.is_starting(ask))
             await _respond(answer, retry, page)(scope, receive, send)
 
     return app
 
 
 async def _wait(
-    lobby: hold_queue.HoldQueue, ask: hold_limits.HoldRequest, receive: types.Receive
+    queue: hold_queue.HoldQueue, ask: hold_limits.HoldRequest, receive: types.Receive
 ) -> hold_queue.Answer | None:
     """None: nobody is there any more to be answered."""
     async with asyncio.TaskGroup() as group:
-        waiting = group.create_task(lobby.wait(ask))
+        waiting = group.create_task(queue.wait(ask))
         leaving = group.create_task(_until_gone(receive))
         await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()

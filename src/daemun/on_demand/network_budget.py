@@ -82,7 +82,7 @@ def network_of(client: str) -> str | None:
     return str(ipaddress.ip_network((address, _PREFIXES[address.version]), strict=False))
 
 
-def _count(moments: collections.deque[float], now_s: float) -> int:
-    while moments and now_s - moments[0] >= MINUTE_S:
-        moments.popleft()
-    return len(moments)
+def _count(due_times: collections.deque[float], now_s: float) -> int:
+    while due_times and now_s - due_times[0] >= MINUTE_S:
+        due_times.popleft()
+    return len(due_times)

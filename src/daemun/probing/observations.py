@@ -169,14 +169,14 @@ class Looks:
             place = (host, path)
         before = self._errors.get(place)
         is_same = before is not None and before.cause == line.kind.cause
-        goes_on = (
+        has_more = (
             before is not None
             and before.is_lasting == line.kind.is_lasting
             and now - before.at < served_judgement.FRESH
         )
         self._errors[place] = model.UpstreamError(
             at=now,
-            since=before.since if before is not None and goes_on else now,
+            since=before.since if before is not None and has_more else now,
             count=before.count + 1 if before is not None and is_same else 1,
             cause=line.kind.cause,
             cure=line.kind.cure,

@@ -103,14 +103,14 @@ class Daemon:
         most, most_per_site = hold_limits.limits_of(
             render_environment.count_connections(machine_limits.count_open_files())
         )
-        self._lobby = hold_queue.HoldQueue(
+        self._queue = hold_queue.HoldQueue(
             self._endpoints.endpoints,
             hold_limits.HoldLimits(most=most, most_per_site=most_per_site),
             is_out_of_reach=self._endpoints.is_out_of_reach,
             find_fault=self._prober.find_fault,
         )
         self._compatible = nginx_proxy_mode.Compatible(file, environ=os.environ, tell=self._containers.speak)
-        self._keeper = reload_limiter.ReloadLimiter(
+        self._reload_limits = reload_limiter.ReloadLimiter(
             old_workers.OldWorkers(self._layout, self._nginx.workers), clock.SystemClock()
         )
         rounds = reconciler.Reconciler(
@@ -120,9 +120,9 @@ class Daemon:
             certificates=self._certificates,
             domains=self._domains,
             endpoints=self._endpoints,
-            waiting_room=self._lobby,
+            waiting_room=self._queue,
             describe_environment=self._describe,
-            admission=self._keeper,
+            admission=self._reload_limits,
             configure=self._configure,
             last_good={file.name: self._compatible.complete(known)} if known else {},
         )
@@ -136,11 +136,11 @@ class Daemon:
             certificates=self._certificates,
             domains=self._domains,
             endpoints=self._endpoints,
-            waiting_room=self._lobby,
+            waiting_room=self._queue,
             served=self._prober,
             alerts=self._alerts,
             examiner=self._preflight,
-            old_workers=self._keeper,
+            old_workers=self._reload_limits,
             observe=self._observe,
             look_at_nginx=self._nginx.look_at_liveness,
             damage=store.damage,
@@ -157,8 +157,10 @@ class Daemon:
             layout=self._layout,
             group=account.gid if account else None,
             gate=self._gate,
-            clerk=account_service.AccountService(store, clock.SystemClock(), self._certificates, reload=self._reload),
-            lobby=self._lobby,
+            acme_service=account_service.AccountService(
+                store, clock.SystemClock(), self._certificates, reload=self._reload
+            ),
+            queue=self._queue,
             asker=ask_program.Asker(self._domains),
         )
 
@@ -194,11 +196,11 @@ class Daemon:
                 "hold socket": self._sockets.serve_hold,
                 "domains socket": self._sockets.serve_domains,
                 "missed handshakes": self._sockets.listen_to_missed,
-                "waiting room": self._lobby.run,
+                "waiting room": self._queue.run,
                 "logs": self._logs.run,
                 "access lines": self._access_lines.run,
                 "work folder": self._look_at_state,
-                "old workers": self._keeper.run,
+                "old workers": self._reload_limits.run,
                 "visitor": self._prober.run,
                 "orphans": child_reaper.reap_orphans,
             },

@@ -32,8 +32,8 @@ class Sockets:
     layout: layout.Layout
     group: int | None
     gate: gate.Gate
-    clerk: account_service.AccountService
-    lobby: hold_queue.HoldQueue
+    acme_service: account_service.AccountService
+    queue: hold_queue.HoldQueue
     asker: ask_program.Asker
 
     async def serve_control(self) -> None:
@@ -53,12 +53,12 @@ class Sockets:
     def _make_api(self) -> "types.ASGIApp":
         from daemun.web import accounts_api, api  # noqa: PLC0415
 
-        return api.create_app(self.gate, accounts_api.routes(self.clerk, self.clerk))
+        return api.create_app(self.gate, accounts_api.routes(self.acme_service, self.acme_service))
 
     def _make_waiting_room(self) -> "types.ASGIApp":
         from daemun.hold import hold_app  # noqa: PLC0415
 
-        return hold_app.create_app(self.lobby, self.layout.hold_socket)
+        return hold_app.create_app(self.queue, self.layout.hold_socket)
 
     def _make_doorbell(self) -> "types.ASGIApp":
         from daemun.on_demand import on_demand_app  # noqa: PLC0415

@@ -97,7 +97,7 @@ def adopt_certificate(
 def _takes(
     pool: certificate_store.Stored, spec: model.CertificateSpec, chain: bundle.Bundle, now: datetime.datetime
 ) -> bool:
-    """As `shelf.Shelf` decides: a name that has a good certificate keeps it."""
+    """As `CertificateFiles` decides: a name that has a good certificate keeps it."""
     if spec.mode is not model.TlsMode.ACME or _is_served_to(pool, spec, chain):
         return False
     if not key_types.is_of_its_type(chain.leaf, spec):  # of two types; it is taken for the other one

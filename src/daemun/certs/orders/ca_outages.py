@@ -39,13 +39,13 @@ class Outages:
 
     def until(self, directories: collections.abc.Sequence[str], now: datetime.datetime) -> datetime.datetime | None:
         """When one of these CAs may be asked again; None: one may be asked now."""
-        moments = []
+        due_times = []
         for directory in directories:
             outage = self._known.get(directory)
             if outage is None or not outage.is_held(now):
                 return None
-            moments.append(outage.until)
-        return min(moments, default=None)
+            due_times.append(outage.until)
+        return min(due_times, default=None)
 
     def admit(self, directory: str, now: datetime.datetime) -> bool:
         """Whether an order may ask this CA. After a wait the first one may, and all others wait for what it finds."""

@@ -39,14 +39,14 @@ class Orders:
         means: order_attempt.Means,
         after_: deploy_hook.DeployHook,
         *,
-        chance: random.Random,
+        rng: random.Random,
         changed: collections.abc.Callable[[], None],
     ) -> None:
-        self._book = known
-        self._shelf = shelf_
+        self._index = known
+        self._served_files = shelf_
         self._means = means
         self._after = after_
-        self._chance = chance
+        self._rng = rng
         self._changed = changed
         self._under_way: set[str] = set()
         self._held = 0
@@ -64,8 +64,8 @@ class Orders:
             if len(self._under_way) >= CONCURRENT_ORDERS:
                 break
             down = frozenset[str]()
-            if name not in self._book.forced:
-                directories = self._book.directories(self._book.entries[name].spec)
+            if name not in self._index.forced:
+                directories = self._index.directories(self._index.entries[name].spec)
                 down = frozenset(one for one in directories if not self._means.outages.admit(one, now))
                 if len(down) == len(directories):
                     continue
@@ -81,18 +81,18 @@ class Orders:
             or (told.next_attempt is not None and told.next_attempt > now)
         ):
             return told
-        directories = self._book.directories(spec)
+        directories = self._index.directories(spec)
         until = self._means.outages.until(directories, now)
         if until is None:
             return told
         why = f"the CA at {words.listed(directories, last='and')} is down and will be asked again by itself"
         return dataclasses.replace(told, next_attempt=until, reason=(told.reason or "").replace(schedule.ASKED, why))
 
-    def moments(self, now: datetime.datetime) -> list[datetime.datetime]:
+    def due_times(self, now: datetime.datetime) -> list[datetime.datetime]:
         """When `start` has something to begin; the end of what is under way wakes by itself."""
         if len(self._under_way) >= CONCURRENT_ORDERS:
             return []
-        orders = (self._order_at(name, plan, now) for name, plan in self._book.plans(now).items())
+        orders = (self._order_at(name, plan, now) for name, plan in self._index.plans(now).items())
         return [at for at in orders if at is not None]
 
     @contextlib.asynccontextmanager
@@ -124,27 +124,27 @@ class Orders:
     def _due(self) -> list[str]:
         """The certificates to order now, the longest due first."""
         now = self._means.clock.now()
-        at = ((self._order_at(name, plan, now), name) for name, plan in self._book.plans(now).items())
+        at = ((self._order_at(name, plan, now), name) for name, plan in self._index.plans(now).items())
         return [name for _, name in sorted((when, name) for when, name in at if when is not None and when <= now)]
 
     def _order_at(self, name: str, plan: schedule.CertificatePlan, now: datetime.datetime) -> datetime.datetime | None:
-        if plan.order_at is None or self._held or name in self._under_way or name not in self._book.confirmed:
+        if plan.order_at is None or self._held or name in self._under_way or name not in self._index.confirmed:
             return None
-        if name in self._book.forced:
+        if name in self._index.forced:
             return now
         if plan.order_at > now:
             return plan.order_at
-        return self._means.outages.until(self._book.directories(self._book.entries[name].spec), now) or plan.order_at
+        return self._means.outages.until(self._index.directories(self._index.entries[name].spec), now) or plan.order_at
 
     # --- one certificate -------------------------------------------------------------------------------------------
 
     def _start(self, name: str, tasks: asyncio.TaskGroup, stop: threading.Event, down: frozenset[str]) -> None:
-        entry = self._book.entries[name]
-        authorities = self._book.authorities(entry.spec)
+        entry = self._index.entries[name]
+        authorities = self._index.authorities(entry.spec)
         assert authorities is not None
         self._under_way.add(name)
-        is_forced = name in self._book.forced
-        self._book.forced.discard(name)
+        is_forced = name in self._index.forced
+        self._index.forced.discard(name)
         is_public = (
             entry.served.kind is shown_certificates.CertificateSource.PUBLIC and entry.served.directory is not None
         )
@@ -183,12 +183,12 @@ class Orders:
         """Never raises but when cancelled."""
         name = wanted.spec.name
         try:
-            async with self._book.settling:
-                entry = self._book.entries.get(name)
+            async with self._index.settling:
+                entry = self._index.entries.get(name)
                 if entry is not None:
-                    served = await asyncio.to_thread(self._shelf.settle, entry.spec)
-                    self._book.put(name, dataclasses.replace(entry, served=served, attempts=None))
-                    await self._settle(self._book.beside(name))
+                    served = await asyncio.to_thread(self._served_files.settle, entry.spec)
+                    self._index.put(name, dataclasses.replace(entry, served=served, attempts=None))
+                    await self._settle(self._index.beside(name))
                     await asyncio.to_thread(certificate_records.delete_attempts, self._means.store, name)
         except errors.DaemunError as error:
             await self._fail(wanted, self._failure(wanted, str(error)))
@@ -239,21 +239,21 @@ class Orders:
         Raises: RetryableError when the new certificate is due at once, so that orders never follow each other.
         """
         spec = wanted.spec
-        async with self._book.settling:
+        async with self._index.settling:
             hosts = tuple(host for host in renewal_time.hosts_to_order(spec) if not issued.bundle.missing((host,)))
             await asyncio.to_thread(self._after.note, spec.name, hosts, issued.bundle)
-            await asyncio.to_thread(self._shelf.put_issued, spec.name, issued)
-            entry = self._book.entries.get(spec.name)  # the site may have changed, or gone, meanwhile
+            await asyncio.to_thread(self._served_files.put_issued, spec.name, issued)
+            entry = self._index.entries.get(spec.name)  # the site may have changed, or gone, meanwhile
             is_due_again = False
             if entry is not None:
-                served = await asyncio.to_thread(self._shelf.settle, entry.spec)
+                served = await asyncio.to_thread(self._served_files.settle, entry.spec)
                 new = schedule.ManagedCertificate(spec=entry.spec, served=served, advice=entry.advice)
                 now = self._means.clock.now()
                 at = schedule.order_at(new, wanted.authorities, now)
                 is_due_again = is_whole and entry.spec == spec and at is not None and at <= now
                 # Then the failures so far count on, and the ladder goes up.
                 counts_on = is_due_again or not is_whole
-                self._book.put(spec.name, dataclasses.replace(entry, served=served) if counts_on else new)
+                self._index.put(spec.name, dataclasses.replace(entry, served=served) if counts_on else new)
             await self._show_to_others(spec, issued)
             if is_whole and not is_due_again:
                 await asyncio.to_thread(certificate_records.delete_attempts, self._means.store, spec.name)
@@ -267,16 +267,16 @@ class Orders:
 
     async def _show_to_others(self, spec: model.CertificateSpec, issued: certificate_records.Issued) -> None:
         """A wildcard, or names that another site has by now: the new certificate may be the best there is for them."""
-        beside = self._book.beside(spec.name)
+        beside = self._index.beside(spec.name)
         known = set(spec.names)
-        if not any(host.startswith("*.") for host in issued.bundle.names()) and spec.name in self._book.entries:
-            known -= set(self._book.entries[spec.name].spec.names)
+        if not any(host.startswith("*.") for host in issued.bundle.names()) and spec.name in self._index.entries:
+            known -= set(self._index.entries[spec.name].spec.names)
             if not known:
                 await self._settle(beside)
                 return
         await self._settle(
             name
-            for name, entry in list(self._book.entries.items())
+            for name, entry in list(self._index.entries.items())
             if name != spec.name
             and entry.spec.mode is model.TlsMode.ACME
             and len(issued.bundle.missing(entry.spec.names)) < len(entry.spec.names)
@@ -284,10 +284,10 @@ class Orders:
 
     async def _settle(self, names: collections.abc.Iterable[str]) -> None:
         for name in names:
-            entry = self._book.entries[name]
-            served = await asyncio.to_thread(self._shelf.settle, entry.spec)
+            entry = self._index.entries[name]
+            served = await asyncio.to_thread(self._served_files.settle, entry.spec)
             if served != entry.served:
-                self._book.put(name, dataclasses.replace(entry, served=served))
+                self._index.put(name, dataclasses.replace(entry, served=served))
 
     async def _fail(self, wanted: order_attempt.Wanted, failed: order_attempt.Failed) -> None:
         spec, before, now = wanted.spec, wanted.before, self._means.clock.now()
@@ -295,7 +295,7 @@ class Orders:
         at = now
         if failed.is_failure:
             expires_at = wanted.replaced.bundle.not_after if wanted.replaced is not None else None
-            at = renewal_time.next_attempt(failures, now, jitter=self._chance.random(), expires_at=expires_at)
+            at = renewal_time.next_attempt(failures, now, jitter=self._rng.random(), expires_at=expires_at)
         holds = dict(failed.holds)
         waits = [holds.get(authority.directory, now) for authority in wanted.authorities]
         at = max(at, min(waits))
@@ -312,11 +312,11 @@ class Orders:
             rehearse=failed.rehearse,
             seen=seen,
         )
-        async with self._book.settling:
-            entry = self._book.entries.get(spec.name)
+        async with self._index.settling:
+            entry = self._index.entries.get(spec.name)
             if entry is None:
                 return
-            self._book.put(spec.name, dataclasses.replace(entry, attempts=attempts))
+            self._index.put(spec.name, dataclasses.replace(entry, attempts=attempts))
             log.warning(
                 "certificate not obtained", host=spec.host, reason=failed.reason, failures=failures, next_attempt=at
             )

@@ -44,14 +44,14 @@ class Watch:
         store: ports.Store,
         clock: ports.Clock,
         *,
-        chance: random.Random,
+        rng: random.Random,
         examiner: examination.Examiner | None,
         changed: collections.abc.Callable[[], None],
     ) -> None:
-        self._book = known
+        self._index = known
         self._store = store
         self._clock = clock
-        self._chance = chance
+        self._rng = rng
         self._examiner = examiner
         self._changed = changed
         self._looked: dict[str, datetime.datetime] = {}
@@ -65,7 +65,7 @@ class Watch:
     def start(self, tasks: asyncio.TaskGroup, stop: threading.Event) -> None:
         """Begin what is due, for certificates whose sites are served. stop: set when it is to end."""
         now = self._clock.now()
-        self._looked = {name: at for name, at in self._looked.items() if name in self._book.entries}
+        self._looked = {name: at for name, at in self._looked.items() if name in self._index.entries}
         due = [name for name, at in self._polls() if at <= now]
         if due and not self._is_polling:
             self._is_polling = True
@@ -77,16 +77,16 @@ class Watch:
 
     def next_moment(self, now: datetime.datetime) -> datetime.datetime | None:
         """When `start` has something to begin; the end of what is under way wakes by itself."""
-        moments = [] if self._is_polling else [at for _, at in self._polls()]
+        due_times = [] if self._is_polling else [at for _, at in self._polls()]
         if len(self._looking) < _LOOKS_AT_ONCE:
-            moments += [at for _, at in self._looks(now)]
-        return min(moments, default=None)
+            due_times += [at for _, at in self._looks(now)]
+        return min(due_times, default=None)
 
     # --- renewal info ----------------------------------------------------------------------------------------------
 
     def _polls(self) -> collections.abc.Iterator[tuple[str, datetime.datetime]]:
-        for name, plan in self._book.plans(self._clock.now()).items():
-            if plan.poll_at is not None and name in self._book.confirmed:
+        for name, plan in self._index.plans(self._clock.now()).items():
+            if plan.poll_at is not None and name in self._index.confirmed:
                 yield name, plan.poll_at
 
     async def _poll(self, names: list[str], stop: threading.Event) -> None:
@@ -95,11 +95,11 @@ class Watch:
             for authority, entries in self._by_authority(names):
                 work = functools.partial(self._fetch, authority, entries, stop)
                 new = await daemon_thread.run(work, name="renewal info")
-                async with self._book.settling:
+                async with self._index.settling:
                     for name, (asked_of, found) in new.items():
-                        entry = self._book.entries.get(name)
+                        entry = self._index.entries.get(name)
                         if entry is not None and entry.served is asked_of.served:
-                            self._book.put(name, dataclasses.replace(entry, advice=found))
+                            self._index.put(name, dataclasses.replace(entry, advice=found))
         except errors.DaemunError as error:
             log.warning("what a CA says of renewal could not be kept", error=str(error))
         except Exception:
@@ -114,8 +114,8 @@ class Watch:
         """Of each CA (and way to trust it) the certificates that it issued."""
         found: dict[model.Authority, dict[str, schedule.ManagedCertificate]] = {}
         for name in names:
-            entry = self._book.entries.get(name)
-            for authority in (entry and self._book.authorities(entry.spec)) or ():
+            entry = self._index.entries.get(name)
+            for authority in (entry and self._index.authorities(entry.spec)) or ():
                 if entry is not None and authority.directory == entry.served.directory:
                     found.setdefault(authority, {})[name] = entry
         yield from found.items()
@@ -135,7 +135,7 @@ class Watch:
             serial = schedule.serial_of(entry)
             if answer.is_known:
                 found = renewal_advice.update(
-                    entry.advice, serial, answer.window, now=now, poll_s=answer.poll_s, at=self._chance.random()
+                    entry.advice, serial, answer.window, now=now, poll_s=answer.poll_s, at=self._rng.random()
                 )
             else:
                 found = renewal_advice.postpone(entry.advice, serial, now=now, poll_s=answer.poll_s)
@@ -149,10 +149,10 @@ class Watch:
         """Certificates that fail and whose next try is far enough away for a look to be worth it."""
         if self._examiner is None:
             return
-        for name, plan in self._book.plans(now).items():
+        for name, plan in self._index.plans(now).items():
             if not plan.status.failures or plan.order_at is None:
                 continue
-            if name not in self._book.confirmed or name in self._looking:
+            if name not in self._index.confirmed or name in self._looking:
                 continue
             at = self._looked.get(name, plan.status.failing_since or now) + LOOK_EVERY
             if at < plan.order_at:
@@ -161,8 +161,8 @@ class Watch:
     async def _look(self, name: str) -> None:
         """Try at once when DNS says something else than at the failures. Never raises but when cancelled."""
         try:
-            entry = self._book.entries.get(name)
-            authorities = self._book.authorities(entry.spec) if entry is not None else None
+            entry = self._index.entries.get(name)
+            authorities = self._index.authorities(entry.spec) if entry is not None else None
             attempts = schedule.valid_attempts(entry, authorities) if entry is not None and authorities else None
             if entry is None or not authorities or attempts is None or self._examiner is None:
                 return
@@ -175,9 +175,9 @@ class Watch:
             if attempts.seen:  # else this is the first look, and nothing is known to compare with
                 new = dataclasses.replace(new, failures=0, next_attempt=self._clock.now())
                 log.info("DNS changed, the certificate is tried for again", host=entry.spec.host)
-            async with self._book.settling:
-                if self._book.entries.get(name) is entry:
-                    self._book.put(name, dataclasses.replace(entry, attempts=new))
+            async with self._index.settling:
+                if self._index.entries.get(name) is entry:
+                    self._index.put(name, dataclasses.replace(entry, attempts=new))
                     await asyncio.to_thread(certificate_records.write_attempts, self._store, name, new)
         except errors.DaemunError as error:
             log.warning("what DNS says could not be kept", error=str(error))

@@ -17,7 +17,7 @@ class Preparer:
     """Blocking. Of very many certificates that are known already only moments are compared."""
 
     store: ports.Store
-    shelf: certificate_files.CertificateFiles
+    served_files: certificate_files.CertificateFiles
 
     def prepare(
         self,
@@ -31,7 +31,7 @@ class Preparer:
 
         Returns: what is known of those of `specs` now. Raises: EnvironmentProblemError when a file cannot be written.
         """
-        ca = self.shelf.load_ca()
+        ca = self.served_files.load_ca()
         recorded: frozenset[str] | None = None
         shared = self._share(specs, known, ca)
         entries = {}
@@ -44,7 +44,7 @@ class Preparer:
                 entry is not None
                 and (entry.spec is spec or entry.spec == spec)
                 and entry.served.is_written
-                and self.shelf.holds(spec)
+                and self.served_files.holds(spec)
                 and (not is_anew or spec.mode is not model.TlsMode.ACME)
                 # A new root (the old one was near its end, or deleted) signs anew what the old one did.
                 and (
@@ -70,10 +70,10 @@ class Preparer:
         if len(new) <= MOST_BEGUN_ALONE:
             return {}
         recorded = certificate_records.names(self.store)
-        new = [spec for spec in new if spec.name not in recorded and not self.shelf.holds(spec)]
+        new = [spec for spec in new if spec.name not in recorded and not self.served_files.holds(spec)]
         if len(new) <= MOST_BEGUN_ALONE:
             return {}
-        served = self.shelf.share(new, ca)
+        served = self.served_files.share(new, ca)
         return {
             spec.name: schedule.ManagedCertificate(spec=spec, served=served[spec.name])
             for spec in new
@@ -88,7 +88,7 @@ class Preparer:
         *,
         has_records: bool,
     ) -> schedule.ManagedCertificate:
-        served = self.shelf.settle(spec, ca=ca)
+        served = self.served_files.settle(spec, ca=ca)
         if before is None:
             attempts, advice = certificate_records.read_attempts(self.store, spec.name) if has_records else None, None
             if served.kind is shown_certificates.CertificateSource.PUBLIC:

@@ -34,8 +34,8 @@ class Mender:
         *,
         changed: collections.abc.Callable[[], None],
     ) -> None:
-        self._book = known
-        self._shelf = shelf_
+        self._index = known
+        self._served_files = shelf_
         self._changed = changed
         self._marks: dict[str, tuple[shown_certificates.ServedCertificate, object]] = {}
         self._turn: list[str] = []
@@ -50,12 +50,12 @@ class Mender:
     async def look(self) -> None:
         """At those whose turn it is."""
         if not self._turn:
-            self._turn = list(self._book.entries)
+            self._turn = list(self._index.entries)
             self._marks = {name: self._marks[name] for name in self._turn if name in self._marks}
-            self._failures = {name: said for name, said in self._failures.items() if name in self._book.entries}
-        most = max(FEW, int(len(self._book.entries) * LOOK_EVERY_S / TURN_S) + 1)
+            self._failures = {name: said for name, said in self._failures.items() if name in self._index.entries}
+        most = max(FEW, int(len(self._index.entries) * LOOK_EVERY_S / TURN_S) + 1)
         names, self._turn = self._turn[:most], self._turn[most:]
-        entries = {name: self._book.entries[name] for name in names if name in self._book.entries}
+        entries = {name: self._index.entries[name] for name in names if name in self._index.entries}
         for name in await asyncio.to_thread(self._find_touched, entries):
             await self._mend(name)
 
@@ -63,22 +63,22 @@ class Mender:
         """Those that do not hold what they should."""
         touched = []
         for name, entry in entries.items():
-            known, mark = self._marks.get(name), self._shelf.mark(entry.spec)
+            known, mark = self._marks.get(name), self._served_files.mark(entry.spec)
             if mark is not None and known is not None and known[0] is entry.served and known[1] == mark:
                 continue
-            if self._shelf.is_intact(entry.spec, entry.served):
+            if self._served_files.is_intact(entry.spec, entry.served):
                 self._marks[name] = (entry.served, mark)
             else:
                 touched.append(name)
         return touched
 
     async def _mend(self, name: str) -> None:
-        async with self._book.settling:  # nobody else is about to write it
-            entry = self._book.entries.get(name)
-            if entry is None or await asyncio.to_thread(self._shelf.is_intact, entry.spec, entry.served):
+        async with self._index.settling:  # nobody else is about to write it
+            entry = self._index.entries.get(name)
+            if entry is None or await asyncio.to_thread(self._served_files.is_intact, entry.spec, entry.served):
                 return
             try:
-                served = await asyncio.to_thread(self._shelf.settle, entry.spec)
+                served = await asyncio.to_thread(self._served_files.settle, entry.spec)
             except errors.DaemunError as error:
                 self._note_failure(name, str(error))
                 return
@@ -87,7 +87,7 @@ class Mender:
                 return
             self._failures.pop(name, None)
             if served != entry.served:
-                self._book.put(name, dataclasses.replace(entry, served=served))
+                self._index.put(name, dataclasses.replace(entry, served=served))
         log.warning(
             "the files of a certificate were changed by somebody else; they are written again",
             host=entry.spec.host,

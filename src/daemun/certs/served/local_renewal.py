@@ -35,13 +35,13 @@ class Refresher:
         changed: collections.abc.Callable[[], None],
         has_time: collections.abc.Callable[[], bool],
     ) -> None:
-        self._book = known
-        self._shelf = shelf_
+        self._index = known
+        self._served_files = shelf_
         self._clock = clock
         self._changed = changed
         self._has_time = has_time
         self._looked_in_vain = 0
-        self.goes_on = False
+        self.has_more = False
         """Whether the last `refresh` left something for the next one, which is due now."""
         self.looked_at_files = asyncio.Event()
         """Unless `ask_for_files` was called since they were read."""
@@ -57,15 +57,15 @@ class Refresher:
     async def refresh(self) -> None:
         """Renew what the local CA signed and read the owner's files again. A failure waits for the next look."""
         await self._read_files()
-        if self.goes_on and self._gives_way():
+        if self.has_more and self._gives_way():
             self._looked_in_vain += 1
             return
-        async with self._book.settling:
+        async with self._index.settling:
             now = self._clock.now()
             own_left, is_more_left, was_any_replaced, gives_way = OWN_AT_ONCE, False, False, False
-            for name, plan in list(self._book.plans(now).items()):
-                entry = self._book.entries[name]
-                is_forced = name in self._book.forced and not plan.is_ordered
+            for name, plan in list(self._index.plans(now).items()):
+                entry = self._index.entries[name]
+                is_forced = name in self._index.forced and not plan.is_ordered
                 is_due = plan.settles_at is not None and now >= plan.settles_at
                 if not is_forced and not is_due:
                     continue
@@ -77,19 +77,19 @@ class Refresher:
                         is_more_left = True
                         continue
                     own_left -= 1
-                self._book.forced -= {name} if is_forced else set()
+                self._index.forced -= {name} if is_forced else set()
                 is_fresh = is_forced or entry.served.is_shared
                 try:
-                    served = await asyncio.to_thread(self._shelf.settle, entry.spec, fresh=is_fresh)
+                    served = await asyncio.to_thread(self._served_files.settle, entry.spec, fresh=is_fresh)
                 except errors.DaemunError as error:
                     log.warning("a certificate was not refreshed", host=entry.spec.host, error=str(error))
                     continue
                 was_any_replaced |= entry.served.is_shared
                 if served != entry.served:
-                    self._book.put(name, dataclasses.replace(self._book.entries[name], served=served))
+                    self._index.put(name, dataclasses.replace(self._index.entries[name], served=served))
                     self._changed()
             # Where none could be written, as on a full disk, the next look is as far away as after any failure.
-            self.goes_on = is_more_left and (was_any_replaced or gives_way)
+            self.has_more = is_more_left and (was_any_replaced or gives_way)
             self._looked_in_vain = 0
 
     def _gives_way(self) -> bool:
@@ -102,19 +102,19 @@ class Refresher:
         if not self._reads_files and abs((now - self._files_read_at).total_seconds()) < FILES_READ_EVERY_S:
             return
         self._reads_files, self._files_read_at = False, now
-        for name, entry in [one for one in self._book.entries.items() if one[1].spec.mode is model.TlsMode.FILES]:
+        for name, entry in [one for one in self._index.entries.items() if one[1].spec.mode is model.TlsMode.FILES]:
             try:
-                served = await asyncio.to_thread(self._shelf.settle, entry.spec)
+                served = await asyncio.to_thread(self._served_files.settle, entry.spec)
             except errors.DaemunError as error:
                 log.warning("a certificate was not refreshed", host=entry.spec.host, error=str(error))
                 continue
-            if served != entry.served and self._book.entries.get(name) is entry:
-                self._book.put(name, dataclasses.replace(entry, served=served))
+            if served != entry.served and self._index.entries.get(name) is entry:
+                self._index.put(name, dataclasses.replace(entry, served=served))
                 self._changed()
         if not self._reads_files:
             self.looked_at_files.set()
 
-    def moments(self, now: datetime.datetime) -> list[datetime.datetime]:
+    def due_times(self, now: datetime.datetime) -> list[datetime.datetime]:
         """When something is due. What could not be refreshed just now waits for the next look."""
-        plans = self._book.plans(now).values()
+        plans = self._index.plans(now).values()
         return [plan.settles_at for plan in plans if plan.settles_at is not None and plan.settles_at > now]
