@@ -31,7 +31,15 @@ def test_example_passes_check(daemon: Daemon, text: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["README.md", "README.ko.md", "CONTRIBUTING.md", "docs/ARCHITECTURE.md", "docs/DESIGN.md", "docs/recipes.md"],
+    [
+        "README.md",
+        "README.ko.md",
+        "CONTRIBUTING.md",
+        "docs/ARCHITECTURE.md",
+        "docs/DESIGN.md",
+        "docs/GLOSSARY.md",
+        "docs/recipes.md",
+    ],
 )
 def test_links_lead_to_files(name: str) -> None:
     document = ROOT / name

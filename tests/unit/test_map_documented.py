@@ -1,0 +1,40 @@
+"""docs/ARCHITECTURE.md and docs/GLOSSARY.md name files that exist, which hold what is said of them."""
+
+import collections
+import pathlib
+import re
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+CODE = ROOT / "src" / "daemun"
+ARCHITECTURE = (ROOT / "docs" / "ARCHITECTURE.md").read_text()
+GLOSSARY = (ROOT / "docs" / "GLOSSARY.md").read_text()
+WAYS = re.findall(r"^\| [^|]+ \| `([\w/.]+)` \| `([\w/.]+)`", ARCHITECTURE, re.MULTILINE)
+WORDS = re.findall(r"^\| ([^|]+) \| [^|]+ \| ([^|]+) \|$", GLOSSARY, re.MULTILINE)[1:]
+
+
+@pytest.mark.parametrize(("file", "symbol"), WAYS)
+def test_the_place_of_a_change_holds_what_is_named(file: str, symbol: str) -> None:
+    place = CODE / file
+    if place.is_dir():
+        assert (CODE / symbol).is_file()
+    else:
+        assert re.search(rf"^(?:def|async def|class) {symbol}\b|^{symbol}\b.*=", place.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize(("word", "places"), [pair for pair in WORDS if "---" not in pair[0]])
+def test_each_word_of_the_glossary_has_its_place(word: str, places: str) -> None:
+    named = re.findall(r"`([\w/.]+)`", places)
+    assert named, word
+    assert [place for place in named if not (CODE / place).exists()] == []
+
+
+def test_each_word_stands_once_and_in_order() -> None:
+    words = [word for word, _ in WORDS if "---" not in word]
+    assert words == sorted(set(words))
+
+
+def test_a_name_of_a_module_tells_it_from_all_others() -> None:
+    names = collections.Counter(file.stem for file in CODE.rglob("*.py") if not file.stem.startswith("__"))
+    assert {name: count for name, count in names.items() if count > 1} == {}
