@@ -79,10 +79,13 @@ class Ran:
 
 
 @pytest.fixture
-def state() -> collections.abc.Iterator[pathlib.Path]:
+def state(docker_engine: DockerEngine) -> collections.abc.Iterator[pathlib.Path]:
+    """A folder on the host; the container that has it is removed first, as it writes to the end."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="dm-"))
     folder.chmod(0o755)
     yield folder
+    for container in docker_engine.cli("ps", "--all", "--quiet", f"--filter=volume={folder}").split():
+        docker_engine.cli("rm", "--force", container)
     shutil.rmtree(folder)
 
 
