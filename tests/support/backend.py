@@ -15,7 +15,7 @@ class Backend(http.server.ThreadingHTTPServer):
     """Answers "NAME BYTES" to any GET or POST. Special paths, by how they end: /drop is read and dropped without an
     answer, /fail gets 503, /slow takes half a second. /healthz gets 503 while is_unwell.
 
-    seen: method and path of every request that came whole.
+    seen: method and path of every request that came whole, but for daemun's own tries.
     """
 
     daemon_threads = True
@@ -55,8 +55,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         path = self.path.split("?")[0]
-        with self.server.lock:
-            self.server.seen[f"{self.command} {self.path}"] += 1
+        if self.headers.get("User-Agent") != "daemun-probe":
+            with self.server.lock:
+                self.server.seen[f"{self.command} {self.path}"] += 1
         if path.endswith("/drop"):
             self.close_connection = True
             return
