@@ -296,8 +296,8 @@ async def test_watch_sees_other_processes(tmp_path: pathlib.Path) -> None:
 def test_the_lock_of_a_killed_process_is_free_at_once(tmp_path: pathlib.Path) -> None:
     store = file_store.FileStore(tmp_path)
     code = (
-        "import pathlib, sys\nfrom daemun.store import file\n"
-        "with file.FileStore(pathlib.Path(sys.argv[1])).lock('a', lease_s=86400):\n"
+        "import pathlib, sys\nfrom daemun.store import file_store\n"
+        "with file_store.FileStore(pathlib.Path(sys.argv[1])).lock('a', lease_s=86400):\n"
         "    print('ready', flush=True)\n    sys.stdin.read()\n"
     )
     with _running([sys.executable, "-c", code, str(tmp_path)]) as holder:
@@ -328,11 +328,11 @@ def test_a_lock_whose_lease_is_damaged_is_held_until_its_process_lets_go(tmp_pat
 FULL_DISK = """
 import pathlib, subprocess, sys
 from daemun import errors
-from daemun.store import file
+from daemun.store import file_store
 
 root = pathlib.Path(sys.argv[1])
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "daemun-test", root], check=True)
-store = file.FileStore(root)
+store = file_store.FileStore(root)
 store.write("a", b"old")
 try:
     store.write("a", b"x" * 1_000_000)

@@ -130,6 +130,7 @@ async def test_status_has_the_shape_of_the_contract(gate: support.Gate) -> None:
                     "held_until": None,
                     "others": [],
                     "fingerprint": None,
+                    "key_type": None,
                 },
                 "routes": [
                     {

@@ -483,11 +483,11 @@ def _as_nobody(folder: pathlib.Path) -> subprocess.CompletedProcess[str]:
     program = (
         "import os, pathlib, sys\n"
         "from daemun import errors, settings\n"
-        "from daemun.cli import client\n"
+        "from daemun.cli import control_client\n"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         "chosen = settings.Settings(config=pathlib.Path('/c'), state=pathlib.Path(sys.argv[1]))\n"
         "try:\n"
-        "    client.Client(chosen).status()\n"
+        "    control_client.Client(chosen).status()\n"
         "except errors.DaemunError as error:\n"
         "    sys.exit(str(error))\n"
     )
@@ -538,8 +538,8 @@ async def test_a_defect_is_one_line_and_a_trace_that_is_kept(folder: pathlib.Pat
     program = (
         "import sys\n"
         "from daemun import cli\n"
-        "from daemun.cli import client\n"
-        "client.Client.status = lambda self: 1 / 0\n"
+        "from daemun.cli import control_client\n"
+        "control_client.Client.status = lambda self: 1 / 0\n"
         "sys.argv = ['daemun', 'status']\n"
         "cli.main()\n"
     )
