@@ -197,7 +197,8 @@ class Nginx(ports.Proxy):
                 self._layout, number, before=old, log=log, within_s=within_s
             )
         if refusal is None:
-            await self._remember(number, self._ports)
+            # A master that was killed may have left workers that no look at it has seen yet.
+            await self._remember(number, self._ports, with_orphans=master is None)
             return None
         if master is None:
             return "start", refusal
