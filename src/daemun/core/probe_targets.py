@@ -1,5 +1,6 @@
 """Which servers of a site are tried, and how: as nginx would reach them for a visitor. Pure."""
 
+import collections.abc
 import urllib.parse
 
 from daemun.core import dns_services, model, names
@@ -8,6 +9,29 @@ _HTTP = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS})
 _TLS = frozenset({model.Scheme.HTTPS, model.Scheme.GRPCS})
 _UNLIKELY = "daemun-probe"
 """The label that stands for the star of a wildcard."""
+
+
+def handshake_names(site: model.Site) -> tuple[str, ...]:
+    """Those by which a handshake can reach the site."""
+    if site.tls.mode is model.TlsMode.OFF:
+        return ()
+    return tuple(dict.fromkeys(name for one in site.names if (name := visited_name(one)) is not None))
+
+
+def names_a_certificate(site: model.Site) -> bool:
+    """Whether the owner's nginx does, so that daemun does not know which one is shown."""
+    return any(getattr(node, "name", "") == "ssl_certificate" for node in site.snippet)
+
+
+def targets_of(site: model.Site) -> collections.abc.Iterator[model.Target]:
+    for route in site.routes:
+        if isinstance(route.action, model.Proxy):
+            yield from route.action.targets
+
+
+def server_of(aim: model.Aim) -> tuple[object, ...]:
+    """What is the same for all routes to one server."""
+    return (aim.scheme, aim.service, aim.endpoint, aim.socket, aim.tls, aim.server_name)
 
 
 def find_aims(site: model.Site) -> tuple[model.Aim, ...]:

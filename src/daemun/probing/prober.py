@@ -141,7 +141,12 @@ class Prober:
         keys = [key for one in hosts for key in self._looks.keys(one)]
         # First what is in trouble, so that a limited look tells of what was mended.
         keys.sort(key=lambda key: not any(one.trouble for one in self._looks.servers(key)))
-        shakes = [(one, name) for one in hosts if (found := self._looks.site(one)) for name in _names(found)]
+        shakes = [
+            (one, name)
+            for one in hosts
+            if (found := self._looks.site(one))
+            for name in probe_targets.handshake_names(found)
+        ]
         places = asyncio.Semaphore(AT_ONCE)
         done = 0
 
@@ -188,9 +193,9 @@ class Prober:
             wanted = {site.host: site for site in desired.enabled}
             for host in [host for host in self._looks.hosts() if host not in wanted]:
                 self._looks.remove(host)
-            moved = {name for name, pool in _by_name(desired.pools).items() if self._pools.get(name) != pool}
-            moved |= self._pools.keys() - _by_name(desired.pools).keys()
-            self._pools = _by_name(desired.pools)
+            pools = {pool.name: pool for pool in desired.pools}
+            moved = {name for name in pools | self._pools if pools.get(name) != self._pools.get(name)}
+            self._pools = pools
             for number, (host, site) in enumerate(wanted.items()):
                 if number % _ABSORBED_AT_ONCE == 0:
                     await asyncio.sleep(0)
@@ -198,16 +203,18 @@ class Prober:
                 if known is not site and known != site:
                     for key in self._looks.put(site):
                         self._queue[key] = None
-                    for name in _names(site):
+                    for name in probe_targets.handshake_names(site):
                         self._turns.add_new((host, name))
-                if moved and any(target.pool in moved for target in _targets(site)):
+                if moved and any(target.pool in moved for target in probe_targets.targets_of(site)):
                     for key in self._looks.keys(host):
                         self._queue[key] = None
             self._forget()
             if self._absorbed is None:
                 self._not_begun = {*self._queue, *self._turns.waiting}
             self._absorbed = desired
-            self._turns.follow((host, name) for host, site in wanted.items() for name in _names(site))
+            self._turns.follow(
+                (host, name) for host, site in wanted.items() for name in probe_targets.handshake_names(site)
+            )
 
     def _note_begun(self) -> None:
         """Ten thousand sites take minutes until each had its first look."""
@@ -249,7 +256,7 @@ class Prober:
         aim = self._looks.aim(key)
         if aim is None:
             return True
-        known = self._tried.get(_place_of(aim))
+        known = self._tried.get(probe_targets.server_of(aim))
         if len(self._queue) < MANY or known is None or now_s - known[0] > REUSED_S:
             return False
         self._note(key, [(server, _of_place(found)) for server, found in known[1]], now_s)
@@ -267,7 +274,7 @@ class Prober:
                 await asyncio.sleep(AGAIN_S)  # it was just added, and may be about to start
                 found = await self._find(aim)
             now_s = asyncio.get_running_loop().time()
-            self._tried[_place_of(aim)] = (now_s, found)
+            self._tried[probe_targets.server_of(aim)] = (now_s, found)
             self._note(key, found, now_s)
         except asyncio.CancelledError:
             self._queue[key] = None  # its own turn may have passed meanwhile
@@ -336,7 +343,7 @@ class Prober:
             return None
         shown = await handshakes.shake(address, name, says_proxy=desired.globals.proxy_protocol)
         expected: collections.abc.Collection[str] = ()
-        if isinstance(shown, served_judgement.Shown) and not _chooses_by_itself(site):
+        if isinstance(shown, served_judgement.Shown) and not probe_targets.names_a_certificate(site):
             expected = self._expected.find(name, shown.fingerprint, asyncio.get_running_loop().time())
         return served_judgement.judge_handshake(
             shown, name=name, listener=str(address), expected=expected, now=self._clock.now()
@@ -379,32 +386,6 @@ class Prober:
                 self._tried_at[key] = now_s
                 self._queue[key] = None
         self.on_change()
-
-
-def _names(site: model.Site) -> tuple[str, ...]:
-    """Those by which a handshake can reach the site."""
-    if site.tls.mode is model.TlsMode.OFF:
-        return ()
-    return tuple(dict.fromkeys(name for one in site.names if (name := probe_targets.visited_name(one)) is not None))
-
-
-def _chooses_by_itself(site: model.Site) -> bool:
-    """Whether the owner's nginx names a certificate."""
-    return any(getattr(node, "name", "") == "ssl_certificate" for node in site.snippet)
-
-
-def _targets(site: model.Site) -> collections.abc.Iterator[model.Target]:
-    for route in site.routes:
-        if isinstance(route.action, model.Proxy):
-            yield from route.action.targets
-
-
-def _by_name(pools: collections.abc.Iterable[model.Pool]) -> dict[str, model.Pool]:
-    return {pool.name: pool for pool in pools}
-
-
-def _place_of(aim: model.Aim) -> tuple[object, ...]:
-    return (aim.scheme, aim.service, aim.endpoint, aim.socket, aim.tls, aim.server_name)
 
 
 def _of_place(found: server_answers.ServerFinding) -> server_answers.ServerFinding:
