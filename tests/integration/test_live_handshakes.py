@@ -15,8 +15,8 @@ import threading
 import pytest
 
 from daemun.certs.served import bundle, live_folder
-from daemun.core import model
-from daemun.core.render import render_environment, render_tree
+from daemun.core import model, render_environment
+from daemun.core.render import render_tree
 from daemun.nginx import worker_account
 from daemun.sources import nginx_snippet
 from tests.support import clients, rendered

@@ -5,8 +5,8 @@ import dataclasses
 
 import pytest
 
-from daemun.core import change_plan, layout, model, variable_definitions
-from daemun.core.render import render_environment, render_tree, variables
+from daemun.core import change_plan, layout, model, render_environment, variable_definitions
+from daemun.core.render import render_tree, variables
 from daemun.nginx import machine_limits
 from tests.support import clients, features, rendered
 from tests.support.sites import site

@@ -10,9 +10,8 @@ import typing
 import httpx
 import pytest
 
-from daemun.core import model
+from daemun.core import model, render_environment
 from daemun.core.directive import Directive, Expr
-from daemun.core.render import render_environment
 from tests.support import clients, rendered, responders
 from tests.support.sites import proxy, route, site
 

@@ -13,9 +13,8 @@ import pytest
 import websockets.asyncio.client
 import websockets.exceptions
 
-from daemun.core import directive, model
+from daemun.core import directive, model, render_environment
 from daemun.core.directive import Expr
-from daemun.core.render import render_environment
 from tests.support import clients, echo, ports, rendered
 from tests.support.sites import proxy, route, site, target
 

@@ -15,8 +15,8 @@ import h2.events
 import httpx
 import pytest
 
-from daemun.core import model
-from daemun.core.render import header_directives, render_environment
+from daemun.core import model, render_environment
+from daemun.core.render import header_directives
 from tests.support import clients, echo, rendered, serving
 from tests.support.sites import proxy, route, site
 

@@ -12,8 +12,7 @@ import urllib.parse
 
 import pytest
 
-from daemun.core import model
-from daemun.core.render import render_environment
+from daemun.core import model, render_environment
 from tests.support import rendered, responders, serving
 from tests.support.sites import proxy, route, site
 

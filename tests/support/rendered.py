@@ -21,10 +21,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from daemun.control import ports as control_ports
 from daemun.control import quarantine_staging
-from daemun.core import assemble, certificate_choice, change_plan, model, names
+from daemun.core import assemble, certificate_choice, change_plan, model, names, render_environment
 from daemun.core import layout as layout_
 from daemun.core import quarantine as quarantine_
-from daemun.core.render import render_environment, render_tree
+from daemun.core.render import render_tree
 from daemun.nginx import config_test, directories, find_nginx, worker_account
 from tests.support import binaries, clients, nginx_state, ports
 

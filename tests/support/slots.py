@@ -3,8 +3,8 @@
 import collections.abc
 import dataclasses
 
-from daemun.core import model, shared_sites, validate
-from daemun.core.render import render_environment, render_tree, shared_blocks
+from daemun.core import model, render_environment, shared_sites, validate
+from daemun.core.render import render_tree, shared_blocks
 from daemun.errors import RenderError
 from tests.support import features
 from tests.support.sites import proxy, route, site

@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 
-from daemun.core import assemble, change_plan, directive, layout, listeners, model, outcome
+from daemun.core import assemble, change_plan, directive, layout, listeners, model, outcome, render_environment
 from daemun.core.quarantine import StandIn
-from daemun.core.render import render_environment, render_tree
+from daemun.core.render import render_tree
 from tests.support.sites import site
 
 ENVIRONMENT = render_environment.Environment(

@@ -4,8 +4,7 @@ import dataclasses
 
 import pytest
 
-from daemun.core import assemble, layout, model
-from daemun.core.render import render_environment
+from daemun.core import assemble, layout, model, render_environment
 from daemun.errors import RenderError
 
 ENVIRONMENT = render_environment.Environment(

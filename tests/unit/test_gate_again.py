@@ -7,8 +7,7 @@ import datetime
 import pytest
 
 from daemun.control import damage_report, gate, reconciler, reload_limiter
-from daemun.core import layout, liveness, model
-from daemun.core.render import render_environment
+from daemun.core import layout, liveness, model, render_environment
 from daemun.errors import ConfigError
 from tests.support import clock
 from tests.support import world as worlds

@@ -2,8 +2,7 @@
 
 import pytest
 
-from daemun.core import directive, listeners, model
-from daemun.core.render import serialise
+from daemun.core import directive, listeners, model, serialise
 
 GATE = {"listen/http.conf": b"listen 80;\nlisten [::]:80;\n", "listen/https.conf": b"listen 443 ssl;\n"}
 

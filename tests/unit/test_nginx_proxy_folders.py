@@ -4,8 +4,7 @@ import pathlib
 
 import pytest
 
-from daemun.core import directive, model
-from daemun.core.render import serialise
+from daemun.core import directive, model, serialise
 from daemun.sources.docker import containers, nginx_proxy, nginx_proxy_gate, nginx_proxy_reader, recent_claims
 from daemun.sources.docker import nginx_proxy_folders as folders
 from daemun.sources.docker import nginx_proxy_sites as sites

@@ -7,7 +7,7 @@ import pytest
 from daemun import errors
 from daemun.control import ports
 from daemun.core import layout as layout_
-from daemun.core.render import render_environment
+from daemun.core import render_environment
 from daemun.nginx import config_test, confirmation_socket, error_diagnosis, find_nginx
 
 LAYOUT = layout_.Layout(state="/srv/gate")

@@ -7,9 +7,8 @@ import datetime
 import pytest
 
 from daemun.control import ports, reconciler
-from daemun.core import change_plan, layout, listeners, merge, model, worker_generations
+from daemun.core import change_plan, layout, listeners, merge, model, render_environment, worker_generations
 from daemun.core import outcome as outcomes
-from daemun.core.render import render_environment
 from daemun.errors import ConfigError
 from tests.support import world as worlds
 

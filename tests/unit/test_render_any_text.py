@@ -7,8 +7,8 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from daemun.core import layout, model, shared_sites
-from daemun.core.render import render_environment, shared_blocks
+from daemun.core import layout, model, render_environment, shared_sites
+from daemun.core.render import shared_blocks
 from tests.support import nginx_text, slots
 
 ENVIRONMENT = render_environment.Environment(

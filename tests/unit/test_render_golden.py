@@ -6,8 +6,8 @@ import pathlib
 
 import pytest
 
-from daemun.core import layout, model, variable_definitions
-from daemun.core.render import render_environment, render_tree
+from daemun.core import layout, model, render_environment, variable_definitions
+from daemun.core.render import render_tree
 from tests.support import features
 
 GOLDEN = pathlib.Path(__file__).parent / "golden"

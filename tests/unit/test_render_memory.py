@@ -5,8 +5,8 @@ import dataclasses
 
 import pytest
 
-from daemun.core import assemble, layout, model, site_memory
-from daemun.core.render import render_environment, render_tree
+from daemun.core import assemble, layout, model, render_environment, site_memory
+from daemun.core.render import render_tree
 
 ENVIRONMENT = render_environment.Environment(
     layout=layout.Layout("/var/lib/daemun"),

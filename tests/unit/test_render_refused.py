@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from daemun.core import layout, model, validate
-from daemun.core.render import render_environment, render_tree
+from daemun.core import layout, model, render_environment, validate
+from daemun.core.render import render_tree
 from daemun.errors import RenderError
 from tests.support.sites import proxy, route, site, target
 

@@ -6,8 +6,8 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from daemun.core import assemble, change_plan, directive, layout, model, outcome, shared_sites
-from daemun.core.render import render_environment, render_tree, shared_blocks, tls
+from daemun.core import assemble, change_plan, directive, layout, model, outcome, render_environment, shared_sites
+from daemun.core.render import render_tree, shared_blocks, tls
 from tests.support.sites import proxy, route, site
 
 ENVIRONMENT = render_environment.Environment(

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from daemun.core import dns_services, layout, merge, model, names, validate
-from daemun.core.render import render_environment, render_tree
+from daemun.core import dns_services, layout, merge, model, names, render_environment, validate
+from daemun.core.render import render_tree
 from tests.support import sites
 
 ENVIRONMENT = render_environment.Environment(

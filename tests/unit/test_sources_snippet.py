@@ -6,8 +6,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from daemun.core import directive
-from daemun.core.render import serialise
+from daemun.core import directive, serialise
 from daemun.errors import RenderError
 from daemun.sources import nginx_snippet
 

@@ -4,8 +4,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from daemun.core import model, rules
-from daemun.sources import short_texts
+from daemun.core import model, rules, short_texts
 
 S = model.Scheme
 

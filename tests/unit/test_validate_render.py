@@ -6,8 +6,8 @@ import typing
 import hypothesis
 from hypothesis import strategies
 
-from daemun.core import layout, model, names, validate
-from daemun.core.render import render_environment, render_tree
+from daemun.core import layout, model, names, render_environment, validate
+from daemun.core.render import render_tree
 
 ENVIRONMENT = render_environment.Environment(
     layout=layout.Layout("/var/lib/daemun"),

@@ -5,8 +5,7 @@ import typing
 
 import pytest
 
-from daemun.core import model, rules, validate
-from daemun.core.render import render_environment
+from daemun.core import model, render_environment, rules, validate
 
 TARGET = model.Target(scheme=model.Scheme.HTTP, host="web", port=80)
 

@@ -10,7 +10,7 @@ import typer
 
 def normal(host: str) -> str:
     """The name as the gate knows it: lower case, IDNA-encoded. What is no host name stays, for others to refuse."""
-    from daemun.sources import short_texts
+    from daemun.core import short_texts
 
     try:
         return short_texts.parse_host(host)

@@ -11,9 +11,8 @@ import typing
 
 from daemun.control import ports, quarantine_staging
 from daemun.core import assemble as assemble_
-from daemun.core import change_plan, listeners, model, worker_generations
+from daemun.core import change_plan, listeners, model, render_environment, worker_generations
 from daemun.core import quarantine as quarantine_
-from daemun.core.render import render_environment
 
 DescribeEnvironment = collections.abc.Callable[[model.Globals], render_environment.Environment]
 

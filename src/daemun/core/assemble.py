@@ -12,12 +12,13 @@ from daemun.core import (
     listeners,
     model,
     quarantine,
+    render_environment,
     shared_sites,
     site_memory,
     validate,
     variable_definitions,
 )
-from daemun.core.render import render_environment, render_tree, shared_blocks, snippets, variables
+from daemun.core.render import render_tree, shared_blocks, snippets, variables
 from daemun.errors import RenderError
 
 Denied = collections.abc.Mapping[str, listeners.Denied]

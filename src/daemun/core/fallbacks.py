@@ -7,9 +7,9 @@ reached everywhere where that is. Pure.
 import collections.abc
 import dataclasses
 
-from daemun.core import change_plan, listeners, model, quarantine, words
+from daemun.core import change_plan, listeners, model, quarantine, render_environment, words
 from daemun.core.quarantine import StandIn
-from daemun.core.render import default_server, render_environment, render_tree, site_file
+from daemun.core.render import default_server, render_tree, site_file
 
 Files = collections.abc.Mapping[str, bytes]
 

@@ -9,8 +9,8 @@ import dataclasses
 import enum
 import re
 
-from daemun.core import change_plan, model, variable_definitions
-from daemun.core.render import access, serialise, snippets
+from daemun.core import change_plan, model, serialise, variable_definitions
+from daemun.core.render import access, snippets
 
 
 class StandIn(enum.Enum):

@@ -12,6 +12,7 @@ from daemun.core import (
     model,
     names,
     problem_report,
+    render_environment,
     rules,
     site_memory,
     validate_acme,
@@ -19,7 +20,6 @@ from daemun.core import (
     validate_site,
     words,
 )
-from daemun.core.render import render_environment
 
 _FEATURES = {
     model.Scheme.H2C: render_environment.Feature.H2C_UPSTREAM,

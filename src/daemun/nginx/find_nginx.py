@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 
 from daemun import errors
-from daemun.core.render import render_environment
+from daemun.core import render_environment
 
 OLDEST = (1, 27, 4)
 """The first with `ssl_certificate_cache` (nginx.org/en/CHANGES)."""

@@ -11,9 +11,8 @@ import shutil
 import threading
 
 from daemun import durable
-from daemun.core import directive
+from daemun.core import directive, serialise
 from daemun.core import layout as layout_
-from daemun.core.render import serialise
 from daemun.nginx import error_diagnosis, file_trees
 
 CONFIRM_FILE = "generation.conf"

@@ -13,8 +13,7 @@ import signal
 from daemun import errors
 from daemun.control import ports
 from daemun.core import layout as layout_
-from daemun.core import liveness, model
-from daemun.core.render import render_environment
+from daemun.core import liveness, model, render_environment
 from daemun.nginx import (
     config_test,
     confirmation_socket,

@@ -5,9 +5,9 @@ import pathlib
 import typing
 
 from daemun.control import ports
-from daemun.core import model, validate
+from daemun.core import model, short_texts, validate
 from daemun.errors import ConfigError
-from daemun.sources import short_texts, yaml_acme, yaml_context
+from daemun.sources import yaml_acme, yaml_context
 
 _T = typing.TypeVar("_T")
 

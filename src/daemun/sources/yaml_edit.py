@@ -20,11 +20,10 @@ import time
 import typing
 
 from daemun import durable
-from daemun.core import model, rules, spellings, words
+from daemun.core import model, rules, short_texts, spellings, words
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.sources import (
     nginx_snippet,
-    short_texts,
     yaml_blocks,
     yaml_excerpt,
     yaml_file,

@@ -6,8 +6,7 @@ import typing
 
 import pydantic
 
-from daemun.core import model, other_tools, words
-from daemun.sources import short_texts
+from daemun.core import model, other_tools, short_texts, words
 
 
 class OptionMap(pydantic.BaseModel):

@@ -8,8 +8,8 @@ that was read (`yaml_cutting.cut_within` says why that is sound).
 import dataclasses
 import re
 
-from daemun.core import model, rules
-from daemun.sources import short_texts, yaml_blocks, yaml_context, yaml_positions
+from daemun.core import model, rules, short_texts
+from daemun.sources import yaml_blocks, yaml_context, yaml_positions
 
 EXAMPLE = "sites:\n  a.test: http://a.test:8080\n"
 """A file with one of them."""

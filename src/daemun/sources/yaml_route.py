@@ -4,8 +4,8 @@ import typing
 
 import pydantic
 
-from daemun.core import model, words
-from daemun.sources import short_texts, yaml_entry, yaml_health, yaml_words
+from daemun.core import model, short_texts, words
+from daemun.sources import yaml_entry, yaml_health, yaml_words
 
 # --- short forms and words -------------------------------------------------------------------------------------
 

@@ -6,8 +6,8 @@ import typing
 
 import pydantic
 
-from daemun.core import model, words
-from daemun.sources import short_texts, yaml_acme, yaml_alerts, yaml_entry, yaml_words
+from daemun.core import model, short_texts, words
+from daemun.sources import yaml_acme, yaml_alerts, yaml_entry, yaml_words
 
 # --- short forms and words -------------------------------------------------------------------------------------
 

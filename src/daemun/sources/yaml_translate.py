@@ -4,9 +4,8 @@ import collections.abc
 import dataclasses
 import pathlib
 
-from daemun.core import cures, model, path_patterns, rules, words
+from daemun.core import cures, model, path_patterns, rules, short_texts, words
 from daemun.sources import (
-    short_texts,
     yaml_check,
     yaml_context,
     yaml_globals,

@@ -17,8 +17,7 @@ from daemun.certs.dns01 import dns_proofs
 from daemun.certs.preflight import lazy_examiner
 from daemun.control import gate, lifecycle, reconciler, reload_limiter
 from daemun.core import layout as layout_
-from daemun.core import model, served_judgement, worker_generations
-from daemun.core.render import render_environment
+from daemun.core import model, render_environment, served_judgement, worker_generations
 from daemun.discovery import endpoints
 from daemun.errors import ConfigError
 from daemun.hold import hold_limits, hold_queue

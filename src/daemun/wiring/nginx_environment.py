@@ -4,8 +4,7 @@ import dataclasses
 
 from daemun import settings as settings_
 from daemun.core import layout as layout_
-from daemun.core import model
-from daemun.core.render import render_environment
+from daemun.core import model, render_environment
 from daemun.nginx import find_nginx as find_nginx_
 from daemun.nginx import machine_limits, worker_account
 

@@ -6,8 +6,8 @@ ignored, and hidden from the visitor, for sites without hand-written nginx. X-Ac
 -Limit-Rate change nothing but the answer that they are in, and hold as in nginx.
 """
 
-from daemun.core import directive, model
-from daemun.core.render import arguments, site_scope
+from daemun.core import arguments, directive, model
+from daemun.core.render import site_scope
 
 _MODULES = {
     model.Scheme.HTTP: "proxy",

@@ -7,8 +7,8 @@ nothing else.
 import collections.abc
 import dataclasses
 
-from daemun.core import directive, model
-from daemun.core.render import arguments, site_scope
+from daemun.core import arguments, directive, model
+from daemun.core.render import site_scope
 
 INTERNAL = "snippets/network_internal.conf"
 

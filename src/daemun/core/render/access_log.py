@@ -4,8 +4,8 @@ nginx keeps one buffer for each file: a line elsewhere that names it with anothe
 (ngx_http_log_set_log).
 """
 
-from daemun.core import directive, model
-from daemun.core.render import arguments, render_environment, site_scope
+from daemun.core import arguments, directive, model, render_environment
+from daemun.core.render import site_scope
 
 
 def shared(settings: model.Globals, env: render_environment.Environment) -> directive.Directive:

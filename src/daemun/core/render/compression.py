@@ -6,9 +6,9 @@ for a range, those with WebDAV's headers, and programs that speak WebDAV. nginx 
 what other programs get of a WebDAV server needs `compress: false`.
 """
 
-from daemun.core import directive, model
+from daemun.core import arguments, directive, mime, model
 from daemun.core.directive import Expr
-from daemun.core.render import arguments, mime, site_scope
+from daemun.core.render import site_scope
 
 _PROGRAMS = (
     "webdav|davfs|davx|davclnt|caldav|carddav|dav4jvm|gvfs|cadaver|litmus|mirall|nextcloud|owncloud|rclone|cyberduck"

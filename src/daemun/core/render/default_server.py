@@ -1,8 +1,17 @@
 """What answers requests for names that no site has, and handshakes without a name."""
 
-from daemun.core import certificate_choice, directive, listeners, model, names, on_demand_names
+from daemun.core import (
+    arguments,
+    certificate_choice,
+    directive,
+    listeners,
+    model,
+    names,
+    on_demand_names,
+    render_environment,
+)
 from daemun.core.directive import Expr
-from daemun.core.render import arguments, error_pages, render_environment, route_locations, server_blocks, site_scope
+from daemun.core.render import error_pages, route_locations, server_blocks, site_scope
 from daemun.errors import RenderError
 
 _REFUSED = (arguments.line("ssl_reject_handshake", "on"),)

@@ -10,9 +10,9 @@ line of the form that nginx's own have, so that one id leads through both logs.
 
 import dataclasses
 
-from daemun.core import directive, model, names, visitor_page
+from daemun.core import arguments, directive, model, names, render_environment, visitor_page
 from daemun.core.directive import Expr
-from daemun.core.render import access_log, arguments, forwarded_headers, render_environment, site_scope
+from daemun.core.render import access_log, forwarded_headers, site_scope
 
 FILE = "errors.conf"
 

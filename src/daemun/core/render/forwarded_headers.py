@@ -7,8 +7,7 @@ what a trusted proxy may say otherwise, and for an nginx without a variable for 
 
 import dataclasses
 
-from daemun.core import model
-from daemun.core.render import render_environment
+from daemun.core import model, render_environment
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,10 @@
 
 import dataclasses
 
-from daemun.core import directive, model, names
+from daemun.core import arguments, directive, model, names, render_environment
 from daemun.core.directive import Expr
 from daemun.core.render import (
     access,
-    arguments,
     compression,
     error_pages,
     header_directives,
@@ -14,7 +13,6 @@ from daemun.core.render import (
     http_defaults,
     path_translation,
     proxy,
-    render_environment,
     request_body,
     server_tls,
     site_scope,

@@ -9,9 +9,9 @@ import collections.abc
 import dataclasses
 import itertools
 
-from daemun.core import directive, model, words
+from daemun.core import arguments, directive, model, render_environment, words
 from daemun.core.directive import Expr
-from daemun.core.render import arguments, forwarded_headers, path_translation, render_environment, site_scope
+from daemun.core.render import forwarded_headers, path_translation, site_scope
 from daemun.errors import RenderError
 
 _REMOVED = (

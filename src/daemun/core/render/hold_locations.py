@@ -40,9 +40,9 @@ Only the daemon can name an address: the answer counts when the last server aske
 
 import re
 
-from daemun.core import directive, layout, model, names
+from daemun.core import arguments, directive, layout, model, names
 from daemun.core.directive import Expr
-from daemun.core.render import accel_redirect, arguments, error_pages, header_directives, request_body, site_scope
+from daemun.core.render import accel_redirect, error_pages, header_directives, request_body, site_scope
 
 HOLD = "hold.conf"
 HOLD_UNBUFFERED = "hold-unbuffered.conf"

@@ -7,8 +7,8 @@ A location of ours has lines for what differs from the usual only.
 import collections.abc
 import functools
 
-from daemun.core import directive, model
-from daemun.core.render import arguments, render_environment, site_scope
+from daemun.core import arguments, directive, model, render_environment
+from daemun.core.render import site_scope
 
 _MODULES: tuple[tuple[str, render_environment.Feature | None], ...] = (
     ("proxy", None),

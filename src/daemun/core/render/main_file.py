@@ -1,10 +1,17 @@
 """nginx.conf: what concerns no single site."""
 
-from daemun.core import directive, model, on_demand_names, shared_sites, variable_definitions
+from daemun.core import (
+    arguments,
+    directive,
+    model,
+    on_demand_names,
+    render_environment,
+    shared_sites,
+    variable_definitions,
+)
 from daemun.core.directive import Expr
 from daemun.core.render import (
     access_log,
-    arguments,
     compression,
     default_server,
     error_pages,
@@ -13,7 +20,6 @@ from daemun.core.render import (
     hold_locations,
     http_defaults,
     realip,
-    render_environment,
     request_body,
     server_blocks,
     site_scope,

@@ -8,9 +8,9 @@ alert, and is told to the `error_log` of the server that the name led to, also o
 
 import contextlib
 
-from daemun.core import certificate_choice, directive, model, names, on_demand_names
+from daemun.core import arguments, certificate_choice, directive, model, names, on_demand_names
 from daemun.core.directive import Expr
-from daemun.core.render import accel_redirect, arguments, site_scope
+from daemun.core.render import accel_redirect, site_scope
 from daemun.errors import RenderError
 
 ASK_STATUS = "419"

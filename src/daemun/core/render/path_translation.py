@@ -10,9 +10,9 @@ Each location says what it replaces (`set`), and a few maps serve all of them: e
 
 import collections.abc
 
-from daemun.core import directive, model
+from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
-from daemun.core.render import arguments, site_scope
+from daemun.core.render import site_scope
 
 _DOTS = r"(?!(?:[^? ]*(?:[/\\]|%2f|%5c))?(?:\.|%2e){1,2}(?:[/\\;?# ]|%2f|%5c|%3b|\z))"
 """Not before a segment that servers take for "here" or "one up", in whatever form: "..", "%2e.", "..;", "..%2f"."""

@@ -8,18 +8,16 @@ large body, or one of unknown size: see `request_body`.
 
 import dataclasses
 
-from daemun.core import directive, model, names
+from daemun.core import arguments, directive, model, names, render_environment
 from daemun.core.directive import Expr
 from daemun.core.render import (
     access,
-    arguments,
     compression,
     error_pages,
     header_directives,
     hold_locations,
     http_defaults,
     path_translation,
-    render_environment,
     request_body,
     server_tls,
     site_scope,

@@ -2,8 +2,7 @@
 
 import ipaddress
 
-from daemun.core import directive, model, words
-from daemun.core.render import arguments
+from daemun.core import arguments, directive, model, words
 from daemun.errors import RenderError
 
 

@@ -11,16 +11,23 @@ import collections.abc
 import dataclasses
 import functools
 
-from daemun.core import change_plan, directive, model, shared_sites, site_memory, variable_definitions
+from daemun.core import (
+    change_plan,
+    directive,
+    mime,
+    model,
+    render_environment,
+    serialise,
+    shared_sites,
+    site_memory,
+    variable_definitions,
+)
 from daemun.core.render import (
     access,
     default_server,
     error_pages,
     hold_locations,
     main_file,
-    mime,
-    render_environment,
-    serialise,
     server_blocks,
     shared_blocks,
     site_file,

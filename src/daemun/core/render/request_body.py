@@ -19,9 +19,9 @@ the same: nginx sends it again as if its body were held (ngx_http_read_client_re
 unless it tells the type of a body.
 """
 
-from daemun.core import directive, model
+from daemun.core import arguments, directive, model, render_environment
 from daemun.core.directive import Expr
-from daemun.core.render import arguments, render_environment, site_scope
+from daemun.core.render import site_scope
 
 BUFFER = "16k"
 _HELD_BUFFER = "1m"

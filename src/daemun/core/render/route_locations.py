@@ -1,16 +1,7 @@
 """One route: what it needs beside its server (upstreams, maps), and its locations."""
 
-from daemun.core import directive, model, words
-from daemun.core.render import (
-    access,
-    arguments,
-    error_pages,
-    gateway,
-    header_directives,
-    proxy,
-    site_scope,
-    static_files,
-)
+from daemun.core import arguments, directive, model, words
+from daemun.core.render import access, error_pages, gateway, header_directives, proxy, site_scope, static_files
 from daemun.errors import RenderError
 
 REDIRECTS = (301, 302, 303, 307, 308)

@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from daemun.core import directive, layout, model, names
+from daemun.core import arguments, directive, layout, model, names, render_environment
 from daemun.core.directive import Expr
-from daemun.core.render import arguments, render_environment, site_scope
+from daemun.core.render import site_scope
 from daemun.errors import RenderError
 
 LISTEN_HTTP = "listen/http.conf"

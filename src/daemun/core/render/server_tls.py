@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from daemun.core import directive, model, names, words
-from daemun.core.render import arguments, site_scope
+from daemun.core import arguments, directive, model, names, words
+from daemun.core.render import site_scope
 from daemun.errors import RenderError
 
 _DEPTH = "5"

@@ -16,16 +16,23 @@ import dataclasses
 import functools
 import operator
 
-from daemun.core import certificate_choice, directive, model, names, shared_sites, site_memory
+from daemun.core import (
+    arguments,
+    certificate_choice,
+    directive,
+    model,
+    names,
+    render_environment,
+    serialise,
+    shared_sites,
+    site_memory,
+)
 from daemun.core.directive import Expr
 from daemun.core.render import (
     accel_redirect,
-    arguments,
     default_server,
     error_pages,
-    render_environment,
     route_locations,
-    serialise,
     server_blocks,
     site_file,
     site_scope,

@@ -6,11 +6,10 @@ file that is kept from an earlier generation goes together with the nginx.conf o
 
 import dataclasses
 
-from daemun.core import certificate_choice, directive, model, named_servers, names, words
+from daemun.core import arguments, certificate_choice, directive, model, named_servers, names, words
 from daemun.core.directive import Expr
 from daemun.core.render import (
     accel_redirect,
-    arguments,
     compression,
     error_pages,
     header_directives,

@@ -3,8 +3,8 @@
 import collections.abc
 import dataclasses
 
-from daemun.core import certificate_choice, directive, model
-from daemun.core.render import forwarded_headers, render_environment
+from daemun.core import certificate_choice, directive, model, render_environment
+from daemun.core.render import forwarded_headers
 from daemun.errors import RenderError
 
 _REPEATABLE = frozenset(

@@ -4,8 +4,8 @@ import dataclasses
 import re
 import zlib
 
-from daemun.core import directive, model, named_servers
-from daemun.core.render import access, render_environment, site_scope, upstream
+from daemun.core import directive, model, named_servers, render_environment
+from daemun.core.render import access, site_scope, upstream
 
 FOLDER = "snippets/"
 OF_THE_FILE = f"{FOLDER}http.conf"

@@ -4,9 +4,9 @@
 location and the folder always end in one.
 """
 
-from daemun.core import directive, model, words
+from daemun.core import arguments, directive, model, words
 from daemun.core.directive import Expr
-from daemun.core.render import arguments, compression, error_pages, header_directives, site_scope
+from daemun.core.render import compression, error_pages, header_directives, site_scope
 from daemun.errors import RenderError
 
 # A browser may keep files but asks each time whether they changed; nginx answers 304 by their ETag.

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from daemun.core import directive, model
-from daemun.core.render import arguments, render_environment, site_scope
+from daemun.core import arguments, directive, model, render_environment
+from daemun.core.render import site_scope
 
 _CIPHERS = ":".join(
     (

@@ -6,8 +6,8 @@ daemun's own DNS responder as SRV records and asked again while nginx runs (ngin
 
 import dataclasses
 
-from daemun.core import directive, dns_services, model, names, words
-from daemun.core.render import arguments, render_environment, site_scope
+from daemun.core import arguments, directive, dns_services, model, names, render_environment, words
+from daemun.core.render import site_scope
 from daemun.errors import RenderError
 
 ZONE = "256k"

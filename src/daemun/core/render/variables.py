@@ -8,10 +8,9 @@ import collections.abc
 import contextlib
 import re
 
-from daemun.core import certificate_choice, directive, layout, model
+from daemun.core import arguments, certificate_choice, directive, layout, model, render_environment, serialise
 from daemun.core.directive import Expr
 from daemun.core.render import (
-    arguments,
     compression,
     error_pages,
     forwarded_headers,
@@ -20,9 +19,7 @@ from daemun.core.render import (
     on_demand_site,
     path_translation,
     realip,
-    render_environment,
     request_body,
-    serialise,
 )
 from daemun.core.variable_definitions import Definitions
 from daemun.errors import RenderError

@@ -8,8 +8,8 @@ import collections.abc
 import dataclasses
 import re
 
-from daemun.core import model, path_patterns, validate, words
-from daemun.sources import short_texts, yaml_route
+from daemun.core import model, path_patterns, short_texts, validate, words
+from daemun.sources import yaml_route
 from daemun.sources.docker import containers, label_options, route_requests
 
 PREFIX = "daemun."

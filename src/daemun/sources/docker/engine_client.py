@@ -16,8 +16,8 @@ import typing
 import aiodocker
 import aiohttp
 
+from daemun.core import short_texts
 from daemun.errors import ConfigError, RetryableError
-from daemun.sources import short_texts
 from daemun.sources.docker import containers, engine_events, engine_place, engine_state
 
 ANSWER_S = 5.0

@@ -5,8 +5,7 @@ Each function raises ValueError whose text says what was expected and what was f
 
 import re
 
-from daemun.core import model, names, patterns, rules, words
-from daemun.sources import short_texts
+from daemun.core import model, names, patterns, rules, short_texts, words
 
 METHODS = ("redirect", "noredirect", "nohttp", "nohttps")
 PROTOCOLS = {

@@ -6,8 +6,7 @@ import dataclasses
 from daemun import settings as settings_
 from daemun.certs.acme import acme_accounts
 from daemun.core import assemble as assemble_
-from daemun.core import model, outcome
-from daemun.core.render import render_environment
+from daemun.core import model, outcome, render_environment
 from daemun.discovery import resolver_places
 from daemun.nginx import worker_account
 from daemun.wiring import nginx_environment

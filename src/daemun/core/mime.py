@@ -1,7 +1,6 @@
 """The media types of files, by the endings of their names (IANA's registry; what browsers know)."""
 
-from daemun.core import directive
-from daemun.core.render import arguments
+from daemun.core import arguments, directive
 
 _TYPES = """
 application/atom+xml atom

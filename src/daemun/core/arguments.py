@@ -6,9 +6,8 @@ import math
 import re
 import urllib.parse
 
-from daemun.core import directive, names, patterns, words
+from daemun.core import directive, names, patterns, serialise, words
 from daemun.core.directive import Expr, Text
-from daemun.core.render import serialise
 from daemun.errors import RenderError
 
 MOST_S = 10 * 366 * 86400.0
