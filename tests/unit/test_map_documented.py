@@ -20,7 +20,8 @@ def test_the_place_of_a_change_holds_what_is_named(file: str, symbol: str) -> No
     if place.is_dir():
         assert (CODE / symbol).is_file()
     else:
-        assert re.search(rf"^(?:def|async def|class) {symbol}\b|^{symbol}\b.*=", place.read_text(), re.MULTILINE)
+        stands = rf"^(?:def|async def|class) {symbol}\b|^{symbol}\b.*=|^\[{symbol}\]"  # the last: a table of TOML
+        assert re.search(stands, place.read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize(("word", "places"), [pair for pair in WORDS if "---" not in pair[0]])

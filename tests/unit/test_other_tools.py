@@ -144,19 +144,19 @@ def test_slips_still_lead_to_their_key(key: str, meant: str, where: str) -> None
 
 
 def test_every_key_that_the_table_names_is_one() -> None:
-    for text in set(other_tools.KEYS.values()):
+    for text in set(other_tools.read_table("keys").values()):
         for code in re.findall(r"`([^`]*)`", text):
             for key in re.findall(r"(?:^|[{,] ?)([a-z_]+):(?!/)", code):
                 assert key in KNOWN, (key, text)
 
 
 def test_no_word_stands_in_the_table_twice() -> None:
-    spelled = [words.letters(key) for key in other_tools.KEYS]
+    spelled = [words.letters(key) for key in other_tools.read_table("keys")]
     assert sorted({one for one in spelled if spelled.count(one) > 1}) == []
 
 
 def test_every_page_that_the_table_names_is_there() -> None:
-    for text in set(other_tools.KEYS.values()):
+    for text in set(other_tools.read_table("keys").values()):
         for page in re.findall(r"docs/[a-z-]+\.md", text):
             assert (ROOT / page).exists(), page
         for title in re.findall(r'docs/recipes\.md, "([^"]+)"', text):

@@ -312,7 +312,7 @@ def _find_variable_cause(text: str) -> str | None:
     for match in _VARIABLE.finditer(text):
         name = match.group(1) if match.group(1) is not None else match.group(2)
         if not names.is_variable(name):
-            is_known = f"${name}" in other_tools.PLACEHOLDERS
+            is_known = other_tools.is_placeholder(f"${name}")
             near = None if is_known else words.nearest(name.lower(), names.VARIABLES)
             hint = f"; did you mean {words.quoted('$' + near)}?" if near is not None else ""
             return f"uses {words.quoted('$' + name)}, which is not one of the variables allowed here{hint}"
