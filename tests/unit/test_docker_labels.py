@@ -12,36 +12,36 @@ from daemun.sources.docker import container_labels, label_options, route_request
 from tests.support import docker_values as values
 
 
-def read(given: dict[str, str]) -> route_requests.Wished:
-    return container_labels.read_wishes(values.container(labels=given))
+def read(given: dict[str, str]) -> route_requests.ContainerRequests:
+    return container_labels.read_requests(values.container(labels=given))
 
 
-def wish(given: dict[str, str]) -> route_requests.RouteRequest:
-    wished = read(given)
-    assert wished.faults == ()
-    (found,) = wished.wishes
+def request(given: dict[str, str]) -> route_requests.RouteRequest:
+    result = read(given)
+    assert result.faults == ()
+    (found,) = result.requests
     return found
 
 
 def proxy(given: dict[str, str]) -> model.Proxy:
-    action = wish({"daemun.host": "a.test", **given}).route.action
+    action = request({"daemun.host": "a.test", **given}).route.action
     assert isinstance(action, model.Proxy)
     return action
 
 
 def fault(given: dict[str, str]) -> str:
-    wished = read(given)
-    assert wished.wishes == ()
-    (found,) = wished.faults
+    result = read(given)
+    assert result.requests == ()
+    (found,) = result.faults
     return found
 
 
 def test_a_container_without_labels_asks_for_nothing() -> None:
-    assert read({"com.example.daemun.host": "a.test", "maintainer": "me"}) == route_requests.Wished()
+    assert read({"com.example.daemun.host": "a.test", "maintainer": "me"}) == route_requests.ContainerRequests()
 
 
 def test_the_host_is_the_one_label_that_is_needed() -> None:
-    found = wish({"daemun.host": " Chat.Example.COM. "})
+    found = request({"daemun.host": " Chat.Example.COM. "})
 
     assert (found.host, found.route.path, found.port, found.site) == ("chat.example.com", "/", None, None)
     assert found.scheme is model.Scheme.HTTP
@@ -49,13 +49,13 @@ def test_the_host_is_the_one_label_that_is_needed() -> None:
 
 
 def test_several_hosts_are_separated_by_commas() -> None:
-    wished = read({"daemun.host": "a.test, *.b.test ,bücher.example,[::1],a.test,"})
+    result = read({"daemun.host": "a.test, *.b.test ,bücher.example,[::1],a.test,"})
 
-    assert [wish.host for wish in wished.wishes] == ["a.test", "*.b.test", "xn--bcher-kva.example", "[::1]"]
+    assert [request.host for request in result.requests] == ["a.test", "*.b.test", "xn--bcher-kva.example", "[::1]"]
 
 
 def test_path_port_scheme_and_target_path() -> None:
-    found = wish(
+    found = request(
         {
             "daemun.host": "a.test",
             "daemun.path": "/websocket/",
@@ -72,7 +72,7 @@ def test_path_port_scheme_and_target_path() -> None:
 
 
 def test_a_named_route_takes_the_host_of_the_route_without_a_name() -> None:
-    wished = read(
+    result = read(
         {
             "daemun.host": "a.test",
             "daemun.ws.path": "/ws/",
@@ -82,7 +82,7 @@ def test_a_named_route_takes_the_host_of_the_route_without_a_name() -> None:
         }
     )
 
-    assert [(wish.host, wish.route.path, wish.port) for wish in wished.wishes] == [
+    assert [(request.host, request.route.path, request.port) for request in result.requests] == [
         ("a.test", "/", None),
         ("admin.test", "/", None),
         ("a.test", "/ws/", 7777),
@@ -108,7 +108,7 @@ def test_options_are_written_as_in_the_file() -> None:
 
 
 def test_headers_and_body_size_belong_to_the_route() -> None:
-    route = wish(
+    route = request(
         {
             "daemun.host": "a.test",
             "daemun.max_body": "10m",
@@ -123,10 +123,10 @@ def test_headers_and_body_size_belong_to_the_route() -> None:
 
 
 def test_options_of_the_site() -> None:
-    found = wish({"daemun.host": "a.test", "daemun.tls": "off", "daemun.hsts": "false"}).site
+    found = request({"daemun.host": "a.test", "daemun.tls": "off", "daemun.hsts": "false"}).site
     assert found == route_requests.SiteOptions(tls=model.Tls(mode=model.TlsMode.OFF), http=model.HttpMode.SERVE)
 
-    found = wish({"daemun.host": "a.test", "daemun.hsts.max_age": "1d", "daemun.http": "off"}).site
+    found = request({"daemun.host": "a.test", "daemun.hsts.max_age": "1d", "daemun.http": "off"}).site
     assert found == route_requests.SiteOptions(hsts=model.Hsts(max_age_s=86400), http=model.HttpMode.OFF)
 
 
@@ -139,7 +139,9 @@ def test_a_certificate_of_a_container_is_checked_where_a_name_is_given_for_it() 
 
 
 def test_a_redirect() -> None:
-    found = wish({"daemun.host": "www.a.test", "daemun.redirect": "https://a.test$request_uri", "daemun.status": "308"})
+    found = request(
+        {"daemun.host": "www.a.test", "daemun.redirect": "https://a.test$request_uri", "daemun.status": "308"}
+    )
 
     assert found.route.action == model.Redirect(to="https://a.test$request_uri", status=308)
     assert found.scheme is None
@@ -242,7 +244,7 @@ def test_hostile_values_refuse_their_container_and_no_other(key: str, value: str
 @pytest.mark.parametrize("value", HOSTILE)
 @pytest.mark.parametrize("key", ["host", "port", "scheme", "timeout", "tls", "server_name"])
 def test_what_is_no_value_of_its_kind_is_refused(key: str, value: str) -> None:
-    assert read({"daemun.host": "a.test", "daemun.scheme": "https", f"daemun.{key}": value}).wishes == ()
+    assert read({"daemun.host": "a.test", "daemun.scheme": "https", f"daemun.{key}": value}).requests == ()
 
 
 def _with_server(site: model.Site) -> model.Site:
@@ -330,14 +332,14 @@ def test_each_option_has_a_label_or_a_reason_to_have_none() -> None:
 )
 def test_labels_set_what_the_file_does(label: str, value: str, field: str, expected: object) -> None:
     """I4: a cure that names an option can be followed for a container, too."""
-    found = wish({"daemun.host": "a.test", f"daemun.{label}": value})
+    found = request({"daemun.host": "a.test", f"daemun.{label}": value})
 
     assert operator.attrgetter(field)(found.route.action) == expected
 
 
 def test_labels_of_traffic() -> None:
     """I4: what concerns all traffic of a route, or of a host."""
-    found = wish(
+    found = request(
         {
             "daemun.host": "a.test",
             "daemun.compress": "text/css, text/html",
@@ -365,5 +367,5 @@ def test_labels_of_traffic() -> None:
 def test_a_value_that_the_file_refuses_is_refused(label: str, value: str) -> None:
     """I4."""
     found = read({"daemun.host": "a.test", f"daemun.{label}": value})
-    assert found.wishes == ()
+    assert found.requests == ()
     assert label.partition(".")[0] in found.faults[0]

@@ -1,4 +1,4 @@
-"""What containers wish becomes sites that do not change while containers come and go."""
+"""What containers request becomes sites that do not change while containers come and go."""
 
 import dataclasses
 import typing

@@ -17,25 +17,25 @@ LABEL = "com.github.nginx-proxy.nginx-proxy."
 
 def read(
     environment: dict[str, str], labels: dict[str, str] | None = None, *, compat: sites.Compat = ON
-) -> route_requests.Wished:
-    return nginx_proxy.read_wishes(values.container(labels=labels, environment=environment), compat)
+) -> route_requests.ContainerRequests:
+    return nginx_proxy.read_requests(values.container(labels=labels, environment=environment), compat)
 
 
 def good(
     environment: dict[str, str], labels: dict[str, str] | None = None, *, compat: sites.Compat = ON
 ) -> list[route_requests.RouteRequest]:
-    wished = read({"VIRTUAL_HOST": "a.test", **environment}, labels, compat=compat)
-    assert wished.faults == ()
-    return list(wished.wishes)
+    result = read({"VIRTUAL_HOST": "a.test", **environment}, labels, compat=compat)
+    assert result.faults == ()
+    return list(result.requests)
 
 
-def wish(environment: dict[str, str], labels: dict[str, str] | None = None) -> route_requests.RouteRequest:
+def request(environment: dict[str, str], labels: dict[str, str] | None = None) -> route_requests.RouteRequest:
     (found,) = good(environment, labels)
     return found
 
 
 def proxy(environment: dict[str, str], labels: dict[str, str] | None = None) -> model.Proxy:
-    action = wish(environment, labels).route.action
+    action = request(environment, labels).route.action
     assert isinstance(action, model.Proxy)
     return action
 
@@ -46,15 +46,15 @@ def target(environment: dict[str, str]) -> model.Target:
 
 
 def fault(environment: dict[str, str], labels: dict[str, str] | None = None) -> str:
-    wished = read({"VIRTUAL_HOST": "a.test", **environment}, labels)
-    assert wished.wishes == ()
-    return "; ".join(wished.faults)
+    result = read({"VIRTUAL_HOST": "a.test", **environment}, labels)
+    assert result.requests == ()
+    return "; ".join(result.faults)
 
 
 def notes(environment: dict[str, str], labels: dict[str, str] | None = None, *, compat: sites.Compat = ON) -> str:
-    wished = read({"VIRTUAL_HOST": "a.test", **environment}, labels, compat=compat)
-    assert wished.wishes
-    return "\n".join(wished.notes)
+    result = read({"VIRTUAL_HOST": "a.test", **environment}, labels, compat=compat)
+    assert result.requests
+    return "\n".join(result.notes)
 
 
 def settle(
@@ -65,7 +65,7 @@ def settle(
     compat: sites.Compat = ON,
 ) -> route_requests.MergedSite:
     found = next(one for one in good(environment, labels, compat=compat) if one.host == host)
-    return sites.merge_host(host, dict(found.of_host or ()), compat)
+    return sites.merge_host(host, dict(found.host_variables or ()), compat)
 
 
 def options(
@@ -78,11 +78,11 @@ def options(
 
 
 def test_a_container_without_their_words_asks_for_nothing() -> None:
-    assert read({"PATH": "/bin", "VIRTUAL_PORT": "80"}) == route_requests.Wished()
+    assert read({"PATH": "/bin", "VIRTUAL_PORT": "80"}) == route_requests.ContainerRequests()
 
 
 def test_an_empty_host_is_none() -> None:
-    assert read({"VIRTUAL_HOST": " "}) == route_requests.Wished()
+    assert read({"VIRTUAL_HOST": " "}) == route_requests.ContainerRequests()
 
 
 def test_several_hosts() -> None:
@@ -119,15 +119,15 @@ def test_a_bad_host_refuses_its_container(host: str, cause: str) -> None:
 def test_daemuns_own_labels_win() -> None:
     (found,) = good({}, {"daemun.host": "b.test"})
 
-    assert (found.host, found.of_host) == ("b.test", None)
+    assert (found.host, found.host_variables) == ("b.test", None)
 
 
 # --- port, path, destination, protocol -------------------------------------------------------------------------
 
 
 def test_the_port() -> None:
-    assert wish({}).port is None
-    assert wish({"VIRTUAL_PORT": " 8080 "}).port == 8080
+    assert request({}).port is None
+    assert request({"VIRTUAL_PORT": " 8080 "}).port == 8080
 
 
 @pytest.mark.parametrize("port", ["80,81", "http", "0", "65536", "-1", "8080; return 200"])
@@ -136,15 +136,15 @@ def test_a_bad_port(port: str) -> None:
 
 
 def test_the_path_and_the_destination() -> None:
-    assert (wish({}).route.path, target({}).path) == ("/", None)
-    assert wish({"VIRTUAL_PATH": "/app/"}).route.path == "/app/"
+    assert (request({}).route.path, target({}).path) == ("/", None)
+    assert request({"VIRTUAL_PATH": "/app/"}).route.path == "/app/"
     assert target({"VIRTUAL_PATH": "/app/", "VIRTUAL_DEST": "/"}).path == "/"
     assert target({"VIRTUAL_PATH": "/app/", "VIRTUAL_DEST": ""}).path is None
 
 
 def test_a_path_may_be_a_regular_expression_without_a_destination() -> None:
-    assert wish({"VIRTUAL_PATH": "~^/(app1|alternative1)/"}).route.path == "~^/(app1|alternative1)/"
-    assert wish({"VIRTUAL_PATH": "~* ^/A"}).route.path == "~*^/A"
+    assert request({"VIRTUAL_PATH": "~^/(app1|alternative1)/"}).route.path == "~^/(app1|alternative1)/"
+    assert request({"VIRTUAL_PATH": "~* ^/A"}).route.path == "~*^/A"
     assert "no prefix" in fault({"VIRTUAL_PATH": "~^/a", "VIRTUAL_DEST": "/"})
 
 
@@ -188,8 +188,8 @@ def test_the_root_of_fastcgi() -> None:
 
 
 def test_access_from_internal_networks_only() -> None:
-    assert wish({"NETWORK_ACCESS": "internal"}).route.is_internal
-    assert not wish({"NETWORK_ACCESS": "external"}).route.is_internal
+    assert request({"NETWORK_ACCESS": "internal"}).route.is_internal
+    assert not request({"NETWORK_ACCESS": "external"}).route.is_internal
     assert "expected external or internal" in fault({"NETWORK_ACCESS": "intern"})
 
 
@@ -223,8 +223,8 @@ def test_several_ports_override_the_other_variables() -> None:
         ("service.example.org", "/", 8000, model.Scheme.HTTP, None),
         ("service.example.org", "/secure", 9443, model.Scheme.HTTPS, "/"),
     ]
-    assert dict(found[1].of_host or ())["EXTERNAL_HTTPS_PORT"] == 8448
-    assert "EXTERNAL_HTTPS_PORT" not in dict(found[0].of_host or ())
+    assert dict(found[1].host_variables or ())["EXTERNAL_HTTPS_PORT"] == 8448
+    assert "EXTERNAL_HTTPS_PORT" not in dict(found[0].host_variables or ())
 
 
 def test_several_ports_as_json() -> None:
@@ -281,7 +281,7 @@ def test_another_balance_is_told_and_not_used(label: str) -> None:
     found = read({"VIRTUAL_HOST": "a.test"}, {LABEL + "loadbalance": label})
 
     assert found.faults or "requests go round" in "".join(found.notes)
-    assert all(isinstance(one.route.action, model.Proxy) and not one.route.action.hash_key for one in found.wishes)
+    assert all(isinstance(one.route.action, model.Proxy) and not one.route.action.hash_key for one in found.requests)
 
 
 def test_kept_connections() -> None:
@@ -482,10 +482,10 @@ def test_an_unknown_label_is_told() -> None:
 
 
 def test_a_certificate_without_a_host_is_told() -> None:
-    wished = read({"LETSENCRYPT_HOST": "a.test"})
+    result = read({"LETSENCRYPT_HOST": "a.test"})
 
-    assert wished.wishes == ()
-    assert "no VIRTUAL_HOST" in wished.notes[0]
+    assert result.requests == ()
+    assert "no VIRTUAL_HOST" in result.notes[0]
 
 
 # --- several containers ----------------------------------------------------------------------------------------
@@ -555,7 +555,7 @@ def test_no_word_reaches_nginx_or_a_shell() -> None:
     """Defect 4."""
     evil = "/; add_header X yes"
     for name in ("VIRTUAL_HOST", "VIRTUAL_PORT", "VIRTUAL_PROTO", "VIRTUAL_DEST", "HSTS", "CERT_NAME", "ACME_EMAIL"):
-        assert read({"VIRTUAL_HOST": "a.test", name: evil}).wishes == (), name
+        assert read({"VIRTUAL_HOST": "a.test", name: evil}).requests == (), name
 
 
 def test_one_certificate_for_the_sites_of_a_list() -> None:

@@ -108,7 +108,7 @@ class Daemon:
             is_out_of_reach=self._endpoints.is_out_of_reach,
             find_fault=self._prober.find_fault,
         )
-        self._compatible = nginx_proxy_mode.Compatible(file, environ=os.environ, tell=self._containers.speak)
+        self._compatible = nginx_proxy_mode.Compatible(file, environ=os.environ, on_compat=self._containers.set_compat)
         self._reload_limits = reload_limiter.ReloadLimiter(
             old_workers.OldWorkers(self._layout, self._nginx.workers), clock.SystemClock()
         )

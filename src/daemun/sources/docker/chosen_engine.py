@@ -34,7 +34,7 @@ LOOK_FOR_S = 2.0
 def find_engine(
     wanted: model.Docker, environ: collections.abc.Mapping[str, str], *, like_nginx_proxy: bool
 ) -> engine_place.EngineEndpoint | None:
-    """The engine that is to be asked; None when there is none, or none is to be asked. Asks nobody."""
+    """The engine to query; None when there is none, or none is to be queried. Queries nothing itself."""
     if not wanted.is_on:
         return None
     if wanted.endpoint is None:
@@ -49,7 +49,7 @@ def _policy(wanted: model.Docker) -> tenants.Policy:
 class ChosenEngine:
     """Implements `control.ports.Source`. `run` follows the engine; without it nothing is ever seen.
 
-    environ: of the process, for DOCKER_HOST. traces: what tells in which container daemun runs.
+    environ: of the process, for DOCKER_HOST. traces: of the container that daemun runs in.
     """
 
     def __init__(
@@ -78,7 +78,8 @@ class ChosenEngine:
         return container_remarks.SOURCE
 
     def configure(self, wanted: model.Docker) -> None:
-        """What to ask from now on. Cheap when nothing changed; else reads or forgets the listing that is kept."""
+        """Which engine to query from now on. Cheap when nothing changed; else reads or forgets the listing that is
+        kept."""
         before, self._wanted = self._wanted, wanted
         same = before and dataclasses.replace(
             before, reserved=wanted.reserved, tenants=wanted.tenants, shared=wanted.shared
@@ -91,12 +92,12 @@ class ChosenEngine:
             self._source.reserve(wanted.reserved)
             self._source.divide(_policy(wanted))
 
-    def speak(self, compat: nginx_proxy_sites.Compat) -> None:
-        """How containers are to be understood from now on."""
+    def set_compat(self, compat: nginx_proxy_sites.Compat) -> None:
+        """How nginx-proxy's variables are read from now on."""
         if compat != self._compat:
             self._compat = compat
             if self._source is not None:
-                self._source.speak(compat)
+                self._source.set_compat(compat)
 
     async def read(self) -> model.Snapshot:
         """Raises nothing: an engine that was never seen gives no sites, and a problem."""
@@ -163,14 +164,14 @@ class ChosenEngine:
             self._following.reschedule(asyncio.get_running_loop().time())
 
     def _never_seen(self, error: ConfigError) -> model.Problem:
-        """Nobody asked for an engine that was only found, so nothing of what was asked for is missing."""
+        """Only a warning for an engine that was found but not configured: nothing that was configured is missing."""
         assert self._endpoint is not None
         cure = "does it run, and may daemun's account use it? `docker: off` in daemun.yaml asks none"
         severity = model.Severity.WARNING if self._endpoint.is_found else model.Severity.ERROR
         origin = model.Origin(source=self.name, place=str(self._endpoint))
         return model.Problem(origin=origin, message=f"{error}; {cure}", severity=severity)
 
-    # --- what it tells ---
+    # --- its changes ---
 
     async def _follow(self, following: "docker_source.DockerSource") -> None:
         async with contextlib.aclosing(following.changes()) as changes:
@@ -179,7 +180,7 @@ class ChosenEngine:
                 await self._keep(following)
 
     async def _keep(self, following: "docker_source.DockerSource") -> None:
-        """After the change was told, which waits for no disk."""
+        """Called after the change was announced, which waits for no disk."""
         if following.listing is None or self._endpoint is None:
             return
         encoded = listing_store.encode(

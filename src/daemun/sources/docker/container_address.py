@@ -53,7 +53,8 @@ class NginxLocation:
 
 
 def find_unready(container: containers.Container, *, is_leaving: bool) -> container_remarks.Remark | None:
-    """Why the container's state keeps requests from it; None when it may get some. is_leaving: it was told to stop."""
+    """Why the container's state keeps requests from it; None when it may get some. is_leaving: it was sent its stop
+    signal."""
     if is_leaving:
         return container_remarks.Remark(reason="is being stopped, so it gets no new requests")
     if not container.is_running:
@@ -74,11 +75,11 @@ def _way_to_run(container: containers.Container) -> str | None:
 
 
 def choose_port(
-    container: containers.Container, asked: int | None, *, word: str
+    container: containers.Container, requested: int | None, *, word: str
 ) -> tuple[int, container_remarks.Remark | None]:
-    """The port, and what is to be said when it is a guess. word: what a port would be named with."""
-    if asked is not None:
-        return asked, None
+    """The port, and a remark when it is a guess. word: what a port would be named with."""
+    if requested is not None:
+        return requested, None
     if len(container.ports) == 1:
         return container.ports[0], None
     exposed = "no port"

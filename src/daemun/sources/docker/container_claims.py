@@ -9,19 +9,19 @@ from daemun.sources.docker import containers, recent_claims, route_requests
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A container's wish that may be granted."""
+    """A container's request that may be granted."""
 
     container: containers.Container
-    wish: route_requests.RouteRequest
+    request: route_requests.RouteRequest
     is_guest: bool = False
 
     @property
     def key(self) -> recent_claims.Key:
-        return (self.wish.host, self.wish.route.path)
+        return (self.request.host, self.request.route.path)
 
     @property
     def rank(self) -> tuple[object, ...]:
-        """The first one decides: whom the host belongs to, then what is in use before what is not, then the oldest."""
+        """The first one decides: the owner of the host, then what is in use before what is not, then the oldest."""
         return (self.is_guest, not self.container.is_active, *self.container.age)
 
 
@@ -34,7 +34,7 @@ def find_reservation(host: str, reserved: collections.abc.Iterable[str]) -> str 
 
 
 def covers(pattern: str, host: str) -> bool:
-    """Whether a site called `pattern` would be asked for `host`, or for a host that the pattern `host` covers."""
+    """Whether a site called `pattern` would serve `host`, or a host that the pattern `host` covers."""
     if names.is_pattern(pattern):
         could = host.startswith("*.") or (patterns.matches(pattern[1:], host) if pattern[0] == "~" else False)
         return pattern == host or could or (pattern.endswith(".*") and host.startswith(pattern[:-1]))

@@ -1,7 +1,8 @@
-"""Labels of a container become wishes. Pure.
+"""Labels of a container become requests for routes. Pure.
 
 Labels are written by strangers. They set what `KEYS` and `options` name and nothing else, each value is judged by the
-rules for the file's values, and any mistake refuses the whole container: half of what was asked would surprise more.
+rules for the file's values, and any mistake refuses the whole container: half of what was requested would surprise
+more.
 """
 
 import collections.abc
@@ -15,10 +16,10 @@ from daemun.sources.docker import containers, label_options, route_requests
 PREFIX = "daemun."
 KEYS = frozenset({"host", "path", "port", "scheme", "share", "to", "weight"})
 SHARE = "daemun.share"
-"""Whom a container lets share its hosts. It concerns the container as a whole."""
+"""The projects that a container lets share its hosts. It concerns the container as a whole."""
 MAX_LABELS = 200
 MAX_VALUE_CHARACTERS = 4096
-MAX_WISHES = 100
+MAX_ROUTES = 100
 """Per container, so that one cannot fill the gate with hosts."""
 
 _KNOWN = KEYS | label_options.ROUTE_OPTIONS | label_options.SITE_OPTIONS
@@ -33,43 +34,47 @@ class _LabelError(ValueError):
     """The text names the label, what was found and what was expected."""
 
 
-def read_wishes(container: containers.Container) -> route_requests.Wished:
-    """What the labels that start with "daemun." ask for; nothing when there are none."""
+def read_requests(container: containers.Container) -> route_requests.ContainerRequests:
+    """What the labels that start with "daemun." request; nothing when there are none."""
     given = {name.removeprefix(PREFIX): value for name, value in container.labels if name.startswith(PREFIX)}
     shared = given.pop("share", None)
     if shared is not None and not _SHARE.match(shared):
         expected = "true, or names of projects, separated by commas"
         fault = f'label "{SHARE}": expected {expected}, found {words.describe(shared)}'
-        return route_requests.Wished(faults=(fault,))
+        return route_requests.ContainerRequests(faults=(fault,))
     origin = model.Origin(source="docker", place=f"container {container.name}")
     try:
         found = tuple(_read_all(_group(given), origin))
     except _LabelError as error:
-        return route_requests.Wished(faults=(str(error),))
-    if len(found) > MAX_WISHES:
-        return route_requests.Wished(
-            faults=(f"it asks for {len(found)} hosts and paths; at most {MAX_WISHES} are allowed",)
+        return route_requests.ContainerRequests(faults=(str(error),))
+    if len(found) > MAX_ROUTES:
+        return route_requests.ContainerRequests(
+            faults=(f"it asks for {len(found)} hosts and paths; at most {MAX_ROUTES} are allowed",)
         )
-    faults = tuple(dict.fromkeys(fault for wish in found for fault in find_faults(wish)))
-    return route_requests.Wished(faults=faults) if faults else route_requests.Wished(wishes=found)
+    faults = tuple(dict.fromkeys(fault for request in found for fault in find_faults(request)))
+    return (
+        route_requests.ContainerRequests(faults=faults) if faults else route_requests.ContainerRequests(requests=found)
+    )
 
 
-def find_faults(wish: route_requests.RouteRequest, *, with_patterns: bool = False) -> tuple[str, ...]:
-    """What the rules for every site say against this wish, so that it hurts no other wish for the same host.
+def find_faults(request: route_requests.RouteRequest, *, with_patterns: bool = False) -> tuple[str, ...]:
+    """Why the rules for every site refuse this request. Refused alone, it harms no other request for the same host.
 
     with_patterns: whether its host and path may be regular expressions.
     """
-    action = wish.route.action
+    action = request.route.action
     if isinstance(action, model.Proxy):
         action = dataclasses.replace(
             action,
-            targets=tuple(dataclasses.replace(one, host="127.0.0.1", port=wish.port or 80) for one in action.targets),
+            targets=tuple(
+                dataclasses.replace(one, host="127.0.0.1", port=request.port or 80) for one in action.targets
+            ),
         )
     without_tls = route_requests.SiteOptions(tls=model.Tls(mode=model.TlsMode.OFF), http=model.HttpMode.SERVE)
-    site_options = wish.site or (without_tls if with_patterns else route_requests.SiteOptions())
-    origin = wish.route.origin if with_patterns else model.NOWHERE
-    route = dataclasses.replace(wish.route, action=action, origin=origin)
-    site = site_options.make_site(wish.host, (route,), origin)
+    site_options = request.site or (without_tls if with_patterns else route_requests.SiteOptions())
+    origin = request.route.origin if with_patterns else model.NOWHERE
+    route = dataclasses.replace(request.route, action=action, origin=origin)
+    site = site_options.make_site(request.host, (route,), origin)
     found = validate.find_site_problems(site)
     return tuple(problem.message for problem in found if problem.severity is model.Severity.ERROR)
 

@@ -1,4 +1,4 @@
-"""What is said of containers: why one is not served, or what about it deserves a look, each with the cure. Pure."""
+"""Remarks on containers: why one is not served, or what about it deserves a look, each with the cure. Pure."""
 
 import collections.abc
 import dataclasses
@@ -13,7 +13,7 @@ SOURCE = "docker"
 class Remark:
     """Why a container gets no requests, or what deserves a look. cure: what to do; None: nothing.
 
-    is_error: somebody has to do it. is_lasting: it does not end by itself, as a start or a health check does.
+    is_error: it needs action. is_lasting: it does not end by itself, as a start or a health check does.
     """
 
     reason: str
@@ -27,21 +27,26 @@ class Remark:
 
 @dataclasses.dataclass(slots=True)
 class RemarkCollector:
-    """Collects what is said."""
+    """Collects remarks while containers are translated."""
 
     problems: list[model.Problem] = dataclasses.field(default_factory=list)
     _first: dict[str, Remark] = dataclasses.field(default_factory=dict)
     _left_out: set[str] = dataclasses.field(default_factory=set)
 
     def refuse(
-        self, container: containers.Container, cause: str, *, cure: str, wish: route_requests.RouteRequest | None = None
+        self,
+        container: containers.Container,
+        cause: str,
+        *,
+        cure: str,
+        request: route_requests.RouteRequest | None = None,
     ) -> None:
-        """The container is refused; with a wish, only that one."""
+        """The container is refused; with a request, only that request."""
         self.leave_out(container)
-        where = "" if wish is None else f" at {words.quoted(wish.host + wish.route.path)}"
+        where = "" if request is None else f" at {words.quoted(request.host + request.route.path)}"
         subject = f"cannot serve container {words.quoted(container.name)}{where}: "
         remark = Remark(reason=cause, cure=cure, is_error=True)
-        self.add(container, subject, remark, host=None if wish is None else wish.host)
+        self.add(container, subject, remark, host=None if request is None else request.host)
 
     def remark(self, container: containers.Container, remark: Remark) -> None:
         self.add(container, f"container {words.quoted(container.name)} ", remark)
@@ -54,26 +59,27 @@ class RemarkCollector:
         self.problems.append(model.Problem(origin=origin, message=f"{subject}{remark}", host=host, severity=severity))
 
     def leave_out(self, container: containers.Container, remark: Remark | None = None) -> None:
-        """The container does not get all the requests that it asks for. remark: why, which only the list tells."""
+        """The container does not get all the requests that it should. remark: why, shown in the list of containers
+        only."""
         self._left_out.add(container.id)
         if remark is not None:
             self._first.setdefault(container.id, remark)
 
     def list_containers(
-        self, wished: collections.abc.Mapping[containers.Container, route_requests.Wished]
+        self, requests: collections.abc.Mapping[containers.Container, route_requests.ContainerRequests]
     ) -> tuple[model.Container, ...]:
-        """Every container that asks for something, also in vain, sorted by name."""
-        asking = [container for container, found in wished.items() if found.wishes or found.faults]
+        """Every container that requests something, also in vain, sorted by name."""
+        found = [container for container, one in requests.items() if one.requests or one.faults]
         return tuple(
-            self._list(container, wished[container])
-            for container in sorted(asking, key=lambda container: container.name)
+            self._list(container, requests[container])
+            for container in sorted(found, key=lambda container: container.name)
         )
 
-    def _list(self, container: containers.Container, found: route_requests.Wished) -> model.Container:
+    def _list(self, container: containers.Container, found: route_requests.ContainerRequests) -> model.Container:
         remark = self._first.get(container.id)
         return model.Container(
             name=container.name,
-            hosts=tuple(sorted({wish.host for wish in found.wishes})),
+            hosts=tuple(sorted({request.host for request in found.requests})),
             is_served=container.id not in self._left_out,
             why=remark.reason if remark is not None else None,
             cure=remark.cure if remark is not None else None,

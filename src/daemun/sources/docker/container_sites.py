@@ -1,6 +1,6 @@
 """What the engine listed becomes a snapshot: sites that stay the same while containers come and go. Pure.
 
-A site follows from what containers wish; who is behind it now follows from their state and is only in
+A site follows from what containers request; who is behind it now follows from their state and is only in
 `Snapshot.pools`. So replacing, scaling, starting or stopping containers of a known site changes no site, and nginx is
 not reloaded. A site also outlives its containers for a while (`memory`), so that requests can wait for the next one.
 """
@@ -23,7 +23,7 @@ from daemun.sources.docker import (
     tenants,
 )
 
-LABELS = route_requests.Dialect(read=container_labels.read_wishes)
+LABELS = route_requests.Dialect(read=container_labels.read_requests)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +31,8 @@ class Terms:
     """What else decides beside the listing.
 
     own_id: of the container daemun runs in; None on the host. reserved: hosts that no container may claim, in the form
-    of `model.Site.host`; "*.name" stands for every host under a name. leaving: ids of containers told to stop.
-    prefers_ipv6: which of two addresses of a container is used. policy: to whom hosts belong.
+    of `model.Site.host`; "*.name" stands for every host under a name. leaving: ids of containers that were sent their
+    stop signal. prefers_ipv6: which of two addresses of a container is used. policy: the owners of hosts.
     """
 
     own_id: str | None = None
@@ -42,8 +42,9 @@ class Terms:
     policy: tenants.Policy = tenants.ONE_OWNER
 
 
-Readings = collections.abc.Mapping[containers.Container, route_requests.Wished]
-"""What containers wish, in one dialect. Reading the words of one is most of the work of a translation."""
+Readings = collections.abc.Mapping[containers.Container, route_requests.ContainerRequests]
+"""What each container requests, in one dialect: parsing its labels and variables is most of the work of a
+translation."""
 NO_READINGS: Readings = types.MappingProxyType({})
 NO_OWNERS: tenants.Owners = types.MappingProxyType({})
 
@@ -68,25 +69,25 @@ def translate(
     readings: Readings = NO_READINGS,
     owners: tenants.Owners = NO_OWNERS,
 ) -> Translated:
-    """All that the containers ask for, and every container that is not served, with the reason and the cure.
+    """All that the containers request, and every container that is not served, with the reason and the cure.
 
     known: of the translation before, or an empty one. now_s: monotonic seconds. readings: of the same dialect, as far
     as there are some. owners: of the translation before.
     """
     report = container_remarks.RemarkCollector()
-    wished = {container: readings.get(container) or dialect.read(container) for container in listing.containers}
-    claims = sorted(_find_claims(wished, terms, report), key=lambda claim: claim.rank)
+    requests = {container: readings.get(container) or dialect.read(container) for container in listing.containers}
+    claims = sorted(_find_claims(requests, terms, report), key=lambda claim: claim.rank)
     if terms.policy.is_on:
         owners = tenants.find_owners(claims, owners)
         claims = sorted(tenants.refuse_strangers(claims, terms.policy, owners, report), key=lambda claim: claim.rank)
     granted = _grant(_agree(claims, dialect, report), report)
-    tenants.tell_of_mixed_projects(granted, report)
+    tenants.report_mixed_projects(granted, report)
     options = _choose_site_options(granted, dialect, report)
     standing, out_of_reach = _find_endpoints(granted, listing, terms, report)
     wanted = {
         key: recent_claims.RecentClaim(
-            route=_into_pool(group[0].wish),
-            site=options.get(group[0].wish.host),
+            route=_into_pool(group[0].request),
+            site=options.get(group[0].request.host),
             services=frozenset(claim.container.service for claim in group),
         )
         for key, group in granted.items()
@@ -102,12 +103,12 @@ def translate(
         source=container_remarks.SOURCE,
         sites=_make_sites(kept),
         pools=_make_pools(kept, standing, out_of_reach),
-        containers=report.list_containers(wished),
+        containers=report.list_containers(requests),
         problems=tuple(dict.fromkeys(report.problems)),
     )
     hosts = {host for host, _ in kept}
     owned = {host: tenant for host, tenant in owners.items() if host in hosts and terms.policy.is_on}
-    return Translated(snapshot=snapshot, memory=kept, readings=wished, owners=owned)
+    return Translated(snapshot=snapshot, memory=kept, readings=requests, owners=owned)
 
 
 def pool_name(host: str, path: str, scheme: model.Scheme) -> str:
@@ -116,27 +117,27 @@ def pool_name(host: str, path: str, scheme: model.Scheme) -> str:
     return f"{hashlib.sha256(text.encode()).hexdigest()[:32]}.daemun"
 
 
-# --- who asks for what -----------------------------------------------------------------------------------------
+# --- who requests what -----------------------------------------------------------------------------------------
 
 
 def _find_claims(
-    wished: collections.abc.Mapping[containers.Container, route_requests.Wished],
+    requests: collections.abc.Mapping[containers.Container, route_requests.ContainerRequests],
     terms: Terms,
     report: container_remarks.RemarkCollector,
 ) -> collections.abc.Iterator[container_claims.Claim]:
-    for container, found in wished.items():
+    for container, found in requests.items():
         for fault in found.faults:
             report.refuse(container, fault, cure=f"correct its {found.words}, and make it anew with them")
         for note in found.notes:
             report.add(container, f"container {words.quoted(container.name)}: ", container_remarks.Remark(reason=note))
-        for wish in found.wishes:
-            reservation = container_claims.find_reservation(wish.host, terms.reserved)
+        for request in found.requests:
+            reservation = container_claims.find_reservation(request.host, terms.reserved)
             if reservation is None:
-                yield container_claims.Claim(container=container, wish=wish)
+                yield container_claims.Claim(container=container, request=request)
                 continue
-            because = "" if reservation == wish.host else f" (as {words.quoted(reservation)})"
+            because = "" if reservation == request.host else f" (as {words.quoted(reservation)})"
             cause = f"the host is reserved by `docker.reserve`{because}"
-            report.refuse(container, cause, cure="only daemun.yaml may serve it", wish=wish)
+            report.refuse(container, cause, cure="only daemun.yaml may serve it", request=request)
 
 
 def _agree(
@@ -145,46 +146,48 @@ def _agree(
     report: container_remarks.RemarkCollector,
 ) -> list[container_claims.Claim]:
     """The same claims, those for one host and path completed by each other where the dialect does that."""
-    if dialect.agree is None:
+    if dialect.complete is None:
         return list(claims)
     groups: dict[recent_claims.Key, list[container_claims.Claim]] = collections.defaultdict(list)
     for claim in claims:
         groups[claim.key].append(claim)
     for group in groups.values():
-        _tell_disagreements(group, "of_path", report)
-        agreed = dialect.agree([claim.wish for claim in group])
-        group[:] = [dataclasses.replace(claim, wish=wish) for claim, wish in zip(group, agreed, strict=True)]
+        _report_disagreements(group, "path_variables", report)
+        agreed = dialect.complete([claim.request for claim in group])
+        group[:] = [dataclasses.replace(claim, request=request) for claim, request in zip(group, agreed, strict=True)]
     return sorted((claim for group in groups.values() for claim in group), key=lambda claim: claim.rank)
 
 
-def _tell_disagreements(
+def _report_disagreements(
     claims: collections.abc.Iterable[container_claims.Claim], of: str, report: container_remarks.RemarkCollector
 ) -> dict[str, object]:
-    """Each variable as the first container sets it. of: "of_path" or "of_host"."""
+    """Each variable as the first container sets it. of: "path_variables" or "host_variables"."""
     owners: dict[str, tuple[container_claims.Claim, object]] = {}
     for claim in claims:
-        for name, value in getattr(claim.wish, of) or ():
-            owner, said = owners.setdefault(name, (claim, value))
-            if said != value and claim.container.is_running:
-                where = words.quoted(claim.wish.host if of == "of_host" else claim.wish.host + claim.wish.route.path)
+        for name, value in getattr(claim.request, of) or ():
+            owner, first = owners.setdefault(name, (claim, value))
+            if first != value and claim.container.is_running:
+                where = words.quoted(
+                    claim.request.host if of == "host_variables" else claim.request.host + claim.request.route.path
+                )
                 reason = (
                     f"sets {name} for {where} otherwise than the older container "
                     f"{words.quoted(owner.container.name)}, which decides"
                 )
                 subject = f"container {words.quoted(claim.container.name)} "
                 remark = container_remarks.Remark(reason=reason, cure="give both the same")
-                report.add(claim.container, subject, remark, host=claim.wish.host)
-    return {name: said for name, (_, said) in owners.items()}
+                report.add(claim.container, subject, remark, host=claim.request.host)
+    return {name: value for name, (_, value) in owners.items()}
 
 
 def _grant(
     claims: collections.abc.Sequence[container_claims.Claim], report: container_remarks.RemarkCollector
 ) -> dict[recent_claims.Key, tuple[container_claims.Claim, ...]]:
-    """Per host and path: the claim that decides, and those that ask for the same."""
+    """Per host and path: the claim that decides, and those that request the same."""
     groups: dict[recent_claims.Key, list[container_claims.Claim]] = {}
     for claim in claims:
         group = groups.setdefault(claim.key, [])
-        if not group or _same(group[0].wish.route, claim.wish.route):
+        if not group or _same(group[0].request.route, claim.request.route):
             group.append(claim)
         elif claim.container.is_running:
             owner = words.quoted(group[0].container.name)
@@ -192,8 +195,8 @@ def _grant(
             report.refuse(
                 claim.container,
                 cause,
-                cure=f"give both the same {'labels' if claim.wish.of_path is None else 'variables'}",
-                wish=claim.wish,
+                cure=f"give both the same {'labels' if claim.request.path_variables is None else 'variables'}",
+                request=claim.request,
             )
         else:
             report.leave_out(claim.container, container_address.find_unready(claim.container, is_leaving=False))
@@ -209,28 +212,28 @@ def _choose_site_options(
     dialect: route_requests.Dialect,
     report: container_remarks.RemarkCollector,
 ) -> dict[str, route_requests.SiteOptions]:
-    """Per host, what the first container that cares says; daemun's labels before the words of others."""
+    """Per host, the options of the first container that sets some; daemun's labels before other dialects."""
     claims = sorted((claim for group in granted.values() for claim in group), key=lambda claim: claim.rank)
-    return _settle_hosts(claims, dialect, report) | _choose_labelled(claims, report)
+    return _merge_hosts(claims, dialect, report) | _choose_labelled(claims, report)
 
 
-def _settle_hosts(
+def _merge_hosts(
     claims: collections.abc.Sequence[container_claims.Claim],
     dialect: route_requests.Dialect,
     report: container_remarks.RemarkCollector,
 ) -> dict[str, route_requests.SiteOptions]:
-    """Per host, what all containers that use the dialect say together."""
+    """Per host, the options that follow from the variables of all its containers together."""
     groups: dict[str, list[container_claims.Claim]] = collections.defaultdict(list)
     for claim in claims:
-        if claim.wish.of_host is not None:
-            groups[claim.wish.host].append(claim)
+        if claim.request.host_variables is not None:
+            groups[claim.request.host].append(claim)
     found: dict[str, route_requests.SiteOptions] = {}
     for host, group in groups.items():
-        said = _tell_disagreements(group, "of_host", report)
-        assert dialect.settle is not None  # who lets containers speak of hosts puts together what they say
-        settled = dialect.settle(host, said)
-        found[host] = settled.options
-        for note in settled.notes:
+        variables = _report_disagreements(group, "host_variables", report)
+        assert dialect.merge_host is not None  # a dialect with variables of hosts merges them
+        merged = dialect.merge_host(host, variables)
+        found[host] = merged.options
+        for note in merged.notes:
             report.add(group[0].container, f"{words.quoted(host)}: ", container_remarks.Remark(reason=note), host=host)
     return found
 
@@ -240,20 +243,20 @@ def _choose_labelled(
 ) -> dict[str, route_requests.SiteOptions]:
     chosen: dict[str, container_claims.Claim] = {}
     for claim in claims:
-        if claim.wish.site is None:
+        if claim.request.site is None:
             continue
-        owner = chosen.setdefault(claim.wish.host, claim)
-        if owner.wish.site != claim.wish.site and claim.container.is_running:
+        owner = chosen.setdefault(claim.request.host, claim)
+        if owner.request.site != claim.request.site and claim.container.is_running:
             name = words.quoted(owner.container.name)
             subject = (
                 f"cannot use the tls, http and hsts labels of container {words.quoted(claim.container.name)} for "
-                f"{words.quoted(claim.wish.host)}: "
+                f"{words.quoted(claim.request.host)}: "
             )
             remark = container_remarks.Remark(
                 reason=f"the older container {name} has set others", cure="give both the same"
             )
-            report.add(claim.container, subject, remark, host=claim.wish.host)
-    return {host: claim.wish.site for host, claim in chosen.items() if claim.wish.site is not None}
+            report.add(claim.container, subject, remark, host=claim.request.host)
+    return {host: claim.request.site for host, claim in chosen.items() if claim.request.site is not None}
 
 
 # --- who serves it now -----------------------------------------------------------------------------------------
@@ -267,7 +270,7 @@ def _find_endpoints(
 ) -> tuple[dict[recent_claims.Key, tuple[model.Endpoint, ...]], frozenset[recent_claims.Key]]:
     """Per host and path, the oldest container first; and the hosts and paths where all that runs is out of reach. One
     whose health check did not succeed yet only counts while there is no other: its application may not be ready, but
-    nobody else is."""
+    no other is."""
     own = next((one for one in listing.containers if one.id == terms.own_id), None)
     place = container_address.NginxLocation(own=own, listing=listing, prefers_ipv6=terms.prefers_ipv6)
     found: dict[recent_claims.Key, tuple[model.Endpoint, ...]] = {}
@@ -278,7 +281,7 @@ def _find_endpoints(
         ready: list[model.Endpoint] = []
         starting: list[tuple[containers.Container, model.Endpoint]] = []
         for claim in group:
-            if claim.wish.scheme is None:
+            if claim.request.scheme is None:
                 continue  # a redirect needs no server
             endpoint = _endpoint(claim, place, terms, report)
             if endpoint is None:
@@ -297,7 +300,7 @@ def _find_endpoints(
 
 def _is_out_of_reach(claim: container_claims.Claim, place: container_address.NginxLocation) -> bool:
     """Whether requests reach the container only once its networks, or ours, are changed."""
-    address = container_address.find_address(claim.container, place) if claim.wish.scheme is not None else None
+    address = container_address.find_address(claim.container, place) if claim.request.scheme is not None else None
     return isinstance(address, container_remarks.Remark) and address.is_lasting
 
 
@@ -310,8 +313,8 @@ def _endpoint(
     terms: Terms,
     report: container_remarks.RemarkCollector,
 ) -> model.Endpoint | None:
-    """None, and said why, when requests cannot go to the container now."""
-    container, wish = claim.container, claim.wish
+    """None, and reported why, when requests cannot go to the container now."""
+    container, request = claim.container, claim.request
     unready = container_address.find_unready(container, is_leaving=container.id in terms.leaving)
     if unready is not None:
         report.remark(container, unready)
@@ -320,10 +323,10 @@ def _endpoint(
     if isinstance(address, container_remarks.Remark):
         report.remark(container, address)
         return None
-    port, guessed = container_address.choose_port(container, wish.port, word=wish.port_word)
+    port, guessed = container_address.choose_port(container, request.port, word=request.port_word)
     if guessed is not None:
         report.remark(container, guessed)
-    return model.Endpoint(address=address, port=port, weight=wish.weight)
+    return model.Endpoint(address=address, port=port, weight=request.weight)
 
 
 def _find_places(
@@ -332,8 +335,8 @@ def _find_places(
     """Every host of the dialect with its paths; how those of a container that was removed were spelled is forgotten."""
     found: dict[str, set[str]] = collections.defaultdict(set)
     for (host, path), group in granted.items():
-        if group[0].wish.of_path is not None:
-            found[host] |= {path, *group[0].wish.written}
+        if group[0].request.path_variables is not None:
+            found[host] |= {path, *group[0].request.written}
     gone = {host for (host, _), entry in kept.items() if entry.gone_at_s is not None}
     return {host: frozenset(paths) for host, paths in found.items()} | dict.fromkeys(gone)
 
@@ -341,18 +344,18 @@ def _find_places(
 # --- sites and pools -------------------------------------------------------------------------------------------
 
 
-def _into_pool(wish: route_requests.RouteRequest) -> model.Route:
+def _into_pool(request: route_requests.RouteRequest) -> model.Route:
     """The route with its target in the pool of its host, path and scheme."""
-    action = wish.route.action
+    action = request.route.action
     if not isinstance(action, model.Proxy):
-        return wish.route
+        return request.route
     target = action.targets[0]
-    pooled = dataclasses.replace(target, pool=pool_name(wish.host, wish.route.path, target.scheme))
-    return dataclasses.replace(wish.route, action=dataclasses.replace(action, targets=(pooled,)))
+    pooled = dataclasses.replace(target, pool=pool_name(request.host, request.route.path, target.scheme))
+    return dataclasses.replace(request.route, action=dataclasses.replace(action, targets=(pooled,)))
 
 
 def _make_sites(kept: recent_claims.Memory) -> tuple[model.Site, ...]:
-    """What containers ask for now comes before what is only remembered, where both speak of one host."""
+    """What containers request now comes before what is only remembered, where both name one host."""
     entries: dict[str, list[recent_claims.RecentClaim]] = collections.defaultdict(list)
     for (host, _), entry in sorted(kept.items()):
         entries[host].append(entry)
@@ -360,8 +363,8 @@ def _make_sites(kept: recent_claims.Memory) -> tuple[model.Site, ...]:
 
 
 def _make_site(host: str, entries: collections.abc.Sequence[recent_claims.RecentClaim]) -> model.Site:
-    said = sorted((entry for entry in entries if entry.site is not None), key=lambda entry: entry.gone_at_s is not None)
-    options = (said[0].site if said else None) or route_requests.SiteOptions()
+    with_site = sorted((one for one in entries if one.site is not None), key=lambda one: one.gone_at_s is not None)
+    options = (with_site[0].site if with_site else None) or route_requests.SiteOptions()
     return options.make_site(host, tuple(entry.route for entry in entries), entries[0].route.origin)
 
 

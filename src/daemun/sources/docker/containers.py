@@ -1,4 +1,4 @@
-"""What the engine tells of containers and networks, as values. Pure.
+"""What the engine reports of containers and networks, as values. Pure.
 
 The engine's answers hold texts that strangers wrote, and differ between Docker and Podman, so whatever is missing or of
 another type than expected counts as not given. Source: docs.docker.com/reference/api/engine, "ContainerInspect",
@@ -41,7 +41,7 @@ class Health(enum.Enum):
 class Attachment:
     """A container's place in one network.
 
-    network: its id, or its name, which is what Podman tells. ipv4, ipv6, gateway: addresses, None when there is none.
+    network: its id, or its name, as Podman reports. ipv4, ipv6, gateway: addresses, None when there is none.
     """
 
     network: str
@@ -55,11 +55,11 @@ class Attachment:
 class Container:
     """One container.
 
-    created_at, started_at: aware; `NEVER` when the engine did not tell. labels: name and value, sorted.
+    created_at, started_at: aware; `NEVER` when the engine did not report it. labels: name and value, sorted.
     environment: the same, of the variables that are read here.
     ports: TCP ports that it exposes, sorted. network_mode: "host", "none", "container:ID", or a network's name.
     attachments: sorted by the network's name. state: the engine's word, such as "running".
-    stop_signal: the number of the signal that asks it to end; None when it is one that this system has no name for.
+    stop_signal: the number of the signal that stops it; None when it is one that this system has no name for.
     """
 
     id: str
@@ -108,8 +108,8 @@ class Container:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What the list of all containers tells of one: of what can change while it is there, all but the health that
-    Podman keeps to itself. name, attachments, state: as `Container` has them. health: None when it is not told."""
+    """What the list of all containers shows of one: what can change while it is there, all but the health that
+    Podman keeps to itself. name, attachments, state: as `Container` has them. health: None when it is not listed."""
 
     id: str
     name: str
@@ -158,15 +158,15 @@ def parse_container(raw: object) -> Container:
 
 def parse_row(raw: object) -> Row:
     """One item of an answer to "ContainerList"."""
-    identity, told = _text(_get(raw, "Id")), _get(raw, "Names")
+    identity, listed_names = _text(_get(raw, "Id")), _get(raw, "Names")
     # A container that others link to has a name for each link, too: "/other/alias".
-    own = [one for one in told if _text(one).count("/") <= 1] if isinstance(told, list) else []
+    own = [one for one in listed_names if _text(one).count("/") <= 1] if isinstance(listed_names, list) else []
     return Row(
         id=identity,
         name=_name(own[0] if own else None, identity),
         attachments=_attachments(_map(_map(raw, "NetworkSettings"), "Networks")),
         state=_text(_get(raw, "State")) or "unknown",
-        health=_told_health(_text(_get(raw, "Status"))),
+        health=_parse_health(_text(_get(raw, "Status"))),
     )
 
 
@@ -185,9 +185,9 @@ def parse_signal(value: object) -> int | None:
     return signal.Signals[name].value if name in signal.Signals.__members__ else None
 
 
-def _name(told: object, identity: str) -> str:
+def _name(raw: object, identity: str) -> str:
     """Names are the engine's to check; one that is not shaped like one is not repeated in files and logs."""
-    name = _text(told).removeprefix("/")
+    name = _text(raw).removeprefix("/")
     return name if _NAME.match(name) else identity[:12]
 
 
@@ -218,7 +218,7 @@ def _health(raw: collections.abc.Mapping[str, object]) -> Health:
     return Health(word) if word in {item.value for item in Health} else Health.NONE
 
 
-def _told_health(status: str) -> Health | None:
+def _parse_health(status: str) -> Health | None:
     """Of words for people: "Up 2 seconds (health: starting)"."""
     return next((one for one in Health if status.endswith((f"({one.value})", f"(health: {one.value})"))), None)
 

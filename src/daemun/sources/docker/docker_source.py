@@ -28,13 +28,14 @@ from daemun.sources.docker import (
 )
 
 LOOK_AGAIN_S = 15.0
-"""How often the engine is looked at without an event: it shows that it does not hang, and what no event told."""
+"""How often the engine is looked at without an event: it shows that it does not hang, and what no event reported."""
 SOON_S = 1.0
 """The same, right after connecting: an event between the subscription and the first look may have been lost."""
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0
 LEAVING_S = 30.0
-"""How long a container that was told to stop gets no requests. One that still runs then did not mean to stop."""
+"""How long a container that was sent its stop signal gets no requests. One that still runs then did not mean to
+stop."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class _Failure:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Told:
+class _LastTranslation:
     """A translation, and what it follows from."""
 
     listing: containers.Listing
@@ -72,9 +73,9 @@ class _Told:
 class DockerSource:
     """Implements `control.ports.Source`. `changes` keeps what `read` returns up to date; without it `read` looks anew.
 
-    reserved: hosts that no container may claim. traces: what tells in which container daemun runs.
-    listing: what was seen last by somebody else, such as an earlier daemon; taken as it is until the engine answers.
-    compat: how the words of nginx-proxy are understood; None: not at all. policy: to whom hosts belong; owners: as an
+    reserved: hosts that no container may claim. traces: of the container that daemun runs in.
+    listing: what an earlier daemon saw last; taken as it is until the engine answers.
+    compat: how nginx-proxy's variables are read; None: not at all. policy: the owners of hosts; owners: as an
     earlier daemon knew them. now_s: monotonic seconds.
     """
 
@@ -99,7 +100,7 @@ class DockerSource:
         self._listing = listing
         self._looked = asyncio.Event()
         self._failure: _Failure | None = None
-        self._told: _Told | None = None
+        self._last: _LastTranslation | None = None
         self._leaving: dict[str, float] = {}
         self._is_followed = False
         self._has_settled = False
@@ -111,7 +112,7 @@ class DockerSource:
         self._inherited: tenants.Owners = dict(owners)
         self._inherited_until_s = now_s() + recent_claims.KEPT_S
         if compat is not None:
-            self.speak(compat)
+            self.set_compat(compat)
         if listing is not None:
             self.latest()  # its sites are remembered from now on
 
@@ -121,7 +122,7 @@ class DockerSource:
 
     @property
     def listing(self) -> containers.Listing | None:
-        """What the engine told last; None when it never did."""
+        """What the engine listed last; None when it never did."""
         return self._listing
 
     def reserve(self, hosts: tuple[str, ...]) -> None:
@@ -129,25 +130,25 @@ class DockerSource:
         self._reserved = hosts
 
     def divide(self, policy: tenants.Policy) -> None:
-        """To whom hosts belong from now on."""
+        """To which tenants hosts belong from now on."""
         self._tenants = policy
 
     @property
     def owners(self) -> tenants.Owners:
-        """To whom each host belongs, among tenants.
+        """The tenant of each host.
 
         What an earlier daemon knew holds as long as a removed container is remembered: it may have been removed
         shortly before that daemon ended, and its next one may come after another project's."""
         inherited = self._inherited if self._tenants.is_on else {}
-        return inherited if self._told is None else {**inherited, **self._told.translated.owners}
+        return inherited if self._last is None else {**inherited, **self._last.translated.owners}
 
-    def speak(self, compat: nginx_proxy_sites.Compat) -> None:
-        """How containers are to be understood from now on."""
+    def set_compat(self, compat: nginx_proxy_sites.Compat) -> None:
+        """How nginx-proxy's variables are read from now on."""
         self._dialect = nginx_proxy.make_dialect(compat)
         self._prefers_ipv6 = compat.gate.prefers_ipv6
 
     async def read(self) -> model.Snapshot:
-        """What the containers ask for. While the engine does not answer: what they asked for last, and a warning.
+        """What the containers request. While the engine does not answer: what they requested last, and a warning.
 
         Raises: ConfigError while the engine never answered yet.
         """
@@ -170,7 +171,7 @@ class DockerSource:
         return dataclasses.replace(snapshot, problems=(self._outage(), *snapshot.problems))
 
     def _translate(self, listing: containers.Listing) -> model.Snapshot:
-        """What was told last is told again as long as nothing that it follows from has changed."""
+        """The last translation again as long as nothing that it follows from has changed."""
         now_s = self._now_s()
         self._leaving = {one: until_s for one, until_s in self._leaving.items() if now_s < until_s}
         terms = container_sites.Terms(
@@ -180,7 +181,7 @@ class DockerSource:
             prefers_ipv6=self._prefers_ipv6,
             policy=self._tenants,
         )
-        before = self._told
+        before = self._last
         has_ended = bool(self._inherited) and now_s >= self._inherited_until_s
         if has_ended:
             self._inherited = {}
@@ -195,7 +196,7 @@ class DockerSource:
             readings=before.readings(self._dialect) if before is not None else container_sites.NO_READINGS,
             owners=self.owners,
         )
-        self._told = _Told(listing=listing, terms=terms, dialect=self._dialect, translated=translated)
+        self._last = _LastTranslation(listing=listing, terms=terms, dialect=self._dialect, translated=translated)
         return translated.snapshot
 
     async def wait_until_looked(self) -> None:
@@ -203,7 +204,7 @@ class DockerSource:
         await self._looked.wait()
 
     async def changes(self) -> collections.abc.AsyncGenerator[None, None]:
-        told: model.Snapshot | str | None = None
+        before: model.Snapshot | str | None = None
         pause_s = FIRST_PAUSE_S
         try:
             while True:
@@ -211,8 +212,8 @@ class DockerSource:
                     async for _ in looks:
                         self._is_followed = True
                         pause_s = FIRST_PAUSE_S if self._has_settled else pause_s
-                        if (now := self._telling()) != told:
-                            told = now
+                        if (now := self._snapshot_or_cause()) != before:
+                            before = now
                             yield
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -246,10 +247,11 @@ class DockerSource:
         self._failure = _Failure(since=since, message=str(error))
         self._looked.set()
 
-    # --- containers that are told to stop ---
+    # --- containers that are stopping ---
 
     def _note(self, happened: collections.abc.Sequence[engine_events.Event]) -> None:
-        """A container that was told to stop gets no new requests from now on, while it still answers the old ones."""
+        """A container that was sent its stop signal gets no new requests from now on, while it still answers the old
+        ones."""
         now_s = self._now_s()
         self._seen.note(happened)
         if not happened or now_s - self._doubted_at_s >= LOOK_AGAIN_S:
@@ -273,7 +275,7 @@ class DockerSource:
 
     # --- what it comes to ---
 
-    def _telling(self) -> model.Snapshot | str:
+    def _snapshot_or_cause(self) -> model.Snapshot | str:
         """The snapshot, or why there is none."""
         try:
             return self.latest()

@@ -1,7 +1,7 @@
 """The engine's API, as far as daemun needs it: versions, containers, networks and events, only ever read.
 
 A filtering socket proxy has to let through GET of /version, /containers/json, /containers/ID/json, /networks and
-/events. Docker's API is spoken in the newest version that the engine knows; Podman's compatible one does as well.
+/events. Docker's API is used in the newest version that the engine knows; Podman's compatible one does as well.
 Source: docs.docker.com/reference/api/engine
 """
 
@@ -26,7 +26,7 @@ QUIET_S = 0.02
 """Events come in groups: a container that starts is attached, started, and maybe healthy, at once. A group ends once
 nothing that matters happened for so long ..."""
 LONGEST_GROUP_S = 0.25
-"""... but no later than this after it began: a container that starts and ends all the time holds nobody else back."""
+"""... but no later than this after it began: a container that starts and ends all the time delays no other."""
 INSPECTED_AT_ONCE = 8
 
 _UNREACHABLE = 900
@@ -50,8 +50,8 @@ class Engine:
         return seen.listing
 
     async def catch_up(self, seen: engine_state.EngineState) -> None:
-        """Ask for what is in doubt. What the engine did not answer stays in doubt."""
-        with self._told("list its containers"):
+        """Queries what is in doubt. What the engine did not answer stays in doubt."""
+        with self._as_retryable("list its containers"):
             if seen.doubts_all:
                 found = await self._docker.containers.list(all=True)
                 seen.take_rows([containers.parse_row(one._container) for one in found])
@@ -80,7 +80,7 @@ class Engine:
 
     @property
     def is_followed(self) -> bool:
-        """Whether the engine tells its events now."""
+        """Whether the engine sends its events now."""
         return self._events.task is not None and not self._events.task.done()
 
     async def follow(
@@ -123,12 +123,12 @@ class Engine:
         if raw is not None:
             return engine_events.parse_event(raw)
         await asyncio.wait({self._events.task})
-        with self._told("tell its events"):
+        with self._as_retryable("tell its events"):
             self._events.task.result()  # raises what ended it
         raise RetryableError(f"cannot follow the engine at {self._endpoint}: it ended the stream of events")
 
     @contextlib.contextmanager
-    def _told(self, what: str) -> collections.abc.Iterator[None]:
+    def _as_retryable(self, what: str) -> collections.abc.Iterator[None]:
         try:
             yield
         except _TROUBLE as error:
@@ -142,7 +142,8 @@ _SUBSCRIBED_WITHIN = 200
 
 @contextlib.asynccontextmanager
 async def connect(endpoint: engine_place.EngineEndpoint) -> collections.abc.AsyncIterator[Engine]:
-    """The engine; its API version is asked with the first request. Raises: ConfigError when the endpoint is no good."""
+    """The engine; its API version is negotiated with the first request. Raises: ConfigError when the endpoint is no
+    good."""
     context = _tls_context(endpoint)
     docker = aiodocker.Docker(
         url=_url(endpoint, encrypted=context is not None),

@@ -1,4 +1,4 @@
-"""What the engine tells of happenings, as values. Pure.
+"""The engine's events, as values. Pure.
 
 Source: docs.docker.com/reference/cli/docker/system/events, docs.podman.io/en/latest/markdown/podman-events.1.html
 """

@@ -1,4 +1,4 @@
-"""Where the engine is that may be asked for its containers."""
+"""Where the engine is whose containers are served."""
 
 import collections.abc
 import dataclasses
@@ -14,10 +14,10 @@ NGINX_PROXYS_SOCKET = "/tmp/docker.sock"  # noqa: S108 - never trusted without a
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class EngineEndpoint:
-    """Where the engine is asked.
+    """Where the engine is queried.
 
-    url: "unix:///path" or "tcp://host:port". tls: None: none is spoken.
-    is_found: nobody named it, its socket was there.
+    url: "unix:///path" or "tcp://host:port". tls: None: without TLS.
+    is_found: it was not configured; its socket was there.
     """
 
     url: str
@@ -47,7 +47,8 @@ def find_endpoint(
 
 
 def _is_trusted_socket(path: pathlib.Path) -> bool:
-    """In a folder where everybody can write, only a socket of root, or of daemun's own account, is the engine's."""
+    """In a folder that every account can write to, only a socket of root, or of daemun's own account, is the
+    engine's."""
     try:
         return path.is_socket() and path.lstat().st_uid in {0, os.geteuid()}
     except OSError:

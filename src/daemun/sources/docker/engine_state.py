@@ -1,8 +1,8 @@
-"""What was seen of the engine, container by container, and what of it has to be asked again. Pure.
+"""What was seen of the engine, container by container, and what of it has to be queried again. Pure.
 
-An answer about one container costs the engine a millisecond, and a machine may have thousands. So an event puts in
-doubt only the container that it is about, and a look at all of them reads the list, and then asks only for those of
-which it tells something new.
+A query of one container costs the engine a millisecond, and a machine may have thousands. So an event puts in
+doubt only the container that it is about, and a look at all of them reads the list, and then queries only
+those whose row in it differs.
 """
 
 import collections.abc
@@ -16,7 +16,7 @@ class EngineState:
     def __init__(self) -> None:
         self._containers: dict[str, containers.Container] = {}
         self._networks: tuple[containers.Network, ...] = ()
-        self._doubted: dict[str, None] = {}  # a set that keeps its order: who was doubted first is asked first
+        self._doubted: dict[str, None] = {}  # a set that keeps its order: what was doubted first is queried first
         self.doubts_all = True
         self.doubts_networks = True
 
@@ -28,11 +28,11 @@ class EngineState:
 
     @property
     def doubted(self) -> tuple[str, ...]:
-        """Ids of the containers that have to be asked for, once the rows were taken where all are in doubt."""
+        """Ids of the containers that have to be queried, once the rows were taken where all are in doubt."""
         return tuple(self._doubted)
 
     def doubt_all(self) -> None:
-        """Something may have happened that nobody told."""
+        """Something may have happened without an event."""
         self.doubts_all = self.doubts_networks = True
 
     def note(self, happened: collections.abc.Iterable[engine_events.Event]) -> None:
@@ -46,10 +46,10 @@ class EngineState:
 
     def take_rows(self, rows: collections.abc.Iterable[containers.Row]) -> None:
         """All containers that there are, as they are listed."""
-        told = {row.id: row for row in rows}
-        self._containers = {id_: one for id_, one in self._containers.items() if id_ in told}
-        self._doubted = {id_: None for id_ in self._doubted if id_ in told}
-        for row in told.values():
+        listed = {row.id: row for row in rows}
+        self._containers = {id_: one for id_, one in self._containers.items() if id_ in listed}
+        self._doubted = {id_: None for id_ in self._doubted if id_ in listed}
+        for row in listed.values():
             if not _agrees(row, self._containers.get(row.id)):
                 self._doubted[row.id] = None
         self.doubts_all = False
@@ -71,10 +71,10 @@ class EngineState:
 
 
 def _agrees(row: containers.Row, known: containers.Container | None) -> bool:
-    """Whether the row tells nothing new of the container."""
+    """Whether the row agrees with what is known of the container."""
     if known is None:
         return False
-    # Docker lists how healthy a container is while it runs. Podman does not, so it has to be asked.
-    need_not_tell = not known.is_running or known.health is containers.Health.NONE
-    same_health = row.health is known.health or (row.health is None and need_not_tell)
+    # Docker lists how healthy a container is while it runs. Podman does not, so it has to be queried.
+    may_be_missing = not known.is_running or known.health is containers.Health.NONE
+    same_health = row.health is known.health or (row.health is None and may_be_missing)
     return same_health and (row.name, row.state, row.attachments) == (known.name, known.state, known.attachments)

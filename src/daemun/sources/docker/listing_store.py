@@ -51,11 +51,11 @@ def forget(store: ports.Store) -> None:
 
 
 def _strip(container: containers.Container) -> containers.Container:
-    told = (*containers.PROJECT_LABELS, *containers.SERVICE_LABELS)
+    kept_labels = (*containers.PROJECT_LABELS, *containers.SERVICE_LABELS)
     read = tuple(
         (name, value)
         for name, value in container.labels
-        if name in told or name.startswith((container_labels.PREFIX, nginx_proxy.PREFIX))
+        if name in kept_labels or name.startswith((container_labels.PREFIX, nginx_proxy.PREFIX))
     )
     return dataclasses.replace(container, labels=read)
 

@@ -1,8 +1,8 @@
-"""The variables and labels that nginx-proxy and acme-companion read from containers become wishes. Pure.
+"""The variables and labels that nginx-proxy and acme-companion read from containers become requests for routes. Pure.
 
-They are a stranger's words, as `labels` are: each sets what it names and nothing else, and a mistake refuses its
-container alone. Containers of one host complete each other, as there: what one of them says holds for all. Where two
-say different things the oldest decides, and the others are told.
+Strangers write them, as they do `container_labels`: each sets what it names and nothing else, and a mistake refuses its
+container alone. Containers of one host complete each other, as in nginx-proxy: what one of them sets holds for all.
+Where two set different values the oldest decides, and the others get a remark.
 """
 
 import collections.abc
@@ -46,44 +46,46 @@ WITHOUT_EFFECT = {
 
 
 def make_dialect(compat: sites.Compat) -> route_requests.Dialect:
-    """daemun's labels, and nginx-proxy's words for containers that have none of them."""
+    """daemun's labels, and nginx-proxy's variables for containers that have none of them."""
     return route_requests.Dialect(
-        read=lambda container: read_wishes(container, compat),
-        agree=lambda found: sites.agree(found, compat),
-        settle=lambda host, said: sites.merge_host(host, said, compat),
+        read=lambda container: read_requests(container, compat),
+        complete=lambda found: sites.complete(found, compat),
+        merge_host=lambda host, variables: sites.merge_host(host, variables, compat),
         find_unused=lambda places: nginx_proxy_unused.find_unused(compat.folders, places),
     )
 
 
-def read_wishes(container: containers.Container, compat: sites.Compat) -> route_requests.Wished:
-    """What the container asks for; nothing when it has none of the words, or is not to be looked at."""
+def read_requests(container: containers.Container, compat: sites.Compat) -> route_requests.ContainerRequests:
+    """What the container requests; nothing when it has none of the variables, or is filtered out."""
     if not nginx_proxy_gate.is_wanted(compat.gate.filters, container):
-        return route_requests.Wished()
-    own = container_labels.read_wishes(container)
-    if own != route_requests.Wished():
+        return route_requests.ContainerRequests()
+    own = container_labels.read_requests(container)
+    if own != route_requests.ContainerRequests():
         return own
-    said = _Said(container, compat)
+    reader = _VariableReader(container, compat)
     try:
-        found = tuple(said.wishes())
+        found = tuple(reader.requests())
     except ValueError as error:
         fault = str(error)
-        return route_requests.Wished(faults=(fault,), words="labels" if fault.startswith('label "') else "variables")
-    if len(found) > container_labels.MAX_WISHES:
-        cause = f"it asks for {len(found)} hosts and paths; at most {container_labels.MAX_WISHES} are allowed"
-        return route_requests.Wished(faults=(cause,), words="variables")
+        return route_requests.ContainerRequests(
+            faults=(fault,), words="labels" if fault.startswith('label "') else "variables"
+        )
+    if len(found) > container_labels.MAX_ROUTES:
+        cause = f"it asks for {len(found)} hosts and paths; at most {container_labels.MAX_ROUTES} are allowed"
+        return route_requests.ContainerRequests(faults=(cause,), words="variables")
     faults = tuple(
-        dict.fromkeys(fault for wish in found for fault in container_labels.find_faults(wish, with_patterns=True))
+        dict.fromkeys(fault for request in found for fault in container_labels.find_faults(request, with_patterns=True))
     )
     if faults:
-        return route_requests.Wished(faults=faults, words="variables")
-    return route_requests.Wished(wishes=found, notes=tuple(said.notes))
+        return route_requests.ContainerRequests(faults=faults, words="variables")
+    return route_requests.ContainerRequests(requests=found, notes=tuple(reader.notes))
 
 
 # --- one container ---------------------------------------------------------------------------------------------
 
 
-class _Said:
-    """What one container says. notes: what of it is not done."""
+class _VariableReader:
+    """Reads the variables and labels of one container. notes: what of them has no effect."""
 
     def __init__(self, container: containers.Container, compat: sites.Compat) -> None:
         self._container = container
@@ -92,29 +94,29 @@ class _Said:
         self._labels = {name.removeprefix(PREFIX): value for name, value in container.labels if name.startswith(PREFIX)}
         self.notes: list[str] = []
 
-    def wishes(self) -> collections.abc.Iterator[route_requests.RouteRequest]:
+    def requests(self) -> collections.abc.Iterator[route_requests.RouteRequest]:
         """Raises: ValueError that names the variable."""
-        if not self._is_asking():
+        if not self._requests_routes():
             return
         origin = model.Origin(source="docker", place=f"container {self._container.name}")
         of_all, of_paths = self._read_host(), self._read_path()
         for place in self._read_places():
-            of_host = self._trusted({**of_all, **place.said})
+            host_variables = self._trusted({**of_all, **place.variables})
             for path in place.paths:
-                of_path = {**of_paths, **path.said}
+                path_variables = {**of_paths, **path.variables}
                 yield route_requests.RouteRequest(
                     host=place.host,
                     route=sites.make_route(
-                        place.host, path.path, of_path, self._compat, origin, written=(path.written,)
+                        place.host, path.path, path_variables, self._compat, origin, written=(path.written,)
                     ),
                     written=(path.written,),
                     port=path.port,
                     port_word="VIRTUAL_PORT",
-                    of_path=tuple(of_path.items()),
-                    of_host=tuple(of_host.items()),
+                    path_variables=tuple(path_variables.items()),
+                    host_variables=tuple(host_variables.items()),
                 )
 
-    def _is_asking(self) -> bool:
+    def _requests_routes(self) -> bool:
         if self._text("VIRTUAL_HOST") or self._text("VIRTUAL_HOST_MULTIPORTS"):
             return True
         if self._text("ACME_HOST") or self._text("LETSENCRYPT_HOST"):
@@ -151,60 +153,62 @@ class _Said:
 
     def _read_host(self) -> dict[str, object]:
         """What concerns whole hosts. Raises: ValueError that names the variable."""
-        said: dict[str, object] = {}
+        variables: dict[str, object] = {}
         for name, read in HOST_VARIABLES.items():
             value = self._text(name)
             if value is not None:
-                said[name] = self._parse(name, value, read)
+                variables[name] = self._parse(name, value, read)
         for name, (variable, read) in HOST_LABELS.items():
             value = self._label(name)
             if value is not None:
-                said[variable] = self._parse(f'label "{PREFIX}{name}"', value, read)
-        self._read_policy(said)
-        self._read_acme(said)
+                variables[variable] = self._parse(f'label "{PREFIX}{name}"', value, read)
+        self._read_policy(variables)
+        self._read_acme(variables)
         self._note_unsupported()
-        return said
+        return variables
 
-    def _read_policy(self, said: dict[str, object]) -> None:
-        """An unknown one is as if there was none, as there."""
+    def _read_policy(self, variables: dict[str, object]) -> None:
+        """An unknown one is ignored, as in nginx-proxy."""
         name = self._text("SSL_POLICY")
         if name is None:
             return
         try:
-            said["SSL_POLICY"] = nginx_proxy_gate.read_policy(name)
+            variables["SSL_POLICY"] = nginx_proxy_gate.read_policy(name)
         except ValueError as error:
             self.notes.append(f"SSL_POLICY: {error}; the gate's own is used")
 
-    def _read_acme(self, said: dict[str, object]) -> None:
+    def _read_acme(self, variables: dict[str, object]) -> None:
         hosts = self._acme_text("HOST")
         if hosts is not None:
-            said["ACME_HOST"] = self._parse("ACME_HOST", hosts, parse.hosts)
+            variables["ACME_HOST"] = self._parse("ACME_HOST", hosts, parse.hosts)
         email = self._acme_text("EMAIL")
         if email is not None:
-            said["ACME_EMAIL"] = self._parse("ACME_EMAIL", email, nginx_proxy_gate.read_email)
+            variables["ACME_EMAIL"] = self._parse("ACME_EMAIL", email, nginx_proxy_gate.read_email)
         for name in ("SINGLE_DOMAIN_CERTS", "TEST"):
             value = self._acme_text(name)
             if value is not None:
-                said[f"ACME_{name}"] = self._parse(f"ACME_{name}", value, parse.truth)
-        self._read_or_note(said, "KEYSIZE", parse.key_type)
-        self._read_or_note(said, "PREFERRED_CHAIN", parse.chain)
+                variables[f"ACME_{name}"] = self._parse(f"ACME_{name}", value, parse.truth)
+        self._read_or_note(variables, "KEYSIZE", parse.key_type)
+        self._read_or_note(variables, "PREFERRED_CHAIN", parse.chain)
         profile = self._acme_text("CERT_PROFILE")
         if profile is not None:
-            said["ACME_CERT_PROFILE"] = self._parse("ACME_CERT_PROFILE", profile, nginx_proxy_gate.read_profile)
+            variables["ACME_CERT_PROFILE"] = self._parse("ACME_CERT_PROFILE", profile, nginx_proxy_gate.read_profile)
         directory = self._text("ACME_CA_URI")
         if directory is not None and self._compat.is_on:
-            said["ACME_CA_URI"] = self._parse("ACME_CA_URI", directory, nginx_proxy_gate.read_directory)
+            variables["ACME_CA_URI"] = self._parse("ACME_CA_URI", directory, nginx_proxy_gate.read_directory)
         elif directory is not None:
             self.notes.append("ACME_CA_URI has no effect without `compat: nginx-proxy`")
 
-    def _read_or_note(self, said: dict[str, object], name: str, read: collections.abc.Callable[[str], object]) -> None:
-        """As there, a value that is none, or that daemun does not have, keeps no site from being served."""
+    def _read_or_note(
+        self, variables: dict[str, object], name: str, read: collections.abc.Callable[[str], object]
+    ) -> None:
+        """As in nginx-proxy, a value that is none, or that daemun does not have, keeps no site from being served."""
         for written in (f"LETSENCRYPT_{name}", f"ACME_{name}"):
             value = self._text(written)
             if value is None:
                 continue
             try:
-                said[f"ACME_{name}"] = read(value)
+                variables[f"ACME_{name}"] = read(value)
             except ValueError as error:
                 self.notes.append(f"{written}: {error}; the gate's own is used")
 
@@ -231,25 +235,25 @@ class _Said:
 
     def _read_path(self) -> dict[str, object]:
         """What concerns every path of the container. Raises: ValueError that names the variable."""
-        said: dict[str, object] = {}
+        variables: dict[str, object] = {}
         access = self._text("NETWORK_ACCESS")
         if access is not None:
-            said["NETWORK_ACCESS"] = self._parse(
+            variables["NETWORK_ACCESS"] = self._parse(
                 "NETWORK_ACCESS", access, lambda text: parse.one_of(text, ("external", "internal"))
             )
         root = self._text("VIRTUAL_ROOT")
         if root is not None:
-            said["VIRTUAL_ROOT"] = root
+            variables["VIRTUAL_ROOT"] = root
         kept = self._label("keepalive")
         if kept is not None:
-            said["keepalive"] = self._parse(f'label "{PREFIX}keepalive"', kept, parse.keepalive)
+            variables["keepalive"] = self._parse(f'label "{PREFIX}keepalive"', kept, parse.keepalive)
         balance = self._label("loadbalance")
         if balance is not None:
             try:
-                said["loadbalance"] = parse.balance(balance)
+                variables["loadbalance"] = parse.balance(balance)
             except ValueError as error:
                 self.notes.append(f'label "{PREFIX}loadbalance": {error}; requests go round')
-        return said
+        return variables
 
     def _read_places(self) -> collections.abc.Iterator[nginx_proxy_multiports.MultiportHost]:
         """Raises: ValueError that names the variable."""
@@ -266,33 +270,33 @@ class _Said:
             path=parse.path(self._text("VIRTUAL_PATH") or "/"),
             written=self._environment.get("VIRTUAL_PATH") or "/",
             port=self._read_port(),
-            said=self._read_speech(),
+            variables=self._read_protocol(),
         )
         hosts = self._parse("VIRTUAL_HOST", self._text("VIRTUAL_HOST") or "", parse.hosts)
         for host in typing.cast(tuple[str, ...], hosts):
-            yield nginx_proxy_multiports.MultiportHost(host=host, said={}, paths=(path,))
+            yield nginx_proxy_multiports.MultiportHost(host=host, variables={}, paths=(path,))
 
     def _read_port(self) -> int | None:
         text = self._text("VIRTUAL_PORT")
         return None if text is None else typing.cast(int, self._parse("VIRTUAL_PORT", text, parse.port))
 
-    def _read_speech(self) -> dict[str, object]:
-        """What the container speaks, and which path it expects."""
-        said: dict[str, object] = {}
+    def _read_protocol(self) -> dict[str, object]:
+        """The protocol of the container, and which path it expects."""
+        variables: dict[str, object] = {}
         protocol = self._text("VIRTUAL_PROTO")
         if protocol is not None:
-            said["VIRTUAL_PROTO"] = self._parse("VIRTUAL_PROTO", protocol, nginx_proxy_multiports.protocol)
+            variables["VIRTUAL_PROTO"] = self._parse("VIRTUAL_PROTO", protocol, nginx_proxy_multiports.protocol)
         destination = self._text("VIRTUAL_DEST")
         if destination is not None:
-            said["VIRTUAL_DEST"] = destination
-        return said
+            variables["VIRTUAL_DEST"] = destination
+        return variables
 
-    def _trusted(self, said: collections.abc.Mapping[str, object]) -> dict[str, object]:
+    def _trusted(self, variables: collections.abc.Mapping[str, object]) -> dict[str, object]:
         """Without ports of one's own where the owner does not trust containers: one that something else uses would
         keep every change of the gate from going live."""
-        taken = {name for name in said if name.startswith("EXTERNAL_") and not self._compat.is_on}
+        taken = {name for name in variables if name.startswith("EXTERNAL_") and not self._compat.is_on}
         self.notes += [f"{name} has no effect without `compat: nginx-proxy`" for name in sorted(taken)]
-        return {name: value for name, value in said.items() if name not in taken}
+        return {name: value for name, value in variables.items() if name not in taken}
 
 
 def _certificate_name(text: str) -> str:

@@ -1,6 +1,6 @@
 """ACMESH_DNS_API_CONFIG: who makes records in DNS, as acme.sh calls it, for dns-lexicon. Pure.
 
-Source of the variables: github.com/acmesh-official/acme.sh/wiki/dnsapi. Values are secrets: no message tells one.
+Source of the variables: github.com/acmesh-official/acme.sh/wiki/dnsapi. Values are secrets: no message shows one.
 """
 
 from ruamel import yaml
@@ -46,7 +46,7 @@ _OPTIONAL = {
     "ovh": {"OVH_END_POINT": "auth_entrypoint"},
 }
 _USUAL = {"ovh": {"auth_entrypoint": "ovh-eu"}}
-"""What acme.sh takes where nothing is said."""
+"""What acme.sh takes where nothing is set."""
 
 
 def read(text: str) -> model.Dns:
@@ -58,8 +58,11 @@ def read(text: str) -> model.Dns:
         raise ValueError(f"DNS_API {words.quoted(api)} is not known here (known are {known}); use `acme.dns`")
     for provider, needed in APIS[api]:
         if all(given.get(name) for name in needed):
-            told = {**needed, **_OPTIONAL.get(provider, {})}
-            options = {**_USUAL.get(provider, {}), **{told[name]: given[name] for name in told if given.get(name)}}
+            option_names = {**needed, **_OPTIONAL.get(provider, {})}
+            options = {
+                **_USUAL.get(provider, {}),
+                **{option_names[name]: given[name] for name in option_names if given.get(name)},
+            }
             secrets = ((name, model.Secret(text=value)) for name, value in sorted(options.items()))
             return model.Dns(provider=provider, options=tuple(secrets))
     ways = words.listed((" and ".join(needed) for _, needed in APIS[api]), last="or")

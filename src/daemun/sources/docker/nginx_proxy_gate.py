@@ -1,4 +1,4 @@
-"""What nginx-proxy's own environment says of the whole gate, and of every host that says nothing else. Pure."""
+"""Settings of the whole gate, and defaults for every host, from nginx-proxy's own environment. Pure."""
 
 import collections.abc
 import dataclasses
@@ -65,7 +65,7 @@ class Challenge(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What holds for hosts whose containers say nothing else. None: not said."""
+    """Defaults for hosts whose containers set nothing else. None: not set."""
 
     method: str | None = None
     http_on_missing: bool = True
@@ -94,7 +94,7 @@ class GateEnvironment:
     notes: tuple[str, ...] = ()
 
     def apply(self, settings: model.Globals, folders: nginx_proxy_folders.Folders) -> model.Globals:
-        """The gate's settings. What the file says is not touched: only values that are still the usual ones are."""
+        """The gate's settings. What the file sets stays: only values that are still the defaults are replaced."""
         given: dict[str, typing.Any] = dict(self.changes)
         changed = _fill(settings, model.Globals(), given)
         changed["acme"] = _fill_acme(settings.acme, given["acme"])
@@ -170,7 +170,7 @@ class _Environment:
 
 
 def read_gate(environ: collections.abc.Mapping[str, str]) -> GateEnvironment:
-    """What the environment of a container of nginx-proxy says, with nginx-proxy's defaults."""
+    """What the environment of a container of nginx-proxy sets, with nginx-proxy's defaults."""
     env = _Environment(environ)
     changes = {
         "like_nginx_proxy": True,

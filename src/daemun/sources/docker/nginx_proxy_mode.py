@@ -1,6 +1,6 @@
 """`compat: nginx-proxy`: the environment and the folders of nginx-proxy decide with the file what the gate is like.
 
-DAEMUN_COMPAT=nginx-proxy says the same as the file's `compat`, so that replacing nginx-proxy's image needs no file.
+DAEMUN_COMPAT=nginx-proxy means the same as the file's `compat`, so that replacing nginx-proxy's image needs no file.
 """
 
 import asyncio
@@ -20,15 +20,15 @@ LOOK_EVERY_S = 2.0
 """How often the folders are looked at."""
 
 
-def is_asked(environ: collections.abc.Mapping[str, str]) -> bool:
-    """Whether the environment alone says that daemun stands in nginx-proxy's place."""
+def is_enabled(environ: collections.abc.Mapping[str, str]) -> bool:
+    """Whether the environment alone sets that daemun replaces nginx-proxy."""
     return environ.get(VARIABLE, "").strip() == WORD
 
 
 class Compatible:
     """Implements `control.ports.Source`: the file's snapshot, completed.
 
-    environ: of the process. tell: how containers are to be understood; called with each reading.
+    environ: of the process. on_compat: takes how nginx-proxy's variables are read; called with each reading.
     """
 
     def __init__(
@@ -36,11 +36,11 @@ class Compatible:
         file: ports.Source,
         *,
         environ: collections.abc.Mapping[str, str],
-        tell: collections.abc.Callable[[sites.Compat], None] = lambda _: None,
+        on_compat: collections.abc.Callable[[sites.Compat], None] = lambda _: None,
     ) -> None:
         self._file = file
         self._environ = environ
-        self._tell = tell
+        self._on_compat = on_compat
         self._gate = nginx_proxy_gate.read_gate(environ)
         self._folders = nginx_proxy_reader.Reader(environ.get(FOLDER_VARIABLE, "").strip() or nginx_proxy_folders.ROOT)
         self._is_on = False
@@ -58,7 +58,7 @@ class Compatible:
         return await asyncio.to_thread(self.complete, await self._file.read())
 
     def complete(self, snapshot: model.Snapshot) -> model.Snapshot:
-        """What the file says, with what nginx-proxy's environment and folders add. Blocking, milliseconds."""
+        """The file's snapshot, with what nginx-proxy's environment and folders add. Blocking, milliseconds."""
         word = self._environ.get(VARIABLE, "").strip()
         problems = snapshot.problems
         if word not in {"", "none", WORD}:
@@ -66,12 +66,12 @@ class Compatible:
             origin = model.Origin(source="environment", place=VARIABLE)
             problems = (*problems, model.Problem(origin=origin, message=found))
         settings = snapshot.globals
-        self._is_on = settings is not None and (settings.like_nginx_proxy or is_asked(self._environ))
+        self._is_on = settings is not None and (settings.like_nginx_proxy or is_enabled(self._environ))
         if settings is None or not self._is_on:
-            self._tell(sites.Compat())
+            self._on_compat(sites.Compat())
             return dataclasses.replace(snapshot, problems=problems)
         folders = self._folders.read()
-        self._tell(sites.Compat(is_on=True, gate=self._gate, folders=folders))
+        self._on_compat(sites.Compat(is_on=True, gate=self._gate, folders=folders))
         return dataclasses.replace(
             snapshot,
             globals=self._gate.apply(settings, folders),

@@ -13,21 +13,21 @@ NAME = "VIRTUAL_HOST_MULTIPORTS"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Path:
-    """written: the path as the container spells it. port: None: left open. said: variables that stand for the rest of
-    the entry."""
+    """written: the path as the container spells it. port: None: left open. variables: those that the
+    rest of the entry stands for."""
 
     path: str
     written: str
     port: int | None
-    said: dict[str, object]
+    variables: dict[str, object]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class MultiportHost:
-    """A host. said: variables that stand for what concerns it alone. unread: keys that are no paths."""
+    """A host. variables: those that its own settings stand for. unread: keys that are no paths."""
 
     host: str
-    said: dict[str, object]
+    variables: dict[str, object]
     paths: tuple[Path, ...]
     unread: tuple[str, ...] = ()
 
@@ -48,14 +48,14 @@ def _read_place(key: str, raw: object) -> MultiportHost:
     except ValueError as error:
         raise ValueError(f"{where}: {error}") from error
     entry = _map(where, raw)
-    said: dict[str, object] = {}
+    variables: dict[str, object] = {}
     for name in ("external_http_port", "external_https_port"):
         if entry.get(name) is not None:
-            said[name.upper()] = _port(f"{where}, {name}", entry[name])
+            variables[name.upper()] = _port(f"{where}, {name}", entry[name])
     paths = {path: value for path, value in entry.items() if path.startswith("/")}
-    unread = tuple(path for path in entry if path not in paths and path.upper() not in said)
+    unread = tuple(path for path in entry if path not in paths and path.upper() not in variables)
     read_paths = (_read_path(where, path, value) for path, value in (paths or {"/": None}).items())
-    return MultiportHost(host=host, said=said, paths=tuple(read_paths), unread=unread)
+    return MultiportHost(host=host, variables=variables, paths=tuple(read_paths), unread=unread)
 
 
 def _read_path(where: str, path: str, raw: object) -> Path:
@@ -64,19 +64,21 @@ def _read_path(where: str, path: str, raw: object) -> Path:
     unknown = sorted(entry.keys() - {"port", "proto", "dest"})
     if unknown:
         raise ValueError(f"{where}: expected port, proto or dest, found {words.quoted(unknown[0])}")
-    said: dict[str, object] = {}
+    variables: dict[str, object] = {}
     if entry.get("proto") not in (None, ""):
         try:
-            said["VIRTUAL_PROTO"] = protocol(str(entry["proto"]))
+            variables["VIRTUAL_PROTO"] = protocol(str(entry["proto"]))
         except ValueError as error:
             raise ValueError(f"{where}, proto: {error}") from error
     destination = entry.get("dest")
     if destination is not None and not isinstance(destination, str):
         raise ValueError(f"{where}, dest: expected a path, found {words.describe(destination)}")
     if destination:
-        said["VIRTUAL_DEST"] = destination.strip()
+        variables["VIRTUAL_DEST"] = destination.strip()
     is_open = entry.get("port") in (None, "", "default")
-    return Path(path=path, written=path, port=None if is_open else _port(f"{where}, port", entry["port"]), said=said)
+    return Path(
+        path=path, written=path, port=None if is_open else _port(f"{where}, port", entry["port"]), variables=variables
+    )
 
 
 def _load(text: str) -> dict[str, object]:

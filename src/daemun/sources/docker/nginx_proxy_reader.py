@@ -1,7 +1,7 @@
 """Reads what people mount into nginx-proxy and acme-companion. Blocking, milliseconds; what is found is a plain value.
 
 Whoever can write there owns the gate, so hand-written nginx is taken from there, parsed and placed where it belongs;
-one that nginx refuses quarantines its site alone. What is there and not used is told, each file with its reason.
+one that nginx refuses quarantines its site alone. What is there and not used is reported, each file with its reason.
 """
 
 import collections.abc
@@ -33,7 +33,7 @@ Signature = tuple[tuple[str, int, int] | str, ...]
 
 
 class Reader:
-    """Reads again and again. A file of hand-written nginx that breaks keeps what it said before.
+    """Reads again and again. A file of hand-written nginx that breaks keeps its last good content.
 
     root: where nginx-proxy has its folders. machine: the root of the file system, for what is elsewhere.
     """
@@ -100,20 +100,22 @@ class Reader:
         return found
 
     def _list(self, folder: pathlib.Path) -> list[pathlib.Path]:
-        """Empty when there is none. One that cannot be looked into is told, and closes what its files may guard."""
+        """Empty when there is none. One that cannot be read is reported, and closes what its files may guard."""
         try:
             return sorted(folder.iterdir())
         except FileNotFoundError:
             return []
         except OSError as error:
             self._is_open = False
-            self._tell(folder, f"{(error.strerror or str(error)).lower()}; every host answers 503", what="the folder")
+            self._report(folder, f"{(error.strerror or str(error)).lower()}; every host answers 503", what="the folder")
             return []
 
     def _passwords(self) -> collections.abc.Iterator[str]:
         for name, path in self._named("htpasswd").items():
             if not path.is_file():
-                self._tell(path, "expected a file with passwords, found none, so no visitor is let in", what="the file")
+                self._report(
+                    path, "expected a file with passwords, found none, so no visitor is let in", what="the file"
+                )
             yield name
 
     # --- certificates ---
@@ -141,7 +143,7 @@ class Reader:
                 continue
             is_good = _is_trust(path)
             if not is_good:
-                self._tell(path, "expected PEM with certificates, or a revocation list", what="the file")
+                self._report(path, "expected PEM with certificates, or a revocation list", what="the file")
             yield name, loaded_files.digest(str(path)) if is_good else None
 
     # --- nginx written by hand ---
@@ -171,20 +173,22 @@ class Reader:
         try:
             snippet = self._parse_text(path)
         except (nginx_snippet.SnippetError, OSError, ValueError) as error:
-            self._tell(path, f"{_cause(error)}; no visitor is let in where NETWORK_ACCESS is internal")
+            self._report(path, f"{_cause(error)}; no visitor is let in where NETWORK_ACCESS is internal")
             return model.NOBODY
-        said = {node.name for node in snippet if isinstance(node, directive.Directive)}
-        if not said:
+        directives = {node.name for node in snippet if isinstance(node, directive.Directive)}
+        if not directives:
             cause = "it says nothing, so no visitor is let in where NETWORK_ACCESS is internal"
             self._problems.append(_warning(path, f"{cause}; write `allow all;` to let all in"))
-        return snippet if said and ("deny" in said or "allow" not in said) else (*snippet, *model.NOBODY)
+        return (
+            snippet if directives and ("deny" in directives or "allow" not in directives) else (*snippet, *model.NOBODY)
+        )
 
     def _parse(self, path: pathlib.Path) -> model.Snippet | None:
         """None: it never could be parsed."""
         try:
             self._good[path] = self._parse_text(path)
         except (nginx_snippet.SnippetError, OSError, ValueError) as error:
-            self._tell(path, _cause(error))
+            self._report(path, _cause(error))
         return self._good.get(path)
 
     def _parse_text(self, path: pathlib.Path) -> model.Snippet:
@@ -192,7 +196,7 @@ class Reader:
         snippet = nginx_snippet.parse_snippet(_read_text(path), _places(path), self._root.absolute())
         return loaded_files.with_notes(snippet)
 
-    # --- what is told ---
+    # --- what is reported ---
 
     def _unsupported(self) -> collections.abc.Iterator[model.Problem]:
         for path in _list_files(self._root / "toplevel.conf.d"):
@@ -209,7 +213,7 @@ class Reader:
                 if path.is_file() or _list_all(path):
                     yield _unused(path, reason)
 
-    def _tell(
+    def _report(
         self, path: pathlib.Path, cause: str, *, is_error: bool = True, what: str = "the hand-written nginx"
     ) -> None:
         severity = model.Severity.ERROR if is_error else model.Severity.WARNING

@@ -1,4 +1,4 @@
-"""What containers said in nginx-proxy's words, put together: the route of a path, and what holds for a host. Pure."""
+"""nginx-proxy's variables of several containers, merged: the route of a path, and what holds for a host. Pure."""
 
 import collections.abc
 import dataclasses
@@ -21,7 +21,7 @@ _CLOSED = (directive.Directive("return", (directive.Expr("503"),)),)
 class Compat:
     """is_on: `compat: nginx-proxy`, with nginx-proxy's own defaults; else daemun's hold where the two differ.
 
-    gate: what nginx-proxy's own environment says. folders: what is mounted. Both only count when it is on.
+    gate: what nginx-proxy's own environment sets. folders: what is mounted. Both only count when it is on.
     """
 
     is_on: bool = False
@@ -35,18 +35,18 @@ class Compat:
 def make_route(
     host: str,
     path: str,
-    said: collections.abc.Mapping[str, object],
+    variables: collections.abc.Mapping[str, object],
     compat: Compat,
     origin: model.Origin,
     *,
     written: tuple[str, ...] = (),
 ) -> model.Route:
-    """The route that containers ask for who said this of a path. written: how they spell it."""
-    scheme = parse.PROTOCOLS[str(said.get("VIRTUAL_PROTO", "http"))]
+    """The route of a path, from its variables. written: how containers spell the path."""
+    scheme = parse.PROTOCOLS[str(variables.get("VIRTUAL_PROTO", "http"))]
     is_http = scheme in {model.Scheme.HTTP, model.Scheme.HTTPS}
-    destination = str(said.get("VIRTUAL_DEST", "")) if is_http else ""
+    destination = str(variables.get("VIRTUAL_DEST", "")) if is_http else ""
     balance, key = typing.cast(
-        tuple[model.Balance, str | None], said.get("loadbalance", (model.Balance.ROUND_ROBIN, None))
+        tuple[model.Balance, str | None], variables.get("loadbalance", (model.Balance.ROUND_ROBIN, None))
     )
     action = model.Proxy(
         targets=(model.Target(scheme=scheme, path=destination or None),),
@@ -54,8 +54,8 @@ def make_route(
         hash_key=key,
         # A container is known by its address, which no certificate carries; nginx-proxy does not check either.
         tls=model.UpstreamTls(verify=scheme not in {model.Scheme.HTTPS, model.Scheme.GRPCS}),
-        document_root=str(said.get("VIRTUAL_ROOT", _FASTCGI_ROOT)),
-        keepalive=typing.cast(int | None, said.get("keepalive")),
+        document_root=str(variables.get("VIRTUAL_ROOT", _FASTCGI_ROOT)),
+        keepalive=typing.cast(int | None, variables.get("keepalive")),
     )
     is_good, is_replaced, snippet = True, False, _NOTHING
     if compat.is_on:
@@ -63,68 +63,70 @@ def make_route(
     return model.Route(
         path=path,
         action=action,
-        is_internal=said.get("NETWORK_ACCESS") == "internal",
+        is_internal=variables.get("NETWORK_ACCESS") == "internal",
         replaced=is_replaced,
         snippet=snippet if is_good else _CLOSED,
         origin=origin,
     )
 
 
-def agree(
+def complete(
     found: collections.abc.Sequence[route_requests.RouteRequest], compat: Compat
 ) -> tuple[route_requests.RouteRequest, ...]:
-    """The wishes for one host and path, who decides first, each with what the others said. One that contradicts what
-    matters stays as it is, and so is not granted."""
+    """The requests for one host and path, the deciding one first, each completed by the others. One that contradicts
+    what matters stays as it is, and so is not granted."""
     together: dict[str, object] = {}
-    for wish in found:
-        together = {**dict(wish.of_path or ()), **together}
-    written = tuple(dict.fromkeys(one for wish in found for one in wish.written))
-    return tuple(_complete(wish, together, compat, written) for wish in found)
+    for request in found:
+        together = {**dict(request.path_variables or ()), **together}
+    written = tuple(dict.fromkeys(one for request in found for one in request.written))
+    return tuple(_complete(request, together, compat, written) for request in found)
 
 
 def _complete(
-    wish: route_requests.RouteRequest,
+    request: route_requests.RouteRequest,
     together: collections.abc.Mapping[str, object],
     compat: Compat,
     written: tuple[str, ...],
 ) -> route_requests.RouteRequest:
-    if wish.of_path is None:
-        return wish
-    own = {name: value for name, value in wish.of_path if name in _STRICT}
-    route = make_route(wish.host, wish.route.path, {**together, **own}, compat, wish.route.origin, written=written)
-    return dataclasses.replace(wish, route=route, written=written)
+    if request.path_variables is None:
+        return request
+    own = {name: value for name, value in request.path_variables if name in _STRICT}
+    route = make_route(
+        request.host, request.route.path, {**together, **own}, compat, request.route.origin, written=written
+    )
+    return dataclasses.replace(request, route=route, written=written)
 
 
 # --- hosts ---------------------------------------------------------------------------------------------------
 
 
-def merge_host(host: str, said: collections.abc.Mapping[str, object], compat: Compat) -> route_requests.MergedSite:
-    """What the containers of a host said of it, completed by the gate's defaults and the owner's files."""
+def merge_host(host: str, variables: collections.abc.Mapping[str, object], compat: Compat) -> route_requests.MergedSite:
+    """The variables of a host's containers, completed by the gate's defaults and the owner's files."""
     notes: list[str] = []
     defaults = compat.gate.defaults if compat.is_on else nginx_proxy_gate.Defaults()
-    tls, http = _settle_tls(host, said, compat, defaults, notes)
+    tls, http = _choose_tls(host, variables, compat, defaults, notes)
     is_encrypted = tls.mode is not model.TlsMode.OFF
-    hsts = typing.cast(model.Hsts | None, said.get("HSTS", defaults.hsts))
-    challenge = _settle_challenge(said, defaults, tls, http, notes)
+    hsts = typing.cast(model.Hsts | None, variables.get("HSTS", defaults.hsts))
+    challenge = _choose_challenge(variables, defaults, tls, http, notes)
     is_good, snippet = True, _NOTHING
     if compat.is_on:
         is_good, snippet = nginx_proxy_folders.find_server(compat.folders, host, answers_challenge=challenge)
-    mode = str(said.get("ssl_verify_client", "on"))
+    mode = str(variables.get("ssl_verify_client", "on"))
     is_known, clients = True, None
     if compat.is_on and is_encrypted:
         is_known, clients = nginx_proxy_folders.choose_clients(compat.folders, host, mode)
     if not (is_good and is_known):
         notes.append("a file of its own in vhost.d or certs cannot be used, so it answers 503")
-    method = said.get("HTTPS_METHOD") or defaults.method
+    method = variables.get("HTTPS_METHOD") or defaults.method
     options = route_requests.SiteOptions(
         tls=dataclasses.replace(tls, clients=clients),
         http=http,
         hsts=hsts if is_encrypted and http is not model.HttpMode.SERVE else None,
-        http_port=_own_port(said.get("EXTERNAL_HTTP_PORT")),
-        https_port=_own_port(said.get("EXTERNAL_HTTPS_PORT")) if is_encrypted else None,
-        http2=typing.cast(bool | None, said.get("http2")),
-        server_tokens=typing.cast(str | None, said.get("SERVER_TOKENS")),
-        other_redirect=typing.cast(int, said.get("NON_GET_REDIRECT", defaults.other_redirect)),
+        http_port=_own_port(variables.get("EXTERNAL_HTTP_PORT")),
+        https_port=_own_port(variables.get("EXTERNAL_HTTPS_PORT")) if is_encrypted else None,
+        http2=typing.cast(bool | None, variables.get("http2")),
+        server_tokens=typing.cast(str | None, variables.get("SERVER_TOKENS")),
+        other_redirect=typing.cast(int, variables.get("NON_GET_REDIRECT", defaults.other_redirect)),
         # The default certificate would have been used if it was trusted.
         refuses_tls=not is_encrypted and method != "nohttps" and compat.folders.certificate("default") is not None,
         challenge=challenge,
@@ -134,22 +136,22 @@ def merge_host(host: str, said: collections.abc.Mapping[str, object], compat: Co
     return route_requests.MergedSite(options=options, notes=tuple(notes))
 
 
-def _settle_challenge(
-    said: collections.abc.Mapping[str, object],
+def _choose_challenge(
+    variables: collections.abc.Mapping[str, object],
     defaults: nginx_proxy_gate.Defaults,
     tls: model.Tls,
     http: model.HttpMode,
     notes: list[str],
 ) -> bool:
     """Whether the ACME challenge is answered on plain HTTP, and not left to the container."""
-    asked = said.get("ACME_HTTP_CHALLENGE_LOCATION", defaults.challenge)
-    if asked is nginx_proxy_gate.Challenge.NEVER and tls.mode is model.TlsMode.AUTO:
+    chosen = variables.get("ACME_HTTP_CHALLENGE_LOCATION", defaults.challenge)
+    if chosen is nginx_proxy_gate.Challenge.NEVER and tls.mode is model.TlsMode.AUTO:
         notes.append("ACME_HTTP_CHALLENGE_LOCATION: its certificate needs the challenge, so it is answered")
     leads_to_https = tls.mode is not model.TlsMode.OFF and http is model.HttpMode.REDIRECT
     return (
-        asked is nginx_proxy_gate.Challenge.ALWAYS
+        chosen is nginx_proxy_gate.Challenge.ALWAYS
         or tls.mode is model.TlsMode.AUTO
-        or (asked is nginx_proxy_gate.Challenge.LEGACY and leads_to_https)
+        or (chosen is nginx_proxy_gate.Challenge.LEGACY and leads_to_https)
     )
 
 
@@ -157,31 +159,31 @@ def _own_port(port: object) -> int | None:
     return port if isinstance(port, int) else None
 
 
-def _settle_tls(
+def _choose_tls(
     host: str,
-    said: collections.abc.Mapping[str, object],
+    variables: collections.abc.Mapping[str, object],
     compat: Compat,
     defaults: nginx_proxy_gate.Defaults,
     notes: list[str],
 ) -> tuple[model.Tls, model.HttpMode]:
-    """nginx-proxy serves a host without a certificate in clear text, also where HTTPS was asked for. Here that is so
-    only where nobody asked for it."""
-    method = typing.cast(str | None, said.get("HTTPS_METHOD")) or defaults.method
+    """nginx-proxy serves a host without a certificate in clear text, also where HTTPS was requested. Here that is so
+    only where it was not requested."""
+    method = typing.cast(str | None, variables.get("HTTPS_METHOD")) or defaults.method
     http = {"noredirect": model.HttpMode.SERVE, "nohttp": model.HttpMode.OFF}.get(method or "", model.HttpMode.REDIRECT)
     clear = model.Tls(mode=model.TlsMode.OFF), model.HttpMode.SERVE
     if method == "nohttps":
         return clear
-    extras = model.Tls(policy=typing.cast(model.TlsPolicy | None, said.get("SSL_POLICY")))
-    file = _choose_file(host, said, compat, defaults, notes)
+    extras = model.Tls(policy=typing.cast(model.TlsPolicy | None, variables.get("SSL_POLICY")))
+    file = _choose_file(host, variables, compat, defaults, notes)
     if file is not None:
         return dataclasses.replace(extras, mode=model.TlsMode.FILES, certificate=file.path, key=file.key), http
-    ordered = typing.cast(tuple[str, ...], said.get("ACME_HOST", ()))
-    is_asked = method in {"redirect", "nohttp"} or "CERT_NAME" in said or host in ordered
-    may_be_clear = bool(said.get("ENABLE_HTTP_ON_MISSING_CERT", defaults.http_on_missing))
-    if not is_asked and ((compat.is_on and may_be_clear) or names.is_pattern(host)):
+    ordered = typing.cast(tuple[str, ...], variables.get("ACME_HOST", ()))
+    is_requested = method in {"redirect", "nohttp"} or "CERT_NAME" in variables or host in ordered
+    may_be_clear = bool(variables.get("ENABLE_HTTP_ON_MISSING_CERT", defaults.http_on_missing))
+    if not is_requested and ((compat.is_on and may_be_clear) or names.is_pattern(host)):
         return clear
     if host in ordered:
-        return _ordered(host, ordered, said, extras), http
+        return _ordered(host, ordered, variables, extras), http
     if not compat.is_on:
         return extras, http
     there = " (nginx-proxy would serve it in clear text)" if may_be_clear else ""
@@ -194,18 +196,18 @@ def _settle_tls(
 
 def _choose_file(
     host: str,
-    said: collections.abc.Mapping[str, object],
+    variables: collections.abc.Mapping[str, object],
     compat: Compat,
     defaults: nginx_proxy_gate.Defaults,
     notes: list[str],
 ) -> nginx_proxy_folders.Certificate | None:
-    named = typing.cast(str | None, said.get("CERT_NAME"))
+    named = typing.cast(str | None, variables.get("CERT_NAME"))
     if not compat.is_on:
         if named is not None:
             notes.append("CERT_NAME has no effect without `compat: nginx-proxy`; name the files in daemun.yaml")
         return None
-    ordered = typing.cast(tuple[str, ...], said.get("ACME_HOST", ()))
-    trusts_default = bool(said.get("TRUST_DEFAULT_CERT", defaults.trusts_default)) and host not in ordered
+    ordered = typing.cast(tuple[str, ...], variables.get("ACME_HOST", ()))
+    trusts_default = bool(variables.get("TRUST_DEFAULT_CERT", defaults.trusts_default)) and host not in ordered
     chosen = nginx_proxy_folders.choose_certificate(compat.folders, host, named=named, trusts_default=trusts_default)
     if chosen.note is not None:
         notes.append(chosen.note)
@@ -217,20 +219,20 @@ def _choose_file(
 
 
 def _ordered(
-    host: str, ordered: tuple[str, ...], said: collections.abc.Mapping[str, object], extras: model.Tls
+    host: str, ordered: tuple[str, ...], variables: collections.abc.Mapping[str, object], extras: model.Tls
 ) -> model.Tls:
     """One certificate for all hosts that are listed together, the first of them its subject."""
     group = tuple(name for name in ordered if challenge_choice.is_orderable(name, model.Ordering()))
-    is_alone = bool(said.get("ACME_SINGLE_DOMAIN_CERTS", False)) or len(group) < 2 or host not in group
-    directory = parse.STAGING if said.get("ACME_TEST") else typing.cast(str | None, said.get("ACME_CA_URI"))
+    is_alone = bool(variables.get("ACME_SINGLE_DOMAIN_CERTS", False)) or len(group) < 2 or host not in group
+    directory = parse.STAGING if variables.get("ACME_TEST") else typing.cast(str | None, variables.get("ACME_CA_URI"))
     return dataclasses.replace(
         extras,
         group=() if is_alone else group,
         ordering=model.Ordering(
             authority=None if directory is None else model.Authority(directory=directory),
-            email=typing.cast(str | None, said.get("ACME_EMAIL")),
-            profile=typing.cast(str | None, said.get("ACME_CERT_PROFILE")),
-            key_type=typing.cast(model.KeyType | None, said.get("ACME_KEYSIZE")),
-            preferred_chain=typing.cast(str | None, said.get("ACME_PREFERRED_CHAIN")),
+            email=typing.cast(str | None, variables.get("ACME_EMAIL")),
+            profile=typing.cast(str | None, variables.get("ACME_CERT_PROFILE")),
+            key_type=typing.cast(model.KeyType | None, variables.get("ACME_KEYSIZE")),
+            preferred_chain=typing.cast(str | None, variables.get("ACME_PREFERRED_CHAIN")),
         ),
     )

@@ -113,7 +113,7 @@ def path(text: str) -> str:
     return f"{sign}{expression.strip()}"
 
 
-# --- what nginx is told in its own words -----------------------------------------------------------------------
+# --- values written in nginx's own syntax -----------------------------------------------------------------------
 
 
 def balance(text: str) -> tuple[model.Balance, str | None]:
@@ -175,10 +175,10 @@ def answer(text: str) -> model.Answer | None:
     found = _ANSWER.match(text)
     if found is None:
         raise ValueError(f'expected "none", a status, or a status and a text or URL, found {words.quoted(text)}')
-    said = found.group(2)
-    if said is not None and len(said) > 1 and said[0] == said[-1] and said[0] in "\"'":
-        said = said[1:-1]
-    return model.Answer(status=int(found.group(1)), text=said)
+    body = found.group(2)
+    if body is not None and len(body) > 1 and body[0] == body[-1] and body[0] in "\"'":
+        body = body[1:-1]
+    return model.Answer(status=int(found.group(1)), text=body)
 
 
 def is_single_label(host_: str) -> bool:

@@ -16,7 +16,7 @@ _MOUNT_POINT = 4
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Traces:
-    """Texts that tell of a container: /proc/self/mountinfo, /proc/self/cgroup, and the host name."""
+    """Texts that identify a container: /proc/self/mountinfo, /proc/self/cgroup, and the host name."""
 
     mountinfo: str = ""
     cgroup: str = ""
@@ -33,8 +33,8 @@ def read_traces() -> Traces:
 def find_own_id(traces: Traces, ids: collections.abc.Collection[str]) -> str | None:
     """Which of the engine's containers daemun runs in; None: in none of them. Pure.
 
-    An id in the traces that the engine does not know belongs to another engine, around the one that is asked. The host
-    name counts only where it starts an id, as by default: names are a stranger's to choose, ids are not.
+    An id in the traces that the engine does not know belongs to another engine, around the one that is queried. The
+    host name counts only where it starts an id, as by default: names are a stranger's to choose, ids are not.
     """
     mounts = [line for line in traces.mountinfo.splitlines() if _MADE_BY_THE_ENGINE & set(line.split()[_MOUNT_POINT:5])]
     for text in (*mounts, traces.cgroup):

@@ -1,4 +1,4 @@
-"""What containers asked for a moment ago. Pure.
+"""What containers requested a moment ago. Pure.
 
 While a container is replaced there is a moment without any. Its site stays, so that requests can wait and its
 certificate is there when the next one comes.
@@ -14,7 +14,7 @@ from daemun.sources.docker import route_requests
 KEPT_S = 600.0
 """How long a route outlives the removal of its last container. A stopped container counts as there."""
 RENAMED_S = 30.0
-"""The same where its service asks for something else by now: no container comes back for the route."""
+"""The same where its service requests something else by now: no container comes back for the route."""
 
 Key = tuple[str, str]
 """Host and path."""
@@ -22,7 +22,8 @@ Key = tuple[str, str]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RecentClaim:
-    """A route of a host. site: what was asked for the whole host, by its containers. services: of these containers.
+    """A route of a host. site: the options of the whole host that its containers requested. services: of these
+    containers.
 
     gone_at_s: monotonic seconds when the last of them was found removed; None while there is one.
     is_renamed: whether their service is there without the route.
@@ -56,7 +57,7 @@ def remember(
     now_s: float,
     services: frozenset[str] = frozenset(),
 ) -> Memory:
-    """What is wanted now, and what was a moment ago. services: whose containers ask for something now.
+    """What is wanted now, and what was a moment ago. services: whose containers request something now.
 
     A route that did not change keeps the origin it first had: the origin is written into nginx's files, and the next
     container of a service must not change them.

@@ -1,4 +1,4 @@
-"""What a container wishes, whatever words it was said in: the middle between labels and sites."""
+"""What a container requests, whichever labels or variables it used: between those and sites."""
 
 import collections.abc
 import dataclasses
@@ -26,26 +26,26 @@ class SiteOptions:
     snippet: model.Snippet = ()
 
     def make_site(self, host: str, routes: tuple[model.Route, ...], origin: model.Origin) -> model.Site:
-        told = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        return model.Site(host=host, routes=routes, origin=origin, **told)
+        options = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return model.Site(host=host, routes=routes, origin=origin, **options)
 
 
-Said = tuple[tuple[str, object], ...]
+Variables = tuple[tuple[str, object], ...]
 """Names of variables and what they were set to; only those that were."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RouteRequest:
-    """One container wishes to be reached under one host and path.
+    """One container requests to be reached under one host and path.
 
-    host: as `model.Site.host`. route: its action is a redirect, or a proxy whose only target says what is spoken and
+    host: as `model.Site.host`. route: its action is a redirect, or a proxy whose only target has the scheme and
     which path replaces the prefix, but not where the server is. port: None when the container leaves it open.
     port_word: what it would name a port with.
-    weight: share of requests beside other containers of the route. site: None when it does not care.
-    written: the path as the container spells it, and after `Dialect.agree` as any container of the route does, because
-    files are called after that.
-    of_path, of_host: with a `Dialect` that lets containers complete each other, what this one said of the path and of
-    the whole host; else None.
+    weight: share of requests beside other containers of the route. site: None when it sets no option of the host.
+    written: the path as the container spells it, and after `Dialect.complete` as any container of the route does,
+    because files are called after that.
+    path_variables, host_variables: with a `Dialect` that lets containers complete each other, what this one set for the
+    path and for the whole host; else None.
     """
 
     host: str
@@ -55,23 +55,23 @@ class RouteRequest:
     weight: int = 1
     site: SiteOptions | None = None
     written: tuple[str, ...] = ()
-    of_path: Said | None = None
-    of_host: Said | None = None
+    path_variables: Variables | None = None
+    host_variables: Variables | None = None
 
     @property
     def scheme(self) -> model.Scheme | None:
-        """What the container speaks; None for a redirect."""
+        """The protocol of the container; None for a redirect."""
         return self.route.action.targets[0].scheme if isinstance(self.route.action, model.Proxy) else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Wished:
-    """All wishes of one container. faults: what is wrong with its words; then there are no wishes.
+class ContainerRequests:
+    """All requests of one container. faults: what is wrong with its labels or variables; then there are no requests.
 
-    notes: what of it is not done, though the rest is. words: what the faults are in, "labels" or "variables".
+    notes: what of it is not done, though the rest is. words: where the faults are, "labels" or "variables".
     """
 
-    wishes: tuple[RouteRequest, ...] = ()
+    requests: tuple[RouteRequest, ...] = ()
     faults: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     words: str = "labels"
@@ -79,7 +79,7 @@ class Wished:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class MergedSite:
-    """What several containers said of one host, put together. notes: what of it is not done, or done otherwise."""
+    """The options of a host, merged from several containers. notes: what of it is not done, or done otherwise."""
 
     options: SiteOptions
     notes: tuple[str, ...] = ()
@@ -91,19 +91,19 @@ Places = collections.abc.Mapping[str, frozenset[str] | None]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """The words containers use. All functions are pure.
+    """How containers write what they request. All functions are pure.
 
-    read: one container's wishes.
-    agree: the wishes for one host and path, who decides first, each completed by what the others said.
-    settle: a host, and what its containers said of it, the first that did winning.
+    read: one container's requests.
+    complete: the requests for one host and path, the deciding one first, each completed by the others.
+    merge_host: a host, and the variables that its containers set for it; of several values the first one counts.
     find_unused: what an owner wrote for hosts and paths that no container has. Given: each host, and the paths that it
     has as they are spelled; None where that is not known.
     """
 
-    read: collections.abc.Callable[[containers.Container], Wished]
-    agree: (
+    read: collections.abc.Callable[[containers.Container], ContainerRequests]
+    complete: (
         collections.abc.Callable[[collections.abc.Sequence[RouteRequest]], collections.abc.Sequence[RouteRequest]]
         | None
     ) = None
-    settle: collections.abc.Callable[[str, collections.abc.Mapping[str, object]], MergedSite] | None = None
+    merge_host: collections.abc.Callable[[str, collections.abc.Mapping[str, object]], MergedSite] | None = None
     find_unused: collections.abc.Callable[[Places], tuple[model.Problem, ...]] | None = None

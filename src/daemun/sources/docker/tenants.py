@@ -1,7 +1,7 @@
 """Hosts belong to projects where several people have containers on a machine (`docker: {tenants: true}`). Pure.
 
 A project is what Compose calls so; a container without one stands for itself. Whoever starts a container gives its
-project's name, so this keeps apart people who mean each other no harm, or whom something
+project's name, so this keeps apart people who mean each other no harm, or where something
 else keeps from choosing names.
 """
 
@@ -12,7 +12,7 @@ from daemun.core import names, words
 from daemun.sources.docker import container_claims, container_labels, container_remarks, containers, recent_claims
 
 ANY = "true"
-"""In the label `daemun.share`: whoever asks."""
+"""In the label `daemun.share`: every project."""
 
 Owners = collections.abc.Mapping[str, str]
 """Host -> tenant."""
@@ -42,16 +42,16 @@ def name(tenant: str) -> str:
 def is_guest_welcome(
     guest: containers.Container, hosts: collections.abc.Iterable[containers.Container], allowed: tuple[str, ...] = ()
 ) -> bool:
-    """Whether a container may join the hosts of others. allowed: whom the file lets join."""
+    """Whether a container may join the hosts of others. allowed: projects that the file lets join."""
     shared = {part.strip() for one in hosts for part in dict(one.labels).get(container_labels.SHARE, "").split(",")}
     return not {ANY, guest.project or guest.name}.isdisjoint({*shared, *allowed})
 
 
 def find_owners(claims: collections.abc.Sequence[container_claims.Claim], known: Owners) -> Owners:
-    """To whom each host belongs: as before, else to the first that asks for it."""
+    """The tenant of each host: as before, else the first that requests it."""
     found = dict(known)
     for claim in claims:
-        found.setdefault(claim.wish.host, find_tenant(claim.container))
+        found.setdefault(claim.request.host, find_tenant(claim.container))
     return found
 
 
@@ -61,19 +61,21 @@ def refuse_strangers(
     owners: Owners,
     report: container_remarks.RemarkCollector,
 ) -> collections.abc.Iterator[container_claims.Claim]:
-    """Those for hosts that belong to somebody else, themselves or by a wildcard above them, are granted where their
+    """Claims for hosts that belong to another tenant, themselves or by a wildcard above them, are granted where their
     owner or the file lets them in."""
     allowed = dict(policy.shared)
     wildcards = [host for host in owners if names.is_pattern(host) or host.startswith("*.")]
     for claim in claims:
-        mine, host = find_tenant(claim.container), claim.wish.host
+        mine, host = find_tenant(claim.container), claim.request.host
         above = (host, *(one for one in wildcards if one != host and container_claims.covers(one, host)))
         foreign = next((one for one in above if owners[one] != mine), None)
         if foreign is None:
             yield claim
             continue
         owner = owners[foreign]
-        theirs = [one.container for one in claims if one.wish.host == foreign and find_tenant(one.container) == owner]
+        theirs = [
+            one.container for one in claims if one.request.host == foreign and find_tenant(one.container) == owner
+        ]
         if is_guest_welcome(claim.container, theirs, allowed.get(foreign, ())):
             yield dataclasses.replace(claim, is_guest=True)
             continue
@@ -84,22 +86,22 @@ def refuse_strangers(
             f"in daemun.yaml with "
             f'`docker: {{tenants: true, share: {{"{foreign}": {guest}}}}}`'
         )
-        report.refuse(claim.container, cause, cure=cure, wish=claim.wish)
+        report.refuse(claim.container, cause, cure=cure, request=claim.request)
 
 
-def tell_of_mixed_projects(
+def report_mixed_projects(
     granted: collections.abc.Mapping[recent_claims.Key, tuple[container_claims.Claim, ...]],
     report: container_remarks.RemarkCollector,
 ) -> None:
     """Requests that go to two projects in turn get answers of two applications, which is seldom meant."""
     for (host, path), group in granted.items():
         first = group[0].container
-        told = {first.project}
+        reported = {first.project}
         for claim in group[1:]:
             other = claim.container
-            if first.project is None or other.project is None or other.project in told or not other.is_active:
+            if first.project is None or other.project is None or other.project in reported or not other.is_active:
                 continue
-            told.add(other.project)
+            reported.add(other.project)
             if is_guest_welcome(other, [first]) or is_guest_welcome(first, [other]):
                 continue
             reason = (

@@ -15,7 +15,7 @@ from daemun.wiring.offline import earlier, run_async
 def check_can_start(settings: settings_.Settings) -> None:
     """A file, or containers that say what they wish, now or when an earlier daemon saw them; a file that was named and
     is gone is the daemon's to judge. Raises: ConfigError."""
-    found = engine_place.find_endpoint(os.environ, like_nginx_proxy=nginx_proxy_mode.is_asked(os.environ))
+    found = engine_place.find_endpoint(os.environ, like_nginx_proxy=nginx_proxy_mode.is_enabled(os.environ))
     if settings.config_was_chosen or found is not None:
         return
     store = earlier.find_store(settings)
