@@ -46,7 +46,7 @@ async def watch(find: Find, *, look_again_s: float = LOOK_AGAIN_S) -> collection
                 with contextlib.suppress(OSError):  # gone meanwhile, or one too many for this account
                     notices.add_watch(folder, _EVENTS)  # twice is once, for the kernel
             yield
-            await _wait(notices, look_again_s, told_at_s=asyncio.get_running_loop().time())
+            await _wait(notices, look_again_s, noticed_at_s=asyncio.get_running_loop().time())
     while True:
         yield
         await asyncio.sleep(look_again_s)
@@ -64,12 +64,12 @@ def _open(stack: contextlib.ExitStack, look_again_s: float) -> asyncinotify.Inot
         return None
 
 
-async def _wait(notices: asyncinotify.Inotify, look_again_s: float, *, told_at_s: float) -> None:
-    """Until something happened since told_at_s. What is known by then is one."""
+async def _wait(notices: asyncinotify.Inotify, look_again_s: float, *, noticed_at_s: float) -> None:
+    """Until something happened since noticed_at_s. What is known by then is one."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(look_again_s):
             await notices.get()
-        await asyncio.sleep(told_at_s + AT_MOST_EVERY_S - asyncio.get_running_loop().time())
+        await asyncio.sleep(noticed_at_s + AT_MOST_EVERY_S - asyncio.get_running_loop().time())
         async with asyncio.timeout(_DRAIN_S):
             while True:
                 await notices.get()

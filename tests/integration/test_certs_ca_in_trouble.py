@@ -186,7 +186,7 @@ async def test_c3_a_name_of_several_certificates_is_renewed_in_all_or_in_none(ga
             before = watched.status("a.test").fingerprint
             with pytest.raises(errors.RetryableError):
                 watched.manager.renew(HOST)
-            await watched.manager.settle_again(())  # whatever was asked for has its turn before the next answer
+            await watched.manager.serve_stored(())  # whatever was asked for has its turn before the next answer
             assert not watched.manager.busy
             assert watched.status("a.test").fingerprint == before
             assert watched.manager.renew(HOST, force=True)

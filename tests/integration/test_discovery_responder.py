@@ -117,8 +117,8 @@ async def test_it_knows_what_was_asked_for(services: service_table.Table) -> Non
         under_test.open()
         for _ in range(2):
             await ask(port)
-            assert under_test.take_asked() == {"web.daemun"}
-            assert under_test.take_asked() == set()
+            assert under_test.take_queried() == {"web.daemun"}
+            assert under_test.take_queried() == set()
 
 
 async def test_noise_neither_answers_nor_harms(services: service_table.Table) -> None:

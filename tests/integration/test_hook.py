@@ -188,7 +188,7 @@ async def test_one_that_hangs_is_ended_with_all_that_it_started(tmp_path: pathli
     served_files = Shelf(tmp_path, "/bin/sh", "-c", SLEEPER.format(folder=tmp_path), longest_s=0.5)
     served_files.put()
     async with running(served_files.hooks):
-        served_files.hooks.tell(HOST)
+        served_files.hooks.notify(HOST)
         await until(lambda: served_files.hooks.failure(HOST), "its end")
         assert served_files.hooks.failure(HOST) == 'the hook "/bin/sh" took longer than 0.5 s and was ended'
         await until(lambda: not is_running(tmp_path / "child"), "its child to end")
@@ -199,7 +199,7 @@ async def test_a_stop_ends_it_and_the_next_start_runs_it_again(tmp_path: pathlib
     served_files = Shelf(tmp_path, "/bin/sh", "-c", SLEEPER.format(folder=tmp_path))
     served_files.put()
     async with running(served_files.hooks):
-        served_files.hooks.tell(HOST)
+        served_files.hooks.notify(HOST)
         await until(lambda: is_running(tmp_path / "child"), "the hook to run")
     await until(lambda: not is_running(tmp_path / "child") and not is_running(tmp_path / "shell"), "its end")
     assert served_files.is_due
@@ -217,7 +217,7 @@ async def test_one_that_ignores_sigterm_is_killed(tmp_path: pathlib.Path, monkey
     served_files = Shelf(tmp_path, "/bin/sh", "-c", script)
     served_files.put()
     async with running(served_files.hooks):
-        served_files.hooks.tell(HOST)
+        served_files.hooks.notify(HOST)
         await until(lambda: is_running(tmp_path / "shell"), "the hook to run")
     assert not is_running(tmp_path / "shell")
 
@@ -229,7 +229,7 @@ async def test_a_kill_before_the_certificate_was_stored_runs_nothing(tmp_path: p
     served_files.hooks.note(HOST, (HOST,), served_files.issued)
     async with running(served_files.hooks):
         served_files.put()
-        served_files.hooks.tell(HOST)
+        served_files.hooks.notify(HOST)
         await until(lambda: hook.told, "the hook")
     assert len(hook.told) == 1
 
@@ -239,7 +239,7 @@ async def test_what_it_leaves_running_is_not_waited_for(tmp_path: pathlib.Path) 
     served_files = Shelf(tmp_path, "/bin/sh", "-c", f"sleep 600 & echo $! > {tmp_path}/child")
     served_files.put()
     async with running(served_files.hooks):
-        served_files.hooks.tell(HOST)
+        served_files.hooks.notify(HOST)
         await until(lambda: not served_files.is_due, "its end")
         assert served_files.hooks.failure(HOST) is None
         assert is_running(tmp_path / "child")
@@ -252,7 +252,7 @@ async def test_what_it_prints_is_bounded_and_its_end_is_kept(tmp_path: pathlib.P
     served_files.put()
     with structlog.testing.capture_logs() as logs:
         async with running(served_files.hooks):
-            served_files.hooks.tell(HOST)
+            served_files.hooks.notify(HOST)
             await until(lambda: served_files.hooks.failure(HOST), "its end")
     (told,) = (entry for entry in logs if entry["log_level"] == "warning")
     assert told["output"].endswith("xthe end")
@@ -263,7 +263,7 @@ async def test_a_program_that_is_not_there_is_said(tmp_path: pathlib.Path) -> No
     served_files = Shelf(tmp_path, "/no/such/program")
     served_files.put()
     async with running(served_files.hooks):
-        served_files.hooks.tell(HOST)
+        served_files.hooks.notify(HOST)
         await until(lambda: served_files.hooks.failure(HOST), "the failure")
     assert served_files.hooks.failure(HOST) == (
         'cannot run the hook "/no/such/program": no such file or directory; correct `acme.hook`'

@@ -49,7 +49,9 @@ def inodes(sockets: collections.abc.Iterable[socket.socket]) -> set[int]:
 
 
 def close(worker: Worker, most: int, told: collections.abc.Collection[int] = ()) -> tuple[int, ...]:
-    return foreign_connections.close_clients(worker.identity, ports=frozenset({worker.port}), most=most, told=told)
+    return foreign_connections.close_clients(
+        worker.identity, ports=frozenset({worker.port}), most=most, closed_before=told
+    )
 
 
 def test_only_what_came_in_is_counted(worker: Worker) -> None:
@@ -75,7 +77,7 @@ def test_connections_end_one_by_one_and_in_order(worker: Worker) -> None:
 
 def test_another_process_of_the_same_number_is_left_alone(worker: Worker) -> None:
     other = dataclasses.replace(worker.identity, started=worker.identity.started - 1)
-    assert foreign_connections.close_clients(other, ports=frozenset({worker.port}), most=5, told=()) == ()
+    assert foreign_connections.close_clients(other, ports=frozenset({worker.port}), most=5, closed_before=()) == ()
     assert not foreign_connections.terminate(other)
     worker.outside[0].sendall(b"x")
     assert worker.inside[0].recv(1) == b"x"
@@ -91,7 +93,7 @@ def test_a_worker_that_is_gone() -> None:
         assert process.wait(20) == -signal.SIGTERM
     assert kernel_processes.read_start(identity.pid) != started
     assert not foreign_connections.terminate(identity)
-    assert foreign_connections.close_clients(identity, ports=frozenset({80}), most=1, told=()) == ()
+    assert foreign_connections.close_clients(identity, ports=frozenset({80}), most=1, closed_before=()) == ()
     assert kernel_processes.list_sockets(identity.pid) == {}
     with pytest.raises(ProcessLookupError):
         kernel_processes.read_shared_memory(identity.pid)

@@ -439,7 +439,7 @@ async def test_cas_that_cannot_be_used(world: World, tmp_path: pathlib.Path) -> 
 async def test_orders_that_begin_together_ask_for_the_directory_once(world: World) -> None:
     before = world.ca.log_file.read_text().count("GET /dir")
     directories = ca_directory.Directories(clock.FakeClock())
-    found = await asyncio.gather(*(directories.ask(world.private) for _ in range(20)))
+    found = await asyncio.gather(*(directories.fetch(world.private) for _ in range(20)))
     assert {one.answer for one in found} == {facts.CaAnswer.DIRECTORY}
     assert world.ca.log_file.read_text().count("GET /dir") == before + 1
 

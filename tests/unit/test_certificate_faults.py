@@ -98,7 +98,7 @@ def test_problems_of_own_files_name_the_site_and_its_line() -> None:
         "b.pem: it expired",
     ]
     status = gate.certificate("a.test", STATE.INVALID, reason="it expired; it is for another name")
-    assert [certificate_faults.is_told(one, [status]) for one in placed] == [True, False, False]
+    assert [certificate_faults.is_reported(one, [status]) for one in placed] == [True, False, False]
 
 
 def test_a_file_that_its_source_found_missing_is_reported_once() -> None:

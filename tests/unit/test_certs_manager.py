@@ -369,14 +369,14 @@ async def test_the_owners_files_wait_for_no_certificates_of_others(
     certs, loop = gate.manager(), asyncio.get_running_loop()
     write_own(files, gate.clock.now(), "own.example.com")
     await certs.prepare([*others, spec(model.TlsMode.FILES, "own.example.com", files=files)])
-    settle, written, seen = certificate_files.CertificateFiles.settle, list[bytes](), list[bool]()
+    update_live, written, seen = certificate_files.CertificateFiles.update_live, list[bytes](), list[bool]()
     made: list[str] = []
 
     async def replace_files() -> None:
         written.append(write_own(files, gate.clock.now(), "own.example.com"))
         certs.wake()
 
-    def settle_and_look(
+    def update_and_look(
         one: certificate_files.CertificateFiles, wanted: model.CertificateSpec, *, fresh: bool = False
     ) -> shown_certificates.ServedCertificate:
         if wanted.mode is model.TlsMode.LOCAL:
@@ -385,9 +385,9 @@ async def test_the_owners_files_wait_for_no_certificates_of_others(
             else:
                 seen.append(gate.served("own.example.com") == written[0])
             made.append(wanted.name)
-        return settle(one, wanted, fresh=fresh)
+        return update_live(one, wanted, fresh=fresh)
 
-    monkeypatch.setattr(certificate_files.CertificateFiles, "settle", settle_and_look)
+    monkeypatch.setattr(certificate_files.CertificateFiles, "update_live", update_and_look)
     for other in others:
         certs.renew(other.host)
     async with certificates.running(certs) as watched:

@@ -9,7 +9,7 @@ NOW = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
 
 
 def parse(**found: object) -> chat_room.ChatMessage:
-    return chat_room.parse_said(json.dumps(found), sender="one", at=NOW)
+    return chat_room.parse_message(json.dumps(found), sender="one", at=NOW)
 
 
 def test_message_is_kept_as_it_was_written() -> None:
@@ -37,7 +37,7 @@ def test_name_is_one_line() -> None:
 )
 def test_refused_message_says_why(frame: str | bytes, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        chat_room.parse_said(frame, sender="one", at=NOW)
+        chat_room.parse_message(frame, sender="one", at=NOW)
 
 
 def test_longest_message_fits_a_frame_however_json_writes_it() -> None:

@@ -23,7 +23,7 @@ def waiting() -> held_questions.HeldQuestions:
 
 def answer(waiting: held_questions.HeldQuestions, mark: str, now: float) -> None:
     for answered in waiting.take_of(WEB):
-        waiting.tell(answered, mark, now)
+        waiting.note_answer(answered, mark, now)
 
 
 def test_a_change_is_told_to_who_waits_for_it(waiting: held_questions.HeldQuestions) -> None:

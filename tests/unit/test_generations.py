@@ -39,11 +39,11 @@ def old(count: int, *, memory_bytes: int = 10 * MB) -> tuple[model.OldGeneration
         (1, 401 * MB, Urgency.CHANGED, 0, ReloadVerdict.WAIT),
         (1, 401 * MB, Urgency.CHANGED, 60, ReloadVerdict.DRAIN),
         # Somebody waits: one generation, or its share of the memory, more.
-        (4, 10 * MB, Urgency.ASKED, 0, ReloadVerdict.RELOAD),
-        (5, 10 * MB, Urgency.ASKED, 0, ReloadVerdict.WAIT),
-        (1, 500 * MB, Urgency.ASKED, 0, ReloadVerdict.RELOAD),
-        (1, 501 * MB, Urgency.ASKED, 0, ReloadVerdict.WAIT),
-        (5, 10 * MB, Urgency.ASKED, 60, ReloadVerdict.DRAIN),
+        (4, 10 * MB, Urgency.REQUESTED, 0, ReloadVerdict.RELOAD),
+        (5, 10 * MB, Urgency.REQUESTED, 0, ReloadVerdict.WAIT),
+        (1, 500 * MB, Urgency.REQUESTED, 0, ReloadVerdict.RELOAD),
+        (1, 501 * MB, Urgency.REQUESTED, 0, ReloadVerdict.WAIT),
+        (5, 10 * MB, Urgency.REQUESTED, 60, ReloadVerdict.DRAIN),
         (9, 900 * MB, Urgency.NEEDED, 0, ReloadVerdict.RELOAD),
     ],
 )
@@ -60,12 +60,12 @@ def test_no_change_waits_for_ever(count: int, memory_bytes: int, urgency: Urgenc
     assert verdict in {ReloadVerdict.RELOAD, ReloadVerdict.OVERDUE}
 
 
-@given(st.integers(0, 30), st.sampled_from([Urgency.CHANGED, Urgency.ASKED]), st.floats(0, 299))
+@given(st.integers(0, 30), st.sampled_from([Urgency.CHANGED, Urgency.REQUESTED]), st.floats(0, 299))
 def test_before_that_one_generation_beyond_the_budget_is_the_most(
     count: int, urgency: Urgency, waited_s: float
 ) -> None:
     if worker_generations.judge(old(count), LIMITS, urgency=urgency, waited_s=waited_s) is ReloadVerdict.RELOAD:
-        assert count + 1 <= LIMITS.generations + (urgency is Urgency.ASKED)
+        assert count + 1 <= LIMITS.generations + (urgency is Urgency.REQUESTED)
 
 
 @given(st.integers(0, 1_000_000), st.integers(1, 10_000))

@@ -25,7 +25,7 @@ def made(count: int, *hosts: str, replaces: bool = False) -> budget.Ledger:
         by = f"{number}"
         names = hosts or (f"n{number}.example.com",)
         ledger = budget.reserve(ledger, order(*names, by=by, replaces=replaces), LIMITS, NOW)
-        ledger = budget.settle(ledger, by, NOW, is_issued=True)
+        ledger = budget.close_order(ledger, by, NOW, is_issued=True)
     return ledger
 
 
@@ -64,7 +64,7 @@ def test_five_failed_validations_of_a_name_in_an_hour() -> None:
     ledger: budget.Ledger = ()
     for _ in range(5):
         ledger = budget.reserve_failures(ledger, "a", ("a.test", "b.test"), LIMITS, NOW)
-        ledger = budget.settle(ledger, "a", NOW, is_issued=False, failed=frozenset({"a.test"}))
+        ledger = budget.close_order(ledger, "a", NOW, is_issued=False, failed=frozenset({"a.test"}))
     refusal = budget.find_refusal(ledger, order("*.a.test", "b.test"), LIMITS, NOW)
     assert refusal is not None
     assert str(refusal) == '5 failed validations per name "a.test" in any hour'
@@ -73,9 +73,9 @@ def test_five_failed_validations_of_a_name_in_an_hour() -> None:
 
 def test_an_order_that_failed_costs_no_certificate_and_one_that_lasts_counts_from_its_end() -> None:
     begun = budget.reserve((), order("a.test"), LIMITS, NOW)
-    failed = budget.settle(begun, "a", NOW, is_issued=False)
+    failed = budget.close_order(begun, "a", NOW, is_issued=False)
     assert {spend.counted for spend in failed} == {budget.Counted.ORDERS}
-    issued = budget.settle(begun, "a", NOW + DAY, is_issued=True)
+    issued = budget.close_order(begun, "a", NOW + DAY, is_issued=True)
     assert {spend.at for spend in issued if spend.counted is budget.Counted.DOMAIN} == {NOW + DAY}
 
 
@@ -160,10 +160,10 @@ def test_whatever_happens_no_window_holds_more_than_its_limit(steps: list[tuple[
         if end == "issued":
             events.setdefault((budget.Counted.SET, host), []).append(now)
             events.setdefault((budget.Counted.DOMAIN, host), []).append(now)
-            ledger = budget.settle(ledger, host, now, is_issued=True)
+            ledger = budget.close_order(ledger, host, now, is_issued=True)
         elif end == "failed":
             events.setdefault((budget.Counted.FAILURES, host), []).append(now)
-            ledger = budget.settle(ledger, host, now, is_issued=False, failed=frozenset({host}))
+            ledger = budget.close_order(ledger, host, now, is_issued=False, failed=frozenset({host}))
         else:  # a crash; the CA looked, and saw nothing
             events.setdefault((budget.Counted.FAILURES, host), []).append(now)
     most = {limit.counted: limit for limit in limits}

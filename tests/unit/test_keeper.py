@@ -91,7 +91,7 @@ async def test_those_that_join_do_not_begin_anew(stage: Stage) -> None:
 
 async def test_one_who_asked_is_not_forgotten_when_a_source_tells_of_a_change(stage: Stage) -> None:
     stage.old.generations = (old(1, 12), old(2, 3), old(3, 3))
-    assert await stage.reload_limits.admit(LIMITS, Urgency.ASKED) is not None
+    assert await stage.reload_limits.admit(LIMITS, Urgency.REQUESTED) is not None
     stage.old.generations = stage.old.generations[1:]
     await stage.pass_time(1)
     assert stage.woken == 1

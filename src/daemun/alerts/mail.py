@@ -70,7 +70,8 @@ class Smtp:
             client.close()
         if refused:
             return "; ".join(
-                f"{recipient} is refused: {_quote(code, said, password)}" for recipient, (code, said) in refused.items()
+                f"{recipient} is refused: {_quote(code, answer, password)}"
+                for recipient, (code, answer) in refused.items()
             )
         return None
 
@@ -105,8 +106,8 @@ def _explain(error: Exception, where: str, password: str | None) -> str:
     return f"{where} cannot be used ({type(error).__name__})"
 
 
-def _quote(code: int, said: str, password: str | None) -> str:
-    return f"{code} {_clean(said, password)}"
+def _quote(code: int, answer: str, password: str | None) -> str:
+    return f"{code} {_clean(answer, password)}"
 
 
 def _clean(text: str, password: str | None) -> str:

@@ -82,8 +82,8 @@ class Notifier:
         if seen is None:
             raise ConfigError("cannot test the alerts: daemun has not read its configuration yet; try again")
         notice = alert_ledger.Notice(event=alert_ledger.Event.TEST)
-        told = (self._try(target, notice) for target in alert_targets.make_targets(seen.alerts))
-        return tuple(await asyncio.gather(*told))
+        sent = (self._try(target, notice) for target in alert_targets.make_targets(seen.alerts))
+        return tuple(await asyncio.gather(*sent))
 
     async def run(self) -> None:
         """Look and tell until cancelled."""
@@ -131,12 +131,12 @@ class Notifier:
     async def _deliver(self, target: alert_targets.AlertTarget, notice: alert_ledger.Notice) -> None:
         """Never raises but when cancelled: the others go on."""
         try:
-            told = await self._try(target, notice)
-            if told.error is None:
+            sent = await self._try(target, notice)
+            if sent.error is None:
                 self._ledger = alert_outbox.note_delivered(self._ledger, target.key, notice, self._clock.now())
                 await self._keep()
-                write = log.info if told.remark is None else log.warning
-                write("alert delivered", target=target.name, alert=notice.event.value, remark=told.remark)
+                write = log.info if sent.remark is None else log.warning
+                write("alert delivered", target=target.name, alert=notice.event.value, remark=sent.remark)
         finally:
             self._delivering.discard(target.key)
             self._wake.set()

@@ -84,7 +84,7 @@ class AccountService:
                 await daemon_thread.run(work, name=f"revoke {host}")
                 await asyncio.to_thread(self._certificates.served_files.note_revoked, issued.bundle)
                 log.info("certificate revoked", host=host, reason=reason, issuer=issued.bundle.issuer)
-                await self._certificates.settle_again(self._certificates.showing(issued.bundle))
+                await self._certificates.serve_stored(self._certificates.showing(issued.bundle))
 
     def _find_shown(self, host: str) -> tuple[bundle.Bundle, ...]:
         """The certificates of CAs that visitors of this name get: one of each type of key. Empty: they get another, or
@@ -132,10 +132,10 @@ class AccountService:
                 now=self._clock.now(),
                 dry=dry,
             )
-            told = await asyncio.to_thread(work)
+            adopted = await asyncio.to_thread(work)
             if not dry:
-                await self._certificates.settle_again(told.certificates)
-            return told
+                await self._certificates.serve_stored(adopted.certificates)
+            return adopted
 
 
 def list_accounts(store: ports.Store) -> account_port.AccountList:
@@ -188,7 +188,7 @@ class _Desk:
         from daemun.certs.acme import account_requests  # noqa: PLC0415
 
         ca = self.reach(known.directory)
-        account_requests.settle_key(self.store, ca)
+        account_requests.resolve_key(self.store, ca)
         key = acme_accounts.load_key(self.store, known.directory)
         assert known.url is not None
         account_requests.deactivate(key, known.url, ca)
@@ -202,7 +202,7 @@ class _Desk:
         from daemun.certs.acme import account_requests  # noqa: PLC0415
 
         ca = self.reach(issued.directory)
-        account_requests.settle_key(self.store, ca)
+        account_requests.resolve_key(self.store, ca)
         known = acme_accounts.read_registration(self.store, issued.directory)
         signer = None
         if known is not None and known.url is not None and known.state is acme_accounts.State.ACTIVE:

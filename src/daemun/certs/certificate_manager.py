@@ -96,7 +96,7 @@ class Manager:
         self._served_files.chooser.directories_of = self._index.directories
         self._preparer = first_certificates.Preparer(store=store, served_files=self._served_files)
         self._refresher = local_renewal.Refresher(
-            self._index, self._served_files, clock, changed=self._tell, has_time=self._has_time
+            self._index, self._served_files, clock, changed=self._announce, has_time=self._has_time
         )
         self.mender = live_repair.Mender(self._index, self._served_files, changed=self._changed)
         self._orders = order_loop.Orders(
@@ -135,7 +135,7 @@ class Manager:
         return self.problems()
 
     def wake(self) -> None:
-        self._refresher.ask_for_files()
+        self._refresher.request_files()
         self._wake.set()
 
     async def wait_for_files(self) -> None:
@@ -143,8 +143,10 @@ class Manager:
 
     def status(self) -> tuple[model.CertificateStatus, ...]:
         plans = self._index.plans(self._clock.now())
-        told = (self._orders.with_outage(plans[name].status, entry.spec) for name, entry in self._index.entries.items())
-        return tuple(map(self._with_failed_hook, told))
+        statuses = (
+            self._orders.with_outage(plans[name].status, entry.spec) for name, entry in self._index.entries.items()
+        )
+        return tuple(map(self._with_failed_hook, statuses))
 
     def problems(self) -> tuple[model.Problem, ...]:
         return tuple(problem for entry in self._index.entries.values() for problem in entry.served.problems)
@@ -269,24 +271,24 @@ class Manager:
             }.values()
         )
 
-    async def settle_again(self, names_: collections.abc.Collection[str]) -> None:
+    async def serve_stored(self, names_: collections.abc.Collection[str]) -> None:
         """Serve what the store holds now for these certificates, and forget earlier failures of theirs."""
         async with self._index.settling:
             # One may be shown in the place of the other, of two for the same names.
             for name in dict.fromkeys(each for one in names_ for each in (one, *self._index.beside(one))):
                 entry = self._index.entries.get(name)
                 if entry is not None:
-                    served = await asyncio.to_thread(self._served_files.settle, entry.spec)
+                    served = await asyncio.to_thread(self._served_files.update_live, entry.spec)
                     await asyncio.to_thread(certificate_records.delete_attempts, self._store, name)
                     self._index.put(name, dataclasses.replace(entry, served=served, attempts=None))
         self._changed()
 
-    def _with_failed_hook(self, told: model.CertificateStatus) -> model.CertificateStatus:
+    def _with_failed_hook(self, status: model.CertificateStatus) -> model.CertificateStatus:
         """A certificate that nothing else is said of is not all that its owner asked for."""
-        failure = self.after.failure(told.name)
+        failure = self.after.failure(status.name)
         if failure is None:
-            return told
-        return dataclasses.replace(told, reason=f"{told.reason}; {failure}" if told.reason else failure)
+            return status
+        return dataclasses.replace(status, reason=f"{status.reason}; {failure}" if status.reason else failure)
 
     def _sweep(self) -> None:
         """No order is under way yet, so proofs that are there are left from before."""
@@ -324,12 +326,12 @@ class Manager:
 
     def _changed(self) -> None:
         self._wake.set()
-        self._tell()
+        self._announce()
 
     def _has_time(self) -> bool:
         return self.has_time()
 
-    def _tell(self) -> None:
+    def _announce(self) -> None:
         self.on_change()
 
 

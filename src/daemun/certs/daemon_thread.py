@@ -18,7 +18,7 @@ async def run(work: collections.abc.Callable[[], _Result], *, name: str) -> _Res
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[_Result] = loop.create_future()
 
-    def settle(result: _Result | None, error: Exception | None) -> None:
+    def finish(result: _Result | None, error: Exception | None) -> None:
         if outcome.done():
             return
         if error is not None:
@@ -33,7 +33,7 @@ async def run(work: collections.abc.Callable[[], _Result], *, name: str) -> _Res
         except Exception as raised:  # handed on, whatever it is
             error = raised
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, result, error)
+            loop.call_soon_threadsafe(finish, result, error)
 
     threading.Thread(target=body, name=name, daemon=True).start()
     return await outcome

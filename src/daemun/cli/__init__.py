@@ -41,7 +41,7 @@ def end_well(program: collections.abc.Callable[[], None]) -> None:
     except SystemExit as end:
         code = end.code
     except Exception as error:
-        _tell_defect(error)
+        _report_defect(error)
         code = DEFECT
     if code != INTERRUPTED:
         _finish(code)
@@ -67,7 +67,7 @@ def _end_or_report(found: "sys.UnraisableHookArgs") -> None:
     sys.__unraisablehook__(found)
 
 
-def _tell_defect(error: Exception) -> None:
+def _report_defect(error: Exception) -> None:
     """One line, and the trace where it can be fetched from: what fails once may not fail again."""
     import traceback
 

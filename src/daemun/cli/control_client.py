@@ -53,81 +53,85 @@ class Client:
     def status(self, host: str | None = None) -> Json:
         """host: without the other sites, which is quick however many there are."""
         query = f"?host={urllib.parse.quote(host, safe='')}" if host is not None else ""
-        return self._ask("GET", f"/status{query}", timeout_s=QUICK_S)
+        return self._request("GET", f"/status{query}", timeout_s=QUICK_S)
 
     def probe(self, host: str | None = None) -> int:
         """Let the daemon look at a site, or at all, as visitors do, and wait. Returns: how much was left in the end."""
-        left: int = self._ask("POST", "/probe", timeout_s=PROBE_S, body={} if host is None else {"host": host})["left"]
+        left: int = self._request("POST", "/probe", timeout_s=PROBE_S, body={} if host is None else {"host": host})[
+            "left"
+        ]
         return left
 
     def certificates(self) -> list[Json]:
-        found: list[Json] = self._ask("GET", "/certs", timeout_s=QUICK_S)["certificates"]
+        found: list[Json] = self._request("GET", "/certs", timeout_s=QUICK_S)["certificates"]
         return found
 
     def forecast(self, days: int) -> Json:
-        return self._ask("GET", f"/certs/forecast?days={days}", timeout_s=QUICK_S)
+        return self._request("GET", f"/certs/forecast?days={days}", timeout_s=QUICK_S)
 
     def test_alerts(self) -> list[Json]:
         """Send a test to everybody who is told of dangers, and wait until each took it or not."""
-        told: list[Json] = self._ask("POST", "/alerts/test", timeout_s=ALERTS_S)["told"]
-        return told
+        sent: list[Json] = self._request("POST", "/alerts/test", timeout_s=ALERTS_S)["told"]
+        return sent
 
     def plan(self) -> Json:
-        return self._ask("GET", "/plan", timeout_s=APPLY_S)
+        return self._request("GET", "/plan", timeout_s=APPLY_S)
 
     def apply(self) -> Json:
         """Apply now, and wait. `ok` in the answer says whether everything is live."""
-        return self._ask("POST", "/apply", timeout_s=APPLY_S, also_good=422)
+        return self._request("POST", "/apply", timeout_s=APPLY_S, also_good=422)
 
     def has_local_certificates(self) -> bool:
-        found: list[Json] = self._ask("GET", "/certs?state=local&most=1", timeout_s=QUICK_S)["certificates"]
+        found: list[Json] = self._request("GET", "/certs?state=local&most=1", timeout_s=QUICK_S)["certificates"]
         return bool(found)
 
     def diagnose(self, host: str | None) -> list[Json]:
         """What the daemon finds about everything, or about one name."""
         query = f"?host={urllib.parse.quote(host, safe='')}" if host is not None else ""
-        found: list[Json] = self._ask("GET", f"/doctor{query}", timeout_s=APPLY_S)["findings"]
+        found: list[Json] = self._request("GET", f"/doctor{query}", timeout_s=APPLY_S)["findings"]
         return found
 
     def renew(self, host: str, *, force: bool = False) -> None:
         query = "?force=true" if force else ""
-        self._ask("POST", f"/certs/{urllib.parse.quote(host, safe='')}/renew{query}", timeout_s=QUICK_S)
+        self._request("POST", f"/certs/{urllib.parse.quote(host, safe='')}/renew{query}", timeout_s=QUICK_S)
 
     def domains(self) -> list[str]:
-        found: list[str] = self._ask("GET", "/domains", timeout_s=QUICK_S)["domains"]
+        found: list[str] = self._request("GET", "/domains", timeout_s=QUICK_S)["domains"]
         return found
 
     def add_domain(self, host: str) -> None:
-        self._ask("POST", "/domains", timeout_s=APPLY_S, body={"host": host})
+        self._request("POST", "/domains", timeout_s=APPLY_S, body={"host": host})
 
     def remove_domain(self, host: str) -> None:
-        self._ask("DELETE", f"/domains/{urllib.parse.quote(host, safe='')}", timeout_s=APPLY_S)
+        self._request("DELETE", f"/domains/{urllib.parse.quote(host, safe='')}", timeout_s=APPLY_S)
 
     def revoke(self, host: str, *, reason: str) -> None:
-        self._ask("POST", f"/certs/{urllib.parse.quote(host, safe='')}/revoke", timeout_s=CA_S, body={"reason": reason})
+        self._request(
+            "POST", f"/certs/{urllib.parse.quote(host, safe='')}/revoke", timeout_s=CA_S, body={"reason": reason}
+        )
 
     def accounts(self) -> Json:
-        return self._ask("GET", "/accounts", timeout_s=QUICK_S)
+        return self._request("GET", "/accounts", timeout_s=QUICK_S)
 
     def roll_over(self, *, everything: bool) -> list[Json]:
         body = {"everything": everything}
-        turns: list[Json] = self._ask("POST", "/accounts/rollover", timeout_s=CA_S, body=body)["accounts"]
+        turns: list[Json] = self._request("POST", "/accounts/rollover", timeout_s=CA_S, body=body)["accounts"]
         return turns
 
     def deactivate(self, directory: str) -> None:
-        self._ask("POST", "/accounts/deactivate", timeout_s=CA_S, body={"directory": directory})
+        self._request("POST", "/accounts/deactivate", timeout_s=CA_S, body={"directory": directory})
 
     def adopt_account(self, account: Json, *, dry: bool) -> Json:
-        return self._ask("POST", "/accounts/adopt", timeout_s=APPLY_S, body={**account, "dry": dry})
+        return self._request("POST", "/accounts/adopt", timeout_s=APPLY_S, body={**account, "dry": dry})
 
     def adopt_certificate(self, certificate: Json, *, dry: bool) -> Json:
-        return self._ask("POST", "/certs/adopt", timeout_s=APPLY_S, body={**certificate, "dry": dry})
+        return self._request("POST", "/certs/adopt", timeout_s=APPLY_S, body={**certificate, "dry": dry})
 
     def stop(self, *, keep_traffic: bool) -> None:
         """Ask the daemon to end; returns before it has."""
-        self._ask("POST", "/stop", timeout_s=QUICK_S, body={"keep_traffic": keep_traffic})
+        self._request("POST", "/stop", timeout_s=QUICK_S, body={"keep_traffic": keep_traffic})
 
-    def _ask(
+    def _request(
         self, method: str, path: str, *, timeout_s: float, body: Json | None = None, also_good: int | None = None
     ) -> Json:
         status, answer = self._exchange(method, path, timeout_s=timeout_s, body=body)

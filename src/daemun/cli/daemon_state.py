@@ -18,10 +18,10 @@ POLL_S = 0.5
 """How often it is looked whether a change still waits for nginx's old workers."""
 
 
-def or_not_live(chosen: settings.Settings, ask: collections.abc.Callable[[], T]) -> T:
+def or_not_live(chosen: settings.Settings, request: collections.abc.Callable[[], T]) -> T:
     """What the daemon says. When none runs, or none that answers, say so and exit as for something that is not live."""
     try:
-        return ask()
+        return request()
     except (control_client.NotRunningError, control_client.NotAnsweringError) as error:
         served = nginx_that_serves(chosen)
         output.fail(str(error) if served is None else f"{error}\n{served}")

@@ -72,19 +72,19 @@ def look_at_disk(chosen: settings.Settings) -> Findings:
         words = (refused.strerror or str(refused)).lower()
         message = f"the state directory {chosen.state} cannot be written by this account: {words}"
         yield model.Finding(topic="state", weight=model.Weight.BLOCKS, message=message, cure=cure)
-    told = f"{free >> 20} MiB are free on the disk of {place}"
+    space = f"{free >> 20} MiB are free on the disk of {place}"
     if is_full:
         assert refused is not None
         words = (refused.strerror or str(refused)).lower()
-        message = f"the state directory {chosen.state} cannot be written: {words} ({told})"
+        message = f"the state directory {chosen.state} cannot be written: {words} ({space})"
         cure = "free some space there (`df -h` shows it), or files where they are too many (`df -i`)"
         yield model.Finding(topic="disk", weight=model.Weight.BLOCKS, message=message, cure=cure)
         return
     if free >= LITTLE_BYTES:
-        yield _good("disk", told)
+        yield _good("disk", space)
         return
     weight = model.Weight.WARNS if free >= NOTHING_BYTES else model.Weight.BLOCKS
-    yield model.Finding(topic="disk", weight=weight, message=told, cure="free some space there (`df -h` shows it)")
+    yield model.Finding(topic="disk", weight=weight, message=space, cure="free some space there (`df -h` shows it)")
 
 
 def _try_to_write(folder: pathlib.Path) -> OSError | None:

@@ -142,10 +142,10 @@ def run_step(step: Step, root: Root) -> str | None:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)
-    said = done.stdout.decode("utf-8", "replace").strip()
-    if done.returncode == 0 or ("-D" in step.argv and ABSENT in said):
+    printed = done.stdout.decode("utf-8", "replace").strip()
+    if done.returncode == 0 or ("-D" in step.argv and ABSENT in printed):
         return None
-    return said or f"exit code {done.returncode}"
+    return printed or f"exit code {done.returncode}"
 
 
 def _system_steps(machine: Machine, root: Root, *, uninstall: bool) -> tuple[Step, ...]:

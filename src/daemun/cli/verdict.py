@@ -41,18 +41,18 @@ def reasons(status: Json) -> list[str]:
     """Why sites are not live, a line for each cause, but for those that a problem of the same site already tells."""
     alike: dict[tuple[str, str], list[str]] = {}
     for site in status["sites"]:
-        if site["state"] not in AT_REST and not _is_told(site, status["problems"]):
+        if site["state"] not in AT_REST and not _is_explained(site, status["problems"]):
             alike.setdefault((site["state"], _cause_of(site)), []).append(site["host"])
     return [f"{_several(hosts)} {_is(state, len(hosts))}: {cause}" for (state, cause), hosts in alike.items()]
 
 
-def _is_told(site: Json, found: list[Json]) -> bool:
+def _is_explained(site: Json, found: list[Json]) -> bool:
     """A problem tells it with the line that is to be corrected."""
     own = [problem for problem in found if problem["host"] == site["host"]]
     if site["state"] in NOT_YET and problem_lines.errors_of(own):
         return True
-    told = (problem["message"].removeprefix(f'site "{site["host"]}": ') for problem in own)
-    return any(message in (site["reason"] or "") for message in told)
+    messages = (problem["message"].removeprefix(f'site "{site["host"]}": ') for problem in own)
+    return any(message in (site["reason"] or "") for message in messages)
 
 
 def _cause_of(site: Json) -> str:

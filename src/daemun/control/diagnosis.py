@@ -42,7 +42,7 @@ async def diagnose(
     """
     check(host)
     taking = on_demand_names.find_site(desired) if host in added else None
-    known = (*_look_at_gate(host, status, taking, look), *_tell_served(host, status, taking, look, left))
+    known = (*_look_at_gate(host, status, taking, look), *_explain_served(host, status, taking, look, left))
     if host is not None and not names.is_signed_publicly(host) and not _is_of_a_ca(host, desired):
         return known
     orders, left_out = _limited(doctor_findings.find_orders(desired, host, added=added))
@@ -67,18 +67,18 @@ def _look_at_gate(
         and not (one.state is model.CertificateState.NOT_SERVED and (seen := look(one.host)) and seen.handshakes)
     ]
     # Each trouble once: what a certificate's own state says is no problem of the file besides, and so on.
-    problems = tuple(one for one in status.problems if not certificate_faults.is_told(one, shown))
-    told = {one.host for one in problems if one.host is not None and one.severity is model.Severity.ERROR}
+    problems = tuple(one for one in status.problems if not certificate_faults.is_reported(one, shown))
+    reported = {one.host for one in problems if one.host is not None and one.severity is model.Severity.ERROR}
     return (
         *doctor_findings.judge_nginx(status.nginx_version, model.Actual(pid=status.nginx_pid, workers=workers)),
-        *doctor_findings.judge_sites(status.sites, site, told=told),
+        *doctor_findings.judge_sites(status.sites, site, reported=reported),
         *doctor_findings.judge_problems(problems, site),
         *doctor_findings.judge_containers(status.containers, site),
         *(doctor_findings.judge_certificates(shown) if host is None else map(doctor_findings.judge_certificate, shown)),
     )
 
 
-def _tell_served(
+def _explain_served(
     host: str | None, status: gate_port.GateStatus, taking: model.Site | None, look: Look, left: int
 ) -> tuple[model.Finding, ...]:
     now = datetime.datetime.now(datetime.UTC)

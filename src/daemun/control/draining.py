@@ -44,7 +44,7 @@ class Draining:
         """Whether what is looked at now is left of this one."""
         return not set(one.workers).isdisjoint(self._target.workers)
 
-    def tell_begin(self, why: str) -> None:
+    def log_begin(self, why: str) -> None:
         """why: the budget's words."""
         log.warning(
             "the oldest generation of workers is drained, because a change waits",
@@ -55,7 +55,7 @@ class Draining:
             reason=why,
         )
 
-    def tell_end(self, *, is_gone: bool) -> None:
+    def log_end(self, *, is_gone: bool) -> None:
         what = "an old generation of workers was drained" if is_gone else "the draining of old workers ends early"
         reason = {} if is_gone else {"reason": "nothing waits for it any more"}
         log.info(what, generation=self.number, sockets_closed=self.closed, **reason)
@@ -70,7 +70,7 @@ class Draining:
             try:
                 closed = await self._old.close_sockets(left, self._per_s)
             except EnvironmentProblemError as error:
-                self._tell_refusal(error)
+                self._log_refusal(error)
             else:
                 self.closed += closed
                 self._moved_at = now if closed else self._moved_at
@@ -90,7 +90,7 @@ class Draining:
             return
         log.warning("an old worker was ended with all its connections", generation=self.number, worker=worker.pid)
 
-    def _tell_refusal(self, error: EnvironmentProblemError) -> None:
+    def _log_refusal(self, error: EnvironmentProblemError) -> None:
         self._refusal = str(error)
         log.warning(
             f"{error}; until then its workers are ended one after another, each with all its connections",

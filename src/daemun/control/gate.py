@@ -86,7 +86,7 @@ class Gate:
         self._damage = damage
         self._identity = identity
         self._round_lock = asyncio.Lock()
-        self._asked = 0
+        self._requests = 0
         self._done = 0
         self._urgency = Urgency.CHANGED
         self._wake = asyncio.Event()
@@ -114,7 +114,7 @@ class Gate:
                     await self._wake.wait()
             except TimeoutError:
                 log.debug("trying again what went wrong", reason=self._last.error if self._last else None)
-            await self._settle()
+            await self._update()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(FILES_FIRST_S):
                     await self._certificates.wait_for_files()
@@ -202,16 +202,16 @@ class Gate:
             wanted, problems = await self._rounds.make_plan()
         return report_plan(wanted, problems)
 
-    async def apply(self, urgency: Urgency = Urgency.ASKED) -> gate_port.ApplyReport:
+    async def apply(self, urgency: Urgency = Urgency.REQUESTED) -> gate_port.ApplyReport:
         """See gate_port.Gate. urgency: the highest of those that share a run counts."""
-        self._asked += 1
-        mine = self._asked
+        self._requests += 1
+        mine = self._requests
         self._urgency = max(self._urgency, urgency)
         async with self._round_lock:
             # A round that began after this call already saw what the caller means.
             if self._last is None or self._done < mine:
                 self._wake.clear()
-                began = self._asked
+                began = self._requests
                 highest, self._urgency = self._urgency, Urgency.CHANGED
                 self._applying_since = datetime.datetime.now(datetime.UTC)
                 try:
@@ -221,7 +221,7 @@ class Gate:
                     self._applying_since = None
                 self._done = began
                 self._served.publish(self._last.desired, self._last.sites)
-                self._tell(self._last)
+                self._log_outcome(self._last)
             return report_apply(self._last)
 
     async def renew(self, host: str, *, force: bool = False) -> bool:
@@ -261,14 +261,14 @@ class Gate:
         self.keep_traffic = keep_traffic
         self.stopping.set()
 
-    async def _settle(self) -> None:
+    async def _update(self) -> None:
         loop = asyncio.get_running_loop()
         latest = loop.time() + LONGEST_BURST_S
         while self._wake.is_set() and loop.time() < latest:
             self._wake.clear()
             await asyncio.sleep(QUIET_S)
 
-    def _tell(self, last: reconciler.Outcome) -> None:
+    def _log_outcome(self, last: reconciler.Outcome) -> None:
         """Log what the round did."""
         self._problem_log.update(last.problems)
         if last.activated is not change_plan.Activation.NOTHING:

@@ -18,7 +18,7 @@ class ProblemLog:
 
     def __init__(self) -> None:
         self._now: dict[str, model.Problem] = {}
-        self._told: dict[str, model.Problem] = {}
+        self._logged: dict[str, model.Problem] = {}
         self._is_first = True
 
     def update(self, problems: collections.abc.Iterable[model.Problem]) -> None:
@@ -26,10 +26,10 @@ class ProblemLog:
         before, self._now = self._now, {str(problem): problem for problem in problems}
         if self._is_first:
             self._is_first = False
-            self._tell(self._now)
-        elif fresh := self._now.keys() - before.keys() - self._told.keys():
-            asyncio.get_running_loop().call_later(SETTLES_WITHIN_S, self._tell, fresh)
-        solved = [self._told.pop(text) for text in sorted(self._told.keys() - self._now.keys())]
+            self._log(self._now)
+        elif fresh := self._now.keys() - before.keys() - self._logged.keys():
+            asyncio.get_running_loop().call_later(SETTLES_WITHIN_S, self._log, fresh)
+        solved = [self._logged.pop(text) for text in sorted(self._logged.keys() - self._now.keys())]
         errors = [problem for problem in solved if _is_error(problem)]
         if solved and not self._now:
             log.info("all problems are solved")
@@ -39,12 +39,12 @@ class ProblemLog:
             for problem in errors:
                 log.info("solved", problem=str(problem))
 
-    def _tell(self, texts: collections.abc.Iterable[str]) -> None:
+    def _log(self, texts: collections.abc.Iterable[str]) -> None:
         """Those that are still there, in the order in which they were found."""
         wanted = set(texts)
         for text, problem in self._now.items():
-            if text in wanted and text not in self._told:
-                self._told[text] = problem
+            if text in wanted and text not in self._logged:
+                self._logged[text] = problem
                 write = log.error if _is_error(problem) else log.warning
                 write(text, **({"host": problem.host} if problem.host else {}))
 

@@ -122,14 +122,14 @@ class ReloadLimiter:
         if self._draining is None:
             (target,) = await self._old.count_sockets(old[:1])
             self._draining = draining.Draining(self._old, target, wait.limits, self._now)
-            self._draining.tell_begin(_excess(old, wait.limits))
+            self._draining.log_begin(_excess(old, wait.limits))
         left = next((one for one in old if self._draining.is_of(one)), None)
         if left is not None:
             await self._draining.step(left)
 
     def _end_draining(self, old: tuple[model.OldGeneration, ...]) -> None:
         if self._draining is not None:
-            self._draining.tell_end(is_gone=not any(self._draining.is_of(one) for one in old))
+            self._draining.log_end(is_gone=not any(self._draining.is_of(one) for one in old))
             self._draining = None
 
 

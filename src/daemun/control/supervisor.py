@@ -57,7 +57,7 @@ class Supervisor:
                 # Its end failed, or it swallowed that it was told to end: it ends all the same.
                 log.warning("a background task did not end well", task=name, error=str(failure or "cancelled in vain"))
                 return
-            _tell(name, failure)
+            _log(name, failure)
             # What ran well for a while and then failed is a new failure, not one more of the same.
             if loop.time() - started > LONGEST_PAUSE_S:
                 pause_s = FIRST_PAUSE_S
@@ -73,7 +73,7 @@ async def _run(run: collections.abc.Callable[[], collections.abc.Coroutine[None,
     return None
 
 
-def _tell(name: str, failure: Exception | None) -> None:
+def _log(name: str, failure: Exception | None) -> None:
     if failure is None:
         log.warning("a background task ended and is started again", task=name)
     elif isinstance(failure, DaemunError):

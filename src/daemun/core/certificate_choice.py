@@ -17,8 +17,8 @@ def name_of(site: model.Site) -> str:
     if tls.mode is model.TlsMode.FILES or len(tls.group) < 2:
         return names.slug(site.host)
     authority = tls.ordering.authority
-    told = " ".join((*sorted(tls.group), authority.directory if authority else "", tls.ordering.email or ""))
-    return f"{names.slug(tls.group[0])}_{hashlib.sha256(told.encode()).hexdigest()[:10]}"
+    text = " ".join((*sorted(tls.group), authority.directory if authority else "", tls.ordering.email or ""))
+    return f"{names.slug(tls.group[0])}_{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 
 def folder_of(site: model.Site, name: str) -> str:

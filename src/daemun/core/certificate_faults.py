@@ -79,7 +79,7 @@ def _placed(problem: model.Problem, sites: dict[str, model.Site]) -> model.Probl
     return dataclasses.replace(problem, origin=site.origin, message=f"{_site(site.host)}{problem.message}")
 
 
-def is_told(problem: model.Problem, statuses: collections.abc.Iterable[model.CertificateStatus]) -> bool:
+def is_reported(problem: model.Problem, statuses: collections.abc.Iterable[model.CertificateStatus]) -> bool:
     """Whether the state of one of these certificates says the same."""
     if problem.host is None:
         return False

@@ -42,7 +42,7 @@ def judge_nginx(version: str, actual: model.Actual) -> tuple[model.Finding, ...]
 
 
 def judge_sites(
-    sites: tuple[model.SiteStatus, ...], host: str | None = None, *, told: collections.abc.Collection[str] = ()
+    sites: tuple[model.SiteStatus, ...], host: str | None = None, *, reported: collections.abc.Collection[str] = ()
 ) -> tuple[model.Finding, ...]:
     """What is live; host: look at the sites that serve it alone. told: sites that a problem speaks of."""
     chosen = [item for item in sites if host is None or serves(item.site, host)]
@@ -51,7 +51,7 @@ def judge_sites(
         return (_warns("site", "no site of the gate has this name", cure, host),)
     enabled = [item for item in chosen if item.state is not model.SiteState.DISABLED]
     live = [item for item in enabled if item.state is model.SiteState.LIVE]
-    found = [_judge_site(item) for item in chosen if _deserves_a_look(item, host) and item.site.host not in told]
+    found = [_judge_site(item) for item in chosen if _deserves_a_look(item, host) and item.site.host not in reported]
     if host is not None:
         return (*found, *(_good("site", "its site is live", item.site.host) for item in live))
     return (_good("site", served_judgement.count_sites(sites)), *found)

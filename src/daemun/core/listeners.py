@@ -121,7 +121,7 @@ def find_untried(files: Files, actual: model.Actual) -> frozenset[str]:
     running: Files = {}
     if actual.pid is not None and actual.generation == actual.current_generation:
         running = actual.files or {}
-    asked = {
+    single = {
         address
         for path, content in files.items()
         if quarantine.can_be_replaced(path) and running.get(path) != content
@@ -129,14 +129,14 @@ def find_untried(files: Files, actual: model.Actual) -> frozenset[str]:
         if _UNLIKE.isdisjoint(listener.options)
         for address in listener.addresses
     }
-    if not asked:
+    if not single:
         return frozenset()
     held = {address for content in running.values() for address in addresses(content)}
     everything = {address for content in files.values() for address in addresses(content)}
     # nginx takes one socket for all addresses of a port, where it listens on all of them.
     return frozenset(
         address
-        for address in asked - held - _of_the_gate(files)
+        for address in single - held - _of_the_gate(files)
         if (wildcard := _wildcard(address)) == address or wildcard not in everything
     )
 

@@ -130,29 +130,29 @@ def _find_rival(
 class _Ports:
     """What is spoken on the ports of the gate and of sites with ports of their own: one port, one protocol."""
 
-    spoken: dict[int, str]
+    protocols: dict[int, str]
 
     @classmethod
     def of(cls, settings: model.Globals) -> "_Ports":
-        spoken = {address.port: "HTTP" for address in settings.listen_http}
-        return cls(spoken=spoken | {address.port: "HTTPS" for address in settings.listen_https})
+        protocols = {address.port: "HTTP" for address in settings.listen_http}
+        return cls(protocols=protocols | {address.port: "HTTPS" for address in settings.listen_https})
 
     def take(self, site: model.Site) -> None:
-        self.spoken.update(self._asked(site))
+        self.protocols.update(self._ports_of(site))
 
     def find_clash(self, site: model.Site) -> model.Problem | None:
-        for port, protocol in self._asked(site).items():
-            if self.spoken.get(port, protocol) != protocol:
+        for port, protocol in self._ports_of(site).items():
+            if self.protocols.get(port, protocol) != protocol:
                 message = (
                     f"cannot serve site {_full_name(site)}: it wants {protocol} on port {port}, where "
-                    f"{self.spoken[port]} is spoken; choose another port"
+                    f"{self.protocols[port]} is spoken; choose another port"
                 )
                 return model.Problem(origin=site.origin, message=message, host=site.host)
         return None
 
-    def _asked(self, site: model.Site) -> dict[int, str]:
-        asked = {} if site.http_port is None else {site.http_port: "HTTP"}
-        return asked if site.https_port is None else {**asked, site.https_port: "HTTPS"}
+    def _ports_of(self, site: model.Site) -> dict[int, str]:
+        ports = {} if site.http_port is None else {site.http_port: "HTTP"}
+        return ports if site.https_port is None else {**ports, site.https_port: "HTTPS"}
 
 
 def _judge(

@@ -18,15 +18,15 @@ class PerSite(typing.Generic[_T]):
     def __init__(self) -> None:
         self._surroundings: object = None
         self._known: dict[_Key, tuple[model.Site, _T]] = {}
-        self._asked: dict[_Key, tuple[model.Site, _T]] = {}
+        self._used: dict[_Key, tuple[model.Site, _T]] = {}
 
     def enter(self, surroundings: object) -> None:
         """What is asked for from now on depends on these and the site alone.
 
         What was made for others is forgotten, and so is what nobody asked for since the last call.
         """
-        self._known = self._asked if surroundings == self._surroundings else {}
-        self._asked = {}
+        self._known = self._used if surroundings == self._surroundings else {}
+        self._used = {}
         self._surroundings = surroundings
 
     def get(
@@ -39,8 +39,8 @@ class PerSite(typing.Generic[_T]):
         """make: works the value out; what it raises is raised, and it is asked again the next time. variant: what else
         the value depends on."""
         key = (site.origin.source, site.host, variant)
-        found = self._asked.get(key) or self._known.get(key)
+        found = self._used.get(key) or self._known.get(key)
         if found is None or (found[0] is not site and found[0] != site):
             found = (site, make(site))
-        self._asked[key] = found
+        self._used[key] = found
         return found[1]

@@ -33,7 +33,7 @@ class Urgency(enum.IntEnum):
     """
 
     CHANGED = 1
-    ASKED = 2
+    REQUESTED = 2
     NEEDED = 3
 
 

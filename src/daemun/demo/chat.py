@@ -27,43 +27,43 @@ class Chat:
     """One room and the connections in it."""
 
     def __init__(self) -> None:
-        self._said: collections.deque[chat_room.ChatMessage] = collections.deque(maxlen=HISTORY)
+        self._messages: collections.deque[chat_room.ChatMessage] = collections.deque(maxlen=HISTORY)
         self._present: set[server.ServerConnection] = set()
 
     async def serve(self, connection: server.ServerConnection) -> None:
         """Welcome a connection and pass on what it says until it ends."""
         token = secrets.token_hex(8)
-        history = [said.as_json() for said in self._said]
+        history = [message.as_json() for message in self._messages]
         # broadcast does not wait, so no message falls between the history and being present.
         server.broadcast([connection], json.dumps({"type": "welcome", "you": token, "history": history}))
         self._present.add(connection)
-        self._tell_presence()
+        self._send_presence()
         try:
             await self._listen(connection, token)
         except exceptions.ConnectionClosed:
             pass  # left without a word: as good as any goodbye
         finally:
             self._present.discard(connection)
-            self._tell_presence()
+            self._send_presence()
 
     async def _listen(self, connection: server.ServerConnection, token: str) -> None:
         clock = asyncio.get_running_loop().time
         pace = chat_room.Pace()
         async for frame in connection:
             try:
-                said = chat_room.parse_said(frame, sender=token, at=datetime.datetime.now(datetime.UTC))
+                message = chat_room.parse_message(frame, sender=token, at=datetime.datetime.now(datetime.UTC))
             except ValueError as error:
                 await connection.send(json.dumps({"type": "refused", "reason": str(error)}))
             else:
-                self._said.append(said)
-                self._tell(said.as_json())
+                self._messages.append(message)
+                self._send(message.as_json())
             # Not reading fills the client's own send buffer: a flood is slowed down, and nothing is lost.
             await asyncio.sleep(pace.wait_s(clock()))
 
-    def _tell_presence(self) -> None:
-        self._tell({"type": "present", "count": len(self._present)})
+    def _send_presence(self) -> None:
+        self._send({"type": "present", "count": len(self._present)})
 
-    def _tell(self, event: dict[str, typing.Any]) -> None:
+    def _send(self, event: dict[str, typing.Any]) -> None:
         server.broadcast(self._present, json.dumps(event))
 
 

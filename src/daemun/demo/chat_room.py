@@ -22,7 +22,7 @@ class ChatMessage:
         return {"type": "said", "from": self.sender, "name": self.name, "text": self.text, "at": self.at.isoformat()}
 
 
-def parse_said(frame: str | bytes, *, sender: str, at: datetime.datetime) -> ChatMessage:
+def parse_message(frame: str | bytes, *, sender: str, at: datetime.datetime) -> ChatMessage:
     """What a page sent: `{"name": ..., "text": ...}`.
 
     Raises: ValueError with words for the person who wrote it.

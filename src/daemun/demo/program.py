@@ -70,7 +70,7 @@ def run(
             parts.append(part.Part("daemon", _up_arguments(config=config, state=folder, nginx=nginx)))
             if _wait_until_live(parts, stop, https_port=https_port, root=pathlib.Path(places.root_certificate)):
                 announce(_live(http_port=http_port, https_port=https_port, config=config, state=folder))
-                _wait_until_asked(parts, stop)
+                _wait_until_stopped(parts, stop)
         finally:
             # In the order of their start: the chat server ends its WebSockets before nginx would wait for them.
             for each in parts:
@@ -218,7 +218,7 @@ def _answers(https_port: int, root: pathlib.Path) -> bool:
         return False
 
 
-def _wait_until_asked(parts: collections.abc.Sequence[part.Part], stop: threading.Event) -> None:
+def _wait_until_stopped(parts: collections.abc.Sequence[part.Part], stop: threading.Event) -> None:
     """Raises: EnvironmentProblemError when a part ended before."""
     while not stop.wait(POLL_S):
         for each in parts:

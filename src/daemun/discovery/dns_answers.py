@@ -60,12 +60,12 @@ def answer(table: service_table.Table, query: bytes, *, max_bytes: int) -> tuple
     return response.to_wire(max_size=max_bytes, prefer_truncation=True), service
 
 
-def _fill(response: dns.message.Message, table: service_table.Table, asked: dns.rrset.RRset) -> str | None:
-    if asked.rdclass != dns.rdataclass.IN or not asked.name.is_subdomain(ZONE):
+def _fill(response: dns.message.Message, table: service_table.Table, question: dns.rrset.RRset) -> str | None:
+    if question.rdclass != dns.rdataclass.IN or not question.name.is_subdomain(ZONE):
         response.set_rcode(dns.rcode.REFUSED)
         return None
     response.flags |= dns.flags.AA
-    name = asked.name.canonicalize()
+    name = question.name.canonicalize()
     if name.labels[:2] == _SERVICE:
         service = dns.name.Name(name.labels[2:]).to_text(omit_final_dot=True)
         endpoints = table.get(service)
@@ -73,16 +73,16 @@ def _fill(response: dns.message.Message, table: service_table.Table, asked: dns.
             # An old generation, or one from before daemun's restart, asks: its servers are to stay as they are.
             response.set_rcode(dns.rcode.SERVFAIL)
             return None
-        if asked.rdtype == dns.rdatatype.SRV:
-            _add(response, asked, SERVICE_TTL_S, [_srv(endpoint) for endpoint in endpoints])
+        if question.rdtype == dns.rdatatype.SRV:
+            _add(response, question, SERVICE_TTL_S, [_srv(endpoint) for endpoint in endpoints])
         return service
     address = (
         service_table.address_of(name.labels[0].decode("ascii", "replace")) if name.parent() == _ADDRESSES else None
     )
     if address is None:
         response.set_rcode(dns.rcode.NXDOMAIN)
-    elif asked.rdtype == (dns.rdatatype.A if address.version == 4 else dns.rdatatype.AAAA):
-        _add(response, asked, ADDRESS_TTL_S, [str(address)])
+    elif question.rdtype == (dns.rdatatype.A if address.version == 4 else dns.rdatatype.AAAA):
+        _add(response, question, ADDRESS_TTL_S, [str(address)])
     return None
 
 
@@ -91,5 +91,5 @@ def _srv(endpoint: service_table.ServiceEndpoint) -> str:
     return f"{priority} {endpoint.weight} {endpoint.port} {service_table.name_of(endpoint.address)}.{_ADDRESSES}"
 
 
-def _add(response: dns.message.Message, asked: dns.rrset.RRset, ttl_s: int, records: list[str]) -> None:
-    response.answer.append(dns.rrset.from_text_list(asked.name, ttl_s, asked.rdclass, asked.rdtype, records))
+def _add(response: dns.message.Message, question: dns.rrset.RRset, ttl_s: int, records: list[str]) -> None:
+    response.answer.append(dns.rrset.from_text_list(question.name, ttl_s, question.rdclass, question.rdtype, records))

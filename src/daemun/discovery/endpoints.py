@@ -88,7 +88,7 @@ class Discovery:
         self._empty_since: dict[str, datetime.datetime] = {}
         self._published: frozenset[str] = frozenset()
         self._draining: frozenset[str] = frozenset()
-        self._asked: set[str] = set()
+        self._queried: set[str] = set()
         self._hosts: dict[str, _Host] = {}
         self._known: known_addresses.Known = {}
         self._is_saved = True
@@ -242,17 +242,17 @@ class Discovery:
 
     def look_at_use(self) -> None:
         """Stop checking what is neither published nor was asked for since the last call."""
-        asked = self._responder.take_asked()
-        self._asked |= asked
-        draining = frozenset(asked) & (self._services.keys() - self._published)
+        queried = self._responder.take_queried()
+        self._queried |= queried
+        draining = frozenset(queried) & (self._services.keys() - self._published)
         if draining != self._draining:
             self._draining = draining
             self._follow()
 
     def retire(self) -> None:
         """Forget every service that is neither published nor was asked for since the last call."""
-        used = self._published | self._asked | self._responder.take_asked()
-        self._asked = set()
+        used = self._published | self._queried | self._responder.take_queried()
+        self._queried = set()
         self._draining &= used
         for name in self._services.keys() - used:
             self._forget(name)

@@ -73,7 +73,7 @@ class Monitor:
         from daemun.discovery import endpoint_check  # noqa: PLC0415
 
         async with endpoint_check.Clients() as clients, asyncio.TaskGroup() as group:
-            ask = functools.partial(endpoint_check.check_endpoint, clients=clients)
+            check = functools.partial(endpoint_check.check_endpoint, clients=clients)
             places = asyncio.Semaphore(MOST_AT_ONCE)
             self._tasks = {}
             self._changed.set()
@@ -83,15 +83,15 @@ class Monitor:
                 for subject in self._tasks.keys() - self._standings.keys():
                     self._tasks.pop(subject).cancel()
                 for subject in self._standings.keys() - self._tasks.keys():
-                    self._tasks[subject] = group.create_task(self._watch(subject, ask, places))
+                    self._tasks[subject] = group.create_task(self._watch(subject, check, places))
 
-    async def _watch(self, subject: Subject, ask: Ask, places: asyncio.Semaphore) -> None:
+    async def _watch(self, subject: Subject, check: Ask, places: asyncio.Semaphore) -> None:
         health = subject.check.health
         share = zlib.crc32(str(subject).encode()) / 0xFFFFFFFF
         pause_s = health.interval_s * (1 - _JITTER + 2 * _JITTER * share)
         while True:
             async with places:
-                failure = await ask(subject)
+                failure = await check(subject)
             before = self._standings.get(subject)
             if before is not None:  # else it is not followed any more, and `run` is about to end this task
                 self._standings[subject] = check_results.judge(before, failure, health, now=self._utc_now())

@@ -41,8 +41,8 @@ class Question(typing.NamedTuple):
         return self.query[:2]
 
 
-class _Told(typing.NamedTuple):
-    """mark: of what was told, as `table.Table.mark`."""
+class _Answered(typing.NamedTuple):
+    """mark: of the answer, as `table.Table.mark`."""
 
     identifier: bytes
     mark: object
@@ -63,36 +63,36 @@ class HeldQuestions:
 
     def __init__(self) -> None:
         # Both in the order of time.
-        self._told: collections.OrderedDict[_Key, _Told] = collections.OrderedDict()
+        self._answered: collections.OrderedDict[_Key, _Answered] = collections.OrderedDict()
         self._waiting: collections.OrderedDict[_Key, _Waiting] = collections.OrderedDict()
         self._of_service: dict[str, set[_Key]] = {}
 
     def holds(self, question: Question, service: str, mark: object, now: float) -> bool:
         """Whether the question is kept. If not, it is to be answered now, which is noted.
 
-        service: what it asks for. mark: of what it would be told.
+        service: what it queries. mark: of the answer that it would get.
         """
         key = question.key
         self._forget_before(now - KNOWS_S)
-        told = self._told.get(key)
+        answered = self._answered.get(key)
         waiting = self._waiting.get(key)
         if waiting is not None and waiting.question.identifier == question.identifier:
             return True
         if waiting is not None:
-            self._take(key)  # who asks anew without having been answered is another one behind the same port
-        knows = told is not None and told.mark == mark and told.identifier != question.identifier
+            self._take(key)  # a new query before the answer comes from another client behind the same port
+        knows = answered is not None and answered.mark == mark and answered.identifier != question.identifier
         if not knows or len(self._waiting) >= _MOST:
-            self.tell(question, mark, now)
+            self.note_answer(question, mark, now)
             return False
-        del self._told[key]
+        del self._answered[key]
         self._waiting[key] = _Waiting(question=question, service=service, until=now + HOLD_S)
         self._of_service.setdefault(service, set()).add(key)
         return True
 
-    def tell(self, question: Question, mark: object, now: float) -> None:
+    def note_answer(self, question: Question, mark: object, now: float) -> None:
         """The question is being answered."""
-        self._told[question.key] = _Told(identifier=question.identifier, mark=mark, at=now)
-        self._told.move_to_end(question.key)
+        self._answered[question.key] = _Answered(identifier=question.identifier, mark=mark, at=now)
+        self._answered.move_to_end(question.key)
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -126,8 +126,8 @@ class HeldQuestions:
         return waiting.question
 
     def _forget_before(self, moment: float) -> None:
-        while self._told:
-            key, told = next(iter(self._told.items()))
-            if told.at >= moment:
+        while self._answered:
+            key, answered = next(iter(self._answered.items()))
+            if answered.at >= moment:
                 return
-            del self._told[key]
+            del self._answered[key]

@@ -37,7 +37,7 @@ class Responder:
         self._is_open = False
         self.waiting: collections.deque[held_questions.Question] = collections.deque(maxlen=_WAITING_QUESTIONS)
         self._answers: dict[tuple[int, bytes], _Answer] = {}
-        self._asked: set[str] = set()
+        self._queried: set[str] = set()
         self._open_places: dict[responder_sockets.LoopbackAddress, _OpenPlace] = {}
         self._connections: dict[_Connection, None] = {}
         self._held = held_questions.HeldQuestions()
@@ -81,10 +81,10 @@ class Responder:
         """How many questions wait for a change."""
         return len(self._held)
 
-    def take_asked(self) -> set[str]:
+    def take_queried(self) -> set[str]:
         """The services that were asked for since the last call."""
-        asked, self._asked = self._asked, set()
-        return asked
+        queried, self._queried = self._queried, set()
+        return queried
 
     def _read_udp(self, bound: responder_sockets.Bound) -> None:
         while True:
@@ -137,7 +137,7 @@ class Responder:
         for question in questions:
             found = self._find(question.query, dns_answers.UDP_BYTES)
             if found is not None:
-                self._held.tell(question, found.mark, now)
+                self._held.note_answer(question, found.mark, now)
                 self._send(question, found)
 
     def _send(self, question: held_questions.Question, found: "_Answer") -> None:
@@ -165,7 +165,7 @@ class Responder:
                     self._answers.clear()
                 self._answers[key] = kept
         if kept.service is not None:
-            self._asked.add(kept.service)
+            self._queried.add(kept.service)
         return kept
 
 

@@ -28,32 +28,34 @@ def create_app(queue: hold_queue.HoldQueue, socket: str) -> types.ASGIApp:
     """An ASGI application, to be run on the queue's event loop. socket: the path that nginx asks it at."""
 
     async def app(scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
-        asked = _PATH.match(scope["path"])
-        if asked is None:
+        match = _PATH.match(scope["path"])
+        if match is None:
             await responses.PlainTextResponse("no such page\n", status_code=404)(scope, receive, send)
             return
         headers = datastructures.Headers(scope=scope)
-        ask = hold_limits.HoldRequest(
-            route=asked["route"],
-            request=asked["request"],
+        request = hold_limits.HoldRequest(
+            route=match["route"],
+            request=match["request"],
             visits=min(headers.get("x-tried", "").count(f"unix:{socket}"), _MOST_VISITS),
-            is_lost=asked["fate"] == "lost",
+            is_lost=match["fate"] == "lost",
         )
-        answer = queue.answer_at_once(ask) or await _wait(queue, ask, receive)
+        answer = queue.answer_at_once(request) or await _wait(queue, request, receive)
         if answer is not None:
-            retry = f"@{asked['place'] or asked['route']}_{asked['retry']}"
-            page = hold_pages.find_page(headers.get("accept", ""), ask.request, is_starting=queue.is_starting(ask))
+            retry = f"@{match['place'] or match['route']}_{match['retry']}"
+            page = hold_pages.find_page(
+                headers.get("accept", ""), request.request, is_starting=queue.is_starting(request)
+            )
             await _respond(answer, retry, page)(scope, receive, send)
 
     return app
 
 
 async def _wait(
-    queue: hold_queue.HoldQueue, ask: hold_limits.HoldRequest, receive: types.Receive
+    queue: hold_queue.HoldQueue, request: hold_limits.HoldRequest, receive: types.Receive
 ) -> hold_queue.Answer | None:
     """None: nobody is there any more to be answered."""
     async with asyncio.TaskGroup() as group:
-        waiting = group.create_task(queue.wait(ask))
+        waiting = group.create_task(queue.wait(request))
         leaving = group.create_task(_until_gone(receive))
         await asyncio.wait({waiting, leaving}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()

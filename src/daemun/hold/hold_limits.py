@@ -77,20 +77,20 @@ class HoldLimits:
         self.held = 0
         self.total = 0
 
-    def enter(self, ask: HoldRequest, wait: model.HeldRoute, now_s: float) -> HoldTicket | HoldRefusal:
+    def enter(self, request: HoldRequest, wait: model.HeldRoute, now_s: float) -> HoldTicket | HoldRefusal:
         """A place for what is left of the request's time, to be given back by `leave`."""
-        if ask.visits >= len(PAUSES_S):
+        if request.visits >= len(PAUSES_S):
             return HoldRefusal.OVER
-        until_s = self._deadlines.get(ask.request, now_s + wait.hold_s)
-        look_s = now_s + PAUSES_S[ask.tries]
+        until_s = self._deadlines.get(request.request, now_s + wait.hold_s)
+        look_s = now_s + PAUSES_S[request.tries]
         if look_s >= until_s:
             return HoldRefusal.OVER
         if self.held >= self._most or self._by_host[wait.host] >= self._most_per_site:
             return HoldRefusal.FULL
-        self._remember(ask.request, until_s)
+        self._remember(request.request, until_s)
         self._by_host[wait.host] += 1
         self.held += 1
-        self.total += ask.visits == 0
+        self.total += request.visits == 0
         return HoldTicket(host=wait.host, look_s=look_s, until_s=until_s)
 
     def leave(self, ticket: HoldTicket) -> None:

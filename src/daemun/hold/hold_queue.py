@@ -79,48 +79,48 @@ class HoldQueue:
     def counts(self) -> tuple[int, int]:
         return self._room.held, self._room.total
 
-    def answer_at_once(self, ask: hold_limits.HoldRequest) -> str | None:
+    def answer_at_once(self, request: hold_limits.HoldRequest) -> str | None:
         """A server that accepted a connection a moment ago, for a request that no server has tried yet."""
-        queue = self._queues.get(ask.route)
+        queue = self._queues.get(request.route)
         now_s = asyncio.get_running_loop().time()
-        if queue is None or not queue.ready or ask.tries or now_s - queue.seen_s > FRESH_S:
+        if queue is None or not queue.ready or request.tries or now_s - queue.seen_s > FRESH_S:
             return None
         return queue.take()
 
-    def is_starting(self, ask: hold_limits.HoldRequest) -> bool:
+    def is_starting(self, request: hold_limits.HoldRequest) -> bool:
         """Whether the servers of a request that waited in vain may just be starting: not when a setting is wrong, nor
         when they have been away for longer than a start takes, or take connections and serve nobody."""
-        fault, wait = self._find_fault(ask.route), self._waits.get(ask.route)
+        fault, wait = self._find_fault(request.route), self._waits.get(request.route)
         if wait is not None and self._is_in_vain(wait):
             return False
         if fault is not None:
             age_s = (datetime.datetime.now(datetime.UTC) - fault.since).total_seconds()
             if fault.is_permanent or age_s >= START_S:
                 return False
-        queue = self._queues.get(ask.route)
+        queue = self._queues.get(request.route)
         since_s = queue.away_since_s if queue is not None else None
         is_long = since_s is not None and asyncio.get_running_loop().time() - since_s >= START_S
-        return not is_long and ask.visits < len(hold_limits.PAUSES_S)
+        return not is_long and request.visits < len(hold_limits.PAUSES_S)
 
-    async def wait(self, ask: hold_limits.HoldRequest) -> Answer:
+    async def wait(self, request: hold_limits.HoldRequest) -> Answer:
         """Until a server is ready or the wait is over. Cancelled, it gives its place back."""
         if not self._is_published.is_set() and (refusal := await self._wait_for_routes()) is not None:
             return refusal
-        wait = self._waits.get(ask.route) or self._last.get(ask.route)
+        wait = self._waits.get(request.route) or self._last.get(request.route)
         if wait is None:
             return hold_limits.HoldRefusal.UNKNOWN
-        fault = self._find_fault(ask.route)
+        fault = self._find_fault(request.route)
         # Where somebody has to change something first, nobody waits.
         if self._is_in_vain(wait) or (fault is not None and fault.is_permanent):
             return hold_limits.HoldRefusal.OVER
         loop = asyncio.get_running_loop()
-        ticket = self._room.enter(ask, wait, loop.time())
+        ticket = self._room.enter(request, wait, loop.time())
         if isinstance(ticket, hold_limits.HoldRefusal):
             return ticket
         try:
             async with asyncio.timeout_at(ticket.until_s):
                 await asyncio.sleep(ticket.look_s - loop.time())
-                return await self._queue_up(ask.route)
+                return await self._queue_up(request.route)
         except TimeoutError:
             return hold_limits.HoldRefusal.OVER
         finally:

@@ -49,13 +49,13 @@ def timeout_s(sites: int) -> float:
 async def query_generation(layout: layout_.Layout) -> int | None:
     """The generation that answers on a confirm socket; None when nothing does."""
     for path in layout.confirm_sockets:
-        number = await _ask(path)
+        number = await _query(path)
         if number is not None:
             return number
     return None
 
 
-async def _ask(path: str) -> int | None:
+async def _query(path: str) -> int | None:
     try:
         async with asyncio.timeout(ANSWER_S):
             reader, writer = await asyncio.open_unix_connection(path)
@@ -116,7 +116,7 @@ async def wait_until_running(
     """
     started = time.monotonic()
     pause_s, children = LEAST_PAUSE_S, None
-    is_told = False
+    is_signalled = False
     while True:
         # Asked first, because it costs a tenth of a look at the processes; both must be right.
         is_answered = await query_generation(layout) == number
@@ -127,9 +127,9 @@ async def wait_until_running(
         # Once as many new workers are ready, the old ones are told to go, as nginx tells them, too, but 100 ms later
         # ("allow new processes to start", ngx_master_process_cycle): meanwhile they would answer nearly everybody.
         # Once is enough: whom a signal does not wake, nginx does.
-        if left and seen.master is not None and not is_told and len(seen.working - before) >= len(before):
+        if left and seen.master is not None and not is_signalled and len(seen.working - before) >= len(before):
             await asyncio.to_thread(process.retire, seen.master, left)
-            is_told = True
+            is_signalled = True
         master = None if seen.master is None else seen.master.pid
         refusal = find_refusal(await asyncio.to_thread(log.read), master=master, before=before)
         if refusal is not None:

@@ -115,28 +115,28 @@ def examine(path: str) -> render_environment.Nginx | str:
         return (error.strerror or str(error)).lower()
     key = (path, found.st_mtime_ns, found.st_size)
     if key not in _known:
-        answer = _ask(path)
+        answer = _query(path)
         if isinstance(answer, str):
             return answer
         _known[key] = answer
     return _known[key]
 
 
-def _ask(path: str) -> render_environment.Nginx | str:
+def _query(path: str) -> render_environment.Nginx | str:
     try:
-        told = subprocess.run(
+        printed = subprocess.run(
             [path, "-V"], capture_output=True, text=True, errors="replace", timeout=ASK_S, check=False
         )
     except OSError as error:
         return f"cannot be run: {(error.strerror or str(error)).lower()}"
     except subprocess.TimeoutExpired:
         return f"`{path} -V` did not answer within {ASK_S:g} s"
-    version = parse_version(told.stderr)
+    version = parse_version(printed.stderr)
     if version is None:
-        return f"not nginx: `{path} -V` answers {(told.stderr or told.stdout).strip()[:80]!r}"
+        return f"not nginx: `{path} -V` answers {(printed.stderr or printed.stdout).strip()[:80]!r}"
     if version < OLDEST:
         return f"nginx {_text(version)}, daemun needs {_text(OLDEST)} or newer"
-    arguments = parse_arguments(told.stderr)
+    arguments = parse_arguments(printed.stderr)
     missing = find_missing(arguments)
     if missing:
         return f"nginx {_text(version)}, built without {', '.join(missing)}"
@@ -157,15 +157,15 @@ def _is_for_glibc(path: str) -> bool:
     return b"/ld-linux" in start or b"/ld64.so" in start
 
 
-def parse_version(told: str) -> tuple[int, ...] | None:
+def parse_version(printed: str) -> tuple[int, ...] | None:
     """(1, 27, 4) from what `nginx -V` prints; None when that is not nginx (a fork has versions of its own). Pure."""
-    match = _VERSION.search(told)
+    match = _VERSION.search(printed)
     return tuple(int(part) for part in match["version"].split(".")) if match else None
 
 
-def parse_arguments(told: str) -> frozenset[str]:
+def parse_arguments(printed: str) -> frozenset[str]:
     """The configure arguments from what `nginx -V` prints. Pure."""
-    match = _ARGUMENTS.search(told)
+    match = _ARGUMENTS.search(printed)
     return frozenset(shlex.split(match["arguments"])) if match else frozenset()
 
 

@@ -26,11 +26,12 @@ class NoRightError(EnvironmentProblemError):
 
 
 def close_clients(
-    worker: model.OldWorker, *, ports: frozenset[int], most: int, told: collections.abc.Collection[int]
+    worker: model.OldWorker, *, ports: frozenset[int], most: int, closed_before: collections.abc.Collection[int]
 ) -> tuple[int, ...]:
-    """Tell the end to so many of the connections that clients made to these ports, but for those that were told it.
+    """End so many of the connections that clients made to these ports.
 
-    told: inodes. Returns: the inodes of those that were told now; none when the worker is gone. Blocking.
+    closed_before: inodes that are left alone. Returns: the inodes of those that were ended now; none when the worker is
+    gone. Blocking.
     Raises: NoRightError.
     """
     closed: list[int] = []
@@ -44,7 +45,7 @@ def close_clients(
             for number, inode in kernel_processes.list_sockets(worker.pid).items():
                 if len(closed) == most:
                     break
-                if inode in established and inode not in told and _end(process, number, inode, ports):
+                if inode in established and inode not in closed_before and _end(process, number, inode, ports):
                     closed.append(inode)
         except OSError as error:
             raise NoRightError(

@@ -127,7 +127,7 @@ class Nginx(ports.Proxy):
         # The disk and nginx take their time side by side.
         failure, problem = await asyncio.gather(
             config_test.test(self._binary, self._layout, number),
-            asyncio.to_thread(self._settle, number),
+            asyncio.to_thread(self._tidy_generations, number),
             return_exceptions=True,
         )
         if isinstance(problem, BaseException):
@@ -256,7 +256,7 @@ class Nginx(ports.Proxy):
         else:
             self._confirm_socket = other if self._confirm_socket == usual else usual
 
-    def _settle(self, number: int) -> None:
+    def _tidy_generations(self, number: int) -> None:
         """What the disk has to do with a new generation."""
         self._generations.sync(number)
         self._generations.remove_old(in_use=frozenset() if self._running is None else frozenset({self._running}))

@@ -19,7 +19,7 @@ class OldWorkers(ports.OldWorkers):
     def __init__(self, layout: layout_.Layout, register: worker_register.Register) -> None:
         self._layout = layout
         self._register = register
-        self._told: dict[model.OldWorker, frozenset[int]] = {}
+        self._closed: dict[model.OldWorker, frozenset[int]] = {}
 
     async def list_old(self) -> tuple[model.OldGeneration, ...]:
         """See ports.OldWorkers."""
@@ -59,12 +59,12 @@ class OldWorkers(ports.OldWorkers):
     def _close_sockets(self, one: model.OldGeneration, most: int) -> int:
         """One worker after the other: the first one to end gives its memory back."""
         ports_ = self._register.read().ports
-        self._told = {worker: told for worker, told in self._told.items() if worker in one.workers}
+        self._closed = {worker: before for worker, before in self._closed.items() if worker in one.workers}
         closed = 0
         for worker in one.workers:
-            told = self._told.get(worker, frozenset())
-            now = foreign_connections.close_clients(worker, ports=ports_, most=most - closed, told=told)
-            self._told[worker] = told | frozenset(now)
+            before = self._closed.get(worker, frozenset())
+            now = foreign_connections.close_clients(worker, ports=ports_, most=most - closed, closed_before=before)
+            self._closed[worker] = before | frozenset(now)
             closed += len(now)
             if closed == most:
                 break

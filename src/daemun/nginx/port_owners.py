@@ -41,10 +41,10 @@ def _written(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _overlap(asked: str, held: str) -> bool:
+def _overlap(wanted: str, held: str) -> bool:
     """All addresses of IPv6 may mean those of IPv4, too: whether they do cannot be seen from outside."""
-    same_kind = (":" in asked) == (":" in held)
-    return held in {asked, "::"} or (same_kind and bool({asked, held} & _EVERY))
+    same_kind = (":" in wanted) == (":" in held)
+    return held in {wanted, "::"} or (same_kind and bool({wanted, held} & _EVERY))
 
 
 def name(pid: int) -> str:

@@ -103,13 +103,13 @@ def _children(master: psutil.Process) -> list[psutil.Process]:
     if not master.is_running():  # the number may be another process's now
         raise psutil.NoSuchProcess(master.pid)
     # One may be missing in the list while another ends (proc_pid_children(5)), but not twice in a row.
-    told, again = read_children(master.pid), read_children(master.pid)
-    while told != again:
-        told, again = again, read_children(master.pid)
-    if told is None:
+    listed, again = read_children(master.pid), read_children(master.pid)
+    while listed != again:
+        listed, again = again, read_children(master.pid)
+    if listed is None:
         return master.children()
     found = []
-    for word in told.split():
+    for word in listed.split():
         with contextlib.suppress(psutil.NoSuchProcess):
             found.append(psutil.Process(int(word)))
     return found

@@ -73,22 +73,24 @@ _MODULES = {
 modules' own pages."""
 
 
-def explain(said: str, *, binary: str) -> str:
+def explain(message: str, *, binary: str) -> str:
     """nginx's words, and what an unknown directive in them most likely is. binary: the path of this nginx."""
-    match = _UNKNOWN.search(said)
+    match = _UNKNOWN.search(message)
     if match is None:
-        return said
+        return message
     name, here = match["name"], f"this nginx ({binary})"
     new = next((since for begin, since in _NEW.items() if name.startswith(begin)), None)
     module = max((begin for begin in _MODULES if name.startswith(begin)), key=len, default=None)
     if new is not None:
-        return f"{said}: {here} lacks it, nginx has it since {new}; name another nginx with --nginx PATH"
+        return f"{message}: {here} lacks it, nginx has it since {new}; name another nginx with --nginx PATH"
     if module is not None:
-        return f"{said}: {here} lacks the module {_MODULES[module]}; name another nginx with --nginx PATH"
+        return f"{message}: {here} lacks the module {_MODULES[module]}; name another nginx with --nginx PATH"
     guess = words.guess(name, _known())
     if guess:
-        return f"{said}{guess}"
-    return f"{said}: {here} has no module that knows it; correct its spelling, or name another nginx with --nginx PATH"
+        return f"{message}{guess}"
+    return (
+        f"{message}: {here} has no module that knows it; correct its spelling, or name another nginx with --nginx PATH"
+    )
 
 
 def _known() -> list[str]:

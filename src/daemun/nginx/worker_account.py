@@ -89,13 +89,13 @@ def _find_first(users: tuple[str, ...]) -> WorkerAccount | None:
 
 def _make() -> WorkerAccount:
     """Several daemuns may start at once, and /etc/passwd is locked for each."""
-    said = "neither `useradd` nor `adduser` is installed"
+    failure = "neither `useradd` nor `adduser` is installed"
     for _ in range(_MAKE_TIMES):
         for name, *arguments in _MAKE:
             program = shutil.which(name, path=os.pathsep.join(_SEARCHED))
             if program is None:
                 continue
-            said = _run(program, arguments)
+            failure = _run(program, arguments)
             break
         found = _look_up(OWN)
         if found is not None:
@@ -103,7 +103,7 @@ def _make() -> WorkerAccount:
             return found
         time.sleep(_MAKE_PAUSE_S)
     raise errors.EnvironmentProblemError(
-        _explain(f"none of {', '.join(PREFERRED)} exists, and none could be made: {said}")
+        _explain(f"none of {', '.join(PREFERRED)} exists, and none could be made: {failure}")
     )
 
 

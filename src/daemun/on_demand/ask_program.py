@@ -26,8 +26,8 @@ class Asker:
         self._denied: collections.OrderedDict[str, tuple[float, on_demand_names.RefusedName]] = (
             collections.OrderedDict()
         )
-        self._asked: dict[str, asyncio.Future[on_demand_names.RefusedName | None]] = {}
-        self._told_at: dict[str | None, float] = {}
+        self._under_way: dict[str, asyncio.Future[on_demand_names.RefusedName | None]] = {}
+        self._logged_at: dict[str | None, float] = {}
         self._slots = asyncio.Semaphore(_MOST_AT_ONCE)
 
     async def ask(self, host: str, client: str | None = None) -> on_demand_names.RefusedName | None:
@@ -39,10 +39,10 @@ class Asker:
         known = self._denied.get(host)
         if known is not None and now_s - known[0] < REMEMBERED_S:
             return known[1]
-        if host in self._asked:
-            return await asyncio.shield(self._asked[host])
+        if host in self._under_way:
+            return await asyncio.shield(self._under_way[host])
         future: asyncio.Future[on_demand_names.RefusedName | None] = asyncio.get_running_loop().create_future()
-        self._asked[host] = future
+        self._under_way[host] = future
         try:
             outcome = await self._decide(host, network_budget.network_of(client or ""), now_s)
         except BaseException as error:
@@ -52,7 +52,7 @@ class Asker:
             future.set_result(outcome)
             return outcome
         finally:
-            del self._asked[host]
+            del self._under_way[host]
 
     async def _decide(self, host: str, network: str | None, now_s: float) -> on_demand_names.RefusedName | None:
         site = self._registry.site
@@ -80,11 +80,11 @@ class Asker:
             return None
         refused = _refuse(on_demand_names.Denial.BUSY, host, name_registry.explain_turned_away(turned, per_minute))
         if (
-            now_s - self._told_at.get(turned.network, -network_budget.MINUTE_S) >= network_budget.MINUTE_S
+            now_s - self._logged_at.get(turned.network, -network_budget.MINUTE_S) >= network_budget.MINUTE_S
         ):  # a line a minute for each
-            if len(self._told_at) >= _MOST_REMEMBERED:
-                self._told_at.clear()
-            self._told_at[turned.network] = now_s
+            if len(self._logged_at) >= _MOST_REMEMBERED:
+                self._logged_at.clear()
+            self._logged_at[turned.network] = now_s
             log.warning(refused.message, host=host, network=turned.network)
         return refused
 

@@ -55,19 +55,19 @@ def _bind(listener: socket.socket, path: pathlib.Path, group: int | None) -> Non
 
 async def _receive(listener: socket.socket, pattern: re.Pattern[bytes], asker: ask_program.Asker) -> None:
     loop = asyncio.get_running_loop()
-    asked: set[str] = set()
+    queried: set[str] = set()
 
     async def ask(host: str, client: str | None) -> None:
         refused = await asker.ask(host, client)
-        asked.discard(host)
+        queried.discard(host)
         if refused is not None:
             log.debug("a name is not served", host=host, reason=refused.message)
 
     async with asyncio.TaskGroup() as group:
         while True:
-            told = await loop.sock_recv(listener, _LARGEST_BYTES)
-            found, client = pattern.search(told), _CLIENT.search(told)
+            datagram = await loop.sock_recv(listener, _LARGEST_BYTES)
+            found, client = pattern.search(datagram), _CLIENT.search(datagram)
             host = found[1].decode("ascii") if found else ""
-            if host and host not in asked and len(asked) < _MOST_WAITING:
-                asked.add(host)
+            if host and host not in queried and len(queried) < _MOST_WAITING:
+                queried.add(host)
                 group.create_task(ask(host, client[1].decode("ascii") if client else None))

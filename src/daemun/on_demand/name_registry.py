@@ -21,7 +21,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _PREFIX = "domains"
 MOST_TOGETHER = 64
 """Names that are added at once. Far more would begin with shared certificates (`certs.served.first_certificates`)."""
-_MOST_TOLD = 5
+_MOST_NAMED = 5
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ class Registry:
                 host=site.host,
                 message=f"{words.quoted(one.host)} was not asked about: {explain_turned_away(one, per_minute)}",
             )
-            for one in self.turns.turned_away(now_s)[-_MOST_TOLD:]
+            for one in self.turns.turned_away(now_s)[-_MOST_NAMED:]
         )
 
     async def add(self, host: str) -> on_demand_names.RefusedName | None:

@@ -19,15 +19,15 @@ def create_app(asker: ask_program.Asker) -> types.ASGIApp:
     """An ASGI application, to be run on the asker's event loop."""
 
     async def app(scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
-        asked = _PATH.match(scope["path"])
+        match = _PATH.match(scope["path"])
         client = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"x-real-ip"), None)
-        refused = await asker.ask(asked["host"], client) if asked is not None else None
-        if asked is None or refused is not None:
+        refused = await asker.ask(match["host"], client) if match is not None else None
+        if match is None or refused is not None:
             status = 404 if refused is None else _STATUS.get(refused.denial, 404)
             headers = {"Cache-Control": "no-store", **({"Retry-After": "60"} if status == 503 else {})}
             answer = responses.PlainTextResponse("There is no such site here.\n", status_code=status, headers=headers)
         else:
-            answer = responses.Response(headers={"X-Accel-Redirect": f"@{asked['location']}"})  # type: ignore[assignment]
+            answer = responses.Response(headers={"X-Accel-Redirect": f"@{match['location']}"})  # type: ignore[assignment]
         await answer(scope, receive, send)
 
     return app

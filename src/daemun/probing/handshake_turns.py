@@ -26,7 +26,7 @@ class HandshakeTurns:
     def __init__(self) -> None:
         self._new: dict[Name, None] = {}
         self._turn: collections.deque[Name] = collections.deque()
-        self._asked_at: float | None = None
+        self._started_at: float | None = None
         self._new_owed = 1.0
         self._turn_owed = 0.0
         self._bad_at: float | None = None
@@ -49,8 +49,8 @@ class HandshakeTurns:
 
     def take_due(self, now_s: float, bad: collections.abc.Sequence[Name]) -> tuple[Name, ...]:
         """Those to be made now, each once. bad: those whose last one failed, all of them."""
-        passed_s = 0.0 if self._asked_at is None else min(max(now_s - self._asked_at, 0.0), _MOST_SAVED_S)
-        self._asked_at = now_s
+        passed_s = 0.0 if self._started_at is None else min(max(now_s - self._started_at, 0.0), _MOST_SAVED_S)
+        self._started_at = now_s
         chosen = [*self._take_new(passed_s), *self._take_bad(now_s, bad), *self._take_turn(passed_s)]
         return tuple(dict.fromkeys(chosen))
 

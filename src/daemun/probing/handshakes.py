@@ -36,14 +36,14 @@ def _reached_at(address: model.Address, *, has_ipv6: bool) -> tuple[model.Addres
     return tuple(model.Address(host=host, port=address.port) for host in hosts)
 
 
-async def shake(address: model.Address, name: str, *, says_proxy: bool) -> served_judgement.Shown | str:
-    """says_proxy: connections start with a PROXY line. Returns: what was shown, or why nothing was, in words."""
+async def shake(address: model.Address, name: str, *, sends_proxy_line: bool) -> served_judgement.Shown | str:
+    """sends_proxy_line: connections start with a PROXY line. Returns: what was shown, or why nothing was, in words."""
     assert address.host is not None
     try:
         async with asyncio.timeout(SHAKE_S):
             _, writer = await asyncio.open_connection(address.host, address.port)
             try:
-                if says_proxy:  # haproxy.org, proxy-protocol.txt, section 2.1
+                if sends_proxy_line:  # haproxy.org, proxy-protocol.txt, section 2.1
                     writer.write(b"PROXY UNKNOWN\r\n")
                 await writer.start_tls(_context(), server_hostname=name)
                 der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)

@@ -156,7 +156,7 @@ class Prober:
                 await work
             done += 1
 
-        work = [self._try(key, is_asked=True) for key in keys] + [self._shake(*one) for one in shakes]
+        work = [self._try(key, is_requested=True) for key in keys] + [self._shake(*one) for one in shakes]
         try:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(within_s), asyncio.TaskGroup() as group:
@@ -262,15 +262,15 @@ class Prober:
         self._note(key, [(server, _of_place(found)) for server, found in known[1]], now_s)
         return True
 
-    async def _try(self, key: observations.Key, *, is_asked: bool = False) -> None:
+    async def _try(self, key: observations.Key, *, is_requested: bool = False) -> None:
         """Never raises but when cancelled."""
         aim = self._looks.aim(key)
-        if aim is None or (key in self._under_way and not is_asked):
+        if aim is None or (key in self._under_way and not is_requested):
             return
         self._under_way.add(key)
         try:
             found = await self._find(aim)
-            if any(one.trouble is not None for _, one in found) and not is_asked and not self._looks.servers(key):
+            if any(one.trouble is not None for _, one in found) and not is_requested and not self._looks.servers(key):
                 await asyncio.sleep(AGAIN_S)  # it was just added, and may be about to start
                 found = await self._find(aim)
             now_s = asyncio.get_running_loop().time()
@@ -341,7 +341,7 @@ class Prober:
         site, desired = self._looks.site(host), self._desired
         if site is None or desired is None or host not in self._live:
             return None
-        shown = await handshakes.shake(address, name, says_proxy=desired.globals.proxy_protocol)
+        shown = await handshakes.shake(address, name, sends_proxy_line=desired.globals.proxy_protocol)
         expected: collections.abc.Collection[str] = ()
         if isinstance(shown, served_judgement.Shown) and not probe_targets.names_a_certificate(site):
             expected = self._expected.find(name, shown.fingerprint, asyncio.get_running_loop().time())
@@ -353,10 +353,10 @@ class Prober:
         site, desired = self._looks.site(host), self._desired
         if site is None or desired is None:
             return ()
-        asked = desired.globals.listen_https
+        listeners = desired.globals.listen_https
         if site.https_port is not None:
-            asked = (model.Address(port=site.https_port),)
-        return handshakes.find_places(asked, has_ipv6=self._has_ipv6)
+            listeners = (model.Address(port=site.https_port),)
+        return handshakes.find_places(listeners, has_ipv6=self._has_ipv6)
 
     # --- the error log ---------------------------------------------------------------------------------------------
 

@@ -75,17 +75,19 @@ class Try:
         """Never raises but when cancelled."""
         try:
             async with self._connect() as (reader, writer):
-                return await self._speak(reader, writer)
+                return await self._try_protocol(reader, writer)
         except _NoConnectionError as error:
             return error.found
 
-    async def _speak(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> server_answers.ServerFinding:
+    async def _try_protocol(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> server_answers.ServerFinding:
         if probe_targets.is_encrypted(self.aim):
             failed = await self._shake(writer)
             if failed is not None:
                 return failed
         if self.aim.sent is not None:
-            return await self._ask(reader, writer)
+            return await self._request_once(reader, writer)
         if self.aim.scheme in _HTTP2:
             return await self._greet(reader, writer)
         return server_answers.WELL
@@ -127,7 +129,9 @@ class Try:
             return server_answers.tls_failed(self.server, causes.find_words(error) or "the connection was closed")
         return None
 
-    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> server_answers.ServerFinding:
+    async def _request_once(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> server_answers.ServerFinding:
         head: bytes | None
         try:
             async with asyncio.timeout(server_answers.ANSWER_S):

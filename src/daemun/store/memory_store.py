@@ -40,13 +40,13 @@ class MemoryStore:
                 if other in keys.parents(key) or keys.is_under(other, key):
                     raise ValueError(f'cannot write "{key}": "{other}" holds a value')
             self._values[key] = bytes(value)
-            self._tell(key)
+            self._notify(key)
 
     def delete(self, key: str) -> None:
         keys.check(key)
         with self._guard:
             if self._values.pop(key, None) is not None:
-                self._tell(key)
+                self._notify(key)
 
     def list(self, prefix: str) -> list[str]:
         keys.check_prefix(prefix)
@@ -74,9 +74,9 @@ class MemoryStore:
             self._watches.add(watch)
         return watch
 
-    def _tell(self, key: str) -> None:
+    def _notify(self, key: str) -> None:
         for watch in self._watches:
-            watch.tell(key)
+            watch.notify(key)
 
 
 @dataclasses.dataclass(eq=False, slots=True, kw_only=True)
@@ -92,7 +92,7 @@ class _Watch:
         self._loop = asyncio.get_running_loop()
         self._keys: asyncio.Queue[str] = asyncio.Queue()
 
-    def tell(self, key: str) -> None:
+    def notify(self, key: str) -> None:
         if keys.is_under(key, self._prefix):
             self._loop.call_soon_threadsafe(self._keys.put_nowait, key)
 

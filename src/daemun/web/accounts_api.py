@@ -73,8 +73,8 @@ class _Handlers:
     async def roll_over(self, request: requests.Request) -> responses.Response:
         body = await request_body_json.read_object(request)
         turns = await self._accounts.roll_over(everything=request_body_json.take_flag(body, "everything"))
-        told = [{"directory": turn.directory, "error": turn.error} for turn in turns]
-        return responses.JSONResponse({"accounts": told})
+        accounts = [{"directory": turn.directory, "error": turn.error} for turn in turns]
+        return responses.JSONResponse({"accounts": accounts})
 
     async def deactivate(self, request: requests.Request) -> responses.Response:
         body = await request_body_json.read_object(request)

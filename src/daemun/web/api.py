@@ -90,7 +90,7 @@ class _Handlers:
         return responses.JSONResponse(json_values.forecast_json(found, now, span))
 
     async def test_alerts(self, _: requests.Request) -> responses.Response:
-        return responses.JSONResponse(json_values.told_json(await self._gate.test_alerts()))
+        return responses.JSONResponse(json_values.sent_alerts_json(await self._gate.test_alerts()))
 
     async def renew(self, request: requests.Request) -> responses.Response:
         host = request.path_params["host"]

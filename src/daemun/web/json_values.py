@@ -278,9 +278,9 @@ def _coming_json(entry: renewal_forecast.ForecastEvent, now: datetime.datetime) 
     }
 
 
-def told_json(told: collections.abc.Iterable[model.SentAlert]) -> Json:
+def sent_alerts_json(sent: collections.abc.Iterable[model.SentAlert]) -> Json:
     """The whole of POST /alerts/test. `error` is null where the message was taken."""
-    return {"told": [{"target": one.target, "error": one.error, "remark": one.remark} for one in told]}
+    return {"told": [{"target": one.target, "error": one.error, "remark": one.remark} for one in sent]}
 
 
 def plan_json(plan: gate_port.PlanReport) -> Json:

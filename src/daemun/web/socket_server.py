@@ -29,7 +29,7 @@ async def serve(
     Raises: EnvironmentProblemError when the socket cannot be made.
     """
     with _listen(socket_path, group) as listener:
-        await _wait_for_somebody(listener)
+        await _wait_for_connection(listener)
         server = await asyncio.to_thread(_make_server, make_app)
         try:
             await server.serve(sockets=[listener])
@@ -47,12 +47,12 @@ def _make_server(make_app: collections.abc.Callable[[], "types.ASGIApp"]) -> "uv
     return asgi.make_server(make_app())
 
 
-async def _wait_for_somebody(listener: socket.socket) -> None:
+async def _wait_for_connection(listener: socket.socket) -> None:
     """Until there is a connection, which is left to whoever listens next."""
-    loop, somebody = asyncio.get_running_loop(), asyncio.Event()
-    loop.add_reader(listener, somebody.set)
+    loop, is_connected = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(listener, is_connected.set)
     try:
-        await somebody.wait()
+        await is_connected.wait()
     finally:
         loop.remove_reader(listener)
 

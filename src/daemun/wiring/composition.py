@@ -204,7 +204,7 @@ class Daemon:
                 "orphans": child_reaper.reap_orphans,
             },
             guard_state=self._guard.run,
-            on_rotate=self._logs.ask,
+            on_rotate=self._logs.request,
             announce=self._announce,
         )
 

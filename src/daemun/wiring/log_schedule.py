@@ -30,23 +30,23 @@ class Rotation:
     def __init__(self, nginx: nginx_server.Nginx, policy: model.Logs) -> None:
         self.policy = policy
         self._nginx = nginx
-        self._asked = asyncio.Event()
+        self._requested = asyncio.Event()
 
-    def ask(self) -> None:
+    def request(self) -> None:
         """Rotate now, as on SIGUSR1."""
-        self._asked.set()
+        self._requested.set()
 
     async def run(self) -> None:
         """Rotate what grew too large; when asked also open anew what somebody else renamed."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CHECKED_EVERY_S):
-                    await self._asked.wait()
-            asked = self._asked.is_set()
-            self._asked.clear()
+                    await self._requested.wait()
+            is_requested = self._requested.is_set()
+            self._requested.clear()
             try:
                 rotated = await self._nginx.rotate_logs(self.policy)
-                if asked and not rotated:
+                if is_requested and not rotated:
                     await self._nginx.reopen_logs()
             except EnvironmentProblemError as error:
                 log.warning("the logs are not rotated", reason=str(error))

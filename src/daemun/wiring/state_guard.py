@@ -40,7 +40,7 @@ class StateGuard:
         self._gate = gate
         self._sockets = sockets
         self._failure: str | None = None
-        self._told: list[str] = []
+        self._logged: list[str] = []
 
     async def run(self, restart: lifecycle.Restart) -> None:
         """Never returns. restart: starts the task again that has lost its socket."""
@@ -50,7 +50,7 @@ class StateGuard:
                 if missing:
                     await self._mend(missing, restart)
                 else:
-                    self._told = []
+                    self._logged = []
 
     def _watched(self) -> tuple[pathlib.Path, ...]:
         """Where a deletion shows. What is in other folders is certificates' and generations', and has its own watch."""
@@ -85,20 +85,20 @@ class StateGuard:
             self._gate.request_stop(keep_traffic=True)
             return
         except errors.EnvironmentProblemError as error:
-            self._tell_failure(str(error))
+            self._log_failure(str(error))
             return
         self._failure = None
         is_removed = pathlib.Path(self._layout.store) in map(pathlib.Path, missing)
         lost = "; accounts and certificates of CAs were in it: restore a backup if there is one" if is_removed else ""
-        if missing != self._told:
+        if missing != self._logged:
             log.error(f"deleted under the running daemun, and made again: {', '.join(missing)}{lost}")
-        self._told = missing
+        self._logged = missing
         for name, path in self._sockets.items():
             if path in missing:
                 await restart(name)
         await self._gate.apply(worker_generations.Urgency.NEEDED)
 
-    def _tell_failure(self, failure: str) -> None:
+    def _log_failure(self, failure: str) -> None:
         """Once for each cause: it is looked at every few seconds."""
         if failure != self._failure:
             log.error("the state directory was deleted, and cannot be made again", reason=failure)

@@ -49,18 +49,18 @@ def find_account(key: acme_accounts.Key, ca: CaAccess) -> str | None:
     return None
 
 
-def settle_key(store: ports.Store, ca: CaAccess) -> None:
+def resolve_key(store: ports.Store, ca: CaAccess) -> None:
     """Find out which key the CA knows, where a change of it was interrupted. Raises: RetryableError."""
     directory = ca.authority.directory
     known = acme_accounts.read_registration(store, directory)
     if known is None or known.state is not acme_accounts.State.CHANGING:
         return
     new_pem = store.read(acme_accounts.NEXT)
-    is_told = find_account(acme_accounts.parse_key(new_pem), ca) is not None
-    settled = dataclasses.replace(
-        known, state=acme_accounts.State.ACTIVE, key_pem=new_pem if is_told else known.key_pem
+    is_accepted = find_account(acme_accounts.parse_key(new_pem), ca) is not None
+    resolved = dataclasses.replace(
+        known, state=acme_accounts.State.ACTIVE, key_pem=new_pem if is_accepted else known.key_pem
     )
-    acme_accounts.write_registration(store, directory, settled)
+    acme_accounts.write_registration(store, directory, resolved)
 
 
 def change_key(old: acme_accounts.Key, new: acme_accounts.Key, url: str, ca: CaAccess) -> None:
@@ -118,8 +118,8 @@ def _asking(
     """A client that signs by the key, as the account `url`; None: by the key alone. verb: as in `in_words`."""
     authority = ca.authority
     network = acme_network.Network(key, authority.ca_file, ca.clock, ca.stop, ca.pause)
-    told = acme_network.in_words(authority, (authority.directory,), network, verb=verb)
-    with contextlib.closing(network.session), told:
+    errors_in_words = acme_network.in_words(authority, (authority.directory,), network, verb=verb)
+    with contextlib.closing(network.session), errors_in_words:
         directory = client.ClientV2.get_directory(authority.directory, network)
         if url is not None:
             network.account = messages.RegistrationResource(body=messages.Registration(), uri=url)

@@ -45,7 +45,7 @@ POLLS = 60
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 5.0
-LONGEST_ASKED_PAUSE_S = 30.0
+LONGEST_RETRY_AFTER_S = 30.0
 """A Retry-After of a CA that works on the order is obeyed up to this."""
 
 _MOST_CHAINS = 10
@@ -83,9 +83,9 @@ def obtain(
         return request_ledger.RequestLedger(store, clock, directory, limits_of(directory))
 
     dns_s = 2 * request.ordering.dns.wait_s if request.ordering.dns is not None else 0.0
-    with store.lock(f"order-{request.name}", lease_s=POLLS * LONGEST_ASKED_PAUSE_S + 300 + dns_s):
+    with store.lock(f"order-{request.name}", lease_s=POLLS * LONGEST_RETRY_AFTER_S + 300 + dns_s):
         ca = account_requests.CaAccess(authority=authority, clock=clock, stop=stop, pause=pause)
-        account_requests.settle_key(store, ca)
+        account_requests.resolve_key(store, ca)
         with _connected(ca, store, request.hosts) as network:
             try:
                 return _Order(request, network, store, provers, spent_at).run()
@@ -154,7 +154,7 @@ class _Order:
         has_failed = False
         try:
             if is_same:
-                status = self._ask(order).status
+                status = self._fetch_order(order).status
                 has_failed = status == messages.STATUS_INVALID
                 if not has_failed:
                     # Before that the CA has not seen the key.
@@ -166,7 +166,7 @@ class _Order:
         certificate_records.delete_order(self._store, self._request.name)
         # Whether another one became a certificate, and which name failed, nobody knows: the worse is counted.
         worst = frozenset(map(budget.failing_name, order.hosts))
-        self._spent_at(order.directory).settle(self._request.name, is_issued=not has_failed, failed=worst)
+        self._spent_at(order.directory).close_order(self._request.name, is_issued=not has_failed, failed=worst)
         return None
 
     def _rekey(self, order: certificate_records.PendingOrder) -> certificate_records.PendingOrder:
@@ -189,7 +189,7 @@ class _Order:
     def _finish(self, order: certificate_records.PendingOrder) -> certificate_records.Issued:
         pause_s = FIRST_PAUSE_S
         for _ in range(POLLS):
-            body = self._ask(order)
+            body = self._fetch_order(order)
             if body.status == messages.STATUS_PENDING:
                 self._answer(body)
             elif body.status == messages.STATUS_READY:
@@ -198,8 +198,8 @@ class _Order:
                 return self._fetch(order, body.certificate)
             elif body.status == messages.STATUS_INVALID:
                 raise self._failure(body)
-            asked_s = min(self._network.retry_after_s or 0, LONGEST_ASKED_PAUSE_S)
-            self._network.pause(max(pause_s, asked_s))
+            retry_after_s = min(self._network.retry_after_s or 0, LONGEST_RETRY_AFTER_S)
+            self._network.pause(max(pause_s, retry_after_s))
             pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
         raise order_error.OrderError(
             f"cannot get a certificate for {self._hosts}: the CA has not finished the order after {POLLS} looks; "
@@ -207,26 +207,26 @@ class _Order:
             cause=order_error.Cause.DOWN,
         )
 
-    def _ask(self, order: certificate_records.PendingOrder) -> messages.Order:
+    def _fetch_order(self, order: certificate_records.PendingOrder) -> messages.Order:
         body: messages.Order = messages.Order.from_json(self._get(order.url).json())
         return body
 
     def _answer(self, body: messages.Order) -> None:
         """Make the proof of each name visible, then tell the CA to look, once for each."""
-        asked: list[tuple[messages.ChallengeBody, provers_.Proof]] = []
+        chosen: list[tuple[messages.ChallengeBody, provers_.Proof]] = []
         for url in body.authorizations:
             found = self._authorization(url)
             if found.status == messages.STATUS_PENDING and url not in self._answered:
-                asked.append(self._choose(found))
+                chosen.append(self._choose(found))
                 self._answered.add(url)
         for kind, prover in self._provers.items():
-            new = [proof for _, proof in asked if proof.challenge is kind]
+            new = [proof for _, proof in chosen if proof.challenge is kind]
             self._presented += new
             if new:
                 prover.present(new)
-        pending = (proof.host for challenge, proof in asked if challenge.status == messages.STATUS_PENDING)
+        pending = (proof.host for challenge, proof in chosen if challenge.status == messages.STATUS_PENDING)
         self._spent.reserve_failures(self._request.name, tuple(map(budget.failing_name, pending)))
-        for challenge, _ in asked:
+        for challenge, _ in chosen:
             # Empty: "I am ready" (RFC 8555 section 7.5.1). One that the CA already looks at is left alone.
             if challenge.status == messages.STATUS_PENDING:
                 self._client.answer_challenge(challenge, challenge.chall.response(self._network.jwk))
@@ -269,12 +269,12 @@ class _Order:
             cause = str(error)
         else:
             if not missing:
-                self._spent.settle(self._request.name, is_issued=True)
+                self._spent.close_order(self._request.name, is_issued=True)
                 chosen = self._choose_chain(issued, response, order.key_pem)
                 return certificate_records.Issued(directory=order.directory, bundle=chosen)
             cause = f"it is not for {', '.join(missing)}"
         certificate_records.delete_order(self._store, self._request.name)
-        self._spent.settle(self._request.name, is_issued=True)
+        self._spent.close_order(self._request.name, is_issued=True)
         raise order_error.OrderError(
             f"cannot use the certificate that the CA issued for {self._hosts}: {cause}; "
             "nothing to do here, daemun orders another one",
@@ -312,7 +312,7 @@ class _Order:
     def _forget(self, failed: frozenset[str] = frozenset()) -> None:
         """The order will not become a certificate. failed: names that the CA could not validate."""
         certificate_records.delete_order(self._store, self._request.name)
-        self._spent.settle(self._request.name, is_issued=False, failed=failed)
+        self._spent.close_order(self._request.name, is_issued=False, failed=failed)
 
     # --- requests --------------------------------------------------------------------------------------------------
 

@@ -42,9 +42,9 @@ class DnsPersist01(challenges.Challenge):
         return tuple(persist_records.Statement(issuer=name, account=account, is_wildcard=is_wildcard) for name in names)
 
 
-Asked = challenges.HTTP01 | challenges.DNS01 | DnsPersist01
+AcmeChallenge = challenges.HTTP01 | challenges.DNS01 | DnsPersist01
 
-KINDS: dict[model.Challenge, type[Asked]] = {
+KINDS: dict[model.Challenge, type[AcmeChallenge]] = {
     model.Challenge.HTTP_01: challenges.HTTP01,
     model.Challenge.DNS_01: challenges.DNS01,
     model.Challenge.DNS_PERSIST_01: DnsPersist01,
@@ -52,18 +52,18 @@ KINDS: dict[model.Challenge, type[Asked]] = {
 
 
 def make(
-    name: str, kind: model.Challenge, asked: Asked, *, jwk: jwk_.JWK, account: str, dns: model.Dns | None
+    name: str, kind: model.Challenge, challenge: AcmeChallenge, *, jwk: jwk_.JWK, account: str, dns: model.Dns | None
 ) -> provers.Proof:
     """What the CA wants to see for a name, which may be a wildcard. account: its URL. dns: who makes records.
 
     Raises: RetryableError when the challenge is malformed.
     """
     host = name.removeprefix("*.")
-    if not isinstance(asked, DnsPersist01):
+    if not isinstance(challenge, DnsPersist01):
         # Of DNS-01 the hash, of HTTP-01 the key authorization itself (RFC 8555 sections 8.3 and 8.4).
-        content, token = asked.validation(jwk), asked.encode("token")
+        content, token = challenge.validation(jwk), challenge.encode("token")
         return provers.Proof(host=host, challenge=kind, token=token, content=content, dns=dns)
-    statements = asked.statements(account, is_wildcard=name != host)
+    statements = challenge.statements(account, is_wildcard=name != host)
     if not statements:
         raise errors.RetryableError(
             f'cannot validate "{name}": the CA sends a {kind.value} challenge without its own names '

@@ -68,7 +68,7 @@ def _turn(
     directory = known.directory
     try:
         if known.state is acme_accounts.State.CHANGING:
-            account_requests.settle_key(store, ca)
+            account_requests.resolve_key(store, ca)
             known = acme_accounts.read_registration(store, directory) or known
         if known.key_pem != new_pem:
             assert known.url is not None
@@ -77,8 +77,8 @@ def _turn(
             )
             old, new = acme_accounts.load_key(store, directory), acme_accounts.parse_key(new_pem)
             account_requests.change_key(old, new, known.url, ca)
-            told = dataclasses.replace(known, state=acme_accounts.State.ACTIVE, key_pem=new_pem)
-            acme_accounts.write_registration(store, directory, told)
+            active = dataclasses.replace(known, state=acme_accounts.State.ACTIVE, key_pem=new_pem)
+            acme_accounts.write_registration(store, directory, active)
     except errors.RetryableError as error:
         return account_port.Turn(directory=directory, error=str(error))
     return account_port.Turn(directory=directory)

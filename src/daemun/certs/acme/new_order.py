@@ -66,17 +66,17 @@ def _send_once(
     network: acme_network.Network,
     spent: request_ledger.RequestLedger,
 ) -> str:
-    asked = budget.OrderCost(
+    cost = budget.OrderCost(
         by=request.name,
         hosts=request.hosts,
         domains=rate_limit_domains.domains_of(request.hosts),
         replaces=new.replaces is not None and request.is_same_set,
     )
-    spent.reserve(asked)
+    spent.reserve(cost)
     try:
         response = network.post(acme.directory["newOrder"], new, new_nonce_url=acme.directory["newNonce"])
     except (messages.Error, acme_errors.ConflictError):  # the CA made no order: there will be no certificate
-        spent.settle(request.name, is_issued=False)
+        spent.close_order(request.name, is_issued=False)
         raise
     return str(response.headers["Location"])
 
@@ -85,19 +85,19 @@ def _choose_profile(request: Request, acme: client.ClientV2) -> str | None:
     """The one that is asked for. Let's Encrypt signs addresses only in its profile "shortlived"
     (letsencrypt.org/docs/profiles). Raises: OrderError: the CA does not offer it."""
     offered: dict[str, str] = acme.directory["meta"].profiles or {}
-    asked = request.ordering.profile
-    if asked is None:
+    profile = request.ordering.profile
+    if profile is None:
         has_address = any(names.address_of(host) for host in request.hosts)
         return "shortlived" if has_address and "shortlived" in offered else None
-    if asked not in offered:
+    if profile not in offered:
         known = words.listed([words.quoted(name) for name in sorted(offered)], last="and") if offered else "none"
         raise order_error.OrderError(
             f"cannot get a certificate for {acme_network.quoted(request.hosts)}: the CA at "
-            f"{request.authority.directory} has no profile {words.quoted(asked)}; it offers {known}; "
+            f"{request.authority.directory} has no profile {words.quoted(profile)}; it offers {known}; "
             + ("correct `profile`" if offered else "leave `profile` out"),
             cause=order_error.Cause.REFUSED,
         )
-    return asked
+    return profile
 
 
 def _identifier(host: str) -> messages.Identifier:

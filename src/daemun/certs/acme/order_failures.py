@@ -8,7 +8,7 @@ from acme import messages
 from daemun.certs.acme import acme_network, order_error, problem_documents
 from daemun.core.issuance import budget
 
-_MOST_TOLD = 3
+_MOST_NAMED = 3
 """Of many names that failed, so many are told with the reason, the others by their names."""
 
 
@@ -40,8 +40,10 @@ def explain(
         code, detail = acme_network.code_of(order.error), acme_network.detail_of(order.error)
         reasons.append(problem_documents.explain_request(", ".join(hosts), code, detail))
         codes.add(code)
-    if len(reasons) > _MOST_TOLD:
-        reasons[_MOST_TOLD:] = [f"and the same kind of trouble with {acme_network.quoted(tuple(blamed)[_MOST_TOLD:])}"]
+    if len(reasons) > _MOST_NAMED:
+        reasons[_MOST_NAMED:] = [
+            f"and the same kind of trouble with {acme_network.quoted(tuple(blamed)[_MOST_NAMED:])}"
+        ]
     error = order_error.OrderError(
         "; ".join(reasons)
         or f"cannot get a certificate for {acme_network.quoted(hosts)}: the CA gave the order up without a reason; "

@@ -73,11 +73,11 @@ def fetch(
         for key, leaf in leaves.items():
             if stop.is_set():
                 break
-            answers[key] = _ask(network, base, leaf)
+            answers[key] = _query(network, base, leaf)
     return answers
 
 
-def _ask(network: acme_network.Network, base: str, leaf: x509.Certificate) -> RenewalAnswer:
+def _query(network: acme_network.Network, base: str, leaf: x509.Certificate) -> RenewalAnswer:
     identifier = identify(leaf)
     if identifier is None:
         return RenewalAnswer(is_known=True, poll_s=renewal_advice.POLL_LATEST.total_seconds())

@@ -33,18 +33,18 @@ class Hook:
 
     def _run(self, action: str, record: txt_records.Record) -> None:
         """Raises: RetryableError with the exit code and the last line of standard error."""
-        told = {"ACTION": action, "NAME": record.name, "VALUE": record.value, "ZONE": record.zone}
+        variables = {"ACTION": action, "NAME": record.name, "VALUE": record.value, "ZONE": record.zone}
         failed = f"cannot {'make' if action == 'present' else 'remove'} the record {record.name}"
         program = self._command[0]
         # A file, not a pipe: what the program leaves running may keep its end of a pipe open.
-        with tempfile.TemporaryFile() as said:
+        with tempfile.TemporaryFile() as file:
             try:
                 process = subprocess.Popen(
                     [*self._command, action, record.name, record.value],
-                    env={**os.environ, **{f"DAEMUN_{name}": value for name, value in told.items()}},
+                    env={**os.environ, **{f"DAEMUN_{name}": value for name, value in variables.items()}},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
-                    stderr=said,
+                    stderr=file,
                     start_new_session=True,
                 )
             except OSError as error:
@@ -59,20 +59,20 @@ class Hook:
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
                 raise errors.RetryableError(
-                    f"{failed}: {program} {action} has not ended after {TIMEOUT_S:.0f} s and was killed{_last(said)}; "
+                    f"{failed}: {program} {action} has not ended after {TIMEOUT_S:.0f} s and was killed{_last(file)}; "
                     "make it end as soon as the record is made: daemun waits by itself until it is seen"
                 ) from None
             if code != 0:
                 how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
                 cure = f"run it by hand to see why: {program} {action} {record.name} VALUE"
-                raise errors.RetryableError(f"{failed}: {program} {how}{_last(said)}; {cure}")
+                raise errors.RetryableError(f"{failed}: {program} {how}{_last(file)}; {cure}")
 
 
-def _last(said: typing.IO[bytes]) -> str:
+def _last(file: typing.IO[bytes]) -> str:
     """The last line that was said, for the end of a message; without control characters, and not too long."""
-    size = said.seek(0, os.SEEK_END)
-    said.seek(max(0, size - _LAST_BYTES))
-    lines = said.read().decode(errors="replace").strip().splitlines()
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _LAST_BYTES))
+    lines = file.read().decode(errors="replace").strip().splitlines()
     if not lines:
         return " and said nothing"
     line = "".join(char if char.isprintable() else " " for char in lines[-1]).strip()

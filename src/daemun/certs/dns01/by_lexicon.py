@@ -86,9 +86,9 @@ class Lexicon:
         general = {name: self._options[name] for name in dns_providers.GENERAL_OPTIONS if name in self._options}
         # Some look for the zone among their own options.
         own = {"domain": zone, **self._options}
-        told = {**general, "provider_name": self._provider, "domain": zone, self._provider: own}
+        options = {**general, "provider_name": self._provider, "domain": zone, self._provider: own}
         resolver: typing.Any = config.ConfigResolver  # without types
-        return module.Provider(resolver().with_dict(told))
+        return module.Provider(resolver().with_dict(options))
 
     def _explain(self, error: BaseException) -> str:
         """The library's words without secrets, and what to do."""
@@ -96,8 +96,8 @@ class Lexicon:
         status = getattr(response, "status_code", None)
         if isinstance(status, int):
             body = self._clean(getattr(response, "text", "") or "")
-            said = f" ({body})" if body else ""
-            return f"its API answers HTTP {status}{said}; {_CURES.get(status, 'see what it says')}"
+            detail = f" ({body})" if body else ""
+            return f"its API answers HTTP {status}{detail}; {_CURES.get(status, 'see what it says')}"
         if isinstance(error, OSError):  # as requests' errors of the network are
             cause = causes.find_words(error) or type(error).__name__
             return f"its API cannot be reached ({cause}); check this machine's way to the internet"

@@ -69,8 +69,8 @@ class Adviser:
         self, host: str, statements: collections.abc.Sequence[persist_records.Statement], *, is_wildcard: bool
     ) -> DnsAdvice:
         values = tuple(str(dataclasses.replace(one, is_wildcard=is_wildcard)) for one in statements)
-        wish = persist_prover.make_wish(host, values, self._dns, self._clock)
-        seen = _see(wish)
+        expected = persist_prover.expect_record(host, values, self._dns, self._clock)
+        seen = _see(expected)
         is_done = any(one.is_there for one in seen) and not any(one.is_there is False for one in seen)
         record = f"{persist_records.LABEL}.{host}"
         text = "the record is there" if is_done else "make this TXT record, once, at the DNS provider; it stays"
@@ -78,8 +78,8 @@ class Adviser:
             host=host,
             challenge=model.Challenge.DNS_PERSIST_01,
             record=record,
-            made_at=wish.place.name,
-            zone=wish.place.zone,
+            made_at=expected.place.name,
+            zone=expected.place.zone,
             text=text,
             is_done=is_done,
             values=values,
@@ -145,7 +145,7 @@ def _explain(name: str, record: str, place: dns_lookup.RecordPlace, ordering: mo
     )
 
 
-def _see(wish: propagation.ExpectedRecord) -> tuple[ServerView, ...]:
+def _see(expected: propagation.ExpectedRecord) -> tuple[ServerView, ...]:
     return tuple(
         ServerView(
             server=one.server,
@@ -153,5 +153,5 @@ def _see(wish: propagation.ExpectedRecord) -> tuple[ServerView, ...]:
             is_there=one.is_good if one.silence is None else None,
             cause=one.silence,
         )
-        for one in propagation.query_servers(wish)
+        for one in propagation.query_servers(expected)
     )

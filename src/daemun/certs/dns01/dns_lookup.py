@@ -183,24 +183,24 @@ def _make_resolver(servers: collections.abc.Sequence[str]) -> dns.resolver.Resol
 @contextlib.contextmanager
 def _explained(what: str, resolver: dns.resolver.Resolver) -> collections.abc.Iterator[None]:
     """Say what could not be found, and why. what: "find the zone of X"."""
-    asked = ", ".join(str(server) for server in resolver.nameservers)
+    queried = ", ".join(str(server) for server in resolver.nameservers)
     try:
         yield
     except (dns.exception.DNSException, OSError) as error:
-        cause, cure = _explain(error, asked)
+        cause, cure = _explain(error, queried)
         raise errors.RetryableError(f"cannot {what}: {cause}; {cure}") from error
 
 
-def _explain(error: Exception, asked: str) -> tuple[str, str]:
-    """Cause and cure. asked: which resolver."""
+def _explain(error: Exception, queried: str) -> tuple[str, str]:
+    """Cause and cure. queried: the resolvers."""
     match error:
         case dns.resolver.NoRootSOA() | dns.resolver.NXDOMAIN() | dns.resolver.NoAnswer():
             cure = "check that the domain is registered, and that its registrar names its name servers"
             return "it is not in DNS", cure
         case dns.resolver.NoNameservers():
             cure = "check the domain's name servers, and DNSSEC, at its registrar; or set `acme.resolvers`"
-            return f"the resolver ({asked}) refuses, or fails, to answer", cure
+            return f"the resolver ({queried}) refuses, or fails, to answer", cure
         case dns.exception.Timeout():
             cure = "check this machine's way to the internet, or set `acme.resolvers`"
-            return f"the resolver ({asked}) does not answer", cure
-    return f"the resolver ({asked}) fails with {type(error).__name__}", "set `acme.resolvers` to another one"
+            return f"the resolver ({queried}) does not answer", cure
+    return f"the resolver ({queried}) fails with {type(error).__name__}", "set `acme.resolvers` to another one"

@@ -40,9 +40,9 @@ class Prover:
         from daemun.certs.dns01 import dns_lookup, propagation  # noqa: PLC0415 - a megabyte that most gates do not need
 
         dns = dns_lookup.Lookup(self._resolvers)
-        wishes = [self._make(proof, dns) for proof in proofs]
+        expected = [self._make(proof, dns) for proof in proofs]
         waits = [proof.dns.wait_s for proof in proofs if proof.dns is not None]
-        propagation.wait_until_seen(wishes, within_s=max(waits))
+        propagation.wait_until_seen(expected, within_s=max(waits))
 
     def remove(self, proofs: collections.abc.Sequence[provers.Proof]) -> None:
         for proof in proofs:

@@ -47,7 +47,7 @@ class Leftovers:
         self._acme = acme
         self._started = asyncio.Event()
         self._wake = asyncio.Event()
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._removed: set[str] = set()
 
     def start(self) -> None:
@@ -90,14 +90,14 @@ class Leftovers:
     def _remove(self, note: record_journal.MadeRecord, makers: list[model.Dns]) -> bool:
         """Returns: whether nothing is left to do now."""
         if not makers:
-            self._tell(note, f"nobody who makes records through {note.provider} is configured any more")
+            self._report(note, f"nobody who makes records through {note.provider} is configured any more")
         for index, dns in enumerate(makers):
             try:
-                is_settled = self._clock.now() - note.made_at >= IN_FLIGHT
-                is_removed = dns_prover.remove(self._store, self._held, note.record, dns, forget=is_settled)
+                is_over = self._clock.now() - note.made_at >= IN_FLIGHT
+                is_removed = dns_prover.remove(self._store, self._held, note.record, dns, forget=is_over)
             except Exception as error:  # the next round tries again; unknown errors may hold secrets in their text
                 if index == len(makers) - 1:
-                    self._tell(note, str(error) if isinstance(error, errors.DaemunError) else type(error).__name__)
+                    self._report(note, str(error) if isinstance(error, errors.DaemunError) else type(error).__name__)
             else:
                 if is_removed and str(note.record) not in self._removed:
                     self._removed.add(str(note.record))
@@ -105,10 +105,10 @@ class Leftovers:
                 return True
         return False
 
-    def _tell(self, note: record_journal.MadeRecord, cause: str) -> None:
+    def _report(self, note: record_journal.MadeRecord, cause: str) -> None:
         """Once for each record and cause."""
-        if (said := f"{note.record}: {cause}") not in self._told:
-            self._told.add(said)
+        if (message := f"{note.record}: {cause}") not in self._reported:
+            self._reported.add(message)
             cure = "it is tried again; or remove it by hand"
             log.warning(
                 "a DNS record of an earlier order is still there", record=str(note.record), cause=cause, do=cure

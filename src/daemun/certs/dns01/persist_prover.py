@@ -32,7 +32,7 @@ class Checker:
         missing: list[str] = []
         for proof in proofs:
             wanted = proof.content.splitlines()
-            looks = propagation.query_servers(make_wish(proof.host, wanted, dns, self._clock))
+            looks = propagation.query_servers(expect_record(proof.host, wanted, dns, self._clock))
             late = [str(one) for one in looks if one.silence is None and not one.is_good]
             if late or not looks:
                 record = f'{persist_records.LABEL}.{proof.host} TXT "{wanted[0]}"'
@@ -47,13 +47,13 @@ class Checker:
         """Records of this kind stay."""
 
 
-def make_wish(
+def expect_record(
     host: str, wanted: collections.abc.Sequence[str], dns: "dns_lookup.Lookup", clock: ports.Clock
 ) -> "propagation.ExpectedRecord":
     """wanted: records of which one is enough. Raises: RetryableError."""
     from daemun.certs.dns01 import propagation  # noqa: PLC0415 - as above
 
-    statements = [said for said in map(persist_records.parse, wanted) if said is not None]
+    statements = [statement for statement in map(persist_records.parse, wanted) if statement is not None]
 
     def is_good(texts: tuple[str, ...]) -> bool:
         now = clock.now()

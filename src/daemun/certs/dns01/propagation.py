@@ -48,7 +48,7 @@ class ServerReply:
 
 
 def query_servers(
-    wish: ExpectedRecord, looks: collections.abc.Sequence[ServerReply] | None = None
+    expected: ExpectedRecord, looks: collections.abc.Sequence[ServerReply] | None = None
 ) -> tuple[ServerReply, ...]:
     """Ask every server of the zone once. looks: of the last time; those that were good are not asked again."""
     before = (
@@ -56,7 +56,7 @@ def query_servers(
         if looks is not None
         else [
             ServerReply(server=server.name, address=address)
-            for server in wish.place.servers
+            for server in expected.place.servers
             for address in server.addresses
         ]
     )
@@ -64,29 +64,41 @@ def query_servers(
         if one.is_good:
             continue
         try:
-            one.texts = dns_lookup.read_texts(dns_lookup.query(one.address, wish.place.name, "TXT"), wish.place.name)
+            one.texts = dns_lookup.read_texts(
+                dns_lookup.query(one.address, expected.place.name, "TXT"), expected.place.name
+            )
         except dns_lookup.NoAnswerError as error:
             one.texts, one.silence = None, str(error)
             one.tries = SILENT_TRIES if error.hopeless else one.tries + 1
         else:
-            one.is_good, one.silence, one.tries = wish.is_good(one.texts), None, 0
+            one.is_good, one.silence, one.tries = expected.is_good(one.texts), None, 0
     return tuple(before)
 
 
-def wait_until_seen(wishes: collections.abc.Sequence[ExpectedRecord], *, within_s: float) -> None:
+def wait_until_seen(expected_records: collections.abc.Sequence[ExpectedRecord], *, within_s: float) -> None:
     """Until every server that answers shows every record. Raises: RetryableError naming the servers that do not."""
     started, pause_s = time.monotonic(), FIRST_PAUSE_S
-    found = [query_servers(wish) for wish in wishes]
+    found = [query_servers(expected) for expected in expected_records]
     while not all(_is_done(looks) for looks in found):
         passed = time.monotonic() - started
-        deaf = [(wish, looks) for wish, looks in zip(wishes, found, strict=True) if not _is_answered(looks)]
+        deaf = [
+            (expected, looks)
+            for expected, looks in zip(expected_records, found, strict=True)
+            if not _is_answered(looks)
+        ]
         if passed >= within_s or (deaf and passed >= min(within_s, PATIENCE_S)):
-            late = [(wish, looks) for wish, looks in zip(wishes, found, strict=True) if not _is_done(looks)]
-            raise errors.RetryableError("; ".join(_explain(wish, looks, within_s) for wish, looks in deaf or late))
+            late = [
+                (expected, looks)
+                for expected, looks in zip(expected_records, found, strict=True)
+                if not _is_done(looks)
+            ]
+            raise errors.RetryableError(
+                "; ".join(_explain(expected, looks, within_s) for expected, looks in deaf or late)
+            )
         time.sleep(min(pause_s, max(within_s - passed, 0.05)))
         pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
-        for wish, looks in zip(wishes, found, strict=True):
-            query_servers(wish, looks)
+        for expected, looks in zip(expected_records, found, strict=True):
+            query_servers(expected, looks)
     for silent in (one for looks in found for one in looks if one.silence is not None):
         log.warning("a name server says nothing and was passed over", server=str(silent), cause=silent.silence)
 
@@ -97,28 +109,28 @@ def _is_answered(looks: collections.abc.Sequence[ServerReply]) -> bool:
 
 def _is_done(looks: collections.abc.Sequence[ServerReply]) -> bool:
     """Whether all have it but those that say nothing."""
-    settled = all(one.is_good or one.tries >= SILENT_TRIES for one in looks)
-    return settled and any(one.is_good for one in looks)
+    is_over = all(one.is_good or one.tries >= SILENT_TRIES for one in looks)
+    return is_over and any(one.is_good for one in looks)
 
 
-def _explain(wish: ExpectedRecord, looks: collections.abc.Sequence[ServerReply], within_s: float) -> str:
-    failed = f'cannot show the CA that "{wish.host}" is ours'
-    zone = wish.place.zone
+def _explain(expected: ExpectedRecord, looks: collections.abc.Sequence[ServerReply], within_s: float) -> str:
+    failed = f'cannot show the CA that "{expected.host}" is ours'
+    zone = expected.place.zone
     if not looks:
         return (
             f'{failed}: no name server of "{zone}" has an address in DNS; '
             "correct the NS records at the domain's registrar"
         )
     if not _is_answered(looks):
-        said = ", ".join(f"{one} {one.silence}" for one in looks)
+        silences = ", ".join(f"{one} {one.silence}" for one in looks)
         return (
-            f'{failed}: no name server of "{zone}" answers this machine: {said}; '
+            f'{failed}: no name server of "{zone}" answers this machine: {silences}; '
             "let it ask port 53 (UDP and TCP) of the internet, or check the servers"
         )
     late = ", ".join(str(one) for one in looks if one.silence is None and not one.is_good)
     silent = "".join(f"; {one} {one.silence}" for one in looks if one.silence is not None)
     return (
-        f"{failed}: after {within_s:.0f} s the TXT record at {wish.place.name} is not yet seen at "
+        f"{failed}: after {within_s:.0f} s the TXT record at {expected.place.name} is not yet seen at "
         f'{late or "any server"}{silent}; check that these servers get the zone "{zone}" from its primary, or raise '
         "`acme.dns.wait`"
     )

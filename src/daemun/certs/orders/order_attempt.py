@@ -61,7 +61,7 @@ class Wanted:
 
 _MOST_ROUNDS = 10
 """A CA may name one bad name after the other."""
-_MOST_TOLD = 3
+_MOST_NAMED = 3
 """Of many names that fail, so many are told with the reason, the others by their names."""
 
 
@@ -144,7 +144,7 @@ class _Try:
                 reasons.append(f"the CA at {authority.directory} is down")
                 continue
             try:
-                issued = await self._ask(authority)
+                issued = await self._obtain_at(authority)
             except request_ledger.OverBudgetError as error:
                 self._means.outages.withdraw(authority.directory, self._means.clock.now())
                 self._note_over_budget(authority, error, self._hosts)
@@ -242,24 +242,24 @@ class _Try:
 
     def _explain_blame(self, *, is_served: bool) -> str:
         blamed = {host: why for found in self._blamed.values() for host, why in found.items()}
-        told = [self._explain_one(host, why) for host, why in list(blamed.items())[:_MOST_TOLD]]
-        told[1:] = [text.partition(". The CA says")[0] for text in told[1:]]
-        if more := list(blamed)[_MOST_TOLD:]:
-            told.append(f"the same kind of trouble with {words.listed(map(words.quoted, more), last='and')}")
+        texts = [self._explain_one(host, why) for host, why in list(blamed.items())[:_MOST_NAMED]]
+        texts[1:] = [text.partition(". The CA says")[0] for text in texts[1:]]
+        if more := list(blamed)[_MOST_NAMED:]:
+            texts.append(f"the same kind of trouble with {words.listed(map(words.quoted, more), last='and')}")
         if is_served or any(self._is_stored(rest) for rest in self._rests() if rest):
-            told.append("the other names have their certificate, and these join it when they can")
-        return "; ".join(told)
+            texts.append("the other names have their certificate, and these join it when they can")
+        return "; ".join(texts)
 
     def _explain_one(self, host: str, why: str) -> str:
-        told = why if host in why else f"{host}: {why}"
+        text = why if host in why else f"{host}: {why}"
         if host == self._spec.host:
-            return told
-        what, separator, detail = told.partition(". The CA says")
+            return text
+        what, separator, detail = text.partition(". The CA says")
         return f"{what.removesuffix('.')}; or take {words.quoted(host)} out of `aliases`{separator}{detail}"
 
     # --- one CA ----------------------------------------------------------------------------------------------------
 
-    async def _ask(self, authority: model.Authority) -> certificate_records.Issued:
+    async def _obtain_at(self, authority: model.Authority) -> certificate_records.Issued:
         await self._examine(authority)
         is_begun = self._begun is not None and self._begun.directory == authority.directory
         if self._rehearse and authority.staging is not None and not is_begun:
@@ -285,8 +285,8 @@ class _Try:
         blocking = [one for one in found if one.weight is examination.Weight.BLOCKS]
         if not blocking:
             return
-        asked = words.listed([words.quoted(host) for host in self._hosts], last="and")
-        text = f"no certificate is asked for {asked}: {'; '.join(map(str, blocking))}"
+        quoted = words.listed([words.quoted(host) for host in self._hosts], last="and")
+        text = f"no certificate is asked for {quoted}: {'; '.join(map(str, blocking))}"
         blamed = {one.host: str(one) for one in blocking if one.host is not None}
         if all(one.topic in _OF_ONE_CA for one in blocking):
             raise order_error.OrderError(text, cause=order_error.Cause.REFUSED, blamed=blamed)
@@ -385,5 +385,5 @@ class _Try:
 
 def fingerprint(found: collections.abc.Iterable[examination.Finding]) -> str:
     """Of what the names look like in DNS: another one means that somebody changed something there."""
-    told = sorted(str(one) for one in found if one.topic == "dns")
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+    texts = sorted(str(one) for one in found if one.topic == "dns")
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]

@@ -71,22 +71,24 @@ class Orders:
                     continue
             self._start(name, tasks, stop, down)
 
-    def with_outage(self, told: model.CertificateStatus, spec: model.CertificateSpec) -> model.CertificateStatus:
+    def with_outage(self, status: model.CertificateStatus, spec: model.CertificateSpec) -> model.CertificateStatus:
         """What waits for a CA that is down says so, without having been tried itself."""
         now = self._means.clock.now()
-        is_waiting = told.state is model.CertificateState.PENDING or told.failures
+        is_waiting = status.state is model.CertificateState.PENDING or status.failures
         if (
             not is_waiting
             or spec.name in self._under_way
-            or (told.next_attempt is not None and told.next_attempt > now)
+            or (status.next_attempt is not None and status.next_attempt > now)
         ):
-            return told
+            return status
         directories = self._index.directories(spec)
         until = self._means.outages.until(directories, now)
         if until is None:
-            return told
+            return status
         why = f"the CA at {words.listed(directories, last='and')} is down and will be asked again by itself"
-        return dataclasses.replace(told, next_attempt=until, reason=(told.reason or "").replace(schedule.ASKED, why))
+        return dataclasses.replace(
+            status, next_attempt=until, reason=(status.reason or "").replace(schedule.IN_PROGRESS, why)
+        )
 
     def due_times(self, now: datetime.datetime) -> list[datetime.datetime]:
         """When `start` has something to begin; the end of what is under way wakes by itself."""
@@ -186,9 +188,9 @@ class Orders:
             async with self._index.settling:
                 entry = self._index.entries.get(name)
                 if entry is not None:
-                    served = await asyncio.to_thread(self._served_files.settle, entry.spec)
+                    served = await asyncio.to_thread(self._served_files.update_live, entry.spec)
                     self._index.put(name, dataclasses.replace(entry, served=served, attempts=None))
-                    await self._settle(self._index.beside(name))
+                    await self._update_live(self._index.beside(name))
                     await asyncio.to_thread(certificate_records.delete_attempts, self._means.store, name)
         except errors.DaemunError as error:
             await self._fail(wanted, self._failure(wanted, str(error)))
@@ -246,7 +248,7 @@ class Orders:
             entry = self._index.entries.get(spec.name)  # the site may have changed, or gone, meanwhile
             is_due_again = False
             if entry is not None:
-                served = await asyncio.to_thread(self._served_files.settle, entry.spec)
+                served = await asyncio.to_thread(self._served_files.update_live, entry.spec)
                 new = schedule.ManagedCertificate(spec=entry.spec, served=served, advice=entry.advice)
                 now = self._means.clock.now()
                 at = schedule.order_at(new, wanted.authorities, now)
@@ -258,7 +260,7 @@ class Orders:
             if is_whole and not is_due_again:
                 await asyncio.to_thread(certificate_records.delete_attempts, self._means.store, spec.name)
         if entry is not None:
-            self._after.tell(spec.name)
+            self._after.notify(spec.name)
         if is_due_again:
             raise errors.RetryableError(
                 f'cannot rely on the new certificate of "{spec.host}": it is valid from {issued.bundle.not_before} to '
@@ -272,9 +274,9 @@ class Orders:
         if not any(host.startswith("*.") for host in issued.bundle.names()) and spec.name in self._index.entries:
             known -= set(self._index.entries[spec.name].spec.names)
             if not known:
-                await self._settle(beside)
+                await self._update_live(beside)
                 return
-        await self._settle(
+        await self._update_live(
             name
             for name, entry in list(self._index.entries.items())
             if name != spec.name
@@ -282,10 +284,10 @@ class Orders:
             and len(issued.bundle.missing(entry.spec.names)) < len(entry.spec.names)
         )
 
-    async def _settle(self, names: collections.abc.Iterable[str]) -> None:
+    async def _update_live(self, names: collections.abc.Iterable[str]) -> None:
         for name in names:
             entry = self._index.entries[name]
-            served = await asyncio.to_thread(self._served_files.settle, entry.spec)
+            served = await asyncio.to_thread(self._served_files.update_live, entry.spec)
             if served != entry.served:
                 self._index.put(name, dataclasses.replace(entry, served=served))
 

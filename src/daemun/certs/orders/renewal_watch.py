@@ -96,9 +96,9 @@ class Watch:
                 work = functools.partial(self._fetch, authority, entries, stop)
                 new = await daemon_thread.run(work, name="renewal info")
                 async with self._index.settling:
-                    for name, (asked_of, found) in new.items():
+                    for name, (queried, found) in new.items():
                         entry = self._index.entries.get(name)
-                        if entry is not None and entry.served is asked_of.served:
+                        if entry is not None and entry.served is queried.served:
                             self._index.put(name, dataclasses.replace(entry, advice=found))
         except errors.DaemunError as error:
             log.warning("what a CA says of renewal could not be kept", error=str(error))

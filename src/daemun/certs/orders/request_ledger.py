@@ -59,9 +59,9 @@ class RequestLedger:
         """The CA is told next to validate these names."""
         self._change(lambda ledger, now: budget.reserve_failures(ledger, by, hosts, self._limits, now))
 
-    def settle(self, by: str, *, is_issued: bool, failed: frozenset[str] = frozenset()) -> None:
+    def close_order(self, by: str, *, is_issued: bool, failed: frozenset[str] = frozenset()) -> None:
         """The order for the certificate `by` ended; failed: the names that the CA could not validate."""
-        self._change(lambda ledger, now: budget.settle(ledger, by, now, is_issued=is_issued, failed=failed))
+        self._change(lambda ledger, now: budget.close_order(ledger, by, now, is_issued=is_issued, failed=failed))
 
     def find_refusal(self, order: budget.OrderCost) -> budget.OverLimit | None:
         """Why an order would have to wait now; None: it need not."""
@@ -124,8 +124,8 @@ def find(
     limits = budget.limits_of(directory)
     if not limits:
         return None
-    asked = budget.OrderCost(by="", hosts=tuple(hosts), domains=rate_limit_domains.domains_of(hosts))
-    refusal = RequestLedger(store, clock, directory, limits).find_refusal(asked)
+    cost = budget.OrderCost(by="", hosts=tuple(hosts), domains=rate_limit_domains.domains_of(hosts))
+    refusal = RequestLedger(store, clock, directory, limits).find_refusal(cost)
     if refusal is None:
         return examination.Finding(
             topic=TOPIC, weight=examination.Weight.GOOD, message="the CA's limits let an order be made now"
@@ -133,15 +133,15 @@ def find(
     return examination.Finding(
         topic=TOPIC,
         weight=examination.Weight.BLOCKS,
-        message=explain(asked.hosts, directory, refusal),
+        message=explain(cost.hosts, directory, refusal),
         cure="a further CA in `acme.directory` is asked meanwhile",
     )
 
 
 def explain(hosts: tuple[str, ...], directory: str, refusal: budget.OverLimit) -> str:
     """Which limit an order would exceed, and until when it waits."""
-    asked = ", ".join(f'"{host}"' for host in hosts)
+    quoted = ", ".join(f'"{host}"' for host in hosts)
     return (
-        f"no certificate is asked for {asked} at the CA at {directory} before {refusal.until:%Y-%m-%d %H:%M} UTC: its "
+        f"no certificate is asked for {quoted} at the CA at {directory} before {refusal.until:%Y-%m-%d %H:%M} UTC: its "
         f"limit is {refusal}, and as many were asked for; daemun goes on by itself then"
     )

@@ -17,7 +17,7 @@ _FURTHEST = renewal_time.LONGEST_WAIT + datetime.timedelta(hours=1)
 Authorities = tuple[model.Authority, ...]
 """The CAs that are asked for one certificate, in this order."""
 
-ASKED = "the CA is being asked"
+IN_PROGRESS = "the CA is being asked"
 
 _KINDS = {
     shown_certificates.CertificateSource.PUBLIC: model.CertificateKind.PUBLIC,
@@ -46,7 +46,7 @@ class CertificatePlan:
     """
 
     order_at: datetime.datetime | None
-    settles_at: datetime.datetime | None
+    live_update_at: datetime.datetime | None
     poll_at: datetime.datetime | None
     is_ordered: bool
     status: model.CertificateStatus
@@ -58,7 +58,7 @@ def plan_certificate(
     """authorities: None: not known yet, and none is asked."""
     return CertificatePlan(
         order_at=None if authorities is None else order_at(entry, authorities, now),
-        settles_at=settles_at(entry),
+        live_update_at=live_update_at(entry),
         poll_at=None if authorities is None else poll_at(entry, authorities, now),
         is_ordered=bool(renewal_time.hosts_to_order(entry.spec)),
         status=describe(entry, authorities),
@@ -79,7 +79,7 @@ def order_at(entry: ManagedCertificate, authorities: Authorities, now: datetime.
     attempts = valid_attempts(entry, authorities)
     if attempts is not None and attempts.next_attempt is not None:
         return attempts.next_attempt if attempts.next_attempt - now <= _FURTHEST else now
-    return renews_at(entry) if _is_as_asked(entry, authorities) else now
+    return renews_at(entry) if _is_as_configured(entry, authorities) else now
 
 
 def renews_at(entry: ManagedCertificate) -> datetime.datetime | None:
@@ -89,7 +89,7 @@ def renews_at(entry: ManagedCertificate) -> datetime.datetime | None:
     return renewal_advice.renew_at(valid_advice(entry), entry.served.bundle.not_before, entry.served.bundle.not_after)
 
 
-def settles_at(entry: ManagedCertificate) -> datetime.datetime | None:
+def live_update_at(entry: ManagedCertificate) -> datetime.datetime | None:
     """When live/ needs another certificate that no CA is asked for, or something else is to be said of the owner's;
     None: not by itself."""
     served = entry.served
@@ -191,14 +191,14 @@ def _state(
     entry: ManagedCertificate, authorities: Authorities | None, attempts: certificate_records.Attempts | None
 ) -> tuple[model.CertificateState, str | None]:
     if entry.spec.mode is model.TlsMode.FILES:
-        said = "; ".join(problem.message for problem in entry.served.problems) or None
-        return _state_of_files(entry.served), said
+        reason = "; ".join(problem.message for problem in entry.served.problems) or None
+        return _state_of_files(entry.served), reason
     if not renewal_time.hosts_to_order(entry.spec):
         return model.CertificateState.LOCAL, _wildcard_reason(entry.spec)
     if attempts is not None and attempts.failures:
         return model.CertificateState.FAILING, attempts.reason
     waits = attempts.reason if attempts is not None else None
-    if authorities is not None and _is_as_asked(entry, authorities):
+    if authorities is not None and _is_as_configured(entry, authorities):
         reason = _early_reason(entry) or _wildcard_reason(entry.spec) or _difference_reason(entry)
         return model.CertificateState.VALID, waits or reason
     meanwhile = (
@@ -212,8 +212,8 @@ def _state(
         entry.served.bundle.leaf, entry.spec
     ):
         meanwhile = "the one with the other type of key is"
-    said = waits or ASKED
-    return model.CertificateState.PENDING, f"{said}; until then {meanwhile} served"
+    reason = waits or IN_PROGRESS
+    return model.CertificateState.PENDING, f"{reason}; until then {meanwhile} served"
 
 
 def _state_of_files(served: shown_certificates.ServedCertificate) -> model.CertificateState:
@@ -226,7 +226,7 @@ def _state_of_files(served: shown_certificates.ServedCertificate) -> model.Certi
     return model.CertificateState.INCOMPLETE if served.problems else model.CertificateState.VALID
 
 
-def _is_as_asked(entry: ManagedCertificate, authorities: Authorities) -> bool:
+def _is_as_configured(entry: ManagedCertificate, authorities: Authorities) -> bool:
     """Also when a later CA than the first one issued it: the first one is asked when it is to be renewed."""
     served = entry.served
     return (
@@ -246,8 +246,8 @@ def _early_reason(entry: ManagedCertificate) -> str | None:
         or not renewal_advice.is_moved_up(found, served.not_before, served.not_after)
     ):
         return None
-    said = f"; it says why at {found.window.explanation_url}" if found.window.explanation_url else ""
-    return f"the CA wants this certificate to be renewed early{said}; nothing to do, daemun renews it by itself"
+    reason = f"; it says why at {found.window.explanation_url}" if found.window.explanation_url else ""
+    return f"the CA wants this certificate to be renewed early{reason}; nothing to do, daemun renews it by itself"
 
 
 def _difference_reason(entry: ManagedCertificate) -> str | None:

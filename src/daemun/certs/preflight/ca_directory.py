@@ -31,13 +31,13 @@ class Directories:
     def __init__(self, clock: ports.Clock) -> None:
         self._clock = clock
         self._kept: dict[tuple[str, str | None], tuple[float, facts.CaDirectory]] = {}
-        self._asking: dict[tuple[str, str | None], asyncio.Lock] = {}
+        self._fetching: dict[tuple[str, str | None], asyncio.Lock] = {}
 
-    async def ask(self, authority: model.Authority) -> facts.CaDirectory:
+    async def fetch(self, authority: model.Authority) -> facts.CaDirectory:
         """Takes WAIT_S at most, and raises nothing."""
         key = (authority.directory, authority.ca_file)
         loop = asyncio.get_running_loop()
-        async with self._asking.setdefault(key, asyncio.Lock()):
+        async with self._fetching.setdefault(key, asyncio.Lock()):
             kept = self._kept.get(key)
             if kept is not None and loop.time() < kept[0]:
                 return kept[1]
@@ -66,7 +66,7 @@ async def fetch_directory(authority: model.Authority, clock: ports.Clock) -> fac
     except aiohttp.ClientConnectorCertificateError as error:
         found = _judge_certificate(error.certificate_error)
         if found.answer is facts.CaAnswer.NOT_NOW:
-            found = dataclasses.replace(found, ahead=await _ask_time(authority, clock))
+            found = dataclasses.replace(found, ahead=await _query_time(authority, clock))
         return found
     except TimeoutError:
         return facts.CaDirectory(answer=facts.CaAnswer.UNREACHABLE, detail=f"no answer within {WAIT_S:g} s")
@@ -76,7 +76,7 @@ async def fetch_directory(authority: model.Authority, clock: ports.Clock) -> fac
         return facts.CaDirectory(answer=facts.CaAnswer.NO_DIRECTORY, detail=type(error).__name__)
 
 
-async def _ask_time(authority: model.Authority, clock: ports.Clock) -> datetime.timedelta | None:
+async def _query_time(authority: model.Authority, clock: ports.Clock) -> datetime.timedelta | None:
     """As a directory's `ahead`, of a CA whose certificate would be good at another time: which of the two is wrong?"""
     wait = aiohttp.ClientTimeout(total=WAIT_S)
     try:
@@ -129,5 +129,5 @@ def _judge_certificate(error: Exception) -> facts.CaDirectory:
 
 
 def _brief(error: Exception) -> str:
-    told = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return words.quoted(told)[1:-1].lower()
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return words.quoted(text)[1:-1].lower()

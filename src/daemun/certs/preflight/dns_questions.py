@@ -43,7 +43,9 @@ def make_resolver(servers: collections.abc.Sequence[str]) -> Resolver:
 async def look_up(resolver: Resolver, host: str) -> facts.Names:
     """The addresses of a name."""
     name = dns.name.from_text(host)
-    found = _merge(await asyncio.gather(_ask_addresses(resolver, name, "A"), _ask_addresses(resolver, name, "AAAA")))
+    found = _merge(
+        await asyncio.gather(_query_addresses(resolver, name, "A"), _query_addresses(resolver, name, "AAAA"))
+    )
     if found.addresses or found.failures:
         return found
     # A record that was made just now: the resolver may remember for hours that there was none, a CA asks anew.
@@ -83,7 +85,7 @@ def explain(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-async def _ask_addresses(resolver: Resolver, name: dns.name.Name, kind: str) -> facts.Names:
+async def _query_addresses(resolver: Resolver, name: dns.name.Name, kind: str) -> facts.Names:
     try:
         answer = await resolver.resolve(name, kind, raise_on_no_answer=False)
     except dns.resolver.NXDOMAIN:
@@ -99,7 +101,7 @@ async def _look_up_anew(resolver: Resolver, name: dns.name.Name) -> tuple[facts.
         async with asyncio.timeout(LIFETIME_S):
             servers = await zones.find_servers(resolver, await zones.find_zone(resolver, name))
             answers = await asyncio.gather(
-                *(zones.ask_any(servers, name, kind) for kind in (dns.rdatatype.A, dns.rdatatype.AAAA))
+                *(zones.query_any(servers, name, kind) for kind in (dns.rdatatype.A, dns.rdatatype.AAAA))
             )
             found = (_addresses(answer.answer) for answer in answers if answer is not None)
             return tuple(address for addresses in found for address in addresses)

@@ -73,15 +73,15 @@ class Preflight:
         try:
             return await self._examine(hosts, authority, ordering)
         except Exception as error:
-            return (_tell_unknown("ca", error, None),)
+            return (_report_unknown("ca", error, None),)
 
     async def _examine(
         self, hosts: collections.abc.Sequence[str], ca: model.Authority, ordering: model.Ordering
     ) -> tuple[model.Finding, ...]:
         look = await self._prepare(ca, ordering)
         at_once = asyncio.Semaphore(NAMES_AT_ONCE)
-        asked = asyncio.gather(*(_examine_name(host, look, self._directories, at_once) for host in hosts))
-        answered, *by_name = await asyncio.gather(self._directories.ask(ca), asked)
+        examined = asyncio.gather(*(_examine_name(host, look, self._directories, at_once) for host in hosts))
+        answered, *by_name = await asyncio.gather(self._directories.fetch(ca), examined)
         found = [*ca_answers.judge_ca(answered, ca, self._clock.now())]
         spent = self._budget(hosts, ca)
         found += [spent] if spent is not None else []
@@ -129,54 +129,56 @@ async def _examine_name(
     challenge = challenge_choice.choose_challenge(host, look.ordering)
     if challenge is None:
         return ()
-    asked = facts.OrderContext(host=host, is_public=look.is_public, challenge=challenge, account=look.account)
+    context = facts.OrderContext(host=host, is_public=look.is_public, challenge=challenge, account=look.account)
     try:
         async with at_once, asyncio.timeout(LONGEST_S):
-            return await _find(asked, look, directories)
+            return await _find(context, look, directories)
     except TimeoutError:
         cure = "try again; if it stays, `acme.resolvers` names other DNS servers to ask"
         return (new_findings.warns("dns", f"it could not be looked at within {LONGEST_S:.0f} s", cure, host),)
     except Exception as error:
-        return (_tell_unknown("dns", error, host),)
+        return (_report_unknown("dns", error, host),)
 
 
 async def _find(
-    asked: facts.OrderContext, look: _Look, directories: ca_directory.Directories
+    context: facts.OrderContext, look: _Look, directories: ca_directory.Directories
 ) -> tuple[model.Finding, ...]:
-    literal = names.address_of(asked.host)
+    literal = names.address_of(context.host)
     if literal is not None:
         visit = await port80_visits.visit(str(literal), literal, look.thumbprint)
         return (
-            *name_addresses.judge_literal(asked, literal, look.here),
-            *port80.judge_visits([visit], asked, look.here),
+            *name_addresses.judge_literal(context, literal, look.here),
+            *port80.judge_visits([visit], context, look.here),
         )
     if look.resolver is None:
-        return name_addresses.judge_names(facts.Names(failures=(look.unresolved,)), asked, look.here)
+        return name_addresses.judge_names(facts.Names(failures=(look.unresolved,)), context, look.here)
     allowed, found = await asyncio.gather(
-        _judge_caa(asked, look, look.resolver, directories), _judge_proof(asked, look, look.resolver)
+        _judge_caa(context, look, look.resolver, directories), _judge_proof(context, look, look.resolver)
     )
     return (*found, *allowed)
 
 
 async def _judge_proof(
-    asked: facts.OrderContext, look: _Look, resolver: dns_questions.Resolver
+    context: facts.OrderContext, look: _Look, resolver: dns_questions.Resolver
 ) -> tuple[model.Finding, ...]:
-    if asked.challenge is not model.Challenge.HTTP_01:
-        place = await record_places.find_place(resolver, asked.host, asked.challenge)
-        return proof_record.judge_place(place, asked)
-    found = await dns_questions.look_up(resolver, asked.host)
-    visited = await asyncio.gather(*(port80_visits.visit(asked.host, one, look.thumbprint) for one in found.addresses))
-    return (*name_addresses.judge_names(found, asked, look.here), *port80.judge_visits(visited, asked, look.here))
+    if context.challenge is not model.Challenge.HTTP_01:
+        place = await record_places.find_place(resolver, context.host, context.challenge)
+        return proof_record.judge_place(place, context)
+    found = await dns_questions.look_up(resolver, context.host)
+    visited = await asyncio.gather(
+        *(port80_visits.visit(context.host, one, look.thumbprint) for one in found.addresses)
+    )
+    return (*name_addresses.judge_names(found, context, look.here), *port80.judge_visits(visited, context, look.here))
 
 
 async def _judge_caa(
-    asked: facts.OrderContext, look: _Look, resolver: dns_questions.Resolver, directories: ca_directory.Directories
+    context: facts.OrderContext, look: _Look, resolver: dns_questions.Resolver, directories: ca_directory.Directories
 ) -> tuple[model.Finding, ...]:
-    found, ca = await asyncio.gather(dns_questions.find_caa(resolver, asked.host), directories.ask(look.authority))
-    return caa.judge_caa(found, asked, ca.identities or caa.known_identities(look.authority.directory))
+    found, ca = await asyncio.gather(dns_questions.find_caa(resolver, context.host), directories.fetch(look.authority))
+    return caa.judge_caa(found, context, ca.identities or caa.known_identities(look.authority.directory))
 
 
-def _tell_unknown(topic: str, error: Exception, host: str | None) -> model.Finding:
+def _report_unknown(topic: str, error: Exception, host: str | None) -> model.Finding:
     """A defect here keeps nobody from a certificate."""
     if not isinstance(error, DaemunError):
         log.error("an examination failed for an unknown reason", host=host, stack=traceback.format_exc())

@@ -35,7 +35,7 @@ async def visit(host: str, address: facts.Address, thumbprint: str) -> facts.Vis
     token = secrets.token_urlsafe(32)
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=port80.WAIT_S)) as session:
-            how, detail = await _ask(session, host, address, f"{token}.{thumbprint}")
+            how, detail = await _visit(session, host, address, f"{token}.{thumbprint}")
     except _Redirected as there:
         how, detail = there.reach, there.detail
     except TimeoutError:
@@ -49,7 +49,7 @@ async def visit(host: str, address: facts.Address, thumbprint: str) -> facts.Vis
     return facts.Visit(address=address, reach=how, detail=detail)
 
 
-async def _ask(
+async def _visit(
     session: aiohttp.ClientSession, host: str, address: facts.Address, expected: str
 ) -> tuple[facts.Reach, str]:
     token = expected.partition(".")[0]
@@ -85,10 +85,10 @@ def _follow(url: yarl.URL, location: str, host: str) -> yarl.URL:
 
 
 def _judge_answer(response: aiohttp.ClientResponse, body: bytes, token: str, expected: str) -> tuple[facts.Reach, str]:
-    said = body.rstrip(b" \t\r\n")
-    if response.status == 200 and said == expected.encode():
+    answer = body.rstrip(b" \t\r\n")
+    if response.status == 200 and answer == expected.encode():
         return facts.Reach.HERE, ""
-    if response.status == 200 and said.startswith(f"{token}.".encode()):
+    if response.status == 200 and answer.startswith(f"{token}.".encode()):
         return facts.Reach.ACCOUNT, ""
     server = response.headers.get("Server")
     by = f" from {words.quoted(server[:40])}" if server else ""

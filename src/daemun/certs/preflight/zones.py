@@ -64,7 +64,7 @@ async def query_server(server: ZoneServer, name: dns.name.Name, kind: dns.rdatat
     raise failure
 
 
-async def ask_any(
+async def query_any(
     servers: collections.abc.Iterable[ZoneServer], name: dns.name.Name, kind: dns.rdatatype.RdataType
 ) -> dns.message.Message | None:
     """The first good answer; None: there is none."""

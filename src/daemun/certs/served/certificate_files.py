@@ -70,7 +70,7 @@ class CertificateFiles:
             for folder, one in shown_certificates.contents_of(spec, served).items()
         )
 
-    def settle(
+    def update_live(
         self, spec: model.CertificateSpec, *, fresh: bool = False, ca: local_ca.LocalCa | None = None
     ) -> shown_certificates.ServedCertificate:
         """Make live/ hold the best certificate there is for each name. fresh: do not keep one of the local CA.

@@ -129,11 +129,13 @@ class CertificateSelector:
         choice, so never one that is worse."""
         if spec.mode is not model.TlsMode.ACME or not renewal_time.hosts_to_order(spec):
             return ()
-        second, asked = key_types.second_of(spec), self.directories_of(spec)
+        second, directories = key_types.second_of(spec), self.directories_of(spec)
         parts = served.parts()
 
         def is_worse(name: str, issued: certificate_records.Issued) -> bool:
-            is_of_another = _is_of(parts.get(name, served).directory, asked) and not _is_of(issued.directory, asked)
+            is_of_another = _is_of(parts.get(name, served).directory, directories) and not _is_of(
+                issued.directory, directories
+            )
             return issued.is_revoked or is_of_another
 
         return tuple(
@@ -178,7 +180,7 @@ class CertificateSelector:
     def _find_best(self, spec: model.CertificateSpec) -> dict[str, certificate_records.Issued]:
         """For each name that has one. Where nginx looks for one folder for all names, the one of the first name. Of the
         second of two types only those of its type."""
-        now, own, asked = self._clock.now(), self._stored.own(spec.name), self.directories_of(spec)
+        now, own, directories = self._clock.now(), self._stored.own(spec.name), self.directories_of(spec)
         hosts = renewal_time.hosts_to_order(spec)
 
         def worth(one: certificate_records.Issued) -> tuple[object, ...]:
@@ -186,7 +188,7 @@ class CertificateSelector:
             found = one.bundle
             return (
                 not one.is_revoked,
-                one.directory in asked,
+                one.directory in directories,
                 key_types.is_of_its_type(found.leaf, spec),
                 now < renewal_time.renew_at(found.not_before, found.not_after),
                 -len(found.missing(hosts)),
@@ -268,5 +270,5 @@ def _directory_of(issued: certificate_records.Issued, spec: model.CertificateSpe
     return issued.directory if is_as_wanted else None
 
 
-def _is_of(directory: str | None, asked: collections.abc.Container[str]) -> bool:
-    return directory is not None and (directory == certificate_records.UNKNOWN or directory in asked)
+def _is_of(directory: str | None, directories: collections.abc.Container[str]) -> bool:
+    return directory is not None and (directory == certificate_records.UNKNOWN or directory in directories)

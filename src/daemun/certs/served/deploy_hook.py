@@ -60,24 +60,24 @@ class DeployHook:
         self._hook: tuple[str, ...] = ()
         self._due: collections.deque[str] = collections.deque()
         self._failures: dict[str, str] = {}
-        self._is_told = asyncio.Event()
+        self._is_notified = asyncio.Event()
 
     def configure(self, hook: tuple[str, ...]) -> None:
         """A program by its absolute path, and its arguments; empty: none. What is due from before runs now."""
         self._hook = hook
-        self._is_told.set()
+        self._is_notified.set()
 
     def note(self, name: str, hosts: tuple[str, ...], new: bundle.Bundle) -> None:
         """Store that the hook is due, before the certificate is stored. Blocking."""
         if self._hook:
             _write(self._store, name, PendingHook(leaf=_digest(new), hosts=hosts))
 
-    def tell(self, name: str) -> None:
+    def notify(self, name: str) -> None:
         """The certificate is in live/NAME: run the hook, after those that wait already."""
         self._failures.pop(name, None)
         if self._hook and name not in self._due:
             self._due.append(name)
-            self._is_told.set()
+            self._is_notified.set()
 
     def failure(self, name: str) -> str | None:
         """Why the last run for a certificate failed."""
@@ -91,11 +91,11 @@ class DeployHook:
             elif name not in self._due:
                 self._due.append(name)
         while True:
-            self._is_told.clear()
+            self._is_notified.clear()
             while self._due and self._hook:
                 await self._run_one(self._due[0])
                 self._due.popleft()
-            await self._is_told.wait()
+            await self._is_notified.wait()
 
     async def _run_one(self, name: str) -> None:
         note = await asyncio.to_thread(_read, self._store, name)
@@ -113,7 +113,7 @@ class DeployHook:
                 "the hook failed; the certificate is in use all the same", host=host, reason=failure, output=output
             )
         try:
-            await asyncio.to_thread(_settle, self._store, name, note, failure)
+            await asyncio.to_thread(_record, self._store, name, note, failure)
         except errors.DaemunError as error:  # it may run once more after a restart: no harm
             log.warning("the end of the hook could not be stored", host=host, error=str(error))
 
@@ -221,7 +221,7 @@ def _write(store: ports.Store, name: str, note: PendingHook) -> None:
     store.write(_key(name), json.dumps(value).encode())
 
 
-def _settle(store: ports.Store, name: str, note: PendingHook, failure: str | None) -> None:
+def _record(store: ports.Store, name: str, note: PendingHook, failure: str | None) -> None:
     if _read(store, name) != note:
         return  # a newer certificate came meanwhile: the hook is due again
     if failure is None:

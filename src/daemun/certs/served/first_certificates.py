@@ -40,7 +40,7 @@ class Preparer:
                 entries[spec.name] = shared[spec.name]
                 continue
             entry = known.get(spec.name)
-            is_settled = (
+            is_unchanged = (
                 entry is not None
                 and (entry.spec is spec or entry.spec == spec)
                 and entry.served.is_written
@@ -52,7 +52,7 @@ class Preparer:
                     or ca.is_named_by(entry.served.bundle.leaf)
                 )
             )
-            if entry is None or not is_settled or spec.mode is model.TlsMode.FILES:
+            if entry is None or not is_unchanged or spec.mode is model.TlsMode.FILES:
                 if recorded is None:  # one look instead of several for each of perhaps thousands
                     recorded = certificate_records.names(self.store)
                 entry = self._look_up(spec, entry, ca, has_records=spec.name in recorded)
@@ -88,7 +88,7 @@ class Preparer:
         *,
         has_records: bool,
     ) -> schedule.ManagedCertificate:
-        served = self.served_files.settle(spec, ca=ca)
+        served = self.served_files.update_live(spec, ca=ca)
         if before is None:
             attempts, advice = certificate_records.read_attempts(self.store, spec.name) if has_records else None, None
             if served.kind is shown_certificates.CertificateSource.PUBLIC:

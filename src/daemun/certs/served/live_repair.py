@@ -52,7 +52,7 @@ class Mender:
         if not self._turn:
             self._turn = list(self._index.entries)
             self._marks = {name: self._marks[name] for name in self._turn if name in self._marks}
-            self._failures = {name: said for name, said in self._failures.items() if name in self._index.entries}
+            self._failures = {name: failure for name, failure in self._failures.items() if name in self._index.entries}
         most = max(FEW, int(len(self._index.entries) * LOOK_EVERY_S / TURN_S) + 1)
         names, self._turn = self._turn[:most], self._turn[most:]
         entries = {name: self._index.entries[name] for name in names if name in self._index.entries}
@@ -78,7 +78,7 @@ class Mender:
             if entry is None or await asyncio.to_thread(self._served_files.is_intact, entry.spec, entry.served):
                 return
             try:
-                served = await asyncio.to_thread(self._served_files.settle, entry.spec)
+                served = await asyncio.to_thread(self._served_files.update_live, entry.spec)
             except errors.DaemunError as error:
                 self._note_failure(name, str(error))
                 return

@@ -49,7 +49,7 @@ class Refresher:
         self._reads_files = True
         self._files_read_at = clock.now()
 
-    def ask_for_files(self) -> None:
+    def request_files(self) -> None:
         """The owner's are read with the next `refresh`, or before the next certificate of one that is under way."""
         self._reads_files = True
         self.looked_at_files.clear()
@@ -66,7 +66,7 @@ class Refresher:
             for name, plan in list(self._index.plans(now).items()):
                 entry = self._index.entries[name]
                 is_forced = name in self._index.forced and not plan.is_ordered
-                is_due = plan.settles_at is not None and now >= plan.settles_at
+                is_due = plan.live_update_at is not None and now >= plan.live_update_at
                 if not is_forced and not is_due:
                     continue
                 if self._reads_files:
@@ -80,7 +80,7 @@ class Refresher:
                 self._index.forced -= {name} if is_forced else set()
                 is_fresh = is_forced or entry.served.is_shared
                 try:
-                    served = await asyncio.to_thread(self._served_files.settle, entry.spec, fresh=is_fresh)
+                    served = await asyncio.to_thread(self._served_files.update_live, entry.spec, fresh=is_fresh)
                 except errors.DaemunError as error:
                     log.warning("a certificate was not refreshed", host=entry.spec.host, error=str(error))
                     continue
@@ -104,7 +104,7 @@ class Refresher:
         self._reads_files, self._files_read_at = False, now
         for name, entry in [one for one in self._index.entries.items() if one[1].spec.mode is model.TlsMode.FILES]:
             try:
-                served = await asyncio.to_thread(self._served_files.settle, entry.spec)
+                served = await asyncio.to_thread(self._served_files.update_live, entry.spec)
             except errors.DaemunError as error:
                 log.warning("a certificate was not refreshed", host=entry.spec.host, error=str(error))
                 continue
@@ -117,4 +117,4 @@ class Refresher:
     def due_times(self, now: datetime.datetime) -> list[datetime.datetime]:
         """When something is due. What could not be refreshed just now waits for the next look."""
         plans = self._index.plans(now).values()
-        return [plan.settles_at for plan in plans if plan.settles_at is not None and plan.settles_at > now]
+        return [plan.live_update_at for plan in plans if plan.live_update_at is not None and plan.live_update_at > now]

@@ -84,8 +84,8 @@ def _of_labels(content: bytes, labels: list[str], wanted: str, path: str, other:
     if kinds & {_CERTIFICATE, _KEY}:
         inside = "a private key" if _KEY in kinds else "a certificate"
         return f"holds {inside}: the two files are swapped, or one was given twice; the other one is {other}"
-    told = "is a public key; the private one is needed" if first.endswith("PUBLIC KEY") else _LABELS.get(first)
-    return told.format(path=path) if told else f'is "{first.lower()}"; expected {_expected(wanted)}'
+    cause = "is a public key; the private one is needed" if first.endswith("PUBLIC KEY") else _LABELS.get(first)
+    return cause.format(path=path) if cause else f'is "{first.lower()}"; expected {_expected(wanted)}'
 
 
 def _kind_of(label: str) -> str:
@@ -96,9 +96,9 @@ def _kind_of(label: str) -> str:
 
 
 def _of_bytes(content: bytes, wanted: str, path: str) -> str | None:
-    for is_it, told in _BINARY:
+    for is_it, cause in _BINARY:
         if is_it(content):
-            return told[wanted == _KEY].format(path=path)
+            return cause[wanted == _KEY].format(path=path)
     return None
 
 

@@ -27,13 +27,13 @@ def test(chosen: settings.Settings, as_json: common_options.AsJson = False) -> N
 
     Exits with 1 when somebody did not take it, or when nobody is told.
     """
-    told = daemon_state.or_not_live(chosen, control_client.Client(chosen).test_alerts)
+    sent = daemon_state.or_not_live(chosen, control_client.Client(chosen).test_alerts)
     if as_json:
-        output.print_json({"told": told})
-    for one in () if as_json else told:
+        output.print_json({"told": sent})
+    for one in () if as_json else sent:
         output.print_line(
             f"{one['target']}: {'not taken: ' + one['error'] if one['error'] else one['remark'] or 'taken'}"
         )
-    if not told and not as_json:
+    if not sent and not as_json:
         output.fail("nobody is told: the file that daemun reads has no `alerts`; see docs/certificates.md")
-    raise typer.Exit(0 if told and all(one["error"] is None for one in told) else 1)
+    raise typer.Exit(0 if sent and all(one["error"] is None for one in sent) else 1)

@@ -29,9 +29,9 @@ def apply(chosen: settings.Settings, as_json: common_options.AsJson = False) -> 
 
 def lines_of(report: Json) -> list[str]:
     """How it went, for people. Pure."""
-    told = [problem["message"] for problem in report["problems"]]
+    messages = [problem["message"] for problem in report["problems"]]
     lines = problem_lines.lines_of(report["problems"])
-    if report["error"] and report["error"] not in told:
+    if report["error"] and report["error"] not in messages:
         lines.append(f"error: {report['error']}")
     generation = "nothing" if report["generation"] is None else f"generation {report['generation']}"
     if not report["ok"]:

@@ -48,8 +48,8 @@ def import_(chosen: settings.Settings, folders: Folders, dry_run: DryRun = False
     found = gather.read_folders(folders, datetime.datetime.now(datetime.UTC))
     output.print_line(f"{found.client}, in {', '.join(map(str, folders))}:")
     with _adopting(chosen, dry=dry_run) as adopter:
-        accounts = [_tell_account(adopter, one) for one in found.accounts]
-        certificates = [_tell_certificate(adopter, one) for one in found.certificates]
+        accounts = [_show_account(adopter, one) for one in found.accounts]
+        certificates = [_show_certificate(adopter, one) for one in found.certificates]
         is_live = adopter.is_live
     json_answer.note(
         client=found.client,
@@ -62,8 +62,8 @@ def import_(chosen: settings.Settings, folders: Folders, dry_run: DryRun = False
     )
     for refusal in found.refusals:
         output.print_line(f"  left         {refusal.place}: {refusal.reason}")
-    _say_section("How daemun does it from now on:", import_advice.remarks(found))
-    _say_section(
+    _print_section("How daemun does it from now on:", import_advice.remarks(found))
+    _print_section(
         "Lines for daemun.yaml that keep these settings (nothing is written there):", import_advice.snippet(found)
     )
     output.print_line()
@@ -72,25 +72,25 @@ def import_(chosen: settings.Settings, folders: Folders, dry_run: DryRun = False
         raise typer.Exit(1)
 
 
-def _tell_account(adopter: _Adopter, one: "found_items.FoundAccount") -> Json:
+def _show_account(adopter: _Adopter, one: "found_items.FoundAccount") -> Json:
     found = one.found
     key = found.key_pem.decode()
     value = {"directory": found.directory, "url": found.url, "email": found.email, "key": key}
-    answer = _ask(adopter.account, value)
+    answer = _request(adopter.account, value)
     output.print_line(f"  account      at {found.directory}: {answer['text']}")
     return {"directory": found.directory, **answer}
 
 
-def _tell_certificate(adopter: _Adopter, one: "found_items.Certificate") -> Json:
+def _show_certificate(adopter: _Adopter, one: "found_items.Certificate") -> Json:
     found = one.foreign
     pair = {"fullchain": found.fullchain_pem.decode(), "key": found.key_pem.decode()}
-    answer = _ask(adopter.certificate, {"directory": found.directory, **pair})
+    answer = _request(adopter.certificate, {"directory": found.directory, **pair})
     names = one.bundle.names()
     output.print_line(f"  certificate  {', '.join(names)} (until {one.bundle.not_after:%Y-%m-%d}): {answer['text']}")
     return {"names": list(names), "not_after": one.bundle.not_after.isoformat(), **answer}
 
 
-def _ask(adopt: collections.abc.Callable[[Json], Json], value: Json) -> Json:
+def _request(adopt: collections.abc.Callable[[Json], Json], value: Json) -> Json:
     """What is refused for one item does not end the import of the others."""
     try:
         return adopt(value)
@@ -100,7 +100,7 @@ def _ask(adopt: collections.abc.Callable[[Json], Json], value: Json) -> Json:
         return {"verdict": REFUSED, "text": str(error)}
 
 
-def _say_section(title: str, lines: list[str]) -> None:
+def _print_section(title: str, lines: list[str]) -> None:
     if lines:
         output.print_line()
         output.print_line(title)

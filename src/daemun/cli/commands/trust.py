@@ -34,7 +34,7 @@ def trust(chosen: settings.Settings, only_print: Print = False, uninstall: Unins
             output.print_line(line)
         return
     may = [step for step in steps if machine.is_root or not step.needs_root]
-    failures = [f"cannot change {step.what} with `{step}`: {said}" for step in may if (said := _run(step, root))]
+    failures = [f"cannot change {step.what} with `{step}`: {failure}" for step in may if (failure := _run(step, root))]
     if not any(step.needs_root for step in steps):
         failures.append(
             "cannot find the system's store: neither update-ca-certificates nor trust (p11-kit) is installed; "
@@ -53,10 +53,10 @@ def trust(chosen: settings.Settings, only_print: Print = False, uninstall: Unins
 
 
 def _run(step: truststores.Step, root: truststores.Root) -> str | None:
-    said = truststores.run_step(step, root)
-    if said is None:
+    failure = truststores.run_step(step, root)
+    if failure is None:
         output.print_line(f"changed {step.what}: {step}")
-    return said
+    return failure
 
 
 def sudo_command(chosen: settings.Settings, *, uninstall: bool) -> str:

@@ -142,7 +142,7 @@ def reserve_failures(ledger: Ledger, by: str, hosts: tuple[str, ...], limits: Li
     return ledger + new
 
 
-def settle(
+def close_order(
     ledger: Ledger, by: str, now: datetime.datetime, *, is_issued: bool, failed: frozenset[str] = frozenset()
 ) -> Ledger:
     """An order ended: the certificate counts from now on or not at all, and so do the validations of the names that

@@ -30,7 +30,7 @@ def fingerprint(spec: model.CertificateSpec, authorities: tuple[model.Authority,
     """
     ordering = spec.ordering
     dns = ordering.dns
-    told = [
+    parts = [
         *sorted(renewal_time.hosts_to_order(spec)),
         *(f"{one.directory} {one.staging} {one.ca_file} {one.eab.key_id if one.eab else ''}" for one in authorities),
         f"{ordering.profile} {ordering.challenge}",
@@ -39,5 +39,5 @@ def fingerprint(spec: model.CertificateSpec, authorities: tuple[model.Authority,
     ]
     if dns is not None:
         options = (f"{name} {secret}" for name, secret in dns.options)
-        told += [dns.provider, *options, *dns.command, str(dns.wait_s)]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:20]
+        parts += [dns.provider, *options, *dns.command, str(dns.wait_s)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]

@@ -56,10 +56,10 @@ def parse(text: str) -> Statement | None:
 
 def satisfies(text: str, wanted: Statement, now: datetime.datetime) -> bool:
     """Whether a record is as good as the wanted one; one that says more is."""
-    said = parse(text)
+    statement = parse(text)
     return (
-        said is not None
-        and (said.issuer, said.account) == (wanted.issuer, wanted.account)
-        and (said.is_wildcard or not wanted.is_wildcard)
-        and (said.until is None or said.until > now)
+        statement is not None
+        and (statement.issuer, statement.account) == (wanted.issuer, wanted.account)
+        and (statement.is_wildcard or not wanted.is_wildcard)
+        and (statement.until is None or statement.until > now)
     )

@@ -38,7 +38,7 @@ def known_identities(directory: str) -> tuple[str, ...]:
     return next((own for domain, own in _KNOWN.items() if host == domain or host.endswith("." + domain)), ())
 
 
-def judge_caa(found: facts.Caa, asked: facts.OrderContext, identities: tuple[str, ...]) -> tuple[model.Finding, ...]:
+def judge_caa(found: facts.Caa, context: facts.OrderContext, identities: tuple[str, ...]) -> tuple[model.Finding, ...]:
     """Whether the CA with these identities may sign; empty: it is not known what it calls itself."""
     if found.failure is not None:
         return (
@@ -46,56 +46,58 @@ def judge_caa(found: facts.Caa, asked: facts.OrderContext, identities: tuple[str
                 TOPIC,
                 f"its CAA records cannot be looked up ({found.failure}); a CA that sees the same must not sign",
                 "ask again in some minutes; if it stays, repair the name servers of the domain, or its DNSSEC",
-                asked.host,
+                context.host,
             ),
         )
     if found.at is None:
-        return (new_findings.good(TOPIC, "no CAA record keeps any CA from signing", asked.host),)
+        return (new_findings.good(TOPIC, "no CAA record keeps any CA from signing", context.host),)
     strange = [record.tag for record in found.records if record.is_critical and record.tag not in _UNDERSTOOD]
     if strange:
         message = f"a CAA record of {found.at} is marked critical and of an unknown kind, {words.quoted(strange[0])}"
         return (
-            new_findings.fails_for_sure(TOPIC, message, "remove that CAA record; no CA signs while it is there", asked),
+            new_findings.fails_for_sure(
+                TOPIC, message, "remove that CAA record; no CA signs while it is there", context
+            ),
         )
-    grants = _grants_for(found, is_wildcard=asked.host.startswith("*."))
+    grants = _grants_for(found, is_wildcard=context.host.startswith("*."))
     if grants is None:
-        return (new_findings.good(TOPIC, f"the CAA records of {found.at} restrict no CA", asked.host),)
+        return (new_findings.good(TOPIC, f"the CAA records of {found.at} restrict no CA", context.host),)
     if not identities:
         return ()
-    return (_judge_grants(grants, found.at, asked, identities),)
+    return (_judge_grants(grants, found.at, context, identities),)
 
 
 def _judge_grants(
-    grants: tuple[_Grant, ...], at: str, asked: facts.OrderContext, identities: tuple[str, ...]
+    grants: tuple[_Grant, ...], at: str, context: facts.OrderContext, identities: tuple[str, ...]
 ) -> model.Finding:
     ours = [grant for grant in grants if grant.issuer in identities]
-    kind = "issuewild" if asked.host.startswith("*.") else "issue"
+    kind = "issuewild" if context.host.startswith("*.") else "issue"
     record = f'{at} CAA 0 {kind} "{identities[0]}"'
     if not ours:
         named = [words.quoted(grant.issuer) for grant in grants if grant.issuer]
         who = f"only {words.listed(named, last='and')}" if named else "nobody"
         message = f"the CAA records of {at} allow {who} to sign, not this CA ({identities[0]})"
         cure = f"add the record `{record}`, or name a CA that they allow under `acme.directory`"
-        return new_findings.fails_for_sure(TOPIC, message, cure, asked)
-    method = asked.challenge.value
+        return new_findings.fails_for_sure(TOPIC, message, cure, context)
+    method = context.challenge.value
     fitting = [grant for grant in ours if grant.methods is None or method in grant.methods]
     if not fitting:
         allowed = words.listed(sorted({name for grant in ours for name in grant.methods or ()}) or ["none"])
         message = f"the CAA record of {at} allows this CA other proofs ({allowed}), not {method}"
         return new_findings.fails_for_sure(
-            TOPIC, message, f"add {method} to its `validationmethods`, or remove them", asked
+            TOPIC, message, f"add {method} to its `validationmethods`, or remove them", context
         )
-    free = [grant for grant in fitting if not grant.accounts or asked.account in grant.accounts]
+    free = [grant for grant in fitting if not grant.accounts or context.account in grant.accounts]
     if free:
-        return new_findings.good(TOPIC, f"the CAA records of {at} allow this CA ({free[0].issuer})", asked.host)
+        return new_findings.good(TOPIC, f"the CAA records of {at} allow this CA ({free[0].issuer})", context.host)
     wanted = words.quoted(fitting[0].accounts[0])
-    if asked.account is None:
+    if context.account is None:
         message = f"the CAA record of {at} allows one account only ({wanted}), and daemun has none at this CA yet"
         cure = "import that account, or leave `accounturi` out until the first certificate is there"
-        return new_findings.warns(TOPIC, message, cure, asked.host)
+        return new_findings.warns(TOPIC, message, cure, context.host)
     message = f"the CAA record of {at} allows another account ({wanted}) than daemun's"
     return new_findings.fails_for_sure(
-        TOPIC, message, f"change its `accounturi` to {asked.account}, or remove it", asked
+        TOPIC, message, f"change its `accounturi` to {context.account}, or remove it", context
     )
 
 

@@ -6,63 +6,63 @@ from daemun.core.issuance.preflight import facts, new_findings
 TOPIC = "dns"
 
 
-def judge_names(found: facts.Names, asked: facts.OrderContext, here: facts.Here) -> tuple[model.Finding, ...]:
+def judge_names(found: facts.Names, context: facts.OrderContext, here: facts.Here) -> tuple[model.Finding, ...]:
     """Findings about what DNS says of a name that is proved over HTTP."""
     if not found.addresses:
-        return (_judge_absence(found, asked, here),)
-    findings = [_judge_addresses(found.addresses, asked, here)]
+        return (_judge_absence(found, context, here),)
+    findings = [_judge_addresses(found.addresses, context, here)]
     if found.failures:
         findings.append(
             new_findings.warns(
                 TOPIC,
                 f"some of its records cannot be found ({'; '.join(found.failures)}); a CA that sees the same refuses",
                 "ask again in some minutes; if it stays, repair the name servers of the domain, or its DNSSEC",
-                asked.host,
+                context.host,
             )
         )
     return tuple(findings)
 
 
-def judge_literal(asked: facts.OrderContext, address: facts.Address, here: facts.Here) -> tuple[model.Finding, ...]:
+def judge_literal(context: facts.OrderContext, address: facts.Address, here: facts.Here) -> tuple[model.Finding, ...]:
     """Findings about a host that is an address itself."""
     if address in here.addresses:
-        return (new_findings.good(TOPIC, "it is an address of this machine", asked.host),)
+        return (new_findings.good(TOPIC, "it is an address of this machine", context.host),)
     return (
         new_findings.warns(
             TOPIC,
             "no interface of this machine has this address",
             "if a router leads it here, all is well; otherwise name an address that `ip address` shows",
-            asked.host,
+            context.host,
         ),
     )
 
 
-def _judge_absence(found: facts.Names, asked: facts.OrderContext, here: facts.Here) -> model.Finding:
+def _judge_absence(found: facts.Names, context: facts.OrderContext, here: facts.Here) -> model.Finding:
     if found.failures:
         return new_findings.warns(
             TOPIC,
             f"cannot be looked up ({'; '.join(found.failures)})",
             "check the name servers of the domain and its DNSSEC, and this machine's resolver (/etc/resolv.conf); "
             "`acme.resolvers` names others to ask",
-            asked.host,
+            context.host,
         )
     what = "has neither an A nor an AAAA record in DNS" if found.exists else "does not exist in DNS (NXDOMAIN)"
     cure = f"make an A or AAAA record for it that points to {new_findings.this_machine(here)}"
-    if asked.is_public:
+    if context.is_public:
         cure += "; if only this machine's resolver does not know it, name public ones under `acme.resolvers`"
-    return new_findings.fails_for_sure(TOPIC, what, cure, asked)
+    return new_findings.fails_for_sure(TOPIC, what, cure, context)
 
 
 def _judge_addresses(
-    addresses: tuple[facts.Address, ...], asked: facts.OrderContext, here: facts.Here
+    addresses: tuple[facts.Address, ...], context: facts.OrderContext, here: facts.Here
 ) -> model.Finding:
     private = [address for address in addresses if not address.is_global]
-    if asked.is_public and private:
+    if context.is_public and private:
         return new_findings.warns(
             TOPIC,
             f"resolves to {new_findings.joined(private)}, which no CA on the internet can reach",
             f"let the name point to {new_findings.this_machine(here)}; if it only looks so from inside your network, "
             "name public resolvers under `acme.resolvers` to see what the CA sees",
-            asked.host,
+            context.host,
         )
-    return new_findings.good(TOPIC, f"resolves to {new_findings.joined(addresses)}", asked.host)
+    return new_findings.good(TOPIC, f"resolves to {new_findings.joined(addresses)}", context.host)

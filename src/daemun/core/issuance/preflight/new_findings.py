@@ -20,10 +20,10 @@ def blocks(topic: str, message: str, cure: str, host: str | None = None) -> mode
     return model.Finding(topic=topic, weight=model.Weight.BLOCKS, message=message, cure=cure, host=host)
 
 
-def fails_for_sure(topic: str, message: str, cure: str, asked: facts.OrderContext) -> model.Finding:
+def fails_for_sure(topic: str, message: str, cure: str, context: facts.OrderContext) -> model.Finding:
     """Blocks at a CA that browsers trust; a private one may know better."""
-    make = blocks if asked.is_public else warns
-    return make(topic, message, cure, asked.host)
+    make = blocks if context.is_public else warns
+    return make(topic, message, cure, context.host)
 
 
 def joined(items: collections.abc.Iterable[object]) -> str:

@@ -43,28 +43,28 @@ _CURES_HERE = {
 
 
 def judge_visits(
-    visits: collections.abc.Sequence[facts.Visit], asked: facts.OrderContext, here: facts.Here
+    visits: collections.abc.Sequence[facts.Visit], context: facts.OrderContext, here: facts.Here
 ) -> tuple[model.Finding, ...]:
     """Findings about the addresses of a name (or the address that a host is), each of which was visited."""
     reached = [visit.address for visit in visits if visit.reach is facts.Reach.HERE]
     failed = [visit for visit in visits if visit.reach is not facts.Reach.HERE]
-    findings = [_good(reached, asked)] if reached else []
+    findings = [_good(reached, context)] if reached else []
     if not reached and failed and all(_fails_for_sure(visit, here) for visit in failed):
         cure = (
             "let daemun listen at port 80 of this address, too: a port alone under `listen:` (`http: 80`) means every "
             "address"
         )
-        return tuple(new_findings.fails_for_sure(TOPIC, _cause(visit), cure, asked) for visit in failed)
+        return tuple(new_findings.fails_for_sure(TOPIC, _cause(visit), cure, context) for visit in failed)
     for visit in failed:
         if reached:
-            findings.append(_judge_stale(visit, reached, asked, here))
+            findings.append(_judge_stale(visit, reached, context, here))
         else:
-            findings.append(new_findings.warns(TOPIC, _cause(visit), _cure(visit, here), asked.host))
+            findings.append(new_findings.warns(TOPIC, _cause(visit), _cure(visit, here), context.host))
     return tuple(findings)
 
 
-def _good(reached: list[facts.Address], asked: facts.OrderContext) -> model.Finding:
-    return new_findings.good(TOPIC, f"port 80 of {new_findings.joined(reached)} leads to this daemun", asked.host)
+def _good(reached: list[facts.Address], context: facts.OrderContext) -> model.Finding:
+    return new_findings.good(TOPIC, f"port 80 of {new_findings.joined(reached)} leads to this daemun", context.host)
 
 
 def _fails_for_sure(visit: facts.Visit, here: facts.Here) -> bool:
@@ -75,7 +75,7 @@ def _fails_for_sure(visit: facts.Visit, here: facts.Here) -> bool:
 
 
 def _judge_stale(
-    visit: facts.Visit, reached: list[facts.Address], asked: facts.OrderContext, here: facts.Here
+    visit: facts.Visit, reached: list[facts.Address], context: facts.OrderContext, here: facts.Here
 ) -> model.Finding:
     """Some addresses lead here and this one does not. CAs try IPv6 first, and each of their places may choose anew."""
     is_v6 = visit.address.version == 6
@@ -90,7 +90,7 @@ def _judge_stale(
     cure = f"remove that {kind} record, or make it point to this machine"
     if visit.address in here.addresses:
         cure = f"let daemun answer at port 80 of {visit.address}, or remove that {kind} record"
-    return new_findings.warns(TOPIC, message, cure, asked.host)
+    return new_findings.warns(TOPIC, message, cure, context.host)
 
 
 def _cause(visit: facts.Visit) -> str:
