@@ -1,4 +1,4 @@
-"""`control.account_port`: the office hours of the certificate manager. What asks a CA runs in a thread of its own."""
+"""`control.account_port`: accounts and their keys. What queries a CA runs in a thread of its own."""
 
 import asyncio
 import collections.abc
@@ -167,7 +167,7 @@ def _explain_absence(store: ports.Store, directory: str) -> str:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Desk:
-    """What asking a CA takes."""
+    """What a request to a CA takes."""
 
     store: ports.Store
     clock: ports.Clock

@@ -48,11 +48,12 @@ Wait = collections.abc.Callable[[asyncio.Event, datetime.datetime | None], colle
 
 
 class Manager:
-    """Not thread-safe: one per event loop. `configure` before CAs are asked, and `run` must be running.
+    """Not thread-safe: one per event loop. `configure` before CAs are used, and `run` must be running.
 
     worker_gid: the group of nginx's workers, the only one that may read the keys; None: the owner alone.
-    provers: who makes proofs visible that nginx does not. examiner: looks at names before an order; None: nobody.
-    limits_of: what is asked of a CA at most, by the URL of its directory. chance: moments that are chosen at random.
+    provers: make proofs visible that nginx does not. examiner: looks at names before an order; None: no look.
+    limits_of: how many requests a CA gets at most, by the URL of its directory. chance: moments that are chosen at
+    random.
     wait, pause: how time passes between orders and within them; None: by itself.
     """
 
@@ -195,7 +196,7 @@ class Manager:
     # --- for the wiring --------------------------------------------------------------------------------------------
 
     def configure(self, acme: model.Acme) -> None:
-        """Ask these CAs from now on. Certificates of others are replaced; failures so far are forgotten."""
+        """Use these CAs from now on. Certificates of others are replaced; failures so far are forgotten."""
         self.after.configure(acme.hook)
         if self._index.configure(acme):
             self._changed()
@@ -284,7 +285,7 @@ class Manager:
         self._changed()
 
     def _with_failed_hook(self, status: model.CertificateStatus) -> model.CertificateStatus:
-        """A certificate that nothing else is said of is not all that its owner asked for."""
+        """Without another reason the failed hook is the reason why the certificate is not as its owner wants it."""
         failure = self.after.failure(status.name)
         if failure is None:
             return status
@@ -292,7 +293,7 @@ class Manager:
 
     def _sweep(self) -> None:
         """No order is under way yet, so proofs that are there are left from before."""
-        with contextlib.suppress(errors.DaemunError):  # the account key is damaged: told by whoever needs it
+        with contextlib.suppress(errors.DaemunError):  # the account key is damaged: whatever needs it reports that
             known = [one.key_pem for one in acme_accounts.list_registrations(self._store)]
             own = [acme_accounts.thumbprint(acme_accounts.parse_key(pem)) for pem in known if pem is not None]
             shared = acme_accounts.read_thumbprint(self._store)
@@ -345,7 +346,7 @@ async def _rest(busy_s: float) -> None:
 def _keep_holds(
     entry: schedule.ManagedCertificate, now: datetime.datetime, *, force: bool
 ) -> certificate_records.Attempts | None:
-    """Failures so far are forgotten, but not that single CAs want to be left alone: the others are asked."""
+    """Failures so far are forgotten, but not the waits that single CAs demand: the others are used."""
     before = entry.attempts
     holds = tuple(one for one in before.holds if now < one[1]) if before is not None and not force else ()
     return certificate_records.Attempts(asked=before.asked, holds=holds) if before is not None and holds else None

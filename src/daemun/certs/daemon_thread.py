@@ -32,7 +32,7 @@ async def run(work: collections.abc.Callable[[], _Result], *, name: str) -> _Res
             result = work()
         except Exception as raised:  # handed on, whatever it is
             error = raised
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the loop is closed: no task waits any more
             loop.call_soon_threadsafe(finish, result, error)
 
     threading.Thread(target=body, name=name, daemon=True).start()

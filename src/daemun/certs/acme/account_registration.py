@@ -19,10 +19,10 @@ _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 def use_account(
     authority: model.Authority, acme: client.ClientV2, network: acme_network.Network, store: ports.Store
 ) -> None:
-    """Sign as the account of this CA from now on; tell the CA when the e-mail address changed.
+    """Sign as the account of this CA from now on; update the contact at the CA when the e-mail address changed.
 
     Raises: what the library does; OrderError: the CA wants an account of its web page; ConfigError: its key is not
-    where the configuration says.
+    where the configuration has it.
     """
     with _registering:  # many orders begin together, and one account serves them all
         known = acme_accounts.read_registration(store, authority.directory)

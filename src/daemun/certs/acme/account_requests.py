@@ -1,7 +1,7 @@
-"""What a CA is asked about an account (RFC 8555 sections 7.3 and 7.6), blocking, for a thread: to know another key, to
+"""Requests about an account (RFC 8555 sections 7.3 and 7.6), blocking, for a thread: to know another key, to
 forget the account, to revoke a certificate.
 
-As `certs.acme.acme_issuer`, imported only by threads that ask a CA.
+As `certs.acme.acme_issuer`, imported only by threads that send requests to a CA.
 """
 
 import collections.abc
@@ -87,9 +87,9 @@ def deactivate(key: acme_accounts.Key, url: str, ca: CaAccess) -> None:
 def revoke(found: bundle.Bundle, reason: int, signer: tuple[acme_accounts.Key, str] | None, ca: CaAccess) -> None:
     """Revoke a certificate (RFC 8555 section 7.6). One that is revoked already is no error. Raises: RetryableError.
 
-    signer: the account that asks for it, key and URL. Without one, when it is not the one that ordered it, and when the
-    key was compromised, the certificate's own key asks: Let's Encrypt then never signs that key again, and writes down
-    that it was compromised, whatever the reason (letsencrypt.org/docs/revoking).
+    signer: the account that requests it, key and URL. Without one, when it is not the one that ordered it, and when the
+    key was compromised, the certificate's own key signs the request: Let's Encrypt then never signs that key again, and
+    writes down that it was compromised, whatever the reason (letsencrypt.org/docs/revoking).
     """
     own = acme_accounts.check_key(serialization.load_pem_private_key(found.key_pem, password=None))
     if signer is not None and reason != KEY_COMPROMISE:

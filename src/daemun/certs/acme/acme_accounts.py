@@ -1,7 +1,7 @@
 """The ACME accounts: one key for all CAs, and under which URL and e-mail address each CA knows it.
 
     accounts/key.pem       the shared key (P-256)
-    accounts/next.pem      the one that takes its place while the CAs are told (`certs.acme.key_rollover`)
+    accounts/next.pem      the one that takes its place while the CAs are informed (`certs.acme.key_rollover`)
     accounts/DIGEST.json   the account at one CA, with a key of its own when it was imported, in one value so that a key
                            and its URL are never mixed
 
@@ -34,7 +34,7 @@ _MAKING = threading.RLock()
 
 
 class State(enum.Enum):
-    """CHANGING: the CA was perhaps told of the next key: it has to be asked which one it knows.
+    """CHANGING: the CA perhaps has the next key: it has to be queried which one it knows.
     DEACTIVATED: the CA does not serve it any more, for good (RFC 8555 section 7.3.6)."""
 
     ACTIVE = "active"
@@ -44,8 +44,8 @@ class State(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Registration:
-    """url: the account at one CA (RFC 8555 section 7.3); None: to be asked for by its key.
-    email: the contact the CA was told last. directory: of the CA.
+    """url: the account at one CA (RFC 8555 section 7.3); None: to be looked up by its key.
+    email: the contact that the CA has. directory: of the CA.
     key_pem: its own key; None: the shared one. retired: thumbprint of the key, with State.DEACTIVATED.
     """
 
@@ -117,7 +117,7 @@ def thumbprint(key: Key) -> str:
 
 
 def parse_key(pem: bytes) -> Key:
-    """An account key as CAs take them. Raises: ValueError saying what is wrong, without any of the key."""
+    """An account key as CAs take them. Raises: ValueError with what is wrong, without any of the key."""
     try:
         key = serialization.load_pem_private_key(pem, password=None)
     except TypeError:
@@ -171,7 +171,7 @@ def is_own(store: ports.Store, registration: Registration) -> bool:
 
 
 def _read(store: ports.Store, key: str) -> Registration | None:
-    """None also when it is damaged: asking the CA once more by the key gives the same URL."""
+    """None also when it is damaged: another look-up at the CA by the key gives the same URL."""
     follows = "the CA is asked for the account by its key (one with a key of its own is lost: import it again)"
     return damaged_keys.read(store, key, _parse_registration, follows=follows)
 

@@ -1,8 +1,9 @@
 """One certificate from a public CA: the ACME flow (RFC 8555), blocking, for a thread.
 
-The order is one state machine over what the CA says of it, so starting it and going on with it after a SIGKILL are the
+The order is one state machine over its status at the CA, so starting it and going on with it after a SIGKILL are the
 same code: the order's URL and the key of the certificate are in the store before anything else is done with the order.
-nginx answers HTTP-01 without being told (DESIGN.md decision 8); other proofs are made visible by `provers_.Prover`s.
+nginx answers HTTP-01 without any preparation (DESIGN.md decision 8); other proofs are made visible by
+`provers_.Prover`s.
 
 Importing this module takes some hundred milliseconds (requests, acme); only the thread of the first order does it.
 """
@@ -74,7 +75,7 @@ def obtain(
 
     stop: set from outside to give up before the next step; the order is then continued by the next call.
     provers: who makes proofs visible that nginx does not. limits_of: what daemun itself does not exceed.
-    Raises: OrderError when the CA gave none, saying what a person can do; OverBudgetError when it was not asked;
+    Raises: OrderError when the CA gave none, with what to do; OverBudgetError when no request was sent;
     RetryableError, ConfigError when it is this machine's; LockHeldError when another process orders this certificate.
     """
     authority = request.authority
@@ -105,7 +106,7 @@ def obtain(
 def _connected(
     ca: account_requests.CaAccess, store: ports.Store, hosts: tuple[str, ...]
 ) -> collections.abc.Iterator[acme_network.Network]:
-    """As the account that the CA knows. What goes wrong is told in words."""
+    """As the account that the CA knows. Failures are raised in words for people."""
     key = acme_accounts.load_key(store, ca.authority.directory)
     network = acme_network.Network(key, ca.authority.ca_file, ca.clock, ca.stop, ca.pause)
     with contextlib.closing(network.session), acme_network.in_words(ca.authority, hosts, network):
@@ -164,7 +165,7 @@ class _Order:
                 raise
             # The CA forgot the order: it is too old.
         certificate_records.delete_order(self._store, self._request.name)
-        # Whether another one became a certificate, and which name failed, nobody knows: the worse is counted.
+        # Whether another one became a certificate, and which name failed, is unknown: the worse is counted.
         worst = frozenset(map(budget.failing_name, order.hosts))
         self._spent_at(order.directory).close_order(self._request.name, is_issued=not has_failed, failed=worst)
         return None
@@ -212,7 +213,7 @@ class _Order:
         return body
 
     def _answer(self, body: messages.Order) -> None:
-        """Make the proof of each name visible, then tell the CA to look, once for each."""
+        """Make the proof of each name visible, then let the CA validate it, once for each."""
         chosen: list[tuple[messages.ChallengeBody, provers_.Proof]] = []
         for url in body.authorizations:
             found = self._authorization(url)

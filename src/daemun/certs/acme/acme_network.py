@@ -1,4 +1,4 @@
-"""How requests to a CA are sent, and what is said when they fail. Blocking."""
+"""How requests to a CA are sent, and the words when they fail. Blocking."""
 
 import collections.abc
 import contextlib
@@ -92,8 +92,8 @@ class Network(client.ClientNetwork):
 
     @property
     def is_in_trouble(self) -> bool:
-        """Whether the last answer tells of a failure or maintenance of the CA's own (RFC 9110 section 15.6), or that it
-        is asked too much by all of its clients together (429 without a problem document)."""
+        """Whether the last answer shows a failure or maintenance of the CA's own (RFC 9110 section 15.6), or that it
+        gets too many requests from all of its clients together (429 without a problem document)."""
         return self.status is not None and (self.status >= HTTP_FAILURES or self.status == HTTP_TOO_MANY)
 
     def _note_retry_after(self, response: requests.Response, **_: object) -> None:

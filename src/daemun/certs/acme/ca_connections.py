@@ -26,7 +26,7 @@ MOST_BYTES = 1 << 20
 
 
 class AnswerError(requests.exceptions.RequestException):
-    """Nothing that a CA answers. The text says what it is."""
+    """Not an answer of a CA. The text is what it is instead."""
 
 
 class TooSlowError(requests.exceptions.Timeout):
@@ -123,7 +123,7 @@ def _read(response: requests.Response) -> None:
 
 
 def _watch(manager: typing.Any, opened: collections.abc.Callable[[socket.socket], None]) -> None:
-    """Tell of every socket, as it is made and as TLS made it another one."""
+    """Report every socket to its owner: when it is made, and when TLS replaces it."""
 
     class Plain(urllib3.connection.HTTPConnection):
         def _new_conn(self) -> socket.socket:

@@ -35,7 +35,7 @@ class DnsPersist01(challenges.Challenge):
         return PersistResponse(key_authorization="")
 
     def statements(self, account: str, *, is_wildcard: bool) -> tuple[persist_records.Statement, ...]:
-        """What a record has to say; one of them is enough. None: the challenge is malformed."""
+        """Values that a record may have; one of them is enough. None: the challenge is malformed."""
         names = [str(issuer) for issuer in self.issuers]
         if not 1 <= len(names) <= _MOST_ISSUERS:
             return ()

@@ -1,8 +1,8 @@
 """A new shared key, at every CA that knows the old one. Blocking; no order may be under way meanwhile.
 
-The new key is stored before any CA is told of it, and what each CA was told is stored before and after: an account that
-was told has the new key as its own, one that was not goes on with the old one, so everything works however far it came.
-When all are told, the new key becomes the shared one. Doing it again goes on from there, after a kill too.
+The new key is stored before any CA gets it, and the state at each CA is stored before and after its request: an account
+that was changed has the new key as its own, another one goes on with the old one, so everything works however far it
+came. When all are changed, the new key becomes the shared one. Doing it again goes on from there, after a kill too.
 """
 
 import collections.abc
@@ -20,7 +20,7 @@ Reach = collections.abc.Callable[[str], account_requests.CaAccess]
 
 
 def roll(store: ports.Store, reach: Reach, *, everything: bool = False) -> tuple[account_port.Turn, ...]:
-    """Tell the CAs, and use the new key where all were told.
+    """Change the key at the CAs, and use the new one where all accepted it.
 
     everything: accounts with keys of their own get the new shared one, too.
     Raises: EnvironmentProblemError when the store cannot be written.

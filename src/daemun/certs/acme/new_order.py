@@ -82,7 +82,7 @@ def _send_once(
 
 
 def _choose_profile(request: Request, acme: client.ClientV2) -> str | None:
-    """The one that is asked for. Let's Encrypt signs addresses only in its profile "shortlived"
+    """The configured profile. Let's Encrypt signs addresses only in its profile "shortlived"
     (letsencrypt.org/docs/profiles). Raises: OrderError: the CA does not offer it."""
     offered: dict[str, str] = acme.directory["meta"].profiles or {}
     profile = request.ordering.profile

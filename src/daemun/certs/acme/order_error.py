@@ -17,7 +17,8 @@ class Cause(enum.Enum):
 
 
 class OrderError(errors.RetryableError):
-    """A CA was asked and gave no certificate. Another error of an order is this machine's, and the same at every CA.
+    """A CA refused, or failed to issue, a certificate. Another error of an order is this machine's, and the same at
+    every CA.
 
     blamed: the names that it failed for, each with why, as they were ordered; empty: for none of them alone.
     is_outage: whatever is ordered there now would fail.

@@ -1,4 +1,4 @@
-"""Why an order failed, from what the CA says of it and of its names. Pure."""
+"""Why an order failed, from the CA's errors for it and for its names. Pure."""
 
 import collections.abc
 import dataclasses
@@ -9,7 +9,7 @@ from daemun.certs.acme import acme_network, order_error, problem_documents
 from daemun.core.issuance import budget
 
 _MOST_NAMED = 3
-"""Of many names that failed, so many are told with the reason, the others by their names."""
+"""Of many names that failed, so many are shown with the reason, the others by their names."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

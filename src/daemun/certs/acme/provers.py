@@ -30,7 +30,7 @@ class Prover(typing.Protocol):
     def present(self, proofs: collections.abc.Sequence[Proof]) -> None:
         """Until the CA can see all of them. Doing it again for proofs that are there is not an error.
 
-        Raises: RetryableError saying what a person can do; ConfigError when a secret is missing.
+        Raises: RetryableError with what to do; ConfigError when a secret is missing.
         """
         ...
 
@@ -40,4 +40,4 @@ class Prover(typing.Protocol):
 
 
 Provers = collections.abc.Mapping[model.Challenge, Prover]
-"""A kind that is missing needs nobody: nginx answers HTTP-01 by itself (DESIGN.md decision 8)."""
+"""A kind that is missing needs no prover: nginx answers HTTP-01 by itself (DESIGN.md decision 8)."""

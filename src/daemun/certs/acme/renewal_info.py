@@ -27,7 +27,7 @@ from daemun.core.issuance import renewal_advice
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalAnswer:
     """Of a CA about one certificate. window: None: it gave none. poll_s: its Retry-After in seconds.
-    is_known: False: the CA could not be asked, or did not make sense; what it said before counts on."""
+    is_known: False: the CA did not answer, or not with sense; its answer before stays valid."""
 
     is_known: bool
     window: renewal_advice.Window | None = None
@@ -58,7 +58,7 @@ def fetch(
     clock: ports.Clock,
     stop: threading.Event,
 ) -> dict[str, RenewalAnswer]:
-    """What the CA says of each certificate (by any key), one after the other. Never raises."""
+    """The CA's renewal information for each certificate (by any key), one after the other. Never raises."""
     # The key signs nothing; the library's network wants one.
     network = acme_network.Network(ec.generate_private_key(ec.SECP256R1()), authority.ca_file, clock, stop)
     answers = dict.fromkeys(leaves, UNKNOWN)

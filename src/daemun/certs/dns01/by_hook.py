@@ -1,6 +1,6 @@
 """Records by a program of the owner's, for DNS that nothing else here can change.
 
-It is run without a shell, as `PROGRAM [its arguments] present|cleanup NAME VALUE`, and told the same in its
+It is run without a shell, as `PROGRAM [its arguments] present|cleanup NAME VALUE`, and gets the same in its
 environment: DAEMUN_ACTION, DAEMUN_NAME, DAEMUN_VALUE, and the zone as DAEMUN_ZONE. It succeeds by exit code 0.
 """
 
@@ -69,7 +69,7 @@ class Hook:
 
 
 def _last(file: typing.IO[bytes]) -> str:
-    """The last line that was said, for the end of a message; without control characters, and not too long."""
+    """The last line that it printed, for the end of a message; without control characters, and not too long."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _LAST_BYTES))
     lines = file.read().decode(errors="replace").strip().splitlines()

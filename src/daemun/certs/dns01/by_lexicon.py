@@ -109,7 +109,8 @@ class Lexicon:
         return f"{cause}; check the options of `acme.dns`, and that the zone is at this provider, in this account"
 
     def _clean(self, text: str) -> str:
-        """On one line, not too long, and without anything that was given as an option or that a URL asks with."""
+        """On one line, not too long, and without anything that was given as an option or that stands in a URL's
+        query."""
         for value in sorted(self._options.values(), key=len, reverse=True):
             for form in (value, urllib.parse.quote(value), urllib.parse.quote_plus(value)):
                 text = text.replace(form, "***") if len(form) > 3 else text

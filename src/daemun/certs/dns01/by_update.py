@@ -73,7 +73,7 @@ class Update:
                 "of the server"
             ) from None
         except dns.exception.DNSException as error:
-            # A server refuses without a signature what it does not serve, and then the library hides what it said.
+            # A server refuses without a signature what it does not serve, and then the library hides its answer.
             if not self._is_served(zone):
                 cause = _elsewhere("NOTAUTH")
             elif "TSIG" in str(error):
@@ -128,7 +128,7 @@ class Update:
         return f"it answers {dns.rcode.to_text(code)}; the log of that server says why"
 
     def _is_served(self, zone: str) -> bool:
-        """Whether the server itself has the zone; True also when it cannot be asked."""
+        """Whether the server itself has the zone; True also when it does not answer."""
         query = dns.message.make_query(zone, "SOA")
         try:
             answer = dns.query.udp(query, next(iter(self._addresses("")), ""), timeout=TIMEOUT_S, port=self.port)

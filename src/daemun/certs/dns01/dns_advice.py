@@ -16,7 +16,7 @@ from daemun.core.issuance.preflight import facts
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ServerView:
-    """What one name server says. is_there: whether it shows the record; None: it does not answer."""
+    """What one name server answers. is_there: whether it shows the record; None: it does not answer."""
 
     server: str
     address: str
@@ -55,7 +55,7 @@ class Adviser:
     def advise(self, hosts: collections.abc.Sequence[str], ordering: model.Ordering) -> tuple[DnsAdvice, ...]:
         """About every name of one certificate; a name and its wildcard are proved in one place.
 
-        Raises: RetryableError when DNS or the CA cannot be asked; ConfigError when there is no account at the CA.
+        Raises: RetryableError when DNS or the CA do not answer; ConfigError when there is no account at the CA.
         """
         wildcards = {host.removeprefix("*.") for host in hosts if host.startswith("*.")}
         bases = dict.fromkeys(host.removeprefix("*.") for host in hosts if names.address_of(host) is None)

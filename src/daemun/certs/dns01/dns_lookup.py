@@ -1,6 +1,6 @@
-"""What DNS says: where a record must be, and what the servers of its zone answer. Blocking.
+"""Queries of DNS: where a record must be, and what the servers of its zone answer. Blocking.
 
-Names and zones are looked for through a resolver; what is there is asked of the zone's own servers, because a resolver
+Names and zones are looked up at a resolver; records are queried at the zone's own servers, because a resolver
 may remember what was there before.
 """
 
@@ -47,7 +47,7 @@ class RecordPlace:
 
 
 class NoAnswerError(Exception):
-    """A server was asked and said nothing that helps; the text is a cause. hopeless: there is no way to it."""
+    """A server gave no useful answer; the text is a cause. hopeless: there is no way to it."""
 
     def __init__(self, cause: str, *, hopeless: bool = False) -> None:
         super().__init__(cause)
@@ -62,7 +62,7 @@ class Lookup:
         self._servers: dict[dns.name.Name, tuple[NameServer, ...]] = {}
 
     def locate(self, name: str) -> RecordPlace:
-        """Where the CA looks when it asks for `name`: there, or where CNAMEs lead (RFC 8555 section 8.4).
+        """Where the CA looks when it queries `name`: there, or where CNAMEs lead (RFC 8555 section 8.4).
 
         Raises: RetryableError when the zone cannot be found or the chain has no end.
         """
@@ -111,7 +111,7 @@ class Lookup:
 
 
 def query(address: str, name: str, kind: str) -> dns.message.Message:
-    """What the server at an address says itself, without asking others. Raises: NoAnswerError."""
+    """What the server at an address answers itself, without recursion. Raises: NoAnswerError."""
     query = dns.message.make_query(name + ".", kind, use_edns=0, payload=1232)
     query.flags &= ~dns.flags.RD
     try:
@@ -143,7 +143,8 @@ def text(name: dns.name.Name) -> str:
 
 
 def _find_alias(name: dns.name.Name, servers: collections.abc.Iterable[NameServer]) -> dns.name.Name | None:
-    """The CNAME at a name, of the first server that answers; None also when none does: then waiting says so.
+    """The CNAME at a name, of the first server that answers; None also when none does: then the wait for the record
+    reports it.
 
     One that is there only by a wildcard is none: it goes away when a record is made at the name. What no person thinks
     of as a name shows it (RFC 4592 section 2.1.1).
@@ -182,7 +183,7 @@ def _make_resolver(servers: collections.abc.Sequence[str]) -> dns.resolver.Resol
 
 @contextlib.contextmanager
 def _explained(what: str, resolver: dns.resolver.Resolver) -> collections.abc.Iterator[None]:
-    """Say what could not be found, and why. what: "find the zone of X"."""
+    """Turns errors into one that names what could not be found, and why. what: "find the zone of X"."""
     queried = ", ".join(str(server) for server in resolver.nameservers)
     try:
         yield

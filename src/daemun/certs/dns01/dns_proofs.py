@@ -37,7 +37,7 @@ class DnsProofs:
         self._leftovers.wake()
 
     def start(self) -> None:
-        """The first round of the gate is over: it is known for whom records are made."""
+        """The first round of the gate is over: it is known which sites have records made."""
         self._leftovers.start()
 
     async def run(self) -> None:

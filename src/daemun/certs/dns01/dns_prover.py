@@ -33,7 +33,7 @@ class Prover:
         """One for each `present`: orders can share a proof."""
 
     def configure(self, acme: model.Acme) -> None:
-        """Ask these DNS servers from now on."""
+        """Query these DNS servers from now on."""
         self._resolvers = acme.resolvers
 
     def present(self, proofs: collections.abc.Sequence[provers.Proof]) -> None:

@@ -23,10 +23,10 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 EVERY_S = 300.0
 IN_FLIGHT = datetime.timedelta(minutes=10)
-"""What a killed process had asked for may still be done: a program goes on by itself, a provider works off its queue.
+"""What a killed process had requested may still be done: a program goes on by itself, a provider works off its queue.
 So what was made just now is removed, and once more when this time is over."""
 LONGEST_ORDER = datetime.timedelta(hours=1)
-"""An order that was not gone on with for so long is not gone on with any more, whatever the store says."""
+"""An order that was not gone on with for so long is not gone on with any more, whatever is in the store."""
 
 
 class Leftovers:
@@ -116,7 +116,7 @@ class Leftovers:
 
 
 def _is_gone(note: record_journal.MadeRecord, acme: model.Acme) -> bool:
-    """Whether all servers of the zone say that there is no such record: it was never made, or a hand removed it."""
+    """Whether all servers of the zone answer that there is no such record: it was never made, or a hand removed it."""
     from daemun.certs.dns01 import dns_lookup, propagation  # noqa: PLC0415 - a megabyte that most gates do not need
 
     try:

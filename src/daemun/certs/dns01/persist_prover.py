@@ -21,7 +21,7 @@ class Checker:
         self._resolvers: tuple[str, ...] = ()
 
     def configure(self, acme: model.Acme) -> None:
-        """Ask these DNS servers from now on."""
+        """Query these DNS servers from now on."""
         self._resolvers = acme.resolvers
 
     def present(self, proofs: collections.abc.Sequence[provers.Proof]) -> None:

@@ -1,7 +1,7 @@
 """Waiting until the servers of a zone show a record. Blocking.
 
-A CA asks whichever of them it likes, and remembers an answer without the record; so every one must have it before the
-CA is told to look. One that says nothing at all is passed over by resolvers too, and so it is here.
+A CA queries any of them, and remembers an answer without the record; so every one must have it before the
+CA is to validate. One that answers nothing at all is passed over by resolvers too, and so it is here.
 """
 
 import collections.abc
@@ -20,7 +20,7 @@ LONGEST_PAUSE_S = 10.0
 SILENT_TRIES = 4
 """A server that did not answer so often in a row is passed over."""
 PATIENCE_S = 30.0
-"""How long servers are asked again while none at all answers."""
+"""How long servers are queried again while none at all answers."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class ExpectedRecord:
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class ServerReply:
-    """What one server said last. tries: how often in a row it said nothing."""
+    """The last answer of one server. tries: how often in a row it did not answer."""
 
     server: str
     address: str
@@ -50,7 +50,7 @@ class ServerReply:
 def query_servers(
     expected: ExpectedRecord, looks: collections.abc.Sequence[ServerReply] | None = None
 ) -> tuple[ServerReply, ...]:
-    """Ask every server of the zone once. looks: of the last time; those that were good are not asked again."""
+    """Query every server of the zone once. looks: of the last time; those that were good are not queried again."""
     before = (
         looks
         if looks is not None
@@ -108,7 +108,7 @@ def _is_answered(looks: collections.abc.Sequence[ServerReply]) -> bool:
 
 
 def _is_done(looks: collections.abc.Sequence[ServerReply]) -> bool:
-    """Whether all have it but those that say nothing."""
+    """Whether all have it but those that do not answer."""
     is_over = all(one.is_good or one.tries >= SILENT_TRIES for one in looks)
     return is_over and any(one.is_good for one in looks)
 

@@ -34,7 +34,8 @@ class Holds:
 
     @contextlib.contextmanager
     def removing(self, record: txt_records.Record) -> collections.abc.Iterator[bool]:
-        """Yields: whether the record may be removed during the block: nobody needs it, nobody else removes it."""
+        """Yields: whether the record may be removed during the block: no other order needs it, none other removes
+        it."""
         with self._changed:
             is_free = not self._held[record] and record not in self._removing
             if is_free:

@@ -26,7 +26,7 @@ class Maker(typing.Protocol):
     """Changes DNS. Blocking, for a minute or five at most. Calls for one zone never overlap: many providers replace all
     records of a name by what they read a moment before.
 
-    Both methods raise: RetryableError saying what a person can do, without any secret; ConfigError when an option is
+    Both methods raise: RetryableError with what to do, without any secret; ConfigError when an option is
     missing or cannot be read.
     """
 
@@ -40,7 +40,7 @@ class Maker(typing.Protocol):
 
 
 def maker_for(dns: model.Dns) -> Maker:
-    """Who makes records as the configuration says, with its secrets as they are now. Raises: ConfigError."""
+    """The provider that the configuration names, with its secrets as they are now. Raises: ConfigError."""
     # Here, in the thread of an order: requests and dns-lexicon take a third of a second to import.
     from daemun.certs.dns01 import by_hook, by_lexicon, by_update  # noqa: PLC0415
 

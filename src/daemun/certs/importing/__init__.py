@@ -1,2 +1,3 @@
 """What other ACME clients left on the disk: read (`certbot`, `acme_sh`, `companion`), explained (`import_advice`) and
-taken over (`adopt`). The trees are somebody else's: damaged, half written or hostile ones cost their own items only."""
+taken over (`adopt`). Other programs wrote the trees: damaged, half written or hostile ones cost their own items
+only."""

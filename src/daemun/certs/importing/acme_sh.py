@@ -165,7 +165,7 @@ def _read_account(
     acme_accounts.parse_key(key_pem)
     found = account_port.ForeignAccount(
         directory=known[0] if known else f"https://{place}",
-        url=settings.get("ACCOUNT_URL") or None,  # older ones do not say it: the CA is asked by the key
+        url=settings.get("ACCOUNT_URL") or None,  # older ones do not have it: the CA is queried by the key
         email=settings.get("CA_EMAIL") or gate.get("ACCOUNT_EMAIL") or None,
         key_pem=key_pem,
     )

@@ -1,4 +1,4 @@
-"""Foreign accounts and certificates into the store. Blocking, milliseconds; no CA is asked."""
+"""Foreign accounts and certificates into the store. Blocking, milliseconds; without a request to any CA."""
 
 import collections.abc
 import datetime

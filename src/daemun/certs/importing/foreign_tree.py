@@ -1,4 +1,4 @@
-"""Files of a folder that somebody else wrote, perhaps to harm: links are followed inside the folder only, and nothing
+"""Files of a folder that others wrote, perhaps to harm: links are followed inside the folder only, and nothing
 but regular files of a sensible size is read."""
 
 import os
@@ -10,7 +10,7 @@ MOST_ENTRIES = 20_000
 
 
 class TreeError(ValueError):
-    """Something cannot be read; the text says what and why, without any of its content."""
+    """Something cannot be read; the text has what and why, without any of its content."""
 
 
 class Tree:

@@ -15,7 +15,7 @@ _ISSUERS = {
     "Google Trust Services": "https://dv.acme-v02.api.pki.goog/directory",
     "Buypass": "https://api.buypass.com/acme/directory",
 }
-"""How the issuer of a certificate begins -> the directory of its CA, where no file says it."""
+"""How the issuer of a certificate begins -> the directory of its CA, where no file has it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +31,7 @@ class FoundAccount:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
-    """place: where it is in the tree. directory: of the CA; None: no file tells it."""
+    """place: where it is in the tree. directory: of the CA; None: no file has it."""
 
     place: str
     directory: str | None

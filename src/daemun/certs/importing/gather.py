@@ -94,7 +94,7 @@ def choose_accounts(
 def _without_copies(
     found: list[found_items.Certificate],
 ) -> tuple[list[found_items.Certificate], list[found_items.LeftBehind]]:
-    """Each once: acme-companion keeps a copy for nginx, without the settings that tell its CA."""
+    """Each once: acme-companion keeps a copy for nginx, without the settings that name its CA."""
     first: dict[x509.Certificate, found_items.Certificate] = {}
     for one in sorted(found, key=lambda one: one.directory is None):
         first.setdefault(one.bundle.leaf, one)

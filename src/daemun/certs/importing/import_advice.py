@@ -1,4 +1,4 @@
-"""How daemun does what the other client was told to do: words, and the lines of daemun.yaml for it. Pure."""
+"""How daemun does what the other client was set up to do: words, and the lines of daemun.yaml for it. Pure."""
 
 import collections
 import collections.abc

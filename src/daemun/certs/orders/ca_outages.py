@@ -1,7 +1,7 @@
 """CAs that cannot be reached or are in trouble, known for all certificates together.
 
 While one is down, a single order at a time finds out whether it is back; all others wait for that. So ten thousand
-certificates, or names that are added, cost no more than one. In memory only: a new start asks at once.
+certificates, or names that are added, cost no more than one. In memory only: a new start tries at once.
 """
 
 import collections.abc
@@ -38,7 +38,7 @@ class Outages:
         self._known: dict[str, _Outage] = {}
 
     def until(self, directories: collections.abc.Sequence[str], now: datetime.datetime) -> datetime.datetime | None:
-        """When one of these CAs may be asked again; None: one may be asked now."""
+        """When one of these CAs may be tried again; None: one may be tried now."""
         due_times = []
         for directory in directories:
             outage = self._known.get(directory)
@@ -48,7 +48,7 @@ class Outages:
         return min(due_times, default=None)
 
     def admit(self, directory: str, now: datetime.datetime) -> bool:
-        """Whether an order may ask this CA. After a wait the first one may, and all others wait for what it finds."""
+        """Whether an order may go to this CA. After a wait the first one may, and all others wait for what it finds."""
         outage = self._known.get(directory)
         if outage is None:
             return True
@@ -59,7 +59,7 @@ class Outages:
         return True
 
     def withdraw(self, directory: str, now: datetime.datetime) -> None:
-        """The order that was admitted did not ask the CA after all: the next one may."""
+        """The order that was admitted sent nothing to the CA after all: the next one may."""
         outage = self._known.get(directory)
         if outage is not None:
             self._known[directory] = dataclasses.replace(outage, until=now)

@@ -1,4 +1,4 @@
-"""What is found out about names before a CA is asked, and who finds it."""
+"""What is found out about names before an order, and the protocol of what finds it."""
 
 from daemun.control import ports
 from daemun.core import model

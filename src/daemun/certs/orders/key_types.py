@@ -19,7 +19,7 @@ ALGORITHMS = tuple(dict.fromkeys(kind.algorithm for kind in model.KeyType))
 
 
 def with_seconds(specs: collections.abc.Iterable[model.CertificateSpec]) -> tuple[model.CertificateSpec, ...]:
-    """Each, followed by the second where two types are wanted and a CA is asked at all."""
+    """Each, followed by the second where two types are wanted and a CA issues it."""
     found: list[model.CertificateSpec] = []
     for spec in specs:
         found.append(spec)

@@ -1,7 +1,7 @@
-"""One try to get one certificate: the CAs are asked in their order, until one serves.
+"""One try to get one certificate: the CAs are tried in their order, until one issues it.
 
-Before a CA is asked: is it to be left alone (Retry-After, a limit that daemun counts)? does what is found out about the
-names forbid it? After a proof failed, its test system is asked first, where failures cost nothing.
+Before an order: is the CA to be left alone (Retry-After, a limit that daemun counts)? does what is found out about the
+names forbid it? After a proof failed, its test system is tried first, where failures cost nothing.
 
 Names that fail do not keep the others from their certificate: one is ordered for those that are left, unless the store
 has it, and the next try is for all of them again.
@@ -35,7 +35,7 @@ _OF_ONE_CA = frozenset({"caa", "ca"})
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """What a try needs besides what is asked. pause: None: really (`acme_network.Pause`). outages: of all tries."""
+    """What a try needs besides what it orders. pause: None: really (`acme_network.Pause`). outages: of all tries."""
 
     store: ports.Store
     stored: certificate_store.Stored
@@ -62,16 +62,16 @@ class Wanted:
 _MOST_ROUNDS = 10
 """A CA may name one bad name after the other."""
 _MOST_NAMED = 3
-"""Of many names that fail, so many are told with the reason, the others by their names."""
+"""Of many names that fail, so many are shown with the reason, the others by their names."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """No CA gave a certificate for all names. is_failure: False: none was asked, there is only a wait.
+    """No CA gave a certificate for all names. is_failure: False: none was tried, there is only a wait.
 
     reason: of each CA, in words. holds: as `certificate_records.Attempts.holds`. rehearse: whether test systems are
-    asked next.
-    seen: a fingerprint of what was found in DNS; None: nobody looked.
+    tried next.
+    seen: a fingerprint of what was found in DNS; None: without a look.
     """
 
     reason: str
@@ -112,7 +112,7 @@ class _Try:
         self._blamed: dict[str, dict[str, str]] = {}
         """By the CA's directory: the names that keep it from signing, and why."""
         self._waits: dict[str, datetime.datetime] = {}
-        """CAs that are not asked for all names before a moment, but for those that are left."""
+        """CAs that get no order for all names before a moment, but for those that are left."""
 
     async def run(self) -> Obtained:
         part = await self._end_part()
@@ -210,7 +210,7 @@ class _Try:
                     if not error.blamed.keys() & set(rest):
                         break
                     self._note_blame(authority, error)
-                except errors.DaemunError:  # of this machine, and told by the next try for all
+                except errors.DaemunError:  # of this machine, and reported by the next try for all
                     return None
         return None
 
@@ -222,7 +222,7 @@ class _Try:
         return [tuple(host for host in self._hosts if host not in blamed) for blamed in self._blamed.values() if blamed]
 
     def _is_all_blamed(self) -> bool:
-        """Or nobody knows which name it is."""
+        """Or it is unknown which name it is."""
         return not any(self._rests())
 
     def _note_blame(self, authority: model.Authority, error: order_error.OrderError) -> None:
@@ -276,7 +276,7 @@ class _Try:
         if examiner is None or self._is_begun(authority):
             return
         looked = await examiner.examine(self._hosts, authority, self._spec.ordering)
-        # What the limits allow is asked when an order is counted: there it is known what it replaces.
+        # The limits are checked when an order is counted: there it is known what it replaces.
         found = [one for one in looked if one.topic != request_ledger.TOPIC]
         self._seen = fingerprint(found)
         self._warnings = tuple(
@@ -384,6 +384,6 @@ class _Try:
 
 
 def fingerprint(found: collections.abc.Iterable[examination.Finding]) -> str:
-    """Of what the names look like in DNS: another one means that somebody changed something there."""
+    """Of what the names look like in DNS: another one means that something changed there."""
     texts = sorted(str(one) for one in found if one.topic == "dns")
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]

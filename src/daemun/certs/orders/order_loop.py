@@ -1,4 +1,4 @@
-"""What CAs are asked for: which certificates are due, one try after the other for each, and what follows from it."""
+"""Orders: which certificates are due, one try after the other for each, and what follows from it."""
 
 import asyncio
 import collections.abc
@@ -72,7 +72,7 @@ class Orders:
             self._start(name, tasks, stop, down)
 
     def with_outage(self, status: model.CertificateStatus, spec: model.CertificateSpec) -> model.CertificateStatus:
-        """What waits for a CA that is down says so, without having been tried itself."""
+        """The status of what waits for a CA that is down names that, also before it was tried itself."""
         now = self._means.clock.now()
         is_waiting = status.state is model.CertificateState.PENDING or status.failures
         if (
@@ -236,7 +236,7 @@ class Orders:
     async def _succeed(
         self, wanted: order_attempt.Wanted, issued: certificate_records.Issued, *, is_whole: bool
     ) -> None:
-        """is_whole: it is for all names that were asked for.
+        """is_whole: it is for all names that were ordered.
 
         Raises: RetryableError when the new certificate is due at once, so that orders never follow each other.
         """

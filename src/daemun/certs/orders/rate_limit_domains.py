@@ -1,4 +1,4 @@
-"""What CAs count certificates by: the domain that somebody registered, or the addresses that somebody was given.
+"""What CAs count certificates by: the registered domain, or the block of addresses.
 
 Source: letsencrypt.org/docs/rate-limits ("per registered domain, or IPv4 address, or IPv6 /64 range"), by the Public
 Suffix List (publicsuffix.org), whose private part counts, too.
@@ -27,7 +27,7 @@ def _domain_of(host: str) -> str:
     if address is not None:
         return str(address)
     bare = host.removeprefix("*.")
-    # A public suffix itself (of the private part: somebody's own) counts as what it is.
+    # A public suffix itself (also one of the private part) counts as what it is.
     return _suffixes().privatesuffix(bare) or bare
 
 

@@ -1,4 +1,4 @@
-"""What is looked at between orders: when CAs want their certificates renewed (RFC 9773), and whether somebody repaired
+"""What is looked at between orders: when CAs want their certificates renewed (RFC 9773), and whether a person repaired
 in DNS what made an order fail.
 
 Neither holds up an order, and neither is one: what cannot be found out now is looked at later.
@@ -30,7 +30,7 @@ MOST_SEEN = 8
 
 LOOK_EVERY = datetime.timedelta(minutes=5)
 _AT_ONCE = 50
-"""Certificates that a CA is asked about in a row, before what it said is used."""
+"""Certificates that a CA is queried about in a row, before its answers are used."""
 
 _LOOKS_AT_ONCE = 4
 
@@ -90,7 +90,7 @@ class Watch:
                 yield name, plan.poll_at
 
     async def _poll(self, names: list[str], stop: threading.Event) -> None:
-        """Ask about certificates, CA by CA. Never raises but when cancelled."""
+        """Query the CAs about certificates, one CA after the other. Never raises but when cancelled."""
         try:
             for authority, entries in self._by_authority(names):
                 work = functools.partial(self._fetch, authority, entries, stop)
@@ -159,7 +159,7 @@ class Watch:
                 yield name, at
 
     async def _look(self, name: str) -> None:
-        """Try at once when DNS says something else than at the failures. Never raises but when cancelled."""
+        """Try at once when DNS answers differently than at the failures. Never raises but when cancelled."""
         try:
             entry = self._index.entries.get(name)
             authorities = self._index.authorities(entry.spec) if entry is not None else None

@@ -1,8 +1,8 @@
-"""What was asked of each CA, in the store, so that no restart forgets it.
+"""Requests that were sent to each CA, in the store, so that no restart forgets it.
 
     budget/DIGEST.json   of one directory: what `core.issuance.budget` counts
 
-An order is counted before it is sent, so a crash at any moment never makes daemun ask for more than it may. Blocking,
+An order is counted before it is sent, so a crash at any moment never makes daemun send more than it may. Blocking,
 milliseconds; several threads may call it.
 """
 
@@ -56,7 +56,7 @@ class RequestLedger:
             self._write(budget.reserve(ledger, order, self._limits, now))
 
     def reserve_failures(self, by: str, hosts: tuple[str, ...]) -> None:
-        """The CA is told next to validate these names."""
+        """The next request makes the CA validate these names."""
         self._change(lambda ledger, now: budget.reserve_failures(ledger, by, hosts, self._limits, now))
 
     def close_order(self, by: str, *, is_issued: bool, failed: frozenset[str] = frozenset()) -> None:

@@ -1,4 +1,4 @@
-"""What is due, and what is said of a certificate, from what is known of it. Pure: the time is an argument."""
+"""What is due of a certificate, and its status, from what is known of it. Pure: the time is an argument."""
 
 import dataclasses
 import datetime
@@ -15,7 +15,7 @@ _FURTHEST = renewal_time.LONGEST_WAIT + datetime.timedelta(hours=1)
 """No wait is longer: a later moment was noted by a clock that was ahead."""
 
 Authorities = tuple[model.Authority, ...]
-"""The CAs that are asked for one certificate, in this order."""
+"""The CAs for one certificate, tried in this order."""
 
 IN_PROGRESS = "the CA is being asked"
 
@@ -28,7 +28,7 @@ _KINDS = {
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ManagedCertificate:
-    """All that is known of one certificate. attempts: as stored, perhaps for something else than is asked now.
+    """All that is known of one certificate. attempts: as stored, perhaps for something else than is wanted now.
     advice: as stored, perhaps for a certificate before."""
 
     spec: model.CertificateSpec
@@ -41,8 +41,8 @@ class ManagedCertificate:
 class CertificatePlan:
     """What follows from an entry, worked out once. None: never.
 
-    order_at: when a CA is asked for it. settles_at: when live/NAME needs another one without a CA. poll_at: when the CA
-    is asked when it wants it renewed. is_ordered: whether it comes from a CA.
+    order_at: when it is ordered. live_update_at: when live/NAME needs another one without a CA. poll_at: when the CA
+    is queried when it wants it renewed. is_ordered: whether it comes from a CA.
     """
 
     order_at: datetime.datetime | None
@@ -55,7 +55,7 @@ class CertificatePlan:
 def plan_certificate(
     entry: ManagedCertificate, authorities: Authorities | None, now: datetime.datetime
 ) -> CertificatePlan:
-    """authorities: None: not known yet, and none is asked."""
+    """authorities: None: not known yet, and nothing is ordered."""
     return CertificatePlan(
         order_at=None if authorities is None else order_at(entry, authorities, now),
         live_update_at=live_update_at(entry),
@@ -66,13 +66,13 @@ def plan_certificate(
 
 
 def valid_attempts(entry: ManagedCertificate, authorities: Authorities) -> certificate_records.Attempts | None:
-    """The failures so far for what is asked for now."""
+    """The failures so far for what is wanted now."""
     attempts = entry.attempts
     return attempts if attempts and attempts.asked == order_subject.fingerprint(entry.spec, authorities) else None
 
 
 def order_at(entry: ManagedCertificate, authorities: Authorities, now: datetime.datetime) -> datetime.datetime | None:
-    """When a CA is to be asked: at once for what is missing (a certificate of another directory counts as missing: who
+    """When it is to be ordered: at once for what is missing (a certificate of another directory counts as missing: who
     leaves a staging CA wants trusted ones), later after failures and for renewals; None: never."""
     if not renewal_time.hosts_to_order(entry.spec):
         return None
@@ -90,7 +90,7 @@ def renews_at(entry: ManagedCertificate) -> datetime.datetime | None:
 
 
 def live_update_at(entry: ManagedCertificate) -> datetime.datetime | None:
-    """When live/ needs another certificate that no CA is asked for, or something else is to be said of the owner's;
+    """When live/ needs another certificate that no CA issues, or the status of the owner's changes;
     None: not by itself."""
     served = entry.served
     if served.is_shared:
@@ -109,7 +109,7 @@ def live_update_at(entry: ManagedCertificate) -> datetime.datetime | None:
 
 
 def poll_at(entry: ManagedCertificate, authorities: Authorities, now: datetime.datetime) -> datetime.datetime | None:
-    """When the CA is asked when it wants the certificate renewed; None: it is none of these CAs', or has expired
+    """When the CA is queried when it wants the certificate renewed; None: it is none of these CAs', or has expired
     (RFC 9773 section 4.3)."""
     served = entry.served
     if served.kind is not shown_certificates.CertificateSource.PUBLIC or now >= served.bundle.not_after:
@@ -123,7 +123,7 @@ def poll_at(entry: ManagedCertificate, authorities: Authorities, now: datetime.d
 
 
 def valid_advice(entry: ManagedCertificate) -> renewal_advice.RenewalAdvice | None:
-    """What the CA said of the certificate that is served."""
+    """The CA's renewal information for the certificate that is served."""
     found = entry.advice
     return found if found is not None and found.serial == serial_of(entry) else None
 
@@ -227,7 +227,7 @@ def _state_of_files(served: shown_certificates.ServedCertificate) -> model.Certi
 
 
 def _is_as_configured(entry: ManagedCertificate, authorities: Authorities) -> bool:
-    """Also when a later CA than the first one issued it: the first one is asked when it is to be renewed."""
+    """Also when a later CA than the first one issued it: the first one is tried when it is to be renewed."""
     served = entry.served
     return (
         served.kind is shown_certificates.CertificateSource.PUBLIC

@@ -1,4 +1,4 @@
-"""Asks a CA for its directory (RFC 8555 section 7.1.1): whether it answers, what it calls itself, and the time."""
+"""Fetches a CA's directory (RFC 8555 section 7.1.1): whether it answers, what it calls itself, and the time."""
 
 import asyncio
 import dataclasses
@@ -18,7 +18,7 @@ from daemun.core.issuance.preflight import facts
 
 WAIT_S = 5.0
 KEPT_S = 60.0
-"""How long an answer is good for: many orders that begin together ask once."""
+"""How long an answer is good for: many orders that begin together fetch it once."""
 _FAILURES, _TOO_MANY = 500, 429
 _MOST_BYTES = 64 << 10
 _EXPIRED, _NOT_YET = 10, 9
@@ -48,7 +48,7 @@ class Directories:
 
 
 async def fetch_directory(authority: model.Authority, clock: ports.Clock) -> facts.CaDirectory:
-    """Ask now. Raises nothing."""
+    """Fetch it now. Raises nothing."""
     try:
         # The roots that `acme`'s library trusts, and the proxies that it uses.
         trust = ssl.create_default_context(cafile=authority.ca_file or certifi.where())

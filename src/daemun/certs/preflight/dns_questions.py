@@ -1,4 +1,4 @@
-"""What DNS says of a name, asked as a CA asks: of DNS alone, not of /etc/hosts."""
+"""A name's records, queried as a CA does: in DNS alone, not of /etc/hosts."""
 
 import asyncio
 import collections.abc
@@ -22,7 +22,7 @@ from daemun.core.issuance.preflight import facts
 LIFETIME_S = 5.0
 """For one question, whichever of the resolver's servers answers it."""
 _TIMEOUT_S = 2.0
-"""For one server; then the next one is asked."""
+"""For one server; then the next one is tried."""
 
 Resolver = dns.asyncresolver.Resolver
 
@@ -48,7 +48,7 @@ async def look_up(resolver: Resolver, host: str) -> facts.Names:
     )
     if found.addresses or found.failures:
         return found
-    # A record that was made just now: the resolver may remember for hours that there was none, a CA asks anew.
+    # A record that was made just now: the resolver may remember for hours that there was none, a CA queries anew.
     fresh = await _look_up_anew(resolver, name)
     return facts.Names(addresses=fresh) if fresh else found
 
@@ -96,7 +96,7 @@ async def _query_addresses(resolver: Resolver, name: dns.name.Name, kind: str) -
 
 
 async def _look_up_anew(resolver: Resolver, name: dns.name.Name) -> tuple[facts.Address, ...]:
-    """What the name servers of the zone itself say; nothing when they cannot be asked."""
+    """What the name servers of the zone itself answer; nothing when they do not."""
     with contextlib.suppress(dns.exception.DNSException, OSError, TimeoutError):
         async with asyncio.timeout(LIFETIME_S):
             servers = await zones.find_servers(resolver, await zones.find_zone(resolver, name))

@@ -64,7 +64,7 @@ class Preflight:
         self._settings = model.Globals()
 
     def configure(self, settings: model.Globals) -> None:
-        """What the gate listens at, and whose DNS servers are asked, from now on."""
+        """What the gate listens at, and which DNS servers are queried, from now on."""
         self._settings = settings
 
     async def examine(
@@ -179,7 +179,7 @@ async def _judge_caa(
 
 
 def _report_unknown(topic: str, error: Exception, host: str | None) -> model.Finding:
-    """A defect here keeps nobody from a certificate."""
+    """A defect here keeps no name from its certificate."""
     if not isinstance(error, DaemunError):
         log.error("an examination failed for an unknown reason", host=host, stack=traceback.format_exc())
         message = f"it could not be looked at ({type(error).__name__})"

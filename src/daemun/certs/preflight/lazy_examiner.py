@@ -1,6 +1,6 @@
-"""The examiner, made when it is asked for the first time.
+"""The examiner, made when it is first needed.
 
-Nobody is served sooner for it, and its HTTP client (aiohttp) alone would be a tenth of the daemon's start.
+No visitor is served sooner for it, and its HTTP client (aiohttp) alone would be a tenth of the daemon's start.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Asks port 80 of an address for a token, as a CA does with HTTP-01 (RFC 8555 section 8.3).
+"""Requests a token from port 80 of an address, as a CA does with HTTP-01 (RFC 8555 section 8.3).
 
-nginx answers any token with the account's thumbprint, for every name, so a token that nobody knows before shows who
+nginx answers any token with the account's thumbprint, for every name, so a token that no other knows shows who
 answers: this gate, or one that knows the account's key; a CA would be satisfied with either.
 """
 
@@ -98,7 +98,7 @@ def _judge_answer(response: aiohttp.ClientResponse, body: bytes, token: str, exp
 
 
 async def read_some(response: aiohttp.ClientResponse, most: int) -> bytes:
-    """The first `most` bytes of the answer: who answers rightly says little."""
+    """The first `most` bytes of the answer: the right answer is short."""
     body = b""
     with contextlib.suppress(aiohttp.ClientPayloadError):
         while len(body) < most and (chunk := await response.content.read(most - len(body))):

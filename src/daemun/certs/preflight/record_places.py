@@ -18,7 +18,7 @@ _MOST_STEPS = 8
 
 
 def record_of(host: str, challenge: model.Challenge) -> str:
-    """The name that a CA asks for. Sources: RFC 8555 section 8.4, draft-ietf-acme-dns-persist."""
+    """The name that a CA queries. Sources: RFC 8555 section 8.4, draft-ietf-acme-dns-persist."""
     prefix = "_validation-persist" if challenge is model.Challenge.DNS_PERSIST_01 else "_acme-challenge"
     return f"{prefix}.{host.removeprefix('*.')}"
 

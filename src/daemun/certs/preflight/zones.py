@@ -1,4 +1,4 @@
-"""Zones and the name servers that answer for them, asked directly."""
+"""Zones and the name servers that answer for them, queried directly."""
 
 import asyncio
 import collections.abc
@@ -17,7 +17,7 @@ import dns.resolver
 _PORT = 53
 _WAIT_S = 3.0
 _MOST_SERVERS = 13
-"""No more are asked. A zone has rarely more than eight."""
+"""No more are queried. A zone has rarely more than eight."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
-"""live/ holds what each name is to be shown (`choosing`), which can be asked again at any moment.
+"""live/ holds what each name is to be shown (`choosing`), which can be chosen anew at any moment.
 
-Choosing and putting into place are one step for all threads. Blocking, milliseconds, never asks a CA.
+Choosing and putting into place are one step for all threads. Blocking, milliseconds, without any request to a CA.
 """
 
 import collections.abc
@@ -51,12 +51,13 @@ class CertificateFiles:
     def holds(self, spec: model.CertificateSpec) -> bool:
         last = layout.SECOND_KEY if spec.has_two_types else layout.KEY
         return all(
-            os.path.exists(f"{self._live}/{name}/{last}")  # noqa: PTH110 - asked of all names in every round
+            os.path.exists(f"{self._live}/{name}/{last}")  # noqa: PTH110 - called for all names in every round
             for name in shown_certificates.folders(spec)
         )
 
     def mark(self, spec: model.CertificateSpec) -> object:
-        """Equal as long as nobody touches what live/ holds of it, as `live_folder.mark`. None: something is missing."""
+        """Equal as long as nothing changes what live/ holds of it, as `live_folder.mark`. None: something is
+        missing."""
         marks = [
             live_folder.mark(self._live, folder, has_second=spec.has_two_types)
             for folder in shown_certificates.folders(spec)
@@ -169,7 +170,7 @@ class CertificateFiles:
         return served
 
     def _may_share(self, spec: model.CertificateSpec, now: datetime.datetime) -> bool:
-        """Not what has no names that anybody could list, or a certificate of a CA for one of them."""
+        """Not what has no names that could be listed, or a certificate of a CA for one of them."""
         is_found = spec.mode is model.TlsMode.ACME and any(self.stored.covering(name, now) for name in spec.names)
         return 0 < len(spec.names) <= certificate_selection.MOST_LOCAL_NAMES and not is_found
 
@@ -185,8 +186,8 @@ class CertificateFiles:
             self.stored.note_revoked(found)
 
     def remove_except(self, specs: collections.abc.Sequence[model.CertificateSpec]) -> None:
-        """Remove what nobody needs. A CA's certificate that has not expired stays where other programs may read it, but
-        where a site takes whatever names live/ has."""
+        """Remove what is not needed any more. A CA's certificate that has not expired stays where other programs may
+        read it, but where a site takes whatever names live/ has."""
         needed = {folder for spec in specs for folder in shown_certificates.folders(spec)}
         with self._changing:
             now = self._clock.now()

@@ -19,8 +19,8 @@ _STEP_BACK = datetime.timedelta(minutes=1)
 class CertificateIndex:
     """Not thread-safe.
 
-    settling: keeps memory and disk together: while it is held, nobody else looks or changes. confirmed: the names of
-    the certificates whose sites are served, so that CAs may be asked for them. forced: of those to be renewed now.
+    settling: keeps memory and disk together: while it is held, no other task looks or changes. confirmed: the names of
+    the certificates whose sites are served, so that they may be ordered. forced: of those to be renewed now.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class CertificateIndex:
         return self._acme
 
     def configure(self, acme: model.Acme) -> bool:
-        """Whether this is another way of ordering than before. Other CAs, or one asked as somebody else, are tried at
+        """Whether this is another way of ordering than before. Other CAs, or another account, are tried at
         once."""
         before, self._acme = self._acme, acme
         if acme == before:
@@ -92,7 +92,7 @@ class CertificateIndex:
         return [one for one in known if one != name and one in self._entries]
 
     def find_authority(self, directory: str) -> model.Authority:
-        """How the CA with this directory is reached: as daemun.yaml says, when it does."""
+        """How the CA with this directory is reached: as in daemun.yaml, when it is there."""
         named = self._acme.authorities if self._acme is not None else ()
         own = tuple(one for spec in self.specs() if (one := spec.ordering.authority) is not None)
         for one in (*named, *own):
@@ -101,11 +101,11 @@ class CertificateIndex:
         return model.Authority(directory=directory)
 
     def directories(self, spec: model.CertificateSpec) -> tuple[str, ...]:
-        """Of the CAs that are asked; none when they are not known yet."""
+        """Of the CAs in use; none when they are not known yet."""
         return () if self._acme is None else order_subject.directories_of(spec, self._acme)
 
     def authorities(self, spec: model.CertificateSpec) -> schedule.Authorities | None:
-        """The CAs that are asked; None: not known yet."""
+        """The CAs in use; None: not known yet."""
         return None if self._acme is None else order_subject.authorities_of(spec, self._acme)
 
     def plans(self, now: datetime.datetime) -> collections.abc.Mapping[str, schedule.CertificatePlan]:

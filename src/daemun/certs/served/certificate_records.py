@@ -45,12 +45,12 @@ class PendingOrder:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Attempts:
-    """How it went so far, for what was asked (`core.issuance.order_subject.fingerprint`); for anything else it starts
-    anew.
+    """How it went so far, for what was ordered (`asked`, acore.issuance.order_subject.fingerprint`); for anything else
+    it starts anew.
 
     failures: in a row. next_attempt: not before then. reason: why the last one failed. since: when the first one did.
-    holds: CAs (by directory) that are not asked before a moment: a Retry-After, or a limit that daemun counts.
-    rehearse: the CA looked and saw no proof: its test system is asked first. seen: what the names looked like (a
+    holds: CAs (by directory) that get no request before a moment: a Retry-After, or a limit that daemun counts.
+    rehearse: the CA looked and saw no proof: its test system is tried first. seen: what the names looked like (a
     fingerprint of DNS) at each failure: something new is a reason to try again early.
     """
 
@@ -104,7 +104,7 @@ def read_order(store: ports.Store, name: str) -> PendingOrder | None:
 def _parse_order(content: bytes) -> PendingOrder:
     value = json.loads(content)
     key_pem = value["key"].encode()
-    # Without its key the order could be finished by nobody, and would be tried again and again.
+    # Without its key the order could not be finished, and would be tried again and again.
     try:
         serialization.load_pem_private_key(key_pem, password=None)
     except exceptions.UnsupportedAlgorithm as error:

@@ -26,7 +26,7 @@ from daemun.core.issuance import renewal_time
 MOST_LOCAL_NAMES = 250
 """In one certificate of the local CA: 64 kB of the longest names. Clients refuse chains of 100 kB."""
 _NAMELESS = ("localhost",)
-"""What the local CA signs in the place of a certificate for names that nobody can list."""
+"""What the local CA signs in the place of a certificate for names that cannot be listed."""
 
 
 class CertificateSelector:

@@ -28,7 +28,7 @@ _FOLDER = "adopted"
 
 
 class Stored:
-    """For all threads. Read once from the store, which nobody else changes while a daemon runs."""
+    """For all threads. Read once from the store, which no other process changes while a daemon runs."""
 
     def __init__(self, store: ports.Store) -> None:
         self._store = store
@@ -138,7 +138,7 @@ class Stored:
             self._by_host[_label(host)].pop(key, None)
 
     def _prune(self, now: datetime.datetime) -> None:
-        """Without those that nobody will show any more."""
+        """Without those that will not be shown any more."""
         for key, issued in list(self._known.items()):
             if key.startswith(_FOLDER) and now >= issued.bundle.not_after:
                 self._store.delete(key)

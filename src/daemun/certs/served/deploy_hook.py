@@ -1,6 +1,6 @@
 """`acme.hook`: the owner's command after each new certificate, so that other programs learn of it.
 
-    certs/NAME/hook.json   the certificate that the hook still has to be told of, or why it failed
+    certs/NAME/hook.json   the certificate that the hook still has to run for, or why it failed
 
 That it is due is stored before the certificate is, and until the hook has ended, so one that a stop or a kill
 interrupted runs again with the next start. It never holds up an order, and its failure undoes nothing.
@@ -32,7 +32,7 @@ LONGEST_S = 600.0
 GRACE_S = 3.0
 """How long the hook may take to end after SIGTERM, before SIGKILL."""
 MOST_OUTPUT_BYTES = 8 << 10
-"""Of what it prints, the end is logged: there it says why it failed."""
+"""Of what it prints, the end is logged: there is why it failed."""
 
 _CHUNK_BYTES = 64 << 10
 """As much as a pipe holds. Source: pipe(7)."""

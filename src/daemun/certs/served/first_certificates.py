@@ -1,4 +1,4 @@
-"""What is served at first, and after a change of what is wanted, before any CA is asked."""
+"""What is served at first, and after a change of what is wanted, before any order."""
 
 import collections.abc
 import dataclasses
@@ -27,7 +27,7 @@ class Preparer:
         is_anew: bool = False,
     ) -> dict[str, schedule.ManagedCertificate]:
         """Make live/ hold a certificate for every spec. known: what is known of certificates so far. is_anew: other CAs
-        are asked than before.
+        are used than before.
 
         Returns: what is known of those of `specs` now. Raises: EnvironmentProblemError when a file cannot be written.
         """
@@ -94,6 +94,6 @@ class Preparer:
             if served.kind is shown_certificates.CertificateSource.PUBLIC:
                 advice = certificate_records.read_advice(self.store, spec.name)
             return schedule.ManagedCertificate(spec=spec, served=served, attempts=attempts, advice=advice)
-        # Who changes how it is ordered (a password, say) wants it tried now.
+        # A changed way of ordering (a password, say) is to be tried now.
         attempts = before.attempts if before.spec.ordering == spec.ordering else None
         return schedule.ManagedCertificate(spec=spec, served=served, attempts=attempts, advice=before.advice)

@@ -59,7 +59,7 @@ def _read_file(path: str) -> bytes:
 
 
 def mark(live: pathlib.Path, name: str, *, has_second: bool = False) -> object:
-    """Equal as long as nobody touches what live/NAME holds: two calls to the system. None: it holds nothing."""
+    """Equal as long as nothing changes what live/NAME holds: two calls to the system. None: it holds nothing."""
     files = (CHAIN, KEY, SECOND_CHAIN, SECOND_KEY) if has_second else (CHAIN, KEY)
     try:
         found = [os.stat(f"{live}/{name}/{file}") for file in files]  # noqa: PTH116 - of all names, all the time
@@ -109,7 +109,7 @@ def replace(
     lasting: bool,
     second: bundle.Bundle | None = None,
 ) -> None:
-    """As `publish`, for who has just asked `read`, which gave `before`.
+    """As `publish`, for a caller that just read `before`.
 
     second: with a key of another type, or `new` itself as long as there is none; None: there is to be none. A name that
     had room for one keeps it: nginx may still run with a configuration that looks there.
@@ -142,7 +142,7 @@ def replace(
         for old in _numbers(generations):
             if str(old) not in {str(number), current}:
                 shutil.rmtree(generations / str(old), ignore_errors=True)
-        with contextlib.suppress(FileNotFoundError):  # somebody deleted a part of it
+        with contextlib.suppress(FileNotFoundError):  # a part of it was deleted
             if current is not None and not _is_readable_by(generations / current / KEY, worker_gid):
                 _give(generations / current, worker_gid)  # the workers' account is another one now
 
@@ -200,7 +200,7 @@ def home_of(live: pathlib.Path, name: str) -> str:
 
 
 def _clear(place: str) -> None:
-    """Make room for a link where somebody copied a folder over it."""
+    """Make room for a link where a folder was copied over it."""
     if os.path.isdir(place) and not os.path.islink(place):  # noqa: PTH112, PTH114 - of thousands
         shutil.rmtree(place)
 
@@ -208,7 +208,7 @@ def _clear(place: str) -> None:
 def _target(link: str) -> str:
     """Where a link leads; empty when it is none."""
     try:
-        return os.readlink(link)  # noqa: PTH115 - asked of thousands
+        return os.readlink(link)  # noqa: PTH115 - called for thousands
     except OSError:
         return ""
 
@@ -216,7 +216,7 @@ def _target(link: str) -> str:
 def remove_except(live: pathlib.Path, keep: collections.abc.Collection[str]) -> None:
     """Remove every name but those to keep. Only for names that no running nginx configuration uses any more."""
     with contextlib.suppress(FileNotFoundError):
-        for name in set(os.listdir(live)) - {*keep, _GENERATIONS}:  # noqa: PTH208 - asked in every round, of all names
+        for name in set(os.listdir(live)) - {*keep, _GENERATIONS}:  # noqa: PTH208 - called in every round, for all names
             if (live / name).is_symlink():
                 (live / name).unlink()
         unused = set(os.listdir(live / _GENERATIONS)).difference(keep)  # noqa: PTH208
@@ -229,7 +229,7 @@ def remove_except(live: pathlib.Path, keep: collections.abc.Collection[str]) -> 
 def names(live: pathlib.Path) -> frozenset[str]:
     """All that live/ has a link for."""
     try:
-        return frozenset(os.listdir(live)) - {_GENERATIONS}  # noqa: PTH208 - asked in every round
+        return frozenset(os.listdir(live)) - {_GENERATIONS}  # noqa: PTH208 - called in every round
     except FileNotFoundError:
         return frozenset()
 

@@ -1,4 +1,4 @@
-"""live/ holds what it should, whatever somebody does to its files: looked at all the time, and written again from what
+"""live/ holds what it should, whatever happens to its files: looked at all the time, and written again from what
 is stored.
 
 A look at one name is two calls to the system, and each name has its turn within seconds; a file that inotify would have
@@ -73,7 +73,7 @@ class Mender:
         return touched
 
     async def _mend(self, name: str) -> None:
-        async with self._index.settling:  # nobody else is about to write it
+        async with self._index.settling:  # no other task is about to write it
             entry = self._index.entries.get(name)
             if entry is None or await asyncio.to_thread(self._served_files.is_intact, entry.spec, entry.served):
                 return

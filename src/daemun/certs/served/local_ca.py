@@ -1,7 +1,7 @@
 """daemun's own certificate authority, for names no public CA signs and for the first seconds of all others.
 
-The root's key is in the store and nowhere else. Extensions follow RFC 5280 section 4.2 and what browsers ask of roots
-that people install.
+The root's key is in the store and nowhere else. Extensions follow RFC 5280 section 4.2 and what browsers require of
+roots that people install.
 """
 
 import collections.abc
@@ -83,8 +83,8 @@ class LocalCa:
         )
 
     def is_named_by(self, certificate: x509.Certificate) -> bool:
-        """Whether a certificate says that this root signed it: quick, and enough where nobody forges. No two roots
-        of daemun have the same name. What a temporary root stands in for is not known, so it may be any."""
+        """Whether a certificate names this root as its issuer: quick, and enough where no forgery is to be expected. No
+        two roots of daemun have the same name. What a temporary root stands in for is not known, so it may be any."""
         return self.is_temporary or certificate.issuer == self.certificate.subject
 
     def is_issuer_of(self, certificate: x509.Certificate) -> bool:
@@ -111,7 +111,7 @@ def load_or_create(store: ports.Store, now: datetime.datetime) -> LocalCa:
 
 
 def write_root(ca: LocalCa, path: pathlib.Path) -> None:
-    """Put the root's certificate where everybody can read it, in one step. Raises: OSError."""
+    """Put the root's certificate where every account can read it, in one step. Raises: OSError."""
     with contextlib.suppress(FileNotFoundError):
         if path.read_bytes() == ca.root_pem:
             return

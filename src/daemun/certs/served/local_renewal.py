@@ -1,4 +1,4 @@
-"""What is renewed without asking a CA: certificates of the local one, and those in the owner's files."""
+"""What is renewed without an order: certificates of the local one, and those in the owner's files."""
 
 import asyncio
 import collections.abc

@@ -76,7 +76,7 @@ def find_faults(
 
 
 def changes_at(found: bundle.Bundle, now: datetime.datetime) -> datetime.datetime | None:
-    """When `find_faults` will say something else of the same files."""
+    """When `find_faults` will have another result for the same files."""
     return next((moment for moment in (found.not_before, found.not_after) if moment > now), None)
 
 
@@ -127,7 +127,7 @@ def _doubtful(
 
 def _is_of_intermediate(last: x509.Certificate) -> bool:
     """Whether a certificate seems to be signed by something else than a root. A private root signs certificates, too,
-    and visitors who trust it have it; so its name must tell, or the place where its issuer can be fetched (RFC 5280
+    and visitors who trust it have it; so its name must show it, or the place where its issuer can be fetched (RFC 5280
     section 4.2.2.1), which a certificate signed by a root has no use for."""
     if last.issuer == last.subject:
         return False

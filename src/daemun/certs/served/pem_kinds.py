@@ -1,5 +1,5 @@
 """What a file is that was given as a certificate or a key and is none, and the command that makes one of it. Pure; no
-content of the file is part of what is said."""
+content of the file is part of a message."""
 
 import collections.abc
 import re

@@ -42,7 +42,7 @@ class ServedCertificate:
     directory: of the CA, with Kind.PUBLIC; None: another one is needed, because this is revoked there, or has a key of
     the other of two types.
     problems: of the owner's files, or of the disk. is_stand_in: those could not be used, and this is served instead.
-    changes_at: when something else will be said of them. is_shared: the certificate names other sites, too, until each
+    changes_at: when their problems will change. is_shared: the certificate names other sites, too, until each
     has its own. is_written: whether live/ holds all that it should; if not, the last of the problems is why.
     """
 
