@@ -1,4 +1,4 @@
-"""What is sent: a notice with who says it and when, and its JSON form. Pure."""
+"""What is sent: a notice with its sender and time, and its JSON form. Pure."""
 
 import dataclasses
 import datetime

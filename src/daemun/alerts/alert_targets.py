@@ -1,4 +1,4 @@
-"""Whom daemun tells: one target of each entry under `alerts`."""
+"""Where alerts go: one target of each entry under `alerts`."""
 
 import hashlib
 import ssl
@@ -12,9 +12,9 @@ from daemun.core import model
 
 
 class AlertTarget(typing.Protocol):
-    """Somebody who is told.
+    """Where alerts are sent.
 
-    key: tells it from others, and stays the same over restarts and for a secret that is renewed in its file.
+    key: distinguishes it from others, and stays the same over restarts and for a secret that is renewed in its file.
     name: for people. Neither holds a secret.
     """
 
@@ -27,16 +27,16 @@ class AlertTarget(typing.Protocol):
     async def deliver(self, what: alert_message.Message, context: ssl.SSLContext) -> str | None:
         """Returns: what a person should know although it was taken. Takes half a minute at most.
 
-        Raises: DaemunError saying why it was not taken, without any secret; RetryableError with the wait asked for.
+        Raises: DaemunError with why it was not taken, without any secret; RetryableError with the wait demanded.
         """
         ...
 
 
 def make_targets(alerts: model.Alerts) -> tuple[AlertTarget, ...]:
-    """All of them, in the order of the file; what is listed twice is told once."""
+    """All of them, in the order of the file; what is listed twice counts once."""
     if not (alerts.webhooks or alerts.ntfy or alerts.mails):
         return ()
-    # Here, so that gates that tell nobody neither wait for aiohttp and aiosmtplib nor have them in memory.
+    # Here, so that gates without alerts neither wait for aiohttp and aiosmtplib nor have them in memory.
     from daemun.alerts import mail, webhooks  # noqa: PLC0415
 
     made: list[AlertTarget] = [

@@ -1,6 +1,7 @@
 """The ledger in the store, so that a restart sends nothing twice. One key, "alerts/ledger.json".
 
-A ledger that cannot be read counts as empty: the worst that follows is that present dangers are told once more.
+A ledger that cannot be read counts as empty: the worst that follows is that alerts of present dangers are sent once
+more.
 """
 
 import dataclasses

@@ -48,7 +48,7 @@ class Smtp:
             username=mail.user,
             password=password,
             use_tls=mail.security is model.MailSecurity.TLS,
-            # True, not None: a server that does not offer it, or somebody between, must not get what is sent in clear.
+            # True, not None: a server that does not offer it, or something between, must not get what is sent in clear.
             start_tls=mail.security is model.MailSecurity.STARTTLS,
             tls_context=context,
             # RFC 5321 section 4.1.3: an address where there is no full name; some servers refuse short names.

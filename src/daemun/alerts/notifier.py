@@ -1,6 +1,6 @@
-"""Looks at the certificates after every change and each minute, and tells every target what it does not know yet.
+"""Looks at the certificates after every change and each minute, and sends every target what it does not know yet.
 
-Targets are independent: one that is slow or down keeps nobody waiting, and is tried again until it took the message or
+Targets are independent: one that is slow or down delays no other, and is tried again until it took the message or
 the danger is over. A message that was taken just before a crash may be sent once more; none is lost.
 """
 
@@ -28,8 +28,8 @@ _REST = 20
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AlertInput:
-    """Whom to tell, and all certificates there are. troubles: the sites that visitors do not get; None: that is not
-    known yet."""
+    """The targets of alerts, and all certificates there are. troubles: the sites that visitors do not get; None: that
+    is not known yet."""
 
     alerts: model.Alerts
     certificates: tuple[model.CertificateStatus, ...]
@@ -86,7 +86,7 @@ class Notifier:
         return tuple(await asyncio.gather(*sent))
 
     async def run(self) -> None:
-        """Look and tell until cancelled."""
+        """Look and send alerts until cancelled."""
         self._ledger = await asyncio.to_thread(ledger_store.read, self._store)
         self._kept = ledger_store.encode(self._ledger)
         self._delivering.clear()

@@ -1,7 +1,7 @@
 """Webhooks and ntfy: a POST that is taken with a status of 2xx.
 
-Nothing of a URL, a token or an answer's body is told: URLs hold tokens, and bodies repeat them. aiohttp's own messages
-are not used for the same reason.
+Nothing of a URL, a token or an answer's body is in a message: URLs hold tokens, and bodies repeat them. aiohttp's own
+messages are not used for the same reason.
 """
 
 import asyncio
