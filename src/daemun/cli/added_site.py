@@ -9,7 +9,7 @@ Json = dict[str, typing.Any]
 
 
 def print_probe(daemon: control_client.Client, host: str, path: str) -> None:
-    """Try the servers of one route, and say what is wrong and what to do."""
+    """Try the servers of one route, and report what is wrong and what to do."""
     try:
         daemon.probe(host)
         sites = daemon.status(host)["sites"]

@@ -43,7 +43,7 @@ _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 
 class _Root(typer.core.TyperGroup):
-    """Tells of a command line that is wrong, or of a question that was answered with no, in JSON, too."""
+    """Reports a command line that is wrong, or a question that was answered with no, in JSON, too."""
 
     def make_context(self, *args: typing.Any, **values: typing.Any) -> typing.Any:
         json_answer.begin()

@@ -141,7 +141,7 @@ def _notes(certificate: Json) -> list[str]:
 
 
 def sentences_of(reason: str) -> list[str]:
-    """A reason in its parts, one a line: what several CAs, checks and the CA's own words have to say is one text."""
+    """A reason in its parts, one a line: the results of several CAs and checks are one text."""
     text = output.clean(reason)
     return [text] if len(text) <= _SHORT_REASON else [part.strip() for part in _PARTS.split(text) if part.strip()]
 

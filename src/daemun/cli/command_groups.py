@@ -13,7 +13,7 @@ class Show(typing.Protocol):
 
 
 def make_group(name: str, show: Show, *, about: str) -> typer.Typer:
-    """To which further commands are added. about: what the help says of the group."""
+    """To which further commands are added. about: the group's help."""
     group = typer.Typer(help=about, invoke_without_command=True, no_args_is_help=False)
 
     @group.callback()

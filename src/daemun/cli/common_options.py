@@ -70,7 +70,7 @@ def resolve(
 def combine(
     context: typer.Context, *, config: pathlib.Path | None, state: pathlib.Path | None, nginx: pathlib.Path | None
 ) -> settings.Given:
-    """What the command line says: what stands after a command's name wins over what stands before it."""
+    """Options of the command line: what stands after a command's name wins over what stands before it."""
     before: settings.Given = context.find_root().obj or settings.Given()
     return settings.Given(config=config or before.config, state=state or before.state, nginx=nginx or before.nginx)
 

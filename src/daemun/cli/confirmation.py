@@ -1,4 +1,4 @@
-"""Asks before what cannot be undone."""
+"""Confirmation of what cannot be undone."""
 
 import sys
 import typing
@@ -11,7 +11,7 @@ Yes = typing.Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Returns when the person agrees. Raises: ConfigError when there is nobody to ask; typer.Abort when they refuse."""
+    """Returns when the person agrees. Raises: ConfigError when there is no terminal; typer.Abort when they refuse."""
     if yes:
         return
     if not sys.stdin.isatty():

@@ -1,7 +1,7 @@
-"""Asks the running daemon, over its control socket.
+"""Requests to the running daemon, over its control socket.
 
 On the standard library's HTTP client: importing a library for it takes longer (115 ms here) than all else that
-`daemun status` does, and it hides the OSError that tells "not running" from "not allowed".
+`daemun status` does, and it hides the OSError that distinguishes "not running" from "not allowed".
 """
 
 import contextlib
@@ -27,7 +27,7 @@ QUICK_S = 10.0
 PROBE_S = 60.0
 """For what is looked at from outside, which is given up after half of this."""
 ALERTS_S = 60.0
-"""For those who are told: mail servers take their time."""
+"""For alerts: mail servers take their time."""
 APPLY_S = 300.0
 """For what waits for nginx, or for names to resolve or answer."""
 CA_S = 600.0
@@ -70,7 +70,7 @@ class Client:
         return self._request("GET", f"/certs/forecast?days={days}", timeout_s=QUICK_S)
 
     def test_alerts(self) -> list[Json]:
-        """Send a test to everybody who is told of dangers, and wait until each took it or not."""
+        """Send a test to every target of alerts, and wait until each took it or not."""
         sent: list[Json] = self._request("POST", "/alerts/test", timeout_s=ALERTS_S)["told"]
         return sent
 
@@ -78,7 +78,7 @@ class Client:
         return self._request("GET", "/plan", timeout_s=APPLY_S)
 
     def apply(self) -> Json:
-        """Apply now, and wait. `ok` in the answer says whether everything is live."""
+        """Apply now, and wait. `ok` in the answer is whether everything is live."""
         return self._request("POST", "/apply", timeout_s=APPLY_S, also_good=422)
 
     def has_local_certificates(self) -> bool:
@@ -128,7 +128,7 @@ class Client:
         return self._request("POST", "/certs/adopt", timeout_s=APPLY_S, body={**certificate, "dry": dry})
 
     def stop(self, *, keep_traffic: bool) -> None:
-        """Ask the daemon to end; returns before it has."""
+        """Request the end of the daemon; returns before it has ended."""
         self._request("POST", "/stop", timeout_s=QUICK_S, body={"keep_traffic": keep_traffic})
 
     def _request(

@@ -21,7 +21,7 @@ def become(chosen: settings.Settings) -> typing.NoReturn:
     sys.stderr.flush()
     # Ctrl-C waits until the new program listens to it: Python would show a traceback while it starts.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    # Modules are looked for where they were: in the folder one is in only for who said `python -m daemun`.
+    # Modules are looked for where they were: in the working directory only with `python -m daemun`.
     was_module = sys.modules["__main__"].__spec__ is not None and not sys.flags.safe_path
     flags = [] if was_module else ["-P"]
     # "up" is there for people who look at lists of processes.

@@ -1,4 +1,4 @@
-"""What commands do about a daemon that is not there, or that runs another file than they were told."""
+"""What commands do about a daemon that is not there, or that runs another file than the command names."""
 
 import collections.abc
 import dataclasses
@@ -19,7 +19,8 @@ POLL_S = 0.5
 
 
 def or_not_live(chosen: settings.Settings, request: collections.abc.Callable[[], T]) -> T:
-    """What the daemon says. When none runs, or none that answers, say so and exit as for something that is not live."""
+    """The daemon's answer. When none runs, or none that answers, report that and exit as for something that is not
+    live."""
     try:
         return request()
     except (control_client.NotRunningError, control_client.NotAnsweringError) as error:
@@ -41,7 +42,7 @@ def nginx_that_serves(chosen: settings.Settings) -> str | None:
 def config_of(chosen: settings.Settings, status: Json) -> pathlib.Path:
     """The file that the running daemon reads.
 
-    Raises: ConfigError when another one was named: it would be edited, or said to be applied, in vain.
+    Raises: ConfigError when another one was named: it would be edited, or reported as applied, in vain.
     """
     file = pathlib.Path(status["config"])
     if chosen.config_was_chosen and not _is_same(chosen.config, file):
@@ -76,7 +77,8 @@ def daemon_of(chosen: settings.Settings) -> control_client.Client | None:
 
 
 def apply_and_wait(daemon: control_client.Client) -> Json:
-    """Apply, and wait until nothing of it waits any more, which a line on standard error says. Raises: as `Client`."""
+    """Apply, and wait until nothing of it waits any more, which a line on standard error reports. Raises: as
+    `Client`."""
     report = daemon.apply()
     before = report["generation"]
     if report["waits"] is not None:

@@ -37,7 +37,8 @@ class _Result:
 
 
 def change(chosen: settings.Settings, *, host: str, edit: Edit, done: str, is_new: bool = False) -> bool:
-    """Edit the file and wait until the site `host` is as it says. Without a daemon, the edited file is validated.
+    """Edit the file and wait until the site `host` is as the file has it. Without a daemon, the edited file is
+    validated.
 
     host: as a person wrote it. done: what holds then, "live". Returns: whether a daemon runs it.
     is_new: a file that is gone is begun anew; else that is refused.
@@ -95,7 +96,7 @@ def _change_alone(chosen: settings.Settings, *, host: str, edit: Edit) -> None:
 
 
 def _mention_mistakes(file: pathlib.Path, found: list[Json]) -> None:
-    """What else is wrong with the file, which was so before: nobody is to take it for good."""
+    """What else is wrong with the file, which was so before: it must not seem good."""
     mistakes = [one for one in problem_lines.errors_of(found) if one["origin"].startswith(f"{file.name}:")]
     json_answer.note(mistakes=mistakes)
     if not mistakes:
@@ -153,7 +154,7 @@ def _judge(edited: _Edited, judge: collections.abc.Callable[[], _Result]) -> _Re
 
 
 def _put_back(edited: _Edited) -> str:
-    """Make the file what it was. What somebody else wrote in between is theirs, and stays. Returns: what was done."""
+    """Make the file what it was. What others wrote in between stays. Returns: what was done."""
     if edited.file.read_bytes() != edited.new:
         return f"{edited.file} is left as it is: somebody else changed it meanwhile"
     from daemun.sources import yaml_edit

@@ -1,4 +1,4 @@
-"""Findings, as `daemun doctor` tells them. Pure, apart from printing."""
+"""Findings, as `daemun doctor` prints them. Pure, apart from printing."""
 
 import collections.abc
 import os

@@ -42,7 +42,7 @@ def is_wanted() -> bool:
 
 
 def note(**facts: typing.Any) -> None:
-    """For programs, what the lines for people say in words; without `--json` nothing."""
+    """For programs, the content of the lines for people; without `--json` nothing."""
     _answer.facts |= facts
 
 

@@ -88,7 +88,7 @@ def look_at_disk(chosen: settings.Settings) -> Findings:
 
 
 def _try_to_write(folder: pathlib.Path) -> OSError | None:
-    """Why nothing can be written there; None: it can. Rights alone do not tell of a full or a read-only disk."""
+    """Why nothing can be written there; None: it can. Rights alone do not show a full or a read-only disk."""
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".daemun-", buffering=0) as file:
             file.write(bytes(_TRIED_BYTES))

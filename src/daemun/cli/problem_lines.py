@@ -1,4 +1,4 @@
-"""Problems, as the command line tells them. Pure, apart from printing.
+"""Problems, as the command line prints them. Pure, apart from printing.
 
 A problem from the API is JSON, one that was found without a daemon is a `model.Problem`: both become JSON here.
 """

@@ -1,7 +1,7 @@
 """Where this machine's programs look for the CAs they trust, and the commands that change it.
 
-`plan_steps` is pure; `find_machine` looks, `run_step` acts. Certificates are told apart by their fingerprint, so that
-two state directories (the demo's and the real one) never replace each other's root.
+`plan_steps` is pure; `find_machine` looks, `run_step` acts. Certificates are distinguished by their fingerprint, so
+that two state directories (the demo's and the real one) never replace each other's root.
 Sources: update-ca-certificates(8), trust(1), certutil(1); the folders of browsers as Firefox's and Chromium's
 packages (deb, rpm, snap, flatpak) make them.
 """
@@ -31,7 +31,7 @@ BROWSERS = (
 TIMEOUT_S = 120.0
 _ROOTS_FOLDERS = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 ABSENT = "could not find certificate named"
-"""certutil -D about what is not there, which is what was asked for."""
+"""certutil -D about what is not there, which is what was wanted."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,7 @@ def plan_steps(machine: Machine, root: Root, *, uninstall: bool) -> tuple[Step, 
 
 
 def run_step(step: Step, root: Root) -> str | None:
-    """Returns: None when it went well, else what the command said."""
+    """Returns: None when it went well, else what the command printed."""
     try:
         done = subprocess.run(
             list(step.argv),

@@ -17,7 +17,7 @@ SERVED_AS_ASKED = {"valid", "local"}
 
 
 def all_live(status: Json) -> bool:
-    """Whether nginx runs and everything that the sources ask for is live. Disabled sites are as they should be."""
+    """Whether nginx runs and everything that the sources want is live. Disabled sites are as they should be."""
     return (
         status["nginx"]["pid"] is not None
         and status["waiting_change"] is None
@@ -33,12 +33,12 @@ def is_alive(status: Json) -> bool:
 
 
 def all_served(certificates: list[Json]) -> bool:
-    """Whether every site is served with the certificate that was asked for."""
+    """Whether every site is served with the certificate that its settings want."""
     return all(certificate["state"] in SERVED_AS_ASKED for certificate in certificates)
 
 
 def reasons(status: Json) -> list[str]:
-    """Why sites are not live, a line for each cause, but for those that a problem of the same site already tells."""
+    """Why sites are not live, a line for each cause, but for those that a problem of the same site already has."""
     alike: dict[tuple[str, str], list[str]] = {}
     for site in status["sites"]:
         if site["state"] not in AT_REST and not _is_explained(site, status["problems"]):
@@ -47,7 +47,7 @@ def reasons(status: Json) -> list[str]:
 
 
 def _is_explained(site: Json, found: list[Json]) -> bool:
-    """A problem tells it with the line that is to be corrected."""
+    """A problem has it with the line that is to be corrected."""
     own = [problem for problem in found if problem["host"] == site["host"]]
     if site["state"] in NOT_YET and problem_lines.errors_of(own):
         return True
@@ -82,7 +82,7 @@ def new_errors(*, host: str, before: list[Json], after: list[Json], is_served: b
     """The problems that an edit of the site `host` brought.
 
     Those of other sites were there before or are not the edit's doing; those of a whole source (no host) count unless
-    they were there before, wherever the edit moved their lines to. is_served: nginx runs the site as the edit says, so
+    they were there before, wherever the edit moved their lines to. is_served: nginx runs the site as edited, so
     that what was wrong with it before, such as its certificate, does not count either.
     """
     known = {problem["message"] for problem in before}

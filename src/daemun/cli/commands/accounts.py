@@ -67,7 +67,7 @@ def deactivate(
     except ValueError as error:
         raise errors.ConfigError(f"cannot deactivate an account: {error}") from error
     daemon = control_client.Client(chosen)
-    daemon.accounts()  # before asking anything: is there a daemon?
+    daemon.accounts()  # before any question: is there a daemon?
     confirmation.confirm(f"Deactivate the account at {directory} for good?", yes=yes)
     daemon.deactivate(directory)
     json_answer.note(directory=directory)

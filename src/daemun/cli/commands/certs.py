@@ -1,4 +1,4 @@
-"""`daemun certs`, and what is asked of certificates."""
+"""`daemun certs`, and its further commands."""
 
 import datetime
 import shutil
