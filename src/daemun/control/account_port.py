@@ -1,4 +1,4 @@
-"""What a person can ask about accounts at CAs, and about certificates that exist already: the contract between who asks
+"""Operations on accounts at CAs, and on certificates that exist already: the contract between their callers
 (`web.accounts_api`, and the command line behind it) and who answers (`certs.account_service`). Values only.
 """
 
@@ -18,7 +18,7 @@ REASONS = {
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class KnownAccount:
-    """directory: of the CA. url: of the account there; None: to be asked for. email: what the CA was told.
+    """directory: of the CA. url: of the account there; None: to be looked up. email: the contact that the CA has.
 
     is_own: it has a key of its own, not the shared one. state: "active", "changing" or "deactivated" (RFC 8555
     section 7.1.2; "changing": a change of its key was interrupted).
@@ -49,7 +49,7 @@ class Turn:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignAccount:
-    """An account that another ACME client had. key_pem: not encrypted. url: None: the CA is asked by the key."""
+    """An account that another ACME client had. key_pem: not encrypted. url: None: the CA is queried by the key."""
 
     directory: str
     url: str | None
@@ -104,7 +104,7 @@ class Accounts(typing.Protocol):
 
 
 class Adopter(typing.Protocol):
-    """As `Accounts`. dry: change nothing, only tell what would be done."""
+    """As `Accounts`. dry: change nothing, only report what would be done."""
 
     async def adopt_account(self, found: ForeignAccount, *, dry: bool) -> Adoption: ...
 

@@ -1,4 +1,4 @@
-"""Looks at the running gate and at the names that it orders certificates for, as `daemun doctor` asks."""
+"""Looks at the running gate and at the names that it orders certificates for, for `daemun doctor`."""
 
 import asyncio
 import collections.abc
@@ -56,7 +56,7 @@ async def diagnose(
 def _look_at_gate(
     host: str | None, status: gate_port.GateStatus, taking: model.Site | None, look: Look
 ) -> tuple[model.Finding, ...]:
-    """taking: the site that the name was added to; None: it was to none. look: tells of what handshakes show."""
+    """taking: the site that the name was added to; None: it was to none. look: what handshakes show."""
     site = taking.host if taking is not None else host
     draining = (True,) * status.draining_workers + (False,) * status.workers
     workers = tuple(model.Worker(pid=0, draining=one) for one in draining)
@@ -66,7 +66,7 @@ def _look_at_gate(
         if (host is None or any(doctor_findings.covers(name, host) for name in (one.host, *one.names)))
         and not (one.state is model.CertificateState.NOT_SERVED and (seen := look(one.host)) and seen.handshakes)
     ]
-    # Each trouble once: what a certificate's own state says is no problem of the file besides, and so on.
+    # Each trouble once: what a certificate's own state has is no problem of the file besides, and so on.
     problems = tuple(one for one in status.problems if not certificate_faults.is_reported(one, shown))
     reported = {one.host for one in problems if one.host is not None and one.severity is model.Severity.ERROR}
     return (
@@ -90,7 +90,7 @@ def _explain_served(
             continue
         seen = look(item.site.host)
         if seen is not None and certificate_choice.name_of(item.site) in refused:
-            # Its own state says what every visitor objects to; a handshake that does not come about is another trouble.
+            # Its own state has what every visitor objects to; a handshake that does not come about is another trouble.
             seen = dataclasses.replace(seen, handshakes=tuple(one for one in seen.handshakes if not one.is_wrong))
         if seen is not None:
             found += served_judgement.find_findings(item.site.host, seen, now, with_good=host is not None)

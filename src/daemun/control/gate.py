@@ -1,4 +1,4 @@
-"""The running gate: rounds of the reconciler one after another, what they found, and what people ask of it."""
+"""The running gate: rounds of the reconciler one after another, what they found, and the operations on it."""
 
 import asyncio
 import collections.abc
@@ -25,7 +25,7 @@ FILES_FIRST_S = 0.5
 """How long a round waits at most until the owner's certificate files were looked at, which takes milliseconds, and
 twenty times as long beside a round of thousands of sites."""
 PROBE_S = 30.0
-"""How long somebody waits at most who asks for a look at everything, or at one site."""
+"""The longest wait of a request for a look at everything, or at one site."""
 DOCTOR_PROBES_S = 2.0
 """So long everything is looked at for `daemun doctor`, which has more to do."""
 RETRY_S = 15.0
@@ -46,7 +46,7 @@ class Identity:
 Observe = collections.abc.Callable[[], tuple[model.Actual, int]]
 """What nginx does now, without its files, and how often it was reloaded. Quick: called for every status."""
 LookAtNginx = collections.abc.Callable[[], collections.abc.Awaitable[liveness.Liveness]]
-"""Asks nginx's workers; takes seconds when they do not answer."""
+"""Queries nginx's workers; takes seconds when they do not answer."""
 
 
 class Gate:
@@ -130,7 +130,7 @@ class Gate:
         self._wake.set()
 
     def look_again(self) -> None:
-        """Somebody says that something changed (SIGHUP), most often a program that renewed a certificate: its files are
+        """A signal that something changed (SIGHUP), most often a program that renewed a certificate: its files are
         looked at now, for that needs no round, and before it."""
         self._certificates.wake()
         self.wake()
@@ -288,7 +288,7 @@ def report_plan(wanted: change_plan.Plan, problems: tuple[model.Problem, ...]) -
 
 
 def report_apply(last: reconciler.Outcome) -> gate_port.ApplyReport:
-    """A round's outcome as the one who asked for it is told."""
+    """A round's outcome as its caller gets it."""
     return gate_port.ApplyReport(
         ok=last.ok,
         generation=last.generation,

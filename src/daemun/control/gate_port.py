@@ -1,4 +1,4 @@
-"""What a person can ask of the running gate: the contract between those who ask (the web API, and the command line
+"""Operations on the running gate: the contract between their callers (the web API, and the command line
 behind it) and the one who answers (`control.gate`). Values only; their JSON form is `web.json_values`.
 """
 
@@ -17,10 +17,10 @@ class GateStatus:
     generation: the one nginx's workers answer with; None before the first one.
     nginx_version: "1.31.3". nginx_pid: the master; None: not running. reloads: since this daemun started.
     workers: of the current generation. draining_workers: of older ones, finishing their connections.
-    certificates: of the enabled sites with TLS, told apart by `CertificateStatus.host` (a site's main name).
-    containers: those that ask to be reached. pools: where the targets of their sites go now.
+    certificates: of the enabled sites with TLS, distinguished by `CertificateStatus.host` (a site's main name).
+    containers: those that request to be reached. pools: where the targets of their sites go now.
     config_path, state_dir: absolute. started_at: aware UTC, when this daemun started.
-    answers: whether nginx's workers answered when they were last asked. applying_since: when the change that is under
+    answers: whether nginx's workers answered when they were last queried. applying_since: when the change that is under
     way was begun, aware UTC.
     waiting: requests that wait for a server now. waited: that ever did, since this daemun started.
     """
@@ -95,7 +95,7 @@ class PlanReport:
 class ApplyReport:
     """How an apply ended.
 
-    ok: everything the sources ask for is live. False: something was refused; `error` or `problems` say what.
+    ok: everything the sources want is live. False: something was refused; `error` or `problems` have what.
     generation: the one that is live afterwards; None: none. reloaded: whether nginx was reloaded (or started).
     error: why the apply as a whole failed, and what is live instead; None when only single sites were refused.
     waits: what needs a reload is not live yet, and goes live by itself; nothing of that is refused.
@@ -124,7 +124,7 @@ class Gate(typing.Protocol):
         ...
 
     async def look_at_nginx(self) -> None:
-        """Ask nginx's workers, for the next `status`. Takes seconds when they do not answer."""
+        """Query nginx's workers, for the next `status`. Takes seconds when they do not answer."""
         ...
 
     def look(self, host: str) -> model.SiteLook | None:
@@ -140,7 +140,7 @@ class Gate(typing.Protocol):
         ...
 
     async def plan(self) -> PlanReport:
-        """Read every source again and tell what applying would do. Changes nothing."""
+        """Read every source again and report what applying would do. Changes nothing."""
         ...
 
     async def apply(self) -> ApplyReport:
@@ -149,9 +149,9 @@ class Gate(typing.Protocol):
         ...
 
     async def renew(self, host: str, *, force: bool = False) -> bool:
-        """Ask the CA now for the certificate of the site `host`, forgetting earlier failures. False: none such.
+        """Order now the certificate of the site `host`, forgetting earlier failures. False: none such.
 
-        force: also before the moment that the CA asked to wait for. Raises: RetryableError: without it.
+        force: also while the CA demands a wait. Raises: RetryableError: without it.
         """
         ...
 
@@ -168,9 +168,9 @@ class Gate(typing.Protocol):
         ...
 
     async def test_alerts(self) -> tuple[model.SentAlert, ...]:
-        """Send everybody who is told of dangers a test, and wait: half a minute at most. Empty: nobody is.
+        """Send a test to every target of alerts, and wait: half a minute at most. Empty: there is none.
 
-        Raises: ConfigError while it is not known whom."""
+        Raises: ConfigError while the targets are not known."""
         ...
 
     async def diagnose(self, host: str | None) -> tuple[model.Finding, ...]:
@@ -179,5 +179,5 @@ class Gate(typing.Protocol):
         ...
 
     def request_stop(self, *, keep_traffic: bool) -> None:
-        """Ask the daemon to end, as SIGTERM does; returns at once. keep_traffic: nginx goes on serving."""
+        """Request the end of the daemon, as SIGTERM does; returns at once. keep_traffic: nginx goes on serving."""
         ...

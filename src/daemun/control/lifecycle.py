@@ -17,7 +17,7 @@ Task = collections.abc.Callable[[], collections.abc.Coroutine[None, None, None]]
 Restart = collections.abc.Callable[[str], collections.abc.Awaitable[None]]
 
 STOP_GRACE_S = 8.0
-"""How long open requests may take to finish once the daemon was told to stop. `docker stop` kills after 10 s."""
+"""How long open requests may take to finish once the daemon is to stop. `docker stop` kills after 10 s."""
 
 
 class StartError(DaemunError):

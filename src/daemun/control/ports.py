@@ -34,7 +34,7 @@ class Source(typing.Protocol):
     def name(self) -> str: ...
 
     async def read(self) -> model.Snapshot:
-        """All that the source asks for now. Raises: ConfigError with every problem of the source in its text."""
+        """All that the source wants now. Raises: ConfigError with every problem of the source in its text."""
         ...
 
     def changes(self) -> collections.abc.AsyncIterator[None]:
@@ -99,8 +99,8 @@ class OldWorkers(typing.Protocol):
         ...
 
     async def close_sockets(self, one: model.OldGeneration, most: int) -> int:
-        """Tell so many connections that they end, each once: what is being sent is sent. A worker without connections
-        ends by itself. Returns: how many were there to be told. Raises: EnvironmentProblemError when this account may
+        """End so many connections, each once: what is being sent is sent. A worker without connections
+        ends by itself. Returns: how many were ended. Raises: EnvironmentProblemError when this account may
         not; nothing was closed then."""
         ...
 
@@ -110,11 +110,11 @@ class OldWorkers(typing.Protocol):
 
 
 class Listening(typing.Protocol):
-    """The machine's addresses, before nginx asks for them (`daemun.nginx`)."""
+    """The machine's addresses, before nginx needs them (`daemun.nginx`)."""
 
     async def find_denied(self, addresses: collections.abc.Collection[str]) -> tuple[listeners.Denied, ...]:
         """Those of these addresses ("0.0.0.0:80", "[::]:80") that nginx surely could not listen on now: another program
-        does, or the machine has no such address. They are tried for an instant, and nothing is sent to anybody."""
+        does, or the machine has no such address. They are tried for an instant, and nothing is sent."""
         ...
 
 
@@ -122,7 +122,7 @@ class Certificates(typing.Protocol):
     """Certificates in live/ (`daemun.certs`). No method waits for a CA."""
 
     def configure(self, acme: model.Acme) -> None:
-        """Which CA is asked from now on, and for whom. Cheap when nothing changed."""
+        """Which CA is used from now on, and for which sites. Cheap when nothing changed."""
         ...
 
     def thumbprint(self) -> str | None:
@@ -155,9 +155,9 @@ class Certificates(typing.Protocol):
         ...
 
     def renew(self, host: str, *, force: bool = False) -> bool:
-        """Ask the CA now for the certificate of the site `host`, forgetting earlier failures. False: none such.
+        """Order now the certificate of the site `host`, forgetting earlier failures. False: none such.
 
-        force: also before the moment that the CA asked to wait for. Raises: RetryableError: without it.
+        force: also while the CA demands a wait. Raises: RetryableError: without it.
         """
         ...
 
@@ -271,12 +271,12 @@ class Served(typing.Protocol):
 
 
 class Alerts(typing.Protocol):
-    """Whom daemun tells of certificates in danger (`daemun.alerts`)."""
+    """Alerts of certificates in danger (`daemun.alerts`)."""
 
     async def test(self) -> tuple[model.SentAlert, ...]:
-        """Send everybody a message that says it is a test, and wait: half a minute at most. Empty: nobody is told.
+        """Send every target a test, and wait: half a minute at most. Empty: there is no target.
 
-        Raises: ConfigError while it is not known whom."""
+        Raises: ConfigError while the targets are not known."""
         ...
 
 

@@ -10,7 +10,7 @@ from daemun.core import model
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 SETTLES_WITHIN_S = 1.0
-"""A container that is removed is stopped first, so for some milliseconds its site has nobody to answer."""
+"""A container that is removed is stopped first, so for some milliseconds its site has no server."""
 
 
 class ProblemLog:

@@ -124,7 +124,7 @@ class _Cause:
 
 
 def _find_cause(failure: ports.TestFailure, content: bytes) -> _Cause:
-    """content: of the file that was asked for. A place in generated files is told only where no better one is."""
+    """content: of the file as it was wanted. A place in generated files is shown only where no better one is."""
     place = quarantine.find_place(content, failure.line, failure.message)
     return _Cause(words=_describe(failure) if place is None else failure.message, place=place)
 

@@ -1,4 +1,4 @@
-"""One round of the loop: gather what the sources ask for, and make it so.
+"""One round of the loop: gather what the sources want, and make it so.
 
 `run_once` does not raise for what a person or the machine did wrong: what is refused comes back as problems, and what
 runs goes on.
@@ -36,8 +36,8 @@ class Outcome:
     certificate_problems: those of them that were of certificates, which change between rounds, too.
     wanted: what was to be done; None when it did not come so far. activated: what nginx was made to do.
     generation: the one that is live. error: why nothing new is live; None also when single sites are quarantined.
-    unread: the sources that could not be read, so that what they said last was applied once more.
-    waits: a site is set aside because nginx cannot listen where it asks for.
+    unread: the sources that could not be read, so that their last snapshot was applied once more.
+    waits: a site is set aside because nginx cannot listen at its address.
     held: what nginx has to be reloaded for waits; what needs no reload is live.
     """
 
@@ -55,7 +55,7 @@ class Outcome:
 
     @property
     def may_pass(self) -> bool:
-        """Whether another round could end better though no source tells of a change: a port became free, or a file
+        """Whether another round could end better though no source reports a change: a port became free, or a file
         that daemun.yaml names came to be."""
         return (
             self.error is not None
@@ -66,7 +66,7 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether everything that was asked for is live."""
+        """Whether everything that was wanted is live."""
         return (
             self.error is None
             and self.held is None
@@ -112,7 +112,7 @@ class Reconciler:
         configure: Configure = lambda _: None,
         last_good: collections.abc.Mapping[str, model.Snapshot],
     ) -> None:
-        """configure: told the settings of each reading, before the sources behind the one that has them are read.
+        """configure: gets the settings of each reading, before the sources behind the one that has them are read.
         last_good: source name -> what an earlier daemon applied of it, used until it can be read."""
         self._sources = sources
         self._proxy = proxy
@@ -142,7 +142,7 @@ class Reconciler:
             error = "nothing that could be applied was ever read"
             return Outcome(desired=desired, problems=(*problems, *lost), error=error)
         try:
-            # First, for it waits for nothing else: what asks for an endpoint that moved shall know at once.
+            # First, for it waits for nothing else: what uses an endpoint that moved shall know at once.
             await self._endpoints.publish(gathered.services, desired.pools)
             actual = await self._proxy.read_actual()
             generation = actual.generation
@@ -220,7 +220,7 @@ class Reconciler:
     async def _gather(self, *, moves: bool) -> _Gathered:
         """Every source's snapshot, merged. A source that cannot be read keeps its last good snapshot.
 
-        moves: whether nginx is told at once of endpoints that moved, which waits for nothing that many sites take.
+        moves: whether nginx gets moved endpoints at once, which waits for nothing that many sites take.
         """
         problems: list[model.Problem] = []
         unread: list[str] = []

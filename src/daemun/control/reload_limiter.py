@@ -24,7 +24,7 @@ LOOK_EVERY_S = 0.5
 class _Wait:
     """A change that waits. since_s: monotonic seconds. urgency: the highest of those that were merged.
 
-    is_woken: the loop was told that it may go live.
+    is_woken: the loop was woken because it may go live.
     """
 
     since_s: float
@@ -81,7 +81,7 @@ class ReloadLimiter:
         self._wait = None
 
     async def look(self) -> gate_port.OldWorkersReport:
-        """What there is now, with sockets; for those who ask for the status."""
+        """What there is now, with sockets; for the status."""
         old = await self._old.count_sockets(await self._old.list_old())
         drain = self._draining
         place = None if drain is None else next((i for i, one in enumerate(old) if drain.is_of(one)), None)

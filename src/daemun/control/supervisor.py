@@ -54,7 +54,7 @@ class Supervisor:
             started = loop.time()
             failure = await _run(run)
             if _is_cancelled():
-                # Its end failed, or it swallowed that it was told to end: it ends all the same.
+                # Its end failed, or it swallowed its cancellation: it ends all the same.
                 log.warning("a background task did not end well", task=name, error=str(failure or "cancelled in vain"))
                 return
             _log(name, failure)
@@ -77,7 +77,7 @@ def _log(name: str, failure: Exception | None) -> None:
     if failure is None:
         log.warning("a background task ended and is started again", task=name)
     elif isinstance(failure, DaemunError):
-        # Meant for a person: a trace would say nothing more.
+        # Meant for a person: a trace would add nothing.
         log.error("a background task failed and is started again", task=name, error=str(failure))
     else:
         log.error("a background task failed and is started again", task=name, error=str(failure), exc_info=failure)

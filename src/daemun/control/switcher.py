@@ -18,12 +18,12 @@ DescribeEnvironment = collections.abc.Callable[[model.Globals], render_environme
 
 
 class Admission(typing.Protocol):
-    """Who says whether nginx may be reloaded now (`control.reload_limiter`)."""
+    """Decides whether nginx may be reloaded now (`control.reload_limiter`)."""
 
     async def admit(
         self, limits: model.OldWorkers, urgency: worker_generations.Urgency
     ) -> worker_generations.HeldReload | None:
-        """None: it may. Else the change waits, from its first call until `withdraw`; the loop is woken to ask again."""
+        """None: it may. Else the change waits, from its first call until `withdraw`; the loop is woken to try again."""
         ...
 
     def withdraw(self) -> None:
@@ -77,12 +77,12 @@ class Switcher:
     async def assemble(
         self, desired: model.Desired, actual: model.Actual, denied: assemble_.Denied = types.MappingProxyType({})
     ) -> assemble_.Assembled:
-        """The tree, in which sites that ask for an address that nginx cannot have are set aside.
+        """The tree, in which sites with an address that nginx cannot have are set aside.
 
-        denied: what is known of that; what else is asked for is tried before nginx would.
+        denied: what is known of that; other addresses are tried before nginx would.
         """
         env = self._describe_environment(desired.globals)
-        # This ends: what is found is not asked for again.
+        # This ends: what is found is not wanted again.
         while True:
             assembled = await asyncio.to_thread(
                 assemble_.assemble_files,
@@ -118,7 +118,8 @@ class Switcher:
         *,
         urgency: worker_generations.Urgency = worker_generations.Urgency.NEEDED,
     ) -> Switched:
-        """Make nginx run what was staged last. When it cannot listen where only single sites ask for, without these."""
+        """Make nginx run what was staged last. When it cannot listen at an address of only single sites, without
+        these."""
         while True:
             try:
                 return await self._activate(desired, candidate, urgency)
@@ -129,7 +130,7 @@ class Switcher:
     async def _set_aside(
         self, desired: model.Desired, assembled: assemble_.Assembled, error: ports.ListenError
     ) -> tuple[assemble_.Assembled, model.Actual]:
-        """The tree without the sites that ask for the address. Raises: the error when others need it, too."""
+        """The tree without the sites that want the address. Raises: the error when others need it, too."""
         address = error.denied.address
         is_known = address in assembled.denied
         if is_known or not listeners.is_for_single_files(address, assembled.files, assembled.last_good):
@@ -158,7 +159,7 @@ class Switcher:
     async def _activate(
         self, desired: model.Desired, candidate: Candidate, urgency: worker_generations.Urgency
     ) -> Switched:
-        """A tree that has to wait was judged all the same: what is wrong with it is told at once."""
+        """A tree that has to wait was judged all the same: what is wrong with it is reported at once."""
         activation, held = candidate.activation, None
         if activation is change_plan.Activation.RELOAD:
             held = await self._admission.admit(desired.globals.old_workers, urgency)
