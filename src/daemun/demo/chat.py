@@ -18,7 +18,7 @@ from websockets.asyncio import server
 from daemun.demo import chat_room, child
 
 HISTORY = 50
-"""Messages that somebody who enters is shown."""
+"""Messages that a visitor who enters is shown."""
 MAX_FRAME_BYTES = 8192
 """Holds the longest allowed name and text, also when JSON writes every character as \\uXXXX."""
 
@@ -31,7 +31,7 @@ class Chat:
         self._present: set[server.ServerConnection] = set()
 
     async def serve(self, connection: server.ServerConnection) -> None:
-        """Welcome a connection and pass on what it says until it ends."""
+        """Welcome a connection and pass on its messages until it ends."""
         token = secrets.token_hex(8)
         history = [message.as_json() for message in self._messages]
         # broadcast does not wait, so no message falls between the history and being present.

@@ -1,4 +1,4 @@
-"""What one may say in the chat room, and how fast. Pure."""
+"""Limits of messages in the chat room. Pure."""
 
 import dataclasses
 import datetime
@@ -33,7 +33,7 @@ def parse_message(frame: str | bytes, *, sender: str, at: datetime.datetime) -> 
         raise ValueError("cannot read the message: it is not JSON") from None
     match found:
         case {"name": str(name), "text": str(text)}:
-            # A name is one line: without this, a name with line breaks could look like somebody else's message.
+            # A name is one line: without this, a name with line breaks could look like another person's message.
             return ChatMessage(
                 sender=sender,
                 name=_checked("name", " ".join(name.split()), MAX_NAME_CHARS),

@@ -22,5 +22,5 @@ def read_place(description: str) -> ListenAddress:
 
 
 def announce(place: ListenAddress) -> None:
-    """Say on standard output, in one line, where the server listens; from now on it answers."""
+    """Print to standard output, in one line, where the server listens; from now on it answers."""
     print(f"http://{place.host}:{place.port}", flush=True)

@@ -46,7 +46,7 @@ class Part:
         )
 
     def stop(self) -> None:
-        """Ask it to end, and wait; end it by force when it takes longer than STOP_TIMEOUT_S."""
+        """Request its end, and wait; end it by force when it takes longer than STOP_TIMEOUT_S."""
         self._process.terminate()
         try:
             self._process.wait(STOP_TIMEOUT_S)

@@ -52,7 +52,7 @@ def run(
     announce: called once it is live. state: where the demo keeps its file, certificates and local CA; by default a
         folder that stays, so that a CA that was trusted once stays trusted. nginx: the nginx to use; None: the one
         `daemun up` finds.
-    Returns: 0 when it was asked to stop.
+    Returns: 0 when it was to stop.
     Raises: EnvironmentProblemError when a part does not start or ends by itself; the others are stopped then, too.
         LockHeldError when a demo runs there already.
     """
@@ -156,7 +156,7 @@ def _check_port(port: int) -> None:
 
 def _stop_nginx(places: layout.Layout) -> None:
     """A daemon that was killed leaves its nginx running, by design; a demo leaves nothing."""
-    # A lock that is held is another daemon's, and so is that nginx; a folder nobody can write to has none.
+    # A lock that is held is another daemon's, and so is that nginx; a folder that cannot be written has none.
     with contextlib.suppress(errors.DaemunError), instance.held_alone(pathlib.Path(places.lock)):
         asyncio.run(process.stop(places, grace_s=0))
 
@@ -184,7 +184,7 @@ def _signals() -> collections.abc.Iterator[threading.Event]:
 def _wait_until_live(
     parts: collections.abc.Sequence[part.Part], stop: threading.Event, *, https_port: int, root: pathlib.Path
 ) -> bool:
-    """Whether the page answers over HTTPS, with a certificate that `root` vouches for; False: asked to stop before.
+    """Whether the page answers over HTTPS, with a certificate that `root` vouches for; False: it was to stop before.
 
     Raises: EnvironmentProblemError when a part ended, or after START_TIMEOUT_S.
     """
