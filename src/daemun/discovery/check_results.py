@@ -1,8 +1,9 @@
-"""What checks in a row say about an endpoint, and which endpoints are used. Pure.
+"""What follows for an endpoint from its last checks, and which endpoints are used. Pure.
 
-Nobody is judged before the first check: a start of daemun takes no site down. Once one endpoint of a service is known
-to be well, those that nobody knows yet wait for their first check. While all are unwell none is used, as with Traefik
-and HAProxy: requests wait for the first that recovers (`hold`) instead of reaching one that is known not to work.
+No endpoint is judged before the first check: a start of daemun takes no site down. Once one endpoint of a service is
+known to be well, those that are not known yet wait for their first check. While all are unwell none is used, as with
+Traefik and HAProxy: requests wait for the first that recovers (`hold`) instead of reaching one that is known not to
+work.
 """
 
 import collections.abc
@@ -47,7 +48,7 @@ def judge(standing: CheckStreak, failure: str | None, health: model.Health, *, n
 def choose(
     endpoints: collections.abc.Iterable[_Endpoint], find: collections.abc.Callable[[_Endpoint], CheckStreak]
 ) -> tuple[_Endpoint, ...]:
-    """Those that are well; else those that nobody knows yet; else none."""
+    """Those that are well; else those that are not known yet; else none."""
     standings = [(endpoint, find(endpoint)) for endpoint in endpoints]
     well = tuple(endpoint for endpoint, standing in standings if standing.is_well)
     return well or tuple(endpoint for endpoint, standing in standings if standing.is_well is None)

@@ -3,16 +3,16 @@
 What nginx makes of an answer (ngx_resolver.c and ngx_http_upstream_zone_module.c of 1.31.3; the integration tests show
 it), for `server NAME.daemun service=http resolve;` and a `resolver` without `valid=`:
 
-- It asks SRV for `_http._tcp.NAME.daemun`, then A and AAAA for every target; then the servers are ready.
-- It asks again TTL + 1 s later; TTL is the smallest one of SRV and addresses. So it does with TTL 0 a second after each
-  answer, and no sooner (`timer` in ngx_http_upstream_zone_resolve_handler; the same since 1.27.3). `valid=` would make
-  it ask for the addresses as often, which never change.
+- It queries SRV for `_http._tcp.NAME.daemun`, then A and AAAA for every target; then the servers are ready.
+- It queries again TTL + 1 s later; TTL is the smallest one of SRV and addresses. So it does with TTL 0 a second after
+each answer, and no sooner (`timer` in ngx_http_upstream_zone_resolve_handler; the same since 1.27.3). `valid=` would
+make it query the addresses as often, which never change.
 - The lowest priority number is primary, all others are backups: when primaries vanish, the next priority is primary.
   A weight in the configuration (`weight=` other than 1) wins over those of the SRV records.
-- No records, or NXDOMAIN: every server is removed at once, and it asks again only after 11 s.
+- No records, or NXDOMAIN: every server is removed at once, and it queries again only after 11 s.
 - SERVFAIL, REFUSED or silence: the servers stay, also across a reload if the upstream and its zone keep their names.
-  It asks again after `resolver_timeout`; while it waits for an answer it repeats the question every 5 s.
-- A question is repeated over TCP when the UDP answer says that it was cut (TC).
+  It queries again after `resolver_timeout`; while it waits for an answer it repeats the question every 5 s.
+- A question is repeated over TCP when the UDP answer is marked as cut (TC).
 """
 
 import dns.exception
@@ -70,7 +70,7 @@ def _fill(response: dns.message.Message, table: service_table.Table, question: d
         service = dns.name.Name(name.labels[2:]).to_text(omit_final_dot=True)
         endpoints = table.get(service)
         if endpoints is None:
-            # An old generation, or one from before daemun's restart, asks: its servers are to stay as they are.
+            # An old generation, or one from before daemun's restart, queries: its servers are to stay as they are.
             response.set_rcode(dns.rcode.SERVFAIL)
             return None
         if question.rdtype == dns.rdatatype.SRV:

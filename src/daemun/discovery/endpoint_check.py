@@ -12,7 +12,7 @@ from daemun.core import model
 from daemun.discovery import health_checks
 
 _MAX_HEADER_BYTES = 65_536
-"""More than nginx takes: whether headers are too long is not what a check asks."""
+"""More than nginx takes: whether headers are too long is not what a check is for."""
 
 
 class Clients:
@@ -34,7 +34,7 @@ class Clients:
         async with self._making:
             if tls not in self._clients:
                 context = await asyncio.to_thread(_make_context, tls)
-                # A kept connection would tell nothing about whether new ones are accepted.
+                # A kept connection would not show whether new ones are accepted.
                 connector = aiohttp.TCPConnector(ssl=context, force_close=True, limit=0)
                 client = aiohttp.ClientSession(
                     connector=connector,

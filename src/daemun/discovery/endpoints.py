@@ -1,11 +1,11 @@
 """`control.ports.Endpoints`: services are published, their hosts looked up, and nginx is answered from the table.
 
 A pool comes with its endpoints, and is answered with the new ones as soon as it is published again: most often nginx
-waits for that answer (`held`), else it asks within a second. An endpoint that left gets no new requests and is drained:
-nginx ends those it has there in peace. A pool that is empty is answered with `table.NOWHERE`, so that nginx goes on
-asking as often.
+waits for that answer (`held_questions`), else it queries within a second. An endpoint that left gets no new requests
+and is drained: nginx ends those it has there in peace. A pool that is empty is answered with `table.NOWHERE`, so that
+nginx goes on querying as often.
 
-A service that is not published any more is answered as long as nginx asks for it: the configuration that names it runs
+A service that is not published any more is answered as long as nginx queries it: the configuration that names it runs
 until the next one is confirmed, again after a failed one, and in workers that finish their connections. Its checks go
 on as long.
 """
@@ -36,7 +36,7 @@ _TICK_S = 1.0
 _SLOW_LOOKUP_S = 5.0
 _RETIRE_AFTER_S = 120.0
 _LOOK_AT_USE_S = 10.0
-"""nginx asks again for what it uses within 5 s, also while its question is held (`answers`)."""
+"""nginx queries again what it uses within 5 s, also while its question is held (`answers`)."""
 _ORIGIN = model.Origin(source="servers")
 
 _Key = typing.TypeVar("_Key")
@@ -97,7 +97,8 @@ class Discovery:
 
     @property
     def address(self) -> str:
-        """Where nginx asks, "127.77.3.9:36": the same at every start while it is free. Only after `start`."""
+        """Where nginx sends its queries, "127.77.3.9:36": the same at every start while it is free. Only after
+        `start`."""
         return self._places.address
 
     async def start(self) -> None:
@@ -147,7 +148,7 @@ class Discovery:
             self._follow()
 
     def endpoints(self, service: str) -> tuple[model.Endpoint, ...]:
-        """What nginx would be told now; none for a service that nobody published."""
+        """What nginx would get now; none for a service that is not published."""
         return tuple(
             model.Endpoint(address=str(one.address), port=one.port, weight=one.weight, backup=one.backup)
             for one in self._table.known(service)
@@ -160,7 +161,8 @@ class Discovery:
         return pool is not None and pool.is_out_of_reach and not pool.endpoints
 
     def find_health(self, service: str) -> tuple[model.ServerLook, ...]:
-        """What the checks say of each endpoint of a service that has them; nothing of those that were not asked yet.
+        """The results of checks for each endpoint of a service that has them; nothing for those that were not checked
+        yet.
 
         Where it has no endpoint, one look has that as its trouble, without words."""
         found = self._services.get(service)
@@ -194,11 +196,11 @@ class Discovery:
         )
 
     async def check_health(self) -> None:
-        """Ask every endpoint of a service with a check in turn. Never ends by itself."""
+        """Check every endpoint of a service with a check in turn. Never ends by itself."""
         await self._monitor.run()
 
     async def run(self) -> None:
-        """Look hosts up again and forget what nobody asks for. Never ends by itself; cancelled, it stops listening."""
+        """Look hosts up again and forget what is not queried. Never ends by itself; cancelled, it stops listening."""
         retire_at = self._now() + _RETIRE_AFTER_S
         look_at_use_at = self._now() + _LOOK_AT_USE_S
         try:
@@ -241,7 +243,7 @@ class Discovery:
                 self._lookups.start(name)
 
     def look_at_use(self) -> None:
-        """Stop checking what is neither published nor was asked for since the last call."""
+        """Stop checking what is neither published nor was queried since the last call."""
         queried = self._responder.take_queried()
         self._queried |= queried
         draining = frozenset(queried) & (self._services.keys() - self._published)
@@ -250,7 +252,7 @@ class Discovery:
             self._follow()
 
     def retire(self) -> None:
-        """Forget every service that is neither published nor was asked for since the last call."""
+        """Forget every service that is neither published nor was queried since the last call."""
         used = self._published | self._queried | self._responder.take_queried()
         self._queried = set()
         self._draining &= used
@@ -315,7 +317,7 @@ class Discovery:
         self._table.set(service.name, found)
 
     def _follow(self) -> None:
-        """Every endpoint of every service with a check that nginx uses is asked from now on, and no other."""
+        """Every endpoint of every service with a check that nginx uses is checked from now on, and no other."""
         self._monitor.follow(
             _subject(check, endpoint)
             for check, services in self._with_check.items()

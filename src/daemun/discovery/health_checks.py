@@ -1,4 +1,4 @@
-"""Active checks: every endpoint that some service wants checked is asked in turn, once for all services alike.
+"""Active checks: every endpoint that some service wants checked is checked in turn, once for all services alike.
 
 At rest a check costs one connection and one request; nothing is done where nothing is checked. Intervals differ a
 little from endpoint to endpoint, so that checks do not come in bursts.
@@ -20,7 +20,7 @@ _JITTER = 0.1
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """One endpoint and how it is asked. Weights do not matter here."""
+    """One endpoint and how it is checked. Weights do not matter here."""
 
     check: model.Check
     address: service_table.Address

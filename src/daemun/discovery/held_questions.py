@@ -1,10 +1,10 @@
 """Questions whose answer the client knows already: they are answered when it changes. Pure: the time is an argument.
 
-nginx asks a second after each answer, and meanwhile uses what it was told last. So a question that is answered late
-costs nothing, and a change is told within milliseconds instead of a second where a question waits for it.
+nginx queries a second after each answer, and meanwhile uses the last one. So a question that is answered late
+costs nothing, and a change is answered within milliseconds instead of a second where a question waits for it.
 
-A client is known by its port: each worker of nginx asks from a socket of its own. What it was told is remembered for a
-little longer than it takes to ask again: later the port may be another worker's, which knows nothing. And a question
+A client is known by its port: each worker of nginx queries from a socket of its own. What it got is remembered for a
+little longer than it takes to query again: later the port may be another worker's, which knows nothing. And a question
 that comes once more means that its answer was lost.
 """
 

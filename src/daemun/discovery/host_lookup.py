@@ -1,6 +1,6 @@
 """Host names -> addresses, as the programs of this machine see them: /etc/hosts, DNS, Docker's and mDNS names.
 
-The system's resolver (getaddrinfo) blocks and tells no time to live. So lookups run in threads of their own, each host
+The system's resolver (getaddrinfo) blocks and gives no time to live. So lookups run in threads of their own, each host
 at most once at a time, and are repeated in turn: every host as often as a fixed number of lookups per second allows
 (`refresh_interval_s`). They are daemon threads: one that waits for a dead name server must not delay the end of daemun.
 """
@@ -44,7 +44,7 @@ class Result:
 
 def read(resolve: Resolve, host: str) -> Result:
     """Look a host up and judge the answer. IPv4 comes first; both families count, as nginx passes over a server that
-    cannot be reached. Link-local IPv6 addresses are left out: DNS cannot say on which interface they are."""
+    cannot be reached. Link-local IPv6 addresses are left out: DNS has no interface for them."""
     try:
         found = {ipaddress.ip_address(text.partition("%")[0]) for text in resolve(host)}
     except socket.gaierror as error:

@@ -1,5 +1,5 @@
 """Which places the responder listens on: the one that nginx is configured with from now on, and, as long as old workers
-may ask there, the high port of an earlier daemun, which any account could take otherwise."""
+may query there, the high port of an earlier daemun, which any account could take otherwise."""
 
 import asyncio
 import collections.abc
@@ -24,7 +24,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 class Askers(typing.Protocol):
-    """Who asks the responder. Both block for milliseconds."""
+    """The users of the responder. Both block for milliseconds."""
 
     def list_workers(self) -> frozenset[tuple[int, int]]:
         """Every worker of nginx that lives, also those that only finish connections: process number and start."""
@@ -50,7 +50,7 @@ class ResolverPlaces:
 
     @property
     def address(self) -> str:
-        """Where nginx is to ask, "127.77.3.9:36". Only after `start`."""
+        """Where nginx is to query, "127.77.3.9:36". Only after `start`."""
         assert self._place is not None
         return str(self._place)
 

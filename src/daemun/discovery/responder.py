@@ -1,11 +1,11 @@
-"""The sockets on loopback that nginx asks: UDP, and TCP on the same port for answers that do not fit.
+"""The sockets on loopback that nginx queries: UDP, and TCP on the same port for answers that do not fit.
 
 Who knows the answer already is answered when it changes (`held`): then a change is live within milliseconds. A service
-that has lost its last endpoint is told of a moment later, for most often it is being restarted, and nginx would ask for
+that has lost its last endpoint is announced a moment later, for most often it is being restarted, and nginx would query
 the new endpoint only after a second.
 
-A gate at rest is asked for every service every few seconds, by every worker generation that is alive. So an answer is
-made once and kept under the exact bytes of its question, until what it says of its service changes: a change of one
+A gate at rest gets queries for every service every few seconds, by every worker generation that is alive. So an answer
+is made once and kept under the exact bytes of its question, until its service changes: a change of one
 among thousands makes one answer anew. And all questions that wait are answered in one turn of the event loop.
 """
 
@@ -29,7 +29,7 @@ _EMPTY_AFTER_S = 1.0
 
 
 class Responder:
-    """Answers from a table. Until `open` is called questions wait: what nginx asks while daemun starts again, before
+    """Answers from a table. Until `open` is called questions wait: what nginx queries while daemun starts again, before
     anything is published, is neither refused nor lost."""
 
     def __init__(self, table: service_table.Table) -> None:
@@ -82,7 +82,7 @@ class Responder:
         return len(self._held)
 
     def take_queried(self) -> set[str]:
-        """The services that were asked for since the last call."""
+        """The services that were queried since the last call."""
         queried, self._queried = self._queried, set()
         return queried
 
@@ -94,7 +94,7 @@ class Responder:
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
-                continue  # an earlier answer met a closed port (ICMP): nothing to read, and nobody to tell
+                continue  # an earlier answer met a closed port (ICMP): nothing to read, and no client to answer
             if self._is_open:
                 self._hear(question)
             else:
@@ -122,7 +122,7 @@ class Responder:
             loop.call_later(_EMPTY_AFTER_S, lambda: self._answer_all(self._held.take_of(service)))
 
     def _wait_for_due(self) -> None:
-        """Wake up for the questions that waited for long, if somebody waits at all."""
+        """Wake up for the questions that waited for long, if there are any."""
         next_due = self._held.next_due()
         if self._due is None and next_due is not None:
             self._due = asyncio.get_running_loop().call_at(next_due, self._answer_due)
@@ -142,7 +142,7 @@ class Responder:
 
     def _send(self, question: held_questions.Question, found: "_Answer") -> None:
         if question.to in self._open_places:
-            with contextlib.suppress(OSError):  # the client is gone or the buffer full: it will ask again
+            with contextlib.suppress(OSError):  # the client is gone or the buffer full: it will query again
                 udp = self._open_places[question.to].bound.udp
                 udp.sendto(question.identifier + found.rest, question.client)
 
@@ -188,7 +188,7 @@ class _Connection(asyncio.Protocol):
     falls silent, or sends what is not answered.
 
     Any account of the machine may connect. So a client has a bounded time for each question, and where too many are
-    connected, a further one takes the place of the one that asked its last question the longest time ago.
+    connected, a further one takes the place of the one whose last query was the longest time ago.
     """
 
     def __init__(
@@ -230,7 +230,7 @@ class _Connection(asyncio.Protocol):
             self._transport.write(len(response).to_bytes(2) + response)
 
     def pause_writing(self) -> None:
-        self.close()  # it asks without reading answers
+        self.close()  # it queries without reading answers
 
     def close(self) -> None:
         if self._transport is not None:

@@ -1,6 +1,6 @@
 """Where nginx's questions are listened to: UDP and TCP on one port of loopback.
 
-Whoever holds that port decides where requests go, and while daemun is down nobody holds it. So it is a port that no
+Whoever holds that port decides where requests go, and while daemun is down it is free. So it is a port that no
 other account may take, if daemun may: below 1024 (ip(7), net.ipv4.ip_unprivileged_port_start), on an address of
 127.0.0.0/8 that follows from the state directory, so that several daemuns on one machine do not meet. Without that
 right it is a high port of 127.0.0.1, which any account of the machine can take while daemun is down (SECURITY.md).
@@ -17,7 +17,7 @@ from daemun import errors
 HOST = "127.0.0.1"
 PORTS = (36, 34, 32, 30, 28, 26)
 """Unassigned (IANA, Service Name and Transport Protocol Port Number Registry), and below 53 and 80, at which machines
-that let everybody have web or DNS ports set ip_unprivileged_port_start."""
+that let every account have web or DNS ports set ip_unprivileged_port_start."""
 _RECEIVE_BUFFER_BYTES = 1 << 20
 _ATTEMPTS = 50
 _TAKEN = {errno.EADDRINUSE, errno.EACCES, errno.EPERM, errno.EADDRNOTAVAIL}

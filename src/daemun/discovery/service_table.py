@@ -1,4 +1,4 @@
-"""Which endpoints a service has, and the names under which nginx asks for their addresses. No I/O."""
+"""Which endpoints a service has, and the names under which nginx queries their addresses. No I/O."""
 
 import collections.abc
 import dataclasses
@@ -9,7 +9,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceEndpoint:
-    """One server of a service. weight: 1 to 65535. backup: only asked while no other endpoint answers."""
+    """One server of a service. weight: 1 to 65535. backup: only used while no other endpoint answers."""
 
     address: Address
     port: int
@@ -19,8 +19,8 @@ class ServiceEndpoint:
 
 NOWHERE = ServiceEndpoint(address=ipaddress.IPv4Address("127.0.0.1"), port=0)
 """Stands for "no endpoint": the kernel refuses a connection to port 0 at once, so the client gets a 502 within
-milliseconds. An empty answer would do the same, but then nginx asks again only after 11 s (`answers`), and a server
-error would leave the old addresses in place, which may belong to somebody else by now."""
+milliseconds. An empty answer would do the same, but then nginx queries again only after 11 s (`dns_answers`), and a
+server error would leave the old addresses in place, which may belong to another program by now."""
 
 
 class Table:
@@ -35,7 +35,7 @@ class Table:
     def set(self, service: str, endpoints: collections.abc.Iterable[ServiceEndpoint]) -> None:
         """Answer with exactly these endpoints from now on; with none, connections are refused at once.
 
-        Of several endpoints with one address and port the first counts: nginx would ask the server twice as often.
+        Of several endpoints with one address and port the first counts: nginx would use the server twice as often.
         """
         unique: dict[tuple[Address, int], ServiceEndpoint] = {}
         for endpoint in endpoints:
@@ -59,14 +59,14 @@ class Table:
         return self._names_version if service is None else self._endpoints.get(service)
 
     def get(self, service: str) -> tuple[ServiceEndpoint, ...] | None:
-        """At least one endpoint, perhaps `NOWHERE`; None for a service nobody published."""
+        """At least one endpoint, perhaps `NOWHERE`; None for a service that is not published."""
         endpoints = self._endpoints.get(service)
         return endpoints or (NOWHERE,) if endpoints is not None else None
 
 
 def name_of(address: Address) -> str:
-    """The name nginx is given for an address, and asks A and AAAA for. It holds the address itself, so the answer needs
-    no table and never changes: 10.0.0.5 -> "a-10-0-0-5", ::1 -> "a-00000000000000000000000000000001"."""
+    """The name that nginx gets for an address, and queries A and AAAA of. It holds the address itself, so the answer
+    needs no table and never changes: 10.0.0.5 -> "a-10-0-0-5", ::1 -> "a-00000000000000000000000000000001"."""
     return "a-" + (str(address).replace(".", "-") if address.version == 4 else address.packed.hex())
 
 
