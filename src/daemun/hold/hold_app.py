@@ -1,12 +1,12 @@
-"""What nginx asks for a request that got no answer: GET /ROUTE/RETRY/REQUEST/FATE over the unix socket.
+"""What nginx requests for a visitor's request that got no answer: GET /ROUTE/RETRY/REQUEST/FATE over the unix socket.
 
 FATE is "lost" when a server has just taken the request and then closed the connection, else "unsent". `X-Tried` names
 the addresses where the request was, as $upstream_addr does; this socket among them when it comes again. `Accept` is its
 client's.
 
 The answer is either "send it there", as headers for nginx, or what the visitor is to see. The request comes back to the
-location @ROUTE_RETRY; to @PLACE_RETRY where many sites share their locations and nginx asks for /@PLACE/ROUTE/... When
-nginx closes the connection, its client is gone or nginx is, and nobody waits any more.
+location @ROUTE_RETRY; to @PLACE_RETRY where many sites share their locations and nginx requests /@PLACE/ROUTE/... When
+nginx closes the connection, its client is gone or nginx is, and the wait is over.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ _PATH = re.compile(
     r"/(?P<fate>lost|unsent)\Z"
 )
 _MOST_VISITS = 3
-"""That anybody tells apart."""
+"""That all others distinguish."""
 
 
 def create_app(queue: hold_queue.HoldQueue, socket: str) -> types.ASGIApp:
-    """An ASGI application, to be run on the queue's event loop. socket: the path that nginx asks it at."""
+    """An ASGI application, to be run on the queue's event loop. socket: the path at which nginx reaches it."""
 
     async def app(scope: types.Scope, receive: types.Receive, send: types.Send) -> None:
         match = _PATH.match(scope["path"])
@@ -53,7 +53,7 @@ def create_app(queue: hold_queue.HoldQueue, socket: str) -> types.ASGIApp:
 async def _wait(
     queue: hold_queue.HoldQueue, request: hold_limits.HoldRequest, receive: types.Receive
 ) -> hold_queue.Answer | None:
-    """None: nobody is there any more to be answered."""
+    """None: the client is gone."""
     async with asyncio.TaskGroup() as group:
         waiting = group.create_task(queue.wait(request))
         leaving = group.create_task(_until_gone(receive))

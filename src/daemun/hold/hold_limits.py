@@ -15,7 +15,7 @@ MOST_HELD_PER_SITE = 200
 _CONNECTIONS_EACH = 2
 """A request that waits is a visitor's connection to nginx, and one of nginx to daemun."""
 PAUSES_S = (0.0, 0.5, 2.0)
-"""One for each visit of a request, before servers are looked at for it: what accepts connections and then serves nobody
+"""One for each visit of a request, before servers are looked at for it: what accepts connections and then serves none
 is not tried in a hurry. nginx would follow one further redirect at most (core/render/hold_locations.py).
 
 Nor are servers for what one has just lost: it may be about to end and accept connections still, and such a request is
@@ -42,7 +42,7 @@ class HoldRefusal(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class HoldRequest:
-    """What nginx asks. route: a `model.HeldRoute.name`. request: nginx's number of the request. visits: how often it
+    """A request of nginx. route: a `model.HeldRoute.name`. request: nginx's number of the request. visits: how often it
     was
     here before. is_lost: whether a server has just taken it and then closed the connection."""
 

@@ -1,4 +1,4 @@
-"""What a visitor sees whose request waited in vain. Nothing in it tells of the machine: strangers read it."""
+"""What a visitor sees whose request waited in vain. It shows nothing of the machine: strangers read it."""
 
 import json
 import re

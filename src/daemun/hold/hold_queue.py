@@ -1,7 +1,7 @@
 """Requests wait here; servers are looked for only while they do.
 
 Each route with waiting requests is looked at about seven times a second by connecting to its servers. The first one
-that accepts releases all that wait for the route: nginx is told its address, because nginx's own knowledge may be two
+that accepts releases all that wait for the route: nginx gets its address, because nginx's own knowledge may be two
 seconds old. Releases are spread over all servers that accept.
 """
 
@@ -15,17 +15,17 @@ from daemun.hold import hold_limits, server_probe
 
 LOOK_EVERY_S = 0.15
 FRESH_S = 0.1
-"""How long what was seen is told to others, who need not wait then: many come while nginx has an old address."""
+"""How long others get what was seen, and need not wait then: many come while nginx has an old address."""
 FIRST_PUBLISH_S = 30.0
 
 START_S = 60.0
-"""A server that takes longer to start than this is not said to be starting."""
+"""A server that takes longer to start than this is not called starting."""
 
 FindFault = collections.abc.Callable[[str], model.ServerFault | None]
 """Route -> why none of its servers serves, as far as is known; None: one does, or that is not known."""
 
 Answer = str | hold_limits.HoldRefusal
-"""The server to send the request to, as nginx is told it; or why there is none."""
+"""The server to send the request to, as nginx gets it; or why there is none."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -89,7 +89,7 @@ class HoldQueue:
 
     def is_starting(self, request: hold_limits.HoldRequest) -> bool:
         """Whether the servers of a request that waited in vain may just be starting: not when a setting is wrong, nor
-        when they have been away for longer than a start takes, or take connections and serve nobody."""
+        when they have been away for longer than a start takes, or take connections and serve none."""
         fault, wait = self._find_fault(request.route), self._waits.get(request.route)
         if wait is not None and self._is_in_vain(wait):
             return False
@@ -110,7 +110,7 @@ class HoldQueue:
         if wait is None:
             return hold_limits.HoldRefusal.UNKNOWN
         fault = self._find_fault(request.route)
-        # Where somebody has to change something first, nobody waits.
+        # Where a person has to change something first, requests do not wait.
         if self._is_in_vain(wait) or (fault is not None and fault.is_permanent):
             return hold_limits.HoldRefusal.OVER
         loop = asyncio.get_running_loop()
@@ -127,7 +127,7 @@ class HoldQueue:
             self._room.leave(ticket)
 
     async def run(self) -> None:
-        """Look for servers while somebody waits. Never ends by itself; cancelled, it releases everybody."""
+        """Look for servers while requests wait. Never ends by itself; cancelled, it releases all."""
         self._is_closed = False
         try:
             async with asyncio.TaskGroup() as group:
@@ -172,7 +172,7 @@ class HoldQueue:
 
     async def _look(self, name: str, queue: _Queue) -> None:
         if asyncio.get_running_loop().time() - queue.seen_s > START_S:
-            queue.away_since_s = None  # what was in between is not known: nobody waited
+            queue.away_since_s = None  # what was in between is not known: no request waited
         while queue.waiters:
             wait = self._waits.get(name) or self._last.get(name)
             if wait is not None and self._is_in_vain(wait):

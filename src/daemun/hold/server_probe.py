@@ -14,7 +14,7 @@ MOST_AT_ONCE = 64
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ProbedServer:
-    """A server as nginx is told it ("10.0.0.5:80", "[::1]:80", "unix:/run/x:"), and how it is reached."""
+    """A server as nginx gets it ("10.0.0.5:80", "[::1]:80", "unix:/run/x:"), and how it is reached."""
 
     written: str
     address: str | None = None
@@ -51,7 +51,7 @@ def _place(endpoint: model.Endpoint, *, backup: bool) -> ProbedServer:
 
 
 async def find_ready(places: collections.abc.Sequence[ProbedServer]) -> tuple[str, ...]:
-    """Those that accept a connection, as nginx is told them; backups only where no other does."""
+    """Those that accept a connection, as nginx gets them; backups only where no other does."""
     accepting = await asyncio.gather(*(accepts(place) for place in places))
     ready = [place for place, is_ready in zip(places, accepting, strict=True) if is_ready]
     chosen = [place for place in ready if not place.backup] or ready
