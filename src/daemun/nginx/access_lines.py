@@ -21,7 +21,7 @@ from daemun.core import layout as layout_
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 EVERY_S = 0.2
-"""How often the file is looked at where the kernel does not tell of changes, and whether there is an end."""
+"""How often the file is looked at where the kernel does not report changes, and whether there is an end."""
 AT_MOST_EVERY_S = 0.005
 """A busy log is read in pieces."""
 
@@ -167,7 +167,7 @@ class Follower:
         mine = os.fstat(self._file)
         if (mine.st_dev, mine.st_ino) != (there.st_dev, there.st_ino):
             return there.st_size > 0
-        if mine.st_size < os.lseek(self._file, 0, os.SEEK_CUR):  # somebody emptied it
+        if mine.st_size < os.lseek(self._file, 0, os.SEEK_CUR):  # it was emptied
             os.lseek(self._file, 0, os.SEEK_SET)
             self._rest = b""
         return False

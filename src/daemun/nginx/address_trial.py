@@ -60,8 +60,8 @@ def _addresses(place: model.Address) -> tuple[str, ...]:
 
 
 def _will_be_ours(address: str, own: frozenset[int], *, is_running: bool) -> bool:
-    """Whether nobody but our nginx holds the address. One that runs hands on what it has under exactly this address;
-    what is left of one that was killed makes way before another one starts (`process.start`)."""
+    """Whether no program but our nginx holds the address. One that runs hands on what it has under exactly this
+    address; what is left of one that was killed makes way before another one starts (`process.start`)."""
     found = port_owners.find(address)
     return bool(found) and all(one.pid in own and (one.address == address or not is_running) for one in found)
 
@@ -70,7 +70,7 @@ def try_address(address: str) -> int | None:
     """The system's error when nginx would bind to an address; None: it could, or the address is not one to be tried.
 
     As nginx does it (ngx_open_listening_sockets): with SO_REUSEADDR, which passes over connections that wait for their
-    end, and IPv6 for itself. Nothing is listened on, so no client is ever taken from anybody.
+    end, and IPv6 for itself. Nothing is listened on, so no client is ever taken from another program.
     """
     host, _, port = address.rpartition(":")
     found = names.address_of(host)

@@ -1,5 +1,5 @@
 """As the first process of a container, daemun is given every process whose parent has ended, nginx's master among them,
-and has to ask how each ended: until then it stays as a zombie. Source: wait(2), pid_namespaces(7).
+and has to wait for each: until then it stays as a zombie. Source: wait(2), pid_namespaces(7).
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import psutil
 
 FIRST_PROCESS = 1
 OWN_S = 1.0
-"""A process that daemun itself started is asked for by whoever waits for it, well within this time."""
+"""A process that daemun itself started is waited for by its starter, well within this time."""
 
 
 async def reap_orphans() -> None:
@@ -28,14 +28,14 @@ async def reap_orphans() -> None:
 
 
 def _reap(seen: set[psutil.Process]) -> None:
-    """Those that nobody asked for since they were seen."""
+    """Those that were not waited for since they were seen."""
     for zombie in seen & find_zombies():
         with contextlib.suppress(ChildProcessError):
             os.waitpid(zombie.pid, os.WNOHANG)
 
 
 def find_zombies() -> set[psutil.Process]:
-    """Children of this process that ended and that nobody asked for. Blocking, milliseconds."""
+    """Children of this process that ended and that were not waited for. Blocking, milliseconds."""
     found: set[psutil.Process] = set()
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.NoSuchProcess):

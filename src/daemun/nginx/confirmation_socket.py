@@ -1,4 +1,4 @@
-"""Whether nginx really runs a generation: it says so itself, on a unix socket.
+"""Whether nginx really runs a generation: its workers answer with it, on a unix socket.
 
 A reload has no answer of its own: the master reads the configuration, starts new workers and lets the old ones
 finish, or it writes why not into the error log and goes on as before.
@@ -21,7 +21,7 @@ ANSWER_S = 2.0
 
 LEAST_PAUSE_S = 0.005
 MOST_PAUSE_S = 0.05
-"""Longest time between two looks: somebody waits for the change to be live."""
+"""Longest time between two looks: the change is to be live soon."""
 
 GLANCE_S = 0.003
 """Between two glances at which children the master has, at a hundredth of the price of a look."""
@@ -118,15 +118,15 @@ async def wait_until_running(
     pause_s, children = LEAST_PAUSE_S, None
     is_signalled = False
     while True:
-        # Asked first, because it costs a tenth of a look at the processes; both must be right.
+        # Queried first, because it costs a tenth of a look at the processes; both must be right.
         is_answered = await query_generation(layout) == number
         seen = await asyncio.to_thread(_look, layout)
         left = before & seen.working
         if is_answered and not left:
             return None
-        # Once as many new workers are ready, the old ones are told to go, as nginx tells them, too, but 100 ms later
-        # ("allow new processes to start", ngx_master_process_cycle): meanwhile they would answer nearly everybody.
-        # Once is enough: whom a signal does not wake, nginx does.
+        # Once as many new workers are ready, the old ones get the signal to finish, as nginx sends it, too, but 100 ms
+        # later ("allow new processes to start", ngx_master_process_cycle): meanwhile they would answer nearly all
+        # requests. Once is enough: a worker that this signal does not wake gets nginx's.
         if left and seen.master is not None and not is_signalled and len(seen.working - before) >= len(before):
             await asyncio.to_thread(process.retire, seen.master, left)
             is_signalled = True
@@ -156,7 +156,7 @@ def find_refusal(text: str, *, master: int | None, before: frozenset[int]) -> Ge
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """working: the workers that take connections. children: of the master, as `process.read_children` tells them."""
+    """working: the workers that take connections. children: of the master, as `process.read_children` has them."""
 
     master: psutil.Process | None = None
     working: frozenset[int] = frozenset()

@@ -1,7 +1,7 @@
 """The directories that nginx needs in the state directory, with the rights they need and no more.
 
 When daemun is root, nginx's workers read certificates, challenges and log files by name under an account of their own,
-so its group may pass. Else all is one account's, whose group may be everybody's: nobody else may pass.
+so its group may pass. Else all is one account's, whose group may be everybody's: no other may pass.
 """
 
 import os
@@ -53,7 +53,7 @@ def _make(path: str, mode: int, group: int | None) -> None:
 
 def _close_to_others(state: str) -> None:
     """Who may write to the state directory may put files of their own in the place of daemun's. A daemun that was
-    started with umask 0 left it open to everybody."""
+    started with umask 0 left it open to all."""
     found = os.stat(state)  # noqa: PTH116
     if found.st_mode & stat.S_IWOTH and found.st_uid == os.geteuid():
         pathlib.Path(state).chmod(stat.S_IMODE(found.st_mode) & ~(stat.S_IWGRP | stat.S_IWOTH))

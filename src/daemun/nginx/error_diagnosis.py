@@ -1,4 +1,4 @@
-"""What nginx's words and the system's errors say about the machine, in words that a person can act on.
+"""What nginx's messages and the system's errors mean for the machine, in words that a person can act on.
 
 nginx prints an error's number beside the C library's text; the text differs between libraries, so only the number
 is looked at.
@@ -31,7 +31,8 @@ _NUMBER = re.compile(r" failed \((\d+): ")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorLine:
-    """One line of nginx's error log. level: "emerg", "warn", ... pid: who wrote it; None when it does not say."""
+    """One line of nginx's error log. level: "emerg", "warn", ... pid: of the process that wrote it; None when the line
+    has none."""
 
     level: str
     words: str
@@ -39,14 +40,14 @@ class ErrorLine:
 
     @property
     def is_retried(self) -> bool:
-        """nginx tries five times to get a port that is taken, 0.5 s apart, and then says "still could not bind()"."""
+        """nginx tries five times to get a port that is taken, 0.5 s apart, and then writes "still could not bind()"."""
         match = _LISTEN.match(self.words)
         return match is not None and int(match["errno"]) == errno.EADDRINUSE
 
     @property
     def is_passed_over(self) -> bool:
         """nginx goes on without having deleted the file of a socket that it listens on no more, as when it was deleted
-        by somebody else (ngx_init_cycle, "close the unnecessary listening sockets")."""
+        by another one (ngx_init_cycle, "close the unnecessary listening sockets")."""
         match = _UNLINK.match(self.words)
         return match is not None and int(match["errno"]) == errno.ENOENT
 
@@ -70,7 +71,7 @@ def join_emergencies(text: str) -> str:
 def machine_problem(
     text: str, *, binary: str, layout: layout_.Layout, own: frozenset[int] = frozenset()
 ) -> errors.EnvironmentProblemError | None:
-    """Why the machine, not the configuration, made nginx fail, and the way out; None when the text tells of none.
+    """Why the machine, not the configuration, made nginx fail, and the way out; None when the text shows none.
 
     Looks up who holds a port that is taken; own: the processes of the nginx that runs. Blocking, some 10 ms then.
     """
@@ -86,9 +87,9 @@ def machine_problem(
 
 
 def deny(address: str, number: int, words: str, *, binary: str, own: frozenset[int]) -> listeners.Denied:
-    """Why nginx cannot listen on an address. number: the system's error. words: how it is told if it is an odd one.
+    """Why nginx cannot listen on an address. number: the system's error. words: for an error without words here.
 
-    own: the processes of the nginx that runs. Blocking when the address is taken: looks up by whom.
+    own: the processes of the nginx that runs. Blocking when the address is taken: looks up by which program.
     """
     match number:
         case errno.EADDRINUSE:

@@ -13,7 +13,8 @@ import types
 from daemun import durable
 
 Stamp = tuple[int, int, int]
-"""What tells a file from a changed one: inode, bytes, time of the last change in ns. The same for all its links."""
+"""What distinguishes a file from a changed one: inode, bytes, time of the last change in ns. The same for all its
+links."""
 
 SYNCED_ONE_BY_ONE = 32
 """More new files than these are brought to the disk by one call for the whole file system, which waits for what others

@@ -1,4 +1,5 @@
-"""Find the nginx to run and learn what it can do (DESIGN.md decision 1): by asking it, never from its version alone."""
+"""Find the nginx to run and learn what it can do (DESIGN.md decision 1): by running it, never from its version
+alone."""
 
 import collections.abc
 import contextlib
@@ -53,7 +54,7 @@ _known: dict[tuple[str, int, int], render_environment.Nginx] = {}
 def find(given: str | None = None) -> render_environment.Nginx:
     """The nginx to run: the given one; else the first on PATH that is new enough; else the bundled one.
 
-    Blocking, about 20 ms; nothing when it was asked before and the file did not change.
+    Blocking, about 20 ms; nothing when it was run before and the file did not change.
 
     Raises: EnvironmentProblemError that names everything looked at.
     """
@@ -108,7 +109,7 @@ def find_bundled() -> str | None:
 
 
 def examine(path: str) -> render_environment.Nginx | str:
-    """Ask a binary what it is. Blocking, about 10 ms. Returns: what daemun can use, else why it cannot."""
+    """Run a binary with -V. Blocking, about 10 ms. Returns: what daemun can use, else why it cannot."""
     try:
         found = os.stat(path)  # noqa: PTH116
     except OSError as error:
@@ -176,7 +177,7 @@ def find_missing(arguments: frozenset[str]) -> list[str]:
 
 
 def list_features(arguments: frozenset[str]) -> frozenset[render_environment.Feature]:
-    """What the configure arguments tell. Pure. Source: nginx.org/en/docs/configure.html"""
+    """What follows from the configure arguments. Pure. Source: nginx.org/en/docs/configure.html"""
     built = {feature for feature, name in _BUILT_WITH.items() if f"--with-{name}_module" in arguments}
     built |= {feature for feature, name in _BUILT_UNLESS_WITHOUT.items() if f"--without-{name}_module" not in arguments}
     if render_environment.Feature.HTTP_V2 not in built:

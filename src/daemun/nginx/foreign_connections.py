@@ -1,7 +1,7 @@
-"""End single connections of another process: its descriptor is duplicated, and told that nothing more comes in.
+"""End single connections of another process: its descriptor is duplicated, and shut down for reading.
 
 nginx then reads the end of the connection as if the client had gone, and ends it in order: what it was still sending is
-sent, its server is told, and a worker without connections ends. Nothing is asked of nginx, and nothing of the client.
+sent, its server sees the end, and a worker without connections ends. Neither nginx nor the client has to do anything.
 Source: pidfd_getfd(2), shutdown(2), ptrace(2) "Ptrace access mode checking".
 """
 
@@ -22,7 +22,7 @@ _SYS_PIDFD_GETFD = 438
 
 
 class NoRightError(EnvironmentProblemError):
-    """This account may not touch the descriptors of that process. The text says why, and what would help."""
+    """This account may not touch the descriptors of that process. The text has why, and what would help."""
 
 
 def close_clients(
@@ -89,7 +89,7 @@ def _open(worker: model.OldWorker) -> int | None:
 
 
 def _end(process: int, number: int, inode: int, ports: frozenset[int]) -> bool:
-    """Whether the descriptor still was what it was taken for, and its connection was told to end. Raises: OSError."""
+    """Whether the descriptor still was what it was taken for, and its connection was shut down. Raises: OSError."""
     try:
         duplicate = _duplicate(process, number)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Numbered trees of nginx files, and the link that says which one nginx reads.
+"""Numbered trees of nginx files, and the link to the one that nginx reads.
 
 Rule: a tree under its number is whole and never changes, and the one that `current` names is on the disk. So SIGKILL or
 a power cut at any instant leaves either the old generation or the new one, never something between.
@@ -16,7 +16,7 @@ from daemun.core import layout as layout_
 from daemun.nginx import error_diagnosis, file_trees
 
 CONFIRM_FILE = "generation.conf"
-"""Added to every tree and included by nginx.conf: the server that tells which generation nginx runs."""
+"""Added to every tree and included by nginx.conf: the server that answers which generation nginx runs."""
 
 KEPT = 4
 """Newest generations that stay, beside those that are in use."""
@@ -134,7 +134,7 @@ class Generations:
         return None if number is None else self.read(number)
 
     def _read_tree(self, number: int, *, is_fresh: bool) -> file_trees.Tree | None:
-        """is_fresh: looked at now. Else what it held at the last look will do: nobody changes it."""
+        """is_fresh: looked at now. Else what it held at the last look will do: it is not changed."""
         known = self._known.get(number)
         if known is not None and not is_fresh:
             return known

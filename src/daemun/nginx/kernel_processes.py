@@ -1,5 +1,5 @@
-"""What the kernel tells of a process, beyond what psutil does. Linux; all functions block, for less than a millisecond
-each, but for those that say otherwise. Source: proc(5).
+"""What the kernel shows of a process, beyond psutil. Linux; all functions block, for less than a millisecond
+each, unless documented otherwise. Source: proc(5).
 """
 
 import os
@@ -56,7 +56,7 @@ def read_shared_memory(pid: int) -> int | None:
 
 
 def read_anonymous_memory(pid: int) -> int:
-    """Bytes of memory that no file backs, pages shared with the parent in full. Everybody may know. Raises:
+    """Bytes of memory that no file backs, pages shared with the parent in full. Every account may read it. Raises:
     ProcessLookupError."""
     try:
         text = pathlib.Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace")

@@ -40,7 +40,7 @@ def plan_moves(name: str, existing: collections.abc.Collection[str], keep: int) 
 def rotate(layout: layout_.Layout, logs: model.Logs) -> bool:
     """Rename the logs that are due. Blocking.
 
-    Returns: whether nginx must be told to open its logs anew. Raises: EnvironmentProblemError.
+    Returns: whether nginx must open its logs anew. Raises: EnvironmentProblemError.
     """
     folder = pathlib.Path(layout.logs)
     due = False
@@ -51,7 +51,7 @@ def rotate(layout: layout_.Layout, logs: model.Logs) -> bool:
                 continue
             due = True
             if name not in existing:
-                continue  # renamed already, only nginx was not told
+                continue  # renamed already, only nginx did not open its logs anew
             for old, new in plan_moves(name, existing, logs.keep):
                 if new is None:
                     (folder / old).unlink()

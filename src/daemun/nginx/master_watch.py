@@ -34,5 +34,5 @@ async def wait_until_gone(layout: layout_.Layout) -> None:
 
 
 async def _poll(master: psutil.Process) -> None:
-    while master.is_running():  # noqa: ASYNC110 - nobody tells: that is why it is asked
+    while master.is_running():  # noqa: ASYNC110 - there is no event to wait for
         await asyncio.sleep(POLL_S)

@@ -1,6 +1,6 @@
 """nginx as the loop sees it: one configuration that is live, and a way to the next one.
 
-The switch of the link comes before the reload. Whatever happens between the two, `read_actual` tells both numbers,
+The switch of the link comes before the reload. Whatever happens between the two, `read_actual` has both numbers,
 and the next `activate` brings them together.
 """
 
@@ -63,7 +63,7 @@ class Nginx(ports.Proxy):
         return await asyncio.to_thread(process.find_master, self._layout) is not None
 
     async def look_at_liveness(self) -> liveness.Liveness:
-        """Ask the workers. Takes seconds when they do not answer."""
+        """Query the workers. Takes seconds when they do not answer."""
         master, suspended = await asyncio.to_thread(self._find_suspended)
         if master is None:
             return liveness.Liveness()
@@ -245,7 +245,7 @@ class Nginx(ports.Proxy):
         return master.pid, tuple(pid for pid in pids if kernel_processes.is_suspended(pid))
 
     def _choose_confirm_socket(self) -> None:
-        """The one that is there. When somebody deleted it under an nginx that runs, the other one: nginx keeps what it
+        """The one that is there. When it was deleted under an nginx that runs, the other one: nginx keeps what it
         listens on across reloads, and makes no new file for it."""
         usual, other = self._layout.confirm_sockets
         existing = [path for path in (usual, other) if pathlib.Path(path).exists()]
@@ -262,7 +262,7 @@ class Nginx(ports.Proxy):
         self._generations.remove_old(in_use=frozenset() if self._running is None else frozenset({self._running}))
 
     def _reload(self) -> tuple[int | None, frozenset[int]]:
-        """Tell the master to reload. Returns: its number, None when there is none; the workers that are to go."""
+        """Signal the master to reload. Returns: its number, None when there is none; the workers that are to go."""
         master = process.find_master(self._layout)
         if master is None:
             self._reloads = 0

@@ -14,7 +14,7 @@ from daemun.nginx import foreign_connections, kernel_processes, process, worker_
 
 
 class OldWorkers(ports.OldWorkers):
-    """Looks when it is asked, and only then. Methods may be called by several tasks."""
+    """Looks when it is called, and only then. Methods may be called by several tasks."""
 
     def __init__(self, layout: layout_.Layout, register: worker_register.Register) -> None:
         self._layout = layout
@@ -93,8 +93,8 @@ def remember(
 ) -> None:
     """Write down that whoever takes connections now runs this generation, which listens on these ports.
 
-    number: None: not known; they are told by their starts then. with_orphans: and whom an earlier master left, which
-    takes a look at every process. Blocking.
+    number: None: not known; they are distinguished by their starts then. with_orphans: and those that an earlier master
+    left, which takes a look at every process. Blocking.
     """
     master = process.find_master(layout)
     workers: dict[worker_register.Key, int | None] = {}

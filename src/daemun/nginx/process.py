@@ -96,7 +96,7 @@ def list_workers(master: psutil.Process) -> tuple[model.Worker, ...]:
 
 
 def _children(master: psutil.Process) -> list[psutil.Process]:
-    """As the kernel tells; where it does not (no CONFIG_PROC_CHILDREN), all processes are gone through.
+    """As the kernel lists them; where it does not (no CONFIG_PROC_CHILDREN), all processes are gone through.
 
     Raises: psutil.Error.
     """
@@ -116,7 +116,7 @@ def _children(master: psutil.Process) -> list[psutil.Process]:
 
 
 def read_children(master: int) -> str | None:
-    """The numbers of a master's children, as the kernel writes them; None where it does not tell, or the master is
+    """The numbers of a master's children, as the kernel writes them; None where it does not list them, or the master is
     gone. Blocking, microseconds."""
     with contextlib.suppress(OSError):  # a master has one thread
         return pathlib.Path(f"/proc/{master}/task/{master}/children").read_text(encoding="ascii")
@@ -185,12 +185,12 @@ def retire(master: psutil.Process, workers: collections.abc.Container[int]) -> N
 
 
 async def stop(layout: layout_.Layout, *, grace_s: float) -> None:
-    """Ask the master, its workers and orphaned ones to finish their requests, for grace_s at most, then end them."""
+    """Signal the master, its workers and orphaned ones to finish their requests, for grace_s at most, then end them."""
     family = await asyncio.to_thread(find_family, layout)
     for number, wait_s in ((signal.SIGQUIT, grace_s), (signal.SIGTERM, TERMINATE_S), (signal.SIGKILL, TERMINATE_S)):
         members = {process.pid for process in family}
         for process in family:
-            # A master passes QUIT and TERM on to its workers itself; only those without one are told by us.
+            # A master passes QUIT and TERM on to its workers itself; only those without one get ours.
             if number == signal.SIGKILL or _parent(process) not in members:
                 send(process, number)
         family = await _wait_for_end(family, wait_s)
@@ -315,7 +315,7 @@ def _holds_ports(worker: psutil.Process) -> bool:
 
 
 def _is_alive(process: psutil.Process) -> bool:
-    """A zombie is not: its parent may be a program that never asks for it, as the first process of a container."""
+    """A zombie is not: its parent may be a program that never waits for it, as the first process of a container."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:

@@ -98,7 +98,7 @@ def _candidates(state: str) -> list[str]:
 
 
 def _is_ours(path: str) -> bool:
-    """Whether nobody else can have put anything there."""
+    """Whether no other account can have put anything there."""
     try:
         found = os.lstat(path)
     except OSError:

@@ -71,12 +71,12 @@ def choose_at_start(configured: str | None, *, running: str | None) -> WorkerAcc
     if os.geteuid() != 0 or configured is not None:
         return choose(configured)
     if running == NOBODY:
-        return _look_up(NOBODY)  # `next_user` tells it
+        return _look_up(NOBODY)  # `next_user` has it
     return _find_first(PREFERRED) or _make()
 
 
 def next_user(configured: str | None) -> str | None:
-    """Whom `choose_at_start` would choose if nginx did not run. Raises: EnvironmentProblemError."""
+    """The account that `choose_at_start` would choose if nginx did not run. Raises: EnvironmentProblemError."""
     found = choose(configured)
     if found is None or configured is not None or found.user in PREFERRED:
         return found.user if found else None

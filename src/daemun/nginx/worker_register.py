@@ -1,8 +1,8 @@
-"""Which worker runs which generation. nginx does not tell: a worker only knows that it is to go.
+"""Which worker runs which generation. nginx does not show it: a worker only knows that it is to go.
 
 So daemun writes down who worked when it saw a generation confirmed, and what was listened on, in a file that the next
-daemun reads. Whom it has not seen (a worker that nginx started again, a reload by hand, an nginx of an older daemun) is
-told by when it started.
+daemun reads. One that it has not seen (a worker that nginx started again, a reload by hand, an nginx of an older
+daemun) is placed by when it started.
 """
 
 import bisect
@@ -40,7 +40,7 @@ class Register:
         self._seen: WorkerGenerations | None = None
 
     def read(self) -> WorkerGenerations:
-        """Empty when nothing was ever written, or what was cannot be read: then starts tell."""
+        """Empty when nothing was ever written, or what was cannot be read: then the times of starts decide."""
         with self._lock:
             if self._seen is None:
                 self._seen = _read(self._path)
@@ -71,7 +71,7 @@ def group(
 ) -> list[tuple[int | None, tuple[model.OldWorker, ...]]]:
     """The workers by generation, each oldest first, and so the generations. Pure.
 
-    One that was not seen runs what was the newest when it started. With nothing to tell by, those that started
+    One that was not seen runs what was the newest when it started. With nothing to decide by, those that started
     together are one generation.
     """
     groups: dict[tuple[int | None, int], list[model.OldWorker]] = {}
