@@ -1,4 +1,4 @@
-"""Whether a name that a visitor brings may be added: the owner's own program is asked over HTTP, and says 200."""
+"""Whether a name that a visitor brings may be added: the owner's own program is asked over HTTP, and answers 200."""
 
 import asyncio
 import collections
@@ -13,13 +13,13 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 TIMEOUT_S = 5.0
 REMEMBERED_S = 60.0
-"""How long a no is remembered, so that scanners do not become a load for the program that is asked."""
+"""How long a refusal is remembered, so that scanners do not become a load for the program that is asked."""
 _MOST_REMEMBERED = 10_000
 _MOST_AT_ONCE = 16
 
 
 class Asker:
-    """Not thread-safe: one per event loop. What several visitors bring at once is asked once."""
+    """Not thread-safe: one per event loop. What several visitors bring at once is one request."""
 
     def __init__(self, registry: name_registry.Registry) -> None:
         self._registry = registry

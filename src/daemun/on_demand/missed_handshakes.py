@@ -1,6 +1,6 @@
-"""Handshakes for names without a certificate, as nginx tells them: syslog datagrams (RFC 3164) on a unix socket.
+"""Handshakes for names without a certificate, as nginx logs them: syslog datagrams (RFC 3164) on a unix socket.
 
-The visitor's handshake has failed by then; the name is asked for, so that the next one succeeds.
+The visitor's handshake has failed by then; the name is added, so that the next one succeeds.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ _LARGEST_BYTES = 8192
 
 
 async def listen(paths: layout.Layout, asker: ask_program.Asker, *, group: int | None) -> None:
-    """Ask for each name until cancelled. group: of nginx's workers, which may write here; None: the same account.
+    """Add each name until cancelled. group: of nginx's workers, which may write here; None: the same account.
 
     Raises: EnvironmentProblemError when the socket cannot be made.
     """

@@ -150,7 +150,7 @@ class Registry:
         return True
 
     def find_refusal(self, host: str, *, more: int = 0) -> on_demand_names.RefusedName | None:
-        """Why a name cannot be added, before anybody is asked whether it may be. more: names that are being added."""
+        """Why a name cannot be added, before a program is asked whether it may be. more: names that are being added."""
         return on_demand_names.find_denial(host, self._desired, count=len(self._domains or ()) + more)
 
     def _known(self) -> dict[str, Domain]:
@@ -163,7 +163,7 @@ class Registry:
         return {domain.host: domain for domain in found if domain is not None}
 
     def _read(self, key: str) -> Domain | None:
-        """Of a damaged one the file's name tells what name it is of, unless that was too long for a file."""
+        """A damaged one is of the name that its file is called after, unless that was too long for a file."""
         host = key.removeprefix(f"{_PREFIX}/").removesuffix(".json")
         is_known = names.slug(host) == host and rules.check_host(host) is None
         follows = "the name is not served: add it again with `daemun domains add`, or delete the file"

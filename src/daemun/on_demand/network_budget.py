@@ -33,7 +33,7 @@ class Turns:
         self._turned_away: collections.OrderedDict[str | None, TurnedAway] = collections.OrderedDict()
 
     def take(self, host: str, network: str | None, per_minute: int, now_s: float) -> TurnedAway | None:
-        """None: it may be asked about. network: None: nobody knows where it comes from."""
+        """None: the program may be asked. network: None: it is unknown where it comes from."""
         own = self._of(network) if network is not None else None
         if own is not None and _count(own, now_s) >= per_minute:
             return self._turn_away(host, network, now_s)

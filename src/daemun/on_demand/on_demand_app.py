@@ -1,4 +1,5 @@
-"""What nginx asks for a plain HTTP request of an unknown name: GET /ask/NAME/LOCATION over the unix socket.
+"""What nginx requests for a visitor's plain HTTP request of an unknown name: GET /ask/NAME/LOCATION over the unix
+socket.
 
 The answer sends the request to the named location that leads to HTTPS, or is what the visitor sees.
 """
@@ -12,7 +13,7 @@ from daemun.on_demand import ask_program
 
 _PATH = re.compile(r"/ask/(?P<host>[a-z0-9._-]{1,253})/(?P<location>[a-z_]+)\Z")
 _STATUS = {on_demand_names.Denial.BUSY: 503, on_demand_names.Denial.UNREACHABLE: 503, on_demand_names.Denial.FULL: 503}
-"""What may pass; everything else is 404, as for a name that nobody knows."""
+"""What may pass; everything else is 404, as for an unknown name."""
 
 
 def create_app(asker: ask_program.Asker) -> types.ASGIApp:
