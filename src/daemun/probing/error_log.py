@@ -1,6 +1,7 @@
 """nginx's error log, as it is written: new lines only, in bounded memory, across rotation and truncation.
 
-Whoever rotates renames the file and then tells nginx, so workers write into the renamed one for a while: it is read on.
+Whoever rotates renames the file and then signals nginx, so workers write into the renamed one for a while: it is read
+on.
 """
 
 import contextlib

@@ -10,7 +10,7 @@ Key = tuple[str, str, int]
 """A site's host, a route's path, and the place of the target in the route."""
 
 FindHealth = collections.abc.Callable[[str], tuple[model.ServerLook, ...]]
-"""Service name -> what its own health checks say of each endpoint; without words where it has none."""
+"""Service name -> the results of its own health checks for each endpoint; without words where it has none."""
 
 
 class Looks:

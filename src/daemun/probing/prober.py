@@ -1,11 +1,11 @@
 """When what is looked at. Implements `control.ports.Served`.
 
 - A handshake with each name of each site on each listener: after the site or its certificate changed, and in turn.
-- Each server of a route without a `health:`: when it is new, when somebody asks, after errors of it, and as long as it
+- Each server of a route without a `health:`: when it is new, on request, after errors of it, and as long as it
   is in trouble.
 - nginx's error log, twice a second.
 
-All of it has a bounded rate, and nothing waits for it but who asks for a look now: ten thousand sites cost what a
+All of it has a bounded rate, and nothing waits for it but a request for a look now: ten thousand sites cost what a
 hundred do, and it takes longer until each had its turn.
 """
 
@@ -46,10 +46,10 @@ REUSED_S = 60.0
 AFTER_ERROR_S = 5.0
 """A server is not tried again sooner because of an error that nginx logged."""
 ALL_LOOKED_AT_S = 120.0
-"""After the first look at the last site began: what was in trouble before the start is not said to be over sooner."""
+"""After the first look at the last site began: what was in trouble before the start is not reported as over sooner."""
 MOST_ENDPOINTS = 16
 AT_ONCE = 64
-"""Servers that are tried side by side for somebody who asks."""
+"""Servers that are tried side by side for a request."""
 _ABSORBED_AT_ONCE = 100
 
 FindEndpoints = collections.abc.Callable[[str], tuple[model.Endpoint, ...]]
@@ -139,7 +139,7 @@ class Prober:
         owner = self._looks.owner(host) if host is not None else None
         hosts = list(self._looks.hosts()) if host is None else [owner] if owner is not None else []
         keys = [key for one in hosts for key in self._looks.keys(one)]
-        # First what is in trouble, so that a limited look tells of what was mended.
+        # First what is in trouble, so that a limited look shows what was mended.
         keys.sort(key=lambda key: not any(one.trouble for one in self._looks.servers(key)))
         shakes = [
             (one, name)

@@ -64,7 +64,7 @@ class Try:
 
     @property
     def server(self) -> str:
-        """As people are told it."""
+        """As messages name it."""
         if self.endpoint is None:
             return f"unix:{self.aim.socket}"
         host = f"[{self.endpoint.address}]" if ":" in self.endpoint.address else self.endpoint.address
@@ -167,7 +167,7 @@ class Try:
         return None
 
     async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> server_answers.ServerFinding:
-        """HTTP/2 without TLS: a server of it sends its SETTINGS at once. One that says nothing is believed."""
+        """HTTP/2 without TLS: a server of it sends its SETTINGS at once. One that is silent is believed."""
         head = b""
         with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
             async with asyncio.timeout(server_answers.ANSWER_S):
