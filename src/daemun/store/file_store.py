@@ -3,7 +3,8 @@
 A value is written to a temporary file of the same directory, synced, renamed over the old one, and the directory is
 synced: a reader sees the old value or the new one, and after a power cut one of the two is there. Names that start with
 `~` are never keys: they are the temporary files and the locks. A temporary file is locked (flock) as long as its writer
-lives, so what an interrupted write left behind is told from a write that goes on right now, in whatever process.
+lives, so what an interrupted write left behind is distinguished from a write that goes on right now, in whatever
+process.
 """
 
 import collections.abc
@@ -34,7 +35,7 @@ class FileStore:
     """`control.ports.Store` in the directory root (0700; made when it is missing; files 0600).
 
     now: seconds since the epoch, shared by all processes that lock.
-    rescan_s: how often a watch compares the directory with what it saw last, besides when the kernel tells of a change.
+    rescan_s: how often a watch compares the directory with what it saw last, besides when the kernel reports a change.
     Raises: EnvironmentProblemError, here and in every method, when the file system refuses; old values stay whole.
     """
 
@@ -84,7 +85,7 @@ class FileStore:
                 path.unlink()
             except (FileNotFoundError, NotADirectoryError):
                 return
-            except (IsADirectoryError, PermissionError):  # Linux says the first of a directory, POSIX the second
+            except (IsADirectoryError, PermissionError):  # Linux raises the first for a directory, POSIX the second
                 if path.is_dir():
                     return
                 raise
@@ -125,7 +126,7 @@ class FileStore:
             raise ValueError(f'cannot write "{key}": "{other}" holds a value')
 
     def _scan(self, prefix: str) -> dict[str, tuple[int, int]]:
-        """Every key under the prefix with what tells one version of its file from the next (inode, time)."""
+        """Every key under the prefix with what distinguishes one version of its file from the next (inode, time)."""
         found: dict[str, tuple[int, int]] = {}
         pending = [prefix]
         while pending:
@@ -234,9 +235,9 @@ class FileStore:
     async def _changes(
         self, prefix: str, before: dict[str, tuple[int, int]]
     ) -> collections.abc.AsyncGenerator[str, None]:
-        """Events only say when to look; what changed is told by comparing with the last look. That also finds what no
-        event told: changes before the first one, or while the kernel's queue was full. A key that was written and
-        deleted between two looks counts as unchanged."""
+        """Events are only the moment to look; what changed follows from comparing with the last look. That also finds
+        what no event had: changes before the first one, or while the kernel's queue was full. A key that was written
+        and deleted between two looks counts as unchanged."""
         watch = folders.watch(lambda: self._folders(prefix), look_again_s=self._rescan_s)
         async with contextlib.aclosing(watch) as ticks:
             async for _ in ticks:
@@ -280,7 +281,7 @@ def _is_same(path: pathlib.Path, descriptor: int) -> bool:
 
 @contextlib.contextmanager
 def _explained(verb: str, path: pathlib.Path) -> collections.abc.Iterator[None]:
-    """Say what the file system refused, and what a person can do about it."""
+    """Raise what the file system refused, and what a person can do about it."""
     try:
         yield
     except OSError as error:

@@ -14,7 +14,8 @@ from daemun.errors import EnvironmentProblemError, LockHeldError
 class HeldLock:
     """The lock of one state directory, while `held_alone` runs.
 
-    Its folder is locked, too: on a full disk there may be no file, and one that is made later must let nobody in.
+    Its folder is locked, too: on a full disk there may be no file, and one that is made later must let no second one
+    in.
     """
 
     def __init__(self, lock: pathlib.Path, stack: contextlib.ExitStack) -> None:
