@@ -1,6 +1,6 @@
 """The API on the control socket: translates requests into calls of the gate and its answers into JSON.
 
-Whoever can open the socket (mode 0600: its owner and root) may ask anything, so there is nothing else to log in to.
+Whoever can open the socket (mode 0600: its owner and root) may request anything, so there is nothing else to log in to.
 Every error is {"error": "..."} with a fitting status; what a person may not see stays in the log.
 """
 
@@ -106,7 +106,7 @@ class _Handlers:
         return responses.JSONResponse({"domains": list(self._gate.domains())})
 
     async def add_domain(self, request: requests.Request) -> responses.Response:
-        """201 also when it was there before: who asks twice wants the same."""
+        """201 also when it was there before: a second request wants the same."""
         body = await request_body_json.read_object(request)
         host = body.pop("host", None)
         if body or not isinstance(host, str):

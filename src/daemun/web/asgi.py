@@ -14,7 +14,7 @@ ACCEPTED_AT_ONCE = 64
 """Connections that asyncio accepts in one turn of the loop. With uvicorn's 2048, a crowd that is refused at once would
 take as many descriptors first."""
 GRACE_S = 2
-"""How long requests may go on after the end was asked for."""
+"""How long requests may go on after the end was requested."""
 
 
 def make_server(app: types.ASGIApp) -> uvicorn.Server:
@@ -39,7 +39,7 @@ def make_server(app: types.ASGIApp) -> uvicorn.Server:
 class _Server(uvicorn.Server):
     """uvicorn without signal handlers, which are the whole daemon's business, and without its clock.
 
-    Ten times a second uvicorn looks whether it is to end and what time it is. It is cancelled here, and nobody reads
+    Ten times a second uvicorn looks whether it is to end and what time it is. It is cancelled here, and nothing reads
     the time, so it does that once: a gate at rest is not to be woken up for nothing.
     """
 

@@ -1,4 +1,4 @@
-"""What the gate says, as JSON values. Pure. Keys may be added, never renamed.
+"""The gate's reports, as JSON values. Pure. Keys may be added, never renamed.
 
 Instants are RFC 3339 in UTC with whole seconds ("2026-01-02T03:04:05Z").
 """
@@ -111,7 +111,7 @@ def site_json(
     pools: Pools,
     look: model.SiteLook | None = None,
 ) -> Json:
-    """One site with its state. `tls` and `http` say what was asked for. pools: by name. look: None: there was none."""
+    """One site with its state. `tls` and `http` are the site's settings. pools: by name. look: None: there was none."""
     site, look = item.site, look or model.SiteLook()
     seen = {route.path: route for route in look.routes}
     return {
@@ -199,7 +199,7 @@ def _target_texts(target: model.Target, pools: Pools) -> list[str]:
 
 
 def container_json(container: model.Container) -> Json:
-    """One container that asks to be reached. `cure` is what to do about `why`."""
+    """One container that requests to be reached. `cure` is what to do about `why`."""
     return {
         "name": container.name,
         "hosts": list(container.hosts),

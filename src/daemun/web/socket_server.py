@@ -23,7 +23,7 @@ async def serve(
 ) -> None:
     """Serve until cancelled; then answer what is under way for at most `asgi.GRACE_S`, and remove the socket.
 
-    make_app: called in a thread once somebody connects, who waits meanwhile; so it may import what is slow.
+    make_app: called in a thread at the first connection, which waits meanwhile; so it may import what is slow.
     group: the number of a group that may connect, too; None: only the owner (and root) may.
     The caller holds the state directory's lock: a socket that is already there is a dead daemon's and is replaced.
     Raises: EnvironmentProblemError when the socket cannot be made.
@@ -34,14 +34,14 @@ async def serve(
         try:
             await server.serve(sockets=[listener])
         except asyncio.CancelledError:
-            # uvicorn expects to be told, not cancelled: its own end would leave connections open.
+            # uvicorn expects to be ended by itself, not cancelled: its own end would leave connections open.
             if server.started:
                 await server.shutdown(sockets=[listener])
             raise
 
 
 def _make_server(make_app: collections.abc.Callable[[], "types.ASGIApp"]) -> "uvicorn.Server":
-    # Here: slow, and 4 MB that a gate which is asked nothing does not need.
+    # Here: slow, and 4 MB that a gate without requests does not need.
     from daemun.web import asgi  # noqa: PLC0415
 
     return asgi.make_server(make_app())
@@ -65,7 +65,7 @@ def _listen(path: pathlib.Path, group: int | None) -> collections.abc.Iterator[s
             path.parent.mkdir(parents=True, exist_ok=True)
             path.unlink(missing_ok=True)
             listener.bind(os.fspath(path))
-            # Nobody can connect between bind and listen, so there is no moment at which others could.
+            # No client can connect between bind and listen, so there is no moment at which others could.
             path.chmod(0o600 if group is None else 0o660)
             if group is not None:
                 os.chown(path, -1, group)
