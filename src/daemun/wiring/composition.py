@@ -45,7 +45,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 _TROUBLE_S = 1.0
 """How often it is tried whether a disk that was full can be written again."""
 FIRST_LOOK_S = 1.0
-"""So long all sites are looked at before it is said how many are live: a server that is not there refuses at once."""
+"""So long all sites are looked at before a line says how many are live: a server that is not there refuses at once."""
 MOST_FIRST_LOOKS = 100
 """More sites are looked at in their turn, which takes as long as it takes."""
 
@@ -284,7 +284,8 @@ class Daemon:
 
 
 def _configured_user(source: yaml_file.YamlFile) -> str | None:
-    """The file's `user:`, needed before anything is built. What is wrong with the file is told by the first round."""
+    """The file's `user:`, needed before anything is built. What is wrong with the file is reported by the first
+    round."""
     try:
         snapshot: model.Snapshot | None = source.read_now()
     except yaml_file.InvalidFileError as error:

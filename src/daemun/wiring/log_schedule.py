@@ -37,7 +37,7 @@ class Rotation:
         self._requested.set()
 
     async def run(self) -> None:
-        """Rotate what grew too large; when asked also open anew what somebody else renamed."""
+        """Rotate what grew too large; on request also open anew what others renamed."""
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CHECKED_EVERY_S):

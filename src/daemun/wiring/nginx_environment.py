@@ -10,7 +10,7 @@ from daemun.nginx import machine_limits, worker_account
 
 
 def find_nginx(settings: settings_.Settings) -> render_environment.Nginx:
-    """Raises: EnvironmentProblemError that says what was looked at."""
+    """Raises: EnvironmentProblemError with what was looked at."""
     return find_nginx_.find(str(settings.nginx) if settings.nginx else None)
 
 

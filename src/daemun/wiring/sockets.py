@@ -48,7 +48,7 @@ class Sockets:
     async def listen_to_missed(self) -> None:
         await missed_handshakes.listen(self.layout, self.asker, group=self.group)
 
-    # Their modules are imported here, once somebody asks: starlette is slow to import.
+    # Their modules are imported here, at the first request: starlette is slow to import.
 
     def _make_api(self) -> "types.ASGIApp":
         from daemun.web import accounts_api, api  # noqa: PLC0415

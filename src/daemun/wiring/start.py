@@ -19,10 +19,10 @@ UMASK = 0o022
 
 
 def run(settings: settings_.Settings) -> int:
-    """Run until told to stop. Returns: the exit code. Raises: DaemunError when it cannot start."""
-    # Until the event loop listens to signals, being told to stop means that nothing was begun.
+    """Run until a signal, or a request, to stop. Returns: the exit code. Raises: DaemunError when it cannot start."""
+    # Until the event loop listens to signals, a signal to stop means that nothing was begun.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    # Modes are chosen where files are made; what nobody chose (new parents of a folder) is as usual for a service.
+    # Modes are chosen where files are made; all others (new parents of a folder) is as usual for a service.
     os.umask(UMASK)
     machine_limits.raise_open_files()
     with contextlib.ExitStack() as stack:

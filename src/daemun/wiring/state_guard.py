@@ -1,6 +1,6 @@
 """Notices that something of the state directory was deleted while daemun runs, and makes it again: without its lock a
-second daemun would start beside this one, without its sockets nothing can be asked, without its files nginx serves
-nobody after the next reload.
+second daemun would start beside this one, without its sockets nothing can be requested, without its files nginx serves
+no site after the next reload.
 """
 
 import asyncio

@@ -1,1 +1,1 @@
-"""What commands do without a daemon: none of it asks one, or touches what runs."""
+"""What commands do without a daemon: none of it needs one, or touches what runs."""

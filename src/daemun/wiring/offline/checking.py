@@ -24,13 +24,13 @@ def check(settings: settings_.Settings) -> tuple[model.Problem, ...]:
         return getattr(error, "problems", ()) or (_problem(error),)
     if any(problem.severity is model.Severity.ERROR for problem in desired.problems):
         return desired.problems
-    # In nginx-proxy's place almost everything comes from containers, so "good" alone would say too much.
+    # In nginx-proxy's place almost everything comes from containers, so "good" alone would be too much.
     unseen = configuration.unseen(settings, desired) if desired.globals.like_nginx_proxy else ()
     return (*desired.problems, *unseen, *_read_certificates(settings, desired), *_test_files(settings, desired))
 
 
 def _read_certificates(settings: settings_.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
-    """What is wrong with the owner's certificate files, as the daemon would say it."""
+    """What is wrong with the owner's certificate files, as the daemon would report it."""
     now = clock.SystemClock().now()
     trusted = _read_root(pathlib.Path(settings.layout.root_certificate))
     problems: list[model.Problem] = []
@@ -54,7 +54,7 @@ def _read_root(path: pathlib.Path) -> tuple[x509.Name, ...]:
 
 
 def _test_files(settings: settings_.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
-    """What nginx says of the whole configuration, tested in a folder of its own. A machine that lacks something
+    """nginx's verdict on the whole configuration, tested in a folder of its own. A machine that lacks something
     (nginx, a right to port 80) is not a problem of the file."""
     try:
         binary = nginx_environment.find_nginx(settings)

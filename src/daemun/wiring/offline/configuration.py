@@ -1,4 +1,4 @@
-"""What the file, or the environment, asks for; what only containers say is missing, which is told."""
+"""The configuration from the file, or the environment; that of containers is missing, which is reported."""
 
 import dataclasses
 import os
@@ -13,7 +13,7 @@ from daemun.wiring.offline import earlier, run_async
 
 
 def check_can_start(settings: settings_.Settings) -> None:
-    """A file, or containers that say what they wish, now or when an earlier daemon saw them; a file that was named and
+    """A file, or containers with requests, now or when an earlier daemon saw them; a file that was named and
     is gone is the daemon's to judge. Raises: ConfigError."""
     found = engine_place.find_endpoint(os.environ, like_nginx_proxy=nginx_proxy_mode.is_enabled(os.environ))
     if settings.config_was_chosen or found is not None:
@@ -29,7 +29,7 @@ def check_can_start(settings: settings_.Settings) -> None:
 
 
 def name_source(settings: settings_.Settings) -> str:
-    """What these commands read, as people are told it."""
+    """What these commands read, as messages name it."""
     return str(settings.config) if _has_file(settings) else "the environment"
 
 
@@ -47,7 +47,7 @@ def read(settings: settings_.Settings) -> model.Desired:
 
 
 def read_if_good(settings: settings_.Settings) -> model.Desired | None:
-    """What the file asks for; None when it cannot be read."""
+    """The file's snapshot; None when it cannot be read."""
     try:
         return read(settings)
     except ConfigError:
@@ -55,7 +55,7 @@ def read_if_good(settings: settings_.Settings) -> model.Desired | None:
 
 
 def unseen(settings: settings_.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
-    """Without a daemon no engine is asked: nothing of what containers wish is known then, which is said."""
+    """Without a daemon no engine is queried: what containers request is not known then, which is reported."""
     wanted = desired.globals.docker
     engine = chosen_engine.find_engine(wanted, os.environ, like_nginx_proxy=desired.globals.like_nginx_proxy)
     place = str(engine) if engine is not None else None
@@ -78,7 +78,7 @@ def _soften(problem: model.Problem) -> model.Problem:
 
 
 def _has_file(settings: settings_.Settings) -> bool:
-    """Whether the file counts: it is there, was there, or was named; else what the environment says does."""
+    """Whether the file counts: it is there, was there, or was named; else the environment does."""
     if settings.config_was_chosen or settings.config.exists():
         return True
     store = earlier.find_store(settings)

@@ -23,7 +23,7 @@ def list_accounts(settings: settings_.Settings) -> account_port.AccountList:
 
 @contextlib.contextmanager
 def adopting(settings: settings_.Settings, *, dry: bool) -> collections.abc.Iterator[adopt.Alone]:
-    """Takes over what others had, into the store of the next `up`. No daemon can start meanwhile. dry: only tells.
+    """Takes over what others had, into the store of the next `up`. No daemon can start meanwhile. dry: only report.
 
     Raises: LockHeldError when one is starting; EnvironmentProblemError.
     """

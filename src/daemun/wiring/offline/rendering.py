@@ -52,6 +52,6 @@ def assemble(
 def problems_of(
     settings: settings_.Settings, desired: model.Desired, assembled: assemble_.Assembled
 ) -> tuple[model.Problem, ...]:
-    """All that is told of what would be served."""
+    """All that is reported of what would be served."""
     refusals = outcome.refusal_problems(desired, assembled.refused)
     return (*desired.problems, *configuration.unseen(settings, desired), *assembled.problems, *refusals)
