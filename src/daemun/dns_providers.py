@@ -28,7 +28,7 @@ def find_providers() -> tuple[str, ...]:
 
 @functools.cache
 def find_options(provider: str) -> tuple[str, ...]:
-    """What one of `find_providers` can be told, as its command line calls it, with _ for -; empty: not known."""
+    """The options of one of `find_providers`, as its command line calls them, with _ for -; empty: not known."""
     folder = _folder()
     try:
         tree = ast.parse((folder / f"{provider}.py").read_bytes()) if folder is not None else ast.Module([], [])

@@ -20,7 +20,7 @@ class RetryableError(DaemunError):
     """Something outside failed and may work later.
 
     Attributes:
-        retry_after_s: the wait the other side asked for, in seconds; None when it did not say.
+        retry_after_s: the wait that the other side demands, in seconds; None: none.
     """
 
     def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Notice that something happens in folders. The kernel tells (inotify(7)), so waiting costs nothing."""
+"""Notice that something happens in folders. The kernel has events for it (inotify(7)), so waiting costs nothing."""
 
 import asyncio
 import collections.abc
@@ -11,14 +11,14 @@ import structlog
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 AT_MOST_EVERY_S = 0.01
-"""What happens is told at once, but a busy folder no more often: an editor that writes another file beside and renames
-it is told of as soon as that. Who must not act on each of many says so itself (`control.gate.QUIET_S`)."""
+"""Changes are reported at once, but those of a busy folder no more often: an editor that writes another file beside and
+renames is reported as soon as that. What must not act on each of many waits itself (`control.gate.QUIET_S`)."""
 LOOK_AGAIN_S = 5.0
-"""How often something is told for no reason: network file systems, and mounts of single files, tell of no change."""
+"""How often a change is reported without an event: network file systems, and mounts of single files, have none."""
 
 _DRAIN_S = 0.001
 
-# A file that is being written is told of when its writer closes it: what it holds before is not meant to be read.
+# A file that is being written is reported when its writer closes it: what it holds before is not meant to be read.
 _EVENTS = (
     asyncinotify.Mask.CLOSE_WRITE
     | asyncinotify.Mask.MOVE
@@ -36,8 +36,8 @@ Find = collections.abc.Callable[[], collections.abc.Iterable[pathlib.Path]]
 async def watch(find: Find, *, look_again_s: float = LOOK_AGAIN_S) -> collections.abc.AsyncGenerator[None, None]:
     """Yields at once, then each time something may have happened. Never ends; close it (`contextlib.aclosing`).
 
-    find: the folders to watch, asked before each yield; what is in a folder that it tells then is not missed. One that
-    is not there, or cannot be watched, is looked at every look_again_s.
+    find: the folders to watch, called before each yield; what is in a folder that it returns then is not missed. One
+    that is not there, or cannot be watched, is looked at every look_again_s.
     """
     with contextlib.ExitStack() as stack:
         notices = _open(stack, look_again_s)

@@ -2,7 +2,7 @@
 
 All that is imported lives until the end: a tenth of a start went into looking for garbage in it. Later on garbage has
 to be found soon, because little of it can hold much: a TLS context has half a megabyte outside of Python's memory. But
-not while somebody waits: to look at all that is known of ten thousand sites takes a quarter of a second.
+not while a request waits: to look at all that is known of ten thousand sites takes a quarter of a second.
 """
 
 import collections.abc

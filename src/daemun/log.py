@@ -38,14 +38,14 @@ with _without("rich"):
     import structlog
 
 NOISY = ("uvicorn", "aiohttp", "asyncio", "acme", "filelock")
-"""Libraries whose own lines tell a person nothing; their warnings are kept."""
+"""Libraries whose own lines mean nothing to a person; their warnings are kept."""
 SILENT = ("lexicon", "urllib3")
-"""Libraries whose lines may hold secrets of DNS providers: what they send, and the addresses that they ask. What fails
-in them is an exception, and reported by who called them."""
+"""Libraries whose lines may hold secrets of DNS providers: what they send, and the addresses that they query. What
+fails in them is an exception, and reported by who called them."""
 
 
 class OncePerMinute(logging.Filter):
-    """One line a minute for one cause, which then says how many there were. A library that meets the same failure again
+    """One line a minute for one cause, with how many there were. A library that meets the same failure again
     and again (asyncio: no descriptor for a connection) would fill the disk.
 
     now: seconds of any clock that only goes on.

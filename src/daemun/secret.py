@@ -1,4 +1,4 @@
-"""Secrets are read when they are used, from where the configuration says they are, and are never written."""
+"""Secrets are read when they are used, from where the configuration has them, and are never written."""
 
 import os
 import pathlib

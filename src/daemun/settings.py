@@ -1,4 +1,4 @@
-"""What the command line and the environment say, read once and passed on as values.
+"""Settings of the command line and the environment, read once and passed on as values.
 
 A flag wins over the environment, the environment over the default. An empty variable counts as not set.
 """
@@ -30,7 +30,7 @@ class LogFormat(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Given:
-    """What the command line says; None: nothing."""
+    """Options of the command line; None: not given."""
 
     config: pathlib.Path | None = None
     state: pathlib.Path | None = None
@@ -44,8 +44,8 @@ class Settings:
     """Where everything is, resolved. All paths are absolute.
 
     config: the file; it may not exist. state: the state directory; it may not exist.
-    nginx: the binary that was asked for; None: it is looked for. verbose: debug lines in the log, too.
-    config_from, state_from, nginx_from: who said so, for messages: "-c", "$DAEMUN_CONFIG", "the default".
+    nginx: the binary that was named; None: it is looked for. verbose: debug lines in the log, too.
+    config_from, state_from, nginx_from: where it was named, for messages: "-c", "$DAEMUN_CONFIG", "the default".
     """
 
     config: pathlib.Path
@@ -63,7 +63,7 @@ class Settings:
 
     @property
     def config_was_chosen(self) -> bool:
-        """Whether somebody named the file, rather than the default having found it."""
+        """Whether the file was named, rather than found as the default."""
         return self.config_from != "the default"
 
 
@@ -121,7 +121,7 @@ def default_state(environ: collections.abc.Mapping[str, str], *, is_root: bool) 
 
 
 def check_config_exists(settings: Settings) -> None:
-    """Raises: ConfigError that says where the file was looked for and how to name another."""
+    """Raises: ConfigError with where the file was looked for and how to name another."""
     if settings.config.exists():
         return
     kept = os.path.exists(settings.layout.kept_file)  # noqa: PTH110 - never an error
