@@ -30,7 +30,7 @@ class Assembled:
     """files: what nginx is to run. definitions: of the variables that other files in their place may use.
 
     unavailable: path -> 503 version of each site's file. last_good: path -> what runs now and may go on.
-    refused: the files that cannot be had as they were asked for; `files` holds what stands in for them.
+    refused: the files that cannot be had as they were wanted; `files` holds what stands in for them.
     problems: what else deserves a look. denied: as it was given.
     moved: the files of sites that share their nginx blocks now and had their own, or the other way round, and are
         otherwise the same.
@@ -68,7 +68,7 @@ def assemble_files(
 ) -> Assembled:
     """Render every enabled site, and what stands in for those that cannot be.
 
-    last_good: the tree nginx runs now. denied: addresses that only single sites ask for. memory: of earlier calls.
+    last_good: the tree nginx runs now. denied: addresses that only single sites want. memory: of earlier calls.
     Raises: RenderError when what concerns all sites cannot be rendered.
     """
     unsupported = validate.find_unsupported_globals(desired.globals, env.nginx.features)
@@ -114,7 +114,7 @@ def assemble_files(
 
 
 class _Unavailable(collections.abc.Mapping[str, bytes]):
-    """Path -> the 503 version of each enabled site's file, rendered when somebody asks for it: nearly never."""
+    """Path -> the 503 version of each enabled site's file, rendered when it is needed: nearly never."""
 
     def __init__(self, desired: model.Desired, env: render_environment.Environment, denied: frozenset[str]) -> None:
         self._sites = {change_plan.site_file(site.host): site for site in desired.enabled}
@@ -189,7 +189,7 @@ def _refuse(path: str, cause: str, good: collections.abc.Container[str]) -> quar
 def _find_unsupported(
     desired: model.Desired, env: render_environment.Environment, memory: site_memory.PerSite[str | None]
 ) -> dict[str, str]:
-    """Sites that ask for what this nginx cannot do: path -> reason."""
+    """Sites that need what this nginx cannot do: path -> reason."""
     memory.enter(env.nginx.features)
     judge = functools.partial(_judge, features=env.nginx.features)
     found: dict[str, str] = {}

@@ -38,7 +38,7 @@ def folders(site: model.Site) -> dict[str, str]:
 
 
 def _shown(site: model.Site) -> tuple[str, ...]:
-    """Not of a regular expression, of which nobody knows the names that it is for."""
+    """Not of a regular expression, whose names are not known."""
     group = () if site.tls.mode is model.TlsMode.FILES else site.tls.group
     is_one = len(site.names) < 2 and len(group) < 2
     if site.tls.mode is model.TlsMode.OFF or is_one or any(name.startswith("~") for name in site.names):

@@ -41,7 +41,7 @@ def find_cure(status: model.CertificateStatus) -> str:
     """What to do about one that fails, and what daemun does by itself."""
     if status.held_until is not None:
         return f"daemun tries again by itself at {status.held_until:%Y-%m-%d %H:%M UTC}, as the CA asked it to wait"
-    if status.next_attempt is None and not status.failures:  # no CA is asked: the owner's files are at fault
+    if status.next_attempt is None and not status.failures:  # not from a CA: the owner's files are at fault
         return "correct the files; daemun reads them again within a minute, and at once on `daemun apply`"
     again = f"daemun tries again at {status.next_attempt:%Y-%m-%d %H:%M UTC}; " if status.next_attempt else ""
     return f"{again}`daemun certs renew {status.host}` tries at once"
@@ -60,7 +60,7 @@ def place(
     *,
     known: collections.abc.Iterable[model.Problem] = (),
 ) -> tuple[model.Problem, ...]:
-    """Those of certificates, with the site and the line that asks for the owner's files.
+    """Those of certificates, with the site and the line that names the owner's files.
 
     known: of the sources, which may have reported files that are not there, with the line that names them.
     """
@@ -80,7 +80,7 @@ def _placed(problem: model.Problem, sites: dict[str, model.Site]) -> model.Probl
 
 
 def is_reported(problem: model.Problem, statuses: collections.abc.Iterable[model.CertificateStatus]) -> bool:
-    """Whether the state of one of these certificates says the same."""
+    """Whether the state of one of these certificates has the same text."""
     if problem.host is None:
         return False
     message = problem.message.removeprefix(_site(problem.host))

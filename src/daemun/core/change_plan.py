@@ -34,7 +34,7 @@ class ChangeKind(enum.Enum):
 class SiteChange:
     """host: as configured; for a removed site the name of its file, which is the host in all but odd cases.
 
-    lines: what goes of nginx's file ("- ") and what comes ("+ "), where somebody looks at the plan.
+    lines: what goes of nginx's file ("- ") and what comes ("+ "), where a person looks at the plan.
     """
 
     host: str
@@ -57,7 +57,7 @@ class PrepareCertificates:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PublishEndpoints:
-    """Every named server has an answer before nginx asks."""
+    """Every named server has an answer before nginx queries it."""
 
     services: tuple[model.Service, ...]
 
@@ -126,7 +126,7 @@ def diff_files(
 ) -> tuple[tuple[SiteChange, ...], tuple[str, ...]]:
     """What differs between two trees: sites by host, and the paths of other files.
 
-    moved: files of sites that came to share their blocks, or to have their own, and are the same to everybody.
+    moved: files of sites that came to share their blocks, or to have their own, and are the same to visitors.
     """
     hosts = {site_file(site.host): site.host for site in desired.sites}
     wanted, actual = expand(wanted), expand(actual)
@@ -178,7 +178,7 @@ def _diff_lines(
 
 def is_same(wanted: bytes | None, actual: bytes | None) -> bool:
     """Whether nginx would do the same with both versions of a file. They may differ in comments: a line more at the top
-    of daemun.yaml moves all sites, whose comments tell their lines, and is no reason to reload nginx.
+    of daemun.yaml moves all sites, whose comments have their lines, and is no reason to reload nginx.
 
     The serialiser writes every directive on lines of its own, and no line break inside a word.
     """

@@ -1,4 +1,4 @@
-"""What a message tells a person to write. It is given to the same check that refused the first text, and printed only
+"""What a message advises a person to write. It is given to the same check that refused the first text, and printed only
 when the check accepts it: a cure that fails at the next try is worse than none. Pure."""
 
 import collections.abc

@@ -1,4 +1,4 @@
-"""Which of a route's servers nginx asks the DNS responder for, and under which names. Pure.
+"""Which of a route's servers nginx queries at the DNS responder, and under which names. Pure.
 
 Rendering and publishing must agree on it, so it is decided here only.
 """
@@ -29,7 +29,7 @@ def find_service(proxy: model.Proxy, target: model.Target) -> model.Service | No
 
 
 def find_services(desired: model.Desired) -> tuple[model.Service, ...]:
-    """What nginx asks for: every service of an enabled site, once, sorted by name."""
+    """What nginx queries: every service of an enabled site, once, sorted by name."""
     found = {
         find_service(route.action, target)
         for site in desired.enabled

@@ -1,6 +1,6 @@
 """What a look at the gate finds, from what is known of it. Pure.
 
-Its findings have the weights of those before an order: BLOCKS: something is not served as asked; WARNS: it deserves a
+Its findings have the weights of those before an order: BLOCKS: something is not served as wanted; WARNS: it deserves a
 look; GOOD: looked at and as it should be.
 """
 
@@ -44,7 +44,7 @@ def judge_nginx(version: str, actual: model.Actual) -> tuple[model.Finding, ...]
 def judge_sites(
     sites: tuple[model.SiteStatus, ...], host: str | None = None, *, reported: collections.abc.Collection[str] = ()
 ) -> tuple[model.Finding, ...]:
-    """What is live; host: look at the sites that serve it alone. told: sites that a problem speaks of."""
+    """What is live; host: look at the sites that serve it alone. reported: sites that a problem is about."""
     chosen = [item for item in sites if host is None or serves(item.site, host)]
     if host is not None and not chosen:
         cure = f"`daemun add {host} TARGET` makes one"
@@ -58,8 +58,8 @@ def judge_sites(
 
 
 def _deserves_a_look(item: model.SiteStatus, host: str | None) -> bool:
-    """A site that was switched off does so only where a person asks for it. Why visitors are not served is told of each
-    server and handshake (`served_judgement.find_findings`), or certificate."""
+    """A site that was switched off does so only where a person names it. Why visitors are not served is reported of
+    each server and handshake (`served_judgement.find_findings`), or certificate."""
     if item.state is model.SiteState.DISABLED:
         return host is not None
     return item.state is not model.SiteState.LIVE and item.state not in served_judgement.STATES
@@ -84,7 +84,7 @@ def judge_containers(containers: tuple[model.Container, ...], host: str | None =
 
 
 def judge_certificates(statuses: collections.abc.Sequence[model.CertificateStatus]) -> tuple[model.Finding, ...]:
-    """Each that is not as asked for, and a sum of those that are: of ten thousand, nobody reads each."""
+    """Each that is not as wanted, and a sum of those that are: each of ten thousand would not be read."""
     judged = [judge_certificate(status) for status in statuses]
     if len(judged) <= _MOST_NAMED:
         return tuple(judged)
@@ -125,7 +125,7 @@ def _judge_refused(status: model.CertificateStatus) -> model.Finding:
 def find_orders(
     desired: model.Desired, host: str | None = None, *, added: collections.abc.Sequence[str] = ()
 ) -> tuple[PossibleOrder, ...]:
-    """What CAs are asked for; host: only what has to do with it, and for a name that no site has what would be.
+    """Orders at CAs; host: only what has to do with it, and for a name that no site has what would be.
 
     added: the names that were added while the gate runs (`core.on_demand_names`).
     """

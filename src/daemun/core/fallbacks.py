@@ -1,6 +1,6 @@
 """What stands in for the files whose own listeners cannot be had, so that they hold up no other (DESIGN.md decision 7).
 
-Nobody who can reach a site now is to lose it. So its last good version goes on, unless what is left of the new one is
+A site that is reached now is to stay so. So its last good version goes on, unless what is left of the new one is
 reached everywhere where that is. Pure.
 """
 
@@ -16,16 +16,16 @@ Files = collections.abc.Mapping[str, bytes]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Fallback:
-    """content: of the file at `refused.path`, instead of what was asked for."""
+    """content: of the file at `refused.path`, instead of what was wanted."""
 
     refused: quarantine.RefusedFile
     content: bytes
 
 
 class GoodFiles(collections.abc.Mapping[str, bytes]):
-    """The files of the tree nginx runs now that may go on: not a page that says sorry, nor a site that is nowhere.
+    """The files of the tree nginx runs now that may go on: not a 503 page, nor a site that is nowhere.
 
-    Looked at when somebody asks for one, which is nearly never.
+    Looked at when one is needed, which is nearly never.
     """
 
     def __init__(self, running: Files, *, denied: frozenset[str]) -> None:
@@ -133,7 +133,7 @@ def _render_rest(
 
 
 def _choose(rest: render_tree.Rest, good: bytes | None) -> StandIn:
-    """Whichever is reached where the last good version is; a page that says sorry is never better than that."""
+    """Whichever is reached where the last good version is; a 503 page is never better than that."""
     left = listeners.reach(rest.content)
     if good is not None and (rest.is_page or not listeners.reach(good) <= left):
         return StandIn.LAST_GOOD
@@ -143,7 +143,7 @@ def _choose(rest: render_tree.Rest, good: bytes | None) -> StandIn:
 
 
 def _describe(denied: collections.abc.Sequence[listeners.Denied], who: str) -> tuple[str, str]:
-    """Cause and cure; what goes wrong for the same reason is told once."""
+    """Cause and cure; what goes wrong for the same reason is reported once."""
     groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for one in denied:
         groups.setdefault((one.cause, one.ways), []).append(one.address)

@@ -106,7 +106,7 @@ class Layout:
 
     @property
     def missed_socket(self) -> str:
-        """nginx tells here (syslog, datagrams) of handshakes for names without a certificate."""
+        """nginx logs here (syslog, datagrams) handshakes for names without a certificate."""
         return f"{self.run}/missed.sock"
 
     @property

@@ -1,6 +1,6 @@
 """Where a tree of nginx files listens, read from the files themselves, for a last good version is nothing but a file.
 
-The gate's addresses stand in two files that every server includes. What else is listened on is asked for by single
+The gate's addresses stand in two files that every server includes. Other addresses are those of single
 files (an `EXTERNAL_HTTP_PORT` of a container, a `listen` in hand-written nginx) and must not hold up the others when it
 cannot be had (DESIGN.md decision 7). Pure.
 """
@@ -27,8 +27,9 @@ Files = collections.abc.Mapping[str, bytes]
 class Denied:
     """An address that nginx cannot listen on now.
 
-    address: as nginx writes it ("0.0.0.0:80", "[::]:80", "unix:/x"). cause: why. ways: what would help, whoever asked.
-    elsewhere: what else would, when the gate asked for it in daemun.yaml.
+    address: as nginx writes it ("0.0.0.0:80", "[::]:80", "unix:/x"). cause: why. ways: what would help, whatever wants
+    the address.
+    elsewhere: what else would, when the gate wants it, as set in daemun.yaml.
     """
 
     address: str
@@ -37,7 +38,7 @@ class Denied:
     elsewhere: str | None = None
 
     def __str__(self) -> str:
-        """As it is told when the gate itself asked for the address."""
+        """The words for an address of the gate itself."""
         ways = (*self.ways, self.elsewhere) if self.elsewhere else self.ways
         return f"cannot listen on {self.address}: {self.cause}" + (f"; {', or '.join(ways)}" if ways else "")
 
@@ -56,7 +57,7 @@ class Listener:
 
 def read(content: bytes) -> tuple[Listener, ...]:
     """The `listen` lines of one file, without those that it includes."""
-    if b"listen " not in content:  # nearly every site's: far quicker to tell than line by line
+    if b"listen " not in content:  # nearly every site's: far quicker to read than line by line
         return ()
     found = ((match[1].decode(), match[2].decode().split()) for match in _LISTEN.finditer(content))
     return tuple(Listener(written=written, options=tuple(options)) for written, options in found)
@@ -117,7 +118,7 @@ def is_for_single_files(address: str, files: Files, last_good: Files) -> bool:
 
 
 def find_untried(files: Files, actual: model.Actual) -> frozenset[str]:
-    """The addresses that only single files ask for and that the nginx which runs does not hold already."""
+    """The addresses that only single files listen on and that the nginx which runs does not hold already."""
     running: Files = {}
     if actual.pid is not None and actual.generation == actual.current_generation:
         running = actual.files or {}

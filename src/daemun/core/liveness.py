@@ -1,4 +1,4 @@
-"""Whether what is said to be live can be: nginx's workers answer, and no change hangs."""
+"""Whether what is reported as live can be: nginx's workers answer, and no change hangs."""
 
 import collections.abc
 import dataclasses
@@ -13,7 +13,8 @@ _NGINX = model.Origin(source="nginx")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Liveness:
-    """answers: whether a worker answered on nginx's own socket; True where nginx does not run, which is told otherwise.
+    """answers: whether a worker answered on nginx's own socket; True where nginx does not run, which is reported
+    otherwise.
     suspended: process numbers of its master and workers that were stopped by a signal."""
 
     answers: bool = True

@@ -128,7 +128,7 @@ def _find_rival(
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Ports:
-    """What is spoken on the ports of the gate and of sites with ports of their own: one port, one protocol."""
+    """The protocols on the ports of the gate and of sites with ports of their own: one port, one protocol."""
 
     protocols: dict[int, str]
 
@@ -200,5 +200,5 @@ def certificate_specs(
 
 
 def services(desired: model.Desired) -> tuple[model.Service, ...]:
-    """What nginx asks the DNS responder for, once, sorted by name."""
+    """What nginx queries at the DNS responder, once, sorted by name."""
     return dns_services.find_services(desired)

@@ -43,7 +43,7 @@ class NamedServers:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Goal:
-    """What a `..._pass` leads to. authority: the host as nginx would tell the server."""
+    """What a `..._pass` leads to. authority: the host as nginx would send it to the server."""
 
     scheme: str
     service: model.Service
@@ -80,7 +80,7 @@ class _Reader:
         return tuple(_block(name, service) for name, service in self._blocks.items())
 
     def level(self, nodes: model.Snippet, inherited: _Inherited, *, has_our_headers: bool = False) -> model.Snippet:
-        """The nodes of one block. has_our_headers: what it says of headers is only a part of what servers are sent."""
+        """The nodes of one block. has_our_headers: its headers are only a part of what servers are sent."""
         lines = [node for node in nodes if isinstance(node, directive.Directive)]
         here = _inherit(lines, inherited)
         if has_our_headers:

@@ -13,7 +13,7 @@ LONGEST = 100
 
 class Denial(enum.Enum):
     """Why a name cannot be added. INVALID: it is no host name. NO_SITE: no site takes names. TAKEN: a site has it.
-    FULL: the site has as many as it may. NOT_ALLOWED: the URL that is asked says so. BUSY: too many came at once.
+    FULL: the site has as many as it may. NOT_ALLOWED: the URL that is asked refuses it. BUSY: too many came at once.
     UNREACHABLE: the URL that is asked does not answer."""
 
     INVALID = "invalid"
@@ -63,7 +63,7 @@ def find_denial(host: str, desired: model.Desired, *, count: int) -> RefusedName
 
 
 def find_owner(host: str, sites: collections.abc.Iterable[model.Site]) -> model.Site | None:
-    """The site that has the name without its being added, disabled ones too: nobody else is to be answered under it."""
+    """The site that has the name without its being added, disabled ones too: no other is to be answered under it."""
     parents = host.split(".")
     covering = {host, *("*." + ".".join(parents[depth:]) for depth in range(1, len(parents)))}
     return next((site for site in sites if covering & set(site.names)), None)

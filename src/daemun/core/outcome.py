@@ -1,4 +1,4 @@
-"""What a round of the loop says about each site. Pure."""
+"""The state of each site after a round of the loop. Pure."""
 
 import collections.abc
 import dataclasses
@@ -18,7 +18,7 @@ def site_statuses(
 ) -> tuple[model.SiteStatus, ...]:
     """The state of every site.
 
-    live: the tree nginx runs; empty when it does not run. wanted: the tree that was asked for.
+    live: the tree nginx runs; empty when it does not run. wanted: the tree that was rendered.
     refused: the files that were replaced in it, and why. moved: as in `change_plan.diff_files`.
     error: why the round as a whole failed; what already ran as wanted is live all the same.
     """
@@ -67,7 +67,7 @@ def refusal_problems(
             what = "of the whole file" if part is None else "in it"
             message = f"cannot use the hand-written nginx {what}: {item.reason}; the rest is live"
             problems.append(model.Problem(origin=_origin(item, origin), message=message))
-        elif site.fault is None:  # else its source tells, with the place
+        elif site.fault is None:  # else its source reports it, with the place
             instead = item.stand_in.value
             message = f'cannot apply site "{site.host}": {item.reason}; {instead}, and all other sites are live'
             problems.append(model.Problem(origin=_origin(item, site.origin), message=message, host=site.host))
@@ -81,7 +81,7 @@ def _origin(item: quarantine.RefusedFile, otherwise: model.Origin) -> model.Orig
 def judge_containers(
     desired: model.Desired, refused: collections.abc.Sequence[quarantine.RefusedFile]
 ) -> tuple[model.Container, ...]:
-    """The containers, with what is said of their sites where nothing else keeps requests from them."""
+    """The containers, with the problems of their sites where nothing else keeps requests from them."""
     by_path = {item.path: item for item in refused}
     return tuple(_judge(container, by_path) for container in desired.containers)
 

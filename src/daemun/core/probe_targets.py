@@ -57,7 +57,7 @@ def visited_name(host: str) -> str | None:
 
 
 def is_encrypted(aim: model.Aim) -> bool:
-    """Whether the server is spoken to over TLS."""
+    """Whether the server is reached over TLS."""
     return aim.scheme in _TLS
 
 
@@ -98,7 +98,7 @@ def _find_ways_back(site: model.Site) -> tuple[tuple[str, str], ...]:
 
 
 def _sent(route: model.Route, target: model.Target) -> str | None:
-    """The path that the server would see of a visitor who asks for the route's own."""
+    """The path that the server would see of a visitor who requests the route's own."""
     if target.path is not None:
         return _quote(target.path)
     return None if route.path.startswith("~") else _quote(route.path)

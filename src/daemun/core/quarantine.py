@@ -14,9 +14,9 @@ from daemun.core.render import access, snippets
 
 
 class StandIn(enum.Enum):
-    """What nginx was given instead of a file, as it is told.
+    """What nginx was given instead of a file, for messages.
 
-    REST: what it says, without what cannot be had of it. CLOSED: of a file that says who may come in.
+    REST: the file without what cannot be had of it. CLOSED: of a file that restricts who may come in.
     """
 
     LAST_GOOD = "its last good version is served"
@@ -81,9 +81,9 @@ _UNKNOWN_VARIABLE = re.compile(r'unknown "(?P<name>[A-Za-z0-9_]+)" variable')
 
 
 def find_place(content: bytes, line: int | None, message: str) -> str | None:
-    """Where the owner wrote what nginx refuses in a line (from 1) of a file of the tree; None: it is not told.
+    """Where the owner wrote what nginx refuses in a line (from 1) of a file of the tree; None: it is not known.
 
-    The line that closes a block is that block's. Where nginx tells no line, it is looked for what the message names.
+    The line that closes a block is that block's. Where nginx has no line, the name in the message is searched.
     """
     lines = content.split(b"\n")
     if line is None:
@@ -118,7 +118,7 @@ def replace_file(
     """The tree with the file's last good version; without one, or when that is what was refused, its 503 page.
 
     unavailable: path -> the 503 version, or what else stands in. known: the variables it may use.
-    What says who may come in has no last good version: it may have let in more.
+    What restricts who may come in has no last good version: it may have let in more.
     """
     if path == access.INTERNAL:
         return variable_definitions.complete({**files, path: serialise.serialise(model.NOBODY)}, known)

@@ -12,7 +12,7 @@ _MOST_REPEATS = 500
 
 
 class Coming(enum.Enum):
-    """RENEW: it is renewed. RETRY: the next try after a failure. ISSUE: the first one is being asked for.
+    """RENEW: it is renewed. RETRY: the next try after a failure. ISSUE: the first one is being ordered.
     END: it ends, and daemun does not renew it, because it is a file of the owner."""
 
     RENEW = "renew"

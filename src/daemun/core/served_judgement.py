@@ -17,7 +17,7 @@ BAD_CERTIFICATES = frozenset(
     {model.CertificateState.INVALID, model.CertificateState.INCOMPLETE, model.CertificateState.FAILING}
 )
 STATES = frozenset({model.SiteState.UNREACHABLE, model.SiteState.DEGRADED, model.SiteState.WRONG_CERTIFICATE})
-"""What only a look from outside tells."""
+"""What only a look from outside shows."""
 
 
 def count_sites(sites: collections.abc.Iterable[model.SiteStatus]) -> str:
@@ -41,7 +41,7 @@ def judge(
     certificate: model.CertificateStatus | None,
     now: datetime.datetime,
 ) -> model.SiteStatus:
-    """The status with what visitors meet. What nginx does not run as asked for, or was not looked at, stays as it is.
+    """The status with what visitors meet. What nginx does not run as wanted, or was not looked at, stays as it is.
 
     certificate: None: it is as it should be, or there is none.
     """
@@ -63,7 +63,7 @@ def judge(
 def with_containers(
     status: model.SiteStatus, containers: collections.abc.Iterable[model.Container]
 ) -> model.SiteStatus:
-    """The status with what keeps a container that asks for the site from serving it."""
+    """The status with what keeps a container that requests the site from serving it."""
     if status.reason is None or server_answers.NO_CONTAINER not in status.reason:
         return status
     for one in containers:
@@ -165,13 +165,13 @@ def describe_error(error: model.UpstreamError, now: datetime.datetime) -> str:
     return f"{error.cause} ({times} {durations.describe(now - error.at)} ago)"
 
 
-# --- what `daemun doctor` says of it ---------------------------------------------------------------------------
+# --- findings of `daemun doctor` ---------------------------------------------------------------------------
 
 
 def find_findings(
     host: str, look: model.SiteLook, now: datetime.datetime, *, with_good: bool
 ) -> tuple[model.Finding, ...]:
-    """with_good: say of each server that it answers, too."""
+    """with_good: a finding for each server that answers, too."""
     found: list[model.Finding] = [
         _finding("handshake", model.Weight.BLOCKS, one.cause, host, one.cure) for one in look.handshakes
     ]

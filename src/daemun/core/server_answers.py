@@ -65,7 +65,7 @@ def is_tls_alert(head: bytes) -> bool:
 
 
 def judge_answer(aim: model.Aim, answer: AnswerHead) -> ServerFinding:
-    """What the answer to one request says."""
+    """The answer to one request."""
     if answer.status in _REDIRECTS and answer.location is not None and not answer.sets_cookie:
         visited = f"{'https' if aim.is_https else 'http'}://{aim.sees}{aim.path}"
         if _is_loop(aim, visited, answer.location):

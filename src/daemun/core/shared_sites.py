@@ -1,7 +1,7 @@
 """The sites that share their nginx blocks, as the files name them (`render.shared` writes these). Pure.
 
-A site with a file of its own is known by that file. One that shares its blocks is a line in each of three lists, and
-for whoever compares trees these lines are as good as a file.
+A site with a file of its own has that file as its state. One that shares its blocks is a line in each of three lists,
+and for whoever compares trees these lines are as good as a file.
 """
 
 import collections.abc

@@ -1,6 +1,7 @@
 """What was worked out for single sites before: of ten thousand, those that did not change cost nothing.
 
-Not pure, but nobody can tell: what follows from a site and its surroundings is the same whenever it is worked out.
+It keeps state, without effect on results: what follows from a site and its surroundings is the same whenever it is
+worked out.
 """
 
 import collections.abc
@@ -21,9 +22,9 @@ class PerSite(typing.Generic[_T]):
         self._used: dict[_Key, tuple[model.Site, _T]] = {}
 
     def enter(self, surroundings: object) -> None:
-        """What is asked for from now on depends on these and the site alone.
+        """What is looked up from now on depends on these and the site alone.
 
-        What was made for others is forgotten, and so is what nobody asked for since the last call.
+        What was made for others is forgotten, and so is what was not looked up since the last call.
         """
         self._known = self._used if surroundings == self._surroundings else {}
         self._used = {}
@@ -36,7 +37,7 @@ class PerSite(typing.Generic[_T]):
         *,
         variant: collections.abc.Hashable = None,
     ) -> _T:
-        """make: works the value out; what it raises is raised, and it is asked again the next time. variant: what else
+        """make: works the value out; what it raises is raised, and it is called again the next time. variant: what else
         the value depends on."""
         key = (site.origin.source, site.host, variant)
         found = self._used.get(key) or self._known.get(key)

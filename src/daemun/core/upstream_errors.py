@@ -1,4 +1,4 @@
-"""What nginx's error log says of the servers behind routes, in plain words. Pure.
+"""Errors of the servers behind routes in nginx's error log, in plain words. Pure.
 
 A line: `2026/01/02 03:04:05 [error] 7#7: *5 upstream sent ..., client: 127.0.0.1, server: app.test, request:
 "GET / HTTP/1.1", upstream: "http://127.0.0.1:8000/", host: "app.test"` (ngx_http_log_error_handler).

@@ -1,4 +1,4 @@
-"""The one look of all pages that the gate shows visitors by itself. Short, and nothing in them tells of the machine:
+"""The one look of all pages that the gate shows visitors by itself. Short, and nothing in them shows the machine:
 strangers read them. Pure."""
 
 FORMS = {

@@ -1,10 +1,10 @@
 """What may become of the generations of workers that others replaced: whether a reload may add one, and what is done
 when it may not. Pure; DESIGN.md decision 5: bounded by a stated policy, never by a silent cut.
 
-A worker that is told to go ends with its last connection, and a WebSocket may stay for days. So while the budget is
+A worker that is to go ends with its last connection, and a WebSocket may stay for days. So while the budget is
 used up, a change that needs a reload waits: others join it, and connections end by themselves. When that does not help
 in time, the oldest generation is drained, a few connections a second, and in the end the change goes live in any case.
-docs/nginx.md, "Old workers", tells it to people.
+docs/nginx.md, "Old workers", has it for people.
 """
 
 import collections.abc
@@ -18,7 +18,7 @@ from daemun.core import model
 DRAIN_S = 240.0
 """A change waits no longer than this for the draining that began for it."""
 CLOSED_WITHIN = 0.75
-"""So much of DRAIN_S may pass until the last connection is told to end; requests get the rest to come to theirs."""
+"""So much of DRAIN_S may pass until the last connection is ended; requests get the rest to come to theirs."""
 IDLE_S = 20.0
 """So long nothing could be closed any more, and workers did not end: they are ended with what they still have."""
 LONGEST_PAUSE_S = 10.0
@@ -28,8 +28,8 @@ LONGEST_PAUSE_S = 10.0
 class Urgency(enum.IntEnum):
     """Whose change it is that needs a reload; the most urgent of those that are merged counts.
 
-    CHANGED: a source tells of it. ASKED: somebody waits for it. NEEDED: daemun needs it itself, as at its start, and
-    nothing holds it back.
+    CHANGED: a source reported it. REQUESTED: a person waits for it. NEEDED: daemun needs it itself, as at its start,
+    and nothing holds it back.
     """
 
     CHANGED = 1
@@ -76,7 +76,7 @@ Old = collections.abc.Sequence[model.OldGeneration]
 
 
 def widen(limits: model.OldWorkers, urgency: Urgency) -> model.OldWorkers:
-    """What somebody asks for and waits for may take the share of one generation more, so that a person waits only when
+    """What a person requests and waits for may take the share of one generation more, so that a person waits only when
     this was taken already."""
     if urgency is Urgency.CHANGED:
         return limits

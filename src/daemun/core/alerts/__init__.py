@@ -1,1 +1,1 @@
-"""Which certificates are in danger, whom that was told, and in which words it is. Pure: the time is an argument."""
+"""Which certificates are in danger, which targets know, and the words for it. Pure: the time is an argument."""

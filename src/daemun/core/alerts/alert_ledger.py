@@ -1,4 +1,4 @@
-"""What is remembered of dangers and of what was told, so that each is told once, and once more when it is over.
+"""What is remembered of dangers and of sent alerts, so that each is sent once, and once more when it is over.
 
 The ledger is one value: kept in the store, and replaced as a whole after each look and each delivery.
 """
@@ -20,7 +20,7 @@ class Danger(enum.Enum):
 
 
 class Event(enum.Enum):
-    """What a message is about. SOLVED: dangers that were told before are over. TEST: nothing happened."""
+    """What a message is about. SOLVED: dangers that were alerted before are over. TEST: nothing happened."""
 
     FAILING = "failing"
     EXPIRING = "expiring"
@@ -34,9 +34,9 @@ class Watched:
     """How it went with one certificate, by its name. Other than the counts of an order's tries, this survives
     `daemun certs renew`.
 
-    failing_since: since when it is asked for, or the first failure in a row was seen; None: all is well.
+    failing_since: since when it is wanted, or the first failure in a row was seen; None: all is well.
     failures: how many were since.
-    attempt: the next try that was planned then; another one tells another failure.
+    attempt: the next try that was planned then; another one means another failure.
     not_after: of the certificate that was served meanwhile.
     calm_since: since when it looks as if all were well, without proof; of this process only.
     """
@@ -53,7 +53,7 @@ class Watched:
 class Alert:
     """A certificate in danger. host, names: as `model.CertificateStatus`. told: the targets that know of it.
 
-    solved_at: None: not yet. It is kept until every target that was told of the danger knows that, too.
+    solved_at: None: not yet. It is kept until every target that knows the danger knows that, too.
     """
 
     danger: Danger

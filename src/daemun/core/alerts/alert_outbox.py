@@ -63,7 +63,7 @@ def _make_item(
 def note_delivered(
     ledger: alert_ledger.AlertLedger, target: str, notice: alert_ledger.Notice, now: datetime.datetime
 ) -> alert_ledger.AlertLedger:
-    """The ledger once the target knows. What ended or began meanwhile is still told."""
+    """The ledger once the target knows. What ended or began meanwhile is still to be sent."""
     delivered = {(item.alarm.name, item.alarm.danger): item.alarm for item in notice.items}
     alarms = []
     for alarm in ledger.alarms:
@@ -73,7 +73,7 @@ def note_delivered(
             told = rest if notice.event is alert_ledger.Event.SOLVED else (*rest, target)
         if told or alarm.solved_at is None:
             alarms.append(dataclasses.replace(alarm, told=told))
-    if notice.event is not alert_ledger.Event.SOLVED:  # what is left was over before anybody knew of it
+    if notice.event is not alert_ledger.Event.SOLVED:  # what is left was over before any target knew of it
         alarms += (dataclasses.replace(alarm, solved_at=now, told=(target,)) for alarm in delivered.values())
     sent = (each for each in ledger.sent if (each.target, each.event) != (target, notice.event))
     return dataclasses.replace(
@@ -84,7 +84,7 @@ def note_delivered(
 def forget_targets(
     ledger: alert_ledger.AlertLedger, targets: collections.abc.Collection[str]
 ) -> alert_ledger.AlertLedger:
-    """The ledger without what was told to targets other than these."""
+    """The ledger without targets other than these."""
     alarms = (
         dataclasses.replace(alarm, told=tuple(target for target in alarm.told if target in targets))
         for alarm in ledger.alarms
@@ -99,7 +99,7 @@ def forget_targets(
 def retry_at(failures: int, now: datetime.datetime, retry_after_s: float | None = None) -> datetime.datetime:
     """When to try a target again after `failures` (at least 1) in a row: in 30 s, then twice as long, up to an hour.
 
-    retry_after_s: the wait that it asked for, in seconds; it makes the wait longer, never shorter, an hour at most.
+    retry_after_s: the wait that it demands, in seconds; it makes the wait longer, never shorter, an hour at most.
     """
     wait = min(FIRST_PAUSE * (1 << min(failures - 1, 10)), LONGEST_PAUSE)
     if retry_after_s is not None:

@@ -17,7 +17,7 @@ FAILURES = 3
 LEFT_PART = 10
 """A renewal may fail for a tenth of the time that is left, ..."""
 LONGEST_PATIENCE = datetime.timedelta(days=1)
-"""... but no longer than this, before it is told: five tries."""
+"""... but no longer than this, before an alert: five tries."""
 LIFE_PART = 5
 """Less than a fifth of its life left is a danger: a CA's certificate is renewed well before."""
 OWN_LEFT = datetime.timedelta(days=14)
@@ -125,7 +125,7 @@ def _is_steady(watched: alert_ledger.Watched, now: datetime.datetime) -> bool:
 def _judge(
     watched: alert_ledger.Watched, status: model.CertificateStatus, now: datetime.datetime
 ) -> dict[alert_ledger.Danger, bool | None]:
-    """Whether there is danger; None: that cannot be told now, so it is as before."""
+    """Whether there is danger; None: that is not known now, so it is as before."""
     return {
         alert_ledger.Danger.FAILING: _is_failing(watched, status, now),
         alert_ledger.Danger.EXPIRING: _is_expiring(status, now),
@@ -141,7 +141,7 @@ def _is_failing(watched: alert_ledger.Watched, status: model.CertificateStatus, 
         is_lasting = not is_trusted(status, now) and now - since >= LONGEST_PATIENCE
     elif status.state is not model.CertificateState.FAILING:
         is_lasting = False
-    elif status.next_attempt is None:  # the owner's files: nobody tries, and they may be half replaced
+    elif status.next_attempt is None:  # the owner's files: no order is tried, and they may be half replaced
         is_lasting = now - since >= STEADY
     else:
         is_lasting = watched.failures >= FAILURES and now - since >= _patience(status, since, now)
@@ -149,8 +149,8 @@ def _is_failing(watched: alert_ledger.Watched, status: model.CertificateStatus, 
 
 
 def _patience(status: model.CertificateStatus, since: datetime.datetime, now: datetime.datetime) -> datetime.timedelta:
-    """How long failures may last; none where visitors of some name are warned, or a person waits for what they asked
-    for before its time."""
+    """How long failures may last; none where visitors of some name are warned, or a person waits for what they
+    requested for before its time."""
     is_due = status.renew_at is not None and now >= status.renew_at
     if status.not_after is None or not is_due or not is_trusted(status, now):
         return datetime.timedelta(0)
@@ -176,7 +176,7 @@ _Alarms = dict[tuple[str, alert_ledger.Danger], alert_ledger.Alert]
 
 
 def _raise(alarms: _Alarms, new: alert_ledger.Alert) -> None:
-    """A target that was told of it before, and not yet of its end, is told neither."""
+    """A target that knows of it from before, and not yet of its end, gets neither."""
     known = alarms.get((new.name, new.danger), new)
     if known.solved_at is not None:
         known = dataclasses.replace(known, raised_at=new.raised_at, solved_at=None)
@@ -195,5 +195,5 @@ def _solve(alarms: _Alarms, name: str, danger: alert_ledger.Danger, now: datetim
         return
     if known.told:
         alarms[name, danger] = dataclasses.replace(known, solved_at=now)
-    else:  # nobody knew
+    else:  # no target knew
         del alarms[name, danger]

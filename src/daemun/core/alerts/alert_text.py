@@ -13,7 +13,7 @@ _MOST_CAUSES = 20
 
 
 def headline(notice: alert_ledger.Notice) -> str:
-    """One line: what happened to whom. ASCII, because host names are."""
+    """One line: what happened to which host. ASCII, because host names are."""
     if notice.event is alert_ledger.Event.TEST:
         return "a test of daemun's alerts"
     hosts = hosts_of(notice)
@@ -89,7 +89,7 @@ def _describe_end(item: alert_ledger.Item, now: datetime.datetime) -> str:
 
 
 def _group(notice: alert_ledger.Notice, now: datetime.datetime) -> list[list[alert_ledger.Item]]:
-    """Those with one cause together. What a reason says of a host itself does not tell causes apart."""
+    """Those with one cause together. The host in a reason makes no other cause of it."""
     groups: dict[str, list[alert_ledger.Item]] = {}
     for item in notice.items:
         reason = reason_of(item, notice.event, now)

@@ -1,9 +1,9 @@
-"""How much may be asked of a CA before it refuses for hours or days, and what was asked so far. Pure; the time is an
+"""How many requests a CA takes before it refuses for hours or days, and which were sent so far. Pure; the time is an
 argument.
 
-daemun counts by itself, and before it asks: who is over a limit is locked out with everything else that the limit
-covers, also with what still works. Every limit counts in a window that slides, which is stricter than the refilling
-buckets by which Let's Encrypt counts, so that what is allowed here is allowed there.
+daemun counts by itself, and before it sends a request: who is over a limit is locked out with everything else that the
+limit covers, also with what still works. Every limit counts in a window that slides, which is stricter than the
+refilling buckets by which Let's Encrypt counts, so that what is allowed here is allowed there.
 """
 
 import dataclasses
@@ -116,7 +116,7 @@ def find_refusal(ledger: Ledger, order: OrderCost, limits: Limits, now: datetime
 def reserve(ledger: Ledger, order: OrderCost, limits: Limits, now: datetime.datetime) -> Ledger:
     """Count an order that is going to be sent.
 
-    What an earlier order of the same certificate reserved is free again: nobody knows its URL any more, so it never
+    What an earlier order of the same certificate reserved is free again: its URL is lost, so it never
     becomes a certificate. Its validations may have failed all the same.
     """
     certain = tuple(

@@ -4,7 +4,7 @@ from daemun.core import model, names
 
 
 def choose_challenge(name: str, ordering: model.Ordering) -> model.Challenge | None:
-    """The challenge that a CA is asked to look at; None: there is none for this name.
+    """The challenge that a CA is to validate; None: there is none for this name.
 
     A wildcard is proved in DNS only (RFC 8555 section 8.3), an address over HTTP only (RFC 8738 section 7).
     """

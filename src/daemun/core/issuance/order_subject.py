@@ -1,4 +1,4 @@
-"""Whom a certificate is asked of, and what exactly is asked. Pure."""
+"""Which CAs a certificate is ordered from, and what exactly is ordered. Pure."""
 
 import dataclasses
 import hashlib
@@ -8,8 +8,8 @@ from daemun.core.issuance import renewal_time
 
 
 def authorities_of(spec: model.CertificateSpec, acme: model.Acme) -> tuple[model.Authority, ...]:
-    """The CAs that are asked for one certificate, in this order, and as whom. A CA knows one address of us: the gate's,
-    if it has one."""
+    """The CAs for one certificate, in the order they are tried, and the account at each. A CA knows one address of us:
+    the gate's, if it has one."""
     own = spec.ordering.authority
     known = {authority.directory: authority for authority in acme.authorities}
     chosen = acme.authorities if own is None else (known.get(own.directory, own),)
@@ -18,13 +18,13 @@ def authorities_of(spec: model.CertificateSpec, acme: model.Acme) -> tuple[model
 
 
 def directories_of(spec: model.CertificateSpec, acme: model.Acme) -> tuple[str, ...]:
-    """Of `authorities_of`, without their other parts: quick, for who asks for all certificates."""
+    """Of `authorities_of`, without their other parts: quick, for callers that need it of all certificates."""
     own = spec.ordering.authority
     return tuple(one.directory for one in acme.authorities) if own is None else (own.directory,)
 
 
 def fingerprint(spec: model.CertificateSpec, authorities: tuple[model.Authority, ...]) -> str:
-    """Of what is asked: while it stays, failures so far count; with another one a person changed something.
+    """Of what is ordered: while it stays, failures so far count; with another one a person changed something.
 
     A secret is part of it by where it is kept, never by what it is.
     """

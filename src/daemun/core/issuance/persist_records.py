@@ -12,7 +12,7 @@ _WILDCARD = "wildcard"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """What a record says. issuer: a domain name of the CA. account: the URL of the account that may order.
+    """The content of a record. issuer: a domain name of the CA. account: the URL of the account that may order.
 
     is_wildcard: for `*.NAME` and all names below, too. until: None: for ever.
     """
@@ -31,7 +31,7 @@ class Statement:
 
 
 def parse(text: str) -> Statement | None:
-    """What a TXT record says; None: it is none of these, or a CA must not take it (a tag twice, no account)."""
+    """The content of a TXT record; None: it is none of these, or a CA must not take it (a tag twice, no account)."""
     issuer, *parameters = (part.strip(" \t") for part in text.split(";"))
     values: dict[str, str] = {}
     for parameter in parameters:
@@ -55,7 +55,7 @@ def parse(text: str) -> Statement | None:
 
 
 def satisfies(text: str, wanted: Statement, now: datetime.datetime) -> bool:
-    """Whether a record is as good as the wanted one; one that says more is."""
+    """Whether a record is as good as the wanted one; one that allows more is."""
     statement = parse(text)
     return (
         statement is not None

@@ -1,4 +1,4 @@
-"""What a CA says of when a certificate is to be renewed (ACME Renewal Information, RFC 9773). Pure.
+"""A CA's advice when a certificate is to be renewed (ACME Renewal Information, RFC 9773). Pure.
 
 The time is an argument.
 """
@@ -21,7 +21,7 @@ SOONEST_AGAIN = datetime.timedelta(days=1)
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """When the CA wants the certificate to be renewed. explanation_url: a page that says why it differs from usual."""
+    """When the CA wants the certificate to be renewed. explanation_url: a page with why it differs from usual."""
 
     start: datetime.datetime
     end: datetime.datetime
@@ -30,7 +30,7 @@ class Window:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalAdvice:
-    """What is known for one certificate. serial: of it, in hexadecimal. poll_at: when the CA is asked again.
+    """What is known for one certificate. serial: of it, in hexadecimal. poll_at: when the CA is queried again.
 
     window: None: the CA has none. chosen: the moment in it, chosen once, so that looking again does not move it.
     """
@@ -57,7 +57,7 @@ def update(
     window stays, so does the moment.
 
     A certificate that has just replaced another is not replaced within a day: a CA that by mistake wants each one to
-    be renewed at once would be asked without end.
+    be renewed at once would be queried without end.
     """
     poll_at = now + _poll_wait(poll_s)
     if before is not None and before.serial == serial and before.window is not None and window is not None:
@@ -73,7 +73,7 @@ def update(
 def postpone(
     before: RenewalAdvice | None, serial: str, *, now: datetime.datetime, poll_s: float | None
 ) -> RenewalAdvice:
-    """The CA could not be asked: what it said before still counts (RFC 9773 section 4.3.3)."""
+    """The CA did not answer: its answer before still counts (RFC 9773 section 4.3.3)."""
     poll_at = now + _poll_wait(poll_s)
     if before is not None and before.serial == serial:
         return dataclasses.replace(before, poll_at=poll_at)

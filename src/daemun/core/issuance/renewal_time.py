@@ -1,4 +1,4 @@
-"""What a CA is asked for, when a certificate is renewed, and when a failed order is tried again. Pure.
+"""What is ordered from a CA, when a certificate is renewed, and when a failed order is tried again. Pure.
 
 The time is an argument.
 """
@@ -59,14 +59,14 @@ def next_attempt(
 
 
 def hold_until(now: datetime.datetime, retry_after_s: float | None) -> datetime.datetime | None:
-    """Until when a CA that said Retry-After is left alone, a week at most; None: it did not say."""
+    """Until when a CA that sent Retry-After is left alone, a week at most; None: it sent none."""
     if retry_after_s is None or not retry_after_s > 0:
         return None
     return now + datetime.timedelta(seconds=min(retry_after_s, LONGEST_WAIT.total_seconds()))
 
 
 def hosts_to_order(spec: model.CertificateSpec) -> tuple[str, ...]:
-    """The names that a CA is asked to sign; none when the certificate does not come from one.
+    """The names that are ordered from a CA; none when the certificate does not come from one.
 
     What nothing can prove, or no public CA signs, is left out: a site that has other names too gets a certificate for
     these, one that has none stays on the local CA.

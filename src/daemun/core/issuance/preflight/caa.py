@@ -17,7 +17,7 @@ _KNOWN = {
     "ssl.com": ("ssl.com",),
     "digicert.com": ("digicert.com",),
 }
-"""What CAs call themselves in CAA records, where their directory (meta.caaIdentities) does not tell, or is not read."""
+"""What CAs call themselves in CAA records, where their directory (meta.caaIdentities) has none, or is not read."""
 
 _RESTRICTING = frozenset({"issue", "issuewild"})
 _UNDERSTOOD = _RESTRICTING | {"iodef", "issuemail", "issuevmc", "contactemail", "contactphone"}
@@ -25,7 +25,7 @@ _UNDERSTOOD = _RESTRICTING | {"iodef", "issuemail", "issuevmc", "contactemail", 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Grant:
-    """One issue or issuewild property. issuer: in lower case; empty: nobody."""
+    """One issue or issuewild property. issuer: in lower case; empty: none."""
 
     issuer: str
     accounts: tuple[str, ...]
@@ -111,7 +111,7 @@ def _grants_for(found: facts.Caa, *, is_wildcard: bool) -> tuple[_Grant, ...] | 
 
 
 def _parse(value: str) -> _Grant:
-    """ "ca.example; accounturi=https://...; validationmethods=dns-01,http-01". What is malformed grants nobody anything
+    """ "ca.example; accounturi=https://...; validationmethods=dns-01,http-01". What is malformed grants nothing
     (RFC 8659 section 4.2)."""
     issuer, *texts = (part.strip(" \t") for part in value.split(";"))
     pairs = [tuple(word.strip(" \t") for word in text.partition("=")[::2]) for text in texts if text]

@@ -1,4 +1,4 @@
-"""What was seen, before anybody judges it."""
+"""What was seen, before it is judged."""
 
 import dataclasses
 import datetime
@@ -14,7 +14,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 class Here:
     """This machine and its gate.
 
-    addresses: of its interfaces. listens: whether the gate itself listens at port 80, where CAs ask.
+    addresses: of its interfaces. listens: whether the gate itself listens at port 80, where CAs look.
     """
 
     addresses: frozenset[Address] = frozenset()
@@ -28,7 +28,7 @@ class Here:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OrderContext:
-    """Whom and what an order is for. account: the URL of the account at the CA; None: not made yet.
+    """What an order is for, and by which account. account: the URL of the account at the CA; None: not made yet.
 
     is_public: whether browsers trust the CA. challenge: how the name is proved.
     """
@@ -41,10 +41,10 @@ class OrderContext:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """What DNS says of a name's addresses, IPv4 first.
+    """A name's addresses in DNS, IPv4 first.
 
     exists: False: the name does not exist (NXDOMAIN). failures: why a question had no answer, in words, with the type
-    that was asked for: "AAAA: the resolver answers SERVFAIL".
+    that was queried: "AAAA: the resolver answers SERVFAIL".
     """
 
     addresses: tuple[Address, ...] = ()
@@ -55,7 +55,7 @@ class Names:
 class Reach(enum.Enum):
     """Who answered a request for a token of ours at port 80 of an address.
 
-    HERE: this gate. REFUSED: nobody listens. SILENT: no answer in time. NO_WAY: the network knows no way.
+    HERE: this gate. REFUSED: nothing listens. SILENT: no answer in time. NO_WAY: the network knows no way.
     CLOSED: something that speaks no HTTP. OTHER: another server. ACCOUNT: another gate or ACME client, with an account
     of its own. MOVED: a redirect to somewhere else. LOOP: redirects without an end.
     """
@@ -73,7 +73,7 @@ class Reach(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """One address that was asked. detail: what the answer was, fit to be shown ("HTTP 404 from \\"Apache\\"")."""
+    """One address that was visited. detail: what the answer was, fit to be shown ("HTTP 404 from \\"Apache\\"")."""
 
     address: Address
     reach: Reach
@@ -113,7 +113,7 @@ class NameServer:
 class ProofPlace:
     """Where a record for a proof in DNS is looked for.
 
-    record: the name that a CA asks for. target: where a CNAME leads from there; None: there is none.
+    record: the name that a CA queries. target: where a CNAME leads from there; None: there is none.
     zone: the one it lies in; None: none was found. failure: why that could not be found out, in words.
     servers: of the zone.
     """
@@ -127,7 +127,7 @@ class ProofPlace:
 
 class CaAnswer(enum.Enum):
     """DIRECTORY: as it should be. UNTRUSTED: TLS with a certificate that is not trusted. NOT_NOW: one that is not valid
-    at the time that this machine's clock tells; then `ahead` is not to be trusted, either, but nobody gains by a lie.
+    at the time of this machine's clock; then `ahead` is not to be trusted, either, but a lie gains nothing.
     UNREACHABLE, NO_DIRECTORY: see `detail`."""
 
     DIRECTORY = "directory"
@@ -140,9 +140,9 @@ class CaAnswer(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CaDirectory:
-    """What a CA's directory tells. identities: its own names in CAA records; empty: it tells none.
+    """The content of a CA's directory. identities: its own names in CAA records; empty: it has none.
 
-    ahead: how far this machine's clock is before the CA's (negative: behind); None: it told no time.
+    ahead: how far this machine's clock is before the CA's (negative: behind); None: it sent no time.
     """
 
     answer: CaAnswer

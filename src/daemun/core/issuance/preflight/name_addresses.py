@@ -1,4 +1,4 @@
-"""Whether a name has addresses that a CA could ask. Pure."""
+"""Whether a name has addresses that a CA could reach. Pure."""
 
 from daemun.core import model
 from daemun.core.issuance.preflight import facts, new_findings
@@ -7,7 +7,7 @@ TOPIC = "dns"
 
 
 def judge_names(found: facts.Names, context: facts.OrderContext, here: facts.Here) -> tuple[model.Finding, ...]:
-    """Findings about what DNS says of a name that is proved over HTTP."""
+    """Findings about the records of a name that is proved over HTTP."""
     if not found.addresses:
         return (_judge_absence(found, context, here),)
     findings = [_judge_addresses(found.addresses, context, here)]

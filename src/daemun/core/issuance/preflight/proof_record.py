@@ -19,7 +19,7 @@ def judge_place(found: facts.ProofPlace, context: facts.OrderContext) -> tuple[m
                 context.host,
             ),
         )
-    # A domain that nobody registered is answered for by the zone above it, "com".
+    # A domain that is not registered is answered for by the zone above it, "com".
     if found.zone is None or "." not in found.zone:
         if through is not None:
             cure = f"correct that CNAME, or remove it, so that records are made at {found.record} itself"
