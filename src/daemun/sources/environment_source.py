@@ -1,4 +1,5 @@
-"""What the environment says where there is no file: enough for a daemun in a container that serves other containers."""
+"""Settings of the environment where there is no file: enough for a daemun in a container that serves other
+containers."""
 
 import collections.abc
 import pathlib
@@ -72,7 +73,7 @@ def _hosts(text: str) -> tuple[str, ...]:
 
 
 class FileOrEnvironment:
-    """Implements `control.ports.Source`: the file, or as long as there never was one what the environment says.
+    """Implements `control.ports.Source`: the file, or as long as there never was one the environment.
 
     is_known: there was one once, so one that is gone is missed.
     """

@@ -76,19 +76,19 @@ class Remembering:
         try:
             return self._path.read_bytes()
         except OSError:
-            return None  # the source says what is wrong
+            return None  # the source reports what is wrong
 
     def _keep(self, content: bytes | None) -> None:
         try:
             if content is not None and content != _read(self._store):
                 self._store.write(KEY, content)
         except EnvironmentProblemError as error:
-            # What was read is good all the same; a full disk is going to be told by what needs it.
+            # What was read is good all the same; a full disk is going to be reported by what needs it.
             log.warning("the file is not remembered for a start with a broken one", reason=str(error))
 
 
 def recall(store: ports.Store, path: pathlib.Path, source: yaml_file.YamlFile | None = None) -> model.Snapshot | None:
-    """What the remembered file asks for, as if it lay at `path`; None when there is none, or it is no good any more.
+    """The snapshot of the remembered file, as if it lay at `path`; None when there is none, or it is no good any more.
 
     source: of that path, which is going to be read, too: both are nearly always the same.
     """

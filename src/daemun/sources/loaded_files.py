@@ -16,7 +16,7 @@ from daemun.core import directive, model
 from daemun.sources import snippet_files
 
 _LARGEST_DIGESTED_BYTES = 4 << 20
-"""Beyond (databases of addresses), size and times tell."""
+"""Beyond (databases of addresses), size and times decide."""
 
 _LOADED = snippet_files.OF_TLS | {
     "auth_jwt_key_file",

@@ -2,7 +2,7 @@ r"""Hand-written nginx becomes a tree of directives, before nginx sees it.
 
 crossplane reads the text; this module only builds the tree and refuses what would leave its place: a brace that closes
 more than was opened, a quote or a brace that is never closed, a directive without its end. Whether a directive exists
-and takes these arguments is for nginx to say (`nginx -t`).
+and takes these arguments is for nginx to decide (`nginx -t`).
 
 Arguments are values as nginx sees them: quotes are gone and `\"`, `\'`, `\\`, `\t`, `\r`, `\n` are resolved
 (ngx_conf_read_token in ngx_conf_file.c). So an argument that was quoted is still one argument when it is written again.
@@ -63,7 +63,7 @@ def without_places(nodes: model.Snippet) -> model.Snippet:
 
 
 class _Columns:
-    """Finds the words of a text one after another; crossplane tells their lines only."""
+    """Finds the words of a text one after another; crossplane has their lines only."""
 
     def __init__(self, text: str) -> None:
         self._lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")

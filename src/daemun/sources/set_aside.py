@@ -49,6 +49,6 @@ def _find_faults(errors: collections.abc.Iterable[model.Problem]) -> dict[str, m
 
 
 def _stand_in(host: str, fault: model.SetAside, known: Known) -> model.Site:
-    """Without an earlier version nothing is known of its certificate either, so no CA is asked for one."""
+    """Without an earlier version nothing is known of its certificate either, so none is ordered."""
     before = known.get(host) or model.Site(host=host, tls=model.Tls(mode=model.TlsMode.LOCAL))
     return dataclasses.replace(before, fault=fault)

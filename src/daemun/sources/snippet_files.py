@@ -67,7 +67,7 @@ _NO_PATHS = ("/", "$", "syslog:", "memory:", "data:", "engine:", "store:", "unix
 _WORDS = frozenset({"off", "on", "stderr"})
 
 _AT_EACH_REQUEST = frozenset({"auth_basic_user_file"})
-"""nginx opens these when a visitor comes, and says nothing at its start where one is missing."""
+"""nginx opens these when a visitor comes, and logs nothing at its start where one is missing."""
 
 
 def absolute(nodes: model.Snippet, base: pathlib.Path) -> model.Snippet:
@@ -110,14 +110,14 @@ Raises: EnvironmentProblemError when there is none."""
 
 
 def find_problems(snapshot: model.Snapshot, find_worker: FindWorker) -> list[model.Problem]:
-    """Files that hand-written nginx names and nginx opens when a visitor comes: it would answer 403, and tell nobody.
+    """Files that hand-written nginx names and nginx opens when a visitor comes: it would answer 403, without a word.
 
     Blocking, microseconds.
     """
     named = _find_all(snapshot)
     if not named:
         return []
-    with contextlib.suppress(errors.EnvironmentProblemError):  # told where nginx is to be started
+    with contextlib.suppress(errors.EnvironmentProblemError):  # reported where nginx is to be started
         worker = find_worker((snapshot.globals or model.Globals()).user)
         return [problem for host, line in named for problem in _judge(host, line, worker)]
     return []

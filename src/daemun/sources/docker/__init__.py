@@ -1,4 +1,4 @@
-"""Containers as a source of sites: their labels say under which host and path they are to be reached.
+"""Containers as a source of sites: their labels have the host and path under which they are to be reached.
 
     engine ─► engine_client ─► containers ─► container_labels ─► container_sites ─► Snapshot
               (fetch)          (values)      (RouteRequests)     (who serves what; container_address: where)

@@ -24,7 +24,7 @@ _SECRET = re.compile(r".*(?:KEY|KID|CONFIG|HOOK)\Z")
 _HIDDEN = "(hidden)"
 PROJECT_LABELS = ("com.docker.compose.project", "com.docker.stack.namespace", "io.podman.compose.project")
 SERVICE_LABELS = ("com.docker.compose.service", "com.docker.swarm.service.name", "io.podman.compose.service")
-"""What Compose, Swarm and podman-compose say of where a container belongs."""
+"""Where Compose, Swarm and podman-compose put which project a container belongs to."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}\Z")
 
 
@@ -213,7 +213,7 @@ def _attachments(raw: collections.abc.Mapping[str, object]) -> tuple[Attachment,
 
 
 def _health(raw: collections.abc.Mapping[str, object]) -> Health:
-    """Podman says "" where Docker leaves the map out."""
+    """Podman has "" where Docker leaves the map out."""
     word = _text(_get(raw, "Status"))
     return Health(word) if word in {item.value for item in Health} else Health.NONE
 

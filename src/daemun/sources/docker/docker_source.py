@@ -1,4 +1,4 @@
-"""Containers as a source of sites: look at the engine, follow its events, say so when it is gone."""
+"""Containers as a source of sites: look at the engine, follow its events, report when it is gone."""
 
 import asyncio
 import collections.abc

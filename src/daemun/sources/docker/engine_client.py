@@ -203,7 +203,7 @@ def _tls_context(endpoint: engine_place.EngineEndpoint) -> ssl.SSLContext | None
     try:
         context = ssl.create_default_context(cafile=files.ca)
         context.load_cert_chain(files.certificate, files.key)
-    except OSError as error:  # it does not say of which file
+    except OSError as error:  # it does not name the file
         cause = error.strerror or str(error)
         expected = f"expected {files.ca}, {files.certificate} and {files.key}"
         raise ConfigError(f"cannot speak TLS with the engine: {cause}; {expected}") from error

@@ -48,7 +48,7 @@ WITHOUT_EFFECT = {
     "NGINX_DOCKER_GEN_CONTAINER": "daemun watches the containers itself",
     "DOCKER_GEN_WAIT": "daemun waits a fraction of a second for what happens together",
 }
-"""Variables of nginx-proxy and acme-companion that say nothing to daemun, and why."""
+"""Variables of nginx-proxy and acme-companion that have no effect on daemun, and why."""
 
 _T = typing.TypeVar("_T")
 _PROFILE = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")

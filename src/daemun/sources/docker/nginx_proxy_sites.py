@@ -52,7 +52,7 @@ def make_route(
         targets=(model.Target(scheme=scheme, path=destination or None),),
         balance=balance,
         hash_key=key,
-        # A container is known by its address, which no certificate carries; nginx-proxy does not check either.
+        # A container is reached by its address, which no certificate carries; nginx-proxy does not check either.
         tls=model.UpstreamTls(verify=scheme not in {model.Scheme.HTTPS, model.Scheme.GRPCS}),
         document_root=str(variables.get("VIRTUAL_ROOT", _FASTCGI_ROOT)),
         keepalive=typing.cast(int | None, variables.get("keepalive")),

@@ -1,6 +1,6 @@
 """Values of nginx-proxy's variables and labels. Pure.
 
-Each function raises ValueError whose text says what was expected and what was found.
+Each function raises ValueError with what was expected and what was found.
 """
 
 import re
