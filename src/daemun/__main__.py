@@ -4,7 +4,7 @@ import os
 import signal
 
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where Ctrl-C is ignored, as below nohup
-    # First of all: Ctrl-C while modules are imported ends without a traceback. `cli.end_well` has the rest.
+    # First of all: Ctrl-C while modules are imported ends without a traceback. `cli.clean_exit` has the rest.
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 

@@ -11,22 +11,24 @@ import ssl
 import pytest
 
 from daemun.core import dns_services, model
-from daemun.discovery import health_checks
+from daemun.discovery import check_results, health_checks
 from tests.support import backend, holding, ports, rendered, upstreams
 from tests.support.sites import proxy, route, site, target
 
 QUICK = model.Health(path="/healthz", interval_s=0.1, timeout_s=1.0, threshold=2)
 
 
-def subject(port: int, check: model.Health = QUICK, **options: object) -> health_checks.Subject:
+def subject(port: int, check: model.Health = QUICK, **options: object) -> check_results.CheckedEndpoint:
     full = model.Check(health=check, **options)  # type: ignore[arg-type]
-    return health_checks.Subject(check=full, address=ipaddress.ip_address("127.0.0.1"), port=port)
+    return check_results.CheckedEndpoint(check=full, address=ipaddress.ip_address("127.0.0.1"), port=port)
 
 
 @contextlib.asynccontextmanager
-async def watching() -> collections.abc.AsyncIterator[tuple[health_checks.Monitor, list[health_checks.Subject]]]:
+async def watching() -> collections.abc.AsyncIterator[
+    tuple[health_checks.Monitor, list[check_results.CheckedEndpoint]]
+]:
     """A monitor at work, and the endpoints whose verdict changed, in order."""
-    changed: list[health_checks.Subject] = []
+    changed: list[check_results.CheckedEndpoint] = []
     monitor = health_checks.Monitor(changed.append)
     task = asyncio.create_task(monitor.run())
     try:
@@ -37,7 +39,7 @@ async def watching() -> collections.abc.AsyncIterator[tuple[health_checks.Monito
             await task
 
 
-async def failure_of(asked: health_checks.Subject) -> str | None:
+async def failure_of(asked: check_results.CheckedEndpoint) -> str | None:
     """What the first check says."""
     async with watching() as (monitor, changed):
         monitor.follow([asked])

@@ -11,8 +11,8 @@ import pytest
 import typer
 import typer.main
 
-from daemun import cli, errors
-from daemun.cli import app, json_answer, output
+from daemun import errors
+from daemun.cli import app, clean_exit, json_answer, output
 
 Json = dict[str, typing.Any]
 Words = tuple[str, ...]
@@ -52,7 +52,7 @@ def run(
         monkeypatch.setenv("DAEMUN_STATE", str(tmp_path / "state"))
         monkeypatch.setattr(sys, "argv", ["daemun", *words])
         with pytest.raises(SystemExit) as end:
-            cli.end_well(lambda: app.app(list(words), prog_name="daemun"))
+            clean_exit.end_well(lambda: app.app(list(words), prog_name="daemun"))
         return end.value.code or 0, capsys.readouterr().out
 
     return run
@@ -164,8 +164,8 @@ def test_a_defect_is_told_in_json(capsys: pytest.CaptureFixture[str], monkeypatc
     monkeypatch.setenv("DAEMUN_DEBUG", "1")
     json_answer.begin(is_wanted=True)
     with pytest.raises(SystemExit) as end:
-        cli.end_well(lambda: json.loads("{"))
-    assert end.value.code == cli.DEFECT
+        clean_exit.end_well(lambda: json.loads("{"))
+    assert end.value.code == clean_exit.DEFECT
     assert "defect in daemun" in json.loads(capsys.readouterr().out)["error"]
 
 
@@ -179,7 +179,7 @@ def test_facts_stand_beside_an_error(capsys: pytest.CaptureFixture[str]) -> None
 
     json_answer.begin(is_wanted=True)
     with pytest.raises(SystemExit):
-        cli.end_well(program)
+        clean_exit.end_well(program)
     assert json.loads(capsys.readouterr().out) == {
         "error": "not everywhere\N{REPLACEMENT CHARACTER}",
         "accounts": [{"directory": "one", "error": None}],

@@ -101,7 +101,7 @@ def before(  # noqa: PLR0917 - Typer's
 def print_version(as_json: common_options.AsJson = False) -> None:
     """Print the version."""
     if as_json:
-        output.print_json({"version": daemun.__version__})
+        json_answer.print_json({"version": daemun.__version__})
     else:
         _print_version(True)
 

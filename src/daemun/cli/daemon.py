@@ -11,8 +11,8 @@ import signal
 import sys
 import typing
 
-from daemun import cli, errors, garbage, settings
-from daemun.cli import json_answer
+from daemun import errors, garbage, settings
+from daemun.cli import clean_exit, json_answer
 
 
 def become(chosen: settings.Settings) -> typing.NoReturn:
@@ -46,10 +46,10 @@ def fail(error: errors.DaemunError, log_format: settings.LogFormat) -> typing.No
 def main() -> None:
     """The program, with the arguments that `become` gives it. Until the daemon listens to signals nothing is begun."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, lambda *_: os._exit(cli.INTERRUPTED))
+        signal.signal(signal.SIGINT, lambda *_: os._exit(clean_exit.INTERRUPTED))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     json_answer.begin(is_wanted="--json" in sys.argv[3:])
-    cli.end_well(lambda: _live(read_settings(sys.argv[2])))
+    clean_exit.end_well(lambda: _live(read_settings(sys.argv[2])))
 
 
 def _live(chosen: settings.Settings) -> None:

@@ -1,11 +1,12 @@
 """`--json` of every command: exactly one JSON document on standard output, whatever the command prints for people.
 
-A command with a structure of its own prints it (`output.print_json`). For all others the document is made of the facts
+A command with a structure of its own prints it (`print_json`). For all others the document is made of the facts
 that they `note` and of the lines that they would have printed, as `messages`. What fails is `{"error": ...}`; the exit
 code is the same as without `--json`. Remarks beside that stay on standard error.
 """
 
 import dataclasses
+import json
 import os
 import sys
 import typing
@@ -56,23 +57,23 @@ def set_error(text: str) -> bool:
     return not _answer.is_printed
 
 
-def set_printed() -> None:
+def print_json(value: typing.Any, *, is_line: bool = False) -> None:
+    """A document of the command's own. is_line: one of many, on one line and at once."""
     _answer.is_printed = True
+    print(json.dumps(value, indent=None if is_line else 2, ensure_ascii=False), flush=is_line)
 
 
 def finish(code: object) -> None:
     """Print the document at the end of a command, unless it printed one itself. code: the exit code."""
     if not _answer.is_wanted or _answer.is_printed:
         return
-    from daemun.cli import output
-
     if _answer.error is not None:
         first: dict[str, typing.Any] = {"error": _answer.error}
     else:
         first = {"ok": code in {0, None}}
     lines = {"messages": _answer.messages} if _answer.messages or _answer.error is None else {}
     try:
-        output.print_json({**first, **_answer.facts, **lines})
+        print_json({**first, **_answer.facts, **lines})
         sys.stdout.flush()
     except BrokenPipeError:
         # The reader is gone; Python would complain when it flushes at its end (library/signal, "Note on SIGPIPE").

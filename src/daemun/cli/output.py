@@ -5,10 +5,7 @@ Texts that come from outside (reasons, labels) are printed without the control c
 
 import collections.abc
 import dataclasses
-import json
-import shutil
 import sys
-import typing
 
 from daemun.cli import json_answer
 
@@ -59,23 +56,6 @@ def fail(text: str) -> None:
     """Why the command fails: on standard error, or the `error` of the JSON answer."""
     if not (json_answer.is_wanted() and json_answer.set_error(clean(text))):
         complain(f"error: {text}")
-
-
-def print_json(value: typing.Any, *, is_line: bool = False) -> None:
-    """A document of the command's own. is_line: one of many, on one line and at once."""
-    json_answer.set_printed()
-    print(json.dumps(value, indent=None if is_line else 2, ensure_ascii=False), flush=is_line)
-
-
-def print_table(titles: Row, rows: collections.abc.Sequence[Row]) -> None:
-    """On a terminal a table that fits it; elsewhere one line a row, nothing cut, so that grep and awk see all of it."""
-    if sys.stdout.isatty():
-        from daemun.cli import tables
-
-        print_lines(tables.lines_of(titles, rows, shutil.get_terminal_size().columns))
-        return
-    for row in lines_of(titles, rows):
-        print(row)
 
 
 def print_lines(lines: collections.abc.Iterable[TerminalLine]) -> None:

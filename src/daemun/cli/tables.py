@@ -1,9 +1,11 @@
-"""Tables on a terminal: no word is broken, whatever the terminal's width. Pure.
+"""Tables on a terminal: no word is broken, whatever the terminal's width.
 
 What does not fit beside the others stands below its row: first the last column, then the one before it, and so on.
 """
 
 import collections.abc
+import shutil
+import sys
 import textwrap
 
 from daemun.cli import output
@@ -13,6 +15,15 @@ _LEAST_WIDTH = 20
 """A last column is not made narrower than this."""
 
 Rows = collections.abc.Sequence[output.Row]
+
+
+def print_table(titles: output.Row, rows: Rows) -> None:
+    """On a terminal a table that fits it; elsewhere one line a row, nothing cut, so that grep and awk see all of it."""
+    if sys.stdout.isatty():
+        output.print_lines(lines_of(titles, rows, shutil.get_terminal_size().columns))
+        return
+    for row in output.lines_of(titles, rows):
+        print(row)
 
 
 def lines_of(titles: output.Row, rows: Rows, width: int) -> list[output.TerminalLine]:

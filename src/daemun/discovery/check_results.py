@@ -12,8 +12,22 @@ import datetime
 import typing
 
 from daemun.core import model
+from daemun.discovery import service_table
 
 _Endpoint = typing.TypeVar("_Endpoint")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class CheckedEndpoint:
+    """One endpoint and how it is checked. Weights do not matter here."""
+
+    check: model.Check
+    address: service_table.Address
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.address}]" if self.address.version == 6 else str(self.address)
+        return f"{host}:{self.port}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

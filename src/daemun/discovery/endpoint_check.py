@@ -1,4 +1,4 @@
-"""One check of an endpoint. Slow to import (aiohttp), so only `health` does, where something is checked."""
+"""One check of an endpoint. Slow to import (aiohttp), so only `health_checks` does, where something is checked."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ import yarl
 
 from daemun import causes
 from daemun.core import model
-from daemun.discovery import health_checks
+from daemun.discovery import check_results
 
 _MAX_HEADER_BYTES = 65_536
 """More than nginx takes: whether headers are too long is not what a check is for."""
@@ -55,7 +55,7 @@ def _make_context(tls: model.UpstreamTls | None) -> ssl.SSLContext:
     return context
 
 
-async def check_endpoint(subject: health_checks.Subject, clients: Clients) -> str | None:
+async def check_endpoint(subject: check_results.CheckedEndpoint, clients: Clients) -> str | None:
     """One check. Returns: why it failed, in words; None when the endpoint is well."""
     check = subject.check.health
     try:
@@ -72,14 +72,14 @@ async def check_endpoint(subject: health_checks.Subject, clients: Clients) -> st
     return None if is_good else f"status {status}"
 
 
-async def _connect(subject: health_checks.Subject) -> None:
+async def _connect(subject: check_results.CheckedEndpoint) -> None:
     _, writer = await asyncio.open_connection(str(subject.address), subject.port)
     writer.close()
     with contextlib.suppress(OSError):
         await writer.wait_closed()
 
 
-async def _get(subject: health_checks.Subject, path: str, clients: Clients) -> int:
+async def _get(subject: check_results.CheckedEndpoint, path: str, clients: Clients) -> int:
     check = subject.check
     client = await clients.find(check.tls)
     headers = {"User-Agent": "daemun-health", "Host": check.host or str(subject)}

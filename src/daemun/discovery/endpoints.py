@@ -326,7 +326,7 @@ class Discovery:
             for endpoint in self._find(service)
         )
 
-    def _apply_verdict(self, subject: health_checks.Subject) -> None:
+    def _apply_verdict(self, subject: check_results.CheckedEndpoint) -> None:
         for service in self._with_check.get(subject.check, {}).values():
             self._fill(service)
 
@@ -368,8 +368,8 @@ def _look_of(endpoint: service_table.ServiceEndpoint, standing: check_results.Ch
     )
 
 
-def _subject(check: model.Check, endpoint: service_table.ServiceEndpoint) -> health_checks.Subject:
-    return health_checks.Subject(check=check, address=endpoint.address, port=endpoint.port)
+def _subject(check: model.Check, endpoint: service_table.ServiceEndpoint) -> check_results.CheckedEndpoint:
+    return check_results.CheckedEndpoint(check=check, address=endpoint.address, port=endpoint.port)
 
 
 def _read_pool(pool: model.Pool | None) -> tuple[service_table.ServiceEndpoint, ...]:

@@ -6,32 +6,17 @@ little from endpoint to endpoint, so that checks do not come in bursts.
 
 import asyncio
 import collections.abc
-import dataclasses
 import datetime
 import functools
 import zlib
 
-from daemun.core import model
-from daemun.discovery import check_results, service_table
+from daemun.discovery import check_results
 
 MOST_AT_ONCE = 32
 _JITTER = 0.1
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """One endpoint and how it is checked. Weights do not matter here."""
-
-    check: model.Check
-    address: service_table.Address
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.address}]" if self.address.version == 6 else str(self.address)
-        return f"{host}:{self.port}"
-
-
-Ask = collections.abc.Callable[[Subject], collections.abc.Awaitable[str | None]]
+Check = collections.abc.Callable[[check_results.CheckedEndpoint], collections.abc.Awaitable[str | None]]
 """As `endpoint_check.check_endpoint`."""
 
 
@@ -44,24 +29,24 @@ class Monitor:
 
     def __init__(
         self,
-        on_change: collections.abc.Callable[[Subject], None],
+        on_change: collections.abc.Callable[[check_results.CheckedEndpoint], None],
         *,
         utc_now: collections.abc.Callable[[], datetime.datetime] = _utc_now,
     ) -> None:
         self._on_change = on_change
         self._utc_now = utc_now
-        self._standings: dict[Subject, check_results.CheckStreak] = {}
-        self._tasks: dict[Subject, asyncio.Task[None]] = {}
+        self._standings: dict[check_results.CheckedEndpoint, check_results.CheckStreak] = {}
+        self._tasks: dict[check_results.CheckedEndpoint, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
 
-    def follow(self, subjects: collections.abc.Iterable[Subject]) -> None:
+    def follow(self, subjects: collections.abc.Iterable[check_results.CheckedEndpoint]) -> None:
         """Check exactly these from now on; what is known of those that stay is kept."""
         wanted = dict.fromkeys(subjects)
         if wanted.keys() != self._standings.keys():
             self._standings = {subject: self._standings.get(subject, check_results.UNKNOWN) for subject in wanted}
             self._changed.set()
 
-    def standing(self, subject: Subject) -> check_results.CheckStreak:
+    def standing(self, subject: check_results.CheckedEndpoint) -> check_results.CheckStreak:
         return self._standings.get(subject, check_results.UNKNOWN)
 
     async def run(self) -> None:
@@ -85,7 +70,7 @@ class Monitor:
                 for subject in self._standings.keys() - self._tasks.keys():
                     self._tasks[subject] = group.create_task(self._watch(subject, check, places))
 
-    async def _watch(self, subject: Subject, check: Ask, places: asyncio.Semaphore) -> None:
+    async def _watch(self, subject: check_results.CheckedEndpoint, check: Check, places: asyncio.Semaphore) -> None:
         health = subject.check.health
         share = zlib.crc32(str(subject).encode()) / 0xFFFFFFFF
         pause_s = health.interval_s * (1 - _JITTER + 2 * _JITTER * share)

@@ -8,8 +8,6 @@ import socket
 import uvicorn
 from starlette import types
 
-from daemun.web import socket_server
-
 ACCEPTED_AT_ONCE = 64
 """Connections that asyncio accepts in one turn of the loop. With uvicorn's 2048, a crowd that is refused at once would
 take as many descriptors first."""
@@ -17,8 +15,8 @@ GRACE_S = 2
 """How long requests may go on after the end was requested."""
 
 
-def make_server(app: types.ASGIApp) -> uvicorn.Server:
-    """A server that is ready to serve, on listening sockets."""
+def make_server(app: types.ASGIApp, *, backlog: int) -> uvicorn.Server:
+    """A server that is ready to serve, on listening sockets. backlog: connections that the kernel keeps for it."""
     config = uvicorn.Config(
         app,
         http="h11",
@@ -33,7 +31,7 @@ def make_server(app: types.ASGIApp) -> uvicorn.Server:
         backlog=ACCEPTED_AT_ONCE,
     )
     config.load()
-    return _Server(config)
+    return _Server(config, backlog)
 
 
 class _Server(uvicorn.Server):
@@ -43,10 +41,14 @@ class _Server(uvicorn.Server):
     the time, so it does that once: a gate at rest is not to be woken up for nothing.
     """
 
+    def __init__(self, config: uvicorn.Config, backlog: int) -> None:
+        super().__init__(config)
+        self._backlog = backlog
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         for listener in sockets or ():  # asyncio takes one number for both, its own turns and the kernel's queue
-            listener.listen(socket_server.BACKLOG)
+            listener.listen(self._backlog)
 
     @contextlib.contextmanager
     def capture_signals(self) -> collections.abc.Generator[None, None, None]:

@@ -44,7 +44,7 @@ def _make_server(make_app: collections.abc.Callable[[], "types.ASGIApp"]) -> "uv
     # Here: slow, and 4 MB that a gate without requests does not need.
     from daemun.web import asgi  # noqa: PLC0415
 
-    return asgi.make_server(make_app())
+    return asgi.make_server(make_app(), backlog=BACKLOG)
 
 
 async def _wait_for_connection(listener: socket.socket) -> None:

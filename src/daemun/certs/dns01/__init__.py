@@ -3,7 +3,7 @@
 dns_prover      what an order needs: records made, seen everywhere, removed
 dns_lookup      where a record must be: CNAMEs followed, the zone found, its servers queried
 propagation     waiting until every server of a zone shows a record
-txt_records     who makes records: by_update (RFC 2136), by_lexicon (dns-lexicon), by_hook (a program)
+txt_records     records, and what makes them: by_update (RFC 2136), by_lexicon (dns-lexicon), by_hook (a program)
 record_journal  what was made, in the store, so that a crash leaves nothing behind (leftovers)
 persist_prover  records that a person made once (dns_advice: what to make)
 """

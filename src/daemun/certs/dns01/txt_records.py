@@ -1,10 +1,7 @@
-"""TXT records that show a CA that a name is ours, and who makes them."""
+"""TXT records that show a CA that a name is ours, and the protocol of what makes them."""
 
 import dataclasses
 import typing
-
-from daemun import secret
-from daemun.core import model
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,16 +34,3 @@ class Maker(typing.Protocol):
     def remove(self, record: Record) -> None:
         """A record that is not there is no error, and others of the same name stay."""
         ...
-
-
-def maker_for(dns: model.Dns) -> Maker:
-    """The provider that the configuration names, with its secrets as they are now. Raises: ConfigError."""
-    # Here, in the thread of an order: requests and dns-lexicon take a third of a second to import.
-    from daemun.certs.dns01 import by_hook, by_lexicon, by_update  # noqa: PLC0415
-
-    options = {name: secret.read(value) for name, value in dns.options}
-    if dns.provider == model.HOOK:
-        return by_hook.Hook(dns.command)
-    if dns.provider == model.RFC2136:
-        return by_update.make(options)
-    return by_lexicon.Lexicon(dns.provider, options)

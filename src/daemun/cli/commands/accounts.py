@@ -5,7 +5,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import command_groups, common_options, confirmation, control_client, json_answer, output
+from daemun.cli import command_groups, common_options, confirmation, control_client, json_answer, output, tables
 
 Json = dict[str, typing.Any]
 
@@ -14,10 +14,10 @@ def show(chosen: settings.Settings, *, as_json: bool) -> None:
     """The account at every CA that was asked so far, also without a running daemon."""
     found = _fetch(chosen)
     if as_json:
-        output.print_json(found)
+        json_answer.print_json(found)
         return
     if found["accounts"]:
-        output.print_table(("CA", "ACCOUNT", "EMAIL", "KEY", "STATE"), [row_of(each) for each in found["accounts"]])
+        tables.print_table(("CA", "ACCOUNT", "EMAIL", "KEY", "STATE"), [row_of(each) for each in found["accounts"]])
     else:
         output.print_line("there is no account at any CA yet; the first order makes one")
     if found["rolling"]:

@@ -3,7 +3,7 @@
 import typer
 
 from daemun import settings
-from daemun.cli import common_options, control_client, daemon_state, output
+from daemun.cli import common_options, control_client, daemon_state, json_answer, output
 
 group = typer.Typer(help="Whom daemun tells when a certificate is in danger.", no_args_is_help=True)
 
@@ -29,7 +29,7 @@ def test(chosen: settings.Settings, as_json: common_options.AsJson = False) -> N
     """
     sent = daemon_state.or_not_live(chosen, control_client.Client(chosen).test_alerts)
     if as_json:
-        output.print_json({"told": sent})
+        json_answer.print_json({"told": sent})
     for one in () if as_json else sent:
         output.print_line(
             f"{one['target']}: {'not taken: ' + one['error'] if one['error'] else one['remark'] or 'taken'}"

@@ -5,7 +5,7 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import common_options, control_client, daemon_state, output, problem_lines
+from daemun.cli import common_options, control_client, daemon_state, json_answer, output, problem_lines
 
 Json = dict[str, typing.Any]
 
@@ -20,7 +20,7 @@ def apply(chosen: settings.Settings, as_json: common_options.AsJson = False) -> 
     daemon_state.config_of(chosen, daemon.status(""))
     report = daemon_state.apply_and_wait(daemon)
     if as_json:
-        output.print_json(report)
+        json_answer.print_json(report)
     else:
         for line in lines_of(report):
             output.print_line(line)

@@ -18,6 +18,7 @@ from daemun.cli import (
     host_names,
     json_answer,
     output,
+    tables,
     verdict,
 )
 
@@ -29,14 +30,14 @@ def show(chosen: settings.Settings, *, as_json: bool) -> None:
     """
     found = daemon_state.or_not_live(chosen, control_client.Client(chosen).certificates)
     if as_json:
-        output.print_json({"certificates": found})
+        json_answer.print_json({"certificates": found})
     elif not found:
         output.print_line("no site needs a certificate")
     elif sys.stdout.isatty():
         output.print_lines(certificate_table.lines_of(found, _now(), shutil.get_terminal_size().columns))
     else:
         titles = ("HOST", "STATE", "ISSUER", "EXPIRES", "LEFT", "RENEWS", "NOTE")
-        output.print_table(titles, [certificate_table.row_of(each, _now()) for each in found])
+        tables.print_table(titles, [certificate_table.row_of(each, _now()) for each in found])
     raise typer.Exit(0 if verdict.all_served(found) else verdict.NOT_LIVE)
 
 
@@ -72,7 +73,7 @@ def detail(
     if not found:
         raise errors.ConfigError(f'cannot show the certificate of "{host}": no site has one; `daemun certs` lists all')
     if as_json:
-        output.print_json({"certificates": found})
+        json_answer.print_json({"certificates": found})
     for number, each in enumerate(() if as_json else found):
         if number:
             output.print_line()
@@ -92,7 +93,7 @@ def forecast(
     """Show the coming renewals in order of time, and which certificates daemun does not renew, with their end."""
     answer = daemon_state.or_not_live(chosen, lambda: control_client.Client(chosen).forecast(days))
     if as_json:
-        output.print_json(answer)
+        json_answer.print_json(answer)
         return
     for line in forecast_table.lines_of(answer):
         output.print_line(line)

@@ -6,7 +6,7 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import common_options, host_names, output, verdict
+from daemun.cli import common_options, host_names, json_answer, output, verdict
 
 if typing.TYPE_CHECKING:
     from daemun.certs.dns01 import dns_advice
@@ -27,7 +27,9 @@ def dns(
 
     found = dns_instructions.advise(chosen, host_names.normal(host))
     if as_json:
-        output.print_json({"names": [{**dataclasses.asdict(one), "challenge": one.challenge.value} for one in found]})
+        json_answer.print_json(
+            {"names": [{**dataclasses.asdict(one), "challenge": one.challenge.value} for one in found]}
+        )
     else:
         for one in found:
             output.print_line("\n".join(lines_of(one)))

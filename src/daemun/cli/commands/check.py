@@ -6,7 +6,7 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import common_options, daemon_state, output, problem_lines
+from daemun.cli import common_options, daemon_state, json_answer, output, problem_lines
 
 File = typing.Annotated[
     pathlib.Path | None, typer.Argument(metavar="[FILE]", help="The configuration, as with -c.", show_default=False)
@@ -30,7 +30,7 @@ def check(chosen: settings.Settings, file: File = None, as_json: common_options.
     is_good = not problem_lines.errors_of(found)
     subject = configuration.name_source(chosen)
     if as_json:
-        output.print_json({"ok": is_good, "config": str(chosen.config), "problems": found})
+        json_answer.print_json({"ok": is_good, "config": str(chosen.config), "problems": found})
     else:
         problem_lines.print_all(found)
         if is_good:

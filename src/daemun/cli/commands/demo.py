@@ -5,7 +5,7 @@ import typing
 
 import typer
 
-from daemun.cli import common_options, output
+from daemun.cli import common_options, json_answer
 
 
 def demo(  # noqa: PLR0917 - Typer's
@@ -26,7 +26,7 @@ def demo(  # noqa: PLR0917 - Typer's
 
     def announce(live: chat.Live) -> None:
         if as_json:
-            output.print_json(dataclasses.asdict(live), is_line=True)
+            json_answer.print_json(dataclasses.asdict(live), is_line=True)
         else:
             print(chat.welcome(live), flush=True)
 

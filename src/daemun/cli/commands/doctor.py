@@ -5,7 +5,7 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import common_options, control_client, finding_lines, host_names, output
+from daemun.cli import common_options, control_client, finding_lines, host_names, json_answer
 
 Json = dict[str, typing.Any]
 
@@ -37,7 +37,7 @@ def doctor(chosen: settings.Settings, host: Host = None, as_json: common_options
         found = _look(chosen, daemon, absent, found)
     if as_json:
         is_good = finding_lines.all_good(found)
-        output.print_json({"ok": is_good, "running": absent is None, "findings": found})
+        json_answer.print_json({"ok": is_good, "running": absent is None, "findings": found})
     else:
         finding_lines.print_all(found)
     raise typer.Exit(0 if finding_lines.all_good(found) else 1)

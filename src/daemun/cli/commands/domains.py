@@ -14,7 +14,7 @@ def show(chosen: settings.Settings, *, as_json: bool) -> None:
     """The names that were added to a site with `on_demand`, a line each."""
     found = control_client.Client(chosen).domains()
     if as_json:
-        output.print_json({"domains": found})
+        json_answer.print_json({"domains": found})
     else:
         output.print_line("\n".join(found) if found else "no name was added")
 

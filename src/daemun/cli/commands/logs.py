@@ -10,7 +10,7 @@ import typing
 import typer
 
 from daemun import errors, settings
-from daemun.cli import common_options, output
+from daemun.cli import common_options, json_answer, output
 
 if typing.TYPE_CHECKING:
     from daemun.nginx import access_lines
@@ -45,7 +45,7 @@ def logs(  # noqa: PLR0917 - Typer's
         follower = access_lines.Follower(path, at_end=False)
         found = collections.deque(_lines_of(follower, grep), maxlen=lines)
         if as_json and not follow:
-            output.print_json({"file": str(path), "lines": [_value_of(line) for line in found]})
+            json_answer.print_json({"file": str(path), "lines": [_value_of(line) for line in found]})
         for line in found if follow or not as_json else ():
             _print(line, as_json=as_json)
         while follow:
@@ -73,7 +73,7 @@ def _value_of(line: str) -> typing.Any:
 
 def _print(line: str, *, as_json: bool) -> None:
     if as_json:
-        output.print_json(_value_of(line), is_line=True)
+        json_answer.print_json(_value_of(line), is_line=True)
     else:
         print(output.clean(line), flush=True)
 

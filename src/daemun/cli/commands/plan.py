@@ -5,7 +5,7 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import common_options, daemon_state, output, problem_lines
+from daemun.cli import common_options, daemon_state, json_answer, output, problem_lines
 
 Json = dict[str, typing.Any]
 
@@ -19,7 +19,7 @@ def plan(chosen: settings.Settings, as_json: common_options.AsJson = False) -> N
     report = daemon.plan() if daemon else _plan_alone(chosen)
     is_good = not problem_lines.errors_of(report["problems"])
     if as_json:
-        output.print_json(report)
+        json_answer.print_json(report)
     else:
         if daemon is None:
             output.complain(f"no daemon runs {chosen.config}: this is what `daemun up` would do")

@@ -29,7 +29,7 @@ def render(chosen: settings.Settings, out: Out = None, as_json: common_options.A
         output.complain(line)
     if out is None and as_json:
         files = {path: content.decode("utf-8", "replace") for path, content in rendered.files.items()}
-        output.print_json({"files": files, "problems": found})
+        json_answer.print_json({"files": files, "problems": found})
     elif out is None:
         for line in _text_of(rendered.files):
             print(line)

@@ -6,7 +6,17 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import common_options, control_client, daemon_state, output, problem_lines, site_filter, verdict
+from daemun.cli import (
+    common_options,
+    control_client,
+    daemon_state,
+    json_answer,
+    output,
+    problem_lines,
+    site_filter,
+    tables,
+    verdict,
+)
 
 Json = dict[str, typing.Any]
 
@@ -24,10 +34,10 @@ def sites(
     """
     answer = site_filter.choose(daemon_state.or_not_live(chosen, control_client.Client(chosen).status), hosts, only)
     if as_json:
-        output.print_json({"sites": answer["sites"], "problems": answer["problems"]})
+        json_answer.print_json({"sites": answer["sites"], "problems": answer["problems"]})
     else:
         rows = [row for site in answer["sites"] for row in rows_of(site)]
-        output.print_table(("HOST", "STATE", "PATH", "TO", "FROM"), rows)
+        tables.print_table(("HOST", "STATE", "PATH", "TO", "FROM"), rows)
         for line in verdict.reasons(answer):
             output.print_line(line)
         problem_lines.print_all(answer["problems"])

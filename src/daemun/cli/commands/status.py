@@ -6,7 +6,17 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import common_options, control_client, daemon_state, output, problem_lines, site_filter, verdict
+from daemun.cli import (
+    common_options,
+    control_client,
+    daemon_state,
+    json_answer,
+    output,
+    problem_lines,
+    site_filter,
+    tables,
+    verdict,
+)
 from daemun.core import durations
 
 Json = dict[str, typing.Any]
@@ -48,12 +58,12 @@ def status(  # noqa: PLR0917 - Typer's
         output.print_line(summary_of(answer)[1])
         raise typer.Exit(0 if verdict.is_alive(answer) else verdict.NOT_LIVE)
     if as_json:
-        output.print_json(answer)
+        json_answer.print_json(answer)
     else:
         for line in summary_of(answer):
             output.print_line(line)
         if answer["nginx"]["old_generations"]:
-            output.print_table(
+            tables.print_table(
                 ("GENERATION", "AGE", "WORKERS", "SOCKETS", "MEMORY"),
                 [_old_row_of(one) for one in answer["nginx"]["old_generations"]],
             )
@@ -68,9 +78,9 @@ def print_sites(answer: Json) -> None:
     if answer["sites"]:
         titles = ("HOST", "STATE", "CERTIFICATE", "SERVERS", "ROUTES")
         now = datetime.datetime.now(datetime.UTC)
-        output.print_table(titles, [_row_of(site, now) for site in answer["sites"]])
+        tables.print_table(titles, [_row_of(site, now) for site in answer["sites"]])
     if answer["containers"]:
-        output.print_table(("CONTAINER", "HOSTS", "SERVED"), [_container_row_of(one) for one in answer["containers"]])
+        tables.print_table(("CONTAINER", "HOSTS", "SERVED"), [_container_row_of(one) for one in answer["containers"]])
     for line in verdict.reasons(answer):
         output.print_line(line)
     problem_lines.print_all(answer["problems"])
