@@ -22,8 +22,7 @@ from cryptography import x509
 from hypothesis import strategies as st
 
 from daemun.certs import certificate_manager
-from daemun.certs.orders import key_types
-from daemun.certs.served import live_folder
+from daemun.certs.served import key_types, live_folder
 from daemun.core import certificate_choice, model
 from daemun.core.issuance import renewal_time
 from tests.support import acme_server, clock, http01, issuing

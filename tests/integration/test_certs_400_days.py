@@ -17,8 +17,7 @@ import pytest
 from cryptography import x509
 
 from daemun.certs import certificate_manager
-from daemun.certs.acme import renewal_info
-from daemun.certs.orders import rate_limit_domains
+from daemun.certs.acme import rate_limit_domains, renewal_info
 from daemun.core import model
 from daemun.core.issuance import budget
 from tests.support import acme_server, clock, http01, issuing

@@ -9,8 +9,7 @@ import threading
 import pytest
 
 from daemun import errors
-from daemun.certs.acme import acme_issuer
-from daemun.certs.orders import examination, request_ledger
+from daemun.certs.acme import acme_issuer, request_ledger
 from daemun.certs.served import certificate_records
 from daemun.core import model
 from daemun.core.issuance import budget
@@ -119,20 +118,20 @@ async def test_what_is_not_wanted_any_more_is_not_renewed(gate: issuing.Gate, ca
 
 
 class Examiner:
-    """`examination.Examiner` that finds what a test says."""
+    """`ports.Examiner` that finds what a test says."""
 
-    def __init__(self, *found: examination.Finding) -> None:
+    def __init__(self, *found: model.Finding) -> None:
         self.found = found
 
     async def examine(
         self, hosts: collections.abc.Sequence[str], authority: model.Authority, ordering: model.Ordering
-    ) -> tuple[examination.Finding, ...]:
+    ) -> tuple[model.Finding, ...]:
         return self.found
 
 
-NO_RECORD = examination.Finding(
+NO_RECORD = model.Finding(
     topic="dns",
-    weight=examination.Weight.BLOCKS,
+    weight=model.Weight.BLOCKS,
     host="a.example.com",
     message="has no address in DNS",
     cure="make an A record",
@@ -157,7 +156,7 @@ async def test_what_would_fail_for_sure_is_not_asked_and_a_repair_in_dns_is_seen
             await watched.until(lambda: watched.status("a.example.com").failures == failures)  # noqa: B023 - awaited here
         assert ca.requests("order-plz") == 0
         # Another answer is a repair, although the next try is more than an hour away.
-        good = dataclasses.replace(NO_RECORD, weight=examination.Weight.GOOD, message="is 192.0.2.1", cure=None)
+        good = dataclasses.replace(NO_RECORD, weight=model.Weight.GOOD, message="is 192.0.2.1", cure=None)
         examiner.found = (good,)
         gate.clock.advance(6 * MINUTE)
         certs.wake()
@@ -169,10 +168,10 @@ async def test_a_finding_about_one_ca_leaves_the_next_one(gate: issuing.Gate, ca
     class OfOne(Examiner):
         async def examine(
             self, hosts: collections.abc.Sequence[str], authority: model.Authority, ordering: model.Ordering
-        ) -> tuple[examination.Finding, ...]:
+        ) -> tuple[model.Finding, ...]:
             return self.found if authority.directory == ca.directory else ()
 
-    caa = examination.Finding(topic="caa", weight=examination.Weight.BLOCKS, message="CAA forbids it", cure="change it")
+    caa = model.Finding(topic="caa", weight=model.Weight.BLOCKS, message="CAA forbids it", cure="change it")
     with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as second:
         acme = issuing.asking(ca, second)
         certs = await gate.manager(acme, issuing.spec("a.example.com"), examiner=OfOne(caa))

@@ -19,8 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from daemun.certs import account_service
-from daemun.certs.orders import key_types
-from daemun.certs.served import bundle, certificate_records, live_folder, local_ca
+from daemun.certs.served import bundle, certificate_records, key_types, live_folder, local_ca
 from daemun.control import account_port
 from daemun.core import certificate_choice, model
 from daemun.core import layout as layout_

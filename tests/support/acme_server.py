@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, types
 from josepy import jwk
 
 from daemun.certs.acme import renewal_info
-from daemun.certs.orders import key_types
+from daemun.certs.served import key_types
 from tests.support import clock as clock_
 from tests.support import pebble, serving
 

@@ -3,8 +3,8 @@
 import dataclasses
 import datetime
 
-from daemun.certs.orders import schedule
-from daemun.certs.served import certificate_index, certificate_records, local_ca, shown_certificates
+from daemun.certs.managed import certificate_index, schedule
+from daemun.certs.served import certificate_records, local_ca, shown_certificates
 from daemun.core import model
 from daemun.core.issuance import order_subject, renewal_advice
 from daemun.store import memory_store

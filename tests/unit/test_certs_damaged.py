@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from daemun.certs.orders import request_ledger
+from daemun.certs.acme import request_ledger
 from daemun.certs.served import bundle, certificate_records, certificate_store, local_ca
 from daemun.core.issuance import budget
 from daemun.errors import EnvironmentProblemError

@@ -20,15 +20,8 @@ from josepy import jwk
 
 from daemun.certs import certificate_manager
 from daemun.certs.acme import acme_accounts
-from daemun.certs.served import (
-    certificate_files,
-    certificate_records,
-    first_certificates,
-    live_folder,
-    local_ca,
-    local_renewal,
-    shown_certificates,
-)
+from daemun.certs.managed import first_certificates, local_renewal
+from daemun.certs.served import certificate_files, certificate_records, live_folder, local_ca, shown_certificates
 from daemun.control import ports
 from daemun.core import layout, model
 from daemun.store import file_store, memory_store

@@ -4,7 +4,7 @@ import datetime
 
 import pytest
 
-from daemun.certs.orders import schedule
+from daemun.certs.managed import schedule
 from daemun.certs.served import certificate_records, local_ca, shown_certificates
 from daemun.core import model
 from daemun.core.issuance import order_subject

@@ -6,7 +6,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from daemun.certs.orders import rate_limit_domains
+from daemun.certs.acme import rate_limit_domains
 from daemun.core.issuance import budget
 
 NOW = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)

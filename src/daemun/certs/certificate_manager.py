@@ -20,16 +20,14 @@ import types
 from daemun import errors
 from daemun.certs.acme import acme_accounts, challenge_files
 from daemun.certs.acme import provers as provers_
-from daemun.certs.orders import examination, key_types, order_attempt, order_loop, renewal_watch, schedule
+from daemun.certs.managed import certificate_index, first_certificates, live_repair, local_renewal, schedule
+from daemun.certs.orders import order_attempt, order_loop, renewal_watch
 from daemun.certs.served import (
     bundle,
     certificate_files,
-    certificate_index,
     certificate_records,
     deploy_hook,
-    first_certificates,
-    live_repair,
-    local_renewal,
+    key_types,
     shown_certificates,
 )
 from daemun.control import ports
@@ -65,7 +63,7 @@ class Manager:
         *,
         worker_gid: int | None = None,
         provers: provers_.Provers = types.MappingProxyType({}),
-        examiner: examination.Examiner | None = None,
+        examiner: ports.Examiner | None = None,
         limits_of: collections.abc.Callable[[str], budget.Limits] = budget.limits_of,
         rng: random.Random | None = None,
         wait: Wait | None = None,

@@ -20,7 +20,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 _PREFIX = "domains"
 MOST_TOGETHER = 64
-"""Names that are added at once. Far more would begin with shared certificates (`certs.served.first_certificates`)."""
+"""Names that are added at once. Far more would begin with shared certificates (`certs.managed.first_certificates`)."""
 _MOST_NAMED = 5
 
 

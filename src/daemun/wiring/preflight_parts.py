@@ -2,8 +2,7 @@
 
 import typing
 
-from daemun.certs.acme import acme_accounts
-from daemun.certs.orders import request_ledger
+from daemun.certs.acme import acme_accounts, request_ledger
 from daemun.control import ports
 from daemun.core import model
 from daemun.wiring import clock

@@ -31,9 +31,9 @@ from daemun.certs.acme import (
     order_error,
     order_failures,
     preferred_chain,
+    request_ledger,
 )
 from daemun.certs.acme import provers as provers_
-from daemun.certs.orders import request_ledger
 from daemun.certs.served import bundle, certificate_records
 from daemun.control import ports
 from daemun.core import names

@@ -9,8 +9,7 @@ from acme import client, messages
 from acme import errors as acme_errors
 from josepy import json_util
 
-from daemun.certs.acme import acme_network, order_error
-from daemun.certs.orders import rate_limit_domains, request_ledger
+from daemun.certs.acme import acme_network, order_error, rate_limit_domains, request_ledger
 from daemun.core import model, names, words
 from daemun.core.issuance import budget
 

@@ -5,8 +5,7 @@ import datetime
 import urllib.parse
 
 from daemun.certs.acme import acme_accounts
-from daemun.certs.orders import key_types
-from daemun.certs.served import bundle, certificate_records, certificate_store
+from daemun.certs.served import bundle, certificate_records, certificate_store, key_types
 from daemun.control import account_port, ports
 from daemun.core import model, rules
 from daemun.core.issuance import renewal_time

@@ -18,9 +18,9 @@ import typing
 
 from daemun import errors
 from daemun.certs import daemon_thread
-from daemun.certs.acme import order_error
+from daemun.certs.acme import order_error, request_ledger
 from daemun.certs.acme import provers as provers_
-from daemun.certs.orders import ca_outages, examination, request_ledger
+from daemun.certs.orders import ca_outages
 from daemun.certs.served import certificate_records, certificate_store
 from daemun.control import ports
 from daemun.core import model, words
@@ -41,7 +41,7 @@ class Means:
     stored: certificate_store.Stored
     clock: ports.Clock
     provers: provers_.Provers
-    examiner: examination.Examiner | None
+    examiner: ports.Examiner | None
     limits_of: collections.abc.Callable[[str], budget.Limits]
     pause: collections.abc.Callable[[float, threading.Event], bool] | None = None
     outages: ca_outages.Outages = dataclasses.field(default_factory=ca_outages.Outages)
@@ -279,10 +279,8 @@ class _Try:
         # The limits are checked when an order is counted: there it is known what it replaces.
         found = [one for one in looked if one.topic != request_ledger.TOPIC]
         self._seen = fingerprint(found)
-        self._warnings = tuple(
-            f"before that, daemun found: {one}" for one in found if one.weight is examination.Weight.WARNS
-        )
-        blocking = [one for one in found if one.weight is examination.Weight.BLOCKS]
+        self._warnings = tuple(f"before that, daemun found: {one}" for one in found if one.weight is model.Weight.WARNS)
+        blocking = [one for one in found if one.weight is model.Weight.BLOCKS]
         if not blocking:
             return
         quoted = words.listed([words.quoted(host) for host in self._hosts], last="and")
@@ -383,7 +381,7 @@ class _Try:
         return f"the CA at {authority.directory} is not asked before {until:%Y-%m-%d %H:%M} UTC"
 
 
-def fingerprint(found: collections.abc.Iterable[examination.Finding]) -> str:
+def fingerprint(found: collections.abc.Iterable[model.Finding]) -> str:
     """Of what the names look like in DNS: another one means that something changed there."""
     texts = sorted(str(one) for one in found if one.topic == "dns")
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]

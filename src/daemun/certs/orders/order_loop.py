@@ -12,14 +12,9 @@ import traceback
 import structlog
 
 from daemun import errors
-from daemun.certs.orders import order_attempt, renewal_watch, schedule
-from daemun.certs.served import (
-    certificate_files,
-    certificate_index,
-    certificate_records,
-    deploy_hook,
-    shown_certificates,
-)
+from daemun.certs.managed import certificate_index, schedule
+from daemun.certs.orders import order_attempt, renewal_watch
+from daemun.certs.served import certificate_files, certificate_records, deploy_hook, shown_certificates
 from daemun.core import model, words
 from daemun.core.issuance import order_subject, renewal_time
 

@@ -17,8 +17,9 @@ import structlog
 
 from daemun import errors
 from daemun.certs import daemon_thread
-from daemun.certs.orders import examination, order_attempt, schedule
-from daemun.certs.served import certificate_index, certificate_records
+from daemun.certs.managed import certificate_index, schedule
+from daemun.certs.orders import order_attempt
+from daemun.certs.served import certificate_records
 from daemun.control import ports
 from daemun.core import model
 from daemun.core.issuance import renewal_advice, renewal_time
@@ -45,7 +46,7 @@ class Watch:
         clock: ports.Clock,
         *,
         rng: random.Random,
-        examiner: examination.Examiner | None,
+        examiner: ports.Examiner | None,
         changed: collections.abc.Callable[[], None],
     ) -> None:
         self._index = known

@@ -1,11 +1,11 @@
 """What visitors are shown.
 
-certificate_index    every certificate that is wanted, with what follows from what is known of it
 certificate_selection  which certificate each name is shown: the best there is (shown_certificates: as values)
 certificate_files    puts what was selected into live/
 certificate_store    what CAs signed, found by the names that it covers (certificate_records: its form)
-live_folder          live/NAME: what nginx loads (live_repair: written again when a hand damaged it)
-local_ca             daemun's own certificate authority (first_certificates, local_renewal)
+live_folder          live/NAME: what nginx loads
+key_types            two certificates for the same names, ECDSA and RSA
+local_ca             daemun's own certificate authority
 own_files            the owner's certificate files (bundle: a chain with its key; pem_kinds: what a wrong file is)
 deploy_hook          the owner's command after each new certificate
 """

@@ -14,12 +14,12 @@ import threading
 from cryptography import x509
 
 from daemun import errors
-from daemun.certs.orders import key_types
 from daemun.certs.served import (
     bundle,
     certificate_records,
     certificate_selection,
     certificate_store,
+    key_types,
     live_folder,
     local_ca,
     shown_certificates,

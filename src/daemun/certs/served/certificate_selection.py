@@ -9,11 +9,11 @@ import dataclasses
 import pathlib
 
 from daemun import errors
-from daemun.certs.orders import key_types
 from daemun.certs.served import (
     bundle,
     certificate_records,
     certificate_store,
+    key_types,
     live_folder,
     local_ca,
     own_files,

@@ -18,8 +18,7 @@ import threading
 
 from cryptography.hazmat.primitives import serialization
 
-from daemun.certs.orders import key_types
-from daemun.certs.served import bundle, certificate_records
+from daemun.certs.served import bundle, certificate_records, key_types
 from daemun.control import damaged_keys, ports
 from daemun.core import model, names
 from daemun.core.issuance import renewal_time

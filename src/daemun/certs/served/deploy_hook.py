@@ -21,8 +21,7 @@ import structlog
 from cryptography.hazmat.primitives import serialization
 
 from daemun import errors
-from daemun.certs.orders import key_types
-from daemun.certs.served import bundle, certificate_records, live_folder
+from daemun.certs.served import bundle, certificate_records, key_types, live_folder
 from daemun.control import damaged_keys, ports
 from daemun.core import layout, names
 

@@ -9,7 +9,8 @@ import collections.abc
 import dataclasses
 import datetime
 
-from daemun.certs.orders import key_types, schedule
+from daemun.certs.managed import schedule
+from daemun.certs.served import key_types
 from daemun.core import model
 from daemun.core.issuance import order_subject
 

@@ -15,8 +15,9 @@ import threading
 import time
 
 from daemun import errors
-from daemun.certs.orders import examination, rate_limit_domains
+from daemun.certs.acme import rate_limit_domains
 from daemun.control import damaged_keys, ports
+from daemun.core import model
 from daemun.core.issuance import budget
 
 TOPIC = "budget"
@@ -119,7 +120,7 @@ def _parse_spends(content: bytes) -> budget.Ledger:
 
 def find(
     hosts: collections.abc.Sequence[str], directory: str, store: ports.Store, clock: ports.Clock
-) -> examination.Finding | None:
+) -> model.Finding | None:
     """Whether the limits that are known of the CA let a new order for these hosts be made now; None: none are known."""
     limits = budget.limits_of(directory)
     if not limits:
@@ -127,12 +128,10 @@ def find(
     cost = budget.OrderCost(by="", hosts=tuple(hosts), domains=rate_limit_domains.domains_of(hosts))
     refusal = RequestLedger(store, clock, directory, limits).find_refusal(cost)
     if refusal is None:
-        return examination.Finding(
-            topic=TOPIC, weight=examination.Weight.GOOD, message="the CA's limits let an order be made now"
-        )
-    return examination.Finding(
+        return model.Finding(topic=TOPIC, weight=model.Weight.GOOD, message="the CA's limits let an order be made now")
+    return model.Finding(
         topic=TOPIC,
-        weight=examination.Weight.BLOCKS,
+        weight=model.Weight.BLOCKS,
         message=explain(cost.hosts, directory, refusal),
         cure="a further CA in `acme.directory` is asked meanwhile",
     )

@@ -8,7 +8,8 @@ import datetime
 import structlog
 
 from daemun import errors
-from daemun.certs.served import certificate_files, certificate_index
+from daemun.certs.managed import certificate_index
+from daemun.certs.served import certificate_files
 from daemun.control import ports
 from daemun.core import model
 

@@ -6,8 +6,7 @@ import datetime
 from cryptography.hazmat.primitives import hashes
 
 from daemun.certs.acme import certificate_key, preferred_chain
-from daemun.certs.orders import key_types
-from daemun.certs.served import bundle, certificate_records, shown_certificates
+from daemun.certs.served import bundle, certificate_records, key_types, shown_certificates
 from daemun.core import model, words
 from daemun.core.issuance import challenge_choice, order_subject, renewal_advice, renewal_time
 

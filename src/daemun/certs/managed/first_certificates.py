@@ -3,7 +3,7 @@
 import collections.abc
 import dataclasses
 
-from daemun.certs.orders import schedule
+from daemun.certs.managed import schedule
 from daemun.certs.served import certificate_files, certificate_records, local_ca, shown_certificates
 from daemun.control import ports
 from daemun.core import model

@@ -12,8 +12,8 @@ import dataclasses
 import structlog
 
 from daemun import errors
-from daemun.certs.orders import schedule
-from daemun.certs.served import certificate_files, certificate_index, shown_certificates
+from daemun.certs.managed import certificate_index, schedule
+from daemun.certs.served import certificate_files, shown_certificates
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
