@@ -96,7 +96,7 @@ class Walk:
         (daemon.root / "own.key").write_bytes(own.key_pem)
         store = file_store.FileStore(daemon.state / "store")
         issued = certificate_records.Issued(directory="https://127.0.0.1:9/directory", bundle=public)
-        certificate_records.write_issued(store, "pub.example.com", issued)
+        certificate_records.write_issued(store, certificate_records.issued_key("pub.example.com"), issued)
         daemon.write(FILE)
         daemon.start()
         daemon.wait_ready()

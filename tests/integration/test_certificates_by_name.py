@@ -217,7 +217,9 @@ async def test_c1_a_wildcard_in_the_store_serves_a_name_that_a_site_gets_later(
     now = gate.clock.now()
     found = local_ca.load_or_create(memory_store.MemoryStore(), now).issue(["*.example.com"], now)
     certificate_records.write_issued(
-        gate.store, "_.example.com", certificate_records.Issued(directory=ca.directory, bundle=found)
+        gate.store,
+        certificate_records.issued_key("_.example.com"),
+        certificate_records.Issued(directory=ca.directory, bundle=found),
     )
     async with begun(gate, ca, wanted("shop.example.com", "blog.example.com")) as running:
         assert gate.leaf("shop.example.com") == gate.leaf("blog.example.com") == found.leaf

@@ -130,7 +130,9 @@ async def test_renewed_when_a_third_of_the_lifetime_is_left(gate: Gate, ca: pebb
     then = gate.clock.now() - 59 * DAY
     old = local_ca.load_or_create(memory_store.MemoryStore(), then).issue(["a.example.com"], then)
     certificate_records.write_issued(
-        gate.store, "a.example.com", certificate_records.Issued(directory=ca.directory, bundle=old)
+        gate.store,
+        certificate_records.issued_key("a.example.com"),
+        certificate_records.Issued(directory=ca.directory, bundle=old),
     )
     certs = await gate.manager(asking(ca), spec("a.example.com"))
     async with certificates.running(certs) as watched:

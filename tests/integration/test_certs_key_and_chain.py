@@ -81,7 +81,9 @@ async def test_c9_each_type_of_key(gate: issuing.Gate, ca: pebble.Pebble) -> Non
 async def test_c9_another_type_waits_for_the_renewal(gate: issuing.Gate, ca: pebble.Pebble) -> None:
     then = gate.clock.now() - 59 * DAY
     old = local_ca.load_or_create(memory_store.MemoryStore(), then).issue([HOST], then)
-    certificate_records.write_issued(gate.store, HOST, certificate_records.Issued(directory=ca.directory, bundle=old))
+    certificate_records.write_issued(
+        gate.store, certificate_records.issued_key(HOST), certificate_records.Issued(directory=ca.directory, bundle=old)
+    )
     certs = await gate.manager(issuing.asking(ca), issuing.spec(HOST))
     async with certificates.running(certs) as watched:
         before = gate.leaf(HOST)

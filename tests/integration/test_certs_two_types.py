@@ -95,7 +95,9 @@ async def test_c9_each_is_ordered_and_kept_for_itself(gate: issuing.Gate, ca: pe
 @pytest.mark.pebble
 async def test_c9_a_second_that_fails_harms_nothing_and_joins_later(gate: issuing.Gate, ca: pebble.Pebble) -> None:
     old = local_ca.load_or_create(memory_store.MemoryStore(), gate.clock.now()).issue([HOST], gate.clock.now())
-    certificate_records.write_issued(gate.store, HOST, certificate_records.Issued(directory=ca.directory, bundle=old))
+    certificate_records.write_issued(
+        gate.store, certificate_records.issued_key(HOST), certificate_records.Issued(directory=ca.directory, bundle=old)
+    )
     ca.break_dns(HOST)
     certs = await gate.manager(issuing.asking(ca), issuing.spec(HOST, **BOTH))
     async with certificates.running(certs) as watched:
@@ -151,7 +153,9 @@ async def test_c9_the_other_way_round_orders_nothing(gate: issuing.Gate, ca: peb
 async def test_c9_each_is_renewed_for_itself(gate: issuing.Gate, ca: pebble.Pebble) -> None:
     then = gate.clock.now() - 59 * DAY
     old = local_ca.load_or_create(memory_store.MemoryStore(), then).issue([HOST], then)
-    certificate_records.write_issued(gate.store, HOST, certificate_records.Issued(directory=ca.directory, bundle=old))
+    certificate_records.write_issued(
+        gate.store, certificate_records.issued_key(HOST), certificate_records.Issued(directory=ca.directory, bundle=old)
+    )
     certs = await gate.manager(issuing.asking(ca), issuing.spec(HOST, **BOTH))
     async with certificates.running(certs) as watched:
         await until_both(watched, VALID, VALID)

@@ -160,7 +160,9 @@ class Shelf:
     def put(self) -> None:
         self.hooks.note(HOST, (HOST,), self.issued)
         certificate_records.write_issued(
-            self.store, HOST, certificate_records.Issued(directory="https://ca.test/dir", bundle=self.issued)
+            self.store,
+            certificate_records.issued_key(HOST),
+            certificate_records.Issued(directory="https://ca.test/dir", bundle=self.issued),
         )
         live_folder.publish(pathlib.Path(self.paths.live), HOST, self.issued, worker_gid=None)
 

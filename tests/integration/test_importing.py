@@ -192,7 +192,9 @@ async def test_a_site_that_has_a_certificate_keeps_it(gate: Gate, ca: pebble.Peb
         ["a.example.com"], gate.clock.now()
     )
     certificate_records.write_issued(
-        gate.store, "a.example.com", certificate_records.Issued(directory=ca.directory, bundle=own)
+        gate.store,
+        certificate_records.issued_key("a.example.com"),
+        certificate_records.Issued(directory=ca.directory, bundle=own),
     )
     await gate.begin(asking(ca), spec("a.example.com"))
     told = await gate.take_over(read(client.folder))

@@ -53,7 +53,9 @@ class Gate:
         ca = local_ca.load_or_create(memory_store.MemoryStore(), self.clock.now())
         issued = ca.issue(hosts, self.clock.now())
         certificate_records.write_issued(
-            self.store, name, certificate_records.Issued(directory=directory, bundle=issued)
+            self.store,
+            certificate_records.issued_key(name),
+            certificate_records.Issued(directory=directory, bundle=issued),
         )
         return issued.fullchain_pem
 

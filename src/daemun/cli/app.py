@@ -106,30 +106,29 @@ def print_version(as_json: common_options.AsJson = False) -> None:
         _print_version(True)
 
 
-RUNNING, FILE, LIVE = "Run", "The file", "What is live"
+_COMMANDS = {
+    "Run": (up.up, stop.stop, trust.trust, demo.demo),
+    "The file": (
+        check.check,
+        plan.plan,
+        apply.apply,
+        render.render,
+        add.add,
+        rm.rm,
+        enable.enable,
+        disable.disable,
+        restore_file.restore_file,
+    ),
+    "What is live": (status.status, sites.sites, doctor.doctor, logs.logs),
+}
+_GROUPS = {"certs": certs.group, "domains": domains.group, "alerts": alerts.group, "accounts": accounts.group}
 
-app.command(rich_help_panel=RUNNING)(up.up)
-app.command(rich_help_panel=RUNNING)(stop.stop)
-app.command(rich_help_panel=RUNNING)(trust.trust)
-app.command(rich_help_panel=RUNNING)(demo.demo)
-app.command(rich_help_panel=FILE)(check.check)
-app.command(rich_help_panel=FILE)(plan.plan)
-app.command(rich_help_panel=FILE)(apply.apply)
-app.command(rich_help_panel=FILE)(render.render)
-app.command(rich_help_panel=FILE)(add.add)
-app.command(rich_help_panel=FILE)(rm.rm)
-app.command(rich_help_panel=FILE)(enable.enable)
-app.command(rich_help_panel=FILE)(disable.disable)
-app.command("restore-file", rich_help_panel=FILE)(restore_file.restore_file)
-app.command(rich_help_panel=LIVE)(status.status)
-app.command(rich_help_panel=LIVE)(sites.sites)
-app.command(rich_help_panel=LIVE)(doctor.doctor)
-app.command(rich_help_panel=LIVE)(logs.logs)
-app.command("version", rich_help_panel=RUNNING)(print_version)
+for _panel, _commands in _COMMANDS.items():
+    for _command in _commands:
+        app.command(rich_help_panel=_panel)(_command)
+app.command("version", rich_help_panel="Run")(print_version)
 certs.group.command("import")(certs_import.import_)
-certs.group.command("revoke")(certs_revoke.revoke)
-certs.group.command("dns")(certs_dns.dns)
-app.add_typer(certs.group, name="certs", rich_help_panel=LIVE)
-app.add_typer(domains.group, name="domains", rich_help_panel=LIVE)
-app.add_typer(alerts.group, name="alerts", rich_help_panel=LIVE)
-app.add_typer(accounts.group, name="accounts", rich_help_panel=LIVE)
+certs.group.command()(certs_revoke.revoke)
+certs.group.command()(certs_dns.dns)
+for _name, _group in _GROUPS.items():
+    app.add_typer(_group, name=_name, rich_help_panel="What is live")

@@ -1,4 +1,4 @@
-"""Groups of commands that show something by themselves, and as `list`."""
+"""Groups of commands, which may show something by themselves, and as `list`."""
 
 import typing
 
@@ -12,9 +12,9 @@ class Show(typing.Protocol):
     def __call__(self, chosen: settings.Settings, *, as_json: bool) -> None: ...
 
 
-def make_group(name: str, show: Show, *, about: str) -> typer.Typer:
-    """To which further commands are added. about: the group's help."""
-    group = typer.Typer(help=about, invoke_without_command=True, no_args_is_help=False)
+def make_group(name: str, show: Show | None = None, *, about: str) -> typer.Typer:
+    """To which further commands are added. show: what it does without one; None: print the help. about: the help."""
+    group = typer.Typer(help=about, invoke_without_command=show is not None, no_args_is_help=show is None)
 
     @group.callback()
     def by_itself(
@@ -25,8 +25,11 @@ def make_group(name: str, show: Show, *, about: str) -> typer.Typer:
         as_json: common_options.AsJson = False,
     ) -> None:
         context.find_root().obj = common_options.combine(context, config=config, state=state, nginx=nginx)
-        if context.invoked_subcommand is None:
+        if show is not None and context.invoked_subcommand is None:
             show(common_options.resolve(context, config=config, state=state, nginx=nginx), as_json=as_json)
+
+    if show is None:
+        return group
 
     @group.command("list", help=f"The same as `daemun {name}`.")
     @common_options.with_settings

@@ -35,7 +35,6 @@ class AnswerHead:
     status: int
     location: str | None = None
     sets_cookie: bool = False
-    is_about_tls: bool = False
 
 
 def read_answer(head: bytes) -> AnswerHead | None:
@@ -55,7 +54,6 @@ def read_answer(head: bytes) -> AnswerHead | None:
         status=int(words[1][:3]),
         location=location.decode("utf-8", "replace") if location is not None else None,
         sets_cookie=b"set-cookie" in found,
-        is_about_tls=b"HTTPS" in head.upper(),
     )
 
 

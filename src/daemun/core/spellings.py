@@ -91,13 +91,9 @@ def target_paths(text: str) -> Texts:
     """What replaces a prefix: nothing of it stands for the request, for what follows the prefix is appended."""
     without = _CAPTURE.sub("", _VARIABLE.sub("", other_tools.with_variables(text)))
     if without != text:
-        yield _cleaned(without)
+        yield re.sub("//+", "/", f"/{without.lstrip('/')}")
         return
     yield _escaped(text.replace("$", "%24"))
-
-
-def _cleaned(path: str) -> str:
-    return re.sub("//+", "/", f"/{path.lstrip('/')}")
 
 
 def redirects(text: str) -> Texts:

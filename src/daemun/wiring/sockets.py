@@ -40,10 +40,10 @@ class Sockets:
         await socket_server.serve(self._make_api, pathlib.Path(self.layout.control_socket))
 
     async def serve_hold(self) -> None:
-        await socket_server.serve(self._make_waiting_room, pathlib.Path(self.layout.hold_socket), group=self.group)
+        await socket_server.serve(self._make_hold_app, pathlib.Path(self.layout.hold_socket), group=self.group)
 
     async def serve_domains(self) -> None:
-        await socket_server.serve(self._make_doorbell, pathlib.Path(self.layout.domains_socket), group=self.group)
+        await socket_server.serve(self._make_on_demand_app, pathlib.Path(self.layout.domains_socket), group=self.group)
 
     async def listen_to_missed(self) -> None:
         await missed_handshakes.listen(self.layout, self.asker, group=self.group)
@@ -55,12 +55,12 @@ class Sockets:
 
         return api.create_app(self.gate, accounts_api.routes(self.acme_service, self.acme_service))
 
-    def _make_waiting_room(self) -> "types.ASGIApp":
+    def _make_hold_app(self) -> "types.ASGIApp":
         from daemun.hold import hold_app  # noqa: PLC0415
 
         return hold_app.create_app(self.queue, self.layout.hold_socket)
 
-    def _make_doorbell(self) -> "types.ASGIApp":
+    def _make_on_demand_app(self) -> "types.ASGIApp":
         from daemun.on_demand import on_demand_app  # noqa: PLC0415
 
         return on_demand_app.create_app(self.asker)

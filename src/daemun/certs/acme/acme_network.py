@@ -145,25 +145,19 @@ def in_words(
             if authority.ca_file
             else "if it is a private CA, give its root as `acme.ca_file`"
         )
-        raise order_error.OrderError(
+        raise _outage(
             f"{failed}: the TLS certificate of {ca} is not trusted; {remedy}",
-            cause=order_error.Cause.DOWN,
-            is_outage=True,
         ) from error
     except requests.exceptions.Timeout as error:
         slow = str(error) if isinstance(error, ca_connections.TooSlowError) else ""
-        raise order_error.OrderError(
+        raise _outage(
             f"{failed}: {ca} {f'is too slow: {slow}' if slow else f'does not answer within {NETWORK_TIMEOUT_S} s'}; "
             "check this machine's way to the internet; daemun tries again by itself",
-            cause=order_error.Cause.DOWN,
-            is_outage=True,
         ) from error
     except requests.exceptions.ConnectionError as error:
-        raise order_error.OrderError(
+        raise _outage(
             f"{failed}: {ca} cannot be reached ({_innermost(error)}); "
             "check `acme.directory` and this machine's way to the internet; daemun tries again by itself",
-            cause=order_error.Cause.DOWN,
-            is_outage=True,
         ) from error
     except (
         acme_errors.Error,
@@ -173,12 +167,7 @@ def in_words(
         KeyError,
     ) as error:
         if network.is_in_trouble:
-            raise order_error.OrderError(
-                f"{failed}: {_trouble(ca, network.status)}",
-                cause=order_error.Cause.DOWN,
-                is_outage=True,
-                retry_after_s=network.retry_after_s,
-            ) from error
+            raise _outage(f"{failed}: {_trouble(ca, network.status)}", retry_after_s=network.retry_after_s) from error
         raise order_error.OrderError(
             f"{failed}: {ca} answers with something else than ACME ({_brief(error)}); "
             "check that `acme.directory` is the URL of a directory (RFC 8555)",
@@ -188,11 +177,12 @@ def in_words(
             retry_after_s=network.retry_after_s,
         ) from error
     except OSError as error:  # requests: the CA file does not exist
-        raise order_error.OrderError(
-            f"{failed}: `acme.ca_file` ({authority.ca_file}) cannot be read; check the path",
-            cause=order_error.Cause.DOWN,
-            is_outage=True,
-        ) from error
+        raise _outage(f"{failed}: `acme.ca_file` ({authority.ca_file}) cannot be read; check the path") from error
+
+
+def _outage(text: str, *, retry_after_s: float | None = None) -> order_error.OrderError:
+    cause = order_error.Cause.DOWN
+    return order_error.OrderError(text, cause=cause, is_outage=True, retry_after_s=retry_after_s)
 
 
 def _trouble(ca: str, status: int | None) -> str:

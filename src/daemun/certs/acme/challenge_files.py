@@ -59,7 +59,8 @@ class ChallengeFiles:
         with contextlib.suppress(OSError):
             for path in self._folder.iterdir():
                 with contextlib.suppress(OSError):
-                    if _is_file(path) and path.stat().st_mtime < before and _thumbprint_in(path) in thumbprints:
+                    is_old = path.is_file() and not path.is_symlink() and path.stat().st_mtime < before
+                    if is_old and _thumbprint_in(path) in thumbprints:
                         path.unlink()
 
     def _path(self, proof: provers.Proof) -> pathlib.Path:
@@ -87,10 +88,6 @@ class ChallengeFiles:
                 f'cannot show the CA that "{proof.host}" is ours: cannot write "{path}" '
                 f"({(error.strerror or str(error)).lower()}); free some space, or correct the rights of its folder"
             ) from error
-
-
-def _is_file(path: pathlib.Path) -> bool:
-    return path.is_file() and not path.is_symlink()
 
 
 def _thumbprint_in(path: pathlib.Path) -> str | None:

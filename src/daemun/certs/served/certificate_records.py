@@ -85,11 +85,7 @@ def parse_issued(value: dict[str, typing.Any]) -> Issued:
     return Issued(directory=str(value["directory"]), bundle=found, is_revoked=bool(value.get("revoked")))
 
 
-def write_issued(store: ports.Store, name: str, issued: Issued) -> None:
-    write_issued_at(store, issued_key(name), issued)
-
-
-def write_issued_at(store: ports.Store, key: str, issued: Issued) -> None:
+def write_issued(store: ports.Store, key: str, issued: Issued) -> None:
     """Where else the store keeps certificates (`certs.served.certificate_store`)."""
     pair = {"fullchain": issued.bundle.fullchain_pem.decode(), "key": issued.bundle.key_pem.decode()}
     _write(store, key, {"directory": issued.directory, "revoked": issued.is_revoked, **pair})

@@ -122,7 +122,7 @@ class Stored:
         return self._known
 
     def _write(self, key: str, issued: certificate_records.Issued) -> None:
-        certificate_records.write_issued_at(self._store, key, issued)
+        certificate_records.write_issued(self._store, key, issued)
         self._forget(key)
         self._remember(key, issued)
 

@@ -3,21 +3,9 @@
 import typer
 
 from daemun import settings
-from daemun.cli import common_options, control_client, daemon_state, json_answer, output
+from daemun.cli import command_groups, common_options, control_client, daemon_state, json_answer, output
 
-group = typer.Typer(help="Whom daemun tells when a certificate is in danger.", no_args_is_help=True)
-
-
-@group.callback()
-def alerts(
-    context: typer.Context,
-    config: common_options.Config = None,
-    state: common_options.State = None,
-    nginx: common_options.Nginx = None,
-    as_json: common_options.AsJson = False,
-) -> None:
-    """Whom daemun tells when a certificate is in danger."""
-    context.find_root().obj = common_options.combine(context, config=config, state=state, nginx=nginx)
+group = command_groups.make_group("alerts", about="Whom daemun tells when a certificate is in danger.")
 
 
 @group.command()

@@ -59,10 +59,6 @@ def _look(
         own += [machine_findings.split(str(absent), "daemun", model.Weight.BLOCKS)]
         own += [*machine_findings.look_at_file(chosen), *machine_findings.look_at_nginx(chosen)]
     own += machine_findings.look_at_disk(chosen)
-    if machine_findings.has_local_sites(chosen) if absent is not None else _has_local(daemon):
+    if machine_findings.has_local_sites(chosen) if absent is not None else daemon.has_local_certificates():
         own += machine_findings.look_at_trust(chosen)
     return [*found, *json_values.findings_json(tuple(own))]
-
-
-def _has_local(daemon: control_client.Client) -> bool:
-    return daemon.has_local_certificates()

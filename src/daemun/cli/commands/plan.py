@@ -45,7 +45,7 @@ def lines_of(report: Json) -> list[str]:
 
 def _plan_alone(chosen: settings.Settings) -> Json:
     from daemun.web import json_values
-    from daemun.wiring.offline import configuration, planning
+    from daemun.wiring.offline import configuration, rendering
 
     configuration.check_can_start(chosen)
-    return json_values.plan_json(planning.plan(chosen))
+    return json_values.plan_json(rendering.plan(chosen))

@@ -55,17 +55,6 @@ class _LastTranslation:
     dialect: route_requests.Dialect
     translated: container_sites.Translated
 
-    def follows_from(
-        self,
-        listing: containers.Listing,
-        terms: container_sites.Terms,
-        dialect: route_requests.Dialect,
-        *,
-        now_s: float,
-    ) -> bool:
-        is_same = listing is self.listing and terms == self.terms and dialect is self.dialect
-        return is_same and now_s < recent_claims.find_next_end(self.translated.memory)
-
     def readings(self, dialect: route_requests.Dialect) -> container_sites.Readings:
         return self.translated.readings if dialect is self.dialect else container_sites.NO_READINGS
 
@@ -185,7 +174,12 @@ class DockerSource:
         has_ended = bool(self._inherited) and now_s >= self._inherited_until_s
         if has_ended:
             self._inherited = {}
-        if before is not None and not has_ended and before.follows_from(listing, terms, self._dialect, now_s=now_s):
+        if (
+            before is not None
+            and not has_ended
+            and (listing is before.listing and terms == before.terms and self._dialect is before.dialect)
+            and now_s < recent_claims.find_next_end(before.translated.memory)
+        ):
             return before.translated.snapshot
         translated = container_sites.translate(
             listing,

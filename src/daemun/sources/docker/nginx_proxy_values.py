@@ -5,7 +5,7 @@ Each function raises ValueError with what was expected and what was found.
 
 import re
 
-from daemun.core import model, names, patterns, rules, short_texts, words
+from daemun.core import model, patterns, rules, short_texts, words
 
 METHODS = ("redirect", "noredirect", "nohttp", "nohttps")
 PROTOCOLS = {
@@ -179,8 +179,3 @@ def answer(text: str) -> model.Answer | None:
     if body is not None and len(body) > 1 and body[0] == body[-1] and body[0] in "\"'":
         body = body[1:-1]
     return model.Answer(status=int(found.group(1)), text=body)
-
-
-def is_single_label(host_: str) -> bool:
-    """Whether a host has no parent whose certificate could be for it."""
-    return names.address_of(host_) is not None or host_.count(".") < 2

@@ -1,16 +1,17 @@
-"""The files that nginx would be given."""
+"""The files that nginx would be given, and what they would change."""
 
 import collections.abc
 import dataclasses
 
 from daemun import settings as settings_
 from daemun.certs.acme import acme_accounts
+from daemun.control import gate, gate_port
 from daemun.core import assemble as assemble_
-from daemun.core import model, outcome, render_environment
+from daemun.core import change_plan, merge, model, outcome, render_environment
 from daemun.discovery import resolver_places
-from daemun.nginx import worker_account
+from daemun.nginx import nginx_server, worker_account
 from daemun.wiring import nginx_environment
-from daemun.wiring.offline import configuration, earlier
+from daemun.wiring.offline import configuration, earlier, run_async
 
 UNUSED_RESOLVER = "127.0.0.1:53530"
 """Stands in rendered files for the address that the first `daemun up` will choose."""
@@ -29,6 +30,21 @@ def render(settings: settings_.Settings) -> Rendered:
     desired = configuration.read(settings)
     assembled = assemble(settings, desired, nginx_environment.find_nginx(settings), last_good={})
     return Rendered(files=assembled.files, problems=problems_of(settings, desired, assembled))
+
+
+def plan(settings: settings_.Settings) -> gate_port.PlanReport:
+    """What `daemun up` would do now. Raises: DaemunError when nothing can be planned."""
+    desired = configuration.read(settings)
+    binary = nginx_environment.find_nginx(settings)
+    actual = run_async.run(nginx_server.Nginx(binary, settings.layout).read_actual())
+    assembled = assemble(settings, desired, binary, last_good=actual.files or {})
+    wanted = change_plan.plan(
+        desired, assembled.files, actual, specs=merge.certificate_specs(desired), services=merge.services(desired)
+    )
+    wanted = dataclasses.replace(
+        wanted, changes=change_plan.with_lines(wanted.changes, assembled.files, actual.files or {})
+    )
+    return gate.report_plan(wanted, problems_of(settings, desired, assembled))
 
 
 def assemble(

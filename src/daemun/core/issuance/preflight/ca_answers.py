@@ -48,13 +48,9 @@ def _judge_clock(ahead: datetime.timedelta | None, now: datetime.datetime) -> tu
     if abs(ahead) <= WRONG:
         return (new_findings.good(TOPIC_CLOCK, "the clock agrees with the CA's"),)
     side = "ahead of" if ahead > datetime.timedelta() else "behind"
-    message = f"this machine's clock, {_at(now)}, is {_lasting(abs(ahead))} {side} the CA's"
+    message = f"this machine's clock, {now:%Y-%m-%d %H:%M:%S UTC}, is {_lasting(abs(ahead))} {side} the CA's"
     make = new_findings.blocks if abs(ahead) > USELESS else new_findings.warns
     return (make(TOPIC_CLOCK, message, _SET),)
-
-
-def _at(now: datetime.datetime) -> str:
-    return now.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _lasting(span: datetime.timedelta) -> str:
