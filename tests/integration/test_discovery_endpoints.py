@@ -15,7 +15,8 @@ import dns.rcode
 import pytest
 
 from daemun import errors
-from daemun.core import model, names
+from daemun.core import dns_service, model, names
+from daemun.core.options import health_option
 from daemun.discovery import endpoints, resolver_places
 from daemun.store import memory_store
 from tests.support import backend, ports, upstreams
@@ -42,8 +43,8 @@ class Names:
         return self.value
 
 
-def service(host: str, port: int = 80) -> model.Service:
-    return model.Service(name=names.service_name(host, port), host=host, port=port)
+def service(host: str, port: int = 80) -> dns_service.Service:
+    return dns_service.Service(name=names.service_name(host, port), host=host, port=port)
 
 
 @contextlib.asynccontextmanager
@@ -107,7 +108,9 @@ async def test_addresses_follow_the_name() -> None:
 
 async def test_a_name_that_does_not_resolve_is_a_trouble_of_its_sites_and_refuses_connections() -> None:
     known = Names()
-    checked = dataclasses.replace(service("html", 8080), check=model.Check(health=model.Health(path="/healthz")))
+    checked = dataclasses.replace(
+        service("html", 8080), check=dns_service.Check(health=health_option.Health(path="/healthz"))
+    )
     async with discovering(known) as discovery:
         await discovery.publish([service("html"), checked], ())
         assert await ask(discovery, "html") == ["127.0.0.1:0"]
@@ -124,7 +127,9 @@ async def test_a_name_that_does_not_resolve_is_a_trouble_of_its_sites_and_refuse
 
 
 async def test_a_pool_without_endpoints_is_a_trouble_of_its_sites() -> None:
-    checked = model.Service(name="x.daemun", pool="x", check=model.Check(health=model.Health(path="/healthz")))
+    checked = dns_service.Service(
+        name="x.daemun", pool="x", check=dns_service.Check(health=health_option.Health(path="/healthz"))
+    )
     here = model.Pool(name="x", endpoints=(model.Endpoint(address="127.0.0.1", port=9),))
     async with discovering(Names()) as discovery:
         await discovery.publish([checked], [model.Pool(name="x")])
@@ -150,7 +155,9 @@ async def test_a_slow_name_delays_neither_publish_for_long_nor_other_names() -> 
     known = Names(web=("10.0.0.1",), slow=("10.0.0.2",))
     known.blocked["slow"] = threading.Event()
     async with discovering(known) as discovery:
-        slow = dataclasses.replace(service("slow"), check=model.Check(health=model.Health(path="/healthz")))
+        slow = dataclasses.replace(
+            service("slow"), check=dns_service.Check(health=health_option.Health(path="/healthz"))
+        )
         await discovery.publish([slow, service("web")], ())
         assert await ask(discovery, "web") == ["10.0.0.1:80"]
         assert discovery.find_health(slow.name) == ()
@@ -265,9 +272,9 @@ async def test_run_looks_names_up_again_until_it_is_cancelled() -> None:
 
 
 async def test_checks_of_what_was_taken_away_end_with_nginxs_questions() -> None:
-    def checked(server: backend.Backend, name: str) -> model.Service:
-        check = model.Check(health=model.Health(path="/fail", interval_s=0.05, timeout_s=30.0))
-        return model.Service(name=name, host="127.0.0.1", port=server.port, check=check)
+    def checked(server: backend.Backend, name: str) -> dns_service.Service:
+        check = dns_service.Check(health=health_option.Health(path="/fail", interval_s=0.05, timeout_s=30.0))
+        return dns_service.Service(name=name, host="127.0.0.1", port=server.port, check=check)
 
     async def asked_again(server: backend.Backend) -> None:
         before = server.seen.total()

@@ -10,7 +10,7 @@ import pathlib
 
 import pytest
 
-from daemun.core import model, names
+from daemun.core import dns_service, names
 from daemun.discovery import endpoints, responder, responder_sockets, service_table
 from daemun.store import memory_store
 from tests.support import ports, upstreams
@@ -209,7 +209,7 @@ async def test_many_endpoints_of_one_service_fit_into_its_zone(gate: Gate) -> No
 async def test_fifty_services_of_names(tmp_path: pathlib.Path) -> None:
     port = ports.free_port()
     hosts = {f"host-{number}": f"127.0.2.{number + 1}" for number in range(50)}
-    services = [model.Service(name=names.service_name(host, port), host=host, port=port) for host in hosts]
+    services = [dns_service.Service(name=names.service_name(host, port), host=host, port=port) for host in hosts]
     discovery = endpoints.Discovery(memory_store.MemoryStore(), resolve=lambda host: [hosts[host]])
     await discovery.start()
     async with contextlib.AsyncExitStack() as stack:

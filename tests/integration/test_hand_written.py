@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from daemun.core import directive, dns_services, layout, model, named_servers
+from daemun.core.options import catalogue, hsts_option
 from daemun.core.render import render_tree
 from daemun.discovery import endpoints
 from daemun.sources import nginx_snippet
@@ -70,9 +71,9 @@ def gate(one: echo.EchoServer) -> collections.abc.Iterator[rendered.Running]:
     web = site(
         "raw.test",
         route("/", server),
-        route("/in/", server, snippet=owned(inner), response_headers=(("X-Route", "1"),)),
+        route("/in/", server, snippet=owned(inner), options=catalogue.values(response_headers=(("X-Route", "1"),))),
         snippet=owned(raw),
-        hsts=model.Hsts(max_age_s=7),
+        options=catalogue.values(hsts=hsts_option.Hsts(max_age_s=7)),
     )
     small = site(
         "small.test",
@@ -233,7 +234,7 @@ def test_h2_headers_hidden_for_a_site_stay_hidden(one: echo.EchoServer) -> None:
     server = f"http://127.0.0.1:{one.port}"
     web = site(
         "hide.test",
-        route("/", server, response_headers=(("X-R", "1"),)),
+        route("/", server, options=catalogue.values(response_headers=(("X-R", "1"),))),
         snippet=owned("proxy_hide_header X-Powered-By;"),
     )
     with rendered.running(web) as running:
@@ -395,7 +396,11 @@ def test_h4_wordpress(try_files: str, has_root: bool, spa: bool) -> None:
             (files / path).parent.mkdir(exist_ok=True)
             (files / path).write_text("x")
         raw = WORDPRESS.format(root=f"root {files};" if has_root else "", try_files=try_files)
-        web = site("blog.test", route("/", model.Files(folder=str(files), spa=spa)), snippet=owned(raw))
+        web = site(
+            "blog.test",
+            route("/", model.Files(folder=str(files), options=catalogue.values(spa=spa))),
+            snippet=owned(raw),
+        )
         with rendered.running(web) as running:
             front, admin, style = (
                 fetch(running, f"https://blog.test{path}") for path in ("/", "/wp-admin/", "/style.css")

@@ -10,17 +10,18 @@ import ssl
 
 import pytest
 
-from daemun.core import dns_services, model
-from daemun.discovery import check_results, health_checks
+from daemun.core import dns_service, dns_services, model
+from daemun.core.options import catalogue, health_option
+from daemun.discovery import health_checks
 from tests.support import backend, holding, ports, rendered, upstreams
 from tests.support.sites import proxy, route, site, target
 
-QUICK = model.Health(path="/healthz", interval_s=0.1, timeout_s=1.0, threshold=2)
+QUICK = health_option.Health(path="/healthz", interval_s=0.1, timeout_s=1.0, threshold=2)
 
 
-def subject(port: int, check: model.Health = QUICK, **options: object) -> check_results.CheckedEndpoint:
-    full = model.Check(health=check, **options)  # type: ignore[arg-type]
-    return check_results.CheckedEndpoint(check=full, address=ipaddress.ip_address("127.0.0.1"), port=port)
+def subject(port: int, check: health_option.Health = QUICK, **options: object) -> health_checks.Subject:
+    full = dns_service.Check(health=check, **options)  # type: ignore[arg-type]
+    return health_checks.Subject(check=full, address=ipaddress.ip_address("127.0.0.1"), port=port)
 
 
 @contextlib.asynccontextmanager
@@ -140,7 +141,9 @@ def unwell(house: holding.House) -> list[str]:
 async def test_servers_are_taken_out_and_in() -> None:
     port = ports.free_port()
     with backend.running("steady") as steady:
-        action = proxy(f"http://127.0.0.1:{steady.port}", f"http://127.0.0.1:{port}", health=QUICK)
+        action = proxy(
+            f"http://127.0.0.1:{steady.port}", f"http://127.0.0.1:{port}", options=catalogue.values(health=QUICK)
+        )
         async with gate(action) as house:
             await until(house, "steady")
             assert unwell(house) == [f"127.0.0.1:{port}"]
@@ -161,7 +164,7 @@ async def test_backups_and_weights_stay() -> None:
                 target(f"http://127.0.0.1:{main.port}", weight=3),
                 target(f"http://127.0.0.1:{backup.port}", backup=True),
             ),
-            health=QUICK,
+            options=catalogue.values(health=QUICK),
         )
         async with gate(action) as house:
             await until(house, "main")
@@ -173,7 +176,7 @@ async def test_backups_and_weights_stay() -> None:
 async def test_requests_wait_while_nobody_is_well() -> None:
     with backend.running() as server:
         server.is_unwell = True
-        async with gate(proxy(f"http://127.0.0.1:{server.port}", health=QUICK)) as house:
+        async with gate(proxy(f"http://127.0.0.1:{server.port}", options=catalogue.values(health=QUICK))) as house:
             # nginx may have asked before the first check; from the next time it asks on, requests wait.
             async def is_waiting() -> bool:
                 asking.append(asyncio.create_task(house.ask("GET", "http://app.test/wait")))
@@ -189,7 +192,9 @@ async def test_requests_wait_while_nobody_is_well() -> None:
 
 @pytest.mark.nginx
 async def test_pools_are_checked_too() -> None:
-    pooled = model.Proxy(targets=(model.Target(scheme=model.Scheme.HTTP, pool="x.daemun"),), health=QUICK)
+    pooled = model.Proxy(
+        targets=(model.Target(scheme=model.Scheme.HTTP, pool="x.daemun"),), options=catalogue.values(health=QUICK)
+    )
     with backend.running("one") as one, backend.running("two") as two:
         found = tuple(model.Endpoint(address="127.0.0.1", port=server.port) for server in (one, two))
         async with gate(pooled, model.Pool(name="x.daemun", endpoints=found)) as house:

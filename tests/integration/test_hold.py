@@ -15,6 +15,7 @@ import websockets.asyncio.server
 
 from daemun.core import model
 from daemun.core.directive import Directive, Expr
+from daemun.core.options import catalogue, timeout_option
 from daemun.hold import hold_limits
 from tests.support import backend, clients, holding, ports, rendered, responders, upstreams
 from tests.support.sites import proxy, route, site
@@ -62,7 +63,7 @@ async def test_a_request_that_reached_a_server_never_waits() -> None:
 
 async def test_a_slow_server_is_not_asked_again() -> None:
     with backend.running() as server:
-        action = app(f"http://127.0.0.1:{server.port}", timeouts=model.Timeouts(read_s=0.1))
+        action = app(f"http://127.0.0.1:{server.port}", timeouts=timeout_option.Timeouts(read_s=0.1))
         async with holding.house(action) as house:
             answer = await house.ask("GET", "http://app.test/slow")
         assert answer.status_code == 504
@@ -127,11 +128,11 @@ async def test_a_client_that_leaves_frees_its_place() -> None:
 async def test_paths_and_headers_are_those_of_a_request_that_did_not_wait(path: str) -> None:
     port = ports.free_port()
     gate = app(f"http://127.0.0.1:{port}{path}", path="/out/")
-    marked = model.Route(
-        path="/out/",
-        action=gate.routes[0].action,
+    marked = route(
+        "/out/",
+        gate.routes[0].action,
         request_headers=(("X-Mark", "$host!"),),
-        response_headers=(("X-A", "b"),),
+        options=catalogue.values(response_headers=(("X-A", "b"),)),
     )
     gate = site("app.test", marked, **PLAIN)
     urls = [f"http://app.test/out/{rest}" for rest in ("", "a?b=c", "a%20b/%2541", "é", "out/x")]
@@ -243,7 +244,10 @@ async def test_an_owner_s_error_page_is_shown_after_the_wait() -> None:
         Directive("location", (Expr("="), Expr("/sorry")), (Directive("return", (Expr("200"), Expr("sorry"))),)),
     )
     gate = site(
-        "app.test", route("/", proxy(f"http://127.0.0.1:{ports.free_port()}", hold_s=0.3)), snippet=page, **PLAIN
+        "app.test",
+        route("/", proxy(f"http://127.0.0.1:{ports.free_port()}", options=catalogue.values(hold=0.3))),
+        snippet=page,
+        **PLAIN,
     )
     async with holding.house(gate) as house:
         answer = await house.ask("GET", "http://app.test/")

@@ -8,6 +8,7 @@ import ssl
 import pytest
 
 from daemun.core import model
+from daemun.core.options import catalogue
 from tests.support import echo, rendered
 from tests.support.sites import route, site
 
@@ -102,7 +103,7 @@ def test_c6_what_a_trusted_proxy_brought_over_https_is_served(app: echo.EchoServ
 
 
 def test_c6_another_status_for_what_is_no_get(app: echo.EchoServer) -> None:
-    wanted = site("a.test", f"http://127.0.0.1:{app.port}", other_redirect=308)
+    wanted = site("a.test", f"http://127.0.0.1:{app.port}", options=catalogue.values(redirect_status=308))
     with rendered.running(wanted, settings=TRUSTING) as gate:
         assert ask(gate, "a.test", "/x", method="POST")[0] == 308
         assert ask(gate, "a.test", "/x", method="HEAD")[0] == 301

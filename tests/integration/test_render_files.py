@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from daemun.core import model
+from daemun.core.options import catalogue, hsts_option
 from tests.support import clients, rendered
 from tests.support.sites import route, site
 
@@ -67,15 +68,23 @@ def gate() -> collections.abc.Iterator[Gate]:
             "files.test",
             route("/assets/", model.Files(folder=public)),
             route("/short", model.Files(folder=f"{public}/")),
-            route("/list/", model.Files(folder=public, listing=True)),
-            route("/spa/", model.Files(folder=public, spa=True)),
-            route("/broken/", model.Files(folder=f"{folder}/bare", spa=True)),
-            route("/c d/", model.Files(folder=public, spa=True)),
-            route("/c$d e/", model.Files(folder=public), response_headers=(("Cache-Control", "public"),)),
-            route("/", model.Files(folder=public, spa=True), response_headers=(("X-Own", "1"),)),
+            route("/list/", model.Files(folder=public, options=catalogue.values(listing=True))),
+            route("/spa/", model.Files(folder=public, options=catalogue.values(spa=True))),
+            route("/broken/", model.Files(folder=f"{folder}/bare", options=catalogue.values(spa=True))),
+            route("/c d/", model.Files(folder=public, options=catalogue.values(spa=True))),
+            route(
+                "/c$d e/",
+                model.Files(folder=public),
+                options=catalogue.values(response_headers=(("Cache-Control", "public"),)),
+            ),
+            route(
+                "/",
+                model.Files(folder=public, options=catalogue.values(spa=True)),
+                options=catalogue.values(response_headers=(("X-Own", "1"),)),
+            ),
             route("/gone", model.Redirect(to="/")),
             http=model.HttpMode.SERVE,
-            hsts=model.Hsts(max_age_s=1),
+            options=catalogue.values(hsts=hsts_option.Hsts(max_age_s=1)),
         )
         with rendered.running(files) as nginx:
             yield Gate(nginx)

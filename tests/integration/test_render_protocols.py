@@ -12,6 +12,7 @@ import pytest
 
 from daemun.core import model, render_environment
 from daemun.core.directive import Directive, Expr
+from daemun.core.options import catalogue
 from tests.support import clients, rendered, responders
 from tests.support.sites import proxy, route, site
 
@@ -56,14 +57,14 @@ def _cgi_site(scheme: model.Scheme, place: str, unix: str) -> model.Site:
     owners = (Directive(f"{scheme.value}_param", (Expr("SERVER_NAME"), Expr("owner"))),)
     return site(
         f"{scheme.value}.test",
-        route("/", proxy(url, document_root="/srv/$app/")),
-        route("/app/", proxy(f"{url}/inner/", index="front.php")),
+        route("/", proxy(url, options=catalogue.values(root="/srv/$app/"))),
+        route("/app/", proxy(f"{url}/inner/", options=catalogue.values(index="front.php"))),
         route("/unix/", f"{scheme.value}://{unix}"),
         route(
             "/own/",
-            proxy(url, host_header="inner.test"),
+            proxy(url, options=catalogue.values(host_header="inner.test")),
             request_headers=(("X-Forwarded-Proto", "own"), ("X-Mine", "$request_method"), ("User-Agent", "")),
-            response_headers=(("X-Hidden", ""), ("X-Shown", "1")),
+            options=catalogue.values(response_headers=(("X-Hidden", ""), ("X-Shown", "1"))),
             snippet=owners,
         ),
     )

@@ -14,6 +14,7 @@ import pytest
 
 from daemun.core import certificate_choice, model
 from daemun.core import layout as layout_
+from daemun.core.options import catalogue, hsts_option, upstream_tls_options
 from tests.support import clients, echo, rendered
 from tests.support.sites import proxy, route, site
 
@@ -81,11 +82,15 @@ def _sites(one: str, two: str) -> tuple[model.Site, ...]:
         site("*.wild.test", two),
         site("exact.wild.test", one),
         site("127.0.0.1", two),
-        site("strict.test", one, hsts=model.Hsts(max_age_s=63072000, include_subdomains=True, preload=True)),
+        site(
+            "strict.test",
+            one,
+            options=catalogue.values(hsts=hsts_option.Hsts(max_age_s=63072000, include_subdomains=True, preload=True)),
+        ),
         site(
             "go.test",
-            route("/to", model.Redirect(to="https://else.test$request_uri", status=308)),
-            route("/path", model.Redirect(to="https://else.test$uri$price", status=302)),
+            route("/to", model.Redirect(to="https://else.test$request_uri", options=catalogue.values(status=308))),
+            route("/path", model.Redirect(to="https://else.test$uri$price", options=catalogue.values(status=302))),
             one,
         ),
     )
@@ -304,7 +309,7 @@ def test_a_default_site(gate: Gate) -> None:
 
 
 def test_a_default_redirect(gate: Gate) -> None:
-    redirect = model.Redirect(to="https://paths.test/?from=$host", status=302)
+    redirect = model.Redirect(to="https://paths.test/?from=$host", options=catalogue.values(status=302))
     default = model.Default(kind=model.DefaultKind.REDIRECT, redirect=redirect)
     with rendered.running(site("paths.test", _urls(gate)[0]), settings=model.Globals(default=default)) as nginx:
         other = dataclasses.replace(gate, nginx=nginx)
@@ -418,10 +423,10 @@ def test_a_verified_server_needs_the_right_name(gate: Gate, tmp_path: pathlib.Pa
     with echo.echo_server("secure", context=context) as server:
         url = f"https://127.0.0.1:{server.port}"
         ca = str(tmp_path / "c.pem")
-        right = proxy(url, tls=model.UpstreamTls(ca_file=ca, name="inner.test"))
-        wrong = proxy(url, tls=model.UpstreamTls(ca_file=ca, name="outer.test"))
-        unknown = proxy(url, tls=model.UpstreamTls(name="inner.test"))
-        unverified = proxy(url, tls=model.UpstreamTls(verify=False))
+        right = proxy(url, options=upstream_tls_options.settings(model.UpstreamTls(ca_file=ca, name="inner.test")))
+        wrong = proxy(url, options=upstream_tls_options.settings(model.UpstreamTls(ca_file=ca, name="outer.test")))
+        unknown = proxy(url, options=upstream_tls_options.settings(model.UpstreamTls(name="inner.test")))
+        unverified = proxy(url, options=upstream_tls_options.settings(model.UpstreamTls(verify=False)))
         routes = [route(f"/{name}/", action) for name, action in locals().items() if isinstance(action, model.Proxy)]
         with rendered.running(site("a.test", *routes)) as nginx:
             statuses = {one.path: clients.get(nginx.clients, f"https://a.test{one.path}").status_code for one in routes}

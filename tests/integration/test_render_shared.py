@@ -16,6 +16,7 @@ import websockets.asyncio.client
 import websockets.asyncio.server
 
 from daemun.core import change_plan, directive, model, shared_sites
+from daemun.core.options import catalogue
 from daemun.core.render import render_tree
 from daemun.nginx import machine_limits
 from tests.support import backend, clients, echo, holding, ports, rendered, upstreams
@@ -56,7 +57,7 @@ def pair() -> collections.abc.Iterator[Pair]:
             site("six.test", f"http://{'[::1]' if machine_limits.has_ipv6() else '127.0.0.1'}:{six.port}"),
             site("chat.test", f"http://127.0.0.1:{chat}"),
             # It has an option, and so always blocks of its own.
-            site("other.test", route("/", f"http://127.0.0.1:{two.port}", max_body_bytes=1 << 20)),
+            site("other.test", route("/", f"http://127.0.0.1:{two.port}", options=catalogue.values(max_body=1 << 20))),
         )
         own, shared = (stack.enter_context(rendered.running(*sites, own_blocks=most)) for most in (200, 0))
         assert not pathlib.Path(own.layout.generation(1), shared_sites.MAIN).exists()

@@ -15,6 +15,7 @@ import websockets.exceptions
 
 from daemun.core import directive, model, render_environment
 from daemun.core.directive import Expr
+from daemun.core.options import balance_option, catalogue, hsts_option, timeout_option
 from tests.support import clients, echo, ports, rendered
 from tests.support.sites import proxy, route, site, target
 
@@ -54,15 +55,17 @@ def _sites(one: echo.EchoServer, two: echo.EchoServer, chat: int, folder: pathli
     first, second = f"http://127.0.0.1:{one.port}", f"http://127.0.0.1:{two.port}"
     closed = f"http://127.0.0.1:{ports.free_port()}"
     lasting = [target(url, max_fails=0) for url in (first, second)]
-    headers = model.Route(
-        path="/headers-set/",
-        action=proxy(first),
+    headers = route(
+        "/headers-set/",
+        proxy(first),
         request_headers=(("X-Mine", "a $request_method $5"), ("User-Agent", ""), ("X-Forwarded-Host", "own")),
-        response_headers=(
-            ("X-Frame-Options", "SAMEORIGIN"),
-            ("X-Powered-By", ""),
-            ("X-From", "$host$"),
-            ("Content-Type", "text/x-own"),
+        options=catalogue.values(
+            response_headers=(
+                ("X-Frame-Options", "SAMEORIGIN"),
+                ("X-Powered-By", ""),
+                ("X-From", "$host$"),
+                ("Content-Type", "text/x-own"),
+            )
         ),
     )
     return (
@@ -70,35 +73,64 @@ def _sites(one: echo.EchoServer, two: echo.EchoServer, chat: int, folder: pathli
             "web.test",
             first,
             headers,
-            route("/host/", proxy(first, host_header="inner.test:81")),
+            route("/host/", proxy(first, options=catalogue.values(host_header="inner.test:81"))),
             route("/unix/", f"http://unix:{folder}/echo.sock:/sock/"),
-            hsts=model.Hsts(max_age_s=1),
+            options=catalogue.values(hsts=hsts_option.Hsts(max_age_s=1)),
         ),
         site(
             "live.test",
             first,
             route("/chat/", f"http://127.0.0.1:{chat}/"),
             route("/same/", f"http://127.0.0.1:{chat}"),
-            route("/quick/", proxy(f"http://127.0.0.1:{chat}", timeouts=model.Timeouts(read_s=0.05, send_s=0.05))),
+            route(
+                "/quick/",
+                proxy(
+                    f"http://127.0.0.1:{chat}",
+                    options=catalogue.values(timeout=timeout_option.Timeouts(read_s=0.05, send_s=0.05)),
+                ),
+            ),
             route("/closed/", closed, snippet=snippet("deny all")),
             route("/guarded/", f"http://127.0.0.1:{chat}", snippet=snippet("deny all")),
         ),
-        site("small.test", route("/", first, max_body_bytes=1000), route("/any/", first, max_body_bytes=0)),
+        site(
+            "small.test",
+            route("/", first, options=catalogue.values(max_body=1000)),
+            route("/any/", first, options=catalogue.values(max_body=0)),
+        ),
         site(
             "many.test",
             route("/retry/", model.Proxy(targets=tuple(lasting))),
-            route("/once/", model.Proxy(targets=tuple(lasting), retries=0)),
+            route("/once/", model.Proxy(targets=tuple(lasting), options=catalogue.values(retries=0))),
             route("/dead/", model.Proxy(targets=(target(closed), target(first)))),
             route("/backup/", model.Proxy(targets=(target(closed), target(second, backup=True)))),
             route("/down/", model.Proxy(targets=(target(first, down=True), target(second)))),
             route("/weight/", model.Proxy(targets=(target(first, weight=3), target(second)))),
-            route("/sticky/", model.Proxy(targets=tuple(lasting), balance=model.Balance.STICKY)),
-            route("/hash/", model.Proxy(targets=tuple(lasting), balance=model.Balance.HASH, hash_key="$arg_user")),
+            route(
+                "/sticky/",
+                model.Proxy(
+                    targets=tuple(lasting),
+                    options=catalogue.values(balance=balance_option.Balance(method=balance_option.Method.STICKY)),
+                ),
+            ),
+            route(
+                "/hash/",
+                model.Proxy(
+                    targets=tuple(lasting),
+                    options=catalogue.values(
+                        balance=balance_option.Balance(method=balance_option.Method.HASH, key="$arg_user")
+                    ),
+                ),
+            ),
         ),
         site(
             "own.test",
             route("/", first, snippet=snippet("proxy_read_timeout 5s", "proxy_set_header X-Real-IP hidden")),
-            route("/more/", first, request_headers=(("X-More", "1"),), response_headers=(("X-R", "1"),)),
+            route(
+                "/more/",
+                first,
+                request_headers=(("X-More", "1"),),
+                options=catalogue.values(response_headers=(("X-R", "1"),)),
+            ),
             snippet=snippet("proxy_set_header X-Site yes", "add_header X-Owner me always", "client_max_body_size 5"),
         ),
     )

@@ -8,6 +8,7 @@ import pytest
 
 from daemun.core import model, probe_targets, server_answers
 from daemun.core.model import Trouble
+from daemun.core.options import upstream_tls_options
 from daemun.probing import server_tries
 from tests.support import bad_servers, own_certificates, ports
 
@@ -25,7 +26,7 @@ def aim_of(
     tls: model.UpstreamTls | None = None,
 ) -> model.Aim:
     target = model.Target(scheme=model.Scheme(scheme), host="127.0.0.1", port=port, path=target_path)
-    proxy = model.Proxy(targets=(target,), tls=tls or model.UpstreamTls())
+    proxy = model.Proxy(targets=(target,), options=upstream_tls_options.settings(tls or model.UpstreamTls()))
     site = model.Site(host=host, routes=(model.Route(path=path, action=proxy),))
     (found,) = probe_targets.find_aims(site)
     return found

@@ -19,8 +19,9 @@ import zlib
 import httpx
 import pytest
 
-from daemun.core import directive, model
+from daemun.core import directive
 from daemun.core.directive import Text
+from daemun.core.options import catalogue, timeout_option
 from tests.support import clients, rendered, responders, serving
 from tests.support.sites import proxy, route, site
 
@@ -100,7 +101,11 @@ def _gate() -> collections.abc.Iterator[tuple[_Server, rendered.Running]]:
     with serving.in_thread(_Server()) as server:
         there = f"http://127.0.0.1:{server.port}"
         sites = (
-            site("stream.test", there, route("/quick/", proxy(there, timeouts=model.Timeouts(read_s=1)))),
+            site(
+                "stream.test",
+                there,
+                route("/quick/", proxy(there, options=catalogue.values(timeout=timeout_option.Timeouts(read_s=1)))),
+            ),
             site(
                 "heads.test",
                 there,
@@ -188,12 +193,12 @@ def test_d3_a_stream_of_grpc_may_be_silent_in_both_directions() -> None:
         time.sleep(1.5)  # longer than the patience of either direction
         yield b"two"
 
-    times = model.Timeouts(read_s=1, send_s=1, body_s=1, idle_s=60)
+    times = timeout_option.Timeouts(read_s=1, send_s=1, body_s=1, idle_s=60)
     with tempfile.TemporaryDirectory(prefix="dm-") as folder:
         pathlib.Path(folder).chmod(0o755)
         path = pathlib.Path(folder, "grpc.sock")
         with responders.responder(responders.Http2, socket=path):
-            there = proxy(f"grpc://unix:{path}", timeouts=times)
+            there = proxy(f"grpc://unix:{path}", options=catalogue.values(timeout=times))
             with (
                 rendered.running(site("grpc.test", route("/", there))) as nginx,
                 clients.client(nginx.clients, http2=True) as client,

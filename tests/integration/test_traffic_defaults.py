@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from daemun.core import model, render_environment
+from daemun.core.options import catalogue, compress_option, timeout_option
 from daemun.core.render import header_directives
 from tests.support import clients, echo, rendered, serving
 from tests.support.sites import proxy, route, site
@@ -123,7 +124,7 @@ def test_e2_no_post_meets_a_connection_that_its_server_ends() -> None:
 
 def test_e2_how_long_connections_are_kept_can_be_said() -> None:
     server = _Server(lambda handler, method, path: handler.send("200 OK", b"ok"))
-    kept = proxy(server.url, timeouts=model.Timeouts(keepalive_s=30))
+    kept = proxy(server.url, options=catalogue.values(timeout=timeout_option.Timeouts(keepalive_s=30)))
     with _serving(server, site("a.test", route("/", kept))) as nginx, clients.client(nginx.clients) as client:
         for _ in range(2):
             client.get("https://a.test/")
@@ -147,16 +148,21 @@ def _compressible(handler: _Handler, method: str, path: str) -> None:
 @pytest.fixture(scope="module")
 def compressing() -> collections.abc.Iterator[rendered.Running]:
     server = _Server(_compressible)
-    own, off = model.Compress(types=("application/x-own",)), model.Compress(is_on=False)
+    own, off = compress_option.Compress(types=("application/x-own",)), compress_option.Compress(is_on=False)
     with _serving(
         server,
         site(
             "a.test",
             server.url,
-            route("/off/", server.url, compress=off),
-            route("/types/", server.url, compress=own),
+            route("/off/", server.url, options=catalogue.values(compress=off)),
+            route("/types/", server.url, options=catalogue.values(compress=own)),
         ),
-        site("off.test", server.url, route("/on/", server.url, compress=model.Compress()), compress=off),
+        site(
+            "off.test",
+            server.url,
+            route("/on/", server.url, options=catalogue.values(compress=compress_option.Compress())),
+            options=catalogue.values(compress=off),
+        ),
     ) as nginx:
         yield nginx
 
@@ -197,8 +203,8 @@ def test_e3_what_is_compressed(
 
 def test_e3_compression_can_be_off_for_the_whole_gate() -> None:
     server = _Server(_compressible)
-    settings = model.Globals(compress=model.Compress(is_on=False))
-    on = site("on.test", server.url, compress=model.Compress())
+    settings = model.Globals(options=catalogue.values(compress=compress_option.Compress(is_on=False)))
+    on = site("on.test", server.url, options=catalogue.values(compress=compress_option.Compress()))
     with _serving(server, site("a.test", server.url), on, settings=settings) as nginx:
         for host, expected in (("a.test", None), ("on.test", "gzip")):
             answer = clients.get(nginx.clients, f"https://{host}/", Accept_Encoding="gzip")
@@ -235,8 +241,8 @@ def redirecting() -> collections.abc.Iterator[rendered.Running]:
     there = "http://127.0.0.1:9"
     with rendered.running(
         site("a.test", there, aliases=("www.a.test",), redirect_aliases=True),
-        site("old.test", there, other_redirect=301),
-        site("temporary.test", there, other_redirect=307),
+        site("old.test", there, options=catalogue.values(redirect_status=301)),
+        site("temporary.test", there, options=catalogue.values(redirect_status=307)),
     ) as nginx:
         yield nginx
 
@@ -256,7 +262,7 @@ def test_e6_headers_with_underscores_pass_where_they_may_and_alias_nothing() -> 
     with _serving(
         server,
         site("a.test", server.url, http=model.HttpMode.SERVE),
-        site("b.test", server.url, http=model.HttpMode.SERVE, underscores=True),
+        site("b.test", server.url, http=model.HttpMode.SERVE, options=catalogue.values(underscores_in_headers=True)),
     ) as nginx:
         aliases = [
             first + "".join(joint + part for joint, part in zip(joints, parts, strict=True))

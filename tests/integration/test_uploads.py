@@ -14,6 +14,7 @@ import pytest
 
 from daemun.core import directive, model
 from daemun.core.directive import Text
+from daemun.core.options import catalogue
 from daemun.core.render import request_body
 from tests.support import clients, rendered, responders, serving, until
 from tests.support.sites import route, site
@@ -119,10 +120,10 @@ def gate() -> collections.abc.Iterator[Gate]:
                 "up.test",
                 there,
                 route("/in/", f"{there}/out/"),
-                route("/small/", there, max_body_bytes=1000),
-                route("/large/", there, max_body_bytes=10 * MEGABYTE),
+                route("/small/", there, options=catalogue.values(max_body=1000)),
+                route("/large/", there, options=catalogue.values(max_body=10 * MEGABYTE)),
                 route("/php/", f"fastcgi://unix:{php}"),
-                route("/php/little/", f"fastcgi://unix:{php}", max_body_bytes=100_000),
+                route("/php/little/", f"fastcgi://unix:{php}", options=catalogue.values(max_body=100_000)),
                 **PLAIN,
             ),
             site("own.test", there, snippet=own, **PLAIN),

@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from daemun.core import model
+from daemun.core import dns_service, model
 from daemun.hold import hold_limits, hold_pages, hold_queue
 from tests.support import ports, upstreams
 
@@ -18,16 +18,16 @@ def ask(number: int = 0, *, visits: int = 0) -> hold_limits.HoldRequest:
     return hold_limits.HoldRequest(route="a.test", request=f"{number:032x}", visits=visits)
 
 
-def wait_for(*ports_: int, backups: tuple[int, ...] = (), hold_s: float = 30.0) -> model.HeldRoute:
+def wait_for(*ports_: int, backups: tuple[int, ...] = (), hold_s: float = 30.0) -> dns_service.HeldRoute:
     servers = tuple(
-        model.WaitedServer(endpoint=model.Endpoint(address="127.0.0.1", port=port), backup=port in backups)
+        dns_service.WaitedServer(endpoint=model.Endpoint(address="127.0.0.1", port=port), backup=port in backups)
         for port in (*ports_, *backups)
     )
-    return model.HeldRoute(name="a.test", host="a.test", hold_s=hold_s, servers=servers)
+    return dns_service.HeldRoute(name="a.test", host="a.test", hold_s=hold_s, servers=servers)
 
 
 @contextlib.asynccontextmanager
-async def opened(*waits: model.HeldRoute) -> collections.abc.AsyncIterator[hold_queue.HoldQueue]:
+async def opened(*waits: dns_service.HeldRoute) -> collections.abc.AsyncIterator[hold_queue.HoldQueue]:
     under_test = hold_queue.HoldQueue(lambda _: ())
     if waits:
         under_test.publish(waits)
@@ -102,8 +102,8 @@ async def test_who_gives_up_leaves_no_trace() -> None:
 async def test_what_is_out_of_reach_is_not_waited_for() -> None:
     """M9: also by those who wait already."""
     gone: set[str] = set()
-    wait = model.HeldRoute(
-        name="a.test", host="a.test", hold_s=30.0, servers=(model.WaitedServer(service="abc.daemun"),)
+    wait = dns_service.HeldRoute(
+        name="a.test", host="a.test", hold_s=30.0, servers=(dns_service.WaitedServer(service="abc.daemun"),)
     )
     under_test = hold_queue.HoldQueue(lambda _: (), is_out_of_reach=lambda service: service in gone)
     under_test.publish([wait])

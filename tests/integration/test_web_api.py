@@ -17,6 +17,7 @@ import pytest
 
 from daemun.control import gate_port
 from daemun.core import model
+from daemun.core.options import catalogue
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.web import api, socket_server
 from tests.support import gate as support
@@ -58,7 +59,11 @@ async def test_status_has_the_shape_of_the_contract(gate: support.Gate) -> None:
         tls=model.Tls(mode=model.TlsMode.OFF),
         http=model.HttpMode.SERVE,
         routes=(
-            model.Route(path="/", action=model.Redirect(to="https://a.test/", status=302), origin=origin),
+            model.Route(
+                path="/",
+                action=model.Redirect(to="https://a.test/", options=catalogue.values(status=302)),
+                origin=origin,
+            ),
             model.Route(path="/assets/", action=model.Files(folder="/srv/assets"), origin=origin),
         ),
         origin=origin,

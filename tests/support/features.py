@@ -4,6 +4,7 @@ import dataclasses
 
 from daemun.core import directive, model, shared_sites
 from daemun.core.directive import Expr
+from daemun.core.options import balance_option, catalogue, hsts_option, timeout_option, upstream_tls_options
 from tests.support.sites import proxy, route, site, target
 
 SETTINGS = model.Globals(listen_http=(model.Address(port=8080),), listen_https=(model.Address(port=8443),))
@@ -49,11 +50,11 @@ def _chat() -> Feature:
 def _balance() -> Feature:
     servers = ("http://10.0.0.1:8000", "http://app:8000", "http://[fd00::1]:8000")
     every = {
-        "round-robin": model.Balance.ROUND_ROBIN,
-        "least-conn": model.Balance.LEAST_CONN,
-        "ip-hash": model.Balance.IP_HASH,
-        "random": model.Balance.RANDOM,
-        "sticky": model.Balance.STICKY,
+        "round-robin": balance_option.Method.ROUND_ROBIN,
+        "least-conn": balance_option.Method.LEAST_CONN,
+        "ip-hash": balance_option.Method.IP_HASH,
+        "random": balance_option.Method.RANDOM,
+        "sticky": balance_option.Method.STICKY,
     }
     weighted = (
         target("http://10.0.0.1:8000", weight=3, max_fails=0, fail_timeout_s=1.5),
@@ -64,8 +65,22 @@ def _balance() -> Feature:
     return _sites(
         site(
             "balance.example.com",
-            *(route(f"/{name}/", proxy(*servers, balance=balance)) for name, balance in every.items()),
-            route("/hash/", proxy(*servers, balance=model.Balance.HASH, hash_key="$cookie_user$arg_id")),
+            *(
+                route(
+                    f"/{name}/",
+                    proxy(*servers, options=catalogue.values(balance=balance_option.Balance(method=method))),
+                )
+                for name, method in every.items()
+            ),
+            route(
+                "/hash/",
+                proxy(
+                    *servers,
+                    options=catalogue.values(
+                        balance=balance_option.Balance(method=balance_option.Method.HASH, key="$cookie_user$arg_id")
+                    ),
+                ),
+            ),
             route("/options/", model.Proxy(targets=weighted)),
         )
     )
@@ -77,7 +92,7 @@ def _snippets() -> Feature:
         route(
             "/",
             "http://10.0.0.1",
-            response_headers=(("X-Route", "1"),),
+            options=catalogue.values(response_headers=(("X-Route", "1"),)),
             snippet=(
                 directive.Comment("the owner's own"),
                 _line("proxy_read_timeout", "5m"),
@@ -107,14 +122,26 @@ def _https() -> Feature:
         site(
             "secure.example.com",
             route("/named/", "https://inner.example:8443"),
-            route("/name/", proxy("https://10.0.0.1", tls=model.UpstreamTls(name="inner.example"))),
-            route("/unverified/", proxy("https://10.0.0.1", "https://10.0.0.2", tls=model.UpstreamTls(verify=False))),
+            route(
+                "/name/",
+                proxy(
+                    "https://10.0.0.1", options=upstream_tls_options.settings(model.UpstreamTls(name="inner.example"))
+                ),
+            ),
+            route(
+                "/unverified/",
+                proxy(
+                    "https://10.0.0.1",
+                    "https://10.0.0.2",
+                    options=upstream_tls_options.settings(model.UpstreamTls(verify=False)),
+                ),
+            ),
         )
     )
 
 
 def _protocols() -> Feature:
-    php = proxy("fastcgi://php:9000", document_root="/srv/app", index="app.php")
+    php = proxy("fastcgi://php:9000", options=catalogue.values(root="/srv/app", index="app.php"))
     return _sites(
         site("h2c.example.com", "h2c://10.0.0.1:81", route("/deep/", "h2c://10.0.0.1:81/inner/")),
         site("grpc.example.com", "grpc://10.0.0.1:50051", route("/a.B/", "grpcs://inner.example:50051/c.D/")),
@@ -131,7 +158,7 @@ def _names() -> Feature:
         site("*.apps.example.com", "http://10.0.0.1"),
         site("192.168.88.244", "http://10.0.0.1"),
         site("::1", "http://10.0.0.1"),
-        site("also.example.com", "http://10.0.0.1", aliases=("www.also.example.com", "10.1.1.1", "default")),
+        site("also.example.com", "http://10.0.0.1", aliases=("www.also.example.com", "10.1.1.1", "volatile")),
         site("lead.example.com", "http://10.0.0.1", aliases=("www.lead.example.com",), redirect_aliases=True),
         site("disabled.example.com", "http://10.0.0.1", enabled=False),
     )
@@ -142,40 +169,55 @@ def _http() -> Feature:
     return _sites(
         site("off.example.com", "http://10.0.0.1", http=model.HttpMode.OFF),
         site("plain.example.com", "http://10.0.0.1", tls=tls_off),
-        site("serve.example.com", "http://10.0.0.1", http=model.HttpMode.SERVE, hsts=model.Hsts()),
+        site(
+            "serve.example.com",
+            "http://10.0.0.1",
+            http=model.HttpMode.SERVE,
+            options=catalogue.values(hsts=hsts_option.Hsts()),
+        ),
     )
 
 
 def _routes() -> Feature:
-    slow = model.Timeouts(connect_s=0.25, read_s=600, send_s=1.5, idle_s=3600)
+    slow = timeout_option.Timeouts(connect_s=0.25, read_s=600, send_s=1.5, idle_s=3600)
     headers = route(
         "/headers/",
-        proxy("http://10.0.0.1", host_header="inner.example:81"),
+        proxy("http://10.0.0.1", options=catalogue.values(host_header="inner.example:81")),
         request_headers=(("X-Price", "$5 for $remote_addr"), ("User-Agent", "")),
-        response_headers=(("X-Frame-Options", "DENY"), ("Server-Timing", "")),
+        options=catalogue.values(response_headers=(("X-Frame-Options", "DENY"), ("Server-Timing", ""))),
     )
     return _sites(
         site(
             "routes.example.com",
             route("/path/", "http://10.0.0.1/new%20path/"),
             route("/a.b (c)/", "http://10.0.0.1/"),
-            route("/slow/", proxy("http://10.0.0.1", timeouts=slow, retries=0, buffering=False), max_body_bytes=0),
-            route("/small/", "http://10.0.0.1", max_body_bytes=1500),
+            route(
+                "/slow/",
+                proxy("http://10.0.0.1", options=catalogue.values(timeout=slow, retries=0, buffering=False)),
+                options=catalogue.values(max_body=0),
+            ),
+            route("/small/", "http://10.0.0.1", options=catalogue.values(max_body=1500)),
             headers,
-            hsts=model.Hsts(max_age_s=60, include_subdomains=True, preload=True),
+            options=catalogue.values(hsts=hsts_option.Hsts(max_age_s=60, include_subdomains=True, preload=True)),
         )
     )
 
 
 def _files() -> Feature:
     return _sites(
-        site("files.example.com", route("/", model.Files(folder="/srv/my site", spa=True))),
+        site("files.example.com", route("/", model.Files(folder="/srv/my site", options=catalogue.values(spa=True)))),
         site(
             "mixed.example.com",
-            route("/assets", model.Files(folder="/srv/assets/", listing=True)),
-            route("/app/", model.Files(folder="/srv/$app", spa=True), response_headers=(("X-A", "1"),)),
-            route("/old", model.Redirect(to="https://new.example.com$request_uri", status=308)),
-            route("/price", model.Redirect(to="/$5$uri", status=302)),
+            route("/assets", model.Files(folder="/srv/assets/", options=catalogue.values(listing=True))),
+            route(
+                "/app/",
+                model.Files(folder="/srv/$app", options=catalogue.values(spa=True)),
+                options=catalogue.values(response_headers=(("X-A", "1"),)),
+            ),
+            route(
+                "/old", model.Redirect(to="https://new.example.com$request_uri", options=catalogue.values(status=308))
+            ),
+            route("/price", model.Redirect(to="/$-5$uri", options=catalogue.values(status=302))),
         ),
     )
 
@@ -186,7 +228,7 @@ def _default_site() -> Feature:
 
 
 def _default_redirect() -> Feature:
-    redirect = model.Redirect(to="https://main.example.com/?from=$host", status=302)
+    redirect = model.Redirect(to="https://main.example.com/?from=$host", options=catalogue.values(status=302))
     return _settings(default=model.Default(kind=model.DefaultKind.REDIRECT, redirect=redirect))
 
 
@@ -205,7 +247,7 @@ def _nginx_proxy() -> Feature:
     old = model.TlsPolicy(name="Old", protocols=("TLSv1", "TLSv1.2"), ciphers="ALL:@SECLEVEL=0", prefers_server=True)
     secure = site(
         "secure.example.com",
-        route("/", proxy("http://10.0.0.1", keepalive=0), is_internal=True),
+        route("/", proxy("http://10.0.0.1", options=catalogue.values(keepalive=0)), is_internal=True),
         route("~^/(v1|v2)/", "http://10.0.0.2"),
         route("/replaced/", "http://10.0.0.3", replaced=True, snippet=(_line("location", "/replaced/", block=()),)),
         tls=model.Tls(
@@ -217,7 +259,7 @@ def _nginx_proxy() -> Feature:
         https_port=8444,
         http2=False,
         server_tokens="build",
-        other_redirect=308,
+        options=catalogue.values(redirect_status=308),
         challenge=False,
         origin=model.Origin(source="docker", place="container secure"),
     )
@@ -252,7 +294,10 @@ def _shared() -> Feature:
         site("a.example.com", "http://10.0.0.1"),
         site("b.example.com", route("/", "http://10.0.0.2", origin=_origin(4)), aliases=("www.b.example.com",)),
         site("c.example.com", route("/", "http://[fd00::3]:8000"), origin=_origin(5)),
-        site("d.example.com", route("/", proxy("http://10.0.0.4", keepalive=64), origin=_origin(6))),
+        site(
+            "d.example.com",
+            route("/", proxy("http://10.0.0.4", options=catalogue.values(keepalive=64)), origin=_origin(6)),
+        ),
         site("e.example.com", "http://10.0.0.5:81", tls=model.Tls(mode=model.TlsMode.LOCAL)),
     )
     paths = ("nginx.conf", shared_sites.MAIN, *sorted(shared_sites.LISTS))

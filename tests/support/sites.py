@@ -1,8 +1,11 @@
 """Short ways to write sites in tests of rendering."""
 
+import dataclasses
+import typing
 import urllib.parse
 
 from daemun.core import model, names
+from daemun.core.options import catalogue
 
 
 def target(url: str, **options: object) -> model.Target:
@@ -17,22 +20,34 @@ def target(url: str, **options: object) -> model.Target:
     return model.Target(scheme=scheme, host=parts.hostname, port=port, path=parts.path or None, **options)  # type: ignore[arg-type]
 
 
-def proxy(*urls: str, **options: object) -> model.Proxy:
-    """A route's action. options: other fields of Proxy."""
-    return model.Proxy(targets=tuple(target(url) for url in urls), **options)  # type: ignore[arg-type]
+def proxy(*urls: str, **given: object) -> model.Proxy:
+    """A route's action. given: options by their names, and other fields of Proxy."""
+    return model.Proxy(targets=tuple(target(url) for url in urls), **with_options(given))
 
 
-def route(path: str, action: model.Proxy | model.Redirect | model.Files | str, **options: object) -> model.Route:
-    """action: a text is the URL of the only target."""
-    given = proxy(action) if isinstance(action, str) else action
-    return model.Route(path=path, action=given, **options)  # type: ignore[arg-type]
+def with_options(given: dict[str, typing.Any]) -> dict[str, typing.Any]:
+    """Fields of a part of the model; those that are named like options are its options."""
+    named = {name: value for name, value in given.items() if name in catalogue.BY_NAME}
+    rest = {name: value for name, value in given.items() if name not in named}
+    return {**rest, "options": (*rest.get("options", ()), *catalogue.values(**named))} if named else rest
 
 
-def site(host: str, *routes: model.Route | str, **options: object) -> model.Site:
-    """routes: a text is the URL of the only target of "/". IPv6 hosts may be written without brackets."""
+def route(path: str, action: model.Proxy | model.Redirect | model.Files | str, **given: object) -> model.Route:
+    """action: a text is the URL of the only target. given: options by their names, and other fields of Route."""
+    made = proxy(action) if isinstance(action, str) else action
+    common, own = catalogue.split({name: value for name, value in given.items() if name in catalogue.BY_NAME})
+    rest = {name: value for name, value in given.items() if name not in catalogue.BY_NAME}
+    options = (*rest.pop("options", ()), *common)  # type: ignore[misc]
+    made = dataclasses.replace(made, options=(*made.options, *own))
+    return model.Route(path=path, action=made, options=options, **rest)  # type: ignore[arg-type]
+
+
+def site(host: str, *routes: model.Route | str, **given: object) -> model.Site:
+    """routes: a text is the URL of the only target of "/". IPv6 hosts may be written without brackets. given: options
+    by their names, and other fields of Site."""
     address = names.address_of(host)
     if address is not None and address.version == 6 and "%" not in host:
         host = f"[{address.compressed}]"
     made = tuple(route("/", one) if isinstance(one, str) else one for one in routes)
     ordered = tuple(sorted(made, key=lambda one: one.path))
-    return model.Site(host=host, routes=ordered, **options)  # type: ignore[arg-type]
+    return model.Site(host=host, routes=ordered, **with_options(given))

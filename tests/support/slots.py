@@ -4,6 +4,7 @@ import collections.abc
 import dataclasses
 
 from daemun.core import model, render_environment, shared_sites, validate
+from daemun.core.options import balance_option, catalogue, hsts_option, timeout_option, upstream_tls_options
 from daemun.core.render import render_tree, shared_blocks
 from daemun.errors import RenderError
 from tests.support import features
@@ -36,6 +37,10 @@ def _one(action: model.Proxy | model.Redirect | model.Files, **options: object) 
     return site("slot.test", route("/", action, **options))
 
 
+def _with(**options: object) -> model.Proxy:
+    return proxy("http://10.0.0.1:80/in/", **options)
+
+
 HTTP = proxy("http://10.0.0.1:80/in/")
 PLAIN = proxy("http://10.0.0.1:80")
 """What a site has that may share its nginx blocks with others."""
@@ -52,7 +57,9 @@ TEXTS: dict[str, Slot] = {
     ),
     "path": Slot(build=lambda text: site("slot.test", route(text, HTTP)), harmless=("/x", "/"), start="/"),
     "path of files": Slot(
-        build=lambda text: site("slot.test", route(text, model.Files(folder="/srv", spa=True))),
+        build=lambda text: site(
+            "slot.test", route(text, model.Files(folder="/srv", options=catalogue.values(spa=True)))
+        ),
         harmless=("/x", "/"),
         start="/",
     ),
@@ -86,29 +93,38 @@ TEXTS: dict[str, Slot] = {
         verbatim=False,
     ),
     "hash": Slot(
-        build=lambda text: _one(dataclasses.replace(HTTP, balance=model.Balance.HASH, hash_key=text)),
+        build=lambda text: _one(_with(balance=balance_option.Balance(method=balance_option.Method.HASH, key=text))),
         harmless=("$remote_addr",),
         start="$remote_addr",
         verbatim=False,
     ),
     "server name": Slot(
-        build=lambda text: _one(proxy("https://10.0.0.1", tls=model.UpstreamTls(name=text))), harmless=("inner",)
+        build=lambda text: _one(
+            proxy("https://10.0.0.1", options=upstream_tls_options.settings(model.UpstreamTls(name=text)))
+        ),
+        harmless=("inner",),
     ),
-    "host header": Slot(build=lambda text: _one(proxy("http://10.0.0.1", host_header=text)), harmless=("inner",)),
+    "host header": Slot(
+        build=lambda text: _one(proxy("http://10.0.0.1", options=catalogue.values(host_header=text))),
+        harmless=("inner",),
+    ),
     "host header of scgi": Slot(
-        build=lambda text: _one(proxy("scgi://10.0.0.1", host_header=text)), harmless=("inner",)
+        build=lambda text: _one(proxy("scgi://10.0.0.1", options=catalogue.values(host_header=text))),
+        harmless=("inner",),
     ),
     "document root": Slot(
-        build=lambda text: _one(proxy("fastcgi://10.0.0.1", document_root=text)),
+        build=lambda text: _one(proxy("fastcgi://10.0.0.1", options=catalogue.values(root=text))),
         harmless=("/srv",),
         start="/",
         verbatim=False,
     ),
-    "index": Slot(build=lambda text: _one(proxy("fastcgi://10.0.0.1", index=text)), harmless=("x.php",)),
+    "index": Slot(
+        build=lambda text: _one(proxy("fastcgi://10.0.0.1", options=catalogue.values(index=text))), harmless=("x.php",)
+    ),
     "redirect": Slot(build=lambda text: _one(model.Redirect(to=text)), harmless=("/x", "/"), start="/", verbatim=False),
     "folder": Slot(build=lambda text: _one(model.Files(folder=text)), harmless=("/srv",), start="/", verbatim=False),
     "folder of a part": Slot(
-        build=lambda text: site("slot.test", route("/x", model.Files(folder=text, spa=True))),
+        build=lambda text: site("slot.test", route("/x", model.Files(folder=text, options=catalogue.values(spa=True)))),
         harmless=("/srv",),
         start="/",
         verbatim=False,
@@ -173,18 +189,22 @@ NUMBERS: dict[str, Slot] = {
     "max_fails": Slot(build=lambda value: _one(_first(HTTP, max_fails=value)), harmless=(2,)),
     "fail_timeout": Slot(build=lambda value: _one(_first(HTTP, fail_timeout_s=value)), harmless=(2.0,)),
     "max_connections": Slot(build=lambda value: _one(_first(HTTP, max_connections=value)), harmless=(2, 0)),
-    "retries": Slot(build=lambda value: _one(dataclasses.replace(HTTP, retries=value)), harmless=(2, 1, 0)),
-    "max_body": Slot(build=lambda value: _one(HTTP, max_body_bytes=value), harmless=(2, 0)),
+    "retries": Slot(build=lambda value: _one(_with(retries=value)), harmless=(2, 1, 0)),
+    "max_body": Slot(build=lambda value: _one(HTTP, max_body=value), harmless=(2, 0)),
     "hsts": Slot(
-        build=lambda value: site("slot.test", route("/", HTTP), hsts=model.Hsts(max_age_s=value)), harmless=(2,)
+        build=lambda value: site(
+            "slot.test", route("/", HTTP), options=catalogue.values(hsts=hsts_option.Hsts(max_age_s=value))
+        ),
+        harmless=(2,),
     ),
-    "status": Slot(build=lambda value: _one(model.Redirect(to="/x", status=value)), harmless=(302,)),
+    "status": Slot(
+        build=lambda value: _one(model.Redirect(to="/x", options=catalogue.values(status=value))), harmless=(302,)
+    ),
     **{
         f"timeout {name}": Slot(
-            build=lambda value, name=name: _one(
-                dataclasses.replace(HTTP, timeouts=model.Timeouts(**{f"{name}_s": value}))
-            ),
-            harmless=(2.0,),
+            build=lambda value, name=name: _one(_with(timeout=timeout_option.Timeouts(**{f"{name}_s": value}))),
+            # What is as for the whole gate has no line.
+            harmless=(2.0, 5.0, 60.0, 3600.0),
         )
         for name in ("connect", "read", "send", "idle")
     },

@@ -6,7 +6,7 @@ import dataclasses
 import re
 
 from daemun.control import ports
-from daemun.core import listeners, model, on_demand_names, worker_generations
+from daemun.core import dns_service, listeners, model, on_demand_names, worker_generations
 from daemun.errors import EnvironmentProblemError
 
 
@@ -184,7 +184,7 @@ class Endpoints:
         self._world = world
 
     async def publish(
-        self, services: collections.abc.Collection[model.Service], pools: collections.abc.Collection[model.Pool]
+        self, services: collections.abc.Collection[dns_service.Service], pools: collections.abc.Collection[model.Pool]
     ) -> None:
         self._world.step()
         self._world.published = frozenset(service.name for service in services)
@@ -225,7 +225,7 @@ class Served:
 
 
 class WaitingRoom:
-    def publish(self, waits: collections.abc.Collection[model.HeldRoute]) -> None:
+    def publish(self, waits: collections.abc.Collection[dns_service.HeldRoute]) -> None:
         pass
 
     def counts(self) -> tuple[int, int]:

@@ -4,11 +4,11 @@ import datetime
 
 import pytest
 
-from daemun.core import model
+from daemun.core.options import health_option
 from daemun.discovery import check_results
 
 NOON = datetime.datetime(2026, 1, 2, 12, tzinfo=datetime.UTC)
-HEALTH = model.Health(threshold=3, recover=2)
+HEALTH = health_option.Health(threshold=3, recover=2)
 
 
 def after(*results: bool) -> check_results.CheckStreak:

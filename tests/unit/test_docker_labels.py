@@ -1,13 +1,27 @@
 """Labels become routes, or refuse their container."""
 
 import dataclasses
-import operator
 
 import hypothesis
 import pytest
 from hypothesis import strategies
 
 from daemun.core import merge, model, validate
+from daemun.core.options import (
+    balance_option,
+    buffering_option,
+    catalogue,
+    compress_option,
+    header_options,
+    host_header_option,
+    hsts_option,
+    max_body_option,
+    redirect_status_option,
+    retries_option,
+    timeout_option,
+    underscores_option,
+    upstream_tls_options,
+)
 from daemun.sources.docker import container_labels, label_options, route_requests
 from tests.support import docker_values as values
 
@@ -101,10 +115,21 @@ def test_options_are_written_as_in_the_file() -> None:
         }
     )
 
-    assert (found.balance, found.hash_key) == (model.Balance.HASH, "$remote_addr")
-    assert found.timeouts == model.Timeouts(read_s=90.0, idle_s=7200.0)
-    assert (found.retries, found.buffering, found.host_header) == (0, False, "app.internal:8080")
-    assert proxy({"daemun.timeout": "1.5"}).timeouts.read_s == 1.5
+    assert (balance_option.OPTION.of(found).method, balance_option.OPTION.of(found).key) == (
+        balance_option.Method.HASH,
+        "$remote_addr",
+    )
+    assert timeout_option.OPTION.of(found) == timeout_option.Timeouts(read_s=90.0, idle_s=7200.0)
+    assert (
+        retries_option.OPTION.of(found),
+        buffering_option.OPTION.of(found),
+        host_header_option.OPTION.of(found),
+    ) == (
+        0,
+        False,
+        "app.internal:8080",
+    )
+    assert timeout_option.OPTION.of(proxy({"daemun.timeout": "1.5"})).read_s == 1.5
 
 
 def test_headers_and_body_size_belong_to_the_route() -> None:
@@ -117,24 +142,28 @@ def test_headers_and_body_size_belong_to_the_route() -> None:
         }
     ).route
 
-    assert route.max_body_bytes == 10 << 20
-    assert route.request_headers == (("X-Tenant", "1"),)
-    assert route.response_headers == (("Content-Security-Policy", "default-src 'self'; img-src *"),)
+    assert max_body_option.OPTION.of(route) == 10 << 20
+    assert header_options.REQUEST.of(route.action) == (("X-Tenant", "1"),)
+    assert header_options.RESPONSE.of(route) == (("Content-Security-Policy", "default-src 'self'; img-src *"),)
 
 
 def test_options_of_the_site() -> None:
     found = request({"daemun.host": "a.test", "daemun.tls": "off", "daemun.hsts": "false"}).site
     assert found == route_requests.SiteOptions(tls=model.Tls(mode=model.TlsMode.OFF), http=model.HttpMode.SERVE)
 
-    found = request({"daemun.host": "a.test", "daemun.hsts.max_age": "1d", "daemun.http": "off"}).site
-    assert found == route_requests.SiteOptions(hsts=model.Hsts(max_age_s=86400), http=model.HttpMode.OFF)
+    found = wish({"daemun.host": "a.test", "daemun.hsts.max_age": "1d", "daemun.http": "off"}).site
+    assert found == route_requests.SiteOptions(
+        options=catalogue.values(hsts=hsts_option.Hsts(max_age_s=86400)), http=model.HttpMode.OFF
+    )
 
 
 def test_a_certificate_of_a_container_is_checked_where_a_name_is_given_for_it() -> None:
     https = {"daemun.scheme": "https"}
 
-    assert proxy(https).tls == model.UpstreamTls(verify=False)
-    assert proxy(https | {"daemun.server_name": "app.internal"}).tls == model.UpstreamTls(name="app.internal")
+    assert upstream_tls_options.find_tls(proxy(https)) == model.UpstreamTls(verify=False)
+    assert upstream_tls_options.find_tls(proxy(https | {"daemun.server_name": "app.internal"})) == model.UpstreamTls(
+        name="app.internal"
+    )
     assert "needs server_name" in fault({"daemun.host": "a.test", "daemun.verify": "true"} | https)
 
 
@@ -143,7 +172,7 @@ def test_a_redirect() -> None:
         {"daemun.host": "www.a.test", "daemun.redirect": "https://a.test$request_uri", "daemun.status": "308"}
     )
 
-    assert found.route.action == model.Redirect(to="https://a.test$request_uri", status=308)
+    assert found.route.action == model.Redirect(to="https://a.test$request_uri", options=catalogue.values(status=308))
     assert found.scheme is None
 
 
@@ -323,10 +352,10 @@ def test_each_option_has_a_label_or_a_reason_to_have_none() -> None:
         ("keepalive", "0", "keepalive", 0),
         ("keepalive", "128", "keepalive", 128),
         ("translate", "false", "translate", False),
-        ("timeout.body", "10m", "timeouts.body_s", 600.0),
-        ("timeout.idle", "2h", "timeouts.idle_s", 7200.0),
-        ("timeout.keepalive", "2s", "timeouts.keepalive_s", 2.0),
-        ("hold", "off", "hold_s", 0.0),
+        ("timeout.body", "10m", "timeout.body_s", 600.0),
+        ("timeout.idle", "2h", "timeout.idle_s", 7200.0),
+        ("timeout.keepalive", "2s", "timeout.keepalive_s", 2.0),
+        ("hold", "off", "hold", 0.0),
         ("retries", "0", "retries", 0),
     ],
 )
@@ -334,7 +363,9 @@ def test_labels_set_what_the_file_does(label: str, value: str, field: str, expec
     """I4: a cure that names an option can be followed for a container, too."""
     found = request({"daemun.host": "a.test", f"daemun.{label}": value})
 
-    assert operator.attrgetter(field)(found.route.action) == expected
+    option, _, part = field.partition(".")
+    set_to = catalogue.BY_NAME[option].of(found.route.action)
+    assert (getattr(set_to, part) if part else set_to) == expected
 
 
 def test_labels_of_traffic() -> None:
@@ -347,9 +378,9 @@ def test_labels_of_traffic() -> None:
             "daemun.underscores_in_headers": "true",
         }
     )
-    assert found.route.compress == model.Compress(types=("text/css", "text/html"))
+    assert compress_option.OPTION.of(found.route) == compress_option.Compress(types=("text/css", "text/html"))
     assert found.site is not None
-    assert (found.site.other_redirect, found.site.underscores) == (307, True)
+    assert (redirect_status_option.OPTION.of(found.site), underscores_option.OPTION.of(found.site)) == (307, True)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import typing
 import pytest
 
 from daemun.core import model
+from daemun.core.options import hsts_option
 from daemun.sources.docker import container_sites, containers, recent_claims
 from tests.support import docker_values as values
 from tests.support.docker_values import container, endpoints, messages, run, snapshot
@@ -259,7 +260,7 @@ def test_options_of_a_site_are_those_of_the_oldest_that_names_some() -> None:
     found = snapshot(silent, first, second)
 
     (site,) = found.sites
-    assert (site.hsts, site.tls.mode) == (model.Hsts(), model.TlsMode.AUTO)
+    assert (hsts_option.OPTION.of(site), site.tls.mode) == (hsts_option.Hsts(), model.TlsMode.AUTO)
     assert [route.path for route in site.routes] == ["/", "/x", "/y"]
     (warning,) = warnings(found)
     assert 'the older container "first" has set others' in warning

@@ -6,6 +6,16 @@ import typing
 import pytest
 
 from daemun.core import merge, model
+from daemun.core.options import (
+    balance_option,
+    hold_option,
+    hsts_option,
+    keepalive_option,
+    redirect_status_option,
+    root_option,
+    timeout_option,
+    upstream_tls_options,
+)
 from daemun.sources.docker import nginx_proxy, nginx_proxy_gate, route_requests
 from daemun.sources.docker import nginx_proxy_sites as sites
 from tests.support import docker_values as values
@@ -174,7 +184,7 @@ def test_the_protocol(word: str, scheme: model.Scheme) -> None:
 
 
 def test_the_certificate_of_a_container_is_not_checked() -> None:
-    assert proxy({"VIRTUAL_PROTO": "https"}).tls.verify is False
+    assert upstream_tls_options.find_tls(proxy({"VIRTUAL_PROTO": "https"})).verify is False
 
 
 def test_an_unknown_protocol() -> None:
@@ -182,8 +192,8 @@ def test_an_unknown_protocol() -> None:
 
 
 def test_the_root_of_fastcgi() -> None:
-    assert proxy({"VIRTUAL_PROTO": "fastcgi"}).document_root == "/var/www/public"
-    assert proxy({"VIRTUAL_PROTO": "fastcgi", "VIRTUAL_ROOT": "/srv"}).document_root == "/srv"
+    assert root_option.OPTION.of(proxy({"VIRTUAL_PROTO": "fastcgi"})) == "/var/www/public"
+    assert root_option.OPTION.of(proxy({"VIRTUAL_PROTO": "fastcgi", "VIRTUAL_ROOT": "/srv"})) == "/srv"
     assert "absolute" in fault({"VIRTUAL_PROTO": "fastcgi", "VIRTUAL_ROOT": "srv"})
 
 
@@ -261,19 +271,19 @@ def test_bad_several_ports(text: str, cause: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "balance", "key"),
+    ("label", "method", "key"),
     [
-        ("least_conn;", model.Balance.LEAST_CONN, None),
-        ("ip_hash", model.Balance.IP_HASH, None),
-        ("random two least_conn;", model.Balance.RANDOM, None),
-        ("hash $remote_addr;", model.Balance.HASH, "$remote_addr"),
-        ("hash  $request_uri consistent ;", model.Balance.HASH, "$request_uri"),
+        ("least_conn;", balance_option.Method.LEAST_CONN, None),
+        ("ip_hash", balance_option.Method.IP_HASH, None),
+        ("random two least_conn;", balance_option.Method.RANDOM, None),
+        ("hash $remote_addr;", balance_option.Method.HASH, "$remote_addr"),
+        ("hash  $request_uri consistent ;", balance_option.Method.HASH, "$request_uri"),
     ],
 )
-def test_balance(label: str, balance: model.Balance, key: str | None) -> None:
+def test_balance(label: str, method: balance_option.Method, key: str | None) -> None:
     found = proxy({}, {LABEL + "loadbalance": label})
 
-    assert (found.balance, found.hash_key) == (balance, key)
+    assert balance_option.OPTION.of(found) == balance_option.Balance(method=method, key=key)
 
 
 @pytest.mark.parametrize("label", ["least_conn; server 1.2.3.4;", "sticky cookie x;", "hash $a$b; }", "zone z 1m;"])
@@ -281,14 +291,17 @@ def test_another_balance_is_told_and_not_used(label: str) -> None:
     found = read({"VIRTUAL_HOST": "a.test"}, {LABEL + "loadbalance": label})
 
     assert found.faults or "requests go round" in "".join(found.notes)
-    assert all(isinstance(one.route.action, model.Proxy) and not one.route.action.hash_key for one in found.requests)
+    assert all(
+        isinstance(one.route.action, model.Proxy) and not balance_option.OPTION.of(one.route.action).key
+        for one in found.wishes
+    )
 
 
 def test_kept_connections() -> None:
-    assert proxy({}).keepalive is None
-    assert proxy({}, {LABEL + "keepalive": "auto"}).keepalive is None
-    assert proxy({}, {LABEL + "keepalive": "disabled"}).keepalive == 0
-    assert proxy({}, {LABEL + "keepalive": "64"}).keepalive == 64
+    assert keepalive_option.OPTION.of(proxy({})) is None
+    assert keepalive_option.OPTION.of(proxy({}, {LABEL + "keepalive": "auto"})) is None
+    assert keepalive_option.OPTION.of(proxy({}, {LABEL + "keepalive": "disabled"})) == 0
+    assert keepalive_option.OPTION.of(proxy({}, {LABEL + "keepalive": "64"})) == 64
     assert "keepalive" in fault({}, {LABEL + "keepalive": "64; x"})
 
 
@@ -298,7 +311,7 @@ def test_kept_connections() -> None:
 def test_without_a_certificate_and_a_wish_for_one_a_host_is_served_in_clear() -> None:
     found = options({})
 
-    assert (found.tls.mode, found.http, found.hsts) == (model.TlsMode.OFF, model.HttpMode.SERVE, None)
+    assert (found.tls.mode, found.http, hsts_option.OPTION.of(found)) == (model.TlsMode.OFF, model.HttpMode.SERVE, None)
 
 
 def test_clear_text_is_not_served_where_https_was_asked_for() -> None:
@@ -337,13 +350,13 @@ def test_an_unknown_method_refuses_the_container() -> None:
 
 def test_hsts() -> None:
     https = {"LETSENCRYPT_HOST": "a.test"}
-    assert options(https).hsts == model.Hsts(max_age_s=31536000)
-    assert options(https, compat=OFF).hsts is None
-    assert options({**https, "HSTS": "off"}).hsts is None
-    assert options({**https, "HSTS": "max-age=60; includeSubDomains; preload"}).hsts == model.Hsts(
-        max_age_s=60, include_subdomains=True, preload=True
-    )
-    assert options({**https, "HTTPS_METHOD": "noredirect", "HSTS": "max-age=60"}).hsts is None
+    assert hsts_option.OPTION.of(options(https)) == hsts_option.Hsts(max_age_s=31536000)
+    assert hsts_option.OPTION.of(options(https, compat=OFF)) is None
+    assert hsts_option.OPTION.of(options({**https, "HSTS": "off"})) is None
+    assert hsts_option.OPTION.of(
+        options({**https, "HSTS": "max-age=60; includeSubDomains; preload"})
+    ) == hsts_option.Hsts(max_age_s=60, include_subdomains=True, preload=True)
+    assert hsts_option.OPTION.of(options({**https, "HTTPS_METHOD": "noredirect", "HSTS": "max-age=60"})) is None
     assert fault({"HSTS": 'max-age=1"; add_header X 1;'}).startswith("HSTS: expected")
 
 
@@ -400,7 +413,7 @@ def test_ports_of_ones_own() -> None:
 def test_small_things() -> None:
     assert options({"SERVER_TOKENS": "off"}).server_tokens == "off"
     assert options({}, {LABEL + "http2.enable": "false"}).http2 is False
-    assert options({}, {LABEL + "non-get-redirect": "308"}).other_redirect == 308
+    assert redirect_status_option.OPTION.of(options({}, {LABEL + "non-get-redirect": "308"})) == 308
     assert options({"ACME_HTTP_CHALLENGE_LOCATION": "false"}).challenge is False
     assert options({"ACME_HTTP_CHALLENGE_LOCATION": "legacy"}).challenge is False
     assert options({"ACME_HTTP_CHALLENGE_LOCATION": "legacy", "HTTPS_METHOD": "redirect"}).challenge is True
@@ -548,7 +561,7 @@ def test_websockets_may_be_idle_for_a_day_and_requests_wait() -> None:
     """Defects 7 and 8: nginx-proxy ends WebSockets after 60 s, and has requests hang on an address that is gone."""
     found = proxy({})
 
-    assert (found.timeouts.idle_s, found.hold_s) == (86400.0, 30.0)
+    assert (timeout_option.OPTION.of(found).idle_s, hold_option.OPTION.of(found)) == (86400.0, 30.0)
 
 
 def test_no_word_reaches_nginx_or_a_shell() -> None:

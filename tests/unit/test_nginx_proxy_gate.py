@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from daemun.core import merge, model, validate
+from daemun.core.options import hsts_option, redirect_status_option
 from daemun.sources.docker import containers, nginx_proxy, nginx_proxy_folders, nginx_proxy_gate
 from daemun.sources.docker import nginx_proxy_sites as sites
 from tests.support import docker_values as values
@@ -127,9 +128,9 @@ def test_clear_text_without_a_certificate() -> None:
 
 
 def test_what_hosts_take_over() -> None:
-    assert site(HSTS="max-age=60").hsts == model.Hsts(max_age_s=60)
-    assert site(HSTS="off").hsts is None
-    assert site(NON_GET_REDIRECT="307").other_redirect == 307
+    assert hsts_option.OPTION.of(site(HSTS="max-age=60")) == hsts_option.Hsts(max_age_s=60)
+    assert hsts_option.OPTION.of(site(HSTS="off")) is None
+    assert redirect_status_option.OPTION.of(site(NON_GET_REDIRECT="307")) == 307
     assert gate(ACME_HTTP_CHALLENGE_LOCATION="false").defaults.challenge is nginx_proxy_gate.Challenge.NEVER
     assert gate(TRUST_DEFAULT_CERT="false").defaults.trusts_default is False
 

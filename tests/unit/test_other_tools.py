@@ -6,33 +6,31 @@ import re
 import pytest
 
 from daemun.core import other_tools, words
+from daemun.core.options import catalogue, forms
 from daemun.sources import (
     yaml_acme,
     yaml_entry,
     yaml_file,
-    yaml_health,
     yaml_route,
     yaml_site,
     yaml_top,
 )
 
-ENTRIES: tuple[type[yaml_entry.OptionMap], ...] = (
-    yaml_top.FileEntry,
+ENTRIES: tuple[type[yaml_entry.Entry], ...] = (
+    yaml_top.FILE,
     yaml_top.ListenEntry,
     yaml_top.LogsEntry,
     yaml_top.DefaultEntry,
-    yaml_site.SiteEntry,
-    yaml_site.HstsEntry,
-    yaml_route.RouteEntry,
+    yaml_site.SITE,
+    yaml_route.ROUTE,
     yaml_route.TargetEntry,
-    yaml_route.TimeoutEntry,
-    yaml_health.HealthEntry,
     yaml_acme.AcmeEntry,
     yaml_acme.TlsFilesEntry,
     yaml_acme.DnsEntry,
 )
 ROOT = pathlib.Path(__file__).parents[2]
-KNOWN = {key for entry in ENTRIES for key in entry.model_fields}
+MAPS = [found for one in catalogue.EVERY if (found := forms.find_map(one.form)) is not None]
+KNOWN = {key for entry in ENTRIES for key in entry.model_fields} | {key for kind in MAPS for key in forms.keys(kind)}
 
 
 def said_of(key: str, where: str) -> str:

@@ -3,6 +3,7 @@
 import pytest
 
 from daemun.core import model
+from daemun.core.options import hold_option, timeout_option
 from daemun.sources import yaml_file
 
 
@@ -94,7 +95,7 @@ sites:
     assert snapshot.problems == ()
     action = snapshot.sites[0].routes[0].action
     assert isinstance(action, model.Proxy)
-    assert (action.timeouts.read_s, action.hold_s) == (30.0, 0.0)
+    assert (timeout_option.OPTION.of(action).read_s, hold_option.OPTION.of(action)) == (30.0, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from daemun.core import change_plan, model
+from daemun.core import change_plan, dns_service, model
 
 SITE = model.Site(
     host="shop.example.com",
@@ -76,7 +76,7 @@ def test_a_comment_that_changed_is_no_change(before: bytes, after: bytes, is_sam
 
 def test_every_step_reads_as_a_sentence() -> None:
     spec = model.CertificateSpec(name="a", host="a", names=("a",), mode=model.TlsMode.LOCAL)
-    service = model.Service(name="x.daemun", host="html", port=80)
+    service = dns_service.Service(name="x.daemun", host="html", port=80)
     wanted = change_plan.plan(DESIRED, FILES, model.Actual(), specs=(spec,), services=(service,))
     assert [str(step) for step in wanted.steps] == [
         "prepare 1 certificate",

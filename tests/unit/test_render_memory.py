@@ -6,6 +6,7 @@ import dataclasses
 import pytest
 
 from daemun.core import assemble, layout, model, render_environment, site_memory
+from daemun.core.options import catalogue, hsts_option
 from daemun.core.render import render_tree
 
 ENVIRONMENT = render_environment.Environment(
@@ -71,7 +72,7 @@ CHANGES: dict[str, Change] = {
     "a place": with_site(9, origin=model.Origin(source="file", place="daemun.yaml:999:3")),
     "a target of a site that shares its blocks": with_site(250, routes=site("250.test", 1234).routes),
     "a place of such a site": with_site(251, routes=site("251.test", 9006, line=999).routes),
-    "an option of such a site": with_site(252, hsts=model.Hsts()),
+    "an option of such a site": with_site(252, options=catalogue.values(hsts=hsts_option.Hsts())),
     "switched off": with_site(10, enabled=False),
     "tls": with_site(11, tls=model.Tls(mode=model.TlsMode.OFF), http=model.HttpMode.SERVE),
     "removed": lambda desired, env: (dataclasses.replace(desired, sites=desired.sites[1:]), env),

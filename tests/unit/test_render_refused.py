@@ -6,6 +6,7 @@ import re
 import pytest
 
 from daemun.core import layout, model, render_environment, validate
+from daemun.core.options import balance_option, catalogue
 from daemun.core.render import render_tree
 from daemun.errors import RenderError
 from tests.support.sites import proxy, route, site, target
@@ -19,41 +20,54 @@ ENVIRONMENT = render_environment.Environment(
     ca_bundle="/etc/ssl/certs/ca-certificates.crt",
 )
 BALANCED = model.Proxy(
-    targets=(target("http://10.0.0.1"), target("http://10.0.0.2", backup=True)), balance=model.Balance.IP_HASH
+    targets=(target("http://10.0.0.1"), target("http://10.0.0.2", backup=True)),
+    options=catalogue.values(balance=balance_option.Balance(method=balance_option.Method.IP_HASH)),
 )
 
 
 @pytest.mark.parametrize(
     ("routes", "cause"),
     [
-        ([route("/x", "https://10.0.0.1")], "cannot be verified: nginx compares names only; set `server_name`"),
+        ([route("/x", "https://10.0.0.1")], "cannot be verified, because nginx compares names only; set `server_name`"),
         ([route("/x", "https://unix:/run/x.sock")], "cannot be verified"),
         ([route("/x", proxy("https://a", "https://b"))], "several hosts"),
-        ([route("/x", "http://10.0.0.1/a%2Fb")], "encoded slash"),
+        ([route("/x", "http://10.0.0.1/a%2Fb")], 'holds "%2F"'),
         ([route("/x", model.Files(folder="/srv")), route("/x/", "http://10.0.0.1")], "a route of its own"),
-        ([route("/$x", model.Files(folder="/srv", spa=True))], "path with a \\$"),
-        ([route("/x", model.Files(folder="/srv"), request_headers=(("X-A", "1"),))], "no server to go to"),
+        ([route("/$x", model.Files(folder="/srv", options=catalogue.values(spa=True)))], "path with a \\$"),
         (
-            [route("/x", model.Files(folder="/srv"), response_headers=(("Content-Type", "a/b"),))],
-            "ending of their names",
+            [route("/x", model.Files(folder="/srv"), request_headers=(("X-A", "1"),))],
+            "request_headers: has a meaning only beside `to`",
+        ),
+        (
+            [
+                route(
+                    "/x",
+                    model.Files(folder="/srv"),
+                    options=catalogue.values(response_headers=(("Content-Type", "a/b"),)),
+                )
+            ],
+            "files have the type of their ending",
         ),
         ([route("/x", "memcached://10.0.0.1", request_headers=(("X-A", "1"),))], "cannot be sent to memcached"),
         ([route("/x", "fastcgi://10.0.0.1", request_headers=(("X-" + "a" * 50, "1"),))], "too long for a CGI"),
-        ([route("/x", "http://10.0.0.1", response_headers=(("Server", "mine"),))], "always nginx's own"),
-        ([route("/x", "http://10.0.0.1", request_headers=(("Content-Length", "1"),))], "belongs to one connection"),
+        (
+            [route("/x", "http://10.0.0.1", options=catalogue.values(response_headers=(("Server", "mine"),)))],
+            "nginx's own in every answer",
+        ),
+        ([route("/x", "http://10.0.0.1", request_headers=(("Content-Length", "1"),))], "concerns one connection"),
         ([route("/x", BALANCED)], "ip_hash cannot be used with a backup"),
-        ([route("/x", model.Proxy(targets=()))], "no target"),
-        ([route("/x", proxy("http://10.0.0.1", "https://10.0.0.1"))], "differ in scheme"),
+        ([route("/x", model.Proxy(targets=()))], "expected at least one target"),
+        ([route("/x", proxy("http://10.0.0.1", "https://10.0.0.1"))], "has another scheme"),
     ],
 )
 def test_a_route(routes: list[model.Route], cause: str) -> None:
-    with pytest.raises(RenderError, match=rf'^cannot render route "/\$?x" of site "a\.test": .*{cause}'):
+    with pytest.raises(RenderError, match=rf'^cannot render site "a\.test", route "/\$?x".*{cause}'):
         render_tree.render_site(site("a.test", *routes), ENVIRONMENT)
 
 
 def test_the_place_is_named() -> None:
     origin = model.Origin(source="file", place="daemun.yaml:7:3")
-    with pytest.raises(RenderError, match=r'of site "a\.test" \(daemun\.yaml:7:3\): '):
+    with pytest.raises(RenderError, match=r'site "a\.test", route "/", .*\(daemun\.yaml:7:3\)$'):
         render_tree.render_site(site("a.test", route("/", "https://10.0.0.1", origin=origin)), ENVIRONMENT)
 
 
@@ -61,13 +75,13 @@ def test_the_place_is_named() -> None:
     ("made", "cause"),
     [
         (site("~(a", "http://10.0.0.1"), r'host "~\(a" opens a group'),
-        (site("a.test", "http://10.0.0.1", aliases=("a b",)), 'host "a b" is neither'),
+        (site("a.test", "http://10.0.0.1", aliases=("a b",)), '"a b" is not a host name'),
         (site("*.a.test", "http://10.0.0.1", aliases=("b.test",), redirect_aliases=True), "to a wildcard"),
-        (site("a.test", "http://10.0.0.1", "http://10.0.0.2"), 'route "/" is given twice'),
+        (site("a.test", "http://10.0.0.1", "http://10.0.0.2"), 'route "/": is given twice'),
     ],
 )
 def test_a_site(made: model.Site, cause: str) -> None:
-    with pytest.raises(RenderError, match=rf"^cannot render site .*{cause}"):
+    with pytest.raises(RenderError, match=rf"^cannot render .*{cause}"):
         render_tree.render_site(made, ENVIRONMENT)
 
 
@@ -80,7 +94,13 @@ def test_a_site(made: model.Site, cause: str) -> None:
         (proxy("uwsgi://10.0.0.1"), render_environment.Feature.UWSGI),
         (proxy("scgi://10.0.0.1"), render_environment.Feature.SCGI),
         (proxy("memcached://10.0.0.1"), render_environment.Feature.MEMCACHED),
-        (proxy("http://10.0.0.1", balance=model.Balance.STICKY), render_environment.Feature.STICKY),
+        (
+            proxy(
+                "http://10.0.0.1",
+                options=catalogue.values(balance=balance_option.Balance(method=balance_option.Method.STICKY)),
+            ),
+            render_environment.Feature.STICKY,
+        ),
     ],
 )
 def test_what_this_nginx_cannot_do(action: model.Proxy, feature: render_environment.Feature) -> None:

@@ -7,8 +7,9 @@ import hypothesis.strategies as st
 import pytest
 
 from daemun.core import assemble, change_plan, directive, layout, model, outcome, render_environment, shared_sites
+from daemun.core.options import catalogue
 from daemun.core.render import render_tree, shared_blocks, tls
-from tests.support.sites import proxy, route, site
+from tests.support.sites import proxy, route, site, with_options
 
 ENVIRONMENT = render_environment.Environment(
     layout=layout.Layout("/var/lib/daemun"),
@@ -39,7 +40,7 @@ def _routed(**changes: object) -> model.Site:
 def _proxied(**changes: object) -> model.Site:
     action = PLAIN.routes[0].action
     assert isinstance(action, model.Proxy)
-    return _routed(action=dataclasses.replace(action, **changes))  # type: ignore[arg-type]
+    return _routed(action=dataclasses.replace(action, **with_options(changes)))
 
 
 def _targeted(**changes: object) -> model.Site:
@@ -60,18 +61,15 @@ OPTIONS: dict[type, dict[str, object]] = {
         "aliases": ("*.plain.test",),
         "redirect_aliases": True,
         "http": model.HttpMode.SERVE,
-        "hsts": model.Hsts(),
         "http_port": 81,
         "https_port": 444,
         "http2": True,
         "server_tokens": "on",
-        "other_redirect": 301,
-        "underscores": True,
-        "compress": model.Compress(is_on=False),
         "challenge": False,
         "refuses_tls": True,
         "otherwise": model.Answer(status=418),
         "on_demand": model.OnDemand(),
+        "options": catalogue.values(redirect_status=301),
         "snippet": LINE,
         "fault": model.SetAside(reason="x"),
     },
@@ -86,27 +84,12 @@ OPTIONS: dict[type, dict[str, object]] = {
         "action": model.Redirect(to="/x"),
         "is_internal": True,
         "replaced": True,
-        "max_body_bytes": 1,
-        "compress": model.Compress(is_on=False),
-        "request_headers": (("X-A", "1"),),
-        "response_headers": (("X-A", "1"),),
+        "options": catalogue.values(max_body=1),
         "snippet": LINE,
     },
     model.Proxy: {
         "targets": (),
-        "balance": model.Balance.LEAST_CONN,
-        "hash_key": "$uri",
-        "tls": model.UpstreamTls(verify=False),
-        "timeouts": model.Timeouts(read_s=1),
-        "retries": 1,
-        "buffering": False,
-        "host_header": "x",
-        "document_root": "/x",
-        "index": "x",
-        "health": model.Health(),
-        "hold_s": 1.0,
-        "translate": False,
-        "keepalive": 64,
+        "options": catalogue.values(retries=1),
     },
     model.Target: {
         "scheme": model.Scheme.HTTPS,

@@ -4,7 +4,8 @@ import dataclasses
 
 import pytest
 
-from daemun.core import dns_services, layout, merge, model, names, render_environment, validate
+from daemun.core import dns_service, dns_services, layout, merge, model, names, render_environment, validate
+from daemun.core.options import catalogue, health_option, upstream_tls_options
 from daemun.core.render import render_tree
 from tests.support import sites
 
@@ -13,16 +14,16 @@ ENVIRONMENT = render_environment.Environment(
     nginx=render_environment.Nginx(path="/nginx", version=(1, 31, 3), features=frozenset(render_environment.Feature)),
     resolver="127.0.0.1:5301",
 )
-HEALTH = model.Health(path="/healthz")
+HEALTH = health_option.Health(path="/healthz")
 POOL = model.Target(scheme=model.Scheme.HTTP, pool="abc.daemun")
 
 
-def proxy(*targets: model.Target, health: model.Health | None = None) -> model.Proxy:
-    return model.Proxy(targets=targets, health=health)
+def proxy(*targets: model.Target, checked: health_option.Health | None = None) -> model.Proxy:
+    return model.Proxy(targets=targets, options=catalogue.values(health=checked))
 
 
-def find(target: model.Target, health: model.Health | None = None) -> model.Service | None:
-    return dns_services.find_service(proxy(target, health=health), target)
+def find(target: model.Target, checked: health_option.Health | None = None) -> dns_service.Service | None:
+    return dns_services.find_service(proxy(target, checked=checked), target)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,7 @@ def test_names_are_services_and_places_are_not(url: str, name: str | None) -> No
 
 
 def test_a_pool_is_asked_for_by_its_own_name() -> None:
-    assert find(POOL) == model.Service(name="abc.daemun", pool="abc.daemun")
+    assert find(POOL) == dns_service.Service(name="abc.daemun", pool="abc.daemun")
 
 
 @pytest.mark.parametrize("target", [sites.target("http://web:80"), sites.target("http://10.0.0.1:80"), POOL])
@@ -63,19 +64,31 @@ def test_what_cannot_be_taken_out_is_not_checked() -> None:
 
 def test_a_check_knows_the_name_that_a_certificate_carries() -> None:
     target = sites.target("https://web:8443")
-    action = model.Proxy(targets=(target,), health=HEALTH, tls=model.UpstreamTls(verify=False))
+    action = model.Proxy(
+        targets=(target,),
+        options=catalogue.values(health=HEALTH) + upstream_tls_options.settings(model.UpstreamTls(verify=False)),
+    )
     service = dns_services.find_service(action, target)
     assert service is not None
-    assert service.check == model.Check(health=HEALTH, tls=action.tls, host="web", server_name="web")
+    assert service.check == dns_service.Check(
+        health=HEALTH, tls=upstream_tls_options.find_tls(action), host="web", server_name="web"
+    )
     plain = dns_services.find_service(
-        dataclasses.replace(action, host_header="shop.example:80"), sites.target("http://a")
+        dataclasses.replace(action, options=(*action.options, *catalogue.values(host_header="shop.example:80"))),
+        sites.target("http://a"),
     )
     assert plain is not None
-    assert plain.check == model.Check(health=HEALTH, tls=None, host="shop.example:80", server_name="a")
+    assert plain.check == dns_service.Check(health=HEALTH, tls=None, host="shop.example:80", server_name="a")
 
 
-def desired(*pools: model.Pool, target: model.Target = POOL, health: model.Health | None = None) -> model.Desired:
-    site = sites.site("a.test", sites.route("/", proxy(target, health=health)), tls=model.Tls(mode=model.TlsMode.OFF))
+def desired(
+    *pools: model.Pool, target: model.Target = POOL, checked: health_option.Health | None = None
+) -> model.Desired:
+    site = sites.site(
+        "a.test",
+        sites.route("/", proxy(target, checked=checked)),
+        tls=model.Tls(mode=model.TlsMode.OFF),
+    )
     site = dataclasses.replace(
         site, http=model.HttpMode.SERVE, origin=model.Origin(source="docker", place="container a")
     )
@@ -84,8 +97,8 @@ def desired(*pools: model.Pool, target: model.Target = POOL, health: model.Healt
 
 @pytest.mark.parametrize("health", [None, HEALTH])
 @pytest.mark.parametrize("target", [sites.target("http://web:80"), sites.target("http://10.0.0.1:80"), POOL])
-def test_rendered_names_are_published(target: model.Target, health: model.Health | None) -> None:
-    wanted = desired(target=target, health=health)
+def test_rendered_names_are_published(target: model.Target, health: health_option.Health | None) -> None:
+    wanted = desired(target=target, checked=health)
     text = render_tree.render_files(wanted, ENVIRONMENT)["sites/a.test.conf"].decode()
     for service in merge.services(wanted):
         assert f"server {service.name} service=http resolve " in text

@@ -5,6 +5,7 @@ import typing
 import pytest
 
 from daemun.core import model, validate
+from daemun.core.options import catalogue
 
 SITE = model.Site(
     host="a.test", routes=(model.Route(path="/", action=model.Redirect(to="/x")),), origin=model.Origin(source="file")
@@ -64,7 +65,11 @@ def ordering(**values: typing.Any) -> model.Acme:
         ({"default": model.Default(kind=model.DefaultKind.SITE)}, "needs a site"),
         ({"default": model.Default(kind=model.DefaultKind.SITE, host="a.test")}, ""),
         (
-            {"default": model.Default(kind=model.DefaultKind.REDIRECT, redirect=model.Redirect(to="x", status=1))},
+            {
+                "default": model.Default(
+                    kind=model.DefaultKind.REDIRECT, redirect=model.Redirect(to="x", options=catalogue.values(status=1))
+                )
+            },
             "default.status: 1 is not a redirect",
         ),
     ],

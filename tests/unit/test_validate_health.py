@@ -6,35 +6,36 @@ import pydantic
 import pytest
 
 from daemun.core import model, validate
+from daemun.core.options import catalogue, health_option, hold_option
 from daemun.sources import yaml_route
 from daemun.sources.docker import label_options
 from tests.support import sites
 
-HEALTH = model.Health()
+HEALTH = health_option.Health()
 
 
-def read(value: object) -> model.Health | None:
-    entry = yaml_route.RouteEntry.model_validate({"to": "http://web", "health": value})
-    return entry.health.translate() if entry.health is not None else None
+def read(value: object) -> health_option.Health | None:
+    entry = yaml_route.ROUTE.model_validate({"to": "http://web", "health": value})
+    return health_option.OPTION.of(model.Proxy(targets=(), options=entry.options()[1]))
 
 
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ("/healthz", model.Health(path="/healthz")),
-        ("tcp", model.Health()),
+        ("/healthz", health_option.Health(path="/healthz")),
+        ("tcp", health_option.Health()),
         ("off", None),
         (False, None),
-        ({"path": "/x", "status": 204}, model.Health(path="/x", statuses=((204, 204),))),
-        ({"status": "200-299"}, model.Health(statuses=((200, 299),))),
-        ({"status": [200, "401", "500-599"]}, model.Health(statuses=((200, 200), (401, 401), (500, 599)))),
+        ({"path": "/x", "status": 204}, health_option.Health(path="/x", statuses=((204, 204),))),
+        ({"status": "200-299"}, health_option.Health(statuses=((200, 299),))),
+        ({"status": [200, "401", "500-599"]}, health_option.Health(statuses=((200, 200), (401, 401), (500, 599)))),
         (
             {"interval": "1m", "timeout": 3, "threshold": 4, "recover": 5, "host": "a.test"},
-            model.Health(interval_s=60.0, timeout_s=3.0, threshold=4, recover=5, host="a.test"),
+            health_option.Health(interval_s=60.0, timeout_s=3.0, threshold=4, recover=5, host="a.test"),
         ),
     ],
 )
-def test_forms(value: object, expected: model.Health | None) -> None:
+def test_forms(value: object, expected: health_option.Health | None) -> None:
     assert read(value) == expected
 
 
@@ -46,8 +47,8 @@ def test_mistakes_in_the_file(value: object) -> None:
         read(value)
 
 
-def find(health: model.Health, url: str = "http://10.0.0.1") -> list[tuple[str | int, ...]]:
-    site = sites.site("a.test", sites.route("/", sites.proxy(url, health=health)))
+def find(checked: health_option.Health, url: str = "http://10.0.0.1") -> list[tuple[str | int, ...]]:
+    site = sites.site("a.test", sites.route("/", sites.proxy(url, options=catalogue.values(health=checked))))
     return [problem.field[2:] for problem in validate.find_site_problems(site)]
 
 
@@ -79,29 +80,29 @@ def test_bad_values(changes: dict[str, object], field: str) -> None:
 
 
 def test_only_what_speaks_http_is_asked_over_http() -> None:
-    assert find(model.Health(path="/"), "fastcgi://10.0.0.1") == [("health", "path")]
-    assert find(model.Health(), "fastcgi://10.0.0.1") == []
+    assert find(health_option.Health(path="/"), "fastcgi://10.0.0.1") == [("health", "path")]
+    assert find(health_option.Health(), "fastcgi://10.0.0.1") == []
 
 
 def test_a_unix_socket_cannot_be_checked() -> None:
-    assert find(model.Health(), "http://unix:/run/x") == [("to", 0)]
+    assert find(health_option.Health(), "http://unix:/run/x") == [("to", 0)]
 
 
 @pytest.mark.parametrize(
-    ("values", "health", "hold_s"),
+    ("values", "expected", "hold_s"),
     [
         ({}, None, 30.0),
-        ({"health": "/healthz", "hold": "1m"}, model.Health(path="/healthz"), 60.0),
-        ({"health": "tcp", "hold": "off"}, model.Health(), 0.0),
+        ({"health": "/healthz", "hold": "1m"}, health_option.Health(path="/healthz"), 60.0),
+        ({"health": "tcp", "hold": "off"}, health_option.Health(), 0.0),
         (
             {"health": {"path": "/x", "interval": "1s", "status": "200-299", "threshold": "3"}, "hold": "0"},
-            model.Health(path="/x", interval_s=1.0, threshold=3, statuses=((200, 299),)),
+            health_option.Health(path="/x", interval_s=1.0, threshold=3, statuses=((200, 299),)),
             0.0,
         ),
     ],
 )
-def test_labels_say_the_same(values: label_options.Values, health: model.Health | None, hold_s: float) -> None:
-    made = label_options.make_proxy(
-        label_options.read_route(values), model.Target(scheme=model.Scheme.HTTP, pool="x.daemun")
-    )
-    assert (made.health, made.hold_s) == (health, hold_s)
+def test_labels_say_the_same(
+    values: label_options.Values, expected: health_option.Health | None, hold_s: float
+) -> None:
+    made = model.Proxy(targets=(), options=label_options.read_route(values).options()[1])
+    assert (health_option.OPTION.of(made), hold_option.OPTION.of(made)) == (expected, hold_s)

@@ -1,13 +1,26 @@
 """What `core.validate` lets through can be written for nginx: no rule is known to the renderer alone."""
 
 import dataclasses
+import re
 import typing
 
 import hypothesis
+import pytest
 from hypothesis import strategies
 
 from daemun.core import layout, model, names, render_environment, validate
+from daemun.core.options import (
+    balance_option,
+    catalogue,
+    compress_option,
+    health_option,
+    hsts_option,
+    timeout_option,
+    upstream_tls_options,
+)
 from daemun.core.render import render_tree
+from daemun.errors import RenderError
+from tests.support import sites
 
 ENVIRONMENT = render_environment.Environment(
     layout=layout.Layout("/var/lib/daemun"),
@@ -48,6 +61,23 @@ HEADERS = strategies.lists(
     strategies.tuples(strategies.sampled_from(["X-A", "Host", "X-B"]) | TEXT, TEXT), max_size=2
 ).map(tuple)
 
+
+def _proxy(targets: tuple[model.Target, ...], **options: object) -> model.Proxy:
+    return model.Proxy(targets=targets, options=catalogue.values(**options))
+
+
+def _redirect(to: str, **options: object) -> model.Redirect:
+    return model.Redirect(to=to, options=catalogue.values(**options))
+
+
+def _files(folder: str, **options: object) -> model.Files:
+    return model.Files(folder=folder, options=catalogue.values(**options))
+
+
+def _site(**given: typing.Any) -> model.Site:
+    return model.Site(**sites.with_options(given))
+
+
 TARGETS = strategies.builds(
     model.Target,
     scheme=strategies.sampled_from(model.Scheme),
@@ -64,41 +94,50 @@ TARGETS = strategies.builds(
     model.Target, scheme=strategies.sampled_from(model.Scheme), socket=PATH, path=strategies.none() | PATH
 )
 PROXIES = strategies.builds(
-    model.Proxy,
-    targets=strategies.lists(TARGETS, min_size=1, max_size=2).map(tuple),
-    balance=strategies.sampled_from(model.Balance),
-    hash_key=strategies.none() | TEXT,
-    tls=strategies.builds(
-        model.UpstreamTls, verify=FLAG, ca_file=strategies.none() | PATH, name=strategies.none() | TEXT
+    _proxy,
+    strategies.lists(TARGETS, min_size=1, max_size=2).map(tuple),
+    balance=strategies.builds(
+        balance_option.Balance, method=strategies.sampled_from(balance_option.Method), key=strategies.none() | TEXT
     ),
-    timeouts=strategies.builds(model.Timeouts, connect_s=SECONDS, idle_s=SECONDS),
+    verify=strategies.builds(upstream_tls_options.Verify, is_on=FLAG, ca_file=strategies.none() | PATH),
+    server_name=strategies.none() | TEXT,
+    timeout=strategies.builds(timeout_option.Timeouts, connect_s=SECONDS, idle_s=SECONDS),
     retries=strategies.integers(-1, 3),
-    buffering=FLAG,
+    buffering=strategies.none() | FLAG,
+    keepalive=strategies.none() | NUMBER,
     host_header=strategies.none() | TEXT,
-    document_root=PATH,
+    root=PATH,
     index=strategies.just("index.php") | TEXT,
+    hold=SECONDS,
+    health=strategies.none()
+    | strategies.builds(health_option.Health, path=strategies.none() | PATH, interval_s=SECONDS),
+    request_headers=HEADERS,
 )
 ACTIONS = (
     PROXIES
-    | strategies.builds(model.Redirect, to=TEXT | PATH, status=strategies.sampled_from([200, 301, 308]))
-    | strategies.builds(model.Files, folder=PATH, spa=FLAG, listing=FLAG)
+    | strategies.builds(_redirect, TEXT | PATH, status=strategies.sampled_from([200, 301, 308]))
+    | strategies.builds(_files, PATH, spa=FLAG, listing=FLAG)
 )
+COMPRESS = strategies.builds(compress_option.Compress, is_on=FLAG, types=strategies.lists(TEXT, max_size=1).map(tuple))
 ROUTES = strategies.builds(
-    model.Route,
-    path=strategies.just("/") | PATH,
-    action=ACTIONS,
-    max_body_bytes=strategies.integers(-1, 1 << 40),
-    request_headers=HEADERS,
+    sites.route,
+    strategies.just("/") | PATH,
+    ACTIONS,
+    max_body=strategies.integers(-1, 1 << 40),
+    compress=COMPRESS,
     response_headers=HEADERS,
 )
 SITES = strategies.builds(
-    model.Site,
+    _site,
     host=strategies.sampled_from(["a.test", "*.a.test", "10.0.0.1", "[::1]", "b.com"]) | TEXT,
     aliases=strategies.lists(strategies.sampled_from(["c.test", "*.d.test"]) | TEXT, max_size=2).map(tuple),
     redirect_aliases=FLAG,
     tls=strategies.builds(model.Tls, mode=strategies.sampled_from(model.TlsMode)),
     http=strategies.sampled_from(model.HttpMode),
-    hsts=strategies.none() | strategies.builds(model.Hsts, max_age_s=NUMBER),
+    hsts=strategies.none() | strategies.builds(hsts_option.Hsts, max_age_s=NUMBER),
+    redirect_status=strategies.sampled_from([301, 307, 308, 302]),
+    underscores_in_headers=FLAG,
+    compress=COMPRESS,
     routes=strategies.lists(ROUTES, min_size=1, max_size=2).map(tuple),
 )
 SITE = model.Site(host="a.test", routes=(model.Route(path="/", action=model.Redirect(to="/x")),))
@@ -125,21 +164,21 @@ def _without(site: model.Site, field: tuple[str | int, ...]) -> model.Site:
             return dataclasses.replace(site, routes=SITE.routes)
         case (("aliases" | "redirect_aliases"), *_):
             return dataclasses.replace(site, aliases=())
-        case (("tls" | "http" | "hsts"), *_):
-            return dataclasses.replace(site, tls=model.Tls(), http=model.HttpMode.REDIRECT, hsts=None)
+        case (("tls" | "http" | "hsts" | "redirect_status" | "compress"), *_):
+            return dataclasses.replace(site, tls=model.Tls(), http=model.HttpMode.REDIRECT, options=())
         case _:
             return dataclasses.replace(site, host=SITE.host)
 
 
 def _mended(route: model.Route, rest: list[str | int]) -> model.Route:
-    changes: dict[str, typing.Any] = {"action": SITE.routes[0].action}
     if not rest:
-        changes = {"path": "/"}
-    elif rest[0] in {"request_headers", "response_headers"}:
-        changes = {str(rest[0]): ()}
-    elif rest[0] == "max_body":
-        changes = {"max_body_bytes": 0}
-    return dataclasses.replace(route, **changes)
+        return dataclasses.replace(route, path="/")
+    if rest[0] in {"max_body", "compress", "response_headers"}:
+        return dataclasses.replace(route, options=())
+    if rest[0] in catalogue.BY_NAME:
+        kept = tuple(one for one in route.action.options if one[0] != rest[0])
+        return dataclasses.replace(route, action=dataclasses.replace(route.action, options=kept))
+    return dataclasses.replace(route, action=SITE.routes[0].action)
 
 
 @hypothesis.settings(max_examples=300, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
@@ -150,11 +189,23 @@ def test_a_site_without_problems_renders(site: model.Site) -> None:
     render_tree.render_files(model.Desired(globals=model.Globals(), sites=(site,)), ENVIRONMENT)
 
 
+@hypothesis.settings(max_examples=300, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+@hypothesis.given(SITES)
+def test_a_site_with_a_problem_does_not_render(site: model.Site) -> None:
+    """The renderer has no rules of its own: it refuses what the rules refuse, in their words."""
+    errors = validate.find_errors(site)
+    hypothesis.assume(errors)
+    with pytest.raises(RenderError) as refused:
+        render_tree.render_site(site, ENVIRONMENT)
+    assert all(error.message in str(refused.value) for error in errors)
+
+
 @hypothesis.given(TEXT)
-def test_a_variable_that_is_allowed_exists_for_the_renderer_too(text: str) -> None:
-    """Both read `$name` alike: what validate takes for a literal dollar, the renderer does too."""
+def test_a_dollar_that_starts_no_variable_is_a_dollar(text: str) -> None:
+    """Both read `$name` alike: what the rules take for a literal dollar is one for nginx, too."""
     redirect = model.Redirect(to="/" + text)
     site = dataclasses.replace(SITE, routes=(model.Route(path="/", action=redirect),))
-    if _is_good(site):
-        files = render_tree.render_files(model.Desired(globals=model.Globals(), sites=(site,)), ENVIRONMENT)
-        assert any(names.slug(site.host) in path for path in files)
+    hypothesis.assume(_is_good(site))
+    content = render_tree.render_site(site, ENVIRONMENT).decode()
+    variables = set(re.findall(r"\$\{?(\w+)", next(line for line in content.splitlines() if "return 301 " in line)))
+    assert variables <= {*names.VARIABLES, "daemun_dollar", "daemun_uri", "daemun_server_name", "host", "request_uri"}

@@ -6,20 +6,22 @@ import typing
 import pytest
 
 from daemun.core import model, render_environment, rules, validate
+from daemun.core.options import balance_option, catalogue, hsts_option, timeout_option, upstream_tls_options
+from tests.support import sites
 
 TARGET = model.Target(scheme=model.Scheme.HTTP, host="web", port=80)
 
 
 def proxy(*targets: model.Target, **options: typing.Any) -> model.Proxy:
-    return model.Proxy(targets=targets or (TARGET,), **options)
+    return model.Proxy(targets=targets or (TARGET,), **sites.with_options(options))
 
 
 def site(action: model.Proxy | model.Redirect | model.Files | None = None, **options: typing.Any) -> model.Site:
     """A good site on the local CA, but for the options."""
-    own = ("path", "max_body_bytes", "request_headers", "response_headers")
-    route_options = {name: options.pop(name) for name in own if name in options}
-    route = model.Route(**{"path": "/", "action": action or proxy(), **route_options})
-    return model.Site(**{"host": "a.test", "routes": (route,), **options})
+    of_route = {one.name for one in catalogue.ROUTE} | {"path"}
+    own = {name: options.pop(name) for name in list(options) if name in of_route}
+    route = sites.route(own.pop("path", "/"), action or proxy(), **own)
+    return model.Site(**{"host": "a.test", "routes": (route,), **sites.with_options(options)})
 
 
 def said(found: tuple[model.Problem, ...]) -> str:
@@ -84,8 +86,8 @@ def test_good_hosts(host: str) -> None:
         ({"tls": model.Tls(certificate="/c")}, "belongs to a certificate of your own"),
         ({"host": "*.a.test", "aliases": ("b.test",), "redirect_aliases": True}, "cannot lead to a wildcard"),
         ({"tls": model.Tls(mode=model.TlsMode.OFF), "http": model.HttpMode.OFF}, "would answer nothing"),
-        ({"tls": model.Tls(mode=model.TlsMode.OFF), "hsts": model.Hsts()}, "hsts: promises HTTPS"),
-        ({"hsts": model.Hsts(max_age_s=-1)}, "hsts.max_age: -1 is not between"),
+        ({"tls": model.Tls(mode=model.TlsMode.OFF), "hsts": hsts_option.Hsts()}, "hsts: promises HTTPS"),
+        ({"hsts": hsts_option.Hsts(max_age_s=-1)}, "hsts.max_age: -1 is not between"),
         ({"routes": ()}, "routes: is empty"),
     ],
 )
@@ -154,26 +156,73 @@ def test_good_paths(path: str) -> None:
         (proxy(TARGET, target(down=True)), ""),
         (proxy(target(down=True), target(backup=True)), "no server is left"),
         (model.Proxy(targets=()), "to: is empty"),
-        (proxy(TARGET, target(backup=True), balance=model.Balance.RANDOM), "random cannot be used with a backup"),
-        (proxy(balance=model.Balance.HASH), "balance: needs a variable"),
-        (proxy(balance=model.Balance.HASH, hash_key="$remot_addr"), 'did you mean "$remote_addr"?'),
-        (proxy(balance=model.Balance.HASH, hash_key="$cookie_id$uri"), ""),
-        (proxy(hash_key="$uri"), "a hash key has no meaning"),
-        (proxy(timeouts=model.Timeouts(read_s=0)), "timeout.read: 0 is not between 0.001 and"),
-        (proxy(timeouts=model.Timeouts(idle_s=float("inf"))), "timeout.idle: inf"),
-        (proxy(retries=-1), "retries"),
-        (proxy(keepalive=65536), "keepalive: 65536 is not between 0 and 65535"),
-        (proxy(host_header="a b"), 'host_header: "a b" is not a host'),
-        (proxy(host_header="$host"), "is not a host"),
-        (proxy(document_root="var"), "root"),
-        (proxy(index="a/b.php"), "index"),
-        (proxy(tls=model.UpstreamTls(verify=False)), 'warning: site "a.test", route "/", verify: has no effect'),
-        (proxy(target(scheme=model.Scheme.HTTPS), tls=model.UpstreamTls(name="A")), "server_name"),
+        (
+            proxy(
+                TARGET,
+                target(backup=True),
+                options=catalogue.values(balance=balance_option.Balance(method=balance_option.Method.RANDOM)),
+            ),
+            "random cannot be used with a backup",
+        ),
+        (
+            proxy(options=catalogue.values(balance=balance_option.Balance(method=balance_option.Method.HASH))),
+            "balance: needs a variable",
+        ),
+        (
+            proxy(
+                options=catalogue.values(
+                    balance=balance_option.Balance(method=balance_option.Method.HASH, key="$remot_addr")
+                )
+            ),
+            'did you mean "$remote_addr"?',
+        ),
+        (
+            proxy(
+                options=catalogue.values(
+                    balance=balance_option.Balance(method=balance_option.Method.HASH, key="$cookie_id$uri")
+                )
+            ),
+            "",
+        ),
+        (proxy(options=catalogue.values(balance=balance_option.Balance(key="$uri"))), "a hash key has no meaning"),
+        (
+            proxy(options=catalogue.values(timeout=timeout_option.Timeouts(read_s=0))),
+            "timeout.read: 0 is not between 0.001 and",
+        ),
+        (proxy(options=catalogue.values(timeout=timeout_option.Timeouts(idle_s=float("inf")))), "timeout.idle: inf"),
+        (proxy(options=catalogue.values(retries=-1)), "retries"),
+        (proxy(options=catalogue.values(keepalive=65536)), "keepalive: 65536 is not between 0 and 65535"),
+        (proxy(options=catalogue.values(host_header="a b")), 'host_header: "a b" is not a host'),
+        (proxy(options=catalogue.values(host_header="$host")), "is not a host"),
+        (proxy(options=catalogue.values(root="var")), "root"),
+        (proxy(options=catalogue.values(index="a/b.php")), "index"),
+        (
+            proxy(options=upstream_tls_options.settings(model.UpstreamTls(verify=False))),
+            'warning: site "a.test", route "/", verify: has no effect',
+        ),
+        (
+            proxy(
+                target(scheme=model.Scheme.HTTPS), options=upstream_tls_options.settings(model.UpstreamTls(name="A"))
+            ),
+            "server_name",
+        ),
         (proxy(target(scheme=model.Scheme.HTTPS, host="10.0.0.1")), "set `server_name` to a name it carries, or"),
-        (proxy(target(scheme=model.Scheme.HTTPS, host="10.0.0.1"), tls=model.UpstreamTls(verify=False)), ""),
+        (
+            proxy(
+                target(scheme=model.Scheme.HTTPS, host="10.0.0.1"),
+                options=upstream_tls_options.settings(model.UpstreamTls(verify=False)),
+            ),
+            "",
+        ),
         (proxy(target(scheme=model.Scheme.GRPCS), target(scheme=model.Scheme.GRPCS, host="b")), "several hosts"),
-        (proxy(target(scheme=model.Scheme.HTTPS), tls=model.UpstreamTls(ca_file="ca.pem")), "verify"),
-        (model.Redirect(to="/x", status=200), "status: 200 is not a redirect"),
+        (
+            proxy(
+                target(scheme=model.Scheme.HTTPS),
+                options=upstream_tls_options.settings(model.UpstreamTls(ca_file="ca.pem")),
+            ),
+            "verify",
+        ),
+        (model.Redirect(to="/x", options=catalogue.values(status=200)), "status: 200 is not a redirect"),
         (model.Redirect(to="x"), "neither a URL"),
         (model.Redirect(to="javascript:alert(1)"), "neither a URL"),
         (model.Redirect(to="https://"), "neither a URL"),
@@ -215,21 +264,27 @@ def test_headers(headers: tuple[model.Header, ...], words: str) -> None:
 def test_headers_that_nobody_would_get() -> None:
     given: tuple[model.Header, ...] = (("X-A", "1"),)
     for action in (model.Redirect(to="/x"), model.Files(folder="/srv")):
-        assert "have no server to go to" in said(validate.find_site_problems(site(action, request_headers=given)))
+        assert "has a meaning only beside `to`" in said(
+            validate.find_site_problems(site(action, request_headers=given))
+        )
         content_type = site(action, response_headers=(("Content-Type", "text/plain"),))
         assert "the type of their ending" in said(validate.find_site_problems(content_type))
     memcached = target(scheme=model.Scheme.MEMCACHED)
     assert "cannot be sent to memcached" in said(
         validate.find_site_problems(site(proxy(memcached), request_headers=given))
     )
-    assert "host_header: cannot be" in said(validate.find_site_problems(site(proxy(memcached, host_header="a"))))
+    assert "host_header: cannot be" in said(
+        validate.find_site_problems(site(proxy(memcached, options=catalogue.values(host_header="a"))))
+    )
     cgi = site(proxy(target(scheme=model.Scheme.SCGI)), request_headers=(("X" * 41, "1"),))
     assert "41 characters, at most 40" in said(validate.find_site_problems(cgi))
     assert "nginx's own" in said(validate.find_site_problems(site(response_headers=(("Server", "x"),))))
 
 
 def test_files_that_meet() -> None:
-    assert "spa: cannot be" in said(validate.find_site_problems(site(model.Files(folder="/srv", spa=True), path="/$x")))
+    assert "spa: cannot be" in said(
+        validate.find_site_problems(site(model.Files(folder="/srv", options=catalogue.values(spa=True)), path="/$x"))
+    )
     routes = (
         model.Route(path="/a", action=model.Files(folder="/srv")),
         model.Route(path="/a/", action=model.Redirect(to="/x")),
@@ -238,7 +293,7 @@ def test_files_that_meet() -> None:
 
 
 def test_the_body_limit() -> None:
-    assert "max_body" in said(validate.find_site_problems(site(max_body_bytes=-1)))
+    assert "max_body" in said(validate.find_site_problems(site(max_body=-1)))
 
 
 def test_all_problems_at_once_each_with_its_field_and_origin() -> None:
@@ -257,7 +312,10 @@ def test_all_problems_at_once_each_with_its_field_and_origin() -> None:
 @pytest.mark.parametrize(
     ("action", "feature"),
     [
-        (proxy(balance=model.Balance.STICKY), render_environment.Feature.STICKY),
+        (
+            proxy(options=catalogue.values(balance=balance_option.Balance(method=balance_option.Method.STICKY))),
+            render_environment.Feature.STICKY,
+        ),
         (proxy(target(scheme=model.Scheme.H2C)), render_environment.Feature.H2C_UPSTREAM),
         (proxy(target(scheme=model.Scheme.GRPCS)), render_environment.Feature.GRPC),
         (proxy(target(scheme=model.Scheme.FASTCGI)), render_environment.Feature.FASTCGI),

@@ -4,11 +4,12 @@ import dataclasses
 
 import pytest
 
-from daemun.core import hold_policy, merge, model, names
+from daemun.core import dns_service, hold_policy, merge, model, names
+from daemun.core.options import catalogue
 from daemun.hold import hold_limits, hold_pages, server_probe
 from tests.support import sites
 
-WAIT = model.HeldRoute(name="a.test", host="a.test", hold_s=30.0, servers=())
+WAIT = dns_service.HeldRoute(name="a.test", host="a.test", hold_s=30.0, servers=())
 ASK = hold_limits.HoldRequest(route="a.test", request="1" * 32)
 
 
@@ -73,8 +74,10 @@ def test_the_room_is_bounded() -> None:
     assert isinstance(under_test.enter(other(5), WAIT, 0.0), hold_limits.HoldTicket)
 
 
-def find(*targets: model.Target, hold_s: float = 30.0) -> tuple[model.HeldRoute, ...]:
-    site = sites.site("a.test", sites.route("/api/", model.Proxy(targets=targets, hold_s=hold_s)))
+def find(*targets: model.Target, hold_s: float = 30.0) -> tuple[dns_service.HeldRoute, ...]:
+    site = sites.site(
+        "a.test", sites.route("/api/", model.Proxy(targets=targets, options=catalogue.values(hold=hold_s)))
+    )
     return hold_policy.find_waits(merge.merge_snapshots([model.Snapshot(source="api", sites=(site,))]))
 
 

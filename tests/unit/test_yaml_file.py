@@ -8,6 +8,15 @@ import pytest
 from hypothesis import strategies
 
 from daemun.core import directive, model, validate_acme
+from daemun.core.options import (
+    balance_option,
+    catalogue,
+    header_options,
+    hsts_option,
+    max_body_option,
+    timeout_option,
+    upstream_tls_options,
+)
 from daemun.errors import ConfigError
 from daemun.sources import yaml_acme, yaml_file, yaml_route, yaml_site, yaml_top
 
@@ -105,9 +114,9 @@ def test_the_file_of_the_design() -> None:
         ("http://10.0.0.5:8000", 1),
         ("http://10.0.0.6:8000", 2),
     ]
-    assert root.action.balance is model.Balance.LEAST_CONN
+    assert balance_option.OPTION.of(root.action).method is balance_option.Method.LEAST_CONN
     assert assets.action == model.Files(folder=f"{BASE}/public")
-    assert old.action == model.Redirect(to="https://shop.example.com/new", status=308)
+    assert old.action == model.Redirect(to="https://shop.example.com/new", options=catalogue.values(status=308))
     assert shop.aliases == ("www.shop.example.com",)
     assert (apps.host, address.host) == ("*.apps.example.com", "192.168.88.244")
 
@@ -137,26 +146,29 @@ def test_every_option_of_a_target() -> None:
     ("options", "expected"),
     [
         ("balance: round_robin", {}),
-        ("balance: ip_hash", {"balance": model.Balance.IP_HASH}),
-        ("balance: sticky", {"balance": model.Balance.STICKY}),
-        ("balance: hash $cookie_id$uri", {"balance": model.Balance.HASH, "hash_key": "$cookie_id$uri"}),
-        ("timeout: 5m", {"timeouts": model.Timeouts(read_s=300.0)}),
-        ("timeout: 90", {"timeouts": model.Timeouts(read_s=90.0)}),
+        ("balance: ip_hash", {"balance": balance_option.Balance(method=balance_option.Method.IP_HASH)}),
+        ("balance: sticky", {"balance": balance_option.Balance(method=balance_option.Method.STICKY)}),
+        (
+            "balance: hash $cookie_id$uri",
+            {"balance": balance_option.Balance(method=balance_option.Method.HASH, key="$cookie_id$uri")},
+        ),
+        ("timeout: 5m", {"timeout": timeout_option.Timeouts(read_s=300.0)}),
+        ("timeout: 90", {"timeout": timeout_option.Timeouts(read_s=90.0)}),
         (
             "timeout: {connect: 500ms, read: 1h, send: 2s, idle: 1d}",
-            {"timeouts": model.Timeouts(connect_s=0.5, read_s=3600.0, send_s=2.0, idle_s=86400.0)},
+            {"timeout": timeout_option.Timeouts(connect_s=0.5, read_s=3600.0, send_s=2.0, idle_s=86400.0)},
         ),
         ("retries: 0", {"retries": 0}),
         ("buffering: false", {"buffering": False}),
         ("keepalive: 64", {"keepalive": 64}),
         ("keepalive: 0", {"keepalive": 0}),
         ("host_header: app.internal", {"host_header": "app.internal"}),
-        ("root: /srv/www, index: app.php", {"document_root": "/srv/www", "index": "app.php"}),
+        ("root: /srv/www, index: app.php", {"root": "/srv/www", "index": "app.php"}),
     ],
 )
 def test_options_of_a_proxy(options: str, expected: dict[str, object]) -> None:
     target = model.Target(scheme=model.Scheme.HTTP, host="web", port=80)
-    assert proxy(options) == model.Proxy(**{"targets": (target,), **expected})  # type: ignore[arg-type]
+    assert proxy(options) == model.Proxy(targets=(target,), options=catalogue.values(**expected))
 
 
 @pytest.mark.parametrize(
@@ -170,16 +182,18 @@ def test_options_of_a_proxy(options: str, expected: dict[str, object]) -> None:
 def test_options_of_an_https_target(options: str, tls: model.UpstreamTls) -> None:
     action = route(f"{{to: https://web, {options}}}").action
     assert isinstance(action, model.Proxy)
-    assert action.tls == tls
+    assert upstream_tls_options.find_tls(action) == tls
 
 
 def test_options_of_every_route() -> None:
     found = route("{to: http://a, max_body: 100m, request_headers: {X-A: 1, X-B: }, response_headers: {X-C: $host}}")
-    assert found.max_body_bytes == 100 << 20
-    assert found.request_headers == (("X-A", "1"), ("X-B", ""))
-    assert found.response_headers == (("X-C", "$host"),)
-    assert route("{to: http://a, max_body: off}").max_body_bytes == 0
-    assert route("{files: ., spa: true, listing: true}").action == model.Files(folder=BASE, spa=True, listing=True)
+    assert max_body_option.OPTION.of(found) == 100 << 20
+    assert header_options.REQUEST.of(found.action) == (("X-A", "1"), ("X-B", ""))
+    assert header_options.RESPONSE.of(found) == (("X-C", "$host"),)
+    assert max_body_option.OPTION.of(route("{to: http://a, max_body: off}")) == 0
+    assert route("{files: ., spa: true, listing: true}").action == model.Files(
+        folder=BASE, options=catalogue.values(spa=True, listing=True)
+    )
 
 
 def test_options_of_a_site() -> None:
@@ -196,7 +210,7 @@ def test_options_of_a_site() -> None:
         redirect_aliases=True,
         tls=model.Tls(mode=model.TlsMode.FILES, certificate=f"{BASE}/c.pem", key="/k.pem"),
         http=model.HttpMode.SERVE,
-        hsts=model.Hsts(max_age_s=86400, include_subdomains=True, preload=True),
+        options=catalogue.values(hsts=hsts_option.Hsts(max_age_s=86400, include_subdomains=True, preload=True)),
         enabled=False,
         routes=site.routes,
         snippet=(
@@ -207,19 +221,19 @@ def test_options_of_a_site() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "tls", "http", "hsts"),
+    ("options", "tls", "http", "sent"),
     [
         ("", model.TlsMode.AUTO, model.HttpMode.REDIRECT, None),
         ("tls: off", model.TlsMode.OFF, model.HttpMode.SERVE, None),
         ("tls: false", model.TlsMode.OFF, model.HttpMode.SERVE, None),
         ("tls: local, http: off", model.TlsMode.LOCAL, model.HttpMode.OFF, None),
-        ("hsts: true", model.TlsMode.AUTO, model.HttpMode.REDIRECT, model.Hsts()),
+        ("hsts: true", model.TlsMode.AUTO, model.HttpMode.REDIRECT, hsts_option.Hsts()),
         ("hsts: false", model.TlsMode.AUTO, model.HttpMode.REDIRECT, None),
     ],
 )
-def test_https(options: str, tls: model.TlsMode, http: model.HttpMode, hsts: model.Hsts | None) -> None:
+def test_https(options: str, tls: model.TlsMode, http: model.HttpMode, sent: hsts_option.Hsts | None) -> None:
     (site,) = good(f"sites:\n  a.test: {{routes: {{/: http://web}}, {options}}}\n")
-    assert (site.tls.mode, site.http, site.hsts) == (tls, http, hsts)
+    assert (site.tls.mode, site.http, hsts_option.OPTION.of(site)) == (tls, http, sent)
 
 
 def test_the_top_of_the_file() -> None:
@@ -245,7 +259,7 @@ def test_other_forms_of_the_top() -> None:
     assert settings("default: refuse").default.kind is model.DefaultKind.REFUSE
     assert settings("workers: auto").workers is None
     redirect = settings("default: {redirect: 'https://a.test/', status: 302}").default.redirect
-    assert redirect == model.Redirect(to="https://a.test/", status=302)
+    assert redirect == model.Redirect(to="https://a.test/", options=catalogue.values(status=302))
 
 
 @pytest.mark.parametrize(
@@ -360,7 +374,7 @@ def test_all_problems_at_once_in_the_order_of_the_file() -> None:
         ("20:57", 'unknown key "wieght"', 'did you mean "weight"?'),
         ("20:70", 'unknown key "pots"', "expected one of balance"),
         ("21:22", 'site "e.test", route "/r", redirect: leads every path under it there', "$is_args$args"),
-        ("21:26", 'site "e.test", route "/r", retries: has a meaning only beside `to`', ""),
+        ("21:35", 'site "e.test", route "/r", retries: has a meaning only beside `to`', ""),
         ("26:11", 'cannot use the hand-written nginx: expected ";" after "add_header"', ""),
         ("28:7", 'duplicate key "/dup": it is already given on line 27', ""),
     ]
@@ -442,7 +456,7 @@ def test_good_sites_of_a_bad_file_are_known() -> None:
 
 # --- whatever comes --------------------------------------------------------------------------------------------
 
-KEYS = {*yaml_top.FileEntry.model_fields, *yaml_site.SiteEntry.model_fields, *yaml_route.RouteEntry.model_fields}
+KEYS = {*yaml_top.FILE.model_fields, *yaml_site.SITE.model_fields, *yaml_route.ROUTE.model_fields}
 VALUES = ("a.test", "/x", "http://web", "80", "off", "hash", "url", "weight", "read", "<<")
 WORDS = strategies.sampled_from(sorted({*KEYS, *VALUES}))
 LEAVES = (

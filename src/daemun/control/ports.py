@@ -11,7 +11,7 @@ import datetime
 import typing
 
 from daemun.control import damage_report
-from daemun.core import listeners, model, on_demand_names
+from daemun.core import dns_service, listeners, model, on_demand_names
 from daemun.errors import EnvironmentProblemError
 
 
@@ -215,7 +215,7 @@ class Endpoints(typing.Protocol):
     """The addresses behind names (`daemun.discovery`)."""
 
     async def publish(
-        self, services: collections.abc.Collection[model.Service], pools: collections.abc.Collection[model.Pool]
+        self, services: collections.abc.Collection[dns_service.Service], pools: collections.abc.Collection[model.Pool]
     ) -> None:
         """Answer for these services from now on; returns when each was looked up once. A name that does not resolve
         is not an error: it keeps its last addresses, or none, and is reported by `problems`. A pool is what was
@@ -233,7 +233,7 @@ class Endpoints(typing.Protocol):
 class WaitingRoom(typing.Protocol):
     """Requests that no server answered (`daemun.hold`)."""
 
-    def publish(self, waits: collections.abc.Collection[model.HeldRoute]) -> None:
+    def publish(self, waits: collections.abc.Collection[dns_service.HeldRoute]) -> None:
         """Let requests of these routes wait from now on; those of no other route do."""
         ...
 

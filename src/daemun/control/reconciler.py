@@ -14,6 +14,7 @@ from daemun.core import (
     assemble,
     certificate_faults,
     change_plan,
+    dns_service,
     hold_policy,
     merge,
     model,
@@ -79,7 +80,7 @@ class _Expanded:
     """problems: of certificates. waits: what may wait once nginx runs what is desired."""
 
     problems: tuple[model.Problem, ...]
-    waits: tuple[model.HeldRoute, ...]
+    waits: tuple[dns_service.HeldRoute, ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,7 @@ class _Gathered:
 
     desired: model.Desired
     specs: tuple[model.CertificateSpec, ...]
-    services: tuple[model.Service, ...]
+    services: tuple[dns_service.Service, ...]
     problems: tuple[model.Problem, ...]
     complete: bool
     unread: tuple[str, ...]
@@ -126,7 +127,7 @@ class Reconciler:
         self._last_good: dict[str, model.Snapshot] = dict(last_good)
         self._merged: site_memory.PerSite[merge.Judged] = site_memory.PerSite()
         self._specs: site_memory.PerSite[model.CertificateSpec | None] = site_memory.PerSite()
-        self._live_waits: tuple[model.HeldRoute, ...] = ()
+        self._live_waits: tuple[dns_service.HeldRoute, ...] = ()
 
     async def run_once(self, urgency: worker_generations.Urgency = worker_generations.Urgency.NEEDED) -> Outcome:
         """Gather, merge, assemble; plan, expand and stage; switch, record. urgency: of a reload, should it take one."""

@@ -10,7 +10,7 @@ import difflib
 import enum
 import re
 
-from daemun.core import model, names, shared_sites
+from daemun.core import dns_service, model, names, shared_sites
 
 SITES = "sites/"
 _COMMENT = re.compile(rb"^[ ]*#(?! Content: ).*\n", re.MULTILINE)
@@ -59,7 +59,7 @@ class PrepareCertificates:
 class PublishEndpoints:
     """Every named server has an answer before nginx queries it."""
 
-    services: tuple[model.Service, ...]
+    services: tuple[dns_service.Service, ...]
 
     def __str__(self) -> str:
         hosts = ", ".join(str(service) for service in self.services)
@@ -210,7 +210,7 @@ def plan(
     actual: model.Actual,
     *,
     specs: tuple[model.CertificateSpec, ...],
-    services: tuple[model.Service, ...],
+    services: tuple[dns_service.Service, ...],
     moved: collections.abc.Set[str] = frozenset(),
 ) -> Plan:
     """The steps from `actual` to `desired`, whose files are `wanted`. moved: as in `diff_files`."""

@@ -3,12 +3,13 @@
 Rendering and publishing must agree on it, so it is decided here only.
 """
 
-from daemun.core import model, named_servers, names
+from daemun.core import dns_service, model, named_servers, names
+from daemun.core.options import health_option, host_header_option, upstream_tls_options
 
 _ENCRYPTED = frozenset({model.Scheme.HTTPS, model.Scheme.GRPCS})
 
 
-def find_service(proxy: model.Proxy, target: model.Target) -> model.Service | None:
+def find_service(proxy: model.Proxy, target: model.Target) -> dns_service.Service | None:
     """None: the target stands in nginx's configuration as it is, a unix socket or a literal address.
 
     An address that is checked is a service too: only so can it be taken out and in without a reload. Each target is a
@@ -17,19 +18,19 @@ def find_service(proxy: model.Proxy, target: model.Target) -> model.Service | No
     check = _make_check(proxy, target)
     if target.pool is not None:
         name = target.pool if check is None else names.checked_name(target.pool, repr(check))
-        return model.Service(name=name, pool=target.pool, check=check)
+        return dns_service.Service(name=name, pool=target.pool, check=check)
     if target.host is None or target.port is None:
         return None
     if check is not None:
         name = names.checked_name(f"{target.host}:{target.port}", repr(check))
-        return model.Service(name=name, host=target.host, port=target.port, check=check)
+        return dns_service.Service(name=name, host=target.host, port=target.port, check=check)
     if names.address_of(target.host) is not None:
         return None
-    return model.Service(name=names.service_name(target.host, target.port), host=target.host, port=target.port)
+    return dns_service.Service(name=names.service_name(target.host, target.port), host=target.host, port=target.port)
 
 
-def find_services(desired: model.Desired) -> tuple[model.Service, ...]:
-    """What nginx queries: every service of an enabled site, once, sorted by name."""
+def find_services(desired: model.Desired) -> tuple[dns_service.Service, ...]:
+    """What nginx asks for: every service of an enabled site, once, sorted by name."""
     found = {
         find_service(route.action, target)
         for site in desired.enabled
@@ -46,13 +47,15 @@ def find_services(desired: model.Desired) -> tuple[model.Service, ...]:
     return tuple(sorted(named, key=lambda service: service.name))
 
 
-def _make_check(proxy: model.Proxy, target: model.Target) -> model.Check | None:
-    if proxy.health is None or target.down or target.socket is not None:
+def _make_check(proxy: model.Proxy, target: model.Target) -> dns_service.Check | None:
+    chosen = health_option.OPTION.of(proxy)
+    if chosen is None or target.down or target.socket is not None:
         return None
     named = target.host if target.host is not None and names.address_of(target.host) is None else None
-    return model.Check(
-        health=proxy.health,
-        tls=proxy.tls if target.scheme in _ENCRYPTED else None,
-        host=proxy.health.host or proxy.host_header or named,
-        server_name=proxy.tls.name or named,
+    tls = upstream_tls_options.find_tls(proxy)
+    return dns_service.Check(
+        health=chosen,
+        tls=tls if target.scheme in _ENCRYPTED else None,
+        host=chosen.host or host_header_option.OPTION.of(proxy) or named,
+        server_name=tls.name or named,
     )

@@ -7,7 +7,17 @@ import collections.abc
 import dataclasses
 import functools
 
-from daemun.core import certificate_choice, dns_services, model, rules, site_memory, validate, validate_acme, words
+from daemun.core import (
+    certificate_choice,
+    dns_service,
+    dns_services,
+    model,
+    rules,
+    site_memory,
+    validate,
+    validate_acme,
+    words,
+)
 
 DEFAULT_SITE = ("default", "site")
 """`Problem.field` of a site for unknown hosts that is not there."""
@@ -199,6 +209,6 @@ def certificate_specs(
     return certificate_choice.find_specs(desired, memory)
 
 
-def services(desired: model.Desired) -> tuple[model.Service, ...]:
-    """What nginx queries at the DNS responder, once, sorted by name."""
+def services(desired: model.Desired) -> tuple[dns_service.Service, ...]:
+    """What nginx asks the DNS responder for, once, sorted by name."""
     return dns_services.find_services(desired)

@@ -9,7 +9,7 @@ import collections.abc
 import dataclasses
 import re
 
-from daemun.core import directive, model, names
+from daemun.core import directive, dns_service, model, names
 from daemun.core.directive import Expr
 
 _SCHEMES: dict[str, dict[str, int | None]] = {
@@ -37,7 +37,7 @@ class NamedServers:
     """Hand-written nginx in which every named server is one of `services`, and the blocks that it needs around it."""
 
     nodes: model.Snippet
-    services: tuple[model.Service, ...] = ()
+    services: tuple[dns_service.Service, ...] = ()
     upstreams: tuple[directive.Directive, ...] = ()
 
 
@@ -46,7 +46,7 @@ class _Goal:
     """What a `..._pass` leads to. authority: the host as nginx would send it to the server."""
 
     scheme: str
-    service: model.Service
+    service: dns_service.Service
     authority: str
     rest: str
 
@@ -66,10 +66,10 @@ class _Reader:
         self._place = place
         self._known = known
         self._has_unknown = has_unknown
-        self.services: dict[str, model.Service] = {}
-        self._blocks: dict[str, model.Service] = {}
+        self.services: dict[str, dns_service.Service] = {}
+        self._blocks: dict[str, dns_service.Service] = {}
 
-    def upstream(self, service: model.Service) -> str:
+    def upstream(self, service: dns_service.Service) -> str:
         """The name of its block: one for each file, as a file may stand in from an earlier generation."""
         name = f"{service.name.removesuffix('.daemun')}_{names.variable_suffix(self._place)}"
         self.services[service.name] = self._blocks[name] = service
@@ -188,8 +188,8 @@ class _Reader:
         return dataclasses.replace(node, args=args)
 
 
-def _service(host: str, port: int) -> model.Service:
-    return model.Service(name=names.service_name(host, port), host=host, port=port)
+def _service(host: str, port: int) -> dns_service.Service:
+    return dns_service.Service(name=names.service_name(host, port), host=host, port=port)
 
 
 def _inherit(lines: collections.abc.Sequence[directive.Directive], outer: _Inherited) -> _Inherited:
@@ -247,7 +247,7 @@ class FoundSite:
     """As `NamedServers`, with all that an owner wrote for a site."""
 
     site: model.Site
-    services: tuple[model.Service, ...] = ()
+    services: tuple[dns_service.Service, ...] = ()
     upstreams: tuple[directive.Directive, ...] = ()
 
 
@@ -305,7 +305,7 @@ def groups(nodes: model.Snippet) -> frozenset[str]:
     )
 
 
-def _block(name: str, service: model.Service) -> directive.Directive:
+def _block(name: str, service: dns_service.Service) -> directive.Directive:
     lines = (
         directive.Directive("zone", (Expr(name), Expr("256k"))),
         directive.Directive("server", (Expr(service.name), Expr("service=http"), Expr("resolve"))),

@@ -169,7 +169,7 @@ def variable_suffix(host: str, path: str = "/") -> str:
 
 
 def service_name(host: str, port: int) -> str:
-    """The name under which nginx asks for the addresses of a named server (`model.Service.name`)."""
+    """The name under which nginx asks for the addresses of a named server (`dns_service.Service.name`)."""
     return f"{_digest(f'{host}:{port}')}.daemun"
 
 

@@ -4,6 +4,7 @@ import collections.abc
 import urllib.parse
 
 from daemun.core import dns_services, model, names
+from daemun.core.options import header_options, host_header_option, upstream_tls_options
 
 _HTTP = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS})
 _TLS = frozenset({model.Scheme.HTTPS, model.Scheme.GRPCS})
@@ -75,15 +76,17 @@ def _make_aim(site: model.Site, route: model.Route, proxy: model.Proxy, target: 
         named=named,
         endpoint=model.Endpoint(address=target.host or "", port=target.port or 0) if is_literal else None,
         socket=target.socket,
-        tls=proxy.tls,
-        server_name=proxy.tls.name or named,
-        sees=proxy.host_header or visited_name(site.host) or site.host.strip("[]~^$"),
+        tls=upstream_tls_options.find_tls(proxy),
+        server_name=upstream_tls_options.find_tls(proxy).name or named,
+        sees=host_header_option.OPTION.of(proxy) or visited_name(site.host) or site.host.strip("[]~^$"),
         sent=_sent(route, target) if target.scheme in _HTTP else None,
         is_https=site.tls.mode is not model.TlsMode.OFF,
         is_checked=service is not None and service.check is not None,
         is_pool=target.pool is not None,
         leads_back=_find_ways_back(site),
-        headers=tuple((name, value) for name, value in route.request_headers if value and "$" not in value),
+        headers=tuple(
+            (name, value) for name, value in header_options.REQUEST.of(route.action) if value and "$" not in value
+        ),
     )
 
 

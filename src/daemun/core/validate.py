@@ -15,11 +15,13 @@ from daemun.core import (
     render_environment,
     rules,
     site_memory,
+    source_abilities,
     validate_acme,
     validate_route,
     validate_site,
     words,
 )
+from daemun.core.options import balance_option
 
 _FEATURES = {
     model.Scheme.H2C: render_environment.Feature.H2C_UPSTREAM,
@@ -32,21 +34,26 @@ _FEATURES = {
 }
 
 
-def find_site_problems(site: model.Site) -> tuple[model.Problem, ...]:
-    """What is wrong with one site, seen alone."""
+def find_errors(site: model.Site) -> tuple[model.Problem, ...]:
+    """What of a site nginx could not do or would not do as it is meant, whatever its source may."""
+    found = find_site_problems(site, source_abilities.Abilities(patterns=True, pools=True))
+    return tuple(problem for problem in found if problem.severity is model.Severity.ERROR)
+
+
+def find_site_problems(site: model.Site, can: source_abilities.Abilities | None = None) -> tuple[model.Problem, ...]:
+    """What is wrong with one site, seen alone. can: what its source may; None: as its origin says."""
     report = problem_report.ProblemReport(host=site.host, origin=site.origin)
-    _check_names(site, report)
+    can = can or source_abilities.of(site.origin)
+    _check_names(site, report, can)
     _check_tls(site, report)
     validate_site.check_details(site, report)
-    if site.hsts is not None:
-        report.add(rules.check_number(site.hsts.max_age_s, least=0, most=10 * rules.YEAR_S), "hsts", "max_age")
     if not site.routes:
         report.add("is empty; expected at least one path with a target", "routes")
     counted = collections.Counter(route.path for route in site.routes)
     for path in (path for path, count in counted.items() if count > 1):
         report.add("is given twice in this site", "routes", path)
     for route in site.routes:
-        validate_route.check_route(route, report)
+        validate_route.check_route(route, site, report, can)
     validate_route.check_files_together(site.routes, report)
     return tuple(report.problems)
 
@@ -89,7 +96,7 @@ def find_unsupported(
         if not isinstance(route.action, model.Proxy):
             continue
         needed = {_FEATURES[target.scheme] for target in route.action.targets if target.scheme in _FEATURES}
-        if route.action.balance is model.Balance.STICKY:
+        if balance_option.OPTION.of(route.action).method is balance_option.Method.STICKY:
             needed.add(render_environment.Feature.STICKY)
         for feature in sorted(needed - features, key=lambda feature: feature.value):
             report.at(route.origin).add(_unsupported(feature), "routes", route.path)
@@ -125,10 +132,8 @@ def _unsupported(feature: render_environment.Feature) -> str:
 # --- sites -----------------------------------------------------------------------------------------------------
 
 
-def _check_names(site: model.Site, report: problem_report.ProblemReport) -> None:
-    # Only containers can ask for patterns (`compat`).
-    with_patterns = report.origin.source == "docker"
-    if (cause := rules.check_host(site.host, with_patterns=with_patterns)) is not None:
+def _check_names(site: model.Site, report: problem_report.ProblemReport, can: source_abilities.Abilities) -> None:
+    if (cause := rules.check_host(site.host, with_patterns=can.patterns)) is not None:
         report.add(f"host {words.quoted(site.host)} {cause}")
     seen = {site.host}
     for index, alias in enumerate(site.aliases):
@@ -155,8 +160,6 @@ def _check_tls(site: model.Site, report: problem_report.ProblemReport) -> None:
                 report.add(f"belongs to a certificate of your own, but tls is {tls.mode.value}", "tls", name)
     if tls.mode is model.TlsMode.OFF and site.http is model.HttpMode.OFF:
         report.add("is off and so is tls: the site would answer nothing", "http")
-    if tls.mode is model.TlsMode.OFF and site.hsts is not None:
-        report.add("promises HTTPS, but tls is off", "hsts")
     validate_site.check_certificate(site, report)
     validate_acme.check_on_demand(site, report)
 

@@ -3,10 +3,10 @@
 import re
 
 from daemun.core import model, names, problem_report, rules, validate_acme, words
+from daemun.core.options import catalogue, option
 
 PROTOCOLS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 TOKENS = ("on", "off", "build")
-OTHER_REDIRECTS = (301, 307, 308)
 _CIPHERS = re.compile(r"[A-Za-z0-9:+!@=_-]{1,2000}\Z")
 
 
@@ -18,16 +18,8 @@ def check_details(site: model.Site, report: problem_report.ProblemReport) -> Non
         report.add(f"{site.http_port} cannot be for HTTPS, too", "http_port")
     if site.server_tokens is not None and site.server_tokens not in TOKENS:
         report.add(f"expected {words.listed(TOKENS)}, found {words.quoted(site.server_tokens)}", "server_tokens")
-    if site.other_redirect not in OTHER_REDIRECTS:
-        expected = words.listed(str(status) for status in OTHER_REDIRECTS)
-        report.add(f"expected {expected}, found {site.other_redirect}", "redirect_status")
-    check_compress(site.compress, report)
     check_answer(site.otherwise, report, "otherwise")
-
-
-def check_compress(compress: model.Compress | None, report: problem_report.ProblemReport, *here: str) -> None:
-    for kind in compress.types if compress is not None else ():
-        report.add_value(kind, rules.check_media_type(kind), *here, "compress")
+    catalogue.check_level(option.Level.SITE, site, option.Place(report=report, field=(), site=site))
 
 
 def check_answer(answer: model.Answer, report: problem_report.ProblemReport, field: str) -> None:
@@ -71,7 +63,7 @@ def check_policy(policy: model.TlsPolicy, report: problem_report.ProblemReport, 
 
 
 def check_gate(settings: model.Globals, report: problem_report.ProblemReport) -> None:
-    check_compress(settings.compress, report)
+    catalogue.check_level(option.Level.GATE, settings, option.Place(report=report, field=()))
     for index, name in enumerate(settings.proxy_headers):
         cause = None if name == model.DEFAULT_HEADERS else rules.check_proxy_header(name)
         report.add_value(name, cause, "proxy_headers", index)

@@ -11,8 +11,7 @@ import dataclasses
 import datetime
 import typing
 
-from daemun.core import model
-from daemun.discovery import service_table
+from daemun.core.options import health_option
 
 _Endpoint = typing.TypeVar("_Endpoint")
 
@@ -46,7 +45,9 @@ class CheckStreak:
 UNKNOWN = CheckStreak()
 
 
-def judge(standing: CheckStreak, failure: str | None, health: model.Health, *, now: datetime.datetime) -> CheckStreak:
+def judge(
+    standing: CheckStreak, failure: str | None, health: health_option.Health, *, now: datetime.datetime
+) -> CheckStreak:
     """The standing after one more check. failure: why it failed; None: it succeeded."""
     succeeded = failure is None
     needed = health.threshold if standing.is_well else health.recover

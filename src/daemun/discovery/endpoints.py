@@ -20,7 +20,7 @@ import typing
 
 from daemun import errors
 from daemun.control import ports
-from daemun.core import model, names, server_answers
+from daemun.core import dns_service, model, names, server_answers
 from daemun.discovery import (
     check_results,
     health_checks,
@@ -40,7 +40,7 @@ _LOOK_AT_USE_S = 10.0
 _ORIGIN = model.Origin(source="servers")
 
 _Key = typing.TypeVar("_Key")
-_Groups = dict[_Key, dict[str, model.Service]]
+_Groups = dict[_Key, dict[str, dns_service.Service]]
 """Services that have something in common, by it and by name."""
 
 
@@ -80,9 +80,9 @@ class Discovery:
         self._responder = responder.Responder(self._table)
         self._places = resolver_places.ResolverPlaces(store, self._responder, seed=seed, askers=askers)
         self._lookups: host_lookup.Lookups | None = None
-        self._services: dict[str, model.Service] = {}
+        self._services: dict[str, dns_service.Service] = {}
         self._on_host: _Groups[str] = {}
-        self._with_check: _Groups[model.Check] = {}
+        self._with_check: _Groups[dns_service.Check] = {}
         self._of_pool: _Groups[str] = {}
         self._pools: dict[str, model.Pool] = {}
         self._empty_since: dict[str, datetime.datetime] = {}
@@ -114,7 +114,7 @@ class Discovery:
         await self._responder.stop()
 
     async def publish(
-        self, services: collections.abc.Collection[model.Service], pools: collections.abc.Collection[model.Pool]
+        self, services: collections.abc.Collection[dns_service.Service], pools: collections.abc.Collection[model.Pool]
     ) -> None:
         """As `control.ports.Endpoints`; waits at most a second for new names, the rest follows by itself."""
         published = frozenset(service.name for service in services)
@@ -173,7 +173,7 @@ class Discovery:
         known = ((one, self._monitor.standing(_subject(found.check, one))) for one in self._find(found))
         return tuple(_look_of(one, standing) for one, standing in known if standing.is_well is not None)
 
-    def _look_at_empty(self, service: model.Service, since: datetime.datetime) -> tuple[model.ServerLook, ...]:
+    def _look_at_empty(self, service: dns_service.Service, since: datetime.datetime) -> tuple[model.ServerLook, ...]:
         host = self._hosts.get(service.host or "")
         if host is not None and _failure(host, self._now()) is None:
             return ()  # it is still looked up
@@ -286,7 +286,7 @@ class Discovery:
                 self._follow()
         host.first.set()
 
-    def _remember(self, service: model.Service) -> None:
+    def _remember(self, service: dns_service.Service) -> None:
         """Of thousands of services, a change of one host or endpoint concerns a few: they are kept by both."""
         before = self._services.get(service.name)
         if before is service or before == service:
@@ -305,7 +305,7 @@ class Discovery:
             _drop(self._of_pool, service.pool, name)
             _drop(self._with_check, service.check, name)
 
-    def _fill(self, service: model.Service) -> None:
+    def _fill(self, service: dns_service.Service) -> None:
         found = self._find(service)
         if found:
             self._empty_since.pop(service.name, None)
@@ -330,7 +330,7 @@ class Discovery:
         for service in self._with_check.get(subject.check, {}).values():
             self._fill(service)
 
-    def _find(self, service: model.Service) -> tuple[service_table.ServiceEndpoint, ...]:
+    def _find(self, service: dns_service.Service) -> tuple[service_table.ServiceEndpoint, ...]:
         if service.pool is not None:
             return _read_pool(self._pools.get(service.pool))
         assert service.host is not None
@@ -340,7 +340,7 @@ class Discovery:
         return tuple(service_table.ServiceEndpoint(address=one, port=service.port) for one in addresses)
 
 
-def _add(groups: _Groups[_Key], key: _Key | None, service: model.Service) -> None:
+def _add(groups: _Groups[_Key], key: _Key | None, service: dns_service.Service) -> None:
     if key is not None:
         groups.setdefault(key, {})[service.name] = service
 
@@ -352,7 +352,7 @@ def _drop(groups: _Groups[_Key], key: _Key | None, name: str) -> None:
             del groups[key]
 
 
-def _looked_up(service: model.Service) -> str | None:
+def _looked_up(service: dns_service.Service) -> str | None:
     """The name behind a service; None for a pool and for an address."""
     return service.host if service.host is not None and names.address_of(service.host) is None else None
 
@@ -368,8 +368,8 @@ def _look_of(endpoint: service_table.ServiceEndpoint, standing: check_results.Ch
     )
 
 
-def _subject(check: model.Check, endpoint: service_table.ServiceEndpoint) -> check_results.CheckedEndpoint:
-    return check_results.CheckedEndpoint(check=check, address=endpoint.address, port=endpoint.port)
+def _subject(check: dns_service.Check, endpoint: service_table.ServiceEndpoint) -> health_checks.Subject:
+    return health_checks.Subject(check=check, address=endpoint.address, port=endpoint.port)
 
 
 def _read_pool(pool: model.Pool | None) -> tuple[service_table.ServiceEndpoint, ...]:

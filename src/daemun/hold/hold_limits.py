@@ -8,7 +8,7 @@ import collections
 import dataclasses
 import enum
 
-from daemun.core import model
+from daemun.core import dns_service
 
 MOST_HELD = 1000
 MOST_HELD_PER_SITE = 200
@@ -42,7 +42,8 @@ class HoldRefusal(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class HoldRequest:
-    """A request of nginx. route: a `model.HeldRoute.name`. request: nginx's number of the request. visits: how often it
+    """What nginx asks. route: a `dns_service.HeldRoute.name`. request: nginx's number of the request. visits: how
+    often it
     was
     here before. is_lost: whether a server has just taken it and then closed the connection."""
 
@@ -77,7 +78,7 @@ class HoldLimits:
         self.held = 0
         self.total = 0
 
-    def enter(self, request: HoldRequest, wait: model.HeldRoute, now_s: float) -> HoldTicket | HoldRefusal:
+    def enter(self, ask: HoldRequest, wait: dns_service.HeldRoute, now_s: float) -> HoldTicket | HoldRefusal:
         """A place for what is left of the request's time, to be given back by `leave`."""
         if request.visits >= len(PAUSES_S):
             return HoldRefusal.OVER

@@ -10,7 +10,7 @@ import collections.abc
 import dataclasses
 import datetime
 
-from daemun.core import model
+from daemun.core import dns_service, model
 from daemun.hold import hold_limits, server_probe
 
 LOOK_EVERY_S = 0.15
@@ -61,15 +61,15 @@ class HoldQueue:
         self._is_out_of_reach = is_out_of_reach
         self._find_fault = find_fault
         self._room = room or hold_limits.HoldLimits()
-        self._waits: dict[str, model.HeldRoute] = {}
-        self._last: dict[str, model.HeldRoute] = {}
+        self._waits: dict[str, dns_service.HeldRoute] = {}
+        self._last: dict[str, dns_service.HeldRoute] = {}
         self._queues: dict[str, _Queue] = {}
         self._is_published = asyncio.Event()
         self._wake = asyncio.Event()
         self._is_closed = False
         self._early = 0
 
-    def publish(self, waits: collections.abc.Collection[model.HeldRoute]) -> None:
+    def publish(self, waits: collections.abc.Collection[dns_service.HeldRoute]) -> None:
         """As `control.ports.WaitingRoom`. What was published the last time stays known: nginx may go on with it."""
         self._last, self._waits = self._waits, {wait.name: wait for wait in waits}
         known = self._waits.keys() | self._last.keys()
@@ -190,7 +190,7 @@ class HoldQueue:
                 await asyncio.sleep(LOOK_EVERY_S)
         queue.is_looked_for = False
 
-    def _is_in_vain(self, wait: model.HeldRoute) -> bool:
+    def _is_in_vain(self, wait: dns_service.HeldRoute) -> bool:
         return bool(wait.servers) and all(
             one.service is not None and self._is_out_of_reach(one.service) for one in wait.servers
         )

@@ -6,7 +6,7 @@ import dataclasses
 import ipaddress
 import socket
 
-from daemun.core import model
+from daemun.core import dns_service, model
 
 CONNECT_S = 1.0
 MOST_AT_ONCE = 64
@@ -26,7 +26,7 @@ class ProbedServer:
 FindEndpoints = collections.abc.Callable[[str], tuple[model.Endpoint, ...]]
 
 
-def find_places(wait: model.HeldRoute, find_endpoints: FindEndpoints) -> tuple[ProbedServer, ...]:
+def find_places(wait: dns_service.HeldRoute, find_endpoints: FindEndpoints) -> tuple[ProbedServer, ...]:
     """Every server of a route as it is known now. find_endpoints: service name -> its endpoints."""
     places: list[ProbedServer] = []
     for server in wait.servers:

@@ -6,6 +6,7 @@ import typing
 import pydantic
 
 from daemun.core import model, words
+from daemun.core.options import forms
 from daemun.sources import yaml_entry
 
 DIRECTORIES = {
@@ -30,8 +31,8 @@ def parse_directory(value: str) -> str:
     return DIRECTORIES.get(value, value)
 
 
-Directory = typing.Annotated[str, pydantic.BeforeValidator(yaml_entry.text(parse_directory))]
-Challenge = typing.Annotated[model.Challenge, yaml_entry.choice(model.Challenge)]
+Directory = typing.Annotated[str, pydantic.BeforeValidator(forms.parse_text(parse_directory))]
+Challenge = typing.Annotated[model.Challenge, forms.choice(model.Challenge)]
 
 
 def _check_key_types(value: list[model.KeyType]) -> list[model.KeyType]:
@@ -47,23 +48,23 @@ def _check_key_types(value: list[model.KeyType]) -> list[model.KeyType]:
 
 
 KeyTypes = typing.Annotated[
-    list[typing.Annotated[model.KeyType, yaml_entry.choice(model.KeyType)]],
-    yaml_entry.ONE_OR_MORE,
+    list[typing.Annotated[model.KeyType, forms.choice(model.KeyType)]],
+    forms.ONE_OR_MORE,
     pydantic.AfterValidator(_check_key_types),
 ]
 """One, or two of which clients get what they take."""
-Command = typing.Annotated[list[str], yaml_entry.ONE_OR_MORE]
+Command = typing.Annotated[list[str], forms.ONE_OR_MORE]
 """A program and its arguments; a text alone is a program without any, not a line for a shell."""
 
 
-class EabEntry(yaml_entry.OptionMap):
+class EabEntry(yaml_entry.Entry):
     """What a CA's web page shows for external account binding."""
 
     kid: str
-    hmac_key: yaml_entry.Secret
+    hmac_key: forms.Secret
 
 
-class AuthorityEntry(yaml_entry.OptionMap):
+class AuthorityEntry(yaml_entry.Entry):
     """A directory's name or URL, or this map."""
 
     shape = "the name or the URL of an ACME directory, or a map with its `directory`"
@@ -79,20 +80,20 @@ class AuthorityEntry(yaml_entry.OptionMap):
         return {"directory": value} if isinstance(value, str) else value
 
 
-class DnsEntry(yaml_entry.OptionMap):
+class DnsEntry(yaml_entry.Entry):
     """A provider, and whatever keys it has of its own."""
 
     model_config = pydantic.ConfigDict(extra="allow", strict=True)
-    __pydantic_extra__: dict[str, yaml_entry.Secret]
+    __pydantic_extra__: dict[str, forms.Secret]
     shape = "a map with its `provider`"
     provider: str
     command: Command = []
-    wait: yaml_entry.Duration = 600.0
+    wait: forms.Duration = 600.0
 
 
-class AcmeEntry(yaml_entry.OptionMap):
+class AcmeEntry(yaml_entry.Entry):
     email: str | None = None
-    directory: typing.Annotated[list[AuthorityEntry], yaml_entry.ONE_OR_MORE] = [
+    directory: typing.Annotated[list[AuthorityEntry], forms.ONE_OR_MORE] = [
         AuthorityEntry(directory=model.LETS_ENCRYPT)
     ]
     ca_file: str | None = None
@@ -104,13 +105,13 @@ class AcmeEntry(yaml_entry.OptionMap):
     key_type: KeyTypes | None = None
     preferred_chain: str | None = None
     hook: Command = []
-    resolvers: typing.Annotated[list[str], yaml_entry.ONE_OR_MORE] = []
+    resolvers: typing.Annotated[list[str], forms.ONE_OR_MORE] = []
 
 
 # --- of a site -------------------------------------------------------------------------------------------------
 
 
-class TlsFilesEntry(yaml_entry.OptionMap):
+class TlsFilesEntry(yaml_entry.Entry):
     """A certificate of one's own."""
 
     certificate: str
@@ -126,10 +127,10 @@ class TlsWord(enum.Enum):
     OFF = "off"
 
 
-class TlsOrderEntry(yaml_entry.OptionMap):
+class TlsOrderEntry(yaml_entry.Entry):
     """How the certificate of one site is ordered, where it differs from `acme:`."""
 
-    mode: typing.Annotated[TlsWord, yaml_entry.choice(TlsWord)] = TlsWord.AUTO
+    mode: typing.Annotated[TlsWord, forms.choice(TlsWord)] = TlsWord.AUTO
     directory: AuthorityEntry | None = None
     profile: str | None = None
     challenge: Challenge | None = None
@@ -145,14 +146,14 @@ def _kind_of_tls(value: object) -> str:
 
 
 Tls = typing.Annotated[
-    typing.Annotated[TlsWord, yaml_entry.choice(TlsWord, "{certificate: FILE, key: FILE}"), pydantic.Tag("(word)")]
+    typing.Annotated[TlsWord, forms.choice(TlsWord, "{certificate: FILE, key: FILE}"), pydantic.Tag("(word)")]
     | typing.Annotated[TlsFilesEntry, pydantic.Tag("(files)")]
     | typing.Annotated[TlsOrderEntry, pydantic.Tag("(order)")],
     pydantic.Discriminator(_kind_of_tls),
 ]
 
 
-class OnDemandEntry(yaml_entry.OptionMap):
+class OnDemandEntry(yaml_entry.Entry):
     """`true`, the URL to ask, or this map."""
 
     shape = "true, false, the URL to ask, or a map"

@@ -10,24 +10,35 @@ import typing
 import pydantic
 
 from daemun.core import names, other_tools, words
+from daemun.core.options import forms, option
 from daemun.sources import yaml_entry, yaml_positions, yaml_route, yaml_site, yaml_top, yaml_words
 
-_T = typing.TypeVar("_T", bound=yaml_entry.OptionMap)
-_OF_OTHER_TOOLS = {yaml_top.FileEntry, yaml_site.SiteEntry, yaml_route.RouteEntry, yaml_route.TargetEntry}
+_T = typing.TypeVar("_T", bound=yaml_entry.Entry)
+_Map = type[yaml_entry.Entry] | type[forms.OptionMap]
+_OF_OTHER_TOOLS: set[_Map] = {yaml_top.FILE, yaml_site.SITE, yaml_route.ROUTE, yaml_route.TargetEntry}
 """Maps in which people write what they know from elsewhere."""
+_UNKNOWN_KEY = {"extra_forbidden", "unexpected_keyword_argument"}
+"""As pydantic calls it in a model, and in a dataclass."""
 
 
 def read_part(
-    kind: type[_T], document: yaml_positions.Document, at: yaml_positions.Path, *, instead: object = None
+    kind: type[_T],
+    document: yaml_positions.Document,
+    at: yaml_positions.Path,
+    *,
+    folder: str,
+    instead: object = None,
 ) -> tuple[_T | None, tuple[yaml_positions.YamlFault, ...]]:
     """The part of a file at this path, and everything that is wrong with it.
 
-    instead: the same with what is misplaced where it belongs. Returns: None instead of the part when nothing can be
+    folder: which relative paths start from. instead: the same with what is misplaced where it belongs. Returns: None
+    instead of the part when nothing can be
     made of it; keys with problems are left at their defaults.
     """
     raw = document.get(at) if instead is None else instead
+    context = {"folder": folder}
     try:
-        return kind.model_validate(raw), ()
+        return kind.model_validate(raw, context=context), ()
     except pydantic.ValidationError as error:
         details = error.errors(include_url=False)
     faults = tuple(_fault(kind, document, at, detail) for detail in _without_echoes(_without_sites(kind, raw, details)))
@@ -37,7 +48,7 @@ def read_part(
             return None, faults
         raw = _without(raw, bad)
     try:
-        return kind.model_validate(raw), faults
+        return kind.model_validate(raw, context=context), faults
     except pydantic.ValidationError:
         return None, faults
 
@@ -53,7 +64,7 @@ def _without(value: object, path: yaml_positions.Path) -> object:
 
 def _without_echoes(details: collections.abc.Sequence[typing.Any]) -> list[typing.Any]:
     """Beside an unknown key, a missing one is most likely the same mistake."""
-    unknown_in = {detail["loc"][:-1] for detail in details if detail["type"] == "extra_forbidden"}
+    unknown_in = {detail["loc"][:-1] for detail in details if detail["type"] in _UNKNOWN_KEY}
     return [item for item in details if item["type"] != "missing" or item["loc"][:-1] not in unknown_in]
 
 
@@ -66,8 +77,8 @@ def find_stray_sites(raw: object) -> tuple[str, ...]:
 
 def is_meant_as_path(key: str, value: object, *, beside_paths: bool) -> bool:
     """Whether a key of a site is a path without its slash, from what it leads to. beside_paths: there are others."""
-    known = {*yaml_site.SiteEntry.model_fields, *yaml_route.RouteEntry.model_fields}
-    leads = value.keys() & yaml_route.ACTION_OPTIONS.keys() if isinstance(value, dict) else _is_target(value)
+    known = {*yaml_site.SITE.model_fields, *yaml_route.ROUTE.model_fields}
+    leads = value.keys() & {action.value for action in option.Beside} if isinstance(value, dict) else _is_target(value)
     is_a_word = words.nearest(key, known) is not None or (not beside_paths and other_tools.find_key(key) is not None)
     return bool(leads) and not key.startswith("/") and not is_a_word
 
@@ -83,23 +94,21 @@ def _is_site(value: object) -> bool:
     return _is_target(value)
 
 
-def _without_sites(
-    kind: type[yaml_entry.OptionMap], raw: object, details: collections.abc.Sequence[typing.Any]
-) -> list[typing.Any]:
+def _without_sites(kind: _Map, raw: object, details: collections.abc.Sequence[typing.Any]) -> list[typing.Any]:
     """One word is missing, which is told where sites are read: not each host is an unknown key."""
-    stray = find_stray_sites(raw) if kind is yaml_top.FileEntry else ()
-    return [item for item in details if not (item["type"] == "extra_forbidden" and item["loc"][0] in stray)]
+    stray = find_stray_sites(raw) if kind is yaml_top.FILE else ()
+    return [item for item in details if not (item["type"] in _UNKNOWN_KEY and item["loc"][0] in stray)]
 
 
 def _fault(
-    kind: type[yaml_entry.OptionMap], document: yaml_positions.Document, at: yaml_positions.Path, detail: typing.Any
+    kind: _Map, document: yaml_positions.Document, at: yaml_positions.Path, detail: typing.Any
 ) -> yaml_positions.YamlFault:
     path = document.find((*at, *detail["loc"]))
-    if detail["type"] == "extra_forbidden":
+    if detail["type"] in _UNKNOWN_KEY:
         owner = _owner(kind, detail["loc"][:-1])
         key = str(detail["loc"][-1])
         message = yaml_words.unknown_key(
-            key, owner.model_fields, elsewhere=_home_of(key, owner), of_other_tools=owner in _OF_OTHER_TOOLS
+            key, _keys(owner), elsewhere=_home_of(key, owner), of_other_tools=owner in _OF_OTHER_TOOLS
         )
         where = f"{yaml_words.label(path[:-1])}: " if path[:-1] else ""
         return yaml_positions.YamlFault(
@@ -113,33 +122,41 @@ def _fault(
     )
 
 
-def _owner(kind: type[yaml_entry.OptionMap], loc: yaml_words.Loc) -> type[yaml_entry.OptionMap]:
+def _keys(kind: _Map) -> collections.abc.Mapping[str, object]:
+    """The keys of a map, and the forms of their values."""
+    if issubclass(kind, yaml_entry.Entry):
+        return {name: field.annotation for name, field in kind.model_fields.items()}
+    return forms.keys(kind)
+
+
+def _owner(kind: _Map, loc: yaml_words.Loc) -> _Map:
     """The map that holds the place, among the maps inside `kind`."""
     for step, following in zip(loc, (*loc[1:], None), strict=False):
-        if isinstance(step, str) and step in kind.model_fields:
-            kind = next(_entries_in(kind.model_fields[step].annotation, following), kind)
+        known = _keys(kind)
+        if isinstance(step, str) and step in known:
+            kind = next(_maps_in(known[step], following), kind)
     return kind
 
 
-def _entries_in(annotation: object, tag: str | int | None) -> collections.abc.Iterator[type[yaml_entry.OptionMap]]:
+def _maps_in(annotation: object, tag: str | int | None) -> collections.abc.Iterator[_Map]:
     """tag: which of several forms was chosen, if the annotation tells them apart."""
-    if isinstance(annotation, type) and issubclass(annotation, yaml_entry.OptionMap):
+    if isinstance(annotation, type) and issubclass(annotation, yaml_entry.Entry | forms.OptionMap):
         yield annotation
     arguments = typing.get_args(annotation)
     tags = [argument.tag for argument in arguments if isinstance(argument, pydantic.Tag)]
     if not tags or tag in tags:
         for argument in arguments:
-            yield from _entries_in(argument, tag)
+            yield from _maps_in(argument, tag)
 
 
-def _home_of(key: str, owner: type[yaml_entry.OptionMap]) -> str:
+def _home_of(key: str, owner: _Map) -> str:
     """Where a key belongs that is known, but not here."""
-    if owner is yaml_site.SiteEntry and key in yaml_route.RouteEntry.model_fields:
+    if owner is yaml_site.SITE and key in yaml_route.ROUTE.model_fields:
         return f"; {words.quoted(key)} is an option of a route, under `routes`"
-    if owner in {yaml_site.SiteEntry, yaml_route.RouteEntry} and key in yaml_top.FileEntry.model_fields:
+    if owner in {yaml_site.SITE, yaml_route.ROUTE} and key in yaml_top.FILE.model_fields:
         return f"; {words.quoted(key)} belongs to the top of the file"
-    if owner is yaml_route.RouteEntry and key in yaml_site.SiteEntry.model_fields:
+    if owner is yaml_route.ROUTE and key in yaml_site.SITE.model_fields:
         return f"; {words.quoted(key)} is an option of the site, beside `routes`"
-    if owner is yaml_top.FileEntry and "." in key:
+    if owner is yaml_top.FILE and "." in key:
         return "; sites are written under `sites:`"
     return ""

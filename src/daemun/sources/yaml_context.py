@@ -2,11 +2,13 @@
 
 import os.path
 import pathlib
+import typing
 
 from daemun.core import model
-from daemun.sources import nginx_snippet, yaml_positions, yaml_words
+from daemun.sources import nginx_snippet, yaml_check, yaml_entry, yaml_positions, yaml_words
 
 SOURCE = "file"
+_T = typing.TypeVar("_T", bound=yaml_entry.Entry)
 
 
 def make_origin(file_name: str, mark: yaml_positions.Mark) -> model.Origin:
@@ -21,6 +23,12 @@ class Context:
         self.problems: list[model.Problem] = []
         self._file_name = file_name
         self._base_dir = base_dir
+
+    def read_part(
+        self, kind: type[_T], path: yaml_positions.Path, *, instead: object = None
+    ) -> tuple[_T | None, tuple[yaml_positions.YamlFault, ...]]:
+        """As `yaml_check.read_part`."""
+        return yaml_check.read_part(kind, self.document, path, folder=str(self._base_dir), instead=instead)
 
     def origin(self, mark: yaml_positions.Mark) -> model.Origin:
         return make_origin(self._file_name, mark)

@@ -9,6 +9,7 @@ import pathlib
 
 from daemun import folders
 from daemun.core import layout, model, problem_report
+from daemun.core.options import upstream_tls_options
 from daemun.errors import ConfigError
 from daemun.sources import (
     loaded_files,
@@ -181,8 +182,9 @@ def _find_missing_files(snapshot: model.Snapshot) -> list[model.Problem]:
 def _missing_of(route: model.Route, site: model.Site) -> list[model.Problem]:
     field = ("routes", route.path)
     match route.action:
-        case model.Proxy() if route.action.tls.ca_file is not None:
-            return _unreadable(route.action.tls.ca_file, (*field, "verify"), site)
+        case model.Proxy() as action:
+            ca_file = upstream_tls_options.VERIFY.of(action).ca_file
+            return [] if ca_file is None else _unreadable(ca_file, (*field, "verify"), site)
         case model.Files() if not pathlib.Path(route.action.folder).is_dir():
             where = problem_report.label((*field, "files"), host=site.host)
             message = f"{where}: there is no folder {route.action.folder}; its visitors get 404 until it is there"

@@ -1,15 +1,16 @@
 """What daemun.yaml says beside its sites becomes the settings of the model."""
 
 from daemun.core import model
-from daemun.sources import yaml_alerts, yaml_check, yaml_context, yaml_ordering, yaml_positions, yaml_top
+from daemun.core.options import catalogue
+from daemun.sources import yaml_alerts, yaml_context, yaml_ordering, yaml_positions, yaml_top
 
 
 def translate(context: yaml_context.Context) -> model.Globals:
     """Raises nothing; a file that is no map gives the defaults."""
-    entry, faults = yaml_check.read_part(yaml_top.FileEntry, context.document, ())
+    entry, faults = context.read_part(yaml_top.FILE, ())
     for fault in faults:
         context.report(fault)
-    entry = entry or yaml_top.FileEntry()
+    entry = entry or yaml_top.FILE()
     return model.Globals(
         listen_http=tuple(entry.listen.http),
         listen_https=tuple(entry.listen.https),
@@ -18,7 +19,7 @@ def translate(context: yaml_context.Context) -> model.Globals:
         default=_default(context, entry.default),
         trusted_proxies=tuple(entry.trusted_proxies),
         proxy_headers=tuple(entry.proxy_headers),
-        compress=entry.compress,
+        options=entry.options(),
         logs=entry.logs.translate(),
         docker=_docker(context, entry.docker),
         like_nginx_proxy=entry.compat == "nginx-proxy",
@@ -40,7 +41,7 @@ def _default(context: yaml_context.Context, entry: yaml_top.DefaultEntry) -> mod
     if entry.site is not None:
         return model.Default(kind=model.DefaultKind.SITE, host=entry.site, origin=origin)
     if entry.redirect is not None:
-        redirect = model.Redirect(to=entry.redirect, status=entry.status)
+        redirect = model.Redirect(to=entry.redirect, options=catalogue.values(status=entry.status))
         return model.Default(kind=model.DefaultKind.REDIRECT, redirect=redirect, origin=origin)
     return model.Default(origin=origin)
 

@@ -1,41 +1,12 @@
-"""What daemun.yaml may say of a route."""
+"""What daemun.yaml may say of a route: what it leads to, and options."""
 
 import typing
 
 import pydantic
 
 from daemun.core import model, short_texts, words
-from daemun.sources import yaml_entry, yaml_health, yaml_words
-
-# --- short forms and words -------------------------------------------------------------------------------------
-
-
-def _balance(value: object) -> object:
-    """ "hash $key" is a method and its key."""
-    if isinstance(value, str) and value.split(maxsplit=1)[:1] == ["hash"]:
-        return (model.Balance.HASH, value.removeprefix("hash").strip())
-    known = [method.value for method in model.Balance if method is not model.Balance.HASH]
-    expected = words.listed([*known, '"hash $variable"'])
-    if isinstance(value, str) and value in known:
-        return (model.Balance(value), None)
-    guess = yaml_entry.hint(value, known)
-    found = words.describe(value)
-    raise ValueError(f"expected {expected}, found {found}{guess}")
-
-
-def _header(value: object) -> object:
-    """Nothing removes a header; a number is its digits."""
-    if value is None:
-        return ""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    return value
-
-
-def _verify(value: object) -> object:
-    if isinstance(value, bool | str):
-        return value
-    raise ValueError(f"expected true, false or the path of a CA file, found {words.describe(value)}")
+from daemun.core.options import catalogue, forms, option
+from daemun.sources import yaml_entry, yaml_words
 
 
 def _target(text: str) -> model.Target:
@@ -45,30 +16,20 @@ def _target(text: str) -> model.Target:
     return short_texts.parse_target(text)
 
 
-def _timeout(value: object) -> object:
-    return value if isinstance(value, dict) else {"read": value}
-
-
-def _hold(value: object) -> object:
-    return 0.0 if value is False or value == "off" else short_texts.parse_duration(value)
-
-
-Headers = dict[str, typing.Annotated[str, pydantic.BeforeValidator(_header)]]
-
-
-# --- maps ------------------------------------------------------------------------------------------------------
-
-
-class TargetEntry(yaml_entry.OptionMap):
+class TargetEntry(yaml_entry.Entry):
     """A target's text, or this map."""
 
     shape = 'a target such as "http://127.0.0.1:8000", or a map with its `url`'
-    url: typing.Annotated[pydantic.InstanceOf[model.Target], pydantic.BeforeValidator(yaml_entry.text(_target))]
+    url: typing.Annotated[
+        pydantic.InstanceOf[model.Target],
+        pydantic.BeforeValidator(forms.parse_text(_target)),
+        pydantic.WithJsonSchema(forms.TEXT),
+    ]
     weight: int = 1
     backup: bool = False
     down: bool = False
     max_fails: int = 1
-    fail_timeout: yaml_entry.Duration = 10.0
+    fail_timeout: forms.Duration = 10.0
     max_connections: int = 0
 
     @pydantic.model_validator(mode="before")
@@ -92,58 +53,13 @@ class TargetEntry(yaml_entry.OptionMap):
         )
 
 
-class TimeoutEntry(yaml_entry.OptionMap):
-    """A duration (`read`), or this map."""
-
-    shape = "a duration or a map of them"
-    connect: yaml_entry.Duration = model.Timeouts().connect_s
-    read: yaml_entry.Duration = model.Timeouts().read_s
-    send: yaml_entry.Duration = model.Timeouts().send_s
-    body: yaml_entry.Duration = model.Timeouts().body_s
-    idle: yaml_entry.Duration = model.Timeouts().idle_s
-    keepalive: yaml_entry.Duration = model.Timeouts().keepalive_s
-
-    def translate(self) -> model.Timeouts:
-        return model.Timeouts(
-            connect_s=self.connect,
-            read_s=self.read,
-            send_s=self.send,
-            body_s=self.body,
-            idle_s=self.idle,
-            keepalive_s=self.keepalive,
-        )
-
-
-class RouteEntry(yaml_entry.OptionMap):
+class RouteEntry(yaml_entry.Entry):
     """A target's text, or this map with one of `to`, `redirect`, `files`."""
 
     shape = 'a target such as "http://127.0.0.1:8000", or a map with `to`, `redirect` or `files`'
-    to: typing.Annotated[list[TargetEntry], yaml_entry.ONE_OR_MORE] | None = None
-    balance: typing.Annotated[tuple[model.Balance, str | None], pydantic.BeforeValidator(_balance)] = (
-        model.Balance.ROUND_ROBIN,
-        None,
-    )
-    verify: typing.Annotated[bool | str, pydantic.BeforeValidator(_verify)] = True
-    server_name: yaml_entry.Host | None = None
-    timeout: typing.Annotated[TimeoutEntry, pydantic.BeforeValidator(_timeout)] = TimeoutEntry()
-    retries: int = 2
-    buffering: bool | None = None
-    keepalive: int | None = None
-    translate: bool = True
-    host_header: str | None = None
-    root: str = "/var/www/html"
-    index: str = "index.php"
-    health: yaml_health.Health = None
-    hold: typing.Annotated[float, pydantic.BeforeValidator(_hold)] = 30.0
+    to: typing.Annotated[list[typing.Annotated[TargetEntry, forms.Also(forms.TEXT)]], forms.ONE_OR_MORE] | None = None
     redirect: str | None = None
-    status: int = 301
-    files: str | None = None
-    spa: bool = False
-    listing: bool = False
-    compress: yaml_entry.Compress | None = None
-    max_body: yaml_entry.Size = model.USUAL_MAX_BODY_BYTES
-    request_headers: Headers = {}
-    response_headers: Headers = {}
+    files: forms.File | None = None
     nginx: str = ""
 
     @pydantic.model_validator(mode="before")
@@ -151,47 +67,14 @@ class RouteEntry(yaml_entry.OptionMap):
     def _short(cls, value: object) -> object:
         return {"to": value} if isinstance(value, str) else value
 
-    def to_proxy(self, *, targets: tuple[model.Target, ...], tls: model.UpstreamTls) -> model.Proxy:
-        """A route to these servers with the options of the entry."""
-        balance, hash_key = self.balance
-        return model.Proxy(
-            targets=targets,
-            balance=balance,
-            hash_key=hash_key,
-            tls=tls,
-            timeouts=self.timeout.translate(),
-            retries=self.retries,
-            buffering=self.buffering,
-            host_header=self.host_header,
-            document_root=self.root,
-            index=self.index,
-            health=self.health.translate() if self.health is not None else None,
-            hold_s=self.hold,
-            keepalive=self.keepalive,
-            translate=self.translate,
-        )
+    def actions(self) -> tuple[option.Beside, ...]:
+        """What it leads to: of a good route, one."""
+        return tuple(kind for kind in option.Beside if getattr(self, kind.value) is not None)
+
+    def options(self) -> tuple[model.OptionValues, model.OptionValues]:
+        """Those of the route, and those of its action."""
+        return catalogue.split(self.given(catalogue.BY_NAME))
 
 
-ACTION_OPTIONS: dict[str, frozenset[str]] = {
-    "to": frozenset(
-        {
-            "balance",
-            "verify",
-            "server_name",
-            "timeout",
-            "retries",
-            "buffering",
-            "keepalive",
-            "translate",
-            "host_header",
-            "root",
-            "index",
-            "health",
-            "hold",
-            "request_headers",
-        }
-    ),
-    "redirect": frozenset({"status"}),
-    "files": frozenset({"spa", "listing"}),
-}
-"""Which keys have a meaning for which action."""
+ROUTE: type[RouteEntry] = catalogue.with_options("RouteEntry", RouteEntry, option.Level.ROUTE)
+"""With the options."""

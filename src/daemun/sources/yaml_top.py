@@ -7,6 +7,7 @@ import typing
 import pydantic
 
 from daemun.core import model, short_texts, words
+from daemun.core.options import catalogue, forms, option
 from daemun.sources import yaml_acme, yaml_alerts, yaml_entry, yaml_words
 
 # --- short forms and words -------------------------------------------------------------------------------------
@@ -67,19 +68,19 @@ def _engine(value: object) -> object:
 
 Addresses = typing.Annotated[
     list[typing.Annotated[pydantic.InstanceOf[model.Address], pydantic.BeforeValidator(short_texts.parse_address)]],
-    yaml_entry.ONE_OR_MORE,
+    forms.ONE_OR_MORE,
 ]
 
 
 # --- maps ------------------------------------------------------------------------------------------------------
 
 
-class ListenEntry(yaml_entry.OptionMap):
+class ListenEntry(yaml_entry.Entry):
     http: Addresses = [model.Address(port=80)]
     https: Addresses = [model.Address(port=443)]
 
 
-class DockerTlsEntry(yaml_entry.OptionMap):
+class DockerTlsEntry(yaml_entry.Entry):
     """What daemun and the engine prove to each other with."""
 
     ca: str
@@ -87,20 +88,20 @@ class DockerTlsEntry(yaml_entry.OptionMap):
     key: str
 
 
-class DockerEntry(yaml_entry.OptionMap):
+class DockerEntry(yaml_entry.Entry):
     """`auto`, `off`, a URL, or this map."""
 
     shape = "auto, off, a URL or a map"
     endpoint: typing.Annotated[str, pydantic.BeforeValidator(_engine)] = "auto"
     tls: DockerTlsEntry | None = None
-    reserve: typing.Annotated[list[yaml_entry.Host], yaml_entry.ONE_OR_MORE] = []
+    reserve: typing.Annotated[list[forms.Host], forms.ONE_OR_MORE] = []
     tenants: bool = False
-    share: dict[yaml_entry.Host, typing.Annotated[list[str], yaml_entry.ONE_OR_MORE]] = {}
+    share: dict[forms.Host, typing.Annotated[list[str], forms.ONE_OR_MORE]] = {}
 
 
-class DefaultEntry(yaml_entry.OptionMap):
+class DefaultEntry(yaml_entry.Entry):
     shape = "refuse, {site: HOST} or {redirect: URL}"
-    site: yaml_entry.Host | None = None
+    site: forms.Host | None = None
     redirect: str | None = None
     status: int = 301
 
@@ -115,10 +116,10 @@ _JSON_LOG = (
 """A line of the access log for programs."""
 
 
-class LogsEntry(yaml_entry.OptionMap):
+class LogsEntry(yaml_entry.Entry):
     access: bool | typing.Literal["stdout"] = True
     format: typing.Literal["text", "json"] = "text"
-    max_size: yaml_entry.Size = model.Logs().max_bytes
+    max_size: forms.Size = model.Logs().max_bytes
     keep: int = model.Logs().keep
 
     def translate(self) -> model.Logs:
@@ -127,10 +128,10 @@ class LogsEntry(yaml_entry.OptionMap):
         return dataclasses.replace(logs, format=_JSON_LOG, escape="json") if self.format == "json" else logs
 
 
-class OldWorkersEntry(yaml_entry.OptionMap):
+class OldWorkersEntry(yaml_entry.Entry):
     generations: int = model.OldWorkers().generations
-    memory: yaml_entry.Size = model.OldWorkers().memory_bytes
-    wait: yaml_entry.Duration = model.OldWorkers().wait_s
+    memory: forms.Size = model.OldWorkers().memory_bytes
+    wait: forms.Duration = model.OldWorkers().wait_s
     per_second: int = model.OldWorkers().sockets_per_s
 
     def translate(self) -> model.OldWorkers:
@@ -142,8 +143,8 @@ class OldWorkersEntry(yaml_entry.OptionMap):
         )
 
 
-class FileEntry(yaml_entry.OptionMap):
-    """The top of the file. Sites are checked one by one, as `yaml_site.SiteEntry`."""
+class FileEntry(yaml_entry.Entry):
+    """The top of the file. Sites are checked one by one, as `yaml_site.SITE`."""
 
     shape = f"a map with `sites`; {yaml_words.MINIMAL_FILE}"
     listen: typing.Annotated[ListenEntry, pydantic.BeforeValidator(_listen)] = ListenEntry()
@@ -153,8 +154,7 @@ class FileEntry(yaml_entry.OptionMap):
     compat: typing.Annotated[str, _only("none", "nginx-proxy", later="the words of other proxies")] = "none"
     default: typing.Annotated[DefaultEntry, pydantic.BeforeValidator(_default)] = DefaultEntry()
     trusted_proxies: list[str] = []
-    proxy_headers: typing.Annotated[list[str], yaml_entry.ONE_OR_MORE] = [model.DEFAULT_HEADERS]
-    compress: yaml_entry.Compress = model.Compress()
+    proxy_headers: typing.Annotated[list[str], forms.ONE_OR_MORE] = [model.DEFAULT_HEADERS]
     logs: LogsEntry = LogsEntry()
     workers: typing.Annotated[int | None, pydantic.BeforeValidator(_workers)] = None
     old_workers: OldWorkersEntry = OldWorkersEntry()
@@ -169,3 +169,10 @@ class FileEntry(yaml_entry.OptionMap):
         if not isinstance(value, dict):
             return value
         return {key: one for key, one in value.items() if not (isinstance(key, str) and key.startswith("x-"))}
+
+    def options(self) -> model.OptionValues:
+        return catalogue.values(**self.given(catalogue.BY_NAME))
+
+
+FILE: type[FileEntry] = catalogue.with_options("FileEntry", FileEntry, option.Level.GATE)
+"""With the options."""

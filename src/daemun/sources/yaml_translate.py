@@ -96,11 +96,8 @@ class Translation(yaml_context.Context):
             redirect_aliases=entry.redirect_aliases,
             tls=tls,
             http=self._http(entry, tls, path, host),
-            hsts=entry.hsts.translate() if entry.hsts is not None else None,
             on_demand=entry.on_demand.translate() if entry.on_demand is not None else None,
-            other_redirect=entry.redirect_status,
-            underscores=entry.underscores_in_headers,
-            compress=entry.compress,
+            options=entry.options(),
             enabled=entry.enabled,
             routes=tuple(good),
             snippet=self.snippet(entry.nginx, (*path, "nginx"), host=host),
@@ -125,7 +122,7 @@ class Translation(yaml_context.Context):
             return key
 
     def _read_site(self, path: yaml_positions.Path, host: str, *, instead: object = None) -> yaml_site.SiteEntry | None:
-        entry, faults = yaml_check.read_part(yaml_site.SiteEntry, self.document, path, instead=instead)
+        entry, faults = self.read_part(yaml_site.SITE, path, instead=instead)
         for fault in faults:
             self.report(fault, host=host)
         return entry
@@ -177,24 +174,19 @@ class Translation(yaml_context.Context):
 
     def _route(self, site: yaml_positions.Path, route_path: str, *, host: str) -> model.Route | None:
         path = self._route_place(site, route_path)
-        entry, faults = yaml_check.read_part(yaml_route.RouteEntry, self.document, path)
+        entry, faults = self.read_part(yaml_route.ROUTE, path)
         for fault in faults:
             self.report(fault, host=host)
         if entry is None:
             return None
-        if not faults:
-            self._report_misplaced(entry, path, host)
-        action = self._action(entry, path, host, silent=bool(faults))
+        action, options = self._action(entry, path, host, is_silent=bool(faults))
         snippet = self.snippet(entry.nginx, (*path, "nginx"), host=host)
         if action is None:
             return None
         return model.Route(
             path=path_patterns.find_prefix(route_path),
             action=action,
-            max_body_bytes=entry.max_body,
-            compress=entry.compress,
-            request_headers=tuple(entry.request_headers.items()),
-            response_headers=tuple(entry.response_headers.items()),
+            options=options,
             snippet=snippet,
             origin=self.origin(self.document.keys.get(path, self.document.locate(path))),
         )
@@ -204,40 +196,25 @@ class Translation(yaml_context.Context):
         return self.document.find((*site, "routes", route_path))
 
     def _action(
-        self, entry: yaml_route.RouteEntry, path: yaml_positions.Path, host: str, *, silent: bool
-    ) -> model.Proxy | model.Redirect | model.Files | None:
-        given = [key for key in yaml_route.ACTION_OPTIONS if getattr(entry, key) is not None]
-        if len(given) != 1:
-            found = words.listed([f"`{key}`" for key in given], last="and") if given else "none of them"
+        self, entry: yaml_route.RouteEntry, path: yaml_positions.Path, host: str, *, is_silent: bool
+    ) -> tuple[model.Proxy | model.Redirect | model.Files | None, model.OptionValues]:
+        """What a route leads to, and the options of the route itself. is_silent: what is wrong is reported already."""
+        actions = entry.actions()
+        if len(actions) != 1:
+            found = words.listed([f"`{kind.value}`" for kind in actions], last="and") if actions else "none of them"
             message = f"{yaml_words.label(path)}: expected one of `to`, `redirect` or `files`, found {found}"
-            if not silent:
+            if not is_silent:
                 self.report(yaml_positions.YamlFault(message=message, mark=self.document.locate(path)), host=host)
-            return None
+            return None, ()
+        options, own = entry.options()
         if entry.redirect is not None:
-            return model.Redirect(to=entry.redirect, status=entry.status)
+            return model.Redirect(to=entry.redirect, options=own), options
         if entry.files is not None:
-            return model.Files(folder=self.absolute(entry.files), spa=entry.spa, listing=entry.listing)
-        return self._proxy(entry)
-
-    def _report_misplaced(self, entry: yaml_route.RouteEntry, path: yaml_positions.Path, host: str) -> None:
-        """A key that the route's action does not look at would be a wish that silently does not come true."""
-        for action, options in yaml_route.ACTION_OPTIONS.items():
-            if getattr(entry, action) is not None:
-                continue
-            for key in sorted(options & entry.model_fields_set):
-                message = f"{yaml_words.label((*path, key))}: has a meaning only beside `{action}`"
-                self.report(yaml_positions.YamlFault(message=message, mark=self._key_mark((*path, key))), host=host)
+            return model.Files(folder=entry.files, options=own), options
+        return model.Proxy(targets=tuple(target.translate() for target in entry.to or ()), options=own), options
 
     def _key_mark(self, path: yaml_positions.Path) -> yaml_positions.Mark:
         return self.document.keys.get(path, self.document.locate(path))
-
-    def _proxy(self, entry: yaml_route.RouteEntry) -> model.Proxy:
-        tls = model.UpstreamTls(
-            verify=entry.verify is not False,
-            ca_file=self.absolute(entry.verify) if isinstance(entry.verify, str) else None,
-            name=entry.server_name,
-        )
-        return entry.to_proxy(targets=tuple(target.translate() for target in entry.to or ()), tls=tls)
 
 
 def collect(problems: collections.abc.Iterable[model.Problem]) -> tuple[model.Problem, ...]:

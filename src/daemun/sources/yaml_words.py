@@ -12,6 +12,7 @@ MINIMAL_FILE = 'a whole file can be as short as "sites: {chat.example.com: http:
 
 Loc = tuple[str | int, ...]
 
+_MAP_EXPECTED = frozenset({"model_type", "model_attributes_type", "dataclass_type"})
 _EXPECTED = {
     "string_type": "text",
     "int_type": "a whole number",
@@ -169,7 +170,7 @@ def translate(
         return f"{label}: {detail['ctx']['error']}"
     if kind == "model_type" and found is None and label == "the file":
         return f"the file is empty; expected {shape}"
-    expected = shape if kind in {"model_type", "model_attributes_type"} else _EXPECTED.get(kind, detail["msg"])
+    expected = shape if kind in _MAP_EXPECTED else _EXPECTED.get(kind, detail["msg"])
     # In braces, a key without a colon has nothing as its value.
     colon = hint_at_colon(key if found is None else found) if "map" in expected else ""
     if isinstance(found, str) and ";" in found and _DIRECTIVE.match(found):

@@ -28,7 +28,6 @@ from daemun.core.model.certificate import (
     CertificateStatus,
     OtherCertificate,
 )
-from daemun.core.model.dns_service import Check, HeldRoute, Service, WaitedServer
 from daemun.core.model.finding import Finding, Weight
 from daemun.core.model.gate_settings import (
     DEFAULT_HEADERS,
@@ -58,12 +57,10 @@ from daemun.core.model.probe_results import (
     UpstreamError,
 )
 from daemun.core.model.problem import NOWHERE, Origin, Problem, Severity, located
-from daemun.core.model.route import Compress, Files, Header, Redirect, Route, Snippet
+from daemun.core.model.route import Files, Header, Redirect, Route, Snippet
 from daemun.core.model.site import (
-    USUAL_REDIRECT_STATUS,
     Answer,
     ClientCertificates,
-    Hsts,
     HttpMode,
     OnDemand,
     SetAside,
@@ -74,16 +71,12 @@ from daemun.core.model.site import (
 )
 from daemun.core.model.target import (
     DEFAULT_PORTS,
-    USUAL_MAX_BODY_BYTES,
-    USUAL_RETRIES,
-    Balance,
     Endpoint,
-    Health,
+    OptionValues,
     Pool,
     Proxy,
     Scheme,
     Target,
-    Timeouts,
     UpstreamTls,
 )
 
@@ -97,9 +90,6 @@ __all__ = [
     "NOWHERE",
     "PRIVATE",
     "RFC2136",
-    "USUAL_MAX_BODY_BYTES",
-    "USUAL_REDIRECT_STATUS",
-    "USUAL_RETRIES",
     "Acme",
     "Actual",
     "Address",
@@ -107,15 +97,12 @@ __all__ = [
     "Alerts",
     "Answer",
     "Authority",
-    "Balance",
     "CertificateKind",
     "CertificateSpec",
     "CertificateState",
     "CertificateStatus",
     "Challenge",
-    "Check",
     "ClientCertificates",
-    "Compress",
     "Container",
     "Default",
     "DefaultKind",
@@ -130,9 +117,6 @@ __all__ = [
     "Globals",
     "HandshakeLook",
     "Header",
-    "Health",
-    "HeldRoute",
-    "Hsts",
     "HttpMode",
     "KeyType",
     "Logs",
@@ -143,6 +127,7 @@ __all__ = [
     "OldWorker",
     "OldWorkers",
     "OnDemand",
+    "OptionValues",
     "Ordering",
     "Origin",
     "OtherCertificate",
@@ -157,7 +142,6 @@ __all__ = [
     "SentAlert",
     "ServerFault",
     "ServerLook",
-    "Service",
     "SetAside",
     "Severity",
     "Site",
@@ -168,14 +152,12 @@ __all__ = [
     "Snippet",
     "SnippetFile",
     "Target",
-    "Timeouts",
     "Tls",
     "TlsMode",
     "TlsPolicy",
     "Trouble",
     "UpstreamError",
     "UpstreamTls",
-    "WaitedServer",
     "Webhook",
     "Weight",
     "Worker",

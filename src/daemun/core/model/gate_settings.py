@@ -8,9 +8,9 @@ from daemun.core import directive
 from daemun.core.model.acme_settings import Acme
 from daemun.core.model.alert_settings import Alerts
 from daemun.core.model.problem import NOWHERE, Origin, Problem
-from daemun.core.model.route import Compress, Redirect, Snippet
+from daemun.core.model.route import Redirect, Snippet
 from daemun.core.model.site import Site, TlsPolicy
-from daemun.core.model.target import Pool
+from daemun.core.model.target import OptionValues, Pool
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +151,6 @@ class Globals:
     challenge_files: an owner's web root whose files answer the ACME challenge before daemun does, of other clients that
     order certificates; None: there is none. challenges_unknown: whether they do so for names that no site has.
     proxy_headers: what only trusted proxies may send to servers; `DEFAULT_HEADERS` stands for the usual ones.
-    compress: which answers are compressed, where a site or route says nothing else.
     http2: whether it is offered. tls_policy: None: Mozilla's intermediate one.
     """
 
@@ -167,7 +166,7 @@ class Globals:
     default: Default = Default()
     trusted_proxies: tuple[str, ...] = ()
     proxy_headers: tuple[str, ...] = (DEFAULT_HEADERS,)
-    compress: Compress = Compress()
+    options: OptionValues = ()
     logs: Logs = Logs()
     docker: Docker = Docker()
     workers: int | None = None

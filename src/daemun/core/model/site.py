@@ -5,10 +5,8 @@ import enum
 
 from daemun.core.model.acme_settings import Ordering
 from daemun.core.model.problem import NOWHERE, Origin
-from daemun.core.model.route import Compress, Route, Snippet
-
-USUAL_REDIRECT_STATUS = 308
-"""For what is neither GET nor HEAD: a 301 makes a GET of it (RFC 9110 section 15.4.2)."""
+from daemun.core.model.route import Route, Snippet
+from daemun.core.model.target import OptionValues
 
 
 class TlsMode(enum.Enum):
@@ -74,15 +72,6 @@ class HttpMode(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Hsts:
-    """Strict-Transport-Security (RFC 6797)."""
-
-    max_age_s: int = 31536000
-    include_subdomains: bool = False
-    preload: bool = False
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OnDemand:
     """Names that are added while the gate runs, each with a certificate of its own, and without a reload.
 
@@ -122,10 +111,8 @@ class Site:
     aliases: of the same forms. routes: sorted by path, at least one.
     http_port, https_port: where it listens instead of the gate's addresses; None: there.
     http2: whether it is offered; None: as for the whole gate. server_tokens: what nginx tells of itself ("on", "off",
-        "build"); None: its name alone. other_redirect: status of the redirect to HTTPS for methods but GET and HEAD.
+        "build"); None: its name alone.
     refuses_tls: without TLS: handshakes for its names are refused, whatever certificate unknown names get.
-    underscores: headers with an underscore in their name reach the servers, too.
-    compress: which answers are compressed; None: as for the whole gate.
     challenge: whether daemun answers the ACME challenge on plain HTTP, and not the site.
     otherwise: what answers paths that no route has. on_demand: None: it has the names that are written here.
     fault: it is set aside: what runs of it goes on, or a 503 page is served. None: nothing is wrong with it.
@@ -136,16 +123,13 @@ class Site:
     redirect_aliases: bool = False
     tls: Tls = Tls()
     http: HttpMode = HttpMode.REDIRECT
-    hsts: Hsts | None = None
     enabled: bool = True
     routes: tuple[Route, ...] = ()
     http_port: int | None = None
     https_port: int | None = None
     http2: bool | None = None
     server_tokens: str | None = None
-    other_redirect: int = USUAL_REDIRECT_STATUS
-    underscores: bool = False
-    compress: Compress | None = None
+    options: OptionValues = ()
     refuses_tls: bool = False
     challenge: bool = True
     otherwise: Answer = Answer()

@@ -6,8 +6,9 @@ for a range, those with WebDAV's headers, and programs that speak WebDAV. nginx 
 what other programs get of a WebDAV server needs `compress: false`.
 """
 
-from daemun.core import arguments, directive, mime, model
+from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
+from daemun.core.options import compress_option
 from daemun.core.render import site_scope
 
 _PROGRAMS = (
@@ -16,25 +17,15 @@ _PROGRAMS = (
 """In User-Agent, in any case: mirall is the client of ownCloud and Nextcloud, davclnt that of Windows."""
 
 
-def shared(settings: model.Globals) -> tuple[directive.Node, ...]:
-    """For the http level."""
+def shared() -> tuple[directive.Node, ...]:
+    """For the http level, beside what the option says."""
     return (
-        *lines(settings.compress),
         arguments.line("gzip_vary", "on"),
         arguments.line("gzip_proxied", "any"),
         arguments.line("gzip_comp_level", "5"),
         arguments.line("gzip_min_length", "1024"),
         arguments.line("gzip_disable", _PROGRAMS),
     )
-
-
-def lines(compress: model.Compress | None) -> tuple[directive.Directive, ...]:
-    """For the gate, a site or a route. None: as further out."""
-    if compress is None:
-        return ()
-    if not compress.is_on:
-        return (arguments.line("gzip", "off"),)
-    return (arguments.line("gzip", "on"), arguments.line("gzip_types", *(compress.types or mime.COMPRESSED)))
 
 
 def variables() -> tuple[directive.Node, ...]:
@@ -55,7 +46,7 @@ def as_is(scope: site_scope.Scope, route: model.Route, *, always: bool = False) 
     always: it is for requests with a body, or for single ones that waited.
     """
     snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
-    chosen = route.compress or scope.site.compress or scope.settings.compress
+    chosen = compress_option.OPTION.of(route, scope.site, scope.settings)
     if not chosen.is_on or any(site_scope.owned(snippet, "gzip") for snippet in snippets):
         return ()
     off = arguments.line("gzip", "off")

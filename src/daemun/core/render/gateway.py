@@ -4,6 +4,7 @@ import dataclasses
 
 from daemun.core import arguments, directive, model, names, render_environment
 from daemun.core.directive import Expr
+from daemun.core.options import buffering_option, index_option, retries_option, root_option, timeout_option
 from daemun.core.render import (
     access,
     compression,
@@ -11,6 +12,7 @@ from daemun.core.render import (
     header_directives,
     hold_locations,
     http_defaults,
+    option_lines,
     path_translation,
     proxy,
     request_body,
@@ -18,7 +20,6 @@ from daemun.core.render import (
     site_scope,
     upstream,
 )
-from daemun.errors import RenderError
 
 FEATURES = {
     model.Scheme.GRPC: render_environment.Feature.GRPC,
@@ -87,7 +88,7 @@ def _cgi_locations(
     pages: tuple[directive.Node, ...] = (error_pages.RECURSIVE, *error_pages.repeated(scope, route))
     pages = hold_locations.error_lines(scope, route) if is_held else pages
     written: dict[str, tuple[directive.Node, ...]] = {}
-    if action.buffering is False:
+    if buffering_option.OPTION.of(action) is False:
         written[route.path] = (*as_is, *pages, *lines)
     else:
         as_it_comes = (arguments.line(f"{module}_request_buffering", "off"), *lines)
@@ -122,10 +123,11 @@ def _location(
     assert isinstance(route.action, model.Proxy)
     module = _MODULES.get(route.action.targets[0].scheme, route.action.targets[0].scheme.value)
     common: tuple[directive.Node, ...] = (
-        *compression.lines(route.compress),
         *access.lines(route),
-        arguments.line("client_max_body_size", arguments.size(route.max_body_bytes, "max_body")),
-        arguments.line("client_body_timeout", arguments.duration(route.action.timeouts.body_s, "timeout body")),
+        *option_lines.of_route(route, module, is_named=place.startswith("@")),
+        arguments.line(
+            "client_body_timeout", arguments.duration(timeout_option.OPTION.of(route.action).body_s, "timeout body")
+        ),
         *header_directives.response_lines(scope, route, https=https, hide_header=hide),
     )
     # What a location says of its own stands instead of what all of them say.
@@ -148,25 +150,25 @@ def _variable(scope: site_scope.Scope, route: model.Route, what: str) -> str:
     return f"$daemun_{what}_{names.variable_suffix(scope.site.host, route.path)}"
 
 
-def _times(action: model.Proxy, module: str) -> tuple[directive.Directive, ...]:
-    times = action.timeouts
+def _times(times: timeout_option.Timeouts, tries: int, module: str) -> tuple[directive.Directive, ...]:
     return (
         arguments.line(f"{module}_connect_timeout", arguments.duration(times.connect_s, "timeout connect")),
         arguments.line(f"{module}_read_timeout", arguments.duration(times.read_s, "timeout read")),
         arguments.line(f"{module}_send_timeout", arguments.duration(times.send_s, "timeout send")),
-        *http_defaults.retries(action.retries, times, module),
+        *http_defaults.next_upstream(tries, times, module),
     )
 
 
 def _lasting(action: model.Proxy) -> tuple[directive.Directive, ...]:
-    """A stream may be silent for `timeout.idle`, whoever is silent. A `read` that is written where no `idle` is means
+    """A stream may be silent for `timeout_option.idle`, whoever is silent. A `read` that is written where no `idle` is
+    means
     servers that do not answer."""
-    times, usual_ = action.timeouts, model.Timeouts()
+    times, usual_ = timeout_option.OPTION.of(action), timeout_option.Timeouts()
     written = times.read_s != usual_.read_s and times.idle_s == usual_.idle_s
     lasting = dataclasses.replace(times, read_s=times.read_s if written else times.idle_s, send_s=times.idle_s)
     return (
         arguments.line("client_body_timeout", arguments.duration(times.idle_s, "timeout idle")),
-        *_times(dataclasses.replace(action, timeouts=lasting), "grpc"),
+        *_times(lasting, retries_option.OPTION.of(action), "grpc"),
     )
 
 
@@ -189,12 +191,10 @@ def _grpc(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> t
 
 
 def _memcached(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> tuple[directive.Node, ...]:
-    if route.request_headers or action.host_header is not None:
-        raise RenderError("request headers cannot be sent to memcached; remove request_headers and host_header")
     return (
         *path_translation.dots_lines(route, action),
         arguments.line("set", Expr("$memcached_key"), Expr(_variable(scope, route, "key"))),
-        *_times(action, "memcached"),
+        *_times(timeout_option.OPTION.of(action), retries_option.OPTION.of(action), "memcached"),
         arguments.line("memcached_pass", _upstream_name(scope, route)),
     )
 
@@ -233,9 +233,9 @@ def _cgi(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> tu
     )
     own = {line.args[0].value for line in written if line.args}
     parameters = [arguments.line(f"{module}_param", name, value) for name, value in given.items() if name not in own]
-    buffering = (
+    off = (
         ()
-        if action.buffering is not False
+        if buffering_option.OPTION.of(action) is not False
         else (
             arguments.line(f"{module}_buffering", "off"),
             arguments.line(f"{module}_request_buffering", "off"),
@@ -243,8 +243,8 @@ def _cgi(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> tu
     )
     return (
         *path_translation.request_lines(route, action),
-        *_times(action, module),
-        *buffering,
+        *_times(timeout_option.OPTION.of(action), retries_option.OPTION.of(action), module),
+        *off,
         *parameters,
         *header_directives.parameters(scope, route, f"{module}_param"),
     )
@@ -252,8 +252,8 @@ def _cgi(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> tu
 
 def _script(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> dict[str, directive.Arg]:
     """Which program is asked: a file for FastCGI, the server itself for uwsgi and SCGI."""
-    root = arguments.literal(action.document_root.rstrip("/"))
-    arguments.check_printable(action.document_root)
+    root = arguments.literal(root_option.OPTION.of(action).rstrip("/"))
+    arguments.check_printable(root_option.OPTION.of(action))
     match action.targets[0].scheme:
         case model.Scheme.FASTCGI:
             script = _variable(scope, route, "script")
@@ -278,13 +278,13 @@ def _script(scope: site_scope.Scope, route: model.Route, action: model.Proxy) ->
 
 def _script_map(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> directive.Directive:
     """The script in the path, else the front controller (what `try_files $uri /index.php` does for files at hand)."""
-    arguments.check_printable(action.index)
+    arguments.check_printable(index_option.OPTION.of(action))
     return arguments.line(
         "map",
         Expr("$uri"),
         Expr(_variable(scope, route, "script")),
         block=(
-            arguments.line("default", Expr(arguments.literal(f"/{action.index}"))),
+            arguments.line("default", Expr(arguments.literal(f"/{index_option.OPTION.of(action)}"))),
             arguments.line(r"~(?s)^(?<daemun_script>/.*?\.php)(?:/|\z)", Expr("$daemun_script")),
         ),
     )

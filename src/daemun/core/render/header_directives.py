@@ -9,10 +9,10 @@ import collections.abc
 import dataclasses
 import itertools
 
-from daemun.core import arguments, directive, model, render_environment, words
+from daemun.core import arguments, directive, model, render_environment
 from daemun.core.directive import Expr
+from daemun.core.options import header_options, host_header_option, hsts_option, keepalive_option, underscores_option
 from daemun.core.render import forwarded_headers, path_translation, site_scope
-from daemun.errors import RenderError
 
 _REMOVED = (
     "Forwarded",
@@ -85,12 +85,6 @@ _PROXIED = "proxied_"
 
 _HOP = ("Upgrade", "$daemun_upgrade"), ("Connection", "$daemun_connection")
 
-_REFUSED = frozenset(
-    {"connection", "content-length", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-connection"}
-)
-_OWN_RESPONSE = frozenset({"server", "date"})
-
-
 _LIKE_NGINX_PROXY = (
     ("X-Forwarded-Proto", "$daemun_their_proto"),
     ("X-Forwarded-Ssl", "$daemun_forwarded_ssl"),
@@ -154,13 +148,20 @@ def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) 
     assert isinstance(route.action, model.Proxy)
     written = site_scope.owned(route.snippet, set_header)
     site_wide = site_scope.owned(scope.site.snippet, set_header)
-    given = [arguments.line(set_header, *_request_header(name, value)) for name, value in route.request_headers]
-    if route.action.host_header is not None:
-        given.append(arguments.line(set_header, "Host", route.action.host_header))
+    given = [
+        arguments.line(set_header, *_request_header(name, value))
+        for name, value in header_options.REQUEST.of(route.action)
+    ]
+    host = host_header_option.OPTION.of(route.action)
+    if host is not None:
+        given.append(arguments.line(set_header, "Host", host))
     connection: tuple[directive.Directive, ...] = ()
     if scope.variables is not None:
         connection = (arguments.line(set_header, "Connection", Expr(scope.variables.connection)),)
-    elif route.action.keepalive == 0 and route.action.targets[0].scheme in {model.Scheme.HTTP, model.Scheme.HTTPS}:
+    elif keepalive_option.OPTION.of(route.action) == 0 and route.action.targets[0].scheme in {
+        model.Scheme.HTTP,
+        model.Scheme.HTTPS,
+    }:
         # Connections are used once, so the server may close them at once (RFC 9112 section 9.6).
         connection = (arguments.line(set_header, "Connection", Expr("$daemun_connection_once")),)
     path = route.action.targets[0].path
@@ -179,7 +180,7 @@ def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) 
 def _aliases(scope: site_scope.Scope, set_header: str) -> tuple[directive.Directive, ...]:
     """Each header that is set or removed here, spelled with underscores, is removed: many servers take X_Real_IP and
     X-Real-IP for one, as CGI does."""
-    if not scope.site.underscores:
+    if not underscores_option.OPTION.of(scope.site):
         return ()
     found: list[directive.Directive] = []
     named = [line.args[0].value for line in standard(set_header, scope.settings, scope.environment.nginx)]
@@ -198,14 +199,11 @@ def parameters(scope: site_scope.Scope, route: model.Route, param: str) -> tuple
     Raises: RenderError.
     """
     assert isinstance(route.action, model.Proxy)
-    host = route.action.host_header
+    host = host_header_option.OPTION.of(route.action)
     given: dict[str, directive.Arg] = {"Host": Expr(scope.told.host) if host is None else directive.Text(host)}
     usual = {**_forwarded(scope.told), **_further(scope.settings)}
     given |= {name: Expr(value) for name, value in usual.items()}
-    for name, value in route.request_headers:
-        _request_header(name, value)
-        if len(name) > 40:
-            raise RenderError(f"request header {words.quoted(name)} is too long for a CGI parameter (40 characters)")
+    for name, value in header_options.REQUEST.of(route.action):
         given = {other: old for other, old in given.items() if other.lower() != name.lower()}
         given[name] = arguments.expression(value)
     lines = [_parameter(param, name, value) for name, value in given.items()]
@@ -219,12 +217,7 @@ def _parameter(param: str, name: str, value: directive.Arg) -> directive.Directi
 
 
 def _request_header(name: str, value: str) -> tuple[directive.Arg, directive.Arg]:
-    if name.lower() in _REFUSED:
-        raise RenderError(f"request header {words.quoted(name)} belongs to one connection; nginx sets it itself")
-    try:
-        return arguments.header_name(name), arguments.expression(value)
-    except RenderError as error:
-        raise RenderError(f"request header {words.quoted(name)}: {error}") from error
+    return directive.Text(name), arguments.expression(value)
 
 
 def _last_wins(
@@ -248,18 +241,12 @@ def _subject(line: directive.Directive) -> str:
 # --- responses -------------------------------------------------------------------------------------------------
 
 
-def hsts_value(hsts: model.Hsts) -> str:
-    """RFC 6797 section 6.1."""
-    parts = [f"max-age={arguments.integer(hsts.max_age_s, 'hsts max_age', most=1 << 40)}"]
-    parts += ["includeSubDomains"] * hsts.include_subdomains + ["preload"] * hsts.preload
-    return "; ".join(parts)
-
-
 def server_lines(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Directive, ...]:
     """What every answer of a server carries."""
-    if scope.site.hsts is None or not https:
+    chosen = hsts_option.OPTION.of(scope.site)
+    if chosen is None or not https:
         return ()
-    return (arguments.line("add_header", "Strict-Transport-Security", hsts_value(scope.site.hsts), "always"),)
+    return (arguments.line("add_header", "Strict-Transport-Security", hsts_option.header_value(chosen), "always"),)
 
 
 def keep_inherited(
@@ -318,19 +305,17 @@ def response_lines(
     hide_header: the directive that drops a header of the server behind, None when there is no such server.
     extra: headers for good answers only, when the owner does not set them.
     """
-    hidden: list[str] = [name for name, _ in route.response_headers]
-    if scope.site.hsts is not None and https:
+    given = header_options.RESPONSE.of(route)
+    hidden: list[str] = [name for name, _ in given]
+    if hsts_option.OPTION.of(scope.site) is not None and https:
         hidden.append("Strict-Transport-Security")
     added: list[directive.Directive] = []
-    owners = {name.lower() for name, _ in route.response_headers}
-    for name, value in route.response_headers:
-        _check_response_header(name, is_proxied=hide_header is not None)
-        if value:
-            added.append(
-                arguments.line("add_header", arguments.header_name(name), _response_value(name, value), "always")
-            )
+    owners = {name.lower() for name, _ in given}
+    added += [
+        arguments.line("add_header", name, arguments.expression(value), "always") for name, value in given if value
+    ]
     added += [arguments.line("add_header", name, value) for name, value in extra if name.lower() not in owners]
-    lines = [arguments.line(hide_header, arguments.header_name(name)) for name in hidden] if hide_header else []
+    lines = [arguments.line(hide_header, name) for name in hidden] if hide_header else []
     if lines and hide_header:
         lines += (
             *site_scope.owned(scope.settings.snippet, hide_header),
@@ -341,20 +326,3 @@ def response_lines(
         outer = (*server_lines(scope, https=https), *site_scope.owned(scope.site.snippet, "add_header"))
         added = [*_last_wins(outer, added, hidden=written)]
     return (*lines, *added)
-
-
-def _response_value(name: str, value: str) -> Expr:
-    try:
-        return arguments.expression(value)
-    except RenderError as error:
-        raise RenderError(f"response header {words.quoted(name)}: {error}") from error
-
-
-def _check_response_header(name: str, *, is_proxied: bool) -> None:
-    shown = words.quoted(name)
-    if name.lower() in _REFUSED:
-        raise RenderError(f"response header {shown} belongs to one connection; nginx sets it itself")
-    if name.lower() in _OWN_RESPONSE:
-        raise RenderError(f"response header {shown} is always nginx's own; remove it from response_headers")
-    if name.lower() == "content-type" and not is_proxied:
-        raise RenderError(f"response header {shown} of files comes from the ending of their names")

@@ -42,6 +42,7 @@ import re
 
 from daemun.core import arguments, directive, layout, model, names
 from daemun.core.directive import Expr
+from daemun.core.options import buffering_option, hold_option, retries_option
 from daemun.core.render import accel_redirect, error_pages, header_directives, request_body, site_scope
 
 HOLD = "hold.conf"
@@ -177,7 +178,7 @@ def is_held(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) -> 
     """Whether requests of this route wait. Not where an owner's nginx rewrites them, answers them otherwise, or looks
     at errors itself: sending them again would not do the same."""
     module = MODULES.get(proxy.targets[0].scheme)
-    if module is None or proxy.hold_s == 0:
+    if module is None or hold_option.OPTION.of(proxy) == 0:
         return False
     intercepting = f"{module}_intercept_errors"
     turning = {"if", "location", "return", "rewrite", "try_files", f"{module}_pass", intercepting}
@@ -210,13 +211,17 @@ def location(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy, *,
     lost = arguments.line("if", Expr("$daemun_fate"), "=", "lost", block=(arguments.line("return", "502"),))
     lines: list[directive.Node] = [
         *(() if _is_repeated(scope, route, proxy) else (lost,)),
-        *((request_body.unheld_line(scope, route, cgi=is_cgi),) if proxy.buffering is not False else ()),
-        arguments.line("include", HOLD if proxy.buffering is not False else HOLD_UNBUFFERED),
+        *(
+            (request_body.unheld_line(scope, route, cgi=is_cgi),)
+            if buffering_option.OPTION.of(proxy) is not False
+            else ()
+        ),
+        arguments.line("include", HOLD if buffering_option.OPTION.of(proxy) is not False else HOLD_UNBUFFERED),
         *header_directives.response_lines(scope, route, https=https, hide_header="proxy_hide_header"),
         *((*own_pages, *error_pages.repeated(scope, route, "503")) if pages or own_pages else ()),
         *error_pages.log_lines(scope, route),
         *((arguments.line("proxy_intercept_errors", "on"),) if pages or own_pages else ()),
-        arguments.line("proxy_read_timeout", arguments.duration(proxy.hold_s + _MARGIN_S, "hold")),
+        arguments.line("proxy_read_timeout", arguments.duration(hold_option.OPTION.of(proxy) + _MARGIN_S, "hold")),
         arguments.line(
             "proxy_pass", Expr(f"http://{_UPSTREAM}/{_asked(scope, route)}/{_retry(proxy)}/$request_id/$daemun_fate")
         ),
@@ -229,7 +234,9 @@ def _is_repeated(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy
     name = f"{MODULES[proxy.targets[0].scheme]}_next_upstream"
     snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
     owners = (node for snippet in snippets for node in site_scope.owned(snippet, name))
-    return proxy.retries > 0 and all("error" in {argument.value for argument in node.args} for node in owners)
+    return retries_option.OPTION.of(proxy) > 0 and all(
+        "error" in {argument.value for argument in node.args} for node in owners
+    )
 
 
 def _retry(proxy: model.Proxy) -> str:

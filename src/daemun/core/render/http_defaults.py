@@ -8,6 +8,7 @@ import collections.abc
 import functools
 
 from daemun.core import arguments, directive, model, render_environment
+from daemun.core.options import buffering_option, max_body_option, retries_option, timeout_option
 from daemun.core.render import site_scope
 
 _MODULES: tuple[tuple[str, render_environment.Feature | None], ...] = (
@@ -22,10 +23,10 @@ _MODULES: tuple[tuple[str, render_environment.Feature | None], ...] = (
 
 def lines(nginx: render_environment.Nginx) -> tuple[directive.Node, ...]:
     """For the http level."""
-    times = model.Timeouts()
+    times = timeout_option.Timeouts()
     found: list[directive.Node] = [
         directive.Comment("What every location inherits, hand-written ones among them."),
-        arguments.line("client_max_body_size", arguments.size(model.USUAL_MAX_BODY_BYTES, "max_body")),
+        arguments.line("client_max_body_size", arguments.size(max_body_option.OPTION.default, "max_body")),
         arguments.line("client_body_timeout", arguments.duration(times.body_s, "timeout body")),
     ]
     for module, feature in _MODULES:
@@ -34,12 +35,12 @@ def lines(nginx: render_environment.Nginx) -> tuple[directive.Node, ...]:
                 arguments.line(f"{module}_connect_timeout", arguments.duration(times.connect_s, "timeout connect")),
                 arguments.line(f"{module}_read_timeout", arguments.duration(times.read_s, "timeout read")),
                 arguments.line(f"{module}_send_timeout", arguments.duration(times.send_s, "timeout send")),
-                *retries(model.USUAL_RETRIES, times, module),
+                *next_upstream(retries_option.OPTION.default, times, module),
             )
     return tuple(found)
 
 
-def retries(number: int, times: model.Timeouts, module: str) -> tuple[directive.Directive, ...]:
+def next_upstream(number: int, times: timeout_option.Timeouts, module: str) -> tuple[directive.Directive, ...]:
     """Which failed requests go to a further server: those whose connection failed, and idempotent ones that got no
     answer. nginx never sends a POST again once it was sent (no `non_idempotent` here). All tries together may take as
     long as failing to connect to each server, so a slow answer is not asked for again and again.
@@ -73,13 +74,16 @@ def leave(
         for node in (*scope.settings.snippet, *scope.site.snippet)
         if isinstance(node, directive.Directive) and node.block is None
     }
-    usual = model.Timeouts()
+    usual = timeout_option.Timeouts()
     own = {
-        f"{module}_buffering": proxy.buffering is None,
-        f"{module}_request_buffering": proxy.buffering is None,
+        f"{module}_buffering": buffering_option.OPTION.of(proxy) is None,
+        f"{module}_request_buffering": buffering_option.OPTION.of(proxy) is None,
     }
     if lasting:
-        is_usual = (proxy.timeouts.idle_s, proxy.timeouts.read_s) == (usual.idle_s, usual.read_s)
+        is_usual = (timeout_option.OPTION.of(proxy).idle_s, timeout_option.OPTION.of(proxy).read_s) == (
+            usual.idle_s,
+            usual.read_s,
+        )
         own |= {f"{module}_read_timeout": is_usual, f"{module}_send_timeout": is_usual}
     left = {name for name in outer if own.get(name)}
     said = _said(scope.environment.nginx)

@@ -10,6 +10,7 @@ from daemun.core import (
     variable_definitions,
 )
 from daemun.core.directive import Expr
+from daemun.core.options import header_options
 from daemun.core.render import (
     access_log,
     compression,
@@ -19,6 +20,7 @@ from daemun.core.render import (
     header_directives,
     hold_locations,
     http_defaults,
+    option_lines,
     realip,
     request_body,
     server_blocks,
@@ -114,7 +116,8 @@ def _http(
         *_basics(env),
         *_log(desired.globals, env),
         *_hashes(desired, has_shared=has_shared),
-        *compression.shared(desired.globals),
+        *option_lines.of_gate(desired.globals),
+        *compression.shared(),
         directive.Comment("TLS"),
         *tls.lines(
             desired.enabled,
@@ -200,7 +203,7 @@ def _hashes(desired: model.Desired, *, has_shared: bool) -> tuple[directive.Node
     least = 128 if are_few else 512
     bucket = str(_power_of_two(max([len(name) for name in names_], default=0) + 48, least=least))
     routes = [route for site in desired.enabled for route in site.routes]
-    header = max((len(name) for route in routes for name, _ in route.request_headers), default=0)
+    header = max((len(name) for route in routes for name, _ in header_options.REQUEST.of(route.action)), default=0)
     return (
         directive.Comment("Hash tables"),
         arguments.line("server_names_hash_bucket_size", bucket),

@@ -12,6 +12,7 @@ import collections.abc
 
 from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
+from daemun.core.options import translate_option
 from daemun.core.render import site_scope
 
 _DOTS = r"(?!(?:[^? ]*(?:[/\\]|%2f|%5c))?(?:\.|%2e){1,2}(?:[/\\;?# ]|%2f|%5c|%3b|\z))"
@@ -23,7 +24,7 @@ _ENDS = r"(?:[;/\\]|\z)"
 
 def is_on(scope: site_scope.Scope, proxy: model.Proxy) -> bool:
     """Whether answers are translated. Not in nginx-proxy's place: it leaves them alone."""
-    return proxy.translate and not scope.settings.like_nginx_proxy
+    return translate_option.OPTION.of(proxy) and not scope.settings.like_nginx_proxy
 
 
 def sent(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) -> str:

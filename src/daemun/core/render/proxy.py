@@ -10,6 +10,7 @@ import dataclasses
 
 from daemun.core import arguments, directive, model, names, render_environment
 from daemun.core.directive import Expr
+from daemun.core.options import buffering_option, retries_option, timeout_option, translate_option
 from daemun.core.render import (
     access,
     compression,
@@ -17,6 +18,7 @@ from daemun.core.render import (
     header_directives,
     hold_locations,
     http_defaults,
+    option_lines,
     path_translation,
     request_body,
     server_tls,
@@ -45,7 +47,7 @@ def locations(
         _main_location(scope, route, proxy, https=https),
         _upgrade_location(scope, route, proxy, https=https, is_retry=False),
     ]
-    if proxy.buffering is not False:
+    if buffering_option.OPTION.of(proxy) is not False:
         written.append(_body_location(scope, route, proxy, https=https))
     if hold_locations.is_held(scope, route, proxy):
         written.append(hold_locations.location(scope, route, proxy, https=https))
@@ -68,7 +70,7 @@ def _main_location(
 ) -> directive.Directive:
     target, name = proxy.targets[0], _name(scope, route)
     lines: list[directive.Node] = [*path_translation.request_lines(route, proxy)]
-    if proxy.buffering is False:
+    if buffering_option.OPTION.of(proxy) is False:
         lines += request_body.handing(f"@{name}_upgrade", "$daemun_upgrade")
     else:
         lines += request_body.apart_lines(scope, route, name, cgi=False)
@@ -77,8 +79,7 @@ def _main_location(
         lines += hold_locations.error_lines(scope, route)
     else:
         lines += (error_pages.RECURSIVE, *error_pages.repeated(scope, route))
-    lines += _ordinary(scope, route, proxy, https=https)
-    lines += compression.lines(route.compress)
+    lines += _ordinary(scope, route, proxy, https=https, is_named=False)
     sent = path_translation.sent(scope, route, proxy)
     last: list[directive.Node] = []
     if target.path is None:
@@ -97,25 +98,29 @@ def _main_location(
 
 
 def _ordinary(
-    scope: site_scope.Scope, route: model.Route, proxy: model.Proxy, *, https: bool
+    scope: site_scope.Scope, route: model.Route, proxy: model.Proxy, *, https: bool, is_named: bool
 ) -> tuple[directive.Node, ...]:
     """How a request that is no WebSocket is sent."""
-    lines: list[directive.Node] = [*_common(scope, route, proxy, https=https)]
+    lines: list[directive.Node] = [*_common(scope, route, proxy, https=https, is_named=is_named)]
     if proxy.targets[0].scheme is model.Scheme.H2C:
         lines.append(arguments.line("proxy_http_version", "2"))
-    lines.append(arguments.line("proxy_read_timeout", arguments.duration(proxy.timeouts.read_s, "timeout read")))
-    lines.append(arguments.line("proxy_send_timeout", arguments.duration(proxy.timeouts.send_s, "timeout send")))
+    lines.append(
+        arguments.line("proxy_read_timeout", arguments.duration(timeout_option.OPTION.of(proxy).read_s, "timeout read"))
+    )
+    lines.append(
+        arguments.line("proxy_send_timeout", arguments.duration(timeout_option.OPTION.of(proxy).send_s, "timeout send"))
+    )
     lines += _buffering(scope, route, proxy)
     return tuple(lines)
 
 
 def _held(proxy: model.Proxy) -> tuple[directive.Directive, ...]:
-    return () if proxy.buffering is False else (arguments.line("proxy_request_buffering", "on"),)
+    return () if buffering_option.OPTION.of(proxy) is False else (arguments.line("proxy_request_buffering", "on"),)
 
 
 def _buffering(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) -> tuple[directive.Directive, ...]:
     """Nothing where it is as for the whole gate."""
-    is_on = proxy.buffering
+    is_on = buffering_option.OPTION.of(proxy)
     if is_on is None:
         snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
         is_on = any(site_scope.owned(snippet, name) for snippet in snippets for name in _OF_BUFFERED) or None
@@ -132,7 +137,7 @@ def _body_location(
         *request_body.held_lines(scope, route, f"@{name}_upgrade"),
         *compression.as_is(scope, route, always=True),
         *(hold_locations.error_lines(scope, route) if hold_locations.is_held(scope, route, proxy) else pages),
-        *_ordinary(scope, route, proxy, https=https),
+        *_ordinary(scope, route, proxy, https=https, is_named=True),
         *_held(proxy),
     ]
     goal = _goal(scope, target, name, sent=path_translation.sent(scope, route, proxy))
@@ -148,7 +153,7 @@ def _retry_location(
         *hold_locations.error_lines(scope, route),
         hold_locations.retry_line(),
         *compression.as_is(scope, route, always=True),
-        *_ordinary(scope, route, proxy, https=https),
+        *_ordinary(scope, route, proxy, https=https, is_named=True),
         *_held(proxy),
     ]
     sent = path_translation.sent(scope, route, proxy)
@@ -167,13 +172,13 @@ def _upgrade_location(
 ) -> directive.Directive:
     """For WebSockets. is_retry: for one that waited, and the address it waited for; its path is replaced already."""
     target = proxy.targets[0]
-    idle = arguments.duration(proxy.timeouts.idle_s, "timeout idle")
+    idle = arguments.duration(timeout_option.OPTION.of(proxy).idle_s, "timeout idle")
     lines: list[directive.Node] = []
     if hold_locations.is_held(scope, route, proxy):
         lines += hold_locations.error_lines(scope, route)
     if is_retry:
         lines.append(hold_locations.retry_line())
-    lines += _common(scope, route, proxy, https=https)
+    lines += _common(scope, route, proxy, https=https, is_named=True)
     lines += [arguments.line("proxy_read_timeout", idle), arguments.line("proxy_send_timeout", idle)]
     sent = path_translation.sent(scope, route, proxy)
     if is_retry:
@@ -210,17 +215,18 @@ def _named(
 
 
 def _common(
-    scope: site_scope.Scope, route: model.Route, proxy: model.Proxy, *, https: bool
+    scope: site_scope.Scope, route: model.Route, proxy: model.Proxy, *, https: bool, is_named: bool
 ) -> tuple[directive.Node, ...]:
+    times = timeout_option.OPTION.of(proxy)
     return (
         *access.lines(route),
-        arguments.line("client_max_body_size", arguments.size(route.max_body_bytes, "max_body")),
+        *option_lines.of_route(route, "proxy", is_named=is_named),
         *header_directives.response_lines(scope, route, https=https, hide_header="proxy_hide_header"),
         *header_directives.request_lines(scope, route, "proxy_set_header"),
         *(server_tls.lines(scope, proxy, "proxy") if proxy.targets[0].scheme is model.Scheme.HTTPS else ()),
-        arguments.line("client_body_timeout", arguments.duration(proxy.timeouts.body_s, "timeout body")),
-        arguments.line("proxy_connect_timeout", arguments.duration(proxy.timeouts.connect_s, "timeout connect")),
-        *http_defaults.retries(proxy.retries, proxy.timeouts, "proxy"),
+        arguments.line("client_body_timeout", arguments.duration(times.body_s, "timeout body")),
+        arguments.line("proxy_connect_timeout", arguments.duration(times.connect_s, "timeout connect")),
+        *http_defaults.next_upstream(retries_option.OPTION.of(proxy), times, "proxy"),
         *_redirects(scope, route, proxy),
     )
 
@@ -254,7 +260,7 @@ def _redirects(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) 
     """
     if any(site_scope.owned(snippet, "proxy_redirect") for snippet in (scope.site.snippet, scope.settings.snippet)):
         return ()
-    if not proxy.translate:
+    if not translate_option.OPTION.of(proxy):
         return (arguments.line("proxy_redirect", "off"),)
     if scope.variables is not None:
         own = (f"{scheme}://$host:{scope.variables.port}/" for scheme in ("http", "https"))

@@ -21,6 +21,7 @@ unless it tells the type of a body.
 
 from daemun.core import arguments, directive, model, render_environment
 from daemun.core.directive import Expr
+from daemun.core.options import max_body_option
 from daemun.core.render import site_scope
 
 BUFFER = "16k"
@@ -162,7 +163,7 @@ def handing(there: str, condition: str) -> tuple[directive.Node, ...]:
 
 def chunked_lines(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Node, ...]:
     """For a body of unknown size that must be held all the same."""
-    most = min(route.max_body_bytes or CHUNKED_BYTES, CHUNKED_BYTES)
+    most = min(max_body_option.OPTION.of(route) or CHUNKED_BYTES, CHUNKED_BYTES)
     counted = _limit(_CHUNKED, MOST_CHUNKED, "503") if is_counted(scope, route) else ()
     return (arguments.line("client_max_body_size", arguments.size(most, "max_body")), *counted)
 

@@ -1,16 +1,23 @@
 """One route: what it needs beside its server (upstreams, maps), and its locations."""
 
 from daemun.core import arguments, directive, model, words
-from daemun.core.render import access, error_pages, gateway, header_directives, proxy, site_scope, static_files
+from daemun.core.options import status_option
+from daemun.core.render import (
+    access,
+    error_pages,
+    gateway,
+    header_directives,
+    option_lines,
+    proxy,
+    site_scope,
+    static_files,
+)
 from daemun.errors import RenderError
-
-REDIRECTS = (301, 302, 303, 307, 308)
 
 
 def shared(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Node, ...]:
     """Upstream blocks and maps, with a comment saying whose they are. Raises: RenderError naming the route."""
     try:
-        _check(route)
         match route.action:
             case model.Proxy() as action if _speaks_http(action):
                 nodes = proxy.upstreams(scope, route, action)
@@ -28,7 +35,6 @@ def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tu
     if route.replaced:
         return (directive.Comment(_title(route)), *route.snippet)
     try:
-        _check(route)
         match route.action:
             case model.Proxy() as action if _speaks_http(action):
                 nodes = proxy.locations(scope, route, action, https=https)
@@ -44,13 +50,6 @@ def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tu
     return (directive.Comment(_title(route)), *error_pages.in_logs_of(scope, route, yielding))
 
 
-def _check(route: model.Route) -> None:
-    if not route.path.startswith(("/", "~")):
-        raise RenderError('the path does not start with "/"')
-    if isinstance(route.action, model.Proxy) and not route.action.targets:
-        raise RenderError("it has no target; expected at least one")
-
-
 def _speaks_http(action: model.Proxy) -> bool:
     return action.targets[0].scheme in {
         model.Scheme.HTTP,
@@ -62,23 +61,15 @@ def _speaks_http(action: model.Proxy) -> bool:
 def _redirect(
     scope: site_scope.Scope, route: model.Route, redirect: model.Redirect, *, https: bool
 ) -> directive.Directive:
-    lines = header_directives.response_lines(scope, route, https=https, hide_header=None)
+    own = header_directives.response_lines(scope, route, https=https, hide_header=None)
+    lines = (*option_lines.of_route(route), *own)
     # nginx answers by the first `return` that it meets, and that is the owner's.
     block = (*site_scope.yielding(lines, route.snippet), *route.snippet, redirect_line(redirect))
     return arguments.line("location", route.path, block=block)
 
 
 def redirect_line(redirect: model.Redirect) -> directive.Directive:
-    """Raises: RenderError."""
-    if redirect.status not in REDIRECTS:
-        expected = words.listed(str(status) for status in REDIRECTS)
-        raise RenderError(f"status {redirect.status} is not a redirect; expected {expected}")
-    if not redirect.to:
-        raise RenderError("it redirects to nothing; expected a URL or a path")
-    try:
-        return arguments.line("return", str(redirect.status), arguments.expression(redirect.to))
-    except RenderError as error:
-        raise RenderError(f"redirect to {error}") from error
+    return arguments.line("return", str(status_option.OPTION.of(redirect)), arguments.expression(redirect.to))
 
 
 def _named(scope: site_scope.Scope, route: model.Route, error: RenderError) -> RenderError:

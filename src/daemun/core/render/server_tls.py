@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from daemun.core import arguments, directive, model, names, words
+from daemun.core import arguments, directive, model, names
+from daemun.core.options import upstream_tls_options
 from daemun.core.render import site_scope
 from daemun.errors import RenderError
 
@@ -12,12 +13,13 @@ _DEPTH = "5"
 
 def lines(scope: site_scope.Scope, proxy: model.Proxy, module: str) -> tuple[directive.Directive, ...]:
     """module: "proxy" or "grpc". Raises: RenderError when a check was asked for that nginx cannot make."""
-    name = _name(proxy)
+    tls = upstream_tls_options.find_tls(proxy)
+    name = _name(proxy, tls)
     written = [arguments.line(f"{module}_ssl_protocols", "TLSv1.2", "TLSv1.3")]
     if name is not None:
         written += [arguments.line(f"{module}_ssl_server_name", "on"), arguments.line(f"{module}_ssl_name", name)]
-    if proxy.tls.verify:
-        roots = proxy.tls.ca_file or scope.environment.ca_bundle
+    if tls.verify:
+        roots = tls.ca_file or scope.environment.ca_bundle
         if roots is None:
             raise RenderError(
                 "this machine has no trusted roots to verify https servers with; "
@@ -27,37 +29,17 @@ def lines(scope: site_scope.Scope, proxy: model.Proxy, module: str) -> tuple[dir
         written += [
             arguments.line(f"{module}_ssl_verify", "on"),
             arguments.line(f"{module}_ssl_verify_depth", _DEPTH),
-            dataclasses.replace(trusted, beside=directive.content(proxy.tls.ca_digest))
-            if proxy.tls.ca_digest
-            else trusted,
+            dataclasses.replace(trusted, beside=directive.content(tls.ca_digest)) if tls.ca_digest else trusted,
         ]
     return tuple(written)
 
 
-def _name(proxy: model.Proxy) -> str | None:
+def _name(proxy: model.Proxy, tls: model.UpstreamTls) -> str | None:
     """The name that is sent as SNI and that the certificate must carry; None: nothing is sent and nothing compared.
 
     nginx has one name for a whole location, and compares it with DNS names only (`X509_check_host`), never with the
-    addresses a certificate may carry.
+    addresses a certificate may carry. So the rules want one name, unless nothing is checked.
     """
-    if proxy.tls.name is not None:
-        return proxy.tls.name
-    hosts = {target.host for target in proxy.targets}
-    host = hosts.pop()
-    if hosts:
-        if not proxy.tls.verify and all(_is_nameless(other) for other in {host, *hosts}):
-            return None
-        raise RenderError("its https targets have several hosts, and nginx asks for one name; set `server_name`")
-    if not _is_nameless(host):
-        return host
-    if proxy.tls.verify:
-        shown = words.quoted(str(proxy.targets[0]))
-        raise RenderError(
-            f"the certificate of {shown} cannot be verified: nginx compares names only; "
-            "set `server_name` to a name the certificate carries, or turn verification off"
-        )
-    return None
-
-
-def _is_nameless(host: str | None) -> bool:
-    return host is None or names.address_of(host) is not None
+    host = proxy.targets[0].host
+    is_nameless = host is None or names.address_of(host) is not None
+    return tls.name if tls.name is not None or is_nameless else host

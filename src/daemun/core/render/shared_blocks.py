@@ -14,7 +14,6 @@ HTTP/1.0 allows, goes to the default server also after a handshake for one of th
 import collections.abc
 import dataclasses
 import functools
-import operator
 
 from daemun.core import (
     arguments,
@@ -117,12 +116,10 @@ class _Defaults:
     """The defaults of all fields of a class but some."""
 
     def __init__(self, kind: type, *but: str) -> None:
-        fields = [field for field in dataclasses.fields(kind) if field.name not in but]
-        self._read = operator.attrgetter(*(field.name for field in fields))
-        self._values = tuple(field.default for field in fields)
+        self._fields = [(field.name, field.default) for field in dataclasses.fields(kind) if field.name not in but]
 
     def is_plain(self, value: object) -> bool:
-        return bool(self._read(value) == self._values)
+        return all(getattr(value, name) == default for name, default in self._fields)
 
 
 _OF_SITE = _Defaults(model.Site, "host", "aliases", "tls", "routes", "origin")

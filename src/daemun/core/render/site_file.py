@@ -6,14 +6,15 @@ file that is kept from an earlier generation goes together with the nginx.conf o
 
 import dataclasses
 
-from daemun.core import arguments, certificate_choice, directive, model, named_servers, names, words
+from daemun.core import arguments, certificate_choice, directive, model, named_servers, names, validate, words
 from daemun.core.directive import Expr
+from daemun.core.options import redirect_status_option
 from daemun.core.render import (
     accel_redirect,
-    compression,
     error_pages,
     header_directives,
     on_demand_site,
+    option_lines,
     route_locations,
     server_blocks,
     site_scope,
@@ -32,8 +33,11 @@ _HIGHEST = "~."
 def nodes(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """Raises: RenderError naming the site, and the route if it is one."""
     site = scope.site
+    errors = validate.find_errors(site)
+    if errors:
+        shown = (f"{problem.message}{site_scope.place(problem.origin)}" for problem in errors)
+        raise RenderError(f"cannot render {'; '.join(shown)}")
     try:
-        _check(site)
         found = named_servers.find_in_site(site, scope.settings)
         scope = dataclasses.replace(scope, site=found.site)
         named = upstream.named(scope.settings, scope.environment, found.upstreams)
@@ -75,13 +79,6 @@ def _named(site: model.Site, error: RenderError) -> RenderError:
     if str(error).startswith("cannot render route"):
         return error
     return RenderError(f"cannot render site {words.quoted(site.host)}{site_scope.place(site.origin)}: {error}")
-
-
-def _check(site: model.Site) -> None:
-    paths = [one.path for one in site.routes]
-    twice = next((path for path in paths if paths.count(path) > 1), None)
-    if twice is not None:
-        raise RenderError(f"route {words.quoted(twice)} is given twice; keep one")
 
 
 def _title(site: model.Site) -> tuple[directive.Node, ...]:
@@ -160,8 +157,7 @@ def _http(
 def _own_words(site: model.Site) -> tuple[directive.Directive, ...]:
     """What nginx tells of itself, and what it takes and gives."""
     tokens = () if site.server_tokens is None else (arguments.line("server_tokens", site.server_tokens),)
-    taken = (arguments.line("underscores_in_headers", "on"),) if site.underscores else ()
-    return (*tokens, *taken, *compression.lines(site.compress))
+    return (*tokens, *option_lines.of_site(site))
 
 
 def _plain(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
@@ -209,17 +205,16 @@ def to_https(site: model.Site) -> tuple[directive.Node, ...]:
 
 def _moved(site: model.Site, there: Expr) -> tuple[directive.Node, ...]:
     always = arguments.line("return", "301", there)
-    if site.other_redirect == 301:
+    status = redirect_status_option.OPTION.of(site)
+    if status == 301:
         return (always,)
-    other = arguments.line("return", arguments.integer(site.other_redirect, "status", least=301, most=308), there)
+    other = arguments.line("return", str(status), there)
     return (arguments.line("if", Expr("$request_method"), "!~", r"^(?:GET|HEAD)\z", block=(other,)), always)
 
 
 def _alias_servers(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """Scheme, port and path stay as they are; only the name changes."""
     site = scope.site
-    if site.host.startswith("*."):
-        raise RenderError("aliases cannot be redirected to a wildcard; name the host they lead to")
     given = _names(site.aliases)
     there = Expr(f"{scope.told.forwarded_proto}://{arguments.host(site.host).value}{scope.told.named_port}$request_uri")
     answer = server_blocks.anything(*_moved(site, there))

@@ -44,7 +44,7 @@ class Variables:
 
     server: where requests go, "10.0.0.5:80". port: its port. url: the same as redirects of that server name it, without
         a path.
-    waits_as: the name of its `model.HeldRoute`. connection: what the server is told as `Connection`.
+    waits_as: the name of its `dns_service.HeldRoute`. connection: what the server is told as `Connection`.
     """
 
     server: str

@@ -4,10 +4,10 @@
 location and the folder always end in one.
 """
 
-from daemun.core import arguments, directive, model, words
+from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
-from daemun.core.render import compression, error_pages, header_directives, site_scope
-from daemun.errors import RenderError
+from daemun.core.options import spa_option
+from daemun.core.render import error_pages, header_directives, option_lines, site_scope
 
 # A browser may keep files but asks each time whether they changed; nginx answers 304 by their ETag.
 _CACHED = (("Cache-Control", "no-cache"),)
@@ -20,14 +20,10 @@ def locations(
     scope: site_scope.Scope, route: model.Route, files: model.Files, *, https: bool
 ) -> tuple[directive.Directive, ...]:
     """Raises: RenderError."""
-    if route.request_headers:
-        raise RenderError("request_headers have no server to go to; files are answered by nginx itself")
-    if not files.folder.startswith("/"):
-        raise RenderError(f"folder {words.quoted(files.folder)} is not an absolute path")
     folder = files.folder.rstrip("/") + "/"
     prefix = route.path.rstrip("/") + "/"
     lines: list[directive.Node] = [
-        *compression.lines(route.compress),
+        *option_lines.of_route(route),
         *header_directives.response_lines(scope, route, https=https, hide_header=None, extra=_CACHED),
         # With `root` for the whole site, with `alias` for a part of it: alias cuts the location's prefix off the path.
         arguments.line("root", folder) if prefix == "/" else arguments.line("alias", folder),
@@ -37,14 +33,12 @@ def locations(
         lines.append(_INDEX)
     # nginx has no use for it outside a location, where people write it.
     fallback = site_scope.owned(scope.site.snippet, "try_files") if prefix == "/" else ()
-    if fallback or files.spa:
+    if fallback or spa_option.OPTION.of(files):
         lines += fallback or [_fallback(prefix)]
     if site_scope.owned(route.snippet, "error_page"):
         lines += error_pages.repeated(scope, route)
-    if files.listing:
-        lines += [arguments.line("autoindex", "on"), arguments.line("autoindex_exact_size", "off")]
     inner: list[directive.Node] = []
-    if files.spa:
+    if spa_option.OPTION.of(files):
         inner.append(_page_location(scope, route, prefix, folder))
     inner.append(directive.Comment("Hidden files stay hidden."))
     inner.append(arguments.line("location", "~", Expr(_hidden(prefix)), block=(arguments.line("return", "404"),)))
@@ -72,9 +66,6 @@ def _written(scope: site_scope.Scope, name: str) -> bool:
 
 def _fallback(prefix: str) -> directive.Directive:
     """A path that is no file, a folder without a page among them, is the application's own business."""
-    if "$" in prefix:
-        # nginx cuts the prefix off the last argument too when that holds a variable (ngx_http_try_files_handler).
-        raise RenderError("files with `spa` cannot be under a path with a $; choose another path")
     return arguments.line("try_files", Expr("$uri"), Expr("${uri}index.html"), Expr(f"{prefix}index.html"))
 
 
@@ -99,9 +90,6 @@ def _redirect(scope: site_scope.Scope, route: model.Route, prefix: str) -> tuple
     """ "/assets" leads to "/assets/", unless another route has it."""
     without = prefix.rstrip("/")
     others = {other.path for other in scope.site.routes if other is not route}
-    if route.path != prefix and prefix in others:
-        shown, other = words.quoted(route.path), words.quoted(prefix)
-        raise RenderError(f"files under {shown} are files under {other}, which is a route of its own; keep one of them")
     if not without or without in others:
         return ()
     there = Expr(f"{arguments.encoded(without)}/$is_args$args")

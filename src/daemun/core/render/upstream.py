@@ -7,6 +7,7 @@ daemun's own DNS responder as SRV records and asked again while nginx runs (ngin
 import dataclasses
 
 from daemun.core import arguments, directive, dns_services, model, names, render_environment, words
+from daemun.core.options import balance_option, keepalive_option, timeout_option
 from daemun.core.render import site_scope
 from daemun.errors import RenderError
 
@@ -16,7 +17,6 @@ KEPT_CONNECTIONS = "64"
 RESOLVER_TIMEOUT = "10s"
 """nginx repeats an unanswered question every 5 s: a restart of daemun costs one repetition and no error."""
 
-_WITHOUT_BACKUP = frozenset({model.Balance.HASH, model.Balance.IP_HASH, model.Balance.RANDOM})
 _KEPT = frozenset(model.Scheme) - {model.Scheme.FASTCGI, model.Scheme.UWSGI, model.Scheme.SCGI}
 """uwsgi and SCGI close after each answer, and an idle FastCGI connection would occupy one of PHP's processes."""
 
@@ -25,8 +25,7 @@ _KEEPS_BY_ITSELF = (1, 29, 7)
 
 
 def block(scope: site_scope.Scope, name: str, proxy: model.Proxy) -> directive.Directive:
-    """Raises: RenderError when nginx cannot balance like this, or a server cannot be written."""
-    _check_targets(proxy)
+    """Raises: RenderError when nginx cannot balance like this, or nothing answers for a name."""
     lines: list[directive.Node] = [arguments.line("zone", name, ZONE), *_resolver(scope.settings, scope.environment)]
     lines += _balance(scope, name, proxy)
     lines += [_server(scope, proxy, target) for target in proxy.targets]
@@ -73,40 +72,28 @@ def _resolver(settings: model.Globals, env: render_environment.Environment) -> t
 
 
 def _kept(scope: site_scope.Scope, proxy: model.Proxy) -> list[directive.Directive]:
-    if proxy.keepalive == 0:
+    most = keepalive_option.OPTION.of(proxy)
+    if most == 0:
         return [arguments.line("keepalive", "0")] if scope.environment.nginx.version >= _KEEPS_BY_ITSELF else []
-    kept = KEPT_CONNECTIONS if proxy.keepalive is None else arguments.integer(proxy.keepalive, "keepalive")
-    kept_for = arguments.duration(proxy.timeouts.keepalive_s, "timeout keepalive")
+    kept = KEPT_CONNECTIONS if most is None else arguments.integer(most, "keepalive")
+    kept_for = arguments.duration(timeout_option.OPTION.of(proxy).keepalive_s, "timeout keepalive")
     return [arguments.line("keepalive", kept), arguments.line("keepalive_timeout", kept_for)]
 
 
-def _check_targets(proxy: model.Proxy) -> None:
-    if not proxy.targets:
-        raise RenderError("it has no target; expected at least one")
-    if len({(target.scheme, target.path) for target in proxy.targets}) > 1:
-        shown = words.listed((words.quoted(str(target)) for target in proxy.targets), last="and")
-        raise RenderError(f"targets {shown} differ in scheme or path; one route speaks one way")
-    if all(target.backup or target.down for target in proxy.targets):
-        raise RenderError("no server is left: at least one target must be neither `down` nor `backup`")
-    if proxy.balance in _WITHOUT_BACKUP and any(target.backup for target in proxy.targets):
-        raise RenderError(f"balance {proxy.balance.value} cannot be used with a backup target (nginx refuses it)")
-
-
 def _balance(scope: site_scope.Scope, name: str, proxy: model.Proxy) -> list[directive.Directive]:
-    match proxy.balance:
-        case model.Balance.ROUND_ROBIN:
+    chosen = balance_option.OPTION.of(proxy)
+    match chosen.method:
+        case balance_option.Method.ROUND_ROBIN:
             return []
-        case model.Balance.LEAST_CONN:
+        case balance_option.Method.LEAST_CONN:
             return [arguments.line("least_conn")]
-        case model.Balance.IP_HASH:
+        case balance_option.Method.IP_HASH:
             return [arguments.line("ip_hash")]
-        case model.Balance.RANDOM:
+        case balance_option.Method.RANDOM:
             return [arguments.line("random", "two", "least_conn")]
-        case model.Balance.HASH:
-            if not proxy.hash_key:
-                raise RenderError("balance hash has no key; expected a text with variables")
-            return [arguments.line("hash", arguments.expression(proxy.hash_key), "consistent")]
-        case model.Balance.STICKY:
+        case balance_option.Method.HASH:
+            return [arguments.line("hash", arguments.expression(chosen.key or ""), "consistent")]
+        case balance_option.Method.STICKY:
             scope.require(render_environment.Feature.STICKY)
             # A cookie that is `secure` never comes back over plain HTTP, so only sites without plain HTTP set it so.
             secure = ("secure",) if scope.is_https_only else ()
@@ -134,13 +121,9 @@ def _place(scope: site_scope.Scope, proxy: model.Proxy, target: model.Target) ->
             raise RenderError(f"target {words.quoted(str(target))} has a name, but no resolver answers for names")
         return service.name, "service=http", "resolve"
     if target.socket is not None:
-        size = len(target.socket.encode(errors="replace"))
-        if not target.socket.startswith("/") or size > 107:
-            shown = words.quoted(target.socket)
-            raise RenderError(f"unix socket {shown} is not an absolute path of at most 107 bytes")
         return (f"unix:{target.socket}",)
-    if target.host is None or target.port is None:
-        raise RenderError("a target has neither a host with a port nor a unix socket")
+    assert target.host is not None
+    assert target.port is not None
     address = names.address_of(target.host)
     assert address is not None  # a name is a service
     return (arguments.endpoint(address, target.port),)

@@ -10,6 +10,7 @@ import dataclasses
 import re
 
 from daemun.core import model, path_patterns, short_texts, validate, words
+from daemun.core.options import catalogue
 from daemun.sources import yaml_route
 from daemun.sources.docker import containers, label_options, route_requests
 
@@ -161,31 +162,29 @@ def _read_group(
     try:
         entry = label_options.read_route(group.values)
         site = label_options.read_site(group.values)
-        action = _action(group, entry)
+        action, options = _action(group, entry)
     except label_options.OptionError as error:
         raise _LabelError(f"{group.label(error.key)}: {error}") from error
-    route = model.Route(
-        path=path_patterns.find_prefix(group.text("path") or "/"),
-        action=action,
-        max_body_bytes=entry.max_body,
-        compress=entry.compress,
-        request_headers=tuple(entry.request_headers.items()),
-        response_headers=tuple(entry.response_headers.items()),
-        origin=origin,
-    )
+    path = path_patterns.find_prefix(group.text("path") or "/")
+    route = model.Route(path=path, action=action, options=options, origin=origin)
     port = _number(group, "port", most=65535)
     weight = _number(group, "weight", most=65535) or 1
     for host in _hosts(group, hosts):
         yield route_requests.RouteRequest(host=host, route=route, port=port, weight=weight, site=site)
 
 
-def _action(group: _Group, entry: yaml_route.RouteEntry) -> model.Proxy | model.Redirect:
-    if entry.redirect is None:
-        return label_options.make_proxy(entry, model.Target(scheme=_scheme(group), path=group.text("to")))
-    misplaced = [key for key in _MEANT_FOR_SERVERS if key in group.values]
-    if misplaced:
-        raise label_options.OptionError(misplaced[0], "has no meaning for a redirect")
-    return model.Redirect(to=entry.redirect, status=entry.status)
+def _action(group: _Group, entry: yaml_route.RouteEntry) -> tuple[model.Proxy | model.Redirect, model.OptionValues]:
+    """What a route leads to, and the options of the route itself."""
+    if entry.redirect is not None:
+        misplaced = [key for key in _MEANT_FOR_SERVERS if key in group.values]
+        if misplaced:
+            raise label_options.OptionError(misplaced[0], "has no meaning for a redirect")
+        options, own = entry.options()
+        return model.Redirect(to=entry.redirect, options=own), options
+    target = model.Target(scheme=_scheme(group), path=group.text("to"))
+    given = entry.given(catalogue.BY_NAME) | label_options.choose_verify(entry, target.scheme)
+    options, own = catalogue.split(given)
+    return model.Proxy(targets=(target,), options=own), options
 
 
 def _hosts(group: _Group, text: str) -> list[str]:

@@ -11,58 +11,30 @@ import typing
 import pydantic
 
 from daemun.core import model, words
-from daemun.sources import yaml_acme, yaml_entry, yaml_health, yaml_route, yaml_site, yaml_words
+from daemun.core.options import catalogue, forms, option, upstream_tls_options
+from daemun.sources import yaml_acme, yaml_entry, yaml_route, yaml_site, yaml_words
 from daemun.sources.docker import route_requests
 
-ROUTE_OPTIONS = frozenset(
-    {
-        "balance",
-        "buffering",
-        "compress",
-        "health",
-        "hold",
-        "host_header",
-        "index",
-        "keepalive",
-        "max_body",
-        "redirect",
-        "request_headers",
-        "response_headers",
-        "retries",
-        "root",
-        "server_name",
-        "status",
-        "timeout",
-        "translate",
-        "verify",
-    }
-)
-SITE_OPTIONS = frozenset({"hsts", "http", "redirect_status", "tls", "underscores_in_headers"})
-FOR_THE_FILE_ONLY = frozenset({*yaml_route.RouteEntry.model_fields, *yaml_site.SiteEntry.model_fields}) - {
+_FOR_LABELS = {name: one for name, one in catalogue.BY_NAME.items() if one.label is not option.Label.NO}
+ROUTE_OPTIONS = frozenset(_FOR_LABELS) & {one.name for one in catalogue.ROUTE} | {"redirect"}
+SITE_OPTIONS = (frozenset(_FOR_LABELS) & {one.name for one in catalogue.SITE} | {"http", "tls"}) - ROUTE_OPTIONS
+FOR_THE_FILE_ONLY = frozenset({*yaml_route.ROUTE.model_fields, *yaml_site.SITE.model_fields}) - {
     *ROUTE_OPTIONS,
     *SITE_OPTIONS,
     "to",
 }
-HEADERS = frozenset({"request_headers", "response_headers"})
-PARTS: dict[str, collections.abc.Collection[str]] = {
-    "health": yaml_health.HealthEntry.model_fields,
-    "timeout": yaml_route.TimeoutEntry.model_fields,
-    "hsts": yaml_site.HstsEntry.model_fields,
-}
+HEADERS = frozenset(name for name, one in _FOR_LABELS.items() if one.label is option.Label.BY_NAME)
+_MAPS = {name: found for name, one in _FOR_LABELS.items() if (found := forms.find_map(one.form)) is not None}
+PARTS: dict[str, collections.abc.Collection[str]] = {name: forms.keys(kind) for name, kind in _MAPS.items()}
 """Options that are maps, and their keys."""
 
 Value = str | dict[str, str]
 Values = collections.abc.Mapping[str, Value]
 
-_TEXTS = frozenset({"host_header", "index", "redirect", "root", "server_name"})
-_SHAPES = {
-    "health": yaml_health.HealthEntry.shape,
-    "timeout": yaml_route.TimeoutEntry.shape,
-    "hsts": yaml_site.HstsEntry.shape,
-}
+_TEXTS = frozenset({"redirect", *(name for name, one in _FOR_LABELS.items() if one.label is option.Label.TEXT)})
 _INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
 _DECIMAL = re.compile(r"-?[0-9]{1,18}\.[0-9]{1,18}\Z")
-_Entry = typing.TypeVar("_Entry", bound=yaml_entry.OptionMap)
+_Entry = typing.TypeVar("_Entry", bound=yaml_entry.Entry)
 
 
 class OptionError(ValueError):
@@ -75,15 +47,12 @@ class OptionError(ValueError):
 
 def read_route(values: Values) -> yaml_route.RouteEntry:
     """Raises: OptionError."""
-    given = {key: value for key, value in values.items() if key in ROUTE_OPTIONS}
-    entry = _read(yaml_route.RouteEntry, given)
-    if isinstance(entry.verify, str):
-        raise OptionError("verify", f"expected true or false, found {words.describe(entry.verify)}")
-    owner = "to" if entry.redirect is None else "redirect"
-    others = frozenset().union(*(keys for action, keys in yaml_route.ACTION_OPTIONS.items() if action != owner))
-    misplaced = sorted(others & given.keys())
+    entry = _read(yaml_route.ROUTE, {key: value for key, value in values.items() if key in ROUTE_OPTIONS})
+    action = option.Beside.TO if entry.redirect is None else option.Beside.REDIRECT
+    misplaced = tuple(catalogue.find_misplaced(entry.given(catalogue.BY_NAME), action))
     if misplaced:
-        raise OptionError(misplaced[0], f"has no meaning for a {'redirect' if owner == 'redirect' else 'server'}")
+        kind = "redirect" if action is option.Beside.REDIRECT else "server"
+        raise OptionError(misplaced[0][0], f"has no meaning for a {kind}")
     return entry
 
 
@@ -92,7 +61,7 @@ def read_site(values: Values) -> route_requests.SiteOptions | None:
     given = {key: value for key, value in values.items() if key in SITE_OPTIONS}
     if not given:
         return None
-    entry = _read(yaml_site.SiteEntry, given | {"routes": {}})
+    entry = _read(yaml_site.SITE, given | {"routes": {}})
     if not isinstance(entry.tls, yaml_acme.TlsWord):
         raise OptionError("tls", "a certificate of one's own can be named in daemun.yaml only")
     tls = model.Tls(mode=model.TlsMode(entry.tls.value))
@@ -100,27 +69,28 @@ def read_site(values: Values) -> route_requests.SiteOptions | None:
     if without_tls and entry.http is model.HttpMode.REDIRECT:
         raise OptionError("http", "cannot redirect to HTTPS, because tls is off; write serve")
     http = entry.http or (model.HttpMode.SERVE if without_tls else model.HttpMode.REDIRECT)
-    return route_requests.SiteOptions(
-        tls=tls,
-        http=http,
-        hsts=entry.hsts.translate() if entry.hsts is not None else None,
-        other_redirect=entry.redirect_status,
-        underscores=entry.underscores_in_headers,
-    )
+    return route_requests.SiteOptions(tls=tls, http=http, options=entry.options())
 
 
-def make_proxy(entry: yaml_route.RouteEntry, target: model.Target) -> model.Proxy:
-    """A route to containers, as `read_route` read it.
+def choose_verify(entry: yaml_route.RouteEntry, scheme: model.Scheme) -> dict[str, object]:
+    """The options that say how a container's certificate is checked, in place of what its labels say.
 
     A container is known by its address, which no certificate carries, so one is checked only where `server_name` says
     which name it must carry. Raises: OptionError.
     """
-    if "verify" in entry.model_fields_set and entry.verify is True and entry.server_name is None:
+    given = entry.given({upstream_tls_options.VERIFY.name, upstream_tls_options.SERVER_NAME.name})
+    name, verify = given.get(upstream_tls_options.SERVER_NAME.name), given.get(upstream_tls_options.VERIFY.name)
+    if isinstance(verify, upstream_tls_options.Verify) and verify.ca_file is not None:
+        raise OptionError("verify", f"expected true or false, found {words.describe(verify.ca_file)}")
+    if verify == upstream_tls_options.Verify() and name is None:
         raise OptionError("verify", "needs server_name, the name that the container's certificate carries")
-    verify = entry.verify is True if "verify" in entry.model_fields_set else entry.server_name is not None
-    is_encrypted = target.scheme in {model.Scheme.HTTPS, model.Scheme.GRPCS}
-    tls = model.UpstreamTls(verify=verify, name=entry.server_name) if is_encrypted else model.UpstreamTls()
-    return entry.to_proxy(targets=(target,), tls=tls)
+    if scheme not in {model.Scheme.HTTPS, model.Scheme.GRPCS}:
+        return {
+            upstream_tls_options.VERIFY.name: upstream_tls_options.Verify(),
+            upstream_tls_options.SERVER_NAME.name: None,
+        }
+    usual = upstream_tls_options.Verify(is_on=name is not None)
+    return {upstream_tls_options.VERIFY.name: verify or usual, upstream_tls_options.SERVER_NAME.name: name}
 
 
 def _read(kind: type[_Entry], values: collections.abc.Mapping[str, object]) -> _Entry:
@@ -131,7 +101,7 @@ def _read(kind: type[_Entry], values: collections.abc.Mapping[str, object]) -> _
         detail = error.errors(include_url=False)[0]
     steps = [str(step) for step in detail["loc"] if not str(step).startswith("(")]
     key = ".".join(steps if isinstance(values.get(steps[0]), dict) else steps[:1])
-    shape = _SHAPES.get(steps[0], kind.shape)
+    shape = _MAPS[steps[0]].shape if steps[0] in _MAPS else kind.shape
     raise OptionError(key, yaml_words.translate(detail, "value", shape=shape).removeprefix("value: "))
 
 

@@ -250,7 +250,7 @@ class _VariableReader:
         balance = self._label("loadbalance")
         if balance is not None:
             try:
-                variables["loadbalance"] = parse.balance(balance)
+                said["loadbalance"] = parse.parse_balance(balance)
             except ValueError as error:
                 self.notes.append(f'label "{PREFIX}loadbalance": {error}; requests go round')
         return variables
@@ -308,7 +308,7 @@ def _certificate_name(text: str) -> str:
 
 HOST_VARIABLES: dict[str, collections.abc.Callable[[str], object]] = {
     "HTTPS_METHOD": lambda text: parse.one_of(text, parse.METHODS),
-    "HSTS": parse.hsts,
+    "HSTS": parse.parse_hsts,
     "CERT_NAME": _certificate_name,
     "EXTERNAL_HTTP_PORT": parse.port,
     "EXTERNAL_HTTPS_PORT": parse.port,

@@ -7,6 +7,7 @@ import re
 import typing
 
 from daemun.core import model, problem_report, rules, validate_site, words
+from daemun.core.options import hsts_option, redirect_status_option
 from daemun.sources import yaml_acme
 from daemun.sources.docker import containers, nginx_proxy_dns, nginx_proxy_folders, nginx_proxy_policies
 from daemun.sources.docker import nginx_proxy_values as parse
@@ -69,8 +70,8 @@ class Defaults:
 
     method: str | None = None
     http_on_missing: bool = True
-    hsts: model.Hsts | None = None
-    other_redirect: int = model.USUAL_REDIRECT_STATUS
+    hsts: hsts_option.Hsts | None = None
+    other_redirect: int = redirect_status_option.OPTION.default
     trusts_default: bool = True
     challenge: Challenge = Challenge.ALWAYS
     otherwise: model.Answer = dataclasses.field(default_factory=model.Answer)
@@ -322,16 +323,16 @@ def read_policy(text: str) -> model.TlsPolicy | None:
 
 
 def read_other_redirect(text: str) -> int:
-    return int(parse.one_of(text, tuple(str(status) for status in validate_site.OTHER_REDIRECTS)))
+    return int(parse.one_of(text, tuple(str(status) for status in redirect_status_option.STATUSES)))
 
 
 def read_challenge(text: str) -> Challenge:
     return Challenge.LEGACY if text == "legacy" else Challenge.ALWAYS if parse.truth(text) else Challenge.NEVER
 
 
-def _read_hsts(env: _Environment) -> model.Hsts | None:
-    usual: model.Hsts | None = model.Hsts()
-    return env.get("HSTS", parse.hsts, usual)
+def _read_hsts(env: _Environment) -> hsts_option.Hsts | None:
+    usual: hsts_option.Hsts | None = hsts_option.Hsts()
+    return env.get("HSTS", parse.parse_hsts, usual)
 
 
 def _read_root(text: str) -> model.Answer:

@@ -5,7 +5,8 @@ Each function raises ValueError with what was expected and what was found.
 
 import re
 
-from daemun.core import model, patterns, rules, short_texts, words
+from daemun.core import model, names, patterns, rules, short_texts, words
+from daemun.core.options import balance_option, hsts_option
 
 METHODS = ("redirect", "noredirect", "nohttp", "nohttps")
 PROTOCOLS = {
@@ -116,20 +117,20 @@ def path(text: str) -> str:
 # --- values written in nginx's own syntax -----------------------------------------------------------------------
 
 
-def balance(text: str) -> tuple[model.Balance, str | None]:
+def parse_balance(text: str) -> balance_option.Balance:
     """The label `loadbalance`: one directive of an upstream block, and only those that daemun has a word for."""
     statement = " ".join(text.strip().removesuffix(";").split())
     match statement.split(" "):
         case ["least_conn"]:
-            return model.Balance.LEAST_CONN, None
+            return balance_option.Balance(method=balance_option.Method.LEAST_CONN)
         case ["ip_hash"]:
-            return model.Balance.IP_HASH, None
+            return balance_option.Balance(method=balance_option.Method.IP_HASH)
         case ["random"] | ["random", "two"] | ["random", "two", "least_conn"]:
-            return model.Balance.RANDOM, None
+            return balance_option.Balance(method=balance_option.Method.RANDOM)
         case ["round_robin"] | [""]:
-            return model.Balance.ROUND_ROBIN, None
+            return balance_option.Balance()
         case ["hash", key] | ["hash", key, "consistent"]:
-            return model.Balance.HASH, key.strip("\"'")
+            return balance_option.Balance(method=balance_option.Method.HASH, key=key.strip("\"'"))
         case _:
             raise ValueError(
                 'expected "least_conn;", "ip_hash;", "random;" or "hash $variable consistent;", '
@@ -144,7 +145,7 @@ def keepalive(text: str) -> int | None:
     return 0 if text == "disabled" else number(text, least=1, most=10_000)
 
 
-def hsts(text: str) -> model.Hsts | None:
+def parse_hsts(text: str) -> hsts_option.Hsts | None:
     """The value of the header (RFC 6797 section 6.1), or "off"."""
     if text == HSTS_OFF:
         return None
@@ -162,7 +163,9 @@ def hsts(text: str) -> model.Hsts | None:
             )
     if max_age_s is None:
         raise ValueError(f'expected "max-age=SECONDS" in it, found {words.quoted(text)}')
-    return model.Hsts(max_age_s=max_age_s, include_subdomains="includesubdomains" in flags, preload="preload" in flags)
+    return hsts_option.Hsts(
+        max_age_s=max_age_s, include_subdomains="includesubdomains" in flags, preload="preload" in flags
+    )
 
 
 def answer(text: str) -> model.Answer | None:

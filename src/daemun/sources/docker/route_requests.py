@@ -13,13 +13,11 @@ class SiteOptions:
 
     tls: model.Tls = dataclasses.field(default_factory=model.Tls)
     http: model.HttpMode = model.HttpMode.REDIRECT
-    hsts: model.Hsts | None = None
     http_port: int | None = None
     https_port: int | None = None
     http2: bool | None = None
     server_tokens: str | None = None
-    other_redirect: int = model.USUAL_REDIRECT_STATUS
-    underscores: bool = False
+    options: model.OptionValues = ()
     refuses_tls: bool = False
     challenge: bool = True
     otherwise: model.Answer = dataclasses.field(default_factory=model.Answer)

@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from daemun.core.model.target import Endpoint, Health, UpstreamTls
+from daemun.core import model
+from daemun.core.options import health_option
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,8 +13,8 @@ class Check:
     server_name: what its certificate must carry and what is sent as SNI; None: nothing is sent and nothing compared.
     """
 
-    health: Health
-    tls: UpstreamTls | None = None
+    health: health_option.Health
+    tls: model.UpstreamTls | None = None
     host: str | None = None
     server_name: str | None = None
 
@@ -47,7 +48,7 @@ class WaitedServer:
     """
 
     service: str | None = None
-    endpoint: Endpoint | None = None
+    endpoint: model.Endpoint | None = None
     socket: str | None = None
     written: str | None = None
     backup: bool = False

@@ -1,0 +1,166 @@
+"""Every option of daemun.yaml. A new one is added to one list here, and nothing else has to know it.
+
+The keys that make a file, a site and a route what they are (`sites`, `routes`, `to`, `aliases`, ...) are no options:
+they are fields of the model, and read in `sources`.
+"""
+
+import collections.abc
+import typing
+
+import pydantic
+
+from daemun.core import directive, model
+from daemun.core.options import (
+    balance_option,
+    buffering_option,
+    compress_option,
+    header_options,
+    health_option,
+    hold_option,
+    host_header_option,
+    hsts_option,
+    index_option,
+    keepalive_option,
+    listing_option,
+    max_body_option,
+    option,
+    redirect_status_option,
+    retries_option,
+    root_option,
+    spa_option,
+    status_option,
+    timeout_option,
+    translate_option,
+    underscores_option,
+    upstream_tls_options,
+)
+
+EVERY: tuple[option.Option[typing.Any], ...] = (
+    hsts_option.OPTION,
+    redirect_status_option.OPTION,
+    underscores_option.OPTION,
+    balance_option.OPTION,
+    timeout_option.OPTION,
+    retries_option.OPTION,
+    buffering_option.OPTION,
+    keepalive_option.OPTION,
+    translate_option.OPTION,
+    health_option.OPTION,
+    hold_option.OPTION,
+    host_header_option.OPTION,
+    header_options.REQUEST,
+    header_options.RESPONSE,
+    max_body_option.OPTION,
+    compress_option.OPTION,
+    upstream_tls_options.VERIFY,
+    upstream_tls_options.SERVER_NAME,
+    root_option.OPTION,
+    index_option.OPTION,
+    status_option.OPTION,
+    listing_option.OPTION,
+    spa_option.OPTION,
+)
+"""In the order of the documentation."""
+
+BY_NAME = {one.name: one for one in EVERY}
+_Entry = typing.TypeVar("_Entry", bound=pydantic.BaseModel)
+
+
+def at(level: option.Level) -> tuple[option.Option[typing.Any], ...]:
+    return tuple(one for one in EVERY if level in one.levels)
+
+
+ROUTE, SITE, GATE = at(option.Level.ROUTE), at(option.Level.SITE), at(option.Level.GATE)
+
+
+def with_options(name: str, base: type[_Entry], level: option.Level) -> type[_Entry]:
+    """A class of pydantic's with a field for each option of the level; one that is not written is not among
+    `model_fields_set`."""
+    fields: dict[str, typing.Any] = {
+        one.name: (one.form, pydantic.Field(default=None, description=one.meaning)) for one in at(level)
+    }
+    return pydantic.create_model(name, __base__=base, __doc__=base.__doc__, **fields)
+
+
+_OF_ACTIONS = {kind: tuple(one for one in ROUTE if kind in one.beside) for kind in option.Beside}
+
+
+def values(**given: object) -> model.OptionValues:
+    """Values by the names of their options; what is the default is left out, unless it overrides a further level.
+
+    Raises: KeyError for a name that is no option.
+    """
+    return tuple(
+        (name, value)
+        for name, value in sorted(given.items())
+        if len(BY_NAME[name].levels) > 1 or value != BY_NAME[name].default
+    )
+
+
+def find_action(action: model.Proxy | model.Redirect | model.Files) -> option.Beside:
+    match action:
+        case model.Proxy():
+            return option.Beside.TO
+        case model.Redirect():
+            return option.Beside.REDIRECT
+        case model.Files():
+            return option.Beside.FILES
+
+
+def split(given: collections.abc.Mapping[str, object]) -> tuple[model.OptionValues, model.OptionValues]:
+    """The values of a route: those that every action has, which are the route's, and those of its own action."""
+    common = {name: value for name, value in given.items() if BY_NAME[name].beside == option.EVERY_ACTION}
+    own = {name: value for name, value in given.items() if name not in common}
+    return values(**common), values(**own)
+
+
+def find_misplaced(
+    given: collections.abc.Iterable[str], action: option.Beside
+) -> collections.abc.Iterator[tuple[str, option.Beside]]:
+    """Options that this action does not look at, and one that does: to ignore them without a word would surprise."""
+    for name in sorted(given):
+        if action not in BY_NAME[name].beside:
+            yield name, next(kind for kind in option.Beside if kind in BY_NAME[name].beside)
+
+
+def check_route(route: model.Route, place: option.Place) -> None:
+    """The rules of a route's options. place: of the route itself."""
+    action = find_action(route.action)
+    for name, meant in find_misplaced((name for name, _ in route.action.options), action):
+        place.below(name).add(f"has a meaning only beside `{meant.value}`")
+    for one in _OF_ACTIONS[action]:
+        if one.check is not None:
+            _check(one, _holder(one, route), place)
+
+
+def _holder(one: option.Option[typing.Any], route: model.Route) -> option.HasOptions:
+    return route if one.beside == option.EVERY_ACTION else route.action
+
+
+def check_level(level: option.Level, holder: option.HasOptions, place: option.Place) -> None:
+    """The rules of the options of a site or the gate. place: of the holder itself."""
+    for one in SITE if level is option.Level.SITE else GATE:
+        if one.check is not None:
+            _check(one, holder, place)
+
+
+def _check(one: option.Option[typing.Any], holder: option.HasOptions, place: option.Place) -> None:
+    assert one.check is not None
+    one.check(one.of(holder), place.below(one.name))
+
+
+def lines(spot: option.Spot, *holders: option.HasOptions) -> collections.abc.Iterator[directive.Directive]:
+    """What the options that are set here write for themselves. holders: of one level, a route and its action."""
+    for holder in holders:
+        for name, value in holder.options:
+            one = BY_NAME[name]
+            if one.lines is not None:
+                yield from one.lines(value, spot)
+
+
+def lines_of_gate(settings: option.HasOptions) -> collections.abc.Iterator[directive.Directive]:
+    """What the options of the gate write, set or not."""
+    spot = option.Spot(level=option.Level.GATE)
+    for one in GATE:
+        if one.lines is not None:
+            yield from one.lines(one.of(settings), spot)

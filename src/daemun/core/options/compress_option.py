@@ -1,0 +1,63 @@
+"""`compress`: which answers are compressed (nginx.org/en/docs/http/ngx_http_gzip_module.html)."""
+
+import collections.abc
+import dataclasses
+import typing
+
+import pydantic
+
+from daemun.core import arguments, directive, mime, rules, words
+from daemun.core.options import forms
+from daemun.core.options.option import Label, Level, Option, Place, Spot
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Compress:
+    """Whether answers are compressed. types: which, besides HTML; empty: `core.mime.COMPRESSED`."""
+
+    is_on: bool = True
+    types: tuple[str, ...] = ()
+
+
+def _parse(value: object) -> object:
+    """A label has its types in one text."""
+    if isinstance(value, bool):
+        return Compress(is_on=value)
+    types = value.replace(",", " ").split() if isinstance(value, str) else value
+    if isinstance(types, list) and types and all(isinstance(one, str) for one in types):
+        return Compress(types=tuple(types))
+    raise ValueError(f"expected true, false or a list of types such as [text/css], found {words.describe(value)}")
+
+
+_FORM = typing.Annotated[
+    pydantic.InstanceOf[Compress],
+    pydantic.BeforeValidator(_parse),
+    pydantic.WithJsonSchema({"anyOf": [forms.FLAG, forms.TEXT, {"type": "array", "items": forms.TEXT, "minItems": 1}]}),
+]
+
+
+def _check(value: Compress, place: Place) -> None:
+    for kind in value.types:
+        place.add_value(kind, rules.check_media_type(kind))
+
+
+def _lines(value: Compress, spot: Spot) -> collections.abc.Iterator[directive.Directive]:
+    if spot.is_named:
+        return
+    if not value.is_on:
+        yield arguments.line("gzip", "off")
+        return
+    yield arguments.line("gzip", "on")
+    yield arguments.line("gzip_types", *(value.types or mime.COMPRESSED))
+
+
+OPTION = Option(
+    name="compress",
+    form=_FORM,
+    default=Compress(),
+    meaning="which answers are compressed: true (default: text, styles, scripts, fonts and the like), false, or types",
+    levels=frozenset({Level.GATE, Level.SITE, Level.ROUTE}),
+    label=Label.VALUE,
+    check=_check,
+    lines=_lines,
+)

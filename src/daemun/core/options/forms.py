@@ -1,0 +1,187 @@
+"""How values of options are written: types with pydantic's annotations, which read YAML and describe themselves.
+
+Values are taken as written: "2" is not 2. Each parser raises ValueError whose text says what was expected and found.
+"""
+
+import collections.abc
+import dataclasses
+import enum
+import posixpath
+import typing
+
+import pydantic
+import pydantic.json_schema
+import pydantic_core
+
+from daemun.core import model, other_tools, short_texts, words
+
+Json = dict[str, typing.Any]
+
+
+class OptionMap:
+    """A map with known keys. A dataclass that derives from it can stand in a form; `pydantic.Field(alias=...)` names a
+    key that is called otherwise than the field."""
+
+    __slots__ = ()
+    __pydantic_config__: typing.ClassVar[pydantic.ConfigDict] = pydantic.ConfigDict(extra="forbid")
+    shape: typing.ClassVar[str] = "a map (`key: value` lines)"
+    """What can stand there, in words."""
+
+
+class Also:
+    """Short forms of a value, for the JSON Schema: what a parser before it accepts besides."""
+
+    def __init__(self, *short: Json) -> None:
+        self._short = short
+
+    def __get_pydantic_json_schema__(
+        self, schema: pydantic_core.CoreSchema, handler: pydantic.GetJsonSchemaHandler
+    ) -> pydantic.json_schema.JsonSchemaValue:
+        return {"anyOf": [*self._short, handler(schema)]}
+
+
+TEXT: Json = {"type": "string"}
+NUMBER: Json = {"type": "number"}
+FLAG: Json = {"type": "boolean"}
+
+
+def is_(value: object) -> Json:
+    return {"const": value}
+
+
+# --- parsers ---------------------------------------------------------------------------------------------------
+
+
+def parse_text(parse: collections.abc.Callable[[str], object]) -> collections.abc.Callable[[object], object]:
+    """A parser of text that says so when it is given something else."""
+
+    def checked(value: object) -> object:
+        if isinstance(value, str):
+            return parse(value)
+        raise ValueError(f"expected text, found {words.describe(value)}")
+
+    return checked
+
+
+def hint(value: object, known: collections.abc.Iterable[str]) -> str:
+    """What was meant by a value that is none of the known words: in another tool's words, or by a slip."""
+    word = str(value).lower() if isinstance(value, bool | str) else ""
+    here = other_tools.find_word(word)
+    every = list(known)
+    if here in every and words.nearest(word, every) is None:
+        return f"; write {words.quoted(here)}"
+    return words.guess(word, every) if word else ""
+
+
+def _listed(value: object) -> object:
+    """One thing is a list of one."""
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def choice(kind: type[enum.Enum], *also: str) -> pydantic.BeforeValidator:
+    """A word of an enumeration; `false` is "off", as YAML 1.1 reads it. also: what else could stand here."""
+
+    def parse(value: object) -> object:
+        word = "off" if value is False else value
+        known = [member.value for member in kind]
+        if isinstance(word, str) and word in known:
+            return kind(word)
+        raise ValueError(f"expected {words.listed([*known, *also])}, found {words.describe(value)}{hint(value, known)}")
+
+    return pydantic.BeforeValidator(parse, json_schema_input_type=str)
+
+
+def _secret(value: object) -> object:
+    """A text, or where it is: {env: NAME} or {file: PATH}. What was found is left out of the message: it may be half a
+    secret."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if isinstance(value, str) and value:
+        return model.Secret(text=value)
+    if isinstance(value, dict) and len(value) == 1:
+        (where, what), *_ = value.items()
+        if where in {"env", "file"} and isinstance(what, str) and what:
+            return model.Secret(variable=what) if where == "env" else model.Secret(file=what)
+    raise ValueError("expected text, or where it is: {env: NAME} or {file: PATH}")
+
+
+def _size(value: object) -> object:
+    return 0 if value is False or value == "off" else short_texts.parse_size(value)
+
+
+def absolute(path: str, info: pydantic.ValidationInfo) -> str:
+    """A path as written, from the folder of the file that is read (`read_part`)."""
+    folder = (info.context or {}).get("folder")
+    return posixpath.normpath(posixpath.join(folder, path)) if folder and path else path
+
+
+# --- types -----------------------------------------------------------------------------------------------------
+
+ONE_OR_MORE = pydantic.BeforeValidator(_listed)
+
+Flag = typing.Annotated[bool, pydantic.Strict()]
+Number = typing.Annotated[int, pydantic.Strict()]
+Text = typing.Annotated[str, pydantic.Strict()]
+DURATION: Json = {"anyOf": [NUMBER, {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d|w)\s*$"}]}
+Duration = typing.Annotated[
+    float,
+    pydantic.BeforeValidator(short_texts.parse_duration),
+    pydantic.WithJsonSchema(DURATION),
+]
+Size = typing.Annotated[
+    int,
+    pydantic.BeforeValidator(_size),
+    pydantic.WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer"},
+                is_(False),
+                {"type": "string", "pattern": r"^\s*([0-9]{1,18}\s*([kKmMgGtT]?[bB]?)|off)\s*$"},
+            ]
+        }
+    ),
+]
+Host = typing.Annotated[str, pydantic.BeforeValidator(parse_text(short_texts.parse_host))]
+File = typing.Annotated[str, pydantic.Strict(), pydantic.AfterValidator(absolute)]
+"""A path of this machine."""
+Secret = typing.Annotated[
+    pydantic.InstanceOf[model.Secret],
+    pydantic.BeforeValidator(_secret),
+    pydantic.WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": ["string", "integer"]},
+                {
+                    "type": "object",
+                    "properties": {"env": TEXT, "file": TEXT},
+                    "additionalProperties": False,
+                    "minProperties": 1,
+                    "maxProperties": 1,
+                },
+            ]
+        }
+    ),
+]
+"""A file's path is as written: `yaml_context` makes it absolute."""
+
+
+# --- what a form is made of ------------------------------------------------------------------------------------
+
+
+def find_map(form: object) -> type[OptionMap] | None:
+    """The map with known keys that can stand where the form is."""
+    if isinstance(form, type) and issubclass(form, OptionMap):
+        return form
+    return next((found for part in typing.get_args(form) if (found := find_map(part)) is not None), None)
+
+
+def keys(kind: type[OptionMap]) -> dict[str, object]:
+    """The keys of a map, and the forms of their values."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    fields = dataclasses.fields(typing.cast(typing.Any, kind))
+    return {_key(field.name, hints[field.name]): hints[field.name] for field in fields}
+
+
+def _key(name: str, form: object) -> str:
+    found = (one.alias for one in getattr(form, "__metadata__", ()) if isinstance(one, pydantic.fields.FieldInfo))
+    return next((alias for alias in found if alias is not None), name)

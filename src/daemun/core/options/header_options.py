@@ -1,0 +1,89 @@
+"""`request_headers`, `response_headers`: headers that are set or removed."""
+
+import typing
+
+import pydantic
+
+from daemun.core import model, rules
+from daemun.core.options.option import Beside, Label, Option, Place
+
+_CGI = frozenset({model.Scheme.FASTCGI, model.Scheme.UWSGI, model.Scheme.SCGI})
+_CGI_NAME_CHARACTERS = 40
+
+
+def _text(value: object) -> object:
+    """Nothing removes a header; a number is its digits."""
+    if value is None:
+        return ""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return value
+
+
+def _pairs(value: dict[str, str]) -> tuple[model.Header, ...]:
+    return tuple(value.items())
+
+
+_FORM = typing.Annotated[
+    dict[
+        str,
+        typing.Annotated[
+            str,
+            pydantic.Strict(),
+            pydantic.BeforeValidator(_text),
+            pydantic.WithJsonSchema({"type": ["string", "number", "null"]}),
+        ],
+    ],
+    pydantic.AfterValidator(_pairs),
+]
+
+
+def _check(headers: tuple[model.Header, ...], place: Place, *, is_request: bool) -> None:
+    seen: set[str] = set()
+    for name, value in headers:
+        place.add_value(name, rules.check_header_name(name, request=is_request), name)
+        if name.lower() in seen:
+            place.add("is given twice (header names ignore case)", name)
+        seen.add(name.lower())
+        place.add(rules.check_text(value) or rules.check_variables(value), name)
+
+
+def _check_request(headers: tuple[model.Header, ...], place: Place) -> None:
+    _check(headers, place, is_request=True)
+    schemes = {target.scheme for target in place.proxy.targets}
+    if headers and model.Scheme.MEMCACHED in schemes:
+        place.add("cannot be sent to memcached", headers[0][0])
+    for name, _ in headers if schemes & _CGI else ():
+        if len(name) > _CGI_NAME_CHARACTERS:
+            cause = f"is too long for a CGI parameter: {len(name)} characters, at most {_CGI_NAME_CHARACTERS}"
+            place.add_value(name, cause, name)
+
+
+def _check_response(headers: tuple[model.Header, ...], place: Place) -> None:
+    _check(headers, place, is_request=False)
+    if place.route is None or isinstance(place.route.action, model.Proxy):
+        return
+    for name, _ in headers:
+        if name.lower() == "content-type":
+            place.add("cannot be set where no server answers: files have the type of their ending", name)
+
+
+_NONE: tuple[model.Header, ...] = ()
+
+REQUEST = Option(
+    name="request_headers",
+    form=_FORM,
+    default=_NONE,
+    meaning="headers that the servers get; values may hold variables, an empty one removes the header",
+    beside=frozenset({Beside.TO}),
+    label=Label.BY_NAME,
+    check=_check_request,
+)
+RESPONSE = Option(
+    name="response_headers",
+    form=_FORM,
+    default=_NONE,
+    meaning="headers that visitors get; values may hold variables, an empty one removes the header",
+    label=Label.BY_NAME,
+    check=_check_response,
+)

@@ -1,0 +1,119 @@
+"""`health`: how the servers of a route are asked whether they work."""
+
+import dataclasses
+import re
+import typing
+
+import pydantic
+
+from daemun.core import model, rules, words
+from daemun.core.options import forms
+from daemun.core.options.option import Beside, Label, Option, Place
+
+_HTTP = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS, model.Scheme.H2C})
+_SENT = re.compile(r"/[\x21-\x7e]*\Z")
+_LONGEST_INTERVAL_S = 3600.0
+_LONGEST_TIMEOUT_S = 60.0
+_MOST_IN_A_ROW = 100
+
+
+def _parse_statuses(value: object) -> object:
+    """200, "200-399", or a list of them."""
+    return tuple(_status_range(one) for one in (value if isinstance(value, list) else [value]))
+
+
+def _status_range(value: object) -> tuple[int, int]:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value, value
+    low, dash, high = value.partition("-") if isinstance(value, str) else ("", "", "")
+    if not (low.isascii() and low.isdigit() and len(low) == 3 and (not dash or (high.isdigit() and len(high) == 3))):
+        raise ValueError(f'expected a status such as 200, or a range such as "200-399", found {words.describe(value)}')
+    return int(low), int(high or low)
+
+
+_STATUS: forms.Json = {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^[0-9]{3}(-[0-9]{3})?$"}]}
+_Statuses = typing.Annotated[
+    tuple[tuple[int, int], ...],
+    pydantic.BeforeValidator(_parse_statuses),
+    pydantic.WithJsonSchema({"anyOf": [*_STATUS["anyOf"], {"type": "array", "items": _STATUS}]}),
+]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Health(forms.OptionMap):
+    """path: requested by GET; None: a server that accepts a connection is well. host: what it sees as Host.
+
+    interval_s: between two checks of one server. timeout_s: for each check.
+    threshold: failures in a row that take a server out. recover: successes in a row that bring it back.
+    statuses: good answers, as ranges that hold both ends.
+    """
+
+    shape: typing.ClassVar[str] = 'a path such as "/healthz", tcp, off, or a map'
+    path: forms.Text | None = None
+    host: forms.Text | None = None
+    interval_s: typing.Annotated[forms.Duration, pydantic.Field(alias="interval")] = 5.0
+    timeout_s: typing.Annotated[forms.Duration, pydantic.Field(alias="timeout")] = 2.0
+    threshold: forms.Number = 2
+    recover: forms.Number = 1
+    statuses: typing.Annotated[_Statuses, pydantic.Field(alias="status")] = ((200, 399),)
+
+
+def _parse(value: object) -> object:
+    """ "/healthz" is a path, "tcp" a map of defaults."""
+    if value is False or value == "off":
+        return None
+    if value == "tcp":
+        return {}
+    return {"path": value} if isinstance(value, str) and value.startswith("/") else value
+
+
+def _check(health: Health | None, place: Place) -> None:
+    if health is None:
+        return
+    _check_path(health, place)
+    if health.host is not None:
+        place.add_value(health.host, rules.check_host_header(health.host), "host")
+    numbers: tuple[tuple[str, float, float, float], ...] = (
+        ("interval", health.interval_s, 0.1, _LONGEST_INTERVAL_S),
+        ("timeout", health.timeout_s, 0.01, _LONGEST_TIMEOUT_S),
+        ("threshold", health.threshold, 1, _MOST_IN_A_ROW),
+        ("recover", health.recover, 1, _MOST_IN_A_ROW),
+    )
+    for name, value, least, most in numbers:
+        place.add(rules.check_number(value, least=least, most=most), name)
+    for low, high in health.statuses:
+        if not 100 <= low <= high <= 599:
+            place.add(f"{low}-{high} is no range of statuses between 100 and 599", "status")
+    for index, target in enumerate(place.proxy.targets):
+        if target.socket is not None and not target.down:
+            cause = "cannot be checked: nginx is told of servers by address, and a unix socket has none"
+            place.add_beside(f"{words.quoted(str(target))} {cause}; remove `health`", "to", index)
+
+
+def _check_path(health: Health, place: Place) -> None:
+    if health.path is None:
+        return
+    cause = rules.check_text(health.path)
+    if cause is None and not _SENT.match(health.path):
+        cause = 'is not a path such as "/healthz", percent-encoded as it is to be sent'
+    place.add_value(health.path, cause, "path")
+    other = next((target.scheme for target in place.proxy.targets if target.scheme not in _HTTP), None)
+    if other is not None:
+        place.add(f"{other.value} servers are not asked over HTTP; write `health: tcp`", "path")
+
+
+OPTION = Option[Health | None](
+    name="health",
+    form=typing.Annotated[
+        Health | None,
+        pydantic.BeforeValidator(_parse),
+        forms.Also({"type": "string", "pattern": "^/"}, {"enum": ["tcp", "off", False]}),
+    ],
+    default=None,
+    meaning="how servers are checked: a path such as /healthz, tcp, off (default), or a map with path, interval (5s), "
+    "timeout (2s), threshold (2), recover (1), status (200-399), host",
+    beside=frozenset({Beside.TO}),
+    label=Label.VALUE,
+    check=_check,
+)
+"""None: servers are only known by how requests fare with them."""

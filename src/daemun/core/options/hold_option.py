@@ -1,0 +1,35 @@
+"""`hold`: how long a request waits for a server while none accepts a connection."""
+
+import typing
+
+import pydantic
+
+from daemun.core import rules, short_texts
+from daemun.core.options import forms
+from daemun.core.options.option import Beside, Label, Option, Place
+
+_LONGEST_S = 3600.0
+
+
+def _parse(value: object) -> object:
+    return 0.0 if value is False or value == "off" else short_texts.parse_duration(value)
+
+
+def _check(value: float, place: Place) -> None:
+    place.add(rules.check_number(value, least=0, most=_LONGEST_S))
+
+
+OPTION = Option(
+    name="hold",
+    form=typing.Annotated[
+        float,
+        pydantic.BeforeValidator(_parse),
+        pydantic.WithJsonSchema({"anyOf": [forms.DURATION, {"enum": [False, "off"]}]}),
+    ],
+    default=30.0,
+    meaning="how long a request waits while no server accepts a connection; off: it fails at once; default: 30s",
+    beside=frozenset({Beside.TO}),
+    label=Label.VALUE,
+    check=_check,
+)
+"""Seconds; 0: it fails at once."""

@@ -1,0 +1,24 @@
+"""`host_header`: what the servers see as Host."""
+
+from daemun.core import model, rules
+from daemun.core.options import forms
+from daemun.core.options.option import Beside, Label, Option, Place
+
+
+def _check(value: str | None, place: Place) -> None:
+    if value is None:
+        return
+    place.add_value(value, rules.check_host_header(value))
+    if any(target.scheme is model.Scheme.MEMCACHED for target in place.proxy.targets):
+        place.add("cannot be sent to memcached")
+
+
+OPTION = Option[str | None](
+    name="host_header",
+    form=forms.Text,
+    default=None,
+    meaning="what the servers see as Host; default: what the visitor's browser sent",
+    beside=frozenset({Beside.TO}),
+    label=Label.TEXT,
+    check=_check,
+)

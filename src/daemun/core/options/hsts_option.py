@@ -1,0 +1,58 @@
+"""`hsts`: Strict-Transport-Security (RFC 6797)."""
+
+import dataclasses
+import typing
+
+import pydantic
+
+from daemun.core import model, rules, short_texts
+from daemun.core.options import forms
+from daemun.core.options.option import Label, Level, Option, Place
+
+
+def _seconds(value: object) -> object:
+    return round(short_texts.parse_duration(value))
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Hsts(forms.OptionMap):
+    shape: typing.ClassVar[str] = "true, false or a map"
+    max_age_s: typing.Annotated[
+        int,
+        pydantic.BeforeValidator(_seconds),
+        pydantic.WithJsonSchema(forms.DURATION),
+        pydantic.Field(alias="max_age"),
+    ] = 31536000
+    include_subdomains: forms.Flag = False
+    preload: forms.Flag = False
+
+
+def header_value(hsts: Hsts) -> str:
+    """RFC 6797 section 6.1."""
+    parts = [f"max-age={hsts.max_age_s}"]
+    parts += ["includeSubDomains"] * hsts.include_subdomains + ["preload"] * hsts.preload
+    return "; ".join(parts)
+
+
+def _parse(value: object) -> object:
+    return {} if value is True else None if value is False else value
+
+
+def _check(value: Hsts | None, place: Place) -> None:
+    if value is None:
+        return
+    place.add(rules.check_number(value.max_age_s, least=0, most=10 * rules.YEAR_S), "max_age")
+    if place.site is not None and place.site.tls.mode is model.TlsMode.OFF:
+        place.add("promises HTTPS, but tls is off")
+
+
+OPTION = Option[Hsts | None](
+    name="hsts",
+    form=typing.Annotated[Hsts | None, pydantic.BeforeValidator(_parse), forms.Also(forms.FLAG)],
+    default=None,
+    meaning="Strict-Transport-Security: true (one year), false (default), or a map with max_age, include_subdomains, "
+    "preload",
+    levels=frozenset({Level.SITE}),
+    label=Label.VALUE,
+    check=_check,
+)

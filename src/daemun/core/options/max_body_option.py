@@ -1,0 +1,28 @@
+"""`max_body`: the largest body of a request (nginx.org/r/client_max_body_size)."""
+
+import collections.abc
+
+from daemun.core import arguments, directive, rules
+from daemun.core.options import forms
+from daemun.core.options.option import Label, Option, Place, Spot
+
+
+def _check(value: int, place: Place) -> None:
+    place.add(rules.check_number(value, least=0, most=rules.MAX_BYTES_OF_A_FILE))
+
+
+def _lines(value: int, spot: Spot) -> collections.abc.Iterator[directive.Directive]:
+    if spot.module is not None:
+        yield arguments.line("client_max_body_size", arguments.size(value, "max_body"))
+
+
+OPTION = Option(
+    name="max_body",
+    form=forms.Size,
+    # What is large is never held here, so it costs nothing but the time of its server.
+    default=0,
+    meaning="largest request body in bytes; 0 (default): no limit",
+    label=Label.VALUE,
+    check=_check,
+    lines=_lines,
+)

@@ -1,0 +1,138 @@
+"""What the declaration of an option is made of."""
+
+import collections.abc
+import dataclasses
+import enum
+import typing
+
+from daemun.core import directive, model, problem_report
+
+T = typing.TypeVar("T")
+
+
+class Level(enum.Enum):
+    """Where in daemun.yaml an option may stand. What is nearer to the request wins."""
+
+    GATE = "gate"
+    SITE = "site"
+    ROUTE = "route"
+
+
+class Beside(enum.Enum):
+    """The actions of a route, by their keys."""
+
+    TO = "to"
+    REDIRECT = "redirect"
+    FILES = "files"
+
+
+EVERY_ACTION = frozenset(Beside)
+
+
+class Label(enum.Enum):
+    """Whether the label of a container may set an option, and how it is written.
+
+    NO: only the file, because it reaches beyond the container. VALUE: as in the file ("30" is a number); a map has one
+    label for each of its keys ("timeout.read"). TEXT: always a text. BY_NAME: one label for each name, whatever it is
+    ("request_headers.X-Own").
+    """
+
+    NO = "no"
+    VALUE = "value"
+    TEXT = "text"
+    BY_NAME = "by name"
+
+
+class HasOptions(typing.Protocol):
+    """A route, the action of a route, a site, the gate."""
+
+    @property
+    def options(self) -> model.OptionValues: ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What a rule gets besides the value: where that stands, and where problems are collected.
+
+    field: path of the option. site: None at the gate. route: None at the gate and at a site.
+    """
+
+    report: problem_report.ProblemReport
+    field: problem_report.Field
+    site: model.Site | None = None
+    route: model.Route | None = None
+
+    def add(self, cause: str | None, *below: str | int, severity: model.Severity = model.Severity.ERROR) -> None:
+        self.report.add(cause, *self.field, *below, severity=severity)
+
+    def add_value(self, value: str, cause: str | None, *below: str | int) -> None:
+        self.report.add_value(value, cause, *self.field, *below)
+
+    def below(self, name: str) -> "Place":
+        return dataclasses.replace(self, field=(*self.field, name))
+
+    def add_beside(self, cause: str | None, *field: str | int) -> None:
+        """field: of another key at the same place."""
+        self.report.add(cause, *self.field[:-1], *field)
+
+    @property
+    def proxy(self) -> model.Proxy:
+        """The action of a route to servers."""
+        assert self.route is not None
+        assert isinstance(self.route.action, model.Proxy)
+        return self.route.action
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """Where in nginx's configuration an option is written: the http block, a server or a location.
+
+    module: which one passes requests on there ("proxy", "grpc", "fastcgi", ...); None: nginx answers itself.
+    is_named: a location beside the route's own, for requests that are handed to it: WebSockets, those with a body.
+    """
+
+    level: Level
+    module: str | None = None
+    is_named: bool = False
+
+
+# Without slots: `Option[X](...)` sets an attribute.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Option(typing.Generic[T]):
+    """An option of daemun.yaml.
+
+    name: the key. form: a type with pydantic's annotations that makes a T of what YAML holds (`forms`). default: what
+    holds where it is not set. meaning: one line for the documentation; it says in words what the default does.
+    levels: where it may stand. beside: on a route, which actions it has a meaning for.
+    check: its rule, for the value that holds, set or not: adds every problem to the place.
+    lines: what it writes in nginx at a spot; None: it is part of what others write.
+    """
+
+    name: str
+    form: object
+    default: T
+    meaning: str
+    levels: frozenset[Level] = frozenset({Level.ROUTE})
+    beside: frozenset[Beside] = EVERY_ACTION
+    label: Label = Label.NO
+    check: collections.abc.Callable[[T, Place], None] | None = None
+    lines: collections.abc.Callable[[T, Spot], collections.abc.Iterable[directive.Directive]] | None = None
+
+    def find(self, holder: HasOptions) -> T | None:
+        """The value that is set here, if any."""
+        for name, value in holder.options:
+            if name == self.name:
+                return typing.cast(T, value)
+        return None
+
+    def of(self, *holders: HasOptions) -> T:
+        """The value that holds: of the first of these that has it, else the default."""
+        for holder in holders:
+            for name, value in holder.options:
+                if name == self.name:
+                    return typing.cast(T, value)
+        return self.default
+
+    def set(self, value: T) -> model.OptionValues:
+        """For `options=`; several are added: `a.OPTION.set(1) + b.OPTION.set(2)`."""
+        return ((self.name, value),)

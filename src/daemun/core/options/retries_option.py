@@ -1,0 +1,21 @@
+"""`retries`: further servers that are tried after a failure, only where a retry is safe
+(nginx.org/r/proxy_next_upstream)."""
+
+from daemun.core import rules
+from daemun.core.options import forms
+from daemun.core.options.option import Beside, Label, Option, Place
+
+
+def _check(value: int, place: Place) -> None:
+    place.add(rules.check_number(value, least=0, most=100))
+
+
+OPTION = Option(
+    name="retries",
+    form=forms.Number,
+    default=2,
+    meaning="further servers to try, only where a retry is safe; default: 2",
+    beside=frozenset({Beside.TO}),
+    label=Label.VALUE,
+    check=_check,
+)

@@ -1,0 +1,20 @@
+"""`root`: for FastCGI, the folder of the scripts as the server sees it."""
+
+from daemun.core import rules
+from daemun.core.options import forms
+from daemun.core.options.option import Beside, Label, Option, Place
+
+
+def _check(value: str, place: Place) -> None:
+    place.add_value(value, rules.check_absolute(value))
+
+
+OPTION = Option(
+    name="root",
+    form=forms.Text,
+    default="/var/www/html",
+    meaning="for FastCGI: the folder of the scripts, as the server sees it; default: /var/www/html",
+    beside=frozenset({Beside.TO}),
+    label=Label.TEXT,
+    check=_check,
+)

@@ -1,0 +1,20 @@
+"""`spa`: a path that is no file is answered with the folder's first page, for applications that route by themselves."""
+
+from daemun.core.options import forms
+from daemun.core.options.option import Beside, Option, Place
+
+
+def _check(value: bool, place: Place) -> None:
+    if value and place.route is not None and "$" in place.route.path:
+        # nginx cuts the prefix off the last argument too when that holds a variable (ngx_http_try_files_handler).
+        place.add("cannot be under a path with a $ (nginx would take it for a variable)")
+
+
+OPTION = Option(
+    name="spa",
+    form=forms.Flag,
+    default=False,
+    meaning="true: what is no file is answered with index.html; default: false",
+    beside=frozenset({Beside.FILES}),
+    check=_check,
+)

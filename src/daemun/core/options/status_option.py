@@ -1,0 +1,26 @@
+"""`status`: of a redirect (RFC 9110 section 15.4)."""
+
+from daemun.core import rules, words
+from daemun.core.options import forms
+from daemun.core.options.option import Beside, Label, Option, Place
+
+
+def find_cause(value: int) -> str | None:
+    if value in rules.REDIRECT_STATUSES:
+        return None
+    return f"{value} is not a redirect; expected {words.listed(str(one) for one in rules.REDIRECT_STATUSES)}"
+
+
+def _check(value: int, place: Place) -> None:
+    place.add(find_cause(value))
+
+
+OPTION = Option(
+    name="status",
+    form=forms.Number,
+    default=301,
+    meaning="status of the redirect: 301 (default), 302, 303, 307 or 308",
+    beside=frozenset({Beside.REDIRECT}),
+    label=Label.VALUE,
+    check=_check,
+)

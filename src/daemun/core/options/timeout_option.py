@@ -1,0 +1,54 @@
+"""`timeout`: how long nginx waits, for each route."""
+
+import dataclasses
+import typing
+
+import pydantic
+
+from daemun.core import rules
+from daemun.core.options import forms
+from daemun.core.options.option import Beside, Label, Option, Place
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts(forms.OptionMap):
+    """Times in seconds.
+
+    read_s: how long a server may be silent, before its answer and within it: slow reports, long polls and streams of
+        events take their time, and a visitor who does not want to wait closes the connection. send_s: how long it may
+        take nothing of a request. body_s: how long a visitor may send nothing of a body.
+    idle_s: how long a WebSocket, or a stream of gRPC, may be silent in both directions.
+    keepalive_s: how long an idle connection to a server is kept, less than servers do themselves: gunicorn 2 s,
+        Node.js, uvicorn and Apache 5 s. A request that cannot be repeated is lost with a connection that its server
+        closes.
+    """
+
+    shape: typing.ClassVar[str] = "a duration or a map of them"
+    connect_s: typing.Annotated[forms.Duration, pydantic.Field(alias="connect")] = 5.0
+    read_s: typing.Annotated[forms.Duration, pydantic.Field(alias="read")] = 3600.0
+    send_s: typing.Annotated[forms.Duration, pydantic.Field(alias="send")] = 60.0
+    body_s: typing.Annotated[forms.Duration, pydantic.Field(alias="body")] = 60.0
+    idle_s: typing.Annotated[forms.Duration, pydantic.Field(alias="idle")] = 86400.0
+    keepalive_s: typing.Annotated[forms.Duration, pydantic.Field(alias="keepalive")] = 1.0
+
+
+def _parse(value: object) -> object:
+    return value if isinstance(value, dict) else {"read": value}
+
+
+def _check(value: Timeouts, place: Place) -> None:
+    for field in dataclasses.fields(value):
+        number = getattr(value, field.name)
+        place.add(rules.check_number(number, least=0.001, most=rules.YEAR_S), field.name.removesuffix("_s"))
+
+
+OPTION = Option(
+    name="timeout",
+    form=typing.Annotated[Timeouts, pydantic.BeforeValidator(_parse), forms.Also(forms.DURATION)],
+    default=Timeouts(),
+    meaning="how long to wait: connect (5s), read (1h), send (60s), body (60s), idle (1d, WebSockets), keepalive (1s); "
+    "a duration alone is read",
+    beside=frozenset({Beside.TO}),
+    label=Label.VALUE,
+    check=_check,
+)

@@ -1,0 +1,24 @@
+"""`underscores_in_headers`: whether headers with an underscore in their name reach the servers
+(nginx.org/r/underscores_in_headers)."""
+
+import collections.abc
+
+from daemun.core import arguments, directive
+from daemun.core.options import forms
+from daemun.core.options.option import Label, Level, Option, Spot
+
+
+def _lines(value: bool, spot: Spot) -> collections.abc.Iterator[directive.Directive]:
+    if value:
+        yield arguments.line("underscores_in_headers", "on")
+
+
+OPTION = Option(
+    name="underscores_in_headers",
+    form=forms.Flag,
+    default=False,
+    meaning="true: headers with an underscore in their name reach the servers, too; default: false",
+    levels=frozenset({Level.SITE}),
+    label=Label.VALUE,
+    lines=_lines,
+)

@@ -1,0 +1,111 @@
+"""`verify`, `server_name`: how the certificate of an https or grpcs server is checked
+(nginx.org/r/proxy_ssl_verify, nginx.org/r/proxy_ssl_name)."""
+
+import dataclasses
+import typing
+
+import pydantic
+
+from daemun.core import model, names, rules, words
+from daemun.core.options import forms
+from daemun.core.options.option import Beside, Label, Option, Place
+
+_ENCRYPTED = frozenset({model.Scheme.HTTPS, model.Scheme.GRPCS})
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Verify:
+    """is_on: False accepts any certificate. ca_file: absolute path of the trusted roots; None: the system's.
+
+    ca_digest: of what ca_file holds, which nginx loads once; "": not looked at.
+    """
+
+    is_on: bool = True
+    ca_file: str | None = None
+    ca_digest: str = ""
+
+
+def _parse(value: object, info: pydantic.ValidationInfo) -> object:
+    if isinstance(value, bool):
+        return Verify(is_on=value)
+    if isinstance(value, str):
+        return Verify(ca_file=forms.absolute(value, info))
+    raise ValueError(f"expected true, false or the path of a CA file, found {words.describe(value)}")
+
+
+_FORM = typing.Annotated[
+    pydantic.InstanceOf[Verify],
+    pydantic.BeforeValidator(_parse),
+    pydantic.WithJsonSchema({"type": ["boolean", "string"]}),
+]
+
+
+def find_tls(proxy: model.Proxy) -> model.UpstreamTls:
+    """How the certificates of these servers are checked."""
+    verify = VERIFY.of(proxy)
+    name = SERVER_NAME.of(proxy)
+    return model.UpstreamTls(verify=verify.is_on, ca_file=verify.ca_file, ca_digest=verify.ca_digest, name=name)
+
+
+def settings(tls: model.UpstreamTls) -> model.OptionValues:
+    """The same as values of the two options."""
+    verify = Verify(is_on=tls.verify, ca_file=tls.ca_file, ca_digest=tls.ca_digest)
+    return (SERVER_NAME.set(tls.name) if tls.name else ()) + (VERIFY.set(verify) if verify != Verify() else ())
+
+
+def is_encrypted(proxy: model.Proxy) -> bool:
+    return any(target.scheme in _ENCRYPTED for target in proxy.targets)
+
+
+def _check_verify(value: Verify, place: Place) -> None:
+    if value.ca_file is not None:
+        place.add_value(value.ca_file, rules.check_absolute(value.ca_file))
+    if is_encrypted(place.proxy):
+        place.add_beside(_find_name_cause(place.proxy, value), "to")
+    elif value != Verify() and SERVER_NAME.of(place.proxy) is None:
+        place.add("has no effect: no target is https or grpcs", severity=model.Severity.WARNING)
+
+
+def _check_name(value: str | None, place: Place) -> None:
+    if value is None:
+        return
+    place.add(rules.check_server(value))
+    if not is_encrypted(place.proxy):
+        place.add("has no effect: no target is https or grpcs", severity=model.Severity.WARNING)
+
+
+def _find_name_cause(proxy: model.Proxy, verify: Verify) -> str | None:
+    """nginx compares a server's certificate with one name for the whole route, and with names only (proxy_ssl_name)."""
+    if SERVER_NAME.of(proxy) is not None:
+        return None
+    hosts = {target.host for target in proxy.targets}
+    nameless = [target for target in proxy.targets if target.host is None or names.address_of(target.host)]
+    if len(nameless) == len(proxy.targets):
+        if not verify.is_on:
+            return None
+        shown = words.quoted(str(nameless[0]))
+        cause = f"the certificate of {shown} cannot be verified, because nginx compares names only"
+        return f"{cause}; set `server_name` to a name it carries, or `verify: false`"
+    if len(hosts) > 1:
+        return "the https targets have several hosts; set `server_name`, the one name nginx asks for"
+    return None
+
+
+VERIFY = Option(
+    name="verify",
+    form=_FORM,
+    default=Verify(),
+    meaning="whether the certificate of an https server is checked: true (default), false, or the path of a CA file",
+    beside=frozenset({Beside.TO}),
+    label=Label.VALUE,
+    check=_check_verify,
+)
+SERVER_NAME = Option[str | None](
+    name="server_name",
+    form=forms.Host,
+    default=None,
+    meaning="the name that the certificate of an https server must carry; default: the target's host",
+    beside=frozenset({Beside.TO}),
+    label=Label.TEXT,
+    check=_check_name,
+)

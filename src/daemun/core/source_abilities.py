@@ -1,0 +1,25 @@
+"""What the sites of a source may hold, beside what every source's may. Pure."""
+
+import dataclasses
+
+from daemun.core import model
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Abilities:
+    """patterns: hosts and paths that are regular expressions. pools: targets whose endpoints the source knows."""
+
+    patterns: bool = False
+    pools: bool = False
+
+
+_BY_SOURCE = {
+    # Patterns come with `compat: nginx-proxy`, whose containers have them.
+    "docker": Abilities(patterns=True, pools=True),
+    # Sites that were made without a source: for one question, or in tests.
+    model.NOWHERE.source: Abilities(pools=True),
+}
+
+
+def of(origin: model.Origin) -> Abilities:
+    return _BY_SOURCE.get(origin.source, Abilities())
