@@ -11,6 +11,7 @@ from daemun.alerts import alert_message, alert_targets, mail, webhooks
 from daemun.core import model
 from daemun.core.alerts import alert_ledger
 from daemun.core.alerts.alert_ledger import Danger, Event
+from daemun.core.options import alerts_option
 from daemun.errors import DaemunError, RetryableError
 from tests.support import ports, receivers
 from tests.support.standings import DAY, HOUR, NOW, failing, served
@@ -43,14 +44,14 @@ def told(event: Event = Event.FAILING, *statuses: model.CertificateStatus) -> al
 
 
 async def deliver(
-    alerts: model.Alerts, what: alert_message.Message, context: ssl.SSLContext | None = None
+    alerts: alerts_option.Alerts, what: alert_message.Message, context: ssl.SSLContext | None = None
 ) -> str | None:
     (target,) = alert_targets.make_targets(alerts)
     assert SECRET not in target.name + target.key
     return await target.deliver(what, context or alert_targets.make_context())
 
 
-async def refusal(alerts: model.Alerts, context: ssl.SSLContext | None = None) -> DaemunError:
+async def refusal(alerts: alerts_option.Alerts, context: ssl.SSLContext | None = None) -> DaemunError:
     with pytest.raises(DaemunError) as caught:
         await deliver(alerts, told(), context)
     assert SECRET not in str(caught.value)
@@ -58,12 +59,12 @@ async def refusal(alerts: model.Alerts, context: ssl.SSLContext | None = None) -
     return caught.value
 
 
-def webhook(url: str) -> model.Alerts:
-    return model.Alerts(webhooks=(model.Webhook(url=model.Secret(text=url)),))
+def webhook(url: str) -> alerts_option.Alerts:
+    return alerts_option.Alerts(webhooks=(alerts_option.Webhook(url=model.Secret(text=url)),))
 
 
-def topic(url: str, token: model.Secret | None = None) -> model.Alerts:
-    return model.Alerts(ntfy=(model.Ntfy(url=model.Secret(text=url), token=token),))
+def topic(url: str, token: model.Secret | None = None) -> alerts_option.Alerts:
+    return alerts_option.Alerts(ntfy=(alerts_option.Ntfy(url=model.Secret(text=url), token=token),))
 
 
 @pytest.fixture
@@ -166,7 +167,7 @@ async def test_one_that_does_not_answer(receiver: receivers.Receiver, monkeypatc
 
 async def test_a_url_from_a_file_that_is_none(tmp_path: pathlib.Path) -> None:
     path = tmp_path / "url"
-    alerts = model.Alerts(webhooks=(model.Webhook(url=model.Secret(file=str(path))),))
+    alerts = alerts_option.Alerts(webhooks=(alerts_option.Webhook(url=model.Secret(file=str(path))),))
     assert "cannot read the secret in" in str(await refusal(alerts))
     path.write_text(f"hooks.example.com/{SECRET}\n")
     assert str(await refusal(alerts)) == f"cannot use the URL in {path}: it is not an http or https URL"
@@ -225,7 +226,7 @@ async def test_a_token_that_cannot_be_one(receiver: receivers.Receiver) -> None:
 # --- mail ------------------------------------------------------------------------------------------------------
 
 
-def smtp(server: receivers.MailServer, **changes: object) -> model.Alerts:
+def smtp(server: receivers.MailServer, **changes: object) -> alerts_option.Alerts:
     values: dict[str, object] = {
         "server": server.host,
         "port": server.port,
@@ -233,7 +234,7 @@ def smtp(server: receivers.MailServer, **changes: object) -> model.Alerts:
         "recipients": ("me@example.com", "you@example.com"),
         **changes,
     }
-    return model.Alerts(mails=(model.Mail(**values),))  # type: ignore[arg-type]
+    return alerts_option.Alerts(mails=(alerts_option.Mail(**values),))  # type: ignore[arg-type]
 
 
 LOGIN = {"user": "gate", "password": model.Secret(text=SECRET)}
@@ -262,13 +263,13 @@ async def test_mail_over_starttls_with_a_password(tmp_path: pathlib.Path) -> Non
 
 async def test_mail_over_tls_from_the_first_byte(tmp_path: pathlib.Path) -> None:
     with receivers.mail_server(tmp_path, offers_starttls=False, implicit_tls=True) as server:
-        await deliver(smtp(server, security=model.MailSecurity.TLS), told(), trusting(server))
+        await deliver(smtp(server, security=alerts_option.MailSecurity.TLS), told(), trusting(server))
     assert len(server.mails) == 1
 
 
 async def test_mail_in_clear_where_that_is_asked_for(tmp_path: pathlib.Path) -> None:
     with receivers.mail_server(tmp_path, offers_starttls=False) as server:
-        await deliver(smtp(server, security=model.MailSecurity.NONE), told())
+        await deliver(smtp(server, security=alerts_option.MailSecurity.NONE), told())
     assert server.over_tls == [False]
 
 
@@ -322,14 +323,14 @@ async def test_a_mail_server_that_says_nothing(tmp_path: pathlib.Path, monkeypat
 def test_what_tells_targets_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOOK", "https://x.test")
     url = model.Secret(text=f"https://hooks.test/{SECRET}")
-    alerts = model.Alerts(
+    alerts = alerts_option.Alerts(
         webhooks=(
-            model.Webhook(url=url),
-            model.Webhook(url=url),
-            model.Webhook(url=model.Secret(variable="HOOK")),
+            alerts_option.Webhook(url=url),
+            alerts_option.Webhook(url=url),
+            alerts_option.Webhook(url=model.Secret(variable="HOOK")),
         ),
-        ntfy=(model.Ntfy(url=url),),
-        mails=(model.Mail(server="mail.test", sender="a@b.test", recipients=("c@d.test",)),),
+        ntfy=(alerts_option.Ntfy(url=url),),
+        mails=(alerts_option.Mail(server="mail.test", sender="a@b.test", recipients=("c@d.test",)),),
     )
     found = alert_targets.make_targets(alerts)
     assert [target.name for target in found] == [

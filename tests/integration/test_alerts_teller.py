@@ -12,6 +12,7 @@ import structlog
 from daemun.alerts import notifier
 from daemun.core import model
 from daemun.core.alerts import alert_outbox
+from daemun.core.options import alerts_option
 from daemun.errors import ConfigError
 from daemun.store import memory_store
 from tests.support import ports, receivers
@@ -42,8 +43,8 @@ class World:
     def __init__(self, *urls: str) -> None:
         self.clock = FakeClock(NOW)
         self.store = memory_store.MemoryStore()
-        self.alerts = model.Alerts(
-            webhooks=tuple(model.Webhook(url=model.Secret(text=f"{url}/{SECRET}")) for url in urls)
+        self.alerts = alerts_option.Alerts(
+            webhooks=tuple(alerts_option.Webhook(url=model.Secret(text=f"{url}/{SECRET}")) for url in urls)
         )
         self.certificates: tuple[model.CertificateStatus, ...] = ()
         self.is_known = True

@@ -9,6 +9,7 @@ import pytest
 
 from daemun.control import ports
 from daemun.core import model
+from daemun.core.options import docker_option
 from daemun.sources.docker import chosen_engine, containers, engine_place, listing_store, own_container
 from daemun.store import memory_store
 from tests.support import docker_engine as engines
@@ -20,7 +21,7 @@ LONGEST_S = 60.0
 
 @contextlib.asynccontextmanager
 async def following(
-    docker: model.Docker, store: ports.Store | None = None, **environ: str
+    docker: docker_option.Docker, store: ports.Store | None = None, **environ: str
 ) -> collections.abc.AsyncIterator[chosen_engine.ChosenEngine]:
     """A source whose task runs, configured as the first round does."""
     source = chosen_engine.ChosenEngine(
@@ -69,24 +70,24 @@ def no_socket(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> pathli
 
 
 async def test_without_a_socket_there_is_nothing_and_nothing_to_tell(no_socket: pathlib.Path) -> None:
-    async with following(model.Docker()) as source:
+    async with following(docker_option.Docker()) as source:
         assert await source.read() == model.Snapshot(source="docker")
 
 
 async def test_an_engine_that_was_named_and_is_not_there_is_an_error(no_socket: pathlib.Path) -> None:
-    async with following(model.Docker(), DOCKER_HOST=f"unix://{no_socket}") as source:
+    async with following(docker_option.Docker(), DOCKER_HOST=f"unix://{no_socket}") as source:
         found = await source.read()
         assert found.sites == ()
         (told,) = messages(found)
         assert "`docker: off` in daemun.yaml asks none" in told
-        source.configure(model.Docker(is_on=False))
+        source.configure(docker_option.Docker(is_on=False))
         assert await source.read() == model.Snapshot(source="docker")
 
 
 async def test_one_that_was_only_found_is_a_warning(no_socket: pathlib.Path) -> None:
     server = await asyncio.start_unix_server(lambda _, writer: writer.close(), no_socket)
     try:
-        async with following(model.Docker()) as source:
+        async with following(docker_option.Docker()) as source:
             found = await source.read()
     finally:
         server.close()
@@ -101,7 +102,7 @@ async def test_an_engine_that_hangs_does_not_hold_the_first_round_up_for_good(no
 
     server = await asyncio.start_unix_server(hang, no_socket)
     try:
-        async with following(model.Docker(endpoint=f"unix://{no_socket}")) as source:
+        async with following(docker_option.Docker(endpoint=f"unix://{no_socket}")) as source:
             first = await source.read()
             for _ in range(20):
                 await source.read()
@@ -117,7 +118,7 @@ async def test_an_engine_that_hangs_does_not_hold_the_first_round_up_for_good(no
 @pytest.mark.docker
 async def test_a_socket_that_comes_later_is_found(docker_engine: engines.DockerEngine, no_socket: pathlib.Path) -> None:
     docker_engine.run("web-1", labels={"daemun.host": "a.test"})
-    async with following(model.Docker()) as source:
+    async with following(docker_option.Docker()) as source:
         assert hosts(await source.read()) == []
         no_socket.symlink_to(docker_engine.socket)
         found = await until(source, lambda found: hosts(found) == ["a.test"])
@@ -129,14 +130,14 @@ async def test_the_file_changes_which_engine_is_asked(
     docker_engine: engines.DockerEngine, no_socket: pathlib.Path
 ) -> None:
     docker_engine.run("web-1", labels={"daemun.host": "a.test"})
-    there = model.Docker(endpoint=docker_engine.url)
+    there = docker_option.Docker(endpoint=docker_engine.url)
     async with following(there) as source:
         await until(source, lambda found: hosts(found) == ["a.test"])
-        source.configure(model.Docker(endpoint=f"unix://{no_socket}"))
+        source.configure(docker_option.Docker(endpoint=f"unix://{no_socket}"))
         typo = await source.read()
         source.configure(there)
         again = await until(source, lambda found: found.problems == ())
-        source.configure(model.Docker(is_on=False))
+        source.configure(docker_option.Docker(is_on=False))
         off = await source.read()
 
     assert hosts(typo) == hosts(again) == ["a.test"]
@@ -147,14 +148,16 @@ async def test_the_file_changes_which_engine_is_asked(
 @pytest.mark.docker
 async def test_hosts_are_reserved_at_once(docker_engine: engines.DockerEngine) -> None:
     docker_engine.run("web-1", labels={"daemun.host": "a.test"})
-    async with following(model.Docker(endpoint=docker_engine.url)) as source:
+    async with following(docker_option.Docker(endpoint=docker_engine.url)) as source:
         assert hosts(await source.read()) == ["a.test"]
-        source.configure(model.Docker(endpoint=docker_engine.url, reserved=("a.test",)))
+        source.configure(docker_option.Docker(endpoint=docker_engine.url, reserved=("a.test",)))
         found = await source.read()
     assert hosts(found) == []
-    async with following(model.Docker(), DOCKER_HOST=docker_engine.url) as source:
+    async with following(docker_option.Docker(), DOCKER_HOST=docker_engine.url) as source:
         assert hosts(await source.read()) == ["a.test"]
-        source.configure(model.Docker(endpoint=docker_engine.url, reserved=("a.test",)))  # the same engine, as it is
+        source.configure(
+            docker_option.Docker(endpoint=docker_engine.url, reserved=("a.test",))
+        )  # the same engine, as it is
         assert hosts(await source.read()) == []
     assert "reserved by `docker.reserve`" in messages(found)[0]
 
@@ -165,7 +168,7 @@ def test_what_is_off_from_the_start_is_forgotten() -> None:
         store, listing_store.encode(listing_store.KeptListing(url="unix:///d.sock", listing=containers.Listing()))
     )
     source = chosen_engine.ChosenEngine(FakeClock(), store, environ={}, traces=own_container.Traces())
-    source.configure(model.Docker(is_on=False))
+    source.configure(docker_option.Docker(is_on=False))
     assert store.list("history") == []
 
 
@@ -180,7 +183,7 @@ async def test_a_start_while_the_engine_is_away_knows_the_containers(
     docker_engine.run("web-1", labels={"daemun.host": "a.test"})
     docker_engine.run("web-2", labels={"daemun.host": "b.test"})
     at = f"{docker_engine.address('web-1')}:80"
-    named = model.Docker(endpoint=docker_engine.url)
+    named = docker_option.Docker(endpoint=docker_engine.url)
     async with following(named, store) as source:
         before = await until(source, lambda found: len(found.sites) == 2)
         async with asyncio.timeout(LONGEST_S):
@@ -192,14 +195,14 @@ async def test_a_start_while_the_engine_is_away_knows_the_containers(
     try:
         async with following(named, store) as source:
             away = await source.read()
-        async with following(model.Docker(), store) as source:
+        async with following(docker_option.Docker(), store) as source:
             unnamed = await source.read()
     finally:
         docker_engine.start()
     docker_engine.cli("start", "web-1")
     async with following(named, store) as source:
         back = await until(source, lambda found: found.problems == ())
-        source.configure(model.Docker(is_on=False))
+        source.configure(docker_option.Docker(is_on=False))
 
     assert before.sites == away.sites == unnamed.sites
     assert endpoints(away, "a.test") == endpoints(unnamed, "a.test") == [at]

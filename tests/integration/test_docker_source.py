@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from daemun.core import model
+from daemun.core.options import docker_option
 from daemun.errors import ConfigError
 from daemun.sources.docker import docker_source, engine_client, engine_place, own_container
 from tests.support import docker_engine as engines
@@ -23,7 +23,7 @@ A = {"daemun.host": "a.test"}
 
 
 def on(
-    engine: engines.DockerEngine, url: str | None = None, *, tls: model.DockerTls | None = None
+    engine: engines.DockerEngine, url: str | None = None, *, tls: docker_option.DockerTls | None = None
 ) -> docker_source.DockerSource:
     endpoint = engine_place.EngineEndpoint(url=url or engine.url, tls=tls)
     return docker_source.DockerSource(endpoint, FakeClock(), traces=own_container.Traces())

@@ -63,7 +63,7 @@ async def test_a_request_that_reached_a_server_never_waits() -> None:
 
 async def test_a_slow_server_is_not_asked_again() -> None:
     with backend.running() as server:
-        action = app(f"http://127.0.0.1:{server.port}", timeouts=timeout_option.Timeouts(read_s=0.1))
+        action = app(f"http://127.0.0.1:{server.port}", timeout=timeout_option.Timeouts(read_s=0.1))
         async with holding.house(action) as house:
             answer = await house.ask("GET", "http://app.test/slow")
         assert answer.status_code == 504
@@ -75,7 +75,7 @@ async def test_a_slow_server_is_not_asked_again() -> None:
     [("text/html,*/*", "text/html"), ("application/json", "application/json"), ("*/*", "text/plain")],
 )
 async def test_a_wait_in_vain(accept: str, media_type: str) -> None:
-    async with holding.house(app(f"http://127.0.0.1:{ports.free_port()}", hold_s=0.3)) as house:
+    async with holding.house(app(f"http://127.0.0.1:{ports.free_port()}", hold=0.3)) as house:
         answer = await house.ask("GET", "http://app.test/", headers={"Accept": accept})
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "10"
@@ -86,7 +86,7 @@ async def test_a_wait_in_vain(accept: str, media_type: str) -> None:
 
 async def test_no_connection_to_the_daemon_is_kept() -> None:
     """The daemon may close a kept one just as nginx asks on it, and the visitor would get a 502."""
-    async with holding.house(app(f"http://127.0.0.1:{ports.free_port()}", hold_s=1)) as house:
+    async with holding.house(app(f"http://127.0.0.1:{ports.free_port()}", hold=1)) as house:
         asking = asyncio.gather(*(house.ask("GET", f"http://app.test/{number}") for number in range(3)))
         await house.until_waiting(3)
         assert house.questions() == 3
@@ -95,7 +95,7 @@ async def test_no_connection_to_the_daemon_is_kept() -> None:
 
 
 async def test_no_wait_where_it_is_off() -> None:
-    async with holding.house(app(f"http://127.0.0.1:{ports.free_port()}", hold_s=0)) as house:
+    async with holding.house(app(f"http://127.0.0.1:{ports.free_port()}", hold=0)) as house:
         answer = await house.ask("GET", "http://app.test/")
     assert answer.status_code == 502
     assert house.queue.counts() == (0, 0)

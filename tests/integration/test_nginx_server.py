@@ -13,6 +13,7 @@ import pytest
 from daemun import errors
 from daemun.core import layout as layout_
 from daemun.core import model
+from daemun.core.options import logs_option
 from daemun.nginx import find_nginx, generation_folders, nginx_server, process, worker_account
 from tests.support import binaries, nginx_state, ports
 
@@ -331,7 +332,7 @@ async def test_keep_alive_load_across_reloads_loses_nothing(nginx: nginx_server.
 async def test_rotation_loses_no_line(nginx: nginx_server.Nginx, layout: layout_.Layout) -> None:
     port = ports.free_port()
     await go_live(nginx, nginx_state.configuration(layout, site(port, "x")))
-    settings = model.Logs(max_bytes=0, keep=9)
+    settings = logs_option.Logs(max_bytes=0, keep=9)
 
     async def load(name: int) -> None:
         async with httpx.AsyncClient(trust_env=False) as client:
@@ -360,6 +361,6 @@ async def test_logs_renamed_by_a_daemon_that_died_are_opened_anew(
     await go_live(nginx, nginx_state.configuration(layout, site(port, "x")))
     log = pathlib.Path(layout.logs, "access.log")
     log.rename(log.with_name("access.log.1"))
-    assert await nginx.rotate_logs(model.Logs())
+    assert await nginx.rotate_logs(logs_option.Logs())
     await wait_until(log.exists)
-    assert not await nginx.rotate_logs(model.Logs())
+    assert not await nginx.rotate_logs(logs_option.Logs())

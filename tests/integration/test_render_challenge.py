@@ -15,7 +15,7 @@ from tests.support.sites import route, site
 pytestmark = pytest.mark.nginx
 
 TOKEN = "/.well-known/acme-challenge/LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
-TRUSTING = model.Globals(trusted_proxies=("127.0.0.1/32",))
+TRUSTING = model.Globals(options=catalogue.values(trusted_proxies=("127.0.0.1/32",)))
 SHARED = [site(f"s{number:03}.test", "http://127.0.0.1:9") for number in range(3)]
 
 
@@ -112,7 +112,7 @@ def test_c6_another_status_for_what_is_no_get(app: echo.EchoServer) -> None:
 
 def test_c6_a_stranger_is_not_believed(app: echo.EchoServer) -> None:
     wanted = site("a.test", f"http://127.0.0.1:{app.port}")
-    for settings in (model.Globals(), model.Globals(trusted_proxies=("10.9.9.9/32",))):
+    for settings in (model.Globals(), model.Globals(options=catalogue.values(trusted_proxies=("10.9.9.9/32",)))):
         with rendered.running(wanted, settings=settings) as gate:
             assert ask(gate, "a.test", "/", proto="https")[0] == 301
 

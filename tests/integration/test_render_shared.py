@@ -143,7 +143,7 @@ def test_what_is_said_for_the_whole_gate(pair: Pair) -> None:
         return directive.Directive(name, tuple(directive.Expr(word) for word in words))
 
     settings = model.Globals(
-        trusted_proxies=("127.0.0.0/8",),
+        options=catalogue.values(trusted_proxies=("127.0.0.0/8",)),
         like_nginx_proxy=True,
         http2=False,
         snippet=(

@@ -204,7 +204,7 @@ def test_an_nginx_without_a_variable_for_the_named_port_tells_servers_the_same(g
 
 
 def test_trusted_proxies_are_believed(gate: Gate) -> None:
-    settings = model.Globals(trusted_proxies=("127.0.0.0/8", "fd00::/8"))
+    settings = model.Globals(options=catalogue.values(trusted_proxies=("127.0.0.0/8", "fd00::/8")))
     with rendered.running(site("web.test", f"http://127.0.0.1:{gate.one.port}"), settings=settings) as nginx:
         trusting = dataclasses.replace(gate, nginx=nginx)
         headers = {**SPOOFED, "X-Forwarded-For": "1.2.3.4, 127.0.0.9", "X-Forwarded-Proto": "http"}
@@ -226,7 +226,7 @@ def test_trusted_proxies_are_believed(gate: Gate) -> None:
 
 
 def test_a_trust_in_others_does_not_help_strangers(gate: Gate) -> None:
-    settings = model.Globals(trusted_proxies=("10.0.0.0/8",))
+    settings = model.Globals(options=catalogue.values(trusted_proxies=("10.0.0.0/8",)))
     with rendered.running(site("web.test", f"http://127.0.0.1:{gate.one.port}"), settings=settings) as nginx:
         trusting = dataclasses.replace(gate, nginx=nginx)
         answer = trusting.ask("GET", "https://web.test/", headers={**SPOOFED, "Host": "web.test:99"})

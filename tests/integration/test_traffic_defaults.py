@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from daemun.core import model, render_environment
-from daemun.core.options import catalogue, compress_option, timeout_option
+from daemun.core.options import catalogue, compress_option, proxy_headers_option, timeout_option
 from daemun.core.render import header_directives
 from tests.support import clients, echo, rendered, serving
 from tests.support.sites import proxy, route, site
@@ -318,7 +318,7 @@ def test_n14_what_applications_believe_of_proxies_no_visitor_can_say(http2: bool
 
 def test_n14_a_trusted_proxy_may_say_it_and_the_list_is_the_owner_s() -> None:
     server = _Server(lambda handler, method, path: handler.send("200 OK"))
-    trusting = model.Globals(trusted_proxies=("127.0.0.0/8",))
+    trusting = model.Globals(options=catalogue.values(trusted_proxies=("127.0.0.0/8",)))
     with _serving(server, site("a.test", server.url), settings=trusting) as nginx:
         _claim(nginx)
     assert {name for name, value in server.seen[-1].items() if value == "me"} == {
@@ -327,10 +327,12 @@ def test_n14_a_trusted_proxy_may_say_it_and_the_list_is_the_owner_s() -> None:
     }
     for names, passing in (
         (("X-Mine",), {name.lower() for name in CLAIMS}),
-        ((model.DEFAULT_HEADERS, "X-Mine"), set[str]()),
+        ((proxy_headers_option.DEFAULT, "X-Mine"), set[str]()),
     ):
         server = _Server(lambda handler, method, path: handler.send("200 OK"))
-        with _serving(server, site("a.test", server.url), settings=model.Globals(proxy_headers=names)) as nginx:
+        with _serving(
+            server, site("a.test", server.url), settings=model.Globals(options=catalogue.values(proxy_headers=names))
+        ) as nginx:
             _claim(nginx)
         assert {name for name, value in server.seen[-1].items() if value == "me"} == passing
 
@@ -338,7 +340,7 @@ def test_n14_a_trusted_proxy_may_say_it_and_the_list_is_the_owner_s() -> None:
 def test_n14_the_usual_list_can_be_written_by_an_owner() -> None:
     names = header_directives.from_proxies(model.Globals())
     assert {name.lower() for name in CLAIMS} <= {name.lower() for name in names}
-    assert header_directives.from_proxies(model.Globals(proxy_headers=names)) == names
+    assert header_directives.from_proxies(model.Globals(options=catalogue.values(proxy_headers=names))) == names
 
 
 # --- E7 --------------------------------------------------------------------------------------------------------

@@ -9,11 +9,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from daemun.core import model
+from daemun.core.options import docker_option
 
 
-def files(folder: pathlib.Path) -> model.DockerTls:
-    return model.DockerTls(ca=f"{folder}/ca.pem", certificate=f"{folder}/cert.pem", key=f"{folder}/key.pem")
+def files(folder: pathlib.Path) -> docker_option.DockerTls:
+    return docker_option.DockerTls(ca=f"{folder}/ca.pem", certificate=f"{folder}/cert.pem", key=f"{folder}/key.pem")
 
 
 def write_certificates(folder: pathlib.Path) -> None:

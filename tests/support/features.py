@@ -4,8 +4,15 @@ import dataclasses
 
 from daemun.core import directive, model, shared_sites
 from daemun.core.directive import Expr
-from daemun.core.options import balance_option, catalogue, hsts_option, timeout_option, upstream_tls_options
-from tests.support.sites import proxy, route, site, target
+from daemun.core.options import (
+    balance_option,
+    catalogue,
+    hsts_option,
+    logs_option,
+    timeout_option,
+    upstream_tls_options,
+)
+from tests.support.sites import proxy, route, site, target, with_options
 
 SETTINGS = model.Globals(listen_http=(model.Address(port=8080),), listen_https=(model.Address(port=8443),))
 
@@ -24,7 +31,7 @@ def _sites(*sites: model.Site) -> Feature:
 
 
 def _settings(*sites: model.Site, paths: tuple[str, ...] = ("nginx.conf",), **changes: object) -> Feature:
-    settings = dataclasses.replace(SETTINGS, **changes)  # type: ignore[arg-type]
+    settings = dataclasses.replace(SETTINGS, **with_options(changes))
     return Feature(desired=model.Desired(globals=settings, sites=sites), paths=paths)
 
 
@@ -238,7 +245,7 @@ def _globals() -> Feature:
         paths=("nginx.conf", "listen/https.conf"),
         listen_https=addresses,
         trusted_proxies=("10.0.0.0/8", "fd00::/8", "192.0.2.1"),
-        logs=model.Logs(access=False),
+        logs=logs_option.Logs(access=False),
     )
 
 
@@ -283,7 +290,7 @@ def _nginx_proxy() -> Feature:
             certificate="/etc/nginx/certs/default.crt",
             key="/etc/nginx/certs/default.key",
         ),
-        logs=model.Logs(format='{"host":"$host"}', escape="json"),
+        logs=logs_option.Logs(format='{"host":"$host"}', escape="json"),
         snippet=(_line("proxy_set_header", "X-Real-IP", "hidden"), _line("client_max_body_size", "10g")),
     )
 

@@ -7,6 +7,7 @@ import re
 
 from daemun.control import ports
 from daemun.core import dns_service, listeners, model, on_demand_names, worker_generations
+from daemun.core.options import old_workers_option
 from daemun.errors import EnvironmentProblemError
 
 
@@ -282,7 +283,7 @@ class Admission:
         self.withdrawn = 0
 
     async def admit(
-        self, _: model.OldWorkers, urgency: worker_generations.Urgency
+        self, _: old_workers_option.OldWorkers, urgency: worker_generations.Urgency
     ) -> worker_generations.HeldReload | None:
         return None if urgency is worker_generations.Urgency.NEEDED else self.held
 

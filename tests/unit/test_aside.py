@@ -7,7 +7,7 @@ import pytest
 from daemun.core import assemble, change_plan, directive, layout, listeners, model, outcome, render_environment
 from daemun.core.quarantine import StandIn
 from daemun.core.render import render_tree
-from tests.support.sites import site
+from tests.support.sites import site, with_options
 
 ENVIRONMENT = render_environment.Environment(
     layout=layout.Layout("/var/lib/daemun"),
@@ -25,7 +25,7 @@ def one(**options: object) -> model.Site:
 
 
 def desired(*sites: model.Site, **settings: object) -> model.Desired:
-    return model.Desired(globals=model.Globals(**settings), sites=sites)  # type: ignore[arg-type]
+    return model.Desired(globals=model.Globals(**with_options(settings)), sites=sites)
 
 
 def denied(*addresses: str) -> dict[str, listeners.Denied]:

@@ -9,11 +9,12 @@ import pytest
 
 from daemun.control import reload_limiter
 from daemun.core import model, worker_generations
+from daemun.core.options import old_workers_option
 from daemun.core.worker_generations import Urgency
 from tests.support import clock
 from tests.support import world as worlds
 
-LIMITS = model.OldWorkers(generations=2, wait_s=60.0, sockets_per_s=5)
+LIMITS = old_workers_option.OldWorkers(generations=2, wait_s=60.0, sockets_per_s=5)
 
 
 def old(number: int, sockets: int, *, workers: int = 1) -> model.OldGeneration:

@@ -4,10 +4,10 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from daemun.core import model
+from daemun.core.options import logs_option
 from daemun.nginx import log_rotation
 
-LOGS = model.Logs(max_bytes=100, keep=2)
+LOGS = logs_option.Logs(max_bytes=100, keep=2)
 
 
 @pytest.mark.parametrize(
@@ -18,10 +18,10 @@ LOGS = model.Logs(max_bytes=100, keep=2)
         ("error.log", 101, LOGS, True),
         ("error.log", None, LOGS, True),
         ("access.log", None, LOGS, True),
-        ("access.log", None, model.Logs(access=False), False),
+        ("access.log", None, logs_option.Logs(access=False), False),
     ],
 )
-def test_due(name: str, size_bytes: int | None, settings: model.Logs, due: bool) -> None:
+def test_due(name: str, size_bytes: int | None, settings: logs_option.Logs, due: bool) -> None:
     assert log_rotation.is_due(name, size_bytes, settings) is due
 
 

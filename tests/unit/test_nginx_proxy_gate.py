@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from daemun.core import merge, model, validate
-from daemun.core.options import hsts_option, redirect_status_option
+from daemun.core.options import catalogue, hsts_option, logs_option, redirect_status_option
 from daemun.sources.docker import containers, nginx_proxy, nginx_proxy_folders, nginx_proxy_gate
 from daemun.sources.docker import nginx_proxy_sites as sites
 from tests.support import docker_values as values
@@ -58,13 +58,15 @@ def test_what_the_file_says_stays() -> None:
 def test_the_file_may_say_one_part_and_the_environment_another() -> None:
     (usual,) = model.Acme().authorities
     private = dataclasses.replace(usual, ca_file="/root.pem")
-    own = model.Globals(acme=model.Acme(authorities=(private,)), logs=model.Logs(keep=3))
+    own = model.Globals(
+        acme=model.Acme(authorities=(private,)), options=catalogue.values(logs=logs_option.Logs(keep=3))
+    )
     asked = gate(ACME_CA_URI="https://ca.example.com/", DEFAULT_EMAIL="me@example.com", LOG_FORMAT="$host")
     found = asked.apply(own, NO_FOLDERS)
 
     there = model.Authority(directory="https://ca.example.com/", email="me@example.com", ca_file="/root.pem")
     assert found.acme.authorities == (there,)
-    assert found.logs == model.Logs(keep=3, format="$host")
+    assert logs_option.OPTION.of(found) == logs_option.Logs(keep=3, format="$host")
 
 
 def test_who_names_several_authorities_names_them_all() -> None:
@@ -152,18 +154,18 @@ def test_the_policy() -> None:
 
 
 def test_logs() -> None:
-    assert settings().logs == model.Logs()
-    assert settings(DISABLE_ACCESS_LOGS="1").logs.access is False
-    assert settings(LOG_JSON="true").logs.escape == "json"
-    assert (settings(LOG_JSON="true").logs.format or "").startswith('{"time_local":')
-    own = settings(LOG_FORMAT="$host $upstream_addr", LOG_FORMAT_ESCAPE="none").logs
+    assert logs_option.OPTION.of(settings()) == logs_option.Logs()
+    assert logs_option.OPTION.of(settings(DISABLE_ACCESS_LOGS="1")).access is False
+    assert logs_option.OPTION.of(settings(LOG_JSON="true")).escape == "json"
+    assert (logs_option.OPTION.of(settings(LOG_JSON="true")).format or "").startswith('{"time_local":')
+    own = logs_option.OPTION.of(settings(LOG_FORMAT="$host $upstream_addr", LOG_FORMAT_ESCAPE="none"))
     assert (own.format, own.escape) == ("$host $upstream_addr", "none")
 
 
 def test_a_log_format_that_nginx_would_refuse_is_told_and_not_used() -> None:
     found = gate(LOG_FORMAT="$host $no_such_thing")
 
-    assert found.apply(model.Globals(), NO_FOLDERS).logs.format is None
+    assert logs_option.OPTION.of(found.apply(model.Globals(), NO_FOLDERS)).format is None
     assert any("LOG_FORMAT" in note and "no_such_thing" in note for note in found.notes)
 
 

@@ -19,7 +19,6 @@ from daemun.sources import (
 ENTRIES: tuple[type[yaml_entry.Entry], ...] = (
     yaml_top.FILE,
     yaml_top.ListenEntry,
-    yaml_top.LogsEntry,
     yaml_top.DefaultEntry,
     yaml_site.SITE,
     yaml_route.ROUTE,

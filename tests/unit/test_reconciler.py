@@ -9,6 +9,7 @@ import pytest
 from daemun.control import ports, reconciler
 from daemun.core import change_plan, layout, listeners, merge, model, render_environment, worker_generations
 from daemun.core import outcome as outcomes
+from daemun.core.options import old_workers_option, workers_option
 from daemun.errors import ConfigError
 from tests.support import world as worlds
 
@@ -208,7 +209,7 @@ async def test_settings_are_told_before_the_next_source_is_read() -> None:
         waiting_room=worlds.WaitingRoom(),
         describe_environment=describe_environment,
         admission=worlds.Admission(),
-        configure=lambda found: told.append(f"workers {found.workers}"),
+        configure=lambda found: told.append(f"workers {workers_option.OPTION.of(found)}"),
         last_good={},
     )
     await front.run_once()
@@ -306,7 +307,7 @@ async def test_every_site_of_a_port_that_is_taken_is_told() -> None:
 
 def held_back() -> worker_generations.HeldReload:
     now = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
-    return worker_generations.hold("8 old generations", model.OldWorkers(), now=now, waited_s=0)
+    return worker_generations.hold("8 old generations", old_workers_option.OldWorkers(), now=now, waited_s=0)
 
 
 async def test_what_needs_a_reload_waits_and_the_rest_is_done() -> None:

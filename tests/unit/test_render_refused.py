@@ -122,7 +122,7 @@ def test_what_this_machine_lacks() -> None:
 
 def test_without_realip_nobody_is_trusted() -> None:
     lacking = dataclasses.replace(ENVIRONMENT.nginx, features=frozenset())
-    desired = model.Desired(globals=model.Globals(trusted_proxies=("10.0.0.0/8",)))
+    desired = model.Desired(globals=model.Globals(options=catalogue.values(trusted_proxies=("10.0.0.0/8",))))
     with pytest.raises(RenderError, match=r"^cannot render trusted_proxies"):
         render_tree.render_files(desired, dataclasses.replace(ENVIRONMENT, nginx=lacking))
     files = render_tree.render_files(

@@ -26,7 +26,7 @@ LINE = (directive.Directive("gzip", (directive.Expr("off"),)),)
 
 
 def _desired(*sites: model.Site, **settings: object) -> model.Desired:
-    return model.Desired(globals=model.Globals(**settings), sites=sites)  # type: ignore[arg-type]
+    return model.Desired(globals=model.Globals(**with_options(settings)), sites=sites)
 
 
 def _files(*sites: model.Site, own_blocks: int = 0) -> dict[str, bytes]:

@@ -5,6 +5,7 @@ import pathlib
 import pytest
 
 from daemun.core import model
+from daemun.core.options import docker_option, trusted_proxies_option
 from daemun.errors import ConfigError
 from daemun.sources import environment_source, yaml_file
 
@@ -28,8 +29,8 @@ def test_what_the_variables_mean() -> None:
     assert found.acme.authorities[0].email == "me@example.com"
     assert "staging" in found.acme.directory
     assert found.acme.authorities[0].ca_file == "/ca.pem"
-    assert found.docker.reserved == ("admin.test", "*.corp.test")
-    assert found.trusted_proxies == ("10.0.0.0/8", "fd00::/8")
+    assert docker_option.OPTION.of(found).reserved == ("admin.test", "*.corp.test")
+    assert trusted_proxies_option.OPTION.of(found) == ("10.0.0.0/8", "fd00::/8")
 
 
 def test_every_mistake_is_told_with_its_variable() -> None:

@@ -5,6 +5,7 @@ import typing
 import pytest
 
 from daemun.core import model, problem_report, validate_acme
+from daemun.core.options import alerts_option, catalogue, option
 
 AUTHORITY = model.Authority(directory="https://ca.test/dir")
 HOOK = model.Dns(provider=model.HOOK, command=("/bin/hook",))
@@ -75,17 +76,26 @@ def test_the_gate(acme: model.Acme, words: str) -> None:
 @pytest.mark.parametrize(
     ("alerts", "words"),
     [
-        (model.Alerts(webhooks=(model.Webhook(url=model.Secret(text="ftp://s3cr3t")),)), "is not an http or https URL"),
-        (model.Alerts(webhooks=(model.Webhook(url=model.Secret(variable="HOOK")),)), ""),
-        (model.Alerts(mails=(model.Mail(server="a b", sender="a@b.test", recipients=("me",)),)), "alerts.smtp.to"),
         (
-            model.Alerts(mails=(model.Mail(server="m.test", sender="a@b.test", recipients=("a@b.test",), user="me"),)),
+            alerts_option.Alerts(webhooks=(alerts_option.Webhook(url=model.Secret(text="ftp://s3cr3t")),)),
+            "is not an http or https URL",
+        ),
+        (alerts_option.Alerts(webhooks=(alerts_option.Webhook(url=model.Secret(variable="HOOK")),)), ""),
+        (
+            alerts_option.Alerts(mails=(alerts_option.Mail(server="a b", sender="a@b.test", recipients=("me",)),)),
+            "alerts.smtp.to",
+        ),
+        (
+            alerts_option.Alerts(
+                mails=(alerts_option.Mail(server="m.test", sender="a@b.test", recipients=("a@b.test",), user="me"),)
+            ),
             "`user` and `password` belong together",
         ),
     ],
 )
-def test_alerts(alerts: model.Alerts, words: str) -> None:
+def test_alerts(alerts: alerts_option.Alerts, words: str) -> None:
     found = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
-    validate_acme.check_alerts(alerts, found)
+    settings = model.Globals(options=catalogue.values(alerts=alerts))
+    catalogue.check_level(option.Level.GATE, settings, option.Place(report=found, field=()))
     assert (words in said(found.problems)) if words else not found.problems
     assert "s3cr3t" not in said(found.problems)

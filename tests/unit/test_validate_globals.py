@@ -5,7 +5,8 @@ import typing
 import pytest
 
 from daemun.core import model, validate
-from daemun.core.options import catalogue
+from daemun.core.options import catalogue, logs_option, old_workers_option
+from tests.support.sites import with_options
 
 SITE = model.Site(
     host="a.test", routes=(model.Route(path="/", action=model.Redirect(to="/x")),), origin=model.Origin(source="file")
@@ -52,14 +53,20 @@ def ordering(**values: typing.Any) -> model.Acme:
         ({"trusted_proxies": ("10.0.0.0/255.0.0.0",)}, 'write "10.0.0.0/8"'),
         ({"trusted_proxies": ("all",)}, '"all" is not a network'),
         ({"trusted_proxies": ("fe80::1%eth0",)}, "zone"),
-        ({"logs": model.Logs(max_bytes=0)}, "logs.max_size"),
-        ({"logs": model.Logs(keep=-1)}, "logs.keep"),
+        ({"logs": logs_option.Logs(max_bytes=0)}, "logs.max_size"),
+        ({"logs": logs_option.Logs(keep=-1)}, "logs.keep"),
         ({"workers": 0}, "workers"),
-        ({"old_workers": model.OldWorkers(generations=0)}, "old_workers.generations: 0 is not between 1 and 1000"),
-        ({"old_workers": model.OldWorkers(memory_bytes=1)}, "old_workers.memory"),
-        ({"old_workers": model.OldWorkers(wait_s=86400.0)}, "old_workers.wait: 86400 is not between 0 and 3600"),
-        ({"old_workers": model.OldWorkers(sockets_per_s=0)}, "old_workers.per_second"),
-        ({"old_workers": model.OldWorkers(generations=1, wait_s=0.0)}, ""),
+        (
+            {"old_workers": old_workers_option.OldWorkers(generations=0)},
+            "old_workers.generations: 0 is not between 1 and 1000",
+        ),
+        ({"old_workers": old_workers_option.OldWorkers(memory_bytes=1)}, "old_workers.memory"),
+        (
+            {"old_workers": old_workers_option.OldWorkers(wait_s=86400.0)},
+            "old_workers.wait: 86400 is not between 0 and 3600",
+        ),
+        ({"old_workers": old_workers_option.OldWorkers(sockets_per_s=0)}, "old_workers.per_second"),
+        ({"old_workers": old_workers_option.OldWorkers(generations=1, wait_s=0.0)}, ""),
         ({"user": "www; daemon off"}, "user"),
         ({"default": model.Default(kind=model.DefaultKind.SITE, host="b.test")}, 'did you mean "a.test"?'),
         ({"default": model.Default(kind=model.DefaultKind.SITE)}, "needs a site"),
@@ -75,7 +82,9 @@ def ordering(**values: typing.Any) -> model.Acme:
     ],
 )
 def test_settings(options: dict[str, typing.Any], words: str) -> None:
-    found = "\n".join(problem.message for problem in validate.find_global_problems(model.Globals(**options), (SITE,)))
+    found = "\n".join(
+        problem.message for problem in validate.find_global_problems(model.Globals(**with_options(options)), (SITE,))
+    )
     assert words in found
     assert bool(words) == bool(found)
 

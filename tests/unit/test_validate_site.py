@@ -332,7 +332,7 @@ def test_what_this_nginx_cannot_do(action: model.Proxy, feature: render_environm
 
 
 def test_trusted_proxies_need_realip() -> None:
-    settings = model.Globals(trusted_proxies=("10.0.0.0/8",))
+    settings = model.Globals(options=catalogue.values(trusted_proxies=("10.0.0.0/8",)))
     assert validate.find_unsupported_globals(settings, frozenset())
     assert not validate.find_unsupported_globals(settings, frozenset({render_environment.Feature.REALIP}))
     assert validate.find_unsupported_globals(model.Globals(proxy_protocol=True), frozenset())

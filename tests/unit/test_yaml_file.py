@@ -11,11 +11,16 @@ from daemun.core import directive, model, validate_acme
 from daemun.core.options import (
     balance_option,
     catalogue,
+    docker_option,
     header_options,
     hsts_option,
+    logs_option,
     max_body_option,
     timeout_option,
+    trusted_proxies_option,
     upstream_tls_options,
+    user_option,
+    workers_option,
 )
 from daemun.errors import ConfigError
 from daemun.sources import yaml_acme, yaml_file, yaml_route, yaml_site, yaml_top
@@ -247,9 +252,9 @@ def test_the_top_of_the_file() -> None:
     assert found.listen_https == (model.Address(port=8443, host="::1"),)
     assert found.acme == model.Acme(authorities=(model.Authority(directory="https://ca.test/dir"),))
     assert (found.default.kind, found.default.host) == (model.DefaultKind.SITE, "a.test")
-    assert found.trusted_proxies == ("10.0.0.0/8",)
-    assert found.logs == model.Logs(access=False, max_bytes=16384, keep=2, stdout=False)
-    assert (found.workers, found.user) == (4, "www-data")
+    assert trusted_proxies_option.OPTION.of(found) == ("10.0.0.0/8",)
+    assert logs_option.OPTION.of(found) == logs_option.Logs(access=False, max_bytes=16384, keep=2, stdout=False)
+    assert (workers_option.OPTION.of(found), user_option.OPTION.of(found)) == (4, "www-data")
     assert [node.name for node in found.snippet if isinstance(node, directive.Directive)] == ["map"]
     assert str(found.snippet_origin) == "daemun.yaml:10:8"
 
@@ -257,7 +262,7 @@ def test_the_top_of_the_file() -> None:
 def test_other_forms_of_the_top() -> None:
     assert "staging" in settings("acme: {directory: letsencrypt-staging}").acme.directory
     assert settings("default: refuse").default.kind is model.DefaultKind.REFUSE
-    assert settings("workers: auto").workers is None
+    assert workers_option.OPTION.of(settings("workers: auto")) is None
     redirect = settings("default: {redirect: 'https://a.test/', status: 302}").default.redirect
     assert redirect == model.Redirect(to="https://a.test/", options=catalogue.values(status=302))
 
@@ -265,25 +270,25 @@ def test_other_forms_of_the_top() -> None:
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        ("auto", model.Docker()),
-        ("off", model.Docker(is_on=False)),
-        ("tcp://socket-proxy:2375", model.Docker(endpoint="tcp://socket-proxy:2375")),
-        ("{endpoint: off, reserve: A.test}", model.Docker(is_on=False, reserved=("a.test",))),
+        ("auto", docker_option.Docker()),
+        ("off", docker_option.Docker(is_on=False)),
+        ("tcp://socket-proxy:2375", docker_option.Docker(endpoint="tcp://socket-proxy:2375")),
+        ("{endpoint: off, reserve: A.test}", docker_option.Docker(is_on=False, reserved=("a.test",))),
         (
             "{reserve: [admin.test, '*.corp.test', bücher.test]}",
-            model.Docker(reserved=("admin.test", "*.corp.test", "xn--bcher-kva.test")),
+            docker_option.Docker(reserved=("admin.test", "*.corp.test", "xn--bcher-kva.test")),
         ),
         (
             "{endpoint: 'tcp://h:2376', tls: {ca: ca.pem, cert: ./c.pem, key: /k.pem}}",
-            model.Docker(
+            docker_option.Docker(
                 endpoint="tcp://h:2376",
-                tls=model.DockerTls(ca="/etc/daemun/ca.pem", certificate="/etc/daemun/c.pem", key="/k.pem"),
+                tls=docker_option.DockerTls(ca="/etc/daemun/ca.pem", certificate="/etc/daemun/c.pem", key="/k.pem"),
             ),
         ),
     ],
 )
-def test_where_the_engine_is(written: str, expected: model.Docker) -> None:
-    assert settings(f"docker: {written}").docker == expected
+def test_where_the_engine_is(written: str, expected: docker_option.Docker) -> None:
+    assert docker_option.OPTION.of(settings(f"docker: {written}")) == expected
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import certifi
 
 from daemun.alerts import alert_message
 from daemun.core import model
+from daemun.core.options import alerts_option
 
 
 class AlertTarget(typing.Protocol):
@@ -32,8 +33,8 @@ class AlertTarget(typing.Protocol):
         ...
 
 
-def make_targets(alerts: model.Alerts) -> tuple[AlertTarget, ...]:
-    """All of them, in the order of the file; what is listed twice counts once."""
+def make_targets(alerts: alerts_option.Alerts) -> tuple[AlertTarget, ...]:
+    """All of them, in the order of the file; what is listed twice is told once."""
     if not (alerts.webhooks or alerts.ntfy or alerts.mails):
         return ()
     # Here, so that gates without alerts neither wait for aiohttp and aiosmtplib nor have them in memory.

@@ -17,13 +17,17 @@ import aiosmtplib
 
 from daemun import causes, secret
 from daemun.alerts import alert_message
-from daemun.core import model
+from daemun.core.options import alerts_option
 from daemun.errors import RetryableError
 
 WITHIN_S = 30.0
 """For all of a delivery. Servers that delay the first line to annoy spammers make some seconds of it."""
 
-_PORTS = {model.MailSecurity.STARTTLS: 587, model.MailSecurity.TLS: 465, model.MailSecurity.NONE: 25}
+_PORTS = {
+    alerts_option.MailSecurity.STARTTLS: 587,
+    alerts_option.MailSecurity.TLS: 465,
+    alerts_option.MailSecurity.NONE: 25,
+}
 _LONGEST_WORDS = 300
 _REFUSED: dict[type[aiosmtplib.SMTPException], str] = {
     aiosmtplib.SMTPAuthenticationError: "user and password",
@@ -37,7 +41,7 @@ class Smtp:
 
     key: str
     name: str
-    mail: model.Mail
+    mail: alerts_option.Mail
 
     async def deliver(self, what: alert_message.Message, context: ssl.SSLContext) -> str | None:
         mail = self.mail
@@ -47,9 +51,9 @@ class Smtp:
             port=mail.port or _PORTS[mail.security],
             username=mail.user,
             password=password,
-            use_tls=mail.security is model.MailSecurity.TLS,
-            # True, not None: a server that does not offer it, or something between, must not get what is sent in clear.
-            start_tls=mail.security is model.MailSecurity.STARTTLS,
+            use_tls=mail.security is alerts_option.MailSecurity.TLS,
+            # True, not None: a server that does not offer it, or somebody between, must not get what is sent in clear.
+            start_tls=mail.security is alerts_option.MailSecurity.STARTTLS,
             tls_context=context,
             # RFC 5321 section 4.1.3: an address where there is no full name; some servers refuse short names.
             local_hostname=what.machine if "." in what.machine else "[127.0.0.1]",
@@ -76,7 +80,7 @@ class Smtp:
         return None
 
 
-def compose(mail: model.Mail, what: alert_message.Message) -> email.message.EmailMessage:
+def compose(mail: alerts_option.Mail, what: alert_message.Message) -> email.message.EmailMessage:
     """Text in UTF-8. Pure, but for its Message-ID."""
     made = email.message.EmailMessage(policy=email.policy.SMTP)
     made["From"] = mail.sender

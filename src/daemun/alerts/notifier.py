@@ -16,6 +16,7 @@ from daemun.alerts import alert_message, alert_targets, ledger_store
 from daemun.control import ports
 from daemun.core import model
 from daemun.core.alerts import alert_ledger, alert_outbox, alert_rules
+from daemun.core.options import alerts_option
 from daemun.errors import ConfigError, DaemunError, RetryableError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -31,7 +32,7 @@ class AlertInput:
     """The targets of alerts, and all certificates there are. troubles: the sites that visitors do not get; None: that
     is not known yet."""
 
-    alerts: model.Alerts
+    alerts: alerts_option.Alerts
     certificates: tuple[model.CertificateStatus, ...]
     troubles: tuple[model.SiteStatus, ...] | None = None
 

@@ -20,6 +20,7 @@ from daemun import causes, secret
 from daemun.alerts import alert_message
 from daemun.core import model, rules
 from daemun.core.alerts import alert_ledger
+from daemun.core.options import alerts_option
 from daemun.errors import ConfigError, RetryableError
 
 WITHIN_S = 15.0
@@ -78,7 +79,7 @@ class Ntfy:
 
     key: str
     name: str
-    ntfy: model.Ntfy
+    ntfy: alerts_option.Ntfy
 
     async def deliver(self, what: alert_message.Message, context: ssl.SSLContext) -> str | None:
         event = what.notice.event

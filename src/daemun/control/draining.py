@@ -7,6 +7,7 @@ import structlog
 
 from daemun.control import ports
 from daemun.core import model, worker_generations
+from daemun.core.options import old_workers_option
 from daemun.errors import EnvironmentProblemError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -21,7 +22,7 @@ class Draining:
         self,
         old: ports.OldWorkers,
         target: model.OldGeneration,
-        limits: model.OldWorkers,
+        limits: old_workers_option.OldWorkers,
         now: collections.abc.Callable[[], float],
     ) -> None:
         """target: with its sockets counted. now: monotonic seconds."""

@@ -7,6 +7,7 @@ import datetime
 import typing
 
 from daemun.core import certificate_choice, change_plan, model, on_demand_names, worker_generations
+from daemun.core.options import old_workers_option
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +67,7 @@ class OldWorkersReport:
     closed: how many connections of it were closed so far.
     """
 
-    limits: model.OldWorkers
+    limits: old_workers_option.OldWorkers
     old: tuple[model.OldGeneration, ...] = ()
     held: worker_generations.HeldReload | None = None
     drains: int | None = None

@@ -13,6 +13,7 @@ import structlog
 
 from daemun.control import draining, gate_port, ports
 from daemun.core import model, worker_generations
+from daemun.core.options import old_workers_option
 from daemun.core.worker_generations import ReloadVerdict, Urgency
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -29,7 +30,7 @@ class _Wait:
 
     since_s: float
     urgency: Urgency
-    limits: model.OldWorkers
+    limits: old_workers_option.OldWorkers
     held: worker_generations.HeldReload
     is_woken: bool = False
 
@@ -50,13 +51,15 @@ class ReloadLimiter:
         self._old = old
         self._clock = clock
         self._now = now
-        self._limits = model.OldWorkers()
+        self._limits = old_workers_option.OldWorkers()
         self._wait: _Wait | None = None
         self._draining: draining.Draining | None = None
         self._begun = asyncio.Event()
         self.wake: collections.abc.Callable[[], None] = lambda: None
 
-    async def admit(self, limits: model.OldWorkers, urgency: Urgency) -> worker_generations.HeldReload | None:
+    async def admit(
+        self, limits: old_workers_option.OldWorkers, urgency: Urgency
+    ) -> worker_generations.HeldReload | None:
         """See control.switcher.Admission."""
         self._limits = limits
         old = await self._old.list_old()
@@ -133,5 +136,5 @@ class ReloadLimiter:
             self._draining = None
 
 
-def _excess(old: tuple[model.OldGeneration, ...], limits: model.OldWorkers) -> str:
+def _excess(old: tuple[model.OldGeneration, ...], limits: old_workers_option.OldWorkers) -> str:
     return worker_generations.find_excess(old, limits) or "none"

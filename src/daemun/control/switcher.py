@@ -13,6 +13,7 @@ from daemun.control import ports, quarantine_staging
 from daemun.core import assemble as assemble_
 from daemun.core import change_plan, listeners, model, render_environment, worker_generations
 from daemun.core import quarantine as quarantine_
+from daemun.core.options import old_workers_option
 
 DescribeEnvironment = collections.abc.Callable[[model.Globals], render_environment.Environment]
 
@@ -21,7 +22,7 @@ class Admission(typing.Protocol):
     """Decides whether nginx may be reloaded now (`control.reload_limiter`)."""
 
     async def admit(
-        self, limits: model.OldWorkers, urgency: worker_generations.Urgency
+        self, limits: old_workers_option.OldWorkers, urgency: worker_generations.Urgency
     ) -> worker_generations.HeldReload | None:
         """None: it may. Else the change waits, from its first call until `withdraw`; the loop is woken to try again."""
         ...
@@ -162,7 +163,7 @@ class Switcher:
         """A tree that has to wait was judged all the same: what is wrong with it is reported at once."""
         activation, held = candidate.activation, None
         if activation is change_plan.Activation.RELOAD:
-            held = await self._admission.admit(desired.globals.old_workers, urgency)
+            held = await self._admission.admit(old_workers_option.OPTION.of(desired.globals), urgency)
         if held is None:
             self._admission.withdraw()
         else:

@@ -21,7 +21,7 @@ from daemun.core import (
     validate_site,
     words,
 )
-from daemun.core.options import balance_option
+from daemun.core.options import balance_option, trusted_proxies_option
 
 _FEATURES = {
     model.Scheme.H2C: render_environment.Feature.H2C_UPSTREAM,
@@ -67,19 +67,8 @@ def find_global_problems(
     report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     _check_listen(settings, report)
     validate_acme.check_acme(settings.acme, report)
-    validate_acme.check_alerts(settings.alerts, report)
-    _check_docker(settings.docker, report)
     _check_default(settings.default, sites, report.at(settings.default.origin))
-    for index, network in enumerate(settings.trusted_proxies):
-        report.add_value(network, rules.check_network(network), "trusted_proxies", index)
-    report.add(rules.check_number(settings.logs.max_bytes, least=1, most=rules.MAX_BYTES_OF_A_FILE), "logs", "max_size")
-    report.add(rules.check_number(settings.logs.keep, least=0, most=10_000), "logs", "keep")
-    if settings.workers is not None:
-        report.add(rules.check_number(settings.workers, least=1, most=1024), "workers")
-    _check_old_workers(settings.old_workers, report)
     validate_site.check_gate(settings, report)
-    if settings.user is not None:
-        report.add_value(settings.user, rules.check_user(settings.user), "user")
     memory = memory or site_memory.PerSite()
     memory.enter(settings.acme)
     judge = functools.partial(validate_acme.find_order_problems, acme=settings.acme)
@@ -108,7 +97,10 @@ def find_unsupported_globals(
 ) -> tuple[model.Problem, ...]:
     """What `settings` ask for and this nginx cannot do."""
     report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
-    needs_realip = {"trusted_proxies": bool(settings.trusted_proxies), "proxy_protocol": settings.proxy_protocol}
+    needs_realip = {
+        "trusted_proxies": bool(trusted_proxies_option.OPTION.of(settings)),
+        "proxy_protocol": settings.proxy_protocol,
+    }
     for field in (field for field, is_needed in needs_realip.items() if is_needed):
         if render_environment.Feature.REALIP not in features:
             report.add(_unsupported(render_environment.Feature.REALIP), field)
@@ -201,21 +193,6 @@ def _collide(one: model.Address, other: model.Address, *, same_kind: bool) -> bo
     if len(hosts) == 1:
         return True
     return None in hosts and (not same_kind or bool(hosts & {"0.0.0.0", "::"}))  # noqa: S104 compared, not bound
-
-
-def _check_docker(docker: model.Docker, report: problem_report.ProblemReport) -> None:
-    if docker.tls is not None and (docker.endpoint is None or docker.endpoint.startswith("unix:")):
-        report.add("needs `endpoint`, the tcp:// URL of the engine that it is for", "docker", "tls")
-    for index, host in enumerate(docker.reserved):
-        report.add_value(host, rules.check_host(host), "docker", "reserve", index)
-
-
-def _check_old_workers(old: model.OldWorkers, report: problem_report.ProblemReport) -> None:
-    least, most = rules.LEAST_MEMORY_BYTES, rules.MAX_BYTES_OF_A_FILE
-    report.add(rules.check_number(old.generations, least=1, most=1000), "old_workers", "generations")
-    report.add(rules.check_number(old.memory_bytes, least=least, most=most), "old_workers", "memory")
-    report.add(rules.check_number(old.wait_s, least=0, most=3600), "old_workers", "wait")
-    report.add(rules.check_number(old.sockets_per_s, least=1, most=10_000), "old_workers", "per_second")
 
 
 def _check_default(

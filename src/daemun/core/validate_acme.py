@@ -155,35 +155,6 @@ def check_on_demand(site: model.Site, report: problem_report.ProblemReport) -> N
         report.add_value(wanted.ask, rules.check_web_url(wanted.ask), "on_demand", "ask")
 
 
-# --- alerts ----------------------------------------------------------------------------------------------------
-
-
-def check_alerts(alerts: model.Alerts, report: problem_report.ProblemReport) -> None:
-    for hook in alerts.webhooks:
-        _check_secret_url(hook.url, report, "alerts", "webhook")
-    for topic in alerts.ntfy:
-        _check_secret_url(topic.url, report, "alerts", "ntfy", "url")
-    for mail in alerts.mails:
-        report.add(rules.check_server(mail.server), "alerts", "smtp", "server")
-        report.add_value(mail.sender, rules.check_email(mail.sender), "alerts", "smtp", "from")
-        for address in mail.recipients:
-            report.add_value(address, rules.check_email(address), "alerts", "smtp", "to")
-        if not mail.recipients:
-            report.add("is empty; expected at least one address", "alerts", "smtp", "to")
-        if mail.port is not None:
-            report.add(rules.check_number(mail.port, least=1, most=65535), "alerts", "smtp", "port")
-        if (mail.user is None) != (mail.password is None):
-            report.add("`user` and `password` belong together", "alerts", "smtp")
-        if mail.user is not None and mail.security is model.MailSecurity.NONE:
-            report.add("a password is not sent in clear; use `security: starttls` or `tls`", "alerts", "smtp")
-
-
-def _check_secret_url(url: model.Secret, report: problem_report.ProblemReport, *field: str) -> None:
-    """Its text is not told: a part of it may be a secret."""
-    if url.text is not None and rules.check_web_url(url.text) is not None:
-        report.add("is not an http or https URL", *field)
-
-
 def _host_of(url: str) -> str:
     return url.partition("://")[2].partition("/")[0].lower()
 

@@ -64,9 +64,6 @@ def check_policy(policy: model.TlsPolicy, report: problem_report.ProblemReport, 
 
 def check_gate(settings: model.Globals, report: problem_report.ProblemReport) -> None:
     catalogue.check_level(option.Level.GATE, settings, option.Place(report=report, field=()))
-    for index, name in enumerate(settings.proxy_headers):
-        cause = None if name == model.DEFAULT_HEADERS else rules.check_proxy_header(name)
-        report.add_value(name, cause, "proxy_headers", index)
     default = settings.default
     report.add(rules.check_number(default.status, least=200, most=599), "default", "status")
     for path in (default.page, default.certificate, default.key):
@@ -76,7 +73,3 @@ def check_gate(settings: model.Globals, report: problem_report.ProblemReport) ->
         report.add("a certificate of your own needs both `certificate` and `key`", "default")
     if settings.tls_policy is not None:
         check_policy(settings.tls_policy, report, "tls_policy")
-    if settings.logs.format is not None:
-        report.add(rules.check_log_format(settings.logs.format), "logs", "format")
-    if settings.logs.escape not in {"default", "json", "none"}:
-        report.add(f"expected default, json or none, found {words.quoted(settings.logs.escape)}", "logs", "escape")

@@ -7,7 +7,7 @@ import pathlib
 import re
 
 from daemun.core import layout as layout_
-from daemun.core import model
+from daemun.core.options import logs_option
 from daemun.nginx import error_diagnosis
 
 NAMES = ("access.log", "error.log")
@@ -16,7 +16,7 @@ Move = tuple[str, str | None]
 """Old name and new name; no new name: removed."""
 
 
-def is_due(name: str, size_bytes: int | None, logs: model.Logs) -> bool:
+def is_due(name: str, size_bytes: int | None, logs: logs_option.Logs) -> bool:
     """Whether nginx has to open a log anew: it is too large, or was renamed before daemun ended. Pure.
 
     size_bytes: None when there is no such file.
@@ -37,7 +37,7 @@ def plan_moves(name: str, existing: collections.abc.Collection[str], keep: int) 
     return tuple(moves)
 
 
-def rotate(layout: layout_.Layout, logs: model.Logs) -> bool:
+def rotate(layout: layout_.Layout, logs: logs_option.Logs) -> bool:
     """Rename the logs that are due. Blocking.
 
     Returns: whether nginx must open its logs anew. Raises: EnvironmentProblemError.

@@ -14,6 +14,7 @@ from daemun import errors
 from daemun.control import ports
 from daemun.core import layout as layout_
 from daemun.core import liveness, model, render_environment
+from daemun.core.options import logs_option
 from daemun.nginx import (
     config_test,
     confirmation_socket,
@@ -173,7 +174,7 @@ class Nginx(ports.Proxy):
         """Let nginx, orphaned workers too, open its log files anew."""
         await asyncio.to_thread(self._signal_reopen)
 
-    async def rotate_logs(self, settings: model.Logs) -> bool:
+    async def rotate_logs(self, settings: logs_option.Logs) -> bool:
         """Rename the logs that grew too large; nginx goes on with new ones, and no line is lost.
 
         Returns: whether any was. Raises: EnvironmentProblemError when a file cannot be renamed.

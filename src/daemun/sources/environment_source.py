@@ -7,6 +7,7 @@ import typing
 
 from daemun.control import ports
 from daemun.core import model, short_texts, validate
+from daemun.core.options import catalogue, docker_option
 from daemun.errors import ConfigError
 from daemun.sources import yaml_acme, yaml_context
 
@@ -28,8 +29,10 @@ def read_snapshot(environ: collections.abc.Mapping[str, str]) -> model.Snapshot:
     given = {name: environ.get(name, "").strip() for name in VARIABLES}
     settings = model.Globals(
         acme=model.Acme(authorities=(_authority(given, faults),)),
-        docker=model.Docker(reserved=_parse(given, "DAEMUN_RESERVE", _hosts, faults) or ()),
-        trusted_proxies=tuple(_split(given["DAEMUN_TRUSTED_PROXIES"])),
+        options=catalogue.values(
+            docker=docker_option.Docker(reserved=_parse(given, "DAEMUN_RESERVE", _hosts, faults) or ()),
+            trusted_proxies=tuple(_split(given["DAEMUN_TRUSTED_PROXIES"])),
+        ),
     )
     for problem in validate.find_global_problems(settings, ()):
         name = next((name for name, key in VARIABLES.items() if problem.field[: len(key)] == key), "the environment")

@@ -13,7 +13,7 @@ import pathlib
 import re
 
 from daemun.core import directive, model
-from daemun.core.options import upstream_tls_options
+from daemun.core.options import catalogue, upstream_tls_options
 from daemun.sources import snippet_files
 
 _LARGEST_DIGESTED_BYTES = 4 << 20
@@ -62,8 +62,7 @@ def _of_route(route: model.Route) -> model.Route:
     verify = upstream_tls_options.VERIFY.find(action)
     if verify is not None and verify.ca_file is not None:
         verify = dataclasses.replace(verify, ca_digest=digest(verify.ca_file))
-        others = tuple(one for one in action.options if one[0] != upstream_tls_options.VERIFY.name)
-        options = (*others, *upstream_tls_options.VERIFY.set(verify))
+        options = catalogue.with_value(action.options, upstream_tls_options.VERIFY, verify)
         route = dataclasses.replace(route, action=dataclasses.replace(action, options=options))
     return dataclasses.replace(route, snippet=with_notes(route.snippet)) if route.snippet else route
 

@@ -9,6 +9,7 @@ import os
 import pathlib
 
 from daemun.core import model
+from daemun.core.options import alerts_option, docker_option
 from daemun.sources import snippet_files
 
 
@@ -51,10 +52,11 @@ def _find_secrets(
             yield site.tls.key, f"the private key {site.tls.key}"
     settings = snapshot.globals
     if settings is not None:
-        for file in (*_find_files(settings.acme), *_find_files(settings.alerts)):
+        for file in (*_find_files(settings.acme), *_find_files(alerts_option.OPTION.of(settings))):
             yield file, f"the secret {file}"
-        if settings.docker.tls is not None:
-            yield settings.docker.tls.key, f"the private key {settings.docker.tls.key}"
+        engine = docker_option.OPTION.of(settings).tls
+        if engine is not None:
+            yield engine.key, f"the private key {engine.key}"
     for file in snippet_files.find_passwords(snapshot):
         yield file, f"{file}, which has passwords"
     yield str(path), f"{path}, the configuration that is in use"

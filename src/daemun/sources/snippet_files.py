@@ -9,6 +9,7 @@ import typing
 
 from daemun import errors
 from daemun.core import directive, model
+from daemun.core.options import user_option
 
 _FIRST = frozenset(
     {
@@ -117,8 +118,8 @@ def find_problems(snapshot: model.Snapshot, find_worker: FindWorker) -> list[mod
     named = _find_all(snapshot)
     if not named:
         return []
-    with contextlib.suppress(errors.EnvironmentProblemError):  # reported where nginx is to be started
-        worker = find_worker((snapshot.globals or model.Globals()).user)
+    with contextlib.suppress(errors.EnvironmentProblemError):  # told where nginx is to be started
+        worker = find_worker(user_option.OPTION.of(snapshot.globals or model.Globals()))
         return [problem for host, line in named for problem in _judge(host, line, worker)]
     return []
 

@@ -54,8 +54,5 @@ class Context:
             self.report(yaml_positions.YamlFault(message=message, mark=mark), host=host)
             return ()
 
-    def secret(self, secret: model.Secret) -> model.Secret:
-        return secret if secret.file is None else model.Secret(file=self.absolute(secret.file))
-
     def absolute(self, path: str) -> str:
         return os.path.normpath(self._base_dir / path) if path else path

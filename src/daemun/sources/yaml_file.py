@@ -9,7 +9,7 @@ import pathlib
 
 from daemun import folders
 from daemun.core import layout, model, problem_report
-from daemun.core.options import upstream_tls_options
+from daemun.core.options import docker_option, upstream_tls_options
 from daemun.errors import ConfigError
 from daemun.sources import (
     loaded_files,
@@ -163,7 +163,7 @@ def _find_missing_files(snapshot: model.Snapshot) -> list[model.Problem]:
     for ca_file in dict.fromkeys(authority.ca_file for authority in authorities):
         if ca_file is not None:
             problems += _unreadable(ca_file, ("acme", "ca_file"))
-    engine_tls = snapshot.globals.docker.tls if snapshot.globals else None
+    engine_tls = docker_option.OPTION.of(snapshot.globals).tls if snapshot.globals else None
     if engine_tls is not None:
         problems += _unreadable(engine_tls.ca, ("docker", "tls", "ca"))
         problems += _unreadable(engine_tls.certificate, ("docker", "tls", "cert"))

@@ -61,7 +61,7 @@ def _authority(
         directory=entry.directory,
         email=entry.email or usual.email,
         ca_file=None if ca_file is None else context.absolute(ca_file),
-        eab=None if eab is None else model.Eab(key_id=eab.kid, hmac_key=context.secret(eab.hmac_key)),
+        eab=None if eab is None else model.Eab(key_id=eab.kid, hmac_key=eab.hmac_key),
         staging=entry.staging or usual.staging or yaml_acme.STAGINGS.get(entry.directory),
     )
 
@@ -69,7 +69,7 @@ def _authority(
 def _dns(context: yaml_context.Context, entry: yaml_acme.DnsEntry | None) -> model.Dns | None:
     if entry is None:
         return None
-    options = ((name, context.secret(value)) for name, value in (entry.__pydantic_extra__ or {}).items())
+    options = ((name, value) for name, value in (entry.__pydantic_extra__ or {}).items())
     return model.Dns(
         provider=entry.provider,
         options=tuple(sorted(options, key=lambda option: option[0])),

@@ -18,6 +18,7 @@ from daemun.certs.preflight import lazy_examiner
 from daemun.control import gate, lifecycle, reconciler, reload_limiter
 from daemun.core import layout as layout_
 from daemun.core import model, render_environment, served_judgement, worker_generations
+from daemun.core.options import alerts_option, docker_option, logs_option, user_option
 from daemun.discovery import endpoints
 from daemun.errors import ConfigError
 from daemun.hold import hold_limits, hold_queue
@@ -61,7 +62,7 @@ class Daemon:
         known = last_good_file.recall(store, settings.config, source)
         current = known.globals if known and known.globals else model.Globals()
         account = worker_account.choose_at_start(
-            _configured_user(source) or current.user, running=process.find_user(self._layout)
+            _configured_user(source) or user_option.OPTION.of(current), running=process.find_user(self._layout)
         )
         self._preflight = lazy_examiner.LazyExaminer(lambda: preflight_parts.make(store))
         self._dns = dns_proofs.DnsProofs(store, clock.SystemClock(), lambda: self._certificates.specs)
@@ -75,7 +76,7 @@ class Daemon:
         )
         self._nginx = nginx_server.Nginx(binary, self._layout, account)
         self._endpoints = endpoints.Discovery(store, seed=self._layout.state, askers=self._nginx)
-        self._logs = log_schedule.Rotation(self._nginx, current.logs)
+        self._logs = log_schedule.Rotation(self._nginx, logs_option.OPTION.of(current))
         self._access_lines = access_lines.AccessLines(self._layout)
         self._machine = nginx_environment.Machine(binary=binary, layout=self._layout, account=account)
         self._remembering = last_good_file.Remembering(source, store, settings.config, known)
@@ -248,17 +249,17 @@ class Daemon:
             await asyncio.sleep(gate.RETRY_S)
 
     def _configure(self, found: model.Globals) -> None:
-        self._containers.configure(found.docker)
+        self._containers.configure(docker_option.OPTION.of(found))
         self._preflight.configure(found)
         self._dns.configure(found.acme)
 
     def _describe(self, current: model.Globals) -> render_environment.Environment:
-        self._logs.policy = current.logs
-        self._access_lines.switch(is_on=log_schedule.is_on_stdout(current.logs, os.environ))
+        self._logs.policy = logs_option.OPTION.of(current)
+        self._access_lines.switch(is_on=log_schedule.is_on_stdout(logs_option.OPTION.of(current), os.environ))
         described = self._machine.describe(
             current, thumbprint=self._certificates.thumbprint(), resolver=self._endpoints.address
         )
-        return dataclasses.replace(described, next_user=worker_account.next_user(current.user))
+        return dataclasses.replace(described, next_user=worker_account.next_user(user_option.OPTION.of(current)))
 
     def _see(self) -> notifier.AlertInput | None:
         last = self._gate.last
@@ -266,7 +267,7 @@ class Daemon:
             return None
         certificates = self._certificates.status()
         return notifier.AlertInput(
-            alerts=last.desired.globals.alerts,
+            alerts=alerts_option.OPTION.of(last.desired.globals),
             certificates=certificates,
             troubles=self._prober.find_troubles(last.sites, certificates),
         )
@@ -292,7 +293,7 @@ def _configured_user(source: yaml_file.YamlFile) -> str | None:
         snapshot = error.good
     except ConfigError:
         snapshot = None
-    return snapshot.globals.user if snapshot is not None and snapshot.globals is not None else None
+    return user_option.OPTION.of(snapshot.globals) if snapshot is not None and snapshot.globals is not None else None
 
 
 def _announce(front: gate.Gate, *, is_seen: bool) -> None:

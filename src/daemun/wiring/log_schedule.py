@@ -6,7 +6,7 @@ import contextlib
 
 import structlog
 
-from daemun.core import model
+from daemun.core.options import logs_option
 from daemun.errors import EnvironmentProblemError
 from daemun.nginx import nginx_server
 
@@ -19,7 +19,7 @@ STDOUT_VARIABLE = "DAEMUN_ACCESS_LOG"
 """The image sets it to "stdout", because people look for the lines in `docker logs`."""
 
 
-def is_on_stdout(policy: model.Logs, environ: collections.abc.Mapping[str, str]) -> bool:
+def is_on_stdout(policy: logs_option.Logs, environ: collections.abc.Mapping[str, str]) -> bool:
     """Whether the lines of the access log are copied to standard output. Pure."""
     return environ.get(STDOUT_VARIABLE, "").strip() == "stdout" if policy.stdout is None else policy.stdout
 
@@ -27,7 +27,7 @@ def is_on_stdout(policy: model.Logs, environ: collections.abc.Mapping[str, str])
 class Rotation:
     """policy: as it is configured now."""
 
-    def __init__(self, nginx: nginx_server.Nginx, policy: model.Logs) -> None:
+    def __init__(self, nginx: nginx_server.Nginx, policy: logs_option.Logs) -> None:
         self.policy = policy
         self._nginx = nginx
         self._requested = asyncio.Event()

@@ -5,6 +5,7 @@ import dataclasses
 from daemun import settings as settings_
 from daemun.core import layout as layout_
 from daemun.core import model, render_environment
+from daemun.core.options import workers_option
 from daemun.nginx import find_nginx as find_nginx_
 from daemun.nginx import machine_limits, worker_account
 
@@ -33,7 +34,7 @@ class Machine:
             group=self.account.group if self.account else None,
             resolver=resolver,
             ca_bundle=machine_limits.find_ca_bundle(),
-            workers=current.workers or machine_limits.count_cores(),
+            workers=workers_option.OPTION.of(current) or machine_limits.count_cores(),
             ipv6=machine_limits.has_ipv6(),
             open_files=machine_limits.count_open_files(),
         )

@@ -20,7 +20,6 @@ from daemun.core.model.acme_settings import (
     Secret,
 )
 from daemun.core.model.actual import Actual, OldGeneration, OldWorker, SiteState, SiteStatus, Worker
-from daemun.core.model.alert_settings import Alerts, Mail, MailSecurity, Ntfy, SentAlert, Webhook
 from daemun.core.model.certificate import (
     CertificateKind,
     CertificateSpec,
@@ -30,7 +29,6 @@ from daemun.core.model.certificate import (
 )
 from daemun.core.model.finding import Finding, Weight
 from daemun.core.model.gate_settings import (
-    DEFAULT_HEADERS,
     NOBODY,
     PRIVATE,
     Address,
@@ -38,11 +36,7 @@ from daemun.core.model.gate_settings import (
     Default,
     DefaultKind,
     Desired,
-    Docker,
-    DockerTls,
     Globals,
-    Logs,
-    OldWorkers,
     Snapshot,
     SnippetFile,
 )
@@ -58,6 +52,7 @@ from daemun.core.model.probe_results import (
 )
 from daemun.core.model.problem import NOWHERE, Origin, Problem, Severity, located
 from daemun.core.model.route import Files, Header, Redirect, Route, Snippet
+from daemun.core.model.sent_alert import SentAlert
 from daemun.core.model.site import (
     Answer,
     ClientCertificates,
@@ -81,7 +76,6 @@ from daemun.core.model.target import (
 )
 
 __all__ = [
-    "DEFAULT_HEADERS",
     "DEFAULT_PORTS",
     "HOOK",
     "LETS_ENCRYPT",
@@ -94,7 +88,6 @@ __all__ = [
     "Actual",
     "Address",
     "Aim",
-    "Alerts",
     "Answer",
     "Authority",
     "CertificateKind",
@@ -108,8 +101,6 @@ __all__ = [
     "DefaultKind",
     "Desired",
     "Dns",
-    "Docker",
-    "DockerTls",
     "Eab",
     "Endpoint",
     "Files",
@@ -119,13 +110,8 @@ __all__ = [
     "Header",
     "HttpMode",
     "KeyType",
-    "Logs",
-    "Mail",
-    "MailSecurity",
-    "Ntfy",
     "OldGeneration",
     "OldWorker",
-    "OldWorkers",
     "OnDemand",
     "OptionValues",
     "Ordering",
@@ -158,7 +144,6 @@ __all__ = [
     "Trouble",
     "UpstreamError",
     "UpstreamTls",
-    "Webhook",
     "Weight",
     "Worker",
     "located",

@@ -6,7 +6,6 @@ import operator
 
 from daemun.core import directive
 from daemun.core.model.acme_settings import Acme
-from daemun.core.model.alert_settings import Alerts
 from daemun.core.model.problem import NOWHERE, Origin, Problem
 from daemun.core.model.route import Redirect, Snippet
 from daemun.core.model.site import Site, TlsPolicy
@@ -64,22 +63,6 @@ class Default:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Logs:
-    """access: whether requests are logged. stdout: whether their lines are also on daemun's standard output; None: as
-    the environment has it. A log file larger than max_bytes is rotated; `keep` old ones stay.
-
-    format: of a line, with nginx's variables; None: the usual one. escape: "default", "json" or "none".
-    """
-
-    access: bool = True
-    stdout: bool | None = None
-    format: str | None = None
-    escape: str = "default"
-    max_bytes: int = 100 << 20
-    keep: int = 5
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SnippetFile:
     """A file of hand-written nginx that stands apart from all other, so that a mistake in it sets nothing else aside.
 
@@ -91,57 +74,9 @@ class SnippetFile:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class OldWorkers:
-    """What generations of workers that were replaced may cost while their connections stay open.
-
-    generations, memory_bytes: the budget. wait_s: how long a change that needs a reload waits for others, and for
-    connections to end by themselves, while the budget is used up; then the oldest generation is drained.
-    sockets_per_s: how many of its connections are closed a second, unless there are very many.
-    """
-
-    generations: int = 8
-    memory_bytes: int = 512 << 20
-    wait_s: float = 60.0
-    sockets_per_s: int = 5
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class DockerTls:
-    """Absolute paths of PEM files: whom the engine's certificate must come from, and what daemun shows it."""
-
-    ca: str
-    certificate: str
-    key: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Docker:
-    """The engine whose containers ask for sites.
-
-    is_on: False: no engine is asked.
-    endpoint: its URL; None: what DOCKER_HOST names, else a usual socket if there is one.
-    reserved: hosts that no container may claim, in the form of `Site.host`.
-    tenants: a host belongs to the project that serves it first. shared: hosts, and the projects that may join there.
-    """
-
-    is_on: bool = True
-    endpoint: str | None = None
-    tls: DockerTls | None = None
-    reserved: tuple[str, ...] = ()
-    tenants: bool = False
-    shared: tuple[tuple[str, tuple[str, ...]], ...] = ()
-
-
-DEFAULT_HEADERS = "default"
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Globals:
     """What concerns no single site.
 
-    trusted_proxies: networks ("10.0.0.0/8") whose X-Forwarded-* headers are believed.
-    workers: nginx worker processes; None: one per CPU core.
-    user: the account nginx's workers run under when daemun runs as root; None: chosen (see nginx.account).
     snippet: the owner's raw nginx at http level. parts: of what its end is made up.
     like_nginx_proxy: what users of nginx-proxy see otherwise is as there: more headers, and its variables.
     believes_clients: X-Forwarded-* headers of every client are passed on; its address is its own all the same.
@@ -150,7 +85,6 @@ class Globals:
     wrote that.
     challenge_files: an owner's web root whose files answer the ACME challenge before daemun does, of other clients that
     order certificates; None: there is none. challenges_unknown: whether they do so for names that no site has.
-    proxy_headers: what only trusted proxies may send to servers; `DEFAULT_HEADERS` stands for the usual ones.
     http2: whether it is offered. tls_policy: None: Mozilla's intermediate one.
     """
 
@@ -162,16 +96,8 @@ class Globals:
     listen_http: tuple[Address, ...] = (Address(port=80),)
     listen_https: tuple[Address, ...] = (Address(port=443),)
     acme: Acme = Acme()
-    alerts: Alerts = Alerts()
     default: Default = Default()
-    trusted_proxies: tuple[str, ...] = ()
-    proxy_headers: tuple[str, ...] = (DEFAULT_HEADERS,)
     options: OptionValues = ()
-    logs: Logs = Logs()
-    docker: Docker = Docker()
-    workers: int | None = None
-    old_workers: OldWorkers = OldWorkers()
-    user: str | None = None
     challenge_files: str | None = None
     challenges_unknown: bool = True
     internal: Snippet = PRIVATE

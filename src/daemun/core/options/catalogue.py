@@ -11,9 +11,11 @@ import pydantic
 
 from daemun.core import directive, model
 from daemun.core.options import (
+    alerts_option,
     balance_option,
     buffering_option,
     compress_option,
+    docker_option,
     header_options,
     health_option,
     hold_option,
@@ -22,8 +24,11 @@ from daemun.core.options import (
     index_option,
     keepalive_option,
     listing_option,
+    logs_option,
     max_body_option,
+    old_workers_option,
     option,
+    proxy_headers_option,
     redirect_status_option,
     retries_option,
     root_option,
@@ -31,11 +36,22 @@ from daemun.core.options import (
     status_option,
     timeout_option,
     translate_option,
+    trusted_proxies_option,
     underscores_option,
     upstream_tls_options,
+    user_option,
+    workers_option,
 )
 
 EVERY: tuple[option.Option[typing.Any], ...] = (
+    alerts_option.OPTION,
+    docker_option.OPTION,
+    trusted_proxies_option.OPTION,
+    proxy_headers_option.OPTION,
+    logs_option.OPTION,
+    workers_option.OPTION,
+    old_workers_option.OPTION,
+    user_option.OPTION,
     hsts_option.OPTION,
     redirect_status_option.OPTION,
     underscores_option.OPTION,
@@ -63,6 +79,7 @@ EVERY: tuple[option.Option[typing.Any], ...] = (
 """In the order of the documentation."""
 
 BY_NAME = {one.name: one for one in EVERY}
+_T = typing.TypeVar("_T")
 _Entry = typing.TypeVar("_Entry", bound=pydantic.BaseModel)
 
 
@@ -95,6 +112,11 @@ def values(**given: object) -> model.OptionValues:
         for name, value in sorted(given.items())
         if len(BY_NAME[name].levels) > 1 or value != BY_NAME[name].default
     )
+
+
+def with_value(options: model.OptionValues, one: option.Option[_T], value: _T) -> model.OptionValues:
+    """The same with another value of one option."""
+    return values(**{**dict(options), one.name: value})
 
 
 def find_action(action: model.Proxy | model.Redirect | model.Files) -> option.Beside:

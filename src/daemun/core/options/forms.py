@@ -91,7 +91,13 @@ def choice(kind: type[enum.Enum], *also: str) -> pydantic.BeforeValidator:
     return pydantic.BeforeValidator(parse, json_schema_input_type=str)
 
 
-def _secret(value: object) -> object:
+def absolute(path: str, info: pydantic.ValidationInfo) -> str:
+    """A path as written, from the folder of the file that is read (`read_part`)."""
+    folder = (info.context or {}).get("folder")
+    return posixpath.normpath(posixpath.join(folder, path)) if folder and path else path
+
+
+def _secret(value: object, info: pydantic.ValidationInfo) -> object:
     """A text, or where it is: {env: NAME} or {file: PATH}. What was found is left out of the message: it may be half a
     secret."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -101,18 +107,12 @@ def _secret(value: object) -> object:
     if isinstance(value, dict) and len(value) == 1:
         (where, what), *_ = value.items()
         if where in {"env", "file"} and isinstance(what, str) and what:
-            return model.Secret(variable=what) if where == "env" else model.Secret(file=what)
+            return model.Secret(variable=what) if where == "env" else model.Secret(file=absolute(what, info))
     raise ValueError("expected text, or where it is: {env: NAME} or {file: PATH}")
 
 
 def _size(value: object) -> object:
     return 0 if value is False or value == "off" else short_texts.parse_size(value)
-
-
-def absolute(path: str, info: pydantic.ValidationInfo) -> str:
-    """A path as written, from the folder of the file that is read (`read_part`)."""
-    folder = (info.context or {}).get("folder")
-    return posixpath.normpath(posixpath.join(folder, path)) if folder and path else path
 
 
 # --- types -----------------------------------------------------------------------------------------------------
@@ -141,28 +141,22 @@ Size = typing.Annotated[
         }
     ),
 ]
+Texts = typing.Annotated[tuple[Text, ...], pydantic.Strict(strict=False)]
 Host = typing.Annotated[str, pydantic.BeforeValidator(parse_text(short_texts.parse_host))]
+Hosts = typing.Annotated[tuple[Host, ...], pydantic.Strict(strict=False), ONE_OR_MORE, Also(TEXT)]
 File = typing.Annotated[str, pydantic.Strict(), pydantic.AfterValidator(absolute)]
 """A path of this machine."""
+_WHERE: Json = {
+    "type": "object",
+    "properties": {"env": TEXT, "file": TEXT},
+    "additionalProperties": False,
+    "minProperties": 1,
+    "maxProperties": 1,
+}
+SECRET: Json = {"anyOf": [{"type": ["string", "integer"]}, _WHERE]}
 Secret = typing.Annotated[
-    pydantic.InstanceOf[model.Secret],
-    pydantic.BeforeValidator(_secret),
-    pydantic.WithJsonSchema(
-        {
-            "anyOf": [
-                {"type": ["string", "integer"]},
-                {
-                    "type": "object",
-                    "properties": {"env": TEXT, "file": TEXT},
-                    "additionalProperties": False,
-                    "minProperties": 1,
-                    "maxProperties": 1,
-                },
-            ]
-        }
-    ),
+    pydantic.InstanceOf[model.Secret], pydantic.BeforeValidator(_secret), pydantic.WithJsonSchema(SECRET)
 ]
-"""A file's path is as written: `yaml_context` makes it absolute."""
 
 
 # --- what a form is made of ------------------------------------------------------------------------------------

@@ -5,12 +5,13 @@ nginx keeps one buffer for each file: a line elsewhere that names it with anothe
 """
 
 from daemun.core import arguments, directive, model, render_environment
+from daemun.core.options import logs_option
 from daemun.core.render import site_scope
 
 
 def shared(settings: model.Globals, env: render_environment.Environment) -> directive.Directive:
     """At the http level."""
-    if not settings.logs.access:
+    if not logs_option.OPTION.of(settings).access:
         return arguments.line("access_log", "off")
     # One write for many lines: a write for each would cost a request a twentieth of its CPU time. Users of nginx-proxy,
     # and their programs, look for a request in `docker logs` right after it.

@@ -8,6 +8,7 @@ what a trusted proxy may say otherwise, and for an nginx without a variable for 
 import dataclasses
 
 from daemun.core import model, render_environment
+from daemun.core.options import trusted_proxies_option
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,4 +56,4 @@ def expressions(settings: model.Globals, nginx: render_environment.Nginx) -> For
 
 def is_anybody_believed(settings: model.Globals) -> bool:
     """Whether any client's claims about the visitor count."""
-    return bool(settings.trusted_proxies) or settings.believes_clients
+    return bool(trusted_proxies_option.OPTION.of(settings)) or settings.believes_clients

@@ -11,7 +11,14 @@ import itertools
 
 from daemun.core import arguments, directive, model, render_environment
 from daemun.core.directive import Expr
-from daemun.core.options import header_options, host_header_option, hsts_option, keepalive_option, underscores_option
+from daemun.core.options import (
+    header_options,
+    host_header_option,
+    hsts_option,
+    keepalive_option,
+    proxy_headers_option,
+    underscores_option,
+)
 from daemun.core.render import forwarded_headers, path_translation, site_scope
 
 _REMOVED = (
@@ -115,8 +122,8 @@ def _further(settings: model.Globals) -> dict[str, str]:
 def from_proxies(settings: model.Globals) -> tuple[str, ...]:
     """The headers that only trusted proxies may send, each once."""
     found: dict[str, str] = {}
-    for name in settings.proxy_headers:
-        for one in _FROM_PROXIES if name == model.DEFAULT_HEADERS else (name,):
+    for name in proxy_headers_option.OPTION.of(settings):
+        for one in _FROM_PROXIES if name == proxy_headers_option.DEFAULT else (name,):
             found.setdefault(one.lower(), one)
     return tuple(found.values())
 

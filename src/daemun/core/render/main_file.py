@@ -10,7 +10,7 @@ from daemun.core import (
     variable_definitions,
 )
 from daemun.core.directive import Expr
-from daemun.core.options import header_options
+from daemun.core.options import header_options, logs_option
 from daemun.core.render import (
     access_log,
     compression,
@@ -177,17 +177,18 @@ def _basics(env: render_environment.Environment) -> tuple[directive.Node, ...]:
 
 
 def _log(settings: model.Globals, env: render_environment.Environment) -> tuple[directive.Node, ...]:
-    escape = () if settings.logs.escape == "default" else (f"escape={settings.logs.escape}",)
-    theirs = arguments.line("log_format", "vhost", *escape, Expr(settings.logs.format or _LOG_OF_NGINX_PROXY))
+    logs = logs_option.OPTION.of(settings)
+    escape = () if logs.escape == "default" else (f"escape={logs.escape}",)
+    theirs = arguments.line("log_format", "vhost", *escape, Expr(logs.format or _LOG_OF_NGINX_PROXY))
     pages = error_pages.log_format(settings, env.nginx)
     named = (pages, theirs) if settings.like_nginx_proxy else (pages,)
     log = access_log.shared(settings, env)
-    if not settings.logs.access:
+    if not logs.access:
         return (*named, log)
     ours = f"{_LOG}{forwarded_headers.expressions(settings, env.nginx).request_id}"
     return (
         *named,
-        arguments.line("log_format", "daemun", *escape, Expr(settings.logs.format or ours)),
+        arguments.line("log_format", "daemun", *escape, Expr(logs.format or ours)),
         log,
     )
 

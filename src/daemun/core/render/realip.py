@@ -3,6 +3,7 @@
 import ipaddress
 
 from daemun.core import arguments, directive, model, words
+from daemun.core.options import trusted_proxies_option
 from daemun.errors import RenderError
 
 
@@ -15,7 +16,7 @@ def lines(settings: model.Globals) -> tuple[directive.Node, ...]:
             *(arguments.line("set_real_ip_from", network) for network in trusted),
             arguments.line("real_ip_header", "proxy_protocol"),
         )
-    if not settings.trusted_proxies:
+    if not trusted_proxies_option.OPTION.of(settings):
         return ()
     return (
         directive.Comment("Trusted proxies say who the visitor is."),
@@ -28,7 +29,11 @@ def lines(settings: model.Globals) -> tuple[directive.Node, ...]:
 def networks(settings: model.Globals) -> tuple[str, ...]:
     """The trusted proxies, as nginx writes networks. Raises: RenderError when one is no network."""
     try:
-        return tuple(str(ipaddress.ip_network(network, strict=False)) for network in settings.trusted_proxies)
+        return tuple(
+            str(ipaddress.ip_network(network, strict=False)) for network in trusted_proxies_option.OPTION.of(settings)
+        )
     except ValueError as error:
-        shown = words.listed((words.quoted(network) for network in settings.trusted_proxies), last="and")
+        shown = words.listed(
+            (words.quoted(network) for network in trusted_proxies_option.OPTION.of(settings)), last="and"
+        )
         raise RenderError(f"cannot render trusted_proxies {shown}: {error}") from error

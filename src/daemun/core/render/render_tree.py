@@ -22,6 +22,7 @@ from daemun.core import (
     site_memory,
     variable_definitions,
 )
+from daemun.core.options import trusted_proxies_option
 from daemun.core.render import (
     access,
     default_server,
@@ -56,7 +57,7 @@ def render_files(
     main_file.check_state(env.layout.state)
     settings = desired.globals
     if (
-        settings.trusted_proxies or settings.proxy_protocol
+        trusted_proxies_option.OPTION.of(settings) or settings.proxy_protocol
     ) and render_environment.Feature.REALIP not in env.nginx.features:
         raise RenderError(
             "cannot render trusted_proxies or the PROXY protocol: this nginx was built without the realip module"

@@ -8,7 +8,7 @@ import dataclasses
 
 from daemun.core import arguments, certificate_choice, directive, model, named_servers, names, validate, words
 from daemun.core.directive import Expr
-from daemun.core.options import redirect_status_option
+from daemun.core.options import redirect_status_option, trusted_proxies_option
 from daemun.core.render import (
     accel_redirect,
     error_pages,
@@ -179,7 +179,7 @@ def _plain(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
 def believes_https(settings: model.Globals) -> bool:
     """Whether a proxy in front that speaks plain HTTP may say that its visitor came over HTTPS: to send that one there
     again would never end."""
-    return bool(settings.trusted_proxies) and not settings.believes_clients
+    return bool(trusted_proxies_option.OPTION.of(settings)) and not settings.believes_clients
 
 
 def to_https_unless_there(site: model.Site) -> tuple[directive.Node, ...]:

@@ -10,6 +10,7 @@ import re
 
 from daemun.core import arguments, certificate_choice, directive, layout, model, render_environment, serialise
 from daemun.core.directive import Expr
+from daemun.core.options import trusted_proxies_option
 from daemun.core.render import (
     compression,
     error_pages,
@@ -136,7 +137,11 @@ def _folders(desired: model.Desired, env: render_environment.Environment) -> tup
 
 def _trust(settings: model.Globals) -> tuple[directive.Node, ...]:
     # Without trusted proxies the realip module, and with it $realip_remote_addr, may not be there.
-    peer = "$realip_remote_addr" if settings.trusted_proxies or settings.proxy_protocol else "$remote_addr"
+    peer = (
+        "$realip_remote_addr"
+        if trusted_proxies_option.OPTION.of(settings) or settings.proxy_protocol
+        else "$remote_addr"
+    )
     networks = [arguments.line(network, "1") for network in realip.networks(settings)]
     # Behind a PROXY line the peer is the balancer that wrote it; the visitor is $remote_addr.
     chain = f"$http_x_forwarded_for, {'$remote_addr' if settings.proxy_protocol else peer}"

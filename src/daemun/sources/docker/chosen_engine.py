@@ -10,6 +10,7 @@ import structlog
 
 from daemun.control import ports
 from daemun.core import model
+from daemun.core.options import docker_option
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.sources.docker import (
     container_remarks,
@@ -32,7 +33,7 @@ LOOK_FOR_S = 2.0
 
 
 def find_engine(
-    wanted: model.Docker, environ: collections.abc.Mapping[str, str], *, like_nginx_proxy: bool
+    wanted: docker_option.Docker, environ: collections.abc.Mapping[str, str], *, like_nginx_proxy: bool
 ) -> engine_place.EngineEndpoint | None:
     """The engine to query; None when there is none, or none is to be queried. Queries nothing itself."""
     if not wanted.is_on:
@@ -42,7 +43,7 @@ def find_engine(
     return engine_place.EngineEndpoint(url=wanted.endpoint, tls=wanted.tls)
 
 
-def _policy(wanted: model.Docker) -> tenants.Policy:
+def _policy(wanted: docker_option.Docker) -> tenants.Policy:
     return tenants.Policy(is_on=wanted.tenants, shared=wanted.shared)
 
 
@@ -64,7 +65,7 @@ class ChosenEngine:
         self._store = store
         self._environ = environ
         self._traces = traces
-        self._wanted: model.Docker | None = None
+        self._wanted: docker_option.Docker | None = None
         self._compat = nginx_proxy_sites.Compat()
         self._endpoint: engine_place.EngineEndpoint | None = None
         self._source: docker_source.DockerSource | None = None
@@ -77,9 +78,8 @@ class ChosenEngine:
     def name(self) -> str:
         return container_remarks.SOURCE
 
-    def configure(self, wanted: model.Docker) -> None:
-        """Which engine to query from now on. Cheap when nothing changed; else reads or forgets the listing that is
-        kept."""
+    def configure(self, wanted: docker_option.Docker) -> None:
+        """What to ask from now on. Cheap when nothing changed; else reads or forgets the listing that is kept."""
         before, self._wanted = self._wanted, wanted
         same = before and dataclasses.replace(
             before, reserved=wanted.reserved, tenants=wanted.tenants, shared=wanted.shared
@@ -133,7 +133,7 @@ class ChosenEngine:
 
     # --- which engine ---
 
-    def _choose(self, wanted: model.Docker) -> None:
+    def _choose(self, wanted: docker_option.Docker) -> None:
         """A new choice begins with what was known before: a mistake in its URL is not to take every site down."""
         endpoint = find_engine(wanted, self._environ, like_nginx_proxy=self._compat.is_on)
         listing, owners = None, {}

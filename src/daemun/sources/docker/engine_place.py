@@ -5,7 +5,7 @@ import dataclasses
 import os
 import pathlib
 
-from daemun.core import model
+from daemun.core.options import docker_option
 
 SOCKETS = ("/var/run/docker.sock", "/run/docker.sock", "/run/podman/podman.sock")
 NGINX_PROXYS_SOCKET = "/tmp/docker.sock"  # noqa: S108 - never trusted without a look at its owner
@@ -21,7 +21,7 @@ class EngineEndpoint:
     """
 
     url: str
-    tls: model.DockerTls | None = None
+    tls: docker_option.DockerTls | None = None
     is_found: bool = False
 
     def __str__(self) -> str:
@@ -55,5 +55,7 @@ def _is_trusted_socket(path: pathlib.Path) -> bool:
         return False
 
 
-def _tls_files(folder: pathlib.Path) -> model.DockerTls:
-    return model.DockerTls(ca=str(folder / "ca.pem"), certificate=str(folder / "cert.pem"), key=str(folder / "key.pem"))
+def _tls_files(folder: pathlib.Path) -> docker_option.DockerTls:
+    return docker_option.DockerTls(
+        ca=str(folder / "ca.pem"), certificate=str(folder / "cert.pem"), key=str(folder / "key.pem")
+    )

@@ -7,7 +7,7 @@ import re
 import typing
 
 from daemun.core import model, problem_report, rules, validate_site, words
-from daemun.core.options import hsts_option, redirect_status_option
+from daemun.core.options import catalogue, hsts_option, logs_option, redirect_status_option
 from daemun.sources import yaml_acme
 from daemun.sources.docker import containers, nginx_proxy_dns, nginx_proxy_folders, nginx_proxy_policies
 from daemun.sources.docker import nginx_proxy_values as parse
@@ -83,25 +83,28 @@ _NO_FILTERS: Filters = ()
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class GateEnvironment:
-    """changes: to `model.Globals`, in the order of its fields. notes: what of it is not done.
+    """changes: to `model.Globals`, in the order of its fields; acme and logs beside them.
+
+    notes: what of it is not done.
 
     prefers_ipv6: which address of a container is used. filters: which containers there are at all.
     """
 
     changes: tuple[tuple[str, object], ...] = ()
+    acme: model.Acme = dataclasses.field(default_factory=model.Acme)
+    logs: logs_option.Logs = dataclasses.field(default_factory=logs_option.Logs)
     defaults: Defaults = Defaults()
     filters: Filters = ()
     prefers_ipv6: bool = False
     notes: tuple[str, ...] = ()
 
     def apply(self, settings: model.Globals, folders: nginx_proxy_folders.Folders) -> model.Globals:
-        """The gate's settings. What the file sets stays: only values that are still the defaults are replaced."""
-        given: dict[str, typing.Any] = dict(self.changes)
-        changed = _fill(settings, model.Globals(), given)
-        changed["acme"] = _fill_acme(settings.acme, given["acme"])
-        changed["logs"] = dataclasses.replace(
-            settings.logs, **_fill(settings.logs, model.Logs(), _parts(given["logs"]))
-        )
+        """The gate's settings. What the file says is not touched: only values that are still the usual ones are."""
+        changed = _fill(settings, model.Globals(), dict(self.changes))
+        changed["acme"] = _fill_acme(settings.acme, self.acme)
+        logs = logs_option.OPTION.of(settings)
+        logs = dataclasses.replace(logs, **_fill(logs, logs_option.Logs(), _parts(self.logs)))
+        changed["options"] = catalogue.with_value(settings.options, logs_option.OPTION, logs)
         settings = dataclasses.replace(settings, **changed)
         default = folders.certificate("default")
         if settings.default.certificate is None and default is not None:
@@ -181,9 +184,7 @@ def read_gate(environ: collections.abc.Mapping[str, str]) -> GateEnvironment:
         "challenges_unknown": env.get("ACME_HTTP_CHALLENGE_ACCEPT_UNKNOWN_HOST", parse.truth, False),
         "http2": env.get("ENABLE_HTTP2", parse.truth, True),
         "tls_policy": env.get("SSL_POLICY", read_policy, None),
-        "logs": _read_logs(env),
         "default": _read_default(env),
-        "acme": _read_acme(env),
     }
     defaults = Defaults(
         method=env.get("HTTPS_METHOD", lambda text: parse.one_of(text, parse.METHODS), None),
@@ -199,6 +200,8 @@ def read_gate(environ: collections.abc.Mapping[str, str]) -> GateEnvironment:
     _note_unsupported(env)
     return GateEnvironment(
         changes=tuple(changes.items()),
+        acme=_read_acme(env),
+        logs=_read_logs(env),
         defaults=defaults,
         filters=filters,
         prefers_ipv6=prefers_ipv6,
@@ -228,14 +231,14 @@ def _read_trust(env: _Environment) -> bool:
     return believed
 
 
-def _read_logs(env: _Environment) -> model.Logs:
+def _read_logs(env: _Environment) -> logs_option.Logs:
     is_json = env.get("LOG_JSON", parse.truth, False)
     escape = env.get(
         "LOG_FORMAT_ESCAPE",
         lambda text: parse.one_of(text, ("default", "json", "none")),
         "json" if is_json else "default",
     )
-    return model.Logs(
+    return logs_option.Logs(
         access=not env.get("DISABLE_ACCESS_LOGS", parse.truth, False),
         format=env.get("LOG_FORMAT", _read_log_format, JSON_LOG if is_json else None),
         escape=escape,

@@ -5,6 +5,7 @@ import os
 
 from daemun import settings as settings_
 from daemun.core import merge, model
+from daemun.core.options import docker_option
 from daemun.errors import ConfigError
 from daemun.nginx import worker_account
 from daemun.sources import environment_source, last_good_file, yaml_file
@@ -55,8 +56,8 @@ def read_if_good(settings: settings_.Settings) -> model.Desired | None:
 
 
 def unseen(settings: settings_.Settings, desired: model.Desired) -> tuple[model.Problem, ...]:
-    """Without a daemon no engine is queried: what containers request is not known then, which is reported."""
-    wanted = desired.globals.docker
+    """Without a daemon no engine is asked: nothing of what containers wish is known then, which is said."""
+    wanted = docker_option.OPTION.of(desired.globals)
     engine = chosen_engine.find_engine(wanted, os.environ, like_nginx_proxy=desired.globals.like_nginx_proxy)
     place = str(engine) if engine is not None else None
     if place is None and wanted.is_on and (store := earlier.find_store(settings)) is not None:

@@ -7,7 +7,8 @@ from daemun import settings as settings_
 from daemun.certs.acme import acme_accounts
 from daemun.control import gate, gate_port
 from daemun.core import assemble as assemble_
-from daemun.core import change_plan, merge, model, outcome, render_environment
+from daemun.core import model, outcome, render_environment
+from daemun.core.options import user_option
 from daemun.discovery import resolver_places
 from daemun.nginx import nginx_server, worker_account
 from daemun.wiring import nginx_environment
@@ -56,7 +57,7 @@ def assemble(
 ) -> assemble_.Assembled:
     """As the daemon would, with what an earlier one left. last_good: what sites at fault keep, path -> content."""
     store = earlier.find_store(settings)
-    account = worker_account.choose(desired.globals.user)
+    account = worker_account.choose(user_option.OPTION.of(desired.globals))
     env = nginx_environment.Machine(binary=binary, layout=settings.layout, account=account).describe(
         desired.globals,
         thumbprint=acme_accounts.read_thumbprint(store) if store else None,

@@ -1,0 +1,99 @@
+"""`docker`: the engine whose containers ask for sites."""
+
+import dataclasses
+import typing
+
+import pydantic
+
+from daemun.core import rules, short_texts, words
+from daemun.core.options import forms
+from daemun.core.options.option import Level, Option, Place
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DockerTls(forms.OptionMap):
+    """Absolute paths of PEM files: whom the engine's certificate must come from, and what daemun shows it."""
+
+    ca: forms.File
+    certificate: typing.Annotated[forms.File, pydantic.Field(alias="cert")]
+    key: forms.File
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Docker:
+    """is_on: False: no engine is queried.
+
+    endpoint: its URL; None: what DOCKER_HOST names, else a usual socket if there is one.
+    reserved: hosts that no container may claim, in the form of `Site.host`.
+    tenants: a host belongs to the project that serves it first. shared: hosts, and the projects that may join there.
+    """
+
+    is_on: bool = True
+    endpoint: str | None = None
+    tls: DockerTls | None = None
+    reserved: tuple[str, ...] = ()
+    tenants: bool = False
+    shared: tuple[tuple[str, tuple[str, ...]], ...] = ()
+
+
+def _engine(value: object) -> object:
+    """`auto`, `off`, or where the engine is."""
+    if value is False or value == "off":
+        return "off"
+    if isinstance(value, str) and "://" in value:
+        return short_texts.parse_engine(value)
+    if value == "auto":
+        return value
+    known = ["auto", "off", "a URL such as unix:///var/run/docker.sock"]
+    guess = words.guess(value, known[:2]) if isinstance(value, str) else ""
+    raise ValueError(f"expected {words.listed(known)}, found {words.describe(value)}{guess}")
+
+
+_ENDPOINT: forms.Json = {"anyOf": [{"enum": ["auto", "off", False]}, {"type": "string", "pattern": "://"}]}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Written(forms.OptionMap):
+    shape: typing.ClassVar[str] = "auto, off, a URL or a map"
+    endpoint: typing.Annotated[str, pydantic.BeforeValidator(_engine), pydantic.WithJsonSchema(_ENDPOINT)] = "auto"
+    tls: DockerTls | None = None
+    reserve: forms.Hosts = ()
+    tenants: forms.Flag = False
+    share: dict[forms.Host, typing.Annotated[forms.Texts, forms.ONE_OR_MORE, forms.Also(forms.TEXT)]] = (
+        dataclasses.field(default_factory=dict)
+    )
+
+
+def _short(value: object) -> object:
+    return value if isinstance(value, dict) else {"endpoint": value}
+
+
+def _make(written: _Written) -> Docker:
+    return Docker(
+        is_on=written.endpoint != "off",
+        endpoint=None if written.endpoint in {"auto", "off"} else written.endpoint,
+        tls=written.tls,
+        reserved=written.reserve,
+        tenants=written.tenants,
+        shared=tuple(written.share.items()),
+    )
+
+
+def _check(value: Docker, place: Place) -> None:
+    if value.tls is not None and (value.endpoint is None or value.endpoint.startswith("unix:")):
+        place.add("needs `endpoint`, the tcp:// URL of the engine that it is for", "tls")
+    for index, host in enumerate(value.reserved):
+        place.add_value(host, rules.check_host(host), "reserve", index)
+
+
+OPTION = Option(
+    name="docker",
+    form=typing.Annotated[
+        _Written, pydantic.BeforeValidator(_short), pydantic.AfterValidator(_make), forms.Also(_ENDPOINT)
+    ],
+    default=Docker(),
+    meaning="containers with labels are sites: auto (default), off, a URL, or a map with endpoint, tls, reserve, "
+    "tenants, share",
+    levels=frozenset({Level.GATE}),
+    check=_check,
+)

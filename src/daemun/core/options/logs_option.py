@@ -1,0 +1,69 @@
+"""`logs`: the access log, and when logs are rotated."""
+
+import dataclasses
+import typing
+
+import pydantic
+
+from daemun.core import rules, words
+from daemun.core.options import forms
+from daemun.core.options.option import Level, Option, Place
+
+_ESCAPES = ("default", "json", "none")
+_JSON_LINE = (
+    '{"time":"$time_iso8601","client":"$remote_addr","user":"$remote_user","host":"$host","method":"$request_method",'
+    '"uri":"$request_uri","protocol":"$server_protocol","status":$status,"bytes":$body_bytes_sent,'
+    '"request_time":$request_time,"upstream":"$upstream_addr","upstream_status":"$upstream_status",'
+    '"upstream_response_time":"$upstream_response_time","referer":"$http_referer","user_agent":"$http_user_agent",'
+    '"tls":"$ssl_protocol","request_id":"$request_id"}'
+)
+"""A line of the access log for programs."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Logs:
+    """access: whether requests are logged. stdout: whether their lines are also on daemun's standard output; None: as
+    the environment has it. A log file larger than max_bytes is rotated; `keep` old ones stay.
+
+    format: of a line, with nginx's variables; None: the usual one. escape: "default", "json" or "none".
+    """
+
+    access: bool = True
+    stdout: bool | None = None
+    format: str | None = None
+    escape: str = "default"
+    max_bytes: int = 100 << 20
+    keep: int = 5
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Written(forms.OptionMap):
+    access: forms.Flag | typing.Literal["stdout"] | None = None
+    format: typing.Literal["text", "json"] = "text"
+    max_size: forms.Size = Logs().max_bytes
+    keep: forms.Number = Logs().keep
+
+
+def _make(written: _Written) -> Logs:
+    stdout = None if written.access is None else written.access == "stdout"
+    logs = Logs(access=written.access is not False, stdout=stdout, max_bytes=written.max_size, keep=written.keep)
+    return dataclasses.replace(logs, format=_JSON_LINE, escape="json") if written.format == "json" else logs
+
+
+def _check(value: Logs, place: Place) -> None:
+    place.add(rules.check_number(value.max_bytes, least=1, most=rules.MAX_BYTES_OF_A_FILE), "max_size")
+    place.add(rules.check_number(value.keep, least=0, most=10_000), "keep")
+    if value.format is not None:
+        place.add(rules.check_log_format(value.format), "format")
+    if value.escape not in _ESCAPES:
+        place.add(f"expected {words.listed(_ESCAPES)}, found {words.quoted(value.escape)}", "escape")
+
+
+OPTION = Option(
+    name="logs",
+    form=typing.Annotated[_Written, pydantic.AfterValidator(_make)],
+    default=Logs(),
+    meaning="access (true, false or stdout), format (text or json), max_size (100m; a larger log is rotated), keep (5)",
+    levels=frozenset({Level.GATE}),
+    check=_check,
+)

@@ -1,0 +1,41 @@
+"""`old_workers`: what generations of workers that were replaced may cost while their connections stay open."""
+
+import dataclasses
+import typing
+
+import pydantic
+
+from daemun.core import rules
+from daemun.core.options import forms
+from daemun.core.options.option import Level, Option, Place
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class OldWorkers(forms.OptionMap):
+    """generations, memory_bytes: the budget. wait_s: how long a change that needs a reload waits for others, and for
+    connections to end by themselves, while the budget is used up; then the oldest generation is drained.
+    sockets_per_s: how many of its connections are closed a second, unless there are very many.
+    """
+
+    generations: forms.Number = 8
+    memory_bytes: typing.Annotated[forms.Size, pydantic.Field(alias="memory")] = 512 << 20
+    wait_s: typing.Annotated[forms.Duration, pydantic.Field(alias="wait")] = 60.0
+    sockets_per_s: typing.Annotated[forms.Number, pydantic.Field(alias="per_second")] = 5
+
+
+def _check(value: OldWorkers, place: Place) -> None:
+    least, most = rules.LEAST_MEMORY_BYTES, rules.MAX_BYTES_OF_A_FILE
+    place.add(rules.check_number(value.generations, least=1, most=1000), "generations")
+    place.add(rules.check_number(value.memory_bytes, least=least, most=most), "memory")
+    place.add(rules.check_number(value.wait_s, least=0, most=3600), "wait")
+    place.add(rules.check_number(value.sockets_per_s, least=1, most=10_000), "per_second")
+
+
+OPTION = Option(
+    name="old_workers",
+    form=OldWorkers,
+    default=OldWorkers(),
+    meaning="the budget of workers that were replaced: generations (8), memory (512m), wait (1m), per_second (5)",
+    levels=frozenset({Level.GATE}),
+    check=_check,
+)
