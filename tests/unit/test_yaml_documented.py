@@ -6,6 +6,7 @@ import typing
 
 from daemun.core.options import catalogue, forms
 from daemun.sources import yaml_acme, yaml_entry, yaml_route, yaml_site, yaml_top
+from scripts import option_tables
 
 TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "CONFIGURATION.md").read_text()
 TABLES = TEXT[TEXT.index("## All keys") :]
@@ -50,3 +51,8 @@ def test_keys_of_small_maps() -> None:
     for part in every:
         for key in part:
             assert re.search(rf"[{{ ]{key}[,:}}]", TABLES), key
+
+
+def test_the_rows_of_options_are_those_that_they_declare() -> None:
+    """`python -m scripts.option_tables`."""
+    assert option_tables.written(TEXT) == TEXT

@@ -93,7 +93,7 @@ class DnsEntry(yaml_entry.Entry):
 
 class AcmeEntry(yaml_entry.Entry):
     email: str | None = None
-    directory: typing.Annotated[list[AuthorityEntry], forms.ONE_OR_MORE] = [
+    directory: typing.Annotated[list[typing.Annotated[AuthorityEntry, forms.Also(forms.TEXT)]], forms.ONE_OR_MORE] = [
         AuthorityEntry(directory=model.LETS_ENCRYPT)
     ]
     ca_file: str | None = None
@@ -131,7 +131,7 @@ class TlsOrderEntry(yaml_entry.Entry):
     """How the certificate of one site is ordered, where it differs from `acme:`."""
 
     mode: typing.Annotated[TlsWord, forms.choice(TlsWord)] = TlsWord.AUTO
-    directory: AuthorityEntry | None = None
+    directory: typing.Annotated[AuthorityEntry, forms.Also(forms.TEXT)] | None = None
     profile: str | None = None
     challenge: Challenge | None = None
     dns: DnsEntry | None = None
@@ -173,4 +173,6 @@ def _on_demand(value: object) -> object:
     return None if value is False else value
 
 
-OnDemand = typing.Annotated[OnDemandEntry | None, pydantic.BeforeValidator(_on_demand)]
+OnDemand = typing.Annotated[
+    OnDemandEntry | None, pydantic.BeforeValidator(_on_demand), forms.Also(forms.FLAG, forms.TEXT)
+]

@@ -45,7 +45,13 @@ def _default(value: object) -> object:
 
 
 Addresses = typing.Annotated[
-    list[typing.Annotated[pydantic.InstanceOf[model.Address], pydantic.BeforeValidator(short_texts.parse_address)]],
+    list[
+        typing.Annotated[
+            pydantic.InstanceOf[model.Address],
+            pydantic.BeforeValidator(short_texts.parse_address),
+            pydantic.WithJsonSchema({"type": ["integer", "string"]}),
+        ]
+    ],
     forms.ONE_OR_MORE,
 ]
 
@@ -71,8 +77,14 @@ class FileEntry(yaml_entry.Entry):
     shape = f"a map with `sites`; {yaml_words.MINIMAL_FILE}"
     listen: typing.Annotated[ListenEntry, pydantic.BeforeValidator(_listen)] = ListenEntry()
     acme: yaml_acme.AcmeEntry = yaml_acme.AcmeEntry()
-    compat: typing.Annotated[str, _only("none", "nginx-proxy", later="the words of other proxies")] = "none"
-    default: typing.Annotated[DefaultEntry, pydantic.BeforeValidator(_default)] = DefaultEntry()
+    compat: typing.Annotated[
+        str,
+        _only("none", "nginx-proxy", later="the words of other proxies"),
+        pydantic.WithJsonSchema({"enum": ["none", "nginx-proxy", False]}),
+    ] = "none"
+    default: typing.Annotated[DefaultEntry, pydantic.BeforeValidator(_default), forms.Also(forms.is_("refuse"))] = (
+        DefaultEntry()
+    )
     nginx: str = ""
     sites: typing.Any = None
 

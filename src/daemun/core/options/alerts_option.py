@@ -8,7 +8,7 @@ import pydantic
 
 from daemun.core import model, rules
 from daemun.core.options import forms
-from daemun.core.options.option import Level, Option, Place
+from daemun.core.options.option import Doc, Level, Option, Place
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Mail(forms.OptionMap):
 
     server: forms.Text
     sender: typing.Annotated[forms.Text, pydantic.Field(alias="from")]
-    recipients: typing.Annotated[forms.Texts, forms.ONE_OR_MORE, forms.Also(forms.TEXT), pydantic.Field(alias="to")]
+    recipients: typing.Annotated[forms.Texts, forms.ONE_OR_MORE, pydantic.Field(alias="to")]
     port: forms.Number | None = None
     security: typing.Annotated[MailSecurity, forms.choice(MailSecurity)] = MailSecurity.STARTTLS
     user: forms.Text | None = None
@@ -106,7 +106,23 @@ OPTION = Option(
     name="alerts",
     form=Alerts,
     default=Alerts(),
-    meaning="who is told when a certificate or a site is in danger: webhook, ntfy, smtp",
+    doc={
+        "webhook": Doc(
+            kind="URL, secret, or a list",
+            usual="none",
+            meaning="told in JSON when a certificate is in danger",
+        ),
+        "ntfy": Doc(
+            kind="URL, `{url, token}`, or a list",
+            usual="none",
+            meaning="the same, as a message to a topic of ntfy",
+        ),
+        "smtp": Doc(
+            kind="`{server, port, security, user, password, from, to}`, or a list",
+            usual="none",
+            meaning="the same, as mail; `security`: `starttls` (default), `tls`, `none`",
+        ),
+    },
     levels=frozenset({Level.GATE}),
     check=_check,
 )

@@ -9,7 +9,7 @@ import pydantic
 
 from daemun.core import rules, words
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Label, Option, Place
+from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
 
 class Method(enum.Enum):
@@ -74,7 +74,11 @@ OPTION = Option(
     name="balance",
     form=_FORM,
     default=Balance(),
-    meaning='how requests are spread: round_robin (default), least_conn, ip_hash, random, sticky, or "hash $variable"',
+    doc=Doc(
+        kind="`round_robin`, `least_conn`, `ip_hash`, `random`, `sticky`, `hash $variable`",
+        usual="`round_robin`",
+        meaning="how requests are spread; `sticky`: by a cookie",
+    ),
     beside=frozenset({Beside.TO}),
     label=Label.VALUE,
     check=_check,

@@ -1,7 +1,7 @@
 """`buffering`: whether answers and requests wait here for their other end."""
 
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Label, Option
+from daemun.core.options.option import Beside, Doc, Label, Option
 
 OPTION = Option[bool | None](
     name="buffering",
@@ -9,8 +9,12 @@ OPTION = Option[bool | None](
     # Answers of HTTP servers leave as they come, those of FastCGI, uwsgi and SCGI are read ahead; small requests are
     # held until they are whole.
     default=None,
-    meaning="true: answers are read ahead, for servers with few workers; false: requests are not held either; "
-    "default: answers leave as they come",
+    doc=Doc(
+        kind="true, false",
+        usual="`false`; with FastCGI, uwsgi, SCGI: `true`",
+        meaning="`true`: read answers as fast as the server sends them, up to a megabyte ahead; `false` "
+        "written out: no body of a request is held either",
+    ),
     beside=frozenset({Beside.TO}),
     label=Label.VALUE,
 )

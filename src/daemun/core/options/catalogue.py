@@ -90,11 +90,15 @@ def at(level: option.Level) -> tuple[option.Option[typing.Any], ...]:
 ROUTE, SITE, GATE = at(option.Level.ROUTE), at(option.Level.SITE), at(option.Level.GATE)
 
 
+def _describe(one: option.Option[typing.Any]) -> str:
+    return one.doc.meaning if isinstance(one.doc, option.Doc) else ", ".join(one.doc)
+
+
 def with_options(name: str, base: type[_Entry], level: option.Level) -> type[_Entry]:
     """A class of pydantic's with a field for each option of the level; one that is not written is not among
     `model_fields_set`."""
     fields: dict[str, typing.Any] = {
-        one.name: (one.form, pydantic.Field(default=None, description=one.meaning)) for one in at(level)
+        one.name: (one.form, pydantic.Field(default=None, description=_describe(one))) for one in at(level)
     }
     return pydantic.create_model(name, __base__=base, __doc__=base.__doc__, **fields)
 

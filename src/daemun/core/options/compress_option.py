@@ -8,7 +8,7 @@ import pydantic
 
 from daemun.core import arguments, directive, mime, rules, words
 from daemun.core.options import forms
-from daemun.core.options.option import Label, Level, Option, Place, Spot
+from daemun.core.options.option import Doc, Label, Level, Option, Place, Spot
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,11 @@ OPTION = Option(
     name="compress",
     form=_FORM,
     default=Compress(),
-    meaning="which answers are compressed: true (default: text, styles, scripts, fonts and the like), false, or types",
+    doc=Doc(
+        kind="true, false, list of media types",
+        usual="`true`",
+        meaning="which answers are compressed with gzip, besides HTML, see [nginx.md](nginx.md#compression)",
+    ),
     levels=frozenset({Level.GATE, Level.SITE, Level.ROUTE}),
     label=Label.VALUE,
     check=_check,

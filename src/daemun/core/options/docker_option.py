@@ -7,7 +7,7 @@ import pydantic
 
 from daemun.core import rules, short_texts, words
 from daemun.core.options import forms
-from daemun.core.options.option import Level, Option, Place
+from daemun.core.options.option import Doc, Level, Option, Place
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,22 +53,20 @@ _ENDPOINT: forms.Json = {"anyOf": [{"enum": ["auto", "off", False]}, {"type": "s
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Written(forms.OptionMap):
+class WrittenDocker(forms.OptionMap):
     shape: typing.ClassVar[str] = "auto, off, a URL or a map"
     endpoint: typing.Annotated[str, pydantic.BeforeValidator(_engine), pydantic.WithJsonSchema(_ENDPOINT)] = "auto"
     tls: DockerTls | None = None
     reserve: forms.Hosts = ()
     tenants: forms.Flag = False
-    share: dict[forms.Host, typing.Annotated[forms.Texts, forms.ONE_OR_MORE, forms.Also(forms.TEXT)]] = (
-        dataclasses.field(default_factory=dict)
-    )
+    share: dict[forms.Host, typing.Annotated[forms.Texts, forms.ONE_OR_MORE]] = dataclasses.field(default_factory=dict)
 
 
 def _short(value: object) -> object:
     return value if isinstance(value, dict) else {"endpoint": value}
 
 
-def _make(written: _Written) -> Docker:
+def _make(written: WrittenDocker) -> Docker:
     return Docker(
         is_on=written.endpoint != "off",
         endpoint=None if written.endpoint in {"auto", "off"} else written.endpoint,
@@ -89,11 +87,17 @@ def _check(value: Docker, place: Place) -> None:
 OPTION = Option(
     name="docker",
     form=typing.Annotated[
-        _Written, pydantic.BeforeValidator(_short), pydantic.AfterValidator(_make), forms.Also(_ENDPOINT)
+        WrittenDocker, pydantic.BeforeValidator(_short), pydantic.AfterValidator(_make), forms.Also(_ENDPOINT)
     ],
     default=Docker(),
-    meaning="containers with labels are sites: auto (default), off, a URL, or a map with endpoint, tls, reserve, "
-    "tenants, share",
+    doc=Doc(
+        kind="`auto`, `off`, URL, `{endpoint, tls: {ca, cert, key}, reserve: [hosts], tenants: false, "
+        "share: {HOST: [projects]}}`",
+        usual="`auto`",
+        meaning="the engine whose containers are sites, see [docker.md](docker.md); `reserve`: hosts that no "
+        "container may claim; `tenants`: a host belongs to the project that serves it first, until "
+        "its owner or `share` lets others in",
+    ),
     levels=frozenset({Level.GATE}),
     check=_check,
 )

@@ -40,6 +40,21 @@ class Also:
         return {"anyOf": [*self._short, handler(schema)]}
 
 
+class OneOrMore:
+    """One thing is a list of one."""
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: pydantic.GetCoreSchemaHandler
+    ) -> pydantic_core.CoreSchema:
+        return pydantic_core.core_schema.no_info_before_validator_function(_listed, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: pydantic_core.CoreSchema, handler: pydantic.GetJsonSchemaHandler
+    ) -> pydantic.json_schema.JsonSchemaValue:
+        every = handler.resolve_ref_schema(handler(schema))
+        return {"anyOf": [every["items"], every]}
+
+
 TEXT: Json = {"type": "string"}
 NUMBER: Json = {"type": "number"}
 FLAG: Json = {"type": "boolean"}
@@ -74,7 +89,6 @@ def hint(value: object, known: collections.abc.Iterable[str]) -> str:
 
 
 def _listed(value: object) -> object:
-    """One thing is a list of one."""
     return value if isinstance(value, list | tuple) else [value]
 
 
@@ -88,7 +102,7 @@ def choice(kind: type[enum.Enum], *also: str) -> pydantic.BeforeValidator:
             return kind(word)
         raise ValueError(f"expected {words.listed([*known, *also])}, found {words.describe(value)}{hint(value, known)}")
 
-    return pydantic.BeforeValidator(parse, json_schema_input_type=str)
+    return pydantic.BeforeValidator(parse)
 
 
 def absolute(path: str, info: pydantic.ValidationInfo) -> str:
@@ -117,7 +131,7 @@ def _size(value: object) -> object:
 
 # --- types -----------------------------------------------------------------------------------------------------
 
-ONE_OR_MORE = pydantic.BeforeValidator(_listed)
+ONE_OR_MORE = OneOrMore()
 
 Flag = typing.Annotated[bool, pydantic.Strict()]
 Number = typing.Annotated[int, pydantic.Strict()]
@@ -143,7 +157,7 @@ Size = typing.Annotated[
 ]
 Texts = typing.Annotated[tuple[Text, ...], pydantic.Strict(strict=False)]
 Host = typing.Annotated[str, pydantic.BeforeValidator(parse_text(short_texts.parse_host))]
-Hosts = typing.Annotated[tuple[Host, ...], pydantic.Strict(strict=False), ONE_OR_MORE, Also(TEXT)]
+Hosts = typing.Annotated[tuple[Host, ...], pydantic.Strict(strict=False), ONE_OR_MORE]
 File = typing.Annotated[str, pydantic.Strict(), pydantic.AfterValidator(absolute)]
 """A path of this machine."""
 _WHERE: Json = {

@@ -5,7 +5,7 @@ import typing
 import pydantic
 
 from daemun.core import model, rules
-from daemun.core.options.option import Beside, Label, Option, Place
+from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
 _CGI = frozenset({model.Scheme.FASTCGI, model.Scheme.UWSGI, model.Scheme.SCGI})
 _CGI_NAME_CHARACTERS = 40
@@ -74,7 +74,11 @@ REQUEST = Option(
     name="request_headers",
     form=_FORM,
     default=_NONE,
-    meaning="headers that the servers get; values may hold variables, an empty one removes the header",
+    doc=Doc(
+        kind="map",
+        usual="`{}`",
+        meaning="headers for the server; nothing as value removes one",
+    ),
     beside=frozenset({Beside.TO}),
     label=Label.BY_NAME,
     check=_check_request,
@@ -83,7 +87,11 @@ RESPONSE = Option(
     name="response_headers",
     form=_FORM,
     default=_NONE,
-    meaning="headers that visitors get; values may hold variables, an empty one removes the header",
+    doc=Doc(
+        kind="map",
+        usual="`{}`",
+        meaning="headers for the visitor; nothing as value removes one",
+    ),
     label=Label.BY_NAME,
     check=_check_response,
 )

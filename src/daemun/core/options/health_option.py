@@ -8,7 +8,7 @@ import pydantic
 
 from daemun.core import model, rules, words
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Label, Option, Place
+from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
 _HTTP = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS, model.Scheme.H2C})
 _SENT = re.compile(r"/[\x21-\x7e]*\Z")
@@ -110,8 +110,11 @@ OPTION = Option[Health | None](
         forms.Also({"type": "string", "pattern": "^/"}, {"enum": ["tcp", "off", False]}),
     ],
     default=None,
-    meaning="how servers are checked: a path such as /healthz, tcp, off (default), or a map with path, interval (5s), "
-    "timeout (2s), threshold (2), recover (1), status (200-399), host",
+    doc=Doc(
+        kind="path, `tcp`, `off`, or `{path, interval, timeout, threshold, recover, status, host}`",
+        usual="`off`",
+        meaning="how servers are asked whether they are well; `5s`, `2s`, `2`, `1`, `200-399`",
+    ),
     beside=frozenset({Beside.TO}),
     label=Label.VALUE,
     check=_check,

@@ -6,7 +6,7 @@ import pydantic
 
 from daemun.core import rules, short_texts
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Label, Option, Place
+from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
 _LONGEST_S = 3600.0
 
@@ -27,7 +27,11 @@ OPTION = Option(
         pydantic.WithJsonSchema({"anyOf": [forms.DURATION, {"enum": [False, "off"]}]}),
     ],
     default=30.0,
-    meaning="how long a request waits while no server accepts a connection; off: it fails at once; default: 30s",
+    doc=Doc(
+        kind="duration up to `1h`, `off`",
+        usual="`30s`",
+        meaning="how long a request waits while no server accepts a connection",
+    ),
     beside=frozenset({Beside.TO}),
     label=Label.VALUE,
     check=_check,

@@ -2,7 +2,7 @@
 
 from daemun.core import model, rules
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Label, Option, Place
+from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
 
 def _check(value: str | None, place: Place) -> None:
@@ -17,7 +17,11 @@ OPTION = Option[str | None](
     name="host_header",
     form=forms.Text,
     default=None,
-    meaning="what the servers see as Host; default: what the visitor's browser sent",
+    doc=Doc(
+        kind="host, host:port",
+        usual="the visitor's",
+        meaning="what the server sees as `Host`",
+    ),
     beside=frozenset({Beside.TO}),
     label=Label.TEXT,
     check=_check,

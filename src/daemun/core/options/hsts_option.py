@@ -7,7 +7,7 @@ import pydantic
 
 from daemun.core import model, rules, short_texts
 from daemun.core.options import forms
-from daemun.core.options.option import Label, Level, Option, Place
+from daemun.core.options.option import Doc, Label, Level, Option, Place
 
 
 def _seconds(value: object) -> object:
@@ -50,8 +50,11 @@ OPTION = Option[Hsts | None](
     name="hsts",
     form=typing.Annotated[Hsts | None, pydantic.BeforeValidator(_parse), forms.Also(forms.FLAG)],
     default=None,
-    meaning="Strict-Transport-Security: true (one year), false (default), or a map with max_age, include_subdomains, "
-    "preload",
+    doc=Doc(
+        kind="true, false, or `{max_age, include_subdomains, preload}`",
+        usual="`false`",
+        meaning="Strict-Transport-Security; `max_age` is a duration of one year by default",
+    ),
     levels=frozenset({Level.SITE}),
     label=Label.VALUE,
     check=_check,

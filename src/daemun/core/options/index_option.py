@@ -2,7 +2,7 @@
 
 from daemun.core import rules
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Label, Option, Place
+from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
 
 def _check(value: str, place: Place) -> None:
@@ -16,7 +16,11 @@ OPTION = Option(
     name="index",
     form=forms.Text,
     default="index.php",
-    meaning="for FastCGI: the script for paths that name none; default: index.php",
+    doc=Doc(
+        kind="file name",
+        usual="`index.php`",
+        meaning="FastCGI: the script of a folder",
+    ),
     beside=frozenset({Beside.TO}),
     label=Label.TEXT,
     check=_check,

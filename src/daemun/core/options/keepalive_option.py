@@ -3,7 +3,7 @@
 
 from daemun.core import rules
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Label, Option, Place
+from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
 _MOST = 65535
 
@@ -17,7 +17,13 @@ OPTION = Option[int | None](
     name="keepalive",
     form=forms.Number,
     default=None,
-    meaning="idle connections to the servers that each worker keeps; 0: none; default: 64",
+    doc=Doc(
+        kind="0 to 65535",
+        usual="`64`",
+        meaning="idle connections to the servers that each worker of nginx keeps; `0`: each request has one "
+        "of its own, as always with FastCGI, uwsgi and SCGI. Beyond 200 sites it makes a difference "
+        "to write it, see [nginx.md](nginx.md#many-sites)",
+    ),
     beside=frozenset({Beside.TO}),
     label=Label.VALUE,
     check=_check,

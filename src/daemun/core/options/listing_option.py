@@ -4,7 +4,7 @@ import collections.abc
 
 from daemun.core import arguments, directive
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Option, Spot
+from daemun.core.options.option import Beside, Doc, Option, Spot
 
 
 def _lines(value: bool, spot: Spot) -> collections.abc.Iterator[directive.Directive]:
@@ -17,7 +17,11 @@ OPTION = Option(
     name="listing",
     form=forms.Flag,
     default=False,
-    meaning="true: the content of folders is shown; default: false",
+    doc=Doc(
+        kind="true, false",
+        usual="`false`",
+        meaning="show the content of folders",
+    ),
     beside=frozenset({Beside.FILES}),
     lines=_lines,
 )

@@ -7,7 +7,7 @@ import pydantic
 
 from daemun.core import rules, words
 from daemun.core.options import forms
-from daemun.core.options.option import Level, Option, Place
+from daemun.core.options.option import Doc, Level, Option, Place
 
 _ESCAPES = ("default", "json", "none")
 _JSON_LINE = (
@@ -37,14 +37,14 @@ class Logs:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Written(forms.OptionMap):
+class WrittenLogs(forms.OptionMap):
     access: forms.Flag | typing.Literal["stdout"] | None = None
     format: typing.Literal["text", "json"] = "text"
     max_size: forms.Size = Logs().max_bytes
     keep: forms.Number = Logs().keep
 
 
-def _make(written: _Written) -> Logs:
+def _make(written: WrittenLogs) -> Logs:
     stdout = None if written.access is None else written.access == "stdout"
     logs = Logs(access=written.access is not False, stdout=stdout, max_bytes=written.max_size, keep=written.keep)
     return dataclasses.replace(logs, format=_JSON_LINE, escape="json") if written.format == "json" else logs
@@ -61,9 +61,31 @@ def _check(value: Logs, place: Place) -> None:
 
 OPTION = Option(
     name="logs",
-    form=typing.Annotated[_Written, pydantic.AfterValidator(_make)],
+    form=typing.Annotated[WrittenLogs, pydantic.AfterValidator(_make)],
     default=Logs(),
-    meaning="access (true, false or stdout), format (text or json), max_size (100m; a larger log is rotated), keep (5)",
+    doc={
+        "access": Doc(
+            kind="true, false, `stdout`",
+            usual="`true`; in the image `stdout`",
+            meaning="whether requests are logged; a line is in the file within a second, as nginx writes many"
+            " at once; `stdout`: on daemun's standard output, too",
+        ),
+        "format": Doc(
+            kind="`text`, `json`",
+            usual="`text`",
+            meaning="the form of a line",
+        ),
+        "max_size": Doc(
+            kind="size",
+            usual="`100m`",
+            meaning="a larger log file is rotated",
+        ),
+        "keep": Doc(
+            kind="number",
+            usual="`5`",
+            meaning="rotated files that stay",
+        ),
+    },
     levels=frozenset({Level.GATE}),
     check=_check,
 )

@@ -4,7 +4,7 @@ import collections.abc
 
 from daemun.core import arguments, directive, rules
 from daemun.core.options import forms
-from daemun.core.options.option import Label, Option, Place, Spot
+from daemun.core.options.option import Doc, Label, Option, Place, Spot
 
 
 def _check(value: int, place: Place) -> None:
@@ -21,7 +21,11 @@ OPTION = Option(
     form=forms.Size,
     # What is large is never held here, so it costs nothing but the time of its server.
     default=0,
-    meaning="largest request body in bytes; 0 (default): no limit",
+    doc=Doc(
+        kind="size, `off`",
+        usual="`off`",
+        meaning="largest request body",
+    ),
     label=Label.VALUE,
     check=_check,
     lines=_lines,

@@ -7,7 +7,7 @@ import pydantic
 
 from daemun.core import rules
 from daemun.core.options import forms
-from daemun.core.options.option import Level, Option, Place
+from daemun.core.options.option import Doc, Level, Option, Place
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,30 @@ OPTION = Option(
     name="old_workers",
     form=OldWorkers,
     default=OldWorkers(),
-    meaning="the budget of workers that were replaced: generations (8), memory (512m), wait (1m), per_second (5)",
+    doc={
+        "generations": Doc(
+            kind="number, 1 to 1000",
+            usual="`8`",
+            meaning="how many generations of workers may finish their connections before changes that need a "
+            "reload are held back, see [nginx.md](nginx.md)",
+        ),
+        "memory": Doc(
+            kind="size",
+            usual="`512m`",
+            meaning="the same, by the memory of those workers together",
+        ),
+        "wait": Doc(
+            kind="duration, up to `1h`",
+            usual="`1m`",
+            meaning="how long such a change waits for others, and for connections to end, before the oldest "
+            "generation is drained",
+        ),
+        "per_second": Doc(
+            kind="number",
+            usual="`5`",
+            meaning="how many connections of it are closed a second; more when it has more than 900",
+        ),
+    },
     levels=frozenset({Level.GATE}),
     check=_check,
 )

@@ -84,6 +84,18 @@ class Place:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Doc:
+    """A row of the tables in docs/CONFIGURATION.md, as Markdown. kind: what may be written. usual: the default.
+
+    An option of several levels has as its default, at the nearer ones, what the further one says.
+    """
+
+    kind: str
+    usual: str
+    meaning: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
     """Where in nginx's configuration an option is written: the http block, a server or a location.
 
@@ -102,7 +114,7 @@ class Option(typing.Generic[T]):
     """An option of daemun.yaml.
 
     name: the key. form: a type with pydantic's annotations that makes a T of what YAML holds (`forms`). default: what
-    holds where it is not set. meaning: one line for the documentation; it says in words what the default does.
+    holds where it is not set. doc: for the documentation; of a map that has a row for each key, by these.
     levels: where it may stand. beside: on a route, which actions it has a meaning for.
     check: its rule, for the value that holds, set or not: adds every problem to the place.
     lines: what it writes in nginx at a spot; None: it is part of what others write.
@@ -111,7 +123,7 @@ class Option(typing.Generic[T]):
     name: str
     form: object
     default: T
-    meaning: str
+    doc: Doc | collections.abc.Mapping[str, Doc]
     levels: frozenset[Level] = frozenset({Level.ROUTE})
     beside: frozenset[Beside] = EVERY_ACTION
     label: Label = Label.NO

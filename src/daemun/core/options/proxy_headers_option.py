@@ -4,7 +4,7 @@ import typing
 
 from daemun.core import rules
 from daemun.core.options import forms
-from daemun.core.options.option import Level, Option, Place
+from daemun.core.options.option import Doc, Level, Option, Place
 
 DEFAULT = "default"
 """Stands for the usual ones (`render.header_directives`)."""
@@ -17,9 +17,14 @@ def _check(value: tuple[str, ...], place: Place) -> None:
 
 OPTION = Option(
     name="proxy_headers",
-    form=typing.Annotated[forms.Texts, forms.ONE_OR_MORE, forms.Also(forms.TEXT)],
+    form=typing.Annotated[forms.Texts, forms.ONE_OR_MORE],
     default=(DEFAULT,),
-    meaning="headers that only trusted proxies may send; the word default stands for the usual ones",
+    doc=Doc(
+        kind="header or list",
+        usual="`default`",
+        meaning="request headers that only trusted proxies may send, removed from all other requests; "
+        "`default` stands for the usual ones, see [nginx.md](nginx.md#headers)",
+    ),
     levels=frozenset({Level.GATE}),
     check=_check,
 )

@@ -3,7 +3,7 @@
 
 from daemun.core import words
 from daemun.core.options import forms
-from daemun.core.options.option import Label, Level, Option, Place
+from daemun.core.options.option import Doc, Label, Level, Option, Place
 
 STATUSES = (301, 307, 308)
 
@@ -17,7 +17,12 @@ OPTION = Option(
     name="redirect_status",
     form=forms.Number,
     default=308,
-    meaning="status of the redirect to HTTPS for methods but GET and HEAD: 308 (default), 307 or 301",
+    doc=Doc(
+        kind="301, 307, 308",
+        usual="`308`",
+        meaning="of the redirect to HTTPS, and of aliases, for requests that are neither GET nor HEAD (those "
+        "get 301): after a 301 a POST comes as a GET",
+    ),
     levels=frozenset({Level.SITE}),
     label=Label.VALUE,
     check=_check,

@@ -3,7 +3,7 @@
 
 from daemun.core import rules
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Label, Option, Place
+from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
 
 def _check(value: int, place: Place) -> None:
@@ -14,7 +14,11 @@ OPTION = Option(
     name="retries",
     form=forms.Number,
     default=2,
-    meaning="further servers to try, only where a retry is safe; default: 2",
+    doc=Doc(
+        kind="number",
+        usual="`2`",
+        meaning="further servers tried after a failure, where that is safe; `0`: nothing is sent twice",
+    ),
     beside=frozenset({Beside.TO}),
     label=Label.VALUE,
     check=_check,

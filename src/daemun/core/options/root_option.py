@@ -2,7 +2,7 @@
 
 from daemun.core import rules
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Label, Option, Place
+from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
 
 def _check(value: str, place: Place) -> None:
@@ -13,7 +13,11 @@ OPTION = Option(
     name="root",
     form=forms.Text,
     default="/var/www/html",
-    meaning="for FastCGI: the folder of the scripts, as the server sees it; default: /var/www/html",
+    doc=Doc(
+        kind="path",
+        usual="`/var/www/html`",
+        meaning="FastCGI: the scripts' folder on the server",
+    ),
     beside=frozenset({Beside.TO}),
     label=Label.TEXT,
     check=_check,

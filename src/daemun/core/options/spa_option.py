@@ -1,7 +1,7 @@
 """`spa`: a path that is no file is answered with the folder's first page, for applications that route by themselves."""
 
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Option, Place
+from daemun.core.options.option import Beside, Doc, Option, Place
 
 
 def _check(value: bool, place: Place) -> None:
@@ -14,7 +14,11 @@ OPTION = Option(
     name="spa",
     form=forms.Flag,
     default=False,
-    meaning="true: what is no file is answered with index.html; default: false",
+    doc=Doc(
+        kind="true, false",
+        usual="`false`",
+        meaning="what is no file is answered with `index.html`",
+    ),
     beside=frozenset({Beside.FILES}),
     check=_check,
 )

@@ -2,7 +2,7 @@
 
 from daemun.core import rules, words
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Label, Option, Place
+from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
 
 def find_cause(value: int) -> str | None:
@@ -19,7 +19,11 @@ OPTION = Option(
     name="status",
     form=forms.Number,
     default=301,
-    meaning="status of the redirect: 301 (default), 302, 303, 307 or 308",
+    doc=Doc(
+        kind="301, 302, 303, 307, 308",
+        usual="`301` |",
+        meaning="301 and 308 are remembered by browsers; 307 and 308 keep the method",
+    ),
     beside=frozenset({Beside.REDIRECT}),
     label=Label.VALUE,
     check=_check,

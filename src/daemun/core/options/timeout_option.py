@@ -7,7 +7,7 @@ import pydantic
 
 from daemun.core import rules
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Label, Option, Place
+from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +46,14 @@ OPTION = Option(
     name="timeout",
     form=typing.Annotated[Timeouts, pydantic.BeforeValidator(_parse), forms.Also(forms.DURATION)],
     default=Timeouts(),
-    meaning="how long to wait: connect (5s), read (1h), send (60s), body (60s), idle (1d, WebSockets), keepalive (1s); "
-    "a duration alone is read",
+    doc=Doc(
+        kind="duration (`read`), or `{connect, read, send, body, idle, keepalive}`",
+        usual="`5s`, `1h`, `60s`, `60s`, `1d`, `1s`",
+        meaning="`read`: silence of the server; `send`: the server takes nothing of a request; `body`: the "
+        "visitor sends nothing of one; `idle`: silence on a WebSocket or in gRPC; `keepalive`: how "
+        "long an idle connection to a server is kept, which must be less than the server does "
+        "(gunicorn 2 s, Node.js, uvicorn and Apache 5 s)",
+    ),
     beside=frozenset({Beside.TO}),
     label=Label.VALUE,
     check=_check,

@@ -1,13 +1,18 @@
 """`translate`: whether what servers say of themselves in redirects and cookies becomes what visitors see."""
 
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Label, Option
+from daemun.core.options.option import Beside, Doc, Label, Option
 
 OPTION = Option(
     name="translate",
     form=forms.Flag,
     default=True,
-    meaning="whether redirects and cookies of servers get the visitor's host and path; default: true",
+    doc=Doc(
+        kind="true, false",
+        usual="`true`",
+        meaning="whether what a server says of itself (redirects, paths of cookies) becomes what visitors "
+        "see, see [nginx.md](nginx.md#paths)",
+    ),
     beside=frozenset({Beside.TO}),
     label=Label.VALUE,
 )

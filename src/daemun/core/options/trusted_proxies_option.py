@@ -3,7 +3,7 @@
 
 from daemun.core import rules
 from daemun.core.options import forms
-from daemun.core.options.option import Level, Option, Place
+from daemun.core.options.option import Doc, Level, Option, Place
 
 
 def _check(value: tuple[str, ...], place: Place) -> None:
@@ -17,7 +17,11 @@ OPTION = Option(
     name="trusted_proxies",
     form=forms.Texts,
     default=_NONE,
-    meaning="networks whose X-Forwarded-* headers are believed, such as 10.0.0.0/8; default: nobody's",
+    doc=Doc(
+        kind="list of networks",
+        usual="`[]`",
+        meaning="whose `X-Forwarded-*` headers are believed: `10.0.0.0/8`, `fd00::/8`, `192.0.2.1`",
+    ),
     levels=frozenset({Level.GATE}),
     check=_check,
 )

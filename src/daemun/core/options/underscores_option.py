@@ -5,7 +5,7 @@ import collections.abc
 
 from daemun.core import arguments, directive
 from daemun.core.options import forms
-from daemun.core.options.option import Label, Level, Option, Spot
+from daemun.core.options.option import Doc, Label, Level, Option, Spot
 
 
 def _lines(value: bool, spot: Spot) -> collections.abc.Iterator[directive.Directive]:
@@ -17,7 +17,12 @@ OPTION = Option(
     name="underscores_in_headers",
     form=forms.Flag,
     default=False,
-    meaning="true: headers with an underscore in their name reach the servers, too; default: false",
+    doc=Doc(
+        kind="true, false",
+        usual="`false`",
+        meaning="pass headers with an underscore in their name to the servers. Many take `X_Real_IP` for "
+        "`X-Real-IP`, so such spellings of headers that are set or removed here stay removed",
+    ),
     levels=frozenset({Level.SITE}),
     label=Label.VALUE,
     lines=_lines,

@@ -8,7 +8,7 @@ import pydantic
 
 from daemun.core import model, names, rules, words
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Label, Option, Place
+from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
 _ENCRYPTED = frozenset({model.Scheme.HTTPS, model.Scheme.GRPCS})
 
@@ -95,7 +95,11 @@ VERIFY = Option(
     name="verify",
     form=_FORM,
     default=Verify(),
-    meaning="whether the certificate of an https server is checked: true (default), false, or the path of a CA file",
+    doc=Doc(
+        kind="true, false, path of a CA file",
+        usual="`true`",
+        meaning="whether an https or grpcs server's certificate is checked, and against which roots",
+    ),
     beside=frozenset({Beside.TO}),
     label=Label.VALUE,
     check=_check_verify,
@@ -104,7 +108,11 @@ SERVER_NAME = Option[str | None](
     name="server_name",
     form=forms.Host,
     default=None,
-    meaning="the name that the certificate of an https server must carry; default: the target's host",
+    doc=Doc(
+        kind="host",
+        usual="the target's host",
+        meaning="the name that certificate must carry; needed to verify a server with an IP address",
+    ),
     beside=frozenset({Beside.TO}),
     label=Label.TEXT,
     check=_check_name,

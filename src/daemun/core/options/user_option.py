@@ -2,7 +2,7 @@
 
 from daemun.core import rules
 from daemun.core.options import forms
-from daemun.core.options.option import Level, Option, Place
+from daemun.core.options.option import Doc, Level, Option, Place
 
 
 def _check(value: str | None, place: Place) -> None:
@@ -14,7 +14,12 @@ OPTION = Option[str | None](
     name="user",
     form=forms.Text | None,
     default=None,
-    meaning="the account of nginx's workers, when daemun runs as root; default: daemun or nginx, else daemun is made",
+    doc=Doc(
+        kind="account",
+        usual="chosen",
+        meaning="whom nginx's workers run as, when daemun runs as root; a change waits for `daemun stop` and "
+        "`daemun up`",
+    ),
     levels=frozenset({Level.GATE}),
     check=_check,
 )

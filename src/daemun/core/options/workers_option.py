@@ -6,7 +6,7 @@ import pydantic
 
 from daemun.core import rules
 from daemun.core.options import forms
-from daemun.core.options.option import Level, Option, Place
+from daemun.core.options.option import Doc, Level, Option, Place
 
 
 def _parse(value: object) -> object:
@@ -22,7 +22,11 @@ OPTION = Option[int | None](
     name="workers",
     form=typing.Annotated[forms.Number | None, pydantic.BeforeValidator(_parse), forms.Also(forms.is_("auto"))],
     default=None,
-    meaning="nginx worker processes; auto (default): one per core",
+    doc=Doc(
+        kind="number, `auto`",
+        usual="`auto`",
+        meaning="nginx worker processes; `auto`: one per core",
+    ),
     levels=frozenset({Level.GATE}),
     check=_check,
 )

@@ -1,0 +1,67 @@
+"""The JSON Schema of daemun.yaml (json-schema.org, 2020-12), for completion and checks in editors.
+
+Made of what the file is read with: the forms of the options and of the other keys. It knows no rule that concerns
+several keys, so a file that is good for it may still have problems, which `daemun check` tells.
+"""
+
+import typing
+
+from daemun.core.options import forms, option
+from daemun.sources import yaml_route, yaml_site, yaml_top
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_ROUTES: forms.Json = {
+    "type": "object",
+    "patternProperties": {"^/": {"$ref": "#/$defs/Route"}},
+    "additionalProperties": False,
+    "minProperties": 1,
+}
+
+
+def make_schema() -> forms.Json:
+    """Fit for `json.dumps`; the same for the same version."""
+    definitions: forms.Json = {}
+    file = _object(yaml_top.FILE.model_json_schema(), definitions)
+    site = _object(yaml_site.SITE.model_json_schema(), definitions)
+    route = _object(yaml_route.ROUTE.model_json_schema(), definitions)
+    route["properties"]["to"]["minItems"] = 1  # of a list; a schema's word for another type is ignored
+    route["oneOf"] = [{"required": [kind.value]} for kind in option.Beside]
+    site["properties"]["routes"] = {**_ROUTES, "description": "paths and what they lead to"}
+    file["properties"]["sites"] = {
+        "type": "object",
+        "description": "what is served, by host name",
+        "additionalProperties": {"$ref": "#/$defs/Site"},
+    }
+    file |= {"required": ["sites"], "patternProperties": {"^x-": {}}}
+    definitions["Route"] = {
+        "anyOf": [forms.TEXT, route],
+        "description": "a target, or a map with to, redirect or files",
+    }
+    definitions["Site"] = {
+        "anyOf": [forms.TEXT, _ROUTES, site],
+        "description": "a target, a map of paths, or a map with routes",
+    }
+    return {"$schema": _DRAFT, "title": "daemun.yaml", **file, "$defs": dict(sorted(definitions.items()))}
+
+
+def _object(schema: forms.Json, definitions: forms.Json) -> forms.Json:
+    """The schema of a map; what it refers to goes to the definitions."""
+    definitions.update({name: _plain(one, is_key=True) for name, one in schema.pop("$defs", {}).items()})
+    return typing.cast(forms.Json, _plain(schema, is_key=True))
+
+
+def _plain(value: typing.Any, *, is_key: bool = False) -> typing.Any:
+    """Without titles, defaults and descriptions of classes, which are for who reads the code. is_key: a description is
+    one of those."""
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    dropped = {"title", "default", "description"} if is_key else {"title", "default"}
+    kept = {key: one for key, one in value.items() if key not in dropped}
+    named = {
+        key: {name: _plain(one) for name, one in kept[key].items()}
+        for key in ("properties", "patternProperties")
+        if key in kept
+    }
+    return {key: _plain(one) for key, one in kept.items() if key not in named} | named

@@ -1,0 +1,77 @@
+"""The JSON Schema takes what daemun takes, and refuses what a schema can refuse."""
+
+import json
+import pathlib
+import re
+
+import jsonschema
+import pytest
+
+from daemun.sources import yaml_positions, yaml_schema, yaml_top
+from tests.unit import test_yaml_file
+
+ROOT = pathlib.Path(__file__).parents[2]
+SCHEMA = yaml_schema.make_schema()
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+DOCUMENTS = [ROOT / "README.md", ROOT / "README.ko.md", *sorted((ROOT / "docs").glob("*.md"))]
+SNIPPETS = [
+    pytest.param(text, id=f"{document.name}:{number}")
+    for document in DOCUMENTS
+    for number, text in enumerate(re.findall(r"```yaml\n(.*?)```", document.read_text(), re.DOTALL))
+]
+EXAMPLES = sorted(path for path in (ROOT / "examples").rglob("*.yaml") if "\nsites:" in path.read_text())
+
+NOT_FOR_A_SCHEMA = (
+    "listen.http: is empty",
+    "expected either `site` or `redirect`",
+    '"a.test" is not a site',
+    "has no scheme",
+    "write `http: serve`",
+    "write `tls: local`",
+    "it would close the block",
+    "is not a host name",
+)
+"""Problems of several keys together, of hand-written nginx, and of what texts mean."""
+
+
+def errors(content: str | bytes) -> list[str]:
+    document = yaml_positions.load(content)
+    assert not document.faults
+    return [error.message for error in VALIDATOR.iter_errors(document.value)]
+
+
+def test_it_is_a_schema() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_the_file_that_is_shipped_is_that_of_today() -> None:
+    """`daemun schema > docs/daemun.schema.json`."""
+    assert json.loads((ROOT / "docs" / "daemun.schema.json").read_text()) == SCHEMA
+
+
+@pytest.mark.parametrize("text", SNIPPETS)
+def test_it_takes_what_is_documented(text: str) -> None:
+    value = yaml_positions.load(text).value
+    if not isinstance(value, dict) or not value.keys() & yaml_top.FILE.model_fields.keys():
+        return  # not a daemun.yaml: a compose file, or a part of a site
+    assert [error.message for error in VALIDATOR.iter_errors({"sites": {}, **value})] == []
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_it_takes_every_example_which_names_it(path: pathlib.Path) -> None:
+    text = path.read_text()
+    assert errors(text) == []
+    named = text.splitlines()[0].partition("$schema=")[2]
+    assert (path.parent / named).resolve() == ROOT / "docs" / "daemun.schema.json"
+
+
+@pytest.mark.parametrize(("content", "words"), test_yaml_file.BAD_FILES)
+def test_it_refuses_bad_files(content: bytes, words: str) -> None:
+    if yaml_positions.load(content).faults:
+        return  # not even YAML
+    assert bool(errors(content)) is not any(part in words for part in NOT_FOR_A_SCHEMA)
+
+
+@pytest.mark.parametrize("name", ["x-usual", "x-"])
+def test_keys_of_the_owner_are_left_alone(name: str) -> None:
+    assert errors(f"{name}: {{anything: 1}}\nsites: {{}}\n") == []
