@@ -58,7 +58,7 @@ def _cgi_site(scheme: model.Scheme, place: str, unix: str) -> model.Site:
     return site(
         f"{scheme.value}.test",
         route("/", proxy(url, options=catalogue.values(root="/srv/$app/"))),
-        route("/app/", proxy(f"{url}/inner/", options=catalogue.values(index="front.php"))),
+        route("/app/", proxy(f"{url}/inner/", options=catalogue.values(index=("front.php",)))),
         route("/unix/", f"{scheme.value}://{unix}"),
         route(
             "/own/",

@@ -148,7 +148,7 @@ def _https() -> Feature:
 
 
 def _protocols() -> Feature:
-    php = proxy("fastcgi://php:9000", options=catalogue.values(root="/srv/app", index="app.php"))
+    php = proxy("fastcgi://php:9000", options=catalogue.values(root="/srv/app", index=("app.php",)))
     return _sites(
         site("h2c.example.com", "h2c://10.0.0.1:81", route("/deep/", "h2c://10.0.0.1:81/inner/")),
         site("grpc.example.com", "grpc://10.0.0.1:50051", route("/a.B/", "grpcs://inner.example:50051/c.D/")),

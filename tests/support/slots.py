@@ -119,7 +119,8 @@ TEXTS: dict[str, Slot] = {
         verbatim=False,
     ),
     "index": Slot(
-        build=lambda text: _one(proxy("fastcgi://10.0.0.1", options=catalogue.values(index=text))), harmless=("x.php",)
+        build=lambda text: _one(proxy("fastcgi://10.0.0.1", options=catalogue.values(index=(text,)))),
+        harmless=("x.php",),
     ),
     "redirect": Slot(build=lambda text: _one(model.Redirect(to=text)), harmless=("/x", "/"), start="/", verbatim=False),
     "folder": Slot(build=lambda text: _one(model.Files(folder=text)), harmless=("/srv",), start="/", verbatim=False),
@@ -152,6 +153,10 @@ TEXTS: dict[str, Slot] = {
         harmless=("1", ""),
         start="1",
         verbatim=False,
+    ),
+    "page of a folder": Slot(
+        build=lambda text: _one(model.Files(folder="/srv", options=catalogue.values(index=(text,), spa=True))),
+        harmless=("x.html",),
     ),
     "response header": Slot(
         build=lambda text: _one(HTTP, response_headers=((text, "1"),)), harmless=("X-Mine", "X-Real-IP"), start="X-"

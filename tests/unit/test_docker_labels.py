@@ -357,6 +357,7 @@ def test_each_option_has_a_label_or_a_reason_to_have_none() -> None:
         ("timeout.keepalive", "2s", "timeout.keepalive_s", 2.0),
         ("hold", "off", "hold", 0.0),
         ("retries", "0", "retries", 0),
+        ("index", "start.php", "index", ("start.php",)),
     ],
 )
 def test_labels_set_what_the_file_does(label: str, value: str, field: str, expected: object) -> None:

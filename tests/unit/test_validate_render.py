@@ -93,6 +93,7 @@ TARGETS = strategies.builds(
 ) | strategies.builds(
     model.Target, scheme=strategies.sampled_from(model.Scheme), socket=PATH, path=strategies.none() | PATH
 )
+INDEX = strategies.lists(strategies.just("index.php") | TEXT, max_size=2).map(tuple)
 PROXIES = strategies.builds(
     _proxy,
     strategies.lists(TARGETS, min_size=1, max_size=2).map(tuple),
@@ -107,7 +108,7 @@ PROXIES = strategies.builds(
     keepalive=strategies.none() | NUMBER,
     host_header=strategies.none() | TEXT,
     root=PATH,
-    index=strategies.just("index.php") | TEXT,
+    index=INDEX,
     hold=SECONDS,
     health=strategies.none()
     | strategies.builds(health_option.Health, path=strategies.none() | PATH, interval_s=SECONDS),
@@ -116,7 +117,7 @@ PROXIES = strategies.builds(
 ACTIONS = (
     PROXIES
     | strategies.builds(_redirect, TEXT | PATH, status=strategies.sampled_from([200, 301, 308]))
-    | strategies.builds(_files, PATH, spa=FLAG, listing=FLAG)
+    | strategies.builds(_files, PATH, spa=FLAG, listing=FLAG, index=INDEX)
 )
 COMPRESS = strategies.builds(compress_option.Compress, is_on=FLAG, types=strategies.lists(TEXT, max_size=1).map(tuple))
 ROUTES = strategies.builds(

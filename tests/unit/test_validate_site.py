@@ -195,7 +195,14 @@ def test_good_paths(path: str) -> None:
         (proxy(options=catalogue.values(host_header="a b")), 'host_header: "a b" is not a host'),
         (proxy(options=catalogue.values(host_header="$host")), "is not a host"),
         (proxy(options=catalogue.values(root="var")), "root"),
-        (proxy(options=catalogue.values(index="a/b.php")), "index"),
+        (proxy(options=catalogue.values(index=("a/b.php",))), "index"),
+        (proxy(options=catalogue.values(index=("a.php", "b.php"))), "expected one name"),
+        (
+            model.Files(folder="/srv", options=catalogue.values(index=("a.html", ".."))),
+            '".." must be the name of a file',
+        ),
+        (model.Files(folder="/srv", options=catalogue.values(index=("$x",))), "without a folder or a variable"),
+        (model.Files(folder="/srv", options=catalogue.values(index=("a b.html", "c.txt"))), ""),
         (
             proxy(options=upstream_tls_options.settings(model.UpstreamTls(verify=False))),
             'warning: site "a.test", route "/", verify: has no effect',

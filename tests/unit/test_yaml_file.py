@@ -168,7 +168,7 @@ def test_every_option_of_a_target() -> None:
         ("keepalive: 64", {"keepalive": 64}),
         ("keepalive: 0", {"keepalive": 0}),
         ("host_header: app.internal", {"host_header": "app.internal"}),
-        ("root: /srv/www, index: app.php", {"root": "/srv/www", "index": "app.php"}),
+        ("root: /srv/www, index: app.php", {"root": "/srv/www", "index": ("app.php",)}),
     ],
 )
 def test_options_of_a_proxy(options: str, expected: dict[str, object]) -> None:

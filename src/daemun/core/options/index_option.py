@@ -1,27 +1,54 @@
-"""`index`: for FastCGI, the script for paths that name none."""
+"""`index`: what answers a path that is a folder: pages (nginx.org/r/index), or FastCGI's script."""
 
-from daemun.core import rules
+import collections.abc
+import typing
+
+from daemun.core import arguments, directive, model, rules
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Label, Option, Place
+from daemun.core.options.option import Beside, Doc, Label, Option, Place, Spot
+
+_PAGE, _SCRIPT = "index.html", "index.php"
 
 
-def _check(value: str, place: Place) -> None:
-    cause = rules.check_text(value)
-    if cause is None and (not value or "/" in value or "$" in value):
-        cause = "must be the name of a file, without a folder or a variable"
-    place.add_value(value, cause)
+def find_page(files: model.Files) -> str:
+    """The first page of a folder, which stands for every path with `spa`."""
+    return (OPTION.of(files) or (_PAGE,))[0]
 
+
+def find_script(proxy: model.Proxy) -> str:
+    return (OPTION.of(proxy) or (_SCRIPT,))[0]
+
+
+def _check(value: tuple[str, ...], place: Place) -> None:
+    if len(value) > 1 and place.route is not None and isinstance(place.route.action, model.Proxy):
+        place.add("expected one name: FastCGI servers have one script for folders")
+    for name in value:
+        cause = rules.check_text(name)
+        if cause is None and (name in {"", ".", ".."} or "/" in name or "$" in name):
+            cause = "must be the name of a file, without a folder or a variable"
+        place.add_value(name, cause)
+
+
+def _lines(value: tuple[str, ...], spot: Spot) -> collections.abc.Iterator[directive.Directive]:
+    if value and spot.module is None:
+        yield arguments.line("index", *value)
+
+
+_NONE: tuple[str, ...] = ()
 
 OPTION = Option(
     name="index",
-    form=forms.Text,
-    default="index.php",
+    form=typing.Annotated[forms.Texts, forms.ONE_OR_MORE],
+    default=_NONE,
     doc=Doc(
-        kind="file name",
-        usual="`index.php`",
-        meaning="FastCGI: the script of a folder",
+        kind="file name; with `files` also a list of them",
+        usual="`index.php`, `index.html`",
+        meaning="the script of a folder for FastCGI; with `files` the pages of a folder, of which the first that is "
+        "there is shown",
     ),
-    beside=frozenset({Beside.TO}),
+    beside=frozenset({Beside.TO, Beside.FILES}),
     label=Label.TEXT,
     check=_check,
+    lines=_lines,
 )
+"""Empty: index.php for FastCGI, index.html for files."""

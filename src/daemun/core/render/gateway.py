@@ -278,13 +278,13 @@ def _script(scope: site_scope.Scope, route: model.Route, action: model.Proxy) ->
 
 def _script_map(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> directive.Directive:
     """The script in the path, else the front controller (what `try_files $uri /index.php` does for files at hand)."""
-    arguments.check_printable(index_option.OPTION.of(action))
+    arguments.check_printable(index_option.find_script(action))
     return arguments.line(
         "map",
         Expr("$uri"),
         Expr(_variable(scope, route, "script")),
         block=(
-            arguments.line("default", Expr(arguments.literal(f"/{index_option.OPTION.of(action)}"))),
+            arguments.line("default", Expr(arguments.literal(f"/{index_option.find_script(action)}"))),
             arguments.line(r"~(?s)^(?<daemun_script>/.*?\.php)(?:/|\z)", Expr("$daemun_script")),
         ),
     )

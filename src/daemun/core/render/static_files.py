@@ -6,14 +6,11 @@ location and the folder always end in one.
 
 from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
-from daemun.core.options import spa_option
+from daemun.core.options import index_option, spa_option
 from daemun.core.render import error_pages, header_directives, option_lines, site_scope
 
 # A browser may keep files but asks each time whether they changed; nginx answers 304 by their ETag.
 _CACHED = (("Cache-Control", "no-cache"),)
-
-
-_INDEX = arguments.line("index", "index.html")
 
 
 def locations(
@@ -29,17 +26,17 @@ def locations(
         arguments.line("root", folder) if prefix == "/" else arguments.line("alias", folder),
     ]
     # What an owner wrote for the whole site or gate holds here, too, as nginx has it of `index`.
-    if not _written(scope, "index"):
-        lines.append(_INDEX)
+    if not _written(scope, "index") and not index_option.OPTION.of(files):
+        lines.append(_index(files))
     # nginx has no use for it outside a location, where people write it.
     fallback = site_scope.owned(scope.site.snippet, "try_files") if prefix == "/" else ()
     if fallback or spa_option.OPTION.of(files):
-        lines += fallback or [_fallback(prefix)]
+        lines += fallback or [_fallback(prefix, index_option.find_page(files))]
     if site_scope.owned(route.snippet, "error_page"):
         lines += error_pages.repeated(scope, route)
     inner: list[directive.Node] = []
     if spa_option.OPTION.of(files):
-        inner.append(_page_location(scope, route, prefix, folder))
+        inner.append(_page_location(scope, route, prefix, folder, index_option.find_page(files)))
     inner.append(directive.Comment("Hidden files stay hidden."))
     inner.append(arguments.line("location", "~", Expr(_hidden(prefix)), block=(arguments.line("return", "404"),)))
     own = {site_scope.location_name(node) for node in site_scope.owned(route.snippet, "location")}
@@ -55,8 +52,12 @@ def around(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     files = next((action for action in whole if isinstance(action, model.Files)), None)
     if files is None or not site_scope.owned(scope.site.snippet, "location"):
         return ()
-    lines = (arguments.line("root", files.folder.rstrip("/") + "/"), _INDEX)
+    lines = (arguments.line("root", files.folder.rstrip("/") + "/"), _index(files))
     return tuple(line for line in lines if not _written(scope, line.name))
+
+
+def _index(files: model.Files) -> directive.Directive:
+    return arguments.line("index", *(index_option.OPTION.of(files) or (index_option.find_page(files),)))
 
 
 def _written(scope: site_scope.Scope, name: str) -> bool:
@@ -64,17 +65,19 @@ def _written(scope: site_scope.Scope, name: str) -> bool:
     return bool(site_scope.owned(scope.site.snippet, name) or site_scope.owned(scope.settings.snippet, name))
 
 
-def _fallback(prefix: str) -> directive.Directive:
+def _fallback(prefix: str, page: str) -> directive.Directive:
     """A path that is no file, a folder without a page among them, is the application's own business."""
-    return arguments.line("try_files", Expr("$uri"), Expr("${uri}index.html"), Expr(f"{prefix}index.html"))
+    return arguments.line("try_files", Expr("$uri"), Expr(f"${{uri}}{page}"), Expr(f"{prefix}{page}"))
 
 
-def _page_location(scope: site_scope.Scope, route: model.Route, prefix: str, folder: str) -> directive.Directive:
+def _page_location(
+    scope: site_scope.Scope, route: model.Route, prefix: str, folder: str, name: str
+) -> directive.Directive:
     """Ends the internal redirect of try_files, also when the page is missing: nginx would go round in circles."""
-    page = f"{prefix}index.html"
+    page = f"{prefix}{name}"
     if prefix == "/":
         return arguments.line("location", "=", page, block=(arguments.line("try_files", Expr("$uri"), "=404"),))
-    lines = [arguments.line("alias", f"{folder}index.html")]
+    lines = [arguments.line("alias", f"{folder}{name}")]
     snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
     if not any(site_scope.owned(snippet, "disable_symlinks") for snippet in snippets):
         # $document_root is the page itself here, so the usual line would follow a link in its place.
