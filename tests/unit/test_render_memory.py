@@ -79,7 +79,7 @@ CHANGES: dict[str, Change] = {
     "added": lambda desired, env: (dataclasses.replace(desired, sites=(*desired.sites, site("zzz.test"))), env),
     "default site": with_settings(default=model.Default(kind=model.DefaultKind.SITE, host="005.test")),
     "ports": with_settings(listen_https=(model.Address(port=8443),)),
-    "trust": with_settings(trusted_proxies=("10.0.0.0/8",)),
+    "trust": with_settings(options=catalogue.values(trusted_proxies=("10.0.0.0/8",))),
     "state directory": with_environment(layout=layout.Layout("/srv/other")),
     "resolver": with_environment(resolver="127.0.0.1:5302"),
     "account key": with_environment(thumbprint="y" * 43),
