@@ -12,16 +12,16 @@ import pytest
 
 from daemun.core import dns_service, dns_services, model
 from daemun.core.options import catalogue, health_option
-from daemun.discovery import health_checks
+from daemun.discovery import check_results, health_checks
 from tests.support import backend, holding, ports, rendered, upstreams
 from tests.support.sites import proxy, route, site, target
 
 QUICK = health_option.Health(path="/healthz", interval_s=0.1, timeout_s=1.0, threshold=2)
 
 
-def subject(port: int, check: health_option.Health = QUICK, **options: object) -> health_checks.Subject:
+def subject(port: int, check: health_option.Health = QUICK, **options: object) -> check_results.CheckedEndpoint:
     full = dns_service.Check(health=check, **options)  # type: ignore[arg-type]
-    return health_checks.Subject(check=full, address=ipaddress.ip_address("127.0.0.1"), port=port)
+    return check_results.CheckedEndpoint(check=full, address=ipaddress.ip_address("127.0.0.1"), port=port)
 
 
 @contextlib.asynccontextmanager

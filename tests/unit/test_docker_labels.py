@@ -151,7 +151,7 @@ def test_options_of_the_site() -> None:
     found = request({"daemun.host": "a.test", "daemun.tls": "off", "daemun.hsts": "false"}).site
     assert found == route_requests.SiteOptions(tls=model.Tls(mode=model.TlsMode.OFF), http=model.HttpMode.SERVE)
 
-    found = wish({"daemun.host": "a.test", "daemun.hsts.max_age": "1d", "daemun.http": "off"}).site
+    found = request({"daemun.host": "a.test", "daemun.hsts.max_age": "1d", "daemun.http": "off"}).site
     assert found == route_requests.SiteOptions(
         options=catalogue.values(hsts=hsts_option.Hsts(max_age_s=86400)), http=model.HttpMode.OFF
     )

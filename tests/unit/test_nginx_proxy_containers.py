@@ -293,7 +293,7 @@ def test_another_balance_is_told_and_not_used(label: str) -> None:
     assert found.faults or "requests go round" in "".join(found.notes)
     assert all(
         isinstance(one.route.action, model.Proxy) and not balance_option.OPTION.of(one.route.action).key
-        for one in found.wishes
+        for one in found.requests
     )
 
 

@@ -114,6 +114,7 @@ _COMMANDS = {
         plan.plan,
         apply.apply,
         render.render,
+        schema.schema,
         add.add,
         rm.rm,
         enable.enable,
@@ -124,25 +125,10 @@ _COMMANDS = {
 }
 _GROUPS = {"certs": certs.group, "domains": domains.group, "alerts": alerts.group, "accounts": accounts.group}
 
-app.command(rich_help_panel=RUNNING)(up.up)
-app.command(rich_help_panel=RUNNING)(stop.stop)
-app.command(rich_help_panel=RUNNING)(trust.trust)
-app.command(rich_help_panel=RUNNING)(demo.demo)
-app.command(rich_help_panel=FILE)(check.check)
-app.command(rich_help_panel=FILE)(plan.plan)
-app.command(rich_help_panel=FILE)(apply.apply)
-app.command(rich_help_panel=FILE)(render.render)
-app.command(rich_help_panel=FILE)(schema.schema)
-app.command(rich_help_panel=FILE)(add.add)
-app.command(rich_help_panel=FILE)(rm.rm)
-app.command(rich_help_panel=FILE)(enable.enable)
-app.command(rich_help_panel=FILE)(disable.disable)
-app.command("restore-file", rich_help_panel=FILE)(restore_file.restore_file)
-app.command(rich_help_panel=LIVE)(status.status)
-app.command(rich_help_panel=LIVE)(sites.sites)
-app.command(rich_help_panel=LIVE)(doctor.doctor)
-app.command(rich_help_panel=LIVE)(logs.logs)
-app.command("version", rich_help_panel=RUNNING)(print_version)
+for _panel, _commands in _COMMANDS.items():
+    for _command in _commands:
+        app.command(rich_help_panel=_panel)(_command)
+app.command("version", rich_help_panel="Run")(print_version)
 certs.group.command("import")(certs_import.import_)
 certs.group.command()(certs_revoke.revoke)
 certs.group.command()(certs_dns.dns)

@@ -11,7 +11,9 @@ import dataclasses
 import datetime
 import typing
 
+from daemun.core import dns_service
 from daemun.core.options import health_option
+from daemun.discovery import service_table
 
 _Endpoint = typing.TypeVar("_Endpoint")
 
@@ -20,7 +22,7 @@ _Endpoint = typing.TypeVar("_Endpoint")
 class CheckedEndpoint:
     """One endpoint and how it is checked. Weights do not matter here."""
 
-    check: model.Check
+    check: dns_service.Check
     address: service_table.Address
     port: int
 

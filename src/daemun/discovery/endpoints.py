@@ -368,8 +368,8 @@ def _look_of(endpoint: service_table.ServiceEndpoint, standing: check_results.Ch
     )
 
 
-def _subject(check: dns_service.Check, endpoint: service_table.ServiceEndpoint) -> health_checks.Subject:
-    return health_checks.Subject(check=check, address=endpoint.address, port=endpoint.port)
+def _subject(check: dns_service.Check, endpoint: service_table.ServiceEndpoint) -> check_results.CheckedEndpoint:
+    return check_results.CheckedEndpoint(check=check, address=endpoint.address, port=endpoint.port)
 
 
 def _read_pool(pool: model.Pool | None) -> tuple[service_table.ServiceEndpoint, ...]:

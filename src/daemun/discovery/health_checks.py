@@ -10,27 +10,13 @@ import datetime
 import functools
 import zlib
 
-from daemun.core import dns_service
-from daemun.discovery import check_results, service_table
+from daemun.discovery import check_results
 
 MOST_AT_ONCE = 32
 _JITTER = 0.1
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
-    """One endpoint and how it is asked. Weights do not matter here."""
-
-    check: dns_service.Check
-    address: service_table.Address
-    port: int
-
-    def __str__(self) -> str:
-        host = f"[{self.address}]" if self.address.version == 6 else str(self.address)
-        return f"{host}:{self.port}"
-
-
-Ask = collections.abc.Callable[[Subject], collections.abc.Awaitable[str | None]]
+Check = collections.abc.Callable[[check_results.CheckedEndpoint], collections.abc.Awaitable[str | None]]
 """As `endpoint_check.check_endpoint`."""
 
 

@@ -42,10 +42,8 @@ class HoldRefusal(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class HoldRequest:
-    """What nginx asks. route: a `dns_service.HeldRoute.name`. request: nginx's number of the request. visits: how
-    often it
-    was
-    here before. is_lost: whether a server has just taken it and then closed the connection."""
+    """A request of nginx. route: a `dns_service.HeldRoute.name`. request: nginx's number of the request. visits: how
+    often it was here before. is_lost: whether a server has just taken it and then closed the connection."""
 
     route: str
     request: str
@@ -78,7 +76,7 @@ class HoldLimits:
         self.held = 0
         self.total = 0
 
-    def enter(self, ask: HoldRequest, wait: dns_service.HeldRoute, now_s: float) -> HoldTicket | HoldRefusal:
+    def enter(self, request: HoldRequest, wait: dns_service.HeldRoute, now_s: float) -> HoldTicket | HoldRefusal:
         """A place for what is left of the request's time, to be given back by `leave`."""
         if request.visits >= len(PAUSES_S):
             return HoldRefusal.OVER

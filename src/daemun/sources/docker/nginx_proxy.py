@@ -250,7 +250,7 @@ class _VariableReader:
         balance = self._label("loadbalance")
         if balance is not None:
             try:
-                said["loadbalance"] = parse.parse_balance(balance)
+                variables["loadbalance"] = parse.parse_balance(balance)
             except ValueError as error:
                 self.notes.append(f'label "{PREFIX}loadbalance": {error}; requests go round')
         return variables

@@ -6,7 +6,7 @@ import typing
 
 from daemun.core import directive, model, names
 from daemun.core.issuance import challenge_choice
-from daemun.core.options import balance_option, catalogue, hsts_option, upstream_tls_options
+from daemun.core.options import balance_option, catalogue, upstream_tls_options
 from daemun.sources.docker import nginx_proxy_folders, nginx_proxy_gate, route_requests
 from daemun.sources.docker import nginx_proxy_values as parse
 
@@ -45,13 +45,13 @@ def make_route(
     """The route of a path, from its variables. written: how containers spell the path."""
     scheme = parse.PROTOCOLS[str(variables.get("VIRTUAL_PROTO", "http"))]
     is_http = scheme in {model.Scheme.HTTP, model.Scheme.HTTPS}
-    destination = str(said.get("VIRTUAL_DEST", "")) if is_http else ""
+    destination = str(variables.get("VIRTUAL_DEST", "")) if is_http else ""
     given = {
-        "balance": said.get("loadbalance", balance_option.OPTION.default),
-        # A container is known by its address, which no certificate carries; nginx-proxy does not check either.
+        "balance": variables.get("loadbalance", balance_option.OPTION.default),
+        # A container is reached by its address, which no certificate carries; nginx-proxy does not check either.
         "verify": upstream_tls_options.Verify(is_on=scheme not in {model.Scheme.HTTPS, model.Scheme.GRPCS}),
-        "root": str(said.get("VIRTUAL_ROOT", _FASTCGI_ROOT)),
-        "keepalive": said.get("keepalive"),
+        "root": str(variables.get("VIRTUAL_ROOT", _FASTCGI_ROOT)),
+        "keepalive": variables.get("keepalive"),
     }
     target = model.Target(scheme=scheme, path=destination or None)
     action = model.Proxy(targets=(target,), options=catalogue.values(**given))
@@ -104,8 +104,8 @@ def merge_host(host: str, variables: collections.abc.Mapping[str, object], compa
     defaults = compat.gate.defaults if compat.is_on else nginx_proxy_gate.Defaults()
     tls, http = _choose_tls(host, variables, compat, defaults, notes)
     is_encrypted = tls.mode is not model.TlsMode.OFF
-    chosen = typing.cast(hsts_option.Hsts | None, said.get("HSTS", defaults.hsts))
-    challenge = _settle_challenge(said, defaults, tls, http, notes)
+    hsts = variables.get("HSTS", defaults.hsts)
+    challenge = _choose_challenge(variables, defaults, tls, http, notes)
     is_good, snippet = True, _NOTHING
     if compat.is_on:
         is_good, snippet = nginx_proxy_folders.find_server(compat.folders, host, answers_challenge=challenge)
@@ -120,13 +120,13 @@ def merge_host(host: str, variables: collections.abc.Mapping[str, object], compa
         tls=dataclasses.replace(tls, clients=clients),
         http=http,
         options=catalogue.values(
-            hsts=chosen if is_encrypted and http is not model.HttpMode.SERVE else None,
-            redirect_status=said.get("NON_GET_REDIRECT", defaults.other_redirect),
+            hsts=hsts if is_encrypted and http is not model.HttpMode.SERVE else None,
+            redirect_status=variables.get("NON_GET_REDIRECT", defaults.other_redirect),
         ),
-        http_port=_own_port(said.get("EXTERNAL_HTTP_PORT")),
-        https_port=_own_port(said.get("EXTERNAL_HTTPS_PORT")) if is_encrypted else None,
-        http2=typing.cast(bool | None, said.get("http2")),
-        server_tokens=typing.cast(str | None, said.get("SERVER_TOKENS")),
+        http_port=_own_port(variables.get("EXTERNAL_HTTP_PORT")),
+        https_port=_own_port(variables.get("EXTERNAL_HTTPS_PORT")) if is_encrypted else None,
+        http2=typing.cast(bool | None, variables.get("http2")),
+        server_tokens=typing.cast(str | None, variables.get("SERVER_TOKENS")),
         # The default certificate would have been used if it was trusted.
         refuses_tls=not is_encrypted and method != "nohttps" and compat.folders.certificate("default") is not None,
         challenge=challenge,

@@ -5,7 +5,7 @@ Each function raises ValueError with what was expected and what was found.
 
 import re
 
-from daemun.core import model, names, patterns, rules, short_texts, words
+from daemun.core import model, patterns, rules, short_texts, words
 from daemun.core.options import balance_option, hsts_option
 
 METHODS = ("redirect", "noredirect", "nohttp", "nohttps")

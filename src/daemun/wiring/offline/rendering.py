@@ -7,7 +7,7 @@ from daemun import settings as settings_
 from daemun.certs.acme import acme_accounts
 from daemun.control import gate, gate_port
 from daemun.core import assemble as assemble_
-from daemun.core import model, outcome, render_environment
+from daemun.core import change_plan, merge, model, outcome, render_environment
 from daemun.core.options import user_option
 from daemun.discovery import resolver_places
 from daemun.nginx import nginx_server, worker_account
