@@ -15,7 +15,7 @@ import websockets.asyncio.server
 
 from daemun.core import model
 from daemun.core.directive import Directive, Expr
-from daemun.core.options import catalogue, timeout_option
+from daemun.core.options import catalogue, timeout_option, upstream_tls_options
 from daemun.hold import hold_limits
 from tests.support import backend, clients, holding, ports, rendered, responders, upstreams
 from tests.support.sites import proxy, route, site
@@ -155,8 +155,8 @@ async def test_a_server_that_accepts_and_does_not_serve(tmp_path: pathlib.Path) 
     (tmp_path / "pair.pem").write_bytes(certificate + key)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(tmp_path / "pair.pem")
-    tls = model.UpstreamTls(verify=False)
-    async with holding.house(app(f"https://127.0.0.1:{port}/in/in/", path="/in/", tls=tls)) as house:
+    verify = upstream_tls_options.Verify(is_on=False)
+    async with holding.house(app(f"https://127.0.0.1:{port}/in/in/", path="/in/", verify=verify)) as house:
         asking = asyncio.create_task(house.ask("POST", "http://app.test/in/x", content=BODY))
         await house.until_waiting(1)
         async with holding.closing(port):
@@ -168,10 +168,10 @@ async def test_a_server_that_accepts_and_does_not_serve(tmp_path: pathlib.Path) 
 
 async def test_a_server_that_never_serves_is_tried_three_times() -> None:
     port = ports.free_port()
-    tls = model.UpstreamTls(verify=False)
+    verify = upstream_tls_options.Verify(is_on=False)
     async with (
         holding.closing(port),
-        holding.house(app(f"https://127.0.0.1:{port}", tls=tls)) as house,
+        holding.house(app(f"https://127.0.0.1:{port}", verify=verify)) as house,
     ):
         answer = await house.ask("GET", "http://app.test/")
         assert answer.status_code == 503

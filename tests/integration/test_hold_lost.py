@@ -14,6 +14,7 @@ import websockets.asyncio.server
 
 from daemun.core import model
 from daemun.core.directive import Directive, Expr
+from daemun.core.options import upstream_tls_options
 from tests.support import backend, clients, holding, ports, rendered, responders, upstreams
 from tests.support.sites import proxy, route, site
 
@@ -151,8 +152,8 @@ async def test_what_nobody_takes_the_second_time_waits_on(tmp_path: pathlib.Path
     (tmp_path / "pair.pem").write_bytes(certificate + key)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(tmp_path / "pair.pem")
-    tls = model.UpstreamTls(verify=False)
-    async with holding.house(app(f"https://127.0.0.1:{port}", tls=tls)) as house:
+    verify = upstream_tls_options.Verify(is_on=False)
+    async with holding.house(app(f"https://127.0.0.1:{port}", verify=verify)) as house:
         async with holding.ending(port, context=context) as first:
             asking = asyncio.create_task(house.ask("GET", "http://app.test/x"))
             await first.is_over.wait()
