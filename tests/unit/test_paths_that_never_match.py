@@ -33,7 +33,9 @@ def test_g1_a_star_at_the_end_is_the_prefix(written: str, meant: str) -> None:
 
 
 def test_g1_the_same_path_in_two_spellings() -> None:
-    assert 'route "/api/*" is the same as "/api/"' in said("sites: {a.test: {/api/: 'http://a', '/api/*': 'http://b'}}")
+    assert 'route "/api/*": is the same as "/api/"' in said(
+        "sites: {a.test: {/api/: 'http://a', '/api/*': 'http://b'}}"
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import hypothesis
 import pytest
 from hypothesis import strategies
 
-from daemun.core import directive, model, validate_acme
+from daemun.core import directive, model, problem_report, validate_acme
 from daemun.core.options import (
     balance_option,
     catalogue,
@@ -446,6 +446,15 @@ def test_one_readable_error_each(content: bytes, words: str) -> None:
     (line,) = said(content)
     assert words in line
     assert line.startswith("daemun.yaml:")
+
+
+@pytest.mark.parametrize("content", [content for content, _ in BAD_FILES])
+def test_each_problem_names_its_field(content: bytes) -> None:
+    """Schema, rules and nginx speak one dialect: site, route and key; an unknown key is named behind its map."""
+    for problem in parse(content).problems:
+        is_of_a_key = "unknown key" in problem.message or "is missing" in problem.message
+        named = problem.field[:-1] if is_of_a_key else problem.field
+        assert problem.message.startswith(problem_report.label(named, host=problem.host) if named else "")
 
 
 def test_a_bad_route_does_not_hide_that_the_host_is_there() -> None:

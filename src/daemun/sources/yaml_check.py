@@ -112,13 +112,14 @@ def _fault(
         )
         where = f"{yaml_words.label(path[:-1])}: " if path[:-1] else ""
         return yaml_positions.YamlFault(
-            message=f"{where}{message}", mark=document.keys.get(path, document.locate(path))
+            message=f"{where}{message}", mark=document.keys.get(path, document.locate(path)), path=path
         )
     return yaml_positions.YamlFault(
         message=yaml_words.translate(
             detail, yaml_words.label(path), shape=_owner(kind, detail["loc"]).shape, key=path[-1] if path else None
         ),
         mark=document.locate(path),
+        path=path,
     )
 
 

@@ -34,7 +34,23 @@ class Context:
         return make_origin(self._file_name, mark)
 
     def report(self, fault: yaml_positions.YamlFault, *, host: str | None = None) -> None:
-        self.problems.append(model.Problem(origin=self.origin(fault.mark), message=fault.message, host=host))
+        field = yaml_words.find_field(fault.path)
+        origin = self.origin(fault.mark)
+        self.problems.append(model.Problem(origin=origin, message=fault.message, host=host, field=field))
+
+    def report_at(
+        self,
+        path: yaml_positions.Path,
+        cause: str,
+        *,
+        host: str | None = None,
+        mark: yaml_positions.Mark | None = None,
+    ) -> None:
+        """A problem of the value at a path of the file, as rules say it. mark: where it is, if not there."""
+        message = f"{yaml_words.label(path)}: {cause}"
+        self.report(
+            yaml_positions.YamlFault(message=message, mark=mark or self.document.locate(path), path=path), host=host
+        )
 
     def snippet(self, text: str, path: yaml_positions.Path, *, host: str | None) -> model.Snippet:
         """Hand-written nginx; nothing when it is wrong, which is reported."""
@@ -49,9 +65,7 @@ class Context:
             return nginx_snippet.parse_snippet(text, place, self._base_dir)
         except nginx_snippet.SnippetError as error:
             mark = self.document.text_mark(self.document.find(path), error.line)
-            where = yaml_words.label(path)
-            message = f"{where}: cannot use the hand-written nginx: {error}"
-            self.report(yaml_positions.YamlFault(message=message, mark=mark), host=host)
+            self.report_at(path, f"cannot use the hand-written nginx: {error}", host=host, mark=mark)
             return ()
 
     def absolute(self, path: str) -> str:

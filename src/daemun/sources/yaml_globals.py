@@ -2,7 +2,7 @@
 
 from daemun.core import model
 from daemun.core.options import catalogue
-from daemun.sources import yaml_context, yaml_ordering, yaml_positions, yaml_top
+from daemun.sources import yaml_context, yaml_ordering, yaml_top
 
 
 def translate(context: yaml_context.Context) -> model.Globals:
@@ -27,8 +27,7 @@ def _default(context: yaml_context.Context, entry: yaml_top.DefaultEntry) -> mod
     mark = context.document.locate(("default",))
     origin = context.origin(mark) if context.document.find(("default",)) else model.NOWHERE
     if entry.site is not None and entry.redirect is not None:
-        message = "default: expected either `site` or `redirect`, found both"
-        context.report(yaml_positions.YamlFault(message=message, mark=mark))
+        context.report_at(("default",), "expected either `site` or `redirect`, found both")
         return model.Default(origin=origin)
     if entry.site is not None:
         return model.Default(kind=model.DefaultKind.SITE, host=entry.site, origin=origin)

@@ -1,13 +1,13 @@
 """How certificates are ordered: `acme:` and `tls:` become values of the model."""
 
 from daemun.core import model
-from daemun.sources import yaml_acme, yaml_context, yaml_positions
+from daemun.sources import yaml_acme, yaml_context
 
 
 def translate_acme(context: yaml_context.Context, entry: yaml_acme.AcmeEntry) -> model.Acme:
     if entry.eab is not None and len(entry.directory) > 1:
-        message = "acme.eab: belongs to one of several directories; write `{directory: NAME, eab: ...}` in the list"
-        context.report(yaml_positions.YamlFault(message=message, mark=context.document.locate(("acme", "eab"))))
+        cause = "belongs to one of several directories; write `{directory: NAME, eab: ...}` in the list"
+        context.report_at(("acme", "eab"), cause)
     return model.Acme(
         authorities=tuple(_authority(context, one, entry) for one in entry.directory),
         profile=entry.profile,

@@ -69,7 +69,7 @@ class Translation(yaml_context.Context):
                 f"sites: expected a map of host names, found {words.describe(found)}"
                 f"{yaml_words.hint_at_colon(found) or '; none at all is `sites: {}`'}"
             )
-        self.report(yaml_positions.YamlFault(message=message, mark=mark))
+        self.report(yaml_positions.YamlFault(message=message, mark=mark, path=("sites",)))
         return ()
 
     def _site(self, key: str) -> model.Site:
@@ -110,9 +110,9 @@ class Translation(yaml_context.Context):
         for path in paths:
             first = seen.setdefault(path_patterns.find_prefix(path), path)
             if first != path:
-                message = f"route {words.quoted(path)} is the same as {words.quoted(first)}; keep one of them"
-                mark = self._key_mark(self._route_place(site, path))
-                self.report(yaml_positions.YamlFault(message=message, mark=mark), host=host)
+                place = self._route_place(site, path)
+                cause = f"is the same as {words.quoted(first)}; keep one of them"
+                self.report_at(place, cause, host=host, mark=self._key_mark(place))
 
     def _host(self, key: str) -> str:
         """What has no IDNA form stays as it is, for `core.validate` to refuse."""
@@ -143,16 +143,12 @@ class Translation(yaml_context.Context):
         options = {key: one for key, one in value.items() if key not in paths and key not in bare}
         for key in bare:
             cure = cures.write(rules.check_route_path, f"/{key}")
-            message = f'{yaml_words.label(path)}: path {words.quoted(key)} must start with "/"{cure}'
-            self.report(yaml_positions.YamlFault(message=message, mark=self.document.keys[(*path, key)]), host=host)
+            cause = f'path {words.quoted(key)} must start with "/"{cure}'
+            self.report_at(path, cause, host=host, mark=self.document.keys[(*path, key)])
         if paths and options:
             first, option = words.quoted(next(iter(paths))), words.quoted(next(iter(options)))
-            message = (
-                f"{yaml_words.label(path)}: path {first} stands beside option {option}; a site with options has its "
-                "paths under `routes:`"
-            )
-            mark = self.document.keys[(*path, next(iter(paths)))]
-            self.report(yaml_positions.YamlFault(message=message, mark=mark), host=host)
+            cause = f"path {first} stands beside option {option}; a site with options has its paths under `routes:`"
+            self.report_at(path, cause, host=host, mark=self.document.keys[(*path, next(iter(paths)))])
         elif not bare:
             return None
         routes = options.get("routes")
@@ -163,11 +159,8 @@ class Translation(yaml_context.Context):
         if tls.mode is not model.TlsMode.OFF:
             return entry.http or model.HttpMode.REDIRECT
         if entry.http is model.HttpMode.REDIRECT:
-            where = yaml_words.label((*path, "http"))
-            message = f"{where}: cannot redirect to HTTPS, because tls is off; write `http: serve`"
-            self.report(
-                yaml_positions.YamlFault(message=message, mark=self.document.locate((*path, "http"))), host=host
-            )
+            cause = "cannot redirect to HTTPS, because tls is off; write `http: serve`"
+            self.report_at((*path, "http"), cause, host=host)
         return entry.http or model.HttpMode.SERVE
 
     # --- routes ---
@@ -202,9 +195,8 @@ class Translation(yaml_context.Context):
         actions = entry.actions()
         if len(actions) != 1:
             found = words.listed([f"`{kind.value}`" for kind in actions], last="and") if actions else "none of them"
-            message = f"{yaml_words.label(path)}: expected one of `to`, `redirect` or `files`, found {found}"
             if not is_silent:
-                self.report(yaml_positions.YamlFault(message=message, mark=self.document.locate(path)), host=host)
+                self.report_at(path, f"expected one of `to`, `redirect` or `files`, found {found}", host=host)
             return None, ()
         options, own = entry.options()
         if entry.redirect is not None:

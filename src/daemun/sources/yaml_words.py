@@ -152,11 +152,17 @@ def label(path: Loc) -> str:
     """What a message calls a place: as rules about values do, with the site and the route."""
     if not path:
         return "the file"
-    if path[0] != "sites" or len(path) < 2:
-        return problem_report.label(path, host=None)
+    is_of_site = path[0] == "sites" and len(path) > 1
+    return problem_report.label(find_field(path), host=str(path[1]) if is_of_site else None)
+
+
+def find_field(path: Loc) -> Loc:
+    """A path of the file as `model.Problem.field`: below the site, whichever form that is written in."""
+    if path[:1] != ("sites",) or len(path) < 2:
+        return path
     below = path[2:]
     is_short = bool(below) and isinstance(below[0], str) and below[0].startswith("/")
-    return problem_report.label(("routes", *below) if is_short else below, host=str(path[1]))
+    return ("routes", *below) if is_short else below
 
 
 def translate(

@@ -35,7 +35,7 @@ class Problem:
 
     host: the site it concerns; None when it concerns a whole source.
     field: the value it is about, as a path of daemun.yaml's keys below the site (below the top when host is None):
-        ("routes", "/api/", "to", 0). Sources that know positions turn it into one.
+        ("routes", "/api/", "to", 0); () for the whole. Sources that know positions turn it into one.
     file: one that is named there and cannot be read. It may come to be without a change of any source.
     bars: a text that no earlier version of the site may have that is served instead: a folder that would show a secret.
     """
