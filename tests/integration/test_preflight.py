@@ -19,8 +19,8 @@ import pytest
 from daemun.certs.acme import acme_accounts
 from daemun.certs.preflight import ca_directory, examiner
 from daemun.certs.served import local_ca
-from daemun.core import model
-from daemun.core.issuance.preflight import facts, new_findings
+from daemun.core import model, new_findings
+from daemun.core.issuance.preflight import facts
 from daemun.errors import EnvironmentProblemError
 from daemun.store import file_store, memory_store
 from tests.support import clock, own_network, pebble, pretenders, serving, zones

@@ -10,7 +10,7 @@ import tempfile
 
 from daemun import errors, settings
 from daemun.cli import truststores
-from daemun.core import doctor_findings, merge, model
+from daemun.core import doctor_findings, merge, model, new_findings
 from daemun.nginx import address_trial, machine_limits
 from daemun.wiring import nginx_environment
 from daemun.wiring.offline import checking, configuration, earlier
@@ -34,7 +34,7 @@ def look_at_file(chosen: settings.Settings) -> Findings:
     found = checking.check(chosen)
     yield from doctor_findings.judge_problems(found)
     if not found:
-        yield _good("config", f"{chosen.config} is good")
+        yield new_findings.good("config", f"{chosen.config} is good")
 
 
 def look_at_nginx(chosen: settings.Settings) -> Findings:
@@ -44,10 +44,10 @@ def look_at_nginx(chosen: settings.Settings) -> Findings:
     except errors.DaemunError as error:
         yield split(str(error), "nginx", model.Weight.BLOCKS)
         return
-    yield _good("nginx", f"nginx {'.'.join(map(str, binary.version))} is at {binary.path}")
+    yield new_findings.good("nginx", f"nginx {'.'.join(map(str, binary.version))} is at {binary.path}")
     running = earlier.find_running_nginx(chosen)
     if running is not None:
-        yield _good("nginx", f"nginx (process {running}) goes on serving; the next `daemun up` adopts it")
+        yield new_findings.good("nginx", f"nginx (process {running}) goes on serving; the next `daemun up` adopts it")
         return
     wanted = (configuration.read_if_good(chosen) or model.Desired(globals=model.Globals())).globals
     places = (*wanted.listen_http, *wanted.listen_https)
@@ -56,7 +56,7 @@ def look_at_nginx(chosen: settings.Settings) -> Findings:
         if problem is not None:
             yield split(problem, "ports", model.Weight.BLOCKS)
         else:
-            yield _good("ports", f"port {place} is free")
+            yield new_findings.good("ports", f"port {place} is free")
 
 
 def look_at_disk(chosen: settings.Settings) -> Findings:
@@ -66,25 +66,25 @@ def look_at_disk(chosen: settings.Settings) -> Findings:
     is_full = refused is not None and refused.errno in _FULL
     free = shutil.disk_usage(place).free
     if refused is None and free >= NOTHING_BYTES:
-        yield _good("state", f"the state directory {chosen.state} can be written")
+        yield new_findings.good("state", f"the state directory {chosen.state} can be written")
     elif refused is not None and not is_full:
         cure = f"run daemun as the owner of {place}, or choose another directory with --state DIR"
         words = (refused.strerror or str(refused)).lower()
         message = f"the state directory {chosen.state} cannot be written by this account: {words}"
-        yield model.Finding(topic="state", weight=model.Weight.BLOCKS, message=message, cure=cure)
+        yield new_findings.blocks("state", message, cure)
     space = f"{free >> 20} MiB are free on the disk of {place}"
     if is_full:
         assert refused is not None
         words = (refused.strerror or str(refused)).lower()
         message = f"the state directory {chosen.state} cannot be written: {words} ({space})"
         cure = "free some space there (`df -h` shows it), or files where they are too many (`df -i`)"
-        yield model.Finding(topic="disk", weight=model.Weight.BLOCKS, message=message, cure=cure)
+        yield new_findings.blocks("disk", message, cure)
         return
     if free >= LITTLE_BYTES:
-        yield _good("disk", space)
+        yield new_findings.good("disk", space)
         return
-    weight = model.Weight.WARNS if free >= NOTHING_BYTES else model.Weight.BLOCKS
-    yield model.Finding(topic="disk", weight=weight, message=space, cure="free some space there (`df -h` shows it)")
+    make = new_findings.warns if free >= NOTHING_BYTES else new_findings.blocks
+    yield make("disk", space, "free some space there (`df -h` shows it)")
 
 
 def _try_to_write(folder: pathlib.Path) -> OSError | None:
@@ -105,14 +105,14 @@ def look_at_trust(chosen: settings.Settings) -> Findings:
         return
     bundle = machine_limits.find_ca_bundle()
     if bundle is not None and ssl.PEM_cert_to_DER_cert(root.pem.decode("ascii")) in _read_bundle(bundle):
-        yield _good("trust", "this machine trusts its local authority")
+        yield new_findings.good("trust", "this machine trusts its local authority")
         return
     message = "sites have certificates of the local authority, which this machine does not trust"
     # sudo makes another account of the user, with another state directory.
     state = [] if chosen.state == settings.SYSTEM_STATE else ["--state", str(chosen.state)]
     trust = shlex.join(["daemun", *state, "trust"])
     cure = f"`sudo {trust}` changes that here; `{trust} --print` shows how to do it on other machines"
-    yield model.Finding(topic="trust", weight=model.Weight.WARNS, message=message, cure=cure)
+    yield new_findings.warns("trust", message, cure)
 
 
 def has_local_sites(chosen: settings.Settings) -> bool:
@@ -134,7 +134,3 @@ def _read_bundle(path: str) -> list[bytes]:
     except (OSError, ssl.SSLError):
         return []
     return context.get_ca_certs(binary_form=True)
-
-
-def _good(topic: str, message: str) -> model.Finding:
-    return model.Finding(topic=topic, weight=model.Weight.GOOD, message=message)

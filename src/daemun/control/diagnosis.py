@@ -12,6 +12,7 @@ from daemun.core import (
     doctor_findings,
     model,
     names,
+    new_findings,
     on_demand_names,
     served_judgement,
     words,
@@ -49,7 +50,7 @@ async def diagnose(
     examined = await _examine(orders, examiner)
     if left_out:
         message = f"{left_out} more names were not looked at; `daemun doctor HOST` looks at one"
-        examined = (*examined, model.Finding(topic="dns", weight=model.Weight.GOOD, message=message))
+        examined = (*examined, new_findings.good("dns", message))
     return (*known, *examined)
 
 
@@ -96,7 +97,7 @@ def _explain_served(
             found += served_judgement.find_findings(item.site.host, seen, now, with_good=host is not None)
     if left:
         message = f"{left} servers and handshakes were not looked at anew; `daemun doctor HOST` looks at one site"
-        found.append(model.Finding(topic="server", weight=model.Weight.GOOD, message=message))
+        found.append(new_findings.good("server", message))
     return tuple(found)
 
 

@@ -8,7 +8,7 @@ import collections.abc
 import dataclasses
 import re
 
-from daemun.core import certificate_faults, merge, model, on_demand_names, served_judgement, validate_acme
+from daemun.core import certificate_faults, merge, model, new_findings, on_demand_names, served_judgement, validate_acme
 from daemun.core.issuance import renewal_time
 
 _MOST_NAMED = 20
@@ -30,14 +30,14 @@ def judge_nginx(version: str, actual: model.Actual) -> tuple[model.Finding, ...]
     """actual: what nginx does now; its files are not looked at."""
     if actual.pid is None:
         cure = "daemun starts it again by itself; if that fails, the log of `daemun up` has the reason"
-        return (_blocks("nginx", f"nginx {version} is not running", cure),)
-    found = [_good("nginx", f"nginx {version} runs (process {actual.pid})")]
+        return (new_findings.blocks("nginx", f"nginx {version} is not running", cure),)
+    found = [new_findings.good("nginx", f"nginx {version} runs (process {actual.pid})")]
     draining = sum(worker.draining for worker in actual.workers)
     if draining > _MANY_GENERATIONS * (len(actual.workers) - draining):
         message = f"{draining} old workers of nginx finish open connections, and each holds memory"
-        found.append(_warns("nginx", message, "reload less often, or lower `old_workers` in daemun.yaml"))
+        found.append(new_findings.warns("nginx", message, "reload less often, or lower `old_workers` in daemun.yaml"))
     elif draining:
-        found.append(_good("nginx", f"{_count(draining, 'old worker')} of nginx finish open connections"))
+        found.append(new_findings.good("nginx", f"{_count(draining, 'old worker')} of nginx finish open connections"))
     return tuple(found)
 
 
@@ -48,13 +48,13 @@ def judge_sites(
     chosen = [item for item in sites if host is None or serves(item.site, host)]
     if host is not None and not chosen:
         cure = f"`daemun add {host} TARGET` makes one"
-        return (_warns("site", "no site of the gate has this name", cure, host),)
+        return (new_findings.warns("site", "no site of the gate has this name", cure, host),)
     enabled = [item for item in chosen if item.state is not model.SiteState.DISABLED]
     live = [item for item in enabled if item.state is model.SiteState.LIVE]
     found = [_judge_site(item) for item in chosen if _deserves_a_look(item, host) and item.site.host not in reported]
     if host is not None:
-        return (*found, *(_good("site", "its site is live", item.site.host) for item in live))
-    return (_good("site", served_judgement.count_sites(sites)), *found)
+        return (*found, *(new_findings.good("site", "its site is live", item.site.host) for item in live))
+    return (new_findings.good("site", served_judgement.count_sites(sites)), *found)
 
 
 def _deserves_a_look(item: model.SiteStatus, host: str | None) -> bool:
@@ -74,12 +74,12 @@ def judge_containers(containers: tuple[model.Container, ...], host: str | None =
     chosen = [one for one in containers if host is None or host in one.hosts]
     served = [one for one in chosen if one.is_served]
     found = [
-        _warns("engine", f"the container {one.name}: {one.why}", one.cure or "`daemun status` tells more")
+        new_findings.warns("engine", f"the container {one.name}: {one.why}", one.cure or "`daemun status` tells more")
         for one in chosen
         if one.why is not None
     ]
     if chosen:
-        found.append(_good("engine", f"{len(served)} of {_count(len(chosen), 'container')} served"))
+        found.append(new_findings.good("engine", f"{len(served)} of {_count(len(chosen), 'container')} served"))
     return tuple(found)
 
 
@@ -90,7 +90,7 @@ def judge_certificates(statuses: collections.abc.Sequence[model.CertificateStatu
         return tuple(judged)
     bad = [finding for finding in judged if finding.weight is not model.Weight.GOOD]
     good = len(judged) - len(bad)
-    return (*bad, _good("certificate", f"{good} of {_count(len(judged), 'certificate')} as asked for"))
+    return (*bad, new_findings.good("certificate", f"{good} of {_count(len(judged), 'certificate')} as asked for"))
 
 
 def judge_certificate(status: model.CertificateStatus) -> model.Finding:
@@ -99,16 +99,18 @@ def judge_certificate(status: model.CertificateStatus) -> model.Finding:
         case model.CertificateState.FAILING:
             cure = certificate_faults.find_cure(status)
             message = f"has no certificate as asked for: {status.reason or 'no reason is known'}"
-            return _blocks("certificate", message, cure, status.host)
+            return new_findings.blocks("certificate", message, cure, status.host)
         case model.CertificateState.INVALID | model.CertificateState.INCOMPLETE | model.CertificateState.NOT_SERVED:
             return _judge_refused(status)
         case model.CertificateState.PENDING:
-            return _good("certificate", "its certificate is being ordered", status.host)
+            return new_findings.good("certificate", "its certificate is being ordered", status.host)
         case model.CertificateState.LOCAL:
-            return _good("certificate", "has a certificate of the local authority, as asked for", status.host)
+            return new_findings.good(
+                "certificate", "has a certificate of the local authority, as asked for", status.host
+            )
         case model.CertificateState.VALID:
             by = f" of {status.issuer}" if status.issuer else ""
-            return _good("certificate", f"has a certificate{by}{until}", status.host)
+            return new_findings.good("certificate", f"has a certificate{by}{until}", status.host)
 
 
 def _judge_refused(status: model.CertificateStatus) -> model.Finding:
@@ -116,10 +118,12 @@ def _judge_refused(status: model.CertificateStatus) -> model.Finding:
     reason, cure = status.reason or "no reason is known", certificate_faults.find_replacement(status)
     match status.state:
         case model.CertificateState.INCOMPLETE:
-            return _warns("certificate", f"some visitors refuse its certificate: {reason}", cure, status.host)
+            return new_findings.warns(
+                "certificate", f"some visitors refuse its certificate: {reason}", cure, status.host
+            )
         case model.CertificateState.NOT_SERVED:
-            return _blocks("certificate", "visitors are not shown its certificate", cure, status.host)
-    return _blocks("certificate", f"no visitor accepts its certificate: {reason}", cure, status.host)
+            return new_findings.blocks("certificate", "visitors are not shown its certificate", cure, status.host)
+    return new_findings.blocks("certificate", f"no visitor accepts its certificate: {reason}", cure, status.host)
 
 
 def find_orders(
@@ -167,28 +171,18 @@ def covers(name: str, host: str) -> bool:
 def _judge_site(item: model.SiteStatus) -> model.Finding:
     host = item.site.host
     if item.state is model.SiteState.DISABLED:
-        return _warns("site", "its site is switched off", f"`daemun enable {host}` switches it on", host)
+        return new_findings.warns("site", "its site is switched off", f"`daemun enable {host}` switches it on", host)
     message = f"its site is {item.state.words}: {item.reason or 'no reason is known'}"
-    return _blocks("site", message, "`daemun status` tells what is served instead; correct its source", host)
+    return new_findings.blocks(
+        "site", message, "`daemun status` tells what is served instead; correct its source", host
+    )
 
 
 def _judge_problem(problem: model.Problem) -> model.Finding:
-    make = _blocks if problem.severity is model.Severity.ERROR else _warns
+    make = new_findings.blocks if problem.severity is model.Severity.ERROR else new_findings.warns
     topic = "engine" if problem.origin.source == "docker" else "config"
     cure = f"look at {problem.origin.place}" if problem.origin.place else "`daemun status` shows what is live"
     return make(topic, problem.message, cure, problem.host)
-
-
-def _good(topic: str, message: str, host: str | None = None) -> model.Finding:
-    return model.Finding(topic=topic, weight=model.Weight.GOOD, message=message, host=host)
-
-
-def _warns(topic: str, message: str, cure: str, host: str | None = None) -> model.Finding:
-    return model.Finding(topic=topic, weight=model.Weight.WARNS, message=message, cure=cure, host=host)
-
-
-def _blocks(topic: str, message: str, cure: str, host: str | None = None) -> model.Finding:
-    return model.Finding(topic=topic, weight=model.Weight.BLOCKS, message=message, cure=cure, host=host)
 
 
 def _count(number: int, one: str) -> str:

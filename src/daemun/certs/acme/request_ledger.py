@@ -17,7 +17,7 @@ import time
 from daemun import errors
 from daemun.certs.acme import rate_limit_domains
 from daemun.control import damaged_keys, ports
-from daemun.core import model
+from daemun.core import model, new_findings
 from daemun.core.issuance import budget
 
 TOPIC = "budget"
@@ -128,13 +128,9 @@ def find(
     cost = budget.OrderCost(by="", hosts=tuple(hosts), domains=rate_limit_domains.domains_of(hosts))
     refusal = RequestLedger(store, clock, directory, limits).find_refusal(cost)
     if refusal is None:
-        return model.Finding(topic=TOPIC, weight=model.Weight.GOOD, message="the CA's limits let an order be made now")
-    return model.Finding(
-        topic=TOPIC,
-        weight=model.Weight.BLOCKS,
-        message=explain(cost.hosts, directory, refusal),
-        cure="a further CA in `acme.directory` is asked meanwhile",
-    )
+        return new_findings.good(TOPIC, "the CA's limits let an order be made now")
+    message, cure = explain(cost.hosts, directory, refusal), "a further CA in `acme.directory` is asked meanwhile"
+    return new_findings.blocks(TOPIC, message, cure)
 
 
 def explain(hosts: tuple[str, ...], directory: str, refusal: budget.OverLimit) -> str:

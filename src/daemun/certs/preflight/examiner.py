@@ -12,9 +12,9 @@ import structlog
 
 from daemun.certs.preflight import ca_directory, dns_questions, port80_visits, record_places
 from daemun.control import ports
-from daemun.core import model, names, validate_acme
+from daemun.core import model, names, new_findings, validate_acme
 from daemun.core.issuance import challenge_choice
-from daemun.core.issuance.preflight import ca_answers, caa, facts, name_addresses, new_findings, port80, proof_record
+from daemun.core.issuance.preflight import ca_answers, caa, facts, name_addresses, port80, proof_record
 from daemun.errors import DaemunError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

@@ -2,8 +2,8 @@
 
 import datetime
 
-from daemun.core import model
-from daemun.core.issuance.preflight import facts, new_findings
+from daemun.core import model, new_findings
+from daemun.core.issuance.preflight import facts
 
 TOPIC_CA, TOPIC_CLOCK = "ca", "clock"
 WRONG = datetime.timedelta(minutes=1)

@@ -2,8 +2,8 @@
 
 import dataclasses
 
-from daemun.core import model, words
-from daemun.core.issuance.preflight import facts, new_findings
+from daemun.core import model, new_findings, words
+from daemun.core.issuance.preflight import facts, preflight_words
 
 TOPIC = "caa"
 
@@ -55,7 +55,7 @@ def judge_caa(found: facts.Caa, context: facts.OrderContext, identities: tuple[s
     if strange:
         message = f"a CAA record of {found.at} is marked critical and of an unknown kind, {words.quoted(strange[0])}"
         return (
-            new_findings.fails_for_sure(
+            preflight_words.fails_for_sure(
                 TOPIC, message, "remove that CAA record; no CA signs while it is there", context
             ),
         )
@@ -78,13 +78,13 @@ def _judge_grants(
         who = f"only {words.listed(named, last='and')}" if named else "nobody"
         message = f"the CAA records of {at} allow {who} to sign, not this CA ({identities[0]})"
         cure = f"add the record `{record}`, or name a CA that they allow under `acme.directory`"
-        return new_findings.fails_for_sure(TOPIC, message, cure, context)
+        return preflight_words.fails_for_sure(TOPIC, message, cure, context)
     method = context.challenge.value
     fitting = [grant for grant in ours if grant.methods is None or method in grant.methods]
     if not fitting:
         allowed = words.listed(sorted({name for grant in ours for name in grant.methods or ()}) or ["none"])
         message = f"the CAA record of {at} allows this CA other proofs ({allowed}), not {method}"
-        return new_findings.fails_for_sure(
+        return preflight_words.fails_for_sure(
             TOPIC, message, f"add {method} to its `validationmethods`, or remove them", context
         )
     free = [grant for grant in fitting if not grant.accounts or context.account in grant.accounts]
@@ -96,7 +96,7 @@ def _judge_grants(
         cure = "import that account, or leave `accounturi` out until the first certificate is there"
         return new_findings.warns(TOPIC, message, cure, context.host)
     message = f"the CAA record of {at} allows another account ({wanted}) than daemun's"
-    return new_findings.fails_for_sure(
+    return preflight_words.fails_for_sure(
         TOPIC, message, f"change its `accounturi` to {context.account}, or remove it", context
     )
 

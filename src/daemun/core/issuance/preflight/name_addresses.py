@@ -1,7 +1,7 @@
 """Whether a name has addresses that a CA could reach. Pure."""
 
-from daemun.core import model
-from daemun.core.issuance.preflight import facts, new_findings
+from daemun.core import model, new_findings
+from daemun.core.issuance.preflight import facts, preflight_words
 
 TOPIC = "dns"
 
@@ -47,10 +47,10 @@ def _judge_absence(found: facts.Names, context: facts.OrderContext, here: facts.
             context.host,
         )
     what = "has neither an A nor an AAAA record in DNS" if found.exists else "does not exist in DNS (NXDOMAIN)"
-    cure = f"make an A or AAAA record for it that points to {new_findings.this_machine(here)}"
+    cure = f"make an A or AAAA record for it that points to {preflight_words.this_machine(here)}"
     if context.is_public:
         cure += "; if only this machine's resolver does not know it, name public ones under `acme.resolvers`"
-    return new_findings.fails_for_sure(TOPIC, what, cure, context)
+    return preflight_words.fails_for_sure(TOPIC, what, cure, context)
 
 
 def _judge_addresses(
@@ -60,9 +60,9 @@ def _judge_addresses(
     if context.is_public and private:
         return new_findings.warns(
             TOPIC,
-            f"resolves to {new_findings.joined(private)}, which no CA on the internet can reach",
-            f"let the name point to {new_findings.this_machine(here)}; if it only looks so from inside your network, "
-            "name public resolvers under `acme.resolvers` to see what the CA sees",
+            f"resolves to {preflight_words.joined(private)}, which no CA on the internet can reach",
+            f"let the name point to {preflight_words.this_machine(here)}; if it only looks so from inside your "
+            "network, name public resolvers under `acme.resolvers` to see what the CA sees",
             context.host,
         )
-    return new_findings.good(TOPIC, f"resolves to {new_findings.joined(addresses)}", context.host)
+    return new_findings.good(TOPIC, f"resolves to {preflight_words.joined(addresses)}", context.host)

@@ -6,8 +6,8 @@ another port for others only; so what was not reached is mostly no proof that a 
 
 import collections.abc
 
-from daemun.core import model
-from daemun.core.issuance.preflight import facts, new_findings
+from daemun.core import model, new_findings
+from daemun.core.issuance.preflight import facts, preflight_words
 
 TOPIC = "reach"
 WAIT_S = 5
@@ -54,7 +54,7 @@ def judge_visits(
             "let daemun listen at port 80 of this address, too: a port alone under `listen:` (`http: 80`) means every "
             "address"
         )
-        return tuple(new_findings.fails_for_sure(TOPIC, _cause(visit), cure, context) for visit in failed)
+        return tuple(preflight_words.fails_for_sure(TOPIC, _cause(visit), cure, context) for visit in failed)
     for visit in failed:
         if reached:
             findings.append(_judge_stale(visit, reached, context, here))
@@ -64,7 +64,7 @@ def judge_visits(
 
 
 def _good(reached: list[facts.Address], context: facts.OrderContext) -> model.Finding:
-    return new_findings.good(TOPIC, f"port 80 of {new_findings.joined(reached)} leads to this daemun", context.host)
+    return new_findings.good(TOPIC, f"port 80 of {preflight_words.joined(reached)} leads to this daemun", context.host)
 
 
 def _fails_for_sure(visit: facts.Visit, here: facts.Here) -> bool:
@@ -82,7 +82,7 @@ def _judge_stale(
     kind = "AAAA" if is_v6 else "A"
     others = [address for address in reached if address.version != visit.address.version]
     message = (
-        f"its {kind} record {visit.address} does not lead here, while {new_findings.joined(others or reached)} does"
+        f"its {kind} record {visit.address} does not lead here, while {preflight_words.joined(others or reached)} does"
     )
     message = f"{message}: {_cause(visit)}"
     if is_v6:
@@ -101,7 +101,7 @@ def _cause(visit: facts.Visit) -> str:
 def _cure(visit: facts.Visit, here: facts.Here) -> str:
     if visit.address in here.addresses:
         return _CURES_HERE.get(visit.reach, _CURE_HERE)
-    point_here = f"let the name point to {new_findings.this_machine(here)}"
+    point_here = f"let the name point to {preflight_words.this_machine(here)}"
     if visit.reach is facts.Reach.NO_WAY and visit.address.version == 6:
         return "give this machine IPv6, or remove the AAAA record; CAs try IPv6 first"
     if visit.reach in _SHUT:

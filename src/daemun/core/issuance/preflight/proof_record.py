@@ -1,7 +1,7 @@
 """Whether a record for a proof in DNS could be seen by a CA. Pure."""
 
-from daemun.core import model
-from daemun.core.issuance.preflight import facts, new_findings
+from daemun.core import model, new_findings
+from daemun.core.issuance.preflight import facts, preflight_words
 
 TOPIC = "record"
 
@@ -24,10 +24,10 @@ def judge_place(found: facts.ProofPlace, context: facts.OrderContext) -> tuple[m
         if through is not None:
             cure = f"correct that CNAME, or remove it, so that records are made at {found.record} itself"
             return (
-                new_findings.fails_for_sure(TOPIC, f"{through}, a domain that does not exist in DNS", cure, context),
+                preflight_words.fails_for_sure(TOPIC, f"{through}, a domain that does not exist in DNS", cure, context),
             )
         cure = "register the domain, or let its registrar name its name servers, or correct the name's spelling"
-        return (new_findings.fails_for_sure(TOPIC, "lies in no domain that exists in DNS", cure, context),)
+        return (preflight_words.fails_for_sure(TOPIC, "lies in no domain that exists in DNS", cure, context),)
     return _judge_servers(found, through, context)
 
 
@@ -52,7 +52,7 @@ def _judge_servers(
         )
         cure = "repair that name server, or take it out of the NS records of the zone"
         return (new_findings.warns(TOPIC, message, cure, context.host),)
-    answering = new_findings.joined(server.name for server in found.servers)
+    answering = preflight_words.joined(server.name for server in found.servers)
     return (
         new_findings.good(TOPIC, f"{lead}the name servers of the zone {found.zone} answer ({answering})", context.host),
     )
