@@ -1,4 +1,4 @@
-"""Why a connection failed, in the system's own words, which libraries keep as a cause of their errors."""
+"""Why something failed, in the system's own words, which libraries keep as a cause of their errors."""
 
 import os
 import socket
@@ -30,3 +30,8 @@ def _words_of(error: BaseException) -> str | None:
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno).lower()
     return None
+
+
+def describe(error: OSError) -> str:
+    """The system's words for a failure, as a part of a message: "permission denied"."""
+    return (error.strerror or str(error)).lower()

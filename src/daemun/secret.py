@@ -3,6 +3,7 @@
 import os
 import pathlib
 
+from daemun import causes
 from daemun.core import model
 from daemun.errors import ConfigError
 
@@ -27,7 +28,7 @@ def read(secret: model.Secret) -> str:
             content = file.read(MOST_BYTES + 1)
         text = content.decode().strip()
     except (OSError, UnicodeDecodeError) as error:
-        cause = (error.strerror or str(error)).lower() if isinstance(error, OSError) else "it is no text (UTF-8)"
+        cause = causes.describe(error) if isinstance(error, OSError) else "it is no text (UTF-8)"
         raise ConfigError(f"cannot read the secret in {secret.file}: {cause}; correct the path or its rights") from None
     if not text or len(content) > MOST_BYTES:
         raise ConfigError(f"cannot read the secret in {secret.file}: it is {'too long' if text else 'empty'}")

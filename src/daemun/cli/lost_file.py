@@ -2,7 +2,7 @@
 
 import pathlib
 
-from daemun import errors, settings
+from daemun import causes, errors, settings
 
 
 def refuse_if_lost(chosen: settings.Settings, file: pathlib.Path) -> None:
@@ -27,7 +27,7 @@ def find_kept(chosen: settings.Settings) -> pathlib.Path | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        cause = (error.strerror or str(error)).lower()
+        cause = causes.describe(error)
         message = f"cannot look at {path}, which may hold what the file held last: {cause}"
         raise errors.EnvironmentProblemError(f"{message}; run this as the owner of the state directory") from error
     return path

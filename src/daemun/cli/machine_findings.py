@@ -8,7 +8,7 @@ import shutil
 import ssl
 import tempfile
 
-from daemun import errors, settings
+from daemun import causes, errors, settings
 from daemun.cli import truststores
 from daemun.core import doctor_findings, merge, model, new_findings
 from daemun.nginx import address_trial, machine_limits
@@ -69,13 +69,13 @@ def look_at_disk(chosen: settings.Settings) -> Findings:
         yield new_findings.good("state", f"the state directory {chosen.state} can be written")
     elif refused is not None and not is_full:
         cure = f"run daemun as the owner of {place}, or choose another directory with --state DIR"
-        words = (refused.strerror or str(refused)).lower()
+        words = causes.describe(refused)
         message = f"the state directory {chosen.state} cannot be written by this account: {words}"
         yield new_findings.blocks("state", message, cure)
     space = f"{free >> 20} MiB are free on the disk of {place}"
     if is_full:
         assert refused is not None
-        words = (refused.strerror or str(refused)).lower()
+        words = causes.describe(refused)
         message = f"the state directory {chosen.state} cannot be written: {words} ({space})"
         cure = "free some space there (`df -h` shows it), or files where they are too many (`df -i`)"
         yield new_findings.blocks("disk", message, cure)

@@ -13,6 +13,7 @@ import queue
 import socket
 import threading
 
+from daemun import causes
 from daemun.discovery import service_table
 
 Resolve = collections.abc.Callable[[str], collections.abc.Iterable[str]]
@@ -48,7 +49,7 @@ def read(resolve: Resolve, host: str) -> Result:
     try:
         found = {ipaddress.ip_address(text.partition("%")[0]) for text in resolve(host)}
     except socket.gaierror as error:
-        return Result(failure=(error.strerror or str(error)).lower())
+        return Result(failure=causes.describe(error))
     except (OSError, ValueError) as error:  # a name with an empty or too long label is a UnicodeError
         return Result(failure=str(error).lower())
     usable = sorted(

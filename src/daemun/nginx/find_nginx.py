@@ -12,7 +12,7 @@ import stat
 import subprocess
 import tempfile
 
-from daemun import errors
+from daemun import causes, errors
 from daemun.core import render_environment
 
 OLDEST = (1, 27, 4)
@@ -113,7 +113,7 @@ def examine(path: str) -> render_environment.Nginx | str:
     try:
         found = os.stat(path)  # noqa: PTH116
     except OSError as error:
-        return (error.strerror or str(error)).lower()
+        return causes.describe(error)
     key = (path, found.st_mtime_ns, found.st_size)
     if key not in _known:
         answer = _query(path)
@@ -129,7 +129,7 @@ def _query(path: str) -> render_environment.Nginx | str:
             [path, "-V"], capture_output=True, text=True, errors="replace", timeout=ASK_S, check=False
         )
     except OSError as error:
-        return f"cannot be run: {(error.strerror or str(error)).lower()}"
+        return f"cannot be run: {causes.describe(error)}"
     except subprocess.TimeoutExpired:
         return f"`{path} -V` did not answer within {ASK_S:g} s"
     version = parse_version(printed.stderr)

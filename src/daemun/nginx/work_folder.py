@@ -14,6 +14,7 @@ import shutil
 import stat
 import tempfile
 
+from daemun import causes
 from daemun.core import layout as layout_
 from daemun.errors import EnvironmentProblemError
 
@@ -73,7 +74,7 @@ def find_refusal(layout: layout_.Layout) -> str | None:
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            cause = (error.strerror or str(error)).lower()
+            cause = causes.describe(error)
             return f"{folder} cannot be written: {cause}; {_cure(error.errno, layout.state)}"
     return None
 

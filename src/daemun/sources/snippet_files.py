@@ -7,7 +7,7 @@ import os
 import pathlib
 import typing
 
-from daemun import errors
+from daemun import causes, errors
 from daemun.core import directive, model
 from daemun.core.options import user_option
 
@@ -187,5 +187,5 @@ def _why_unreadable(path: pathlib.Path, worker: Worker | None) -> str | None:
                 who = f'"{worker.user}", the account of nginx\'s workers,'
                 return f"{who} has no right to {place}; give it one, as by {cure}"
     except OSError as error:
-        return (error.strerror or str(error)).lower()
+        return causes.describe(error)
     return None

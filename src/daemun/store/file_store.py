@@ -21,7 +21,7 @@ import stat
 import time
 import typing
 
-from daemun import durable, errors, folders
+from daemun import causes, durable, errors, folders
 from daemun.control import damage_report
 from daemun.store import keys
 
@@ -153,7 +153,7 @@ class FileStore:
         except (FileNotFoundError, NotADirectoryError):
             return
         except OSError as error:
-            cause = (error.strerror or str(error)).lower()
+            cause = causes.describe(error)
             self.damage.note(directory, f'cannot read "{folder}": {cause}; correct its owner and rights')
         else:
             self.damage.clear(directory)
@@ -285,7 +285,7 @@ def _explained(verb: str, path: pathlib.Path) -> collections.abc.Iterator[None]:
     try:
         yield
     except OSError as error:
-        cause = (error.strerror or str(error)).lower()
+        cause = causes.describe(error)
         if error.errno in _FULL:
             advice = "the disk is full; free some space, then it goes on by itself"
         elif isinstance(error, PermissionError):

@@ -8,6 +8,7 @@ import os
 import pathlib
 import shlex
 
+from daemun import causes
 from daemun.errors import EnvironmentProblemError, LockHeldError
 
 
@@ -140,4 +141,4 @@ def _explain(lock: pathlib.Path, error: OSError) -> str:
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return f"{begin}the disk is full; free some space, or name another one with --state"
     advice = "run daemun as a user who may write there, or name another one with --state"
-    return f"{begin}{(error.strerror or str(error)).lower()}; {advice}"
+    return f"{begin}{causes.describe(error)}; {advice}"

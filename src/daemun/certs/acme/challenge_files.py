@@ -14,7 +14,7 @@ import time
 
 import structlog
 
-from daemun import errors
+from daemun import causes, errors
 from daemun.certs.acme import provers
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -86,7 +86,7 @@ class ChallengeFiles:
         except OSError as error:
             raise errors.RetryableError(
                 f'cannot show the CA that "{proof.host}" is ours: cannot write "{path}" '
-                f"({(error.strerror or str(error)).lower()}); free some space, or correct the rights of its folder"
+                f"({causes.describe(error)}); free some space, or correct the rights of its folder"
             ) from error
 
 

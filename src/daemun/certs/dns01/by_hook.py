@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import typing
 
-from daemun import errors
+from daemun import causes, errors
 from daemun.certs.dns01 import txt_records
 
 TIMEOUT_S = 300.0
@@ -48,7 +48,7 @@ class Hook:
                     start_new_session=True,
                 )
             except OSError as error:
-                cause = (error.strerror or str(error)).lower()
+                cause = causes.describe(error)
                 raise errors.RetryableError(
                     f"{failed}: {program} cannot be run: {cause}; correct `acme.dns.command`, or the program's rights"
                 ) from None

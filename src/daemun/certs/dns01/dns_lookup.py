@@ -19,7 +19,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
-from daemun import errors
+from daemun import causes, errors
 from daemun.core import validate_acme
 
 LOOKUP_S = 15.0
@@ -121,9 +121,9 @@ def query(address: str, name: str, kind: str) -> dns.message.Message:
     except dns.exception.DNSException as error:
         raise NoAnswerError(f"answers with something else than DNS ({type(error).__name__})") from None
     except ConnectionError as error:
-        raise NoAnswerError(f"cannot be asked: {(error.strerror or str(error)).lower()}") from None
+        raise NoAnswerError(f"cannot be asked: {causes.describe(error)}") from None
     except OSError as error:  # no route, or no IPv6 on this machine
-        raise NoAnswerError(f"cannot be reached: {(error.strerror or str(error)).lower()}", hopeless=True) from None
+        raise NoAnswerError(f"cannot be reached: {causes.describe(error)}", hopeless=True) from None
     if answer.rcode() not in {dns.rcode.NOERROR, dns.rcode.NXDOMAIN}:
         raise NoAnswerError(f"answers {dns.rcode.to_text(answer.rcode())}")
     return answer

@@ -5,6 +5,8 @@ import os
 import pathlib
 import stat
 
+from daemun import causes
+
 MOST_BYTES = 256 << 10
 MOST_ENTRIES = 20_000
 
@@ -105,4 +107,4 @@ def _outside(path: str) -> str:
 def _cause(error: OSError | RuntimeError) -> str:
     if isinstance(error, RuntimeError):
         return "its links lead in a circle"
-    return (error.strerror or str(error)).lower()
+    return causes.describe(error)

@@ -20,7 +20,7 @@ import signal
 import structlog
 from cryptography.hazmat.primitives import serialization
 
-from daemun import errors
+from daemun import causes, errors
 from daemun.certs.served import bundle, certificate_records, key_types, live_folder
 from daemun.control import damaged_keys, ports
 from daemun.core import layout, names
@@ -130,7 +130,7 @@ class DeployHook:
                     start_new_session=True,  # so that what it starts ends with it
                 )
             except OSError as error:
-                cause = (error.strerror or str(error)).lower()
+                cause = causes.describe(error)
                 return f'cannot run the hook "{self._hook[0]}": {cause}; correct `acme.hook`', ""
             try:
                 async with asyncio.timeout(self._longest_s):

@@ -19,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509 import oid
 
+from daemun import causes
 from daemun.certs.served import bundle
 from daemun.core import model
 
@@ -36,7 +37,7 @@ def read(spec: model.CertificateSpec) -> bundle.Bundle:
             pair.append(pathlib.Path(path).read_bytes())
         except OSError as error:
             raise bundle.BundleError(
-                f'cannot read "{path}": {(error.strerror or str(error)).lower()}; correct the path or its rights'
+                f'cannot read "{path}": {causes.describe(error)}; correct the path or its rights'
             ) from None
     try:
         return _rewrite(bundle.parse(*pair, paths=(spec.certificate, spec.key)))

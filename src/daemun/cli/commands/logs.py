@@ -9,7 +9,7 @@ import typing
 
 import typer
 
-from daemun import errors, settings
+from daemun import causes, errors, settings
 from daemun.cli import common_options, json_answer, output
 
 if typing.TYPE_CHECKING:
@@ -58,7 +58,7 @@ def logs(  # noqa: PLR0917 - Typer's
         ) from error
     except OSError as error:
         raise errors.EnvironmentProblemError(
-            f"cannot read {path}: {(error.strerror or str(error)).lower()}; run this as the owner of daemun"
+            f"cannot read {path}: {causes.describe(error)}; run this as the owner of daemun"
         ) from error
 
 

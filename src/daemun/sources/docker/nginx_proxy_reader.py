@@ -10,6 +10,7 @@ import pathlib
 
 from cryptography import x509
 
+from daemun import causes
 from daemun.core import directive, model, words
 from daemun.sources import loaded_files, nginx_snippet
 from daemun.sources.docker import nginx_proxy_folders as folders
@@ -107,7 +108,7 @@ class Reader:
             return []
         except OSError as error:
             self._is_open = False
-            self._report(folder, f"{(error.strerror or str(error)).lower()}; every host answers 503", what="the folder")
+            self._report(folder, f"{causes.describe(error)}; every host answers 503", what="the folder")
             return []
 
     def _passwords(self) -> collections.abc.Iterator[str]:
