@@ -45,7 +45,7 @@ async def failure_of(asked: check_results.CheckedEndpoint) -> str | None:
     async with watching() as (monitor, changed):
         monitor.follow([asked])
         await upstreams.eventually(lambda: changed)
-        return monitor.standing(asked).reason
+        return monitor.streak(asked).reason
 
 
 async def test_well_and_unwell() -> None:
@@ -99,12 +99,12 @@ async def test_an_endpoint_is_asked_once_for_all_and_forgotten_when_nobody_wants
             failing = subject(server.port, dataclasses.replace(QUICK, path="/fail"))
             monitor.follow([asked, failing])
             await upstreams.eventually(lambda: len(changed) == 2)
-            known = monitor.standing(failing)
+            known = monitor.streak(failing)
             assert (known.is_well, known.reason) == (False, "status 503")
             assert known.since is not None
             monitor.follow([asked])
-            assert monitor.standing(failing).is_well is None
-            assert monitor.standing(asked).is_well
+            assert monitor.streak(failing).is_well is None
+            assert monitor.streak(asked).is_well
 
 
 # --- behind nginx ----------------------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ async def test_no_wait_where_it_is_off() -> None:
 async def test_the_room_is_bounded() -> None:
     port = ports.free_port()
     sites = (app(f"http://127.0.0.1:{port}"), app(f"http://127.0.0.1:{port}", host="other.test"))
-    async with holding.house(*sites, room=hold_limits.HoldLimits(most=4, most_per_site=3)) as house:
+    async with holding.house(*sites, limits=hold_limits.HoldLimits(most=4, most_per_site=3)) as house:
         waiting = [asyncio.create_task(house.ask("GET", f"http://app.test/{number}")) for number in range(3)]
         await house.until_waiting(3)
         assert (await house.ask("GET", "http://app.test/full")).status_code == 503

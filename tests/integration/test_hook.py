@@ -92,7 +92,7 @@ async def test_it_runs_once_after_each_new_certificate(tmp_path: pathlib.Path) -
         certs.thumbprint()
         certs.configure(asking(ca, hook.command))
         await certs.prepare([spec(HOST, ALIAS)])
-        async with running(certs.after), certificates.running(certs) as watched:
+        async with running(certs.hook), certificates.running(certs) as watched:
             await watched.until_state(HOST, VALID)
             await until(lambda: len(hook.told) == 1, "the hook")
             assert certs.renew(HOST)
@@ -132,8 +132,8 @@ async def test_its_failure_is_told_and_the_certificate_stays(tmp_path: pathlib.P
         certs.configure(asking(ca, hook))
         await certs.prepare([spec(HOST)])
         with structlog.testing.capture_logs() as logs:
-            async with running(certs.after), certificates.running(certs) as watched:
-                await until(lambda: certs.after.failure(HOST), "the hook to fail")
+            async with running(certs.hook), certificates.running(certs) as watched:
+                await until(lambda: certs.hook.failure(HOST), "the hook to fail")
                 status = watched.status(HOST)
         assert status.state is VALID
         assert status.reason == f'the hook "{sys.executable}" ended with exit code 3; its output is in the log'
@@ -145,8 +145,8 @@ async def test_its_failure_is_told_and_the_certificate_stays(tmp_path: pathlib.P
         again = certificate_manager.Manager(store, paths, clock.FakeClock())
         again.configure(asking(ca, hook))
         await again.prepare([spec(HOST)])
-        async with running(again.after):
-            await until(lambda: again.after.failure(HOST), "the failure to be known")
+        async with running(again.hook):
+            await until(lambda: again.hook.failure(HOST), "the failure to be known")
         assert again.status()[0].reason == status.reason
 
 

@@ -27,14 +27,14 @@ _CONNECTED = "03"
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class House:
-    """gate: where visitors come in. desired: what it serves. error_log: nginx's. room: the waiting room's socket."""
+    """gate: where visitors come in. desired: what it serves. error_log: nginx's. socket: of the held requests."""
 
     gate: clients.Gate
     queue: hold_queue.HoldQueue
     discovery: endpoints.Discovery
     desired: model.Desired
     error_log: pathlib.Path
-    room: pathlib.Path
+    socket: pathlib.Path
 
     async def publish(self, *pools: model.Pool) -> None:
         await self.discovery.publish(dns_services.find_services(self.desired), pools)
@@ -64,7 +64,7 @@ class House:
     def questions(self) -> int:
         """How many connections nginx has to the waiting room."""
         lines = pathlib.Path("/proc/net/unix").read_text().splitlines()
-        fields = (line.split() for line in lines if line.endswith(f" {self.room}"))
+        fields = (line.split() for line in lines if line.endswith(f" {self.socket}"))
         return sum(state == _CONNECTED for _, _, _, _, _, state, *_ in fields)
 
     async def until_waiting(self, count: int) -> None:
@@ -74,7 +74,7 @@ class House:
 @contextlib.asynccontextmanager
 async def house(
     *sites: model.Site,
-    room: hold_limits.HoldLimits | None = None,
+    limits: hold_limits.HoldLimits | None = None,
     pools: tuple[model.Pool, ...] = (),
     own_blocks: int = 200,
 ) -> collections.abc.AsyncIterator[House]:
@@ -88,7 +88,7 @@ async def house(
         await discovery.start()
         stack.push_async_callback(discovery.stop)
         await discovery.publish(dns_services.find_services(desired), pools)
-        under_test = hold_queue.HoldQueue(discovery.endpoints, room)
+        under_test = hold_queue.HoldQueue(discovery.endpoints, limits)
         under_test.publish(hold_policy.find_waits(desired))
         starting = contextlib.ExitStack()
         stack.push_async_callback(asyncio.to_thread, starting.close)
@@ -110,7 +110,7 @@ async def house(
             discovery=discovery,
             desired=desired,
             error_log=pathlib.Path(running.layout.logs, "error.log"),
-            room=path,
+            socket=path,
         )
 
 

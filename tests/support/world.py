@@ -225,7 +225,7 @@ class Served:
         return 0
 
 
-class WaitingRoom:
+class HeldRequests:
     def publish(self, waits: collections.abc.Collection[dns_service.HeldRoute]) -> None:
         pass
 

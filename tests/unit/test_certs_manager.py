@@ -667,11 +667,11 @@ async def test_a2_what_somebody_does_to_live_is_mended_and_told_once(
     write_own(files, gate.clock.now(), "a.example.com")
     certs = gate.manager()
     await certs.prepare([spec(mode, "a.example.com", files=files), spec(model.TlsMode.LOCAL, "b.example.com")])
-    await certs.mender.look()
+    await certs.live_repair.look()
     damage(gate.live / "a.example.com")
     with structlog.testing.capture_logs() as told:
         for _ in range(4):
-            await certs.mender.look()
+            await certs.live_repair.look()
     found = live_folder.read(gate.live, "a.example.com")
     assert found is not None
     assert not found.missing(["a.example.com"])
@@ -692,7 +692,7 @@ async def test_a2_a_certificate_of_a_ca_is_mended_from_the_store(gate: Gate) -> 
     await certs.prepare([spec(model.TlsMode.ACME, "a.example.com")])
     assert gate.served("a.example.com") == issued
     _empty_key(gate.live / "a.example.com")
-    await certs.mender.look()
+    await certs.live_repair.look()
     assert gate.served("a.example.com") == issued
 
 
@@ -709,13 +709,13 @@ async def test_a2_what_cannot_be_mended_is_told_once_and_mended_later(
     gate.live.write_text("not a directory")
     with structlog.testing.capture_logs() as told:
         for _ in range(4):
-            await certs.mender.look()
+            await certs.live_repair.look()
     assert [line["log_level"] for line in told] == ["error"], told
     assert 'cannot write the certificate of "a.example.com"' in told[0]["reason"]
     assert not changes
     gate.live.unlink()
     with structlog.testing.capture_logs() as told:
-        await certs.mender.look()
+        await certs.live_repair.look()
     assert [line["log_level"] for line in told if line.get("host") == "a.example.com"] == ["warning"], told
     assert len(changes) == 1
     assert gate.served("a.example.com")

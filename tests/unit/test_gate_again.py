@@ -40,7 +40,7 @@ def make_gate(
     last_good: bool,
     look_at_nginx: gate.LookAtNginx = _answering,
 ) -> gate.Gate:
-    endpoints, waiting_room = worlds.Endpoints(world), worlds.WaitingRoom()
+    endpoints, held_requests = worlds.Endpoints(world), worlds.HeldRequests()
     return gate.Gate(
         rounds=reconciler.Reconciler(
             sources=[source],
@@ -49,7 +49,7 @@ def make_gate(
             certificates=certificates,
             domains=worlds.Domains(),
             endpoints=endpoints,
-            waiting_room=waiting_room,
+            held_requests=held_requests,
             admission=(old_workers := reload_limiter.ReloadLimiter(worlds.OldWorkers(), clock.FakeClock())),
             configure=lambda _: None,
             describe_environment=lambda _: render_environment.Environment(layout=layout.Layout("/state"), nginx=NGINX),
@@ -58,7 +58,7 @@ def make_gate(
         certificates=certificates,
         domains=worlds.Domains(),
         endpoints=endpoints,
-        waiting_room=waiting_room,
+        held_requests=held_requests,
         served=worlds.Served(),
         alerts=worlds.Alerts(),
         examiner=worlds.Examiner(),

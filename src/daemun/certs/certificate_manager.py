@@ -73,7 +73,7 @@ class Manager:
         """Called after `status` may have changed, in the event loop."""
         self.has_time: collections.abc.Callable[[], bool] = lambda: True
         """Whether no change is on its way. Else shared certificates are replaced later."""
-        self.after = deploy_hook.DeployHook(store, paths)
+        self.hook = deploy_hook.DeployHook(store, paths)
         self._store = store
         self._clock = clock
         self._wait = wait or self._wait_really
@@ -97,9 +97,9 @@ class Manager:
         self._refresher = local_renewal.Refresher(
             self._index, self._served_files, clock, changed=self._announce, has_time=self._has_time
         )
-        self.mender = live_repair.Mender(self._index, self._served_files, changed=self._changed)
+        self.live_repair = live_repair.LiveRepair(self._index, self._served_files, changed=self._changed)
         self._orders = order_loop.Orders(
-            self._index, self._served_files, means, self.after, rng=rng, changed=self._changed
+            self._index, self._served_files, means, self.hook, rng=rng, changed=self._changed
         )
         self._watch = renewal_watch.Watch(self._index, store, clock, rng=rng, examiner=examiner, changed=self._changed)
         self._wake = asyncio.Event()
@@ -195,7 +195,7 @@ class Manager:
 
     def configure(self, acme: model.Acme) -> None:
         """Use these CAs from now on. Certificates of others are replaced; failures so far are forgotten."""
-        self.after.configure(acme.hook)
+        self.hook.configure(acme.hook)
         if self._index.configure(acme):
             self._changed()
 
@@ -284,7 +284,7 @@ class Manager:
 
     def _with_failed_hook(self, status: model.CertificateStatus) -> model.CertificateStatus:
         """Without another reason the failed hook is the reason why the certificate is not as its owner wants it."""
-        failure = self.after.failure(status.name)
+        failure = self.hook.failure(status.name)
         if failure is None:
             return status
         return dataclasses.replace(status, reason=f"{status.reason}; {failure}" if status.reason else failure)

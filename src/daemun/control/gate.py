@@ -59,7 +59,7 @@ class Gate:
         certificates: ports.Certificates,
         domains: ports.Domains,
         endpoints: ports.Endpoints,
-        waiting_room: ports.WaitingRoom,
+        held_requests: ports.HeldRequests,
         served: ports.Served,
         alerts: ports.Alerts,
         examiner: ports.Examiner,
@@ -73,7 +73,7 @@ class Gate:
         self._certificates = certificates
         self._domains = domains
         self._endpoints = endpoints
-        self._waiting_room = waiting_room
+        self._held_requests = held_requests
         self._served = served
         self._alerts = alerts
         self._examiner = examiner
@@ -137,7 +137,7 @@ class Gate:
 
     def status(self) -> gate_port.GateStatus:
         actual, reloads = self._observe()
-        waiting, waited = self._waiting_room.counts()
+        waiting, waited = self._held_requests.counts()
         last = self._last
         now = datetime.datetime.now(datetime.UTC)
         stuck = liveness.find_problems(self._liveness, applying_since=self._applying_since, now=now)

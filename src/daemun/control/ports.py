@@ -230,7 +230,7 @@ class Endpoints(typing.Protocol):
     def problems(self) -> tuple[model.Problem, ...]: ...
 
 
-class WaitingRoom(typing.Protocol):
+class HeldRequests(typing.Protocol):
     """Requests that no server answered (`daemun.hold`)."""
 
     def publish(self, waits: collections.abc.Collection[dns_service.HeldRoute]) -> None:

@@ -107,7 +107,7 @@ class Reconciler:
         certificates: ports.Certificates,
         domains: ports.Domains,
         endpoints: ports.Endpoints,
-        waiting_room: ports.WaitingRoom,
+        held_requests: ports.HeldRequests,
         describe_environment: switcher.DescribeEnvironment,
         admission: switcher.Admission,
         configure: Configure = lambda _: None,
@@ -122,7 +122,7 @@ class Reconciler:
         self._certificates = certificates
         self._domains = domains
         self._endpoints = endpoints
-        self._waiting_room = waiting_room
+        self._held_requests = held_requests
         self._configure = configure
         self._last_good: dict[str, model.Snapshot] = dict(last_good)
         self._merged: site_memory.PerSite[merge.Judged] = site_memory.PerSite()
@@ -263,7 +263,7 @@ class Reconciler:
         found = await asyncio.to_thread(hold_policy.find_waits, gathered.desired)
         # What nginx runs until the switch names its own routes, and the switch may have to wait.
         known = {wait.name: wait for wait in (*self._live_waits, *found)}
-        self._waiting_room.publish(tuple(known.values()))
+        self._held_requests.publish(tuple(known.values()))
         return _Expanded(problems=problems, waits=found)
 
 

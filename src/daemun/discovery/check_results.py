@@ -48,17 +48,17 @@ UNKNOWN = CheckStreak()
 
 
 def judge(
-    standing: CheckStreak, failure: str | None, health: health_option.Health, *, now: datetime.datetime
+    streak: CheckStreak, failure: str | None, health: health_option.Health, *, now: datetime.datetime
 ) -> CheckStreak:
-    """The standing after one more check. failure: why it failed; None: it succeeded."""
+    """The streak after one more check. failure: why it failed; None: it succeeded."""
     succeeded = failure is None
-    needed = health.threshold if standing.is_well else health.recover
-    if standing.is_well is None:
+    needed = health.threshold if streak.is_well else health.recover
+    if streak.is_well is None:
         needed = 1
-    elif standing.is_well == succeeded:
-        return dataclasses.replace(standing, in_a_row=0, reason=failure)
-    if standing.in_a_row + 1 < needed:
-        return dataclasses.replace(standing, in_a_row=standing.in_a_row + 1, reason=failure or standing.reason)
+    elif streak.is_well == succeeded:
+        return dataclasses.replace(streak, in_a_row=0, reason=failure)
+    if streak.in_a_row + 1 < needed:
+        return dataclasses.replace(streak, in_a_row=streak.in_a_row + 1, reason=failure or streak.reason)
     return CheckStreak(is_well=succeeded, reason=failure, since=None if succeeded else now)
 
 
@@ -66,6 +66,6 @@ def choose(
     endpoints: collections.abc.Iterable[_Endpoint], find: collections.abc.Callable[[_Endpoint], CheckStreak]
 ) -> tuple[_Endpoint, ...]:
     """Those that are well; else those that are not known yet; else none."""
-    standings = [(endpoint, find(endpoint)) for endpoint in endpoints]
-    well = tuple(endpoint for endpoint, standing in standings if standing.is_well)
-    return well or tuple(endpoint for endpoint, standing in standings if standing.is_well is None)
+    streaks = [(endpoint, find(endpoint)) for endpoint in endpoints]
+    well = tuple(endpoint for endpoint, streak in streaks if streak.is_well)
+    return well or tuple(endpoint for endpoint, streak in streaks if streak.is_well is None)

@@ -61,7 +61,7 @@ class _Host:
 class Discovery:
     """resolve: host -> addresses, blocking, called in threads; OSError: there are none. now: monotonic seconds.
 
-    seed: what the responder's address follows from, the state directory's path. askers: see `resolver_places`.
+    seed: what the responder's address follows from, the state directory's path. clients: see `resolver_places`.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Discovery:
         store: ports.Store,
         *,
         seed: str = "",
-        askers: resolver_places.Askers | None = None,
+        clients: resolver_places.ResponderClients | None = None,
         resolve: host_lookup.Resolve = host_lookup.system_addresses,
         now: collections.abc.Callable[[], float] = time.monotonic,
     ) -> None:
@@ -78,7 +78,7 @@ class Discovery:
         self._now = now
         self._table = service_table.Table()
         self._responder = responder.Responder(self._table)
-        self._places = resolver_places.ResolverPlaces(store, self._responder, seed=seed, askers=askers)
+        self._places = resolver_places.ResolverPlaces(store, self._responder, seed=seed, clients=clients)
         self._lookups: host_lookup.Lookups | None = None
         self._services: dict[str, dns_service.Service] = {}
         self._on_host: _Groups[str] = {}
@@ -170,8 +170,8 @@ class Discovery:
             return ()
         if service in self._empty_since:
             return self._look_at_empty(found, self._empty_since[service])
-        known = ((one, self._monitor.standing(_subject(found.check, one))) for one in self._find(found))
-        return tuple(_look_of(one, standing) for one, standing in known if standing.is_well is not None)
+        known = ((one, self._monitor.streak(_subject(found.check, one))) for one in self._find(found))
+        return tuple(_look_of(one, streak) for one, streak in known if streak.is_well is not None)
 
     def _look_at_empty(self, service: dns_service.Service, since: datetime.datetime) -> tuple[model.ServerLook, ...]:
         host = self._hosts.get(service.host or "")
@@ -313,7 +313,7 @@ class Discovery:
             self._empty_since.setdefault(service.name, datetime.datetime.now(datetime.UTC))
         check = service.check
         if check is not None:
-            found = check_results.choose(found, lambda endpoint: self._monitor.standing(_subject(check, endpoint)))
+            found = check_results.choose(found, lambda endpoint: self._monitor.streak(_subject(check, endpoint)))
         self._table.set(service.name, found)
 
     def _follow(self) -> None:
@@ -357,14 +357,14 @@ def _looked_up(service: dns_service.Service) -> str | None:
     return service.host if service.host is not None and names.address_of(service.host) is None else None
 
 
-def _look_of(endpoint: service_table.ServiceEndpoint, standing: check_results.CheckStreak) -> model.ServerLook:
+def _look_of(endpoint: service_table.ServiceEndpoint, streak: check_results.CheckStreak) -> model.ServerLook:
     shown = f"[{endpoint.address}]" if endpoint.address.version == 6 else str(endpoint.address)
     server, now = f"{shown}:{endpoint.port}", datetime.datetime.now(datetime.UTC)
-    if standing.is_well:
+    if streak.is_well:
         return model.ServerLook(server=server, at=now)
-    found = server_answers.unwell(server, standing.reason)
+    found = server_answers.unwell(server, streak.reason)
     return model.ServerLook(
-        server=server, at=now, trouble=found.trouble, cause=found.cause, cure=found.cure, since=standing.since
+        server=server, at=now, trouble=found.trouble, cause=found.cause, cure=found.cure, since=streak.since
     )
 
 

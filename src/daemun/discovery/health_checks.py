@@ -35,23 +35,23 @@ class Monitor:
     ) -> None:
         self._on_change = on_change
         self._utc_now = utc_now
-        self._standings: dict[check_results.CheckedEndpoint, check_results.CheckStreak] = {}
+        self._streaks: dict[check_results.CheckedEndpoint, check_results.CheckStreak] = {}
         self._tasks: dict[check_results.CheckedEndpoint, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
 
     def follow(self, subjects: collections.abc.Iterable[check_results.CheckedEndpoint]) -> None:
         """Check exactly these from now on; what is known of those that stay is kept."""
         wanted = dict.fromkeys(subjects)
-        if wanted.keys() != self._standings.keys():
-            self._standings = {subject: self._standings.get(subject, check_results.UNKNOWN) for subject in wanted}
+        if wanted.keys() != self._streaks.keys():
+            self._streaks = {subject: self._streaks.get(subject, check_results.UNKNOWN) for subject in wanted}
             self._changed.set()
 
-    def standing(self, subject: check_results.CheckedEndpoint) -> check_results.CheckStreak:
-        return self._standings.get(subject, check_results.UNKNOWN)
+    def streak(self, subject: check_results.CheckedEndpoint) -> check_results.CheckStreak:
+        return self._streaks.get(subject, check_results.UNKNOWN)
 
     async def run(self) -> None:
         """Never ends by itself."""
-        while not self._standings:
+        while not self._streaks:
             self._changed.clear()
             await self._changed.wait()
         # Here, so that those who check nothing neither wait for aiohttp nor have it in memory.
@@ -65,9 +65,9 @@ class Monitor:
             while True:
                 await self._changed.wait()
                 self._changed.clear()
-                for subject in self._tasks.keys() - self._standings.keys():
+                for subject in self._tasks.keys() - self._streaks.keys():
                     self._tasks.pop(subject).cancel()
-                for subject in self._standings.keys() - self._tasks.keys():
+                for subject in self._streaks.keys() - self._tasks.keys():
                     self._tasks[subject] = group.create_task(self._watch(subject, check, places))
 
     async def _watch(self, subject: check_results.CheckedEndpoint, check: Check, places: asyncio.Semaphore) -> None:
@@ -77,9 +77,9 @@ class Monitor:
         while True:
             async with places:
                 failure = await check(subject)
-            before = self._standings.get(subject)
+            before = self._streaks.get(subject)
             if before is not None:  # else it is not followed any more, and `run` is about to end this task
-                self._standings[subject] = check_results.judge(before, failure, health, now=self._utc_now())
-                if self._standings[subject].is_well != before.is_well:
+                self._streaks[subject] = check_results.judge(before, failure, health, now=self._utc_now())
+                if self._streaks[subject].is_well != before.is_well:
                     self._on_change(subject)
             await asyncio.sleep(pause_s)

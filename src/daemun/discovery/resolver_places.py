@@ -23,7 +23,7 @@ SECURITY = "docs/SECURITY.md"
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
-class Askers(typing.Protocol):
+class ResponderClients(typing.Protocol):
     """The users of the responder. Both block for milliseconds."""
 
     def list_workers(self) -> frozenset[tuple[int, int]]:
@@ -34,13 +34,15 @@ class Askers(typing.Protocol):
 
 
 class ResolverPlaces:
-    """seed: what the address follows from, the state directory's path. askers: None: there are none at the start."""
+    """seed: what the address follows from, the state directory's path. clients: None: there are none at the start."""
 
-    def __init__(self, store: ports.Store, answering: responder.Responder, *, seed: str, askers: Askers | None) -> None:
+    def __init__(
+        self, store: ports.Store, answering: responder.Responder, *, seed: str, clients: ResponderClients | None
+    ) -> None:
         self._store = store
         self._responder = answering
         self._seed = seed
-        self._askers = askers
+        self._clients = clients
         self._old_workers: frozenset[tuple[int, int]] = frozenset()
         self._place: responder_sockets.LoopbackAddress | None = None
         self._earlier: responder_sockets.LoopbackAddress | None = None
@@ -103,8 +105,8 @@ class ResolverPlaces:
         if port is None:
             return
         self._earlier = responder_sockets.LoopbackAddress(host=responder_sockets.HOST, port=port)
-        if self._askers is not None:
-            self._old_workers = await asyncio.to_thread(self._askers.list_workers)
+        if self._clients is not None:
+            self._old_workers = await asyncio.to_thread(self._clients.list_workers)
         try:
             await self._responder.listen(responder_sockets.bind(self._earlier))
         except OSError:
@@ -113,9 +115,9 @@ class ResolverPlaces:
                 log.warning(problem)
 
     def _is_used(self, place: responder_sockets.LoopbackAddress) -> bool:
-        if self._askers is None:
+        if self._clients is None:
             return False
-        return self._askers.is_named(str(place)) or not self._old_workers.isdisjoint(self._askers.list_workers())
+        return self._clients.is_named(str(place)) or not self._old_workers.isdisjoint(self._clients.list_workers())
 
     async def _write(self, key: str, value: str, *, was: str | None) -> None:
         """A full disk costs a reload at the next start, at most."""

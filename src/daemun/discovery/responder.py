@@ -25,7 +25,7 @@ _TCP_IDLE_S = 5.0
 _MOST_TCP = 64
 """Connections at a time. nginx's workers have one each, and only while an answer is too large for UDP."""
 _EMPTY_AFTER_S = 1.0
-"""Until then requests wait in the waiting room for the endpoint that left, or for its successor."""
+"""Until then requests are held for the endpoint that left, or for its successor."""
 
 
 class Responder:

@@ -46,12 +46,12 @@ class _Queue:
 
 
 class HoldQueue:
-    """Implements `control.ports.WaitingRoom`. All methods are called on one event loop."""
+    """Implements `control.ports.HeldRequests`. All methods are called on one event loop."""
 
     def __init__(
         self,
         find_endpoints: server_probe.FindEndpoints,
-        room: hold_limits.HoldLimits | None = None,
+        limits: hold_limits.HoldLimits | None = None,
         *,
         is_out_of_reach: collections.abc.Callable[[str], bool] = lambda _: False,
         find_fault: FindFault = lambda _: None,
@@ -60,7 +60,7 @@ class HoldQueue:
         self._find_endpoints = find_endpoints
         self._is_out_of_reach = is_out_of_reach
         self._find_fault = find_fault
-        self._room = room or hold_limits.HoldLimits()
+        self._limits = limits or hold_limits.HoldLimits()
         self._waits: dict[str, dns_service.HeldRoute] = {}
         self._last: dict[str, dns_service.HeldRoute] = {}
         self._queues: dict[str, _Queue] = {}
@@ -70,14 +70,14 @@ class HoldQueue:
         self._early = 0
 
     def publish(self, waits: collections.abc.Collection[dns_service.HeldRoute]) -> None:
-        """As `control.ports.WaitingRoom`. What was published the last time stays known: nginx may go on with it."""
+        """As `control.ports.HeldRequests`. What was published the last time stays known: nginx may go on with it."""
         self._last, self._waits = self._waits, {wait.name: wait for wait in waits}
         known = self._waits.keys() | self._last.keys()
         self._queues = {name: queue for name, queue in self._queues.items() if name in known or queue.waiters}
         self._is_published.set()
 
     def counts(self) -> tuple[int, int]:
-        return self._room.held, self._room.total
+        return self._limits.held, self._limits.total
 
     def answer_at_once(self, request: hold_limits.HoldRequest) -> str | None:
         """A server that accepted a connection a moment ago, for a request that no server has tried yet."""
@@ -114,7 +114,7 @@ class HoldQueue:
         if self._is_in_vain(wait) or (fault is not None and fault.is_permanent):
             return hold_limits.HoldRefusal.OVER
         loop = asyncio.get_running_loop()
-        ticket = self._room.enter(request, wait, loop.time())
+        ticket = self._limits.enter(request, wait, loop.time())
         if isinstance(ticket, hold_limits.HoldRefusal):
             return ticket
         try:
@@ -124,7 +124,7 @@ class HoldQueue:
         except TimeoutError:
             return hold_limits.HoldRefusal.OVER
         finally:
-            self._room.leave(ticket)
+            self._limits.leave(ticket)
 
     async def run(self) -> None:
         """Look for servers while requests wait. Never ends by itself; cancelled, it releases all."""

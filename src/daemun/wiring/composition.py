@@ -75,7 +75,7 @@ class Daemon:
             examiner=self._preflight,
         )
         self._nginx = nginx_server.Nginx(binary, self._layout, account)
-        self._endpoints = endpoints.Discovery(store, seed=self._layout.state, askers=self._nginx)
+        self._endpoints = endpoints.Discovery(store, seed=self._layout.state, clients=self._nginx)
         self._logs = log_schedule.Rotation(self._nginx, logs_option.OPTION.of(current))
         self._access_lines = access_lines.AccessLines(self._layout)
         self._machine = nginx_environment.Machine(binary=binary, layout=self._layout, account=account)
@@ -120,7 +120,7 @@ class Daemon:
             certificates=self._certificates,
             domains=self._domains,
             endpoints=self._endpoints,
-            waiting_room=self._queue,
+            held_requests=self._queue,
             describe_environment=self._describe,
             admission=self._reload_limits,
             configure=self._configure,
@@ -136,7 +136,7 @@ class Daemon:
             certificates=self._certificates,
             domains=self._domains,
             endpoints=self._endpoints,
-            waiting_room=self._queue,
+            held_requests=self._queue,
             served=self._prober,
             alerts=self._alerts,
             examiner=self._preflight,
@@ -189,14 +189,14 @@ class Daemon:
                 "health checks": self._endpoints.check_health,
                 "certificates": self._certificates.run,
                 "alerts": self._alerts.run,
-                "live certificates": self._certificates.mender.run,
-                "hook": self._certificates.after.run,
+                "live certificates": self._certificates.live_repair.run,
+                "hook": self._certificates.hook.run,
                 "records in DNS": self._dns.run,
                 "control socket": self._sockets.serve_control,
                 "hold socket": self._sockets.serve_hold,
                 "domains socket": self._sockets.serve_domains,
                 "missed handshakes": self._sockets.listen_to_missed,
-                "waiting room": self._queue.run,
+                "held requests": self._queue.run,
                 "logs": self._logs.run,
                 "access lines": self._access_lines.run,
                 "work folder": self._look_at_state,

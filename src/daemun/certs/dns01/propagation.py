@@ -81,19 +81,19 @@ def wait_until_seen(expected_records: collections.abc.Sequence[ExpectedRecord], 
     found = [query_servers(expected) for expected in expected_records]
     while not all(_is_done(looks) for looks in found):
         passed = time.monotonic() - started
-        deaf = [
+        unanswered = [
             (expected, looks)
             for expected, looks in zip(expected_records, found, strict=True)
             if not _is_answered(looks)
         ]
-        if passed >= within_s or (deaf and passed >= min(within_s, PATIENCE_S)):
-            late = [
+        if passed >= within_s or (unanswered and passed >= min(within_s, PATIENCE_S)):
+            unseen = [
                 (expected, looks)
                 for expected, looks in zip(expected_records, found, strict=True)
                 if not _is_done(looks)
             ]
             raise errors.RetryableError(
-                "; ".join(_explain(expected, looks, within_s) for expected, looks in deaf or late)
+                "; ".join(_explain(expected, looks, within_s) for expected, looks in unanswered or unseen)
             )
         time.sleep(min(pause_s, max(within_s - passed, 0.05)))
         pause_s = min(pause_s * 1.5, LONGEST_PAUSE_S)
@@ -127,10 +127,10 @@ def _explain(expected: ExpectedRecord, looks: collections.abc.Sequence[ServerRep
             f'{failed}: no name server of "{zone}" answers this machine: {silences}; '
             "let it ask port 53 (UDP and TCP) of the internet, or check the servers"
         )
-    late = ", ".join(str(one) for one in looks if one.silence is None and not one.is_good)
+    unseen = ", ".join(str(one) for one in looks if one.silence is None and not one.is_good)
     silent = "".join(f"; {one} {one.silence}" for one in looks if one.silence is not None)
     return (
         f"{failed}: after {within_s:.0f} s the TXT record at {expected.place.name} is not yet seen at "
-        f'{late or "any server"}{silent}; check that these servers get the zone "{zone}" from its primary, or raise '
+        f'{unseen or "any server"}{silent}; check that these servers get the zone "{zone}" from its primary, or raise '
         "`acme.dns.wait`"
     )

@@ -24,18 +24,18 @@ FEW = 250
 """Names that are looked at in one look, in about a millisecond."""
 
 
-class Mender:
+class LiveRepair:
     """Of one manager. Not thread-safe. changed: called when another certificate is served for a name."""
 
     def __init__(
         self,
         known: certificate_index.CertificateIndex,
-        shelf_: certificate_files.CertificateFiles,
+        served_files: certificate_files.CertificateFiles,
         *,
         changed: collections.abc.Callable[[], None],
     ) -> None:
         self._index = known
-        self._served_files = shelf_
+        self._served_files = served_files
         self._changed = changed
         self._marks: dict[str, tuple[shown_certificates.ServedCertificate, object]] = {}
         self._turn: list[str] = []

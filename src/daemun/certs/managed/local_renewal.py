@@ -30,14 +30,14 @@ class Refresher:
     def __init__(
         self,
         known: certificate_index.CertificateIndex,
-        shelf_: certificate_files.CertificateFiles,
+        served_files: certificate_files.CertificateFiles,
         clock: ports.Clock,
         *,
         changed: collections.abc.Callable[[], None],
         has_time: collections.abc.Callable[[], bool],
     ) -> None:
         self._index = known
-        self._served_files = shelf_
+        self._served_files = served_files
         self._clock = clock
         self._changed = changed
         self._has_time = has_time

@@ -30,17 +30,17 @@ class Orders:
     def __init__(
         self,
         known: certificate_index.CertificateIndex,
-        shelf_: certificate_files.CertificateFiles,
+        served_files: certificate_files.CertificateFiles,
         means: order_attempt.Means,
-        after_: deploy_hook.DeployHook,
+        hook: deploy_hook.DeployHook,
         *,
         rng: random.Random,
         changed: collections.abc.Callable[[], None],
     ) -> None:
         self._index = known
-        self._served_files = shelf_
+        self._served_files = served_files
         self._means = means
-        self._after = after_
+        self._hook = hook
         self._rng = rng
         self._changed = changed
         self._under_way: set[str] = set()
@@ -238,7 +238,7 @@ class Orders:
         spec = wanted.spec
         async with self._index.settling:
             hosts = tuple(host for host in renewal_time.hosts_to_order(spec) if not issued.bundle.missing((host,)))
-            await asyncio.to_thread(self._after.note, spec.name, hosts, issued.bundle)
+            await asyncio.to_thread(self._hook.note, spec.name, hosts, issued.bundle)
             await asyncio.to_thread(self._served_files.put_issued, spec.name, issued)
             entry = self._index.entries.get(spec.name)  # the site may have changed, or gone, meanwhile
             is_due_again = False
@@ -255,7 +255,7 @@ class Orders:
             if is_whole and not is_due_again:
                 await asyncio.to_thread(certificate_records.delete_attempts, self._means.store, spec.name)
         if entry is not None:
-            self._after.notify(spec.name)
+            self._hook.notify(spec.name)
         if is_due_again:
             raise errors.RetryableError(
                 f'cannot rely on the new certificate of "{spec.host}": it is valid from {issued.bundle.not_before} to '
