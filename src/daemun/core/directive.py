@@ -45,7 +45,7 @@ class Comment:
 
 
 def content(digest: str) -> str:
-    """The text of a comment that tells what a file held that nginx loads once: one that differs is a change."""
+    """The text of a comment with a digest of a file that nginx loads once: one that differs is a change."""
     return f"Content: {digest}"
 
 

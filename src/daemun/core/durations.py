@@ -1,4 +1,4 @@
-"""Spans of time as a person says them. Pure."""
+"""Spans of time in words for people. Pure."""
 
 import datetime
 

@@ -7,7 +7,7 @@ from daemun.core import layout
 
 
 class Feature(enum.Enum):
-    """What an nginx binary can do beyond the least that daemun needs, asked of the binary itself
+    """What an nginx binary can do beyond the least that daemun needs, found by running it
     (`nginx.find_nginx`)."""
 
     HTTP_V2 = "HTTP/2 to clients"
@@ -56,7 +56,7 @@ class Environment:
     workers: nginx worker processes.
     ipv6: whether the machine has IPv6, so that "every address" means both kinds.
     open_files: how many files one worker may have open, each connection counting as one.
-    own_blocks: so many sites have nginx blocks of their own whatever they ask for (see `render.shared`).
+    own_blocks: so many sites have nginx blocks of their own whatever they set (see `render.shared`).
     """
 
     layout: layout.Layout

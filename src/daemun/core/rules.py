@@ -352,7 +352,7 @@ def check_email(text: str) -> str | None:
 
 
 def check_directory(text: str) -> str | None:
-    """RFC 8555 section 6.1: ACME is spoken over HTTPS only."""
+    """RFC 8555 section 6.1: ACME runs over HTTPS only."""
     cause = check_text(text)
     if cause is not None:
         return cause
@@ -365,7 +365,7 @@ def check_directory(text: str) -> str | None:
 
 
 def check_web_url(text: str) -> str | None:
-    """What daemun itself asks or tells something: http or https, without a user."""
+    """The URL of what daemun itself sends requests to: http or https, without a user."""
     cause = check_text(text)
     if cause is not None:
         return cause

@@ -4,7 +4,7 @@ How nginx reads a word (`ngx_conf_read_token` in ngx_conf_file.c, tried against 
 is literal but a backslash before `"`, `'`, `\`, `t`, `r` or `n`. A word takes at most 4096 bytes of the file, quotes
 and escapes included; so does a comment.
 
-Quoting says nothing about variables: some directives look for `$name` in the word they got, others do not. A `$` in a
+Quoting does not concern variables: some directives look for `$name` in the word they got, others do not. A `$` in a
 `Text` is written for the directive it stands in, and refused where this module does not know which kind it is.
 """
 

@@ -1,7 +1,7 @@
 """Every rule that a value of the model must keep, wherever it came from. Pure.
 
 All problems are returned at once. Each message starts with the field as it is called in daemun.yaml, and
-`Problem.field` holds its path, so that a source can tell the line. Rules for single texts are in `core.rules`.
+`Problem.field` holds its path, so that a source can find the line. Rules for single texts are in `core.rules`.
 """
 
 import collections
@@ -41,7 +41,7 @@ def find_errors(site: model.Site) -> tuple[model.Problem, ...]:
 
 
 def find_site_problems(site: model.Site, can: source_abilities.Abilities | None = None) -> tuple[model.Problem, ...]:
-    """What is wrong with one site, seen alone. can: what its source may; None: as its origin says."""
+    """What is wrong with one site, seen alone. can: what its source may; None: as its origin allows."""
     report = problem_report.ProblemReport(host=site.host, origin=site.origin)
     can = can or source_abilities.of(site.origin)
     _check_names(site, report, can)
@@ -79,7 +79,7 @@ def find_global_problems(
 def find_unsupported(
     site: model.Site, features: collections.abc.Set[render_environment.Feature]
 ) -> tuple[model.Problem, ...]:
-    """What the site asks for and this nginx cannot do."""
+    """What the site needs and this nginx cannot do."""
     report = problem_report.ProblemReport(host=site.host, origin=site.origin)
     for route in site.routes:
         if not isinstance(route.action, model.Proxy):
@@ -95,7 +95,7 @@ def find_unsupported(
 def find_unsupported_globals(
     settings: model.Globals, features: collections.abc.Set[render_environment.Feature]
 ) -> tuple[model.Problem, ...]:
-    """What `settings` ask for and this nginx cannot do."""
+    """What `settings` need and this nginx cannot do."""
     report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
     needs_realip = {
         "trusted_proxies": bool(trusted_proxies_option.OPTION.of(settings)),
@@ -108,7 +108,7 @@ def find_unsupported_globals(
 
 
 def find_waiting_for_restart(env: render_environment.Environment) -> tuple[model.Problem, ...]:
-    """What was asked for and cannot be had while daemun runs."""
+    """What is wanted and cannot be had while daemun runs."""
     if env.next_user in {None, env.user}:
         return ()
     report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)

@@ -58,7 +58,7 @@ def check_ordering(ordering: model.Ordering, report: problem_report.ProblemRepor
 
 
 def _check_challenge(ordering: model.Ordering, report: problem_report.ProblemReport, *field: str) -> None:
-    """ordering: as it is used, with what the gate says."""
+    """ordering: as it is used, with what the gate has."""
     if ordering.challenge is model.Challenge.DNS_01 and ordering.dns is None:
         report.add("dns-01 needs `dns`, which says who makes the records", *field, "challenge")
 
@@ -129,7 +129,7 @@ def _check_signing(site: model.Site, ordering: model.Ordering, report: problem_r
 
 
 def fill(ordering: model.Ordering, acme: model.Acme) -> model.Ordering:
-    """With what the gate says for all certificates, but for the CA and the address."""
+    """With what the gate has for all certificates, but for the CA and the address."""
     of_keys = acme if ordering.key_type is None else ordering
     return model.Ordering(
         authority=ordering.authority,

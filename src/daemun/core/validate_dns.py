@@ -26,7 +26,7 @@ def check_dns(dns: model.Dns, report: problem_report.ProblemReport, *field: str)
 
 
 def check_options(dns: model.Dns, known: tuple[str, ...], report: problem_report.ProblemReport, *field: str) -> None:
-    """Names of options that the provider does not have. Their values may be secrets and are not told."""
+    """Names of options that the provider does not have. Their values may be secrets and are not shown."""
     for name in (name for name, _ in dns.options if name not in known):
         expected = f"expected {words.listed(known)}" if known else "it takes none"
         what = f"is no option of `provider: {dns.provider}`; {expected}{words.guess(name, known)}"

@@ -1,4 +1,4 @@
-"""The rules of what the file cannot say of a site or the gate, but containers can (`compat`). Pure."""
+"""Rules for options of a site or the gate that the file does not have, but containers do (`compat`). Pure."""
 
 import re
 

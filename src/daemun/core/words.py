@@ -10,7 +10,7 @@ _NEAR = 0.75
 """Of difflib's ratio. "atuo" and "auto" have just that; "auth" and "health", which have nothing to do with each other,
 0.6, which is difflib's own limit."""
 _TELLING = 4
-"""So many letters of a word tell which one it is."""
+"""So many letters of a word identify it."""
 
 
 def quoted(text: str, *, at_most: int | None = _SHOWN) -> str:

@@ -1,4 +1,4 @@
-"""The values everything else speaks of: what the sources ask for, what nginx is to do, what is wrong.
+"""The values that all modules share: what the sources want, what nginx is to do, what is wrong.
 
 All are frozen and hold tuples, so they can be compared, hashed and shared between tasks. Units are in the
 names; instants are aware UTC. Values here are already parsed: a `Target` has a host and a port, not a URL.

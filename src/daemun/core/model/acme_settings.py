@@ -1,4 +1,4 @@
-"""How certificates are ordered: at which CAs, as whom, and how a name is proved to be ours."""
+"""How certificates are ordered: at which CAs, by which account, and how a name is proved to be ours."""
 
 import dataclasses
 import enum
@@ -61,7 +61,7 @@ class Eab:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Authority:
-    """A CA, and as whom it is asked.
+    """A CA, and the account there.
 
     directory: the URL of its ACME directory (RFC 8555 section 7.1.1). email: where it may write to.
     ca_file: absolute path of the roots to trust for a private one. eab: None: it needs none.
@@ -98,7 +98,7 @@ class Ordering:
     """How one certificate is ordered where it differs from others. None: as the whole gate.
 
     profile: of the CA (draft-ietf-acme-profiles): "classic", "tlsserver", "shortlived".
-    email: told to the CA where the gate has no address of its own: a CA knows one of an account.
+    email: sent to the CA where the gate has no address of its own: a CA knows one of an account.
     challenge: None also in the gate's: DNS-01 for wildcards, HTTP-01 for all others.
     key_type: None also in the gate's: ECDSA on P-256. preferred_chain: the common name of a root or another issuer.
     further_key_type: of the other algorithm, beside key_type: a certificate with each is ordered and shown.
@@ -118,10 +118,10 @@ class Ordering:
 class Acme:
     """How the gate orders.
 
-    authorities: at least one; the next one is asked when one is down or refuses.
+    authorities: at least one; the next one is tried when one is down or refuses.
     profile, challenge, dns, key_type, further_key_type, preferred_chain: as `Ordering`.
     hook: a program and its arguments, run after each new certificate; empty: none.
-    resolvers: DNS servers ("192.0.2.1", "[2001:db8::1]:53") asked before an order; empty: the system's.
+    resolvers: DNS servers ("192.0.2.1", "[2001:db8::1]:53") queried before an order; empty: the system's.
     """
 
     authorities: tuple[Authority, ...] = (Authority(directory=LETS_ENCRYPT, staging=LETS_ENCRYPT_STAGING),)
@@ -136,5 +136,5 @@ class Acme:
 
     @property
     def directory(self) -> str:
-        """Of the CA that is asked first."""
+        """Of the CA that is tried first."""
         return self.authorities[0].directory

@@ -33,7 +33,7 @@ class Actual:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OldWorker:
     """A worker that finishes its connections. started: clock ticks since the machine started (proc_pid_stat(5)), which
-    with the number tells it from a later process of the same number."""
+    with the number distinguishes it from a later process of the same number."""
 
     pid: int
     started: int
@@ -58,11 +58,11 @@ class OldGeneration:
 
 
 class SiteState(enum.Enum):
-    """As in `status --json`. QUARANTINED: its last good version (or a 503 page) is served instead of what was asked.
+    """As in `status --json`. QUARANTINED: its last good version (or a 503 page) is served instead of what was wanted.
 
-    nginx runs the others as they were asked for, and a visitor is not served: UNREACHABLE: no server answers, or no
+    nginx runs the others as they were wanted, and a visitor is not served: UNREACHABLE: no server answers, or no
     handshake comes about; WRONG_CERTIFICATE: visitors get one that they refuse; DEGRADED: some of it, or its
-    certificate is not as asked for, which no visitor sees yet.
+    certificate is not as wanted, which no visitor sees yet.
     """
 
     LIVE = "live"

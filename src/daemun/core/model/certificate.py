@@ -16,7 +16,7 @@ class CertificateSpec:
     name: its folder under live/, made by `core.certificate_choice.name_of`. host: of the site, the first of several.
     names: the identifiers it must carry, the first one the subject. mode: never TlsMode.OFF or AUTO.
     certificate, key: the owner's PEM files, with TlsMode.FILES.
-    ordering: with what the gate says for all, but for the CA.
+    ordering: with what the gate has for all, but for the CA.
     unordered: those of the names that are left to the local CA because no public one signs them.
     shown: the names that nginx finds in a folder of their own under live/ (`core.certificate_choice.folder_of`); none
     where
@@ -53,9 +53,9 @@ class CertificateSpec:
 
 
 class CertificateState(enum.Enum):
-    """VALID: the certificate that was asked for is served. LOCAL: one of the local CA is, and is meant to be.
-    PENDING: the local one is served while a CA is asked. FAILING: the last try failed (a next one is planned).
-    INVALID: it is served as asked for, and no visitor can use it (expired, for another name). INCOMPLETE: some cannot
+    """VALID: the certificate that was wanted is served. LOCAL: one of the local CA is, and is meant to be.
+    PENDING: the local one is served while one is ordered. FAILING: the last try failed (a next one is planned).
+    INVALID: it is served as wanted, and no visitor can use it (expired, for another name). INCOMPLETE: some cannot
     (a part of its chain or of the names is missing). NOT_SERVED: it is there, and handshakes do not show it."""
 
     VALID = "valid"
@@ -68,7 +68,7 @@ class CertificateState(enum.Enum):
 
 
 class CertificateKind(enum.Enum):
-    """Whose certificate is served: PUBLIC: of a CA that was asked. OWN: the owner's files. LOCAL: of the local CA."""
+    """Whose certificate is served: PUBLIC: of a CA. OWN: the owner's files. LOCAL: of the local CA."""
 
     PUBLIC = "public"
     OWN = "own"
@@ -95,10 +95,10 @@ class CertificateStatus:
     kind, issuer, not_before, not_after: of the one that is served.
     fingerprint: SHA-256 of it, as hexadecimal digits.
     authority: the directory URL of the CA whose certificate is served; None: no public one is.
-    reason: what a person should know: why it is not as asked, or why it is renewed early.
+    reason: what a person should know: why it is not as wanted, or why it is renewed early.
     failures: tries in a row that failed; last_error: why the last of them did; failing_since: when the first one did.
     others: for the names that are not served with this certificate.
-    held_until: no CA is asked before, as they wanted (Retry-After) or as their limits say.
+    held_until: no order is sent before, as the CAs demand (Retry-After) or as their limits require.
     key_type: where a certificate with a key of another type is wanted for the same names, too.
     """
 

@@ -1,4 +1,4 @@
-"""What concerns no single site, and the whole of what the sources ask for."""
+"""What concerns no single site, and the whole of what the sources want."""
 
 import dataclasses
 import enum
@@ -37,7 +37,7 @@ PRIVATE: Snippet = (
 
 
 class DefaultKind(enum.Enum):
-    """What happens to a host name nobody configured: refused (404, TLS alert), a site's answer, or a redirect."""
+    """What happens to a host name that is not configured: refused (404, TLS alert), a site's answer, or a redirect."""
 
     REFUSE = "refuse"
     SITE = "site"
@@ -80,7 +80,7 @@ class Globals:
     snippet: the owner's raw nginx at http level. parts: of what its end is made up.
     like_nginx_proxy: what users of nginx-proxy see otherwise is as there: more headers, and its variables.
     believes_clients: X-Forwarded-* headers of every client are passed on; its address is its own all the same.
-    proxy_protocol: whether connections start with a PROXY line, which tells the client's address.
+    proxy_protocol: whether connections start with a PROXY line, which has the client's address.
     internal: which clients the routes that are internal serve, as nginx for a location. internal_origin: where an owner
     wrote that.
     challenge_files: an owner's web root whose files answer the ACME challenge before daemun does, of other clients that
@@ -114,7 +114,7 @@ class Globals:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """A container that asks to be reached. is_served: whether requests for all of its hosts can go to it.
+    """A container that requests to be reached. is_served: whether requests for all of its hosts can go to it.
 
     hosts: sorted. why: what keeps requests from it, or deserves a look; cure: what to do. None when all is well.
     """
@@ -128,9 +128,9 @@ class Container:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """All that one source asks for at one moment. globals: only from the file. pools: what its targets refer to.
+    """All that one source wants at one moment. globals: only from the file. pools: what its targets refer to.
 
-    containers: every one that asks for something, sorted by name.
+    containers: every one that requests something, sorted by name.
     """
 
     source: str

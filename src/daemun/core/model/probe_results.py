@@ -1,4 +1,4 @@
-"""What a visitor receives: what handshakes, connections to servers and nginx's error log say of each site."""
+"""What a visitor receives: what handshakes, connections to servers and nginx's error log show for each site."""
 
 import dataclasses
 import datetime
@@ -11,7 +11,7 @@ class Trouble(enum.Enum):
     """What is wrong with one server.
 
     SILENT: a connection, or an answer on it, does not come in time. UNRESOLVED: its name has no address. ABSENT: the
-    route has no server now, as when all containers are stopped. UNWELL: its own `health:` says so.
+    route has no server now, as when all containers are stopped. UNWELL: by its own `health:`.
     """
 
     REFUSED = "refused"
@@ -29,7 +29,7 @@ class Trouble(enum.Enum):
 
     @property
     def is_permanent(self) -> bool:
-        """Whether waiting does not help: somebody has to change a setting."""
+        """Whether waiting does not help: a setting has to be changed."""
         return self in _PERMANENT
 
 
@@ -44,11 +44,11 @@ class Aim:
 
     tls: how its certificate is verified.
 
-    host, path: of the site and the route. written: the target as in the file. service: nginx asks for it by name; None:
+    host, path: of the site and the route. written: the target as in the file. service: nginx queries it by name; None:
     endpoint or socket is set. is_checked: the route has a `health:`, which is used instead. is_pool: containers.
     server_name: as SNI and in the certificate; None: nothing is compared. sees: what the server sees as Host.
     leads_back: scheme and host of each address by which the gate brings a visitor back to this one.
-    sent: the path that the server sees; None: it cannot be told, and no request line is sent. is_https: what visitors
+    sent: the path that the server sees; None: it is not known, and no request line is sent. is_https: what visitors
     use. headers: what the route sends besides.
     """
 

@@ -110,7 +110,7 @@ class Site:
         "www.example.*", and a regular expression behind "~" that `core.patterns` accepts.
     aliases: of the same forms. routes: sorted by path, at least one.
     http_port, https_port: where it listens instead of the gate's addresses; None: there.
-    http2: whether it is offered; None: as for the whole gate. server_tokens: what nginx tells of itself ("on", "off",
+    http2: whether it is offered; None: as for the whole gate. server_tokens: what nginx shows of itself ("on", "off",
         "build"); None: its name alone.
     refuses_tls: without TLS: handshakes for its names are refused, whatever certificate unknown names get.
     challenge: whether daemun answers the ACME challenge on plain HTTP, and not the site.

@@ -5,7 +5,7 @@ import enum
 
 
 class Scheme(enum.Enum):
-    """What is spoken to a server behind the gate."""
+    """The protocol of a server behind the gate."""
 
     HTTP = "http"
     HTTPS = "https"
@@ -83,7 +83,7 @@ class Endpoint:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """A name nginx asks daemun's DNS responder for, and the endpoints that a source knows to be behind it.
+    """A name that nginx queries at daemun's DNS responder, and the endpoints that a source knows to be behind it.
 
     name: "abc123.daemun", unique; a `Target.pool` refers to it. endpoints: may be empty (nothing runs now).
     is_out_of_reach: what runs cannot be reached before its owner changes something, so nothing is worth waiting for.

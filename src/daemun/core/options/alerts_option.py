@@ -1,4 +1,4 @@
-"""`alerts`: whom daemun tells when a certificate or a site is in danger."""
+"""`alerts`: where alerts go when a certificate or a site is in danger."""
 
 import dataclasses
 import enum
@@ -25,7 +25,7 @@ def _hook(value: object) -> object:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Ntfy(forms.OptionMap):
-    """url: of a topic ("https://ntfy.sh/mine"). token: None: the topic is open to everybody."""
+    """url: of a topic ("https://ntfy.sh/mine"). token: None: the topic is open to all."""
 
     shape: typing.ClassVar[str] = 'the URL of a topic such as "https://ntfy.sh/mine", or a map with its `url`'
     url: forms.Secret

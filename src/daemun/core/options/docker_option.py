@@ -1,4 +1,4 @@
-"""`docker`: the engine whose containers ask for sites."""
+"""`docker`: the engine whose containers request sites."""
 
 import dataclasses
 import typing
@@ -12,7 +12,7 @@ from daemun.core.options.option import Doc, Level, Option, Place
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class DockerTls(forms.OptionMap):
-    """Absolute paths of PEM files: whom the engine's certificate must come from, and what daemun shows it."""
+    """Absolute paths of PEM files: the CA of the engine's certificate, and what daemun shows it."""
 
     ca: forms.File
     certificate: typing.Annotated[forms.File, pydantic.Field(alias="cert")]

@@ -1,6 +1,6 @@
 """How values of options are written: types with pydantic's annotations, which read YAML and describe themselves.
 
-Values are taken as written: "2" is not 2. Each parser raises ValueError whose text says what was expected and found.
+Values are taken as written: "2" is not 2. Each parser raises ValueError with what was expected and found.
 """
 
 import collections.abc
@@ -68,7 +68,7 @@ def is_(value: object) -> Json:
 
 
 def parse_text(parse: collections.abc.Callable[[str], object]) -> collections.abc.Callable[[object], object]:
-    """A parser of text that says so when it is given something else."""
+    """A parser of text, which reports it when it gets something else."""
 
     def checked(value: object) -> object:
         if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""`health`: how the servers of a route are asked whether they work."""
+"""`health`: how the servers of a route are checked."""
 
 import dataclasses
 import re

@@ -87,7 +87,7 @@ class Place:
 class Doc:
     """A row of the tables in docs/CONFIGURATION.md, as Markdown. kind: what may be written. usual: the default.
 
-    An option of several levels has as its default, at the nearer ones, what the further one says.
+    An option of several levels has as its default, at the nearer ones, the value of the further one.
     """
 
     kind: str

@@ -1,4 +1,4 @@
-"""`translate`: whether what servers say of themselves in redirects and cookies becomes what visitors see."""
+"""`translate`: whether servers' own addresses in redirects and cookies become those that visitors see."""
 
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option

@@ -37,10 +37,10 @@ def lines(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
 
 
 def followed() -> directive.Directive:
-    """For a location whose server is the daemon, which answers so: ours replaces what is said further out."""
+    """For a location whose server is the daemon, which answers so: ours replaces what is set further out."""
     return arguments.line("proxy_ignore_headers", "Set-Cookie")
 
 
 def _is_written(snippet: model.Snippet, module: str) -> bool:
-    """Whether an owner says at the http level which headers are ignored: a line of ours would replace that."""
+    """Whether an owner sets at the http level which headers are ignored: a line of ours would replace that."""
     return any(site_scope.owned(snippet, name) for name in (f"{module}_ignore_headers", "include"))

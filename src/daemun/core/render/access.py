@@ -28,7 +28,7 @@ def lines(route: model.Route) -> tuple[directive.Directive, ...]:
 def yielding(
     scope: site_scope.Scope, route: model.Route, locations: collections.abc.Iterable[directive.Node]
 ) -> tuple[directive.Node, ...]:
-    """The locations of a route without what of ours the file says otherwise, where nginx accepts a directive once."""
+    """The locations of a route without ours that the file sets otherwise, where nginx accepts a directive once."""
     return tuple(_yielding(scope, route, node) for node in locations)
 
 

@@ -2,7 +2,7 @@
 
 gzip makes a weak ETag of a strong one, and a client that sends it back as `If-Match` is refused (RFC 9110 section
 13.1.1). So what WebDAV does is left alone, as far as nginx can see it: requests that are neither GET nor HEAD, those
-for a range, those with WebDAV's headers, and programs that speak WebDAV. nginx cannot decide by what an answer says, so
+for a range, those with WebDAV's headers, and WebDAV clients. nginx cannot decide by the content of an answer, so
 what other programs get of a WebDAV server needs `compress: false`.
 """
 
@@ -18,7 +18,7 @@ _PROGRAMS = (
 
 
 def shared() -> tuple[directive.Node, ...]:
-    """For the http level, beside what the option says."""
+    """For the http level, beside the option's own line."""
     return (
         arguments.line("gzip_vary", "on"),
         arguments.line("gzip_proxied", "any"),
@@ -41,7 +41,7 @@ def variables() -> tuple[directive.Node, ...]:
 
 
 def as_is(scope: site_scope.Scope, route: model.Route, *, always: bool = False) -> tuple[directive.Directive, ...]:
-    """For a location whose server answers. Not where an owner says in nginx what is compressed.
+    """For a location whose server answers. Not where an owner sets in nginx what is compressed.
 
     always: it is for requests with a body, or for single ones that waited.
     """

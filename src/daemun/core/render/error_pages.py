@@ -59,8 +59,8 @@ def of_gate(settings: model.Globals) -> tuple[directive.Node, ...]:
 
 
 def repeated(scope: site_scope.Scope, route: model.Route, *but: str) -> tuple[directive.Directive, ...]:
-    """For a location of a route with error pages of its own, which nginx takes for all there are. What an owner says of
-    a status in the route counts. but: statuses that have no page here."""
+    """For a location of a route with error pages of its own, which nginx takes for all there are. What an owner sets
+    for a status in the route counts. but: statuses that have no page here."""
     pages = site_scope.owned(scope.site.snippet, "error_page") or site_scope.owned(scope.settings.snippet, "error_page")
     if not is_on(scope.settings, (*scope.site.snippet, *route.snippet)):
         return pages

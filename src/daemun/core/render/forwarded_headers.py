@@ -1,8 +1,8 @@
-"""What servers are told of a visitor, as expressions for nginx.
+"""What servers are sent about a visitor, as expressions for nginx.
 
 A `map` costs a request about 300 instructions even where it has one value only, and each reload a millisecond (see
-`definitions`). So what nobody but nginx says is written as nginx's own variables, and the maps of `variables` are for
-what a trusted proxy may say otherwise, and for an nginx without a variable for the port in `Host`.
+`definitions`). So what only nginx decides is written as nginx's own variables, and the maps of `variables` are for
+what a trusted proxy may send otherwise, and for an nginx without a variable for the port in `Host`.
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ from daemun.core.options import trusted_proxies_option
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ForwardedHeaders:
-    """named_port: of the host that the client asked for, with its colon, or nothing.
+    """named_port: of the host that the client requested, with its colon, or nothing.
 
     host: that was routed by, with the port the client named. Others: as the header of that name.
     """

@@ -130,7 +130,7 @@ def _location(
         ),
         *header_directives.response_lines(scope, route, https=https, hide_header=hide),
     )
-    # What a location says of its own stands instead of what all of them say.
+    # What a location sets of its own replaces what all of them have.
     own = {line.name for line in lines if isinstance(line, directive.Directive)}
     lines = (*(line for line in common if isinstance(line, directive.Comment) or line.name not in own), *lines)
     ours = http_defaults.leave(lines, scope, route.action, module=module, lasting=module == "grpc")
@@ -200,7 +200,7 @@ def _memcached(scope: site_scope.Scope, route: model.Route, action: model.Proxy)
 
 
 def _key_map(scope: site_scope.Scope, route: model.Route, path: str | None) -> directive.Directive:
-    """The key is the URI that a server would be asked for, with its arguments."""
+    """The key is the URI that a server would be sent, with its arguments."""
     entries = [arguments.line("default", Expr("$uri$is_args$args"))]
     if path is not None:
         pattern = arguments.prefix_pattern(route.path, "daemun_key_rest")
@@ -221,8 +221,8 @@ def _cgi(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> tu
         request_uri = "$daemun_request_uri" if path_translation.sent(scope, route, action) else "$uri$is_args$args"
     given: dict[str, directive.Arg] = {name: Expr(value) for name, value in _CGI}
     given |= {
-        "REQUEST_SCHEME": Expr(scope.told.forwarded_proto),
-        "SERVER_PORT": Expr(scope.told.forwarded_port),
+        "REQUEST_SCHEME": Expr(scope.forwarded.forwarded_proto),
+        "SERVER_PORT": Expr(scope.forwarded.forwarded_port),
     }
     given["REQUEST_URI"] = Expr(request_uri)
     given |= _script(scope, route, action)
@@ -251,7 +251,7 @@ def _cgi(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> tu
 
 
 def _script(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> dict[str, directive.Arg]:
-    """Which program is asked: a file for FastCGI, the server itself for uwsgi and SCGI."""
+    """Which program gets the request: a file for FastCGI, the server itself for uwsgi and SCGI."""
     root = arguments.literal(root_option.OPTION.of(action).rstrip("/"))
     arguments.check_printable(root_option.OPTION.of(action))
     match action.targets[0].scheme:
@@ -263,7 +263,7 @@ def _script(scope: site_scope.Scope, route: model.Route, action: model.Proxy) ->
                 "SCRIPT_NAME": Expr(script),
                 "PATH_INFO": Expr("$daemun_path_info"),
                 "GATEWAY_INTERFACE": Expr("CGI/1.1"),
-                "REDIRECT_STATUS": Expr("200"),  # PHP built with --enable-force-cgi-redirect asks for it
+                "REDIRECT_STATUS": Expr("200"),  # PHP built with --enable-force-cgi-redirect requires it
             }
         case model.Scheme.UWSGI:
             return {"DOCUMENT_ROOT": Expr(root), "PATH_INFO": Expr("$document_uri")}

@@ -29,8 +29,8 @@ _REMOVED = (
     "X-Forwarded-Ssl",
     "Proxy",
 )
-"""What says the same as headers that are set here, and could say otherwise. `Proxy` becomes $HTTP_PROXY in CGI
-(httpoxy.org)."""
+"""Headers with the same meaning as those that are set here, which could contradict them. `Proxy` becomes $HTTP_PROXY in
+CGI (httpoxy.org)."""
 
 _FROM_PROXIES = (
     # The path and the method before a proxy changed them.
@@ -50,7 +50,7 @@ _FROM_PROXIES = (
     "True-Client-IP",
     "X-Client-IP",
     "X-Cluster-Client-IP",
-    # The visitor's name, as judges of requests say it: Authelia, authentik, oauth2-proxy, Grafana's and others.
+    # The visitor's name, as programs for sign-in send it: Authelia, authentik, oauth2-proxy, Grafana's and others.
     "Cf-Access-Authenticated-User-Email",
     "Remote-Email",
     "Remote-Groups",
@@ -97,17 +97,17 @@ _LIKE_NGINX_PROXY = (
     ("X-Forwarded-Ssl", "$daemun_forwarded_ssl"),
     ("X-Original-URI", "$request_uri"),
 )
-"""What nginx-proxy tells its servers besides, and of the protocol any word that a believed client has for it."""
+"""What nginx-proxy sends its servers besides, and of the protocol any word that a believed client has for it."""
 
 
-def _forwarded(told: forwarded_headers.ForwardedHeaders) -> dict[str, str]:
+def _forwarded(forwarded: forwarded_headers.ForwardedHeaders) -> dict[str, str]:
     return {
         "X-Real-IP": "$remote_addr",
-        "X-Forwarded-For": told.forwarded_for,
-        "X-Forwarded-Proto": told.forwarded_proto,
-        "X-Forwarded-Host": told.forwarded_host,
-        "X-Forwarded-Port": told.forwarded_port,
-        "X-Request-ID": told.request_id,
+        "X-Forwarded-For": forwarded.forwarded_for,
+        "X-Forwarded-Proto": forwarded.forwarded_proto,
+        "X-Forwarded-Host": forwarded.forwarded_host,
+        "X-Forwarded-Port": forwarded.forwarded_port,
+        "X-Request-ID": forwarded.request_id,
     }
 
 
@@ -129,29 +129,29 @@ def from_proxies(settings: model.Globals) -> tuple[str, ...]:
 
 
 def proxied_variable(name: str) -> str:
-    """Without $daemun_: what a trusted proxy says in a header, else nothing."""
+    """Without $daemun_: what a trusted proxy sends in a header, else nothing."""
     return f"{_PROXIED}{name.lower().replace('-', '_')}"
 
 
 def standard(
     set_header: str, settings: model.Globals, nginx: render_environment.Nginx
 ) -> tuple[directive.Directive, ...]:
-    """What every server behind the gate is told, for `proxy_set_header` or `grpc_set_header`."""
-    told = forwarded_headers.expressions(settings, nginx)
+    """What every server behind the gate is sent, for `proxy_set_header` or `grpc_set_header`."""
+    forwarded = forwarded_headers.expressions(settings, nginx)
     hop = () if set_header == "grpc_set_header" else _HOP
-    given = {"Host": told.host, **_forwarded(told), **dict(hop), **_further(settings)}
+    given = {"Host": forwarded.host, **_forwarded(forwarded), **dict(hop), **_further(settings)}
     return tuple(arguments.line(set_header, name, Expr(value)) for name, value in given.items())
 
 
 def shared(
     settings: model.Globals, nginx: render_environment.Nginx, set_header: str
 ) -> tuple[directive.Directive, ...]:
-    """The same without what the owner says at the http level, for there."""
+    """The same without what the owner sets at the http level, for there."""
     return _last_wins(standard(set_header, settings, nginx), hidden=site_scope.owned(settings.snippet, set_header))
 
 
 def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) -> tuple[directive.Directive, ...]:
-    """The location's own list, or nothing when the one in nginx.conf says all. Raises: RenderError."""
+    """The location's own list, or nothing when the one in nginx.conf has all. Raises: RenderError."""
     assert isinstance(route.action, model.Proxy)
     written = site_scope.owned(route.snippet, set_header)
     site_wide = site_scope.owned(scope.site.snippet, set_header)
@@ -207,8 +207,8 @@ def parameters(scope: site_scope.Scope, route: model.Route, param: str) -> tuple
     """
     assert isinstance(route.action, model.Proxy)
     host = host_header_option.OPTION.of(route.action)
-    given: dict[str, directive.Arg] = {"Host": Expr(scope.told.host) if host is None else directive.Text(host)}
-    usual = {**_forwarded(scope.told), **_further(scope.settings)}
+    given: dict[str, directive.Arg] = {"Host": Expr(scope.forwarded.host) if host is None else directive.Text(host)}
+    usual = {**_forwarded(scope.forwarded), **_further(scope.settings)}
     given |= {name: Expr(value) for name, value in usual.items()}
     for name, value in header_options.REQUEST.of(route.action):
         given = {other: old for other, old in given.items() if other.lower() != name.lower()}
@@ -261,7 +261,7 @@ def keep_inherited(
 ) -> tuple[directive.Node, ...]:
     """Hand-written nginx whose blocks with an `add_header` of their own do not lose these lines, as nginx has it.
 
-    What a block says of the same header stays, and so does `add_header_inherit` (nginx 1.29.3).
+    What a block sets for the same header stays, and so does `add_header_inherit` (nginx 1.29.3).
     """
     return tuple(_keep_inherited(node, ours) for node in nodes) if ours else nodes
 

@@ -1,21 +1,21 @@
-r"""Requests that no server answers wait in the daemon's waiting room, and are then sent to the address it names.
+r"""Requests that no server answers are held by the daemon, and are then sent to the address it names.
 
 Two kinds of requests may wait:
 
-- Those that no server took: nobody accepted a connection, so nothing was sent. They may have any method.
+- Those that no server took: none accepted a connection, so nothing was sent. They may have any method.
 - Those that a server took and lost: its connection ended before the first byte of an answer, as those of a server that
-  ends at once when it is told to. Nobody can tell whether it acted upon them, so only those may wait that may be
+  ends at once when it is stopped. It is unknown whether it acted upon them, so only those may wait that may be
   repeated without a person's consent (RFC 9110 section 9.2.2): GET, HEAD and OPTIONS without a body, where `retries`
   and the owner's nginx allow a second try. Each is repeated once: a request that ends every server that reads it is
   not to end the next ones, too.
 
-The way of such a request, all inside nginx: a location that got no answer (502, 504) → @NAME_hold, which asks the
+The way of such a request, all inside nginx: a location that got no answer (502, 504) → @NAME_hold, which queries the
 daemon over a unix socket → once a server is ready, its answer `X-Accel-Redirect: @NAME_retry` → @NAME_retry, which
 sends the request, whose body nginx kept, to the address in the answer's header. A request that goes well never comes
 near any of it. Tried with nginx 1.31.3:
 
 - Attempts of one location are separated by ", " in `$upstream_...`, locations by " : "; the second, fourth ... group is
-  that of a @NAME_hold. What the variables say of one attempt:
+  that of a @NAME_hold. The variables for one attempt:
 
       what happened                                            _status  _bytes_sent  _bytes_received
       could not connect: refused, no live upstreams, TLS       502      0 or -       0 or -
@@ -28,14 +28,14 @@ near any of it. Tried with nginx 1.31.3:
 
 - nginx itself sends a GET, HEAD, OPTIONS, PUT or DELETE again when a connection was closed, one that was kept without
   counting it as a try. All that is one location, however often it was.
-- An HTTP/2 server speaks before it is asked (SETTINGS), so that "without a byte" is true of a kept connection only.
+- An HTTP/2 server sends SETTINGS before any request, so that "without a byte" is true of a kept connection only.
 - A volatile map is evaluated at each use, which matters for a request that comes here twice. What the daemon answered
   can be read until the next `proxy_pass`, so `set` keeps it.
 - nginx follows at most ten redirects of one request (ngx_http_named_location): the room sends it back three times.
 - A body that was not held (a large one, `buffering: false`, gRPC) is gone with the first attempt.
 - `$content_length` is known of every body that was read, also of one in chunks or without a length over HTTP/2.
 
-Only the daemon can name an address: the answer counts when the last server asked was its socket.
+Only the daemon can name an address: the answer counts when the last server tried was its socket.
 """
 
 import re
@@ -95,7 +95,7 @@ def variables(paths: layout.Layout) -> tuple[directive.Node, ...]:
             "|$upstream_status|$upstream_bytes_received|$upstream_bytes_sent",
             "fate",
             (rf"~^[^|]+\|[^|]*\|[^|]*\|[^|]*\|[^|]*\|{_UNSENT}(?: : [0-9]+ : {_UNSENT})*\z", "unsent"),
-            # What a server lost was sent again, by nginx itself or from here, and nobody took it this time.
+            # What a server lost was sent again, by nginx itself or from here, and no server took it this time.
             (rf"~^(?:GET|HEAD|OPTIONS)\|[^|]*\|[^|]*\|[^|]*\|[^|]*\|(?=.*[, ][0-]\z){_SENT_ONCE}\z", "unsent"),
             (rf"~^(?:GET|HEAD|OPTIONS)\|0?\|\|{_LIST}502\|{_LIST}[0-]\|{_SENT_ONCE}\z", "lost"),
             (r"~504\|[^|]*\|[^|]*\z", "504"),
@@ -138,7 +138,7 @@ def file(*, buffered: bool) -> tuple[directive.Node, ...]:
     if not buffered:
         lines += [
             arguments.line("if", Expr("$request_method"), "!~", r"^(?:GET|HEAD|OPTIONS|DELETE)\z", block=_end("502")),
-            # Over HTTP/2 a body of unknown size is one that tells its type (see `request_body`).
+            # Over HTTP/2 a body of unknown size is one that has its type (see `request_body`).
             arguments.line(
                 "set",
                 Expr("$daemun_body"),
@@ -223,14 +223,15 @@ def location(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy, *,
         *((arguments.line("proxy_intercept_errors", "on"),) if pages or own_pages else ()),
         arguments.line("proxy_read_timeout", arguments.duration(hold_option.OPTION.of(proxy) + _MARGIN_S, "hold")),
         arguments.line(
-            "proxy_pass", Expr(f"http://{_UPSTREAM}/{_asked(scope, route)}/{_retry(proxy)}/$request_id/$daemun_fate")
+            "proxy_pass",
+            Expr(f"http://{_UPSTREAM}/{_path_of_route(scope, route)}/{_retry(proxy)}/$request_id/$daemun_fate"),
         ),
     ]
     return arguments.line("location", f"@{_name(scope, route)}_hold", block=tuple(lines))
 
 
 def _is_repeated(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) -> bool:
-    """Whether what a server lost may be sent once more: not where nobody wants a second try after an error."""
+    """Whether what a server lost may be sent once more: not where a second try after an error is switched off."""
     name = f"{MODULES[proxy.targets[0].scheme]}_next_upstream"
     snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
     owners = (node for snippet in snippets for node in site_scope.owned(snippet, name))
@@ -247,7 +248,7 @@ def _retry(proxy: model.Proxy) -> str:
             return "retry"
 
 
-def _asked(scope: site_scope.Scope, route: model.Route) -> str:
+def _path_of_route(scope: site_scope.Scope, route: model.Route) -> str:
     """Which servers are waited for, and where the request comes back to when that is not named after them."""
     name = _name(scope, route)
     return name if scope.variables is None else f"@{name}/{scope.variables.waits_as}"

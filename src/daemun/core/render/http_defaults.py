@@ -43,7 +43,7 @@ def lines(nginx: render_environment.Nginx) -> tuple[directive.Node, ...]:
 def next_upstream(number: int, times: timeout_option.Timeouts, module: str) -> tuple[directive.Directive, ...]:
     """Which failed requests go to a further server: those whose connection failed, and idempotent ones that got no
     answer. nginx never sends a POST again once it was sent (no `non_idempotent` here). All tries together may take as
-    long as failing to connect to each server, so a slow answer is not asked for again and again.
+    long as failing to connect to each server, so a slow answer is not requested again and again.
     """
     if number == 0:
         return (arguments.line(f"{module}_next_upstream", "off"),)
@@ -64,10 +64,10 @@ def leave(
     module: str,
     lasting: bool = False,
 ) -> tuple[directive.Node, ...]:
-    """The lines of a location without those that say what is usual.
+    """The lines of a location without those that equal the defaults.
 
     module: "proxy", "grpc", "fastcgi", ... lasting: it is for what stays open; its usual times are not in nginx.conf,
-    so they go only where an owner says otherwise further out.
+    so they go only where an owner sets them further out.
     """
     outer = {
         node.name
@@ -86,15 +86,15 @@ def leave(
         )
         own |= {f"{module}_read_timeout": is_usual, f"{module}_send_timeout": is_usual}
     left = {name for name in outer if own.get(name)}
-    said = _said(scope.environment.nginx)
+    defaults = _default_lines(scope.environment.nginx)
     return tuple(
         line
         for line in lines
-        if isinstance(line, directive.Comment) or (line.name not in left and said.get(line.name) != line.args)
+        if isinstance(line, directive.Comment) or (line.name not in left and defaults.get(line.name) != line.args)
     )
 
 
 @functools.lru_cache(maxsize=8)
-def _said(nginx: render_environment.Nginx) -> dict[str, tuple[directive.Arg, ...]]:
-    """What nginx.conf says, by the names of directives."""
+def _default_lines(nginx: render_environment.Nginx) -> dict[str, tuple[directive.Arg, ...]]:
+    """The lines of nginx.conf, by the names of directives."""
     return {line.name: line.args for line in lines(nginx) if isinstance(line, directive.Directive)}

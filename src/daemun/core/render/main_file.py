@@ -33,7 +33,7 @@ from daemun.errors import RenderError
 
 _POOL = "4640"
 """Bytes. What musl's allocator, which the nginx of `daemun[nginx]` and that of Alpine have, takes for nginx's own 4096
-anyway. It gives memory back to the kernel once all pieces of a stretch are free, and asks for it again at the next
+anyway. It gives memory back to the kernel once all pieces of a stretch are free, and takes it again at the next
 request, which every second request of 32 busy clients paid for. A piece that lives as long as a connection keeps the
 stretch: a request over HTTP/1.1 takes 25 µs instead of 30, an idle WebSocket 58 kB instead of 56 (1.31.3)."""
 MIME = "mime.types"
@@ -98,7 +98,7 @@ def nodes(
 
 
 def stand_in(desired: model.Desired, env: render_environment.Environment, path: str) -> tuple[directive.Node, ...]:
-    """Our lines that give way to what a file of hand-written nginx says: they stand instead of it when it cannot be
+    """Our lines that give way to those of a file of hand-written nginx: they stand instead of it when it cannot be
     used. Raises: RenderError."""
     rest = snippets.without(desired, path)
     given = site_scope.yielding(_http(desired, env, has_shared=False), desired.globals.snippet)
@@ -128,7 +128,7 @@ def _http(
         *_http2(desired.globals, env),
         *_resolver(env),
         *realip.lines(desired.globals),
-        # Before the first `map`, or nginx would refuse what an owner says of the size of its tables.
+        # Before the first `map`, or nginx would refuse what an owner sets for the size of its tables.
         *(arguments.line("include", path) for path in snippets.paths(desired.globals)),
         arguments.line("include", variable_definitions.FILE),
         *hold_locations.shared(env.layout),

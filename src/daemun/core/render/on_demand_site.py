@@ -2,8 +2,8 @@ r"""A site that takes names while the gate runs: whatever has a certificate unde
 
 A name that is added needs no reload, because nginx finds its certificate by the name in the handshake and looks for
 the same folder at each request. Tried with nginx 1.31.3: a handshake for a name without a certificate ends with an
-alert, and is told to the `error_log` of the server that the name led to, also over syslog to a unix socket, as
-`cannot load certificate "/state/live/NAME/fullchain.pem": ...`. The daemon listens there, and asks whether to add it.
+alert, and is logged to the `error_log` of the server that the name led to, also over syslog to a unix socket, as
+`cannot load certificate "/state/live/NAME/fullchain.pem": ...`. The daemon listens there and decides whether to add it.
 """
 
 import contextlib
@@ -41,9 +41,9 @@ def shared(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
             "The certificates of the name in the handshake and of the one in the request, if they were added."
         ),
         _map(scope, "$ssl_server_name", certificate(scope)),
-        _map(scope, "$host", _asked(scope)),
+        _map(scope, "$host", _requested_name(scope)),
     ]
-    if _asks(scope):
+    if _adds_names(scope):
         place = f"unix:{scope.environment.layout.domains_socket}"
         nodes.append(arguments.line("upstream", _UPSTREAM, block=(arguments.line("server", place),)))
     return tuple(nodes)
@@ -62,7 +62,7 @@ def _map(scope: site_scope.Scope, source: str, variable: str) -> directive.Direc
 
 
 def https_lines(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
-    """For the HTTPS server: who brings a known name in the handshake may still ask for another one."""
+    """For the HTTPS server: a known name in the handshake may be followed by another one in the request."""
     layout = scope.environment.layout
     lines: list[directive.Node] = [
         directive.Comment("Every certificate under live/ counts as a name's, so those of other sites are left out."),
@@ -70,7 +70,7 @@ def https_lines(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
         _if_other(OTHER_ASKED, "421"),
         _unless_added(scope, arguments.line("return", "421")),
     ]
-    if _asks(scope):
+    if _adds_names(scope):
         missed = f"syslog:server=unix:{layout.missed_socket},tag=daemun,nohostname"
         lines = [
             arguments.line("error_log", f"{layout.logs}/error.log", "warn"),
@@ -84,7 +84,7 @@ def http_lines(scope: site_scope.Scope, to_https: tuple[directive.Node, ...]) ->
     """For the plain HTTP server. to_https: how a visitor is sent there once the name was added."""
     status = str(scope.settings.default.status)
     others = _if_other(OTHER_ASKED, status)
-    if not _asks(scope):
+    if not _adds_names(scope):
         return (others, _unless_added(scope, arguments.line("return", status)))
     ask = (
         arguments.line("internal"),
@@ -98,7 +98,9 @@ def http_lines(scope: site_scope.Scope, to_https: tuple[directive.Node, ...]) ->
         arguments.line("proxy_http_version", "1.1"),
         arguments.line("proxy_connect_timeout", "1s"),
         arguments.line("proxy_read_timeout", _ASK_TIMEOUT),
-        arguments.line("proxy_pass", Expr(f"http://{_UPSTREAM}/ask/{_asked(scope)}/{_ADDED.removeprefix('@')}")),
+        arguments.line(
+            "proxy_pass", Expr(f"http://{_UPSTREAM}/ask/{_requested_name(scope)}/{_ADDED.removeprefix('@')}")
+        ),
     )
     return (
         arguments.line("error_page", ASK_STATUS, "=", _ASK),
@@ -136,14 +138,16 @@ def others(desired: model.Desired) -> tuple[directive.Node, ...]:
 
 
 def _unless_added(scope: site_scope.Scope, action: directive.Directive) -> directive.Directive:
-    return arguments.line("if", Expr("!-f"), Expr(f"$daemun_live/{_asked(scope)}/fullchain.pem"), block=(action,))
+    return arguments.line(
+        "if", Expr("!-f"), Expr(f"$daemun_live/{_requested_name(scope)}/fullchain.pem"), block=(action,)
+    )
 
 
-def _asks(scope: site_scope.Scope) -> bool:
+def _adds_names(scope: site_scope.Scope) -> bool:
     return scope.site.on_demand is not None and scope.site.on_demand.ask is not None
 
 
-def _asked(scope: site_scope.Scope) -> str:
+def _requested_name(scope: site_scope.Scope) -> str:
     return f"$daemun_added_{_suffix(scope)}"
 
 

@@ -5,7 +5,7 @@ from daemun.core.options import catalogue, option
 
 
 def of_gate(settings: model.Globals) -> tuple[directive.Directive, ...]:
-    """For the http block: what holds where nothing nearer says otherwise."""
+    """For the http block: what holds where nothing nearer is set."""
     return tuple(catalogue.lines_of_gate(settings))
 
 

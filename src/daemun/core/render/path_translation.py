@@ -5,7 +5,7 @@ nginx has that text only with the prefix (`$request_uri`), and takes a path from
 out of it by a `map`; where that cannot be done, or where it has dots that would lead out of the prefix, the variable is
 empty, and nginx sends what `rewrite` made of the path that it decoded and normalised, which is always within.
 
-Each location says what it replaces (`set`), and a few maps serve all of them: each map costs a reload a millisecond.
+Each location sets what it replaces (`set`), and a few maps serve all of them: each map costs a reload a millisecond.
 """
 
 import collections.abc
@@ -110,7 +110,7 @@ def _authorities(proxy: model.Proxy) -> collections.abc.Iterator[str]:
 
 
 def header_lines(route: model.Route, proxy: model.Proxy) -> tuple[directive.Directive, ...]:
-    """What the server is told of the prefix, and where WebDAV's COPY and MOVE lead (RFC 4918 section 10.3)."""
+    """What the server is sent about the prefix, and where WebDAV's COPY and MOVE lead (RFC 4918 section 10.3)."""
     scheme = "https" if proxy.targets[0].scheme is model.Scheme.HTTPS else "http"
     prefix = Expr(arguments.literal(arguments.encoded(route.path.rstrip("/"))))
     return (

@@ -1,7 +1,7 @@
 """Locations of routes whose servers speak HTTP: http, https, h2c.
 
-Answers leave as they come, whatever they and their requests say of themselves (`proxy_buffering off` in nginx.conf). A
-WebSocket may be silent for a day, other requests for as long as the route says; nginx cannot choose timeouts by a
+Answers leave as they come, whatever their headers and those of requests want (`proxy_buffering off` in nginx.conf). A
+WebSocket may be silent for a day, other requests for as long as the route allows; nginx cannot choose timeouts by a
 variable, so WebSockets are handed to a named location with the same server and other times. So are requests with a
 large body, or one of unknown size: see `request_body`.
 """
@@ -254,9 +254,9 @@ def _goal(
 
 
 def _redirects(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) -> tuple[directive.Directive, ...]:
-    """What the server says of itself becomes what the visitor sees.
+    """The server's own addresses become those that the visitor sees.
 
-    Not where an owner says for the whole site or gate what is done with redirects.
+    Not where an owner sets for the whole site or gate what is done with redirects.
     """
     if any(site_scope.owned(snippet, "proxy_redirect") for snippet in (scope.site.snippet, scope.settings.snippet)):
         return ()

@@ -4,7 +4,7 @@ The tree: nginx.conf; variables.conf, which defines what the files use (`core.va
 one per
 enabled site; shared.conf with its lists, for the many sites that need no file of their own (`render.shared`); and what
 those include. `generation.conf`, which nginx.conf includes too, is added
-by the nginx adapter: it holds the server that says which generation answers.
+by the nginx adapter: it holds the server that answers with the generation.
 """
 
 import collections.abc

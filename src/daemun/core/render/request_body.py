@@ -1,6 +1,6 @@
 """What becomes of the body of a request: held until it is whole, or sent to the server as it comes.
 
-A small one is held, so that it can be sent once more, or wait (`hold`). A large one, and one whose size nobody knows,
+A small one is held, so that it can be sent once more, or wait (`hold`). A large one, and one of unknown size,
 goes to the server as it comes: whoever sends it sees how far it got, and no disk fills up. nginx cannot choose that by
 a variable, so a request with a small body is handed to a named location with the same server.
 
@@ -8,15 +8,15 @@ a variable, so a request with a small body is handed to a named location with th
     under 1,000,000 bytes   held, MOST_HELD of them at a time, all workers together; further ones are not held
     other                   not held
 
-What is held is held in memory, of which nginx takes as much as a body says that it has
+What is held is held in memory, of which nginx takes as much as a body's declared size
 (ngx_http_read_client_request_body): with a full disk such requests are answered as ever, and strangers cannot take more
-than a quarter of a gigabyte. FastCGI, uwsgi and SCGI cannot be told of a body without telling its size: one in chunks
+than a quarter of a gigabyte. FastCGI, uwsgi and SCGI cannot be sent a body without its size: one in chunks
 is held on disk, up to CHUNKED_BYTES, and MOST_CHUNKED of them at a time.
 
-Only what tells its size is held: over HTTP/2 nothing distinguishes a request without a body from one with a body of
+Only what declares its size is held: over HTTP/2 nothing distinguishes a request without a body from one with a body of
 unknown size before it is read (1.31.3; both have no $content_length). For a request without a body the locations are
 the same: nginx sends it again as if its body were held (ngx_http_read_client_request_body). Such a GET waits, too,
-unless it tells the type of a body.
+unless it has the type of a body.
 """
 
 from daemun.core import arguments, directive, model, render_environment
@@ -79,7 +79,7 @@ def _unheld(name: str, counted: str) -> directive.Directive:
         arguments.line("volatile"),
         arguments.line("default", "1"),
         arguments.line(r"~^(?:body|chunked)\|(?!REJECTED)", ""),
-        # Without a body; over HTTP/2 as far as one can tell.
+        # Without a body; over HTTP/2 as far as that is visible.
         arguments.line(r"~^[^|]*\|[^|]*\|[^|]*\|(?:0\||\|\|HTTP/1)", ""),
         arguments.line(r"~^[^|]*\|[^|]*\|(?:GET|HEAD|OPTIONS|DELETE)\|\|\|[^|]*\|\z", ""),
     )
@@ -154,7 +154,7 @@ def held_lines(scope: site_scope.Scope, route: model.Route, overflow: str) -> tu
 
 
 def handing(there: str, condition: str) -> tuple[directive.Node, ...]:
-    """A request for which the variable says something is handed to another location."""
+    """A request for which the variable is not empty is handed to another location."""
     return (
         arguments.line("error_page", APART_STATUS, "=", Expr(there)),
         arguments.line("if", Expr(condition), block=(arguments.line("return", APART_STATUS),)),

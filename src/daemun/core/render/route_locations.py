@@ -16,7 +16,7 @@ from daemun.errors import RenderError
 
 
 def shared(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Node, ...]:
-    """Upstream blocks and maps, with a comment saying whose they are. Raises: RenderError naming the route."""
+    """Upstream blocks and maps, with a comment with their owner. Raises: RenderError naming the route."""
     try:
         match route.action:
             case model.Proxy() as action if _speaks_http(action):

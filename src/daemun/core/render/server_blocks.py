@@ -50,7 +50,7 @@ def challenge() -> directive.Directive:
 
 
 def certificate(name: str, *, is_followed: bool, has_two_types: bool = False) -> tuple[directive.Node, ...]:
-    """Through variables, so that nginx loads it when a handshake asks for it, and again when it changed.
+    """Through variables, so that nginx loads it when a handshake needs it, and again when it changed.
 
     name: a folder under live/, or a variable that holds one.
     is_followed: each handshake looks where live/NAME leads, so that a new pair is shown at once, and never the chain of
@@ -163,7 +163,7 @@ def _of_token(name: str, block: tuple[directive.Directive, ...]) -> directive.Di
 
 
 def _open_to_all() -> tuple[directive.Directive, ...]:
-    """Whatever an owner's snippet asks of visitors, a certificate authority cannot give it."""
+    """Whatever an owner's snippet requires of visitors, a certificate authority cannot give it."""
     return arguments.line("auth_basic", "off"), arguments.line("allow", "all")
 
 

@@ -12,7 +12,7 @@ _DEPTH = "5"
 
 
 def lines(scope: site_scope.Scope, proxy: model.Proxy, module: str) -> tuple[directive.Directive, ...]:
-    """module: "proxy" or "grpc". Raises: RenderError when a check was asked for that nginx cannot make."""
+    """module: "proxy" or "grpc". Raises: RenderError when a check is set that nginx cannot make."""
     tls = upstream_tls_options.find_tls(proxy)
     name = _name(proxy, tls)
     written = [arguments.line(f"{module}_ssl_protocols", "TLSv1.2", "TLSv1.3")]

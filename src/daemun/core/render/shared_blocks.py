@@ -4,7 +4,7 @@ Why (nginx 1.31.3): the servers, locations and upstream of a site cost nginx 0.1
 CPU; a line in the three lists here costs 1 kB and 4 µs. There is no `upstream` block for these sites, because nginx
 looks through all of them one by one for each `proxy_pass` with a variable (ngx_http_upstream_init_request). The price
 is that connections to their servers are not kept, which takes a request from 36 µs to 86. So the first sites, in the
-order of their names, have blocks of their own whatever they ask for, and so has every site that asks for something: see
+order of their names, have blocks of their own whatever they set, and so has every site that sets something: see
 `find_entries`.
 
 For visitors the two are the same. Only names that are written here lead to these servers: what brings no `Host`, as
@@ -86,7 +86,7 @@ def find_entries(
 
 
 def _has_as_many_types(site: model.Site, acme: model.Acme) -> bool:
-    """Their servers show one certificate, or two, as `acme` says."""
+    """Their servers show one certificate, or two, as `acme` has it."""
     return site.tls.ordering.key_type is None or (
         certificate_choice.has_two_types(site, acme) is (acme.further_key_type is not None)
     )
@@ -131,7 +131,7 @@ _OF_TARGET = _Defaults(model.Target, "scheme", "host", "port")
 
 @functools.lru_cache(maxsize=_REMEMBERED)
 def _find_server(given: tuple[str, ...], host: str | None, port: int | None) -> str | None:
-    """The server as nginx is told it; None when that, or one of the given names, is of a kind that is not shared."""
+    """The server as nginx gets it; None when that, or one of the given names, is of a kind that is not shared."""
     address = None if host is None else names.address_of(host)
     if address is None or port is None or address.compressed != host or not all(map(_is_exact, given)):
         return None
@@ -154,7 +154,7 @@ def _place(site: model.Site) -> str:
 
 
 def make_site(entry: shared_sites.SharedSite) -> model.Site:
-    """A site that says no more than the entry; where its certificate comes from is not known."""
+    """A site that sets no more than the entry; where its certificate comes from is not known."""
     host, _, port = entry.server.rpartition(":")
     target = model.Target(scheme=model.Scheme.HTTP, host=host.removeprefix("[").removesuffix("]"), port=int(port))
     routes = (model.Route(path="/", action=model.Proxy(targets=(target,))),)

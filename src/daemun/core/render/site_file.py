@@ -1,6 +1,6 @@
 """The file of one site: its upstreams and maps, if it has any, then its servers.
 
-Nothing in it says which server is the default of a port, and where servers listen stands in a file of its own: so a
+Nothing in it sets which server is the default of a port, and where servers listen stands in a file of its own: so a
 file that is kept from an earlier generation goes together with the nginx.conf of any later one.
 """
 
@@ -136,7 +136,7 @@ def _refusing(scope: site_scope.Scope) -> directive.Directive:
 def _certificate(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     has_two_types = certificate_choice.has_two_types(scope.site, scope.settings.acme)
     if on_demand_site.is_on(scope.site):
-        # What is missing is asked for, so nginx must look for it and tell that it is not there.
+        # What is missing is requested, so nginx must look for it and answer that it is not there.
         return server_blocks.certificate(
             on_demand_site.certificate(scope), is_followed=False, has_two_types=has_two_types
         )
@@ -155,7 +155,7 @@ def _http(
 
 
 def _own_words(site: model.Site) -> tuple[directive.Directive, ...]:
-    """What nginx tells of itself, and what it takes and gives."""
+    """What nginx shows of itself, and what it takes and gives."""
     tokens = () if site.server_tokens is None else (arguments.line("server_tokens", site.server_tokens),)
     return (*tokens, *option_lines.of_site(site))
 
@@ -177,7 +177,7 @@ def _plain(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
 
 
 def believes_https(settings: model.Globals) -> bool:
-    """Whether a proxy in front that speaks plain HTTP may say that its visitor came over HTTPS: to send that one there
+    """Whether a proxy in front that sends plain HTTP may state that its visitor came over HTTPS: to send that one there
     again would never end."""
     return bool(trusted_proxies_option.OPTION.of(settings)) and not settings.believes_clients
 
@@ -216,7 +216,9 @@ def _alias_servers(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """Scheme, port and path stay as they are; only the name changes."""
     site = scope.site
     given = _names(site.aliases)
-    there = Expr(f"{scope.told.forwarded_proto}://{arguments.host(site.host).value}{scope.told.named_port}$request_uri")
+    there = Expr(
+        f"{scope.forwarded.forwarded_proto}://{arguments.host(site.host).value}{scope.forwarded.named_port}$request_uri"
+    )
     answer = server_blocks.anything(*_moved(site, there))
     plain = answer
     if site_scope.has_tls(site) and site.http is model.HttpMode.OFF:
@@ -292,7 +294,7 @@ _LONGEST_EXPRESSION = 1000
 
 
 def _refuse_misdirected(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
-    """RFC 9110 section 15.5.20: the client asks again on a connection of its own.
+    """RFC 9110 section 15.5.20: the client tries again on a connection of its own.
 
     For few names one expression rather than a `map`: each map takes nginx a millisecond of every reload, because it
     clears tables for sixteen thousand keys first (ngx_hash_keys_array_init). For two hundred sites that was two thirds

@@ -44,7 +44,7 @@ class Variables:
 
     server: where requests go, "10.0.0.5:80". port: its port. url: the same as redirects of that server name it, without
         a path.
-    waits_as: the name of its `dns_service.HeldRoute`. connection: what the server is told as `Connection`.
+    waits_as: the name of its `dns_service.HeldRoute`. connection: what the server is sent as `Connection`.
     """
 
     server: str
@@ -58,7 +58,7 @@ class Variables:
 class Scope:
     """site: the one that is rendered. is_default: unknown names are served by it too. settings: of the whole gate.
 
-    variables: what is asked for each request, where the site stands for many; None: it is the only one.
+    variables: what is looked up for each request, where the site stands for many; None: it is the only one.
     """
 
     site: model.Site
@@ -82,8 +82,8 @@ class Scope:
         return has_tls(self.site) and self.site.http is not model.HttpMode.SERVE
 
     @property
-    def told(self) -> forwarded_headers.ForwardedHeaders:
-        """What servers are told of a visitor."""
+    def forwarded(self) -> forwarded_headers.ForwardedHeaders:
+        """What servers are sent about a visitor."""
         return forwarded_headers.expressions(self.settings, self.environment.nginx)
 
     def require(self, feature: render_environment.Feature) -> None:
@@ -118,6 +118,6 @@ def location_name(node: directive.Directive) -> str:
 
 
 def yielding(ours: collections.abc.Iterable[directive.Node], snippet: model.Snippet) -> tuple[directive.Node, ...]:
-    """Ours without what the owner says otherwise at the same level, where nginx accepts a directive only once."""
-    said = {node.name for node in snippet if isinstance(node, directive.Directive)} - _REPEATABLE
-    return tuple(node for node in ours if isinstance(node, directive.Comment) or node.name not in said)
+    """Ours without what the owner sets at the same level, where nginx accepts a directive only once."""
+    own = {node.name for node in snippet if isinstance(node, directive.Directive)} - _REPEATABLE
+    return tuple(node for node in ours if isinstance(node, directive.Comment) or node.name not in own)

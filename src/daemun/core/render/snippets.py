@@ -1,4 +1,4 @@
-"""Hand-written nginx for the http level: a file for what daemun.yaml says, and one for each file that stands apart."""
+"""Hand-written nginx for the http level: a file for that in daemun.yaml, and one for each file that stands apart."""
 
 import dataclasses
 import re
@@ -33,7 +33,7 @@ def find_part(settings: model.Globals, path: str) -> model.SnippetFile | None:
 
 
 def without(desired: model.Desired, path: str) -> model.Desired:
-    """What is desired as if a file said nothing."""
+    """What is desired as if a file were empty."""
     settings = desired.globals
     own = () if path == OF_THE_FILE else settings.own_snippet
     part = find_part(settings, path)
@@ -47,8 +47,8 @@ def complete(good: bytes, ours: bytes) -> bytes:
     they are servers."""
     if b"{" in ours:
         return ours
-    said = {_subject(line) for line in good.splitlines()}
-    return good + b"".join(line for line in ours.splitlines(keepends=True) if _subject(line) not in said)
+    subjects = {_subject(line) for line in good.splitlines()}
+    return good + b"".join(line for line in ours.splitlines(keepends=True) if _subject(line) not in subjects)
 
 
 def _subject(line: bytes) -> tuple[bytes, ...]:

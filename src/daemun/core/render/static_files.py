@@ -9,7 +9,7 @@ from daemun.core.directive import Expr
 from daemun.core.options import index_option, spa_option
 from daemun.core.render import error_pages, header_directives, option_lines, site_scope
 
-# A browser may keep files but asks each time whether they changed; nginx answers 304 by their ETag.
+# A browser may keep files but checks each time whether they changed; nginx answers 304 by their ETag.
 _CACHED = (("Cache-Control", "no-cache"),)
 
 

@@ -40,10 +40,10 @@ def lines(
     """For the http level. policy: None: Mozilla's intermediate one. workers: each keeps certificates of its own.
     has_two_types: sites have two certificates each."""
     # A chain and a key per site and per name that may be added, twice over while they are replaced.
-    asked = (8 if has_two_types else 4) * (
+    wanted = (8 if has_two_types else 4) * (
         len(sites) + sum(site.on_demand.most for site in sites if site.on_demand is not None)
     )
-    kept = max(_KEPT_AT_LEAST, min(asked, _KEPT_BY_ALL // max(workers, 1)))
+    kept = max(_KEPT_AT_LEAST, min(wanted, _KEPT_BY_ALL // max(workers, 1)))
     return (
         *_policy(policy or INTERMEDIATE),
         arguments.line("ssl_ecdh_curve", "X25519:prime256v1:secp384r1"),

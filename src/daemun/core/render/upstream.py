@@ -1,7 +1,7 @@
 """The servers behind a route, as an upstream block.
 
-Every block has a zone, so that all workers share failures, counts and the answers for names. Names are asked of
-daemun's own DNS responder as SRV records and asked again while nginx runs (nginx.org/r/server, `resolve`).
+Every block has a zone, so that all workers share failures, counts and the answers for names. Names are queried at
+daemun's own DNS responder as SRV records and queried again while nginx runs (nginx.org/r/server, `resolve`).
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ _KEPT = frozenset(model.Scheme) - {model.Scheme.FASTCGI, model.Scheme.UWSGI, mod
 """uwsgi and SCGI close after each answer, and an idle FastCGI connection would occupy one of PHP's processes."""
 
 _KEEPS_BY_ITSELF = (1, 29, 7)
-"""Since this version nginx keeps connections unless it is told not to; older ones do not know `keepalive 0`."""
+"""Since this version nginx keeps connections unless that is switched off; older ones do not know `keepalive 0`."""
 
 
 def block(scope: site_scope.Scope, name: str, proxy: model.Proxy) -> directive.Directive:
@@ -52,7 +52,7 @@ def named(
 def groups(
     settings: model.Globals, env: render_environment.Environment, nodes: model.Snippet
 ) -> tuple[directive.Node, ...]:
-    """Hand-written nginx whose groups of servers ask our responder for the names that are ours."""
+    """Hand-written nginx whose groups of servers query our responder for the names that are ours."""
     added = _resolver(settings, env)
     return tuple(_asking(node, added) for node in nodes) if added else nodes
 

@@ -1,7 +1,7 @@
 """The variables that sites use, as maps at the http level. Their names are a contract with the files of sites that are
 kept from an earlier generation: rename none. A tree has those that its files use (`core.variable_definitions`).
 
-What a client says about other proxies is believed only when the connection comes from a trusted one.
+What a client sends about other proxies is believed only when the connection comes from a trusted one.
 """
 
 import collections.abc
@@ -132,7 +132,7 @@ def _folders(desired: model.Desired, env: render_environment.Environment) -> tup
     )
 
 
-# --- who asks, and how they came here --------------------------------------------------------------------------
+# --- the client, and how it came here --------------------------------------------------------------------------
 
 
 def _trust(settings: model.Globals) -> tuple[directive.Node, ...]:
@@ -159,7 +159,7 @@ def _trust(settings: model.Globals) -> tuple[directive.Node, ...]:
 def _believed(
     settings: model.Globals, header: str, variable: str, otherwise: str, *entries: tuple[str, str]
 ) -> directive.Directive:
-    """What a header says when a trusted proxy sent it. entries: of "1:" and its value."""
+    """The value of a header when a trusted proxy sent it. entries: of "1:" and its value."""
     if forwarded_headers.is_anybody_believed(settings):
         return _map(f"$daemun_trusted:$http_{header}", variable, ("default", otherwise), *entries)
     return _map("", variable, ("default", otherwise))
@@ -223,8 +223,8 @@ def _forwarded(settings: model.Globals, nginx: render_environment.Nginx) -> tupl
 def _forwarded_port(settings: model.Globals) -> directive.Directive:
     """Behind a PROXY line: the port that the balancer was reached at, which no client can choose."""
     if settings.proxy_protocol:
-        said = "$proxy_protocol_server_port"
-        return _map(said, "forwarded_port", ("default", said), ("", "$daemun_port"), ("0", "$daemun_port"))
+        port = "$proxy_protocol_server_port"
+        return _map(port, "forwarded_port", ("default", port), ("", "$daemun_port"), ("0", "$daemun_port"))
     entry = (r"~^1:(?<daemun_their_port>[0-9]{1,5})\z", "$daemun_their_port")
     return _believed(settings, "x_forwarded_port", "forwarded_port", "$daemun_port", entry)
 
@@ -237,7 +237,7 @@ def _named_port(nginx: render_environment.Nginx) -> directive.Directive:
 
 
 def _proxied(settings: model.Globals) -> tuple[directive.Node, ...]:
-    """What a trusted proxy says in headers that are removed from all others' requests."""
+    """What a trusted proxy sends in headers that are removed from all others' requests."""
     if not forwarded_headers.is_anybody_believed(settings):
         return ()
     return tuple(

@@ -9,7 +9,7 @@ from daemun.core.render import server_blocks
 
 def without(nodes: collections.abc.Iterable[directive.Node], denied: frozenset[str]) -> tuple[directive.Node, ...]:
     """The same tree without its `listen` lines for these addresses, and without the servers that are left with none:
-    those would be reached where nobody asked for them, as nginx lets them listen on port 80."""
+    those would be reached where they should not be, as nginx lets them listen on port 80."""
     if not denied:
         return tuple(nodes)
     return tuple(kept for node in nodes if (kept := _without(node, denied)) is not None)
