@@ -1,4 +1,4 @@
-"""What daemun.yaml may say of certificates: `acme:` at the top, `tls:` and `on_demand:` of a site."""
+"""Certificates in daemun.yaml: `acme:` at the top, `tls:` and `on_demand:` of a site."""
 
 import enum
 import typing
@@ -119,7 +119,7 @@ class TlsFilesEntry(yaml_entry.Entry):
 
 
 class TlsWord(enum.Enum):
-    """`model.TlsMode` without FILES, which is said by giving the files."""
+    """`model.TlsMode` without FILES, which is set by giving the files."""
 
     AUTO = "auto"
     ACME = "acme"

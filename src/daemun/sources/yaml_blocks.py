@@ -15,7 +15,7 @@ Lines = collections.abc.Sequence[str]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """The lines of one site. start, end: from 0. size: how many values it has. is_good: nothing is said of it."""
+    """The lines of one site. start, end: from 0. size: how many values it has. is_good: without a problem."""
 
     key: str
     start: int
@@ -96,11 +96,13 @@ def make(
 
 
 def judge(blocks: tuple[Block, ...], translation: yaml_translate.Translation) -> tuple[Block, ...]:
-    """Those of which something is said are read each time."""
-    said = _starts_at([*(problem.origin.place for problem in translation.problems), *translation.incomplete], blocks)
-    if not said and all(block.is_good for block in blocks):
+    """Those with a problem are read each time."""
+    at_fault = _starts_at(
+        [*(problem.origin.place for problem in translation.problems), *translation.incomplete], blocks
+    )
+    if not at_fault and all(block.is_good for block in blocks):
         return blocks
-    return tuple(dataclasses.replace(block, is_good=block.start not in said) for block in blocks)
+    return tuple(dataclasses.replace(block, is_good=block.start not in at_fault) for block in blocks)
 
 
 def starts_of(

@@ -95,7 +95,7 @@ def _is_site(value: object) -> bool:
 
 
 def _without_sites(kind: _Map, raw: object, details: collections.abc.Sequence[typing.Any]) -> list[typing.Any]:
-    """One word is missing, which is told where sites are read: not each host is an unknown key."""
+    """One word is missing, which is reported where sites are read: not each host is an unknown key."""
     stray = find_stray_sites(raw) if kind is yaml_top.FILE else ()
     return [item for item in details if not (item["type"] in _UNKNOWN_KEY and item["loc"][0] in stray)]
 
@@ -140,7 +140,7 @@ def _owner(kind: _Map, loc: yaml_words.Loc) -> _Map:
 
 
 def _maps_in(annotation: object, tag: str | int | None) -> collections.abc.Iterator[_Map]:
-    """tag: which of several forms was chosen, if the annotation tells them apart."""
+    """tag: which of several forms was chosen, if the annotation distinguishes them."""
     if isinstance(annotation, type) and issubclass(annotation, yaml_entry.Entry | forms.OptionMap):
         yield annotation
     arguments = typing.get_args(annotation)

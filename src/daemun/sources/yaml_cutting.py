@@ -30,7 +30,7 @@ class Cut:
 
 
 def can_be_cut(text: str) -> bool:
-    """Whether each part means the same without the others, and lines are what they are for YAML. Each line tells by
+    """Whether each part means the same without the others, and lines are what they are for YAML. Each line shows by
     itself."""
     is_simple = _OTHER_BREAKS.search(text) is None and not text.startswith("%") and "\n%" not in text
     return is_simple and _REACHES_FAR.search(text) is None
@@ -54,7 +54,7 @@ def cut(last: yaml_blocks.Text, lines: yaml_blocks.Lines, wanted: frozenset[int]
 
 
 def cut_within(blocks: tuple[yaml_blocks.Block, ...], lines: yaml_blocks.Lines, wanted: frozenset[int]) -> Cut | None:
-    """As `cut`, for a text that was not read before. None: only the whole text tells what it means.
+    """As `cut`, for a text that was not read before. None: only the whole text shows what it means.
 
     blocks: lines of which each is a whole site if it is a site. A run of them is left out but for the first and the
     last: the first is found to be a key of `sites` at its place, so what follows it at the same column is another one,

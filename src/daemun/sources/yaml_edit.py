@@ -1,10 +1,10 @@
 """Edits of daemun.yaml by commands: a site or route more or less, switched on or off; all else stays byte for byte.
 
 Every edit returns what the file held before (None: it did not exist), for `restore`. Nothing is written unless the
-file differs in exactly what was asked, and has no mistake that it had not before: a mistake of one site keeps no other
-from being edited, nor itself from being removed or switched off. Of a long file only an excerpt is read
+file differs in exactly what was requested, and has no mistake that it had not before: a mistake of one site keeps no
+other from being edited, nor itself from being removed or switched off. Of a long file only an excerpt is read
 (`yaml_excerpt`): whether all of it is good is for the caller to find out, and to restore it where it is not.
-Raises: ConfigError for what a person asked wrongly; EnvironmentProblemError when the file cannot be written.
+Raises: ConfigError for a wrong request; EnvironmentProblemError when the file cannot be written.
 """
 
 import collections.abc
@@ -118,7 +118,7 @@ def alone(path: StrPath) -> collections.abc.Iterator[None]:
     held. Raises: EnvironmentProblemError when another command does not end.
     """
     with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):  # an edit says what is wrong with the folder
+        with contextlib.suppress(OSError):  # an edit reports what is wrong with the folder
             folder = os.open(pathlib.Path(os.path.realpath(path)).parent, os.O_RDONLY | os.O_DIRECTORY)
             stack.callback(os.close, folder)
             _wait_for_lock(folder, path)
@@ -142,7 +142,7 @@ def _wait_for_lock(folder: int, path: StrPath) -> None:
 
 
 class _Edit:
-    """One edit of one site on its way: what the file says, and the way back into it.
+    """One edit of one site on its way: the content of the file, and the way back into it.
 
     what: "cannot VERB OBJECT", with which every refusal begins. before: the file's bytes; None: it does not exist.
     """
@@ -155,8 +155,8 @@ class _Edit:
         self.host = self._find_host(host, whole)
         self._excerpt = yaml_excerpt.make(whole, self._is_its_key)
         self._text = _with_sites(whole) if self._excerpt is None else self._excerpt.text
-        asked = self._parse(self._text)
-        self._errors = [item for item in asked.problems if item.severity is model.Severity.ERROR]
+        parsed = self._parse(self._text)
+        self._errors = [item for item in parsed.problems if item.severity is model.Severity.ERROR]
         if of_all := [item for item in self._errors if item.host is None]:
             raise yaml_file.InvalidFileError(of_all)
         self._document = yaml_positions.load(self._text)
@@ -164,7 +164,7 @@ class _Edit:
         if len(self.places.keys) > 1:
             raise self.refused(f"it is there twice; edit {self._path} by hand")
         self._key = next((key for key in yaml_blocks.keys_of(self._document) if _host_of(key) == self.host), None)
-        self.site = next((site for site in asked.sites if site.host == self.host), None)
+        self.site = next((site for site in parsed.sites if site.host == self.host), None)
 
     @property
     def is_broken(self) -> bool:
@@ -196,7 +196,7 @@ class _Edit:
         return ConfigError(f"{self._what}: {cause}")
 
     def write(self, text: str | None, wanted: object) -> bytes | None:
-        """Write the text, if it says of the host what is `wanted` (plain values), and the same as before of all else.
+        """Write the text, if it has for the host what is `wanted` (plain values), and the same as before of all else.
         Returns: what the file held."""
         whole = text if text is None or self._excerpt is None else self._excerpt.complete(text)
         after = yaml_positions.load(text) if text is not None else None

@@ -1,4 +1,4 @@
-"""daemun.yaml as a source of sites: read it, say all that is wrong with it, notice when it changes."""
+"""daemun.yaml as a source of sites: read it, report all that is wrong with it, notice when it changes."""
 
 import asyncio
 import collections.abc
@@ -25,7 +25,7 @@ from daemun.sources import (
 
 class InvalidFileError(ConfigError):
     """The file cannot be used as it is. problems: everything that is wrong with it; the text holds one line for each.
-    good: what it asks for without the sites that have an error."""
+    good: what it wants without the sites that have an error."""
 
     def __init__(self, problems: collections.abc.Sequence[model.Problem], good: model.Snapshot | None = None) -> None:
         super().__init__("\n".join(_line(problem) for problem in problems))
@@ -39,7 +39,7 @@ def _line(problem: model.Problem) -> str:
 
 
 def parse(content: bytes | str, *, file_name: str, base_dir: str | os.PathLike[str]) -> model.Snapshot:
-    """What a file asks for, and in `problems` everything that is wrong with it, in the order of its lines.
+    """What a file wants, and in `problems` everything that is wrong with it, in the order of its lines.
 
     file_name: how messages call the file. base_dir: where relative paths start from.
     Never raises, whatever the content. Sites with an error are left out; nothing but `content` is looked at.
@@ -48,7 +48,7 @@ def parse(content: bytes | str, *, file_name: str, base_dir: str | os.PathLike[s
 
 
 def read_snapshot(path: str | os.PathLike[str]) -> model.Snapshot:
-    """What the file at `path` asks for. The files that it names are looked for, too. Blocking, milliseconds.
+    """What the file at `path` wants. The files that it names are looked for, too. Blocking, milliseconds.
 
     Raises: InvalidFileError with all problems when one of them is an error; ConfigError when it cannot be read.
     """

@@ -1,4 +1,4 @@
-"""What daemun.yaml says beside its sites becomes the settings of the model."""
+"""What stands in daemun.yaml beside its sites becomes the settings of the model."""
 
 from daemun.core import model
 from daemun.core.options import catalogue

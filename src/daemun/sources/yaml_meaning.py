@@ -1,4 +1,4 @@
-"""What a site of daemun.yaml says, as plain values, and what it is to say after an edit. Pure.
+"""The content of a site of daemun.yaml, as plain values, and what it is to be after an edit. Pure.
 
 Plain values can be compared whatever is wrong with them, so that an edit beside a mistake, or of a site that has one,
 is known to have changed nothing else.
@@ -12,7 +12,7 @@ from daemun.sources import yaml_blocks, yaml_positions
 NOTHING = object()
 """Instead of a value: the site is not there."""
 _UNKNOWN = object()
-"""Equals no value: only a person can say what it is to be."""
+"""Equals no value: only a person can decide what it is to be."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Site:
         return not (isinstance(self.value, dict) and self.value.get("enabled") is False)
 
     def paths(self) -> collections.abc.Collection[str]:
-        """The paths of its routes, as far as they can be told."""
+        """The paths of its routes, as far as they are known."""
         if isinstance(self.value, str):
             return ("/",)
         routes = self._routes()
@@ -73,7 +73,7 @@ def site_of(document: yaml_positions.Document, key: str | None) -> Site:
 
 
 def with_site(document: yaml_positions.Document, key: str, value: object) -> object:
-    """What the whole file is to say. value: of the site with this key; NOTHING: it is to go."""
+    """The wanted content of the whole file. value: of the site with this key; NOTHING: it is to go."""
     whole = document.value if isinstance(document.value, dict) else {}
     sites = whole.get(yaml_blocks.SITES)
     others = {one: sites[one] for one in sites if one != key} if isinstance(sites, dict) else {}

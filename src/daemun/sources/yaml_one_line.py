@@ -2,7 +2,7 @@
 
 To read a site as YAML, to check and to judge it takes 0.25 ms. Such a line can only be wrong in its two texts, and the
 rest of its site is as in every other one. So of a run of them, those between the first and the last are made from one
-that was read (`yaml_cutting.cut_within` says why that is sound).
+that was read (`yaml_cutting.cut_within` has why that is sound).
 """
 
 import dataclasses
@@ -17,7 +17,7 @@ _LINE = re.compile(r"( +)([a-z0-9][a-z0-9.-]*): +(http://[a-z0-9][a-z0-9.-]*(?::
 
 
 def find_blocks(lines: yaml_blocks.Lines, example: model.Site, file_name: str) -> tuple[yaml_blocks.Block, ...]:
-    """The lines that are such sites, provided that they are sites at all, and of which nothing can be said alone.
+    """The lines that are such sites, provided that they are sites at all, and which have no problem by themselves.
 
     example: the site of `EXAMPLE`. file_name: how messages call the file.
     """

@@ -55,7 +55,7 @@ def _key_type(types: list[model.KeyType] | None, index: int) -> model.KeyType | 
 def _authority(
     context: yaml_context.Context, entry: yaml_acme.AuthorityEntry, usual: yaml_acme.AcmeEntry
 ) -> model.Authority:
-    """usual: what holds where the entry says nothing."""
+    """usual: what holds where the entry sets nothing."""
     ca_file, eab = entry.ca_file or usual.ca_file, entry.eab or usual.eab
     return model.Authority(
         directory=entry.directory,

@@ -72,7 +72,7 @@ class Document:
     def find(self, path: Path) -> Path:
         """The written path that comes nearest: steps that only exist in the long form of what was written are left out.
 
-        ("sites", "a.test", "routes", "/", "to", 0) is ("sites", "a.test") where the file says `a.test: http://x`.
+        ("sites", "a.test", "routes", "/", "to", 0) is ("sites", "a.test") where the file has `a.test: http://x`.
         """
         found: Path = ()
         for step in path:
@@ -81,7 +81,7 @@ class Document:
         return found
 
     def locate(self, path: Path, *, key: bool = False) -> Mark:
-        """Where a person should look: the value when it is a plain one, else (or when asked for) its key."""
+        """Where a person should look: the value when it is a plain one, else (or on request) its key."""
         found = self.find(path)
         mark = self.values.get(found, START)
         spans = self.get(found)
@@ -155,7 +155,7 @@ def compose(text: str) -> yaml.nodes.Node | None:
     """The node graph of one document. Raises: yaml.error.MarkedYAMLError, and whatever ruamel.yaml stumbles over."""
     reader = yaml.YAML(typ="safe", pure=True)
     reader.max_depth = MAX_DEPTH
-    reader.composer.warn_double_anchors = False  # a later anchor of the same name wins, as YAML 1.2 says
+    reader.composer.warn_double_anchors = False  # a later anchor of the same name wins, as YAML 1.2 requires
     node: yaml.nodes.Node | None = reader.compose(text)
     return node
 

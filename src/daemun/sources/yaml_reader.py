@@ -2,10 +2,10 @@
 
 A site of ten thousand is a few lines, and reading YAML and checking it costs 0.2 ms for each. So of a text that differs
 from the last one in some places, what is read is a shorter text: the same, without runs of sites that did not change
-(`yaml_cutting`). Where that cannot mean the same, and where something is said that cannot be told from a shorter text
-(faults, a host that is there twice), the whole text is read: a short reading never tells a person anything that a whole
-one would tell otherwise. Of a text that is read for the first time, the sites of one line are left out in the same way
-(`yaml_one_line`).
+(`yaml_cutting`). Where that cannot mean the same, and where a problem cannot be found in a shorter text
+(faults, a host that is there twice), the whole text is read: a short reading never reports anything that a whole
+one would report otherwise. Of a text that is read for the first time, the sites of one line are left out in the same
+way (`yaml_one_line`).
 """
 
 import collections.abc
@@ -43,7 +43,7 @@ class Reader:
         self._guard = threading.Lock()
 
     def parse(self, content: bytes | str) -> model.Snapshot:
-        """What the text asks for, and in `problems` all that is wrong with it, in the order of its lines.
+        """What the text wants, and in `problems` all that is wrong with it, in the order of its lines.
 
         Never raises, whatever the content. Sites with an error are left out; nothing but `content` is looked at.
         """
@@ -141,7 +141,7 @@ class Reader:
             sites = tuple(block.site for block in blocks)
             alone = _soften(_find_problems(read, translation), read, sites)
             found = (*alone, *validate.find_global_problems(settings, sites, self._orders))
-            # What is said of a site that was not read has its place in lines that were not read either.
+            # A problem of a site that was not read has its place in lines that were not read either.
             missed = yaml_blocks.starts_of(found, blocks) & cut.known.keys()
             if not missed:
                 break
@@ -159,7 +159,7 @@ class Reader:
     def _translate_some(
         self, last: yaml_blocks.Text, problems: collections.abc.Iterable[model.Problem]
     ) -> yaml_translate.Translation | None:
-        """The sites that the problems are about, and what is no site. None: only the whole text tells."""
+        """The sites that the problems are about, and what is no site. None: only the whole text shows them."""
         cut = yaml_cutting.cut(last, last.lines, yaml_blocks.starts_of(problems, last.blocks)) if last.blocks else None
         document = yaml_cutting.load(last.lines, cut.ranges) if cut is not None else None
         return self._translate(document) if document is not None else None
@@ -186,7 +186,8 @@ def _find_problems(
 def _without_echoes(
     translation: yaml_translate.Translation, faults: collections.abc.Sequence[yaml_positions.YamlFault]
 ) -> list[model.Problem]:
-    """What a rule says of a text that is at fault already follows from that: of `${HOST}`, that it is no host name."""
+    """A rule's objection to a text that is at fault already follows from that: of `${HOST}`, that it is no host
+    name."""
     at_fault = {translation.origin(fault.mark): fault.message for fault in faults}
     return [one for one in translation.problems if at_fault.get(one.origin, one.message) == one.message]
 

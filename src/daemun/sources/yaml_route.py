@@ -1,4 +1,4 @@
-"""What daemun.yaml may say of a route: what it leads to, and options."""
+"""A route in daemun.yaml: what it leads to, and options."""
 
 import typing
 

@@ -1,7 +1,7 @@
 """The JSON Schema of daemun.yaml (json-schema.org, 2020-12), for completion and checks in editors.
 
 Made of what the file is read with: the forms of the options and of the other keys. It knows no rule that concerns
-several keys, so a file that is good for it may still have problems, which `daemun check` tells.
+several keys, so a file that is good for it may still have problems, which `daemun check` reports.
 """
 
 import typing

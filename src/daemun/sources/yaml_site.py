@@ -1,4 +1,4 @@
-"""What daemun.yaml may say of a site: its names, its certificate, its routes, and options."""
+"""A site in daemun.yaml: its names, its certificate, its routes, and options."""
 
 import typing
 

@@ -1,8 +1,8 @@
 """Changes the text of a YAML map where it stands, so that every other byte of the file stays as it was. Pure.
 
-ruamel.yaml tells where each key and value begins and ends; its own round trip would keep comments but write other
+ruamel.yaml has where each key and value begins and ends; its own round trip would keep comments but write other
 people's spacing, line breaks and flow maps anew. Unusual YAML (aliases, tags, explicit keys) may come out wrong here:
-`yaml_edit` reads the result again and refuses what does not say exactly what was asked.
+`yaml_edit` reads the result again and refuses what is not exactly what was requested.
 """
 
 import dataclasses

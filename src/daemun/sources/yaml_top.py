@@ -1,4 +1,4 @@
-"""What daemun.yaml may say beside its sites."""
+"""What stands in daemun.yaml beside its sites."""
 
 import contextlib
 import typing

@@ -29,7 +29,8 @@ class Translation(yaml_context.Context):
         self._sites: dict[str, yaml_positions.Path] = {}
 
     def place(self, problem: model.Problem) -> model.Problem:
-        """The same problem at the line and column of its field. A site is known by its place: its host may be twice."""
+        """The same problem at the line and column of its field. A site is identified by its place: its host may be
+        twice."""
         path = self._sites.get(problem.origin.place, ()) if problem.host is not None else ()
         if (problem.host is not None and not path) or not problem.field:
             return problem
@@ -128,13 +129,13 @@ class Translation(yaml_context.Context):
         return entry
 
     def _is_off(self, path: yaml_positions.Path) -> bool:
-        """Whether a site is switched off, whatever else it says."""
+        """Whether a site is switched off, whatever else it sets."""
         value = self.document.get(path)
         return isinstance(value, dict) and value.get("enabled") is False
 
     def _sort_out(self, path: yaml_positions.Path, host: str) -> dict[str, object] | None:
         """A site whose paths stand beside its options, or without their slash, with all that can be read where it
-        belongs, so that this hides no other mistake. None: nothing is to be said."""
+        belongs, so that this hides no other mistake. None: there is no problem."""
         value = self.document.get(path)
         if not isinstance(value, dict):
             return None

@@ -38,7 +38,7 @@ _Entry = typing.TypeVar("_Entry", bound=yaml_entry.Entry)
 
 
 class OptionError(ValueError):
-    """key: the option it is about, as a label spells it ("timeout.read"). The text says what is wrong with it."""
+    """key: the option it is about, as a label spells it ("timeout.read"). The text has what is wrong with it."""
 
     def __init__(self, key: str, message: str) -> None:
         super().__init__(message)
@@ -73,9 +73,9 @@ def read_site(values: Values) -> route_requests.SiteOptions | None:
 
 
 def choose_verify(entry: yaml_route.RouteEntry, scheme: model.Scheme) -> dict[str, object]:
-    """The options that say how a container's certificate is checked, in place of what its labels say.
+    """The options for the check of a container's certificate, in place of what its labels set.
 
-    A container is known by its address, which no certificate carries, so one is checked only where `server_name` says
+    A container is reached by its address, which no certificate carries, so one is checked only where `server_name` has
     which name it must carry. Raises: OptionError.
     """
     given = entry.given({upstream_tls_options.VERIFY.name, upstream_tls_options.SERVER_NAME.name})
@@ -94,7 +94,7 @@ def choose_verify(entry: yaml_route.RouteEntry, scheme: model.Scheme) -> dict[st
 
 
 def _read(kind: type[_Entry], values: collections.abc.Mapping[str, object]) -> _Entry:
-    """The first mistake is told; the container is refused for one as for many."""
+    """The first mistake is reported; the container is refused for one as for many."""
     try:
         return kind.model_validate({key: _scalars(key, value) for key, value in values.items()})
     except pydantic.ValidationError as error:
