@@ -201,14 +201,7 @@ def _forwarded(settings: model.Globals, nginx: render_environment.Nginx) -> tupl
             (r"~^1:(?<daemun_their_host>[A-Za-z0-9._:\[\]-]{1,260})\z", "$daemun_their_host"),
         ),
         directive.Comment("The port that the client named, or the usual one."),
-        _map(
-            f"{ours.forwarded_proto}{ours.named_port}",
-            "port",
-            ("default", "80"),
-            ("http", "80"),
-            ("https", "443"),
-            (r"~:(?<daemun_only_port>[0-9]+)\z", "$daemun_only_port"),
-        ),
+        _port(ours, nginx),
         _forwarded_port(settings),
         _believed(
             settings,
@@ -234,6 +227,14 @@ def _named_port(nginx: render_environment.Nginx) -> directive.Directive:
         return _map("", "named_port", ("default", "$is_request_port$request_port"))
     port = (r"~(?<daemun_colon_port>:[0-9]{1,5})\z", "$daemun_colon_port")
     return _map("$http_host", "named_port", ("default", ""), port)
+
+
+def _port(ours: forwarded_headers.ForwardedHeaders, nginx: render_environment.Nginx) -> directive.Directive:
+    usual = (("http", "80"), ("https", "443"))
+    if render_environment.Feature.REQUEST_PORT in nginx.features:  # found without a regular expression
+        return _map(f"{ours.forwarded_proto}$request_port", "port", ("default", "$request_port"), *usual)
+    named = (r"~:(?<daemun_only_port>[0-9]+)\z", "$daemun_only_port")
+    return _map(f"{ours.forwarded_proto}{ours.named_port}", "port", ("default", "80"), *usual, named)
 
 
 def _proxied(settings: model.Globals) -> tuple[directive.Node, ...]:
