@@ -25,9 +25,10 @@ class Feature(enum.Enum):
 
 
 def count_connections(open_files: int) -> int:
-    """How many connections one worker may have at a time, to visitors and to servers together; files that it sends, and
-    those that it waits with, need room beside them. Pure."""
-    return max(min(2048, open_files * 3 // 4), open_files // 4)
+    """How many connections one worker may have at a time, to visitors and to servers together: half of its files, since
+    one may need a file besides, which is sent or held; more where there are few. At most 16384, for each takes 0.4 kB
+    of a worker's memory whether it is open or not. Pure."""
+    return max(min(2048, open_files * 3 // 4), min(16384, open_files // 2))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
