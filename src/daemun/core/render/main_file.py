@@ -36,6 +36,11 @@ _POOL = "4640"
 anyway. It gives memory back to the kernel once all pieces of a stretch are free, and takes it again at the next
 request, which every second request of 32 busy clients paid for. A piece that lives as long as a connection keeps the
 stretch: a request over HTTP/1.1 takes 25 µs instead of 30, an idle WebSocket 58 kB instead of 56 (1.31.3)."""
+_TLS_BUFFER = "16364"
+"""Bytes of an answer that are encrypted at once, with musl's allocator. OpenSSL takes pieces of 16.7 kB, each for an
+instant, and nginx's usual 16k are of the same size class for it, as is the memory of the configuration. Where that just
+fills the class, each of OpenSSL's pieces is mapped and unmapped anew, twice for a small answer over HTTP/2: 0.17 to
+0.50 munmap a request over fourteen sizes of the configuration, and 0.25 to 0.28 with this size (1.31.3)."""
 MIME = "mime.types"
 
 _LOG = (
@@ -173,6 +178,7 @@ def _basics(env: render_environment.Environment) -> tuple[directive.Node, ...]:
         directive.Comment("Connections and requests take memory in pieces of one size; the allocator keeps it then."),
         arguments.line("connection_pool_size", _POOL),
         arguments.line("request_pool_size", _POOL),
+        *(() if env.nginx.keeps_large_pieces else (arguments.line("ssl_buffer_size", _TLS_BUFFER),)),
     )
 
 
@@ -277,9 +283,10 @@ def _buffer_size(env: render_environment.Environment) -> str:
     to 26,192 bytes (is_bouncing in mallocng) and maps larger ones anew for each request, which takes a third of what a
     request costs (1.31.3, static). Tried for 32 kB of head, with small answers: 32k and 36k cost twice the CPU of 25k,
     and so does 36k where buffers of access logs of that size are held, since the allocator maps pieces one by one while
-    few are in use (alloc_group in mallocng).
+    few are in use (alloc_group in mallocng). From 21,821 bytes on a piece is of the class that OpenSSL's handshakes
+    fill with zeros (BUF_MEM_grow) and give back: an idle WebSocket, which has two, takes 75 kB then, and 57 with this.
     """
-    return "64k" if env.nginx.keeps_large_pieces else "25k"
+    return "64k" if env.nginx.keeps_large_pieces else "21808"
 
 
 def _buffers(module: str, env: render_environment.Environment) -> tuple[directive.Directive, ...]:
