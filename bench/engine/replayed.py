@@ -40,4 +40,4 @@ def running(folder: pathlib.Path, port: int) -> collections.abc.Iterator[Replaye
         yield Replayed(process, socket)
     finally:
         process.terminate()
-        process.wait()
+        process.communicate()
