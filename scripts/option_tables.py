@@ -21,7 +21,7 @@ def rows(level: option.Level) -> collections.abc.Iterator[str]:
         for key, doc in _docs(one):
             usual = _FURTHER[level] if len(one.levels) > 1 and level is not option.Level.GATE else doc.usual
             cells = [f"`{key}`", *([_beside(one)] if level is option.Level.ROUTE else []), doc.kind, usual, doc.meaning]
-            yield f"| {' | '.join(cells)} |".replace("|  |", "| |")
+            yield f"| {' | '.join(cells)} |"
 
 
 def _docs(one: option.Option[typing.Any]) -> collections.abc.Iterator[tuple[str, option.Doc]]:

@@ -35,7 +35,8 @@ def with_options(given: dict[str, typing.Any]) -> dict[str, typing.Any]:
 def route(path: str, action: model.Proxy | model.Redirect | model.Files | str, **given: object) -> model.Route:
     """action: a text is the URL of the only target. given: options by their names, and other fields of Route."""
     made = proxy(action) if isinstance(action, str) else action
-    common, own = catalogue.split({name: value for name, value in given.items() if name in catalogue.BY_NAME})
+    named = {name: value for name, value in given.items() if name in catalogue.BY_NAME}
+    common, own = catalogue.split(named, catalogue.find_action(made))
     rest = {name: value for name, value in given.items() if name not in catalogue.BY_NAME}
     options = (*rest.pop("options", ()), *common)  # type: ignore[misc]
     made = dataclasses.replace(made, options=(*made.options, *own))

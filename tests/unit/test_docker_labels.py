@@ -328,6 +328,13 @@ def test_no_labels_at_all_can_break_the_snapshot(given: list[dict[str, str]]) ->
 # --- I4: what a label can set -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("label", ["timeout", "hold", "hsts.max_age", "health.interval"])
+@pytest.mark.parametrize("value", ["9" * 400, "9" * 400 + "s", "-" + "9" * 400])
+def test_a_number_of_any_length_refuses_its_container_and_no_other(label: str, value: str) -> None:
+    """I: one label must not stop the round of all."""
+    assert read({"daemun.host": "a.test", f"daemun.{label}": value}).faults
+
+
 FILE_ONLY = {
     "files": "names a folder of the machine",
     "spa": "belongs to files",

@@ -196,7 +196,10 @@ def test_good_paths(path: str) -> None:
         (proxy(options=catalogue.values(host_header="$host")), "is not a host"),
         (proxy(options=catalogue.values(root="var")), "root"),
         (proxy(options=catalogue.values(index=("a/b.php",))), "index"),
-        (proxy(options=catalogue.values(index=("a.php", "b.php"))), "expected one name"),
+        (
+            proxy(target(scheme=model.Scheme.FASTCGI), options=catalogue.values(index=("a.php", "b.php"))),
+            "expected one name",
+        ),
         (
             model.Files(folder="/srv", options=catalogue.values(index=("a.html", ".."))),
             '".." must be the name of a file',

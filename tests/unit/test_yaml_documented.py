@@ -4,13 +4,13 @@ import pathlib
 import re
 import typing
 
-from daemun.core.options import catalogue, forms
+from daemun.core.options import catalogue, forms, option
 from daemun.sources import yaml_acme, yaml_entry, yaml_route, yaml_site, yaml_top
 from scripts import option_tables
 
 TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "CONFIGURATION.md").read_text()
 TABLES = TEXT[TEXT.index("## All keys") :]
-IN_TABLES = ("alerts", "logs", "old_workers")
+IN_TABLES = [one.name for one in catalogue.EVERY if not isinstance(one.doc, option.Doc)]
 PARTS: dict[str, typing.Iterable[str]] = {
     "listen": yaml_top.ListenEntry.model_fields,
     "acme": yaml_acme.AcmeEntry.model_fields,
@@ -56,3 +56,8 @@ def test_keys_of_small_maps() -> None:
 def test_the_rows_of_options_are_those_that_they_declare() -> None:
     """`python -m scripts.option_tables`."""
     assert option_tables.written(TEXT) == TEXT
+
+
+def test_each_row_has_as_many_cells_as_its_table() -> None:
+    for table in re.findall(r"^\|(?:.*\n\|)+.*$", TABLES, re.MULTILINE):
+        assert len({len(re.findall(r"(?<!\\)\|", row)) for row in table.splitlines()}) == 1, table[:80]

@@ -16,6 +16,7 @@ from daemun.core.options import (
     hsts_option,
     logs_option,
     max_body_option,
+    option,
     timeout_option,
     trusted_proxies_option,
     upstream_tls_options,
@@ -168,12 +169,16 @@ def test_every_option_of_a_target() -> None:
         ("keepalive: 64", {"keepalive": 64}),
         ("keepalive: 0", {"keepalive": 0}),
         ("host_header: app.internal", {"host_header": "app.internal"}),
-        ("root: /srv/www, index: app.php", {"root": "/srv/www", "index": ("app.php",)}),
     ],
 )
 def test_options_of_a_proxy(options: str, expected: dict[str, object]) -> None:
     target = model.Target(scheme=model.Scheme.HTTP, host="web", port=80)
     assert proxy(options) == model.Proxy(targets=(target,), options=catalogue.values(**expected))
+
+
+def test_options_of_a_fastcgi_server() -> None:
+    action = route("{to: fastcgi://php, root: /srv/www, index: app.php}").action
+    assert action.options == catalogue.values(root="/srv/www", index=("app.php",))
 
 
 @pytest.mark.parametrize(
@@ -769,3 +774,53 @@ def test_a_secret_is_in_no_message() -> None:
     good = parse(b"acme: {dns: {provider: x, token: s3cr3t}}\nsites: {}\n")
     assert not good.problems
     assert "s3cr3t" not in repr(good)
+
+
+@pytest.mark.parametrize(
+    ("options", "cause"),
+    [
+        ("to: http://a, status: 301", "status: has a meaning only beside `redirect`"),
+        ("redirect: /x, hold: 30s", "hold: has a meaning only beside `to`"),
+        ("files: /srv, verify: true", "verify: has a meaning only beside `to`"),
+        ("to: http://a, spa: false", "spa: has a meaning only beside `files`"),
+        ("redirect: /x, index: a", "index: has a meaning only beside `to` or `files`"),
+        (f"to: http://a, timeout: {'9' * 400}", "expected a duration"),
+        (f"to: http://a, timeout: {'9' * 400}s", "expected a duration"),
+        ("to: http://a, health: {status: '200-³³³'}", "expected a status such as 200"),
+        ("to: http://a, index: app.php", "index: has no effect: no target is fastcgi"),
+        ("to: http://a, root: /srv", "root: has no effect: no target is fastcgi"),
+    ],
+)
+def test_what_an_option_cannot_mean(options: str, cause: str) -> None:
+    """An option beside the wrong action is told even where it says what is the default."""
+    (line,) = said(f"sites: {{a.test: {{/: {{{options}}}}}}}")
+    assert 'site "a.test", route "/", ' in line
+    assert cause in line
+
+
+@pytest.mark.parametrize("name", sorted(name for name, one in catalogue.BY_NAME.items() if one.default is None))
+def test_nothing_behind_a_key_is_as_if_it_was_not_there(name: str) -> None:
+    levels = catalogue.BY_NAME[name].levels
+    of_route = f"{name}: , " if option.Level.ROUTE in levels else ""
+    of_site = f"{name}: , " if option.Level.SITE in levels else ""
+    of_gate = f"{name}:\n" if option.Level.GATE in levels else ""
+    text = f"{of_gate}sites: {{a.test: {{{of_site}routes: {{/: {{{of_route}to: http://a}}}}}}}}\n"
+    (site,) = good(text)
+    assert (site.options, site.routes[0].options, site.routes[0].action.options) == ((), (), ())
+
+
+@pytest.mark.parametrize(
+    ("top", "cause"),
+    [
+        ("logs: {format: xml}", 'logs.format: expected text or json, found the text "xml"'),
+        ("logs: {access: x}", 'logs.access: expected true, false or stdout, found the text "x"'),
+        ("docker: {share: {a.test: x, A.test: y}}", 'docker.share: "A.test" is the same host as "a.test"'),
+        (
+            "alerts: {smtp: [{server: m.test, from: a@b.test, to: c@d.test}, {server: m.test, from: a@b.test, to: x}]}",
+            "1:102: ",
+        ),
+    ],
+)
+def test_mistakes_at_the_top(top: str, cause: str) -> None:
+    (line,) = said(f"{top}\nsites: {{}}\n")
+    assert cause in line

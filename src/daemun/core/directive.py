@@ -1,4 +1,4 @@
-"""The nginx configuration as a tree of typed directives. Text exists only once it leaves `render.serialise`."""
+"""The nginx configuration as a tree of typed directives. Text exists only once it leaves `core.serialise`."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ import dataclasses
 class Text:
     """A literal argument: whatever it holds reaches nginx as one argument with exactly this value.
 
-    `$` is written so that nginx does not read a variable there (see render.serialise).
+    `$` is written so that nginx does not read a variable there (see core.serialise).
     """
 
     value: str

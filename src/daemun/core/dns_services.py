@@ -6,8 +6,6 @@ Rendering and publishing must agree on it, so it is decided here only.
 from daemun.core import dns_service, model, named_servers, names
 from daemun.core.options import health_option, host_header_option, upstream_tls_options
 
-_ENCRYPTED = frozenset({model.Scheme.HTTPS, model.Scheme.GRPCS})
-
 
 def find_service(proxy: model.Proxy, target: model.Target) -> dns_service.Service | None:
     """None: the target stands in nginx's configuration as it is, a unix socket or a literal address.
@@ -55,7 +53,7 @@ def _make_check(proxy: model.Proxy, target: model.Target) -> dns_service.Check |
     tls = upstream_tls_options.find_tls(proxy)
     return dns_service.Check(
         health=chosen,
-        tls=tls if target.scheme in _ENCRYPTED else None,
+        tls=tls if target.scheme.is_encrypted else None,
         host=chosen.host or host_header_option.OPTION.of(proxy) or named,
         server_name=tls.name or named,
     )

@@ -7,7 +7,6 @@ from daemun.core import dns_services, model, names
 from daemun.core.options import header_options, host_header_option, upstream_tls_options
 
 _HTTP = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS})
-_TLS = frozenset({model.Scheme.HTTPS, model.Scheme.GRPCS})
 _UNLIKELY = "daemun-probe"
 """The label that stands for the star of a wildcard."""
 
@@ -59,7 +58,7 @@ def visited_name(host: str) -> str | None:
 
 def is_encrypted(aim: model.Aim) -> bool:
     """Whether the server is reached over TLS."""
-    return aim.scheme in _TLS
+    return aim.scheme.is_encrypted
 
 
 def _make_aim(site: model.Site, route: model.Route, proxy: model.Proxy, target: model.Target) -> model.Aim:

@@ -57,7 +57,7 @@ class Environment:
     workers: nginx worker processes.
     ipv6: whether the machine has IPv6, so that "every address" means both kinds.
     open_files: how many files one worker may have open, each connection counting as one.
-    own_blocks: so many sites have nginx blocks of their own whatever they set (see `render.shared`).
+    own_blocks: so many sites have nginx blocks of their own whatever they ask for (see `render.shared_blocks`).
     """
 
     layout: layout.Layout

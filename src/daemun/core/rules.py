@@ -2,7 +2,7 @@ r"""Rules for single texts of the model. Each returns the cause of a refusal, or
 
 Two rules hold everywhere, because each text becomes one argument of an nginx directive: no control characters, and
 short enough. nginx reads an argument into a buffer of 4096 bytes (NGX_CONF_BUFFER in ngx_conf_file.h), quotes and
-escapes included; a `$` takes 16 bytes there (see DOLLAR in render.serialise), a quote or backslash two.
+escapes included; a `$` takes 16 bytes there (see DOLLAR in core.serialise), a quote or backslash two.
 """
 
 import ipaddress

@@ -206,7 +206,7 @@ def speaks_tls(aim: model.Aim, server: str) -> ServerFinding:
 
 def speaks_http(aim: model.Aim, server: str) -> ServerFinding:
     wanted = aim.written.replace(aim.scheme.value, "http", 1)
-    what = "plain http" if aim.scheme in {model.Scheme.HTTPS, model.Scheme.GRPCS} else "HTTP/1.1"
+    what = "plain http" if aim.scheme.is_encrypted else "HTTP/1.1"
     return ServerFinding(
         trouble=Trouble.SPEAKS_HTTP,
         cause=f"{server} speaks {what}, and the target says {aim.scheme.value}",

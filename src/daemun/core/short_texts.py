@@ -5,7 +5,6 @@ whose text names what was found and what was expected. What parses here may stil
 """
 
 import ipaddress
-import math
 import re
 import unicodedata
 
@@ -13,7 +12,8 @@ import idna
 
 from daemun.core import cures, model, names, rules, spellings, words
 
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(ms|s|m|h|d|w)\Z")
+_MOST_S = 10**18
+_DURATION = re.compile(r"([0-9]{1,18}(?:\.[0-9]{1,18})?)\s*(ms|s|m|h|d|w)\Z")
 _DURATION_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _SIZE = re.compile(r"([0-9]{1,18})\s*(k|m|g|t)?b?\Z", re.IGNORECASE)
 _SIZE_SHIFTS = {"k": 10, "m": 20, "g": 30, "t": 40}
@@ -24,7 +24,8 @@ _SCHEMES = {scheme.value: scheme for scheme in model.Scheme}
 
 def parse_duration(value: object) -> float:
     """Seconds of "30s", "5m", "1.5h", "1d", "500ms", or a number of seconds."""
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+    # A comparison, not `math.isfinite`, which an int of hundreds of digits overflows; NaN fails it, too.
+    if isinstance(value, int | float) and not isinstance(value, bool) and -_MOST_S < value < _MOST_S:
         return float(value)
     match = _DURATION.match(value.strip()) if isinstance(value, str) else None
     if match is None:
@@ -140,7 +141,7 @@ def _find_misfit(text: str) -> str | None:
         target = _parse_target(text)
     except ValueError as error:
         return str(error)
-    is_verified = target.scheme in {model.Scheme.HTTPS, model.Scheme.GRPCS}
+    is_verified = target.scheme.is_encrypted
     is_nameless = target.host is None or names.address_of(target.host) is not None
     return "shows a certificate, and has no name" if is_verified and is_nameless else None
 

@@ -21,7 +21,7 @@ from daemun.core import (
     validate_site,
     words,
 )
-from daemun.core.options import balance_option, trusted_proxies_option
+from daemun.core.options import catalogue
 
 _FEATURES = {
     model.Scheme.H2C: render_environment.Feature.H2C_UPSTREAM,
@@ -85,8 +85,7 @@ def find_unsupported(
         if not isinstance(route.action, model.Proxy):
             continue
         needed = {_FEATURES[target.scheme] for target in route.action.targets if target.scheme in _FEATURES}
-        if balance_option.OPTION.of(route.action).method is balance_option.Method.STICKY:
-            needed.add(render_environment.Feature.STICKY)
+        needed |= {feature for _, feature in catalogue.find_needs(route.options + route.action.options)}
         for feature in sorted(needed - features, key=lambda feature: feature.value):
             report.at(route.origin).add(_unsupported(feature), "routes", route.path)
     return tuple(report.problems)
@@ -97,13 +96,12 @@ def find_unsupported_globals(
 ) -> tuple[model.Problem, ...]:
     """What `settings` need and this nginx cannot do."""
     report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
-    needs_realip = {
-        "trusted_proxies": bool(trusted_proxies_option.OPTION.of(settings)),
-        "proxy_protocol": settings.proxy_protocol,
-    }
-    for field in (field for field, is_needed in needs_realip.items() if is_needed):
-        if render_environment.Feature.REALIP not in features:
-            report.add(_unsupported(render_environment.Feature.REALIP), field)
+    needed = [*catalogue.find_needs(settings.options)]
+    if settings.proxy_protocol:
+        needed.append(("proxy_protocol", render_environment.Feature.REALIP))
+    for field, feature in needed:
+        if feature not in features:
+            report.add(_unsupported(feature), field)
     return tuple(report.problems)
 
 

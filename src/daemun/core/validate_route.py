@@ -1,4 +1,4 @@
-"""The rules of one route: its path, its servers, its headers, and what nginx cannot do with them together. Pure."""
+"""The rules of one route: its path, its servers, and its options. Pure."""
 
 from daemun.core import model, problem_report, rules, source_abilities, words
 from daemun.core.options import catalogue, option, status_option

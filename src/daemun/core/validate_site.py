@@ -1,4 +1,4 @@
-"""Rules for options of a site or the gate that the file does not have, but containers do (`compat`). Pure."""
+"""The rules of a site and of the gate: their options, and what only containers can say of them (`compat`). Pure."""
 
 import re
 

@@ -59,8 +59,8 @@ def _of_site(site: model.Site) -> model.Site:
 
 def _of_route(route: model.Route) -> model.Route:
     action = route.action
-    verify = upstream_tls_options.VERIFY.find(action)
-    if verify is not None and verify.ca_file is not None:
+    verify = upstream_tls_options.VERIFY.of(action)
+    if verify.ca_file is not None:
         verify = dataclasses.replace(verify, ca_digest=digest(verify.ca_file))
         options = catalogue.with_value(action.options, upstream_tls_options.VERIFY, verify)
         route = dataclasses.replace(route, action=dataclasses.replace(action, options=options))

@@ -31,9 +31,8 @@ def read_part(
 ) -> tuple[_T | None, tuple[yaml_positions.YamlFault, ...]]:
     """The part of a file at this path, and everything that is wrong with it.
 
-    folder: which relative paths start from. instead: the same with what is misplaced where it belongs. Returns: None
-    instead of the part when nothing can be
-    made of it; keys with problems are left at their defaults.
+    folder: which relative paths start from. instead: the same with what is misplaced where it belongs.
+    Returns: None instead of the part when nothing can be made of it; keys with problems are left at their defaults.
     """
     raw = document.get(at) if instead is None else instead
     context = {"folder": folder}

@@ -14,4 +14,5 @@ class Entry(pydantic.BaseModel):
 
     def given(self, names: typing.Container[str]) -> dict[str, object]:
         """The values of these keys, as far as they are written."""
-        return {name: getattr(self, name) for name in self.model_fields_set if name in names}
+        found = {name: getattr(self, name) for name in self.model_fields_set if name in names}
+        return {name: value for name, value in found.items() if value is not None}

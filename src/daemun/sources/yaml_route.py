@@ -73,7 +73,7 @@ class RouteEntry(yaml_entry.Entry):
 
     def options(self) -> tuple[model.OptionValues, model.OptionValues]:
         """Those of the route, and those of its action."""
-        return catalogue.split(self.given(catalogue.BY_NAME))
+        return catalogue.split(self.given(catalogue.BY_NAME), self.actions()[0])
 
 
 ROUTE: type[RouteEntry] = catalogue.with_options("RouteEntry", RouteEntry, option.Level.ROUTE)

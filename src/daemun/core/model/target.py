@@ -17,6 +17,11 @@ class Scheme(enum.Enum):
     SCGI = "scgi"
     MEMCACHED = "memcached"
 
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether its server shows a certificate."""
+        return self in {Scheme.HTTPS, Scheme.GRPCS}
+
 
 DEFAULT_PORTS: dict[Scheme, int] = {
     Scheme.HTTP: 80,

@@ -67,36 +67,37 @@ class Alerts(forms.OptionMap):
         pydantic.Field(alias="webhook"),
     ] = ()
     ntfy: typing.Annotated[
-        tuple[typing.Annotated[Ntfy, pydantic.BeforeValidator(_topic), forms.Also(forms.TEXT)], ...], forms.ONE_OR_MORE
+        tuple[typing.Annotated[Ntfy, pydantic.BeforeValidator(_topic), forms.Also(forms.SECRET)], ...],
+        forms.ONE_OR_MORE,
     ] = ()
     mails: typing.Annotated[tuple[Mail, ...], forms.ONE_OR_MORE, pydantic.Field(alias="smtp")] = ()
 
 
 def _check(value: Alerts, place: Place) -> None:
-    for hook in value.webhooks:
-        _check_secret_url(hook.url, place, "webhook")
-    for topic in value.ntfy:
-        _check_secret_url(topic.url, place, "ntfy", "url")
-    for mail in value.mails:
-        _check_mail(mail, place)
+    for index, hook in enumerate(value.webhooks):
+        _check_secret_url(hook.url, place, "webhook", index)
+    for index, topic in enumerate(value.ntfy):
+        _check_secret_url(topic.url, place, "ntfy", index, "url")
+    for index, mail in enumerate(value.mails):
+        _check_mail(mail, place.below("smtp").below(index))
 
 
 def _check_mail(mail: Mail, place: Place) -> None:
-    place.add(rules.check_server(mail.server), "smtp", "server")
-    place.add_value(mail.sender, rules.check_email(mail.sender), "smtp", "from")
+    place.add(rules.check_server(mail.server), "server")
+    place.add_value(mail.sender, rules.check_email(mail.sender), "from")
     for address in mail.recipients:
-        place.add_value(address, rules.check_email(address), "smtp", "to")
+        place.add_value(address, rules.check_email(address), "to")
     if not mail.recipients:
-        place.add("is empty; expected at least one address", "smtp", "to")
+        place.add("is empty; expected at least one address", "to")
     if mail.port is not None:
-        place.add(rules.check_number(mail.port, least=1, most=65535), "smtp", "port")
+        place.add(rules.check_number(mail.port, least=1, most=65535), "port")
     if (mail.user is None) != (mail.password is None):
-        place.add("`user` and `password` belong together", "smtp")
+        place.add("`user` and `password` belong together")
     if mail.user is not None and mail.security is MailSecurity.NONE:
-        place.add("a password is not sent in clear; use `security: starttls` or `tls`", "smtp")
+        place.add("a password is not sent in clear; use `security: starttls` or `tls`")
 
 
-def _check_secret_url(url: model.Secret, place: Place, *below: str) -> None:
+def _check_secret_url(url: model.Secret, place: Place, *below: str | int) -> None:
     """The message leaves its text out: a part of it may be a secret."""
     if url.text is not None and rules.check_web_url(url.text) is not None:
         place.add("is not an http or https URL", *below)

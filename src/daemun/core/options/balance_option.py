@@ -7,7 +7,7 @@ import typing
 
 import pydantic
 
-from daemun.core import rules, words
+from daemun.core import render_environment, rules, words
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
@@ -82,4 +82,5 @@ OPTION = Option(
     beside=frozenset({Beside.TO}),
     label=Label.VALUE,
     check=_check,
+    needs=lambda value: render_environment.Feature.STICKY if value.method is Method.STICKY else None,
 )

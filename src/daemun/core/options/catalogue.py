@@ -5,11 +5,12 @@ they are fields of the model, and read in `sources`.
 """
 
 import collections.abc
+import re
 import typing
 
 import pydantic
 
-from daemun.core import directive, model
+from daemun.core import directive, model, render_environment, words
 from daemun.core.options import (
     alerts_option,
     balance_option,
@@ -79,6 +80,7 @@ EVERY: tuple[option.Option[typing.Any], ...] = (
 """In the order of the documentation."""
 
 BY_NAME = {one.name: one for one in EVERY}
+_LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 _T = typing.TypeVar("_T")
 _Entry = typing.TypeVar("_Entry", bound=pydantic.BaseModel)
 
@@ -91,14 +93,21 @@ ROUTE, SITE, GATE = at(option.Level.ROUTE), at(option.Level.SITE), at(option.Lev
 
 
 def _describe(one: option.Option[typing.Any]) -> str:
-    return one.doc.meaning if isinstance(one.doc, option.Doc) else ", ".join(one.doc)
+    """Without Markdown's links, which lead nowhere in an editor."""
+    docs = [one.doc] if isinstance(one.doc, option.Doc) else one.doc.values()
+    return _LINK.sub(r"\1", "; ".join(dict.fromkeys(doc.meaning for doc in docs)))
+
+
+def _form(one: option.Option[typing.Any]) -> object:
+    """Where the default is None, a key with nothing behind it is one that is not written."""
+    return typing.Optional[one.form] if one.default is None else one.form  # noqa: UP045 made while it runs
 
 
 def with_options(name: str, base: type[_Entry], level: option.Level) -> type[_Entry]:
     """A class of pydantic's with a field for each option of the level; one that is not written is not among
     `model_fields_set`."""
     fields: dict[str, typing.Any] = {
-        one.name: (one.form, pydantic.Field(default=None, description=_describe(one))) for one in at(level)
+        one.name: (_form(one), pydantic.Field(default=None, description=_describe(one))) for one in at(level)
     }
     return pydantic.create_model(name, __base__=base, __doc__=base.__doc__, **fields)
 
@@ -133,30 +142,37 @@ def find_action(action: model.Proxy | model.Redirect | model.Files) -> option.Be
             return option.Beside.FILES
 
 
-def split(given: collections.abc.Mapping[str, object]) -> tuple[model.OptionValues, model.OptionValues]:
-    """The values of a route: those that every action has, which are the route's, and those of its own action."""
+def split(
+    given: collections.abc.Mapping[str, object], action: option.Beside
+) -> tuple[model.OptionValues, model.OptionValues]:
+    """The values of a route: those that every action has, which are the route's, and those of its own action.
+
+    What the action has no use for stays there, even when it is the default, so that `check_route` finds it.
+    """
     common = {name: value for name, value in given.items() if BY_NAME[name].beside == option.EVERY_ACTION}
     own = {name: value for name, value in given.items() if name not in common}
-    return values(**common), values(**own)
+    misplaced = {name for name, _ in find_misplaced(own, action)}
+    used = {name: value for name, value in own.items() if name not in misplaced}
+    return values(**common), (*values(**used), *((name, own[name]) for name in sorted(misplaced)))
 
 
 def find_misplaced(
     given: collections.abc.Iterable[str], action: option.Beside
-) -> collections.abc.Iterator[tuple[str, option.Beside]]:
-    """Options that this action does not look at, and one that does: to ignore them without a word would surprise."""
+) -> collections.abc.Iterator[tuple[str, str]]:
+    """Options that this action does not look at, and why: to ignore them without a word would surprise."""
     for name in sorted(given):
         if action not in BY_NAME[name].beside:
-            yield name, next(kind for kind in option.Beside if kind in BY_NAME[name].beside)
+            meant = [f"`{kind.value}`" for kind in option.Beside if kind in BY_NAME[name].beside]
+            yield name, f"has a meaning only beside {words.listed(meant)}"
 
 
 def check_route(route: model.Route, place: option.Place) -> None:
     """The rules of a route's options. place: of the route itself."""
     action = find_action(route.action)
-    for name, meant in find_misplaced((name for name, _ in route.action.options), action):
-        place.below(name).add(f"has a meaning only beside `{meant.value}`")
+    for name, cause in find_misplaced((name for name, _ in route.action.options), action):
+        place.below(name).add(cause)
     for one in _OF_ACTIONS[action]:
-        if one.check is not None:
-            _check(one, _holder(one, route), place)
+        _check(one, _holder(one, route), place)
 
 
 def _holder(one: option.Option[typing.Any], route: model.Route) -> option.HasOptions:
@@ -166,13 +182,22 @@ def _holder(one: option.Option[typing.Any], route: model.Route) -> option.HasOpt
 def check_level(level: option.Level, holder: option.HasOptions, place: option.Place) -> None:
     """The rules of the options of a site or the gate. place: of the holder itself."""
     for one in SITE if level is option.Level.SITE else GATE:
-        if one.check is not None:
-            _check(one, holder, place)
+        _check(one, holder, place)
 
 
 def _check(one: option.Option[typing.Any], holder: option.HasOptions, place: option.Place) -> None:
-    assert one.check is not None
-    one.check(one.of(holder), place.below(one.name))
+    if one.check is not None:
+        one.check(one.of(holder), place.below(one.name))
+
+
+def find_needs(
+    options: model.OptionValues,
+) -> collections.abc.Iterator[tuple[str, render_environment.Feature]]:
+    """What nginx must have been built with for these values, with the option that needs it."""
+    for name, value in options:
+        needs = BY_NAME[name].needs
+        if needs is not None and (feature := needs(value)) is not None:
+            yield name, feature
 
 
 def lines(spot: option.Spot, *holders: option.HasOptions) -> collections.abc.Iterator[directive.Directive]:
@@ -186,7 +211,7 @@ def lines(spot: option.Spot, *holders: option.HasOptions) -> collections.abc.Ite
 
 def lines_of_gate(settings: option.HasOptions) -> collections.abc.Iterator[directive.Directive]:
     """What the options of the gate write, set or not."""
-    spot = option.Spot(level=option.Level.GATE)
+    spot = option.Spot()
     for one in GATE:
         if one.lines is not None:
             yield from one.lines(one.of(settings), spot)

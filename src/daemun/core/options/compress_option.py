@@ -37,15 +37,15 @@ _FORM = typing.Annotated[
 
 
 def _check(value: Compress, place: Place) -> None:
-    for kind in value.types:
-        place.add_value(kind, rules.check_media_type(kind))
+    for index, kind in enumerate(value.types):
+        place.add_value(kind, rules.check_media_type(kind), index)
 
 
 def _lines(value: Compress, spot: Spot) -> collections.abc.Iterator[directive.Directive]:
-    if spot.is_named:
-        return
     if not value.is_on:
         yield arguments.line("gzip", "off")
+        return
+    if spot.is_named:
         return
     yield arguments.line("gzip", "on")
     yield arguments.line("gzip_types", *(value.types or mime.COMPRESSED))

@@ -49,6 +49,24 @@ def _engine(value: object) -> object:
     raise ValueError(f"expected {words.listed(known)}, found {words.describe(value)}{guess}")
 
 
+def _normal(host: str) -> str:
+    """What is no host is refused by its form."""
+    try:
+        return short_texts.parse_host(host)
+    except ValueError:
+        return host
+
+
+def _once(value: object) -> object:
+    """A host in two spellings would lose what one of them says."""
+    seen: dict[str, str] = {}
+    for written in value if isinstance(value, dict) else ():
+        first = seen.setdefault(_normal(written), written)
+        if first != written:
+            raise ValueError(f"{words.quoted(written)} is the same host as {words.quoted(first)}; keep one of them")
+    return value
+
+
 _ENDPOINT: forms.Json = {"anyOf": [{"enum": ["auto", "off", False]}, {"type": "string", "pattern": "://"}]}
 
 
@@ -59,7 +77,9 @@ class WrittenDocker(forms.OptionMap):
     tls: DockerTls | None = None
     reserve: forms.Hosts = ()
     tenants: forms.Flag = False
-    share: dict[forms.Host, typing.Annotated[forms.Texts, forms.ONE_OR_MORE]] = dataclasses.field(default_factory=dict)
+    share: typing.Annotated[
+        dict[forms.Host, typing.Annotated[forms.Texts, forms.ONE_OR_MORE]], pydantic.BeforeValidator(_once)
+    ] = dataclasses.field(default_factory=dict)
 
 
 def _short(value: object) -> object:

@@ -12,6 +12,7 @@ from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
 _HTTP = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS, model.Scheme.H2C})
 _SENT = re.compile(r"/[\x21-\x7e]*\Z")
+_RANGE = re.compile(r"([0-9]{3})(?:-([0-9]{3}))?\Z")
 _LONGEST_INTERVAL_S = 3600.0
 _LONGEST_TIMEOUT_S = 60.0
 _MOST_IN_A_ROW = 100
@@ -25,10 +26,10 @@ def _parse_statuses(value: object) -> object:
 def _status_range(value: object) -> tuple[int, int]:
     if isinstance(value, int) and not isinstance(value, bool):
         return value, value
-    low, dash, high = value.partition("-") if isinstance(value, str) else ("", "", "")
-    if not (low.isascii() and low.isdigit() and len(low) == 3 and (not dash or (high.isdigit() and len(high) == 3))):
+    match = _RANGE.match(value) if isinstance(value, str) else None
+    if match is None:
         raise ValueError(f'expected a status such as 200, or a range such as "200-399", found {words.describe(value)}')
-    return int(low), int(high or low)
+    return int(match[1]), int(match[2] or match[1])
 
 
 _STATUS: forms.Json = {"anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^[0-9]{3}(-[0-9]{3})?$"}]}
@@ -81,9 +82,9 @@ def _check(health: Health | None, place: Place) -> None:
     )
     for name, value, least, most in numbers:
         place.add(rules.check_number(value, least=least, most=most), name)
-    for low, high in health.statuses:
+    for index, (low, high) in enumerate(health.statuses):
         if not 100 <= low <= high <= 599:
-            place.add(f"{low}-{high} is no range of statuses between 100 and 599", "status")
+            place.add(f"{low}-{high} is no range of statuses between 100 and 599", "status", index)
     for index, target in enumerate(place.proxy.targets):
         if target.socket is not None and not target.down:
             cause = "cannot be checked: nginx is told of servers by address, and a unix socket has none"

@@ -4,15 +4,15 @@ import collections.abc
 import typing
 
 from daemun.core import arguments, directive, model, rules
-from daemun.core.options import forms
+from daemun.core.options import forms, root_option
 from daemun.core.options.option import Beside, Doc, Label, Option, Place, Spot
 
 _PAGE, _SCRIPT = "index.html", "index.php"
 
 
-def find_page(files: model.Files) -> str:
-    """The first page of a folder, which stands for every path with `spa`."""
-    return (OPTION.of(files) or (_PAGE,))[0]
+def find_pages(files: model.Files) -> tuple[str, ...]:
+    """The pages of a folder; the first stands for every path with `spa`."""
+    return OPTION.of(files) or (_PAGE,)
 
 
 def find_script(proxy: model.Proxy) -> str:
@@ -20,13 +20,16 @@ def find_script(proxy: model.Proxy) -> str:
 
 
 def _check(value: tuple[str, ...], place: Place) -> None:
-    if len(value) > 1 and place.route is not None and isinstance(place.route.action, model.Proxy):
-        place.add("expected one name: FastCGI servers have one script for folders")
-    for name in value:
+    if value and place.route is not None and isinstance(place.route.action, model.Proxy):
+        if not root_option.is_fastcgi(place.route.action):
+            place.add("has no effect: no target is fastcgi", severity=model.Severity.WARNING)
+        elif len(value) > 1:
+            place.add("expected one name: FastCGI servers have one script for folders")
+    for index, name in enumerate(value):
         cause = rules.check_text(name)
         if cause is None and (name in {"", ".", ".."} or "/" in name or "$" in name):
             cause = "must be the name of a file, without a folder or a variable"
-        place.add_value(name, cause)
+        place.add_value(name, cause, index)
 
 
 def _lines(value: tuple[str, ...], spot: Spot) -> collections.abc.Iterator[directive.Directive]:

@@ -1,6 +1,7 @@
 """`logs`: the access log, and when logs are rotated."""
 
 import dataclasses
+import enum
 import typing
 
 import pydantic
@@ -36,10 +37,25 @@ class Logs:
     keep: int = 5
 
 
+class Format(enum.Enum):
+    TEXT = "text"
+    JSON = "json"
+
+
+def _parse_access(value: object) -> object:
+    if isinstance(value, bool) or value == "stdout":
+        return value
+    raise ValueError(f"expected true, false or stdout, found {words.describe(value)}")
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenLogs(forms.OptionMap):
-    access: forms.Flag | typing.Literal["stdout"] | None = None
-    format: typing.Literal["text", "json"] = "text"
+    access: typing.Annotated[
+        bool | str | None,
+        pydantic.BeforeValidator(_parse_access),
+        pydantic.WithJsonSchema({"enum": [True, False, "stdout"]}),
+    ] = None
+    format: typing.Annotated[Format, forms.choice(Format)] = Format.TEXT
     max_size: forms.Size = Logs().max_bytes
     keep: forms.Number = Logs().keep
 
@@ -47,7 +63,7 @@ class WrittenLogs(forms.OptionMap):
 def _make(written: WrittenLogs) -> Logs:
     stdout = None if written.access is None else written.access == "stdout"
     logs = Logs(access=written.access is not False, stdout=stdout, max_bytes=written.max_size, keep=written.keep)
-    return dataclasses.replace(logs, format=_JSON_LINE, escape="json") if written.format == "json" else logs
+    return dataclasses.replace(logs, format=_JSON_LINE, escape="json") if written.format is Format.JSON else logs
 
 
 def _check(value: Logs, place: Place) -> None:

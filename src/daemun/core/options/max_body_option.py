@@ -12,8 +12,7 @@ def _check(value: int, place: Place) -> None:
 
 
 def _lines(value: int, spot: Spot) -> collections.abc.Iterator[directive.Directive]:
-    if spot.module is not None:
-        yield arguments.line("client_max_body_size", arguments.size(value, "max_body"))
+    yield arguments.line("client_max_body_size", arguments.size(value, "max_body"))
 
 
 OPTION = Option(

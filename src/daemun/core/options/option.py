@@ -5,7 +5,7 @@ import dataclasses
 import enum
 import typing
 
-from daemun.core import directive, model, problem_report
+from daemun.core import directive, model, problem_report, render_environment
 
 T = typing.TypeVar("T")
 
@@ -68,7 +68,7 @@ class Place:
     def add_value(self, value: str, cause: str | None, *below: str | int) -> None:
         self.report.add_value(value, cause, *self.field, *below)
 
-    def below(self, name: str) -> "Place":
+    def below(self, name: str | int) -> "Place":
         return dataclasses.replace(self, field=(*self.field, name))
 
     def add_beside(self, cause: str | None, *field: str | int) -> None:
@@ -97,13 +97,12 @@ class Doc:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Spot:
-    """Where in nginx's configuration an option is written: the http block, a server or a location.
+    """Where in nginx's configuration an option is written, besides the level.
 
     module: which one passes requests on there ("proxy", "grpc", "fastcgi", ...); None: nginx answers itself.
     is_named: a location beside the route's own, for requests that are handed to it: WebSockets, those with a body.
     """
 
-    level: Level
     module: str | None = None
     is_named: bool = False
 
@@ -117,6 +116,7 @@ class Option(typing.Generic[T]):
     holds where it is not set. doc: for the documentation; of a map that has a row for each key, by these.
     levels: where it may stand. beside: on a route, which actions it has a meaning for.
     check: its rule, for the value that holds, set or not: adds every problem to the place.
+    needs: what nginx must have been built with for a value; None: nothing.
     lines: what it writes in nginx at a spot; None: it is part of what others write.
     """
 
@@ -128,14 +128,8 @@ class Option(typing.Generic[T]):
     beside: frozenset[Beside] = EVERY_ACTION
     label: Label = Label.NO
     check: collections.abc.Callable[[T, Place], None] | None = None
+    needs: collections.abc.Callable[[T], render_environment.Feature | None] | None = None
     lines: collections.abc.Callable[[T, Spot], collections.abc.Iterable[directive.Directive]] | None = None
-
-    def find(self, holder: HasOptions) -> T | None:
-        """The value that is set here, if any."""
-        for name, value in holder.options:
-            if name == self.name:
-                return typing.cast(T, value)
-        return None
 
     def of(self, *holders: HasOptions) -> T:
         """The value that holds: of the first of these that has it, else the default."""

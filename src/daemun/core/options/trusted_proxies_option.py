@@ -1,7 +1,7 @@
 """`trusted_proxies`: networks whose X-Forwarded-* headers are believed
 (nginx.org/en/docs/http/ngx_http_realip_module.html)."""
 
-from daemun.core import rules
+from daemun.core import render_environment, rules
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
 
@@ -24,4 +24,5 @@ OPTION = Option(
     ),
     levels=frozenset({Level.GATE}),
     check=_check,
+    needs=lambda value: render_environment.Feature.REALIP if value else None,
 )

@@ -10,8 +10,6 @@ from daemun.core import model, names, rules, words
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
-_ENCRYPTED = frozenset({model.Scheme.HTTPS, model.Scheme.GRPCS})
-
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Verify:
@@ -54,7 +52,7 @@ def settings(tls: model.UpstreamTls) -> model.OptionValues:
 
 
 def is_encrypted(proxy: model.Proxy) -> bool:
-    return any(target.scheme in _ENCRYPTED for target in proxy.targets)
+    return any(target.scheme.is_encrypted for target in proxy.targets)
 
 
 def _check_verify(value: Verify, place: Place) -> None:

@@ -160,8 +160,7 @@ def _times(times: timeout_option.Timeouts, tries: int, module: str) -> tuple[dir
 
 
 def _lasting(action: model.Proxy) -> tuple[directive.Directive, ...]:
-    """A stream may be silent for `timeout_option.idle`, whoever is silent. A `read` that is written where no `idle` is
-    means
+    """A stream may be silent for `timeout.idle`, whoever is silent. A `read` that is written where no `idle` is means
     servers that do not answer."""
     times, usual_ = timeout_option.OPTION.of(action), timeout_option.Timeouts()
     written = times.read_s != usual_.read_s and times.idle_s == usual_.idle_s

@@ -11,7 +11,7 @@ def of_gate(settings: model.Globals) -> tuple[directive.Directive, ...]:
 
 def of_site(site: model.Site) -> tuple[directive.Directive, ...]:
     """For its servers."""
-    return tuple(catalogue.lines(option.Spot(level=option.Level.SITE), site))
+    return tuple(catalogue.lines(option.Spot(), site))
 
 
 def of_route(
@@ -19,5 +19,5 @@ def of_route(
 ) -> tuple[directive.Directive, ...]:
     """For its locations. module: which one passes requests on there; None: nginx answers itself. is_named: as in
     `option.Spot`."""
-    spot = option.Spot(level=option.Level.ROUTE, module=module, is_named=is_named)
+    spot = option.Spot(module=module, is_named=is_named)
     return tuple(catalogue.lines(spot, route, route.action))

@@ -1,10 +1,9 @@
 """From what is desired to the files nginx reads. Pure: equal input gives equal bytes.
 
 The tree: nginx.conf; variables.conf, which defines what the files use (`core.variable_definitions`); sites/NAME.conf,
-one per
-enabled site; shared.conf with its lists, for the many sites that need no file of their own (`render.shared`); and what
-those include. `generation.conf`, which nginx.conf includes too, is added
-by the nginx adapter: it holds the server that answers with the generation.
+one for each enabled site; shared.conf with its lists, for the many sites that need no file of their own
+(`render.shared_blocks`); and what those include. `generation.conf`, which nginx.conf includes too, is added by the
+nginx adapter: it holds the server that says which generation answers.
 """
 
 import collections.abc
@@ -20,9 +19,9 @@ from daemun.core import (
     serialise,
     shared_sites,
     site_memory,
+    validate,
     variable_definitions,
 )
-from daemun.core.options import trusted_proxies_option
 from daemun.core.render import (
     access,
     default_server,
@@ -56,12 +55,9 @@ def render_files(
     """
     main_file.check_state(env.layout.state)
     settings = desired.globals
-    if (
-        trusted_proxies_option.OPTION.of(settings) or settings.proxy_protocol
-    ) and render_environment.Feature.REALIP not in env.nginx.features:
-        raise RenderError(
-            "cannot render trusted_proxies or the PROXY protocol: this nginx was built without the realip module"
-        )
+    unsupported = validate.find_unsupported_globals(settings, env.nginx.features)
+    if unsupported:
+        raise RenderError("; ".join(f"cannot render {problem.message}" for problem in unsupported))
     entries = shared_blocks.find_entries(desired, env) if entries is None else entries
     trees: dict[str, tuple[directive.Node, ...]] = {
         "nginx.conf": main_file.nodes(desired, env, has_shared=bool(entries)),

@@ -31,12 +31,12 @@ def locations(
     # nginx has no use for it outside a location, where people write it.
     fallback = site_scope.owned(scope.site.snippet, "try_files") if prefix == "/" else ()
     if fallback or spa_option.OPTION.of(files):
-        lines += fallback or [_fallback(prefix, index_option.find_page(files))]
+        lines += fallback or [_fallback(prefix, index_option.find_pages(files)[0])]
     if site_scope.owned(route.snippet, "error_page"):
         lines += error_pages.repeated(scope, route)
     inner: list[directive.Node] = []
     if spa_option.OPTION.of(files):
-        inner.append(_page_location(scope, route, prefix, folder, index_option.find_page(files)))
+        inner.append(_page_location(scope, route, prefix, folder, index_option.find_pages(files)[0]))
     inner.append(directive.Comment("Hidden files stay hidden."))
     inner.append(arguments.line("location", "~", Expr(_hidden(prefix)), block=(arguments.line("return", "404"),)))
     own = {site_scope.location_name(node) for node in site_scope.owned(route.snippet, "location")}
@@ -57,7 +57,7 @@ def around(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
 
 
 def _index(files: model.Files) -> directive.Directive:
-    return arguments.line("index", *(index_option.OPTION.of(files) or (index_option.find_page(files),)))
+    return arguments.line("index", *index_option.find_pages(files))
 
 
 def _written(scope: site_scope.Scope, name: str) -> bool:

@@ -10,7 +10,7 @@ import dataclasses
 import re
 
 from daemun.core import model, path_patterns, short_texts, validate, words
-from daemun.core.options import catalogue
+from daemun.core.options import catalogue, option
 from daemun.sources import yaml_route
 from daemun.sources.docker import containers, label_options, route_requests
 
@@ -183,7 +183,7 @@ def _action(group: _Group, entry: yaml_route.RouteEntry) -> tuple[model.Proxy | 
         return model.Redirect(to=entry.redirect, options=own), options
     target = model.Target(scheme=_scheme(group), path=group.text("to"))
     given = entry.given(catalogue.BY_NAME) | label_options.choose_verify(entry, target.scheme)
-    options, own = catalogue.split(given)
+    options, own = catalogue.split(given, option.Beside.TO)
     return model.Proxy(targets=(target,), options=own), options
 
 

@@ -84,7 +84,7 @@ def choose_verify(entry: yaml_route.RouteEntry, scheme: model.Scheme) -> dict[st
         raise OptionError("verify", f"expected true or false, found {words.describe(verify.ca_file)}")
     if verify == upstream_tls_options.Verify() and name is None:
         raise OptionError("verify", "needs server_name, the name that the container's certificate carries")
-    if scheme not in {model.Scheme.HTTPS, model.Scheme.GRPCS}:
+    if not scheme.is_encrypted:
         return {
             upstream_tls_options.VERIFY.name: upstream_tls_options.Verify(),
             upstream_tls_options.SERVER_NAME.name: None,

@@ -46,13 +46,14 @@ def make_route(
     scheme = parse.PROTOCOLS[str(variables.get("VIRTUAL_PROTO", "http"))]
     is_http = scheme in {model.Scheme.HTTP, model.Scheme.HTTPS}
     destination = str(variables.get("VIRTUAL_DEST", "")) if is_http else ""
-    given = {
+    given: dict[str, object] = {
         "balance": variables.get("loadbalance", balance_option.OPTION.default),
         # A container is reached by its address, which no certificate carries; nginx-proxy does not check either.
-        "verify": upstream_tls_options.Verify(is_on=scheme not in {model.Scheme.HTTPS, model.Scheme.GRPCS}),
-        "root": str(variables.get("VIRTUAL_ROOT", _FASTCGI_ROOT)),
+        "verify": upstream_tls_options.Verify(is_on=not scheme.is_encrypted),
         "keepalive": variables.get("keepalive"),
     }
+    if scheme is model.Scheme.FASTCGI:
+        given["root"] = str(variables.get("VIRTUAL_ROOT", _FASTCGI_ROOT))
     target = model.Target(scheme=scheme, path=destination or None)
     action = model.Proxy(targets=(target,), options=catalogue.values(**given))
     is_good, is_replaced, snippet = True, False, _NOTHING
