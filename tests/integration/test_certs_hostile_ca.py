@@ -15,10 +15,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from daemun import errors
 from daemun.certs.acme import acme_issuer, acme_network, ca_connections
+from daemun.certs.orders import ca_places
 from daemun.certs.served import certificate_records
 from daemun.core import model
 from daemun.core.issuance import renewal_time
-from tests.support import acme_server, certificates, clock, http01, issuing, serving
+from tests.support import acme_server, certificates, clock, http01, issuing, pebble, serving
 
 HOST = "a.example.com"
 DAY = datetime.timedelta(days=1)
@@ -199,6 +200,69 @@ async def test_one_that_has_expired_is_shown_to_nobody(gate: issuing.Gate, tmp_p
                 status = await watched.until_state(HOST, model.CertificateState.FAILING)
     assert f'cannot rely on the new certificate of "{HOST}": it is valid from ' in (status.reason or "")
     assert gate.leaf(HOST) == before
+
+
+# --- other CAs beside it -----------------------------------------------------------------------------------------
+
+
+class Dripping:
+    """A CA with a good directory that never ends another answer."""
+
+    def __init__(self) -> None:
+        self.orders: list[str] = []
+        """A line for each order that began: each fetches the directory once."""
+
+    def answer(self, handler: http.server.BaseHTTPRequestHandler) -> None:
+        if handler.path == "/dir":
+            self.orders.append(handler.path)
+            links(f"http://{handler.headers['Host']}")(handler)
+        else:
+            drip(handler, b"HTTP/1.1 200 OK\r\nX: ")
+
+
+HOSTILE = [f"{number:02}.hostile.example.com" for number in range(ca_places.ORDERS_AT_ONE_CA + 4)]
+
+
+@pytest.mark.pebble
+async def test_one_that_never_ends_an_order_keeps_no_order_of_another_waiting(gate: issuing.Gate) -> None:
+    dripping = Dripping()
+    with (
+        http01.answering(gate.thumbprint) as port,
+        pebble.running_pebble(port) as good,
+        answering(dripping.answer) as url,
+    ):
+        hostile = [issuing.spec(host, authority=model.Authority(directory=url)) for host in HOSTILE]
+        async with certificates.running(await gate.manager(issuing.asking(good), *hostile)) as watched:
+            for number in range(3):
+                await watched.manager.add(issuing.spec(f"{number}.example.com"))
+                await watched.until_state(f"{number}.example.com", model.CertificateState.VALID)
+            await watched.until(lambda: watched.manager.busy == ca_places.ORDERS_AT_ONE_CA)
+            assert len(dripping.orders) <= ca_places.ORDERS_AT_ONE_CA
+            END.set()
+            failing = model.CertificateState.FAILING
+            await watched.until(
+                lambda: sum(one.state is failing for one in watched.manager.status()) >= ca_places.ORDERS_AT_ONE_CA
+            )
+
+
+@pytest.mark.pebble
+async def test_nor_when_it_is_asked_after_the_other_has_refused(gate: issuing.Gate) -> None:
+    dripping = Dripping()
+    with (
+        http01.answering(gate.thumbprint) as port,
+        pebble.running_pebble(port, refused_domains=["hostile.example.com"]) as good,
+        answering(dripping.answer) as url,
+    ):
+        acme = issuing.asking(issuing.authority(good), model.Authority(directory=url))
+        specs = [issuing.spec(host) for host in (*HOSTILE, HOST)]
+        async with certificates.running(await gate.manager(acme, *specs)) as watched:
+            await watched.until_state(HOST, model.CertificateState.VALID)
+            await watched.until(lambda: watched.manager.busy == len(HOSTILE))
+            await watched.manager.add(issuing.spec("late.example.com"))
+            await watched.until_state("late.example.com", model.CertificateState.VALID)
+            assert watched.manager.busy >= len(HOSTILE)
+            assert len(dripping.orders) <= ca_places.ORDERS_AT_ONE_CA
+            END.set()
 
 
 @pytest.mark.parametrize(

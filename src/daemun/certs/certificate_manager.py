@@ -226,7 +226,7 @@ class Manager:
                     self._wake.clear()
                     begun = time.monotonic()
                     await self._refresher.refresh()
-                    self._orders.start(tasks, stop)
+                    await self._orders.start(tasks, stop)
                     self._watch.start(tasks, stop)
                     moment = self._next_moment()
                     await _rest(time.monotonic() - begun)

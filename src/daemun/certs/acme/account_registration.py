@@ -12,7 +12,8 @@ from daemun.certs.acme import acme_accounts, acme_network, order_error, problem_
 from daemun.control import ports
 from daemun.core import model
 
-_registering = threading.Lock()
+_registering: dict[str, threading.Lock] = {}
+"""By the CA's directory: one that never answers keeps no order of another waiting."""
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -24,7 +25,8 @@ def use_account(
     Raises: what the library does; OrderError: the CA wants an account of its web page; ConfigError: its key is not
     where the configuration has it.
     """
-    with _registering:  # many orders begin together, and one account serves them all
+    # Many orders begin together, and one account serves them all.
+    with _registering.setdefault(authority.directory, threading.Lock()):
         known = acme_accounts.read_registration(store, authority.directory)
         if known is None or known.url is None:
             registered = _register(authority, acme, network)

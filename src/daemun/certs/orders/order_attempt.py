@@ -20,7 +20,7 @@ from daemun import errors
 from daemun.certs import daemon_thread
 from daemun.certs.acme import order_error, request_ledger
 from daemun.certs.acme import provers as provers_
-from daemun.certs.orders import ca_outages
+from daemun.certs.orders import ca_outages, ca_places
 from daemun.certs.served import certificate_records, certificate_store
 from daemun.control import ports
 from daemun.core import model, words
@@ -89,16 +89,18 @@ class Obtained:
     failed: Failed | None = None
 
 
-async def obtain(wanted: Wanted, means: Means, stop: threading.Event) -> Obtained:
-    return await _Try(wanted, means, stop).run()
+async def obtain(wanted: Wanted, means: Means, stop: threading.Event, place: ca_places.Place) -> Obtained:
+    """place: moved to each CA before it is asked."""
+    return await _Try(wanted, means, stop, place).run()
 
 
 class _Try:
-    def __init__(self, wanted: Wanted, means: Means, stop: threading.Event) -> None:
+    def __init__(self, wanted: Wanted, means: Means, stop: threading.Event, place: ca_places.Place) -> None:
         self._spec = wanted.spec
         self._wanted = wanted
         self._means = means
         self._stop = stop
+        self._place = place
         self._hosts = renewal_time.hosts_to_order(wanted.spec)
         before = wanted.before
         self._failures = before.failures if before is not None else 0
@@ -140,7 +142,7 @@ class _Try:
                 reasons.append(self._explain_hold(authority, held))
                 self._means.outages.withdraw(authority.directory, self._means.clock.now())
                 continue
-            if authority.directory in self._wanted.down:
+            if authority.directory in self._wanted.down or await self._finds_down(authority.directory):
                 reasons.append(f"the CA at {authority.directory} is down")
                 continue
             try:
@@ -259,6 +261,11 @@ class _Try:
 
     # --- one CA ----------------------------------------------------------------------------------------------------
 
+    async def _finds_down(self, directory: str) -> bool:
+        """Take a place at a CA. Returns: whether others found it to be down while a place was waited for."""
+        has_waited = await self._place.move(directory)
+        return has_waited and self._means.outages.until((directory,), self._means.clock.now()) is not None
+
     async def _obtain_at(self, authority: model.Authority) -> certificate_records.Issued:
         await self._examine(authority)
         is_begun = self._begun is not None and self._begun.directory == authority.directory
@@ -318,6 +325,7 @@ class _Try:
     async def _order(
         self, authority: model.Authority, hosts: tuple[str, ...], *, is_rehearsal: bool = False
     ) -> certificate_records.Issued:
+        await self._place.move(authority.directory)
         work = functools.partial(self._obtain, authority, hosts, is_rehearsal=is_rehearsal)
         return await daemon_thread.run(work, name=f"order {self._spec.name}")
 

@@ -13,15 +13,12 @@ import structlog
 
 from daemun import errors
 from daemun.certs.managed import certificate_index, schedule
-from daemun.certs.orders import order_attempt, renewal_watch
+from daemun.certs.orders import ca_places, order_attempt, renewal_watch
 from daemun.certs.served import certificate_files, certificate_records, deploy_hook, shown_certificates
 from daemun.core import model, words
 from daemun.core.issuance import order_subject, renewal_time
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
-CONCURRENT_ORDERS = 16
-"""An order waits for the CA nearly all of its time. More would only queue for the interpreter."""
 
 
 class Orders:
@@ -43,6 +40,7 @@ class Orders:
         self._hook = hook
         self._rng = rng
         self._changed = changed
+        self._places = ca_places.CaPlaces(freed=changed)
         self._under_way: set[str] = set()
         self._held = 0
         self._ended = asyncio.Event()
@@ -52,19 +50,20 @@ class Orders:
         """The names of the certificates that are being ordered."""
         return self._under_way
 
-    def start(self, tasks: asyncio.TaskGroup, stop: threading.Event) -> None:
-        """Begin what is due. stop: set when the orders are to end."""
+    async def start(self, tasks: asyncio.TaskGroup, stop: threading.Event) -> None:
+        """Begin what is due, the longest due first, where its CA has a place. Waits for nothing. stop: set when the
+        orders are to end."""
         now = self._means.clock.now()
-        for name in self._due():
-            if len(self._under_way) >= CONCURRENT_ORDERS:
-                break
+        for _, name, first in sorted(turn for turn in self._turns(now) if turn[0] <= now):
+            if not self._places.has_free(first):
+                continue
             down = frozenset[str]()
             if name not in self._index.forced:
                 directories = self._index.directories(self._index.entries[name].spec)
                 down = frozenset(one for one in directories if not self._means.outages.admit(one, now))
                 if len(down) == len(directories):
                     continue
-            self._start(name, tasks, stop, down)
+            self._start(name, tasks, stop, down, await self._places.take(first))
 
     def with_outage(self, status: model.CertificateStatus, spec: model.CertificateSpec) -> model.CertificateStatus:
         """The status of what waits for a CA that is down names that, also before it was tried itself."""
@@ -87,10 +86,7 @@ class Orders:
 
     def due_times(self, now: datetime.datetime) -> list[datetime.datetime]:
         """When `start` has something to begin; the end of what is under way wakes by itself."""
-        if len(self._under_way) >= CONCURRENT_ORDERS:
-            return []
-        orders = (self._order_at(name, plan, now) for name, plan in self._index.plans(now).items())
-        return [at for at in orders if at is not None]
+        return [at for at, _, _ in self._turns(now)]
 
     @contextlib.asynccontextmanager
     async def held(self, *, within_s: float) -> collections.abc.AsyncIterator[None]:
@@ -118,24 +114,45 @@ class Orders:
                 f"cannot change accounts now: certificates are being ordered ({under_way}); try again in a few minutes"
             ) from None
 
-    def _due(self) -> list[str]:
-        """The certificates to order now, the longest due first."""
-        now = self._means.clock.now()
-        at = ((self._order_at(name, plan, now), name) for name, plan in self._index.plans(now).items())
-        return [name for _, name in sorted((when, name) for when, name in at if when is not None and when <= now)]
+    def _turns(self, now: datetime.datetime) -> collections.abc.Iterator[tuple[datetime.datetime, str, str]]:
+        """When each certificate is to be ordered, its name, and the CA at which its order begins, as far as is known
+        now. Without those that wait for a place at a CA: the end of another order there wakes."""
+        for name, plan in self._index.plans(now).items():
+            if plan.order_at is None or self._held or name in self._under_way or name not in self._index.confirmed:
+                continue
+            is_forced = name in self._index.forced
+            if plan.order_at > now and not is_forced:
+                yield plan.order_at, name, ""
+                continue
+            entry = self._index.entries[name]
+            directories = self._index.directories(entry.spec)
+            outage = None if is_forced else self._means.outages.until(directories, now)
+            if outage is not None:
+                yield outage, name, ""
+                continue
+            first = self._first_ca(entry, directories, now)
+            if self._places.has_free(first):
+                yield (now if is_forced else plan.order_at), name, first
 
-    def _order_at(self, name: str, plan: schedule.CertificatePlan, now: datetime.datetime) -> datetime.datetime | None:
-        if plan.order_at is None or self._held or name in self._under_way or name not in self._index.confirmed:
-            return None
-        if name in self._index.forced:
-            return now
-        if plan.order_at > now:
-            return plan.order_at
-        return self._means.outages.until(self._index.directories(self._index.entries[name].spec), now) or plan.order_at
+    def _first_ca(
+        self, entry: schedule.ManagedCertificate, directories: tuple[str, ...], now: datetime.datetime
+    ) -> str:
+        holds = dict(entry.attempts.holds) if entry.attempts is not None else {}
+        for directory in directories:
+            if holds.get(directory, now) <= now and self._means.outages.until((directory,), now) is None:
+                return directory
+        return directories[0]
 
     # --- one certificate -------------------------------------------------------------------------------------------
 
-    def _start(self, name: str, tasks: asyncio.TaskGroup, stop: threading.Event, down: frozenset[str]) -> None:
+    def _start(
+        self,
+        name: str,
+        tasks: asyncio.TaskGroup,
+        stop: threading.Event,
+        down: frozenset[str],
+        place: ca_places.Place,
+    ) -> None:
         entry = self._index.entries[name]
         authorities = self._index.authorities(entry.spec)
         assert authorities is not None
@@ -159,9 +176,18 @@ class Orders:
         if not is_forced and self._has_better(entry, authorities):
             for directory in {authority.directory for authority in authorities} - down:
                 self._means.outages.withdraw(directory, self._means.clock.now())
-            tasks.create_task(self._take_stored(wanted), name=f"take {name}")
+            work, kind = self._take_stored(wanted), "take"
         else:
-            tasks.create_task(self._order(wanted, stop), name=f"order {name}")
+            work, kind = self._order(wanted, stop, place), "order"
+        task = tasks.create_task(work, name=f"{kind} {name}")
+        task.add_done_callback(lambda _: self._end(name, place))
+
+    def _end(self, name: str, place: ca_places.Place) -> None:
+        """However it ended, also when it was cancelled before it began."""
+        place.leave()
+        self._under_way.discard(name)
+        self._ended.set()
+        self._changed()
 
     def _has_better(self, entry: schedule.ManagedCertificate, authorities: schedule.Authorities) -> bool:
         """Whether the store holds what would be ordered, as when names went from one site to another."""
@@ -189,16 +215,12 @@ class Orders:
                     await asyncio.to_thread(certificate_records.delete_attempts, self._means.store, name)
         except errors.DaemunError as error:
             await self._fail(wanted, self._failure(wanted, str(error)))
-        finally:
-            self._under_way.discard(name)
-            self._ended.set()
-            self._changed()
 
-    async def _order(self, wanted: order_attempt.Wanted, stop: threading.Event) -> None:
+    async def _order(self, wanted: order_attempt.Wanted, stop: threading.Event, place: ca_places.Place) -> None:
         """One try. Never raises but when cancelled: the others go on."""
         spec = wanted.spec
         try:
-            obtained = await order_attempt.obtain(wanted, self._means, stop)
+            obtained = await order_attempt.obtain(wanted, self._means, stop, place)
             issued = obtained.issued
             if issued is not None:
                 await self._succeed(wanted, issued, is_whole=obtained.failed is None)
@@ -219,10 +241,6 @@ class Orders:
             log.error("an order failed for an unknown reason", host=spec.host, stack=stack)  # noqa: TRY400
             reason = f'cannot get a certificate for "{spec.host}": {type(error).__name__}; see the log, and report it'
             await self._fail(wanted, self._failure(wanted, reason))
-        finally:
-            self._under_way.discard(spec.name)
-            self._ended.set()
-            self._changed()
 
     def _failure(self, wanted: order_attempt.Wanted, reason: str) -> order_attempt.Failed:
         is_rehearsing = wanted.before is not None and wanted.before.rehearse

@@ -5,6 +5,7 @@ Neither holds up an order, and neither is one: what cannot be found out now is l
 """
 
 import asyncio
+import collections
 import collections.abc
 import dataclasses
 import datetime
@@ -56,21 +57,25 @@ class Watch:
         self._examiner = examiner
         self._changed = changed
         self._looked: dict[str, datetime.datetime] = {}
-        self._is_polling = False
+        self._polling: set[str | None] = set()
+        """The directories of the CAs that are being asked, each by itself: one that is slow holds up no other."""
         self._looking: set[str] = set()
 
     @property
     def busy(self) -> int:
-        return self._is_polling + len(self._looking)
+        return len(self._polling) + len(self._looking)
 
     def start(self, tasks: asyncio.TaskGroup, stop: threading.Event) -> None:
         """Begin what is due, for certificates whose sites are served. stop: set when it is to end."""
         now = self._clock.now()
         self._looked = {name: at for name, at in self._looked.items() if name in self._index.entries}
-        due = [name for name, at in self._polls() if at <= now]
-        if due and not self._is_polling:
-            self._is_polling = True
-            tasks.create_task(self._poll(due[:_AT_ONCE], stop), name="renewal info")
+        due = collections.defaultdict[str | None, list[str]](list)
+        for name, at in self._polls():
+            if at <= now:
+                due[self._index.entries[name].served.directory].append(name)
+        for directory, names in due.items():
+            self._polling.add(directory)
+            tasks.create_task(self._poll(directory, names[:_AT_ONCE], stop), name=f"renewal info of {directory}")
         for name, at in self._looks(now):
             if at <= now and len(self._looking) < _LOOKS_AT_ONCE:
                 self._looking.add(name)
@@ -78,7 +83,7 @@ class Watch:
 
     def next_moment(self, now: datetime.datetime) -> datetime.datetime | None:
         """When `start` has something to begin; the end of what is under way wakes by itself."""
-        due_times = [] if self._is_polling else [at for _, at in self._polls()]
+        due_times = [at for _, at in self._polls()]
         if len(self._looking) < _LOOKS_AT_ONCE:
             due_times += [at for _, at in self._looks(now)]
         return min(due_times, default=None)
@@ -86,12 +91,15 @@ class Watch:
     # --- renewal info ----------------------------------------------------------------------------------------------
 
     def _polls(self) -> collections.abc.Iterator[tuple[str, datetime.datetime]]:
+        """Of CAs that are not being asked now."""
         for name, plan in self._index.plans(self._clock.now()).items():
-            if plan.poll_at is not None and name in self._index.confirmed:
+            if plan.poll_at is None or name not in self._index.confirmed:
+                continue
+            if not self._polling or self._index.entries[name].served.directory not in self._polling:
                 yield name, plan.poll_at
 
-    async def _poll(self, names: list[str], stop: threading.Event) -> None:
-        """Query the CAs about certificates, one CA after the other. Never raises but when cancelled."""
+    async def _poll(self, directory: str | None, names: list[str], stop: threading.Event) -> None:
+        """Query one CA about certificates. Never raises but when cancelled."""
         try:
             for authority, entries in self._by_authority(names):
                 work = functools.partial(self._fetch, authority, entries, stop)
@@ -106,13 +114,13 @@ class Watch:
         except Exception:
             log.error("a CA could not be asked when to renew", stack=traceback.format_exc())  # noqa: TRY400
         finally:
-            self._is_polling = False
+            self._polling.discard(directory)
             self._changed()
 
     def _by_authority(
         self, names: list[str]
     ) -> collections.abc.Iterator[tuple[model.Authority, dict[str, schedule.ManagedCertificate]]]:
-        """Of each CA (and way to trust it) the certificates that it issued."""
+        """Of each way to trust their CA the certificates that it issued."""
         found: dict[model.Authority, dict[str, schedule.ManagedCertificate]] = {}
         for name in names:
             entry = self._index.entries.get(name)
