@@ -239,11 +239,15 @@ class Handshake:
         return self.certificate.issuer.rfc4514_string()
 
 
-def handshake(gate: Gate, name: str | None) -> Handshake:
-    """One handshake with this SNI name (None: without), nothing verified. Raises: OSError when nothing listens."""
+def handshake(gate: Gate, name: str | None, *, ciphers: str | None = None) -> Handshake:
+    """One handshake with this SNI name (None: without), nothing verified. ciphers: the only ones that the client takes,
+    of TLS 1.2. Raises: OSError when nothing listens."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    if ciphers is not None:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(ciphers)
     context.set_alpn_protocols(["h2", "http/1.1"])
     with socket.create_connection((LOOPBACK, gate.https), timeout=20) as plain:
         try:
@@ -257,8 +261,8 @@ def handshake(gate: Gate, name: str | None) -> Handshake:
             return Handshake(alert=error.reason)
 
 
-def try_handshake(gate: Gate, name: str) -> Handshake | None:
+def try_handshake(gate: Gate, name: str, *, ciphers: str | None = None) -> Handshake | None:
     """As `handshake`; None when nothing listens or the connection breaks."""
     with contextlib.suppress(OSError):
-        return handshake(gate, name)
+        return handshake(gate, name, ciphers=ciphers)
     return None

@@ -39,3 +39,18 @@ def test_another_one_that_is_shown_makes_all_be_read_again_once_a_second() -> No
     assert expected.find("a.test", "2", 0.5) == {"1"}
     assert expected.find("a.test", "2", 1.0) == {"2"}
     assert set(expected.take_changed(1.0)) == {"a.test", "c.test"}, "also when a handshake was the first to show it"
+
+
+def test_what_old_clients_are_shown_is_known_apart() -> None:
+    known = [_served("a.test", "1"), dataclasses.replace(_served("b.test", "2"), rsa_shown=(("b.test", "3"),))]
+    expected = expected_certificates.ExpectedCertificates(lambda: known)
+    assert not expected.has_rsa("a.test", 0.0)
+    assert expected.has_rsa("b.test", 0.0)
+    assert expected.find("b.test", "3", 0.0, only_rsa=True) == {"3"}
+    assert expected.find("a.test", "3", 0.0, only_rsa=True) == set()
+    known[1] = dataclasses.replace(known[1], rsa_shown=())
+    assert expected.find("b.test", "4", 1.0, only_rsa=True) == set(), "it is served no longer"
+    known[0] = dataclasses.replace(known[0], rsa_shown=(("a.test", "5"),))
+    assert not expected.has_rsa("a.test", 2.0)
+    expected.note_change()
+    assert expected.has_rsa("a.test", 3.0)

@@ -23,6 +23,14 @@ def names_a_certificate(site: model.Site) -> bool:
     return any(getattr(node, "name", "") == "ssl_certificate" for node in site.snippet)
 
 
+def takes_old_clients(site: model.Site, settings: model.Globals) -> bool:
+    """Whether a client of TLS 1.2 that takes only RSA is meant to be served, where there is a certificate for it."""
+    written = {getattr(node, "name", "") for node in (*site.snippet, *settings.snippet)}
+    policy = site.tls.policy or settings.tls_policy
+    is_offered = policy is None or ("TLSv1.2" in policy.protocols and "RSA" in policy.ciphers)
+    return is_offered and not written & {"ssl_protocols", "ssl_ciphers", "ssl_conf_command"}
+
+
 def targets_of(site: model.Site) -> collections.abc.Iterator[model.Target]:
     for route in site.routes:
         if isinstance(route.action, model.Proxy):

@@ -76,11 +76,16 @@ def with_containers(
 
 def judge_certificate(status: model.CertificateStatus, look: model.SiteLook | None) -> model.CertificateStatus:
     """The status with what handshakes showed; what is not as it should be without them stays."""
-    bad = look.handshakes if look is not None else ()
+    bad = [one for one in look.handshakes if _shows(one, status)] if look is not None else []
     if not bad or status.state not in {model.CertificateState.VALID, model.CertificateState.LOCAL}:
         return status
     reason = f"{bad[0].cause}; {bad[0].cure}"
     return dataclasses.replace(status, state=model.CertificateState.NOT_SERVED, reason=reason)
+
+
+def _shows(handshake: model.HandshakeLook, status: model.CertificateStatus) -> bool:
+    """Whether a handshake is about this certificate, of two with keys of different types."""
+    return status.key_type is None or handshake.only_rsa == (status.key_type.algorithm == "rsa")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,15 +231,18 @@ def judge_handshake(
     listener: str,
     expected: collections.abc.Collection[str],
     now: datetime.datetime,
+    only_rsa: bool = False,
 ) -> model.HandshakeLook | None:
     """shown: or why no handshake came about. expected: fingerprints of what daemun serves for the name; empty: the
-    owner's nginx chooses. None: it is as it should be."""
+    owner's nginx chooses. only_rsa: the client took no other keys. None: it is as it should be."""
+    visitors = f"visitors of {name} whose clients take only RSA" if only_rsa else f"visitors of {name}"
     if isinstance(shown, str):
         return model.HandshakeLook(
             listener=listener,
             name=name,
             at=now,
-            cause=f"visitors of {name} get no handshake at {listener}: {shown}",
+            cause=f"{visitors} get no handshake at {listener}: {shown}",
+            only_rsa=only_rsa,
             cure="`daemun apply` writes its certificate again; when that does not help, look at logs/error.log",
         )
     cause = None
@@ -252,7 +260,8 @@ def judge_handshake(
         listener=listener,
         name=name,
         at=now,
-        cause=f"visitors of {name} get a certificate of {shown.issuer} at {listener} that {cause}",
+        cause=f"{visitors} get a certificate of {shown.issuer} at {listener} that {cause}",
         cure="`daemun apply` writes its certificate again; `daemun certs` shows which one is meant",
         is_wrong=True,
+        only_rsa=only_rsa,
     )

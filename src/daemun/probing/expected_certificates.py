@@ -19,6 +19,7 @@ class ExpectedCertificates:
     ) -> None:
         self._find_certificates = find_certificates
         self._known: dict[str, set[str]] = {}
+        self._of_rsa: dict[str, set[str]] = {}
         self._collected_at: float | None = None
         self._may_differ = True
         self._changed: dict[str, None] = {}
@@ -27,13 +28,20 @@ class ExpectedCertificates:
         """Others may be served now."""
         self._may_differ = True
 
-    def find(self, name: str, shown: str, now_s: float) -> collections.abc.Set[str]:
-        """Those of a name. shown: what a handshake showed: when it is another one, all are collected anew."""
-        known = self._of(name)
+    def find(self, name: str, shown: str | None, now_s: float, *, only_rsa: bool = False) -> collections.abc.Set[str]:
+        """Those of a name. shown: what a handshake showed: when it is another one, all are collected anew. only_rsa:
+        what clients are shown that take no other keys, where two types are served."""
+        known = self._of(name, only_rsa=only_rsa)
         if shown not in known and self._is_older_than(AGAIN_S, now_s):
             self._collect(now_s)
-            known = self._of(name)
+            known = self._of(name, only_rsa=only_rsa)
         return known
+
+    def has_rsa(self, name: str, now_s: float) -> bool:
+        """Whether clients that take only RSA are shown a certificate, where two types are served."""
+        if self._may_differ and self._is_older_than(AGAIN_S, now_s):
+            self._collect(now_s)
+        return bool(self._of(name, only_rsa=True))
 
     def take_changed(self, now_s: float) -> tuple[str, ...]:
         """The names, no wildcards, that another certificate is served for than before; a handshake shows it."""
@@ -42,20 +50,23 @@ class ExpectedCertificates:
         changed, self._changed = tuple(self._changed), {}
         return changed
 
-    def _of(self, name: str) -> collections.abc.Set[str]:
-        return self._known.get(name) or self._known.get(f"*.{name.partition('.')[2]}") or frozenset()
+    def _of(self, name: str, *, only_rsa: bool = False) -> collections.abc.Set[str]:
+        known = self._of_rsa if only_rsa else self._known
+        return known.get(name) or known.get(f"*.{name.partition('.')[2]}") or frozenset()
 
     def _is_older_than(self, age_s: float, now_s: float) -> bool:
         return self._collected_at is None or now_s - self._collected_at >= age_s
 
     def _collect(self, now_s: float) -> None:
         before = self._known
-        self._collected_at, self._may_differ, self._known = now_s, False, {}
+        self._collected_at, self._may_differ, self._known, self._of_rsa = now_s, False, {}, {}
         for one in self._find_certificates():
             others = (other.fingerprint for other in one.others)
             shown = {found for found in (one.fingerprint, *others) if found is not None}
             for carried in one.names:
                 self._known.setdefault(carried, set()).update(shown)
+            for carried, fingerprint in one.rsa_shown:
+                self._of_rsa.setdefault(carried, set()).add(fingerprint)
         for name, found in self._known.items():
             if name in before and before[name] != found and not name.startswith("*."):
                 self._changed[name] = None

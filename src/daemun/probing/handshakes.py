@@ -1,7 +1,8 @@
-"""One TLS handshake with the gate, by the name of a site. Nothing is verified here: what was shown is judged."""
+"""One TLS handshake with the gate, by the name of a site. Nothing is verified in it: what was shown is judged."""
 
 import asyncio
 import collections.abc
+import dataclasses
 import functools
 import ssl
 
@@ -9,7 +10,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from daemun import causes
-from daemun.core import model, names, served_judgement
+from daemun.control import ports
+from daemun.core import model, names, probe_targets, served_judgement
+from daemun.probing import expected_certificates
 
 SHAKE_S = 10.0
 _WORDS = {
@@ -20,8 +23,10 @@ _WORDS = {
 }
 
 
-def find_places(listeners: collections.abc.Iterable[model.Address], *, has_ipv6: bool) -> tuple[model.Address, ...]:
-    """Where visitors on this machine reach them, each once. has_ipv6: nginx listens there, too, where none is named."""
+def find_listeners(site: model.Site, settings: model.Globals, *, has_ipv6: bool) -> tuple[model.Address, ...]:
+    """Where visitors on this machine reach a site, each once. has_ipv6: nginx listens there, too, where none is
+    named."""
+    listeners = (model.Address(port=site.https_port),) if site.https_port is not None else settings.listen_https
     return tuple(dict.fromkeys(found for one in listeners for found in _reached_at(one, has_ipv6=has_ipv6)))
 
 
@@ -36,8 +41,49 @@ def _reached_at(address: model.Address, *, has_ipv6: bool) -> tuple[model.Addres
     return tuple(model.Address(host=host, port=address.port) for host in hosts)
 
 
-async def shake(address: model.Address, name: str, *, sends_proxy_line: bool) -> served_judgement.Shown | str:
-    """sends_proxy_line: connections start with a PROXY line. Returns: what was shown, or why nothing was, in words."""
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """Who makes a handshake with a site. only_rsa: with a client that takes no other keys, as old ones."""
+
+    site: model.Site
+    name: str
+    address: model.Address
+    only_rsa: bool = False
+
+    async def look(
+        self, settings: model.Globals, expected: expected_certificates.ExpectedCertificates, clock: ports.Clock
+    ) -> model.HandshakeLook | None:
+        """None: it went as it should; or there is no certificate that such a client takes."""
+        now_s = asyncio.get_running_loop().time()
+        is_owners = probe_targets.names_a_certificate(self.site)
+        is_old_served = not is_owners and probe_targets.takes_old_clients(self.site, settings)
+        if self.only_rsa and not (is_old_served and expected.has_rsa(self.name, now_s)):
+            return None
+        shown = await shake(self.address, self.name, sends_proxy_line=settings.proxy_protocol, only_rsa=self.only_rsa)
+        fingerprint = shown.fingerprint if isinstance(shown, served_judgement.Shown) else None
+        known: collections.abc.Collection[str] = ()
+        if not is_owners and (fingerprint is not None or self.only_rsa):
+            now_s = asyncio.get_running_loop().time()  # a handshake takes a while
+            known = expected.find(self.name, fingerprint, now_s, only_rsa=self.only_rsa)
+        if self.only_rsa and not known:  # it is served no longer
+            return None
+        return served_judgement.judge_handshake(
+            shown,
+            name=self.name,
+            listener=str(self.address),
+            expected=known,
+            now=clock.now(),
+            only_rsa=self.only_rsa,
+        )
+
+
+async def shake(
+    address: model.Address, name: str, *, sends_proxy_line: bool, only_rsa: bool = False
+) -> served_judgement.Shown | str:
+    """sends_proxy_line: connections start with a PROXY line. only_rsa: take no certificates with other keys, as old clients.
+
+    Returns: what was shown, or why nothing was, in words.
+    """
     assert address.host is not None
     try:
         async with asyncio.timeout(SHAKE_S):
@@ -45,13 +91,15 @@ async def shake(address: model.Address, name: str, *, sends_proxy_line: bool) ->
             try:
                 if sends_proxy_line:  # haproxy.org, proxy-protocol.txt, section 2.1
                     writer.write(b"PROXY UNKNOWN\r\n")
-                await writer.start_tls(_context(), server_hostname=name)
+                await writer.start_tls(_context(only_rsa=only_rsa), server_hostname=name)
                 der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
             finally:
                 writer.close()
     except TimeoutError:
         return f"no answer within {SHAKE_S:g} s"
     except ssl.SSLError as error:
+        if only_rsa and error.reason == "SSLV3_ALERT_HANDSHAKE_FAILURE":
+            return "no certificate with an RSA key is offered (TLS alert: handshake failure)"
         return _WORDS.get(error.reason or "") or causes.find_words(error) or "TLS failed"
     except OSError as error:
         return causes.find_words(error) or "the connection was closed"
@@ -88,8 +136,11 @@ def _covers(found: x509.Certificate, name: str) -> bool:
 
 
 @functools.cache
-def _context() -> ssl.SSLContext:
+def _context(*, only_rsa: bool) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
+    if only_rsa:  # with TLS 1.3 it is not a matter of ciphers, and Python has no setting for it
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers("aRSA")
     return context

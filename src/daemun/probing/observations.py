@@ -24,7 +24,7 @@ class Looks:
         self._wildcards: dict[str, str] = {}
         self._routes: dict[str, tuple[str, str]] = {}
         self._servers: dict[Key, tuple[model.ServerLook, ...]] = {}
-        self._handshakes: dict[str, dict[tuple[str, str], model.HandshakeLook]] = {}
+        self._handshakes: dict[str, dict[tuple[str, str, bool], model.HandshakeLook]] = {}
         self._shaken: dict[str, datetime.datetime] = {}
         self._errors: dict[tuple[str, str], model.UpstreamError] = {}
         self._noteworthy: set[str] = set()
@@ -136,16 +136,23 @@ class Looks:
         return self._servers.get(key, ())
 
     def note_handshake(
-        self, host: str, listener: str, name: str, found: model.HandshakeLook | None, now: datetime.datetime
+        self,
+        host: str,
+        listener: str,
+        name: str,
+        found: model.HandshakeLook | None,
+        now: datetime.datetime,
+        *,
+        only_rsa: bool = False,
     ) -> None:
-        """None: it went as it should."""
+        """found: None: it went as it should. only_rsa: the client took no other keys."""
         if host not in self._sites:
             return
         self._shaken[host] = now
         bad = self._handshakes.setdefault(host, {})
-        before = bad.pop((listener, name), None)
+        before = bad.pop((listener, name, only_rsa), None)
         if found is not None:
-            bad[listener, name] = dataclasses.replace(found, at=before.at if before is not None else found.at)
+            bad[listener, name, only_rsa] = dataclasses.replace(found, at=before.at if before is not None else found.at)
         if not bad:
             del self._handshakes[host]
         self._note(host)
@@ -153,7 +160,7 @@ class Looks:
     def bad_handshakes(self) -> list[tuple[str, str]]:
         """Site and name of each that did not go as it should."""
         return [
-            (host, name) for host, bad in self._handshakes.items() for name in dict.fromkeys(name for _, name in bad)
+            (host, name) for host, bad in self._handshakes.items() for name in dict.fromkeys(name for _, name, _ in bad)
         ]
 
     def note_error(

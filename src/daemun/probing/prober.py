@@ -13,13 +13,14 @@ import asyncio
 import collections.abc
 import contextlib
 import datetime
+import itertools
 import time
 import traceback
 
 import structlog
 
 from daemun.control import ports
-from daemun.core import model, probe_targets, served_judgement, server_answers, upstream_errors
+from daemun.core import model, probe_targets, server_answers, upstream_errors
 from daemun.probing import (
     error_log,
     expected_certificates,
@@ -324,39 +325,34 @@ class Prober:
     async def _shake(self, host: str, name: str) -> None:
         """With every listener. Never raises but when cancelled."""
         try:
-            for address in self._listeners(host):
-                found = await self._shake_once(host, name, address)
+            for address, only_rsa in itertools.product(self._listeners(host), (False, True)):
+                found = await self._shake_once(host, name, address, only_rsa=only_rsa)
                 if found is not None:
                     await asyncio.sleep(AGAIN_S)
-                    found = await self._shake_once(host, name, address)
+                    found = await self._shake_once(host, name, address, only_rsa=only_rsa)
                 if host in self._live:
-                    self._looks.note_handshake(host, str(address), name, found, self._clock.now())
+                    now = self._clock.now()
+                    self._looks.note_handshake(host, str(address), name, found, now, only_rsa=only_rsa)
                     if found is not None:
                         self.on_change()
         except Exception:
             log.error("a handshake could not be tried", host=host, stack=traceback.format_exc())  # noqa: TRY400
 
-    async def _shake_once(self, host: str, name: str, address: model.Address) -> model.HandshakeLook | None:
+    async def _shake_once(
+        self, host: str, name: str, address: model.Address, *, only_rsa: bool
+    ) -> model.HandshakeLook | None:
         """None: it went as it should, or nginx does not run the site as it is wanted."""
         site, desired = self._looks.site(host), self._desired
         if site is None or desired is None or host not in self._live:
             return None
-        shown = await handshakes.shake(address, name, sends_proxy_line=desired.globals.proxy_protocol)
-        expected: collections.abc.Collection[str] = ()
-        if isinstance(shown, served_judgement.Shown) and not probe_targets.names_a_certificate(site):
-            expected = self._expected.find(name, shown.fingerprint, asyncio.get_running_loop().time())
-        return served_judgement.judge_handshake(
-            shown, name=name, listener=str(address), expected=expected, now=self._clock.now()
-        )
+        visitor = handshakes.Visitor(site=site, name=name, address=address, only_rsa=only_rsa)
+        return await visitor.look(desired.globals, self._expected, self._clock)
 
     def _listeners(self, host: str) -> tuple[model.Address, ...]:
         site, desired = self._looks.site(host), self._desired
         if site is None or desired is None:
             return ()
-        listeners = desired.globals.listen_https
-        if site.https_port is not None:
-            listeners = (model.Address(port=site.https_port),)
-        return handshakes.find_places(listeners, has_ipv6=self._has_ipv6)
+        return handshakes.find_listeners(site, desired.globals, has_ipv6=self._has_ipv6)
 
     # --- the error log ---------------------------------------------------------------------------------------------
 

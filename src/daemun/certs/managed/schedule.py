@@ -1,5 +1,6 @@
 """What is due of a certificate, and its status, from what is known of it. Pure: the time is an argument."""
 
+import collections.abc
 import dataclasses
 import datetime
 
@@ -170,7 +171,18 @@ def describe(entry: ManagedCertificate, authorities: Authorities | None) -> mode
         ),
         fingerprint=_fingerprint(found),
         key_type=kind,
+        rsa_shown=tuple(_rsa_shown(entry)) if spec.has_two_types else (),
     )
+
+
+def _rsa_shown(entry: ManagedCertificate) -> collections.abc.Iterator[tuple[str, str]]:
+    """As `model.CertificateStatus`: of two with an RSA key OpenSSL shows the last one."""
+    parts, seconds = entry.served.parts(), dict(entry.served.seconds)
+    for name in entry.spec.names:
+        offered = (parts.get(name, entry.served).bundle, seconds.get(name))
+        of_rsa = [one for one in offered if one is not None and key_types.algorithm_of(one.leaf) == "rsa"]
+        if of_rsa:
+            yield name, _fingerprint(of_rsa[-1])
 
 
 def _held_until(

@@ -100,6 +100,8 @@ class CertificateStatus:
     others: for the names that are not served with this certificate.
     held_until: no order is sent before, as the CAs demand (Retry-After) or as their limits require.
     key_type: where a certificate with a key of another type is wanted for the same names, too.
+    rsa_shown: where two types are wanted: the names for which clients that take only RSA are shown a certificate, and
+    its fingerprint.
     """
 
     name: str
@@ -121,3 +123,4 @@ class CertificateStatus:
     held_until: datetime.datetime | None = None
     fingerprint: str | None = None
     key_type: KeyType | None = None
+    rsa_shown: tuple[tuple[str, str], ...] = ()

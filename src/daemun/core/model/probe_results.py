@@ -118,7 +118,7 @@ class RouteLook:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class HandshakeLook:
     """A handshake that did not go as it should. listener: "127.0.0.1:443". is_wrong: it came about, with a certificate
-    that is not the site's."""
+    that is not the site's. only_rsa: the client took only certificates with an RSA key, as old ones do."""
 
     listener: str
     name: str
@@ -126,6 +126,7 @@ class HandshakeLook:
     cause: str
     cure: str
     is_wrong: bool = False
+    only_rsa: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
