@@ -6,7 +6,7 @@ import typing
 
 import pytest
 
-from tests.support import bad_servers, own_certificates, ports
+from tests.support import bad_servers, own_certificates, ports, receivers
 from tests.support.daemon import Daemon
 
 pytestmark = [pytest.mark.nginx, pytest.mark.timeout(900)]
@@ -29,6 +29,14 @@ EXPECTED = {
     "held.test": ("quarantined", "local", "no_such_directive"),
 }
 GOOD = "good.test"
+AT_ONCE = """
+import datetime
+from daemun.core.alerts import alert_outbox, alert_rules
+from daemun.probing import prober
+alert_rules.UNSERVED_FOR = alert_rules.STEADY = alert_outbox.INTERVAL = datetime.timedelta(0)
+prober.ALL_LOOKED_AT_S = 0.0
+"""
+"""For the daemon: it has no patience before an alert."""
 
 
 def _as_json(daemon: Daemon, *arguments: str) -> tuple[int, Json]:
@@ -51,7 +59,8 @@ def test_ten_kinds_of_trouble_are_told_alike_by_all(daemon: Daemon) -> None:
     expired = own_certificates.make("expired.test", starts=-9 * day, ends=-day)
     other, half = own_certificates.make("elsewhere.test"), own_certificates.make("half.test")
     context = bad_servers.server_context(daemon.root, own_certificates.make_self_signed("localhost"))
-    with bad_servers.running() as good, bad_servers.running(tls=context) as tls:
+    with bad_servers.running() as good, bad_servers.running(tls=context) as tls, receivers.receiving() as hook:
+        daemon.preamble = f"alerts: {{webhook: '{hook.url}'}}\n"
         well, dead = f"http://127.0.0.1:{good.port}", f"http://127.0.0.1:{ports.free_port()}"
         daemon.write(f"""
             sites:
@@ -69,9 +78,12 @@ def test_ten_kinds_of_trouble_are_told_alike_by_all(daemon: Daemon) -> None:
               handshake.test: {{routes: {{/: "{well}"}}, nginx: "ssl_certificate /nonexistent/$ssl_server_name.pem;"}}
               held.test: {{routes: {{/: "{well}"}}, nginx: "no_such_directive on;"}}
         """)
+        (daemon.root / "sitecustomize.py").write_text(AT_ONCE)
+        daemon.environment["PYTHONPATH"] = str(daemon.root)
         daemon.start()
-        wanted = {GOOD: "live"} | {host: state for host, (state, _, _) in EXPECTED.items()}
         daemon.wait_ready()
+        del daemon.environment["PYTHONPATH"]
+        wanted = {GOOD: "live"} | {host: state for host, (state, _, _) in EXPECTED.items()}
         daemon.wait(lambda: _states(daemon.status()["sites"]) == wanted, "every state", within_s=240, every_s=0.5)
 
         code, status = _as_json(daemon, "status")
@@ -86,6 +98,31 @@ def test_ten_kinds_of_trouble_are_told_alike_by_all(daemon: Daemon) -> None:
         found = collections.Counter(one["host"] for one in doctor["findings"] if one["weight"] != "good")
         for site in status["sites"]:
             _check_site(daemon, site, shown[site["host"]], found[site["host"]])
+        daemon.wait(lambda: _alerted(hook.taken).keys() == EXPECTED.keys(), "every alert", within_s=120, every_s=0.5)
+        for site in status["sites"]:
+            for alert, text in _alerted(hook.taken).get(site["host"], []):
+                _check_alert(site, shown[site["host"]], alert, text)
+
+
+def _alerted(messages: list[Json]) -> dict[str, list[tuple[Json, str]]]:
+    """By site: what was sent of it and of its certificate, each with the text of its message."""
+    found = collections.defaultdict(list)
+    for message in messages:
+        for one in (*message["certificates"], *message["sites"]):
+            found[one["host"]].append((one, message["text"]))
+    return found
+
+
+def _check_alert(site: Json, certificate: Json, alert: Json, text: str) -> None:
+    words = EXPECTED[site["host"]][2]
+    assert words in alert["reason"]
+    assert words in text
+    if alert["danger"] != "unserved":
+        assert alert["reason"] == certificate["reason"]
+        return
+    shown = "held back" if site["state"] == "quarantined" else site["state"]
+    assert (alert["state"], alert["reason"]) == (site["state"], f"{shown}: {site['reason']}")
+    assert alert["cure"] == site["cure"]
 
 
 def _check_site(daemon: Daemon, site: Json, certificate: Json, findings: int) -> None:

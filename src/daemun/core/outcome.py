@@ -22,12 +22,12 @@ def site_statuses(
     refused: the files that were replaced in it, and why. moved: as in `change_plan.diff_files`.
     error: why the round as a whole failed; what already ran as wanted is live all the same.
     """
-    reasons = {item.path: item.placed_reason for item in refused}
+    by_path = {item.path: item for item in refused}
     is_all_live = live is wanted
     live = change_plan.expand(live)
     wanted = live if is_all_live else change_plan.expand(wanted)
     return tuple(
-        _status(site, live=live, wanted=wanted, reasons=reasons, moved=moved, error=error) for site in desired.sites
+        _status(site, live=live, wanted=wanted, refused=by_path, moved=moved, error=error) for site in desired.sites
     )
 
 
@@ -36,15 +36,20 @@ def _status(
     *,
     live: collections.abc.Mapping[str, bytes],
     wanted: collections.abc.Mapping[str, bytes],
-    reasons: collections.abc.Mapping[str, str],
+    refused: collections.abc.Mapping[str, quarantine.RefusedFile],
     moved: collections.abc.Set[str],
     error: str | None,
 ) -> model.SiteStatus:
     path = change_plan.site_file(site.host)
     if not site.enabled:
         return model.SiteStatus(site=site, state=model.SiteState.DISABLED)
-    if path in reasons:
-        return model.SiteStatus(site=site, state=model.SiteState.QUARANTINED, reason=reasons[path])
+    if path in refused:
+        return model.SiteStatus(
+            site=site,
+            state=model.SiteState.QUARANTINED,
+            reason=refused[path].placed_reason,
+            has_page=not refused[path].stand_in.is_serving,
+        )
     if path in live and (path in moved or change_plan.is_same(wanted.get(path), live[path])):
         return model.SiteStatus(site=site, state=model.SiteState.LIVE)
     return model.SiteStatus(site=site, state=model.SiteState.PENDING, reason=error or "not applied yet")

@@ -16,6 +16,7 @@ class SiteJudge:
         self._looks = known
         self._clock = clock
         self._bad_since: dict[str, datetime.datetime] = {}
+        self._paged_since: dict[str, datetime.datetime] = {}
 
     def judge(
         self, sites: tuple[model.SiteStatus, ...], certificates: collections.abc.Iterable[model.CertificateStatus]
@@ -38,13 +39,16 @@ class SiteJudge:
     def find_troubles(
         self, sites: tuple[model.SiteStatus, ...], certificates: collections.abc.Iterable[model.CertificateStatus]
     ) -> tuple[model.SiteStatus, ...]:
-        """The sites that visitors do not get.
+        """The sites that visitors do not get, or get a 503 page of.
 
         A certificate that cannot be had is none of these troubles: it has alarms of its own, which know for how long it
         may be so."""
         bad = self._find_bad(certificates)
         refused = {name: one for name, one in bad.items() if one.state is not model.CertificateState.FAILING}
-        return tuple(one for one in self._judge_all(sites, refused) if one.state in served_judgement.STATES)
+        unserved = tuple(one for one in self._judge_all(sites, refused) if one.state in served_judgement.STATES)
+        now, paged = self._clock.now(), [one for one in sites if one.has_page]
+        self._paged_since = {one.site.host: self._paged_since.get(one.site.host, now) for one in paged}
+        return (*unserved, *(dataclasses.replace(one, since=self._paged_since[one.site.host]) for one in paged))
 
     def _find_bad(
         self, certificates: collections.abc.Iterable[model.CertificateStatus]

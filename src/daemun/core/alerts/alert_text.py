@@ -61,11 +61,10 @@ def reason_of(item: alert_ledger.Item, event: alert_ledger.Event, now: datetime.
         return _describe_end(item, now)
     if status is None:
         return "no reason is known"
-    if item.alarm.danger is alert_ledger.Danger.FAILING:
-        return status.reason or "no reason is known"
-    if status.kind is model.CertificateKind.OWN:
+    is_expiring = item.alarm.danger is alert_ledger.Danger.EXPIRING
+    if is_expiring and status.kind is model.CertificateKind.OWN and status.state is not model.CertificateState.INVALID:
         return "it is a file of the owner, which daemun does not renew; replace it"
-    return status.reason or "it was not renewed yet"
+    return status.reason or ("it was not renewed yet" if is_expiring else "no reason is known")
 
 
 def _reason_of_site(item: alert_ledger.Item, event: alert_ledger.Event) -> str:

@@ -82,10 +82,11 @@ class SiteState(enum.Enum):
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SiteStatus:
     """site: as desired. state, reason, cure: as in `status --json`. since: aware UTC, when it was first seen so; None:
-    not known."""
+    not known. has_page: visitors get a 503 page, for there is no version that could be served instead."""
 
     site: Site
     state: SiteState
     reason: str | None = None
     cure: str | None = None
     since: datetime.datetime | None = None
+    has_page: bool = False
