@@ -3,6 +3,7 @@
 import collections.abc
 import contextlib
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -136,6 +137,54 @@ def test_a7_doctor_says_one_thing_of_a_full_disk(small: Daemon) -> None:
     assert "cannot be written: no space left on device (0 MiB are free" in said.stdout
     assert "can be written" not in said.stdout
     assert "df -i" in said.stdout
+
+
+@pytest.mark.parametrize("end", ["killed", "stopped"])
+def test_a_daemun_that_starts_beside_its_nginx_on_a_read_only_file_system_answers(small: Daemon, end: str) -> None:
+    """Where nginx works it has its sockets, so nothing of it is moved; daemun's own cannot be made there."""
+    small.write("sites:\n" + signpost("a.test", "one"))
+    small.start()
+    small.wait_sign("a.test", "one")
+    if end == "killed":
+        small.kill()
+    else:
+        small.cli_good("stop", "--keep-traffic")
+        assert small.wait_exit() == 0
+    with _read_only(small.state.parent):
+        before = len(small.log_text())
+        small.start()
+        status = small.wait_ready()
+        assert (small.state / "run" / "control.sock").exists() == (end == "killed"), "no daemun can answer there"
+        assert (status["nginx"]["pid"], small.sign("a.test")) == (small.nginx_pid(), "one")
+        _assert_told(small, before, "remount,rw")
+        told = small.cli("status")
+        assert (told.returncode, "remount,rw" in told.stdout) == (3, True)
+        doctor = small.cli("doctor")
+        assert doctor.returncode == 1
+        assert "daemun is not running" not in doctor.stdout
+        assert "(`mount -o remount,rw`), or choose another directory" in doctor.stdout
+        assert small.cli("certs").returncode == 0
+        assert "deleted under the running daemun" not in small.log_text()[before:]
+        small.write("sites:\n" + signpost("a.test", "two"))
+        applied = small.cli("apply")
+        assert (applied.returncode, small.sign("a.test")) == (1, "one")
+        assert "read-only file system" in (applied.stdout + applied.stderr).lower()
+    small.wait_sign("a.test", "two")
+    assert small.cli("status").returncode == 0
+    _stop(small)
+    assert small.nginx_pid() is None
+    assert work_folder.find_control_socket(str(small.state)) is None
+
+
+@contextlib.contextmanager
+def _read_only(folder: pathlib.Path) -> collections.abc.Iterator[None]:
+    """While files in it are open for writing, too, which a remount of the disk itself refuses."""
+    subprocess.run(["mount", "--bind", str(folder), str(folder)], check=True)
+    subprocess.run(["mount", "-o", "remount,bind,ro", str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["mount", "-o", "remount,bind,rw", str(folder)], check=True)
 
 
 def _stop(small: Daemon) -> None:

@@ -7,7 +7,6 @@ On the standard library's HTTP client: importing a library for it takes longer (
 import contextlib
 import http.client
 import json
-import os
 import pathlib
 import pwd
 import shlex
@@ -17,7 +16,7 @@ import urllib.parse
 
 from daemun import errors, settings
 from daemun.core import layout
-from daemun.nginx import kernel_processes
+from daemun.nginx import kernel_processes, work_folder
 from daemun.store import instance
 
 Json = dict[str, typing.Any]
@@ -32,6 +31,10 @@ APPLY_S = 300.0
 """For what waits for nginx, or for names to resolve or answer."""
 CA_S = 600.0
 """For what waits for CAs, and before that for the orders that are under way."""
+
+
+_ABSENT = (FileNotFoundError, NotADirectoryError, ConnectionRefusedError)
+"""Nobody listens there."""
 
 
 class NotRunningError(errors.EnvironmentProblemError):
@@ -140,7 +143,7 @@ class Client:
         raise errors.DaemunError(str(answer.get("error") or f"the daemon answered with HTTP status {status}"))
 
     def _exchange(self, method: str, path: str, *, timeout_s: float, body: Json | None) -> tuple[int, Json]:
-        with contextlib.closing(_UnixConnection(self._path, timeout_s=timeout_s)) as connection:
+        with contextlib.closing(_UnixConnection(self._settings, timeout_s=timeout_s)) as connection:
             try:
                 connection.request(method, path, body=None if body is None else json.dumps(body))
                 response = connection.getresponse()
@@ -149,7 +152,7 @@ class Client:
                 raise NotAnsweringError(self._explain_silence(timeout_s)) from error
             except PermissionError as error:
                 raise errors.EnvironmentProblemError(self._explain_permission()) from error
-            except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
+            except _ABSENT as error:
                 raise NotRunningError(self._explain_absence()) from error
             except (OSError, http.client.HTTPException, ValueError) as error:
                 raise errors.EnvironmentProblemError(
@@ -188,16 +191,29 @@ class Client:
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    """HTTP over a unix socket."""
+    """HTTP over the control socket: that of the state directory, or of a daemun that can make none there."""
 
-    def __init__(self, path: pathlib.Path, *, timeout_s: float) -> None:
+    def __init__(self, chosen: settings.Settings, *, timeout_s: float) -> None:
         super().__init__("daemun", timeout=timeout_s)
-        self._path = path
+        self._settings = chosen
 
     def connect(self) -> None:
+        try:
+            self._connect_to(self._settings.layout.control_socket)
+        except _ABSENT:
+            other = work_folder.find_control_socket(str(self._settings.state))
+            if other is None:
+                raise
+            self._connect_to(other)
+
+    def _connect_to(self, path: str) -> None:
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
-        self.sock.connect(os.fspath(self._path))
+        try:
+            self.sock.connect(path)
+        except OSError:
+            self.sock.close()
+            raise
 
 
 def _runs(state: pathlib.Path) -> bool:

@@ -11,7 +11,7 @@ import tempfile
 from daemun import causes, errors, settings
 from daemun.cli import truststores
 from daemun.core import doctor_findings, merge, model, new_findings
-from daemun.nginx import address_trial, machine_limits
+from daemun.nginx import address_trial, machine_limits, work_folder
 from daemun.wiring import nginx_environment
 from daemun.wiring.offline import checking, configuration, earlier
 
@@ -68,7 +68,7 @@ def look_at_disk(chosen: settings.Settings) -> Findings:
     if refused is None and free >= NOTHING_BYTES:
         yield new_findings.good("state", f"the state directory {chosen.state} can be written")
     elif refused is not None and not is_full:
-        cure = f"run daemun as the owner of {place}, or choose another directory with --state DIR"
+        cure = f"{work_folder.find_cure(refused.errno, str(place))}, or choose another directory with --state DIR"
         words = causes.describe(refused)
         message = f"the state directory {chosen.state} cannot be written by this account: {words}"
         yield new_findings.blocks("state", message, cure)

@@ -21,6 +21,7 @@ from daemun.errors import EnvironmentProblemError
 ROOM_BYTES = 64 * 1024
 """nginx's own files and a small configuration need less."""
 _LITTLE_BYTES = 1 << 20
+_CONTROL = "control.sock"
 _FOLDERS = ("/run", "/dev/shm", "/tmp")  # noqa: S108 - what is there is believed only when this account owns it
 
 
@@ -46,6 +47,25 @@ def make(state: str) -> layout_.Layout:
 def remove(path: str) -> None:
     """Only when no nginx works there. Blocking."""
     shutil.rmtree(path, ignore_errors=True)
+
+
+def find_control_socket(state: str) -> str | None:
+    """Of a daemun that can make none in the state directory; None: there is none. Blocking, microseconds."""
+    owners = {os.geteuid()}
+    with contextlib.suppress(OSError):  # who owns the state directory decides where its daemun listens
+        owners.add(os.stat(state).st_uid)  # noqa: PTH116
+    folders = (path for path in _control_folders(state) if _owner_of(path) in owners)
+    return next((f"{path}/{_CONTROL}" for path in folders if os.path.lexists(f"{path}/{_CONTROL}")), None)
+
+
+def make_control_socket(state: str) -> str:
+    """A place for one, that nobody else can write to. Blocking. Raises: EnvironmentProblemError."""
+    for path in _control_folders(state):
+        with contextlib.suppress(OSError):
+            if not _is_ours(path):
+                os.mkdir(path, 0o700)  # noqa: PTH102
+            return f"{path}/{_CONTROL}"
+    raise EnvironmentProblemError(f"neither {state} nor {', '.join(_FOLDERS)} can be written; free some space")
 
 
 def can_serve(layout: layout_.Layout) -> bool:
@@ -75,11 +95,12 @@ def find_refusal(layout: layout_.Layout) -> str | None:
                 os.fsync(file.fileno())
         except OSError as error:
             cause = causes.describe(error)
-            return f"{folder} cannot be written: {cause}; {_cure(error.errno, layout.state)}"
+            return f"{folder} cannot be written: {cause}; {find_cure(error.errno, layout.state)}"
     return None
 
 
-def _cure(number: int | None, state: str) -> str:
+def find_cure(number: int | None, state: str) -> str:
+    """What to do about a state directory that cannot be written. number: the system's, of why."""
     if number in {errno.ENOSPC, errno.EDQUOT}:
         return f"free some space on the disk of {state} (`df -h` and `df -i` show it)"
     if number == errno.EROFS:
@@ -95,16 +116,29 @@ def _existing(folder: str) -> str:
 
 def _candidates(state: str) -> list[str]:
     name = f"daemun-{hashlib.sha256(os.path.realpath(state).encode()).hexdigest()[:12]}"
-    return [f"{folder}/{name}" for folder in (os.environ.get("XDG_RUNTIME_DIR"), *_FOLDERS) if folder]
+    own = os.environ.get("XDG_RUNTIME_DIR")
+    # The system removes that one when its user has logged out, which a daemun of root outlives.
+    folders = (*_FOLDERS, own) if os.geteuid() == 0 else (own, *_FOLDERS)
+    return [f"{folder}/{name}" for folder in folders if folder]
+
+
+def _control_folders(state: str) -> list[str]:
+    """Beside those of nginx: it goes on working in the state directory when it was there before."""
+    return [f"{path}-control" for path in _candidates(state)]
 
 
 def _is_ours(path: str) -> bool:
     """Whether no other account can have put anything there."""
+    return _owner_of(path) == os.geteuid()
+
+
+def _owner_of(path: str) -> int | None:
+    """The only account that can put anything there; None: it is no folder, or there are others."""
     try:
         found = os.lstat(path)
     except OSError:
-        return False
-    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
+        return None
+    return found.st_uid if stat.S_ISDIR(found.st_mode) and not found.st_mode & 0o022 else None
 
 
 def _copy_current(before: layout_.Layout, layout: layout_.Layout) -> None:

@@ -80,7 +80,8 @@ class Visitor:
 async def shake(
     address: model.Address, name: str, *, sends_proxy_line: bool, only_rsa: bool = False
 ) -> served_judgement.Shown | str:
-    """sends_proxy_line: connections start with a PROXY line. only_rsa: take no certificates with other keys, as old clients.
+    """sends_proxy_line: connections start with a PROXY line. only_rsa: take no certificates with other keys, as old
+    clients.
 
     Returns: what was shown, or why nothing was, in words.
     """

@@ -1,18 +1,26 @@
 """What the daemon listens on, besides nginx's ports."""
 
+import asyncio
 import dataclasses
 import pathlib
 import typing
 
+import structlog
+
+from daemun import errors
 from daemun.certs import account_service
 from daemun.control import gate
 from daemun.core import layout
 from daemun.hold import hold_queue
+from daemun.nginx import work_folder
 from daemun.on_demand import ask_program, missed_handshakes
 from daemun.web import socket_server
 
 if typing.TYPE_CHECKING:
     from starlette import types
+
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 def paths_of_tasks(paths: layout.Layout) -> dict[str, str]:
@@ -37,7 +45,13 @@ class Sockets:
     asker: ask_program.Asker
 
     async def serve_control(self) -> None:
-        await socket_server.serve(self._make_api, pathlib.Path(self.layout.control_socket))
+        """In a folder in memory where the state directory cannot be written: commands look there, too."""
+        try:
+            await socket_server.serve(self._make_api, pathlib.Path(self.layout.control_socket))
+        except errors.EnvironmentProblemError as error:
+            other = await asyncio.to_thread(work_folder.make_control_socket, self.layout.state)
+            log.warning(f"{error}; commands are answered at {other}")
+            await socket_server.serve(self._make_api, pathlib.Path(other))
 
     async def serve_hold(self) -> None:
         await socket_server.serve(self._make_hold_app, pathlib.Path(self.layout.hold_socket), group=self.group)

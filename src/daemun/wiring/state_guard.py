@@ -6,6 +6,7 @@ no site after the next reload.
 import asyncio
 import collections.abc
 import contextlib
+import os
 import pathlib
 
 import structlog
@@ -68,7 +69,10 @@ class StateGuard:
     def _find_missing(self) -> list[str]:
         paths = self._layout
         needed = [paths.store, paths.live, paths.challenges, paths.logs, paths.run, paths.temp, paths.current]
-        missing = [path for path in (*needed, *self._sockets.values()) if not pathlib.Path(path).exists()]
+        # Where nothing can be written nothing was deleted: daemun could not make them.
+        is_writable = os.access(paths.run, os.W_OK) or not pathlib.Path(paths.run).exists()
+        sockets = self._sockets.values() if is_writable else ()
+        missing = [path for path in (*needed, *sockets) if not pathlib.Path(path).exists()]
         if not any(pathlib.Path(path).exists() for path in paths.confirm_sockets) and process.find_master(paths):
             missing.append(paths.confirm_socket)
         if not self._lock.is_there():

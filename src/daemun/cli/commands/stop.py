@@ -47,7 +47,7 @@ def stop(chosen: settings.Settings, keep_traffic: KeepTraffic = False, force: Fo
         )
         return
     except control_client.NotRunningError:
-        if keep_traffic or not _stop_nginx(chosen):
+        if keep_traffic or not _stop_left_nginx(chosen):
             raise
         json_answer.note(nginx_serves=False)
         output.print_line("no daemon was running; stopped the nginx that went on serving")
@@ -102,6 +102,17 @@ def _stop_nginx(chosen: settings.Settings) -> bool:
         asyncio.run(process.stop(chosen.layout, grace_s=GRACE_S))
         process.leave_work_folder(chosen.layout)
     return True
+
+
+def _stop_left_nginx(chosen: settings.Settings) -> bool:
+    """As `_stop_nginx`, for who found no daemon."""
+    try:
+        return _stop_nginx(chosen)
+    except errors.LockHeldError as error:
+        raise errors.EnvironmentProblemError(
+            f"cannot stop daemun: one runs on {chosen.state} that does not listen at {chosen.layout.control_socket} "
+            "(yet); try again, and see its log"
+        ) from error
 
 
 def _wait_until_gone(pid: int) -> None:
