@@ -5,8 +5,9 @@ import collections.abc
 import dataclasses
 
 from daemun import errors
+from daemun.certs import dns_lookup
 from daemun.certs.acme import acme_accounts
-from daemun.certs.dns01 import dns_lookup, dns_prover, persist_prover, propagation
+from daemun.certs.dns01 import dns_prover, persist_prover, propagation
 from daemun.certs.preflight import ca_directory
 from daemun.control import ports
 from daemun.core import model, names

@@ -13,7 +13,8 @@ from daemun.control import ports
 from daemun.core import model, names
 
 if typing.TYPE_CHECKING:
-    from daemun.certs.dns01 import dns_lookup, propagation
+    from daemun.certs import dns_lookup
+    from daemun.certs.dns01 import propagation
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -37,7 +38,8 @@ class Prover:
         self._resolvers = acme.resolvers
 
     def present(self, proofs: collections.abc.Sequence[provers.Proof]) -> None:
-        from daemun.certs.dns01 import dns_lookup, propagation  # noqa: PLC0415 - a megabyte that most gates do not need
+        from daemun.certs import dns_lookup  # noqa: PLC0415 - a megabyte that most gates do not need
+        from daemun.certs.dns01 import propagation  # noqa: PLC0415 - a megabyte that most gates do not need
 
         dns = dns_lookup.Lookup(self._resolvers)
         expected = [self._make(proof, dns) for proof in proofs]

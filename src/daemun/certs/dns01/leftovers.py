@@ -117,7 +117,8 @@ class Leftovers:
 
 def _is_gone(note: record_journal.MadeRecord, acme: model.Acme) -> bool:
     """Whether all servers of the zone answer that there is no such record: it was never made, or a hand removed it."""
-    from daemun.certs.dns01 import dns_lookup, propagation  # noqa: PLC0415 - a megabyte that most gates do not need
+    from daemun.certs import dns_lookup  # noqa: PLC0415 - a megabyte that most gates do not need
+    from daemun.certs.dns01 import propagation  # noqa: PLC0415 - a megabyte that most gates do not need
 
     try:
         place = dns_lookup.Lookup(acme.resolvers).place_in(note.record.name, note.record.zone)

@@ -11,7 +11,7 @@ import time
 import structlog
 
 from daemun import errors
-from daemun.certs.dns01 import dns_lookup
+from daemun.certs import dns_lookup
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

@@ -9,14 +9,12 @@ import dns.asyncresolver
 import dns.exception
 import dns.message
 import dns.name
-import dns.nameserver
 import dns.rdatatype
 import dns.rdtypes.ANY.CAA
 import dns.resolver
 import dns.rrset
 
-from daemun.certs.preflight import zones
-from daemun.core import validate_acme
+from daemun.certs import daemon_thread, dns_lookup
 from daemun.core.issuance.preflight import facts
 
 LIFETIME_S = 5.0
@@ -32,16 +30,13 @@ def make_resolver(servers: collections.abc.Sequence[str]) -> Resolver:
 
     Raises: dns.exception.DNSException when these cannot be read.
     """
-    resolver = Resolver(configure=not servers)
-    if servers:
-        places = (validate_acme.split_resolver(server) for server in servers)
-        resolver.nameservers = [dns.nameserver.Do53Nameserver(host, port) for host, port in places]
+    resolver = dns_lookup.make_resolver(servers, Resolver)
     resolver.lifetime, resolver.timeout = LIFETIME_S, _TIMEOUT_S
     return resolver
 
 
-async def look_up(resolver: Resolver, host: str) -> facts.Names:
-    """The addresses of a name."""
+async def look_up(resolver: Resolver, host: str, servers: collections.abc.Sequence[str]) -> facts.Names:
+    """The addresses of a name. servers: those of the resolver, as in `make_resolver`."""
     name = dns.name.from_text(host)
     found = _merge(
         await asyncio.gather(_query_addresses(resolver, name, "A"), _query_addresses(resolver, name, "AAAA"))
@@ -49,7 +44,7 @@ async def look_up(resolver: Resolver, host: str) -> facts.Names:
     if found.addresses or found.failures:
         return found
     # A record that was made just now: the resolver may remember for hours that there was none, a CA queries anew.
-    fresh = await _look_up_anew(resolver, name)
+    fresh = await _look_up_anew(host, servers)
     return facts.Names(addresses=fresh) if fresh else found
 
 
@@ -65,9 +60,9 @@ async def find_caa(resolver: Resolver, host: str) -> facts.Caa:
         except dns.resolver.NXDOMAIN:
             answer = None
         except (dns.exception.DNSException, OSError) as error:
-            return facts.Caa(failure=f"{zones.text(name)}: {explain(error)}")
+            return facts.Caa(failure=f"{dns_lookup.text(name)}: {explain(error)}")
         if answer is not None and answer.rrset is not None:
-            return facts.Caa(at=zones.text(name), records=tuple(_caa_records(answer.rrset)))
+            return facts.Caa(at=dns_lookup.text(name), records=tuple(_caa_records(answer.rrset)))
         name = name.parent()
     return facts.Caa()
 
@@ -95,16 +90,16 @@ async def _query_addresses(resolver: Resolver, name: dns.name.Name, kind: str) -
     return facts.Names(addresses=tuple(_addresses([answer.rrset] if answer.rrset is not None else [])))
 
 
-async def _look_up_anew(resolver: Resolver, name: dns.name.Name) -> tuple[facts.Address, ...]:
+async def _look_up_anew(host: str, servers: collections.abc.Sequence[str]) -> tuple[facts.Address, ...]:
     """What the name servers of the zone itself answer; nothing when they do not."""
-    with contextlib.suppress(dns.exception.DNSException, OSError, TimeoutError):
+
+    def query() -> tuple[dns.message.Message, ...]:
+        return dns_lookup.Lookup(servers, lookup_s=LIFETIME_S).query_zone(host, "A", "AAAA")
+
+    with contextlib.suppress(dns_lookup.LookupFailedError, TimeoutError):
         async with asyncio.timeout(LIFETIME_S):
-            servers = await zones.find_servers(resolver, await zones.find_zone(resolver, name))
-            answers = await asyncio.gather(
-                *(zones.query_any(servers, name, kind) for kind in (dns.rdatatype.A, dns.rdatatype.AAAA))
-            )
-            found = (_addresses(answer.answer) for answer in answers if answer is not None)
-            return tuple(address for addresses in found for address in addresses)
+            answers = await daemon_thread.run(query, name=f"look up {host}")
+            return tuple(address for answer in answers for address in _addresses(answer.answer))
     return ()
 
 

@@ -33,6 +33,7 @@ class _Look:
     """What one examination has for all of its names."""
 
     resolver: dns_questions.Resolver | None
+    servers: tuple[str, ...]
     unresolved: str
     authority: model.Authority
     ordering: model.Ordering
@@ -95,6 +96,7 @@ class Preflight:
             unresolved = dns_questions.explain(error)
         return _Look(
             resolver=resolver,
+            servers=self._settings.acme.resolvers,
             unresolved=unresolved,
             authority=ca,
             ordering=ordering,
@@ -162,9 +164,9 @@ async def _judge_proof(
     context: facts.OrderContext, look: _Look, resolver: dns_questions.Resolver
 ) -> tuple[model.Finding, ...]:
     if context.challenge is not model.Challenge.HTTP_01:
-        place = await record_places.find_place(resolver, context.host, context.challenge)
+        place = await record_places.find_place(look.servers, context.host, context.challenge)
         return proof_record.judge_place(place, context)
-    found = await dns_questions.look_up(resolver, context.host)
+    found = await dns_questions.look_up(resolver, context.host, look.servers)
     visited = await asyncio.gather(
         *(port80_visits.visit(context.host, one, look.thumbprint) for one in found.addresses)
     )
