@@ -16,7 +16,7 @@ class Watched:
     def __init__(self, watched: certificate_manager.Manager) -> None:
         self.manager = watched
         self._changed = asyncio.Event()
-        watched.on_change = self._changed.set
+        watched.subscribe(self._changed.set)
 
     def status(self, host: str) -> model.CertificateStatus:
         return next(status for status in self.manager.status() if status.host == host)

@@ -40,8 +40,8 @@ class Gate:
         self.store = file_store.FileStore(pathlib.Path(self.paths.store))
         self.clock = clock.FakeClock()
 
-    def manager(self) -> certificate_manager.Manager:
-        return certificate_manager.Manager(self.store, self.paths, self.clock)
+    def manager(self, has_time: collections.abc.Callable[[], bool] = lambda: True) -> certificate_manager.Manager:
+        return certificate_manager.Manager(self.store, self.paths, self.clock, has_time=has_time)
 
     def served(self, name: str) -> bytes:
         found = live_folder.read(self.live, name)
@@ -531,21 +531,20 @@ async def test_very_many_new_sites_begin_with_shared_certificates(gate: Gate) ->
 
 async def test_while_a_change_is_on_its_way_none_is_replaced(gate: Gate) -> None:
     specs = crowd(first_certificates.MOST_BEGUN_ALONE + 1)
-    certs = gate.manager()
-    assert await certs.prepare(specs) == ()
-    asked = 0
+    asked, is_over = 0, False
 
-    def is_asked_in_vain() -> bool:
+    def has_time() -> bool:
         nonlocal asked
         asked += 1
-        return False
+        return is_over
 
-    certs.has_time = is_asked_in_vain
+    certs = gate.manager(has_time)
+    assert await certs.prepare(specs) == ()
     async with running(certs):
         while asked < 3:
             await asyncio.sleep(0.01)
         assert all(live_folder.is_shared(gate.live, one.name) for one in specs)
-        certs.has_time = lambda: True  # nobody wakes it for that
+        is_over = True  # nobody wakes it for that
         await until_each_has_its_own(gate, specs)
 
 
@@ -554,9 +553,8 @@ async def test_changes_without_end_do_not_keep_anybody_from_a_certificate_of_the
 ) -> None:
     monkeypatch.setattr(local_renewal, "MOST_LOOKS_IN_VAIN", 2)
     specs = crowd(first_certificates.MOST_BEGUN_ALONE + 1)
-    certs = gate.manager()
+    certs = gate.manager(lambda: False)
     assert await certs.prepare(specs) == ()
-    certs.has_time = lambda: False
     await own_at_last(gate, certs, specs)
 
 
@@ -704,7 +702,7 @@ async def test_a2_what_cannot_be_mended_is_told_once_and_mended_later(
     certs = gate.manager()
     await certs.prepare([spec(mode, "a.example.com", files=files)])
     changes: list[None] = []
-    certs.on_change = lambda: changes.append(None)
+    certs.subscribe(lambda: changes.append(None))
     shutil.rmtree(gate.live)
     gate.live.write_text("not a directory")
     with structlog.testing.capture_logs() as told:

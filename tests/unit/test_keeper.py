@@ -45,14 +45,14 @@ class Stage:
 async def stage(monkeypatch: pytest.MonkeyPatch) -> collections.abc.AsyncIterator[Stage]:
     monkeypatch.setattr(reload_limiter, "LOOK_EVERY_S", 0)
     workers = worlds.OldWorkers(old(1, 12), old(2, 3))
-    made = Stage(
-        reload_limits=reload_limiter.ReloadLimiter(workers, clock.FakeClock(), now=lambda: made.seconds), old=workers
-    )
 
     def wake() -> None:
         made.woken += 1
 
-    made.reload_limits.wake = wake
+    made = Stage(
+        reload_limits=reload_limiter.ReloadLimiter(workers, clock.FakeClock(), wake=wake, now=lambda: made.seconds),
+        old=workers,
+    )
     running = asyncio.create_task(made.reload_limits.run())
     yield made
     running.cancel()

@@ -212,8 +212,29 @@ async def test_settings_are_told_before_the_next_source_is_read() -> None:
         configure=lambda found: told.append(f"workers {workers_option.OPTION.of(found)}"),
         last_good={},
     )
+    await front.make_plan()
+    assert told == ["read"], "a plan configures nothing"
+    told.clear()
     await front.run_once()
     assert told == ["workers None", "read"]
+
+
+async def test_what_a_plan_read_is_not_what_was_applied_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source that cannot be read afterwards goes on as it was applied, not as it was planned."""
+    world = worlds.World(snapshot=BEFORE)
+    front = daemon(world)
+    assert (await front.run_once()).ok
+    world.snapshot = AFTER
+    plan, _ = await front.make_plan()
+    assert {change.host for change in plan.changes} == {"changes.test", "comes.test", "goes.test"}
+
+    async def fail(_: worlds.Source) -> model.Snapshot:
+        raise ConfigError("it cannot be read")
+
+    monkeypatch.setattr(worlds.Source, "read", fail)
+    outcome = await front.run_once()
+    assert {status.site.host for status in outcome.sites} == {"stays.test", "changes.test", "goes.test"}
+    assert world.reloads == 1
 
 
 # --- addresses of single sites ---------------------------------------------------------------------------------

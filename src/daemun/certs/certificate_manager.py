@@ -52,7 +52,8 @@ class Manager:
     provers: make proofs visible that nginx does not. examiner: looks at names before an order; None: no look.
     limits_of: how many requests a CA gets at most, by the URL of its directory. chance: moments that are chosen at
     random.
-    wait, pause: how time passes between orders and within them; None: by itself.
+    wait, pause: how time passes between orders and within them; None: by itself. has_time: whether no change is on its
+    way; else shared certificates are replaced later.
     """
 
     def __init__(
@@ -68,11 +69,9 @@ class Manager:
         rng: random.Random | None = None,
         wait: Wait | None = None,
         pause: collections.abc.Callable[[float, threading.Event], bool] | None = None,
+        has_time: collections.abc.Callable[[], bool] = lambda: True,
     ) -> None:
-        self.on_change: collections.abc.Callable[[], None] = lambda: None
-        """Called after `status` may have changed, in the event loop."""
-        self.has_time: collections.abc.Callable[[], bool] = lambda: True
-        """Whether no change is on its way. Else shared certificates are replaced later."""
+        self._subscribed: collections.abc.Callable[[], None] = lambda: None
         self.hook = deploy_hook.DeployHook(store, paths)
         self._store = store
         self._clock = clock
@@ -80,7 +79,10 @@ class Manager:
         self._files = challenge_files.ChallengeFiles(
             pathlib.Path(paths.challenges), lambda: self._answered, worker_gid=worker_gid
         )
-        self._served_files = certificate_files.CertificateFiles(store, paths, clock, worker_gid=worker_gid)
+        self._index = certificate_index.CertificateIndex()
+        self._served_files = certificate_files.CertificateFiles(
+            store, paths, clock, worker_gid=worker_gid, directories_of=self._index.directories
+        )
         means = order_attempt.Means(
             store=store,
             stored=self._served_files.stored,
@@ -91,11 +93,9 @@ class Manager:
             pause=pause,
         )
         rng = rng or random.Random()  # noqa: S311 - spreads load, guards nothing
-        self._index = certificate_index.CertificateIndex()
-        self._served_files.chooser.directories_of = self._index.directories
         self._preparer = first_certificates.Preparer(store=store, served_files=self._served_files)
         self._refresher = local_renewal.Refresher(
-            self._index, self._served_files, clock, changed=self._announce, has_time=self._has_time
+            self._index, self._served_files, clock, changed=self._announce, has_time=has_time
         )
         self.live_repair = live_repair.LiveRepair(self._index, self._served_files, changed=self._changed)
         self._orders = order_loop.Orders(
@@ -193,6 +193,10 @@ class Manager:
 
     # --- for the wiring --------------------------------------------------------------------------------------------
 
+    def subscribe(self, changed: collections.abc.Callable[[], None]) -> None:
+        """changed: called from now on after `status` may have changed, in the event loop."""
+        self._subscribed = changed
+
     def configure(self, acme: model.Acme) -> None:
         """Use these CAs from now on. Certificates of others are replaced; failures so far are forgotten."""
         self.hook.configure(acme.hook)
@@ -207,7 +211,7 @@ class Manager:
     async def confirm(self) -> None:
         async with self._index.settling:
             await asyncio.to_thread(self._served_files.remove_except, self._index.specs())
-            self._index.confirmed = set(self._index.entries)
+            self._index.confirm_all()
         self._answered = self._thumbprint
         self._changed()
 
@@ -327,11 +331,8 @@ class Manager:
         self._wake.set()
         self._announce()
 
-    def _has_time(self) -> bool:
-        return self.has_time()
-
     def _announce(self) -> None:
-        self.on_change()
+        self._subscribed()
 
 
 async def _rest(busy_s: float) -> None:

@@ -78,7 +78,6 @@ class Gate:
         self._alerts = alerts
         self._examiner = examiner
         self._old_workers = old_workers
-        self._old_workers.wake = self.wake
         self._observe = observe
         self._look_at_nginx = look_at_nginx
         self._liveness = liveness.Liveness()

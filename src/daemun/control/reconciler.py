@@ -113,7 +113,7 @@ class Reconciler:
         configure: Configure = lambda _: None,
         last_good: collections.abc.Mapping[str, model.Snapshot],
     ) -> None:
-        """configure: gets the settings of each reading, before the sources behind the one that has them are read.
+        """configure: gets the settings of each round, before the sources behind the one that has them are read.
         last_good: source name -> what an earlier daemon applied of it, used until it can be read."""
         self._sources = sources
         self._proxy = proxy
@@ -131,7 +131,7 @@ class Reconciler:
 
     async def run_once(self, urgency: worker_generations.Urgency = worker_generations.Urgency.NEEDED) -> Outcome:
         """Gather, merge, assemble; plan, expand and stage; switch, record. urgency: of a reload, should it take one."""
-        gathered = await self._gather(moves=True)
+        gathered = await self._gather(applies=True)
         desired, problems = gathered.desired, gathered.problems
         live: collections.abc.Mapping[str, bytes] = {}
         files: collections.abc.Mapping[str, bytes] = {}
@@ -211,24 +211,26 @@ class Reconciler:
 
     async def make_plan(self) -> tuple[change_plan.Plan, tuple[model.Problem, ...]]:
         """What `run_once` would do now. Changes nothing. Raises: DaemunError when nothing can be planned."""
-        gathered = await self._gather(moves=False)
+        gathered = await self._gather(applies=False)
         actual = await self._proxy.read_actual()
         assembled = await self._switcher.assemble(gathered.desired, actual)
         refusals = outcome.refusal_problems(gathered.desired, assembled.refused)
         problems = (*gathered.problems, *assembled.problems, *refusals)
         return await asyncio.to_thread(_make_plan_to_show, gathered, assembled, actual), problems
 
-    async def _gather(self, *, moves: bool) -> _Gathered:
+    async def _gather(self, *, applies: bool) -> _Gathered:
         """Every source's snapshot, merged. A source that cannot be read keeps its last good snapshot.
 
-        moves: whether nginx gets moved endpoints at once, which waits for nothing that many sites take.
+        applies: for a round: what was read is the last good snapshot from now on, what follows its settings is
+        configured, and endpoints that moved are published at once, which waits for nothing that many sites take.
         """
+        last_good = self._last_good if applies else dict(self._last_good)
         problems: list[model.Problem] = []
         unread: list[str] = []
         for source in self._sources:
             try:
-                self._last_good[source.name] = snapshot = await source.read()
-                if moves:
+                last_good[source.name] = snapshot = await source.read()
+                if applies:
                     self._endpoints.move(snapshot.pools)
             except ConfigError as error:
                 unread.append(source.name)
@@ -236,10 +238,10 @@ class Reconciler:
                     model.Problem(origin=model.Origin(source=source.name), message=str(error)),
                 )
                 problems.extend(found)
-            known = self._last_good.get(source.name)
-            if known is not None and known.globals is not None:
+            known = last_good.get(source.name)
+            if applies and known is not None and known.globals is not None:
                 self._configure(known.globals)
-        snapshots = [self._last_good[source.name] for source in self._sources if source.name in self._last_good]
+        snapshots = [last_good[source.name] for source in self._sources if source.name in last_good]
         return await asyncio.to_thread(self._merge, snapshots, tuple(problems), unread=tuple(unread))
 
     def _merge(

@@ -46,6 +46,7 @@ class ReloadLimiter:
         old: ports.OldWorkers,
         clock: ports.Clock,
         *,
+        wake: collections.abc.Callable[[], None] = lambda: None,
         now: collections.abc.Callable[[], float] = time.monotonic,
     ) -> None:
         self._old = old
@@ -55,7 +56,7 @@ class ReloadLimiter:
         self._wait: _Wait | None = None
         self._draining: draining.Draining | None = None
         self._begun = asyncio.Event()
-        self.wake: collections.abc.Callable[[], None] = lambda: None
+        self._wake = wake
 
     async def admit(
         self, limits: old_workers_option.OldWorkers, urgency: Urgency
@@ -119,7 +120,7 @@ class ReloadLimiter:
             await self._drain(old, wait)
         elif verdict is not ReloadVerdict.WAIT and not wait.is_woken:
             wait.is_woken = True
-            self.wake()
+            self._wake()
 
     async def _drain(self, old: tuple[model.OldGeneration, ...], wait: _Wait) -> None:
         if self._draining is None:

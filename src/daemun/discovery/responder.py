@@ -42,7 +42,7 @@ class Responder:
         self._connections: dict[_Connection, None] = {}
         self._held = held_questions.HeldQuestions()
         self._due: asyncio.TimerHandle | None = None
-        table.on_change = self._release
+        table.subscribe(self._release)
 
     async def listen(self, bound: responder_sockets.Bound) -> None:
         """Answer what comes to these sockets, too; they are closed by `leave` or `stop`."""

@@ -29,8 +29,11 @@ class Table:
     def __init__(self) -> None:
         self._endpoints: dict[str, tuple[ServiceEndpoint, ...]] = {}
         self._names_version = 0
-        self.on_change: collections.abc.Callable[[str], None] = lambda _: None
-        """Called with a service after it got other endpoints."""
+        self._changed: collections.abc.Callable[[str], None] = lambda _: None
+
+    def subscribe(self, changed: collections.abc.Callable[[str], None]) -> None:
+        """changed: called from now on with a service after it got other endpoints."""
+        self._changed = changed
 
     def set(self, service: str, endpoints: collections.abc.Iterable[ServiceEndpoint]) -> None:
         """Answer with exactly these endpoints from now on; with none, connections are refused at once.
@@ -44,7 +47,7 @@ class Table:
         if before != (new := tuple(unique.values())):
             self._endpoints[service] = new
             self._names_version += before is None
-            self.on_change(service)
+            self._changed(service)
 
     def discard(self, service: str) -> None:
         if self._endpoints.pop(service, None) is not None:

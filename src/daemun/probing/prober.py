@@ -60,7 +60,8 @@ class Prober:
     """Not thread-safe: one per event loop. `run` must be running for what is looked at unasked.
 
     find_endpoints: service name -> its addresses now. find_certificates: what daemun serves. ca_bundle: the system's
-    roots. in_container: daemun runs in one. has_ipv6: nginx listens there, too, where no address is named.
+    roots. in_container: daemun runs in one. has_ipv6: nginx listens there, too, where no address is named. changed:
+    called when a site may have come into trouble, or out of it.
     """
 
     def __init__(
@@ -74,9 +75,9 @@ class Prober:
         ca_bundle: str | None = None,
         in_container: bool = False,
         has_ipv6: bool = False,
+        changed: collections.abc.Callable[[], None] = lambda: None,
     ) -> None:
-        self.on_change: collections.abc.Callable[[], None] = lambda: None
-        """Called when a site may have come into trouble, or out of it."""
+        self._changed = changed
         self._clock = clock
         self._find_endpoints = find_endpoints
         self._expected = expected_certificates.ExpectedCertificates(find_certificates)
@@ -309,7 +310,7 @@ class Prober:
         self._tried_at[key] = now_s
         self._pauses.note(key, now_s, is_bad=self._looks.note_servers(key, found, self._clock.now()))
         self._troubles.note(key, self._looks.servers(key))
-        self.on_change()
+        self._changed()
 
     # --- handshakes ------------------------------------------------------------------------------------------------
 
@@ -334,7 +335,7 @@ class Prober:
                     now = self._clock.now()
                     self._looks.note_handshake(host, str(address), name, found, now, only_rsa=only_rsa)
                     if found is not None:
-                        self.on_change()
+                        self._changed()
         except Exception:
             log.error("a handshake could not be tried", host=host, stack=traceback.format_exc())  # noqa: TRY400
 
@@ -381,7 +382,7 @@ class Prober:
             else:
                 self._tried_at[key] = now_s
                 self._queue[key] = None
-        self.on_change()
+        self._changed()
 
 
 def _of_place(found: server_answers.ServerFinding) -> server_answers.ServerFinding:

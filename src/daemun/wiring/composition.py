@@ -73,6 +73,7 @@ class Daemon:
             worker_gid=account.gid if account else None,
             provers=self._dns.provers,
             examiner=self._preflight,
+            has_time=lambda: not self._gate.is_busy,
         )
         self._nginx = nginx_server.Nginx(binary, self._layout, account)
         self._endpoints = endpoints.Discovery(store, seed=self._layout.state, clients=self._nginx)
@@ -99,6 +100,7 @@ class Daemon:
             ca_bundle=machine_limits.find_ca_bundle(),
             in_container=machine_limits.is_container(),
             has_ipv6=machine_limits.has_ipv6(),
+            changed=self._note_trouble,
         )
         most, most_per_site = hold_limits.limits_of(
             render_environment.count_connections(machine_limits.count_open_files())
@@ -109,9 +111,11 @@ class Daemon:
             is_out_of_reach=self._endpoints.is_out_of_reach,
             find_fault=self._prober.find_fault,
         )
-        self._compatible = nginx_proxy_mode.Compatible(file, environ=os.environ, on_compat=self._containers.set_compat)
+        self._compatible = nginx_proxy_mode.Compatible(file, environ=os.environ)
         self._reload_limits = reload_limiter.ReloadLimiter(
-            old_workers.OldWorkers(self._layout, self._nginx.workers), clock.SystemClock()
+            old_workers.OldWorkers(self._layout, self._nginx.workers),
+            clock.SystemClock(),
+            wake=self._wake,
         )
         rounds = reconciler.Reconciler(
             sources=[self._compatible, self._containers],
@@ -129,8 +133,7 @@ class Daemon:
         self._alerts = notifier.Notifier(
             store, clock.SystemClock(), self._see, machine=socket.gethostname(), version=daemun.__version__
         )
-        self._prober.on_change = self._alerts.wake
-        self._certificates.on_change = self._note_certificates
+        self._certificates.subscribe(self._note_certificates)
         self._gate = gate.Gate(
             rounds=rounds,
             certificates=self._certificates,
@@ -152,7 +155,6 @@ class Daemon:
                 started_at=clock.SystemClock().now(),
             ),
         )
-        self._certificates.has_time = lambda: not self._gate.is_busy
         self._sockets = sockets.Sockets(
             layout=self._layout,
             group=account.gid if account else None,
@@ -221,6 +223,14 @@ class Daemon:
         if self._compatible.is_on:
             log.info("Watching docker events")  # nginx-proxy's users have scripts that wait for this line
 
+    # Of parts that are made later than those that call these.
+
+    def _wake(self) -> None:
+        self._gate.wake()
+
+    def _note_trouble(self) -> None:
+        self._alerts.wake()
+
     def _note_certificates(self) -> None:
         self._alerts.wake()
         self._prober.note_certificates()
@@ -249,13 +259,16 @@ class Daemon:
             await asyncio.sleep(gate.RETRY_S)
 
     def _configure(self, found: model.Globals) -> None:
+        """What follows the settings and is not nginx's, in each round."""
+        self._containers.set_compat(self._compatible.compat)
         self._containers.configure(docker_option.OPTION.of(found))
         self._preflight.configure(found)
         self._dns.configure(found.acme)
+        logs = logs_option.OPTION.of(found)
+        self._logs.configure(logs)
+        self._access_lines.switch(is_on=log_schedule.is_on_stdout(logs, os.environ))
 
     def _describe(self, current: model.Globals) -> render_environment.Environment:
-        self._logs.policy = logs_option.OPTION.of(current)
-        self._access_lines.switch(is_on=log_schedule.is_on_stdout(logs_option.OPTION.of(current), os.environ))
         described = self._machine.describe(
             current, thumbprint=self._certificates.thumbprint(), resolver=self._endpoints.address
         )

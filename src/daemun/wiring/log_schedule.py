@@ -25,12 +25,16 @@ def is_on_stdout(policy: logs_option.Logs, environ: collections.abc.Mapping[str,
 
 
 class Rotation:
-    """policy: as it is configured now."""
+    """policy: until `configure`."""
 
     def __init__(self, nginx: nginx_server.Nginx, policy: logs_option.Logs) -> None:
-        self.policy = policy
+        self._policy = policy
         self._nginx = nginx
         self._requested = asyncio.Event()
+
+    def configure(self, policy: logs_option.Logs) -> None:
+        """Rotate by this from now on."""
+        self._policy = policy
 
     def request(self) -> None:
         """Rotate now, as on SIGUSR1."""
@@ -45,7 +49,7 @@ class Rotation:
             is_requested = self._requested.is_set()
             self._requested.clear()
             try:
-                rotated = await self._nginx.rotate_logs(self.policy)
+                rotated = await self._nginx.rotate_logs(self._policy)
                 if is_requested and not rotated:
                     await self._nginx.reopen_logs()
             except EnvironmentProblemError as error:

@@ -83,6 +83,10 @@ class CertificateIndex:
         self.confirmed.discard(name)
         self.forced.discard(name)
 
+    def confirm_all(self) -> None:
+        """The sites of all certificates are served."""
+        self.confirmed = set(self._entries)
+
     def specs(self) -> tuple[model.CertificateSpec, ...]:
         return tuple(entry.spec for entry in self._entries.values())
 

@@ -34,9 +34,18 @@ _ROOT_CERTIFICATE = "ca.pem"
 
 
 class CertificateFiles:
-    """worker_gid: the group of nginx's workers; None: they run as the same account."""
+    """worker_gid: the group of nginx's workers; None: they run as the same account. directories_of: as in
+    `certificate_selection`."""
 
-    def __init__(self, store: ports.Store, paths: layout.Layout, clock: ports.Clock, *, worker_gid: int | None) -> None:
+    def __init__(
+        self,
+        store: ports.Store,
+        paths: layout.Layout,
+        clock: ports.Clock,
+        *,
+        worker_gid: int | None,
+        directories_of: certificate_selection.DirectoriesOf,
+    ) -> None:
         self._store = store
         self._live = pathlib.Path(paths.live)
         self._root_certificate = pathlib.Path(paths.root_certificate)
@@ -46,7 +55,7 @@ class CertificateFiles:
         self._temporary: local_ca.LocalCa | None = None
         self._kept: dict[str, datetime.datetime] = {}
         self.stored = certificate_store.Stored(store)
-        self.chooser = certificate_selection.CertificateSelector(self.stored, self._live, clock)
+        self._chooser = certificate_selection.CertificateSelector(self.stored, self._live, clock, directories_of)
 
     def holds(self, spec: model.CertificateSpec) -> bool:
         last = layout.SECOND_KEY if spec.has_two_types else layout.KEY
@@ -84,8 +93,8 @@ class CertificateFiles:
             ca = ca or self.load_ca()
             self._mend_record(spec, ca)
             if spec.first is not None:
-                return self.chooser.choose_second(spec, spec.first, ca)
-            served = self.chooser.find_own(spec, ca) or self.chooser.choose(spec, ca, fresh=fresh)
+                return self._chooser.choose_second(spec, spec.first, ca)
+            served = self._chooser.find_own(spec, ca) or self._chooser.choose(spec, ca, fresh=fresh)
             try:
                 self._show(spec, served)
             except OSError as error:

@@ -29,14 +29,18 @@ _NAMELESS = ("localhost",)
 """What the local CA signs in the place of a certificate for names that cannot be listed."""
 
 
-class CertificateSelector:
-    """For one caller at a time. live: the folder."""
+DirectoriesOf = collections.abc.Callable[[model.CertificateSpec], collections.abc.Container[str]]
+"""The directory URLs of CAs."""
 
-    def __init__(self, stored_: certificate_store.Stored, live_: pathlib.Path, clock: ports.Clock) -> None:
-        self.directories_of: collections.abc.Callable[[model.CertificateSpec], collections.abc.Container[str]] = (
-            lambda _: ()
-        )
-        """The CAs that a certificate is ordered from; theirs are shown before those of others."""
+
+class CertificateSelector:
+    """For one caller at a time. live: the folder. directories_of: the CAs that a certificate is ordered from; theirs
+    are shown before those of others."""
+
+    def __init__(
+        self, stored_: certificate_store.Stored, live_: pathlib.Path, clock: ports.Clock, directories_of: DirectoriesOf
+    ) -> None:
+        self._directories_of = directories_of
         self._stored = stored_
         self._live = live_
         self._clock = clock
@@ -129,7 +133,7 @@ class CertificateSelector:
         choice, so never one that is worse."""
         if spec.mode is not model.TlsMode.ACME or not renewal_time.hosts_to_order(spec):
             return ()
-        second, directories = key_types.second_of(spec), self.directories_of(spec)
+        second, directories = key_types.second_of(spec), self._directories_of(spec)
         parts = served.parts()
 
         def is_worse(name: str, issued: certificate_records.Issued) -> bool:
@@ -180,7 +184,7 @@ class CertificateSelector:
     def _find_best(self, spec: model.CertificateSpec) -> dict[str, certificate_records.Issued]:
         """For each name that has one. Where nginx looks for one folder for all names, the one of the first name. Of the
         second of two types only those of its type."""
-        now, own, directories = self._clock.now(), self._stored.own(spec.name), self.directories_of(spec)
+        now, own, directories = self._clock.now(), self._stored.own(spec.name), self._directories_of(spec)
         hosts = renewal_time.hosts_to_order(spec)
 
         def worth(one: certificate_records.Issued) -> tuple[object, ...]:

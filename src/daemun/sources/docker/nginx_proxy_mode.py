@@ -28,22 +28,16 @@ def is_enabled(environ: collections.abc.Mapping[str, str]) -> bool:
 class Compatible:
     """Implements `control.ports.Source`: the file's snapshot, completed.
 
-    environ: of the process. on_compat: takes how nginx-proxy's variables are read; called with each reading.
+    environ: of the process.
     """
 
-    def __init__(
-        self,
-        file: ports.Source,
-        *,
-        environ: collections.abc.Mapping[str, str],
-        on_compat: collections.abc.Callable[[sites.Compat], None] = lambda _: None,
-    ) -> None:
+    def __init__(self, file: ports.Source, *, environ: collections.abc.Mapping[str, str]) -> None:
         self._file = file
         self._environ = environ
-        self._on_compat = on_compat
         self._gate = nginx_proxy_gate.read_gate(environ)
         self._folders = nginx_proxy_reader.Reader(environ.get(FOLDER_VARIABLE, "").strip() or nginx_proxy_folders.ROOT)
         self._is_on = False
+        self._compat = sites.Compat()
 
     @property
     def name(self) -> str:
@@ -53,6 +47,11 @@ class Compatible:
     def is_on(self) -> bool:
         """As of the last reading."""
         return self._is_on
+
+    @property
+    def compat(self) -> sites.Compat:
+        """How containers are to be understood, as of the last reading."""
+        return self._compat
 
     async def read(self) -> model.Snapshot:
         return await asyncio.to_thread(self.complete, await self._file.read())
@@ -68,10 +67,10 @@ class Compatible:
         settings = snapshot.globals
         self._is_on = settings is not None and (settings.like_nginx_proxy or is_enabled(self._environ))
         if settings is None or not self._is_on:
-            self._on_compat(sites.Compat())
+            self._compat = sites.Compat()
             return dataclasses.replace(snapshot, problems=problems)
         folders = self._folders.read()
-        self._on_compat(sites.Compat(is_on=True, gate=self._gate, folders=folders))
+        self._compat = sites.Compat(is_on=True, gate=self._gate, folders=folders)
         return dataclasses.replace(
             snapshot,
             globals=self._gate.apply(settings, folders),
