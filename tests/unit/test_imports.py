@@ -17,7 +17,7 @@ def test_a_gate_is_live_before_the_libraries_of_what_most_gates_do_not_do() -> N
     late = {"acme", "aiodocker", "aiohttp", "aiosmtplib", "httpx", "josepy", "lexicon", "requests", "uvicorn"}
     late |= {"crossplane", "starlette"}
     everything = "from daemun.wiring import start\n"
-    names = "offline_accounts, checking, dns_instructions, earlier, rendering, configuration"
+    names = "offline_accounts, checking, rendering, configuration"
     everything += f"from daemun.wiring.offline import {names}"
     assert not late & imported_by(everything)
 

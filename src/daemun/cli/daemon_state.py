@@ -31,12 +31,12 @@ def or_not_live(chosen: settings.Settings, request: collections.abc.Callable[[],
 
 def nginx_that_serves(chosen: settings.Settings) -> str | None:
     """What a person must know when daemun is gone and nginx is not; None: it is not there either."""
-    from daemun.wiring.offline import earlier
+    from daemun.nginx import process
 
-    pid = earlier.find_running_nginx(chosen)
-    if pid is None:
+    master = process.find_master(chosen.layout)
+    if master is None:
         return None
-    return f"nginx (process {pid}) goes on serving what was live; the next `daemun up` takes it over"
+    return f"nginx (process {master.pid}) goes on serving what was live; the next `daemun up` takes it over"
 
 
 def config_of(chosen: settings.Settings, status: Json) -> pathlib.Path:

@@ -11,9 +11,9 @@ import tempfile
 from daemun import causes, errors, settings
 from daemun.cli import truststores
 from daemun.core import doctor_findings, merge, model, new_findings
-from daemun.nginx import address_trial, machine_limits, work_folder
+from daemun.nginx import address_trial, machine_limits, process, work_folder
 from daemun.wiring import nginx_environment
-from daemun.wiring.offline import checking, configuration, earlier
+from daemun.wiring.offline import checking, configuration
 
 LITTLE_BYTES = 500 << 20
 NOTHING_BYTES = 20 << 20
@@ -45,9 +45,11 @@ def look_at_nginx(chosen: settings.Settings) -> Findings:
         yield split(str(error), "nginx", model.Weight.BLOCKS)
         return
     yield new_findings.good("nginx", f"nginx {'.'.join(map(str, binary.version))} is at {binary.path}")
-    running = earlier.find_running_nginx(chosen)
+    running = process.find_master(chosen.layout)
     if running is not None:
-        yield new_findings.good("nginx", f"nginx (process {running}) goes on serving; the next `daemun up` adopts it")
+        yield new_findings.good(
+            "nginx", f"nginx (process {running.pid}) goes on serving; the next `daemun up` adopts it"
+        )
         return
     wanted = (configuration.read_if_good(chosen) or model.Desired(globals=model.Globals())).globals
     places = (*wanted.listen_http, *wanted.listen_https)

@@ -14,7 +14,6 @@ from daemun import settings as settings_
 from daemun.alerts import notifier
 from daemun.certs import account_service, certificate_manager
 from daemun.certs.dns01 import dns_proofs
-from daemun.certs.preflight import lazy_examiner
 from daemun.control import gate, lifecycle, reconciler, reload_limiter
 from daemun.core import layout as layout_
 from daemun.core import model, render_environment, served_judgement, worker_generations
@@ -64,7 +63,7 @@ class Daemon:
         account = worker_account.choose_at_start(
             _configured_user(source) or user_option.OPTION.of(current), running=process.find_user(self._layout)
         )
-        self._preflight = lazy_examiner.LazyExaminer(lambda: preflight_parts.make(store))
+        self._preflight = preflight_parts.LazyExaminer(lambda: preflight_parts.make(store))
         self._dns = dns_proofs.DnsProofs(store, clock.SystemClock(), lambda: self._certificates.specs)
         self._certificates = certificate_manager.Manager(
             store,

@@ -23,9 +23,7 @@ def dns(
     Exits with 3 when something is left to do.
     """
     settings.check_config_exists(chosen)
-    from daemun.wiring.offline import dns_instructions
-
-    found = dns_instructions.advise(chosen, host_names.normal(host))
+    found = _advise(chosen, host_names.normal(host))
     if as_json:
         json_answer.print_json(
             {"names": [{**dataclasses.asdict(one), "challenge": one.challenge.value} for one in found]}
@@ -34,6 +32,23 @@ def dns(
         for one in found:
             output.print_line("\n".join(lines_of(one)))
     raise typer.Exit(0 if all(one.is_done for one in found) else verdict.NOT_LIVE)
+
+
+def _advise(chosen: settings.Settings, host: str) -> "tuple[dns_advice.DnsAdvice, ...]":
+    """For the certificate of a site, or of a host that is none yet. Raises: DaemunError."""
+    from daemun.certs.dns01 import dns_advice
+    from daemun.core import model, names, validate_acme
+    from daemun.sources import yaml_file
+    from daemun.wiring import clock
+    from daemun.wiring.offline import configuration
+
+    snapshot = yaml_file.read_snapshot(chosen.config)
+    acme = snapshot.globals.acme if snapshot.globals is not None else model.Acme()
+    site = next((site for site in snapshot.sites if host in site.names), None)
+    ordering = validate_acme.fill(site.tls.ordering if site is not None else model.Ordering(), acme)
+    hosts = site.names if site is not None else (host,)
+    adviser = dns_advice.Adviser(acme, configuration.find_store(chosen), clock.SystemClock())
+    return adviser.advise([name for name in hosts if not names.is_pattern(name)], ordering)
 
 
 def lines_of(found: "dns_advice.DnsAdvice") -> list[str]:

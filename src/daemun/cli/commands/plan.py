@@ -44,6 +44,7 @@ def lines_of(report: Json) -> list[str]:
 
 
 def _plan_alone(chosen: settings.Settings) -> Json:
+    """What the next `daemun up` would do. Raises: DaemunError when nothing can be planned."""
     from daemun.web import json_values
     from daemun.wiring.offline import configuration, rendering
 

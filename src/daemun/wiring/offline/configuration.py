@@ -1,16 +1,20 @@
-"""The configuration from the file, or the environment; that of containers is missing, which is reported."""
+"""The configuration from the file, or the environment; that of containers is missing, which is reported. And what an
+earlier `daemun up` left."""
 
 import dataclasses
 import os
+import pathlib
 
 from daemun import settings as settings_
+from daemun.control import ports
 from daemun.core import merge, model
 from daemun.core.options import docker_option
-from daemun.errors import ConfigError
+from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.nginx import worker_account
 from daemun.sources import environment_source, last_good_file, yaml_file
 from daemun.sources.docker import chosen_engine, engine_place, listing_store, nginx_proxy_mode
-from daemun.wiring.offline import earlier, run_async
+from daemun.store import file_store
+from daemun.wiring.offline import run_async
 
 
 def check_can_start(settings: settings_.Settings) -> None:
@@ -19,7 +23,7 @@ def check_can_start(settings: settings_.Settings) -> None:
     found = engine_place.find_endpoint(os.environ, like_nginx_proxy=nginx_proxy_mode.is_enabled(os.environ))
     if settings.config_was_chosen or found is not None:
         return
-    store = earlier.find_store(settings)
+    store = find_store(settings)
     if store is not None and listing_store.read_kept(store) is not None:
         return
     try:
@@ -27,6 +31,15 @@ def check_can_start(settings: settings_.Settings) -> None:
     except ConfigError as error:
         cure = "containers with labels need none, where $DOCKER_HOST or /var/run/docker.sock leads to their engine"
         raise ConfigError(f"{error}; {cure}") from error
+
+
+def find_store(settings: settings_.Settings) -> ports.Store | None:
+    """The store of an earlier `up`; looking at a configuration makes none."""
+    root = pathlib.Path(settings.layout.store)
+    try:
+        return file_store.FileStore(root) if root.is_dir() else None
+    except (EnvironmentProblemError, PermissionError):
+        return None
 
 
 def name_source(settings: settings_.Settings) -> str:
@@ -60,7 +73,7 @@ def unseen(settings: settings_.Settings, desired: model.Desired) -> tuple[model.
     wanted = docker_option.OPTION.of(desired.globals)
     engine = chosen_engine.find_engine(wanted, os.environ, like_nginx_proxy=desired.globals.like_nginx_proxy)
     place = str(engine) if engine is not None else None
-    if place is None and wanted.is_on and (store := earlier.find_store(settings)) is not None:
+    if place is None and wanted.is_on and (store := find_store(settings)) is not None:
         kept = listing_store.read_kept(store)
         place = kept.url if kept is not None else None
     if place is None:
@@ -82,5 +95,5 @@ def _has_file(settings: settings_.Settings) -> bool:
     """Whether the file counts: it is there, was there, or was named; else the environment does."""
     if settings.config_was_chosen or settings.config.exists():
         return True
-    store = earlier.find_store(settings)
+    store = find_store(settings)
     return store is not None and last_good_file.recall(store, settings.config) is not None

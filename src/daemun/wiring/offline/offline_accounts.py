@@ -12,12 +12,12 @@ from daemun.core import merge, model
 from daemun.errors import DaemunError
 from daemun.store import file_store, instance, memory_store
 from daemun.wiring import clock
-from daemun.wiring.offline import configuration, earlier
+from daemun.wiring.offline import configuration
 
 
 def list_accounts(settings: settings_.Settings) -> account_port.AccountList:
     """As the store of an earlier `up` has them."""
-    store = earlier.find_store(settings)
+    store = configuration.find_store(settings)
     return account_service.list_accounts(store) if store else account_port.AccountList(accounts=())
 
 
@@ -31,7 +31,7 @@ def adopting(settings: settings_.Settings, *, dry: bool) -> collections.abc.Iter
     with contextlib.suppress(DaemunError):  # without a file, or with a bad one: for sites to come
         specs = merge.certificate_specs(configuration.read(settings))
     if dry:
-        yield adopt.Alone(earlier.find_store(settings) or memory_store.MemoryStore(), specs, clock.SystemClock())
+        yield adopt.Alone(configuration.find_store(settings) or memory_store.MemoryStore(), specs, clock.SystemClock())
         return
     with instance.held_alone(pathlib.Path(settings.layout.lock)):
         yield adopt.Alone(file_store.FileStore(pathlib.Path(settings.layout.store)), specs, clock.SystemClock())

@@ -12,7 +12,7 @@ from daemun.core.options import user_option
 from daemun.discovery import resolver_places
 from daemun.nginx import nginx_server, worker_account
 from daemun.wiring import nginx_environment
-from daemun.wiring.offline import configuration, earlier, run_async
+from daemun.wiring.offline import configuration, run_async
 
 UNUSED_RESOLVER = "127.0.0.1:53530"
 """Stands in rendered files for the address that the first `daemun up` will choose."""
@@ -56,7 +56,7 @@ def assemble(
     last_good: collections.abc.Mapping[str, bytes],
 ) -> assemble_.Assembled:
     """As the daemon would, with what an earlier one left. last_good: what sites at fault keep, path -> content."""
-    store = earlier.find_store(settings)
+    store = configuration.find_store(settings)
     account = worker_account.choose(user_option.OPTION.of(desired.globals))
     env = nginx_environment.Machine(binary=binary, layout=settings.layout, account=account).describe(
         desired.globals,
