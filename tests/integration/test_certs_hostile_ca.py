@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from daemun import errors
 from daemun.certs.acme import acme_issuer, acme_network, ca_connections
 from daemun.certs.orders import ca_places
-from daemun.certs.served import certificate_records
+from daemun.certs.served import certificate_records, local_ca
 from daemun.core import model
 from daemun.core.issuance import renewal_time
+from daemun.store import memory_store
 from tests.support import acme_server, certificates, clock, http01, issuing, pebble, serving
 
 HOST = "a.example.com"
@@ -262,6 +263,24 @@ async def test_nor_when_it_is_asked_after_the_other_has_refused(gate: issuing.Ga
             await watched.until_state("late.example.com", model.CertificateState.VALID)
             assert watched.manager.busy >= len(HOSTILE)
             assert len(dripping.orders) <= ca_places.ORDERS_AT_ONE_CA
+            END.set()
+
+
+@pytest.mark.pebble
+async def test_nor_what_another_says_of_renewal(gate: issuing.Gate) -> None:
+    other, now = "b.example.com", gate.clock.now()
+    old = local_ca.load_or_create(memory_store.MemoryStore(), now).issue([other], now)
+    with (
+        http01.answering(gate.thumbprint) as port,
+        pebble.running_pebble(port) as good,
+        answering(drip) as url,
+    ):
+        certificate_records.write_issued(gate.store, other, certificate_records.Issued(directory=url, bundle=old))
+        specs = issuing.spec(HOST), issuing.spec(other, authority=model.Authority(directory=url))
+        async with certificates.running(await gate.manager(issuing.asking(good), *specs)) as watched:
+            await watched.until(lambda: certificate_records.read_advice(gate.store, HOST) is not None)
+            assert certificate_records.read_advice(gate.store, other) is None, "it is still waited for"
+            assert watched.manager.busy
             END.set()
 
 
