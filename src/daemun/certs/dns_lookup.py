@@ -30,9 +30,9 @@ ANSWER_S = 3.0
 _LONGEST_CHAIN = 8
 """CNAMEs in a row; resolvers of CAs give up at about as many."""
 _MOST_SERVERS = 13
-"""No more are asked. A zone has rarely more than eight."""
+"""No more are queried. A zone has rarely more than eight."""
 _MOST_SILENT = 3
-"""After so many addresses without an answer the others are not asked, either: nothing gets through to them."""
+"""After so many addresses without an answer the others are not queried, either: nothing gets through to them."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

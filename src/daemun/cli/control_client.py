@@ -34,7 +34,7 @@ CA_S = 600.0
 
 
 _ABSENT = (FileNotFoundError, NotADirectoryError, ConnectionRefusedError)
-"""Nobody listens there."""
+"""No daemon listens there."""
 
 
 class NotRunningError(errors.EnvironmentProblemError):

@@ -59,7 +59,7 @@ def find_control_socket(state: str) -> str | None:
 
 
 def make_control_socket(state: str) -> str:
-    """A place for one, that nobody else can write to. Blocking. Raises: EnvironmentProblemError."""
+    """A place for one, that no other account can write to. Blocking. Raises: EnvironmentProblemError."""
     for path in _control_folders(state):
         with contextlib.suppress(OSError):
             if not _is_ours(path):

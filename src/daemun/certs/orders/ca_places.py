@@ -40,7 +40,7 @@ class Place:
         self._at: str | None = directory
 
     async def move(self, directory: str) -> bool:
-        """Be at this CA. The place before is free at once, so that nobody waits there meanwhile.
+        """Be at this CA. The place before is free at once, so that no other order waits there meanwhile.
 
         Returns: whether one had to be waited for.
         """

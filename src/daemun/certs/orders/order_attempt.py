@@ -90,7 +90,7 @@ class Obtained:
 
 
 async def obtain(wanted: Wanted, means: Means, stop: threading.Event, place: ca_places.Place) -> Obtained:
-    """place: moved to each CA before it is asked."""
+    """place: moved to each CA before it gets a request."""
     return await _Try(wanted, means, stop, place).run()
 
 

@@ -58,7 +58,7 @@ class Watch:
         self._changed = changed
         self._looked: dict[str, datetime.datetime] = {}
         self._polling: set[str | None] = set()
-        """The directories of the CAs that are being asked, each by itself: one that is slow holds up no other."""
+        """The directories of the CAs that are being queried, each by itself: one that is slow holds up no other."""
         self._looking: set[str] = set()
 
     @property
@@ -91,7 +91,7 @@ class Watch:
     # --- renewal info ----------------------------------------------------------------------------------------------
 
     def _polls(self) -> collections.abc.Iterator[tuple[str, datetime.datetime]]:
-        """Of CAs that are not being asked now."""
+        """Of CAs that are not being queried now."""
         for name, plan in self._index.plans(self._clock.now()).items():
             if plan.poll_at is None or name not in self._index.confirmed:
                 continue
