@@ -244,6 +244,17 @@ def test_a_store_with_open_doors_is_closed(tmp_path: pathlib.Path) -> None:
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o700
 
 
+def test_what_it_lies_in_is_made_again_open_to_those_who_pass_through(tmp_path: pathlib.Path) -> None:
+    """A state directory that was deleted: nginx's workers could not enter it, and it was never made whole again."""
+    state = tmp_path / "state"
+    store = file_store.FileStore(state / "store")
+    (state / "store").rmdir()
+    state.rmdir()
+    store.write("a/b", b"whole")
+    assert stat.S_IMODE((state / "store").stat().st_mode) == 0o700
+    assert stat.S_IMODE(state.stat().st_mode) & 0o011 == 0o011
+
+
 def test_a_store_that_cannot_be_made_says_why(tmp_path: pathlib.Path) -> None:
     (tmp_path / "store").write_bytes(b"")
     with pytest.raises(errors.EnvironmentProblemError, match=r'cannot open the store ".+/store": file exists'):

@@ -162,7 +162,8 @@ class FileStore:
         if directory.is_dir():
             return
         self._make_directory(directory.parent)
-        directory.mkdir(mode=0o700, exist_ok=True)
+        # What the store lies in was deleted, too: nginx's workers pass through it.
+        directory.mkdir(mode=0o700 if directory.is_relative_to(self._root) else 0o755, exist_ok=True)
         durable.sync_directory(directory.parent)
 
     def _prune(self, directory: pathlib.Path) -> None:
