@@ -118,3 +118,39 @@ def test_n11_another_sites_handshake_never_reaches_the_site_that_takes_names(ask
             for asked in ("app.test", "app2.test", "shop.example.com", "shop2.example.com"):
                 assert get(gate, shown, asked) == (302, f"/seen?host={asked}"), (shown, asked)
         assert clients.get(gate.clients, "http://off.test/").status_code == 404
+
+
+_LONG = f"{'a1b-c2d.' * 11}example.com"
+
+
+@pytest.mark.parametrize("ask", [None, "http://127.0.0.1:9/"], ids=["by hand", "asking"])
+def test_a_name_is_found_in_every_spelling(ask: str | None) -> None:
+    """Visitors' programs send the name as it was written (RFC 4343: case is no difference)."""
+    names = ("shop.example.com", "xn--0zwm56d.a-b_c.example.org", "a.bc", _LONG, _LONG.rjust(100, "z"))
+    other = model.Site(host="other.test", routes=(route("/", model.Redirect(to="/other")),))
+    with rendered.running(site(ask=ask, aliases=("www.app.test",)), other) as gate:
+        for name in names:
+            assert clients.handshake(gate.clients, name.upper()).alert is not None
+            add(gate, name)
+            for spelled in (name.upper(), name.title(), name[:-1] + name[-1].upper(), name):
+                assert clients.handshake(gate.clients, spelled).names == {name}, spelled
+                assert get(gate, spelled, spelled) == (302, f"/seen?host={name}")
+        for name in ("app.test", "www.app.test", "other.test"):
+            assert clients.handshake(gate.clients, name.upper()).names == clients.handshake(gate.clients, name).names
+        assert clients.handshake(gate.clients, "SHOP.example.com.").names == {"shop.example.com"}
+        for name in ("Unknown.Example.com", "A", "Shop.example.com.x", "Z" + _LONG.rjust(100, "z")):
+            assert clients.handshake(gate.clients, name).alert is not None
+        assert "app.test" in clients.handshake(gate.clients, "Shop.example.com/.").names, "it is no name"
+        for shown in ("Other.test", "OTHER.TEST"):
+            assert get(gate, shown, "shop.example.com") == (421, None)
+
+
+def test_an_unknown_name_is_reported_in_lower_case() -> None:
+    with rendered.running(site(ask="http://127.0.0.1:9/allowed")) as gate:
+        reports = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        with reports:
+            reports.bind(gate.layout.missed_socket)
+            pathlib.Path(gate.layout.missed_socket).chmod(0o666)
+            reports.settimeout(20)
+            assert clients.handshake(gate.clients, "Shop.EXAMPLE.com").alert is not None
+            assert b"/live/shop.example.com/fullchain.pem" in reports.recv(8192)

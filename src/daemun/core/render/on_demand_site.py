@@ -4,9 +4,15 @@ A name that is added needs no reload, because nginx finds its certificate by the
 the same folder at each request. Tried with nginx 1.31.3: a handshake for a name without a certificate ends with an
 alert, and is logged to the `error_log` of the server that the name led to, also over syslog to a unix socket, as
 `cannot load certificate "/state/live/NAME/fullchain.pem": ...`. The daemon listens there and decides whether to add it.
+
+Case is no difference in names (RFC 4343), and one in folders. nginx gives a request's `$host` in lower case, and
+`$ssl_server_name` as it came. So a name with capitals is taken apart into its characters, and each is looked up in a
+`map`, which does not mind the case of what it looks for.
 """
 
+import collections.abc
 import contextlib
+import string
 
 from daemun.core import arguments, certificate_choice, directive, model, names, on_demand_names
 from daemun.core.directive import Expr
@@ -21,6 +27,8 @@ OTHER_SHOWN, OTHER_ASKED = "$daemun_other_shown", "$daemun_other_asked"
 _UPSTREAM = "daemun_domains"
 _ASK, _ADDED = "@daemun_domain_ask", "@daemun_domain_added"
 _ASK_TIMEOUT = "15s"
+_NAMED, _CHARACTER, _SMALL = "$daemun_named", "daemun_c", "daemun_s"
+_CAPITALS = r"~^(?=.*[A-Z])" + "".join(rf"(?<{_CHARACTER}{n}>.?)" for n in range(on_demand_names.LONGEST)) + r"\z"
 _NAME = r"~^(?<daemun_name_{suffix}>(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)\z"
 """Nothing in it can leave the folder."""
 
@@ -40,7 +48,8 @@ def shared(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
         directive.Comment(
             "The certificates of the name in the handshake and of the one in the request, if they were added."
         ),
-        _map(scope, "$ssl_server_name", certificate(scope)),
+        *_named(),
+        _map(scope, _NAMED, certificate(scope)),
         _map(scope, "$host", _requested_name(scope)),
     ]
     if _adds_names(scope):
@@ -49,13 +58,24 @@ def shared(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     return tuple(nodes)
 
 
+def _named() -> collections.abc.Iterator[directive.Node]:
+    """The name in the handshake, in lower case."""
+    small = tuple(arguments.line(letter, letter) for letter in string.ascii_lowercase)
+    for n in range(on_demand_names.LONGEST):
+        found = Expr(f"${_CHARACTER}{n}")
+        yield arguments.line("map", found, Expr(f"${_SMALL}{n}"), block=(arguments.line("default", found), *small))
+    together = Expr("".join(f"${_SMALL}{n}" for n in range(on_demand_names.LONGEST)))
+    lines = (arguments.line("default", Expr("$ssl_server_name")), arguments.line(_CAPITALS, together))
+    yield arguments.line("map", Expr("$ssl_server_name"), Expr(_NAMED), block=lines)
+
+
 def _map(scope: site_scope.Scope, source: str, variable: str) -> directive.Directive:
     own, site = scope.certificate, scope.site
     suffix = variable.removeprefix("$daemun_")
     entries = [arguments.line("hostnames"), arguments.line("default", "")]
     folders = certificate_choice.folders(site)
     entries += [arguments.line(arguments.map_host(name), folders.get(name, own)) for name in site.names]
-    if source == "$ssl_server_name":
+    if source == _NAMED:
         entries.append(directive.Directive("", (directive.Text(own),)))
     entries.append(arguments.line(_NAME.format(suffix=suffix), Expr(f"$daemun_name_{suffix}")))
     return arguments.line("map", Expr(source), Expr(variable), block=tuple(entries))
