@@ -108,9 +108,7 @@ class Notifier:
         targets = alert_targets.make_targets(seen.alerts)
         keys = {target.key for target in targets}
         self._outages = {key: outage for key, outage in self._outages.items() if key in keys}
-        self._ledger = alert_outbox.forget_targets(
-            alert_rules.judge_dangers(self._ledger, seen.certificates, now, seen.troubles), keys
-        )
+        await self._judge(seen, now, keys)
         await self._keep()
         due_times = []
         for target in targets:
@@ -128,6 +126,20 @@ class Notifier:
             self._delivering.add(target.key)
             deliveries.create_task(self._deliver(target, notices[0]), name=f"alert {target.name}")
         return min(due_times, default=None)
+
+    async def _judge(self, seen: AlertInput, now: datetime.datetime, keys: set[str]) -> None:
+        """In a thread, because a hundred thousand certificates take a second."""
+
+        def judge(before: alert_ledger.AlertLedger) -> alert_ledger.AlertLedger:
+            judged = alert_rules.judge_dangers(before, seen.certificates, now, seen.troubles)
+            return alert_outbox.forget_targets(judged, keys)
+
+        while True:
+            before = self._ledger
+            after = await asyncio.to_thread(judge, before)
+            if self._ledger is before:  # else a delivery was noted meanwhile
+                self._ledger = after
+                return
 
     async def _deliver(self, target: alert_targets.AlertTarget, notice: alert_ledger.Notice) -> None:
         """Never raises but when cancelled: the others go on."""
@@ -172,7 +184,7 @@ class Notifier:
     async def _keep(self) -> None:
         """Store the ledger when it changed. Where that fails, the next change tries again."""
         async with self._keeping:
-            encoded = ledger_store.encode(self._ledger)
+            encoded = await asyncio.to_thread(ledger_store.encode, self._ledger)
             if encoded == self._kept:
                 return
             try:

@@ -4,6 +4,7 @@ import asyncio
 import collections.abc
 import dataclasses
 import functools
+import socket
 import ssl
 
 from cryptography import x509
@@ -15,6 +16,7 @@ from daemun.core import model, names, probe_targets, served_judgement
 from daemun.probing import expected_certificates
 
 SHAKE_S = 10.0
+_READ_BYTES = 1 << 16
 _WORDS = {
     "TLSV1_ALERT_INTERNAL_ERROR": "nginx cannot load its certificate (TLS alert: internal error)",
     "TLSV1_UNRECOGNIZED_NAME": "nginx knows no site of this name there (TLS alert: unrecognized name)",
@@ -88,14 +90,13 @@ async def shake(
     assert address.host is not None
     try:
         async with asyncio.timeout(SHAKE_S):
-            _, writer = await asyncio.open_connection(address.host, address.port)
-            try:
+            family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+            with socket.socket(family, socket.SOCK_STREAM) as plain:
+                plain.setblocking(False)
+                await asyncio.get_running_loop().sock_connect(plain, (address.host, address.port))
                 if sends_proxy_line:  # haproxy.org, proxy-protocol.txt, section 2.1
-                    writer.write(b"PROXY UNKNOWN\r\n")
-                await writer.start_tls(_context(only_rsa=only_rsa), server_hostname=name)
-                der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-            finally:
-                writer.close()
+                    await asyncio.get_running_loop().sock_sendall(plain, b"PROXY UNKNOWN\r\n")
+                der = await _shake_hands(plain, name, _context(only_rsa=only_rsa))
     except TimeoutError:
         return f"no answer within {SHAKE_S:g} s"
     except ssl.SSLError as error:
@@ -105,6 +106,27 @@ async def shake(
     except OSError as error:
         return causes.find_words(error) or "the connection was closed"
     return _read(der, name) if der else "no certificate was shown"
+
+
+async def _shake_hands(plain: socket.socket, name: str, context: ssl.SSLContext) -> bytes | None:
+    """Half of what asyncio's streams take for it, and there are several a second for as long as a daemon runs.
+
+    Raises: OSError (ssl.SSLError, too).
+    """
+    loop, received, to_send = asyncio.get_running_loop(), ssl.MemoryBIO(), ssl.MemoryBIO()
+    secured = context.wrap_bio(received, to_send, server_hostname=name)
+    while True:
+        try:
+            secured.do_handshake()
+        except ssl.SSLWantReadError:
+            await loop.sock_sendall(plain, to_send.read())
+            found = await loop.sock_recv(plain, _READ_BYTES)
+            if not found:
+                raise ConnectionResetError from None
+            received.write(found)
+        else:
+            await loop.sock_sendall(plain, to_send.read())
+            return secured.getpeercert(binary_form=True)
 
 
 def _read(der: bytes, name: str) -> served_judgement.Shown | str:

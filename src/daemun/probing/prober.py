@@ -87,7 +87,7 @@ class Prober:
         self._log = error_log.ErrorLog(error_log_path)
         self._looks = observations.Looks(find_health)
         self._judge = site_judge.SiteJudge(self._looks, clock)
-        self._not_begun: set[tuple[object, ...]] | None = None
+        self._not_begun: list[tuple[object, ...]] | None = None
         self._all_begun_s: float | None = None
         self._desired: model.Desired | None = None
         self._live: frozenset[str] = frozenset()
@@ -212,7 +212,7 @@ class Prober:
                         self._queue[key] = None
             self._forget()
             if self._absorbed is None:
-                self._not_begun = {*self._queue, *self._turns.waiting}
+                self._not_begun = [*self._queue, *self._turns.waiting]
             self._absorbed = desired
             self._turns.follow(
                 (host, name) for host, site in wanted.items() for name in probe_targets.handshake_names(site)
@@ -221,7 +221,9 @@ class Prober:
     def _note_begun(self) -> None:
         """Ten thousand sites take minutes until each had its first look."""
         if self._not_begun is not None and self._all_begun_s is None:
-            self._not_begun &= self._queue.keys() | self._turns.waiting
+            waiting = self._turns.waiting
+            while self._not_begun and not (self._not_begun[-1] in self._queue or self._not_begun[-1] in waiting):
+                self._not_begun.pop()
             if not self._not_begun:
                 self._all_begun_s = asyncio.get_running_loop().time()
 
@@ -308,9 +310,12 @@ class Prober:
         now_s: float,
     ) -> None:
         self._tried_at[key] = now_s
-        self._pauses.note(key, now_s, is_bad=self._looks.note_servers(key, found, self._clock.now()))
+        was_bad = any(one.trouble is not None for one in self._looks.servers(key))
+        is_bad = self._looks.note_servers(key, found, self._clock.now())
+        self._pauses.note(key, now_s, is_bad=is_bad)
         self._troubles.note(key, self._looks.servers(key))
-        self._changed()
+        if was_bad or is_bad:  # what follows is a look at everything
+            self._changed()
 
     # --- handshakes ------------------------------------------------------------------------------------------------
 
