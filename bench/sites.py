@@ -10,7 +10,7 @@ import time
 
 from cryptography.hazmat.primitives import serialization
 
-from bench import answering, commands, estate, figures, peers, plan, processes, visits
+from bench import added, answering, commands, estate, figures, peers, plan, processes, visits
 from bench.engine import replayed, shapes
 from daemun.certs.served import bundle, local_ca
 from daemun.discovery import held_questions
@@ -61,6 +61,7 @@ With the most sites, CPU is also measured while daemun tries each server and mak
 first time, which takes a quarter of an hour; after that there are four handshakes a second.
 Then the commands are run, one after the other, while daemun serves; names are added on demand, 16 at a time; and daemun
 is killed and started again, which ends when `daemun status --alive` tells that it serves.
+Last, a daemun is started whose state directory has as many names on demand as a site may have.
 
 The last rows compare: nginx by hand with a `server` block for each site, Caddy and HAProxy run beside daemun, and
 have their turns. A new site is written into their configuration, and they are told to load it; its certificate is
@@ -134,6 +135,11 @@ def measure(given: plan.Plan) -> figures.Section:
                 plan.tell(f"{extent.name}: up after {served.started_s:.2f} s")
                 if number == 0:
                     _look_closer(served, extent, found, given)
+    if time.monotonic() < end_s:
+        with found.giving_up("names on demand"):
+            added.measure(given, found.add)
+    else:
+        found.notes.append("names on demand: left out, all took too long.")
     return figures.Section(
         name="sites",
         title="Many sites",
@@ -342,6 +348,7 @@ def find_rows(found: Found, extents: collections.abc.Sequence[Extent]) -> collec
         targets=(figures.Target(most=15, subject="daemon"),),
     )
     yield from commands.rows(names, lambda what: found.series(what, names))
+    yield from added.rows(lambda what: found.series(what, found.taken.get(what, {})))
     for what in peers.compared(found.taken):
         yield figures.Row(what=what, unit="ms", series=found.series(what, peers.NAMES))
 
