@@ -56,6 +56,16 @@ def test_a_second_write_replaces_the_first(store: ports.Store) -> None:
     assert store.read("a") == b"short"
 
 
+def test_many_values_are_written_together(store: ports.Store) -> None:
+    values = {f"{folder}/{number}": f"{folder} {number}".encode() for folder in ("a", "b/c") for number in range(20)}
+    store.write("a/3", b"before")
+    assert store.write_all(values) == {}
+    assert store.write_all({}) == {}
+    assert {key: store.read(key) for key in store.list("")} == values
+    with pytest.raises(ValueError, match="holds a value"):
+        store.write_all({"x": b"", "a": b""})
+
+
 def test_a_missing_key_is_named(store: ports.Store) -> None:
     store.write("dir/there", b"")
     store.write("value", b"")

@@ -251,3 +251,26 @@ def test_a_thousand_names(daemon: Daemon) -> None:
     # A change of the file afterwards is live as ever.
     daemon.write(sites("true") + "  late.test: {routes: {/: {redirect: /late, status: 302}}}\n")
     daemon.wait_answers("http://late.test/")
+
+
+def test_o6_names_are_there_after_a_restart_whatever_became_of_their_files(daemon: Daemon) -> None:
+    daemon.write(sites("true"))
+    daemon.up("http://app.example.com/")
+    hosts = [f"n{number}.shops.test" for number in range(20)]
+    for host in hosts:
+        assert ask_api(daemon, "POST", "/domains", {"host": host}).status_code == 201
+    assert daemon.terminate() == 0
+    key = daemon.state / "live" / hosts[3] / "privkey.pem"
+    key.write_bytes(key.read_bytes()[:60])
+    (daemon.state / "live" / hosts[4]).unlink()
+    facts = daemon.state / "store" / "~certificate-facts"
+    facts.write_bytes(facts.read_bytes()[:500])
+    for _ in range(2):
+        daemon.start()
+        daemon.wait_answers(*(f"http://{host.title()}/" for host in hosts))
+        for host in hosts:
+            assert clients.handshake(daemon.gate, host.upper()).names == {host}
+        assert ask_api(daemon, "GET", "/domains").json() == {"domains": sorted(hosts)}
+        assert set(hosts) <= {one["host"] for one in ask_api(daemon, "GET", "/certs").json()["certificates"]}
+        assert [site["host"] for site in daemon.status()["sites"]] == ["app.example.com"]
+        assert daemon.terminate() == 0

@@ -22,7 +22,7 @@ from cryptography import x509
 from hypothesis import strategies as st
 
 from daemun.certs import certificate_manager
-from daemun.certs.served import key_types, live_folder
+from daemun.certs.served import bundle, live_folder
 from daemun.core import certificate_choice, model
 from daemun.core.issuance import renewal_time
 from tests.support import acme_server, clock, http01, issuing
@@ -184,7 +184,7 @@ class Sequence:
             assert second is not None
             for kind, shown in ((first, self.gate.leaf(name)), (further, second.leaf)):
                 self._look_at(
-                    name, shown, [leaf for leaf in good if key_types.algorithm_of(leaf) == kind.algorithm] or good
+                    name, shown, [leaf for leaf in good if bundle.read_facts(leaf).algorithm == kind.algorithm] or good
                 )
 
     def _look_at(self, name: str, shown: x509.Certificate, good: list[x509.Certificate]) -> None:

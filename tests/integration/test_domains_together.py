@@ -1,6 +1,7 @@
 """O6: names that are added at once are added together, each with its own outcome."""
 
 import asyncio
+import collections.abc
 import pathlib
 
 import pytest
@@ -16,10 +17,11 @@ from tests.support.sites import route
 class PartlyFull(file_store.FileStore):
     """A disk that has no room for some keys."""
 
-    def write(self, key: str, value: bytes) -> None:
-        if "no-room" in key:
-            raise errors.EnvironmentProblemError("no space left on the device")
-        super().write(key, value)
+    def write_all(
+        self, values: collections.abc.Mapping[str, bytes]
+    ) -> collections.abc.Mapping[str, errors.EnvironmentProblemError]:
+        bad = {key: errors.EnvironmentProblemError("no space left on the device") for key in values if "no-room" in key}
+        return {**bad, **super().write_all({key: value for key, value in values.items() if key not in bad})}
 
 
 async def made(tmp_path: pathlib.Path, most: int) -> tuple[name_registry.Registry, issuing.Gate]:

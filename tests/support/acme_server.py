@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, types
 from josepy import jwk
 
 from daemun.certs.acme import renewal_info
-from daemun.certs.served import key_types
+from daemun.certs.served import bundle
 from tests.support import clock as clock_
 from tests.support import pebble, serving
 
@@ -246,7 +246,7 @@ class Authority:
         if order.replaces is not None:
             self._replaced.add(order.replaces)
             is_exempt = set(_hosts(self._leaves[order.replaces])) == set(order.hosts)
-        algorithm = key_types.algorithm_of(leaf)
+        algorithm = bundle.read_facts(leaf).algorithm
         self.issued.append(Event(at=now, hosts=order.hosts, replaces=is_exempt, algorithm=algorithm))
 
     def sign(

@@ -102,7 +102,7 @@ class Gate:
         """Replace values of the status."""
         self.told = dataclasses.replace(self.told, **values)  # type: ignore[arg-type]
 
-    def status(self) -> gate_port.GateStatus:
+    def status(self, *, added: bool = True) -> gate_port.GateStatus:
         if self.failure is not None:
             raise self.failure
         return self.told

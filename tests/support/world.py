@@ -170,7 +170,7 @@ class Certificates:
     async def wait_for_files(self) -> None:
         await self.looked_at_files.wait()
 
-    def status(self) -> tuple[model.CertificateStatus, ...]:
+    def status(self, *, added: bool = True) -> tuple[model.CertificateStatus, ...]:
         return ()
 
     def problems(self) -> tuple[model.Problem, ...]:

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import collections.abc
 import contextlib
+import dataclasses
 import datetime
 import os
 import pathlib
@@ -20,7 +21,7 @@ from josepy import jwk
 
 from daemun.certs import certificate_manager
 from daemun.certs.acme import acme_accounts
-from daemun.certs.managed import first_certificates, local_renewal
+from daemun.certs.managed import first_certificates, live_repair, local_renewal
 from daemun.certs.served import certificate_files, certificate_records, live_folder, local_ca, shown_certificates
 from daemun.control import ports
 from daemun.core import layout, model
@@ -717,3 +718,37 @@ async def test_a2_what_cannot_be_mended_is_told_once_and_mended_later(
     assert [line["log_level"] for line in told if line.get("host") == "a.example.com"] == ["warning"], told
     assert len(changes) == 1
     assert gate.served("a.example.com")
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+async def test_o6_of_many_names_one_that_is_deleted_is_noticed_at_the_next_look(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch, *, is_shared: bool
+) -> None:
+    """Each has its turn, which takes long where they are many."""
+    monkeypatch.setattr(live_repair, "AT_ONCE", 2)
+    monkeypatch.setattr(live_repair, "_REST", 0)
+    monkeypatch.setattr(first_certificates, "MOST_BEGUN_ALONE", 0 if is_shared else 200)
+    hosts = [f"n{number}.test" for number in range(12)]
+    certs = gate.manager()
+    await certs.prepare([spec(model.TlsMode.LOCAL, host) for host in hosts])
+    for _ in range(8):
+        await certs.live_repair.look()
+    (gate.live / hosts[-1]).unlink()
+    await certs.live_repair.look()
+    assert gate.served(hosts[-1])
+    if not is_shared:
+        shutil.rmtree(gate.live / ".generations" / hosts[-2])
+        await certs.live_repair.look()
+        assert gate.served(hosts[-2])
+    _empty_key(gate.live / hosts[-3])
+    for _ in range(7):
+        await certs.live_repair.look()
+    assert gate.served(hosts[-3])
+
+
+async def test_o6_what_is_known_of_names_that_were_added_can_be_left_out(gate: Gate) -> None:
+    added = dataclasses.replace(spec(model.TlsMode.LOCAL, "added.test"), is_added=True)
+    certs = gate.manager()
+    await certs.prepare([spec(model.TlsMode.LOCAL, "a.test"), added])
+    assert [one.host for one in certs.status()] == ["a.test", "added.test"]
+    assert [one.host for one in certs.status(added=False)] == ["a.test"]

@@ -13,6 +13,11 @@ def desired(*sites: model.Site) -> model.Desired:
     return merge.merge_snapshots([model.Snapshot(source="file", globals=model.Globals(), sites=sites)])
 
 
+def find_denial(host: str, given: model.Desired, *, count: int) -> on_demand_names.RefusedName | None:
+    owners = on_demand_names.Owners(given.sites)
+    return on_demand_names.find_denial(host, on_demand_names.find_site(given), owners, count=count)
+
+
 @pytest.mark.parametrize(
     ("host", "count", "denial"),
     [
@@ -33,14 +38,31 @@ def desired(*sites: model.Site) -> model.Desired:
     ],
 )
 def test_which_names_may_be_added(host: str, count: int, denial: on_demand_names.Denial | None) -> None:
-    refused = on_demand_names.find_denial(host, desired(APP, WILD), count=count)
+    refused = find_denial(host, desired(APP, WILD), count=count)
     assert (refused.denial if refused else None) is denial
     assert refused is None or refused.message.startswith("cannot add ")
 
 
+def test_o6_whose_a_name_is() -> None:
+    nearer = model.Site(host="*.y.wild.example.com", routes=ROUTES, enabled=False)
+    both = model.Site(host="shop.example.com", aliases=("*.shop.example.com",), routes=ROUTES)
+    owners = on_demand_names.Owners((APP, WILD, nearer, both))
+    wanted = {
+        "app.example.com": APP,
+        "x.wild.example.com": WILD,
+        "x.y.wild.example.com": nearer,
+        "y.wild.example.com": WILD,
+        "a.b.shop.example.com": both,
+        "wild.example.com": None,
+        "example.com": None,
+        "com": None,
+    }
+    assert {host: owners.find(host) for host in wanted} == wanted
+
+
 def test_a_disabled_site_takes_none() -> None:
     disabled = model.Site(host="app.example.com", on_demand=model.OnDemand(), routes=ROUTES, enabled=False)
-    refused = on_demand_names.find_denial("shop.example.net", desired(disabled), count=0)
+    refused = find_denial("shop.example.net", desired(disabled), count=0)
     assert refused is not None
     assert refused.denial is on_demand_names.Denial.NO_SITE
 

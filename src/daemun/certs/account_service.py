@@ -102,11 +102,12 @@ class AccountService:
         stored = self._certificates.served_files.stored
         own, known = stored.own(names.slug(host)), stored.covering(host, self._clock.now())
         if shown:
-            leaves = {one.leaf for one in shown}
-            return tuple({one.bundle.leaf: one for one in known if one.bundle.leaf in leaves}.values())
+            fingerprints = {one.fingerprint for one in shown}
+            good = (one for one in known if one.bundle.fingerprint in fingerprints)
+            return tuple({one.bundle.fingerprint: one for one in good}.values())
         if own is not None and not own.bundle.missing([host]):
             return (own,)
-        found = {one.bundle.leaf: one for one in known}
+        found = {one.bundle.fingerprint: one for one in known}
         if len(found) > 1:
             named = "; ".join(sorted(", ".join(one.bundle.names()) for one in found.values()))
             raise errors.ConfigError(

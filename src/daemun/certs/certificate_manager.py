@@ -140,10 +140,13 @@ class Manager:
     async def wait_for_files(self) -> None:
         await self._refresher.looked_at_files.wait()
 
-    def status(self) -> tuple[model.CertificateStatus, ...]:
-        plans = self._index.plans(self._clock.now())
+    def status(self, *, added: bool = True) -> tuple[model.CertificateStatus, ...]:
+        now = self._clock.now()
+        plans = self._index.plans(now)
         statuses = (
-            self._orders.with_outage(plans[name].status, entry.spec) for name, entry in self._index.entries.items()
+            self._orders.with_outage(plans[name].status, entry.spec, now)
+            for name, entry in self._index.entries.items()
+            if added or not entry.spec.is_added
         )
         return tuple(map(self._with_failed_hook, statuses))
 
@@ -237,6 +240,7 @@ class Manager:
                     await self._wait(self._wake, moment)
         finally:
             stop.set()
+            self._served_files.flush()
 
     # --- for `certs.account_service`
     # -----------------------------------------------------------------------------------------
@@ -262,7 +266,7 @@ class Manager:
 
     def showing(self, found: bundle.Bundle) -> list[str]:
         """The certificates in whose place this one is shown to visitors of some name."""
-        return [name for name, entry in self._index.entries.items() if entry.served.shows(found.leaf)]
+        return [name for name, entry in self._index.entries.items() if entry.served.shows(found)]
 
     def shown_of_ca(self, name: str, host: str) -> tuple[bundle.Bundle, ...]:
         """The certificates of CAs that are shown for one name of a site: of each type of key one."""
@@ -270,7 +274,9 @@ class Manager:
         parts = [entry.served.shown_for(host) for entry in known if entry is not None]
         return tuple(
             {
-                one.bundle.leaf: one.bundle for one in parts if one.kind is shown_certificates.CertificateSource.PUBLIC
+                one.bundle.fingerprint: one.bundle
+                for one in parts
+                if one.kind is shown_certificates.CertificateSource.PUBLIC
             }.values()
         )
 

@@ -134,13 +134,13 @@ class Gate:
         self._certificates.wake()
         self.wake()
 
-    def status(self) -> gate_port.GateStatus:
+    def status(self, *, added: bool = True) -> gate_port.GateStatus:
         actual, reloads = self._observe()
         waiting, waited = self._held_requests.counts()
         last = self._last
         now = datetime.datetime.now(datetime.UTC)
         stuck = liveness.find_problems(self._liveness, applying_since=self._applying_since, now=now)
-        certificates = self._certificates.status()
+        certificates = self._certificates.status(added=added)
         return gate_port.GateStatus(
             version=self._identity.version,
             pid=os.getpid(),

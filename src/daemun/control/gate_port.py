@@ -120,8 +120,9 @@ class Gate(typing.Protocol):
     would have become; the loop goes on by itself.
     """
 
-    def status(self) -> GateStatus:
-        """Never blocks: what was known at the last observation."""
+    def status(self, *, added: bool = True) -> GateStatus:
+        """Never blocks: what was known at the last observation. added: with the certificates of names that were added
+        to a site, of which there may be a hundred thousand."""
         ...
 
     async def look_at_nginx(self) -> None:

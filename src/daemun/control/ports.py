@@ -148,7 +148,9 @@ class Certificates(typing.Protocol):
         it needs no others, so what live/ holds for them is removed."""
         ...
 
-    def status(self) -> tuple[model.CertificateStatus, ...]: ...
+    def status(self, *, added: bool = True) -> tuple[model.CertificateStatus, ...]:
+        """Of all. added: with those of names that were added to a site, of which there may be a hundred thousand."""
+        ...
 
     def problems(self) -> tuple[model.Problem, ...]:
         """What is wrong now with the owner's files, and with writing live/."""
@@ -301,6 +303,12 @@ class Store(typing.Protocol):
         ...
 
     def write(self, key: str, value: bytes) -> None: ...
+
+    def write_all(
+        self, values: collections.abc.Mapping[str, bytes]
+    ) -> collections.abc.Mapping[str, EnvironmentProblemError]:
+        """As `write` of each, in a part of the time where they are many. Returns: why those failed that did."""
+        ...
 
     def delete(self, key: str) -> None:
         """Deleting what is not there is not an error."""

@@ -27,6 +27,11 @@ class Layout:
         return f"{self.state}/store"
 
     @property
+    def certificate_facts(self) -> str:
+        """What was read of certificates before (`certs.served.facts_file`); no key of the store."""
+        return f"{self.store}/~certificate-facts"
+
+    @property
     def kept_file(self) -> str:
         """The last version of daemun.yaml that could be applied (`sources.last_good_file`)."""
         return f"{self.store}/history/daemun.yaml"

@@ -38,9 +38,26 @@ def find_site(desired: model.Desired) -> model.Site | None:
     return next((site for site in desired.enabled if site.on_demand is not None), None)
 
 
-def find_denial(host: str, desired: model.Desired, *, count: int) -> RefusedName | None:
-    """Why `host` cannot be added; None: it can. count: how many names the site has."""
-    site = find_site(desired)
+class Owners:
+    """Which site has a name without its being added, disabled ones too: no other is to be answered under it."""
+
+    def __init__(self, sites: collections.abc.Iterable[model.Site]) -> None:
+        self._by_name: dict[str, model.Site] = {}
+        for site in sites:
+            for name in site.names:
+                self._by_name.setdefault(name, site)
+
+    def find(self, host: str) -> model.Site | None:
+        """The one with the name itself, or with the nearest wildcard above it."""
+        found, parent = self._by_name.get(host), host
+        while found is None and "." in parent:
+            parent = parent.partition(".")[2]
+            found = self._by_name.get(f"*.{parent}")
+        return found
+
+
+def find_denial(host: str, site: model.Site | None, owners: Owners, *, count: int) -> RefusedName | None:
+    """Why `host` cannot be added; None: it can. site: the one that takes names. count: how many it has."""
     if site is None or site.on_demand is None:
         return _refuse(
             Denial.NO_SITE, host, "no site takes names on demand; write `on_demand: true` beside its `routes`"
@@ -52,7 +69,7 @@ def find_denial(host: str, desired: model.Desired, *, count: int) -> RefusedName
         cause = f"is too long: {len(host)} characters, at most {LONGEST}"
     if cause is not None:
         return _refuse(Denial.INVALID, host, cause)
-    owner = find_owner(host, desired.sites)
+    owner = owners.find(host)
     if owner is not None:
         belongs = f"it already belongs to site {words.quoted(owner.host)} ({owner.origin})"
         return _refuse(Denial.TAKEN, host, belongs if owner.enabled else f"{belongs}, which is disabled")
@@ -60,13 +77,6 @@ def find_denial(host: str, desired: model.Desired, *, count: int) -> RefusedName
         cause = f"site {words.quoted(site.host)} has {count} names and may have {site.on_demand.most}"
         return _refuse(Denial.FULL, host, f"{cause}; remove some, or raise `on_demand.most`")
     return None
-
-
-def find_owner(host: str, sites: collections.abc.Iterable[model.Site]) -> model.Site | None:
-    """The site that has the name without its being added, disabled ones too: no other is to be answered under it."""
-    parents = host.split(".")
-    covering = {host, *("*." + ".".join(parents[depth:]) for depth in range(1, len(parents)))}
-    return next((site for site in sites if covering & set(site.names)), None)
 
 
 def _refuse(denial: Denial, host: str, cause: str) -> RefusedName:
@@ -83,4 +93,5 @@ def make_spec(host: str, site: model.Site, acme: model.Acme) -> model.Certificat
         names=(host,),
         mode=model.TlsMode.ACME if is_ordered else model.TlsMode.LOCAL,
         ordering=ordering,
+        is_added=True,
     )

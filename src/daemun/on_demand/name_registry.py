@@ -41,6 +41,10 @@ class Registry:
         self._clock = clock
         self._domains: dict[str, Domain] | None = None
         self._desired = model.Desired(globals=model.Globals())
+        self._site: model.Site | None = None
+        self._owners = on_demand_names.Owners(())
+        self._specs: dict[str, model.CertificateSpec] = {}
+        self._specs_made_for: tuple[object, ...] = ()
         self._changing = asyncio.Lock()
         self._waiting: dict[str, asyncio.Future[on_demand_names.RefusedName | None]] = {}
         self.turns = network_budget.Turns()
@@ -48,7 +52,7 @@ class Registry:
     @property
     def site(self) -> model.Site | None:
         """The one that takes names now."""
-        return on_demand_names.find_site(self._desired)
+        return self._site
 
     def hosts(self) -> tuple[str, ...]:
         return tuple(sorted(self._domains or ()))
@@ -57,15 +61,32 @@ class Registry:
         return host in (self._domains or ())
 
     async def publish(self, desired: model.Desired) -> tuple[model.CertificateSpec, ...]:
-        self._desired = desired
+        self._desired, self._site = desired, on_demand_names.find_site(desired)
+        self._owners = on_demand_names.Owners(desired.sites)
         if self._domains is None:
             self._domains = await asyncio.to_thread(self._load)
-        site = self.site
+        site, made_for = self._site, self._specs_are_for()
         if site is None:
             return ()
+        if self._specs_made_for != made_for:
+            specs = await asyncio.to_thread(_make_specs, tuple(self._domains), site, desired.globals.acme)
+            self._specs_made_for, self._specs = made_for, specs
+        # Nothing is waited for from here on until the certificates' manager has these: a name that was added meanwhile
+        # would be taken for one that was removed.
         # One that a site claims by now belongs to that site; it comes back when it is free again.
-        wanted = [host for host in self.hosts() if on_demand_names.find_owner(host, desired.sites) is None]
-        return tuple(on_demand_names.make_spec(host, site, desired.globals.acme) for host in wanted)
+        return tuple(self._spec_of(host, site) for host in self._domains if self._owners.find(host) is None)
+
+    def _specs_are_for(self) -> tuple[object, ...]:
+        return (self._site.tls if self._site is not None else None, self._desired.globals.acme)
+
+    def _spec_of(self, host: str, site: model.Site) -> model.CertificateSpec:
+        """The same object as long as nothing else is wanted, so that a hundred thousand are compared in no time."""
+        made_for = self._specs_are_for()
+        if made_for is not self._specs_made_for and made_for != self._specs_made_for:
+            self._specs_made_for, self._specs = made_for, {}
+        if host not in self._specs:
+            self._specs[host] = on_demand_names.make_spec(host, site, self._desired.globals.acme)
+        return self._specs[host]
 
     def problems(self) -> tuple[model.Problem, ...]:
         site = self.site
@@ -121,22 +142,16 @@ class Registry:
         outcomes |= failed
         kept = [domain for domain in new if domain.host not in failed]
         self._known().update({domain.host: domain for domain in kept})
-        await self._certificates.add(
-            *(on_demand_names.make_spec(domain.host, site, self._desired.globals.acme) for domain in kept)
-        )
+        await self._certificates.add(*(self._spec_of(domain.host, site) for domain in kept))
         for domain in kept:
             log.info("a name was added", host=domain.host, site=site.host)
         return outcomes
 
-    def _write(self, new: collections.abc.Iterable[Domain]) -> dict[str, errors.DaemunError]:
+    def _write(self, new: collections.abc.Sequence[Domain]) -> dict[str, errors.DaemunError]:
         """Returns: why those failed that did."""
-        failed: dict[str, errors.DaemunError] = {}
-        for domain in new:
-            try:
-                self._store.write(_key(domain.host), _encode(domain))
-            except errors.DaemunError as error:
-                failed[domain.host] = error
-        return failed
+        hosts = {_key(domain.host): domain.host for domain in new}
+        failed = self._store.write_all({_key(domain.host): _encode(domain) for domain in new})
+        return {hosts[key]: error for key, error in failed.items()}
 
     async def remove(self, host: str) -> bool:
         async with self._changing:
@@ -144,14 +159,16 @@ class Registry:
                 return False
             await asyncio.to_thread(self._store.delete, _key(host))
             del self._known()[host]
-            if on_demand_names.find_owner(host, self._desired.sites) is None:
+            self._specs.pop(host, None)
+            if self._owners.find(host) is None:
                 await self._certificates.remove(names.slug(host))
         log.info("a name was removed", host=host)
         return True
 
     def find_refusal(self, host: str, *, more: int = 0) -> on_demand_names.RefusedName | None:
         """Why a name cannot be added, before a program is asked whether it may be. more: names that are being added."""
-        return on_demand_names.find_denial(host, self._desired, count=len(self._domains or ()) + more)
+        count = len(self._domains or ()) + more
+        return on_demand_names.find_denial(host, self._site, self._owners, count=count)
 
     def _known(self) -> dict[str, Domain]:
         if self._domains is None:
@@ -181,6 +198,12 @@ def explain_turned_away(one: network_budget.TurnedAway, per_minute: int) -> str:
         f"{what} more than {most} new names within a minute ({one.count} were turned away); a customer's is added at "
         f"once by `daemun domains add {one.host}`, and `on_demand.per_minute` says how many are asked about"
     )
+
+
+def _make_specs(
+    hosts: collections.abc.Iterable[str], site: model.Site, acme: model.Acme
+) -> dict[str, model.CertificateSpec]:
+    return {host: on_demand_names.make_spec(host, site, acme) for host in hosts}
 
 
 def _key(host: str) -> str:

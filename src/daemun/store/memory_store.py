@@ -42,6 +42,13 @@ class MemoryStore:
             self._values[key] = bytes(value)
             self._notify(key)
 
+    def write_all(
+        self, values: collections.abc.Mapping[str, bytes]
+    ) -> collections.abc.Mapping[str, errors.EnvironmentProblemError]:
+        for key, value in values.items():
+            self.write(key, value)
+        return {}
+
     def delete(self, key: str) -> None:
         keys.check(key)
         with self._guard:

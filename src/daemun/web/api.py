@@ -58,7 +58,7 @@ class _Handlers:
         await self._gate.look_at_nginx()
         old = await self._gate.look_at_old_workers()
         host = request.query_params.get("host")
-        status = self._gate.status()
+        status = self._gate.status(added=False)
         chosen = status if host is None else status.of_site(host)
         return responses.JSONResponse(json_values.status_json(chosen, old, self._gate.look))
 

@@ -94,7 +94,7 @@ class Daemon:
             clock.SystemClock(),
             find_endpoints=self._endpoints.endpoints,
             find_health=self._endpoints.find_health,
-            find_certificates=self._certificates.status,
+            find_certificates=lambda: self._certificates.status(added=False),
             error_log_path=f"{self._layout.logs}/error.log",
             ca_bundle=machine_limits.find_ca_bundle(),
             in_container=machine_limits.is_container(),
@@ -310,7 +310,7 @@ def _configured_user(source: yaml_file.YamlFile) -> str | None:
 
 def _announce(front: gate.Gate, *, is_seen: bool) -> None:
     """is_seen: whether each server was tried."""
-    status = front.status()
+    status = front.status(added=False)
     counted = served_judgement.count_sites(status.sites)
     log.info(
         "daemun is up",

@@ -99,11 +99,11 @@ def _takes(
     """As `CertificateFiles` decides: a name that has a good certificate keeps it."""
     if spec.mode is not model.TlsMode.ACME or _is_served_to(pool, spec, chain):
         return False
-    if not key_types.is_of_its_type(chain.leaf, spec):  # of two types; it is taken for the other one
+    if not key_types.is_of_its_type(chain, spec):  # of two types; it is taken for the other one
         return False
 
     def is_bare(name: str) -> bool:
-        known = (one for one in pool.covering(name, now) if key_types.is_of_its_type(one.bundle.leaf, spec))
+        known = (one for one in pool.covering(name, now) if key_types.is_of_its_type(one.bundle, spec))
         return all(one.is_revoked for one in known)
 
     bare = [name for name in spec.names if is_bare(name)]
@@ -114,7 +114,7 @@ def _takes(
 
 def _is_served_to(pool: certificate_store.Stored, spec: model.CertificateSpec, chain: bundle.Bundle) -> bool:
     own = pool.own(spec.name)
-    return own is not None and own.bundle.leaf == chain.leaf
+    return own is not None and own.bundle.fingerprint == chain.fingerprint
 
 
 def _for_later(chain: bundle.Bundle) -> str:

@@ -49,7 +49,7 @@ class Preparer:
                 # A new root (the old one was near its end, or deleted) signs anew what the old one did.
                 and (
                     entry.served.kind is not shown_certificates.CertificateSource.LOCAL
-                    or ca.is_named_by(entry.served.bundle.leaf)
+                    or ca.is_named_by(entry.served.bundle)
                 )
             )
             if entry is None or not is_unchanged or spec.mode is model.TlsMode.FILES:

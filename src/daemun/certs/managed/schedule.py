@@ -4,10 +4,8 @@ import collections.abc
 import dataclasses
 import datetime
 
-from cryptography.hazmat.primitives import hashes
-
 from daemun.certs.acme import certificate_key, preferred_chain
-from daemun.certs.served import bundle, certificate_records, key_types, shown_certificates
+from daemun.certs.served import certificate_records, key_types, shown_certificates
 from daemun.core import model, words
 from daemun.core.issuance import challenge_choice, order_subject, renewal_advice, renewal_time
 
@@ -129,7 +127,7 @@ def valid_advice(entry: ManagedCertificate) -> renewal_advice.RenewalAdvice | No
 
 
 def serial_of(entry: ManagedCertificate) -> str:
-    return f"{entry.served.bundle.leaf.serial_number:x}"
+    return entry.served.bundle.facts.serial
 
 
 def describe(entry: ManagedCertificate, authorities: Authorities | None) -> model.CertificateStatus:
@@ -165,11 +163,11 @@ def describe(entry: ManagedCertificate, authorities: Authorities | None) -> mode
                 issuer=part.bundle.issuer,
                 not_before=part.bundle.not_before,
                 not_after=part.bundle.not_after,
-                fingerprint=_fingerprint(part.bundle),
+                fingerprint=part.bundle.fingerprint,
             )
             for part in entry.served.others
         ),
-        fingerprint=_fingerprint(found),
+        fingerprint=found.fingerprint,
         key_type=kind,
         rsa_shown=tuple(_rsa_shown(entry)) if spec.has_two_types else (),
     )
@@ -180,9 +178,9 @@ def _rsa_shown(entry: ManagedCertificate) -> collections.abc.Iterator[tuple[str,
     parts, seconds = entry.served.parts(), dict(entry.served.seconds)
     for name in entry.spec.names:
         offered = (parts.get(name, entry.served).bundle, seconds.get(name))
-        of_rsa = [one for one in offered if one is not None and key_types.algorithm_of(one.leaf) == "rsa"]
+        of_rsa = [one for one in offered if one is not None and one.facts.algorithm == "rsa"]
         if of_rsa:
-            yield name, _fingerprint(of_rsa[-1])
+            yield name, of_rsa[-1].fingerprint
 
 
 def _held_until(
@@ -192,10 +190,6 @@ def _held_until(
     if not authorities or any(authority.directory not in holds for authority in authorities):
         return None
     return min(holds[authority.directory] for authority in authorities)
-
-
-def _fingerprint(found: bundle.Bundle) -> str:
-    return found.leaf.fingerprint(hashes.SHA256()).hex()
 
 
 def _state(
@@ -220,7 +214,7 @@ def _state(
     if entry.served.others:
         meanwhile = "the best that there is for each name is"
     if entry.served.kind is shown_certificates.CertificateSource.PUBLIC and not key_types.is_of_its_type(
-        entry.served.bundle.leaf, entry.spec
+        entry.served.bundle, entry.spec
     ):
         meanwhile = "the one with the other type of key is"
     reason = waits or IN_PROGRESS
@@ -265,11 +259,12 @@ def _difference_reason(entry: ManagedCertificate) -> str | None:
     """The certificate is good, so it stays until it is renewed: by chance there is none to be had like that."""
     ordering, found = entry.spec.ordering, entry.served.bundle
     differs = []
-    kind = certificate_key.type_of(found.leaf.public_key())
-    if ordering.key_type is not None and kind is not ordering.key_type:
-        differs.append(
-            f"its key is {kind.value if kind is not None else 'of another type'}, not {ordering.key_type.value}"
-        )
+    if ordering.key_type is not None:
+        kind = certificate_key.type_of(found.leaf.public_key())
+        if kind is not ordering.key_type:
+            differs.append(
+                f"its key is {kind.value if kind is not None else 'of another type'}, not {ordering.key_type.value}"
+            )
     chain = ordering.preferred_chain
     if chain is not None and not preferred_chain.is_preferred(found, chain):
         differs.append(

@@ -65,9 +65,10 @@ class Orders:
                     continue
             self._start(name, tasks, stop, down, await self._places.take(first))
 
-    def with_outage(self, status: model.CertificateStatus, spec: model.CertificateSpec) -> model.CertificateStatus:
+    def with_outage(
+        self, status: model.CertificateStatus, spec: model.CertificateSpec, now: datetime.datetime
+    ) -> model.CertificateStatus:
         """The status of what waits for a CA that is down names that, also before it was tried itself."""
-        now = self._means.clock.now()
         is_waiting = status.state is model.CertificateState.PENDING or status.failures
         if (
             not is_waiting

@@ -3,6 +3,7 @@
 certificate_selection  which certificate each name is shown: the best there is (shown_certificates: as values)
 certificate_files    puts what was selected into live/
 certificate_store    what CAs signed, found by the names that it covers (certificate_records: its form)
+facts_file           what follows from certificates that were read before, so that a start does not read them again
 live_folder          live/NAME: what nginx loads
 key_types            two certificates for the same names, ECDSA and RSA
 local_ca             daemun's own certificate authority

@@ -4,10 +4,13 @@ import collections.abc
 import dataclasses
 import datetime
 import functools
+import hashlib
 import ipaddress
+import sys
 
 from cryptography import exceptions, x509
-from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from daemun.certs.served import pem_kinds
 from daemun.core import names
@@ -18,12 +21,38 @@ class BundleError(ValueError):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of a pair that was read once: all that follows from its bytes and is needed of every certificate.
+
+    dns: in lower case. issuer: as a person knows it: "Let's Encrypt E7". issuer_digest: of the issuer's whole name.
+    fingerprint: SHA-256 of the (first) certificate, as hexadecimal digits. serial: in hexadecimal. algorithm: of its
+    key, as `model.KeyType.algorithm`.
+    """
+
+    not_before: datetime.datetime
+    not_after: datetime.datetime
+    dns: frozenset[str]
+    addresses: frozenset[ipaddress.IPv4Address | ipaddress.IPv6Address]
+    issuer: str
+    issuer_digest: str
+    fingerprint: str
+    serial: str
+    algorithm: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """fullchain_pem: the certificate, then its issuers. key_pem: not encrypted. chain: what fullchain_pem holds."""
+    """fullchain_pem: the certificate, then its issuers. key_pem: not encrypted. facts: what follows from the two, so
+    that most of what is done with a certificate needs no reading of it."""
 
     fullchain_pem: bytes
     key_pem: bytes = dataclasses.field(repr=False)
-    chain: tuple[x509.Certificate, ...] = dataclasses.field(repr=False, compare=False)
+    facts: Facts = dataclasses.field(repr=False, compare=False)
+
+    @property
+    def chain(self) -> tuple[x509.Certificate, ...]:
+        """What fullchain_pem holds."""
+        return _load_chain(self.fullchain_pem)
 
     @property
     def leaf(self) -> x509.Certificate:
@@ -31,38 +60,36 @@ class Bundle:
 
     @property
     def not_before(self) -> datetime.datetime:
-        return self.leaf.not_valid_before_utc
+        return self.facts.not_before
 
     @property
     def not_after(self) -> datetime.datetime:
-        return self.leaf.not_valid_after_utc
+        return self.facts.not_after
 
     @property
     def issuer(self) -> str:
-        """The issuer as a person knows it: "Let's Encrypt E7"."""
-        attributes = (x509.NameOID.ORGANIZATION_NAME, x509.NameOID.COMMON_NAME)
-        found = [str(item.value) for oid in attributes for item in self.leaf.issuer.get_attributes_for_oid(oid)]
-        if len(found) == 2 and found[1].startswith(found[0]):
-            return found[1]
-        return " ".join(found) or self.leaf.issuer.rfc4514_string()
+        return self.facts.issuer
+
+    @property
+    def fingerprint(self) -> str:
+        return self.facts.fingerprint
 
     def names(self) -> tuple[str, ...]:
         """What it is for, as in `model.Site.names`; domain names first, each kind sorted."""
-        dns, addresses = _alternative_names(self.leaf)
-        shown = (f"[{found}]" if found.version == 6 else str(found) for found in addresses)
-        return (*sorted(dns), *sorted(shown))
+        shown = (f"[{found}]" if found.version == 6 else str(found) for found in self.facts.addresses)
+        return (*sorted(self.facts.dns), *sorted(shown))
 
     def is_valid_at(self, now: datetime.datetime) -> bool:
         return self.not_before <= now < self.not_after
 
     def missing(self, hosts: collections.abc.Iterable[str]) -> tuple[str, ...]:
         """Those of the hosts (as in `model.Site.names`) that the certificate is not good for."""
-        dns, addresses = _alternative_names(self.leaf)
+        dns, addresses = self.facts.dns, self.facts.addresses
         return tuple(host for host in hosts if not _is_covered(host, dns, addresses))
 
     def is_for_exactly(self, hosts: collections.abc.Collection[str]) -> bool:
         """Whether the certificate is for these hosts and no others."""
-        dns, addresses = _alternative_names(self.leaf)
+        dns, addresses = self.facts.dns, self.facts.addresses
         wanted = {names.address_of(host) or host for host in hosts}
         return wanted == {*dns, *addresses}
 
@@ -73,7 +100,7 @@ def parse(fullchain_pem: bytes, key_pem: bytes, *, paths: tuple[str, str] = ("fu
     Raises: BundleError: one of them is not PEM, the key is encrypted, or it does not fit the first certificate.
     """
     try:
-        chain = tuple(x509.load_pem_x509_certificates(fullchain_pem))
+        chain = _load_chain(fullchain_pem)
     except ValueError:
         raise BundleError(pem_kinds.explain_certificate(fullchain_pem, *paths)) from None
     try:
@@ -92,7 +119,31 @@ def parse(fullchain_pem: bytes, key_pem: bytes, *, paths: tuple[str, str] = ("fu
             if _public_bytes(key.public_key()) in keys
             else "the key does not fit the (first) certificate; give the key that it was ordered with"
         )
-    return Bundle(fullchain_pem=fullchain_pem, key_pem=key_pem, chain=chain)
+    try:
+        return Bundle(fullchain_pem=fullchain_pem, key_pem=key_pem, facts=read_facts(chain[0]))
+    except ValueError as error:
+        raise BundleError(f"the (first) certificate of {paths[0]} is damaged: {error}") from None
+
+
+def read_facts(leaf: x509.Certificate) -> Facts:
+    """Of the certificate that a chain begins with."""
+    dns, addresses = _alternative_names(leaf)
+    return Facts(
+        not_before=leaf.not_valid_before_utc,
+        not_after=leaf.not_valid_after_utc,
+        dns=dns,
+        addresses=addresses,
+        issuer=sys.intern(_describe(leaf.issuer)),
+        issuer_digest=sys.intern(digest_of_name(leaf.issuer)),
+        fingerprint=leaf.fingerprint(hashes.SHA256()).hex(),
+        serial=f"{leaf.serial_number:x}",
+        algorithm="rsa" if isinstance(leaf.public_key(), rsa.RSAPublicKey) else "ecdsa",
+    )
+
+
+def digest_of_name(name: x509.Name) -> str:
+    """Equal for equal names."""
+    return hashlib.sha256(name.public_bytes()).hexdigest()[:32]
 
 
 def general_name(host: str) -> x509.GeneralName:
@@ -101,7 +152,20 @@ def general_name(host: str) -> x509.GeneralName:
     return x509.DNSName(host) if address is None else x509.IPAddress(address)
 
 
-@functools.lru_cache(maxsize=16)  # a hundred sites in a row may share one that is for a hundred names
+@functools.lru_cache(maxsize=16)
+def _load_chain(fullchain_pem: bytes) -> tuple[x509.Certificate, ...]:
+    """Raises: ValueError."""
+    return tuple(x509.load_pem_x509_certificates(fullchain_pem))
+
+
+def _describe(issuer: x509.Name) -> str:
+    attributes = (x509.NameOID.ORGANIZATION_NAME, x509.NameOID.COMMON_NAME)
+    found = [str(item.value) for oid in attributes for item in issuer.get_attributes_for_oid(oid)]
+    if len(found) == 2 and found[1].startswith(found[0]):
+        return found[1]
+    return " ".join(found) or issuer.rfc4514_string()
+
+
 def _alternative_names(
     leaf: x509.Certificate,
 ) -> tuple[frozenset[str], frozenset[ipaddress.IPv4Address | ipaddress.IPv6Address]]:

@@ -11,14 +11,13 @@ import os
 import pathlib
 import threading
 
-from cryptography import x509
-
 from daemun import errors
 from daemun.certs.served import (
     bundle,
     certificate_records,
     certificate_selection,
     certificate_store,
+    facts_file,
     key_types,
     live_folder,
     local_ca,
@@ -54,14 +53,17 @@ class CertificateFiles:
         self._changing = threading.Lock()
         self._temporary: local_ca.LocalCa | None = None
         self._kept: dict[str, datetime.datetime] = {}
-        self.stored = certificate_store.Stored(store)
-        self._chooser = certificate_selection.CertificateSelector(self.stored, self._live, clock, directories_of)
+        self._facts = facts_file.FactsFile(paths.certificate_facts, clock)
+        self.stored = certificate_store.Stored(store, self._facts.parse)
+        self._chooser = certificate_selection.CertificateSelector(
+            self.stored, self._live, clock, directories_of, self._facts.parse
+        )
 
     def holds(self, spec: model.CertificateSpec) -> bool:
         last = layout.SECOND_KEY if spec.has_two_types else layout.KEY
         return all(
             os.path.exists(f"{self._live}/{name}/{last}")  # noqa: PTH110 - called for all names in every round
-            for name in shown_certificates.folders(spec)
+            for name in shown_certificates.folder_names(spec)
         )
 
     def mark(self, spec: model.CertificateSpec) -> object:
@@ -69,9 +71,28 @@ class CertificateFiles:
         missing."""
         marks = [
             live_folder.mark(self._live, folder, has_second=spec.has_two_types)
-            for folder in shown_certificates.folders(spec)
+            for folder in shown_certificates.folder_names(spec)
         ]
         return None if None in marks else tuple(marks)
+
+    def times(self) -> object:
+        """Others as soon as a folder or a link of a name is gone, or is added."""
+        return live_folder.times(self._live)
+
+    def find_lost(
+        self, known: collections.abc.Iterable[tuple[model.CertificateSpec, shown_certificates.ServedCertificate]]
+    ) -> list[str]:
+        """The certificates of which a folder or a link may not be there."""
+        linked, written = live_folder.names(self._live), live_folder.written(self._live)
+        return [
+            spec.name
+            for spec, served in known
+            if spec.first is None
+            and (
+                not linked.issuperset(shown_certificates.folder_names(spec))
+                or (spec.name not in written and not served.is_shared)
+            )
+        ]
 
     def is_intact(self, spec: model.CertificateSpec, served: shown_certificates.ServedCertificate) -> bool:
         """Whether live/ still holds what was put there."""
@@ -91,6 +112,7 @@ class CertificateFiles:
         """
         with self._changing:
             ca = ca or self.load_ca()
+            self._chooser.forget_live()
             self._mend_record(spec, ca)
             if spec.first is not None:
                 return self._chooser.choose_second(spec, spec.first, ca)
@@ -112,28 +134,30 @@ class CertificateFiles:
         if not self.stored.is_own_damaged(spec.name):
             return
         found, now = self._read_live(spec), self._clock.now()
-        if found is not None and now < found.not_after and not ca.is_named_by(found.leaf):
+        if found is not None and now < found.not_after and not ca.is_named_by(found):
             with contextlib.suppress(errors.EnvironmentProblemError):
                 self.stored.mend_own(spec.name, found, now)
 
     def _read_live(self, spec: model.CertificateSpec) -> bundle.Bundle | None:
         """What is shown of it."""
         if spec.first is None:
-            return live_folder.read(self._live, spec.name)
-        found = live_folder.read_second(self._live, spec.first.name)
-        return found if found is not None and key_types.is_of_its_type(found.leaf, spec) else None
+            return live_folder.read(self._live, spec.name, self._facts.parse)
+        found = live_folder.read_second(self._live, spec.first.name, self._facts.parse)
+        return found if found is not None and key_types.is_of_its_type(found, spec) else None
 
     def _show(self, spec: model.CertificateSpec, served: shown_certificates.ServedCertificate) -> None:
         """Each certificate is written once, into the folder of one of its names, and the others lead there."""
-        homes: dict[tuple[x509.Certificate, x509.Certificate | None], str] = {}
+        homes: dict[tuple[str, str | None], str] = {}
         for folder, one in shown_certificates.contents_of(spec, served).items():
             found = one.bundle
-            home = homes.setdefault((found.leaf, one.second.leaf if one.second is not None else None), folder)
+            pair = (found.fingerprint, one.second.fingerprint if one.second is not None else None)
+            home = homes.setdefault(pair, folder)
             if home != folder:
                 live_folder.join(self._live, folder, home)
                 continue
-            before = live_folder.read(self._live, folder)
+            before = self._chooser.read_live(folder)
             was_damaged = before is None and os.path.lexists(f"{self._live}/{folder}")
+            self._facts.note(found)
             live_folder.replace(
                 self._live,
                 folder,
@@ -197,7 +221,7 @@ class CertificateFiles:
     def remove_except(self, specs: collections.abc.Sequence[model.CertificateSpec]) -> None:
         """Remove what is not needed any more. A CA's certificate that has not expired stays where other programs may
         read it, but where a site takes whatever names live/ has."""
-        needed = {folder for spec in specs for folder in shown_certificates.folders(spec)}
+        needed = {folder for spec in specs for folder in shown_certificates.folder_names(spec)}
         with self._changing:
             now = self._clock.now()
             left = live_folder.names(self._live) - needed
@@ -206,9 +230,14 @@ class CertificateFiles:
             for name in left - self._kept.keys() if keeps else ():
                 self._keep(name, now)
             live_folder.remove_except(self._live, needed | self._kept.keys())
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what the next start has use for."""
+        self._facts.flush()
 
     def _keep(self, name: str, now: datetime.datetime) -> None:
-        found = live_folder.read(self._live, name)
+        found = live_folder.read(self._live, name, self._facts.parse)
         if found is None or now >= found.not_after or not self._is_of_a_ca(found):
             return
         with contextlib.suppress(OSError):
@@ -219,7 +248,7 @@ class CertificateFiles:
 
     def _is_of_a_ca(self, found: bundle.Bundle) -> bool:
         known = self.stored.covering(next(iter(found.names()), ""), self._clock.now())
-        return any(one.bundle.leaf == found.leaf and not one.is_revoked for one in known)
+        return any(one.bundle.fingerprint == found.fingerprint and not one.is_revoked for one in known)
 
     def remove(self, name: str) -> None:
         with self._changing:

@@ -16,7 +16,7 @@ import typing
 from cryptography import exceptions
 from cryptography.hazmat.primitives import serialization
 
-from daemun.certs.served import bundle
+from daemun.certs.served import bundle, live_folder
 from daemun.control import damaged_keys, ports
 from daemun.core.issuance import renewal_advice
 
@@ -79,9 +79,9 @@ def _parse_issued(content: bytes) -> Issued:
     return parse_issued(json.loads(content))
 
 
-def parse_issued(value: dict[str, typing.Any]) -> Issued:
+def parse_issued(value: dict[str, typing.Any], parse: live_folder.Parse = bundle.parse) -> Issued:
     """Raises: ValueError, KeyError, TypeError, AttributeError: it is damaged."""
-    found = bundle.parse(value["fullchain"].encode(), value["key"].encode())
+    found = parse(value["fullchain"].encode(), value["key"].encode())
     return Issued(directory=str(value["directory"]), bundle=found, is_revoked=bool(value.get("revoked")))
 
 

@@ -38,12 +38,29 @@ class CertificateSelector:
     are shown before those of others."""
 
     def __init__(
-        self, stored_: certificate_store.Stored, live_: pathlib.Path, clock: ports.Clock, directories_of: DirectoriesOf
+        self,
+        stored_: certificate_store.Stored,
+        live_: pathlib.Path,
+        clock: ports.Clock,
+        directories_of: DirectoriesOf,
+        parse: live_folder.Parse,
     ) -> None:
         self._directories_of = directories_of
         self._stored = stored_
         self._live = live_
         self._clock = clock
+        self._parse = parse
+        self._seen: dict[str, bundle.Bundle | None] = {}
+
+    def read_live(self, folder: str) -> bundle.Bundle | None:
+        """As `live_folder.read`, once until `forget_live`."""
+        if folder not in self._seen:
+            self._seen[folder] = live_folder.read(self._live, folder, self._parse)
+        return self._seen[folder]
+
+    def forget_live(self) -> None:
+        """It is about to change, or may have changed."""
+        self._seen.clear()
 
     def find_own(
         self, spec: model.CertificateSpec, ca: local_ca.LocalCa
@@ -52,7 +69,7 @@ class CertificateSelector:
         that is still there, else one of the local CA."""
         if spec.mode is not model.TlsMode.FILES:
             return None
-        now, before = self._clock.now(), live_folder.read(self._live, spec.name)
+        now, before = self._clock.now(), self.read_live(spec.name)
         try:
             found = own_files.read(spec)
             if before != found:  # else nginx serves it already
@@ -79,8 +96,11 @@ class CertificateSelector:
     ) -> shown_certificates.ServedCertificate:
         """The best certificate of each name; one of the local CA for those without."""
         best = self._find_best(spec) if spec.mode is model.TlsMode.ACME else {}
-        self._make_own(spec, best)
-        served = self._put_together(spec, best, ca, fresh=fresh)
+        if best:
+            self._make_own(spec, best)
+            served = self._put_together(spec, best, ca, fresh=fresh)
+        else:
+            served = self._locals(spec, spec.names, ca, fresh=fresh)
         return dataclasses.replace(served, seconds=self._find_seconds(spec, served)) if spec.has_two_types else served
 
     def _put_together(
@@ -92,19 +112,19 @@ class CertificateSelector:
         fresh: bool,
     ) -> shown_certificates.ServedCertificate:
         bare = tuple(name for name in spec.names if name not in best)
-        local = self._locals(spec, bare, ca, fresh=fresh) if bare or not best else None
+        local = self._locals(spec, bare, ca, fresh=fresh) if bare else None
         hosts = renewal_time.hosts_to_order(spec)
-        main = best.get((hosts or spec.names)[0]) if best else None
-        others = {issued.bundle.leaf: issued for issued in best.values() if issued is not main}
+        main = best.get((hosts or spec.names)[0])
+        others = {issued.bundle.fingerprint: issued for issued in best.values() if issued is not main}
         parts = [
             shown_certificates.OtherNames(
-                names=tuple(name for name, issued in best.items() if issued.bundle.leaf == leaf),
+                names=tuple(name for name, issued in best.items() if issued.bundle.fingerprint == fingerprint),
                 kind=shown_certificates.CertificateSource.PUBLIC,
                 bundle=other.bundle,
                 directory=_directory_of(other, spec),
             )
-            for leaf, other in others.items()
-            if main is None or leaf != main.bundle.leaf
+            for fingerprint, other in others.items()
+            if main is None or fingerprint != main.bundle.fingerprint
         ]
         if main is None:
             assert local is not None
@@ -145,7 +165,7 @@ class CertificateSelector:
         return tuple(
             (name, issued.bundle)
             for name, issued in self._find_best(second).items()
-            if issued.bundle.leaf != parts.get(name, served).bundle.leaf and not is_worse(name, issued)
+            if issued.bundle.fingerprint != parts.get(name, served).bundle.fingerprint and not is_worse(name, issued)
         )
 
     def choose_second(
@@ -170,14 +190,17 @@ class CertificateSelector:
                 else shown_certificates.OtherNames(names=(), kind=one.kind, bundle=one.bundle)
             )
         main = pieces[renewal_time.hosts_to_order(spec)[0]]
-        parts = {one.bundle.leaf: one for one in pieces.values() if one.bundle.leaf != main.bundle.leaf}
+        parts = {one.bundle.fingerprint: one for one in pieces.values()}
+        parts.pop(main.bundle.fingerprint, None)
         return shown_certificates.ServedCertificate(
             kind=main.kind,
             bundle=main.bundle,
             directory=main.directory,
             others=tuple(
-                dataclasses.replace(one, names=tuple(name for name in pieces if pieces[name].bundle.leaf == leaf))
-                for leaf, one in parts.items()
+                dataclasses.replace(
+                    one, names=tuple(name for name in pieces if pieces[name].bundle.fingerprint == fingerprint)
+                )
+                for fingerprint, one in parts.items()
             ),
         )
 
@@ -193,17 +216,17 @@ class CertificateSelector:
             return (
                 not one.is_revoked,
                 one.directory in directories,
-                key_types.is_of_its_type(found.leaf, spec),
+                key_types.is_of_its_type(found, spec),
                 now < renewal_time.renew_at(found.not_before, found.not_after),
                 -len(found.missing(hosts)),
-                own is not None and found.leaf == own.bundle.leaf,
+                own is not None and found.fingerprint == own.bundle.fingerprint,
                 found.not_after,
             )
 
         known = {name: self._stored.covering(name, now) for name in spec.names}
         if spec.first is not None:
             known = {
-                name: [one for one in found if key_types.is_of_its_type(one.bundle.leaf, spec)]
+                name: [one for one in found if key_types.is_of_its_type(one.bundle, spec)]
                 for name, found in known.items()
             }
         best = {name: max(found, key=worth) for name, found in known.items() if found}
@@ -221,7 +244,7 @@ class CertificateSelector:
         if found is None or _directory_of(found, spec) is None or found.bundle.missing(hosts):
             return
         own = self._stored.own(spec.name)
-        if own is None or own.bundle.leaf != found.bundle.leaf:
+        if own is None or own.bundle.fingerprint != found.bundle.fingerprint:
             with contextlib.suppress(errors.EnvironmentProblemError):  # a full disk: the next start makes it its own
                 self._stored.put_own(spec.name, found, self._clock.now())
 
@@ -229,8 +252,10 @@ class CertificateSelector:
         self, spec: model.CertificateSpec, bare: tuple[str, ...], ca: local_ca.LocalCa, *, fresh: bool
     ) -> shown_certificates.ServedCertificate:
         """For many names several certificates, where nginx looks for one of each name."""
-        size = MOST_LOCAL_NAMES if len(shown_certificates.folders(spec)) > 1 else max(1, len(bare))
-        groups = [bare[start : start + size] for start in range(0, len(bare), size)] or [bare]
+        if len(bare) < 2:
+            return self._local(spec, bare, ca, fresh=fresh)
+        size = MOST_LOCAL_NAMES if len(shown_certificates.folders(spec)) > 1 else len(bare)
+        groups = [bare[start : start + size] for start in range(0, len(bare), size)]
         first, *others = (self._local(spec, group, ca, fresh=fresh) for group in groups)
         parts = (
             shown_certificates.OtherNames(
@@ -248,11 +273,11 @@ class CertificateSelector:
         folder = next(
             (folder for folder, name in shown_certificates.folders(spec).items() if name in theirs), spec.name
         )
-        before = live_folder.read(self._live, folder)
+        before = self.read_live(folder)
         keep = (
             before is not None
             and not fresh
-            and ca.is_named_by(before.leaf)
+            and ca.is_named_by(before)
             and not before.missing(bare)
             and before.is_valid_at(now)
             and now < renewal_time.renew_at(before.not_before, before.not_after)
@@ -270,7 +295,7 @@ class CertificateSelector:
 
 def _directory_of(issued: certificate_records.Issued, spec: model.CertificateSpec) -> str | None:
     """As of `Served`."""
-    is_as_wanted = not issued.is_revoked and key_types.is_of_its_type(issued.bundle.leaf, spec)
+    is_as_wanted = not issued.is_revoked and key_types.is_of_its_type(issued.bundle, spec)
     return issued.directory if is_as_wanted else None
 
 

@@ -12,13 +12,10 @@ import collections
 import collections.abc
 import dataclasses
 import datetime
-import hashlib
 import json
 import threading
 
-from cryptography.hazmat.primitives import serialization
-
-from daemun.certs.served import bundle, certificate_records, key_types
+from daemun.certs.served import bundle, certificate_records, key_types, live_folder
 from daemun.control import damaged_keys, ports
 from daemun.core import model, names
 from daemun.core.issuance import renewal_time
@@ -29,8 +26,9 @@ _FOLDER = "adopted"
 class Stored:
     """For all threads. Read once from the store, which no other process changes while a daemon runs."""
 
-    def __init__(self, store: ports.Store) -> None:
+    def __init__(self, store: ports.Store, parse: live_folder.Parse = bundle.parse) -> None:
         self._store = store
+        self._parse = parse
         self._guard = threading.RLock()
         self._is_loaded = False
         self._known: dict[str, certificate_records.Issued] = {}
@@ -78,7 +76,7 @@ class Stored:
             and not one.is_revoked
             and now < renewal_time.renew_at(one.bundle.not_before, one.bundle.not_after)
             and not one.bundle.missing(hosts)
-            and key_types.is_of_its_type(one.bundle.leaf, of)
+            and key_types.is_of_its_type(one.bundle, of)
         ]
         return max(good, key=lambda one: one.bundle.not_after, default=None)
 
@@ -107,7 +105,7 @@ class Stored:
         """Another one is needed wherever this one is shown."""
         with self._guard:
             for key, issued in list(self._load().items()):
-                if issued.bundle.leaf == found.leaf:
+                if issued.bundle.fingerprint == found.fingerprint:
                     self._write(key, dataclasses.replace(issued, is_revoked=True))
 
     def _load(self) -> dict[str, certificate_records.Issued]:
@@ -115,11 +113,20 @@ class Stored:
         if not self._is_loaded:
             own = [key for key in self._store.list("certs") if key.endswith("/certificate.json")]
             for key in (*own, *self._store.list(_FOLDER)):
-                issued = _read(self._store, key)
+                issued = self._read(key)
                 if issued is not None:
                     self._remember(key, issued)
             self._is_loaded = True
         return self._known
+
+    def _read(self, key: str) -> certificate_records.Issued | None:
+        follows = "the certificate under live/ goes on where it is the same, else a CA is asked for another one"
+        return damaged_keys.read(
+            self._store,
+            key,
+            lambda content: certificate_records.parse_issued(json.loads(content), self._parse),
+            follows=follows,
+        )
 
     def _write(self, key: str, issued: certificate_records.Issued) -> None:
         certificate_records.write_issued(self._store, key, issued)
@@ -145,18 +152,17 @@ class Stored:
 
 
 def key_of(found: bundle.Bundle) -> str:
-    digest = hashlib.sha256(found.leaf.public_bytes(serialization.Encoding.DER)).hexdigest()
-    return f"{_FOLDER}/{digest[:32]}.json"
+    return f"{_FOLDER}/{found.fingerprint[:32]}.json"
 
 
 def _is_worth_keeping(
     before: certificate_records.Issued, after: certificate_records.Issued, now: datetime.datetime
 ) -> bool:
-    if before.is_revoked or now >= before.bundle.not_after or before.bundle.leaf == after.bundle.leaf:
+    if before.is_revoked or now >= before.bundle.not_after or before.bundle.fingerprint == after.bundle.fingerprint:
         return False
     is_longer = before.bundle.not_after > after.bundle.not_after
     is_other = before.directory != after.directory or bool(after.bundle.missing(before.bundle.names()))
-    algorithms = {key_types.algorithm_of(one.bundle.leaf) for one in (before, after)}
+    algorithms = {one.bundle.facts.algorithm for one in (before, after)}
     return is_longer or is_other or len(algorithms) > 1
 
 
@@ -171,10 +177,3 @@ def _labels(host: str) -> tuple[str, ...]:
         return (_label(host),)
     wildcard = f"*.{host.partition('.')[2]}"
     return (host,) if host == wildcard else (host, wildcard)
-
-
-def _read(store: ports.Store, key: str) -> certificate_records.Issued | None:
-    follows = "the certificate under live/ goes on where it is the same, else a CA is asked for another one"
-    return damaged_keys.read(
-        store, key, lambda content: certificate_records.parse_issued(json.loads(content)), follows=follows
-    )

@@ -11,14 +11,12 @@ import collections
 import collections.abc
 import contextlib
 import dataclasses
-import hashlib
 import json
 import os
 import pathlib
 import signal
 
 import structlog
-from cryptography.hazmat.primitives import serialization
 
 from daemun import causes, errors
 from daemun.certs.served import bundle, certificate_records, key_types, live_folder
@@ -69,7 +67,7 @@ class DeployHook:
     def note(self, name: str, hosts: tuple[str, ...], new: bundle.Bundle) -> None:
         """Store that the hook is due, before the certificate is stored. Blocking."""
         if self._hook:
-            _write(self._store, name, PendingHook(leaf=_digest(new), hosts=hosts))
+            _write(self._store, name, PendingHook(leaf=new.fingerprint, hosts=hosts))
 
     def notify(self, name: str) -> None:
         """The certificate is in live/NAME: run the hook, after those that wait already."""
@@ -99,7 +97,7 @@ class DeployHook:
     async def _run_one(self, name: str) -> None:
         note = await asyncio.to_thread(_read, self._store, name)
         issued = await asyncio.to_thread(certificate_records.read_issued, self._store, name)
-        if note is None or issued is None or note.leaf != _digest(issued.bundle):
+        if note is None or issued is None or note.leaf != issued.bundle.fingerprint:
             return  # the certificate never came into the store; its order goes on and is noted again
         host = note.hosts[0] if note.hosts else name
         log.info("the hook runs", host=host, command=self._hook[0])
@@ -202,10 +200,6 @@ async def _end(process: asyncio.subprocess.Process) -> None:
                 break
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-
-
-def _digest(found: bundle.Bundle) -> str:
-    return hashlib.sha256(found.leaf.public_bytes(serialization.Encoding.DER)).hexdigest()
 
 
 # --- the store -----------------------------------------------------------------------------------------------------

@@ -7,9 +7,7 @@ the first (`layout.SECOND_CHAIN`), because nginx must find both in one generatio
 import collections.abc
 import dataclasses
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import rsa
-
+from daemun.certs.served import bundle
 from daemun.core import model
 from daemun.core.issuance import renewal_time
 
@@ -49,11 +47,6 @@ def first_name(name: str) -> str:
     return name.partition(_BETWEEN)[0]
 
 
-def is_of_its_type(leaf: x509.Certificate, spec: model.CertificateSpec) -> bool:
+def is_of_its_type(found: bundle.Bundle, spec: model.CertificateSpec) -> bool:
     """Whether a certificate has a key of the algorithm that is wanted. Where one type is, the renewal sees to that."""
-    return spec.algorithm is None or algorithm_of(leaf) == spec.algorithm
-
-
-def algorithm_of(leaf: x509.Certificate) -> str:
-    """As `model.KeyType.algorithm`."""
-    return "rsa" if isinstance(leaf.public_key(), rsa.RSAPublicKey) else "ecdsa"
+    return spec.algorithm is None or found.facts.algorithm == spec.algorithm

@@ -10,7 +10,6 @@ many sites that have nothing yet to live/.generations/.shared-NUMBER/1/, until e
 
 import collections.abc
 import contextlib
-import functools
 import os
 import pathlib
 import secrets
@@ -30,27 +29,25 @@ _LIKE = {_LEAF: CHAIN, SECOND_CHAIN: CHAIN, SECOND_KEY: KEY}
 """Files that are links to another one where they hold the same."""
 
 
-def read(live: pathlib.Path, name: str) -> bundle.Bundle | None:
+Parse = collections.abc.Callable[[bytes, bytes], bundle.Bundle]
+"""As `bundle.parse`."""
+
+
+def read(live: pathlib.Path, name: str, parse: Parse = bundle.parse) -> bundle.Bundle | None:
     """What live/NAME holds; None: nothing that could be served (missing, or damaged by a person or a power cut)."""
-    return _read_pair(f"{live}/{name}", CHAIN, KEY)
+    return _read_pair(f"{live}/{name}", CHAIN, KEY, parse)
 
 
-def read_second(live: pathlib.Path, name: str) -> bundle.Bundle | None:
+def read_second(live: pathlib.Path, name: str, parse: Parse = bundle.parse) -> bundle.Bundle | None:
     """The second certificate in live/NAME, or the first again; None: as `read`, or there is no room for one."""
-    return _read_pair(f"{live}/{name}", SECOND_CHAIN, SECOND_KEY)
+    return _read_pair(f"{live}/{name}", SECOND_CHAIN, SECOND_KEY, parse)
 
 
-def _read_pair(folder: str, chain: str, key: str) -> bundle.Bundle | None:
+def _read_pair(folder: str, chain: str, key: str, parse: Parse) -> bundle.Bundle | None:
     try:
-        return _parse(_read_file(f"{folder}/{chain}"), _read_file(f"{folder}/{key}"))
+        return parse(_read_file(f"{folder}/{chain}"), _read_file(f"{folder}/{key}"))
     except (OSError, bundle.BundleError):
         return None
-
-
-@functools.lru_cache(maxsize=16)
-def _parse(fullchain_pem: bytes, key_pem: bytes) -> bundle.Bundle:
-    """Read again soon: sites in a row may share a pair, and each is looked at more than once while it is settled."""
-    return bundle.parse(fullchain_pem, key_pem)
 
 
 def _read_file(path: str) -> bytes:
@@ -61,11 +58,14 @@ def _read_file(path: str) -> bytes:
 def mark(live: pathlib.Path, name: str, *, has_second: bool = False) -> object:
     """Equal as long as nothing changes what live/NAME holds: two calls to the system. None: it holds nothing."""
     files = (CHAIN, KEY, SECOND_CHAIN, SECOND_KEY) if has_second else (CHAIN, KEY)
+    found: list[int] = []
     try:
-        found = [os.stat(f"{live}/{name}/{file}") for file in files]  # noqa: PTH116 - of all names, all the time
+        for file in files:
+            one = os.stat(f"{live}/{name}/{file}")  # noqa: PTH116 - of all names, all the time
+            found += (one.st_dev, one.st_ino, one.st_size, one.st_ctime_ns)
     except OSError:
         return None
-    return tuple((one.st_dev, one.st_ino, one.st_size, one.st_ctime_ns) for one in found)
+    return tuple(found)
 
 
 def holds(
@@ -83,7 +83,7 @@ def holds(
         return all(
             _read_file(f"{folder}/{chain}") == one.fullchain_pem
             and _read_file(f"{folder}/{key}") == one.key_pem
-            and _is_readable_by(live / name / key, worker_gid)
+            and _is_readable_by(f"{folder}/{key}", worker_gid)
             for chain, key, one in pairs
         )
     except OSError:
@@ -119,7 +119,7 @@ def replace(
     is_there = second is None or read_second(live, name) == second
     # Another name's generations go on with what that name holds.
     is_at_home = home_of(live, name) == name or is_shared(live, name)
-    if before == new and is_there and is_at_home and _is_readable_by(live / name / KEY, worker_gid):
+    if before == new and is_there and is_at_home and _is_readable_by(f"{live}/{name}/{KEY}", worker_gid):
         return
     generations = live / _GENERATIONS / name
     number, is_first = 1, _make_generations(generations, worker_gid)
@@ -143,7 +143,7 @@ def replace(
             if str(old) not in {str(number), current}:
                 shutil.rmtree(generations / str(old), ignore_errors=True)
         with contextlib.suppress(FileNotFoundError):  # a part of it was deleted
-            if current is not None and not _is_readable_by(generations / current / KEY, worker_gid):
+            if current is not None and not _is_readable_by(f"{generations}/{current}/{KEY}", worker_gid):
                 _give(generations / current, worker_gid)  # the workers' account is another one now
 
 
@@ -226,11 +226,27 @@ def remove_except(live: pathlib.Path, keep: collections.abc.Collection[str]) -> 
             shutil.rmtree(live / _GENERATIONS / name)
 
 
+def times(live: pathlib.Path) -> tuple[int, ...]:
+    """When a name or a generation of one was last added or removed; empty: there are none."""
+    try:
+        return tuple(os.stat(folder).st_mtime_ns for folder in (live, live / _GENERATIONS))  # noqa: PTH116
+    except OSError:
+        return ()
+
+
+def written(live: pathlib.Path) -> frozenset[str]:
+    """All names that have generations of their own."""
+    try:
+        return frozenset(os.listdir(live / _GENERATIONS))  # noqa: PTH208 - of thousands
+    except OSError:
+        return frozenset()
+
+
 def names(live: pathlib.Path) -> frozenset[str]:
     """All that live/ has a link for."""
     try:
         return frozenset(os.listdir(live)) - {_GENERATIONS}  # noqa: PTH208 - called in every round
-    except FileNotFoundError:
+    except OSError:
         return frozenset()
 
 
@@ -316,9 +332,9 @@ def _mode(worker_gid: int | None, for_owner: int, for_group: int) -> int:
     return for_owner if worker_gid is None else for_group
 
 
-def _is_readable_by(path: pathlib.Path, worker_gid: int | None) -> bool:
+def _is_readable_by(path: str, worker_gid: int | None) -> bool:
     """Whether the file is as `_write` makes it; not so after the workers' account was changed."""
-    status = path.stat()
+    status = os.stat(path)  # noqa: PTH116 - of thousands
     if worker_gid is None:
         return status.st_mode & 0o777 == 0o600
     return status.st_mode & 0o777 == 0o640 and status.st_gid == worker_gid

@@ -68,7 +68,11 @@ class LocalCa:
             .sign(self._key, hashes.SHA256())
         )
         pem = certificate.public_bytes(serialization.Encoding.PEM)
-        return bundle.Bundle(fullchain_pem=pem, key_pem=private_pem(key), chain=(certificate,))
+        return bundle.Bundle(fullchain_pem=pem, key_pem=private_pem(key), facts=bundle.read_facts(certificate))
+
+    @functools.cached_property
+    def _name_digest(self) -> str:
+        return bundle.digest_of_name(self.certificate.subject)
 
     @functools.cached_property
     def _common(self) -> x509.CertificateBuilder:
@@ -82,10 +86,10 @@ class LocalCa:
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
 
-    def is_named_by(self, certificate: x509.Certificate) -> bool:
+    def is_named_by(self, found: bundle.Bundle) -> bool:
         """Whether a certificate names this root as its issuer: quick, and enough where no forgery is to be expected. No
         two roots of daemun have the same name. What a temporary root stands in for is not known, so it may be any."""
-        return self.is_temporary or certificate.issuer == self.certificate.subject
+        return self.is_temporary or found.facts.issuer_digest == self._name_digest
 
     def is_issuer_of(self, certificate: x509.Certificate) -> bool:
         try:

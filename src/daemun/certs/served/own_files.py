@@ -170,7 +170,7 @@ def _rewrite(found: bundle.Bundle) -> bundle.Bundle:
     key = serialization.load_pem_private_key(found.key_pem, password=None).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    return bundle.Bundle(fullchain_pem=chain, key_pem=key, chain=found.chain)
+    return bundle.Bundle(fullchain_pem=chain, key_pem=key, facts=found.facts)
 
 
 @contextlib.contextmanager

@@ -1,10 +1,9 @@
 """What each name of a certificate's site is shown, and the folders under live/ that it is found in. Pure."""
 
+import collections.abc
 import dataclasses
 import datetime
 import enum
-
-from cryptography import x509
 
 from daemun.certs.served import bundle
 from daemun.core import model, names
@@ -64,9 +63,14 @@ class ServedCertificate:
         """For who looks for many names: those of the `others`."""
         return {name: part for part in reversed(self.others) for name in part.names}
 
-    def shows(self, leaf: x509.Certificate) -> bool:
+    def shows(self, found: _Bundle) -> bool:
         beside = (*(part.bundle for part in self.others), *(second for _, second in self.seconds))
-        return any(one.leaf == leaf for one in (self.bundle, *beside))
+        return any(one.fingerprint == found.fingerprint for one in (self.bundle, *beside))
+
+
+def folder_names(spec: model.CertificateSpec) -> collections.abc.Iterable[str]:
+    """Of `folders`. Quick, for who looks at very many."""
+    return (spec.name,) if not spec.shown and spec.first is None else folders(spec)
 
 
 def folders(spec: model.CertificateSpec) -> dict[str, str]:

@@ -22,6 +22,7 @@ class CertificateSpec:
     where
     one folder is for all of them.
     takes_names: names are added to its site while the gate runs, and whatever live/ holds is one of them.
+    is_added: it is for such a name.
     first: of the second of two certificates for the same names, with a key of another type: the one that it is shown
     beside, in the same folders.
     origin: where its site is described.
@@ -37,6 +38,7 @@ class CertificateSpec:
     unordered: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
     takes_names: bool = False
+    is_added: bool = False
     first: "CertificateSpec | None" = None
     origin: Origin = dataclasses.field(default=NOWHERE, compare=False)
 
