@@ -6,7 +6,7 @@ import pydantic
 import pytest
 
 from daemun.core import model, validate
-from daemun.core.options import catalogue, health_option, hold_option
+from daemun.core.options import catalogue, health_option, hold_option, option
 from daemun.sources import yaml_route
 from daemun.sources.docker import label_options
 from tests.support import sites
@@ -76,7 +76,8 @@ def test_bad_paths(path: str) -> None:
     ],
 )
 def test_bad_values(changes: dict[str, object], field: str) -> None:
-    assert find(dataclasses.replace(HEALTH, **changes)) == [("health", field)]  # type: ignore[arg-type]
+    ((key, *path),) = find(dataclasses.replace(HEALTH, **changes))  # type: ignore[arg-type]
+    assert (key, path[0]) == ("health", field)
 
 
 def test_only_what_speaks_http_is_asked_over_http() -> None:
@@ -104,5 +105,8 @@ def test_a_unix_socket_cannot_be_checked() -> None:
 def test_labels_say_the_same(
     values: label_options.Values, expected: health_option.Health | None, hold_s: float
 ) -> None:
-    made = model.Proxy(targets=(), options=label_options.read_route(values).options()[1])
+    made = model.Proxy(
+        targets=(),
+        options=catalogue.split(label_options.read_route(values).given(catalogue.BY_NAME), option.Beside.TO)[1],
+    )
     assert (health_option.OPTION.of(made), hold_option.OPTION.of(made)) == (expected, hold_s)

@@ -6,7 +6,14 @@ import typing
 import pytest
 
 from daemun.core import model, render_environment, rules, validate
-from daemun.core.options import balance_option, catalogue, hsts_option, timeout_option, upstream_tls_options
+from daemun.core.options import (
+    balance_option,
+    catalogue,
+    health_option,
+    hsts_option,
+    timeout_option,
+    upstream_tls_options,
+)
 from tests.support import sites
 
 TARGET = model.Target(scheme=model.Scheme.HTTP, host="web", port=80)
@@ -196,6 +203,18 @@ def test_good_paths(path: str) -> None:
         (proxy(options=catalogue.values(host_header="$host")), "is not a host"),
         (proxy(options=catalogue.values(root="var")), "root"),
         (proxy(options=catalogue.values(index=("a/b.php",))), "index"),
+        (proxy(options=catalogue.values(server_name="::1")), "nginx compares names only"),
+        (proxy(options=catalogue.values(health=health_option.Health(statuses=()))), "no answer would be good"),
+        (
+            proxy(
+                options=catalogue.values(balance=balance_option.Balance(method=balance_option.Method.HASH, key="a$1"))
+            ),
+            "variable",
+        ),
+        (
+            proxy(target(scheme=model.Scheme.GRPC), options=catalogue.values(request_headers=((47 * "a", "1"),))),
+            "at most 46",
+        ),
         (
             proxy(target(scheme=model.Scheme.FASTCGI), options=catalogue.values(index=("a.php", "b.php"))),
             "expected one name",

@@ -21,6 +21,7 @@ MAX_BYTES_OF_A_FILE = 1 << 50
 LEAST_MEMORY_BYTES = 1 << 20
 """Of a budget: less than any worker has, so with it each change waits."""
 YEAR_S = 366 * 86400.0
+MAX_BUCKET_CHARACTERS = 46
 REDIRECT_STATUSES = (301, 302, 303, 307, 308)
 
 # RFC 9110 sections 7.6.1 and 6.4: they speak of one connection, or of the length of a body, which nginx knows better.
@@ -293,13 +294,25 @@ def check_header_name(name: str, *, request: bool) -> str | None:
 def check_proxy_header(name: str) -> str | None:
     """One that only trusted proxies may send: with letters, digits and dashes, as nginx's variable of it is called."""
     cause = check_header_name(name, request=True)
-    if cause is None and not re.fullmatch(r"[A-Za-z0-9-]{1,100}", name):
-        return "is not 1 to 100 letters, digits and dashes"
-    return cause
+    if name.lower() == "host":
+        return "is set by the gate itself"
+    if cause is None and not re.fullmatch(r"[A-Za-z0-9-]+", name):
+        return "is not letters, digits and dashes"
+    return cause or check_fixed_bucket(name)
 
 
 def check_media_type(text: str) -> str | None:
-    return None if _MEDIA_TYPE.match(text) else 'is not a media type, such as "text/css"'
+    if not _MEDIA_TYPE.match(text):
+        return 'is not a media type, such as "text/css"'
+    return check_fixed_bucket(text)
+
+
+def check_fixed_bucket(name: str) -> str | None:
+    """Names of which nginx makes a hash table whose buckets have a fixed size (ngx_hash.h): 64 bytes hold a pointer, a
+    length and the name. One that is longer would keep nginx from starting at all."""
+    if len(name) <= MAX_BUCKET_CHARACTERS:
+        return None
+    return f"is too long for nginx here: {len(name)} characters, at most {MAX_BUCKET_CHARACTERS}"
 
 
 def check_variables(text: str) -> str | None:

@@ -146,7 +146,12 @@ def _kind_of_tls(value: object) -> str:
 
 
 Tls = typing.Annotated[
-    typing.Annotated[TlsWord, forms.choice(TlsWord, "{certificate: FILE, key: FILE}"), pydantic.Tag("(word)")]
+    typing.Annotated[
+        TlsWord,
+        forms.choice(TlsWord, "{certificate: FILE, key: FILE}"),
+        forms.Also(forms.is_(False)),
+        pydantic.Tag("(word)"),
+    ]
     | typing.Annotated[TlsFilesEntry, pydantic.Tag("(files)")]
     | typing.Annotated[TlsOrderEntry, pydantic.Tag("(order)")],
     pydantic.Discriminator(_kind_of_tls),

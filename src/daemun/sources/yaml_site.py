@@ -16,7 +16,7 @@ class SiteEntry(yaml_entry.Entry):
     aliases: typing.Annotated[list[forms.Host], forms.ONE_OR_MORE] = []
     redirect_aliases: bool = False
     tls: yaml_acme.Tls = yaml_acme.TlsWord.AUTO
-    http: typing.Annotated[model.HttpMode, forms.choice(model.HttpMode)] | None = None
+    http: typing.Annotated[model.HttpMode, forms.choice(model.HttpMode), forms.Also(forms.is_(False))] | None = None
     on_demand: yaml_acme.OnDemand = None
     enabled: bool = True
     routes: dict[str, typing.Any]

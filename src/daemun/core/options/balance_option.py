@@ -3,6 +3,7 @@
 
 import dataclasses
 import enum
+import re
 import typing
 
 import pydantic
@@ -21,6 +22,7 @@ class Method(enum.Enum):
     STICKY = "sticky"
 
 
+_VARIABLE = re.compile(r"\$\{?[A-Za-z_]")
 _WITHOUT_BACKUP = frozenset({Method.HASH, Method.IP_HASH, Method.RANDOM})
 
 
@@ -61,7 +63,7 @@ def _check(value: Balance, place: Place) -> None:
     if value.method is Method.HASH:
         key = value.key or ""
         cause = rules.check_text(key) or rules.check_variables(key)
-        if cause is None and "$" not in key:
+        if cause is None and not _VARIABLE.search(key):
             cause = 'needs a variable to tell requests apart, such as "hash $remote_addr"'
         place.add(cause)
     elif value.key is not None:

@@ -1,6 +1,7 @@
 """`docker`: the engine whose containers request sites."""
 
 import dataclasses
+import re
 import typing
 
 import pydantic
@@ -67,6 +68,7 @@ def _once(value: object) -> object:
     return value
 
 
+_PROJECT = re.compile(r"[A-Za-z0-9_.-]{1,64}\Z")
 _ENDPOINT: forms.Json = {"anyOf": [{"enum": ["auto", "off", False]}, {"type": "string", "pattern": "://"}]}
 
 
@@ -102,6 +104,12 @@ def _check(value: Docker, place: Place) -> None:
         place.add("needs `endpoint`, the tcp:// URL of the engine that it is for", "tls")
     for index, host in enumerate(value.reserved):
         place.add_value(host, rules.check_host(host), "reserve", index)
+    for host, projects in value.shared:
+        place.add_value(host, rules.check_host(host), "share", host)
+        for index, project in enumerate(projects):
+            if not _PROJECT.match(project):
+                cause = "is not the name of a project of compose: letters, digits, _, . and -"
+                place.add_value(project, cause, "share", host, index)
 
 
 OPTION = Option(

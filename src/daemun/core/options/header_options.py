@@ -8,6 +8,7 @@ from daemun.core import model, rules
 from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
 _CGI = frozenset({model.Scheme.FASTCGI, model.Scheme.UWSGI, model.Scheme.SCGI})
+_HTTP = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS, model.Scheme.H2C})
 _CGI_NAME_CHARACTERS = 40
 
 
@@ -53,6 +54,8 @@ def _check_request(headers: tuple[model.Header, ...], place: Place) -> None:
     schemes = {target.scheme for target in place.proxy.targets}
     if headers and model.Scheme.MEMCACHED in schemes:
         place.add("cannot be sent to memcached", headers[0][0])
+    for name, _ in headers if not schemes <= _HTTP else ():
+        place.add_value(name, rules.check_fixed_bucket(name), name)
     for name, _ in headers if schemes & _CGI else ():
         if len(name) > _CGI_NAME_CHARACTERS:
             cause = f"is too long for a CGI parameter: {len(name)} characters, at most {_CGI_NAME_CHARACTERS}"
@@ -61,7 +64,12 @@ def _check_request(headers: tuple[model.Header, ...], place: Place) -> None:
 
 def _check_response(headers: tuple[model.Header, ...], place: Place) -> None:
     _check(headers, place, is_request=False)
-    if place.route is None or isinstance(place.route.action, model.Proxy):
+    if place.route is None:
+        return
+    if isinstance(place.route.action, model.Proxy):
+        is_http = {target.scheme for target in place.route.action.targets} <= _HTTP
+        for name, _ in () if is_http else headers:
+            place.add_value(name, rules.check_fixed_bucket(name), name)
         return
     for name, _ in headers:
         if name.lower() == "content-type":

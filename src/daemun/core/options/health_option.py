@@ -82,6 +82,8 @@ def _check(health: Health | None, place: Place) -> None:
     )
     for name, value, least, most in numbers:
         place.add(rules.check_number(value, least=least, most=most), name)
+    if not health.statuses:
+        place.add("is empty, so that no answer would be good", "status")
     for index, (low, high) in enumerate(health.statuses):
         if not 100 <= low <= high <= 599:
             place.add(f"{low}-{high} is no range of statuses between 100 and 599", "status", index)

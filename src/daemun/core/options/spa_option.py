@@ -17,7 +17,7 @@ OPTION = Option(
     doc=Doc(
         kind="true, false",
         usual="`false`",
-        meaning="what is no file is answered with `index.html`",
+        meaning="what is no file is answered with the first page of `index`",
     ),
     beside=frozenset({Beside.FILES}),
     check=_check,

@@ -67,6 +67,12 @@ def _check_verify(value: Verify, place: Place) -> None:
 def _check_name(value: str | None, place: Place) -> None:
     if value is None:
         return
+    if names.address_of(value) is not None:
+        place.add(
+            "is an IP address, and nginx compares names only; name one that the certificate carries, or write "
+            "`verify: false` without it"
+        )
+        return
     place.add(rules.check_server(value))
     if not is_encrypted(place.proxy):
         place.add("has no effect: no target is https or grpcs", severity=model.Severity.WARNING)

@@ -210,7 +210,8 @@ def _hashes(desired: model.Desired, *, has_shared: bool) -> tuple[directive.Node
     least = 128 if are_few else 512
     bucket = str(_power_of_two(max([len(name) for name in names_], default=0) + 48, least=least))
     routes = [route for site in desired.enabled for route in site.routes]
-    header = max((len(name) for route in routes for name, _ in header_options.REQUEST.of(route.action)), default=0)
+    sent = (header_options.REQUEST.of(route.action) + header_options.RESPONSE.of(route) for route in routes)
+    header = max((len(name) for headers in sent for name, _ in headers), default=0)
     return (
         directive.Comment("Hash tables"),
         arguments.line("server_names_hash_bucket_size", bucket),
