@@ -24,6 +24,7 @@ from daemun.core.options import (
     workers_option,
 )
 from daemun.errors import ConfigError
+from daemun.nginx import worker_account
 from daemun.sources import yaml_acme, yaml_file, yaml_route, yaml_site, yaml_top
 
 BASE = "/etc/daemun"
@@ -824,3 +825,41 @@ def test_nothing_behind_a_key_is_as_if_it_was_not_there(name: str) -> None:
 def test_mistakes_at_the_top(top: str, cause: str) -> None:
     (line,) = said(f"{top}\nsites: {{}}\n")
     assert cause in line
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "cause"),
+    [
+        ("docker", "off", "is a key of the top of the file"),
+        ("logs", "{access: true}", "is a key of the top of the file"),
+        ("listen", "{http: 8080}", "is a key of the top of the file"),
+        ("tls", "off", "is an option of a site"),
+        ("hsts", "true", "is an option of a site"),
+    ],
+)
+def test_a_key_among_the_hosts_is_sent_home(key: str, value: str, cause: str) -> None:
+    (line,) = said(f"sites:\n  {key}: {value}\n  a.test: http://a\n")
+    assert line.startswith(f'daemun.yaml:2:3: site "{key}": {cause}, not a host; write it b')
+
+
+@pytest.mark.parametrize("key", ["logs", "docker", "tls", "user"])
+def test_a_host_may_be_called_like_a_key(key: str) -> None:
+    (site,) = good(f"sites: {{{key}: http://a}}")
+    assert site.host == key
+
+
+def test_a_folder_that_nginx_cannot_enter_is_told(tmp_path: pathlib.Path) -> None:
+    """A: visitors would get 403, and only nginx's error log would say why."""
+    (tmp_path / "closed" / "public").mkdir(parents=True)
+    (tmp_path / "closed").chmod(0o700)
+    (tmp_path / "a.txt").write_text("x")
+    file = tmp_path / "daemun.yaml"
+    file.write_text("sites: {a.test: {/: {files: closed/public}, /f/: {files: a.txt}}}")
+    worker = worker_account.WorkerAccount(user="nobody", group="nogroup", uid=65534, gid=65534)
+    found = yaml_file.YamlFile(file, find_worker=lambda _: worker).read_now().problems
+    closed, no_folder = (problem.message for problem in found)
+    assert closed.startswith(
+        'site "a.test", route "/", files: "nobody", the account of nginx\'s workers, has no right to'
+    )
+    assert closed.endswith("; until then its visitors get 403")
+    assert f"{tmp_path}/a.txt is a file, and a folder is expected" in no_folder

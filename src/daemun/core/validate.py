@@ -9,6 +9,7 @@ import collections.abc
 import functools
 
 from daemun.core import (
+    loops,
     model,
     names,
     problem_report,
@@ -70,10 +71,18 @@ def find_global_problems(
     _check_default(settings.default, sites, report.at(settings.default.origin))
     validate_site.check_gate(settings, report)
     memory = memory or site_memory.PerSite()
-    memory.enter(settings.acme)
-    judge = functools.partial(validate_acme.find_order_problems, acme=settings.acme)
+    listening = (*settings.listen_http, *settings.listen_https)
+    memory.enter((settings.acme, listening))
+    judge = functools.partial(_judge_in_gate, acme=settings.acme, listening=listening)
     orders = [problem for site in sites for problem in memory.get(site, judge)]
     return (*report.problems, *_find_claimed_twice(sites), *orders)
+
+
+def _judge_in_gate(
+    site: model.Site, acme: model.Acme, listening: tuple[model.Address, ...]
+) -> tuple[model.Problem, ...]:
+    """What is wrong with a site in this gate."""
+    return (*validate_acme.find_order_problems(site, acme), *loops.find_loops(site, listening))
 
 
 def find_unsupported(

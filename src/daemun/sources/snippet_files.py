@@ -175,17 +175,22 @@ def _why_unreadable(path: pathlib.Path, worker: Worker | None) -> str | None:
     try:
         with path.open("rb"):
             pass
-        if worker is None or worker.uid == 0:
-            return None
-        resolved = path.resolve()
-        groups = {worker.gid, *os.getgrouplist(worker.user, worker.gid)}
-        for place in (*reversed(resolved.parents), resolved):
-            found, letter = place.stat(), "x" if place.is_dir() else "r"
-            shift = 6 if found.st_uid == worker.uid else 3 if found.st_gid in groups else 0
-            if not (found.st_mode >> shift) & (0o1 if letter == "x" else 0o4):
-                cure = f"`chgrp {worker.group} {place} && chmod g+{letter} {place}`"
-                who = f'"{worker.user}", the account of nginx\'s workers,'
-                return f"{who} has no right to {place}; give it one, as by {cure}"
+        return find_closed(path.resolve(), worker)
     except OSError as error:
         return causes.describe(error)
+
+
+def find_closed(resolved: pathlib.Path, worker: Worker | None) -> str | None:
+    """Which folder or file on the way to a path, itself among them, nginx's workers have no right to, with the cure;
+    None: they have. Raises: OSError."""
+    if worker is None or worker.uid == 0:
+        return None
+    groups = {worker.gid, *os.getgrouplist(worker.user, worker.gid)}
+    for place in (*reversed(resolved.parents), resolved):
+        found, letter = place.stat(), "x" if place.is_dir() else "r"
+        shift = 6 if found.st_uid == worker.uid else 3 if found.st_gid in groups else 0
+        if not (found.st_mode >> shift) & (0o1 if letter == "x" else 0o4):
+            cure = f"`chgrp {worker.group} {place} && chmod g+{letter} {place}`"
+            who = f'"{worker.user}", the account of nginx\'s workers,'
+            return f"{who} has no right to {place}; give it one, as by {cure}"
     return None

@@ -74,6 +74,17 @@ def find_stray_sites(raw: object) -> tuple[str, ...]:
     return tuple(key for key, value in raw.items() if "." in key and _is_site(value) and names.is_host_name(key))
 
 
+def find_home_of_stray(key: str, value: object) -> str | None:
+    """Where a key belongs that stands among the hosts and leads nowhere. None: it is a host, whatever it is called."""
+    if _is_site(value):
+        return None
+    if key in yaml_top.FILE.model_fields:
+        return "is a key of the top of the file, not a host; write it beside `sites:`, without indentation"
+    if key in yaml_site.SITE.model_fields:
+        return "is an option of a site, not a host; write it below the host that it is for, beside `routes:`"
+    return None
+
+
 def is_meant_as_path(key: str, value: object, *, beside_paths: bool) -> bool:
     """Whether a key of a site is a path without its slash, from what it leads to. beside_paths: there are others."""
     known = {*yaml_site.SITE.model_fields, *yaml_route.ROUTE.model_fields}

@@ -15,6 +15,7 @@ from daemun.sources import (
     loaded_files,
     provider_check,
     published_secrets,
+    served_folders,
     snippet_files,
     yaml_context,
     yaml_positions,
@@ -140,6 +141,7 @@ def _read(
         *_find_missing_files(snapshot),
         *published_secrets.find_problems(snapshot, path, state),
         *snippet_files.find_problems(snapshot, find_worker),
+        *served_folders.find_problems(snapshot, find_worker),
         *provider_check.find_problems(acme, snapshot.sites),
     )
     problems = yaml_translate.collect([*snapshot.problems, *reader.place(named)])
@@ -175,29 +177,10 @@ def _find_missing_files(snapshot: model.Snapshot) -> list[model.Problem]:
             if path is not None:
                 problems += _unreadable(path, ("tls", key), site)
         for route in site.routes:
-            problems += _missing_of(route, site)
+            ca_file = upstream_tls_options.VERIFY.of(route.action).ca_file
+            if ca_file is not None:
+                problems += _unreadable(ca_file, ("routes", route.path, "verify"), site)
     return problems
-
-
-def _missing_of(route: model.Route, site: model.Site) -> list[model.Problem]:
-    field = ("routes", route.path)
-    match route.action:
-        case model.Proxy() as action:
-            ca_file = upstream_tls_options.VERIFY.of(action).ca_file
-            return [] if ca_file is None else _unreadable(ca_file, (*field, "verify"), site)
-        case model.Files() if not pathlib.Path(route.action.folder).is_dir():
-            where = problem_report.label((*field, "files"), host=site.host)
-            message = f"{where}: there is no folder {route.action.folder}; its visitors get 404 until it is there"
-            return [
-                model.Problem(
-                    origin=site.origin,
-                    message=message,
-                    host=site.host,
-                    severity=model.Severity.WARNING,
-                    field=(*field, "files"),
-                )
-            ]
-    return []
 
 
 def _unreadable(path: str, field: tuple[str, ...], site: model.Site | None = None) -> list[model.Problem]:

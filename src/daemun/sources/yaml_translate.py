@@ -78,6 +78,10 @@ class Translation(yaml_context.Context):
         origin = self.origin(self.document.keys[path])
         self._sites[origin.place] = path
         host = self._host(key)
+        if (home := yaml_check.find_home_of_stray(key, self.document.get(path))) is not None:
+            self.report_at(path, home, host=host, mark=self.document.keys[path])
+            self.incomplete.add(origin.place)
+            return model.Site(host=host, enabled=not self._is_off(path), origin=origin)
         sorted_out = self._sort_out(path, host)
         entry = self._read_site(path, host, instead=sorted_out)
         if entry is None or sorted_out is not None:
