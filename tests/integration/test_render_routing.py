@@ -90,7 +90,7 @@ def _sites(one: str, two: str) -> tuple[model.Site, ...]:
         site(
             "go.test",
             route("/to", model.Redirect(to="https://else.test$request_uri", options=catalogue.values(status=308))),
-            route("/path", model.Redirect(to="https://else.test$uri$price", options=catalogue.values(status=302))),
+            route("/path", model.Redirect(to="https://else.test$uri$-price", options=catalogue.values(status=302))),
             one,
         ),
     )
@@ -236,9 +236,9 @@ def _long_names(count: int) -> tuple[str, ...]:
         _long_names(95),
         _long_names(700),
         _long_names(5000),
-        ("*.wild.many.test", "www.many.*", r"~^shop-\d+\.many\.test$", "127.0.0.1", "default", *_long_names(100)),
+        ("*.wild.many.test", "127.0.0.1", "hostnames", "volatile", *_long_names(100)),
     ],
-    ids=["95", "700", "5000", "patterns"],
+    ids=["95", "700", "5000", "kinds"],
 )
 def test_a_site_of_many_names_is_served_and_keeps_its_handshakes_apart(gate: Gate, others: tuple[str, ...]) -> None:
     url, other = _urls(gate)
@@ -265,9 +265,8 @@ def test_a_site_of_many_names_is_served_and_keeps_its_handshakes_apart(gate: Gat
             request = f"GET / HTTP/1.1\nHost: {host}\nConnection: close\n\n"
             return int(at.raw(request, name=sni, tls=True).split()[1])
 
-        shown = {"*.wild.many.test": "x.wild.many.test", "www.many.*": "www.many.org"}
+        shown = {"*.wild.many.test": "x.wild.many.test"}
         mine = [shown.get(name, name) for name in (others[0], others[-1], *others[:5])]
-        mine = ["SHOP-12.Many.test" if name.startswith("~") else name for name in mine]
         for name in mine:
             sni = None if name == "127.0.0.1" else name
             assert status(sni, name) == 200, name
@@ -329,13 +328,13 @@ def _urls(gate: Gate) -> tuple[str, str]:
 def test_redirect_routes(gate: Gate) -> None:
     answer = gate.get("https://go.test/to/x?y=1")
     assert (answer.status_code, answer.headers["Location"]) == (308, "https://else.test/to/x?y=1")
-    assert gate.get("https://go.test/path").headers["Location"] == "https://else.test/path$price"
+    assert gate.get("https://go.test/path").headers["Location"] == "https://else.test/path$-price"
     assert gate.said("https://go.test/other").server == "one"
 
 
 def test_a_line_break_in_the_path_ends_no_header(gate: Gate) -> None:
     answer = gate.get("https://go.test/path%0d%0aSet-Cookie:%20evil=1")
-    assert answer.headers["Location"] == "https://else.test$price"
+    assert answer.headers["Location"] == "https://else.test$-price"
     assert "Set-Cookie" not in answer.headers
 
 

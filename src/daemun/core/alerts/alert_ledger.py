@@ -54,6 +54,7 @@ class Alert:
     """A certificate in danger. host, names: as `model.CertificateStatus`. told: the targets that know of it.
 
     solved_at: None: not yet. It is kept until every target that knows the danger knows that, too.
+    cause: why it was in danger at the last look that found it so; "": not known.
     """
 
     danger: Danger
@@ -63,6 +64,7 @@ class Alert:
     raised_at: datetime.datetime
     solved_at: datetime.datetime | None = None
     told: tuple[str, ...] = ()
+    cause: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -180,13 +180,20 @@ def _raise(alarms: _Alarms, new: alert_ledger.Alert) -> None:
     known = alarms.get((new.name, new.danger), new)
     if known.solved_at is not None:
         known = dataclasses.replace(known, raised_at=new.raised_at, solved_at=None)
-    alarms[new.name, new.danger] = dataclasses.replace(known, host=new.host, names=new.names)
+    alarms[new.name, new.danger] = dataclasses.replace(known, host=new.host, names=new.names, cause=new.cause)
 
 
 def _alarm_of(
     danger: alert_ledger.Danger, status: model.CertificateStatus, now: datetime.datetime
 ) -> alert_ledger.Alert:
-    return alert_ledger.Alert(danger=danger, name=status.name, host=status.host, names=status.names, raised_at=now)
+    return alert_ledger.Alert(
+        danger=danger,
+        name=status.name,
+        host=status.host,
+        names=status.names,
+        raised_at=now,
+        cause=status.reason or "",
+    )
 
 
 def _solve(alarms: _Alarms, name: str, danger: alert_ledger.Danger, now: datetime.datetime) -> None:
