@@ -28,28 +28,10 @@ def test_another_site_of_the_gate_can_be_meant() -> None:
     assert found(route("/", proxy("http://127.0.0.1", host_header="other.test"))) == []
 
 
-@pytest.mark.parametrize(
-    "to", ["/", "/x", "https://a.test/", "https://b.test/x?y=1", "https://a.test:443/", "https://$host/", "/$is_args"]
-)
-def test_a_redirect_to_its_own_route(to: str) -> None:
-    is_loop = bool(found(route("/", model.Redirect(to=to))))
-    assert is_loop is ("$is_args" not in to)
-
-
-@pytest.mark.parametrize(
-    "to",
-    [
-        "https://c.test/",
-        "https://a.test:9443/",
-        "https://$host$request_uri",
-        "https://a.test$request_uri",
-        "https://a.test/new/",
-        "$scheme://x.test/",
-    ],
-)
-def test_a_redirect_elsewhere(to: str) -> None:
-    assert found(route("/", model.Redirect(to=to)), route("/new/", "http://10.0.0.1")) == []
-
-
 def test_of_a_disabled_site_nothing_is_said() -> None:
     assert loops.find_loops(site("a.test", "http://127.0.0.1", enabled=False), LISTENING) == ()
+
+
+def test_a_server_of_this_machine_beside_a_gate_on_an_address_of_its_own() -> None:
+    listening = (model.Address(port=80, host="192.0.2.1"), model.Address(port=443, host="192.0.2.1"))
+    assert loops.find_loops(site("a.test", "http://127.0.0.1"), listening) == ()

@@ -1,27 +1,18 @@
-"""Requests that would come back to the gate again and again: servers that are the gate itself, and redirects of a route
-to itself. Pure."""
+"""Requests that would come back to the gate again and again: of servers that are the gate itself. Pure."""
 
 import ipaddress
-import urllib.parse
 
 from daemun.core import model, names, problem_report, words
 from daemun.core.options import host_header_option
-
-_OWN_PORTS = {None, 80, 443}
-"""Without a port of its own, or with one that `listen` most often has."""
 
 
 def find_loops(site: model.Site, listening: tuple[model.Address, ...]) -> tuple[model.Problem, ...]:
     """listening: the addresses of the gate. Warnings: a server that answers there all the same may come."""
     report = problem_report.ProblemReport(host=site.host, origin=site.origin)
-    ports = {address.port for address in listening}
+    ports = {address.port for address in listening if address.host is None or _is_here(address.host)}
     for route in site.routes if site.enabled else ():
-        here = report.at(route.origin)
-        match route.action:
-            case model.Proxy() as action:
-                _check_servers(action, route, ports, here)
-            case model.Redirect() as action:
-                _check_redirect(action, route, site, here)
+        if isinstance(route.action, model.Proxy):
+            _check_servers(route.action, route, ports, report.at(route.origin))
     return tuple(report.problems)
 
 
@@ -48,22 +39,3 @@ def _is_here(host: str) -> bool:
     if address is None:
         return host == "localhost"
     return address.is_loopback or address in {ipaddress.ip_address("0.0.0.0"), ipaddress.ip_address("::")}  # noqa: S104
-
-
-def _check_redirect(
-    action: model.Redirect, route: model.Route, site: model.Site, report: problem_report.ProblemReport
-) -> None:
-    """Who writes a variable in a host or path knows where it leads."""
-    if "$" in action.to.partition("?")[0] and not action.to.startswith(("http://$host", "https://$host")):
-        return
-    parts = urllib.parse.urlsplit(action.to.replace("$host", site.host, 1))
-    try:
-        is_own = parts.hostname is None or (parts.hostname in site.names and parts.port in _OWN_PORTS)
-    except ValueError:
-        return  # no port, which is a problem of its own
-    if not is_own or not parts.path.startswith("/") or "$" in parts.path:
-        return
-    matching = [one for one in site.routes if not one.path.startswith("~") and parts.path.startswith(one.path)]
-    if matching and max(matching, key=lambda one: len(one.path)) is route:
-        cause = f"{words.quoted(action.to)} is under this route, so visitors would be sent round in circles"
-        report.add(f"{cause}; name another place", "routes", route.path, "redirect", severity=model.Severity.WARNING)
