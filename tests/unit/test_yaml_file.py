@@ -789,7 +789,7 @@ def test_a_secret_is_in_no_message() -> None:
         (f"to: http://a, timeout: {'9' * 400}s", "expected a duration"),
         ("to: http://a, health: {status: '200-³³³'}", "expected a status such as 200"),
         ("to: http://a, index: app.php", "index: has no effect: no target is fastcgi"),
-        ("to: http://a, root: /srv", "root: has no effect: no target is fastcgi"),
+        ("to: http://a, root: /srv", "root: has no effect: no target is fastcgi, uwsgi or scgi"),
     ],
 )
 def test_what_an_option_cannot_mean(options: str, cause: str) -> None:

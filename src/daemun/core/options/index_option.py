@@ -4,7 +4,7 @@ import collections.abc
 import typing
 
 from daemun.core import arguments, directive, model, rules
-from daemun.core.options import forms, root_option
+from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, Place, Spot
 
 _PAGE, _SCRIPT = "index.html", "index.php"
@@ -21,7 +21,7 @@ def find_script(proxy: model.Proxy) -> str:
 
 def _check(value: tuple[str, ...], place: Place) -> None:
     if value and place.route is not None and isinstance(place.route.action, model.Proxy):
-        if not root_option.is_fastcgi(place.route.action):
+        if not any(target.scheme is model.Scheme.FASTCGI for target in place.route.action.targets):
             place.add("has no effect: no target is fastcgi", severity=model.Severity.WARNING)
         elif len(value) > 1:
             place.add("expected one name: FastCGI servers have one script for folders")

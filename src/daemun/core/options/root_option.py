@@ -1,18 +1,16 @@
-"""`root`: for FastCGI, the folder of the scripts as the server sees it."""
+"""`root`: for FastCGI, uwsgi and SCGI, the folder of the scripts as the server sees it."""
 
 from daemun.core import model, rules
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
-
-def is_fastcgi(proxy: model.Proxy) -> bool:
-    return any(target.scheme is model.Scheme.FASTCGI for target in proxy.targets)
+_CGI = frozenset({model.Scheme.FASTCGI, model.Scheme.UWSGI, model.Scheme.SCGI})
 
 
 def _check(value: str, place: Place) -> None:
     place.add_value(value, rules.check_absolute(value))
-    if value != OPTION.default and not is_fastcgi(place.proxy):
-        place.add("has no effect: no target is fastcgi", severity=model.Severity.WARNING)
+    if value != OPTION.default and not any(target.scheme in _CGI for target in place.proxy.targets):
+        place.add("has no effect: no target is fastcgi, uwsgi or scgi", severity=model.Severity.WARNING)
 
 
 OPTION = Option(
@@ -22,7 +20,7 @@ OPTION = Option(
     doc=Doc(
         kind="path",
         usual="`/var/www/html`",
-        meaning="FastCGI: the scripts' folder on the server",
+        meaning="FastCGI, uwsgi, SCGI: the scripts' folder on the server",
     ),
     beside=frozenset({Beside.TO}),
     label=Label.TEXT,
