@@ -18,8 +18,6 @@ MAX_PATH_BYTES = 255
 MAX_SOCKET_BYTES = 107
 """unix(7): sun_path holds 108 bytes with the NUL."""
 MAX_BYTES_OF_A_FILE = 1 << 50
-LEAST_MEMORY_BYTES = 1 << 20
-"""Of a budget: less than any worker has, so with it each change waits."""
 YEAR_S = 366 * 86400.0
 MAX_BUCKET_CHARACTERS = 46
 REDIRECT_STATUSES = (301, 302, 303, 307, 308)
@@ -148,11 +146,8 @@ def check_server(host: str) -> str | None:
         return None if good else f"host {words.quoted(host)} must be an IP address without zone or brackets"
     if not names.is_host_name(host):
         return f"host {words.quoted(host)} is neither a lower-case name nor an IP address"
-    return f"host {words.quoted(host)} looks like an IP address but is none" if _ends_in_digits(host) else None
-
-
-def _ends_in_digits(host: str) -> bool:
-    return "." in host and host.rsplit(".", 1)[1].isdigit()
+    is_like_an_address = "." in host and host.rsplit(".", 1)[1].isdigit()
+    return f"host {words.quoted(host)} looks like an IP address but is none" if is_like_an_address else None
 
 
 def check_host_header(value: str) -> str | None:
@@ -257,10 +252,7 @@ def _check_url_characters(text: str) -> str | None:
 
 def check_absolute(path: str) -> str | None:
     """A path on this machine (or, for FastCGI, on the server's)."""
-    cause = check_text(path)
-    if cause is None and not path.startswith("/"):
-        return "must be an absolute path"
-    return cause
+    return check_text(path) or (None if path.startswith("/") else "must be an absolute path")
 
 
 def check_socket(path: str) -> str | None:
@@ -365,29 +357,22 @@ def check_email(text: str) -> str | None:
 
 
 def check_directory(text: str) -> str | None:
-    """RFC 8555 section 6.1: ACME runs over HTTPS only."""
-    cause = check_text(text)
-    if cause is not None:
-        return cause
-    try:
-        parts = urllib.parse.urlsplit(text)
-        good = parts.scheme == "https" and bool(parts.hostname) and parts.username is None and parts.port != 0
-    except ValueError:
-        good = False
-    return None if good and _VISIBLE_ASCII.match(text) else "is not an https URL"
+    """RFC 8555 section 6.1: ACME is spoken over HTTPS only."""
+    return check_text(text) or (None if _is_url(text, "https") else "is not an https URL")
 
 
 def check_web_url(text: str) -> str | None:
-    """The URL of what daemun itself sends requests to: http or https, without a user."""
-    cause = check_text(text)
-    if cause is not None:
-        return cause
+    """What daemun itself sends requests to: http or https, without a user."""
+    return check_text(text) or (None if _is_url(text, "http", "https") else "is not an http or https URL")
+
+
+def _is_url(text: str, *schemes: str) -> bool:
     try:
         parts = urllib.parse.urlsplit(text)
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.username is None and parts.port != 0
+        good = parts.scheme in schemes and bool(parts.hostname) and parts.username is None and parts.port != 0
     except ValueError:
-        good = False
-    return None if good and _VISIBLE_ASCII.match(text) else "is not an http or https URL"
+        return False
+    return good and _VISIBLE_ASCII.match(text) is not None
 
 
 def check_user(text: str) -> str | None:

@@ -9,6 +9,9 @@ from daemun.core import rules
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
 
+_LEAST_BYTES = 1 << 20
+"""Less than any worker has, so that with it each change would wait."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class OldWorkers(forms.OptionMap):
@@ -24,7 +27,7 @@ class OldWorkers(forms.OptionMap):
 
 
 def _check(value: OldWorkers, place: Place) -> None:
-    least, most = rules.LEAST_MEMORY_BYTES, rules.MAX_BYTES_OF_A_FILE
+    least, most = _LEAST_BYTES, rules.MAX_BYTES_OF_A_FILE
     place.add(rules.check_number(value.generations, least=1, most=1000), "generations")
     place.add(rules.check_number(value.memory_bytes, least=least, most=most), "memory")
     place.add(rules.check_number(value.wait_s, least=0, most=3600), "wait")
