@@ -14,9 +14,9 @@ import pytest
 
 from daemun.core import certificate_choice, model
 from daemun.core import layout as layout_
-from daemun.core.options import catalogue, hsts_option, upstream_tls_options
+from daemun.core.options import catalogue, hsts_option
 from tests.support import clients, echo, rendered
-from tests.support.sites import proxy, route, site
+from tests.support.sites import proxy, route, site, upstream_tls
 
 pytestmark = pytest.mark.nginx
 
@@ -422,10 +422,10 @@ def test_a_verified_server_needs_the_right_name(gate: Gate, tmp_path: pathlib.Pa
     with echo.echo_server("secure", context=context) as server:
         url = f"https://127.0.0.1:{server.port}"
         ca = str(tmp_path / "c.pem")
-        right = proxy(url, options=upstream_tls_options.settings(model.UpstreamTls(ca_file=ca, name="inner.test")))
-        wrong = proxy(url, options=upstream_tls_options.settings(model.UpstreamTls(ca_file=ca, name="outer.test")))
-        unknown = proxy(url, options=upstream_tls_options.settings(model.UpstreamTls(name="inner.test")))
-        unverified = proxy(url, options=upstream_tls_options.settings(model.UpstreamTls(verify=False)))
+        right = proxy(url, options=upstream_tls(model.UpstreamTls(ca_file=ca, name="inner.test")))
+        wrong = proxy(url, options=upstream_tls(model.UpstreamTls(ca_file=ca, name="outer.test")))
+        unknown = proxy(url, options=upstream_tls(model.UpstreamTls(name="inner.test")))
+        unverified = proxy(url, options=upstream_tls(model.UpstreamTls(verify=False)))
         routes = [route(f"/{name}/", action) for name, action in locals().items() if isinstance(action, model.Proxy)]
         with rendered.running(site("a.test", *routes)) as nginx:
             statuses = {one.path: clients.get(nginx.clients, f"https://a.test{one.path}").status_code for one in routes}

@@ -8,9 +8,9 @@ import pytest
 
 from daemun.core import model, probe_targets, server_answers
 from daemun.core.model import Trouble
-from daemun.core.options import upstream_tls_options
 from daemun.probing import server_tries
 from tests.support import bad_servers, own_certificates, ports
+from tests.support.sites import upstream_tls
 
 DAY = own_certificates.DAY
 CONTEXTS = server_tries.Contexts(None)
@@ -26,7 +26,7 @@ def aim_of(
     tls: model.UpstreamTls | None = None,
 ) -> model.Aim:
     target = model.Target(scheme=model.Scheme(scheme), host="127.0.0.1", port=port, path=target_path)
-    proxy = model.Proxy(targets=(target,), options=upstream_tls_options.settings(tls or model.UpstreamTls()))
+    proxy = model.Proxy(targets=(target,), options=upstream_tls(tls or model.UpstreamTls()))
     site = model.Site(host=host, routes=(model.Route(path=path, action=proxy),))
     (found,) = probe_targets.find_aims(site)
     return found

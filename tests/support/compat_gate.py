@@ -16,7 +16,7 @@ import httpx
 from daemun.certs import certificate_manager
 from daemun.core import layout as layout_
 from daemun.core import merge, model, outcome
-from daemun.core.options import hold_option
+from daemun.core.options import catalogue, hold_option
 from daemun.nginx import worker_account
 from daemun.sources.docker import (
     containers,
@@ -140,7 +140,10 @@ def _with_address(route: model.Route, pools: tuple[model.Pool, ...]) -> model.Ro
         dataclasses.replace(target, pool=None, host=one.address, port=one.port) for one in pool.endpoints
     ) or (dataclasses.replace(target, pool=None, host="127.0.0.1", port=1),)
     return dataclasses.replace(
-        route, action=model.Proxy(targets=targets, options=(*hold_option.OPTION.set(0.0), *route.action.options))
+        route,
+        action=model.Proxy(
+            targets=targets, options=catalogue.with_value(route.action.options, hold_option.OPTION, 0.0)
+        ),
     )
 
 

@@ -10,9 +10,8 @@ from daemun.core.options import (
     hsts_option,
     logs_option,
     timeout_option,
-    upstream_tls_options,
 )
-from tests.support.sites import proxy, route, site, target, with_options
+from tests.support.sites import proxy, route, site, target, upstream_tls, with_options
 
 SETTINGS = model.Globals(listen_http=(model.Address(port=8080),), listen_https=(model.Address(port=8443),))
 
@@ -131,16 +130,14 @@ def _https() -> Feature:
             route("/named/", "https://inner.example:8443"),
             route(
                 "/name/",
-                proxy(
-                    "https://10.0.0.1", options=upstream_tls_options.settings(model.UpstreamTls(name="inner.example"))
-                ),
+                proxy("https://10.0.0.1", options=upstream_tls(model.UpstreamTls(name="inner.example"))),
             ),
             route(
                 "/unverified/",
                 proxy(
                     "https://10.0.0.1",
                     "https://10.0.0.2",
-                    options=upstream_tls_options.settings(model.UpstreamTls(verify=False)),
+                    options=upstream_tls(model.UpstreamTls(verify=False)),
                 ),
             ),
         )

@@ -5,7 +5,7 @@ import typing
 import urllib.parse
 
 from daemun.core import model, names
-from daemun.core.options import catalogue
+from daemun.core.options import catalogue, upstream_tls_options
 
 
 def target(url: str, **options: object) -> model.Target:
@@ -30,6 +30,12 @@ def with_options(given: dict[str, typing.Any]) -> dict[str, typing.Any]:
     named = {name: value for name, value in given.items() if name in catalogue.BY_NAME}
     rest = {name: value for name, value in given.items() if name not in named}
     return {**rest, "options": (*rest.get("options", ()), *catalogue.values(**named))} if named else rest
+
+
+def upstream_tls(tls: model.UpstreamTls) -> model.OptionValues:
+    """How certificates of servers are checked, as values of the two options."""
+    verify = upstream_tls_options.Verify(is_on=tls.verify, ca_file=tls.ca_file, ca_digest=tls.ca_digest)
+    return catalogue.values(verify=verify, server_name=tls.name)
 
 
 def route(path: str, action: model.Proxy | model.Redirect | model.Files | str, **given: object) -> model.Route:

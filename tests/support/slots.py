@@ -4,11 +4,11 @@ import collections.abc
 import dataclasses
 
 from daemun.core import model, render_environment, shared_sites, validate
-from daemun.core.options import balance_option, catalogue, hsts_option, timeout_option, upstream_tls_options
+from daemun.core.options import balance_option, catalogue, hsts_option, timeout_option
 from daemun.core.render import render_tree, shared_blocks
 from daemun.errors import RenderError
 from tests.support import features
-from tests.support.sites import proxy, route, site
+from tests.support.sites import proxy, route, site, upstream_tls
 
 Value = str | int | float
 Build = collections.abc.Callable[..., model.Site]
@@ -99,9 +99,7 @@ TEXTS: dict[str, Slot] = {
         verbatim=False,
     ),
     "server name": Slot(
-        build=lambda text: _one(
-            proxy("https://10.0.0.1", options=upstream_tls_options.settings(model.UpstreamTls(name=text)))
-        ),
+        build=lambda text: _one(proxy("https://10.0.0.1", options=upstream_tls(model.UpstreamTls(name=text)))),
         harmless=("inner",),
     ),
     "host header": Slot(

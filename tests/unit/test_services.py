@@ -8,6 +8,7 @@ from daemun.core import dns_service, dns_services, layout, merge, model, names, 
 from daemun.core.options import catalogue, health_option, upstream_tls_options
 from daemun.core.render import render_tree
 from tests.support import sites
+from tests.support.sites import upstream_tls
 
 ENVIRONMENT = render_environment.Environment(
     layout=layout.Layout("/state"),
@@ -66,7 +67,7 @@ def test_a_check_knows_the_name_that_a_certificate_carries() -> None:
     target = sites.target("https://web:8443")
     action = model.Proxy(
         targets=(target,),
-        options=catalogue.values(health=HEALTH) + upstream_tls_options.settings(model.UpstreamTls(verify=False)),
+        options=catalogue.values(health=HEALTH) + upstream_tls(model.UpstreamTls(verify=False)),
     )
     service = dns_services.find_service(action, target)
     assert service is not None

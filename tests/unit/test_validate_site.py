@@ -12,9 +12,9 @@ from daemun.core.options import (
     health_option,
     hsts_option,
     timeout_option,
-    upstream_tls_options,
 )
 from tests.support import sites
+from tests.support.sites import upstream_tls
 
 TARGET = model.Target(scheme=model.Scheme.HTTP, host="web", port=80)
 
@@ -226,20 +226,18 @@ def test_good_paths(path: str) -> None:
         (model.Files(folder="/srv", options=catalogue.values(index=("$x",))), "without a folder or a variable"),
         (model.Files(folder="/srv", options=catalogue.values(index=("a b.html", "c.txt"))), ""),
         (
-            proxy(options=upstream_tls_options.settings(model.UpstreamTls(verify=False))),
+            proxy(options=upstream_tls(model.UpstreamTls(verify=False))),
             'warning: site "a.test", route "/", verify: has no effect',
         ),
         (
-            proxy(
-                target(scheme=model.Scheme.HTTPS), options=upstream_tls_options.settings(model.UpstreamTls(name="A"))
-            ),
+            proxy(target(scheme=model.Scheme.HTTPS), options=upstream_tls(model.UpstreamTls(name="A"))),
             "server_name",
         ),
         (proxy(target(scheme=model.Scheme.HTTPS, host="10.0.0.1")), "set `server_name` to a name it carries, or"),
         (
             proxy(
                 target(scheme=model.Scheme.HTTPS, host="10.0.0.1"),
-                options=upstream_tls_options.settings(model.UpstreamTls(verify=False)),
+                options=upstream_tls(model.UpstreamTls(verify=False)),
             ),
             "",
         ),
@@ -247,7 +245,7 @@ def test_good_paths(path: str) -> None:
         (
             proxy(
                 target(scheme=model.Scheme.HTTPS),
-                options=upstream_tls_options.settings(model.UpstreamTls(ca_file="ca.pem")),
+                options=upstream_tls(model.UpstreamTls(ca_file="ca.pem")),
             ),
             "verify",
         ),

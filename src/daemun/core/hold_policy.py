@@ -3,8 +3,6 @@
 from daemun.core import dns_service, dns_services, model, names
 from daemun.core.options import hold_option
 
-_HTTP = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS, model.Scheme.H2C})
-
 
 def find_waits(desired: model.Desired) -> tuple[dns_service.HeldRoute, ...]:
     """Every route of an enabled site whose requests wait, sorted by name. Rendering may let fewer wait."""
@@ -29,7 +27,7 @@ def _make_wait(site: model.Site, route: model.Route, proxy: model.Proxy) -> dns_
 def _make_server(proxy: model.Proxy, target: model.Target) -> dns_service.WaitedServer:
     if target.socket is not None:
         # nginx wants the end of the path marked where a URL could go on (ngx_parse_unix_domain_url).
-        end = ":" if target.scheme in _HTTP else ""
+        end = ":" if target.scheme.is_http else ""
         return dns_service.WaitedServer(
             socket=target.socket, written=f"unix:{target.socket}{end}", backup=target.backup
         )

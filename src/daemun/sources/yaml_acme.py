@@ -70,7 +70,7 @@ class AuthorityEntry(yaml_entry.Entry):
     shape = "the name or the URL of an ACME directory, or a map with its `directory`"
     directory: Directory
     email: str | None = None
-    ca_file: str | None = None
+    ca_file: forms.File | None = None
     eab: EabEntry | None = None
     staging: Directory | None = None
 
@@ -96,7 +96,7 @@ class AcmeEntry(yaml_entry.Entry):
     directory: typing.Annotated[list[typing.Annotated[AuthorityEntry, forms.Also(forms.TEXT)]], forms.ONE_OR_MORE] = [
         AuthorityEntry(directory=model.LETS_ENCRYPT)
     ]
-    ca_file: str | None = None
+    ca_file: forms.File | None = None
     eab: EabEntry | None = None
     staging: Directory | None = None
     profile: str | None = None
@@ -114,8 +114,8 @@ class AcmeEntry(yaml_entry.Entry):
 class TlsFilesEntry(yaml_entry.Entry):
     """A certificate of one's own."""
 
-    certificate: str
-    key: str
+    certificate: forms.File
+    key: forms.File
 
 
 class TlsWord(enum.Enum):

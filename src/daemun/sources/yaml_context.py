@@ -1,6 +1,5 @@
 """What translating any part of daemun.yaml into the model takes: where things are, and what is wrong so far."""
 
-import os.path
 import pathlib
 import typing
 
@@ -67,6 +66,3 @@ class Context:
             mark = self.document.text_mark(self.document.find(path), error.line)
             self.report_at(path, f"cannot use the hand-written nginx: {error}", host=host, mark=mark)
             return ()
-
-    def absolute(self, path: str) -> str:
-        return os.path.normpath(self._base_dir / path) if path else path

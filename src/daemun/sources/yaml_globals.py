@@ -16,7 +16,7 @@ def translate(context: yaml_context.Context) -> model.Globals:
         listen_https=tuple(entry.listen.https),
         acme=yaml_ordering.translate_acme(context, entry.acme),
         default=_default(context, entry.default),
-        options=entry.options(),
+        options=catalogue.values(**entry.given(catalogue.BY_NAME)),
         like_nginx_proxy=entry.compat == "nginx-proxy",
         snippet=context.snippet(entry.nginx, ("nginx",), host=None),
         snippet_origin=context.origin(context.document.locate(("nginx",))) if entry.nginx else model.NOWHERE,

@@ -9,10 +9,10 @@ def translate_acme(context: yaml_context.Context, entry: yaml_acme.AcmeEntry) ->
         cause = "belongs to one of several directories; write `{directory: NAME, eab: ...}` in the list"
         context.report_at(("acme", "eab"), cause)
     return model.Acme(
-        authorities=tuple(_authority(context, one, entry) for one in entry.directory),
+        authorities=tuple(_authority(one, entry) for one in entry.directory),
         profile=entry.profile,
         challenge=entry.challenge,
-        dns=_dns(context, entry.dns),
+        dns=_dns(entry.dns),
         key_type=_key_type(entry.key_type, 0),
         further_key_type=_key_type(entry.key_type, 1),
         preferred_chain=entry.preferred_chain,
@@ -22,7 +22,7 @@ def translate_acme(context: yaml_context.Context, entry: yaml_acme.AcmeEntry) ->
 
 
 def translate_tls(
-    context: yaml_context.Context, entry: yaml_acme.TlsWord | yaml_acme.TlsFilesEntry | yaml_acme.TlsOrderEntry
+    entry: yaml_acme.TlsWord | yaml_acme.TlsFilesEntry | yaml_acme.TlsOrderEntry,
 ) -> model.Tls:
     if isinstance(entry, yaml_acme.TlsWord):
         return model.Tls(mode=model.TlsMode(entry.value))
@@ -30,12 +30,10 @@ def translate_tls(
         return model.Tls(
             mode=model.TlsMode(entry.mode.value),
             ordering=model.Ordering(
-                authority=None
-                if entry.directory is None
-                else _authority(context, entry.directory, yaml_acme.AcmeEntry()),
+                authority=None if entry.directory is None else _authority(entry.directory, yaml_acme.AcmeEntry()),
                 profile=entry.profile,
                 challenge=entry.challenge,
-                dns=_dns(context, entry.dns),
+                dns=_dns(entry.dns),
                 key_type=_key_type(entry.key_type, 0),
                 further_key_type=_key_type(entry.key_type, 1),
                 preferred_chain=entry.preferred_chain,
@@ -43,8 +41,8 @@ def translate_tls(
         )
     return model.Tls(
         mode=model.TlsMode.FILES,
-        certificate=context.absolute(entry.certificate),
-        key=context.absolute(entry.key),
+        certificate=entry.certificate,
+        key=entry.key,
     )
 
 
@@ -52,21 +50,19 @@ def _key_type(types: list[model.KeyType] | None, index: int) -> model.KeyType | 
     return types[index] if types is not None and index < len(types) else None
 
 
-def _authority(
-    context: yaml_context.Context, entry: yaml_acme.AuthorityEntry, usual: yaml_acme.AcmeEntry
-) -> model.Authority:
+def _authority(entry: yaml_acme.AuthorityEntry, usual: yaml_acme.AcmeEntry) -> model.Authority:
     """usual: what holds where the entry sets nothing."""
     ca_file, eab = entry.ca_file or usual.ca_file, entry.eab or usual.eab
     return model.Authority(
         directory=entry.directory,
         email=entry.email or usual.email,
-        ca_file=None if ca_file is None else context.absolute(ca_file),
+        ca_file=ca_file,
         eab=None if eab is None else model.Eab(key_id=eab.kid, hmac_key=eab.hmac_key),
         staging=entry.staging or usual.staging or yaml_acme.STAGINGS.get(entry.directory),
     )
 
 
-def _dns(context: yaml_context.Context, entry: yaml_acme.DnsEntry | None) -> model.Dns | None:
+def _dns(entry: yaml_acme.DnsEntry | None) -> model.Dns | None:
     if entry is None:
         return None
     options = ((name, value) for name, value in (entry.__pydantic_extra__ or {}).items())

@@ -31,9 +31,6 @@ class SiteEntry(yaml_entry.Entry):
             return {"routes": value}
         return value
 
-    def options(self) -> model.OptionValues:
-        return catalogue.values(**self.given(catalogue.BY_NAME))
-
 
 SITE: type[SiteEntry] = catalogue.with_options("SiteEntry", SiteEntry, option.Level.SITE)
 """With the options."""

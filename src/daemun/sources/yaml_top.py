@@ -6,7 +6,7 @@ import typing
 import pydantic
 
 from daemun.core import model, short_texts, words
-from daemun.core.options import catalogue, forms, option
+from daemun.core.options import catalogue, forms, option, status_option
 from daemun.sources import yaml_acme, yaml_entry, yaml_words
 
 # --- short forms and words -------------------------------------------------------------------------------------
@@ -68,7 +68,7 @@ class DefaultEntry(yaml_entry.Entry):
     shape = "refuse, {site: HOST} or {redirect: URL}"
     site: forms.Host | None = None
     redirect: str | None = None
-    status: int = 301
+    status: forms.Number = status_option.OPTION.default
 
 
 class FileEntry(yaml_entry.Entry):
@@ -95,9 +95,6 @@ class FileEntry(yaml_entry.Entry):
         if not isinstance(value, dict):
             return value
         return {key: one for key, one in value.items() if not (isinstance(key, str) and key.startswith("x-"))}
-
-    def options(self) -> model.OptionValues:
-        return catalogue.values(**self.given(catalogue.BY_NAME))
 
 
 FILE: type[FileEntry] = catalogue.with_options("FileEntry", FileEntry, option.Level.GATE)

@@ -5,6 +5,7 @@ import dataclasses
 import pathlib
 
 from daemun.core import cures, model, path_patterns, rules, short_texts, words
+from daemun.core.options import catalogue
 from daemun.sources import (
     yaml_check,
     yaml_context,
@@ -94,7 +95,7 @@ class Translation(yaml_context.Context):
             self.incomplete.add(origin.place)
         good = sorted((route for route in routes if route is not None), key=lambda route: route.path)
         self._sites.update({route.origin.place: path for route in good})
-        tls = yaml_ordering.translate_tls(self, entry.tls)
+        tls = yaml_ordering.translate_tls(entry.tls)
         return model.Site(
             host=host,
             aliases=tuple(entry.aliases),
@@ -102,7 +103,7 @@ class Translation(yaml_context.Context):
             tls=tls,
             http=self._http(entry, tls, path, host),
             on_demand=entry.on_demand.translate() if entry.on_demand is not None else None,
-            options=entry.options(),
+            options=catalogue.values(**entry.given(catalogue.BY_NAME)),
             enabled=entry.enabled,
             routes=tuple(good),
             snippet=self.snippet(entry.nginx, (*path, "nginx"), host=host),

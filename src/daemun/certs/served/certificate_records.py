@@ -45,7 +45,7 @@ class PendingOrder:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Attempts:
-    """How it went so far, for what was ordered (`asked`, acore.issuance.order_subject.fingerprint`); for anything else
+    """How it went so far, for what was ordered (`asked`, core.issuance.order_subject.fingerprint`); for anything else
     it starts anew.
 
     failures: in a row. next_attempt: not before then. reason: why the last one failed. since: when the first one did.

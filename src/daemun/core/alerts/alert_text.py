@@ -65,7 +65,7 @@ def reason_of(item: alert_ledger.Item, event: alert_ledger.Event, now: datetime.
     if is_expiring and status.kind is model.CertificateKind.OWN and status.state is not model.CertificateState.INVALID:
         return "it is a file of the owner, which daemun does not renew; replace it"
     if status.state is model.CertificateState.PENDING and item.alarm.cause:
-        return item.alarm.cause  # the next try goes on already, and says nothing of the last one
+        return item.alarm.cause  # the next attempt is under way, and its status has no cause yet
     return status.reason or ("it was not renewed yet" if is_expiring else "no reason is known")
 
 

@@ -18,6 +18,15 @@ class Scheme(enum.Enum):
     MEMCACHED = "memcached"
 
     @property
+    def is_http(self) -> bool:
+        return self in {Scheme.HTTP, Scheme.HTTPS, Scheme.H2C}
+
+    @property
+    def is_cgi(self) -> bool:
+        """Whether a request becomes parameters (RFC 3875)."""
+        return self in {Scheme.FASTCGI, Scheme.UWSGI, Scheme.SCGI}
+
+    @property
     def is_encrypted(self) -> bool:
         """Whether its server shows a certificate."""
         return self in {Scheme.HTTPS, Scheme.GRPCS}

@@ -18,4 +18,3 @@ OPTION = Option[bool | None](
     beside=frozenset({Beside.TO}),
     label=Label.VALUE,
 )
-"""None: as the comment says."""

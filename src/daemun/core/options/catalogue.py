@@ -1,10 +1,12 @@
-"""Every option of daemun.yaml. A new one is added to one list here, and nothing else has to know it.
+"""Every option of daemun.yaml. A new one is added to one list here, and nothing else has to know it, unless it names a
+file: what may not be published, and what changes with a file, is still collected in `sources`.
 
 The keys that make a file, a site and a route what they are (`sites`, `routes`, `to`, `aliases`, ...) are no options:
 they are fields of the model, and read in `sources`.
 """
 
 import collections.abc
+import itertools
 import re
 import typing
 
@@ -202,16 +204,13 @@ def find_needs(
 
 def lines(spot: option.Spot, *holders: option.HasOptions) -> collections.abc.Iterator[directive.Directive]:
     """What the options that are set here write for themselves. holders: of one level, a route and its action."""
-    for holder in holders:
-        for name, value in holder.options:
-            one = BY_NAME[name]
-            if one.lines is not None:
-                yield from one.lines(value, spot)
+    for name, value in itertools.chain.from_iterable(holder.options for holder in holders):
+        if (write := BY_NAME[name].lines) is not None:
+            yield from write(value, spot)
 
 
 def lines_of_gate(settings: option.HasOptions) -> collections.abc.Iterator[directive.Directive]:
-    """What the options of the gate write, set or not."""
-    spot = option.Spot()
+    """What the options of the gate write, set or not: it is what nearer levels inherit."""
     for one in GATE:
         if one.lines is not None:
-            yield from one.lines(one.of(settings), spot)
+            yield from one.lines(one.of(settings), option.Spot())

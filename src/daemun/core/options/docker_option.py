@@ -59,7 +59,7 @@ def _normal(host: str) -> str:
 
 
 def _once(value: object) -> object:
-    """A host in two spellings would lose what one of them says."""
+    """Of a host in two spellings, one value would be lost."""
     seen: dict[str, str] = {}
     for written in value if isinstance(value, dict) else ():
         first = seen.setdefault(_normal(written), written)

@@ -7,8 +7,6 @@ import pydantic
 from daemun.core import model, rules
 from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
-_CGI = frozenset({model.Scheme.FASTCGI, model.Scheme.UWSGI, model.Scheme.SCGI})
-_HTTP = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS, model.Scheme.H2C})
 _CGI_NAME_CHARACTERS = 40
 
 
@@ -54,9 +52,8 @@ def _check_request(headers: tuple[model.Header, ...], place: Place) -> None:
     schemes = {target.scheme for target in place.proxy.targets}
     if headers and model.Scheme.MEMCACHED in schemes:
         place.add("cannot be sent to memcached", headers[0][0])
-    for name, _ in headers if not schemes <= _HTTP else ():
-        place.add_value(name, rules.check_fixed_bucket(name), name)
-    for name, _ in headers if schemes & _CGI else ():
+    _check_lengths(headers, schemes, place)
+    for name, _ in headers if any(scheme.is_cgi for scheme in schemes) else ():
         if len(name) > _CGI_NAME_CHARACTERS:
             cause = f"is too long for a CGI parameter: {len(name)} characters, at most {_CGI_NAME_CHARACTERS}"
             place.add_value(name, cause, name)
@@ -67,13 +64,17 @@ def _check_response(headers: tuple[model.Header, ...], place: Place) -> None:
     if place.route is None:
         return
     if isinstance(place.route.action, model.Proxy):
-        is_http = {target.scheme for target in place.route.action.targets} <= _HTTP
-        for name, _ in () if is_http else headers:
-            place.add_value(name, rules.check_fixed_bucket(name), name)
+        _check_lengths(headers, {target.scheme for target in place.route.action.targets}, place)
         return
     for name, _ in headers:
         if name.lower() == "content-type":
             place.add("cannot be set where no server answers: files have the type of their ending", name)
+
+
+def _check_lengths(headers: tuple[model.Header, ...], schemes: set[model.Scheme], place: Place) -> None:
+    """The hash tables of nginx's proxy module grow with the names (`render.main_file`), those of others do not."""
+    for name, _ in () if all(scheme.is_http for scheme in schemes) else headers:
+        place.add_value(name, rules.check_fixed_bucket(name), name)
 
 
 _NONE: tuple[model.Header, ...] = ()

@@ -6,11 +6,10 @@ import typing
 
 import pydantic
 
-from daemun.core import model, rules, words
+from daemun.core import rules, words
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
-_HTTP = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS, model.Scheme.H2C})
 _SENT = re.compile(r"/[\x21-\x7e]*\Z")
 _RANGE = re.compile(r"([0-9]{3})(?:-([0-9]{3}))?\Z")
 _LONGEST_INTERVAL_S = 3600.0
@@ -100,7 +99,7 @@ def _check_path(health: Health, place: Place) -> None:
     if cause is None and not _SENT.match(health.path):
         cause = 'is not a path such as "/healthz", percent-encoded as it is to be sent'
     place.add_value(health.path, cause, "path")
-    other = next((target.scheme for target in place.proxy.targets if target.scheme not in _HTTP), None)
+    other = next((target.scheme for target in place.proxy.targets if not target.scheme.is_http), None)
     if other is not None:
         place.add(f"{other.value} servers are not asked over HTTP; write `health: tcp`", "path")
 

@@ -138,7 +138,3 @@ class Option(typing.Generic[T]):
                 if name == self.name:
                     return typing.cast(T, value)
         return self.default
-
-    def set(self, value: T) -> model.OptionValues:
-        """For `options=`; several are added: `a.OPTION.set(1) + b.OPTION.set(2)`."""
-        return ((self.name, value),)

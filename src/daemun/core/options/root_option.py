@@ -4,12 +4,10 @@ from daemun.core import model, rules
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
-_CGI = frozenset({model.Scheme.FASTCGI, model.Scheme.UWSGI, model.Scheme.SCGI})
-
 
 def _check(value: str, place: Place) -> None:
     place.add_value(value, rules.check_absolute(value))
-    if value != OPTION.default and not any(target.scheme in _CGI for target in place.proxy.targets):
+    if value != OPTION.default and not any(target.scheme.is_cgi for target in place.proxy.targets):
         place.add("has no effect: no target is fastcgi, uwsgi or scgi", severity=model.Severity.WARNING)
 
 

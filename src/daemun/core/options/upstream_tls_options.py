@@ -45,12 +45,6 @@ def find_tls(proxy: model.Proxy) -> model.UpstreamTls:
     return model.UpstreamTls(verify=verify.is_on, ca_file=verify.ca_file, ca_digest=verify.ca_digest, name=name)
 
 
-def settings(tls: model.UpstreamTls) -> model.OptionValues:
-    """The same as values of the two options."""
-    verify = Verify(is_on=tls.verify, ca_file=tls.ca_file, ca_digest=tls.ca_digest)
-    return (SERVER_NAME.set(tls.name) if tls.name else ()) + (VERIFY.set(verify) if verify != Verify() else ())
-
-
 def is_encrypted(proxy: model.Proxy) -> bool:
     return any(target.scheme.is_encrypted for target in proxy.targets)
 

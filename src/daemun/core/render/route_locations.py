@@ -19,7 +19,7 @@ def shared(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Node,
     """Upstream blocks and maps, with a comment with their owner. Raises: RenderError naming the route."""
     try:
         match route.action:
-            case model.Proxy() as action if _speaks_http(action):
+            case model.Proxy() as action if action.targets[0].scheme.is_http:
                 nodes = proxy.upstreams(scope, route, action)
             case model.Proxy() as action:
                 nodes = gateway.shared(scope, route, action)
@@ -36,7 +36,7 @@ def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tu
         return (directive.Comment(_title(route)), *route.snippet)
     try:
         match route.action:
-            case model.Proxy() as action if _speaks_http(action):
+            case model.Proxy() as action if action.targets[0].scheme.is_http:
                 nodes = proxy.locations(scope, route, action, https=https)
             case model.Proxy() as action:
                 nodes = gateway.locations(scope, route, action, https=https)
@@ -48,14 +48,6 @@ def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tu
         raise _named(scope, route, error) from error
     yielding = access.yielding(scope, route, nodes)
     return (directive.Comment(_title(route)), *error_pages.in_logs_of(scope, route, yielding))
-
-
-def _speaks_http(action: model.Proxy) -> bool:
-    return action.targets[0].scheme in {
-        model.Scheme.HTTP,
-        model.Scheme.HTTPS,
-        model.Scheme.H2C,
-    }
 
 
 def _redirect(

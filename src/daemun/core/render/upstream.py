@@ -17,9 +17,6 @@ KEPT_CONNECTIONS = "64"
 RESOLVER_TIMEOUT = "10s"
 """nginx repeats an unanswered question every 5 s: a restart of daemun costs one repetition and no error."""
 
-_KEPT = frozenset(model.Scheme) - {model.Scheme.FASTCGI, model.Scheme.UWSGI, model.Scheme.SCGI}
-"""uwsgi and SCGI close after each answer, and an idle FastCGI connection would occupy one of PHP's processes."""
-
 _KEEPS_BY_ITSELF = (1, 29, 7)
 """Since this version nginx keeps connections unless that is switched off; older ones do not know `keepalive 0`."""
 
@@ -29,7 +26,8 @@ def block(scope: site_scope.Scope, name: str, proxy: model.Proxy) -> directive.D
     lines: list[directive.Node] = [arguments.line("zone", name, ZONE), *_resolver(scope.settings, scope.environment)]
     lines += _balance(scope, name, proxy)
     lines += [_server(scope, proxy, target) for target in proxy.targets]
-    if proxy.targets[0].scheme in _KEPT:
+    # uwsgi and SCGI close after each answer, and an idle FastCGI connection would occupy one of PHP's processes.
+    if not proxy.targets[0].scheme.is_cgi:
         lines += _kept(scope, proxy)
     return arguments.line("upstream", name, block=tuple(lines))
 

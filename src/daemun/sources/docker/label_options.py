@@ -69,7 +69,7 @@ def read_site(values: Values) -> route_requests.SiteOptions | None:
     if without_tls and entry.http is model.HttpMode.REDIRECT:
         raise OptionError("http", "cannot redirect to HTTPS, because tls is off; write serve")
     http = entry.http or (model.HttpMode.SERVE if without_tls else model.HttpMode.REDIRECT)
-    return route_requests.SiteOptions(tls=tls, http=http, options=entry.options())
+    return route_requests.SiteOptions(tls=tls, http=http, options=catalogue.values(**entry.given(catalogue.BY_NAME)))
 
 
 def choose_verify(entry: yaml_route.RouteEntry, scheme: model.Scheme) -> dict[str, object]:

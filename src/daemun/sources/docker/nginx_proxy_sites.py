@@ -52,7 +52,7 @@ def make_route(
         "verify": upstream_tls_options.Verify(is_on=not scheme.is_encrypted),
         "keepalive": variables.get("keepalive"),
     }
-    if scheme in {model.Scheme.FASTCGI, model.Scheme.UWSGI, model.Scheme.SCGI}:
+    if scheme.is_cgi:
         given["root"] = str(variables.get("VIRTUAL_ROOT", _FASTCGI_ROOT))
     target = model.Target(scheme=scheme, path=destination or None)
     action = model.Proxy(targets=(target,), options=catalogue.values(**given))
