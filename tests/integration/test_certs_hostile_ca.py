@@ -187,6 +187,29 @@ def test_an_order_that_ends_badly(gate: issuing.Gate, tmp_path: pathlib.Path, ki
         assert certificate_records.read_order(gate.store, HOST) is not None
 
 
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 500])
+@pytest.mark.parametrize("problem", ["alreadyReplaced", "malformed", "notFound", "serverInternal", "unauthorized"])
+def test_what_an_order_replaces_never_stands_in_its_way(
+    gate: issuing.Gate, tmp_path: pathlib.Path, problem: str, status: int
+) -> None:
+    """Pebble answers 500 while it has not yet noted the order of the certificate that is replaced."""
+    passing = clock.SharedClock(gate.clock.now())
+    gate.clock = passing
+    with http01.answering(gate.thumbprint) as port:
+        behaviour = acme_server.Behaviour(profiles={"classic": 90 * DAY}, unreplaceable=(status, problem))
+        ca = acme_server.Authority("ca", passing, random.Random(1), behaviour, port)
+        with acme_server.running(tmp_path, passing, (ca,)) as (url, ca_file):
+            authority = model.Authority(directory=f"{url}/ca/dir", ca_file=str(ca_file))
+            request = acme_issuer.Request(
+                name=HOST, hosts=(HOST,), authority=authority, replaces="AAAA.AAAA", is_same_set=True
+            )
+            got = acme_issuer.obtain(
+                request, store=gate.store, clock=passing, stop=threading.Event(), pause=passing.pause
+            )
+    assert [(event.hosts, event.replaces) for event in ca.orders] == [((HOST,), False)]
+    assert got.bundle.names() == (HOST,)
+
+
 async def test_one_that_has_expired_is_shown_to_nobody(gate: issuing.Gate, tmp_path: pathlib.Path) -> None:
     passing = clock.SharedClock(gate.clock.now())
     gate.clock = passing

@@ -43,7 +43,7 @@ class Behaviour:
 
     is_down: whether it answers at a moment. profiles: name -> lifetime, the first one is its usual one.
     limited: how many orders it refuses for its rate limit, with a Retry-After. refused_nonces: how many good ones.
-    unproved: names whose proofs it does not see.
+    unproved: names whose proofs it does not see. unreplaceable: status and problem for an order that replaces.
     """
 
     profiles: dict[str, datetime.timedelta]
@@ -51,6 +51,7 @@ class Behaviour:
     limited: float = 0.0
     refused_nonces: float = 0.0
     unproved: set[str] = dataclasses.field(default_factory=set)
+    unreplaceable: tuple[int, str] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -182,6 +183,9 @@ class Authority:
             self.limited += 1
             wait_s = self._rng.choice([300, 1800, 7200])
             return 429, {"Retry-After": str(wait_s)}, _problem("rateLimited", f"too busy, come back in {wait_s} s")
+        if replaces is not None and self.behaviour.unreplaceable is not None:
+            status, problem = self.behaviour.unreplaceable
+            return status, {}, _problem(problem, "that one cannot be replaced")
         if replaces in self._replaced:
             return 409, {}, _problem("alreadyReplaced", "replaced before")
         if replaces is not None and replaces not in self._leaves:

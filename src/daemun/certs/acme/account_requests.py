@@ -44,7 +44,7 @@ def find_account(key: acme_accounts.Key, ca: CaAccess) -> str | None:
             url: str = found.location
             return url
         except messages.Error as problem:
-            if problem.code != "accountDoesNotExist":
+            if acme_network.code_of(problem) != "accountDoesNotExist":
                 raise
     return None
 
@@ -97,7 +97,7 @@ def revoke(found: bundle.Bundle, reason: int, signer: tuple[acme_accounts.Key, s
             return _revoke(found, reason, ca, *signer)
         except errors.RetryableError as error:
             cause = error.__cause__
-            if not isinstance(cause, messages.Error) or cause.code not in _NOT_OURS:
+            if not isinstance(cause, messages.Error) or acme_network.code_of(cause) not in _NOT_OURS:
                 raise
     return _revoke(found, reason, ca, own, None)
 
@@ -107,7 +107,7 @@ def _revoke(found: bundle.Bundle, reason: int, ca: CaAccess, key: acme_accounts.
         try:
             acme.revoke(found.leaf, reason)
         except messages.Error as problem:
-            if problem.code != "alreadyRevoked":
+            if acme_network.code_of(problem) != "alreadyRevoked":
                 raise
 
 

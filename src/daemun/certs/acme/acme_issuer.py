@@ -91,9 +91,9 @@ def obtain(
             try:
                 return _Order(request, network, store, provers, spent_at).run()
             except messages.Error as problem:
-                if problem.code not in _PASSING:
+                if acme_network.code_of(problem) not in _PASSING:
                     certificate_records.delete_order(store, request.name)
-                if problem.code != "accountDoesNotExist":
+                if acme_network.code_of(problem) != "accountDoesNotExist":
                     raise
         # The CA lost it (a test server that was restarted) or deleted it for disuse: register once more, by the
         # shared key.
@@ -161,7 +161,7 @@ class _Order:
                     # Before that the CA has not seen the key.
                     return self._rekey(order) if status in {messages.STATUS_PENDING, messages.STATUS_READY} else order
         except messages.Error as problem:
-            if problem.code in _PASSING or problem.code == "accountDoesNotExist":
+            if acme_network.code_of(problem) in {*_PASSING, "accountDoesNotExist"}:
                 raise
             # The CA forgot the order: it is too old.
         certificate_records.delete_order(self._store, self._request.name)

@@ -74,7 +74,7 @@ class Network(client.ClientNetwork):
             try:
                 return super().post(*args, **kwargs)
             except messages.Error as problem:
-                if problem.code != "badNonce":
+                if code_of(problem) != "badNonce":
                     raise
                 refused = problem
         raise refused
@@ -191,6 +191,7 @@ def _trouble(ca: str, status: int | None) -> str:
 
 
 def code_of(problem: messages.Error) -> str:
+    """The library's own `code` knows RFC 8555's only, and nothing of `alreadyReplaced` (RFC 9773)."""
     return (problem.typ or "").removeprefix(_PROBLEM_PREFIX)
 
 

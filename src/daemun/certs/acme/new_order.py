@@ -13,8 +13,9 @@ from daemun.certs.acme import acme_network, order_error, rate_limit_domains, req
 from daemun.core import model, names, words
 from daemun.core.issuance import budget
 
-_NOT_REPLACING = frozenset({"alreadyReplaced", "malformed", "notFound", "unauthorized"})
-"""Problems of an order that may be due to what it replaces (RFC 9773 section 5): the same order without it is tried."""
+_NOT_REPLACING = frozenset({"alreadyReplaced", "malformed", "notFound", "serverInternal", "unauthorized"})
+"""Problems of an order that may be due to what it replaces (RFC 9773 section 5): the same order without it is tried.
+`serverInternal`: what Pebble answers while it has not yet noted which order a fresh certificate came from."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +54,7 @@ def send(
         except acme_errors.ConflictError:
             pass  # 409 is what `alreadyReplaced` comes with; the library does not look further then
         except messages.Error as problem:
-            if problem.code not in _NOT_REPLACING:
+            if acme_network.code_of(problem) not in _NOT_REPLACING:
                 raise
     return _send_once(request, plain, acme, network, spent)
 
