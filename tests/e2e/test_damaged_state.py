@@ -57,7 +57,7 @@ class Seen:
     serial: int
 
 
-def visit(gate: clients.Gate, host: str) -> Seen | None:
+def visit(gate: clients.GateAddress, host: str) -> Seen | None:
     """None: no answer at all. Nothing is verified: a local CA may be damaged."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

@@ -31,7 +31,7 @@ class Demo:
 
     def __init__(self, state: pathlib.Path, *, output: str = "output") -> None:
         self.state = state
-        self.gate = clients.Gate(http=ports.free_port(), https=ports.free_port(), ca=state / "ca.pem")
+        self.gate = clients.GateAddress(http=ports.free_port(), https=ports.free_port(), ca=state / "ca.pem")
         self._output = state.with_name(output)
         self._process: subprocess.Popen[bytes] | None = None
         self._family: list[psutil.Process] = []

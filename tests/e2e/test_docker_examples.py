@@ -33,7 +33,7 @@ class Example:
     def __init__(self, engine: DockerEngine, image: str, folder: pathlib.Path) -> None:
         self._engine = engine
         self._folder = folder
-        self.gate = clients.Gate(http=ports.free_port(), https=ports.free_port(), ca=folder / "ca.pem")
+        self.gate = clients.GateAddress(http=ports.free_port(), https=ports.free_port(), ca=folder / "ca.pem")
         self.compose = compose.Compose(
             engine,
             DAEMUN_IMAGE=image,

@@ -36,8 +36,8 @@ class Ran:
     https: int
 
     @property
-    def gate(self) -> clients.Gate:
-        return clients.Gate(http=self.http, https=self.https, ca=self.state / "ca.pem")
+    def gate(self) -> clients.GateAddress:
+        return clients.GateAddress(http=self.http, https=self.https, ca=self.state / "ca.pem")
 
     def inspect(self) -> Json:
         return typing.cast(Json, json.loads(self.engine.cli("inspect", self.name))[0])

@@ -2,6 +2,7 @@
 
 import collections.abc
 import contextlib
+import dataclasses
 import gc
 import re
 import socket
@@ -65,7 +66,7 @@ END = "GET /end HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n"
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 
 
-def _exchange(gate: clients.Gate, text: str, *, tls: bool) -> bytes:
+def _exchange(gate: clients.GateAddress, text: str, *, tls: bool) -> bytes:
     """All that comes back for these bytes and one more request, which asks the gate to close."""
     with contextlib.ExitStack() as stack:
         plain = stack.enter_context(
@@ -82,38 +83,38 @@ def _exchange(gate: clients.Gate, text: str, *, tls: bool) -> bytes:
         return seen
 
 
-class Gate:
-    """Two sites, each with a server that knows what reached it."""
+@dataclasses.dataclass(frozen=True)
+class TwoSites:
+    """Each with a server that knows what reached it."""
 
-    def __init__(self, daemon: Daemon, a: backend.Backend, b: backend.Backend) -> None:
-        self.visited = daemon.gate
-        self.a = a
-        self.b = b
+    daemon: Daemon
+    a: backend.Backend
+    b: backend.Backend
 
 
 @pytest.fixture(scope="module")
-def gate() -> collections.abc.Iterator[Gate]:
+def sites() -> collections.abc.Iterator[TwoSites]:
     with backend.running("a") as a, backend.running("b") as b, new_daemon() as daemon:
-        sites = "".join(
+        written = "".join(
             f"  {one.name}.test: {{http: serve, routes: {{/: 'http://127.0.0.1:{one.port}'}}}}\n" for one in (a, b)
         )
-        daemon.write("sites:\n" + sites)
+        daemon.write("sites:\n" + written)
         daemon.up("https://a.test/", "https://b.test/")
-        yield Gate(daemon, a, b)
+        yield TwoSites(daemon, a, b)
 
 
 @pytest.mark.parametrize("tls", [True, False], ids=["https", "http"])
 @pytest.mark.parametrize("what", [*REFUSED, *KEPT_APART])
-def test_what_can_be_read_in_two_ways(gate: Gate, what: str, *, tls: bool) -> None:
-    gate.a.seen.clear()
-    gate.b.seen.clear()
+def test_what_can_be_read_in_two_ways(sites: TwoSites, what: str, *, tls: bool) -> None:
+    sites.a.seen.clear()
+    sites.b.seen.clear()
     text = REFUSED.get(what) or KEPT_APART[what]
-    statuses = [int(status) for status in _STATUS.findall(_exchange(gate.visited, text, tls=tls))]
-    assert not gate.b.seen, "nothing was sent to the other site"
-    assert {line.split()[1] for line in gate.a.seen} <= {"/a", "/end"}
+    statuses = [int(status) for status in _STATUS.findall(_exchange(sites.daemon.gate, text, tls=tls))]
+    assert not sites.b.seen, "nothing was sent to the other site"
+    assert {line.split()[1] for line in sites.a.seen} <= {"/a", "/end"}
     if what in REFUSED:
         assert statuses[0] in {400, 404, 405, 421, 501}
-        assert not any(line.endswith("/a") for line in gate.a.seen)
+        assert not any(line.endswith("/a") for line in sites.a.seen)
     else:
         assert statuses == [200, 200]
 

@@ -22,7 +22,7 @@ SEED = 20_240_229
 class Prober:
     """Asks nginx over plain HTTP, without a pause worth the name, each time on a new connection, and counts."""
 
-    def __init__(self, gate: clients.Gate, host: str) -> None:
+    def __init__(self, gate: clients.GateAddress, host: str) -> None:
         self._gate = gate
         self._host = host
         self._ended = threading.Event()

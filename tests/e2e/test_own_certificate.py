@@ -59,7 +59,7 @@ class Owner:
 class Visitors:
     """Full handshakes, each on a connection of its own and verified, until the block ends."""
 
-    def __init__(self, gate: clients.Gate, root: pathlib.Path) -> None:
+    def __init__(self, gate: clients.GateAddress, root: pathlib.Path) -> None:
         self._gate = gate
         self._root = root
         self._end = threading.Event()

@@ -17,7 +17,7 @@ TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
 """The example of RFC 8555 section 8.3."""
 
 
-def _see_page(gate: clients.Gate, host: str) -> None:
+def _see_page(gate: clients.GateAddress, host: str) -> None:
     for http2 in (False, True):
         page = clients.get(gate, f"https://{host}/a%20b/?c=d", http2=http2)
         assert page.http_version == ("HTTP/2" if http2 else "HTTP/1.1")
@@ -26,7 +26,7 @@ def _see_page(gate: clients.Gate, host: str) -> None:
         assert page.json()["headers"]["x-forwarded-proto"] == "https"
 
 
-async def _chat(gate: clients.Gate, host: str) -> None:
+async def _chat(gate: clients.GateAddress, host: str) -> None:
     async with clients.websocket(gate, host, "/websocket/") as socket:
         await clients.echo(socket, "안녕하세요")
         await socket.send(servers.PATH_PLEASE)

@@ -80,7 +80,7 @@ class Browser:
     """Asks over HTTP/2, many streams at once on one connection. What the gate says it did not begin (GOAWAY) is asked
     again on a new connection, as RFC 9113 section 6.8 has it."""
 
-    def __init__(self, gate: clients.Gate, host: str) -> None:
+    def __init__(self, gate: clients.GateAddress, host: str) -> None:
         self._gate = gate
         self._host = host
         self.connections = 0

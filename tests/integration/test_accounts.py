@@ -12,12 +12,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from daemun import errors
-from daemun.certs import account_service, certificate_manager
+from daemun.certs import account_service
 from daemun.certs.acme import account_requests, acme_accounts, acme_network, key_rollover
-from daemun.certs.served import certificate_records, live_folder, local_ca
-from daemun.core import layout, model
+from daemun.certs.served import certificate_records, local_ca
+from daemun.core import model
 from daemun.store import file_store
-from tests.support import certificates, clock, http01, pebble, ports
+from tests.support import certificates, http01, issuing, pebble, ports
 
 pytestmark = pytest.mark.pebble
 
@@ -25,15 +25,13 @@ VALID = model.CertificateState.VALID
 HOST = "a.example.com"
 
 
-class Gate:
-    """One state directory. nginx answers with the thumbprint of the last reload, and with files."""
+class Accounts(issuing.StateDirectory):
+    """With the one manager that runs on it. nginx answers with the thumbprint of the last reload, and with files."""
 
     def __init__(self, state: pathlib.Path, http_port: int) -> None:
-        self.paths = layout.Layout(str(state))
-        self.store = file_store.FileStore(pathlib.Path(self.paths.store))
-        self.clock = clock.FakeClock()
-        self.manager = certificate_manager.Manager(self.store, self.paths, self.clock)
-        self.acme_service = account_service.AccountService(self.store, self.clock, self.manager, reload=self.reload)
+        super().__init__(state)
+        self.certs = self.new_manager()
+        self.acme_service = account_service.AccountService(self.store, self.clock, self.certs, reload=self.reload)
         self.reloads = 0
         self._http_port = http_port
         self._nginx = contextlib.ExitStack()
@@ -41,8 +39,8 @@ class Gate:
     async def reload(self) -> None:
         """A round of the loop: the new thumbprint is rendered, nginx reloads, the round is confirmed."""
         self.reloads += 1
-        self.restart_nginx(self.manager.thumbprint())
-        await self.manager.confirm()
+        self.restart_nginx(self.certs.thumbprint())
+        await self.certs.confirm()
 
     def restart_nginx(self, thumbprint: str | None) -> None:
         self._nginx.close()
@@ -53,14 +51,12 @@ class Gate:
         self._nginx.close()
 
     async def begin(self, *authorities: model.Authority, specs: tuple[model.CertificateSpec, ...]) -> None:
-        self.manager.configure(model.Acme(authorities=authorities))
-        await self.manager.prepare(specs)
+        self.certs.configure(model.Acme(authorities=authorities))
+        await self.certs.prepare(specs)
         await self.reload()
 
     def serial(self, name: str = HOST) -> int:
-        found = live_folder.read(pathlib.Path(self.paths.live), name)
-        assert found is not None
-        return found.leaf.serial_number
+        return self.leaf(name).serial_number
 
     def key(self, ca: pebble.Pebble) -> acme_accounts.Key:
         return acme_accounts.load_key(self.store, ca.directory)
@@ -70,16 +66,11 @@ class Gate:
         return account_requests.find_account(key, self.reach(ca)) is not None
 
     def reach(self, ca: pebble.Pebble) -> account_requests.CaAccess:
-        return account_requests.CaAccess(authority=authority(ca), clock=self.clock, stop=threading.Event())
-
-
-def authority(ca: pebble.Pebble) -> model.Authority:
-    return model.Authority(directory=ca.directory, ca_file=str(ca.ca_file))
+        return account_requests.CaAccess(authority=issuing.authority(ca), clock=self.clock, stop=threading.Event())
 
 
 def spec(host: str = HOST, at: pebble.Pebble | None = None) -> model.CertificateSpec:
-    ordering = model.Ordering(authority=authority(at) if at is not None else None)
-    return model.CertificateSpec(name=host, host=host, names=(host,), mode=model.TlsMode.ACME, ordering=ordering)
+    return issuing.spec(host, authority=issuing.authority(at) if at is not None else None)
 
 
 @pytest.fixture(name="http_port")
@@ -88,8 +79,8 @@ def chosen_port() -> int:
 
 
 @pytest.fixture(name="gate")
-def made_gate(tmp_path: pathlib.Path, http_port: int) -> collections.abc.Iterator[Gate]:
-    gate = Gate(tmp_path / "state", http_port)
+def made_gate(tmp_path: pathlib.Path, http_port: int) -> collections.abc.Iterator[Accounts]:
+    gate = Accounts(tmp_path / "state", http_port)
     yield gate
     gate.stop_nginx()
 
@@ -110,11 +101,11 @@ def other_running_ca(http_port: int) -> collections.abc.Iterator[pebble.Pebble]:
 
 
 async def test_every_ca_knows_the_new_key_and_orders_go_on_as_the_same_account(
-    gate: Gate, ca: pebble.Pebble, other_ca: pebble.Pebble
+    gate: Accounts, ca: pebble.Pebble, other_ca: pebble.Pebble
 ) -> None:
     other = "b.example.com"
-    await gate.begin(authority(ca), specs=(spec(), spec(other, at=other_ca)))
-    async with certificates.running(gate.manager) as watched:
+    await gate.begin(issuing.authority(ca), specs=(spec(), spec(other, at=other_ca)))
+    async with certificates.running(gate.certs) as watched:
         await watched.until_state(HOST, VALID)
         await watched.until_state(other, VALID)
         old, urls = gate.key(ca), [one.url for one in gate.acme_service.list_accounts().accounts]
@@ -134,38 +125,38 @@ async def test_every_ca_knows_the_new_key_and_orders_go_on_as_the_same_account(
         registrations = ca.requests("sign-me-up")
         before = {host: gate.serial(host) for host in (HOST, other)}
         for host, serial in before.items():
-            assert gate.manager.renew(host)
+            assert gate.certs.renew(host)
             await watched.until(lambda host=host, serial=serial: gate.serial(host) != serial)  # type: ignore[misc]
         assert ca.requests("sign-me-up") == registrations
     assert not list(pathlib.Path(gate.paths.challenges).glob("*")), "nginx answers by itself again"
 
 
-async def test_until_nginx_knows_the_new_key_files_answer(gate: Gate, ca: pebble.Pebble) -> None:
+async def test_until_nginx_knows_the_new_key_files_answer(gate: Accounts, ca: pebble.Pebble) -> None:
     """The reload after the change fails, say: what is ordered meanwhile is proved all the same."""
-    await gate.begin(authority(ca), specs=(spec(),))
-    async with certificates.running(gate.manager) as watched:
+    await gate.begin(issuing.authority(ca), specs=(spec(),))
+    async with certificates.running(gate.certs) as watched:
         await watched.until_state(HOST, VALID)
         old = acme_accounts.thumbprint(gate.key(ca))
 
         async def refused() -> None:
             raise errors.ApplyError("nginx said no", stage="reload", restored=True)
 
-        careless = account_service.AccountService(gate.store, gate.clock, gate.manager, reload=refused)
+        careless = account_service.AccountService(gate.store, gate.clock, gate.certs, reload=refused)
         with pytest.raises(errors.ApplyError):
             await careless.roll_over(everything=False)
         gate.restart_nginx(old)
         serial = gate.serial()
-        assert gate.manager.renew(HOST)
+        assert gate.certs.renew(HOST)
         await watched.until(lambda: gate.serial() != serial)
 
 
 async def test_a_ca_that_is_down_is_told_later_and_both_keys_work_meanwhile(
-    gate: Gate, ca: pebble.Pebble, http_port: int
+    gate: Accounts, ca: pebble.Pebble, http_port: int
 ) -> None:
     other, listen = "b.example.com", ports.free_port()
     with pebble.running_pebble(http_port, listen_port=listen) as sick:
-        await gate.begin(authority(ca), specs=(spec(), spec(other, at=sick)))
-        async with certificates.running(gate.manager) as watched:
+        await gate.begin(issuing.authority(ca), specs=(spec(), spec(other, at=sick)))
+        async with certificates.running(gate.certs) as watched:
             await watched.until_state(HOST, VALID)
             await watched.until_state(other, VALID)
     # The process is gone, and with it, Pebble being Pebble, what it knew.
@@ -178,8 +169,8 @@ async def test_a_ca_that_is_down_is_told_later_and_both_keys_work_meanwhile(
     assert told[ca.directory].is_own
     assert acme_accounts.thumbprint(acme_accounts.load_or_create_key(gate.store)) == acme_accounts.thumbprint(old)
     serial = gate.serial()
-    async with certificates.running(gate.manager) as watched:
-        assert gate.manager.renew(HOST)
+    async with certificates.running(gate.certs) as watched:
+        assert gate.certs.renew(HOST)
         await watched.until(lambda: gate.serial() != serial)
 
     known = acme_accounts.read_registration(gate.store, sick.directory)
@@ -187,7 +178,7 @@ async def test_a_ca_that_is_down_is_told_later_and_both_keys_work_meanwhile(
     with pebble.running_pebble(http_port, listen_port=listen) as well:
         url = register(gate, well, old)
         acme_accounts.write_registration(gate.store, well.directory, dataclasses.replace(known, url=url))
-        await gate.manager.prepare([spec(), spec(other, at=well)])  # each Pebble has a new root for its HTTPS
+        await gate.certs.prepare([spec(), spec(other, at=well)])  # each Pebble has a new root for its HTTPS
         turns = await gate.acme_service.roll_over(everything=False)
         assert [turn.error for turn in turns] == [None, None]
         new = acme_accounts.load_or_create_key(gate.store)
@@ -196,7 +187,7 @@ async def test_a_ca_that_is_down_is_told_later_and_both_keys_work_meanwhile(
     assert not gate.acme_service.list_accounts().is_rolling
 
 
-def register(gate: Gate, ca: pebble.Pebble, key: acme_accounts.Key) -> str:
+def register(gate: Accounts, ca: pebble.Pebble, key: acme_accounts.Key) -> str:
     network = acme_network.Network(key, str(ca.ca_file), gate.clock, threading.Event())
     with contextlib.closing(network.session):
         directory = client.ClientV2.get_directory(ca.directory, network)
@@ -223,9 +214,9 @@ class StoreThatDies(file_store.FileStore):
 
 
 @pytest.mark.parametrize("writes", range(6))
-async def test_a_kill_after_any_step_loses_no_account(gate: Gate, ca: pebble.Pebble, writes: int) -> None:
-    await gate.begin(authority(ca), specs=(spec(),))
-    async with certificates.running(gate.manager) as watched:
+async def test_a_kill_after_any_step_loses_no_account(gate: Accounts, ca: pebble.Pebble, writes: int) -> None:
+    await gate.begin(issuing.authority(ca), specs=(spec(),))
+    async with certificates.running(gate.certs) as watched:
         await watched.until_state(HOST, VALID)
     registrations, (before,) = ca.requests("sign-me-up"), gate.acme_service.list_accounts().accounts
     store = StoreThatDies(pathlib.Path(gate.paths.store))
@@ -234,13 +225,13 @@ async def test_a_kill_after_any_step_loses_no_account(gate: Gate, ca: pebble.Peb
         key_rollover.roll(store, lambda _: gate.reach(ca))
 
     # The next daemun orders as the same account, and the change goes on.
-    later = Gate(pathlib.Path(gate.paths.state), gate._http_port)
+    later = Accounts(pathlib.Path(gate.paths.state), gate._http_port)
     gate.stop_nginx()
-    await later.begin(authority(ca), specs=(spec(),))
+    await later.begin(issuing.authority(ca), specs=(spec(),))
     serial = later.serial()
     try:
-        async with certificates.running(later.manager) as watched:
-            assert later.manager.renew(HOST)
+        async with certificates.running(later.certs) as watched:
+            assert later.certs.renew(HOST)
             await watched.until(lambda: later.serial() != serial)
         asked = ca.requests("sign-me-up") - registrations
         assert asked <= 1, "at most the question which key the CA knows"
@@ -253,8 +244,8 @@ async def test_a_kill_after_any_step_loses_no_account(gate: Gate, ca: pebble.Peb
         later.stop_nginx()
 
 
-async def test_an_account_with_its_own_key_keeps_it_unless_all_are_meant(gate: Gate, ca: pebble.Pebble) -> None:
-    await gate.begin(authority(ca), specs=())
+async def test_an_account_with_its_own_key_keeps_it_unless_all_are_meant(gate: Accounts, ca: pebble.Pebble) -> None:
+    await gate.begin(issuing.authority(ca), specs=())
     own = rsa.generate_private_key(65537, 2048)
     pem = own.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     url = register(gate, ca, own)
@@ -274,9 +265,9 @@ async def test_an_account_with_its_own_key_keeps_it_unless_all_are_meant(gate: G
 # --- deactivation --------------------------------------------------------------------------------------------------
 
 
-async def test_after_deactivation_what_is_ordered_gets_another_account(gate: Gate, ca: pebble.Pebble) -> None:
-    await gate.begin(authority(ca), specs=(spec(),))
-    async with certificates.running(gate.manager) as watched:
+async def test_after_deactivation_what_is_ordered_gets_another_account(gate: Accounts, ca: pebble.Pebble) -> None:
+    await gate.begin(issuing.authority(ca), specs=(spec(),))
+    async with certificates.running(gate.certs) as watched:
         await watched.until_state(HOST, VALID)
         (before,) = gate.acme_service.list_accounts().accounts
         await gate.acme_service.deactivate(ca.directory)
@@ -287,14 +278,14 @@ async def test_after_deactivation_what_is_ordered_gets_another_account(gate: Gat
         assert watched.status(HOST).state is VALID, "certificates stay"
 
         serial = gate.serial()
-        assert gate.manager.renew(HOST)
+        assert gate.certs.renew(HOST)
         await watched.until(lambda: gate.serial() != serial)
     (after,) = gate.acme_service.list_accounts().accounts
     assert after.url != before.url
     assert (after.is_own, after.state) == (True, "active")
 
 
-async def test_an_account_that_is_not_there_is_said(gate: Gate) -> None:
+async def test_an_account_that_is_not_there_is_said(gate: Accounts) -> None:
     with pytest.raises(errors.ConfigError, match=r'cannot deactivate the account at "https://ca\.test/dir"'):
         await gate.acme_service.deactivate("https://ca.test/dir")
 
@@ -304,34 +295,32 @@ async def test_an_account_that_is_not_there_is_said(gate: Gate) -> None:
 
 @pytest.mark.parametrize("reason", ["superseded", "keycompromise"])
 async def test_a_revoked_certificate_is_replaced_at_once_with_another_key(
-    gate: Gate, ca: pebble.Pebble, reason: str
+    gate: Accounts, ca: pebble.Pebble, reason: str
 ) -> None:
-    await gate.begin(authority(ca), specs=(spec(),))
-    async with certificates.running(gate.manager) as watched:
+    await gate.begin(issuing.authority(ca), specs=(spec(),))
+    async with certificates.running(gate.certs) as watched:
         await watched.until_state(HOST, VALID)
-        found = live_folder.read(pathlib.Path(gate.paths.live), HOST)
-        assert found is not None
+        found = gate.bundle(HOST)
         assert ca.certificate_status(gate.serial()) == "Valid"
         await gate.acme_service.revoke(HOST, reason)
         assert ca.certificate_status(found.leaf.serial_number) == "Revoked"
         await watched.until(lambda: gate.serial() != found.leaf.serial_number)
         await watched.until_state(HOST, VALID)
-    new = live_folder.read(pathlib.Path(gate.paths.live), HOST)
-    assert new is not None
+    new = gate.bundle(HOST)
     assert new.key_pem != found.key_pem
     assert ca.certificate_status(gate.serial()) == "Valid"
 
 
-async def test_a_revoked_one_is_known_as_such_after_a_restart(gate: Gate, ca: pebble.Pebble) -> None:
-    await gate.begin(authority(ca), specs=(spec(),))
-    async with certificates.running(gate.manager) as watched:
+async def test_a_revoked_one_is_known_as_such_after_a_restart(gate: Accounts, ca: pebble.Pebble) -> None:
+    await gate.begin(issuing.authority(ca), specs=(spec(),))
+    async with certificates.running(gate.certs) as watched:
         await watched.until_state(HOST, VALID)
     await gate.acme_service.revoke(HOST, "unspecified")
     with pytest.raises(errors.ConfigError, match="it is revoked already"):
         await gate.acme_service.revoke(HOST, "unspecified")
     serial = gate.serial()
-    later = certificate_manager.Manager(gate.store, gate.paths, gate.clock)
-    later.configure(model.Acme(authorities=(authority(ca),)))
+    later = gate.new_manager()
+    later.configure(issuing.asking(ca))
     await later.prepare([spec()])
     (status,) = later.status()
     assert status.state is model.CertificateState.PENDING
@@ -342,9 +331,9 @@ async def test_a_revoked_one_is_known_as_such_after_a_restart(gate: Gate, ca: pe
     assert gate.serial() != serial
 
 
-async def test_one_that_another_account_ordered_is_revoked_by_its_own_key(gate: Gate, ca: pebble.Pebble) -> None:
-    await gate.begin(authority(ca), specs=(spec(),))
-    async with certificates.running(gate.manager) as watched:
+async def test_one_that_another_account_ordered_is_revoked_by_its_own_key(gate: Accounts, ca: pebble.Pebble) -> None:
+    await gate.begin(issuing.authority(ca), specs=(spec(),))
+    async with certificates.running(gate.certs) as watched:
         await watched.until_state(HOST, VALID)
     stranger = local_ca.private_pem(ec.generate_private_key(ec.SECP256R1()))
     url = register(gate, ca, acme_accounts.parse_key(stranger))
@@ -355,25 +344,25 @@ async def test_one_that_another_account_ordered_is_revoked_by_its_own_key(gate: 
     assert ca.certificate_status(serial) == "Revoked"
 
 
-async def test_one_certificate_of_several_sites_is_replaced_for_each(gate: Gate, ca: pebble.Pebble) -> None:
+async def test_one_certificate_of_several_sites_is_replaced_for_each(gate: Accounts, ca: pebble.Pebble) -> None:
     both = ("a.example.com", "b.example.com")
     wanted = dataclasses.replace(spec(), names=both)
-    await gate.begin(authority(ca), specs=(wanted,))
-    async with certificates.running(gate.manager) as watched:
+    await gate.begin(issuing.authority(ca), specs=(wanted,))
+    async with certificates.running(gate.certs) as watched:
         await watched.until_state(HOST, VALID)
     issued = certificate_records.read_issued(gate.store, HOST)
     assert issued is not None
-    gate.manager.served_files.stored.adopt(issued)
-    await gate.manager.prepare([spec("a.example.com"), spec("b.example.com")])
+    gate.certs.served_files.stored.adopt(issued)
+    await gate.certs.prepare([spec("a.example.com"), spec("b.example.com")])
     assert gate.serial("a.example.com") == gate.serial("b.example.com") == issued.bundle.leaf.serial_number
     await gate.acme_service.revoke("b.example.com", "superseded")
-    assert {status.state for status in gate.manager.status()} == {model.CertificateState.PENDING}
-    async with certificates.running(gate.manager) as watched:
+    assert {status.state for status in gate.certs.status()} == {model.CertificateState.PENDING}
+    async with certificates.running(gate.certs) as watched:
         for host in both:
             await watched.until_state(host, VALID)
     assert issued.bundle.leaf.serial_number not in {gate.serial(host) for host in both}
 
 
-async def test_a_certificate_that_is_not_there_is_said(gate: Gate) -> None:
+async def test_a_certificate_that_is_not_there_is_said(gate: Accounts) -> None:
     with pytest.raises(errors.ConfigError, match=r'cannot revoke the certificate of "none\.test": no CA issued one'):
         await gate.acme_service.revoke("none.test", "unspecified")

@@ -24,12 +24,12 @@ DAY = datetime.timedelta(days=1)
 
 
 @pytest.fixture(name="gate")
-def made_gate(tmp_path: pathlib.Path) -> issuing.Gate:
-    return issuing.Gate(tmp_path / "state")
+def made_gate(tmp_path: pathlib.Path) -> issuing.StateDirectory:
+    return issuing.StateDirectory(tmp_path / "state")
 
 
 @pytest.fixture(name="ca")
-def running_ca(gate: issuing.Gate) -> collections.abc.Iterator[pebble.Pebble]:
+def running_ca(gate: issuing.StateDirectory) -> collections.abc.Iterator[pebble.Pebble]:
     with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as ca:
         yield ca
 
@@ -45,7 +45,7 @@ def wanted(*names: str, **tls: object) -> model.CertificateSpec:
 class Running:
     """A gate whose sites change."""
 
-    gate: issuing.Gate
+    gate: issuing.StateDirectory
     watched: certificates.Watched
 
     async def change(self, *wanted_: model.CertificateSpec) -> None:
@@ -74,7 +74,7 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def begun(
-    gate: issuing.Gate, ca: pebble.Pebble, *wanted_: model.CertificateSpec
+    gate: issuing.StateDirectory, ca: pebble.Pebble, *wanted_: model.CertificateSpec
 ) -> collections.abc.AsyncIterator[Running]:
     async with certificates.running(await gate.manager(issuing.asking(ca), *wanted_)) as watched:
         found = Running(gate=gate, watched=watched)
@@ -86,7 +86,7 @@ async def begun(
 
 
 async def test_c1_an_old_name_that_becomes_an_alias_keeps_its_certificate_while_the_new_one_fails(
-    gate: issuing.Gate, ca: pebble.Pebble
+    gate: issuing.StateDirectory, ca: pebble.Pebble
 ) -> None:
     ca.break_dns("new.example.com")
     async with begun(gate, ca, wanted("old.example.com")) as running:
@@ -108,7 +108,7 @@ async def test_c1_an_old_name_that_becomes_an_alias_keeps_its_certificate_while_
     assert ca.orders == 3
 
 
-async def test_c1_a_restart_in_between_forgets_nothing(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_c1_a_restart_in_between_forgets_nothing(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     ca.break_dns("new.example.com")
     async with begun(gate, ca, wanted("old.example.com")) as running:
         before = gate.leaf("old.example.com")
@@ -118,7 +118,7 @@ async def test_c1_a_restart_in_between_forgets_nothing(gate: issuing.Gate, ca: p
     assert ca.orders == 2
 
 
-async def test_c1_main_name_and_alias_swapped_order_nothing(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_c1_main_name_and_alias_swapped_order_nothing(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     async with begun(gate, ca, wanted("a.example.com", "b.example.com")) as running:
         before = gate.leaf("a.example.com")
         await running.change(wanted("b.example.com", "a.example.com"))
@@ -128,7 +128,7 @@ async def test_c1_main_name_and_alias_swapped_order_nothing(gate: issuing.Gate, 
     assert ca.orders == 1
 
 
-async def test_c1_a_site_split_in_two_orders_nothing(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_c1_a_site_split_in_two_orders_nothing(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     async with begun(gate, ca, wanted("a.example.com", "b.example.com")) as running:
         before = gate.leaf("a.example.com")
         await running.change(wanted("a.example.com"), wanted("b.example.com"))
@@ -138,7 +138,7 @@ async def test_c1_a_site_split_in_two_orders_nothing(gate: issuing.Gate, ca: peb
 
 
 async def test_c1_an_alias_that_moves_to_another_site_is_never_without_its_certificate(
-    gate: issuing.Gate, ca: pebble.Pebble
+    gate: issuing.StateDirectory, ca: pebble.Pebble
 ) -> None:
     first = [wanted("a.example.com", "x.example.com"), wanted("b.example.com")]
     async with begun(gate, ca, *first) as running:
@@ -158,7 +158,7 @@ async def test_c1_an_alias_that_moves_to_another_site_is_never_without_its_certi
 
 
 async def test_c1_a_set_that_was_replaced_by_a_smaller_one_is_still_there(
-    gate: issuing.Gate, ca: pebble.Pebble
+    gate: issuing.StateDirectory, ca: pebble.Pebble
 ) -> None:
     async with begun(gate, ca, wanted("a.example.com", "b.example.com")) as running:
         await running.change(wanted("a.example.com"))
@@ -171,7 +171,7 @@ async def test_c1_a_set_that_was_replaced_by_a_smaller_one_is_still_there(
 
 
 async def test_c1_a_site_removed_and_back_orders_nothing_and_its_folder_stays(
-    gate: issuing.Gate, ca: pebble.Pebble
+    gate: issuing.StateDirectory, ca: pebble.Pebble
 ) -> None:
     async with begun(gate, ca, wanted("a.example.com", "www.a.example.com")) as running:
         before = gate.leaf("a.example.com")
@@ -188,7 +188,7 @@ async def test_c1_a_site_removed_and_back_orders_nothing_and_its_folder_stays(
 
 
 async def test_c1_a_folder_that_stays_is_not_emptied_by_the_renewals_of_the_site_it_was_of(
-    gate: issuing.Gate, ca: pebble.Pebble
+    gate: issuing.StateDirectory, ca: pebble.Pebble
 ) -> None:
     async with begun(gate, ca, wanted("a.example.com", "old.example.com")) as running:
         before = gate.leaf("old.example.com")
@@ -202,7 +202,7 @@ async def test_c1_a_folder_that_stays_is_not_emptied_by_the_renewals_of_the_site
 
 
 async def test_c1_where_names_are_taken_on_demand_only_names_of_sites_have_folders(
-    gate: issuing.Gate, ca: pebble.Pebble
+    gate: issuing.StateDirectory, ca: pebble.Pebble
 ) -> None:
     """Whatever live/ holds is served there."""
     taking = dataclasses.replace(wanted("app.example.com"), takes_names=True)
@@ -212,7 +212,7 @@ async def test_c1_where_names_are_taken_on_demand_only_names_of_sites_have_folde
 
 
 async def test_c1_a_wildcard_in_the_store_serves_a_name_that_a_site_gets_later(
-    gate: issuing.Gate, ca: pebble.Pebble
+    gate: issuing.StateDirectory, ca: pebble.Pebble
 ) -> None:
     now = gate.clock.now()
     found = local_ca.load_or_create(memory_store.MemoryStore(), now).issue(["*.example.com"], now)
@@ -227,7 +227,7 @@ async def test_c1_a_wildcard_in_the_store_serves_a_name_that_a_site_gets_later(
     assert ca.orders == 0
 
 
-async def test_c1_going_back_to_a_ca_orders_nothing(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_c1_going_back_to_a_ca_orders_nothing(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as other:
         async with begun(gate, ca, wanted("a.example.com")) as running:
             first = gate.leaf("a.example.com")
@@ -243,7 +243,7 @@ async def test_c1_going_back_to_a_ca_orders_nothing(gate: issuing.Gate, ca: pebb
 
 
 async def test_c2_an_alias_without_dns_does_not_keep_the_site_from_its_certificate(
-    gate: issuing.Gate, ca: pebble.Pebble
+    gate: issuing.StateDirectory, ca: pebble.Pebble
 ) -> None:
     ca.break_dns("www.example.com")
     async with begun(gate, ca, wanted("example.com", "www.example.com")) as running:
@@ -277,7 +277,7 @@ async def test_c2_an_alias_without_dns_does_not_keep_the_site_from_its_certifica
 
 
 async def test_c2_a_main_name_without_dns_does_not_keep_its_aliases_from_theirs(
-    gate: issuing.Gate, ca: pebble.Pebble
+    gate: issuing.StateDirectory, ca: pebble.Pebble
 ) -> None:
     ca.break_dns("example.com")
     async with begun(gate, ca, wanted("example.com", "www.example.com", "blog.example.com")) as running:
@@ -287,7 +287,7 @@ async def test_c2_a_main_name_without_dns_does_not_keep_its_aliases_from_theirs(
         assert "out of `aliases`" not in reason
 
 
-async def test_c2_several_names_that_fail_one_after_the_other(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_c2_several_names_that_fail_one_after_the_other(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     names = [f"n{number}.example.com" for number in range(8)]
     for name in names[2:]:
         ca.break_dns(name)
@@ -296,7 +296,7 @@ async def test_c2_several_names_that_fail_one_after_the_other(gate: issuing.Gate
         assert len(running.watched.status("example.com").reason or "") < 1500
 
 
-async def test_c2_a_name_that_the_ca_refuses(gate: issuing.Gate) -> None:
+async def test_c2_a_name_that_the_ca_refuses(gate: issuing.StateDirectory) -> None:
     with (
         http01.answering(gate.thumbprint) as port,
         pebble.running_pebble(port, refused_domains=["bad.example.com"]) as ca,
@@ -306,7 +306,7 @@ async def test_c2_a_name_that_the_ca_refuses(gate: issuing.Gate) -> None:
             assert running.watched.status("a.example.com").state is FAILING
 
 
-async def test_c2_all_names_fail(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_c2_all_names_fail(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     for name in ("example.com", "www.example.com"):
         ca.break_dns(name)
     async with begun(gate, ca, wanted("example.com", "www.example.com")) as running:
@@ -315,7 +315,7 @@ async def test_c2_all_names_fail(gate: issuing.Gate, ca: pebble.Pebble) -> None:
 
 
 async def test_c2_a_private_alias_keeps_no_public_name_from_its_certificate(
-    gate: issuing.Gate, ca: pebble.Pebble
+    gate: issuing.StateDirectory, ca: pebble.Pebble
 ) -> None:
     async with begun(gate, ca, wanted("example.com", "nas.internal", "printer.lan")) as running:
         assert running.shown("example.com") == ("example.com",)
@@ -325,7 +325,7 @@ async def test_c2_a_private_alias_keeps_no_public_name_from_its_certificate(
 
 
 async def test_c2_a_wildcard_that_nothing_proves_keeps_no_plain_name_from_its_certificate(
-    gate: issuing.Gate, ca: pebble.Pebble
+    gate: issuing.StateDirectory, ca: pebble.Pebble
 ) -> None:
     async with begun(gate, ca, wanted("*.example.com", "example.com")) as running:
         assert running.shown("example.com") == ("example.com",)
@@ -333,7 +333,7 @@ async def test_c2_a_wildcard_that_nothing_proves_keeps_no_plain_name_from_its_ce
         assert "only after a proof in DNS" in (running.watched.status("*.example.com").reason or "")
 
 
-async def test_c2_renewal_goes_on_for_the_names_that_pass(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_c2_renewal_goes_on_for_the_names_that_pass(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     ca.break_dns("www.example.com")
     async with begun(gate, ca, wanted("example.com", "www.example.com")) as running:
         before = gate.leaf("example.com")
@@ -364,7 +364,7 @@ def _acme_service(running: Running) -> account_service.AccountService:
 
 
 async def test_a_name_without_a_certificate_does_not_cost_its_site_the_one_it_has(
-    gate: issuing.Gate, ca: pebble.Pebble
+    gate: issuing.StateDirectory, ca: pebble.Pebble
 ) -> None:
     ca.break_dns("www.example.com")
     async with begun(gate, ca, wanted("example.com")) as running:
@@ -378,7 +378,7 @@ async def test_a_name_without_a_certificate_does_not_cost_its_site_the_one_it_ha
 
 @pytest.mark.parametrize(("revoked", "other"), [("www", "main"), ("main", "www")])
 async def test_of_names_with_certificates_of_their_own_the_named_one_loses_it(
-    gate: issuing.Gate, ca: pebble.Pebble, revoked: str, other: str
+    gate: issuing.StateDirectory, ca: pebble.Pebble, revoked: str, other: str
 ) -> None:
     async with begun(gate, ca, wanted("main.example.com"), wanted("www.example.com")) as running:
         ca.break_dns("main.example.com")
@@ -391,7 +391,9 @@ async def test_of_names_with_certificates_of_their_own_the_named_one_loses_it(
         assert ca.certificate_status(serials[other]) == "Valid"
 
 
-async def test_of_several_for_a_name_that_no_site_has_none_is_chosen(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_of_several_for_a_name_that_no_site_has_none_is_chosen(
+    gate: issuing.StateDirectory, ca: pebble.Pebble
+) -> None:
     async with begun(gate, ca, wanted("a.example.com", "x.example.com")) as running:
         await running.change(wanted("b.example.com", "x.example.com"))
         serial = gate.leaf("b.example.com").serial_number

@@ -105,7 +105,7 @@ class Sequence:
     def __init__(self, folder: pathlib.Path, stack: contextlib.ExitStack) -> None:
         self.clock = clock.SharedClock(START)
         self.passing = Passing(self.clock)
-        self.gate = issuing.Gate(folder / "state", limits_of=lambda _: ())
+        self.gate = issuing.StateDirectory(folder / "state", limits_of=lambda _: ())
         self.gate.clock = self.clock
         http_port = stack.enter_context(http01.answering(self.gate.thumbprint))
         self.is_down = False

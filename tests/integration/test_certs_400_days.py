@@ -50,7 +50,7 @@ LIMITS = (
 class Days:
     """What is served at each moment, and the time that goes on whenever nothing is under way."""
 
-    def __init__(self, gate: issuing.Gate, passing: clock.SharedClock, ca: acme_server.Authority) -> None:
+    def __init__(self, gate: issuing.StateDirectory, passing: clock.SharedClock, ca: acme_server.Authority) -> None:
         self.certs: certificate_manager.Manager
         self.is_over = asyncio.Event()
         self.has_public: dict[str, datetime.datetime] = {}
@@ -112,7 +112,7 @@ async def test_400_days(tmp_path: pathlib.Path) -> None:
     repaired, all others its test system.
     """
     passing = clock.SharedClock(START)
-    gate = issuing.Gate(tmp_path / "state", limits_of=lambda _: LIMITS)
+    gate = issuing.StateDirectory(tmp_path / "state", limits_of=lambda _: LIMITS)
     gate.clock = passing
     with contextlib.ExitStack() as stack:
         http_port = stack.enter_context(http01.answering(gate.thumbprint))

@@ -15,12 +15,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from daemun import errors
-from daemun.certs import certificate_manager
 from daemun.certs.acme import acme_accounts, acme_issuer
-from daemun.certs.served import certificate_records, live_folder, local_ca
-from daemun.core import layout, model
+from daemun.certs.served import certificate_records, local_ca
+from daemun.core import model
 from daemun.store import file_store, memory_store
-from tests.support import certificates, clock, http01, pebble, ports, serving
+from tests.support import certificates, http01, issuing, pebble, ports, serving
 
 pytestmark = pytest.mark.pebble
 
@@ -28,34 +27,8 @@ VALID, FAILING = model.CertificateState.VALID, model.CertificateState.FAILING
 MINUTE, DAY = datetime.timedelta(minutes=1), datetime.timedelta(days=1)
 
 
-class Gate:
-    """One state directory, and managers that come and go on it."""
-
-    def __init__(self, state: pathlib.Path) -> None:
-        self.paths = layout.Layout(str(state))
-        self.store = file_store.FileStore(pathlib.Path(self.paths.store))
-        self.clock = clock.FakeClock()
-        self.thumbprint = acme_accounts.thumbprint(acme_accounts.load_or_create_key(self.store))
-
-    async def manager(self, acme: model.Acme, *specs: model.CertificateSpec) -> certificate_manager.Manager:
-        certs = certificate_manager.Manager(self.store, self.paths, self.clock)
-        certs.configure(acme)
-        assert await certs.prepare(specs) == ()
-        await certs.confirm()
-        return certs
-
-    def leaf(self, name: str) -> x509.Certificate:
-        found = live_folder.read(pathlib.Path(self.paths.live), name)
-        assert found is not None
-        return found.leaf
-
-
-def spec(*names: str) -> model.CertificateSpec:
-    return model.CertificateSpec(name=names[0], host=names[0], names=names, mode=model.TlsMode.ACME)
-
-
 def asking(ca: pebble.Pebble, mail: str | None = "me@example.com") -> model.Acme:
-    return model.Acme(authorities=(model.Authority(directory=ca.directory, ca_file=str(ca.ca_file), email=mail),))
+    return issuing.asking(issuing.authority(ca, email=mail))
 
 
 def request(ca: pebble.Pebble, *hosts: str) -> acme_issuer.Request:
@@ -63,12 +36,12 @@ def request(ca: pebble.Pebble, *hosts: str) -> acme_issuer.Request:
 
 
 @pytest.fixture(name="gate")
-def made_gate(tmp_path: pathlib.Path) -> Gate:
-    return Gate(tmp_path / "state")
+def made_gate(tmp_path: pathlib.Path) -> issuing.StateDirectory:
+    return issuing.StateDirectory(tmp_path / "state")
 
 
 @pytest.fixture(name="ca")
-def running_ca(gate: Gate) -> collections.abc.Iterator[pebble.Pebble]:
+def running_ca(gate: issuing.StateDirectory) -> collections.abc.Iterator[pebble.Pebble]:
     with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as ca:
         yield ca
 
@@ -76,8 +49,8 @@ def running_ca(gate: Gate) -> collections.abc.Iterator[pebble.Pebble]:
 # --- what goes well ------------------------------------------------------------------------------------------------
 
 
-async def test_a_certificate_replaces_the_local_one_by_itself(gate: Gate, ca: pebble.Pebble) -> None:
-    certs = await gate.manager(asking(ca), spec("a.example.com", "www.a.example.com"))
+async def test_a_certificate_replaces_the_local_one_by_itself(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
+    certs = await gate.manager(asking(ca), issuing.spec("a.example.com", "www.a.example.com"))
     before = gate.leaf("a.example.com")
     async with certificates.running(certs) as watched:
         status = await watched.until_state("a.example.com", VALID)
@@ -88,8 +61,7 @@ async def test_a_certificate_replaces_the_local_one_by_itself(gate: Gate, ca: pe
     assert status.not_after is not None
     assert status.renew_at == status.not_after - (status.not_after - status.not_before) / 3
 
-    found = live_folder.read(pathlib.Path(gate.paths.live), "a.example.com")
-    assert found is not None
+    found = gate.bundle("a.example.com")
     assert found.leaf != before
     key = found.leaf.public_key()
     assert isinstance(key, ec.EllipticCurvePublicKey)
@@ -102,10 +74,12 @@ async def test_a_certificate_replaces_the_local_one_by_itself(gate: Gate, ca: pe
         signed.verify_directly_issued_by(issuer)
 
 
-async def test_a_restart_orders_nothing_and_one_account_serves_all(gate: Gate, ca: pebble.Pebble) -> None:
-    async with certificates.running(await gate.manager(asking(ca), spec("a.example.com"))) as watched:
+async def test_a_restart_orders_nothing_and_one_account_serves_all(
+    gate: issuing.StateDirectory, ca: pebble.Pebble
+) -> None:
+    async with certificates.running(await gate.manager(asking(ca), issuing.spec("a.example.com"))) as watched:
         await watched.until_state("a.example.com", VALID)
-    both = (spec("a.example.com"), spec("b.example.com"))
+    both = (issuing.spec("a.example.com"), issuing.spec("b.example.com"))
     async with certificates.running(await gate.manager(asking(ca), *both)) as watched:
         await watched.until_state("b.example.com", VALID)
         assert watched.status("a.example.com").state is VALID
@@ -113,20 +87,19 @@ async def test_a_restart_orders_nothing_and_one_account_serves_all(gate: Gate, c
     assert ca.requests("sign-me-up") == 1
 
 
-async def test_an_alias_more_gets_a_new_certificate(gate: Gate, ca: pebble.Pebble) -> None:
-    certs = await gate.manager(asking(ca), spec("a.example.com"))
+async def test_an_alias_more_gets_a_new_certificate(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
+    certs = await gate.manager(asking(ca), issuing.spec("a.example.com"))
     async with certificates.running(certs) as watched:
         await watched.until_state("a.example.com", VALID)
-        await certs.prepare([spec("a.example.com", "b.example.com")])
+        await certs.prepare([issuing.spec("a.example.com", "b.example.com")])
         await certs.confirm()
         assert watched.status("a.example.com").state is model.CertificateState.PENDING
         await watched.until_state("a.example.com", VALID)
-    found = live_folder.read(pathlib.Path(gate.paths.live), "a.example.com")
-    assert found is not None
+    found = gate.bundle("a.example.com")
     assert found.missing(["a.example.com", "b.example.com"]) == ()
 
 
-async def test_renewed_when_a_third_of_the_lifetime_is_left(gate: Gate, ca: pebble.Pebble) -> None:
+async def test_renewed_when_a_third_of_the_lifetime_is_left(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     then = gate.clock.now() - 59 * DAY
     old = local_ca.load_or_create(memory_store.MemoryStore(), then).issue(["a.example.com"], then)
     certificate_records.write_issued(
@@ -134,7 +107,7 @@ async def test_renewed_when_a_third_of_the_lifetime_is_left(gate: Gate, ca: pebb
         certificate_records.issued_key("a.example.com"),
         certificate_records.Issued(directory=ca.directory, bundle=old),
     )
-    certs = await gate.manager(asking(ca), spec("a.example.com"))
+    certs = await gate.manager(asking(ca), issuing.spec("a.example.com"))
     async with certificates.running(certs) as watched:
         assert watched.status("a.example.com").state is VALID
         assert gate.leaf("a.example.com") == old.leaf
@@ -145,8 +118,8 @@ async def test_renewed_when_a_third_of_the_lifetime_is_left(gate: Gate, ca: pebb
     assert ca.orders == 1
 
 
-async def test_renewed_on_request(gate: Gate, ca: pebble.Pebble) -> None:
-    certs = await gate.manager(asking(ca), spec("a.example.com"))
+async def test_renewed_on_request(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
+    certs = await gate.manager(asking(ca), issuing.spec("a.example.com"))
     async with certificates.running(certs) as watched:
         await watched.until_state("a.example.com", VALID)
         before = gate.leaf("a.example.com")
@@ -155,28 +128,28 @@ async def test_renewed_on_request(gate: Gate, ca: pebble.Pebble) -> None:
     assert ca.orders == 2
 
 
-async def test_an_ip_address_is_a_name_like_others(gate: Gate, ca: pebble.Pebble) -> None:
-    async with certificates.running(await gate.manager(asking(ca), spec("127.0.0.1"))) as watched:
+async def test_an_ip_address_is_a_name_like_others(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
+    async with certificates.running(await gate.manager(asking(ca), issuing.spec("127.0.0.1"))) as watched:
         await watched.until_state("127.0.0.1", VALID)
 
 
-async def test_half_of_all_nonces_refused(gate: Gate) -> None:
+async def test_half_of_all_nonces_refused(gate: issuing.StateDirectory) -> None:
     with (
         http01.answering(gate.thumbprint) as port,
         pebble.running_pebble(port, nonce_reject_percent=50) as ca,
     ):
-        async with certificates.running(await gate.manager(asking(ca), spec("a.example.com"))) as watched:
+        async with certificates.running(await gate.manager(asking(ca), issuing.spec("a.example.com"))) as watched:
             await watched.until_state("a.example.com", VALID)
         assert ca.orders == 1
 
 
-async def test_the_ca_is_told_of_a_new_email_address(gate: Gate, ca: pebble.Pebble) -> None:
-    certs = await gate.manager(asking(ca, "old@example.com"), spec("a.example.com"))
+async def test_the_ca_is_told_of_a_new_email_address(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
+    certs = await gate.manager(asking(ca, "old@example.com"), issuing.spec("a.example.com"))
     async with certificates.running(certs) as watched:
         await watched.until_state("a.example.com", VALID)
         told = ca.requests("my-account")
         certs.configure(asking(ca, "new@example.com"))
-        await certs.prepare([spec("a.example.com"), spec("b.example.com")])
+        await certs.prepare([issuing.spec("a.example.com"), issuing.spec("b.example.com")])
         await certs.confirm()
         await watched.until_state("b.example.com", VALID)
     assert ca.requests("my-account") == told + 1
@@ -185,12 +158,12 @@ async def test_the_ca_is_told_of_a_new_email_address(gate: Gate, ca: pebble.Pebb
     assert registration.email == "new@example.com"
 
 
-async def test_a_ca_that_forgot_the_account_gets_a_new_one(gate: Gate) -> None:
+async def test_a_ca_that_forgot_the_account_gets_a_new_one(gate: issuing.StateDirectory) -> None:
     with http01.answering(gate.thumbprint) as port:
         listen = ports.free_port()
         for host in ("a.example.com", "b.example.com"):
             with pebble.running_pebble(port, listen_port=listen) as ca:
-                async with certificates.running(await gate.manager(asking(ca), spec(host))) as watched:
+                async with certificates.running(await gate.manager(asking(ca), issuing.spec(host))) as watched:
                     await watched.until_state(host, VALID)
 
 
@@ -208,7 +181,9 @@ class StoreThatStops(file_store.FileStore):
             self.stop.set()
 
 
-async def test_a_daemun_killed_right_after_ordering_goes_on_with_that_order(gate: Gate, ca: pebble.Pebble) -> None:
+async def test_a_daemun_killed_right_after_ordering_goes_on_with_that_order(
+    gate: issuing.StateDirectory, ca: pebble.Pebble
+) -> None:
     stop = threading.Event()
     store = StoreThatStops(pathlib.Path(gate.paths.store))
     store.stop = stop
@@ -217,7 +192,7 @@ async def test_a_daemun_killed_right_after_ordering_goes_on_with_that_order(gate
     await assert_continued(gate, ca)
 
 
-async def test_a_daemun_killed_while_the_ca_validates_goes_on_with_that_order(gate: Gate) -> None:
+async def test_a_daemun_killed_while_the_ca_validates_goes_on_with_that_order(gate: issuing.StateDirectory) -> None:
     stop = threading.Event()
     with (
         http01.answering(gate.thumbprint, on_request=stop.set) as port,
@@ -228,28 +203,29 @@ async def test_a_daemun_killed_while_the_ca_validates_goes_on_with_that_order(ga
         await assert_continued(gate, ca)
 
 
-async def test_a_daemun_killed_before_it_stored_the_certificate_fetches_it_again(gate: Gate, ca: pebble.Pebble) -> None:
+async def test_a_daemun_killed_before_it_stored_the_certificate_fetches_it_again(
+    gate: issuing.StateDirectory, ca: pebble.Pebble
+) -> None:
     lost = acme_issuer.obtain(request(ca, "a.example.com"), store=gate.store, clock=gate.clock, stop=threading.Event())
     await assert_continued(gate, ca)
     assert gate.leaf("a.example.com") == lost.bundle.leaf
 
 
-async def assert_continued(gate: Gate, ca: pebble.Pebble) -> None:
+async def assert_continued(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     """A new manager on the same store ends the order that is there, and makes no other."""
     order = certificate_records.read_order(gate.store, "a.example.com")
     assert order is not None
-    async with certificates.running(await gate.manager(asking(ca), spec("a.example.com"))) as watched:
+    async with certificates.running(await gate.manager(asking(ca), issuing.spec("a.example.com"))) as watched:
         await watched.until_state("a.example.com", VALID)
     assert ca.orders == 1
-    found = live_folder.read(pathlib.Path(gate.paths.live), "a.example.com")
-    assert found is not None
+    found = gate.bundle("a.example.com")
     assert found.key_pem == order.key_pem
     assert certificate_records.read_order(gate.store, "a.example.com") is None
 
 
-async def test_an_order_for_other_names_is_not_continued(gate: Gate, ca: pebble.Pebble) -> None:
+async def test_an_order_for_other_names_is_not_continued(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     acme_issuer.obtain(request(ca, "a.example.com"), store=gate.store, clock=gate.clock, stop=threading.Event())
-    wanted = spec("a.example.com", "b.example.com")
+    wanted = issuing.spec("a.example.com", "b.example.com")
     async with certificates.running(await gate.manager(asking(ca), wanted)) as watched:
         await watched.until_state("a.example.com", VALID)
     assert ca.orders == 2
@@ -258,11 +234,13 @@ async def test_an_order_for_other_names_is_not_continued(gate: Gate, ca: pebble.
 # --- what goes wrong -----------------------------------------------------------------------------------------------
 
 
-async def test_failures_are_told_in_words_and_tried_again_on_the_ladder(gate: Gate, ca: pebble.Pebble) -> None:
+async def test_failures_are_told_in_words_and_tried_again_on_the_ladder(
+    gate: issuing.StateDirectory, ca: pebble.Pebble
+) -> None:
     ca.break_dns("a.example.com")
     start = gate.clock.now()
     with structlog.testing.capture_logs() as logs:
-        async with certificates.running(await gate.manager(asking(ca), spec("a.example.com"))) as watched:
+        async with certificates.running(await gate.manager(asking(ca), issuing.spec("a.example.com"))) as watched:
             status = await watched.until_state("a.example.com", FAILING)
             assert status.reason is not None
             assert status.reason.startswith('cannot validate "a.example.com": the CA finds no address for it in DNS')
@@ -271,7 +249,7 @@ async def test_failures_are_told_in_words_and_tried_again_on_the_ladder(gate: Ga
             watched.manager.wake()
             await watched.until(lambda: watched.status("a.example.com").next_attempt == start + 11 * MINUTE)
         # The ladder is kept across a restart, and nothing is asked before its time.
-        async with certificates.running(await gate.manager(asking(ca), spec("a.example.com"))) as watched:
+        async with certificates.running(await gate.manager(asking(ca), issuing.spec("a.example.com"))) as watched:
             assert watched.status("a.example.com").state is FAILING
             assert watched.status("a.example.com").next_attempt == start + 11 * MINUTE
             assert ca.orders == 2
@@ -285,19 +263,19 @@ async def test_failures_are_told_in_words_and_tried_again_on_the_ladder(gate: Ga
     assert gate.store.list("certs") == [f"certs/a.example.com/{name}.json" for name in ("certificate", "renewal")]
 
 
-async def test_the_ladder_starts_anew_when_the_names_change(gate: Gate, ca: pebble.Pebble) -> None:
+async def test_the_ladder_starts_anew_when_the_names_change(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     ca.break_dns("b.example.com")
-    certs = await gate.manager(asking(ca), spec("a.example.com", "b.example.com"))
+    certs = await gate.manager(asking(ca), issuing.spec("a.example.com", "b.example.com"))
     async with certificates.running(certs) as watched:
         await watched.until_state("a.example.com", FAILING)
-        await certs.prepare([spec("a.example.com")])
+        await certs.prepare([issuing.spec("a.example.com")])
         await certs.confirm()
         await watched.until_state("a.example.com", VALID)
 
 
-async def test_a_name_that_fails_does_not_hold_up_another(gate: Gate, ca: pebble.Pebble) -> None:
+async def test_a_name_that_fails_does_not_hold_up_another(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     ca.break_dns("bad.example.com")
-    specs = (spec("bad.example.com"), spec("good.example.com"))
+    specs = (issuing.spec("bad.example.com"), issuing.spec("good.example.com"))
     async with certificates.running(await gate.manager(asking(ca), *specs)) as watched:
         await watched.until_state("good.example.com", VALID)
         await watched.until_state("bad.example.com", FAILING)
@@ -305,7 +283,7 @@ async def test_a_name_that_fails_does_not_hold_up_another(gate: Gate, ca: pebble
     assert gate.leaf("bad.example.com")
 
 
-async def test_every_name_that_fails_is_named(gate: Gate, ca: pebble.Pebble) -> None:
+async def test_every_name_that_fails_is_named(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     ca.break_dns("a.example.com")
     ca.break_dns("b.example.com")
     message = refused(gate, request(ca, "a.example.com", "b.example.com", "c.example.com"))
@@ -313,20 +291,20 @@ async def test_every_name_that_fails_is_named(gate: Gate, ca: pebble.Pebble) -> 
     assert '"c.example.com"' not in message
 
 
-def test_nothing_listens_on_port_80(gate: Gate) -> None:
+def test_nothing_listens_on_port_80(gate: issuing.StateDirectory) -> None:
     with pebble.running_pebble(ports.free_port()) as ca:
         message = refused(gate, request(ca, "a.example.com"))
     assert 'cannot validate "a.example.com": nothing accepts the CA\'s connection to port 80 there; open' in message
     assert "connection refused" in message
 
 
-def test_another_server_answers_on_port_80(gate: Gate) -> None:
+def test_another_server_answers_on_port_80(gate: issuing.StateDirectory) -> None:
     with http01.answering("someone-else") as port, pebble.running_pebble(port) as ca:
         message = refused(gate, request(ca, "a.example.com"))
     assert "another server than this daemun answers the CA on port 80; check" in message
 
 
-def test_a_name_the_ca_does_not_take(gate: Gate, ca: pebble.Pebble) -> None:
+def test_a_name_the_ca_does_not_take(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     message = refused(gate, request(ca, "under_score.example.com"))
     assert message.startswith('cannot get a certificate for "under_score.example.com": the CA refused (malformed)')
     assert "illegal character" in message
@@ -343,7 +321,9 @@ def test_a_name_the_ca_does_not_take(gate: Gate, ca: pebble.Pebble) -> None:
         ("http://127.0.0.1:{http}/dir", None, "answers with something else than ACME (HTTP 404)"),
     ],
 )
-def test_a_directory_that_cannot_be_used(gate: Gate, directory: str, ca_file: str | None, message: str) -> None:
+def test_a_directory_that_cannot_be_used(
+    gate: issuing.StateDirectory, directory: str, ca_file: str | None, message: str
+) -> None:
     with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as ca:
         url = directory.format(closed=ports.free_port(), http=port, directory=ca.directory)
         authority = model.Authority(directory=url, ca_file=ca_file)
@@ -352,7 +332,7 @@ def test_a_directory_that_cannot_be_used(gate: Gate, directory: str, ca_file: st
     assert message in found
 
 
-def refused(gate: Gate, wanted: acme_issuer.Request) -> str:
+def refused(gate: issuing.StateDirectory, wanted: acme_issuer.Request) -> str:
     with pytest.raises(errors.RetryableError) as caught:
         acme_issuer.obtain(wanted, store=gate.store, clock=gate.clock, stop=threading.Event())
     assert certificate_records.read_order(gate.store, wanted.name) is None
@@ -362,7 +342,9 @@ def refused(gate: Gate, wanted: acme_issuer.Request) -> str:
 @pytest.mark.parametrize(
     ("retry_after", "expected_s"), [("7200", 7200.0), ("{date}", 7200.0), ("soon", None), (None, None)]
 )
-def test_a_rate_limit_says_when_to_come_back(gate: Gate, retry_after: str | None, expected_s: float | None) -> None:
+def test_a_rate_limit_says_when_to_come_back(
+    gate: issuing.StateDirectory, retry_after: str | None, expected_s: float | None
+) -> None:
     """Pebble has no rate limits, so a server that only knows them answers here."""
     moment = gate.clock.now() + datetime.timedelta(seconds=7200)
     value = retry_after and retry_after.format(date=email.utils.format_datetime(moment, usegmt=True))

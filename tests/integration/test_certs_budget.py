@@ -28,17 +28,17 @@ TWO_A_WEEK = (budget.Limit(counted=budget.Counted.DOMAIN, most=2, window=7 * DAY
 
 
 @pytest.fixture(name="gate")
-def made_gate(tmp_path: pathlib.Path) -> issuing.Gate:
-    return issuing.Gate(tmp_path / "state", limits_of=lambda _: TWO_A_WEEK)
+def made_gate(tmp_path: pathlib.Path) -> issuing.StateDirectory:
+    return issuing.StateDirectory(tmp_path / "state", limits_of=lambda _: TWO_A_WEEK)
 
 
 @pytest.fixture(name="ca")
-def running_ca(gate: issuing.Gate) -> collections.abc.Iterator[pebble.Pebble]:
+def running_ca(gate: issuing.StateDirectory) -> collections.abc.Iterator[pebble.Pebble]:
     with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as ca:
         yield ca
 
 
-async def test_what_a_limit_does_not_allow_waits_until_it_does(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_what_a_limit_does_not_allow_waits_until_it_does(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     hosts = [f"{name}.example.com" for name in "abc"]
     specs = [issuing.spec(host) for host in (*hosts, "other.example.org")]
     async with certificates.running(await gate.manager(issuing.asking(ca), *specs)) as watched:
@@ -74,7 +74,7 @@ async def test_what_a_limit_does_not_allow_waits_until_it_does(gate: issuing.Gat
 
 
 async def test_the_next_ca_is_asked_for_what_is_over_the_limit_of_the_first(
-    gate: issuing.Gate, ca: pebble.Pebble
+    gate: issuing.StateDirectory, ca: pebble.Pebble
 ) -> None:
     specs = [issuing.spec(f"{name}.example.com") for name in "abc"]
     with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as second:
@@ -83,7 +83,7 @@ async def test_the_next_ca_is_asked_for_what_is_over_the_limit_of_the_first(
         assert (ca.orders, second.orders) == (2, 1)
 
 
-async def test_failed_validations_are_counted_per_name(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_failed_validations_are_counted_per_name(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     limits = (budget.Limit(counted=budget.Counted.FAILURES, most=2, window=60 * MINUTE),)
     certs = await gate.manager(
         issuing.asking(ca), issuing.spec("a.example.com", "b.example.com"), limits_of=lambda _: limits
@@ -102,7 +102,7 @@ async def test_failed_validations_are_counted_per_name(gate: issuing.Gate, ca: p
     assert ca.orders == 3, "two for both, and one for the name that does not fail"
 
 
-async def test_what_is_not_wanted_any_more_is_not_renewed(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_what_is_not_wanted_any_more_is_not_renewed(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     certs = await gate.manager(issuing.asking(ca), issuing.spec("a.example.com"), issuing.spec("b.example.org"))
     async with certificates.running(certs) as watched:
         await watched.until_state("a.example.com", VALID)
@@ -139,7 +139,7 @@ NO_RECORD = model.Finding(
 
 
 async def test_what_would_fail_for_sure_is_not_asked_and_a_repair_in_dns_is_seen(
-    gate: issuing.Gate, ca: pebble.Pebble
+    gate: issuing.StateDirectory, ca: pebble.Pebble
 ) -> None:
     examiner = Examiner(NO_RECORD)
     certs = await gate.manager(issuing.asking(ca), issuing.spec("a.example.com"), examiner=examiner)
@@ -164,7 +164,7 @@ async def test_what_would_fail_for_sure_is_not_asked_and_a_repair_in_dns_is_seen
     assert ca.orders == 1
 
 
-async def test_a_finding_about_one_ca_leaves_the_next_one(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_a_finding_about_one_ca_leaves_the_next_one(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     class OfOne(Examiner):
         async def examine(
             self, hosts: collections.abc.Sequence[str], authority: model.Authority, ordering: model.Ordering
@@ -193,7 +193,7 @@ class KilledError(Exception):
     pass
 
 
-def test_an_order_is_counted_before_it_is_sent(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+def test_an_order_is_counted_before_it_is_sent(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     """However often daemun is killed just then, the CA is never asked for more than it allows."""
     limits = (budget.Limit(counted=budget.Counted.ORDERS, most=2, window=3 * 60 * MINUTE),)
     asked = acme_issuer.Request(name="a", hosts=("a.example.com",), authority=issuing.authority(ca))
@@ -215,7 +215,7 @@ def test_an_order_is_counted_before_it_is_sent(gate: issuing.Gate, ca: pebble.Pe
     assert obtain(gate.store).bundle.missing(["a.example.com"]) == ()
 
 
-def test_a_ledger_that_cannot_be_read_begins_anew(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+def test_a_ledger_that_cannot_be_read_begins_anew(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     spent = request_ledger.RequestLedger(gate.store, gate.clock, ca.directory, TWO_A_WEEK)
     order = budget.OrderCost(by="a", hosts=("a.example.com",), domains=frozenset({"example.com"}))
     spent.reserve(order)

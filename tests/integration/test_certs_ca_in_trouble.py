@@ -77,8 +77,8 @@ def running(ca: Ca) -> collections.abc.Iterator[Ca]:
 
 
 @pytest.fixture(name="gate")
-def made_gate(tmp_path: pathlib.Path) -> issuing.Gate:
-    return issuing.Gate(tmp_path / "state")
+def made_gate(tmp_path: pathlib.Path) -> issuing.StateDirectory:
+    return issuing.StateDirectory(tmp_path / "state")
 
 
 def problem(code: str, detail: str = "") -> str:
@@ -104,7 +104,7 @@ def problem(code: str, detail: str = "") -> str:
     ],
     ids=lambda ca: f"{ca.status} {ca.kind}",
 )
-def test_c4_a_ca_in_trouble_is_said_to_be(gate: issuing.Gate, ca: Ca) -> None:
+def test_c4_a_ca_in_trouble_is_said_to_be(gate: issuing.StateDirectory, ca: Ca) -> None:
     with running(ca):
         told = refused(gate, ca)
     assert f"the CA at {ca.url} is " in told
@@ -113,12 +113,12 @@ def test_c4_a_ca_in_trouble_is_said_to_be(gate: issuing.Gate, ca: Ca) -> None:
 
 
 @pytest.mark.parametrize(("status", "body"), [(404, "<h1>not found</h1>"), (200, "<h1>welcome</h1>"), (403, "no")])
-def test_c4_what_is_no_ca_is_still_said_to_be_none(gate: issuing.Gate, status: int, body: str) -> None:
+def test_c4_what_is_no_ca_is_still_said_to_be_none(gate: issuing.StateDirectory, status: int, body: str) -> None:
     with running(Ca(status=status, body=body, is_directory_good=False)) as ca:
         assert "answers with something else than ACME" in refused(gate, ca)
 
 
-def refused(gate: issuing.Gate, ca: Ca) -> str:
+def refused(gate: issuing.StateDirectory, ca: Ca) -> str:
     asked = model.Authority(directory=ca.url)
     with pytest.raises(errors.RetryableError) as caught:
         acme_issuer.obtain(
@@ -140,7 +140,7 @@ async def test_c4_so_does_the_doctor(status: int) -> None:
         assert f"is in trouble or in maintenance (HTTP {status})" in finding.message
 
 
-async def test_c4_the_next_try_is_known_and_waits_as_asked(gate: issuing.Gate) -> None:
+async def test_c4_the_next_try_is_known_and_waits_as_asked(gate: issuing.StateDirectory) -> None:
     with running(Ca(status=503, headers={"Retry-After": "3600"})) as ca:
         acme = issuing.asking(model.Authority(directory=ca.url))
         async with certificates.running(await gate.manager(acme, issuing.spec(HOST))) as watched:
@@ -155,7 +155,7 @@ def limited(retry_after: str = "7200") -> Ca:
     return Ca(status=429, body=problem("rateLimited", "too many"), kind=PROBLEM, headers={"Retry-After": retry_after})
 
 
-async def test_c3_a_renewal_says_until_when_the_ca_asked_to_wait(gate: issuing.Gate) -> None:
+async def test_c3_a_renewal_says_until_when_the_ca_asked_to_wait(gate: issuing.StateDirectory) -> None:
     with running(limited()) as ca:
         acme = issuing.asking(model.Authority(directory=ca.url))
         async with certificates.running(await gate.manager(acme, issuing.spec(HOST))) as watched:
@@ -177,7 +177,7 @@ async def test_c3_a_renewal_says_until_when_the_ca_asked_to_wait(gate: issuing.G
             assert watched.manager.renew(HOST), "the wait is over"
 
 
-async def test_c3_a_name_of_several_certificates_is_renewed_in_all_or_in_none(gate: issuing.Gate) -> None:
+async def test_c3_a_name_of_several_certificates_is_renewed_in_all_or_in_none(gate: issuing.StateDirectory) -> None:
     with running(limited()) as ca:
         acme = issuing.asking(model.Authority(directory=ca.url))
         local = dataclasses.replace(issuing.spec("a.test", HOST), mode=model.TlsMode.LOCAL)
@@ -193,7 +193,7 @@ async def test_c3_a_name_of_several_certificates_is_renewed_in_all_or_in_none(ga
             await watched.until(lambda: watched.status("a.test").fingerprint != before)
 
 
-async def test_c3_another_ca_is_asked_at_once_while_the_first_is_left_alone(gate: issuing.Gate) -> None:
+async def test_c3_another_ca_is_asked_at_once_while_the_first_is_left_alone(gate: issuing.StateDirectory) -> None:
     with running(limited()) as first, running(Ca(status=500)) as second:
         acme = issuing.asking(model.Authority(directory=first.url), model.Authority(directory=second.url))
         async with certificates.running(await gate.manager(acme, issuing.spec(HOST))) as watched:
@@ -205,7 +205,7 @@ async def test_c3_another_ca_is_asked_at_once_while_the_first_is_left_alone(gate
             assert first.asked == counts[0]
 
 
-async def test_c3_a_failure_without_a_wait_is_tried_at_once(gate: issuing.Gate) -> None:
+async def test_c3_a_failure_without_a_wait_is_tried_at_once(gate: issuing.StateDirectory) -> None:
     with running(Ca(status=503)) as ca:
         acme = issuing.asking(model.Authority(directory=ca.url))
         async with certificates.running(await gate.manager(acme, issuing.spec(HOST))) as watched:
@@ -229,7 +229,7 @@ class Rounds:
         self._certs: certificate_manager.Manager | None = None
 
     async def manager(
-        self, gate: issuing.Gate, acme: model.Acme, *specs: model.CertificateSpec
+        self, gate: issuing.StateDirectory, acme: model.Acme, *specs: model.CertificateSpec
     ) -> certificate_manager.Manager:
         self._certs = await gate.manager(acme, *specs, wait=self._wait)
         return self._certs
@@ -249,7 +249,9 @@ class Rounds:
 
 
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "3600"}], ids=["", "with Retry-After"])
-async def test_o6_many_names_wait_together_for_a_ca_that_is_down(gate: issuing.Gate, headers: dict[str, str]) -> None:
+async def test_o6_many_names_wait_together_for_a_ca_that_is_down(
+    gate: issuing.StateDirectory, headers: dict[str, str]
+) -> None:
     rounds = Rounds()
     with running(Ca(status=503, is_directory_good=False, headers=headers)) as ca:
         acme = issuing.asking(model.Authority(directory=ca.url))
@@ -280,7 +282,9 @@ async def test_o6_many_names_wait_together_for_a_ca_that_is_down(gate: issuing.G
             assert ca.asked == asked + 1, "one finds out for all"
 
 
-async def test_o6_a_ca_that_is_back_serves_all_that_waited(gate: issuing.Gate, tmp_path: pathlib.Path) -> None:
+async def test_o6_a_ca_that_is_back_serves_all_that_waited(
+    gate: issuing.StateDirectory, tmp_path: pathlib.Path
+) -> None:
     rounds = Rounds()
     with contextlib.ExitStack() as stack:
         listen = ports.free_port()
@@ -304,7 +308,7 @@ async def test_o6_a_ca_that_is_back_serves_all_that_waited(gate: issuing.Gate, t
                 await watched.until_state(spec.host, model.CertificateState.VALID)
 
 
-async def test_o6_with_a_second_ca_only_the_first_is_left_out(gate: issuing.Gate) -> None:
+async def test_o6_with_a_second_ca_only_the_first_is_left_out(gate: issuing.StateDirectory) -> None:
     rounds = Rounds()
     failing = Ca(status=500, body=problem("serverInternal"), kind=PROBLEM)
     with running(Ca(status=503, is_directory_good=False)) as first, running(failing) as second:
@@ -317,7 +321,7 @@ async def test_o6_with_a_second_ca_only_the_first_is_left_out(gate: issuing.Gate
             assert any(f"the CA at {first.url} is down; " in (one.reason or "") for one in watched.manager.status())
 
 
-async def test_o6_a_ca_that_fails_with_one_order_holds_up_no_others(gate: issuing.Gate) -> None:
+async def test_o6_a_ca_that_fails_with_one_order_holds_up_no_others(gate: issuing.StateDirectory) -> None:
     with running(Ca(status=500, body=problem("serverInternal"), kind=PROBLEM)) as ca:
         acme = issuing.asking(model.Authority(directory=ca.url))
         async with certificates.running(await gate.manager(acme, *MANY[:40])) as watched:

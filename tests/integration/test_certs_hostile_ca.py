@@ -75,12 +75,12 @@ def answering(answer: Answer) -> collections.abc.Iterator[str]:
 
 
 @pytest.fixture(name="gate")
-def made_gate(tmp_path: pathlib.Path) -> issuing.Gate:
-    return issuing.Gate(tmp_path / "state")
+def made_gate(tmp_path: pathlib.Path) -> issuing.StateDirectory:
+    return issuing.StateDirectory(tmp_path / "state")
 
 
 def refused(
-    gate: issuing.Gate, authority: model.Authority, pause: acme_network.Pause = acme_network.pause_really
+    gate: issuing.StateDirectory, authority: model.Authority, pause: acme_network.Pause = acme_network.pause_really
 ) -> str:
     with pytest.raises(errors.RetryableError) as caught:
         acme_issuer.obtain(
@@ -112,7 +112,7 @@ def refused(
     ],
 )
 def test_an_answer_that_is_none(
-    gate: issuing.Gate, answer: Answer, reason: str, monkeypatch: pytest.MonkeyPatch
+    gate: issuing.StateDirectory, answer: Answer, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(acme_network, "ANSWER_S", 1.0)
     with answering(answer) as url:
@@ -121,7 +121,7 @@ def test_an_answer_that_is_none(
     assert reason in said
 
 
-def test_a_redirect_within_the_ca_is_followed(gate: issuing.Gate) -> None:
+def test_a_redirect_within_the_ca_is_followed(gate: issuing.StateDirectory) -> None:
     def answer(handler: http.server.BaseHTTPRequestHandler) -> None:
         if handler.path == "/dir":
             send(handler, 302, b"", Location="/there")
@@ -174,7 +174,7 @@ class Wrong(acme_server.Authority):
         ("never", "the CA has not finished the order after 60 looks; nothing to do, daemun goes on with it later"),
     ],
 )
-def test_an_order_that_ends_badly(gate: issuing.Gate, tmp_path: pathlib.Path, kind: str, reason: str) -> None:
+def test_an_order_that_ends_badly(gate: issuing.StateDirectory, tmp_path: pathlib.Path, kind: str, reason: str) -> None:
     passing = clock.SharedClock(gate.clock.now())
     gate.clock = passing
     with http01.answering(gate.thumbprint) as port:
@@ -190,7 +190,7 @@ def test_an_order_that_ends_badly(gate: issuing.Gate, tmp_path: pathlib.Path, ki
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 500])
 @pytest.mark.parametrize("problem", ["alreadyReplaced", "malformed", "notFound", "serverInternal", "unauthorized"])
 def test_what_an_order_replaces_never_stands_in_its_way(
-    gate: issuing.Gate, tmp_path: pathlib.Path, problem: str, status: int
+    gate: issuing.StateDirectory, tmp_path: pathlib.Path, problem: str, status: int
 ) -> None:
     """Pebble answers 500 while it has not yet noted the order of the certificate that is replaced."""
     passing = clock.SharedClock(gate.clock.now())
@@ -210,7 +210,7 @@ def test_what_an_order_replaces_never_stands_in_its_way(
     assert got.bundle.names() == (HOST,)
 
 
-async def test_one_that_has_expired_is_shown_to_nobody(gate: issuing.Gate, tmp_path: pathlib.Path) -> None:
+async def test_one_that_has_expired_is_shown_to_nobody(gate: issuing.StateDirectory, tmp_path: pathlib.Path) -> None:
     passing = clock.SharedClock(gate.clock.now())
     gate.clock = passing
     with http01.answering(gate.thumbprint) as port:
@@ -248,7 +248,7 @@ HOSTILE = [f"{number:02}.hostile.example.com" for number in range(ca_places.ORDE
 
 
 @pytest.mark.pebble
-async def test_one_that_never_ends_an_order_keeps_no_order_of_another_waiting(gate: issuing.Gate) -> None:
+async def test_one_that_never_ends_an_order_keeps_no_order_of_another_waiting(gate: issuing.StateDirectory) -> None:
     dripping = Dripping()
     with (
         http01.answering(gate.thumbprint) as port,
@@ -270,7 +270,7 @@ async def test_one_that_never_ends_an_order_keeps_no_order_of_another_waiting(ga
 
 
 @pytest.mark.pebble
-async def test_nor_when_it_is_asked_after_the_other_has_refused(gate: issuing.Gate) -> None:
+async def test_nor_when_it_is_asked_after_the_other_has_refused(gate: issuing.StateDirectory) -> None:
     dripping = Dripping()
     with (
         http01.answering(gate.thumbprint) as port,
@@ -290,7 +290,7 @@ async def test_nor_when_it_is_asked_after_the_other_has_refused(gate: issuing.Ga
 
 
 @pytest.mark.pebble
-async def test_nor_what_another_says_of_renewal(gate: issuing.Gate) -> None:
+async def test_nor_what_another_says_of_renewal(gate: issuing.StateDirectory) -> None:
     other, now = "b.example.com", gate.clock.now()
     old = local_ca.load_or_create(memory_store.MemoryStore(), now).issue([other], now)
     with (
@@ -310,7 +310,7 @@ async def test_nor_what_another_says_of_renewal(gate: issuing.Gate) -> None:
 @pytest.mark.parametrize(
     "waits", ["99999999999999999999", "0", "-5", "Thu, 01 Jan 1970 00:00:00 GMT", "soon", "\u0663"]
 )
-def test_a_wait_that_makes_no_sense(gate: issuing.Gate, waits: str) -> None:
+def test_a_wait_that_makes_no_sense(gate: issuing.StateDirectory, waits: str) -> None:
     """Years are cut to a week when they are used (`renewal_time.hold_until`); what lies behind is no wait."""
 
     def answer(handler: http.server.BaseHTTPRequestHandler) -> None:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from daemun import errors
 from daemun.certs.acme import acme_issuer, certificate_key
-from daemun.certs.served import bundle, certificate_records, live_folder, local_ca
+from daemun.certs.served import certificate_records, local_ca
 from daemun.core import model
 from daemun.store import file_store, memory_store
 from tests.support import certificates, http01, issuing, pebble
@@ -28,20 +28,14 @@ RSA_2048, P384 = model.KeyType.RSA_2048, model.KeyType.ECDSA_P384
 
 
 @pytest.fixture(name="gate")
-def made_gate(tmp_path: pathlib.Path) -> issuing.Gate:
-    return issuing.Gate(tmp_path / "state")
+def made_gate(tmp_path: pathlib.Path) -> issuing.StateDirectory:
+    return issuing.StateDirectory(tmp_path / "state")
 
 
 @pytest.fixture(name="ca")
-def running_ca(gate: issuing.Gate) -> collections.abc.Iterator[pebble.Pebble]:
+def running_ca(gate: issuing.StateDirectory) -> collections.abc.Iterator[pebble.Pebble]:
     with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port, alternate_roots=2) as ca:
         yield ca
-
-
-def served(gate: issuing.Gate, name: str = HOST) -> bundle.Bundle:
-    found = live_folder.read(pathlib.Path(gate.paths.live), name)
-    assert found is not None
-    return found
 
 
 def root_names(ca: pebble.Pebble) -> list[str]:
@@ -50,8 +44,8 @@ def root_names(ca: pebble.Pebble) -> list[str]:
     return [str(root.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)[0].value) for root in roots]
 
 
-def assert_leads_to(gate: issuing.Gate, ca: pebble.Pebble, number: int, name: str = HOST) -> None:
-    found, root = served(gate, name), x509.load_pem_x509_certificate(ca.root_of_chain(number))
+def assert_leads_to(gate: issuing.StateDirectory, ca: pebble.Pebble, number: int, name: str = HOST) -> None:
+    found, root = gate.bundle(name), x509.load_pem_x509_certificate(ca.root_of_chain(number))
     for signed, issuer in zip(found.chain, (*found.chain[1:], root), strict=True):
         signed.verify_directly_issued_by(issuer)
     paths = (f"{gate.paths.live}/{name}/fullchain.pem", f"{gate.paths.live}/{name}/privkey.pem")
@@ -61,13 +55,13 @@ def assert_leads_to(gate: issuing.Gate, ca: pebble.Pebble, number: int, name: st
 # --- the key -------------------------------------------------------------------------------------------------------
 
 
-async def test_c9_each_type_of_key(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_c9_each_type_of_key(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     specs = [issuing.spec(f"{kind.value}.example.com", key_type=kind) for kind in model.KeyType]
     async with certificates.running(await gate.manager(issuing.asking(ca), *specs, issuing.spec(HOST))) as watched:
         for spec in (*specs, issuing.spec(HOST)):
             status = await watched.until_state(spec.host, VALID)
             assert status.reason is None
-            key = served(gate, spec.host).leaf.public_key()
+            key = gate.bundle(spec.host).leaf.public_key()
             if isinstance(key, rsa.RSAPublicKey):
                 assert spec.host == f"rsa-{key.key_size}.example.com"
             else:
@@ -78,7 +72,7 @@ async def test_c9_each_type_of_key(gate: issuing.Gate, ca: pebble.Pebble) -> Non
     assert ca.orders == 6
 
 
-async def test_c9_another_type_waits_for_the_renewal(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_c9_another_type_waits_for_the_renewal(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     then = gate.clock.now() - 59 * DAY
     old = local_ca.load_or_create(memory_store.MemoryStore(), then).issue([HOST], then)
     certificate_records.write_issued(
@@ -107,7 +101,7 @@ async def test_c9_another_type_waits_for_the_renewal(gate: issuing.Gate, ca: peb
 
 
 async def test_c9_another_type_at_once_by_request_and_the_old_one_until_then(
-    gate: issuing.Gate, ca: pebble.Pebble
+    gate: issuing.StateDirectory, ca: pebble.Pebble
 ) -> None:
     certs = await gate.manager(issuing.asking(ca), issuing.spec(HOST, key_type=RSA_2048))
     async with certificates.running(certs) as watched:
@@ -137,7 +131,7 @@ class StoreThatStops(file_store.FileStore):
 
 
 async def test_c9_an_order_that_was_begun_ends_with_the_key_that_is_wanted_by_now(
-    gate: issuing.Gate, ca: pebble.Pebble
+    gate: issuing.StateDirectory, ca: pebble.Pebble
 ) -> None:
     store = StoreThatStops(pathlib.Path(gate.paths.store))
     store.stop = threading.Event()
@@ -155,7 +149,7 @@ async def test_c9_an_order_that_was_begun_ends_with_the_key_that_is_wanted_by_no
 # --- the chain -----------------------------------------------------------------------------------------------------
 
 
-async def test_c9_the_chain_to_the_preferred_root(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_c9_the_chain_to_the_preferred_root(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     names = root_names(ca)
     assert len(set(names)) == 3
     wanted = {f"{number}.example.com": name for number, name in enumerate(names)}
@@ -172,10 +166,10 @@ async def test_c9_the_chain_to_the_preferred_root(gate: issuing.Gate, ca: pebble
     assert ca.orders == 3
 
 
-async def test_c9_the_chain_with_a_preferred_issuer(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_c9_the_chain_with_a_preferred_issuer(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     async with certificates.running(await gate.manager(issuing.asking(ca), issuing.spec("b.example.com"))) as watched:
         await watched.until_state("b.example.com", VALID)
-    leaf = served(gate, "b.example.com").leaf
+    leaf = gate.bundle("b.example.com").leaf
     (issuer,) = leaf.issuer.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     wanted = issuing.spec(HOST, preferred_chain=str(issuer.value), key_type=RSA_2048)
     async with certificates.running(await gate.manager(issuing.asking(ca), wanted)) as watched:
@@ -184,7 +178,7 @@ async def test_c9_the_chain_with_a_preferred_issuer(gate: issuing.Gate, ca: pebb
 
 
 @pytest.mark.parametrize("alternate_roots", [0, 1])
-async def test_c9_no_chain_as_preferred(gate: issuing.Gate, alternate_roots: int) -> None:
+async def test_c9_no_chain_as_preferred(gate: issuing.StateDirectory, alternate_roots: int) -> None:
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(http01.answering(gate.thumbprint))
         ca = stack.enter_context(pebble.running_pebble(port, alternate_roots=alternate_roots))

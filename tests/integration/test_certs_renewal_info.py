@@ -22,12 +22,12 @@ DAY = datetime.timedelta(days=1)
 
 
 @pytest.fixture(name="gate")
-def made_gate(tmp_path: pathlib.Path) -> issuing.Gate:
-    return issuing.Gate(tmp_path / "state")
+def made_gate(tmp_path: pathlib.Path) -> issuing.StateDirectory:
+    return issuing.StateDirectory(tmp_path / "state")
 
 
 @pytest.fixture(name="ca")
-def running_ca(gate: issuing.Gate) -> collections.abc.Iterator[pebble.Pebble]:
+def running_ca(gate: issuing.StateDirectory) -> collections.abc.Iterator[pebble.Pebble]:
     with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as ca:
         yield ca
 
@@ -46,13 +46,13 @@ def identify(leaf: x509.Certificate) -> str:
     return found
 
 
-def poll_at(gate: issuing.Gate) -> datetime.datetime:
+def poll_at(gate: issuing.StateDirectory) -> datetime.datetime:
     known = certificate_records.read_advice(gate.store, HOST)
     assert known is not None
     return known.poll_at
 
 
-async def test_a_moment_in_the_window_is_chosen_once_and_kept(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_a_moment_in_the_window_is_chosen_once_and_kept(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     async with certificates.running(await gate.manager(issuing.asking(ca), issuing.spec(HOST))) as watched:
         await watched.until(lambda: certificate_records.read_advice(gate.store, HOST) is not None)
         await watched.until(lambda: not watched.manager.busy)
@@ -72,7 +72,7 @@ async def test_a_moment_in_the_window_is_chosen_once_and_kept(gate: issuing.Gate
     assert ca.orders == 1
 
 
-async def test_a_window_that_the_ca_moved_up_renews_at_once(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_a_window_that_the_ca_moved_up_renews_at_once(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     async with certificates.running(await gate.manager(issuing.asking(ca), issuing.spec(HOST))) as watched:
         await watched.until(lambda: certificate_records.read_advice(gate.store, HOST) is not None)
         await watched.until(lambda: not watched.manager.busy)
@@ -105,7 +105,7 @@ async def test_a_window_that_the_ca_moved_up_renews_at_once(gate: issuing.Gate, 
     assert ca.requests("order-plz") == 4
 
 
-async def test_a_ca_that_answers_nonsense_holds_nothing_up(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_a_ca_that_answers_nonsense_holds_nothing_up(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     async with certificates.running(await gate.manager(issuing.asking(ca), issuing.spec(HOST))) as watched:
         await watched.until(lambda: certificate_records.read_advice(gate.store, HOST) is not None)
         await watched.until(lambda: not watched.manager.busy)

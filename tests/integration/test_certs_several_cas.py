@@ -11,7 +11,7 @@ from cryptography import x509
 
 from daemun import errors
 from daemun.certs.acme import acme_issuer
-from daemun.certs.served import certificate_records, live_folder
+from daemun.certs.served import certificate_records
 from daemun.core import model
 from daemun.core.issuance import order_subject
 from daemun.store import file_store
@@ -26,12 +26,12 @@ EAB_KEYS = {"kid-1": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDk
 
 
 @pytest.fixture(name="gate")
-def made_gate(tmp_path: pathlib.Path) -> issuing.Gate:
-    return issuing.Gate(tmp_path / "state")
+def made_gate(tmp_path: pathlib.Path) -> issuing.StateDirectory:
+    return issuing.StateDirectory(tmp_path / "state")
 
 
 @pytest.fixture(name="cas")
-def running_cas(gate: issuing.Gate) -> collections.abc.Iterator[tuple[pebble.Pebble, pebble.Pebble]]:
+def running_cas(gate: issuing.StateDirectory) -> collections.abc.Iterator[tuple[pebble.Pebble, pebble.Pebble]]:
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(http01.answering(gate.thumbprint))
         first = stack.enter_context(pebble.running_pebble(port))
@@ -43,10 +43,9 @@ def nobody() -> model.Authority:
     return model.Authority(directory=f"https://127.0.0.1:{ports.free_port()}/dir")
 
 
-def signer(gate: issuing.Gate, ca: pebble.Pebble) -> bool:
+def signer(gate: issuing.StateDirectory, ca: pebble.Pebble) -> bool:
     """Whether what is served was issued by this CA."""
-    found = live_folder.read(pathlib.Path(gate.paths.live), HOST)
-    assert found is not None
+    found = gate.bundle(HOST)
     return found.chain[-1].issuer == x509.load_pem_x509_certificate(ca.root_pem()).subject
 
 
@@ -54,7 +53,7 @@ def signer(gate: issuing.Gate, ca: pebble.Pebble) -> bool:
 
 
 async def test_the_second_is_asked_in_the_same_try_when_the_first_is_down_and_counts_as_good(
-    gate: issuing.Gate, cas: tuple[pebble.Pebble, pebble.Pebble]
+    gate: issuing.StateDirectory, cas: tuple[pebble.Pebble, pebble.Pebble]
 ) -> None:
     second, _ = cas
     acme = issuing.asking(nobody(), second)
@@ -68,7 +67,9 @@ async def test_the_second_is_asked_in_the_same_try_when_the_first_is_down_and_co
     assert second.orders == 1
 
 
-async def test_renewal_asks_the_first_again(gate: issuing.Gate, cas: tuple[pebble.Pebble, pebble.Pebble]) -> None:
+async def test_renewal_asks_the_first_again(
+    gate: issuing.StateDirectory, cas: tuple[pebble.Pebble, pebble.Pebble]
+) -> None:
     first, second = cas
     async with certificates.running(
         await gate.manager(issuing.asking(nobody(), second), issuing.spec(HOST))
@@ -83,7 +84,7 @@ async def test_renewal_asks_the_first_again(gate: issuing.Gate, cas: tuple[pebbl
     assert (first.orders, second.orders) == (1, 1)
 
 
-async def test_the_second_is_asked_when_the_first_refuses_a_name(gate: issuing.Gate) -> None:
+async def test_the_second_is_asked_when_the_first_refuses_a_name(gate: issuing.StateDirectory) -> None:
     with (
         http01.answering(gate.thumbprint) as port,
         pebble.running_pebble(port, refused_domains=[HOST]) as first,
@@ -97,7 +98,7 @@ async def test_the_second_is_asked_when_the_first_refuses_a_name(gate: issuing.G
 
 
 async def test_the_second_is_not_asked_when_the_names_are_not_ours(
-    gate: issuing.Gate, cas: tuple[pebble.Pebble, pebble.Pebble]
+    gate: issuing.StateDirectory, cas: tuple[pebble.Pebble, pebble.Pebble]
 ) -> None:
     first, second = cas
     first.break_dns(HOST)
@@ -108,7 +109,7 @@ async def test_the_second_is_not_asked_when_the_names_are_not_ours(
     assert (first.orders, second.orders) == (1, 0)
 
 
-async def test_what_each_of_them_said_is_told(gate: issuing.Gate) -> None:
+async def test_what_each_of_them_said_is_told(gate: issuing.StateDirectory) -> None:
     first, second = nobody(), nobody()
     async with certificates.running(await gate.manager(issuing.asking(first, second), issuing.spec(HOST))) as watched:
         status = await watched.until_state(HOST, FAILING)
@@ -120,7 +121,7 @@ async def test_what_each_of_them_said_is_told(gate: issuing.Gate) -> None:
 # --- external accounts and profiles --------------------------------------------------------------------------------
 
 
-async def test_a_ca_that_wants_an_account_of_its_page_gets_it(gate: issuing.Gate) -> None:
+async def test_a_ca_that_wants_an_account_of_its_page_gets_it(gate: issuing.StateDirectory) -> None:
     with (
         http01.answering(gate.thumbprint) as port,
         pebble.running_pebble(port, eab_keys=EAB_KEYS) as ca,
@@ -146,7 +147,7 @@ async def test_a_ca_that_wants_an_account_of_its_page_gets_it(gate: issuing.Gate
             await watched.until_state(HOST, VALID)
 
 
-async def test_profiles(gate: issuing.Gate) -> None:
+async def test_profiles(gate: issuing.StateDirectory) -> None:
     with (
         http01.answering(gate.thumbprint) as port,
         pebble.running_pebble(port, profiles={"classic": 90 * 86400, "shortlived": 6 * 86400}) as ca,
@@ -168,7 +169,7 @@ async def test_profiles(gate: issuing.Gate) -> None:
         assert ca.orders == 2
 
 
-async def test_addresses_and_names_in_one_certificate(gate: issuing.Gate) -> None:
+async def test_addresses_and_names_in_one_certificate(gate: issuing.StateDirectory) -> None:
     with (
         http01.answering(gate.thumbprint) as port,
         pebble.running_pebble(port, profiles={"classic": 90 * 86400, "shortlived": 6 * 86400}) as ca,
@@ -176,8 +177,7 @@ async def test_addresses_and_names_in_one_certificate(gate: issuing.Gate) -> Non
         wanted = issuing.spec(HOST, "www.a.example.com", "127.0.0.1")
         async with certificates.running(await gate.manager(issuing.asking(ca), wanted)) as watched:
             status = await watched.until_state(HOST, VALID)
-    found = live_folder.read(pathlib.Path(gate.paths.live), HOST)
-    assert found is not None
+    found = gate.bundle(HOST)
     assert found.missing(wanted.names) == ()
     assert found.is_for_exactly(wanted.names)
     assert status.not_after is not None
@@ -188,7 +188,7 @@ async def test_addresses_and_names_in_one_certificate(gate: issuing.Gate) -> Non
 
 
 async def test_after_a_failed_proof_the_test_system_is_asked_until_it_sees_one(
-    gate: issuing.Gate, cas: tuple[pebble.Pebble, pebble.Pebble]
+    gate: issuing.StateDirectory, cas: tuple[pebble.Pebble, pebble.Pebble]
 ) -> None:
     ca, staging = cas
     for one in cas:
@@ -218,7 +218,7 @@ async def test_after_a_failed_proof_the_test_system_is_asked_until_it_sees_one(
 
 
 async def test_a_test_system_that_is_down_is_not_waited_for_forever(
-    gate: issuing.Gate, cas: tuple[pebble.Pebble, pebble.Pebble]
+    gate: issuing.StateDirectory, cas: tuple[pebble.Pebble, pebble.Pebble]
 ) -> None:
     ca, _ = cas
     ca.break_dns(HOST)
@@ -237,7 +237,7 @@ async def test_a_test_system_that_is_down_is_not_waited_for_forever(
 
 
 async def test_an_order_that_was_begun_after_the_test_system_passed_is_ended_and_not_rehearsed_again(
-    gate: issuing.Gate, cas: tuple[pebble.Pebble, pebble.Pebble]
+    gate: issuing.StateDirectory, cas: tuple[pebble.Pebble, pebble.Pebble]
 ) -> None:
     """As after a SIGKILL while the CA works on it."""
     ca, staging = cas

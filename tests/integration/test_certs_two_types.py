@@ -36,17 +36,17 @@ BOTH = {"key_type": P256, "further_key_type": RSA_2048}
 
 
 @pytest.fixture(name="gate")
-def made_gate(tmp_path: pathlib.Path) -> issuing.Gate:
-    return issuing.Gate(tmp_path / "state")
+def made_gate(tmp_path: pathlib.Path) -> issuing.StateDirectory:
+    return issuing.StateDirectory(tmp_path / "state")
 
 
 @pytest.fixture(name="ca")
-def running_ca(gate: issuing.Gate) -> collections.abc.Iterator[pebble.Pebble]:
+def running_ca(gate: issuing.StateDirectory) -> collections.abc.Iterator[pebble.Pebble]:
     with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as ca:
         yield ca
 
 
-def second_leaf(gate: issuing.Gate, name: str = HOST) -> x509.Certificate:
+def second_leaf(gate: issuing.StateDirectory, name: str = HOST) -> x509.Certificate:
     found = live_folder.read_second(pathlib.Path(gate.paths.live), name)
     assert found is not None
     return found.leaf
@@ -69,7 +69,7 @@ async def until_both(watched: certificates.Watched, *states: model.CertificateSt
 
 
 @pytest.mark.pebble
-async def test_c9_each_is_ordered_and_kept_for_itself(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_c9_each_is_ordered_and_kept_for_itself(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     wanted = issuing.spec(HOST, OTHER, **BOTH)
     async with certificates.running(await gate.manager(issuing.asking(ca), wanted)) as watched:
         await until_both(watched, VALID, VALID)
@@ -93,7 +93,9 @@ async def test_c9_each_is_ordered_and_kept_for_itself(gate: issuing.Gate, ca: pe
 
 
 @pytest.mark.pebble
-async def test_c9_a_second_that_fails_harms_nothing_and_joins_later(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_c9_a_second_that_fails_harms_nothing_and_joins_later(
+    gate: issuing.StateDirectory, ca: pebble.Pebble
+) -> None:
     old = local_ca.load_or_create(memory_store.MemoryStore(), gate.clock.now()).issue([HOST], gate.clock.now())
     certificate_records.write_issued(
         gate.store, certificate_records.issued_key(HOST), certificate_records.Issued(directory=ca.directory, bundle=old)
@@ -116,7 +118,9 @@ async def test_c9_a_second_that_fails_harms_nothing_and_joins_later(gate: issuin
 
 
 @pytest.mark.pebble
-async def test_c9_clients_of_either_type_get_what_there_is_of_the_other(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_c9_clients_of_either_type_get_what_there_is_of_the_other(
+    gate: issuing.StateDirectory, ca: pebble.Pebble
+) -> None:
     """One of RSA was there, and the one of ECDSA cannot be had."""
     async with certificates.running(await gate.manager(issuing.asking(ca), issuing.spec(HOST, key_type=RSA_2048))) as w:
         await w.until_state(HOST, VALID)
@@ -132,7 +136,7 @@ async def test_c9_clients_of_either_type_get_what_there_is_of_the_other(gate: is
 
 
 @pytest.mark.pebble
-async def test_c9_the_other_way_round_orders_nothing(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_c9_the_other_way_round_orders_nothing(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     certs = await gate.manager(issuing.asking(ca), issuing.spec(HOST, **BOTH))
     async with certificates.running(certs) as watched:
         await until_both(watched, VALID, VALID)
@@ -150,7 +154,7 @@ async def test_c9_the_other_way_round_orders_nothing(gate: issuing.Gate, ca: peb
 
 
 @pytest.mark.pebble
-async def test_c9_each_is_renewed_for_itself(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_c9_each_is_renewed_for_itself(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     then = gate.clock.now() - 59 * DAY
     old = local_ca.load_or_create(memory_store.MemoryStore(), then).issue([HOST], then)
     certificate_records.write_issued(
@@ -170,7 +174,7 @@ async def test_c9_each_is_renewed_for_itself(gate: issuing.Gate, ca: pebble.Pebb
 
 
 @pytest.mark.pebble
-async def test_c9_both_are_revoked_and_replaced(gate: issuing.Gate, ca: pebble.Pebble) -> None:
+async def test_c9_both_are_revoked_and_replaced(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     async def reload() -> None: ...
 
     certs = await gate.manager(issuing.asking(ca), issuing.spec(HOST, **BOTH))
@@ -186,7 +190,7 @@ async def test_c9_both_are_revoked_and_replaced(gate: issuing.Gate, ca: pebble.P
         await until_both(watched, VALID, VALID)
 
 
-async def test_c9_the_local_ca_signs_one(gate: issuing.Gate) -> None:
+async def test_c9_the_local_ca_signs_one(gate: issuing.StateDirectory) -> None:
     spec = dataclasses.replace(issuing.spec("a.test", **BOTH), mode=model.TlsMode.LOCAL)
     certs = await gate.manager(model.Acme(), spec)
     (status,) = certs.status()
@@ -195,7 +199,7 @@ async def test_c9_the_local_ca_signs_one(gate: issuing.Gate) -> None:
     assert certs.status()[0].host == "a.test"
 
 
-async def test_c9_names_that_are_added_and_removed(gate: issuing.Gate) -> None:
+async def test_c9_names_that_are_added_and_removed(gate: issuing.StateDirectory) -> None:
     certs = await gate.manager(model.Acme())
     await certs.add(issuing.spec(HOST, **BOTH))
     assert [one.key_type for one in certs.status()] == [P256, RSA_2048]
@@ -206,7 +210,7 @@ async def test_c9_names_that_are_added_and_removed(gate: issuing.Gate) -> None:
 
 @pytest.mark.parametrize("wanted", [{}, BOTH])
 async def test_c9_room_for_a_second_comes_with_the_setting(
-    gate: issuing.Gate, wanted: dict[str, model.KeyType]
+    gate: issuing.StateDirectory, wanted: dict[str, model.KeyType]
 ) -> None:
     many = [issuing.spec(f"n{number}.example.com", **wanted) for number in range(300)]
     certs = await gate.manager(model.Acme(), *many)

@@ -22,7 +22,7 @@ BALANCES = ("", "least_conn;", "ip_hash;", "hash $remote_addr consistent;", "ran
 
 
 @dataclasses.dataclass
-class Gate:
+class Resolving:
     """nginx, the responder it asks, and a port on which servers of several loopback addresses listen."""
 
     services: service_table.Table
@@ -53,7 +53,7 @@ class Gate:
 
 
 @pytest.fixture
-async def gate(tmp_path: pathlib.Path) -> collections.abc.AsyncIterator[Gate]:
+async def gate(tmp_path: pathlib.Path) -> collections.abc.AsyncIterator[Resolving]:
     services = service_table.Table()
     under_test = responder.Responder(services)
     bound = responder_sockets.bind_any(None)
@@ -64,13 +64,13 @@ async def gate(tmp_path: pathlib.Path) -> collections.abc.AsyncIterator[Gate]:
     port = ports.free_port()
     async with upstreams.servers(port, *(f"127.0.0.{last}" for last in range(2, 6))):
         try:
-            yield Gate(services, under_test, dns_port, nginx, port)
+            yield Resolving(services, under_test, dns_port, nginx, port)
         finally:
             nginx.stop()
             await under_test.stop()
 
 
-async def test_changes_are_live_without_a_reload(gate: Gate) -> None:
+async def test_changes_are_live_without_a_reload(gate: Resolving) -> None:
     gate.nginx.write({"web": SERVER})
     gate.set("127.0.0.2")
     await gate.nginx.start()
@@ -83,7 +83,7 @@ async def test_changes_are_live_without_a_reload(gate: Gate) -> None:
     assert "could not be resolved" not in gate.nginx.log()
 
 
-async def test_nginx_waits_for_changes_and_complains_of_nothing(gate: Gate) -> None:
+async def test_nginx_waits_for_changes_and_complains_of_nothing(gate: Resolving) -> None:
     """Through an answer that brings nothing new, a change, and a reload while a question waits."""
     gate.nginx.write({"web": SERVER})
     gate.set("127.0.0.2")
@@ -100,7 +100,7 @@ async def test_nginx_waits_for_changes_and_complains_of_nothing(gate: Gate) -> N
     assert "DNS" not in gate.nginx.log()
 
 
-async def test_no_endpoints_refuse_at_once_and_come_back(gate: Gate) -> None:
+async def test_no_endpoints_refuse_at_once_and_come_back(gate: Resolving) -> None:
     gate.nginx.write({"web": SERVER})
     gate.set("127.0.0.2")
     await gate.nginx.start()
@@ -111,7 +111,7 @@ async def test_no_endpoints_refuse_at_once_and_come_back(gate: Gate) -> None:
     await gate.until("127.0.0.3")
 
 
-async def test_weights_are_exact(gate: Gate) -> None:
+async def test_weights_are_exact(gate: Resolving) -> None:
     gate.nginx.write({"web": SERVER})
     gate.set("127.0.0.2", "127.0.0.3", weights=(3, 1))
     await gate.nginx.start()
@@ -120,7 +120,7 @@ async def test_weights_are_exact(gate: Gate) -> None:
         assert collections.Counter(await gate.nginx.get_many("web", 4)) == {"127.0.0.2": 3, "127.0.0.3": 1}
 
 
-async def test_a_weight_in_the_configuration_wins(gate: Gate) -> None:
+async def test_a_weight_in_the_configuration_wins(gate: Resolving) -> None:
     gate.services.set("other.daemun", [gate.endpoint("127.0.0.4")])
     gate.nginx.write({"web": f"zone web 256k; server {SERVER}; server other.daemun service=http resolve weight=2;"})
     gate.set("127.0.0.2", "127.0.0.3", weights=(3, 1))
@@ -131,7 +131,7 @@ async def test_a_weight_in_the_configuration_wins(gate: Gate) -> None:
 
 
 @pytest.mark.parametrize("balance", BALANCES)
-async def test_backups_take_over_when_primaries_vanish(gate: Gate, balance: str) -> None:
+async def test_backups_take_over_when_primaries_vanish(gate: Resolving, balance: str) -> None:
     gate.nginx.write({"web": f"zone web 256k; {balance} server {SERVER};"})
     gate.set("127.0.0.2", backups=("127.0.0.5",))
     await gate.nginx.start()
@@ -142,14 +142,14 @@ async def test_backups_take_over_when_primaries_vanish(gate: Gate, balance: str)
     await gate.until("127.0.0.3")
 
 
-async def test_a_backup_answers_while_the_primary_refuses(gate: Gate) -> None:
+async def test_a_backup_answers_while_the_primary_refuses(gate: Resolving) -> None:
     gate.nginx.write({"web": SERVER})
     gate.set("127.0.0.99", backups=("127.0.0.5",))
     await gate.nginx.start()
     await gate.until("127.0.0.5")
 
 
-async def test_a_service_can_be_the_backup_of_another(gate: Gate) -> None:
+async def test_a_service_can_be_the_backup_of_another(gate: Resolving) -> None:
     gate.services.set("other.daemun", [gate.endpoint("127.0.0.4")])
     gate.nginx.write({"web": f"zone web 256k; server {SERVER}; server other.daemun service=http resolve backup;"})
     gate.set("127.0.0.2")
@@ -159,7 +159,7 @@ async def test_a_service_can_be_the_backup_of_another(gate: Gate) -> None:
     await gate.until("127.0.0.4")
 
 
-async def test_servers_stay_while_nobody_answers_also_after_a_reload(gate: Gate) -> None:
+async def test_servers_stay_while_nobody_answers_also_after_a_reload(gate: Resolving) -> None:
     gate.nginx.write({"web": SERVER})
     gate.set("127.0.0.2")
     await gate.nginx.start()
@@ -173,7 +173,7 @@ async def test_servers_stay_while_nobody_answers_also_after_a_reload(gate: Gate)
     await gate.until("127.0.0.3")
 
 
-async def test_servers_stay_when_the_answer_is_an_error(gate: Gate) -> None:
+async def test_servers_stay_when_the_answer_is_an_error(gate: Resolving) -> None:
     gate.nginx.write({"web": SERVER})
     gate.set("127.0.0.2")
     await gate.nginx.start()
@@ -183,7 +183,7 @@ async def test_servers_stay_when_the_answer_is_an_error(gate: Gate) -> None:
     assert await gate.nginx.get("web") == "127.0.0.2"
 
 
-async def test_ipv6_and_ipv4_of_one_service(gate: Gate) -> None:
+async def test_ipv6_and_ipv4_of_one_service(gate: Resolving) -> None:
     gate.nginx.write({"web": SERVER})
     gate.set("127.0.0.2", "::1")
     async with upstreams.servers(gate.port, "::1"):
@@ -191,7 +191,7 @@ async def test_ipv6_and_ipv4_of_one_service(gate: Gate) -> None:
         await gate.until("127.0.0.2", "::1")
 
 
-async def test_many_endpoints_of_one_service_fit_into_its_zone(gate: Gate) -> None:
+async def test_many_endpoints_of_one_service_fit_into_its_zone(gate: Resolving) -> None:
     """The answer is cut over UDP and comes over TCP; 250 is what 256 KiB of zone hold with some room."""
     hosts = [f"127.0.1.{last}" for last in range(250)]
     gate.nginx.write({"web": SERVER})

@@ -24,8 +24,8 @@ class PartlyFull(file_store.FileStore):
         return {**bad, **super().write_all({key: value for key, value in values.items() if key not in bad})}
 
 
-async def made(tmp_path: pathlib.Path, most: int) -> tuple[name_registry.Registry, issuing.Gate]:
-    gate = issuing.Gate(tmp_path / "state")
+async def made(tmp_path: pathlib.Path, most: int) -> tuple[name_registry.Registry, issuing.StateDirectory]:
+    gate = issuing.StateDirectory(tmp_path / "state")
     store = PartlyFull(pathlib.Path(gate.paths.store))
     found = name_registry.Registry(store, await gate.manager(model.Acme()), gate.clock)
     site = model.Site(host="app.test", routes=(route("/", "http://10.0.0.1"),), on_demand=model.OnDemand(most=most))

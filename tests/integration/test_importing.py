@@ -20,11 +20,10 @@ from daemun.certs import account_service, certificate_manager
 from daemun.certs.acme import acme_accounts, acme_issuer
 from daemun.certs.importing import adopt, found_items, gather
 from daemun.certs.served import certificate_records, local_ca
-from daemun.certs.served import live_folder as live_folder_
 from daemun.control import account_port
-from daemun.core import layout, model
-from daemun.store import file_store, memory_store
-from tests.support import certbot, certificates, clock, http01, pebble, ports
+from daemun.core import model
+from daemun.store import memory_store
+from tests.support import certbot, certificates, clock, http01, issuing, pebble, ports
 
 pytestmark = pytest.mark.pebble
 
@@ -37,22 +36,19 @@ TAKEN, KNOWN, REFUSED = (
 DAY = datetime.timedelta(days=1)
 
 
-class Gate:
-    """One state directory, the manager that runs on it, and what answers the CA as nginx would."""
+class Importing(issuing.StateDirectory):
+    """With the one manager that runs on it, and the service that takes over what others left."""
 
     def __init__(self, state: pathlib.Path) -> None:
-        self.paths = layout.Layout(str(state))
-        self.store = file_store.FileStore(pathlib.Path(self.paths.store))
-        self.clock = clock.FakeClock()
-        self.thumbprint = acme_accounts.thumbprint(acme_accounts.load_or_create_key(self.store))
-        self.manager = certificate_manager.Manager(self.store, self.paths, self.clock)
-        self.acme_service = account_service.AccountService(self.store, self.clock, self.manager, reload=self._reload)
+        super().__init__(state)
+        self.certs = self.new_manager()
+        self.acme_service = account_service.AccountService(self.store, self.clock, self.certs, reload=self._reload)
 
     async def begin(self, acme: model.Acme, *specs: model.CertificateSpec) -> certificate_manager.Manager:
-        self.manager.thumbprint()
-        self.manager.configure(acme)
-        assert await self.manager.prepare(specs) == ()
-        return self.manager
+        self.certs.thumbprint()
+        self.certs.configure(acme)
+        assert await self.certs.prepare(specs) == ()
+        return self.certs
 
     async def take_over(self, found: found_items.FoundTree, *, dry: bool = False) -> dict[str, account_port.Adoption]:
         """As `daemun certs import` asks for it. Returns: by place."""
@@ -61,21 +57,12 @@ class Gate:
             told[one.place] = await self.acme_service.adopt_certificate(one.foreign, dry=dry)
         return told
 
-    def leaf(self, name: str) -> x509.Certificate:
-        found = live_folder_.read(pathlib.Path(self.paths.live), name)
-        assert found is not None
-        return found.leaf
-
     async def _reload(self) -> None:
         pass
 
 
-def spec(*names: str) -> model.CertificateSpec:
-    return model.CertificateSpec(name=names[0], host=names[0], names=names, mode=model.TlsMode.ACME)
-
-
 def asking(ca: pebble.Pebble, mail: str | None = None) -> model.Acme:
-    return model.Acme(authorities=(model.Authority(directory=ca.directory, ca_file=str(ca.ca_file), email=mail),))
+    return issuing.asking(issuing.authority(ca, email=mail))
 
 
 def read(*folders: pathlib.Path, now: datetime.datetime | None = None) -> found_items.FoundTree:
@@ -83,8 +70,8 @@ def read(*folders: pathlib.Path, now: datetime.datetime | None = None) -> found_
 
 
 @pytest.fixture(name="gate")
-def made_gate(tmp_path: pathlib.Path) -> Gate:
-    return Gate(tmp_path / "state")
+def made_gate(tmp_path: pathlib.Path) -> Importing:
+    return Importing(tmp_path / "state")
 
 
 @pytest.fixture(name="http_port")
@@ -107,7 +94,7 @@ def made_client(tmp_path: pathlib.Path, ca: pebble.Pebble, http_port: int) -> ce
 
 
 async def test_certbots_certificates_are_served_and_its_account_renews_them(
-    gate: Gate, ca: pebble.Pebble, client: certbot.Certbot, http_port: int
+    gate: Importing, ca: pebble.Pebble, client: certbot.Certbot, http_port: int
 ) -> None:
     lineage = client.obtain("a.example.com", "www.a.example.com")
     client.obtain("b.example.com", options=("--key-type", "rsa", "--rsa-key-size", "2048"))
@@ -115,7 +102,7 @@ async def test_certbots_certificates_are_served_and_its_account_renews_them(
     found = read(client.folder)
     assert (found.client, found.refusals) == ("certbot", ())
 
-    sites = (spec("www.a.example.com", "a.example.com"), spec("b.example.com"))
+    sites = (issuing.spec("www.a.example.com", "a.example.com"), issuing.spec("b.example.com"))
     certs = await gate.begin(asking(ca), *sites)
     told = await gate.take_over(found)
     assert {adoption.verdict for adoption in told.values()} == {TAKEN}
@@ -150,12 +137,12 @@ async def test_certbots_certificates_are_served_and_its_account_renews_them(
 
 
 async def test_doing_it_twice_changes_nothing_and_a_dry_run_neither(
-    gate: Gate, ca: pebble.Pebble, client: certbot.Certbot
+    gate: Importing, ca: pebble.Pebble, client: certbot.Certbot
 ) -> None:
     client.obtain("a.example.com")
     client.obtain("later.example.com")
     found = read(client.folder)
-    await gate.begin(asking(ca), spec("a.example.com"))
+    await gate.begin(asking(ca), issuing.spec("a.example.com"))
     before = contents(gate)
     dry = await gate.take_over(found, dry=True)
     assert contents(gate) == before
@@ -169,24 +156,26 @@ async def test_doing_it_twice_changes_nothing_and_a_dry_run_neither(
     assert contents(gate) == after
 
 
-def contents(gate: Gate) -> dict[str, bytes]:
+def contents(gate: Importing) -> dict[str, bytes]:
     return {key: gate.store.read(key) for key in gate.store.list("")}
 
 
 async def test_one_certificate_serves_every_site_whose_names_it_covers_now_or_later(
-    gate: Gate, ca: pebble.Pebble, client: certbot.Certbot
+    gate: Importing, ca: pebble.Pebble, client: certbot.Certbot
 ) -> None:
     client.obtain("a.example.com", "b.example.com", "c.example.com")
-    certs = await gate.begin(asking(ca), spec("a.example.com"), spec("b.example.com"))
+    certs = await gate.begin(asking(ca), issuing.spec("a.example.com"), issuing.spec("b.example.com"))
     await gate.take_over(read(client.folder))
     assert gate.leaf("a.example.com") == gate.leaf("b.example.com")
-    await certs.prepare([spec("c.example.com"), spec("c.example.com", "d.example.com")])
+    await certs.prepare([issuing.spec("c.example.com"), issuing.spec("c.example.com", "d.example.com")])
     assert {status.state for status in certs.status()} == {model.CertificateState.PENDING}, "d is not covered"
-    await certs.prepare([spec("c.example.com")])
+    await certs.prepare([issuing.spec("c.example.com")])
     assert [status.state for status in certs.status()] == [VALID]
 
 
-async def test_a_site_that_has_a_certificate_keeps_it(gate: Gate, ca: pebble.Pebble, client: certbot.Certbot) -> None:
+async def test_a_site_that_has_a_certificate_keeps_it(
+    gate: Importing, ca: pebble.Pebble, client: certbot.Certbot
+) -> None:
     client.obtain("a.example.com")
     own = local_ca.load_or_create(memory_store.MemoryStore(), gate.clock.now()).issue(
         ["a.example.com"], gate.clock.now()
@@ -196,26 +185,26 @@ async def test_a_site_that_has_a_certificate_keeps_it(gate: Gate, ca: pebble.Peb
         certificate_records.issued_key("a.example.com"),
         certificate_records.Issued(directory=ca.directory, bundle=own),
     )
-    await gate.begin(asking(ca), spec("a.example.com"))
+    await gate.begin(asking(ca), issuing.spec("a.example.com"))
     told = await gate.take_over(read(client.folder))
     assert told["live/a.example.com"].text.startswith("is kept until")
     assert gate.leaf("a.example.com") == own.leaf
 
 
 async def test_without_a_daemon_the_next_start_serves_it(
-    gate: Gate, ca: pebble.Pebble, client: certbot.Certbot
+    gate: Importing, ca: pebble.Pebble, client: certbot.Certbot
 ) -> None:
     client.obtain("a.example.com")
     found = read(client.folder)
-    alone = adopt.Alone(gate.store, [spec("a.example.com")], gate.clock)
+    alone = adopt.Alone(gate.store, [issuing.spec("a.example.com")], gate.clock)
     assert alone.adopt_account(found.accounts[0].found, dry=False).verdict is TAKEN
     told = alone.adopt_certificate(found.certificates[0].foreign, dry=False)
     assert (told.verdict, told.text) == (TAKEN, "is served for a.example.com")
-    certs = await gate.begin(asking(ca), spec("a.example.com"))
+    certs = await gate.begin(asking(ca), issuing.spec("a.example.com"))
     assert [status.state for status in certs.status()] == [VALID]
 
 
-async def test_an_account_of_our_own_stays(gate: Gate, ca: pebble.Pebble, client: certbot.Certbot) -> None:
+async def test_an_account_of_our_own_stays(gate: Importing, ca: pebble.Pebble, client: certbot.Certbot) -> None:
     client.obtain("a.example.com")
     ours = acme_accounts.Registration(url=f"{ca.directory}/1", email=None)
     acme_accounts.write_registration(gate.store, ca.directory, ours)
@@ -228,7 +217,7 @@ async def test_an_account_of_our_own_stays(gate: Gate, ca: pebble.Pebble, client
     assert known.url == ours.url
 
 
-async def test_damage_costs_its_own_item_only(gate: Gate, ca: pebble.Pebble, client: certbot.Certbot) -> None:
+async def test_damage_costs_its_own_item_only(gate: Importing, ca: pebble.Pebble, client: certbot.Certbot) -> None:
     names = [f"{letter}.example.com" for letter in "abcdefg"]
     good, *_ = [client.obtain(name) for name in names]
     live_folder, archive = client.folder / "live", client.folder / "archive"
@@ -334,7 +323,7 @@ def _traditional(pem: bytes) -> bytes:
 
 
 async def test_acme_shs_certificates_are_served_and_its_account_renews_them(
-    gate: Gate, ca: pebble.Pebble, http_port: int, tmp_path: pathlib.Path
+    gate: Importing, ca: pebble.Pebble, http_port: int, tmp_path: pathlib.Path
 ) -> None:
     old = AcmeSh(tmp_path / ".acme.sh", ca)
     with http01.answering(old.thumbprint, port=http_port):
@@ -345,7 +334,7 @@ async def test_acme_shs_certificates_are_served_and_its_account_renews_them(
     assert found.practices[0].hooks == ("/usr/bin/tell mail",)
     assert "secret" not in repr(found)
 
-    certs = await gate.begin(asking(ca, "me@example.com"), spec("a.example.com", "www.a.example.com"))
+    certs = await gate.begin(asking(ca, "me@example.com"), issuing.spec("a.example.com", "www.a.example.com"))
     assert {adoption.verdict for adoption in (await gate.take_over(found)).values()} == {TAKEN}
     await certs.confirm()
     with http01.answering(gate.thumbprint, challenges=pathlib.Path(gate.paths.challenges), port=http_port):
@@ -359,7 +348,7 @@ async def test_acme_shs_certificates_are_served_and_its_account_renews_them(
 
 
 async def test_acme_companions_folders_together(
-    gate: Gate, ca: pebble.Pebble, http_port: int, tmp_path: pathlib.Path
+    gate: Importing, ca: pebble.Pebble, http_port: int, tmp_path: pathlib.Path
 ) -> None:
     """nginx's folder holds the certificate, acme.sh's tells its CA: each is found once, whatever the order."""
     certs_folder, homes = tmp_path / "certs", tmp_path / "acme.sh"
@@ -387,6 +376,6 @@ async def test_acme_companions_folders_together(
     assert alone.certificates == ()
     assert 'nothing tells the ACME directory of its issuer, "Pebble' in alone.refusals[0].reason
 
-    certs = await gate.begin(asking(ca), spec("a.example.com"), spec("www.a.example.com"))
+    certs = await gate.begin(asking(ca), issuing.spec("a.example.com"), issuing.spec("www.a.example.com"))
     await gate.take_over(read(certs_folder, homes))
     assert {status.state for status in certs.status()} == {VALID}

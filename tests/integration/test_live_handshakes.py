@@ -32,7 +32,7 @@ VISITORS = 4
 class Visitors:
     """Threads that shake hands without a pause until the block ends. alerts: what went wrong."""
 
-    def __init__(self, gate: clients.Gate) -> None:
+    def __init__(self, gate: clients.GateAddress) -> None:
         self._gate = gate
         self._stop = threading.Event()
         self._pool = concurrent.futures.ThreadPoolExecutor(VISITORS)
@@ -152,7 +152,7 @@ def test_no_request_sees_what_handshakes_are_shown() -> None:
         assert shown.names == {"bare.test"}
 
 
-def ask_raw(gate: clients.Gate, host: str, path: str) -> bytes:
+def ask_raw(gate: clients.GateAddress, host: str, path: str) -> bytes:
     """The whole answer over HTTPS to a path that is sent as it is."""
     with (
         socket.create_connection(("127.0.0.1", gate.https), timeout=60) as plain,

@@ -13,13 +13,13 @@ import httpx
 import pytest
 
 from tests.support import clients, echo
-from tests.support.compat_gate import Gate, aged, container, gate
+from tests.support.compat_gate import CompatGate, aged, container, gate
 from tests.support.nginx_proxy import LABEL
 
 pytestmark = pytest.mark.nginx
 
 
-def _told(found: Gate) -> str:
+def _told(found: CompatGate) -> str:
     return "\n".join(str(problem) for problem in found.desired.problems)
 
 

@@ -8,7 +8,7 @@ import socket
 import pytest
 
 from tests.support import clients, echo, until
-from tests.support.compat_gate import Gate, container, gate
+from tests.support.compat_gate import CompatGate, container, gate
 
 pytestmark = pytest.mark.nginx
 
@@ -81,7 +81,7 @@ def test_the_port_of_the_proxy_protocol(one: echo.EchoServer, line: bytes, port:
         assert said.headers["x-forwarded-port"] == port
 
 
-def _raw(found: Gate, request: bytes) -> bytes:
+def _raw(found: CompatGate, request: bytes) -> bytes:
     answer = b""
     with socket.create_connection(("127.0.0.1", found.nginx.http), timeout=20) as connection:
         connection.sendall(request)

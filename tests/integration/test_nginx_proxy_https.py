@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from daemun.sources.docker import containers, nginx_proxy_policies
 from tests.support import clients, echo, ports, rendered
-from tests.support.compat_gate import Gate, Mounted, container, gate
+from tests.support.compat_gate import CompatGate, Mounted, container, gate
 from tests.support.nginx_proxy import LABEL
 
 pytestmark = pytest.mark.nginx
@@ -24,7 +24,7 @@ REFUSED = "TLSV1_UNRECOGNIZED_NAME"
 
 
 @pytest.fixture(scope="module")
-def secure(one: echo.EchoServer) -> collections.abc.Iterator[Gate]:
+def secure(one: echo.EchoServer) -> collections.abc.Iterator[CompatGate]:
     def named(name: str, labels: dict[str, str] | None = None, **environment: str) -> containers.Container:
         host = f"{name}.test"
         return container(one, name, labels, VIRTUAL_HOST=host, LETSENCRYPT_HOST=host, **environment)
@@ -50,7 +50,7 @@ def secure(one: echo.EchoServer) -> collections.abc.Iterator[Gate]:
 
 
 @pytest.mark.shows(container="HTTPS_METHOD ACME_HOST LETSENCRYPT_HOST")
-def test_http_leads_to_https(secure: Gate) -> None:
+def test_http_leads_to_https(secure: CompatGate) -> None:
     answer = secure.ask("http://plain.test/x?y=1")
 
     assert (answer.status_code, answer.headers["Location"]) == (301, f"https://plain.test:{secure.nginx.https}/x?y=1")
@@ -58,7 +58,7 @@ def test_http_leads_to_https(secure: Gate) -> None:
 
 
 @pytest.mark.shows(label="non-get-redirect")
-def test_what_is_no_get_may_be_sent_as_it_is(secure: Gate) -> None:
+def test_what_is_no_get_may_be_sent_as_it_is(secure: CompatGate) -> None:
     assert secure.ask("http://post.test/", method="POST").status_code == 308
     assert secure.ask("http://post.test/").status_code == 301
     assert secure.ask("http://post.test/", method="HEAD").status_code == 301
@@ -73,7 +73,7 @@ def test_what_is_no_get_may_be_sent_as_it_is_to_all_hosts(one: echo.EchoServer) 
 
 
 @pytest.mark.shows(container="HTTPS_METHOD")
-def test_methods(secure: Gate) -> None:
+def test_methods(secure: CompatGate) -> None:
     assert secure.said("http://noredirect.test/").server == secure.said("https://noredirect.test/").server == "one"
     assert secure.said("https://nohttp.test/").server == "one"
     assert secure.ask("http://nohttp.test/").status_code == 503
@@ -106,7 +106,7 @@ def test_a_host_without_a_certificate(one: echo.EchoServer) -> None:
 
 
 @pytest.mark.shows(container="HSTS", gate="HSTS")
-def test_strict_transport_security(secure: Gate, one: echo.EchoServer) -> None:
+def test_strict_transport_security(secure: CompatGate, one: echo.EchoServer) -> None:
     assert _strict(secure, "plain.test") == "max-age=31536000"
     assert _strict(secure, "path.test", "/there", status=404) == "max-age=31536000"
     assert _strict(secure, "long.test") == "max-age=63072000; includeSubDomains; preload"
@@ -118,7 +118,7 @@ def test_strict_transport_security(secure: Gate, one: echo.EchoServer) -> None:
             assert _strict(found, "a.test") == sent
 
 
-def _strict(found: Gate, host: str, path: str = "/", *, status: int = 200) -> str | None:
+def _strict(found: CompatGate, host: str, path: str = "/", *, status: int = 200) -> str | None:
     answer = found.ask(f"https://{host}{path}")
     assert answer.status_code == status
     headers = dict(answer.headers)
@@ -128,7 +128,7 @@ def _strict(found: Gate, host: str, path: str = "/", *, status: int = 200) -> st
 # --- TLS -------------------------------------------------------------------------------------------------------
 
 
-def _negotiates(found: Gate, host: str, version: ssl.TLSVersion, ciphers: str = "ALL:@SECLEVEL=0") -> bool:
+def _negotiates(found: CompatGate, host: str, version: ssl.TLSVersion, ciphers: str = "ALL:@SECLEVEL=0") -> bool:
     context = ssl.create_default_context(cafile=str(found.nginx.clients.ca))
     context.set_ciphers(ciphers)
     context.minimum_version = context.maximum_version = version
@@ -183,7 +183,7 @@ def test_a_policy_for_all(one: echo.EchoServer) -> None:
 
 
 @pytest.mark.shows(label="http2.enable", gate="ENABLE_HTTP2")
-def test_http2(secure: Gate, one: echo.EchoServer) -> None:
+def test_http2(secure: CompatGate, one: echo.EchoServer) -> None:
     assert secure.handshake("plain.test").protocol == "h2"
     assert secure.handshake("one.test").protocol == "http/1.1"
     asking = container(one, VIRTUAL_HOST="a.test", LETSENCRYPT_HOST="a.test")
@@ -192,7 +192,7 @@ def test_http2(secure: Gate, one: echo.EchoServer) -> None:
 
 
 @pytest.mark.shows(container="SERVER_TOKENS")
-def test_what_nginx_tells_of_itself(secure: Gate) -> None:
+def test_what_nginx_tells_of_itself(secure: CompatGate) -> None:
     assert secure.ask("https://plain.test/").headers["Server"] == "nginx"
     assert secure.ask("https://tokens.test/").headers["Server"].startswith("nginx/1.")
 
@@ -201,7 +201,7 @@ def test_what_nginx_tells_of_itself(secure: Gate) -> None:
 
 
 @pytest.mark.shows(container="ACME_HTTP_CHALLENGE_LOCATION", gate="ACME_HTTP_CHALLENGE_ACCEPT_UNKNOWN_HOST")
-def test_the_challenge(secure: Gate) -> None:
+def test_the_challenge(secure: CompatGate) -> None:
     for host in ("plain", "nohttp", "unknown"):
         assert secure.ask(f"http://{host}.test{TOKEN}").text.endswith(f".{rendered.THUMBPRINT}")
     assert secure.said(f"http://own.test{TOKEN}").server == "one"
@@ -426,7 +426,7 @@ def _begin(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
     )
 
 
-def _with_certificate(found: Gate, mounted: Mounted, host: str, pem: bytes) -> int:
+def _with_certificate(found: CompatGate, mounted: Mounted, host: str, pem: bytes) -> int:
     """The status that a client with this certificate gets."""
     mounted.write("client.pem", pem)
     context = clients.trust(found.nginx.clients.ca)

@@ -12,7 +12,7 @@ import pytest
 from daemun.sources.docker import containers
 from tests.support import clients, echo, nginx_proxy, ports, rendered, responders
 from tests.support import docker_values as values
-from tests.support.compat_gate import WEBSOCKET, Gate, Mounted, container, gate
+from tests.support.compat_gate import WEBSOCKET, CompatGate, Mounted, container, gate
 
 pytestmark = pytest.mark.nginx
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.nginx
 
 
 @pytest.fixture(scope="module")
-def plain(one: echo.EchoServer, two: echo.EchoServer) -> collections.abc.Iterator[Gate]:
+def plain(one: echo.EchoServer, two: echo.EchoServer) -> collections.abc.Iterator[CompatGate]:
     """Hosts without certificates."""
     with gate(
         container(one, "web", VIRTUAL_HOST=r"a.test,*.wild.test,end.*,~^(re|ex)\d{1,2}\.reg\.test$,127.0.0.9,[::9]"),
@@ -49,17 +49,17 @@ def plain(one: echo.EchoServer, two: echo.EchoServer) -> collections.abc.Iterato
         "[::9]",
     ],
 )
-def test_hosts(plain: Gate, host: str) -> None:
+def test_hosts(plain: CompatGate, host: str) -> None:
     assert plain.said(f"http://{host}/").server == "one"
 
 
 @pytest.mark.parametrize("host", ["b.test", "wild.test", "re123.reg.test", "re1.reg.test.x", "x.end.example"])
-def test_unknown_hosts_get_503(plain: Gate, host: str) -> None:
+def test_unknown_hosts_get_503(plain: CompatGate, host: str) -> None:
     assert plain.ask(f"http://{host}/").status_code == 503
 
 
 @pytest.mark.shows(container="VIRTUAL_PATH VIRTUAL_DEST")
-def test_paths(plain: Gate) -> None:
+def test_paths(plain: CompatGate) -> None:
     assert plain.said("http://a.test/app/x?y=1").path == "/x?y=1"
     assert plain.said("http://a.test/raw/x").path == "/raw/x"
     assert plain.said("http://a.test/rawer").path == "/rawer"
@@ -67,16 +67,16 @@ def test_paths(plain: Gate) -> None:
     assert plain.said("http://a.test/v1/abc/d").server == "one"
 
 
-def test_a_path_that_nobody_has_gets_404(plain: Gate) -> None:
+def test_a_path_that_nobody_has_gets_404(plain: CompatGate) -> None:
     assert plain.said("http://only.test/here/").server == "one"
     assert plain.ask("http://only.test/there").status_code == 404
 
 
-def test_a_server_that_does_not_answer_gives_502(plain: Gate) -> None:
+def test_a_server_that_does_not_answer_gives_502(plain: CompatGate) -> None:
     assert plain.ask("http://dead.test/").status_code == 502
 
 
-def test_the_usual_headers(plain: Gate) -> None:
+def test_the_usual_headers(plain: CompatGate) -> None:
     headers = plain.said("http://a.test/app/x?y=1", headers={"Proxy": "evil"}).headers
 
     assert headers["host"] == "a.test"
@@ -90,7 +90,7 @@ def test_the_usual_headers(plain: Gate) -> None:
 
 
 @pytest.mark.shows(gate="TRUST_DOWNSTREAM_PROXY")
-def test_a_downstream_proxy_is_believed_by_default(plain: Gate) -> None:
+def test_a_downstream_proxy_is_believed_by_default(plain: CompatGate) -> None:
     headers = plain.said(
         "http://a.test/",
         headers={
@@ -120,7 +120,9 @@ def test_a_downstream_proxy_is_believed_by_default(plain: Gate) -> None:
         ("x" * 33, "http", "off"),
     ],
 )
-def test_a_downstream_proxy_has_its_own_word_for_the_protocol(plain: Gate, said: str, passed_on: str, ssl: str) -> None:
+def test_a_downstream_proxy_has_its_own_word_for_the_protocol(
+    plain: CompatGate, said: str, passed_on: str, ssl: str
+) -> None:
     headers = plain.said("http://a.test/", headers={"X-Forwarded-Proto": said}).headers
 
     assert (headers["x-forwarded-proto"], headers["x-forwarded-ssl"]) == (passed_on, ssl)
@@ -137,7 +139,7 @@ def test_a_downstream_proxy_that_is_not_trusted(one: echo.EchoServer) -> None:
     assert (headers["x-forwarded-proto"], headers["x-forwarded-host"]) == ("http", "a.test")
 
 
-def test_https_is_refused_where_there_is_no_certificate(plain: Gate) -> None:
+def test_https_is_refused_where_there_is_no_certificate(plain: CompatGate) -> None:
     assert plain.handshake("a.test").alert == "TLSV1_UNRECOGNIZED_NAME"
 
 
@@ -335,7 +337,7 @@ def test_containers_that_speak_cgi(protocol: str, handler: type[responders.FastC
         assert own["SCRIPT_FILENAME"] == "/srv/app/x.php"
 
 
-def _parameters(found: Gate, url: str) -> dict[str, str]:
+def _parameters(found: CompatGate, url: str) -> dict[str, str]:
     answer = found.ask(url)
     assert answer.status_code == 200, answer
     parameters: dict[str, str] = answer.json()["parameters"]

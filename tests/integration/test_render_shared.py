@@ -350,7 +350,7 @@ async def test_a_websocket_waits() -> None:
             await clients.echo(chat, "hello")
 
 
-async def _open(gate: clients.Gate) -> websockets.asyncio.client.ClientConnection:
+async def _open(gate: clients.GateAddress) -> websockets.asyncio.client.ClientConnection:
     return await clients.websocket(gate, "chat.test", "/")
 
 

@@ -79,7 +79,9 @@ class _Counting(socketserver.StreamRequestHandler):
 
 
 @dataclasses.dataclass(frozen=True)
-class Gate:
+class SinkGate:
+    """nginx before a server that only counts."""
+
     nginx: rendered.Running
     sink: Sink
 
@@ -103,7 +105,7 @@ class Gate:
 
 
 @pytest.fixture
-def gate() -> collections.abc.Iterator[Gate]:
+def gate() -> collections.abc.Iterator[SinkGate]:
     own = (
         directive.Directive("limit_conn_status", (Text("429"),)),
         directive.Directive("include", (Text("mime.types"),)),
@@ -130,7 +132,7 @@ def gate() -> collections.abc.Iterator[Gate]:
             site("tls.test", there),
         )
         nginx = stack.enter_context(rendered.running(*sites))
-        yield Gate(nginx, sink)
+        yield SinkGate(nginx, sink)
 
 
 def _status(connection: socket.socket) -> int:
@@ -139,7 +141,7 @@ def _status(connection: socket.socket) -> int:
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 @pytest.mark.parametrize("host", ["up.test", "own.test"])
-def test_e4_a_large_upload_passes_and_is_nowhere_on_the_disk(gate: Gate, framing: str, host: str) -> None:
+def test_e4_a_large_upload_passes_and_is_nowhere_on_the_disk(gate: SinkGate, framing: str, host: str) -> None:
     size, piece = 1300 * MEGABYTE, bytes(4 * MEGABYTE)
     header = f"Content-Length: {size}" if framing == "length" else "Transfer-Encoding: chunked"
     with gate.connect("/", header, host=host) as connection:
@@ -166,7 +168,7 @@ def test_e4_a_large_upload_passes_and_is_nowhere_on_the_disk(gate: Gate, framing
 )
 @pytest.mark.parametrize(("path", "there"), [("/", "/"), ("/in/a%20b?c=d", "/out/a%20b?c=d")])
 def test_e4_what_an_upload_that_breaks_off_had_sent_is_at_the_server(
-    gate: Gate, headers: tuple[str, ...], path: str, there: str
+    gate: SinkGate, headers: tuple[str, ...], path: str, there: str
 ) -> None:
     part = 900_000
     with gate.connect(path, *headers) as connection:
@@ -176,7 +178,7 @@ def test_e4_what_an_upload_that_breaks_off_had_sent_is_at_the_server(
     assert gate.files() == []
 
 
-def test_e4_so_it_is_over_http_2_without_a_length(gate: Gate) -> None:
+def test_e4_so_it_is_over_http_2_without_a_length(gate: SinkGate) -> None:
     def pieces() -> collections.abc.Iterator[bytes]:
         for _ in range(3):
             yield bytes(100_000)
@@ -191,7 +193,7 @@ def test_e4_so_it_is_over_http_2_without_a_length(gate: Gate) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 9_999, 10_000, 999_999])
-def test_small_bodies_are_held_until_they_are_whole(gate: Gate, size: int) -> None:
+def test_small_bodies_are_held_until_they_are_whole(gate: SinkGate, size: int) -> None:
     with gate.connect("/", f"Content-Length: {size}") as connection:
         connection.sendall(bytes(size - 1))
         with pytest.raises(AssertionError):
@@ -201,7 +203,7 @@ def test_small_bodies_are_held_until_they_are_whole(gate: Gate, size: int) -> No
     assert gate.sink.received == [size]
 
 
-def test_n4_no_more_bodies_are_held_than_may_be(gate: Gate) -> None:
+def test_n4_no_more_bodies_are_held_than_may_be(gate: SinkGate) -> None:
     """Each is about to be complete; those beyond the bound go to the server as they come."""
     most, more = int(request_body.MOST_HELD), 20
     with contextlib.ExitStack() as stack:
@@ -212,7 +214,7 @@ def test_n4_no_more_bodies_are_held_than_may_be(gate: Gate) -> None:
         assert gate.files() == []
 
 
-def test_n4_nothing_is_held_where_bodies_are_not_counted(gate: Gate) -> None:
+def test_n4_nothing_is_held_where_bodies_are_not_counted(gate: SinkGate) -> None:
     """A `limit_conn` of ours would undo the owner's."""
     with gate.connect("/", "Content-Length: 20000", host="own.test") as connection:
         connection.sendall(bytes(15_000))
@@ -229,14 +231,14 @@ def test_n4_nothing_is_held_where_bodies_are_not_counted(gate: Gate) -> None:
         ("/php/little/a.php", "Content-Length: 100001"),
     ],
 )
-def test_e4_max_body_is_told_before_the_body(gate: Gate, path: str, header: str) -> None:
+def test_e4_max_body_is_told_before_the_body(gate: SinkGate, path: str, header: str) -> None:
     with gate.connect(path, header) as connection:
         assert _status(connection) == 413
     assert gate.sink.heads == []
 
 
 @pytest.mark.parametrize("path", ["/small/", "/large/", "/php/little/a.php", "/php/a.php"])
-def test_e4_max_body_holds_for_bodies_in_chunks(gate: Gate, path: str) -> None:
+def test_e4_max_body_holds_for_bodies_in_chunks(gate: SinkGate, path: str) -> None:
     with gate.connect(path, "Transfer-Encoding: chunked") as connection:
         piece = b"100000\r\n" + bytes(MEGABYTE) + b"\r\n"
         with contextlib.suppress(OSError):
@@ -251,7 +253,7 @@ def test_e4_max_body_holds_for_bodies_in_chunks(gate: Gate, path: str) -> None:
 
 @pytest.mark.parametrize("size", [0, 10, 20_000, 5_000_000])
 @pytest.mark.parametrize("framing", ["length", "chunked"])
-def test_e4_servers_of_fastcgi_get_each_body_whole(gate: Gate, size: int, framing: str) -> None:
+def test_e4_servers_of_fastcgi_get_each_body_whole(gate: SinkGate, size: int, framing: str) -> None:
     body = b"x" * size
     content = body if framing == "length" else iter([body[: size // 2], body[size // 2 :]])
     with clients.client(gate.nginx.clients) as client:

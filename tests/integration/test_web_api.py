@@ -20,7 +20,7 @@ from daemun.core import model
 from daemun.core.options import catalogue
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.web import api, socket_server
-from tests.support import gate as support
+from tests.support import fake_gate
 
 
 @pytest.fixture
@@ -31,14 +31,14 @@ def folder() -> collections.abc.Iterator[pathlib.Path]:
 
 
 @pytest.fixture
-def gate(folder: pathlib.Path) -> support.Gate:
-    return support.Gate(config=folder / "daemun.yaml", state=folder / "s")
+def gate(folder: pathlib.Path) -> fake_gate.FakeGate:
+    return fake_gate.FakeGate(config=folder / "daemun.yaml", state=folder / "s")
 
 
 @contextlib.asynccontextmanager
-async def _client(gate: support.Gate) -> collections.abc.AsyncIterator[httpx.AsyncClient]:
+async def _client(gate: fake_gate.FakeGate) -> collections.abc.AsyncIterator[httpx.AsyncClient]:
     async with (
-        support.serving(gate) as path,
+        fake_gate.serving(gate) as path,
         httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(uds=str(path)), base_url="http://daemun") as client,
     ):
         yield client
@@ -50,7 +50,7 @@ NOT_LOOKED_AT: Json = {"servers": [], "last_error": None}
 NOT_SHAKEN: Json = {"handshakes": [], "handshake_at": None, "cure": None, "since": None}
 
 
-async def test_status_has_the_shape_of_the_contract(gate: support.Gate) -> None:
+async def test_status_has_the_shape_of_the_contract(gate: fake_gate.FakeGate) -> None:
     nine = {"origin": "daemun.yaml:9:3", **NOT_LOOKED_AT}
     origin = model.Origin(source="file", place="daemun.yaml:9:3")
     redirect = model.Site(
@@ -69,7 +69,7 @@ async def test_status_has_the_shape_of_the_contract(gate: support.Gate) -> None:
         origin=origin,
     )
     refused = model.SiteStatus(site=redirect, state=model.SiteState.QUARANTINED, reason="nginx said no")
-    failing = support.certificate("a.test", model.CertificateState.FAILING, reason="the CA said no")
+    failing = fake_gate.certificate("a.test", model.CertificateState.FAILING, reason="the CA said no")
     gate.tell(
         sites=(*gate.told.sites, refused),
         certificates=(failing,),
@@ -173,14 +173,14 @@ async def test_status_has_the_shape_of_the_contract(gate: support.Gate) -> None:
     }
 
 
-async def test_containers_and_where_their_sites_go_now(gate: support.Gate) -> None:
+async def test_containers_and_where_their_sites_go_now(gate: fake_gate.FakeGate) -> None:
     origin = model.Origin(source="docker", place="container chat-1")
     target = model.Target(scheme=model.Scheme.HTTP, pool="abc.daemun", path="/")
     route = model.Route(path="/ws/", action=model.Proxy(targets=(target,)), origin=origin)
     site = model.Site(host="chat.test", routes=(route,), origin=origin)
     ends = (model.Endpoint(address="10.0.0.2", port=7777), model.Endpoint(address="fd00::2", port=80))
     gate.tell(
-        sites=(support.live(site),),
+        sites=(fake_gate.live(site),),
         pools=(model.Pool(name="abc.daemun", endpoints=ends),),
         containers=(
             model.Container(name="chat-1", hosts=("chat.test",)),
@@ -199,8 +199,8 @@ async def test_containers_and_where_their_sites_go_now(gate: support.Gate) -> No
     ]
 
 
-async def test_old_workers(gate: support.Gate) -> None:
-    gate.old_workers = support.old_workers()
+async def test_old_workers(gate: fake_gate.FakeGate) -> None:
+    gate.old_workers = fake_gate.old_workers()
     async with _client(gate) as client:
         told = (await client.get("/status")).json()
         gate.on_apply = lambda _: gate_port.ApplyReport(ok=False, generation=4, waits=gate.old_workers.held)
@@ -247,7 +247,7 @@ async def test_old_workers(gate: support.Gate) -> None:
     assert applied.json()["waits"] == told["waiting_change"]
 
 
-async def test_plan_and_apply(gate: support.Gate) -> None:
+async def test_plan_and_apply(gate: fake_gate.FakeGate) -> None:
     change = gate_port.SiteChange(host="b.test", kind=gate_port.ChangeKind.ADDED)
     warning = model.Problem(origin=model.NOWHERE, message="look", severity=model.Severity.WARNING)
     gate.plan_report = gate_port.PlanReport(
@@ -283,8 +283,8 @@ async def test_plan_and_apply(gate: support.Gate) -> None:
         assert refused.json()["error"] == "a port is taken"
 
 
-async def test_certificates(gate: support.Gate) -> None:
-    v6 = dataclasses.replace(support.certificate("[::1]"), name="_v6_--1")
+async def test_certificates(gate: fake_gate.FakeGate) -> None:
+    v6 = dataclasses.replace(fake_gate.certificate("[::1]"), name="_v6_--1")
     gate.tell(certificates=(v6,))
     async with _client(gate) as client:
         (known,) = (await client.get("/certs")).json()["certificates"]
@@ -296,11 +296,11 @@ async def test_certificates(gate: support.Gate) -> None:
     assert "unknown.test" in missing.json()["error"]
 
 
-async def test_forecast(gate: support.Gate) -> None:
+async def test_forecast(gate: fake_gate.FakeGate) -> None:
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     day = datetime.timedelta(days=1)
     soon = dataclasses.replace(
-        support.certificate("soon.test"), not_after=now + 40 * day, not_before=now - 50 * day, renew_at=now + 10 * day
+        fake_gate.certificate("soon.test"), not_after=now + 40 * day, not_before=now - 50 * day, renew_at=now + 10 * day
     )
     own = dataclasses.replace(
         soon, name="own.test", host="own.test", kind=model.CertificateKind.OWN, renew_at=None, names=("own.test",)
@@ -319,7 +319,7 @@ async def test_forecast(gate: support.Gate) -> None:
     assert [(each["host"], each["what"]) for each in found["unrenewed"]] == [("own.test", "end")]
 
 
-async def test_alerts(gate: support.Gate) -> None:
+async def test_alerts(gate: fake_gate.FakeGate) -> None:
     gate.told_alerts = (
         model.SentAlert(target="webhook at x.test"),
         model.SentAlert(target="ntfy at y.test", error="no"),
@@ -334,7 +334,7 @@ async def test_alerts(gate: support.Gate) -> None:
     }
 
 
-async def test_stop(gate: support.Gate) -> None:
+async def test_stop(gate: fake_gate.FakeGate) -> None:
     async with _client(gate) as client:
         assert (await client.post("/stop", json={"keep_traffic": True})).status_code == 202
         assert (await client.post("/stop")).status_code == 202
@@ -346,7 +346,7 @@ async def test_stop(gate: support.Gate) -> None:
     assert gate.stops == [True, False]
 
 
-async def test_errors_are_json_and_never_a_trace(gate: support.Gate) -> None:
+async def test_errors_are_json_and_never_a_trace(gate: fake_gate.FakeGate) -> None:
     async with _client(gate) as client:
         for method, path, status in (("GET", "/nothing", 404), ("GET", "/apply", 405), ("DELETE", "/status", 405)):
             answer = await client.request(method, path)
@@ -364,13 +364,13 @@ async def test_errors_are_json_and_never_a_trace(gate: support.Gate) -> None:
         assert (await client.get("/status")).status_code == 200, "it goes on"
 
 
-async def test_only_the_owner_can_open_the_socket_and_it_is_gone_at_the_end(gate: support.Gate) -> None:
-    async with support.serving(gate) as path:
+async def test_only_the_owner_can_open_the_socket_and_it_is_gone_at_the_end(gate: fake_gate.FakeGate) -> None:
+    async with fake_gate.serving(gate) as path:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert not path.exists()
 
 
-async def test_a_dead_daemon_s_socket_is_replaced(gate: support.Gate) -> None:
+async def test_a_dead_daemon_s_socket_is_replaced(gate: fake_gate.FakeGate) -> None:
     path = pathlib.Path(gate.told.state_dir) / "run" / "control.sock"
     path.parent.mkdir(parents=True)
     with socket.socket(socket.AF_UNIX) as dead:
@@ -391,17 +391,19 @@ async def test_a_dead_daemon_s_socket_is_replaced(gate: support.Gate) -> None:
     assert not path.exists()
 
 
-async def test_a_socket_that_cannot_be_made_is_the_machine_s_problem(gate: support.Gate, folder: pathlib.Path) -> None:
+async def test_a_socket_that_cannot_be_made_is_the_machine_s_problem(
+    gate: fake_gate.FakeGate, folder: pathlib.Path
+) -> None:
     (folder / "file").touch()
     with pytest.raises(EnvironmentProblemError, match=r'cannot open the socket ".*control\.sock"'):
         await socket_server.serve(lambda: api.create_app(gate), folder / "file" / "control.sock")
 
 
-async def test_what_is_under_way_is_answered_before_the_end(gate: support.Gate) -> None:
+async def test_what_is_under_way_is_answered_before_the_end(gate: fake_gate.FakeGate) -> None:
     """`daemun stop` reads its answer although the server ends because of it."""
     begun, go_on = asyncio.Event(), asyncio.Event()
 
-    class Slow(support.Gate):
+    class Slow(fake_gate.FakeGate):
         async def plan(self) -> gate_port.PlanReport:
             begun.set()
             await go_on.wait()

@@ -16,7 +16,7 @@ import daemun
 from daemun.control import gate_port
 from daemun.core import model
 from daemun.errors import ConfigError
-from tests.support import gate as support
+from tests.support import fake_gate
 
 FILE = "sites:\n  a.test: http://127.0.0.1:9000\n"
 
@@ -30,19 +30,19 @@ def folder() -> collections.abc.Iterator[pathlib.Path]:
 
 
 @pytest.fixture
-def gate(folder: pathlib.Path) -> support.Gate:
-    return support.Gate(config=folder / "daemun.yaml", state=folder / "s")
+def gate(folder: pathlib.Path) -> fake_gate.FakeGate:
+    return fake_gate.FakeGate(config=folder / "daemun.yaml", state=folder / "s")
 
 
-Run = collections.abc.Callable[..., collections.abc.Awaitable[support.Said]]
+Run = collections.abc.Callable[..., collections.abc.Awaitable[fake_gate.Said]]
 
 
 @pytest.fixture
 def run(folder: pathlib.Path) -> Run:
     """`run("status", "--json")`: a command beside the file, on the gate's state directory."""
 
-    async def run(*arguments: str, **environ: str) -> support.Said:
-        return await support.command("--state", str(folder / "s"), *arguments, cwd=folder, environ=environ)
+    async def run(*arguments: str, **environ: str) -> fake_gate.Said:
+        return await fake_gate.command("--state", str(folder / "s"), *arguments, cwd=folder, environ=environ)
 
     return run
 
@@ -54,8 +54,8 @@ def _problem(message: str, *, host: str | None = None, line: int = 7) -> model.P
 # --- status, sites, certs ---
 
 
-async def test_status(gate: support.Gate, run: Run) -> None:
-    async with support.serving(gate):
+async def test_status(gate: fake_gate.FakeGate, run: Run) -> None:
+    async with fake_gate.serving(gate):
         said = await run("status")
         as_json = await run("status", "--json")
     assert (said.code, said.err) == (0, "")
@@ -70,9 +70,9 @@ async def test_status(gate: support.Gate, run: Run) -> None:
     assert json.loads(as_json.out)["sites"][0]["state"] == "live"
 
 
-async def test_status_of_old_workers(gate: support.Gate, run: Run) -> None:
-    gate.old_workers = support.old_workers()
-    async with support.serving(gate):
+async def test_status_of_old_workers(gate: fake_gate.FakeGate, run: Run) -> None:
+    gate.old_workers = fake_gate.old_workers()
+    async with fake_gate.serving(gate):
         said = await run("status")
     assert said.code == 3
     assert [*said.out.splitlines()[2:4], *said.out.splitlines()[5:8]] == [
@@ -84,17 +84,17 @@ async def test_status_of_old_workers(gate: support.Gate, run: Run) -> None:
     ]
 
 
-async def test_apply_waits_for_what_waits(gate: support.Gate, run: Run) -> None:
-    held = support.old_workers()
+async def test_apply_waits_for_what_waits(gate: fake_gate.FakeGate, run: Run) -> None:
+    held = fake_gate.old_workers()
 
-    def rule(gate: support.Gate) -> gate_port.ApplyReport:
+    def rule(gate: fake_gate.FakeGate) -> gate_port.ApplyReport:
         if len(gate.applied) > 1:
             return gate_port.ApplyReport(ok=True, generation=5)
         # Once it was asked, the next look at the status finds nothing that waits any more.
         return gate_port.ApplyReport(ok=False, generation=4, waits=held.held)
 
     gate.on_apply = rule
-    async with support.serving(gate):
+    async with fake_gate.serving(gate):
         said = await run("apply")
     assert said.code == 0
     assert said.err == f"waiting: {held.held}\n"
@@ -102,12 +102,12 @@ async def test_apply_waits_for_what_waits(gate: support.Gate, run: Run) -> None:
     assert len(gate.applied) == 2
 
 
-async def test_status_of_what_is_not_live(gate: support.Gate, run: Run) -> None:
+async def test_status_of_what_is_not_live(gate: fake_gate.FakeGate, run: Run) -> None:
     pending = model.SiteStatus(
-        site=support.proxy_site("b.test"), state=model.SiteState.PENDING, reason="a port is taken"
+        site=fake_gate.proxy_site("b.test"), state=model.SiteState.PENDING, reason="a port is taken"
     )
     gate.tell(sites=(*gate.told.sites, pending), problems=(_problem("cannot listen"),))
-    async with support.serving(gate):
+    async with fake_gate.serving(gate):
         for command in ("status", "sites"):
             said = await run(command)
             assert said.code == 3
@@ -121,27 +121,27 @@ async def test_status_of_what_is_not_live(gate: support.Gate, run: Run) -> None:
     assert "daemun add HOST TARGET" in said.out
 
 
-async def test_a_warning_is_told_but_everything_is_live(gate: support.Gate, run: Run) -> None:
+async def test_a_warning_is_told_but_everything_is_live(gate: fake_gate.FakeGate, run: Run) -> None:
     warning = model.Problem(origin=model.NOWHERE, message="look \x1b[31mhere", severity=model.Severity.WARNING)
     gate.tell(problems=(warning,))
-    async with support.serving(gate):
+    async with fake_gate.serving(gate):
         said = await run("status")
     assert said.code == 0
     assert said.out.splitlines()[-1] == "warning: look \ufffd[31mhere"
 
 
-async def test_containers(gate: support.Gate, run: Run) -> None:
+async def test_containers(gate: fake_gate.FakeGate, run: Run) -> None:
     origin = model.Origin(source="docker", place="container chat-1")
     target = model.Target(scheme=model.Scheme.HTTP, pool="abc.daemun")
     route = model.Route(path="/", action=model.Proxy(targets=(target,)), origin=origin)
     site = model.Site(host="chat.test", aliases=("www.chat.test",), routes=(route,), origin=origin)
     gate.tell(
-        sites=(support.live(site),),
+        sites=(fake_gate.live(site),),
         certificates=(),
         pools=(model.Pool(name="abc.daemun"),),
         containers=(model.Container(name="chat-1", hosts=("chat.test",), is_served=False, why="is not running"),),
     )
-    async with support.serving(gate):
+    async with fake_gate.serving(gate):
         status = await run("status")
         sites = await run("sites")
 
@@ -157,8 +157,8 @@ async def test_containers(gate: support.Gate, run: Run) -> None:
     ]
 
 
-async def test_sites(gate: support.Gate, run: Run) -> None:
-    async with support.serving(gate):
+async def test_sites(gate: fake_gate.FakeGate, run: Run) -> None:
+    async with fake_gate.serving(gate):
         said = await run("sites")
         as_json = await run("sites", "--json")
     assert said.code == 0
@@ -167,22 +167,22 @@ async def test_sites(gate: support.Gate, run: Run) -> None:
 
 
 def _site(host: str, state: model.SiteState, **values: object) -> model.SiteStatus:
-    return dataclasses.replace(support.live(support.proxy_site(host)), state=state, **values)  # type: ignore[arg-type]
+    return dataclasses.replace(fake_gate.live(fake_gate.proxy_site(host)), state=state, **values)  # type: ignore[arg-type]
 
 
-async def test_a4_what_a_visitor_does_not_get(gate: support.Gate, run: Run) -> None:
+async def test_a4_what_a_visitor_does_not_get(gate: fake_gate.FakeGate, run: Run) -> None:
     """A4, A5: state, cause and cure, a column for servers, the last error, and exit 3."""
     down = model.ServerLook(
-        server="127.0.0.1:9000", at=support.NOON, trouble=model.Trouble.REFUSED, cause="it refuses", cure="start it"
+        server="127.0.0.1:9000", at=fake_gate.NOON, trouble=model.Trouble.REFUSED, cause="it refuses", cure="start it"
     )
     error = model.UpstreamError(
-        at=support.NOON, since=support.NOON, count=3, cause="its headers are too large", cure="less", words="sent"
+        at=fake_gate.NOON, since=fake_gate.NOON, count=3, cause="its headers are too large", cure="less", words="sent"
     )
-    shaken = model.HandshakeLook(listener="[::1]:443", name="a.test", at=support.NOON, cause="alert", cure="look")
+    shaken = model.HandshakeLook(listener="[::1]:443", name="a.test", at=fake_gate.NOON, cause="alert", cure="look")
     route = model.RouteLook(path="/", servers=(down,), last_error=error)
-    gate.looks["a.test"] = model.SiteLook(routes=(route,), handshakes=(shaken,), shaken_at=support.NOON)
+    gate.looks["a.test"] = model.SiteLook(routes=(route,), handshakes=(shaken,), shaken_at=fake_gate.NOON)
     gate.tell(sites=(_site("a.test", model.SiteState.UNREACHABLE, reason="it refuses", cure="start it"),))
-    async with support.serving(gate):
+    async with fake_gate.serving(gate):
         said = await run("status", "--probe")
         as_json = await run("status", "--json")
     assert (said.code, as_json.code) == (3, 3)
@@ -204,13 +204,13 @@ async def test_a4_what_a_visitor_does_not_get(gate: support.Gate, run: Run) -> N
     assert site["handshakes"][0]["listener"] == "[::1]:443"
 
 
-async def test_k8_l3_a_hundred_sites_are_counted_and_chosen_from(gate: support.Gate, run: Run) -> None:
+async def test_k8_l3_a_hundred_sites_are_counted_and_chosen_from(gate: fake_gate.FakeGate, run: Run) -> None:
     """K8: the same words everywhere. L3: a sum, and a filter by name and by state."""
     live = [_site(f"s{number}.test", model.SiteState.LIVE) for number in range(97)]
     bad = _site("bad.test", model.SiteState.UNREACHABLE, reason="it refuses", cure="start it")
     off = _site("off.test", model.SiteState.DISABLED)
     gate.tell(sites=(*live, bad, off))
-    async with support.serving(gate):
+    async with fake_gate.serving(gate):
         every, one, some, none = (
             await run("status"),
             await run("status", "s1.test"),
@@ -228,10 +228,10 @@ async def test_k8_l3_a_hundred_sites_are_counted_and_chosen_from(gate: support.G
     assert [site["host"] for site in json.loads(sites.out)["sites"]] == ["bad.test"]
 
 
-async def test_certs(gate: support.Gate, run: Run) -> None:
-    async with support.serving(gate):
+async def test_certs(gate: fake_gate.FakeGate, run: Run) -> None:
+    async with fake_gate.serving(gate):
         good = await run("certs")
-        failing = support.certificate("b.test", model.CertificateState.FAILING, reason="the CA said no")
+        failing = fake_gate.certificate("b.test", model.CertificateState.FAILING, reason="the CA said no")
         gate.tell(certificates=(*gate.told.certificates, failing))
         bad = await run("certs", "list")
         as_json = await run("certs", "--json")
@@ -248,11 +248,11 @@ async def test_certs(gate: support.Gate, run: Run) -> None:
     assert "x.test" in unknown.err
 
 
-async def test_one_certificate(gate: support.Gate, run: Run) -> None:
-    failing = support.certificate("b.test", model.CertificateState.FAILING, reason="the CA said no")
+async def test_one_certificate(gate: fake_gate.FakeGate, run: Run) -> None:
+    failing = fake_gate.certificate("b.test", model.CertificateState.FAILING, reason="the CA said no")
     both = dataclasses.replace(failing, names=("b.test", "www.b.test"))
     gate.tell(certificates=(*gate.told.certificates, both))
-    async with support.serving(gate):
+    async with fake_gate.serving(gate):
         by_alias = await run("certs", "show", "WWW.b.test")
         as_json = await run("certs", "show", "a.test", "--json")
         unknown = await run("certs", "show", "x.test")
@@ -266,10 +266,10 @@ async def test_one_certificate(gate: support.Gate, run: Run) -> None:
     assert 'cannot show the certificate of "x.test"' in unknown.err
 
 
-async def test_forecast(gate: support.Gate, run: Run) -> None:
-    own = dataclasses.replace(support.certificate("own.test"), kind=model.CertificateKind.OWN, renew_at=None)
+async def test_forecast(gate: fake_gate.FakeGate, run: Run) -> None:
+    own = dataclasses.replace(fake_gate.certificate("own.test"), kind=model.CertificateKind.OWN, renew_at=None)
     gate.tell(certificates=(*gate.told.certificates, own))
-    async with support.serving(gate):
+    async with fake_gate.serving(gate):
         said = await run("certs", "forecast", "--days", "3650")
         as_json = json.loads((await run("certs", "forecast", "--days", "3650", "--json")).out)
         wrong = await run("certs", "forecast", "--days", "0")
@@ -283,8 +283,8 @@ async def test_forecast(gate: support.Gate, run: Run) -> None:
     assert wrong.code == 2
 
 
-async def test_alerts_test(gate: support.Gate, run: Run) -> None:
-    async with support.serving(gate):
+async def test_alerts_test(gate: fake_gate.FakeGate, run: Run) -> None:
+    async with fake_gate.serving(gate):
         nobody = await run("alerts", "test")
         gate.told_alerts = (
             model.SentAlert(target="webhook at hooks.test"),
@@ -304,11 +304,11 @@ async def test_alerts_test(gate: support.Gate, run: Run) -> None:
     assert json.loads(as_json.out)["told"][2]["error"] == "connection refused; start it"
 
 
-async def test_certificates_on_a_terminal(gate: support.Gate, folder: pathlib.Path) -> None:
+async def test_certificates_on_a_terminal(gate: fake_gate.FakeGate, folder: pathlib.Path) -> None:
     """Long reasons are wrapped beneath the line, not squeezed into a cell."""
     reason = "the CA said no, " * 10
-    gate.tell(certificates=(support.certificate("b.test", model.CertificateState.FAILING, reason=reason),))
-    async with support.serving(gate):
+    gate.tell(certificates=(fake_gate.certificate("b.test", model.CertificateState.FAILING, reason=reason),))
+    async with fake_gate.serving(gate):
         shown = await asyncio.to_thread(_on_a_terminal, folder, {"COLUMNS": "80", "NO_COLOR": "1"}, "certs")
     lines = shown.replace("\r", "").splitlines()
     assert max(len(line) for line in lines) <= 80
@@ -317,8 +317,8 @@ async def test_certificates_on_a_terminal(gate: support.Gate, folder: pathlib.Pa
     assert len(lines) == 5
 
 
-async def test_colours_and_a_table_only_for_a_terminal(gate: support.Gate, folder: pathlib.Path) -> None:
-    async with support.serving(gate):
+async def test_colours_and_a_table_only_for_a_terminal(gate: fake_gate.FakeGate, folder: pathlib.Path) -> None:
+    async with fake_gate.serving(gate):
         shown = await asyncio.to_thread(_on_a_terminal, folder, {})
         plain = await asyncio.to_thread(_on_a_terminal, folder, {"NO_COLOR": "1"})
     assert "\x1b[32m" in shown
@@ -353,8 +353,8 @@ def _on_a_terminal(folder: pathlib.Path, environ: dict[str, str], command: str =
 # --- plan, apply, stop ---
 
 
-async def test_plan(gate: support.Gate, run: Run) -> None:
-    async with support.serving(gate):
+async def test_plan(gate: fake_gate.FakeGate, run: Run) -> None:
+    async with fake_gate.serving(gate):
         assert (await run("plan")).out == "nothing to do: everything is live as it is written\n"
         change = gate_port.SiteChange(host="b.test", kind=gate_port.ChangeKind.ADDED)
         gate.plan_report = gate_port.PlanReport(changes=(change,), reload=True, steps=("reload nginx",))
@@ -368,8 +368,8 @@ async def test_plan(gate: support.Gate, run: Run) -> None:
     assert gate.applied == []
 
 
-async def test_apply(gate: support.Gate, run: Run) -> None:
-    async with support.serving(gate):
+async def test_apply(gate: fake_gate.FakeGate, run: Run) -> None:
+    async with fake_gate.serving(gate):
         said = await run("apply")
         assert (said.code, said.out) == (0, "live: generation 4, nginx was not touched\n")
         gate.on_apply = lambda _: gate_port.ApplyReport(
@@ -384,10 +384,10 @@ async def test_apply(gate: support.Gate, run: Run) -> None:
     assert len(gate.applied) == 3
 
 
-async def test_another_file_than_the_daemon_s(gate: support.Gate, run: Run, folder: pathlib.Path) -> None:
+async def test_another_file_than_the_daemon_s(gate: fake_gate.FakeGate, run: Run, folder: pathlib.Path) -> None:
     """Nothing is said to be applied that the daemon does not even read."""
     (folder / "other.yaml").write_text(FILE)
-    async with support.serving(gate):
+    async with fake_gate.serving(gate):
         for command in (("apply",), ("add", "b.test", "http://127.0.0.1:1")):
             said = await run("-c", "other.yaml", *command)
             assert said.code == 1
@@ -397,10 +397,10 @@ async def test_another_file_than_the_daemon_s(gate: support.Gate, run: Run, fold
         assert (folder / "other.yaml").read_text() == FILE
 
 
-async def test_stop_waits_until_the_daemon_is_gone(gate: support.Gate, run: Run) -> None:
+async def test_stop_waits_until_the_daemon_is_gone(gate: fake_gate.FakeGate, run: Run) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as daemon:
         gate.tell(pid=daemon.pid)
-        async with support.serving(gate):
+        async with fake_gate.serving(gate):
             stopping = asyncio.create_task(_run(run, "stop", "--keep-traffic"))
             async with asyncio.timeout(30):
                 while not gate.stops:
@@ -413,7 +413,7 @@ async def test_stop_waits_until_the_daemon_is_gone(gate: support.Gate, run: Run)
     assert gate.stops == [True]
 
 
-async def _run(run: Run, *arguments: str) -> support.Said:
+async def _run(run: Run, *arguments: str) -> fake_gate.Said:
     return await run(*arguments)
 
 
@@ -443,8 +443,8 @@ async def test_without_a_daemon(run: Run, folder: pathlib.Path, arguments: tuple
     assert not (folder / "s").exists()
 
 
-async def test_a_daemon_that_fails_to_answer(gate: support.Gate, run: Run) -> None:
-    async with support.serving(gate):
+async def test_a_daemon_that_fails_to_answer(gate: fake_gate.FakeGate, run: Run) -> None:
+    async with fake_gate.serving(gate):
         gate.failure = ConfigError("cannot say")
         said = await run("status")
         assert (said.code, said.err) == (1, "error: cannot say\n")
@@ -469,9 +469,9 @@ async def test_something_else_on_the_socket(run: Run, folder: pathlib.Path) -> N
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-async def test_another_user_s_daemon(gate: support.Gate, folder: pathlib.Path) -> None:
+async def test_another_user_s_daemon(gate: fake_gate.FakeGate, folder: pathlib.Path) -> None:
     folder.chmod(0o755)
-    async with support.serving(gate):
+    async with fake_gate.serving(gate):
         done = await asyncio.to_thread(_as_nobody, folder)
     assert done.returncode == 1, done
     assert 'permission denied, it belongs to the user "root"' in done.stderr
@@ -510,27 +510,27 @@ async def test_a_file_that_is_nowhere(run: Run, folder: pathlib.Path) -> None:
         assert named.code == 1
 
 
-async def test_options_stand_before_the_command_or_after_it(gate: support.Gate, folder: pathlib.Path) -> None:
+async def test_options_stand_before_the_command_or_after_it(gate: fake_gate.FakeGate, folder: pathlib.Path) -> None:
     state = str(folder / "s")
-    async with support.serving(gate):
+    async with fake_gate.serving(gate):
         for arguments in (
             ("--state", state, "status"),
             ("status", "--state", state),
             ("--state", "/nowhere", "status", "--state", state),
             ("certs", "--state", state, "renew", "a.test"),
         ):
-            assert (await support.command(*arguments, cwd=folder)).code == 0, arguments
-        assert (await support.command("status", cwd=folder, environ={"DAEMUN_STATE": state})).code == 0
+            assert (await fake_gate.command(*arguments, cwd=folder)).code == 0, arguments
+        assert (await fake_gate.command("status", cwd=folder, environ={"DAEMUN_STATE": state})).code == 0
 
 
 async def test_usage(folder: pathlib.Path) -> None:
-    wrong = await support.command("statsu", cwd=folder)
+    wrong = await fake_gate.command("statsu", cwd=folder)
     assert wrong.code == 2
     assert "status" in wrong.err
-    said = await support.command("--version", cwd=folder)
+    said = await fake_gate.command("--version", cwd=folder)
     assert said.code == 0
     assert said.out.startswith("daemun 0.")
-    assert (await support.command("status", "--state", "/" + "x" * 200, cwd=folder)).code == 1
+    assert (await fake_gate.command("status", "--state", "/" + "x" * 200, cwd=folder)).code == 1
 
 
 async def test_a_defect_is_one_line_and_a_trace_that_is_kept(folder: pathlib.Path) -> None:
@@ -567,8 +567,8 @@ async def test_a_defect_is_one_line_and_a_trace_that_is_kept(folder: pathlib.Pat
     assert "Traceback" in err
 
 
-async def test_a_reader_that_goes_away(gate: support.Gate, folder: pathlib.Path) -> None:
-    async with support.serving(gate):
+async def test_a_reader_that_goes_away(gate: fake_gate.FakeGate, folder: pathlib.Path) -> None:
+    async with fake_gate.serving(gate):
         process = await asyncio.create_subprocess_shell(
             f"{sys.executable} -m daemun --state {folder}/s status | true",
             cwd=folder,
@@ -581,15 +581,15 @@ async def test_a_reader_that_goes_away(gate: support.Gate, folder: pathlib.Path)
 # --- add, rm, enable, disable ---
 
 
-def _obey(gate: support.Gate) -> gate_port.ApplyReport:
+def _obey(gate: fake_gate.FakeGate) -> gate_port.ApplyReport:
     """Whatever host the file names is live from now on."""
     text = pathlib.Path(gate.told.config_path).read_text()
     names = [line.split(":")[0].strip() for line in text.splitlines() if ".test" in line]
-    gate.tell(sites=tuple(support.live(support.proxy_site(name)) for name in names), generation=5)
+    gate.tell(sites=tuple(fake_gate.live(fake_gate.proxy_site(name)) for name in names), generation=5)
     return gate_port.ApplyReport(ok=True, generation=5, reloaded=True)
 
 
-def _refuse(gate: support.Gate) -> gate_port.ApplyReport:
+def _refuse(gate: fake_gate.FakeGate) -> gate_port.ApplyReport:
     """b.test is quarantined while the file names it; everything else is live. An older problem stays all the time."""
     _obey(gate)
     old = _problem("old trouble", line=99)
@@ -601,10 +601,10 @@ def _refuse(gate: support.Gate) -> gate_port.ApplyReport:
     return gate_port.ApplyReport(ok=False, generation=5, problems=problems)
 
 
-async def test_add_and_rm(gate: support.Gate, run: Run, folder: pathlib.Path) -> None:
+async def test_add_and_rm(gate: fake_gate.FakeGate, run: Run, folder: pathlib.Path) -> None:
     file = folder / "daemun.yaml"
     gate.on_apply = _obey
-    async with support.serving(gate):
+    async with fake_gate.serving(gate):
         said = await run("add", "b.test", "http://127.0.0.1:9001")
         assert (said.code, said.out) == (0, f"live, and saved in {file}\n")
         assert "b.test: http://127.0.0.1:9001" in file.read_text()
@@ -614,22 +614,24 @@ async def test_add_and_rm(gate: support.Gate, run: Run, folder: pathlib.Path) ->
         assert file.read_text() == FILE
 
 
-async def test_what_holds_after_an_edit_is_said(gate: support.Gate, run: Run, folder: pathlib.Path) -> None:
+async def test_what_holds_after_an_edit_is_said(gate: fake_gate.FakeGate, run: Run, folder: pathlib.Path) -> None:
     """K9: what was switched off is not live."""
     file = folder / "daemun.yaml"
     gate.on_apply = _obey
-    async with support.serving(gate):
+    async with fake_gate.serving(gate):
         assert (await run("disable", "a.test")).out == f"switched off, and saved in {file}\n"
         assert (await run("enable", "a.test")).out == f"live, and saved in {file}\n"
 
 
-async def test_all_commands_speak_of_the_daemon_s_file(gate: support.Gate, run: Run, folder: pathlib.Path) -> None:
+async def test_all_commands_speak_of_the_daemon_s_file(
+    gate: fake_gate.FakeGate, run: Run, folder: pathlib.Path
+) -> None:
     """K7: without -c, `check` and `render` read what the running daemon does."""
     (folder / "etc").mkdir()
     file = folder / "etc" / "daemun.yaml"
     file.write_text("sites:\n  other.test: http://127.0.0.1:9001\n")
     gate.tell(config_path=str(file))
-    async with support.serving(gate):
+    async with fake_gate.serving(gate):
         checked = await run("check")
         rendered = await run("render")
         named = await run("-c", str(folder / "daemun.yaml"), "check")
@@ -638,11 +640,13 @@ async def test_all_commands_speak_of_the_daemon_s_file(gate: support.Gate, run: 
     assert named.out == f"{folder / 'daemun.yaml'}: good\n"
 
 
-async def test_an_edit_that_does_not_go_live_is_undone(gate: support.Gate, run: Run, folder: pathlib.Path) -> None:
+async def test_an_edit_that_does_not_go_live_is_undone(
+    gate: fake_gate.FakeGate, run: Run, folder: pathlib.Path
+) -> None:
     file = folder / "daemun.yaml"
     gate.on_apply = _refuse
     gate.tell(problems=(_problem("old trouble"),))
-    async with support.serving(gate):
+    async with fake_gate.serving(gate):
         said = await run("add", "b.test", "http://127.0.0.1:9001")
         assert said.code == 1
         assert said.out == ""
@@ -654,9 +658,11 @@ async def test_an_edit_that_does_not_go_live_is_undone(gate: support.Gate, run: 
         assert good.code == 0, "trouble that was there before is not this edit's"
 
 
-async def test_an_edit_while_the_apply_fails_as_a_whole(gate: support.Gate, run: Run, folder: pathlib.Path) -> None:
+async def test_an_edit_while_the_apply_fails_as_a_whole(
+    gate: fake_gate.FakeGate, run: Run, folder: pathlib.Path
+) -> None:
     gate.on_apply = lambda _: gate_port.ApplyReport(ok=False, generation=4, error="the disk is full")
-    async with support.serving(gate):
+    async with fake_gate.serving(gate):
         said = await run("disable", "a.test")
     assert said.code == 1
     assert "the disk is full" in said.err
@@ -664,16 +670,16 @@ async def test_an_edit_while_the_apply_fails_as_a_whole(gate: support.Gate, run:
 
 
 async def test_an_edit_that_meets_another_edit_does_not_undo_that_one(
-    gate: support.Gate, run: Run, folder: pathlib.Path
+    gate: fake_gate.FakeGate, run: Run, folder: pathlib.Path
 ) -> None:
     file = folder / "daemun.yaml"
 
-    def meddle(_: support.Gate) -> gate_port.ApplyReport:
+    def meddle(_: fake_gate.FakeGate) -> gate_port.ApplyReport:
         file.write_text(FILE + "  # by somebody else\n")
         return gate_port.ApplyReport(ok=False, generation=4, error="no")
 
     gate.on_apply = meddle
-    async with support.serving(gate):
+    async with fake_gate.serving(gate):
         said = await run("disable", "a.test")
     assert said.code == 1
     assert "somebody else changed it meanwhile" in said.err
@@ -682,14 +688,14 @@ async def test_an_edit_that_meets_another_edit_does_not_undo_that_one(
 
 
 async def test_edits_change_the_daemon_s_file_unless_another_is_named(
-    gate: support.Gate, run: Run, folder: pathlib.Path
+    gate: fake_gate.FakeGate, run: Run, folder: pathlib.Path
 ) -> None:
     (folder / "etc").mkdir()
     file = folder / "etc" / "daemun.yaml"
     file.write_text(FILE)
     gate.tell(config_path=str(file))
     gate.on_apply = _obey
-    async with support.serving(gate):
+    async with fake_gate.serving(gate):
         assert (await run("add", "b.test", "http://127.0.0.1:9001")).code == 0
     assert "b.test" in file.read_text()
     assert (folder / "daemun.yaml").read_text() == FILE
@@ -698,10 +704,10 @@ async def test_edits_change_the_daemon_s_file_unless_another_is_named(
 # --- doctor ---
 
 
-async def test_doctor(gate: support.Gate, run: Run) -> None:
+async def test_doctor(gate: fake_gate.FakeGate, run: Run) -> None:
     good = model.Finding(topic="dns", weight=model.Weight.GOOD, message="resolves to 192.0.2.1", host="a.test")
     bad = model.Finding(topic="caa", weight=model.Weight.BLOCKS, message="no CA may", cure="add \x1b it", host="a.test")
-    async with support.serving(gate):
+    async with fake_gate.serving(gate):
         gate.findings = (good,)
         well = await run("doctor", "A.test")
         gate.findings = (good, bad)
@@ -766,7 +772,7 @@ async def test_logs_that_come_are_shown_across_a_rotation(folder: pathlib.Path) 
     await process.wait()
 
 
-async def test_host_names_are_completed(gate: support.Gate, folder: pathlib.Path) -> None:
+async def test_host_names_are_completed(gate: fake_gate.FakeGate, folder: pathlib.Path) -> None:
     """L6: with those of the running daemon, and with none when there is none."""
     words = f"daemun --state {folder / 's'} rm a"
     environ = {**os.environ, "_DAEMUN_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": "4"}
@@ -779,5 +785,5 @@ async def test_host_names_are_completed(gate: support.Gate, folder: pathlib.Path
         return (await process.communicate())[0].strip()
 
     assert await complete() == b""
-    async with support.serving(gate):
+    async with fake_gate.serving(gate):
         assert await complete() == b"a.test"

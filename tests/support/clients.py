@@ -24,7 +24,7 @@ LOOPBACK = "127.0.0.1"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
+class GateAddress:
     """Where a gate listens. ca: the PEM file of the roots that clients trust."""
 
     http: int
@@ -40,7 +40,7 @@ def trust(ca: pathlib.Path) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(ca))
 
 
-def _redirected(request: httpx.Request, gate: Gate) -> httpx.Request:
+def _redirected(request: httpx.Request, gate: GateAddress) -> httpx.Request:
     """The same request, sent to the gate: httpx took Host from the URL before, SNI stays the URL's host."""
     request.extensions = {**request.extensions, "sni_hostname": request.url.host}
     request.url = request.url.copy_with(host=LOOPBACK, port=gate.port(request.url.scheme))
@@ -50,7 +50,7 @@ def _redirected(request: httpx.Request, gate: Gate) -> httpx.Request:
 class _Transport(httpx.BaseTransport):
     """One pool of connections per host name, as a browser has: httpcore would share one for all of an address."""
 
-    def __init__(self, gate: Gate, *, http2: bool) -> None:
+    def __init__(self, gate: GateAddress, *, http2: bool) -> None:
         self._gate = gate
         self._http2 = http2
         self._pools: dict[tuple[str, str], httpx.HTTPTransport] = {}
@@ -67,18 +67,18 @@ class _Transport(httpx.BaseTransport):
             pool.close()
 
 
-def client(gate: Gate, *, http2: bool = False) -> httpx.Client:
+def client(gate: GateAddress, *, http2: bool = False) -> httpx.Client:
     """Redirects are not followed; HTTP/2 means nothing but HTTP/2 (over TLS)."""
     return httpx.Client(transport=_Transport(gate, http2=http2), trust_env=False, timeout=20)
 
 
-def get(gate: Gate, url: str, *, http2: bool = False, **headers: str) -> httpx.Response:
+def get(gate: GateAddress, url: str, *, http2: bool = False, **headers: str) -> httpx.Response:
     """One request on a connection of its own. Header names: underscores become dashes."""
     with client(gate, http2=http2) as once:
         return once.get(url, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
-def try_get(gate: Gate, url: str) -> httpx.Response | None:
+def try_get(gate: GateAddress, url: str) -> httpx.Response | None:
     """As `get`; None when there is no answer: nothing listens, no CA file, no certificate that is trusted."""
     with contextlib.suppress(httpx.TransportError, OSError, ssl.SSLError):
         return get(gate, url)
@@ -88,7 +88,7 @@ def try_get(gate: Gate, url: str) -> httpx.Response | None:
 # --- WebSockets ------------------------------------------------------------------------------------------------
 
 
-def websocket(gate: Gate, host: str, path: str, **headers: str) -> websockets.asyncio.client.connect:
+def websocket(gate: GateAddress, host: str, path: str, **headers: str) -> websockets.asyncio.client.connect:
     """`async with websocket(...) as socket`: wss, without keep-alive pings, so that an idle socket is really idle.
 
     Not with threads: these read and write one TLS connection at once, and with Python 3.11 one in some hundred hangs.
@@ -130,7 +130,7 @@ class Load:
 
     def __init__(
         self,
-        gate: Gate,
+        gate: GateAddress,
         url: str,
         *,
         visitors: int,
@@ -239,7 +239,7 @@ class Handshake:
         return self.certificate.issuer.rfc4514_string()
 
 
-def handshake(gate: Gate, name: str | None, *, ciphers: str | None = None) -> Handshake:
+def handshake(gate: GateAddress, name: str | None, *, ciphers: str | None = None) -> Handshake:
     """One handshake with this SNI name (None: without), nothing verified. ciphers: the only ones that the client takes,
     of TLS 1.2. Raises: OSError when nothing listens."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -261,7 +261,7 @@ def handshake(gate: Gate, name: str | None, *, ciphers: str | None = None) -> Ha
             return Handshake(alert=error.reason)
 
 
-def try_handshake(gate: Gate, name: str, *, ciphers: str | None = None) -> Handshake | None:
+def try_handshake(gate: GateAddress, name: str, *, ciphers: str | None = None) -> Handshake | None:
     """As `handshake`; None when nothing listens or the connection breaks."""
     with contextlib.suppress(OSError):
         return handshake(gate, name, ciphers=ciphers)

@@ -35,7 +35,7 @@ WEBSOCKET = {"Upgrade": "websocket", "Connection": "upgrade"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Gate:
+class CompatGate:
     """nginx before the servers that stand for containers."""
 
     nginx: rendered.Running
@@ -94,7 +94,7 @@ def gate(
     may_fail: bool = False,
     last_good: collections.abc.Mapping[str, bytes] | None = None,
     at: rendered.At | None = None,
-) -> collections.abc.Iterator[Gate]:
+) -> collections.abc.Iterator[CompatGate]:
     """Containers on loopback, in compat mode with nginx-proxy's own environment. may_fail: some may be refused.
 
     last_good: what nginx ran before; then it may refuse hand-written nginx.
@@ -109,7 +109,7 @@ def gate(
     assert may_fail or errors == []
     literal = tuple(_with_addresses(site, desired.pools) for site in desired.sites)
     with rendered.running(*literal, settings=desired.globals, certify=_certify, last_good=last_good, at=at) as nginx:
-        yield Gate(nginx=nginx, desired=desired)
+        yield CompatGate(nginx=nginx, desired=desired)
 
 
 def _certify(layout: layout_.Layout, desired: model.Desired) -> bytes:

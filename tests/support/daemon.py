@@ -294,8 +294,8 @@ class Daemon:
     # --- what visitors see ---
 
     @property
-    def gate(self) -> clients.Gate:
-        return clients.Gate(http=self.http, https=self.https, ca=self.state / "ca.pem")
+    def gate(self) -> clients.GateAddress:
+        return clients.GateAddress(http=self.http, https=self.https, ca=self.state / "ca.pem")
 
     def get(self, url: str, *, http2: bool = False, **headers: str) -> httpx.Response:
         return clients.get(self.gate, url, http2=http2, **headers)

@@ -58,6 +58,11 @@ class EchoServer(http.server.ThreadingHTTPServer):
     def port(self) -> int:
         return self.server_address[1]
 
+    @property
+    def url(self) -> str:
+        """Of a server on 127.0.0.1 without TLS."""
+        return f"http://127.0.0.1:{self.port}"
+
     def get_request(self) -> tuple[socket.socket, typing.Any]:
         connection, address = super().get_request()
         self.connections += 1

@@ -29,7 +29,7 @@ _CONNECTED = "03"
 class House:
     """gate: where visitors come in. desired: what it serves. error_log: nginx's. socket: of the held requests."""
 
-    gate: clients.Gate
+    gate: clients.GateAddress
     queue: hold_queue.HoldQueue
     discovery: endpoints.Discovery
     desired: model.Desired

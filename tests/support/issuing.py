@@ -7,27 +7,39 @@ from cryptography import x509
 
 from daemun.certs import certificate_manager
 from daemun.certs.acme import acme_accounts
+from daemun.certs.served import bundle as bundle_
 from daemun.certs.served import live_folder
 from daemun.core import layout, model
 from daemun.store import file_store
 from tests.support import clock, pebble
 
 
-class Gate:
-    """One state directory, and managers that come and go on it. options: of each manager, unless it gets others."""
+class StateDirectory:
+    """With the store, the clock and the paths that managers use which come and go on it.
+
+    options: of each manager, unless it gets others.
+    """
 
     def __init__(self, state: pathlib.Path, **options: typing.Any) -> None:
         self.paths = layout.Layout(str(state))
+        self.live = pathlib.Path(self.paths.live)
         self.store = file_store.FileStore(pathlib.Path(self.paths.store))
         self.clock = clock.FakeClock()
-        self.thumbprint = acme_accounts.thumbprint(acme_accounts.load_or_create_key(self.store))
         self._options = options
+
+    @property
+    def thumbprint(self) -> str:
+        """Of the account's key, which is made here if there is none yet."""
+        return acme_accounts.thumbprint(acme_accounts.load_or_create_key(self.store))
+
+    def new_manager(self, **options: typing.Any) -> certificate_manager.Manager:
+        return certificate_manager.Manager(self.store, self.paths, self.clock, **{**self._options, **options})
 
     async def manager(
         self, acme: model.Acme, *specs: model.CertificateSpec, **options: typing.Any
     ) -> certificate_manager.Manager:
         """That has prepared these certificates."""
-        certs = certificate_manager.Manager(self.store, self.paths, self.clock, **{**self._options, **options})
+        certs = self.new_manager(**options)
         certs.configure(acme)
         assert await certs.prepare(specs) == ()
         await certs.confirm()
@@ -39,11 +51,15 @@ class Gate:
         path.write_bytes(content)
         return str(path)
 
+    def bundle(self, name: str) -> bundle_.Bundle:
+        """What nginx serves."""
+        found = live_folder.read(self.live, name)
+        assert found is not None
+        return found
+
     def leaf(self, name: str) -> x509.Certificate:
         """Of the certificate that nginx serves."""
-        found = live_folder.read(pathlib.Path(self.paths.live), name)
-        assert found is not None
-        return found.leaf
+        return self.bundle(name).leaf
 
 
 def spec(*names: str, **ordering: typing.Any) -> model.CertificateSpec:

@@ -15,6 +15,7 @@ import ssl
 import subprocess
 import time
 
+import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -26,7 +27,7 @@ from daemun.core import layout as layout_
 from daemun.core import quarantine as quarantine_
 from daemun.core.render import render_tree
 from daemun.nginx import config_test, directories, find_nginx, worker_account
-from tests.support import binaries, clients, nginx_state, ports
+from tests.support import binaries, clients, echo, nginx_state, ports
 
 THUMBPRINT = "LPJNul-wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ"
 
@@ -111,12 +112,51 @@ class Running:
     refused: files that others stand in for.
     """
 
-    clients: clients.Gate
+    clients: clients.GateAddress
     layout: layout_.Layout
     http: int
     https: int
     files: dict[str, bytes]
     refused: tuple[quarantine_.RefusedFile, ...] = ()
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        *,
+        body: bytes = b"",
+        headers: collections.abc.Mapping[str, str] | None = None,
+        http2: bool = False,
+    ) -> httpx.Response:
+        """One request on a connection of its own."""
+        with clients.client(self.clients, http2=http2) as once:
+            return once.request(method, url, content=body, headers=headers)
+
+    def get(self, url: str, *, http2: bool = False, **headers: str) -> httpx.Response:
+        """As `clients.get`."""
+        return clients.get(self.clients, url, http2=http2, **headers)
+
+    def said(self, url: str, **headers: str) -> echo.Said:
+        """What the echo server behind this URL received."""
+        answer = self.get(url, http2=False, **headers)
+        assert answer.status_code == 200, answer
+        return echo.Said.parse(answer.content)
+
+    def raw(self, request: str, *, name: str | None = None, tls: bool = False) -> bytes:
+        """The whole answer to a request written by hand, whose line breaks become CRLF; with TLS, name is the SNI."""
+        with contextlib.ExitStack() as stack:
+            port = self.https if tls else self.http
+            connection = stack.enter_context(socket.create_connection((clients.LOOPBACK, port), timeout=20))
+            if tls:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+                connection = stack.enter_context(context.wrap_socket(connection, server_hostname=name))
+            connection.sendall(request.replace("\n", "\r\n").encode())
+            answer = b""
+            while part := connection.recv(65536):
+                answer += part
+            return answer
 
 
 @contextlib.contextmanager
@@ -159,7 +199,7 @@ def running(
         refusal = find_refusal(files, layout)
         assert refusal is None, refusal
         with _process(layout, http):
-            gate = clients.Gate(http=http, https=https, ca=roots)
+            gate = clients.GateAddress(http=http, https=https, ca=roots)
             yield Running(clients=gate, layout=layout, http=http, https=https, files=files, refused=refused)
 
 

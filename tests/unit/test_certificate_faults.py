@@ -7,14 +7,14 @@ import typing
 import pytest
 
 from daemun.core import certificate_faults, model
-from tests.support import gate
+from tests.support import fake_gate
 
 NOW = datetime.datetime(2026, 3, 1, tzinfo=datetime.UTC)
 STATE, KIND = model.CertificateState, model.CertificateKind
 
 
 def failing(**values: typing.Any) -> model.CertificateStatus:
-    return dataclasses.replace(gate.certificate("a.test", STATE.FAILING), **values)
+    return dataclasses.replace(fake_gate.certificate("a.test", STATE.FAILING), **values)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_problems_of_own_files_name_the_site_and_its_line() -> None:
         "the disk is full",
         "b.pem: it expired",
     ]
-    status = gate.certificate("a.test", STATE.INVALID, reason="it expired; it is for another name")
+    status = fake_gate.certificate("a.test", STATE.INVALID, reason="it expired; it is for another name")
     assert [certificate_faults.is_reported(one, [status]) for one in placed] == [True, False, False]
 
 

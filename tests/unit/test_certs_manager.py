@@ -24,30 +24,19 @@ from daemun.certs.acme import acme_accounts
 from daemun.certs.managed import first_certificates, live_repair, local_renewal
 from daemun.certs.served import certificate_files, certificate_records, live_folder, local_ca, shown_certificates
 from daemun.control import ports
-from daemun.core import layout, model
-from daemun.store import file_store, memory_store
-from tests.support import certificates, clock
+from daemun.core import model
+from daemun.store import memory_store
+from tests.support import certificates, issuing
 
 DAY = datetime.timedelta(days=1)
 STAGING = model.Acme(authorities=(model.Authority(directory="https://staging.example/dir"),))
 
 
-class Gate:
-    """One state directory, and managers that come and go on it."""
-
-    def __init__(self, state: pathlib.Path) -> None:
-        self.paths = layout.Layout(str(state))
-        self.live = pathlib.Path(self.paths.live)
-        self.store = file_store.FileStore(pathlib.Path(self.paths.store))
-        self.clock = clock.FakeClock()
-
-    def manager(self, has_time: collections.abc.Callable[[], bool] = lambda: True) -> certificate_manager.Manager:
-        return certificate_manager.Manager(self.store, self.paths, self.clock, has_time=has_time)
+class Local(issuing.StateDirectory):
+    """Without a CA."""
 
     def served(self, name: str) -> bytes:
-        found = live_folder.read(self.live, name)
-        assert found is not None
-        return found.fullchain_pem
+        return self.bundle(name).fullchain_pem
 
     def put_issued(self, name: str, *hosts: str, directory: str = STAGING.directory) -> bytes:
         """A certificate in the store as if a public CA had issued it."""
@@ -62,8 +51,8 @@ class Gate:
 
 
 @pytest.fixture(name="gate")
-def made_gate(tmp_path: pathlib.Path) -> Gate:
-    return Gate(tmp_path / "state")
+def made_gate(tmp_path: pathlib.Path) -> Local:
+    return Local(tmp_path / "state")
 
 
 def spec(
@@ -83,8 +72,8 @@ def only(watched: certificate_manager.Manager) -> model.CertificateStatus:
 # --- the local CA ------------------------------------------------------------------------------------------------
 
 
-async def test_local_names_are_served_when_prepare_returns_and_the_root_can_be_trusted(gate: Gate) -> None:
-    certs = gate.manager()
+async def test_local_names_are_served_when_prepare_returns_and_the_root_can_be_trusted(gate: Local) -> None:
+    certs = gate.new_manager()
     assert await certs.prepare([spec(model.TlsMode.LOCAL, "a.localhost"), spec(model.TlsMode.LOCAL, "[::1]")]) == ()
     root = local_ca.load_or_create(gate.store, gate.clock.now())
     assert pathlib.Path(gate.paths.root_certificate).read_bytes() == root.root_pem
@@ -101,18 +90,18 @@ async def test_local_names_are_served_when_prepare_returns_and_the_root_can_be_t
         assert (status.reason, status.next_attempt) == (None, None)
 
 
-async def test_a_restart_and_a_second_prepare_keep_the_certificate(gate: Gate) -> None:
+async def test_a_restart_and_a_second_prepare_keep_the_certificate(gate: Local) -> None:
     wanted = [spec(model.TlsMode.LOCAL, "a.localhost")]
-    first = gate.manager()
+    first = gate.new_manager()
     await first.prepare(wanted)
     before = gate.served("a.localhost")
     await first.prepare(wanted)
-    await gate.manager().prepare(wanted)
+    await gate.new_manager().prepare(wanted)
     assert gate.served("a.localhost") == before
 
 
-async def test_changed_names_get_a_new_certificate(gate: Gate) -> None:
-    certs = gate.manager()
+async def test_changed_names_get_a_new_certificate(gate: Local) -> None:
+    certs = gate.new_manager()
     await certs.prepare([spec(model.TlsMode.LOCAL, "a.localhost")])
     await certs.prepare([spec(model.TlsMode.LOCAL, "a.localhost", "b.localhost")])
     found = live_folder.read(gate.live, "a.localhost")
@@ -120,16 +109,16 @@ async def test_changed_names_get_a_new_certificate(gate: Gate) -> None:
     assert found.missing(["a.localhost", "b.localhost"]) == ()
 
 
-async def test_a_live_directory_that_was_deleted_comes_back(gate: Gate) -> None:
-    certs, wanted = gate.manager(), [spec(model.TlsMode.LOCAL, "a.localhost")]
+async def test_a_live_directory_that_was_deleted_comes_back(gate: Local) -> None:
+    certs, wanted = gate.new_manager(), [spec(model.TlsMode.LOCAL, "a.localhost")]
     await certs.prepare(wanted)
     (gate.live / "a.localhost").unlink()
     await certs.prepare(wanted)
     assert gate.served("a.localhost")
 
 
-async def test_a_leaf_is_renewed_by_itself_when_a_third_is_left(gate: Gate) -> None:
-    certs = gate.manager()
+async def test_a_leaf_is_renewed_by_itself_when_a_third_is_left(gate: Local) -> None:
+    certs = gate.new_manager()
     await certs.prepare([spec(model.TlsMode.LOCAL, "a.localhost")])
     before = only(certs)
     async with certificates.running(certs) as watched:
@@ -139,8 +128,8 @@ async def test_a_leaf_is_renewed_by_itself_when_a_third_is_left(gate: Gate) -> N
     assert only(certs).not_after == gate.clock.now() + 90 * DAY
 
 
-async def test_a_local_certificate_is_renewed_on_request(gate: Gate) -> None:
-    certs = gate.manager()
+async def test_a_local_certificate_is_renewed_on_request(gate: Local) -> None:
+    certs = gate.new_manager()
     await certs.prepare([spec(model.TlsMode.LOCAL, "a.localhost")])
     before = gate.served("a.localhost")
     async with certificates.running(certs) as watched:
@@ -149,8 +138,8 @@ async def test_a_local_certificate_is_renewed_on_request(gate: Gate) -> None:
         await watched.until(lambda: gate.served("a.localhost") != before)
 
 
-async def test_a_root_that_was_deleted_is_replaced_with_all_that_it_signed(gate: Gate) -> None:
-    certs = gate.manager()
+async def test_a_root_that_was_deleted_is_replaced_with_all_that_it_signed(gate: Local) -> None:
+    certs = gate.new_manager()
     specs = [spec(model.TlsMode.LOCAL, "a.test")]
     await certs.prepare(specs)
     gate.store.delete("ca/root.pem")
@@ -160,8 +149,8 @@ async def test_a_root_that_was_deleted_is_replaced_with_all_that_it_signed(gate:
     assert local_ca.load_or_create(gate.store, gate.clock.now()).is_issuer_of(found.leaf)
 
 
-async def test_what_is_not_asked_for_any_more_is_removed_only_when_told(gate: Gate) -> None:
-    certs = gate.manager()
+async def test_what_is_not_asked_for_any_more_is_removed_only_when_told(gate: Local) -> None:
+    certs = gate.new_manager()
     await certs.prepare([spec(model.TlsMode.LOCAL, "a.localhost"), spec(model.TlsMode.LOCAL, "b.localhost")])
     await certs.prepare([spec(model.TlsMode.LOCAL, "b.localhost")])
     assert (gate.live / "a.localhost").is_symlink()
@@ -170,10 +159,10 @@ async def test_what_is_not_asked_for_any_more_is_removed_only_when_told(gate: Ga
     assert gate.served("b.localhost")
 
 
-async def test_a_directory_that_cannot_be_written_is_said(gate: Gate) -> None:
+async def test_a_directory_that_cannot_be_written_is_said(gate: Local) -> None:
     gate.live.parent.mkdir(parents=True, exist_ok=True)
     gate.live.write_text("not a directory")
-    (problem,) = await gate.manager().prepare([spec(model.TlsMode.LOCAL, "a.localhost")])
+    (problem,) = await gate.new_manager().prepare([spec(model.TlsMode.LOCAL, "a.localhost")])
     assert problem.host == "a.localhost"
     assert 'cannot write the certificate of "a.localhost" under' in problem.message
 
@@ -181,17 +170,17 @@ async def test_a_directory_that_cannot_be_written_is_said(gate: Gate) -> None:
 # --- certificates of a public CA, from the store -------------------------------------------------------------------
 
 
-async def test_what_a_ca_issued_before_is_served_after_a_restart(gate: Gate) -> None:
+async def test_what_a_ca_issued_before_is_served_after_a_restart(gate: Local) -> None:
     issued = gate.put_issued("a.example.com", "a.example.com")
-    certs = gate.manager()
+    certs = gate.new_manager()
     certs.configure(STAGING)
     await certs.prepare([spec(model.TlsMode.ACME, "a.example.com")])
     assert gate.served("a.example.com") == issued
     assert only(certs).state is model.CertificateState.VALID
 
 
-async def test_until_a_ca_answers_the_local_one_is_served(gate: Gate) -> None:
-    certs = gate.manager()
+async def test_until_a_ca_answers_the_local_one_is_served(gate: Local) -> None:
+    certs = gate.new_manager()
     await certs.prepare([spec(model.TlsMode.ACME, "a.example.com")])
     status = only(certs)
     assert status.state is model.CertificateState.PENDING
@@ -199,23 +188,23 @@ async def test_until_a_ca_answers_the_local_one_is_served(gate: Gate) -> None:
     assert gate.served("a.example.com")
 
 
-async def test_a_clock_that_is_behind_does_not_take_the_trusted_certificate_away(gate: Gate) -> None:
+async def test_a_clock_that_is_behind_does_not_take_the_trusted_certificate_away(gate: Local) -> None:
     issued = gate.put_issued("a.example.com", "a.example.com")
     gate.clock.advance(-10 * DAY)
-    await gate.manager().prepare([spec(model.TlsMode.ACME, "a.example.com")])
+    await gate.new_manager().prepare([spec(model.TlsMode.ACME, "a.example.com")])
     assert gate.served("a.example.com") == issued
 
 
-async def test_an_expired_one_is_replaced_by_a_local_one(gate: Gate) -> None:
+async def test_an_expired_one_is_replaced_by_a_local_one(gate: Local) -> None:
     issued = gate.put_issued("a.example.com", "a.example.com")
     gate.clock.advance(91 * DAY)
-    await gate.manager().prepare([spec(model.TlsMode.ACME, "a.example.com")])
+    await gate.new_manager().prepare([spec(model.TlsMode.ACME, "a.example.com")])
     assert gate.served("a.example.com") != issued
 
 
-async def test_n13_a_jump_of_the_clock_is_noticed_within_seconds(gate: Gate) -> None:
+async def test_n13_a_jump_of_the_clock_is_noticed_within_seconds(gate: Local) -> None:
     """Not after a minute, in which visitors would meet an expired certificate."""
-    certs = gate.manager()
+    certs = gate.new_manager()
     await certs.prepare([spec(model.TlsMode.LOCAL, "a.test")])
     before = gate.served("a.test")
     running = asyncio.create_task(certs.run())
@@ -232,9 +221,9 @@ async def test_n13_a_jump_of_the_clock_is_noticed_within_seconds(gate: Gate) -> 
     assert gate.served("a.test") != before
 
 
-async def test_a_new_alias_does_not_take_the_trusted_certificate_away(gate: Gate) -> None:
+async def test_a_new_alias_does_not_take_the_trusted_certificate_away(gate: Local) -> None:
     issued = gate.put_issued("a.example.com", "a.example.com")
-    certs = gate.manager()
+    certs = gate.new_manager()
     certs.configure(STAGING)
     await certs.prepare([spec(model.TlsMode.ACME, "a.example.com", "www.a.example.com")])
     assert gate.served("a.example.com") == issued
@@ -242,16 +231,16 @@ async def test_a_new_alias_does_not_take_the_trusted_certificate_away(gate: Gate
     assert only(certs).reason == "the CA is being asked; until then the one from before is served"
 
 
-async def test_a_certificate_of_another_directory_is_replaced(gate: Gate) -> None:
+async def test_a_certificate_of_another_directory_is_replaced(gate: Local) -> None:
     gate.put_issued("a.example.com", "a.example.com", directory="https://other.example/dir")
-    certs = gate.manager()
+    certs = gate.new_manager()
     certs.configure(STAGING)
     await certs.prepare([spec(model.TlsMode.ACME, "a.example.com")])
     assert only(certs).state is model.CertificateState.PENDING
 
 
-async def test_a_wildcard_stays_on_the_local_ca_and_says_why(gate: Gate) -> None:
-    certs = gate.manager()
+async def test_a_wildcard_stays_on_the_local_ca_and_says_why(gate: Local) -> None:
+    certs = gate.new_manager()
     certs.configure(STAGING)
     await certs.prepare([spec(model.TlsMode.ACME, "*.example.com")])
     status = only(certs)
@@ -261,9 +250,9 @@ async def test_a_wildcard_stays_on_the_local_ca_and_says_why(gate: Gate) -> None
     assert status.next_attempt is None
 
 
-async def test_a_wildcard_beside_other_names_does_not_keep_them_from_a_trusted_certificate(gate: Gate) -> None:
+async def test_a_wildcard_beside_other_names_does_not_keep_them_from_a_trusted_certificate(gate: Local) -> None:
     issued = gate.put_issued("_.example.com", "example.com")
-    certs = gate.manager()
+    certs = gate.new_manager()
     certs.configure(STAGING)
     await certs.prepare([spec(model.TlsMode.ACME, "*.example.com", "example.com")])
     assert gate.served("_.example.com") == issued
@@ -284,10 +273,10 @@ DAMAGES = (
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-async def test_damaged_records_count_as_missing(gate: Gate, damage: bytes) -> None:
+async def test_damaged_records_count_as_missing(gate: Local, damage: bytes) -> None:
     for record in ("certificate", "order", "attempts"):
         gate.store.write(f"certs/a.example.com/{record}.json", damage)
-    certs = gate.manager()
+    certs = gate.new_manager()
     await certs.prepare([spec(model.TlsMode.ACME, "a.example.com")])
     assert only(certs).state is model.CertificateState.PENDING
     assert certificate_records.read_order(gate.store, "a.example.com") is None
@@ -295,7 +284,7 @@ async def test_damaged_records_count_as_missing(gate: Gate, damage: bytes) -> No
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_registration_counts_as_missing(gate: Gate, damage: bytes) -> None:
+def test_a_damaged_registration_counts_as_missing(gate: Local, damage: bytes) -> None:
     acme_accounts.write_registration(
         gate.store, STAGING.directory, acme_accounts.Registration(url="https://ca.test/1", email=None)
     )
@@ -320,10 +309,10 @@ def write_own(files: tuple[pathlib.Path, pathlib.Path], now: datetime.datetime, 
 
 
 async def test_the_owners_files_are_served_and_replaced_by_themselves(
-    gate: Gate, files: tuple[pathlib.Path, pathlib.Path]
+    gate: Local, files: tuple[pathlib.Path, pathlib.Path]
 ) -> None:
     first = write_own(files, gate.clock.now(), "a.example.com")
-    certs = gate.manager()
+    certs = gate.new_manager()
     assert await certs.prepare([spec(model.TlsMode.FILES, "a.example.com", files=files)]) == ()
     assert gate.served("a.example.com") == first
     assert (only(certs).state, only(certs).reason) == (model.CertificateState.VALID, None)
@@ -336,9 +325,9 @@ async def test_the_owners_files_are_served_and_replaced_by_themselves(
 
 
 async def test_the_owners_files_wait_for_no_round(
-    gate: Gate, files: tuple[pathlib.Path, pathlib.Path], monkeypatch: pytest.MonkeyPatch
+    gate: Local, files: tuple[pathlib.Path, pathlib.Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    certs, wanted = gate.manager(), [spec(model.TlsMode.FILES, "a.example.com", files=files)]
+    certs, wanted = gate.new_manager(), [spec(model.TlsMode.FILES, "a.example.com", files=files)]
     write_own(files, gate.clock.now(), "a.example.com")
     await certs.prepare(wanted)
     may_go_on, names = threading.Event(), certificate_records.names
@@ -358,11 +347,11 @@ async def test_the_owners_files_wait_for_no_round(
 
 
 async def test_the_owners_files_wait_for_no_certificates_of_others(
-    gate: Gate, files: tuple[pathlib.Path, pathlib.Path], monkeypatch: pytest.MonkeyPatch
+    gate: Local, files: tuple[pathlib.Path, pathlib.Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While many of the local CA's are made, one after the other, the files are read before the next one."""
     others = [spec(model.TlsMode.LOCAL, f"a{number}.example.com") for number in range(3)]
-    certs, loop = gate.manager(), asyncio.get_running_loop()
+    certs, loop = gate.new_manager(), asyncio.get_running_loop()
     write_own(files, gate.clock.now(), "own.example.com")
     await certs.prepare([*others, spec(model.TlsMode.FILES, "own.example.com", files=files)])
     update_live, written, seen = certificate_files.CertificateFiles.update_live, list[bytes](), list[bool]()
@@ -392,11 +381,11 @@ async def test_the_owners_files_wait_for_no_certificates_of_others(
 
 
 async def test_files_that_do_not_fit_are_a_problem_and_the_ones_before_stay(
-    gate: Gate, files: tuple[pathlib.Path, pathlib.Path]
+    gate: Local, files: tuple[pathlib.Path, pathlib.Path]
 ) -> None:
     wanted = [spec(model.TlsMode.FILES, "a.example.com", files=files)]
     first = write_own(files, gate.clock.now(), "a.example.com")
-    certs = gate.manager()
+    certs = gate.new_manager()
     await certs.prepare(wanted)
     key = files[1].read_bytes()
     write_own(files, gate.clock.now(), "a.example.com")
@@ -421,14 +410,14 @@ async def test_files_that_do_not_fit_are_a_problem_and_the_ones_before_stay(
     ],
 )
 async def test_files_that_cannot_be_used_leave_the_site_with_a_local_certificate(
-    gate: Gate,
+    gate: Local,
     files: tuple[pathlib.Path, pathlib.Path],
     damage: collections.abc.Callable[[tuple[pathlib.Path, pathlib.Path]], object],
     message: str,
 ) -> None:
     write_own(files, gate.clock.now(), "a.example.com")
     damage(files)
-    certs = gate.manager()
+    certs = gate.new_manager()
     (problem,) = await certs.prepare([spec(model.TlsMode.FILES, "a.example.com", files=files)])
     assert problem.host == "a.example.com"
     assert re.search(message, problem.message)
@@ -438,11 +427,11 @@ async def test_files_that_cannot_be_used_leave_the_site_with_a_local_certificate
 
 
 async def test_the_end_of_the_lifetime_is_noticed_by_itself(
-    gate: Gate, files: tuple[pathlib.Path, pathlib.Path]
+    gate: Local, files: tuple[pathlib.Path, pathlib.Path]
 ) -> None:
     """A3: a certificate that no visitor accepts any more has a state of its own; it is served all the same."""
     own = write_own(files, gate.clock.now(), "a.example.com")
-    certs = gate.manager()
+    certs = gate.new_manager()
     problems = await certs.prepare([spec(model.TlsMode.FILES, "a.example.com", "b.example.com", files=files)])
     assert [problem.severity for problem in problems] == [model.Severity.WARNING]
     assert only(certs).state is model.CertificateState.INCOMPLETE
@@ -457,16 +446,16 @@ async def test_the_end_of_the_lifetime_is_noticed_by_itself(
 # --- the account and the imports -----------------------------------------------------------------------------------
 
 
-def test_the_thumbprint_is_that_of_rfc_7638_and_stays(gate: Gate) -> None:
-    first = gate.manager().thumbprint()
-    assert gate.manager().thumbprint() == first
+def test_the_thumbprint_is_that_of_rfc_7638_and_stays(gate: Local) -> None:
+    first = gate.new_manager().thumbprint()
+    assert gate.new_manager().thumbprint() == first
     key = jwk.JWKEC(key=acme_accounts.load_or_create_key(gate.store))
     assert base64.urlsafe_b64encode(key.thumbprint()).rstrip(b"=").decode() == first
 
 
-def test_a_damaged_account_key_is_an_error_and_not_a_new_account(gate: Gate) -> None:
+def test_a_damaged_account_key_is_an_error_and_not_a_new_account(gate: Local) -> None:
     gate.store.write("accounts/key.pem", b"not a key")
-    assert gate.manager().thumbprint() is None
+    assert gate.new_manager().thumbprint() is None
     (problem,) = gate.store.damage.problems()
     assert f'"{gate.store.locate("accounts/key.pem")}" is damaged: expected a P-256 key in PEM' in problem.message
     assert gate.store.read("accounts/key.pem") == b"not a key"
@@ -500,20 +489,20 @@ async def running(certs: certificate_manager.Manager) -> collections.abc.AsyncIt
             await task
 
 
-async def until_each_has_its_own(gate: Gate, specs: list[model.CertificateSpec]) -> None:
+async def until_each_has_its_own(gate: Local, specs: list[model.CertificateSpec]) -> None:
     while any(live_folder.is_shared(gate.live, one.name) for one in specs):
         await asyncio.sleep(0.05)
 
 
-async def own_at_last(gate: Gate, certs: certificate_manager.Manager, specs: list[model.CertificateSpec]) -> None:
+async def own_at_last(gate: Local, certs: certificate_manager.Manager, specs: list[model.CertificateSpec]) -> None:
     """Let the manager run until each name has a certificate of its own."""
     async with running(certs):
         await until_each_has_its_own(gate, specs)
 
 
-async def test_very_many_new_sites_begin_with_shared_certificates(gate: Gate) -> None:
+async def test_very_many_new_sites_begin_with_shared_certificates(gate: Local) -> None:
     specs = crowd(first_certificates.MOST_BEGUN_ALONE + 1)
-    certs = gate.manager()
+    certs = gate.new_manager()
     assert await certs.prepare(specs) == ()
     found = [live_folder.read(gate.live, one.name) for one in specs]
     assert all(one is not None and not one.missing(each.names) for one, each in zip(found, specs, strict=True))
@@ -530,7 +519,7 @@ async def test_very_many_new_sites_begin_with_shared_certificates(gate: Gate) ->
     assert not [path for path in (gate.live / ".generations").iterdir() if path.name.startswith(".shared-")]
 
 
-async def test_while_a_change_is_on_its_way_none_is_replaced(gate: Gate) -> None:
+async def test_while_a_change_is_on_its_way_none_is_replaced(gate: Local) -> None:
     specs = crowd(first_certificates.MOST_BEGUN_ALONE + 1)
     asked, is_over = 0, False
 
@@ -539,7 +528,7 @@ async def test_while_a_change_is_on_its_way_none_is_replaced(gate: Gate) -> None
         asked += 1
         return is_over
 
-    certs = gate.manager(has_time)
+    certs = gate.new_manager(has_time=has_time)
     assert await certs.prepare(specs) == ()
     async with running(certs):
         while asked < 3:
@@ -550,36 +539,36 @@ async def test_while_a_change_is_on_its_way_none_is_replaced(gate: Gate) -> None
 
 
 async def test_changes_without_end_do_not_keep_anybody_from_a_certificate_of_their_own(
-    gate: Gate, monkeypatch: pytest.MonkeyPatch
+    gate: Local, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(local_renewal, "MOST_LOOKS_IN_VAIN", 2)
     specs = crowd(first_certificates.MOST_BEGUN_ALONE + 1)
-    certs = gate.manager(lambda: False)
+    certs = gate.new_manager(has_time=lambda: False)
     assert await certs.prepare(specs) == ()
     await own_at_last(gate, certs, specs)
 
 
-async def test_a_later_start_goes_on_where_one_ended(gate: Gate) -> None:
+async def test_a_later_start_goes_on_where_one_ended(gate: Local) -> None:
     specs = crowd(first_certificates.MOST_BEGUN_ALONE + 1)
-    assert await gate.manager().prepare(specs) == ()
-    later = gate.manager()
+    assert await gate.new_manager().prepare(specs) == ()
+    later = gate.new_manager()
     assert await later.prepare(specs) == ()
     assert all(live_folder.is_shared(gate.live, one.name) for one in specs), "the start itself makes nothing again"
     await own_at_last(gate, later, specs)
 
 
-async def test_few_new_sites_beside_many_have_their_own_at_once(gate: Gate) -> None:
+async def test_few_new_sites_beside_many_have_their_own_at_once(gate: Local) -> None:
     specs = crowd(first_certificates.MOST_BEGUN_ALONE + 1)
-    certs = gate.manager()
+    certs = gate.new_manager()
     assert await certs.prepare(specs) == ()
     more = spec(model.TlsMode.LOCAL, "more.test")
     assert await certs.prepare([*specs, more]) == ()
     assert not live_folder.is_shared(gate.live, "more.test")
 
 
-async def test_what_has_a_certificate_shares_none(gate: Gate) -> None:
+async def test_what_has_a_certificate_shares_none(gate: Local) -> None:
     kept = gate.put_issued("kept.example.com", "kept.example.com")
-    certs = gate.manager()
+    certs = gate.new_manager()
     certs.configure(STAGING)
     specs = [*crowd(first_certificates.MOST_BEGUN_ALONE + 1), spec(model.TlsMode.ACME, "kept.example.com")]
     assert await certs.prepare(specs) == ()
@@ -587,9 +576,9 @@ async def test_what_has_a_certificate_shares_none(gate: Gate) -> None:
     assert [status.name for status in certs.status()] == [one.name for one in specs]
 
 
-async def test_a_certificate_that_cannot_be_written_keeps_no_other_from_its_own(gate: Gate) -> None:
+async def test_a_certificate_that_cannot_be_written_keeps_no_other_from_its_own(gate: Local) -> None:
     specs = crowd(first_certificates.MOST_BEGUN_ALONE + 1)
-    certs = gate.manager()
+    certs = gate.new_manager()
     assert await certs.prepare(specs) == ()
     (gate.live / ".generations" / specs[0].name).write_text("in the way")
     await own_at_last(gate, certs, specs[1:])
@@ -658,13 +647,13 @@ def _swap(folder: pathlib.Path) -> None:
 )
 @pytest.mark.parametrize("mode", [model.TlsMode.LOCAL, model.TlsMode.FILES])
 async def test_a2_what_somebody_does_to_live_is_mended_and_told_once(
-    gate: Gate,
+    gate: Local,
     files: tuple[pathlib.Path, pathlib.Path],
     damage: collections.abc.Callable[[pathlib.Path], object],
     mode: model.TlsMode,
 ) -> None:
     write_own(files, gate.clock.now(), "a.example.com")
-    certs = gate.manager()
+    certs = gate.new_manager()
     await certs.prepare([spec(mode, "a.example.com", files=files), spec(model.TlsMode.LOCAL, "b.example.com")])
     await certs.live_repair.look()
     damage(gate.live / "a.example.com")
@@ -684,9 +673,9 @@ def only_of(watched: certificate_manager.Manager, host: str) -> model.Certificat
     return next(status for status in watched.status() if status.host == host)
 
 
-async def test_a2_a_certificate_of_a_ca_is_mended_from_the_store(gate: Gate) -> None:
+async def test_a2_a_certificate_of_a_ca_is_mended_from_the_store(gate: Local) -> None:
     issued = gate.put_issued("a.example.com", "a.example.com")
-    certs = gate.manager()
+    certs = gate.new_manager()
     certs.configure(STAGING)
     await certs.prepare([spec(model.TlsMode.ACME, "a.example.com")])
     assert gate.served("a.example.com") == issued
@@ -697,10 +686,10 @@ async def test_a2_a_certificate_of_a_ca_is_mended_from_the_store(gate: Gate) -> 
 
 @pytest.mark.parametrize("mode", [model.TlsMode.LOCAL, model.TlsMode.FILES])
 async def test_a2_what_cannot_be_mended_is_told_once_and_mended_later(
-    gate: Gate, files: tuple[pathlib.Path, pathlib.Path], mode: model.TlsMode
+    gate: Local, files: tuple[pathlib.Path, pathlib.Path], mode: model.TlsMode
 ) -> None:
     write_own(files, gate.clock.now(), "a.example.com")
-    certs = gate.manager()
+    certs = gate.new_manager()
     await certs.prepare([spec(mode, "a.example.com", files=files)])
     changes: list[None] = []
     certs.subscribe(lambda: changes.append(None))
@@ -722,14 +711,14 @@ async def test_a2_what_cannot_be_mended_is_told_once_and_mended_later(
 
 @pytest.mark.parametrize("is_shared", [False, True])
 async def test_o6_of_many_names_one_that_is_deleted_is_noticed_at_the_next_look(
-    gate: Gate, monkeypatch: pytest.MonkeyPatch, *, is_shared: bool
+    gate: Local, monkeypatch: pytest.MonkeyPatch, *, is_shared: bool
 ) -> None:
     """Each has its turn, which takes long where they are many."""
     monkeypatch.setattr(live_repair, "AT_ONCE", 2)
     monkeypatch.setattr(live_repair, "_REST", 0)
     monkeypatch.setattr(first_certificates, "MOST_BEGUN_ALONE", 0 if is_shared else 200)
     hosts = [f"n{number}.test" for number in range(12)]
-    certs = gate.manager()
+    certs = gate.new_manager()
     await certs.prepare([spec(model.TlsMode.LOCAL, host) for host in hosts])
     for _ in range(8):
         await certs.live_repair.look()
@@ -746,9 +735,9 @@ async def test_o6_of_many_names_one_that_is_deleted_is_noticed_at_the_next_look(
     assert gate.served(hosts[-3])
 
 
-async def test_o6_what_is_known_of_names_that_were_added_can_be_left_out(gate: Gate) -> None:
+async def test_o6_what_is_known_of_names_that_were_added_can_be_left_out(gate: Local) -> None:
     added = dataclasses.replace(spec(model.TlsMode.LOCAL, "added.test"), is_added=True)
-    certs = gate.manager()
+    certs = gate.new_manager()
     await certs.prepare([spec(model.TlsMode.LOCAL, "a.test"), added])
     assert [one.host for one in certs.status()] == ["a.test", "added.test"]
     assert [one.host for one in certs.status(added=False)] == ["a.test"]

@@ -3,7 +3,7 @@ import datetime
 import pytest
 
 from daemun.core import doctor_findings, model
-from tests.support import gate
+from tests.support import fake_gate
 
 GOOD, WARNS, BLOCKS = model.Weight.GOOD, model.Weight.WARNS, model.Weight.BLOCKS
 
@@ -136,12 +136,13 @@ def test_containers() -> None:
 
 
 def test_certificates() -> None:
-    failing = gate.certificate("a.test", model.CertificateState.FAILING, reason="the CA says no")
-    valid = gate.certificate("a.test", model.CertificateState.VALID)
+    failing = fake_gate.certificate("a.test", model.CertificateState.FAILING, reason="the CA says no")
+    valid = fake_gate.certificate("a.test", model.CertificateState.VALID)
     local, pending = (
-        gate.certificate("a.test", state) for state in (model.CertificateState.LOCAL, model.CertificateState.PENDING)
+        fake_gate.certificate("a.test", state)
+        for state in (model.CertificateState.LOCAL, model.CertificateState.PENDING)
     )
-    assert gate.NOON + datetime.timedelta(minutes=10) == failing.next_attempt
+    assert fake_gate.NOON + datetime.timedelta(minutes=10) == failing.next_attempt
     assert told(tuple(map(doctor_findings.judge_certificate, (failing, valid, local, pending)))) == [
         (
             BLOCKS,

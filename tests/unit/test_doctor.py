@@ -7,7 +7,7 @@ import pytest
 from daemun.control import diagnosis
 from daemun.core import model
 from daemun.errors import ConfigError
-from tests.support import gate
+from tests.support import fake_gate
 
 LIVE = model.SiteState.LIVE
 
@@ -35,11 +35,11 @@ def desired(*sites: model.Site) -> model.Desired:
 
 
 def site(host: str, **values: object) -> model.Site:
-    return dataclasses.replace(gate.proxy_site(host), **values)  # type: ignore[arg-type]
+    return dataclasses.replace(fake_gate.proxy_site(host), **values)  # type: ignore[arg-type]
 
 
 async def look(examiner: Examiner, wanted: model.Desired, host: str | None = None, added: tuple[str, ...] = ()) -> str:
-    made = gate.Gate(config=pathlib.Path("/daemun.yaml"), state=pathlib.Path("/state"))
+    made = fake_gate.FakeGate(config=pathlib.Path("/daemun.yaml"), state=pathlib.Path("/state"))
     statuses = tuple(model.SiteStatus(site=one, state=LIVE) for one in wanted.sites)
     made.tell(sites=statuses, certificates=(), draining_workers=0)
     found = await diagnosis.diagnose(host, made.told, wanted, examiner, added=added)

@@ -4,11 +4,11 @@ import dataclasses
 
 from daemun.core import model
 from daemun.probing import expected_certificates
-from tests.support import gate
+from tests.support import fake_gate
 
 
 def _served(host: str, fingerprint: str, *names: str) -> model.CertificateStatus:
-    return dataclasses.replace(gate.certificate(host), names=names or (host,), fingerprint=fingerprint)
+    return dataclasses.replace(fake_gate.certificate(host), names=names or (host,), fingerprint=fingerprint)
 
 
 def test_certificates_that_changed_are_found() -> None:

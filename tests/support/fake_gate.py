@@ -17,7 +17,7 @@ from daemun.web import api, socket_server
 
 NOON = datetime.datetime(2026, 3, 1, 12, tzinfo=datetime.UTC)
 
-Rule = collections.abc.Callable[["Gate"], gate_port.ApplyReport]
+Rule = collections.abc.Callable[["FakeGate"], gate_port.ApplyReport]
 
 
 def proxy_site(host: str, to: str = "http://127.0.0.1:9000", *, line: int = 2) -> model.Site:
@@ -63,7 +63,7 @@ def old_workers() -> gate_port.OldWorkersReport:
     return gate_port.OldWorkersReport(limits=limits, old=(known, unknown), held=held, drains=0, closed=5)
 
 
-class Gate:
+class FakeGate:
     """Implements `gate_port.Gate`. Its values are what it tells; `on_apply` decides how an apply ends."""
 
     def __init__(self, *, config: pathlib.Path, state: pathlib.Path) -> None:
@@ -157,7 +157,7 @@ class Gate:
 
 
 @contextlib.asynccontextmanager
-async def serving(gate: Gate) -> collections.abc.AsyncIterator[pathlib.Path]:
+async def serving(gate: FakeGate) -> collections.abc.AsyncIterator[pathlib.Path]:
     """The gate behind its control socket, whose path this gives."""
     path = pathlib.Path(
         settings.Settings(config=pathlib.Path("/"), state=pathlib.Path(gate.told.state_dir)).layout.control_socket
