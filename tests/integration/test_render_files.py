@@ -2,15 +2,13 @@
 
 import collections.abc
 import pathlib
-import socket
 import tempfile
 
-import httpx
 import pytest
 
 from daemun.core import model
-from daemun.core.options import catalogue, hsts_option
-from tests.support import clients, rendered
+from daemun.core.options import hsts_option
+from tests.support import rendered
 from tests.support.sites import route, site
 
 pytestmark = pytest.mark.nginx
@@ -32,29 +30,8 @@ TREE = {
 }
 
 
-class Gate:
-    """A site with folders, reached by paths that are sent as they are."""
-
-    def __init__(self, nginx: rendered.Running) -> None:
-        self._nginx = nginx
-
-    def get(self, path: str, **headers: str) -> httpx.Response:
-        with clients.client(self._nginx.clients) as client:
-            given = {name.replace("_", "-"): value for name, value in headers.items()}
-            return client.get(f"https://files.test{path}", headers=given)
-
-    def raw(self, path: str) -> bytes:
-        """Over plain HTTP, with nothing in the path resolved or encoded on the way."""
-        with socket.create_connection(("127.0.0.1", self._nginx.http), timeout=20) as connection:
-            connection.sendall(f"GET {path} HTTP/1.1\r\nHost: files.test\r\nConnection: close\r\n\r\n".encode())
-            answer = b""
-            while part := connection.recv(65536):
-                answer += part
-            return answer
-
-
 @pytest.fixture(scope="module")
-def gate() -> collections.abc.Iterator[Gate]:
+def gate() -> collections.abc.Iterator[rendered.Running]:
     with tempfile.TemporaryDirectory(prefix="daemun-test-$x-") as name:
         folder = pathlib.Path(name)
         for path, content in TREE.items():
@@ -68,28 +45,20 @@ def gate() -> collections.abc.Iterator[Gate]:
             "files.test",
             route("/assets/", model.Files(folder=public)),
             route("/short", model.Files(folder=f"{public}/")),
-            route("/list/", model.Files(folder=public, options=catalogue.values(listing=True))),
-            route("/spa/", model.Files(folder=public, options=catalogue.values(spa=True))),
-            route("/broken/", model.Files(folder=f"{folder}/bare", options=catalogue.values(spa=True))),
-            route("/pages/", model.Files(folder=public, options=catalogue.values(index=("none.html", "a.txt")))),
-            route("/start/", model.Files(folder=public, options=catalogue.values(index=("a.txt",), spa=True))),
-            route("/c d/", model.Files(folder=public, options=catalogue.values(spa=True))),
-            route(
-                "/c$d e/",
-                model.Files(folder=public),
-                options=catalogue.values(response_headers=(("Cache-Control", "public"),)),
-            ),
-            route(
-                "/",
-                model.Files(folder=public, options=catalogue.values(spa=True)),
-                options=catalogue.values(response_headers=(("X-Own", "1"),)),
-            ),
+            route("/list/", model.Files(folder=public), listing=True),
+            route("/spa/", model.Files(folder=public), spa=True),
+            route("/broken/", model.Files(folder=f"{folder}/bare"), spa=True),
+            route("/pages/", model.Files(folder=public), index=("none.html", "a.txt")),
+            route("/start/", model.Files(folder=public), index=("a.txt",), spa=True),
+            route("/c d/", model.Files(folder=public), spa=True),
+            route("/c$d e/", model.Files(folder=public), response_headers=(("Cache-Control", "public"),)),
+            route("/", model.Files(folder=public), spa=True, response_headers=(("X-Own", "1"),)),
             route("/gone", model.Redirect(to="/")),
             http=model.HttpMode.SERVE,
-            options=catalogue.values(hsts=hsts_option.Hsts(max_age_s=1)),
+            hsts=hsts_option.Hsts(max_age_s=1),
         )
         with rendered.running(files) as nginx:
-            yield Gate(nginx)
+            yield nginx
 
 
 @pytest.mark.parametrize(
@@ -125,8 +94,8 @@ def gate() -> collections.abc.Iterator[Gate]:
         ("/gone", 301, None),
     ],
 )
-def test_what_is_served(gate: Gate, path: str, status: int, text: str | None) -> None:
-    answer = gate.get(path)
+def test_what_is_served(gate: rendered.Running, path: str, status: int, text: str | None) -> None:
+    answer = gate.get(f"https://files.test{path}")
     assert answer.status_code == status
     assert text is None or answer.text == text
 
@@ -140,8 +109,8 @@ def test_what_is_served(gate: Gate, path: str, status: int, text: str | None) ->
         ("/c$d%20e", "/c%24d%20e/"),
     ],
 )
-def test_folders_end_in_a_slash(gate: Gate, path: str, location: str) -> None:
-    answer = gate.get(path)
+def test_folders_end_in_a_slash(gate: rendered.Running, path: str, location: str) -> None:
+    answer = gate.get(f"https://files.test{path}")
     assert (answer.status_code, answer.headers["Location"]) == (301, location)
 
 
@@ -172,40 +141,40 @@ def test_folders_end_in_a_slash(gate: Gate, path: str, location: str) -> None:
         "/list/.env",
     ],
 )
-def test_nothing_leaves_the_folder(gate: Gate, path: str) -> None:
-    answer = gate.raw(path)
+def test_nothing_leaves_the_folder(gate: rendered.Running, path: str) -> None:
+    answer = gate.raw(f"GET {path} HTTP/1.1\nHost: files.test\nConnection: close\n\n")
     assert b"secret" not in answer.partition(b"\r\n\r\n")[2], answer
     assert answer.split(b" ")[1] in {b"200", b"400", b"404"}
 
 
-def test_well_known_is_not_hidden(gate: Gate) -> None:
+def test_well_known_is_not_hidden(gate: rendered.Running) -> None:
     for path in ("/assets/.well-known/security.txt", "/.well-known/security.txt"):
-        assert gate.get(path).text == "contact"
+        assert gate.get(f"https://files.test{path}").text == "contact"
 
 
-def test_a_list_of_files(gate: Gate) -> None:
-    page = gate.get("/list/list/").text
+def test_a_list_of_files(gate: rendered.Running) -> None:
+    page = gate.get("https://files.test/list/list/").text
     assert "x.txt" in page
-    assert gate.get("/list/").text == "home"
-    assert ".env" not in gate.get("/list/sub/").text
+    assert gate.get("https://files.test/list/").text == "home"
+    assert ".env" not in gate.get("https://files.test/list/sub/").text
 
 
-def test_browsers_ask_again_and_are_told_nothing_changed(gate: Gate) -> None:
-    answer = gate.get("/assets/a.txt")
+def test_browsers_ask_again_and_are_told_nothing_changed(gate: rendered.Running) -> None:
+    answer = gate.get("https://files.test/assets/a.txt")
     assert answer.headers["Cache-Control"] == "no-cache"
     assert answer.headers["Content-Type"] == "text/plain"
-    assert gate.get("/assets/a.txt", If_None_Match=answer.headers["ETag"]).status_code == 304
-    assert gate.get("/c$d%20e/a.txt").headers.get_list("Cache-Control") == ["public"]
+    assert gate.get("https://files.test/assets/a.txt", If_None_Match=answer.headers["ETag"]).status_code == 304
+    assert gate.get("https://files.test/c$d%20e/a.txt").headers.get_list("Cache-Control") == ["public"]
 
 
-def test_headers_are_on_every_page(gate: Gate) -> None:
+def test_headers_are_on_every_page(gate: rendered.Running) -> None:
     for path in ("/", "/any/route", "/a.txt", "/index.html", "/docs/"):
-        answer = gate.get(path)
+        answer = gate.get(f"https://files.test{path}")
         assert answer.headers["X-Own"] == "1"
         assert answer.headers["Strict-Transport-Security"] == "max-age=1"
         assert answer.headers.get_list("Cache-Control") == ["no-cache"]
 
 
-def test_types(gate: Gate) -> None:
-    assert gate.get("/assets/app.wasm").headers["Content-Type"] == "application/wasm"
-    assert gate.get("/").headers["Content-Type"] == "text/html"
+def test_types(gate: rendered.Running) -> None:
+    assert gate.get("https://files.test/assets/app.wasm").headers["Content-Type"] == "application/wasm"
+    assert gate.get("https://files.test/").headers["Content-Type"] == "text/html"

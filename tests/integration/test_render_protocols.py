@@ -12,9 +12,8 @@ import pytest
 
 from daemun.core import model, render_environment
 from daemun.core.directive import Directive, Expr
-from daemun.core.options import catalogue
-from tests.support import clients, rendered, responders
-from tests.support.sites import proxy, route, site
+from tests.support import rendered, responders
+from tests.support.sites import route, site
 
 pytestmark = pytest.mark.nginx
 
@@ -35,72 +34,54 @@ HANDLERS = {
 }
 
 
-class Gate:
-    def __init__(self, nginx: rendered.Running) -> None:
-        self._nginx = nginx
-
-    def get(self, url: str) -> httpx.Response:
-        return clients.get(self._nginx.clients, url)
-
-    def said(
-        self, url: str, *, body: bytes = b"", http2: bool = False, headers: dict[str, str] | None = None
-    ) -> dict[str, typing.Any]:
-        with clients.client(self._nginx.clients, http2=http2) as client:
-            answer = client.request("POST" if body else "GET", url, content=body, headers=headers)
-        assert answer.status_code == 200, answer
-        said: dict[str, typing.Any] = json.loads(answer.content)
-        return said
+def parse(answer: httpx.Response) -> dict[str, typing.Any]:
+    """What the server received, as `responders` tells it."""
+    assert answer.status_code == 200, answer
+    said: dict[str, typing.Any] = json.loads(answer.content)
+    return said
 
 
-def _cgi_site(scheme: model.Scheme, place: str, unix: str) -> model.Site:
+# --- FastCGI, SCGI, uwsgi ---
+
+
+def cgi_site(scheme: model.Scheme, place: str, unix: pathlib.Path) -> model.Site:
     url = f"{scheme.value}://{place}"
     owners = (Directive(f"{scheme.value}_param", (Expr("SERVER_NAME"), Expr("owner"))),)
     return site(
         f"{scheme.value}.test",
-        route("/", proxy(url, options=catalogue.values(root="/srv/$app/"))),
-        route("/app/", proxy(f"{url}/inner/", options=catalogue.values(index=("front.php",)))),
-        route("/unix/", f"{scheme.value}://{unix}"),
+        route("/", url, root="/srv/$app/"),
+        route("/app/", f"{url}/inner/", index=("front.php",)),
+        route("/unix/", f"{scheme.value}://unix:{unix}"),
         route(
             "/own/",
-            proxy(url, options=catalogue.values(host_header="inner.test")),
+            url,
+            host_header="inner.test",
             request_headers=(("X-Forwarded-Proto", "own"), ("X-Mine", "$request_method"), ("User-Agent", "")),
-            options=catalogue.values(response_headers=(("X-Hidden", ""), ("X-Shown", "1"))),
+            response_headers=(("X-Hidden", ""), ("X-Shown", "1")),
             snippet=owners,
         ),
     )
 
 
 @pytest.fixture(scope="module")
-def gate() -> collections.abc.Iterator[Gate]:
+def cgi() -> collections.abc.Iterator[rendered.Running]:
+    """A site for each scheme, named after it."""
     with contextlib.ExitStack() as stack:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="daemun-test-")))
         folder.chmod(0o755)
-        given = []
+        sites = []
         for scheme, handler in HANDLERS.items():
             place = stack.enter_context(responders.responder(handler))
-            unix = stack.enter_context(responders.responder(handler, socket=folder / scheme.value))
-            given.append(_cgi_site(scheme, place, unix))
-        stored = {"/key?a=1": "plain", "/cache/x": "replaced"}
-        memory = stack.enter_context(responders.responder(responders.Memcached, stored=stored))
-        given.append(site("memory.test", f"memcached://{memory}", route("/short/", f"memcached://{memory}/cache/")))
-        http2 = stack.enter_context(responders.responder(responders.Http2))
-        needed = {"h2c": render_environment.Feature.H2C_UPSTREAM, "grpc": render_environment.Feature.GRPC}
-        for scheme_text, feature in needed.items():
-            if feature in rendered.nginx().features:
-                url = f"{scheme_text}://{http2}"
-                mine = route("/mine/", url, request_headers=(("X-Mine", "1"), ("X-Real-IP", "")))
-                given.append(site(f"{scheme_text}.test", url, route("/pkg.Service/", f"{url}/other.Service/"), mine))
-        yield Gate(stack.enter_context(rendered.running(*given)))
-
-
-# --- FastCGI, SCGI, uwsgi ---
+            unix = folder / scheme.value
+            stack.enter_context(responders.responder(handler, socket=unix))
+            sites.append(cgi_site(scheme, place, unix))
+        yield stack.enter_context(rendered.running(*sites))
 
 
 @pytest.mark.parametrize("scheme", CGI_SCHEMES)
-def test_standard_parameters(gate: Gate, scheme: model.Scheme) -> None:
-    said = gate.said(
-        f"https://{scheme.value}.test/a%20b/c?q=1", body=b"body", headers={"Content-Type": "text/x", **SPOOFED}
-    )
+def test_standard_parameters(cgi: rendered.Running, scheme: model.Scheme) -> None:
+    url = f"https://{scheme.value}.test/a%20b/c?q=1"
+    said = parse(cgi.ask("POST", url, body=b"body", headers={"Content-Type": "text/x", **SPOOFED}))
     assert said["body"] == "body"
     parameters = said["parameters"]
     expected = {
@@ -135,19 +116,21 @@ def test_standard_parameters(gate: Gate, scheme: model.Scheme) -> None:
         ("/%61pp/x?z=1", "/inner/x?z=1", "/inner/x"),
     ],
 )
-def test_replaced_paths(gate: Gate, scheme: model.Scheme, path: str, request_uri: str, document_uri: str) -> None:
-    parameters = gate.said(f"https://{scheme.value}.test{path}")["parameters"]
+def test_replaced_paths(
+    cgi: rendered.Running, scheme: model.Scheme, path: str, request_uri: str, document_uri: str
+) -> None:
+    parameters = parse(cgi.get(f"https://{scheme.value}.test{path}"))["parameters"]
     assert (parameters["REQUEST_URI"], parameters["DOCUMENT_URI"]) == (request_uri, document_uri)
 
 
 @pytest.mark.parametrize("scheme", CGI_SCHEMES)
-def test_unix_sockets(gate: Gate, scheme: model.Scheme) -> None:
-    assert gate.said(f"https://{scheme.value}.test/unix/x")["parameters"]["REQUEST_URI"] == "/unix/x"
+def test_unix_sockets(cgi: rendered.Running, scheme: model.Scheme) -> None:
+    assert parse(cgi.get(f"https://{scheme.value}.test/unix/x"))["parameters"]["REQUEST_URI"] == "/unix/x"
 
 
 @pytest.mark.parametrize("scheme", CGI_SCHEMES)
-def test_an_owner_s_headers_and_parameters(gate: Gate, scheme: model.Scheme) -> None:
-    answer = gate.get(f"https://{scheme.value}.test/own/")
+def test_an_owner_s_headers_and_parameters(cgi: rendered.Running, scheme: model.Scheme) -> None:
+    answer = cgi.get(f"https://{scheme.value}.test/own/")
     parameters = json.loads(answer.content)["parameters"]
     assert parameters["HTTP_HOST"] == "inner.test"
     assert parameters["HTTP_X_FORWARDED_PROTO"] == "own"
@@ -173,62 +156,84 @@ def test_an_owner_s_headers_and_parameters(gate: Gate, scheme: model.Scheme) -> 
         ("/app/x.php/y", "/var/www/html/inner/x.php", "/inner/x.php", "/y"),
     ],
 )
-def test_php_scripts(gate: Gate, path: str, filename: str, name: str, info: str) -> None:
-    parameters = gate.said(f"https://fastcgi.test{path}")["parameters"]
+def test_php_scripts(cgi: rendered.Running, path: str, filename: str, name: str, info: str) -> None:
+    parameters = parse(cgi.get(f"https://fastcgi.test{path}"))["parameters"]
     found = {key: parameters[key] for key in ("SCRIPT_FILENAME", "SCRIPT_NAME", "PATH_INFO")}
     assert found == {"SCRIPT_FILENAME": filename, "SCRIPT_NAME": name, "PATH_INFO": info}
 
 
 @pytest.mark.parametrize("scheme", ["uwsgi", "scgi"])
-def test_wsgi_paths(gate: Gate, scheme: str) -> None:
-    assert gate.said(f"https://{scheme}.test/a%20b")["parameters"]["PATH_INFO"] == "/a b"
-    assert gate.said(f"https://{scheme}.test/app/b")["parameters"]["PATH_INFO"] == "/inner/b"
+def test_wsgi_paths(cgi: rendered.Running, scheme: str) -> None:
+    assert parse(cgi.get(f"https://{scheme}.test/a%20b"))["parameters"]["PATH_INFO"] == "/a b"
+    assert parse(cgi.get(f"https://{scheme}.test/app/b"))["parameters"]["PATH_INFO"] == "/inner/b"
 
 
 # --- memcached ---
 
 
-def test_memcached(gate: Gate) -> None:
-    assert gate.get("https://memory.test/key?a=1").text == "plain"
-    assert gate.get("https://memory.test/short/x").text == "replaced"
-    assert gate.get("https://memory.test/none").status_code == 404
+def test_memcached() -> None:
+    stored = {"/key?a=1": "plain", "/cache/x": "replaced"}
+    with responders.responder(responders.Memcached, stored=stored) as place:
+        memory = site("memory.test", f"memcached://{place}", route("/short/", f"memcached://{place}/cache/"))
+        with rendered.running(memory) as nginx:
+            assert nginx.get("https://memory.test/key?a=1").text == "plain"
+            assert nginx.get("https://memory.test/short/x").text == "replaced"
+            assert nginx.get("https://memory.test/none").status_code == 404
 
 
 # --- HTTP/2 ---
 
 
-@pytest.fixture
-def needs_h2c() -> None:
-    if render_environment.Feature.H2C_UPSTREAM not in rendered.nginx().features:
-        pytest.skip("this nginx cannot speak HTTP/2 to servers")
+@contextlib.contextmanager
+def speaking(scheme: str, feature: render_environment.Feature) -> collections.abc.Iterator[rendered.Running]:
+    """SCHEME.test, before a server of HTTP/2. Skips: where nginx lacks what it needs for that."""
+    if feature not in rendered.nginx().features:
+        pytest.skip(f"this nginx cannot speak {scheme} to servers")
+    with responders.responder(responders.Http2) as place:
+        url = f"{scheme}://{place}"
+        mine = route("/mine/", url, request_headers=(("X-Mine", "1"), ("X-Real-IP", "")))
+        own = site(f"{scheme}.test", url, route("/pkg.Service/", f"{url}/other.Service/"), mine)
+        with rendered.running(own) as nginx:
+            yield nginx
 
 
-@pytest.mark.usefixtures("needs_h2c")
+@pytest.fixture(scope="module")
+def h2c() -> collections.abc.Iterator[rendered.Running]:
+    with speaking("h2c", render_environment.Feature.H2C_UPSTREAM) as nginx:
+        yield nginx
+
+
+@pytest.fixture(scope="module")
+def grpc() -> collections.abc.Iterator[rendered.Running]:
+    with speaking("grpc", render_environment.Feature.GRPC) as nginx:
+        yield nginx
+
+
 @pytest.mark.parametrize("accept", ["*/*", "text/event-stream"])
-def test_h2c(gate: Gate, accept: str) -> None:
-    said = gate.said("https://h2c.test/a%2Fb?q", body=b"body", headers={"Accept": accept, **SPOOFED})
+def test_h2c(h2c: rendered.Running, accept: str) -> None:
+    headers = {"Accept": accept, **SPOOFED}
+    said = parse(h2c.ask("POST", "https://h2c.test/a%2Fb?q", body=b"body", headers=headers))
     assert (said["protocol"], said["path"], said["body"]) == ("HTTP/2", "/a%2Fb?q", "body")
     headers = said["parameters"]
     assert headers["host"] == "h2c.test"
     assert headers["x-forwarded-for"] == "127.0.0.1"
     assert not {"forwarded", "proxy", "connection", "upgrade"} & set(headers)
-    assert gate.said("https://h2c.test/pkg.Service/x y")["path"] == "/other.Service/x%20y"
+    assert parse(h2c.get("https://h2c.test/pkg.Service/x y"))["path"] == "/other.Service/x%20y"
 
 
-@pytest.mark.usefixtures("needs_h2c")
-def test_h2c_servers_get_websockets_over_http1(gate: Gate) -> None:
+def test_h2c_servers_get_websockets_over_http1(h2c: rendered.Running) -> None:
     """RFC 8441 is not spoken by nginx, so an upgrade goes over HTTP/1.1, on connections of its own."""
     for _ in range(2):
-        assert gate.said("https://h2c.test/x")["protocol"] == "HTTP/2"
-        said = gate.said("https://h2c.test/pkg.Service/x", headers={"Upgrade": "websocket", "Connection": "Upgrade"})
+        assert parse(h2c.get("https://h2c.test/x"))["protocol"] == "HTTP/2"
+        said = parse(h2c.get("https://h2c.test/pkg.Service/x", Upgrade="websocket", Connection="Upgrade"))
         assert (said["protocol"], said["path"]) == ("HTTP/1.1", "/other.Service/x")
         assert said["parameters"]["upgrade"] == "websocket"
 
 
 @pytest.mark.parametrize(("path", "received"), [("/pkg.Service/Method", "/other.Service/Method"), ("/a.B/C", "/a.B/C")])
-def test_grpc(gate: Gate, path: str, received: str) -> None:
+def test_grpc(grpc: rendered.Running, path: str, received: str) -> None:
     headers = {"Content-Type": "application/grpc", "TE": "trailers", **SPOOFED}
-    said = gate.said(f"https://grpc.test{path}", body=b"message", http2=True, headers=headers)
+    said = parse(grpc.ask("POST", f"https://grpc.test{path}", body=b"message", headers=headers, http2=True))
     assert (said["path"], said["body"]) == (received, "message")
     headers = said["parameters"]
     assert headers["te"] == "trailers"
@@ -238,8 +243,8 @@ def test_grpc(gate: Gate, path: str, received: str) -> None:
     assert not {"forwarded", "proxy"} & set(headers)
 
 
-def test_grpc_headers_of_the_owner(gate: Gate) -> None:
-    headers = gate.said("https://grpc.test/mine/x", body=b"m", http2=True)["parameters"]
+def test_grpc_headers_of_the_owner(grpc: rendered.Running) -> None:
+    headers = parse(grpc.ask("POST", "https://grpc.test/mine/x", body=b"m", http2=True))["parameters"]
     assert headers["x-mine"] == "1"
     assert "x-real-ip" not in headers
     assert headers["x-forwarded-for"] == "127.0.0.1"
