@@ -4,7 +4,6 @@ import collections.abc
 import dataclasses
 import datetime
 import ipaddress
-import os
 import pathlib
 
 import pytest
@@ -12,10 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from daemun.certs import certificate_manager
-from daemun.certs.served import bundle, facts_file, live_folder, local_ca
-from daemun.core import layout, model
-from daemun.store import file_store, memory_store
+from daemun.certs.served import bundle, facts_file, local_ca
+from daemun.store import memory_store
 from tests.support import clock, own_certificates, rendered
 
 DAY = datetime.timedelta(days=1)
@@ -143,69 +140,3 @@ def test_addresses_and_names_are_kept_as_they_are(made: Make, now: clock.FakeClo
     assert found.dns == {"a.test", "*.b.test"}
     assert found.addresses == {ipaddress.ip_address("10.0.0.1"), ipaddress.ip_address("2001:db8::1")}
     assert (found.algorithm, bundle.parse(*pairs(now.now())["RSA"]).facts.algorithm) == ("ecdsa", "rsa")
-
-
-# --- a whole start -----------------------------------------------------------------------------------------------
-
-
-def spec(host: str, mode: model.TlsMode = model.TlsMode.LOCAL) -> model.CertificateSpec:
-    return model.CertificateSpec(name=host, host=host, names=(host,), mode=mode)
-
-
-class State:
-    def __init__(self, folder: pathlib.Path, now: clock.FakeClock) -> None:
-        self.paths = layout.Layout(str(folder))
-        self.live = pathlib.Path(self.paths.live)
-        self.store = file_store.FileStore(pathlib.Path(self.paths.store))
-        self.clock = now
-
-    async def start(self, *specs: model.CertificateSpec) -> certificate_manager.Manager:
-        made = certificate_manager.Manager(self.store, self.paths, self.clock)
-        await made.prepare(specs)
-        await made.confirm()
-        return made
-
-
-async def test_o6_a_start_reads_no_certificate_twice(
-    tmp_path: pathlib.Path, now: clock.FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    state = State(tmp_path / "state", now)
-    specs = [spec(f"n{number}.test") for number in range(5)]
-    before = (await state.start(*specs)).status()
-    root = local_ca.load_or_create(state.store, now.now())
-    monkeypatch.setattr(local_ca, "load_or_create", lambda *_: root)
-    monkeypatch.setattr(bundle, "parse", refuse)
-    assert (await state.start(*specs)).status() == before
-
-
-@pytest.mark.parametrize("later", [61 * DAY, 89 * DAY, 91 * DAY, 400 * DAY, -400 * DAY])
-async def test_o6_no_certificate_is_kept_longer_than_it_should(
-    tmp_path: pathlib.Path, now: clock.FakeClock, later: datetime.timedelta
-) -> None:
-    state = State(tmp_path / "state", now)
-    (before,) = (await state.start(spec("a.test"))).status()
-    now.advance(later)
-    (after,) = (await state.start(spec("a.test"))).status()
-    found = live_folder.read(state.live, "a.test")
-    assert found is not None
-    assert found.is_valid_at(now.now())
-    assert found.fingerprint == after.fingerprint != before.fingerprint
-
-
-@pytest.mark.parametrize("file", ["privkey.pem", "fullchain.pem"])
-@pytest.mark.parametrize("kept_s", [True, False], ids=["same time", "new time"])
-async def test_o6_what_was_damaged_while_daemun_was_down_is_made_anew(
-    tmp_path: pathlib.Path, now: clock.FakeClock, file: str, kept_s: bool
-) -> None:
-    """Also where nothing but its content tells it: of the same length, from the same moment."""
-    state = State(tmp_path / "state", now)
-    await state.start(spec("a.test"))
-    path = state.live / "a.test" / file
-    content, seen = path.read_bytes(), path.stat()
-    path.write_bytes(content[:100] + bytes(reversed(content[100:140])) + content[140:])
-    if kept_s:
-        os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
-    await state.start(spec("a.test"))
-    found = live_folder.read(state.live, "a.test")
-    assert found is not None
-    assert not found.missing(["a.test"])

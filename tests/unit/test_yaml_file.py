@@ -661,12 +661,11 @@ def test_n2_a_secret_of_one_site_is_one_everywhere(tmp_path: pathlib.Path) -> No
         yaml_file.read_snapshot(file)
 
 
-async def test_reading_a_good_file_gives_its_warnings_too(tmp_path: pathlib.Path) -> None:
+def test_reading_a_good_file_gives_its_warnings_too(tmp_path: pathlib.Path) -> None:
     file = tmp_path / "daemun.yaml"
     file.write_text("sites:\n  a.test: {/: {files: public}}\n")
-    source = yaml_file.YamlFile(file)
-    snapshot = await source.read()
-    assert source.name == snapshot.source == "file"
+    snapshot = yaml_file.read_snapshot(file)
+    assert snapshot.source == yaml_file.YamlFile(file).name == "file"
     assert [problem.severity for problem in snapshot.problems] == [model.Severity.WARNING]
     assert [site.host for site in snapshot.sites] == ["a.test"]
 
