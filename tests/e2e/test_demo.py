@@ -84,8 +84,11 @@ class Demo:
         if self.is_running:
             self._process.terminate()
             self._process.wait(60)
-        for process in self.running():
-            process.kill()
+        left = self.running()
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        wait_for(lambda: not self.running(), "the demo's processes to end", within_s=60)
 
     def _look_for_family(self) -> list[psutil.Process]:
         assert self._process is not None

@@ -90,7 +90,7 @@ def test_a_server_of_the_owners_own(daemon: Daemon, taken: socket.socket) -> Non
     daemon.write(f"nginx: '{server}'\nsites:\n" + signpost("a.test", "one"))
     daemon.start()
     daemon.wait_sign("a.test", "one")
-    (problem,) = daemon.status()["problems"]
+    (problem,) = daemon.wait(lambda: daemon.status()["problems"], "the problem, at the end of the round")
     assert "cannot use the hand-written nginx of the whole file: cannot listen on" in problem["message"]
     assert f"(pid {os.getpid()})" in problem["message"]
 

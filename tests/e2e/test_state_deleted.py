@@ -65,7 +65,7 @@ def test_n8_what_is_deleted_is_made_again(running: Daemon, what: str) -> None:
 def test_n8_after_all_was_deleted_under_a_daemun_that_was_killed_the_next_one_finds_nginx(running: Daemon) -> None:
     master = running.nginx_pid()
     running.kill()
-    shutil.rmtree(running.state)
+    _delete(running.state)
     running.start()
     running.wait(lambda: running.sign("a.test") == "one", "the site")
     running.wait((running.state / "run/control.sock").exists, "the daemon")

@@ -189,6 +189,7 @@ def test_names_as_people_write_them(daemon: Daemon) -> None:
     assert "*.xn--bcher-kva.test" in daemon.cli_good("sites")
     daemon.cli_good("add", "NEU.Bücher.test", "http://127.0.0.1:9")
     daemon.cli_good("disable", "shop.Example.test")
+    daemon.wait_state("neu.xn--bcher-kva.test", "unreachable")
     states = {site["host"]: site["state"] for site in daemon.status()["sites"]}
     assert states == {
         "shop.example.test": "disabled",

@@ -230,7 +230,10 @@ def test_errors_of_a_route_are_in_the_log_of_that_route_alone(tmp_path: pathlib.
         assert one_connection.get("https://quiet.test/loud/").status_code == 502
         assert one_connection.get("https://quiet.test/none").status_code == 404
         assert one_connection.get("https://quiet.test/last").status_code == 404
-        logged = pathlib.Path(running.layout.logs, "access.log").read_text().splitlines()
+        log = pathlib.Path(running.layout.logs, "access.log")
+        wait_for(lambda: "GET /last " in log.read_text(), "the last line")  # nginx logs after it has answered
+        logged = log.read_text().splitlines()
+        wait_for(lambda: own_log.read_text().count("\n") == 2 * len(actions), "the lines of own.test")
     assert [line.split('"')[1] for line in logged] == [f"GET /{path} HTTP/1.1" for path in ("loud/", "none", "last")]
     own = own_log.read_text()
     for name in actions:

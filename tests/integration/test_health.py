@@ -16,7 +16,7 @@ from daemun.discovery import check_results, health_checks
 from tests.support import backend, holding, ports, rendered, upstreams
 from tests.support.sites import proxy, route, site, target
 
-QUICK = health_option.Health(path="/healthz", interval_s=0.1, timeout_s=1.0, threshold=2)
+QUICK = health_option.Health(path="/healthz", interval_s=0.1, timeout_s=10.0, threshold=2)
 
 
 def subject(port: int, check: health_option.Health = QUICK, **options: object) -> check_results.CheckedEndpoint:

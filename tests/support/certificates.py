@@ -7,7 +7,7 @@ import contextlib
 from daemun.certs import certificate_manager
 from daemun.core import model
 
-_PATIENCE_S = 30.0
+_PATIENCE_S = 60.0
 
 
 class Watched:
@@ -22,7 +22,7 @@ class Watched:
         return next(status for status in self.manager.status() if status.host == host)
 
     async def until(self, is_reached: collections.abc.Callable[[], bool]) -> None:
-        """Wait until the condition holds. Raises: TimeoutError, naming the last status, after half a minute."""
+        """Wait until the condition holds. Raises: TimeoutError, naming the last status, after a minute."""
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 while not is_reached():

@@ -35,7 +35,7 @@ def signpost(host: str, sign: str) -> str:
 
 
 def wait_for(
-    look: collections.abc.Callable[[], T | None], what: str, *, within_s: float = 30, every_s: float = 0.05
+    look: collections.abc.Callable[[], T | None], what: str, *, within_s: float = 60, every_s: float = 0.05
 ) -> T:
     """Look until there is something true, and return it. Raises: AssertionError naming `what` after within_s."""
     deadline = time.monotonic() + within_s
@@ -167,7 +167,7 @@ class Daemon:
         self._process.terminate()
         return self.wait_exit()
 
-    def wait_exit(self, within_s: float = 30) -> int:
+    def wait_exit(self, within_s: float = 60) -> int:
         assert self._process is not None
         try:
             return self._process.wait(within_s)
@@ -179,7 +179,7 @@ class Daemon:
         look: collections.abc.Callable[[], T | None],
         what: str,
         *,
-        within_s: float = 30,
+        within_s: float = 60,
         every_s: float = 0.05,
     ) -> T:
         """`wait_for`, while the daemon runs. Its last words are in the error."""
@@ -249,19 +249,19 @@ class Daemon:
         return done.stdout
 
     def status(self) -> Json:
-        """`daemun status --json`, whatever it exits with."""
-        done = self.cli("status", "--json")
-        assert done.returncode in {0, 3}, f"status: exit {done.returncode}\n{done.stdout}{done.stderr}"
-        status: Json = json.loads(done.stdout)
-        return status
+        """`daemun status --json`, whatever it exits with. nginx serves before a daemon listens, so it is waited for."""
+        return self.wait_ready()
 
     def wait_ready(self) -> Json:
         """Wait until the daemon answers on its control socket, and return its status."""
 
         def look() -> Json | None:
-            said = self.cli("status", "--json").stdout
-            found = typing.cast(Json, json.loads(said)) if said else {}
-            return found if "nginx" in found else None  # not running is an answer in JSON, too
+            done = self.cli("status", "--json")
+            found = typing.cast(Json, json.loads(done.stdout)) if done.stdout else {}
+            if "nginx" not in found:  # not running is an answer in JSON, too
+                return None
+            assert done.returncode in {0, 3}, f"status: exit {done.returncode}\n{done.stdout}{done.stderr}"
+            return found
 
         return wait_for(look, "the daemon's status", every_s=0.2)
 
@@ -300,12 +300,12 @@ class Daemon:
     def get(self, url: str, *, http2: bool = False, **headers: str) -> httpx.Response:
         return clients.get(self.gate, url, http2=http2, **headers)
 
-    def wait_answers(self, *urls: str, within_s: float = 30) -> None:
+    def wait_answers(self, *urls: str, within_s: float = 60) -> None:
         for url in urls:
             self.wait_answer(url, lambda answer: answer.status_code < 500, within_s=within_s)
 
     def wait_answer(
-        self, url: str, is_right: collections.abc.Callable[[httpx.Response], bool], *, within_s: float = 30
+        self, url: str, is_right: collections.abc.Callable[[httpx.Response], bool], *, within_s: float = 60
     ) -> httpx.Response:
         """Ask until an answer is right, and return it."""
 

@@ -26,9 +26,11 @@ def state_directory() -> collections.abc.Iterator[layout_.Layout]:
     try:
         yield layout
     finally:
-        for found in process.find_family(layout):
+        left = process.find_family(layout)
+        for found in left:
             with contextlib.suppress(psutil.NoSuchProcess):
                 found.send_signal(signal.SIGKILL)
+        psutil.wait_procs(left, timeout=60)  # they could write into a folder that is being removed
         shutil.rmtree(path)
 
 

@@ -5,7 +5,7 @@ import contextlib
 import pathlib
 import subprocess
 
-_GONE_WITHIN_S = 10.0
+_GONE_WITHIN_S = 30.0
 
 
 @contextlib.contextmanager

@@ -244,12 +244,12 @@ def _process(layout: layout_.Layout, port: int) -> collections.abc.Iterator[None
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(500):
+    for _ in range(3000):
         assert process.poll() is None, "nginx ended by itself"
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
             return
         time.sleep(0.02)
-    raise AssertionError("nginx does not listen after 10 s")
+    raise AssertionError("nginx does not listen after a minute")
 
 
 def _certify_all(layout: layout_.Layout, desired: model.Desired) -> bytes:
