@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 
 import pytest
-import websockets.asyncio.client
 
 from tests.e2e import servers
 from tests.support import clients
@@ -15,12 +14,6 @@ pytestmark = pytest.mark.nginx
 SOCKETS = 200
 CHANGES = 50
 CERTIFICATES = 20
-
-
-async def _echo_all(sockets: list[websockets.asyncio.client.ClientConnection], word: str) -> None:
-    async with asyncio.TaskGroup() as group:
-        for number, socket in enumerate(sockets):
-            group.create_task(clients.echo(socket, f"{word} {number}"))
 
 
 def _replace_certificate(daemon: Daemon) -> None:
@@ -65,21 +58,21 @@ async def test_two_hundred_sockets_and_a_load(daemon: Daemon) -> None:
             ]
             for load in loads:
                 await stack.enter_async_context(load)
-            await _echo_all(sockets, "before")
+            await clients.echo_all(sockets, "before")
 
             for number in range(1, CHANGES + 1):
                 daemon.write(visited + signpost("other.test", f"v{number}"))
                 await asyncio.to_thread(daemon.wait_sign, "other.test", f"v{number}")
                 if number % 10 == 0:
-                    await _echo_all(sockets, f"change {number}")
+                    await clients.echo_all(sockets, f"change {number}")
             for _ in range(CERTIFICATES):
                 await asyncio.to_thread(_replace_certificate, daemon)
-            await _echo_all(sockets, "certificates")
+            await clients.echo_all(sockets, "certificates")
             for number in range(3):
                 await asyncio.to_thread(_restart, daemon, number)
                 daemon.write(visited + signpost("other.test", f"restart-{number}"))
                 await asyncio.to_thread(daemon.wait_sign, "other.test", f"restart-{number}")
-                await _echo_all(sockets, f"restart {number}")
+                await clients.echo_all(sockets, f"restart {number}")
             for load in loads:
                 await load.answer(2)
 

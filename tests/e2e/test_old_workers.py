@@ -107,12 +107,6 @@ async def staged(daemon: Daemon, *, budget: str = "") -> collections.abc.AsyncIt
             yield stage
 
 
-async def echo_all(sockets: collections.abc.Iterable[Socket], word: str) -> None:
-    async with asyncio.TaskGroup() as group:
-        for number, socket in enumerate(sockets):
-            group.create_task(clients.echo(socket, f"{word} {number}"))
-
-
 def open_ones(sockets: collections.abc.Iterable[Socket]) -> list[Socket]:
     return [socket for socket in sockets if socket.close_code is None]
 
@@ -185,7 +179,7 @@ async def test_old_generations_are_counted_also_after_a_restart(daemon: Daemon) 
         assert [one["number"] for one in status["nginx"]["old_generations"]] == [None, None]
         await stage.change()
         await stage.wait_old(30, 20)
-        await echo_all(sockets, "still here")
+        await clients.echo_all(sockets, "still here")
 
 
 async def test_workers_of_a_killed_nginx_are_counted(daemon: Daemon) -> None:
@@ -203,7 +197,7 @@ async def test_workers_of_a_killed_nginx_are_counted(daemon: Daemon) -> None:
             "the workers that were left",
         )
         assert status["nginx"]["old_generations"][0]["number"] == number
-        await echo_all(sockets, "still here")
+        await clients.echo_all(sockets, "still here")
 
 
 @pytest.mark.timeout(600)
@@ -223,7 +217,7 @@ async def test_many_changes_drop_no_socket_and_keep_the_budget(daemon: Daemon) -
 
         assert len(sockets) == SOCKETS
         assert len(open_ones(sockets)) == SOCKETS, "not one was dropped"
-        await echo_all(sockets, "after all")
+        await clients.echo_all(sockets, "after all")
         status = await stage.wait(
             lambda status: status["nginx"]["old_workers"]["generations"] <= HOLDING, "idle old workers to end"
         )
@@ -303,7 +297,7 @@ async def test_one_who_asks_goes_first_once(daemon: Daemon) -> None:
         done = await applying
         assert done.returncode == 0
         assert "waiting: 2 old generations with open connections" in done.stderr
-        assert daemon.site("new.test")["state"] == "unreachable", "live, and its server is not there"
+        await asyncio.to_thread(daemon.wait_state, "new.test", "unreachable")  # live, and its server is not there
         await clients.echo(sockets[1], "still here")
 
 
@@ -325,7 +319,7 @@ async def test_the_oldest_is_drained_gradually(daemon: Daemon, *, is_root: bool)
         status = await stage.status()
         left = open_ones(oldest)
         assert left, "some are still open after the first was closed"
-        await echo_all(left[-5:], "still here")
+        await clients.echo_all(left[-5:], "still here")
         first, second = status["nginx"]["old_generations"]
         assert first["number"] == number
         assert first["drained"]
@@ -341,7 +335,7 @@ async def test_the_oldest_is_drained_gradually(daemon: Daemon, *, is_root: bool)
         assert {socket.close_code for socket in left[-3:]} <= {1005, 1006}
         await asyncio.to_thread(daemon.wait_sign, "sign.test", sign)
         await stage.wait_old(5, 5)
-        await echo_all([*younger, *newest], "not touched")
+        await clients.echo_all([*younger, *newest], "not touched")
         await asyncio.to_thread(daemon.wait, lambda: logged(daemon, "was drained"), "the end of it in the log")
         (ended,) = logged(daemon, "an old generation of workers was drained")
         assert ended["generation"] == number
@@ -365,7 +359,7 @@ async def test_without_the_right_to_close_single_sockets(daemon: Daemon) -> None
         sign = stage.write()
         await asyncio.to_thread(daemon.wait_sign, "sign.test", sign)
         await asyncio.gather(*(socket.wait_closed() for socket in oldest))
-        await echo_all(newest, "not touched")
+        await clients.echo_all(newest, "not touched")
         (refusal,) = logged(daemon, "cannot close single connections")
         assert "CAP_SYS_PTRACE" in refusal["event"]
         assert logged(daemon, "an old worker was ended with all its connections")

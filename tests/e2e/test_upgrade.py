@@ -8,7 +8,6 @@ import re
 
 import psutil
 import pytest
-import websockets.asyncio.client
 
 from tests.e2e import servers
 from tests.support import clients, installing, pebble
@@ -17,12 +16,6 @@ from tests.support.daemon import Daemon, signpost
 pytestmark = [pytest.mark.nginx, pytest.mark.pebble]
 
 SOCKETS = 200
-
-
-async def _echo_all(sockets: list[websockets.asyncio.client.ClientConnection], word: str) -> None:
-    async with asyncio.TaskGroup() as group:
-        for number, socket in enumerate(sockets):
-            group.create_task(clients.echo(socket, f"{word} {number}"))
 
 
 def _resolver_of(daemon: Daemon) -> tuple[str, int]:
@@ -103,7 +96,7 @@ async def test_j2_upgrade_and_back_with_two_hundred_sockets(daemon: Daemon) -> N
             ]
             for load in loads:
                 await stack.enter_async_context(load)
-            await _echo_all(sockets, "before")
+            await clients.echo_all(sockets, "before")
 
             files = _read_times(prefix.folder)
             said = await asyncio.to_thread(prefix.install)
@@ -112,7 +105,7 @@ async def test_j2_upgrade_and_back_with_two_hundred_sockets(daemon: Daemon) -> N
             assert prefix.program.resolve().is_relative_to(prefix.folder / "versions")
             await asyncio.to_thread(_take_over, daemon, prefix)
             await change("new")
-            await _echo_all(sockets, "new")
+            await clients.echo_all(sockets, "new")
             assert _is_issued(daemon)
             used = _resolver_of(daemon)
             if os.geteuid() == 0:
@@ -125,7 +118,7 @@ async def test_j2_upgrade_and_back_with_two_hundred_sockets(daemon: Daemon) -> N
             (prefix.folder / "current").symlink_to((prefix.folder / "previous").readlink())
             await asyncio.to_thread(_take_over, daemon, prefix)
             await change("back")
-            await _echo_all(sockets, "back")
+            await clients.echo_all(sockets, "back")
             assert _resolver_of(daemon) == earlier, "where the oldest workers ask"
             assert _listens(daemon, earlier)
             for load in loads:

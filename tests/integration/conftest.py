@@ -1,4 +1,4 @@
-"""Servers that stand for containers, and nginx-proxy's folders."""
+"""Servers that stand for containers, nginx-proxy's folders, and what tests of certificates begin with."""
 
 import collections.abc
 import pathlib
@@ -6,7 +6,7 @@ import tempfile
 
 import pytest
 
-from tests.support import compat_gate, echo
+from tests.support import compat_gate, echo, http01, issuing, pebble
 
 
 @pytest.fixture(scope="module")
@@ -28,3 +28,15 @@ def mounted() -> collections.abc.Iterator[compat_gate.Mounted]:
         root = pathlib.Path(folder)
         root.chmod(0o755)
         yield compat_gate.Mounted(root)
+
+
+@pytest.fixture
+def gate(tmp_path: pathlib.Path) -> issuing.StateDirectory:
+    return issuing.StateDirectory(tmp_path / "state")
+
+
+@pytest.fixture
+def ca(gate: issuing.StateDirectory) -> collections.abc.Iterator[pebble.Pebble]:
+    """It validates at a server that answers for this state directory's account, as nginx would."""
+    with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as running:
+        yield running

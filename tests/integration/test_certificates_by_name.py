@@ -23,17 +23,6 @@ PUBLIC, LOCAL = model.CertificateKind.PUBLIC, model.CertificateKind.LOCAL
 DAY = datetime.timedelta(days=1)
 
 
-@pytest.fixture(name="gate")
-def made_gate(tmp_path: pathlib.Path) -> issuing.StateDirectory:
-    return issuing.StateDirectory(tmp_path / "state")
-
-
-@pytest.fixture(name="ca")
-def running_ca(gate: issuing.StateDirectory) -> collections.abc.Iterator[pebble.Pebble]:
-    with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as ca:
-        yield ca
-
-
 def wanted(*names: str, **tls: object) -> model.CertificateSpec:
     """As the gate makes it of a site with these names."""
     one = site(names[0], "http://10.0.0.1", aliases=names[1:], tls=model.Tls(**tls))  # type: ignore[arg-type]

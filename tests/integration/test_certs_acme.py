@@ -6,7 +6,6 @@ import datetime
 import email.utils
 import http.server
 import json
-import pathlib
 import threading
 
 import pytest
@@ -18,7 +17,7 @@ from daemun import errors
 from daemun.certs.acme import acme_accounts, acme_issuer
 from daemun.certs.served import certificate_records, local_ca
 from daemun.core import model
-from daemun.store import file_store, memory_store
+from daemun.store import memory_store
 from tests.support import certificates, http01, issuing, pebble, ports, serving
 
 pytestmark = pytest.mark.pebble
@@ -33,17 +32,6 @@ def asking(ca: pebble.Pebble, mail: str | None = "me@example.com") -> model.Acme
 
 def request(ca: pebble.Pebble, *hosts: str) -> acme_issuer.Request:
     return acme_issuer.Request(name=hosts[0], hosts=hosts, authority=asking(ca).authorities[0])
-
-
-@pytest.fixture(name="gate")
-def made_gate(tmp_path: pathlib.Path) -> issuing.StateDirectory:
-    return issuing.StateDirectory(tmp_path / "state")
-
-
-@pytest.fixture(name="ca")
-def running_ca(gate: issuing.StateDirectory) -> collections.abc.Iterator[pebble.Pebble]:
-    with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as ca:
-        yield ca
 
 
 # --- what goes well ------------------------------------------------------------------------------------------------
@@ -170,25 +158,12 @@ async def test_a_ca_that_forgot_the_account_gets_a_new_one(gate: issuing.StateDi
 # --- going on after a kill -----------------------------------------------------------------------------------------
 
 
-class StoreThatStops(file_store.FileStore):
-    """As if daemun were killed right after the order came into the store."""
-
-    stop: threading.Event
-
-    def write(self, key: str, value: bytes) -> None:
-        super().write(key, value)
-        if key.endswith("order.json"):
-            self.stop.set()
-
-
 async def test_a_daemun_killed_right_after_ordering_goes_on_with_that_order(
     gate: issuing.StateDirectory, ca: pebble.Pebble
 ) -> None:
-    stop = threading.Event()
-    store = StoreThatStops(pathlib.Path(gate.paths.store))
-    store.stop = stop
+    store = issuing.StoreThatStops(gate)
     with pytest.raises(errors.RetryableError, match="the next start goes on"):
-        acme_issuer.obtain(request(ca, "a.example.com"), store=store, clock=gate.clock, stop=stop)
+        acme_issuer.obtain(request(ca, "a.example.com"), store=store, clock=gate.clock, stop=store.stop)
     await assert_continued(gate, ca)
 
 

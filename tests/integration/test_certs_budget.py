@@ -32,12 +32,6 @@ def made_gate(tmp_path: pathlib.Path) -> issuing.StateDirectory:
     return issuing.StateDirectory(tmp_path / "state", limits_of=lambda _: TWO_A_WEEK)
 
 
-@pytest.fixture(name="ca")
-def running_ca(gate: issuing.StateDirectory) -> collections.abc.Iterator[pebble.Pebble]:
-    with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as ca:
-        yield ca
-
-
 async def test_what_a_limit_does_not_allow_waits_until_it_does(gate: issuing.StateDirectory, ca: pebble.Pebble) -> None:
     hosts = [f"{name}.example.com" for name in "abc"]
     specs = [issuing.spec(host) for host in (*hosts, "other.example.org")]

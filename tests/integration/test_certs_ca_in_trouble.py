@@ -76,11 +76,6 @@ def running(ca: Ca) -> collections.abc.Iterator[Ca]:
         yield ca
 
 
-@pytest.fixture(name="gate")
-def made_gate(tmp_path: pathlib.Path) -> issuing.StateDirectory:
-    return issuing.StateDirectory(tmp_path / "state")
-
-
 def problem(code: str, detail: str = "") -> str:
     return json.dumps({"type": f"urn:ietf:params:acme:error:{code}", "detail": detail})
 

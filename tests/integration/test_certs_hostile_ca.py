@@ -74,11 +74,6 @@ def answering(answer: Answer) -> collections.abc.Iterator[str]:
             END.set()
 
 
-@pytest.fixture(name="gate")
-def made_gate(tmp_path: pathlib.Path) -> issuing.StateDirectory:
-    return issuing.StateDirectory(tmp_path / "state")
-
-
 def refused(
     gate: issuing.StateDirectory, authority: model.Authority, pause: acme_network.Pause = acme_network.pause_really
 ) -> str:

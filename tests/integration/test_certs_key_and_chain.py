@@ -3,9 +3,7 @@
 import collections.abc
 import contextlib
 import datetime
-import pathlib
 import ssl
-import threading
 
 import pytest
 import structlog
@@ -16,7 +14,7 @@ from daemun import errors
 from daemun.certs.acme import acme_issuer, certificate_key
 from daemun.certs.served import certificate_records, local_ca
 from daemun.core import model
-from daemun.store import file_store, memory_store
+from daemun.store import memory_store
 from tests.support import certificates, http01, issuing, pebble
 
 pytestmark = pytest.mark.pebble
@@ -25,11 +23,6 @@ VALID, FAILING = model.CertificateState.VALID, model.CertificateState.FAILING
 HOST = "a.example.com"
 DAY = datetime.timedelta(days=1)
 RSA_2048, P384 = model.KeyType.RSA_2048, model.KeyType.ECDSA_P384
-
-
-@pytest.fixture(name="gate")
-def made_gate(tmp_path: pathlib.Path) -> issuing.StateDirectory:
-    return issuing.StateDirectory(tmp_path / "state")
 
 
 @pytest.fixture(name="ca")
@@ -119,22 +112,10 @@ async def test_c9_another_type_at_once_by_request_and_the_old_one_until_then(
         assert certificate_key.type_of(gate.leaf(HOST).public_key()) is P384
 
 
-class StoreThatStops(file_store.FileStore):
-    """As if daemun were killed right after the order came into the store."""
-
-    stop: threading.Event
-
-    def write(self, key: str, value: bytes) -> None:
-        super().write(key, value)
-        if key.endswith("order.json"):
-            self.stop.set()
-
-
 async def test_c9_an_order_that_was_begun_ends_with_the_key_that_is_wanted_by_now(
     gate: issuing.StateDirectory, ca: pebble.Pebble
 ) -> None:
-    store = StoreThatStops(pathlib.Path(gate.paths.store))
-    store.stop = threading.Event()
+    store = issuing.StoreThatStops(gate)
     request = acme_issuer.Request(name=HOST, hosts=(HOST,), authority=issuing.authority(ca))
     with pytest.raises(errors.RetryableError, match="the next start goes on"):
         acme_issuer.obtain(request, store=store, clock=gate.clock, stop=store.stop)

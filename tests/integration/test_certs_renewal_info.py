@@ -1,8 +1,6 @@
 """Renewal by the word of the CA (RFC 9773), with Pebble."""
 
-import collections.abc
 import datetime
-import pathlib
 import threading
 
 import pytest
@@ -12,24 +10,13 @@ from cryptography.hazmat.primitives import serialization
 from daemun.certs.acme import acme_issuer, renewal_info
 from daemun.certs.served import certificate_records
 from daemun.core import model
-from tests.support import certificates, http01, issuing, pebble
+from tests.support import certificates, issuing, pebble
 
 pytestmark = pytest.mark.pebble
 
 VALID = model.CertificateState.VALID
 HOST = "a.example.com"
 DAY = datetime.timedelta(days=1)
-
-
-@pytest.fixture(name="gate")
-def made_gate(tmp_path: pathlib.Path) -> issuing.StateDirectory:
-    return issuing.StateDirectory(tmp_path / "state")
-
-
-@pytest.fixture(name="ca")
-def running_ca(gate: issuing.StateDirectory) -> collections.abc.Iterator[pebble.Pebble]:
-    with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as ca:
-        yield ca
 
 
 def pem(leaf: x509.Certificate) -> bytes:

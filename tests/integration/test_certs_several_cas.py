@@ -3,8 +3,6 @@
 import collections.abc
 import contextlib
 import datetime
-import pathlib
-import threading
 
 import pytest
 from cryptography import x509
@@ -14,7 +12,6 @@ from daemun.certs.acme import acme_issuer
 from daemun.certs.served import certificate_records
 from daemun.core import model
 from daemun.core.issuance import order_subject
-from daemun.store import file_store
 from tests.support import certificates, http01, issuing, pebble, ports
 
 pytestmark = pytest.mark.pebble
@@ -23,11 +20,6 @@ VALID, FAILING = model.CertificateState.VALID, model.CertificateState.FAILING
 HOST = "a.example.com"
 MINUTE, DAY = datetime.timedelta(minutes=1), datetime.timedelta(days=1)
 EAB_KEYS = {"kid-1": "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"}
-
-
-@pytest.fixture(name="gate")
-def made_gate(tmp_path: pathlib.Path) -> issuing.StateDirectory:
-    return issuing.StateDirectory(tmp_path / "state")
 
 
 @pytest.fixture(name="cas")
@@ -243,11 +235,10 @@ async def test_an_order_that_was_begun_after_the_test_system_passed_is_ended_and
     ca, staging = cas
     asked_of = issuing.authority(ca, staging=staging.directory)
     acme, wanted = issuing.asking(asked_of), issuing.spec(HOST)
-    stop = threading.Event()
-    store = StoreThatStops(pathlib.Path(gate.paths.store), stop)
+    store = issuing.StoreThatStops(gate)
     request = acme_issuer.Request(name=HOST, hosts=wanted.names, authority=asked_of)
     with pytest.raises(errors.RetryableError, match="the next start goes on"):
-        acme_issuer.obtain(request, store=store, clock=gate.clock, stop=stop)
+        acme_issuer.obtain(request, store=store, clock=gate.clock, stop=store.stop)
     failed = certificate_records.Attempts(
         asked=order_subject.fingerprint(wanted, acme.authorities), failures=2, rehearse=True
     )
@@ -255,16 +246,3 @@ async def test_an_order_that_was_begun_after_the_test_system_passed_is_ended_and
     async with certificates.running(await gate.manager(acme, wanted)) as watched:
         await watched.until_state(HOST, VALID)
     assert (ca.orders, staging.orders) == (1, 0)
-
-
-class StoreThatStops(file_store.FileStore):
-    """As if daemun were killed right after the order came into the store."""
-
-    def __init__(self, root: pathlib.Path, stop: threading.Event) -> None:
-        super().__init__(root)
-        self._stop = stop
-
-    def write(self, key: str, value: bytes) -> None:
-        super().write(key, value)
-        if key.endswith("order.json"):
-            self._stop.set()

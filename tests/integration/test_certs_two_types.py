@@ -25,7 +25,7 @@ from daemun.core import certificate_choice, model
 from daemun.core import layout as layout_
 from daemun.nginx import worker_account
 from daemun.store import memory_store
-from tests.support import binaries, certificates, http01, issuing, pebble, rendered
+from tests.support import binaries, certificates, issuing, pebble, rendered
 from tests.support.sites import site
 
 VALID, FAILING, PENDING = model.CertificateState.VALID, model.CertificateState.FAILING, model.CertificateState.PENDING
@@ -33,17 +33,6 @@ HOST, OTHER = "a.example.com", "b.example.com"
 DAY = datetime.timedelta(days=1)
 P256, RSA_2048 = model.KeyType.ECDSA_P256, model.KeyType.RSA_2048
 BOTH = {"key_type": P256, "further_key_type": RSA_2048}
-
-
-@pytest.fixture(name="gate")
-def made_gate(tmp_path: pathlib.Path) -> issuing.StateDirectory:
-    return issuing.StateDirectory(tmp_path / "state")
-
-
-@pytest.fixture(name="ca")
-def running_ca(gate: issuing.StateDirectory) -> collections.abc.Iterator[pebble.Pebble]:
-    with http01.answering(gate.thumbprint) as port, pebble.running_pebble(port) as ca:
-        yield ca
 
 
 def second_leaf(gate: issuing.StateDirectory, name: str = HOST) -> x509.Certificate:

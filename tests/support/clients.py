@@ -115,6 +115,13 @@ async def echo(socket_: websockets.asyncio.client.ClientConnection, text: str) -
     assert answer == text
 
 
+async def echo_all(sockets: collections.abc.Iterable[websockets.asyncio.client.ClientConnection], word: str) -> None:
+    """Each gets a text of its own back."""
+    async with asyncio.TaskGroup() as group:
+        for number, socket_ in enumerate(sockets):
+            group.create_task(echo(socket_, f"{word} {number}"))
+
+
 # --- load ------------------------------------------------------------------------------------------------------
 
 

@@ -1,6 +1,7 @@
 """A state directory with managers that come and go on it, and what they ask of CAs."""
 
 import pathlib
+import threading
 import typing
 
 from cryptography import x509
@@ -60,6 +61,19 @@ class StateDirectory:
     def leaf(self, name: str) -> x509.Certificate:
         """Of the certificate that nginx serves."""
         return self.bundle(name).leaf
+
+
+class StoreThatStops(file_store.FileStore):
+    """Of this state directory; sets `stop` as if daemun were killed right after the order came into the store."""
+
+    def __init__(self, of: StateDirectory) -> None:
+        super().__init__(pathlib.Path(of.paths.store))
+        self.stop = threading.Event()
+
+    def write(self, key: str, value: bytes) -> None:
+        super().write(key, value)
+        if key.endswith("order.json"):
+            self.stop.set()
 
 
 def spec(*names: str, **ordering: typing.Any) -> model.CertificateSpec:
