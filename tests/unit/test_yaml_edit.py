@@ -4,7 +4,6 @@ import collections.abc
 import difflib
 import os
 import pathlib
-import textwrap
 
 import hypothesis
 import pytest
@@ -537,7 +536,3 @@ def _outcome(edit: Edit, file: pathlib.Path) -> object:
 def _errors(file: pathlib.Path) -> list[str]:
     snapshot = yaml_file.parse(file.read_bytes(), file_name=file.name, base_dir=file.parent)
     return [str(problem) for problem in snapshot.problems if problem.severity is model.Severity.ERROR]
-
-
-def test_the_sample_is_what_it_seems() -> None:
-    assert textwrap.dedent(OWNERS) == OWNERS

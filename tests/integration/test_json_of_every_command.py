@@ -61,10 +61,6 @@ def run(
 Run = collections.abc.Callable[..., tuple[object, str]]
 
 
-def test_the_walk_finds_the_commands() -> None:
-    assert {("add",), ("stop",), ("up",), ("demo",), ("certs", "renew"), ("accounts", "deactivate")} <= set(LEAVES)
-
-
 @pytest.mark.parametrize(("words", "command"), EVERY, ids=[" ".join(words) or "daemun" for words, _ in EVERY])
 def test_every_command_has_the_option(words: tuple[str, ...], command: typing.Any) -> None:
     assert any("--json" in option.opts for option in command.params), f"daemun {' '.join(words)} has no --json"
