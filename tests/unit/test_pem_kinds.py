@@ -70,7 +70,7 @@ def test_c13_what_a_certificate_file_is(content: bytes, told: str) -> None:
     ("content", "told"),
     [
         (b"", "the key is an empty file"),
-        (ONE.key_pem[:90], "the key is cut off"),
+        pytest.param(ONE.key_pem[:90], "the key is cut off", id="cut off"),
         (KEY.private_bytes(DER, PKCS8, PLAIN), "the key is in DER; `openssl pkey -inform der -in my.key -out key.pem`"),
         (P12, "the key is PKCS#12 (.p12, .pfx); `openssl pkcs12 -in my.key -nocerts -nodes -out key.pem`"),
         (CSR.public_bytes(PEM), "the key is a request for a certificate (CSR)"),

@@ -353,7 +353,7 @@ def test_a_wrong_site_keeps_no_other_from_being_edited(wrong_file: pathlib.Path,
 
 
 @pytest.mark.parametrize(
-    "kind", WRONG.keys() - {"nothing", "a list", "a tag", "a name of another site", "no host name"}
+    "kind", sorted(WRONG.keys() - {"nothing", "a list", "a tag", "a name of another site", "no host name"})
 )
 def test_a_wrong_site_can_be_switched_off_which_ends_its_mistake(wrong_file: pathlib.Path, kind: str) -> None:
     host = WRONG[kind].split(":")[0].strip()
