@@ -31,10 +31,14 @@ _LONGEST_S = 120.0
 Add = collections.abc.Callable[[str, float], None]
 
 
-def measure(one: estate.Estate, *, names: int, add: Add) -> None:
-    """add: what was measured, and its figure: seconds, for a name on demand milliseconds. Raises: visits.NeverError."""
+def measure(one: estate.Estate, *, on_demand: str, names: int, add: Add) -> None:
+    """on_demand: the site that takes names, which comes here: it would answer for new sites before they are live.
+    add: what was measured, and its figure: seconds, for a name on demand milliseconds. Raises: visits.NeverError."""
     for what, arguments in COMMANDS.items():
         add(what, _time(one, *arguments))
+    one.plots.on_demand = on_demand
+    one.write()
+    one.until(on_demand, str(one.plots.own_port), within_s=_LONGEST_S)
     began_s = time.monotonic()
     asyncio.run(_add_names(one, names))
     add(NAME, 1000 * (time.monotonic() - began_s) / names)

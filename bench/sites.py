@@ -33,6 +33,9 @@ _PLACED = "new certificate files are in their place"
 _LOOKING = "looking"
 _OWN = "own.test"
 _ON_DEMAND = "on-demand.test"
+_FIRST_LOOKS_S = 15.0
+"""After a start, until each of the sites whose rest is looked at had its first handshake, of which daemun makes 12 a
+second."""
 _CONTAINERS_ASKED_EVERY_S = held_questions.HOLD_S + 1
 _ROUND_S = 1.0
 """SIGHUP makes daemun look at everything, at the certificates first. The time before is over then."""
@@ -172,7 +175,7 @@ def _served(folder: pathlib.Path, extent: Extent) -> collections.abc.Iterator[Se
     with answering.running(folder) as behind, replayed.running(folder, behind.addressed) as engine:
         engine.do("appear 0 1")
         targets = dict.fromkeys(estate.hosts(extent.sites), behind.first)
-        one = estate.Estate(folder, estate.Plots(targets=targets, docker=engine.url, own=_OWN, on_demand=_ON_DEMAND))
+        one = estate.Estate(folder, estate.Plots(targets=targets, docker=engine.url, own=_OWN))
         _put(one, owner)
         with one.up(within_s=extent.within_s) as started_s:
             cpu_s = processes.cpu_s([one.pid])
@@ -195,6 +198,7 @@ def _look_closer(served: Served, extent: Extent, found: Found, given: plan.Plan)
         found.add("daemon", extent.name, one.daemon_mb)
         found.add("nginx", extent.name, one.nginx_mb)
     if extent.sites == RESTING:
+        time.sleep(0 if given.quick else _FIRST_LOOKS_S)
         _rest(one, found, "rest", 3.0 if given.quick else 20.0)
     elif extent is FULL[-1]:
         _rest(one, found, _LOOKING, 20.0)
@@ -217,6 +221,7 @@ def _look_closer(served: Served, extent: Extent, found: Found, given: plan.Plan)
     with found.giving_up(f"commands, with {extent.name}"):
         commands.measure(
             one,
+            on_demand=_ON_DEMAND,
             names=20 if given.quick else extent.names,
             add=lambda what, figure: found.add(what, extent.name, figure),
         )
