@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from daemun.core import model
-from daemun.core.options import catalogue, hsts_option, timeout_option
+from daemun.core.options import catalogue, hsts_option, logs_option, timeout_option
 from daemun.sources import nginx_snippet
 from tests.support import clients, echo, ports, rendered
 from tests.support.daemon import wait_for
@@ -128,6 +128,28 @@ def test_the_id_is_in_both_logs(gate: rendered.Running, status: int) -> None:
         wait_for(lambda log=log: found in log.read_text(), f"the request's id in {name}")  # type: ignore[misc]
     line = next(line for line in pathlib.Path(gate.layout.logs, "error.log").read_text().splitlines() if found in line)
     assert re.match(r"\d{4}/\d\d/\d\d \d\d:\d\d:\d\d \[error\] \d+#0: \*\d+ answered " + str(status), line)
+
+
+@pytest.mark.parametrize("line", [None, logs_option.JSON_LINE])
+@pytest.mark.parametrize("believed", [(), ("127.0.0.0/8",)])
+def test_a_request_is_logged_as_its_page_names_it_and_others_by_their_connection(
+    one: echo.EchoServer, line: str | None, believed: tuple[str, ...]
+) -> None:
+    logs = logs_option.Logs(format=line, escape="default" if line is None else "json")
+    settings = model.Globals(options=catalogue.values(logs=logs, trusted_proxies=believed))
+    with rendered.running(site("web.test", one.url), settings=settings) as running:
+        for _ in range(2):
+            assert fetch(running, "https://web.test/").status_code == 200
+        with clients.client(running.clients) as stranger:
+            named = {"Accept": "application/json", "X-Request-ID": "theirs"}
+            page = stranger.get("http://unknown.test/", headers=named).json()
+        log = pathlib.Path(running.layout.logs, "access.log")
+        wait_for(lambda: log.read_text().count("\n") >= 3, "three lines")
+        found = re.findall(r'request_id(?:=|":")([^"\n]+)', log.read_text())
+    assert all(re.fullmatch(r"\d+-\d+", named) for named in found[:2])
+    assert len(set(found)) == 3
+    assert found[2] == page["request_id"]
+    assert (found[2] == "theirs") == bool(believed)
 
 
 def test_unknown_hosts_and_misdirected_requests(gate: rendered.Running) -> None:

@@ -14,7 +14,7 @@ from daemun.core import model, render_environment
 from daemun.core.options import balance_option, catalogue, hsts_option, timeout_option
 from daemun.sources import nginx_snippet
 from tests.support import clients, echo, ports, rendered
-from tests.support.sites import route, site, target
+from tests.support.sites import proxy, route, site, target
 
 pytestmark = pytest.mark.nginx
 
@@ -43,16 +43,28 @@ def assert_clean(said: echo.Said) -> None:
     assert said.headers["x-forwarded-host"] == "web.test:99"
     assert said.headers["x-forwarded-port"] == "99"
     assert said.headers["host"] == "web.test:99"
-    assert len(said.headers["x-request-id"]) == 32
-    assert not {"forwarded", "x-forwarded-prefix", "x-original-url", "proxy", "connection", "upgrade"} & set(
-        said.headers
-    )
+    assert not {
+        "x-request-id",
+        "forwarded",
+        "x-forwarded-prefix",
+        "x-original-url",
+        "proxy",
+        "connection",
+        "upgrade",
+    } & set(said.headers)
 
 
 @pytest.mark.parametrize("accept", ["*/*", "text/event-stream"])
 def test_strangers_cannot_say_who_they_are(one: echo.EchoServer, accept: str) -> None:
     with rendered.running(site("web.test", one.url)) as nginx:
         assert_clean(nginx.said("https://web.test/", **SPOOFED, Host="web.test:99", Accept=accept))
+
+
+def test_a_server_that_wants_the_id_of_a_request_is_sent_one(one: echo.EchoServer) -> None:
+    wanted = proxy(one.url, request_headers=(("X-Request-ID", "$request_id"),))
+    with rendered.running(site("web.test", route("/", wanted))) as nginx:
+        said = nginx.said("https://web.test/", **SPOOFED)
+    assert len(said.headers["x-request-id"]) == 32
 
 
 def test_the_port_a_client_does_not_name_is_the_scheme_s(one: echo.EchoServer) -> None:
@@ -88,6 +100,7 @@ def test_trusted_proxies_are_believed(one: echo.EchoServer) -> None:
         plain = nginx.said("https://web.test/")
         assert plain.headers["x-forwarded-for"] == "127.0.0.1"
         assert plain.headers["x-forwarded-proto"] == "https"
+        assert "x-request-id" not in plain.headers
         # Traefik's words for WebSockets.
         assert nginx.said("http://web.test/", X_Forwarded_Proto="wss").headers["x-forwarded-proto"] == "https"
         assert nginx.get("http://web.test/", X_Forwarded_Proto="ws").status_code == 301

@@ -11,7 +11,7 @@ from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
 
 _ESCAPES = ("default", "json", "none")
-_JSON_LINE = (
+JSON_LINE = (
     '{"time":"$time_iso8601","client":"$remote_addr","user":"$remote_user","host":"$host","method":"$request_method",'
     '"uri":"$request_uri","protocol":"$server_protocol","status":$status,"bytes":$body_bytes_sent,'
     '"request_time":$request_time,"upstream":"$upstream_addr","upstream_status":"$upstream_status",'
@@ -63,7 +63,7 @@ class WrittenLogs(forms.OptionMap):
 def _make(written: WrittenLogs) -> Logs:
     stdout = None if written.access is None else written.access == "stdout"
     logs = Logs(access=written.access is not False, stdout=stdout, max_bytes=written.max_size, keep=written.keep)
-    return dataclasses.replace(logs, format=_JSON_LINE, escape="json") if written.format is Format.JSON else logs
+    return dataclasses.replace(logs, format=JSON_LINE, escape="json") if written.format is Format.JSON else logs
 
 
 def _check(value: Logs, place: Place) -> None:

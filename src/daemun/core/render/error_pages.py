@@ -84,10 +84,7 @@ def in_logs_of(
     logs = log_lines(scope, route)
     return (
         *(_with_pages(node, repeated(scope, route)) for node in locations),
-        *(
-            _location(f"{_prefix_of(scope, route)}{form}", form, kind, logs)
-            for form, kind in visitor_page.FORMS.items()
-        ),
+        *(_location(f"{_prefix_of(scope, route)}{form}", kind, logs) for form, kind in visitor_page.FORMS.items()),
     )
 
 
@@ -116,8 +113,8 @@ def _page(*but: str, place: str = _PLACE) -> directive.Directive:
     return arguments.line("error_page", *(status for status in STATUSES if status not in but), Expr(place))
 
 
-def _location(name: str, form: str, kind: str, logs: tuple[directive.Directive, ...]) -> directive.Directive:
-    answer = arguments.line("return", "200", Expr(f"$daemun_page_{form}"))
+def _location(name: str, kind: str, logs: tuple[directive.Directive, ...]) -> directive.Directive:
+    answer = arguments.line("return", "200", Expr("$daemun_page"))
     return arguments.line("location", Expr(name), block=(*logs, arguments.line("default_type", kind), answer))
 
 
@@ -134,7 +131,7 @@ def nodes(
     return (
         *outer,
         _page(),
-        *(_location(f"@daemun_error_{form}", form, kind, logs) for form, kind in visitor_page.FORMS.items()),
+        *(_location(f"@daemun_error_{form}", kind, logs) for form, kind in visitor_page.FORMS.items()),
     )
 
 
@@ -159,6 +156,9 @@ def log_format(settings: model.Globals, nginx: render_environment.Nginx) -> dire
     return arguments.line("log_format", LOG_FORMAT, Expr(text))
 
 
+LOGGED_ID = "$daemun_logged_id"
+
+
 def variables(settings: model.Globals, nginx: render_environment.Nginx) -> tuple[directive.Node, ...]:
     request_id = forwarded_headers.expressions(settings, nginx).request_id
     return (
@@ -166,7 +166,16 @@ def variables(settings: model.Globals, nginx: render_environment.Nginx) -> tuple
         _map("$http_accept", "wanted", *_wanted(), default="text"),
         _map("$status", "error_title", *((status, title) for status, (title, _) in _TEXTS.items()), default=_OTHER[0]),
         _map("$status", "error_text", *((status, text) for status, (_, text) in _TEXTS.items()), default=_OTHER[1]),
+        _map("$daemun_wanted", "page", *_bodies(request_id).items(), default=""),
+        directive.Comment("The same in files of earlier versions."),
         *(_map("", f"page_{form}", default=text) for form, text in _bodies(request_id).items()),
+        directive.Comment("The request in the access log: as its page names it, else by its connection."),
+        _map(
+            "$status",
+            "logged_id",
+            *((status, request_id) for status in STATUSES),
+            default="$connection-$connection_requests",
+        ),
         _map(
             "$time_iso8601",
             "log_time",

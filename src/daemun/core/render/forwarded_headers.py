@@ -15,7 +15,9 @@ from daemun.core.options import trusted_proxies_option
 class ForwardedHeaders:
     """named_port: of the host that the client requested, with its colon, or nothing.
 
-    host: that was routed by, with the port the client named. Others: as the header of that name.
+    host: that was routed by, with the port the client named. request_id: on the gate's own pages; drawn where it is
+    used first, which takes a twentieth of a request. sent_request_id: what a trusted proxy named it, else nothing.
+    Others: as the header of that name.
     """
 
     named_port: str
@@ -25,6 +27,7 @@ class ForwardedHeaders:
     forwarded_host: str
     forwarded_port: str
     request_id: str
+    sent_request_id: str
 
 
 def expressions(settings: model.Globals, nginx: render_environment.Nginx) -> ForwardedHeaders:
@@ -42,6 +45,7 @@ def expressions(settings: model.Globals, nginx: render_environment.Nginx) -> For
             forwarded_host="$daemun_forwarded_host",
             forwarded_port="$daemun_forwarded_port",
             request_id="$daemun_request_id",
+            sent_request_id="$daemun_sent_request_id",
         )
     return ForwardedHeaders(
         named_port=named_port,
@@ -51,6 +55,7 @@ def expressions(settings: model.Globals, nginx: render_environment.Nginx) -> For
         forwarded_host=host,
         forwarded_port="$daemun_forwarded_port" if settings.proxy_protocol else "$daemun_port",
         request_id="$request_id",
+        sent_request_id="",
     )
 
 

@@ -107,7 +107,7 @@ def _forwarded(forwarded: forwarded_headers.ForwardedHeaders) -> dict[str, str]:
         "X-Forwarded-Proto": forwarded.forwarded_proto,
         "X-Forwarded-Host": forwarded.forwarded_host,
         "X-Forwarded-Port": forwarded.forwarded_port,
-        "X-Request-ID": forwarded.request_id,
+        "X-Request-ID": forwarded.sent_request_id,
     }
 
 

@@ -16,7 +16,6 @@ from daemun.core.render import (
     compression,
     default_server,
     error_pages,
-    forwarded_headers,
     header_directives,
     hold_locations,
     http_defaults,
@@ -46,10 +45,10 @@ MIME = "mime.types"
 _LOG = (
     '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent"'
     ' host="$host" upstream="$upstream_addr" upstream_status="$upstream_status" request_time=$request_time'
-    ' upstream_response_time="$upstream_response_time" tls="$ssl_protocol" request_id='
+    ' upstream_response_time="$upstream_response_time" tls="$ssl_protocol" request_id=$request_id'
 )
-"""The combined format first, so that every reader of access logs understands it; then names with values, and last the
-request's id. A time more would cost each request 800 instructions, of about 40,000 that nginx takes in all."""
+"""The combined format first, so that every reader of access logs understands it; then names with values, and last what
+names the request. A time more would cost each request 800 instructions, of about 40,000 that nginx takes in all."""
 _LOG_OF_NGINX_PROXY = (
     '$host $remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" '
     '"$http_user_agent" "$upstream_addr"'
@@ -191,10 +190,12 @@ def _log(settings: model.Globals, env: render_environment.Environment) -> tuple[
     log = access_log.shared(settings, env)
     if not logs.access:
         return (*named, log)
-    ours = f"{_LOG}{forwarded_headers.expressions(settings, env.nginx).request_id}"
+    line = logs.format or _LOG
+    if line in {_LOG, logs_option.JSON_LINE}:
+        line = line.replace("$request_id", error_pages.LOGGED_ID)
     return (
         *named,
-        arguments.line("log_format", "daemun", *escape, Expr(logs.format or ours)),
+        arguments.line("log_format", "daemun", *escape, Expr(line)),
         log,
     )
 

@@ -165,6 +165,7 @@ def _believed(
     return _map("", variable, ("default", otherwise))
 
 
+_THEIR_ID = (r"~^1:(?<daemun_their_id>[A-Za-z0-9._-]{1,128})\z", "$daemun_their_id")
 _PROTOCOLS = (("1:http", "http"), ("1:https", "https"), ("1:ws", "http"), ("1:wss", "https"))
 """Traefik names WebSockets so."""
 
@@ -203,13 +204,8 @@ def _forwarded(settings: model.Globals, nginx: render_environment.Nginx) -> tupl
         directive.Comment("The port that the client named, or the usual one."),
         _port(ours, nginx),
         _forwarded_port(settings),
-        _believed(
-            settings,
-            "x_request_id",
-            "request_id",
-            "$request_id",
-            (r"~^1:(?<daemun_their_id>[A-Za-z0-9._-]{1,128})\z", "$daemun_their_id"),
-        ),
+        _believed(settings, "x_request_id", "request_id", "$request_id", _THEIR_ID),
+        _believed(settings, "x_request_id", "sent_request_id", "", _THEIR_ID),
     )
 
 
