@@ -144,3 +144,81 @@ def test_quarantine_survives_a_restart(running: Daemon) -> None:
     assert running.wait_state("a.test", "quarantined")["reason"]
     assert running.sign("a.test") == "one"
     assert running.sign("b.test") == "two"
+
+
+NAMED_WITHOUT_A_LINE = {
+    "a log in a folder that is not there": ("access_log /no/such/folder/x.log;", "/no/such/folder/x.log", "create"),
+    "a CA that is none": ("ssl_trusted_certificate {root}/junk.pem;", "junk.pem", "PEM"),
+    "a name that does not fit": ("server_name " + "x" * 200 + ".test;", "server_names_hash", "shorten its names"),
+    "a name that cannot be found": (
+        "access_log syslog:server=no-such-name.invalid;",
+        "no-such-name.invalid",
+        "write an address",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", NAMED_WITHOUT_A_LINE)
+def test_whatever_nginx_says_the_site_is_found(running: Daemon, kind: str) -> None:
+    """Also where nginx names no line, and at the first start of a site, which then shows a 503 page."""
+    snippet, words, cure = NAMED_WITHOUT_A_LINE[kind]
+    (running.root / "junk.pem").write_text("junk\n")
+    written = snippet.format(root=running.root)
+    running.write(
+        "sites:\n" + _snippet("a.test", "two", written) + signpost("b.test", "two") + _snippet("c.test", "one", written)
+    )
+    running.wait_sign("b.test", "two")
+    assert running.sign("a.test") == "one"
+    assert running.get("https://c.test/").status_code == 503
+    for host in ("a.test", "c.test"):
+        reason = running.wait_state(host, "quarantined")["reason"]
+        assert words in reason
+        assert cure in reason
+    assert running.site("b.test")["state"] == "live"
+    for command in ("status", "doctor", "check"):
+        done = running.cli(command)
+        assert done.returncode in {1, 3}
+        assert words in done.stdout + done.stderr, command
+    running.kill()
+    running.start()
+    running.wait_state("c.test", "quarantined")
+    assert running.sign("a.test") == "one"
+    assert running.sign("b.test") == "two"
+
+
+CRASHING = """#!/bin/sh
+# nginx with a fault: one word of a configuration ends it.
+for word in "$@"; do
+  case "$word" in
+    */nginx.conf) if grep -rq crashes-nginx "${{word%/nginx.conf}}/sites"; then kill -SEGV $$; fi ;;
+  esac
+done
+exec {nginx} "$@"
+"""
+
+
+def test_a_site_that_ends_nginx_by_a_signal_is_found(daemon: Daemon) -> None:
+    faulty = daemon.root / "faulty-nginx"
+    faulty.write_text(CRASHING.format(nginx=daemon.environment["DAEMUN_NGINX"]))
+    faulty.chmod(0o755)
+    daemon.environment["DAEMUN_NGINX"] = str(faulty)
+    sites = signpost("a.test", "one") + signpost("b.test", "one")
+    daemon.write("sites:\n" + sites + _snippet("wrong.test", "one", "add_header X-Mine crashes-nginx;"))
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+    daemon.wait_sign("b.test", "one")
+    assert daemon.get("https://wrong.test/").status_code == 503
+    reason = daemon.wait_state("wrong.test", "quarantined")["reason"]
+    assert "ended by signal 11" in reason
+    assert "--nginx PATH" in reason
+
+
+def test_a_site_without_hand_written_nginx_is_found_too(running: Daemon) -> None:
+    """Its file of a CA is there and is none, which nginx says without a line."""
+    (running.root / "junk.pem").write_text("junk\n")
+    wrong = "  wrong.test: {/: {to: 'https://127.0.0.1:1', server_name: x, verify: junk.pem}}\n"
+    running.write("sites:\n" + signpost("a.test", "two") + signpost("b.test", "two") + wrong)
+    running.wait_sign("b.test", "two")
+    running.wait_sign("a.test", "two")
+    assert running.get("https://wrong.test/").status_code == 503
+    assert "junk.pem" in running.wait_state("wrong.test", "quarantined")["reason"]

@@ -213,7 +213,6 @@ def _quarantine(
     return asyncio.run(
         quarantine_staging.stage_with_quarantine(
             _Judge(env.layout),  # type: ignore[arg-type]  # it stages, and no more
-            desired,
             files,
             last_good=assembled.last_good,
             unavailable=assembled.unavailable,

@@ -1,23 +1,15 @@
-"""Which files are suspected when nginx refuses a tree."""
+"""The parts of a tree that can be replaced, and which of them changed."""
 
-import dataclasses
-
-from daemun.core import change_plan, directive, model, quarantine
-
-SNIPPET = (directive.Directive("return", (directive.Expr("204"),)),)
-HOSTS = ("a.test", "b.test", "c.test")
+from daemun.core import quarantine
+from daemun.core.render import snippets
 
 
-def site(host: str) -> model.Site:
-    return model.Site(host=host, snippet=SNIPPET)
+def test_parts_are_what_can_be_replaced_alone() -> None:
+    files = {"nginx.conf": b"", "variables.conf": b"", snippets.OF_THE_FILE: b"", "sites/a.test.conf": b""}
+    assert set(quarantine.find_parts(files)) == {snippets.OF_THE_FILE, "sites/a.test.conf"}
 
 
-def test_suspects_are_hand_written_and_new() -> None:
-    plain = dataclasses.replace(site("d.test"), snippet=())
-    desired = model.Desired(globals=model.Globals(snippet=SNIPPET), sites=(*map(site, HOSTS), plain))
-    files = {change_plan.site_file(host): b"new" for host in (*HOSTS, "d.test")}
-    last_good = {change_plan.site_file("a.test"): b"new"}
-    assert quarantine.find_suspects(desired, files, last_good) == (
-        change_plan.site_file("b.test"),
-        change_plan.site_file("c.test"),
-    )
+def test_a_part_that_differs_in_comments_alone_did_not_change() -> None:
+    good = {"sites/a.test.conf": b"# daemun.yaml:3\nlisten 80;\n", "sites/b.test.conf": b"listen 80;\n"}
+    files = {"sites/a.test.conf": b"# daemun.yaml:4\nlisten 80;\n", "sites/b.test.conf": b"listen 81;\n"}
+    assert quarantine.find_changed(files, good) == {"sites/b.test.conf"}

@@ -6,7 +6,17 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from daemun.core import assemble, change_plan, directive, layout, model, outcome, render_environment, shared_sites
+from daemun.core import (
+    assemble,
+    change_plan,
+    directive,
+    layout,
+    model,
+    outcome,
+    quarantine,
+    render_environment,
+    shared_sites,
+)
 from daemun.core.options import catalogue
 from daemun.core.render import render_tree, shared_blocks, tls
 from tests.support.sites import proxy, route, site, with_options
@@ -307,6 +317,15 @@ def test_each_has_a_state() -> None:
     moved = frozenset({change_plan.site_file(OTHER.host)})
     found = outcome.site_statuses(desired, live=own, wanted=wanted, moved=moved, error="no")
     assert [one.state.value for one in found] == ["pending", "live", "disabled"]
+
+
+def test_what_shares_its_blocks_with_another_server_has_its_last_good_version() -> None:
+    moved = dataclasses.replace(PLAIN, routes=(route("/", proxy("http://10.0.0.7:8000")),))
+    assembled = assemble.assemble_files(_desired(moved, OTHER), ENVIRONMENT, last_good=_files(PLAIN, OTHER))
+    path = change_plan.site_file("plain.test")
+    assert path not in assembled.files
+    assert change_plan.is_same(assembled.last_good[path], render_tree.render_site(PLAIN, ENVIRONMENT))
+    assert quarantine.find_changed(assembled.files, assembled.last_good) == {path}
 
 
 def test_what_shared_its_blocks_has_a_last_good_version() -> None:

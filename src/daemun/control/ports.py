@@ -44,13 +44,15 @@ class Source(typing.Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class TestFailure:
-    """nginx's refusal of a staged tree. file: relative to the tree, None when nginx named none. message: its words."""
+    """nginx's refusal of a staged tree. file: relative to the tree, None when nginx named none. message: its words.
+    cure: what to do about it, where that is known."""
 
     __test__ = False  # not a pytest class
 
     message: str
     file: str | None = None
     line: int | None = None
+    cure: str | None = None
 
 
 class ListenError(EnvironmentProblemError):

@@ -1,16 +1,26 @@
-"""Stage a tree, and when nginx refuses a file of it that can stand alone, stage it with that file replaced."""
+"""Stage a tree, and when nginx refuses it, stage it with the fewest parts replaced that make nginx accept it.
 
-import collections
+Rule: a part is put back only where nginx accepts the tree with it, so whatever was not found out in MOST_RUNS stays
+replaced, and everything else is served.
+"""
+
+import asyncio
 import collections.abc
 import dataclasses
 
 from daemun.control import ports
-from daemun.core import model, quarantine, variable_definitions
+from daemun.core import quarantine, variable_definitions
 from daemun.core.render import access
 from daemun.errors import ApplyError
 
-_MOST_TRIES = 2
-"""How often a file is replaced: by its last good version, and by what stands in for that."""
+MOST_RUNS = 64
+"""How often nginx judges a tree to find the parts at fault. One among ten thousand takes sixteen runs where nginx names
+neither a file nor a word of it."""
+
+_MOST_RUNS_TO_IMPROVE = 16
+"""Of these, at least for finding what can stand instead of them."""
+
+Files = collections.abc.Mapping[str, bytes]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,94 +33,196 @@ class Staged:
 
 async def stage_with_quarantine(
     proxy: ports.Proxy,
-    desired: model.Desired,
-    files: collections.abc.Mapping[str, bytes],
+    files: Files,
     *,
-    last_good: collections.abc.Mapping[str, bytes],
-    unavailable: collections.abc.Mapping[str, bytes],
+    last_good: Files,
+    unavailable: Files,
     known: variable_definitions.Definitions,
 ) -> Staged:
-    """Stage `files`, with the fewest files replaced that make nginx accept it.
+    """Stage `files`, with the fewest parts replaced that make nginx accept it.
 
     last_good: the tree nginx runs now. unavailable: path -> 503 version of a site's file. known: the variables that
     these may use.
-    Raises: ApplyError(stage="test") when what nginx refuses cannot be replaced; nothing that runs was touched.
+    Raises: ApplyError(stage="test") when nginx refuses it whatever is replaced; nothing that runs was touched.
     """
-    tree = dict(files)
-    refused: dict[str, _Cause] = {}
-    tries: collections.Counter[str] = collections.Counter()
-    # This ends: each file is replaced at most twice, by its last good version and then by its 503 page.
-    while (failure := await proxy.stage(tree)) is not None:
-        if quarantine.can_be_replaced(failure.file):
-            at_fault = {str(failure.file): failure}
-        else:
-            at_fault = await _find_by_trial(
-                proxy, desired, tree, last_good=last_good, unavailable=unavailable, known=known
-            )
-        replaced = tree
-        tries.update(list(at_fault))
-        for path, words in ((path, words) for path, words in at_fault.items() if tries[path] <= _MOST_TRIES):
-            replaced = quarantine.replace_file(
-                replaced, path, last_good=last_good, unavailable=unavailable, known=known
-            )
-            refused.setdefault(path, _find_cause(words, tree.get(path, b"")))
-        if replaced == tree:
-            cause = _find_cause(failure, tree.get(failure.file or "", b""))
-            raise ApplyError(
-                f"cannot apply the configuration: nginx refuses it: {cause.placed}",
-                stage="test",
-                restored=True,
-                stderr=failure.message,
-            )
-        tree = replaced
-    return Staged(
-        files=tree,
-        refused=tuple(
-            quarantine.RefusedFile(
-                path=path,
-                cause=found.words,
-                stand_in=_stand_in(path, tree[path], last_good.get(path)),
-                place=found.place,
-            )
-            for path, found in refused.items()
-        ),
-    )
+    failure = await proxy.stage(files)
+    if failure is None:
+        return Staged(files=dict(files))
+    search = _Search(proxy, files, last_good=last_good, unavailable=unavailable, known=known)
+    return await search.run(failure)
 
 
-def _stand_in(path: str, content: bytes, good: bytes | None) -> quarantine.StandIn:
-    if path == access.INTERNAL:
-        return quarantine.StandIn.CLOSED
-    return quarantine.StandIn.LAST_GOOD if content == good else quarantine.StandIn.UNAVAILABLE
+class _Search:
+    """standing: path -> what stands instead of a part. refused: path -> nginx's words about it."""
 
+    def __init__(
+        self,
+        proxy: ports.Proxy,
+        files: Files,
+        *,
+        last_good: Files,
+        unavailable: Files,
+        known: variable_definitions.Definitions,
+    ) -> None:
+        self._proxy = proxy
+        self._files = files
+        self._last_good = last_good
+        self._unavailable = unavailable
+        self._known = known
+        self._parts: dict[str, bytes] = {}
+        self._standing: dict[str, bytes] = {}
+        self._refused: dict[str, ports.TestFailure] = {}
+        self._staged: dict[str, bytes] | None = None
+        self._runs = 0
 
-async def _find_by_trial(
-    proxy: ports.Proxy,
-    desired: model.Desired,
-    tree: dict[str, bytes],
-    *,
-    last_good: collections.abc.Mapping[str, bytes],
-    unavailable: collections.abc.Mapping[str, bytes],
-    known: variable_definitions.Definitions,
-) -> dict[str, ports.TestFailure]:
-    """The files at fault when nginx names none: all suspects are replaced, then each is put back on trial.
+    async def run(self, failure: ports.TestFailure) -> Staged:
+        self._parts = await asyncio.to_thread(quarantine.find_parts, self._files)
+        changed = await asyncio.to_thread(quarantine.find_changed, self._files, self._last_good)
+        if not await self._replace_named(changed, failure):
+            await self._search(tuple(path for path in self._parts if path in changed), failure)
+        await self._improve()
+        if self._staged != self._standing and (again := await self._judge(self._standing)) is not None:
+            raise self._error(again)
+        return Staged(
+            files=await asyncio.to_thread(self._make_tree, self._standing),
+            refused=tuple(self._describe(path, found) for path, found in self._refused.items()),
+        )
 
-    Empty when the tree is refused even without any hand-written nginx.
-    """
-    suspects = quarantine.find_suspects(desired, tree, last_good)
-    accepted = tree
-    for path in suspects:
-        accepted = quarantine.replace_file(accepted, path, last_good=last_good, unavailable=unavailable, known=known)
-    if not suspects or await proxy.stage(accepted) is not None:
-        return {}
-    at_fault: dict[str, ports.TestFailure] = {}
-    for path in suspects:
-        trial = variable_definitions.complete({**accepted, path: tree[path]}, known)
-        failure = await proxy.stage(trial)
-        if failure is None:
-            accepted = trial
-        else:
-            at_fault[path] = failure
-    return at_fault
+    async def _replace_named(self, changed: frozenset[str], failure: ports.TestFailure) -> bool:
+        """Replace the changed parts that nginx names, one after the other. Returns: whether nginx accepts that."""
+        named: ports.TestFailure | None = failure
+        while named is not None and self._runs < MOST_RUNS // 2:
+            path = named.file or ""
+            if path not in changed or path in self._standing:
+                return False
+            self._refused[path] = named
+            named = await self._judge({**self._standing, path: self._stand_ins(path)[0]}, keep=True)
+        return named is None
+
+    async def _search(self, changed: tuple[str, ...], failure: ports.TestFailure) -> None:
+        """Replace every changed part, every part if that does not help, and put back what nginx accepts."""
+        unknown = tuple(path for path in changed if path not in self._refused)
+        if await self._judge({path: self._stand_ins(path)[0] for path in changed}) is None:
+            await self._add(unknown, None if self._refused else failure)
+            return
+        if await self._judge({path: self._stand_ins(path)[-1] for path in self._parts}) is not None:
+            raise self._error(failure)
+        known = frozenset(changed)
+        await self._add(tuple(path for path in self._parts if path not in known))
+        await self._add(unknown)
+
+    async def _improve(self) -> None:
+        """Of a site that is nowhere show its last good version, or its 503 page, where nginx accepts that."""
+        self._runs = min(self._runs, MOST_RUNS - _MOST_RUNS_TO_IMPROVE)
+        for turn in range(2):
+            better: dict[str, bytes] = {}
+            for path in self._refused:
+                stand_ins = self._stand_ins(path)
+                if self._standing[path] == stand_ins[-1] and turn < len(stand_ins) - 1:
+                    better[path] = stand_ins[turn]
+            await self._add(tuple(better), versions=better)
+
+    async def _add(
+        self, group: tuple[str, ...], failure: ports.TestFailure | None = None, *, versions: Files | None = None
+    ) -> None:
+        """Put parts back as they were wanted, or in these versions. Those that nginx refuses stay as they are.
+
+        failure: nginx's words about the whole group, where it judged that already.
+        """
+        while group:
+            if self._runs >= MOST_RUNS:
+                self._give_up(group, failure)
+                return
+            failure = failure or await self._judge(self._with(group, versions))
+            if failure is None:
+                return
+            at_fault, failure, group = await self._bisect(group, failure, versions)
+            if at_fault is not None:
+                self._refused.setdefault(at_fault, failure)
+                failure = None
+
+    async def _bisect(
+        self, suspects: tuple[str, ...], failure: ports.TestFailure, versions: Files | None
+    ) -> tuple[str | None, ports.TestFailure, tuple[str, ...]]:
+        """Find the one at fault in a group that nginx refuses, and put back those that it accepts on the way.
+
+        Returns: the part, None when the runs are used up; nginx's words about it; those that were not judged.
+        """
+        left: tuple[str, ...] = ()
+        while len(suspects) > 1 and failure.file not in suspects:
+            if self._runs >= MOST_RUNS:
+                return None, failure, (*suspects, *left)
+            first, second = quarantine.split(suspects, self._parts, failure.message)
+            refusal = await self._judge(self._with(first, versions))
+            if refusal is None:
+                suspects = second  # with these the tree is the one that was refused
+            else:
+                suspects, failure, left = first, refusal, (*second, *left)
+        at_fault = failure.file if failure.file in suspects else suspects[0]
+        return at_fault, failure, (*(path for path in suspects if path != at_fault), *left)
+
+    def _give_up(self, group: tuple[str, ...], failure: ports.TestFailure | None) -> None:
+        words = "" if failure is None else f": {failure.message}"
+        message = (
+            f"nginx refuses one of {len(group)} sites, and {MOST_RUNS} tries did not show which{words}"
+            if len(group) > 1
+            else f"nginx was not tried with it after {MOST_RUNS} tries of other sites{words}"
+        )
+        for path in group:
+            self._refused.setdefault(path, ports.TestFailure(message=message, cure="mend the sites named beside it"))
+
+    def _with(self, group: tuple[str, ...], versions: Files | None) -> dict[str, bytes]:
+        if versions is not None:
+            return {**self._standing, **{path: versions[path] for path in group}}
+        added = frozenset(group)
+        return {path: content for path, content in self._standing.items() if path not in added}
+
+    async def _judge(self, standing: dict[str, bytes], *, keep: bool = False) -> ports.TestFailure | None:
+        """Stage the tree with these parts replaced. What is accepted stands from now on; what is not with `keep`."""
+        self._runs += 1
+        tree = await asyncio.to_thread(self._make_tree, standing)
+        failure = await self._proxy.stage(tree)
+        self._staged = standing if failure is None else None
+        if failure is None or keep:
+            self._standing = standing
+        return failure
+
+    def _make_tree(self, standing: Files) -> dict[str, bytes]:
+        return quarantine.replace_parts(self._files, standing, known=self._known)
+
+    def _stand_ins(self, path: str) -> tuple[bytes, ...]:
+        return quarantine.find_stand_ins(
+            path, self._files.get(path), last_good=self._last_good, unavailable=self._unavailable
+        )
+
+    def _describe(self, path: str, failure: ports.TestFailure) -> quarantine.RefusedFile:
+        found = self._find_cause(failure, path)
+        return quarantine.RefusedFile(
+            path=path, cause=found.words, cure=failure.cure, stand_in=self._name_stand_in(path), place=found.place
+        )
+
+    def _name_stand_in(self, path: str) -> quarantine.StandIn:
+        content = self._standing[path]
+        if path == access.INTERNAL:
+            return quarantine.StandIn.CLOSED
+        if content == self._last_good.get(path):
+            return quarantine.StandIn.LAST_GOOD
+        return quarantine.StandIn.UNAVAILABLE if content else quarantine.StandIn.NOTHING
+
+    def _error(self, failure: ports.TestFailure) -> ApplyError:
+        cause = self._find_cause(failure, failure.file).placed
+        return ApplyError(
+            f"cannot apply the configuration: nginx refuses it: {cause}",
+            stage="test",
+            restored=True,
+            stderr=failure.message,
+        )
+
+    def _find_cause(self, failure: ports.TestFailure, path: str | None) -> "_Cause":
+        """A place in generated files is shown only where no better one is."""
+        content = self._files.get(path or "", b"")
+        place = quarantine.find_place(content, failure.line if failure.file == path else None, failure.message)
+        return _Cause(words=_describe(failure) if place is None else failure.message, place=place)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,12 +233,6 @@ class _Cause:
     @property
     def placed(self) -> str:
         return self.words if self.place is None else f"{self.place}: {self.words}"
-
-
-def _find_cause(failure: ports.TestFailure, content: bytes) -> _Cause:
-    """content: of the file as it was wanted. A place in generated files is shown only where no better one is."""
-    place = quarantine.find_place(content, failure.line, failure.message)
-    return _Cause(words=_describe(failure) if place is None else failure.message, place=place)
 
 
 def _describe(failure: ports.TestFailure) -> str:

@@ -108,7 +108,7 @@ class Switcher:
         """
         while True:
             try:
-                return await self._stage(desired, assembled, actual)
+                return await self._stage(assembled, actual)
             except ports.ListenError as error:
                 assembled, actual = await self._set_aside(desired, assembled, error)
 
@@ -140,13 +140,12 @@ class Switcher:
         denied = {**assembled.denied, address: error.denied}
         return await self.assemble(desired, actual, denied), actual
 
-    async def _stage(self, desired: model.Desired, assembled: assemble_.Assembled, actual: model.Actual) -> Candidate:
+    async def _stage(self, assembled: assemble_.Assembled, actual: model.Actual) -> Candidate:
         staged = quarantine_staging.Staged(files=assembled.files)
         activation = change_plan.choose_activation(assembled.files, actual)
         if activation is not change_plan.Activation.NOTHING:
             staged = await quarantine_staging.stage_with_quarantine(
                 self._proxy,
-                desired,
                 assembled.files,
                 last_good=assembled.last_good,
                 unavailable=assembled.unavailable,

@@ -88,7 +88,8 @@ def assemble_files(
         broken |= _find_unrenderable(_without(desired, broken), env, memory.files, entries)
         files = render_tree.render_files(_without(desired, broken), env, memory.files, entries=_left(entries, broken))
     former = _find_former(desired, env, files, last_good)
-    good = _without_barred(fallbacks.find_good({**last_good, **former.good}, denied=gone), faults)
+    before = _Before(desired.globals, env, last_good, former.good)
+    good = _without_barred(fallbacks.find_good(before, denied=gone), faults)
     for path in broken:
         files[path] = good[path] if path in good else unavailable[path]
     refused = [_refuse(path, cause, good) for path, cause in broken.items()]
@@ -135,6 +136,38 @@ class _Unavailable(collections.abc.Mapping[str, bytes]):
 
     def __len__(self) -> int:
         return len(self._sites)
+
+
+class _Before(collections.abc.Mapping[str, bytes]):
+    """The tree nginx runs now, in which a site that shares its blocks there has the file that it would have had.
+
+    That one is rendered when it is needed, which is nearly never, and is found by its path alone.
+    """
+
+    def __init__(
+        self,
+        settings: model.Globals,
+        env: render_environment.Environment,
+        running: collections.abc.Mapping[str, bytes],
+        former: collections.abc.Mapping[str, bytes],
+    ) -> None:
+        self._settings = settings
+        self._env = env
+        self._files = {**running, **former}
+        self._shared = shared_sites.read(running)
+
+    def __getitem__(self, path: str) -> bytes:
+        """Raises: KeyError; RenderError."""
+        if path in self._files:
+            return self._files[path]
+        entry = self._shared[change_plan.host_of(path)]
+        return render_tree.render_site(shared_blocks.make_site(entry), self._env, settings=self._settings)
+
+    def __iter__(self) -> collections.abc.Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,6 +105,11 @@ def site_file(host: str) -> str:
     return f"{SITES}{names.slug(host)}.conf"
 
 
+def host_of(path: str) -> str:
+    """The name of a site's file: the host, in all but odd cases, and always of a site that can share its blocks."""
+    return path.removeprefix(SITES).removesuffix(".conf")
+
+
 def expand(files: collections.abc.Mapping[str, bytes]) -> collections.abc.Mapping[str, bytes]:
     """The tree as if each site that shares its blocks had a file of its own with its lines, instead of the lists."""
     entries = shared_sites.read(files)
@@ -143,7 +148,7 @@ def diff_files(
             kind = ChangeKind.ADDED
         elif path not in wanted:
             kind = ChangeKind.REMOVED
-        host = hosts.get(path, path.removeprefix(SITES).removesuffix(".conf"))
+        host = hosts.get(path, host_of(path))
         changes.append(SiteChange(host=host, kind=kind))
     return tuple(changes), tuple(others)
 

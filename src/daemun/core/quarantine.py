@@ -1,7 +1,8 @@
-"""Which file of a refused tree is at fault, and what stands in for it (DESIGN.md decision 7). Pure.
+"""Which part of a refused tree is at fault, and what stands in for it (DESIGN.md decision 7). Pure.
 
-Only hand-written nginx can make `nginx -t` fail: a site's snippet lies in the site's own file, what is for all sites in
-files of `render.snippets`. nginx names the file for most mistakes and none for some (an unknown variable).
+A part is what can be replaced without touching any other site: a site's own file, one of the files of hand-written
+nginx for all sites, and a site that shares its blocks, under the path of the file that it would have. nginx names the
+file for most mistakes and none for some (an unknown variable, a certificate that cannot be loaded, a crash).
 """
 
 import collections.abc
@@ -9,7 +10,7 @@ import dataclasses
 import enum
 import re
 
-from daemun.core import change_plan, model, serialise, variable_definitions
+from daemun.core import change_plan, model, serialise, shared_sites, variable_definitions
 from daemun.core.render import access, snippets
 
 
@@ -59,21 +60,40 @@ def can_be_replaced(path: str | None) -> bool:
     return path is not None and path.startswith((snippets.FOLDER, change_plan.SITES))
 
 
-def find_suspects(
-    desired: model.Desired,
-    files: collections.abc.Mapping[str, bytes],
-    last_good: collections.abc.Mapping[str, bytes],
-) -> tuple[str, ...]:
-    """The files with hand-written nginx, or with files of the owner's that nginx reads at once, that differ from their
-    last good version, when nginx named none."""
-    paths = [*snippets.paths(desired.globals)]
-    paths += [access.INTERNAL] if desired.globals.internal_origin != model.NOWHERE else []
-    paths += [
-        change_plan.site_file(site.host)
-        for site in desired.enabled
-        if site.snippet or site.tls.clients or any(route.snippet for route in site.routes)
-    ]
-    return tuple(path for path in paths if path in files and files[path] != last_good.get(path))
+Files = collections.abc.Mapping[str, bytes]
+
+
+def find_parts(files: Files) -> dict[str, bytes]:
+    """Every part of a tree, with what is written of it."""
+    return {path: content for path, content in change_plan.expand(files).items() if can_be_replaced(path)}
+
+
+def find_changed(files: Files, last_good: Files) -> frozenset[str]:
+    """The parts that differ from their last good version, or have none: nginx refuses a tree for one of these, unless
+    the machine changed."""
+    before = shared_sites.read(last_good)
+    now = shared_sites.read(files)
+    own = (path for path in files if can_be_replaced(path))
+    changed = {path for path in own if not change_plan.is_same(files[path], last_good.get(path))}
+    shared = {change_plan.site_file(host) for host, entry in now.items() if before.get(host) != entry}
+    return frozenset(changed | shared)
+
+
+_QUOTED = re.compile(r'"([^"\s]+)"')
+
+
+def split(paths: collections.abc.Sequence[str], parts: Files, message: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Two or more parts in two groups; the part at fault is rather in the second one.
+
+    message: nginx's words. What it quotes (a path, a name) is written in the part at fault more often than not.
+    """
+    quoted = [word.encode() for word in _QUOTED.findall(message)]
+    named = tuple(path for path in paths if any(word in parts[path] for word in quoted))
+    if named and len(named) < len(paths):
+        chosen = frozenset(named)
+        return tuple(path for path in paths if path not in chosen), named
+    half = len(paths) // 2
+    return tuple(paths[:half]), tuple(paths[half:])
 
 
 _PLACE = re.compile(rb"[;{]  # (?P<place>[^\"\n]+:[0-9]+:[0-9]+)$")
@@ -107,24 +127,28 @@ def _opening(lines: list[bytes], number: int) -> int:
     return next((one for one in above if not lines[one][len(indentation) :].startswith(b" ")), number)
 
 
-def replace_file(
-    files: collections.abc.Mapping[str, bytes],
-    path: str,
-    *,
-    last_good: collections.abc.Mapping[str, bytes],
-    unavailable: collections.abc.Mapping[str, bytes],
-    known: variable_definitions.Definitions,
-) -> dict[str, bytes]:
-    """The tree with the file's last good version; without one, or when that is what was refused, its 503 page.
+def find_stand_ins(path: str, wanted: bytes | None, *, last_good: Files, unavailable: Files) -> tuple[bytes, ...]:
+    """What can stand instead of a part, the best first. The last one is the least that can be had: nothing of a site.
 
-    unavailable: path -> the 503 version, or what else stands in. known: the variables it may use.
+    wanted: what was refused; None: a site that shares its blocks. unavailable: path -> the 503 page of a site, or what
+    a file of hand-written nginx is replaced by.
     What restricts who may come in has no last good version: it may have let in more.
     """
     if path == access.INTERNAL:
-        return variable_definitions.complete({**files, path: serialise.serialise(model.NOBODY)}, known)
-    good = last_good.get(path)
-    if good is not None and path.startswith(snippets.FOLDER):
-        good = snippets.complete(good, unavailable.get(path, b""))
-    if good is None or good == files[path]:
-        good = unavailable.get(path, b"")
-    return variable_definitions.complete({**files, path: good}, known)
+        return (serialise.serialise(model.NOBODY),)
+    good, page = last_good.get(path), unavailable.get(path, b"")
+    if path.startswith(snippets.FOLDER):
+        good = None if good is None or good == wanted else snippets.complete(good, page)
+        return (page,) if good is None or good in {page, wanted} else (good, page)
+    kept = (content for content in (good, page) if content and content != wanted)
+    return (*dict.fromkeys(kept), b"")
+
+
+def replace_parts(files: Files, standing: Files, *, known: variable_definitions.Definitions) -> dict[str, bytes]:
+    """The tree with other versions of some parts. standing: path -> content; nothing of a site that shares its blocks
+    needs no file. known: the variables that they may use."""
+    if not standing:
+        return dict(files)
+    hosts = shared_sites.read(files).keys() & {change_plan.host_of(path) for path in standing}
+    others = {path: content for path, content in standing.items() if content or path in files}
+    return variable_definitions.complete({**shared_sites.without(files, hosts), **others}, known)

@@ -55,3 +55,27 @@ def _read(names: bytes, servers: bytes) -> collections.abc.Mapping[str, SharedSi
             entry = SharedSite(names=tuple([name.decode() for name in given]), server=by_host[given[0]].decode())
             found[entry.host] = entry
     return types.MappingProxyType(found)
+
+
+def without(files: Files, hosts: collections.abc.Set[str]) -> Files:
+    """The tree without these of the sites that share their blocks."""
+    if not hosts:
+        return files
+    gone = {host.encode() for host in hosts}
+    names = {name.encode() for host, entry in read(files).items() if host in hosts for name in entry.names}
+    left = {
+        NAMES: [line for line in _lines(files, NAMES) if _first(line, 1) not in gone],
+        HOSTS: [line for line in _lines(files, HOSTS) if _first(line) not in names],
+        ALIASES: [line for line in _lines(files, ALIASES) if _first(line) not in names],
+        SERVERS: [line for line in _lines(files, SERVERS) if _first(line) not in gone],
+    }
+    return {**files, **{path: b"".join(lines) for path, lines in left.items()}}
+
+
+def _lines(files: Files, path: str) -> list[bytes]:
+    return files.get(path, b"").splitlines(keepends=True)
+
+
+def _first(line: bytes, index: int = 0) -> bytes:
+    words = line.split()
+    return words[index].rstrip(b";") if len(words) > index else b""

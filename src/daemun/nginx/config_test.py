@@ -31,9 +31,13 @@ async def test(binary: str, layout: layout_.Layout, number: int) -> ports.TestFa
         raise problem
     if finished.status < 0:
         words = f"nginx was ended by signal {-finished.status}\n{finished.output}".strip()
-        return ports.TestFailure(message=words)
+        return ports.TestFailure(message=words, cure=error_diagnosis.find_cure(words))
     refusal = translate_refusal(finished.output, tree)
-    return dataclasses.replace(refusal, message=unknown_directive.explain(refusal.message, binary=binary))
+    return dataclasses.replace(
+        refusal,
+        message=unknown_directive.explain(refusal.message, binary=binary),
+        cure=error_diagnosis.find_cure(refusal.message),
+    )
 
 
 def translate_refusal(output: str, tree: str) -> ports.TestFailure:

@@ -16,6 +16,35 @@ from daemun.core import layout as layout_
 from daemun.core import listeners
 from daemun.nginx import port_owners
 
+_CURES = (
+    (
+        re.compile(r"^nginx was ended by signal"),
+        "take out what was changed last of its hand-written nginx, or name another nginx with --nginx PATH: this one, "
+        "or a module of it, has a fault",
+    ),
+    (
+        re.compile(r"host not found in"),
+        "nginx looks this name up once, when it reads the configuration: correct it, or write an address",
+    ),
+    (
+        re.compile(r"could not build (?P<table>[a-z_]+_hash), you should increase (?P<setting>[a-z_]+_bucket_size)"),
+        "shorten its names, or write a larger `{setting}` as `nginx:` at the top of daemun.yaml",
+    ),
+    (
+        re.compile(r"(?:cannot load certificate|SSL_CTX_use_PrivateKey|SSL_CTX_load_verify|X509_STORE)"),
+        "correct the path, or put a certificate and its key there that belong together, in PEM",
+    ),
+    (
+        re.compile(r"\(\) \"[^\"]+\" failed \(2: "),
+        "create that file or folder, or correct its path",
+    ),
+    (
+        re.compile(r"\(\) \"[^\"]+\" failed \(13: "),
+        "give the account that daemun runs as a right to it",
+    ),
+)
+"""What nginx says of a configuration -> what its owner does about it."""
+
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 _LINE = re.compile(
@@ -66,6 +95,12 @@ def join_emergencies(text: str) -> str:
     """nginx's reasons to refuse, each once, without time and process; the whole text when it has no such line. Pure."""
     words = dict.fromkeys(line.words for line in parse_lines(text) if line.level == "emerg")
     return "\n".join(words) or text.strip()
+
+
+def find_cure(message: str) -> str | None:
+    """What to do about a configuration that nginx refuses, where its words alone do not show it. Pure."""
+    found = ((match, cure) for pattern, cure in _CURES if (match := pattern.search(message)) is not None)
+    return next((cure.format(**match.groupdict()) for match, cure in found), None)
 
 
 def machine_problem(

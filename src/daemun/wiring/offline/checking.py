@@ -73,7 +73,6 @@ async def _find_refused(
 ) -> tuple[model.Problem, ...]:
     staged = await quarantine_staging.stage_with_quarantine(
         nginx,
-        desired,
         assembled.files,
         last_good={},
         unavailable=assembled.unavailable,
