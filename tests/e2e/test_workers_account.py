@@ -94,6 +94,61 @@ def test_n3_who_wants_nobody_may_have_it(daemon: Daemon, etc: pathlib.Path) -> N
     assert "daemun" not in _users(etc)
 
 
+def test_an_account_that_does_not_exist_keeps_no_site_from_being_served(daemon: Daemon, etc: pathlib.Path) -> None:
+    """The keys go to daemun's own account then, not to "nginx", which other programs run as."""
+    with (etc / "passwd").open("a") as file:
+        file.write("nginx:x:64321:64321::/nonexistent:/usr/sbin/nologin\n")
+    with (etc / "group").open("a") as file:
+        file.write("nginx:x:64321:\n")
+    daemon.write("user: missing\n" + ONE_SITE)
+    checked = daemon.cli("check")
+    assert checked.returncode == 1
+    assert "daemun.yaml:2:7" in checked.stdout + checked.stderr
+    assert "`useradd --system missing`" in checked.stdout + checked.stderr
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+    uid, gid, _ = _users(etc)["daemun"]
+    assert _worker_users(daemon) == {uid}
+    assert _key_groups(daemon) == {gid}
+    status = daemon.cli("status")
+    assert status.returncode == 3
+    assert "`useradd --system missing`" in status.stdout
+    # What else changes goes live, and the account that comes to be is used from the next start on.
+    daemon.write("user: missing\nsites:\n" + signpost("a.test", "two"))
+    daemon.wait_sign("a.test", "two")
+    with (etc / "passwd").open("a") as file:
+        file.write("missing:x:64322:64321::/nonexistent:/usr/sbin/nologin\n")
+    daemon.cli("apply")
+    messages = [problem["message"] for problem in daemon.status()["problems"]]
+    assert any("as missing after `daemun stop` and `daemun up`" in message for message in messages), messages
+    daemon.cli_good("stop")
+    daemon.wait_exit()
+    daemon.start()
+    daemon.wait_sign("a.test", "two")
+    assert _worker_users(daemon) == {64322}
+
+
+def test_a_running_daemun_keeps_its_account_when_the_file_names_one_that_does_not_exist(
+    daemon: Daemon, etc: pathlib.Path
+) -> None:
+    daemon.write(ONE_SITE)
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+    daemon.write("user: missing\nsites:\n" + signpost("a.test", "two"))
+    daemon.wait_sign("a.test", "two")
+    applied = daemon.cli("apply")
+    assert applied.returncode == 1
+    assert "`useradd --system missing`" in applied.stdout + applied.stderr
+    uid = _users(etc)["daemun"][0]
+    assert _worker_users(daemon) == {uid}
+    daemon.kill()  # nginx goes on, and the next daemon with it
+    daemon.start()
+    daemon.wait_ready()
+    daemon.write("user: missing\nsites:\n" + signpost("a.test", "three"))
+    daemon.wait_sign("a.test", "three")
+    assert _worker_users(daemon) == {uid}
+
+
 def test_n3_workers_that_run_as_nobody_are_served_until_they_are_started_anew(
     daemon: Daemon, etc: pathlib.Path
 ) -> None:

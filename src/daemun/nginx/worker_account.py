@@ -66,17 +66,26 @@ def choose_at_start(configured: str | None, *, running: str | None) -> WorkerAcc
 
     running: the user of the nginx that runs already; None: none runs. Its workers must be able to read the keys until
     it is started anew, so even nobody stays until then. Blocking, seconds when an account is made.
+    A configured user that does not exist, which the source reports, keeps no site from being served: instead of it
+    stands the one that runs already, or daemun's own. Not "nginx": its group would come to read keys that its owner
+    wanted to give to another one.
     Raises: EnvironmentProblemError also when none can be made.
     """
-    if os.geteuid() != 0 or configured is not None:
+    if os.geteuid() != 0:
         return choose(configured)
+    if configured is not None:
+        kept = (configured, running or OWN, OWN)
+        return _find_first(kept) or _make()
     if running == NOBODY:
         return _look_up(NOBODY)  # `next_user` has it
     return _find_first(PREFERRED) or _make()
 
 
 def next_user(configured: str | None) -> str | None:
-    """The account that `choose_at_start` would choose if nginx did not run. Raises: EnvironmentProblemError."""
+    """The account that `choose_at_start` would choose if nginx did not run; None also when a configured one does not
+    exist, which the source reports. Raises: EnvironmentProblemError."""
+    if configured is not None and _look_up(configured) is None:
+        return None
     found = choose(configured)
     if found is None or configured is not None or found.user in PREFERRED:
         return found.user if found else None

@@ -9,8 +9,8 @@ import pathlib
 
 from daemun import folders
 from daemun.core import layout, model, problem_report
-from daemun.core.options import docker_option, upstream_tls_options
-from daemun.errors import ConfigError
+from daemun.core.options import docker_option, upstream_tls_options, user_option
+from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.sources import (
     loaded_files,
     provider_check,
@@ -22,6 +22,9 @@ from daemun.sources import (
     yaml_reader,
     yaml_translate,
 )
+
+_ACCOUNTS = "/etc/passwd"
+"""Where an account that is missing may come to be, without a change of any source."""
 
 
 class InvalidFileError(ConfigError):
@@ -139,6 +142,7 @@ def _read(
     acme = snapshot.globals.acme if snapshot.globals is not None else None
     named = (
         *_find_missing_files(snapshot),
+        *_find_missing_account(snapshot, find_worker),
         *published_secrets.find_problems(snapshot, path, state),
         *snippet_files.find_problems(snapshot, find_worker),
         *served_folders.find_problems(snapshot, find_worker),
@@ -156,6 +160,19 @@ def _advice_without_file(state: str | None) -> str:
     if state is None or not os.path.exists(layout.Layout(state).kept_file):  # noqa: PTH110 - never an error
         return advice
     return f"put back what it held last with `daemun restore-file`, {advice}"
+
+
+def _find_missing_account(snapshot: model.Snapshot, find_worker: snippet_files.FindWorker) -> list[model.Problem]:
+    """The account of nginx's workers: the one that runs stays, and everything else of the file is applied."""
+    user = user_option.OPTION.of(snapshot.globals or model.Globals())
+    if user is None:
+        return []
+    try:
+        find_worker(user)
+    except EnvironmentProblemError as error:
+        message = f"{error}; until then nginx's workers run as they do, or as daemun's own account"
+        return [model.Problem(origin=model.NOWHERE, message=message, field=(user_option.OPTION.name,), file=_ACCOUNTS)]
+    return []
 
 
 def _find_missing_files(snapshot: model.Snapshot) -> list[model.Problem]:

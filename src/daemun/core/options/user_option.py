@@ -18,7 +18,7 @@ OPTION = Option[str | None](
         kind="account",
         usual="chosen",
         meaning="whom nginx's workers run as, when daemun runs as root; a change waits for `daemun stop` and "
-        "`daemun up`",
+        "`daemun up`; where there is no such account, which is an error, daemun's own",
     ),
     levels=frozenset({Level.GATE}),
     check=_check,
