@@ -48,7 +48,7 @@ class Task:
 
 
 def measure_daemun(task: Task) -> Measured:
-    routes = "{routes: {/: {redirect: /x}}}"
+    routes = "{routes: {/: {redirect: https://x.test}}}"
     text = f"listen: {{http: '127.0.0.1:{task.http}', https: '127.0.0.1:{ports.free_port()}'}}\n"
     text += f"acme: {{directory: '{task.ca.directory}', ca_file: {task.ca.ca_file}, resolvers: '{task.ca.resolver}'}}\n"
     text += "docker: off\nsites:\n" + "".join(f"  {name}: {routes}\n" for name in task.names)

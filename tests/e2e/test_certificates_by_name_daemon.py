@@ -9,7 +9,7 @@ from tests.support.daemon import Daemon
 
 pytestmark = [pytest.mark.nginx, pytest.mark.pebble]
 
-MANY = [f"  s{number:03}.test: {{tls: off, routes: {{/: {{redirect: /x}}}}}}\n" for number in range(200)]
+MANY = [f"  s{number:03}.test: {{tls: off, routes: {{/: {{redirect: https://x.test}}}}}}\n" for number in range(200)]
 """Sites beyond these share their nginx blocks."""
 
 
@@ -24,7 +24,7 @@ def running_ca(daemon: Daemon) -> collections.abc.Iterator[pebble.Pebble]:
 def test_a_site_of_five_thousand_aliases(daemon: Daemon) -> None:
     names = [f"a-rather-long-name-of-{number}.of-a-customer-with-many-names.test" for number in range(5000)]
     aliases = "".join(f"      - {name}\n" for name in names)
-    answer = "routes: {/: {redirect: /x}}"
+    answer = "routes: {/: {redirect: https://x.test}}"
     daemon.write_raw(
         f"{daemon.listen}sites:\n  other.test: {{{answer}}}\n  many.test:\n    {answer}\n    aliases:\n{aliases}"
     )

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.nginx
 
 WRONG = {
     "a target of no known kind": "ftp://127.0.0.1",
-    "an unknown option": "{acess: {allow: [private]}, routes: {/: {redirect: /x}}}",
+    "an unknown option": "{acess: {allow: [private]}, routes: {/: {redirect: https://x.test}}}",
     "a key twice": "{/: http://127.0.0.1:1, /: http://127.0.0.1:2}",
     "a variable": "'http://${NAME}'",
     "a file that is missing": "{/: {to: 'https://127.0.0.1:1', server_name: x, verify: missing.pem}}",

@@ -47,7 +47,7 @@ def test_killed_at_every_request_of_an_order(daemon: Daemon) -> None:
     with pebble.running_pebble(daemon.http) as ca, acme_proxy.in_front_of(ca) as proxy:
         authority = f"directory: '{proxy.directory}', ca_file: {ca.ca_file}, resolvers: '{ca.resolver}'"
         daemon.preamble = f"acme: {{{authority}}}\n"
-        daemon.write(f"sites:\n  {HOST}: {{routes: {{/: {{redirect: /x}}}}}}\n")
+        daemon.write(f"sites:\n  {HOST}: {{routes: {{/: {{redirect: https://x.test}}}}}}\n")
         requests = count_requests(daemon, proxy)
         killed = []
 

@@ -196,7 +196,7 @@ def test_a_program_that_does_not_answer_costs_nobody_else_anything(daemon: Daemo
     ],
 )
 def test_what_cannot_be_added_is_refused_with_words(daemon: Daemon, host: str, status: int, words: str) -> None:
-    wild = "  '*.wild.example.com': {tls: local, routes: {/: {redirect: /x}}}\n"
+    wild = "  '*.wild.example.com': {tls: local, routes: {/: {redirect: https://x.test}}}\n"
     daemon.write(sites("true") + wild)
     daemon.up("http://app.example.com/")
     answer = ask_api(daemon, "POST", "/domains", {"host": host})
@@ -207,8 +207,8 @@ def test_what_cannot_be_added_is_refused_with_words(daemon: Daemon, host: str, s
 def test_n11_a_disabled_sites_name_is_offered_to_nobody(daemon: Daemon, program: Program) -> None:
     program.allowed = {"off.example.test", "www.off.example.test", "x.off.example.test", "new.example.test"}
     off = (
-        "  off.example.test: {enabled: false, aliases: [www.off.example.test], routes: {/: {redirect: /x}}}\n"
-        "  '*.off.example.test': {enabled: false, tls: local, routes: {/: {redirect: /x}}}\n"
+        "  off.example.test: {enabled: false, aliases: [www.off.example.test], routes: {/: {redirect: https://x.test}}}\n"
+        "  '*.off.example.test': {enabled: false, tls: local, routes: {/: {redirect: https://x.test}}}\n"
     )
     daemon.write(sites(f"{{ask: '{program.url}', per_minute: 100}}") + off)
     daemon.up("http://app.example.com/")
@@ -223,13 +223,13 @@ def test_n11_a_disabled_sites_name_is_offered_to_nobody(daemon: Daemon, program:
 
 
 def test_without_such_a_site_and_with_two_of_them(daemon: Daemon) -> None:
-    plain = "sites:\n  a.test: {routes: {/: {redirect: /x}}}\n"
+    plain = "sites:\n  a.test: {routes: {/: {redirect: https://x.test}}}\n"
     daemon.write(plain)
     daemon.up("http://a.test/")
     refused = daemon.cli("domains", "add", "b.example.com")
     assert refused.returncode == 1
     assert "on_demand: true" in refused.stderr
-    daemon.write(sites("true") + "  b.test: {on_demand: true, routes: {/: {redirect: /x}}}\n")
+    daemon.write(sites("true") + "  b.test: {on_demand: true, routes: {/: {redirect: https://x.test}}}\n")
     checked = daemon.cli("check")
     assert checked.returncode == 1
     assert 'names that no site has already go to "app.example.com"' in checked.stdout + checked.stderr

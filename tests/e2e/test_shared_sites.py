@@ -15,7 +15,7 @@ OWN = 200
 """`Environment.own_blocks`."""
 
 # Each needs no certificate, and answers by itself.
-FIRST = [f"  s{number:03}.test: {{tls: off, routes: {{/: {{redirect: /x}}}}}}\n" for number in range(OWN)]
+FIRST = [f"  s{number:03}.test: {{tls: off, routes: {{/: {{redirect: https://x.test}}}}}}\n" for number in range(OWN)]
 
 
 @pytest.fixture(scope="module")

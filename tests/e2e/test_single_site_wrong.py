@@ -12,14 +12,14 @@ pytestmark = pytest.mark.nginx
 GOOD = signpost("a.test", "a") + signpost("z.test", "z")
 
 WRONG = {
-    "a key that is missing": "{tls: {certificate: c.pem, key: missing.pem}, routes: {/: {redirect: /x}}}",
-    "a certificate that is missing": "{tls: {certificate: missing.pem, key: k.pem}, routes: {/: {redirect: /x}}}",
-    "a key that is a folder": "{tls: {certificate: c.pem, key: folder}, routes: {/: {redirect: /x}}}",
+    "a key that is missing": "{tls: {certificate: c.pem, key: missing.pem}, routes: {/: {redirect: https://x.test}}}",
+    "a certificate that is missing": "{tls: {certificate: missing.pem, key: k.pem}, routes: {/: {redirect: https://x.test}}}",
+    "a key that is a folder": "{tls: {certificate: c.pem, key: folder}, routes: {/: {redirect: https://x.test}}}",
     "a CA of servers that is missing": "{/: {to: 'https://127.0.0.1:1', server_name: x, verify: missing.pem}}",
     "a target of no known kind": "ftp://127.0.0.1",
-    "an unknown option": "{acess: {allow: [private]}, routes: {/: {redirect: /x}}}",
+    "an unknown option": "{acess: {allow: [private]}, routes: {/: {redirect: https://x.test}}}",
     "an unknown option of a route": "{routes: {/: {to: 'http://127.0.0.1:1', timeot: 3}}}",
-    "a wrong value": "{http: sometimes, routes: {/: {redirect: /x}}}",
+    "a wrong value": "{http: sometimes, routes: {/: {redirect: https://x.test}}}",
     "no routes": "{routes: {}}",
     "a list": "[1, 2]",
     "nothing": "",
@@ -62,7 +62,10 @@ def test_an_edit_keeps_what_was_live_also_over_a_restart(daemon: Daemon, kind: s
     daemon.write("sites:\n" + GOOD + signpost("wrong.test", "right"))
     daemon.start()
     daemon.wait_sign("wrong.test", "right")
-    daemon.write(_file(WRONG[kind]).replace("/: {redirect: /x}", "/: {redirect: 'https://sign.test/open'}") + GOOD_EDIT)
+    daemon.write(
+        _file(WRONG[kind]).replace("/: {redirect: https://x.test}", "/: {redirect: 'https://sign.test/open'}")
+        + GOOD_EDIT
+    )
     daemon.wait_sign("new.test", "new")
     assert daemon.sign("wrong.test") == "right"
     daemon.wait_state("wrong.test", "quarantined")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemun.core import loops, model
+from daemun.core import directive, loops, model
 from tests.support.sites import proxy, route, site
 
 LISTENING = (model.Address(port=80), model.Address(port=443), model.Address(port=8443))
@@ -26,6 +26,71 @@ def test_another_server(url: str) -> None:
 
 def test_another_site_of_the_gate_can_be_meant() -> None:
     assert found(route("/", proxy("http://127.0.0.1", host_header="other.test"))) == []
+
+
+def redirect(path: str, to: str) -> model.Route:
+    return model.Route(path=path, action=model.Redirect(to=to))
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "https://a.test/",
+        "https://a.test",
+        "https://b.test/new",
+        "http://a.test/",
+        "https://$host$request_uri",
+        "https://$host/new",
+        "https://$host:8443$request_uri",
+        "$scheme://$host$uri",
+        "/new",
+        "/new$is_args$args",
+        "https://A.test/x?y=1",
+    ],
+)
+def test_a_redirect_that_leads_back(to: str) -> None:
+    (message,) = found(redirect("/", to))
+    assert 'site "a.test", route "/", redirect: ' in message
+    assert "leads back to this route" in message
+    assert "plain HTTP is sent to HTTPS anyway" in message
+
+
+@pytest.mark.parametrize(
+    ("to", "others"),
+    [
+        ("https://c.test/", ()),
+        ("https://www.$host/", ()),
+        ("https://a.test:9999/", ()),
+        ("//c.test/", ()),
+        ("https://a.test/new", ("/new",)),
+        ("/new", ("/new",)),
+        ("/new$request_uri", ("/new",)),
+        ("/$host", ()),
+        ("/$arg_to", ()),
+    ],
+)
+def test_a_redirect_that_leads_elsewhere(to: str, others: tuple[str, ...]) -> None:
+    assert found(redirect("/", to), *(route(path, "http://10.0.0.5") for path in others)) == []
+
+
+@pytest.mark.parametrize(("path", "to"), [("/old", "/old/new"), ("/old/", "https://a.test/old/$request_uri")])
+def test_a_redirect_of_a_part_that_leads_back(path: str, to: str) -> None:
+    (message,) = found(route("/", "http://10.0.0.5"), redirect(path, to))
+    assert f'route "{path}"' in message
+
+
+def test_a_redirect_out_of_a_part_is_none() -> None:
+    assert found(route("/", "http://10.0.0.5"), redirect("/old/", "/new/")) == []
+
+
+def test_https_of_a_site_without_tls_is_another_programs() -> None:
+    one = site("a.test", redirect("/", "https://$host$request_uri"), tls=model.Tls(mode=model.TlsMode.OFF))
+    assert loops.find_loops(one, LISTENING) == ()
+
+
+def test_hand_written_nginx_may_decide_otherwise() -> None:
+    line = (directive.Directive("try_files", (directive.Expr("/x"),)),)
+    assert loops.find_loops(site("a.test", redirect("/", "/new"), snippet=line), LISTENING) == ()
 
 
 def test_of_a_disabled_site_nothing_is_said() -> None:

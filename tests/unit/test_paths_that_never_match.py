@@ -78,7 +78,12 @@ def test_g2_a_redirect_that_drops_the_rest_is_told(path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "route", ["/: {redirect: /new}", "/x: {redirect: /new$is_args$args}", "/x: {redirect: $request_uri}"]
+    "route",
+    [
+        "/: {redirect: https://b.test/new}",
+        "/x: {redirect: /new$is_args$args}",
+        "/x: {redirect: https://b.test$request_uri}",
+    ],
 )
 def test_g2_what_is_meant_is_not_told(route: str) -> None:
     assert said(f"sites: {{a.test: {{{route}}}}}") == ""

@@ -9,7 +9,9 @@ from daemun.core.options import catalogue, logs_option, old_workers_option
 from tests.support.sites import with_options
 
 SITE = model.Site(
-    host="a.test", routes=(model.Route(path="/", action=model.Redirect(to="/x")),), origin=model.Origin(source="file")
+    host="a.test",
+    routes=(model.Route(path="/", action=model.Redirect(to="https://x.test/")),),
+    origin=model.Origin(source="file"),
 )
 
 

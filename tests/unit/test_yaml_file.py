@@ -554,6 +554,36 @@ def test_missing_files_are_named_with_their_line(tmp_path: pathlib.Path) -> None
     assert len(caught.value.problems) == 4
 
 
+FRONT_PAGES = {
+    "pictures alone": ("files: pub", ["a.jpg"], "403; put one there, or write `listing: true`"),
+    "another page": ("files: pub", ["a.jpg", "home.html"], "403; put one there, or write `index: home.html`"),
+    "none of several": ("files: pub, index: [a.html, b.html]", ["x"], 'has no "a.html" or "b.html", so the front page'),
+    "an application without its page": ("files: pub, spa: true", ["app.js"], "so the front page is 404; put one there"),
+    "the page": ("files: pub", ["a.jpg", "index.html"], None),
+    "one of several": ("files: pub, index: [a.html, b.html]", ["b.html"], None),
+    "a listing": ("files: pub, listing: true", ["a.jpg"], None),
+    "nothing yet": ("files: pub", [], None),
+    "nothing but hidden files": ("files: pub", [".git"], None),
+    "hand-written nginx": ("files: pub, nginx: index start.html;", ["start.html"], None),
+}
+
+
+@pytest.mark.parametrize("kind", FRONT_PAGES)
+def test_a_folder_without_a_front_page(tmp_path: pathlib.Path, kind: str) -> None:
+    written, names, words = FRONT_PAGES[kind]
+    (tmp_path / "pub").mkdir()
+    for name in names:
+        (tmp_path / "pub" / name).write_text("x")
+    file = tmp_path / "daemun.yaml"
+    file.write_text(f"sites: {{a.test: {{/: {{{written}}}}}}}\n")
+    problems = yaml_file.read_snapshot(file).problems
+    assert all(problem.severity is model.Severity.WARNING for problem in problems)
+    assert len(problems) == (words is not None)
+    assert all(words is not None and words in problem.message for problem in problems)
+    file.write_text(f"sites: {{a.test: {{/: http://127.0.0.1:1, /part/: {{{written}}}}}}}\n")
+    assert yaml_file.read_snapshot(file).problems == (), "only the front page of a site is looked for"
+
+
 @pytest.mark.parametrize(
     ("folder", "words"),
     [
@@ -780,10 +810,10 @@ def test_a_secret_is_in_no_message() -> None:
     ("options", "cause"),
     [
         ("to: http://a, status: 301", "status: has a meaning only beside `redirect`"),
-        ("redirect: /x, hold: 30s", "hold: has a meaning only beside `to`"),
+        ("redirect: https://b.test/x, hold: 30s", "hold: has a meaning only beside `to`"),
         ("files: /srv, verify: true", "verify: has a meaning only beside `to`"),
         ("to: http://a, spa: false", "spa: has a meaning only beside `files`"),
-        ("redirect: /x, index: a", "index: has a meaning only beside `to` or `files`"),
+        ("redirect: https://b.test/x, index: a", "index: has a meaning only beside `to` or `files`"),
         (f"to: http://a, timeout: {'9' * 400}", "expected a duration"),
         (f"to: http://a, timeout: {'9' * 400}s", "expected a duration"),
         ("to: http://a, health: {status: '200-³³³'}", "expected a status such as 200"),

@@ -1,12 +1,14 @@
-"""Folders of `files` whose visitors would get 404 or 403: those that are not there, and those that nginx's workers may
-not enter. nginx finds out at the first request only, and tells its error log alone."""
+"""Folders of `files` whose visitors would get 404 or 403: those that are not there, those that nginx's workers may not
+enter, and those of a whole site that have files and no front page. nginx finds out at the first request only, and tells
+its error log alone."""
 
 import contextlib
+import itertools
 import pathlib
 
 from daemun import errors
-from daemun.core import model, problem_report
-from daemun.core.options import user_option
+from daemun.core import directive, model, problem_report, words
+from daemun.core.options import index_option, listing_option, spa_option, user_option
 from daemun.sources import snippet_files
 
 
@@ -24,8 +26,11 @@ def find_problems(snapshot: model.Snapshot, find_worker: snippet_files.FindWorke
     worker = None
     with contextlib.suppress(errors.EnvironmentProblemError):  # reported where nginx is to be started
         worker = find_worker(user_option.OPTION.of(snapshot.globals or model.Globals()))
+    written = snapshot.globals.snippet if snapshot.globals is not None else ()
     return [
-        _warn(site, route, cause) for site, route, files in served if (cause := _find_cause(files, worker)) is not None
+        _warn(site, route, cause)
+        for site, route, files in served
+        if (cause := _find_cause(files, worker) or _find_no_page(site, route, files, written)) is not None
     ]
 
 
@@ -42,6 +47,38 @@ def _find_cause(files: model.Files, worker: snippet_files.Worker | None) -> str 
     except OSError:
         return None  # daemun itself may not look there, and so does not know
     return None
+
+
+_MOST_LOOKED_AT = 1000
+
+_ANSWERING = frozenset({"autoindex", "index", "location", "random_index", "return", "rewrite", "root", "try_files"})
+"""Hand-written lines of nginx that may answer "/" otherwise."""
+
+
+def _find_no_page(site: model.Site, route: model.Route, files: model.Files, of_gate: model.Snippet) -> str | None:
+    """A folder without any file is still to be filled, as by the first deployment."""
+    if route.path != "/" or listing_option.OPTION.of(files) or _is_answered((*of_gate, *site.snippet, *route.snippet)):
+        return None
+    folder, pages = pathlib.Path(files.folder), index_option.find_pages(files)
+    try:
+        if any((folder / page).exists() for page in pages):
+            return None
+        some = itertools.islice(folder.iterdir(), _MOST_LOOKED_AT)
+        others = sorted(name for path in some if not (name := path.name).startswith("."))
+    except OSError:
+        return None
+    if not others:
+        return None
+    found = next((name for name in others if name.endswith((".html", ".htm"))), None)
+    way = f"`index: {found}`, if that is the one" if found is not None else "`listing: true` to show what is in it"
+    cures = f"put one there, or write {way}" if not spa_option.OPTION.of(files) else "put one there"
+    status = 404 if spa_option.OPTION.of(files) else 403
+    named = words.listed([words.quoted(page) for page in pages], last="or")
+    return f"{folder} has no {named}, so the front page is {status}; {cures}"
+
+
+def _is_answered(nodes: model.Snippet) -> bool:
+    return any(isinstance(node, directive.Directive) and node.name in _ANSWERING for node in nodes)
 
 
 def _warn(site: model.Site, route: model.Route, cause: str) -> model.Problem:
