@@ -27,6 +27,7 @@ from daemun.cli.commands import (
     domains,
     enable,
     logs,
+    nginx,
     plan,
     render,
     restore_file,
@@ -123,7 +124,13 @@ _COMMANDS = {
     ),
     "What is live": (status.status, sites.sites, doctor.doctor, logs.logs),
 }
-_GROUPS = {"certs": certs.group, "domains": domains.group, "alerts": alerts.group, "accounts": accounts.group}
+_GROUPS = {
+    "certs": certs.group,
+    "domains": domains.group,
+    "alerts": alerts.group,
+    "accounts": accounts.group,
+    "nginx": nginx.group,
+}
 
 for _panel, _commands in _COMMANDS.items():
     for _command in _commands:

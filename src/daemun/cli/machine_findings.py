@@ -12,7 +12,7 @@ from daemun import causes, errors, settings
 from daemun.cli import truststores
 from daemun.core import doctor_findings, merge, model, new_findings
 from daemun.nginx import address_trial, machine_limits, process, work_folder
-from daemun.wiring import nginx_environment
+from daemun.wiring import nginx_environment, nginx_exposure
 from daemun.wiring.offline import checking, configuration
 
 LITTLE_BYTES = 500 << 20
@@ -59,6 +59,13 @@ def look_at_nginx(chosen: settings.Settings) -> Findings:
             yield split(problem, "ports", model.Weight.BLOCKS)
         else:
             yield new_findings.good("ports", f"port {place} is free")
+
+
+def look_at_weaknesses(chosen: settings.Settings) -> Findings:
+    """The known ones of the nginx that serves, or would, with the configuration that runs or ran last."""
+    exposure = nginx_exposure.look(chosen)
+    if exposure is not None:
+        yield from doctor_findings.judge_weaknesses(exposure.build, exposure.weaknesses)
 
 
 def look_at_disk(chosen: settings.Settings) -> Findings:

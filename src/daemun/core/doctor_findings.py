@@ -8,7 +8,17 @@ import collections.abc
 import dataclasses
 import re
 
-from daemun.core import certificate_faults, merge, model, new_findings, on_demand_names, served_judgement, validate_acme
+from daemun.core import (
+    certificate_faults,
+    merge,
+    model,
+    new_findings,
+    nginx_build,
+    nginx_weaknesses,
+    on_demand_names,
+    served_judgement,
+    validate_acme,
+)
 from daemun.core.issuance import renewal_time
 
 _MOST_NAMED = 20
@@ -39,6 +49,37 @@ def judge_nginx(version: str, actual: model.Actual) -> tuple[model.Finding, ...]
     elif draining:
         found.append(new_findings.good("nginx", f"{_count(draining, 'old worker')} of nginx finish open connections"))
     return tuple(found)
+
+
+def judge_weaknesses(
+    build: nginx_build.Build, weaknesses: collections.abc.Sequence[nginx_weaknesses.Weakness]
+) -> tuple[model.Finding, ...]:
+    """weaknesses: the worst first, those that the running configuration does not lay open among them."""
+    laid_open = [one for one in weaknesses if one.applies]
+    ours = [one for one in laid_open if one.fixed]
+    found = []
+    if ours:
+        found.append(
+            new_findings.warns("weakness", f"nginx {build.text} has {nginx_weaknesses.tell(ours)}", _cure(ours))
+        )
+    found += [
+        new_findings.warns(
+            "weakness", f"nginx {build.text}: {one.title}", "another nginx has a newer one: `daemun nginx list`"
+        )
+        for one in laid_open
+        if not one.fixed
+    ]
+    if not laid_open:
+        beside = f"; {len(weaknesses)} of parts that it does not use" if weaknesses else ""
+        message = f"no known weakness of nginx {build.text} is laid open by the configuration{beside}"
+        found.append(new_findings.good("weakness", message))
+    return tuple(found)
+
+
+def _cure(weaknesses: collections.abc.Sequence[nginx_weaknesses.Weakness]) -> str:
+    meanwhile = sorted({one.meanwhile for one in weaknesses if one.meanwhile is not None})
+    until = f"; until then {' and '.join(meanwhile)} closes some of them" if meanwhile else ""
+    return f"`daemun nginx list` shows them, and whether another nginx is free of them{until}"
 
 
 def judge_sites(

@@ -49,6 +49,11 @@ class Layout:
         return f"{self.nginx}/gen/{number}"
 
     @property
+    def builds(self) -> str:
+        """nginx binaries that were installed beside the system (`nginx.builds.installed_builds`)."""
+        return f"{self.state}/builds"
+
+    @property
     def live(self) -> str:
         """NAME/ is a link to one generation of fullchain.pem and privkey.pem; readable by nginx's workers."""
         return f"{self.state}/live"

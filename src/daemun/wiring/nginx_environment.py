@@ -7,12 +7,27 @@ from daemun.core import layout as layout_
 from daemun.core import model, render_environment
 from daemun.core.options import workers_option
 from daemun.nginx import find_nginx as find_nginx_
-from daemun.nginx import machine_limits, worker_account
+from daemun.nginx import machine_limits, process, worker_account
+from daemun.nginx.builds import installed_builds
 
 
 def find_nginx(settings: settings_.Settings) -> render_environment.Nginx:
-    """Raises: EnvironmentProblemError with what was looked at."""
-    return find_nginx_.find(str(settings.nginx) if settings.nginx else None)
+    """The one that was named; else the one that serves, for what it refuses counts; else the best that is there.
+
+    Raises: EnvironmentProblemError with what was looked at.
+    """
+    if settings.nginx is not None:
+        return find_nginx_.find(str(settings.nginx))
+    running = process.find_program(settings.layout)
+    found = find_nginx_.examine(running) if running is not None else None
+    return found if isinstance(found, render_environment.Nginx) else find_next(settings)
+
+
+def find_next(settings: settings_.Settings) -> render_environment.Nginx:
+    """What would be started, whatever serves now. Raises: EnvironmentProblemError with what was looked at."""
+    if settings.nginx is not None:
+        return find_nginx_.find(str(settings.nginx))
+    return find_nginx_.find(None, installed=installed_builds.find_current(settings.layout))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,6 +58,7 @@ def _look(
     if absent is not None:
         own += [machine_findings.split(str(absent), "daemun", model.Weight.BLOCKS)]
         own += [*machine_findings.look_at_file(chosen), *machine_findings.look_at_nginx(chosen)]
+    own += machine_findings.look_at_weaknesses(chosen)
     own += machine_findings.look_at_disk(chosen)
     if machine_findings.has_local_sites(chosen) if absent is not None else daemon.has_local_certificates():
         own += machine_findings.look_at_trust(chosen)

@@ -57,10 +57,11 @@ def status(  # noqa: PLR0917 - Typer's
     if alive:
         output.print_line(summary_of(answer)[1])
         raise typer.Exit(0 if verdict.is_alive(answer) else verdict.NOT_LIVE)
+    weaknesses, told = _look_at_weaknesses(chosen)
     if as_json:
-        json_answer.print_json(answer)
+        json_answer.print_json({**answer, "nginx": {**answer["nginx"], "weaknesses": weaknesses}})
     else:
-        for line in summary_of(answer):
+        for line in (*summary_of(answer), *told):
             output.print_line(line)
         if answer["nginx"]["old_generations"]:
             tables.print_table(
@@ -71,6 +72,19 @@ def status(  # noqa: PLR0917 - Typer's
         if len(answer["sites"]) > MANY:
             output.print_line(verdict.count_sites(answer))
     raise typer.Exit(0 if verdict.all_live(answer) else verdict.NOT_LIVE)
+
+
+def _look_at_weaknesses(chosen: settings.Settings) -> tuple[list[Json] | None, list[str]]:
+    """Of the nginx that serves: as JSON, null where none can be looked at, and as a line for people."""
+    from daemun.core import nginx_weaknesses
+    from daemun.wiring import nginx_exposure
+
+    exposure = nginx_exposure.look(chosen)
+    if exposure is None:
+        return None, []
+    laid_open = [one for one in exposure.weaknesses if one.applies]
+    told = [f"nginx has {nginx_weaknesses.tell(laid_open)}; `daemun nginx list` shows more"] if laid_open else []
+    return nginx_exposure.weaknesses_json(exposure.weaknesses), told
 
 
 def print_sites(answer: Json) -> None:

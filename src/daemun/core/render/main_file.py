@@ -87,6 +87,7 @@ def nodes(
     return (
         directive.Comment("Written by daemun; changes here are lost. One file per site is under sites/."),
         *((directive.Comment("Sites that need no file of their own are in shared.conf."),) if has_shared else ()),
+        *(arguments.line("load_module", path) for path in env.nginx.modules),
         *((arguments.line("user", *account),) if account else ()),
         arguments.line("worker_processes", arguments.integer(env.workers, "workers", least=1, most=1024)),
         arguments.line("worker_rlimit_nofile", str(env.open_files)),

@@ -1,0 +1,196 @@
+"""`daemun nginx`: which nginx there are, and others beside the system's."""
+
+import datetime
+import pathlib
+import typing
+
+import typer
+
+from daemun import settings
+from daemun.cli import command_groups, common_options, json_answer, output, tables
+
+if typing.TYPE_CHECKING:
+    from daemun.nginx.builds import build_list, installed_builds
+
+Json = dict[str, typing.Any]
+
+_TWO_MONTHS = datetime.timedelta(days=60)
+
+Version = typing.Annotated[str, typer.Argument(metavar="VERSION", help="As `daemun nginx list` shows it.")]
+Shared = typing.Annotated[
+    bool, typer.Option("--shared", help="Into /opt/daemun/nginx, for all state directories of this machine.")
+]
+
+
+def show(chosen: settings.Settings, *, as_json: bool) -> None:
+    """Every nginx that is there. The first is the one that serves, or would."""
+    from daemun.wiring import nginx_builds
+
+    listed = nginx_builds.list_builds(chosen)
+    if as_json:
+        json_answer.print_json({"nginx": [_json_of(one) for one in listed]})
+        return
+    if not listed:
+        output.print_line("there is no nginx; `daemun nginx install` gets one, and so does pip install 'daemun[nginx]'")
+        return
+    titles = ("NGINX", "FROM", "STATE", "LIBC", "OPENSSL", "KEY EXCHANGE", "HTTP/3", "AGE", "KNOWN WEAKNESSES")
+    now = datetime.datetime.now(datetime.UTC)
+    tables.print_table(titles, [_row_of(one, now) for one in listed])
+    for line in _remarks(listed):
+        output.print_line(line)
+
+
+group = command_groups.make_group("nginx", show, about="Show which nginx there are, and install others beside them.")
+
+
+@group.command()
+@common_options.with_settings
+def install(  # noqa: PLR0917 - Typer's
+    chosen: settings.Settings,
+    files: typing.Annotated[
+        list[pathlib.Path] | None,
+        typer.Option(
+            "--from",
+            metavar="FILE",
+            help="A package (.deb) of nginx or of a library it needs, instead of Debian's newest; once for each. "
+            "Their signatures are yours to check. Needs no network.",
+        ),
+    ] = None,
+    shared: Shared = False,
+    mirror: typing.Annotated[
+        str | None, typer.Option("--mirror", metavar="URL", help="Of Debian; default: the one that apt uses.")
+    ] = None,
+    suite: typing.Annotated[
+        str | None, typer.Option("--suite", metavar="SUITE", help="Of Debian; default: sid, then testing.")
+    ] = None,
+    accept_expired: typing.Annotated[
+        bool, typer.Option("--accept-expired", help="Also take packages of a mirror that was not renewed for days.")
+    ] = False,
+) -> None:
+    """Install Debian's newest nginx with its libraries beside the system's, which stays as it is, and use it.
+
+    apt fetches and verifies the packages, in folders of its own; that needs no root, but Debian's keyring. It is taken
+    at the next start of nginx. What fails leaves what was there.
+    """
+    from daemun.wiring import nginx_builds
+
+    if files:
+        made = nginx_builds.install_files(chosen, tuple(file.absolute() for file in files), is_shared=shared)
+    else:
+        made = nginx_builds.install_debian(
+            chosen, is_shared=shared, mirror=mirror, suite=suite, accept_expired=accept_expired
+        )
+    _tell_used(chosen, made, "installed")
+
+
+@group.command()
+@common_options.with_settings
+def use(chosen: settings.Settings, version: Version) -> None:
+    """Choose an installed nginx, for the next start of nginx."""
+    from daemun.wiring import nginx_builds
+
+    _tell_used(chosen, nginx_builds.use(chosen, version), "chosen")
+
+
+@group.command()
+@common_options.with_settings
+def rm(chosen: settings.Settings, version: Version) -> None:
+    """Remove an installed nginx. One that serves stays."""
+    from daemun.wiring import nginx_builds
+
+    gone = nginx_builds.remove(chosen, version)
+    json_answer.note(nginx={"name": gone.name, "path": gone.path})
+    output.print_line(f"removed: nginx {gone.name} ({gone.folder})")
+
+
+def _tell_used(chosen: settings.Settings, made: "installed_builds.Installed", verb: str) -> None:
+    from daemun.core import nginx_weaknesses
+    from daemun.wiring import nginx_builds
+
+    json_answer.note(nginx={"name": made.name, "path": made.path})
+    output.print_line(f"{verb}: nginx {made.name} ({made.path})")
+    if chosen.nginx is not None:
+        output.print_line(f"it is not taken as long as {chosen.nginx_from} names {chosen.nginx}")
+    running = nginx_builds.find_running(chosen)
+    if running is not None and running != made.path:
+        output.print_line(f"{running} goes on serving; to start this one: daemun stop, then daemun up")
+    laid_open = [one for one in nginx_builds.list_weaknesses(chosen, made.path) if one.applies]
+    if laid_open:
+        output.complain(f"it has {nginx_weaknesses.tell(laid_open)}; `daemun nginx list` shows all")
+
+
+def _row_of(one: "build_list.Listed", now: datetime.datetime) -> tuple[str, ...]:
+    origin = f"{one.origin.value}: {one.path}"
+    if one.build is None or one.refusal is not None:
+        version = one.build.text if one.build is not None else "?"
+        return (one.name or version, origin, f"cannot be used: {one.refusal}", *([""] * 6))
+    laid_open = [weakness.severity for weakness in one.weaknesses if weakness.applies]
+    severities = [f"{laid_open.count(word)} {word}" for word in dict.fromkeys(laid_open)]
+    return (
+        one.name or one.build.text,
+        origin,
+        _state_of(one),
+        one.build.libc,
+        one.build.openssl or "another library",
+        ", ".join(one.key_exchange) or "classical",
+        "yes" if one.http3 else "no",
+        _age_of(one.made, now),
+        ", ".join(severities) or "none that is laid open",
+    )
+
+
+def _state_of(one: "build_list.Listed") -> str:
+    if one.serves:
+        return "serves" if one.is_next else "serves, until nginx is started anew"
+    return "is taken at the next start" if one.is_next else ""
+
+
+def _age_of(made: datetime.datetime | None, now: datetime.datetime) -> str:
+    if made is None:
+        return ""
+    days = (now - made).days
+    return f"{days // 30} months" if now - made > _TWO_MONTHS else output.count(days, "day")
+
+
+def _remarks(listed: tuple["build_list.Listed", ...]) -> list[str]:
+    """What each is known for and would bring, below the table. Pure."""
+    lines = []
+    for one in listed:
+        if one.refusal is not None:
+            continue
+        name = one.name or (one.build.text if one.build is not None else one.path)
+        lines += [
+            f"{name}: {weakness.name} ({weakness.severity}): {weakness.title}{_fix_of(weakness.fixed)}"
+            for weakness in one.weaknesses
+            if weakness.applies
+        ]
+        if one.gains:
+            lines.append(f"{name} would bring: {', '.join(one.gains)}")
+    return lines
+
+
+def _fix_of(fixed: tuple[str, ...]) -> str:
+    return f"; fixed in {' and '.join(fixed)}" if fixed else ""
+
+
+def _json_of(one: "build_list.Listed") -> Json:
+    from daemun.wiring import nginx_exposure
+
+    build = one.build
+    return {
+        "name": one.name,
+        "origin": one.origin.value,
+        "path": one.path,
+        "version": build.text if build is not None else None,
+        "libc": build.libc if build is not None else None,
+        "openssl": build.openssl if build is not None else None,
+        "modules": list(build.modules) if build is not None else [],
+        "http3": one.http3,
+        "key_exchange": list(one.key_exchange),
+        "made_at": one.made.strftime("%Y-%m-%dT%H:%M:%SZ") if one.made is not None else None,
+        "refusal": one.refusal,
+        "serves": one.serves,
+        "next": one.is_next,
+        "gains": list(one.gains),
+        "weaknesses": nginx_exposure.weaknesses_json(one.weaknesses),
+    }

@@ -1,0 +1,102 @@
+"""Every nginx that a gate could take, with what is known of each."""
+
+import dataclasses
+import datetime
+import os
+
+from daemun import errors
+from daemun.core import layout as layout_
+from daemun.core import nginx_build, nginx_weaknesses, render_environment
+from daemun.nginx import find_nginx, process
+from daemun.nginx.builds import build_facts, installed_builds, running_build
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """name: for `daemun nginx use`; None: it is none that daemun installed. refusal: why daemun cannot take it.
+
+    serves: it runs now. is_next: it would be started. gains: what a gate would have with it and has not with the one
+    that serves, or would. made: when its file was.
+    """
+
+    origin: nginx_build.Origin
+    path: str
+    name: str | None = None
+    refusal: str | None = None
+    build: nginx_build.Build | None = None
+    http3: bool = False
+    key_exchange: tuple[str, ...] = ()
+    made: datetime.datetime | None = None
+    serves: bool = False
+    is_next: bool = False
+    weaknesses: tuple[nginx_weaknesses.Weakness, ...] = ()
+    gains: tuple[str, ...] = ()
+
+
+def list_builds(layout: layout_.Layout, *, named: str | None, path: str, today: datetime.date) -> tuple[Listed, ...]:
+    """The one that serves or would first. named: by the owner. path: folders to look in. Blocking, 50 ms for each."""
+    running = process.find_program(layout)
+    found: list[tuple[nginx_build.Origin, str, str | None]] = []
+    found += [(nginx_build.Origin.NAMED, named, None)] if named else []
+    chosen = installed_builds.find_current(layout)
+    installed = installed_builds.list_installed(layout)
+    ordered = sorted(installed, key=lambda one: one.path != chosen)
+    found += [(nginx_build.Origin.INSTALLED, one.path, one.name) for one in ordered]
+    found += [(nginx_build.Origin.SYSTEM, one, None) for one in find_nginx.search(path)]
+    bundled = find_nginx.find_bundled()
+    found += [(nginx_build.Origin.BUNDLED, bundled, None)] if bundled else []
+    if running is not None and os.path.realpath(running) not in {os.path.realpath(one) for _, one, _ in found}:
+        found.append((nginx_build.Origin.NAMED, running, None))
+    listed = [_look(origin, one, name, layout, today) for origin, one, name in found]
+    next_ = next((one.path for one in listed if one.refusal is None and _may_be_next(one, chosen)), None)
+    serving = None if running is None else os.path.realpath(running)
+    marked = [
+        dataclasses.replace(one, serves=os.path.realpath(one.path) == serving, is_next=one.path == next_)
+        for one in listed
+    ]
+    return _with_gains(marked)
+
+
+def _may_be_next(one: Listed, chosen: str | None) -> bool:
+    return one.origin is not nginx_build.Origin.INSTALLED or one.path == chosen
+
+
+def _look(
+    origin: nginx_build.Origin, path: str, name: str | None, layout: layout_.Layout, today: datetime.date
+) -> Listed:
+    usable = find_nginx.examine(path)
+    refusal = usable if isinstance(usable, str) else None
+    try:
+        build = build_facts.read(path)
+    except errors.EnvironmentProblemError:
+        return Listed(origin=origin, path=path, name=name, refusal=refusal or "cannot be run")
+    return Listed(
+        origin=origin,
+        path=path,
+        name=name,
+        refusal=refusal,
+        build=build,
+        http3=build.has("http_v3"),
+        key_exchange=() if isinstance(usable, str) else build_facts.read_key_exchange(usable),
+        # Packages keep the day on which a file was made, and pip does not.
+        made=None if origin is nginx_build.Origin.BUNDLED else build_facts.read_date(path),
+        weaknesses=running_build.judge(build, layout, today=today),
+    )
+
+
+def _with_gains(listed: list[Listed]) -> tuple[Listed, ...]:
+    ordered = sorted(listed, key=lambda one: (not one.serves, not one.is_next))
+    base = next((one for one in ordered if one.serves or one.is_next), None)
+    if base is None:
+        return tuple(ordered)
+    return tuple(dataclasses.replace(one, gains=tuple(sorted(_abilities(one) - _abilities(base)))) for one in ordered)
+
+
+def _abilities(one: Listed) -> set[str]:
+    usable = find_nginx.examine(one.path)
+    if not isinstance(usable, render_environment.Nginx) or one.build is None:
+        return set()
+    gained = {feature.value for feature in usable.features} | set(one.key_exchange)
+    if one.build.libc == "glibc":
+        gained.add("a request costs the same whatever the lengths of names (glibc)")
+    return gained | {os.path.basename(module).removesuffix(".so") for module in usable.modules}  # noqa: PTH119

@@ -1,0 +1,172 @@
+"""`daemun nginx` as a person uses it: Debian's nginx is installed beside the bundled one that serves, taken at the next
+start, and one can go back; the known weaknesses of the one that serves are told."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from daemun.core import nginx_weaknesses
+from daemun.nginx import find_nginx
+from tests.support import debian_mirror
+from tests.support.daemon import Daemon, Json, signpost, without_rights
+from tests.support.debian_mirror import packages  # noqa: F401 fixture
+
+pytestmark = pytest.mark.nginx
+
+Packages = tuple[pathlib.Path, ...]
+
+
+@pytest.fixture
+def own(daemon: Daemon) -> Daemon:
+    """A daemun that chooses its nginx itself, and finds none of the system."""
+    if find_nginx.find_bundled() is None:
+        pytest.skip("the extra daemun[nginx] is not installed")
+    del daemon.environment["DAEMUN_NGINX"]
+    return daemon
+
+
+def listed(daemon: Daemon) -> dict[str, Json]:
+    """By where it is from; of several the last."""
+    return {one["origin"]: one for one in json.loads(daemon.cli_good("nginx", "--json"))["nginx"]}
+
+
+def from_files(packages: Packages) -> list[str]:  # noqa: F811
+    return [word for path in packages for word in ("--from", str(path))]
+
+
+def test_installed_beside_the_one_that_serves_and_taken_at_the_next_start(
+    own: Daemon,
+    packages: Packages,  # noqa: F811
+) -> None:
+    own.write("sites:\n" + signpost("a.test", "one"))
+    own.start()
+    own.wait_sign("a.test", "one")
+    bundled = own.status()["nginx"]["version"]
+    said = own.cli_good("nginx", "install", *from_files(packages))
+    assert "goes on serving; to start this one: daemun stop, then daemun up" in said
+    (name,) = [word for word in said.split() if word.startswith("1.") and "-" in word]
+
+    # Whatever is changed meanwhile is for the one that serves.
+    own.write("sites:\n" + signpost("a.test", "two"))
+    own.wait_sign("a.test", "two")
+    assert own.status()["nginx"]["version"] == bundled
+    found = listed(own)
+    assert (found["bundled"]["serves"], found["bundled"]["next"]) == (True, False)
+    assert (found["installed"]["serves"], found["installed"]["next"]) == (False, True)
+    assert found["installed"]["name"] == name
+    assert "X25519MLKEM768" in found["installed"]["gains"]
+
+    # Also by a daemun that finds it running.
+    own.cli_good("stop", "--keep-traffic")
+    assert own.wait_exit() == 0
+    own.start()
+    own.wait_sign("a.test", "two")
+    own.write("sites:\n" + signpost("a.test", "three"))
+    own.wait_sign("a.test", "three")
+    assert own.status()["nginx"]["version"] == bundled
+
+    own.cli_good("stop")
+    assert own.wait_exit() == 0
+    own.write(
+        "sites:\n  a.test:\n    routes: {/: {redirect: 'https://sign.test/four', status: 302}}\n    nginx: brotli on;\n"
+    )
+    own.start()
+    own.wait_sign("a.test", "four")
+    assert own.status()["nginx"]["version"] == name.partition("-")[0]
+    assert listed(own)["installed"]["serves"]
+    refused = own.cli("nginx", "rm", name)
+    assert (refused.returncode, "it serves now" in refused.stderr) == (1, True)
+
+
+def test_which_one_is_used_can_be_changed(own: Daemon, packages: Packages) -> None:  # noqa: F811
+    own.cli_good("nginx", "install", *from_files(packages))
+    (first,) = [one["name"] for one in listed(own).values() if one["origin"] == "installed"]
+    done = own.cli("nginx", "use", "9.9-9")
+    assert (done.returncode, f"there is {first}" in done.stderr) == (1, True)
+    assert json.loads(own.cli_good("nginx", "use", first, "--json"))["nginx"]["name"] == first
+    assert f"removed: nginx {first}" in own.cli_good("nginx", "rm", first)
+    found = listed(own)
+    assert "installed" not in found
+    assert found["bundled"]["next"]
+
+
+def test_an_ordinary_user_installs_from_the_mirror(own: Daemon) -> None:
+    if os.geteuid() == 0:
+        own.run_by = without_rights()
+    with debian_mirror.running() as mirror:
+        own.cli_good("nginx", "install", "--mirror", mirror.uri, "--suite", "sid", "--accept-expired")
+    found = listed(own)["installed"]
+    assert (found["next"], found["http3"], found["libc"]) == (True, True, "glibc")
+    own.write("sites:\n" + signpost("a.test", "one"))
+    own.start()
+    own.wait_sign("a.test", "one")
+    assert own.status()["nginx"]["version"] == found["version"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=lambda one: one.name)
+def test_one_that_is_killed_leaves_what_was_there(
+    own: Daemon,
+    packages: Packages,  # noqa: F811
+    number: signal.Signals,
+) -> None:
+    own.cli_good("nginx", "install", *from_files(packages))
+    before = listed(own)["installed"]
+    waits = threading.Event()
+    go_on = threading.Event()
+
+    def hold(path: str, content: bytes) -> bytes:
+        if "/libssl3" in path:
+            waits.set()
+            go_on.wait(60)
+        return content
+
+    with debian_mirror.running() as mirror:
+        mirror.spoil = hold
+        words = own.command("nginx", "install", "--mirror", mirror.uri, "--suite", "sid", "--accept-expired")
+        command = subprocess.Popen(
+            words, env=own.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
+        try:
+            assert waits.wait(120), "it came to the packages"
+            os.killpg(command.pid, number)
+            assert command.wait(60) != 0
+        finally:
+            go_on.set()
+    assert listed(own)["installed"] == before
+    own.cli_good("nginx", "install", *from_files(packages))
+    assert not list((own.state / "builds").glob(".new-*"))
+
+
+def test_status_and_doctor_tell_the_weaknesses_that_the_configuration_lays_open(own: Daemon) -> None:
+    old = find_nginx.find_bundled()
+    assert old is not None
+    usable = find_nginx.examine(old)
+    assert not isinstance(usable, str)
+    (http2,) = (one for one in nginx_weaknesses.read_advisories() if one.cve == "CVE-2026-123007")
+    if not nginx_weaknesses.is_vulnerable(usable.version, http2):
+        pytest.skip("the bundled nginx is free of the weakness that this looks for")
+    own.write("sites:\n" + signpost("a.test", "one"))
+    own.start()
+    own.wait_sign("a.test", "one")
+    assert "the worst CVE-2026-123007" in own.cli_good("status")
+    assert applies(own)
+    doctor = own.cli("doctor")
+    assert (doctor.returncode, "`nginx: http2 off;` in daemun.yaml" in doctor.stdout) == (1, True)
+
+    # What helps meanwhile does.
+    own.write("nginx: http2 off;\nsites:\n" + signpost("a.test", "two"))
+    own.wait_sign("a.test", "two")
+    assert not applies(own)
+    assert "CVE-2026-123007" not in own.cli("status").stdout + own.cli("doctor").stdout
+
+
+def applies(daemon: Daemon) -> bool:
+    found = json.loads(daemon.cli_good("status", "--json"))["nginx"]["weaknesses"]
+    (one,) = (weakness for weakness in found if weakness["name"] == "CVE-2026-123007")
+    answer: bool = one["applies"]
+    return answer
