@@ -16,7 +16,8 @@ RUN python3 -m venv tools \
     && python3 -m venv /opt/daemun \
     && /opt/daemun/bin/pip install --no-cache-dir $PIP_OPTIONS --constraint constraints.txt "$(echo dist/*.whl)[nginx]" \
     && /opt/daemun/bin/pip uninstall --yes pip setuptools \
-    && ln -s /opt/daemun/bin/daemun /usr/local/bin/daemun
+    && ln -s /opt/daemun/bin/daemun /usr/local/bin/daemun \
+    && daemun nginx install --best --shared
 
 FROM ${BASE}
 COPY scripts/apt-install /tmp/

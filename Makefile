@@ -5,10 +5,13 @@ ARGS ?=
 PREFIX ?= /opt/daemun
 BINDIR ?= /usr/local/bin
 SYSCONFDIR ?= /etc
+# `bundled`: do not look for a better one than the bundled one.
+NGINX ?= best
 
 # Stamps: present and newer than what they depend on when the step need not be done again.
 DEMO_READY := $(VENV)/.demo-ready
 TEST_READY := $(VENV)/.test-ready
+NGINX_READY := $(VENV)/.nginx-ready
 PINS := pyproject.toml constraints.txt
 PIP := $(BIN)/pip --quiet --disable-pip-version-check --no-input
 # The build backend is pinned, too: it comes from the constraints, not from an isolated, unpinned build environment.
@@ -20,7 +23,7 @@ BUILD := --no-build-isolation --constraint constraints.txt
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 16
 
-demo: $(DEMO_READY) ## the chat demo on https://chat.localhost:8443/
+demo: $(DEMO_READY) $(NGINX_READY) ## the chat demo on https://chat.localhost:8443/
 	@$(BIN)/daemun demo $(ARGS)
 
 test: $(TEST_READY) ## every test
@@ -49,7 +52,7 @@ wheel: $(TEST_READY) ## dist/daemun-VERSION-py3-none-any.whl
 	$(PIP) wheel $(BUILD) --no-deps --wheel-dir dist .
 
 install: ## this version in a folder below $(PREFIX), a link to it in $(BINDIR), an account for nginx's workers (as root)
-	@scripts/install "$(PREFIX)" "$(BINDIR)"
+	@scripts/install "$(PREFIX)" "$(BINDIR)" "$(NGINX)"
 	@mkdir -p "$(SYSCONFDIR)/daemun"
 	@[ "$$(id -u)" != 0 ] || id daemun >/dev/null 2>&1 || useradd --system --no-create-home --shell /usr/sbin/nologin daemun
 
@@ -67,6 +70,10 @@ $(DEMO_READY): $(PINS) | $(BIN)/pip
 	@echo "Installing daemun and its bundled nginx into $(VENV)"
 	@$(PIP) install --constraint constraints.txt hatchling editables
 	@$(PIP) install $(BUILD) --editable '.[nginx]'
+	@touch $@
+
+$(NGINX_READY): | $(DEMO_READY)
+	@[ "$(NGINX)" != best ] || $(BIN)/daemun nginx install --best --shared || :
 	@touch $@
 
 $(TEST_READY): $(PINS) $(DEMO_READY)

@@ -82,7 +82,7 @@ class Clone:
         (self.source / "src/daemun/__init__.py").write_text(PROGRAM.format(version=version))
 
     def command(self) -> list[str]:
-        places = (f"PREFIX={self.prefix}", f"BINDIR={self.program.parent}", f"SYSCONFDIR={self.etc}")
+        places = (f"PREFIX={self.prefix}", f"BINDIR={self.program.parent}", f"SYSCONFDIR={self.etc}", "NGINX=bundled")
         return ["make", "--no-print-directory", "install", *places]
 
     def start(self, *run_by: str) -> subprocess.Popen[str]:

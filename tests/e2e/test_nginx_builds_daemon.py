@@ -16,7 +16,7 @@ from tests.support import debian_mirror
 from tests.support.daemon import Daemon, Json, signpost, without_rights
 from tests.support.debian_mirror import packages  # noqa: F401 fixture
 
-pytestmark = pytest.mark.nginx
+pytestmark = [pytest.mark.nginx, pytest.mark.timeout(900)]  # a busy machine takes minutes to read lists of packages
 
 Packages = tuple[pathlib.Path, ...]
 
@@ -35,6 +35,13 @@ def listed(daemon: Daemon) -> dict[str, Json]:
     return {one["origin"]: one for one in json.loads(daemon.cli_good("nginx", "--json"))["nginx"]}
 
 
+def install(daemon: Daemon, *words: str) -> str:
+    """Returns: what it said. A busy machine takes minutes to read Debian's list of packages."""
+    done = daemon.cli("nginx", "install", *words, within_s=280)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def from_files(packages: Packages) -> list[str]:  # noqa: F811
     return [word for path in packages for word in ("--from", str(path))]
 
@@ -47,7 +54,7 @@ def test_installed_beside_the_one_that_serves_and_taken_at_the_next_start(
     own.start()
     own.wait_sign("a.test", "one")
     bundled = own.status()["nginx"]["version"]
-    said = own.cli_good("nginx", "install", *from_files(packages))
+    said = install(own, *from_files(packages))
     assert "goes on serving; to start this one: daemun stop, then daemun up" in said
     (name,) = [word for word in said.split() if word.startswith("1.") and "-" in word]
 
@@ -84,7 +91,7 @@ def test_installed_beside_the_one_that_serves_and_taken_at_the_next_start(
 
 
 def test_which_one_is_used_can_be_changed(own: Daemon, packages: Packages) -> None:  # noqa: F811
-    own.cli_good("nginx", "install", *from_files(packages))
+    install(own, *from_files(packages))
     (first,) = [one["name"] for one in listed(own).values() if one["origin"] == "installed"]
     done = own.cli("nginx", "use", "9.9-9")
     assert (done.returncode, f"there is {first}" in done.stderr) == (1, True)
@@ -99,7 +106,7 @@ def test_an_ordinary_user_installs_from_the_mirror(own: Daemon) -> None:
     if os.geteuid() == 0:
         own.run_by = without_rights()
     with debian_mirror.running() as mirror:
-        own.cli_good("nginx", "install", "--mirror", mirror.uri, "--suite", "sid", "--accept-expired")
+        install(own, "--mirror", mirror.uri, "--suite", "sid", "--accept-expired")
     found = listed(own)["installed"]
     assert (found["next"], found["http3"], found["libc"]) == (True, True, "glibc")
     own.write("sites:\n" + signpost("a.test", "one"))
@@ -114,7 +121,7 @@ def test_one_that_is_killed_leaves_what_was_there(
     packages: Packages,  # noqa: F811
     number: signal.Signals,
 ) -> None:
-    own.cli_good("nginx", "install", *from_files(packages))
+    install(own, *from_files(packages))
     before = listed(own)["installed"]
     waits = threading.Event()
     go_on = threading.Event()
@@ -138,7 +145,7 @@ def test_one_that_is_killed_leaves_what_was_there(
         finally:
             go_on.set()
     assert listed(own)["installed"] == before
-    own.cli_good("nginx", "install", *from_files(packages))
+    install(own, *from_files(packages))
     assert not list((own.state / "builds").glob(".new-*"))
 
 

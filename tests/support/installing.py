@@ -43,7 +43,12 @@ class Prefix:
         return pathlib.Path(subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip())
 
     def _make(self, source: pathlib.Path) -> str:
-        places = {"PREFIX": self.folder, "BINDIR": self.program.parent, "SYSCONFDIR": self._root / "etc"}
+        places = {
+            "PREFIX": self.folder,
+            "BINDIR": self.program.parent,
+            "SYSCONFDIR": self._root / "etc",
+            "NGINX": "bundled",
+        }
         words = ["make", "install", *(f"{name}={path}" for name, path in places.items())]
         done = _run(words, cwd=source)
         assert done.returncode == 0, done.stderr.decode()

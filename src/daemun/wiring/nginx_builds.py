@@ -4,9 +4,10 @@ import datetime
 import os
 import pathlib
 
+from daemun import errors
 from daemun import settings as settings_
 from daemun.core import nginx_weaknesses
-from daemun.nginx import process
+from daemun.nginx import find_nginx, process
 from daemun.nginx.builds import (
     build_facts,
     build_list,
@@ -15,6 +16,7 @@ from daemun.nginx.builds import (
     installed_builds,
     running_build,
 )
+from daemun.wiring import nginx_environment
 
 
 def list_builds(settings: settings_.Settings) -> tuple[build_list.Listed, ...]:
@@ -37,6 +39,28 @@ def install_debian(
         return debian_packages.fetch(folder, mirror=mirror, suites=suites, accept_expired=accept_expired).files
 
     return install_build.install(_choose_folder(settings, is_shared=is_shared), fetch)
+
+
+def install_best(settings: settings_.Settings, *, is_shared: bool) -> str:
+    """The best that can be had: one of the system that is new enough, else Debian's newest, else the bundled one.
+    Blocking, seconds.
+
+    Returns: which it is, and why. Raises: EnvironmentProblemError when there is none.
+    """
+    for path in find_nginx.search(os.environ.get("PATH", "")):
+        usable = find_nginx.examine(path)
+        if not isinstance(usable, str):
+            return f"nginx {_text(usable.version)} of the system is used ({path}): it is new enough"
+    try:
+        made = install_debian(settings, is_shared=is_shared, mirror=None, suite=None, accept_expired=False)
+    except errors.EnvironmentProblemError as error:
+        usable = nginx_environment.find_next(settings)
+        return f"nginx {_text(usable.version)} is used ({usable.path}), for no newer one can be had: {error}"
+    return f"nginx {made.name} of Debian is used ({made.path}): the system has none that is new enough"
+
+
+def _text(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
 
 
 def install_files(

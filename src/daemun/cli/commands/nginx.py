@@ -18,7 +18,7 @@ _TWO_MONTHS = datetime.timedelta(days=60)
 
 Version = typing.Annotated[str, typer.Argument(metavar="VERSION", help="As `daemun nginx list` shows it.")]
 Shared = typing.Annotated[
-    bool, typer.Option("--shared", help="Into /opt/daemun/nginx, for all state directories of this machine.")
+    bool, typer.Option("--shared", help="Beside daemun itself, for all state directories, instead of into this one.")
 ]
 
 
@@ -57,6 +57,13 @@ def install(  # noqa: PLR0917 - Typer's
         ),
     ] = None,
     shared: Shared = False,
+    best: typing.Annotated[
+        bool,
+        typer.Option(
+            "--best",
+            help="Only where the system has none that is new enough; where that fails, the bundled one is used.",
+        ),
+    ] = False,
     mirror: typing.Annotated[
         str | None, typer.Option("--mirror", metavar="URL", help="Of Debian; default: the one that apt uses.")
     ] = None,
@@ -74,6 +81,9 @@ def install(  # noqa: PLR0917 - Typer's
     """
     from daemun.wiring import nginx_builds
 
+    if best:
+        output.print_line(nginx_builds.install_best(chosen, is_shared=shared))
+        return
     if files:
         made = nginx_builds.install_files(chosen, tuple(file.absolute() for file in files), is_shared=shared)
     else:

@@ -28,7 +28,7 @@ KEYRINGS = tuple(f"/usr/share/keyrings/debian-archive-keyring.{end}" for end in 
 _LIBRARY = re.compile(r"lib\S+|zlib1g")
 _LEFT_OUT = frozenset({"libc-gconv-modules-extra"})
 """Conversions of character sets, which nginx does without."""
-_NETWORK = re.compile(r'Acquire::(?:https?|ForceIPv[46]|Retries)\b.*\S "(?:[^"]*[^"\s][^"]*)";')
+_NETWORK = re.compile(r'Acquire::(?:https?|ForceIPv[46])\b.*\S "(?:[^"]*[^"\s][^"]*)";')
 _TIMEOUT_S = 600.0
 _EXPIRED = "is expired"
 _TELLING = ("E:", "W: GPG error")
@@ -138,6 +138,7 @@ class _Apt:
             f'Dir::State "{root}"; Dir::State::lists "{root}/lists"; Dir::State::status "{root}/status";',
             f'Dir::Cache "{root}/cache"; Dir::Log "{root}";',
             'APT::Sandbox::User "root"; Acquire::Languages "none";',
+            'Acquire::Retries "1"; Acquire::http::Timeout "20"; Acquire::https::Timeout "20";',
             'Acquire::AllowInsecureRepositories "false"; Acquire::AllowWeakRepositories "false";',
             'Acquire::AllowDowngradeToInsecureRepositories "false"; APT::Get::AllowUnauthenticated "false";',
             f'Acquire::Check-Valid-Until "{str(not self._accept_expired).lower()}";',

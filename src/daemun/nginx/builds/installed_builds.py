@@ -13,13 +13,11 @@ import fcntl
 import os
 import pathlib
 import shutil
+import sys
 
 from daemun import causes, durable, errors
 from daemun.core import layout as layout_
 from daemun.nginx import find_nginx
-
-SHARED = "/opt/daemun/nginx"
-"""Beside the state directories: what an image brings, and what an administrator installs for several."""
 
 CURRENT = "current"
 PROGRAM = "usr/sbin/nginx"
@@ -38,7 +36,18 @@ class Installed:
 
 def folders(layout: layout_.Layout) -> tuple[pathlib.Path, pathlib.Path]:
     """Where builds are looked for; the first wins."""
-    return pathlib.Path(layout.builds), pathlib.Path(SHARED)
+    return pathlib.Path(layout.builds), find_shared(sys.prefix, has_own=sys.prefix != sys.base_prefix)
+
+
+def find_shared(prefix: str, *, has_own: bool) -> pathlib.Path:
+    """Where all state directories find builds: beside the folder that daemun is installed in, whatever its version.
+
+    prefix: Python's. has_own: it is a virtual environment's. Pure.
+    """
+    folder = pathlib.Path(prefix)
+    if not has_own:
+        return pathlib.Path("/opt/daemun/nginx")
+    return (folder.parents[1] if folder.parent.name == "versions" else folder) / "nginx"  # scripts/install
 
 
 def list_installed(layout: layout_.Layout) -> tuple[Installed, ...]:
