@@ -15,7 +15,7 @@ import pytest
 import websockets.asyncio.client
 import websockets.asyncio.server
 
-from daemun.core import change_plan, directive, model, shared_sites
+from daemun.core import directive, generation_files, model, shared_sites
 from daemun.core.options import catalogue
 from daemun.core.render import render_tree
 from daemun.nginx import machine_limits
@@ -365,5 +365,5 @@ def test_nginx_accepts_very_many() -> None:
         files = render_tree.render_files(
             model.Desired(globals=model.Globals(), sites=sites), rendered.environment_of(layout, own_blocks=0)
         )
-        assert not any(path.startswith(change_plan.SITES) for path in files)
+        assert not any(path.startswith(generation_files.SITES) for path in files)
         assert rendered.find_refusal(files, layout) is None

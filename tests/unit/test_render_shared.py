@@ -10,6 +10,7 @@ from daemun.core import (
     assemble,
     change_plan,
     directive,
+    generation_files,
     layout,
     model,
     outcome,
@@ -192,7 +193,7 @@ def test_the_first_sites_have_blocks_of_their_own() -> None:
     sites = tuple(site(f"{number:03}.test", "http://10.0.0.1") for number in range(202))
     files = render_tree.render_files(_desired(*sites), dataclasses.replace(ENVIRONMENT, own_blocks=200))
     assert list(shared_sites.read(files)) == ["200.test", "201.test"]
-    assert sum(path.startswith(change_plan.SITES) for path in files) == 200
+    assert sum(path.startswith(generation_files.SITES) for path in files) == 200
     fewer = render_tree.render_files(_desired(*sites[:200]), dataclasses.replace(ENVIRONMENT, own_blocks=200))
     assert not any("shared" in path for path in fewer)
     assert b"shared.conf" not in fewer["nginx.conf"]

@@ -9,8 +9,7 @@ import collections.abc
 import dataclasses
 
 from daemun.control import ports
-from daemun.core import quarantine, variable_definitions
-from daemun.core.render import access
+from daemun.core import generation_files, quarantine, variable_definitions
 from daemun.errors import ApplyError
 
 MOST_RUNS = 64
@@ -203,7 +202,7 @@ class _Search:
 
     def _name_stand_in(self, path: str) -> quarantine.StandIn:
         content = self._standing[path]
-        if path == access.INTERNAL:
+        if path == generation_files.INTERNAL_CLIENTS:
             return quarantine.StandIn.CLOSED
         if content == self._last_good.get(path):
             return quarantine.StandIn.LAST_GOOD

@@ -10,9 +10,8 @@ import difflib
 import enum
 import re
 
-from daemun.core import dns_service, model, names, shared_sites
+from daemun.core import dns_service, generation_files, model, names, shared_sites
 
-SITES = "sites/"
 _COMMENT = re.compile(rb"^[ ]*#(?! Content: ).*\n", re.MULTILINE)
 _BESIDE = re.compile(rb'^([^\n]*[;{])  # (?!Content: )[^"\n]+$', re.MULTILINE)
 """A comment behind a directive: the serialiser quotes every word with a space, a semicolon or a #.
@@ -102,12 +101,12 @@ class Plan:
 
 def site_file(host: str) -> str:
     """The path of a site's file in a generation."""
-    return f"{SITES}{names.slug(host)}.conf"
+    return f"{generation_files.SITES}{names.slug(host)}.conf"
 
 
 def host_of(path: str) -> str:
     """The name of a site's file: the host, in all but odd cases, and always of a site that can share its blocks."""
-    return path.removeprefix(SITES).removesuffix(".conf")
+    return path.removeprefix(generation_files.SITES).removesuffix(".conf")
 
 
 def expand(files: collections.abc.Mapping[str, bytes]) -> collections.abc.Mapping[str, bytes]:
@@ -118,7 +117,7 @@ def expand(files: collections.abc.Mapping[str, bytes]) -> collections.abc.Mappin
     expanded = {path: content for path, content in files.items() if path not in shared_sites.LISTS}
     for host, entry in entries.items():
         # As `site_file` would call it: only hosts that can be names of files as they are share blocks.
-        expanded[f"{SITES}{host}.conf"] = f"{' '.join(entry.names)} {entry.server}\n".encode()
+        expanded[f"{generation_files.SITES}{host}.conf"] = f"{' '.join(entry.names)} {entry.server}\n".encode()
     return expanded
 
 
@@ -140,7 +139,7 @@ def diff_files(
     for path in sorted({*wanted, *actual}):
         if path in moved or is_same(wanted.get(path), actual.get(path)):
             continue
-        if not path.startswith(SITES):
+        if not path.startswith(generation_files.SITES):
             others.append(path)
             continue
         kind = ChangeKind.CHANGED

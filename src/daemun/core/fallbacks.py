@@ -7,7 +7,7 @@ reached everywhere where that is. Pure.
 import collections.abc
 import dataclasses
 
-from daemun.core import change_plan, listeners, model, quarantine, render_environment, words
+from daemun.core import change_plan, generation_files, listeners, model, quarantine, render_environment, words
 from daemun.core.quarantine import StandIn
 from daemun.core.render import default_server, render_tree, site_file
 
@@ -51,7 +51,7 @@ def find_good(running: Files, *, denied: frozenset[str]) -> Files:
 
 
 def _is_good(path: str, content: bytes, denied: frozenset[str]) -> bool:
-    if not path.startswith(change_plan.SITES):
+    if not path.startswith(generation_files.SITES):
         return denied.isdisjoint(listeners.addresses(content))
     reached = listeners.reach(content)
     return bool(reached) and denied.isdisjoint(reached) and not site_file.is_unavailable(content)

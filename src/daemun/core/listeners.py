@@ -9,8 +9,7 @@ import collections.abc
 import dataclasses
 import re
 
-from daemun.core import model, names, quarantine
-from daemun.core.render import server_blocks
+from daemun.core import generation_files, model, names, quarantine
 
 _LISTEN = re.compile(rb"^ *listen ([^\s;]+)((?: [^\s;]+)*);(?: +#.*)?$", re.MULTILINE)
 """The serialiser writes each directive on a line of its own, and no line break inside a word; behind a hand-written one
@@ -143,7 +142,9 @@ def find_untried(files: Files, actual: model.Actual) -> frozenset[str]:
 
 
 def _of_the_gate(files: Files) -> frozenset[str]:
-    return addresses(files.get(server_blocks.LISTEN_HTTP, b"")) | addresses(files.get(server_blocks.LISTEN_HTTPS, b""))
+    return addresses(files.get(generation_files.LISTEN_HTTP, b"")) | addresses(
+        files.get(generation_files.LISTEN_HTTPS, b"")
+    )
 
 
 def _wildcard(address: str) -> str:

@@ -3,8 +3,8 @@
 import collections.abc
 import dataclasses
 
-from daemun.core import change_plan, model, quarantine
-from daemun.core.render import access, snippets
+from daemun.core import change_plan, generation_files, model, quarantine
+from daemun.core.render import snippets
 
 
 def site_statuses(
@@ -63,7 +63,7 @@ def refusal_problems(
     problems: list[model.Problem] = []
     for item in refused:
         site = sites.get(item.path)
-        if item.path == access.INTERNAL:
+        if item.path == generation_files.INTERNAL_CLIENTS:
             message = f"cannot use the hand-written nginx: {item.reason}; {item.stand_in.value}"
             problems.append(model.Problem(origin=desired.globals.internal_origin, message=message))
         elif site is None:

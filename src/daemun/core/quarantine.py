@@ -10,8 +10,7 @@ import dataclasses
 import enum
 import re
 
-from daemun.core import change_plan, model, serialise, shared_sites, variable_definitions
-from daemun.core.render import access, snippets
+from daemun.core import change_plan, generation_files, model, serialise, shared_sites, variable_definitions
 
 
 class StandIn(enum.Enum):
@@ -57,7 +56,7 @@ class RefusedFile:
 
 def can_be_replaced(path: str | None) -> bool:
     """Whether another version of this file can stand in for it without touching any other site."""
-    return path is not None and path.startswith((snippets.FOLDER, change_plan.SITES))
+    return path is not None and path.startswith((generation_files.SNIPPETS, generation_files.SITES))
 
 
 Files = collections.abc.Mapping[str, bytes]
@@ -134,14 +133,29 @@ def find_stand_ins(path: str, wanted: bytes | None, *, last_good: Files, unavail
     a file of hand-written nginx is replaced by.
     What restricts who may come in has no last good version: it may have let in more.
     """
-    if path == access.INTERNAL:
+    if path == generation_files.INTERNAL_CLIENTS:
         return (serialise.serialise(model.NOBODY),)
     good, page = last_good.get(path), unavailable.get(path, b"")
-    if path.startswith(snippets.FOLDER):
-        good = None if good is None or good == wanted else snippets.complete(good, page)
+    if path.startswith(generation_files.SNIPPETS):
+        good = None if good is None or good == wanted else _with_needed(good, page)
         return (page,) if good is None or good in {page, wanted} else (good, page)
     kept = (content for content in (good, page) if content and content != wanted)
     return (*dict.fromkeys(kept), b"")
+
+
+def _with_needed(good: bytes, ours: bytes) -> bytes:
+    """A file's last good version with those lines of `main.stand_in` that it does not replace itself; these alone where
+    they are servers."""
+    if b"{" in ours:
+        return ours
+    subjects = {_subject(line) for line in good.splitlines()}
+    return good + b"".join(line for line in ours.splitlines(keepends=True) if _subject(line) not in subjects)
+
+
+def _subject(line: bytes) -> tuple[bytes, ...]:
+    """nginx takes most directives once, and the lists of headers once for each header."""
+    words = line.lower().split()
+    return tuple(words[: 2 if words and words[0].endswith(b"_set_header") else 1])
 
 
 def replace_parts(files: Files, standing: Files, *, known: variable_definitions.Definitions) -> dict[str, bytes]:

@@ -3,17 +3,10 @@
 import ipaddress
 
 from daemun.core import model, names, problem_report, rules, validate_dns, words
-from daemun.core.issuance import challenge_choice
+from daemun.core.issuance import challenge_choice, public_cas
 
-_PUBLIC_CAS = ("letsencrypt.org", "zerossl.com", "pki.goog", "buypass.com", "ssl.com", "digicert.com", "sectigo.com")
 _NEED_EAB = ("acme.zerossl.com", "dv.acme-v02.api.pki.goog")
 _MOST_NAMES = 100_000
-
-
-def is_public_directory(url: str) -> bool:
-    """Whether an ACME directory is one of a CA that browsers trust (or of its test system)."""
-    host = _host_of(url)
-    return any(host == domain or host.endswith("." + domain) for domain in _PUBLIC_CAS)
 
 
 def check_acme(acme: model.Acme, report: problem_report.ProblemReport) -> None:
@@ -40,7 +33,7 @@ def check_authority(authority: model.Authority, report: problem_report.ProblemRe
         report.add_value(authority.ca_file, rules.check_absolute(authority.ca_file), *field, "ca_file")
     if authority.staging is not None:
         report.add_value(authority.staging, rules.check_directory(authority.staging), *field, "staging")
-    if authority.eab is None and _host_of(authority.directory) in _NEED_EAB:
+    if authority.eab is None and public_cas.host_of(authority.directory) in _NEED_EAB:
         cause = f"{words.quoted(authority.directory)} serves only accounts that were made on its web page"
         report.add(f"{cause}; add `eab: {{kid: ..., hmac_key: ...}}` beside it", *field, "directory")
     if authority.eab is not None:
@@ -96,7 +89,7 @@ def find_order_problems(site: model.Site, acme: model.Acme) -> tuple[model.Probl
         _check_challenge(ordering, report, "tls")
     directory = ordering.authority.directory if ordering.authority is not None else acme.directory
     private = [name for name in site.names if not names.is_signed_publicly(name)]
-    if site.tls.mode is model.TlsMode.ACME and private and is_public_directory(directory):
+    if site.tls.mode is model.TlsMode.ACME and private and public_cas.is_public_directory(directory):
         cause = f"cannot order a certificate for {_listed(private)}: no public CA signs such a name"
         report.add(f"{cause}; write `tls: local`, or name your own CA in `acme.directory`", "tls")
     _check_signing(site, ordering, report)
@@ -153,10 +146,6 @@ def check_on_demand(site: model.Site, report: problem_report.ProblemReport) -> N
     report.add(rules.check_number(wanted.most, least=1, most=_MOST_NAMES), "on_demand", "most")
     if wanted.ask is not None:
         report.add_value(wanted.ask, rules.check_web_url(wanted.ask), "on_demand", "ask")
-
-
-def _host_of(url: str) -> str:
-    return url.partition("://")[2].partition("/")[0].lower()
 
 
 def _listed(hosts: list[str]) -> str:

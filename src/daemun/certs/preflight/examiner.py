@@ -12,8 +12,8 @@ import structlog
 
 from daemun.certs.preflight import ca_directory, dns_questions, port80_visits, record_places
 from daemun.control import ports
-from daemun.core import model, names, new_findings, validate_acme
-from daemun.core.issuance import challenge_choice
+from daemun.core import model, names, new_findings
+from daemun.core.issuance import challenge_choice, public_cas
 from daemun.core.issuance.preflight import ca_answers, caa, facts, name_addresses, port80, proof_record
 from daemun.errors import DaemunError
 
@@ -106,7 +106,7 @@ class Preflight:
             ),
             thumbprint=await asyncio.to_thread(self._thumbprint),
             account=await asyncio.to_thread(self._account, ca),
-            is_public=validate_acme.is_public_directory(ca.directory),
+            is_public=public_cas.is_public_directory(ca.directory),
         )
 
 

@@ -10,7 +10,8 @@ import dataclasses
 import datetime
 import enum
 
-from daemun.core import names, validate_acme
+from daemun.core import names
+from daemun.core.issuance import public_cas
 
 MARGIN = datetime.timedelta(minutes=5)
 """A CA counts when it receives a request, which may be later than daemun sent it."""
@@ -53,10 +54,9 @@ Limits = tuple[Limit, ...]
 
 def limits_of(directory: str) -> Limits:
     """The limits at the CA with this directory. A CA of one's own sets its limits for its owner, who knows them."""
-    if not validate_acme.is_public_directory(directory):
+    if not public_cas.is_public_directory(directory):
         return ()
-    host = directory.partition("://")[2].partition("/")[0]
-    return LETS_ENCRYPT if host.endswith(".letsencrypt.org") else PUBLIC
+    return LETS_ENCRYPT if public_cas.host_of(directory).endswith(".letsencrypt.org") else PUBLIC
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

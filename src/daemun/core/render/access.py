@@ -7,10 +7,8 @@ nothing else.
 import collections.abc
 import dataclasses
 
-from daemun.core import arguments, directive, model
+from daemun.core import arguments, directive, generation_files, model
 from daemun.core.render import site_scope
-
-INTERNAL = "snippets/network_internal.conf"
 
 
 def internal_file(settings: model.Globals) -> tuple[directive.Node, ...]:
@@ -22,7 +20,7 @@ def internal_file(settings: model.Globals) -> tuple[directive.Node, ...]:
 
 def lines(route: model.Route) -> tuple[directive.Directive, ...]:
     """For each of its locations: a request for a stream reaches a named one before nginx looked at its address."""
-    return (arguments.line("include", INTERNAL),) if route.is_internal else ()
+    return (arguments.line("include", generation_files.INTERNAL_CLIENTS),) if route.is_internal else ()
 
 
 def yielding(

@@ -4,6 +4,7 @@ from daemun.core import (
     arguments,
     certificate_choice,
     directive,
+    generation_files,
     listeners,
     model,
     names,
@@ -137,7 +138,7 @@ def _again(
 ) -> tuple[directive.Directive, ...]:
     """The same places, for a server that is not the default. is_common: they are where every site listens."""
     if is_common and all(site.https_port is None for site in desired.enabled):
-        return (arguments.line("include", server_blocks.LISTEN_HTTPS),)
+        return (arguments.line("include", generation_files.LISTEN_HTTPS),)
     return tuple(
         directive.Directive(line.name, tuple(arg for arg in line.args if arg.value != "default_server"))
         for line in listen

@@ -13,6 +13,7 @@ import functools
 from daemun.core import (
     change_plan,
     directive,
+    generation_files,
     mime,
     model,
     render_environment,
@@ -62,10 +63,10 @@ def render_files(
     trees: dict[str, tuple[directive.Node, ...]] = {
         "nginx.conf": main_file.nodes(desired, env, has_shared=bool(entries)),
         main_file.MIME: mime.nodes(),
-        server_blocks.LISTEN_HTTP: server_blocks.listen_file(settings, settings.listen_http, ipv6=env.ipv6),
-        server_blocks.LISTEN_HTTPS: server_blocks.listen_file(settings, settings.listen_https, "ssl", ipv6=env.ipv6),
+        generation_files.LISTEN_HTTP: server_blocks.listen_file(settings, settings.listen_http, ipv6=env.ipv6),
+        generation_files.LISTEN_HTTPS: server_blocks.listen_file(settings, settings.listen_https, "ssl", ipv6=env.ipv6),
         server_blocks.CHALLENGE: server_blocks.challenge_file(env, settings),
-        access.INTERNAL: access.internal_file(settings),
+        generation_files.INTERNAL_CLIENTS: access.internal_file(settings),
         error_pages.FILE: error_pages.nodes(settings, env),
         hold_locations.HOLD: hold_locations.file(buffered=True),
         hold_locations.HOLD_UNBUFFERED: hold_locations.file(buffered=False),

@@ -2,13 +2,11 @@
 
 import dataclasses
 
-from daemun.core import arguments, directive, layout, model, names, render_environment
+from daemun.core import arguments, directive, generation_files, layout, model, names, render_environment
 from daemun.core.directive import Expr
 from daemun.core.render import site_scope
 from daemun.errors import RenderError
 
-LISTEN_HTTP = "listen/http.conf"
-LISTEN_HTTPS = "listen/https.conf"
 CHALLENGE = "challenge.conf"
 
 CHALLENGE_PATH = "/.well-known/acme-challenge/"
@@ -24,14 +22,14 @@ def listen_http(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     """Where a site listens for plain HTTP. A server without a port of its own includes its listen lines, so that a site
     that is kept at its last good version listens where the others do."""
     if scope.site.http_port is None:
-        return (arguments.line("include", LISTEN_HTTP),)
+        return (arguments.line("include", generation_files.LISTEN_HTTP),)
     places = own_addresses(scope.settings.listen_http, scope.site.http_port)
     return listen_lines(places, *_protocol(scope.settings), ipv6=scope.environment.ipv6)
 
 
 def listen_https(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     if scope.site.https_port is None:
-        return (arguments.line("include", LISTEN_HTTPS),)
+        return (arguments.line("include", generation_files.LISTEN_HTTPS),)
     places = own_addresses(scope.settings.listen_https, scope.site.https_port)
     return listen_lines(places, "ssl", *_protocol(scope.settings), ipv6=scope.environment.ipv6)
 

@@ -4,11 +4,10 @@ import dataclasses
 import re
 import zlib
 
-from daemun.core import directive, model, named_servers, render_environment
+from daemun.core import directive, generation_files, model, named_servers, render_environment
 from daemun.core.render import access, site_scope, upstream
 
-FOLDER = "snippets/"
-OF_THE_FILE = f"{FOLDER}http.conf"
+OF_THE_FILE = f"{generation_files.SNIPPETS}http.conf"
 
 
 def paths(settings: model.Globals) -> tuple[str, ...]:
@@ -19,7 +18,7 @@ def paths(settings: model.Globals) -> tuple[str, ...]:
 
 def nodes(settings: model.Globals, env: render_environment.Environment, path: str) -> tuple[directive.Node, ...]:
     """Raises: RenderError."""
-    if path == access.INTERNAL:
+    if path == generation_files.INTERNAL_CLIENTS:
         return access.internal_file(settings)
     part = find_part(settings, path)
     origin = settings.snippet_origin if part is None else model.Origin(source="file", place=part.place)
@@ -42,23 +41,9 @@ def without(desired: model.Desired, path: str) -> model.Desired:
     return dataclasses.replace(desired, globals=dataclasses.replace(settings, snippet=snippet, parts=parts))
 
 
-def complete(good: bytes, ours: bytes) -> bytes:
-    """A file's last good version with those lines of `main.stand_in` that it does not replace itself; these alone where
-    they are servers."""
-    if b"{" in ours:
-        return ours
-    subjects = {_subject(line) for line in good.splitlines()}
-    return good + b"".join(line for line in ours.splitlines(keepends=True) if _subject(line) not in subjects)
-
-
-def _subject(line: bytes) -> tuple[bytes, ...]:
-    """nginx takes most directives once, and the lists of headers once for each header."""
-    words = line.lower().split()
-    return tuple(words[: 2 if words and words[0].endswith(b"_set_header") else 1])
-
-
 def _path(part: model.SnippetFile) -> str:
     """The owner's folder and name, for people; `include` takes some signs for patterns."""
     shown = "/".join(part.place.rsplit("/", 2)[-2:])
     plain = re.sub(r"[^A-Za-z0-9./_-]", "_", shown)
-    return f"{FOLDER}{plain}" if plain == shown else f"{FOLDER}{plain}_{zlib.crc32(shown.encode()):08x}"
+    named = f"{generation_files.SNIPPETS}{plain}"
+    return named if plain == shown else f"{named}_{zlib.crc32(shown.encode()):08x}"

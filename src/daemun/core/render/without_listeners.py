@@ -3,8 +3,7 @@
 import collections.abc
 import dataclasses
 
-from daemun.core import directive, listeners
-from daemun.core.render import server_blocks
+from daemun.core import directive, generation_files, listeners
 
 
 def without(nodes: collections.abc.Iterable[directive.Node], denied: frozenset[str]) -> tuple[directive.Node, ...]:
@@ -39,8 +38,8 @@ def _is_listening(node: directive.Node) -> bool:
         return False
     return (
         node.name == "listen"
-        or _includes(node, server_blocks.LISTEN_HTTP)
-        or _includes(node, server_blocks.LISTEN_HTTPS)
+        or _includes(node, generation_files.LISTEN_HTTP)
+        or _includes(node, generation_files.LISTEN_HTTPS)
     )
 
 
@@ -68,4 +67,4 @@ def _is_tls(node: directive.Node) -> bool:
         return False
     if node.name == "listen":
         return any(arg.value == "ssl" for arg in node.args)
-    return _includes(node, server_blocks.LISTEN_HTTPS)
+    return _includes(node, generation_files.LISTEN_HTTPS)
