@@ -53,4 +53,14 @@ def test_what_old_clients_are_shown_is_known_apart() -> None:
     known[0] = dataclasses.replace(known[0], rsa_shown=(("a.test", "5"),))
     assert not expected.has_rsa("a.test", 2.0)
     expected.note_change()
-    assert expected.has_rsa("a.test", 3.0)
+    assert not expected.has_rsa("a.test", 1.0 + expected_certificates.CHANGED_EVERY_S - 0.1)
+    assert expected.has_rsa("a.test", 1.0 + expected_certificates.CHANGED_EVERY_S)
+
+
+def test_of_a_new_name_it_is_looked_sooner_what_is_shown() -> None:
+    known = [_served("a.test", "1")]
+    expected = expected_certificates.ExpectedCertificates(lambda: known)
+    assert not expected.has_rsa("a.test", 0.0)
+    known.append(dataclasses.replace(_served("b.test", "2"), rsa_shown=(("b.test", "3"),)))
+    expected.note_change()
+    assert expected.has_rsa("b.test", expected_certificates.AGAIN_S)

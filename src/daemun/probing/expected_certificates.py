@@ -38,8 +38,10 @@ class ExpectedCertificates:
         return known
 
     def has_rsa(self, name: str, now_s: float) -> bool:
-        """Whether clients that take only RSA are shown a certificate, where two types are served."""
-        if self._may_differ and self._is_older_than(AGAIN_S, now_s):
+        """Whether clients that take only RSA are shown a certificate, where two types are served. Of a known name
+        `take_changed` has what changed: after a start, others change for minutes."""
+        again_s = CHANGED_EVERY_S if self._of(name) else AGAIN_S
+        if self._may_differ and self._is_older_than(again_s, now_s):
             self._collect(now_s)
         return bool(self._of(name, only_rsa=True))
 
