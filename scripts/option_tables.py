@@ -1,62 +1,65 @@
-"""`python -m scripts.option_tables`: writes the rows of options into the tables of docs/CONFIGURATION.md.
+"""`python -m scripts.option_tables`: writes the tables of docs/CONFIGURATION.md.
 
-Each option declares its rows (`core.options`); rows of keys that are no options are written by hand and stay.
+Each option declares its rows (`core.options`), and so do the keys that are none (`sources.yaml_route` and others).
 """
 
 import collections.abc
 import pathlib
-import re
 import typing
 
 from daemun.core.options import catalogue, option
+from daemun.sources import yaml_entry, yaml_route, yaml_site, yaml_top
 
 FILE = pathlib.Path(__file__).parents[1] / "docs" / "CONFIGURATION.md"
-HEADINGS = {option.Level.GATE: "Top", option.Level.SITE: "A site", option.Level.ROUTE: "A route"}
+TABLES: dict[str, tuple[type[yaml_entry.Entry], option.Level | None]] = {
+    "Top": (yaml_top.FILE, option.Level.GATE),
+    "A site": (yaml_site.SITE, option.Level.SITE),
+    "A route": (yaml_route.ROUTE, option.Level.ROUTE),
+    "A target as a map": (yaml_route.TargetEntry, None),
+}
+"""By their headings."""
 _FURTHER = {option.Level.SITE: "the gate's", option.Level.ROUTE: "the site's"}
-_KEY = re.compile(r"^\| `([\w.]+)`")
 
 
-def rows(level: option.Level) -> collections.abc.Iterator[str]:
-    for one in catalogue.at(level):
-        for key, doc in _docs(one):
-            usual = _FURTHER[level] if len(one.levels) > 1 and level is not option.Level.GATE else doc.usual
-            cells = [f"`{key}`", *([_beside(one)] if level is option.Level.ROUTE else []), doc.kind, usual, doc.meaning]
-            yield f"| {' | '.join(cells)} |"
+def rows(entry: type[yaml_entry.Entry], level: option.Level | None) -> collections.abc.Iterator[str]:
+    for name, field in entry.model_fields.items():
+        one = None if level is None else catalogue.BY_NAME.get(name)
+        for key, doc in _docs(name, field.metadata, one):
+            usual = _FURTHER[level] if level in _FURTHER and one is not None and len(one.levels) > 1 else doc.usual
+            beside = [_beside(name, one)] if level is option.Level.ROUTE else []
+            cells = [f"`{key}`", *beside, doc.kind, usual, doc.meaning]
+            yield "|" + "".join(f" {cell} |" if cell else " |" for cell in cells)
 
 
-def _docs(one: option.Option[typing.Any]) -> collections.abc.Iterator[tuple[str, option.Doc]]:
-    if isinstance(one.doc, option.Doc):
-        yield one.name, one.doc
+def _docs(
+    name: str, metadata: list[typing.Any], one: option.Option[typing.Any] | None
+) -> collections.abc.Iterator[tuple[str, option.Doc]]:
+    docs = [part for part in metadata if isinstance(part, option.Doc)] if one is None else one.doc
+    if isinstance(docs, collections.abc.Mapping):
+        yield from ((f"{name}.{key}", doc) for key, doc in docs.items())
     else:
-        yield from ((f"{one.name}.{key}", doc) for key, doc in one.doc.items())
+        yield from ((name, doc) for doc in (docs if isinstance(docs, list) else [docs]))
 
 
-def _beside(one: option.Option[typing.Any]) -> str:
+def _beside(name: str, one: option.Option[typing.Any] | None) -> str:
+    if one is None:
+        return "" if name in {kind.value for kind in option.Beside} else "all"
     if one.beside == option.EVERY_ACTION:
         return "all"
     return ", ".join(f"`{kind.value}`" for kind in option.Beside if kind in one.beside)
 
 
 def written(text: str) -> str:
-    """The document with the rows of today's options."""
-    for level, heading in HEADINGS.items():
+    """The document with the rows of today's keys."""
+    for heading, (entry, level) in TABLES.items():
         head, start, rest = text.partition(f"\n### {heading}\n")
         section, end, tail = rest.partition("\n### ")
-        text = f"{head}{start}{_section(section, level)}{end}{tail}"
+        lines = section.split("\n")
+        first = next(index for index, line in enumerate(lines) if line.startswith("|---"))
+        last = max(index for index, line in enumerate(lines) if line.startswith("|"))
+        section = "\n".join([*lines[: first + 1], *rows(entry, level), *lines[last + 1 :]])
+        text = f"{head}{start}{section}{end}{tail}"
     return text
-
-
-def _section(section: str, level: option.Level) -> str:
-    lines = section.split("\n")
-    first = next(index for index, line in enumerate(lines) if line.startswith("|---"))
-    last = max(index for index, line in enumerate(lines) if line.startswith("|"))
-    by_hand = [line for line in lines[first + 1 : last + 1] if _option_of(line) not in catalogue.BY_NAME]
-    return "\n".join([*lines[: first + 1], *by_hand, *rows(level), *lines[last + 1 :]])
-
-
-def _option_of(line: str) -> str:
-    match = _KEY.match(line)
-    return match.group(1).partition(".")[0] if match else ""
 
 
 if __name__ == "__main__":

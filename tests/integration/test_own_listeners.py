@@ -60,8 +60,10 @@ async def signs(port: int, host: str) -> str | None:
 async def test_only_the_site_that_asked_for_the_port_is_set_aside(layout: layout_.Layout, *, runs_before: bool) -> None:
     gate, taken = ports.free_port(), ports.free_port()
     settings = model.Globals(
-        listen_http=(model.Address(host=LOOPBACK, port=gate),),
-        listen_https=(model.Address(host=LOOPBACK, port=ports.free_port()),),
+        listen=model.Listen(
+            http=(model.Address(host=LOOPBACK, port=gate),),
+            https=(model.Address(host=LOOPBACK, port=ports.free_port()),),
+        ),
     )
     nginx = nginx_server.Nginx(rendered.nginx(), layout, worker_account.choose(None))
 
@@ -96,8 +98,10 @@ async def test_only_the_site_that_asked_for_the_port_is_set_aside(layout: layout
 async def test_a_port_of_the_gate_is_not_set_aside(layout: layout_.Layout) -> None:
     with socket.create_server((LOOPBACK, 0)) as holder:
         settings = model.Globals(
-            listen_http=(model.Address(host=LOOPBACK, port=holder.getsockname()[1]),),
-            listen_https=(model.Address(host=LOOPBACK, port=ports.free_port()),),
+            listen=model.Listen(
+                http=(model.Address(host=LOOPBACK, port=holder.getsockname()[1]),),
+                https=(model.Address(host=LOOPBACK, port=ports.free_port()),),
+            ),
         )
         nginx = nginx_server.Nginx(rendered.nginx(), layout, worker_account.choose(None))
         real = address_trial.Listening(rendered.nginx().path, layout)

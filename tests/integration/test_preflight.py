@@ -141,7 +141,7 @@ async def examine(
         clock=clock.FakeClock(), thumbprint=lambda: world.thumbprint, account=lambda _: account
     )
     acme = model.Acme(resolvers=resolvers or (world.resolver,))
-    looking.configure(model.Globals(acme=acme, listen_http=listen))
+    looking.configure(model.Globals(acme=acme, listen=model.Listen(http=listen)))
     found = await looking.examine(hosts, authority, ordering)
     for finding in found:
         assert (finding.cure is None) == (finding.weight is GOOD)

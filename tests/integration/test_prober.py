@@ -72,7 +72,7 @@ async def test_each_name_has_its_turn_however_often_sites_change(
 
     listener = await asyncio.start_server(read_name, "127.0.0.1", 0)
     port = listener.sockets[0].getsockname()[1]
-    settings = model.Globals(listen_https=(model.Address(host="127.0.0.1", port=port),))
+    settings = model.Globals(listen=model.Listen(https=(model.Address(host="127.0.0.1", port=port),)))
 
     def publish() -> None:
         sites = tuple(site(name.decode(), "http://127.0.0.1:1") for name in sorted(wanted))

@@ -89,7 +89,7 @@ class Looked:
             find_certificates=lambda: self._certificates,
             error_log_path=f"{gate.layout.state}/logs/error.log",
         )
-        settings = dataclasses.replace(settings, listen_https=listeners)
+        settings = dataclasses.replace(settings, listen=model.Listen(https=listeners))
         desired = model.Desired(globals=settings, sites=(SITE,))
         self._prober.publish(desired, self._live)
 

@@ -307,7 +307,8 @@ async def test_a_port_of_the_gate_that_is_taken_is_an_error_of_the_whole_round()
     world = await settled(BEFORE)
     world.taken = TAKEN
     world.snapshot = dataclasses.replace(
-        AFTER, globals=model.Globals(listen_http=(model.Address(port=8080),), listen_https=(model.Address(port=8443),))
+        AFTER,
+        globals=model.Globals(listen=model.Listen(http=(model.Address(port=8080),), https=(model.Address(port=8443),))),
     )
     outcome = await daemon(world).run_once()
 
@@ -363,7 +364,8 @@ async def test_what_needs_a_reload_waits_and_the_rest_is_done() -> None:
 async def test_a_change_that_nginx_refuses_does_not_wait() -> None:
     world = await settled(BEFORE)
     world.snapshot = dataclasses.replace(
-        AFTER, globals=model.Globals(listen_http=(model.Address(port=8080),), listen_https=(model.Address(port=8443),))
+        AFTER,
+        globals=model.Globals(listen=model.Listen(http=(model.Address(port=8080),), https=(model.Address(port=8443),))),
     )
     world.taken = TAKEN
     admission = worlds.Admission()

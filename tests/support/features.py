@@ -13,7 +13,7 @@ from daemun.core.options import (
 )
 from tests.support.sites import proxy, route, site, target, upstream_tls, with_options
 
-SETTINGS = model.Globals(listen_http=(model.Address(port=8080),), listen_https=(model.Address(port=8443),))
+SETTINGS = model.Globals(listen=model.Listen(http=(model.Address(port=8080),), https=(model.Address(port=8443),)))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,7 +240,7 @@ def _globals() -> Feature:
     addresses = (model.Address(port=8443, host="127.0.0.1"), model.Address(port=8444, host="::1"))
     return _settings(
         paths=("nginx.conf", "listen/https.conf"),
-        listen_https=addresses,
+        listen=dataclasses.replace(SETTINGS.listen, https=addresses),
         trusted_proxies=("10.0.0.0/8", "fd00::/8", "192.0.2.1"),
         logs=logs_option.Logs(access=False),
     )

@@ -180,8 +180,9 @@ def running(
         at = at or At()
         settings = dataclasses.replace(
             settings or model.Globals(),
-            listen_http=(model.Address(host=at.host, port=at.http),),
-            listen_https=(model.Address(host=at.host, port=at.https),),
+            listen=model.Listen(
+                http=(model.Address(host=at.host, port=at.http),), https=(model.Address(host=at.host, port=at.https),)
+            ),
         )
         http, https = at.http, at.https
         desired = model.Desired(globals=settings, sites=sites)

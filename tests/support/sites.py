@@ -29,7 +29,8 @@ def with_options(given: dict[str, typing.Any]) -> dict[str, typing.Any]:
     """Fields of a part of the model; those that are named like options are its options."""
     named = {name: value for name, value in given.items() if name in catalogue.BY_NAME}
     rest = {name: value for name, value in given.items() if name not in named}
-    return {**rest, "options": (*rest.get("options", ()), *catalogue.values(**named))} if named else rest
+    made = catalogue.as_fields(named)
+    return {**rest, **made, "options": (*rest.get("options", ()), *made["options"])} if named else rest
 
 
 def upstream_tls(tls: model.UpstreamTls) -> model.OptionValues:

@@ -36,8 +36,8 @@ def site(*, https: bool = True, **environ: str) -> model.Site:
 def test_nginx_proxys_defaults() -> None:
     found = settings()
 
-    assert found.listen_http == (model.Address(port=80, host="0.0.0.0"),)
-    assert found.listen_https == (model.Address(port=443, host="0.0.0.0"),)
+    assert found.listen.http == (model.Address(port=80, host="0.0.0.0"),)
+    assert found.listen.https == (model.Address(port=443, host="0.0.0.0"),)
     assert (found.default.kind, found.default.status) == (model.DefaultKind.REFUSE, 503)
     assert (found.believes_clients, found.proxy_protocol, found.http2) == (True, False, True)
     assert found.tls_policy is None
@@ -46,12 +46,12 @@ def test_nginx_proxys_defaults() -> None:
 
 def test_what_the_file_says_stays() -> None:
     own = model.Globals(
-        listen_http=(model.Address(port=8080),),
+        listen=model.Listen(http=(model.Address(port=8080),)),
         acme=model.Acme(authorities=(model.Authority(directory="https://ca.test/dir", email="file@example.com"),)),
     )
     found = gate(HTTP_PORT="1080", DEFAULT_EMAIL="env@example.com").apply(own, NO_FOLDERS)
 
-    assert found.listen_http == (model.Address(port=8080),)
+    assert found.listen.http == (model.Address(port=8080),)
     assert found.acme.authorities[0].email == "file@example.com"
 
 
@@ -81,15 +81,15 @@ def test_who_names_several_authorities_names_them_all() -> None:
 def test_ports_and_families() -> None:
     found = settings(HTTP_PORT="1080", HTTPS_PORT="10443", ENABLE_IPV6="true")
 
-    assert found.listen_http == (model.Address(port=1080),)
-    assert found.listen_https == (model.Address(port=10443),)
+    assert found.listen.http == (model.Address(port=1080),)
+    assert found.listen.https == (model.Address(port=10443),)
 
 
 def test_one_port_cannot_be_both() -> None:
     found = gate(HTTP_PORT="443")
 
     assert "HTTPS_PORT: 443 is the port of HTTP, too" in found.notes[0]
-    assert found.apply(model.Globals(), NO_FOLDERS).listen_https[0].port == 8443
+    assert found.apply(model.Globals(), NO_FOLDERS).listen.https[0].port == 8443
 
 
 def test_the_default_host() -> None:

@@ -8,27 +8,22 @@ import pytest
 from daemun.core import other_tools, words
 from daemun.core.options import catalogue, forms
 from daemun.sources import (
-    yaml_acme,
     yaml_entry,
     yaml_file,
     yaml_route,
     yaml_site,
     yaml_top,
 )
+from tests.unit.test_yaml_documented import every_map
 
 ENTRIES: tuple[type[yaml_entry.Entry], ...] = (
     yaml_top.FILE,
-    yaml_top.ListenEntry,
-    yaml_top.DefaultEntry,
     yaml_site.SITE,
     yaml_route.ROUTE,
     yaml_route.TargetEntry,
-    yaml_acme.AcmeEntry,
-    yaml_acme.TlsFilesEntry,
-    yaml_acme.DnsEntry,
 )
 ROOT = pathlib.Path(__file__).parents[2]
-MAPS = [found for one in catalogue.EVERY if (found := forms.find_map(one.form)) is not None]
+MAPS = [found for one in catalogue.EVERY for found in every_map(one.form)]
 KNOWN = {key for entry in ENTRIES for key in entry.model_fields} | {key for kind in MAPS for key in forms.keys(kind)}
 
 

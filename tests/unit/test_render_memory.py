@@ -78,7 +78,7 @@ CHANGES: dict[str, Change] = {
     "removed": lambda desired, env: (dataclasses.replace(desired, sites=desired.sites[1:]), env),
     "added": lambda desired, env: (dataclasses.replace(desired, sites=(*desired.sites, site("zzz.test"))), env),
     "default site": with_settings(default=model.Default(kind=model.DefaultKind.SITE, host="005.test")),
-    "ports": with_settings(listen_https=(model.Address(port=8443),)),
+    "ports": with_settings(listen=model.Listen(https=(model.Address(port=8443),))),
     "trust": with_settings(options=catalogue.values(trusted_proxies=("10.0.0.0/8",))),
     "state directory": with_environment(layout=layout.Layout("/srv/other")),
     "resolver": with_environment(resolver="127.0.0.1:5302"),

@@ -16,7 +16,7 @@ SITE = model.Site(
 
 
 def listen(http: tuple[model.Address, ...], https: tuple[model.Address, ...]) -> dict[str, object]:
-    return {"listen_http": http, "listen_https": https}
+    return {"listen": model.Listen(http=http, https=https)}
 
 
 def address(port: int, host: str | None = None) -> model.Address:

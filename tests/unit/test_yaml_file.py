@@ -17,6 +17,7 @@ from daemun.core.options import (
     logs_option,
     max_body_option,
     option,
+    ordering_forms,
     timeout_option,
     trusted_proxies_option,
     upstream_tls_options,
@@ -25,7 +26,7 @@ from daemun.core.options import (
 )
 from daemun.errors import ConfigError
 from daemun.nginx import worker_account
-from daemun.sources import yaml_acme, yaml_file, yaml_route, yaml_site, yaml_top
+from daemun.sources import yaml_file, yaml_route, yaml_site, yaml_top
 
 BASE = "/etc/daemun"
 
@@ -101,7 +102,7 @@ def test_the_file_of_the_design() -> None:
                     directory=model.LETS_ENCRYPT,
                     email="me@example.com",
                     ca_file=f"{BASE}/root.pem",
-                    staging=yaml_acme.STAGINGS[model.LETS_ENCRYPT],
+                    staging=ordering_forms.STAGINGS[model.LETS_ENCRYPT],
                 ),
             )
         )
@@ -254,8 +255,8 @@ def test_the_top_of_the_file() -> None:
         "logs: {access: false, max_size: 16k, keep: 2}\nworkers: 4\nuser: www-data\n"
         "nginx: |\n  map $a $b { default c; }\n"
     )
-    assert found.listen_http == (model.Address(port=8080), model.Address(port=81, host="127.0.0.1"))
-    assert found.listen_https == (model.Address(port=8443, host="::1"),)
+    assert found.listen.http == (model.Address(port=8080), model.Address(port=81, host="127.0.0.1"))
+    assert found.listen.https == (model.Address(port=8443, host="::1"),)
     assert found.acme == model.Acme(authorities=(model.Authority(directory="https://ca.test/dir"),))
     assert (found.default.kind, found.default.host) == (model.DefaultKind.SITE, "a.test")
     assert trusted_proxies_option.OPTION.of(found) == ("10.0.0.0/8",)

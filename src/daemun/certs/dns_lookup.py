@@ -21,7 +21,7 @@ import dns.rdatatype
 import dns.resolver
 
 from daemun import causes, errors
-from daemun.core import validate_acme
+from daemun.core.options import acme_option
 
 _Resolver = typing.TypeVar("_Resolver", bound=dns.resolver.BaseResolver)
 
@@ -210,7 +210,7 @@ def make_resolver(servers: collections.abc.Sequence[str], kind: type[_Resolver])
     """servers: as `model.Acme.resolvers`; empty: the system's. Raises: NoResolverConfiguration: it has none."""
     resolver = kind(configure=not servers)
     if servers:
-        resolver.nameservers = [dns.nameserver.Do53Nameserver(*validate_acme.split_resolver(one)) for one in servers]
+        resolver.nameservers = [dns.nameserver.Do53Nameserver(*acme_option.split_resolver(one)) for one in servers]
     return resolver
 
 

@@ -52,7 +52,7 @@ def look_at_nginx(chosen: settings.Settings) -> Findings:
         )
         return
     wanted = (configuration.read_if_good(chosen) or model.Desired(globals=model.Globals())).globals
-    places = (*wanted.listen_http, *wanted.listen_https)
+    places = (*wanted.listen.http, *wanted.listen.https)
     for place in places:
         problem = address_trial.find_problem(place, binary=binary.path)
         if problem is not None:

@@ -144,8 +144,8 @@ class _Ports:
 
     @classmethod
     def of(cls, settings: model.Globals) -> "_Ports":
-        protocols = {address.port: "HTTP" for address in settings.listen_http}
-        return cls(protocols=protocols | {address.port: "HTTPS" for address in settings.listen_https})
+        protocols = {address.port: "HTTP" for address in settings.listen.http}
+        return cls(protocols=protocols | {address.port: "HTTPS" for address in settings.listen.https})
 
     def take(self, site: model.Site) -> None:
         self.protocols.update(self._ports_of(site))

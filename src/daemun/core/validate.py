@@ -11,7 +11,6 @@ import functools
 from daemun.core import (
     loops,
     model,
-    names,
     problem_report,
     render_environment,
     rules,
@@ -45,8 +44,7 @@ def find_site_problems(site: model.Site, can: source_abilities.Abilities | None 
     """What is wrong with one site, seen alone. can: what its source may; None: as its origin allows."""
     report = problem_report.ProblemReport(host=site.host, origin=site.origin)
     can = can or source_abilities.of(site.origin)
-    _check_names(site, report, can)
-    _check_tls(site, report)
+    _check_host(site, report, can)
     validate_site.check_details(site, report)
     if not site.routes:
         report.add("is empty; expected at least one path with a target", "routes")
@@ -66,12 +64,9 @@ def find_global_problems(
 ) -> tuple[model.Problem, ...]:
     """What is wrong with what concerns no single site, and with sites seen together. memory: of earlier calls."""
     report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
-    _check_listen(settings, report)
-    validate_acme.check_acme(settings.acme, report)
-    _check_default(settings.default, sites, report.at(settings.default.origin))
-    validate_site.check_gate(settings, report)
+    validate_site.check_gate(settings, sites, report)
     memory = memory or site_memory.PerSite()
-    listening = (*settings.listen_http, *settings.listen_https)
+    listening = (*settings.listen.http, *settings.listen.https)
     memory.enter((settings.acme, listening))
     judge = functools.partial(_judge_in_gate, acme=settings.acme, listening=listening)
     orders = [problem for site in sites for problem in memory.get(site, judge)]
@@ -131,100 +126,12 @@ def _unsupported(feature: render_environment.Feature) -> str:
 # --- sites -----------------------------------------------------------------------------------------------------
 
 
-def _check_names(site: model.Site, report: problem_report.ProblemReport, can: source_abilities.Abilities) -> None:
+def _check_host(site: model.Site, report: problem_report.ProblemReport, can: source_abilities.Abilities) -> None:
     if (cause := rules.check_host(site.host, with_patterns=can.patterns)) is not None:
         report.add(f"host {words.quoted(site.host)} {cause}")
-    seen = {site.host}
-    for index, alias in enumerate(site.aliases):
-        report.add_value(alias, rules.check_host(alias), "aliases", index)
-        if alias in seen:
-            report.add(f"{words.quoted(alias)} is already a name of this site", "aliases", index)
-        seen.add(alias)
-    if site.redirect_aliases and not site.aliases:
-        report.add("has no effect: the site has no aliases", "redirect_aliases", severity=model.Severity.WARNING)
-    if site.redirect_aliases and site.host.startswith("*."):
-        report.add("cannot lead to a wildcard; make the host they lead to the main one", "redirect_aliases")
-
-
-def _check_tls(site: model.Site, report: problem_report.ProblemReport) -> None:
-    tls = site.tls
-    paths = {"certificate": tls.certificate, "key": tls.key}
-    for name, path in paths.items():
-        if tls.mode is model.TlsMode.FILES:
-            cause = "is missing; a certificate of your own needs both `certificate` and `key`" if path is None else None
-            report.add(cause, "tls", name)
-        if path is not None:
-            report.add_value(path, rules.check_absolute(path), "tls", name)
-            if tls.mode is not model.TlsMode.FILES:
-                report.add(f"belongs to a certificate of your own, but tls is {tls.mode.value}", "tls", name)
-    if tls.mode is model.TlsMode.OFF and site.http is model.HttpMode.OFF:
-        report.add("is off and so is tls: the site would answer nothing", "http")
-    validate_site.check_certificate(site, report)
-    validate_acme.check_on_demand(site, report)
 
 
 # --- what concerns no single site ------------------------------------------------------------------------------
-
-
-def _check_listen(settings: model.Globals, report: problem_report.ProblemReport) -> None:
-    seen: list[tuple[str, model.Address]] = []
-    for kind, addresses in (("http", settings.listen_http), ("https", settings.listen_https)):
-        if not addresses:
-            report.add("is empty; expected at least one address", "listen", kind)
-        for index, address in enumerate(addresses):
-            field = ("listen", kind, index)
-            report.add(_check_address(address), *field)
-            for other_kind, other in seen:
-                if _collide(address, other, same_kind=kind == other_kind):
-                    report.add(f"{address} is already listened on by {other_kind} ({other})", *field)
-                    break
-            seen.append((kind, address))
-
-
-def _check_address(address: model.Address) -> str | None:
-    if not 1 <= address.port <= 65535:
-        return f"port {address.port} is not between 1 and 65535"
-    if address.host is None:
-        return None
-    found = names.address_of(address.host)
-    if found is None or "%" in address.host or address.host.startswith("["):
-        return f"{words.quoted(address.host)} is not an IP address"
-    return None
-
-
-def _collide(one: model.Address, other: model.Address, *, same_kind: bool) -> bool:
-    """Every address (None) takes 0.0.0.0 and [::] of its port; for the other protocol it takes each one."""
-    if one.port != other.port:
-        return False
-    hosts = {one.host, other.host}
-    if len(hosts) == 1:
-        return True
-    return None in hosts and (not same_kind or bool(hosts & {"0.0.0.0", "::"}))  # noqa: S104 compared, not bound
-
-
-def _check_default(
-    default: model.Default, sites: collections.abc.Sequence[model.Site], report: problem_report.ProblemReport
-) -> None:
-    match default.kind:
-        case model.DefaultKind.REDIRECT if default.redirect is not None:
-            validate_route.check_redirect(default.redirect, report, ("default",), "redirect")
-        case model.DefaultKind.SITE if default.host is not None:
-            _check_default_site(default.host, sites, report)
-        case model.DefaultKind.REFUSE:
-            pass
-        case _:
-            report.add(f"kind {default.kind.value} needs a {default.kind.value}", "default")
-
-
-def _check_default_site(
-    host: str, sites: collections.abc.Sequence[model.Site], report: problem_report.ProblemReport
-) -> None:
-    known = {site.host: site for site in sites}
-    if host not in known:
-        report.add(f"{words.quoted(host)} is not a site{words.guess(host, known)}", "default", "site")
-    elif not known[host].enabled:
-        cause = f"{words.quoted(host)} is disabled, so unknown hosts are refused"
-        report.add(cause, "default", "site", severity=model.Severity.WARNING)
 
 
 def _find_claimed_twice(sites: collections.abc.Sequence[model.Site]) -> tuple[model.Problem, ...]:

@@ -9,7 +9,7 @@ RFC2136_ALGORITHMS = ("hmac-sha256", "hmac-sha512", "hmac-sha384", "hmac-sha224"
 _LONGEST_WAIT_S = 86400.0
 
 
-def check_dns(dns: model.Dns, report: problem_report.ProblemReport, *field: str) -> None:
+def check_dns(dns: model.Dns, report: problem_report.ProblemReport, *field: str | int) -> None:
     if not dns.provider.strip():
         report.add("is empty; expected a provider", *field, "provider")
     if dns.provider == model.HOOK and not dns.command:
@@ -25,7 +25,9 @@ def check_dns(dns: model.Dns, report: problem_report.ProblemReport, *field: str)
         _check_rfc2136(dict(dns.options), report, *field)
 
 
-def check_options(dns: model.Dns, known: tuple[str, ...], report: problem_report.ProblemReport, *field: str) -> None:
+def check_options(
+    dns: model.Dns, known: tuple[str, ...], report: problem_report.ProblemReport, *field: str | int
+) -> None:
     """Names of options that the provider does not have. Their values may be secrets and are not shown."""
     for name in (name for name, _ in dns.options if name not in known):
         expected = f"expected {words.listed(known)}" if known else "it takes none"
@@ -33,7 +35,7 @@ def check_options(dns: model.Dns, known: tuple[str, ...], report: problem_report
         report.add(what, *field, name)
 
 
-def _check_rfc2136(options: dict[str, model.Secret], report: problem_report.ProblemReport, *field: str) -> None:
+def _check_rfc2136(options: dict[str, model.Secret], report: problem_report.ProblemReport, *field: str | int) -> None:
     if "server" not in options:
         report.add("is missing; `provider: rfc2136` needs the name or the address of the zone's primary server", *field)
     for one, other in (("key_name", "key_secret"), ("key_secret", "key_name"), ("key_algorithm", "key_name")):

@@ -50,14 +50,6 @@ def check_files_together(routes: tuple[model.Route, ...], report: problem_report
             report.at(route.origin).add(f"{cause}; keep one of them", "routes", route.path)
 
 
-def check_redirect(
-    redirect: model.Redirect, report: problem_report.ProblemReport, here: problem_report.Field, key: str
-) -> None:
-    """One that is no route's. key: what holds the redirect's target, below `here`."""
-    report.add_value(redirect.to, rules.check_redirect(redirect.to), *here, key)
-    report.add(status_option.find_cause(status_option.OPTION.of(redirect)), *here, "status")
-
-
 def _check_targets(
     proxy: model.Proxy,
     report: problem_report.ProblemReport,

@@ -30,7 +30,7 @@ _WORDS = {
 def find_listeners(site: model.Site, settings: model.Globals, *, has_ipv6: bool) -> tuple[model.Address, ...]:
     """Where visitors on this machine reach a site, each once. has_ipv6: nginx listens there, too, where none is
     named."""
-    listeners = (model.Address(port=site.https_port),) if site.https_port is not None else settings.listen_https
+    listeners = (model.Address(port=site.https_port),) if site.https_port is not None else settings.listen.https
     return tuple(dict.fromkeys(found for one in listeners for found in _reached_at(one, has_ipv6=has_ipv6)))
 
 

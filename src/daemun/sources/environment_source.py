@@ -7,9 +7,9 @@ import typing
 
 from daemun.control import ports
 from daemun.core import model, short_texts, validate
-from daemun.core.options import catalogue, docker_option
+from daemun.core.options import catalogue, docker_option, ordering_forms
 from daemun.errors import ConfigError
-from daemun.sources import yaml_acme, yaml_context
+from daemun.sources import yaml_context
 
 _T = typing.TypeVar("_T")
 
@@ -58,12 +58,12 @@ def _parse(
 
 
 def _authority(given: collections.abc.Mapping[str, str], faults: list[str]) -> model.Authority:
-    directory = _parse(given, "DAEMUN_DIRECTORY", yaml_acme.parse_directory, faults) or model.LETS_ENCRYPT
+    directory = _parse(given, "DAEMUN_DIRECTORY", ordering_forms.parse_directory, faults) or model.LETS_ENCRYPT
     return model.Authority(
         directory=directory,
         email=given["DAEMUN_EMAIL"] or None,
         ca_file=given["DAEMUN_CA_FILE"] or None,
-        staging=yaml_acme.STAGINGS.get(directory),
+        staging=ordering_forms.STAGINGS.get(directory),
     )
 
 

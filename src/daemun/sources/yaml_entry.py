@@ -12,7 +12,7 @@ class Entry(pydantic.BaseModel):
     shape: typing.ClassVar[str] = "a map (`key: value` lines)"
     """What can stand there, in words."""
 
-    def given(self, names: typing.Container[str]) -> dict[str, object]:
+    def given(self, names: typing.Container[str]) -> dict[str, typing.Any]:
         """The values of these keys, as far as they are written."""
         found = {name: getattr(self, name) for name in self.model_fields_set if name in names}
         return {name: value for name, value in found.items() if value is not None}

@@ -6,6 +6,7 @@ import pydantic
 
 from daemun.core import model, short_texts, words
 from daemun.core.options import catalogue, forms, option
+from daemun.core.options.option import Doc
 from daemun.sources import yaml_entry, yaml_words
 
 
@@ -24,13 +25,30 @@ class TargetEntry(yaml_entry.Entry):
         pydantic.InstanceOf[model.Target],
         pydantic.BeforeValidator(forms.parse_text(_target)),
         pydantic.WithJsonSchema(forms.TEXT),
+        Doc(kind="target", usual="needed", meaning="the server"),
     ]
-    weight: int = 1
-    backup: bool = False
-    down: bool = False
-    max_fails: int = 1
-    fail_timeout: forms.Duration = 10.0
-    max_connections: int = 0
+    weight: typing.Annotated[int, Doc(kind="1 to 65535", usual="`1`", meaning="its share of requests")] = 1
+    backup: typing.Annotated[
+        bool,
+        Doc(
+            kind="true, false",
+            usual="`false`",
+            meaning="used only while no other server is there; not with `hash`, `ip_hash`, `random`",
+        ),
+    ] = False
+    down: typing.Annotated[bool, Doc(kind="true, false", usual="`false`", meaning="not used for now")] = False
+    max_fails: typing.Annotated[
+        int,
+        Doc(
+            kind="number", usual="`1`", meaning="failures within `fail_timeout` after which it is left out; `0`: never"
+        ),
+    ] = 1
+    fail_timeout: typing.Annotated[
+        forms.Duration, Doc(kind="duration", usual="`10s`", meaning="how long it is left out")
+    ] = 10.0
+    max_connections: typing.Annotated[
+        int, Doc(kind="number", usual="`0`", meaning="at most so many at a time; `0`: no limit")
+    ] = 0
 
     @pydantic.model_validator(mode="before")
     @classmethod
@@ -57,10 +75,23 @@ class RouteEntry(yaml_entry.Entry):
     """A target's text, or this map with one of `to`, `redirect`, `files`."""
 
     shape = 'a target such as "http://127.0.0.1:8000", or a map with `to`, `redirect` or `files`'
-    to: typing.Annotated[list[typing.Annotated[TargetEntry, forms.Also(forms.TEXT)]], forms.ONE_OR_MORE] | None = None
-    redirect: str | None = None
-    files: forms.File | None = None
-    nginx: str = ""
+    to: typing.Annotated[
+        typing.Annotated[list[typing.Annotated[TargetEntry, forms.Also(forms.TEXT)]], forms.ONE_OR_MORE] | None,
+        Doc(kind="target, map, or a list of them", usual="", meaning="the servers"),
+    ] = None
+    redirect: typing.Annotated[str | None, Doc(kind="URL or path", usual="", meaning="where visitors are sent")] = None
+    files: typing.Annotated[
+        forms.File | None,
+        Doc(
+            kind="folder",
+            usual="",
+            meaning="static files; the rest of the path is looked up in it. Links inside it lead to files of their own "
+            "owner only; the state directory, private keys and what else is secret cannot be published",
+        ),
+    ] = None
+    nginx: typing.Annotated[
+        str, Doc(kind="text", usual="none", meaning="hand-written directives for the `location` block")
+    ] = ""
 
     @pydantic.model_validator(mode="before")
     @classmethod

@@ -26,12 +26,8 @@ def make_schema() -> forms.Json:
     route = _object(yaml_route.ROUTE.model_json_schema(), definitions)
     route["properties"]["to"]["minItems"] = 1  # of a list; a schema's word for another type is ignored
     route["oneOf"] = [{"required": [kind.value]} for kind in option.Beside]
-    site["properties"]["routes"] = {**_ROUTES, "description": "paths and what they lead to"}
-    file["properties"]["sites"] = {
-        "type": "object",
-        "description": "what is served, by host name",
-        "additionalProperties": {"$ref": "#/$defs/Site"},
-    }
+    site["properties"]["routes"] |= _ROUTES
+    file["properties"]["sites"] |= {"type": "object", "additionalProperties": {"$ref": "#/$defs/Site"}}
     file |= {"required": ["sites"], "patternProperties": {"^x-": {}}}
     definitions["Route"] = {
         "anyOf": [forms.TEXT, route],

@@ -1,26 +1,28 @@
-"""A site in daemun.yaml: its names, its certificate, its routes, and options."""
+"""A site in daemun.yaml: its routes, and options."""
 
 import typing
 
 import pydantic
 
-from daemun.core import model
-from daemun.core.options import catalogue, forms, option
-from daemun.sources import yaml_acme, yaml_entry
+from daemun.core.options import catalogue, option
+from daemun.sources import yaml_entry
 
 
 class SiteEntry(yaml_entry.Entry):
     """A target's text, a map of paths, or this map. Routes are checked one by one, as `yaml_route.ROUTE`."""
 
     shape = 'a target such as "http://127.0.0.1:8000", a map of paths, or a map with `routes`'
-    aliases: typing.Annotated[list[forms.Host], forms.ONE_OR_MORE] = []
-    redirect_aliases: bool = False
-    tls: yaml_acme.Tls = yaml_acme.TlsWord.AUTO
-    http: typing.Annotated[model.HttpMode, forms.choice(model.HttpMode), forms.Also(forms.is_(False))] | None = None
-    on_demand: yaml_acme.OnDemand = None
-    enabled: bool = True
-    routes: dict[str, typing.Any]
-    nginx: str = ""
+    routes: typing.Annotated[
+        dict[str, typing.Any],
+        option.Doc(
+            kind="map of paths",
+            usual="needed",
+            meaning="the site's routes; the short forms are the value of `routes` itself, or its `/` alone",
+        ),
+    ]
+    nginx: typing.Annotated[
+        str, option.Doc(kind="text", usual="none", meaning="hand-written directives for the `server` block")
+    ] = ""
 
     @pydantic.model_validator(mode="before")
     @classmethod

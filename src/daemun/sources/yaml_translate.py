@@ -3,14 +3,14 @@
 import collections.abc
 import dataclasses
 import pathlib
+import typing
 
 from daemun.core import cures, model, path_patterns, rules, short_texts, words
-from daemun.core.options import catalogue
+from daemun.core.options import catalogue, http_option, tls_option
 from daemun.sources import (
     yaml_check,
     yaml_context,
     yaml_globals,
-    yaml_ordering,
     yaml_positions,
     yaml_route,
     yaml_site,
@@ -95,16 +95,11 @@ class Translation(yaml_context.Context):
             self.incomplete.add(origin.place)
         good = sorted((route for route in routes if route is not None), key=lambda route: route.path)
         self._sites.update({route.origin.place: path for route in good})
-        tls = yaml_ordering.translate_tls(entry.tls)
+        given = entry.given(catalogue.BY_NAME)
+        given[http_option.OPTION.name] = self._http(given, path, host)
         return model.Site(
             host=host,
-            aliases=tuple(entry.aliases),
-            redirect_aliases=entry.redirect_aliases,
-            tls=tls,
-            http=self._http(entry, tls, path, host),
-            on_demand=entry.on_demand.translate() if entry.on_demand is not None else None,
-            options=catalogue.values(**entry.given(catalogue.BY_NAME)),
-            enabled=entry.enabled,
+            **catalogue.as_fields(given),
             routes=tuple(good),
             snippet=self.snippet(entry.nginx, (*path, "nginx"), host=host),
             origin=origin,
@@ -160,14 +155,12 @@ class Translation(yaml_context.Context):
         routes = options.get("routes")
         return {**options, "routes": {**(routes if isinstance(routes, dict) else {}), **paths}}
 
-    def _http(self, entry: yaml_site.SiteEntry, tls: model.Tls, path: yaml_positions.Path, host: str) -> model.HttpMode:
-        """Without HTTPS there is nowhere to redirect to."""
-        if tls.mode is not model.TlsMode.OFF:
-            return entry.http or model.HttpMode.REDIRECT
-        if entry.http is model.HttpMode.REDIRECT:
-            cause = "cannot redirect to HTTPS, because tls is off; write `http: serve`"
-            self.report_at((*path, "http"), cause, host=host)
-        return entry.http or model.HttpMode.SERVE
+    def _http(self, given: dict[str, typing.Any], path: yaml_positions.Path, host: str) -> model.HttpMode:
+        name = http_option.OPTION.name
+        written, tls = given.get(name), given.get(tls_option.OPTION.name, tls_option.OPTION.default)
+        if (cause := http_option.find_cause(written, tls)) is not None:
+            self.report_at((*path, name), cause, host=host)
+        return http_option.choose(written, tls)
 
     # --- routes ---
 

@@ -102,7 +102,7 @@ class Preflight:
             ordering=ordering,
             here=facts.Here(
                 addresses=await asyncio.to_thread(own_addresses),
-                listens=any(place.port == 80 for place in self._settings.listen_http),
+                listens=any(place.port == 80 for place in self._settings.listen.http),
             ),
             thumbprint=await asyncio.to_thread(self._thumbprint),
             account=await asyncio.to_thread(self._account, ca),

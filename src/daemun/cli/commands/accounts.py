@@ -60,10 +60,10 @@ def deactivate(
     yes: confirmation.Yes = False,
 ) -> None:
     """Close the account at a CA, for good. Certificates stay valid; the next order there gets a new account."""
-    from daemun.sources import yaml_acme
+    from daemun.core.options import ordering_forms
 
     try:
-        directory = yaml_acme.parse_directory(ca)
+        directory = ordering_forms.parse_directory(ca)
     except ValueError as error:
         raise errors.ConfigError(f"cannot deactivate an account: {error}") from error
     daemon = control_client.Client(chosen)

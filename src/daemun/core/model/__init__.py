@@ -37,6 +37,7 @@ from daemun.core.model.gate_settings import (
     DefaultKind,
     Desired,
     Globals,
+    Listen,
     Snapshot,
     SnippetFile,
 )
@@ -110,6 +111,7 @@ __all__ = [
     "Header",
     "HttpMode",
     "KeyType",
+    "Listen",
     "OldGeneration",
     "OldWorker",
     "OnDemand",

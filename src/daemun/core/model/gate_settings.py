@@ -25,6 +25,14 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Listen:
+    """Where visitors come in."""
+
+    http: tuple[Address, ...] = (Address(port=80),)
+    https: tuple[Address, ...] = (Address(port=443),)
+
+
 NOBODY: Snippet = (directive.Directive("deny", (directive.Expr("all"),)),)
 PRIVATE: Snippet = (
     *(
@@ -93,8 +101,7 @@ class Globals:
     proxy_protocol: bool = False
     http2: bool = True
     tls_policy: TlsPolicy | None = None
-    listen_http: tuple[Address, ...] = (Address(port=80),)
-    listen_https: tuple[Address, ...] = (Address(port=443),)
+    listen: Listen = Listen()
     acme: Acme = Acme()
     default: Default = Default()
     options: OptionValues = ()

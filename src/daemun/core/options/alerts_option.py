@@ -109,14 +109,10 @@ OPTION = Option(
     default=Alerts(),
     doc={
         "webhook": Doc(
-            kind="URL, secret, or a list",
-            usual="none",
-            meaning="told in JSON when a certificate is in danger",
+            kind="URL, secret, or a list", usual="none", meaning="told in JSON when a certificate is in danger"
         ),
         "ntfy": Doc(
-            kind="URL, `{url, token}`, or a list",
-            usual="none",
-            meaning="the same, as a message to a topic of ntfy",
+            kind="URL, `{url, token}`, or a list", usual="none", meaning="the same, as a message to a topic of ntfy"
         ),
         "smtp": Doc(
             kind="`{server, port, security, user, password, from, to}`, or a list",

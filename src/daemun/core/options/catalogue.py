@@ -1,35 +1,44 @@
 """Every option of daemun.yaml. A new one is added to one list here, and nothing else has to know it, unless it names a
 file: what may not be published, and what changes with a file, is still collected in `sources`.
 
-The keys that make a file, a site and a route what they are (`sites`, `routes`, `to`, `aliases`, ...) are no options:
-they are fields of the model, and read in `sources`.
+The keys that say what there is (`sites`, `routes`, `to`, `redirect`, `files`) and hand-written `nginx` are no options:
+they are read in `sources` (`yaml_top`, `yaml_site`, `yaml_route`).
 """
 
 import collections.abc
 import itertools
-import re
 import typing
 
 import pydantic
+import pydantic.json_schema
+import pydantic_core
 
 from daemun.core import directive, model, render_environment, words
 from daemun.core.options import (
+    acme_option,
     alerts_option,
+    alias_options,
     balance_option,
     buffering_option,
+    compat_option,
     compress_option,
+    default_option,
     docker_option,
+    enabled_option,
     header_options,
     health_option,
     hold_option,
     host_header_option,
     hsts_option,
+    http_option,
     index_option,
     keepalive_option,
+    listen_option,
     listing_option,
     logs_option,
     max_body_option,
     old_workers_option,
+    on_demand_option,
     option,
     proxy_headers_option,
     redirect_status_option,
@@ -38,6 +47,7 @@ from daemun.core.options import (
     spa_option,
     status_option,
     timeout_option,
+    tls_option,
     translate_option,
     trusted_proxies_option,
     underscores_option,
@@ -47,6 +57,10 @@ from daemun.core.options import (
 )
 
 EVERY: tuple[option.Option[typing.Any], ...] = (
+    listen_option.OPTION,
+    acme_option.OPTION,
+    default_option.OPTION,
+    compat_option.OPTION,
     alerts_option.OPTION,
     docker_option.OPTION,
     trusted_proxies_option.OPTION,
@@ -55,6 +69,12 @@ EVERY: tuple[option.Option[typing.Any], ...] = (
     workers_option.OPTION,
     old_workers_option.OPTION,
     user_option.OPTION,
+    alias_options.ALIASES,
+    alias_options.REDIRECT,
+    tls_option.OPTION,
+    on_demand_option.OPTION,
+    http_option.OPTION,
+    enabled_option.OPTION,
     hsts_option.OPTION,
     redirect_status_option.OPTION,
     underscores_option.OPTION,
@@ -82,7 +102,6 @@ EVERY: tuple[option.Option[typing.Any], ...] = (
 """In the order of the documentation."""
 
 BY_NAME = {one.name: one for one in EVERY}
-_LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 _T = typing.TypeVar("_T")
 _Entry = typing.TypeVar("_Entry", bound=pydantic.BaseModel)
 
@@ -94,10 +113,23 @@ def at(level: option.Level) -> tuple[option.Option[typing.Any], ...]:
 ROUTE, SITE, GATE = at(option.Level.ROUTE), at(option.Level.SITE), at(option.Level.GATE)
 
 
-def _describe(one: option.Option[typing.Any]) -> str:
-    """Without Markdown's links, which lead nowhere in an editor."""
-    docs = [one.doc] if isinstance(one.doc, option.Doc) else one.doc.values()
-    return _LINK.sub(r"\1", "; ".join(dict.fromkeys(doc.meaning for doc in docs)))
+class _KeyDocs:
+    """The rows of an option that is a map, as descriptions of its keys in the JSON Schema."""
+
+    def __init__(self, docs: collections.abc.Mapping[str, option.Doc]) -> None:
+        self._docs = docs
+
+    def __get_pydantic_json_schema__(
+        self, schema: pydantic_core.CoreSchema, handler: pydantic.GetJsonSchemaHandler
+    ) -> pydantic.json_schema.JsonSchemaValue:
+        whole = handler(schema)
+        for key, described in handler.resolve_ref_schema(whole)["properties"].items():
+            described["description"] = self._docs[key].plain
+        return whole
+
+
+def _describe(one: option.Option[typing.Any]) -> option.Doc | _KeyDocs:
+    return one.doc if isinstance(one.doc, option.Doc) else _KeyDocs(one.doc)
 
 
 def _form(one: option.Option[typing.Any]) -> object:
@@ -109,7 +141,7 @@ def with_options(name: str, base: type[_Entry], level: option.Level) -> type[_En
     """A class of pydantic's with a field for each option of the level; one that is not written is not among
     `model_fields_set`."""
     fields: dict[str, typing.Any] = {
-        one.name: (_form(one), pydantic.Field(default=None, description=_describe(one))) for one in at(level)
+        one.name: (typing.Annotated[_form(one), _describe(one)], pydantic.Field(default=None)) for one in at(level)
     }
     return pydantic.create_model(name, __base__=base, __doc__=base.__doc__, **fields)
 
@@ -127,6 +159,12 @@ def values(**given: object) -> model.OptionValues:
         for name, value in sorted(given.items())
         if len(BY_NAME[name].levels) > 1 or value != BY_NAME[name].default
     )
+
+
+def as_fields(given: collections.abc.Mapping[str, object]) -> dict[str, typing.Any]:
+    """Values by the names of their options, as fields of the class of a gate or a site."""
+    fields = {field: value for name, value in given.items() if (field := BY_NAME[name].field) is not None}
+    return {**fields, "options": values(**{name: given[name] for name in given if BY_NAME[name].field is None})}
 
 
 def with_value(options: model.OptionValues, one: option.Option[_T], value: _T) -> model.OptionValues:
@@ -192,9 +230,7 @@ def _check(one: option.Option[typing.Any], holder: option.HasOptions, place: opt
         one.check(one.of(holder), place.below(one.name))
 
 
-def find_needs(
-    options: model.OptionValues,
-) -> collections.abc.Iterator[tuple[str, render_environment.Feature]]:
+def find_needs(options: model.OptionValues) -> collections.abc.Iterator[tuple[str, render_environment.Feature]]:
     """What nginx must have been built with for these values, with the option that needs it."""
     for name, value in options:
         needs = BY_NAME[name].needs

@@ -55,6 +55,35 @@ class OneOrMore:
         return {"anyOf": [every["items"], every]}
 
 
+class FurtherKeys:
+    """A map that has one field for all the keys that it does not know; this one is no key of its own."""
+
+    def __init__(self, field: str) -> None:
+        self._field = field
+
+    def __get_pydantic_core_schema__(
+        self, source: type[OptionMap], handler: pydantic.GetCoreSchemaHandler
+    ) -> pydantic_core.CoreSchema:
+        known = keys(source).keys() - {self._field}
+
+        def gather(value: object) -> object:
+            if not isinstance(value, dict):
+                return value
+            further = {key: one for key, one in value.items() if key not in known}
+            return {key: one for key, one in value.items() if key in known} | {self._field: further}
+
+        return pydantic_core.core_schema.no_info_before_validator_function(gather, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: pydantic_core.CoreSchema, handler: pydantic.GetJsonSchemaHandler
+    ) -> pydantic.json_schema.JsonSchemaValue:
+        whole = handler(schema)
+        own = handler.resolve_ref_schema(whole)
+        if self._field in own["properties"]:
+            own["additionalProperties"] = own["properties"].pop(self._field)["additionalProperties"]
+        return whole
+
+
 TEXT: Json = {"type": "string"}
 NUMBER: Json = {"type": "number"}
 FLAG: Json = {"type": "boolean"}
@@ -138,9 +167,7 @@ Number = typing.Annotated[int, pydantic.Strict()]
 Text = typing.Annotated[str, pydantic.Strict()]
 DURATION: Json = {"anyOf": [NUMBER, {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(ms|s|m|h|d|w)\s*$"}]}
 Duration = typing.Annotated[
-    float,
-    pydantic.BeforeValidator(short_texts.parse_duration),
-    pydantic.WithJsonSchema(DURATION),
+    float, pydantic.BeforeValidator(short_texts.parse_duration), pydantic.WithJsonSchema(DURATION)
 ]
 Size = typing.Annotated[
     int,

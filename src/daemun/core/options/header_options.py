@@ -83,11 +83,7 @@ REQUEST = Option(
     name="request_headers",
     form=_FORM,
     default=_NONE,
-    doc=Doc(
-        kind="map",
-        usual="`{}`",
-        meaning="headers for the server; nothing as value removes one",
-    ),
+    doc=Doc(kind="map", usual="`{}`", meaning="headers for the server; nothing as value removes one"),
     beside=frozenset({Beside.TO}),
     label=Label.BY_NAME,
     check=_check_request,
@@ -96,11 +92,7 @@ RESPONSE = Option(
     name="response_headers",
     form=_FORM,
     default=_NONE,
-    doc=Doc(
-        kind="map",
-        usual="`{}`",
-        meaning="headers for the visitor; nothing as value removes one",
-    ),
+    doc=Doc(kind="map", usual="`{}`", meaning="headers for the visitor; nothing as value removes one"),
     label=Label.BY_NAME,
     check=_check_response,
 )

@@ -17,11 +17,7 @@ OPTION = Option(
     name="listing",
     form=forms.Flag,
     default=False,
-    doc=Doc(
-        kind="true, false",
-        usual="`false`",
-        meaning="show the content of folders",
-    ),
+    doc=Doc(kind="true, false", usual="`false`", meaning="show the content of folders"),
     beside=frozenset({Beside.FILES}),
     lines=_lines,
 )

@@ -86,21 +86,9 @@ OPTION = Option(
             meaning="whether requests are logged; a line is in the file within a second, as nginx writes many"
             " at once; `stdout`: on daemun's standard output, too",
         ),
-        "format": Doc(
-            kind="`text`, `json`",
-            usual="`text`",
-            meaning="the form of a line",
-        ),
-        "max_size": Doc(
-            kind="size",
-            usual="`100m`",
-            meaning="a larger log file is rotated",
-        ),
-        "keep": Doc(
-            kind="number",
-            usual="`5`",
-            meaning="rotated files that stay",
-        ),
+        "format": Doc(kind="`text`, `json`", usual="`text`", meaning="the form of a line"),
+        "max_size": Doc(kind="size", usual="`100m`", meaning="a larger log file is rotated"),
+        "keep": Doc(kind="number", usual="`5`", meaning="rotated files that stay"),
     },
     levels=frozenset({Level.GATE}),
     check=_check,

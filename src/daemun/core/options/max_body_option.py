@@ -20,11 +20,7 @@ OPTION = Option(
     form=forms.Size,
     # What is large is never held here, so it costs nothing but the time of its server.
     default=0,
-    doc=Doc(
-        kind="size, `off`",
-        usual="`off`",
-        meaning="largest request body",
-    ),
+    doc=Doc(kind="size, `off`", usual="`off`", meaning="largest request body"),
     label=Label.VALUE,
     check=_check,
     lines=_lines,

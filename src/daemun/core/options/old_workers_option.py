@@ -45,11 +45,7 @@ OPTION = Option(
             meaning="how many generations of workers may finish their connections before changes that need a "
             "reload are held back, see [nginx.md](nginx.md)",
         ),
-        "memory": Doc(
-            kind="size",
-            usual="`512m`",
-            meaning="the same, by the memory of those workers together",
-        ),
+        "memory": Doc(kind="size", usual="`512m`", meaning="the same, by the memory of those workers together"),
         "wait": Doc(
             kind="duration, up to `1h`",
             usual="`1m`",

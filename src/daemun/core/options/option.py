@@ -3,11 +3,17 @@
 import collections.abc
 import dataclasses
 import enum
+import re
 import typing
+
+import pydantic
+import pydantic.json_schema
+import pydantic_core
 
 from daemun.core import directive, model, problem_report, render_environment
 
 T = typing.TypeVar("T")
+_LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 
 
 class Level(enum.Enum):
@@ -33,12 +39,13 @@ class Label(enum.Enum):
     """Whether the label of a container may set an option, and how it is written.
 
     NO: only the file, because it reaches beyond the container. VALUE: as in the file ("30" is a number); a map has one
-    label for each of its keys ("timeout.read"). TEXT: always a text. BY_NAME: one label for each name, whatever it is
-    ("request_headers.X-Own").
+    label for each of its keys ("timeout.read"). WORD: as in the file, and no map. TEXT: always a text. BY_NAME: one
+    label for each name, whatever it is ("request_headers.X-Own").
     """
 
     NO = "no"
     VALUE = "value"
+    WORD = "word"
     TEXT = "text"
     BY_NAME = "by name"
 
@@ -54,13 +61,14 @@ class HasOptions(typing.Protocol):
 class Place:
     """What a rule gets besides the value: where that stands, and where problems are collected.
 
-    field: path of the option. site: None at the gate. route: None at the gate and at a site.
+    field: path of the option. site: None at the gate. route: None at the gate and at a site. sites: all, at the gate.
     """
 
     report: problem_report.ProblemReport
     field: problem_report.Field
     site: model.Site | None = None
     route: model.Route | None = None
+    sites: collections.abc.Sequence[model.Site] = ()
 
     def add(self, cause: str | None, *below: str | int, severity: model.Severity = model.Severity.ERROR) -> None:
         self.report.add(cause, *self.field, *below, severity=severity)
@@ -88,11 +96,22 @@ class Doc:
     """A row of the tables in docs/CONFIGURATION.md, as Markdown. kind: what may be written. usual: the default.
 
     An option of several levels has as its default, at the nearer ones, the value of the further one.
+    Beside a key that is no option, as an annotation, it is the key's description in the JSON Schema, too.
     """
 
     kind: str
     usual: str
     meaning: str
+
+    @property
+    def plain(self) -> str:
+        """The meaning without Markdown's links, which lead nowhere in an editor."""
+        return _LINK.sub(r"\1", self.meaning)
+
+    def __get_pydantic_json_schema__(
+        self, schema: pydantic_core.CoreSchema, handler: pydantic.GetJsonSchemaHandler
+    ) -> pydantic.json_schema.JsonSchemaValue:
+        return {**handler(schema), "description": self.plain}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +135,8 @@ class Option(typing.Generic[T]):
     holds where it is not set. doc: for the documentation; of a map that has a row for each key, by these.
     levels: where it may stand. beside: on a route, which actions it has a meaning for.
     check: its rule, for the value that holds, set or not: adds every problem to the place.
+    field: of the class of the holder, which has the value, because `core.model` itself or several sources decide with
+        it; None: it is among the holder's `options`.
     needs: what nginx must have been built with for a value; None: nothing.
     lines: what it writes in nginx at a spot; None: it is part of what others write.
     """
@@ -127,12 +148,15 @@ class Option(typing.Generic[T]):
     levels: frozenset[Level] = frozenset({Level.ROUTE})
     beside: frozenset[Beside] = EVERY_ACTION
     label: Label = Label.NO
+    field: str | None = None
     check: collections.abc.Callable[[T, Place], None] | None = None
     needs: collections.abc.Callable[[T], render_environment.Feature | None] | None = None
     lines: collections.abc.Callable[[T, Spot], collections.abc.Iterable[directive.Directive]] | None = None
 
     def of(self, *holders: HasOptions) -> T:
         """The value that holds: of the first of these that has it, else the default."""
+        if self.field is not None:
+            return typing.cast(T, getattr(holders[0], self.field))
         for holder in holders:
             for name, value in holder.options:
                 if name == self.name:

@@ -14,11 +14,7 @@ OPTION = Option(
     name="spa",
     form=forms.Flag,
     default=False,
-    doc=Doc(
-        kind="true, false",
-        usual="`false`",
-        meaning="what is no file is answered with the first page of `index`",
-    ),
+    doc=Doc(kind="true, false", usual="`false`", meaning="what is no file is answered with the first page of `index`"),
     beside=frozenset({Beside.FILES}),
     check=_check,
 )

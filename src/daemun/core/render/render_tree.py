@@ -63,8 +63,8 @@ def render_files(
     trees: dict[str, tuple[directive.Node, ...]] = {
         "nginx.conf": main_file.nodes(desired, env, has_shared=bool(entries)),
         main_file.MIME: mime.nodes(),
-        generation_files.LISTEN_HTTP: server_blocks.listen_file(settings, settings.listen_http, ipv6=env.ipv6),
-        generation_files.LISTEN_HTTPS: server_blocks.listen_file(settings, settings.listen_https, "ssl", ipv6=env.ipv6),
+        generation_files.LISTEN_HTTP: server_blocks.listen_file(settings, settings.listen.http, ipv6=env.ipv6),
+        generation_files.LISTEN_HTTPS: server_blocks.listen_file(settings, settings.listen.https, "ssl", ipv6=env.ipv6),
         server_blocks.CHALLENGE: server_blocks.challenge_file(env, settings),
         generation_files.INTERNAL_CLIENTS: access.internal_file(settings),
         error_pages.FILE: error_pages.nodes(settings, env),

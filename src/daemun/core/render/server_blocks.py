@@ -23,14 +23,14 @@ def listen_http(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     that is kept at its last good version listens where the others do."""
     if scope.site.http_port is None:
         return (arguments.line("include", generation_files.LISTEN_HTTP),)
-    places = own_addresses(scope.settings.listen_http, scope.site.http_port)
+    places = own_addresses(scope.settings.listen.http, scope.site.http_port)
     return listen_lines(places, *_protocol(scope.settings), ipv6=scope.environment.ipv6)
 
 
 def listen_https(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     if scope.site.https_port is None:
         return (arguments.line("include", generation_files.LISTEN_HTTPS),)
-    places = own_addresses(scope.settings.listen_https, scope.site.https_port)
+    places = own_addresses(scope.settings.listen.https, scope.site.https_port)
     return listen_lines(places, "ssl", *_protocol(scope.settings), ipv6=scope.environment.ipv6)
 
 
@@ -182,7 +182,7 @@ def default_lines(
     Raises: RenderError.
     """
     settings = desired.globals
-    addresses = settings.listen_https if https else settings.listen_http
+    addresses = settings.listen.https if https else settings.listen.http
     sites = [site for site in desired.enabled if site_scope.has_tls(site) or not https]
     own = sorted({port for site in sites if (port := site.https_port if https else site.http_port) is not None})
     places = (*addresses, *(place for port in own for place in own_addresses(addresses, port)))

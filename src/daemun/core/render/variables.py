@@ -82,7 +82,7 @@ def _constant(variable: str, value: str) -> directive.Directive:
 
 
 def _constants(layout_: layout.Layout, settings: model.Globals) -> tuple[directive.Node, ...]:
-    port = settings.listen_https[0].port if settings.listen_https else 443
+    port = settings.listen.https[0].port if settings.listen.https else 443
     return (
         directive.Comment("Constants. nginx has no other way to write a dollar sign."),
         _constant("dollar", "$"),

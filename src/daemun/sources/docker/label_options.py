@@ -11,20 +11,24 @@ import typing
 import pydantic
 
 from daemun.core import model, words
-from daemun.core.options import catalogue, forms, option, upstream_tls_options
-from daemun.sources import yaml_acme, yaml_entry, yaml_route, yaml_site, yaml_words
+from daemun.core.options import catalogue, forms, http_option, option, tls_option, upstream_tls_options
+from daemun.sources import yaml_entry, yaml_route, yaml_site, yaml_words
 from daemun.sources.docker import route_requests
 
 _FOR_LABELS = {name: one for name, one in catalogue.BY_NAME.items() if one.label is not option.Label.NO}
 ROUTE_OPTIONS = frozenset(_FOR_LABELS) & {one.name for one in catalogue.ROUTE} | {"redirect"}
-SITE_OPTIONS = (frozenset(_FOR_LABELS) & {one.name for one in catalogue.SITE} | {"http", "tls"}) - ROUTE_OPTIONS
+SITE_OPTIONS = (frozenset(_FOR_LABELS) & {one.name for one in catalogue.SITE}) - ROUTE_OPTIONS
 FOR_THE_FILE_ONLY = frozenset({*yaml_route.ROUTE.model_fields, *yaml_site.SITE.model_fields}) - {
     *ROUTE_OPTIONS,
     *SITE_OPTIONS,
     "to",
 }
 HEADERS = frozenset(name for name, one in _FOR_LABELS.items() if one.label is option.Label.BY_NAME)
-_MAPS = {name: found for name, one in _FOR_LABELS.items() if (found := forms.find_map(one.form)) is not None}
+_MAPS = {
+    name: found
+    for name, one in _FOR_LABELS.items()
+    if one.label is option.Label.VALUE and (found := forms.find_map(one.form)) is not None
+}
 PARTS: dict[str, collections.abc.Collection[str]] = {name: forms.keys(kind) for name, kind in _MAPS.items()}
 """Options that are maps, and their keys."""
 
@@ -62,14 +66,11 @@ def read_site(values: Values) -> route_requests.SiteOptions | None:
     if not given:
         return None
     entry = _read(yaml_site.SITE, given | {"routes": {}})
-    if not isinstance(entry.tls, yaml_acme.TlsWord):
-        raise OptionError("tls", "a certificate of one's own can be named in daemun.yaml only")
-    tls = model.Tls(mode=model.TlsMode(entry.tls.value))
-    without_tls = tls.mode is model.TlsMode.OFF
-    if without_tls and entry.http is model.HttpMode.REDIRECT:
-        raise OptionError("http", "cannot redirect to HTTPS, because tls is off; write serve")
-    http = entry.http or (model.HttpMode.SERVE if without_tls else model.HttpMode.REDIRECT)
-    return route_requests.SiteOptions(tls=tls, http=http, options=catalogue.values(**entry.given(catalogue.BY_NAME)))
+    options = entry.given(catalogue.BY_NAME)
+    http, tls = options.get("http"), options.get("tls", tls_option.OPTION.default)
+    if (cause := http_option.find_cause(http, tls)) is not None:
+        raise OptionError("http", cause)
+    return route_requests.SiteOptions(**catalogue.as_fields(options | {"http": http_option.choose(http, tls)}))
 
 
 def choose_verify(entry: yaml_route.RouteEntry, scheme: model.Scheme) -> dict[str, object]:

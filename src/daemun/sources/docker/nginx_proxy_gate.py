@@ -7,8 +7,7 @@ import re
 import typing
 
 from daemun.core import model, problem_report, rules, validate_site, words
-from daemun.core.options import catalogue, hsts_option, logs_option, redirect_status_option
-from daemun.sources import yaml_acme
+from daemun.core.options import catalogue, hsts_option, logs_option, ordering_forms, redirect_status_option
 from daemun.sources.docker import containers, nginx_proxy_dns, nginx_proxy_folders, nginx_proxy_policies
 from daemun.sources.docker import nginx_proxy_values as parse
 
@@ -100,7 +99,10 @@ class GateEnvironment:
 
     def apply(self, settings: model.Globals, folders: nginx_proxy_folders.Folders) -> model.Globals:
         """The gate's settings. What the file says is not touched: only values that are still the usual ones are."""
-        changed = _fill(settings, model.Globals(), dict(self.changes))
+        given = dict(self.changes)
+        changed = _fill(settings, model.Globals(), given)
+        listen = _fill(settings.listen, model.Listen(), _parts(given.get("listen", model.Listen())))
+        changed["listen"] = dataclasses.replace(settings.listen, **listen)
         changed["acme"] = _fill_acme(settings.acme, self.acme)
         logs = logs_option.OPTION.of(settings)
         logs = dataclasses.replace(logs, **_fill(logs, logs_option.Logs(), _parts(self.logs)))
@@ -178,7 +180,7 @@ def read_gate(environ: collections.abc.Mapping[str, str]) -> GateEnvironment:
     env = _Environment(environ)
     changes = {
         "like_nginx_proxy": True,
-        **_read_listen(env),
+        "listen": _read_listen(env),
         "believes_clients": _read_trust(env),
         "proxy_protocol": env.get("ENABLE_PROXY_PROTOCOL", parse.truth, False),
         "challenges_unknown": env.get("ACME_HTTP_CHALLENGE_ACCEPT_UNKNOWN_HOST", parse.truth, False),
@@ -209,16 +211,13 @@ def read_gate(environ: collections.abc.Mapping[str, str]) -> GateEnvironment:
     )
 
 
-def _read_listen(env: _Environment) -> dict[str, object]:
+def _read_listen(env: _Environment) -> model.Listen:
     host = None if env.get("ENABLE_IPV6", parse.truth, False) else "0.0.0.0"  # noqa: S104 as nginx-proxy listens
     http, https = env.get("HTTP_PORT", parse.port, 80), env.get("HTTPS_PORT", parse.port, 443)
     if http == https:
         env.notes.append(f"HTTPS_PORT: {https} is the port of HTTP, too; it is not used")
         https = 443 if http != 443 else 8443
-    return {
-        "listen_http": (model.Address(port=http, host=host),),
-        "listen_https": (model.Address(port=https, host=host),),
-    }
+    return model.Listen(http=(model.Address(port=http, host=host),), https=(model.Address(port=https, host=host),))
 
 
 def _read_trust(env: _Environment) -> bool:
@@ -271,7 +270,7 @@ def _read_host(text: str) -> str:
 
 def _read_acme(env: _Environment) -> model.Acme:
     directory = env.get("ACME_CA_URI", read_directory, model.LETS_ENCRYPT)
-    staging = yaml_acme.STAGINGS.get(directory)
+    staging = ordering_forms.STAGINGS.get(directory)
     email = env.get("DEFAULT_EMAIL", read_email, None)
     challenge: model.Challenge | None = env.get("ACME_CHALLENGE", nginx_proxy_dns.read_challenge, None)
     dns: model.Dns | None = env.get(nginx_proxy_dns.NAME, nginx_proxy_dns.read, None)

@@ -1,0 +1,95 @@
+"""`listen`: where visitors come in (nginx.org/r/listen)."""
+
+import contextlib
+import dataclasses
+import typing
+
+import pydantic
+
+from daemun.core import model, names, short_texts, words
+from daemun.core.options import forms
+from daemun.core.options.option import Doc, Level, Option, Place
+
+_Addresses = typing.Annotated[
+    tuple[
+        typing.Annotated[
+            pydantic.InstanceOf[model.Address],
+            pydantic.BeforeValidator(short_texts.parse_address),
+            pydantic.WithJsonSchema({"type": ["integer", "string"]}),
+        ],
+        ...,
+    ],
+    forms.ONE_OR_MORE,
+]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenListen(forms.OptionMap):
+    http: _Addresses = model.Listen().http
+    https: _Addresses = model.Listen().https
+
+
+def _parse(value: object) -> object:
+    """People write a port or an address alone."""
+    if isinstance(value, dict):
+        return value
+    cure = ""
+    with contextlib.suppress(ValueError):
+        (address,) = [short_texts.parse_address(one) for one in (value if isinstance(value, list) else [value])]
+        http = address.port if address.host is None else f'"{address}"'
+        cure = f"; write `listen: {{http: {http}}}`, with `https:` beside it for the port of HTTPS"
+    raise ValueError(f"expected a map such as {{http: 80, https: 443}}, found {words.describe(value)}{cure}")
+
+
+def _make(written: WrittenListen) -> model.Listen:
+    return model.Listen(http=written.http, https=written.https)
+
+
+def _check(value: model.Listen, place: Place) -> None:
+    seen: list[tuple[str, model.Address]] = []
+    for kind, addresses in (("http", value.http), ("https", value.https)):
+        if not addresses:
+            place.add("is empty; expected at least one address", kind)
+        for index, address in enumerate(addresses):
+            place.add(_check_address(address), kind, index)
+            for other_kind, other in seen:
+                if _collide(address, other, same_kind=kind == other_kind):
+                    place.add(f"{address} is already listened on by {other_kind} ({other})", kind, index)
+                    break
+            seen.append((kind, address))
+
+
+def _check_address(address: model.Address) -> str | None:
+    if not 1 <= address.port <= 65535:
+        return f"port {address.port} is not between 1 and 65535"
+    if address.host is None:
+        return None
+    found = names.address_of(address.host)
+    if found is None or "%" in address.host or address.host.startswith("["):
+        return f"{words.quoted(address.host)} is not an IP address"
+    return None
+
+
+def _collide(one: model.Address, other: model.Address, *, same_kind: bool) -> bool:
+    """Every address (None) takes 0.0.0.0 and [::] of its port; for the other protocol it takes each one."""
+    if one.port != other.port:
+        return False
+    hosts = {one.host, other.host}
+    if len(hosts) == 1:
+        return True
+    return None in hosts and (not same_kind or bool(hosts & {"0.0.0.0", "::"}))  # noqa: S104 compared, not bound
+
+
+_KIND = "port, `IP:port`, `[IPv6]:port`, or a list"
+OPTION = Option(
+    name="listen",
+    form=typing.Annotated[WrittenListen, pydantic.BeforeValidator(_parse), pydantic.AfterValidator(_make)],
+    default=model.Listen(),
+    doc={
+        "http": Doc(kind=_KIND, usual="`80`", meaning="where visitors come in; a port alone: every address"),
+        "https": Doc(kind=_KIND, usual="`443`", meaning="the same, over HTTPS"),
+    },
+    levels=frozenset({Level.GATE}),
+    field="listen",
+    check=_check,
+)

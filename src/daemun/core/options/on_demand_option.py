@@ -1,0 +1,65 @@
+"""`on_demand`: names that are added to a site while the gate runs."""
+
+import dataclasses
+import typing
+
+import pydantic
+
+from daemun.core import model, rules
+from daemun.core.options import forms
+from daemun.core.options.option import Doc, Level, Option, Place
+
+_MOST_NAMES = 100_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenOnDemand(forms.OptionMap):
+    shape: typing.ClassVar[str] = "true, false, the URL to ask, or a map"
+    ask: forms.Text | None = None
+    per_minute: forms.Number = model.OnDemand().per_minute
+    most: forms.Number = model.OnDemand().most
+
+
+def _parse(value: object) -> object:
+    if value is True:
+        return {}
+    if isinstance(value, str):
+        return {"ask": value}
+    return None if value is False else value
+
+
+def _make(written: WrittenOnDemand | None) -> model.OnDemand | None:
+    if written is None:
+        return None
+    return model.OnDemand(ask=written.ask, per_minute=written.per_minute, most=written.most)
+
+
+def _check(value: model.OnDemand | None, place: Place) -> None:
+    if value is None:
+        return
+    if place.site is not None and place.site.tls.mode not in {model.TlsMode.AUTO, model.TlsMode.ACME}:
+        place.add(f"gets certificates by itself, but tls is {place.site.tls.mode.value}")
+    place.add(rules.check_number(value.per_minute, least=1, most=6000), "per_minute")
+    place.add(rules.check_number(value.most, least=1, most=_MOST_NAMES), "most")
+    if value.ask is not None:
+        place.add_value(value.ask, rules.check_web_url(value.ask), "ask")
+
+
+OPTION = Option[model.OnDemand | None](
+    name="on_demand",
+    form=typing.Annotated[
+        WrittenOnDemand | None,
+        pydantic.BeforeValidator(_parse),
+        pydantic.AfterValidator(_make),
+        forms.Also(forms.FLAG, forms.TEXT),
+    ],
+    default=None,
+    doc=Doc(
+        kind="true, false, URL, `{ask, per_minute, most}`",
+        usual="`false`",
+        meaning="names that are added while daemun runs, see [certificates.md](certificates.md)",
+    ),
+    levels=frozenset({Level.SITE}),
+    field="on_demand",
+    check=_check,
+)
