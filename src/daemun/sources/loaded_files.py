@@ -13,7 +13,7 @@ import pathlib
 import re
 
 from daemun.core import directive, model
-from daemun.core.options import catalogue, upstream_tls_options
+from daemun.core.options import catalogue
 from daemun.sources import snippet_files
 
 _LARGEST_DIGESTED_BYTES = 4 << 20
@@ -58,12 +58,9 @@ def _of_site(site: model.Site) -> model.Site:
 
 
 def _of_route(route: model.Route) -> model.Route:
-    action = route.action
-    verify = upstream_tls_options.VERIFY.of(action)
-    if verify.ca_file is not None:
-        verify = dataclasses.replace(verify, ca_digest=digest(verify.ca_file))
-        options = catalogue.with_value(action.options, upstream_tls_options.VERIFY, verify)
-        route = dataclasses.replace(route, action=dataclasses.replace(action, options=options))
+    options = catalogue.with_digests(route.action.options, digest)
+    if options != route.action.options:
+        route = dataclasses.replace(route, action=dataclasses.replace(route.action, options=options))
     return dataclasses.replace(route, snippet=with_notes(route.snippet)) if route.snippet else route
 
 

@@ -9,7 +9,7 @@ import os
 import pathlib
 
 from daemun.core import model
-from daemun.core.options import alerts_option, docker_option
+from daemun.core.options import catalogue
 from daemun.sources import snippet_files
 
 
@@ -45,18 +45,12 @@ def _find_secrets(
     """Absolute paths, and what is there, in words; of several words for one path the last ones are the nearest."""
     for file in snippet_files.find_secrets(snapshot):
         yield file, f"{file}, which hand-written nginx takes a key from"
-    for site in snapshot.sites:
-        for file in _find_files(site.tls.ordering):
+    for held in catalogue.find_values(snapshot):
+        for file in _find_files(held.value):
             yield file, f"the secret {file}"
-        if site.tls.key:
-            yield site.tls.key, f"the private key {site.tls.key}"
-    settings = snapshot.globals
-    if settings is not None:
-        for file in (*_find_files(settings.acme), *_find_files(alerts_option.OPTION.of(settings))):
-            yield file, f"the secret {file}"
-        engine = docker_option.OPTION.of(settings).tls
-        if engine is not None:
-            yield engine.key, f"the private key {engine.key}"
+    for named, _ in catalogue.find_files(snapshot):
+        if named.is_private_key:
+            yield named.path, f"the private key {named.path}"
     for file in snippet_files.find_passwords(snapshot):
         yield file, f"{file}, which has passwords"
     yield str(path), f"{path}, the configuration that is in use"

@@ -9,7 +9,7 @@ import pathlib
 
 from daemun import folders
 from daemun.core import layout, model, problem_report
-from daemun.core.options import docker_option, upstream_tls_options, user_option
+from daemun.core.options import catalogue, user_option
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.sources import (
     loaded_files,
@@ -177,30 +177,15 @@ def _find_missing_account(snapshot: model.Snapshot, find_worker: snippet_files.F
 
 def _find_missing_files(snapshot: model.Snapshot) -> list[model.Problem]:
     """Files that the configuration names and that nginx or daemun will open."""
-    problems: list[model.Problem] = []
-    authorities = snapshot.globals.acme.authorities if snapshot.globals else ()
-    for ca_file in dict.fromkeys(authority.ca_file for authority in authorities):
-        if ca_file is not None:
-            problems += _unreadable(ca_file, ("acme", "ca_file"))
-    engine_tls = docker_option.OPTION.of(snapshot.globals).tls if snapshot.globals else None
-    if engine_tls is not None:
-        problems += _unreadable(engine_tls.ca, ("docker", "tls", "ca"))
-        problems += _unreadable(engine_tls.certificate, ("docker", "tls", "cert"))
-        problems += _unreadable(engine_tls.key, ("docker", "tls", "key"))
-    for site in snapshot.sites:
-        if not site.enabled:
-            continue
-        for key, path in (("certificate", site.tls.certificate), ("key", site.tls.key)):
-            if path is not None:
-                problems += _unreadable(path, ("tls", key), site)
-        for route in site.routes:
-            ca_file = upstream_tls_options.VERIFY.of(route.action).ca_file
-            if ca_file is not None:
-                problems += _unreadable(ca_file, ("routes", route.path, "verify"), site)
-    return problems
+    return [
+        problem
+        for file, held in catalogue.find_files(snapshot)
+        if held.site is None or held.site.enabled
+        for problem in _unreadable(file.path, (*held.field, *file.below), held.site)
+    ]
 
 
-def _unreadable(path: str, field: tuple[str, ...], site: model.Site | None = None) -> list[model.Problem]:
+def _unreadable(path: str, field: problem_report.Field, site: model.Site | None) -> list[model.Problem]:
     try:
         with pathlib.Path(path).open("rb"):
             return []

@@ -1,5 +1,6 @@
 """`acme`: how certificates are ordered, and at which CAs."""
 
+import collections.abc
 import dataclasses
 import ipaddress
 import typing
@@ -8,7 +9,7 @@ import pydantic
 
 from daemun.core import model, rules, words
 from daemun.core.options import forms, ordering_forms
-from daemun.core.options.option import Doc, Level, Option, Place
+from daemun.core.options.option import Doc, Level, NamedFile, Option, Place
 
 _Authorities = typing.Annotated[tuple[ordering_forms.Authority, ...], forms.ONE_OR_MORE]
 
@@ -55,6 +56,12 @@ def _check(value: model.Acme, place: Place) -> None:
     place.add(rules.check_command(value.hook), "hook")
     for index, server in enumerate(value.resolvers):
         place.add_value(server, _check_resolver(server), "resolvers", index)
+
+
+def _files(value: model.Acme) -> collections.abc.Iterator[NamedFile]:
+    for path in dict.fromkeys(authority.ca_file for authority in value.authorities):
+        if path is not None:
+            yield NamedFile(path=path, below=("ca_file",))
 
 
 def _check_resolver(text: str) -> str | None:
@@ -136,4 +143,5 @@ OPTION = Option(
     levels=frozenset({Level.GATE}),
     field="acme",
     check=_check,
+    files=_files,
 )

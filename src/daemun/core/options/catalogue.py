@@ -1,11 +1,11 @@
-"""Every option of daemun.yaml. A new one is added to one list here, and nothing else has to know it, unless it names a
-file: what may not be published, and what changes with a file, is still collected in `sources`.
+"""Every option of daemun.yaml. A new one is added to one list here, and nothing else has to know it.
 
 The keys that say what there is (`sites`, `routes`, `to`, `redirect`, `files`) and hand-written `nginx` are no options:
 they are read in `sources` (`yaml_top`, `yaml_site`, `yaml_route`).
 """
 
 import collections.abc
+import dataclasses
 import itertools
 import typing
 
@@ -228,6 +228,59 @@ def check_level(level: option.Level, holder: option.HasOptions, place: option.Pl
 def _check(one: option.Option[typing.Any], holder: option.HasOptions, place: option.Place) -> None:
     if one.check is not None:
         one.check(one.of(holder), place.below(one.name))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Held:
+    """The value of an option, and where it is: `Problem.field`, and the site; None: the gate."""
+
+    option: option.Option[typing.Any]
+    value: typing.Any
+    field: tuple[str | int, ...]
+    site: model.Site | None = None
+
+
+_FILES = frozenset(one.name for one in EVERY if one.files is not None)
+
+
+def find_values(snapshot: model.Snapshot, names: typing.Container[str] = BY_NAME) -> collections.abc.Iterator[Held]:
+    """What the options with these names are set to, wherever they are."""
+    fields = {
+        level: [one for one in at(level) if one.field is not None and one.name in names] for level in option.Level
+    }
+    if snapshot.globals is not None:
+        for one, value in _find_set(snapshot.globals, fields[option.Level.GATE], names):
+            yield Held(one, value, (one.name,))
+    for site in snapshot.sites:
+        for one, value in _find_set(site, fields[option.Level.SITE], names):
+            yield Held(one, value, (one.name,), site)
+        for route in site.routes:
+            for one, value in _find_set(route, (), names):
+                yield Held(one, value, ("routes", route.path, one.name), site)
+            for one, value in _find_set(route.action, (), names):
+                yield Held(one, value, ("routes", route.path, one.name), site)
+
+
+def _find_set(
+    holder: option.HasOptions,
+    fields: collections.abc.Iterable[option.Option[typing.Any]],
+    names: typing.Container[str],
+) -> collections.abc.Iterator[tuple[option.Option[typing.Any], typing.Any]]:
+    yield from ((one, one.of(holder)) for one in fields)
+    yield from ((BY_NAME[name], value) for name, value in holder.options if name in names)
+
+
+def find_files(snapshot: model.Snapshot) -> collections.abc.Iterator[tuple[option.NamedFile, Held]]:
+    """The files that options name (`Option.files`)."""
+    for held in find_values(snapshot, _FILES):
+        if held.option.files is not None:
+            yield from ((file, held) for file in held.option.files(held.value))
+
+
+def with_digests(options: model.OptionValues, digest: collections.abc.Callable[[str], str]) -> model.OptionValues:
+    """The same with digests of what files hold that nginx loads once (`Option.digested`)."""
+    digested = [(name, value, BY_NAME[name].digested) for name, value in options]
+    return tuple((name, value if add is None else add(value, digest)) for name, value, add in digested)
 
 
 def find_needs(options: model.OptionValues) -> collections.abc.Iterator[tuple[str, render_environment.Feature]]:

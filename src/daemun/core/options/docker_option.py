@@ -1,5 +1,6 @@
 """`docker`: the engine whose containers request sites."""
 
+import collections.abc
 import dataclasses
 import re
 import typing
@@ -8,7 +9,7 @@ import pydantic
 
 from daemun.core import rules, short_texts, words
 from daemun.core.options import forms
-from daemun.core.options.option import Doc, Level, Option, Place
+from daemun.core.options.option import Doc, Level, NamedFile, Option, Place
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +113,13 @@ def _check(value: Docker, place: Place) -> None:
                 place.add_value(project, cause, "share", host, index)
 
 
+def _files(value: Docker) -> collections.abc.Iterator[NamedFile]:
+    if value.tls is not None:
+        yield NamedFile(path=value.tls.ca, below=("tls", "ca"))
+        yield NamedFile(path=value.tls.certificate, below=("tls", "cert"))
+        yield NamedFile(path=value.tls.key, below=("tls", "key"), is_private_key=True)
+
+
 OPTION = Option(
     name="docker",
     form=typing.Annotated[
@@ -128,4 +136,5 @@ OPTION = Option(
     ),
     levels=frozenset({Level.GATE}),
     check=_check,
+    files=_files,
 )

@@ -126,6 +126,18 @@ class Spot:
     is_named: bool = False
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NamedFile:
+    """A file of this machine that nginx or daemun opens. path: absolute. below: where it stands in the option.
+
+    is_private_key: whether what it holds may be shown to nobody.
+    """
+
+    path: str
+    below: tuple[str | int, ...] = ()
+    is_private_key: bool = False
+
+
 # Without slots: `Option[X](...)` sets an attribute.
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Option(typing.Generic[T]):
@@ -138,6 +150,8 @@ class Option(typing.Generic[T]):
     field: of the class of the holder, which has the value, because `core.model` itself or several sources decide with
         it; None: it is among the holder's `options`.
     needs: what nginx must have been built with for a value; None: nothing.
+    files: those that a value names, but for those of a `model.Secret`, which are found in every value.
+    digested: of what names files that nginx loads once: the value with the digests of what they hold.
     lines: what it writes in nginx at a spot; None: it is part of what others write.
     """
 
@@ -151,6 +165,8 @@ class Option(typing.Generic[T]):
     field: str | None = None
     check: collections.abc.Callable[[T, Place], None] | None = None
     needs: collections.abc.Callable[[T], render_environment.Feature | None] | None = None
+    files: collections.abc.Callable[[T], collections.abc.Iterable[NamedFile]] | None = None
+    digested: collections.abc.Callable[[T, collections.abc.Callable[[str], str]], T] | None = None
     lines: collections.abc.Callable[[T, Spot], collections.abc.Iterable[directive.Directive]] | None = None
 
     def of(self, *holders: HasOptions) -> T:

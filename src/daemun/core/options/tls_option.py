@@ -1,5 +1,6 @@
 """`tls`: who signs the certificate of a site, and how it is ordered where it differs from `acme`."""
 
+import collections.abc
 import dataclasses
 import enum
 import re
@@ -9,7 +10,7 @@ import pydantic
 
 from daemun.core import model, names, rules, words
 from daemun.core.options import forms, ordering_forms
-from daemun.core.options.option import Doc, Label, Level, Option, Place
+from daemun.core.options.option import Doc, Label, Level, NamedFile, Option, Place
 
 PROTOCOLS = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
 _CIPHERS = re.compile(r"[A-Za-z0-9:+!@=_-]{1,2000}\Z")
@@ -90,6 +91,16 @@ def _check_names(value: model.Tls, place: Place) -> None:
         place.add(f"the certificate for {words.quoted(value.group[0])} would not be for this site", "group")
 
 
+def _files(value: model.Tls) -> collections.abc.Iterator[NamedFile]:
+    if value.certificate is not None:
+        yield NamedFile(path=value.certificate, below=("certificate",))
+    if value.key is not None:
+        yield NamedFile(path=value.key, below=("key",), is_private_key=True)
+    authority = value.ordering.authority
+    if authority is not None and authority.ca_file is not None:
+        yield NamedFile(path=authority.ca_file, below=("directory", "ca_file"))
+
+
 def check_policy(policy: model.TlsPolicy, place: Place) -> None:
     if not policy.protocols or not set(policy.protocols) <= set(PROTOCOLS):
         place.add(f"expected some of {words.listed(PROTOCOLS)}")
@@ -124,4 +135,5 @@ OPTION = Option(
     label=Label.WORD,
     field="tls",
     check=_check,
+    files=_files,
 )

@@ -1,6 +1,7 @@
 """`verify`, `server_name`: how the certificate of an https or grpcs server is checked
 (nginx.org/r/proxy_ssl_verify, nginx.org/r/proxy_ssl_name)."""
 
+import collections.abc
 import dataclasses
 import typing
 
@@ -8,7 +9,7 @@ import pydantic
 
 from daemun.core import model, names, rules, words
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Label, Option, Place
+from daemun.core.options.option import Beside, Doc, Label, NamedFile, Option, Place
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +90,15 @@ def _find_name_cause(proxy: model.Proxy, verify: Verify) -> str | None:
     return None
 
 
+def _files(value: Verify) -> collections.abc.Iterator[NamedFile]:
+    if value.ca_file is not None:
+        yield NamedFile(path=value.ca_file)
+
+
+def _with_digest(value: Verify, digest: collections.abc.Callable[[str], str]) -> Verify:
+    return value if value.ca_file is None else dataclasses.replace(value, ca_digest=digest(value.ca_file))
+
+
 VERIFY = Option(
     name="verify",
     form=_FORM,
@@ -101,6 +111,8 @@ VERIFY = Option(
     beside=frozenset({Beside.TO}),
     label=Label.VALUE,
     check=_check_verify,
+    files=_files,
+    digested=_with_digest,
 )
 SERVER_NAME = Option[str | None](
     name="server_name",
