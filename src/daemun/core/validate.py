@@ -63,14 +63,21 @@ def find_global_problems(
     memory: site_memory.PerSite[tuple[model.Problem, ...]] | None = None,
 ) -> tuple[model.Problem, ...]:
     """What is wrong with what concerns no single site, and with sites seen together. memory: of earlier calls."""
-    report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
-    validate_site.check_gate(settings, sites, report)
     memory = memory or site_memory.PerSite()
     listening = (*settings.listen.http, *settings.listen.https)
     memory.enter((settings.acme, listening))
     judge = functools.partial(_judge_in_gate, acme=settings.acme, listening=listening)
     orders = [problem for site in sites for problem in memory.get(site, judge)]
-    return (*report.problems, *_find_claimed_twice(sites), *orders)
+    return (*find_gate_problems(settings, sites), *_find_claimed_twice(sites), *orders)
+
+
+def find_gate_problems(
+    settings: model.Globals, sites: collections.abc.Sequence[model.Site]
+) -> tuple[model.Problem, ...]:
+    """What is wrong with the options of the gate."""
+    report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
+    validate_site.check_gate(settings, sites, report)
+    return tuple(report.problems)
 
 
 def _judge_in_gate(

@@ -51,7 +51,7 @@ def _check(value: model.Listen, place: Place) -> None:
         if not addresses:
             place.add("is empty; expected at least one address", kind)
         for index, address in enumerate(addresses):
-            place.add(_check_address(address), kind, index)
+            place.add(check_address(address), kind, index)
             for other_kind, other in seen:
                 if _collide(address, other, same_kind=kind == other_kind):
                     place.add(f"{address} is already listened on by {other_kind} ({other})", kind, index)
@@ -59,7 +59,7 @@ def _check(value: model.Listen, place: Place) -> None:
             seen.append((kind, address))
 
 
-def _check_address(address: model.Address) -> str | None:
+def check_address(address: model.Address) -> str | None:
     if not 1 <= address.port <= 65535:
         return f"port {address.port} is not between 1 and 65535"
     if address.host is None:

@@ -12,7 +12,7 @@ def _check(value: int, place: Place) -> None:
 
 
 def _lines(value: int, spot: Spot) -> collections.abc.Iterator[directive.Directive]:
-    yield arguments.line("client_max_body_size", arguments.size(value, "max_body"))
+    yield arguments.line("client_max_body_size", arguments.size(value))
 
 
 OPTION = Option(

@@ -77,15 +77,14 @@ def _ours(
 def _answer(default: model.Default) -> directive.Directive:
     if default.kind is model.DefaultKind.REDIRECT and default.redirect is not None:
         return route_locations.redirect_line(default.redirect)
-    return arguments.line("return", arguments.integer(default.status, "default status", least=200, most=599))
+    return arguments.line("return", str(default.status))
 
 
 def _page(default: model.Default) -> tuple[directive.Node, ...]:
-    """The owner's page for what this server answers. Raises: RenderError."""
+    """The owner's page for what this server answers."""
     if default.page is None:
         return ()
     folder, _, name = default.page.rpartition("/")
-    arguments.check_printable(name)
     inside = (arguments.line("internal"), arguments.line("root", folder or "/"))
     return (
         arguments.line("error_page", "500", "502", "503", "504", Expr(arguments.literal(f"/{name}"))),

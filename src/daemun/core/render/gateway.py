@@ -125,9 +125,7 @@ def _location(
     common: tuple[directive.Node, ...] = (
         *access.lines(route),
         *option_lines.of_route(route, module, is_named=place.startswith("@")),
-        arguments.line(
-            "client_body_timeout", arguments.duration(timeout_option.OPTION.of(route.action).body_s, "timeout body")
-        ),
+        arguments.line("client_body_timeout", arguments.duration(timeout_option.OPTION.of(route.action).body_s)),
         *header_directives.response_lines(scope, route, https=https, hide_header=hide),
     )
     # What a location sets of its own replaces what all of them have.
@@ -152,9 +150,9 @@ def _variable(scope: site_scope.Scope, route: model.Route, what: str) -> str:
 
 def _times(times: timeout_option.Timeouts, tries: int, module: str) -> tuple[directive.Directive, ...]:
     return (
-        arguments.line(f"{module}_connect_timeout", arguments.duration(times.connect_s, "timeout connect")),
-        arguments.line(f"{module}_read_timeout", arguments.duration(times.read_s, "timeout read")),
-        arguments.line(f"{module}_send_timeout", arguments.duration(times.send_s, "timeout send")),
+        arguments.line(f"{module}_connect_timeout", arguments.duration(times.connect_s)),
+        arguments.line(f"{module}_read_timeout", arguments.duration(times.read_s)),
+        arguments.line(f"{module}_send_timeout", arguments.duration(times.send_s)),
         *http_defaults.next_upstream(tries, times, module),
     )
 
@@ -166,7 +164,7 @@ def _lasting(action: model.Proxy) -> tuple[directive.Directive, ...]:
     written = times.read_s != usual_.read_s and times.idle_s == usual_.idle_s
     lasting = dataclasses.replace(times, read_s=times.read_s if written else times.idle_s, send_s=times.idle_s)
     return (
-        arguments.line("client_body_timeout", arguments.duration(times.idle_s, "timeout idle")),
+        arguments.line("client_body_timeout", arguments.duration(times.idle_s)),
         *_times(lasting, retries_option.OPTION.of(action), "grpc"),
     )
 
@@ -252,7 +250,6 @@ def _cgi(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> tu
 def _script(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> dict[str, directive.Arg]:
     """Which program gets the request: a file for FastCGI, the server itself for uwsgi and SCGI."""
     root = arguments.literal(root_option.OPTION.of(action).rstrip("/"))
-    arguments.check_printable(root_option.OPTION.of(action))
     match action.targets[0].scheme:
         case model.Scheme.FASTCGI:
             script = _variable(scope, route, "script")
@@ -277,7 +274,6 @@ def _script(scope: site_scope.Scope, route: model.Route, action: model.Proxy) ->
 
 def _script_map(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> directive.Directive:
     """The script in the path, else the front controller (what `try_files $uri /index.php` does for files at hand)."""
-    arguments.check_printable(index_option.find_script(action))
     return arguments.line(
         "map",
         Expr("$uri"),

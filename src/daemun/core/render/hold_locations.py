@@ -221,7 +221,7 @@ def location(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy, *,
         *((*own_pages, *error_pages.repeated(scope, route, "503")) if pages or own_pages else ()),
         *error_pages.log_lines(scope, route),
         *((arguments.line("proxy_intercept_errors", "on"),) if pages or own_pages else ()),
-        arguments.line("proxy_read_timeout", arguments.duration(hold_option.OPTION.of(proxy) + _MARGIN_S, "hold")),
+        arguments.line("proxy_read_timeout", arguments.duration(hold_option.OPTION.of(proxy) + _MARGIN_S)),
         arguments.line(
             "proxy_pass",
             Expr(f"http://{_UPSTREAM}/{_path_of_route(scope, route)}/{_retry(proxy)}/$request_id/$daemun_fate"),

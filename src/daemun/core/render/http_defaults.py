@@ -11,6 +11,7 @@ from daemun.core import arguments, directive, model, render_environment
 from daemun.core.options import buffering_option, max_body_option, retries_option, timeout_option
 from daemun.core.render import site_scope
 
+_LONGEST_S = 10 * 366 * 86400.0
 _MODULES: tuple[tuple[str, render_environment.Feature | None], ...] = (
     ("proxy", None),
     ("grpc", render_environment.Feature.GRPC),
@@ -26,15 +27,15 @@ def lines(nginx: render_environment.Nginx) -> tuple[directive.Node, ...]:
     times = timeout_option.Timeouts()
     found: list[directive.Node] = [
         directive.Comment("What every location inherits, hand-written ones among them."),
-        arguments.line("client_max_body_size", arguments.size(max_body_option.OPTION.default, "max_body")),
-        arguments.line("client_body_timeout", arguments.duration(times.body_s, "timeout body")),
+        arguments.line("client_max_body_size", arguments.size(max_body_option.OPTION.default)),
+        arguments.line("client_body_timeout", arguments.duration(times.body_s)),
     ]
     for module, feature in _MODULES:
         if feature is None or feature in nginx.features:
             found += (
-                arguments.line(f"{module}_connect_timeout", arguments.duration(times.connect_s, "timeout connect")),
-                arguments.line(f"{module}_read_timeout", arguments.duration(times.read_s, "timeout read")),
-                arguments.line(f"{module}_send_timeout", arguments.duration(times.send_s, "timeout send")),
+                arguments.line(f"{module}_connect_timeout", arguments.duration(times.connect_s)),
+                arguments.line(f"{module}_read_timeout", arguments.duration(times.read_s)),
+                arguments.line(f"{module}_send_timeout", arguments.duration(times.send_s)),
                 *next_upstream(retries_option.OPTION.default, times, module),
             )
     return tuple(found)
@@ -47,12 +48,11 @@ def next_upstream(number: int, times: timeout_option.Timeouts, module: str) -> t
     """
     if number == 0:
         return (arguments.line(f"{module}_next_upstream", "off"),)
-    tries = arguments.integer(number + 1, "retries", most=1001)
-    bound_s = min(times.connect_s * (number + 1), arguments.MOST_S)
+    bound_s = min(times.connect_s * (number + 1), _LONGEST_S)
     return (
         arguments.line(f"{module}_next_upstream", "error", "timeout"),
-        arguments.line(f"{module}_next_upstream_tries", tries),
-        arguments.line(f"{module}_next_upstream_timeout", arguments.duration(bound_s, "timeout connect times retries")),
+        arguments.line(f"{module}_next_upstream_tries", str(number + 1)),
+        arguments.line(f"{module}_next_upstream_timeout", arguments.duration(bound_s)),
     )
 
 

@@ -89,7 +89,7 @@ def nodes(
         *((directive.Comment("Sites that need no file of their own are in shared.conf."),) if has_shared else ()),
         *(arguments.line("load_module", path) for path in env.nginx.modules),
         *((arguments.line("user", *account),) if account else ()),
-        arguments.line("worker_processes", arguments.integer(env.workers, "workers", least=1, most=1024)),
+        arguments.line("worker_processes", str(env.workers)),
         arguments.line("worker_rlimit_nofile", str(env.open_files)),
         arguments.line("pcre_jit", "on"),
         arguments.line("pid", env.layout.nginx_pid),

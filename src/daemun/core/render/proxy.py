@@ -104,12 +104,8 @@ def _ordinary(
     lines: list[directive.Node] = [*_common(scope, route, proxy, https=https, is_named=is_named)]
     if proxy.targets[0].scheme is model.Scheme.H2C:
         lines.append(arguments.line("proxy_http_version", "2"))
-    lines.append(
-        arguments.line("proxy_read_timeout", arguments.duration(timeout_option.OPTION.of(proxy).read_s, "timeout read"))
-    )
-    lines.append(
-        arguments.line("proxy_send_timeout", arguments.duration(timeout_option.OPTION.of(proxy).send_s, "timeout send"))
-    )
+    lines.append(arguments.line("proxy_read_timeout", arguments.duration(timeout_option.OPTION.of(proxy).read_s)))
+    lines.append(arguments.line("proxy_send_timeout", arguments.duration(timeout_option.OPTION.of(proxy).send_s)))
     lines += _buffering(scope, route, proxy)
     return tuple(lines)
 
@@ -172,7 +168,7 @@ def _upgrade_location(
 ) -> directive.Directive:
     """For WebSockets. is_retry: for one that waited, and the address it waited for; its path is replaced already."""
     target = proxy.targets[0]
-    idle = arguments.duration(timeout_option.OPTION.of(proxy).idle_s, "timeout idle")
+    idle = arguments.duration(timeout_option.OPTION.of(proxy).idle_s)
     lines: list[directive.Node] = []
     if hold_locations.is_held(scope, route, proxy):
         lines += hold_locations.error_lines(scope, route)
@@ -224,8 +220,8 @@ def _common(
         *header_directives.response_lines(scope, route, https=https, hide_header="proxy_hide_header"),
         *header_directives.request_lines(scope, route, "proxy_set_header"),
         *(server_tls.lines(scope, proxy, "proxy") if proxy.targets[0].scheme is model.Scheme.HTTPS else ()),
-        arguments.line("client_body_timeout", arguments.duration(times.body_s, "timeout body")),
-        arguments.line("proxy_connect_timeout", arguments.duration(times.connect_s, "timeout connect")),
+        arguments.line("client_body_timeout", arguments.duration(times.body_s)),
+        arguments.line("proxy_connect_timeout", arguments.duration(times.connect_s)),
         *http_defaults.next_upstream(retries_option.OPTION.of(proxy), times, "proxy"),
         *_redirects(scope, route, proxy),
     )

@@ -56,9 +56,13 @@ def render_files(
     """
     main_file.check_state(env.layout.state)
     settings = desired.globals
-    unsupported = validate.find_unsupported_globals(settings, env.nginx.features)
-    if unsupported:
-        raise RenderError("; ".join(f"cannot render {problem.message}" for problem in unsupported))
+    problems = (
+        *validate.find_unsupported_globals(settings, env.nginx.features),
+        *validate.find_gate_problems(settings, desired.sites),
+    )
+    errors = [problem.message for problem in problems if problem.severity is model.Severity.ERROR]
+    if errors:
+        raise RenderError("; ".join(f"cannot render {message}" for message in errors))
     entries = shared_blocks.find_entries(desired, env) if entries is None else entries
     trees: dict[str, tuple[directive.Node, ...]] = {
         "nginx.conf": main_file.nodes(desired, env, has_shared=bool(entries)),

@@ -165,7 +165,7 @@ def chunked_lines(scope: site_scope.Scope, route: model.Route) -> tuple[directiv
     """For a body of unknown size that must be held all the same."""
     most = min(max_body_option.OPTION.of(route) or CHUNKED_BYTES, CHUNKED_BYTES)
     counted = _limit(_CHUNKED, MOST_CHUNKED, "503") if is_counted(scope, route) else ()
-    return (arguments.line("client_max_body_size", arguments.size(most, "max_body")), *counted)
+    return (arguments.line("client_max_body_size", arguments.size(most)), *counted)
 
 
 def _limit(zone: str, most: str, status: str) -> tuple[directive.Directive, ...]:

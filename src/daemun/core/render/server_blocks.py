@@ -4,6 +4,7 @@ import dataclasses
 
 from daemun.core import arguments, directive, generation_files, layout, model, names, render_environment
 from daemun.core.directive import Expr
+from daemun.core.options import listen_option
 from daemun.core.render import site_scope
 from daemun.errors import RenderError
 
@@ -98,13 +99,13 @@ def listen_lines(addresses: tuple[model.Address, ...], *options: str, ipv6: bool
 
 
 def _places(address: model.Address, *, ipv6: bool) -> tuple[str, ...]:
-    port = arguments.integer(address.port, "port", least=1)
-    if address.host is None:
-        return (port, f"[::]:{port}") if ipv6 else (port,)
-    found = names.address_of(address.host)
-    if found is None:
-        raise RenderError(f"cannot listen on {address}: it is no IP address")
-    return (arguments.endpoint(found, address.port),)
+    cause = listen_option.check_address(address)
+    if cause is not None:
+        raise RenderError(f"cannot listen on {address}: {cause}")
+    found = None if address.host is None else names.address_of(address.host)
+    if found is not None:
+        return (arguments.endpoint(found, address.port),)
+    return (str(address.port), f"[::]:{address.port}") if ipv6 else (str(address.port),)
 
 
 def challenge_file(env: render_environment.Environment, settings: model.Globals) -> tuple[directive.Node, ...]:

@@ -22,6 +22,7 @@ from daemun.core import (
     model,
     names,
     render_environment,
+    rules,
     serialise,
     shared_sites,
     site_memory,
@@ -37,7 +38,6 @@ from daemun.core.render import (
     site_scope,
     tls,
 )
-from daemun.errors import RenderError
 
 _TITLE = "daemun shared"
 """The server's first name. It is logged as the host of what is no HTTP, and no request can bring it, as nginx refuses a
@@ -133,14 +133,13 @@ _OF_TARGET = _Defaults(model.Target, "scheme", "host", "port")
 def _find_server(given: tuple[str, ...], host: str | None, port: int | None) -> str | None:
     """The server as nginx gets it; None when that, or one of the given names, is of a kind that is not shared."""
     address = None if host is None else names.address_of(host)
-    if address is None or port is None or address.compressed != host or not all(map(_is_exact, given)):
+    if host is None or address is None or address.compressed != host or rules.check_server(host) is not None:
+        return None
+    if port is None or not 1 <= port <= 65535 or not all(map(_is_exact, given)):
         return None
     if any(names.slug(name) != name for name in given):  # they are the names of folders, too
         return None
-    try:
-        return arguments.endpoint(address, port)
-    except RenderError:
-        return None
+    return arguments.endpoint(address, port)
 
 
 def _is_exact(name: str) -> bool:

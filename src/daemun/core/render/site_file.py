@@ -198,7 +198,7 @@ def to_https(site: model.Site) -> tuple[directive.Node, ...]:
     programs send a GET instead."""
     port = "$daemun_https_port"
     if site.https_port is not None:
-        port = "" if site.https_port == 443 else f":{arguments.integer(site.https_port, 'port', least=1)}"
+        port = "" if site.https_port == 443 else f":{site.https_port}"
     there = Expr(f"https://$host{port}$request_uri")
     return _moved(site, there)
 
@@ -281,9 +281,8 @@ def _locations(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node,
 
 
 def _answer(answer: model.Answer) -> directive.Directive:
-    status = arguments.integer(answer.status, "status", least=200, most=599)
     text = () if answer.text is None else (arguments.expression(answer.text),)
-    return arguments.line("return", status, *text)
+    return arguments.line("return", str(answer.status), *text)
 
 
 # --- a name in Host that is not the one in the handshake -------------------------------------------------------

@@ -73,8 +73,8 @@ def _kept(scope: site_scope.Scope, proxy: model.Proxy) -> list[directive.Directi
     most = keepalive_option.OPTION.of(proxy)
     if most == 0:
         return [arguments.line("keepalive", "0")] if scope.environment.nginx.version >= _KEEPS_BY_ITSELF else []
-    kept = KEPT_CONNECTIONS if most is None else arguments.integer(most, "keepalive")
-    kept_for = arguments.duration(timeout_option.OPTION.of(proxy).keepalive_s, "timeout keepalive")
+    kept = KEPT_CONNECTIONS if most is None else str(most)
+    kept_for = arguments.duration(timeout_option.OPTION.of(proxy).keepalive_s)
     return [arguments.line("keepalive", kept), arguments.line("keepalive_timeout", kept_for)]
 
 
@@ -101,11 +101,11 @@ def _balance(scope: site_scope.Scope, name: str, proxy: model.Proxy) -> list[dir
 def _server(scope: site_scope.Scope, proxy: model.Proxy, target: model.Target) -> directive.Directive:
     options: list[str] = []
     if target.weight != 1:
-        options.append(f"weight={arguments.integer(target.weight, 'weight', least=1)}")
+        options.append(f"weight={target.weight}")
     if target.max_connections != 0:
-        options.append(f"max_conns={arguments.integer(target.max_connections, 'max_connections', most=1_000_000)}")
-    options.append(f"max_fails={arguments.integer(target.max_fails, 'max_fails')}")
-    options.append(f"fail_timeout={arguments.whole_seconds(target.fail_timeout_s, 'fail_timeout')}")
+        options.append(f"max_conns={target.max_connections}")
+    options.append(f"max_fails={target.max_fails}")
+    options.append(f"fail_timeout={arguments.whole_seconds(target.fail_timeout_s)}")
     options += ["backup"] * target.backup + ["down"] * target.down
     return arguments.line("server", *_place(scope, proxy, target), *options)
 
@@ -113,8 +113,6 @@ def _server(scope: site_scope.Scope, proxy: model.Proxy, target: model.Target) -
 def _place(scope: site_scope.Scope, proxy: model.Proxy, target: model.Target) -> tuple[directive.Arg | str, ...]:
     service = dns_services.find_service(proxy, target)
     if service is not None:
-        if target.port is not None:
-            arguments.integer(target.port, "port", least=1)
         if scope.environment.resolver is None:
             raise RenderError(f"target {words.quoted(str(target))} has a name, but no resolver answers for names")
         return service.name, "service=http", "resolve"

@@ -34,7 +34,7 @@ would try each of them, which costs an ordinary request 2 % of nginx's instructi
 
 
 def define(desired: model.Desired, env: render_environment.Environment) -> Definitions:
-    """Every variable there is. Raises: RenderError when a trusted proxy is no network."""
+    """Every variable there is."""
     settings = desired.globals
     nodes = (
         *_constants(env.layout, settings),
