@@ -10,7 +10,16 @@ import httpx
 import pytest
 
 from daemun.core import model
-from daemun.core.options import catalogue, hsts_option, logs_option, timeout_option
+from daemun.core.options import (
+    buffering_option,
+    catalogue,
+    hold_option,
+    hsts_option,
+    logs_option,
+    max_body_option,
+    timeout_option,
+    trusted_proxies_option,
+)
 from daemun.sources import nginx_snippet
 from tests.support import clients, echo, ports, rendered
 from tests.support.daemon import wait_for
@@ -30,30 +39,32 @@ def _running(one: echo.EchoServer, silent: int) -> collections.abc.Iterator[rend
     web = site(
         "web.test",
         route("/app/", there),
-        route("/small/", there, options=catalogue.values(max_body=10)),
-        route("/down/", proxy(closed, options=catalogue.values(hold=0.0))),
+        route("/small/", there, options=catalogue.values(max_body_option.OPTION.set(10))),
+        route("/down/", proxy(closed, options=catalogue.values(hold_option.OPTION.set(0.0)))),
         route("/held/", closed),
         route(
             "/slow/",
             proxy(
                 f"http://127.0.0.1:{silent}",
-                options=catalogue.values(hold=0.0, timeout=timeout_option.Timeouts(read_s=0.2)),
+                options=catalogue.values(
+                    hold_option.OPTION.set(0.0), timeout_option.OPTION.set(timeout_option.Timeouts(read_s=0.2))
+                ),
             ),
         ),
         route("/files/", model.Files(folder="/nonexistent-folder")),
         route("/closed/", there, snippet=nginx_snippet.parse_snippet("return 503;")),
         route(
             "/own/",
-            proxy(closed, options=catalogue.values(hold=0.0)),
+            proxy(closed, options=catalogue.values(hold_option.OPTION.set(0.0))),
             snippet=nginx_snippet.parse_snippet("error_page 502 =200 /app/mine;"),
         ),
-        options=catalogue.values(hsts=hsts_option.Hsts(max_age_s=9)),
+        options=catalogue.values(hsts_option.OPTION.set(hsts_option.Hsts(max_age_s=9))),
     )
     whole = nginx_snippet.parse_snippet("error_page 404 /mine; location = /mine { return 200 mine; }")
     mine = site(
         "mine.test",
         route("/app/", there),
-        route("/down/", proxy(closed, options=catalogue.values(hold=0.0))),
+        route("/down/", proxy(closed, options=catalogue.values(hold_option.OPTION.set(0.0)))),
         snippet=whole,
     )
     looking = nginx_snippet.parse_snippet("proxy_intercept_errors on;")
@@ -136,7 +147,9 @@ def test_a_request_is_logged_as_its_page_names_it_and_others_by_their_connection
     one: echo.EchoServer, line: str | None, believed: tuple[str, ...]
 ) -> None:
     logs = logs_option.Logs(format=line, escape="default" if line is None else "json")
-    settings = model.Globals(options=catalogue.values(logs=logs, trusted_proxies=believed))
+    settings = model.Globals(
+        options=catalogue.values(logs_option.OPTION.set(logs), trusted_proxies_option.OPTION.set(believed))
+    )
     with rendered.running(site("web.test", one.url), settings=settings) as running:
         for _ in range(2):
             assert fetch(running, "https://web.test/").status_code == 200
@@ -190,8 +203,12 @@ def _logged(settings: model.Globals, *requests: tuple[str, str]) -> str:
     closed = f"http://127.0.0.1:{ports.free_port()}"
     quiet = nginx_snippet.parse_snippet("access_log off;")
     sites = (
-        site("loud.test", route("/down/", proxy(closed, options=catalogue.values(hold=0.0)))),
-        site("quiet.test", route("/down/", proxy(closed, options=catalogue.values(hold=0.0))), snippet=quiet),
+        site("loud.test", route("/down/", proxy(closed, options=catalogue.values(hold_option.OPTION.set(0.0))))),
+        site(
+            "quiet.test",
+            route("/down/", proxy(closed, options=catalogue.values(hold_option.OPTION.set(0.0)))),
+            snippet=quiet,
+        ),
     )
     with rendered.running(*sites, settings=settings) as running, clients.client(running.clients) as one_connection:
         for host, path in (*requests, (requests[-1][0], "/last")):
@@ -221,9 +238,9 @@ def test_one_off_for_all_sites_counts_for_their_errors(path: str) -> None:
 def test_errors_of_a_route_are_in_the_log_of_that_route_alone(tmp_path: pathlib.Path) -> None:
     closed = f"127.0.0.1:{ports.free_port()}"
     actions: dict[str, tuple[model.Proxy | model.Files, int]] = {
-        "down": (proxy(f"http://{closed}", options=catalogue.values(hold=0.0)), 502),
+        "down": (proxy(f"http://{closed}", options=catalogue.values(hold_option.OPTION.set(0.0))), 502),
         "held": (proxy(f"http://{closed}"), 502),
-        "streamed": (proxy(f"http://{closed}", options=catalogue.values(buffering=False)), 502),
+        "streamed": (proxy(f"http://{closed}", options=catalogue.values(buffering_option.OPTION.set(False))), 502),
         "grpc": (proxy(f"grpc://{closed}"), 502),
         "fastcgi": (proxy(f"fastcgi://{closed}"), 502),
         "memcached": (proxy(f"memcached://{closed}"), 502),

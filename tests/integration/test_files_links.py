@@ -10,7 +10,7 @@ import pytest
 
 from daemun.core import directive, model
 from daemun.core.directive import Text
-from daemun.core.options import catalogue
+from daemun.core.options import catalogue, listing_option, spa_option
 from tests.support import binaries, clients, rendered
 from tests.support.sites import route, site
 
@@ -57,9 +57,13 @@ def published() -> collections.abc.Iterator[rendered.Running]:
         with rendered.running(
             site(
                 "files.test",
-                route("/", model.Files(folder=str(public), options=catalogue.values(listing=True))),
-                route("/app/", model.Files(folder=f"{public}/app", options=catalogue.values(spa=True))),
-                route("/part/", model.Files(folder=str(public), options=catalogue.values(listing=True))),
+                route("/", model.Files(folder=str(public), options=catalogue.values(listing_option.OPTION.set(True)))),
+                route(
+                    "/app/", model.Files(folder=f"{public}/app", options=catalogue.values(spa_option.OPTION.set(True)))
+                ),
+                route(
+                    "/part/", model.Files(folder=str(public), options=catalogue.values(listing_option.OPTION.set(True)))
+                ),
                 route("/through-link/", model.Files(folder=f"{root}/site")),
                 route("/free/", model.Files(folder=str(public)), snippet=off),
                 snippet=(directive.Directive("location", (Text("/hand/"),), by_hand),),

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from daemun.core import directive, dns_services, layout, model, named_servers
-from daemun.core.options import catalogue, hsts_option
+from daemun.core.options import catalogue, header_options, hsts_option, spa_option
 from daemun.core.render import render_tree
 from daemun.discovery import endpoints
 from daemun.sources import nginx_snippet
@@ -71,9 +71,14 @@ def gate(one: echo.EchoServer) -> collections.abc.Iterator[rendered.Running]:
     web = site(
         "raw.test",
         route("/", server),
-        route("/in/", server, snippet=owned(inner), options=catalogue.values(response_headers=(("X-Route", "1"),))),
+        route(
+            "/in/",
+            server,
+            snippet=owned(inner),
+            options=catalogue.values(header_options.RESPONSE.set((("X-Route", "1"),))),
+        ),
         snippet=owned(raw),
-        options=catalogue.values(hsts=hsts_option.Hsts(max_age_s=7)),
+        options=catalogue.values(hsts_option.OPTION.set(hsts_option.Hsts(max_age_s=7))),
     )
     small = site(
         "small.test",
@@ -234,7 +239,7 @@ def test_h2_headers_hidden_for_a_site_stay_hidden(one: echo.EchoServer) -> None:
     server = f"http://127.0.0.1:{one.port}"
     web = site(
         "hide.test",
-        route("/", server, options=catalogue.values(response_headers=(("X-R", "1"),))),
+        route("/", server, options=catalogue.values(header_options.RESPONSE.set((("X-R", "1"),)))),
         snippet=owned("proxy_hide_header X-Powered-By;"),
     )
     with rendered.running(web) as running:
@@ -398,7 +403,7 @@ def test_h4_wordpress(try_files: str, has_root: bool, spa: bool) -> None:
         raw = WORDPRESS.format(root=f"root {files};" if has_root else "", try_files=try_files)
         web = site(
             "blog.test",
-            route("/", model.Files(folder=str(files), options=catalogue.values(spa=spa))),
+            route("/", model.Files(folder=str(files), options=catalogue.values(spa_option.OPTION.set(spa)))),
             snippet=owned(raw),
         )
         with rendered.running(web) as running:

@@ -142,7 +142,9 @@ async def test_servers_are_taken_out_and_in() -> None:
     port = ports.free_port()
     with backend.running("steady") as steady:
         action = proxy(
-            f"http://127.0.0.1:{steady.port}", f"http://127.0.0.1:{port}", options=catalogue.values(health=QUICK)
+            f"http://127.0.0.1:{steady.port}",
+            f"http://127.0.0.1:{port}",
+            options=catalogue.values(health_option.OPTION.set(QUICK)),
         )
         async with gate(action) as house:
             await until(house, "steady")
@@ -164,7 +166,7 @@ async def test_backups_and_weights_stay() -> None:
                 target(f"http://127.0.0.1:{main.port}", weight=3),
                 target(f"http://127.0.0.1:{backup.port}", backup=True),
             ),
-            options=catalogue.values(health=QUICK),
+            options=catalogue.values(health_option.OPTION.set(QUICK)),
         )
         async with gate(action) as house:
             await until(house, "main")
@@ -176,7 +178,9 @@ async def test_backups_and_weights_stay() -> None:
 async def test_requests_wait_while_nobody_is_well() -> None:
     with backend.running() as server:
         server.is_unwell = True
-        async with gate(proxy(f"http://127.0.0.1:{server.port}", options=catalogue.values(health=QUICK))) as house:
+        async with gate(
+            proxy(f"http://127.0.0.1:{server.port}", options=catalogue.values(health_option.OPTION.set(QUICK)))
+        ) as house:
             # nginx may have asked before the first check; from the next time it asks on, requests wait.
             async def is_waiting() -> bool:
                 asking.append(asyncio.create_task(house.ask("GET", "http://app.test/wait")))
@@ -193,7 +197,8 @@ async def test_requests_wait_while_nobody_is_well() -> None:
 @pytest.mark.nginx
 async def test_pools_are_checked_too() -> None:
     pooled = model.Proxy(
-        targets=(model.Target(scheme=model.Scheme.HTTP, pool="x.daemun"),), options=catalogue.values(health=QUICK)
+        targets=(model.Target(scheme=model.Scheme.HTTP, pool="x.daemun"),),
+        options=catalogue.values(health_option.OPTION.set(QUICK)),
     )
     with backend.running("one") as one, backend.running("two") as two:
         found = tuple(model.Endpoint(address="127.0.0.1", port=server.port) for server in (one, two))

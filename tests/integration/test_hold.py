@@ -15,7 +15,7 @@ import websockets.asyncio.server
 
 from daemun.core import model
 from daemun.core.directive import Directive, Expr
-from daemun.core.options import catalogue, timeout_option, upstream_tls_options
+from daemun.core.options import catalogue, header_options, hold_option, timeout_option, upstream_tls_options
 from daemun.hold import hold_limits
 from tests.support import backend, clients, holding, ports, rendered, responders, upstreams
 from tests.support.sites import proxy, route, site
@@ -132,7 +132,7 @@ async def test_paths_and_headers_are_those_of_a_request_that_did_not_wait(path: 
         "/out/",
         gate.routes[0].action,
         request_headers=(("X-Mark", "$host!"),),
-        options=catalogue.values(response_headers=(("X-A", "b"),)),
+        options=catalogue.values(header_options.RESPONSE.set((("X-A", "b"),))),
     )
     gate = site("app.test", marked, **PLAIN)
     urls = [f"http://app.test/out/{rest}" for rest in ("", "a?b=c", "a%20b/%2541", "é", "out/x")]
@@ -245,7 +245,9 @@ async def test_an_owner_s_error_page_is_shown_after_the_wait() -> None:
     )
     gate = site(
         "app.test",
-        route("/", proxy(f"http://127.0.0.1:{ports.free_port()}", options=catalogue.values(hold=0.3))),
+        route(
+            "/", proxy(f"http://127.0.0.1:{ports.free_port()}", options=catalogue.values(hold_option.OPTION.set(0.3)))
+        ),
         snippet=page,
         **PLAIN,
     )

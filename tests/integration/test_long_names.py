@@ -5,7 +5,7 @@ import collections.abc
 import pytest
 
 from daemun.core import layout, model, rules, validate
-from daemun.core.options import catalogue, compress_option
+from daemun.core.options import catalogue, compress_option, proxy_headers_option
 from daemun.core.render import render_tree
 from tests.support import rendered
 from tests.support.sites import proxy, route, site
@@ -63,7 +63,7 @@ def test_of_headers_of_proxies(prepared: layout.Layout, scheme: str) -> None:
     name = "X-" + (LONGEST - 2) * "a"
     assert rules.check_proxy_header(name) is None
     assert rules.check_proxy_header(name + "a") is not None
-    settings = model.Globals(options=catalogue.values(proxy_headers=(name,)))
+    settings = model.Globals(options=catalogue.values(proxy_headers_option.OPTION.set((name,))))
     _accepted(prepared, site("a.test", route("/", f"{scheme}://10.0.0.1:80")), settings)
 
 

@@ -12,7 +12,7 @@ from daemun.control import ports as ports_
 from daemun.control import switcher
 from daemun.core import change_plan, listeners, model
 from daemun.core import layout as layout_
-from daemun.core.options import catalogue
+from daemun.core.options import catalogue, status_option
 from daemun.core.quarantine import StandIn
 from daemun.nginx import address_trial, nginx_server, worker_account
 from tests.support import nginx_state, ports, rendered, sites
@@ -45,7 +45,8 @@ class Overtaken:
 
 def site(host: str, sign: str, port: int | None = None) -> model.Site:
     route = model.Route(
-        path="/", action=model.Redirect(to=f"https://sign.test/{sign}", options=catalogue.values(status=302))
+        path="/",
+        action=model.Redirect(to=f"https://sign.test/{sign}", options=catalogue.values(status_option.OPTION.set(302))),
     )
     return sites.site(host, route, http_port=port, tls=model.Tls(mode=model.TlsMode.OFF))
 

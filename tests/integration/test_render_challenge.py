@@ -8,14 +8,14 @@ import ssl
 import pytest
 
 from daemun.core import model
-from daemun.core.options import catalogue
+from daemun.core.options import catalogue, redirect_status_option, trusted_proxies_option
 from tests.support import echo, rendered
 from tests.support.sites import route, site
 
 pytestmark = pytest.mark.nginx
 
 TOKEN = "/.well-known/acme-challenge/LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"
-TRUSTING = model.Globals(options=catalogue.values(trusted_proxies=("127.0.0.1/32",)))
+TRUSTING = model.Globals(options=catalogue.values(trusted_proxies_option.OPTION.set(("127.0.0.1/32",))))
 SHARED = [site(f"s{number:03}.test", "http://127.0.0.1:9") for number in range(3)]
 
 
@@ -103,7 +103,9 @@ def test_c6_what_a_trusted_proxy_brought_over_https_is_served(app: echo.EchoServ
 
 
 def test_c6_another_status_for_what_is_no_get(app: echo.EchoServer) -> None:
-    wanted = site("a.test", f"http://127.0.0.1:{app.port}", options=catalogue.values(redirect_status=308))
+    wanted = site(
+        "a.test", f"http://127.0.0.1:{app.port}", options=catalogue.values(redirect_status_option.OPTION.set(308))
+    )
     with rendered.running(wanted, settings=TRUSTING) as gate:
         assert ask(gate, "a.test", "/x", method="POST")[0] == 308
         assert ask(gate, "a.test", "/x", method="HEAD")[0] == 301
@@ -112,7 +114,10 @@ def test_c6_another_status_for_what_is_no_get(app: echo.EchoServer) -> None:
 
 def test_c6_a_stranger_is_not_believed(app: echo.EchoServer) -> None:
     wanted = site("a.test", f"http://127.0.0.1:{app.port}")
-    for settings in (model.Globals(), model.Globals(options=catalogue.values(trusted_proxies=("10.9.9.9/32",)))):
+    for settings in (
+        model.Globals(),
+        model.Globals(options=catalogue.values(trusted_proxies_option.OPTION.set(("10.9.9.9/32",)))),
+    ):
         with rendered.running(wanted, settings=settings) as gate:
             assert ask(gate, "a.test", "/", proto="https")[0] == 301
 

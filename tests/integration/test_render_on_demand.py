@@ -9,7 +9,7 @@ import ssl
 import pytest
 
 from daemun.core import model
-from daemun.core.options import catalogue
+from daemun.core.options import catalogue, status_option
 from tests.support import clients, rendered
 from tests.support.sites import route
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.nginx
 
 
 def site(*, ask: str | None = None, **options: object) -> model.Site:
-    answer = route("/", model.Redirect(to="/seen?host=$host", options=catalogue.values(status=302)))
+    answer = route("/", model.Redirect(to="/seen?host=$host", options=catalogue.values(status_option.OPTION.set(302))))
     return model.Site(host="app.test", routes=(answer,), on_demand=model.OnDemand(ask=ask), **options)  # type: ignore[arg-type]
 
 
@@ -94,7 +94,7 @@ _OTHERS = ("other.test", "www.other.test", "x.wild.test", "off.test", "under_sco
 @pytest.mark.parametrize("ask", [None, "http://127.0.0.1:9/"], ids=["by hand", "asking"])
 def test_n11_another_sites_handshake_never_reaches_the_site_that_takes_names(ask: str | None) -> None:
     """Though that site's certificate lies beside those of names that were added. Nor does a disabled site's name."""
-    answer = route("/", model.Redirect(to="/other", options=catalogue.values(status=302)))
+    answer = route("/", model.Redirect(to="/other", options=catalogue.values(status_option.OPTION.set(302))))
     others = (
         model.Site(host="other.test", aliases=("www.other.test",), routes=(answer,)),
         model.Site(host="*.wild.test", routes=(answer,)),

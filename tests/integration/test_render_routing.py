@@ -9,7 +9,7 @@ import pytest
 
 from daemun.core import certificate_choice, model
 from daemun.core import layout as layout_
-from daemun.core.options import catalogue, hsts_option
+from daemun.core.options import catalogue, hsts_option, status_option
 from tests.support import clients, echo, rendered, until
 from tests.support.sites import proxy, route, site, upstream_tls
 
@@ -266,7 +266,9 @@ def test_a_default_site(one: echo.EchoServer, two: echo.EchoServer) -> None:
 
 
 def test_a_default_redirect(one: echo.EchoServer) -> None:
-    redirect = model.Redirect(to="https://paths.test/?from=$host", options=catalogue.values(status=302))
+    redirect = model.Redirect(
+        to="https://paths.test/?from=$host", options=catalogue.values(status_option.OPTION.set(302))
+    )
     default = model.Default(kind=model.DefaultKind.REDIRECT, redirect=redirect)
     with rendered.running(site("paths.test", one.url), settings=model.Globals(default=default)) as nginx:
         answer = nginx.get("http://unknown.test/x")

@@ -16,7 +16,7 @@ import websockets.asyncio.client
 import websockets.asyncio.server
 
 from daemun.core import directive, generation_files, model, shared_sites
-from daemun.core.options import catalogue
+from daemun.core.options import catalogue, max_body_option, trusted_proxies_option
 from daemun.core.render import render_tree
 from daemun.nginx import machine_limits
 from tests.support import backend, clients, echo, holding, ports, rendered, upstreams
@@ -57,7 +57,12 @@ def pair() -> collections.abc.Iterator[Pair]:
             site("six.test", f"http://{'[::1]' if machine_limits.has_ipv6() else '127.0.0.1'}:{six.port}"),
             site("chat.test", f"http://127.0.0.1:{chat}"),
             # It has an option, and so always blocks of its own.
-            site("other.test", route("/", f"http://127.0.0.1:{two.port}", options=catalogue.values(max_body=1 << 20))),
+            site(
+                "other.test",
+                route(
+                    "/", f"http://127.0.0.1:{two.port}", options=catalogue.values(max_body_option.OPTION.set(1 << 20))
+                ),
+            ),
         )
         own, shared = (stack.enter_context(rendered.running(*sites, own_blocks=most)) for most in (200, 0))
         assert not pathlib.Path(own.layout.generation(1), shared_sites.MAIN).exists()
@@ -142,7 +147,7 @@ def test_what_is_said_for_the_whole_gate(pair: Pair) -> None:
         return directive.Directive(name, tuple(directive.Expr(word) for word in words))
 
     settings = model.Globals(
-        options=catalogue.values(trusted_proxies=("127.0.0.0/8",)),
+        options=catalogue.values(trusted_proxies_option.OPTION.set(("127.0.0.0/8",))),
         like_nginx_proxy=True,
         http2=False,
         snippet=(

@@ -11,7 +11,7 @@ import pytest
 import websockets.exceptions
 
 from daemun.core import model, render_environment
-from daemun.core.options import balance_option, catalogue, hsts_option, timeout_option
+from daemun.core.options import balance_option, catalogue, hsts_option, timeout_option, trusted_proxies_option
 from daemun.sources import nginx_snippet
 from tests.support import clients, echo, ports, rendered
 from tests.support.sites import proxy, route, site, target
@@ -86,7 +86,7 @@ def test_an_nginx_without_a_variable_for_the_named_port_tells_servers_the_same(o
 
 
 def test_trusted_proxies_are_believed(one: echo.EchoServer) -> None:
-    settings = model.Globals(options=catalogue.values(trusted_proxies=("127.0.0.0/8", "fd00::/8")))
+    settings = model.Globals(options=catalogue.values(trusted_proxies_option.OPTION.set(("127.0.0.0/8", "fd00::/8"))))
     with rendered.running(site("web.test", one.url), settings=settings) as nginx:
         headers = {**SPOOFED, "X-Forwarded-For": "1.2.3.4, 127.0.0.9", "X-Forwarded-Proto": "http"}
         said = nginx.said("https://web.test/", **headers)
@@ -107,7 +107,7 @@ def test_trusted_proxies_are_believed(one: echo.EchoServer) -> None:
 
 
 def test_a_trust_in_others_does_not_help_strangers(one: echo.EchoServer) -> None:
-    settings = model.Globals(options=catalogue.values(trusted_proxies=("10.0.0.0/8",)))
+    settings = model.Globals(options=catalogue.values(trusted_proxies_option.OPTION.set(("10.0.0.0/8",))))
     with rendered.running(site("web.test", one.url), settings=settings) as nginx:
         assert_clean(nginx.said("https://web.test/", **SPOOFED, Host="web.test:99"))
 
@@ -298,7 +298,7 @@ def test_only_what_is_safe_is_tried_again(
     times: int,
     accept: str,
 ) -> None:
-    action = model.Proxy(targets=lasting, options=catalogue.values(**retries))
+    action = model.Proxy(targets=lasting, options=catalogue.values_of(retries))
     with rendered.running(site("many.test", route("/", action))) as nginx:
         body = b"pay" * (method == "POST")
         answer = nginx.ask(method, "https://many.test/drop", body=body, headers={"Accept": accept})
@@ -331,7 +331,7 @@ def test_weights(one: echo.EchoServer, two: echo.EchoServer) -> None:
 
 def test_a_hash_leads_each_key_to_one_server(lasting: tuple[model.Target, ...]) -> None:
     by_user = balance_option.Balance(method=balance_option.Method.HASH, key="$arg_user")
-    action = model.Proxy(targets=lasting, options=catalogue.values(balance=by_user))
+    action = model.Proxy(targets=lasting, options=catalogue.values(balance_option.OPTION.set(by_user)))
     with rendered.running(site("many.test", route("/", action))) as nginx:
         served = {user: {nginx.said(f"https://many.test/?user={user}").server for _ in range(3)} for user in range(20)}
     assert all(len(servers) == 1 for servers in served.values())
@@ -340,7 +340,7 @@ def test_a_hash_leads_each_key_to_one_server(lasting: tuple[model.Target, ...]) 
 
 def test_sticky_cookies(lasting: tuple[model.Target, ...]) -> None:
     sticky = balance_option.Balance(method=balance_option.Method.STICKY)
-    action = model.Proxy(targets=lasting, options=catalogue.values(balance=sticky))
+    action = model.Proxy(targets=lasting, options=catalogue.values(balance_option.OPTION.set(sticky)))
     with rendered.running(site("many.test", route("/sticky/", action))) as nginx:
         answer = nginx.get("https://many.test/sticky/")
         cookie = answer.headers["Set-Cookie"]

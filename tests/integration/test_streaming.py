@@ -104,7 +104,12 @@ def _gate() -> collections.abc.Iterator[tuple[_Server, rendered.Running]]:
             site(
                 "stream.test",
                 there,
-                route("/quick/", proxy(there, options=catalogue.values(timeout=timeout_option.Timeouts(read_s=1)))),
+                route(
+                    "/quick/",
+                    proxy(
+                        there, options=catalogue.values(timeout_option.OPTION.set(timeout_option.Timeouts(read_s=1)))
+                    ),
+                ),
             ),
             site(
                 "heads.test",
@@ -198,7 +203,7 @@ def test_d3_a_stream_of_grpc_may_be_silent_in_both_directions() -> None:
         pathlib.Path(folder).chmod(0o755)
         path = pathlib.Path(folder, "grpc.sock")
         with responders.responder(responders.Http2, socket=path):
-            there = proxy(f"grpc://unix:{path}", options=catalogue.values(timeout=times))
+            there = proxy(f"grpc://unix:{path}", options=catalogue.values(timeout_option.OPTION.set(times)))
             with (
                 rendered.running(site("grpc.test", route("/", there))) as nginx,
                 clients.client(nginx.clients, http2=True) as client,

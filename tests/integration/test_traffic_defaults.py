@@ -16,7 +16,15 @@ import httpx
 import pytest
 
 from daemun.core import model, render_environment
-from daemun.core.options import catalogue, compress_option, proxy_headers_option, timeout_option
+from daemun.core.options import (
+    catalogue,
+    compress_option,
+    proxy_headers_option,
+    redirect_status_option,
+    timeout_option,
+    trusted_proxies_option,
+    underscores_option,
+)
 from daemun.core.render import header_directives
 from tests.support import clients, echo, rendered, serving
 from tests.support.sites import proxy, route, site
@@ -124,7 +132,9 @@ def test_e2_no_post_meets_a_connection_that_its_server_ends() -> None:
 
 def test_e2_how_long_connections_are_kept_can_be_said() -> None:
     server = _Server(lambda handler, method, path: handler.send("200 OK", b"ok"))
-    kept = proxy(server.url, options=catalogue.values(timeout=timeout_option.Timeouts(keepalive_s=30)))
+    kept = proxy(
+        server.url, options=catalogue.values(timeout_option.OPTION.set(timeout_option.Timeouts(keepalive_s=30)))
+    )
     with _serving(server, site("a.test", route("/", kept))) as nginx, clients.client(nginx.clients) as client:
         for _ in range(2):
             client.get("https://a.test/")
@@ -154,14 +164,14 @@ def compressing() -> collections.abc.Iterator[rendered.Running]:
         site(
             "a.test",
             server.url,
-            route("/off/", server.url, options=catalogue.values(compress=off)),
-            route("/types/", server.url, options=catalogue.values(compress=own)),
+            route("/off/", server.url, options=catalogue.values(compress_option.OPTION.set(off))),
+            route("/types/", server.url, options=catalogue.values(compress_option.OPTION.set(own))),
         ),
         site(
             "off.test",
             server.url,
-            route("/on/", server.url, options=catalogue.values(compress=compress_option.Compress())),
-            options=catalogue.values(compress=off),
+            route("/on/", server.url, options=catalogue.values(compress_option.OPTION.set(compress_option.Compress()))),
+            options=catalogue.values(compress_option.OPTION.set(off)),
         ),
     ) as nginx:
         yield nginx
@@ -206,8 +216,10 @@ def test_e3_what_is_compressed(
 
 def test_e3_compression_can_be_off_for_the_whole_gate() -> None:
     server = _Server(_compressible)
-    settings = model.Globals(options=catalogue.values(compress=compress_option.Compress(is_on=False)))
-    on = site("on.test", server.url, options=catalogue.values(compress=compress_option.Compress()))
+    settings = model.Globals(
+        options=catalogue.values(compress_option.OPTION.set(compress_option.Compress(is_on=False)))
+    )
+    on = site("on.test", server.url, options=catalogue.values(compress_option.OPTION.set(compress_option.Compress())))
     with _serving(server, site("a.test", server.url), on, settings=settings) as nginx:
         for host, expected in (("a.test", None), ("on.test", "gzip")):
             answer = clients.get(nginx.clients, f"https://{host}/", Accept_Encoding="gzip")
@@ -244,8 +256,8 @@ def redirecting() -> collections.abc.Iterator[rendered.Running]:
     there = "http://127.0.0.1:9"
     with rendered.running(
         site("a.test", there, aliases=("www.a.test",), redirect_aliases=True),
-        site("old.test", there, options=catalogue.values(redirect_status=301)),
-        site("temporary.test", there, options=catalogue.values(redirect_status=307)),
+        site("old.test", there, options=catalogue.values(redirect_status_option.OPTION.set(301))),
+        site("temporary.test", there, options=catalogue.values(redirect_status_option.OPTION.set(307))),
     ) as nginx:
         yield nginx
 
@@ -265,7 +277,12 @@ def test_e6_headers_with_underscores_pass_where_they_may_and_alias_nothing() -> 
     with _serving(
         server,
         site("a.test", server.url, http=model.HttpMode.SERVE),
-        site("b.test", server.url, http=model.HttpMode.SERVE, options=catalogue.values(underscores_in_headers=True)),
+        site(
+            "b.test",
+            server.url,
+            http=model.HttpMode.SERVE,
+            options=catalogue.values(underscores_option.OPTION.set(True)),
+        ),
     ) as nginx:
         aliases = [
             first + "".join(joint + part for joint, part in zip(joints, parts, strict=True))
@@ -321,7 +338,7 @@ def test_n14_what_applications_believe_of_proxies_no_visitor_can_say(http2: bool
 
 def test_n14_a_trusted_proxy_may_say_it_and_the_list_is_the_owner_s() -> None:
     server = _Server(lambda handler, method, path: handler.send("200 OK"))
-    trusting = model.Globals(options=catalogue.values(trusted_proxies=("127.0.0.0/8",)))
+    trusting = model.Globals(options=catalogue.values(trusted_proxies_option.OPTION.set(("127.0.0.0/8",))))
     with _serving(server, site("a.test", server.url), settings=trusting) as nginx:
         _claim(nginx)
     assert {name for name, value in server.seen[-1].items() if value == "me"} == {
@@ -334,7 +351,9 @@ def test_n14_a_trusted_proxy_may_say_it_and_the_list_is_the_owner_s() -> None:
     ):
         server = _Server(lambda handler, method, path: handler.send("200 OK"))
         with _serving(
-            server, site("a.test", server.url), settings=model.Globals(options=catalogue.values(proxy_headers=names))
+            server,
+            site("a.test", server.url),
+            settings=model.Globals(options=catalogue.values(proxy_headers_option.OPTION.set(names))),
         ) as nginx:
             _claim(nginx)
         assert {name for name, value in server.seen[-1].items() if value == "me"} == passing
@@ -343,7 +362,10 @@ def test_n14_a_trusted_proxy_may_say_it_and_the_list_is_the_owner_s() -> None:
 def test_n14_the_usual_list_can_be_written_by_an_owner() -> None:
     names = header_directives.from_proxies(model.Globals())
     assert {name.lower() for name in CLAIMS} <= {name.lower() for name in names}
-    assert header_directives.from_proxies(model.Globals(options=catalogue.values(proxy_headers=names))) == names
+    assert (
+        header_directives.from_proxies(model.Globals(options=catalogue.values(proxy_headers_option.OPTION.set(names))))
+        == names
+    )
 
 
 # --- E7 --------------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import urllib.parse
 import pytest
 
 from daemun.core import model, render_environment
-from daemun.core.options import catalogue
+from daemun.core.options import buffering_option, catalogue, spa_option, translate_option
 from tests.support import rendered, responders, serving
 from tests.support.sites import proxy, route, site
 
@@ -62,7 +62,7 @@ def gate() -> collections.abc.Iterator[rendered.Running]:
             route("/deep/", f"{there}/a/b/"),
             route("/bare", f"{there}/x"),
             route("/한글/", f"{there}/k/"),
-            route("/off/", proxy(f"{there}/", options=catalogue.values(translate=False))),
+            route("/off/", proxy(f"{there}/", options=catalogue.values(translate_option.OPTION.set(False)))),
         )
         whole = site("whole.test", route("/", f"{there}/inner/"))
         yield stack.enter_context(rendered.running(web, whole, own_blocks=1))
@@ -242,7 +242,10 @@ def without_slash() -> collections.abc.Iterator[rendered.Running]:
                 route("/v1.2+b", f"{scheme}://{place}/zz/"),
                 route("/bare", f"{scheme}://{place}/zz"),
                 route("/rt", f"{scheme}://{place}/"),
-                route("/at-once", proxy(f"{scheme}://{place}/zz/", options=catalogue.values(buffering=False))),
+                route(
+                    "/at-once",
+                    proxy(f"{scheme}://{place}/zz/", options=catalogue.values(buffering_option.OPTION.set(False))),
+                ),
                 route("/down", f"{scheme}://127.0.0.1:1/zz/"),
             )
             for scheme, place in places.items()
@@ -307,7 +310,7 @@ def test_f2_dots_lead_out_of_no_folder(path: str, spa: bool) -> None:
         for place in ("public/index.html", "admin", "x.php", "publicadmin"):
             (folder / place).parent.mkdir(exist_ok=True)
             (folder / place).write_text(f"this is {place}")
-        files = model.Files(folder=str(folder / "public"), options=catalogue.values(spa=spa))
+        files = model.Files(folder=str(folder / "public"), options=catalogue.values(spa_option.OPTION.set(spa)))
         with rendered.running(site("files.test", route(path, files))) as running:
             assert b"this is public/index.html" in _raw(running, "/assets/", host="files.test")
             for rest in (*OUT, "admin", "/../admin", "/..%2fadmin", "/%2e%2e/%2e%2e/admin"):

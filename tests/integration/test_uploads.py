@@ -14,7 +14,7 @@ import pytest
 
 from daemun.core import directive, model
 from daemun.core.directive import Text
-from daemun.core.options import catalogue
+from daemun.core.options import catalogue, max_body_option
 from daemun.core.render import request_body
 from tests.support import clients, rendered, responders, serving, until
 from tests.support.sites import route, site
@@ -122,10 +122,14 @@ def gate() -> collections.abc.Iterator[SinkGate]:
                 "up.test",
                 there,
                 route("/in/", f"{there}/out/"),
-                route("/small/", there, options=catalogue.values(max_body=1000)),
-                route("/large/", there, options=catalogue.values(max_body=10 * MEGABYTE)),
+                route("/small/", there, options=catalogue.values(max_body_option.OPTION.set(1000))),
+                route("/large/", there, options=catalogue.values(max_body_option.OPTION.set(10 * MEGABYTE))),
                 route("/php/", f"fastcgi://unix:{php}"),
-                route("/php/little/", f"fastcgi://unix:{php}", options=catalogue.values(max_body=100_000)),
+                route(
+                    "/php/little/",
+                    f"fastcgi://unix:{php}",
+                    options=catalogue.values(max_body_option.OPTION.set(100_000)),
+                ),
                 **PLAIN,
             ),
             site("own.test", there, snippet=own, **PLAIN),

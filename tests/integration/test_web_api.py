@@ -17,7 +17,7 @@ import pytest
 
 from daemun.control import gate_port
 from daemun.core import model
-from daemun.core.options import catalogue
+from daemun.core.options import catalogue, status_option
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.web import api, socket_server
 from tests.support import fake_gate
@@ -61,7 +61,7 @@ async def test_status_has_the_shape_of_the_contract(gate: fake_gate.FakeGate) ->
         routes=(
             model.Route(
                 path="/",
-                action=model.Redirect(to="https://a.test/", options=catalogue.values(status=302)),
+                action=model.Redirect(to="https://a.test/", options=catalogue.values(status_option.OPTION.set(302))),
                 origin=origin,
             ),
             model.Route(path="/assets/", action=model.Files(folder="/srv/assets"), origin=origin),

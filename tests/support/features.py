@@ -6,9 +6,21 @@ from daemun.core import directive, model, shared_sites
 from daemun.core.directive import Expr
 from daemun.core.options import (
     balance_option,
+    buffering_option,
     catalogue,
+    header_options,
+    host_header_option,
     hsts_option,
+    index_option,
+    keepalive_option,
+    listing_option,
     logs_option,
+    max_body_option,
+    redirect_status_option,
+    retries_option,
+    root_option,
+    spa_option,
+    status_option,
     timeout_option,
 )
 from tests.support.sites import proxy, route, site, target, upstream_tls, with_options
@@ -74,7 +86,10 @@ def _balance() -> Feature:
             *(
                 route(
                     f"/{name}/",
-                    proxy(*servers, options=catalogue.values(balance=balance_option.Balance(method=method))),
+                    proxy(
+                        *servers,
+                        options=catalogue.values(balance_option.OPTION.set(balance_option.Balance(method=method))),
+                    ),
                 )
                 for name, method in every.items()
             ),
@@ -83,7 +98,9 @@ def _balance() -> Feature:
                 proxy(
                     *servers,
                     options=catalogue.values(
-                        balance=balance_option.Balance(method=balance_option.Method.HASH, key="$cookie_user$arg_id")
+                        balance_option.OPTION.set(
+                            balance_option.Balance(method=balance_option.Method.HASH, key="$cookie_user$arg_id")
+                        )
                     ),
                 ),
             ),
@@ -98,7 +115,7 @@ def _snippets() -> Feature:
         route(
             "/",
             "http://10.0.0.1",
-            options=catalogue.values(response_headers=(("X-Route", "1"),)),
+            options=catalogue.values(header_options.RESPONSE.set((("X-Route", "1"),))),
             snippet=(
                 directive.Comment("the owner's own"),
                 _line("proxy_read_timeout", "5m"),
@@ -145,7 +162,10 @@ def _https() -> Feature:
 
 
 def _protocols() -> Feature:
-    php = proxy("fastcgi://php:9000", options=catalogue.values(root="/srv/app", index=("app.php",)))
+    php = proxy(
+        "fastcgi://php:9000",
+        options=catalogue.values(root_option.OPTION.set("/srv/app"), index_option.OPTION.set(("app.php",))),
+    )
     return _sites(
         site("h2c.example.com", "h2c://10.0.0.1:81", route("/deep/", "h2c://10.0.0.1:81/inner/")),
         site("grpc.example.com", "grpc://10.0.0.1:50051", route("/a.B/", "grpcs://inner.example:50051/c.D/")),
@@ -177,7 +197,7 @@ def _http() -> Feature:
             "serve.example.com",
             "http://10.0.0.1",
             http=model.HttpMode.SERVE,
-            options=catalogue.values(hsts=hsts_option.Hsts()),
+            options=catalogue.values(hsts_option.OPTION.set(hsts_option.Hsts())),
         ),
     )
 
@@ -186,9 +206,9 @@ def _routes() -> Feature:
     slow = timeout_option.Timeouts(connect_s=0.25, read_s=600, send_s=1.5, idle_s=3600)
     headers = route(
         "/headers/",
-        proxy("http://10.0.0.1", options=catalogue.values(host_header="inner.example:81")),
+        proxy("http://10.0.0.1", options=catalogue.values(host_header_option.OPTION.set("inner.example:81"))),
         request_headers=(("X-Price", "$5 for $remote_addr"), ("User-Agent", "")),
-        options=catalogue.values(response_headers=(("X-Frame-Options", "DENY"), ("Server-Timing", ""))),
+        options=catalogue.values(header_options.RESPONSE.set((("X-Frame-Options", "DENY"), ("Server-Timing", "")))),
     )
     return _sites(
         site(
@@ -197,31 +217,48 @@ def _routes() -> Feature:
             route("/a.b (c)/", "http://10.0.0.1/"),
             route(
                 "/slow/",
-                proxy("http://10.0.0.1", options=catalogue.values(timeout=slow, retries=0, buffering=False)),
-                options=catalogue.values(max_body=0),
+                proxy(
+                    "http://10.0.0.1",
+                    options=catalogue.values(
+                        timeout_option.OPTION.set(slow),
+                        retries_option.OPTION.set(0),
+                        buffering_option.OPTION.set(False),
+                    ),
+                ),
+                options=catalogue.values(max_body_option.OPTION.set(0)),
             ),
-            route("/small/", "http://10.0.0.1", options=catalogue.values(max_body=1500)),
+            route("/small/", "http://10.0.0.1", options=catalogue.values(max_body_option.OPTION.set(1500))),
             headers,
-            options=catalogue.values(hsts=hsts_option.Hsts(max_age_s=60, include_subdomains=True, preload=True)),
+            options=catalogue.values(
+                hsts_option.OPTION.set(hsts_option.Hsts(max_age_s=60, include_subdomains=True, preload=True))
+            ),
         )
     )
 
 
 def _files() -> Feature:
     return _sites(
-        site("files.example.com", route("/", model.Files(folder="/srv/my site", options=catalogue.values(spa=True)))),
+        site(
+            "files.example.com",
+            route("/", model.Files(folder="/srv/my site", options=catalogue.values(spa_option.OPTION.set(True)))),
+        ),
         site(
             "mixed.example.com",
-            route("/assets", model.Files(folder="/srv/assets/", options=catalogue.values(listing=True))),
+            route(
+                "/assets", model.Files(folder="/srv/assets/", options=catalogue.values(listing_option.OPTION.set(True)))
+            ),
             route(
                 "/app/",
-                model.Files(folder="/srv/$app", options=catalogue.values(spa=True)),
-                options=catalogue.values(response_headers=(("X-A", "1"),)),
+                model.Files(folder="/srv/$app", options=catalogue.values(spa_option.OPTION.set(True))),
+                options=catalogue.values(header_options.RESPONSE.set((("X-A", "1"),))),
             ),
             route(
-                "/old", model.Redirect(to="https://new.example.com$request_uri", options=catalogue.values(status=308))
+                "/old",
+                model.Redirect(
+                    to="https://new.example.com$request_uri", options=catalogue.values(status_option.OPTION.set(308))
+                ),
             ),
-            route("/price", model.Redirect(to="/$-5$uri", options=catalogue.values(status=302))),
+            route("/price", model.Redirect(to="/$-5$uri", options=catalogue.values(status_option.OPTION.set(302)))),
         ),
     )
 
@@ -232,7 +269,9 @@ def _default_site() -> Feature:
 
 
 def _default_redirect() -> Feature:
-    redirect = model.Redirect(to="https://main.example.com/?from=$host", options=catalogue.values(status=302))
+    redirect = model.Redirect(
+        to="https://main.example.com/?from=$host", options=catalogue.values(status_option.OPTION.set(302))
+    )
     return _settings(default=model.Default(kind=model.DefaultKind.REDIRECT, redirect=redirect))
 
 
@@ -251,7 +290,9 @@ def _nginx_proxy() -> Feature:
     old = model.TlsPolicy(name="Old", protocols=("TLSv1", "TLSv1.2"), ciphers="ALL:@SECLEVEL=0", prefers_server=True)
     secure = site(
         "secure.example.com",
-        route("/", proxy("http://10.0.0.1", options=catalogue.values(keepalive=0)), is_internal=True),
+        route(
+            "/", proxy("http://10.0.0.1", options=catalogue.values(keepalive_option.OPTION.set(0))), is_internal=True
+        ),
         route("~^/(v1|v2)/", "http://10.0.0.2"),
         route("/replaced/", "http://10.0.0.3", replaced=True, snippet=(_line("location", "/replaced/", block=()),)),
         tls=model.Tls(
@@ -263,7 +304,7 @@ def _nginx_proxy() -> Feature:
         https_port=8444,
         http2=False,
         server_tokens="build",
-        options=catalogue.values(redirect_status=308),
+        options=catalogue.values(redirect_status_option.OPTION.set(308)),
         challenge=False,
         origin=model.Origin(source="docker", place="container secure"),
     )
@@ -300,7 +341,11 @@ def _shared() -> Feature:
         site("c.example.com", route("/", "http://[fd00::3]:8000"), origin=_origin(5)),
         site(
             "d.example.com",
-            route("/", proxy("http://10.0.0.4", options=catalogue.values(keepalive=64)), origin=_origin(6)),
+            route(
+                "/",
+                proxy("http://10.0.0.4", options=catalogue.values(keepalive_option.OPTION.set(64))),
+                origin=_origin(6),
+            ),
         ),
         site("e.example.com", "http://10.0.0.5:81", tls=model.Tls(mode=model.TlsMode.LOCAL)),
     )

@@ -36,7 +36,7 @@ def with_options(given: dict[str, typing.Any]) -> dict[str, typing.Any]:
 def upstream_tls(tls: model.UpstreamTls) -> model.OptionValues:
     """How certificates of servers are checked, as values of the two options."""
     verify = upstream_tls_options.Verify(is_on=tls.verify, ca_file=tls.ca_file, ca_digest=tls.ca_digest)
-    return catalogue.values(verify=verify, server_name=tls.name)
+    return catalogue.values(upstream_tls_options.VERIFY.set(verify), upstream_tls_options.SERVER_NAME.set(tls.name))
 
 
 def route(path: str, action: model.Proxy | model.Redirect | model.Files | str, **given: object) -> model.Route:

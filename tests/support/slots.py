@@ -4,7 +4,17 @@ import collections.abc
 import dataclasses
 
 from daemun.core import model, render_environment, shared_sites, validate
-from daemun.core.options import balance_option, catalogue, hsts_option, timeout_option
+from daemun.core.options import (
+    balance_option,
+    catalogue,
+    host_header_option,
+    hsts_option,
+    index_option,
+    root_option,
+    spa_option,
+    status_option,
+    timeout_option,
+)
 from daemun.core.render import render_tree, shared_blocks
 from daemun.errors import RenderError
 from tests.support import features
@@ -58,7 +68,7 @@ TEXTS: dict[str, Slot] = {
     "path": Slot(build=lambda text: site("slot.test", route(text, HTTP)), harmless=("/x", "/"), start="/"),
     "path of files": Slot(
         build=lambda text: site(
-            "slot.test", route(text, model.Files(folder="/srv", options=catalogue.values(spa=True)))
+            "slot.test", route(text, model.Files(folder="/srv", options=catalogue.values(spa_option.OPTION.set(True))))
         ),
         harmless=("/x", "/"),
         start="/",
@@ -103,27 +113,35 @@ TEXTS: dict[str, Slot] = {
         harmless=("inner",),
     ),
     "host header": Slot(
-        build=lambda text: _one(proxy("http://10.0.0.1", options=catalogue.values(host_header=text))),
+        build=lambda text: _one(
+            proxy("http://10.0.0.1", options=catalogue.values(host_header_option.OPTION.set(text)))
+        ),
         harmless=("inner",),
     ),
     "host header of scgi": Slot(
-        build=lambda text: _one(proxy("scgi://10.0.0.1", options=catalogue.values(host_header=text))),
+        build=lambda text: _one(
+            proxy("scgi://10.0.0.1", options=catalogue.values(host_header_option.OPTION.set(text)))
+        ),
         harmless=("inner",),
     ),
     "document root": Slot(
-        build=lambda text: _one(proxy("fastcgi://10.0.0.1", options=catalogue.values(root=text))),
+        build=lambda text: _one(proxy("fastcgi://10.0.0.1", options=catalogue.values(root_option.OPTION.set(text)))),
         harmless=("/srv",),
         start="/",
         verbatim=False,
     ),
     "index": Slot(
-        build=lambda text: _one(proxy("fastcgi://10.0.0.1", options=catalogue.values(index=(text,)))),
+        build=lambda text: _one(
+            proxy("fastcgi://10.0.0.1", options=catalogue.values(index_option.OPTION.set((text,))))
+        ),
         harmless=("x.php",),
     ),
     "redirect": Slot(build=lambda text: _one(model.Redirect(to=text)), harmless=("/x", "/"), start="/", verbatim=False),
     "folder": Slot(build=lambda text: _one(model.Files(folder=text)), harmless=("/srv",), start="/", verbatim=False),
     "folder of a part": Slot(
-        build=lambda text: site("slot.test", route("/x", model.Files(folder=text, options=catalogue.values(spa=True)))),
+        build=lambda text: site(
+            "slot.test", route("/x", model.Files(folder=text, options=catalogue.values(spa_option.OPTION.set(True))))
+        ),
         harmless=("/srv",),
         start="/",
         verbatim=False,
@@ -153,7 +171,11 @@ TEXTS: dict[str, Slot] = {
         verbatim=False,
     ),
     "page of a folder": Slot(
-        build=lambda text: _one(model.Files(folder="/srv", options=catalogue.values(index=(text,), spa=True))),
+        build=lambda text: _one(
+            model.Files(
+                folder="/srv", options=catalogue.values(index_option.OPTION.set((text,)), spa_option.OPTION.set(True))
+            )
+        ),
         harmless=("x.html",),
     ),
     "response header": Slot(
@@ -196,12 +218,15 @@ NUMBERS: dict[str, Slot] = {
     "max_body": Slot(build=lambda value: _one(HTTP, max_body=value), harmless=(2, 0)),
     "hsts": Slot(
         build=lambda value: site(
-            "slot.test", route("/", HTTP), options=catalogue.values(hsts=hsts_option.Hsts(max_age_s=value))
+            "slot.test",
+            route("/", HTTP),
+            options=catalogue.values(hsts_option.OPTION.set(hsts_option.Hsts(max_age_s=value))),
         ),
         harmless=(2,),
     ),
     "status": Slot(
-        build=lambda value: _one(model.Redirect(to="/x", options=catalogue.values(status=value))), harmless=(302,)
+        build=lambda value: _one(model.Redirect(to="/x", options=catalogue.values(status_option.OPTION.set(value)))),
+        harmless=(302,),
     ),
     **{
         f"timeout {name}": Slot(

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from daemun.core import assemble, layout, model, render_environment
-from daemun.core.options import catalogue
+from daemun.core.options import catalogue, trusted_proxies_option
 from daemun.errors import RenderError
 
 ENVIRONMENT = render_environment.Environment(
@@ -17,7 +17,9 @@ ENVIRONMENT = render_environment.Environment(
 
 
 def test_trust_that_this_nginx_cannot_give_is_refused_in_words() -> None:
-    desired = model.Desired(globals=model.Globals(options=catalogue.values(trusted_proxies=("10.0.0.0/8",))))
+    desired = model.Desired(
+        globals=model.Globals(options=catalogue.values(trusted_proxies_option.OPTION.set(("10.0.0.0/8",))))
+    )
     with pytest.raises(RenderError, match=r"trusted_proxies: this nginx was built without .+ `pip install"):
         assemble.assemble_files(desired, ENVIRONMENT, last_good={})
 

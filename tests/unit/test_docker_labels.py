@@ -18,6 +18,7 @@ from daemun.core.options import (
     max_body_option,
     redirect_status_option,
     retries_option,
+    status_option,
     timeout_option,
     underscores_option,
     upstream_tls_options,
@@ -153,7 +154,7 @@ def test_options_of_the_site() -> None:
 
     found = request({"daemun.host": "a.test", "daemun.hsts.max_age": "1d", "daemun.http": "off"}).site
     assert found == route_requests.SiteOptions(
-        options=catalogue.values(hsts=hsts_option.Hsts(max_age_s=86400)), http=model.HttpMode.OFF
+        options=catalogue.values(hsts_option.OPTION.set(hsts_option.Hsts(max_age_s=86400))), http=model.HttpMode.OFF
     )
 
 
@@ -172,7 +173,9 @@ def test_a_redirect() -> None:
         {"daemun.host": "www.a.test", "daemun.redirect": "https://a.test$request_uri", "daemun.status": "308"}
     )
 
-    assert found.route.action == model.Redirect(to="https://a.test$request_uri", options=catalogue.values(status=308))
+    assert found.route.action == model.Redirect(
+        to="https://a.test$request_uri", options=catalogue.values(status_option.OPTION.set(308))
+    )
     assert found.scheme is None
 
 

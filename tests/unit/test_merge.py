@@ -6,7 +6,7 @@ import typing
 import pytest
 
 from daemun.core import merge, model, names, site_memory
-from daemun.core.options import catalogue
+from daemun.core.options import catalogue, workers_option
 
 REDIRECT = model.Redirect(to="/x")
 TARGET = model.Target(scheme=model.Scheme.HTTP, host="web", port=8080)
@@ -29,7 +29,7 @@ def test_nothing_is_a_state_too() -> None:
 
 def test_sites_of_all_sources_sorted() -> None:
     routes = tuple(model.Route(path=path, action=model.Files(folder="/srv")) for path in ("/b", "/a"))
-    settings = model.Globals(options=catalogue.values(workers=3))
+    settings = model.Globals(options=catalogue.values(workers_option.OPTION.set(3)))
     desired = merge.merge_snapshots(
         [snapshot(site("b.test", routes=routes), globals=settings), snapshot(site("a.test", "docker"), source="docker")]
     )

@@ -59,7 +59,8 @@ def test_the_file_may_say_one_part_and_the_environment_another() -> None:
     (usual,) = model.Acme().authorities
     private = dataclasses.replace(usual, ca_file="/root.pem")
     own = model.Globals(
-        acme=model.Acme(authorities=(private,)), options=catalogue.values(logs=logs_option.Logs(keep=3))
+        acme=model.Acme(authorities=(private,)),
+        options=catalogue.values(logs_option.OPTION.set(logs_option.Logs(keep=3))),
     )
     asked = gate(ACME_CA_URI="https://ca.example.com/", DEFAULT_EMAIL="me@example.com", LOG_FORMAT="$host")
     found = asked.apply(own, NO_FOLDERS)

@@ -6,7 +6,7 @@ import dataclasses
 import pytest
 
 from daemun.core import assemble, layout, model, render_environment, site_memory
-from daemun.core.options import catalogue, hsts_option
+from daemun.core.options import catalogue, hsts_option, trusted_proxies_option
 from daemun.core.render import render_tree
 
 ENVIRONMENT = render_environment.Environment(
@@ -72,14 +72,14 @@ CHANGES: dict[str, Change] = {
     "a place": with_site(9, origin=model.Origin(source="file", place="daemun.yaml:999:3")),
     "a target of a site that shares its blocks": with_site(250, routes=site("250.test", 1234).routes),
     "a place of such a site": with_site(251, routes=site("251.test", 9006, line=999).routes),
-    "an option of such a site": with_site(252, options=catalogue.values(hsts=hsts_option.Hsts())),
+    "an option of such a site": with_site(252, options=catalogue.values(hsts_option.OPTION.set(hsts_option.Hsts()))),
     "switched off": with_site(10, enabled=False),
     "tls": with_site(11, tls=model.Tls(mode=model.TlsMode.OFF), http=model.HttpMode.SERVE),
     "removed": lambda desired, env: (dataclasses.replace(desired, sites=desired.sites[1:]), env),
     "added": lambda desired, env: (dataclasses.replace(desired, sites=(*desired.sites, site("zzz.test"))), env),
     "default site": with_settings(default=model.Default(kind=model.DefaultKind.SITE, host="005.test")),
     "ports": with_settings(listen=model.Listen(https=(model.Address(port=8443),))),
-    "trust": with_settings(options=catalogue.values(trusted_proxies=("10.0.0.0/8",))),
+    "trust": with_settings(options=catalogue.values(trusted_proxies_option.OPTION.set(("10.0.0.0/8",)))),
     "state directory": with_environment(layout=layout.Layout("/srv/other")),
     "resolver": with_environment(resolver="127.0.0.1:5302"),
     "account key": with_environment(thumbprint="y" * 43),

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from daemun.core import layout, model, render_environment, validate
-from daemun.core.options import balance_option, catalogue
+from daemun.core.options import balance_option, catalogue, header_options, spa_option, trusted_proxies_option
 from daemun.core.render import render_tree
 from daemun.errors import RenderError
 from tests.support.sites import proxy, route, site, target
@@ -21,7 +21,7 @@ ENVIRONMENT = render_environment.Environment(
 )
 BALANCED = model.Proxy(
     targets=(target("http://10.0.0.1"), target("http://10.0.0.2", backup=True)),
-    options=catalogue.values(balance=balance_option.Balance(method=balance_option.Method.IP_HASH)),
+    options=catalogue.values(balance_option.OPTION.set(balance_option.Balance(method=balance_option.Method.IP_HASH))),
 )
 
 
@@ -33,7 +33,10 @@ BALANCED = model.Proxy(
         ([route("/x", proxy("https://a", "https://b"))], "several hosts"),
         ([route("/x", "http://10.0.0.1/a%2Fb")], 'holds "%2F"'),
         ([route("/x", model.Files(folder="/srv")), route("/x/", "http://10.0.0.1")], "a route of its own"),
-        ([route("/$x", model.Files(folder="/srv", options=catalogue.values(spa=True)))], "path with a \\$"),
+        (
+            [route("/$x", model.Files(folder="/srv", options=catalogue.values(spa_option.OPTION.set(True))))],
+            "path with a \\$",
+        ),
         (
             [route("/x", model.Files(folder="/srv"), request_headers=(("X-A", "1"),))],
             "request_headers: has a meaning only beside `to`",
@@ -43,7 +46,7 @@ BALANCED = model.Proxy(
                 route(
                     "/x",
                     model.Files(folder="/srv"),
-                    options=catalogue.values(response_headers=(("Content-Type", "a/b"),)),
+                    options=catalogue.values(header_options.RESPONSE.set((("Content-Type", "a/b"),))),
                 )
             ],
             "files have the type of their ending",
@@ -51,7 +54,13 @@ BALANCED = model.Proxy(
         ([route("/x", "memcached://10.0.0.1", request_headers=(("X-A", "1"),))], "cannot be sent to memcached"),
         ([route("/x", "fastcgi://10.0.0.1", request_headers=(("X-" + "a" * 50, "1"),))], "too long for a CGI"),
         (
-            [route("/x", "http://10.0.0.1", options=catalogue.values(response_headers=(("Server", "mine"),)))],
+            [
+                route(
+                    "/x",
+                    "http://10.0.0.1",
+                    options=catalogue.values(header_options.RESPONSE.set((("Server", "mine"),))),
+                )
+            ],
             "nginx's own in every answer",
         ),
         ([route("/x", "http://10.0.0.1", request_headers=(("Content-Length", "1"),))], "concerns one connection"),
@@ -97,7 +106,9 @@ def test_a_site(made: model.Site, cause: str) -> None:
         (
             proxy(
                 "http://10.0.0.1",
-                options=catalogue.values(balance=balance_option.Balance(method=balance_option.Method.STICKY)),
+                options=catalogue.values(
+                    balance_option.OPTION.set(balance_option.Balance(method=balance_option.Method.STICKY))
+                ),
             ),
             render_environment.Feature.STICKY,
         ),
@@ -122,7 +133,9 @@ def test_what_this_machine_lacks() -> None:
 
 def test_without_realip_nobody_is_trusted() -> None:
     lacking = dataclasses.replace(ENVIRONMENT.nginx, features=frozenset())
-    desired = model.Desired(globals=model.Globals(options=catalogue.values(trusted_proxies=("10.0.0.0/8",))))
+    desired = model.Desired(
+        globals=model.Globals(options=catalogue.values(trusted_proxies_option.OPTION.set(("10.0.0.0/8",))))
+    )
     with pytest.raises(RenderError, match=r"^cannot render trusted_proxies"):
         render_tree.render_files(desired, dataclasses.replace(ENVIRONMENT, nginx=lacking))
     files = render_tree.render_files(

@@ -18,7 +18,7 @@ from daemun.core import (
     render_environment,
     shared_sites,
 )
-from daemun.core.options import catalogue
+from daemun.core.options import catalogue, max_body_option, redirect_status_option, retries_option
 from daemun.core.render import render_tree, shared_blocks, tls
 from tests.support.sites import proxy, route, site, with_options
 
@@ -80,7 +80,7 @@ OPTIONS: dict[type, dict[str, object]] = {
         "refuses_tls": True,
         "otherwise": model.Answer(status=418),
         "on_demand": model.OnDemand(),
-        "options": catalogue.values(redirect_status=301),
+        "options": catalogue.values(redirect_status_option.OPTION.set(301)),
         "snippet": LINE,
         "fault": model.SetAside(reason="x"),
     },
@@ -95,12 +95,12 @@ OPTIONS: dict[type, dict[str, object]] = {
         "action": model.Redirect(to="/x"),
         "is_internal": True,
         "replaced": True,
-        "options": catalogue.values(max_body=1),
+        "options": catalogue.values(max_body_option.OPTION.set(1)),
         "snippet": LINE,
     },
     model.Proxy: {
         "targets": (),
-        "options": catalogue.values(retries=1),
+        "options": catalogue.values(retries_option.OPTION.set(1)),
     },
     model.Target: {
         "scheme": model.Scheme.HTTPS,

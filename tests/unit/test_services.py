@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from daemun.core import dns_service, dns_services, layout, merge, model, names, render_environment, validate
-from daemun.core.options import catalogue, health_option, upstream_tls_options
+from daemun.core.options import catalogue, health_option, host_header_option, upstream_tls_options
 from daemun.core.render import render_tree
 from tests.support import sites
 from tests.support.sites import upstream_tls
@@ -20,7 +20,7 @@ POOL = model.Target(scheme=model.Scheme.HTTP, pool="abc.daemun")
 
 
 def proxy(*targets: model.Target, checked: health_option.Health | None = None) -> model.Proxy:
-    return model.Proxy(targets=targets, options=catalogue.values(health=checked))
+    return model.Proxy(targets=targets, options=catalogue.values(health_option.OPTION.set(checked)))
 
 
 def find(target: model.Target, checked: health_option.Health | None = None) -> dns_service.Service | None:
@@ -67,7 +67,7 @@ def test_a_check_knows_the_name_that_a_certificate_carries() -> None:
     target = sites.target("https://web:8443")
     action = model.Proxy(
         targets=(target,),
-        options=catalogue.values(health=HEALTH) + upstream_tls(model.UpstreamTls(verify=False)),
+        options=catalogue.values(health_option.OPTION.set(HEALTH)) + upstream_tls(model.UpstreamTls(verify=False)),
     )
     service = dns_services.find_service(action, target)
     assert service is not None
@@ -75,7 +75,9 @@ def test_a_check_knows_the_name_that_a_certificate_carries() -> None:
         health=HEALTH, tls=upstream_tls_options.find_tls(action), host="web", server_name="web"
     )
     plain = dns_services.find_service(
-        dataclasses.replace(action, options=(*action.options, *catalogue.values(host_header="shop.example:80"))),
+        dataclasses.replace(
+            action, options=(*action.options, *catalogue.values(host_header_option.OPTION.set("shop.example:80")))
+        ),
         sites.target("http://a"),
     )
     assert plain is not None

@@ -96,7 +96,7 @@ def test_the_gate(acme: model.Acme, words: str) -> None:
 )
 def test_alerts(alerts: alerts_option.Alerts, words: str) -> None:
     found = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
-    settings = model.Globals(options=catalogue.values(alerts=alerts))
+    settings = model.Globals(options=catalogue.values(alerts_option.OPTION.set(alerts)))
     catalogue.check_level(option.Level.GATE, settings, option.Place(report=found, field=()))
     assert (words in said(found.problems)) if words else not found.problems
     assert "s3cr3t" not in said(found.problems)

@@ -5,7 +5,7 @@ import typing
 import pytest
 
 from daemun.core import model, validate
-from daemun.core.options import catalogue, logs_option, old_workers_option
+from daemun.core.options import catalogue, logs_option, old_workers_option, status_option
 from tests.support.sites import with_options
 
 SITE = model.Site(
@@ -76,7 +76,8 @@ def ordering(**values: typing.Any) -> model.Acme:
         (
             {
                 "default": model.Default(
-                    kind=model.DefaultKind.REDIRECT, redirect=model.Redirect(to="x", options=catalogue.values(status=1))
+                    kind=model.DefaultKind.REDIRECT,
+                    redirect=model.Redirect(to="x", options=catalogue.values(status_option.OPTION.set(1))),
                 )
             },
             "default.status: 1 is not a redirect",

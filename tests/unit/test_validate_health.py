@@ -48,7 +48,9 @@ def test_mistakes_in_the_file(value: object) -> None:
 
 
 def find(checked: health_option.Health, url: str = "http://10.0.0.1") -> list[tuple[str | int, ...]]:
-    site = sites.site("a.test", sites.route("/", sites.proxy(url, options=catalogue.values(health=checked))))
+    site = sites.site(
+        "a.test", sites.route("/", sites.proxy(url, options=catalogue.values(health_option.OPTION.set(checked))))
+    )
     return [problem.field[2:] for problem in validate.find_site_problems(site)]
 
 

@@ -64,15 +64,15 @@ HEADERS = strategies.lists(
 
 
 def _proxy(targets: tuple[model.Target, ...], **options: object) -> model.Proxy:
-    return model.Proxy(targets=targets, options=catalogue.values(**options))
+    return model.Proxy(targets=targets, options=catalogue.values_of(options))
 
 
 def _redirect(to: str, **options: object) -> model.Redirect:
-    return model.Redirect(to=to, options=catalogue.values(**options))
+    return model.Redirect(to=to, options=catalogue.values_of(options))
 
 
 def _files(folder: str, **options: object) -> model.Files:
-    return model.Files(folder=folder, options=catalogue.values(**options))
+    return model.Files(folder=folder, options=catalogue.values_of(options))
 
 
 def _site(**given: typing.Any) -> model.Site:

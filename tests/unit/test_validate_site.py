@@ -9,9 +9,19 @@ from daemun.core import model, render_environment, rules, validate
 from daemun.core.options import (
     balance_option,
     catalogue,
+    header_options,
     health_option,
+    host_header_option,
     hsts_option,
+    index_option,
+    keepalive_option,
+    retries_option,
+    root_option,
+    spa_option,
+    status_option,
     timeout_option,
+    trusted_proxies_option,
+    upstream_tls_options,
 )
 from tests.support import sites
 from tests.support.sites import upstream_tls
@@ -167,18 +177,26 @@ def test_good_paths(path: str) -> None:
             proxy(
                 TARGET,
                 target(backup=True),
-                options=catalogue.values(balance=balance_option.Balance(method=balance_option.Method.RANDOM)),
+                options=catalogue.values(
+                    balance_option.OPTION.set(balance_option.Balance(method=balance_option.Method.RANDOM))
+                ),
             ),
             "random cannot be used with a backup",
         ),
         (
-            proxy(options=catalogue.values(balance=balance_option.Balance(method=balance_option.Method.HASH))),
+            proxy(
+                options=catalogue.values(
+                    balance_option.OPTION.set(balance_option.Balance(method=balance_option.Method.HASH))
+                )
+            ),
             "balance: needs a variable",
         ),
         (
             proxy(
                 options=catalogue.values(
-                    balance=balance_option.Balance(method=balance_option.Method.HASH, key="$remot_addr")
+                    balance_option.OPTION.set(
+                        balance_option.Balance(method=balance_option.Method.HASH, key="$remot_addr")
+                    )
                 )
             ),
             'did you mean "$remote_addr"?',
@@ -186,45 +204,70 @@ def test_good_paths(path: str) -> None:
         (
             proxy(
                 options=catalogue.values(
-                    balance=balance_option.Balance(method=balance_option.Method.HASH, key="$cookie_id$uri")
+                    balance_option.OPTION.set(
+                        balance_option.Balance(method=balance_option.Method.HASH, key="$cookie_id$uri")
+                    )
                 )
             ),
             "",
         ),
-        (proxy(options=catalogue.values(balance=balance_option.Balance(key="$uri"))), "a hash key has no meaning"),
         (
-            proxy(options=catalogue.values(timeout=timeout_option.Timeouts(read_s=0))),
+            proxy(options=catalogue.values(balance_option.OPTION.set(balance_option.Balance(key="$uri")))),
+            "a hash key has no meaning",
+        ),
+        (
+            proxy(options=catalogue.values(timeout_option.OPTION.set(timeout_option.Timeouts(read_s=0)))),
             "timeout.read: 0 is not between 0.001 and",
         ),
-        (proxy(options=catalogue.values(timeout=timeout_option.Timeouts(idle_s=float("inf")))), "timeout.idle: inf"),
-        (proxy(options=catalogue.values(retries=-1)), "retries"),
-        (proxy(options=catalogue.values(keepalive=65536)), "keepalive: 65536 is not between 0 and 65535"),
-        (proxy(options=catalogue.values(host_header="a b")), 'host_header: "a b" is not a host'),
-        (proxy(options=catalogue.values(host_header="$host")), "is not a host"),
-        (proxy(options=catalogue.values(root="var")), "root"),
-        (proxy(options=catalogue.values(index=("a/b.php",))), "index"),
-        (proxy(options=catalogue.values(server_name="::1")), "nginx compares names only"),
-        (proxy(options=catalogue.values(health=health_option.Health(statuses=()))), "no answer would be good"),
+        (
+            proxy(options=catalogue.values(timeout_option.OPTION.set(timeout_option.Timeouts(idle_s=float("inf"))))),
+            "timeout.idle: inf",
+        ),
+        (proxy(options=catalogue.values(retries_option.OPTION.set(-1))), "retries"),
+        (
+            proxy(options=catalogue.values(keepalive_option.OPTION.set(65536))),
+            "keepalive: 65536 is not between 0 and 65535",
+        ),
+        (proxy(options=catalogue.values(host_header_option.OPTION.set("a b"))), 'host_header: "a b" is not a host'),
+        (proxy(options=catalogue.values(host_header_option.OPTION.set("$host"))), "is not a host"),
+        (proxy(options=catalogue.values(root_option.OPTION.set("var"))), "root"),
+        (proxy(options=catalogue.values(index_option.OPTION.set(("a/b.php",)))), "index"),
+        (proxy(options=catalogue.values(upstream_tls_options.SERVER_NAME.set("::1"))), "nginx compares names only"),
+        (
+            proxy(options=catalogue.values(health_option.OPTION.set(health_option.Health(statuses=())))),
+            "no answer would be good",
+        ),
         (
             proxy(
-                options=catalogue.values(balance=balance_option.Balance(method=balance_option.Method.HASH, key="a$1"))
+                options=catalogue.values(
+                    balance_option.OPTION.set(balance_option.Balance(method=balance_option.Method.HASH, key="a$1"))
+                )
             ),
             "variable",
         ),
         (
-            proxy(target(scheme=model.Scheme.GRPC), options=catalogue.values(request_headers=((47 * "a", "1"),))),
+            proxy(
+                target(scheme=model.Scheme.GRPC),
+                options=catalogue.values(header_options.REQUEST.set(((47 * "a", "1"),))),
+            ),
             "at most 46",
         ),
         (
-            proxy(target(scheme=model.Scheme.FASTCGI), options=catalogue.values(index=("a.php", "b.php"))),
+            proxy(
+                target(scheme=model.Scheme.FASTCGI),
+                options=catalogue.values(index_option.OPTION.set(("a.php", "b.php"))),
+            ),
             "expected one name",
         ),
         (
-            model.Files(folder="/srv", options=catalogue.values(index=("a.html", ".."))),
+            model.Files(folder="/srv", options=catalogue.values(index_option.OPTION.set(("a.html", "..")))),
             '".." must be the name of a file',
         ),
-        (model.Files(folder="/srv", options=catalogue.values(index=("$x",))), "without a folder or a variable"),
-        (model.Files(folder="/srv", options=catalogue.values(index=("a b.html", "c.txt"))), ""),
+        (
+            model.Files(folder="/srv", options=catalogue.values(index_option.OPTION.set(("$x",)))),
+            "without a folder or a variable",
+        ),
+        (model.Files(folder="/srv", options=catalogue.values(index_option.OPTION.set(("a b.html", "c.txt")))), ""),
         (
             proxy(options=upstream_tls(model.UpstreamTls(verify=False))),
             'warning: site "a.test", route "/", verify: has no effect',
@@ -249,7 +292,10 @@ def test_good_paths(path: str) -> None:
             ),
             "verify",
         ),
-        (model.Redirect(to="/x", options=catalogue.values(status=200)), "status: 200 is not a redirect"),
+        (
+            model.Redirect(to="/x", options=catalogue.values(status_option.OPTION.set(200))),
+            "status: 200 is not a redirect",
+        ),
         (model.Redirect(to="x"), "neither a URL"),
         (model.Redirect(to="javascript:alert(1)"), "neither a URL"),
         (model.Redirect(to="https://"), "neither a URL"),
@@ -301,7 +347,9 @@ def test_headers_that_nobody_would_get() -> None:
         validate.find_site_problems(site(proxy(memcached), request_headers=given))
     )
     assert "host_header: cannot be" in said(
-        validate.find_site_problems(site(proxy(memcached, options=catalogue.values(host_header="a"))))
+        validate.find_site_problems(
+            site(proxy(memcached, options=catalogue.values(host_header_option.OPTION.set("a"))))
+        )
     )
     cgi = site(proxy(target(scheme=model.Scheme.SCGI)), request_headers=(("X" * 41, "1"),))
     assert "41 characters, at most 40" in said(validate.find_site_problems(cgi))
@@ -310,7 +358,9 @@ def test_headers_that_nobody_would_get() -> None:
 
 def test_files_that_meet() -> None:
     assert "spa: cannot be" in said(
-        validate.find_site_problems(site(model.Files(folder="/srv", options=catalogue.values(spa=True)), path="/$x"))
+        validate.find_site_problems(
+            site(model.Files(folder="/srv", options=catalogue.values(spa_option.OPTION.set(True))), path="/$x")
+        )
     )
     routes = (
         model.Route(path="/a", action=model.Files(folder="/srv")),
@@ -340,7 +390,11 @@ def test_all_problems_at_once_each_with_its_field_and_origin() -> None:
     ("action", "feature"),
     [
         (
-            proxy(options=catalogue.values(balance=balance_option.Balance(method=balance_option.Method.STICKY))),
+            proxy(
+                options=catalogue.values(
+                    balance_option.OPTION.set(balance_option.Balance(method=balance_option.Method.STICKY))
+                )
+            ),
             render_environment.Feature.STICKY,
         ),
         (proxy(target(scheme=model.Scheme.H2C)), render_environment.Feature.H2C_UPSTREAM),
@@ -359,7 +413,7 @@ def test_what_this_nginx_cannot_do(action: model.Proxy, feature: render_environm
 
 
 def test_trusted_proxies_need_realip() -> None:
-    settings = model.Globals(options=catalogue.values(trusted_proxies=("10.0.0.0/8",)))
+    settings = model.Globals(options=catalogue.values(trusted_proxies_option.OPTION.set(("10.0.0.0/8",))))
     assert validate.find_unsupported_globals(settings, frozenset())
     assert not validate.find_unsupported_globals(settings, frozenset({render_environment.Feature.REALIP}))
     assert validate.find_unsupported_globals(model.Globals(proxy_protocol=True), frozenset())

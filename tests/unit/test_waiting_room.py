@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from daemun.core import dns_service, hold_policy, merge, model, names
-from daemun.core.options import catalogue
+from daemun.core.options import catalogue, hold_option
 from daemun.hold import hold_limits, hold_pages, server_probe
 from tests.support import sites
 
@@ -76,7 +76,8 @@ def test_the_room_is_bounded() -> None:
 
 def find(*targets: model.Target, hold_s: float = 30.0) -> tuple[dns_service.HeldRoute, ...]:
     site = sites.site(
-        "a.test", sites.route("/api/", model.Proxy(targets=targets, options=catalogue.values(hold=hold_s)))
+        "a.test",
+        sites.route("/api/", model.Proxy(targets=targets, options=catalogue.values(hold_option.OPTION.set(hold_s)))),
     )
     return hold_policy.find_waits(merge.merge_snapshots([model.Snapshot(source="api", sites=(site,))]))
 

@@ -14,10 +14,15 @@ from daemun.core.options import (
     docker_option,
     header_options,
     hsts_option,
+    index_option,
+    listing_option,
     logs_option,
     max_body_option,
     option,
     ordering_forms,
+    root_option,
+    spa_option,
+    status_option,
     timeout_option,
     trusted_proxies_option,
     upstream_tls_options,
@@ -124,7 +129,9 @@ def test_the_file_of_the_design() -> None:
     ]
     assert balance_option.OPTION.of(root.action).method is balance_option.Method.LEAST_CONN
     assert assets.action == model.Files(folder=f"{BASE}/public")
-    assert old.action == model.Redirect(to="https://shop.example.com/new", options=catalogue.values(status=308))
+    assert old.action == model.Redirect(
+        to="https://shop.example.com/new", options=catalogue.values(status_option.OPTION.set(308))
+    )
     assert shop.aliases == ("www.shop.example.com",)
     assert (apps.host, address.host) == ("*.apps.example.com", "192.168.88.244")
 
@@ -175,12 +182,12 @@ def test_every_option_of_a_target() -> None:
 )
 def test_options_of_a_proxy(options: str, expected: dict[str, object]) -> None:
     target = model.Target(scheme=model.Scheme.HTTP, host="web", port=80)
-    assert proxy(options) == model.Proxy(targets=(target,), options=catalogue.values(**expected))
+    assert proxy(options) == model.Proxy(targets=(target,), options=catalogue.values_of(expected))
 
 
 def test_options_of_a_fastcgi_server() -> None:
     action = route("{to: fastcgi://php, root: /srv/www, index: app.php}").action
-    assert action.options == catalogue.values(root="/srv/www", index=("app.php",))
+    assert action.options == catalogue.values(root_option.OPTION.set("/srv/www"), index_option.OPTION.set(("app.php",)))
 
 
 @pytest.mark.parametrize(
@@ -204,7 +211,7 @@ def test_options_of_every_route() -> None:
     assert header_options.RESPONSE.of(found) == (("X-C", "$host"),)
     assert max_body_option.OPTION.of(route("{to: http://a, max_body: off}")) == 0
     assert route("{files: ., spa: true, listing: true}").action == model.Files(
-        folder=BASE, options=catalogue.values(spa=True, listing=True)
+        folder=BASE, options=catalogue.values(spa_option.OPTION.set(True), listing_option.OPTION.set(True))
     )
 
 
@@ -222,7 +229,9 @@ def test_options_of_a_site() -> None:
         redirect_aliases=True,
         tls=model.Tls(mode=model.TlsMode.FILES, certificate=f"{BASE}/c.pem", key="/k.pem"),
         http=model.HttpMode.SERVE,
-        options=catalogue.values(hsts=hsts_option.Hsts(max_age_s=86400, include_subdomains=True, preload=True)),
+        options=catalogue.values(
+            hsts_option.OPTION.set(hsts_option.Hsts(max_age_s=86400, include_subdomains=True, preload=True))
+        ),
         enabled=False,
         routes=site.routes,
         snippet=(
@@ -271,7 +280,7 @@ def test_other_forms_of_the_top() -> None:
     assert settings("default: refuse").default.kind is model.DefaultKind.REFUSE
     assert workers_option.OPTION.of(settings("workers: auto")) is None
     redirect = settings("default: {redirect: 'https://a.test/', status: 302}").default.redirect
-    assert redirect == model.Redirect(to="https://a.test/", options=catalogue.values(status=302))
+    assert redirect == model.Redirect(to="https://a.test/", options=catalogue.values(status_option.OPTION.set(302)))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import typing
 
 from daemun.control import ports
 from daemun.core import model, short_texts, validate
-from daemun.core.options import catalogue, docker_option, ordering_forms
+from daemun.core.options import catalogue, docker_option, ordering_forms, trusted_proxies_option
 from daemun.errors import ConfigError
 from daemun.sources import yaml_context
 
@@ -30,8 +30,10 @@ def read_snapshot(environ: collections.abc.Mapping[str, str]) -> model.Snapshot:
     settings = model.Globals(
         acme=model.Acme(authorities=(_authority(given, faults),)),
         options=catalogue.values(
-            docker=docker_option.Docker(reserved=_parse(given, "DAEMUN_RESERVE", _hosts, faults) or ()),
-            trusted_proxies=tuple(_split(given["DAEMUN_TRUSTED_PROXIES"])),
+            docker_option.OPTION.set(
+                docker_option.Docker(reserved=_parse(given, "DAEMUN_RESERVE", _hosts, faults) or ())
+            ),
+            trusted_proxies_option.OPTION.set(tuple(_split(given["DAEMUN_TRUSTED_PROXIES"]))),
         ),
     )
     for problem in validate.find_global_problems(settings, ()):

@@ -149,11 +149,13 @@ def with_options(name: str, base: type[_Entry], level: option.Level) -> type[_En
 _OF_ACTIONS = {kind: tuple(one for one in ROUTE if kind in one.beside) for kind in option.Beside}
 
 
-def values(**given: object) -> model.OptionValues:
-    """Values by the names of their options; what is the default is left out, unless it overrides a further level.
+def values(*settings: option.Setting) -> model.OptionValues:
+    """The values that are set; what is the default is left out, unless it overrides a further level."""
+    return values_of(dict(settings))
 
-    Raises: KeyError for a name that is no option.
-    """
+
+def values_of(given: collections.abc.Mapping[str, object]) -> model.OptionValues:
+    """The same of values by the names of their options, as their forms read them. Raises: KeyError for no option."""
     return tuple(
         (name, value)
         for name, value in sorted(given.items())
@@ -164,12 +166,12 @@ def values(**given: object) -> model.OptionValues:
 def as_fields(given: collections.abc.Mapping[str, object]) -> dict[str, typing.Any]:
     """Values by the names of their options, as fields of the class of a gate or a site."""
     fields = {field: value for name, value in given.items() if (field := BY_NAME[name].field) is not None}
-    return {**fields, "options": values(**{name: given[name] for name in given if BY_NAME[name].field is None})}
+    return {**fields, "options": values_of({name: given[name] for name in given if BY_NAME[name].field is None})}
 
 
 def with_value(options: model.OptionValues, one: option.Option[_T], value: _T) -> model.OptionValues:
     """The same with another value of one option."""
-    return values(**{**dict(options), one.name: value})
+    return values_of({**dict(options), one.name: value})
 
 
 def find_action(action: model.Proxy | model.Redirect | model.Files) -> option.Beside:
@@ -193,7 +195,7 @@ def split(
     own = {name: value for name, value in given.items() if name not in common}
     misplaced = {name for name, _ in find_misplaced(own, action)}
     used = {name: value for name, value in own.items() if name not in misplaced}
-    return values(**common), (*values(**used), *((name, own[name]) for name in sorted(misplaced)))
+    return values_of(common), (*values_of(used), *((name, own[name]) for name in sorted(misplaced)))
 
 
 def find_misplaced(

@@ -13,6 +13,8 @@ import pydantic_core
 from daemun.core import directive, model, problem_report, render_environment
 
 T = typing.TypeVar("T")
+Setting = typing.NewType("Setting", tuple[str, object])
+"""The name of an option and a value of its type (`Option.set`)."""
 _LINK = re.compile(r"\[([^\]]+)\]\([^)]*\)")
 
 
@@ -178,3 +180,7 @@ class Option(typing.Generic[T]):
                 if name == self.name:
                     return typing.cast(T, value)
         return self.default
+
+    def set(self, value: T) -> Setting:
+        """For `catalogue.values`."""
+        return Setting((self.name, value))

@@ -6,7 +6,7 @@ import typing
 
 from daemun.core import directive, model, names
 from daemun.core.issuance import challenge_choice
-from daemun.core.options import balance_option, catalogue, upstream_tls_options
+from daemun.core.options import balance_option, catalogue, hsts_option, redirect_status_option, upstream_tls_options
 from daemun.sources.docker import nginx_proxy_folders, nginx_proxy_gate, route_requests
 from daemun.sources.docker import nginx_proxy_values as parse
 
@@ -55,7 +55,7 @@ def make_route(
     if scheme.is_cgi:
         given["root"] = str(variables.get("VIRTUAL_ROOT", _FASTCGI_ROOT))
     target = model.Target(scheme=scheme, path=destination or None)
-    action = model.Proxy(targets=(target,), options=catalogue.values(**given))
+    action = model.Proxy(targets=(target,), options=catalogue.values_of(given))
     is_good, is_replaced, snippet = True, False, _NOTHING
     if compat.is_on:
         is_good, is_replaced, snippet = nginx_proxy_folders.find_location(compat.folders, host, path, written=written)
@@ -105,7 +105,8 @@ def merge_host(host: str, variables: collections.abc.Mapping[str, object], compa
     defaults = compat.gate.defaults if compat.is_on else nginx_proxy_gate.Defaults()
     tls, http = _choose_tls(host, variables, compat, defaults, notes)
     is_encrypted = tls.mode is not model.TlsMode.OFF
-    hsts = variables.get("HSTS", defaults.hsts)
+    hsts = typing.cast(hsts_option.Hsts | None, variables.get("HSTS", defaults.hsts))
+    other_redirect = typing.cast(int, variables.get("NON_GET_REDIRECT", defaults.other_redirect))
     challenge = _choose_challenge(variables, defaults, tls, http, notes)
     is_good, snippet = True, _NOTHING
     if compat.is_on:
@@ -121,8 +122,8 @@ def merge_host(host: str, variables: collections.abc.Mapping[str, object], compa
         tls=dataclasses.replace(tls, clients=clients),
         http=http,
         options=catalogue.values(
-            hsts=hsts if is_encrypted and http is not model.HttpMode.SERVE else None,
-            redirect_status=variables.get("NON_GET_REDIRECT", defaults.other_redirect),
+            hsts_option.OPTION.set(hsts if is_encrypted and http is not model.HttpMode.SERVE else None),
+            redirect_status_option.OPTION.set(other_redirect),
         ),
         http_port=_own_port(variables.get("EXTERNAL_HTTP_PORT")),
         https_port=_own_port(variables.get("EXTERNAL_HTTPS_PORT")) if is_encrypted else None,
