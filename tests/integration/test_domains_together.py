@@ -8,6 +8,7 @@ import pytest
 
 from daemun import errors
 from daemun.core import model, on_demand_names
+from daemun.core.options import catalogue, on_demand_option
 from daemun.on_demand import name_registry
 from daemun.store import file_store
 from tests.support import issuing
@@ -28,7 +29,11 @@ async def made(tmp_path: pathlib.Path, most: int) -> tuple[name_registry.Registr
     gate = issuing.StateDirectory(tmp_path / "state")
     store = PartlyFull(pathlib.Path(gate.paths.store))
     found = name_registry.Registry(store, await gate.manager(model.Acme()), gate.clock)
-    site = model.Site(host="app.test", routes=(route("/", "http://10.0.0.1"),), on_demand=model.OnDemand(most=most))
+    site = model.Site(
+        host="app.test",
+        routes=(route("/", "http://10.0.0.1"),),
+        options=catalogue.values(on_demand_option.OPTION.set(on_demand_option.OnDemand(most=most))),
+    )
     assert await found.publish(model.Desired(globals=model.Globals(), sites=(site,))) == ()
     return found, gate
 

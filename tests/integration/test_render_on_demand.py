@@ -9,7 +9,7 @@ import ssl
 import pytest
 
 from daemun.core import model
-from daemun.core.options import catalogue, status_option
+from daemun.core.options import catalogue, on_demand_option, status_option
 from tests.support import clients, rendered
 from tests.support.sites import route
 
@@ -18,7 +18,12 @@ pytestmark = pytest.mark.nginx
 
 def site(*, ask: str | None = None, **options: object) -> model.Site:
     answer = route("/", model.Redirect(to="/seen?host=$host", options=catalogue.values(status_option.OPTION.set(302))))
-    return model.Site(host="app.test", routes=(answer,), on_demand=model.OnDemand(ask=ask), **options)  # type: ignore[arg-type]
+    return model.Site(
+        host="app.test",
+        routes=(answer,),
+        options=catalogue.values(on_demand_option.OPTION.set(on_demand_option.OnDemand(ask=ask))),
+        **options,  # type: ignore[arg-type]
+    )
 
 
 def add(gate: rendered.Running, name: str) -> None:

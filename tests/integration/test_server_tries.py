@@ -8,6 +8,7 @@ import pytest
 
 from daemun.core import model, probe_targets, server_answers
 from daemun.core.model import Trouble
+from daemun.core.options import alias_options, catalogue
 from daemun.probing import server_tries
 from tests.support import bad_servers, own_certificates, ports
 from tests.support.sites import upstream_tls
@@ -239,7 +240,9 @@ async def test_a4_a_loop_between_the_application_and_the_gate() -> None:
         route = model.Route(path="/", action=model.Proxy(targets=(target,)))
         site = model.Site(host="shop.test", aliases=("www.shop.test",), routes=(route,))
         for redirects, trouble in ((False, None), (True, Trouble.LOOP)):
-            (aim,) = probe_targets.find_aims(dataclasses.replace(site, redirect_aliases=redirects))
+            (aim,) = probe_targets.find_aims(
+                dataclasses.replace(site, options=catalogue.values(alias_options.REDIRECT.set(redirects)))
+            )
             assert await trouble_of(aim) is trouble
 
 

@@ -3,9 +3,14 @@
 import pytest
 
 from daemun.core import merge, model, on_demand_names
+from daemun.core.options import catalogue, on_demand_option
 
 ROUTES = (model.Route(path="/", action=model.Redirect(to="/x")),)
-APP = model.Site(host="app.example.com", on_demand=model.OnDemand(most=5), routes=ROUTES)
+APP = model.Site(
+    host="app.example.com",
+    options=catalogue.values(on_demand_option.OPTION.set(on_demand_option.OnDemand(most=5))),
+    routes=ROUTES,
+)
 WILD = model.Site(host="*.wild.example.com", tls=model.Tls(mode=model.TlsMode.LOCAL), routes=ROUTES)
 
 
@@ -61,7 +66,12 @@ def test_o6_whose_a_name_is() -> None:
 
 
 def test_a_disabled_site_takes_none() -> None:
-    disabled = model.Site(host="app.example.com", on_demand=model.OnDemand(), routes=ROUTES, enabled=False)
+    disabled = model.Site(
+        host="app.example.com",
+        options=catalogue.values(on_demand_option.OPTION.set(on_demand_option.OnDemand())),
+        routes=ROUTES,
+        enabled=False,
+    )
     refused = find_denial("shop.example.net", desired(disabled), count=0)
     assert refused is not None
     assert refused.denial is on_demand_names.Denial.NO_SITE
@@ -76,13 +86,22 @@ def test_a_disabled_site_takes_none() -> None:
     ],
 )
 def test_who_signs(host: str, mode: model.TlsMode, expected: model.TlsMode) -> None:
-    site = model.Site(host="app.example.com", tls=model.Tls(mode=mode), on_demand=model.OnDemand(), routes=ROUTES)
+    site = model.Site(
+        host="app.example.com",
+        tls=model.Tls(mode=mode),
+        options=catalogue.values(on_demand_option.OPTION.set(on_demand_option.OnDemand())),
+        routes=ROUTES,
+    )
     spec = on_demand_names.make_spec(host, site, model.Acme())
     assert (spec.mode, spec.names, spec.host) == (expected, (host,), host)
 
 
 def test_one_site_at_most_takes_names() -> None:
-    second = model.Site(host="b.example.com", on_demand=model.OnDemand(), routes=ROUTES)
+    second = model.Site(
+        host="b.example.com",
+        options=catalogue.values(on_demand_option.OPTION.set(on_demand_option.OnDemand())),
+        routes=ROUTES,
+    )
     found = desired(APP, second)
     assert [site.host for site in found.sites] == ["app.example.com"]
     assert "can go to one place only" in found.problems[-1].message

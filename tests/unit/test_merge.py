@@ -6,7 +6,7 @@ import typing
 import pytest
 
 from daemun.core import merge, model, names, site_memory
-from daemun.core.options import catalogue, workers_option
+from daemun.core.options import alias_options, catalogue, workers_option
 
 REDIRECT = model.Redirect(to="/x")
 TARGET = model.Target(scheme=model.Scheme.HTTP, host="web", port=8080)
@@ -86,7 +86,7 @@ def test_an_invalid_site_is_left_out_alone_and_claims_nothing() -> None:
 
 
 def test_warnings_that_the_source_found_are_not_repeated() -> None:
-    warned = site("a.test", redirect_aliases=True)
+    warned = site("a.test", options=catalogue.values(alias_options.REDIRECT.set(True)))
     (found,) = merge.merge_snapshots([snapshot(warned)]).problems
     placed = dataclasses.replace(found, origin=model.Origin(source="file", place="daemun.yaml:3:5"))
     assert merge.merge_snapshots([snapshot(warned, problems=(placed,))]).problems == (placed,)

@@ -70,7 +70,6 @@ OPTIONS: dict[type, dict[str, object]] = {
     model.Site: {
         "host": "*.plain.test",
         "aliases": ("*.plain.test",),
-        "redirect_aliases": True,
         "http": model.HttpMode.SERVE,
         "http_port": 81,
         "https_port": 444,
@@ -79,7 +78,6 @@ OPTIONS: dict[type, dict[str, object]] = {
         "challenge": False,
         "refuses_tls": True,
         "otherwise": model.Answer(status=418),
-        "on_demand": model.OnDemand(),
         "options": catalogue.values(redirect_status_option.OPTION.set(301)),
         "snippet": LINE,
         "fault": model.SetAside(reason="x"),

@@ -9,6 +9,7 @@ from hypothesis import strategies
 
 from daemun.core import directive, model, problem_report, validate_acme
 from daemun.core.options import (
+    alias_options,
     balance_option,
     catalogue,
     docker_option,
@@ -18,6 +19,7 @@ from daemun.core.options import (
     listing_option,
     logs_option,
     max_body_option,
+    on_demand_option,
     option,
     ordering_forms,
     root_option,
@@ -226,11 +228,11 @@ def test_options_of_a_site() -> None:
     assert site == model.Site(
         host="shop.test",
         aliases=("xn--3e0b707e.test",),
-        redirect_aliases=True,
         tls=model.Tls(mode=model.TlsMode.FILES, certificate=f"{BASE}/c.pem", key="/k.pem"),
         http=model.HttpMode.SERVE,
         options=catalogue.values(
-            hsts_option.OPTION.set(hsts_option.Hsts(max_age_s=86400, include_subdomains=True, preload=True))
+            alias_options.REDIRECT.set(True),
+            hsts_option.OPTION.set(hsts_option.Hsts(max_age_s=86400, include_subdomains=True, preload=True)),
         ),
         enabled=False,
         routes=site.routes,
@@ -743,7 +745,7 @@ def test_how_certificates_are_ordered() -> None:
     assert (acme.hook, acme.resolvers) == (("/bin/hook",), ("192.0.2.1",))
     wildcard, on_demand = snapshot.sites
     assert wildcard.tls.ordering.profile == "shortlived"
-    assert on_demand.on_demand == model.OnDemand(ask="http://127.0.0.1:9/x", per_minute=5)
+    assert on_demand_option.OPTION.of(on_demand) == on_demand_option.OnDemand(ask="http://127.0.0.1:9/x", per_minute=5)
 
 
 def test_c9_the_type_of_a_key_and_the_preferred_chain() -> None:

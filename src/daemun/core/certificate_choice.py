@@ -6,6 +6,7 @@ import functools
 import hashlib
 
 from daemun.core import model, names, site_memory, validate_acme
+from daemun.core.options import on_demand_option
 
 DEFAULT = "_default"
 """The certificate of handshakes for names that no site has. No host has this slug."""
@@ -111,6 +112,6 @@ def _make_spec(acme: model.Acme, site: model.Site) -> model.CertificateSpec | No
         ordering=ordering,
         unordered=unordered if mode is model.TlsMode.ACME else (),
         shown=_shown(site),
-        takes_names=site.on_demand is not None,
+        takes_names=on_demand_option.OPTION.of(site) is not None,
         origin=site.origin,
     )

@@ -18,6 +18,7 @@ from daemun.core import (
     validate_acme,
     words,
 )
+from daemun.core.options import on_demand_option
 
 DEFAULT_SITE = ("default", "site")
 """`Problem.field` of a site for unknown hosts that is not there."""
@@ -124,10 +125,11 @@ def _find_rival(
     site: model.Site, sites: collections.abc.Sequence[model.Site], settings: model.Globals
 ) -> model.Problem | None:
     """Names that no site has can go to one place only."""
-    if site.on_demand is None or not site.enabled:
+    if on_demand_option.OPTION.of(site) is None or not site.enabled:
         return None
     default = settings.default
-    rival = next((words.quoted(one.host) for one in sites if one.enabled and one.on_demand is not None), None)
+    taking = (one for one in sites if one.enabled and on_demand_option.OPTION.of(one) is not None)
+    rival = next((words.quoted(one.host) for one in taking), None)
     if rival is None and default.kind is not model.DefaultKind.REFUSE and default.host != site.host:
         rival = f"`default` ({default.origin})"
     if rival is None:

@@ -1,4 +1,4 @@
-"""Names that are added to a site while the gate runs (`model.OnDemand`): which may be, and their certificates. Pure."""
+"""Names that are added to a site while the gate runs: which may be, and their certificates. Pure."""
 
 import collections.abc
 import dataclasses
@@ -6,6 +6,7 @@ import enum
 
 from daemun.core import model, names, rules, validate_acme, words
 from daemun.core.issuance import challenge_choice
+from daemun.core.options import on_demand_option
 
 LONGEST = 100
 """What is longer has a folder of another name (`names.slug`), which nginx could not find by the name."""
@@ -35,7 +36,7 @@ class RefusedName:
 
 def find_site(desired: model.Desired) -> model.Site | None:
     """The site that takes names. `core.merge` lets there be one at most."""
-    return next((site for site in desired.enabled if site.on_demand is not None), None)
+    return next((site for site in desired.enabled if on_demand_option.OPTION.of(site) is not None), None)
 
 
 class Owners:
@@ -58,7 +59,8 @@ class Owners:
 
 def find_denial(host: str, site: model.Site | None, owners: Owners, *, count: int) -> RefusedName | None:
     """Why `host` cannot be added; None: it can. site: the one that takes names. count: how many it has."""
-    if site is None or site.on_demand is None:
+    wanted = None if site is None else on_demand_option.OPTION.of(site)
+    if site is None or wanted is None:
         return _refuse(
             Denial.NO_SITE, host, "no site takes names on demand; write `on_demand: true` beside its `routes`"
         )
@@ -73,8 +75,8 @@ def find_denial(host: str, site: model.Site | None, owners: Owners, *, count: in
     if owner is not None:
         belongs = f"it already belongs to site {words.quoted(owner.host)} ({owner.origin})"
         return _refuse(Denial.TAKEN, host, belongs if owner.enabled else f"{belongs}, which is disabled")
-    if count >= site.on_demand.most:
-        cause = f"site {words.quoted(site.host)} has {count} names and may have {site.on_demand.most}"
+    if count >= wanted.most:
+        cause = f"site {words.quoted(site.host)} has {count} names and may have {wanted.most}"
         return _refuse(Denial.FULL, host, f"{cause}; remove some, or raise `on_demand.most`")
     return None
 

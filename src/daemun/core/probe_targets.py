@@ -4,7 +4,7 @@ import collections.abc
 import urllib.parse
 
 from daemun.core import dns_services, model, names
-from daemun.core.options import header_options, host_header_option, upstream_tls_options
+from daemun.core.options import alias_options, header_options, host_header_option, upstream_tls_options
 
 _HTTP = frozenset({model.Scheme.HTTP, model.Scheme.HTTPS})
 _UNLIKELY = "daemun-probe"
@@ -103,7 +103,7 @@ def _find_ways_back(site: model.Site) -> tuple[tuple[str, str], ...]:
     schemes = ["https"] if is_https else ["http"]
     if is_https and site.http is model.HttpMode.REDIRECT:
         schemes.append("http")
-    hosts = [visited_name(site.host) or site.host, *(site.aliases if site.redirect_aliases else ())]
+    hosts = [visited_name(site.host) or site.host, *(site.aliases if alias_options.REDIRECT.of(site) else ())]
     return tuple((scheme, host) for scheme in schemes for host in hosts)
 
 

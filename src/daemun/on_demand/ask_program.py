@@ -7,6 +7,7 @@ import structlog
 
 from daemun import causes
 from daemun.core import on_demand_names, words
+from daemun.core.options import on_demand_option
 from daemun.on_demand import name_registry, network_budget
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -56,14 +57,15 @@ class Asker:
 
     async def _decide(self, host: str, network: str | None, now_s: float) -> on_demand_names.RefusedName | None:
         site = self._registry.site
-        url = site.on_demand.ask if site is not None and site.on_demand is not None else None
+        wanted = None if site is None else on_demand_option.OPTION.of(site)
+        url = None if wanted is None else wanted.ask
         refused = self._registry.find_refusal(host)
         if refused is None and url is None:
             refused = _refuse(
                 on_demand_names.Denial.NOT_ALLOWED, host, "the site has no `on_demand.ask`; add it by the API"
             )
-        if refused is None and site is not None and site.on_demand is not None:
-            refused = self._take_turn(host, network, site.on_demand.per_minute, now_s)
+        if refused is None and wanted is not None:
+            refused = self._take_turn(host, network, wanted.per_minute, now_s)
             if refused is not None:
                 return refused  # soon there may be room again
         if refused is None and url is not None:

@@ -14,6 +14,7 @@ import structlog
 from daemun import errors
 from daemun.control import damaged_keys, ports
 from daemun.core import model, names, on_demand_names, rules, words
+from daemun.core.options import on_demand_option
 from daemun.on_demand import network_budget
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -90,9 +91,10 @@ class Registry:
 
     def problems(self) -> tuple[model.Problem, ...]:
         site = self.site
-        if site is None or site.on_demand is None:
+        wanted = None if site is None else on_demand_option.OPTION.of(site)
+        if site is None or wanted is None:
             return ()
-        per_minute, now_s = site.on_demand.per_minute, asyncio.get_running_loop().time()
+        per_minute, now_s = wanted.per_minute, asyncio.get_running_loop().time()
         return tuple(
             model.Problem(
                 origin=site.origin,

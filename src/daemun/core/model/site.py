@@ -72,19 +72,6 @@ class HttpMode(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class OnDemand:
-    """Names that are added while the gate runs, each with a certificate of its own, and without a reload.
-
-    ask: a URL that must answer 200 for a name that a visitor brings; None: names are only added by the API.
-    per_minute: how many new names a minute may bring. most: how many there may be.
-    """
-
-    ask: str | None = None
-    per_minute: int = 10
-    most: int = 10_000
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What the gate answers itself. text: a body, or with a redirect's status where it leads; with the variables of
     `core.names.VARIABLES`."""
@@ -114,13 +101,12 @@ class Site:
         "build"); None: its name alone.
     refuses_tls: without TLS: handshakes for its names are refused, whatever certificate unknown names get.
     challenge: whether daemun answers the ACME challenge on plain HTTP, and not the site.
-    otherwise: what answers paths that no route has. on_demand: None: it has the names that are written here.
+    otherwise: what answers paths that no route has.
     fault: it is set aside: what runs of it goes on, or a 503 page is served. None: nothing is wrong with it.
     """
 
     host: str
     aliases: tuple[str, ...] = ()
-    redirect_aliases: bool = False
     tls: Tls = Tls()
     http: HttpMode = HttpMode.REDIRECT
     enabled: bool = True
@@ -133,7 +119,6 @@ class Site:
     refuses_tls: bool = False
     challenge: bool = True
     otherwise: Answer = Answer()
-    on_demand: OnDemand | None = None
     snippet: Snippet = ()
     fault: SetAside | None = None
     origin: Origin = NOWHERE

@@ -40,6 +40,5 @@ REDIRECT = Option(
     default=False,
     doc=Doc(kind="true, false", usual="`false`", meaning="send aliases to the main name (301) instead of serving them"),
     levels=frozenset({Level.SITE}),
-    field="redirect_aliases",
     check=_check_redirect,
 )

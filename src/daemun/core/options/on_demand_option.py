@@ -13,11 +13,17 @@ _MOST_NAMES = 100_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class WrittenOnDemand(forms.OptionMap):
+class OnDemand(forms.OptionMap):
+    """Names that are added while the gate runs, each with a certificate of its own, and without a reload.
+
+    ask: a URL that must answer 200 for a name that a visitor brings; None: names are only added by the API.
+    per_minute: how many new names a minute may bring. most: how many there may be.
+    """
+
     shape: typing.ClassVar[str] = "true, false, the URL to ask, or a map"
     ask: forms.Text | None = None
-    per_minute: forms.Number = model.OnDemand().per_minute
-    most: forms.Number = model.OnDemand().most
+    per_minute: forms.Number = 10
+    most: forms.Number = 10_000
 
 
 def _parse(value: object) -> object:
@@ -28,13 +34,7 @@ def _parse(value: object) -> object:
     return None if value is False else value
 
 
-def _make(written: WrittenOnDemand | None) -> model.OnDemand | None:
-    if written is None:
-        return None
-    return model.OnDemand(ask=written.ask, per_minute=written.per_minute, most=written.most)
-
-
-def _check(value: model.OnDemand | None, place: Place) -> None:
+def _check(value: OnDemand | None, place: Place) -> None:
     if value is None:
         return
     if place.site is not None and place.site.tls.mode not in {model.TlsMode.AUTO, model.TlsMode.ACME}:
@@ -45,14 +45,9 @@ def _check(value: model.OnDemand | None, place: Place) -> None:
         place.add_value(value.ask, rules.check_web_url(value.ask), "ask")
 
 
-OPTION = Option[model.OnDemand | None](
+OPTION = Option[OnDemand | None](
     name="on_demand",
-    form=typing.Annotated[
-        WrittenOnDemand | None,
-        pydantic.BeforeValidator(_parse),
-        pydantic.AfterValidator(_make),
-        forms.Also(forms.FLAG, forms.TEXT),
-    ],
+    form=typing.Annotated[OnDemand | None, pydantic.BeforeValidator(_parse), forms.Also(forms.FLAG, forms.TEXT)],
     default=None,
     doc=Doc(
         kind="true, false, URL, `{ask, per_minute, most}`",
@@ -60,6 +55,6 @@ OPTION = Option[model.OnDemand | None](
         meaning="names that are added while daemun runs, see [certificates.md](certificates.md)",
     ),
     levels=frozenset({Level.SITE}),
-    field="on_demand",
     check=_check,
 )
+"""None: a site has the names that are written."""

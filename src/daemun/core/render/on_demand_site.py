@@ -16,6 +16,7 @@ import string
 
 from daemun.core import arguments, certificate_choice, directive, model, names, on_demand_names
 from daemun.core.directive import Expr
+from daemun.core.options import on_demand_option
 from daemun.core.render import accel_redirect, site_scope
 from daemun.errors import RenderError
 
@@ -34,7 +35,7 @@ _NAME = r"~^(?<daemun_name_{suffix}>(?:[a-z0-9_](?:[a-z0-9_-]*[a-z0-9])?\.)+[a-z
 
 
 def is_on(site: model.Site) -> bool:
-    return site.on_demand is not None and site_scope.has_tls(site)
+    return on_demand_option.OPTION.of(site) is not None and site_scope.has_tls(site)
 
 
 def certificate(scope: site_scope.Scope) -> str:
@@ -164,7 +165,8 @@ def _unless_added(scope: site_scope.Scope, action: directive.Directive) -> direc
 
 
 def _adds_names(scope: site_scope.Scope) -> bool:
-    return scope.site.on_demand is not None and scope.site.on_demand.ask is not None
+    wanted = on_demand_option.OPTION.of(scope.site)
+    return wanted is not None and wanted.ask is not None
 
 
 def _requested_name(scope: site_scope.Scope) -> str:

@@ -8,7 +8,7 @@ import dataclasses
 
 from daemun.core import arguments, certificate_choice, directive, model, named_servers, names, validate, words
 from daemun.core.directive import Expr
-from daemun.core.options import redirect_status_option, trusted_proxies_option
+from daemun.core.options import alias_options, redirect_status_option, trusted_proxies_option
 from daemun.core.render import (
     accel_redirect,
     error_pages,
@@ -94,7 +94,7 @@ def _title(site: model.Site) -> tuple[directive.Node, ...]:
 def _servers(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """HTTPS first, then plain HTTP, then the aliases that only lead to the main name."""
     site = scope.site
-    given = _names((site.host,) if site.redirect_aliases else site.names, is_default=scope.is_default)
+    given = _names((site.host,) if alias_options.REDIRECT.of(site) else site.names, is_default=scope.is_default)
     servers: list[directive.Node] = []
     if site_scope.has_tls(site):
         added = on_demand_site.https_lines(scope) if on_demand_site.is_on(site) else ()
@@ -103,7 +103,7 @@ def _servers(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     elif site.refuses_tls:
         servers.append(_refusing(scope))
     servers.append(_http(scope, given, _plain(scope)))
-    if site.redirect_aliases and site.aliases:
+    if alias_options.REDIRECT.of(site) and site.aliases:
         servers += _alias_servers(scope)
     return tuple(servers)
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 from daemun.core import arguments, directive, model, render_environment
+from daemun.core.options import on_demand_option
 from daemun.core.render import site_scope
 
 _CIPHERS = ":".join(
@@ -41,7 +42,7 @@ def lines(
     has_two_types: sites have two certificates each."""
     # A chain and a key per site and per name that may be added, twice over while they are replaced.
     wanted = (8 if has_two_types else 4) * (
-        len(sites) + sum(site.on_demand.most for site in sites if site.on_demand is not None)
+        len(sites) + sum(wanted.most for site in sites if (wanted := on_demand_option.OPTION.of(site)) is not None)
     )
     kept = max(_KEPT_AT_LEAST, min(wanted, _KEPT_BY_ALL // max(workers, 1)))
     return (
