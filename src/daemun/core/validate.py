@@ -21,7 +21,7 @@ from daemun.core import (
     validate_site,
     words,
 )
-from daemun.core.options import catalogue
+from daemun.core.options import catalogue, option, tls_option
 
 _FEATURES = {
     model.Scheme.H2C: render_environment.Feature.H2C_UPSTREAM,
@@ -76,7 +76,10 @@ def find_gate_problems(
 ) -> tuple[model.Problem, ...]:
     """What is wrong with the options of the gate."""
     report = problem_report.ProblemReport(host=None, origin=model.NOWHERE)
-    validate_site.check_gate(settings, sites, report)
+    place = option.Place(report=report, field=(), sites=sites)
+    catalogue.check_level(option.Level.GATE, settings, place)
+    if settings.tls_policy is not None:
+        tls_option.check_policy(settings.tls_policy, place.below("tls_policy"))
     return tuple(report.problems)
 
 

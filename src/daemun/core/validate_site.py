@@ -1,9 +1,7 @@
-"""The rules of a site and of the gate: their options, and what only containers can say of them (`compat`). Pure."""
-
-import collections.abc
+"""The rules of a site: its options, and what only containers can say of it (`compat`). Pure."""
 
 from daemun.core import model, problem_report, rules, words
-from daemun.core.options import catalogue, option, tls_option
+from daemun.core.options import catalogue, option
 
 TOKENS = ("on", "off", "build")
 
@@ -29,12 +27,3 @@ def check_answer(answer: model.Answer, report: problem_report.ProblemReport, fie
         report.add_value(answer.text, rules.check_redirect(answer.text), field)
     else:
         report.add(rules.check_text(answer.text) or rules.check_variables(answer.text), field)
-
-
-def check_gate(
-    settings: model.Globals, sites: collections.abc.Sequence[model.Site], report: problem_report.ProblemReport
-) -> None:
-    place = option.Place(report=report, field=(), sites=sites)
-    catalogue.check_level(option.Level.GATE, settings, place)
-    if settings.tls_policy is not None:
-        tls_option.check_policy(settings.tls_policy, place.below("tls_policy"))

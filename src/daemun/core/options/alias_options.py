@@ -23,12 +23,10 @@ def _check_redirect(value: bool, place: Place) -> None:
         place.add("cannot lead to a wildcard; make the host they lead to the main one")
 
 
-_NONE: tuple[str, ...] = ()
-
-ALIASES = Option(
+ALIASES = Option[tuple[str, ...]](
     name="aliases",
     form=forms.Hosts,
-    default=_NONE,
+    default=(),
     doc=Doc(kind="host or list", usual="`[]`", meaning="further names"),
     levels=frozenset({Level.SITE}),
     field="aliases",

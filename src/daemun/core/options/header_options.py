@@ -77,21 +77,19 @@ def _check_lengths(headers: tuple[model.Header, ...], schemes: set[model.Scheme]
         place.add_value(name, rules.check_fixed_bucket(name), name)
 
 
-_NONE: tuple[model.Header, ...] = ()
-
-REQUEST = Option(
+REQUEST = Option[tuple[model.Header, ...]](
     name="request_headers",
     form=_FORM,
-    default=_NONE,
+    default=(),
     doc=Doc(kind="map", usual="`{}`", meaning="headers for the server; nothing as value removes one"),
     beside=frozenset({Beside.TO}),
     label=Label.BY_NAME,
     check=_check_request,
 )
-RESPONSE = Option(
+RESPONSE = Option[tuple[model.Header, ...]](
     name="response_headers",
     form=_FORM,
-    default=_NONE,
+    default=(),
     doc=Doc(kind="map", usual="`{}`", meaning="headers for the visitor; nothing as value removes one"),
     label=Label.BY_NAME,
     check=_check_response,

@@ -4,19 +4,15 @@ import typing
 
 import pydantic
 
-from daemun.core import rules, short_texts
+from daemun.core import short_texts
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Label, Option, Place
+from daemun.core.options.option import Beside, Doc, Label, Option, between
 
 _LONGEST_S = 3600.0
 
 
 def _parse(value: object) -> object:
     return 0.0 if value is False or value == "off" else short_texts.parse_duration(value)
-
-
-def _check(value: float, place: Place) -> None:
-    place.add(rules.check_number(value, least=0, most=_LONGEST_S))
 
 
 OPTION = Option(
@@ -34,6 +30,6 @@ OPTION = Option(
     ),
     beside=frozenset({Beside.TO}),
     label=Label.VALUE,
-    check=_check,
+    check=between(0, _LONGEST_S),
 )
 """Seconds; 0: it fails at once."""

@@ -37,12 +37,10 @@ def _lines(value: tuple[str, ...], spot: Spot) -> collections.abc.Iterator[direc
         yield arguments.line("index", *value)
 
 
-_NONE: tuple[str, ...] = ()
-
-OPTION = Option(
+OPTION = Option[tuple[str, ...]](
     name="index",
     form=typing.Annotated[forms.Texts, forms.ONE_OR_MORE],
-    default=_NONE,
+    default=(),
     doc=Doc(
         kind="file name; with `files` also a list of them",
         usual="`index.php`, `index.html`",

@@ -1,16 +1,10 @@
 """`keepalive`: idle connections that each worker keeps to the servers
 (nginx.org/en/docs/http/ngx_http_upstream_module.html#keepalive)."""
 
-from daemun.core import rules
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Label, Option, Place
+from daemun.core.options.option import Beside, Doc, Label, Option, between
 
 _MOST = 65535
-
-
-def _check(value: int | None, place: Place) -> None:
-    if value is not None:
-        place.add(rules.check_number(value, least=0, most=_MOST))
 
 
 OPTION = Option[int | None](
@@ -26,6 +20,6 @@ OPTION = Option[int | None](
     ),
     beside=frozenset({Beside.TO}),
     label=Label.VALUE,
-    check=_check,
+    check=between(0, _MOST),
 )
 """None: `render.upstream.KEPT_CONNECTIONS`."""

@@ -4,11 +4,7 @@ import collections.abc
 
 from daemun.core import arguments, directive, rules
 from daemun.core.options import forms
-from daemun.core.options.option import Doc, Label, Option, Place, Spot
-
-
-def _check(value: int, place: Place) -> None:
-    place.add(rules.check_number(value, least=0, most=rules.MAX_BYTES_OF_A_FILE))
+from daemun.core.options.option import Doc, Label, Option, Spot, between
 
 
 def _lines(value: int, spot: Spot) -> collections.abc.Iterator[directive.Directive]:
@@ -22,6 +18,6 @@ OPTION = Option(
     default=0,
     doc=Doc(kind="size, `off`", usual="`off`", meaning="largest request body"),
     label=Label.VALUE,
-    check=_check,
+    check=between(0, rules.MAX_BYTES_OF_A_FILE),
     lines=_lines,
 )

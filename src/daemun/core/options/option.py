@@ -10,7 +10,7 @@ import pydantic
 import pydantic.json_schema
 import pydantic_core
 
-from daemun.core import directive, model, problem_report, render_environment
+from daemun.core import directive, model, problem_report, render_environment, rules
 
 T = typing.TypeVar("T")
 Setting = typing.NewType("Setting", tuple[str, object])
@@ -138,6 +138,15 @@ class NamedFile:
     path: str
     below: tuple[str | int, ...] = ()
     is_private_key: bool = False
+
+
+def between(least: float, most: float) -> collections.abc.Callable[[float | None, Place], None]:
+    """The rule of a number; None is none."""
+
+    def check(value: float | None, place: Place) -> None:
+        place.add(None if value is None else rules.check_number(value, least=least, most=most))
+
+    return check
 
 
 # Without slots: `Option[X](...)` sets an attribute.

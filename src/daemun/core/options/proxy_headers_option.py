@@ -15,12 +15,10 @@ def _check(value: tuple[str, ...], place: Place) -> None:
         place.add_value(name, None if name == DEFAULT else rules.check_proxy_header(name), index)
 
 
-_USUAL: tuple[str, ...] = (DEFAULT,)
-
-OPTION = Option(
+OPTION = Option[tuple[str, ...]](
     name="proxy_headers",
     form=typing.Annotated[forms.Texts, forms.ONE_OR_MORE],
-    default=_USUAL,
+    default=(DEFAULT,),
     doc=Doc(
         kind="header or list",
         usual="`default`",

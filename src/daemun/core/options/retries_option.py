@@ -1,14 +1,8 @@
 """`retries`: further servers that are tried after a failure, only where a retry is safe
 (nginx.org/r/proxy_next_upstream)."""
 
-from daemun.core import rules
 from daemun.core.options import forms
-from daemun.core.options.option import Beside, Doc, Label, Option, Place
-
-
-def _check(value: int, place: Place) -> None:
-    place.add(rules.check_number(value, least=0, most=100))
-
+from daemun.core.options.option import Beside, Doc, Label, Option, between
 
 OPTION = Option(
     name="retries",
@@ -21,5 +15,5 @@ OPTION = Option(
     ),
     beside=frozenset({Beside.TO}),
     label=Label.VALUE,
-    check=_check,
+    check=between(0, 100),
 )

@@ -11,12 +11,10 @@ def _check(value: tuple[str, ...], place: Place) -> None:
         place.add_value(network, rules.check_network(network), index)
 
 
-_NONE: tuple[str, ...] = ()
-
-OPTION = Option(
+OPTION = Option[tuple[str, ...]](
     name="trusted_proxies",
     form=forms.Texts,
-    default=_NONE,
+    default=(),
     doc=Doc(
         kind="list of networks",
         usual="`[]`",

@@ -4,18 +4,12 @@ import typing
 
 import pydantic
 
-from daemun.core import rules
 from daemun.core.options import forms
-from daemun.core.options.option import Doc, Level, Option, Place
+from daemun.core.options.option import Doc, Level, Option, between
 
 
 def _parse(value: object) -> object:
     return None if value == "auto" else value
-
-
-def _check(value: int | None, place: Place) -> None:
-    if value is not None:
-        place.add(rules.check_number(value, least=1, most=1024))
 
 
 OPTION = Option[int | None](
@@ -24,6 +18,6 @@ OPTION = Option[int | None](
     default=None,
     doc=Doc(kind="number, `auto`", usual="`auto`", meaning="nginx worker processes; `auto`: one per core"),
     levels=frozenset({Level.GATE}),
-    check=_check,
+    check=between(1, 1024),
 )
 """None: one per core."""
