@@ -16,14 +16,14 @@ from daemun.errors import RenderError
 from daemun.sources import yaml_file
 
 HOLDERS = {option.Level.GATE: model.Globals, option.Level.SITE: model.Site}
-FIELDS = [one for one in catalogue.EVERY if one.field is not None]
+FIELDS = [one for one in catalogue.EVERY if one.model_field is not None]
 
 
 @pytest.mark.parametrize("one", FIELDS, ids=lambda one: one.name)
 def test_a_field_of_the_model_has_the_default_of_its_option(one: option.Option[typing.Any]) -> None:
     for level in one.levels:
         defaults = {field.name: field.default for field in dataclasses.fields(HOLDERS[level])}
-        assert defaults[one.field or ""] == one.default
+        assert defaults[one.model_field or ""] == one.default
 
 
 def _reads_paths(form: object) -> bool:

@@ -141,7 +141,7 @@ OPTION = Option(
         "resolvers": Doc(kind="address or list", usual="the system's", meaning="DNS servers asked before an order"),
     },
     levels=frozenset({Level.GATE}),
-    field="acme",
+    model_field="acme",
     check=_check,
     files=_files,
 )

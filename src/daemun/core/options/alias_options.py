@@ -29,7 +29,7 @@ ALIASES = Option[tuple[str, ...]](
     default=(),
     doc=Doc(kind="host or list", usual="`[]`", meaning="further names"),
     levels=frozenset({Level.SITE}),
-    field="aliases",
+    model_field="aliases",
     check=_check_aliases,
 )
 REDIRECT = Option(

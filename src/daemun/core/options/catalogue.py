@@ -165,8 +165,8 @@ def values_of(given: collections.abc.Mapping[str, object]) -> model.OptionValues
 
 def as_fields(given: collections.abc.Mapping[str, object]) -> dict[str, typing.Any]:
     """Values by the names of their options, as fields of the class of a gate or a site."""
-    fields = {field: value for name, value in given.items() if (field := BY_NAME[name].field) is not None}
-    return {**fields, "options": values_of({name: given[name] for name in given if BY_NAME[name].field is None})}
+    fields = {field: value for name, value in given.items() if (field := BY_NAME[name].model_field) is not None}
+    return {**fields, "options": values_of({name: given[name] for name in given if BY_NAME[name].model_field is None})}
 
 
 def with_value(options: model.OptionValues, one: option.Option[_T], value: _T) -> model.OptionValues:
@@ -248,7 +248,7 @@ _FILES = frozenset(one.name for one in EVERY if one.files is not None)
 def find_values(snapshot: model.Snapshot, names: typing.Container[str] = BY_NAME) -> collections.abc.Iterator[Held]:
     """What the options with these names are set to, wherever they are."""
     fields = {
-        level: [one for one in at(level) if one.field is not None and one.name in names] for level in option.Level
+        level: [one for one in at(level) if one.model_field is not None and one.name in names] for level in option.Level
     }
     if snapshot.globals is not None:
         for one, value in _find_set(snapshot.globals, fields[option.Level.GATE], names):

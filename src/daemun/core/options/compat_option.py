@@ -29,5 +29,5 @@ OPTION = Option(
         meaning="`nginx-proxy`: as nginx-proxy, see [nginx-proxy.md](nginx-proxy.md)",
     ),
     levels=frozenset({Level.GATE}),
-    field="like_nginx_proxy",
+    model_field="like_nginx_proxy",
 )

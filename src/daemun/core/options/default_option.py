@@ -82,6 +82,6 @@ OPTION = Option(
         meaning="what a host name that is no site gets",
     ),
     levels=frozenset({Level.GATE}),
-    field="default",
+    model_field="default",
     check=_check,
 )

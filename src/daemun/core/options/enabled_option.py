@@ -9,5 +9,5 @@ OPTION = Option(
     default=True,
     doc=Doc(kind="true, false", usual="`true`", meaning="`false`: the site is known, but not served"),
     levels=frozenset({Level.SITE}),
-    field="enabled",
+    model_field="enabled",
 )

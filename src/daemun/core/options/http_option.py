@@ -35,6 +35,6 @@ OPTION = Option(
     ),
     levels=frozenset({Level.SITE}),
     label=Label.VALUE,
-    field="http",
+    model_field="http",
     check=_check,
 )

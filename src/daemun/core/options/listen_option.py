@@ -90,6 +90,6 @@ OPTION = Option(
         "https": Doc(kind=_KIND, usual="`443`", meaning="the same, over HTTPS"),
     },
     levels=frozenset({Level.GATE}),
-    field="listen",
+    model_field="listen",
     check=_check,
 )

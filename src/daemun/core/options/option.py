@@ -159,8 +159,8 @@ class Option(typing.Generic[T]):
     holds where it is not set. doc: for the documentation; of a map that has a row for each key, by these.
     levels: where it may stand. beside: on a route, which actions it has a meaning for.
     check: its rule, for the value that holds, set or not: adds every problem to the place.
-    field: of the class of the holder, which has the value, because `core.model` itself or several sources decide with
-        it; None: it is among the holder's `options`.
+    model_field: of the holder, which has the value, because `core.model` itself or several sources decide with it;
+        None: it is among the holder's `options`.
     needs: what nginx must have been built with for a value; None: nothing.
     files: those that a value names, but for those of a `model.Secret`, which are found in every value.
     digested: of what names files that nginx loads once: the value with the digests of what they hold.
@@ -174,7 +174,7 @@ class Option(typing.Generic[T]):
     levels: frozenset[Level] = frozenset({Level.ROUTE})
     beside: frozenset[Beside] = EVERY_ACTION
     label: Label = Label.NO
-    field: str | None = None
+    model_field: str | None = None
     check: collections.abc.Callable[[T, Place], None] | None = None
     needs: collections.abc.Callable[[T], render_environment.Feature | None] | None = None
     files: collections.abc.Callable[[T], collections.abc.Iterable[NamedFile]] | None = None
@@ -183,8 +183,8 @@ class Option(typing.Generic[T]):
 
     def of(self, *holders: HasOptions) -> T:
         """The value that holds: of the first of these that has it, else the default."""
-        if self.field is not None:
-            return typing.cast(T, getattr(holders[0], self.field))
+        if self.model_field is not None:
+            return typing.cast(T, getattr(holders[0], self.model_field))
         for holder in holders:
             for name, value in holder.options:
                 if name == self.name:

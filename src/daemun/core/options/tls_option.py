@@ -133,7 +133,7 @@ OPTION = Option(
     ),
     levels=frozenset({Level.SITE}),
     label=Label.WORD,
-    field="tls",
+    model_field="tls",
     check=_check,
     files=_files,
 )
