@@ -4,6 +4,7 @@ start, and one can go back; the known weaknesses of the one that serves are told
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import threading
@@ -12,7 +13,7 @@ import pytest
 
 from daemun.core import nginx_weaknesses
 from daemun.nginx import find_nginx
-from tests.support import debian_mirror
+from tests.support import binaries, debian_mirror
 from tests.support.daemon import Daemon, Json, signpost, without_rights
 from tests.support.debian_mirror import packages  # noqa: F401 fixture
 
@@ -43,7 +44,7 @@ def install(daemon: Daemon, *words: str) -> str:
 
 
 def from_files(packages: Packages) -> list[str]:  # noqa: F811
-    return [word for path in packages for word in ("--from", str(path))]
+    return ["--from", *map(str, packages)]
 
 
 def test_installed_beside_the_one_that_serves_and_taken_at_the_next_start(
@@ -170,6 +171,47 @@ def test_status_and_doctor_tell_the_weaknesses_that_the_configuration_lays_open(
     own.wait_sign("a.test", "two")
     assert not applies(own)
     assert "CVE-2026-123007" not in own.cli("status").stdout + own.cli("doctor").stdout
+
+
+def test_the_best_is_one_of_the_system_that_is_new_enough(own: Daemon) -> None:
+    program = own.root / "sbin" / "nginx"
+    program.parent.mkdir()
+    shutil.copy(binaries.nginx_path(), program)
+    own.environment["PATH"] = f"{program.parent}:{own.environment['PATH']}"
+    said = own.cli_good("nginx", "install", "--best")
+    assert said.startswith("nginx 1.")
+    assert said.endswith(f" of the system is used ({program}): it is new enough\n")
+    assert not (own.state / "builds").exists()
+
+
+def test_the_best_without_a_network_is_the_bundled_one(own: Daemon) -> None:
+    own.run_by = ("unshare", "--user", "--map-root-user", "--net")
+    if subprocess.run([*own.run_by, "true"], check=False, capture_output=True).returncode != 0:
+        pytest.skip("no namespaces here")
+    done = own.cli("nginx", "install", "--best", within_s=280)
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 1), done.stderr
+    assert f"is used ({find_nginx.find_bundled()}), for no newer one can be had: " in done.stdout
+    assert not list((own.state / "builds").glob("[!.]*"))
+
+
+def test_a_file_that_was_replaced_under_the_nginx_that_serves_is_told(daemon: Daemon) -> None:
+    """As an update by apt does."""
+    program = daemon.root / "sbin" / "nginx"
+    program.parent.mkdir()
+    shutil.copy(binaries.nginx_path(), program)
+    daemon.environment["DAEMUN_NGINX"] = str(program)
+    daemon.write("sites:\n" + signpost("a.test", "one"))
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+    told = "another file has taken its place"
+    assert told not in daemon.cli("doctor").stdout
+    known = json.loads(daemon.cli_good("status", "--json"))["nginx"]["weaknesses"]
+    shutil.copy(binaries.nginx_path(), program.with_name("new"))
+    program.with_name("new").replace(program)
+    assert told in daemon.cli("doctor").stdout
+    assert json.loads(daemon.cli_good("status", "--json"))["nginx"]["weaknesses"] == known
+    daemon.write("sites:\n" + signpost("a.test", "two"))
+    daemon.wait_sign("a.test", "two")
 
 
 def applies(daemon: Daemon) -> bool:

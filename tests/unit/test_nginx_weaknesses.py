@@ -1,6 +1,7 @@
 """Known weaknesses: the table's form, which binary has them, and which configuration lays them open."""
 
 import datetime
+import pathlib
 import re
 
 import pytest
@@ -178,6 +179,11 @@ def test_http2_is_laid_open_where_it_is_on(configuration: str, expected: bool) -
     assert ("CVE-2026-123007" in names(find(build("1.31.8"), configuration))) is expected
 
 
+def test_what_is_usual_is_in_the_configuration_of_every_gate() -> None:
+    golden = (pathlib.Path(__file__).parent / "golden" / "chat.conf").read_bytes()
+    assert nginx_weaknesses.find_conditions(nginx_weaknesses.USUAL, [golden]) == nginx_weaknesses.USUAL
+
+
 def test_all_of_several_directives_must_be_there_each_in_any_file() -> None:
     one = build("1.31.6")
     wanted = nginx_weaknesses.list_conditions(one)
@@ -217,6 +223,17 @@ def test_doctor_tells_the_worst_and_what_helps() -> None:
     assert ours.message.startswith("nginx 1.31.8 has 3 known weaknesses (2 major, 1 medium), the worst CVE-2026-")
     assert "until then `nginx: http2 off;` in daemun.yaml" in (ours.cure or "")
     assert "OpenSSL 3.3.7" in openssl.message
+
+
+def test_doctor_tells_of_another_nginx_than_the_one_that_serves() -> None:
+    old, new = build("1.30.6"), build("1.31.9")
+    assert doctor_findings.judge_successor(old, old, is_replaced=False) == ()
+    (told,) = doctor_findings.judge_successor(old, new, is_replaced=False)
+    assert told.message == "nginx 1.30.6 serves, and another one has been chosen: nginx 1.31.9 (/usr/sbin/nginx)"
+    # A distribution's fix keeps the version.
+    (told,) = doctor_findings.judge_successor(old, old, is_replaced=True)
+    assert "another file has taken its place" in told.message
+    assert "`daemun stop` and `daemun up`" in (told.cure or "")
 
 
 def test_doctor_tells_that_nothing_is_laid_open() -> None:

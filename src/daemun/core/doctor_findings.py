@@ -76,6 +76,20 @@ def judge_weaknesses(
     return tuple(found)
 
 
+def judge_successor(
+    serving: nginx_build.Build, successor: nginx_build.Build, *, is_replaced: bool
+) -> tuple[model.Finding, ...]:
+    """Whether another nginx than the one that serves would be started. is_replaced: its file is not the one it was
+    started from any more."""
+    facts = [(one.version, one.openssl, one.libc) for one in (serving, successor)]
+    if not is_replaced and facts[0] == facts[1]:
+        return ()
+    how = "another file has taken its place" if is_replaced else "another one has been chosen"
+    message = f"nginx {serving.text} serves, and {how}: nginx {successor.text} ({successor.path})"
+    cure = "`daemun stop` and `daemun up` start that one; open connections end with the old one"
+    return (new_findings.warns("nginx", message, cure),)
+
+
 def _cure(weaknesses: collections.abc.Sequence[nginx_weaknesses.Weakness]) -> str:
     meanwhile = sorted({one.meanwhile for one in weaknesses if one.meanwhile is not None})
     until = f"; until then {' and '.join(meanwhile)} closes some of them" if meanwhile else ""

@@ -16,6 +16,9 @@ from daemun.core import nginx_build
 SEVERITIES = ("major", "medium", "low")
 """nginx's words, the worst first."""
 
+USUAL = frozenset({"http2 on", "listen ssl", "map", "resolver", "ssl_session_cache"})
+"""The conditions that the configuration of every gate fulfils."""
+
 Version = tuple[int, ...]
 
 

@@ -7,5 +7,6 @@ process                start, find, signal and end nginx (worker_account, machin
 confirmation_socket    whether nginx really runs a generation: its workers answer
 error_diagnosis        what nginx's words mean, and what to do
 old_workers            workers of earlier generations, and how they end
+builds                 which binaries there are, their known weaknesses, and others beside the system's
 log_rotation           logs; access_lines: copied to standard output
 """

@@ -47,12 +47,15 @@ group = command_groups.make_group("nginx", show, about="Show which nginx there a
 @common_options.with_settings
 def install(  # noqa: PLR0917 - Typer's
     chosen: settings.Settings,
+    further: typing.Annotated[
+        list[pathlib.Path] | None, typer.Argument(metavar="FILE", help="Further packages behind --from.")
+    ] = None,
     files: typing.Annotated[
         list[pathlib.Path] | None,
         typer.Option(
             "--from",
             metavar="FILE",
-            help="A package (.deb) of nginx or of a library it needs, instead of Debian's newest; once for each. "
+            help="A package (.deb) of nginx or of a library it needs, instead of Debian's newest. "
             "Their signatures are yours to check. Needs no network.",
         ),
     ] = None,
@@ -84,8 +87,9 @@ def install(  # noqa: PLR0917 - Typer's
     if best:
         output.print_line(nginx_builds.install_best(chosen, is_shared=shared))
         return
-    if files:
-        made = nginx_builds.install_files(chosen, tuple(file.absolute() for file in files), is_shared=shared)
+    packages = [*(files or ()), *(further or ())]
+    if packages:
+        made = nginx_builds.install_files(chosen, tuple(file.absolute() for file in packages), is_shared=shared)
     else:
         made = nginx_builds.install_debian(
             chosen, is_shared=shared, mirror=mirror, suite=suite, accept_expired=accept_expired

@@ -28,7 +28,7 @@ KEYRINGS = tuple(f"/usr/share/keyrings/debian-archive-keyring.{end}" for end in 
 _LIBRARY = re.compile(r"lib\S+|zlib1g")
 _LEFT_OUT = frozenset({"libc-gconv-modules-extra"})
 """Conversions of character sets, which nginx does without."""
-_NETWORK = re.compile(r'Acquire::(?:https?|ForceIPv[46])\b.*\S "(?:[^"]*[^"\s][^"]*)";')
+_NETWORK = re.compile(r'Acquire::(?:https?|ForceIPv[46])(?:::\S+)? "[^"]+";')
 _TIMEOUT_S = 600.0
 _EXPIRED = "is expired"
 _TELLING = ("E:", "W: GPG error")
@@ -108,7 +108,10 @@ def run(command: list[str], *, environment: dict[str, str] | None = None, folder
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         telling = [line.partition(":")[2].strip() for line in lines if line.startswith(_TELLING)] or lines[:1]
-        words = " ".join(dict.fromkeys(telling)) or f"it ended with {done.returncode}"
+        words = (
+            " ".join(line.removeprefix(f"{command[0]}: error: ") for line in dict.fromkeys(telling))
+            or f"it ended with {done.returncode}"
+        )
         raise errors.EnvironmentProblemError(f"{pathlib.Path(command[0]).name}: {words.rstrip('.')}")
     return done.stdout
 
@@ -218,8 +221,13 @@ def find_mirror() -> str:
     return MIRROR
 
 
+def is_for_network(line: str) -> bool:
+    """Whether a line of `apt-config dump` sets something for the network. Pure."""
+    return _NETWORK.fullmatch(line) is not None
+
+
 def _find_network_settings() -> list[str]:
     try:
-        return [line for line in run(["apt-config", "dump"]).splitlines() if _NETWORK.fullmatch(line)]
+        return [line for line in run(["apt-config", "dump"]).splitlines() if is_for_network(line)]
     except errors.EnvironmentProblemError:
         return []

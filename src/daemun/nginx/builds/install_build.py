@@ -91,13 +91,20 @@ def _unpack(package: pathlib.Path, tree: pathlib.Path) -> None:
 
 
 def _find_version(packages: tuple[pathlib.Path, ...]) -> str:
-    versions = [version for version in map(debian_packages.read_version, packages) if version is not None]
+    versions = [version for version in map(_read_version, packages) if version is not None]
     if len(versions) != 1 or not _VERSION.fullmatch(versions[0]):
         raise errors.EnvironmentProblemError(
             f"cannot install nginx: {len(versions)} of the packages are nginx itself, one is needed; give its .deb, "
             "and those of the libraries that it is to have of its own"
         )
     return versions[0]
+
+
+def _read_version(package: pathlib.Path) -> str | None:
+    try:
+        return debian_packages.read_version(package)
+    except errors.EnvironmentProblemError as error:
+        raise errors.EnvironmentProblemError(f"cannot read {package}: {error}; name a package of Debian's") from error
 
 
 def _choose_name(wanted: pathlib.Path) -> pathlib.Path:

@@ -18,10 +18,13 @@ _MOST_FILES = 20_000
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
-    """build: what serves. weaknesses: the worst first."""
+    """build: what serves, else what would. weaknesses: the worst first. serves: it runs. is_replaced: it runs, and its
+    file was replaced or deleted meanwhile, as an update by apt does."""
 
     build: nginx_build.Build
     weaknesses: tuple[nginx_weaknesses.Weakness, ...]
+    serves: bool
+    is_replaced: bool
 
 
 def look(layout: layout_.Layout, find: collections.abc.Callable[[], str], *, today: datetime.date) -> Exposure | None:
@@ -35,15 +38,21 @@ def look(layout: layout_.Layout, find: collections.abc.Callable[[], str], *, tod
         build = build_facts.read(find() if master is None else f"/proc/{master.pid}/exe")
     except errors.EnvironmentProblemError:
         return None
-    return Exposure(build=build, weaknesses=judge(build, layout, today=today))
+    return Exposure(
+        build=build,
+        weaknesses=judge(build, layout, today=today),
+        serves=master is not None,
+        is_replaced=master is not None and process.find_program(layout) is None,
+    )
 
 
 def judge(
     build: nginx_build.Build, layout: layout_.Layout, *, today: datetime.date
 ) -> tuple[nginx_weaknesses.Weakness, ...]:
-    """The weaknesses of a binary with the configuration that runs, or ran last. Blocking."""
+    """The weaknesses of a binary with the configuration that runs, or ran last; with the usual one where none did yet.
+    Blocking."""
     wanted = nginx_weaknesses.list_conditions(build)
-    found = None
+    found = nginx_weaknesses.USUAL
     if pathlib.Path(layout.current, "nginx.conf").is_file():
         found = nginx_weaknesses.find_conditions(wanted, _read_files(pathlib.Path(layout.current)))
     return nginx_weaknesses.find_weaknesses(build, found, today=today)
