@@ -75,12 +75,12 @@ def status(  # noqa: PLR0917 - Typer's
 
 
 def _look_at_weaknesses(chosen: settings.Settings) -> tuple[list[Json] | None, list[str]]:
-    """Of the nginx that serves: as JSON, null where none can be looked at, and as a line for people."""
+    """Of the nginx that serves: as JSON, null where none serves, and as a line for people."""
     from daemun.core import nginx_weaknesses
     from daemun.wiring import nginx_exposure
 
     exposure = nginx_exposure.look(chosen)
-    if exposure is None:
+    if exposure is None or not exposure.serves:
         return None, []
     laid_open = [one for one in exposure.weaknesses if one.applies]
     told = [f"nginx has {nginx_weaknesses.tell(laid_open)}; `daemun nginx list` shows more"] if laid_open else []
