@@ -102,15 +102,17 @@ _UNKNOWN_VARIABLE = re.compile(r'unknown "(?P<name>[A-Za-z0-9_]+)" variable')
 def find_place(content: bytes, line: int | None, message: str) -> str | None:
     """Where the owner wrote what nginx refuses in a line (from 1) of a file of the tree; None: it is not known.
 
-    The line that closes a block is that block's. Where nginx has no line, the name in the message is searched.
+    The line that closes a block is that block's. Where nginx has no line, what the message quotes is searched.
     """
     lines = content.split(b"\n")
     if line is None:
         named = _UNKNOWN_VARIABLE.search(message)
         if named is None:
-            return None
-        use = re.compile(rb"\$(?:\{%(name)b\}|%(name)b\b)" % {b"name": named["name"].encode()})
-        numbers = [number for number, written in enumerate(lines) if use.search(written)]
+            quoted = [word.encode() for word in _QUOTED.findall(message)]
+            numbers = [number for number, written in enumerate(lines) if any(word in written for word in quoted)]
+        else:
+            use = re.compile(rb"\$(?:\{%(name)b\}|%(name)b\b)" % {b"name": named["name"].encode()})
+            numbers = [number for number, written in enumerate(lines) if use.search(written)]
     else:
         numbers = [_opening(lines, line - 1)]
     places = (_PLACE.search(lines[number]) for number in numbers if number < len(lines))
