@@ -130,7 +130,7 @@ def test_one_that_is_killed_leaves_what_was_there(
     def hold(path: str, content: bytes) -> bytes:
         if "/libssl3" in path:
             waits.set()
-            go_on.wait(60)
+            go_on.wait(400)
         return content
 
     with debian_mirror.running() as mirror:
@@ -140,9 +140,9 @@ def test_one_that_is_killed_leaves_what_was_there(
             words, env=own.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
         )
         try:
-            assert waits.wait(120), "it came to the packages"
+            assert waits.wait(400), "it came to the packages"
             os.killpg(command.pid, number)
-            assert command.wait(60) != 0
+            assert command.wait(120) != 0
         finally:
             go_on.set()
     assert listed(own)["installed"] == before
