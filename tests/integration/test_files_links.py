@@ -1,6 +1,7 @@
 """N2: a link in a folder of files publishes nothing that belongs to somebody else, private keys first of all."""
 
 import collections.abc
+import dataclasses
 import os
 import pathlib
 import tempfile
@@ -11,6 +12,7 @@ import pytest
 from daemun.core import directive, model
 from daemun.core.directive import Text
 from daemun.core.options import catalogue, listing_option, spa_option
+from daemun.sources import folder_trust
 from tests.support import binaries, clients, rendered
 from tests.support.sites import route, site
 
@@ -50,6 +52,13 @@ def published() -> collections.abc.Iterator[rendered.Running]:
             (public / link).parent.mkdir(parents=True, exist_ok=True)
             (public / link).symlink_to(target.format(keys=keys))
         (root / "site").symlink_to(public)
+        (root / "swapped").mkdir()
+        os.chown(root / "swapped", SOMEBODY, SOMEBODY)
+        (root / "swapped" / "public").mkdir()
+        swapped = model.Files(
+            folder=f"{root}/swapped/public", options=catalogue.values(listing_option.OPTION.set(True))
+        )
+        swapped = dataclasses.replace(swapped, trusted=folder_trust.find_trusted(swapped.folder))
         for entry in (public, *public.rglob("*")):
             os.chown(entry, SOMEBODY, SOMEBODY, follow_symlinks=False)
         off = (directive.Directive("disable_symlinks", (Text("off"),)),)
@@ -64,11 +73,15 @@ def published() -> collections.abc.Iterator[rendered.Running]:
                 route(
                     "/part/", model.Files(folder=str(public), options=catalogue.values(listing_option.OPTION.set(True)))
                 ),
+                route("/swapped/", swapped),
                 route("/through-link/", model.Files(folder=f"{root}/site")),
                 route("/free/", model.Files(folder=str(public)), snippet=off),
                 snippet=(directive.Directive("location", (Text("/hand/"),), by_hand),),
             )
         ) as nginx:
+            (root / "swapped" / "public").rename(root / "swapped" / "before")
+            (root / "swapped" / "public").symlink_to(keys)
+            os.chown(root / "swapped" / "public", SOMEBODY, SOMEBODY, follow_symlinks=False)
             yield nginx
 
 
@@ -98,6 +111,35 @@ def test_n2_what_is_somebody_else_s_is_not_published(published: rendered.Running
     assert answer.status_code in {403, 404}
     assert "PRIVATE" not in answer.text
     assert "privkey" not in answer.text
+
+
+@pytest.mark.parametrize("path", ["/swapped/privkey.pem", "/swapped/"])
+def test_n2_nor_by_a_link_in_the_place_of_the_folder_itself(published: rendered.Running, path: str) -> None:
+    answer = _get(published, path)
+    assert answer.status_code in {403, 404}
+    assert "PRIVATE" not in answer.text
+
+
+def test_a_path_is_trusted_as_far_as_nobody_else_can_change_it(tmp_path: pathlib.Path) -> None:
+    binaries.needs_root("files of several accounts")
+    theirs = tmp_path / "home" / "them"
+    for folder in (theirs / "public", tmp_path / "srv"):
+        folder.mkdir(parents=True)
+    os.chown(theirs, SOMEBODY, SOMEBODY)
+    (tmp_path / "srv" / "link").symlink_to(theirs)
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    for folder, trusted in (
+        (tmp_path / "srv", None),
+        (tmp_path / "srv" / "link", None),
+        (tmp_path / "srv" / "missing", None),
+        (theirs, None),
+        (theirs / "public", theirs),
+        (theirs / "public" / "deeper", theirs),
+        (tmp_path / "srv" / "link" / "public", tmp_path / "srv" / "link"),
+        (tmp_path / "open" / "x" / "y", tmp_path / "open"),
+    ):
+        assert folder_trust.find_trusted(str(folder)) == (None if trusted is None else str(trusted)), folder
 
 
 @pytest.mark.parametrize("path", ["/app/", "/app/index.html", "/app/any/page"])

@@ -12,6 +12,7 @@ from daemun.core import layout, model, problem_report
 from daemun.core.options import catalogue, user_option
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.sources import (
+    folder_trust,
     loaded_files,
     provider_check,
     published_secrets,
@@ -149,7 +150,7 @@ def _read(
         *provider_check.find_problems(acme, snapshot.sites),
     )
     problems = yaml_translate.collect([*snapshot.problems, *reader.place(named)])
-    found = loaded_files.with_digests(dataclasses.replace(snapshot, problems=problems))
+    found = folder_trust.with_trust(loaded_files.with_digests(dataclasses.replace(snapshot, problems=problems)))
     if any(problem.severity is model.Severity.ERROR for problem in problems):
         raise InvalidFileError(problems, found)
     return found

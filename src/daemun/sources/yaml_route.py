@@ -86,7 +86,7 @@ class RouteEntry(yaml_entry.Entry):
             kind="folder",
             usual="",
             meaning="static files; the rest of the path is looked up in it. Links inside it lead to files of their own "
-            "owner only; the state directory, private keys and what else is secret cannot be published",
+            "owner only; a folder that is, holds or lies in the state directory, or holds a private key, is refused",
         ),
     ] = None
     nginx: typing.Annotated[

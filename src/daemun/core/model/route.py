@@ -22,10 +22,12 @@ class Redirect:
 class Files:
     """A route's requests are answered from a folder: the rest of the path after the route's prefix is looked up in it.
 
-    folder: absolute path.
+    folder: absolute path. trusted: the part of it in which nobody but root and daemun's own account can put a link in
+    the place of a folder; None: all of it.
     """
 
     folder: str
+    trusted: str | None = None
     options: OptionValues = ()
 
 

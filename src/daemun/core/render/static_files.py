@@ -25,6 +25,8 @@ def locations(
         # With `root` for the whole site, with `alias` for a part of it: alias cuts the location's prefix off the path.
         arguments.line("root", folder) if prefix == "/" else arguments.line("alias", folder),
     ]
+    if files.trusted is not None and _is_ours(scope, route):
+        lines.append(_links(files.trusted))
     # What an owner wrote for the whole site or gate holds here, too, as nginx has it of `index`.
     if not _written(scope, "index") and not index_option.OPTION.of(files):
         lines.append(_index(files))
@@ -36,7 +38,7 @@ def locations(
         lines += error_pages.repeated(scope, route)
     inner: list[directive.Node] = []
     if spa_option.OPTION.of(files):
-        inner.append(_page_location(scope, route, prefix, folder, index_option.find_pages(files)[0]))
+        inner.append(_page_location(scope, route, files, index_option.find_pages(files)[0]))
     inner.append(directive.Comment("Hidden files stay hidden."))
     inner.append(arguments.line("location", "~", Expr(_hidden(prefix)), block=(arguments.line("return", "404"),)))
     own = {site_scope.location_name(node) for node in site_scope.owned(route.snippet, "location")}
@@ -70,19 +72,28 @@ def _fallback(prefix: str, page: str) -> directive.Directive:
     return arguments.line("try_files", Expr("$uri"), Expr(f"${{uri}}{page}"), Expr(f"{prefix}{page}"))
 
 
-def _page_location(
-    scope: site_scope.Scope, route: model.Route, prefix: str, folder: str, name: str
-) -> directive.Directive:
+def _page_location(scope: site_scope.Scope, route: model.Route, files: model.Files, name: str) -> directive.Directive:
     """Ends the internal redirect of try_files, also when the page is missing: nginx would go round in circles."""
+    prefix, folder = route.path.rstrip("/") + "/", files.folder.rstrip("/") + "/"
     page = f"{prefix}{name}"
     if prefix == "/":
         return arguments.line("location", "=", page, block=(arguments.line("try_files", Expr("$uri"), "=404"),))
     lines = [arguments.line("alias", f"{folder}{name}")]
-    snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
-    if not any(site_scope.owned(snippet, "disable_symlinks") for snippet in snippets):
+    if _is_ours(scope, route):
         # $document_root is the page itself here, so the usual line would follow a link in its place.
-        lines.append(arguments.line("disable_symlinks", "if_not_owner", Expr(f"from={arguments.literal(folder)}")))
+        lines.append(_links(files.trusted or folder))
     return arguments.line("location", "=", page, block=tuple(lines))
+
+
+def _is_ours(scope: site_scope.Scope, route: model.Route) -> bool:
+    """Whether the owner wrote nothing of which links are followed."""
+    snippets = (route.snippet, scope.site.snippet, scope.settings.snippet)
+    return not any(site_scope.owned(snippet, "disable_symlinks") for snippet in snippets)
+
+
+def _links(trusted: str) -> directive.Directive:
+    """nginx looks at no link in the part of a path that it begins from."""
+    return arguments.line("disable_symlinks", "if_not_owner", Expr(f"from={arguments.literal(trusted)}"))
 
 
 def _hidden(prefix: str) -> str:

@@ -1,0 +1,62 @@
+"""How far the path of a folder of files can be trusted.
+
+Who may write into a folder on the way can put a link in the place of the next one, to the private keys for instance,
+while nginx goes on serving. nginx looks at links from the trusted part on, and not at those before: root may have a
+link anywhere. Blocking, microseconds.
+"""
+
+import dataclasses
+import os
+import pathlib
+import stat
+
+from daemun.core import model
+
+
+def with_trust(snapshot: model.Snapshot) -> model.Snapshot:
+    """The same, with what of each folder can be trusted now."""
+    return dataclasses.replace(snapshot, sites=tuple(map(_of_site, snapshot.sites)))
+
+
+def _of_site(site: model.Site) -> model.Site:
+    if not any(isinstance(route.action, model.Files) for route in site.routes):
+        return site
+    return dataclasses.replace(site, routes=tuple(map(_of_route, site.routes)))
+
+
+def _of_route(route: model.Route) -> model.Route:
+    if not isinstance(route.action, model.Files):
+        return route
+    return dataclasses.replace(
+        route, action=dataclasses.replace(route.action, trusted=find_trusted(route.action.folder))
+    )
+
+
+def find_trusted(folder: str) -> str | None:
+    """None: all of it."""
+    trusted = pathlib.Path("/")
+    for name in pathlib.Path(folder).parts[1:]:
+        if not _is_kept(pathlib.Path(os.path.realpath(trusted), name)):
+            return str(trusted)
+        trusted /= name
+    return None
+
+
+def _is_kept(path: pathlib.Path) -> bool:
+    """Whether nobody else can put something in the place of a path or of a folder above it."""
+    return all(_holds_only_ours(one.parent, one) for one in (path, *path.parents) if one != one.parent)
+
+
+def _holds_only_ours(folder: pathlib.Path, entry: pathlib.Path) -> bool:
+    """What is not there, or may not be looked at, is no reason to trust anybody."""
+    ours = {0, os.geteuid()}
+    try:
+        found = folder.stat()
+        if found.st_uid not in ours:
+            return False
+        if not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return True
+        # Where the sticky bit is, as in /tmp, an entry is its owner's (inode(7)).
+        return bool(found.st_mode & stat.S_ISVTX) and entry.lstat().st_uid in ours
+    except OSError:
+        return False
