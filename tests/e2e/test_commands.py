@@ -193,6 +193,15 @@ def test_render_of_a_bad_file(alone: Daemon) -> None:
     assert "daemun.yaml:3:11" in _says(alone, 1, "render")
 
 
+@pytest.mark.parametrize("command", ["render", "plan", "check"])
+def test_a_warning_of_a_refused_file_is_a_warning(alone: Daemon, command: str) -> None:
+    """Whatever comes first in the file, errors come first, and each line says what it is."""
+    alone.write("sites:\n  a.test: {/: {files: ./missing}}\n  b.test: {/: {to: ftp://x}}\n  c.test: {port: 1}\n")
+    lines = [line for line in _says(alone, 1, command).splitlines() if "daemun.yaml:" in line and "errors" not in line]
+    assert [line.split(":")[0] for line in lines] == ["error", "error", "warning"]
+    assert "there is no folder" in lines[-1]
+
+
 # --- add, rm, enable, disable ---
 
 

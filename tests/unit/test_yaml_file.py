@@ -389,7 +389,7 @@ def test_all_problems_at_once_in_the_order_of_the_file() -> None:
         ("12:15", 'host "a.test" already belongs to site "a.test" (daemun.yaml:6:3)', ""),
         ("13:5", '"key" is missing', ""),
         ("14:11", "expected redirect, serve or off", 'found the text "redirct"; did you mean "redirect"?'),
-        ("15:5", 'unknown key "balance"', "is an option of a route, under `routes`"),
+        ("15:5", 'unknown key "balance"', "is an option of a route; write it in the map of a path under `routes:`"),
         ("17:7", 'route "/x/../y"', "would never match"),
         ("18:7", "expected one of `to`, `redirect` or `files`", "found `to` and `redirect`"),
         ("19:7", "expected one of `to`, `redirect` or `files`", "found none of them"),
@@ -446,8 +446,14 @@ BAD_FILES = [
     (b"sites: {a.test: {/: {to: http://a, buffering: yes}}}\n", 'expected true or false, found the text "yes"'),
     (b"sites: {a.test: {/: {to: http://a, request_headers: {X: [1]}}}}\n", "expected text, found a list"),
     (b"sites: {a.test: {/: {to: http://a, request_headers: {X: true}}}}\n", "expected text, found true"),
-    (b"sites: {a.test: {/: {to: http://a, aliases: [b.test]}}}\n", "is an option of the site"),
-    (b"sites: {a.test: {/: {to: http://a, listen: 1}}}\n", "belongs to the top of the file"),
+    (
+        b"sites: {a.test: {/: {to: http://a, aliases: [b.test]}}}\n",
+        "is an option of a site; write it below the host that it is for, beside `routes:`",
+    ),
+    (
+        b"sites: {a.test: {/: {to: http://a, listen: 1}}}\n",
+        "belongs to the top of the file; write it beside `sites:`, without indentation",
+    ),
     (b"sites: {a.test: {tls: of, routes: {/: http://a}}}\n", "expected auto, acme, local, off or {certificate"),
     (b"sites: {a.test: {tls: {challange: dns-01}, routes: {/: http://a}}}\n", 'did you mean "challenge"?'),
     (b"sites: {a.test: {tls: {certifcate: x, key: y}, routes: {/: http://a}}}\n", 'did you mean "certificate"?'),
@@ -558,9 +564,9 @@ def test_missing_files_are_named_with_their_line(tmp_path: pathlib.Path) -> None
     cause = "no such file or directory; correct the path, or the rights of the file"
     assert str(caught.value).splitlines() == [
         f"daemun.yaml:1:17: acme.ca_file: cannot read {tmp_path}/root.pem: {cause}",
-        f'daemun.yaml:4:24: site "a.test", tls.certificate: cannot read {tmp_path}/c.pem: {cause}',
-        f'daemun.yaml:6:36: site "a.test", route "/", verify: cannot read {tmp_path}/ca.pem: {cause}',
-        f'daemun.yaml:7:20: warning: site "a.test", route "/f/", files: there is no folder {tmp_path}/public; '
+        f'error: daemun.yaml:4:24: site "a.test", tls.certificate: cannot read {tmp_path}/c.pem: {cause}',
+        f'error: daemun.yaml:6:36: site "a.test", route "/", verify: cannot read {tmp_path}/ca.pem: {cause}',
+        f'warning: daemun.yaml:7:20: site "a.test", route "/f/", files: there is no folder {tmp_path}/public; '
         "its visitors get 404 until it is there",
     ]
     assert len(caught.value.problems) == 4

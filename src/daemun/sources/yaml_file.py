@@ -29,18 +29,16 @@ _ACCOUNTS = "/etc/passwd"
 
 
 class InvalidFileError(ConfigError):
-    """The file cannot be used as it is. problems: everything that is wrong with it; the text holds one line for each.
-    good: what it wants without the sites that have an error."""
+    """The file cannot be used as it is. problems: everything that is wrong with it; the text holds one line for each,
+    errors first. good: what it wants without the sites that have an error."""
 
     def __init__(self, problems: collections.abc.Sequence[model.Problem], good: model.Snapshot | None = None) -> None:
-        super().__init__("\n".join(_line(problem) for problem in problems))
+        ordered = sorted(problems, key=lambda problem: problem.severity is not model.Severity.ERROR)
+        lines = [f"{problem.severity.value}: {problem.origin}: {problem.message}" for problem in ordered]
+        # Whoever prints an error puts this before its text.
+        super().__init__("\n".join(lines).removeprefix("error: "))
         self.problems = tuple(problems)
         self.good = good
-
-
-def _line(problem: model.Problem) -> str:
-    kind = "warning: " if problem.severity is model.Severity.WARNING else ""
-    return f"{problem.origin}: {kind}{problem.message}"
 
 
 def parse(content: bytes | str, *, file_name: str, base_dir: str | os.PathLike[str]) -> model.Snapshot:
