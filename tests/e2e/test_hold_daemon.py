@@ -99,4 +99,4 @@ def test_a_mistake_is_named(daemon: Daemon) -> None:
     write(daemon, 80, hold="2h")
     said = daemon.cli("check")
     assert said.returncode == 1
-    assert 'route "/", hold: 7200 is not between 0 and 3600' in said.stdout + said.stderr
+    assert 'route "/", hold: 2h is not between 0s and 1h' in said.stdout + said.stderr

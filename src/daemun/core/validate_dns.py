@@ -1,6 +1,6 @@
 """The rules of who makes records in DNS. Pure: which providers dns-lexicon has, `sources` looks up."""
 
-from daemun.core import model, problem_report, rules, words
+from daemun.core import model, problem_report, quantity_rules, rules, words
 
 RFC2136_OPTIONS = ("server", "port", "zone", "key_name", "key_secret", "key_algorithm")
 RFC2136_ALGORITHMS = ("hmac-sha256", "hmac-sha512", "hmac-sha384", "hmac-sha224", "hmac-sha1", "hmac-md5")
@@ -17,7 +17,7 @@ def check_dns(dns: model.Dns, report: problem_report.ProblemReport, *field: str 
     if dns.provider != model.HOOK and dns.command:
         report.add("belongs to `provider: hook`", *field, "command")
     report.add(rules.check_command(dns.command), *field, "command")
-    report.add(rules.check_number(dns.wait_s, least=1, most=_LONGEST_WAIT_S), *field, "wait")
+    report.add(quantity_rules.check_duration(dns.wait_s, least=1, most=_LONGEST_WAIT_S), *field, "wait")
     if dns.provider == model.HOOK:
         check_options(dns, (), report, *field)
     elif dns.provider == model.RFC2136:

@@ -1,6 +1,6 @@
 """The rules of one route: its path, its servers, and its options. Pure."""
 
-from daemun.core import model, problem_report, rules, source_abilities, words
+from daemun.core import model, problem_report, quantity_rules, rules, source_abilities, words
 from daemun.core.options import catalogue, option, status_option
 
 
@@ -84,10 +84,11 @@ def _check_target(
             report.add(f"port {target.port} is not between 1 and 65535", *field)
     if target.path is not None:
         report.add(rules.check_target_path(target.path), *field)
+    cause = quantity_rules.check_duration(target.fail_timeout_s, least=0.001, most=rules.YEAR_S)
+    report.add(cause, *field, "fail_timeout")
     numbers: tuple[tuple[str, float, float, float], ...] = (
         ("weight", target.weight, 1, 65535),
         ("max_fails", target.max_fails, 0, 65535),
-        ("fail_timeout", target.fail_timeout_s, 0.001, rules.YEAR_S),
         ("max_connections", target.max_connections, 0, 1_000_000),
     )
     for name, value, least, most in numbers:

@@ -6,7 +6,7 @@ import typing
 
 import pydantic
 
-from daemun.core import rules, words
+from daemun.core import quantity_rules, rules, words
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
@@ -73,14 +73,10 @@ def _check(health: Health | None, place: Place) -> None:
     _check_path(health, place)
     if health.host is not None:
         place.add_value(health.host, rules.check_host_header(health.host), "host")
-    numbers: tuple[tuple[str, float, float, float], ...] = (
-        ("interval", health.interval_s, 0.1, _LONGEST_INTERVAL_S),
-        ("timeout", health.timeout_s, 0.01, _LONGEST_TIMEOUT_S),
-        ("threshold", health.threshold, 1, _MOST_IN_A_ROW),
-        ("recover", health.recover, 1, _MOST_IN_A_ROW),
-    )
-    for name, value, least, most in numbers:
-        place.add(rules.check_number(value, least=least, most=most), name)
+    place.add(quantity_rules.check_duration(health.interval_s, least=0.1, most=_LONGEST_INTERVAL_S), "interval")
+    place.add(quantity_rules.check_duration(health.timeout_s, least=0.01, most=_LONGEST_TIMEOUT_S), "timeout")
+    place.add(rules.check_number(health.threshold, least=1, most=_MOST_IN_A_ROW), "threshold")
+    place.add(rules.check_number(health.recover, least=1, most=_MOST_IN_A_ROW), "recover")
     if not health.statuses:
         place.add("is empty, so that no answer would be good", "status")
     for index, (low, high) in enumerate(health.statuses):

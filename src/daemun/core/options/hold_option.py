@@ -4,7 +4,7 @@ import typing
 
 import pydantic
 
-from daemun.core import short_texts
+from daemun.core import quantity_rules, short_texts
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, between
 
@@ -30,6 +30,6 @@ OPTION = Option(
     ),
     beside=frozenset({Beside.TO}),
     label=Label.VALUE,
-    check=between(0, _LONGEST_S),
+    check=between(0, _LONGEST_S, rule=quantity_rules.check_duration),
 )
 """Seconds; 0: it fails at once."""

@@ -5,7 +5,7 @@ import typing
 
 import pydantic
 
-from daemun.core import model, rules, short_texts
+from daemun.core import model, quantity_rules, rules, short_texts
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Label, Level, Option, Place
 
@@ -41,7 +41,7 @@ def _parse(value: object) -> object:
 def _check(value: Hsts | None, place: Place) -> None:
     if value is None:
         return
-    place.add(rules.check_number(value.max_age_s, least=0, most=10 * rules.YEAR_S), "max_age")
+    place.add(quantity_rules.check_duration(value.max_age_s, least=0, most=10 * rules.YEAR_S), "max_age")
     if place.site is not None and place.site.tls.mode is model.TlsMode.OFF:
         place.add("promises HTTPS, but tls is off")
 

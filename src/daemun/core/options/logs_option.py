@@ -6,7 +6,7 @@ import typing
 
 import pydantic
 
-from daemun.core import rules, words
+from daemun.core import quantity_rules, rules, words
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
 
@@ -67,7 +67,7 @@ def _make(written: WrittenLogs) -> Logs:
 
 
 def _check(value: Logs, place: Place) -> None:
-    place.add(rules.check_number(value.max_bytes, least=1, most=rules.MAX_BYTES_OF_A_FILE), "max_size")
+    place.add(quantity_rules.check_size(value.max_bytes, least=1, most=rules.MAX_BYTES_OF_A_FILE), "max_size")
     place.add(rules.check_number(value.keep, least=0, most=10_000), "keep")
     if value.format is not None:
         place.add(rules.check_log_format(value.format), "format")

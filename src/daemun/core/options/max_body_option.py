@@ -2,7 +2,7 @@
 
 import collections.abc
 
-from daemun.core import arguments, directive, rules
+from daemun.core import arguments, directive, quantity_rules, rules
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Label, Option, Spot, between
 
@@ -18,6 +18,6 @@ OPTION = Option(
     default=0,
     doc=Doc(kind="size, `off`", usual="`off`", meaning="largest request body"),
     label=Label.VALUE,
-    check=between(0, rules.MAX_BYTES_OF_A_FILE),
+    check=between(0, rules.MAX_BYTES_OF_A_FILE, rule=quantity_rules.check_size),
     lines=_lines,
 )

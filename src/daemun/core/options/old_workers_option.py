@@ -5,7 +5,7 @@ import typing
 
 import pydantic
 
-from daemun.core import rules
+from daemun.core import quantity_rules, rules
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
 
@@ -29,8 +29,8 @@ class OldWorkers(forms.OptionMap):
 def _check(value: OldWorkers, place: Place) -> None:
     least, most = _LEAST_BYTES, rules.MAX_BYTES_OF_A_FILE
     place.add(rules.check_number(value.generations, least=1, most=1000), "generations")
-    place.add(rules.check_number(value.memory_bytes, least=least, most=most), "memory")
-    place.add(rules.check_number(value.wait_s, least=0, most=3600), "wait")
+    place.add(quantity_rules.check_size(value.memory_bytes, least=least, most=most), "memory")
+    place.add(quantity_rules.check_duration(value.wait_s, least=0, most=3600), "wait")
     place.add(rules.check_number(value.sockets_per_s, least=1, most=10_000), "per_second")
 
 

@@ -141,11 +141,13 @@ class NamedFile:
     is_private_key: bool = False
 
 
-def between(least: float, most: float) -> collections.abc.Callable[[float | None, Place], None]:
-    """The rule of a number; None is none."""
+def between(
+    least: float, most: float, *, rule: collections.abc.Callable[..., str | None] = rules.check_number
+) -> collections.abc.Callable[[float | None, Place], None]:
+    """The rule of a number; None is none. rule: of what kind of number, `quantity_rules.check_duration`, say."""
 
     def check(value: float | None, place: Place) -> None:
-        place.add(None if value is None else rules.check_number(value, least=least, most=most))
+        place.add(None if value is None else rule(value, least=least, most=most))
 
     return check
 

@@ -5,7 +5,7 @@ import typing
 
 import pydantic
 
-from daemun.core import rules
+from daemun.core import quantity_rules, rules
 from daemun.core.options import forms
 from daemun.core.options.option import Beside, Doc, Label, Option, Place
 
@@ -39,7 +39,8 @@ def _parse(value: object) -> object:
 def _check(value: Timeouts, place: Place) -> None:
     for field in dataclasses.fields(value):
         number = getattr(value, field.name)
-        place.add(rules.check_number(number, least=0.001, most=rules.YEAR_S), field.name.removesuffix("_s"))
+        cause = quantity_rules.check_duration(number, least=0.001, most=rules.YEAR_S)
+        place.add(cause, field.name.removesuffix("_s"))
 
 
 OPTION = Option(
