@@ -16,7 +16,7 @@ import time
 import typing
 
 from daemun import settings
-from daemun.core import words
+from daemun.core import cures, words
 
 
 @contextlib.contextmanager
@@ -97,12 +97,18 @@ def is_json(log_format: settings.LogFormat) -> bool:
     return log_format is settings.LogFormat.JSON
 
 
-def configure(log_format: settings.LogFormat, *, verbose: bool = False) -> None:
-    """Send structlog's and the standard library's log to standard error, in one form. verbose: debug lines, too."""
+def configure(log_format: settings.LogFormat, *, verbose: bool = False, options: str = "") -> None:
+    """Send structlog's and the standard library's log to standard error, in one form. verbose: debug lines, too.
+    options: of the commands that lines name (`settings.Settings.options`)."""
+
+    def complete(_: typing.Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        return {**event, "event": cures.with_options(str(event["event"]), options)}
+
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        complete,
     ]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

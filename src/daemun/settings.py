@@ -8,12 +8,14 @@ import dataclasses
 import enum
 import os
 import pathlib
+import shlex
 
 from daemun.core import layout
 from daemun.errors import ConfigError
 from daemun.nginx import work_folder
 
 CONFIG_NAME = "daemun.yaml"
+_ARGUMENT = "the command line"
 SYSTEM_CONFIG = pathlib.Path("/etc/daemun/daemun.yaml")
 SYSTEM_STATE = pathlib.Path("/var/lib/daemun")
 LONGEST_SOCKET_PATH_BYTES = 107
@@ -66,6 +68,14 @@ class Settings:
         """Whether the file was named, rather than found as the default."""
         return self.config_from != "the default"
 
+    @property
+    def options(self) -> str:
+        """What another command needs to reach the same gate: what the command line named, not what the environment
+        gives to every command."""
+        named = {"--state": (self.state_from, self.state), "-c": (self.config_from, self.config)}
+        words = [word for name, (by, path) in named.items() if by in {name, _ARGUMENT} for word in (name, str(path))]
+        return shlex.join(words)
+
 
 def resolve(
     given: Given,
@@ -101,7 +111,7 @@ def resolve(
 
 def with_config(settings: Settings, file: pathlib.Path) -> Settings:
     """The same with a file that was named as an argument."""
-    return dataclasses.replace(settings, config=file, config_from="the command line")
+    return dataclasses.replace(settings, config=file, config_from=_ARGUMENT)
 
 
 def default_state(environ: collections.abc.Mapping[str, str], *, is_root: bool) -> pathlib.Path:

@@ -93,7 +93,7 @@ def test_the_record_that_stays_is_told_and_looked_for(daemon: Daemon) -> None:
         daemon.write(textwrap.dedent(acme) + textwrap.dedent(SITES))
         early = daemon.cli("certs", "dns", ZONE)
         assert early.returncode == 1
-        assert "run `daemun up` with this configuration" in early.stderr
+        assert f"run {daemon.named('up')} with this configuration" in early.stderr
         daemon.start()
         daemon.wait_ready()
         daemon.wait(lambda: state_of(daemon) == "failing", "the first order to fail")

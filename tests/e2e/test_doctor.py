@@ -78,7 +78,7 @@ def test_beside_a_running_daemon(gate: Daemon) -> None:
     assert "  ✓ the clock agrees with the CA's" in lines
     bad, good = (lines[lines.index(f"{name}.shop.net") + 1 :] for name in ("bad", "good"))
     assert bad[0].startswith("  ✗ has no certificate as asked for: cannot validate")
-    assert "`daemun certs renew bad.shop.net` tries at once" in bad[1]
+    assert f"{gate.named('certs renew bad.shop.net')} tries at once" in bad[1]
     assert bad[2:4] == [
         "  ! does not exist in DNS (NXDOMAIN)",
         f"      make an A or AAAA record for it that points to this machine ({GATE})",
@@ -188,5 +188,5 @@ def test_local_sites_that_this_machine_does_not_trust(daemon: Daemon) -> None:
     daemon.cli_good("stop", "--keep-traffic")
     daemon.wait_exit()
     said = daemon.cli("doctor").stdout
-    assert "goes on serving; the next `daemun up` adopts it" in said
+    assert f"goes on serving; the next {daemon.named('up')} adopts it" in said
     assert "which this machine does not trust" in said

@@ -58,7 +58,7 @@ def test_before_the_first_start_nothing_is_ordered_anew(
     assert f"certificate  {HOST}, {OTHER} (until " in said
     assert f"is served for {HOST}, {OTHER}" in said
     assert f'directory: "{ca.directory}"' in said
-    assert "used with the next `daemun up`" in said
+    assert f"used with the next {daemon.named('up')}" in said
     assert "PRIVATE" not in said
     assert "is used already" in daemon.cli_good("certs", "import", str(client.folder))
 

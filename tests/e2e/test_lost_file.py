@@ -1,5 +1,8 @@
 """J1: daemun.yaml is moved away, and a command would begin a new one in its place."""
 
+import re
+import shlex
+
 import pytest
 
 from tests.support.daemon import Daemon, signpost
@@ -52,8 +55,10 @@ def test_commands_that_miss_the_file_tell_how_to_put_it_back(lost: Daemon) -> No
     assert lost.terminate() == 0
     for command in ("check", "doctor"):
         done = lost.cli(command)
-        assert "`daemun restore-file`" in done.stdout + done.stderr, command
-    lost.cli_good("restore-file")
+        (named,) = set(re.findall("`daemun ([^`]*restore-file[^`]*)`", done.stdout + done.stderr))
+        assert lost.named("restore-file") == f"`daemun {named}`"
+    # What was printed leads to this gate from anywhere, without another word.
+    assert lost.bare(*shlex.split(named)).returncode == 0
     lost.cli_good("check")
 
 

@@ -164,7 +164,7 @@ def test_c10_one_client_that_tries_names_keeps_no_customer_out(daemon: Daemon, p
     assert "the network 127.0.0.0/24 brought more than 3 new names within a minute (10 were turned away)" in str(
         problem
     )
-    assert "`daemun domains add shop.customer.test`" in " ".join(daemon.cli("doctor").stdout.split())
+    assert daemon.named("domains add shop.customer.test") in " ".join(daemon.cli("doctor").stdout.split())
 
 
 def ask_from(daemon: Daemon, address: str, host: str) -> int:

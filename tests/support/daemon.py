@@ -211,6 +211,10 @@ class Daemon:
         """Run one command of daemun to its end."""
         return self._run(self.command(*arguments), within_s)
 
+    def named(self, command: str) -> str:
+        """A command as daemun's messages name it, with the options that lead to this gate."""
+        return f"`daemun {command} --state {self.state} -c {self.config}`"
+
     def bare(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """As `cli`, without -c and --state."""
         return self._run([*self.program, *arguments], 60)

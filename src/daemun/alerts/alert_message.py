@@ -4,7 +4,7 @@ import dataclasses
 import datetime
 import typing
 
-from daemun.core import durations, model
+from daemun.core import cures, durations, model
 from daemun.core.alerts import alert_ledger, alert_rules, alert_text
 
 Json = dict[str, typing.Any]
@@ -17,12 +17,14 @@ BODY_VERSION = 1
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """machine: the name of daemun's host. version: daemun's. at: now, aware UTC."""
+    """machine: the name of daemun's host. version: daemun's. at: now, aware UTC. options: of the commands that it names
+    (`settings.Settings.options`)."""
 
     notice: alert_ledger.Notice
     machine: str
     version: str
     at: datetime.datetime
+    options: str = ""
 
     @property
     def headline(self) -> str:
@@ -30,7 +32,7 @@ class Message:
 
     @property
     def text(self) -> str:
-        return alert_text.text(self.notice, self.machine, self.at)
+        return cures.with_options(alert_text.text(self.notice, self.machine, self.at), self.options)
 
     @property
     def hosts(self) -> list[str]:

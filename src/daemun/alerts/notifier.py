@@ -50,7 +50,7 @@ class Notifier:
     """Implements `control.ports.Alerts`. Not thread-safe: one per event loop, and `run` must be running.
 
     look: what is there now; None: nothing is known yet, as before the first round of the daemon.
-    machine: the name of this host. version: daemun's.
+    machine: the name of this host. version: daemun's. options: of the commands that messages name.
     """
 
     def __init__(
@@ -61,12 +61,14 @@ class Notifier:
         *,
         machine: str,
         version: str,
+        options: str = "",
     ) -> None:
         self._store = store
         self._clock = clock
         self._look = look
         self._machine = machine
         self._version = version
+        self._options = options
         self._ledger = alert_ledger.AlertLedger()
         self._kept = b""
         self._keeping = asyncio.Lock()
@@ -157,7 +159,9 @@ class Notifier:
     async def _try(self, target: alert_targets.AlertTarget, notice: alert_ledger.Notice) -> model.SentAlert:
         """One delivery. Its failure is logged when it is a new one, and noted, so that the next waits."""
         now = self._clock.now()
-        what = alert_message.Message(notice=notice, machine=self._machine, version=self._version, at=now)
+        what = alert_message.Message(
+            notice=notice, machine=self._machine, version=self._version, at=now, options=self._options
+        )
         wait_s = None
         try:
             remark = await target.deliver(what, await asyncio.to_thread(alert_targets.make_context))

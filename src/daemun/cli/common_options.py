@@ -11,7 +11,7 @@ import typing
 import typer
 
 from daemun import settings
-from daemun.cli import json_answer
+from daemun.cli import json_answer, output
 
 Config = typing.Annotated[
     pathlib.Path | None,
@@ -64,7 +64,11 @@ def resolve(
     given = dataclasses.replace(
         combine(context, config=config, state=state, nginx=nginx), log_format=log_format, verbose=verbose
     )
-    return settings.resolve(given, environ=os.environ, is_root=os.geteuid() == 0, working_directory=pathlib.Path.cwd())
+    chosen = settings.resolve(
+        given, environ=os.environ, is_root=os.geteuid() == 0, working_directory=pathlib.Path.cwd()
+    )
+    output.name_gate(chosen.options)
+    return chosen
 
 
 def combine(

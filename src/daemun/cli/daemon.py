@@ -12,7 +12,7 @@ import sys
 import typing
 
 from daemun import errors, garbage, settings
-from daemun.cli import clean_exit, json_answer
+from daemun.cli import clean_exit, json_answer, output
 
 
 def become(chosen: settings.Settings) -> typing.NoReturn:
@@ -29,8 +29,9 @@ def become(chosen: settings.Settings) -> typing.NoReturn:
     os.execv(sys.executable, [sys.executable, *flags, "-m", __name__, *words])  # noqa: S606
 
 
-def fail(error: errors.DaemunError, log_format: settings.LogFormat) -> typing.NoReturn:
-    """Exit because there will be no daemon, with the reason in the form that its log would have had."""
+def fail(error: errors.DaemunError, log_format: settings.LogFormat, *, options: str = "") -> typing.NoReturn:
+    """Exit because there will be no daemon, with the reason in the form that its log would have had. options: as
+    `log.configure`."""
     from daemun import log  # first: it sees to it that structlog stays small
 
     if json_answer.is_wanted() or not log.is_json(log_format):
@@ -38,7 +39,7 @@ def fail(error: errors.DaemunError, log_format: settings.LogFormat) -> typing.No
     # Whoever collects the lines of a daemon expects each of them in the same form.
     import structlog
 
-    log.configure(log_format)
+    log.configure(log_format, options=options)
     structlog.get_logger().error(str(error))
     sys.exit(1)
 
@@ -55,7 +56,8 @@ def main() -> None:
 def _live(chosen: settings.Settings) -> None:
     from daemun import log
 
-    log.configure(chosen.log_format, verbose=chosen.verbose)
+    output.name_gate(chosen.options)
+    log.configure(chosen.log_format, verbose=chosen.verbose, options=chosen.options)
     try:
         from daemun.wiring import start
         from daemun.wiring.offline import configuration
@@ -63,7 +65,7 @@ def _live(chosen: settings.Settings) -> None:
         configuration.check_can_start(chosen)
         code = start.run(chosen)
     except errors.DaemunError as error:
-        fail(error, chosen.log_format)
+        fail(error, chosen.log_format, options=chosen.options)
     sys.exit(code)
 
 

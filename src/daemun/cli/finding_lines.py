@@ -69,7 +69,7 @@ def _grouped(findings: collections.abc.Iterable[Json]) -> dict[str | None, list[
 
 
 def _wrapped(text: str, indent: str, width: int | None) -> list[str]:
-    text = " ".join(text.split())
+    text = " ".join(output.clean(text).split())  # before it is broken: a command that it names becomes longer
     if width is None:
         return [indent + text]
     return textwrap.wrap(

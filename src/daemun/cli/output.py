@@ -8,6 +8,7 @@ import dataclasses
 import sys
 
 from daemun.cli import json_answer
+from daemun.core import cures
 
 Row = collections.abc.Sequence[str]
 GAP = "  "
@@ -37,6 +38,15 @@ class TerminalLine:
     text: str
     state: str | None = None
     at: int = 0
+
+
+_options = ""
+
+
+def name_gate(options: str) -> None:
+    """From now on the commands that texts name have these options (`settings.Settings.options`)."""
+    global _options  # noqa: PLW0603 - one gate a process, as there is one standard output
+    _options = options
 
 
 def print_line(text: str = "") -> None:
@@ -78,8 +88,10 @@ def lines_of(titles: Row, rows: collections.abc.Sequence[Row]) -> list[str]:
 
 
 def clean(text: str) -> str:
-    """The text without control characters, line breaks and tabs excepted."""
-    return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+    """The text without control characters, line breaks and tabs excepted, and with the options of this gate in the
+    commands that it names."""
+    shown = "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+    return cures.with_options(shown, _options)
 
 
 def state_of(word: str) -> str:

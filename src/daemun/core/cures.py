@@ -3,9 +3,25 @@ when the check accepts it: a cure that fails at the next try is worse than none.
 
 import collections.abc
 import json
+import re
 
 Check = collections.abc.Callable[[str], str | None]
 """The cause of a refusal; None: the text is good."""
+
+
+_COMMAND = re.compile(r"`(daemun (?!demo\b|schema\b)[a-z][^`\n]*)`")
+
+
+def with_options(text: str, options: str) -> str:
+    """The text, in which each command of daemun has the options that it needs to reach the same gate. options: "" for a
+    gate that is found without any."""
+    if not options:
+        return text
+    return _COMMAND.sub(lambda found: f"`{_with(found.group(1), options)}`", text)
+
+
+def _with(command: str, options: str) -> str:
+    return command if command.endswith(f" {options}") else f"{command} {options}"
 
 
 def write(check: Check, *candidates: str) -> str:

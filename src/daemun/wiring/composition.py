@@ -130,7 +130,12 @@ class Daemon:
             last_good={file.name: self._compatible.complete(known)} if known else {},
         )
         self._alerts = notifier.Notifier(
-            store, clock.SystemClock(), self._see, machine=socket.gethostname(), version=daemun.__version__
+            store,
+            clock.SystemClock(),
+            self._see,
+            machine=socket.gethostname(),
+            version=daemun.__version__,
+            options=settings.options,
         )
         self._certificates.subscribe(self._note_certificates)
         self._gate = gate.Gate(

@@ -24,6 +24,7 @@ def check(chosen: settings.Settings, file: File = None, as_json: common_options.
 
     if file is not None:
         chosen = settings.with_config(chosen, pathlib.Path.cwd() / file.expanduser())
+        output.name_gate(chosen.options)
     chosen = daemon_state.with_daemons_file(chosen)
     configuration.check_can_start(chosen)
     found = json_values.problems_json(checking.check(chosen))
