@@ -29,11 +29,16 @@ PLACES = {
 }
 CURED = re.compile(r'write ("(?:[^"\\]|\\.)*")|did you mean ("(?:[^"\\]|\\.)*")\?')
 OPTION = re.compile(r"write `(to|files|http|health|tls): (.*?)`")
+VALUE = re.compile(r"write `(\{.*\})`")
+"""YAML that stands in the place of the refused text."""
 
 
 def errors_in(place: str, text: str) -> list[str]:
     """What is wrong with a file that has the text in that place."""
-    content = PLACES[place].format(text=json.dumps(text, ensure_ascii=False))
+    return errors_of(PLACES[place].format(text=json.dumps(text, ensure_ascii=False)))
+
+
+def errors_of(content: str) -> list[str]:
     found = yaml_file.parse(content, file_name="daemun.yaml", base_dir="/etc/daemun").problems
     return [problem.message for problem in found if problem.severity is model.Severity.ERROR]
 
@@ -49,6 +54,9 @@ def assert_cured(place: str, text: str) -> list[str]:
         for cure in cures_in(message):
             assert not errors_in(place, cure), (text, cure)
             found.append(cure)
+        for value in VALUE.findall(message):
+            assert not errors_of(PLACES[place].format(text=value)), (text, value)
+            found.append(value)
         for key, value in OPTION.findall(message):
             route = f"{{{key}: {value}}}" if key in {"to", "files"} else f"{{to: grpc://web, {key}: {value}}}"
             content = f"sites: {{a.test: {{routes: {{/: {route}}}}}}}"
@@ -112,7 +120,8 @@ def assert_cured(place: str, text: str) -> list[str]:
 )
 def test_targets(place: str, text: str, cure: str) -> None:
     """K1, K11."""
-    assert assert_cured(place, text) == [cure]
+    is_entry = cure.startswith(("files:", "to:"))
+    assert assert_cured(place, text) == [f"{{/: {{{cure}}}}}" if is_entry and place == "short target" else cure]
 
 
 @pytest.mark.parametrize(
@@ -240,3 +249,56 @@ def test_a_folder_is_a_target_of_daemun_add(tmp_path: pathlib.Path) -> None:
     yaml_edit.add_route(file, "a.test", str(tmp_path / "www"))
     (site,) = yaml_file.read_snapshot(file).sites
     assert site.routes[0].action == model.Files(folder=str(tmp_path / "www"))
+
+
+@pytest.mark.parametrize(
+    ("written", "cure"),
+    [
+        ("[http://a, http://b]", "{/: {to: [http://a, http://b]}}"),
+        ('["http://[::1]:1", http://b]', "{/: {to: ['http://[::1]:1', http://b]}}"),
+        ("[{/: http://a}, {/api/: {to: http://b, hold: 5s}}]", "{/: http://a, /api/: {to: http://b, hold: 5s}}"),
+        ("[{hsts: true}, {routes: {/: http://a}}]", "{hsts: true, routes: {/: http://a}}"),
+        ("{to: http://a}", "{routes: {/: {to: http://a}}}"),
+        ("{files: /srv/www}", "{routes: {/: {files: /srv/www}}}"),
+        ("{redirect: https://b.test$request_uri}", "{routes: {/: {redirect: https://b.test$request_uri}}}"),
+        ("{/: ./public}", "{files: ./public}"),
+        ("{/: [http://a, http://b]}", "{to: [http://a, http://b]}"),
+        ("{/: [http://a]}", None),
+        ("{routes: [{/: http://a}, {/b: http://b}]}", "{/: http://a, /b: http://b}"),
+        ("{routes: [{/: http://a}, {path: /b}]}", None),
+        ("[]", None),
+        ("[{/: 5}]", None),
+        ("[{/: http://a}, {/: http://b}]", None),
+        ("[http://a, 5]", None),
+    ],
+)
+def test_a_value_of_the_wrong_form_below_a_host(written: str, cure: str | None) -> None:
+    """A list below a host, a folder, what only a route can lead to: what is printed can stand in its place."""
+    (message,) = errors_of(f"sites: {{a.test: {written}}}")
+    assert VALUE.findall(message) == ([] if cure is None else [cure]), message
+    if cure is not None:
+        for place in (f"{{a.test: {cure}}}", f"{{a.test: {{/: {cure}}}}}", f"{{a.test: {{routes: {cure}}}}}"):
+            if not errors_of(f"sites: {place}"):
+                return
+        raise AssertionError(cure)
+
+
+@pytest.mark.parametrize("to", ["./www", "[./www]", "[http://a, /srv/www]", "[{url: ./www}]"])
+def test_a_folder_behind_to_stands_behind_files(to: str) -> None:
+    """The printed entry is of the route, not of its `to:`."""
+    (message,) = errors_of(f"sites: {{a.test: {{/: {{to: {to}}}}}}}")
+    (entry,) = re.findall(r"write `(files: [^`]*)` in place of `to:`", message)
+    assert not errors_of(f"sites: {{a.test: {{/: {{{entry}}}}}}}")
+
+
+def test_several_servers_at_once_are_written_by_hand(tmp_path: pathlib.Path) -> None:
+    """`daemun add` takes one; what it prints can stand in the file."""
+    with pytest.raises(ConfigError, match="cannot add") as caught:
+        yaml_edit.add_route(tmp_path / "daemun.yaml", "*.a.lan", "http://a, http://b", route_path="/x")
+    (entry,) = re.findall(r"write `([^`]*)` below `sites:` by hand", str(caught.value))
+    assert not errors_of(f"sites: {{{entry}}}")
+
+
+def test_a_name_that_is_no_folder_yet_is_told_so(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(ConfigError, match='or make the folder "dist/web" for files'):
+        yaml_edit.add_route(tmp_path / "daemun.yaml", "a.test", "dist/web")

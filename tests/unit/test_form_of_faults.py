@@ -4,10 +4,12 @@ the option, the line and the column. K10: a missing colon names its own line."""
 import json
 import re
 
+import hypothesis
 import pytest
+from hypothesis import strategies
 
-from daemun.core import words
-from daemun.sources import yaml_file
+from daemun.core import quantity_rules, short_texts, words
+from daemun.sources import yaml_file, yaml_route, yaml_site, yaml_top
 
 FORM = re.compile(
     r'daemun\.yaml:(?P<line>[0-9]+):(?P<column>[0-9]+): site "(?P<site>[^"]+)"(, route "(?P<route>[^"]+)")?'
@@ -251,3 +253,74 @@ def test_a_header_with_control_characters() -> None:
     for line in lines:
         assert line.isprintable()
         assert "\\\\" not in line
+
+
+@pytest.mark.parametrize("key", ["hsts", "tls", "aliases", "enabled", "routes", "on_demand", "redirect_aliases"])
+def test_an_option_of_a_site_at_the_top_is_sent_below_its_host(key: str) -> None:
+    (line, *_) = said(f"{key}: x\nsites: {{a.test: http://x}}\n")
+    assert line.startswith(
+        f'daemun.yaml:1:1: unknown key "{key}" here: it is an option of a site; write it below the host'
+    )
+
+
+@pytest.mark.parametrize("kind", ["site", "route", "file", "server"])
+def test_every_key_is_sent_to_where_it_is_known(kind: str) -> None:
+    """A key that one of the four maps has and another has not."""
+    keys = {
+        "file": yaml_top.FILE.model_fields.keys(),
+        "site": yaml_site.SITE.model_fields.keys(),
+        "route": yaml_route.ROUTE.model_fields.keys(),
+        "server": yaml_route.TargetEntry.model_fields.keys(),
+    }
+    files = {
+        "file": "KEY: 1x\nsites: {a.test: http://x}\n",
+        "site": "sites: {a.test: {KEY: 1x, routes: {/: http://x}}}\n",
+        "route": "sites: {a.test: {routes: {/: {to: http://x, KEY: 1x}}}}\n",
+        "server": "sites: {a.test: {routes: {/: {to: [{url: http://x, KEY: 1x}]}}}}\n",
+    }
+    homes = {"file": "belongs to the top", "site": "of a site", "route": "of a route", "server": "of a server"}
+    for key in keys[kind]:
+        for other in keys.keys() - {kind}:
+            if key in keys[other] or key == "url":
+                continue
+            known = {homes[one] for one in keys if key in keys[one]}
+            (message, *_) = [line for line in said(files[other].replace("KEY", key)) if "unknown key" in line]
+            assert any(home in message for home in known), message
+
+
+@pytest.mark.parametrize(
+    "content", ["port: 80\nsites: {a.test: http://x}\n", "sites: {a.test: {port: 80, routes: {/: http://x}}}\n"]
+)
+def test_a_port_is_told_where_both_kinds_of_ports_stand(content: str) -> None:
+    (line,) = said(content)
+    assert "`/: http://127.0.0.1:3000`" in line
+    assert "`listen: {http: 80, https: 443}` at the top" in line
+    assert not said("listen: {http: 80, https: 443}\nsites: {a.test: {/: http://127.0.0.1:3000}}\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("sites: {a.test: {/: {to: http://x, hold: 2h}}}\n", "hold: 2h is not between 0s and 1h"),
+        ("sites: {a.test: {/: {to: http://x, hold: 90m}}}\n", "hold: 90m is not between 0s and 1h"),
+        ("sites: {a.test: {/: {to: http://x, timeout: 400d}}}\n", "timeout.read: 400d is not between 1ms and 366d"),
+        ("sites: {a.test: {/: {to: http://x, health: {interval: 2h}}}}\n", "interval: 2h is not between 100ms and 1h"),
+        ("sites: {a.test: {/: {to: http://x, max_body: 2000t}}}\n", "max_body: 2000t is not between 0 and 1024t"),
+        ("old_workers: {memory: 1k}\nsites: {}\n", "old_workers.memory: 1k is not between 1m and 1024t"),
+        ("old_workers: {wait: 1d}\nsites: {}\n", "old_workers.wait: 1d is not between 0s and 1h"),
+    ],
+)
+def test_bounds_are_told_in_units(content: str, told: str) -> None:
+    (line,) = said(content)
+    assert line.endswith(told)
+
+
+@hypothesis.given(strategies.integers(1, 10**9), strategies.sampled_from(["ms", "s", "m", "h", "d"]))
+def test_a_duration_is_shown_as_it_can_be_written(number: int, unit: str) -> None:
+    value_s = short_texts.parse_duration(f"{number}{unit}")
+    assert short_texts.parse_duration(quantity_rules.show_duration(value_s)) == pytest.approx(value_s)
+
+
+@hypothesis.given(strategies.integers(0, 1 << 50))
+def test_a_size_is_shown_as_it_can_be_written(size: int) -> None:
+    assert short_texts.parse_size(quantity_rules.show_size(size) if size >= 1024 else size) == size

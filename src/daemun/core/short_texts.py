@@ -5,6 +5,7 @@ whose text names what was found and what was expected. What parses here may stil
 """
 
 import ipaddress
+import json
 import re
 import unicodedata
 
@@ -104,21 +105,39 @@ def parse_engine(text: str) -> str:
     raise ValueError(f'expected "unix:///var/run/docker.sock" or "tcp://host:2375", found {words.quoted(text)}{hint}')
 
 
+class NotOneServerError(ValueError):
+    """A target that was meant to be something else of a route.
+
+    cause: with why. entry: of a route that it was meant to be, "files: /srv/www".
+    """
+
+    def __init__(self, cause: str, entry: str) -> None:
+        super().__init__(f"{cause}: write `{entry}`")
+        self.cause = cause
+        self.entry = entry
+
+
 def parse_target(text: str) -> model.Target:
-    """scheme://host[:port][/path], or scheme://unix:/socket[:/path]. Raises: ValueError with what to write instead."""
+    """scheme://host[:port][/path], or scheme://unix:/socket[:/path].
+
+    Raises: ValueError with what to write instead; NotOneServerError when that is no target.
+    """
     try:
         return _parse_target(text)
     except ValueError as error:
-        cause = str(error)
-    servers = [_find_meant(part) for part in spellings.several(text)]
-    folder = spellings.folder(text)
+        cause = f"target {words.quoted(text)} {error}"
+        reason = str(error)
+    servers = [find_meant(part) for part in spellings.several(text)]
     if servers and all(servers):
-        cure = f"; they are several servers: write `to: [{', '.join(map(str, servers))}]`"
-    elif folder is not None:
-        cure = f"; a folder of files is no server: write `files: {folder}`"
-    else:
-        cure = cures.write(_find_misfit, *spellings.targets(text)) or _name_schemes(text, cause)
-    raise ValueError(f"target {words.quoted(text)} {cause}{cure}")
+        raise NotOneServerError(f"{cause}; they are several servers", f"to: [{', '.join(map(_in_list, servers))}]")
+    if (folder := spellings.folder(text)) is not None:
+        raise NotOneServerError(f"{cause}; a folder of files is no server", f"files: {folder}")
+    raise ValueError(f"{cause}{cures.write(_find_misfit, *spellings.targets(text)) or _name_schemes(text, reason)}")
+
+
+def _in_list(server: str | None) -> str:
+    """As an item of a YAML list in brackets, in which others end."""
+    return json.dumps(server) if re.search(r"[\[\]{}]", str(server)) else str(server)
 
 
 def _name_schemes(text: str, cause: str) -> str:
@@ -129,7 +148,7 @@ def _name_schemes(text: str, cause: str) -> str:
     return f"; expected {words.listed(_SCHEMES)}{cures.write(_find_misfit, f'{near}://{rest}')}"
 
 
-def _find_meant(text: str) -> str | None:
+def find_meant(text: str) -> str | None:
     """A good target: the text itself, or what it could mean."""
     return next((one for one in (text, *spellings.targets(text)) if _find_misfit(one) is None), None)
 

@@ -183,3 +183,8 @@ def folder(text: str) -> str | None:
         text = re.sub(r"(?i)\Afile:/*", "/", text)
     is_path = text.startswith(("/", "./", "../")) or text in {".", ".."}
     return text if is_path and text.isprintable() and not re.search(r"\.sock\b|[:{}\[\],$\s]", text) else None
+
+
+def is_bare_name(text: str) -> bool:
+    """Whether a text could be a folder's name as well as a server's: "public", "dist/web"."""
+    return re.fullmatch(r"[\w-][\w.-]*(?:/[\w.-]+)*/?", text) is not None and not text.isdigit()

@@ -9,9 +9,9 @@ import typing
 
 import pydantic
 
-from daemun.core import names, other_tools, words
+from daemun.core import names, other_tools, short_texts, words
 from daemun.core.options import forms, option
-from daemun.sources import yaml_entry, yaml_positions, yaml_route, yaml_site, yaml_top, yaml_words
+from daemun.sources import yaml_entry, yaml_meant, yaml_positions, yaml_route, yaml_site, yaml_top, yaml_words
 
 _T = typing.TypeVar("_T", bound=yaml_entry.Entry)
 _Map = type[yaml_entry.Entry] | type[forms.OptionMap]
@@ -117,20 +117,37 @@ def _fault(
     if detail["type"] in _UNKNOWN_KEY:
         owner = _owner(kind, detail["loc"][:-1])
         key = str(detail["loc"][-1])
-        message = yaml_words.unknown_key(
-            key, _keys(owner), elsewhere=_home_of(key, owner), of_other_tools=owner in _OF_OTHER_TOOLS
-        )
+        home = _home_of(key, owner, detail["input"])
+        if owner is yaml_site.SITE and key in {action.value for action in option.Beside}:
+            route = yaml_meant.suggest_action(key, detail["input"], document.get(at))
+            home = f"{_OF_A_ROUTE}; write `{route}`" if route is not None else home
+        message = yaml_words.unknown_key(key, _keys(owner), elsewhere=home, of_other_tools=owner in _OF_OTHER_TOOLS)
         where = f"{yaml_words.label(path[:-1])}: " if path[:-1] else ""
         return yaml_positions.YamlFault(
             message=f"{where}{message}", mark=document.keys.get(path, document.locate(path)), path=path
         )
-    return yaml_positions.YamlFault(
-        message=yaml_words.translate(
-            detail, yaml_words.label(path), shape=_owner(kind, detail["loc"]).shape, key=path[-1] if path else None
-        ),
-        mark=document.locate(path),
-        path=path,
+    message = yaml_words.translate(
+        detail, yaml_words.label(path), shape=_owner(kind, detail["loc"]).shape, key=path[-1] if path else None
     )
+    error = detail.get("ctx", {}).get("error")
+    if isinstance(error, short_texts.NotOneServerError):
+        cure = yaml_meant.suggest_instead(error.entry, path, document.find(at))
+        message = f"{yaml_words.label(path)}: {error.cause}: {cure}"
+    elif (instead := _suggest(kind, detail)) is not None:
+        message = f"{message}; write `{instead}`"
+    return yaml_positions.YamlFault(message=message, mark=document.locate(path), path=path)
+
+
+def _suggest(kind: _Map, detail: typing.Any) -> str | None:
+    """What a list was meant to be where a map is expected."""
+    found, loc = detail["input"], detail["loc"]
+    if not isinstance(found, list):
+        return None
+    if kind is yaml_site.SITE and loc == ():
+        return yaml_meant.suggest_site(found)
+    if kind is yaml_site.SITE and loc == ("routes",):
+        return yaml_meant.suggest_routes(found)
+    return yaml_meant.suggest_route(found) if kind is yaml_route.ROUTE and loc == () else None
 
 
 def _keys(kind: _Map) -> collections.abc.Mapping[str, object]:
@@ -160,14 +177,26 @@ def _maps_in(annotation: object, tag: str | int | None) -> collections.abc.Itera
             yield from _maps_in(argument, tag)
 
 
-def _home_of(key: str, owner: _Map) -> str:
-    """Where a key belongs that is known, but not here."""
-    if owner is yaml_site.SITE and key in yaml_route.ROUTE.model_fields:
-        return f"; {words.quoted(key)} is an option of a route, under `routes`"
-    if owner in {yaml_site.SITE, yaml_route.ROUTE} and key in yaml_top.FILE.model_fields:
-        return f"; {words.quoted(key)} belongs to the top of the file"
-    if owner is yaml_route.ROUTE and key in yaml_site.SITE.model_fields:
-        return f"; {words.quoted(key)} is an option of the site, beside `routes`"
+_OF_A_ROUTE = "is an option of a route"
+_HOMES: tuple[tuple[type[yaml_entry.Entry], str], ...] = (
+    (yaml_site.SITE, "is an option of a site; write it below the host that it is for, beside `routes:`"),
+    (yaml_route.ROUTE, f"{_OF_A_ROUTE}; write it in the map of a path under `routes:`"),
+    (yaml_top.FILE, "belongs to the top of the file; write it beside `sites:`, without indentation"),
+    (yaml_route.TargetEntry, "is an option of a server; write it beside `url:` in an item of `to:`"),
+)
+
+
+def _home_of(key: str, owner: _Map, value: object) -> str | None:
+    """Where a key belongs that is known, but not here. One that other tools have, too, is only sent home when its
+    value is a word: `http: serve`, not `http: 80`."""
     if owner is yaml_top.FILE and "." in key:
-        return "; sites are written under `sites:`"
-    return ""
+        return "is a host; write it below `sites:`"
+    if owner not in _OF_OTHER_TOOLS:
+        return None
+    is_foreign = other_tools.find_key(key) is not None and not isinstance(value, str)
+    for home, words_ in _HOMES:
+        is_ambiguous = is_foreign and owner is yaml_top.FILE
+        is_url = home is yaml_route.TargetEntry and key == "url"
+        if home is not owner and key in home.model_fields and not is_ambiguous and not is_url:
+            return words_
+    return None

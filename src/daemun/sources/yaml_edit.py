@@ -58,7 +58,7 @@ def add_route(path: StrPath, host: str, target: str, *, route_path: str = "/") -
         path=route_path,
         action=model.Files(folder=folder)
         if folder is not None
-        else model.Proxy(targets=(edit.parsed(short_texts.parse_target, target),)),
+        else model.Proxy(targets=(edit.parsed(lambda text: _parse_target(text, edit.host, route_path), target),)),
     )
     routes = edit.site.routes if edit.site is not None else ()
     there = next((_unplaced(other) for other in routes if other.path == route_path), None)
@@ -241,6 +241,19 @@ def _host_of(key: str) -> str:
         return short_texts.parse_host(key)
     except ValueError:
         return key
+
+
+def _parse_target(text: str, host: str, route_path: str) -> model.Target:
+    """Raises: ValueError with what can be given to a command, or has to be written by hand."""
+    try:
+        return short_texts.parse_target(text)
+    except short_texts.NotOneServerError as error:
+        entry = f"{yaml_splice.scalar(host)}: {{{yaml_splice.scalar(route_path)}: {{{error.entry}}}}}"
+        raise ValueError(f"{error.cause}, and this adds one: write `{entry}` below `sites:` by hand") from error
+    except ValueError as error:
+        if spellings.is_bare_name(text):
+            raise ValueError(f"{error}, or make the folder {words.quoted(text)} for files") from error
+        raise
 
 
 def _is_folder(target: str) -> bool:

@@ -11,7 +11,7 @@ import re
 from ruamel import yaml
 
 from daemun.core import words
-from daemun.sources import yaml_words
+from daemun.sources import yaml_syntax, yaml_words
 
 MAX_BYTES = 4 << 20
 MAX_VALUES = 200_000
@@ -114,7 +114,7 @@ def load(content: bytes | str) -> Document:
     try:
         node = compose(text)
     except yaml.error.MarkedYAMLError as error:
-        (line, column), message = yaml_words.explain(error, text)
+        (line, column), message = yaml_syntax.explain(error, text)
         document.faults.append(YamlFault(message=message, mark=Mark(line, column)))
         return document
     except Exception as error:  # ruamel.yaml answers some malformed texts with errors of its own code

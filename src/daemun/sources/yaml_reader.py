@@ -17,6 +17,7 @@ import threading
 
 from daemun.core import model, site_memory, validate
 from daemun.sources import (
+    foreign_files,
     yaml_blocks,
     yaml_context,
     yaml_cutting,
@@ -71,6 +72,10 @@ class Reader:
         """The text as if nothing was read before, and nothing left out. What `parse` returns never differs from it."""
         document = yaml_positions.load(content)
         translation = self._translate(document)
+        foreign = foreign_files.explain(self._file_name, yaml_positions.decode(content, []) or "", document.value)
+        if foreign is not None:
+            translation.report(yaml_positions.YamlFault(message=foreign))
+            return yaml_blocks.Text(content=content, snapshot=_snapshot(translation))
         for fault in document.faults:
             translation.report_fault(fault)
         if document.faults and document.value is None:

@@ -11,6 +11,7 @@ from daemun.sources import (
     yaml_check,
     yaml_context,
     yaml_globals,
+    yaml_meant,
     yaml_positions,
     yaml_route,
     yaml_site,
@@ -67,10 +68,10 @@ class Translation(yaml_context.Context):
             )
             mark = self._key_mark((stray[0],))
         if "sites" in raw:
-            message = (
-                f"sites: expected a map of host names, found {words.describe(found)}"
-                f"{yaml_words.hint_at_colon(found) or '; none at all is `sites: {}`'}"
-            )
+            cure = yaml_words.hint_at_colon(found) or "; none at all is `sites: {}`"
+            if yaml_meant.is_map_behind_dashes(found):
+                cure = '; leave out the "-" before each host'
+            message = f"sites: expected a map of host names, found {words.describe(found)}{cure}"
         self.report(yaml_positions.YamlFault(message=message, mark=mark, path=("sites",)))
         return ()
 

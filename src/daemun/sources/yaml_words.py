@@ -1,10 +1,9 @@
-"""What is wrong with a file, in words for people: ruamel.yaml's syntax errors and pydantic's validation errors."""
+"""What is wrong with the values of a file, in words for people: pydantic's validation errors, and words that fit
+nowhere."""
 
 import collections.abc
 import re
 import typing
-
-from ruamel import yaml
 
 from daemun.core import other_tools, problem_report, words
 
@@ -24,57 +23,7 @@ _EXPECTED = {
 }
 
 
-# --- YAML syntax -----------------------------------------------------------------------------------------------
-
-
-def explain(error: yaml.error.MarkedYAMLError, text: str) -> tuple[tuple[int, int], str]:
-    """The line and column (from 1) of a syntax error in a text, and its cause with what to do."""
-    mark, message = _explain(error)
-    place = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-    if error.problem and any(sign in error.problem for sign in _AFTER_A_MISSING_COLON):
-        found = _find_missing_colon(text.splitlines(), error)
-        if found is not None:
-            line, column, what = found
-            return (line + 1, column + 1), what
-    return place, message
-
-
-_AFTER_A_MISSING_COLON = ("mapping values are not allowed", "could not find expected ':'")
-
-
-def _find_missing_colon(lines: list[str], error: yaml.error.MarkedYAMLError) -> tuple[int, int, str] | None:
-    """The line and column (from 0) where a colon is missing, and what is.
-
-    The parser takes such a line and the next one for one text, and stumbles over the colon of the next one.
-    """
-    mark = error.problem_mark
-    if mark is None or (mark.line < len(lines) and _COLON.search(lines[mark.line][: mark.column].strip())):
-        return None
-    start = min(mark.line, len(lines)) - 1
-    if "mapping" not in error.problem and error.context_mark is not None:
-        start = error.context_mark.line
-    while start >= 0 and (not lines[start].strip() or lines[start].lstrip().startswith("#")):
-        start -= 1
-    line = lines[start] if start >= 0 else ""
-    bare = line.split(" #")[0].rstrip()
-    if not bare.strip() or _COLON.search(bare) or bare.lstrip().startswith(("- ", "{", "[", "'", '"', "|", ">")):
-        return None
-    if bare.endswith(";"):
-        return start, len(line) - len(line.lstrip()), _OF_NGINX
-    indent = len(line) - len(line.lstrip())
-    word, _, rest = bare.strip().partition(" ")
-    head, colon, tail = word.partition(":")
-    if tail.startswith("//"):
-        return start, indent, f'expected a key before {words.quoted(word)}, such as "/: "'
-    if colon and tail and not rest:
-        return start, indent + len(head), f'expected a space after the ":" of {words.quoted(head)}'
-    return start, indent + len(word), f'expected ":" after {words.quoted(word)}'
-
-
-_COLON = re.compile(r":(?:\s|\Z)")
-_OF_NGINX = "this is a line of nginx's own language; hand-written nginx stands below `nginx: |`, indented"
-
-
+OF_NGINX = "this is a line of nginx's own language; hand-written nginx stands below `nginx: |`, indented"
 _DIRECTIVE = re.compile(r"[a-z_]+\s")
 
 
@@ -98,54 +47,19 @@ def hint_at_entry(text: str) -> str:
     return hint_at_colon(text) if _ENTRY.match(text) else ""
 
 
-def _explain(error: yaml.error.MarkedYAMLError) -> tuple[yaml.error.StreamMark | None, str]:
-    problem, context = error.problem or "", error.context or ""
-    place = error.problem_mark or error.context_mark
-    if "unexpected end of stream" in problem and "quoted scalar" in context:
-        return error.context_mark, "this quote is never closed"
-    if "<stream end>" in problem and "flow" in context and error.context_mark is not None:
-        return error.context_mark, "this bracket is never closed"
-    for sign, meaning in _MEANINGS:
-        if sign in problem:
-            return place, meaning.format(found=words.quoted(_between_quotes(problem)))
-    return place, f"is not YAML: {', '.join(part for part in (context, problem) if part)}"
-
-
-_MEANINGS = (
-    ("mapping values are not allowed", 'unexpected ":": text with ": " in it needs quotes; or check the indentation'),
-    ("found character '\\t'", "a tab cannot indent; use spaces"),
-    ("that cannot start any token", "text cannot start with {found}; put it in quotes"),
-    ("could not find expected ':'", 'expected ":" after the key'),
-    ("expected <block end>", "this line does not fit those above it; check the indentation and the quotes"),
-    ("found undefined alias", 'text that starts with "*" needs quotes, as in "*.example.com"'),
-    ("expected alphabetic or numeric character", 'text that starts with "*" or "&" needs quotes'),
-    ("found another document", 'a second document starts here ("---"); put everything into the first'),
-    ("found unknown escape character", "{found} after a backslash has no meaning in double quotes; use single quotes"),
-    ("maximum depth", "is nested too deeply"),
-    ("<stream end>", "the file ends here, but a bracket or a value is still open"),
-    ("expected the node content", "{found} is unexpected here; expected a value"),
-    ("expected ',' or", '{found} is unexpected here; expected "," or the closing bracket'),
-)
-
-
-def _between_quotes(problem: str) -> str:
-    """The last thing the parser quotes: what it found."""
-    parts = problem.split("'")
-    return parts[-2].replace("\\\\", "\\") if len(parts) > 2 else problem
-
-
 # --- values ----------------------------------------------------------------------------------------------------
 
 
 def unknown_key(
-    key: str, known: collections.abc.Collection[str], *, elsewhere: str = "", of_other_tools: bool = False
+    key: str, known: collections.abc.Collection[str], *, elsewhere: str | None = None, of_other_tools: bool = False
 ) -> str:
     """elsewhere: where the key would be known. of_other_tools: whether words of other tools are looked up."""
+    if elsewhere is not None:
+        return f"unknown key {words.quoted(key)} here: it {elsewhere}"
     is_slip = words.letters(key) in {words.letters(one) for one in known}
-    if of_other_tools and not elsewhere and not is_slip and (here := other_tools.find_key(key)) is not None:
+    if of_other_tools and not is_slip and (here := other_tools.find_key(key)) is not None:
         return f"unknown key {words.quoted(key)}: {here}"
-    hint = elsewhere or words.guess(key, known)
-    return f"unknown key {words.quoted(key)}: expected one of {', '.join(sorted(known))}{hint}"
+    return f"unknown key {words.quoted(key)}: expected one of {', '.join(sorted(known))}{words.guess(key, known)}"
 
 
 def label(path: Loc) -> str:
@@ -181,5 +95,5 @@ def translate(
     # In braces, a key without a colon has nothing as its value.
     colon = hint_at_colon(key if found is None else found) if "map" in expected else ""
     if isinstance(found, str) and ";" in found and _DIRECTIVE.match(found):
-        colon = f"; {_OF_NGINX}"
+        colon = f"; {OF_NGINX}"
     return f"{label}: expected {expected}, found {words.describe(found)}{colon}"

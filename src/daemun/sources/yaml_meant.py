@@ -1,0 +1,99 @@
+"""What a value of the wrong form was meant to be, as YAML that can stand in its place.
+
+Nothing is suggested that would be refused at the next try: each candidate is read as the file would be.
+"""
+
+import io
+import typing
+
+import pydantic
+from ruamel import yaml
+
+from daemun.core import rules
+from daemun.sources import yaml_positions, yaml_route, yaml_site
+
+_LONGEST = 200
+
+
+def suggest_site(value: object) -> str | None:
+    """Of a list below a host: several servers, or paths behind dashes. None: nothing that is surely meant."""
+    route = _route_of(value)
+    candidates = [route, {"/": route}, _merged(value)]
+    return next((write_flow(one) for one in candidates if one is not None and _is_good_site(one)), None)
+
+
+def suggest_route(value: object) -> str | None:
+    """Of a list behind a path: several servers."""
+    route = _route_of(value)
+    return write_flow(route) if route is not None and _is_good(yaml_route.ROUTE, route) else None
+
+
+def suggest_routes(value: object) -> str | None:
+    """Of a list below `routes`: the same map without dashes."""
+    merged = _merged(value)
+    return write_flow(merged) if merged and _is_good_site({"routes": merged}) else None
+
+
+def suggest_action(key: str, value: object, site: object) -> str | None:
+    """Of a site, with what only a route can lead to: the route itself, where the site has no other."""
+    if not isinstance(site, dict) or "routes" in site or any(one.startswith("/") for one in site):
+        return None
+    routes = {"/": {key: value}}
+    return write_flow({"routes": routes}) if _is_good_site({"routes": routes}) else None
+
+
+def is_map_behind_dashes(value: object) -> bool:
+    return _merged(value) is not None
+
+
+def suggest_instead(entry: str, written: yaml_positions.Path, route: yaml_positions.Path) -> str:
+    """What can stand where a text was written that is no server. entry: of its route. route: the place of the whole
+    route; of a site that is nothing else, the site's own."""
+    if written != route:
+        is_other = not entry.startswith("to:")
+        return f"write `{entry}`{' in place of `to:`' if is_other else ''}"
+    return f"write `{{/: {{{entry}}}}}`" if len(route) == 2 else f"write `{{{entry}}}`"
+
+
+def _route_of(value: object) -> object:
+    """The route of a list of servers."""
+    if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
+        return None
+    return value[0] if len(value) == 1 else {"to": value}
+
+
+def _merged(value: object) -> dict[str, object] | None:
+    """Maps behind dashes as one; None: they are none, or there is a key twice."""
+    if not isinstance(value, list) or not value or not all(isinstance(one, dict) for one in value):
+        return None
+    found = {key: one for item in value for key, one in item.items()}
+    return found if len(found) == sum(map(len, value)) else None
+
+
+def _is_good_site(value: object) -> bool:
+    try:
+        site = yaml_site.SITE.model_validate(value, context={"folder": "/"})
+    except pydantic.ValidationError:
+        return False
+    are_paths = all(rules.check_route_path(path) is None for path in site.routes)
+    return are_paths and all(_is_good(yaml_route.ROUTE, route) for route in site.routes.values())
+
+
+def _is_good(kind: type[pydantic.BaseModel], value: object) -> bool:
+    try:
+        kind.model_validate(value, context={"folder": "/"})
+    except pydantic.ValidationError:
+        return False
+    return True
+
+
+def write_flow(value: typing.Any) -> str | None:
+    """On one line; None: it would be too long for a message."""
+    writer = yaml.YAML(typ="safe", pure=True)
+    writer.default_flow_style = True
+    writer.width = 10 * _LONGEST
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # as its documentation has it
+    stream = io.StringIO()
+    writer.dump(value, stream)
+    text = stream.getvalue().removesuffix("...\n").strip()
+    return text if len(text) <= _LONGEST and text.isprintable() and "`" not in text else None
