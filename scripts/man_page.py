@@ -79,13 +79,18 @@ def _command(name: str, command: typing.Any) -> list[str]:
         words.append(r"[\fIOPTIONS\fP]")
     arguments = [one for one in command.params if one.param_type_name == "argument"]
     for one in arguments:
-        shown = (one.metavar or one.name.upper()).strip("[]")
-        words.append(rf"\fI{_escaped(shown)}\fP" if one.required else rf"[\fI{_escaped(shown)}\fP]")
+        shown = rf"\fI{_escaped(_name(one))}\fP"
+        words.append(shown if one.required else f"[{shown}]")
     lines = [f".SS {' '.join(words)}", *_paragraphs(command.help or "")]
     for one in arguments:
         if one.help:
-            lines += [".TP", rf"\fI{_escaped((one.metavar or one.name.upper()).strip('[]'))}\fP", _inline(one.help)]
+            lines += [".TP", rf"\fI{_escaped(_name(one))}\fP", _inline(one.help)]
     return [*lines, *(line for option in options for line in option)]
+
+
+def _name(argument: typing.Any) -> str:
+    """Without the brackets of what may be left out: "HOST..." of "[HOST]..."."""
+    return str(argument.metavar or argument.name.upper()).replace("[", "").replace("]", "")
 
 
 def _options(command: typing.Any, but: collections.abc.Set[str] = frozenset()) -> collections.abc.Iterator[list[str]]:

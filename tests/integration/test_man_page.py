@@ -37,6 +37,12 @@ def test_each_command_and_option_is_in_it() -> None:
                 assert rf"\fB{option}\fP" in text, (words, option)
 
 
+def test_brackets_come_in_pairs() -> None:
+    for line in PAGE.read_text().splitlines():
+        assert line.count("[") == line.count("]"), line
+    assert r"\fBdaemun status\fP [\fIOPTIONS\fP] [\fIHOST...\fP]" in PAGE.read_text()
+
+
 def test_man_reads_it() -> None:
     environment = {"MANPAGER": "cat", "MANWIDTH": "80", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}
     command = [binaries.program("man", "man-db"), "--warnings", "-l", str(PAGE)]
