@@ -1,5 +1,6 @@
 """Accounts at Pebble: a new key, deactivation, revocation, and what is ordered afterwards."""
 
+import asyncio
 import collections.abc
 import contextlib
 import dataclasses
@@ -17,7 +18,7 @@ from daemun.certs.acme import account_requests, acme_accounts, acme_network, key
 from daemun.certs.served import certificate_records, local_ca
 from daemun.core import model
 from daemun.store import file_store
-from tests.support import certificates, http01, issuing, pebble, ports
+from tests.support import acme_proxy, certificates, http01, issuing, pebble, ports
 
 pytestmark = pytest.mark.pebble
 
@@ -67,6 +68,33 @@ class Accounts(issuing.StateDirectory):
 
     def reach(self, ca: pebble.Pebble) -> account_requests.CaAccess:
         return account_requests.CaAccess(authority=issuing.authority(ca), clock=self.clock, stop=threading.Event())
+
+
+@dataclasses.dataclass(kw_only=True)
+class Hanging:
+    """A CA behind a proxy that keeps the first request for `where`, and all that follow, until they may end."""
+
+    proxy: acme_proxy.Proxy
+    authority: model.Authority
+    where: str = "order-plz"
+    may_end: threading.Event = dataclasses.field(default_factory=threading.Event)
+
+    @property
+    def directory(self) -> str:
+        return self.proxy.directory
+
+    @property
+    def spec(self) -> model.CertificateSpec:
+        return issuing.spec("slow.example.com", authority=dataclasses.replace(self.authority, directory=self.directory))
+
+    def has_begun(self) -> bool:
+        """Whether an order hangs there."""
+        return not self.may_end.is_set() and any(self.where in line for line in self.proxy.seen)
+
+    def wait(self, moment: acme_proxy.Moment) -> bool:
+        if not moment.is_answered and self.where in self.proxy.seen[-1]:
+            self.may_end.wait()
+        return True
 
 
 def spec(host: str = HOST, at: pebble.Pebble | None = None) -> model.CertificateSpec:
@@ -129,6 +157,61 @@ async def test_every_ca_knows_the_new_key_and_orders_go_on_as_the_same_account(
             await watched.until(lambda host=host, serial=serial: gate.serial(host) != serial)  # type: ignore[misc]
         assert ca.requests("sign-me-up") == registrations
     assert not list(pathlib.Path(gate.paths.challenges).glob("*")), "nginx answers by itself again"
+
+
+@pytest.fixture(name="slow")
+def hanging_ca(other_ca: pebble.Pebble) -> collections.abc.Iterator[Hanging]:
+    """Whose orders end when the test says so."""
+    with acme_proxy.in_front_of(other_ca) as proxy:
+        hanging = Hanging(proxy=proxy, authority=issuing.authority(other_ca))
+        proxy.at = hanging.wait
+        try:
+            yield hanging
+        finally:
+            hanging.may_end.set()
+
+
+async def test_a_ca_whose_orders_do_not_end_keeps_no_other_from_the_new_key(
+    gate: Accounts, ca: pebble.Pebble, slow: Hanging, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account_service, "PATIENCE_S", 1.0)
+    await gate.begin(issuing.authority(ca), specs=(spec(), slow.spec))
+    async with certificates.running(gate.certs) as watched:
+        await watched.until_state(HOST, VALID)
+        await watched.until(slow.has_begun)
+        turns = {one.directory: one.error for one in await gate.acme_service.roll_over(everything=False)}
+        assert turns[ca.directory] is None
+        assert f"certificates are being ordered at {slow.directory} ({slow.spec.name})" in (turns[slow.directory] or "")
+        assert gate.knows(ca, gate.key(ca))
+        assert gate.acme_service.list_accounts().is_rolling
+
+        serial = gate.serial()
+        assert gate.certs.renew(HOST)
+        await watched.until(lambda: gate.serial() != serial)
+        slow.may_end.set()
+        await watched.until_state(slow.spec.host, VALID)
+        monkeypatch.undo()
+        turns = {one.directory: one.error for one in await gate.acme_service.roll_over(everything=False)}
+        assert set(turns.values()) == {None}
+    assert not gate.acme_service.list_accounts().is_rolling
+
+
+async def test_a_ca_that_is_new_meanwhile_gets_the_new_key_too(
+    gate: Accounts, ca: pebble.Pebble, slow: Hanging
+) -> None:
+    """It makes its account with the old key while the others are changed."""
+    slow.where = "sign-me-up"
+    await gate.begin(issuing.authority(ca), specs=(spec(), slow.spec))
+    async with certificates.running(gate.certs) as watched:
+        await watched.until_state(HOST, VALID)
+        await watched.until(slow.has_begun)
+        rolling = asyncio.create_task(gate.acme_service.roll_over(everything=False))
+        await watched.until(lambda: any(one.is_own for one in gate.acme_service.list_accounts().accounts))
+        assert not rolling.done()
+        slow.may_end.set()
+        assert {turn.directory: turn.error for turn in await rolling} == {ca.directory: None, slow.directory: None}
+        await watched.until_state(slow.spec.host, VALID)
+    assert not gate.acme_service.list_accounts().is_rolling
 
 
 async def test_until_nginx_knows_the_new_key_files_answer(gate: Accounts, ca: pebble.Pebble) -> None:
@@ -222,7 +305,9 @@ async def test_a_kill_after_any_step_loses_no_account(gate: Accounts, ca: pebble
     store = StoreThatDies(pathlib.Path(gate.paths.store))
     store.writes_left = writes
     with contextlib.suppress(KilledError):
-        key_rollover.roll(store, lambda _: gate.reach(ca))
+        for directory in key_rollover.list_concerned(store):
+            assert key_rollover.change_at(store, directory, lambda _: gate.reach(ca)).error is None
+        key_rollover.finish(store, [ca.directory], lambda _: gate.reach(ca))
 
     # The next daemun orders as the same account, and the change goes on.
     later = Accounts(pathlib.Path(gate.paths.state), gate._http_port)
@@ -283,6 +368,21 @@ async def test_after_deactivation_what_is_ordered_gets_another_account(gate: Acc
     (after,) = gate.acme_service.list_accounts().accounts
     assert after.url != before.url
     assert (after.is_own, after.state) == (True, "active")
+
+
+async def test_an_account_is_deactivated_whatever_is_ordered_elsewhere(
+    gate: Accounts, ca: pebble.Pebble, slow: Hanging
+) -> None:
+    await gate.begin(issuing.authority(ca), specs=(spec(), slow.spec))
+    async with certificates.running(gate.certs) as watched:
+        await watched.until_state(HOST, VALID)
+        await watched.until(slow.has_begun)
+        await gate.acme_service.deactivate(ca.directory)
+        assert slow.has_begun()
+        states = {one.directory: one.state for one in gate.acme_service.list_accounts().accounts}
+        assert states == {ca.directory: "deactivated", slow.directory: "active"}
+        slow.may_end.set()
+        await watched.until_state(slow.spec.host, VALID)
 
 
 async def test_an_account_that_is_not_there_is_said(gate: Accounts) -> None:

@@ -23,7 +23,7 @@ if typing.TYPE_CHECKING:
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 PATIENCE_S = 240.0
-"""How long orders that are under way may take to end before a key is changed."""
+"""How long orders that are under way at a CA may take to end before the account there is changed."""
 
 
 class AccountService:
@@ -53,9 +53,9 @@ class AccountService:
         return list_accounts(self._store)
 
     async def roll_over(self, *, everything: bool) -> tuple[account_port.Turn, ...]:
-        async with self._alone, self._certificates.without_orders(within_s=PATIENCE_S):
+        async with self._alone:
             try:
-                turns = await daemon_thread.run(lambda: self._desk.roll(everything), name="change the account key")
+                turns = await self._change_keys(everything)
             finally:
                 self._certificates.forget_thumbprint()
         failed = [turn.directory for turn in turns if turn.error is not None]
@@ -63,8 +63,32 @@ class AccountService:
         await self._reload()
         return turns
 
+    async def _change_keys(self, everything: bool) -> tuple[account_port.Turn, ...]:
+        """At all CAs at once, so that one whose orders do not end keeps no other from the new key."""
+        concerned = await daemon_thread.run(lambda: self._desk.list_concerned(everything), name="make an account key")
+        found = await asyncio.gather(*map(self._change_key, concerned), return_exceptions=True)
+        for one in found:
+            if isinstance(one, BaseException):
+                raise one
+        turns = tuple(one for one in found if isinstance(one, account_port.Turn))
+        if any(turn.error is not None for turn in turns):
+            return turns
+        # What is ordered at any other CA may be about to make an account with the old key.
+        async with self._certificates.without_orders(lambda one: one not in concerned, within_s=PATIENCE_S):
+            work = functools.partial(self._desk.finish, concerned, everything)
+            return turns + await daemon_thread.run(work, name="use the new account key")
+
+    async def _change_key(self, directory: str) -> account_port.Turn:
+        try:
+            async with self._certificates.without_orders(lambda one: one == directory, within_s=PATIENCE_S):
+                work = functools.partial(self._desk.change_at, directory)
+                return await daemon_thread.run(work, name="change the account key")
+        except errors.LockHeldError as error:
+            return account_port.Turn(directory=directory, error=str(error))
+
     async def deactivate(self, directory: str) -> None:
-        async with self._alone, self._certificates.without_orders(within_s=PATIENCE_S):
+        held = self._certificates.without_orders(lambda one: one == directory, within_s=PATIENCE_S)
+        async with self._alone, held:
             known = acme_accounts.read_registration(self._store, directory)
             if known is None or known.url is None or known.state is acme_accounts.State.DEACTIVATED:
                 raise errors.ConfigError(_explain_absence(self._store, directory))
@@ -180,10 +204,20 @@ class _Desk:
 
         return account_requests.CaAccess(authority=self.find_authority(directory), clock=self.clock, stop=self.stop)
 
-    def roll(self, everything: bool) -> tuple[account_port.Turn, ...]:
+    def list_concerned(self, everything: bool) -> tuple[str, ...]:
         from daemun.certs.acme import key_rollover  # noqa: PLC0415
 
-        return key_rollover.roll(self.store, self.reach, everything=everything)
+        return key_rollover.list_concerned(self.store, everything=everything)
+
+    def change_at(self, directory: str) -> account_port.Turn:
+        from daemun.certs.acme import key_rollover  # noqa: PLC0415
+
+        return key_rollover.change_at(self.store, directory, self.reach)
+
+    def finish(self, changed: tuple[str, ...], everything: bool) -> tuple[account_port.Turn, ...]:
+        from daemun.certs.acme import key_rollover  # noqa: PLC0415
+
+        return key_rollover.finish(self.store, changed, self.reach, everything=everything)
 
     def deactivate(self, known: acme_accounts.Registration) -> None:
         from daemun.certs.acme import account_requests  # noqa: PLC0415

@@ -253,12 +253,14 @@ class Manager:
         """How the CA with this directory is reached."""
         return self._index.find_authority(directory)
 
-    def without_orders(self, *, within_s: float) -> contextlib.AbstractAsyncContextManager[None]:
-        """No order is under way, and none begins, while the block runs.
+    def without_orders(
+        self, which: collections.abc.Callable[[str], bool], *, within_s: float
+    ) -> contextlib.AbstractAsyncContextManager[None]:
+        """No order is under way, and none begins, at these CAs (by their directories) while the block runs.
 
         Raises: LockHeldError when those that are under way do not end in time.
         """
-        return self._orders.held(within_s=within_s)
+        return self._orders.held(which, within_s=within_s)
 
     @property
     def served_files(self) -> certificate_files.CertificateFiles:

@@ -1,4 +1,6 @@
-"""A new shared key, at every CA that knows the old one. Blocking; no order may be under way meanwhile.
+"""A new shared key, at every CA that knows the old one. Blocking.
+
+Meanwhile no order may be under way at the CA that gets it, and at the end at none that has not got it.
 
 The new key is stored before any CA gets it, and the state at each CA is stored before and after its request: an account
 that was changed has the new key as its own, another one goes on with the old one, so everything works however far it
@@ -19,20 +21,37 @@ Reach = collections.abc.Callable[[str], account_requests.CaAccess]
 """How the CA with a directory URL is reached."""
 
 
-def roll(store: ports.Store, reach: Reach, *, everything: bool = False) -> tuple[account_port.Turn, ...]:
-    """Change the key at the CAs, and use the new one where all accepted it.
+def list_concerned(store: ports.Store, *, everything: bool = False) -> tuple[str, ...]:
+    """The directories of the CAs whose accounts get the new key; it is made, where no change is under way.
 
     everything: accounts with keys of their own get the new shared one, too.
     Raises: EnvironmentProblemError when the store cannot be written.
     """
     new_pem = _next_key(store)
-    turns = tuple(
-        _turn(store, known, new_pem, reach(known.directory))
+    return tuple(
+        known.directory
         for known in acme_accounts.list_registrations(store)
         if _is_concerned(store, known, new_pem, everything=everything)
     )
+
+
+def change_at(store: ports.Store, directory: str, reach: Reach) -> account_port.Turn:
+    """Change the key at one CA. Raises: as `list_concerned`."""
+    known = acme_accounts.read_registration(store, directory)
+    return _turn(store, known, _next_key(store), reach(directory)) if known else account_port.Turn(directory=directory)
+
+
+def finish(
+    store: ports.Store, changed: collections.abc.Container[str], reach: Reach, *, everything: bool = False
+) -> tuple[account_port.Turn, ...]:
+    """Change the key where an account was made meanwhile, and make it the shared one where all CAs accepted it.
+
+    changed: the CAs that have it. Returns: how it went at the others.
+    """
+    late = [one for one in list_concerned(store, everything=everything) if one not in changed]
+    turns = tuple(change_at(store, directory, reach) for directory in late)
     if all(turn.error is None for turn in turns):
-        _share(store, new_pem)
+        _share(store, _next_key(store))
     return turns
 
 

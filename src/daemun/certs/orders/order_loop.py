@@ -41,14 +41,12 @@ class Orders:
         self._rng = rng
         self._changed = changed
         self._places = ca_places.CaPlaces(freed=changed)
-        self._under_way: set[str] = set()
-        self._held = 0
-        self._ended = asyncio.Event()
+        self._under_way: dict[str, ca_places.Place] = {}
 
     @property
     def under_way(self) -> collections.abc.Set[str]:
         """The names of the certificates that are being ordered."""
-        return self._under_way
+        return self._under_way.keys()
 
     async def start(self, tasks: asyncio.TaskGroup, stop: threading.Event) -> None:
         """Begin what is due, the longest due first, where its CA has a place. Waits for nothing. stop: set when the
@@ -90,36 +88,33 @@ class Orders:
         return [at for at, _, _ in self._turns(now)]
 
     @contextlib.asynccontextmanager
-    async def held(self, *, within_s: float) -> collections.abc.AsyncIterator[None]:
-        """No order is under way, and none begins, while the block runs.
+    async def held(self, which: ca_places.Which, *, within_s: float) -> collections.abc.AsyncIterator[None]:
+        """No order is under way at these CAs, and none begins there, while the block runs.
 
         Raises: LockHeldError when those that are under way do not end in time.
         """
-        self._held += 1
-        try:
-            await self._wait_for_orders(within_s)
+        with self._places.closed(which):
+            await self._wait_for_orders(which, within_s)
             yield
-        finally:
-            self._held -= 1
-            self._changed()
 
-    async def _wait_for_orders(self, within_s: float) -> None:
+    async def _wait_for_orders(self, which: ca_places.Which, within_s: float) -> None:
         try:
             async with asyncio.timeout(within_s):
-                while self._under_way:
-                    self._ended.clear()
-                    await self._ended.wait()
+                while self._places.is_any_at(which):
+                    await self._places.wait_for_change()
         except TimeoutError:
-            under_way = ", ".join(sorted(self._under_way))
+            there = {name: place.at for name, place in self._under_way.items() if place.at and which(place.at)}
             raise errors.LockHeldError(
-                f"cannot change accounts now: certificates are being ordered ({under_way}); try again in a few minutes"
+                f"cannot change the account now: certificates are being ordered at "
+                f"{words.listed(sorted(set(filter(None, there.values()))), last='and')} "
+                f"({', '.join(sorted(there))}); try again in a few minutes"
             ) from None
 
     def _turns(self, now: datetime.datetime) -> collections.abc.Iterator[tuple[datetime.datetime, str, str]]:
         """When each certificate is to be ordered, its name, and the CA at which its order begins, as far as is known
         now. Without those that wait for a place at a CA: the end of another order there wakes."""
         for name, plan in self._index.plans(now).items():
-            if plan.order_at is None or self._held or name in self._under_way or name not in self._index.confirmed:
+            if plan.order_at is None or name in self._under_way or name not in self._index.confirmed:
                 continue
             is_forced = name in self._index.forced
             if plan.order_at > now and not is_forced:
@@ -157,7 +152,7 @@ class Orders:
         entry = self._index.entries[name]
         authorities = self._index.authorities(entry.spec)
         assert authorities is not None
-        self._under_way.add(name)
+        self._under_way[name] = place
         is_forced = name in self._index.forced
         self._index.forced.discard(name)
         is_public = (
@@ -186,8 +181,7 @@ class Orders:
     def _end(self, name: str, place: ca_places.Place) -> None:
         """However it ended, also when it was cancelled before it began."""
         place.leave()
-        self._under_way.discard(name)
-        self._ended.set()
+        self._under_way.pop(name, None)
         self._changed()
 
     def _has_better(self, entry: schedule.ManagedCertificate, authorities: schedule.Authorities) -> bool:
