@@ -107,7 +107,9 @@ def _lay_out(root: pathlib.Path, mode: int = 0o644) -> None:
 
 def test_h6_relative_paths_start_at_the_folder_of_the_file(daemon: Daemon) -> None:
     _lay_out(daemon.root)
-    (daemon.root / "parts" / "one.conf").write_text("add_header X-Part one always;")
+    (daemon.root / "parts" / "one.conf").write_text("add_header X-Part one always; include inner/two.conf;")
+    (daemon.root / "inner").mkdir()
+    (daemon.root / "inner" / "two.conf").write_text("add_header X-Inner two always;")
     (daemon.root / "www" / "secret").mkdir(parents=True)
     (daemon.root / "www" / "secret" / "x").write_text("inside")
     daemon.write(GUARDED.replace('auth_basic "Who?";', 'auth_basic "Who?"; root www;'))
@@ -116,7 +118,20 @@ def test_h6_relative_paths_start_at_the_folder_of_the_file(daemon: Daemon) -> No
     assert daemon.get("https://own.test/secret/x").status_code == 401
     answer = daemon.get("https://own.test/secret/x", Authorization="Basic YWxpY2U6c2VjcmV0")
     assert (answer.status_code, answer.text, answer.headers["X-Part"]) == (200, "inside", "one")
+    assert answer.headers["X-Inner"] == "two"
     daemon.wait_state("own.test", "live")
+
+
+def test_a_mistake_in_an_included_file_is_told_where_it_stands(daemon: Daemon) -> None:
+    _lay_out(daemon.root)
+    (daemon.root / "parts" / "one.conf").write_text(
+        "add_header X-Part one;\ninclude inner/two.conf;\nroot /a; root /b;\n"
+    )
+    (daemon.root / "inner").mkdir()
+    (daemon.root / "inner" / "two.conf").write_text("add_header X-Inner two;\n")
+    told = _checked(daemon, GUARDED)
+    assert f"{daemon.root}/parts/one.conf:3:10" in told
+    assert "duplicate" in told
 
 
 def test_h6_a_missing_file_is_told(daemon: Daemon) -> None:

@@ -32,6 +32,20 @@ def test_nginx_for_a_host(one: echo.EchoServer, mounted: Mounted) -> None:
     assert sent == {"a": "default", "b": "b", "reg1": "expression"}
 
 
+@pytest.mark.parametrize("name", ["vhost.d/a.test", "vhost.d/a.test_location", "conf.d/own.conf"])
+def test_relative_paths_start_at_etc_nginx_in_included_files_too(
+    one: echo.EchoServer, mounted: Mounted, name: str
+) -> None:
+    mounted.write("own/outer.conf", "include own/inner/*.conf;")
+    mounted.write("own/inner/1.conf", "add_header X-Inner 1; include own/plain;")
+    mounted.write("own/plain", "add_header X-Plain 2;")
+    mounted.write(name, "include own/outer.conf;")
+    with gate(container(one, VIRTUAL_HOST="a.test"), folders=mounted.read()) as found:
+        answer = found.ask("http://a.test/")
+        assert (answer.headers["X-Inner"], answer.headers["X-Plain"]) == ("1", "2")
+        assert not found.refusals()
+
+
 @pytest.mark.shows(file="vhost.d/HOST_SHA1_location vhost.d/HOST_location vhost.d/default_location")
 def test_nginx_for_a_location(one: echo.EchoServer, mounted: Mounted) -> None:
     mounted.write("vhost.d/default_location", "add_header X-Location default;")

@@ -186,6 +186,28 @@ def test_internal_networks_as_they_are_written(
 
 
 @pytest.mark.parametrize(
+    ("included", "status"),
+    [
+        ("allow 127.0.0.0/8; deny all;", 200),
+        ("allow 10.0.0.0/8;", 403),
+        ("proxy_read_timeout 7s; allow 127.0.0.1; deny all;", 200),
+        ("include own/more.conf; deny all;", 200),
+        ("include own/none.conf; allow 127.0.0.1; deny all;", 403),
+    ],
+)
+def test_internal_networks_in_an_included_file(
+    one: echo.EchoServer, mounted: Mounted, included: str, status: int
+) -> None:
+    mounted.write("own/inner.conf", included)
+    mounted.write("own/more.conf", "allow 127.0.0.1;")
+    mounted.write("network_internal.conf", "include own/inner.conf;")
+    inner = container(one, VIRTUAL_HOST="a.test", NETWORK_ACCESS="internal")
+    with gate(inner, container(one, "b", VIRTUAL_HOST="b.test"), folders=mounted.read()) as found:
+        assert found.ask("http://a.test/").status_code == status
+        assert found.said("http://b.test/").server == "one"
+
+
+@pytest.mark.parametrize(
     "written",
     [
         "allow 127.0.0.0/8; no_such_directive on;",

@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from daemun.core import model
+from daemun.core import model, serialise
 from daemun.sources import yaml_file
 
 
@@ -57,6 +57,40 @@ def test_what_an_included_file_includes_counts(tmp_path: pathlib.Path) -> None:
     before = _read(tmp_path)
     inner.write_text("allow all;")
     assert _read(tmp_path) != before
+
+
+@pytest.mark.parametrize("level", ["at_top", "of_site", "of_route"])
+def test_relative_paths_in_included_files_start_at_the_folder_too(tmp_path: pathlib.Path, level: str) -> None:
+    """nginx would look for them beside its own main file."""
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "x.conf").write_text("include parts/*.conf;\nadd_header X-A 1;\n")
+    (tmp_path / "parts" / "1.conf").write_text("ssl_trusted_certificate ca.pem; include parts/plain;\n")
+    (tmp_path / "parts" / "plain").write_text("add_header X-B 2;\n")
+    _write(tmp_path, **{level: "include x.conf;"})
+    before = _read(tmp_path)
+    text = _text_of(before, level)
+    assert "ssl_trusted_certificate" in text
+    assert f"{tmp_path}/ca.pem" in text
+    assert f"{tmp_path}/parts/plain" in text, "a file without relative paths is read by nginx itself"
+    for path in ("ca.pem", "parts/plain", "parts/2.conf", "x.conf"):
+        before = _read(tmp_path)
+        (tmp_path / path).write_text("add_header X-C 3;\n")
+        assert _read(tmp_path) != before, path
+
+
+def test_an_included_file_that_cannot_be_read_is_left_to_nginx(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "x.conf").write_text("include x.conf;\n")
+    (tmp_path / "y.conf").write_text("root html\n")
+    for name in ("x.conf", "y.conf", "none.conf"):
+        _write(tmp_path, of_route=f"include {name};")
+        assert f"{tmp_path}/{name}" in _text_of(_read(tmp_path), "of_route")
+
+
+def _text_of(found: model.Snapshot, level: str) -> str:
+    (site,) = found.sites
+    assert found.globals is not None
+    snippets = {"at_top": found.globals.snippet, "of_site": site.snippet, "of_route": site.routes[0].snippet}
+    return serialise.serialise(snippets[level]).decode()
 
 
 def test_a_file_that_nginx_opens_for_each_visitor_does_not_count(tmp_path: pathlib.Path) -> None:

@@ -136,6 +136,51 @@ def test_which_networks_are_internal(mounted: Mounted) -> None:
         assert "before" not in problem.message
 
 
+@pytest.mark.parametrize(
+    ("written", "included", "lines"),
+    [
+        ("include own/inner.conf;", "allow 10.1.0.0/16; deny all;", ["allow 10.1.0.0/16;", "deny all;"]),
+        ("include own/inner.conf;", "allow 10.1.0.0/16;", ["allow 10.1.0.0/16;", "deny all;"]),
+        ("include own/inner.conf; deny all;", "allow 10.1.0.0/16;", ["allow 10.1.0.0/16;", "deny all;"]),
+        ("include own/*.conf;", "allow 10.1.0.0/16;", ["allow 10.1.0.0/16;", "deny all;"]),
+        ("include own/inner.conf;", "include own/more;", ["allow 192.0.2.1;", "deny all;"]),
+        ("include own/none*.conf;", "", ["deny all;"]),
+        ("include own/inner.conf;", "# allow all;", ["deny all;"]),
+    ],
+)
+def test_internal_networks_may_stand_in_files_that_are_included(
+    mounted: Mounted, written: str, included: str, lines: list[str]
+) -> None:
+    mounted.write("own/inner.conf", included)
+    mounted.write("own/more", "allow 192.0.2.1;")
+    mounted.write("network_internal.conf", written)
+    found = mounted.read()
+    text = serialise.serialise(found.internal or ()).decode().splitlines()
+    assert [line.partition("  # ")[0] for line in text if line and not line.startswith("#")] == lines
+    assert [problem.message for problem in found.problems if "it says nothing" not in problem.message] == []
+
+
+@pytest.mark.parametrize(
+    ("included", "cause"),
+    [
+        (None, "own/inner.conf: no such file or directory"),
+        ("allow all", 'own/inner.conf:1: expected ";" after "allow"'),
+        ("include own/inner.conf;", "own/inner.conf includes itself"),
+    ],
+)
+def test_internal_networks_in_a_file_that_cannot_be_read_let_nobody_in(
+    mounted: Mounted, included: str | None, cause: str
+) -> None:
+    if included is not None:
+        mounted.write("own/inner.conf", included)
+    mounted.write("network_internal.conf", "allow 10.0.0.0/8; include own/inner.conf;")
+    found = mounted.read()
+    assert found.internal == model.NOBODY
+    (problem,) = found.problems
+    assert cause in problem.message
+    assert "no visitor is let in where NETWORK_ACCESS is internal" in problem.message
+
+
 def test_a_folder_in_the_place_of_the_internal_networks_lets_nobody_in(mounted: Mounted) -> None:
     """M2: Docker makes one of a file that is missing on the host."""
     mounted.write("network_internal.conf/x")
@@ -202,9 +247,10 @@ def test_every_file_is_watched(mounted: Mounted) -> None:
 
 
 @pytest.mark.parametrize("name", ["vhost.d/a.test", "conf.d/own.conf", "network_internal.conf", "proxy.conf"])
-def test_what_hand_written_nginx_includes_counts(mounted: Mounted, name: str) -> None:
+@pytest.mark.parametrize("include", ["include ROOT/snippets/more/*.conf;", "include snippets/more/*.conf;"])
+def test_what_hand_written_nginx_includes_counts(mounted: Mounted, name: str, include: str) -> None:
     """Relative paths start at /etc/nginx, as there; nginx loads the files once."""
-    mounted.write("snippets/x.conf", f"# a comment\ninclude {mounted.root}/snippets/more/*.conf;\n")
+    mounted.write("snippets/x.conf", f"# a comment\n{include.replace('ROOT', str(mounted.root))}\n")
     mounted.write("snippets/more/1.conf", "deny 10.0.0.1;\n")
     mounted.write(name, "include snippets/x.conf; deny all;")
     found = mounted.read()
@@ -212,7 +258,8 @@ def test_what_hand_written_nginx_includes_counts(mounted: Mounted, name: str) ->
     assert mounted.read() == found
     for path in ("snippets/x.conf", "snippets/more/1.conf", "snippets/more/2.conf"):
         before, signed = mounted.read(), mounted.reader.sign()
-        mounted.write(path, (mounted.root / path).read_text() + "deny ::1;\n" if path != "snippets/more/2.conf" else "")
+        old = (mounted.root / path).read_text() if (mounted.root / path).exists() else ""
+        mounted.write(path, f"{old}deny ::1;\n")
         assert mounted.reader.sign() != signed, path
         assert mounted.read() != before, path
 

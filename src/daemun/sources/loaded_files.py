@@ -14,7 +14,7 @@ import re
 
 from daemun.core import directive, model
 from daemun.core.options import catalogue
-from daemun.sources import snippet_files
+from daemun.sources import included_files, snippet_files
 
 _LARGEST_DIGESTED_BYTES = 4 << 20
 """Beyond (databases of addresses), size and times decide."""
@@ -37,35 +37,39 @@ _NAMED = re.compile(r"(?:^|(?<=[;{}]))\s*(\w+)\s+(?:\"([^\"]+)\"|'([^']+)'|([^\s
 _COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
 
 
-def with_digests(snapshot: model.Snapshot) -> model.Snapshot:
-    """The same, with what the files hold now."""
+def with_digests(snapshot: model.Snapshot, base: pathlib.Path) -> model.Snapshot:
+    """The same, with what the files hold now. base: where relative paths start."""
     settings = snapshot.globals
     if settings is not None and settings.snippet:
-        settings = dataclasses.replace(settings, snippet=with_notes(settings.snippet))
-    return dataclasses.replace(snapshot, globals=settings, sites=tuple(map(_of_site, snapshot.sites)))
+        settings = dataclasses.replace(settings, snippet=with_content(settings.snippet, base))
+    return dataclasses.replace(snapshot, globals=settings, sites=tuple(_of_site(site, base) for site in snapshot.sites))
 
 
 def digest(path: str) -> str:
     """Differs when the file's content does."""
-    return _digest(path, (), secret=False)
+    return _digest(path, (), "/", secret=False)
 
 
-def _of_site(site: model.Site) -> model.Site:
-    routes = tuple(map(_of_route, site.routes))
+def _of_site(site: model.Site, base: pathlib.Path) -> model.Site:
+    routes = tuple(_of_route(route, base) for route in site.routes)
     if routes == site.routes and not site.snippet:
         return site
-    return dataclasses.replace(site, routes=routes, snippet=with_notes(site.snippet))
+    return dataclasses.replace(site, routes=routes, snippet=with_content(site.snippet, base))
 
 
-def _of_route(route: model.Route) -> model.Route:
+def _of_route(route: model.Route, base: pathlib.Path) -> model.Route:
     options = catalogue.with_digests(route.action.options, digest)
     if options != route.action.options:
         route = dataclasses.replace(route, action=dataclasses.replace(route.action, options=options))
-    return dataclasses.replace(route, snippet=with_notes(route.snippet)) if route.snippet else route
+    return dataclasses.replace(route, snippet=with_content(route.snippet, base)) if route.snippet else route
 
 
-def with_notes(nodes: model.Snippet) -> model.Snippet:
-    """The same hand-written nginx, with what the files that it names hold now."""
+def with_content(nodes: model.Snippet, base: pathlib.Path) -> model.Snippet:
+    """The same hand-written nginx, with what the files that it names hold now. base: as `with_digests`."""
+    return _with_notes(included_files.expand(nodes, base))
+
+
+def _with_notes(nodes: model.Snippet) -> model.Snippet:
     return tuple(note for node in nodes for note in _with_note(node))
 
 
@@ -74,7 +78,7 @@ def _with_note(node: directive.Node) -> collections.abc.Iterator[directive.Node]
         yield node
         return
     if node.block is not None:
-        yield dataclasses.replace(node, block=with_notes(node.block))
+        yield dataclasses.replace(node, block=_with_notes(node.block))
         return
     if _is_loading(node):
         yield directive.Comment(directive.content(digest_of(node)))
@@ -97,13 +101,13 @@ def _is_loading(node: directive.Directive) -> bool:
     return node.name in _LOADED and path.startswith("/") and "$" not in path
 
 
-def digest_of(node: directive.Directive) -> str:
-    """Differs when what the line loads does."""
+def digest_of(node: directive.Directive, base: str = "/") -> str:
+    """Differs when what the line loads does. base: where relative paths in it start."""
     path = node.args[0].value
-    return _digest(path, (), secret=node.name in _WITH_PASSWORDS, follow=node.name == "include")
+    return _digest(path, (), base, secret=node.name in _WITH_PASSWORDS, follow=node.name == "include")
 
 
-def _digest(pattern: str, seen: tuple[str, ...], *, secret: bool, follow: bool = False) -> str:
+def _digest(pattern: str, seen: tuple[str, ...], base: str, *, secret: bool, follow: bool = False) -> str:
     """follow: as `include` does, with wildcards and the files that those name. seen: the way there."""
     whole = hashlib.sha256()
     for path in sorted(glob.glob(pattern)) if follow else (pattern,):  # noqa: PTH207 - an absolute pattern
@@ -125,8 +129,8 @@ def _digest(pattern: str, seen: tuple[str, ...], *, secret: bool, follow: bool =
             text = _COMMENT.sub("", content.decode(errors="replace"))
             for name, *values in _NAMED.findall(text):
                 inner = next(filter(None, values))
-                if name in _LOADED and inner.startswith("/") and "$" not in inner:
-                    deeper = (*seen, real)
-                    below = _digest(inner, deeper, secret=name in _WITH_PASSWORDS, follow=name == "include")
+                if name in _LOADED and "$" not in inner:
+                    inner, deeper = os.path.join(base, inner), (*seen, real)  # noqa: PTH118 - maybe a pattern
+                    below = _digest(inner, deeper, base, secret=name in _WITH_PASSWORDS, follow=name == "include")
                     whole.update(below.encode())
     return whole.hexdigest()[:16]

@@ -42,14 +42,24 @@ Place = collections.abc.Callable[[int, int], str]
 def parse_snippet(text: str, place: Place | None = None, base: pathlib.Path | None = None) -> model.Snippet:
     """place: what each directive notes beside it. base: the folder that paths of files start from; None: they must be
     absolute where nginx's own folder would count. Raises: SnippetError."""
+    nodes = _parse(text, has_lines=place is not None, has_base=base is not None)
+    nodes = nodes if base is None else snippet_files.absolute(nodes, base)
+    return nodes if place is None else _placed(nodes, _Columns(text), place)
+
+
+def parse_included(text: str, place: Place, base: pathlib.Path) -> tuple[model.Snippet, bool]:
+    """The same for a file that hand-written nginx includes. Returns: whether it holds relative paths, too."""
+    written = _parse(text, has_lines=True, has_base=True)
+    nodes = snippet_files.absolute(written, base)
+    return _placed(nodes, _Columns(text), place), nodes != written
+
+
+def _parse(text: str, *, has_lines: bool, has_base: bool) -> model.Snippet:
     bad = _CONTROL.search(text)
     if bad is not None:
         line = text.count("\n", 0, bad.start()) + 1
         raise SnippetError(f"holds the control character U+{ord(bad.group()):04X}; remove it", line=line)
-    builder = _Builder(_read_tokens(text), has_lines=place is not None, has_base=base is not None)
-    nodes = builder.block(0)
-    nodes = nodes if base is None else snippet_files.absolute(nodes, base)
-    return nodes if place is None else _placed(nodes, _Columns(text), place)
+    return _Builder(_read_tokens(text), has_lines=has_lines, has_base=has_base).block(0)
 
 
 def without_places(nodes: model.Snippet) -> model.Snippet:

@@ -148,7 +148,8 @@ def _read(
         *provider_check.find_problems(acme, snapshot.sites),
     )
     problems = yaml_translate.collect([*snapshot.problems, *reader.place(named)])
-    found = folder_trust.with_trust(loaded_files.with_digests(dataclasses.replace(snapshot, problems=problems)))
+    read = dataclasses.replace(snapshot, problems=problems)
+    found = folder_trust.with_trust(loaded_files.with_digests(read, path.parent))
     if any(problem.severity is model.Severity.ERROR for problem in problems):
         raise InvalidFileError(problems, found)
     return found

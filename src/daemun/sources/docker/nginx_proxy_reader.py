@@ -12,7 +12,7 @@ from cryptography import x509
 
 from daemun import causes
 from daemun.core import directive, model, words
-from daemun.sources import loaded_files, nginx_snippet
+from daemun.sources import included_files, loaded_files, nginx_snippet
 from daemun.sources.docker import nginx_proxy_folders as folders
 
 WEB_ROOT = "usr/share/nginx/html"
@@ -46,11 +46,11 @@ class Reader:
         self._problems: list[model.Problem] = []
         self._spelled: dict[str, str] = {}
         self._is_open = True
-        self._loaded: tuple[directive.Directive, ...] = ()
+        self._loaded: list[directive.Directive] = []
 
     def read(self) -> folders.Folders:
         """What cannot be read is a problem, never an exception."""
-        self._problems, self._spelled, self._is_open = [], {}, True
+        self._problems, self._spelled, self._is_open, self._loaded = [], {}, True, []
         page = self._machine / PAGE
         found = folders.Folders(
             root=str(self._root),
@@ -65,15 +65,13 @@ class Reader:
             web_root=str(self._machine / WEB_ROOT),
             page=str(page) if page.is_file() else None,
         )
-        written = (snippet for _, snippet in found.vhosts if snippet is not None)
-        whole = (found.internal or (), *(part.snippet for part in found.http), *written)
-        self._loaded = tuple(line for snippet in whole for line in loaded_files.find(snippet))
         return dataclasses.replace(found, problems=(*self._problems, *self._unsupported()))
 
     def sign(self) -> Signature:
         """Changes whenever a file of the folders does, or one that hand-written nginx of the folders loads."""
         watched = (*(self._root / name for name in folders.FOLDERS), self._root, (self._machine / PAGE).parent)
-        found: list[tuple[str, int, int] | str] = [loaded_files.digest_of(line) for line in self._loaded]
+        base = str(self._root.absolute())
+        found: list[tuple[str, int, int] | str] = [loaded_files.digest_of(line, base) for line in self._loaded]
         for path in (path for folder in watched for path in _list_files(folder)):
             try:
                 status = path.stat()
@@ -172,7 +170,8 @@ class Reader:
         if path not in _list_all(self._root):
             return None
         try:
-            snippet = self._parse_text(path)
+            # With what it includes: whether all others are refused, and which of our lines yield, follows from that.
+            snippet = included_files.read_whole(self._parse_file(path), self._root.absolute())
         except (nginx_snippet.SnippetError, OSError, ValueError) as error:
             self._report(path, f"{_cause(error)}; no visitor is let in where NETWORK_ACCESS is internal")
             return model.NOBODY
@@ -193,9 +192,14 @@ class Reader:
         return self._good.get(path)
 
     def _parse_text(self, path: pathlib.Path) -> model.Snippet:
+        """Raises: as `_parse_file`."""
+        return loaded_files.with_content(self._parse_file(path), self._root.absolute())
+
+    def _parse_file(self, path: pathlib.Path) -> model.Snippet:
         """Relative paths start where they do in nginx-proxy. Raises: SnippetError, OSError, ValueError."""
         snippet = nginx_snippet.parse_snippet(_read_text(path), _places(path), self._root.absolute())
-        return loaded_files.with_notes(snippet)
+        self._loaded += loaded_files.find(snippet)
+        return snippet
 
     # --- what is reported ---
 
@@ -231,7 +235,8 @@ def _places(path: pathlib.Path) -> nginx_snippet.Place:
 def _cause(error: Exception) -> str:
     if isinstance(error, nginx_snippet.SnippetError):
         return f"line {error.line}: {error}"
-    return str(getattr(error, "strerror", None) or error).lower()
+    strerror = getattr(error, "strerror", None)
+    return str(strerror).lower() if strerror else str(error)
 
 
 def _origin(path: pathlib.Path) -> model.Origin:

@@ -1,0 +1,97 @@
+"""What `include` brings into hand-written nginx.
+
+nginx lets the relative paths of all its files start at the folder of the main one, which is daemun's own and moves. So
+the content of a file that has any stands in place of its `include`, with paths that start where those of the including
+text do. All others stay files, which nginx reads itself. Blocking, milliseconds.
+"""
+
+import dataclasses
+import glob
+import os
+import pathlib
+
+from daemun import causes
+from daemun.core import directive, model
+from daemun.sources import nginx_snippet
+
+_MAX_BYTES = 1 << 20
+
+
+def expand(nodes: model.Snippet, base: pathlib.Path) -> model.Snippet:
+    """The same, with the content of files that hold relative paths. base: the folder at which these start.
+
+    What cannot be read or parsed stays an `include`, for nginx to refuse.
+    """
+    return tuple(one for node in nodes for one in _expand(node, base, ()))
+
+
+def read_whole(nodes: model.Snippet, base: pathlib.Path) -> model.Snippet:
+    """With the content of every file that is included. Raises: ValueError with the file and what is wrong with it."""
+    return tuple(one for node in nodes for one in _read_whole(node, base, ()))
+
+
+def _expand(node: directive.Node, base: pathlib.Path, seen: tuple[str, ...]) -> model.Snippet:
+    """seen: the files on the way there."""
+    if isinstance(node, directive.Directive) and node.block is not None:
+        return (
+            dataclasses.replace(node, block=tuple(one for part in node.block for one in _expand(part, base, seen))),
+        )
+    found: list[directive.Node] = []
+    is_needed = False
+    try:
+        for path in _find(node, seen):
+            nodes, has_relative = _parse(path, base)
+            inner = tuple(one for part in nodes for one in _expand(part, base, (*seen, os.path.realpath(path))))
+            is_needed = is_needed or has_relative or inner != nodes
+            found += inner
+    except ValueError:
+        return (node,)
+    return tuple(found) if is_needed else (node,)
+
+
+def _read_whole(node: directive.Node, base: pathlib.Path, seen: tuple[str, ...]) -> model.Snippet:
+    if not _is_include(node):
+        return (node,)
+    return tuple(
+        one
+        for path in _find(node, seen)
+        for part in _parse(path, base)[0]
+        for one in _read_whole(part, base, (*seen, os.path.realpath(path)))
+    )
+
+
+def _is_include(node: directive.Node) -> bool:
+    """Whether it names files; of a variable nginx makes no path here."""
+    if not isinstance(node, directive.Directive) or node.name != "include" or node.block is not None:
+        return False
+    return len(node.args) == 1 and node.args[0].value.startswith("/") and "$" not in node.args[0].value
+
+
+def _find(node: directive.Node, seen: tuple[str, ...]) -> list[str]:
+    """The files that it includes, in nginx's order. Raises: ValueError for a circle."""
+    if not _is_include(node):
+        return []
+    assert isinstance(node, directive.Directive)
+    pattern = node.args[0].value
+    paths = sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]  # noqa: PTH207 - an absolute pattern
+    for path in paths:
+        if os.path.realpath(path) in seen or len(seen) > _MOST_LEVELS:
+            raise ValueError(f"{path} includes itself")
+    return paths
+
+
+_MOST_LEVELS = 10
+
+
+def _parse(path: str, base: pathlib.Path) -> tuple[model.Snippet, bool]:
+    """Returns: what the file holds, and whether it holds relative paths. Raises: ValueError."""
+    try:
+        with pathlib.Path(path).open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            raise ValueError(f"{path} is larger than {_MAX_BYTES} bytes")
+        return nginx_snippet.parse_included(content.decode(), lambda line, column: f"{path}:{line}:{column}", base)
+    except OSError as error:
+        raise ValueError(f"cannot read {path}: {causes.describe(error)}") from error
+    except nginx_snippet.SnippetError as error:
+        raise ValueError(f"{path}:{error.line}: {error}") from error
