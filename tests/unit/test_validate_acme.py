@@ -57,7 +57,7 @@ def test_the_gates_dns_counts_for_its_sites() -> None:
         (model.Acme(hook=("hook",)), 'acme.hook: "hook" is not an absolute path of a program'),
         (model.Acme(dns=model.Dns(provider=model.HOOK)), "acme.dns.command: is missing"),
         (model.Acme(dns=model.Dns(provider="cloudflare", command=("/x",))), "belongs to `provider: hook`"),
-        (model.Acme(dns=model.Dns(provider="x", wait_s=0)), "acme.dns.wait: 0 is not between"),
+        (model.Acme(dns=model.Dns(provider="x", wait_s=0)), "acme.dns.wait: 0s is not between"),
         (model.Acme(resolvers=("dns.test",)), "is not an address of a DNS server"),
         (model.Acme(resolvers=("192.0.2.1:x",)), "has no port from 1 to 65535"),
         (model.Acme(resolvers=("192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:53")), ""),

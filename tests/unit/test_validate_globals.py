@@ -65,7 +65,7 @@ def ordering(**values: typing.Any) -> model.Acme:
         ({"old_workers": old_workers_option.OldWorkers(memory_bytes=1)}, "old_workers.memory"),
         (
             {"old_workers": old_workers_option.OldWorkers(wait_s=86400.0)},
-            "old_workers.wait: 86400 is not between 0 and 3600",
+            "old_workers.wait: 1d is not between 0s and 1h",
         ),
         ({"old_workers": old_workers_option.OldWorkers(sockets_per_s=0)}, "old_workers.per_second"),
         ({"old_workers": old_workers_option.OldWorkers(generations=1, wait_s=0.0)}, ""),

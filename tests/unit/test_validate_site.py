@@ -104,7 +104,7 @@ def test_good_hosts(host: str) -> None:
         ({"host": "*.a.test", "aliases": ("b.test",), "redirect_aliases": True}, "cannot lead to a wildcard"),
         ({"tls": model.Tls(mode=model.TlsMode.OFF), "http": model.HttpMode.OFF}, "would answer nothing"),
         ({"tls": model.Tls(mode=model.TlsMode.OFF), "hsts": hsts_option.Hsts()}, "hsts: promises HTTPS"),
-        ({"hsts": hsts_option.Hsts(max_age_s=-1)}, "hsts.max_age: -1 is not between"),
+        ({"hsts": hsts_option.Hsts(max_age_s=-1)}, "hsts.max_age: -1s is not between"),
         ({"routes": ()}, "routes: is empty"),
     ],
 )
@@ -217,7 +217,7 @@ def test_good_paths(path: str) -> None:
         ),
         (
             proxy(options=catalogue.values(timeout_option.OPTION.set(timeout_option.Timeouts(read_s=0)))),
-            "timeout.read: 0 is not between 0.001 and",
+            "timeout.read: 0s is not between 1ms and",
         ),
         (
             proxy(options=catalogue.values(timeout_option.OPTION.set(timeout_option.Timeouts(idle_s=float("inf"))))),

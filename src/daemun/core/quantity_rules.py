@@ -23,7 +23,7 @@ def show_duration(value_s: float) -> str:
         count = round(value_s / unit_s, 6) if abs(value_s) < 1e15 else 0.0
         if count >= 1 and count.is_integer():
             return f"{count:.0f}{name}"
-    return f"{value_s:.15g}s"
+    return f"{value_s:.15g}s" if value_s == value_s else "nan"
 
 
 def show_size(value_bytes: int) -> str:
