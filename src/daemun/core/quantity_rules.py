@@ -1,5 +1,7 @@
 """Whether a duration or a size is within its bounds, in the words in which people write them. Pure."""
 
+import math
+
 _UNITS_S = {"d": 86400, "h": 3600, "m": 60, "s": 1, "ms": 0.001}
 _UNITS_BYTES = {"t": 1 << 40, "g": 1 << 30, "m": 1 << 20, "k": 1 << 10}
 
@@ -23,7 +25,7 @@ def show_duration(value_s: float) -> str:
         count = round(value_s / unit_s, 6) if abs(value_s) < 1e15 else 0.0
         if count >= 1 and count.is_integer():
             return f"{count:.0f}{name}"
-    return f"{value_s:.15g}s" if value_s == value_s else "nan"
+    return f"{value_s:.15g}s" if not math.isnan(value_s) else "nan"
 
 
 def show_size(value_bytes: int) -> str:
