@@ -427,7 +427,7 @@ BAD_FILES = [
     (b"sites: {}\ndefault: nothing\n", "expected refuse, {site: HOST}"),
     (b"sites: {}\ndefault: {site: a.test}\n", '2:17: default.site: "a.test" is not a site'),
     (b"sites: {}\ncompat: traefik\n", "not in this version yet"),
-    (b"sites: {}\na.test: http://x\n", "sites are written under `sites:`"),
+    (b"sites: {}\na.test: http://x\n", "it is a host; write it below `sites:`"),
     (b"sites: {a.test: }\n", "found nothing"),
     (b"sites: {a.test: {}}\n", '"routes" is missing'),
     (b"sites: {a.test: {routes: {}}}\n", "routes: is empty"),
