@@ -1,5 +1,6 @@
 """What clients of a gate in nginx-proxy's place see of the folders that its owner mounts."""
 
+import json
 import ssl
 
 import pytest
@@ -276,6 +277,32 @@ def test_files_called_after_the_raw_path_guard_it(
         assert found.ask(f"http://a.test{path}", headers=WEBSOCKET).status_code == 401
         answer = found.ask(f"http://a.test{path}", headers=ALLOWED)
         assert (answer.status_code, answer.headers["X-Location"]) == (200, "path")
+        assert found.warnings() == ""
+
+
+@pytest.mark.parametrize(
+    ("key", "called_after", "path"),
+    [
+        ("~ ^/admin/", "~ ^/admin/", "/admin/x"),
+        ("~ ^/admin/", "~^/admin/", "/admin/x"),
+        ("~*^/Admin/", "~*^/Admin/", "/ADMIN/x"),
+        ("~^/(admin|intern)/", "~^/(admin|intern)/", "/intern/x"),
+        (" /admin/", " /admin/", "/admin/x"),
+        ("/admin/ ", "/admin/", "/admin/x"),
+        (" ~ ^/admin/", " ~ ^/admin/", "/admin/x"),
+    ],
+)
+def test_files_called_after_a_path_of_several_ports_guard_it(
+    one: echo.EchoServer, mounted: Mounted, key: str, called_after: str, path: str
+) -> None:
+    """M1: an expression among the paths of VIRTUAL_HOST_MULTIPORTS is a location with its password, as there."""
+    mounted.write(f"htpasswd/a.test_{sha1(called_after)}", "me:{PLAIN}secret\n")
+    several = json.dumps({"a.test": {"/": {"port": one.port}, key: {"port": one.port}}})
+    with gate(container(one, VIRTUAL_HOST_MULTIPORTS=several), folders=mounted.read()) as found:
+        assert found.ask("http://a.test/").status_code == 200
+        assert found.ask(f"http://a.test{path}").status_code == 401
+        assert found.ask(f"http://a.test{path}", headers=WEBSOCKET).status_code == 401
+        assert found.ask(f"http://a.test{path}", headers=ALLOWED).status_code == 200
         assert found.warnings() == ""
 
 

@@ -261,6 +261,12 @@ def test_a_key_that_is_no_path_is_told() -> None:
         ("a.test: {}\na.test: {}", "is not YAML"),
         ("? [1, 2]\n: {}", "is not a host name"),
         ("a b: {}", "is not a host name"),
+        ('a.test: {"= /x": {port: 80}}', "= /x"),
+        ('a.test: {"^~ /x/": {port: 80}}', "^~ /x/"),
+        ('a.test: {"=/x": {port: 80}}', "=/x"),
+        ('a.test: {"~ ^/(?R)": {port: 80}}', "regular expression"),
+        ('a.test: {"~ ^/x": {port: 80}, "~^/x": {port: 81}}', "is the same path as"),
+        ('a.test: {"/x/": {port: 80}, " /x/": {port: 81}}', "is the same path as"),
     ],
 )
 def test_bad_several_ports(text: str, cause: str) -> None:

@@ -262,7 +262,7 @@ class _VariableReader:
             for place in nginx_proxy_multiports.read(multiports):
                 where = f"{nginx_proxy_multiports.NAME}, {words.quoted(place.host)}"
                 self.notes += [
-                    f'{where}: {words.quoted(key)} is not used: a path starts with "/"' for key in place.unread
+                    f'{where}: {words.quoted(key)} is not used: a path starts with "/" or "~"' for key in place.unread
                 ]
                 yield place
             return

@@ -9,6 +9,9 @@ from daemun.core import words
 from daemun.sources.docker import nginx_proxy_values as parse
 
 NAME = "VIRTUAL_HOST_MULTIPORTS"
+_PATH_STARTS = ("/", "~", "=", "^~")
+"""What nginx could match a request with: dropped, its requests would be another location's, without its password. One
+that daemun refuses as VIRTUAL_PATH is refused here."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +55,19 @@ def _read_place(key: str, raw: object) -> MultiportHost:
     for name in ("external_http_port", "external_https_port"):
         if entry.get(name) is not None:
             variables[name.upper()] = _port(f"{where}, {name}", entry[name])
-    paths = {path: value for path, value in entry.items() if path.startswith("/")}
-    unread = tuple(path for path in entry if path not in paths and path.upper() not in variables)
-    read_paths = (_read_path(where, path, value) for path, value in (paths or {"/": None}).items())
-    return MultiportHost(host=host, variables=variables, paths=tuple(read_paths), unread=unread)
+    paths = {written: value for written, value in entry.items() if written.lstrip().startswith(_PATH_STARTS)}
+    unread = tuple(key for key in entry if key not in paths and key.upper() not in variables)
+    read_paths = tuple(_read_path(where, written, value) for written, value in (paths or {"/": None}).items())
+    spelled: dict[str, str] = {}
+    for one in read_paths:
+        first = spelled.setdefault(one.path, one.written)
+        if first != one.written:
+            raise ValueError(f"{where}: {words.quoted(one.written)} is the same path as {words.quoted(first)}")
+    return MultiportHost(host=host, variables=variables, paths=read_paths, unread=unread)
 
 
-def _read_path(where: str, path: str, raw: object) -> Path:
-    where = f"{where}, {words.quoted(path)}"
+def _read_path(where: str, written: str, raw: object) -> Path:
+    where = f"{where}, {words.quoted(written)}"
     entry = _map(where, raw)
     unknown = sorted(entry.keys() - {"port", "proto", "dest"})
     if unknown:
@@ -77,7 +85,10 @@ def _read_path(where: str, path: str, raw: object) -> Path:
         variables["VIRTUAL_DEST"] = destination.strip()
     is_open = entry.get("port") in (None, "", "default")
     return Path(
-        path=path, written=path, port=None if is_open else _port(f"{where}, port", entry["port"]), variables=variables
+        path=parse.path(written.strip()),
+        written=written,
+        port=None if is_open else _port(f"{where}, port", entry["port"]),
+        variables=variables,
     )
 
 
