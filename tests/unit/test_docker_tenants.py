@@ -29,11 +29,12 @@ def made(
     path: str = "/",
     age_s: float = 0,
     name: str | None = None,
+    service: str = "web",
     **more: str,
 ) -> containers.Container:
     labels = {"daemun.host": host, "daemun.path": path, **{f"daemun.{key}": value for key, value in more.items()}}
     if project is not None:
-        labels |= {PROJECT: project, SERVICE: "web"}
+        labels |= {PROJECT: project, SERVICE: service}
     name = name or f"{project}-web-1"
     return values.container(name, labels, age_s=age_s, ip=f"10.0.0.{sum(name.encode()) % 250}")
 
@@ -54,10 +55,38 @@ def test_two_projects_on_one_host_and_path_are_told() -> None:
     assert "`daemun.share: blog`" in told
 
 
+def test_two_services_of_one_project_on_one_host_and_path_are_told() -> None:
+    """I1: a label that was copied inside a compose file."""
+    api = [made("shop", name=f"shop-api-{number}", service="api") for number in (1, 2)]
+    (told,) = warnings(values.snapshot(made("shop", age_s=60), made("shop", name="shop-web-2", age_s=50), *api))
+
+    for part in (
+        'container "shop-api-',
+        'of service "shop/api" serves "a.test/" beside container "shop-web-1" of service "shop/web"',
+    ):
+        assert part in told
+    assert "`daemun.share: shop`" in told
+
+
+@pytest.mark.parametrize(("older", "younger"), [("shop", None), (None, "shop")])
+def test_a_stack_beside_a_container_of_no_project_is_told(older: str | None, younger: str | None) -> None:
+    """I1."""
+    first, second = made(older, age_s=60, name="first"), made(younger, name="second")
+    (told,) = warnings(values.snapshot(first, second))
+
+    assert 'container "second" ' in told
+    assert 'serves "a.test/" beside container "first"' in told
+    assert f"`daemun.share: {younger or 'second'}`" in told
+    shared = made(older, age_s=60, name="first", share=younger or "second")
+    assert warnings(values.snapshot(shared, second)) == []
+
+
 @pytest.mark.parametrize(
     "found",
     [
         [made("shop"), made("shop", name="shop-web-2")],
+        [made("shop"), made("shop", path="/api/", name="shop-api-1", service="api")],
+        [made("shop", age_s=60, share="shop"), made("shop", name="shop-api-1", service="api")],
         [made("shop"), made("blog", path="/blog/")],
         [made("shop"), made("blog", "b.test")],
         [made(None, name="one"), made(None, name="two")],

@@ -81,7 +81,7 @@ def translate(
         owners = tenants.find_owners(claims, owners)
         claims = sorted(tenants.refuse_strangers(claims, terms.policy, owners, report), key=lambda claim: claim.rank)
     granted = _grant(_agree(claims, dialect, report), report)
-    tenants.report_mixed_projects(granted, report)
+    tenants.report_mixed_services(granted, report)
     options = _choose_site_options(granted, dialect, report)
     standing, out_of_reach = _find_endpoints(granted, listing, terms, report)
     wanted = {

@@ -96,6 +96,10 @@ class Container:
         service = self._find_label(SERVICE_LABELS)
         return f"container {self.name}" if service is None else f"{self.project}/{service}"
 
+    @property
+    def has_service(self) -> bool:
+        return self._find_label(SERVICE_LABELS) is not None
+
     def _find_label(self, names_: tuple[str, ...]) -> str | None:
         known = dict(self.labels)
         return next((known[name] for name in names_ if known.get(name)), None)

@@ -89,28 +89,49 @@ def refuse_strangers(
         report.refuse(claim.container, cause, cure=cure, request=claim.request)
 
 
-def report_mixed_projects(
+def report_mixed_services(
     granted: collections.abc.Mapping[recent_claims.Key, tuple[container_claims.Claim, ...]],
     report: container_remarks.RemarkCollector,
 ) -> None:
-    """Requests that go to two projects in turn get answers of two applications, which is seldom meant."""
+    """Requests that go to two services in turn get answers of two applications, which is seldom meant: a label was
+    copied. Containers of one service are meant, and so are those that no Compose started."""
     for (host, path), group in granted.items():
         first = group[0].container
-        reported = {first.project}
+        reported = {_find_application(first)}
         for claim in group[1:]:
             other = claim.container
-            if first.project is None or other.project is None or other.project in reported or not other.is_active:
+            if _find_application(other) in reported or not other.is_active:
                 continue
-            reported.add(other.project)
+            reported.add(_find_application(other))
             if is_guest_welcome(other, [first]) or is_guest_welcome(first, [other]):
                 continue
+            is_within = first.project == other.project
             reason = (
-                f"of project {words.quoted(other.project)} serves {words.quoted(host + path)} beside container "
-                f"{words.quoted(first.name)} of project {words.quoted(first.project)}, so requests go to both in turn"
+                f"{_origin(other, is_within=is_within).lstrip()}serves {words.quoted(host + path)} beside container "
+                f"{words.quoted(first.name)}{_origin(first, is_within=is_within).rstrip()}, "
+                "so requests go to both in turn"
             )
             cure = (
                 "give one of them another host or path; where it is meant, give the older one the label "
-                f"`{container_labels.SHARE}: {other.project}`"
+                f"`{container_labels.SHARE}: {other.project or other.name}`"
             )
             subject = f"container {words.quoted(other.name)} "
             report.add(other, subject, container_remarks.Remark(reason=reason, cure=cure), host=host)
+
+
+def _find_application(container: containers.Container) -> str | None:
+    """None: it is of no project."""
+    if container.project is None or not container.has_service:
+        return container.project
+    return container.service
+
+
+def _origin(container: containers.Container, *, is_within: bool) -> str:
+    """is_within: both are of one project, so that the service tells them apart."""
+    if container.project is None:
+        return " "
+    return (
+        f" of service {words.quoted(container.service)} "
+        if is_within
+        else f" of project {words.quoted(container.project)} "
+    )
