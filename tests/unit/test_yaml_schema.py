@@ -1,5 +1,6 @@
 """The JSON Schema takes what daemun takes, and refuses what a schema can refuse."""
 
+import collections.abc
 import json
 import pathlib
 import re
@@ -75,3 +76,26 @@ def test_it_refuses_bad_files(content: bytes, words: str) -> None:
 @pytest.mark.parametrize("name", ["x-usual", "x-"])
 def test_keys_of_the_owner_are_left_alone(name: str) -> None:
     assert errors(f"{name}: {{anything: 1}}\nsites: {{}}\n") == []
+
+
+def _keys(value: object, path: str = "") -> collections.abc.Iterator[tuple[str, object]]:
+    if isinstance(value, list):
+        for one in value:
+            yield from _keys(one, path)
+    elif isinstance(value, dict):
+        for name, one in value.get("properties", {}).items():
+            yield f"{path}/{name}", one
+            yield from _keys(one, f"{path}/{name}")
+        for name, one in value.items():
+            if name == "$defs":
+                for kind, definition in one.items():
+                    yield from _keys(definition, kind)
+            elif name != "properties":
+                yield from _keys(one, path)
+
+
+def test_each_key_has_a_description() -> None:
+    """Editors show it beside the key."""
+    every = list(_keys(SCHEMA))
+    assert len(every) > 100
+    assert [path for path, one in every if not (isinstance(one, dict) and one.get("description"))] == []

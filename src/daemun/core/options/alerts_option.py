@@ -16,6 +16,7 @@ class Webhook(forms.OptionMap):
     """url: https, or http to an own machine; a secret, because tokens are often part of it."""
 
     shape: typing.ClassVar[str] = "a URL, or where it is: {env: NAME} or {file: PATH}"
+    meanings: typing.ClassVar[dict[str, str]] = {"url": "where alerts are sent, in JSON"}
     url: forms.Secret
 
 
@@ -28,6 +29,10 @@ class Ntfy(forms.OptionMap):
     """url: of a topic ("https://ntfy.sh/mine"). token: None: the topic is open to all."""
 
     shape: typing.ClassVar[str] = 'the URL of a topic such as "https://ntfy.sh/mine", or a map with its `url`'
+    meanings: typing.ClassVar[dict[str, str]] = {
+        "url": "of the topic",
+        "token": "an access token, for a topic that is not open to all",
+    }
     url: forms.Secret
     token: forms.Secret | None = None
 
@@ -48,6 +53,15 @@ class MailSecurity(enum.Enum):
 class Mail(forms.OptionMap):
     """Sent by an SMTP server (RFC 5321). port: None: the usual one of `security`. user, password: both or none."""
 
+    meanings: typing.ClassVar[dict[str, str]] = {
+        "server": "the host of the mail server",
+        "from": "the sender's address",
+        "to": "the recipients' addresses",
+        "port": "of the mail server; the usual one of `security`",
+        "security": "starttls (port 587), tls (port 465), or none (port 25)",
+        "user": "the account at the mail server",
+        "password": "of that account",
+    }
     server: forms.Text
     sender: typing.Annotated[forms.Text, pydantic.Field(alias="from")]
     recipients: typing.Annotated[forms.Texts, forms.ONE_OR_MORE, pydantic.Field(alias="to")]

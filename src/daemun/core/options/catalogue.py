@@ -125,7 +125,7 @@ class _KeyDocs:
         whole = handler(schema)
         for key, described in handler.resolve_ref_schema(whole)["properties"].items():
             described["description"] = self._docs[key].plain
-        return whole
+        return {**whole, "description": "; ".join(f"{key}: {doc.plain}" for key, doc in self._docs.items())}
 
 
 def _describe(one: option.Option[typing.Any]) -> option.Doc | _KeyDocs:

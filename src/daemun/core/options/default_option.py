@@ -13,6 +13,11 @@ from daemun.core.options.option import Doc, Level, Option, Place
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenDefault(forms.OptionMap):
     shape: typing.ClassVar[str] = "refuse, {site: HOST} or {redirect: URL}"
+    meanings: typing.ClassVar[dict[str, str]] = {
+        "site": "the host whose site every other host gets",
+        "redirect": "the URL to which every other host is sent",
+        "status": "of that redirect",
+    }
     site: forms.Host | None = None
     redirect: forms.Text | None = None
     status: forms.Number = status_option.OPTION.default

@@ -16,6 +16,11 @@ from daemun.core.options.option import Doc, Level, NamedFile, Option, Place
 class DockerTls(forms.OptionMap):
     """Absolute paths of PEM files: the CA of the engine's certificate, and what daemun shows it."""
 
+    meanings: typing.ClassVar[dict[str, str]] = {
+        "ca": "the file with the CA of the engine's certificate",
+        "cert": "the file with the certificate that daemun shows the engine",
+        "key": "the file with its key",
+    }
     ca: forms.File
     certificate: typing.Annotated[forms.File, pydantic.Field(alias="cert")]
     key: forms.File
@@ -76,6 +81,13 @@ _ENDPOINT: forms.Json = {"anyOf": [{"enum": ["auto", "off", False]}, {"type": "s
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenDocker(forms.OptionMap):
     shape: typing.ClassVar[str] = "auto, off, a URL or a map"
+    meanings: typing.ClassVar[dict[str, str]] = {
+        "endpoint": "where the engine is: auto, off, or a URL such as tcp://host:2376",
+        "tls": "the files for an engine that is reached over TLS",
+        "reserve": "hosts that no container may claim",
+        "tenants": "whether a host belongs to the project that serves it first",
+        "share": "of hosts, the projects that may join there",
+    }
     endpoint: typing.Annotated[str, pydantic.BeforeValidator(_engine), pydantic.WithJsonSchema(_ENDPOINT)] = "auto"
     tls: DockerTls | None = None
     reserve: forms.Hosts = ()

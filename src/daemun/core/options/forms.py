@@ -26,6 +26,26 @@ class OptionMap:
     __pydantic_config__: typing.ClassVar[pydantic.ConfigDict] = pydantic.ConfigDict(extra="forbid")
     shape: typing.ClassVar[str] = "a map (`key: value` lines)"
     """What can stand there, in words."""
+    meanings: typing.ClassVar[collections.abc.Mapping[str, str]] = {}
+    """What each key means, for editors."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: pydantic_core.CoreSchema, handler: pydantic.GetJsonSchemaHandler
+    ) -> pydantic.json_schema.JsonSchemaValue:
+        return describe_keys(handler(schema), handler, cls.meanings)
+
+
+def describe_keys(
+    schema: pydantic.json_schema.JsonSchemaValue,
+    handler: pydantic.GetJsonSchemaHandler,
+    meanings: collections.abc.Mapping[str, str],
+) -> pydantic.json_schema.JsonSchemaValue:
+    """The JSON Schema of a map, with the meaning of each key beside its form."""
+    properties = handler.resolve_ref_schema(schema)["properties"]
+    for key in properties.keys() & meanings.keys():
+        properties[key]["description"] = meanings[key]
+    return schema
 
 
 class Also:
@@ -189,7 +209,10 @@ File = typing.Annotated[str, pydantic.Strict(), pydantic.AfterValidator(absolute
 """A path of this machine."""
 _WHERE: Json = {
     "type": "object",
-    "properties": {"env": TEXT, "file": TEXT},
+    "properties": {
+        "env": {**TEXT, "description": "the variable of the environment that holds it"},
+        "file": {**TEXT, "description": "the file that holds it"},
+    },
     "additionalProperties": False,
     "minProperties": 1,
     "maxProperties": 1,

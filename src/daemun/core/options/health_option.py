@@ -49,6 +49,15 @@ class Health(forms.OptionMap):
     """
 
     shape: typing.ClassVar[str] = 'a path such as "/healthz", tcp, off, or a map'
+    meanings: typing.ClassVar[dict[str, str]] = {
+        "path": "what is requested; without it a server that accepts a connection is well",
+        "host": "the Host that the server sees",
+        "interval": "the time between two checks of a server; 5s",
+        "timeout": "how long a check may take; 2s",
+        "threshold": "how many failures in a row take a server out; 2",
+        "recover": "how many successes in a row bring it back; 1",
+        "status": "good answers: a status, a range such as 200-399, or a list of them",
+    }
     path: forms.Text | None = None
     host: forms.Text | None = None
     interval_s: typing.Annotated[forms.Duration, pydantic.Field(alias="interval")] = 5.0

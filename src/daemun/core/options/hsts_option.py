@@ -17,6 +17,11 @@ def _seconds(value: object) -> object:
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Hsts(forms.OptionMap):
     shape: typing.ClassVar[str] = "true, false or a map"
+    meanings: typing.ClassVar[dict[str, str]] = {
+        "max_age": "how long browsers remember that the site has HTTPS; 365d",
+        "include_subdomains": "whether the names below this one have it, too",
+        "preload": "whether browsers may bring that with them (hstspreload.org)",
+    }
     max_age_s: typing.Annotated[
         int,
         pydantic.BeforeValidator(_seconds),

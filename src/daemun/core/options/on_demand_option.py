@@ -21,6 +21,11 @@ class OnDemand(forms.OptionMap):
     """
 
     shape: typing.ClassVar[str] = "true, false, the URL to ask, or a map"
+    meanings: typing.ClassVar[dict[str, str]] = {
+        "ask": "the URL that must answer 200 for a name that a visitor brings",
+        "per_minute": "how many new names a minute may bring; 10",
+        "most": "how many names there may be; 10000",
+    }
     ask: forms.Text | None = None
     per_minute: forms.Number = 10
     most: forms.Number = 10_000

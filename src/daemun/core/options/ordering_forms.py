@@ -63,6 +63,10 @@ Command = typing.Annotated[forms.Texts, forms.ONE_OR_MORE]
 class WrittenEab(forms.OptionMap):
     """What a CA's web page shows for external account binding."""
 
+    meanings: typing.ClassVar[dict[str, str]] = {
+        "kid": "the key identifier",
+        "hmac_key": "the HMAC key, or where it is",
+    }
     kid: forms.Text
     hmac_key: forms.Secret
 
@@ -79,6 +83,13 @@ class WrittenAuthority(forms.OptionMap):
     """A directory's name or URL, or this map."""
 
     shape: typing.ClassVar[str] = "the name or the URL of an ACME directory, or a map with its `directory`"
+    meanings: typing.ClassVar[dict[str, str]] = {
+        "directory": "the name of a CA (letsencrypt, zerossl, ...), or the URL of its directory",
+        "email": "the contact of the account",
+        "ca_file": "the file with the CA that signs a private directory's certificate",
+        "eab": "external account binding, where the CA needs it",
+        "staging": "the directory of its test system",
+    }
     directory: Directory
     email: forms.Text | None = None
     ca_file: forms.File | None = None
@@ -125,6 +136,11 @@ class WrittenDns(forms.OptionMap):
     """options: whatever keys the provider has of its own; the file has them beside the others."""
 
     shape: typing.ClassVar[str] = "a map with its `provider`"
+    meanings: typing.ClassVar[dict[str, str]] = {
+        "provider": "who has the zone: a name of docs/certificates.md, rfc2136 or hook",
+        "command": "the program that makes the records, with `provider: hook`",
+        "wait": "how long a record may take to be visible everywhere; 10m",
+    }
     provider: forms.Text
     command: Command = ()
     wait: forms.Duration = 600.0
@@ -148,6 +164,13 @@ _Dns = typing.Annotated[WrittenDns, forms.FurtherKeys("options"), pydantic.After
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenOrdering(forms.OptionMap):
+    meanings: typing.ClassVar[dict[str, str]] = {
+        "profile": "the CA's profile for certificates",
+        "challenge": "how names are proved: http-01, dns-01 or dns-persist-01",
+        "dns": "who makes the records for proofs in DNS",
+        "key_type": "the type of the key, or two types for two certificates",
+        "preferred_chain": "the common name of the root to which the chain shall lead",
+    }
     profile: forms.Text | None = None
     challenge: typing.Annotated[model.Challenge, forms.choice(model.Challenge)] | None = None
     dns: _Dns | None = None

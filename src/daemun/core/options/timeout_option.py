@@ -24,6 +24,14 @@ class Timeouts(forms.OptionMap):
     """
 
     shape: typing.ClassVar[str] = "a duration or a map of them"
+    meanings: typing.ClassVar[dict[str, str]] = {
+        "connect": "how long a connection to a server may take; 5s",
+        "read": "how long a server may be silent; 1h",
+        "send": "how long a server may take nothing of a request; 60s",
+        "body": "how long a visitor may send nothing of a body; 60s",
+        "idle": "how long a WebSocket, or a stream of gRPC, may be silent; 1d",
+        "keepalive": "how long an idle connection to a server is kept; 1s",
+    }
     connect_s: typing.Annotated[forms.Duration, pydantic.Field(alias="connect")] = 5.0
     read_s: typing.Annotated[forms.Duration, pydantic.Field(alias="read")] = 3600.0
     send_s: typing.Annotated[forms.Duration, pydantic.Field(alias="send")] = 60.0

@@ -29,12 +29,21 @@ class Word(enum.Enum):
 class WrittenFiles(forms.OptionMap):
     """A certificate of one's own."""
 
+    meanings: typing.ClassVar[dict[str, str]] = {
+        "certificate": "the file with the certificate and its chain",
+        "key": "the file with its key",
+    }
     certificate: forms.File
     key: forms.File
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenOrder(ordering_forms.WrittenOrdering):
+    meanings: typing.ClassVar[dict[str, str]] = {
+        **ordering_forms.WrittenOrdering.meanings,
+        "mode": "where the certificate comes from: auto, acme, local or off",
+        "directory": "the CA, as in `acme`",
+    }
     mode: typing.Annotated[Word, forms.choice(Word)] = Word.AUTO
     directory: ordering_forms.Authority | None = None
 
