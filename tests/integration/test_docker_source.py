@@ -8,40 +8,20 @@ import socket
 
 import pytest
 
-from daemun.core.options import docker_option
 from daemun.errors import ConfigError
 from daemun.sources.docker import docker_source, engine_client, engine_place, own_container
 from tests.support import docker_engine as engines
 from tests.support import docker_proxy, docker_tls
 from tests.support.clock import FakeClock
 from tests.support.docker_values import endpoints, messages
-from tests.support.followed import LONGEST_S, SERVE, following, get, warnings
+from tests.support.followed import LONGEST_S, SERVE, following, get, source_of, warnings
 
 pytestmark = pytest.mark.docker
 
 A = {"daemun.host": "a.test"}
 
 
-def on(
-    engine: engines.DockerEngine, url: str | None = None, *, tls: docker_option.DockerTls | None = None
-) -> docker_source.DockerSource:
-    endpoint = engine_place.EngineEndpoint(url=url or engine.url, tls=tls)
-    return docker_source.DockerSource(endpoint, FakeClock(), traces=own_container.Traces())
-
-
 # --- looking ---------------------------------------------------------------------------------------------------
-
-
-async def test_containers_are_sites_whose_servers_answer(docker_engine: engines.DockerEngine) -> None:
-    docker_engine.run("web-1", *SERVE, labels=A)
-    docker_engine.run("silent")
-    docker_engine.run("web-2", *SERVE, labels={"daemun.host": "b.test"}, options=["--expose=53/udp"])
-
-    found = await on(docker_engine).read()
-
-    assert [site.host for site in found.sites] == ["a.test", "b.test"]
-    assert found.problems == ()
-    assert await get(found, "a.test") == await get(found, "b.test") == "a page\n"
 
 
 async def test_every_network_that_this_machine_reaches_is_used(docker_engine: engines.DockerEngine) -> None:
@@ -54,7 +34,7 @@ async def test_every_network_that_this_machine_reaches_is_used(docker_engine: en
     docker_engine.run("both-1", *SERVE, labels={"daemun.host": "both.test"})
     docker_engine.cli("network", "connect", "inner", "both-1")
 
-    found = await on(docker_engine).read()
+    found = await source_of(docker_engine).read()
 
     for host in ("inner.test", "bridge.test", "beside.test", "both.test"):
         assert await get(found, host) == "a page\n"
@@ -71,7 +51,7 @@ async def test_of_two_addresses_the_ipv4_one_is_used(docker_engine: engines.Dock
     docker_engine.cli("network", "create", "--ipv6", "--subnet=fd00:da:e0::/64", "six")
     docker_engine.run("six-1", *SERVE, labels=A, network="six")
 
-    found = await on(docker_engine).read()
+    found = await source_of(docker_engine).read()
 
     assert endpoints(found, "a.test") == [f"{docker_engine.address('six-1', 'six')}:80"]
     assert await get(found) == "a page\n"
@@ -83,29 +63,12 @@ async def test_a_hostile_label_refuses_its_container_alone(docker_engine: engine
     docker_engine.run("bad", labels={"daemun.host": text})
     docker_engine.run("good", *SERVE, labels=A)
 
-    found = await on(docker_engine).read()
+    found = await source_of(docker_engine).read()
 
     assert [site.host for site in found.sites] == ["a.test"]
     assert await get(found) == "a page\n"
     (told,) = messages(found)
     assert told.startswith('cannot serve container "bad": ')
-
-
-async def test_daemun_knows_which_container_it_is_in(docker_engine: engines.DockerEngine) -> None:
-    own = docker_engine.run("own", options=["--hostname=somewhere"])
-    docker_engine.run("other")
-
-    def read(path: str) -> str:
-        return docker_engine.cli("exec", "own", "cat", path)
-
-    traces = own_container.Traces(
-        mountinfo=read("/proc/self/mountinfo"), cgroup=read("/proc/self/cgroup"), hostname="somewhere"
-    )
-    async with engine_client.connect(engine_place.EngineEndpoint(url=docker_engine.url)) as engine:
-        listing = await engine.fetch_listing()
-
-    assert own_container.find_own_id(traces, [one.id for one in listing.containers]) == own
-    assert own_container.find_own_id(own_container.read_traces(), [one.id for one in listing.containers]) is None
 
 
 async def test_no_engine_at_all_is_an_error_that_names_it(tmp_path: pathlib.Path) -> None:
@@ -120,26 +83,6 @@ async def test_no_engine_at_all_is_an_error_that_names_it(tmp_path: pathlib.Path
 # --- following -------------------------------------------------------------------------------------------------
 
 
-async def test_a_service_is_scaled_and_replaced_without_a_change_of_its_site(
-    docker_engine: engines.DockerEngine,
-) -> None:
-    async with following(on(docker_engine)) as followed:
-        await followed.until(lambda found: found.sites == ())
-        await asyncio.to_thread(docker_engine.run, "web-1", *SERVE, labels=A)
-        one = docker_engine.address("web-1")
-        first = await followed.until_serving(f"{one}:80")
-        await asyncio.to_thread(docker_engine.run, "web-2", *SERVE, labels=A)
-        two = docker_engine.address("web-2")
-        both = await followed.until_serving(f"{one}:80", f"{two}:80")
-        await asyncio.to_thread(docker_engine.cli, "rm", "--force", "web-1", "web-2")
-        none = await followed.until_serving()
-        await asyncio.to_thread(docker_engine.run, "web-3", *SERVE, labels=A)
-        last = await followed.until_serving(f"{docker_engine.address('web-3')}:80")
-
-    assert first.sites == both.sites == none.sites == last.sites
-    assert await get(last) == "a page\n"
-
-
 async def test_a_container_that_is_told_to_stop_gets_no_requests_while_it_finishes(
     docker_engine: engines.DockerEngine,
 ) -> None:
@@ -147,7 +90,7 @@ async def test_a_container_that_is_told_to_stop_gets_no_requests_while_it_finish
     docker_engine.run("web-1", *stubborn, labels=A)
     address = docker_engine.address("web-1")
 
-    async with following(on(docker_engine)) as followed:
+    async with following(source_of(docker_engine)) as followed:
         await followed.until_serving(f"{address}:80")
         await asyncio.to_thread(docker_engine.cli, "kill", "--signal=HUP", "web-1")
         await asyncio.to_thread(docker_engine.run, "web-2", labels={"daemun.host": "b.test"})
@@ -170,7 +113,7 @@ async def test_one_that_did_not_mean_to_stop_is_served_again(
     docker_engine.run("web-1", "sh", "-c", "trap '' TERM; while true; do sleep 1; done", labels=A)
     address = docker_engine.address("web-1")
 
-    async with following(on(docker_engine)) as followed:
+    async with following(source_of(docker_engine)) as followed:
         await followed.until_serving(f"{address}:80")
         await asyncio.to_thread(docker_engine.cli, "kill", "--signal=TERM", "web-1")
         await followed.until_serving()
@@ -182,7 +125,7 @@ async def test_health_and_pauses_take_a_container_out_and_in(docker_engine: engi
     docker_engine.run("web-1", *SERVE, labels=A, options=check)
     here = f"{docker_engine.address('web-1')}:80"
 
-    async with following(on(docker_engine)) as followed:
+    async with following(source_of(docker_engine)) as followed:
         sick = await followed.until_serving()
         assert "is unhealthy by its own HEALTHCHECK" in warnings(sick)[0]
         await asyncio.to_thread(docker_engine.cli, "exec", "web-1", "touch", "/tmp/well")
@@ -196,7 +139,7 @@ async def test_health_and_pauses_take_a_container_out_and_in(docker_engine: engi
 async def test_health_checks_that_tell_nothing_new_are_no_changes(docker_engine: engines.DockerEngine) -> None:
     docker_engine.run("web-1", *SERVE, labels=A, options=["--health-cmd=true", "--health-interval=100ms"])
 
-    async with following(on(docker_engine)) as followed:
+    async with following(source_of(docker_engine)) as followed:
         await followed.until(lambda found: bool(found.sites) and not found.problems)
         before = followed.changes
         # Ten checks later nothing was told; the network that is made last is seen after them, and tells nothing either.
@@ -214,7 +157,7 @@ async def test_health_checks_that_tell_nothing_new_are_no_changes(docker_engine:
 async def test_an_engine_that_stops_keeps_the_last_state_and_is_told_of(docker_engine: engines.DockerEngine) -> None:
     docker_engine.run("web-1", *SERVE, labels=A, options=["--restart=always"])
 
-    async with following(on(docker_engine)) as followed:
+    async with following(source_of(docker_engine)) as followed:
         before = await followed.until_serving(f"{docker_engine.address('web-1')}:80")
         await asyncio.to_thread(docker_engine.stop)
         gone = await followed.until(lambda found: any("cannot" in text for text in warnings(found)))
@@ -228,28 +171,9 @@ async def test_an_engine_that_stops_keeps_the_last_state_and_is_told_of(docker_e
     assert await get(back) == "a page\n"
 
 
-async def test_an_engine_that_hangs_is_told_of(
-    docker_engine: engines.DockerEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine_client, "ANSWER_S", 1.0)
-    monkeypatch.setattr(docker_source, "LOOK_AGAIN_S", 0.2)
-    docker_engine.run("web-1", *SERVE, labels=A)
-    here = f"{docker_engine.address('web-1')}:80"
-
-    async with following(on(docker_engine)) as followed:
-        await followed.until_serving(here)
-        docker_engine.freeze()
-        hanging = await followed.until(lambda found: found.problems != ())
-        docker_engine.thaw()
-        well = await followed.until(lambda found: found.problems == ())
-
-    assert "it did not answer in time" in warnings(hanging)[0]
-    assert endpoints(hanging, "a.test") == endpoints(well, "a.test") == [here]
-
-
 async def test_an_engine_that_comes_later_is_found(docker_engine: engines.DockerEngine) -> None:
     docker_engine.stop()
-    async with following(on(docker_engine)) as followed:
+    async with following(source_of(docker_engine)) as followed:
         with pytest.raises(ConfigError):
             await followed.source.read()
         await asyncio.to_thread(docker_engine.start)
@@ -264,7 +188,7 @@ async def test_an_engine_that_comes_later_is_found(docker_engine: engines.Docker
 async def test_a_socket_proxy_that_lets_only_reading_through_is_enough(docker_engine: engines.DockerEngine) -> None:
     async with (
         docker_proxy.filtering(docker_engine.socket) as port,
-        following(on(docker_engine, f"tcp://127.0.0.1:{port}")) as followed,
+        following(source_of(docker_engine, f"tcp://127.0.0.1:{port}")) as followed,
     ):
         await followed.until(lambda found: found.sites == ())
         await asyncio.to_thread(docker_engine.run, "web-1", *SERVE, labels=A)
@@ -279,7 +203,7 @@ async def test_what_a_socket_proxy_has_to_let_through_is_told(
 ) -> None:
     allowed = [name for name in docker_proxy.ALLOWED if name != forbidden]
     async with docker_proxy.filtering(docker_engine.socket, allowed=allowed) as port:
-        asked = on(docker_engine, f"tcp://127.0.0.1:{port}")
+        asked = source_of(docker_engine, f"tcp://127.0.0.1:{port}")
         async with following(asked) as followed:
             if forbidden == "events":
                 found = await followed.until(lambda found: found.problems != ())
@@ -295,7 +219,7 @@ async def test_what_a_socket_proxy_has_to_let_through_is_told(
 async def test_without_events_the_engine_is_looked_at_again_and_again(docker_engine: engines.DockerEngine) -> None:
     async with (
         docker_proxy.filtering(docker_engine.socket, allowed=["containers", "networks", "version"]) as port,
-        following(on(docker_engine, f"tcp://127.0.0.1:{port}")) as followed,
+        following(source_of(docker_engine, f"tcp://127.0.0.1:{port}")) as followed,
     ):
         await followed.until(lambda found: found.problems != ())
         before = followed.changes
@@ -334,11 +258,11 @@ async def test_tls_proves_both_sides(docker_engine: engines.DockerEngine, tmp_pa
 
     async with docker_proxy.filtering(docker_engine.socket, tls=docker_tls.mutual_tls(tmp_path)) as port:
         url = f"tcp://127.0.0.1:{port}"
-        found = await on(docker_engine, url, tls=docker_tls.files(tmp_path)).read()
+        found = await source_of(docker_engine, url, tls=docker_tls.files(tmp_path)).read()
         with pytest.raises(ConfigError):
-            await on(docker_engine, url).read()
+            await source_of(docker_engine, url).read()
     with pytest.raises(ConfigError, match=r"No such file or directory; expected .*none/ca\.pem"):
-        await on(docker_engine, "tcp://127.0.0.1:1", tls=docker_tls.files(tmp_path / "none")).read()
+        await source_of(docker_engine, "tcp://127.0.0.1:1", tls=docker_tls.files(tmp_path / "none")).read()
 
     assert [site.host for site in found.sites] == ["a.test"]
 

@@ -7,38 +7,17 @@ import pathlib
 
 import pytest
 
-from daemun.sources.docker import docker_source, engine_client, engine_events, engine_place, own_container
+from daemun.sources.docker import engine_client, engine_events, engine_place
 from tests.support import podman_engine as engines
-from tests.support.clock import FakeClock
 from tests.support.docker_values import endpoints, messages
-from tests.support.followed import SERVE, following, get, warnings
+from tests.support.followed import SERVE, following, get, source_of, warnings
 
 pytestmark = pytest.mark.podman
 
 A = {"daemun.host": "a.test"}
 
 
-def on(engine: engines.PodmanEngine) -> docker_source.DockerSource:
-    return docker_source.DockerSource(
-        engine_place.EngineEndpoint(url=engine.url), FakeClock(), traces=own_container.Traces()
-    )
-
-
 # --- looking ---------------------------------------------------------------------------------------------------
-
-
-async def test_containers_are_sites_whose_servers_answer(podman_engine: engines.PodmanEngine) -> None:
-    podman_engine.run("web-1", *SERVE, labels=A)
-    podman_engine.run("silent")
-    on_8000 = ("httpd", "-f", "-p", "8000", "-h", "/www")
-    podman_engine.run("web-2", *on_8000, labels={"daemun.host": "b.test", "daemun.port": "8000"})
-
-    found = await on(podman_engine).read()
-
-    assert [site.host for site in found.sites] == ["a.test", "b.test"]
-    assert found.problems == ()
-    assert endpoints(found, "b.test") == [f"{podman_engine.address('web-2')}:8000"]
-    assert await get(found, "a.test") == await get(found, "b.test") == "a page\n"
 
 
 async def test_every_network_that_this_machine_reaches_is_used(podman_engine: engines.PodmanEngine) -> None:
@@ -49,7 +28,7 @@ async def test_every_network_that_this_machine_reaches_is_used(podman_engine: en
     podman_engine.run("none-1", *SERVE, labels={"daemun.host": "none.test"}, network="none")
     podman_engine.run("host-1", "sleep", "1000", labels={"daemun.host": "host.test"}, network="host")
 
-    found = await on(podman_engine).read()
+    found = await source_of(podman_engine).read()
 
     for host in ("inner.test", "web.test", "beside.test"):
         assert await get(found, host) == "a page\n"
@@ -66,7 +45,7 @@ async def test_a_network_that_the_machine_itself_has_no_part_in_is_told(podman_e
     podman_engine.cli("network", "create", *options, "apart")
     podman_engine.run("apart-1", *SERVE, labels={"daemun.host": "apart.test"}, network="apart")
 
-    found = await on(podman_engine).read()
+    found = await source_of(podman_engine).read()
 
     assert endpoints(found, "apart.test") == []
     (told,) = messages(found)
@@ -79,57 +58,20 @@ async def test_a_server_on_a_network_of_ipv6_alone_is_reached(podman_engine: eng
     podman_engine.cli("network", "create", "--subnet=fd00:da:e1::/64", "six")
     podman_engine.run("six-1", *SERVE, labels=A, network="six")
 
-    found = await on(podman_engine).read()
+    found = await source_of(podman_engine).read()
 
     (endpoint,) = endpoints(found, "a.test")
     assert endpoint.startswith("[fd00:da:e1::")
     assert await get(found) == "a page\n"
 
 
-async def test_daemun_knows_which_container_it_is_in(podman_engine: engines.PodmanEngine) -> None:
-    own = podman_engine.run("own", options=["--hostname=somewhere"])
-    podman_engine.run("other")
-
-    def read(path: str) -> str:
-        return podman_engine.cli("exec", "own", "cat", path)
-
-    traces = own_container.Traces(
-        mountinfo=read("/proc/self/mountinfo"), cgroup=read("/proc/self/cgroup"), hostname="somewhere"
-    )
-    async with engine_client.connect(engine_place.EngineEndpoint(url=podman_engine.url)) as engine:
-        listing = await engine.fetch_listing()
-
-    assert own_container.find_own_id(traces, [one.id for one in listing.containers]) == own
-    assert own_container.find_own_id(own_container.read_traces(), [one.id for one in listing.containers]) is None
-
-
 # --- following -------------------------------------------------------------------------------------------------
-
-
-async def test_a_service_is_scaled_and_replaced_without_a_change_of_its_site(
-    podman_engine: engines.PodmanEngine,
-) -> None:
-    async with following(on(podman_engine)) as followed:
-        await followed.until(lambda found: found.sites == ())
-        await asyncio.to_thread(podman_engine.run, "web-1", *SERVE, labels=A)
-        one = podman_engine.address("web-1")
-        first = await followed.until_serving(f"{one}:80")
-        await asyncio.to_thread(podman_engine.run, "web-2", *SERVE, labels=A)
-        two = podman_engine.address("web-2")
-        both = await followed.until_serving(f"{one}:80", f"{two}:80")
-        await asyncio.to_thread(podman_engine.cli, "rm", "--force", "--time=0", "web-1", "web-2")
-        none = await followed.until_serving()
-        await asyncio.to_thread(podman_engine.run, "web-3", *SERVE, labels=A)
-        last = await followed.until_serving(f"{podman_engine.address('web-3')}:80")
-
-    assert first.sites == both.sites == none.sites == last.sites
-    assert await get(last) == "a page\n"
 
 
 async def test_stopped_killed_and_started_again(podman_engine: engines.PodmanEngine) -> None:
     podman_engine.run("web-1", *SERVE, labels=A)
 
-    async with following(on(podman_engine)) as followed:
+    async with following(source_of(podman_engine)) as followed:
         await followed.until_serving(f"{podman_engine.address('web-1')}:80")
         for way in (("stop", "--time=0"), ("kill",)):
             await asyncio.to_thread(podman_engine.cli, *way, "web-1")
@@ -146,7 +88,7 @@ async def test_health_and_pauses_take_a_container_out_and_in(podman_engine: engi
     podman_engine.run("web-1", *SERVE, labels=A, options=check)
     here = f"{podman_engine.address('web-1')}:80"
 
-    async with following(on(podman_engine)) as followed:
+    async with following(source_of(podman_engine)) as followed:
         await followed.until_serving(here)  # its check did not end yet, and there is no other
         await asyncio.to_thread(podman_engine.check_health, "web-1")
         sick = await followed.until_serving()
@@ -184,7 +126,7 @@ async def test_a_service_that_stops_keeps_the_last_state_and_is_told_of(podman_e
     podman_engine.run("web-1", *SERVE, labels=A)
     here = f"{podman_engine.address('web-1')}:80"
 
-    async with following(on(podman_engine)) as followed:
+    async with following(source_of(podman_engine)) as followed:
         before = await followed.until_serving(here)
         await asyncio.to_thread(podman_engine.stop)
         gone = await followed.until(lambda found: any("cannot" in text for text in warnings(found)))
@@ -200,22 +142,3 @@ async def test_a_service_that_stops_keeps_the_last_state_and_is_told_of(podman_e
     assert "the containers it told of last are taken as unchanged" in warnings(gone)[0]
     assert before.sites == gone.sites
     assert endpoints(back, "a.test") == [here]
-
-
-async def test_a_service_that_hangs_is_told_of(
-    podman_engine: engines.PodmanEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine_client, "ANSWER_S", 1.0)
-    monkeypatch.setattr(docker_source, "LOOK_AGAIN_S", 0.2)
-    podman_engine.run("web-1", *SERVE, labels=A)
-    here = f"{podman_engine.address('web-1')}:80"
-
-    async with following(on(podman_engine)) as followed:
-        await followed.until_serving(here)
-        podman_engine.freeze()
-        hanging = await followed.until(lambda found: found.problems != ())
-        podman_engine.thaw()
-        well = await followed.until(lambda found: found.problems == ())
-
-    assert "it did not answer in time" in warnings(hanging)[0]
-    assert endpoints(hanging, "a.test") == endpoints(well, "a.test") == [here]

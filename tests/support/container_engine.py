@@ -125,6 +125,10 @@ class ContainerEngine:
         given += [f"--name={name}", f"--network={network or self._network}", *options]
         return self.cli("run", "--detach", *given, image or self._image, *command)
 
+    def remove(self, *names: str) -> None:
+        """At once, also those that run."""
+        self.cli("rm", "--force", *names)
+
     def run_server(
         self,
         name: str,

@@ -7,13 +7,23 @@ import contextlib
 import httpx
 
 from daemun.core import model
+from daemun.core.options import docker_option
 from daemun.errors import ConfigError
-from daemun.sources.docker import docker_source
+from daemun.sources.docker import docker_source, engine_place, own_container
+from tests.support import clock, container_engine
 from tests.support.docker_values import endpoints, messages
 
 LONGEST_S = 60.0
 SERVE = ("httpd", "-f", "-p", "80", "-h", "/www")
 """busybox's web server. As a container's first process it ignores SIGTERM, as many applications do."""
+
+
+def source_of(
+    engine: container_engine.ContainerEngine, url: str | None = None, *, tls: docker_option.DockerTls | None = None
+) -> docker_source.DockerSource:
+    """The containers of an engine, as a daemun sees them that is in none of them. url: instead of the engine's own."""
+    endpoint = engine_place.EngineEndpoint(url=url or engine.url, tls=tls)
+    return docker_source.DockerSource(endpoint, clock.FakeClock(), traces=own_container.Traces())
 
 
 class Followed:

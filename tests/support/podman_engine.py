@@ -114,6 +114,9 @@ class PodmanEngine(container_engine.ContainerEngine):
         super().stop()
         self.socket.unlink(missing_ok=True)
 
+    def remove(self, *names: str) -> None:
+        self.cli("rm", "--force", "--time=0", *names)
+
     def check_health(self, name: str) -> None:
         """Run a container's health check, as a timer of systemd's would."""
         command = [self._podman, "healthcheck", "run", name]
