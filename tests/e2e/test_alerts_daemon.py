@@ -1,7 +1,6 @@
 """People are told of a certificate in danger, and that it is over: by a daemon that is restarted meanwhile."""
 
 import datetime
-import json
 import pathlib
 import typing
 
@@ -24,9 +23,7 @@ Json = dict[str, typing.Any]
 
 
 def certificate(daemon: Daemon, host: str) -> Json | None:
-    said = daemon.cli("certs", "--json").stdout
-    found = json.loads(said).get("certificates", []) if said else []
-    return next((typing.cast(Json, each) for each in found if each["host"] == host), None)
+    return next((each for each in daemon.certificates() if each["host"] == host), None)
 
 
 def wait_failure(daemon: Daemon, before: str | None) -> str:

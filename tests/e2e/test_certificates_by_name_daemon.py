@@ -29,7 +29,7 @@ def test_a_site_of_five_thousand_aliases(daemon: Daemon) -> None:
         f"{daemon.listen}sites:\n  other.test: {{{answer}}}\n  many.test:\n    {answer}\n    aliases:\n{aliases}"
     )
     daemon.start()
-    daemon.wait(lambda: daemon.status().get("generation"), "the first generation", within_s=120)
+    daemon.wait(lambda: daemon.look().get("generation"), "the first generation", within_s=120)
     for name in ("many.test", names[0], names[2500], names[-1]):
         assert name in clients.handshake(daemon.gate, name).names
         assert daemon.get(f"https://{name}/").status_code == 301

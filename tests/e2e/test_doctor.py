@@ -43,10 +43,7 @@ def running_gate(daemon: Daemon) -> collections.abc.Iterator[Daemon]:
 
 def wait_for_certificate(gate: Daemon, host: str, state: str) -> None:
     def look() -> bool:
-        said = gate.cli("certs", "--json").stdout  # empty before the daemon listens
-        return bool(said) and any(
-            one["host"] == host and one["state"] == state for one in json.loads(said).get("certificates", [])
-        )
+        return any(one["host"] == host and one["state"] == state for one in gate.certificates())
 
     gate.wait(look, f"the certificate of {host} to be {state}", every_s=0.3)
 

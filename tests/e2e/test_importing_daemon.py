@@ -31,9 +31,7 @@ def made_client(daemon: Daemon, ca: pebble.Pebble) -> certbot.Certbot:
 
 
 def states(daemon: Daemon) -> dict[str, str]:
-    said = daemon.cli("certs", "--json").stdout  # empty before the daemon listens
-    certificates = json.loads(said).get("certificates", []) if said else []
-    return {certificate["host"]: certificate["state"] for certificate in certificates}
+    return {certificate["host"]: certificate["state"] for certificate in daemon.certificates()}
 
 
 def served(daemon: Daemon, host: str) -> x509.Certificate | None:
@@ -64,6 +62,7 @@ def test_before_the_first_start_nothing_is_ordered_anew(
 
     daemon.start()
     daemon.wait(lambda: states(daemon) == {HOST: "valid", OTHER: "valid"}, "both to be valid")
+    daemon.wait(lambda: served(daemon, HOST), "nginx, which starts with it")
     assert served(daemon, HOST) == served(daemon, OTHER) == leaf(lineage)
     assert ca.orders == orders
 

@@ -73,14 +73,14 @@ class Stage:
     async def old(self) -> list[Json]:
         return list((await self.status())["nginx"]["old_generations"])
 
-    async def wait(self, look: collections.abc.Callable[[Json], object], what: str, *, within_s: float = 20) -> Json:
+    async def wait(self, look: collections.abc.Callable[[Json], object], what: str, *, within_s: float = 60) -> Json:
         """Wait until the status is so, and return it."""
 
         seen: list[Json] = []
 
         def ask() -> Json | None:
-            seen[:] = [self.daemon.status()]
-            return seen[0] if look(seen[0]) else None
+            seen[:] = [self.daemon.look()]
+            return seen[0] if "nginx" in seen[0] and look(seen[0]) else None
 
         try:
             return await asyncio.to_thread(self.daemon.wait, ask, what, within_s=within_s)
@@ -286,7 +286,7 @@ async def test_one_who_asks_goes_first_once(daemon: Daemon) -> None:
 
         sign = stage.write()
         assert "live: generation" in await asyncio.to_thread(daemon.cli_good, "apply")
-        assert daemon.sign("sign.test") == sign
+        await asyncio.to_thread(daemon.wait_sign, "sign.test", sign)
         await stage.wait_old(1, 1)
         await stage.open(1)
 

@@ -84,7 +84,7 @@ def test_ten_kinds_of_trouble_are_told_alike_by_all(daemon: Daemon) -> None:
         daemon.wait_ready()
         del daemon.environment["PYTHONPATH"]
         wanted = {GOOD: "live"} | {host: state for host, (state, _, _) in EXPECTED.items()}
-        daemon.wait(lambda: _states(daemon.status()["sites"]) == wanted, "every state", within_s=240, every_s=0.5)
+        daemon.wait(lambda: _states(daemon.look()["sites"]) == wanted, "every state", within_s=240, every_s=0.5)
 
         code, status = _as_json(daemon, "status")
         assert code == 3

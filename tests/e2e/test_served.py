@@ -91,11 +91,7 @@ def test_a4_each_fault_has_a_state_a_cause_and_a_cure(daemon: Daemon, server: ba
         }
 
         def look() -> bool:
-            said = daemon.cli("status", "--json").stdout
-            found = {
-                site["host"]: (site["state"], _servers(site))
-                for site in json.loads(said or '{"sites": []}').get("sites", [])
-            }
+            found = {site["host"]: (site["state"], _servers(site)) for site in daemon.look()["sites"]}
             return found == {host: (state, servers) for host, (state, servers, _) in expected.items()}
 
         daemon.wait(look, "every state", within_s=120, every_s=0.5)
@@ -135,7 +131,7 @@ def test_a4_a_server_that_went_away_is_noticed_by_the_error_of_a_request(daemon:
         daemon.write(f"sites: {{a.test: {{routes: {{/: {{to: 'http://127.0.0.1:{server.port}', hold: false}}}}}}}}\n")
         daemon.start()
         daemon.wait_ready()
-        daemon.wait(lambda: _servers(daemon.site("a.test")) == ["answers"], "a try", within_s=90, every_s=0.3)
+        daemon.wait_site("a.test", lambda site: _servers(site) == ["answers"], "a try")
         port = server.port
     assert daemon.get("https://a.test/").status_code == 502
     site = daemon.wait_state("a.test", "unreachable")
@@ -177,7 +173,7 @@ def test_a5_errors_that_only_nginx_knows_are_told_in_plain_words(daemon: Daemon,
         daemon.write(f"sites: {{a.test: 'http://127.0.0.1:{server.port}'}}\n")
         daemon.start()
         daemon.wait_ready()
-        daemon.wait(lambda: _servers(daemon.site("a.test")) == ["answers"], "a try", within_s=90, every_s=0.3)
+        daemon.wait_site("a.test", lambda site: _servers(site) == ["answers"], "a try")
         for _ in range(2):
             assert daemon.get(f"https://a.test{path}").status_code == 502
         site = daemon.wait_state("a.test", "degraded")
@@ -185,7 +181,7 @@ def test_a5_errors_that_only_nginx_knows_are_told_in_plain_words(daemon: Daemon,
         assert words in error["cause"]
         assert error["cure"]
         assert error["nginx"].startswith("upstream sent")
-        daemon.wait(lambda: daemon.site("a.test")["routes"][0]["last_error"]["count"] == 2, "both errors", every_s=0.3)
+        daemon.wait_site("a.test", lambda site: site["routes"][0]["last_error"]["count"] == 2, "both errors")
         doctor = daemon.cli("doctor", "a.test")
         assert (doctor.returncode, words in doctor.stdout) == (1, True)
         assert daemon.cli("status").returncode == 3
@@ -206,7 +202,7 @@ def test_a6_doctor_and_status_agree_on_health_checks(daemon: Daemon, server: bad
     assert daemon.cli("status").returncode == 3
     doctor = daemon.cli("doctor", "a.test")
     assert (doctor.returncode, "does not pass its health check" in doctor.stdout) == (1, True)
-    daemon.wait(lambda: _servers(daemon.site("b.test")) == ["answers"], "a check", every_s=0.3)
+    daemon.wait_site("b.test", lambda site: _servers(site) == ["answers"], "a check")
     assert daemon.cli("doctor", "b.test").returncode == 0
 
 

@@ -89,7 +89,7 @@ def test_a_file_that_comes_to_be(daemon: Daemon) -> None:
     daemon.wait_state("wrong.test", "quarantined")
     (daemon.root / "missing.pem").write_bytes((daemon.state / "ca.pem").read_bytes())
     # No server answers there, which is found out a moment later.
-    daemon.wait(lambda: daemon.site("wrong.test")["state"] in {"live", "unreachable"}, "the site as it is written")
+    daemon.wait_site("wrong.test", lambda site: site["state"] in {"live", "unreachable"}, "the site as it is written")
 
 
 def test_when_every_site_is_wrong_there_is_no_start(daemon: Daemon) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import json
 import time
 
 import pytest
@@ -116,9 +115,7 @@ def test_a_name_that_fails_blocks_no_other(daemon: Daemon) -> None:
 
 def _states(daemon: Daemon) -> list[str]:
     """The states of the certificates, by host; nothing before a daemon tells."""
-    said = daemon.cli("certs", "--json").stdout
-    found = json.loads(said).get("certificates", []) if said else []
-    return [each["state"] for each in sorted(found, key=lambda each: str(each["host"]))]
+    return [each["state"] for each in sorted(daemon.certificates(), key=lambda each: str(each["host"]))]
 
 
 def _newer(daemon: Daemon, old: clients.Handshake) -> bool:

@@ -78,7 +78,6 @@ async def test_a_service_is_scaled_and_replaced_without_a_change_of_its_site(
 async def test_an_engine_that_hangs_is_told_of(
     engine: container_engine.ContainerEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_client, "ANSWER_S", 1.0)
     monkeypatch.setattr(docker_source, "LOOK_AGAIN_S", 0.2)
     engine.run("web-1", *SERVE, labels=A)
     here = f"{engine.address('web-1')}:80"
@@ -86,7 +85,9 @@ async def test_an_engine_that_hangs_is_told_of(
     async with following(source_of(engine)) as followed:
         await followed.until_serving(here)
         engine.freeze()
-        hanging = await followed.until(lambda found: found.problems != ())
+        with monkeypatch.context() as impatient:
+            impatient.setattr(engine_client, "ANSWER_S", 1.0)
+            hanging = await followed.until(lambda found: found.problems != ())
         engine.thaw()
         well = await followed.until(lambda found: found.problems == ())
 

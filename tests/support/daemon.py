@@ -23,6 +23,8 @@ import httpx
 import psutil
 import pytest
 
+from daemun import errors, settings
+from daemun.cli import control_client
 from tests.support import binaries, clients, ports
 
 Json = dict[str, typing.Any]
@@ -269,6 +271,23 @@ class Daemon:
 
         return wait_for(look, "the daemon's status", every_s=0.2)
 
+    @property
+    def control(self) -> control_client.Client:
+        """The commands' own client, for loops: to start a command for each look keeps a processor busy."""
+        return control_client.Client(settings.Settings(config=self.config, state=self.state))
+
+    def look(self) -> Json:
+        """What `status --json` would show at this moment; without sites when no daemon answers."""
+        with contextlib.suppress(errors.DaemunError):
+            return self.control.status()
+        return {"sites": [], "containers": [], "problems": []}
+
+    def certificates(self) -> list[Json]:
+        """What `certs --json` would show at this moment; nothing when no daemon answers."""
+        with contextlib.suppress(errors.DaemunError):
+            return self.control.certificates()
+        return []
+
     def site(self, host: str) -> Json:
         """The entry of one site in `status --json`."""
         found = [site for site in self.status()["sites"] if site["host"] == host]
@@ -280,20 +299,21 @@ class Daemon:
         ended."""
 
         def look() -> Json | None:
-            status = self.wait_ready()
+            status = self.look()
             return status if {*hosts} <= {site["host"] for site in status["sites"]} else None
 
         return self.wait(look, f"{', '.join(hosts)} in the status", every_s=0.2)
 
-    def wait_state(self, host: str, state: str) -> Json:
-        """Wait until a daemon tells that a site is in this state, and return its entry."""
+    def wait_site(self, host: str, is_reached: collections.abc.Callable[[Json], bool], what: str) -> Json:
+        """Wait until a daemon tells this of a site, and return its entry."""
 
         def look() -> Json | None:
-            said = self.cli("status", "--json").stdout
-            sites = json.loads(said).get("sites", []) if said else []  # none before the daemon listens
-            return next((site for site in sites if site["host"] == host and site["state"] == state), None)
+            return next((site for site in self.look()["sites"] if site["host"] == host and is_reached(site)), None)
 
-        return wait_for(look, f"{host} to be {state}", within_s=90, every_s=0.2)
+        return wait_for(look, f"{what} of {host}", within_s=90, every_s=0.2)
+
+    def wait_state(self, host: str, state: str) -> Json:
+        return self.wait_site(host, lambda site: site["state"] == state, f"the state {state}")
 
     # --- what visitors see ---
 
