@@ -6,7 +6,7 @@ import pytest
 
 from daemun.control import diagnosis
 from daemun.core import model
-from daemun.core.options import on_demand_option
+from daemun.core.options import catalogue, on_demand_option
 from daemun.errors import ConfigError
 from tests.support import fake_gate
 
@@ -73,7 +73,8 @@ async def test_a_private_ca_signs_private_names(examiner: Examiner) -> None:
 
 
 async def test_names_that_were_added(examiner: Examiner) -> None:
-    wanted = desired(site("a.example.com", on_demand=on_demand_option.OnDemand()))
+    on_demand = catalogue.values(on_demand_option.OPTION.set(on_demand_option.OnDemand()))
+    wanted = desired(site("a.example.com", options=on_demand))
     added = ("b.example.net", "c.example.net")
     said = await look(examiner, wanted, "b.example.net", added)
     assert "a.example.com: its site is live" in said
