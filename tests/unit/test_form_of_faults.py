@@ -197,6 +197,39 @@ def test_a_path_without_a_slash_hides_no_other_mistake() -> None:
         assert line.startswith(told)
 
 
+@pytest.mark.parametrize("key", ["api/", "stream/", "auth/", "health/", "files/v1", "^~ /api", "= /api", "metrics/x"])
+def test_a_key_with_a_slash_is_a_path_and_no_word_of_another_tool(key: str) -> None:
+    (line,) = said(f"sites:\n  a.test:\n    {key}: http://127.0.0.1:1\n")
+    path = key.rpartition(" ")[2]
+    assert line.startswith(
+        f'daemun.yaml:3:5: site "a.test": path "{key}" must start with "/"; write "/{path.lstrip("/")}"'
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("sites:\n  a.test: “http://127.0.0.1:9”\n", 'write "http://127.0.0.1:9"'),
+        ("sites:\n  a.test: «http://127.0.0.1:9»\n", 'write "http://127.0.0.1:9"'),
+        ("sites:\n\u00a0\u00a0a.test: http://127.0.0.1:9\n", "daemun.yaml:2:1: begins with the character U+00A0"),
+        ("sites:\n  a.test:\n  \u2003/: http://127.0.0.1:9\n", "daemun.yaml:3:3: begins with the character U+2003"),
+        ('listen: {http: "80:80"}\nsites: {a.test: "http://127.0.0.1:9"}\n', '"80" is not an IP address; write 80'),
+        *(
+            (f"sites: {{a.test: {{routes: {{/: {{to: 'https://x.test', verify: {word}}}}}}}}}\n", "; write false")
+            for word in ("off", "none", "insecure", "No")
+        ),
+    ],
+)
+def test_what_was_pasted_or_is_another_tools_value_is_named(content: str, told: str) -> None:
+    (line,) = said(content)
+    assert told in line
+
+
+def test_a_url_as_the_path_of_a_health_check_lacks_no_space() -> None:
+    (line,) = said("sites: {a.test: {routes: {/: {to: 'http://x', health: 'http://x/h'}}}}\n")
+    assert "a space is missing" not in line
+
+
 @pytest.mark.parametrize(
     "content",
     [

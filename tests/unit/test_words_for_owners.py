@@ -157,3 +157,13 @@ def test_help_of_the_demo_names_its_own_directory() -> None:
     said = typer.testing.CliRunner().invoke(app.app, ["demo", "--help"], env={"COLUMNS": "200"}).stdout
     assert "daemun-demo" in said
     assert "/var/lib/daemun as root" not in said
+
+
+@pytest.mark.parametrize(
+    ("word", "command"), [("restart", "apply"), ("start", "up"), ("list", "sites"), ("ls", "sites")]
+)
+def test_commands_of_other_programs_are_answered_with_ours(word: str, command: str) -> None:
+    said = typer.testing.CliRunner().invoke(app.app, [word, "--anything"], env={"COLUMNS": "200"})
+    assert said.exit_code == 2
+    assert f"No such command '{word}'. Write `daemun {command}`." in said.output
+    assert typer.testing.CliRunner().invoke(app.app, [command, "--help"]).exit_code == 0

@@ -44,6 +44,21 @@ _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 """Click's, which Typer has a copy of in newer versions."""
 
 
+_MEANT = {
+    "delete": "rm",
+    "list": "sites",
+    "ls": "sites",
+    "reload": "apply",
+    "remove": "rm",
+    "restart": "apply",
+    "run": "up",
+    "start": "up",
+    "test": "check",
+    "validate": "check",
+}
+"""Commands of other programs, and ours that does it; nothing of daemun's needs a restart for a change."""
+
+
 class _Root(typer.core.TyperGroup):
     """Reports a command line that is wrong, or a question that was answered with no, in JSON, too."""
 
@@ -51,6 +66,11 @@ class _Root(typer.core.TyperGroup):
         json_answer.begin()
         with _as_json():
             return super().make_context(*args, **values)
+
+    def resolve_command(self, ctx: typing.Any, args: list[str]) -> typing.Any:
+        if args and args[0] in _MEANT and args[0] not in self.commands:
+            raise typer.BadParameter(f"No such command {args[0]!r}. Write `daemun {_MEANT[args[0]]}`.", ctx=ctx)
+        return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: typing.Any) -> typing.Any:
         with _as_json():

@@ -115,9 +115,13 @@ def _escaped(text: str) -> str:
     return _UNSAFE.sub(lambda match: urllib.parse.quote(match.group(), errors="ignore"), text)
 
 
+_AROUND = "'\";\u2018\u2019\u201c\u201d\u00ab\u00bb"
+"""Quotes, also those that a word processor makes of them, and nginx's end of a line."""
+
+
 def targets(text: str) -> Texts:
     """What a target was meant to be."""
-    text = text.strip().strip("'\";").strip()
+    text = text.strip().strip(_AROUND).strip()
     for word in ("proxy_pass ", "reverse_proxy ", "server "):
         text = text.removeprefix(word).strip()
     published = _PUBLISHED.match(text)

@@ -89,6 +89,8 @@ def is_meant_as_path(key: str, value: object, *, beside_paths: bool) -> bool:
     """Whether a key of a site is a path without its slash, from what it leads to. beside_paths: there are others."""
     known = {*yaml_site.SITE.model_fields, *yaml_route.ROUTE.model_fields}
     leads = value.keys() & {action.value for action in option.Beside} if isinstance(value, dict) else _is_target(value)
+    if "/" in key:  # in no word, here or elsewhere; nginx's own way to write a path has one
+        return bool(leads) and not key.startswith("/")
     is_a_word = words.nearest(key, known) is not None or (not beside_paths and other_tools.find_key(key) is not None)
     return bool(leads) and not key.startswith("/") and not is_a_word
 

@@ -27,6 +27,8 @@ _LITERAL_KEYS = frozenset({"nginx", "password", "token", "hmac_key"})
 """Where such a text may be meant as it is: nginx has variables of its own, and a secret may hold any sign."""
 _UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """YAML 1.2 section 5.1, c-printable: everything else cannot stand in a YAML file."""
+_INDENTED_OTHERWISE = re.compile("^ *([\xa0\u1680\u2000-\u200b\u202f\u205f\u3000])", re.MULTILINE)
+"""YAML 1.2 section 6.1: only plain spaces indent. Others become part of a key."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, order=True)
@@ -145,6 +147,13 @@ def decode(content: bytes | str, faults: list[YamlFault]) -> str | None:
     if fault is None and bad is not None:
         message = f"holds the character U+{ord(bad.group()):04X}, which cannot stand in YAML; is this a binary file?"
         fault = YamlFault(message=message, mark=_mark_at(text[: bad.start()]))
+    blank = _INDENTED_OTHERWISE.search(text)
+    if fault is None and blank is not None:
+        message = (
+            f"begins with the character U+{ord(blank.group(1)):04X}, which only looks like a space; "
+            "write plain spaces, as text that was copied from a page may have others"
+        )
+        fault = YamlFault(message=message, mark=_mark_at(text[: blank.start(1)]))
     if fault is not None:
         faults.append(fault)
         return None

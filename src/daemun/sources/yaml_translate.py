@@ -144,7 +144,8 @@ class Translation(yaml_context.Context):
         bare = [key for key in value if yaml_check.is_meant_as_path(key, value[key], beside_paths=bool(paths))]
         options = {key: one for key, one in value.items() if key not in paths and key not in bare}
         for key in bare:
-            cure = cures.write(rules.check_route_path, f"/{key}")
+            bare_path = key.rpartition(" ")[2].lstrip("/")  # without nginx's "=" and "^~" before it
+            cure = cures.write(rules.check_route_path, f"/{bare_path}")
             cause = f'path {words.quoted(key)} must start with "/"{cure}'
             self.report_at(path, cause, host=host, mark=self.document.keys[(*path, key)])
         if paths and options:

@@ -33,7 +33,7 @@ def hint_at_colon(found: object) -> str:
         return ""
     word, space, rest = found.strip().partition(" ")
     head, colon, tail = word.partition(":")
-    if colon and tail and _KEY.match(head):
+    if colon and tail and _KEY.match(head) and not tail.startswith("//"):  # a URL is one word
         return f'; a space is missing after the ":" of {words.quoted(head)}'
     return f'; a ":" is missing after {words.quoted(word)}' if space and rest and _KEY.match(word) else ""
 

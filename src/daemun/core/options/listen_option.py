@@ -66,7 +66,8 @@ def check_address(address: model.Address) -> str | None:
         return None
     found = names.address_of(address.host)
     if found is None or "%" in address.host or address.host.startswith("["):
-        return f"{words.quoted(address.host)} is not an IP address"
+        meant = f"; write {address.port}" if address.host.isdigit() else ""  # as in compose files, HOST:CONTAINER
+        return f"{words.quoted(address.host)} is not an IP address{meant}"
     return None
 
 

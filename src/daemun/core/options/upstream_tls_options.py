@@ -24,9 +24,15 @@ class Verify:
     ca_digest: str = ""
 
 
+_OFF = frozenset({"disabled", "insecure", "no", "none", "off", "optional", "skip"})
+"""What other tools have for it, and YAML 1.1 for "false"; no path of a CA file."""
+
+
 def _parse(value: object, info: pydantic.ValidationInfo) -> object:
     if isinstance(value, bool):
         return Verify(is_on=value)
+    if isinstance(value, str) and value.lower() in _OFF:
+        raise ValueError(f"expected true, false or the path of a CA file, found {words.describe(value)}; write false")
     if isinstance(value, str):
         return Verify(ca_file=forms.absolute(value, info))
     raise ValueError(f"expected true, false or the path of a CA file, found {words.describe(value)}")
