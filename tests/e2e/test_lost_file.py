@@ -1,4 +1,4 @@
-"""J1: daemun.yaml is moved away, and a command would begin a new one in its place."""
+"""J1: daemun.yaml is moved away or emptied, and a command would begin a new one in its place."""
 
 import re
 import shlex
@@ -50,6 +50,34 @@ def test_edits_are_refused_until_the_file_is_put_back(lost: Daemon, with_daemon:
     assert "q.test" in lost.config.read_text()
 
 
+@pytest.mark.parametrize("with_daemon", [True, False])
+def test_an_emptied_file_is_no_beginning(daemon: Daemon, with_daemon: bool) -> None:
+    """J1: no edit makes a file of one site of what was emptied, with the ports of a gate of its own gone, too."""
+    before = daemon.write(TWO)
+    daemon.start()
+    daemon.wait_sign("b.test", "b")
+    kept = daemon.state / "store" / "history" / "daemun.yaml"
+    daemon.wait(kept.exists, "the file to be remembered")
+    if not with_daemon:
+        assert daemon.terminate() == 0
+    for content in ("", "\n\n", "---\n", "# sites:\n#   a.test: x\n", "null\n", "{}\n", daemon.listen):
+        daemon.write_raw(content)
+        for command in COMMANDS if content in ("", daemon.listen) else COMMANDS[:1]:
+            done = daemon.cli(*command)
+            assert (done.returncode, "daemun restore-file" in done.stderr) == (1, True), (content, command, done)
+            assert daemon.config.read_text() == content
+    if with_daemon:
+        assert (daemon.sign("a.test"), daemon.sign("b.test")) == ("a", "b")
+    assert kept.read_text() == before
+    assert "move it away" in daemon.cli("restore-file").stderr
+    for content in ("", "---\n"):
+        daemon.write_raw(content)
+        daemon.cli_good("restore-file")
+        assert daemon.config.read_text() == before
+    daemon.cli_good("add", "q.test", "http://127.0.0.1:8000")
+    assert "a.test" in daemon.config.read_text()
+
+
 def test_commands_that_miss_the_file_tell_how_to_put_it_back(lost: Daemon) -> None:
     lost.wait(lambda: "restore-file" in lost.cli("status").stdout, "the missing file in the status")
     assert lost.terminate() == 0
@@ -66,6 +94,9 @@ def test_a_new_file_is_begun_when_that_is_meant(lost: Daemon) -> None:
     assert lost.terminate() == 0
     lost.cli_good("add", "--new", "q.test", "http://127.0.0.1:8000")
     assert "a.test" not in lost.config.read_text()
+    lost.write_raw("# anew\n")
+    lost.cli_good("add", "--new", "r.test", "http://127.0.0.1:8000")
+    assert lost.config.read_text().startswith("# anew\n")
 
 
 def test_a_file_that_is_there_is_not_replaced(daemon: Daemon) -> None:

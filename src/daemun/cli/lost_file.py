@@ -1,19 +1,49 @@
-"""daemun.yaml is gone, and what it held last is kept in the state directory."""
+"""daemun.yaml is gone or emptied, and what it held last is kept in the state directory."""
 
 import pathlib
+import shlex
 
-from daemun import causes, errors, settings
+from daemun import causes, errors, regular_files, settings
+
+_RESTORE = "daemun restore-file"
+_BLANK_BYTES = 4096
+"""Of what could be lost, at most: a larger file of nothing but blanks is left to its owner."""
 
 
 def refuse_if_lost(chosen: settings.Settings, file: pathlib.Path) -> None:
-    """Raises: ConfigError when `file`, to which something is to be added, is missing although there was one: a new one
-    would take every site of the old one away."""
-    kept = None if file.exists() else find_kept(chosen)
-    if kept is not None:
+    """Raises: ConfigError when `file`, which is to be edited, is missing or holds no sites although there were some: a
+    new beginning would take every site of the old one away, and what it listens on."""
+    loss = _find_loss(file)
+    kept = find_kept(chosen) if loss is not None else None
+    if loss is not None and kept is not None:
+        cause, cure = loss
         raise errors.ConfigError(
-            f'cannot edit "{file}": it is missing, and what it held last is served; put that back with '
-            f"`daemun restore-file` (it is kept in {kept}), or begin a new file with `daemun add --new HOST TARGET`"
+            f'cannot edit "{file}": {cause}, and what it held last is served; put that back with `{cure}` (it is kept '
+            f"in {kept}), or begin anew with `daemun add --new HOST TARGET`"
         )
+
+
+def holds_nothing(file: pathlib.Path) -> bool:
+    """Whether it is a file without any content, so that nothing is lost when it is replaced."""
+    try:
+        is_short = file.is_file() and file.stat().st_size < _BLANK_BYTES
+        return is_short and not regular_files.read(file).strip(b"\xef\xbb\xbf- \r\n\t")
+    except OSError:
+        return False
+
+
+def _find_loss(file: pathlib.Path) -> tuple[str, str] | None:
+    """What is wrong, and the command that puts it right. None: it says which sites there are, or the edit reports what
+    is wrong with it."""
+    if not file.exists():
+        return "it is missing", _RESTORE
+    from daemun.sources import yaml_edit
+
+    if not yaml_edit.lacks_sites(file):
+        return None
+    if holds_nothing(file):
+        return "it is empty", _RESTORE
+    return "it holds no `sites:`", shlex.join(["mv", str(file), f"{file}.old"]) + f" && {_RESTORE}"
 
 
 def find_kept(chosen: settings.Settings) -> pathlib.Path | None:

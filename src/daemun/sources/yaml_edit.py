@@ -19,7 +19,7 @@ import tempfile
 import time
 import typing
 
-from daemun import durable
+from daemun import durable, regular_files
 from daemun.core import model, rules, short_texts, spellings, words
 from daemun.errors import ConfigError, EnvironmentProblemError
 from daemun.sources import (
@@ -98,6 +98,15 @@ def set_enabled(path: StrPath, host: str, *, enabled: bool) -> bytes | None:
     if edit.entry.is_enabled() == enabled:
         return edit.before
     return edit.write(edit.places.with_enabled(enabled=enabled), edit.entry.with_enabled(enabled=enabled))
+
+
+def lacks_sites(path: StrPath) -> bool:
+    """Whether the file is there and can be read, and says nothing of sites, as an emptied one does. `sites: {}` says
+    that there are none. Blocking."""
+    text = yaml_positions.decode(_read(pathlib.Path(path)) or b"", [])
+    if text is None or yaml_excerpt.make(text, lambda _: False) is not None:
+        return False
+    return _is_without_sites(yaml_positions.load(text))
 
 
 def restore(path: StrPath, before: bytes | None, *, mode: int = 0o644) -> None:
@@ -274,11 +283,14 @@ def _is_host(text: str) -> bool:
 
 def _with_sites(text: str) -> str:
     """The text with an empty `sites` when it is a map without one, or nothing at all."""
-    document = yaml_positions.load(text)
-    is_open = document.value is None or (isinstance(document.value, dict) and "sites" not in document.value)
-    if document.faults or not is_open:
+    if not _is_without_sites(yaml_positions.load(text)):
         return text
     return yaml_splice.Text(text).append(yaml_splice.NewEntry("sites", ()))
+
+
+def _is_without_sites(document: yaml_positions.Document) -> bool:
+    is_open = document.value is None or (isinstance(document.value, dict) and "sites" not in document.value)
+    return is_open and not document.faults
 
 
 class _Places:
@@ -362,7 +374,7 @@ def _unplaced(route: model.Route) -> model.Route:
 def _read(path: pathlib.Path) -> bytes | None:
     with _explained(path):
         try:
-            return path.read_bytes()
+            return regular_files.read(path)
         except FileNotFoundError:
             return None
 

@@ -1,6 +1,6 @@
 """`daemun restore-file`."""
 
-from daemun import errors, settings
+from daemun import errors, regular_files, settings
 from daemun.cli import common_options, control_client, daemon_state, json_answer, lost_file, output
 
 MODE = 0o600
@@ -9,9 +9,9 @@ MODE = 0o600
 
 @common_options.with_settings
 def restore_file(chosen: settings.Settings) -> None:
-    """Put back daemun.yaml as it was when it could be applied last, where there is none any more.
+    """Put back daemun.yaml as it was when it could be applied last, where there is none any more, or an empty one.
 
-    daemun keeps it in the state directory. A file that is there is never replaced.
+    daemun keeps it in the state directory. A file that holds something is never replaced.
     """
     from daemun.sources import yaml_edit
 
@@ -21,7 +21,7 @@ def restore_file(chosen: settings.Settings) -> None:
         file = chosen.config
     json_answer.note(config=str(file))
     kept = lost_file.find_kept(chosen)
-    if file.exists():
+    if file.exists() and not lost_file.holds_nothing(file):
         where = f"; what it held when it could be applied last is in {kept}" if kept is not None else ""
         raise errors.ConfigError(f'cannot restore "{file}": it is there, move it away first{where}')
     if kept is None:
@@ -29,5 +29,5 @@ def restore_file(chosen: settings.Settings) -> None:
             f'cannot restore "{file}": {chosen.state} keeps no file of an earlier daemun; '
             "name the state directory with --state, or make a file with `daemun add HOST TARGET`"
         )
-    yaml_edit.restore(file, kept.read_bytes(), mode=MODE)
+    yaml_edit.restore(file, regular_files.read(kept), mode=MODE)
     output.print_line(f"{file} is what it was when it could be applied last (only its owner may read it)")
