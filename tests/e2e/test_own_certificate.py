@@ -179,8 +179,15 @@ def test_a1_what_openssl_refuses_is_a_problem_and_the_site_keeps_what_it_had(dae
         (own_certificates.make("other.test"), True, "invalid", 1),
         (own_certificates.make("own.test", uses=(oid.ExtendedKeyUsageOID.CLIENT_AUTH,)), True, "invalid", 1),
         (own_certificates.make("own.test"), False, "incomplete", 0),
+        (
+            own_certificates.make("own.test")._replace(intermediate=own_certificates.make("own.test").intermediate),
+            True,
+            "incomplete",
+            0,
+        ),
+        (own_certificates.make("own.test", middle_ends=-own_certificates.DAY / 2), True, "incomplete", 0),
     ],
-    ids=["expired", "not yet valid", "another name", "client only", "no intermediate"],
+    ids=["expired", "not yet valid", "another name", "client only", "no intermediate", "another's", "expired one"],
 )
 def test_a3_each_fault_has_a_state_of_its_own(
     daemon: Daemon, pair: own_certificates.Pair, whole: bool, state: str, checked: int

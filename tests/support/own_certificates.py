@@ -34,14 +34,19 @@ def make(
     key: Key | None = None,
     issuer: str = "Owner Intermediate CA",
     issuer_url: str | None = None,
+    middle_starts: datetime.timedelta = -DAY,
+    middle_ends: datetime.timedelta = 900 * DAY,
+    is_ca: bool = True,
 ) -> Pair:
-    """starts, ends: from now. uses: None: no such extension. issuer_url: where the intermediate can be fetched."""
+    """starts, ends: from now. uses: None: no such extension. issuer_url: where the intermediate can be fetched.
+    middle_starts, middle_ends, is_ca: of the intermediate."""
     now = now or datetime.datetime.now(datetime.UTC)
     root_key, middle_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     own_key = key or ec.generate_private_key(ec.SECP256R1())
     root_name, middle_name = _name("Owner Root"), _name(issuer)
     root = _sign(root_name, root_key, root_name, root_key, now - DAY, now + 900 * DAY, is_ca=True)
-    middle = _sign(middle_name, middle_key, root_name, root_key, now - DAY, now + 900 * DAY, is_ca=True)
+    middle_dates = now + middle_starts, now + middle_ends
+    middle = _sign(middle_name, middle_key, root_name, root_key, *middle_dates, is_ca=is_ca)
     more: list[x509.ExtensionType] = [x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts])]
     if uses is not None:
         more.append(x509.ExtendedKeyUsage(uses))

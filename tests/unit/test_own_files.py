@@ -140,6 +140,57 @@ def test_a3_what_some_visitors_refuse_is_a_warning(tmp_path: pathlib.Path) -> No
     assert (severity, 'not good for "b.example.com"' in message) == ("warning", True)
 
 
+GOOD, OTHER = own_certificates.make(HOST), own_certificates.make(HOST)
+ELSEWHERE = own_certificates.make(HOST, issuer="Other Intermediate CA")
+HOME = own_certificates.make(HOST, issuer="My home CA")
+OVER = own_certificates.make(HOST, middle_starts=-9 * DAY, middle_ends=-DAY)
+EARLY = own_certificates.make(HOST, middle_starts=DAY)
+NO_CA = own_certificates.make(HOST, is_ca=False)
+
+
+@pytest.mark.parametrize(
+    ("pair", "chain", "words"),
+    [
+        (GOOD, GOOD.leaf + ELSEWHERE.intermediate, 'has "Other Intermediate CA" there, which did not sign it'),
+        (GOOD, GOOD.leaf + GOOD.root, 'lacks the intermediate certificate "Owner Intermediate CA"'),
+        (GOOD, GOOD.leaf + OTHER.intermediate, "has another key than the one that signed it"),
+        (GOOD, GOOD.chain + OTHER.root, '"Owner Root" in its file has another key'),
+        (HOME, HOME.leaf + GOOD.intermediate, 'lacks the intermediate certificate "My home CA"'),
+        (OVER, OVER.chain, "has an expired chain: the intermediate"),
+        (EARLY, EARLY.chain, "is not valid before "),
+        (NO_CA, NO_CA.chain, "is no CA's"),
+    ],
+    ids=["another", "the root", "same name", "another root", "private", "expired", "early", "no CA"],
+)
+def test_a3_a_chain_that_does_not_hold_together_is_a_warning(
+    tmp_path: pathlib.Path, pair: own_certificates.Pair, chain: bytes, words: str
+) -> None:
+    """A3: each link is followed by name, signature and dates."""
+    ((severity, message),) = faults(tmp_path, pair, chain=chain)
+    assert (severity, words in message) == ("warning", True), message
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [
+        GOOD.chain + GOOD.root,
+        GOOD.leaf + GOOD.root + GOOD.intermediate,
+        GOOD.leaf + GOOD.chain,
+        GOOD.leaf + OTHER.intermediate + GOOD.intermediate,
+        GOOD.chain + ELSEWHERE.intermediate,
+    ],
+    ids=["with its root", "in another order", "a part twice", "an old one of the same name", "one too many"],
+)
+def test_a3_a_chain_that_visitors_can_follow_is_good(tmp_path: pathlib.Path, chain: bytes) -> None:
+    assert faults(tmp_path, GOOD, chain=chain) == []
+
+
+def test_a3_the_end_of_an_intermediate_is_a_moment_too(tmp_path: pathlib.Path) -> None:
+    pair = own_certificates.make(HOST, now=NOW, middle_ends=9 * DAY)
+    found = read(tmp_path, pair.chain, pair.key)
+    assert own_files.changes_at(found, NOW) == found.chain[1].not_valid_after_utc
+
+
 def test_a3_a_private_root_that_signs_by_itself_is_no_fault(tmp_path: pathlib.Path) -> None:
     pair = own_certificates.make(HOST, issuer="My home CA")
     assert faults(tmp_path, pair, chain=pair.leaf) == []
@@ -150,4 +201,4 @@ def test_a3_the_moment_when_something_else_will_be_said(tmp_path: pathlib.Path) 
     found = read(tmp_path, pair.chain, pair.key)
     assert own_files.changes_at(found, NOW) == found.not_after
     assert own_files.changes_at(found, found.not_before - DAY) == found.not_before
-    assert own_files.changes_at(found, found.not_after) is None
+    assert own_files.changes_at(found, found.chain[1].not_valid_after_utc) is None

@@ -9,8 +9,6 @@ import contextlib
 import datetime
 import functools
 import os
-import pathlib
-import re
 import ssl
 import warnings
 
@@ -19,13 +17,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.x509 import oid
 
-from daemun import causes
-from daemun.certs.served import bundle
+from daemun import causes, regular_files
+from daemun.certs.served import bundle, chain_links
 from daemun.core import model
 
 _SERVER_USES = frozenset({oid.ExtendedKeyUsageOID.SERVER_AUTH, oid.ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE})
-
-_INTERMEDIATE = re.compile(r"intermediate|issuing|subordinate|\bsub[ -]?ca\b", re.IGNORECASE)
 
 
 def read(spec: model.CertificateSpec) -> bundle.Bundle:
@@ -34,7 +30,7 @@ def read(spec: model.CertificateSpec) -> bundle.Bundle:
     pair = []
     for path in (spec.certificate, spec.key):
         try:
-            pair.append(pathlib.Path(path).read_bytes())
+            pair.append(regular_files.read(path))
         except OSError as error:
             raise bundle.BundleError(
                 f'cannot read "{path}": {causes.describe(error)}; correct the path or its rights'
@@ -71,14 +67,15 @@ def find_faults(
     trusted: roots that visitors have, besides those of the system.
     """
     faults = [(text, model.Severity.ERROR) for text in _unusable(found, spec, now)]
-    faults += [(text, model.Severity.WARNING) for text in _doubtful(found, spec, trusted)]
+    faults += [(text, model.Severity.WARNING) for text in _doubtful(found, spec, now, trusted)]
     named = f'the certificate "{spec.certificate}"'
     return tuple(make_problem(spec, f"{named} {text}", severity=severity) for text, severity in faults)
 
 
 def changes_at(found: bundle.Bundle, now: datetime.datetime) -> datetime.datetime | None:
     """When `find_faults` will have another result for the same files."""
-    return next((moment for moment in (found.not_before, found.not_after) if moment > now), None)
+    moments = (at for one in found.chain for at in (one.not_valid_before_utc, one.not_valid_after_utc))
+    return min((moment for moment in moments if moment > now), default=None)
 
 
 def make_problem(
@@ -113,32 +110,15 @@ def _unusable(
 
 
 def _doubtful(
-    found: bundle.Bundle, spec: model.CertificateSpec, trusted: collections.abc.Collection[x509.Name]
+    found: bundle.Bundle,
+    spec: model.CertificateSpec,
+    now: datetime.datetime,
+    trusted: collections.abc.Collection[x509.Name],
 ) -> collections.abc.Iterator[str]:
     missing = found.missing(spec.names)
     if missing and len(missing) < len(spec.names):
         yield f"is not good for {_quoted(missing)}; visitors of these names are warned"
-    issuer = found.chain[-1].issuer
-    if _is_of_intermediate(found.chain[-1]) and issuer not in trusted and issuer not in _system_roots():
-        yield (
-            f'lacks the intermediate certificate "{_common_name(issuer)}" behind it, and many visitors refuse it so; '
-            "append that certificate to the file, as in the fullchain.pem of its issuer"
-        )
-
-
-def _is_of_intermediate(last: x509.Certificate) -> bool:
-    """Whether a certificate seems to be signed by something else than a root. A private root signs certificates, too,
-    and visitors who trust it have it; so its name must show it, or the place where its issuer can be fetched (RFC 5280
-    section 4.2.2.1), which a certificate signed by a root has no use for."""
-    if last.issuer == last.subject:
-        return False
-    if _INTERMEDIATE.search(_common_name(last.issuer)):
-        return True
-    try:
-        places = last.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
-    except (x509.ExtensionNotFound, ValueError):
-        return False
-    return any(place.access_method == oid.AuthorityInformationAccessOID.CA_ISSUERS for place in places)
+    yield from chain_links.find_broken(found.chain, now, {*trusted, *_system_roots()})
 
 
 def _is_for_servers(leaf: x509.Certificate) -> bool:
@@ -182,11 +162,6 @@ def _in_memory(content: bytes) -> collections.abc.Iterator[str]:
         yield f"/proc/self/fd/{descriptor}"
     finally:
         os.close(descriptor)
-
-
-def _common_name(name: x509.Name) -> str:
-    found = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-    return str(found[0].value) if found else name.rfc4514_string()
 
 
 def _quoted(hosts: collections.abc.Iterable[str]) -> str:
