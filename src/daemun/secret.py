@@ -1,9 +1,8 @@
 """Secrets are read when they are used, from where the configuration has them, and are never written."""
 
 import os
-import pathlib
 
-from daemun import causes
+from daemun import causes, regular_files
 from daemun.core import model
 from daemun.errors import ConfigError
 
@@ -24,8 +23,7 @@ def read(secret: model.Secret) -> str:
         return found
     assert secret.file is not None
     try:
-        with pathlib.Path(secret.file).open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+        content = regular_files.read(secret.file, MOST_BYTES + 1)
         text = content.decode().strip()
     except (OSError, UnicodeDecodeError) as error:
         cause = causes.describe(error) if isinstance(error, OSError) else "it is no text (UTF-8)"

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from tests.support import own_certificates
 from tests.support.daemon import Daemon, signpost, wait_for
 
 pytestmark = pytest.mark.nginx
@@ -31,7 +32,9 @@ def _shown(daemon: Daemon) -> str:
 def test_n10_a_change_whose_trial_blocks_is_told(running: Daemon) -> None:
     pipe = running.root / "pipe"
     os.mkfifo(pipe)
-    running.write(ONE_SITE + f'  b.test: {{routes: {{/: http://127.0.0.1:9}}, nginx: "ssl_dhparam {pipe};"}}\n')
+    included = running.root / "included.conf"  # what is named in daemun.yaml itself is looked at before
+    included.write_text(f"ssl_dhparam {pipe};\n")
+    running.write(ONE_SITE + f'  b.test: {{routes: {{/: http://127.0.0.1:9}}, nginx: "include {included};"}}\n')
     text = running.wait(lambda: _shown(running), "it to be told", within_s=60, every_s=0.5)
     assert "a change has been applied since 20" in text
     status = running.status()
@@ -81,3 +84,30 @@ def test_n10_a_master_that_is_suspended_when_a_change_comes(running: Daemon) -> 
         os.kill(master, signal.SIGCONT)
     running.wait_sign("a.test", "two")
     wait_for(lambda: running.cli("status").returncode == 0, "all to be live again", within_s=60)
+
+
+def test_b3_a_pipe_in_the_place_of_a_file_is_its_sites_trouble(running: Daemon) -> None:
+    """B3: it held every edit, `check`, and the end of the daemon."""
+    os.mkfifo(running.root / "pipe")
+    pair = own_certificates.make("own.test")
+    (running.root / "own.key").write_bytes(pair.key)
+    ours = running.write(
+        "alerts: {webhook: {file: pipe}}\nacme: {ca_file: pipe, directory: 'https://localhost:9/dir'}\n"
+        + ONE_SITE
+        + signpost("b.test", "two")
+        + "  own.test: {tls: {certificate: pipe, key: own.key}, routes: {/: http://127.0.0.1:9}}\n"
+        + "  checked.test: {routes: {/: {to: 'https://localhost:9', verify: pipe}}}\n"
+        + "  open.test: http://127.0.0.1:9\n"
+    )
+    running.wait_sign("b.test", "two")
+    said = running.cli("check")
+    assert said.returncode == 1
+    assert (said.stdout + said.stderr).count("is a pipe") >= 3
+    running.write_raw(ours.replace("sign.test/two", "sign.test/three"))
+    running.wait_sign("b.test", "three")
+    running.config.unlink()
+    os.mkfifo(running.config)
+    running.wait(lambda: "is a pipe" in _shown(running), "it to be told")
+    assert running.cli("add", "c.test", "http://127.0.0.1:9").returncode == 1
+    assert (running.sign("a.test"), running.sign("b.test")) == ("one", "three")
+    assert running.terminate() == 0

@@ -7,7 +7,7 @@ import ssl
 import aiohttp
 import yarl
 
-from daemun import causes
+from daemun import causes, regular_files
 from daemun.core import model
 from daemun.discovery import check_results
 
@@ -48,7 +48,10 @@ class Clients:
 
 
 def _make_context(tls: model.UpstreamTls | None) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=tls.ca_file if tls is not None else None)
+    roots = tls.ca_file if tls is not None else None
+    if roots is not None:
+        regular_files.check(roots)
+    context = ssl.create_default_context(cafile=roots)
     if tls is None or not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -16,6 +16,7 @@ import threading
 import asyncinotify
 import structlog
 
+from daemun import regular_files
 from daemun.core import layout as layout_
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -152,7 +153,7 @@ class Follower:
 
     def _open(self, *, at_end: bool) -> None:
         with contextlib.suppress(OSError):
-            self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            self._file = regular_files.open_descriptor(self._path)
             os.lseek(self._file, 0, os.SEEK_END if at_end else os.SEEK_SET)
             self._rest = b""
 

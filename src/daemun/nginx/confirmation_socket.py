@@ -13,6 +13,7 @@ import typing
 
 import psutil
 
+from daemun import regular_files
 from daemun.core import layout as layout_
 from daemun.nginx import error_diagnosis, process
 
@@ -96,7 +97,7 @@ class ErrorLog:
 
     def _open(self) -> typing.BinaryIO | None:
         try:
-            return self._path.open("rb")
+            return regular_files.open_for_reading(self._path)
         except OSError:
             return None
 

@@ -10,7 +10,7 @@ import dataclasses
 import os
 import types
 
-from daemun import durable
+from daemun import durable, regular_files
 
 Stamp = tuple[int, int, int]
 """What distinguishes a file from a changed one: inode, bytes, time of the last change in ns. The same for all its
@@ -94,8 +94,8 @@ def _find_stamps(folder: str) -> dict[str, Stamp]:
 
 
 def _read_file(path: str) -> bytes:
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
-        return file.readall()
+    with regular_files.open_for_reading(path) as file:
+        return file.read()
 
 
 def _folders(folder: str, files: collections.abc.Iterable[str]) -> list[str]:

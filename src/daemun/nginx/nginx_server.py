@@ -10,7 +10,7 @@ import contextlib
 import pathlib
 import signal
 
-from daemun import errors
+from daemun import errors, regular_files
 from daemun.control import ports
 from daemun.core import layout as layout_
 from daemun.core import liveness, model, render_environment
@@ -99,7 +99,7 @@ class Nginx(ports.Proxy):
     def is_named(self, resolver: str) -> bool:
         """Whether nginx runs, or would be started, with this address as its resolver. Blocking."""
         with contextlib.suppress(OSError):
-            return f" {resolver};".encode() in pathlib.Path(self._layout.current, "nginx.conf").read_bytes()
+            return f" {resolver};".encode() in regular_files.read(f"{self._layout.current}/nginx.conf")
         return False
 
     async def adopt(self) -> None:

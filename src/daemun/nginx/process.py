@@ -19,6 +19,7 @@ import time
 
 import psutil
 
+from daemun import regular_files
 from daemun.core import layout as layout_
 from daemun.core import model
 from daemun.nginx import kernel_processes, nginx_command, work_folder
@@ -41,7 +42,7 @@ def find_master(layout: layout_.Layout) -> psutil.Process | None:
     """The running master: the one of the pid file, else the one that was found last, else any that runs this state
     directory. Blocking, 1 to 30 ms."""
     with contextlib.suppress(OSError, ValueError, psutil.Error):
-        process = psutil.Process(int(pathlib.Path(layout.nginx_pid).read_text(encoding="ascii")))
+        process = psutil.Process(int(regular_files.read(layout.nginx_pid)))
         if _is_master(process, layout) and _works_in(process, layout) is not False:
             return _note(process, layout)
     with contextlib.suppress(KeyError, psutil.Error):
@@ -88,7 +89,7 @@ def find_user(layout: layout_.Layout) -> str | None:
     if find_master(layout) is None:
         return None
     with contextlib.suppress(OSError, ValueError):  # gone, damaged, or of another account
-        text = pathlib.Path(layout.current, "nginx.conf").read_text(encoding="utf-8")
+        text = regular_files.read(f"{layout.current}/nginx.conf").decode()
         match = re.search(r"^user (\S+)[ ;]", text, re.MULTILINE)
         return match[1] if match is not None else None
     return None
@@ -226,7 +227,7 @@ def find_family(layout: layout_.Layout) -> list[psutil.Process]:
 def read_reloads(layout: layout_.Layout, master: psutil.Process) -> int:
     """How often this master was reloaded. Blocking."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError, psutil.Error):
-        kept = json.loads(pathlib.Path(layout.nginx_reloads).read_bytes())
+        kept = json.loads(regular_files.read(layout.nginx_reloads))
         if kept["pid"] == master.pid and kept["started"] == master.create_time():
             return int(kept["reloads"])
     return 0

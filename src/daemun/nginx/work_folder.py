@@ -14,7 +14,7 @@ import shutil
 import stat
 import tempfile
 
-from daemun import causes
+from daemun import causes, regular_files
 from daemun.core import layout as layout_
 from daemun.errors import EnvironmentProblemError
 
@@ -155,7 +155,7 @@ def _copy_current(before: layout_.Layout, layout: layout_.Layout) -> None:
                 continue
             copy = target / path.relative_to(source)
             copy.parent.mkdir(parents=True, exist_ok=True)
-            content = path.read_bytes()
+            content = regular_files.read(path)
             for old, new in moved:
                 content = content.replace(old, new)
             copy.write_bytes(content)

@@ -13,6 +13,7 @@ import json
 import pathlib
 import threading
 
+from daemun import regular_files
 from daemun.core import layout as layout_
 from daemun.core import listeners, model
 
@@ -104,7 +105,7 @@ def find_ports(files: collections.abc.Mapping[str, bytes]) -> frozenset[int]:
 
 def _read(path: pathlib.Path) -> WorkerGenerations:
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-        kept = json.loads(path.read_bytes())
+        kept = json.loads(regular_files.read(path))
         workers = {(int(pid), int(started)): number for pid, started, number in kept["workers"]}
         if all(number is None or isinstance(number, int) for number in workers.values()):
             return WorkerGenerations(workers=workers, ports=frozenset(map(int, kept["ports"])))

@@ -8,6 +8,8 @@ import contextlib
 import os
 import typing
 
+from daemun import regular_files
+
 MOST_BYTES = 1 << 18
 """Read at once."""
 LEFT_OUT_BEYOND = 1 << 22
@@ -69,7 +71,7 @@ class ErrorLog:
                 if (known.st_dev, known.st_ino) == (there.st_dev, there.st_ino):
                     return
             is_first = self._file is None and self._old is None
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = regular_files.open_descriptor(self._path)
             if self._old is not None:
                 self._rest.pop(self._old, None)
                 os.close(self._old)

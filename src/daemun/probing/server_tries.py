@@ -8,7 +8,7 @@ import dataclasses
 import os
 import ssl
 
-from daemun import causes
+from daemun import causes, regular_files
 from daemun.core import model, probe_targets, server_answers
 
 _LARGEST_HEAD = 16384
@@ -48,6 +48,7 @@ def _make_context(file: str | None, *, is_named: bool) -> ssl.SSLContext:
     if file is None:
         context.verify_mode = ssl.CERT_NONE
         return context
+    regular_files.check(file)
     context.load_verify_locations(file)
     context.check_hostname = is_named
     return context

@@ -10,6 +10,7 @@ import pathlib
 
 import structlog
 
+from daemun import regular_files
 from daemun.control import ports
 from daemun.core import model
 from daemun.errors import EnvironmentProblemError, NotFoundInStoreError
@@ -74,7 +75,7 @@ class Remembering:
 
     def _content(self) -> bytes | None:
         try:
-            return self._path.read_bytes()
+            return regular_files.read(self._path)
         except OSError:
             return None  # the source reports what is wrong
 

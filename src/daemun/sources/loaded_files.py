@@ -6,12 +6,14 @@ loads it. Else a CA that was thrown out would stay let in. Blocking, millisecond
 
 import collections.abc
 import dataclasses
+import errno
 import glob
 import hashlib
 import os
 import pathlib
 import re
 
+from daemun import causes, regular_files
 from daemun.core import directive, model
 from daemun.core.options import catalogue
 from daemun.sources import included_files, snippet_files
@@ -43,6 +45,28 @@ def with_digests(snapshot: model.Snapshot, base: pathlib.Path) -> model.Snapshot
     if settings is not None and settings.snippet:
         settings = dataclasses.replace(settings, snippet=with_content(settings.snippet, base))
     return dataclasses.replace(snapshot, globals=settings, sites=tuple(_of_site(site, base) for site in snapshot.sites))
+
+
+def find_problems(snapshot: model.Snapshot) -> list[model.Problem]:
+    """What nginx would wait for while it tests and loads: a pipe in a file's place, which nothing writes into."""
+    settings = snapshot.globals or model.Globals()
+    written: list[tuple[str | None, model.Snippet]] = [(None, settings.snippet)]
+    for site in snapshot.sites:
+        if site.enabled:
+            written += [(site.host, one) for one in (site.snippet, *(route.snippet for route in site.routes)) if one]
+    return [problem for host, nodes in written for line in find(nodes) if (problem := _judge(host, line)) is not None]
+
+
+def _judge(host: str | None, line: directive.Directive) -> model.Problem | None:
+    path = line.args[0].value
+    try:
+        if not pathlib.Path(path).is_dir():
+            regular_files.check(path)
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            message = f"`{line.name}`: cannot read {path}: it {causes.describe(error)}; name a file"
+            return model.Problem(origin=model.Origin(source="file", place=line.beside), message=message, host=host)
+    return None  # nginx reports everything else
 
 
 def digest(path: str) -> str:
@@ -120,7 +144,7 @@ def _digest(pattern: str, seen: tuple[str, ...], base: str, *, secret: bool, fol
             if secret or found.st_size > _LARGEST_DIGESTED_BYTES:
                 whole.update(f"{found.st_ino} {found.st_size} {found.st_mtime_ns}\0".encode())
                 continue
-            content = pathlib.Path(path).read_bytes()
+            content = regular_files.read(path)
         except OSError as error:
             whole.update(f"{error.errno}\0".encode())
             continue

@@ -7,7 +7,7 @@ import os
 import pathlib
 import typing
 
-from daemun import causes, errors
+from daemun import causes, errors, regular_files
 from daemun.core import directive, model
 from daemun.core.options import user_option
 
@@ -173,8 +173,7 @@ def _judge(host: str | None, line: directive.Directive, worker: Worker | None) -
 def _why_unreadable(path: pathlib.Path, worker: Worker | None) -> str | None:
     """None: nginx's workers can read it."""
     try:
-        with path.open("rb"):
-            pass
+        regular_files.open_for_reading(path).close()
         return find_closed(path.resolve(), worker)
     except OSError as error:
         return causes.describe(error)

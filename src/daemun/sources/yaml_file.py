@@ -7,7 +7,7 @@ import dataclasses
 import os
 import pathlib
 
-from daemun import folders
+from daemun import folders, regular_files
 from daemun.core import layout, model, problem_report
 from daemun.core.options import catalogue, user_option
 from daemun.errors import ConfigError, EnvironmentProblemError
@@ -131,8 +131,7 @@ def _read(
     path: pathlib.Path, reader: yaml_reader.Reader, state: str | None, find_worker: snippet_files.FindWorker
 ) -> model.Snapshot:
     try:
-        with path.open("rb") as file:
-            content = file.read(yaml_positions.MAX_BYTES + 1)
+        content = regular_files.read(path, yaml_positions.MAX_BYTES + 1)
     except OSError as error:
         cause = (error.strerror or str(error)).lower()
         advice = _advice_without_file(state) if isinstance(error, FileNotFoundError) else "expected a file"
@@ -143,6 +142,7 @@ def _read(
         *_find_missing_files(snapshot),
         *_find_missing_account(snapshot, find_worker),
         *published_secrets.find_problems(snapshot, path, state),
+        *loaded_files.find_problems(snapshot),
         *snippet_files.find_problems(snapshot, find_worker),
         *served_folders.find_problems(snapshot, find_worker),
         *provider_check.find_problems(acme, snapshot.sites),
@@ -187,7 +187,7 @@ def _find_missing_files(snapshot: model.Snapshot) -> list[model.Problem]:
 
 def _unreadable(path: str, field: problem_report.Field, site: model.Site | None) -> list[model.Problem]:
     try:
-        with pathlib.Path(path).open("rb"):
+        with regular_files.open_for_reading(path):
             return []
     except OSError as error:
         cause = f"{(error.strerror or str(error)).lower()}; correct the path, or the rights of the file"

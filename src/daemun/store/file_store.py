@@ -23,7 +23,7 @@ import stat
 import time
 import typing
 
-from daemun import causes, durable, errors, folders
+from daemun import causes, durable, errors, folders, regular_files
 from daemun.control import damage_report
 from daemun.store import keys
 
@@ -63,8 +63,8 @@ class FileStore:
     def read(self, key: str) -> bytes:
         try:
             # Without pathlib: a hundred thousand are read at a start.
-            with open(f"{self._root}/{keys.check(key)}", "rb", buffering=0) as file:  # noqa: PTH123
-                return file.readall()
+            with regular_files.open_for_reading(f"{self._root}/{keys.check(key)}") as file:
+                return file.read()
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise errors.NotFoundInStoreError(f'cannot read "{key}": it is not in {self._root}') from None
         except OSError:
@@ -219,7 +219,7 @@ class FileStore:
     def _remove_leftovers(self) -> None:
         for folder, _, files in os.walk(self._root):
             for path in (pathlib.Path(folder, name) for name in files if name.startswith(_TEMPORARY)):
-                with contextlib.suppress(FileNotFoundError, BlockingIOError), path.open("rb") as file:
+                with contextlib.suppress(OSError), regular_files.open_for_reading(path) as file:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     path.unlink()
 
@@ -252,7 +252,7 @@ class FileStore:
             return descriptor
 
     def _refuse_held(self, name: str, path: pathlib.Path) -> None:
-        with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        with contextlib.suppress(FileNotFoundError), regular_files.open_for_reading(path) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

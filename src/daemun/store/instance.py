@@ -8,7 +8,7 @@ import os
 import pathlib
 import shlex
 
-from daemun import causes
+from daemun import causes, regular_files
 from daemun.errors import EnvironmentProblemError, LockHeldError
 
 
@@ -74,7 +74,7 @@ def read_owner(lock: pathlib.Path) -> int | None:
     may be another process's by now, which started later.
     """
     try:
-        pid, *started = map(int, lock.read_bytes().split())
+        pid, *started = map(int, regular_files.read(lock).split())
         if started:
             return pid if started == [_read_start(pid)] else None
         command = pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
@@ -127,7 +127,7 @@ def _take(descriptor: int, lock: pathlib.Path) -> None:
     except BlockingIOError:
         owner = "unknown"
         with contextlib.suppress(OSError, IndexError):
-            owner = lock.read_text("ascii", "replace").split()[0]
+            owner = regular_files.read(lock).decode("ascii", "replace").split()[0]
         state = lock.parent.parent
         stop = shlex.join(["daemun", "stop", "--state", str(state)])
         raise LockHeldError(

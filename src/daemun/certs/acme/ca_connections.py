@@ -19,6 +19,8 @@ import urllib3
 import urllib3.connection
 from requests import adapters
 
+from daemun import regular_files
+
 ANSWER_S = 120.0
 """From the first byte of a request to the last of its answer; CAs answer within seconds."""
 MOST_BYTES = 1 << 20
@@ -44,6 +46,12 @@ class Adapter(adapters.HTTPAdapter):
     def init_poolmanager(self, *args: typing.Any, **kwargs: typing.Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         _watch(self.poolmanager, self._opened.append)
+
+    def cert_verify(self, conn: typing.Any, url: typing.Any, verify: typing.Any, cert: typing.Any) -> None:
+        """Raises: OSError also for `acme.ca_file` that is a pipe, which the library would open."""
+        if isinstance(verify, str):
+            regular_files.check(verify)
+        super().cert_verify(conn, url, verify, cert)
 
     def proxy_manager_for(self, *args: typing.Any, **kwargs: typing.Any) -> typing.Any:
         found = super().proxy_manager_for(*args, **kwargs)

@@ -14,7 +14,7 @@ import time
 
 import structlog
 
-from daemun import causes, errors
+from daemun import causes, errors, regular_files
 from daemun.certs.acme import provers
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -92,7 +92,6 @@ class ChallengeFiles:
 
 def _thumbprint_in(path: pathlib.Path) -> str | None:
     """Of the account whose proof the file is; None: it is something else."""
-    with path.open("rb") as file:
-        content = file.read(_LONGEST_BYTES)
+    content = regular_files.read(path, _LONGEST_BYTES)
     token, _, thumbprint = content.decode("ascii", "replace").partition(".")
     return thumbprint if token == path.name else None

@@ -11,6 +11,7 @@ import aiohttp
 import certifi
 
 import daemun
+from daemun import regular_files
 from daemun.certs.preflight import port80_visits
 from daemun.control import ports
 from daemun.core import model, words
@@ -51,7 +52,9 @@ async def fetch_directory(authority: model.Authority, clock: ports.Clock) -> fac
     """Fetch it now. Raises nothing."""
     try:
         # The roots that `acme`'s library trusts, and the proxies that it uses.
-        trust = ssl.create_default_context(cafile=authority.ca_file or certifi.where())
+        roots = authority.ca_file or certifi.where()
+        regular_files.check(roots)
+        trust = ssl.create_default_context(cafile=roots)
     except (OSError, ssl.SSLError) as error:
         return facts.CaDirectory(answer=facts.CaAnswer.UNTRUSTED, detail=f"{authority.ca_file}: {_brief(error)}")
     agent = {"User-Agent": f"daemun/{daemun.__version__}"}

@@ -12,11 +12,11 @@ import hashlib
 import ipaddress
 import json
 import os
-import pathlib
 import sys
 import threading
 import zlib
 
+from daemun import regular_files
 from daemun.certs.served import bundle
 from daemun.control import ports
 
@@ -70,7 +70,7 @@ class FactsFile:
         if self._known is None:
             lines: list[bytes] = []
             with contextlib.suppress(OSError):
-                lines = pathlib.Path(self._path).read_bytes().splitlines()
+                lines = regular_files.read(self._path).splitlines()
             now = self._clock.now()
             decoded = (found for line in lines if (found := _decode(line)) is not None)
             self._known = {digest: facts for digest, facts in decoded if now < facts.not_after}
@@ -99,7 +99,7 @@ def _digest(fullchain_pem: bytes, key_pem: bytes) -> bytes:
 def _append(path: str, facts: list[tuple[bytes, bundle.Facts]]) -> None:
     """Raises: OSError. The first line may have been cut off by a full disk, so a new one is begun."""
     text = b"\n" + b"".join(_encode(*one) for one in facts)
-    descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+    descriptor = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_NONBLOCK, 0o600)  # a pipe is refused
     with os.fdopen(descriptor, "wb") as file:
         file.write(text)
 

@@ -17,7 +17,7 @@ import shutil
 
 from cryptography.hazmat.primitives import serialization
 
-from daemun import durable
+from daemun import durable, regular_files
 from daemun.certs.served import bundle
 from daemun.core.layout import CHAIN, KEY, SECOND_CHAIN, SECOND_KEY
 
@@ -51,8 +51,8 @@ def _read_pair(folder: str, chain: str, key: str, parse: Parse) -> bundle.Bundle
 
 
 def _read_file(path: str) -> bytes:
-    with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - as fast as can be, ten thousand at a start
-        return file.readall()
+    with regular_files.open_for_reading(path) as file:  # as fast as can be, ten thousand at a start
+        return file.read()
 
 
 def mark(live: pathlib.Path, name: str, *, has_second: bool = False) -> object:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509 import oid
 
-from daemun import errors
+from daemun import errors, regular_files
 from daemun.certs.served import bundle
 from daemun.control import ports
 
@@ -117,7 +117,7 @@ def load_or_create(store: ports.Store, now: datetime.datetime) -> LocalCa:
 def write_root(ca: LocalCa, path: pathlib.Path) -> None:
     """Put the root's certificate where every account can read it, in one step. Raises: OSError."""
     with contextlib.suppress(FileNotFoundError):
-        if path.read_bytes() == ca.root_pem:
+        if regular_files.read(path) == ca.root_pem:
             return
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"~{path.name}")

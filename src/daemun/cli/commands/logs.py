@@ -9,7 +9,7 @@ import typing
 
 import typer
 
-from daemun import causes, errors, settings
+from daemun import causes, errors, regular_files, settings
 from daemun.cli import common_options, json_answer, output
 
 if typing.TYPE_CHECKING:
@@ -41,7 +41,7 @@ def logs(  # noqa: PLR0917 - Typer's
 
     path = pathlib.Path(chosen.layout.logs) / ("error.log" if error_log else "access.log")
     try:
-        path.open("rb").close()
+        regular_files.open_for_reading(path).close()
         follower = access_lines.Follower(path, at_end=False)
         found = collections.deque(_lines_of(follower, grep), maxlen=lines)
         if as_json and not follow:

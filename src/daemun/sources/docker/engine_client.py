@@ -16,6 +16,7 @@ import typing
 import aiodocker
 import aiohttp
 
+from daemun import regular_files
 from daemun.core import short_texts
 from daemun.errors import ConfigError, RetryableError
 from daemun.sources.docker import containers, engine_events, engine_place, engine_state
@@ -201,6 +202,8 @@ def _tls_context(endpoint: engine_place.EngineEndpoint) -> ssl.SSLContext | None
     if files is None:
         return None
     try:
+        for path in (files.ca, files.certificate, files.key):
+            regular_files.check(path)
         context = ssl.create_default_context(cafile=files.ca)
         context.load_cert_chain(files.certificate, files.key)
     except OSError as error:  # it does not name the file

@@ -10,7 +10,7 @@ import pathlib
 
 from cryptography import x509
 
-from daemun import causes
+from daemun import causes, regular_files
 from daemun.core import directive, model, words
 from daemun.sources import included_files, loaded_files, nginx_snippet
 from daemun.sources.docker import nginx_proxy_folders as folders
@@ -265,8 +265,7 @@ def _list_all(folder: pathlib.Path) -> list[pathlib.Path]:
 
 def _read_text(path: pathlib.Path) -> str:
     """Raises: OSError, ValueError."""
-    with path.open("rb") as file:
-        content = file.read(_MAX_BYTES + 1)
+    content = regular_files.read(path, _MAX_BYTES + 1)
     if len(content) > _MAX_BYTES:
         raise ValueError(f"it is larger than {_MAX_BYTES} bytes")
     return content.decode()
@@ -274,7 +273,7 @@ def _read_text(path: pathlib.Path) -> str:
 
 def _is_trust(path: pathlib.Path) -> bool:
     try:
-        content = path.read_bytes()
+        content = regular_files.read(path)
         if path.name.endswith("crl.pem"):
             x509.load_pem_x509_crl(content)
         else:
@@ -286,7 +285,7 @@ def _is_trust(path: pathlib.Path) -> bool:
 
 def _names_in(path: pathlib.Path) -> tuple[str, ...] | None:
     try:
-        certificate = x509.load_pem_x509_certificates(path.read_bytes())[0]
+        certificate = x509.load_pem_x509_certificates(regular_files.read(path))[0]
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return ()

@@ -6,6 +6,7 @@ import tempfile
 
 from cryptography import x509
 
+from daemun import regular_files
 from daemun import settings as settings_
 from daemun.certs.served import bundle, own_files
 from daemun.control import quarantine_staging
@@ -48,7 +49,7 @@ def _read_certificates(settings: settings_.Settings, desired: model.Desired) -> 
 def _read_root(path: pathlib.Path) -> tuple[x509.Name, ...]:
     """The name of the local CA's root; empty where no daemun made one."""
     try:
-        return (x509.load_pem_x509_certificate(path.read_bytes()).subject,)
+        return (x509.load_pem_x509_certificate(regular_files.read(path)).subject,)
     except (OSError, ValueError):
         return ()
 
