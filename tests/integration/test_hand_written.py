@@ -5,8 +5,11 @@ import collections.abc
 import contextlib
 import dataclasses
 import pathlib
+import queue
+import socketserver
 import tempfile
 import threading
+import typing
 
 import httpx
 import pytest
@@ -17,7 +20,7 @@ from daemun.core.render import render_tree
 from daemun.discovery import endpoints
 from daemun.sources import nginx_snippet
 from daemun.store import memory_store
-from tests.support import clients, daemon, echo, features, rendered
+from tests.support import clients, daemon, echo, features, rendered, serving
 from tests.support.sites import route, site
 
 pytestmark = pytest.mark.nginx
@@ -227,6 +230,98 @@ def test_h2_an_owners_location_replaces_ours(one: echo.EchoServer, raw: str, pat
             assert fetch(running, f"https://loc.test{path}").text == "theirs"
 
 
+_SIZES = (
+    "proxy_buffers 8 8k;",
+    "proxy_buffers 3 4k;",
+    "proxy_buffers 4 4k;",
+    "proxy_buffers 4 128k;",
+    "proxy_buffer_size 4k;",
+    "proxy_buffer_size 16k; proxy_buffers 4 16k;",
+    "proxy_buffer_size 128k; proxy_buffers 8 128k;",
+    "proxy_buffer_size 256K; proxy_buffers 4 256K;",
+    "proxy_buffer_size 128k; proxy_buffers 4 256k; proxy_busy_buffers_size 256k;",
+    "proxy_busy_buffers_size 8k;",
+    "proxy_temp_file_write_size 8k;",
+    "proxy_max_temp_file_size 8k; proxy_temp_file_write_size 8k;",
+)
+
+
+@pytest.mark.parametrize(
+    ("module", "keeps_large_pieces"),
+    [("proxy", True), ("proxy", False), ("fastcgi", True), ("uwsgi", False), ("scgi", True)],
+)
+def test_h2_sizes_of_buffers_that_stock_nginx_takes(module: str, keeps_large_pieces: bool) -> None:
+    """At every level, with the first buffer of either allocator."""
+    refused: dict[tuple[str, str], str] = {}
+    there = f"{'http' if module == 'proxy' else module}://127.0.0.1:9"
+    with rendered.prepared() as state:
+        nginx = dataclasses.replace(rendered.nginx(), keeps_large_pieces=keeps_large_pieces)
+        env = rendered.environment_of(state, nginx=nginx)
+        for sizes in (one.replace("proxy", module) for one in _SIZES):
+            goal = f"{module}_pass {there.removeprefix(f'{module}://')};"
+            inner = f"location /in/ {{ {sizes} {goal} location /in/b/ {{ {module}_buffers 80 8k; {goal} }} }}"
+            inside = (
+                site("server.test", route("/", there), snippet=owned(sizes)),
+                site("location.test", route("/", there, snippet=owned(sizes))),
+                site("nested.test", "http://127.0.0.1:9", snippet=owned(inner)),
+            )
+            for settings, sites in (
+                (model.Globals(snippet=owned(sizes)), (site("http.test", route("/", there)),)),
+                (model.Globals(snippet=owned(f"server {{ listen 127.0.0.1:9; {inner} }}")), inside),
+            ):
+                files = render_tree.render_files(model.Desired(globals=settings, sites=sites), env)
+                refusal = rendered.find_refusal(files, state)
+                if refusal is not None:
+                    refused[sizes, sites[0].host] = refusal
+    assert refused == {}
+
+
+def test_h2_an_answer_through_an_owners_buffers(one: echo.EchoServer) -> None:
+    server = f"http://127.0.0.1:{one.port}"
+    web = site(
+        "buffers.test",
+        server,
+        route("/small/", server, snippet=owned("proxy_buffering on; proxy_buffers 8 8k;")),
+        route("/large/", server, snippet=owned("proxy_buffer_size 256k; proxy_buffers 4 256k;")),
+        snippet=owned("proxy_buffers 4 4k;"),
+    )
+    with rendered.running(web) as running:
+        for path in ("/small/x", "/large/x", "/x"):
+            assert said(fetch(running, f"https://buffers.test{path}")).path == path
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("proxy_buffers 8 8k;", "proxy_buffer_size 128k; proxy_buffers 4 256k; proxy_busy_buffers_size 256k;"),
+        ("proxy_buffers 4 4k;", "proxy_buffers 8 128k; proxy_buffer_size 128k;"),
+        ("proxy_buffers 4 8k; no_such_directive on;", "proxy_buffering on;"),
+        ("proxy_buffer_size 8k;", "proxy_buffer_size 8k; proxy_buffers 2 4k;"),
+    ],
+)
+def test_h2_files_whose_buffers_do_not_fit_set_each_other_aside_alone(
+    one: echo.EchoServer, texts: tuple[str, str]
+) -> None:
+    parts = tuple(
+        model.SnippetFile(place=f"/etc/nginx/conf.d/{number}.conf", snippet=owned(text))
+        for number, text in enumerate(texts)
+    )
+    settings = model.Globals(snippet=tuple(node for part in parts for node in part.snippet), parts=parts)
+    web = site("parts.test", f"http://127.0.0.1:{one.port}")
+    with rendered.running(web, settings=settings, last_good={}) as running:
+        assert len(running.refused) == 1
+        assert running.refused[0].path.startswith("snippets/")
+        assert said(fetch(running, "https://parts.test/x")).path == "/x"
+
+
+def test_h2_sizes_that_do_not_fit_are_told_where_they_are_written() -> None:
+    text = "client_max_body_size 1m;\nproxy_buffer_size 128k;\nproxy_buffers 2 8k;"
+    written = nginx_snippet.parse_snippet(text, lambda line, column: f"daemun.yaml:{line + 10}:{column}")
+    web = site("sizes.test", route("/", "http://127.0.0.1:9", snippet=written))
+    with rendered.running(web, last_good={}) as running:
+        assert [one.place for one in running.refused] == ["daemun.yaml:13:1"]
+
+
 def test_h2_an_owners_return_comes_before_a_redirect() -> None:
     to = model.Redirect(to="https://else.test/")
     web = site("go.test", route("/", to, snippet=owned("if ($arg_stay) { return 204; }")))
@@ -351,6 +446,118 @@ def test_h3_names_are_looked_up_while_nginx_runs(one: echo.EchoServer) -> None:
     assert redirect.headers["Location"] == f"http://127.0.0.1:{port}/inner/x"
 
 
+def test_h3_names_within_conditions(one: echo.EchoServer, two: echo.EchoServer) -> None:
+    app, other, plain = f"http://app:{two.port}", f"http://other:{one.port}", one.url
+    to_app, mine = f"if ($http_x_a) {{ proxy_pass {app}; }}", "proxy_set_header X-Mine $proxy_host;"
+    raw = f"""
+        location /plain/ {{ {to_app} proxy_pass {plain}; }}
+        location /mine/ {{ {mine} {to_app} proxy_pass {plain}; }}
+        location /both/ {{ {mine} {to_app} proxy_pass {other}; }}
+        location /whole/ {{ if ($http_x_a) {{ set $to app; proxy_pass http://$to:{two.port}$request_uri; }} }}
+        location /method/ {{ proxy_set_header X-Mine 1; limit_except GET {{ proxy_pass {app}; }} proxy_pass {plain}; }}
+        location /tls/ {{ if ($http_x_a) {{ proxy_pass https://app:{two.port}; }} proxy_pass {plain}; }}
+        location /grpc/ {{ if ($http_x_a) {{ grpc_pass grpcs://app:1; }} grpc_set_header X 1; grpc_pass 127.0.0.1:1; }}
+        location /php/ {{ if ($http_x_a) {{ fastcgi_pass app:1; }} uwsgi_pass app:1; }}
+    """
+    inside = route("/in/", plain, snippet=owned(to_app))
+    web = site("if.test", plain, inside, snippet=owned(raw))
+    paths = ("/plain/", "/mine/", "/both/", "/in/")
+    with _resolving(web, known={"app", "other"}) as running:
+        for path in ("/both/x", "/in/x"):
+            _until_said(running, f"https://if.test{path}")
+        answer = daemon.wait_for(lambda: _found(running, "https://if.test/both/x", {"X-A": "1"}), "an answer of app")
+        usual = {path: said(fetch(running, f"https://if.test{path}")) for path in paths}
+        other_way = {path: said(fetch(running, f"https://if.test{path}", headers={"X-A": "1"})) for path in paths}
+        whole = said(fetch(running, "https://if.test/whole/a%2Fb?c", headers={"X-A": "1"}))
+        methods = [said(fetch(running, "https://if.test/method/", method)) for method in ("GET", "POST")]
+        redirects = [
+            fetch(running, f"https://if.test{path}redirect", headers=headers).headers["Location"]
+            for path in ("/plain/", "/both/")
+            for headers in ({}, {"X-A": "1"})
+        ]
+    assert answer.path == "/both/x"
+    assert {one.server for one in usual.values()} == {"one"}
+    assert {one.server for one in other_way.values()} == {"two"}
+    hosts = {path: (usual[path].headers["host"], other_way[path].headers["host"]) for path in paths}
+    assert hosts == {
+        "/plain/": ("if.test", "if.test"),
+        "/in/": ("if.test", "if.test"),
+        "/mine/": (f"127.0.0.1:{one.port}", f"app:{two.port}"),
+        "/both/": (f"other:{one.port}", f"app:{two.port}"),
+    }
+    assert other_way["/both/"].headers["x-mine"] == f"app:{two.port}"
+    assert (whole.server, whole.path) == ("two", "/whole/a%2Fb?c")
+    assert [(one.server, one.headers["host"]) for one in methods] == [
+        ("one", f"127.0.0.1:{one.port}"),
+        ("two", f"app:{two.port}"),
+    ]
+    assert redirects[0] == "/plain/x"
+
+
+def _found(running: rendered.Running, url: str, headers: dict[str, str]) -> echo.Said | None:
+    answer = fetch(running, url, headers=headers)
+    return said(answer) if answer.status_code == 200 else None
+
+
+_BEFORE_PATHS = (
+    ("set $a app; proxy_pass http://$a:{port}$request_uri;", "/v0/a%2Fb?c=1"),
+    ("set $b http://app:{port}; proxy_pass $b$request_uri;", "/v1/a%2Fb?c=1"),
+    ("set $c app:{port}; proxy_pass http://$c$request_uri;", "/v2/a%2Fb?c=1"),
+    ("set $d app; proxy_pass http://$d:{port}$uri$is_args$args;", "/v3/a/b?c=1"),
+    ("set $e app; set $p {port}; proxy_pass http://${e}:${p}${request_uri};", "/v4/a%2Fb?c=1"),
+    ("proxy_pass http://app:{port}$request_uri;", "/v5/a%2Fb?c=1"),
+    ("proxy_pass http://app:{port}$is_args$args;", "/?c=1"),
+    ("set $f app:{port}; set $rest /fixed; proxy_pass http://$f$rest;", "/fixed"),
+)
+
+
+def test_h3_names_before_paths_of_variables(one: echo.EchoServer) -> None:
+    raw = [f"location /v{number}/ {{ {lines} }}" for number, (lines, _) in enumerate(_BEFORE_PATHS)]
+    cut = "location ~ ^/cut(/.*)$ { proxy_pass http://app:{port}$1; }"
+    web = site("vars.test", one.url, snippet=owned("\n".join((*raw, cut)).replace("{port}", str(one.port))))
+    with _resolving(web, known={"app"}) as running:
+        paths = [_until_said(running, f"https://vars.test/v{number}/a%2Fb?c=1").path for number in range(len(raw))]
+        assert paths == [path for _, path in _BEFORE_PATHS]
+        assert _until_said(running, "https://vars.test/cut/x").path == "/x"
+
+
+@pytest.mark.parametrize("goal", ["http://app:{port}", "http://$to$request_uri", "http://theirs", "http://kept"])
+def test_e2_idle_connections_are_closed_before_servers_do(goal: str) -> None:
+    """Many servers close after two seconds, and a POST that meets that is lost. nginx's own time is a minute."""
+    with serving.in_thread(_Waiting(("127.0.0.1", 0), _WaitingHandler)) as server:
+        port = server.server_address[1]
+        groups = f"""
+            upstream theirs {{ server 127.0.0.1:{port}; }}
+            upstream kept {{ server app:{port}; keepalive 8; }}
+        """
+        raw = f"set $to app:{port}; location / {{ proxy_pass {goal.format(port=port)}; }}"
+        web = site("idle.test", "http://127.0.0.1:9", snippet=owned(raw))
+        with _resolving(web, known={"app"}, settings=model.Globals(snippet=owned(groups))) as running:
+            daemon.wait_for(lambda: fetch(running, "https://idle.test/").status_code == 200, "an answer")
+            assert server.closed.get(timeout=30) == b""
+
+
+class _Waiting(socketserver.ThreadingTCPServer):
+    """Answers one request, and waits for the end of the connection."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, *given: typing.Any) -> None:
+        super().__init__(*given)
+        self.closed: queue.Queue[bytes] = queue.Queue()
+
+
+class _WaitingHandler(socketserver.StreamRequestHandler):
+    server: _Waiting
+
+    def handle(self) -> None:
+        while self.rfile.readline().strip():
+            pass
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        self.server.closed.put(self.rfile.read(1))
+
+
 def test_h3_a_name_that_nobody_knows_is_told() -> None:
     raw = owned("location / { proxy_pass http://authelia:9091; }")
     desired = model.Desired(globals=model.Globals(), sites=(site("a.test", "http://127.0.0.1:1", snippet=raw),))
@@ -366,6 +573,11 @@ def test_h3_a_name_that_nobody_knows_is_told() -> None:
         "proxy_pass http://localhost:3000;",
         "proxy_pass http://$arg_host;",
         "proxy_pass http://$host:8080;",
+        "proxy_pass http://$host:8080$request_uri;",
+        "proxy_pass http://app$arg_name:8080;",
+        "proxy_pass http://app$arg_name;",
+        "proxy_pass http://127.0.0.1:80$request_uri;",
+        "if ($arg_x) { proxy_pass http://127.0.0.1:80; }",
         "proxy_pass http://theirs;",
         "fastcgi_pass unix:/run/php.sock;",
         "fastcgi_pass theirs;",

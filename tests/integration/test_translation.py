@@ -14,6 +14,7 @@ import pytest
 
 from daemun.core import model, render_environment
 from daemun.core.options import buffering_option, catalogue, spa_option, translate_option
+from daemun.sources import nginx_snippet
 from tests.support import rendered, responders, serving
 from tests.support.sites import proxy, route, site
 
@@ -65,7 +66,20 @@ def gate() -> collections.abc.Iterator[rendered.Running]:
             route("/off/", proxy(f"{there}/", options=catalogue.values(translate_option.OPTION.set(False)))),
         )
         whole = site("whole.test", route("/", f"{there}/inner/"))
-        yield stack.enter_context(rendered.running(web, whole, own_blocks=1))
+        elsewhere = f"""
+            location = /unrelated {{ rewrite ^ /x break; proxy_pass {there}; }}
+            location /front/ {{ rewrite ^/front/(.*) /app/front/$1 last; }}
+            rewrite ^/old/(.*)$ /app/new/$1 last;
+            rewrite ^/$ /app/ last;
+            rewrite ^/app/moved https://else.test/ permanent;
+        """
+        led = site("led.test", route("/app/", f"{there}/"), snippet=_owned(elsewhere))
+        within = site("within.test", route("/app/", f"{there}/"), snippet=_owned("rewrite ^/app/a/(.*) /app/b/$1;"))
+        yield stack.enter_context(rendered.running(web, whole, led, within, own_blocks=1))
+
+
+def _owned(text: str) -> model.Snippet:
+    return nginx_snippet.parse_snippet(text)
 
 
 def _raw(
@@ -101,6 +115,24 @@ def _body(answer: bytes) -> dict[str, object]:
 
 
 # --- F2 --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("host", "asked", "received"),
+    [
+        ("led.test", "/app/a%2Fb?c=%2F", "/a%2Fb?c=%2F"),
+        ("led.test", "/app/a//b", "/a//b"),
+        ("led.test", "/app/old/a%2Fb", "/old/a%2Fb"),
+        ("led.test", "/unrelated", "/x"),
+        ("led.test", "/old/x%20y?c=1", "/new/x%20y?c=1"),
+        ("led.test", "/front/a%2Fb", "/front/a/b"),
+        ("led.test", "/", "/"),
+        ("within.test", "/app/a/x%2Fy", "/b/x/y"),
+        ("within.test", "/app/a/x", "/b/x"),
+    ],
+)
+def test_f2_beside_rewrites_of_an_owner(gate: rendered.Running, host: str, asked: str, received: str) -> None:
+    assert _body(_raw(gate, asked, host=host))["path"] == received
 
 
 @pytest.mark.parametrize(

@@ -23,11 +23,16 @@ _SCHEMES: dict[str, dict[str, int | None]] = {
 """What leads to a server -> the schemes it knows, each with its usual port."""
 
 _GOAL = re.compile(
-    r"(?:(?P<scheme>[a-z]+)://)?(?P<host>[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?(?P<rest>(?:[/?].*)?)\Z", re.DOTALL
+    r"(?:(?P<scheme>[a-z]+)://)?(?P<host>[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<rest>(?:(?:[/?]|\$\{?(?:request_uri|document_uri|uri|is_args)\b|(?(port)\$|(?!))).*)?)\Z",
+    re.DOTALL,
 )
+"""Behind a port, a variable holds a path; behind a name, most may hold a part of the name."""
 _SERVER = re.compile(r"(?P<host>[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?\Z")
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _NAMED = "daemun_named"
+_PARTIAL = frozenset({"if", "limit_except"})
+"""Blocks of a location that take `proxy_pass`, and next to nothing that goes with it: that stands around them."""
 
 _Constants = dict[str, str]
 
@@ -43,8 +48,11 @@ class NamedServers:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class _Goal:
-    """What a `..._pass` leads to. authority: the host as nginx would send it to the server."""
+    """What a `..._pass` leads to. authority: the host as nginx would send it to the server. is_constant: without a
+    variable in it."""
 
+    module: str
+    is_constant: bool
     scheme: str
     service: dns_service.Service
     authority: str
@@ -68,6 +76,7 @@ class _Reader:
         self._has_unknown = has_unknown
         self.services: dict[str, dns_service.Service] = {}
         self._blocks: dict[str, dns_service.Service] = {}
+        self._hosts: dict[str, str] = {}
 
     def upstream(self, service: dns_service.Service) -> str:
         """The name of its block: one for each file, as a file may stand in from an earlier generation."""
@@ -76,8 +85,20 @@ class _Reader:
         return name
 
     def blocks(self) -> tuple[directive.Directive, ...]:
-        """The upstream blocks that are referred to."""
-        return tuple(_block(name, service) for name, service in self._blocks.items())
+        """The upstream blocks that are referred to, and a map of what their servers are called."""
+        upstreams = tuple(_block(name, service) for name, service in self._blocks.items())
+        if not self._hosts:
+            return upstreams
+        lines = [directive.Directive(name, (Expr(host),)) for name, host in self._hosts.items()]
+        usual = directive.Directive("default", (Expr("$proxy_host"),))
+        return (
+            *upstreams,
+            directive.Directive("map", (Expr("$proxy_host"), Expr(self._host_variable)), (usual, *lines)),
+        )
+
+    @property
+    def _host_variable(self) -> str:
+        return f"$daemun_named_host_{names.variable_suffix(self._place)}"
 
     def level(self, nodes: model.Snippet, inherited: _Inherited, *, has_our_headers: bool = False) -> model.Snippet:
         """The nodes of one block. has_our_headers: its headers are only a part of what servers are sent."""
@@ -85,6 +106,8 @@ class _Reader:
         here = _inherit(lines, inherited)
         if has_our_headers:
             here.headers = {}
+        partial = {node: self._partial(node, here) for node in lines if node.name in _PARTIAL and node.block}
+        inner = [] if has_our_headers else [goal for _, goals in partial.values() for goal in goals]
         written: list[directive.Node] = []
         first: list[directive.Node] = []
         hosts: dict[str, str] = {}
@@ -94,17 +117,52 @@ class _Reader:
             elif node.name in _SCHEMES and len(node.args) == 1:
                 goal = self._goal(node, here.constants)
                 if goal is not None:
-                    first += self._spell_out(node, goal, here, lines)
-                    hosts[node.name.removesuffix("_pass")] = goal.authority
+                    hosts[goal.module] = self._host(goal, inner)
+                    first += (*self._set(goal), *_spell_out(goal, here, lines, hosts[goal.module]))
                 written.append(node if goal is None else self._pass(node, goal))
+                if goal is None and inner and _has_usual_redirect(node, here):
+                    written.append(directive.Directive("proxy_redirect", (Expr("default"),)))
+            elif node in partial:
+                written.append(dataclasses.replace(node, block=partial[node][0]))
             elif node.block is None or node.name in {"map", "geo", "types", "split_clients"}:
                 written.append(node)
             elif node.name == "upstream":
                 written.append(self._group(node))
             else:
-                inner = dataclasses.replace(here, prefix=_prefix(node) or here.prefix)
-                written.append(dataclasses.replace(node, block=self.level(node.block, inner)))
-        return _with_hosts((*first, *written), hosts) if hosts else tuple(written)
+                around = dataclasses.replace(here, prefix=_prefix(node) or here.prefix)
+                written.append(dataclasses.replace(node, block=self.level(node.block, around)))
+        own = {line.name for line in lines}
+        for goal in inner:
+            if goal.module == "proxy" or f"{goal.module}_pass" not in own:
+                hosts.setdefault(goal.module, self._host(goal, inner))
+                first += _spell_out(goal, here, lines, hosts[goal.module])
+        return _with_hosts((*dict.fromkeys(first), *written), hosts) if hosts else tuple(written)
+
+    def _partial(self, block: directive.Directive, around: _Inherited) -> tuple[model.Snippet, list[_Goal]]:
+        """What stands in such a block, and the servers that it leads to."""
+        nodes = block.block or ()
+        here = _inherit([node for node in nodes if isinstance(node, directive.Directive)], around)
+        written: list[directive.Node] = []
+        goals: list[_Goal] = []
+        for node in nodes:
+            is_pass = isinstance(node, directive.Directive) and node.name in _SCHEMES and len(node.args) == 1
+            goal = self._goal(node, here.constants) if isinstance(node, directive.Directive) and is_pass else None
+            # nginx sets no variable where `limit_except` holds.
+            if goal is None or (block.name == "limit_except" and not goal.is_constant):
+                written.append(node)
+            else:
+                assert isinstance(node, directive.Directive)
+                written += (*self._set(goal), self._pass(node, goal))
+                goals.append(goal)
+        return tuple(written), goals
+
+    def _host(self, goal: _Goal, inner: collections.abc.Collection[_Goal]) -> str:
+        """What the server is called in its location; a variable where a block in it may lead to another."""
+        others = [one for one in inner if one.module == "proxy"]
+        if goal.module != "proxy" or not others:
+            return goal.authority
+        self._hosts |= {self.upstream(one.service): one.authority for one in (goal, *others)}
+        return self._host_variable
 
     def _goal(self, line: directive.Directive, constants: _Constants) -> _Goal | None:
         """None: nginx finds it without a name server, or what it is is decided for each request."""
@@ -121,8 +179,14 @@ class _Reader:
         host = match["host"].lower()
         if port is None or not self._is_looked_up(host, has_port=match["port"] is not None):
             return None
-        authority = host if port == usual else f"{host}:{port}"
-        return _Goal(scheme=scheme, service=_service(host, port), authority=authority, rest=match["rest"])
+        return _Goal(
+            module=line.name.removesuffix("_pass"),
+            is_constant=_is_constant(line),
+            scheme=scheme,
+            service=_service(host, port),
+            authority=host if port == usual else f"{host}:{port}",
+            rest=match["rest"],
+        )
 
     def _is_looked_up(self, host: str, *, has_port: bool) -> bool:
         if host in self._known or names.address_of(host) is not None or host == "localhost":
@@ -133,33 +197,14 @@ class _Reader:
     def _pass(self, line: directive.Directive, goal: _Goal) -> directive.Directive:
         """The line with the name of a block instead of the server's."""
         scheme = f"{goal.scheme}://" if goal.scheme else ""
-        name = self.upstream(goal.service) if _is_constant(line) else f"${_NAMED}"
+        name = self.upstream(goal.service) if goal.is_constant else f"${_NAMED}"
         return dataclasses.replace(line, args=(Expr(f"{scheme}{name}{goal.rest}"),))
 
-    def _spell_out(
-        self,
-        line: directive.Directive,
-        goal: _Goal,
-        here: _Inherited,
-        lines: collections.abc.Sequence[directive.Directive],
-    ) -> list[directive.Node]:
-        """What nginx's usual values make of the name of a server (`$proxy_host`)."""
-        module = line.name.removesuffix("_pass")
-        found: list[directive.Node] = []
-        if not _is_constant(line):
-            # Where a variable leads to a server, a path replaces that of the request as a whole, and so it must stay.
-            found.append(directive.Directive("set", (Expr(f"${_NAMED}"), Expr(self.upstream(goal.service)))))
-        headers = here.headers.get(module, ())
-        if headers and not any(one.args and one.args[0].value.lower() == "host" for one in headers):
-            found += () if any(one.name == f"{module}_set_header" for one in lines) else headers
-            found.append(directive.Directive(f"{module}_set_header", (Expr("Host"), Expr(goal.authority))))
-        if goal.scheme in {"https", "grpcs", "suwsgi"} and f"{module}_ssl_name" not in here.names:
-            found.append(directive.Directive(f"{module}_ssl_name", (Expr(str(goal.service.host)),)))
-        if module == "proxy" and _is_constant(line) and "proxy_redirect" not in here.names:
-            there = f"{goal.scheme}://{goal.authority}"
-            way = (f"{there}{goal.rest}", here.prefix) if goal.rest else (f"{there}/", "/")
-            found.append(directive.Directive("proxy_redirect", (Expr(way[0]), Expr(way[1]))))
-        return found
+    def _set(self, goal: _Goal) -> tuple[directive.Directive, ...]:
+        """Where a variable leads to a server, a path replaces that of the request as a whole, and so it must stay."""
+        if goal.is_constant:
+            return ()
+        return (directive.Directive("set", (Expr(f"${_NAMED}"), Expr(self.upstream(goal.service)))),)
 
     def _group(self, group: directive.Directive) -> directive.Directive:
         """The owner's own `upstream`, with its named servers looked up while nginx runs."""
@@ -186,6 +231,30 @@ class _Reader:
         self.services[service.name] = service
         args = (Expr(service.name), Expr("service=http"), Expr("resolve"), *options)
         return dataclasses.replace(node, args=args)
+
+
+def _spell_out(
+    goal: _Goal, here: _Inherited, lines: collections.abc.Iterable[directive.Directive], host: str
+) -> list[directive.Directive]:
+    """What nginx's usual values make of the name of a server (`$proxy_host`). host: what it is called."""
+    module = goal.module
+    found: list[directive.Directive] = []
+    headers = here.headers.get(module, ())
+    if headers and not any(one.args and one.args[0].value.lower() == "host" for one in headers):
+        found += () if any(one.name == f"{module}_set_header" for one in lines) else headers
+        found.append(directive.Directive(f"{module}_set_header", (Expr("Host"), Expr(host))))
+    if goal.scheme in {"https", "grpcs", "suwsgi"} and f"{module}_ssl_name" not in here.names:
+        name = str(goal.service.host) if host == goal.authority else host
+        found.append(directive.Directive(f"{module}_ssl_name", (Expr(name),)))
+    if module == "proxy" and goal.is_constant and "proxy_redirect" not in here.names:
+        there = f"{goal.scheme}://{goal.authority}"
+        way = (f"{there}{goal.rest}", here.prefix) if goal.rest else (f"{there}/", "/")
+        found.append(directive.Directive("proxy_redirect", (Expr(way[0]), Expr(way[1]))))
+    return found
+
+
+def _has_usual_redirect(line: directive.Directive, here: _Inherited) -> bool:
+    return line.name == "proxy_pass" and _is_constant(line) and "proxy_redirect" not in here.names
 
 
 def _service(host: str, port: int) -> dns_service.Service:

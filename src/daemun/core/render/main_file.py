@@ -13,6 +13,7 @@ from daemun.core.directive import Expr
 from daemun.core.options import header_options, logs_option
 from daemun.core.render import (
     access_log,
+    buffer_sizes,
     compression,
     default_server,
     error_pages,
@@ -108,7 +109,9 @@ def stand_in(desired: model.Desired, env: render_environment.Environment, path: 
     rest = snippets.without(desired, path)
     given = site_scope.yielding(_http(desired, env, has_shared=False), desired.globals.snippet)
     full = site_scope.yielding(_http(rest, env, has_shared=False), rest.globals.snippet)
-    ours = tuple(node for node in full if isinstance(node, directive.Directive) and node not in given)
+    lines = [node for node in full if isinstance(node, directive.Directive) and node not in given]
+    # What stands there with another value, which follows from the file, would stand there twice.
+    ours = site_scope.yielding(lines, given)
     taken = default_server.find_owned(desired.globals) - default_server.find_owned(rest.globals)
     servers = (node for node in default_server.servers(rest, env, only=taken) if getattr(node, "name", "") == "server")
     return (*ours, *(servers if taken else ()))
@@ -254,7 +257,7 @@ def _proxying(settings: model.Globals, env: render_environment.Environment) -> t
         directive.Comment("Answers leave, and requests arrive, as they come; nothing of them is kept on disk."),
         arguments.line("proxy_buffering", "off"),
         arguments.line("proxy_request_buffering", "off"),
-        *_buffers("proxy", env),
+        *buffer_sizes.shared("proxy", settings, env.nginx),
         *_early_hints(env),
         *header_directives.shared(settings, env.nginx, "proxy_set_header"),
     ]
@@ -264,10 +267,10 @@ def _proxying(settings: model.Globals, env: render_environment.Environment) -> t
         (render_environment.Feature.SCGI, "scgi"),
     ):
         if feature in env.nginx.features:
-            lines += _buffers(module, env)
+            lines += buffer_sizes.shared(module, settings, env.nginx)
     if render_environment.Feature.GRPC in env.nginx.features:
         lines += [
-            arguments.line("grpc_buffer_size", _buffer_size(env)),
+            arguments.line("grpc_buffer_size", buffer_sizes.first_size(env.nginx)),
             *header_directives.shared(settings, env.nginx, "grpc_set_header"),
         ]
     return tuple(lines)
@@ -278,30 +281,6 @@ def _early_hints(env: render_environment.Environment) -> tuple[directive.Directi
     if {render_environment.Feature.EARLY_HINTS, render_environment.Feature.HTTP_V2} - env.nginx.features:
         return ()
     return (arguments.line("early_hints", Expr("$http2")),)
-
-
-def _buffer_size(env: render_environment.Environment) -> str:
-    """Of the first buffer, which every request takes: the head of an answer has to fit in, and an answer that is not
-    buffered goes through it. With glibc 64k cost nothing and make large answers cheap. musl's allocator keeps pieces up
-    to 26,192 bytes (is_bouncing in mallocng) and maps larger ones anew for each request, which takes a third of what a
-    request costs (1.31.3, static). Tried for 32 kB of head, with small answers: 32k and 36k cost twice the CPU of 25k,
-    and so does 36k where buffers of access logs of that size are held, since the allocator maps pieces one by one while
-    few are in use (alloc_group in mallocng). From 21,821 bytes on a piece is of the class that OpenSSL's handshakes
-    fill with zeros (BUF_MEM_grow) and give back: an idle WebSocket, which has two, takes 75 kB then, and 57 with this.
-    """
-    return "64k" if env.nginx.keeps_large_pieces else "21808"
-
-
-def _buffers(module: str, env: render_environment.Environment) -> tuple[directive.Directive, ...]:
-    """Besides the first one those of answers that are read ahead: a megabyte of memory for each, and no file. Files for
-    answers would let strangers fill the disk, and nginx leaves servers waiting once one is full (1 GB), so that an
-    answer ends in its middle."""
-    return (
-        arguments.line(f"{module}_buffer_size", _buffer_size(env)),
-        arguments.line(f"{module}_buffers", "64", "16k"),
-        arguments.line(f"{module}_busy_buffers_size", "64k"),
-        arguments.line(f"{module}_max_temp_file_size", "0"),
-    )
 
 
 def _includes(

@@ -13,7 +13,7 @@ import collections.abc
 from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
 from daemun.core.options import translate_option
-from daemun.core.render import site_scope
+from daemun.core.render import rewrites, site_scope
 
 _DOTS = r"(?!(?:[^? ]*(?:[/\\]|%2f|%5c))?(?:\.|%2e){1,2}(?:[/\\;?# ]|%2f|%5c|%3b|\z))"
 """Not before a segment that servers take for "here" or "one up", in whatever form: "..", "%2e.", "..;", "..%2f"."""
@@ -29,16 +29,10 @@ def is_on(scope: site_scope.Scope, proxy: model.Proxy) -> bool:
 
 def sent(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) -> str:
     """What stands behind a server's name in `proxy_pass`. Nothing where the path is the visitor's anyway, or where an
-    owner rewrites paths and so means what nginx has made of them."""
-    snippets = (route.snippet, scope.site.snippet)
-    is_rewritten = any(_rewrites(node) for snippet in snippets for node in snippet)
-    return "" if proxy.targets[0].path is None or is_rewritten else "$daemun_sent"
-
-
-def _rewrites(node: directive.Node) -> bool:
-    if isinstance(node, directive.Comment):
-        return False
-    return node.name == "rewrite" or any(_rewrites(inner) for inner in node.block or ())
+    owner rewrites it and so means what nginx has made of it."""
+    if proxy.targets[0].path is None or rewrites.may_change(route, scope.site.snippet):
+        return ""
+    return "$daemun_sent"
 
 
 def request_lines(route: model.Route, proxy: model.Proxy) -> tuple[directive.Directive, ...]:

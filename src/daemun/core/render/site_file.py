@@ -11,6 +11,7 @@ from daemun.core.directive import Expr
 from daemun.core.options import alias_options, redirect_status_option, trusted_proxies_option
 from daemun.core.render import (
     accel_redirect,
+    buffer_sizes,
     error_pages,
     header_directives,
     on_demand_site,
@@ -245,7 +246,8 @@ def _names(hosts: tuple[str, ...], *, is_default: bool = False) -> tuple[directi
 
 def _content(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, ...]:
     """What an owner wrote for the server, and the locations of the routes."""
-    scope = header_directives.keep_in_site(scope, https=https) if _has_snippets(scope.site) else scope
+    if _has_snippets(scope.site):
+        scope = buffer_sizes.fit_site(header_directives.keep_in_site(scope, https=https))
     return (
         *accel_redirect.lines(scope),
         *static_files.around(scope),

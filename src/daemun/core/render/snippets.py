@@ -5,7 +5,7 @@ import re
 import zlib
 
 from daemun.core import directive, generation_files, model, named_servers, render_environment
-from daemun.core.render import access, site_scope, upstream
+from daemun.core.render import access, buffer_sizes, site_scope, upstream
 
 OF_THE_FILE = f"{generation_files.SNIPPETS}http.conf"
 
@@ -24,7 +24,11 @@ def nodes(settings: model.Globals, env: render_environment.Environment, path: st
     origin = settings.snippet_origin if part is None else model.Origin(source="file", place=part.place)
     title = directive.Comment(f"Hand-written nginx for the http level{site_scope.place(origin)}")
     found = named_servers.find_in_gate(settings, part)
-    return (title, *upstream.named(settings, env, found.upstreams), *upstream.groups(settings, env, found.nodes))
+    written = buffer_sizes.fit_gate(upstream.groups(settings, env, found.nodes), settings, env.nginx)
+    named = upstream.named(settings, env, found.upstreams)
+    # An owner's size of the tables of maps has to be known before the first map.
+    maps = tuple(node for node in named if isinstance(node, directive.Directive) and node.name == "map")
+    return (title, *(node for node in named if node not in maps), *written, *maps)
 
 
 def find_part(settings: model.Globals, path: str) -> model.SnippetFile | None:

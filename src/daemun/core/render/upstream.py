@@ -35,24 +35,44 @@ def block(scope: site_scope.Scope, name: str, proxy: model.Proxy) -> directive.D
 def named(
     settings: model.Globals, env: render_environment.Environment, blocks: tuple[directive.Directive, ...]
 ) -> tuple[directive.Node, ...]:
-    """The blocks of servers that hand-written nginx names. Raises: RenderError."""
+    """The blocks of servers that hand-written nginx names, and maps of them. Raises: RenderError."""
     if not blocks:
         return ()
     if env.resolver is None:
         raise RenderError("hand-written nginx names servers, but no resolver answers for names")
     added = _resolver(settings, env)
+    kept = (arguments.line("keepalive", KEPT_CONNECTIONS), _usual_keepalive())
     return (
         directive.Comment("Servers that hand-written nginx names"),
-        *(directive.Directive(one.name, one.args, (*added, *(one.block or ()))) for one in blocks),
+        *(
+            dataclasses.replace(one, block=(*added, *(one.block or ()), *kept)) if one.name == "upstream" else one
+            for one in blocks
+        ),
     )
 
 
 def groups(
     settings: model.Globals, env: render_environment.Environment, nodes: model.Snippet
 ) -> tuple[directive.Node, ...]:
-    """Hand-written nginx whose groups of servers query our responder for the names that are ours."""
+    """Hand-written nginx whose groups of servers query our responder for the names that are ours, and close idle
+    connections before servers do."""
     added = _resolver(settings, env)
-    return tuple(_asking(node, added) for node in nodes) if added else nodes
+    keeps = env.nginx.version >= _KEEPS_BY_ITSELF
+    return tuple(_closing(_asking(node, added) if added else node, keeps=keeps) for node in nodes)
+
+
+def _closing(node: directive.Node, *, keeps: bool) -> directive.Node:
+    """keeps: whether connections are kept where nothing is written of it."""
+    if isinstance(node, directive.Comment) or node.name != "upstream" or node.block is None:
+        return node
+    is_kept = keeps or bool(site_scope.owned(node.block, "keepalive"))
+    if not is_kept or site_scope.owned(node.block, "keepalive_timeout"):
+        return node
+    return dataclasses.replace(node, block=(*node.block, _usual_keepalive()))
+
+
+def _usual_keepalive() -> directive.Directive:
+    return arguments.line("keepalive_timeout", arguments.duration(timeout_option.Timeouts().keepalive_s))
 
 
 def _asking(node: directive.Node, added: tuple[directive.Directive, ...]) -> directive.Node:
