@@ -160,3 +160,10 @@ def test_h6_an_include_that_is_not_there_is_told_at_its_line(daemon: Daemon) -> 
     said = _checked(daemon, GUARDED.replace("parts/*.conf", "parts/none.conf"))
     assert "daemun.yaml:11:9" in said
     assert f"{daemon.root}/parts/none.conf" in said
+
+
+def test_h6_what_most_recipes_include_is_there(daemon: Daemon) -> None:
+    php = "location ~ \\.php$ { include fastcgi_params; fastcgi_pass 127.0.0.1:9; }"
+    _lay_out(daemon.root)
+    daemon.write(GUARDED.replace("include parts/*.conf;", f"{php} include /etc/nginx/proxy_params;"))
+    assert daemon.cli_good("check")

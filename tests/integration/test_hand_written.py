@@ -18,9 +18,9 @@ from daemun.core import directive, dns_services, layout, model, named_servers
 from daemun.core.options import catalogue, header_options, hsts_option, spa_option
 from daemun.core.render import render_tree
 from daemun.discovery import endpoints
-from daemun.sources import nginx_snippet
+from daemun.sources import included_files, nginx_snippet
 from daemun.store import memory_store
-from tests.support import clients, daemon, echo, features, rendered, serving
+from tests.support import clients, daemon, echo, features, rendered, responders, serving
 from tests.support.sites import route, site
 
 pytestmark = pytest.mark.nginx
@@ -642,3 +642,42 @@ def test_h4_without_words_of_the_owner_the_index_is_ours() -> None:
         )
         with rendered.running(web) as running:
             assert fetch(running, "https://files.test/").text == "page"
+
+
+# --- H6: files of recipes ---------------------------------------------------------------------------------------
+
+
+def test_h6_files_that_lie_beside_most_nginx_conf(one: echo.EchoServer) -> None:
+    with (
+        folder() as base,
+        responders.responder(responders.FastCgi) as php,
+        responders.responder(responders.Uwsgi) as py,
+    ):
+        (base / "app").mkdir()
+        (base / "app" / "x.php").write_text("")
+        (base / "own.conf").write_text("add_header X-Own 1;")
+        (base / "scgi_params").write_text("add_header X-Own 1;")
+        raw = f"""
+            location /proxied/ {{ include proxy_params; proxy_pass {one.url}; }}
+            location ~ \\.php$ {{ root {base}; include fastcgi_params;
+                fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name; fastcgi_pass {php}; }}
+            location ~ ^/app/.*\\.php/ {{ root {base}; include snippets/fastcgi-php.conf; fastcgi_pass {php}; }}
+            location /conf/ {{ include /etc/nginx/fastcgi.conf; root /srv; fastcgi_pass {php}; }}
+            location /py/ {{ include uwsgi_params; uwsgi_pass {py}; }}
+            location /own/ {{ include own.conf; include scgi_params; return 204; }}
+        """
+        written = nginx_snippet.parse_snippet(raw, base=base)
+        web = site("usual.test", one.url, snippet=included_files.expand(written, base))
+        with rendered.running(web) as running:
+            proxied = said(fetch(running, "https://usual.test/proxied/x")).headers
+            paths = ("/a.php?q=1", "/app/x.php/more", "/conf/y", "/py/z")
+            sent = {path: fetch(running, f"https://usual.test{path}").json()["parameters"] for path in paths}
+            own = fetch(running, "https://usual.test/own/").headers.get_list("X-Own")
+    assert (proxied["host"].split(":")[0], proxied["x-forwarded-proto"]) == ("usual.test", "https")
+    assert sent["/a.php?q=1"]["SCRIPT_FILENAME"] == f"{base}/a.php"
+    assert (sent["/a.php?q=1"]["QUERY_STRING"], sent["/a.php?q=1"]["HTTPS"]) == ("q=1", "on")
+    assert sent["/app/x.php/more"]["SCRIPT_FILENAME"] == f"{base}/app/x.php"
+    assert sent["/app/x.php/more"]["PATH_INFO"] == "/more"
+    assert sent["/conf/y"]["SCRIPT_FILENAME"] == "/srv/conf/y"
+    assert (sent["/py/z"]["PATH_INFO"], sent["/py/z"]["REQUEST_METHOD"]) == ("/py/z", "GET")
+    assert own == ["1", "1"]

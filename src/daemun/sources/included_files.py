@@ -12,7 +12,7 @@ import pathlib
 
 from daemun import causes
 from daemun.core import directive, model
-from daemun.sources import nginx_snippet
+from daemun.sources import nginx_snippet, usual_includes
 
 _MAX_BYTES = 1 << 20
 
@@ -36,6 +36,9 @@ def _expand(node: directive.Node, base: pathlib.Path, seen: tuple[str, ...]) -> 
         return (
             dataclasses.replace(node, block=tuple(one for part in node.block for one in _expand(part, base, seen))),
         )
+    usual = _read_usual(node, base)
+    if usual is not None:
+        return tuple(one for part in usual for one in _expand(part, base, seen))
     found: list[directive.Node] = []
     is_needed = False
     try:
@@ -58,6 +61,14 @@ def _read_whole(node: directive.Node, base: pathlib.Path, seen: tuple[str, ...])
         for part in _parse(path, base)[0]
         for one in _read_whole(part, base, (*seen, os.path.realpath(path)))
     )
+
+
+def _read_usual(node: directive.Node, base: pathlib.Path) -> model.Snippet | None:
+    """What is in a file that lies beside most nginx.conf, and is not there."""
+    if not isinstance(node, directive.Directive) or not _is_include(node) or os.path.exists(node.args[0].value):  # noqa: PTH110
+        return None
+    text = usual_includes.find(node.args[0].value, str(base.absolute()))
+    return None if text is None else nginx_snippet.parse_included(text, lambda line, column: node.beside, base)[0]
 
 
 def _is_include(node: directive.Node) -> bool:
