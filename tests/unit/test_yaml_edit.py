@@ -11,7 +11,7 @@ from hypothesis import strategies
 
 from daemun.core import model
 from daemun.errors import ConfigError, EnvironmentProblemError
-from daemun.sources import yaml_edit, yaml_excerpt, yaml_file
+from daemun.sources import edited_file, yaml_edit, yaml_excerpt, yaml_file
 
 Edit = collections.abc.Callable[[pathlib.Path], bytes | None]
 
@@ -245,7 +245,7 @@ def test_the_file_is_made_when_it_is_missing(file: pathlib.Path) -> None:
     file.unlink()
     assert yaml_edit.add_route(file, "a.test", "http://a") is None
     assert file.read_text() == "sites:\n  a.test: http://a\n"
-    yaml_edit.restore(file, None)
+    edited_file.restore(file, None)
     assert not file.exists()
 
 
@@ -434,7 +434,7 @@ def test_a_folder_that_is_not_there(tmp_path: pathlib.Path) -> None:
 
 def test_restore(file: pathlib.Path) -> None:
     before = yaml_edit.remove_site(file, "a.test")
-    yaml_edit.restore(file, before)
+    edited_file.restore(file, before)
     assert file.read_text() == OWNERS
 
 

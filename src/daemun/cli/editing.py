@@ -44,7 +44,7 @@ def change(chosen: settings.Settings, *, host: str, edit: Edit, done: str, is_ne
     is_new: a file that is gone is begun anew; else that is refused.
     Raises: DaemunError with the reason, after the file was put back as it was.
     """
-    from daemun.sources import yaml_edit
+    from daemun.sources import edited_file
 
     host = host_names.normal(host)
     daemon = control_client.Client(chosen)
@@ -53,12 +53,12 @@ def change(chosen: settings.Settings, *, host: str, edit: Edit, done: str, is_ne
     except control_client.NotRunningError:
         if not is_new:
             lost_file.refuse_if_lost(chosen, chosen.config)
-        with yaml_edit.alone(chosen.config):
+        with edited_file.alone(chosen.config):
             _change_alone(chosen, host=host, edit=edit)
         return False
     if not is_new:
         lost_file.refuse_if_lost(chosen, file)
-    with yaml_edit.alone(file):
+    with edited_file.alone(file):
         _change_live(daemon, file, host=host, edit=edit, done=done)
     return True
 
@@ -157,7 +157,7 @@ def _put_back(edited: _Edited) -> str:
     """Make the file what it was. What others wrote in between stays. Returns: what was done."""
     if edited.file.read_bytes() != edited.new:
         return f"{edited.file} is left as it is: somebody else changed it meanwhile"
-    from daemun.sources import yaml_edit
+    from daemun.sources import edited_file
 
-    yaml_edit.restore(edited.file, edited.old)
+    edited_file.restore(edited.file, edited.old)
     return f"{edited.file} is as it was before"

@@ -8,21 +8,16 @@ Raises: ConfigError for a wrong request; EnvironmentProblemError when the file c
 """
 
 import collections.abc
-import contextlib
 import dataclasses
-import errno
-import fcntl
 import os
 import pathlib
 import re
-import tempfile
-import time
 import typing
 
-from daemun import durable, regular_files
 from daemun.core import model, rules, short_texts, spellings, words
-from daemun.errors import ConfigError, EnvironmentProblemError
+from daemun.errors import ConfigError
 from daemun.sources import (
+    edited_file,
     nginx_snippet,
     yaml_blocks,
     yaml_excerpt,
@@ -32,7 +27,6 @@ from daemun.sources import (
     yaml_splice,
 )
 
-LONGEST_EDIT_S = 120.0
 _BOM = b"\xef\xbb\xbf"
 _T = typing.TypeVar("_T")
 
@@ -103,51 +97,10 @@ def set_enabled(path: StrPath, host: str, *, enabled: bool) -> bytes | None:
 def lacks_sites(path: StrPath) -> bool:
     """Whether the file is there and can be read, and says nothing of sites, as an emptied one does. `sites: {}` says
     that there are none. Blocking."""
-    text = yaml_positions.decode(_read(pathlib.Path(path)) or b"", [])
+    text = yaml_positions.decode(edited_file.read(pathlib.Path(path)) or b"", [])
     if text is None or yaml_excerpt.make(text, lambda _: False) is not None:
         return False
     return _is_without_sites(yaml_positions.load(text))
-
-
-def restore(path: StrPath, before: bytes | None, *, mode: int = 0o644) -> None:
-    """Put back what an edit returned. mode: of a file that is not there any more."""
-    if before is not None:
-        _write(pathlib.Path(path), before, mode)
-        return
-    with _explained(pathlib.Path(path)):
-        pathlib.Path(path).unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def alone(path: StrPath) -> collections.abc.Iterator[None]:
-    """Let one command at a time edit the file, from reading it to knowing that it is live, so that two at once neither
-    lose each other's site nor take each other's back. Waits for the other. Blocking.
-
-    The folder is locked, not the file, which every edit replaces. Where the file system knows no such locks, none is
-    held. Raises: EnvironmentProblemError when another command does not end.
-    """
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError):  # an edit reports what is wrong with the folder
-            folder = os.open(pathlib.Path(os.path.realpath(path)).parent, os.O_RDONLY | os.O_DIRECTORY)
-            stack.callback(os.close, folder)
-            _wait_for_lock(folder, path)
-        yield
-
-
-def _wait_for_lock(folder: int, path: StrPath) -> None:
-    deadline = time.monotonic() + LONGEST_EDIT_S
-    while True:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise EnvironmentProblemError(
-                    f"cannot edit {path}: another command has been editing it for {LONGEST_EDIT_S:g} s; "
-                    "end that one (`ps aux | grep daemun`), or edit the file by hand"
-                ) from None
-            time.sleep(0.05)
-        else:
-            return
 
 
 class _Edit:
@@ -159,7 +112,7 @@ class _Edit:
     def __init__(self, path: StrPath, host: str, what: str) -> None:
         self._path = pathlib.Path(path)
         self._what = what
-        self.before = _read(self._path)
+        self.before = edited_file.read(self._path)
         whole = self._decoded(self.before or b"")
         self.host = self._find_host(host, whole)
         self._excerpt = yaml_excerpt.make(whole, self._is_its_key)
@@ -218,7 +171,7 @@ class _Edit:
         if causes := [item.message for item in errors if self._without_place(item) not in known]:
             raise self.refused("; ".join(causes))
         bom = _BOM if (self.before or b"").startswith(_BOM) else b""
-        _write(self._path, bom + whole.encode())
+        edited_file.replace(self._path, bom + whole.encode())
         return self.before
 
     def _without_place(self, problem: model.Problem) -> tuple[str | None, str]:
@@ -366,57 +319,3 @@ class _Places:
 
 def _unplaced(route: model.Route) -> model.Route:
     return dataclasses.replace(route, origin=model.NOWHERE, snippet=nginx_snippet.without_places(route.snippet))
-
-
-# --- the file --------------------------------------------------------------------------------------------------
-
-
-def _read(path: pathlib.Path) -> bytes | None:
-    with _explained(path):
-        try:
-            return regular_files.read(path)
-        except FileNotFoundError:
-            return None
-
-
-def _write(path: pathlib.Path, content: bytes, mode: int = 0o644) -> None:
-    """Replace the file at once and for good; a symbolic link stays and its target is replaced. Mode and owner stay.
-    mode: of a new file."""
-    target = pathlib.Path(os.path.realpath(path))
-    with _explained(path):
-        try:
-            old = target.stat()
-        except FileNotFoundError:
-            old = None
-        descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                os.fchmod(file.fileno(), mode if old is None else old.st_mode & 0o7777)
-                mine = os.fstat(file.fileno())
-                if old is not None and (old.st_uid, old.st_gid) != (mine.st_uid, mine.st_gid):
-                    os.fchown(file.fileno(), old.st_uid, old.st_gid)
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            pathlib.Path(name).replace(target)
-        except BaseException:
-            pathlib.Path(name).unlink(missing_ok=True)
-            raise
-        durable.sync_directory(target.parent)
-
-
-@contextlib.contextmanager
-def _explained(path: pathlib.Path) -> collections.abc.Iterator[None]:
-    """Raises: EnvironmentProblemError for an OSError, with what to do."""
-    try:
-        yield
-    except OSError as error:
-        advice = ""
-        if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-            advice = "; run the command as the file's owner, with a folder that may be written to"
-        elif error.errno == errno.EBUSY:
-            advice = "; a file that is mounted by itself cannot be replaced: mount its folder"
-        elif error.errno == errno.ENOSPC:
-            advice = "; free some space on the disk"
-        cause = (error.strerror or str(error)).lower()
-        raise EnvironmentProblemError(f"cannot edit {path}: {cause}{advice}") from error

@@ -13,7 +13,7 @@ def restore_file(chosen: settings.Settings) -> None:
 
     daemun keeps it in the state directory. A file that holds something is never replaced.
     """
-    from daemun.sources import yaml_edit
+    from daemun.sources import edited_file
 
     try:
         file = daemon_state.config_of(chosen, control_client.Client(chosen).status())
@@ -29,5 +29,5 @@ def restore_file(chosen: settings.Settings) -> None:
             f'cannot restore "{file}": {chosen.state} keeps no file of an earlier daemun; '
             "name the state directory with --state, or make a file with `daemun add HOST TARGET`"
         )
-    yaml_edit.restore(file, regular_files.read(kept), mode=MODE)
+    edited_file.restore(file, regular_files.read(kept), mode=MODE)
     output.print_line(f"{file} is what it was when it could be applied last (only its owner may read it)")
