@@ -33,23 +33,33 @@ _REMOVED = (
 CGI (httpoxy.org)."""
 
 _FROM_PROXIES = (
-    # The path and the method before a proxy changed them.
+    # The scheme, the host, the path and the method before a proxy changed them.
+    "Front-End-Https",
     "X-Forwarded-Method",
     "X-Forwarded-Path",
     "X-Forwarded-Prefix",
     "X-Forwarded-Uri",
+    "X-Host",
+    "X-HTTP-Host-Override",
+    "X-Original-Host",
     "X-Original-Method",
     "X-Original-URI",
     "X-Original-URL",
     "X-Rewrite-URL",
+    "X-Scheme",
+    "X-Url-Scheme",
     # The visitor's address.
     "CF-Connecting-IP",
     "CF-Connecting-IPv6",
     "Fastly-Client-IP",
     "Fly-Client-IP",
     "True-Client-IP",
+    "X-Appengine-User-Ip",
+    "X-Azure-ClientIP",
     "X-Client-IP",
     "X-Cluster-Client-IP",
+    "X-Envoy-External-Address",
+    "X-ProxyUser-Ip",
     # The visitor's name, as programs for sign-in send it: Authelia, authentik, oauth2-proxy, Grafana's and others.
     "Cf-Access-Authenticated-User-Email",
     "Remote-Email",
@@ -58,27 +68,44 @@ _FROM_PROXIES = (
     "Remote-User",
     "Tailscale-User-Login",
     "Tailscale-User-Name",
+    "X-Amzn-Oidc-Accesstoken",
+    "X-Amzn-Oidc-Data",
+    "X-Amzn-Oidc-Identity",
     "X-Auth-Request-Access-Token",
     "X-Auth-Request-Email",
     "X-Auth-Request-Groups",
     "X-Auth-Request-Preferred-Username",
     "X-Auth-Request-Redirect",
     "X-Auth-Request-User",
+    "X-Authenticated-User",
+    "X-Authenticated-Userid",
+    "X-authentik-email",
+    "X-authentik-groups",
+    "X-authentik-name",
+    "X-authentik-uid",
+    "X-authentik-username",
+    "X-Consumer-Username",
     "X-Forwarded-Access-Token",
     "X-Forwarded-Email",
     "X-Forwarded-Groups",
     "X-Forwarded-Preferred-Username",
     "X-Forwarded-User",
     "X-Goog-Authenticated-User-Email",
+    "X-Goog-Authenticated-User-ID",
+    "X-Goog-IAP-JWT-Assertion",
+    "X-MS-Client-Principal",
+    "X-MS-Client-Principal-ID",
+    "X-MS-Client-Principal-Name",
+    "X-Remote-Group",
+    "X-Remote-Groups",
     "X-Remote-User",
+    "X-Userinfo",
+    "X-Vouch-User",
     "X-WebAuth-User",
-    "X-authentik-email",
-    "X-authentik-groups",
-    "X-authentik-name",
-    "X-authentik-uid",
-    "X-authentik-username",
     # The visitor's certificate.
     "SSL-Client-Cert",
+    "SSL-Client-S-DN",
+    "SSL-Client-Verify",
     "X-Client-Cert",
     "X-Forwarded-Client-Cert",
     "X-Forwarded-Tls-Client-Cert",
@@ -87,6 +114,35 @@ _FROM_PROXIES = (
     "X-SSL-Client-Verify",
 )
 """What applications believe of a proxy in front of them, and a visitor could invent: the usual `proxy_headers`."""
+
+_NOT_OF_GRPC = frozenset(
+    {
+        "Front-End-Https",
+        "SSL-Client-S-DN",
+        "X-Amzn-Oidc-Accesstoken",
+        "X-Amzn-Oidc-Data",
+        "X-Amzn-Oidc-Identity",
+        "X-Appengine-User-Ip",
+        "X-Authenticated-User",
+        "X-Authenticated-Userid",
+        "X-Azure-ClientIP",
+        "X-Goog-Authenticated-User-ID",
+        "X-Goog-IAP-JWT-Assertion",
+        "X-Host",
+        "X-HTTP-Host-Override",
+        "X-MS-Client-Principal",
+        "X-MS-Client-Principal-ID",
+        "X-MS-Client-Principal-Name",
+        "X-Original-Host",
+        "X-ProxyUser-Ip",
+        "X-Remote-Group",
+        "X-Remote-Groups",
+        "X-Scheme",
+        "X-Url-Scheme",
+    }
+)
+"""Of the usual ones: what only applications behind HTTP proxies know. nginx's table of headers for gRPC servers cannot
+be made larger (ngx_http_grpc_merge_loc_conf), and it warns when too many are in it."""
 
 _PROXIED = "proxied_"
 
@@ -111,19 +167,20 @@ def _forwarded(forwarded: forwarded_headers.ForwardedHeaders) -> dict[str, str]:
     }
 
 
-def _further(settings: model.Globals) -> dict[str, str]:
+def _further(settings: model.Globals, *, is_grpc: bool = False) -> dict[str, str]:
     removed = dict.fromkeys(_REMOVED, "")
     is_trusting = forwarded_headers.is_anybody_believed(settings)
-    for name in from_proxies(settings):
+    for name in from_proxies(settings, is_grpc=is_grpc):
         removed[name] = f"$daemun_{proxied_variable(name)}" if is_trusting else ""
     return removed | dict(_LIKE_NGINX_PROXY) if settings.like_nginx_proxy else removed
 
 
-def from_proxies(settings: model.Globals) -> tuple[str, ...]:
-    """The headers that only trusted proxies may send, each once."""
+def from_proxies(settings: model.Globals, *, is_grpc: bool = False) -> tuple[str, ...]:
+    """The headers that only trusted proxies may send, each once. is_grpc: to servers that speak gRPC."""
+    usual = tuple(name for name in _FROM_PROXIES if not is_grpc or name not in _NOT_OF_GRPC)
     found: dict[str, str] = {}
     for name in proxy_headers_option.OPTION.of(settings):
-        for one in _FROM_PROXIES if name == proxy_headers_option.DEFAULT else (name,):
+        for one in usual if name == proxy_headers_option.DEFAULT else (name,):
             found.setdefault(one.lower(), one)
     return tuple(found.values())
 
@@ -138,8 +195,9 @@ def standard(
 ) -> tuple[directive.Directive, ...]:
     """What every server behind the gate is sent, for `proxy_set_header` or `grpc_set_header`."""
     forwarded = forwarded_headers.expressions(settings, nginx)
-    hop = () if set_header == "grpc_set_header" else _HOP
-    given = {"Host": forwarded.host, **_forwarded(forwarded), **dict(hop), **_further(settings)}
+    is_grpc = set_header == "grpc_set_header"
+    hop = () if is_grpc else _HOP
+    given = {"Host": forwarded.host, **_forwarded(forwarded), **dict(hop), **_further(settings, is_grpc=is_grpc)}
     return tuple(arguments.line(set_header, name, Expr(value)) for name, value in given.items())
 
 
