@@ -94,6 +94,31 @@ def test_n3_who_wants_nobody_may_have_it(daemon: Daemon, etc: pathlib.Path) -> N
     assert "daemun" not in _users(etc)
 
 
+@pytest.mark.parametrize("name", ["root", "toor"])
+def test_n3_root_is_no_account_for_workers(daemon: Daemon, etc: pathlib.Path, name: str) -> None:
+    with (etc / "passwd").open("a") as file:
+        file.write("toor:x:0:0::/root:/bin/sh\n")
+    daemon.write(f"user: {name}\n" + ONE_SITE)
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+    assert _worker_users(daemon) == {_users(etc)["daemun"][0]}
+    daemon.wait(lambda: f'as user "{name}"' in daemon.cli("status").stdout, "it to be told")
+    assert daemon.cli("status").returncode == 3
+
+
+def test_n3_a_removed_user_is_obeyed_by_the_next_start(daemon: Daemon, etc: pathlib.Path) -> None:
+    daemon.write("user: nobody\n" + ONE_SITE)
+    assert "other programs run as" in daemon.cli_good("check")
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+    daemon.wait((daemon.state / "store/history/daemun.yaml").exists, "the file to be remembered")
+    assert daemon.terminate() == 0
+    daemon.write(ONE_SITE)
+    daemon.start()
+    daemon.wait_sign("a.test", "one")
+    assert _worker_users(daemon) == {_users(etc)["daemun"][0]}
+
+
 def test_an_account_that_does_not_exist_keeps_no_site_from_being_served(daemon: Daemon, etc: pathlib.Path) -> None:
     """The keys go to daemun's own account then, not to "nginx", which other programs run as."""
     with (etc / "passwd").open("a") as file:

@@ -54,6 +54,11 @@ def choose(configured: str | None) -> WorkerAccount | None:
         if found is None:
             message = f'cannot run nginx as user "{configured}": this machine has no such user; create it with '
             raise errors.EnvironmentProblemError(message + f"`useradd --system {configured}`, or change `user:`")
+        if found.uid == 0:
+            raise errors.EnvironmentProblemError(
+                f'cannot run nginx as user "{configured}": what visitors send would be handled with all rights of this '
+                f"machine; leave `user:` out, or name an account that nothing else runs as, such as {OWN}"
+            )
         return found
     found = _find_first((*PREFERRED, NOBODY))
     if found is None:
@@ -66,16 +71,16 @@ def choose_at_start(configured: str | None, *, running: str | None) -> WorkerAcc
 
     running: the user of the nginx that runs already; None: none runs. Its workers must be able to read the keys until
     it is started anew, so even nobody stays until then. Blocking, seconds when an account is made.
-    A configured user that does not exist, which the source reports, keeps no site from being served: instead of it
-    stands the one that runs already, or daemun's own. Not "nginx": its group would come to read keys that its owner
-    wanted to give to another one.
+    A configured user that does not exist, or is root, which the source reports, keeps no site from being served:
+    instead of it stands the one that runs already, or daemun's own. Not "nginx": its group would come to read keys that
+    its owner wanted to give to another one.
     Raises: EnvironmentProblemError also when none can be made.
     """
     if os.geteuid() != 0:
         return choose(configured)
     if configured is not None:
         kept = (configured, running or OWN, OWN)
-        return _find_first(kept) or _make()
+        return _find_first(kept, powerless=True) or _make()
     if running == NOBODY:
         return _look_up(NOBODY)  # `next_user` has it
     return _find_first(PREFERRED) or _make()
@@ -84,7 +89,7 @@ def choose_at_start(configured: str | None, *, running: str | None) -> WorkerAcc
 def next_user(configured: str | None) -> str | None:
     """The account that `choose_at_start` would choose if nginx did not run; None also when a configured one does not
     exist, which the source reports. Raises: EnvironmentProblemError."""
-    if configured is not None and _look_up(configured) is None:
+    if configured is not None and _find_first((configured,), powerless=True) is None:
         return None
     found = choose(configured)
     if found is None or configured is not None or found.user in PREFERRED:
@@ -92,8 +97,10 @@ def next_user(configured: str | None) -> str | None:
     return OWN
 
 
-def _find_first(users: tuple[str, ...]) -> WorkerAccount | None:
-    return next((found for user in users if (found := _look_up(user)) is not None), None)
+def _find_first(users: tuple[str, ...], *, powerless: bool = False) -> WorkerAccount | None:
+    """powerless: none that is root by another name."""
+    found = (one for user in users if (one := _look_up(user)) is not None)
+    return next((one for one in found if not powerless or one.uid != 0), None)
 
 
 def _make() -> WorkerAccount:

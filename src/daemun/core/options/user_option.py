@@ -1,13 +1,23 @@
 """`user`: the account of nginx's workers, when daemun runs as root (nginx.org/r/user)."""
 
-from daemun.core import rules
+from daemun.core import model, rules
 from daemun.core.options import forms
 from daemun.core.options.option import Doc, Level, Option, Place
 
+_OF_OTHERS = frozenset({"_www", "apache", "daemon", "http", "httpd", "nobody", "nogroup", "www", "www-data", "wwwrun"})
+"""As which other programs run on some systems, which could then read the private keys."""
+
 
 def _check(value: str | None, place: Place) -> None:
-    if value is not None:
-        place.add_value(value, rules.check_user(value))
+    if value is None:
+        return
+    place.add_value(value, rules.check_user(value))
+    if value in _OF_OTHERS:
+        place.add(
+            "is an account that other programs run as, and they could read the private keys; leave `user` out, or name "
+            "an account that nginx's workers have for themselves",
+            severity=model.Severity.WARNING,
+        )
 
 
 OPTION = Option[str | None](
