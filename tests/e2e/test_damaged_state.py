@@ -8,6 +8,7 @@ file; the suite does one thing to each, another one to the next.
 import collections.abc
 import contextlib
 import dataclasses
+import functools
 import itertools
 import os
 import pathlib
@@ -296,3 +297,66 @@ def test_every_room_that_a_disk_has_left(walk: Walk) -> None:
         walk.daemon.close()
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
     walk.end()
+
+
+def _to_file(path: pathlib.Path) -> None:
+    path.write_bytes(b"x")
+
+
+def _to_lost_link(path: pathlib.Path) -> None:
+    path.symlink_to("/mnt/none/of/it")
+
+
+_MISPLACED: tuple[dict[str, collections.abc.Callable[[pathlib.Path], None]], ...] = (
+    {
+        "logs": _to_lost_link,
+        "live": _to_file,
+        "challenges": _to_file,
+        "run/nginx.pid": pathlib.Path.mkdir,
+        "run/hold.sock": pathlib.Path.mkdir,
+        "store/history/daemun.yaml": os.mkfifo,
+        "store/accounts/key.pem": os.mkfifo,
+    },
+    {
+        "nginx": _to_file,
+        "run": _to_file,
+        "live": _to_lost_link,
+        "logs/error.log": pathlib.Path.mkdir,
+        "logs/access.log": os.mkfifo,
+    },
+    {"store": _to_file, "run": _to_lost_link},
+)
+
+
+def _is_told(daemon: Daemon, text: str) -> bool:
+    return text in daemon.cli("status").stdout
+
+
+def test_what_stands_in_the_place_of_another_kind_is_set_aside(daemon: Daemon) -> None:
+    """B1: nothing of what is served was damaged, and nothing was served. It is told as long as it lies there."""
+    daemon.write("sites:\n" + signpost("a.test", "a"))
+    daemon.start()
+    daemon.wait_sign("a.test", "a")
+    assert daemon.terminate() == 0
+    for faults in _MISPLACED:
+        for name, make in faults.items():
+            path = daemon.state / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+            make(path)
+        daemon.start()
+        daemon.wait_sign("a.test", "a")
+        moved = [f"{daemon.state / name}.damaged-1" for name in faults if not name.startswith("store/")]
+        for text in moved:
+            daemon.wait(functools.partial(_is_told, daemon, text), f"{text} to be told")
+        assert daemon.cli("status").returncode == 3
+        for one in map(pathlib.Path, moved):
+            assert os.path.lexists(one)
+            if one.is_dir() and not one.is_symlink():
+                one.rmdir()
+            else:
+                one.unlink()
+        daemon.wait(lambda: ".damaged-1" not in daemon.cli("status").stdout, "the report to end")
+        assert daemon.terminate() == 0

@@ -27,6 +27,7 @@ from daemun.nginx import (
     child_reaper,
     machine_limits,
     master_watch,
+    misplaced,
     nginx_server,
     old_workers,
     process,
@@ -57,11 +58,12 @@ class Daemon:
         self._layout = settings.layout
         store = file_store.FileStore(pathlib.Path(self._layout.store))
         self._damage = store.damage
+        self._misplaced: frozenset[str] = frozenset()
         source = yaml_file.YamlFile(settings.config, state=settings.layout.state, find_worker=worker_account.choose)
         known = last_good_file.recall(store, settings.config, source)
         current = known.globals if known and known.globals else model.Globals()
         account = worker_account.choose_at_start(
-            _configured_user(source) or user_option.OPTION.of(current), running=process.find_user(self._layout)
+            user_option.OPTION.of(_configured(source) or current), running=process.find_user(self._layout)
         )
         self._preflight = preflight_parts.LazyExaminer(lambda: preflight_parts.make(store))
         self._dns = dns_proofs.DnsProofs(store, clock.SystemClock(), lambda: self._certificates.specs)
@@ -244,6 +246,7 @@ class Daemon:
         returns."""
         plain = layout_.Layout(self._layout.state)
         while self._layout.work is None:
+            await asyncio.to_thread(self._note_misplaced, plain)
             is_doubtful = await asyncio.to_thread(work_folder.may_be_full, plain)
             refusal = await asyncio.to_thread(work_folder.find_refusal, plain) if is_doubtful else None
             if refusal is not None:
@@ -261,6 +264,14 @@ class Daemon:
                 message = f"{plain.state} can be written again, and nginx works in {self._layout.work} until it starts"
                 self._damage.note(plain.run, f"{message} anew: run `daemun stop` and `daemun up` when it suits")
             await asyncio.sleep(gate.RETRY_S)
+
+    def _note_misplaced(self, plain: layout_.Layout) -> None:
+        found = dict(misplaced.find_aside(plain))
+        for path, message in found.items():
+            self._damage.note(path, message, severity=model.Severity.ERROR)
+        for path in self._misplaced - found.keys():
+            self._damage.clear(path)
+        self._misplaced = frozenset(found)
 
     def _configure(self, found: model.Globals) -> None:
         """What follows the settings and is not nginx's, in each round."""
@@ -301,16 +312,16 @@ class Daemon:
         return model.Actual(pid=master.pid, workers=workers), process.read_reloads(self._layout, master)
 
 
-def _configured_user(source: yaml_file.YamlFile) -> str | None:
-    """The file's `user:`, needed before anything is built. What is wrong with the file is reported by the first
-    round."""
+def _configured(source: yaml_file.YamlFile) -> model.Globals | None:
+    """What the file sets for all sites, of which `user:` is needed before anything is built; None: it cannot be read.
+    What is wrong with it is reported by the first round."""
     try:
         snapshot: model.Snapshot | None = source.read_now()
     except yaml_file.InvalidFileError as error:
         snapshot = error.good
     except ConfigError:
         snapshot = None
-    return user_option.OPTION.of(snapshot.globals) if snapshot is not None and snapshot.globals is not None else None
+    return snapshot.globals if snapshot is not None else None
 
 
 def _announce(front: gate.Gate, *, is_seen: bool) -> None:

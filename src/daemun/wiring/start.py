@@ -10,7 +10,7 @@ import sys
 from daemun import errors, garbage
 from daemun import settings as settings_
 from daemun.core import layout as layout_
-from daemun.nginx import machine_limits, process, work_folder
+from daemun.nginx import machine_limits, misplaced, process, work_folder
 from daemun.store import instance
 from daemun.wiring import composition, nginx_environment
 
@@ -25,6 +25,7 @@ def run(settings: settings_.Settings) -> int:
     # Modes are chosen where files are made; all others (new parents of a folder) is as usual for a service.
     os.umask(UMASK)
     machine_limits.raise_open_files()
+    misplaced.set_aside(layout_.Layout(str(settings.state)))
     with contextlib.ExitStack() as stack:
         lock = _lock(settings, stack)
         stack.callback(lambda: process.leave_work_folder(settings.layout))

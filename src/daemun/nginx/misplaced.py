@@ -1,0 +1,81 @@
+"""What stands in the state directory in the place of something of another kind: a file or a link that leads nowhere
+where a folder belongs, a folder where a file belongs. Nothing could be served for it, so it is renamed aside at the
+start, and reported as long as it lies there.
+"""
+
+import collections.abc
+import contextlib
+import errno
+import os
+import pathlib
+import stat
+
+from daemun.core import layout as layout_
+
+_ASIDE = ".damaged-"
+
+
+def set_aside(layout: layout_.Layout) -> None:
+    """Rename what nothing could be made in the place of. Blocking. What cannot be renamed stays: a file system that
+    cannot be written has a way of its own (`work_folder`)."""
+    for path in _folders(layout):
+        if os.path.lexists(path) and not os.path.isdir(path):  # noqa: PTH112
+            _rename(path)
+    for path in _files(layout):
+        if os.path.isdir(path) or _is_unread_pipe(path):  # noqa: PTH112
+            _rename(path)
+
+
+def find_aside(layout: layout_.Layout) -> collections.abc.Iterator[tuple[str, str]]:
+    """What was renamed and is still there, with a text about it. Blocking, microseconds."""
+    for folder in (layout.state, f"{layout.state}/nginx", f"{layout.state}/logs", f"{layout.state}/run"):
+        with contextlib.suppress(OSError):
+            for name in sorted(os.listdir(folder)):  # noqa: PTH208
+                place, mark, number = name.rpartition(_ASIDE)
+                if mark and number.isdecimal():
+                    yield f"{folder}/{name}", _describe(folder, place, name)
+
+
+def _describe(folder: str, place: str, name: str) -> str:
+    path = pathlib.Path(folder, name)
+    kind = "a file"
+    if path.is_symlink():
+        kind = f"a link to {path.readlink()}, which was not there"
+    elif path.is_dir():
+        kind = "a folder"
+    elif not path.is_file():
+        kind = "no file"
+    return (
+        f"{folder}/{place} was {kind}, so that nothing could be served; it is {path} now, and a new one is in its "
+        "place. To have it back, put it right and move it there while daemun is stopped; else delete it"
+    )
+
+
+def _folders(layout: layout_.Layout) -> tuple[str, ...]:
+    """Each after the one that holds it."""
+    nginx = (layout.nginx, f"{layout.nginx}/gen")
+    return (*nginx, layout.live, layout.challenges, layout.logs, layout.run, layout.temp, layout.store)
+
+
+def _files(layout: layout_.Layout) -> tuple[str, ...]:
+    logs = (f"{layout.logs}/error.log", f"{layout.logs}/access.log")
+    sockets = (layout.control_socket, layout.hold_socket, layout.domains_socket, layout.missed_socket)
+    kept = (layout.nginx_pid, layout.nginx_reloads, layout.nginx_workers)
+    return (*logs, *kept, *sockets, *layout.confirm_sockets)
+
+
+def _is_unread_pipe(path: str) -> bool:
+    """nginx waits for a reader when it opens one to write its log; where there is one, it is meant."""
+    try:
+        if not stat.S_ISFIFO(os.stat(path).st_mode):  # noqa: PTH116
+            return False
+        os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError as error:
+        return error.errno == errno.ENXIO
+    return False
+
+
+def _rename(path: str) -> None:
+    with contextlib.suppress(OSError):
+        number = next(n for n in range(1, 1000) if not os.path.lexists(f"{path}{_ASIDE}{n}"))
+        os.rename(path, f"{path}{_ASIDE}{number}")  # noqa: PTH104
