@@ -7,12 +7,13 @@ import pathlib
 import tempfile
 import typing
 
+import h2.events
 import httpx
 import pytest
 
 from daemun.core import model, render_environment
 from daemun.core.directive import Directive, Expr
-from tests.support import rendered, responders
+from tests.support import clients, rendered, responders
 from tests.support.sites import route, site
 
 pytestmark = pytest.mark.nginx
@@ -219,6 +220,15 @@ def test_h2c(h2c: rendered.Running, accept: str) -> None:
     assert headers["x-forwarded-for"] == "127.0.0.1"
     assert not {"forwarded", "proxy", "connection", "upgrade"} & set(headers)
     assert parse(h2c.get("https://h2c.test/pkg.Service/x y"))["path"] == "/other.Service/x%20y"
+
+
+def test_h2c_passes_trailers(h2c: rendered.Running) -> None:
+    """gRPC's status is one; its servers require that the client takes them."""
+    found = clients.http2_events(h2c.clients, "h2c.test", "/pkg.Service/x", ("te", "trailers"))
+    (trailers,) = [event for event in found if isinstance(event, h2.events.TrailersReceived)]
+    assert dict(trailers.headers or ())[b"grpc-status"] == b"0"
+    body = b"".join(event.data for event in found if isinstance(event, h2.events.DataReceived))
+    assert json.loads(body)["parameters"]["te"] == "trailers"
 
 
 def test_h2c_servers_get_websockets_over_http1(h2c: rendered.Running) -> None:

@@ -9,8 +9,6 @@ import socketserver
 import threading
 import time
 
-import h2.config
-import h2.connection
 import h2.events
 import httpx
 import pytest
@@ -406,21 +404,38 @@ def test_e7_early_hints_pass_over_http_2() -> None:
     server = _Server(answer)
     with _serving(server, site("a.test", server.url)) as nginx:
         assert clients.get(nginx.clients, "https://a.test/").text == "page"
-        context = clients.trust(nginx.clients.ca)
-        context.set_alpn_protocols(["h2"])
-        found: list[h2.events.Event] = []
-        with context.wrap_socket(
-            socket.create_connection(("127.0.0.1", nginx.https), timeout=30), server_hostname="a.test"
-        ) as connection:
-            client = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
-            client.initiate_connection()
-            asked = ((":method", "GET"), (":scheme", "https"), (":authority", "a.test"), (":path", "/"))
-            client.send_headers(1, asked, end_stream=True)
-            while not any(isinstance(event, h2.events.StreamEnded) for event in found):
-                connection.sendall(client.data_to_send())
-                found += client.receive_data(connection.recv(65_536))
+        found = clients.http2_events(nginx.clients, "a.test", "/")
     (hints,) = [event for event in found if isinstance(event, h2.events.InformationalResponseReceived)]
     assert dict(hints.headers or ())[b"link"] == b"</a.css>; rel=preload"
+
+
+def _trailers(found: list[h2.events.Event]) -> dict[bytes, bytes]:
+    (event,) = [event for event in found if isinstance(event, h2.events.TrailersReceived)]
+    return {bytes(name): bytes(value) for name, value in event.headers or ()}
+
+
+@pytest.mark.parametrize("accept_encoding", ["", "gzip"])
+def test_d3_trailers_pass(accept_encoding: str) -> None:
+    """What stands behind a body reaches clients of both versions."""
+    if render_environment.Feature.TRAILERS not in rendered.nginx().features:
+        pytest.skip("this nginx lacks proxy_pass_trailers")
+
+    def answer(handler: _Handler, method: str, path: str) -> None:
+        handler.wfile.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n"
+            b"3\r\nabc\r\n0\r\nX-Sum: 9\r\n\r\n"
+        )
+
+    server = _Server(answer)
+    with _serving(server, site("a.test", server.url, http=model.HttpMode.SERVE)) as nginx:
+        found = clients.http2_events(nginx.clients, "a.test", "/", ("accept-encoding", accept_encoding))
+        assert _trailers(found)[b"x-sum"] == b"9"
+        with socket.create_connection(("127.0.0.1", nginx.http), timeout=30) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n")
+            received = b""
+            while part := connection.recv(65_536):
+                received += part
+        assert received.lower().endswith(b"0\r\nx-sum: 9\r\n\r\n")
 
 
 # --- E8 --------------------------------------------------------------------------------------------------------

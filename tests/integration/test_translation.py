@@ -63,7 +63,9 @@ def gate() -> collections.abc.Iterator[rendered.Running]:
             route("/deep/", f"{there}/a/b/"),
             route("/bare", f"{there}/x"),
             route("/한글/", f"{there}/k/"),
+            route("/off-dav/", proxy(there, options=catalogue.values(translate_option.OPTION.set(False)))),
             route("/off/", proxy(f"{there}/", options=catalogue.values(translate_option.OPTION.set(False)))),
+            snippet=nginx_snippet.parse_snippet(f"location /by-hand/ {{ proxy_pass {there}; }}"),
         )
         whole = site("whole.test", route("/", f"{there}/inner/"))
         elsewhere = f"""
@@ -426,11 +428,24 @@ def _port(gate: rendered.Running) -> int:
         ("/deep/", "a=b; Path=/a/b/", "a=b; Path=/deep/"),
         ("/other/", "a=b; Path=/x", "a=b; Path=/x"),
         ("/off/", "a=b; Path=/x", "a=b; Path=/x"),
+        ("/app/", "__Host-a=b; Path=/; Secure", "__Host-a=b; Path=/; Secure"),
+        ("/app/", "__host-Http-a=b; Secure; Path=/", "__host-Http-a=b; Secure; Path=/"),
+        ("/deep/", "__Host-a=b; Path=/; Secure", "__Host-a=b; Path=/; Secure"),
+        ("/app/", "__Secure-a=b; Path=/; Secure", "__Secure-a=b; Path=/app/; Secure"),
+        ("/app/", "a=__Host-b=c; Path=/", "a=__Host-b=c; Path=/app/"),
+        ("/app/", "a__Host-=c; Path=/", "a__Host-=c; Path=/app/"),
     ],
 )
 def test_f1_cookies(gate: rendered.Running, prefix: str, said: str, seen: str) -> None:
     answer = _raw(gate, f"{prefix}?Set-Cookie={urllib.parse.quote(said, safe='')}")
     assert _header(answer, "Set-Cookie") == [seen]
+
+
+def test_f1_a_cookie_for_the_whole_host_among_others(gate: rendered.Running) -> None:
+    """Browsers refuse `__Host-` with another path than /. nginx does not tell which cookie a path is of."""
+    said = ("b=1; Path=/x", "__Host-a=b; Path=/; Secure", "c=1; Path=/x")
+    answer = _raw(gate, "/app/?" + "&".join(f"Set-Cookie={urllib.parse.quote(one, safe='')}" for one in said))
+    assert _header(answer, "Set-Cookie") == ["b=1; Path=/app/x", "__Host-a=b; Path=/; Secure", "c=1; Path=/app/x"]
 
 
 @pytest.mark.parametrize(
@@ -455,6 +470,15 @@ def test_f1_the_server_is_told_the_prefix(gate: rendered.Running, prefix: str, e
         ("/app/", "https://web.test/other/new.txt", None),
         ("/app/", "https://else.test/app/new.txt", "https://else.test/app/new.txt"),
         ("/off/", "https://web.test/off/new.txt", "https://web.test/off/new.txt"),
+        ("/dav/", "https://web.test/dav/new%2F.txt", "http://web.test/dav/new%2F.txt"),
+        ("/dav/", "https://WEB.test/dav/new.txt", "http://web.test/dav/new.txt"),
+        ("/dav/", "http://web.test/dav/new.txt", "http://web.test/dav/new.txt"),
+        ("/dav/", "https://web.test", "http://web.test"),
+        ("/dav/", "https://web.test.else.test/x", "https://web.test.else.test/x"),
+        ("/dav/", "https://else.test/dav/new.txt", "https://else.test/dav/new.txt"),
+        ("/dav/", "/dav/new.txt", "/dav/new.txt"),
+        ("/off-dav/", "https://web.test/off-dav/new.txt", "https://web.test/off-dav/new.txt"),
+        ("/by-hand/", "https://web.test/by-hand/new.txt", "https://web.test/by-hand/new.txt"),
     ],
 )
 def test_f1_destination_of_webdav(gate: rendered.Running, prefix: str, said: str, seen: str | None) -> None:
@@ -478,3 +502,7 @@ def test_f1_sites_that_share_their_blocks() -> None:
         for said in ("http://c.test:PORT/x", "https://c.test:PORT/x", "http://127.0.0.1:PORT/x"):
             answer = _raw(running, f"/?Location={urllib.parse.quote(said, safe='')}", host="c.test")
             assert _header(answer, "Location") == ["/x"]
+        answer = _raw(running, "/old", host="c.test", method="MOVE", more="Destination: https://c.test/new%2F\r\n")
+        headers = _body(answer)["headers"]
+        assert isinstance(headers, dict)
+        assert headers["destination"] == "http://c.test/new%2F"

@@ -16,6 +16,9 @@ import ssl
 import time
 import types
 
+import h2.config
+import h2.connection
+import h2.events
 import httpx
 import websockets.asyncio.client
 from cryptography import x509
@@ -76,6 +79,24 @@ def get(gate: GateAddress, url: str, *, http2: bool = False, **headers: str) -> 
     """One request on a connection of its own. Header names: underscores become dashes."""
     with client(gate, http2=http2) as once:
         return once.get(url, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def http2_events(gate: GateAddress, host: str, path: str, *headers: tuple[str, str]) -> list[h2.events.Event]:
+    """All that a client of HTTP/2 receives for one request, informational answers and trailers among it."""
+    context = trust(gate.ca)
+    context.set_alpn_protocols(["h2"])
+    found: list[h2.events.Event] = []
+    with context.wrap_socket(
+        socket.create_connection(("127.0.0.1", gate.https), timeout=30), server_hostname=host
+    ) as connection:
+        client = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True))
+        client.initiate_connection()
+        asked = ((":method", "GET"), (":scheme", "https"), (":authority", host), (":path", path), *headers)
+        client.send_headers(1, asked, end_stream=True)
+        while not any(isinstance(event, h2.events.StreamEnded | h2.events.StreamReset) for event in found):
+            connection.sendall(client.data_to_send())
+            found += client.receive_data(connection.recv(65_536))
+    return found
 
 
 def try_get(gate: GateAddress, url: str) -> httpx.Response | None:

@@ -22,6 +22,7 @@ class Feature(enum.Enum):
     REQUEST_PORT = "a variable for the port that a client names"
     LIMIT_CONN = "limits of connections"
     EARLY_HINTS = "103 Early Hints"
+    TRAILERS = "trailers of servers"
 
 
 def count_connections(open_files: int) -> int:

@@ -51,6 +51,7 @@ _TRIALS = {
     render_environment.Feature.STICKY: "upstream trial { zone trial 64k; server 127.0.0.1:9; sticky cookie trial; }",
     render_environment.Feature.REQUEST_PORT: "map $is_request_port$request_port $daemun_trial { default 1; }",
     render_environment.Feature.EARLY_HINTS: "early_hints $http_early;",
+    render_environment.Feature.TRAILERS: "proxy_pass_trailers on;",
 }
 
 _PT_INTERP = 3

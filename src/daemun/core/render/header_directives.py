@@ -17,6 +17,7 @@ from daemun.core.options import (
     hsts_option,
     keepalive_option,
     proxy_headers_option,
+    translate_option,
     underscores_option,
 )
 from daemun.core.render import forwarded_headers, path_translation, site_scope
@@ -198,6 +199,8 @@ def standard(
     is_grpc = set_header == "grpc_set_header"
     hop = () if is_grpc else _HOP
     given = {"Host": forwarded.host, **_forwarded(forwarded), **dict(hop), **_further(settings, is_grpc=is_grpc)}
+    if not is_grpc and not settings.like_nginx_proxy:
+        given["Destination"] = path_translation.DESTINATION
     return tuple(arguments.line(set_header, name, Expr(value)) for name, value in given.items())
 
 
@@ -223,15 +226,23 @@ def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) 
     connection: tuple[directive.Directive, ...] = ()
     if scope.variables is not None:
         connection = (arguments.line(set_header, "Connection", Expr(scope.variables.connection)),)
+        if not scope.settings.like_nginx_proxy:
+            there = Expr(path_translation.DESTINATION_SHARED)
+            connection = (*connection, arguments.line(set_header, "Destination", there))
     elif keepalive_option.OPTION.of(route.action) == 0 and route.action.targets[0].scheme in {
         model.Scheme.HTTP,
         model.Scheme.HTTPS,
     }:
         # Connections are used once, so the server may close them at once (RFC 9112 section 9.6).
         connection = (arguments.line(set_header, "Connection", Expr("$daemun_connection_once")),)
+    if route.action.targets[0].scheme is model.Scheme.H2C:
+        # gRPC's servers refuse clients that would lose its status, which is a trailer.
+        connection = (*connection, arguments.line(set_header, "TE", "trailers"))
     path = route.action.targets[0].path
     if path is not None and set_header == "proxy_set_header" and path_translation.is_on(scope, route.action):
         connection = (*connection, *path_translation.header_lines(route, route.action))
+    elif set_header == "proxy_set_header" and not translate_option.OPTION.of(route.action):
+        connection = (*connection, arguments.line(set_header, "Destination", Expr("$http_destination")))
     aliases = _aliases(scope, set_header)
     if not (written or site_wide or given or connection or aliases):
         return ()

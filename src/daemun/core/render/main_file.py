@@ -259,6 +259,7 @@ def _proxying(settings: model.Globals, env: render_environment.Environment) -> t
         arguments.line("proxy_request_buffering", "off"),
         *buffer_sizes.shared("proxy", settings, env.nginx),
         *_early_hints(env),
+        *_trailers(env),
         *header_directives.shared(settings, env.nginx, "proxy_set_header"),
     ]
     for feature, module in (
@@ -281,6 +282,13 @@ def _early_hints(env: render_environment.Environment) -> tuple[directive.Directi
     if {render_environment.Feature.EARLY_HINTS, render_environment.Feature.HTTP_V2} - env.nginx.features:
         return ()
     return (arguments.line("early_hints", Expr("$http2")),)
+
+
+def _trailers(env: render_environment.Environment) -> tuple[directive.Directive, ...]:
+    """What stands behind a body (RFC 9110 section 6.5), such as the status of gRPC behind h2c."""
+    if render_environment.Feature.TRAILERS not in env.nginx.features:
+        return ()
+    return (arguments.line("proxy_pass_trailers", "on"),)
 
 
 def _includes(

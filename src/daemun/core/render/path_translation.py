@@ -72,7 +72,7 @@ def answer_lines(proxy: model.Proxy) -> tuple[directive.Directive, ...]:
     return (
         arguments.line("set", Expr("$daemun_servers"), Expr(f",{servers},")),
         arguments.line("proxy_redirect", Expr(r"~^(?<daemun_location>.+)\z"), Expr("$daemun_location_here")),
-        arguments.line("proxy_cookie_path", Expr(r"~^(?<daemun_location>.+)\z"), Expr("$daemun_location_here")),
+        arguments.line("proxy_cookie_path", Expr(r"~^(?<daemun_location>.+)\z"), Expr("$daemun_cookie_path_here")),
     )
 
 
@@ -118,6 +118,14 @@ _PLAIN = rf"~*{_PREFIX}(?<daemun_s_rest>(?<daemun_s_path>(?:[^ ?%/]|/(?!/))*)(?:
 """nginx writes nothing in it otherwise, so it is what the location is for, or was led here (`error_page`)."""
 _ENCODED = rf"~*{_PREFIX}(?=[^?]*(?:%|//)|/)(?<daemun_s_rest>\S*) "
 _SENT = "$daemun_place$daemun_s_rest"
+
+_THERE = r"(?<daemun_f_host>\S+) https?://(?P=daemun_f_host)(?<daemun_f_rest>(?:/.*)?)\z"
+"""The visitor's own host, in a WebDAV client's `Destination`."""
+
+DESTINATION = "$daemun_destination"
+"""What every server is sent as `Destination`, where no path is replaced: with the scheme that it is reached by."""
+DESTINATION_SHARED = "$daemun_destination_shared"
+"""The same where many sites share a location, whose servers speak HTTP."""
 
 # --- for all sites ---------------------------------------------------------------------------------------------
 
@@ -173,7 +181,35 @@ def variables() -> tuple[directive.Node, ...]:
             default="$daemun_location_path",
         ),
         directive.Comment(
+            "The same for cookies; browsers refuse __Host- with another path than /. nginx does not tell which"
+        ),
+        directive.Comment("cookie a path is of, so every / of an answer with such a cookie stays."),
+        _map(
+            "$daemun_location $upstream_http_set_cookie",
+            "cookie_path_here",
+            (r"~*^/ (?:(?s:.*),\s*)?__Host-[^\s=;]*=", "/"),
+            default="$daemun_location_here",
+        ),
+        directive.Comment(
             "Where a file is to be copied or moved to, as the server knows it; empty where that is elsewhere."
+        ),
+        _map("$http_destination", "destination", ("", ""), default="$daemun_destination_by_port"),
+        directive.Comment(
+            "A server that nginx calls by its upstream's name has its scheme's port. Of others, which owners"
+        ),
+        directive.Comment("write, nothing is known."),
+        _map(
+            "$proxy_port $http_host $http_destination",
+            "destination_by_port",
+            (rf"~*^80 {_THERE}", "http://$http_host$daemun_f_rest"),
+            (rf"~*^443 {_THERE}", "https://$http_host$daemun_f_rest"),
+            default="$http_destination",
+        ),
+        _map(
+            "$http_host $http_destination",
+            "destination_shared",
+            (rf"~*^{_THERE}", "http://$http_host$daemun_f_rest"),
+            default="$http_destination",
         ),
         *(
             _map(
