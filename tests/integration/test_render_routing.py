@@ -3,6 +3,7 @@
 import collections.abc
 import json
 import pathlib
+import socket
 import ssl
 
 import pytest
@@ -298,8 +299,49 @@ def test_a_line_break_in_the_path_ends_no_header() -> None:
     go = site("go.test", route("/path", model.Redirect(to="https://else.test$uri$-price"), status=302))
     with rendered.running(go) as nginx:
         answer = nginx.get("https://go.test/path%0d%0aSet-Cookie:%20evil=1")
-    assert answer.headers["Location"] == "https://else.test$-price"
+    assert answer.headers["Location"] == "https://else.test/path%0d%0aSet-Cookie:%20evil=1$-price"
     assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "there"),
+    [
+        ("/q/a%20b?x=%2F", "https://b.test/base/q/a%20b"),
+        ("/q/a%3Fb", "https://b.test/base/q/a%3Fb"),
+        ("/q/a%23b", "https://b.test/base/q/a%23b"),
+        ("/q/100%25", "https://b.test/base/q/100%25"),
+        ("/q/caf%C3%A9", "https://b.test/base/q/caf%C3%A9"),
+        ("/q/a%2Fb//c", "https://b.test/base/q/a%2Fb//c"),
+        ("/q/%0d%0aX:y", "https://b.test/base/q/%0d%0aX:y"),
+        ("/q/a/../../q/b", "https://b.test/base/q/b"),
+        ("/q/%2e%2E/q/b", "https://b.test/base/q/b"),
+        ("/q/..a/b..", "https://b.test/base/q/..a/b.."),
+        ("//q/b", "https://b.test/base/q/b"),
+        ("/here/x", "/here/x/"),
+        ("//else.test/here/../../here/x", "/here/x/"),
+    ],
+)
+def test_g2_the_path_in_a_redirect_is_what_the_visitor_sent(
+    redirecting: rendered.Running, path: str, there: str
+) -> None:
+    with socket.create_connection(("127.0.0.1", redirecting.http), timeout=30) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: go.test\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(65_536), b"")).decode()
+    (found,) = [line for line in answer.split("\r\n") if line.startswith("Location: ")]
+    assert found == f"Location: {there}"
+
+
+@pytest.fixture(scope="module")
+def redirecting() -> collections.abc.Iterator[rendered.Running]:
+    go = site(
+        "go.test",
+        route("/q/", model.Redirect(to="https://b.test/base$uri")),
+        route("/here/", model.Redirect(to="$uri/")),
+        tls=model.Tls(mode=model.TlsMode.OFF),
+        http=model.HttpMode.SERVE,
+    )
+    with rendered.running(go) as nginx:
+        yield nginx
 
 
 def test_hsts_is_promised_over_https_only(one: echo.EchoServer) -> None:

@@ -120,24 +120,6 @@ def _body(answer: bytes) -> dict[str, object]:
 
 
 @pytest.mark.parametrize(
-    ("host", "asked", "received"),
-    [
-        ("led.test", "/app/a%2Fb?c=%2F", "/a%2Fb?c=%2F"),
-        ("led.test", "/app/a//b", "/a//b"),
-        ("led.test", "/app/old/a%2Fb", "/old/a%2Fb"),
-        ("led.test", "/unrelated", "/x"),
-        ("led.test", "/old/x%20y?c=1", "/new/x%20y?c=1"),
-        ("led.test", "/front/a%2Fb", "/front/a/b"),
-        ("led.test", "/", "/"),
-        ("within.test", "/app/a/x%2Fy", "/b/x/y"),
-        ("within.test", "/app/a/x", "/b/x"),
-    ],
-)
-def test_f2_beside_rewrites_of_an_owner(gate: rendered.Running, host: str, asked: str, received: str) -> None:
-    assert _body(_raw(gate, asked, host=host))["path"] == received
-
-
-@pytest.mark.parametrize(
     ("asked", "received"),
     [
         ("/rabbit/api/queues/%2F/q1", "/api/queues/%2F/q1"),

@@ -210,4 +210,11 @@ def test_a_dollar_that_starts_no_variable_is_a_dollar(text: str) -> None:
     hypothesis.assume(_is_good(site))
     content = render_tree.render_site(site, ENVIRONMENT).decode()
     variables = set(re.findall(r"\$\{?(\w+)", next(line for line in content.splitlines() if "return 301 " in line)))
-    assert variables <= {*names.VARIABLES, "daemun_dollar", "daemun_uri", "daemun_server_name", "host", "request_uri"}
+    assert variables <= {
+        *names.VARIABLES,
+        "daemun_dollar",
+        "daemun_sent_uri",
+        "daemun_server_name",
+        "host",
+        "request_uri",
+    }

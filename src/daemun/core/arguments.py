@@ -1,5 +1,6 @@
 """Values of the model, which keep the rules, as arguments of directives. Pure."""
 
+import collections.abc
 import functools
 import ipaddress
 import math
@@ -34,22 +35,30 @@ def literal(value: str) -> str:
     return value.replace("$", serialise.DOLLAR)
 
 
-def expression(value: str) -> Expr:
+def expression(value: str, *, instead: collections.abc.Mapping[str, str] = _CLEANED) -> Expr:
     """An owner's text: `$name` is evaluated where `core.names` allows the variable, every other `$` is a dollar sign.
 
-    Raises: RenderError when it holds a control character.
+    instead: variables that stand for others. Raises: RenderError when it holds a control character.
     """
     check_printable(value)
-    return Expr(serialise_variables(value))
+    return Expr(serialise_variables(value, instead))
 
 
-def serialise_variables(value: str) -> str:
+def redirection(value: str, *, is_rewritten: bool) -> Expr:
+    """The same for where a redirect leads: a path is written in it as it was sent, not as nginx decoded it.
+
+    is_rewritten: an owner changes paths, so `$uri` is no longer what was sent.
+    """
+    return expression(value, instead=_CLEANED if is_rewritten else {**_CLEANED, "uri": "daemun_sent_uri"})
+
+
+def serialise_variables(value: str, instead: collections.abc.Mapping[str, str] = _CLEANED) -> str:
     """The text with each `$` either a variable's or written as one that holds a dollar sign."""
     written, end = [], 0
     for match in _VARIABLE.finditer(value):
         name = match.group(1) or match.group(2)
         written.append(literal(value[end : match.start()]))
-        written.append(f"${{{_CLEANED.get(name, name)}}}" if names.is_variable(name) else literal(match.group()))
+        written.append(f"${{{instead.get(name, name)}}}" if names.is_variable(name) else literal(match.group()))
         end = match.end()
     return "".join([*written, literal(value[end:])])
 

@@ -131,6 +131,7 @@ DESTINATION_SHARED = "$daemun_destination_shared"
 
 
 def variables() -> tuple[directive.Node, ...]:
+    sent_uri = rf"~*^(?<daemun_u_path>/(?![/\\]){_DOTS}[^?#]*)"
     back = "$daemun_prefix $daemun_place $daemun_location_path"
     there = "$http_host $daemun_prefix $daemun_place $http_destination"
     # The visitor's host, or none; then the prefix without the slash at its end, and what is behind it.
@@ -146,6 +147,11 @@ def variables() -> tuple[directive.Node, ...]:
             "it has not the prefix in the same letters, has dots to resolve, or leads here from another."
         ),
         _map("$daemun_prefix $request_uri $daemun_asked", "sent", (_PLAIN, _SENT), (_ENCODED, _SENT), default=""),
+        directive.Comment(
+            "The path in redirects, as the visitor sent it; nginx's own where it has dots to resolve, or begins"
+        ),
+        directive.Comment("with what browsers take for another host."),
+        _map("$request_uri", "sent_uri", (sent_uri, "$daemun_u_path"), default="$daemun_uri"),
         _map("$daemun_sent", "request_uri", ("", "$uri$is_args$args"), default="$daemun_sent"),
         directive.Comment("A redirect's target, or a cookie's path, without the server's own name ..."),
         _map(

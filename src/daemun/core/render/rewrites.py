@@ -16,14 +16,29 @@ _REPEATED = frozenset("*?{")
 
 def may_change(route: model.Route, site: model.Snippet) -> bool:
     """site: what stands beside the route's location."""
-    own, inner = _split(route.snippet)
-    if any(_is_internal(line) for line in own):
+    if _changes_itself(route):
         return True
+    lines = _find_moving(route, site)
+    return any(_takes(line, route.path) for line in lines) and any(_leads_to(line, route.path) for line in lines)
+
+
+def may_lead_to(route: model.Route, site: model.Snippet) -> bool:
+    """The same, also of requests for other paths."""
+    return _changes_itself(route) or any(_leads_to(line, route.path) for line in _find_moving(route, site))
+
+
+def _changes_itself(route: model.Route) -> bool:
+    return any(_is_internal(line) for line in _split(route.snippet)[0])
+
+
+def _find_moving(route: model.Route, site: model.Snippet) -> list[directive.Directive]:
+    """The lines that may lead from one location to another."""
     beside, others = _split(site)
     lines = [line for line in beside if _is_internal(line)]
     # `break` in a location leaves a request there.
+    inner = _split(route.snippet)[1]
     lines += (line for line in (*others, *inner) if _is_internal(line) and _flag(line) != "break")
-    return any(_takes(line, route.path) for line in lines) and any(_leads_to(line, route.path) for line in lines)
+    return lines
 
 
 def _split(nodes: model.Snippet) -> tuple[list[directive.Directive], list[directive.Directive]]:

@@ -9,6 +9,7 @@ from daemun.core.render import (
     header_directives,
     option_lines,
     proxy,
+    rewrites,
     site_scope,
     static_files,
 )
@@ -55,13 +56,20 @@ def _redirect(
 ) -> directive.Directive:
     own = header_directives.response_lines(scope, route, https=https, hide_header=None)
     lines = (*option_lines.of_route(route), *own)
+    is_rewritten = rewrites.may_lead_to(route, scope.site.snippet)
     # nginx answers by the first `return` that it meets, and that is the owner's.
-    block = (*site_scope.yielding(lines, route.snippet), *route.snippet, redirect_line(redirect))
+    block = (
+        *site_scope.yielding(lines, route.snippet),
+        *route.snippet,
+        redirect_line(redirect, is_rewritten=is_rewritten),
+    )
     return arguments.line("location", route.path, block=block)
 
 
-def redirect_line(redirect: model.Redirect) -> directive.Directive:
-    return arguments.line("return", str(status_option.OPTION.of(redirect)), arguments.expression(redirect.to))
+def redirect_line(redirect: model.Redirect, *, is_rewritten: bool = False) -> directive.Directive:
+    """is_rewritten: the owner changes paths before."""
+    there = arguments.redirection(redirect.to, is_rewritten=is_rewritten)
+    return arguments.line("return", str(status_option.OPTION.of(redirect)), there)
 
 
 def _named(scope: site_scope.Scope, route: model.Route, error: RenderError) -> RenderError:

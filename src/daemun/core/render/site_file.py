@@ -283,8 +283,11 @@ def _locations(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node,
 
 
 def _answer(answer: model.Answer) -> directive.Directive:
-    text = () if answer.text is None else (arguments.expression(answer.text),)
-    return arguments.line("return", str(answer.status), *text)
+    if answer.text is None:
+        return arguments.line("return", str(answer.status))
+    is_redirect = 300 <= answer.status < 400
+    text = arguments.redirection(answer.text, is_rewritten=False) if is_redirect else arguments.expression(answer.text)
+    return arguments.line("return", str(answer.status), text)
 
 
 # --- a name in Host that is not the one in the handshake -------------------------------------------------------
