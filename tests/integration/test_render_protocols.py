@@ -52,6 +52,7 @@ def cgi_site(scheme: model.Scheme, place: str, unix: pathlib.Path) -> model.Site
         f"{scheme.value}.test",
         route("/", url, root="/srv/$app/"),
         route("/app/", f"{url}/inner/", index=("front.php",)),
+        route("/m t/", f"{url}/"),
         route("/unix/", f"{scheme.value}://unix:{unix}"),
         route(
             "/own/",
@@ -167,6 +168,22 @@ def test_php_scripts(cgi: rendered.Running, path: str, filename: str, name: str,
 def test_wsgi_paths(cgi: rendered.Running, scheme: str) -> None:
     assert parse(cgi.get(f"https://{scheme}.test/a%20b"))["parameters"]["PATH_INFO"] == "/a b"
     assert parse(cgi.get(f"https://{scheme}.test/app/b"))["parameters"]["PATH_INFO"] == "/inner/b"
+
+
+@pytest.mark.parametrize("scheme", CGI_SCHEMES)
+def test_f1_cgi_servers_are_told_the_prefix(cgi: rendered.Running, scheme: model.Scheme) -> None:
+    url = f"https://{scheme.value}.test"
+    mounted = parse(cgi.get(f"{url}/m%20t/x?y"))["parameters"]
+    assert mounted["HTTP_X_FORWARDED_PREFIX"] == "/m%20t"
+    if scheme is not model.Scheme.FASTCGI:
+        assert (mounted["SCRIPT_NAME"], mounted["PATH_INFO"]) == ("/m t", "/x")
+    inner = parse(cgi.get(f"{url}/app/x"))["parameters"]
+    assert inner["HTTP_X_FORWARDED_PREFIX"] == "/app"
+    if scheme is not model.Scheme.FASTCGI:
+        assert inner.get("SCRIPT_NAME", "") == ""
+    whole = parse(cgi.get(f"{url}/other"))["parameters"]
+    assert whole.get("HTTP_X_FORWARDED_PREFIX", "") == ""
+    assert scheme is model.Scheme.FASTCGI or whole.get("SCRIPT_NAME", "") == ""
 
 
 # --- memcached ---

@@ -212,6 +212,39 @@ def test_e3_what_is_compressed(
     assert answer.headers["ETag"] == (f"W/{ETAG}" if is_compressed else ETAG)
 
 
+@pytest.mark.parametrize(
+    ("program", "is_compressed"),
+    [
+        ("Evolution/3.46.4", False),
+        ("iOS/17.1 (21B74) dataaccessd/1.0", False),
+        ("macOS/13.4 (22F66) CalendarAgent/980", False),
+        ("macOS/13.4 AddressBookCore/2514", False),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:115.0) Gecko/20100101 Thunderbird/115.3", False),
+        ("Mozilla/5.0 (X11; Linux x86_64) KIO/5.103.0 kioworker/5.103.0", False),
+        ("vdirsyncer/0.19", False),
+        ("khal/0.11", False),
+        ("WinSCP/6.1 neon/0.32.5", False),
+        ("Mountain Duck/4.14", False),
+        ("Joplin/1.0", False),
+        ("OmniFocus/4.0", False),
+        ("eM Client/9", False),
+        ("Zotero/7", False),
+        ("LibreOffice 7.5 curl/7.88", False),
+        ("DAVx5/4.3", False),
+        ("python-caldav/1.3", False),
+        ("Tasks/13 (ical4android; okhttp)", False),
+        ("okhttp/4.9", True),
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0", True),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 Version/17.1 Safari/605.1.15", True),
+    ],
+)
+def test_e3_programs_that_edit_get_strong_tags(
+    compressing: rendered.Running, program: str, is_compressed: bool
+) -> None:
+    answer = clients.get(compressing.clients, "https://a.test/", Accept_Encoding="gzip", User_Agent=program)
+    assert answer.headers["ETag"] == (f"W/{ETAG}" if is_compressed else ETAG)
+
+
 def test_e3_compression_can_be_off_for_the_whole_gate() -> None:
     server = _Server(_compressible)
     settings = model.Globals(

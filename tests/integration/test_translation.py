@@ -380,6 +380,22 @@ def _header(answer: bytes, name: str) -> list[str]:
         ("/other/", "http://web.test:PORT/x", "/x"),
         ("/other/", "https://web.test:PORT/x", "/x"),
         ("/other/", "http://127.0.0.1:PORT/x", "/x"),
+        ("/other/", "http://127.0.0.1:PORT", "/"),
+        ("/other/", "http://127.0.0.1:PORT?x", "/?x"),
+        ("/other/", "http://web.test:PORT", "/"),
+        ("/other/", "http://127.0.0.1:PORT0/x", "http://127.0.0.1:PORT0/x"),
+        ("/other/", "http://localhost:PORT/x", "/x"),
+        ("/other/", "http://0.0.0.0:PORT", "/"),
+        ("/other/", "http://[::1]:PORT/x?y", "/x?y"),
+        ("/other/", "http://[::]:PORT/x", "/x"),
+        ("/other/", "http://localhost/x", "http://localhost/x"),
+        ("/other/", "http://localhost:1/x", "http://localhost:1/x"),
+        ("/other/", "http://localhost:PORT.else.test/", "http://localhost:PORT.else.test/"),
+        ("/other/", "//else.test/x", "//else.test/x"),
+        ("/other/", "x", "x"),
+        ("/app/", "http://localhost:PORT/login", "/app/login"),
+        ("/app/", "http://0.0.0.0:PORT", "/app/"),
+        ("/deep/", "http://localhost:PORT/a/b/c", "/deep/c"),
         ("/off/", "/login", "/login"),
         ("/off/", "http://127.0.0.1:PORT/x", "http://127.0.0.1:PORT/x"),
         ("/한글/", "/k/x", "/%ED%95%9C%EA%B8%80/x"),
@@ -481,7 +497,13 @@ def test_f1_sites_that_share_their_blocks() -> None:
         stack.enter_context(serving.in_thread(server))
         there = f"http://127.0.0.1:{server.server_address[1]}"
         running = stack.enter_context(rendered.running(*(site(f"{n}.test", there) for n in "abc"), own_blocks=1))
-        for said in ("http://c.test:PORT/x", "https://c.test:PORT/x", "http://127.0.0.1:PORT/x"):
+        for said in (
+            "http://c.test:PORT/x",
+            "https://c.test:PORT/x",
+            "http://127.0.0.1:PORT/x",
+            "http://localhost:PORT/x",
+            "http://0.0.0.0:PORT/x",
+        ):
             answer = _raw(running, f"/?Location={urllib.parse.quote(said, safe='')}", host="c.test")
             assert _header(answer, "Location") == ["/x"]
         answer = _raw(running, "/old", host="c.test", method="MOVE", more="Destination: https://c.test/new%2F\r\n")

@@ -12,9 +12,12 @@ from daemun.core.options import compress_option
 from daemun.core.render import site_scope
 
 _PROGRAMS = (
-    "webdav|davfs|davx|davclnt|caldav|carddav|dav4jvm|gvfs|cadaver|litmus|mirall|nextcloud|owncloud|rclone|cyberduck"
+    "dav|litmus|cadaver|gvfs|mirall|nextcloud|owncloud|rclone|cyberduck|mountain ?duck|neon/|winscp|kio/|akonadi"
+    "|evolution|thunderbird|dataaccessd|calendaragent|addressbook|accountsd|remindd|ical4android|vdirsyncer|khal"
+    "|joplin|omnifocus|em ?client|zotero|libreoffice"
 )
-"""In User-Agent, in any case: mirall is the client of ownCloud and Nextcloud, davclnt that of Windows."""
+"""In User-Agent, in any case: most have "dav" somewhere, mirall is the client of ownCloud and Nextcloud, neon/ the
+library of many, dataaccessd Apple's. Not okhttp, which most programs for Android have; for those: `compress: false`."""
 
 
 def shared() -> tuple[directive.Node, ...]:

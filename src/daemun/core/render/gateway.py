@@ -262,14 +262,21 @@ def _script(scope: site_scope.Scope, route: model.Route, action: model.Proxy) ->
                 "REDIRECT_STATUS": Expr("200"),  # PHP built with --enable-force-cgi-redirect requires it
             }
         case model.Scheme.UWSGI:
-            return {"DOCUMENT_ROOT": Expr(root), "PATH_INFO": Expr("$document_uri")}
+            mounted = {} if action.targets[0].path != "/" else {"SCRIPT_NAME": _mount(scope, route, action)}
+            return {"DOCUMENT_ROOT": Expr(root), **mounted, "PATH_INFO": Expr("$document_uri")}
         case _:
             return {
                 "SCGI": Expr("1"),
                 "DOCUMENT_ROOT": Expr(root),
-                "SCRIPT_NAME": Expr(""),
+                "SCRIPT_NAME": _mount(scope, route, action),
                 "PATH_INFO": Expr("$document_uri"),
             }
+
+
+def _mount(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> Expr:
+    """What stands before PATH_INFO in the visitor's URL, so that programs write links with it (PEP 3333)."""
+    is_mounted = action.targets[0].path == "/" and path_translation.is_on(scope, action)
+    return Expr(arguments.literal(route.path.rstrip("/")) if is_mounted else "")
 
 
 def _script_map(scope: site_scope.Scope, route: model.Route, action: model.Proxy) -> directive.Directive:

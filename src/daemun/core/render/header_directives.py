@@ -279,6 +279,8 @@ def parameters(scope: site_scope.Scope, route: model.Route, param: str) -> tuple
     given: dict[str, directive.Arg] = {"Host": Expr(scope.forwarded.host) if host is None else directive.Text(host)}
     usual = {**_forwarded(scope.forwarded), **_further(scope.settings)}
     given |= {name: Expr(value) for name, value in usual.items()}
+    if route.action.targets[0].path is not None and path_translation.is_on(scope, route.action):
+        given["X-Forwarded-Prefix"] = path_translation.prefix(route)
     for name, value in header_options.REQUEST.of(route.action):
         given = {other: old for other, old in given.items() if other.lower() != name.lower()}
         given[name] = arguments.expression(value)

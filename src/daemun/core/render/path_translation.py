@@ -66,49 +66,41 @@ def dots_lines(route: model.Route, proxy: model.Proxy) -> tuple[directive.Direct
     return (arguments.line("if", Expr("$uri"), "~", Expr(pattern), block=(arguments.line("return", "400"),)),)
 
 
-def answer_lines(proxy: model.Proxy) -> tuple[directive.Directive, ...]:
-    """In the same location: redirects and cookies come back as paths of the visitor's."""
-    servers = ",".join(dict.fromkeys(_authorities(proxy)))
+def answer_lines(scope: site_scope.Scope, proxy: model.Proxy) -> tuple[directive.Directive, ...]:
+    """In the same location: redirects and, where a path is replaced, cookies come back as paths of the visitor's."""
+    servers = ",".join(dict.fromkeys(_authorities(scope, proxy)))
+    whole = Expr(r"~^(?<daemun_location>.+)\z")
+    named = arguments.line("set", Expr("$daemun_servers"), Expr(f",{servers},"))
+    if proxy.targets[0].path is None:
+        return (named, arguments.line("proxy_redirect", whole, Expr("$daemun_location_path")))
     return (
-        arguments.line("set", Expr("$daemun_servers"), Expr(f",{servers},")),
-        arguments.line("proxy_redirect", Expr(r"~^(?<daemun_location>.+)\z"), Expr("$daemun_location_here")),
-        arguments.line("proxy_cookie_path", Expr(r"~^(?<daemun_location>.+)\z"), Expr("$daemun_cookie_path_here")),
+        named,
+        arguments.line("proxy_redirect", whole, Expr("$daemun_location_here")),
+        arguments.line("proxy_cookie_path", whole, Expr("$daemun_cookie_path_here")),
     )
 
 
-def host_lines(proxy: model.Proxy) -> tuple[directive.Directive, ...]:
-    """Where no path is replaced: a redirect to the visitor's host with the server's port leads to the visitor's own."""
-    ports = dict.fromkeys(target.port for target in proxy.targets if target.port is not None)
-    return tuple(
-        arguments.line("proxy_redirect", Expr(f"{scheme}://$host{port}/"), "/")
-        for number in ports
-        for scheme in ("http", "https")
-        for port in _spellings(scheme, number)
-    )
-
-
-def _spellings(scheme: str, port: int) -> tuple[str, ...]:
-    return (f":{port}", "") if port == {"http": 80, "https": 443}[scheme] else (f":{port}",)
-
-
-def _authorities(proxy: model.Proxy) -> collections.abc.Iterator[str]:
-    """How servers may call themselves: their own name, or the visitor's, with their port."""
+def _authorities(scope: site_scope.Scope, proxy: model.Proxy) -> collections.abc.Iterator[str]:
+    """The servers' own names, each with its port."""
+    if scope.variables is not None:
+        yield scope.variables.server
+        return
     for target in proxy.targets:
         if target.host is None or target.port is None:
             continue
-        host = f"[{target.host}]" if ":" in target.host else target.host
-        for name in (host, "$host"):
-            yield f"{name}:{target.port}"
-            if target.port in {80, 443}:
-                yield name
+        yield f"[{target.host}]:{target.port}" if ":" in target.host else f"{target.host}:{target.port}"
+
+
+def prefix(route: model.Route) -> Expr:
+    """What stands before the paths that a server knows, for visitors."""
+    return Expr(arguments.literal(arguments.encoded(route.path.rstrip("/"))))
 
 
 def header_lines(route: model.Route, proxy: model.Proxy) -> tuple[directive.Directive, ...]:
     """What the server is sent about the prefix, and where WebDAV's COPY and MOVE lead (RFC 4918 section 10.3)."""
     scheme = "https" if proxy.targets[0].scheme is model.Scheme.HTTPS else "http"
-    prefix = Expr(arguments.literal(arguments.encoded(route.path.rstrip("/"))))
     return (
-        arguments.line("proxy_set_header", "X-Forwarded-Prefix", prefix),
+        arguments.line("proxy_set_header", "X-Forwarded-Prefix", prefix(route)),
         arguments.line("proxy_set_header", "Destination", Expr(f"$daemun_destination_{scheme}")),
     )
 
@@ -121,6 +113,19 @@ _SENT = "$daemun_place$daemun_s_rest"
 
 _THERE = r"(?<daemun_f_host>\S+) https?://(?P=daemun_f_host)(?<daemun_f_rest>(?:/.*)?)\z"
 """The visitor's own host, in a WebDAV client's `Destination`."""
+
+_LOOPBACK = r"(?:127\.0\.0\.1|localhost|\[::1\])"
+_OWN_NAMES = {
+    "own": r"(?<daemun_l_server>[^, ]+),\S* \S+ https?://(?P=daemun_l_server)",
+    "usual": r"(?<daemun_l_name>[^, ]+):(?:80|443),\S* \S+ https?://(?P=daemun_l_name)",
+    "visitors": r"[^, ]+(?<daemun_l_port>:[0-9]+),\S* (?<daemun_l_host>\S+) https?://(?P=daemun_l_host)(?P=daemun_l_port)",
+    "bare": r"[^, ]+:(?:80|443),\S* (?<daemun_l_alone>\S+) https?://(?P=daemun_l_alone)",
+    "loopback": rf"{_LOOPBACK}(?<daemun_l_local>:[0-9]+),\S* \S+ https?://{_LOOPBACK}(?P=daemun_l_local)",
+    "any": r"[^, ]+(?<daemun_l_bound>:[0-9]+),\S* \S+ https?://(?:0\.0\.0\.0|\[::\])(?P=daemun_l_bound)",
+}
+"""The end of a server's name in a list, the visitor's host, and the beginning of a URL that means the server: the same;
+without a port that is usual; the visitor's host with the server's port, or without a usual one; another name of
+loopback; the address that it listens on, which means every one of the machine."""
 
 DESTINATION = "$daemun_destination"
 """What every server is sent as `Destination`, where no path is replaced: with the scheme that it is reached by."""
@@ -155,15 +160,11 @@ def variables() -> tuple[directive.Node, ...]:
         _map("$daemun_sent", "request_uri", ("", "$uri$is_args$args"), default="$daemun_sent"),
         directive.Comment("A redirect's target, or a cookie's path, without the server's own name ..."),
         _map(
-            "$daemun_servers $daemun_location",
+            "$daemun_servers $host $daemun_location",
             "location_path",
-            (
-                r"~*^\S*,(?<daemun_l_server>[^, ]+),\S* https?://(?P=daemun_l_server)(?<daemun_l_path>/.*)\z",
-                "$daemun_l_path",
-            ),
-            (
-                r"~*^\S*,(?<daemun_l_other>[^, ]+),\S* https?://(?P=daemun_l_other)(?<daemun_l_query>[?#].*)?\z",
-                "/$daemun_l_query",
+            *(
+                (rf"~*^\S*,{found}(?:/|(?=[?#])|\z)(?<daemun_r_{name}>.*)\z", f"/$daemun_r_{name}")
+                for name, found in _OWN_NAMES.items()
             ),
             default="$daemun_location",
         ),

@@ -258,11 +258,10 @@ def _redirects(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) 
         return ()
     if not translate_option.OPTION.of(proxy):
         return (arguments.line("proxy_redirect", "off"),)
+    if path_translation.is_on(scope, proxy):
+        return path_translation.answer_lines(scope, proxy)
     if scope.variables is not None:
-        own = (f"{scheme}://$host:{scope.variables.port}/" for scheme in ("http", "https"))
-        return tuple(arguments.line("proxy_redirect", Expr(there), "/") for there in (f"{scope.variables.url}/", *own))
-    if proxy.targets[0].path is not None and path_translation.is_on(scope, proxy):
-        return path_translation.answer_lines(proxy)
+        return (arguments.line("proxy_redirect", Expr(f"{scope.variables.url}/"), "/"),)
     lines = []
     for target in proxy.targets:
         if target.host is not None:
@@ -271,8 +270,7 @@ def _redirects(scope: site_scope.Scope, route: model.Route, proxy: model.Proxy) 
             ).removeprefix(target.scheme.value)
             here = route.path if target.path is not None else "/"
             lines.append(arguments.line("proxy_redirect", there, here))
-    own_host = path_translation.host_lines(proxy) if path_translation.is_on(scope, proxy) else ()
-    return tuple(dict.fromkeys((*lines, *own_host)))
+    return tuple(dict.fromkeys(lines))
 
 
 def _protocol(target: model.Target) -> str:
