@@ -2,7 +2,7 @@
 
 import pytest
 
-from daemun.core import model
+from daemun.core import model, words
 from daemun.core.options import hold_option, timeout_option
 from daemun.sources import yaml_file
 
@@ -55,15 +55,53 @@ def test_g1_the_same_path_in_two_spellings() -> None:
         ("/a|/b", "would never match"),
         ("/user/\\d+", "would never match"),
         ("/api/.*", 'write "/api/"'),
+        ("/api/:path*", 'write "/api/"'),
+        ("/foo/?*", "would never match"),
+        ("/api/<id>", 'write "/api/"'),
+        ("/api/<int:id>/x", 'write "/api/"'),
+        ("/api,/v2", 'a route for each of "/api" and "/v2"'),
+        ("/api, /v2,/v3/", '"/api", "/v2" and "/v3/"'),
+        ("/api/ ", 'write "/api/"'),
+        ("/api/*/ ", 'write "/api/"'),
     ],
 )
 def test_g1_what_would_never_match_is_refused(written: str, advice: str) -> None:
     found = said(f"sites:\n  a.test:\n    routes:\n      '{written}': http://web\n")
     assert advice in found
+    assert f"route {words.quoted(written)}" in found
+    assert "daemun.yaml:4:7" in found
+
+
+@pytest.mark.parametrize("written", ["/a//b/*", "/a/../b*", "/a%20b/*"])
+def test_g1_what_is_wrong_before_a_star_is_told_at_its_line(written: str) -> None:
+    assert "daemun.yaml:5:7" in said(
+        f"sites:\n  a.test:\n    routes:\n      /: http://web\n      '{written}': http://web\n"
+    )
+
+
+@pytest.mark.parametrize("to", ["https://b.test/${path}", "https://b.test/{path}", "https://b.test{path}"])
+def test_g1_a_placeholder_in_a_redirect(to: str) -> None:
+    found = said(f"sites: {{a.test: {{/old/: {{redirect: '{to}'}}}}}}")
+    assert "https://b.test$uri" in found
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/a", "/a.b+(c)/", "/~bob/", "/price$list", "/x:y/", "/한글/", "/.well-known/x", "/a b", "/'"]
+    "path",
+    [
+        "/",
+        "/a",
+        "/a.b+(c)/",
+        "/~bob/",
+        "/price$list",
+        "/x:y/",
+        "/한글/",
+        "/.well-known/x",
+        "/a b",
+        "/'",
+        "/a,b/",
+        "/a<b/",
+        "/x<1>/",
+    ],
 )
 def test_g1_plain_paths_stay_good(path: str) -> None:
     assert said(f'sites: {{a.test: {{"{path}": "http://web"}}}}') == ""

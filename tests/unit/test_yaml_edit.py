@@ -407,6 +407,25 @@ def test_a_file_that_is_wrong_as_a_whole_is_not_edited(file: pathlib.Path) -> No
         yaml_edit.add_route(file, "b.test", "http://b")
 
 
+def test_a_star_at_the_end_is_the_prefix(file: pathlib.Path) -> None:
+    """G1: as in the file."""
+    file.write_text("sites: {a.test: {/: http://a}}\n")
+    add("a.test", "http://b", "/api/*")(file)
+    assert [route.path for route in read(file).sites[0].routes] == ["/", "/api/"]
+    before = file.read_bytes()
+    assert add("a.test", "http://b", "/api/")(file) == before
+    remove("a.test", "/api/*")(file)
+    assert [route.path for route in read(file).sites[0].routes] == ["/"]
+
+    file.write_text("sites:\n  a.test:\n    /: http://a\n    /api/*: http://b\n")
+    remove("a.test", "/api/")(file)
+    assert file.read_text() == "sites:\n  a.test:\n    /: http://a\n"
+
+
+def read(file: pathlib.Path) -> model.Snapshot:
+    return yaml_file.parse(file.read_text(), file_name="daemun.yaml", base_dir=str(file.parent))
+
+
 def test_mode_and_link_stay(tmp_path: pathlib.Path) -> None:
     (tmp_path / "real").mkdir()
     real, link = tmp_path / "real" / "d.yaml", tmp_path / "daemun.yaml"

@@ -39,5 +39,7 @@ def is_placeholder(text: str) -> bool:
 def with_variables(text: str) -> str:
     """The text with nginx's variables in place of other tools' placeholders; the same text when it has none."""
     for found, here in read_table("placeholders").items():
+        if found.startswith("{"):  # "${path}" is Caddy's "{path}" in the words of a shell
+            text = text.replace(f"${found}", here)
         text = text.replace(found, here)
     return text

@@ -177,6 +177,8 @@ def _find_path_cause(path: str, *, with_patterns: bool = False) -> str | None:
     size, decoded = len(path.encode()), urllib.parse.unquote(path)
     if not path.startswith("/"):
         cause = 'must start with "/"'
+    elif path != path.strip():
+        cause = "ends in white space"
     elif size > MAX_PATH_BYTES:
         cause = f"is too long: {size} bytes, at most {MAX_PATH_BYTES}"
     elif (sign := path_patterns.find(path)) is not None:

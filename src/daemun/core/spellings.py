@@ -80,7 +80,7 @@ def paths(text: str) -> Texts:
 
 def _before_pattern(path: str) -> Texts:
     """The folder that a pattern is in: "/files/" of "/files/{id}"."""
-    folder = re.split(r"[*{}|^$\\\[\]()]|\.[*+]|/:(?=[A-Za-z_])", path, maxsplit=1)[0]
+    folder = re.split(r"[*{}|^$\\\[\]()<]|\.[*+]|/:(?=[A-Za-z_])", path, maxsplit=1)[0]
     folder = folder if path[len(folder) :].startswith("/:") is False else f"{folder}/"
     folder = folder[: folder.rfind("/") + 1]
     if len(folder) > 1:
@@ -99,6 +99,8 @@ def target_paths(text: str) -> Texts:
 def redirects(text: str) -> Texts:
     """Where a redirect was meant to lead."""
     known = other_tools.with_variables(text.strip())
+    if known != text.strip():  # the path begins with a slash of its own
+        known = re.sub(r"(?<=[^:/])/(?=\$(?:uri|request_uri)\b)", "", known)
     yield known
     captured = re.sub(r"/?\$(?:1|\{1\})\Z", "$request_uri", known)
     yield captured

@@ -14,7 +14,7 @@ import pathlib
 import re
 import typing
 
-from daemun.core import model, rules, short_texts, spellings, words
+from daemun.core import model, path_patterns, rules, short_texts, spellings, words
 from daemun.errors import ConfigError
 from daemun.sources import (
     edited_file,
@@ -39,6 +39,7 @@ def add_route(path: StrPath, host: str, target: str, *, route_path: str = "/") -
     The same route again changes nothing.
     """
     edit = _Edit(path, host, f"cannot add {words.quoted(host)}")
+    route_path = path_patterns.find_prefix(route_path)
     if (cause := rules.check_route_path(route_path)) is not None:
         raise edit.refused(f"path {words.quoted(route_path)} {cause}")
     folder = spellings.folder(target) or (target if _is_folder(target) else None)
@@ -77,6 +78,9 @@ def remove_route(path: StrPath, host: str, route_path: str) -> bytes | None:
     edit = _Edit(path, host, f"cannot remove route {words.quoted(route_path)} of {words.quoted(host)}")
     edit.check_known()
     known = sorted(edit.entry.paths())
+    if route_path not in known:
+        same = (one for one in known if path_patterns.find_prefix(one) == path_patterns.find_prefix(route_path))
+        route_path = next(same, route_path)
     if route_path not in known:
         listed = f", only {words.listed(map(words.quoted, known), last='and')}" if known else ""
         raise edit.refused(f"there is no such route{listed}{words.guess(route_path, known)}")

@@ -29,6 +29,8 @@ class Translation(yaml_context.Context):
         super().__init__(document, file_name=file_name, base_dir=base_dir)
         self.incomplete: set[str] = set()
         self._sites: dict[str, yaml_positions.Path] = {}
+        self._written: dict[tuple[yaml_positions.Path, str], str] = {}
+        """How the path of a route is written, where that is otherwise ("/api/*")."""
 
     def place(self, problem: model.Problem) -> model.Problem:
         """The same problem at the line and column of its field. A site is identified by its place: its host may be
@@ -36,8 +38,11 @@ class Translation(yaml_context.Context):
         path = self._sites.get(problem.origin.place, ()) if problem.host is not None else ()
         if (problem.host is not None and not path) or not problem.field:
             return problem
-        is_route = len(problem.field) == 2 and problem.field[0] == "routes"
-        mark = self.document.locate((*path, *problem.field), key=is_route)
+        field = problem.field
+        is_route = len(field) == 2 and field[0] == "routes"
+        if len(field) > 1 and field[0] == "routes":
+            field = ("routes", self._written.get((path, str(field[1])), field[1]), *field[2:])
+        mark = self.document.locate((*path, *field), key=is_route)
         return dataclasses.replace(problem, origin=self.origin(mark))
 
     def report_fault(self, fault: yaml_positions.YamlFault) -> None:
@@ -168,6 +173,8 @@ class Translation(yaml_context.Context):
 
     def _route(self, site: yaml_positions.Path, route_path: str, *, host: str) -> model.Route | None:
         path = self._route_place(site, route_path)
+        if (prefix := path_patterns.find_prefix(route_path)) != route_path:
+            self._written[site, prefix] = route_path
         entry, faults = self.read_part(yaml_route.ROUTE, path)
         for fault in faults:
             self.report(fault, host=host)
@@ -178,7 +185,7 @@ class Translation(yaml_context.Context):
         if action is None:
             return None
         return model.Route(
-            path=path_patterns.find_prefix(route_path),
+            path=prefix,
             action=action,
             options=options,
             snippet=snippet,
