@@ -394,6 +394,19 @@ def test_a_network_of_the_host_that_others_share_is_never_gone() -> None:
     assert values.endpoints(values.snapshot(vpn, app), "a.test") == ["127.0.0.1:80"]
 
 
+@pytest.mark.parametrize("state", ["exited", "created", "stopped"])
+def test_a_network_whose_container_was_stopped_is_not_waited_for(state: str) -> None:
+    """I2, M9: starting it again does not give the network back to those that shared it."""
+    vpn = values.container("vpn", state=state, started_s=60)
+    mode = f"container:{vpn.id}"
+    app = values.container("app", {"daemun.host": "a.test"}, network_mode=mode, attachments=(), started_s=50)
+    found = values.snapshot(vpn, app)
+
+    assert found.pools[0].is_out_of_reach
+    cure = "start it with `docker start vpn`, and then this one anew with `docker restart app`, for its network is gone"
+    assert found.containers[0].cure == cure
+
+
 def test_a_network_that_is_being_started_is_waited_for() -> None:
     """I2, M9: it comes by itself."""
     vpn = values.container("vpn", state="restarting", started_s=60)

@@ -122,7 +122,12 @@ def _judge_holder(container: containers.Container, holder: containers.Container)
     name = words.quoted(holder.name)
     if not holder.is_running:
         reason = f"shares the network of {name}, which is not running: its state is {words.quoted(holder.state)}"
-        return container_remarks.Remark(reason=reason, cure=_way_to_run(holder), is_error=True)
+        way = _way_to_run(holder)
+        if holder.state in {"paused", "restarting"}:
+            return container_remarks.Remark(reason=reason, cure=way, is_error=True)
+        again = f"this one anew with `docker restart {container.name}`, for its network is gone"
+        cure = again if way is None else f"{way}, and then {again}"
+        return container_remarks.Remark(reason=reason, cure=cure, is_error=True, is_lasting=True)
     is_known = containers.NEVER not in {container.started_at, holder.started_at}
     if not is_known or holder.started_at <= container.started_at or holder.network_mode == "host":
         return None
