@@ -24,6 +24,7 @@ from daemun.core.options import (
     underscores_option,
 )
 from daemun.core.render import header_directives
+from daemun.sources import nginx_snippet
 from tests.support import clients, echo, rendered, serving
 from tests.support.sites import proxy, route, site
 
@@ -487,3 +488,47 @@ def test_e8_a_prefix_without_its_slash_leads_to_it(http2: bool) -> None:
                 answer = client.get(url)
             assert (answer.status_code, answer.headers["Location"]) == (301, "/static/?x=1")
             assert str(httpx.URL(url).join(answer.headers["Location"])) == url.replace("/static?", "/static/?")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "there"),
+    [
+        ("GET", "/sub", 301, "/sub/"),
+        ("HEAD", "/sub?x=1", 301, "/sub/?x=1"),
+        ("POST", "/sub?x=1", 308, "/sub/?x=1"),
+        ("PROPFIND", "/sub", 308, "/sub/"),
+        ("POST", "/%ED%95%9C%EA%B8%80", 308, "/%ED%95%9C%EA%B8%80/"),
+        ("POST", "/both", 200, None),
+        ("POST", "/by-hand", 405, None),
+        ("POST", "/other", 200, None),
+    ],
+)
+def test_e5_a_prefix_without_its_slash_keeps_the_method(
+    sloping: rendered.Running, method: str, path: str, status: int, there: str | None
+) -> None:
+    answer = sloping.ask(method, f"https://a.test{path}")
+    assert (answer.status_code, answer.headers.get("Location")) == (status, there)
+
+
+def test_e5_the_slash_leads_as_the_owner_chose(sloping: rendered.Running) -> None:
+    answer = sloping.ask("POST", "https://moved.test/sub")
+    assert (answer.status_code, answer.headers["Location"]) == (301, "/sub/")
+    answer = sloping.ask("POST", "https://kept.test/sub")
+    assert (answer.status_code, answer.headers["Location"]) == (307, "/sub/")
+
+
+@pytest.fixture(scope="module")
+def sloping() -> collections.abc.Iterator[rendered.Running]:
+    server = _Server(lambda handler, method, path: handler.send("200 OK"))
+    routes = [route(path, server.url) for path in ("/", "/sub/", "/한글/", "/both", "/both/", "/by-hand/")]
+    written = nginx_snippet.parse_snippet("location = /by-hand { return 405; }")
+    chosen = {
+        host: catalogue.values(redirect_status_option.OPTION.set(status))
+        for host, status in (("moved.test", 301), ("kept.test", 307))
+    }
+    with _serving(
+        server,
+        site("a.test", *routes, snippet=written),
+        *(site(host, route("/sub/", server.url), options=options) for host, options in chosen.items()),
+    ) as nginx:
+        yield nginx

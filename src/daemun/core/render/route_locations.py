@@ -1,7 +1,8 @@
 """One route: what it needs beside its server (upstreams, maps), and its locations."""
 
 from daemun.core import arguments, directive, model, words
-from daemun.core.options import status_option
+from daemun.core.directive import Expr
+from daemun.core.options import redirect_status_option, status_option
 from daemun.core.render import (
     access,
     error_pages,
@@ -14,6 +15,8 @@ from daemun.core.render import (
     static_files,
 )
 from daemun.errors import RenderError
+
+_MOVED = 301
 
 
 def shared(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Node, ...]:
@@ -48,7 +51,7 @@ def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tu
     except RenderError as error:
         raise _named(scope, route, error) from error
     yielding = access.yielding(scope, route, nodes)
-    return (directive.Comment(_title(route)), *error_pages.in_logs_of(scope, route, yielding))
+    return (directive.Comment(_title(route)), *error_pages.in_logs_of(scope, route, yielding), *_to_slash(scope, route))
 
 
 def _redirect(
@@ -64,6 +67,27 @@ def _redirect(
         redirect_line(redirect, is_rewritten=is_rewritten),
     )
     return arguments.line("location", route.path, block=block)
+
+
+def _to_slash(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Directive, ...]:
+    """A proxied prefix without the slash at its end leads to it. nginx does that, too, but by 301, after which a POST
+    comes as a GET. Not where something else may be of that path: nginx takes a location once."""
+    bare, snippet = route.path.removesuffix("/"), scope.site.snippet
+    status = redirect_status_option.OPTION.of(scope.site)
+    is_prefix = isinstance(route.action, model.Proxy) and route.path.startswith("/") and bare not in {"", route.path}
+    if not is_prefix or route.replaced or status == _MOVED or scope.settings.like_nginx_proxy:
+        return ()
+    if any(one.path == bare for one in scope.site.routes) or site_scope.owned(snippet, "include"):
+        return ()
+    if any(one.args and one.args[-1].value in {bare, route.path} for one in site_scope.owned(snippet, "location")):
+        return ()
+    there = Expr(f"{arguments.literal(arguments.encoded(route.path))}$is_args$args")
+    others = (arguments.line("return", str(status), there),)
+    block = (
+        arguments.line("if", Expr("$request_method"), "!~", Expr(r"^(?:GET|HEAD)\z"), block=others),
+        arguments.line("return", str(_MOVED), there),
+    )
+    return (arguments.line("location", "=", bare, block=block),)
 
 
 def redirect_line(redirect: model.Redirect, *, is_rewritten: bool = False) -> directive.Directive:
