@@ -22,10 +22,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from daemun.control import ports as control_ports
 from daemun.control import quarantine_staging
-from daemun.core import assemble, certificate_choice, change_plan, model, names, render_environment
+from daemun.core import (
+    assemble,
+    certificate_choice,
+    change_plan,
+    model,
+    names,
+    render_environment,
+    variable_definitions,
+)
 from daemun.core import layout as layout_
 from daemun.core import quarantine as quarantine_
-from daemun.core.render import render_tree
+from daemun.core.render import render_tree, variables
 from daemun.nginx import config_test, directories, find_nginx, worker_account
 from tests.support import binaries, clients, echo, nginx_state, ports
 
@@ -189,7 +197,8 @@ def running(
         env = environment_of(layout, **changes)
         files = render_tree.render_files(desired, env)
         if replace is not None:
-            files |= {change_plan.site_file(site.host): replace(site, env) for site in desired.enabled}
+            others = {change_plan.site_file(site.host): replace(site, env) for site in desired.enabled}
+            files = variable_definitions.complete(files | others, variables.define(desired, env))
         trusted = (certify or _certify_all)(layout, desired)
         roots = pathlib.Path(layout.state, "trusted.pem")
         roots.write_bytes(trusted)
