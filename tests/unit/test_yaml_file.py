@@ -263,7 +263,7 @@ def test_the_top_of_the_file() -> None:
     found = settings(
         "listen: {http: [8080, '127.0.0.1:81'], https: '[::1]:8443'}\nacme: {directory: 'https://ca.test/dir'}\n"
         "docker: off\ncompat: none\ndefault: {site: A.test}\ntrusted_proxies: [10.0.0.0/8]\n"
-        "logs: {access: false, max_size: 16k, keep: 2}\nworkers: 4\nuser: www-data\n"
+        "logs: {access: false, max_size: 16k, keep: 2}\nworkers: 4\nuser: gate\n"
         "nginx: |\n  map $a $b { default c; }\n"
     )
     assert found.listen.http == (model.Address(port=8080), model.Address(port=81, host="127.0.0.1"))
@@ -272,7 +272,7 @@ def test_the_top_of_the_file() -> None:
     assert (found.default.kind, found.default.host) == (model.DefaultKind.SITE, "a.test")
     assert trusted_proxies_option.OPTION.of(found) == ("10.0.0.0/8",)
     assert logs_option.OPTION.of(found) == logs_option.Logs(access=False, max_bytes=16384, keep=2, stdout=False)
-    assert (workers_option.OPTION.of(found), user_option.OPTION.of(found)) == (4, "www-data")
+    assert (workers_option.OPTION.of(found), user_option.OPTION.of(found)) == (4, "gate")
     assert [node.name for node in found.snippet if isinstance(node, directive.Directive)] == ["map"]
     assert str(found.snippet_origin) == "daemun.yaml:10:8"
 
