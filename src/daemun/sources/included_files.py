@@ -10,7 +10,7 @@ import glob
 import os
 import pathlib
 
-from daemun import causes
+from daemun import causes, regular_files
 from daemun.core import directive, model
 from daemun.sources import nginx_snippet, usual_includes
 
@@ -97,8 +97,7 @@ _MOST_LEVELS = 10
 def _parse(path: str, base: pathlib.Path) -> tuple[model.Snippet, bool]:
     """Returns: what the file holds, and whether it holds relative paths. Raises: ValueError."""
     try:
-        with pathlib.Path(path).open("rb") as file:
-            content = file.read(_MAX_BYTES + 1)
+        content = regular_files.read(path, _MAX_BYTES + 1)
         if len(content) > _MAX_BYTES:
             raise ValueError(f"{path} is larger than {_MAX_BYTES} bytes")
         return nginx_snippet.parse_included(content.decode(), lambda line, column: f"{path}:{line}:{column}", base)
