@@ -285,22 +285,6 @@ def check_header_name(name: str, *, request: bool) -> str | None:
     return None
 
 
-_NO_HEADERS = frozenset({"*", "all", "any", "defaults", "false", "none", "off", "on", "standard", "true", "usual"})
-"""Words for many headers, or for none, in other places."""
-
-
-def check_proxy_header(name: str) -> str | None:
-    """One that only trusted proxies may send: with letters, digits and dashes, as nginx's variable of it is called."""
-    cause = check_header_name(name, request=True)
-    if name.lower() == "host":
-        return "is set by the gate itself"
-    if name.lower() in _NO_HEADERS:
-        return "is no header; write `default` for the usual ones, or the names of headers"
-    if cause is None and not re.fullmatch(r"[A-Za-z0-9-]+", name):
-        return "is not letters, digits and dashes"
-    return cause or check_fixed_bucket(name)
-
-
 def check_media_type(text: str) -> str | None:
     if not _MEDIA_TYPE.match(text):
         return 'is not a media type, such as "text/css"'

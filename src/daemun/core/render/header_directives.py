@@ -20,7 +20,7 @@ from daemun.core.options import (
     translate_option,
     underscores_option,
 )
-from daemun.core.render import forwarded_headers, path_translation, site_scope
+from daemun.core.render import believed_headers, forwarded_headers, path_translation, site_scope
 
 _REMOVED = (
     "Forwarded",
@@ -32,118 +32,6 @@ _REMOVED = (
 )
 """Headers with the same meaning as those that are set here, which could contradict them. `Proxy` becomes $HTTP_PROXY in
 CGI (httpoxy.org)."""
-
-_FROM_PROXIES = (
-    # The scheme, the host, the path and the method before a proxy changed them.
-    "Front-End-Https",
-    "X-Forwarded-Method",
-    "X-Forwarded-Path",
-    "X-Forwarded-Prefix",
-    "X-Forwarded-Uri",
-    "X-Host",
-    "X-HTTP-Host-Override",
-    "X-Original-Host",
-    "X-Original-Method",
-    "X-Original-URI",
-    "X-Original-URL",
-    "X-Rewrite-URL",
-    "X-Scheme",
-    "X-Url-Scheme",
-    # The visitor's address.
-    "CF-Connecting-IP",
-    "CF-Connecting-IPv6",
-    "Fastly-Client-IP",
-    "Fly-Client-IP",
-    "True-Client-IP",
-    "X-Appengine-User-Ip",
-    "X-Azure-ClientIP",
-    "X-Client-IP",
-    "X-Cluster-Client-IP",
-    "X-Envoy-External-Address",
-    "X-ProxyUser-Ip",
-    # The visitor's name, as programs for sign-in send it: Authelia, authentik, oauth2-proxy, Grafana's and others.
-    "Cf-Access-Authenticated-User-Email",
-    "Remote-Email",
-    "Remote-Groups",
-    "Remote-Name",
-    "Remote-User",
-    "Tailscale-User-Login",
-    "Tailscale-User-Name",
-    "X-Amzn-Oidc-Accesstoken",
-    "X-Amzn-Oidc-Data",
-    "X-Amzn-Oidc-Identity",
-    "X-Auth-Request-Access-Token",
-    "X-Auth-Request-Email",
-    "X-Auth-Request-Groups",
-    "X-Auth-Request-Preferred-Username",
-    "X-Auth-Request-Redirect",
-    "X-Auth-Request-User",
-    "X-Authenticated-User",
-    "X-Authenticated-Userid",
-    "X-authentik-email",
-    "X-authentik-groups",
-    "X-authentik-name",
-    "X-authentik-uid",
-    "X-authentik-username",
-    "X-Consumer-Username",
-    "X-Forwarded-Access-Token",
-    "X-Forwarded-Email",
-    "X-Forwarded-Groups",
-    "X-Forwarded-Preferred-Username",
-    "X-Forwarded-User",
-    "X-Goog-Authenticated-User-Email",
-    "X-Goog-Authenticated-User-ID",
-    "X-Goog-IAP-JWT-Assertion",
-    "X-MS-Client-Principal",
-    "X-MS-Client-Principal-ID",
-    "X-MS-Client-Principal-Name",
-    "X-Remote-Group",
-    "X-Remote-Groups",
-    "X-Remote-User",
-    "X-Userinfo",
-    "X-Vouch-User",
-    "X-WebAuth-User",
-    # The visitor's certificate.
-    "SSL-Client-Cert",
-    "SSL-Client-S-DN",
-    "SSL-Client-Verify",
-    "X-Client-Cert",
-    "X-Forwarded-Client-Cert",
-    "X-Forwarded-Tls-Client-Cert",
-    "X-Forwarded-Tls-Client-Cert-Info",
-    "X-SSL-Client-Cert",
-    "X-SSL-Client-Verify",
-)
-"""What applications believe of a proxy in front of them, and a visitor could invent: the usual `proxy_headers`."""
-
-_NOT_OF_GRPC = frozenset(
-    {
-        "Front-End-Https",
-        "SSL-Client-S-DN",
-        "X-Amzn-Oidc-Accesstoken",
-        "X-Amzn-Oidc-Data",
-        "X-Amzn-Oidc-Identity",
-        "X-Appengine-User-Ip",
-        "X-Authenticated-User",
-        "X-Authenticated-Userid",
-        "X-Azure-ClientIP",
-        "X-Goog-Authenticated-User-ID",
-        "X-Goog-IAP-JWT-Assertion",
-        "X-Host",
-        "X-HTTP-Host-Override",
-        "X-MS-Client-Principal",
-        "X-MS-Client-Principal-ID",
-        "X-MS-Client-Principal-Name",
-        "X-Original-Host",
-        "X-ProxyUser-Ip",
-        "X-Remote-Group",
-        "X-Remote-Groups",
-        "X-Scheme",
-        "X-Url-Scheme",
-    }
-)
-"""Of the usual ones: what only applications behind HTTP proxies know. nginx's table of headers for gRPC servers cannot
-be made larger (ngx_http_grpc_merge_loc_conf), and it warns when too many are in it."""
 
 _PROXIED = "proxied_"
 
@@ -178,7 +66,7 @@ def _further(settings: model.Globals, *, is_grpc: bool = False) -> dict[str, str
 
 def from_proxies(settings: model.Globals, *, is_grpc: bool = False) -> tuple[str, ...]:
     """The headers that only trusted proxies may send, each once. is_grpc: to servers that speak gRPC."""
-    usual = tuple(name for name in _FROM_PROXIES if not is_grpc or name not in _NOT_OF_GRPC)
+    usual = tuple(name for name in believed_headers.USUAL if not is_grpc or name not in believed_headers.NOT_OF_GRPC)
     found: dict[str, str] = {}
     for name in proxy_headers_option.OPTION.of(settings):
         for one in usual if name == proxy_headers_option.DEFAULT else (name,):
