@@ -102,11 +102,16 @@ NOT_OF_GRPC = frozenset(
         "X-MS-Client-Principal-ID",
         "X-MS-Client-Principal-Name",
         "X-Original-Host",
+        "X-Original-URL",
         "X-ProxyUser-Ip",
         "X-Remote-Group",
         "X-Remote-Groups",
+        "X-Rewrite-URL",
         "X-Scheme",
         "X-Url-Scheme",
+        "X-Userinfo",
+        "X-Vouch-User",
+        "X-WebAuth-User",
     }
 )
 """Of the usual ones: what only applications behind HTTP proxies know. nginx's table of headers for gRPC servers cannot
