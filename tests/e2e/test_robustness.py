@@ -261,7 +261,7 @@ def test_another_account_while_it_runs_waits_for_a_restart(daemon: Daemon) -> No
     assert daemon.terminate() == 0
     daemon.start()
     daemon.wait_sign("a.test", "one")
-    assert "user:" not in daemon.cli_good("apply")
+    assert "workers run as" not in daemon.cli_good("apply")
     assert {psutil.Process(pid).username() for pid in daemon.worker_pids()} == {"daemon"}
 
 
