@@ -92,7 +92,7 @@ TEXTS: dict[str, Slot] = {
     "target path": Slot(build=lambda text: _one(_first(HTTP, path=text)), harmless=("/in",), start="/", verbatim=False),
     "target path of uwsgi": Slot(
         build=lambda text: _one(_first(proxy("uwsgi://10.0.0.1"), path=text)),
-        harmless=("/in",),
+        harmless=("/in", "/"),  # with the second one, servers are told the prefix
         start="/",
         verbatim=False,
     ),
