@@ -15,7 +15,6 @@ from daemun import causes, errors
 
 SUITES = ("sid", "testing")
 """The newest first; another one is only used when the one before it cannot be."""
-MIRROR = "http://deb.debian.org/debian"
 
 MODULES = (
     "libnginx-mod-stream",
@@ -208,17 +207,23 @@ def _find_keyring() -> str:
 
 
 def find_mirror() -> str:
-    """The mirror of Debian that the system's own apt uses."""
-    try:
-        printed = run(["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)", "Identifier: Packages"])
-    except errors.EnvironmentProblemError:
-        return MIRROR
-    for line in printed.splitlines():
-        origin, _, rest = line.partition("|")
-        label, _, uri = rest.partition("|")
-        if origin == label == "Debian" and re.fullmatch(r"https?://\S+", uri):
-            return uri.rstrip("/")
-    return MIRROR
+    """The mirror of Debian that the system's own apt uses. Raises: EnvironmentProblemError when it has none."""
+    printed = run(["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)", "Identifier: Packages"])
+    found = choose_mirror(printed)
+    if found is None:
+        raise errors.EnvironmentProblemError(
+            "cannot fetch Debian's nginx: this system's apt uses no mirror of Debian; name one with --mirror URL, or "
+            "give packages with --from FILE.deb"
+        )
+    return found
+
+
+def choose_mirror(targets: str) -> str | None:
+    """From lines of "ORIGIN|LABEL|URI", of which the first two are empty before apt's first update. Pure."""
+    found = [line.split("|", 2) for line in targets.splitlines() if line.count("|") >= 2]
+    usable = [(origin, label, uri.rstrip("/")) for origin, label, uri in found if re.fullmatch(r"https?://\S+", uri)]
+    named = [uri for origin, label, uri in usable if origin == label == "Debian"]
+    return next(iter([*named, *(uri for *_, uri in usable if uri.endswith("/debian"))]), None)
 
 
 def is_for_network(line: str) -> bool:
