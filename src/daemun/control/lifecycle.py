@@ -51,8 +51,9 @@ async def live(
     for name, run in tasks.items():
         owner.start(name, run)
     try:
-        await front.apply(Urgency.NEEDED)
-        if not await is_serving():
+        first = await front.apply(Urgency.NEEDED)
+        # An nginx that this round started and that is gone again by now is the watchdog's, like one that goes later.
+        if not (first.reloaded or await is_serving()):
             raise StartError("cannot start: nothing could be served; the reason is in the line before this one")
         owner.start("reconcile", front.run)
         owner.start("state directory", lambda: guard_state(owner.restart))
