@@ -60,7 +60,7 @@ def test_debians_newest_serves_beside_the_system(mirror: Mirror, layout: layout_
     assert {"ngx_http_brotli_filter_module.so", "ngx_http_geoip2_module.so"} <= {
         pathlib.Path(module).name for module in usable.modules
     }
-    assert build_facts.read_key_exchange(usable) == ("X25519MLKEM768",)
+    assert render_environment.Feature.POST_QUANTUM in usable.features
     assert build_facts.read(made.path).patched is not None, "its package has a changelog"
     assert installed_builds.find_current(layout) == made.path
     # Its libraries are its own, whatever the system has.
@@ -244,4 +244,5 @@ def test_the_list_tells_of_each_and_what_it_would_bring(before: pathlib.Path, mo
     listed = build_list.list_builds(layout, named=bundled, path="", today=datetime.date(2026, 11, 28))
     assert listed[0].is_next
     (installed,) = (one for one in listed if one.origin.value == "installed")
-    assert {"X25519MLKEM768", "ngx_http_brotli_filter_module"} <= set(installed.gains)
+    gained = {render_environment.Feature.POST_QUANTUM.value, "HTTP/3, by nginx of your own"}
+    assert gained | {"ngx_http_brotli_filter_module"} <= set(installed.gains)

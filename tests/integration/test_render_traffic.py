@@ -348,3 +348,21 @@ def test_sticky_cookies(lasting: tuple[model.Target, ...]) -> None:
         first = echo.Said.parse(answer.content).server
         pair = cookie.split(";")[0]
         assert {nginx.said("https://many.test/sticky/", Cookie=pair).server for _ in range(6)} == {first}
+
+
+@pytest.mark.parametrize("drained", [0, 1])
+def test_a_server_that_drains_keeps_its_visitors_and_gets_no_new_ones(
+    lasting: tuple[model.Target, ...], drained: int
+) -> None:
+    sticky = catalogue.values(balance_option.OPTION.set(balance_option.Balance(method=balance_option.Method.STICKY)))
+    pairs: dict[str, str] = {}
+    with rendered.running(site("many.test", route("/", model.Proxy(targets=lasting, options=sticky)))) as nginx:
+        while len(pairs) < 2:
+            answer = nginx.get("https://many.test/")
+            pairs[echo.Said.parse(answer.content).server] = answer.headers["Set-Cookie"].split(";")[0]
+    names = ("one", "two")
+    less = tuple(dataclasses.replace(one, drain=number == drained) for number, one in enumerate(lasting))
+    with rendered.running(site("many.test", route("/", model.Proxy(targets=less, options=sticky)))) as nginx:
+        assert {nginx.said("https://many.test/").server for _ in range(6)} == {names[1 - drained]}
+        for name, pair in pairs.items():
+            assert {nginx.said("https://many.test/", Cookie=pair).server for _ in range(3)} == {name}

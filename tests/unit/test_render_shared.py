@@ -110,6 +110,7 @@ OPTIONS: dict[type, dict[str, object]] = {
         "weight": 2,
         "backup": True,
         "down": True,
+        "drain": True,
         "max_fails": 0,
         "fail_timeout_s": 1.0,
         "max_connections": 1,
@@ -228,7 +229,7 @@ def test_a_site_that_comes_moves_one_other_at_most(hosts: set[int], new: int, ow
 
 def test_certificates_that_are_kept_in_memory_are_bounded() -> None:
     def kept(sites: int, workers: int) -> int:
-        line = str(tls.lines((PLAIN,) * sites, workers=workers))
+        line = str(tls.lines((PLAIN,) * sites, None, dataclasses.replace(ENVIRONMENT, workers=workers)))
         return int(line.partition("max=")[2].partition("'")[0])
 
     assert [kept(1, 2), kept(1000, 2), kept(10_000, 2), kept(10_000, 64)] == [1000, 4000, 6000, 1000]

@@ -172,6 +172,16 @@ def test_good_paths(path: str) -> None:
         (proxy(TARGET, target(path="/")), "has another path than"),
         (proxy(TARGET, target(down=True)), ""),
         (proxy(target(down=True), target(backup=True)), "no server is left"),
+        (proxy(target(), target(drain=True)), "`drain` keeps the visitors of `balance: sticky`"),
+        (
+            model.Proxy(
+                targets=(target(drain=True), target(backup=True)),
+                options=catalogue.values(
+                    balance_option.OPTION.set(balance_option.Balance(method=balance_option.Method.STICKY))
+                ),
+            ),
+            "no server is left",
+        ),
         (model.Proxy(targets=()), "to: is empty"),
         (
             proxy(

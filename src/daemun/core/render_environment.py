@@ -17,12 +17,13 @@ class Feature(enum.Enum):
     UWSGI = "uwsgi targets"
     SCGI = "SCGI targets"
     MEMCACHED = "memcached targets"
-    STICKY = "sticky cookies"
+    STICKY = "sticky cookies and draining of servers"
     REALIP = "trusted proxies"
     REQUEST_PORT = "a variable for the port that a client names"
     LIMIT_CONN = "limits of connections"
     EARLY_HINTS = "103 Early Hints"
     TRAILERS = "trailers of servers"
+    POST_QUANTUM = "key exchange that is safe from quantum computers (X25519MLKEM768)"
 
 
 def count_connections(open_files: int) -> int:

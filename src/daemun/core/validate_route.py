@@ -1,7 +1,7 @@
 """The rules of one route: its path, its servers, and its options. Pure."""
 
 from daemun.core import model, problem_report, quantity_rules, rules, source_abilities, words
-from daemun.core.options import catalogue, option, status_option
+from daemun.core.options import balance_option, catalogue, option, status_option
 
 
 def check_route(
@@ -110,5 +110,10 @@ def _check_targets_together(
         elif target.path != first.path:
             found = f"{words.quoted(str(target))} has another path than {words.quoted(str(first))}"
             report.add(f"{found}; all targets of a route must have the same", *here, "to", index)
-    if all(target.down or target.backup for target in proxy.targets):
-        report.add("no server is left: at least one must be neither `down` nor `backup`", *here, "to")
+    if all(target.down or target.backup or target.drain for target in proxy.targets):
+        report.add("no server is left: at least one must be neither `down`, `drain` nor `backup`", *here, "to")
+    if balance_option.OPTION.of(proxy).method is not balance_option.Method.STICKY:
+        for index, target in enumerate(proxy.targets):
+            if target.drain:
+                cause = "`drain` keeps the visitors of `balance: sticky`, which this route has not; use `down: true`"
+                report.add(cause, *here, "to", index)

@@ -48,10 +48,17 @@ _NEEDED = ("http_rewrite", "http_proxy", "http_map", "http_geo", "http_upstream_
 # What the configure arguments do not show: a directive that came with some version, tried inside `http`.
 _TRIALS = {
     render_environment.Feature.H2C_UPSTREAM: "proxy_http_version 2;",
-    render_environment.Feature.STICKY: "upstream trial { zone trial 64k; server 127.0.0.1:9; sticky cookie trial; }",
+    render_environment.Feature.STICKY: "upstream trial { zone t 64k; server 127.0.0.1:9 drain; sticky cookie t; }",
     render_environment.Feature.REQUEST_PORT: "map $is_request_port$request_port $daemun_trial { default 1; }",
     render_environment.Feature.EARLY_HINTS: "early_hints $http_early;",
     render_environment.Feature.TRAILERS: "proxy_pass_trailers on;",
+}
+# What its OpenSSL decides. OpenSSL has the group since 3.5 (draft-ietf-tls-ecdhe-mlkem), and the mark since 3.3.
+_TRIALS_OF_OPENSSL = {
+    render_environment.Feature.POST_QUANTUM: " ".join(
+        f"server {{ listen unix:{number}.sock ssl; ssl_reject_handshake on; ssl_ecdh_curve {curves}; }}"
+        for number, curves in enumerate(("X25519MLKEM768", "?X25519MLKEM768:X25519"))
+    )
 }
 
 _PT_INTERP = 3
@@ -235,13 +242,15 @@ _IN_MEMORY = "/dev/shm"  # noqa: S108 - tempfile makes a folder of its own there
 
 
 def _try(path: str, features: frozenset[render_environment.Feature]) -> frozenset[render_environment.Feature]:
-    """What of _TRIALS it can do. One process where that is all of it."""
-    if accepts(path, " ".join(_TRIALS.values()), features):
-        return frozenset(_TRIALS)
-    return frozenset(feature for feature, directive in _TRIALS.items() if accepts(path, directive, features))
+    """What of the trials it can do. One process where that is all of it, two where only its OpenSSL is older."""
+    every = _TRIALS | _TRIALS_OF_OPENSSL
+    for trials in (every, _TRIALS):
+        if _accepts(path, " ".join(trials.values()), features):
+            return frozenset(trials)
+    return frozenset(feature for feature, directive in every.items() if _accepts(path, directive, features))
 
 
-def accepts(path: str, directive: str, features: frozenset[render_environment.Feature]) -> bool:
+def _accepts(path: str, directive: str, features: frozenset[render_environment.Feature]) -> bool:
     """Whether nginx accepts directives inside `http`."""
     modules = [
         feature.name.lower()

@@ -37,6 +37,14 @@ class TargetEntry(yaml_entry.Entry):
         ),
     ] = False
     down: typing.Annotated[bool, Doc(kind="true, false", usual="`false`", meaning="not used for now")] = False
+    drain: typing.Annotated[
+        bool,
+        Doc(
+            kind="true, false",
+            usual="`false`",
+            meaning="with `balance: sticky`: visitors who came to it before are sent there, and new ones to the others",
+        ),
+    ] = False
     max_fails: typing.Annotated[
         int,
         Doc(
@@ -65,6 +73,7 @@ class TargetEntry(yaml_entry.Entry):
             weight=self.weight,
             backup=self.backup,
             down=self.down,
+            drain=self.drain,
             max_fails=self.max_fails,
             fail_timeout_s=self.fail_timeout,
             max_connections=self.max_connections,

@@ -54,7 +54,8 @@ class Target:
     socket: absolute path of a unix socket, or None.
     pool: the name of a `Pool` whose endpoints are the servers; then host, port and socket are None.
     path: what replaces the route's matched prefix, starting with "/"; None: the path goes on unchanged.
-    weight: share of requests, at least 1. max_fails 0 never marks the server as failed.
+    weight: share of requests, at least 1. drain: only visitors whose sticky cookie leads here.
+    max_fails 0 never marks the server as failed.
     """
 
     scheme: Scheme
@@ -66,6 +67,7 @@ class Target:
     weight: int = 1
     backup: bool = False
     down: bool = False
+    drain: bool = False
     max_fails: int = 1
     fail_timeout_s: float = 10.0
     max_connections: int = 0

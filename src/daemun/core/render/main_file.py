@@ -130,7 +130,7 @@ def _http(
         *tls.lines(
             desired.enabled,
             desired.globals.tls_policy,
-            workers=env.workers,
+            env,
             has_two_types=desired.globals.acme.further_key_type is not None,
         ),
         *_http2(desired.globals, env),

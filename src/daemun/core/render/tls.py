@@ -35,19 +35,30 @@ _KEPT_AT_LEAST = 1000
 INTERMEDIATE = model.TlsPolicy(name="Mozilla-Intermediate", protocols=("TLSv1.2", "TLSv1.3"), ciphers=_CIPHERS)
 
 
+_CURVES = "X25519:prime256v1:secp384r1"
+_POST_QUANTUM = "?X25519MLKEM768"
+"""First of the curves where OpenSSL has it, so that what is recorded today stays secret from the quantum computers of
+later years (draft-ietf-tls-ecdhe-mlkem). An OpenSSL that has it not passes over a name with this mark, should another
+nginx read the file (SSL_CTX_set1_groups_list(3)). A client that does not know it is served as before."""
+
+
 def lines(
-    sites: tuple[model.Site, ...], policy: model.TlsPolicy | None = None, *, workers: int, has_two_types: bool = False
+    sites: tuple[model.Site, ...],
+    policy: model.TlsPolicy | None,
+    env: render_environment.Environment,
+    *,
+    has_two_types: bool = False,
 ) -> tuple[directive.Node, ...]:
-    """For the http level. policy: None: Mozilla's intermediate one. workers: each keeps certificates of its own.
-    has_two_types: sites have two certificates each."""
+    """For the http level. policy: None: Mozilla's intermediate one. has_two_types: sites have two certificates each."""
     # A chain and a key per site and per name that may be added, twice over while they are replaced.
     wanted = (8 if has_two_types else 4) * (
         len(sites) + sum(wanted.most for site in sites if (wanted := on_demand_option.OPTION.of(site)) is not None)
     )
-    kept = max(_KEPT_AT_LEAST, min(wanted, _KEPT_BY_ALL // max(workers, 1)))
+    kept = max(_KEPT_AT_LEAST, min(wanted, _KEPT_BY_ALL // max(env.workers, 1)))  # each worker has its own
+    is_post_quantum = render_environment.Feature.POST_QUANTUM in env.nginx.features
     return (
         *_policy(policy or INTERMEDIATE),
-        arguments.line("ssl_ecdh_curve", "X25519:prime256v1:secp384r1"),
+        arguments.line("ssl_ecdh_curve", f"{_POST_QUANTUM}:{_CURVES}" if is_post_quantum else _CURVES),
         directive.Comment("Workers share sessions; with a shared cache nginx makes new ticket keys by itself."),
         arguments.line("ssl_session_cache", "shared:daemun_sessions:10m"),
         arguments.line("ssl_session_timeout", "1d"),

@@ -126,7 +126,7 @@ def _server(scope: site_scope.Scope, proxy: model.Proxy, target: model.Target) -
         options.append(f"max_conns={target.max_connections}")
     options.append(f"max_fails={target.max_fails}")
     options.append(f"fail_timeout={arguments.whole_seconds(target.fail_timeout_s)}")
-    options += ["backup"] * target.backup + ["down"] * target.down
+    options += ["backup"] * target.backup + ["down"] * target.down + ["drain"] * target.drain
     return arguments.line("server", *_place(scope, proxy, target), *options)
 
 

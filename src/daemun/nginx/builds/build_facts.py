@@ -8,16 +8,13 @@ import pathlib
 import subprocess
 
 from daemun import causes, errors
-from daemun.core import nginx_build, render_environment
+from daemun.core import nginx_build
 from daemun.nginx import find_nginx
 
 _CHANGELOG = "share/doc/nginx/changelog.Debian.gz"
 """From the folder above a program's own. Source: Debian Policy 12.7."""
 _DELETED = " (deleted)"
 """What the kernel adds to the path of a program that is gone. Source: proc(5), /proc/pid/exe."""
-_GROUPS = ("X25519MLKEM768",)
-"""Source: draft-ietf-tls-ecdhe-mlkem; OpenSSL has it since 3.5."""
-_TRIAL = "server {{ listen unix:trial.sock ssl; ssl_reject_handshake on; ssl_ecdh_curve {}; }}"
 _LONGEST_CHANGELOG_BYTES = 4 << 20
 
 
@@ -41,11 +38,6 @@ def read(path: str) -> nginx_build.Build:
         libc="glibc" if find_nginx.is_for_glibc(path) else "musl or static",
         patched=_read_patched(path, ".".join(map(str, version))),
     )
-
-
-def read_key_exchange(usable: render_environment.Nginx) -> tuple[str, ...]:
-    """Which of the groups for key exchange that are safe from quantum computers it has. Blocking, about 10 ms each."""
-    return tuple(group for group in _GROUPS if find_nginx.accepts(usable.path, _TRIAL.format(group), usable.features))
 
 
 def read_date(path: str) -> datetime.datetime | None:

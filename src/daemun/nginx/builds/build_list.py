@@ -77,11 +77,16 @@ def _look(
         refusal=refusal,
         build=build,
         http3=build.has("http_v3"),
-        key_exchange=() if isinstance(usable, str) else build_facts.read_key_exchange(usable),
+        key_exchange=() if isinstance(usable, str) else _key_exchange(usable),
         # Packages keep the day on which a file was made, and pip does not.
         made=None if origin is nginx_build.Origin.BUNDLED else build_facts.read_date(path),
         weaknesses=running_build.judge(build, layout, today=today),
     )
+
+
+def _key_exchange(usable: render_environment.Nginx) -> tuple[str, ...]:
+    """The groups that are safe from quantum computers."""
+    return ("X25519MLKEM768",) if render_environment.Feature.POST_QUANTUM in usable.features else ()
 
 
 def _with_gains(listed: list[Listed]) -> tuple[Listed, ...]:
@@ -96,7 +101,9 @@ def _abilities(one: Listed) -> set[str]:
     usable = find_nginx.examine(one.path)
     if not isinstance(usable, render_environment.Nginx) or one.build is None:
         return set()
-    gained = {feature.value for feature in usable.features} | set(one.key_exchange)
+    gained = {feature.value for feature in usable.features}
+    if one.http3:
+        gained.add("HTTP/3, by nginx of your own")
     if one.build.libc == "glibc":
         gained.add("a request costs the same whatever the lengths of names (glibc)")
     return gained | {os.path.basename(module).removesuffix(".so") for module in usable.modules}  # noqa: PTH119

@@ -1,4 +1,5 @@
-"""Debian's newest packages of nginx and of the libraries that it needs, fetched and verified by apt.
+"""Debian's newest packages of a program, nginx above all, and of the libraries that it needs, fetched and verified by
+apt.
 
 apt works in folders of its own, with settings of its own: the system's lists, packages and hooks are not touched, and
 no right is needed. Of the system's settings only those for the network are taken over (proxies and the like).
@@ -16,6 +17,7 @@ from daemun import causes, errors
 SUITES = ("sid", "testing")
 """The newest first; another one is only used when the one before it cannot be."""
 
+NGINX = "nginx"
 MODULES = (
     "libnginx-mod-stream",
     "libnginx-mod-http-geoip2",
@@ -35,24 +37,33 @@ _TELLING = ("E:", "W: GPG error")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Fetched:
-    """version: of the package nginx, "1.30.6-2". files: nginx and all that it needs. suite: Debian's."""
+    """version: of the program's package, "1.30.6-2". files: it and all that it needs. suite: Debian's."""
 
     version: str
     files: tuple[pathlib.Path, ...]
     suite: str
 
 
-def fetch(folder: pathlib.Path, *, mirror: str | None, suites: tuple[str, ...], accept_expired: bool) -> Fetched:
+def fetch(
+    folder: pathlib.Path,
+    *,
+    mirror: str | None,
+    suites: tuple[str, ...],
+    accept_expired: bool,
+    program: str = NGINX,
+    modules: tuple[str, ...] = MODULES,
+) -> Fetched:
     """Fetch into a new folder. Blocking, seconds. mirror: None: the one that the system uses.
 
+    program: its package. modules: further packages, where they fit it.
     accept_expired: also believe a list of packages whose last valid day has passed.
     Raises: EnvironmentProblemError with apt's words.
     """
     keyring = _find_keyring()
-    for program in ("apt-get", "apt-cache", "dpkg-deb"):
-        if shutil.which(program) is None:
+    for needed in ("apt-get", "apt-cache", "dpkg-deb"):
+        if shutil.which(needed) is None:
             raise errors.EnvironmentProblemError(
-                f"cannot fetch Debian's nginx: there is no {program}, for this is neither Debian nor Ubuntu; give "
+                f"cannot fetch Debian's nginx: there is no {needed}, for this is neither Debian nor Ubuntu; give "
                 "packages with --from FILE.deb"
             )
     uri = mirror or find_mirror()
@@ -62,7 +73,7 @@ def fetch(folder: pathlib.Path, *, mirror: str | None, suites: tuple[str, ...], 
         try:
             apt.prepare(f"deb [signed-by={keyring}] {uri} {suite} main\n")
             apt.run("apt-get", "update")
-            return _download(apt, suite)
+            return _download(apt, suite, program, modules)
         except errors.EnvironmentProblemError as error:
             refusals.append(f"{suite}: {error}")
     cure = (
@@ -73,7 +84,7 @@ def fetch(folder: pathlib.Path, *, mirror: str | None, suites: tuple[str, ...], 
             "fixes may be missing there: name a mirror that is kept up to date with --mirror URL, or take this one all "
             "the same with --accept-expired"
         )
-    raise errors.EnvironmentProblemError(f"cannot fetch nginx from {uri}: {'; '.join(refusals)}; {cure}")
+    raise errors.EnvironmentProblemError(f"cannot fetch {program} from {uri}: {'; '.join(refusals)}; {cure}")
 
 
 def read_version(package: pathlib.Path) -> str | None:
@@ -83,7 +94,7 @@ def read_version(package: pathlib.Path) -> str | None:
     """
     fields = run(["dpkg-deb", "--field", str(package), "Package", "Version"])
     found = dict(line.split(": ", 1) for line in fields.splitlines() if ": " in line)
-    return found["Version"].rpartition(":")[2] if found.get("Package") == "nginx" else None
+    return found["Version"].rpartition(":")[2] if found.get("Package") == NGINX else None
 
 
 def run(command: list[str], *, environment: dict[str, str] | None = None, folder: pathlib.Path | None = None) -> str:
@@ -166,11 +177,11 @@ class _Apt:
         return found
 
 
-def _download(apt: _Apt, suite: str) -> Fetched:
-    found = apt.show("nginx", *MODULES)
-    if "nginx" not in found:
-        raise errors.EnvironmentProblemError("it has no nginx")
-    offered = {one.split()[0] for one in found["nginx"].get("Provides", "").split(", ") if one}
+def _download(apt: _Apt, suite: str, program: str, modules: tuple[str, ...]) -> Fetched:
+    found = apt.show(program, *modules)
+    if program not in found:
+        raise errors.EnvironmentProblemError(f"it has no {program}")
+    offered = {one.split()[0] for one in found[program].get("Provides", "").split(", ") if one}
     chosen = {
         name: fields
         for name, fields in found.items()
@@ -186,7 +197,7 @@ def _download(apt: _Apt, suite: str) -> Fetched:
     place = apt.folder / "packages"
     apt.run("apt-get", "download", *sorted(chosen), folder=place)
     return Fetched(
-        version=found["nginx"]["Version"].rpartition(":")[2], files=tuple(sorted(place.glob("*.deb"))), suite=suite
+        version=found[program]["Version"].rpartition(":")[2], files=tuple(sorted(place.glob("*.deb"))), suite=suite
     )
 
 

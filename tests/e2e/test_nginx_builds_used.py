@@ -1,0 +1,112 @@
+"""What Debian's newest nginx can and the bundled one cannot is used, as clients see it; and one can go back."""
+
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+from daemun import errors
+from daemun.nginx import find_nginx
+from tests.support import debian_program, http3
+from tests.support.daemon import Daemon, signpost
+from tests.support.debian_mirror import packages  # noqa: F401 fixture
+
+pytestmark = [pytest.mark.nginx, pytest.mark.timeout(900)]  # a busy machine takes minutes to read lists of packages
+
+Packages = tuple[pathlib.Path, ...]
+
+
+@pytest.fixture(scope="module")
+def openssl(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """Of the newest, for the system's knows no X25519MLKEM768 yet."""
+    try:
+        return debian_program.unpack("openssl", "usr/bin/openssl", tmp_path_factory.mktemp("openssl") / "unpacked")
+    except errors.EnvironmentProblemError as error:
+        pytest.skip(f"Debian's openssl cannot be had: {error}")
+
+
+@pytest.fixture
+def installed(daemon: Daemon, packages: Packages) -> Daemon:  # noqa: F811
+    """A daemun whose next nginx is Debian's."""
+    if find_nginx.find_bundled() is None:
+        pytest.skip("the extra daemun[nginx] is not installed")
+    del daemon.environment["DAEMUN_NGINX"]
+    done = daemon.cli("nginx", "install", "--from", *map(str, packages), within_s=280)
+    assert done.returncode == 0, done.stderr
+    return daemon
+
+
+def exchange(openssl: pathlib.Path, port: int, *options: str) -> str:
+    """The group of a handshake's key exchange, as OpenSSL names it."""
+    command = [str(openssl), "s_client", "-connect", f"127.0.0.1:{port}", "-servername", "a.test", *options]
+    done = subprocess.run(command, input=b"", capture_output=True, check=False, timeout=60)
+    found = re.search(r"Negotiated TLS1\.3 group: (\S+)|Peer Temp Key: (?:ECDH, )?(\S+?),", done.stdout.decode())
+    assert found is not None, done.stdout + done.stderr
+    return found[1] or found[2]
+
+
+def test_handshakes_are_safe_from_quantum_computers_where_both_sides_can(
+    installed: Daemon, openssl: pathlib.Path
+) -> None:
+    installed.write("sites:\n" + signpost("a.test", "one"))
+    installed.start()
+    installed.wait_sign("a.test", "one")
+    port = installed.https
+    assert exchange(openssl, port, "-groups", "X25519MLKEM768") == "X25519MLKEM768"
+    # Also where the client takes others: OpenSSL's own choice, and what browsers offer.
+    assert exchange(openssl, port) == "X25519MLKEM768"
+    assert exchange(openssl, port, "-groups", "*X25519MLKEM768:*X25519:P-256") == "X25519MLKEM768"
+    # Who does not know it is served as before.
+    assert exchange(openssl, port, "-groups", "X25519") == "X25519"
+    assert exchange(openssl, port, "-groups", "P-256") == "prime256v1"
+    assert exchange(openssl, port, "-tls1_2") == "X25519"
+
+
+def test_the_files_of_the_newer_openssl_are_taken_by_the_older_one(installed: Daemon, openssl: pathlib.Path) -> None:
+    """With daemun down, whatever starts nginx on what ran last."""
+    installed.write("sites:\n" + signpost("a.test", "one"))
+    installed.start()
+    installed.wait_sign("a.test", "one")
+    current = installed.state / "nginx" / "current" / "nginx.conf"
+    assert "?X25519MLKEM768:" in current.read_text()
+    bundled = find_nginx.find_bundled()
+    assert bundled is not None
+    text = re.sub(r"(?m)^ *load_module .*$", "", current.read_text())
+    (current.parent / "without-modules.conf").write_text(text)
+    command = [bundled, "-t", "-c", str(current.parent / "without-modules.conf")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+    installed.cli_good("stop")
+    assert installed.wait_exit() == 0
+    installed.environment["DAEMUN_NGINX"] = bundled
+    installed.start()
+    installed.wait_sign("a.test", "one")
+    assert exchange(openssl, installed.https) == "X25519"
+
+
+def test_http_3_by_nginx_of_the_owner(installed: Daemon) -> None:
+    installed.write(
+        f"""\
+        sites:
+          a.test:
+            routes:
+              /: {{redirect: 'https://sign.test/one', status: 302}}
+              /files/: {{files: {installed.root / "pub"}}}
+            nginx: |
+              listen 127.0.0.1:{installed.https} quic;
+              add_header Alt-Svc 'h3=":{installed.https}"; ma=86400' always;
+        """
+    )
+    folder = installed.root / "pub"
+    folder.mkdir()
+    folder.chmod(0o755)
+    (folder / "page.txt").write_text("over QUIC")
+    installed.start()
+    installed.wait_sign("a.test", "one")
+    assert f'h3=":{installed.https}"' in installed.get("https://a.test/files/page.txt").headers["Alt-Svc"]
+    headers, body = http3.get(installed.https, "a.test", "/files/page.txt", installed.gate.ca)
+    assert (headers[":status"], body) == ("200", b"over QUIC")
+    headers, _ = http3.get(installed.https, "a.test", "/", installed.gate.ca)
+    assert (headers[":status"], headers["location"]) == ("302", "https://sign.test/one")
