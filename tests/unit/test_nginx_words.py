@@ -50,7 +50,7 @@ def test_arguments_keep_quoted_values_whole() -> None:
 
 def test_features_follow_the_arguments() -> None:
     expected = {Feature.HTTP_V2, Feature.REALIP, Feature.GRPC, Feature.FASTCGI, Feature.UWSGI, Feature.MEMCACHED}
-    expected |= {Feature.LIMIT_CONN}
+    expected |= {Feature.LIMIT_CONN, Feature.LIMIT_REQ, Feature.ACCESS}
     assert find_nginx.list_features(find_nginx.parse_arguments(DEBIAN)) == expected
 
 

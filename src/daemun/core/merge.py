@@ -8,6 +8,7 @@ import dataclasses
 import functools
 
 from daemun.core import (
+    added_access,
     certificate_choice,
     dns_service,
     dns_services,
@@ -18,7 +19,7 @@ from daemun.core import (
     validate_acme,
     words,
 )
-from daemun.core.options import on_demand_option
+from daemun.core.options import access_option, on_demand_option
 
 DEFAULT_SITE = ("default", "site")
 """`Problem.field` of a site for unknown hosts that is not there."""
@@ -34,16 +35,15 @@ class Judged:
     merged: model.Site
 
 
-def _judge_site(acme: model.Acme, site: model.Site) -> Judged:
+def _judge_site(settings: model.Globals, site: model.Site) -> Judged:
     if site.fault is not None or not site.enabled:
         # Its source reported all of it; only its names have to be fit, for a 503 page or for those who list them.
         return Judged(problems=(), is_refused=any(map(rules.check_host, site.names)), merged=site)
-    problems = (*validate.find_site_problems(site), *validate_acme.find_order_problems(site, acme))
-    return Judged(
-        problems=problems,
-        is_refused=any(problem.severity is model.Severity.ERROR for problem in problems),
-        merged=_in_order(site),
-    )
+    problems = (*validate.find_site_problems(site), *validate_acme.find_order_problems(site, settings.acme))
+    if any(problem.severity is model.Severity.ERROR for problem in problems):
+        return Judged(problems=problems, is_refused=True, merged=_in_order(site))
+    tightened, loose = added_access.tighten(site, settings)
+    return Judged(problems=(*problems, *loose), is_refused=bool(loose), merged=_in_order(tightened))
 
 
 def _accept(site: model.Site) -> Judged:
@@ -69,8 +69,8 @@ def merge_snapshots(
     """
     settings = next((snapshot.globals for snapshot in snapshots if snapshot.globals is not None), model.Globals())
     memory = memory or site_memory.PerSite()
-    memory.enter(settings.acme)
-    judge = functools.partial(_judge_site, settings.acme)
+    memory.enter((settings.acme, access_option.OPTION.of(settings)))
+    judge = functools.partial(_judge_site, settings)
     problems: list[model.Problem] = []
     owners: dict[str, model.Site] = {}
     ports = _Ports.of(settings)

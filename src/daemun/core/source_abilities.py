@@ -7,15 +7,17 @@ from daemun.core import model
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Abilities:
-    """patterns: hosts and paths that are regular expressions. pools: targets whose endpoints the source knows."""
+    """patterns: hosts and paths that are regular expressions. pools: targets whose endpoints the source knows.
+    opens_access: its `access` replaces that of the gate; else both hold."""
 
     patterns: bool = False
     pools: bool = False
+    opens_access: bool = True
 
 
 _BY_SOURCE = {
     # Patterns come with `compat: nginx-proxy`, whose containers have them.
-    "docker": Abilities(patterns=True, pools=True),
+    "docker": Abilities(patterns=True, pools=True, opens_access=False),
     # Sites that were made without a source: for one question, or in tests.
     model.NOWHERE.source: Abilities(pools=True),
 }

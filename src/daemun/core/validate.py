@@ -95,10 +95,12 @@ def find_unsupported(
 ) -> tuple[model.Problem, ...]:
     """What the site needs and this nginx cannot do."""
     report = problem_report.ProblemReport(host=site.host, origin=site.origin)
+    for name, feature in catalogue.find_needs(site.options):
+        if feature not in features:
+            report.add(_unsupported(feature), name)
     for route in site.routes:
-        if not isinstance(route.action, model.Proxy):
-            continue
-        needed = {_FEATURES[target.scheme] for target in route.action.targets if target.scheme in _FEATURES}
+        targets = route.action.targets if isinstance(route.action, model.Proxy) else ()
+        needed = {_FEATURES[target.scheme] for target in targets if target.scheme in _FEATURES}
         needed |= {feature for _, feature in catalogue.find_needs(route.options + route.action.options)}
         for feature in sorted(needed - features, key=lambda feature: feature.value):
             report.at(route.origin).add(_unsupported(feature), "routes", route.path)

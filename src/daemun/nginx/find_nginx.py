@@ -34,6 +34,7 @@ _ARGUMENTS = re.compile(r"^configure arguments: ?(?P<arguments>.*)$", re.MULTILI
 _BUILT_WITH = {
     render_environment.Feature.HTTP_V2: "http_v2",
     render_environment.Feature.REALIP: "http_realip",
+    render_environment.Feature.AUTH_REQUEST: "http_auth_request",
 }
 _BUILT_UNLESS_WITHOUT = {
     render_environment.Feature.GRPC: "http_grpc",
@@ -42,6 +43,8 @@ _BUILT_UNLESS_WITHOUT = {
     render_environment.Feature.SCGI: "http_scgi",
     render_environment.Feature.MEMCACHED: "http_memcached",
     render_environment.Feature.LIMIT_CONN: "http_limit_conn",
+    render_environment.Feature.LIMIT_REQ: "http_limit_req",
+    render_environment.Feature.ACCESS: "http_access",
 }
 _NEEDED = ("http_rewrite", "http_proxy", "http_map", "http_geo", "http_upstream_zone", "http_upstream_keepalive")
 

@@ -84,5 +84,5 @@ OPTION = Option(
     beside=frozenset({Beside.TO}),
     label=Label.VALUE,
     check=_check,
-    needs=lambda value: render_environment.Feature.STICKY if value.method is Method.STICKY else None,
+    needs=lambda value: (render_environment.Feature.STICKY,) if value.method is Method.STICKY else (),
 )

@@ -15,6 +15,7 @@ import pydantic_core
 
 from daemun.core import directive, model, render_environment, words
 from daemun.core.options import (
+    access_option,
     acme_option,
     alerts_option,
     alias_options,
@@ -75,6 +76,7 @@ EVERY: tuple[option.Option[typing.Any], ...] = (
     on_demand_option.OPTION,
     http_option.OPTION,
     enabled_option.OPTION,
+    access_option.OPTION,
     hsts_option.OPTION,
     redirect_status_option.OPTION,
     underscores_option.OPTION,
@@ -289,8 +291,8 @@ def find_needs(options: model.OptionValues) -> collections.abc.Iterator[tuple[st
     """What nginx must have been built with for these values, with the option that needs it."""
     for name, value in options:
         needs = BY_NAME[name].needs
-        if needs is not None and (feature := needs(value)) is not None:
-            yield name, feature
+        if needs is not None:
+            yield from ((name, feature) for feature in needs(value))
 
 
 def lines(spot: option.Spot, *holders: option.HasOptions) -> collections.abc.Iterator[directive.Directive]:

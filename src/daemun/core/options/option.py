@@ -163,7 +163,7 @@ class Option(typing.Generic[T]):
     check: its rule, for the value that holds, set or not: adds every problem to the place.
     model_field: of the holder, which has the value, because `core.model` itself or several sources decide with it;
         None: it is among the holder's `options`.
-    needs: what nginx must have been built with for a value; None: nothing.
+    needs: what nginx must have been built with for a value.
     files: those that a value names, but for those of a `model.Secret`, which are found in every value.
     digested: of what names files that nginx loads once: the value with the digests of what they hold.
     lines: what it writes in nginx at a spot; None: it is part of what others write.
@@ -178,7 +178,7 @@ class Option(typing.Generic[T]):
     label: Label = Label.NO
     model_field: str | None = None
     check: collections.abc.Callable[[T, Place], None] | None = None
-    needs: collections.abc.Callable[[T], render_environment.Feature | None] | None = None
+    needs: collections.abc.Callable[[T], collections.abc.Iterable[render_environment.Feature]] | None = None
     files: collections.abc.Callable[[T], collections.abc.Iterable[NamedFile]] | None = None
     digested: collections.abc.Callable[[T, collections.abc.Callable[[str], str]], T] | None = None
     lines: collections.abc.Callable[[T, Spot], collections.abc.Iterable[directive.Directive]] | None = None

@@ -22,5 +22,5 @@ OPTION = Option[tuple[str, ...]](
     ),
     levels=frozenset({Level.GATE}),
     check=_check,
-    needs=lambda value: render_environment.Feature.REALIP if value else None,
+    needs=lambda value: (render_environment.Feature.REALIP,) if value else (),
 )

@@ -1,38 +1,215 @@
-"""Which clients a route serves.
+"""Who may come in, and how often (`core.options.access_option`).
 
-What an owner wrote of internal clients is a file of its own, so that a mistake in it closes what it guards and touches
-nothing else.
+The conditions of a site stand in its server, from which every location inherits them, hand-written ones among them.
+The locations of a route repeat them where the route has others. A location that answers by `return` would do so before
+nginx looks at any condition, so such a route first tries a file that is not there, which nginx does afterwards
+(nginx.org/en/docs/dev/development_guide.html#http_phases).
+
+Limits stand in the locations of routes alone: inherited ones would hold for certificate authorities, too.
 """
 
 import collections.abc
 import dataclasses
 
-from daemun.core import arguments, directive, generation_files, model
+from daemun.core import arguments, directive, model, names
+from daemun.core.directive import Expr
+from daemun.core.options import access_option
 from daemun.core.render import site_scope
 
+_ADDRESS = "$daemun_limit_address"
+_NOTHING = "/.daemun-nothing"
+"""No challenge has such a name (RFC 8555 section 8.3), so it is never there."""
+_GATE_ZONE, _ZONE = "10m", "1m"
+"""A megabyte has room for 8,000 addresses; beyond that nginx forgets the oldest."""
+_WAITS_S = (1, 2, 5, 10, 30, 60)
 
-def internal_file(settings: model.Globals) -> tuple[directive.Node, ...]:
+
+# --- which access holds ----------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Holding:
+    """access: what holds. place: what tells apart where it was set."""
+
+    access: access_option.Access
+    place: str
+
+
+def _of_site(scope: site_scope.Scope) -> _Holding:
+    if (own := _written(scope.site)) is not None:
+        return _Holding(access=own, place=names.variable_suffix(scope.site.host, ""))
+    return _Holding(access=access_option.OPTION.of(scope.settings) or access_option.Access(), place="gate")
+
+
+def _of_route(scope: site_scope.Scope, route: model.Route) -> _Holding:
+    if (own := _written(route)) is not None:
+        return _Holding(access=own, place=names.variable_suffix(scope.site.host, route.path))
+    return _of_site(scope)
+
+
+def _written(holder: model.Site | model.Route) -> access_option.Access | None:
+    return access_option.OPTION.of(holder)
+
+
+def counts_connections(scope: site_scope.Scope, route: model.Route) -> bool:
+    return _of_route(scope, route).access.connections is not None
+
+
+# --- for a server ----------------------------------------------------------------------------------------------
+
+
+def server_lines(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
+    """What every location of a server inherits."""
+    return _conditions(_of_site(scope).access, inherited=access_option.Access())
+
+
+def retry_after(scope: site_scope.Scope) -> str | None:
+    """The variable with the seconds after which a request that was refused for a limit may come again; None: the site
+    has no limit."""
+    held = [_of_route(scope, route).access for route in scope.site.routes]
+    if not any(access.is_limited for access in held):
+        return None
+    longest_s = max((_seconds_between(access) for access in held), default=1.0)
+    return f"$daemun_retry_after_{next((wait_s for wait_s in _WAITS_S if wait_s >= longest_s), _WAITS_S[-1])}"
+
+
+def _seconds_between(access: access_option.Access) -> float:
+    limit = access.rate_limit
+    return 1.0 if limit is None else limit.rate.period_s / limit.rate.requests
+
+
+# --- for a route -----------------------------------------------------------------------------------------------
+
+
+def guarded(
+    scope: site_scope.Scope, route: model.Route, locations: collections.abc.Iterable[directive.Node]
+) -> tuple[directive.Node, ...]:
+    """The locations of a route, with what nginx looks at before it answers from them.
+
+    Ours go first: what an owner wrote for addresses may refuse more, and lets in no one else.
+    """
+    holding = _of_route(scope, route)
+    lines = (*_conditions(holding.access, inherited=_of_site(scope).access), *_limits(holding))
+    return tuple(_with_lines(node, lines) for node in locations)
+
+
+def is_guarded(scope: site_scope.Scope, route: model.Route) -> bool:
+    """Whether nginx has anything to look at before it answers."""
+    access = _of_route(scope, route).access
+    return bool(access.conditions) or access.is_limited
+
+
+def beyond(scope: site_scope.Scope, there: str) -> tuple[directive.Directive, ...]:
+    """For a location whose requests are handed to another one after nginx looked at its conditions."""
     return (
-        directive.Comment(f"Which clients internal routes serve{site_scope.place(settings.internal_origin)}"),
-        *settings.internal,
+        arguments.line("root", scope.environment.layout.challenges),
+        arguments.line("try_files", _NOTHING, Expr(there)),
     )
 
 
-def lines(route: model.Route) -> tuple[directive.Directive, ...]:
-    """For each of its locations: a request for a stream reaches a named one before nginx looked at its address."""
-    return (arguments.line("include", generation_files.INTERNAL_CLIENTS),) if route.is_internal else ()
-
-
-def yielding(
-    scope: site_scope.Scope, route: model.Route, locations: collections.abc.Iterable[directive.Node]
-) -> tuple[directive.Node, ...]:
-    """The locations of a route without ours that the file sets otherwise, where nginx accepts a directive once."""
-    return tuple(_yielding(scope, route, node) for node in locations)
-
-
-def _yielding(scope: site_scope.Scope, route: model.Route, node: directive.Node) -> directive.Node:
-    if not isinstance(node, directive.Directive) or node.block is None or not set(lines(route)) & set(node.block):
+def _with_lines(node: directive.Node, lines: tuple[directive.Directive, ...]) -> directive.Node:
+    if not isinstance(node, directive.Directive) or node.name != "location" or node.block is None:
         return node
-    left = site_scope.yielding((one for one in node.block if one not in route.snippet), scope.settings.internal)
-    block = tuple(one for one in node.block if one in left or one in route.snippet)
-    return dataclasses.replace(node, block=block)
+    return dataclasses.replace(node, block=(*lines, *node.block))
+
+
+def _conditions(access: access_option.Access, *, inherited: access_option.Access) -> tuple[directive.Directive, ...]:
+    rules = _rules(access)
+    if not rules and _rules(inherited):
+        # Beside other conditions of which one is enough, "allow all" would be enough for everybody.
+        rules = (arguments.line("deny" if access.any else "allow", "all"),)
+    if access == inherited:
+        return ()
+    if access.conditions or inherited.conditions:
+        # Written out, so that none further out, of an owner's, holds.
+        return (arguments.line("satisfy", "any" if access.any else "all"), *rules)
+    return rules
+
+
+def _rules(access: access_option.Access) -> tuple[directive.Directive, ...]:
+    """nginx takes the first that fits."""
+    lines = [arguments.line("deny", network) for network in access_option.networks(access.deny)]
+    lines += [arguments.line("allow", network) for network in access_option.networks(access.allow)]
+    return (*lines, arguments.line("deny", "all")) if access.allow else tuple(lines)
+
+
+# --- limits ----------------------------------------------------------------------------------------------------
+
+
+def shared(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
+    """What the limits of a site and its routes count in, at the http level."""
+    written = [_of_site(scope)] if _written(scope.site) is not None else []
+    written += [_of_route(scope, route) for route in scope.site.routes if _written(route) is not None]
+    return tuple(node for held in written for node in _zones(held, _ZONE))
+
+
+def shared_by_sites(settings: model.Globals) -> tuple[directive.Node, ...]:
+    """The same for the limits of the gate, which count what comes to any site."""
+    access = access_option.OPTION.of(settings) or access_option.Access()
+    return tuple(_zones(_Holding(access=access, place="gate"), _GATE_ZONE))
+
+
+def variables() -> tuple[directive.Node, ...]:
+    return (
+        directive.Comment("What requests are counted by: the address, of IPv6 the network that one customer has."),
+        arguments.line(
+            "map",
+            Expr("$binary_remote_addr"),
+            Expr(_ADDRESS),
+            block=(
+                arguments.line("default", Expr("$binary_remote_addr")),
+                arguments.line(r"~(?s)^(?<daemun_network>.{8}).{8}\z", Expr("$daemun_network")),
+            ),
+        ),
+        directive.Comment("When one that was refused for a limit may come again."),
+        *(
+            arguments.line(
+                "map",
+                Expr("$status"),
+                Expr(f"$daemun_retry_after_{wait_s}"),
+                block=(arguments.line("default", ""), arguments.line("429", str(wait_s))),
+            )
+            for wait_s in _WAITS_S
+        ),
+    )
+
+
+def _zones(held: _Holding, size: str) -> collections.abc.Iterator[directive.Node]:
+    limit = held.access.rate_limit
+    if limit is not None:
+        key = _ADDRESS
+        if limit.header is not None:
+            key = f"$daemun_limit_header_{held.place}"
+            header = f"$http_{limit.header.replace('-', '_')}"
+            block = (arguments.line("default", Expr(header)), arguments.line("", Expr(_ADDRESS)))
+            yield arguments.line("map", Expr(header), Expr(key), block=block)
+        zone = f"zone={_rate_zone(held, limit)}:{size}"
+        yield arguments.line("limit_req_zone", Expr(key), zone, f"rate={_rate(limit.rate)}")
+    if held.access.connections is not None:
+        yield arguments.line("limit_conn_zone", Expr(_ADDRESS), f"zone=daemun_connections_{held.place}:{size}")
+
+
+def _rate(rate: access_option.Rate) -> str:
+    """nginx knows whole requests in a second or a minute."""
+    if rate.period_s == 1:
+        return f"{rate.requests}r/s"
+    return f"{max(1, rate.requests * 60 // rate.period_s)}r/m"
+
+
+def _rate_zone(held: _Holding, limit: access_option.RateLimit) -> str:
+    """nginx refuses to reload when a zone of the same name counts by something else."""
+    by = "address" if limit.header is None else limit.header.replace("-", "_")
+    return f"daemun_rate_{held.place}_{by}"
+
+
+def _limits(held: _Holding) -> collections.abc.Iterator[directive.Directive]:
+    limit = held.access.rate_limit
+    if limit is not None:
+        # nginx counts what comes beyond the one that is due.
+        more = (limit.burst or limit.rate.requests) - 1
+        burst = (f"burst={more}", "nodelay") if more else ()
+        yield arguments.line("limit_req", f"zone={_rate_zone(held, limit)}", *burst)
+        yield arguments.line("limit_req_status", "429")
+    if held.access.connections is not None:
+        yield arguments.line("limit_conn", f"daemun_connections_{held.place}", str(held.access.connections))
+        yield arguments.line("limit_conn_status", "429")

@@ -12,7 +12,7 @@ import dataclasses
 
 from daemun.core import arguments, directive, model, names, render_environment, visitor_page
 from daemun.core.directive import Expr
-from daemun.core.render import access_log, forwarded_headers, site_scope
+from daemun.core.render import access, access_log, forwarded_headers, header_directives, site_scope
 
 FILE = "errors.conf"
 
@@ -44,12 +44,17 @@ RECURSIVE = arguments.line("recursive_error_pages", "on")
 # --- for a server ----------------------------------------------------------------------------------------------
 
 
-def lines(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
+def lines(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, ...]:
     """Last in a server, behind what an owner wrote: nginx takes the first page for a status."""
     if not is_on(scope.settings, scope.site.snippet):
         return ()
-    if site_scope.owned(scope.site.snippet, "access_log"):
-        return nodes(scope.settings, scope.environment, scope.site.snippet)
+    headers: tuple[directive.Directive, ...] = ()
+    if (wait := access.retry_after(scope)) is not None:
+        written = site_scope.owned(scope.site.snippet, "add_header")
+        retry = arguments.line("add_header", "Retry-After", Expr(wait), "always")
+        headers = (*header_directives.server_lines(scope, https=https), *written, retry)
+    if headers or site_scope.owned(scope.site.snippet, "access_log"):
+        return nodes(scope.settings, scope.environment, scope.site.snippet, headers)
     return (arguments.line("include", FILE),)
 
 
@@ -113,25 +118,28 @@ def _page(*but: str, place: str = _PLACE) -> directive.Directive:
     return arguments.line("error_page", *(status for status in STATUSES if status not in but), Expr(place))
 
 
-def _location(name: str, kind: str, logs: tuple[directive.Directive, ...]) -> directive.Directive:
+def _location(name: str, kind: str, lines_: tuple[directive.Directive, ...]) -> directive.Directive:
     answer = arguments.line("return", "200", Expr("$daemun_page"))
-    return arguments.line("location", Expr(name), block=(*logs, arguments.line("default_type", kind), answer))
+    return arguments.line("location", Expr(name), block=(*lines_, arguments.line("default_type", kind), answer))
 
 
 # --- for all sites ---------------------------------------------------------------------------------------------
 
 
 def nodes(
-    settings: model.Globals, env: render_environment.Environment, snippet: model.Snippet = ()
+    settings: model.Globals,
+    env: render_environment.Environment,
+    snippet: model.Snippet = (),
+    headers: tuple[directive.Directive, ...] = (),
 ) -> tuple[directive.Node, ...]:
-    """The pages. snippet: what an owner wrote for the server."""
+    """The pages. snippet: what an owner wrote for the server. headers: all that they carry; none: the server's."""
     logs = _access_logs(settings, env, snippet)
     # A list of the server's own hides that of an owner further out.
     outer = () if site_scope.owned(snippet, "error_page") else site_scope.owned(settings.snippet, "error_page")
     return (
         *outer,
         _page(),
-        *(_location(f"@daemun_error_{form}", kind, logs) for form, kind in visitor_page.FORMS.items()),
+        *(_location(f"@daemun_error_{form}", kind, (*logs, *headers)) for form, kind in visitor_page.FORMS.items()),
     )
 
 

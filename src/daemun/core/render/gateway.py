@@ -6,12 +6,12 @@ from daemun.core import arguments, directive, model, names, render_environment
 from daemun.core.directive import Expr
 from daemun.core.options import buffering_option, index_option, retries_option, root_option, timeout_option
 from daemun.core.render import (
-    access,
     compression,
     error_pages,
     header_directives,
     hold_locations,
     http_defaults,
+    internal_clients,
     option_lines,
     path_translation,
     proxy,
@@ -123,7 +123,7 @@ def _location(
     assert isinstance(route.action, model.Proxy)
     module = _MODULES.get(route.action.targets[0].scheme, route.action.targets[0].scheme.value)
     common: tuple[directive.Node, ...] = (
-        *access.lines(route),
+        *internal_clients.lines(route),
         *option_lines.of_route(route, module, is_named=place.startswith("@")),
         arguments.line("client_body_timeout", arguments.duration(timeout_option.OPTION.of(route.action).body_s)),
         *header_directives.response_lines(scope, route, https=https, hide_header=hide),

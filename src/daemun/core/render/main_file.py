@@ -12,6 +12,7 @@ from daemun.core import (
 from daemun.core.directive import Expr
 from daemun.core.options import header_options, logs_option
 from daemun.core.render import (
+    access,
     access_log,
     buffer_sizes,
     compression,
@@ -139,6 +140,7 @@ def _http(
         # Before the first `map`, or nginx would refuse what an owner sets for the size of its tables.
         *(arguments.line("include", path) for path in snippets.paths(desired.globals)),
         arguments.line("include", variable_definitions.FILE),
+        *access.shared_by_sites(desired.globals),
         *hold_locations.shared(env.layout),
         *http_defaults.lines(env.nginx),
         *request_body.shared(env),

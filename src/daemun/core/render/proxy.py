@@ -12,12 +12,12 @@ from daemun.core import arguments, directive, model, names, render_environment
 from daemun.core.directive import Expr
 from daemun.core.options import buffering_option, retries_option, timeout_option, translate_option
 from daemun.core.render import (
-    access,
     compression,
     error_pages,
     header_directives,
     hold_locations,
     http_defaults,
+    internal_clients,
     option_lines,
     path_translation,
     request_body,
@@ -215,7 +215,7 @@ def _common(
 ) -> tuple[directive.Node, ...]:
     times = timeout_option.OPTION.of(proxy)
     return (
-        *access.lines(route),
+        *internal_clients.lines(route),
         *option_lines.of_route(route, "proxy", is_named=is_named),
         *header_directives.response_lines(scope, route, https=https, hide_header="proxy_hide_header"),
         *header_directives.request_lines(scope, route, "proxy_set_header"),

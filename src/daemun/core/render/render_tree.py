@@ -24,10 +24,10 @@ from daemun.core import (
     variable_definitions,
 )
 from daemun.core.render import (
-    access,
     default_server,
     error_pages,
     hold_locations,
+    internal_clients,
     main_file,
     server_blocks,
     shared_blocks,
@@ -70,7 +70,7 @@ def render_files(
         generation_files.LISTEN_HTTP: server_blocks.listen_file(settings, settings.listen.http, ipv6=env.ipv6),
         generation_files.LISTEN_HTTPS: server_blocks.listen_file(settings, settings.listen.https, "ssl", ipv6=env.ipv6),
         server_blocks.CHALLENGE: server_blocks.challenge_file(env, settings),
-        generation_files.INTERNAL_CLIENTS: access.internal_file(settings),
+        generation_files.INTERNAL_CLIENTS: internal_clients.internal_file(settings),
         error_pages.FILE: error_pages.nodes(settings, env),
         hold_locations.HOLD: hold_locations.file(buffered=True),
         hold_locations.HOLD_UNBUFFERED: hold_locations.file(buffered=False),

@@ -1,6 +1,6 @@
 """One route: what it needs beside its server (upstreams, maps), and its locations."""
 
-from daemun.core import arguments, directive, model, words
+from daemun.core import arguments, directive, model, names, words
 from daemun.core.directive import Expr
 from daemun.core.options import redirect_status_option, status_option
 from daemun.core.render import (
@@ -8,6 +8,7 @@ from daemun.core.render import (
     error_pages,
     gateway,
     header_directives,
+    internal_clients,
     option_lines,
     proxy,
     rewrites,
@@ -45,28 +46,34 @@ def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tu
             case model.Proxy() as action:
                 nodes = gateway.locations(scope, route, action, https=https)
             case model.Redirect() as action:
-                nodes = (_redirect(scope, route, action, https=https),)
+                nodes = _redirect(scope, route, action, https=https)
             case model.Files() as action:
                 nodes = static_files.locations(scope, route, action, https=https)
     except RenderError as error:
         raise _named(scope, route, error) from error
-    yielding = access.yielding(scope, route, nodes)
-    return (directive.Comment(_title(route)), *error_pages.in_logs_of(scope, route, yielding), *_to_slash(scope, route))
+    guarded = access.guarded(scope, route, internal_clients.yielding(scope, route, nodes))
+    return (directive.Comment(_title(route)), *error_pages.in_logs_of(scope, route, guarded), *_to_slash(scope, route))
 
 
 def _redirect(
     scope: site_scope.Scope, route: model.Route, redirect: model.Redirect, *, https: bool
-) -> directive.Directive:
+) -> tuple[directive.Directive, ...]:
     own = header_directives.response_lines(scope, route, https=https, hide_header=None)
     lines = (*option_lines.of_route(route), *own)
     is_rewritten = rewrites.may_lead_to(route, scope.site.snippet)
     # nginx answers by the first `return` that it meets, and that is the owner's.
-    block = (
-        *site_scope.yielding(lines, route.snippet),
-        *route.snippet,
-        redirect_line(redirect, is_rewritten=is_rewritten),
+    answer = redirect_line(redirect, is_rewritten=is_rewritten)
+    if not access.is_guarded(scope, route):
+        block = (*site_scope.yielding(lines, route.snippet), *route.snippet, answer)
+        return (arguments.line("location", route.path, block=block),)
+    # Locations inside it stay there: nginx allows none in a named one.
+    inside = site_scope.owned(route.snippet, "location")
+    owners = tuple(node for node in route.snippet if node not in inside)
+    there = f"@{names.upstream_name(scope.site.host, route.path)}_redirect"
+    return (
+        arguments.line("location", route.path, block=(*access.beyond(scope, there), *inside)),
+        arguments.line("location", there, block=(*site_scope.yielding(lines, owners), *owners, answer)),
     )
-    return arguments.line("location", route.path, block=block)
 
 
 def _to_slash(scope: site_scope.Scope, route: model.Route) -> tuple[directive.Directive, ...]:

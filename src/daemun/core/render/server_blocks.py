@@ -115,7 +115,7 @@ def challenge_file(env: render_environment.Environment, settings: model.Globals)
         directive.Comment("Proof for certificate authorities that this gate answers for a name. A file wins, for"),
         directive.Comment("other ACME clients; what is not shaped like a token is 404."),
         arguments.line(
-            "location", "^~", CHALLENGE_PATH, block=(*_open_to_all(), first, arguments.line("return", "404"))
+            "location", "^~", CHALLENGE_PATH, block=(*_open_to_all(env), first, arguments.line("return", "404"))
         ),
         *others,
     )
@@ -141,7 +141,7 @@ def _challenge(env: render_environment.Environment, files: str | None) -> tuple[
         text,
         arguments.line("try_files", Expr("/$daemun_token"), _ANSWER),
     )
-    last = arguments.line("location", Expr(_ANSWER), block=(*_open_to_all(), text, answer))
+    last = arguments.line("location", Expr(_ANSWER), block=(*_open_to_all(env), text, answer))
     if files is None:
         return (_of_token(_TOKEN, ours), last)
     odd = arguments.line(
@@ -152,7 +152,7 @@ def _challenge(env: render_environment.Environment, files: str | None) -> tuple[
         text,
         arguments.line("try_files", Expr(f"{CHALLENGE_PATH}$daemun_token"), _OURS),
     )
-    then = arguments.line("location", Expr(_OURS), block=(*_open_to_all(), odd, *ours))
+    then = arguments.line("location", Expr(_OURS), block=(*_open_to_all(env), odd, *ours))
     return (_of_token("[^/]+", theirs), then, last)
 
 
@@ -161,9 +161,12 @@ def _of_token(name: str, block: tuple[directive.Directive, ...]) -> directive.Di
     return arguments.line("location", "~", Expr(place), block=block)
 
 
-def _open_to_all() -> tuple[directive.Directive, ...]:
-    """Whatever an owner's snippet requires of visitors, a certificate authority cannot give it."""
-    return arguments.line("auth_basic", "off"), arguments.line("allow", "all")
+def _open_to_all(env: render_environment.Environment) -> tuple[directive.Directive, ...]:
+    """Whatever is required of visitors, a certificate authority cannot give it."""
+    lines = (arguments.line("auth_basic", "off"), arguments.line("allow", "all"))
+    if render_environment.Feature.AUTH_REQUEST not in env.nginx.features:
+        return lines
+    return (*lines, arguments.line("auth_request", "off"))
 
 
 def listen_file(

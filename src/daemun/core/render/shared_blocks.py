@@ -30,6 +30,7 @@ from daemun.core import (
 from daemun.core.directive import Expr
 from daemun.core.render import (
     accel_redirect,
+    access,
     default_server,
     error_pages,
     route_locations,
@@ -282,7 +283,7 @@ def _https(scope: site_scope.Scope) -> directive.Directive:
         arguments.line("if", *misdirected, block=(arguments.line("return", "421"),)),
         server_blocks.challenge(),
         *_content(scope, https=True),
-        *error_pages.lines(scope),
+        *error_pages.lines(scope, https=True),
     )
     return arguments.line("server", block=lines)
 
@@ -290,6 +291,7 @@ def _https(scope: site_scope.Scope) -> directive.Directive:
 def _content(scope: site_scope.Scope, *, https: bool) -> collections.abc.Iterator[directive.Node]:
     """Without their titles, which name the server of one site."""
     yield from accel_redirect.lines(scope)
+    yield from access.server_lines(scope)
     for one in scope.site.routes:
         for node in route_locations.locations(scope, one, https=https):
             if isinstance(node, directive.Directive):
@@ -306,6 +308,6 @@ def _http(scope: site_scope.Scope) -> directive.Directive:
             if site_file.believes_https(scope.settings)
             else (arguments.line("location", "/", block=site_file.to_https(scope.site)),)
         ),
-        *error_pages.lines(scope),
+        *error_pages.lines(scope, https=False),
     )
     return arguments.line("server", block=lines)

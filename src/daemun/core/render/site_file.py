@@ -11,6 +11,7 @@ from daemun.core.directive import Expr
 from daemun.core.options import alias_options, redirect_status_option, trusted_proxies_option
 from daemun.core.render import (
     accel_redirect,
+    access,
     buffer_sizes,
     error_pages,
     header_directives,
@@ -44,7 +45,7 @@ def nodes(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
         named = upstream.named(scope.settings, scope.environment, found.upstreams)
         shared = tuple(node for one in site.routes for node in route_locations.shared(scope, one))
         added = on_demand_site.shared(scope) if on_demand_site.is_on(site) else ()
-        return (*_title(site), *shared, *named, *added, *_handshake_map(scope), *_servers(scope))
+        return (*_title(site), *access.shared(scope), *shared, *named, *added, *_handshake_map(scope), *_servers(scope))
     except RenderError as error:
         raise _named(site, error) from error
 
@@ -124,7 +125,9 @@ def _https(
         *_own_words(scope.site),
         *header_directives.server_lines(scope, https=True),
     ]
-    return arguments.line("server", block=(*site_scope.yielding(lines, snippet), *inside, *error_pages.lines(scope)))
+    return arguments.line(
+        "server", block=(*site_scope.yielding(lines, snippet), *inside, *error_pages.lines(scope, https=True))
+    )
 
 
 def _refusing(scope: site_scope.Scope) -> directive.Directive:
@@ -152,7 +155,7 @@ def _http(
     written = {node.name for node in inside if isinstance(node, directive.Directive)}
     own = tuple(line for line in _own_words(scope.site) if line.name not in written)
     lines = (*server_blocks.listen_http(scope), arguments.line("server_name", *given), *own)
-    return arguments.line("server", block=(*lines, *inside, *error_pages.lines(scope)))
+    return arguments.line("server", block=(*lines, *inside, *error_pages.lines(scope, https=False)))
 
 
 def _own_words(site: model.Site) -> tuple[directive.Directive, ...]:
@@ -250,6 +253,7 @@ def _content(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, .
         scope = buffer_sizes.fit_site(header_directives.keep_in_site(scope, https=https))
     return (
         *accel_redirect.lines(scope),
+        *access.server_lines(scope),
         *static_files.around(scope),
         *scope.site.snippet,
         *_locations(scope, https=https),

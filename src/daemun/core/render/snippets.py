@@ -5,7 +5,7 @@ import re
 import zlib
 
 from daemun.core import directive, generation_files, model, named_servers, render_environment
-from daemun.core.render import access, buffer_sizes, site_scope, upstream
+from daemun.core.render import buffer_sizes, internal_clients, site_scope, upstream
 
 OF_THE_FILE = f"{generation_files.SNIPPETS}http.conf"
 
@@ -19,7 +19,7 @@ def paths(settings: model.Globals) -> tuple[str, ...]:
 def nodes(settings: model.Globals, env: render_environment.Environment, path: str) -> tuple[directive.Node, ...]:
     """Raises: RenderError."""
     if path == generation_files.INTERNAL_CLIENTS:
-        return access.internal_file(settings)
+        return internal_clients.internal_file(settings)
     part = find_part(settings, path)
     origin = settings.snippet_origin if part is None else model.Origin(source="file", place=part.place)
     title = directive.Comment(f"Hand-written nginx for the http level{site_scope.place(origin)}")

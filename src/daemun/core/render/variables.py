@@ -12,6 +12,7 @@ from daemun.core import arguments, certificate_choice, directive, layout, model,
 from daemun.core.directive import Expr
 from daemun.core.options import trusted_proxies_option
 from daemun.core.render import (
+    access,
     compression,
     error_pages,
     forwarded_headers,
@@ -44,6 +45,7 @@ def define(desired: model.Desired, env: render_environment.Environment) -> Defin
         *_forwarded(settings, env.nginx),
         *_proxied(settings),
         *(_like_nginx_proxy(settings) if settings.like_nginx_proxy else ()),
+        *access.variables(),
         *_streams(),
         *request_body.variables(env),
         *compression.variables(),

@@ -1,0 +1,251 @@
+"""`access`: who may come in, and how often.
+
+Sources: nginx.org/en/docs/http/ngx_http_access_module.html, ngx_http_limit_req_module and ngx_http_limit_conn_module.
+
+What stands nearer to a request replaces what stands further out; `public` lets everybody in there.
+"""
+
+import collections.abc
+import dataclasses
+import ipaddress
+import itertools
+import re
+import typing
+
+import pydantic
+
+from daemun.core import render_environment, rules, words
+from daemun.core.options import forms
+from daemun.core.options.option import Doc, Label, Level, Option, Place
+
+PUBLIC = "public"
+PRIVATE = "private"
+PRIVATE_NETWORKS = (
+    "127.0.0.0/8",
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "169.254.0.0/16",
+    "::1",
+    "fc00::/7",
+    "fe80::/10",
+)
+"""This machine, and networks that the Internet has no way to (RFC 1918, 3927, 4193, 4291). Not 100.64.0.0/10: behind a
+provider's address translation strangers share it (RFC 6598)."""
+
+_RATE = re.compile(r"([0-9]{1,9})\s*/\s*([smh])\Z")
+_BY_HEADER = re.compile(r"header\s+(\S+)\Z")
+_MOST_AT_ONCE = 1_000_000
+_PERIODS_S = {"s": 1, "m": 60, "h": 3600}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """So many requests in so many seconds."""
+
+    requests: int
+    period_s: int
+
+    def __str__(self) -> str:
+        unit = next(unit for unit, period_s in _PERIODS_S.items() if period_s == self.period_s)
+        return f"{self.requests}/{unit}"
+
+
+def _parse_rate(text: str) -> object:
+    match = _RATE.match(text.strip())
+    if match is None:
+        raise ValueError(f"expected a rate such as 10/s or 300/m, found {words.describe(text)}")
+    return Rate(requests=int(match[1]), period_s=_PERIODS_S[match[2]])
+
+
+_RATE_FORM: forms.Json = {"type": "string", "pattern": r"^\s*[0-9]{1,9}\s*/\s*[smh]\s*$"}
+_Rate = typing.Annotated[
+    pydantic.InstanceOf[Rate],
+    pydantic.BeforeValidator(forms.parse_text(_parse_rate)),
+    pydantic.WithJsonSchema(_RATE_FORM),
+]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimit(forms.OptionMap):
+    """burst: how many may come at once; None: as many as the rate has. by: what is counted together."""
+
+    shape: typing.ClassVar[str] = "a rate such as 10/s, or a map"
+    meanings: typing.ClassVar[dict[str, str]] = {
+        "rate": "how many requests in a second, minute or hour: 10/s, 300/m",
+        "burst": "how many may come at once; as many as the rate has",
+        "by": "what is counted together: address (of IPv6 the first 64 bits), or header NAME; address",
+    }
+    rate: _Rate
+    burst: forms.Number | None = None
+    by: forms.Text = "address"
+
+    @property
+    def header(self) -> str | None:
+        """The header that is counted by, in small letters; None: the address."""
+        match = _BY_HEADER.match(self.by)
+        return None if match is None else match[1].lower()
+
+
+def _parse_limit(value: object) -> object:
+    return value if isinstance(value, dict) else {"rate": value}
+
+
+_LimitForm = typing.Annotated[RateLimit, pydantic.BeforeValidator(_parse_limit), forms.Also(_RATE_FORM)]
+
+
+def _split(value: object) -> object:
+    """A label holds a list in one text."""
+    parts = re.split(r"[,\s]+", value.strip()) if isinstance(value, str) else value
+    return parts if isinstance(parts, list | tuple) else [parts]
+
+
+Networks = typing.Annotated[
+    tuple[forms.Text, ...],
+    pydantic.Strict(strict=False),
+    pydantic.BeforeValidator(_split),
+    forms.Also(forms.TEXT),
+]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Access(forms.OptionMap):
+    """allow, deny: addresses, networks, and `private`. any: whether one condition is enough. Nothing set: public.
+
+    connections: how many of one address may be open at a time, each request over HTTP/2 counting as one.
+    """
+
+    shape: typing.ClassVar[str] = "public or a map"
+    meanings: typing.ClassVar[dict[str, str]] = {
+        "allow": "addresses and networks that are let in, all others get 403; private: the private networks",
+        "deny": "addresses and networks that get 403",
+        "rate_limit": "how often requests may come, more get 429",
+        "connections": "how many requests of one address may be open at a time, more get 429",
+        "any": "whether one of the conditions is enough; false: all of them must hold",
+    }
+    allow: Networks = ()
+    deny: Networks = ()
+    rate_limit: _LimitForm | None = None
+    connections: forms.Number | None = None
+    any: forms.Flag = False
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """The keys that say who may come in."""
+        return tuple(name for name in CONDITIONS if getattr(self, name))
+
+    @property
+    def is_limited(self) -> bool:
+        return self.rate_limit is not None or self.connections is not None
+
+
+CONDITIONS = ("allow", "deny")
+
+
+def networks(given: tuple[str, ...]) -> tuple[str, ...]:
+    """With what `private` means, each once."""
+    parts = (PRIVATE_NETWORKS if one == PRIVATE else (one,) for one in given)
+    return tuple(dict.fromkeys(network for part in parts for network in part))
+
+
+def tighten(outer: Access, inner: Access) -> Access:
+    """Both at once: what the file demands, and what a container adds. Raises: ValueError with why that cannot be."""
+    if inner == Access():
+        raise ValueError(f"the file guards every site; a label cannot write {PUBLIC}")
+    if outer.any or inner.any:
+        raise ValueError("the file guards every site, and `any` cannot be combined with that")
+    if outer.allow and inner.allow:
+        allow = _intersect(networks(outer.allow), networks(inner.allow))
+        if not allow:
+            raise ValueError("allow: none of these is among those that the file lets in")
+    else:
+        allow = outer.allow or inner.allow
+    if outer.rate_limit is not None and inner.rate_limit is not None:
+        raise ValueError("rate_limit: the file has one for every site")
+    connections = [one for one in (outer.connections, inner.connections) if one is not None]
+    return Access(
+        allow=allow,
+        deny=tuple(dict.fromkeys((*outer.deny, *inner.deny))),
+        rate_limit=outer.rate_limit or inner.rate_limit,
+        connections=min(connections, default=None),
+    )
+
+
+def _intersect(some: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    """Of two networks one holds the other, or they have nothing in common."""
+    pairs = itertools.product(map(ipaddress.ip_network, some), map(ipaddress.ip_network, others))
+    found = (
+        str(max(one, other, key=lambda network: network.prefixlen))
+        for one, other in pairs
+        if one.version == other.version and one.overlaps(other)
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def _parse(value: object) -> object:
+    if value == PUBLIC:
+        return Access()
+    if value == PRIVATE:
+        raise ValueError("expected public or a map, found private; write {allow: private}")
+    if value == {}:
+        raise ValueError("expected public or a map, found an empty map; to let everybody in, write public")
+    return value
+
+
+def _check(value: Access | None, place: Place) -> None:
+    if value is None:
+        return
+    for key in ("allow", "deny"):
+        for index, network in enumerate(getattr(value, key)):
+            if network != PRIVATE:
+                place.add_value(network, rules.check_network(network), key, index)
+    if value.any and not value.conditions:
+        place.add("has no effect: there is no condition beside it", "any")
+    if value.any and value.deny:
+        place.add("cannot stand beside `any`: whoever is denied could come in by another condition", "deny")
+    if value.rate_limit is not None:
+        _check_limit(value.rate_limit, place.below("rate_limit"))
+    if value.connections is not None:
+        place.add(rules.check_number(value.connections, least=1, most=65535), "connections")
+    if place.route is not None and place.route.is_internal and value.conditions:
+        place.add("cannot stand beside NETWORK_ACCESS=internal, which says who may come in")
+
+
+def _check_limit(limit: RateLimit, place: Place) -> None:
+    place.add(rules.check_number(limit.rate.requests, least=1, most=_MOST_AT_ONCE), "rate")
+    if limit.rate.period_s == _PERIODS_S["h"] and limit.rate.requests < 60:
+        place.add("is less than one in a minute, which nginx cannot count; write 1/m", "rate")
+    if limit.burst is not None:
+        place.add(rules.check_number(limit.burst, least=1, most=_MOST_AT_ONCE), "burst")
+    if limit.by == "address":
+        return
+    if limit.header is None:
+        place.add_value(limit.by, 'is not known; expected address or "header NAME"', "by")
+    else:
+        place.add(rules.check_header_name(limit.header, request=True), "by")
+
+
+def _needs(value: Access | None) -> collections.abc.Iterator[render_environment.Feature]:
+    if value is not None and (value.allow or value.deny):
+        yield render_environment.Feature.ACCESS
+    if value is not None and value.rate_limit is not None:
+        yield render_environment.Feature.LIMIT_REQ
+    if value is not None and value.connections is not None:
+        yield render_environment.Feature.LIMIT_CONN
+
+
+OPTION = Option[Access | None](
+    name="access",
+    form=typing.Annotated[Access | None, pydantic.BeforeValidator(_parse), forms.Also({"const": PUBLIC})],
+    default=None,
+    doc=Doc(
+        kind="`public`, or `{allow, deny, any, rate_limit: {rate, burst, by}, connections}`",
+        usual="`public`",
+        meaning="who may come in, and how often: see [Access](#access)",
+    ),
+    levels=frozenset(Level),
+    label=Label.VALUE,
+    check=_check,
+    needs=_needs,
+)
+"""None: what stands further out."""

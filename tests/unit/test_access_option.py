@@ -1,0 +1,128 @@
+"""`access`: what may be written, what is refused, and what a container's label adds to the file's."""
+
+import dataclasses
+import typing
+
+import pytest
+
+from daemun.core import merge, model
+from daemun.core.options import access_option, catalogue
+from daemun.core.options.access_option import Access, Rate, RateLimit
+from daemun.sources import yaml_file
+from daemun.sources.docker import label_options
+from tests.support.sites import route, site
+
+A_MINUTE = 60
+
+
+def read(access: str) -> tuple[Access | None, list[str]]:
+    text = f"sites:\n  a.test:\n    access: {access}\n    routes: {{/: http://127.0.0.1:1}}\n"
+    snapshot = yaml_file.parse(text, file_name="daemun.yaml", base_dir="/etc/daemun")
+    (found,) = snapshot.sites
+    return access_option.OPTION.of(found), [problem.message for problem in snapshot.problems]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("public", Access()),
+        ("{allow: private}", Access(allow=("private",))),
+        ("{allow: [10.0.0.0/8, '2001:db8::1']}", Access(allow=("10.0.0.0/8", "2001:db8::1"))),
+        ("{deny: 10.0.0.1}", Access(deny=("10.0.0.1",))),
+        ("{allow: 'private, 192.0.2.1'}", Access(allow=("private", "192.0.2.1"))),
+        ("{rate_limit: 10/s}", Access(rate_limit=RateLimit(rate=Rate(requests=10, period_s=1)))),
+        ("{rate_limit: 5 / m}", Access(rate_limit=RateLimit(rate=Rate(requests=5, period_s=A_MINUTE)))),
+        (
+            "{rate_limit: {rate: 5/m, burst: 2, by: header X-Key}}",
+            Access(rate_limit=RateLimit(rate=Rate(requests=5, period_s=A_MINUTE), burst=2, by="header X-Key")),
+        ),
+        ("{connections: 7, allow: private, any: true}", Access(connections=7, allow=("private",), any=True)),
+    ],
+)  # fmt: skip
+def test_what_may_be_written(written: str, meant: Access) -> None:
+    assert read(written) == (meant, [])
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("private", "write {allow: private}"),
+        ("{}", "to let everybody in, write public"),
+        ("true", "expected public or a map"),
+        ("{allow: localhost}", "is not a network"),
+        ("{allow: 10.0.0.1/8}", 'write "10.0.0.0/8"'),
+        ("{deny: [10.0.0.0/8, x]}", '"x" is not a network'),
+        ("{alow: private}", 'did you mean "allow"?'),
+        ("{any: true}", "there is no condition beside it"),
+        ("{any: true, deny: 10.0.0.1}", "could come in by another condition"),
+        ("{rate_limit: 10}", "expected"),
+        ("{rate_limit: 10rps}", "expected a rate such as 10/s"),
+        ("{rate_limit: 0/s}", "0 is not"),
+        ("{rate_limit: 5/h}", "write 1/m"),
+        ("{rate_limit: {burst: 3}}", "rate"),
+        ("{rate_limit: {rate: 1/s, burst: 0}}", "burst"),
+        ("{rate_limit: {rate: 1/s, by: cookie}}", "expected address or"),
+        ("{rate_limit: {rate: 1/s, by: 'header $x'}}", "is not a header name"),
+        ("{connections: 0}", "connections"),
+        ("{connections: many}", "connections"),
+    ],
+)
+def test_what_is_refused_and_why(written: str, said: str) -> None:
+    """The site with it is set aside: nobody is let in by a mistake."""
+    text = f"sites:\n  a.test:\n    access: {written}\n    routes: {{/: http://127.0.0.1:1}}\n"
+    snapshot = yaml_file.parse(text, file_name="daemun.yaml", base_dir="/etc/daemun")
+    desired = merge.merge_snapshots([snapshot])
+    assert any(said in problem.message for problem in desired.problems), [one.message for one in desired.problems]
+    assert all(one.fault is not None for one in desired.sites)
+
+
+def test_what_a_label_says() -> None:
+    entry = label_options.read_route(
+        {"access": {"allow": "private 192.0.2.0/24", "rate_limit": "10/s", "any": "false"}}
+    )
+    given = typing.cast(Access, entry.given(catalogue.BY_NAME)["access"])
+    assert given.allow == ("private", "192.0.2.0/24")
+    assert given.rate_limit == RateLimit(rate=Rate(requests=10, period_s=1))
+    assert label_options.read_route({"access": "public"}).given(catalogue.BY_NAME)["access"] == Access()
+
+
+# --- the file's and a container's ------------------------------------------------------------------------------
+
+FILE = Access(allow=("10.0.0.0/8", "192.0.2.0/24"), deny=("10.9.9.9",), connections=5)
+
+
+def merged(label: Access, outer: Access = FILE, source: str = "docker") -> tuple[Access | None, list[str]]:
+    """What holds for a site that a container or the file has, and what is refused."""
+    one = site("a.test", route("/", "http://127.0.0.1:1", options=catalogue.values(access_option.OPTION.set(label))))
+    one = dataclasses.replace(one, origin=model.Origin(source=source, place="container web"))
+    gate = model.Globals(options=catalogue.values(access_option.OPTION.set(outer)))
+    snapshots = [model.Snapshot(source="file", globals=gate), model.Snapshot(source=source, sites=(one,))]
+    desired = merge.merge_snapshots(snapshots)
+    found = [access_option.OPTION.of(route_) for site_ in desired.sites for route_ in site_.routes]
+    return found[0] if found else None, [problem.message for problem in desired.problems]
+
+
+def test_a_label_never_opens_what_the_file_guards() -> None:
+    assert merged(Access())[0] is None
+    assert "cannot write public" in merged(Access())[1][0]
+    assert merged(Access(allow=("0.0.0.0/0", "::/0")))[0] == dataclasses.replace(FILE)
+    assert merged(Access(allow=("10.1.0.0/16", "198.51.100.0/24")))[0] == dataclasses.replace(
+        FILE, allow=("10.1.0.0/16",)
+    )
+    assert merged(Access(allow=("198.51.100.0/24",)))[0] is None
+    assert merged(Access(allow=("private",), any=True))[0] is None
+    assert merged(Access(connections=9))[0] == FILE
+    assert merged(Access(connections=2))[0] == dataclasses.replace(FILE, connections=2)
+    assert merged(Access(deny=("10.0.0.1",)))[0] == dataclasses.replace(FILE, deny=("10.9.9.9", "10.0.0.1"))
+    limit = RateLimit(rate=Rate(requests=1, period_s=1))
+    assert merged(Access(rate_limit=limit))[0] == dataclasses.replace(FILE, rate_limit=limit)
+    assert merged(Access(allow=("10.0.0.0/8",)), dataclasses.replace(FILE, deny=(), any=True))[0] is None
+
+
+def test_the_file_itself_may_open_what_it_guards() -> None:
+    assert merged(Access(), source="file")[0] == Access()
+
+
+def test_where_the_file_guards_nothing_a_label_stands_alone() -> None:
+    assert merged(Access(), Access())[0] == Access()
+    assert merged(Access(allow=("private",), any=True), Access())[0] == Access(allow=("private",), any=True)
