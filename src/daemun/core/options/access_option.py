@@ -135,11 +135,17 @@ class Access(forms.OptionMap):
         return tuple(name for name in CONDITIONS if getattr(self, name))
 
     @property
+    def judge(self) -> str | None:
+        """The key of the condition that a server decides on for each request; None: there is none."""
+        return next((name for name in JUDGES if getattr(self, name) is not None), None)
+
+    @property
     def is_limited(self) -> bool:
         return self.rate_limit is not None or self.connections is not None
 
 
-CONDITIONS = ("allow", "deny")
+JUDGES: tuple[str, ...] = ()
+CONDITIONS = ("allow", "deny", *JUDGES)
 
 
 def networks(given: tuple[str, ...]) -> tuple[str, ...]:

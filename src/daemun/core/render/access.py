@@ -35,6 +35,9 @@ class _Holding:
     place: str
 
 
+_NOTHING_HOLDS = _Holding(access=access_option.Access(), place="")
+
+
 def _of_site(scope: site_scope.Scope) -> _Holding:
     if (own := _written(scope.site)) is not None:
         return _Holding(access=own, place=names.variable_suffix(scope.site.host, ""))
@@ -60,7 +63,7 @@ def counts_connections(scope: site_scope.Scope, route: model.Route) -> bool:
 
 def server_lines(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     """What every location of a server inherits."""
-    return _conditions(_of_site(scope).access, inherited=access_option.Access())
+    return _conditions(_of_site(scope), inherited=_NOTHING_HOLDS)
 
 
 def retry_after(scope: site_scope.Scope) -> str | None:
@@ -89,7 +92,7 @@ def guarded(
     Ours go first: what an owner wrote for addresses may refuse more, and lets in no one else.
     """
     holding = _of_route(scope, route)
-    lines = (*_conditions(holding.access, inherited=_of_site(scope).access), *_limits(holding))
+    lines = (*_conditions(holding, inherited=_of_site(scope)), *_limits(holding))
     return tuple(_with_lines(node, lines) for node in locations)
 
 
@@ -113,17 +116,33 @@ def _with_lines(node: directive.Node, lines: tuple[directive.Directive, ...]) ->
     return dataclasses.replace(node, block=(*lines, *node.block))
 
 
-def _conditions(access: access_option.Access, *, inherited: access_option.Access) -> tuple[directive.Directive, ...]:
+def _conditions(held: _Holding, *, inherited: _Holding) -> tuple[directive.Directive, ...]:
+    if held == inherited:
+        return ()
+    access, outer = held.access, inherited.access
     rules = _rules(access)
-    if not rules and _rules(inherited):
+    if not rules and _rules(outer):
         # Beside other conditions of which one is enough, "allow all" would be enough for everybody.
         rules = (arguments.line("deny" if access.any else "allow", "all"),)
-    if access == inherited:
-        return ()
-    if access.conditions or inherited.conditions:
+    if access.judge is not None:
+        rules = (*rules, arguments.line("auth_request", _judge_place(held)))
+    elif outer.judge is not None:
+        rules = (*rules, arguments.line("auth_request", "off"))
+    if access.conditions or outer.conditions:
         # Written out, so that none further out, of an owner's, holds.
         return (arguments.line("satisfy", "any" if access.any else "all"), *rules)
     return rules
+
+
+def _judge_place(held: _Holding) -> str:
+    """The location that decides for whatever holds this; no visitor can request it."""
+    return f"/.daemun/judge/{held.place}"
+
+
+def find_judged(scope: site_scope.Scope) -> dict[str, access_option.Access]:
+    """The locations that a server needs for judges, and what each of them decides by."""
+    held = (_of_site(scope), *(_of_route(scope, route) for route in scope.site.routes))
+    return {_judge_place(one): one.access for one in held if one.access.judge is not None}
 
 
 def _rules(access: access_option.Access) -> tuple[directive.Directive, ...]:
