@@ -1,12 +1,17 @@
 """Programs that are measured beside daemun, and those that make load: from PyPI, in a virtual environment of the
-benchmark's own, or Debian's (scripts/bench-packages)."""
+benchmark's own, Debian's newest, unpacked beside the system, or Debian's (scripts/bench-packages)."""
 
+import functools
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import venv
+
+from daemun import errors
+from daemun.nginx.builds import debian_packages, install_build
+from tests.support import debian_program
 
 ROOT = pathlib.Path(__file__).parents[1]
 FOLDER = pathlib.Path(os.environ.get("XDG_CACHE_HOME", ROOT / ".cache")) / "bench"
@@ -38,6 +43,36 @@ def debian(name: str, package: str) -> str:
     if found is None:
         raise MissingError(f"{name} is not installed: sudo apt install {package}")
     return found
+
+
+def newest_of_debian(name: str, path: str) -> str:
+    """The path of a program of Debian's newest package of that name, unpacked on first use; else of the system's.
+
+    path: in the package. Raises: MissingError."""
+    try:
+        return str(debian_program.unpack(name, path, FOLDER / "debian" / name))
+    except errors.EnvironmentProblemError as error:
+        print(f"the system's {name} is taken: {error}", file=sys.stderr)
+        return debian(name, name)
+
+
+@functools.cache
+def newest_nginx() -> str:
+    """Of Debian, installed as `daemun nginx install` does it. Raises: MissingError."""
+
+    def fetch(folder: pathlib.Path) -> tuple[pathlib.Path, ...]:
+        fetched = debian_packages.fetch(folder, mirror=None, suites=debian_packages.SUITES, accept_expired=True)
+        return fetched.files
+
+    into = FOLDER / "nginx"
+    into.mkdir(parents=True, exist_ok=True)
+    try:
+        return install_build.install(into, fetch).path
+    except errors.EnvironmentProblemError as error:
+        if not (before := sorted(map(str, into.glob("[!.]*/usr/sbin/nginx")))):
+            raise MissingError(str(error)) from error
+        print(f"{before[-1]} is taken: {error}", file=sys.stderr)
+        return before[-1]
 
 
 def version(*command: str) -> str:

@@ -1,8 +1,8 @@
 """What a measurement yields, and what follows from it. Pure: values in, values out.
 
-A row compares contestants by one figure, of which less is better. Every contestant has one figure per round, and all of
-one round were taken one after another, so that what disturbs the machine disturbs them alike: a ratio is taken within
-each round, and the median of those is what counts.
+A row compares contestants by one figure, of which less is better. Every contestant has one figure per round (of
+requests: per variation), and all of one round were taken one after another, so that what disturbs the machine disturbs
+them alike: a ratio is taken within each round, and the median of those is what counts.
 """
 
 import collections.abc
@@ -16,11 +16,15 @@ Series = collections.abc.Mapping[str, tuple[float, ...]]
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """What is to be reached: the figure of `subject` is at most `most`, times that of `of` where one is named."""
+    """What is to be reached: the figure of `subject` is at most `most`, times that of `of` where one is named.
+
+    everywhere: in each round, and not only in their median.
+    """
 
     most: float
     subject: str
     of: str | None = None
+    everywhere: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +47,7 @@ class Section:
 
     name: a word; also of its files. versions: program -> version. notes: what a reader must know of the figures, such
     as contestants that were missing. limit: the contestant that shows how far it goes at best; what each target comes
-    to for it is shown, too.
+    to for it is shown, too. two_modes: whose figures tell of luck, and where: the run has failed then.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Section:
     versions: collections.abc.Mapping[str, str] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
     limit: str | None = None
+    two_modes: tuple[str, ...] = ()
 
 
 class Outcome(enum.Enum):
@@ -114,4 +119,6 @@ def _judge(row: Row, target: Target, limit: str | None) -> Verdict:
 
 def _measured(series: Series, target: Target) -> float | None:
     figures = series.get(target.subject, ()) if target.of is None else ratios(series, target.subject, target.of)
-    return statistics.median(figures) if figures else None
+    if not figures:
+        return None
+    return max(figures) if target.everywhere else statistics.median(figures)

@@ -9,14 +9,13 @@ import statistics
 import subprocess
 import sys
 
-from bench import contestants, processes, servers
+from bench import contestants, processes, servers, variations
 from bench.proxies import place
 
 _THREADS = 2
-_CONNECTIONS = 32
-_H2_CONNECTIONS = 16
-_H2_STREAMS = 8
-_H2_REQUESTS = 900
+_REQUESTS = 900
+_MOST_BYTES = 400_000_000
+"""Of the answers of one run of h2load, so that large ones do not take longer than small ones."""
 _WEBSOCKETS = 64
 _LONGEST_S = 120.0
 
@@ -91,48 +90,50 @@ def _run(command: collections.abc.Sequence[str]) -> str:
 # --- requests --------------------------------------------------------------------------------------------------
 
 
-def requests_http(proxy: place.Proxy, amount: Amount) -> Loaded:
-    return _measured(proxy, lambda: _wrk(f"http://{place.HOST}:{proxy.http}/", amount))
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Protocol:
+    """How requests are made. options: h2load's. connections: each with `streams` requests at a time."""
+
+    name: str
+    is_tls: bool
+    options: tuple[str, ...] = ()
+    connections: int = 32
+    streams: int = 1
 
 
-def requests_https(proxy: place.Proxy, amount: Amount) -> Loaded:
-    return _measured(proxy, lambda: _wrk(f"https://{place.HOST}:{proxy.https}/", amount))
+HTTP1 = Protocol(name="HTTP/1.1", is_tls=False, options=("--h1",))
+HTTPS1 = Protocol(name="HTTPS/1.1", is_tls=True, options=("--h1",))
+HTTP2 = Protocol(name="HTTP/2", is_tls=True, connections=16, streams=8)
 
 
-def _wrk(url: str, amount: Amount) -> Told:
-    program = contestants.debian("wrk", "wrk")
-    limits = [f"-t{_THREADS}", f"-c{_CONNECTIONS}", f"-d{max(1, round(amount.seconds))}s"]
-    return read_wrk(_run([program, *limits, "--latency", f"-HHost: {place.HOST}", url]))
+def requests(protocol: Protocol, variation: variations.Variation, proxy: place.Proxy, amount: Amount) -> Loaded:
+    return _measured(proxy, lambda: _h2load(protocol, variation, proxy, amount))
 
 
-def read_wrk(said: str) -> Told:
-    """Raises: LoadError when requests failed, or it said something else."""
-    if "Non-2xx" in said or "Socket errors" in said:
-        raise LoadError(f"wrk met errors: {said}")
-    count = re.search(r"(\d+) requests in", said)
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
-    p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)\b", said)
-    if count is None or rate is None or p99 is None:
-        raise LoadError(f"cannot read what wrk says: {said}")
-    in_ms = {"us": 0.001, "ms": 1.0, "s": 1000.0}[p99.group(2)]
-    return Told(count=int(count.group(1)), rate=float(rate.group(1)), p99_ms=float(p99.group(1)) * in_ms)
-
-
-def requests_http2(proxy: place.Proxy, amount: Amount) -> Loaded:
-    return _measured(proxy, lambda: _h2load(f"https://{place.HOST}:{proxy.https}/", amount))
-
-
-def _h2load(url: str, amount: Amount) -> Told:
+def _h2load(protocol: Protocol, variation: variations.Variation, proxy: place.Proxy, amount: Amount) -> Told:
     """Again and again: nginx closes a connection after 1,000 requests where nothing else is said, and h2load opens no
     other one."""
     program = contestants.debian("h2load", "nghttp2-client")
     log = amount.folder / "h2load.log"
-    limits = [f"-t{_THREADS}", f"-c{_H2_CONNECTIONS}", f"-m{_H2_STREAMS}", f"-n{_H2_CONNECTIONS * _H2_REQUESTS}"]
+    port = proxy.https if protocol.is_tls else proxy.http
+    requests_each = max(20, min(_REQUESTS, _MOST_BYTES // (variations.SIZES[variation.size] * protocol.connections)))
+    command = [
+        program,
+        *protocol.options,
+        f"-t{_THREADS}",
+        f"-c{protocol.connections}",
+        f"-m{protocol.streams}",
+        f"-n{protocol.connections * requests_each}",
+        f"--connect-to=127.0.0.1:{port}",
+        f"--log-file={log}",
+        *(f"-H{line}" for line in variation.lines),
+        f"{'https' if protocol.is_tls else 'http'}://{proxy.host}:{port}{variation.path}",
+    ]
     times_us: list[int] = []
     took_s = 0.0
     while took_s < amount.seconds:
         log.unlink(missing_ok=True)
-        one_s, these_us = read_h2load(_run([program, *limits, f"--log-file={log}", url]), log.read_text())
+        one_s, these_us = read_h2load(_run(command), log.read_text(), "h2" if protocol is HTTP2 else "http/1.1")
         took_s += one_s
         times_us += these_us
     times_us.sort()
@@ -140,14 +141,14 @@ def _h2load(url: str, amount: Amount) -> Told:
     return Told(count=len(times_us), rate=len(times_us) / took_s, p99_ms=p99_ms)
 
 
-def read_h2load(said: str, log: str) -> tuple[float, list[int]]:
+def read_h2load(said: str, log: str, protocol: str) -> tuple[float, list[int]]:
     """How long it took, s, and the time of each request, µs.
 
-    log: a line for each answer: when, status, µs. Raises: LoadError when requests failed.
+    log: a line for each answer: when, status, µs. protocol: as h2load calls it. Raises: LoadError when requests failed.
     """
     took = re.search(r"finished in ([\d.]+)(us|ms|s),", said)
     lines = [line.split("\t") for line in log.splitlines()]
-    if "Application protocol: h2" not in said or took is None or not lines:
+    if f"Application protocol: {protocol}\n" not in said or took is None or not lines:
         raise LoadError(f"cannot read what h2load says: {said}")
     if " 0 failed, 0 errored, 0 timeout" not in said or any(status != "200" for _, status, _ in lines):
         raise LoadError(f"h2load met errors: {said}")

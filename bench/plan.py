@@ -8,17 +8,12 @@ import sys
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """folder: empty, and gone afterwards; others may enter it. quick: a look whether all works, in a small part of the
-    time; its figures say little. rounds: how often each contestant is measured at least. nginx: the path of the binary;
-    None: the one that daemun would choose.
+    time; its figures say little. nginx: the path of one that is measured beside the bundled one; None: Debian's newest.
     """
 
     folder: pathlib.Path
     quick: bool
     nginx: str | None = None
-
-    @property
-    def rounds(self) -> int:
-        return 1 if self.quick else 5
 
 
 def tell(what: str) -> None:

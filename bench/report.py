@@ -55,6 +55,9 @@ def _section(part: saved.Saved) -> list[str]:
     ]
     if section.versions:
         lines += ["Versions: " + ", ".join(f"{name} {is_}" for name, is_ in section.versions.items()) + ".", ""]
+    if section.two_modes:
+        lines += ["**The figures of these are luck, and none of them holds: two modes.**", ""]
+        lines += [*(f"- {one}" for one in section.two_modes), ""]
     lines += [f"![{section.title}](results/{section.name}.svg)", ""]
     for contestants, rows in itertools.groupby(section.rows, key=lambda row: tuple(row.series)):
         lines += [*_table(contestants, list(rows)), ""]
@@ -98,7 +101,8 @@ def _targets(section: figures.Section) -> list[str]:
 def _verdict(verdict: figures.Verdict) -> list[str]:
     target = verdict.target
     times = "" if target.of is None else " ×"
-    reach = f"≤ {limit(target.most)}{times} {target.of or verdict.row.unit}"
+    where = ", the worst" if target.everywhere else ""
+    reach = f"≤ {limit(target.most)}{times} {target.of or verdict.row.unit}{where}"
     outcome = verdict.outcome.value
     if verdict.outcome is figures.Outcome.MISSED:
         outcome = f"**{outcome}**"

@@ -30,7 +30,9 @@ def read(text: str) -> Saved:
 
 def _section(given: dict[str, typing.Any]) -> figures.Section:
     rows = tuple(_row(row) for row in given["rows"])
-    return figures.Section(**{**given, "rows": rows, "notes": tuple(given["notes"])})
+    return figures.Section(
+        **{**given, "rows": rows, "notes": tuple(given["notes"]), "two_modes": tuple(given.get("two_modes", ()))}
+    )
 
 
 def _row(given: dict[str, typing.Any]) -> figures.Row:

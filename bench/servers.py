@@ -18,13 +18,13 @@ import string
 import sys
 import threading
 
-from bench import frames, processes
+from bench import frames, processes, variations
 from bench.proxies import nginx
 from tests.support import ports
 
-BODY = b"Hello from the server behind the gate. " * 3
 FILE_MB = 100
 _BUFFER = 1 << 18
+_TEXT = b"Hello from the server behind the gate. "
 
 _CONFIG = string.Template("""\
 worker_processes 1;
@@ -39,7 +39,9 @@ http {
     $temporary
     server {
         listen 127.0.0.1:$port backlog=8192;
-        location / { default_type text/plain; return 200 "$body"; }
+        default_type text/plain;
+        location / { return 200 "$body"; }
+        location ~ ^/(2kB|20kB|200kB)/ { root $folder; rewrite ^/([^/]+)/ /$$1 break; }
         location /file { alias $folder/file; }
     }
 }
@@ -60,9 +62,14 @@ def running(folder: pathlib.Path, binary: str) -> collections.abc.Iterator[Serve
     folder.chmod(0o755)
     with (folder / "file").open("wb") as file:
         file.truncate(FILE_MB * 1_000_000)
+    small, *larger = variations.SIZES.items()
+    for name, size in larger:
+        (folder / name.replace(" ", "")).write_bytes(_TEXT * (size // len(_TEXT)) + _TEXT[: size % len(_TEXT)])
     temporary = nginx.temporary_paths(folder)
     config = folder / "nginx.conf"
-    config.write_text(_CONFIG.substitute(folder=folder, port=found.app, body=BODY.decode(), temporary=temporary))
+    config.write_text(
+        _CONFIG.substitute(folder=folder, port=found.app, body=(_TEXT * 3)[: small[1]].decode(), temporary=temporary)
+    )
     command = [sys.executable, "-m", "bench.servers", str(found.echo), str(found.sink)]
     log = folder / "servers.log"
     with (

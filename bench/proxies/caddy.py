@@ -29,14 +29,14 @@ def run(place: place_.Place) -> collections.abc.Iterator[place_.Proxy]:
     with processes.running(
         command, place.folder / "said.log", lambda: processes.accepts(place.https), environment=environment
     ) as pid:
-        yield place_.Proxy(name=NAME, http=place.http, https=place.https, roots=(pid,))
+        yield place_.Proxy(name=NAME, http=place.http, https=place.https, roots=(pid,), host=place.host)
 
 
 def _config(place: place_.Place) -> dict[str, typing.Any]:
     routes = [
         _route(place.echo, [{"path": ["/echo"]}]),
         _route(place.sink, [{"path": ["/sink"]}]),
-        _route(place.app, [{"host": [place_.HOST]}]),
+        _route(place.app, [{"host": [place.host]}]),
     ]
     without = {"automatic_https": {"disable": True}, "protocols": ["h1", "h2"], "routes": routes}
     pair = {"certificate": str(place.ecdsa.certificate), "key": str(place.ecdsa.key)}

@@ -11,14 +11,23 @@ from bench import processes
 from bench.proxies import place as place_
 
 NAME = "daemun"
+BUNDLED = "daemun, bundled nginx"
 
 
 def version(_: place_.Place) -> str:
     return daemun.__version__
 
 
+def run(place: place_.Place) -> contextlib.AbstractContextManager[place_.Proxy]:
+    return _run(NAME, place)
+
+
+def run_bundled(place: place_.Place) -> contextlib.AbstractContextManager[place_.Proxy]:
+    return _run(BUNDLED, place)
+
+
 @contextlib.contextmanager
-def run(place: place_.Place) -> collections.abc.Iterator[place_.Proxy]:
+def _run(name: str, place: place_.Place) -> collections.abc.Iterator[place_.Proxy]:
     """Plain HTTP is served, too, and large uploads are let through; all else is as it comes."""
     site = {
         "tls": {"certificate": str(place.ecdsa.certificate), "key": str(place.ecdsa.key)},
@@ -36,7 +45,7 @@ def run(place: place_.Place) -> collections.abc.Iterator[place_.Proxy]:
             {
                 "listen": {"http": f"127.0.0.1:{place.http}", "https": f"127.0.0.1:{place.https}"},
                 "docker": "off",
-                "sites": {place_.HOST: site},
+                "sites": {place.host: site},
             }
         )
     )
@@ -51,4 +60,5 @@ def run(place: place_.Place) -> collections.abc.Iterator[place_.Proxy]:
         return processes.accepts(place.https) and bool(written.read_text())
 
     with processes.running(command, place.folder / "said.log", ready, environment=environment) as pid:
-        yield place_.Proxy(name=NAME, http=place.http, https=place.https, roots=(pid, int(written.read_text())))
+        roots = (pid, int(written.read_text()))
+        yield place_.Proxy(name=name, http=place.http, https=place.https, roots=roots, host=place.host)

@@ -28,7 +28,7 @@ def run(place: place_.Place) -> collections.abc.Iterator[place_.Proxy]:
     command = [_program(), "-c", str(path), "--concurrency", str(place.cores), "--log-level", "error"]
     command += ["--disable-hot-restart"]
     with processes.running(command, place.folder / "said.log", lambda: processes.accepts(place.https)) as pid:
-        yield place_.Proxy(name=NAME, http=place.http, https=place.https, roots=(pid,))
+        yield place_.Proxy(name=NAME, http=place.http, https=place.https, roots=(pid,), host=place.host)
 
 
 def _config(place: place_.Place) -> dict[str, typing.Any]:

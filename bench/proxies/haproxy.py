@@ -1,4 +1,4 @@
-"""HAProxy, Debian's package."""
+"""HAProxy, Debian's newest package."""
 
 import collections.abc
 import contextlib
@@ -49,8 +49,8 @@ def version(_: place_.Place) -> str:
 
 
 def _program() -> str:
-    """Debian has it where only root's PATH leads. Raises: contestants.MissingError."""
-    return contestants.debian("haproxy", "haproxy")
+    """Raises: contestants.MissingError."""
+    return contestants.newest_of_debian("haproxy", "usr/sbin/haproxy")
 
 
 @contextlib.contextmanager
@@ -71,4 +71,4 @@ def run(place: place_.Place) -> collections.abc.Iterator[place_.Proxy]:
     )
     command = [_program(), "-db", "-f", str(path)]
     with processes.running(command, place.folder / "said.log", lambda: processes.accepts(place.https)) as pid:
-        yield place_.Proxy(name=NAME, http=place.http, https=place.https, roots=(pid,))
+        yield place_.Proxy(name=NAME, http=place.http, https=place.https, roots=(pid,), host=place.host)

@@ -12,6 +12,7 @@ from bench.proxies import place as place_
 
 BLOG = "nginx as in blogs"
 TUNED = "nginx, hand-tuned"
+TUNED_BUNDLED = "hand-tuned, bundled nginx"
 
 _BLOG = string.Template("""\
 worker_processes 1;
@@ -70,7 +71,7 @@ pid $folder/nginx.pid;
 error_log $folder/error.log warn;
 events { worker_connections 20000; multi_accept on; }
 http {
-    access_log $log;
+    access_log $folder/access.log combined buffer=64k flush=1s;
     server_tokens off;
     sendfile on;
     tcp_nopush on;
@@ -127,6 +128,10 @@ def run_tuned(place: place_.Place) -> contextlib.AbstractContextManager[place_.P
     return _run(TUNED, _TUNED, place, place.ecdsa)
 
 
+def run_tuned_bundled(place: place_.Place) -> contextlib.AbstractContextManager[place_.Proxy]:
+    return _run(TUNED_BUNDLED, _TUNED, place, place.ecdsa)
+
+
 @contextlib.contextmanager
 def _run(
     name: str, text: string.Template, place: place_.Place, pair: place_.Pair
@@ -135,8 +140,7 @@ def _run(
         folder=place.folder,
         temporary=temporary_paths(place.folder),
         unkept="keepalive 0;" if _keeps_by_itself(place) else "",
-        log="off",
-        host=place_.HOST,
+        host=place.host,
         cores=place.cores,
         http=place.http,
         https=place.https,
@@ -149,7 +153,7 @@ def _run(
     path = place.folder / "nginx.conf"
     path.write_text(written)
     with started(place.nginx, path, place.https) as pid:
-        yield place_.Proxy(name=name, http=place.http, https=place.https, roots=(pid,))
+        yield place_.Proxy(name=name, http=place.http, https=place.https, roots=(pid,), host=place.host)
 
 
 def _keeps_by_itself(place: place_.Place) -> bool:

@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 
 HOST = "localhost"
-"""Programs that make load find it in /etc/hosts and send it in the TLS handshake."""
+"""Where nothing else is said."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,9 +17,10 @@ class Pair:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """folder: for files of its own. http, https: the ports to listen on. app, echo, sink: those of the servers behind.
+    """host: the site's name. folder: for files of its own. http, https: the ports to listen on. app, echo, sink: those
+    of the servers behind.
 
-    ecdsa: P-256. rsa: 4096 bits. nginx: the binary that daemun and the contestants made of nginx run. cores: how many
+    ecdsa: P-256. rsa: 4096 bits. nginx: the binary that contestants made of nginx run. cores: how many
     workers or threads one may have.
     """
 
@@ -33,13 +34,15 @@ class Place:
     rsa: Pair
     nginx: str
     cores: int
+    host: str = HOST
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Proxy:
-    """A contestant that runs. roots: its processes; what they started counts, too."""
+    """A contestant that runs. host: the site's name. roots: its processes; what they started counts, too."""
 
     name: str
     http: int
     https: int
     roots: tuple[int, ...]
+    host: str = HOST

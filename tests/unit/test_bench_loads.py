@@ -4,21 +4,6 @@ import pytest
 
 from bench import frames, loads
 
-WRK = """\
-Running 1s test @ http://localhost:18080/
-  2 threads and 32 connections
-  Thread Stats   Avg      Stdev     Max   +/- Stdev
-    Latency     4.20ms    3.85ms  42.31ms   87.70%
-    Req/Sec     4.75k     0.98k    6.53k    66.67%
-  Latency Distribution
-     50%    3.05ms
-     75%    5.63ms
-     90%    8.90ms
-     99%   {p99}
-  10417 requests in 1.10s, 2.52MB read
-{errors}Requests/sec:   9467.05
-Transfer/sec:      2.29MB
-"""
 H2LOAD = """\
 starting benchmark...
 TLS Protocol: TLSv1.3
@@ -31,29 +16,9 @@ GOOD = "3 succeeded, 0 failed, 0 errored, 0 timeout"
 LOG = "1764154800000000\t200\t1500\n1764154800000100\t200\t900\n1764154800000200\t200\t1100\n"
 
 
-@pytest.mark.parametrize(("p99", "in_ms"), [("912.00us", 0.912), ("19.80ms", 19.8), ("1.20s", 1200)])
-def test_wrk(p99: str, in_ms: float) -> None:
-    told = loads.read_wrk(WRK.format(p99=p99, errors=""))
-    assert (told.count, told.rate) == (10417, 9467.05)
-    assert told.p99_ms == pytest.approx(in_ms)
-
-
-@pytest.mark.parametrize(
-    "errors", ["  Non-2xx or 3xx responses: 7\n", "  Socket errors: connect 0, read 3, write 0, timeout 0\n"]
-)
-def test_errors_of_wrk(errors: str) -> None:
-    with pytest.raises(loads.LoadError, match=r"wrk met errors"):
-        loads.read_wrk(WRK.format(p99="1.00ms", errors=errors))
-
-
-def test_wrk_that_says_something_else() -> None:
-    with pytest.raises(loads.LoadError, match="unable to connect"):
-        loads.read_wrk("unable to connect to localhost:18080 Connection refused")
-
-
 @pytest.mark.parametrize(("took", "in_s"), [("1.50s", 1.5), ("812.50ms", 0.8125), ("900us", 0.0009)])
 def test_h2load(took: str, in_s: float) -> None:
-    took_s, times_us = loads.read_h2load(H2LOAD.format(protocol="h2", took=took, done=GOOD), LOG)
+    took_s, times_us = loads.read_h2load(H2LOAD.format(protocol="h2", took=took, done=GOOD), LOG, "h2")
     assert took_s == pytest.approx(in_s)
     assert times_us == [1500, 900, 1100]
 
@@ -69,7 +34,7 @@ def test_h2load(took: str, in_s: float) -> None:
 )
 def test_errors_of_h2load(protocol: str, done: str, log: str) -> None:
     with pytest.raises(loads.LoadError, match="h2load"):
-        loads.read_h2load(H2LOAD.format(protocol=protocol, took="1.00s", done=done), log)
+        loads.read_h2load(H2LOAD.format(protocol=protocol, took="1.00s", done=done), log, "h2")
 
 
 def test_loads_of_one_contestant_are_added() -> None:

@@ -42,6 +42,13 @@ SECTION = figures.Section(
 SAVED = saved.Saved(section=SECTION, machine=MACHINE, command="make bench")
 
 
+def lines_of(**changes: object) -> list[str]:
+    """The report of SECTION with other values of its fields, which were saved and read again."""
+    changed = dataclasses.replace(SAVED, section=dataclasses.replace(SECTION, **changes))  # type: ignore[arg-type]
+    assert saved.read(saved.write(changed)) == changed
+    return report.write([changed]).splitlines()
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0, "0"), (0.01234, "0.0123"), (0.999, "0.999"), (1, "1.00"), (12.34, "12.3"), (123.4, "123"), (45678, "45,700")],
@@ -97,3 +104,9 @@ def test_the_plot() -> None:
     bars = [float(bar.attrib["width"]) for bar in root.iter("{http://www.w3.org/2000/svg}rect")][1:]
     assert bars[0] == bars[1], "both medians are 13"
     assert bars[3] > bars[2]
+
+
+def test_a_target_in_every_round_is_judged_by_the_worst() -> None:
+    target = figures.Target(most=1.05, subject="daemun", of="by hand", everywhere=True)
+    row = dataclasses.replace(SECTION.rows[0], targets=(target,))
+    assert "| request <HTTP> | daemun | ≤ 1.05 × by hand, the worst | 1.08 × | **missed** |" in lines_of(rows=(row,))
