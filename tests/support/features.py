@@ -18,7 +18,9 @@ from daemun.core.options import (
     max_body_option,
     redirect_status_option,
     retries_option,
+    robots_option,
     root_option,
+    security_headers_option,
     spa_option,
     status_option,
     timeout_option,
@@ -202,6 +204,20 @@ def _http() -> Feature:
     )
 
 
+def _security_headers() -> Feature:
+    strict, none = security_headers_option.SecurityHeaders.STRICT, robots_option.Robots.NONE
+    return _sites(
+        site(
+            "headers.example.com",
+            route("/", "http://10.0.0.1"),
+            route("/off/", "http://10.0.0.1", security_headers=security_headers_option.SecurityHeaders.OFF),
+            route("/shown/", "http://10.0.0.1", robots=robots_option.Robots.ALL),
+            security_headers=strict,
+            robots=none,
+        ),
+    )
+
+
 def _routes() -> Feature:
     slow = timeout_option.Timeouts(connect_s=0.25, read_s=600, send_s=1.5, idle_s=3600)
     headers = route(
@@ -361,6 +377,7 @@ FEATURES = {
     "files": _files(),
     "globals": _globals(),
     "http": _http(),
+    "security_headers": _security_headers(),
     "https-servers": _https(),
     "names": _names(),
     "nginx-proxy": _nginx_proxy(),

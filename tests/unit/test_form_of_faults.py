@@ -61,6 +61,8 @@ def test_of_a_route(options: str, place: str, option: str) -> None:
         ("tls: {certificate: x}", "tls"),
         ("hsts: sure", "hsts"),
         ("hsts: {max_age: 99999d}", "hsts.max_age"),
+        ("security_headers: strickt", "security_headers"),
+        ("robots: nofollow", "robots"),
         ("aliases: [a_b/c]", "aliases"),
         ("aliases: [5]", "aliases"),
         ("http: of", "http"),

@@ -16,6 +16,8 @@ from daemun.core.options import (
     health_option,
     hsts_option,
     option,
+    robots_option,
+    security_headers_option,
     timeout_option,
     upstream_tls_options,
 )
@@ -127,6 +129,8 @@ ROUTES = strategies.builds(
     ACTIONS,
     max_body=strategies.integers(-1, 1 << 40),
     compress=COMPRESS,
+    security_headers=strategies.sampled_from(security_headers_option.SecurityHeaders),
+    robots=strategies.sampled_from(robots_option.Robots),
     response_headers=HEADERS,
 )
 SITES = strategies.builds(
@@ -140,6 +144,8 @@ SITES = strategies.builds(
     redirect_status=strategies.sampled_from([301, 307, 308, 302]),
     underscores_in_headers=FLAG,
     compress=COMPRESS,
+    security_headers=strategies.sampled_from(security_headers_option.SecurityHeaders),
+    robots=strategies.sampled_from(robots_option.Robots),
     routes=strategies.lists(ROUTES, min_size=1, max_size=2).map(tuple),
 )
 SITE = model.Site(host="a.test", routes=(model.Route(path="/", action=model.Redirect(to="/x")),))
@@ -166,7 +172,7 @@ def _without(site: model.Site, field: tuple[str | int, ...]) -> model.Site:
             return dataclasses.replace(site, routes=SITE.routes)
         case (("aliases" | "redirect_aliases"), *_):
             return dataclasses.replace(site, aliases=())
-        case (("tls" | "http" | "hsts" | "redirect_status" | "compress"), *_):
+        case (("tls" | "http" | "hsts" | "redirect_status" | "compress" | "security_headers" | "robots"), *_):
             return dataclasses.replace(site, tls=model.Tls(), http=model.HttpMode.REDIRECT, options=())
         case _:
             return dataclasses.replace(site, host=SITE.host)

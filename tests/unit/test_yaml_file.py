@@ -22,7 +22,9 @@ from daemun.core.options import (
     on_demand_option,
     option,
     ordering_forms,
+    robots_option,
     root_option,
+    security_headers_option,
     spa_option,
     status_option,
     timeout_option,
@@ -257,6 +259,13 @@ def test_options_of_a_site() -> None:
 def test_https(options: str, tls: model.TlsMode, http: model.HttpMode, sent: hsts_option.Hsts | None) -> None:
     (site,) = good(f"sites:\n  a.test: {{routes: {{/: http://web}}, {options}}}\n")
     assert (site.tls.mode, site.http, hsts_option.OPTION.of(site)) == (tls, http, sent)
+
+
+@pytest.mark.parametrize(("written", "expected"), [("true", "true"), ("false", "false"), ("strict", "strict")])
+def test_security_headers(written: str, expected: str) -> None:
+    (site,) = good(f"sites:\n  a.test: {{routes: {{/: http://web}}, security_headers: {written}, robots: none}}\n")
+    assert security_headers_option.OPTION.of(site).value == expected
+    assert robots_option.OPTION.of(site) is robots_option.Robots.NONE
 
 
 def test_the_top_of_the_file() -> None:

@@ -12,7 +12,7 @@ from daemun.core import (
     render_environment,
 )
 from daemun.core.directive import Expr
-from daemun.core.render import error_pages, route_locations, server_blocks, site_scope
+from daemun.core.render import error_pages, header_directives, route_locations, server_blocks, site_scope
 from daemun.errors import RenderError
 
 _REFUSED = (arguments.line("ssl_reject_handshake", "on"),)
@@ -59,7 +59,11 @@ def servers(
             f"cannot render default{site_scope.place(desired.globals.default.origin)}: {error}"
         ) from error
     listen = _ours(server_blocks.default_lines(desired, kept, https=False, ipv6=env.ipv6), desired.globals, only)
-    page = (*_page(desired.globals.default), *error_pages.of_gate(desired.globals))
+    page = (
+        *header_directives.default_lines(desired.globals),
+        *_page(desired.globals.default),
+        *error_pages.of_gate(desired.globals),
+    )
     inside = (*server_blocks.challenge_of_unknown(env, desired.globals), *page, answer)
     plain = (directive.Comment("Plain HTTP for unknown names."), _server(listen, "_", inside)) if listen else ()
     return (*plain, *_https(desired, env, inside, kept, only))

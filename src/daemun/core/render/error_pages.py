@@ -52,7 +52,8 @@ def lines(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, ...]
     if (wait := access.retry_after(scope)) is not None:
         written = site_scope.owned(scope.site.snippet, "add_header")
         retry = arguments.line("add_header", "Retry-After", Expr(wait), "always")
-        headers = (*header_directives.server_lines(scope, https=https), *written, retry)
+        ours = header_directives.without_written(header_directives.server_lines(scope, https=https), written)
+        headers = (*ours, *written, retry)
     if headers or site_scope.owned(scope.site.snippet, "access_log"):
         return nodes(scope.settings, scope.environment, scope.site.snippet, headers)
     return (arguments.line("include", FILE),)

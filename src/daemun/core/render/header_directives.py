@@ -20,7 +20,7 @@ from daemun.core.options import (
     translate_option,
     underscores_option,
 )
-from daemun.core.render import believed_headers, forwarded_headers, path_translation, site_scope
+from daemun.core.render import answer_headers, believed_headers, forwarded_headers, path_translation, site_scope
 
 _REMOVED = (
     "Forwarded",
@@ -208,11 +208,34 @@ def _subject(line: directive.Directive) -> str:
 
 
 def server_lines(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Directive, ...]:
-    """What every answer of a server carries."""
-    chosen = hsts_option.OPTION.of(scope.site)
-    if chosen is None or not https:
+    """What every answer of a server carries. An owner's lines at the http level come along: these hide them there."""
+    return _carried(scope, None, https=https)
+
+
+def _carried(scope: site_scope.Scope, route: model.Route | None, *, https: bool) -> tuple[directive.Directive, ...]:
+    """The same, of a route: None: of what no route answers."""
+    ours = answer_headers.lines(scope, route, https=https)
+    promise = hsts_option.OPTION.of(scope.site)
+    hsts: tuple[directive.Directive, ...] = ()
+    if promise is not None and https:
+        value = hsts_option.header_value(promise)
+        hsts = (arguments.line("add_header", "Strict-Transport-Security", value, "always"),)
+    if not (ours or hsts):
         return ()
-    return (arguments.line("add_header", "Strict-Transport-Security", hsts_option.header_value(chosen), "always"),)
+    return _last_wins(ours, site_scope.owned(scope.settings.snippet, "add_header"), hsts, hidden=())
+
+
+def default_lines(settings: model.Globals) -> tuple[directive.Directive, ...]:
+    """The same for what answers names that no site has."""
+    ours = answer_headers.default_lines(settings)
+    return _last_wins(ours, site_scope.owned(settings.snippet, "add_header"), hidden=()) if ours else ()
+
+
+def without_written(
+    lines: tuple[directive.Directive, ...], written: collections.abc.Iterable[directive.Node]
+) -> tuple[directive.Directive, ...]:
+    """Lines of ours without those for headers that an owner sets in the same block."""
+    return _last_wins(lines, hidden=site_scope.owned(tuple(written), "add_header"))
 
 
 def keep_inherited(
@@ -275,6 +298,7 @@ def response_lines(
     hidden: list[str] = [name for name, _ in given]
     if hsts_option.OPTION.of(scope.site) is not None and https:
         hidden.append("Strict-Transport-Security")
+    hidden += (name for name in answer_headers.hidden(scope, route) if name not in hidden)
     added: list[directive.Directive] = []
     owners = {name.lower() for name, _ in given}
     added += [
@@ -288,7 +312,14 @@ def response_lines(
             *site_scope.owned(scope.site.snippet, hide_header),
         )
     written = site_scope.owned(route.snippet, "add_header")
-    if added or written:
-        outer = (*server_lines(scope, https=https), *site_scope.owned(scope.site.snippet, "add_header"))
-        added = [*_last_wins(outer, added, hidden=written)]
+    of_server, of_route = server_lines(scope, https=https), _carried(scope, route, https=https)
+    kept = tuple(line for line in of_route if _subject(line) not in {name.replace("-", "_") for name in owners})
+    if added or written or kept != of_server:
+        added = [*_last_wins(kept, site_scope.owned(scope.site.snippet, "add_header"), added, hidden=written)]
+        if of_server and not (added or written):
+            added = [arguments.line("add_header", _USUAL_NAME, "")]
     return (*lines, *added)
+
+
+_USUAL_NAME = "X-Content-Type-Options"
+"""nginx adds no header whose value is empty, and a line of a location's own ends what it inherits."""

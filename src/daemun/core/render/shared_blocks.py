@@ -31,8 +31,10 @@ from daemun.core.directive import Expr
 from daemun.core.render import (
     accel_redirect,
     access,
+    answer_headers,
     default_server,
     error_pages,
+    header_directives,
     route_locations,
     server_blocks,
     site_file,
@@ -281,6 +283,7 @@ def _https(scope: site_scope.Scope) -> directive.Directive:
         ),
         *tls.site_lines(scope),
         arguments.line("if", *misdirected, block=(arguments.line("return", "421"),)),
+        *header_directives.server_lines(scope, https=True),
         server_blocks.challenge(),
         *_content(scope, https=True),
         *error_pages.lines(scope, https=True),
@@ -292,6 +295,7 @@ def _content(scope: site_scope.Scope, *, https: bool) -> collections.abc.Iterato
     """Without their titles, which name the server of one site."""
     yield from accel_redirect.lines(scope)
     yield from access.server_lines(scope)
+    yield from answer_headers.robots_file(scope)
     for one in scope.site.routes:
         for node in route_locations.locations(scope, one, https=https):
             if isinstance(node, directive.Directive):
@@ -302,6 +306,7 @@ def _http(scope: site_scope.Scope) -> directive.Directive:
     lines = (
         *server_blocks.listen_http(scope),
         arguments.line("include", shared_sites.NAMES),
+        *header_directives.server_lines(scope, https=False),
         server_blocks.challenge(),
         *(
             (*site_file.to_https_unless_there(scope.site), *_content(scope, https=False))

@@ -12,6 +12,7 @@ from daemun.core.options import alias_options, redirect_status_option, trusted_p
 from daemun.core.render import (
     accel_redirect,
     access,
+    answer_headers,
     buffer_sizes,
     error_pages,
     header_directives,
@@ -123,7 +124,7 @@ def _https(
         *_certificate(scope),
         *tls.site_lines(scope),
         *_own_words(scope.site),
-        *header_directives.server_lines(scope, https=True),
+        *header_directives.without_written(header_directives.server_lines(scope, https=True), snippet),
     ]
     return arguments.line(
         "server", block=(*site_scope.yielding(lines, snippet), *inside, *error_pages.lines(scope, https=True))
@@ -154,7 +155,8 @@ def _http(
 ) -> directive.Directive:
     written = {node.name for node in inside if isinstance(node, directive.Directive)}
     own = tuple(line for line in _own_words(scope.site) if line.name not in written)
-    lines = (*server_blocks.listen_http(scope), arguments.line("server_name", *given), *own)
+    added = header_directives.without_written(header_directives.server_lines(scope, https=False), inside)
+    lines = (*server_blocks.listen_http(scope), arguments.line("server_name", *given), *own, *added)
     return arguments.line("server", block=(*lines, *inside, *error_pages.lines(scope, https=False)))
 
 
@@ -281,6 +283,8 @@ def _locations(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node,
         if isinstance(node, directive.Comment) or site_scope.location_name(node) not in own
     ]
     taken = {one.path for one in site.routes} | own
+    if not {answer_headers.ROBOTS_PATH, f"= {answer_headers.ROBOTS_PATH}"} & taken:
+        written += answer_headers.robots_file(scope)
     if "/" not in taken:
         written += [directive.Comment("No route has the other paths."), server_blocks.anything(_answer(site.otherwise))]
     return tuple(written)

@@ -13,6 +13,7 @@ from daemun.core.directive import Expr
 from daemun.core.options import trusted_proxies_option
 from daemun.core.render import (
     access,
+    answer_headers,
     compression,
     error_pages,
     forwarded_headers,
@@ -51,6 +52,7 @@ def define(desired: model.Desired, env: render_environment.Environment) -> Defin
         *compression.variables(),
         *_paths(),
         *path_translation.variables(),
+        *answer_headers.variables(),
         *error_pages.variables(settings, env.nginx),
         *hold_locations.variables(env.layout),
     )
