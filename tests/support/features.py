@@ -5,9 +5,11 @@ import dataclasses
 from daemun.core import directive, model, shared_sites
 from daemun.core.directive import Expr
 from daemun.core.options import (
+    access_option,
     balance_option,
     buffering_option,
     catalogue,
+    forward_auth_forms,
     header_options,
     host_header_option,
     hsts_option,
@@ -369,7 +371,34 @@ def _shared() -> Feature:
     return dataclasses.replace(_settings(*sites, paths=paths), own_blocks=1)
 
 
+def _access() -> Feature:
+    """Conditions and limits at each level, and judges in both forms."""
+    rate = access_option.RateLimit(rate=access_option.Rate(requests=10, period_s=1))
+    gate = access_option.Access(allow=("private",), rate_limit=rate)
+    authelia = forward_auth_forms.ForwardAuth(kind=forward_auth_forms.Kind.AUTHELIA, url="http://127.0.0.1:9091")
+    own = forward_auth_forms.ForwardAuth(
+        kind=forward_auth_forms.Kind.NGINX, url="https://192.0.2.7/check?x=1", copied=("X-User",)
+    )
+    return _settings(
+        site(
+            "access.example.com",
+            route("/", "http://10.0.0.1"),
+            route("/open/", "http://10.0.0.1", access=access_option.Access()),
+            route("/moved/", model.Redirect(to="/elsewhere/")),
+            route("/limited/", "http://10.0.0.1", access=access_option.Access(connections=5, deny=("192.0.2.0/24",))),
+        ),
+        site(
+            "judged.example.com",
+            route("/", "http://10.0.0.1"),
+            route("/own/", "http://10.0.0.1", access=access_option.Access(forward_auth=own, allow=("::1",), any=True)),
+            access=access_option.Access(forward_auth=authelia),
+        ),
+        access=gate,
+    )
+
+
 FEATURES = {
+    "access": _access(),
     "balance": _balance(),
     "chat": _chat(),
     "default-redirect": _default_redirect(),

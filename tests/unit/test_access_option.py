@@ -8,6 +8,7 @@ import pytest
 from daemun.core import merge, model
 from daemun.core.options import access_option, catalogue
 from daemun.core.options.access_option import Access, Rate, RateLimit
+from daemun.core.options.forward_auth_forms import ForwardAuth, Kind
 from daemun.sources import yaml_file
 from daemun.sources.docker import label_options
 from tests.support.sites import route, site
@@ -36,6 +37,11 @@ def read(access: str) -> tuple[Access | None, list[str]]:
             "{rate_limit: {rate: 5/m, burst: 2, by: header X-Key}}",
             Access(rate_limit=RateLimit(rate=Rate(requests=5, period_s=A_MINUTE), burst=2, by="header X-Key")),
         ),
+        ("{forward_auth: authelia}", Access(forward_auth=ForwardAuth(kind=Kind.AUTHELIA))),
+        (
+            "{forward_auth: {url: http://judge:8080/x?y=z, copy: X-User}}",
+            Access(forward_auth=ForwardAuth(url="http://judge:8080/x?y=z", copied=("X-User",))),
+        ),
         ("{connections: 7, allow: private, any: true}", Access(connections=7, allow=("private",), any=True)),
     ],
 )  # fmt: skip
@@ -63,6 +69,16 @@ def test_what_may_be_written(written: str, meant: Access) -> None:
         ("{rate_limit: {rate: 1/s, burst: 0}}", "burst"),
         ("{rate_limit: {rate: 1/s, by: cookie}}", "expected address or"),
         ("{rate_limit: {rate: 1/s, by: 'header $x'}}", "is not a header name"),
+        ("{forward_auth: nginx}", "there is no usual place of a server of the kind nginx"),
+        ("{forward_auth: authlia}", 'did you mean "authelia"?'),
+        ("{forward_auth: http://judge/}", "write {kind: traefik, url:"),
+        ("{forward_auth: {url: judge:9091}}", "url"),
+        ("{forward_auth: {url: ftp://judge/}}", "url"),
+        ("{forward_auth: {url: fastcgi://judge:9000}}", "is no http or https URL"),
+        ("{forward_auth: {url: 'http://judge/$host'}}", "url"),
+        ("{forward_auth: {url: 'http://judge/a;b{'}}", "url"),
+        ("{forward_auth: {kind: authelia, copy: [Host]}}", "copy"),
+        ("{forward_auth: {kind: authelia, copy: ['X-A: b']}}", "is not a header name"),
         ("{connections: 0}", "connections"),
         ("{connections: many}", "connections"),
     ],
@@ -117,6 +133,28 @@ def test_a_label_never_opens_what_the_file_guards() -> None:
     limit = RateLimit(rate=Rate(requests=1, period_s=1))
     assert merged(Access(rate_limit=limit))[0] == dataclasses.replace(FILE, rate_limit=limit)
     assert merged(Access(allow=("10.0.0.0/8",)), dataclasses.replace(FILE, deny=(), any=True))[0] is None
+
+
+def test_a_label_names_a_judge_and_no_server() -> None:
+    """Whoever may start a container is not to make the gate request whatever it can reach."""
+    given = label_options.read_route({"access": {"forward_auth": "authelia"}}).given(catalogue.BY_NAME)["access"]
+    assert given == Access(forward_auth=ForwardAuth(kind=Kind.AUTHELIA))
+    for value in ("http://127.0.0.1:9000/", "{url: http://127.0.0.1/}", "nginx"):
+        with pytest.raises(label_options.OptionError):
+            _checked_label(value)
+
+
+def _checked_label(value: str) -> None:
+    given = label_options.read_route({"access": {"forward_auth": value}}).given(catalogue.BY_NAME)["access"]
+    _, problems = merged(typing.cast(Access, given), Access())
+    if problems:
+        raise label_options.OptionError("access", problems[0])
+
+
+def test_the_files_judge_and_a_labels_cannot_be_one() -> None:
+    outer = Access(forward_auth=ForwardAuth(kind=Kind.AUTHELIA))
+    assert merged(Access(forward_auth=ForwardAuth(kind=Kind.TINYAUTH)), outer)[0] is None
+    assert merged(Access(deny=("192.0.2.1",)), outer)[0] == dataclasses.replace(outer, deny=("192.0.2.1",))
 
 
 def test_the_file_itself_may_open_what_it_guards() -> None:

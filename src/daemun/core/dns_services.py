@@ -3,8 +3,10 @@
 Rendering and publishing must agree on it, so it is decided here only.
 """
 
+import collections.abc
+
 from daemun.core import dns_service, model, named_servers, names
-from daemun.core.options import health_option, host_header_option, upstream_tls_options
+from daemun.core.options import access_option, health_option, host_header_option, option, upstream_tls_options
 
 
 def find_service(proxy: model.Proxy, target: model.Target) -> dns_service.Service | None:
@@ -36,6 +38,7 @@ def find_services(desired: model.Desired) -> tuple[dns_service.Service, ...]:
         if isinstance(route.action, model.Proxy)
         for target in route.action.targets
     }
+    found |= {find_service(proxy, target) for proxy in _find_judges(desired) for target in proxy.targets}
     written = {
         service for site in desired.enabled for service in named_servers.find_in_site(site, desired.globals).services
     }
@@ -43,6 +46,19 @@ def find_services(desired: model.Desired) -> tuple[dns_service.Service, ...]:
         written |= set(named_servers.find_in_gate(desired.globals, part).services)
     named = (service for service in found | written if service is not None)
     return tuple(sorted(named, key=lambda service: service.name))
+
+
+def _find_judges(desired: model.Desired) -> collections.abc.Iterator[model.Proxy]:
+    """The servers that decide who may come in."""
+    holders: list[option.HasOptions] = [
+        desired.globals,
+        *desired.enabled,
+        *(route for site in desired.enabled for route in site.routes),
+    ]
+    for holder in holders:
+        access = access_option.OPTION.of(holder)
+        if access is not None and access.forward_auth is not None:
+            yield access.forward_auth.proxy
 
 
 def _make_check(proxy: model.Proxy, target: model.Target) -> dns_service.Check | None:

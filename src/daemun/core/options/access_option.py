@@ -15,7 +15,7 @@ import typing
 import pydantic
 
 from daemun.core import render_environment, rules, words
-from daemun.core.options import forms
+from daemun.core.options import forms, forward_auth_forms
 from daemun.core.options.option import Doc, Label, Level, Option, Place
 
 PUBLIC = "public"
@@ -119,6 +119,7 @@ class Access(forms.OptionMap):
     meanings: typing.ClassVar[dict[str, str]] = {
         "allow": "addresses and networks that are let in, all others get 403; private: the private networks",
         "deny": "addresses and networks that get 403",
+        "forward_auth": "a server that decides: authelia, authentik, tinyauth, oauth2-proxy, or {kind, url, copy}",
         "rate_limit": "how often requests may come, more get 429",
         "connections": "how many requests of one address may be open at a time, more get 429",
         "any": "whether one of the conditions is enough; false: all of them must hold",
@@ -127,6 +128,7 @@ class Access(forms.OptionMap):
     deny: Networks = ()
     rate_limit: _LimitForm | None = None
     connections: forms.Number | None = None
+    forward_auth: forward_auth_forms.Form | None = None
     any: forms.Flag = False
 
     @property
@@ -144,7 +146,7 @@ class Access(forms.OptionMap):
         return self.rate_limit is not None or self.connections is not None
 
 
-JUDGES: tuple[str, ...] = ()
+JUDGES = ("forward_auth",)
 CONDITIONS = ("allow", "deny", *JUDGES)
 
 
@@ -166,12 +168,15 @@ def tighten(outer: Access, inner: Access) -> Access:
             raise ValueError("allow: none of these is among those that the file lets in")
     else:
         allow = outer.allow or inner.allow
+    if outer.judge is not None and inner.judge is not None:
+        raise ValueError(f"{inner.judge}: the file has {outer.judge} for every site")
     if outer.rate_limit is not None and inner.rate_limit is not None:
         raise ValueError("rate_limit: the file has one for every site")
     connections = [one for one in (outer.connections, inner.connections) if one is not None]
     return Access(
         allow=allow,
         deny=tuple(dict.fromkeys((*outer.deny, *inner.deny))),
+        forward_auth=outer.forward_auth or inner.forward_auth,
         rate_limit=outer.rate_limit or inner.rate_limit,
         connections=min(connections, default=None),
     )
@@ -209,6 +214,8 @@ def _check(value: Access | None, place: Place) -> None:
         place.add("has no effect: there is no condition beside it", "any")
     if value.any and value.deny:
         place.add("cannot stand beside `any`: whoever is denied could come in by another condition", "deny")
+    if value.forward_auth is not None:
+        forward_auth_forms.check(value.forward_auth, place.below("forward_auth"))
     if value.rate_limit is not None:
         _check_limit(value.rate_limit, place.below("rate_limit"))
     if value.connections is not None:
@@ -234,6 +241,8 @@ def _check_limit(limit: RateLimit, place: Place) -> None:
 def _needs(value: Access | None) -> collections.abc.Iterator[render_environment.Feature]:
     if value is not None and (value.allow or value.deny):
         yield render_environment.Feature.ACCESS
+    if value is not None and value.judge is not None:
+        yield render_environment.Feature.AUTH_REQUEST
     if value is not None and value.rate_limit is not None:
         yield render_environment.Feature.LIMIT_REQ
     if value is not None and value.connections is not None:
@@ -245,7 +254,8 @@ OPTION = Option[Access | None](
     form=typing.Annotated[Access | None, pydantic.BeforeValidator(_parse), forms.Also({"const": PUBLIC})],
     default=None,
     doc=Doc(
-        kind="`public`, or `{allow, deny, any, rate_limit: {rate, burst, by}, connections}`",
+        kind="`public`, or `{allow, deny, forward_auth: {kind, url, copy}, any, rate_limit: {rate, burst, by}, "
+        "connections}`",
         usual="`public`",
         meaning="who may come in, and how often: see [Access](#access)",
     ),

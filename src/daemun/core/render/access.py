@@ -11,10 +11,10 @@ Limits stand in the locations of routes alone: inherited ones would hold for cer
 import collections.abc
 import dataclasses
 
-from daemun.core import arguments, directive, model, names
+from daemun.core import arguments, directive, model
 from daemun.core.directive import Expr
 from daemun.core.options import access_option
-from daemun.core.render import site_scope
+from daemun.core.render import forward_auth, held_access, site_scope
 
 _ADDRESS = "$daemun_limit_address"
 _NOTHING = "/.daemun-nothing"
@@ -24,38 +24,8 @@ _GATE_ZONE, _ZONE = "10m", "1m"
 _WAITS_S = (1, 2, 5, 10, 30, 60)
 
 
-# --- which access holds ----------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class _Holding:
-    """access: what holds. place: what tells apart where it was set."""
-
-    access: access_option.Access
-    place: str
-
-
-_NOTHING_HOLDS = _Holding(access=access_option.Access(), place="")
-
-
-def _of_site(scope: site_scope.Scope) -> _Holding:
-    if (own := _written(scope.site)) is not None:
-        return _Holding(access=own, place=names.variable_suffix(scope.site.host, ""))
-    return _Holding(access=access_option.OPTION.of(scope.settings) or access_option.Access(), place="gate")
-
-
-def _of_route(scope: site_scope.Scope, route: model.Route) -> _Holding:
-    if (own := _written(route)) is not None:
-        return _Holding(access=own, place=names.variable_suffix(scope.site.host, route.path))
-    return _of_site(scope)
-
-
-def _written(holder: model.Site | model.Route) -> access_option.Access | None:
-    return access_option.OPTION.of(holder)
-
-
 def counts_connections(scope: site_scope.Scope, route: model.Route) -> bool:
-    return _of_route(scope, route).access.connections is not None
+    return held_access.of_route(scope, route).access.connections is not None
 
 
 # --- for a server ----------------------------------------------------------------------------------------------
@@ -63,13 +33,14 @@ def counts_connections(scope: site_scope.Scope, route: model.Route) -> bool:
 
 def server_lines(scope: site_scope.Scope) -> tuple[directive.Directive, ...]:
     """What every location of a server inherits."""
-    return _conditions(_of_site(scope), inherited=_NOTHING_HOLDS)
+    held = held_access.of_site(scope)
+    return (*_conditions(held, inherited=held_access.NOTHING), *_answers(held))
 
 
 def retry_after(scope: site_scope.Scope) -> str | None:
     """The variable with the seconds after which a request that was refused for a limit may come again; None: the site
     has no limit."""
-    held = [_of_route(scope, route).access for route in scope.site.routes]
+    held = [held_access.of_route(scope, route).access for route in scope.site.routes]
     if not any(access.is_limited for access in held):
         return None
     longest_s = max((_seconds_between(access) for access in held), default=1.0)
@@ -85,20 +56,52 @@ def _seconds_between(access: access_option.Access) -> float:
 
 
 def guarded(
-    scope: site_scope.Scope, route: model.Route, locations: collections.abc.Iterable[directive.Node]
+    scope: site_scope.Scope,
+    route: model.Route,
+    locations: collections.abc.Iterable[directive.Node],
+    pages: tuple[directive.Directive, ...],
 ) -> tuple[directive.Node, ...]:
-    """The locations of a route, with what nginx looks at before it answers from them.
+    """The locations of a route, with what nginx looks at before it answers from them. pages: the route's error pages,
+    for where those further out do not hold.
 
     Ours go first: what an owner wrote for addresses may refuse more, and lets in no one else.
     """
-    holding = _of_route(scope, route)
-    lines = (*_conditions(holding, inherited=_of_site(scope)), *_limits(holding))
-    return tuple(_with_lines(node, lines) for node in locations)
+    held, outer = held_access.of_route(scope, route), held_access.of_site(scope)
+    lines = (*_conditions(held, inherited=outer), *_limits(held))
+    answers = _answers(held)
+    is_as_further_out = answers == _answers(outer)
+    return tuple(
+        _with_lines(node, lines, answers, () if is_as_further_out else (*answers, *pages)) for node in locations
+    )
+
+
+def _with_lines(
+    node: directive.Node,
+    lines: tuple[directive.Directive, ...],
+    answers: tuple[directive.Directive, ...],
+    pages: tuple[directive.Directive, ...],
+) -> directive.Node:
+    """answers: for a location with error pages of its own, which nginx takes for all there are. pages: for others."""
+    if not isinstance(node, directive.Directive) or node.name != "location" or node.block is None:
+        return node
+    more = answers if site_scope.owned(node.block, "error_page") else pages
+    if answers and not site_scope.owned(node.block, "recursive_error_pages"):
+        # A request that was handed to a named location is one with an "error", and nginx would follow no second one.
+        more = (*more, arguments.line("recursive_error_pages", "on"))
+    return dataclasses.replace(node, block=(*lines, *more, *node.block))
+
+
+def _answers(held: held_access.HeldAccess) -> tuple[directive.Directive, ...]:
+    """Where those go whom a judge does not let in."""
+    if held.access.forward_auth is None:
+        return ()
+    there = forward_auth.answer_place(held_access.judge_place(held))
+    return (arguments.line("error_page", "401", "=", there),)
 
 
 def is_guarded(scope: site_scope.Scope, route: model.Route) -> bool:
     """Whether nginx has anything to look at before it answers."""
-    access = _of_route(scope, route).access
+    access = held_access.of_route(scope, route).access
     return bool(access.conditions) or access.is_limited
 
 
@@ -110,13 +113,7 @@ def beyond(scope: site_scope.Scope, there: str) -> tuple[directive.Directive, ..
     )
 
 
-def _with_lines(node: directive.Node, lines: tuple[directive.Directive, ...]) -> directive.Node:
-    if not isinstance(node, directive.Directive) or node.name != "location" or node.block is None:
-        return node
-    return dataclasses.replace(node, block=(*lines, *node.block))
-
-
-def _conditions(held: _Holding, *, inherited: _Holding) -> tuple[directive.Directive, ...]:
+def _conditions(held: held_access.HeldAccess, *, inherited: held_access.HeldAccess) -> tuple[directive.Directive, ...]:
     if held == inherited:
         return ()
     access, outer = held.access, inherited.access
@@ -125,24 +122,14 @@ def _conditions(held: _Holding, *, inherited: _Holding) -> tuple[directive.Direc
         # Beside other conditions of which one is enough, "allow all" would be enough for everybody.
         rules = (arguments.line("deny" if access.any else "allow", "all"),)
     if access.judge is not None:
-        rules = (*rules, arguments.line("auth_request", _judge_place(held)))
+        place = held_access.judge_place(held)
+        rules = (*rules, arguments.line("auth_request", place), *forward_auth.request_lines(place, access))
     elif outer.judge is not None:
         rules = (*rules, arguments.line("auth_request", "off"))
     if access.conditions or outer.conditions:
         # Written out, so that none further out, of an owner's, holds.
         return (arguments.line("satisfy", "any" if access.any else "all"), *rules)
     return rules
-
-
-def _judge_place(held: _Holding) -> str:
-    """The location that decides for whatever holds this; no visitor can request it."""
-    return f"/.daemun/judge/{held.place}"
-
-
-def find_judged(scope: site_scope.Scope) -> dict[str, access_option.Access]:
-    """The locations that a server needs for judges, and what each of them decides by."""
-    held = (_of_site(scope), *(_of_route(scope, route) for route in scope.site.routes))
-    return {_judge_place(one): one.access for one in held if one.access.judge is not None}
 
 
 def _rules(access: access_option.Access) -> tuple[directive.Directive, ...]:
@@ -157,15 +144,17 @@ def _rules(access: access_option.Access) -> tuple[directive.Directive, ...]:
 
 def shared(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
     """What the limits of a site and its routes count in, at the http level."""
-    written = [_of_site(scope)] if _written(scope.site) is not None else []
-    written += [_of_route(scope, route) for route in scope.site.routes if _written(route) is not None]
+    written = [held_access.of_site(scope)] if held_access.written(scope.site) is not None else []
+    written += [
+        held_access.of_route(scope, route) for route in scope.site.routes if held_access.written(route) is not None
+    ]
     return tuple(node for held in written for node in _zones(held, _ZONE))
 
 
 def shared_by_sites(settings: model.Globals) -> tuple[directive.Node, ...]:
     """The same for the limits of the gate, which count what comes to any site."""
     access = access_option.OPTION.of(settings) or access_option.Access()
-    return tuple(_zones(_Holding(access=access, place="gate"), _GATE_ZONE))
+    return tuple(_zones(held_access.HeldAccess(access=access, place="gate"), _GATE_ZONE))
 
 
 def variables() -> tuple[directive.Node, ...]:
@@ -193,7 +182,7 @@ def variables() -> tuple[directive.Node, ...]:
     )
 
 
-def _zones(held: _Holding, size: str) -> collections.abc.Iterator[directive.Node]:
+def _zones(held: held_access.HeldAccess, size: str) -> collections.abc.Iterator[directive.Node]:
     limit = held.access.rate_limit
     if limit is not None:
         key = _ADDRESS
@@ -215,13 +204,13 @@ def _rate(rate: access_option.Rate) -> str:
     return f"{max(1, rate.requests * 60 // rate.period_s)}r/m"
 
 
-def _rate_zone(held: _Holding, limit: access_option.RateLimit) -> str:
+def _rate_zone(held: held_access.HeldAccess, limit: access_option.RateLimit) -> str:
     """nginx refuses to reload when a zone of the same name counts by something else."""
     by = "address" if limit.header is None else limit.header.replace("-", "_")
     return f"daemun_rate_{held.place}_{by}"
 
 
-def _limits(held: _Holding) -> collections.abc.Iterator[directive.Directive]:
+def _limits(held: held_access.HeldAccess) -> collections.abc.Iterator[directive.Directive]:
     limit = held.access.rate_limit
     if limit is not None:
         # nginx counts what comes beyond the one that is due.

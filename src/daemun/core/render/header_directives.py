@@ -20,7 +20,14 @@ from daemun.core.options import (
     translate_option,
     underscores_option,
 )
-from daemun.core.render import answer_headers, believed_headers, forwarded_headers, path_translation, site_scope
+from daemun.core.render import (
+    answer_headers,
+    believed_headers,
+    forward_auth,
+    forwarded_headers,
+    path_translation,
+    site_scope,
+)
 
 _REMOVED = (
     "Forwarded",
@@ -131,23 +138,29 @@ def request_lines(scope: site_scope.Scope, route: model.Route, set_header: str) 
         connection = (*connection, *path_translation.header_lines(route, route.action))
     elif set_header == "proxy_set_header" and not translate_option.OPTION.of(route.action):
         connection = (*connection, arguments.line(set_header, "Destination", Expr("$http_destination")))
-    aliases = _aliases(scope, set_header)
-    if not (written or site_wide or given or connection or aliases):
+    identity = tuple(
+        arguments.line(set_header, name, Expr(value)) for name, value in forward_auth.identity(scope, route)
+    )
+    aliases = _aliases(scope, set_header, identity)
+    if not (written or site_wide or given or connection or aliases or identity):
         return ()
     gate_wide = site_scope.owned(scope.settings.snippet, set_header)
     usual = standard(set_header, scope.settings, scope.environment.nginx)
-    lines = _last_wins(usual, connection, gate_wide, site_wide, given, hidden=written)
+    lines = _last_wins(usual, connection, gate_wide, site_wide, identity, given, hidden=written)
     named = {line.args[0].value.lower() for line in (*lines, *written) if line.args}
     return (*lines, *(alias for alias in aliases if alias.args[0].value.lower() not in named))
 
 
-def _aliases(scope: site_scope.Scope, set_header: str) -> tuple[directive.Directive, ...]:
+def _aliases(
+    scope: site_scope.Scope, set_header: str, more: tuple[directive.Directive, ...]
+) -> tuple[directive.Directive, ...]:
     """Each header that is set or removed here, spelled with underscores, is removed: many servers take X_Real_IP and
     X-Real-IP for one, as CGI does."""
     if not underscores_option.OPTION.of(scope.site):
         return ()
     found: list[directive.Directive] = []
-    named = [line.args[0].value for line in standard(set_header, scope.settings, scope.environment.nginx)]
+    usual = standard(set_header, scope.settings, scope.environment.nginx)
+    named = [line.args[0].value for line in (*usual, *more)]
     for original in (*named, "Content-Length", "Transfer-Encoding"):
         parts = original.split("-")
         for joints in itertools.product("-_", repeat=len(parts) - 1):
@@ -167,6 +180,9 @@ def parameters(scope: site_scope.Scope, route: model.Route, param: str) -> tuple
     given: dict[str, directive.Arg] = {"Host": Expr(scope.forwarded.host) if host is None else directive.Text(host)}
     usual = {**_forwarded(scope.forwarded), **_further(scope.settings)}
     given |= {name: Expr(value) for name, value in usual.items()}
+    for name, value in forward_auth.identity(scope, route):
+        given = {other: old for other, old in given.items() if other.lower() != name.lower()}
+        given[name] = Expr(value)
     if route.action.targets[0].path is not None and path_translation.is_on(scope, route.action):
         given["X-Forwarded-Prefix"] = path_translation.prefix(route)
     for name, value in header_options.REQUEST.of(route.action):
@@ -178,7 +194,11 @@ def parameters(scope: site_scope.Scope, route: model.Route, param: str) -> tuple
 
 def _parameter(param: str, name: str, value: directive.Arg) -> directive.Directive:
     """An empty value is not sent, and neither is the client's header of that name."""
-    empty = () if value.value and not value.value.startswith(f"$daemun_{_PROXIED}") else ("if_not_empty",)
+    empty = (
+        ()
+        if value.value and not value.value.startswith((f"$daemun_{_PROXIED}", forward_auth.IDENTITY))
+        else ("if_not_empty",)
+    )
     return arguments.line(param, f"HTTP_{name.upper().replace('-', '_')}", value, *empty)
 
 
@@ -311,6 +331,7 @@ def response_lines(
             *site_scope.owned(scope.settings.snippet, hide_header),
             *site_scope.owned(scope.site.snippet, hide_header),
         )
+    added += forward_auth.cookie_lines(scope, route)
     written = site_scope.owned(route.snippet, "add_header")
     of_server, of_route = server_lines(scope, https=https), _carried(scope, route, https=https)
     kept = tuple(line for line in of_route if _subject(line) not in {name.replace("-", "_") for name in owners})

@@ -51,7 +51,8 @@ def locations(scope: site_scope.Scope, route: model.Route, *, https: bool) -> tu
                 nodes = static_files.locations(scope, route, action, https=https)
     except RenderError as error:
         raise _named(scope, route, error) from error
-    guarded = access.guarded(scope, route, internal_clients.yielding(scope, route, nodes))
+    yielding = internal_clients.yielding(scope, route, nodes)
+    guarded = access.guarded(scope, route, yielding, error_pages.repeated(scope, route))
     return (directive.Comment(_title(route)), *error_pages.in_logs_of(scope, route, guarded), *_to_slash(scope, route))
 
 

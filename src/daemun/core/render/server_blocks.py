@@ -5,7 +5,7 @@ import dataclasses
 from daemun.core import arguments, directive, generation_files, layout, model, names, render_environment
 from daemun.core.directive import Expr
 from daemun.core.options import listen_option
-from daemun.core.render import site_scope
+from daemun.core.render import held_access, site_scope
 from daemun.errors import RenderError
 
 CHALLENGE = "challenge.conf"
@@ -115,7 +115,10 @@ def challenge_file(env: render_environment.Environment, settings: model.Globals)
         directive.Comment("Proof for certificate authorities that this gate answers for a name. A file wins, for"),
         directive.Comment("other ACME clients; what is not shaped like a token is 404."),
         arguments.line(
-            "location", "^~", CHALLENGE_PATH, block=(*_open_to_all(env), first, arguments.line("return", "404"))
+            "location",
+            "^~",
+            CHALLENGE_PATH,
+            block=(*held_access.open_lines(env), first, arguments.line("return", "404")),
         ),
         *others,
     )
@@ -141,7 +144,7 @@ def _challenge(env: render_environment.Environment, files: str | None) -> tuple[
         text,
         arguments.line("try_files", Expr("/$daemun_token"), _ANSWER),
     )
-    last = arguments.line("location", Expr(_ANSWER), block=(*_open_to_all(env), text, answer))
+    last = arguments.line("location", Expr(_ANSWER), block=(*held_access.open_lines(env), text, answer))
     if files is None:
         return (_of_token(_TOKEN, ours), last)
     odd = arguments.line(
@@ -152,21 +155,13 @@ def _challenge(env: render_environment.Environment, files: str | None) -> tuple[
         text,
         arguments.line("try_files", Expr(f"{CHALLENGE_PATH}$daemun_token"), _OURS),
     )
-    then = arguments.line("location", Expr(_OURS), block=(*_open_to_all(env), odd, *ours))
+    then = arguments.line("location", Expr(_OURS), block=(*held_access.open_lines(env), odd, *ours))
     return (_of_token("[^/]+", theirs), then, last)
 
 
 def _of_token(name: str, block: tuple[directive.Directive, ...]) -> directive.Directive:
     place = rf"^{CHALLENGE_PATH.replace('.', chr(92) + '.')}(?<daemun_token>{name})\z"
     return arguments.line("location", "~", Expr(place), block=block)
-
-
-def _open_to_all(env: render_environment.Environment) -> tuple[directive.Directive, ...]:
-    """Whatever is required of visitors, a certificate authority cannot give it."""
-    lines = (arguments.line("auth_basic", "off"), arguments.line("allow", "all"))
-    if render_environment.Feature.AUTH_REQUEST not in env.nginx.features:
-        return lines
-    return (*lines, arguments.line("auth_request", "off"))
 
 
 def listen_file(

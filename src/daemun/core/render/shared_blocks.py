@@ -34,6 +34,7 @@ from daemun.core.render import (
     answer_headers,
     default_server,
     error_pages,
+    forward_auth,
     header_directives,
     route_locations,
     server_blocks,
@@ -186,7 +187,9 @@ def files(
         ),
     }
     return {
-        shared_sites.MAIN: serialise.serialise((*_title(), *_maps(), _https(scope), _http(scope))),
+        shared_sites.MAIN: serialise.serialise(
+            (*_title(), *forward_auth.shared(scope), *_maps(), _https(scope), _http(scope))
+        ),
         **{
             path: b"".join((serialise.serialise((directive.Comment(title),)), *lines))
             for path, (title, lines) in lists.items()
@@ -296,6 +299,7 @@ def _content(scope: site_scope.Scope, *, https: bool) -> collections.abc.Iterato
     yield from accel_redirect.lines(scope)
     yield from access.server_lines(scope)
     yield from answer_headers.robots_file(scope)
+    yield from forward_auth.server_lines(scope)
     for one in scope.site.routes:
         for node in route_locations.locations(scope, one, https=https):
             if isinstance(node, directive.Directive):

@@ -15,6 +15,7 @@ from daemun.core.render import (
     answer_headers,
     buffer_sizes,
     error_pages,
+    forward_auth,
     header_directives,
     on_demand_site,
     option_lines,
@@ -46,7 +47,16 @@ def nodes(scope: site_scope.Scope) -> tuple[directive.Node, ...]:
         named = upstream.named(scope.settings, scope.environment, found.upstreams)
         shared = tuple(node for one in site.routes for node in route_locations.shared(scope, one))
         added = on_demand_site.shared(scope) if on_demand_site.is_on(site) else ()
-        return (*_title(site), *access.shared(scope), *shared, *named, *added, *_handshake_map(scope), *_servers(scope))
+        return (
+            *_title(site),
+            *access.shared(scope),
+            *forward_auth.shared(scope),
+            *shared,
+            *named,
+            *added,
+            *_handshake_map(scope),
+            *_servers(scope),
+        )
     except RenderError as error:
         raise _named(site, error) from error
 
@@ -256,6 +266,7 @@ def _content(scope: site_scope.Scope, *, https: bool) -> tuple[directive.Node, .
     return (
         *accel_redirect.lines(scope),
         *access.server_lines(scope),
+        *forward_auth.server_lines(scope),
         *static_files.around(scope),
         *scope.site.snippet,
         *_locations(scope, https=https),
